@@ -1,0 +1,51 @@
+"""The compiled core of compiled-nn: dense layers at the limit of the processor ("cnn" is "compiled nn").
+
+The kernels are compiled once for each instruction set; the best that this processor runs is chosen here, once, at
+import. The environment variable ``CNN_CORE_ISA`` names another one.
+
+Attributes
+----------
+isa : str
+    The instruction set in use: "x86_v4", "x86_v3", "x86_v2" or "portable".
+"""
+
+import os
+from importlib.machinery import EXTENSION_SUFFIXES
+
+try:
+    from cnn_core.cpu import supported
+except ImportError as error:
+    raise ImportError(
+        "cnn_core is not built here: install it (pip install .), or leave the source folder if a wheel is installed"
+    ) from error
+
+
+def available() -> tuple[str, ...]:
+    """Instruction sets that this build has and this processor runs, best first.
+
+    Returns
+    -------
+    tuple of str
+    """
+    folder = os.path.dirname(os.path.abspath(__file__))
+    return tuple(
+        name
+        for name in supported()
+        if any(os.path.exists(os.path.join(folder, name, "dense_f32" + suffix)) for suffix in EXTENSION_SUFFIXES)
+    )
+
+
+def _choose(wanted: str | None) -> str:
+    names = available()
+    if not names:
+        raise ImportError("cnn_core has no kernels for this processor in this build: install it again (pip install .)")
+    if not wanted:
+        return names[0]
+    if wanted not in names:
+        raise ImportError(
+            f"CNN_CORE_ISA is {wanted!r}; this build on this processor has {', '.join(map(repr, names))}"
+        )
+    return wanted
+
+
+isa: str = _choose(os.environ.get("CNN_CORE_ISA"))

@@ -1,0 +1,177 @@
+"""The formulas: exp, log, the activations f and their derivatives f', on a vector of lanes.
+
+(a) exp(x) = 2**n exp(r) with n = round(x / ln 2) by adding and subtracting 1.5 * 2**mantissa, and exp(r) by a
+    minimax polynomial on |r| <= ln 2 / 2: error below 1.1 ulp. Results below the smallest normal number are 0.
+(b) log(x) from the atanh series of (m - 1)/(m + 1) for the mantissa m in [sqrt(1/2), sqrt(2)).
+(c) tanh: an odd polynomial below 0.625, 1 - 2/(exp(2x) + 1) above.
+(d) f' is taken from the output a = f(z), so that z need not be kept; relu'(0) = 0.
+(e) NaN passes through all of them, and no operand can overflow.
+"""
+
+from cnn_core.types cimport IDENTITY, RELU, SIGMOID, TANH
+from cnn_core.vec cimport (
+    LANES, ROUNDING, ivec, real, v_abs, v_copysign, v_div, v_exponent, v_load, v_low, v_high, v_lt, v_mantissa, v_max,
+    v_min, v_scale, v_select, v_set1, v_store, v_where, vec)
+
+
+cdef inline vec v_exp(vec x) noexcept nogil:
+    cdef vec t, n, r, p, lowest, highest
+    if sizeof(real) == 4:
+        lowest, highest = v_set1(<real>-87.336), v_set1(<real>88.37)
+    else:
+        lowest, highest = v_set1(<real>-708.39), v_set1(<real>709.43)
+    cdef ivec vanishes = v_lt(x, lowest)
+    x = v_min(highest, v_max(lowest, x))
+    t = x * <real>1.4426950408889634 + ROUNDING
+    n = t - ROUNDING
+    if sizeof(real) == 4:
+        r = x - n * <real>0.693359375
+        r = r - n * <real>-2.12194440e-4
+        p = r * <real>0.00139263256181 + <real>0.00836329275303
+        p = p * r + <real>0.0416665537626
+        p = p * r + <real>0.166665763056
+        p = p * r + <real>0.5
+    else:
+        r = x - n * <real>6.93147180369123816490e-01
+        r = r - n * <real>1.90821492927058770002e-10
+        p = r * <real>2.5100569275813682631e-8 + <real>2.762032742826823816e-7
+        p = p * r + <real>2.7557268072890098263e-6
+        p = p * r + <real>0.000024801520792572692843
+        p = p * r + <real>0.00019841269863303223296
+        p = p * r + <real>0.0013888888917538295848
+        p = p * r + <real>0.0083333333333300117609
+        p = p * r + <real>0.041666666666623476764
+        p = p * r + <real>0.16666666666666667468
+        p = p * r + <real>0.50000000000000010417
+    return v_select(vanishes, v_set1(0), v_scale(p * r * r + r, t))
+
+
+cdef inline vec v_atanh_series(vec s) noexcept nogil:
+    """2 atanh(s) = 2 s (1 + s^2/3 + s^4/5 + ...) for |s| <= 0.172."""
+    cdef vec q = s * s, p
+    cdef int odd
+    if sizeof(real) == 4:
+        odd = 9
+    else:
+        odd = 23
+    p = v_set1(<real>2.0 / odd)
+    while odd > 3:
+        odd -= 2
+        p = p * q + <real>2.0 / odd
+    return s * <real>2.0 + s * q * p
+
+
+cdef inline vec v_log(vec x) noexcept nogil:
+    """Natural logarithm of x, positive and normal."""
+    cdef vec m = v_mantissa(x)
+    return v_exponent(x) * <real>0.693147180559945309417 + v_atanh_series(v_div(m - <real>1.0, m + <real>1.0))
+
+
+cdef inline vec v_log1p(vec x) noexcept nogil:
+    """log(1 + x) for x in [0, 1], to full relative accuracy."""
+    cdef ivec large = v_lt(v_set1(<real>0.4142135623730950), x)
+    cdef vec numerator = v_select(large, x - <real>1.0, x)
+    cdef vec denominator = v_select(large, x + <real>3.0, x + <real>2.0)
+    return v_where(large, v_set1(<real>0.693147180559945309417)) + v_atanh_series(v_div(numerator, denominator))
+
+
+cdef inline vec v_sigmoid(vec x) noexcept nogil:
+    return v_div(v_set1(1), v_exp(v_set1(0) - x) + <real>1.0)
+
+
+cdef inline vec v_tanh(vec x) noexcept nogil:
+    cdef vec a = v_abs(x), u = x * x, p, large
+    if sizeof(real) == 4:
+        p = u * <real>-0.00609671416591 + <real>0.0209971789991
+        p = p * u - <real>0.0538509095785
+        p = p * u + <real>0.13332769737
+        p = p * u - <real>0.333333289441
+    else:
+        p = u * <real>-2.4388316314720878041e-6 + <real>0.000012209921790162781662
+        p = p * u - <real>0.000037081069215442333853
+        p = p * u + <real>0.000096041091570262659879
+        p = p * u - <real>0.00023888944636751173895
+        p = p * u + <real>0.0005899818158388232071
+        p = p * u - <real>0.0014558283998303245859
+        p = p * u + <real>0.0035921275075992522291
+        p = p * u - <real>0.0088632354998019925691
+        p = p * u + <real>0.021869488535133222007
+        p = p * u - <real>0.053968253968235901344
+        p = p * u + <real>0.13333333333333320761
+        p = p * u - <real>0.33333333333333333319
+    large = v_set1(1) - v_div(v_set1(2), v_exp(a + a) + <real>1.0)
+    return v_select(v_lt(a, v_set1(<real>0.625)), p * u * x + x, v_copysign(large, x))
+
+
+cdef inline vec v_activate(int activation, vec z) noexcept nogil:
+    if activation == RELU:
+        return v_max(v_set1(0), z)
+    if activation == SIGMOID:
+        return v_sigmoid(z)
+    if activation == TANH:
+        return v_tanh(z)
+    return z
+
+
+cdef inline vec v_chain(int activation, vec a, vec d) noexcept nogil:
+    """d f'(z), from a = f(z)."""
+    if activation == RELU:
+        return v_where(v_lt(v_set1(0), a), d)
+    if activation == SIGMOID:
+        return d * (a * (v_set1(1) - a))
+    if activation == TANH:
+        return d * (v_set1(1) - a * a)
+    return d
+
+
+cdef inline void activate_block(int activation, Py_ssize_t m, Py_ssize_t n, real *z, Py_ssize_t ld) noexcept nogil:
+    """z[m, n] = f(z[m, n]); n a multiple of LANES."""
+    cdef Py_ssize_t i, j
+    if activation == IDENTITY:
+        return
+    for i in range(m):
+        j = 0
+        while j < n:
+            v_store(z + j, v_activate(activation, v_load(z + j)))
+            j += LANES
+        z += ld
+
+
+cdef inline void derive_block(int activation, Py_ssize_t m, Py_ssize_t n, const real *a, real *d,
+                              Py_ssize_t ld) noexcept nogil:
+    """d[m, n] *= f'(z[m, n]), from a = f(z); n a multiple of LANES."""
+    cdef Py_ssize_t i, j
+    if activation == IDENTITY:
+        return
+    for i in range(m):
+        j = 0
+        while j < n:
+            v_store(d + j, v_chain(activation, v_load(a + j), v_load(d + j)))
+            j += LANES
+        a += ld
+        d += ld
+
+
+cdef inline void transpose_lanes(vec *r) noexcept nogil:
+    """LANES vectors as a matrix, transposed in registers."""
+    cdef vec w[16]
+    cdef int q, s = LANES
+    while s > 1:
+        for q in range(LANES // 2):
+            w[2*q] = v_low(r[q], r[q + LANES//2])
+            w[2*q + 1] = v_high(r[q], r[q + LANES//2])
+        for q in range(LANES):
+            r[q] = w[q]
+        s = s // 2
+
+
+cdef inline void transpose_block(const real *source, Py_ssize_t lds, Py_ssize_t rows, real *target,
+                                 Py_ssize_t ldt) noexcept nogil:
+    """target[LANES, LANES] = source[LANES, LANES]^T, with zeros for the source's rows from `rows` on."""
+    cdef vec r[16]
+    cdef int q
+    for q in range(LANES):
+        r[q] = v_load(source + q*lds) if q < rows else v_set1(0)
+    transpose_lanes(r)
+    for q in range(LANES):
+        v_store(target + q*ldt, r[q])

@@ -1,0 +1,343 @@
+"""Dense layers: forward, backward and whole passes of training, for one instruction set and one type of real.
+
+    forward     A = f(X W + b)                      m x n
+    backward    dX = (dZ W^T) * f'(X)               m x k       through a copy of W^T that the update keeps
+                dW = X^T dZ, db = sum over rows     k x n
+
+(a) A pass cuts each batch into chunks of rows that stay in the level-2 cache: forward, loss and backward of a chunk
+    run while it is there. With several threads the rows of a chunk are shared out for these; then the rows of W are
+    shared out for dW and the update. Outputs are split and sums never, so the bits of a trained network depend
+    neither on the number of threads nor on the chunk.
+(b) In a batch of one chunk the gradient of a block of W rows is still in the first-level cache when the optimizer
+    takes its step on them: it is never written out.
+(c) Weights are stored inputs x units, which makes the forward product and dW direct; dX wants W^T, and the update
+    writes that copy while the rows are at hand.
+(d) Nothing here allocates, raises or knows Python.
+"""
+
+from cpython.pycapsule cimport PyCapsule_New
+from libc.math cimport fabs
+from libc.string cimport memcpy
+
+from cnn_core.activations cimport activate_block, derive_block, transpose_block, v_exp
+from cnn_core.dense cimport DenseKernels
+from cnn_core.optimizers cimport begin_step
+from cnn_core.rows cimport gather
+from cnn_core.tiles cimport Operands, panel, tile_at, tile_height
+from cnn_core.types cimport GRADIENT_ONLY, IDENTITY, SOFTMAX, Layer, Net, Rows, Run
+from cnn_core.vec cimport (
+    LANES, flush_subnormals, fp_state, real, restore_fp, v_div, v_load, v_set1, v_store, vec)
+
+cdef enum:
+    ROW_GROUP = 16              # rows are shared out to threads in multiples of this, itself one of LANES
+    PANEL_BYTES = 512 * 1024    # a larger W is walked panel by panel, each serving all rows before the next
+
+
+cdef inline Py_ssize_t vectors_of(Py_ssize_t n) noexcept nogil:
+    return (n + LANES - 1) // LANES
+
+
+cdef void product(Py_ssize_t m, Py_ssize_t vectors, Py_ssize_t k, const Operands *whole) noexcept nogil:
+    """C[m, vectors*LANES] = D + op(A) B: panel by panel of B's columns, each for all rows."""
+    cdef Py_ssize_t height = tile_height(m, vectors), i, j = 0
+    cdef int width
+    cdef Operands o = whole[0]
+    while j < vectors:
+        width = panel(height, vectors - j)
+        i = 0
+        while i < m:
+            o.a = whole.a + i*whole.a_row
+            o.b = whole.b + j*LANES
+            o.c = whole.c + i*whole.ldc + j*LANES
+            if whole.d != NULL:
+                o.d = whole.d + i*whole.ldd + j*LANES
+            tile_at(width, <int>min(height, m - i), k, &o)
+            i += height
+        j += width
+
+
+cdef inline Py_ssize_t block_height(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k) noexcept nogil:
+    """Rows of a product to finish before the next ones: one tile's where the other factor stays in cache."""
+    if k * n * <Py_ssize_t>sizeof(real) > PANEL_BYTES:
+        return m
+    return tile_height(m, vectors_of(n))
+
+
+cdef void forward_layer(const Layer *layer, const real *parameters, const real *x, Py_ssize_t ldx, Py_ssize_t m,
+                        real *a, int activation) noexcept nogil:
+    """A[m, n] = f(X[m, k] W + b)"""
+    cdef Py_ssize_t i = 0, height = block_height(m, layer.n, layer.k), rows, n = vectors_of(layer.n)
+    cdef Operands o
+    o.a_row, o.a_col = ldx, 1
+    o.b, o.ldb = parameters + layer.w, layer.ld
+    o.d = parameters + layer.b if layer.b >= 0 else NULL
+    o.ldd = 0
+    o.ldc = layer.ld
+    while i < m:
+        rows = min(height, m - i)
+        o.a = x + i*ldx
+        o.c = a + i*layer.ld
+        product(rows, n, layer.k, &o)
+        activate_block(activation, rows, n*LANES, a + i*layer.ld, layer.ld)
+        i += height
+
+
+cdef void backward_layer(const Layer *layer, const Layer *below, const real *wt, const real *dz, const real *a,
+                         Py_ssize_t m, real *dx) noexcept nogil:
+    """dX[m, k] = (dZ[m, n] W^T) * f'(A), for the outputs A of the layer below"""
+    cdef Py_ssize_t i = 0, height = block_height(m, layer.k, layer.n), rows, k = vectors_of(layer.k)
+    cdef Operands o
+    o.a_row, o.a_col = layer.ld, 1
+    o.b, o.ldb = wt, layer.ldt
+    o.d, o.ldd = NULL, 0
+    o.ldc = below.ld
+    while i < m:
+        rows = min(height, m - i)
+        o.a = dz + i*layer.ld
+        o.c = dx + i*below.ld
+        product(rows, k, layer.n, &o)
+        derive_block(below.activation, rows, k*LANES, a + i*below.ld, dx + i*below.ld, below.ld)
+        i += height
+
+
+cdef inline void take_step(Run *run, const Layer *layer, Py_ssize_t offset, Py_ssize_t rows, bint is_weight,
+                           real *g) noexcept nogil:
+    """The optimizer's step on rows of the arena from offset on, with gradient g."""
+    run.take_step(&run.step, rows, vectors_of(layer.n)*LANES, layer.ld, is_weight, <real *>run.parameters + offset, g,
+                  <real *>run.m1 + offset if run.m1 != NULL else NULL,
+                  <real *>run.m2 + offset if run.m2 != NULL else NULL)
+
+
+cdef void weight_gradient(Run *run, int index, const real *x, Py_ssize_t ldx, Py_ssize_t m, Py_ssize_t first,
+                          Py_ssize_t last, bint opening, bint closing, real *scratch) noexcept nogil:
+    """dW[first:last] (+)= X[m]^T dZ[m], from zero if opening; if closing, the step on these rows of W."""
+    cdef const Layer *layer = &run.net.layers[index]
+    cdef Py_ssize_t i = first, n = vectors_of(layer.n), rows, height = block_height(last - first, layer.n, m)
+    cdef bint passing = opening and closing and run.step.method != GRADIENT_ONLY and height <= ROW_GROUP
+    cdef real *g
+    cdef Operands o
+    o.a_row, o.a_col = 1, ldx
+    o.b, o.ldb = <const real *>run.dz[index], layer.ld
+    o.ldd = o.ldc = layer.ld
+    while i < last:
+        rows = min(height, last - i)
+        g = scratch if passing else <real *>run.gradients + layer.w + i*layer.ld
+        o.a = x + i
+        o.c = g
+        o.d = NULL if opening else g
+        product(rows, n, m, &o)
+        if closing:
+            take_step(run, layer, layer.w + i*layer.ld, rows, True, g)
+        i += height
+
+
+cdef void bias_gradient(Run *run, int index, Py_ssize_t m, bint opening, bint closing) noexcept nogil:
+    """db (+)= sum over rows of dZ[m], and the step if closing."""
+    cdef const Layer *layer = &run.net.layers[index]
+    cdef const real *dz = <const real *>run.dz[index]
+    cdef real *g = <real *>run.gradients + layer.b
+    cdef Py_ssize_t i, j = 0
+    cdef vec total
+    while j < layer.n:
+        total = v_set1(0) if opening else v_load(g + j)
+        for i in range(m):
+            total = total + v_load(dz + i*layer.ld + j)
+        v_store(g + j, total)
+        j += LANES
+    if closing:
+        take_step(run, layer, layer.b, 1, False, g)
+
+
+cdef void transpose_rows(const Layer *layer, const real *parameters, real *wt, Py_ssize_t first,
+                         Py_ssize_t last) noexcept nogil:
+    """wt[:, first:last] = W[first:last]^T; first a multiple of LANES."""
+    cdef Py_ssize_t i = first, j
+    while i < last:
+        j = 0
+        while j < layer.n:
+            transpose_block(parameters + layer.w + i*layer.ld + j, layer.ld, last - i, wt + j*layer.ldt + i,
+                            layer.ldt)
+            j += LANES
+        i += LANES
+
+
+cdef inline Py_ssize_t share(Py_ssize_t count, int rank, int size) noexcept nogil:
+    """Where the rank's part of count rows starts, in whole groups; the part ends where the next one starts."""
+    cdef Py_ssize_t groups = (count + ROW_GROUP - 1) // ROW_GROUP
+    return min(count, groups * rank // size * ROW_GROUP)
+
+
+cdef const real *chunk_inputs(Run *run, Py_ssize_t first, Py_ssize_t *ldx) noexcept nogil:
+    """Where the rows first, ... of the pass lie: in the caller's array, or in the buffer they are gathered into."""
+    if run.x.direct and run.order == NULL:
+        ldx[0] = run.x.row_stride // <Py_ssize_t>sizeof(real)
+        return <const real *>(run.x.data + first*run.x.row_stride)
+    ldx[0] = run.net.layers[0].ldt
+    return <const real *>run.inputs
+
+
+cdef void rows_phase(Run *run, Py_ssize_t at, Py_ssize_t first, Py_ssize_t last, const real *x, Py_ssize_t ldx,
+                     double weight, real *scratch) noexcept nogil:
+    """Rows first..last of the chunk that starts at row `at` of the pass: gather, forward, loss, backward."""
+    cdef const Net *net = run.net
+    cdef const Layer *layer
+    cdef Py_ssize_t m = last - first
+    cdef int index, top = net.depth - 1
+    cdef const real *below = x + first*ldx
+    if m <= 0:
+        return
+    if x == <const real *>run.inputs:
+        gather(&run.x, run.order, at + first, m, <real *>run.inputs + first*ldx, ldx)
+    for index in range(net.depth):
+        layer = &net.layers[index]
+        forward_layer(layer, <const real *>run.parameters, below, ldx, m, <real *>run.a[index] + first*layer.ld,
+                      layer.activation if index < top else IDENTITY)
+        below = <const real *>run.a[index] + first*layer.ld
+        ldx = layer.ld
+    layer = &net.layers[top]
+    run.loss_and_gradient(run.loss, layer, m, <real *>run.a[top] + first*layer.ld, &run.target, run.order, at + first,
+                          weight, <real *>run.dz[top] + first*layer.ld if run.backward else NULL, scratch,
+                          run.row_loss + first)
+    index = top if run.backward else 0
+    while index > 0:
+        layer = &net.layers[index]
+        backward_layer(layer, &net.layers[index - 1], <const real *>run.wt[index],
+                       <const real *>run.dz[index] + first*layer.ld,
+                       <const real *>run.a[index - 1] + first*net.layers[index - 1].ld, m,
+                       <real *>run.dz[index - 1] + first*net.layers[index - 1].ld)
+        index -= 1
+
+
+cdef void weights_phase(Run *run, const real *x, Py_ssize_t ldx, Py_ssize_t m, bint opening, bint closing, int rank,
+                        int size, real *scratch) noexcept nogil:
+    """The gradient of the chunk for the rank's rows of every W, and the step when the batch closes."""
+    cdef const Layer *layer
+    cdef Py_ssize_t first, last
+    cdef int index = run.net.depth - 1
+    while index >= 0:
+        layer = &run.net.layers[index]
+        first, last = share(layer.k, rank, size), share(layer.k, rank + 1, size)
+        if first < last:
+            weight_gradient(run, index, x if index == 0 else <const real *>run.a[index - 1],
+                            ldx if index == 0 else run.net.layers[index - 1].ld, m, first, last, opening, closing,
+                            scratch)
+            if index > 0 and closing and run.step.method != GRADIENT_ONLY:
+                transpose_rows(layer, <const real *>run.parameters, <real *>run.wt[index], first, last)
+        if layer.b >= 0 and rank == size - 1:
+            bias_gradient(run, index, m, opening, closing)
+        index -= 1
+
+
+cdef inline void meet(Run *run, int rank, int size) noexcept nogil:
+    if size > 1:
+        run.wait(run.team, rank)
+
+
+cdef void one_batch(Run *run, Py_ssize_t start, Py_ssize_t count, int rank, int size, real *scratch) noexcept nogil:
+    """Rows start, ..., start + count - 1 of the pass: their loss and gradient, and the step."""
+    cdef Py_ssize_t at = start, m, ldx, i
+    cdef const real *x
+    while at < start + count:
+        m = min(run.chunk, start + count - at)
+        x = chunk_inputs(run, at, &ldx)
+        rows_phase(run, at, share(m, rank, size), share(m, rank + 1, size), x, ldx, 1.0/count, scratch)
+        meet(run, rank, size)
+        if rank == 0:
+            for i in range(m):
+                run.loss_sum += run.row_loss[i]
+        if run.backward:
+            weights_phase(run, x, ldx, m, at == start, at + m == start + count, rank, size, scratch)
+        meet(run, rank, size)
+        at += m
+
+
+cdef void run_pass(Run *run, int rank, int size) noexcept nogil:
+    cdef fp_state saved = flush_subnormals()
+    cdef real *scratch = <real *>run.scratch + rank*run.scratch_size
+    cdef Py_ssize_t start = run.first, end = run.first + run.count, step = 0
+    cdef const Layer *layer
+    cdef int index
+    if run.backward:
+        for index in range(1, run.net.depth):
+            layer = &run.net.layers[index]
+            transpose_rows(layer, <const real *>run.parameters, <real *>run.wt[index], share(layer.k, rank, size),
+                           share(layer.k, rank + 1, size))
+        meet(run, rank, size)
+    while start < end:
+        if rank == 0 and run.rates != NULL:
+            begin_step(&run.step, run.rates[step])
+        one_batch(run, start, min(run.batch, end - start), rank, size, scratch)
+        start += run.batch
+        step += 1
+    restore_fp(saved)
+
+
+cdef void softmax_row(Py_ssize_t n, real *z) noexcept nogil:
+    """z[n] = softmax(z), in a row with room up to a multiple of LANES."""
+    cdef Py_ssize_t j
+    cdef real largest = z[0], total = 0
+    for j in range(1, n):
+        # written so that a NaN among the logits stays
+        if not z[j] <= largest:
+            largest = z[j]
+    j = 0
+    while j < n:
+        v_store(z + j, v_exp(v_load(z + j) - largest))
+        j += LANES
+    for j in range(n):
+        total += z[j]
+    j = 0
+    while j < n:
+        v_store(z + j, v_div(v_load(z + j), v_set1(total)))
+        j += LANES
+
+
+cdef void forward(const Net *net, const void *parameters, const Rows *x, Py_ssize_t first, Py_ssize_t count,
+                  void *out_, bint link, Py_ssize_t block, void *work) noexcept nogil:
+    cdef fp_state saved = flush_subnormals()
+    cdef real *even = <real *>work
+    cdef real *odd = even + block*net.width
+    cdef real *a = even
+    cdef real *out = <real *>out_
+    cdef const real *below
+    cdef int index, activation, top = net.depth - 1
+    cdef const Layer *layer = &net.layers[top]
+    cdef Py_ssize_t at = first, m, ldx, i
+    while at < first + count:
+        m = min(block, first + count - at)
+        if x.direct:
+            below = <const real *>(x.data + at*x.row_stride)
+            ldx = x.row_stride // <Py_ssize_t>sizeof(real)
+        else:
+            below, ldx = odd, net.layers[0].ldt
+            gather(x, NULL, at, m, odd, ldx)
+        for index in range(net.depth):
+            layer = &net.layers[index]
+            a = odd if index % 2 else even
+            activation = layer.activation if index < top or (link and layer.activation != SOFTMAX) else IDENTITY
+            forward_layer(layer, <const real *>parameters, below, ldx, m, a, activation)
+            below, ldx = a, layer.ld
+        for i in range(m):
+            if link and layer.activation == SOFTMAX:
+                softmax_row(layer.n, a + i*layer.ld)
+            memcpy(out, a + i*layer.ld, layer.n*sizeof(real))
+            out += layer.n
+        at += m
+    restore_fp(saved)
+
+
+cdef double penalty(double l1, double l2, Py_ssize_t count, const void *w_) noexcept nogil:
+    cdef const real *w = <const real *>w_
+    cdef double squares = 0, magnitudes = 0
+    cdef Py_ssize_t i
+    for i in range(count):
+        squares += <double>w[i]*w[i]
+        magnitudes += fabs(w[i])
+    return 0.5*l2*squares + l1*magnitudes
+
+
+cdef DenseKernels exported
+exported.forward = forward
+exported.run = run_pass
+exported.penalty = penalty
+kernels = PyCapsule_New(&exported, "cnn_core.DenseKernels", NULL)

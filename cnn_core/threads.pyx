@@ -1,0 +1,247 @@
+"""Our own small pool of threads: regions of nogil code in which every thread has a rank.
+
+(a) Not OpenMP: its runtime hangs in a child of fork, spins while idle, and would triple the wheel.
+(b) Threads and locks are the interpreter's own (`PyThread_*`), the same on every platform and usable without the
+    GIL. A lock is used as a binary semaphore: each member of the team sleeps on its own.
+(c) One region at a time. A caller that finds the team at work runs its region alone: results do not depend on the
+    number of threads, and nested pools do not multiply.
+(d) Members meet at a barrier inside a region: they spin for some microseconds, since the others are at most that far
+    behind, then sleep. Between regions they sleep; nothing spins while idle.
+(e) A child of fork has no members: the team is founded anew there at the next region.
+"""
+
+import os
+
+cdef extern from "Python.h" nogil:
+    ctypedef void *PyThread_type_lock
+    enum:
+        PYTHREAD_INVALID_THREAD_ID
+    PyThread_type_lock PyThread_allocate_lock()
+    int PyThread_acquire_lock(PyThread_type_lock, int)
+    void PyThread_release_lock(PyThread_type_lock)
+    unsigned long PyThread_start_new_thread(void (*)(void *) noexcept nogil, void *)
+
+cdef extern from *:
+    """
+    #if defined(_MSC_VER) && !defined(__clang__)
+      #include <intrin.h>
+      static int cnn_add(int *p, int v) { return (int)_InterlockedExchangeAdd((volatile long *)p, v) + v; }
+      static int cnn_swap(int *p, int v) { return (int)_InterlockedExchange((volatile long *)p, v); }
+      #define cnn_get(p) cnn_add(p, 0)
+      static void cnn_pause(void) { _mm_pause(); }
+    #else
+      static inline int cnn_add(int *p, int v) { return __atomic_add_fetch(p, v, __ATOMIC_SEQ_CST); }
+      static inline int cnn_swap(int *p, int v) { return __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST); }
+      static inline int cnn_get(int *p) { return __atomic_load_n(p, __ATOMIC_SEQ_CST); }
+      #if defined(__x86_64__) || defined(__i386__)
+        static inline void cnn_pause(void) { __builtin_ia32_pause(); }
+      #elif defined(__aarch64__)
+        static inline void cnn_pause(void) { __asm__ volatile("yield"); }
+      #else
+        static inline void cnn_pause(void) {}
+      #endif
+    #endif
+    """
+    int add "cnn_add"(int *, int) noexcept nogil
+    int swap "cnn_swap"(int *, int) noexcept nogil
+    int get "cnn_get"(int *) noexcept nogil
+    void pause "cnn_pause"() noexcept nogil
+
+cdef enum:
+    SPINS = 4000            # about 40 microseconds: a barrier of a training step is met well within
+
+cdef struct Team:
+    int busy                # 1 while a region runs
+    int members             # threads founded, the caller (rank 0) included
+    int size                # of the region that runs
+    int arrived, meeting    # at the barrier: how many, and which one it is
+    work_fn work
+    void *argument
+    int asleep[MOST_THREADS]                # 1: the rank sleeps at the barrier until its bell rings
+    PyThread_type_lock bell[MOST_THREADS]   # what each rank sleeps on at the barrier
+    PyThread_type_lock door[MOST_THREADS]   # and between regions
+
+cdef Team team
+team.members = 1
+
+
+cdef Team *the_team() noexcept nogil:
+    return &team
+
+
+cdef void wait(void *_, int rank) noexcept nogil:
+    """The barrier of the region that runs: returns when every member has come."""
+    cdef int meeting = get(&team.meeting), spin, other
+    if add(&team.arrived, 1) == team.size:
+        swap(&team.arrived, 0)
+        add(&team.meeting, 1)
+        for other in range(team.size):
+            if swap(&team.asleep[other], 0):
+                PyThread_release_lock(team.bell[other])
+        return
+    for spin in range(SPINS):
+        if get(&team.meeting) != meeting:
+            return
+        pause()
+    while get(&team.meeting) == meeting:
+        swap(&team.asleep[rank], 1)
+        if get(&team.meeting) != meeting and swap(&team.asleep[rank], 0):
+            return          # the last to come had not seen this one asleep: no bell will ring
+        PyThread_acquire_lock(team.bell[rank], 1)
+
+
+cdef void member(void *argument) noexcept nogil:
+    cdef int rank = <int><Py_ssize_t>argument
+    while True:
+        PyThread_acquire_lock(team.door[rank], 1)
+        team.work(team.argument, rank, team.size)
+        wait(NULL, rank)
+
+
+cdef bint new_lock(PyThread_type_lock *lock) noexcept nogil:
+    """Make a lock that the next to acquire it sleeps on; True if there is one."""
+    if lock[0] == NULL:
+        lock[0] = PyThread_allocate_lock()
+        if lock[0] != NULL:
+            PyThread_acquire_lock(lock[0], 1)
+    return lock[0] != NULL
+
+
+cdef bint found_member(int rank) noexcept nogil:
+    """Start the thread of this rank; False when the system gives no more."""
+    return (new_lock(&team.bell[rank]) and new_lock(&team.door[rank])
+            and PyThread_start_new_thread(member, <void *><Py_ssize_t>rank) != <unsigned long>PYTHREAD_INVALID_THREAD_ID)
+
+
+cdef int begin(int wanted) noexcept nogil:
+    """Take the team for a region of at most `wanted` threads; returns how many there are: 1 needs no `end`."""
+    if wanted <= 1 or swap(&team.busy, 1):
+        return 1
+    wanted = min(wanted, MOST_THREADS)
+    if not new_lock(&team.bell[0]):
+        swap(&team.busy, 0)
+        return 1
+    while team.members < wanted and found_member(team.members):
+        team.members += 1
+    wanted = min(wanted, team.members)
+    if wanted == 1:
+        swap(&team.busy, 0)
+    team.size = wanted
+    return wanted
+
+
+cdef void work_together(work_fn work, void *argument, int size) noexcept nogil:
+    """work(argument, rank, size) on every rank of the team taken by `begin`, or alone for size 1."""
+    cdef int rank
+    if size == 1:
+        work(argument, 0, 1)
+        return
+    team.work, team.argument = work, argument
+    for rank in range(1, size):
+        PyThread_release_lock(team.door[rank])
+    work(argument, 0, size)
+    wait(NULL, 0)
+
+
+cdef void end(int size) noexcept nogil:
+    if size > 1:
+        swap(&team.busy, 0)
+
+
+def _forget_members():
+    """In a child of fork: the members stayed with the parent, and so did whoever held the team."""
+    cdef int rank
+    for rank in range(MOST_THREADS):
+        team.bell[rank] = team.door[rank] = NULL
+        team.asleep[rank] = 0
+    team.members, team.arrived, team.meeting, team.busy = 1, 0, 0, 0
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_members)
+
+_chosen = None
+
+
+def _quota():
+    """Processors the control group grants, or None."""
+    try:
+        with open("/sys/fs/cgroup/cpu.max") as file:
+            limit, period = file.read().split()
+    except (OSError, ValueError):
+        try:
+            with open("/sys/fs/cgroup/cpu/cpu.cfs_quota_us") as file:
+                limit = file.read().strip()
+            with open("/sys/fs/cgroup/cpu/cpu.cfs_period_us") as file:
+                period = file.read().strip()
+        except OSError:
+            return None
+    try:
+        return max(1, int(limit) // int(period)) if int(limit) > 0 else None
+    except (ValueError, ZeroDivisionError):
+        return None         # "max": no limit
+
+
+def _from_environment(name):
+    """A positive number of threads, or None. OMP_NUM_THREADS may be a list: its first entry counts."""
+    text = os.environ.get(name, "").split(",")[0].strip()
+    return int(text) if text.isdigit() and int(text) > 0 else None
+
+
+def default_threads():
+    """Number of threads used when nobody says.
+
+    The first that is set of: the environment variables COMPILED_NN_NUM_THREADS and OMP_NUM_THREADS, the number of
+    processors this process may run on (its affinity), cut to the quota of its control group.
+
+    Returns
+    -------
+    int
+        At least 1.
+    """
+    for name in ("COMPILED_NN_NUM_THREADS", "OMP_NUM_THREADS"):
+        count = _from_environment(name)
+        if count:
+            return min(count, MOST_THREADS)
+    try:
+        count = len(os.sched_getaffinity(0))
+    except (AttributeError, OSError):
+        count = os.cpu_count() or 1
+    quota = _quota()
+    return max(1, min(count, quota or count, MOST_THREADS))
+
+
+def set_num_threads(n):
+    """Set how many threads calls without `n_threads` use, in the whole process.
+
+    Parameters
+    ----------
+    n : int or None
+        At least 1; None returns to `default_threads()`.
+
+    Raises
+    ------
+    TypeError
+        If `n` is not an integer.
+    ValueError
+        If `n` is less than 1.
+    """
+    global _chosen
+    if n is not None:
+        if isinstance(n, bool) or not hasattr(n, "__index__"):
+            raise TypeError(f"the number of threads must be an integer, not {type(n).__name__}")
+        n = n.__index__()
+        if n < 1:
+            raise ValueError(f"the number of threads must be at least 1, not {n}")
+        n = min(n, MOST_THREADS)
+    _chosen = n
+
+
+def get_num_threads():
+    """How many threads calls without `n_threads` use.
+
+    Returns
+    -------
+    int
+    """
+    return _chosen if _chosen is not None else default_threads()

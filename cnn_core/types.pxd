@@ -1,0 +1,86 @@
+"""What the cold side (`stack`) and the hot side (`dense` and its like) both know: shapes, codes, one run of training.
+
+Letters: m rows of the batch, k inputs, n units. Everything is independent of float or double, so that one `Stack`
+serves both: pointers to reals are void, and a hot module casts them once.
+"""
+
+from libc.stdint cimport int64_t
+
+cdef enum Activation:
+    IDENTITY, RELU, SIGMOID, TANH, SOFTMAX
+
+cdef enum Loss:
+    BINARY_CROSS_ENTROPY, SOFTMAX_CROSS_ENTROPY, MSE
+
+cdef enum Method:
+    GRADIENT_ONLY, SGD, MOMENTUM, NESTEROV, ADAM, ADAMW
+
+cdef enum Number:           # of the caller's matrix
+    FLOAT32, FLOAT64, UINT8, INT8, UINT16, INT16, UINT32, INT32, UINT64, INT64
+
+cdef struct Layer:
+    Py_ssize_t k, n         # inputs, units
+    Py_ssize_t ld           # row stride of W, of the activations and of dZ: n padded
+    Py_ssize_t ldt          # row stride of W transposed: k padded
+    Py_ssize_t w, b         # where W and b start in the arena; b = -1: no bias
+    int activation
+
+cdef struct Net:
+    int depth
+    Py_ssize_t width        # the widest padded row: of the input or of a layer's output
+    Layer *layers
+
+cdef struct Rows:           # a matrix the caller owns, read row by row
+    const char *data
+    Py_ssize_t columns
+    Py_ssize_t row_stride, column_stride    # bytes
+    int kind                # a Number
+    bint direct             # reals side by side, scale 1, rows at a good distance: read in place
+    double scale
+
+cdef struct Target:         # class indices, or rows of reals n apart
+    const int64_t *labels
+    const void *values
+
+cdef struct Step:           # one optimizer step
+    int method
+    double rate, l1, l2
+    double momentum, beta_1, beta_2, epsilon, weight_decay
+    int64_t count           # steps taken, this one included
+    double correction_1, correction_2       # 1 - beta**count
+
+ctypedef void (*loss_fn)(int loss, const Layer *last, Py_ssize_t m, const void *z, const Target *target,
+                         const int64_t *rows, Py_ssize_t first, double weight, void *dz, void *scratch,
+                         double *row_loss) noexcept nogil
+ctypedef void (*step_fn)(const Step *step, Py_ssize_t rows, Py_ssize_t n, Py_ssize_t ld, bint is_weight, void *w,
+                         void *g, void *m1, void *m2) noexcept nogil
+ctypedef void (*wait_fn)(void *team, int rank) noexcept nogil
+
+cdef struct Run:            # a pass over rows: everything a region of threads needs, nothing allocated below
+    const Net *net
+    const void *kernels     # the DenseKernels to run it with
+    Rows x
+    Target target
+    const int64_t *order    # row indices, or NULL for 0, 1, 2, ...
+    Py_ssize_t first, count # the rows of the pass, as places in the order
+    Py_ssize_t batch, chunk
+    int loss
+    bint backward           # False: the loss alone
+    Step step
+    const double *rates     # one a step
+    void *parameters
+    void *gradients
+    void *m1                # first and second moment, or NULL
+    void *m2
+    void *inputs            # chunk rows gathered
+    void **a                # a layer: its output, its dZ, its W transposed
+    void **dz
+    void **wt
+    void *scratch           # size `scratch_size` reals for each thread
+    Py_ssize_t scratch_size
+    double *row_loss        # chunk of them
+    double loss_sum
+    loss_fn loss_and_gradient
+    step_fn take_step
+    wait_fn wait
+    void *team

@@ -1,0 +1,160 @@
+/* A vector of reals for the instruction set this file is compiled for: the only C of the project.
+
+   The widest register decides: 64 bytes with AVX-512, 32 with AVX, 16 with SSE or NEON, and one lane (plain scalars)
+   for a compiler without vector extensions. CNN_DOUBLE selects double. To Cython `vec` is an arithmetic type, so that
+   acc + a*b compiles to a fused multiply-add wherever the instruction set has one. */
+#ifndef CNN_VEC_H
+#define CNN_VEC_H
+#include <float.h>
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifdef CNN_DOUBLE
+typedef double real;
+typedef int64_t ireal;
+#define MANTISSA 52
+#else
+typedef float real;
+typedef int32_t ireal;
+#define MANTISSA 23
+#endif
+
+#if !defined(__GNUC__)
+#define VBYTES ((int)sizeof(real))
+#define INL static __forceinline
+#elif defined(__AVX512F__)
+#define VBYTES 64
+#elif defined(__AVX__)
+#define VBYTES 32
+#else
+#define VBYTES 16
+#endif
+#define LANES ((int)(VBYTES / sizeof(real)))
+
+/* Registers left for the accumulators of a tile: all but the operands. */
+#if defined(__AVX512F__) || defined(__aarch64__)
+#define ACCUMULATORS 24
+#else
+#define ACCUMULATORS 12
+#endif
+
+#ifdef __GNUC__
+#define INL static inline __attribute__((always_inline, unused))
+typedef real vec __attribute__((vector_size(VBYTES)));
+typedef real vec_anywhere __attribute__((vector_size(VBYTES), aligned(sizeof(real)), may_alias));
+typedef ireal ivec __attribute__((vector_size(VBYTES)));
+#define PREFETCH(p) __builtin_prefetch(p)
+INL vec v_load(const real *p) { return *(const vec_anywhere *)p; }
+INL void v_store(real *p, vec v) { *(vec_anywhere *)p = v; }
+INL vec v_set1(real x) { return x - (vec){0}; }
+INL ivec v_lt(vec a, vec b) { return a < b; }
+INL ivec v_bits(vec a) { return (ivec)a; }
+INL vec v_real(ivec a) { return (vec)a; }
+#else
+typedef real vec;
+typedef ireal ivec;
+#define PREFETCH(p) ((void)0)
+INL vec v_load(const real *p) { return *p; }
+INL void v_store(real *p, vec v) { *p = v; }
+INL vec v_set1(real x) { return x; }
+INL ivec v_lt(vec a, vec b) { return -(ireal)(a < b); }
+INL ivec v_bits(vec a) { ivec i; memcpy(&i, &a, sizeof i); return i; }
+INL vec v_real(ivec i) { vec a; memcpy(&a, &i, sizeof a); return a; }
+#endif
+
+#define SIGN ((ivec)(v_bits(v_set1((real)-0.0))))
+INL vec v_select(ivec mask, vec a, vec b) { return v_real((v_bits(a) & mask) | (v_bits(b) & ~mask)); }
+INL vec v_where(ivec mask, vec a) { return v_real(v_bits(a) & mask); }
+/* A NaN in the second operand passes through; so does one in the first: the comparison is then false. */
+INL vec v_max(vec floor, vec x) { return v_select(v_lt(x, floor), floor, x); }
+INL vec v_min(vec ceiling, vec x) { return v_select(v_lt(ceiling, x), ceiling, x); }
+INL vec v_abs(vec x) { return v_real(v_bits(x) & ~SIGN); }
+INL vec v_copysign(vec x, vec sign) { return v_real((v_bits(x) & ~SIGN) | (v_bits(sign) & SIGN)); }
+INL vec v_div(vec a, vec b) { return a / b; }
+
+/* (1 + p) * 2**n for n held in the low mantissa bits of t = n + ROUNDING; a NaN in p survives */
+#define ROUNDING ((real)(1.5 * (1ull << MANTISSA)))
+INL vec v_scale(vec p, vec t) {
+  vec power = v_real((v_bits(t) << MANTISSA) + v_bits(v_set1((real)1)));
+  return p * power + power;
+}
+/* x = mantissa * 2**exponent with the mantissa in [sqrt(1/2), sqrt(2)), for x positive and normal */
+#define SQRT_HALF (v_bits(v_set1((real)0.70710678118654752440)))
+INL vec v_exponent(vec x) {
+  ivec e = (v_bits(x) - SQRT_HALF) >> MANTISSA;
+  return v_real(e + v_bits(v_set1(ROUNDING))) - ROUNDING;
+}
+INL vec v_mantissa(vec x) { return v_real(v_bits(x) - (((v_bits(x) - SQRT_HALF) >> MANTISSA) << MANTISSA)); }
+
+#if defined(__x86_64__) || defined(_M_X64)
+#include <immintrin.h>
+#endif
+INL vec v_sqrt(vec a) {
+#if defined(__AVX512F__) && defined(CNN_DOUBLE)
+  return (vec)_mm512_sqrt_pd((__m512d)a);
+#elif defined(__AVX512F__)
+  return (vec)_mm512_sqrt_ps((__m512)a);
+#elif defined(__AVX__) && defined(CNN_DOUBLE)
+  return (vec)_mm256_sqrt_pd((__m256d)a);
+#elif defined(__AVX__)
+  return (vec)_mm256_sqrt_ps((__m256)a);
+#elif defined(__GNUC__) && defined(__SSE2__) && defined(CNN_DOUBLE)
+  return (vec)_mm_sqrt_pd((__m128d)a);
+#elif defined(__GNUC__) && defined(__SSE2__)
+  return (vec)_mm_sqrt_ps((__m128)a);
+#elif defined(__GNUC__)
+  vec r = a;
+  for (int i = 0; i < LANES; i++) r[i] = sizeof(real) == 4 ? (real)sqrtf((float)a[i]) : (real)sqrt((double)a[i]);
+  return r;
+#else
+  return (real)sqrt((double)a);
+#endif
+}
+
+/* Interleave the low, or the high, halves of two vectors. */
+#if !defined(__GNUC__)
+#define LOW(a, b) (a)
+#define HIGH(a, b) (b)
+#elif VBYTES == 64 && !defined(CNN_DOUBLE)
+#define LOW(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+#define HIGH(a, b) __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+#elif VBYTES == 64 || (VBYTES == 32 && !defined(CNN_DOUBLE))
+#define LOW(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
+#define HIGH(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
+#elif VBYTES == 32 || !defined(CNN_DOUBLE)
+#define LOW(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
+#define HIGH(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
+#else
+#define LOW(a, b) __builtin_shufflevector(a, b, 0, 2)
+#define HIGH(a, b) __builtin_shufflevector(a, b, 1, 3)
+#endif
+INL vec v_low(vec a, vec b) { return LOW(a, b); }
+INL vec v_high(vec a, vec b) { return HIGH(a, b); }
+
+/* Subnormal numbers cost a hundred cycles each: treat them as zero while a kernel runs. Restoring the saved state
+   also restores the exception flags, so a kernel never raises one. */
+#if defined(__x86_64__) || defined(_M_X64)
+typedef unsigned fp_state;
+INL fp_state flush_subnormals(void) { fp_state s = _mm_getcsr(); _mm_setcsr(s | 0x8040u); return s; }
+INL void restore_fp(fp_state s) { _mm_setcsr(s); }
+#elif defined(__aarch64__) && defined(__GNUC__)
+typedef struct { uint64_t control, status; } fp_state;
+INL fp_state flush_subnormals(void) {
+  fp_state s;
+  __asm__ volatile("mrs %0, fpcr" : "=r"(s.control));
+  __asm__ volatile("mrs %0, fpsr" : "=r"(s.status));
+  __asm__ volatile("msr fpcr, %0" : : "r"(s.control | (1ull << 24)));
+  return s;
+}
+INL void restore_fp(fp_state s) {
+  __asm__ volatile("msr fpcr, %0" : : "r"(s.control));
+  __asm__ volatile("msr fpsr, %0" : : "r"(s.status));
+}
+#else
+#include <fenv.h>
+typedef fenv_t fp_state;
+INL fp_state flush_subnormals(void) { fp_state s; feholdexcept(&s); return s; }
+INL void restore_fp(fp_state s) { fesetenv(&s); }
+#endif
+#endif

@@ -1,0 +1,31 @@
+"""The vector type of `vec.h`, as Cython sees it: arithmetic on all lanes at once."""
+
+cdef extern from "vec.h" nogil:
+    ctypedef float real                     # float, or double under CNN_DOUBLE
+    ctypedef float vec                      # LANES reals
+    ctypedef int ivec                       # LANES integers of the same width: masks
+    ctypedef struct fp_state:
+        pass
+    enum: LANES
+    enum: ACCUMULATORS
+    real ROUNDING
+    void PREFETCH(const void *) noexcept
+    vec v_load(const real *) noexcept
+    void v_store(real *, vec) noexcept
+    vec v_set1(real) noexcept
+    ivec v_lt(vec, vec) noexcept            # a < b
+    vec v_select(ivec, vec, vec) noexcept
+    vec v_where(ivec, vec) noexcept         # the vector, or 0 where the mask is off
+    vec v_max(vec floor, vec x) noexcept
+    vec v_min(vec ceiling, vec x) noexcept
+    vec v_abs(vec) noexcept
+    vec v_copysign(vec, vec) noexcept
+    vec v_div(vec, vec) noexcept
+    vec v_sqrt(vec) noexcept
+    vec v_scale(vec, vec) noexcept          # (1 + p) * 2**n, from p and ROUNDING + n
+    vec v_exponent(vec) noexcept
+    vec v_mantissa(vec) noexcept
+    vec v_low(vec, vec) noexcept
+    vec v_high(vec, vec) noexcept
+    fp_state flush_subnormals() noexcept
+    void restore_fp(fp_state) noexcept
