@@ -165,13 +165,14 @@ cdef inline void transpose_lanes(vec *r) noexcept nogil:
         s = s // 2
 
 
-cdef inline void transpose_block(const real *source, Py_ssize_t lds, Py_ssize_t rows, real *target,
-                                 Py_ssize_t ldt) noexcept nogil:
-    """target[LANES, LANES] = source[LANES, LANES]^T, with zeros for the source's rows from `rows` on."""
+cdef inline void transpose_block(const real *source, Py_ssize_t lds, Py_ssize_t rows, real *target, Py_ssize_t ldt,
+                                 Py_ssize_t columns) noexcept nogil:
+    """target[columns, LANES] = source[rows, LANES]^T for at most LANES rows and columns; missing rows are zeros."""
     cdef vec r[16]
     cdef int q
     for q in range(LANES):
         r[q] = v_load(source + q*lds) if q < rows else v_set1(0)
     transpose_lanes(r)
     for q in range(LANES):
-        v_store(target + q*ldt, r[q])
+        if q < columns:
+            v_store(target + q*ldt, r[q])

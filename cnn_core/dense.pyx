@@ -23,14 +23,16 @@ from cnn_core.activations cimport activate_block, derive_block, transpose_block,
 from cnn_core.dense cimport DenseKernels
 from cnn_core.optimizers cimport begin_step
 from cnn_core.rows cimport gather
-from cnn_core.tiles cimport Operands, panel, tile_at, tile_height
+from cnn_core.tiles cimport DOT, PRODUCT, Operands, dot_width, panel, tile_at, tile_height
 from cnn_core.types cimport GRADIENT_ONLY, IDENTITY, SOFTMAX, Layer, Net, Rows, Run
 from cnn_core.vec cimport (
-    LANES, flush_subnormals, fp_state, real, restore_fp, v_div, v_load, v_set1, v_store, vec)
+    DOTS, GROUP, LANES, flush_subnormals, fp_state, real, restore_fp, v_div, v_load, v_set1, v_store, vec)
 
 cdef enum:
-    ROW_GROUP = 16              # rows are shared out to threads in multiples of this, itself one of LANES
+    ROW_GROUP = 16              # rows of W are shared out to threads in multiples of this, itself one of LANES
+    TILE_GROUP = 4              # rows of a chunk likewise
     PANEL_BYTES = 512 * 1024    # a larger W is walked panel by panel, each serving all rows before the next
+    UNITS_MAJOR_PANEL = 96      # inputs whose gradient is taken at once where W is stored units x inputs
 
 
 cdef inline Py_ssize_t vectors_of(Py_ssize_t n) noexcept nogil:
@@ -51,9 +53,46 @@ cdef void product(Py_ssize_t m, Py_ssize_t vectors, Py_ssize_t k, const Operands
             o.c = whole.c + i*whole.ldc + j*LANES
             if whole.d != NULL:
                 o.d = whole.d + i*whole.ldd + j*LANES
-            tile_at(width, <int>min(height, m - i), k, &o)
+            tile_at(PRODUCT, width, <int>min(height, m - i), k, &o)
             i += height
         j += width
+
+
+cdef void dot_product(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const Operands *whole) noexcept nogil:
+    """C[m, n] = D + A[m, k] B[n, k]^T for k a multiple of 64 bytes: all units of a few rows before the next rows."""
+    cdef Py_ssize_t i = 0, j, r, height, rows
+    cdef int width
+    cdef Operands o = whole[0]
+    while i < m:
+        rows = min(m - i, 16)
+        j = 0
+        while j < n:
+            width = dot_width(rows, n - j)
+            height = min(DOTS // width, 16)
+            o.b = whole.b + j*whole.ldb
+            o.d = whole.d + j if whole.d != NULL else NULL
+            r = 0
+            while r < rows:
+                o.a = whole.a + (i + r)*whole.a_row
+                o.c = whole.c + (i + r)*whole.ldc + j
+                tile_at(DOT, width, <int>min(height, rows - r), k, &o)
+                r += height
+            j += width
+        i += rows
+
+
+cdef inline Py_ssize_t lines(Py_ssize_t n) noexcept nogil:
+    """n rounded up to whole lines of 64 bytes."""
+    return (n + LANES*GROUP - 1) // (LANES*GROUP) * (LANES*GROUP)
+
+
+cdef inline void clear_padding(Py_ssize_t m, Py_ssize_t n, real *a, Py_ssize_t ld) noexcept nogil:
+    """Columns n up to the next line become zero: dot products and dW of the next layer read them."""
+    cdef Py_ssize_t i, j, last = lines(n)
+    if n < last:
+        for i in range(m):
+            for j in range(n, last):
+                a[i*ld + j] = 0
 
 
 cdef inline Py_ssize_t block_height(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k) noexcept nogil:
@@ -65,20 +104,26 @@ cdef inline Py_ssize_t block_height(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k) no
 
 cdef void forward_layer(const Layer *layer, const real *parameters, const real *x, Py_ssize_t ldx, Py_ssize_t m,
                         real *a, int activation) noexcept nogil:
-    """A[m, n] = f(X[m, k] W + b)"""
+    """A[m, n] = f(X[m, k] W + b); A's padding is zero."""
     cdef Py_ssize_t i = 0, height = block_height(m, layer.n, layer.k), rows, n = vectors_of(layer.n)
     cdef Operands o
     o.a_row, o.a_col = ldx, 1
-    o.b, o.ldb = parameters + layer.w, layer.ld
+    o.b, o.ldb = parameters + layer.w, layer.ldt if layer.units_major else layer.ld
     o.d = parameters + layer.b if layer.b >= 0 else NULL
     o.ldd = 0
     o.ldc = layer.ld
+    if layer.units_major:
+        height = ROW_GROUP
     while i < m:
         rows = min(height, m - i)
         o.a = x + i*ldx
         o.c = a + i*layer.ld
-        product(rows, n, layer.k, &o)
+        if layer.units_major:
+            dot_product(rows, layer.n, lines(layer.k), &o)
+        else:
+            product(rows, n, layer.k, &o)
         activate_block(activation, rows, n*LANES, a + i*layer.ld, layer.ld)
+        clear_padding(rows, layer.n, a + i*layer.ld, layer.ld)
         i += height
 
 
@@ -88,7 +133,7 @@ cdef void backward_layer(const Layer *layer, const Layer *below, const real *wt,
     cdef Py_ssize_t i = 0, height = block_height(m, layer.k, layer.n), rows, k = vectors_of(layer.k)
     cdef Operands o
     o.a_row, o.a_col = layer.ld, 1
-    o.b, o.ldb = wt, layer.ldt
+    o.b, o.ldb = wt, layer.ldt          # either the copy or W itself where it is stored so
     o.d, o.ldd = NULL, 0
     o.ldc = below.ld
     while i < m:
@@ -100,34 +145,47 @@ cdef void backward_layer(const Layer *layer, const Layer *below, const real *wt,
         i += height
 
 
-cdef inline void take_step(Run *run, const Layer *layer, Py_ssize_t offset, Py_ssize_t rows, bint is_weight,
-                           real *g) noexcept nogil:
-    """The optimizer's step on rows of the arena from offset on, with gradient g."""
-    run.take_step(&run.step, rows, vectors_of(layer.n)*LANES, layer.ld, is_weight, <real *>run.parameters + offset, g,
+cdef inline void take_step(Run *run, Py_ssize_t offset, Py_ssize_t rows, Py_ssize_t n, Py_ssize_t ld, bint is_weight,
+                           real *g, Py_ssize_t ldg) noexcept nogil:
+    """The optimizer's step on rows[n] of the arena from offset on, with gradient g."""
+    run.take_step(&run.step, rows, n, ld, is_weight, <real *>run.parameters + offset, g, ldg,
                   <real *>run.m1 + offset if run.m1 != NULL else NULL,
                   <real *>run.m2 + offset if run.m2 != NULL else NULL)
 
 
 cdef void weight_gradient(Run *run, int index, const real *x, Py_ssize_t ldx, Py_ssize_t m, Py_ssize_t first,
                           Py_ssize_t last, bint opening, bint closing, real *scratch) noexcept nogil:
-    """dW[first:last] (+)= X[m]^T dZ[m], from zero if opening; if closing, the step on these rows of W."""
+    """dW (+)= X[m]^T dZ[m] for inputs first to last, from zero if opening; if closing, the step on them."""
     cdef const Layer *layer = &run.net.layers[index]
-    cdef Py_ssize_t i = first, n = vectors_of(layer.n), rows, height = block_height(last - first, layer.n, m)
-    cdef bint passing = opening and closing and run.step.method != GRADIENT_ONLY and height <= ROW_GROUP
+    cdef Py_ssize_t i = first, n = vectors_of(layer.n), inputs, height, offset
+    cdef Py_ssize_t ld = layer.ldt if layer.units_major else layer.ld
+    cdef bint passing
     cdef real *g
     cdef Operands o
-    o.a_row, o.a_col = 1, ldx
-    o.b, o.ldb = <const real *>run.dz[index], layer.ld
-    o.ldd = o.ldc = layer.ld
+    if layer.units_major:
+        height = UNITS_MAJOR_PANEL
+        o.a, o.a_row, o.a_col, o.ldb = <const real *>run.dz[index], 1, layer.ld, ldx
+    else:
+        height = block_height(last - first, layer.n, m)
+        o.b, o.a_row, o.a_col, o.ldb = <const real *>run.dz[index], 1, ldx, layer.ld
+    passing = opening and closing and run.step.method != GRADIENT_ONLY and height <= UNITS_MAJOR_PANEL
     while i < last:
-        rows = min(height, last - i)
-        g = scratch if passing else <real *>run.gradients + layer.w + i*layer.ld
-        o.a = x + i
+        inputs = min(height, last - i)
+        offset = layer.w + (i if layer.units_major else i*ld)
+        g = scratch if passing else <real *>run.gradients + offset
+        o.ldc = o.ldd = (height if layer.units_major else ld) if passing else ld
         o.c = g
         o.d = NULL if opening else g
-        product(rows, n, m, &o)
-        if closing:
-            take_step(run, layer, layer.w + i*layer.ld, rows, True, g)
+        if layer.units_major:
+            o.b = x + i
+            product(layer.n, vectors_of(inputs), m, &o)
+        else:
+            o.a = x + i
+            product(inputs, n, m, &o)
+        if closing and layer.units_major:
+            take_step(run, offset, layer.n, vectors_of(inputs)*LANES, ld, True, g, o.ldc)
+        elif closing:
+            take_step(run, offset, inputs, n*LANES, ld, True, g, o.ldc)
         i += height
 
 
@@ -145,7 +203,7 @@ cdef void bias_gradient(Run *run, int index, Py_ssize_t m, bint opening, bint cl
         v_store(g + j, total)
         j += LANES
     if closing:
-        take_step(run, layer, layer.b, 1, False, g)
+        take_step(run, layer.b, 1, vectors_of(layer.n)*LANES, layer.ld, False, g, layer.ld)
 
 
 cdef void transpose_rows(const Layer *layer, const real *parameters, real *wt, Py_ssize_t first,
@@ -156,15 +214,15 @@ cdef void transpose_rows(const Layer *layer, const real *parameters, real *wt, P
         j = 0
         while j < layer.n:
             transpose_block(parameters + layer.w + i*layer.ld + j, layer.ld, last - i, wt + j*layer.ldt + i,
-                            layer.ldt)
+                            layer.ldt, LANES)
             j += LANES
         i += LANES
 
 
-cdef inline Py_ssize_t share(Py_ssize_t count, int rank, int size) noexcept nogil:
+cdef inline Py_ssize_t share(Py_ssize_t count, int rank, int size, Py_ssize_t group) noexcept nogil:
     """Where the rank's part of count rows starts, in whole groups; the part ends where the next one starts."""
-    cdef Py_ssize_t groups = (count + ROW_GROUP - 1) // ROW_GROUP
-    return min(count, groups * rank // size * ROW_GROUP)
+    cdef Py_ssize_t groups = (count + group - 1) // group
+    return min(count, groups * rank // size * group)
 
 
 cdef const real *chunk_inputs(Run *run, Py_ssize_t first, Py_ssize_t *ldx) noexcept nogil:
@@ -201,7 +259,8 @@ cdef void rows_phase(Run *run, Py_ssize_t at, Py_ssize_t first, Py_ssize_t last,
     index = top if run.backward else 0
     while index > 0:
         layer = &net.layers[index]
-        backward_layer(layer, &net.layers[index - 1], <const real *>run.wt[index],
+        backward_layer(layer, &net.layers[index - 1],
+                       <const real *>run.parameters + layer.w if layer.units_major else <const real *>run.wt[index],
                        <const real *>run.dz[index] + first*layer.ld,
                        <const real *>run.a[index - 1] + first*net.layers[index - 1].ld, m,
                        <real *>run.dz[index - 1] + first*net.layers[index - 1].ld)
@@ -216,12 +275,12 @@ cdef void weights_phase(Run *run, const real *x, Py_ssize_t ldx, Py_ssize_t m, b
     cdef int index = run.net.depth - 1
     while index >= 0:
         layer = &run.net.layers[index]
-        first, last = share(layer.k, rank, size), share(layer.k, rank + 1, size)
+        first, last = share(layer.k, rank, size, ROW_GROUP), share(layer.k, rank + 1, size, ROW_GROUP)
         if first < last:
             weight_gradient(run, index, x if index == 0 else <const real *>run.a[index - 1],
                             ldx if index == 0 else run.net.layers[index - 1].ld, m, first, last, opening, closing,
                             scratch)
-            if index > 0 and closing and run.step.method != GRADIENT_ONLY:
+            if index > 0 and closing and run.step.method != GRADIENT_ONLY and not layer.units_major:
                 transpose_rows(layer, <const real *>run.parameters, <real *>run.wt[index], first, last)
         if layer.b >= 0 and rank == size - 1:
             bias_gradient(run, index, m, opening, closing)
@@ -240,7 +299,8 @@ cdef void one_batch(Run *run, Py_ssize_t start, Py_ssize_t count, int rank, int 
     while at < start + count:
         m = min(run.chunk, start + count - at)
         x = chunk_inputs(run, at, &ldx)
-        rows_phase(run, at, share(m, rank, size), share(m, rank + 1, size), x, ldx, 1.0/count, scratch)
+        rows_phase(run, at, share(m, rank, size, TILE_GROUP), share(m, rank + 1, size, TILE_GROUP), x, ldx, 1.0/count,
+                   scratch)
         meet(run, rank, size)
         if rank == 0:
             for i in range(m):
@@ -260,8 +320,9 @@ cdef void run_pass(Run *run, int rank, int size) noexcept nogil:
     if run.backward:
         for index in range(1, run.net.depth):
             layer = &run.net.layers[index]
-            transpose_rows(layer, <const real *>run.parameters, <real *>run.wt[index], share(layer.k, rank, size),
-                           share(layer.k, rank + 1, size))
+            if not layer.units_major:
+                transpose_rows(layer, <const real *>run.parameters, <real *>run.wt[index],
+                               share(layer.k, rank, size, ROW_GROUP), share(layer.k, rank + 1, size, ROW_GROUP))
         meet(run, rank, size)
     while start < end:
         if rank == 0 and run.rates != NULL:

@@ -99,8 +99,8 @@ cdef vec element_lanes(int loss, Py_ssize_t n, Py_ssize_t m, const Target *targe
 cdef void batch_loss(int loss, const Layer *last, Py_ssize_t m, const void *z_, const Target *target,
                      const int64_t *rows, Py_ssize_t first, double weight, void *dz_, void *scratch,
                      double *row_loss) noexcept nogil:
-    """row_loss[m] and, unless dz is NULL, dz[m, n] = weight dL/dz; z and dz have rows last.ld apart and room for a
-    multiple of LANES of them; scratch holds last.ld * LANES reals. Row i of z belongs to row rows[first + i]."""
+    """row_loss[m] and, unless dz is NULL, dz[m, n] = weight dL/dz, its padding zero; z and dz have rows last.ld apart,
+    scratch holds last.ld * LANES reals. Row i of z belongs to row rows[first + i] of the targets."""
     cdef const real *z = <const real *>z_
     cdef real *dz = <real *>dz_
     cdef real *t = <real *>scratch
@@ -111,7 +111,7 @@ cdef void batch_loss(int loss, const Layer *last, Py_ssize_t m, const void *z_, 
         left = min(LANES, m - i)
         j = 0
         while j < last.n:
-            transpose_block(z + i*last.ld + j, last.ld, left, t + j*LANES, LANES)
+            transpose_block(z + i*last.ld + j, last.ld, left, t + j*LANES, LANES, LANES)
             j += LANES
         if loss != SOFTMAX_CROSS_ENTROPY:
             block = element_lanes(loss, last.n, left, target, rows, first + i, <real>weight, t)
@@ -129,7 +129,7 @@ cdef void batch_loss(int loss, const Layer *last, Py_ssize_t m, const void *z_, 
                 j += 1
             j = 0
             while j < last.n:
-                transpose_block(t + j*LANES, LANES, LANES, dz + i*last.ld + j, last.ld)
+                transpose_block(t + j*LANES, LANES, LANES, dz + i*last.ld + j, last.ld, left)
                 j += LANES
         i += LANES
 

@@ -16,30 +16,31 @@ cdef inline void step_row(int method, const Constants *c, Py_ssize_t n, real *w,
 
 
 cdef void take_step(const Step *step, Py_ssize_t rows, Py_ssize_t n, Py_ssize_t ld, bint is_weight, void *w_, void *g_,
-                    void *m1_, void *m2_) noexcept nogil:
-    """One step of w[rows, n], rows ld apart like those of its gradient g and its moments; n a multiple of LANES.
+                    Py_ssize_t ldg, void *m1_, void *m2_) noexcept nogil:
+    """One step of w[rows, n], rows ld apart like its moments', from the gradient g, rows ldg apart; n in whole LANES.
     GRADIENT_ONLY adds the penalty's gradient to g and leaves w."""
     cdef Constants c = constants_of(step, is_weight)
     cdef real *w = <real *>w_
-    cdef real *g = <real *>g_
+    cdef real *g
     cdef real *m1 = <real *>m1_
     cdef real *m2 = <real *>m2_
     cdef Py_ssize_t row, i
     for row in range(rows):
         i = row*ld
+        g = <real *>g_ + row*ldg
         # The method is a literal in each branch: the compiler makes a tight loop of each.
         if step.method == GRADIENT_ONLY:
-            step_row(GRADIENT_ONLY, &c, n, w + i, g + i, NULL, NULL)
+            step_row(GRADIENT_ONLY, &c, n, w + i, g, NULL, NULL)
         elif step.method == SGD:
-            step_row(SGD, &c, n, w + i, g + i, NULL, NULL)
+            step_row(SGD, &c, n, w + i, g, NULL, NULL)
         elif step.method == MOMENTUM:
-            step_row(MOMENTUM, &c, n, w + i, g + i, m1 + i, NULL)
+            step_row(MOMENTUM, &c, n, w + i, g, m1 + i, NULL)
         elif step.method == NESTEROV:
-            step_row(NESTEROV, &c, n, w + i, g + i, m1 + i, NULL)
+            step_row(NESTEROV, &c, n, w + i, g, m1 + i, NULL)
         elif step.method == ADAM:
-            step_row(ADAM, &c, n, w + i, g + i, m1 + i, m2 + i)
+            step_row(ADAM, &c, n, w + i, g, m1 + i, m2 + i)
         else:
-            step_row(ADAMW, &c, n, w + i, g + i, m1 + i, m2 + i)
+            step_row(ADAMW, &c, n, w + i, g, m1 + i, m2 + i)
 
 
 cdef step_fn exported = take_step

@@ -39,7 +39,11 @@ cdef inline void copy_rows(const number *_, const Rows *x, const int64_t *order,
 
 cdef inline void gather(const Rows *x, const int64_t *order, Py_ssize_t first, Py_ssize_t m, real *target,
                         Py_ssize_t ld) noexcept nogil:
-    """target[m, columns] = scale x[order[first : first + m]]"""
+    """target[m, columns] = scale x[order[first : first + m]]; the padding up to ld becomes zero"""
+    cdef Py_ssize_t i, j
+    for i in range(m):
+        for j in range(x.columns, ld):
+            target[i*ld + j] = 0
     if x.kind == FLOAT32:
         copy_rows[float](NULL, x, order, first, m, target, ld)
     elif x.kind == FLOAT64:

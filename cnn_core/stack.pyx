@@ -53,8 +53,11 @@ OPTIMIZERS = tuple(_methods)
 
 cdef enum:
     ROW_GROUP = 16                  # buffers hold a multiple of this many rows
+    MOST_NARROW = 144               # `narrow` layers have fewer units
     CHUNK_BYTES = 512 * 1024        # what a thread's rows of a chunk may take of the level-2 cache
-    MOST_CHUNK = 256
+    SMALL_CHUNK = 4
+    MOST_CHUNK = 128
+    LARGE_CHUNK = 512
     FORWARD_BLOCK = 64
     SMALL_WORK = 8192               # bytes of workspace that a call takes from the C stack
     SERIAL_FLOPS = 2000000          # less work than this is not shared out
@@ -78,6 +81,12 @@ cdef Py_ssize_t padded(Py_ssize_t n, Py_ssize_t itemsize) noexcept nogil:
     """Row stride for n reals."""
     cdef Py_ssize_t line = 64 // itemsize, reals = (n + line - 1) // line * line
     return reals + line if reals * itemsize % 1024 == 0 else reals
+
+
+cdef bint narrow(Py_ssize_t k, Py_ssize_t n, Py_ssize_t itemsize) noexcept nogil:
+    """Whether W is better stored units x inputs: padding the units would waste an eighth or more of the work."""
+    cdef Py_ssize_t line = 64 // itemsize, full = (n + line - 1) // line * line
+    return k >= 32 if n <= 4 else k >= 256 and full * 8 >= n * 9
 
 
 cdef Py_ssize_t rounded(Py_ssize_t n) noexcept nogil:
@@ -181,8 +190,9 @@ cdef class Stack:
             layer.k, layer.n = self.sizes[i], self.sizes[i + 1]
             layer.ld, layer.ldt = padded(layer.n, self.itemsize), padded(layer.k, self.itemsize)
             layer.activation = code_of("activation", _activations, self.activations[i])
+            layer.units_major = narrow(layer.k, layer.n, self.itemsize)
             layer.w = size
-            size += layer.k * layer.ld
+            size += layer.n * layer.ldt if layer.units_major else layer.k * layer.ld
             layer.b = size if self.biases[i] else -1
             size += layer.ld if self.biases[i] else 0
             self.net.width = max(self.net.width, layer.ld)
@@ -238,7 +248,10 @@ cdef class Stack:
         result = []
         for i in range(self.net.depth):
             layer = &self.net.layers[i]
-            weight = flat[layer.w:layer.w + layer.k*layer.ld].reshape(layer.k, layer.ld)[:, :layer.n]
+            if layer.units_major:
+                weight = flat[layer.w:layer.w + layer.n*layer.ldt].reshape(layer.n, layer.ldt)[:, :layer.k].T
+            else:
+                weight = flat[layer.w:layer.w + layer.k*layer.ld].reshape(layer.k, layer.ld)[:, :layer.n]
             result.append((weight, flat[layer.b:layer.b + layer.n] if layer.b >= 0 else None))
         return result
 
@@ -288,7 +301,8 @@ cdef class Stack:
         rows.direct = (
             cnp.PyArray_TYPE(X) == self.type_number and scale == 1
             and (rows.column_stride == self.itemsize or rows.columns == 1)
-            and rows.row_stride % self.itemsize == 0 and <uintptr_t>rows.data % self.itemsize == 0)
+            and rows.row_stride % self.itemsize == 0 and <uintptr_t>rows.data % self.itemsize == 0
+            and (rows.columns * self.itemsize % 64 == 0 or not self.net.layers[0].units_major))
         return 0
 
     cdef int forward_block(self, const Rows *x, Py_ssize_t m, void *out, bint link, int threads) noexcept nogil:
@@ -316,7 +330,9 @@ cdef class Stack:
 
     cdef int forward_rows(self, const void *x, Py_ssize_t m, void *out) noexcept nogil:
         cdef Rows rows
-        rows.data, rows.columns, rows.scale, rows.direct = <const char *>x, self.net.layers[0].k, 1, True
+        rows.data, rows.columns, rows.scale = <const char *>x, self.net.layers[0].k, 1
+        rows.kind = FLOAT32 if self.itemsize == 4 else FLOAT64
+        rows.direct = rows.columns * self.itemsize % 64 == 0 or not self.net.layers[0].units_major
         rows.row_stride, rows.column_stride = rows.columns*self.itemsize, self.itemsize
         return self.forward_block(&rows, m, out, True, 1)
 
@@ -403,13 +419,18 @@ cdef class Stack:
         return (X, target, self.carve(run, threads))
 
     cdef Py_ssize_t chunk_rows(self, Py_ssize_t batch, int threads):
-        """Rows of a batch to take at once: as many as the caches hold, in equal chunks."""
-        cdef Py_ssize_t row = padded(self.sizes[0], self.itemsize), chunks, most
+        """Rows of a batch to take at once, in equal chunks: as many as the caches hold, unless the weights do not fit
+        there anyway: then many, so that these are read seldom."""
+        cdef Py_ssize_t row = padded(self.sizes[0], self.itemsize), weights = 0, chunks, most, i
         for i in range(self.net.depth):
             row += 2 * self.net.layers[i].ld
-        most = min(max(CHUNK_BYTES // (row * self.itemsize), ROW_GROUP), MOST_CHUNK) * threads
+        if len(self.parameters) * self.itemsize > CHUNK_BYTES:
+            most = LARGE_CHUNK
+        else:
+            most = CHUNK_BYTES // (row * self.itemsize)
+            most = min(max(most, SMALL_CHUNK), MOST_CHUNK) * threads
         chunks = (batch + most - 1) // most
-        return rounded((batch + chunks - 1) // chunks)
+        return (batch + chunks*SMALL_CHUNK - 1) // (chunks*SMALL_CHUNK) * SMALL_CHUNK
 
     cdef cnp.ndarray carve(self, Run *run, int threads):
         """Cut the workspace of a pass out of one block; the stack keeps the last block for the next pass."""
@@ -419,7 +440,7 @@ cdef class Stack:
         for i in range(depth):
             widest = max(widest, self.net.layers[i].ld)
             reals += 2 * run.chunk * self.net.layers[i].ld
-        run.scratch_size = ROW_GROUP * widest
+        run.scratch_size = max(ROW_GROUP * widest, MOST_NARROW * 96)
         reals += run.chunk*self.net.layers[0].ldt + threads*run.scratch_size
         needed = reals*self.itemsize + run.chunk*sizeof(double) + rounded(3*depth)*sizeof(void *)
         work, self.workspace = self.workspace, None
@@ -469,8 +490,9 @@ cdef class Stack:
             return 0
         for i in range(self.net.depth):
             layer = &self.net.layers[i]
-            total += self.dense.penalty(l1, l2, layer.k*layer.ld,
-                                        <char *>self.parameters_data + layer.w*self.itemsize)
+            total += self.dense.penalty(
+                l1, l2, layer.n*layer.ldt if layer.units_major else layer.k*layer.ld,
+                <char *>self.parameters_data + layer.w*self.itemsize)
         return total
 
     cdef object evaluate(self, cnp.ndarray X, y, loss, double l1, double l2, double scale, n_threads, bint backward):

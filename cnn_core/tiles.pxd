@@ -8,9 +8,16 @@
 (b) The sum over k runs in one order, a fused multiply-add at a time, starting from D (zeros, a bias row, or C itself):
     the bits of C do not depend on the tile, on how rows are grouped, or on where k is cut.
 (c) B is prefetched eight rows ahead: its rows are too far apart for the hardware to guess.
+(d) Where B is stored transposed, its rows are k long and the tile is a block of dot products: the lanes run along k.
+    A dot product has as many partial sums as 64 bytes have reals, whatever the width of a register, and they are
+    added up in one order: its bits depend on k alone. k is a multiple of 64 bytes; the operands are padded with zeros.
 """
 
-from cnn_core.vec cimport ACCUMULATORS, LANES, PREFETCH, real, v_load, v_set1, v_store, vec
+from cnn_core.vec cimport (
+    ACCUMULATORS, DOTS, GROUP, LANES, PREFETCH, real, v_high, v_load, v_low, v_set1, v_store, vec)
+
+cdef enum:
+    PRODUCT, DOT            # kinds of tile
 
 cdef struct Operands:
     const real *a           # op(A)[i, p] at a[i*a_row + p*a_col]
@@ -49,40 +56,96 @@ cdef inline void tile(const int M, const int N, Py_ssize_t k, const Operands *o)
             v_store(o.c + i*o.ldc + j*LANES, acc[i][j])
 
 
-cdef inline void tile_rows(int rows, const int N, Py_ssize_t k, const Operands *o) noexcept nogil:
-    """The tile of N vectors with the given number of rows, at most tallest(N)."""
+cdef inline vec lane_sums(vec *r) noexcept nogil:
+    """A vector whose lane i is the sum of the lanes of r[i]; LANES vectors."""
+    cdef int i, h = LANES // 2
+    while h >= 1:
+        for i in range(h):
+            r[i] = v_low(r[i], r[i + h]) + v_high(r[i], r[i + h])
+        h = h // 2
+    return r[0]
+
+
+cdef inline void dot_tile(const int M, const int N, Py_ssize_t k, const Operands *o) noexcept nogil:
+    """C[M, N] = D + A[M, k] B[N, k]^T, with M*N a multiple of LANES or less than LANES; D one row."""
+    cdef vec acc[512]       # a tile that fits keeps all it uses in registers
+    cdef vec row[16]
+    cdef vec x
+    cdef real sums[32]
+    cdef int i, j, g, h
+    cdef Py_ssize_t p = 0
+    for i in range(M*N*GROUP):
+        acc[i] = v_set1(0)
+    while p < k:
+        for g in range(GROUP):
+            for j in range(N):
+                row[j] = v_load(o.b + j*o.ldb + p)
+            for i in range(M):
+                x = v_load(o.a + i*o.a_row + p)
+                for j in range(N):
+                    acc[(i*N + j)*GROUP + g] = acc[(i*N + j)*GROUP + g] + x * row[j]
+            p += LANES
+    h = GROUP // 2
+    while h >= 1:
+        for i in range(M*N):
+            for g in range(h):
+                acc[i*GROUP + g] = acc[i*GROUP + g] + acc[i*GROUP + g + h]
+        h = h // 2
+    for j in range(0, (M*N + LANES - 1)//LANES):
+        for i in range(LANES):
+            row[i] = acc[(j*LANES + i)*GROUP] if j*LANES + i < M*N else v_set1(0)
+        v_store(sums + j*LANES, lane_sums(row))
+    for i in range(M):
+        for j in range(N):
+            o.c[i*o.ldc + j] = sums[i*N + j] if o.d == NULL else sums[i*N + j] + o.d[j]
+
+
+cdef inline bint fits(const int kind, const int M, const int N) noexcept nogil:
+    """Whether a tile's accumulators fit the registers."""
+    return M*N <= ACCUMULATORS if kind == PRODUCT else M*N <= DOTS
+
+
+cdef inline void any_tile(const int kind, const int M, const int N, Py_ssize_t k, const Operands *o) noexcept nogil:
+    if kind == PRODUCT:
+        tile(M, N, k, o)
+    else:
+        dot_tile(M, N, k, o)
+
+
+cdef inline void tile_rows(const int kind, int rows, const int N, Py_ssize_t k, const Operands *o) noexcept nogil:
+    """The tile with the given number of rows, at most 16, among those that fit."""
     if rows == 1:
-        tile(1, N, k, o)
-    elif rows == 2 and ACCUMULATORS >= 2*N:
-        tile(2, N, k, o)
-    elif rows == 3 and ACCUMULATORS >= 3*N:
-        tile(3, N, k, o)
-    elif rows == 4 and ACCUMULATORS >= 4*N:
-        tile(4, N, k, o)
-    elif rows == 5 and ACCUMULATORS >= 5*N:
-        tile(5, N, k, o)
-    elif rows == 6 and ACCUMULATORS >= 6*N:
-        tile(6, N, k, o)
-    elif rows == 7 and ACCUMULATORS >= 7*N:
-        tile(7, N, k, o)
-    elif rows == 8 and ACCUMULATORS >= 8*N:
-        tile(8, N, k, o)
-    elif rows == 9 and ACCUMULATORS >= 9*N:
-        tile(9, N, k, o)
-    elif rows == 10 and ACCUMULATORS >= 10*N:
-        tile(10, N, k, o)
-    elif rows == 11 and ACCUMULATORS >= 11*N:
-        tile(11, N, k, o)
-    elif rows == 12 and ACCUMULATORS >= 12*N:
-        tile(12, N, k, o)
-    elif rows == 13 and ACCUMULATORS >= 13*N:
-        tile(13, N, k, o)
-    elif rows == 14 and ACCUMULATORS >= 14*N:
-        tile(14, N, k, o)
-    elif rows == 15 and ACCUMULATORS >= 15*N:
-        tile(15, N, k, o)
-    elif rows == 16 and ACCUMULATORS >= 16*N:
-        tile(16, N, k, o)
+        any_tile(kind, 1, N, k, o)
+    elif rows == 2 and fits(kind, 2, N):
+        any_tile(kind, 2, N, k, o)
+    elif rows == 3 and fits(kind, 3, N):
+        any_tile(kind, 3, N, k, o)
+    elif rows == 4 and fits(kind, 4, N):
+        any_tile(kind, 4, N, k, o)
+    elif rows == 5 and fits(kind, 5, N):
+        any_tile(kind, 5, N, k, o)
+    elif rows == 6 and fits(kind, 6, N):
+        any_tile(kind, 6, N, k, o)
+    elif rows == 7 and fits(kind, 7, N):
+        any_tile(kind, 7, N, k, o)
+    elif rows == 8 and fits(kind, 8, N):
+        any_tile(kind, 8, N, k, o)
+    elif rows == 9 and fits(kind, 9, N):
+        any_tile(kind, 9, N, k, o)
+    elif rows == 10 and fits(kind, 10, N):
+        any_tile(kind, 10, N, k, o)
+    elif rows == 11 and fits(kind, 11, N):
+        any_tile(kind, 11, N, k, o)
+    elif rows == 12 and fits(kind, 12, N):
+        any_tile(kind, 12, N, k, o)
+    elif rows == 13 and fits(kind, 13, N):
+        any_tile(kind, 13, N, k, o)
+    elif rows == 14 and fits(kind, 14, N):
+        any_tile(kind, 14, N, k, o)
+    elif rows == 15 and fits(kind, 15, N):
+        any_tile(kind, 15, N, k, o)
+    elif rows == 16 and fits(kind, 16, N):
+        any_tile(kind, 16, N, k, o)
 
 
 cdef inline int panel(Py_ssize_t height, Py_ssize_t vectors) noexcept nogil:
@@ -97,17 +160,28 @@ cdef inline int panel(Py_ssize_t height, Py_ssize_t vectors) noexcept nogil:
     return 3
 
 
-cdef inline void tile_at(int width, int rows, Py_ssize_t k, const Operands *o) noexcept nogil:
+cdef inline void tile_at(const int kind, int width, int rows, Py_ssize_t k, const Operands *o) noexcept nogil:
     if width == 1:
-        tile_rows(rows, 1, k, o)
+        tile_rows(kind, rows, 1, k, o)
     elif width == 2:
-        tile_rows(rows, 2, k, o)
-    elif width == 3:
-        tile_rows(rows, 3, k, o)
-    elif width == 4:
-        tile_rows(rows, 4, k, o)
-    else:
-        tile_rows(rows, 8, k, o)
+        tile_rows(kind, rows, 2, k, o)
+    elif width == 3 and kind == PRODUCT:
+        tile_rows(kind, rows, 3, k, o)
+    elif width == 4 and fits(kind, 1, 4):
+        tile_rows(kind, rows, 4, k, o)
+    elif fits(kind, 1, 8):
+        tile_rows(kind, rows, 8, k, o)
+
+
+cdef inline int dot_width(Py_ssize_t m, Py_ssize_t n) noexcept nogil:
+    """How many of n units the next dot tiles take: as near a square as the registers allow."""
+    if n >= 8 and DOTS // 8 >= min(m, 8):
+        return 8
+    if n >= 4 and DOTS // 4 >= min(m, 4):
+        return 4
+    if n >= 2 and DOTS // 2 >= min(m, 2):
+        return 2
+    return 1
 
 
 cdef inline Py_ssize_t tile_height(Py_ssize_t m, Py_ssize_t vectors) noexcept nogil:

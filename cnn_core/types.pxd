@@ -24,6 +24,7 @@ cdef struct Layer:
     Py_ssize_t ldt          # row stride of W transposed: k padded
     Py_ssize_t w, b         # where W and b start in the arena; b = -1: no bias
     int activation
+    bint units_major        # W is stored units x inputs, rows ldt apart, instead of inputs x units, rows ld apart
 
 cdef struct Net:
     int depth
@@ -53,7 +54,7 @@ ctypedef void (*loss_fn)(int loss, const Layer *last, Py_ssize_t m, const void *
                          const int64_t *rows, Py_ssize_t first, double weight, void *dz, void *scratch,
                          double *row_loss) noexcept nogil
 ctypedef void (*step_fn)(const Step *step, Py_ssize_t rows, Py_ssize_t n, Py_ssize_t ld, bint is_weight, void *w,
-                         void *g, void *m1, void *m2) noexcept nogil
+                         void *g, Py_ssize_t ldg, void *m1, void *m2) noexcept nogil
 ctypedef void (*wait_fn)(void *team, int rank) noexcept nogil
 
 cdef struct Run:            # a pass over rows: everything a region of threads needs, nothing allocated below

@@ -31,6 +31,7 @@ typedef int32_t ireal;
 #define VBYTES 16
 #endif
 #define LANES ((int)(VBYTES / sizeof(real)))
+#define GROUP (VBYTES < 16 ? 1 : 64 / VBYTES)
 
 /* Registers left for the accumulators of a tile: all but the operands. */
 #if defined(__AVX512F__) || defined(__aarch64__)
@@ -38,6 +39,7 @@ typedef int32_t ireal;
 #else
 #define ACCUMULATORS 12
 #endif
+#define DOTS (ACCUMULATORS / GROUP > 16 ? 16 : ACCUMULATORS / GROUP < 1 ? 1 : ACCUMULATORS / GROUP)
 
 #ifdef __GNUC__
 #define INL static inline __attribute__((always_inline, unused))

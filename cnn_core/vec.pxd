@@ -8,6 +8,8 @@ cdef extern from "vec.h" nogil:
         pass
     enum: LANES
     enum: ACCUMULATORS
+    enum: DOTS                              # dot products a tile has room for
+    enum: GROUP                             # vectors in 64 bytes
     real ROUNDING
     void PREFETCH(const void *) noexcept
     vec v_load(const real *) noexcept
