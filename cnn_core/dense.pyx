@@ -16,7 +16,7 @@
 """
 
 from cpython.pycapsule cimport PyCapsule_New
-from libc.math cimport fabs
+from libc.math cimport INFINITY, fabs
 from libc.string cimport memcpy
 
 from cnn_core.activations cimport activate_block, derive_block, transpose_block, v_exp
@@ -333,22 +333,44 @@ cdef void run_pass(Run *run, int rank, int size) noexcept nogil:
     restore_fp(saved)
 
 
+cdef inline real total_of(vec *partial) noexcept nogil:
+    """The sum of GROUP vectors, by halves: the same order whatever the width of a vector."""
+    cdef real lanes[16]
+    cdef int h = GROUP // 2, i
+    while h >= 1:
+        for i in range(h):
+            partial[i] = partial[i] + partial[i + h]
+        h = h // 2
+    v_store(lanes, partial[0])
+    h = LANES // 2
+    while h >= 1:
+        for i in range(h):
+            lanes[i] = lanes[i] + lanes[i + h]
+        h = h // 2
+    return lanes[0]
+
+
 cdef void softmax_row(Py_ssize_t n, real *z) noexcept nogil:
-    """z[n] = softmax(z), in a row with room up to a multiple of LANES."""
-    cdef Py_ssize_t j
-    cdef real largest = z[0], total = 0
+    """z[n] = softmax(z), in a row with room for whole lines, whose padding becomes zero."""
+    cdef Py_ssize_t j, room = lines(n)
+    cdef int g
+    cdef real largest = z[0], total
+    cdef vec partial[16]
     for j in range(1, n):
-        # written so that a NaN among the logits stays
-        if not z[j] <= largest:
-            largest = z[j]
+        largest = z[j] if z[j] > largest else largest
+    for j in range(n, room):
+        z[j] = -INFINITY
+    for g in range(GROUP):
+        partial[g] = v_set1(0)
     j = 0
-    while j < n:
-        v_store(z + j, v_exp(v_load(z + j) - largest))
-        j += LANES
-    for j in range(n):
-        total += z[j]
+    while j < room:
+        for g in range(GROUP):
+            v_store(z + j, v_exp(v_load(z + j) - largest))
+            partial[g] = partial[g] + v_load(z + j)
+            j += LANES
+    total = total_of(partial)
     j = 0
-    while j < n:
+    while j < room:
         v_store(z + j, v_div(v_load(z + j), v_set1(total)))
         j += LANES
 

@@ -10,8 +10,8 @@ from cpython.pycapsule cimport PyCapsule_New
 from libc.stdint cimport int64_t
 
 from cnn_core.activations cimport transpose_block, v_exp, v_log
-from cnn_core.losses cimport v_element_loss
-from cnn_core.types cimport SOFTMAX_CROSS_ENTROPY, Layer, Target, loss_fn
+from cnn_core.losses cimport v_binary_cross_entropy
+from cnn_core.types cimport BINARY_CROSS_ENTROPY, MSE, Layer, Target, loss_fn
 from cnn_core.vec cimport LANES, real, v_div, v_load, v_max, v_set1, v_store, vec
 
 
@@ -85,15 +85,31 @@ cdef vec distribution_lanes(Py_ssize_t n, Py_ssize_t m, const Target *target, co
     return loss + mass * v_log(total)
 
 
-cdef vec element_lanes(int loss, Py_ssize_t n, Py_ssize_t m, const Target *target, const int64_t *rows,
-                       Py_ssize_t first, real weight, real *t) noexcept nogil:
-    """A loss that is a sum over outputs, for LANES rows of logits t[n, LANES]; gradient times weight left in t."""
+cdef vec binary_lanes(Py_ssize_t n, Py_ssize_t m, const Target *target, const int64_t *rows, Py_ssize_t first,
+                      real weight, real *t) noexcept nogil:
+    """Binary cross-entropy, summed over the outputs, of LANES rows of logits t[n, LANES]."""
     cdef vec total = v_set1(0), dz
     cdef Py_ssize_t j
     for j in range(n):
-        total = total + v_element_loss(loss, v_load(t + j*LANES), target_lane(target, rows, first, m, n, j), &dz)
+        total = total + v_binary_cross_entropy(v_load(t + j*LANES), target_lane(target, rows, first, m, n, j), &dz)
         v_store(t + j*LANES, dz * weight)
     return total
+
+
+cdef void squares(Py_ssize_t n, Py_ssize_t m, const Target *target, const int64_t *rows, Py_ssize_t first, real weight,
+                  real *t, double *row_loss) noexcept nogil:
+    """Squared error, summed over the outputs, of m rows of outputs t[n, LANES]; gradient times weight left in t."""
+    cdef real difference[16]
+    cdef vec d
+    cdef Py_ssize_t j, r
+    for r in range(m):
+        row_loss[r] = 0
+    for j in range(n):
+        d = v_load(t + j*LANES) - target_lane(target, rows, first, m, n, j)
+        v_store(difference, d)
+        v_store(t + j*LANES, d * <real>2.0 * weight)
+        for r in range(m):
+            row_loss[r] += <double>difference[r] * difference[r]
 
 
 cdef void batch_loss(int loss, const Layer *last, Py_ssize_t m, const void *z_, const Target *target,
@@ -113,15 +129,18 @@ cdef void batch_loss(int loss, const Layer *last, Py_ssize_t m, const void *z_, 
         while j < last.n:
             transpose_block(z + i*last.ld + j, last.ld, left, t + j*LANES, LANES, LANES)
             j += LANES
-        if loss != SOFTMAX_CROSS_ENTROPY:
-            block = element_lanes(loss, last.n, left, target, rows, first + i, <real>weight, t)
-        elif target.labels != NULL:
-            block = label_lanes(last.n, left, target, rows, first + i, <real>weight, t)
+        if loss == MSE:
+            squares(last.n, left, target, rows, first + i, <real>weight, t, row_loss + i)
         else:
-            block = distribution_lanes(last.n, left, target, rows, first + i, <real>weight, t)
-        v_store(losses, block)
-        for r in range(left):
-            row_loss[i + r] = losses[r]
+            if loss == BINARY_CROSS_ENTROPY:
+                block = binary_lanes(last.n, left, target, rows, first + i, <real>weight, t)
+            elif target.labels != NULL:
+                block = label_lanes(last.n, left, target, rows, first + i, <real>weight, t)
+            else:
+                block = distribution_lanes(last.n, left, target, rows, first + i, <real>weight, t)
+            v_store(losses, block)
+            for r in range(left):
+                row_loss[i + r] = losses[r]
         if dz != NULL:
             j = last.n
             while j % LANES != 0:
