@@ -1,0 +1,182 @@
+"""compiled-nn: through ``Network`` by default, what a user gets; ``core`` calls the compiled class beneath
+it."""
+
+import compiled_nn as cnn
+import numpy as np
+from data import Task
+from protocol import SkippedError, serve
+
+try:
+    from cnn_core import bench
+except ImportError:
+    bench = None
+
+# A whole run may take a form whose steps are cheap and whose start is not (the Gram form): it is always timed
+# to its end.
+ALWAYS_WHOLE = True
+
+# Full batches of up to so many rows: a call of `Stack.train` is given many epochs at once.
+FEW_ROWS = 64
+MOST_EPOCHS = 4096
+
+
+def versions() -> dict[str, str]:
+    """Library versions and the instruction set in use."""
+    import cnn_core
+
+    return {"compiled-nn": cnn.__version__, "isa": cnn_core.isa, "numpy": np.__version__}
+
+
+def prepare(threads: int) -> None:
+    """Set the number of threads."""
+    cnn.set_num_threads(threads)
+
+
+def network(task: Task) -> cnn.Network:
+    """The workload's network with its initial weights."""
+    workload = task.workload
+    if workload.optimizer == "adam":
+        optimizer = cnn.Adam(workload.learning_rate)
+    else:
+        momentum = workload.momentum if workload.optimizer == "momentum" else 0.0
+        optimizer = cnn.SGD(workload.learning_rate, momentum=momentum)
+    layers = [cnn.Dense(n, workload.hidden) for n in workload.sizes[1:-1]]
+    net = cnn.Network(
+        [*layers, cnn.Dense(workload.sizes[-1])],
+        loss=workload.loss,
+        optimizer=optimizer,
+        l2=workload.l2,
+        dtype=task.dtype,
+        seed=0,
+        n_threads=task.threads,
+    )
+    net.set_weights(task.weights)
+    return net
+
+
+def stack(task: Task):
+    """The workload's network as the core has it."""
+    from cnn_core.stack import Stack
+
+    workload = task.workload
+    link = "sigmoid" if workload.sizes[-1] == 1 else "softmax"
+    hidden = [workload.hidden] * (len(workload.sizes) - 2)
+    core = Stack(workload.sizes, (*hidden, link), dtype=task.dtype)
+    for (W, b), (W_core, b_core) in zip(task.weights, core.views(), strict=True):
+        W_core[...], b_core[...] = W, b
+    return core
+
+
+class NetworkTraining:
+    """``Network.fit``, once a sample.
+
+    Parameters
+    ----------
+    task : Task
+        Workload and data.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self.task, self.net = task, network(task)
+
+    def run(self, units: int) -> float:
+        """Train so many epochs; the mean loss of the last one."""
+        workload = self.task.workload
+        self.net.fit(
+            self.task.X,
+            self.task.y,
+            epochs=units,
+            batch_size=workload.batch or "full",
+            shuffle=workload.shuffle,
+            warm_start=True,
+        )
+        return self.net.history["loss"][-1]
+
+    def weights(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Weights and biases as they are now."""
+        return self.net.get_weights()
+
+
+class StackTraining:
+    """``Stack.train``: a call an epoch, or a call for many epochs of a few rows.
+
+    Parameters
+    ----------
+    task : Task
+        Workload and data.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self.task, workload = task, task.workload
+        if workload.kind == "run":
+            raise SkippedError("whole runs go through Network")
+        self.core = stack(task)
+        hyper = {"momentum": workload.momentum} if workload.optimizer == "momentum" else {}
+        self.core.set_optimizer(workload.optimizer, **hyper)
+        self.rng = np.random.default_rng(0)
+        self.y = task.column() if workload.sizes[-1] == 1 else task.y
+
+    def run(self, units: int) -> float:
+        """Train so many epochs; the mean loss of the last call."""
+        workload = self.task.workload
+        at_once = MOST_EPOCHS if workload.batch is None and workload.rows <= FEW_ROWS else 1
+        loss = 0.0
+        for start in range(0, units, at_once):
+            epochs, order = min(at_once, units - start), None
+            if at_once > 1:
+                order = np.tile(np.arange(workload.rows), epochs)
+            elif workload.shuffle:
+                order = self.rng.permutation(workload.rows)
+            loss, _ = self.core.train(
+                self.task.X,
+                self.y,
+                workload.loss,
+                order,
+                np.full(epochs * workload.steps_per_unit, workload.learning_rate),
+                batch_size=workload.batch_size,
+                l2=workload.l2,
+                n_threads=self.task.threads,
+            )
+        return loss
+
+    def weights(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Weights and biases as they are now."""
+        return self.core.views()
+
+
+def training(task: Task, option: str) -> NetworkTraining | StackTraining:
+    """A training from the initial weights."""
+    return StackTraining(task) if option == "core" else NetworkTraining(task)
+
+
+def inference(task: Task, option: str):
+    """Prediction by the initial network: a function of X to probabilities."""
+    if option != "core":
+        return network(task).predict_proba
+    core, threads = stack(task), task.threads
+
+    def predict(X: np.ndarray) -> np.ndarray:
+        return core.forward(X, n_threads=threads)
+
+    return core.forward if threads == 1 else predict
+
+
+def gemm(order: str, dtype: str, m: int, n: int, k: int, threads: int):
+    """A product into an existing array: a function and its arguments.
+
+    The core's side: ``cnn_core.bench.gemm(order, A, B, out, n_threads)`` writes the (m, n) product of
+    ``order`` into ``out``, where A is stored (m, k), or (k, m) for TN, and B (k, n), or (n, k) for NT.
+    ``cnn_core.bench.empty(rows, columns, dtype)`` gives arrays aligned and padded as the core's own buffers
+    are.
+    """
+    if bench is None:
+        raise SkippedError("this build has no cnn_core.bench")
+    rng = np.random.default_rng(0)
+    A = bench.empty(*((k, m) if order == "TN" else (m, k)), dtype)
+    B = bench.empty(*((n, k) if order == "NT" else (k, n)), dtype)
+    A[...], B[...] = rng.random(A.shape), rng.random(B.shape)
+    return bench.gemm, order, A, B, bench.empty(m, n, dtype), threads
+
+
+if __name__ == "__main__":
+    serve(__name__)

@@ -1,0 +1,128 @@
+"""PyTorch: eager by default, ``fused`` with the optimizer in one kernel, ``compiled`` with torch.compile
+besides."""
+
+import re
+
+import numpy as np
+import torch
+from data import Task
+from protocol import serve
+from torch import nn
+
+DTYPE = {"float32": torch.float32, "float64": torch.float64}
+
+
+def versions() -> dict[str, str]:
+    """Library versions."""
+    mkl = re.search(r"Math Kernel Library Version (\S+)", torch.__config__.show())
+    return {"torch": torch.__version__, "MKL": mkl[1] if mkl else "none", "numpy": np.__version__}
+
+
+def prepare(threads: int) -> None:
+    """Set the number of threads."""
+    torch.set_num_threads(threads)
+
+
+def network(task: Task) -> nn.Sequential:
+    """Layers with the workload's initial weights, logits out."""
+    layers: list[nn.Module] = []
+    for W, b in task.weights:
+        layer = nn.Linear(*W.shape, dtype=DTYPE[task.dtype])
+        with torch.no_grad():
+            layer.weight.copy_(torch.from_numpy(W.T))
+            layer.bias.copy_(torch.from_numpy(b))
+        layers += [layer, nn.ReLU() if task.workload.hidden == "relu" else nn.Sigmoid()]
+    return nn.Sequential(*layers[:-1])
+
+
+def optimizer(task: Task, model: nn.Module, fused: bool) -> torch.optim.Optimizer:
+    """The workload's optimizer; the penalty acts on weights, not on biases."""
+    workload = task.workload
+    groups = [
+        {"params": [p for p in model.parameters() if p.ndim == 2], "weight_decay": workload.l2},
+        {"params": [p for p in model.parameters() if p.ndim == 1], "weight_decay": 0.0},
+    ]
+    # None, not False: the default choice between a loop and the batched form is the library's.
+    choice = True if fused else None
+    if workload.optimizer == "adam":
+        return torch.optim.Adam(groups, workload.learning_rate, fused=choice)
+    momentum = workload.momentum if workload.optimizer == "momentum" else 0.0
+    return torch.optim.SGD(groups, workload.learning_rate, momentum=momentum, fused=choice)
+
+
+class Training:
+    """The usual loop over batches of tensors in memory, without a DataLoader.
+
+    Parameters
+    ----------
+    task : Task
+        Workload and data.
+    option : str
+        ``""``, ``"fused"`` or ``"compiled"`` (which is fused too).
+    """
+
+    def __init__(self, task: Task, option: str) -> None:
+        self.task, self.model = task, network(task)
+        self.optimizer = optimizer(task, self.model, fused=bool(option))
+        self.forward = torch.compile(self.model) if option == "compiled" else self.model
+        self.X = torch.from_numpy(task.X)
+        binary = task.workload.sizes[-1] == 1
+        self.y = torch.from_numpy(task.column() if binary else task.y)
+        self.criterion = nn.BCEWithLogitsLoss() if binary else nn.CrossEntropyLoss()
+
+    def run(self, units: int) -> float:
+        """Train so many epochs; the mean loss of the last one, without the penalty."""
+        workload, size = self.task.workload, self.task.workload.batch_size
+        for _ in range(units):
+            total = torch.zeros(())
+            order = torch.randperm(workload.rows) if workload.shuffle else None
+            for start in range(0, workload.rows, size):
+                batch = slice(start, start + size) if order is None else order[start : start + size]
+                X, y = self.X[batch], self.y[batch]
+                self.optimizer.zero_grad()
+                loss = self.criterion(self.forward(X), y)
+                loss.backward()
+                self.optimizer.step()
+                total += loss.detach() * len(X)
+        return float(total) / workload.rows
+
+    def weights(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Weights and biases as they are now."""
+        layers = [layer for layer in self.model if isinstance(layer, nn.Linear)]
+        return [(layer.weight.detach().numpy().T, layer.bias.detach().numpy()) for layer in layers]
+
+
+def training(task: Task, option: str) -> Training:
+    """A training from the initial weights."""
+    return Training(task, option)
+
+
+def inference(task: Task, option: str):
+    """Prediction by the initial network: a function of X to probabilities."""
+    link = nn.Sigmoid() if task.workload.sizes[-1] == 1 else nn.Softmax(dim=1)
+    model = nn.Sequential(*network(task), link).eval()
+    if option == "compiled":
+        model = torch.compile(model)
+
+    def predict(X: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return model(torch.from_numpy(X)).numpy()
+
+    return predict
+
+
+def gemm(order: str, dtype: str, m: int, n: int, k: int, threads: int):
+    """A product into an existing tensor: a function and its arguments."""
+    A = torch.rand((k, m) if order == "TN" else (m, k), dtype=DTYPE[dtype])
+    B = torch.rand((n, k) if order == "NT" else (k, n), dtype=DTYPE[dtype])
+    out = torch.empty((m, n), dtype=DTYPE[dtype])
+    A, B = A.T if order == "TN" else A, B.T if order == "NT" else B
+
+    def multiply() -> None:
+        torch.mm(A, B, out=out)
+
+    return (multiply,)
+
+
+if __name__ == "__main__":
+    serve(__name__)

@@ -1,0 +1,3 @@
+from compiled_nn.cli import main
+
+raise SystemExit(main())

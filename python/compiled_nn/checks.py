@@ -1,0 +1,84 @@
+"""Checks of scalar parameters: what every constructor and method asks of a number or a name.
+
+A wrong type is a TypeError, a wrong value a ValueError; the message names the parameter, its owner, what is
+allowed and what came.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import operator
+from collections.abc import Collection, Mapping
+
+from .errors import did_you_mean
+
+
+def choice(owner: str, name: str, value: object, options: Collection[str]) -> str:
+    """Return `value`, one of the names in `options`."""
+    if isinstance(value, str) and value in options:
+        return value
+    allowed = "{" + ", ".join(repr(option) for option in options) + "}"
+    message = f"The '{name}' parameter of {owner} must be a str among {allowed}. Got {value!r} instead."
+    if not isinstance(value, str):
+        raise TypeError(message)
+    raise ValueError(message + did_you_mean(value, options))
+
+
+def integer(owner: str, name: str, value: object, *, minimum: int) -> int:
+    """Return `value` as an int of at least `minimum`; a bool is no number here."""
+    message = f"The '{name}' parameter of {owner} must be an int >= {minimum}. Got {value!r} instead."
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(message)
+    if value < minimum:
+        raise ValueError(message)
+    return operator.index(value)
+
+
+def optional_integer(owner: str, name: str, value: object, *, minimum: int) -> int | None:
+    """Return `value` as an int of at least `minimum`, or None."""
+    return None if value is None else integer(owner, name, value, minimum=minimum)
+
+
+def real(
+    owner: str,
+    name: str,
+    value: object,
+    *,
+    minimum: float = -math.inf,
+    above: float = -math.inf,
+    below: float = math.inf,
+) -> float:
+    """Return `value` as a finite float with minimum <= value, above < value < below."""
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        number = float(value)
+        if math.isfinite(number) and minimum <= number and above < number < below:
+            return number
+        error: type[Exception] = ValueError
+    else:
+        error = TypeError
+    bounds = [
+        f"{sign} {bound:g}"
+        for sign, bound in ((">=", minimum), (">", above), ("<", below))
+        if math.isfinite(bound)
+    ]
+    allowed = " ".join(["a finite number", " and ".join(bounds)]).rstrip()
+    raise error(f"The '{name}' parameter of {owner} must be {allowed}. Got {value!r} instead.")
+
+
+def flag(owner: str, name: str, value: object) -> bool:
+    """Return `value`, which must be a bool."""
+    if not isinstance(value, bool):
+        raise TypeError(f"The '{name}' parameter of {owner} must be a bool. Got {value!r} instead.")
+    return value
+
+
+def fields(owner: str, config: object, names: Collection[str]) -> dict[str, object]:
+    """Return `config`, a mapping read from a file, when its keys are exactly `names`."""
+    if not isinstance(config, Mapping):
+        raise ValueError(f"{owner} must be a JSON object. Got {type(config).__name__} instead.")
+    missing, extra = set(names) - set(config), set(config) - set(names)
+    if missing or extra:
+        problem = f"lacks {sorted(missing)}" if missing else f"has unknown {sorted(extra)}"
+        raise ValueError(f"{owner} {problem}.")
+    return dict(config)

@@ -1,0 +1,348 @@
+"""The command line of compiled-nn: commands, options, help. What they do is in `cli`."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+from collections.abc import Callable, Collection, Sequence
+
+from ._version import __version__
+from .configuration import DTYPES
+from .errors import did_you_mean
+from .layers import ACTIVATIONS
+from .losses import LOSSES
+from .optimizers import OPTIMIZERS
+
+_EXAMPLES = """\
+examples:
+  compiled-nn train digits                   1,797 digits, in the package
+  compiled-nn train fashion-mnist --layers 128 --epochs 10 --batch-size 128
+  compiled-nn train iris.csv --target species -o iris.safetensors
+  compiled-nn evaluate digits.safetensors digits
+  compiled-nn predict iris.safetensors new.csv --proba -o probabilities.csv
+  compiled-nn info digits.safetensors --json
+
+exit codes:
+  0    done
+  1    error in data or model
+  2    wrong usage
+  130  interrupted; training has saved the weights of the last whole step
+  141  the reader of the output has gone away
+"""
+_DATA_HELP = (
+    "digits, xor, mnist, fashion-mnist; a CSV or .npz file; a folder with the files of an idx set, or one "
+    "idx file of samples with --labels. The content of a file tells its format"
+)
+_ACTIVATIONS = tuple(name for name in ACTIVATIONS if name != "softmax")
+_TRAIN_HELP = """\
+Train a network, tell how good it is on rows it has not seen, and write it to
+a file.
+
+The file is replaced if it holds a network; any other file of that name is left
+alone, with an error. With matplotlib installed, the loss curve is drawn to a
+PNG file beside it, replacing one of that name. Ctrl-C stops early: the weights
+of the last whole step are tested and saved.
+"""
+_PREDICT_HELP = """\
+Write the label or value that the network predicts for each row, as CSV under a
+header line. An existing output file is replaced.
+
+A CSV file may have one column more than the network takes: the last one, or the
+--target, is then left out.
+"""
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the options of a command line; on wrong usage, print it and raise SystemExit(2)."""
+    parser = argparse.ArgumentParser(
+        prog="compiled-nn",
+        description="Train and use dense neural networks on the CPU.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"compiled-nn {__version__}")
+    commands = parser.add_subparsers(title="commands", dest="command", required=True, metavar="COMMAND")
+    for name, arguments, summary, description, add_options in (
+        ("train", "DATA [-o MODEL]", "train a network on data and save it", _TRAIN_HELP, _add_train),
+        ("predict", "MODEL DATA [-o FILE]", "predict labels or values for data", _PREDICT_HELP, _add_predict),
+        ("evaluate", "MODEL DATA", "loss, score and confusion table on labelled data", "", _add_evaluate),
+        ("info", "MODEL", "what a saved network is; takes no data", "", _add_info),
+    ):
+        command = commands.add_parser(
+            name,
+            usage=f"compiled-nn {name} {arguments} [options]",
+            help=summary,
+            description=description or summary.capitalize() + ".",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        add_options(command)
+        command.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
+        command.set_defaults(parser=command)
+    options, unknown = parser.parse_known_args(argv)
+    if unknown:
+        known = set(re.findall(r"--[a-z][a-z0-9-]*", options.parser.format_help()))
+        hint = did_you_mean(unknown[0].partition("=")[0], known) if unknown[0].startswith("--") else ""
+        options.parser.error(f"unrecognized arguments: {' '.join(unknown)}.{hint}")
+    _check(options)
+    return options
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse options that contradict each other."""
+    if options.command != "train":
+        return
+    if options.loss is not None and options.task != "auto":
+        task = "classification" if LOSSES[options.loss].classifies else "regression"
+        if task != options.task:
+            options.parser.error(f"--loss {options.loss} is for {task}; --task says {options.task}")
+    if options.plot is not None and options.no_plot:
+        options.parser.error("--plot and --no-plot exclude each other")
+
+
+# ---- the commands
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("data", metavar="DATA", help=_DATA_HELP)
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "-o", "--output", metavar="MODEL", help="file of the network (default: DATA's name, .safetensors)"
+    )
+    output.add_argument(
+        "--plot",
+        metavar="FILE",
+        type=_file(".png", ".svg", ".pdf"),
+        help="file of the loss curve: .png, .svg or .pdf (default: MODEL-loss.png)",
+    )
+    output.add_argument("--no-plot", action="store_true", help="draw no file of the loss curve")
+    output.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
+    _add_network(parser.add_argument_group("network"))
+    training = parser.add_argument_group("training")
+    training.add_argument(
+        "--epochs", type=_integer(1), help="passes over the data (default: 30, and at least 1,000 steps)"
+    )
+    training.add_argument(
+        "--batch-size", type=_batch_size, default=32, help='rows of one step, or "full" (default: 32)'
+    )
+    training.add_argument(
+        "--optimizer", type=_choice(OPTIMIZERS), default="adam", help=_listed(OPTIMIZERS, "adam")
+    )
+    training.add_argument(
+        "--learning-rate", type=_real(above=0), help="default: the optimizer's (adam 0.001, sgd 0.01)"
+    )
+    training.add_argument("--l1", type=_real(minimum=0), default=0.0, help="penalty l1 * sum(|W|)")
+    training.add_argument("--l2", type=_real(minimum=0), default=0.0, help="penalty l2/2 * sum(W**2)")
+    training.add_argument("--seed", type=_integer(0), default=0, help="of weights and shuffling (default: 0)")
+    _add_threads(training)
+    data = _add_data(parser)
+    data.add_argument("--test-images", metavar="FILE", help="idx file of samples to test with")
+    data.add_argument("--test-labels", metavar="FILE", help="idx file of their labels")
+    data.add_argument(
+        "--test-fraction",
+        type=_real(minimum=0, below=1),
+        metavar="SHARE",
+        help="share of all rows to test with, split at random but always the same; 0: none (default: the "
+        "test part that the data come with, else 0.2, and none of fewer than 10 rows)",
+    )
+
+
+def _add_network(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--layers",
+        type=_layers,
+        default=(128, 64),
+        metavar="UNITS",
+        help="units of the hidden layers, or none (default: 128,64)",
+    )
+    group.add_argument(
+        "--activation",
+        type=_choice(_ACTIVATIONS),
+        default="relu",
+        help="of the hidden layers: " + _listed(_ACTIVATIONS, "relu"),
+    )
+    tasks = ("auto", "classification", "regression")
+    group.add_argument(
+        "--task",
+        type=_choice(tasks),
+        default="auto",
+        help="auto: text and few different whole numbers are classes, other numbers are values",
+    )
+    group.add_argument(
+        "--loss",
+        type=_choice(LOSSES),
+        help=f"{', '.join(LOSSES)} (default: binary for two classes, softmax for more, mse for values)",
+    )
+    group.add_argument("--dtype", type=_choice(DTYPES), default="float32", help=_listed(DTYPES, "float32"))
+    group.add_argument(
+        "--scale",
+        type=_scale,
+        help="number that multiplies every feature, such as 1/255 (default: the data set's own; what brings "
+        "8-bit data to 0..1; else 1)",
+    )
+
+
+def _add_predict(parser: argparse.ArgumentParser) -> None:
+    _add_model(parser)
+    parser.add_argument("data", metavar="DATA", help=_DATA_HELP + ". Labels need not be there")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=_file(".csv", ".npy"),
+        help=".csv or .npy (default: CSV to stdout)",
+    )
+    parser.add_argument("--proba", action="store_true", help="write the probability of each class instead")
+    _add_part(_add_data(parser))
+    _add_threads(parser)
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    _add_model(parser)
+    parser.add_argument("data", metavar="DATA", help=_DATA_HELP)
+    _add_part(_add_data(parser))
+    _add_threads(parser)
+
+
+def _add_info(parser: argparse.ArgumentParser) -> None:
+    _add_model(parser)
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="file that compiled-nn train or Network.save wrote")
+
+
+def _add_data(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    group = parser.add_argument_group("data")
+    group.add_argument("--data", dest="folder", metavar="DIR", help="folder of mnist or fashion-mnist")
+    group.add_argument(
+        "--target",
+        type=_target,
+        metavar="COLUMN",
+        help="CSV: column of the target: its number from 0 (negative: from the end) or name (default: -1)",
+    )
+    group.add_argument(
+        "--header",
+        action=argparse.BooleanOptionalAction,
+        help="CSV: whether the first line names the columns (default: seen from the file)",
+    )
+    group.add_argument("--delimiter", metavar="CHAR", type=_character, help='CSV: default ","')
+    group.add_argument("--labels", metavar="FILE", help="idx file of the labels of DATA")
+    return group
+
+
+def _add_part(group: argparse._ArgumentGroup) -> None:
+    parts = ("train", "test", "all")
+    group.add_argument(
+        "--part",
+        type=_choice(parts),
+        help="rows to use: train, test or all (default: test if DATA come with a test part, else all)",
+    )
+
+
+def _add_threads(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    parser.add_argument("--threads", type=_integer(1), help="default: the processors this process may use")
+
+
+# ---- the types of values
+
+
+def _listed(names: Collection[str], default: str) -> str:
+    return f"{', '.join(names)} (default: {default})"
+
+
+def _choice(names: Collection[str]) -> Callable[[str], str]:
+    def convert(text: str) -> str:
+        if text in names:
+            return text
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not among {', '.join(names)}.{did_you_mean(text, names)}"
+        )
+
+    return convert
+
+
+def _integer(minimum: int) -> Callable[[str], int]:
+    def convert(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = minimum - 1
+        if value < minimum:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number >= {minimum}")
+        return value
+
+    return convert
+
+
+def _real(
+    *, minimum: float = -math.inf, above: float = -math.inf, below: float = math.inf
+) -> Callable[[str], float]:
+    bounds = ((">=", minimum), (">", above), ("<", below))
+    allowed = " and ".join(f"{sign} {bound:g}" for sign, bound in bounds if math.isfinite(bound))
+
+    def convert(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not (minimum <= value < below and above < value < math.inf):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number {allowed}")
+        return value
+
+    return convert
+
+
+def _scale(text: str) -> float:
+    """Convert a number or a fraction such as 1/255."""
+    numerator, _, denominator = text.partition("/")
+    convert = _real(above=0)
+    try:
+        return _real(above=0)(repr(convert(numerator) / convert(denominator or "1")))
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither a number > 0 nor a fraction such as 1/255"
+        ) from None
+
+
+def _layers(text: str) -> tuple[int, ...]:
+    if text == "none":
+        return ()
+    try:
+        return tuple(_integer(1)(part.strip()) for part in text.split(","))
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a list of units such as 128,64, nor none"
+        ) from None
+
+
+def _batch_size(text: str) -> int | str:
+    if text == "full":
+        return text
+    try:
+        return _integer(1)(text)
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a whole number >= 1 nor full") from None
+
+
+def _target(text: str) -> int | str:
+    try:
+        return int(text)
+    except ValueError:
+        return text
+
+
+def _character(text: str) -> str:
+    text = {r"\t": "\t", "tab": "\t"}.get(text, text)
+    if len(text) != 1:
+        raise argparse.ArgumentTypeError(f"{text!r} has {len(text)} characters; a delimiter has 1")
+    return text
+
+
+def _file(*endings: str) -> Callable[[str], str]:
+    def convert(text: str) -> str:
+        if text.lower().endswith(endings):
+            return text
+        raise argparse.ArgumentTypeError(f"{text!r} does not end in {' or '.join(endings)}")
+
+    return convert

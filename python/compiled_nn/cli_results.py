@@ -1,0 +1,83 @@
+"""How good a network is on rows: measured, as lines, as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import cli_report
+from .cli_report import Terminal
+from .network import Network
+
+_CALLED = {"accuracy": "accuracy", "r2": "R^2"}
+
+
+def classifies(net: Network) -> bool:
+    """Tell whether the network predicts classes."""
+    return hasattr(net, "classes_")
+
+
+def score_name(net: Network) -> str:
+    """Return the key of the network's score in JSON."""
+    return "accuracy" if classifies(net) else "r2"
+
+
+def called(score: str) -> str:
+    """Return what a person calls a score."""
+    return _CALLED[score]
+
+
+def measure(net: Network, X: NDArray[Any], y: NDArray[Any]) -> dict[str, Any]:
+    """Return rows, loss and score of a network on samples and targets, and the confusion of its classes.
+
+    Returns
+    -------
+    dict
+        "rows" int, "loss" float, "accuracy" or "r2" float, and for one class a row "confusion": a list of
+        lists, true classes down, predicted ones across.
+    """
+    result: dict[str, Any] = {"rows": len(X), "loss": net.loss(X, y), score_name(net): net.score(X, y)}
+    if classifies(net) and y.ndim == 1:
+        classes = net.classes_
+        counts = np.zeros((len(classes), len(classes)), np.int64)
+        true, predicted = np.searchsorted(classes, y), np.searchsorted(classes, net.predict(X))
+        np.add.at(counts, (true, predicted), 1)
+        result["confusion"] = counts.tolist()
+    return result
+
+
+def score_text(result: dict[str, Any]) -> str:
+    """Return the score of a :func:`measure`, with the counts behind an accuracy."""
+    if "r2" in result:
+        return f"{result['r2']:.4f}"
+    right = round(result["accuracy"] * result["rows"])
+    return f"{result['accuracy']:.4f} ({right:,} of {result['rows']:,} rows)"
+
+
+def confusion_lines(
+    result: dict[str, Any], classes: NDArray[Any], class_names: Sequence[str], terminal: Terminal
+) -> list[str]:
+    """Return the confusion table of a :func:`measure` after an empty line; no lines where it has none."""
+    if "confusion" not in result:
+        return []
+    labels = [str(label) for label in classes.tolist()]
+    return ["", *cli_report.confusion(np.array(result["confusion"]), labels, class_names, terminal)]
+
+
+def print_json(result: dict[str, Any]) -> None:
+    """Print one JSON object; numbers that JSON does not have become null."""
+    sys.stdout.write(json.dumps(_plain(result), allow_nan=False) + "\n")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

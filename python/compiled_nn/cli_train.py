@@ -1,0 +1,289 @@
+"""``compiled-nn train``: data -> a network in a file, its curves, its score on rows it has not seen."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from argparse import Namespace
+from dataclasses import replace
+from importlib.util import find_spec
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import cli_data, cli_report, cli_results
+from ._version import __version__
+from .cli_report import Progress, Terminal
+from .datasets import Dataset
+from .layers import Dense
+from .network import Network, load
+from .optimizers import OPTIMIZERS
+
+_EPOCHS = 30
+_STEPS = 1000  # at least so many by default: 30 epochs of a small file are too few of them
+_LARGE = 100.0  # features beyond it, as the first layer sees them, deserve a note
+
+
+class _Plan(NamedTuple):
+    """What to do: data with their split, the network before its first step, epochs, files to write."""
+
+    data: Dataset
+    classifies: bool
+    loss: str
+    net: Network
+    epochs: int
+    batch_rows: int
+    model: str
+    plot: str | None
+
+    @property
+    def score(self) -> str:
+        return cli_results.called("accuracy" if self.classifies else "r2")
+
+
+def train(options: Namespace) -> int:
+    """Run the command and return its exit code."""
+    plan = _plan(options)
+    screen, stderr = Terminal(sys.stdout), Terminal(sys.stderr)
+    show = not (options.quiet or options.json)
+    if show:
+        screen.print(*_heading(options, plan))
+    if not options.quiet:
+        _note_large(plan.data, stderr)
+    progress = None if options.quiet else Progress(stderr, plan.epochs, plan.score)
+    start = perf_counter()
+    interrupted = _fit(options, plan, progress)
+    seconds = perf_counter() - start
+    # Saved before anything more is printed: a reader of stdout who has gone away must not cost the weights.
+    plan.net.save(plan.model)
+    if interrupted:
+        stderr.print(
+            f"compiled-nn: interrupted after {len(plan.net.history['epoch'])} of {plan.epochs} epochs; the "
+            f"weights of the last whole step are saved in {plan.model}"
+        )
+    plot = _plot(plan, options, stderr)
+    measured = _measure(plan)
+    if options.json:
+        cli_results.print_json(_result(options, plan, measured, seconds, interrupted, plot))
+    elif show:
+        screen.print(*_report(plan, measured, seconds, plot, screen))
+    return 130 if interrupted else 0
+
+
+# ---- before
+
+
+def _plan(options: Namespace) -> _Plan:
+    data = cli_data.load(options)
+    classifies = cli_data.is_classification(data.y_train, options.task, options.loss)
+    if classifies:
+        data = _with_labels(data)
+    data = cli_data.split(data, options.test_fraction, stratify=classifies)
+    if options.scale is not None:
+        data = replace(data, input_scale=options.scale)
+    loss, n_outputs = _loss(options, data, classifies)
+    m = len(data.X_train)
+    rows = m if options.batch_size == "full" else min(m, options.batch_size)
+    epochs = options.epochs or max(_EPOCHS, math.ceil(_STEPS / math.ceil(m / rows)))
+    net = _network(options, loss, n_outputs, data.input_scale)
+    return _Plan(data, classifies, loss, net, epochs, rows, *_files(options, data.name))
+
+
+def _with_labels(data: Dataset) -> Dataset:
+    """Return `data` with one label a row."""
+    parts = [cli_data.class_labels(y) if len(y) else y for y in (data.y_train, data.y_test)]
+    if parts[0] is None or parts[1] is None:
+        raise ValueError(
+            f"the target has shape {data.y_train.shape} and is not one-hot; classification takes one label "
+            "a row"
+        )
+    return replace(data, y_train=parts[0], y_test=parts[1])
+
+
+def _loss(options: Namespace, data: Dataset, classifies: bool) -> tuple[str, int]:
+    """Return the loss and how many outputs it takes."""
+    if not classifies:
+        if data.y_train.dtype.kind == "U":
+            text = str(data.y_train.flat[0])
+            raise ValueError(f"the target is text, such as {text!r}; regression takes numbers")
+        return "mse", math.prod(data.y_train.shape[1:])
+    n_classes = len(np.unique(data.y_train))
+    if n_classes < 2:
+        raise ValueError(f"the target has {n_classes} class; classification takes at least 2")
+    loss = options.loss or ("binary_cross_entropy" if n_classes == 2 else "softmax_cross_entropy")
+    return loss, 1 if n_classes == 2 and loss == "binary_cross_entropy" else n_classes
+
+
+def _network(options: Namespace, loss: str, n_outputs: int, input_scale: float) -> Network:
+    optimizer = OPTIMIZERS[options.optimizer]
+    return Network(
+        [*(Dense(units, options.activation) for units in options.layers), Dense(n_outputs)],
+        loss=loss,
+        optimizer=optimizer() if options.learning_rate is None else optimizer(options.learning_rate),
+        l1=options.l1,
+        l2=options.l2,
+        input_scale=input_scale,
+        dtype=options.dtype,
+        seed=options.seed,
+        n_threads=options.threads,
+    )
+
+
+def _files(options: Namespace, name: str) -> tuple[str, str | None]:
+    """Return where model and curve go, after a look that they can go there."""
+    model = options.output or f"{name}.safetensors"
+    plot = options.plot
+    installed = find_spec("matplotlib") is not None
+    if plot is not None and not installed:
+        raise ImportError('--plot needs matplotlib; pip install "compiled-nn[plot]"')
+    if plot is None and installed and not options.no_plot:
+        plot = f"{os.path.splitext(model)[0]}-loss.png"
+    for path in filter(None, (model, plot)):
+        folder = os.path.dirname(path) or "."
+        if not os.path.isdir(folder):
+            raise FileNotFoundError(f"{path} cannot be written: there is no folder {folder}")
+        if os.path.isdir(path) or not os.access(folder, os.W_OK):
+            raise PermissionError(f"{path} cannot be written")
+    if os.path.exists(model):
+        try:
+            load(model)
+        except ValueError as error:
+            raise ValueError(
+                f"{error}. Training would overwrite it: remove it, or name another file by -o"
+            ) from error
+    return model, plot
+
+
+def _heading(options: Namespace, plan: _Plan) -> list[str]:
+    data = plan.data
+    n_features = math.prod(data.X_train.shape[1:])
+    rows = f"{len(data.X_train):,} rows to train on, "
+    rows += f"{len(data.X_test):,} to test with" if len(data.X_test) else "none to test with"
+    task = f"{len(np.unique(data.y_train))} classes" if plan.classifies else "regression"
+    units = "-".join(str(n) for n in (n_features, *(layer.units for layer in plan.net.layers)))
+    rate = plan.net.optimizer.learning_rate
+    network = f"network {units}, " + (f"{options.activation}, " if options.layers else "") + plan.loss
+    scale = f", input scale {data.input_scale:.4g}" if data.input_scale != 1 else ""
+    return [
+        f"{data.name}: {rows}; {n_features:,} features, {task}",
+        network + scale,
+        f"{options.optimizer}, learning rate {rate:g}, batches of {plan.batch_rows:,}, seed {options.seed}",
+    ]
+
+
+def _note_large(data: Dataset, stderr: Terminal) -> None:
+    X = data.X_train
+    largest = max(float(X.max()), -float(X.min())) * data.input_scale if X.size else 0.0
+    if _LARGE < largest < math.inf:
+        stderr.print(
+            f"note: features reach {largest:.4g}; networks learn better from numbers near 1: try --scale "
+            f"{data.input_scale / largest:.3g}"
+        )
+
+
+# ---- during
+
+
+def _fit(options: Namespace, plan: _Plan, progress: Progress | None) -> bool:
+    """Train; return whether Ctrl-C ended it."""
+    data = plan.data
+    try:
+        plan.net.fit(
+            data.X_train,
+            data.y_train,
+            epochs=plan.epochs,
+            batch_size=options.batch_size,
+            validation_data=(data.X_test, data.y_test) if len(data.X_test) else None,
+            callback=progress,
+        )
+    except KeyboardInterrupt:
+        if not hasattr(plan.net, "n_features_"):  # it came before the first weights
+            raise
+        return True
+    finally:
+        if progress is not None:
+            progress.finish()
+    return False
+
+
+# ---- after
+
+
+def _measure(plan: _Plan) -> dict[str, dict[str, Any]]:
+    data, net = plan.data, plan.net
+    measured = {"train": cli_results.measure(net, data.X_train, data.y_train)}
+    if len(data.X_test):
+        measured["test"] = cli_results.measure(net, data.X_test, data.y_test)
+    return measured
+
+
+def _plot(plan: _Plan, options: Namespace, stderr: Terminal) -> str | None:
+    """Draw the loss curve to its file; failing that is an error only where --plot asked for it."""
+    if plan.plot is None or not plan.net.history["epoch"]:
+        return None
+    try:
+        from .plotting import LossCurveDisplay
+
+        LossCurveDisplay.from_estimator(plan.net, val_label="test").figure_.savefig(plan.plot)
+    except (ImportError, OSError, ValueError) as error:
+        if options.plot is not None:
+            raise
+        stderr.print(f"note: no file of the loss curve: {error}")
+        return None
+    return plan.plot
+
+
+def _report(
+    plan: _Plan, measured: dict[str, dict[str, Any]], seconds: float, plot: str | None, screen: Terminal
+) -> list[str]:
+    history = plan.net.history
+    lines = ["", *cli_report.curves(history, plan.score, screen)] if history["epoch"] else []
+    shown = measured.get("test", measured["train"])
+    if plan.classifies:
+        lines += cli_results.confusion_lines(shown, plan.net.classes_, plan.data.class_names, screen)
+    lines.append("")
+    for part, result in reversed(measured.items()):
+        text = screen.style(cli_results.score_text(result), "bold") if result is shown else None
+        label = f"{part} {plan.score}"
+        lines.append(f"{label:<16}{text or cli_results.score_text(result)}")
+    epochs = len(history["epoch"])
+    lines.append(f"{'trained for':<16}{cli_report.duration(seconds)}, {epochs:,} epochs")
+    lines.append(f"{'model':<16}{plan.model}")
+    if plot is not None:
+        lines.append(f"{'loss curve':<16}{plot}")
+    return lines
+
+
+def _result(
+    options: Namespace,
+    plan: _Plan,
+    measured: dict[str, dict[str, Any]],
+    seconds: float,
+    interrupted: bool,
+    plot: str | None,
+) -> dict[str, Any]:
+    net = plan.net
+    return {
+        "command": "train",
+        "version": __version__,
+        "data": plan.data.name,
+        "task": "classification" if plan.classifies else "regression",
+        "classes": net.classes_.tolist() if plan.classifies else None,
+        "sizes": [net.n_features_, *(layer.units for layer in net.layers)],
+        "parameters": net.n_parameters,
+        "loss": plan.loss,
+        "optimizer": options.optimizer,
+        "learning_rate": net.optimizer.learning_rate,
+        "batch_size": plan.batch_rows,
+        "seed": options.seed,
+        "epochs": len(net.history["epoch"]),
+        "seconds": seconds,
+        "interrupted": interrupted,
+        "train": measured["train"],
+        "test": measured.get("test"),
+        "history": net.history,
+        "model": plan.model,
+        "plot": plot,
+    }

@@ -1,0 +1,507 @@
+"""The network: what the user holds. Orchestration only; the arithmetic is below, in cnn_core.stack."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from cnn_core.stack import Stack
+
+from . import arrays, checks, optimizers, persistence, summary, targets, training
+from ._version import __version__
+from .arrays import Array
+from .configuration import configure
+from .errors import NotFittedError
+from .initializers import Pair
+from .layers import Dense, check_weights, draw_weights
+from .optimizers import Optimizer
+from .targets import Targets
+from .training import Data, History, LastFinite, Trainer
+
+if TYPE_CHECKING:
+    from typing import Self
+
+Callback: TypeAlias = "Callable[[Network, int, History], bool | None]"
+
+
+class Network:
+    """A stack of fully connected layers, trained by gradients of one loss.
+
+    Parameters
+    ----------
+    layers : sequence of Dense
+        From the first hidden layer to the output. How many columns X has is learned from the data.
+    loss : {"softmax_cross_entropy", "binary_cross_entropy", "mse"}, default "softmax_cross_entropy"
+        Decides the activation of the last layer: softmax, sigmoid or none. "binary_cross_entropy" takes one
+        output for two classes, or one output a class (then each output is a sigmoid of its own).
+    optimizer : SGD, Adam, AdamW or {"sgd", "adam", "adamw"}, default "adam"
+    l1, l2 : float, default 0.0
+        Penalty ``l2 / 2 * sum(W ** 2) + l1 * sum(abs(W))`` on the mean loss; weights only, not biases.
+    input_scale : float, default 1.0
+        Every number of X is multiplied by it before the first layer; 1 / 255 for 8-bit images.
+    dtype : {"float32", "float64"}, default "float32"
+        Of weights and arithmetic. X may be of any dtype.
+    seed : int, optional
+        Of initial weights and shuffling: the same seed gives the same bits, with any number of threads.
+        NumPy's global generator is never touched.
+    n_threads : int, optional
+        Threads of this network; None follows :func:`set_num_threads`.
+
+    Attributes
+    ----------
+    classes_ : ndarray (n_classes,)
+        Sorted labels; classification only.
+    n_features_ : int
+        Columns of X.
+    n_parameters : int
+        Weights and biases.
+    history : dict of lists
+        One entry an epoch of fit: "epoch" (from 1), "loss" (mean over the rows, as seen while training),
+        "penalty", "learning_rate" (of the last step), "seconds", and with validation data "val_loss" and
+        "val_score".
+    optimizer : SGD, Adam or AdamW
+        May be assigned: a new learning rate goes on with the old momenta.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When a parameter is of the wrong type or value.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(8, "tanh"), cnn.Dense(1)], loss="mse", seed=0)
+    >>> net.fit([[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0], epochs=3).predict([[3.0]]).shape
+    (1,)
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Dense],
+        *,
+        loss: str = "softmax_cross_entropy",
+        optimizer: Optimizer | str = "adam",
+        l1: float = 0.0,
+        l2: float = 0.0,
+        input_scale: float = 1.0,
+        dtype: str = "float32",
+        seed: int | None = None,
+        n_threads: int | None = None,
+    ) -> None:
+        self._configuration = configure(layers, loss, optimizer, l1, l2, input_scale, dtype, seed)
+        self.n_threads = checks.optional_integer("Network", "n_threads", n_threads, minimum=1)
+        self.history = training.new_history()
+        self._trainer: Trainer | None = None
+        self._targets: Targets | None = None
+        self._initial: list[Pair] | None = None  # given by set_weights; None: drawn by the layers
+
+    # ---- what it is
+
+    @property
+    def layers(self) -> tuple[Dense, ...]:
+        """The layers."""
+        return self._configuration.layers
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer. It may be assigned: a new learning rate goes on with the old momenta."""
+        return self._configuration.optimizer
+
+    @optimizer.setter
+    def optimizer(self, optimizer: Optimizer | str) -> None:
+        self._configuration = replace(self._configuration, optimizer=optimizers.resolve(optimizer))
+
+    @property
+    def classes_(self) -> Array:
+        """Sorted labels (n_classes,); 0, 1, ... before any y was seen."""
+        classes = self._known_targets().classes
+        if classes is None:
+            raise AttributeError(f"The loss {self._configuration.loss.name} has no classes.")
+        return classes
+
+    @property
+    def n_features_(self) -> int:
+        """Columns of X."""
+        return self._fitted().sizes[0]
+
+    @property
+    def n_parameters(self) -> int:
+        """Weights and biases."""
+        return self._fitted().n_parameters
+
+    def __repr__(self) -> str:
+        return f"Network({self._configuration})"
+
+    def summary(self) -> str:
+        """Return a table of the layers: inputs, units, activation, parameters."""
+        n_features = None if self._trainer is None else self.n_features_
+        return summary.table(self.layers, self._configuration.activations, n_features)
+
+    # ---- training
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        epochs: int = 10,
+        batch_size: int | str = 32,
+        n_batches: int | None = None,
+        shuffle: bool = True,
+        validation_data: tuple[Any, Any] | None = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        callback: Callback | None = None,
+    ) -> Self:
+        """Train from the initial weights, or go on from the present ones.
+
+        Parameters
+        ----------
+        X : array-like (m, k), or images (m, height, width[, channels])
+            Real and finite, of any dtype and layout; never changed, and not copied when NumPy can share it.
+        y : array-like (m,), (m, 1) or (m, n_outputs)
+            Labels of any type; numbers for "mse"; or a column an output: one-hot or soft labels for
+            "softmax_cross_entropy", independent 0/1 targets for "binary_cross_entropy".
+        epochs : int, default 10
+            Passes over the data.
+        batch_size : int or "full", default 32
+            Rows of one step.
+        n_batches : int, optional
+            Cut the rows into so many batches instead: ``ceil(m / n_batches)`` rows each.
+        shuffle : bool, default True
+            Take the rows of each epoch in an order of its own.
+        validation_data : (X, y), optional
+            Loss and score on them are added to the history.
+        warm_start : bool, default False
+            False: start from the initial weights (drawn anew, or those of :meth:`set_weights`), so that
+            fitting twice with one seed is fitting once. True: go on from the present weights and momenta.
+        verbose : int, default 0
+            Print a line to stdout every so many epochs; 0 is silent.
+        callback : callable(net, epoch, history), optional
+            Called after each epoch; training stops when it returns True.
+
+        Returns
+        -------
+        self : Network
+
+        Raises
+        ------
+        TypeError, ValueError
+            When an argument cannot be used; the network is then as before.
+        DivergenceError
+            When an epoch ends with a loss or weights that are not finite; the weights from before are kept.
+        KeyboardInterrupt
+            The network keeps the weights of the last whole step.
+        """
+        epochs = checks.integer("fit", "epochs", epochs, minimum=0)
+        verbose = checks.integer("fit", "verbose", int(verbose) if verbose is True else verbose, minimum=0)
+        if callback is not None and not callable(callback):
+            raise TypeError(f"The 'callback' parameter of fit must be callable. Got {callback!r} instead.")
+        resume = checks.flag("fit", "warm_start", warm_start) and self._trainer is not None
+        known = self._targets if resume else None
+        X, y, known = targets.prepare(self._configuration, X, y, self._n_features(resume), known)
+        data = Data(X, y, training.batches(len(X), batch_size, n_batches, shuffle))
+        validation = None
+        if validation_data is not None:
+            validation = targets.prepare_pair(self._configuration, validation_data, X.shape[1], known)
+        trainer = self._begin(X.shape[1], known, resume)
+        if not resume:
+            self.history = training.new_history()
+        finite = LastFinite(trainer.stack.parameters)
+        done = len(self.history["epoch"])
+        try:
+            for epoch in range(done + 1, done + epochs + 1):
+                row: dict[str, Any] = {"epoch": epoch}
+                row |= trainer.run_pass(data, self.optimizer, self._terms(), finite, f"Epoch {epoch}")
+                if validation is not None:
+                    row |= self._validate(*validation)
+                training.record(self.history, row)
+                if verbose and (epoch % verbose == 0 or epoch == done + epochs):
+                    print(training.line(row, done + epochs))
+                if callback is not None and callback(self, epoch, self.history) is True:
+                    break
+        finally:
+            training.trim(self.history)
+        return self
+
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        classes: Any = None,
+        batch_size: int | str = 32,
+        shuffle: bool = False,
+    ) -> Self:
+        """Train by one pass over the data, going on from the present weights; the history stays as it is.
+
+        Parameters
+        ----------
+        X, y : array-like
+            As for :meth:`fit`.
+        classes : array-like (n_classes,), optional
+            All labels there are; needed by the first call when its y does not have every one of them.
+        batch_size : int or "full", default 32
+            Rows of one step.
+        shuffle : bool, default False
+            Take the rows in an order drawn at random.
+
+        Returns
+        -------
+        self : Network
+
+        Raises
+        ------
+        TypeError, ValueError
+            When an argument cannot be used; the network is then as before.
+        DivergenceError
+            When the pass ends with a loss or weights that are not finite; the weights from before are kept.
+        """
+        configuration, known = self._configuration, self._targets
+        if classes is not None:
+            known = targets.with_classes(known, configuration.loss, configuration.n_outputs, classes)
+        resume = self._trainer is not None
+        X, y, known = targets.prepare(configuration, X, y, self._n_features(resume), known)
+        data = Data(X, y, training.batches(len(X), batch_size, None, shuffle))
+        trainer = self._begin(X.shape[1], known, resume)
+        finite = LastFinite(trainer.stack.parameters)
+        trainer.run_pass(data, self.optimizer, self._terms(), finite, "This pass of partial_fit")
+        return self
+
+    def _n_features(self, resume: bool) -> int | None:
+        """Return how many columns training takes, None for any number."""
+        if resume:
+            return self.n_features_
+        return None if self._initial is None else self._initial[0][0].shape[0]
+
+    def _labelled(self, X: Any, y: Any) -> tuple[Array, Array, Targets]:
+        return targets.prepare(self._configuration, X, y, self.n_features_, self._known_targets())
+
+    def _begin(self, n_features: int, known: Targets, resume: bool) -> Trainer:
+        """Take the network to where training starts; nothing has changed when this raises."""
+        trainer = self._trainer
+        if trainer is None or not resume:
+            seed = self._configuration.seed
+            rng = training.generator(seed)
+            weights = self._initial or draw_weights(self.layers, rng, n_features)
+            trainer = Trainer(self._new_stack(weights), seed, rng)
+        trainer.check_schedule(self.optimizer)
+        self._trainer, self._targets = trainer, known
+        return trainer
+
+    def _new_stack(self, weights: list[Pair]) -> Stack:
+        configuration = self._configuration
+        sizes = (len(weights[0][0]), *(layer.units for layer in configuration.layers))
+        biases = [layer.bias for layer in configuration.layers]
+        stack = Stack(sizes, configuration.activations, biases, configuration.dtype)
+        training.assign(stack.views(), weights)
+        return stack
+
+    def _terms(self) -> dict[str, Any]:
+        """Return what the core minimises, in its own words."""
+        c = self._configuration
+        return {
+            "loss": c.loss.name,
+            "l1": c.l1,
+            "l2": c.l2,
+            "scale": c.input_scale,
+            "n_threads": self.n_threads,
+        }
+
+    def _validate(self, X: Array, y: Array) -> dict[str, float]:
+        loss, _ = self._fitted().loss(X, y, **self._terms())
+        return {"val_loss": loss, "val_score": self._known_targets().score(y, self._outputs(X))}
+
+    # ---- prediction
+
+    def predict(self, X: Any) -> Array:
+        """Return the label of each row, or its values.
+
+        Parameters
+        ----------
+        X : array-like (m, k), or images (m, height, width[, channels])
+
+        Returns
+        -------
+        ndarray (m,), or (m, n_outputs)
+            Labels in the dtype of ``classes_``: the most probable one, and with one sigmoid output
+            ``classes_[1]`` from a probability of 0.5 on. A 0/1 matrix when y was one. For "mse" values in
+            the network's dtype, (m,) for one output.
+
+        Raises
+        ------
+        NotFittedError
+            Before the network has weights; so do all methods below.
+        TypeError, ValueError
+            When X cannot be used.
+        """
+        return self._known_targets().decode(self._forward(X))
+
+    def predict_proba(self, X: Any) -> Array:
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+
+        Returns
+        -------
+        ndarray (m, n_classes) of the network's dtype
+            Two columns for one sigmoid output. Several sigmoid outputs are independent: their rows need not
+            sum to 1.
+
+        Raises
+        ------
+        ValueError
+            For a network that predicts values.
+        """
+        loss = self._configuration.loss
+        if not loss.classifies:
+            raise ValueError(f"predict_proba is for classes; the loss {loss.name} has none.")
+        return self._known_targets().probabilities(self._forward(X))
+
+    def decision_function(self, X: Any) -> Array:
+        """Return the outputs before the link for X (m, k): logits (m, n_outputs), (m,) for one output."""
+        logits = self._forward(X, link=False)
+        return logits[:, 0] if logits.shape[1] == 1 else logits
+
+    def score(self, X: Any, y: Any) -> float:
+        """Return the accuracy, or R^2 for "mse", on the samples X (m, k) and targets y, as given to fit."""
+        X, y, known = self._labelled(X, y)
+        return known.score(y, self._outputs(X))
+
+    def loss(self, X: Any, y: Any) -> float:
+        """Return the mean loss on the samples X (m, k) and targets y, without the penalty."""
+        X, y, _ = self._labelled(X, y)
+        return self._fitted().loss(X, y, **self._terms())[0]
+
+    def gradients(self, X: Any, y: Any) -> list[Pair]:
+        """Return the gradients of mean loss plus penalty on X (m, k) and y, in the form of the weights."""
+        X, y, _ = self._labelled(X, y)
+        stack = self._fitted()
+        stack.gradient(X, y, **self._terms())
+        return training.copies(stack.views(stack.gradients))
+
+    def _forward(self, X: Any, *, link: bool = True) -> Array:
+        X = arrays.design(X, dtype=self._configuration.dtype, n_features=self.n_features_)
+        return self._outputs(X, link=link)
+
+    def _outputs(self, X: Array, *, link: bool = True) -> Array:
+        scale = self._configuration.input_scale
+        return self._fitted().forward(X, link=link, scale=scale, n_threads=self.n_threads)
+
+    # ---- weights
+
+    def get_weights(self) -> list[Pair]:
+        """Return copies of the weights, [(W (inputs, units), b (units,) or None), ...], one pair a layer."""
+        return training.copies(self._fitted().views())
+
+    def set_weights(self, weights: Sequence[tuple[Any, Any]]) -> None:
+        """Set all weights, also as those that fit starts from; optimizer momenta become zero.
+
+        Parameters
+        ----------
+        weights : list of (W (inputs, units), b (units,) or None)
+            As :meth:`get_weights` returns them; they are copied. The number of columns of X may be new.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When they do not fit the layers; the network is then as before.
+        """
+        pairs = check_weights(self.layers, weights, self._configuration.dtype)
+        trainer = self._trainer
+        if trainer is None or trainer.stack.sizes[0] != len(pairs[0][0]):
+            self._trainer = Trainer(self._new_stack(pairs), self._configuration.seed)
+        else:
+            training.assign(trainer.stack.views(), pairs)
+            trainer.forget_momenta()
+        self._initial = pairs
+
+    # ---- files and copies
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the network to a safetensors file, replacing one of that name only when all is on the disk.
+
+        The file holds weights, classes and parameters; neither training state, nor initial weights given as
+        arrays, nor a learning rate given as a function. Pickle keeps those.
+
+        Parameters
+        ----------
+        path : str or path-like
+
+        Raises
+        ------
+        NotFittedError
+            Before the network has weights.
+        OSError
+            When the file cannot be written; an older one is then untouched.
+        """
+        configuration, known = self._configuration, self._targets
+        if self._initial is not None:
+            configuration = configuration.without_given_weights()
+        kind, classes = (None, None) if known is None else (known.kind, known.classes)
+        saved = persistence.Saved(configuration, self.get_weights(), kind, classes)
+        persistence.write(path, saved, __version__)
+
+    def __getstate__(self) -> dict[str, Any]:
+        trainer = self._trainer
+        return {**vars(self), "_trainer": None if trainer is None else trainer.state()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        if state["_trainer"] is not None:
+            stack = self._new_stack(state["_trainer"]["weights"])
+            self._trainer = Trainer.restored(stack, state["_trainer"])
+
+    @classmethod
+    def _restored(cls, saved: persistence.Saved) -> Network:
+        configuration = saved.configuration
+        net = cls(configuration.layers, loss=configuration.loss.name)
+        net._configuration = configuration
+        if saved.kind is not None or saved.classes is not None:
+            net._targets = targets.restored(configuration, saved.kind, saved.classes)
+        weights = check_weights(net.layers, saved.weights, configuration.dtype)
+        net._trainer = Trainer(net._new_stack(weights), configuration.seed)
+        return net
+
+    # ---- fitted or not
+
+    def _fitted(self) -> Stack:
+        if self._trainer is None:
+            raise NotFittedError(
+                "This Network instance is not fitted yet. Call 'fit' with appropriate arguments, or"
+                " 'set_weights', before using this network."
+            )
+        return self._trainer.stack
+
+    def _known_targets(self) -> Targets:
+        self._fitted()
+        configuration = self._configuration
+        return self._targets or targets.unlearned(configuration.loss, configuration.n_outputs)
+
+
+def load(path: str | os.PathLike[str]) -> Network:
+    """Read a network from a file that :meth:`Network.save` wrote; its predictions have the same bits.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    Network
+        Fit with ``warm_start=True`` to train on from its weights.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    ValueError
+        When the file is anything but a network, or of a newer format. No content of a file can run code.
+    """
+    saved = persistence.read(path)
+    with persistence.refusals(path):
+        return Network._restored(saved)

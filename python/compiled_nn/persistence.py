@@ -1,0 +1,269 @@
+"""A network as a safetensors file: weights as tensors, all the rest as one JSON text.
+
+Tensors are named as in a sequence of fully connected layers elsewhere: ``layers.0.weight`` (units, inputs)
+and ``layers.0.bias`` (units,), in the network's dtype. The metadata hold one key, ``compiled_nn``:
+
+    format_version    1
+    library_version   that wrote the file
+    network           layers, loss, optimizer, l1, l2, input_scale, dtype, seed
+    n_features        columns of X
+    targets           "classes", "indicator", "values"; or null when the network has seen no y
+    classes           {"dtype": ..., "values": [...]} or null
+
+Initial weights given as arrays are not in the file: "init" of the layers says ``{"name": "array"}``. A file
+holds no training state. Reading runs no code and asks for memory in proportion to the file; whatever is wrong
+with the content is a ValueError that names the file.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from . import arrays, checks, targets
+from .configuration import Configuration, from_config, to_config
+from .initializers import Pair
+from .layers import Dense
+
+FORMAT_VERSION = 1
+_KEY = "compiled_nn"
+_DOCUMENT = (
+    "format_version",
+    "library_version",
+    "network",
+    "n_features",
+    "targets",
+    "classes",
+)
+_TENSOR_DTYPES = {"float32": "F32", "float64": "F64"}
+_CLASS_DTYPES = {
+    bool: ("bool",),
+    int: ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+    float: ("float16", "float32", "float64"),
+    str: ("str", "bytes"),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Saved:
+    """What a file holds.
+
+    Attributes
+    ----------
+    configuration : Configuration
+    weights : list of (W (inputs, units), b (units,) or None)
+    kind : str or None
+        Kind of the targets, None when the network has seen none.
+    classes : ndarray or None
+    """
+
+    configuration: Configuration
+    weights: list[Pair]
+    kind: str | None
+    classes: arrays.Array | None
+
+
+# ---- writing
+
+
+def write(path: str | os.PathLike[str], saved: Saved, library_version: str) -> None:
+    """Write a network, replacing the file of that name only when all is on the disk."""
+    from json import dumps
+
+    from safetensors.numpy import save
+
+    document = {
+        "format_version": FORMAT_VERSION,
+        "library_version": library_version,
+        "network": to_config(saved.configuration),
+        "n_features": saved.weights[0][0].shape[0],
+        "targets": saved.kind,
+        "classes": _classes_to_config(saved.classes),
+    }
+    tensors = {}
+    for i, (W, b) in enumerate(saved.weights):
+        tensors[f"layers.{i}.weight"] = np.ascontiguousarray(W.T)
+        if b is not None:
+            tensors[f"layers.{i}.bias"] = np.ascontiguousarray(b)
+    metadata = {_KEY: dumps(document, separators=(",", ":"), allow_nan=False)}
+    _replace(path, save(tensors, metadata=metadata))
+
+
+def _replace(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write `content` under another name in the same folder, then rename: readers see all of it or none."""
+    target = os.path.realpath(path)
+    temporary = f"{target}.{os.getpid()}-{os.urandom(4).hex()}.tmp"
+    try:
+        with open(temporary, "xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        if os.path.exists(temporary):
+            os.remove(temporary)
+        raise
+    _sync_folder(os.path.dirname(target))
+
+
+def _sync_folder(folder: str) -> None:
+    """Make the new name itself durable, where folders can be opened (not on Windows)."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _classes_to_config(classes: arrays.Array | None) -> dict[str, Any] | None:
+    if classes is None:
+        return None
+    if classes.dtype.kind == "S":
+        return {"dtype": "bytes", "values": [label.decode("latin-1") for label in classes.tolist()]}
+    return {"dtype": "str" if classes.dtype.kind == "U" else classes.dtype.name, "values": classes.tolist()}
+
+
+# ---- reading
+
+
+@contextmanager
+def refusals(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn whatever is wrong with the content of a file into a ValueError that names the file."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (SafetensorError, ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise ValueError(f"{os.fsdecode(path)} is no readable network: {error}") from error
+
+
+def read(path: str | os.PathLike[str]) -> Saved:
+    """Read a file that :func:`write` wrote.
+
+    Raises
+    ------
+    OSError
+        When the file cannot be opened: FileNotFoundError when there is none.
+    ValueError
+        When its content is anything but a network.
+    """
+    from safetensors import safe_open
+
+    with open(path, "rb"):  # for the operating system's own errors, in their own classes
+        pass
+    with refusals(path), safe_open(os.fsdecode(path), framework="numpy") as file:
+        return _parse(file)
+
+
+def _parse(file: Any) -> Saved:
+    document = _document((file.metadata() or {}).get(_KEY))
+    configuration = from_config(document["network"])
+    kind = document["targets"]
+    if kind is not None:
+        checks.choice("the file", "targets", kind, targets.KINDS)
+    n_features = checks.integer("the file", "n_features", document["n_features"], minimum=1)
+    _check_tensors(file, configuration, n_features)
+    return Saved(
+        configuration=configuration,
+        weights=_weights(file, configuration.layers),
+        kind=kind,
+        classes=_classes_from_config(document["classes"]),
+    )
+
+
+def _document(text: str | None) -> dict[str, Any]:
+    from json import loads
+
+    if text is None:
+        raise ValueError("it is a safetensors file without the metadata of compiled_nn")
+    document = loads(text, parse_constant=_refuse_constant, object_pairs_hook=_without_duplicates)
+    version = document.get("format_version") if isinstance(document, dict) else None
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise ValueError(
+            f"it has format version {version}; this compiled_nn reads {FORMAT_VERSION}: upgrade it"
+        )
+    fields = checks.fields("the document", document, _DOCUMENT)
+    if type(version) is not int or version != FORMAT_VERSION:
+        raise ValueError(f"format version {version!r} is not known")
+    if not isinstance(fields["library_version"], str):
+        raise ValueError("library_version is not a str")
+    return fields
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("a key comes twice")
+    return fields
+
+
+def _check_tensors(file: Any, configuration: Configuration, n_features: int) -> None:
+    """Compare names, shapes and dtypes of the tensors with the configuration, before any of them is read."""
+    expected = {}
+    n_inputs = n_features
+    for i, layer in enumerate(configuration.layers):
+        expected[f"layers.{i}.weight"] = [layer.units, n_inputs]
+        if layer.bias:
+            expected[f"layers.{i}.bias"] = [layer.units]
+        n_inputs = layer.units
+    found = set(file.keys())
+    if found != expected.keys():
+        missing, extra = expected.keys() - found, found - expected.keys()
+        raise ValueError(f"it lacks {min(missing)}" if missing else f"it has an unknown tensor {min(extra)}")
+    dtype = _TENSOR_DTYPES[configuration.dtype]
+    for name, shape in expected.items():
+        tensor = file.get_slice(name)
+        if list(tensor.get_shape()) != shape or tensor.get_dtype() != dtype:
+            raise ValueError(
+                f"{name} is {tensor.get_dtype()} {tensor.get_shape()}; the configuration says {dtype} {shape}"
+            )
+
+
+def _weights(file: Any, layers: Sequence[Dense]) -> list[Pair]:
+    pairs = []
+    for i, layer in enumerate(layers):
+        W = file.get_tensor(f"layers.{i}.weight").T
+        pairs.append((W, file.get_tensor(f"layers.{i}.bias") if layer.bias else None))
+    return pairs
+
+
+def _classes_from_config(config: object) -> arrays.Array | None:
+    if config is None:
+        return None
+    fields = checks.fields("classes", config, ("dtype", "values"))
+    dtype, labels = fields["dtype"], fields["values"]
+    if not isinstance(labels, list) or not labels:
+        raise ValueError("classes.values is not a list of labels")
+    kind = type(labels[0])
+    if kind not in _CLASS_DTYPES or dtype not in _CLASS_DTYPES[kind]:
+        raise ValueError(f"classes of type {kind.__name__} cannot have the dtype {dtype!r}")
+    if any(type(label) is not kind for label in labels):
+        raise ValueError("classes mixes types")
+    return _class_array(labels, str(dtype))
+
+
+def _class_array(labels: list[Any], dtype: str) -> arrays.Array:
+    if dtype in ("str", "bytes"):
+        if max(map(len, labels)) > arrays.LONGEST_LABEL:
+            raise ValueError(f"a label has more than {arrays.LONGEST_LABEL} characters")
+        classes = np.array(labels if dtype == "str" else [label.encode("latin-1") for label in labels])
+    else:
+        with np.errstate(over="ignore"):  # a float16 out of range is infinite, and refused below
+            classes = np.array(labels, dtype=dtype)
+        if not all(math.isfinite(label) for label in classes.tolist()):
+            raise ValueError("a class is not finite")
+    if not (classes[1:] > classes[:-1]).all():
+        raise ValueError("classes are not sorted, or not distinct")
+    return classes

@@ -1,0 +1,171 @@
+"""Targets: how the y of a user maps to the outputs of a network, and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from . import arrays, metrics
+from .arrays import Array
+from .configuration import Configuration
+from .losses import Loss
+
+KINDS = ("classes", "indicator", "values")
+
+
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """What a network has learned about y.
+
+    Attributes
+    ----------
+    loss : Loss
+    n_outputs : int
+    kind : {"classes", "indicator", "values"}
+        One class a sample; any number of them a sample, as a 0/1 matrix; or real numbers.
+    classes : ndarray (n_classes,) or None
+        Sorted labels, None for values.
+    """
+
+    loss: Loss
+    n_outputs: int
+    kind: str
+    classes: Array | None
+
+    def encode(self, y: Any, dtype: str) -> Array:
+        """Return `y` as the core takes it: int64 (m,) for labels under softmax, else (m, n_outputs)."""
+        if self.kind == "values":
+            return arrays.values(y, n_outputs=self.n_outputs, dtype=dtype)
+        y = arrays.targets(y)
+        if arrays.is_matrix(y) or self.kind == "indicator":
+            shares = arrays.values(y, n_outputs=self.n_outputs, dtype=dtype)
+            arrays.check_shares(shares, sum_to_one=self.loss.link == "softmax")
+            return shares
+        assert self.classes is not None
+        indices = arrays.class_indices(arrays.labels(y), self.classes)
+        if self.loss.link == "softmax":
+            return indices
+        if self.n_outputs == 1:
+            return np.reshape(indices, (-1, 1)).astype(dtype)
+        one_hot: Array = indices[:, np.newaxis] == np.arange(self.n_outputs)
+        return one_hot.astype(dtype)
+
+    def decode(self, outputs: Array) -> Array:
+        """Return the labels or values that the outputs (m, n_outputs), after the link, stand for."""
+        if self.kind == "values":
+            return outputs[:, 0] if self.n_outputs == 1 else outputs
+        if self.kind == "indicator":
+            return (outputs >= 0.5).astype(np.int64)
+        assert self.classes is not None
+        labels: Array = self.classes[self._indices(outputs)]
+        return labels
+
+    def _indices(self, outputs: Array) -> Array:
+        if self.n_outputs == 1:
+            return (outputs[:, 0] >= 0.5).astype(np.intp)  # a tie is class 1
+        most_probable: Array = np.argmax(outputs, axis=1)
+        return most_probable
+
+    def probabilities(self, outputs: Array) -> Array:
+        """Return one column a class."""
+        if self.n_outputs > 1:
+            return outputs
+        both = np.empty((len(outputs), 2), outputs.dtype)
+        np.subtract(1, outputs[:, 0], out=both[:, 0])
+        both[:, 1] = outputs[:, 0]
+        return both
+
+    def score(self, encoded: Array, outputs: Array) -> float:
+        """Return the accuracy, or R^2 for values, of outputs after the link against an encoded y."""
+        if self.kind == "values":
+            return metrics.r2_score(encoded, outputs)
+        if self.kind == "indicator":
+            return metrics.accuracy(encoded >= 0.5, outputs >= 0.5)
+        true = encoded if encoded.ndim == 1 else self._indices(encoded)
+        return metrics.accuracy(true, self._indices(outputs))
+
+
+def prepare(
+    configuration: Configuration, X: Any, y: Any, n_features: int | None, known: Targets | None
+) -> tuple[Array, Array, Targets]:
+    """Return X and y as the core takes them, and what y means: `known`, or learned from it."""
+    X = arrays.design(X, dtype=configuration.dtype, n_features=n_features)
+    y = arrays.targets(y)
+    arrays.check_rows(X, y)
+    known = known or learn(configuration.loss, configuration.n_outputs, y)
+    return X, known.encode(y, configuration.dtype), known
+
+
+def prepare_pair(
+    configuration: Configuration, pair: Any, n_features: int, known: Targets
+) -> tuple[Array, Array]:
+    """Return the X and y of `validation_data` as the core takes them."""
+    if not isinstance(pair, (list, tuple)) or len(pair) != 2:
+        raise TypeError("The 'validation_data' parameter of fit must be a pair (X, y).")
+    X, y = pair
+    X, y, _ = prepare(configuration, X, y, n_features, known)
+    return X, y
+
+
+def learn(loss: Loss, n_outputs: int, y: Any) -> Targets:
+    """Return the targets that a first `y` implies, when the outputs fit its classes."""
+    if not loss.classifies:
+        return Targets(loss, n_outputs, "values", None)
+    y = arrays.targets(y)
+    if arrays.is_matrix(y):
+        kind = "classes" if loss.link == "softmax" else "indicator"
+        return Targets(loss, n_outputs, kind, np.arange(n_outputs))
+    return from_classes(loss, n_outputs, arrays.labels(y), "y")
+
+
+def from_classes(loss: Loss, n_outputs: int, labels: Any, name: str) -> Targets:
+    """Return targets of one class a sample, the classes being the distinct `labels`."""
+    if not loss.classifies:
+        raise ValueError(f"classes is given; the loss {loss.name} has none.")
+    classes = arrays.unique_labels(arrays.labels(arrays.targets(labels)))
+    expected = n_classes(n_outputs)
+    if len(classes) != expected:
+        noun = "class" if len(classes) == 1 else "classes"
+        outputs = "1 output, for 2 classes" if n_outputs == 1 else f"{n_outputs} outputs, one a class"
+        hint = " Name all of them by partial_fit(classes=...)." if len(classes) < expected else ""
+        raise ValueError(f"{name} has {len(classes)} {noun}; the network has {outputs}.{hint}")
+    return Targets(loss, n_outputs, "classes", classes)
+
+
+def with_classes(known: Targets | None, loss: Loss, n_outputs: int, classes: Any) -> Targets:
+    """Return targets of the `classes` that a user names; a network that knows others already refuses them."""
+    named = from_classes(loss, n_outputs, classes, "classes")
+    if known is None:
+        return named
+    if known.classes is None or named.classes is None or not np.array_equal(known.classes, named.classes):
+        raise ValueError(f"classes is {named.classes}; the network was fitted on {known.classes}.")
+    return known
+
+
+def unlearned(loss: Loss, n_outputs: int) -> Targets:
+    """Return the targets of a network that has seen no y: classes 0, 1, ..."""
+    if not loss.classifies:
+        return Targets(loss, n_outputs, "values", None)
+    return Targets(loss, n_outputs, "classes", np.arange(n_classes(n_outputs)))
+
+
+def restored(configuration: Configuration, kind: str | None, classes: Array | None) -> Targets:
+    """Return the targets that a file describes, when they go with its loss and outputs."""
+    loss, n_outputs = configuration.loss, configuration.n_outputs
+    if kind == "values":
+        consistent = not loss.classifies and classes is None
+    else:
+        consistent = loss.classifies and classes is not None and len(classes) == n_classes(n_outputs)
+        consistent &= kind == "classes" or (loss.link == "sigmoid" and n_outputs > 1)
+    if kind is None or not consistent:
+        raise ValueError(
+            f"targets {kind!r} and their classes do not go with {loss.name} and {n_outputs} outputs"
+        )
+    return Targets(loss, n_outputs, kind, classes)
+
+
+def n_classes(n_outputs: int) -> int:
+    """Return how many classes a last layer tells apart."""
+    return max(n_outputs, 2)

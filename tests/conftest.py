@@ -1,0 +1,50 @@
+"""Fixtures shared by every test; the helper modules beside the tests import by their own names."""
+
+import os
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+TESTS = Path(__file__).resolve().parent
+sys.path.insert(0, str(TESTS))
+
+# The same examples on every run, no time limit an example, nothing written beside the tests.
+settings.register_profile("suite", deadline=None, derandomize=True, database=None, print_blob=False)
+settings.load_profile("suite")
+
+
+@pytest.fixture(params=["float32", "float64"])
+def dtype(request):
+    return request.param
+
+
+@pytest.fixture(params=[1, 2])
+def n_threads(request):
+    return request.param
+
+
+@pytest.fixture
+def rng(request):
+    """A generator of its own for each test and each of its parameters."""
+    return np.random.default_rng(zlib.crc32(request.node.name.encode()))
+
+
+@pytest.fixture
+def isa():
+    """The instruction set this run tests; CI runs the suite once for each, under CNN_CORE_ISA."""
+    import cnn_core
+
+    return cnn_core.isa
+
+
+@pytest.fixture
+def environment():
+    """The environment for a child process: this one, without what the core reads, and with tests/
+    importable."""
+    child = {k: v for k, v in os.environ.items() if k not in ("COMPILED_NN_NUM_THREADS", "OMP_NUM_THREADS")}
+    child["PYTHONPATH"] = os.pathsep.join(filter(None, [str(TESTS), child.get("PYTHONPATH")]))
+    return child

@@ -1,0 +1,114 @@
+"""A compact numerical check of one instruction set: `python isa_check.py OUT.npz`, with CNN_CORE_ISA set.
+
+For float32 and float64 and 1 and 2 threads: forward, loss and gradient against the oracle, and ten steps of
+every optimizer against it. Prints JSON: {"isa", "errors": {check: worst relative error}, "digests": {dtype:
+{threads: SHA-256 of all results}}}, and writes the float results for the parent to compare between
+instruction sets.
+"""
+
+import hashlib
+import json
+import sys
+
+import networks
+import numpy as np
+import reference
+
+import cnn_core
+
+# Remainders of every tile, a narrow and a wide layer, and one network large enough to be shared between
+# threads.
+SHAPES = [
+    ((5, 3), 10),
+    ((7, 16, 5, 2), 17),
+    ((33, 19, 47, 4), 37),
+    ((100, 50, 10), 64),
+    ((1000, 5, 1), 20),
+    ((300, 100, 10), 200),
+]
+PENALTIES = {"l1": 0.001, "l2": 0.01}
+STEPS = 10
+
+
+class Problem:
+    """A network and its data in one dtype, and what the oracle makes of them."""
+
+    def __init__(self, number, dtype):
+        sizes, m = SHAPES[number]
+        loss = "binary_cross_entropy" if sizes[-1] == 1 else networks.LOSSES[number % 3]
+        hidden = ("relu", "sigmoid", "tanh")[number % 3]
+        rng = np.random.default_rng(number)
+        self.case = networks.draw(rng, sizes, hidden, loss, m=m, dtype=dtype, smooth=m < 50)
+        self.batch_size = -(-m // STEPS)
+        self.order, self.rates = rng.permutation(m), np.linspace(0.001, 0.02, -(-m // self.batch_size))
+        self.outputs = reference.forward(self.case.network, self.case.activations, self.case.wide[0])
+        self.gradient = self.case.oracle_gradient(**PENALTIES)
+        self.trained = {}
+        for name, hyper in networks.SMOOTH_HYPER.items():
+            self.trained[name] = reference.train(
+                self.case.network,
+                self.case.activations,
+                *self.case.wide,
+                loss,
+                reference.OPTIMIZERS[name](**hyper),
+                self.order,
+                self.rates,
+                batch_size=self.batch_size,
+                **PENALTIES,
+            )
+
+    def check(self, n_threads, errors):
+        """Note the worst error of each kind; return the results for the digest."""
+        case, stack = self.case, self.case.stack
+        networks.write(stack, case.network)
+        outputs = stack.forward(case.X, n_threads=n_threads)
+        note(errors, "forward", np.abs(outputs - self.outputs).max() / np.abs(self.outputs).max())
+        value = stack.gradient(case.X, case.y, case.loss, n_threads=n_threads, **PENALTIES)
+        note(errors, "loss", abs(sum(value) / sum(self.gradient[:2]) - 1))
+        note(errors, "gradient", networks.relative_error(stack.views(stack.gradients), self.gradient[2]))
+        results = [outputs, stack.gradients.copy(), np.array(value)]
+        for name, hyper in networks.SMOOTH_HYPER.items():
+            networks.write(stack, case.network)
+            stack.set_optimizer(name, **hyper)
+            value = stack.train(
+                case.X,
+                case.y,
+                case.loss,
+                self.order,
+                self.rates,
+                batch_size=self.batch_size,
+                n_threads=n_threads,
+                **PENALTIES,
+            )
+            network, *expected = self.trained[name]
+            note(errors, "loss", abs(sum(value) / sum(expected) - 1))
+            note(errors, name, networks.relative_error(stack.views(), network))
+            results += [
+                stack.parameters.copy(),
+                *(moment.copy() for moment in stack.moments),
+                np.array(value),
+            ]
+        return results
+
+
+def note(errors, name, error):
+    errors[name] = max(errors.get(name, 0.0), float(error)) if error == error else float("inf")
+
+
+def main(path):
+    report = {"isa": cnn_core.isa, "errors": {}, "digests": {}}
+    kept = {}
+    for dtype in ("float32", "float64"):
+        problems = [Problem(number, dtype) for number in range(len(SHAPES))]
+        errors = report["errors"][dtype] = {}
+        digests = report["digests"][dtype] = {}
+        for n_threads in (1, 2):
+            results = [result for problem in problems for result in problem.check(n_threads, errors)]
+            digests[n_threads] = hashlib.sha256(b"".join(r.tobytes() for r in results)).hexdigest()
+        kept.update({f"{dtype} {i}": r for i, r in enumerate(results)})
+    np.savez(path, **kept)
+    print(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

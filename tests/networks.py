@@ -1,0 +1,160 @@
+"""Networks and data for the tests: the same weights in a `Stack` and in the oracle."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import reference
+
+from cnn_core.stack import Stack
+
+LOSSES = ("binary_cross_entropy", "softmax_cross_entropy", "mse")
+LINKS = {"binary_cross_entropy": "sigmoid", "softmax_cross_entropy": "softmax", "mse": "identity"}
+EPS = {dtype: float(np.finfo(dtype).eps) for dtype in ("float32", "float64")}
+HIDDEN = ("identity", "relu", "sigmoid", "tanh")
+HYPER = {
+    "sgd": {},
+    "momentum": {"momentum": 0.8},
+    "nesterov": {"momentum": 0.8},
+    "adam": {"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-6},
+    "adamw": {"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-6, "weight_decay": 0.1},
+}
+# Adam divides a gradient by its own size: one that is nearly 0 turns its rounding error into a step of the
+# full rate. A large epsilon leaves the step smooth in the gradient, so that large float32 networks can be
+# compared too.
+SMOOTH_HYPER = {
+    name: {**hyper, "epsilon": 0.01} if "epsilon" in hyper else hyper for name, hyper in HYPER.items()
+}
+
+
+@dataclass
+class Case:
+    """One network twice, `stack` and `network` (float64 lists of the same numbers), with data for its
+    loss."""
+
+    stack: Stack
+    network: list
+    activations: tuple
+    loss: str
+    X: np.ndarray  # (m, k) of the stack's dtype
+    y: np.ndarray  # (m,) int64, or (m, n) of the stack's dtype
+
+    @property
+    def dtype(self):
+        return self.X.dtype
+
+    @property
+    def wide(self):
+        """(X, y) for the oracle: the same numbers in float64."""
+        return self.X.astype(np.float64), self.y if self.y.ndim == 1 else self.y.astype(np.float64)
+
+    def oracle_gradient(self, **penalties):
+        return reference.gradient(self.network, self.activations, *self.wide, self.loss, **penalties)
+
+
+def draw(
+    rng,
+    sizes,
+    hidden="relu",
+    loss="softmax_cross_entropy",
+    *,
+    m=8,
+    dtype="float64",
+    biases=None,
+    smooth=False,
+):
+    """A `Case` with normal inputs; `hidden` is one name, or one a layer.
+
+    `smooth` redraws until no relu has an input within 2e-3 of its kink, and each relu layer lets something
+    through.
+    """
+    hidden = (hidden,) * (len(sizes) - 2) if isinstance(hidden, str) else tuple(hidden)
+    activations = (*hidden, LINKS[loss])
+    y = targets(rng, loss, m, sizes[-1], dtype)
+    for _ in range(10_000):
+        network = rounded(reference.initial_weights(sizes, rng, biases), dtype)
+        X = rng.standard_normal((m, sizes[0])).astype(dtype)
+        if not smooth or away_from_kinks(network, activations, X.astype(np.float64)):
+            return Case(stack_of(network, activations, dtype), network, activations, loss, X, y)
+    raise AssertionError("no smooth network found: draw fewer rows or units")
+
+
+def away_from_kinks(network, activations, X):
+    zs = reference.pre_activations(network, activations, X)
+    relus = [z for z, name in zip(zs, activations, strict=True) if name == "relu"]
+    return all(np.abs(z).min() > 2e-3 and (z > 0).any() for z in relus)
+
+
+def targets(rng, loss, m, n, dtype):
+    if loss == "softmax_cross_entropy":
+        return rng.integers(0, n, m)
+    if loss == "mse":
+        return rng.standard_normal((m, n)).astype(dtype)
+    return rng.integers(0, 2, (m, n)).astype(dtype)
+
+
+def rounded(network, dtype):
+    """Float64 arrays of numbers that dtype can hold."""
+    return reference.combine(lambda w: w.astype(dtype).astype(np.float64), network)
+
+
+def stack_of(network, activations, dtype):
+    sizes = (network[0][0].shape[0], *(W.shape[1] for W, _ in network))
+    stack = Stack(sizes, activations, biases=[b is not None for _, b in network], dtype=dtype)
+    write(stack, network)
+    return stack
+
+
+def write(stack, network):
+    for (W, b), (W_new, b_new) in zip(stack.views(), network, strict=True):
+        W[...] = W_new
+        if b is not None:
+            b[...] = b_new
+
+
+def widened(views):
+    """Views of a stack as float64 copies."""
+    return reference.combine(lambda w: w.astype(np.float64), views)
+
+
+def padding(stack, flat):
+    """The numbers of a vector of the arena's layout that belong to no weight and no bias."""
+    used = np.zeros_like(stack.parameters)
+    for W, b in stack.views(used):
+        W[...] = 1
+        if b is not None:
+            b[...] = 1
+    assert used.sum() == stack.n_parameters
+    return flat[used == 0]
+
+
+def relative_error(got, expected):
+    """The largest error over the arrays of two networks, each relative to its array's largest number.
+
+    An array far smaller than the others (a layer that is almost dead) is measured against a thousandth of
+    them.
+    """
+    arrays = [[a for layer in net for a in layer if a is not None] for net in (got, expected)]
+    assert [a.shape for a in arrays[0]] == [a.shape for a in arrays[1]]
+    largest = max(np.abs(a).max() for a in arrays[1])
+    errors = [
+        np.abs(a.astype(np.float64) - b).max() / max(np.abs(b).max(), 1e-3 * largest, 1e-300)
+        for a, b in zip(*arrays, strict=True)
+    ]
+    return float(np.max(errors))  # NaN stays NaN, and no comparison with NaN holds
+
+
+def run_python(code, environment, *, timeout=60, **variables):
+    """Run code in a fresh interpreter and return what it printed as JSON; its stderr is the failure's
+    message."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**environment, **variables},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+    assert done.returncode == 0, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return json.loads(done.stdout)

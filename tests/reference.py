@@ -1,0 +1,281 @@
+"""The oracle: dense networks in plain NumPy, written to be read.
+
+Letters everywhere: m rows of the batch, k inputs of a layer, n units. X is (m, k), W is (k, n), b is (n,) or
+None. A network is a list of (W, b), with one activation name a layer. The last activation is the *link*:
+losses are taken from the logits z before it. Everything follows the dtype it is given (float64, or longdouble
+for tables of values); nothing is modified in place except by `central_differences`, which restores what it
+moves.
+"""
+
+import numpy as np
+
+# -- activations: f(z) and f'(z), (m, n) -> (m, n) -------------------------------------------------
+
+
+def identity(z):
+    return z
+
+
+def identity_derivative(z):
+    return np.ones_like(z)
+
+
+def relu(z):
+    return np.where(z <= 0, 0, z).astype(z.dtype)  # a comparison that NaN passes through
+
+
+def relu_derivative(z):
+    return (z > 0).astype(z.dtype)  # 0 at 0
+
+
+def sigmoid(z):
+    e = np.exp(-np.abs(z))  # never above 1
+    return np.where(z < 0, e, 1) / (1 + e)
+
+
+def sigmoid_derivative(z):
+    a = sigmoid(z)
+    return a * (1 - a)
+
+
+def tanh(z):
+    return np.tanh(z)
+
+
+def tanh_derivative(z):
+    return 1 - np.tanh(z) ** 2
+
+
+def softmax(z):
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+ACTIVATIONS = {
+    "identity": (identity, identity_derivative),
+    "relu": (relu, relu_derivative),
+    "sigmoid": (sigmoid, sigmoid_derivative),
+    "tanh": (tanh, tanh_derivative),
+    "softmax": (softmax, None),  # a link only
+}
+
+# -- losses: mean over the m rows, from the logits; and their gradient with respect to z -----------
+
+
+def binary_cross_entropy(z, y):
+    """Sum over the n outputs of -y log sigmoid(z) - (1 - y) log(1 - sigmoid(z))."""
+    return np.sum(np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z)))) / len(z)
+
+
+def binary_cross_entropy_gradient(z, y):
+    return (sigmoid(z) - y) / len(z)
+
+
+def softmax_cross_entropy(z, y):
+    """-sum_j y_j log softmax(z)_j; y is (m,) class indices or (m, n) rows that sum to 1."""
+    y = one_hot(y, z)
+    top = z.max(axis=1, keepdims=True)
+    log_sum = np.log(np.exp(z - top).sum(axis=1, keepdims=True))
+    return np.sum(y * (log_sum + (top - z))) / len(z)
+
+
+def softmax_cross_entropy_gradient(z, y):
+    return (softmax(z) - one_hot(y, z)) / len(z)
+
+
+def mse(z, y):
+    """Sum over the n outputs of (z - y)^2."""
+    return np.sum((z - y) ** 2) / len(z)
+
+
+def mse_gradient(z, y):
+    return 2 * (z - y) / len(z)
+
+
+def one_hot(y, z):
+    """Class indices (m,) as rows of 0 and 1 in the shape of z; (m, n) targets as they are."""
+    return y if y.ndim == 2 else (y[:, None] == np.arange(z.shape[1])).astype(z.dtype)
+
+
+LOSSES = {
+    "binary_cross_entropy": (binary_cross_entropy, binary_cross_entropy_gradient),
+    "softmax_cross_entropy": (softmax_cross_entropy, softmax_cross_entropy_gradient),
+    "mse": (mse, mse_gradient),
+}
+
+# -- the network -----------------------------------------------------------------------------------
+
+
+def pre_activations(network, activations, X):
+    """z of every layer, [(m, n1), ..., (m, nL)]."""
+    zs, a = [], X
+    for (W, b), name in zip(network, activations, strict=True):
+        z = a @ W if b is None else a @ W + b
+        zs.append(z)
+        a = ACTIVATIONS[name][0](z)
+    return zs
+
+
+def forward(network, activations, X, *, link=True):
+    """Outputs (m, nL); the logits if link is False."""
+    z = pre_activations(network, activations, X)[-1]
+    return ACTIVATIONS[activations[-1]][0](z) if link else z
+
+
+def penalty(network, l1=0.0, l2=0.0):
+    """l2 / 2 sum(W^2) + l1 sum(|W|) over the weights, not the biases."""
+    return sum(l2 / 2 * np.sum(W**2) + l1 * np.sum(np.abs(W)) for W, _ in network)
+
+
+def loss(network, activations, X, y, name):
+    """Data loss alone, without the penalty."""
+    return LOSSES[name][0](forward(network, activations, X, link=False), y)
+
+
+def gradient(network, activations, X, y, name, *, l1=0.0, l2=0.0):
+    """(loss, penalty, [(dW, db), ...]): back-propagation of loss + penalty."""
+    zs = pre_activations(network, activations, X)
+    inputs = [X] + [ACTIVATIONS[f][0](z) for f, z in zip(activations[:-1], zs[:-1], strict=True)]
+    value, dz = LOSSES[name][0](zs[-1], y), LOSSES[name][1](zs[-1], y)
+    gradients = []
+    for layer in reversed(range(len(network))):
+        W, b = network[layer]
+        dW = inputs[layer].T @ dz + l2 * W + l1 * np.sign(W)  # sign(0) = 0: the subgradient
+        gradients.insert(0, (dW, None if b is None else dz.sum(axis=0)))
+        if layer > 0:
+            da = dz @ W.T
+            dz = da * ACTIVATIONS[activations[layer - 1]][1](zs[layer - 1])
+    return value, penalty(network, l1, l2), gradients
+
+
+# -- optimizers: step(network, gradients, rate) -> the new network; the state lives in the object --
+
+
+def combine(f, *networks):
+    """f over the matching arrays of networks of one shape; a missing bias stays None."""
+    result = []
+    for layers in zip(*networks, strict=True):
+        Ws, bs = zip(*layers, strict=True)
+        result.append((f(*Ws), None if bs[0] is None else f(*bs)))
+    return result
+
+
+class SGD:
+    def step(self, network, gradients, rate):
+        return combine(lambda w, g: w - rate * g, network, gradients)
+
+
+class Momentum:
+    """v = momentum v - rate g; w = w + v."""
+
+    def __init__(self, momentum=0.9):
+        self.momentum = momentum
+        self.velocity = None
+
+    def advance(self, network, gradients, rate):
+        if self.velocity is None:
+            self.velocity = combine(np.zeros_like, network)
+        self.velocity = combine(lambda v, g: self.momentum * v - rate * g, self.velocity, gradients)
+
+    def step(self, network, gradients, rate):
+        self.advance(network, gradients, rate)
+        return combine(lambda w, v: w + v, network, self.velocity)
+
+
+class Nesterov(Momentum):
+    """v as above; w = w + momentum v - rate g."""
+
+    def step(self, network, gradients, rate):
+        self.advance(network, gradients, rate)
+        return combine(lambda w, v, g: w + self.momentum * v - rate * g, network, self.velocity, gradients)
+
+
+class Adam:
+    """Kingma and Ba, with bias correction; epsilon is added to the root of the corrected second moment."""
+
+    def __init__(self, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
+        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+        self.first = self.second = None
+        self.steps = 0
+
+    def step(self, network, gradients, rate):
+        if self.first is None:
+            self.first = self.second = combine(np.zeros_like, network)
+        self.steps += 1
+        self.first = combine(lambda u, g: self.beta_1 * u + (1 - self.beta_1) * g, self.first, gradients)
+        self.second = combine(lambda v, g: self.beta_2 * v + (1 - self.beta_2) * g**2, self.second, gradients)
+        first_correction = 1 - self.beta_1**self.steps
+        second_correction = 1 - self.beta_2**self.steps
+
+        def move(w, u, v):
+            return w - rate * (u / first_correction) / (np.sqrt(v / second_correction) + self.epsilon)
+
+        return combine(move, network, self.first, self.second)
+
+
+class AdamW(Adam):
+    """Adam after w = w - rate weight_decay w; the biases do not decay."""
+
+    def __init__(self, beta_1=0.9, beta_2=0.999, epsilon=1e-8, weight_decay=0.01):
+        super().__init__(beta_1, beta_2, epsilon)
+        self.weight_decay = weight_decay
+
+    def step(self, network, gradients, rate):
+        decayed = [(W - rate * self.weight_decay * W, b) for W, b in network]
+        return super().step(decayed, gradients, rate)
+
+
+OPTIMIZERS = {"sgd": SGD, "momentum": Momentum, "nesterov": Nesterov, "adam": Adam, "adamw": AdamW}
+
+
+def train(network, activations, X, y, name, optimizer, order, rates, *, batch_size, l1=0.0, l2=0.0):
+    """One epoch over the rows of `order`: (the new network, mean loss, penalty).
+
+    The loss is the mean over the rows, each before its batch's step; the penalty is that of the new network.
+    """
+    order = np.arange(len(X)) if order is None else order
+    total = 0.0
+    for step, start in enumerate(range(0, len(order), batch_size)):
+        rows = order[start : start + batch_size]
+        value, _, gradients = gradient(network, activations, X[rows], y[rows], name, l1=l1, l2=l2)
+        network = optimizer.step(network, gradients, rates[step])
+        total += value * len(rows)
+    return network, total / len(order), penalty(network, l1, l2)
+
+
+# -- for the tests ---------------------------------------------------------------------------------
+
+
+def central_differences(f, network, h=1e-4):
+    """[(dW, db), ...] of the scalar f() by differences of order 4, moving each number of `network` in place
+    and back.
+
+    f' = (f(-2h) - 8 f(-h) + 8 f(h) - f(2h)) / 12h, an error of h^4 and of rounding / h.
+    """
+
+    def derivatives(array):
+        result = np.empty(array.shape)
+        for index in np.ndindex(array.shape):
+            start, total = array[index], 0.0
+            for steps, factor in ((-2, 1), (-1, -8), (1, 8), (2, -1)):
+                array[index] = start + steps * h
+                total += factor * f()
+            array[index] = start
+            result[index] = total / (12 * h)
+        return result
+
+    return combine(derivatives, network)
+
+
+def initial_weights(sizes, rng, biases=None):
+    """Float64 weights and biases away from 0 (|w| >= 0.1 of the largest), so that no |W| has its kink
+    near."""
+
+    def draw(*shape):
+        return rng.choice([-1.0, 1.0], shape) * rng.uniform(0.1, 1.0, shape)
+
+    biases = [True] * (len(sizes) - 1) if biases is None else biases
+    return [
+        (draw(k, n) * np.sqrt(3 / k), draw(n) if bias else None)
+        for k, n, bias in zip(sizes[:-1], sizes[1:], biases, strict=True)
+    ]

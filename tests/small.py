@@ -1,0 +1,52 @@
+"""Small networks and data for the tests of the face, and the exact bits of a network."""
+
+import compiled_nn as cnn
+import numpy as np
+
+X = np.random.default_rng(0).normal(size=(30, 4)).astype("float32")
+INDICES = np.arange(30) % 3
+OPTIMIZERS = {
+    "sgd": cnn.SGD(0.05),
+    "momentum": cnn.SGD(0.05, momentum=0.9),
+    "nesterov": cnn.SGD(0.05, momentum=0.9, nesterov=True),
+    "adam": cnn.Adam(0.01),
+    "adamw": cnn.AdamW(0.01, weight_decay=0.1),
+    "schedule": cnn.SGD(lambda step: 0.1 / (1 + step)),
+}
+
+
+def blobs(m=90, k=4, n=3, seed=0):
+    """Return X (m, k) and class indices y (m,) of n clouds."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(m) % n
+    centres = 3 * rng.normal(size=(n, k))
+    return (centres[y] + rng.normal(size=(m, k))).astype("float32"), y
+
+
+def classifier(outputs=3, *, hidden=8, seed=0, **parameters):
+    parameters = {"optimizer": cnn.Adam(0.02), **parameters}
+    return cnn.Network([cnn.Dense(hidden, "tanh"), cnn.Dense(outputs)], seed=seed, **parameters)
+
+
+def regressor(outputs=1, **parameters):
+    return classifier(outputs, loss="mse", **parameters)
+
+
+def binary(**parameters):
+    return classifier(1, loss="binary_cross_entropy", **parameters)
+
+
+def bits(net):
+    """Return the exact parameters as bytes."""
+    return b"".join(a.tobytes() for pair in net.get_weights() for a in pair if a is not None)
+
+
+def fitted(**parameters):
+    """Return a small network fitted to X and INDICES."""
+    parameters = {"seed": 1, "optimizer": cnn.Adam(0.01), **parameters}
+    return cnn.Network([cnn.Dense(5, "relu"), cnn.Dense(3)], **parameters).fit(X, INDICES, epochs=2)
+
+
+def outputs(net, samples=X):
+    """Return the exact outputs as bytes."""
+    return net.decision_function(samples).tobytes()

@@ -1,0 +1,270 @@
+"""Training: ten steps of every optimizer against the oracle and PyTorch; state, rates, order, batches."""
+
+import math
+
+import networks
+import numpy as np
+import pytest
+import reference
+
+TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
+OPTIMIZERS = list(networks.HYPER)
+
+
+def oracle_train(case, optimizer, order, rates, **options):
+    return reference.train(
+        case.network, case.activations, *case.wide, case.loss, optimizer, order, rates, **options
+    )
+
+
+def rates_of(rng, steps):
+    """A rate of its own for every step, so that a rate taken from another step shows."""
+    return rng.uniform(0.005, 0.05, steps)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("loss", networks.LOSSES)
+@pytest.mark.parametrize("penalties", [{}, {"l1": 0.01, "l2": 0.1}], ids=["plain", "penalties"])
+def test_ten_full_batch_steps_equal_the_oracle(rng, dtype, n_threads, optimizer, loss, penalties):
+    case = networks.draw(rng, (9, 13, 6, 4), "tanh", loss, m=50, dtype=dtype)
+    case.stack.set_optimizer(optimizer, **networks.HYPER[optimizer])
+    oracle = reference.OPTIMIZERS[optimizer](**networks.HYPER[optimizer])
+    for rate in rates_of(rng, 10):
+        rates = np.array([rate])
+        case.network, *expected = oracle_train(case, oracle, None, rates, batch_size=50, **penalties)
+        got = case.stack.train(
+            case.X, case.y, loss, None, rates, batch_size=50, n_threads=n_threads, **penalties
+        )
+        assert got == pytest.approx(expected, rel=TOLERANCE[dtype])
+    assert case.stack.steps == 10
+    assert networks.relative_error(case.stack.views(), case.network) <= TOLERANCE[dtype]
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("hidden", ["relu", "sigmoid"])
+def test_shuffled_batches_with_a_short_last_equal_the_oracle(rng, dtype, n_threads, optimizer, hidden):
+    case = networks.draw(rng, (9, 13, 6, 4), hidden, m=75, dtype=dtype)
+    case.stack.set_optimizer(optimizer, **networks.HYPER[optimizer])
+    oracle = reference.OPTIMIZERS[optimizer](**networks.HYPER[optimizer])
+    for _ in range(2):
+        order, rates = rng.permutation(75), rates_of(rng, 5)  # batches of 16, the last of 11
+        options = {"batch_size": 16, "l1": 0.002, "l2": 0.05}
+        case.network, *expected = oracle_train(case, oracle, order, rates, **options)
+        got = case.stack.train(case.X, case.y, case.loss, order, rates, n_threads=n_threads, **options)
+        assert got == pytest.approx(expected, rel=TOLERANCE[dtype])
+    assert networks.relative_error(case.stack.views(), case.network) <= TOLERANCE[dtype]
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("batch_size", [1, 7, 128])
+def test_a_wide_network_and_any_batch_size_equal_the_oracle(rng, dtype, n_threads, optimizer, batch_size):
+    """Wide enough that the work is shared between threads and the weights are not one block."""
+    m = {1: 10, 7: 65, 128: 1200}[batch_size]
+    case = networks.draw(rng, (200, 70, 10), "tanh", m=m, dtype=dtype)
+    hyper = networks.SMOOTH_HYPER[optimizer]
+    case.stack.set_optimizer(optimizer, **hyper)
+    order, rates = rng.permutation(m), rates_of(rng, 10)
+    oracle = reference.OPTIMIZERS[optimizer](**hyper)
+    network, *expected = oracle_train(case, oracle, order, rates, batch_size=batch_size)
+    got = case.stack.train(
+        case.X, case.y, case.loss, order, rates, batch_size=batch_size, n_threads=n_threads
+    )
+    assert got == pytest.approx(expected, rel=TOLERANCE[dtype])
+    assert networks.relative_error(case.stack.views(), network) <= TOLERANCE[dtype]
+
+
+# -- the defaults and the state --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_defaults_are_the_oracles(rng, optimizer):
+    case = networks.draw(rng, (5, 4, 3), "tanh", m=10)
+    case.stack.set_optimizer(optimizer)
+    assert case.stack.optimizer == optimizer
+    rates = np.full(10, 0.05)
+    network, _, _ = oracle_train(case, reference.OPTIMIZERS[optimizer](), None, rates, batch_size=1)
+    case.stack.train(case.X, case.y, case.loss, None, rates, batch_size=1)
+    assert networks.relative_error(case.stack.views(), network) <= 1e-10
+
+
+@pytest.mark.parametrize(("optimizer", "count"), list(zip(OPTIMIZERS, [0, 1, 1, 2, 2], strict=True)))
+def test_moments_hold_the_state(rng, dtype, optimizer, count):
+    case = networks.draw(rng, (5, 4, 3), "tanh", m=10, dtype=dtype)
+    case.stack.set_optimizer(optimizer, **networks.HYPER[optimizer])
+    oracle = reference.OPTIMIZERS[optimizer](**networks.HYPER[optimizer])
+    assert len(case.stack.moments) == count
+    assert case.stack.steps == 0
+    rates = np.full(5, 0.02)
+    oracle_train(case, oracle, None, rates, batch_size=2)
+    case.stack.train(case.X, case.y, case.loss, None, rates, batch_size=2)
+    assert case.stack.steps == 5
+    expected = {0: [], 1: ["velocity"], 2: ["first", "second"]}[count]
+    for moment, name in zip(case.stack.moments, expected, strict=True):
+        assert moment.shape == case.stack.parameters.shape
+        assert moment.dtype == case.stack.dtype
+        assert networks.relative_error(case.stack.views(moment), getattr(oracle, name)) <= TOLERANCE[dtype]
+    case.stack.set_optimizer(optimizer)
+    assert case.stack.steps == 0
+    assert not any(moment.any() for moment in case.stack.moments)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_two_calls_equal_one_longer_call(rng, dtype, n_threads, optimizer):
+    case = networks.draw(rng, (9, 13, 4), "relu", m=96, dtype=dtype)
+    start, rates = case.stack.parameters.copy(), rates_of(rng, 6)
+    case.stack.set_optimizer(optimizer)
+    case.stack.train(case.X, case.y, case.loss, None, rates, batch_size=16, n_threads=n_threads)
+    long = case.stack.parameters.tobytes()
+    case.stack.parameters[...] = start
+    case.stack.set_optimizer(optimizer)
+    for rows, part in ((slice(0, 32), rates[:2]), (slice(32, 96), rates[2:])):
+        case.stack.train(
+            case.X[rows], case.y[rows], case.loss, None, part, batch_size=16, n_threads=n_threads
+        )
+    assert case.stack.parameters.tobytes() == long
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_the_state_can_be_carried_to_another_stack(rng, dtype, optimizer):
+    """Parameters, moments and steps are the whole state: a copy of them goes on with the same bits."""
+    case = networks.draw(rng, (9, 13, 4), "relu", m=48, dtype=dtype)
+    rates = rates_of(rng, 3)
+    case.stack.set_optimizer(optimizer)
+    case.stack.train(case.X, case.y, case.loss, None, rates, batch_size=16)
+    other = networks.stack_of(case.network, case.activations, dtype)
+    other.set_optimizer(optimizer)
+    other.parameters[...] = case.stack.parameters
+    for mine, theirs in zip(other.moments, case.stack.moments, strict=True):
+        mine[...] = theirs
+    other.steps = case.stack.steps
+    for stack in (case.stack, other):
+        stack.train(case.X, case.y, case.loss, None, rates, batch_size=16)
+    assert other.parameters.tobytes() == case.stack.parameters.tobytes()
+    assert other.steps == 6
+
+
+def test_the_rate_of_each_step_is_its_own(rng):
+    """Steps of rate 0 leave the weights alone; the one other step is plain descent on its own rows."""
+    case = networks.draw(rng, (5, 4, 3), "tanh", m=30)
+    case.stack.set_optimizer("sgd")
+    rates = np.array([0.0, 0.0, 0.3])
+    case.stack.train(case.X, case.y, case.loss, None, rates, batch_size=10)
+    X, y = case.wide
+    _, _, gradients = reference.gradient(case.network, case.activations, X[20:], y[20:], case.loss)
+    expected = reference.SGD().step(case.network, gradients, 0.3)
+    assert networks.relative_error(case.stack.views(), expected) < 1e-13
+
+
+def test_the_order_may_repeat_rows_and_leave_rows_out(rng, dtype, n_threads):
+    case = networks.draw(rng, (5, 4, 3), "tanh", m=20, dtype=dtype)
+    order, rates = np.array([3, 3, 19, 0, 7, 3, 3]), rates_of(rng, 3)
+    case.stack.set_optimizer("sgd")
+    network, *expected = oracle_train(case, reference.SGD(), order, rates, batch_size=3)
+    got = case.stack.train(case.X, case.y, case.loss, order, rates, batch_size=3, n_threads=n_threads)
+    assert got == pytest.approx(expected, rel=TOLERANCE[dtype])
+    assert networks.relative_error(case.stack.views(), network) <= TOLERANCE[dtype]
+
+
+def test_no_order_is_the_order_of_the_rows(rng, dtype):
+    case = networks.draw(rng, (5, 4, 3), m=30, dtype=dtype)
+    start, rates, results = case.stack.parameters.copy(), np.full(4, 0.1), []
+    for order in (None, np.arange(30)):
+        case.stack.parameters[...] = start
+        case.stack.set_optimizer("adam")
+        loss = case.stack.train(case.X, case.y, case.loss, order, rates, batch_size=8)
+        results.append((loss, case.stack.parameters.tobytes()))
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize(
+    "layout", [np.asfortranarray, lambda X: X[:, ::-1].copy()[:, ::-1], lambda X: X[::-1].copy()[::-1]]
+)
+@pytest.mark.parametrize("input_dtype", ["uint8", "float32", "float64"])
+def test_training_gathers_rows_of_any_dtype_and_layout(rng, dtype, n_threads, layout, input_dtype):
+    raw = rng.integers(0, 256, (100, 30))
+    case = networks.draw(rng, (30, 12, 10), m=100, dtype=dtype)
+    order, rates, start = rng.permutation(100), rates_of(rng, 4), case.stack.parameters.copy()
+    scaled = raw.astype(dtype) * np.dtype(dtype).type(1 / 255)
+    case.stack.set_optimizer("adam")
+    expected = case.stack.train(scaled, case.y, case.loss, order, rates, batch_size=32)
+    parameters = case.stack.parameters.copy()
+    case.stack.parameters[...] = start
+    case.stack.set_optimizer("adam")
+    X = layout(raw.astype(input_dtype))
+    got = case.stack.train(
+        X, case.y, case.loss, order, rates, batch_size=32, scale=1 / 255, n_threads=n_threads
+    )
+    assert got == expected
+    assert np.array_equal(case.stack.parameters, parameters)
+
+
+# -- PyTorch ---------------------------------------------------------------------------------------
+
+
+def torch_optimizer(torch, name, weights, biases, rate):
+    hyper = networks.HYPER[name]
+    if name in ("sgd", "momentum", "nesterov"):
+        return torch.optim.SGD(
+            [*weights, *biases], rate, momentum=hyper.get("momentum", 0), nesterov=name == "nesterov"
+        )
+    adam = {"lr": rate, "betas": (hyper["beta_1"], hyper["beta_2"]), "eps": hyper["epsilon"]}
+    if name == "adam":
+        return torch.optim.Adam([*weights, *biases], **adam)
+    groups = [
+        {"params": weights, "weight_decay": hyper["weight_decay"]},
+        {"params": biases, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, **adam)
+
+
+def torch_loss(torch, name, z, y):
+    if name == "softmax_cross_entropy":
+        return torch.nn.functional.cross_entropy(z, y)
+    if name == "mse":
+        return ((z - y) ** 2).sum() / len(z)
+    return torch.nn.functional.binary_cross_entropy_with_logits(z, y, reduction="sum") / len(z)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("loss", networks.LOSSES)
+def test_ten_steps_equal_torch(rng, optimizer, loss):
+    torch = pytest.importorskip("torch")
+    case = networks.draw(rng, (9, 13, 6, 4), "tanh", loss, m=50)
+    l1, l2, rate = 0.01, 0.1, 0.03
+    weights = [torch.tensor(W, requires_grad=True) for W, _ in case.network]
+    biases = [torch.tensor(b, requires_grad=True) for _, b in case.network]
+    steps = torch_optimizer(torch, optimizer, weights, biases, rate)
+    y = torch.tensor(case.y)
+    for _ in range(10):
+        a = torch.tensor(case.X)
+        for W, b in zip(weights[:-1], biases[:-1], strict=True):
+            a = torch.tanh(a @ W + b)
+        objective = torch_loss(torch, loss, a @ weights[-1] + biases[-1], y)
+        objective = objective + sum(l2 / 2 * (W**2).sum() + l1 * W.abs().sum() for W in weights)
+        steps.zero_grad()
+        objective.backward()
+        steps.step()
+    case.stack.set_optimizer(optimizer, **networks.HYPER[optimizer])
+    for _ in range(10):
+        case.stack.train(case.X, case.y, loss, None, np.array([rate]), batch_size=50, l1=l1, l2=l2)
+    expected = [(W.detach().numpy(), b.detach().numpy()) for W, b in zip(weights, biases, strict=True)]
+    assert networks.relative_error(case.stack.views(), expected) <= 1e-10
+
+
+# -- what it is all for ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "rate"),
+    [("sgd", 0.5), ("momentum", 0.2), ("nesterov", 0.2), ("adam", 0.02), ("adamw", 0.02)],
+)
+def test_training_learns_xor(dtype, optimizer, rate):
+    rng = np.random.default_rng(1)
+    X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype)
+    y = np.array([[0], [1], [1], [0]], dtype)
+    stack = networks.stack_of(reference.initial_weights((2, 8, 1), rng), ("tanh", "sigmoid"), dtype)
+    stack.set_optimizer(optimizer)
+    for _ in range(1000):
+        loss, _ = stack.train(X, y, "binary_cross_entropy", None, np.array([rate]), batch_size=4)
+    assert loss < 0.05 < math.log(2)
+    assert np.array_equal(stack.forward(X) > 0.5, y > 0.5)
