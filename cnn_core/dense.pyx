@@ -24,15 +24,13 @@ from cnn_core.dense cimport DenseKernels
 from cnn_core.optimizers cimport begin_step
 from cnn_core.rows cimport gather
 from cnn_core.tiles cimport DOT, PRODUCT, Operands, dot_width, panel, tile_at, tile_height
-from cnn_core.types cimport GRADIENT_ONLY, IDENTITY, SOFTMAX, Layer, Net, Rows, Run
+from cnn_core.types cimport GRADIENT_ONLY, IDENTITY, NARROW_PANEL, ROW_GROUP, SOFTMAX, Layer, Net, Rows, Run
 from cnn_core.vec cimport (
     DOTS, GROUP, LANES, flush_subnormals, fp_state, real, restore_fp, v_div, v_load, v_set1, v_store, vec)
 
 cdef enum:
-    ROW_GROUP = 16              # rows of W are shared out to threads in multiples of this, itself one of LANES
-    TILE_GROUP = 4              # rows of a chunk likewise
+    TILE_GROUP = 4              # rows of a chunk are shared out to threads in multiples of this
     PANEL_BYTES = 512 * 1024    # a larger W is walked panel by panel, each serving all rows before the next
-    UNITS_MAJOR_PANEL = 96      # inputs whose gradient is taken at once where W is stored units x inputs
 
 
 cdef inline Py_ssize_t vectors_of(Py_ssize_t n) noexcept nogil:
@@ -163,12 +161,12 @@ cdef void weight_gradient(Run *run, int index, const real *x, Py_ssize_t ldx, Py
     cdef real *g
     cdef Operands o
     if layer.units_major:
-        height = UNITS_MAJOR_PANEL
+        height = NARROW_PANEL
         o.a, o.a_row, o.a_col, o.ldb = <const real *>run.dz[index], 1, layer.ld, ldx
     else:
         height = block_height(last - first, layer.n, m)
         o.b, o.a_row, o.a_col, o.ldb = <const real *>run.dz[index], 1, ldx, layer.ld
-    passing = opening and closing and run.step.method != GRADIENT_ONLY and height <= UNITS_MAJOR_PANEL
+    passing = opening and closing and run.step.method != GRADIENT_ONLY and height <= NARROW_PANEL
     while i < last:
         inputs = min(height, last - i)
         offset = layer.w + (i if layer.units_major else i*ld)
@@ -375,8 +373,30 @@ cdef void softmax_row(Py_ssize_t n, real *z) noexcept nogil:
         j += LANES
 
 
-cdef void forward(const Net *net, const void *parameters, const Rows *x, Py_ssize_t first, Py_ssize_t count,
-                  void *out_, bint link, Py_ssize_t block, void *work) noexcept nogil:
+cdef bint finite(Py_ssize_t m, Py_ssize_t k, const real *x, Py_ssize_t ldx) noexcept nogil:
+    """Whether x[m, k] has neither NaN nor infinity: zero times either is NaN."""
+    cdef Py_ssize_t i, j
+    cdef vec zero
+    cdef real lanes[16]
+    cdef real total = 0
+    for i in range(m):
+        zero = v_set1(0)
+        j = 0
+        while j + LANES <= k:
+            zero = zero + v_load(x + j) * <real>0.0
+            j += LANES
+        while j < k:
+            total = total + x[j] * <real>0.0
+            j += 1
+        v_store(lanes, zero)
+        for j in range(LANES):
+            total = total + lanes[j]
+        x += ldx
+    return total == 0
+
+
+cdef bint forward(const Net *net, const void *parameters, const Rows *x, Py_ssize_t first, Py_ssize_t count,
+                  void *out_, bint link, bint finite_only, Py_ssize_t block, void *work) noexcept nogil:
     cdef fp_state saved = flush_subnormals()
     cdef real *even = <real *>work
     cdef real *odd = even + block*net.width
@@ -394,6 +414,9 @@ cdef void forward(const Net *net, const void *parameters, const Rows *x, Py_ssiz
         else:
             below, ldx = odd, net.layers[0].ldt
             gather(x, NULL, at, m, odd, ldx)
+        if finite_only and not finite(m, net.layers[0].k, below, ldx):
+            restore_fp(saved)
+            return False
         for index in range(net.depth):
             layer = &net.layers[index]
             a = odd if index % 2 else even
@@ -407,6 +430,7 @@ cdef void forward(const Net *net, const void *parameters, const Rows *x, Py_ssiz
             out += layer.n
         at += m
     restore_fp(saved)
+    return True
 
 
 cdef double penalty(double l1, double l2, Py_ssize_t count, const void *w_) noexcept nogil:

@@ -1,53 +1,31 @@
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-ACTIVATIONS: tuple[str, ...]
+from cnn_core.layers import ACTIVATIONS as ACTIVATIONS
+from cnn_core.layers import Layers
+
 LOSSES: tuple[str, ...]
 OPTIMIZERS: tuple[str, ...]
 
-class Stack:
+class Stack(Layers):
     steps: int
-    @property
-    def sizes(self) -> tuple[int, ...]: ...
-    @property
-    def activations(self) -> tuple[str, ...]: ...
-    @property
-    def biases(self) -> tuple[bool, ...]: ...
-    @property
-    def n_parameters(self) -> int: ...
-    @property
-    def dtype(self) -> np.dtype[Any]: ...
-    @property
-    def parameters(self) -> NDArray[Any]: ...
     @property
     def gradients(self) -> NDArray[Any]: ...
     @property
     def moments(self) -> tuple[NDArray[Any], ...]: ...
     @property
     def optimizer(self) -> str | None: ...
-    def __init__(
-        self,
+    def __new__(
+        cls,
         sizes: Sequence[int],
         activations: Sequence[str],
         biases: Sequence[bool] | None = None,
         dtype: DTypeLike = "float32",
-    ) -> None: ...
-    def views(
-        self, flat: NDArray[Any] | None = None
-    ) -> list[tuple[NDArray[Any], NDArray[Any] | None]]: ...
+    ) -> Self: ...
     def set_optimizer(self, name: str, **hyper: float) -> None: ...
-    def forward(
-        self,
-        X: NDArray[Any],
-        out: NDArray[Any] | None = None,
-        *,
-        link: bool = True,
-        scale: float = 1.0,
-        n_threads: int | None = None,
-    ) -> NDArray[Any]: ...
     def loss(
         self,
         X: NDArray[Any],
@@ -84,3 +62,18 @@ class Stack:
         scale: float = 1.0,
         n_threads: int | None = None,
     ) -> tuple[float, float]: ...
+    def train_epochs(
+        self,
+        X: NDArray[Any],
+        y: NDArray[Any],
+        loss: str,
+        order: NDArray[np.int64] | None,
+        rates: NDArray[np.float64],
+        *,
+        epochs: int,
+        batch_size: int,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        scale: float = 1.0,
+        n_threads: int | None = None,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...

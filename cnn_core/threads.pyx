@@ -160,7 +160,14 @@ def _forget_members():
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_members)
 
-_chosen = None
+cdef int in_use = 0         # threads of a call that names none; 0: not asked for yet
+
+
+cdef int current_threads() except -1:
+    global in_use
+    if in_use == 0:
+        in_use = default_threads()
+    return in_use
 
 
 def _quota():
@@ -226,15 +233,16 @@ def set_num_threads(n):
     ValueError
         If `n` is less than 1.
     """
-    global _chosen
-    if n is not None:
-        if isinstance(n, bool) or not hasattr(n, "__index__"):
-            raise TypeError(f"the number of threads must be an integer, not {type(n).__name__}")
-        n = n.__index__()
-        if n < 1:
-            raise ValueError(f"the number of threads must be at least 1, not {n}")
-        n = min(n, MOST_THREADS)
-    _chosen = n
+    global in_use
+    if n is None:
+        in_use = 0
+        return
+    if isinstance(n, bool) or not hasattr(n, "__index__"):
+        raise TypeError(f"the number of threads must be an integer, not {type(n).__name__}")
+    count = n.__index__()
+    if count < 1:
+        raise ValueError(f"the number of threads must be at least 1, not {n}")
+    in_use = min(count, MOST_THREADS)
 
 
 def get_num_threads():
@@ -244,4 +252,4 @@ def get_num_threads():
     -------
     int
     """
-    return _chosen if _chosen is not None else default_threads()
+    return current_threads()

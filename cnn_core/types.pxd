@@ -6,6 +6,11 @@ serves both: pointers to reals are void, and a hot module casts them once.
 
 from libc.stdint cimport int64_t
 
+cdef enum:
+    ROW_GROUP = 16          # rows are shared out to threads in multiples of this; so are rows of buffers
+    MOST_NARROW = 144       # layers stored units x inputs have fewer units
+    NARROW_PANEL = 96       # and take the gradient of so many inputs at once
+
 cdef enum Activation:
     IDENTITY, RELU, SIGMOID, TANH, SOFTMAX
 

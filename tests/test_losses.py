@@ -59,9 +59,9 @@ def test_softmax_cross_entropy_table(rng, dtype, n):
             value, dz = loss_and_gradient("softmax_cross_entropy", z, y, dtype)
             wide = z[None].astype(np.longdouble)
             expected = reference.softmax_cross_entropy(wide, y)
-            assert abs(value - expected) <= 4 * eps * max(1, float(np.abs(z).max())), (spread, label)
-            # The rounding of z - max(z) moves a probability p by p |z - max(z)| / 2 units, at most 0.4 of
-            # them.
+            size = max(1, float(np.abs(z).max()), float(expected))
+            assert abs(value - expected) <= 4 * eps * size, (spread, label)
+            # Rounding z - max(z) moves a probability p by p |z - max(z)| / 2 units, at most 0.4 of them.
             assert np.abs(dz - reference.softmax_cross_entropy_gradient(wide, y)[0]).max() <= 5 * eps
 
 

@@ -61,8 +61,6 @@ class Network:
         One entry an epoch of fit: "epoch" (from 1), "loss" (mean over the rows, as seen while training),
         "penalty", "learning_rate" (of the last step), "seconds", and with validation data "val_loss" and
         "val_score".
-    optimizer : SGD, Adam or AdamW
-        May be assigned: a new learning rate goes on with the old momenta.
 
     Raises
     ------
@@ -196,7 +194,8 @@ class Network:
             The network keeps the weights of the last whole step.
         """
         epochs = checks.integer("fit", "epochs", epochs, minimum=0)
-        verbose = checks.integer("fit", "verbose", int(verbose) if verbose is True else verbose, minimum=0)
+        verbose = int(verbose) if isinstance(verbose, bool) else verbose
+        verbose = checks.integer("fit", "verbose", verbose, minimum=0)
         if callback is not None and not callable(callback):
             raise TypeError(f"The 'callback' parameter of fit must be callable. Got {callback!r} instead.")
         resume = checks.flag("fit", "warm_start", warm_start) and self._trainer is not None

@@ -1,0 +1,34 @@
+"""Dense layers. From Cython: `cimport cnn_core.layers`, then `layers.forward_rows(x, m, out)` without the GIL."""
+
+cimport numpy as cnp
+
+from cnn_core.dense cimport DenseKernels
+from cnn_core.types cimport Net, Rows
+
+cdef Py_ssize_t padded(Py_ssize_t n, Py_ssize_t itemsize) noexcept nogil
+cdef Py_ssize_t rounded(Py_ssize_t n) noexcept nogil
+cdef cnp.ndarray aligned_zeros(Py_ssize_t count, dtype)
+cdef int thread_count(n_threads) except -1
+cdef code_of(str what, dict codes, name)
+cdef void *kernels_of(str concept, str real, const char *capsule) except NULL
+
+
+cdef class Layers:
+    cdef Net net
+    cdef DenseKernels *dense
+    cdef Py_ssize_t itemsize, classes
+    cdef int type_number
+    cdef void *parameters_data
+    cdef readonly tuple sizes
+    cdef readonly tuple activations
+    cdef readonly tuple biases
+    cdef readonly Py_ssize_t n_parameters
+    cdef readonly object dtype
+    cdef readonly cnp.ndarray parameters
+
+    # out[m, n] = the network's output for x[m, k], both C-contiguous reals of its dtype; -1 when memory is out.
+    cdef int forward_rows(self, const void *x, Py_ssize_t m, void *out) noexcept nogil
+    cdef int forward_block(self, const Rows *x, Py_ssize_t m, void *out, bint link, bint finite_only,
+                           int threads) noexcept nogil
+    cdef cnp.ndarray output(self, cnp.ndarray X, cnp.ndarray out, Py_ssize_t m)
+    cdef int read_rows(self, cnp.ndarray X, double scale, Rows *rows) except -1

@@ -1,0 +1,41 @@
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+ACTIVATIONS: tuple[str, ...]
+
+class Layers:
+    @property
+    def sizes(self) -> tuple[int, ...]: ...
+    @property
+    def activations(self) -> tuple[str, ...]: ...
+    @property
+    def biases(self) -> tuple[bool, ...]: ...
+    @property
+    def n_parameters(self) -> int: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+    @property
+    def parameters(self) -> NDArray[Any]: ...
+    def __new__(
+        cls,
+        sizes: Sequence[int],
+        activations: Sequence[str],
+        biases: Sequence[bool] | None = None,
+        dtype: DTypeLike = "float32",
+    ) -> Self: ...
+    def views(self, flat: NDArray[Any] | None = None) -> list[tuple[NDArray[Any], NDArray[Any] | None]]: ...
+    def forward(
+        self,
+        X: NDArray[Any],
+        out: NDArray[Any] | None = None,
+        *,
+        link: bool = True,
+        scale: float = 1.0,
+        n_threads: int | None = None,
+    ) -> NDArray[Any]: ...
+    def try_forward(
+        self, X: object, out: NDArray[Any] | None, link: bool, scale: float, n_threads: int | None, /
+    ) -> NDArray[Any] | None: ...

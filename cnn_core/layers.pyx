@@ -1,0 +1,370 @@
+"""Dense layers: the arena of their parameters, the checks of what comes in, and the way forward.
+
+(a) One arena: all parameters are one flat vector, layer after layer, W then b; so are the gradient and each moment of
+    an optimizer. Rows are padded to 64 bytes, and by one line more where they would lie a multiple of 1024 bytes
+    apart, which would put them into the same few cache sets. Padding is always zero.
+(b) W is stored inputs x units, or units x inputs where padding the units would waste work (`narrow`).
+(c) Everything is checked here, once; below, no kernel allocates or raises.
+(d) A call takes its own workspace, so that any number of threads may predict with one network.
+"""
+
+import operator
+from importlib import import_module
+
+import numpy as np
+
+from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_RawFree, PyMem_RawMalloc
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from libc.stdint cimport uintptr_t
+
+cimport numpy as cnp
+
+from cnn_core import isa
+from cnn_core.dense cimport DenseKernels
+from cnn_core.threads cimport begin, current_threads, end, work_together
+from cnn_core.types cimport (
+    FLOAT32, FLOAT64, IDENTITY, INT8, INT16, INT32, INT64, RELU, ROW_GROUP, SIGMOID, SOFTMAX, TANH, UINT8, UINT16,
+    UINT32, UINT64, Layer, Net, Rows)
+
+cnp.import_array()
+
+cdef dict _activations = {
+    "identity": IDENTITY, "relu": RELU, "sigmoid": SIGMOID, "tanh": TANH, "softmax": SOFTMAX}
+ACTIVATIONS = tuple(_activations)
+
+cdef enum:
+    FORWARD_BLOCK = 64              # rows that go through all layers before the next
+    SMALL_WORK = 8192               # bytes of workspace that a call takes from the C stack
+    SERIAL_FLOPS = 2000000          # a call with less work is not shared out
+
+
+cdef void *kernels_of(str concept, str real, const char *capsule) except NULL:
+    """What the hot module of a concept exports, for the instruction set in use."""
+    return PyCapsule_GetPointer(import_module(f"cnn_core.{isa}.{concept}_{real}").kernels, capsule)
+
+
+cdef DenseKernels *dense_kernels[2]
+dense_kernels[0] = <DenseKernels *>kernels_of("dense", "f32", "cnn_core.DenseKernels")
+dense_kernels[1] = <DenseKernels *>kernels_of("dense", "f64", "cnn_core.DenseKernels")
+
+
+cdef Py_ssize_t padded(Py_ssize_t n, Py_ssize_t itemsize) noexcept nogil:
+    """Row stride for n reals."""
+    cdef Py_ssize_t line = 64 // itemsize, reals = (n + line - 1) // line * line
+    return reals + line if reals * itemsize % 1024 == 0 else reals
+
+
+cdef bint narrow(Py_ssize_t k, Py_ssize_t n, Py_ssize_t itemsize) noexcept nogil:
+    """Whether W is better stored units x inputs: padding the units would waste an eighth or more of the work."""
+    cdef Py_ssize_t line = 64 // itemsize, full = (n + line - 1) // line * line
+    return k >= 32 if n <= 4 else k >= 256 and full * 8 >= n * 9
+
+
+cdef Py_ssize_t rounded(Py_ssize_t n) noexcept nogil:
+    return (n + ROW_GROUP - 1) // ROW_GROUP * ROW_GROUP
+
+
+cdef cnp.ndarray aligned_zeros(Py_ssize_t count, dtype):
+    """A vector of zeros that starts on a cache line."""
+    cdef cnp.ndarray room = np.zeros(count + 64 // dtype.itemsize, dtype)
+    cdef Py_ssize_t skip = (64 - <uintptr_t>cnp.PyArray_DATA(room) % 64) % 64 // dtype.itemsize
+    return room[skip:skip + count]
+
+
+cdef int thread_count(n_threads) except -1:
+    cdef int count = current_threads() if n_threads is None else operator.index(n_threads)
+    if count < 1:
+        raise ValueError(f"n_threads is {count}; it must be at least 1")
+    return count
+
+
+cdef int number_of(cnp.ndarray array) except -2:
+    """The Number that an array holds; -1 for what the kernels do not read."""
+    cdef int kind = cnp.PyArray_TYPE(array), size = <int>cnp.PyArray_ITEMSIZE(array)
+    if cnp.PyArray_ISBYTESWAPPED(array):
+        return -1
+    if cnp.PyTypeNum_ISFLOAT(kind):
+        return FLOAT32 if size == 4 else FLOAT64 if size == 8 else -1
+    if cnp.PyTypeNum_ISUNSIGNED(kind) or cnp.PyTypeNum_ISBOOL(kind):
+        return UINT8 if size == 1 else UINT16 if size == 2 else UINT32 if size == 4 else UINT64
+    if cnp.PyTypeNum_ISSIGNED(kind):
+        return INT8 if size == 1 else INT16 if size == 2 else INT32 if size == 4 else INT64
+    return -1
+
+
+cdef code_of(str what, dict codes, name):
+    try:
+        return codes[name]
+    except (KeyError, TypeError):
+        raise ValueError(f"{what} is {name!r}; it must be one of {', '.join(map(repr, codes))}") from None
+
+
+cdef struct Forward:                # a region that predicts: each rank a share of the rows
+    const Net *net
+    const DenseKernels *dense
+    const void *parameters
+    const Rows *x
+    Py_ssize_t count, block
+    char *out
+    char *work
+    Py_ssize_t out_bytes, work_bytes
+    bint link, finite_only
+    bint refused            # a number of x was not finite
+
+
+cdef void forward_share(void *argument, int rank, int size) noexcept nogil:
+    cdef Forward *f = <Forward *>argument
+    cdef Py_ssize_t groups = (f.count + ROW_GROUP - 1) // ROW_GROUP
+    cdef Py_ssize_t first = min(f.count, groups * rank // size * ROW_GROUP)
+    cdef Py_ssize_t last = min(f.count, groups * (rank + 1) // size * ROW_GROUP)
+    if not f.dense.forward(f.net, f.parameters, f.x, first, last - first, f.out + first*f.out_bytes, f.link,
+                           f.finite_only, f.block, f.work + rank*f.work_bytes):
+        f.refused = True
+
+
+cdef class Layers:
+    """Dense layers a = f(x W + b), one after another, for one type of real.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Inputs of the first layer, then the units of each layer: (k, n_1, ..., n_L).
+    activations : sequence of str
+        One of `ACTIVATIONS` a layer; "softmax" on the last layer only.
+    biases : sequence of bool, optional
+        Whether each layer has a bias; all have one by default.
+    dtype : {"float32", "float64"}
+        The type of parameters, computation and results.
+
+    Raises
+    ------
+    ValueError
+        If a size is less than 1, the lengths differ, or a name is unknown.
+    OverflowError
+        If the parameters would not fit the address space.
+    """
+
+    def __cinit__(self, sizes, activations, biases=None, dtype="float32"):
+        cdef Py_ssize_t size = 0, depth, i
+        cdef Layer *layer
+        self.sizes = tuple(operator.index(size) for size in sizes)
+        self.activations = tuple(activations)
+        depth = len(self.sizes) - 1
+        self.biases = (True,) * max(depth, 0) if biases is None else tuple(bool(b) for b in biases)
+        if depth < 1 or min(self.sizes) < 1:
+            raise ValueError(f"sizes is {self.sizes}; it must hold two sizes or more, all at least 1")
+        if len(self.activations) != depth or len(self.biases) != depth:
+            raise ValueError(f"{depth} layers, but {len(self.activations)} activations and {len(self.biases)} biases")
+        if "softmax" in self.activations[:depth - 1]:
+            raise ValueError("softmax is for the last layer only")
+        self.dtype = np.dtype(dtype)
+        if self.dtype not in (np.dtype("float32"), np.dtype("float64")):
+            raise ValueError(f"dtype is {self.dtype}; it must be float32 or float64")
+        self.itemsize = self.dtype.itemsize
+        if sum((k + 64) * (n + 64) for k, n in zip(self.sizes, self.sizes[1:])) * 16 >= 2**63:
+            raise OverflowError(f"a network of sizes {self.sizes} does not fit the address space")
+        self.net.layers = <Layer *>PyMem_Malloc(depth * sizeof(Layer))
+        if self.net.layers == NULL:
+            raise MemoryError
+        self.net.depth = <int>depth
+        self.net.width = padded(self.sizes[0], self.itemsize)
+        for i in range(depth):
+            layer = &self.net.layers[i]
+            layer.k, layer.n = self.sizes[i], self.sizes[i + 1]
+            layer.ld, layer.ldt = padded(layer.n, self.itemsize), padded(layer.k, self.itemsize)
+            layer.activation = code_of("activation", _activations, self.activations[i])
+            layer.units_major = narrow(layer.k, layer.n, self.itemsize)
+            layer.w = size
+            size += layer.n * layer.ldt if layer.units_major else layer.k * layer.ld
+            layer.b = size if self.biases[i] else -1
+            size += layer.ld if self.biases[i] else 0
+            self.net.width = max(self.net.width, layer.ld)
+            self.n_parameters += layer.k*layer.n + (layer.n if self.biases[i] else 0)
+        self.classes = self.sizes[depth]
+        self.type_number = cnp.NPY_FLOAT32 if self.itemsize == 4 else cnp.NPY_FLOAT64
+        self.dense = dense_kernels[0 if self.itemsize == 4 else 1]
+        self.parameters = aligned_zeros(size, self.dtype)
+        self.parameters_data = cnp.PyArray_DATA(self.parameters)
+
+    def __dealloc__(self):
+        PyMem_Free(self.net.layers)
+
+    def __reduce__(self):
+        raise TypeError(f"a {type(self).__name__} is not pickled; pickle the Network that owns it")
+
+    def views(self, flat=None):
+        """The layers' (W, b) as views on a vector that is laid out like the arena.
+
+        Parameters
+        ----------
+        flat : ndarray, optional
+            `parameters` by default; `gradients` or one of `moments`.
+
+        Returns
+        -------
+        list of (ndarray (k, n), ndarray (n,) or None)
+            Writing to the views of `parameters` changes the network.
+
+        Raises
+        ------
+        ValueError
+            If `flat` does not have the arena's length.
+        """
+        cdef Py_ssize_t i
+        cdef Layer *layer
+        if flat is None:
+            flat = self.parameters
+        if flat.shape != (len(self.parameters),):
+            raise ValueError(f"a vector of shape {flat.shape}; the arena has shape ({len(self.parameters)},)")
+        result = []
+        for i in range(self.net.depth):
+            layer = &self.net.layers[i]
+            if layer.units_major:
+                weight = flat[layer.w:layer.w + layer.n*layer.ldt].reshape(layer.n, layer.ldt)[:, :layer.k].T
+            else:
+                weight = flat[layer.w:layer.w + layer.k*layer.ld].reshape(layer.k, layer.ld)[:, :layer.n]
+            result.append((weight, flat[layer.b:layer.b + layer.n] if layer.b >= 0 else None))
+        return result
+
+    cdef int read_rows(self, cnp.ndarray X, double scale, Rows *rows) except -1:
+        """Describe X to the kernels."""
+        rows.kind = number_of(X)
+        if rows.kind < 0:
+            raise TypeError(
+                f"X has dtype {(<object>X).dtype}; the core reads booleans, integers, float32 and float64 of native order")
+        if cnp.PyArray_NDIM(X) != 2 or cnp.PyArray_DIM(X, 1) != self.net.layers[0].k:
+            raise ValueError(f"X has shape {(<object>X).shape}; the stack takes (m, {self.net.layers[0].k})")
+        rows.data = <const char *>cnp.PyArray_DATA(X)
+        rows.columns = self.net.layers[0].k
+        rows.row_stride, rows.column_stride = cnp.PyArray_STRIDE(X, 0), cnp.PyArray_STRIDE(X, 1)
+        rows.scale = scale
+        rows.direct = (
+            cnp.PyArray_TYPE(X) == self.type_number and scale == 1
+            and (rows.column_stride == self.itemsize or rows.columns == 1)
+            and rows.row_stride % self.itemsize == 0 and <uintptr_t>rows.data % self.itemsize == 0
+            and (rows.columns * self.itemsize % 64 == 0 or not self.net.layers[0].units_major))
+        return 0
+
+    cdef int forward_block(self, const Rows *x, Py_ssize_t m, void *out, bint link, bint finite_only,
+                           int threads) noexcept nogil:
+        """out[m, n] = the network for x: 0; 1 for a number that is not finite where these are refused; -1 for no
+        memory."""
+        cdef Forward f
+        cdef char small[SMALL_WORK + 64]
+        cdef char *room = small
+        cdef int size = 1
+        if threads > 1 and 2.0 * self.n_parameters * m > SERIAL_FLOPS:
+            size = begin(threads)
+        f.net, f.dense, f.parameters, f.x = &self.net, self.dense, self.parameters_data, x
+        f.count, f.block, f.link, f.out = m, min(m, FORWARD_BLOCK), link, <char *>out
+        f.finite_only, f.refused = finite_only, False
+        f.out_bytes = self.net.layers[self.net.depth - 1].n * self.itemsize
+        f.work_bytes = 2 * f.block * self.net.width * self.itemsize
+        if f.work_bytes * size > SMALL_WORK:
+            room = <char *>PyMem_RawMalloc(f.work_bytes*size + 64)
+            if room == NULL:
+                end(size)
+                return -1
+        f.work = room + (64 - <uintptr_t>room % 64)
+        work_together(forward_share, &f, size)
+        end(size)
+        if room != small:
+            PyMem_RawFree(room)
+        return 1 if f.refused else 0
+
+    cdef int forward_rows(self, const void *x, Py_ssize_t m, void *out) noexcept nogil:
+        cdef Rows rows
+        rows.data, rows.columns, rows.scale = <const char *>x, self.net.layers[0].k, 1
+        rows.kind = FLOAT32 if self.itemsize == 4 else FLOAT64
+        rows.direct = rows.columns * self.itemsize % 64 == 0 or not self.net.layers[0].units_major
+        rows.row_stride, rows.column_stride = rows.columns*self.itemsize, self.itemsize
+        return self.forward_block(&rows, m, out, True, False, 1)
+
+    def forward(self, cnp.ndarray X not None, cnp.ndarray out=None, *, bint link=True, double scale=1.0,
+                n_threads=None):
+        """The network's output for every row of X.
+
+        Parameters
+        ----------
+        X : ndarray (m, k)
+            Any strides; float32, float64, integers or booleans of native byte order.
+        out : ndarray (m, n), optional
+            Where to write: C-contiguous, of the stack's dtype, not overlapping X.
+        link : bool
+            False leaves out the last layer's activation: logits.
+        scale : float
+            What X is multiplied by.
+        n_threads : int, optional
+            At most so many threads; `get_num_threads()` by default.
+
+        Returns
+        -------
+        ndarray (m, n)
+            `out`, or a new array.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X or out has another shape, dtype or layout.
+        """
+        cdef Rows rows
+        cdef int failed, threads = thread_count(n_threads)
+        cdef Py_ssize_t m = cnp.PyArray_DIM(X, 0) if cnp.PyArray_NDIM(X) else 0
+        cdef void *data
+        self.read_rows(X, scale, &rows)
+        out = self.output(X, out, m)
+        data = cnp.PyArray_DATA(out)
+        with nogil:
+            failed = self.forward_block(&rows, m, data, link, False, threads)
+        if failed:
+            raise MemoryError
+        return out
+
+    def try_forward(self, X, cnp.ndarray out, bint link, double scale, n_threads, /):
+        """`forward` for what needs no second look: the way of a single row, with little to pass and to check.
+
+        Returns
+        -------
+        ndarray (m, n), or None
+            None unless X is an ndarray that `forward` takes, has rows, and is finite throughout. `out` may then
+            have been written to.
+
+        Raises
+        ------
+        ValueError
+            If out has another shape, dtype or layout.
+        """
+        cdef Rows rows
+        cdef int failed, threads
+        cdef Py_ssize_t m
+        cdef void *data
+        if (not cnp.PyArray_CheckExact(X) or cnp.PyArray_NDIM(<cnp.ndarray>X) != 2
+                or cnp.PyArray_DIM(<cnp.ndarray>X, 1) != self.net.layers[0].k or number_of(<cnp.ndarray>X) < 0):
+            return None
+        m = cnp.PyArray_DIM(<cnp.ndarray>X, 0)
+        if m == 0 or not cnp.PyArray_ISALIGNED(<cnp.ndarray>X):
+            return None
+        threads = thread_count(n_threads)
+        self.read_rows(<cnp.ndarray>X, scale, &rows)
+        out = self.output(<cnp.ndarray>X, out, m)
+        data = cnp.PyArray_DATA(out)
+        with nogil:
+            failed = self.forward_block(&rows, m, data, link, True, threads)
+        if failed < 0:
+            raise MemoryError
+        return None if failed else out
+
+    cdef cnp.ndarray output(self, cnp.ndarray X, cnp.ndarray out, Py_ssize_t m):
+        """`out` if it fits m rows, or a new array for them."""
+        cdef cnp.npy_intp shape[2]
+        shape[0], shape[1] = m, self.classes
+        if out is None:
+            return cnp.PyArray_EMPTY(2, shape, self.type_number, 0)
+        if (cnp.PyArray_NDIM(out) != 2 or cnp.PyArray_DIM(out, 0) != m or cnp.PyArray_DIM(out, 1) != self.classes
+                or cnp.PyArray_TYPE(out) != self.type_number or not cnp.PyArray_ISCARRAY(out)):
+            raise ValueError(
+                f"out has shape {(<object>out).shape} and dtype {(<object>out).dtype}; it must be a writable "
+                f"C-contiguous array of shape ({m}, {self.classes}) and dtype {self.dtype}")
+        if np.may_share_memory(X, out):
+            raise ValueError("out overlaps X")
+        return out
