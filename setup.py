@@ -1,10 +1,12 @@
 """Builds the compiled core: each hot module once an instruction set and type of real, the others once.
 
-Everything that can be declared stands in pyproject.toml; this file only says which extensions there are.
+Everything that can be declared stands in pyproject.toml; this file says which extensions there are, and the
+compiler's flags. Cython runs in one thread, since its threads would write other C from run to run; the C
+compiler runs in parallel.
 """
 
 import os
-import platform
+import shutil
 import sys
 
 import numpy
@@ -13,21 +15,23 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 HOT = ("dense", "losses", "optimizers")
-COLD = ("cpu", "stack", "threads")
-REALS = {"f32": [], "f64": [("CNN_DOUBLE", "1")]}      # macros by type of real
+COLD = ("cpu", "layers", "stack", "threads")
+REALS = {"f32": [], "f64": [("CNN_DOUBLE", "1")]}  # macros by type of real
+AVX2 = ["-mavx2", "-mfma", "-mbmi", "-mbmi2", "-mlzcnt", "-mmovbe", "-mf16c", "-mpopcnt", "-mcx16"]
+AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512cd", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512"]
+# Spelled out, not -march=x86-64-v3: every GCC, clang and zig takes these.
 INSTRUCTION_SETS = {
     "x86_v2": ["-msse3", "-mssse3", "-msse4.1", "-msse4.2", "-mpopcnt", "-mcx16"],
-    "x86_v3": ["-mavx2", "-mfma", "-mbmi", "-mbmi2", "-mlzcnt", "-mmovbe", "-mf16c", "-mpopcnt", "-mcx16"],
-    "x86_v4": [
-        *("-mavx2", "-mfma", "-mbmi", "-mbmi2", "-mlzcnt", "-mmovbe", "-mf16c", "-mpopcnt", "-mcx16"),
-        *("-mavx512f", "-mavx512bw", "-mavx512cd", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512"),
-    ],
+    "x86_v3": AVX2,
+    "x86_v4": [*AVX2, *AVX512],
     "portable": [],
 }
-# Not -ffast-math: linked with it, an import makes the whole process flush subnormals, and it breaks the rounding in exp.
+# Not -ffast-math: linked with it, an import makes the whole process flush subnormals, and it breaks the
+# rounding in exp.
 HOT_FLAGS = ["-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math"]
 DIRECTIVES = {
     "language_level": 3,
+    "autotestdict": False,
     "boundscheck": False,
     "wraparound": False,
     "cdivision": True,
@@ -36,17 +40,12 @@ DIRECTIVES = {
 }
 
 
-def target_is_x86_64() -> bool:
-    """Whether the wheel is for x86-64: asked of the cross-build's environment first."""
-    target = os.environ.get("ARCHFLAGS", "") + os.environ.get("_PYTHON_HOST_PLATFORM", "")
-    return ("x86_64" in target) if target else platform.machine().lower() in ("x86_64", "amd64")
-
-
 def hot_extension(concept: str, real: str, isa: str) -> Extension:
     return Extension(
         f"cnn_core.{isa}.{concept}_{real}",
         [f"cnn_core/{concept}.pyx"],
         include_dirs=["cnn_core"],
+        define_macros=list(REALS[real]),
     )
 
 
@@ -54,52 +53,82 @@ def cold_extension(concept: str) -> Extension:
     return Extension(
         f"cnn_core.{concept}",
         [f"cnn_core/{concept}.pyx"],
-        include_dirs=["cnn_core", numpy.get_include()],
+        include_dirs=[numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
     )
 
 
-class BuildExt(build_ext):
-    """Compiles in parallel, each hot module with the flags of its instruction set and type of real.
+def isa_of(extension: Extension) -> str:
+    """The folder of a hot module below cnn_core; empty for a cold one."""
+    return extension.name.removeprefix("cnn_core.").rpartition(".")[0]
 
-    Flags are set here and not handed to cythonize, which would add them up over the extensions of one source.
-    """
+
+class BuildExt(build_ext):
+    """Cythonizes and compiles, with the flags that the compiler and the processor aimed at want."""
 
     def finalize_options(self) -> None:
         super().finalize_options()
         self.parallel = self.parallel or os.cpu_count()
+        # ARCHFLAGS says what a macOS build is for, whatever the interpreter's own platform.
+        self.target = os.environ.get("ARCHFLAGS") or self.plat_name
+        if not any(name in self.target for name in ("x86_64", "amd64", "universal2")):
+            self.leave_out_x86()
+
+    def leave_out_x86(self) -> None:
+        self.extensions = [e for e in self.extensions if not isa_of(e).startswith("x86")]
 
     def build_extensions(self) -> None:
-        unix = self.compiler.compiler_type != "msvc"
-        for extension in self.extensions:
-            isa, _, module = extension.name.removeprefix("cnn_core.").rpartition(".")
-            if isa:
-                extension.define_macros = list(REALS[module.rpartition("_")[2]])
-            if unix:
-                extension.extra_compile_args = ["-g0", *([*HOT_FLAGS, *INSTRUCTION_SETS[isa]] if isa else ["-O2"])]
-                extension.extra_link_args = ["-lm"] + ([] if sys.platform == "darwin" else ["-Wl,--strip-all"])
-                if isa:
-                    extension.define_macros.append(("CYTHON_INLINE", "__inline__ __attribute__((always_inline))"))
+        if self.compiler.compiler_type == "msvc":
+            self.prepare_windows()
+        else:
+            self.prepare_unix()
+        self.cythonize_extensions()
         super().build_extensions()
 
+    def prepare_unix(self) -> None:
+        """Flags of GCC, clang and `zig cc`."""
+        macos, aarch64 = sys.platform == "darwin", self.target.endswith(("aarch64", "arm64"))
+        for extension in self.extensions:
+            extension.extra_link_args = ["-lm"] if macos else ["-lm", "-Wl,--strip-all"]
+            extension.extra_compile_args = ["-g0"] if isa_of(extension) else ["-g0", "-O2"]
+            if isa := isa_of(extension):
+                extension.extra_compile_args += HOT_FLAGS
+                for flag in INSTRUCTION_SETS[isa]:  # a universal build compiles each file for arm64 too
+                    extension.extra_compile_args += ["-Xarch_x86_64", flag] if macos else [flag]
+                if aarch64 and not macos:  # GCC's first scheduling pass spills the tiles there
+                    extension.extra_compile_args.append("-fno-schedule-insns")
+                extension.define_macros.append(("CYTHON_INLINE", "__inline__ __attribute__((always_inline))"))
 
-def extensions() -> list[Extension]:
-    built: list[Extension] = []
-    sets = INSTRUCTION_SETS if target_is_x86_64() else ["portable"]
-    build_dir = os.environ.get("CNN_CORE_BUILD_DIR", "build/cython")
-    for isa in sets:
-        for real in REALS:
-            built += cythonize(
-                [hot_extension(concept, real, isa) for concept in HOT],
-                build_dir=f"{build_dir}/{isa}_{real}",
+    def prepare_windows(self) -> None:
+        """clang-cl where LLVM is installed; MSVC has no vector extensions and builds the portable set."""
+        clang = shutil.which("clang-cl")
+        if clang is None:
+            self.leave_out_x86()
+            return
+        self.compiler.initialize(self.plat_name)
+        self.compiler.cc = clang
+        processor = "aarch64" if self.target.endswith("arm64") else "x86_64"
+        for extension in self.extensions:
+            extension.extra_compile_args = [f"--target={processor}-pc-windows-msvc"]
+            if isa := isa_of(extension):
+                extension.extra_compile_args += [
+                    f"/clang:{flag}" for flag in [*HOT_FLAGS, *INSTRUCTION_SETS[isa]]
+                ]
+                extension.define_macros.append(("CYTHON_INLINE", "__inline __attribute__((always_inline))"))
+
+    def cythonize_extensions(self) -> None:
+        """C for each extension; hot modules share their .pyx, so each has a folder of its own."""
+        for extension in self.extensions:
+            folder = extension.name.replace(".", "_") if isa_of(extension) else "cold"
+            (made,) = cythonize(
+                # without flags and macros: cythonize adds those of extensions that share a source
+                [Extension(extension.name, extension.sources, include_dirs=extension.include_dirs)],
+                build_dir=os.path.join(self.build_temp, "c", folder),
                 compiler_directives=DIRECTIVES,
+                force=self.force,
             )
-    built += cythonize(
-        [cold_extension(concept) for concept in COLD],
-        build_dir=build_dir,
-        compiler_directives=DIRECTIVES,
-    )
-    return built
+            extension.sources, extension.depends = made.sources, [*made.depends, __file__]
 
 
-setup(ext_modules=extensions(), cmdclass={"build_ext": BuildExt})
+hot = [hot_extension(concept, real, isa) for isa in INSTRUCTION_SETS for real in REALS for concept in HOT]
+setup(ext_modules=[*hot, *map(cold_extension, COLD)], cmdclass={"build_ext": BuildExt})

@@ -71,11 +71,12 @@ cdef Team *the_team() noexcept nogil:
 
 cdef void wait(void *_, int rank) noexcept nogil:
     """The barrier of the region that runs: returns when every member has come."""
-    cdef int meeting = get(&team.meeting), spin, other
-    if add(&team.arrived, 1) == team.size:
+    # The size is read before arriving: afterwards the next region may begin at any time, with another.
+    cdef int meeting = get(&team.meeting), size = team.size, spin, other
+    if add(&team.arrived, 1) == size:
         swap(&team.arrived, 0)
         add(&team.meeting, 1)
-        for other in range(team.size):
+        for other in range(size):
             if swap(&team.asleep[other], 0):
                 PyThread_release_lock(team.bell[other])
         return
@@ -124,9 +125,9 @@ cdef int begin(int wanted) noexcept nogil:
     while team.members < wanted and found_member(team.members):
         team.members += 1
     wanted = min(wanted, team.members)
+    team.size = wanted
     if wanted == 1:
         swap(&team.busy, 0)
-    team.size = wanted
     return wanted
 
 
