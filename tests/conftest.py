@@ -11,6 +11,9 @@ from hypothesis import settings
 
 TESTS = Path(__file__).resolve().parent
 sys.path.insert(0, str(TESTS))
+# The same for child processes, which must not take the source folder they start in for the installed package.
+os.environ["PYTHONSAFEPATH"] = "1"
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")]))
 
 # The same examples on every run, no time limit an example, nothing written beside the tests.
 settings.register_profile("suite", deadline=None, derandomize=True, database=None, print_blob=False)
@@ -43,8 +46,5 @@ def isa():
 
 @pytest.fixture
 def environment():
-    """The environment for a child process: this one, without what the core reads, and with tests/
-    importable."""
-    child = {k: v for k, v in os.environ.items() if k not in ("COMPILED_NN_NUM_THREADS", "OMP_NUM_THREADS")}
-    child["PYTHONPATH"] = os.pathsep.join(filter(None, [str(TESTS), child.get("PYTHONPATH")]))
-    return child
+    """The environment for a child process: this one, without what the core reads."""
+    return {k: v for k, v in os.environ.items() if k not in ("COMPILED_NN_NUM_THREADS", "OMP_NUM_THREADS")}

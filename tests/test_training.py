@@ -177,12 +177,36 @@ def test_divergence_keeps_the_last_finite_epoch(name):
     assert math.isfinite(net.fit(X, y, epochs=1, warm_start=True).history["loss"][-1])
 
 
-def test_momenta_are_forgotten_after_divergence():
+def test_divergence_goes_back_to_the_momenta_of_the_last_finite_epoch():
     X, y = blobs()
     net = regressor(optimizer=cnn.Adam(lambda step: 1e-3 if step < 3 else 1e38)).fit(X, y, epochs=1)
+    twin = regressor(optimizer=cnn.Adam(1e-3)).fit(X, y, epochs=1)
     with pytest.raises(cnn.DivergenceError):
         net.partial_fit(X, y)
     net.optimizer = cnn.Adam(1e-3)
-    fresh = regressor(optimizer=cnn.Adam(1e-3))
-    fresh.set_weights(net.get_weights())
-    assert bits(net.partial_fit(X, y)) == bits(fresh.partial_fit(X, y))
+    assert bits(net.partial_fit(X, y)) == bits(twin.partial_fit(X, y))
+
+
+def test_many_epochs_in_one_call_are_the_same_as_one_by_one():
+    X, y = blobs()
+    together = regressor(l2=0.1).fit(X, y, epochs=300, batch_size="full")
+    one_by_one = regressor(l2=0.1).fit(X, y, epochs=300, batch_size="full", callback=lambda *_: None)
+    assert bits(together) == bits(one_by_one)
+    for name in ("epoch", "loss", "penalty", "learning_rate"):
+        assert together.history[name] == one_by_one.history[name]
+
+
+@pytest.mark.parametrize("first_bad", [0, 1, 6, 18])
+def test_divergence_among_many_epochs_is_that_of_one_by_one(first_bad):
+    X, y = blobs()
+    nets, messages = [], []
+    for callback in (None, lambda *_: None):
+        net = regressor(optimizer=cnn.Adam(lambda step: 1e-3 if step < first_bad else 1e38))
+        with pytest.raises(cnn.DivergenceError, match=r"Epoch \d+, learning rate 1e\+38") as caught:
+            net.fit(X, y, epochs=20, batch_size="full", callback=callback)
+        nets.append(net)
+        messages.append(str(caught.value))
+    assert messages[0] == messages[1]
+    assert bits(nets[0]) == bits(nets[1])
+    assert nets[0].history["loss"] == nets[1].history["loss"]
+    assert len(nets[0].history["loss"]) >= first_bad

@@ -89,6 +89,8 @@ class Network:
         n_threads: int | None = None,
     ) -> None:
         self._configuration = configure(layers, loss, optimizer, l1, l2, input_scale, dtype, seed)
+        several = self._configuration.n_outputs > 1
+        self._outputs_are_probabilities = several and self._configuration.loss.classifies
         self.n_threads = checks.optional_integer("Network", "n_threads", n_threads, minimum=1)
         self.history = training.new_history()
         self._trainer: Trainer | None = None
@@ -208,17 +210,27 @@ class Network:
         trainer = self._begin(X.shape[1], known, resume)
         if not resume:
             self.history = training.new_history()
-        finite = LastFinite(trainer.stack.parameters)
-        done = len(self.history["epoch"])
+        finite: LastFinite | None = None
+        epoch = len(self.history["epoch"])
+        last = epoch + epochs
         try:
-            for epoch in range(done + 1, done + epochs + 1):
-                row: dict[str, Any] = {"epoch": epoch}
-                row |= trainer.run_pass(data, self.optimizer, self._terms(), finite, f"Epoch {epoch}")
-                if validation is not None:
-                    row |= self._validate(*validation)
-                training.record(self.history, row)
-                if verbose and (epoch % verbose == 0 or epoch == done + epochs):
-                    print(training.line(row, done + epochs))
+            while epoch < last:
+                if trainer.set_optimizer(self.optimizer) or finite is None:
+                    finite = LastFinite(trainer.stack)
+                most = 1 if validation or callback else last - epoch
+                if verbose:
+                    most = min(most, verbose - epoch % verbose)
+                together = trainer.epochs_together(data.batches, most)
+                columns, divergence = trainer.run(data, self.optimizer, self._terms(), finite, together)
+                columns["epoch"] = list(range(epoch + 1, epoch + 1 + len(columns["loss"])))
+                if validation is not None and divergence is None:
+                    columns |= self._validate(*validation)
+                training.extend(self.history, columns)
+                epoch = len(self.history["epoch"])
+                if divergence is not None:
+                    raise divergence.error(f"Epoch {epoch + 1}")
+                if verbose and (epoch % verbose == 0 or epoch == last):
+                    print(training.line(self.history, last))
                 if callback is not None and callback(self, epoch, self.history) is True:
                     break
         finally:
@@ -265,8 +277,11 @@ class Network:
         X, y, known = targets.prepare(configuration, X, y, self._n_features(resume), known)
         data = Data(X, y, training.batches(len(X), batch_size, None, shuffle))
         trainer = self._begin(X.shape[1], known, resume)
-        finite = LastFinite(trainer.stack.parameters)
-        trainer.run_pass(data, self.optimizer, self._terms(), finite, "This pass of partial_fit")
+        trainer.set_optimizer(self.optimizer)
+        finite = LastFinite(trainer.stack)
+        _, divergence = trainer.run(data, self.optimizer, self._terms(), finite)
+        if divergence is not None:
+            raise divergence.error("This pass of partial_fit")
         return self
 
     def _n_features(self, resume: bool) -> int | None:
@@ -309,9 +324,9 @@ class Network:
             "n_threads": self.n_threads,
         }
 
-    def _validate(self, X: Array, y: Array) -> dict[str, float]:
+    def _validate(self, X: Array, y: Array) -> dict[str, list[float]]:
         loss, _ = self._fitted().loss(X, y, **self._terms())
-        return {"val_loss": loss, "val_score": self._known_targets().score(y, self._outputs(X))}
+        return {"val_loss": [loss], "val_score": [self._known_targets().score(y, self._outputs(X))]}
 
     # ---- prediction
 
@@ -338,27 +353,36 @@ class Network:
         """
         return self._known_targets().decode(self._forward(X))
 
-    def predict_proba(self, X: Any) -> Array:
+    def predict_proba(self, X: Any, *, out: Array | None = None) -> Array:
         """Return the probability of each class.
 
         Parameters
         ----------
         X : array-like (m, k)
+        out : ndarray (m, n_classes), optional
+            Where to write: C-contiguous, of the network's dtype; not for a network of one output. Nothing is
+            then allocated for an X of the network's dtype.
 
         Returns
         -------
         ndarray (m, n_classes) of the network's dtype
-            Two columns for one sigmoid output. Several sigmoid outputs are independent: their rows need not
-            sum to 1.
+            `out`, or a new array. Two columns for one sigmoid output. Several sigmoid outputs are
+            independent: their rows need not sum to 1.
 
         Raises
         ------
         ValueError
-            For a network that predicts values.
+            For a network that predicts values, or an `out` of another shape, dtype or layout.
         """
+        if self._outputs_are_probabilities:
+            return self._forward(X, out=out)
         loss = self._configuration.loss
         if not loss.classifies:
             raise ValueError(f"predict_proba is for classes; the loss {loss.name} has none.")
+        if out is not None:
+            raise ValueError(
+                "out is given; predict_proba of a network of one output always makes a new array."
+            )
         return self._known_targets().probabilities(self._forward(X))
 
     def decision_function(self, X: Any) -> Array:
@@ -383,13 +407,18 @@ class Network:
         stack.gradient(X, y, **self._terms())
         return training.copies(stack.views(stack.gradients))
 
-    def _forward(self, X: Any, *, link: bool = True) -> Array:
-        X = arrays.design(X, dtype=self._configuration.dtype, n_features=self.n_features_)
-        return self._outputs(X, link=link)
-
-    def _outputs(self, X: Array, *, link: bool = True) -> Array:
+    def _forward(self, X: Any, *, link: bool = True, out: Array | None = None) -> Array:
+        stack = self._fitted()
         scale = self._configuration.input_scale
-        return self._fitted().forward(X, link=link, scale=scale, n_threads=self.n_threads)
+        outputs = stack.try_forward(X, out, link, scale, self.n_threads)
+        if outputs is None:  # X is to be converted, or complained of
+            X = arrays.design(X, dtype=self._configuration.dtype, n_features=self.n_features_)
+            outputs = stack.forward(X, out, link=link, scale=scale, n_threads=self.n_threads)
+        return outputs
+
+    def _outputs(self, X: Array) -> Array:
+        scale = self._configuration.input_scale
+        return self._fitted().forward(X, scale=scale, n_threads=self.n_threads)
 
     # ---- weights
 

@@ -1,4 +1,4 @@
-"""Training around the core's one call an epoch: batches, learning rates, history, the last finite weights."""
+"""Training around the core's calls, of an epoch or many: batches, rates, history, the last finite weights."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 History: TypeAlias = "dict[str, list[Any]]"
 
+_WORK_OF_A_CALL = 20_000_000  # rows times parameters: some milliseconds
 _COLUMNS = ("epoch", "loss", "penalty", "learning_rate", "seconds")
 
 
@@ -52,9 +53,14 @@ class Batches:
         """Steps of one epoch."""
         return -(-self.n_rows // self.size)
 
+    @property
+    def shuffles(self) -> bool:
+        """Whether the epochs differ in their order: a single batch has none."""
+        return self.shuffle and self.steps > 1
+
     def order(self, rng: Generator) -> np.ndarray[Any, np.dtype[np.int64]] | None:
-        """Return the rows in the order of one epoch; None as they are, for a single batch has no order."""
-        return rng.permutation(self.n_rows) if self.shuffle and self.steps > 1 else None
+        """Return the rows in the order of one epoch; None as they are."""
+        return rng.permutation(self.n_rows) if self.shuffles else None
 
 
 def batches(n_rows: int, batch_size: object, n_batches: object, shuffle: object) -> Batches:
@@ -86,25 +92,26 @@ def new_history() -> History:
     return {name: [] for name in _COLUMNS}
 
 
-def record(history: History, row: dict[str, Any]) -> None:
-    """Append an epoch to `history`; where a column begins or ends midway, the gap is NaN."""
-    epochs = len(history["epoch"])
-    for name in row:
+def extend(history: History, columns: dict[str, list[Any]]) -> None:
+    """Append epochs to `history`, a list a column; where a column begins or ends midway, the gap is NaN."""
+    epochs, more = len(history["epoch"]), len(columns["epoch"])
+    for name in columns:
         if name not in history:
             history[name] = [math.nan] * epochs
     for name, column in history.items():
-        column.append(row.get(name, math.nan))
+        column.extend(columns.get(name, [math.nan] * more))
 
 
 def trim(history: History) -> None:
-    """Cut the columns to one length, which an interrupt in the midst of `record` may have spoiled."""
+    """Cut the columns to one length, which an interrupt in the midst of `extend` may have spoiled."""
     epochs = min(map(len, history.values()))
     for column in history.values():
         del column[epochs:]
 
 
-def line(row: dict[str, Any], last_epoch: int) -> str:
-    """Return one line about an epoch."""
+def line(history: History, last_epoch: int) -> str:
+    """Return one line about the latest epoch."""
+    row = {name: column[-1] for name, column in history.items()}
     numbers = "  ".join(f"{name} {row[name]:.6g}" for name in row if name not in ("epoch", "seconds"))
     return f"epoch {row['epoch']}/{last_epoch}  {numbers}  {row['seconds']:.3g} s"
 
@@ -112,29 +119,52 @@ def line(row: dict[str, Any], last_epoch: int) -> str:
 # ---- passes
 
 
+class Divergence(NamedTuple):
+    """The learning rate and the loss of an epoch that did not end finite."""
+
+    learning_rate: float
+    loss: float
+
+    def error(self, when: str) -> DivergenceError:
+        """Return the error that says so."""
+        rate = self.learning_rate
+        return DivergenceError(
+            "Solver produced non-finite parameter weights. The input data may contain large values and need"
+            f" to be preprocessed. {when}, learning rate {rate:g}, loss {self.loss:g}. Standardise the"
+            " columns of X, or set input_scale (1/255 for 8-bit images), or try a learning rate of"
+            f" {rate / 10:g}. The weights from before are kept."
+        )
+
+
 class LastFinite:
-    """A copy of the parameters as of the last pass that left them finite.
+    """A copy of what training changes in a stack, as of the last time that all of it was finite.
 
     Parameters
     ----------
-    parameters : ndarray (n_parameters,)
-        The network's own, which training changes in place.
+    stack : cnn_core.stack.Stack
+        With its optimizer set.
     """
 
-    def __init__(self, parameters: Array) -> None:
-        self._live = parameters
-        self._kept = parameters.copy()
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._live = (stack.parameters, *stack.moments)
+        self._kept = tuple(array.copy() for array in self._live)
+        self._steps = stack.steps
 
     def keep(self) -> bool:
-        """Copy the parameters when all are finite; tell whether they are."""
-        finite = bool(np.isfinite(self._live).all())
+        """Copy the state when all is finite; tell whether it is."""
+        finite = all(bool(np.isfinite(array).all()) for array in self._live)
         if finite:
-            self._kept[:] = self._live
+            for kept, live in zip(self._kept, self._live, strict=True):
+                kept[:] = live
+            self._steps = self._stack.steps
         return finite
 
     def restore(self) -> None:
         """Put the copy back."""
-        self._live[:] = self._kept
+        for kept, live in zip(self._kept, self._live, strict=True):
+            live[:] = kept
+        self._stack.steps = self._steps
 
 
 def generator(seed: int | None) -> Generator:
@@ -160,23 +190,59 @@ class Trainer:
         self._rng = rng
         self._optimizer: tuple[str, dict[str, float]] | None = None
 
-    def run_pass(
-        self, data: Data, optimizer: Optimizer, options: dict[str, Any], finite: LastFinite, when: str
-    ) -> dict[str, float]:
-        """Train once over the data; return loss, penalty, the last learning rate and the seconds taken."""
-        self._set_optimizer(optimizer)
+    def epochs_together(self, batches: Batches, most: int) -> int:
+        """How many epochs to run in one call: many where each is so short that the call would cost more."""
+        if batches.shuffles:
+            return 1
+        work = batches.n_rows * (self.stack.n_parameters + 100)
+        return min(max(_WORK_OF_A_CALL // work, 1), most)
+
+    def run(
+        self, data: Data, optimizer: Optimizer, options: dict[str, Any], finite: LastFinite, epochs: int = 1
+    ) -> tuple[History, Divergence | None]:
+        """Train so many times over the data, with the optimizer that was set.
+
+        Returns
+        -------
+        columns : dict of lists
+            Loss, penalty, last learning rate and seconds of each epoch that ended finite.
+        divergence : Divergence or None
+            When an epoch did not: the state is then that of the end of the one before.
+        """
         X, y, batches = data
         order = batches.order(self._generator())
-        rates = optimizers.learning_rates(optimizer, self.stack.steps, batches.steps)
+        rates = optimizers.learning_rates(optimizer, self.stack.steps, batches.steps * epochs)
+        options = {**options, "order": order, "batch_size": batches.size}
         start = perf_counter()
-        mean, penalty = self.stack.train(X, y, order=order, rates=rates, batch_size=batches.size, **options)
-        seconds = perf_counter() - start
-        rate = float(rates[-1])
-        if not (math.isfinite(mean) and finite.keep()):
+        losses, penalties = self.stack.train_epochs(X, y, rates=rates, epochs=epochs, **options)
+        seconds = (perf_counter() - start) / epochs
+        ended, divergence = epochs, None
+        if not (np.isfinite(losses).all() and finite.keep()):
+            ended = self._return_to_finite(data, rates, options, finite, losses)
+            divergence = Divergence(float(rates[batches.steps * ended]), float(losses[ended]))
+        columns: History = {
+            "loss": losses[:ended].tolist(),
+            "penalty": penalties[:ended].tolist(),
+            "learning_rate": rates[batches.steps - 1 :: batches.steps][:ended].tolist(),
+            "seconds": [seconds] * ended,
+        }
+        return columns, divergence
+
+    def _return_to_finite(
+        self, data: Data, rates: Array, options: dict[str, Any], finite: LastFinite, losses: Array
+    ) -> int:
+        """Go back to the end of the last epoch that left all finite, by training again up to it; return how
+        many epochs that are."""
+        X, y, batches = data
+        first_bad = int(np.argmin(np.isfinite(losses))) if not np.isfinite(losses).all() else len(losses) - 1
+        for epochs in range(first_bad, 0, -1):
             finite.restore()
-            self.forget_momenta()  # they are not finite either
-            raise DivergenceError(_divergence(when, rate, mean))
-        return {"loss": mean, "penalty": penalty, "learning_rate": rate, "seconds": seconds}
+            again = rates[: batches.steps * epochs]
+            self.stack.train_epochs(X, y, rates=again, epochs=epochs, **options)
+            if finite.keep():
+                return epochs
+        finite.restore()
+        return 0
 
     def _generator(self) -> Generator:
         if self._rng is None:
@@ -191,13 +257,16 @@ class Trainer:
         """Let the next pass start from momenta of zero and step 0."""
         self._optimizer = None
 
-    def _set_optimizer(self, optimizer: Optimizer) -> None:
-        """Tell the core when hyperparameters have changed; a new learning rate alone keeps the momenta."""
+    def set_optimizer(self, optimizer: Optimizer) -> bool:
+        """Tell the core when hyperparameters have changed, and return whether: that resets the momenta. A new
+        learning rate alone changes nothing there."""
         wanted = optimizer.hyperparameters()
-        if wanted != self._optimizer:
-            name, hyperparameters = wanted
-            self.stack.set_optimizer(name, **hyperparameters)
-            self._optimizer = wanted
+        if wanted == self._optimizer:
+            return False
+        name, hyperparameters = wanted
+        self.stack.set_optimizer(name, **hyperparameters)
+        self._optimizer = wanted
+        return True
 
     def state(self) -> dict[str, Any]:
         """Return all that training on exactly needs, in arrays without the core's padding."""
@@ -234,12 +303,3 @@ def assign(views: Iterable[Pair], pairs: Iterable[Pair]) -> None:
         W[...] = new_W
         if b is not None:
             b[...] = 0 if new_b is None else new_b
-
-
-def _divergence(when: str, rate: float, loss: float) -> str:
-    return (
-        "Solver produced non-finite parameter weights. The input data may contain large values and need to be"
-        f" preprocessed. {when}, learning rate {rate:g}, loss {loss:g}. Standardise the columns of X, or set"
-        f" input_scale (1/255 for 8-bit images), or try a learning rate of {rate / 10:g}. The weights from"
-        " before this pass are kept."
-    )
