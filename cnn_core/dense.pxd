@@ -11,3 +11,5 @@ cdef struct DenseKernels:
     void (*run)(Run *run, int rank, int size) noexcept nogil
     # l2/2 sum w^2 + l1 sum |w| over count reals
     double (*penalty)(double l1, double l2, Py_ssize_t count, const void *w) noexcept nogil
+    # the first layer's weights += X^T dZ[0], where run.gradients are the parameters
+    void (*add_outer)(Run *run, int rank, int size) noexcept nogil

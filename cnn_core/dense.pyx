@@ -17,6 +17,7 @@
 
 from cpython.pycapsule cimport PyCapsule_New
 from libc.math cimport INFINITY, fabs
+from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
 from cnn_core.activations cimport activate_block, derive_block, transpose_block, v_exp
@@ -79,6 +80,18 @@ cdef void dot_product(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const Operands *
         i += rows
 
 
+cdef void gather_rows(const Rows *x, const int64_t *order, Py_ssize_t first, Py_ssize_t m, real *target,
+                      Py_ssize_t ld) noexcept nogil:
+    """One compiled copy of `gather`, which is large."""
+    gather(x, order, first, m, target, ld)
+
+
+cdef inline void add_row(Py_ssize_t vectors, const real *b, real *a) noexcept nogil:
+    cdef Py_ssize_t j
+    for j in range(vectors):
+        v_store(a + j*LANES, v_load(a + j*LANES) + v_load(b + j*LANES))
+
+
 cdef inline Py_ssize_t lines(Py_ssize_t n) noexcept nogil:
     """n rounded up to whole lines of 64 bytes."""
     return (n + LANES*GROUP - 1) // (LANES*GROUP) * (LANES*GROUP)
@@ -122,6 +135,33 @@ cdef void forward_layer(const Layer *layer, const real *parameters, const real *
             product(rows, n, layer.k, &o)
         activate_block(activation, rows, n*LANES, a + i*layer.ld, layer.ld)
         clear_padding(rows, layer.n, a + i*layer.ld, layer.ld)
+        i += height
+
+
+cdef void span_layer(const Run *run, Py_ssize_t first, Py_ssize_t m, int activation) noexcept nogil:
+    """A[first : first + m] = f(Z0 + X S + b), for X the rows' products with one another: see `Run.offset`."""
+    cdef const Layer *layer = &run.net.layers[0]
+    cdef Py_ssize_t i, j, n = vectors_of(layer.n), height = tile_height(m, n)
+    cdef const real *b = <const real *>run.parameters + layer.b if layer.b >= 0 else NULL
+    cdef const real *z = <const real *>run.offset + first*layer.ld
+    cdef real *a = <real *>run.a[0] + first*layer.ld
+    cdef Operands o
+    o.a_row, o.a_col = run.x.row_stride // <Py_ssize_t>sizeof(real), 1
+    o.b, o.ldb = <const real *>run.parameters + layer.w, layer.ld
+    o.ldc = o.ldd = layer.ld
+    i = 0
+    while i < m:
+        o.a = <const real *>(run.x.data + (first + i)*run.x.row_stride)
+        o.c = a + i*layer.ld
+        o.d = o.c
+        for j in range(i*layer.ld, min(i + height, m)*layer.ld):
+            a[j] = z[j]
+        if b != NULL:
+            for j in range(min(height, m - i)):
+                add_row(n, b, a + (i + j)*layer.ld)
+        product(min(height, m - i), n, layer.k, &o)
+        activate_block(activation, min(height, m - i), n*LANES, o.c, layer.ld)
+        clear_padding(min(height, m - i), layer.n, o.c, layer.ld)
         i += height
 
 
@@ -243,11 +283,14 @@ cdef void rows_phase(Run *run, Py_ssize_t at, Py_ssize_t first, Py_ssize_t last,
     if m <= 0:
         return
     if x == <const real *>run.inputs:
-        gather(&run.x, run.order, at + first, m, <real *>run.inputs + first*ldx, ldx)
+        gather_rows(&run.x, run.order, at + first, m, <real *>run.inputs + first*ldx, ldx)
     for index in range(net.depth):
         layer = &net.layers[index]
-        forward_layer(layer, <const real *>run.parameters, below, ldx, m, <real *>run.a[index] + first*layer.ld,
-                      layer.activation if index < top else IDENTITY)
+        if index == 0 and run.offset != NULL:
+            span_layer(run, first, m, layer.activation if index < top else IDENTITY)
+        else:
+            forward_layer(layer, <const real *>run.parameters, below, ldx, m, <real *>run.a[index] + first*layer.ld,
+                          layer.activation if index < top else IDENTITY)
         below = <const real *>run.a[index] + first*layer.ld
         ldx = layer.ld
     layer = &net.layers[top]
@@ -274,7 +317,10 @@ cdef void weights_phase(Run *run, const real *x, Py_ssize_t ldx, Py_ssize_t m, b
     while index >= 0:
         layer = &run.net.layers[index]
         first, last = share(layer.k, rank, size, ROW_GROUP), share(layer.k, rank + 1, size, ROW_GROUP)
-        if first < last:
+        if first < last and index == 0 and run.offset != NULL:
+            take_step(run, layer.w + first*layer.ld, last - first, vectors_of(layer.n)*LANES, layer.ld, True,
+                      <real *>run.dz[0] + first*layer.ld, layer.ld)
+        elif first < last:
             weight_gradient(run, index, x if index == 0 else <const real *>run.a[index - 1],
                             ldx if index == 0 else run.net.layers[index - 1].ld, m, first, last, opening, closing,
                             scratch)
@@ -373,6 +419,30 @@ cdef void softmax_row(Py_ssize_t n, real *z) noexcept nogil:
         j += LANES
 
 
+cdef void add_outer(Run *run, int rank, int size) noexcept nogil:
+    """Weights of the first layer += X^T dZ, for the dZ of all rows in run.dz[0]."""
+    cdef fp_state saved = flush_subnormals()
+    cdef const Layer *layer = &run.net.layers[0]
+    cdef Py_ssize_t at = 0, m, ldx, r0, r1
+    cdef const real *x
+    cdef void *dz = run.dz[0]
+    while at < run.count:
+        m = min(run.chunk, run.count - at)
+        x = chunk_inputs(run, at, &ldx)
+        r0, r1 = share(m, rank, size, TILE_GROUP), share(m, rank + 1, size, TILE_GROUP)
+        if x == <const real *>run.inputs:
+            gather_rows(&run.x, NULL, at + r0, r1 - r0, <real *>run.inputs + r0*ldx, ldx)
+        meet(run, rank, size)
+        if rank == 0:
+            run.dz[0] = <real *>dz + at*layer.ld
+        meet(run, rank, size)
+        weight_gradient(run, 0, x, ldx, m, share(layer.k, rank, size, ROW_GROUP),
+                        share(layer.k, rank + 1, size, ROW_GROUP), False, False, NULL)
+        meet(run, rank, size)
+        at += m
+    restore_fp(saved)
+
+
 cdef bint finite(Py_ssize_t m, Py_ssize_t k, const real *x, Py_ssize_t ldx) noexcept nogil:
     """Whether x[m, k] has neither NaN nor infinity: zero times either is NaN."""
     cdef Py_ssize_t i, j
@@ -413,7 +483,7 @@ cdef bint forward(const Net *net, const void *parameters, const Rows *x, Py_ssiz
             ldx = x.row_stride // <Py_ssize_t>sizeof(real)
         else:
             below, ldx = odd, net.layers[0].ldt
-            gather(x, NULL, at, m, odd, ldx)
+            gather_rows(x, NULL, at, m, odd, ldx)
         if finite_only and not finite(m, net.layers[0].k, below, ldx):
             restore_fp(saved)
             return False
@@ -447,4 +517,5 @@ cdef DenseKernels exported
 exported.forward = forward
 exported.run = run_pass
 exported.penalty = penalty
+exported.add_outer = add_outer
 kernels = PyCapsule_New(&exported, "cnn_core.DenseKernels", NULL)

@@ -25,6 +25,8 @@ class Layers:
         activations: Sequence[str],
         biases: Sequence[bool] | None = None,
         dtype: DTypeLike = "float32",
+        *,
+        units_major: bool = True,
     ) -> Self: ...
     def views(self, flat: NDArray[Any] | None = None) -> list[tuple[NDArray[Any], NDArray[Any] | None]]: ...
     def forward(

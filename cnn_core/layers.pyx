@@ -135,6 +135,8 @@ cdef class Layers:
         Whether each layer has a bias; all have one by default.
     dtype : {"float32", "float64"}
         The type of parameters, computation and results.
+    units_major : bool
+        False stores every W inputs x units, whatever its shape.
 
     Raises
     ------
@@ -144,7 +146,7 @@ cdef class Layers:
         If the parameters would not fit the address space.
     """
 
-    def __cinit__(self, sizes, activations, biases=None, dtype="float32"):
+    def __cinit__(self, sizes, activations, biases=None, dtype="float32", *, bint units_major=True):
         cdef Py_ssize_t size = 0, depth, i
         cdef Layer *layer
         self.sizes = tuple(operator.index(size) for size in sizes)
@@ -173,7 +175,7 @@ cdef class Layers:
             layer.k, layer.n = self.sizes[i], self.sizes[i + 1]
             layer.ld, layer.ldt = padded(layer.n, self.itemsize), padded(layer.k, self.itemsize)
             layer.activation = code_of("activation", _activations, self.activations[i])
-            layer.units_major = narrow(layer.k, layer.n, self.itemsize)
+            layer.units_major = units_major and narrow(layer.k, layer.n, self.itemsize)
             layer.w = size
             size += layer.n * layer.ldt if layer.units_major else layer.k * layer.ld
             layer.b = size if self.biases[i] else -1

@@ -15,6 +15,7 @@ cdef class Stack(Layers):
     cdef readonly object optimizer
     cdef cnp.ndarray transposed         # W^T of every layer but the first, padding zero
     cdef cnp.ndarray workspace
+    cdef const void *offset             # of a `Span`, else NULL
 
     cdef object prepare(self, Run *run, cnp.ndarray X, y, object loss, double scale, Py_ssize_t batch, int threads)
     cdef Py_ssize_t chunk_rows(self, Py_ssize_t batch, int threads)

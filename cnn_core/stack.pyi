@@ -24,6 +24,8 @@ class Stack(Layers):
         activations: Sequence[str],
         biases: Sequence[bool] | None = None,
         dtype: DTypeLike = "float32",
+        *,
+        units_major: bool = True,
     ) -> Self: ...
     def set_optimizer(self, name: str, **hyper: float) -> None: ...
     def loss(

@@ -63,7 +63,7 @@ cdef void run_share(void *run, int rank, int size) noexcept nogil:
 cdef class Stack(Layers):
     """Dense layers with a loss and an optimizer; made like `Layers`."""
 
-    def __cinit__(self, sizes, activations, biases=None, dtype="float32"):
+    def __cinit__(self, sizes, activations, biases=None, dtype="float32", *, bint units_major=True):
         cdef int real = 0 if self.itemsize == 4 else 1
         self.loss_kernel, self.step_kernel = loss_kernels[real], step_kernels[real]
         self.gradients = aligned_zeros(len(self.parameters), self.dtype)
@@ -139,13 +139,16 @@ cdef class Stack(Layers):
         run.net, run.kernels = &self.net, self.dense
         run.loss_and_gradient, run.take_step, run.wait = self.loss_kernel, self.step_kernel, wait
         run.parameters, run.gradients = self.parameters_data, cnp.PyArray_DATA(self.gradients)
+        run.offset = self.offset
         run.count, run.batch, run.chunk = m, batch, self.chunk_rows(min(batch, m), threads)
         return (X, target, self.carve(run, threads))
 
     cdef Py_ssize_t chunk_rows(self, Py_ssize_t batch, int threads):
         """Rows of a batch to take at once, in equal chunks: as many as the caches hold, unless the weights do not fit
         there anyway: then many, so that these are read seldom."""
-        cdef Py_ssize_t row = padded(self.sizes[0], self.itemsize), weights = 0, chunks, most, i
+        cdef Py_ssize_t row = padded(self.sizes[0], self.itemsize), chunks, most, i
+        if self.offset != NULL:
+            return rounded(batch)       # in the span of the rows no weight may move before all rows were seen
         for i in range(self.net.depth):
             row += 2 * self.net.layers[i].ld
         if len(self.parameters) * self.itemsize > CHUNK_BYTES:

@@ -10,6 +10,7 @@ cdef enum:
     ROW_GROUP = 16          # rows are shared out to threads in multiples of this; so are rows of buffers
     MOST_NARROW = 144       # layers stored units x inputs have fewer units
     NARROW_PANEL = 96       # and take the gradient of so many inputs at once
+    GRAM_PANEL = 1024       # columns of X whose part of X X^T is taken at once
 
 cdef enum Activation:
     IDENTITY, RELU, SIGMOID, TANH, SOFTMAX
@@ -62,6 +63,16 @@ ctypedef void (*step_fn)(const Step *step, Py_ssize_t rows, Py_ssize_t n, Py_ssi
                          void *g, Py_ssize_t ldg, void *m1, void *m2) noexcept nogil
 ctypedef void (*wait_fn)(void *team, int rank) noexcept nogil
 
+cdef struct Gram:           # G = X X^T: what a region of threads needs for it
+    Rows x
+    Py_ssize_t m            # rows of x, and of G
+    void *g
+    Py_ssize_t ldg
+    void *panel             # rows of x cut to GRAM_PANEL columns, whole groups of them
+    const void *kernels
+    wait_fn wait
+    void *team
+
 cdef struct Run:            # a pass over rows: everything a region of threads needs, nothing allocated below
     const Net *net
     const void *kernels     # the DenseKernels to run it with
@@ -79,6 +90,7 @@ cdef struct Run:            # a pass over rows: everything a region of threads n
     void *m1                # first and second moment, or NULL
     void *m2
     void *inputs            # chunk rows gathered
+    const void *offset      # in the span of the rows: X W at the start, rows ld of the first layer apart; else NULL
     void **a                # a layer: its output, its dZ, its W transposed
     void **dz
     void **wt

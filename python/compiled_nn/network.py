@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cnn_core.stack import Stack
 
-from . import arrays, checks, optimizers, persistence, summary, targets, training
+from . import arrays, checks, fitting, optimizers, persistence, summary, targets, training
 from ._version import __version__
 from .arrays import Array
 from .configuration import configure
@@ -152,6 +152,7 @@ class Network:
         shuffle: bool = True,
         validation_data: tuple[Any, Any] | None = None,
         warm_start: bool = False,
+        gram: bool | str = "auto",
         verbose: int = 0,
         callback: Callback | None = None,
     ) -> Self:
@@ -177,6 +178,10 @@ class Network:
         warm_start : bool, default False
             False: start from the initial weights (drawn anew, or those of :meth:`set_weights`), so that
             fitting twice with one seed is fitting once. True: go on from the present weights and momenta.
+        gram : {"auto", True, False}, default "auto"
+            Whether full-batch descent runs in the span of the rows: the same steps, with the m x m products of
+            the rows in place of X. Exact for SGD, with or without momentum, without penalty, validation data
+            and callback; "auto" takes it where features far outnumber rows and the epochs repay it.
         verbose : int, default 0
             Print a line to stdout every so many epochs; 0 is silent.
         callback : callable(net, epoch, history), optional
@@ -207,34 +212,30 @@ class Network:
         validation = None
         if validation_data is not None:
             validation = targets.prepare_pair(self._configuration, validation_data, X.shape[1], known)
+        obstacle = fitting.obstacle_to_gram(self._configuration, data, resume, validation or callback)
+        spanned = fitting.wants_gram(gram, obstacle, data, self.layers[0].units, epochs)
         trainer = self._begin(X.shape[1], known, resume)
         if not resume:
             self.history = training.new_history()
-        finite: LastFinite | None = None
-        epoch = len(self.history["epoch"])
-        last = epoch + epochs
-        try:
-            while epoch < last:
-                if trainer.set_optimizer(self.optimizer) or finite is None:
-                    finite = LastFinite(trainer.stack)
-                most = 1 if validation or callback else last - epoch
-                if verbose:
-                    most = min(most, verbose - epoch % verbose)
-                together = trainer.epochs_together(data.batches, most)
-                columns, divergence = trainer.run(data, self.optimizer, self._terms(), finite, together)
-                columns["epoch"] = list(range(epoch + 1, epoch + 1 + len(columns["loss"])))
-                if validation is not None and divergence is None:
-                    columns |= self._validate(*validation)
-                training.extend(self.history, columns)
-                epoch = len(self.history["epoch"])
-                if divergence is not None:
-                    raise divergence.error(f"Epoch {epoch + 1}")
-                if verbose and (epoch % verbose == 0 or epoch == last):
-                    print(training.line(self.history, last))
-                if callback is not None and callback(self, epoch, self.history) is True:
-                    break
-        finally:
-            training.trim(self.history)
+
+        def validate() -> History:
+            return self._validate(*validation) if validation else {}
+
+        def stop(epoch: int) -> bool:
+            return callback is not None and callback(self, epoch, self.history) is True
+
+        how: dict[str, Any] = {
+            "last": len(self.history["epoch"]) + epochs,
+            "verbose": verbose,
+            "optimizer": lambda: self.optimizer,
+            "validate": validate if validation else None,
+            "stop": stop if callback else None,
+        }
+        if spanned:
+            with fitting.in_span(trainer, data, self._terms(), self.optimizer) as inner:
+                fitting.run(*inner, self.history, **how)
+        else:
+            fitting.run(trainer, data, self._terms(), self.history, **how)
         return self
 
     def partial_fit(

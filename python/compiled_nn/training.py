@@ -109,13 +109,6 @@ def trim(history: History) -> None:
         del column[epochs:]
 
 
-def line(history: History, last_epoch: int) -> str:
-    """Return one line about the latest epoch."""
-    row = {name: column[-1] for name, column in history.items()}
-    numbers = "  ".join(f"{name} {row[name]:.6g}" for name in row if name not in ("epoch", "seconds"))
-    return f"epoch {row['epoch']}/{last_epoch}  {numbers}  {row['seconds']:.3g} s"
-
-
 # ---- passes
 
 
@@ -189,6 +182,12 @@ class Trainer:
         self._seed = seed
         self._rng = rng
         self._optimizer: tuple[str, dict[str, float]] | None = None
+
+    def over(self, stack: Stack) -> Trainer:
+        """Return a trainer of another stack, at the same place in its optimizer."""
+        other = Trainer(stack, self._seed, self._generator())
+        other._optimizer = self._optimizer
+        return other
 
     def epochs_together(self, batches: Batches, most: int) -> int:
         """How many epochs to run in one call: many where each is so short that the call would cost more."""

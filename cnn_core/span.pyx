@@ -1,0 +1,164 @@
+"""Full-batch descent in the span of the rows: where features far outnumber rows, X is touched twice in a whole run.
+
+The gradient of the first layer is X^T dZ, so that gradient descent, with or without momentum, moves W within the span
+of the rows of X:
+
+    W(t) = W(0) + X^T S(t)          S(t) (m, n), S(0) = 0
+    X W(t) = X W(0) + G S(t)        G = X X^T (m, m)
+    S(t + 1) = S(t) - rate dZ(t)
+
+A step costs 2 m m n multiplications instead of 4 m k n, and is the same step: only the rounding differs. Penalties and
+adaptive steps (Adam) leave the span, and so do batches of fewer rows than all.
+"""
+
+import numpy as np
+
+from libc.string cimport memset
+
+cimport numpy as cnp
+
+from cnn_core.dense cimport DenseKernels
+from cnn_core.gram cimport gram_fn
+from cnn_core.layers cimport aligned_zeros, kernels_of, padded, rounded, thread_count
+from cnn_core.stack cimport Stack
+from cnn_core.threads cimport begin, end, the_team, wait, work_together
+from cnn_core.types cimport GRAM_PANEL, Gram, Layer, Run
+
+from cnn_core.layers import Layers
+
+cnp.import_array()
+
+cdef gram_fn gram_kernels[2]
+gram_kernels[0] = <gram_fn>kernels_of("gram", "f32", "cnn_core.gram_fn")
+gram_kernels[1] = <gram_fn>kernels_of("gram", "f64", "cnn_core.gram_fn")
+
+
+cdef void gram_share(void *gram, int rank, int size) noexcept nogil:
+    (<gram_fn>(<Gram *>gram).kernels)(<Gram *>gram, rank, size)
+
+
+cdef void outer_share(void *run, int rank, int size) noexcept nogil:
+    (<DenseKernels *>(<Run *>run).kernels).add_outer(<Run *>run, rank, size)
+
+
+cdef class Span(Stack):
+    """A stack that trains like `home` on `X`, full batch, in the span of X's rows; made by `enter`.
+
+    Its input is `gram`, and its first weights are S; everything else is as in `home`.
+    """
+
+    cdef Stack home
+    cdef cnp.ndarray X
+    cdef double scale
+    cdef int threads
+    cdef cnp.ndarray start                  # X W(0)
+    cdef readonly cnp.ndarray gram
+
+    def fold(self):
+        """Bring `home` to where this stack is: its weights, biases, momenta and count of steps.
+
+        What was folded is forgotten here: a stack is folded once, when training ends.
+        """
+        cdef Py_ssize_t i
+        self.add_outer(self.views()[0][0], self.home.parameters)
+        for mine, theirs in zip((self.parameters, *self.moments), (self.home.parameters, *self.home.moments)):
+            pairs = zip(self.views(mine), self.home.views(theirs))
+            for i, ((weight, bias), (home_weight, home_bias)) in enumerate(pairs):
+                if i > 0:
+                    home_weight[...] = weight
+                if bias is not None:
+                    home_bias[...] = bias
+        for mine, theirs in zip(self.moments, self.home.moments):
+            self.add_outer(self.views(mine)[0][0], theirs)
+        self.home.steps = self.steps
+        self.home = None
+
+    cdef object add_outer(self, cnp.ndarray S, cnp.ndarray flat):
+        """The first layer's weights in `flat`, laid out like home's arena, += X^T S."""
+        cdef Run run
+        cdef Layer *layer = &self.home.net.layers[0]
+        cdef cnp.ndarray rows = aligned_zeros(rounded(len(S)) * layer.ld, self.dtype)
+        cdef int size
+        (<object>rows)[:len(S) * layer.ld].reshape(len(S), layer.ld)[:, :layer.n] = S
+        memset(&run, 0, sizeof(Run))
+        self.home.read_rows(self.X, self.scale, &run.x)
+        run.net, run.kernels = &self.home.net, self.home.dense
+        run.count, run.chunk = len(S), self.home.chunk_rows(len(S), self.threads)
+        work = self.home.carve(&run, self.threads)
+        run.dz[0], run.gradients, run.wait = cnp.PyArray_DATA(rows), cnp.PyArray_DATA(flat), wait
+        with nogil:
+            size = begin(self.threads)
+            run.team = the_team()
+            work_together(outer_share, &run, size)
+            end(size)
+        return work
+
+
+cdef cnp.ndarray gram_of(Stack home, cnp.ndarray X, double scale, int threads):
+    """X X^T (m, m), rows at a distance that suits the caches."""
+    cdef Gram gram
+    cdef Py_ssize_t m = len(X), whole = rounded(m)
+    cdef int size
+    cdef cnp.ndarray panel = aligned_zeros(whole * GRAM_PANEL, home.dtype), g
+    memset(&gram, 0, sizeof(Gram))
+    home.read_rows(X, scale, &gram.x)
+    gram.m, gram.ldg = m, padded(whole, home.itemsize)
+    g = aligned_zeros(whole * gram.ldg, home.dtype)
+    gram.g, gram.panel, gram.wait = cnp.PyArray_DATA(g), cnp.PyArray_DATA(panel), wait
+    gram.kernels = <const void *>gram_kernels[0 if home.itemsize == 4 else 1]
+    with nogil:
+        size = begin(threads)
+        gram.team = the_team()
+        work_together(gram_share, &gram, size)
+        end(size)
+    return (<object>g).reshape(whole, gram.ldg)[:m, :m]
+
+
+def enter(Stack home not None, cnp.ndarray X not None, *, double scale=1.0, n_threads=None):
+    """A stack that trains as `home` would on X.
+
+    Parameters
+    ----------
+    home : Stack
+        With sgd, momentum or nesterov as its optimizer; the first layer's momenta zero.
+    X : ndarray (m, k)
+        As for `Stack.forward`.
+    scale : float
+        What X is multiplied by.
+    n_threads : int, optional
+        At most so many threads.
+
+    Returns
+    -------
+    Span
+        Train it on its `gram` with scale 1, full batch, without penalties; then `fold`.
+
+    Raises
+    ------
+    ValueError
+        If the optimizer is another, or has moved the first layer already.
+    """
+    cdef Span span
+    cdef Py_ssize_t m = len(X), n = home.sizes[1], i
+    if home.optimizer not in ("sgd", "momentum", "nesterov"):
+        raise ValueError(f"the optimizer is {home.optimizer!r}; descent in the span of the rows takes sgd or momentum")
+    if any(home.views(moment)[0][0].any() for moment in home.moments):
+        raise ValueError("the first layer has momenta that are not in the span of the rows")
+    first = Layers((home.sizes[0], n), ("identity",), (False,), home.dtype)
+    first.views()[0][0][...] = home.views()[0][0]
+    span = Span((m, *home.sizes[1:]), home.activations, home.biases, home.dtype, units_major=False)
+    span.home, span.X, span.scale, span.threads = home, X, scale, thread_count(n_threads)
+    span.start = aligned_zeros(rounded(m) * span.net.layers[0].ld, home.dtype)
+    (<object>span.start)[:m * span.net.layers[0].ld].reshape(m, -1)[:, :n] = first.forward(
+        X, scale=scale, n_threads=n_threads)
+    span.offset = cnp.PyArray_DATA(span.start)
+    span.gram = gram_of(home, X, scale, span.threads)
+    span.set_optimizer(home.optimizer, momentum=home.step.momentum) if home.moments else span.set_optimizer("sgd")
+    span.steps = home.steps
+    for mine, theirs in zip((span.parameters, *span.moments), (home.parameters, *home.moments)):
+        for i, ((weight, bias), (home_weight, home_bias)) in enumerate(zip(span.views(mine), home.views(theirs))):
+            if i > 0:
+                weight[...] = home_weight
+            if bias is not None:
+                bias[...] = home_bias
+    return span
