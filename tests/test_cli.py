@@ -11,8 +11,7 @@ import compiled_nn as cnn
 import numpy as np
 import pytest
 from command_line import flowers, outcome, write_idx
-from compiled_nn import cli_data, cli_train
-from compiled_nn.cli import main
+from compiled_nn.cli import inputs, main, training
 
 FEW = ("--layers", "16", "--epochs", "2", "--no-plot")
 
@@ -198,12 +197,12 @@ def test_idx_files_by_option(run_json):
 
 
 def test_whole_numbers_classes_or_values():
-    assert cli_data.is_classification(np.arange(100) % 7, "auto", None)
-    assert not cli_data.is_classification(np.arange(100), "auto", None)
-    assert not cli_data.is_classification(np.arange(100) % 7, "regression", None)
-    assert not cli_data.is_classification(np.arange(100) % 7, "auto", "mse")
-    assert cli_data.is_classification(np.arange(100), "auto", "softmax_cross_entropy")
-    assert not cli_data.is_classification(np.arange(100) % 7 / 2, "auto", None)
+    assert inputs.is_classification(np.arange(100) % 7, "auto", None)
+    assert not inputs.is_classification(np.arange(100), "auto", None)
+    assert not inputs.is_classification(np.arange(100) % 7, "regression", None)
+    assert not inputs.is_classification(np.arange(100) % 7, "auto", "mse")
+    assert inputs.is_classification(np.arange(100), "auto", "softmax_cross_entropy")
+    assert not inputs.is_classification(np.arange(100) % 7 / 2, "auto", None)
 
 
 def test_a_network_is_replaced_and_nothing_else(run, folder):
@@ -245,7 +244,7 @@ def test_curve_file(run_json, folder):
 
 
 def test_without_matplotlib(run, run_json, folder, monkeypatch):
-    monkeypatch.setattr(cli_train, "find_spec", lambda name: None)
+    monkeypatch.setattr(training, "find_spec", lambda name: None)
     assert run_json("train", "digits", "--epochs", "1")["plot"] is None
     code, _, err = run("train", "digits", "--epochs", "1", "--plot", "curve.png")
     assert code == 1
@@ -254,7 +253,7 @@ def test_without_matplotlib(run, run_json, folder, monkeypatch):
 
 
 def test_broken_matplotlib_costs_nothing_but_the_file(run, monkeypatch):
-    monkeypatch.setattr(cli_train, "find_spec", lambda name: True)
+    monkeypatch.setattr(training, "find_spec", lambda name: True)
     for module in ("matplotlib", "matplotlib.ticker"):
         monkeypatch.setitem(sys.modules, module, None)
     code, out, err = run("train", "digits", "--epochs", "1")
@@ -373,7 +372,7 @@ def test_ctrl_c_before_training(run, folder, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli_data, "load", interrupt)
+    monkeypatch.setattr(inputs, "load", interrupt)
     assert run("train", "digits") == (130, "", "compiled-nn: interrupted\n")
     assert os.listdir(folder) == []
 

@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from compiled_nn import cli_report
+from compiled_nn.cli import report
 
 
 class Tty(io.StringIO):
@@ -34,7 +34,7 @@ def history(epochs, *, test=True):
 @pytest.mark.parametrize("epochs", [1, 2, 7, 56, 1000])
 @pytest.mark.parametrize("stream", [io.StringIO, Ascii])
 def test_curves_fit(epochs, stream):
-    lines = cli_report.curves(history(epochs), "accuracy", cli_report.Terminal(stream()))
+    lines = report.curves(history(epochs), "accuracy", report.Terminal(stream()))
     assert len(lines) == 11
     assert max(map(len, lines)) <= 80
     if stream is Ascii:
@@ -43,12 +43,12 @@ def test_curves_fit(epochs, stream):
 
 
 def test_curves_of_odd_losses():
-    terminal = cli_report.Terminal(io.StringIO())
+    terminal = report.Terminal(io.StringIO())
     for losses in ([0.0, 0.0], [1.0, 1.0], [1e30, 1e-30], [-1.0, 2.0]):
-        assert cli_report.curves({"epoch": [1, 2], "loss": losses}, "R^2", terminal)
+        assert report.curves({"epoch": [1, 2], "loss": losses}, "R^2", terminal)
     odd = {"epoch": [1, 2], "loss": [1.0, 0.5], "val_loss": [np.inf, np.nan], "val_score": [-np.inf, 0.0]}
-    assert cli_report.curves(odd, "R^2", terminal)
-    assert cli_report.curves({"epoch": [], "loss": []}, "R^2", terminal) == []
+    assert report.curves(odd, "R^2", terminal)
+    assert report.curves({"epoch": [], "loss": []}, "R^2", terminal) == []
 
 
 @pytest.mark.parametrize("k", [2, 10, 20, 21, 300])
@@ -57,14 +57,14 @@ def test_curves_of_odd_losses():
 def test_confusion_fits(k, length, count):
     labels = [f"{i:0{length}d}" for i in range(k)]
     counts = np.full((k, k), count)
-    lines = cli_report.confusion(counts, labels, (), cli_report.Terminal(io.StringIO()))
+    lines = report.confusion(counts, labels, (), report.Terminal(io.StringIO()))
     assert max(map(len, lines)) <= 80
     assert len(lines) <= 24
 
 
 def test_confusion_names_classes():
     counts = np.array([[3, 1], [0, 4]])
-    lines = cli_report.confusion(counts, ["0", "1"], ["cat", "dog"], cli_report.Terminal(io.StringIO()))
+    lines = report.confusion(counts, ["0", "1"], ["cat", "dog"], report.Terminal(io.StringIO()))
     assert [line.split() for line in lines] == [
         ["true", "0", "1", "right"],
         ["0", "cat", "3", "1", "75.0", "%"],
@@ -76,13 +76,13 @@ def test_confusion_names_classes():
 def test_colours(monkeypatch, set_):
     for name, value in set_.items():
         monkeypatch.setenv(name, value)
-    text = "".join(cli_report.curves(history(9), "accuracy", cli_report.Terminal(Tty())))
+    text = "".join(report.curves(history(9), "accuracy", report.Terminal(Tty())))
     assert ("\033[" in text) == (not set_)
 
 
 def test_progress_rewrites_one_line_on_a_terminal():
     stream = Tty()
-    progress = cli_report.Progress(cli_report.Terminal(stream), 3, "accuracy")
+    progress = report.Progress(report.Terminal(stream), 3, "accuracy")
     for epoch in (1, 2, 3):
         progress(None, epoch, history(epoch))
     progress.finish()
@@ -95,7 +95,7 @@ def test_progress_rewrites_one_line_on_a_terminal():
 
 def test_progress_is_short_elsewhere():
     stream = io.StringIO()
-    progress = cli_report.Progress(cli_report.Terminal(stream), 1000, "accuracy")
+    progress = report.Progress(report.Terminal(stream), 1000, "accuracy")
     for epoch in range(1, 1001):
         progress(None, epoch, history(1, test=False))
     progress.finish()
@@ -104,5 +104,5 @@ def test_progress_is_short_elsewhere():
 
 def test_unprintable_names_do_not_stop_a_report():
     stream = Ascii()
-    cli_report.Terminal(stream).print("é")
+    report.Terminal(stream).print("é")
     assert stream.getvalue() == "?\n"

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import cli_report
-from .cli_report import Terminal
-from .network import Network
+from ..network import Network
+from . import report
+from .report import Terminal
 
 _CALLED = {"accuracy": "accuracy", "r2": "R^2"}
 
@@ -67,7 +67,7 @@ def confusion_lines(
     if "confusion" not in result:
         return []
     labels = [str(label) for label in classes.tolist()]
-    return ["", *cli_report.confusion(np.array(result["confusion"]), labels, class_names, terminal)]
+    return ["", *report.confusion(np.array(result["confusion"]), labels, class_names, terminal)]
 
 
 def print_json(result: dict[str, Any]) -> None:

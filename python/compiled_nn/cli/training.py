@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import cli_data, cli_report, cli_results
-from ._version import __version__
-from .cli_report import Progress, Terminal
-from .datasets import Dataset
-from .layers import Dense
-from .network import Network, load
-from .optimizers import OPTIMIZERS
+from .._version import __version__
+from ..datasets import Dataset
+from ..layers import Dense
+from ..network import Network, load
+from ..optimizers import OPTIMIZERS
+from . import inputs, report, results
+from .report import Progress, Terminal
 
 _EPOCHS = 30
 _STEPS = 1000  # at least so many by default: 30 epochs of a small file are too few of them
@@ -40,7 +40,7 @@ class _Plan(NamedTuple):
 
     @property
     def score(self) -> str:
-        return cli_results.called("accuracy" if self.classifies else "r2")
+        return results.called("accuracy" if self.classifies else "r2")
 
 
 def train(options: Namespace) -> int:
@@ -66,7 +66,7 @@ def train(options: Namespace) -> int:
     plot = _plot(plan, options, stderr)
     measured = _measure(plan)
     if options.json:
-        cli_results.print_json(_result(options, plan, measured, seconds, interrupted, plot))
+        results.print_json(_result(options, plan, measured, seconds, interrupted, plot))
     elif show:
         screen.print(*_report(plan, measured, seconds, plot, screen))
     return 130 if interrupted else 0
@@ -76,11 +76,11 @@ def train(options: Namespace) -> int:
 
 
 def _plan(options: Namespace) -> _Plan:
-    data = cli_data.load(options)
-    classifies = cli_data.is_classification(data.y_train, options.task, options.loss)
+    data = inputs.load(options)
+    classifies = inputs.is_classification(data.y_train, options.task, options.loss)
     if classifies:
         data = _with_labels(data)
-    data = cli_data.split(data, options.test_fraction, stratify=classifies)
+    data = inputs.split(data, options.test_fraction, stratify=classifies)
     if options.scale is not None:
         data = replace(data, input_scale=options.scale)
     loss, n_outputs = _loss(options, data, classifies)
@@ -93,7 +93,7 @@ def _plan(options: Namespace) -> _Plan:
 
 def _with_labels(data: Dataset) -> Dataset:
     """Return `data` with one label a row."""
-    parts = [cli_data.class_labels(y) if len(y) else y for y in (data.y_train, data.y_test)]
+    parts = [inputs.class_labels(y) if len(y) else y for y in (data.y_train, data.y_test)]
     if parts[0] is None or parts[1] is None:
         raise ValueError(
             f"the target has shape {data.y_train.shape} and is not one-hot; classification takes one label "
@@ -213,9 +213,9 @@ def _fit(options: Namespace, plan: _Plan, progress: Progress | None) -> bool:
 
 def _measure(plan: _Plan) -> dict[str, dict[str, Any]]:
     data, net = plan.data, plan.net
-    measured = {"train": cli_results.measure(net, data.X_train, data.y_train)}
+    measured = {"train": results.measure(net, data.X_train, data.y_train)}
     if len(data.X_test):
-        measured["test"] = cli_results.measure(net, data.X_test, data.y_test)
+        measured["test"] = results.measure(net, data.X_test, data.y_test)
     return measured
 
 
@@ -224,7 +224,7 @@ def _plot(plan: _Plan, options: Namespace, stderr: Terminal) -> str | None:
     if plan.plot is None or not plan.net.history["epoch"]:
         return None
     try:
-        from .plotting import LossCurveDisplay
+        from ..plotting import LossCurveDisplay
 
         LossCurveDisplay.from_estimator(plan.net, val_label="test").figure_.savefig(plan.plot)
     except (ImportError, OSError, ValueError) as error:
@@ -239,17 +239,17 @@ def _report(
     plan: _Plan, measured: dict[str, dict[str, Any]], seconds: float, plot: str | None, screen: Terminal
 ) -> list[str]:
     history = plan.net.history
-    lines = ["", *cli_report.curves(history, plan.score, screen)] if history["epoch"] else []
+    lines = ["", *report.curves(history, plan.score, screen)] if history["epoch"] else []
     shown = measured.get("test", measured["train"])
     if plan.classifies:
-        lines += cli_results.confusion_lines(shown, plan.net.classes_, plan.data.class_names, screen)
+        lines += results.confusion_lines(shown, plan.net.classes_, plan.data.class_names, screen)
     lines.append("")
     for part, result in reversed(measured.items()):
-        text = screen.style(cli_results.score_text(result), "bold") if result is shown else None
+        text = screen.style(results.score_text(result), "bold") if result is shown else None
         label = f"{part} {plan.score}"
-        lines.append(f"{label:<16}{text or cli_results.score_text(result)}")
+        lines.append(f"{label:<16}{text or results.score_text(result)}")
     epochs = len(history["epoch"])
-    lines.append(f"{'trained for':<16}{cli_report.duration(seconds)}, {epochs:,} epochs")
+    lines.append(f"{'trained for':<16}{report.duration(seconds)}, {epochs:,} epochs")
     lines.append(f"{'model':<16}{plan.model}")
     if plot is not None:
         lines.append(f"{'loss curve':<16}{plot}")

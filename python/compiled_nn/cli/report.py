@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from .network import Network
-    from .training import History
+    from ..network import Network
+    from ..training import History
 
 _WIDTH = 80
 _NARROWEST = 50

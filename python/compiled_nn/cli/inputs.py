@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import datasets
-from .datasets import Dataset, read_csv, read_idx, read_npz
-from .errors import did_you_mean
-from .losses import LOSSES
+from .. import datasets
+from ..datasets import Dataset, read_csv, read_idx, read_npz
+from ..errors import did_you_mean
+from ..losses import LOSSES
 
 _NAMES = ("digits", "xor", "mnist", "fashion-mnist")
 _FEWEST_TO_SPLIT = 10

@@ -7,12 +7,12 @@ import math
 import re
 from collections.abc import Callable, Collection, Sequence
 
-from ._version import __version__
-from .configuration import DTYPES
-from .errors import did_you_mean
-from .layers import ACTIVATIONS
-from .losses import LOSSES
-from .optimizers import OPTIMIZERS
+from .._version import __version__
+from ..configuration import DTYPES
+from ..errors import did_you_mean
+from ..layers import ACTIVATIONS
+from ..losses import LOSSES
+from ..optimizers import OPTIMIZERS
 
 _EXAMPLES = """\
 examples:

@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import cli_data, cli_options, cli_report, cli_results
-from ._version import __version__
-from .cli_data import UsageError
-from .cli_report import Terminal
-from .cli_train import train
-from .errors import DivergenceError
-from .losses import LOSSES
-from .network import Network, load
+from .._version import __version__
+from ..errors import DivergenceError
+from ..losses import LOSSES
+from ..network import Network, load
+from . import arguments, inputs, report, results
+from .inputs import UsageError
+from .report import Terminal
+from .training import train
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         With code 2 on wrong usage, 0 after ``--help`` and ``--version``.
     """
     commands = {"train": train, "predict": _predict, "evaluate": _evaluate, "info": _info}
-    options = cli_options.parse(argv)
+    options = arguments.parse(argv)
     try:
         code = commands[options.command](options)
         sys.stdout.flush()
@@ -59,16 +59,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except UsageError as error:
-        cli_report.error(error)
+        report.error(error)
         return 2
     except DivergenceError as error:
-        cli_report.error(f"{error} Here: --scale, --learning-rate. No file was written.")
+        report.error(f"{error} Here: --scale, --learning-rate. No file was written.")
     except MemoryError as error:
-        cli_report.error(f"out of memory. {error}")
+        report.error(f"out of memory. {error}")
     except OSError as error:
-        cli_report.error(f"{error.filename}: {error.strerror}" if error.filename else error)
+        report.error(f"{error.filename}: {error.strerror}" if error.filename else error)
     except (ValueError, TypeError, ArithmeticError, ImportError) as error:
-        cli_report.error(error)
+        report.error(error)
     return 1
 
 
@@ -83,10 +83,10 @@ def _load(options: Namespace) -> Network:
 
 def _predict(options: Namespace) -> int:
     net = _load(options)
-    if options.proba and not cli_results.classifies(net):
+    if options.proba and not results.classifies(net):
         raise ValueError(f"{options.model} predicts values; --proba is for classes")
-    data = cli_data.load(options, labels=False, n_features=net.n_features_)
-    X, _, part = cli_data.part(data, options.part)
+    data = inputs.load(options, labels=False, n_features=net.n_features_)
+    X, _, part = inputs.part(data, options.part)
     predicted = net.predict_proba(X) if options.proba else net.predict(X)
     header = _header(net, predicted, options.proba)
     if options.output is not None:
@@ -104,7 +104,7 @@ def _predict(options: Namespace) -> int:
             "predictions": kept,
             "output": options.output,
         }
-        cli_results.print_json(result)
+        results.print_json(result)
     elif options.output is None:
         sys.stdout.write(_csv(header, predicted))
     else:
@@ -149,27 +149,27 @@ def _write(path: str, header: Sequence[str], predicted: NDArray[Any]) -> None:
 
 def _evaluate(options: Namespace) -> int:
     net = _load(options)
-    data = cli_data.load(options)
-    X, y, part = cli_data.part(data, options.part)
-    classifies = cli_results.classifies(net)
+    data = inputs.load(options)
+    X, y, part = inputs.part(data, options.part)
+    classifies = results.classifies(net)
     if classifies:
-        labels = cli_data.class_labels(y)
+        labels = inputs.class_labels(y)
         y = y if labels is None else labels
-    measured = cli_results.measure(net, X, y)
+    measured = results.measure(net, X, y)
     if options.json:
         head = {"command": "evaluate", "version": __version__, "model": options.model, "data": data.name}
         classes = net.classes_.tolist() if classifies else None
-        cli_results.print_json({**head, "part": part, "classes": classes, **measured})
+        results.print_json({**head, "part": part, "classes": classes, **measured})
         return 0
     screen = Terminal(sys.stdout)
-    score = cli_results.called(cli_results.score_name(net))
+    score = results.called(results.score_name(net))
     lines = [
         f"{'data':<10}{data.name}, {part} rows: {len(X):,}",
         f"{'loss':<10}{measured['loss']:.6g}",
-        f"{score:<10}{screen.style(cli_results.score_text(measured), 'bold')}",
+        f"{score:<10}{screen.style(results.score_text(measured), 'bold')}",
     ]
     if classifies:
-        lines += cli_results.confusion_lines(measured, net.classes_, data.class_names, screen)
+        lines += results.confusion_lines(measured, net.classes_, data.class_names, screen)
     screen.print(*lines)
     return 0
 
@@ -180,7 +180,7 @@ def _evaluate(options: Namespace) -> int:
 def _info(options: Namespace) -> int:
     card = _card(options.model)
     if options.json:
-        cli_results.print_json(card)
+        results.print_json(card)
         return 0
     screen = Terminal(sys.stdout)
     classes = card["classes"]
@@ -224,7 +224,7 @@ def _card(path: str) -> dict[str, Any]:
             }
         )
         n_inputs = layer.units
-    classifies = cli_results.classifies(net)
+    classifies = results.classifies(net)
     return {
         "command": "info",
         "version": __version__,

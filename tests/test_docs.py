@@ -1,0 +1,176 @@
+"""README and docs: their code runs, their commands have the options shown, what they name exists."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+}
+CORE, FACE = ROOT / "cnn_core", ROOT / "python" / "compiled_nn"
+NOT_INSTALLED_HERE = ("torch",)  # what a page may use and the tests need not have
+EXAMPLES = ("my_timing.py",)  # a reader's own file
+
+every_page = pytest.mark.parametrize("page", sorted(PAGES))
+
+
+def fenced(page, language):
+    """The blocks of a language, in order."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", PAGES[page], re.MULTILINE | re.DOTALL)
+
+
+def prose(page):
+    """A page without its blocks of code."""
+    return re.sub(r"^```.*?^```$", "", PAGES[page], flags=re.MULTILINE | re.DOTALL)
+
+
+def here(path):
+    """Whether a path exists, or lies in a folder that this copy of the sources (an sdist) left out."""
+    return (ROOT / path).exists() or not (ROOT / path.split("/")[0]).exists()
+
+
+# -- Python ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("page", "number"), [(page, i) for page in sorted(PAGES) for i, _ in enumerate(fenced(page, "python"))]
+)
+def test_python_runs(page, number, tmp_path, monkeypatch, capsys):
+    """A block after those above it on its page, in an empty folder; warnings are errors."""
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": "page"}
+    for block in fenced(page, "python")[: number + 1]:
+        try:
+            exec(compile(block, page, "exec"), names)
+        except ModuleNotFoundError as error:
+            if error.name not in NOT_INSTALLED_HERE:
+                raise
+            pytest.skip(f"{error.name} is not installed")
+    if page == "README.md":
+        assert float(capsys.readouterr().out) >= 0.97
+
+
+# -- commands --------------------------------------------------------------------------------------
+
+
+def commands(page):
+    """The simple commands of the shell blocks, as lists of words, and of the transcripts after a `$`."""
+    lines = "".join(fenced(page, "sh")).splitlines()
+    lines += re.findall(r"^\$ (.*)$", "".join(fenced(page, "text")), re.MULTILINE)
+    for line in lines:
+        for command in line.split("&&"):
+            words = shlex.split(command, comments=True)
+            while words and re.fullmatch(r"[A-Z_]+=.*|sudo", words[0]):
+                del words[0]
+            if words:
+                yield words
+
+
+def options(words):
+    return [word.split("=")[0] for word in words if re.match(r"--?[a-z]", word)]
+
+
+def program(words):
+    """What to ask for help, and the words after it; None where this machine does not have it."""
+    name, *rest = words
+    if name == "python" and rest[0] != "-m":
+        script = ROOT / rest[0]
+        head = [rest[0], *(["build_ext"] if rest[0] == "setup.py" else [])]
+        return ([sys.executable, *head], rest) if script.exists() else None
+    if name in ("python", "pip"):
+        module = rest[1] if name == "python" else "pip"
+        return [sys.executable, "-m", module, *(["install"] if module == "pip" else [])], rest[
+            name == "python" :
+        ]
+    found = shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
+    subcommand = rest[:1] if name in ("compiled-nn", "ruff") else []
+    return ([found, *subcommand], rest) if found else None
+
+
+def check_wrapper(words):
+    """Options of programs that run another one, checked; returns the command they run."""
+    while words[0] in ("taskset", "chrt"):
+        inner = next(i for i, word in enumerate(words) if word in ("taskset", "python") and i)
+        if shutil.which(words[0]):
+            check_options([shutil.which(words[0])], words[1:inner])
+        words = words[inner:]
+    return words
+
+
+def check_options(command, words):
+    # A script imports what lies beside it, which the suite's own environment forbids.
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONSAFEPATH"}
+    done = subprocess.run([*command, "--help"], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for option in options(words):
+        assert re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", done.stdout), f"{command}: no {option}"
+
+
+@every_page
+def test_commands_have_the_options_shown(page):
+    for words in commands(page):
+        words = check_wrapper(words)
+        if words[0] in (".", "bash"):
+            assert words[1].startswith(".venv/") or here(words[1])
+            continue
+        scripts = [word for word in words if word.endswith(".py") and word not in EXAMPLES]
+        assert all(here(script.split("::")[0]) for script in scripts), words
+        if words[-1] not in EXAMPLES and (asked := program(words)):
+            check_options(*asked)
+
+
+def test_the_commands_are_seen():
+    seen = [words[0] for page in PAGES for words in commands(page)]
+    assert {"pip", "compiled-nn", "pytest"} <= set(seen)
+
+
+# -- names -----------------------------------------------------------------------------------------
+
+
+@every_page
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", prose(page)):
+        if not target.startswith("http"):
+            path = (ROOT / page).parent / target
+            assert here(path.resolve().relative_to(ROOT).as_posix()), f"{page}: {target}"
+
+
+@every_page
+def test_files_and_tests_named_exist(page):
+    for path in re.findall(r"`((?:tests|docs|benchmarks|cnn_core|python|\.ci)/[\w./]+)`", PAGES[page]):
+        assert here(path), f"{page}: {path}"
+    for path, test in re.findall(r"`(tests/\w+\.py)::(\w+)`", PAGES[page]):
+        assert f"def {test}(" in (ROOT / path).read_text(encoding="utf-8"), f"{page}: {path}::{test}"
+
+
+@pytest.mark.skipif("docs/house.md" not in PAGES, reason="this copy of the sources has no docs")
+class TestHouse:
+    def test_every_function_on_the_way_is_where_it_is_said_to_be(self):
+        lines = [line for block in fenced("docs/house.md", "trace") for line in block.splitlines()]
+        assert len(lines) > 40
+        for line in lines:
+            name, file = line.split()[:2]
+            *owner, function = name.split(".")
+            found = [folder / file for folder in (CORE, FACE) if (folder / file).exists()]
+            definition = rf"^\s*(?:def|cdef|INL)\b.*\b{function}\("
+            sources = [path.read_text(encoding="utf-8") for path in found]
+            assert any(re.search(definition, source, re.MULTILINE) for source in sources), line
+            if owner:
+                assert any(re.search(rf"class {owner[0]}\b", source) for source in sources), line
+
+    def test_every_file_has_its_place(self):
+        names = {path.stem for path in CORE.iterdir() if path.suffix in (".pyx", ".pxd", ".h")}
+        names |= {path.stem for path in FACE.glob("*.py")}
+        text = PAGES["docs/house.md"]
+        unnamed = sorted(
+            name for name in names if not name.startswith("_") and not re.search(rf"\b{name}\b", text)
+        )
+        assert not unnamed
