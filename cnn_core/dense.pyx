@@ -25,7 +25,8 @@ from cnn_core.dense cimport DenseKernels
 from cnn_core.optimizers cimport begin_step
 from cnn_core.rows cimport gather
 from cnn_core.tiles cimport DOT, PRODUCT, Operands, dot_width, panel, tile_at, tile_height
-from cnn_core.types cimport GRADIENT_ONLY, IDENTITY, NARROW_PANEL, ROW_GROUP, SOFTMAX, Layer, Net, Rows, Run
+from cnn_core.types cimport (
+    BOTH_CLASSES, GRADIENT_ONLY, IDENTITY, LINKED, LOGITS, NARROW_PANEL, ROW_GROUP, SOFTMAX, Layer, Net, Rows, Run)
 from cnn_core.vec cimport (
     DOTS, GROUP, LANES, flush_subnormals, fp_state, real, restore_fp, v_div, v_load, v_set1, v_store, vec)
 
@@ -466,7 +467,7 @@ cdef bint finite(Py_ssize_t m, Py_ssize_t k, const real *x, Py_ssize_t ldx) noex
 
 
 cdef bint forward(const Net *net, const void *parameters, const Rows *x, Py_ssize_t first, Py_ssize_t count,
-                  void *out_, bint link, bint finite_only, Py_ssize_t block, void *work) noexcept nogil:
+                  void *out_, int output, bint finite_only, Py_ssize_t block, void *work) noexcept nogil:
     cdef fp_state saved = flush_subnormals()
     cdef real *even = <real *>work
     cdef real *odd = even + block*net.width
@@ -490,11 +491,15 @@ cdef bint forward(const Net *net, const void *parameters, const Rows *x, Py_ssiz
         for index in range(net.depth):
             layer = &net.layers[index]
             a = odd if index % 2 else even
-            activation = layer.activation if index < top or (link and layer.activation != SOFTMAX) else IDENTITY
+            activation = layer.activation if index < top or (output != LOGITS and layer.activation != SOFTMAX) else IDENTITY
             forward_layer(layer, <const real *>parameters, below, ldx, m, a, activation)
             below, ldx = a, layer.ld
         for i in range(m):
-            if link and layer.activation == SOFTMAX:
+            if output == BOTH_CLASSES:
+                out[0], out[1] = 1 - a[i*layer.ld], a[i*layer.ld]
+                out += 2
+                continue
+            if output == LINKED and layer.activation == SOFTMAX:
                 softmax_row(layer.n, a + i*layer.ld)
             memcpy(out, a + i*layer.ld, layer.n*sizeof(real))
             out += layer.n

@@ -28,7 +28,7 @@ cdef class Layers:
 
     # out[m, n] = the network's output for x[m, k], both C-contiguous reals of its dtype; -1 when memory is out.
     cdef int forward_rows(self, const void *x, Py_ssize_t m, void *out) noexcept nogil
-    cdef int forward_block(self, const Rows *x, Py_ssize_t m, void *out, bint link, bint finite_only,
+    cdef int forward_block(self, const Rows *x, Py_ssize_t m, void *out, int output, bint finite_only,
                            int threads) noexcept nogil
-    cdef cnp.ndarray output(self, cnp.ndarray X, cnp.ndarray out, Py_ssize_t m)
+    cdef cnp.ndarray output(self, cnp.ndarray X, cnp.ndarray out, Py_ssize_t m, Py_ssize_t n)
     cdef int read_rows(self, cnp.ndarray X, double scale, Rows *rows) except -1

@@ -39,5 +39,5 @@ class Layers:
         n_threads: int | None = None,
     ) -> NDArray[Any]: ...
     def try_forward(
-        self, X: object, out: NDArray[Any] | None, link: bool, scale: float, n_threads: int | None, /
+        self, X: object, out: NDArray[Any] | None, output: int, scale: float, n_threads: int | None, /
     ) -> NDArray[Any] | None: ...

@@ -23,7 +23,7 @@ from cnn_core import isa
 from cnn_core.dense cimport DenseKernels
 from cnn_core.threads cimport begin, current_threads, end, work_together
 from cnn_core.types cimport (
-    FLOAT32, FLOAT64, IDENTITY, INT8, INT16, INT32, INT64, RELU, ROW_GROUP, SIGMOID, SOFTMAX, TANH, UINT8, UINT16,
+    BOTH_CLASSES, FLOAT32, FLOAT64, IDENTITY, INT8, INT16, INT32, INT64, LINKED, LOGITS, RELU, ROW_GROUP, SIGMOID, SOFTMAX, TANH, UINT8, UINT16,
     UINT32, UINT64, Layer, Net, Rows)
 
 cnp.import_array()
@@ -108,7 +108,8 @@ cdef struct Forward:                # a region that predicts: each rank a share 
     char *out
     char *work
     Py_ssize_t out_bytes, work_bytes
-    bint link, finite_only
+    int output
+    bint finite_only
     bint refused            # a number of x was not finite
 
 
@@ -117,7 +118,7 @@ cdef void forward_share(void *argument, int rank, int size) noexcept nogil:
     cdef Py_ssize_t groups = (f.count + ROW_GROUP - 1) // ROW_GROUP
     cdef Py_ssize_t first = min(f.count, groups * rank // size * ROW_GROUP)
     cdef Py_ssize_t last = min(f.count, groups * (rank + 1) // size * ROW_GROUP)
-    if not f.dense.forward(f.net, f.parameters, f.x, first, last - first, f.out + first*f.out_bytes, f.link,
+    if not f.dense.forward(f.net, f.parameters, f.x, first, last - first, f.out + first*f.out_bytes, f.output,
                            f.finite_only, f.block, f.work + rank*f.work_bytes):
         f.refused = True
 
@@ -247,7 +248,7 @@ cdef class Layers:
             and (rows.columns * self.itemsize % 64 == 0 or not self.net.layers[0].units_major))
         return 0
 
-    cdef int forward_block(self, const Rows *x, Py_ssize_t m, void *out, bint link, bint finite_only,
+    cdef int forward_block(self, const Rows *x, Py_ssize_t m, void *out, int output, bint finite_only,
                            int threads) noexcept nogil:
         """out[m, n] = the network for x: 0; 1 for a number that is not finite where these are refused; -1 for no
         memory."""
@@ -258,9 +259,9 @@ cdef class Layers:
         if threads > 1 and 2.0 * self.n_parameters * m > SERIAL_FLOPS:
             size = begin(threads)
         f.net, f.dense, f.parameters, f.x = &self.net, self.dense, self.parameters_data, x
-        f.count, f.block, f.link, f.out = m, min(m, FORWARD_BLOCK), link, <char *>out
+        f.count, f.block, f.output, f.out = m, min(m, FORWARD_BLOCK), output, <char *>out
         f.finite_only, f.refused = finite_only, False
-        f.out_bytes = self.net.layers[self.net.depth - 1].n * self.itemsize
+        f.out_bytes = (2 if output == BOTH_CLASSES else self.classes) * self.itemsize
         f.work_bytes = 2 * f.block * self.net.width * self.itemsize
         if f.work_bytes * size > SMALL_WORK:
             room = <char *>PyMem_RawMalloc(f.work_bytes*size + 64)
@@ -280,7 +281,7 @@ cdef class Layers:
         rows.kind = FLOAT32 if self.itemsize == 4 else FLOAT64
         rows.direct = rows.columns * self.itemsize % 64 == 0 or not self.net.layers[0].units_major
         rows.row_stride, rows.column_stride = rows.columns*self.itemsize, self.itemsize
-        return self.forward_block(&rows, m, out, True, False, 1)
+        return self.forward_block(&rows, m, out, LINKED, False, 1)
 
     def forward(self, cnp.ndarray X not None, cnp.ndarray out=None, *, bint link=True, double scale=1.0,
                 n_threads=None):
@@ -314,16 +315,23 @@ cdef class Layers:
         cdef Py_ssize_t m = cnp.PyArray_DIM(X, 0) if cnp.PyArray_NDIM(X) else 0
         cdef void *data
         self.read_rows(X, scale, &rows)
-        out = self.output(X, out, m)
+        out = self.output(X, out, m, self.classes)
         data = cnp.PyArray_DATA(out)
         with nogil:
-            failed = self.forward_block(&rows, m, data, link, False, threads)
+            failed = self.forward_block(&rows, m, data, LINKED if link else LOGITS, False, threads)
         if failed:
             raise MemoryError
         return out
 
-    def try_forward(self, X, cnp.ndarray out, bint link, double scale, n_threads, /):
+    def try_forward(self, X, cnp.ndarray out, int output, double scale, n_threads, /):
         """`forward` for what needs no second look: the way of a single row, with little to pass and to check.
+
+        Parameters
+        ----------
+        X, out, scale, n_threads
+            As for `forward`.
+        output : int
+            0 for logits; 1 for the link's output; 2 for both classes of a network of one output p: 1 - p and p.
 
         Returns
         -------
@@ -334,12 +342,14 @@ cdef class Layers:
         Raises
         ------
         ValueError
-            If out has another shape, dtype or layout.
+            If out has another shape, dtype or layout, or output another value.
         """
         cdef Rows rows
         cdef int failed, threads
         cdef Py_ssize_t m
         cdef void *data
+        if output < LOGITS or output > BOTH_CLASSES or (output == BOTH_CLASSES and self.classes != 1):
+            raise ValueError(f"output is {output}; a network of {self.classes} outputs has no such form")
         if (not cnp.PyArray_CheckExact(X) or cnp.PyArray_NDIM(<cnp.ndarray>X) != 2
                 or cnp.PyArray_DIM(<cnp.ndarray>X, 1) != self.net.layers[0].k or number_of(<cnp.ndarray>X) < 0):
             return None
@@ -348,25 +358,25 @@ cdef class Layers:
             return None
         threads = thread_count(n_threads)
         self.read_rows(<cnp.ndarray>X, scale, &rows)
-        out = self.output(<cnp.ndarray>X, out, m)
+        out = self.output(<cnp.ndarray>X, out, m, 2 if output == BOTH_CLASSES else self.classes)
         data = cnp.PyArray_DATA(out)
         with nogil:
-            failed = self.forward_block(&rows, m, data, link, True, threads)
+            failed = self.forward_block(&rows, m, data, output, True, threads)
         if failed < 0:
             raise MemoryError
         return None if failed else out
 
-    cdef cnp.ndarray output(self, cnp.ndarray X, cnp.ndarray out, Py_ssize_t m):
-        """`out` if it fits m rows, or a new array for them."""
+    cdef cnp.ndarray output(self, cnp.ndarray X, cnp.ndarray out, Py_ssize_t m, Py_ssize_t n):
+        """`out` if it is (m, n) and can be written, or a new array."""
         cdef cnp.npy_intp shape[2]
-        shape[0], shape[1] = m, self.classes
+        shape[0], shape[1] = m, n
         if out is None:
             return cnp.PyArray_EMPTY(2, shape, self.type_number, 0)
-        if (cnp.PyArray_NDIM(out) != 2 or cnp.PyArray_DIM(out, 0) != m or cnp.PyArray_DIM(out, 1) != self.classes
+        if (cnp.PyArray_NDIM(out) != 2 or cnp.PyArray_DIM(out, 0) != m or cnp.PyArray_DIM(out, 1) != n
                 or cnp.PyArray_TYPE(out) != self.type_number or not cnp.PyArray_ISCARRAY(out)):
             raise ValueError(
                 f"out has shape {(<object>out).shape} and dtype {(<object>out).dtype}; it must be a writable "
-                f"C-contiguous array of shape ({m}, {self.classes}) and dtype {self.dtype}")
+                f"C-contiguous array of shape ({m}, {n}) and dtype {self.dtype}")
         if np.may_share_memory(X, out):
             raise ValueError("out overlaps X")
         return out

@@ -15,6 +15,9 @@ cdef enum:
 cdef enum Activation:
     IDENTITY, RELU, SIGMOID, TANH, SOFTMAX
 
+cdef enum Output:           # what forward gives of the last layer
+    LOGITS, LINKED, BOTH_CLASSES        # z; f(z); 1 - f(z) and f(z), for one output
+
 cdef enum Loss:
     BINARY_CROSS_ENTROPY, SOFTMAX_CROSS_ENTROPY, MSE
 

@@ -23,6 +23,8 @@ from .training import Data, History, LastFinite, Trainer
 if TYPE_CHECKING:
     from typing import Self
 
+_LOGITS, _LINKED, _BOTH_CLASSES = range(3)  # the outputs that Stack.try_forward tells apart
+
 Callback: TypeAlias = "Callable[[Network, int, History], bool | None]"
 
 
@@ -89,8 +91,10 @@ class Network:
         n_threads: int | None = None,
     ) -> None:
         self._configuration = configure(layers, loss, optimizer, l1, l2, input_scale, dtype, seed)
-        several = self._configuration.n_outputs > 1
-        self._outputs_are_probabilities = several and self._configuration.loss.classifies
+        self._scale = self._configuration.input_scale
+        self._probabilities: int | None = None
+        if self._configuration.loss.classifies:
+            self._probabilities = _LINKED if self._configuration.n_outputs > 1 else _BOTH_CLASSES
         self.n_threads = checks.optional_integer("Network", "n_threads", n_threads, minimum=1)
         self.history = training.new_history()
         self._trainer: Trainer | None = None
@@ -361,8 +365,8 @@ class Network:
         ----------
         X : array-like (m, k)
         out : ndarray (m, n_classes), optional
-            Where to write: C-contiguous, of the network's dtype; not for a network of one output. Nothing is
-            then allocated for an X of the network's dtype.
+            Where to write: C-contiguous, of the network's dtype. Nothing is then allocated for an X that the
+            core reads as it is.
 
         Returns
         -------
@@ -375,20 +379,22 @@ class Network:
         ValueError
             For a network that predicts values, or an `out` of another shape, dtype or layout.
         """
-        if self._outputs_are_probabilities:
-            return self._forward(X, out=out)
-        loss = self._configuration.loss
-        if not loss.classifies:
-            raise ValueError(f"predict_proba is for classes; the loss {loss.name} has none.")
-        if out is not None:
-            raise ValueError(
-                "out is given; predict_proba of a network of one output always makes a new array."
+        if self._trainer is not None and self._probabilities is not None:
+            # As few steps as there can be: for one row they would cost more than the network.
+            outputs = self._trainer.stack.try_forward(
+                X, out, self._probabilities, self._scale, self.n_threads
             )
-        return self._known_targets().probabilities(self._forward(X))
+            if outputs is not None:
+                return outputs
+        if self._probabilities is None:
+            raise ValueError(
+                f"predict_proba is for classes; the loss {self._configuration.loss.name} has none."
+            )
+        return self._forward(X, self._probabilities, out)
 
     def decision_function(self, X: Any) -> Array:
         """Return the outputs before the link for X (m, k): logits (m, n_outputs), (m,) for one output."""
-        logits = self._forward(X, link=False)
+        logits = self._forward(X, _LOGITS)
         return logits[:, 0] if logits.shape[1] == 1 else logits
 
     def score(self, X: Any, y: Any) -> float:
@@ -408,18 +414,19 @@ class Network:
         stack.gradient(X, y, **self._terms())
         return training.copies(stack.views(stack.gradients))
 
-    def _forward(self, X: Any, *, link: bool = True, out: Array | None = None) -> Array:
+    def _forward(self, X: Any, output: int = _LINKED, out: Array | None = None) -> Array:
         stack = self._fitted()
-        scale = self._configuration.input_scale
-        outputs = stack.try_forward(X, out, link, scale, self.n_threads)
+        outputs = stack.try_forward(X, out, output, self._scale, self.n_threads)
         if outputs is None:  # X is to be converted, or complained of
-            X = arrays.design(X, dtype=self._configuration.dtype, n_features=self.n_features_)
-            outputs = stack.forward(X, out, link=link, scale=scale, n_threads=self.n_threads)
+            dtype = self._configuration.dtype
+            X = arrays.design(X, dtype=dtype, n_features=self.n_features_)
+            outputs = stack.try_forward(X, out, output, self._scale, self.n_threads)
+            if outputs is None:
+                raise ValueError(f"X is beyond the range of {dtype} once scaled by {self._scale:g}.")
         return outputs
 
     def _outputs(self, X: Array) -> Array:
-        scale = self._configuration.input_scale
-        return self._fitted().forward(X, scale=scale, n_threads=self.n_threads)
+        return self._fitted().forward(X, scale=self._scale, n_threads=self.n_threads)
 
     # ---- weights
 
@@ -488,7 +495,7 @@ class Network:
     @classmethod
     def _restored(cls, saved: persistence.Saved) -> Network:
         configuration = saved.configuration
-        net = cls(configuration.layers, loss=configuration.loss.name)
+        net = cls(configuration.layers, loss=configuration.loss.name, input_scale=configuration.input_scale)
         net._configuration = configuration
         if saved.kind is not None or saved.classes is not None:
             net._targets = targets.restored(configuration, saved.kind, saved.classes)

@@ -68,15 +68,6 @@ class Targets:
         most_probable: Array = np.argmax(outputs, axis=1)
         return most_probable
 
-    def probabilities(self, outputs: Array) -> Array:
-        """Return one column a class."""
-        if self.n_outputs > 1:
-            return outputs
-        both = np.empty((len(outputs), 2), outputs.dtype)
-        np.subtract(1, outputs[:, 0], out=both[:, 0])
-        both[:, 1] = outputs[:, 0]
-        return both
-
     def score(self, encoded: Array, outputs: Array) -> float:
         """Return the accuracy, or R^2 for values, of outputs after the link against an encoded y."""
         if self.kind == "values":
