@@ -64,7 +64,7 @@ cdef void dot_product(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const Operands *
     cdef int width
     cdef Operands o = whole[0]
     while i < m:
-        rows = min(m - i, 16)
+        rows = min(m - i, ROW_GROUP)
         j = 0
         while j < n:
             width = dot_width(rows, n - j)

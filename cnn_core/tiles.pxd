@@ -14,7 +14,7 @@
 """
 
 from cnn_core.vec cimport (
-    ACCUMULATORS, DOTS, GROUP, LANES, PREFETCH, real, v_high, v_load, v_low, v_set1, v_store, vec)
+    ACCUMULATORS, DOTS, GROUP, LANES, PREFETCH, real, v_high, v_keep, v_load, v_low, v_set1, v_store, vec)
 
 cdef enum:
     PRODUCT, DOT            # kinds of tile
@@ -56,45 +56,58 @@ cdef inline void tile(const int M, const int N, Py_ssize_t k, const Operands *o)
             v_store(o.c + i*o.ldc + j*LANES, acc[i][j])
 
 
+cdef inline void fold(const int half, vec *r) noexcept nogil:
+    cdef int i
+    for i in range(half):
+        r[i] = v_low(r[i], r[i + half]) + v_high(r[i], r[i + half])
+
+
 cdef inline vec lane_sums(vec *r) noexcept nogil:
-    """A vector whose lane i is the sum of the lanes of r[i]; LANES vectors."""
-    cdef int i, h = LANES // 2
-    while h >= 1:
-        for i in range(h):
-            r[i] = v_low(r[i], r[i + h]) + v_high(r[i], r[i + h])
-        h = h // 2
+    """A vector whose lane i is the sum of the lanes of r[i]; LANES vectors. The halves are literals, so that all of it
+    stays in registers."""
+    if LANES >= 16:
+        fold(8, r)
+    if LANES >= 8:
+        fold(4, r)
+    if LANES >= 4:
+        fold(2, r)
+    if LANES >= 2:
+        fold(1, r)
     return r[0]
 
 
 cdef inline void dot_tile(const int M, const int N, Py_ssize_t k, const Operands *o) noexcept nogil:
-    """C[M, N] = D + A[M, k] B[N, k]^T, with M*N a multiple of LANES or less than LANES; D one row."""
-    cdef vec acc[512]       # a tile that fits keeps all it uses in registers
-    cdef vec row[16]
+    """C[M, N] = D + A[M, k] B[N, k]^T; D is one row or NULL."""
+    cdef vec acc[16][8][4]
+    cdef vec row[8]
+    cdef vec total[48]
     cdef vec x
-    cdef real sums[32]
-    cdef int i, j, g, h
+    cdef real sums[48]
+    cdef int i, j, g
     cdef Py_ssize_t p = 0
-    for i in range(M*N*GROUP):
-        acc[i] = v_set1(0)
+    for i in range(M):
+        for j in range(N):
+            for g in range(GROUP):
+                acc[i][j][g] = v_set1(0)
     while p < k:
         for g in range(GROUP):
             for j in range(N):
                 row[j] = v_load(o.b + j*o.ldb + p)
             for i in range(M):
-                x = v_load(o.a + i*o.a_row + p)
+                x = v_keep(v_load(o.a + i*o.a_row + p))
                 for j in range(N):
-                    acc[(i*N + j)*GROUP + g] = acc[(i*N + j)*GROUP + g] + x * row[j]
+                    acc[i][j][g] = acc[i][j][g] + x * row[j]
             p += LANES
-    h = GROUP // 2
-    while h >= 1:
-        for i in range(M*N):
-            for g in range(h):
-                acc[i*GROUP + g] = acc[i*GROUP + g] + acc[i*GROUP + g + h]
-        h = h // 2
-    for j in range(0, (M*N + LANES - 1)//LANES):
-        for i in range(LANES):
-            row[i] = acc[(j*LANES + i)*GROUP] if j*LANES + i < M*N else v_set1(0)
-        v_store(sums + j*LANES, lane_sums(row))
+    for i in range(M):
+        for j in range(N):
+            if GROUP == 4:
+                acc[i][j][0] = acc[i][j][0] + acc[i][j][2]
+                acc[i][j][1] = acc[i][j][1] + acc[i][j][3]
+            total[i*N + j] = acc[i][j][0] + acc[i][j][1] if GROUP >= 2 else acc[i][j][0]
+    for i in range(M*N, (M*N + LANES - 1) // LANES * LANES):
+        total[i] = v_set1(0)
+    for i in range((M*N + LANES - 1) // LANES):
+        v_store(sums + i*LANES, lane_sums(total + i*LANES))
     for i in range(M):
         for j in range(N):
             o.c[i*o.ldc + j] = sums[i*N + j] if o.d == NULL else sums[i*N + j] + o.d[j]
@@ -174,7 +187,7 @@ cdef inline void tile_at(const int kind, int width, int rows, Py_ssize_t k, cons
 
 
 cdef inline int dot_width(Py_ssize_t m, Py_ssize_t n) noexcept nogil:
-    """How many of n units the next dot tiles take: as near a square as the registers allow."""
+    """How many of n units the next dot tiles take, for m rows: as near a square as the registers allow."""
     if n >= 8 and DOTS // 8 >= min(m, 8):
         return 8
     if n >= 4 and DOTS // 4 >= min(m, 4):

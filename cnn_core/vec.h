@@ -50,6 +50,17 @@ typedef ireal ivec __attribute__((vector_size(VBYTES)));
 INL vec v_load(const real *p) { return *(const vec_anywhere *)p; }
 INL void v_store(real *p, vec v) { *(vec_anywhere *)p = v; }
 INL vec v_set1(real x) { return x - (vec){0}; }
+/* The same vector, in a register from here on: GCC would otherwise load it again for each of its uses. */
+INL vec v_keep(vec x) {
+#if defined(__AVX512F__)
+  __asm__("" : "+v"(x));
+#elif defined(__SSE2__)
+  __asm__("" : "+x"(x));
+#elif defined(__aarch64__)
+  __asm__("" : "+w"(x));
+#endif
+  return x;
+}
 INL ivec v_lt(vec a, vec b) { return a < b; }
 INL ivec v_bits(vec a) { return (ivec)a; }
 INL vec v_real(ivec a) { return (vec)a; }
@@ -60,6 +71,7 @@ typedef ireal ivec;
 INL vec v_load(const real *p) { return *p; }
 INL void v_store(real *p, vec v) { *p = v; }
 INL vec v_set1(real x) { return x; }
+INL vec v_keep(vec x) { return x; }
 INL ivec v_lt(vec a, vec b) { return -(ireal)(a < b); }
 INL ivec v_bits(vec a) { ivec i; memcpy(&i, &a, sizeof i); return i; }
 INL vec v_real(ivec i) { vec a; memcpy(&a, &i, sizeof a); return a; }

@@ -15,6 +15,7 @@ cdef extern from "vec.h" nogil:
     vec v_load(const real *) noexcept
     void v_store(real *, vec) noexcept
     vec v_set1(real) noexcept
+    vec v_keep(vec) noexcept                # the same, kept in a register
     ivec v_lt(vec, vec) noexcept            # a < b
     vec v_select(ivec, vec, vec) noexcept
     vec v_where(ivec, vec) noexcept         # the vector, or 0 where the mask is off
