@@ -11,7 +11,9 @@
 (b) In a batch of one chunk the gradient of a block of W rows is still in the first-level cache when the optimizer
     takes its step on them: it is never written out.
 (c) Weights are stored inputs x units, which makes the forward product and dW direct; dX wants W^T, and the update
-    writes that copy while the rows are at hand.
+    writes that copy while the rows are at hand. Where padding the units would waste work (50 of 64, 4 of 16) they are
+    stored units x inputs: dW and dX then waste nothing, and forward takes the units that fill whole lines from a copy
+    inputs x units, the rest by dot products.
 (d) Nothing here allocates, raises or knows Python.
 """
 
@@ -114,9 +116,26 @@ cdef inline Py_ssize_t block_height(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k) no
     return tile_height(m, vectors_of(n))
 
 
-cdef void forward_layer(const Layer *layer, const real *parameters, const real *x, Py_ssize_t ldx, Py_ssize_t m,
-                        real *a, int activation) noexcept nogil:
-    """A[m, n] = f(X[m, k] W + b); A's padding is zero."""
+cdef void narrow_rows(const Layer *layer, const real *copy, Py_ssize_t m, Operands *o) noexcept nogil:
+    """Z[m, n] = X W + b for W stored units x inputs. With a copy inputs x units, only the units past the last whole line
+    are left to dot products."""
+    cdef Operands main = o[0]
+    cdef Py_ssize_t whole = layer.whole if copy != NULL else 0
+    if whole > 0:
+        main.b, main.ldb = copy, layer.ldw
+        product(m, whole // LANES, layer.k, &main)
+    if whole < layer.n:
+        main = o[0]
+        main.b += whole*layer.ldt
+        main.c += whole
+        if main.d != NULL:
+            main.d += whole
+        dot_product(m, layer.n - whole, lines(layer.k), &main)
+
+
+cdef void forward_layer(const Layer *layer, const real *parameters, const real *copy, const real *x, Py_ssize_t ldx,
+                        Py_ssize_t m, real *a, int activation) noexcept nogil:
+    """A[m, n] = f(X[m, k] W + b); A's padding is zero. `copy` is `Run.wt` of the layer, or NULL."""
     cdef Py_ssize_t i = 0, height = block_height(m, layer.n, layer.k), rows, n = vectors_of(layer.n)
     cdef Operands o
     o.a_row, o.a_col = ldx, 1
@@ -131,7 +150,7 @@ cdef void forward_layer(const Layer *layer, const real *parameters, const real *
         o.a = x + i*ldx
         o.c = a + i*layer.ld
         if layer.units_major:
-            dot_product(rows, layer.n, lines(layer.k), &o)
+            narrow_rows(layer, copy, rows, &o)
         else:
             product(rows, n, layer.k, &o)
         activate_block(activation, rows, n*LANES, a + i*layer.ld, layer.ld)
@@ -245,15 +264,19 @@ cdef void bias_gradient(Run *run, int index, Py_ssize_t m, bint opening, bint cl
         take_step(run, layer.b, 1, vectors_of(layer.n)*LANES, layer.ld, False, g, layer.ld)
 
 
-cdef void transpose_rows(const Layer *layer, const real *parameters, real *wt, Py_ssize_t first,
-                         Py_ssize_t last) noexcept nogil:
-    """wt[:, first:last] = W[first:last]^T; first a multiple of LANES."""
+cdef void copy_weights(const Layer *layer, const real *parameters, real *wt, Py_ssize_t first,
+                       Py_ssize_t last) noexcept nogil:
+    """What W is not, for inputs first to last, first a multiple of LANES: W^T, or the whole lines inputs x units."""
     cdef Py_ssize_t i = first, j
     while i < last:
         j = 0
-        while j < layer.n:
-            transpose_block(parameters + layer.w + i*layer.ld + j, layer.ld, last - i, wt + j*layer.ldt + i,
-                            layer.ldt, LANES)
+        while j < (layer.whole if layer.units_major else layer.n):
+            if layer.units_major:
+                transpose_block(parameters + layer.w + j*layer.ldt + i, layer.ldt, LANES, wt + i*layer.ldw + j,
+                                layer.ldw, LANES)
+            else:
+                transpose_block(parameters + layer.w + i*layer.ld + j, layer.ld, last - i, wt + j*layer.ldt + i,
+                                layer.ldt, LANES)
             j += LANES
         i += LANES
 
@@ -290,8 +313,8 @@ cdef void rows_phase(Run *run, Py_ssize_t at, Py_ssize_t first, Py_ssize_t last,
         if index == 0 and run.offset != NULL:
             span_layer(run, first, m, layer.activation if index < top else IDENTITY)
         else:
-            forward_layer(layer, <const real *>run.parameters, below, ldx, m, <real *>run.a[index] + first*layer.ld,
-                          layer.activation if index < top else IDENTITY)
+            forward_layer(layer, <const real *>run.parameters, <const real *>run.wt[index], below, ldx, m,
+                          <real *>run.a[index] + first*layer.ld, layer.activation if index < top else IDENTITY)
         below = <const real *>run.a[index] + first*layer.ld
         ldx = layer.ld
     layer = &net.layers[top]
@@ -325,8 +348,8 @@ cdef void weights_phase(Run *run, const real *x, Py_ssize_t ldx, Py_ssize_t m, b
             weight_gradient(run, index, x if index == 0 else <const real *>run.a[index - 1],
                             ldx if index == 0 else run.net.layers[index - 1].ld, m, first, last, opening, closing,
                             scratch)
-            if index > 0 and closing and run.step.method != GRADIENT_ONLY and not layer.units_major:
-                transpose_rows(layer, <const real *>run.parameters, <real *>run.wt[index], first, last)
+            if run.wt[index] != NULL and closing and run.step.method != GRADIENT_ONLY:
+                copy_weights(layer, <const real *>run.parameters, <real *>run.wt[index], first, last)
         if layer.b >= 0 and rank == size - 1:
             bias_gradient(run, index, m, opening, closing)
         index -= 1
@@ -362,13 +385,12 @@ cdef void run_pass(Run *run, int rank, int size) noexcept nogil:
     cdef Py_ssize_t start = run.first, end = run.first + run.count, step = 0
     cdef const Layer *layer
     cdef int index
-    if run.backward:
-        for index in range(1, run.net.depth):
-            layer = &run.net.layers[index]
-            if not layer.units_major:
-                transpose_rows(layer, <const real *>run.parameters, <real *>run.wt[index],
-                               share(layer.k, rank, size, ROW_GROUP), share(layer.k, rank + 1, size, ROW_GROUP))
-        meet(run, rank, size)
+    for index in range(run.net.depth):
+        layer = &run.net.layers[index]
+        if run.wt[index] != NULL:
+            copy_weights(layer, <const real *>run.parameters, <real *>run.wt[index],
+                         share(layer.k, rank, size, ROW_GROUP), share(layer.k, rank + 1, size, ROW_GROUP))
+    meet(run, rank, size)
     while start < end:
         if rank == 0 and run.rates != NULL:
             begin_step(&run.step, run.rates[step])
@@ -492,7 +514,7 @@ cdef bint forward(const Net *net, const void *parameters, const Rows *x, Py_ssiz
             layer = &net.layers[index]
             a = odd if index % 2 else even
             activation = layer.activation if index < top or (output != LOGITS and layer.activation != SOFTMAX) else IDENTITY
-            forward_layer(layer, <const real *>parameters, below, ldx, m, a, activation)
+            forward_layer(layer, <const real *>parameters, NULL, below, ldx, m, a, activation)
             below, ldx = a, layer.ld
         for i in range(m):
             if output == BOTH_CLASSES:

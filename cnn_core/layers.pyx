@@ -55,9 +55,9 @@ cdef Py_ssize_t padded(Py_ssize_t n, Py_ssize_t itemsize) noexcept nogil:
 
 
 cdef bint narrow(Py_ssize_t k, Py_ssize_t n, Py_ssize_t itemsize) noexcept nogil:
-    """Whether W is better stored units x inputs: padding the units would waste an eighth or more of the work."""
+    """Whether W is better stored units x inputs: padding the units would waste a tenth or more of the work."""
     cdef Py_ssize_t line = 64 // itemsize, full = (n + line - 1) // line * line
-    return k >= 32 if n <= 4 else k >= 256 and full * 8 >= n * 9
+    return k >= 32 if n <= 4 else k >= 256 and full * 10 >= n * 11
 
 
 cdef Py_ssize_t rounded(Py_ssize_t n) noexcept nogil:
@@ -177,6 +177,8 @@ cdef class Layers:
             layer.ld, layer.ldt = padded(layer.n, self.itemsize), padded(layer.k, self.itemsize)
             layer.activation = code_of("activation", _activations, self.activations[i])
             layer.units_major = units_major and narrow(layer.k, layer.n, self.itemsize)
+            layer.whole = layer.n - layer.n % (64 // self.itemsize) if layer.units_major else 0
+            layer.ldw = padded(layer.whole, self.itemsize)
             layer.w = size
             size += layer.n * layer.ldt if layer.units_major else layer.k * layer.ld
             layer.b = size if self.biases[i] else -1

@@ -13,12 +13,13 @@ cdef class Stack(Layers):
     cdef readonly cnp.ndarray gradients
     cdef readonly tuple moments
     cdef readonly object optimizer
-    cdef cnp.ndarray transposed         # W^T of every layer but the first, padding zero
+    cdef cnp.ndarray transposed         # the copies of weights in the other order, padding zero
     cdef cnp.ndarray workspace
     cdef const void *offset             # of a `Span`, else NULL
 
     cdef object prepare(self, Run *run, cnp.ndarray X, y, object loss, double scale, Py_ssize_t batch, int threads)
     cdef Py_ssize_t chunk_rows(self, Py_ssize_t batch, int threads)
+    cdef Py_ssize_t copy_size(self, Py_ssize_t i)
     cdef cnp.ndarray carve(self, Run *run, int threads)
     cdef void execute(self, Run *run, int threads) noexcept nogil
     cdef double penalty(self, double l1, double l2) noexcept nogil

@@ -159,6 +159,13 @@ cdef class Stack(Layers):
         chunks = (batch + most - 1) // most
         return (batch + chunks*SMALL_CHUNK - 1) // (chunks*SMALL_CHUNK) * SMALL_CHUNK
 
+    cdef Py_ssize_t copy_size(self, Py_ssize_t i):
+        """Reals in the copy of layer i's weights that a pass keeps: see `Run.wt`; the first layer has no dX."""
+        cdef Layer *layer = &self.net.layers[i]
+        if layer.units_major:
+            return rounded(layer.k) * layer.ldw if layer.whole > 0 else 0
+        return rounded(layer.n) * layer.ldt if i > 0 else 0
+
     cdef cnp.ndarray carve(self, Run *run, int threads):
         """Cut the workspace of a pass out of one block; the stack keeps the last block for the next pass."""
         cdef Py_ssize_t depth = self.net.depth, reals = 0, widest = 0, needed, i
@@ -174,8 +181,7 @@ cdef class Stack(Layers):
         if work is None or len(work) < needed:
             work = aligned_zeros(needed, np.dtype("uint8"))
         if self.transposed is None:
-            self.transposed = aligned_zeros(
-                sum(rounded(self.net.layers[i].n) * self.net.layers[i].ldt for i in range(1, depth)), self.dtype)
+            self.transposed = aligned_zeros(sum(self.copy_size(i) for i in range(depth)), self.dtype)
         at = <char *>cnp.PyArray_DATA(work)
         run.inputs = at
         at += run.chunk * self.net.layers[0].ldt * self.itemsize
@@ -192,9 +198,9 @@ cdef class Stack(Layers):
             run.dz[i] = at + run.chunk*layer.ld*self.itemsize
             at += 2 * run.chunk * layer.ld * self.itemsize
         at = <char *>cnp.PyArray_DATA(self.transposed)
-        for i in range(1, depth):
-            run.wt[i] = at
-            at += rounded(self.net.layers[i].n) * self.net.layers[i].ldt * self.itemsize
+        for i in range(depth):
+            run.wt[i] = at if self.copy_size(i) > 0 else NULL
+            at += self.copy_size(i) * self.itemsize
         return work
 
     cdef void execute(self, Run *run, int threads) noexcept nogil:

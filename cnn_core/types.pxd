@@ -8,7 +8,7 @@ from libc.stdint cimport int64_t
 
 cdef enum:
     ROW_GROUP = 16          # rows are shared out to threads in multiples of this; so are rows of buffers
-    MOST_NARROW = 144       # layers stored units x inputs have fewer units
+    MOST_NARROW = 192       # layers stored units x inputs have fewer units
     NARROW_PANEL = 96       # and take the gradient of so many inputs at once
     GRAM_PANEL = 1024       # columns of X whose part of X X^T is taken at once
 
@@ -34,6 +34,7 @@ cdef struct Layer:
     Py_ssize_t w, b         # where W and b start in the arena; b = -1: no bias
     int activation
     bint units_major        # W is stored units x inputs, rows ldt apart, instead of inputs x units, rows ld apart
+    Py_ssize_t whole, ldw   # then: the units that fill whole lines, and the row stride of their copy inputs x units
 
 cdef struct Net:
     int depth
@@ -94,7 +95,7 @@ cdef struct Run:            # a pass over rows: everything a region of threads n
     void *m2
     void *inputs            # chunk rows gathered
     const void *offset      # in the span of the rows: X W at the start, rows ld of the first layer apart; else NULL
-    void **a                # a layer: its output, its dZ, its W transposed
+    void **a                # a layer: its output, its dZ, and what W is not: its transpose, or the copy inputs x units
     void **dz
     void **wt
     void *scratch           # size `scratch_size` reals for each thread

@@ -73,6 +73,34 @@ def test_a_wide_network_and_any_batch_size_equal_the_oracle(rng, dtype, n_thread
     assert networks.relative_error(case.stack.views(), network) <= TOLERANCE[dtype]
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        (257, 50, 3),  # few units past a line of 16, from a number of inputs that fills none
+        (784, 20, 300, 10),  # fewer units than a line, in the last layer
+        (300, 1, 260, 17, 1),  # in the first, the third and the last
+        (40, 260, 100, 33, 2),
+    ],
+)
+@pytest.mark.parametrize("batch_size", [20, 400])  # the larger one is shared between threads
+def test_narrow_layers_equal_the_oracle(rng, dtype, n_threads, optimizer, batch_size, sizes):
+    """Layers whose units would leave much of a line empty are stored and multiplied in a way of their own."""
+    m = 5 * batch_size - 10
+    case = networks.draw(rng, sizes, "tanh", "mse", m=m, dtype=dtype)
+    hyper = networks.SMOOTH_HYPER[optimizer]
+    case.stack.set_optimizer(optimizer, **hyper)
+    order, rates = rng.permutation(m), rates_of(rng, 5) / 10
+    oracle = reference.OPTIMIZERS[optimizer](**hyper)
+    options = {"batch_size": batch_size, "l2": 0.01}
+    network, *expected = oracle_train(case, oracle, order, rates, **options)
+    got = case.stack.train(case.X, case.y, case.loss, order, rates, n_threads=n_threads, **options)
+    assert got == pytest.approx(expected, rel=10 * TOLERANCE[dtype])
+    assert networks.relative_error(case.stack.views(), network) <= 10 * TOLERANCE[dtype]
+    loss, _ = case.stack.loss(case.X, case.y, case.loss, n_threads=n_threads)
+    assert loss == pytest.approx(reference.loss(network, case.activations, *case.wide, case.loss), rel=1e-4)
+
+
 # -- the defaults and the state --------------------------------------------------------------------
 
 
