@@ -16,6 +16,7 @@ from setuptools.command.build_ext import build_ext
 
 HOT = ("dense", "gram", "losses", "optimizers")
 COLD = ("cpu", "layers", "span", "stack", "threads")
+FAST_CALLS = ("layers", "stack")  # of the cold ones: -Os would cost a single-row prediction 8 % of its time
 REALS = {"f32": [], "f64": [("CNN_DOUBLE", "1")]}  # macros by type of real
 AVX2 = ["-mavx2", "-mfma", "-mbmi", "-mbmi2", "-mlzcnt", "-mmovbe", "-mf16c", "-mpopcnt", "-mcx16"]
 AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512cd", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512"]
@@ -28,7 +29,7 @@ INSTRUCTION_SETS = {
 }
 # Not -ffast-math: linked with it, an import makes the whole process flush subnormals, and it breaks the
 # rounding in exp.
-HOT_FLAGS = ["-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math"]
+HOT_FLAGS = ["-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-fno-tree-loop-distribute-patterns"]
 DIRECTIVES = {
     "language_level": 3,
     "autotestdict": False,
@@ -90,7 +91,7 @@ class BuildExt(build_ext):
         macos, aarch64 = sys.platform == "darwin", self.target.endswith(("aarch64", "arm64"))
         for extension in self.extensions:
             extension.extra_link_args = ["-lm"] if macos else ["-lm", "-Wl,--strip-all"]
-            extension.extra_compile_args = ["-g0"] if isa_of(extension) else ["-g0", "-O2"]
+            extension.extra_compile_args = ["-g0"]
             if isa := isa_of(extension):
                 extension.extra_compile_args += HOT_FLAGS
                 for flag in INSTRUCTION_SETS[isa]:  # a universal build compiles each file for arm64 too
@@ -98,6 +99,9 @@ class BuildExt(build_ext):
                 if aarch64 and not macos:  # GCC's first scheduling pass spills the tiles there
                     extension.extra_compile_args.append("-fno-schedule-insns")
                 extension.define_macros.append(("CYTHON_INLINE", "__inline__ __attribute__((always_inline))"))
+            else:
+                fast = extension.name.rpartition(".")[2] in FAST_CALLS
+                extension.extra_compile_args.append("-O2" if fast else "-Os")
 
     def prepare_windows(self) -> None:
         """clang-cl where LLVM is installed; MSVC has no vector extensions and builds the portable set."""

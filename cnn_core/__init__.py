@@ -31,14 +31,18 @@ def available() -> tuple[str, ...]:
     return tuple(
         name
         for name in supported()
-        if any(os.path.exists(os.path.join(folder, name, "dense_f32" + suffix)) for suffix in EXTENSION_SUFFIXES)
+        if any(
+            os.path.exists(os.path.join(folder, name, "dense_f32" + suffix)) for suffix in EXTENSION_SUFFIXES
+        )
     )
 
 
 def _choose(wanted: str | None) -> str:
     names = available()
     if not names:
-        raise ImportError("cnn_core has no kernels for this processor in this build: install it again (pip install .)")
+        raise ImportError(
+            "cnn_core has no kernels for this processor in this build: install it again (pip install .)"
+        )
     if not wanted:
         return names[0]
     if wanted not in names:

@@ -126,10 +126,10 @@ cdef inline vec v_chain(int activation, vec a, vec d) noexcept nogil:
 
 cdef inline void activate_block(int activation, Py_ssize_t m, Py_ssize_t n, real *z, Py_ssize_t ld) noexcept nogil:
     """z[m, n] = f(z[m, n]); n a multiple of LANES."""
-    cdef Py_ssize_t i, j
+    cdef Py_ssize_t _, j
     if activation == IDENTITY:
         return
-    for i in range(m):
+    for _ in range(m):
         j = 0
         while j < n:
             v_store(z + j, v_activate(activation, v_load(z + j)))
@@ -140,10 +140,10 @@ cdef inline void activate_block(int activation, Py_ssize_t m, Py_ssize_t n, real
 cdef inline void derive_block(int activation, Py_ssize_t m, Py_ssize_t n, const real *a, real *d,
                               Py_ssize_t ld) noexcept nogil:
     """d[m, n] *= f'(z[m, n]), from a = f(z); n a multiple of LANES."""
-    cdef Py_ssize_t i, j
+    cdef Py_ssize_t _, j
     if activation == IDENTITY:
         return
-    for i in range(m):
+    for _ in range(m):
         j = 0
         while j < n:
             v_store(d + j, v_chain(activation, v_load(a + j), v_load(d + j)))

@@ -61,12 +61,14 @@ def supported():
     cnn_cpuid(1, one)
     cnn_cpuid(7, seven)
     cnn_cpuid(<int>0x80000001, extended)
-    # ecx of leaf 1: sse3 0, ssse3 9, fma 12, cx16 13, sse4.1 19, sse4.2 20, movbe 22, popcnt 23, osxsave 27, avx 28, f16c 29
+    # ecx of leaf 1: sse3 0, ssse3 9, fma 12, cx16 13, sse4.1 19, sse4.2 20, movbe 22, popcnt 23, osxsave 27, avx 28,
+    # f16c 29
     if not (has(one[2], (0, 9, 13, 19, 20, 23)) and has(extended[2], (0,))):
         return ("portable",)
     saved = cnn_xcr0() if has(one[2], (27,)) else 0
     # ebx of leaf 7: bmi1 3, avx2 5, bmi2 8, avx512 f 16, dq 17, cd 28, bw 30, vl 31; lzcnt is extended 5
-    if not (saved & 0x06 == 0x06 and has(one[2], (12, 22, 28, 29)) and has(seven[1], (3, 5, 8)) and has(extended[2], (5,))):
+    if not (saved & 0x06 == 0x06 and has(one[2], (12, 22, 28, 29)) and has(seven[1], (3, 5, 8))
+            and has(extended[2], (5,))):
         return ("x86_v2", "portable")
     if not (saved & 0xE6 == 0xE6 and has(seven[1], (16, 17, 28, 30, 31))):
         return ("x86_v3", "x86_v2", "portable")

@@ -117,8 +117,8 @@ cdef inline Py_ssize_t block_height(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k) no
 
 
 cdef void narrow_rows(const Layer *layer, const real *copy, Py_ssize_t m, Operands *o) noexcept nogil:
-    """Z[m, n] = X W + b for W stored units x inputs. With a copy inputs x units, only the units past the last whole line
-    are left to dot products."""
+    """Z[m, n] = X W + b for W stored units x inputs. With a copy inputs x units, only the units past the last whole
+    line are left to dot products."""
     cdef Operands main = o[0]
     cdef Py_ssize_t whole = layer.whole if copy != NULL else 0
     if whole > 0:
@@ -468,11 +468,11 @@ cdef void add_outer(Run *run, int rank, int size) noexcept nogil:
 
 cdef bint finite(Py_ssize_t m, Py_ssize_t k, const real *x, Py_ssize_t ldx) noexcept nogil:
     """Whether x[m, k] has neither NaN nor infinity: zero times either is NaN."""
-    cdef Py_ssize_t i, j
+    cdef Py_ssize_t _, j
     cdef vec zero
     cdef real lanes[16]
     cdef real total = 0
-    for i in range(m):
+    for _ in range(m):
         zero = v_set1(0)
         j = 0
         while j + LANES <= k:
@@ -513,7 +513,9 @@ cdef bint forward(const Net *net, const void *parameters, const Rows *x, Py_ssiz
         for index in range(net.depth):
             layer = &net.layers[index]
             a = odd if index % 2 else even
-            activation = layer.activation if index < top or (output != LOGITS and layer.activation != SOFTMAX) else IDENTITY
+            activation = layer.activation
+            if index == top and (output == LOGITS or activation == SOFTMAX):
+                activation = IDENTITY       # softmax comes last, row by row
             forward_layer(layer, <const real *>parameters, NULL, below, ldx, m, a, activation)
             below, ldx = a, layer.ld
         for i in range(m):

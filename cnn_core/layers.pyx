@@ -23,8 +23,8 @@ from cnn_core import isa
 from cnn_core.dense cimport DenseKernels
 from cnn_core.threads cimport begin, current_threads, end, work_together
 from cnn_core.types cimport (
-    BOTH_CLASSES, FLOAT32, FLOAT64, IDENTITY, INT8, INT16, INT32, INT64, LINKED, LOGITS, RELU, ROW_GROUP, SIGMOID, SOFTMAX, TANH, UINT8, UINT16,
-    UINT32, UINT64, Layer, Net, Rows)
+    BOTH_CLASSES, FLOAT32, FLOAT64, IDENTITY, INT8, INT16, INT32, INT64, LINKED, LOGITS, RELU, ROW_GROUP, SIGMOID,
+    SOFTMAX, TANH, UINT8, UINT16, UINT32, UINT64, Layer, Net, Rows)
 
 cnp.import_array()
 
@@ -236,7 +236,8 @@ cdef class Layers:
         rows.kind = number_of(X)
         if rows.kind < 0:
             raise TypeError(
-                f"X has dtype {(<object>X).dtype}; the core reads booleans, integers, float32 and float64 of native order")
+                f"X has dtype {(<object>X).dtype}; the core reads booleans, integers, float32 and float64 of native "
+                "order")
         if cnp.PyArray_NDIM(X) != 2 or cnp.PyArray_DIM(X, 1) != self.net.layers[0].k:
             raise ValueError(f"X has shape {(<object>X).shape}; the stack takes (m, {self.net.layers[0].k})")
         rows.data = <const char *>cnp.PyArray_DATA(X)

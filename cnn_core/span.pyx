@@ -11,8 +11,6 @@ A step costs 2 m m n multiplications instead of 4 m k n, and is the same step: o
 adaptive steps (Adam) leave the span, and so do batches of fewer rows than all.
 """
 
-import numpy as np
-
 from libc.string cimport memset
 
 cimport numpy as cnp

@@ -21,10 +21,10 @@ from cnn_core.dense cimport DenseKernels
 from cnn_core.layers cimport Layers, aligned_zeros, code_of, kernels_of, padded, rounded, thread_count
 from cnn_core.threads cimport begin, end, the_team, wait, work_together
 from cnn_core.types cimport (
-    ADAM, ADAMW, BINARY_CROSS_ENTROPY, GRADIENT_ONLY, MOMENTUM, MOST_NARROW, MSE, NARROW_PANEL, NESTEROV, ROW_GROUP, SGD,
-    SOFTMAX_CROSS_ENTROPY, Layer, Run, Step, loss_fn, step_fn)
+    ADAM, ADAMW, BINARY_CROSS_ENTROPY, GRADIENT_ONLY, MOMENTUM, MOST_NARROW, MSE, NARROW_PANEL, NESTEROV, ROW_GROUP,
+    SGD, SOFTMAX_CROSS_ENTROPY, Layer, Run, Step, loss_fn, step_fn)
 
-from cnn_core.layers import ACTIVATIONS
+from cnn_core.layers import ACTIVATIONS  # no-cython-lint: a name of this module too
 
 cnp.import_array()
 
@@ -324,8 +324,8 @@ cdef class Stack(Layers):
         steps = (run.count + batch - 1) // batch
         rates = np.ascontiguousarray(rates, np.float64)
         if rates.shape != (passes * steps,):
-            raise ValueError(f"rates has shape {rates.shape}; {passes} passes over {run.count} rows in batches of {batch} "
-                             f"take {passes * steps} steps")
+            raise ValueError(f"rates has shape {rates.shape}; {passes} passes over {run.count} rows in batches of "
+                             f"{batch} take {passes * steps} steps")
         run.backward = True
         run.step = self.step
         run.step.l1, run.step.l2 = l1, l2

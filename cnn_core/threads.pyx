@@ -72,7 +72,7 @@ cdef Team *the_team() noexcept nogil:
 cdef void wait(void *_, int rank) noexcept nogil:
     """The barrier of the region that runs: returns when every member has come."""
     # The size is read before arriving: afterwards the next region may begin at any time, with another.
-    cdef int meeting = get(&team.meeting), size = team.size, spin, other
+    cdef int meeting = get(&team.meeting), size = team.size, _spin, other
     if add(&team.arrived, 1) == size:
         swap(&team.arrived, 0)
         add(&team.meeting, 1)
@@ -80,7 +80,7 @@ cdef void wait(void *_, int rank) noexcept nogil:
             if swap(&team.asleep[other], 0):
                 PyThread_release_lock(team.bell[other])
         return
-    for spin in range(SPINS):
+    for _spin in range(SPINS):
         if get(&team.meeting) != meeting:
             return
         pause()
@@ -111,7 +111,8 @@ cdef bint new_lock(PyThread_type_lock *lock) noexcept nogil:
 cdef bint found_member(int rank) noexcept nogil:
     """Start the thread of this rank; False when the system gives no more."""
     return (new_lock(&team.bell[rank]) and new_lock(&team.door[rank])
-            and PyThread_start_new_thread(member, <void *><Py_ssize_t>rank) != <unsigned long>PYTHREAD_INVALID_THREAD_ID)
+            and PyThread_start_new_thread(member, <void *><Py_ssize_t>rank)
+            != <unsigned long>PYTHREAD_INVALID_THREAD_ID)
 
 
 cdef int begin(int wanted) noexcept nogil:

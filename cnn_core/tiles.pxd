@@ -35,13 +35,13 @@ cdef inline void tile(const int M, const int N, Py_ssize_t k, const Operands *o)
     cdef vec row[8]
     cdef vec x
     cdef int i, j
-    cdef Py_ssize_t p
+    cdef Py_ssize_t _
     cdef const real *a = o.a
     cdef const real *b = o.b
     for i in range(M):
         for j in range(N):
             acc[i][j] = v_set1(0) if o.d == NULL else v_load(o.d + i*o.ldd + j*LANES)
-    for p in range(k):
+    for _ in range(k):
         for j in range(N):
             row[j] = v_load(b + j*LANES)
             PREFETCH(b + 8*o.ldb + j*LANES)

@@ -83,7 +83,7 @@ cdef struct Run:            # a pass over rows: everything a region of threads n
     Rows x
     Target target
     const int64_t *order    # row indices, or NULL for 0, 1, 2, ...
-    Py_ssize_t first, count # the rows of the pass, as places in the order
+    Py_ssize_t first, count  # the rows of the pass, as places in the order
     Py_ssize_t batch, chunk
     int loss
     bint backward           # False: the loss alone

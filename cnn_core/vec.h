@@ -20,9 +20,18 @@ typedef int32_t ireal;
 #define MANTISSA 23
 #endif
 
-#if !defined(__GNUC__)
-#define VBYTES ((int)sizeof(real))
+/* clang-cl has the vector extensions without __GNUC__; CNN_SCALARS tests the scalars where there are vectors. */
+#if (defined(__GNUC__) || defined(__clang__)) && !defined(CNN_SCALARS)
+#define VECTORS 1
+#endif
+#if defined(_MSC_VER) && !defined(__clang__)
 #define INL static __forceinline
+#else
+#define INL static inline __attribute__((always_inline, unused))
+#endif
+
+#ifndef VECTORS
+#define VBYTES ((int)sizeof(real))
 #elif defined(__AVX512F__)
 #define VBYTES 64
 #elif defined(__AVX__)
@@ -41,8 +50,7 @@ typedef int32_t ireal;
 #endif
 #define DOTS (ACCUMULATORS / GROUP > 16 ? 16 : ACCUMULATORS / GROUP < 1 ? 1 : ACCUMULATORS / GROUP)
 
-#ifdef __GNUC__
-#define INL static inline __attribute__((always_inline, unused))
+#ifdef VECTORS
 typedef real vec __attribute__((vector_size(VBYTES)));
 typedef real vec_anywhere __attribute__((vector_size(VBYTES), aligned(sizeof(real)), may_alias));
 typedef ireal ivec __attribute__((vector_size(VBYTES)));
@@ -105,7 +113,9 @@ INL vec v_mantissa(vec x) { return v_real(v_bits(x) - (((v_bits(x) - SQRT_HALF) 
 #include <immintrin.h>
 #endif
 INL vec v_sqrt(vec a) {
-#if defined(__AVX512F__) && defined(CNN_DOUBLE)
+#ifndef VECTORS
+  return (real)sqrt((double)a);
+#elif defined(__AVX512F__) && defined(CNN_DOUBLE)
   return (vec)_mm512_sqrt_pd((__m512d)a);
 #elif defined(__AVX512F__)
   return (vec)_mm512_sqrt_ps((__m512)a);
@@ -113,21 +123,19 @@ INL vec v_sqrt(vec a) {
   return (vec)_mm256_sqrt_pd((__m256d)a);
 #elif defined(__AVX__)
   return (vec)_mm256_sqrt_ps((__m256)a);
-#elif defined(__GNUC__) && defined(__SSE2__) && defined(CNN_DOUBLE)
+#elif defined(__SSE2__) && defined(CNN_DOUBLE)
   return (vec)_mm_sqrt_pd((__m128d)a);
-#elif defined(__GNUC__) && defined(__SSE2__)
+#elif defined(__SSE2__)
   return (vec)_mm_sqrt_ps((__m128)a);
-#elif defined(__GNUC__)
+#else
   vec r = a;
   for (int i = 0; i < LANES; i++) r[i] = sizeof(real) == 4 ? (real)sqrtf((float)a[i]) : (real)sqrt((double)a[i]);
   return r;
-#else
-  return (real)sqrt((double)a);
 #endif
 }
 
 /* Interleave the low, or the high, halves of two vectors. */
-#if !defined(__GNUC__)
+#ifndef VECTORS
 #define LOW(a, b) (a)
 #define HIGH(a, b) (b)
 #elif VBYTES == 64 && !defined(CNN_DOUBLE)
@@ -152,7 +160,7 @@ INL vec v_high(vec a, vec b) { return HIGH(a, b); }
 typedef unsigned fp_state;
 INL fp_state flush_subnormals(void) { fp_state s = _mm_getcsr(); _mm_setcsr(s | 0x9fc0u); return s; }
 INL void restore_fp(fp_state s) { _mm_setcsr(s); }
-#elif defined(__aarch64__) && defined(__GNUC__)
+#elif defined(__aarch64__) && (defined(__GNUC__) || defined(__clang__))
 typedef struct { uint64_t control, status; } fp_state;
 INL fp_state flush_subnormals(void) {
   fp_state s;
