@@ -2,8 +2,8 @@
 
 Examples::
 
-    python benchmarks/chart.py results.json docs/benchmark.svg
-    python benchmarks/chart.py results.json docs/benchmark.svg --threads 2
+    python benchmarks/chart.py results.json docs/benchmarks.svg
+    python benchmarks/chart.py results.json docs/benchmarks.svg --threads 2
 """
 
 import argparse

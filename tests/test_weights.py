@@ -166,3 +166,12 @@ def test_given_weights():
     assert net.get_weights()[1][1].tolist() == [0]
     with pytest.raises(ValueError, match=r"init has shape \(2, 4\); a layer of 4 units on 3 inputs"):
         net.fit(np.ones((2, 3)), [1, 2])
+
+
+@pytest.mark.parametrize("units", [10**13, 99999999999999999999])
+def test_sizes_beyond_any_memory_are_named(units):
+    net = cnn.Network([cnn.Dense(units, "relu"), cnn.Dense(2)])
+    with pytest.raises(ValueError, match=rf"Layer 0 would have 4 x {units} weights"):
+        net.fit(np.zeros((2, 4)), [0, 1])
+    with pytest.raises(cnn.NotFittedError):
+        net.get_weights()

@@ -85,11 +85,18 @@ def layer_activations(layers: Sequence[Dense], link: str) -> list[str]:
     return [*hidden, link]
 
 
+_MOST_WEIGHTS = 1 << 44  # their bytes, with all that training keeps beside them, fit 64 bits
+
+
 def draw_weights(layers: Sequence[Dense], rng: Generator, n_features: int) -> list[initializers.Pair]:
     """Return the initial [(W, b or None), ...] of a network on `n_features` columns, drawn layer by layer."""
     pairs = []
     n_inputs = n_features
-    for layer in layers:
+    for i, layer in enumerate(layers):
+        if n_inputs * layer.units > _MOST_WEIGHTS:
+            raise ValueError(
+                f"Layer {i} would have {n_inputs} x {layer.units} weights; a layer can have {_MOST_WEIGHTS}."
+            )
         pairs.append(
             initializers.draw(layer.init, layer.activation or "identity", rng, n_inputs, layer.units)
         )
