@@ -29,13 +29,7 @@ INSTRUCTION_SETS = {
 }
 # Not -ffast-math: linked with it, an import makes the whole process flush subnormals, and it breaks the
 # rounding in exp.
-HOT_FLAGS = [
-    "-O3",
-    "-ffp-contract=fast",
-    "-fno-math-errno",
-    "-fno-trapping-math",
-    "-fno-tree-loop-distribute-patterns",
-]
+HOT_FLAGS = ["-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math"]
 DIRECTIVES = {
     "language_level": 3,
     "autotestdict": False,

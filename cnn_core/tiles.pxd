@@ -81,14 +81,14 @@ cdef inline void dot_tile(const int M, const int N, Py_ssize_t k, const Operands
     cdef vec acc[16][8][4]
     cdef vec row[8]
     cdef vec total[48]
-    cdef vec x
+    cdef vec zero = v_keep(v_set1(0)), x        # kept: GCC would clear the array with a call or a string instruction
     cdef real sums[48]
     cdef int i, j, g
     cdef Py_ssize_t p = 0
     for i in range(M):
         for j in range(N):
             for g in range(GROUP):
-                acc[i][j][g] = v_set1(0)
+                acc[i][j][g] = zero
     while p < k:
         for g in range(GROUP):
             for j in range(N):
