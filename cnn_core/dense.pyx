@@ -226,7 +226,9 @@ cdef void weight_gradient(Run *run, int index, const real *x, Py_ssize_t ldx, Py
     else:
         height = block_height(last - first, layer.n, m)
         o.b, o.a_row, o.a_col, o.ldb = <const real *>run.dz[index], 1, ldx, layer.ld
-    passing = opening and closing and run.step.method != GRADIENT_ONLY and height <= NARROW_PANEL
+    # The scratch holds ROW_GROUP rows of any layer, or NARROW_PANEL inputs of a narrow one.
+    passing = (opening and closing and run.step.method != GRADIENT_ONLY
+               and (layer.units_major or height <= ROW_GROUP))
     while i < last:
         inputs = min(height, last - i)
         offset = layer.w + (i if layer.units_major else i*ld)

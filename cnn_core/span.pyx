@@ -39,6 +39,15 @@ cdef void outer_share(void *run, int rank, int size) noexcept nogil:
     (<DenseKernels *>(<Run *>run).kernels).add_outer(<Run *>run, rank, size)
 
 
+cdef copy_the_rest(source, target):
+    """Everything but the first layer's weights, from views to views."""
+    for i, ((weight, bias), (new_weight, new_bias)) in enumerate(zip(source, target)):
+        if i > 0:
+            new_weight[...] = weight
+        if bias is not None:
+            new_bias[...] = bias
+
+
 cdef class Span(Stack):
     """A stack that trains like `home` on `X`, full batch, in the span of X's rows; made by `enter`.
 
@@ -55,19 +64,16 @@ cdef class Span(Stack):
     def fold(self):
         """Bring `home` to where this stack is: its weights, biases, momenta and count of steps.
 
-        What was folded is forgotten here: a stack is folded once, when training ends.
+        Raises
+        ------
+        ValueError
+            If it was folded before: that is for the end of training, once.
         """
-        cdef Py_ssize_t i
-        self.add_outer(self.views()[0][0], self.home.parameters)
+        if self.home is None:
+            raise ValueError("this stack has no home: it was folded before, or not made by enter")
         for mine, theirs in zip((self.parameters, *self.moments), (self.home.parameters, *self.home.moments)):
-            pairs = zip(self.views(mine), self.home.views(theirs))
-            for i, ((weight, bias), (home_weight, home_bias)) in enumerate(pairs):
-                if i > 0:
-                    home_weight[...] = weight
-                if bias is not None:
-                    home_bias[...] = bias
-        for mine, theirs in zip(self.moments, self.home.moments):
             self.add_outer(self.views(mine)[0][0], theirs)
+            copy_the_rest(self.views(mine), self.home.views(theirs))
         self.home.steps = self.steps
         self.home = None
 
@@ -137,7 +143,7 @@ def enter(Stack home not None, cnp.ndarray X not None, *, double scale=1.0, n_th
         If the optimizer is another, or has moved the first layer already.
     """
     cdef Span span
-    cdef Py_ssize_t m = len(X), n = home.sizes[1], i
+    cdef Py_ssize_t m = len(X), n = home.sizes[1]
     if home.optimizer not in ("sgd", "momentum", "nesterov"):
         raise ValueError(f"the optimizer is {home.optimizer!r}; descent in the span of the rows takes sgd or momentum")
     if any(home.views(moment)[0][0].any() for moment in home.moments):
@@ -154,9 +160,5 @@ def enter(Stack home not None, cnp.ndarray X not None, *, double scale=1.0, n_th
     span.set_optimizer(home.optimizer, momentum=home.step.momentum) if home.moments else span.set_optimizer("sgd")
     span.steps = home.steps
     for mine, theirs in zip((span.parameters, *span.moments), (home.parameters, *home.moments)):
-        for i, ((weight, bias), (home_weight, home_bias)) in enumerate(zip(span.views(mine), home.views(theirs))):
-            if i > 0:
-                weight[...] = home_weight
-            if bias is not None:
-                bias[...] = home_bias
+        copy_the_rest(home.views(theirs), span.views(mine))
     return span

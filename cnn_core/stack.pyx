@@ -120,6 +120,8 @@ cdef class Stack(Layers):
         run.loss = code_of("loss", _losses, loss)
         if m == 0:
             raise ValueError("X has no rows")
+        if self.offset != NULL and (not run.x.direct or m != self.sizes[0] or batch < m):
+            raise ValueError("in the span of the rows X is the gram of all rows, and a batch has them all")
         target = np.asarray(y)
         if run.loss == SOFTMAX_CROSS_ENTROPY and cnp.PyArray_NDIM(target) == 1:
             if cnp.PyArray_TYPE(target) != cnp.NPY_INT64 or not cnp.PyArray_ISCARRAY_RO(target):
@@ -340,6 +342,8 @@ cdef class Stack(Layers):
         cdef cnp.ndarray rows
         if order is None:
             return 0
+        if self.offset != NULL:
+            raise ValueError("in the span of the rows there is no order")
         rows = order
         if cnp.PyArray_TYPE(rows) != cnp.NPY_INT64 or cnp.PyArray_NDIM(rows) != 1 or not cnp.PyArray_ISCARRAY_RO(rows):
             raise TypeError("order must be a contiguous int64 vector of row indices")

@@ -73,6 +73,23 @@ def test_a_wide_network_and_any_batch_size_equal_the_oracle(rng, dtype, n_thread
     assert networks.relative_error(case.stack.views(), network) <= TOLERANCE[dtype]
 
 
+@pytest.mark.parametrize("inputs", [17, 64, 96, 97])
+def test_few_inputs_and_many_units_equal_the_oracle(rng, dtype, n_threads, inputs):
+    """dZ is then too large for the cache, and all of W's rows take their gradient together."""
+    case = networks.draw(rng, (inputs, 2100, 3), "tanh", m=128, dtype=dtype)
+    case.stack.set_optimizer("sgd")
+    rates = rates_of(rng, 3)
+    options = {"batch_size": 128}
+    oracle = reference.OPTIMIZERS["sgd"]()
+    for rate in rates:
+        case.network, *expected = oracle_train(case, oracle, None, np.array([rate]), **options)
+        got = case.stack.train(
+            case.X, case.y, case.loss, None, np.array([rate]), n_threads=n_threads, **options
+        )
+        assert got == pytest.approx(expected, rel=10 * TOLERANCE[dtype])
+    assert networks.relative_error(case.stack.views(), case.network) <= 10 * TOLERANCE[dtype]
+
+
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @pytest.mark.parametrize(
     "sizes",

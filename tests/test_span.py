@@ -164,3 +164,26 @@ def test_refuses_a_stack_out_of_the_span():
     home.moments[0][0] = 1
     with pytest.raises(ValueError, match="not in the span"):
         span.enter(home, X)
+
+
+def test_refuses_what_is_not_descent_on_the_gram():
+    X = np.random.default_rng(0).random((20, 300))
+    home = Stack((300, 3, 1), ("relu", "sigmoid"), dtype="float64")
+    home.set_optimizer("sgd")
+    inner = span.enter(home, X)
+    y, rates = np.zeros((20, 1)), np.array([0.1])
+
+    def train(gram, order=None, batch_size=20, rates=rates):
+        return inner.train(gram, y, "binary_cross_entropy", order, rates, batch_size=batch_size)
+
+    for gram in (inner.gram.astype(np.float32), inner.gram.T[::-1].copy().T, X[:, :20].astype(np.uint8)):
+        with pytest.raises(ValueError, match="X is the gram of all rows"):
+            train(gram)
+    with pytest.raises(ValueError, match="a batch has them all"):
+        train(inner.gram, batch_size=10, rates=np.array([0.1, 0.1]))
+    with pytest.raises(ValueError, match="there is no order"):
+        train(inner.gram, order=np.arange(20))
+    train(inner.gram)
+    inner.fold()
+    with pytest.raises(ValueError, match="folded before"):
+        inner.fold()
