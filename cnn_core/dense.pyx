@@ -26,11 +26,13 @@ from cnn_core.activations cimport activate_block, derive_block, transpose_block,
 from cnn_core.dense cimport DenseKernels
 from cnn_core.optimizers cimport begin_step
 from cnn_core.rows cimport gather
+from cnn_core.small cimport is_small, small_batch
 from cnn_core.tiles cimport DOT, PRODUCT, Operands, dot_width, panel, tile_at, tile_height
 from cnn_core.types cimport (
     BOTH_CLASSES, GRADIENT_ONLY, IDENTITY, LINKED, LOGITS, NARROW_PANEL, ROW_GROUP, SOFTMAX, Layer, Net, Rows, Run)
 from cnn_core.vec cimport (
-    DOTS, GROUP, LANES, flush_subnormals, fp_state, real, restore_fp, v_div, v_load, v_set1, v_store, vec)
+    DOTS, GROUP, LANES, flush_subnormals, fp_state, real, restore_fp, v_div, v_first, v_is_zero, v_load, v_set1,
+    v_store, vec)
 
 cdef enum:
     TILE_GROUP = 4              # rows of a chunk are shared out to threads in multiples of this
@@ -102,11 +104,16 @@ cdef inline Py_ssize_t lines(Py_ssize_t n) noexcept nogil:
 
 cdef inline void clear_padding(Py_ssize_t m, Py_ssize_t n, real *a, Py_ssize_t ld) noexcept nogil:
     """Columns n up to the next line become zero: dot products and dW of the next layer read them."""
-    cdef Py_ssize_t i, j, last = lines(n)
-    if n < last:
-        for i in range(m):
-            for j in range(n, last):
-                a[i*ld + j] = 0
+    cdef Py_ssize_t _, j, whole = n // LANES * LANES
+    if n == lines(n):
+        return
+    for _ in range(m):
+        v_store(a + whole, v_first(<int>(n - whole), v_load(a + whole)))
+        j = whole + LANES
+        while j % (LANES*GROUP) != 0:
+            v_store(a + j, v_set1(0))
+            j += LANES
+        a += ld
 
 
 cdef inline Py_ssize_t block_height(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k) noexcept nogil:
@@ -270,6 +277,10 @@ cdef void copy_weights(const Layer *layer, const real *parameters, real *wt, Py_
                        Py_ssize_t last) noexcept nogil:
     """What W is not, for inputs first to last, first a multiple of LANES: W^T, or the whole lines inputs x units."""
     cdef Py_ssize_t i = first, j
+    if layer.n == 1 and not layer.units_major:
+        for i in range(first, last):
+            wt[i] = parameters[layer.w + i*layer.ld]
+        return
     while i < last:
         j = 0
         while j < (layer.whole if layer.units_major else layer.n):
@@ -286,6 +297,8 @@ cdef void copy_weights(const Layer *layer, const real *parameters, real *wt, Py_
 cdef inline Py_ssize_t share(Py_ssize_t count, int rank, int size, Py_ssize_t group) noexcept nogil:
     """Where the rank's part of count rows starts, in whole groups; the part ends where the next one starts."""
     cdef Py_ssize_t groups = (count + group - 1) // group
+    if size == 1:
+        return count if rank > 0 else 0
     return min(count, groups * rank // size * group)
 
 
@@ -362,8 +375,21 @@ cdef inline void meet(Run *run, int rank, int size) noexcept nogil:
         run.wait(run.team, rank)
 
 
-cdef void one_batch(Run *run, Py_ssize_t start, Py_ssize_t count, int rank, int size, real *scratch) noexcept nogil:
-    """Rows start, ..., start + count - 1 of the pass: their loss and gradient, and the step."""
+cdef void gathered_batch(Run *run, Py_ssize_t start, Py_ssize_t m, real *scratch, double *loss) noexcept nogil:
+    """`one_batch` for a small network and one thread."""
+    cdef Py_ssize_t ldx, i
+    cdef const real *x = chunk_inputs(run, start, &ldx)
+    if x == <const real *>run.inputs:
+        gather_rows(&run.x, run.order, start, m, <real *>run.inputs, ldx)
+    small_batch(run, x, ldx, m, start, 1.0/m, scratch)
+    for i in range(m):
+        loss[0] += run.row_loss[i]
+
+
+cdef void one_batch(Run *run, Py_ssize_t start, Py_ssize_t count, int rank, int size, real *scratch,
+                    double *loss) noexcept nogil:
+    """Rows start, ..., start + count - 1 of the pass: their loss is added to `loss`, their gradient is taken, and the
+    step."""
     cdef Py_ssize_t at = start, m, ldx, i
     cdef const real *x
     while at < start + count:
@@ -374,31 +400,36 @@ cdef void one_batch(Run *run, Py_ssize_t start, Py_ssize_t count, int rank, int 
         meet(run, rank, size)
         if rank == 0:
             for i in range(m):
-                run.loss_sum += run.row_loss[i]
+                loss[0] += run.row_loss[i]
         if run.backward:
             weights_phase(run, x, ldx, m, at == start, at + m == start + count, rank, size, scratch)
         meet(run, rank, size)
         at += m
 
 
-cdef void run_pass(Run *run, int rank, int size) noexcept nogil:
+cdef void run_passes(Run *run, int rank, int size) noexcept nogil:
     cdef fp_state saved = flush_subnormals()
     cdef real *scratch = <real *>run.scratch + rank*run.scratch_size
-    cdef Py_ssize_t start = run.first, end = run.first + run.count, step = 0
+    cdef Py_ssize_t index, start, end = run.first + run.count, step = 0
+    cdef bint small = size == 1 and is_small(run)
     cdef const Layer *layer
-    cdef int index
     for index in range(run.net.depth):
         layer = &run.net.layers[index]
         if run.wt[index] != NULL:
             copy_weights(layer, <const real *>run.parameters, <real *>run.wt[index],
                          share(layer.k, rank, size, ROW_GROUP), share(layer.k, rank + 1, size, ROW_GROUP))
     meet(run, rank, size)
-    while start < end:
-        if rank == 0 and run.rates != NULL:
-            begin_step(&run.step, run.rates[step])
-        one_batch(run, start, min(run.batch, end - start), rank, size, scratch)
-        start += run.batch
-        step += 1
+    for index in range(run.passes):
+        start = run.first
+        while start < end:
+            if rank == 0 and run.rates != NULL:
+                begin_step(&run.step, run.rates[step])
+            if small:
+                gathered_batch(run, start, min(run.batch, end - start), scratch, run.pass_loss + index)
+            else:
+                one_batch(run, start, min(run.batch, end - start), rank, size, scratch, run.pass_loss + index)
+            start += run.batch
+            step += 1
     restore_fp(saved)
 
 
@@ -471,11 +502,9 @@ cdef void add_outer(Run *run, int rank, int size) noexcept nogil:
 cdef bint finite(Py_ssize_t m, Py_ssize_t k, const real *x, Py_ssize_t ldx) noexcept nogil:
     """Whether x[m, k] has neither NaN nor infinity: zero times either is NaN."""
     cdef Py_ssize_t _, j
-    cdef vec zero
-    cdef real lanes[16]
+    cdef vec zero = v_set1(0)
     cdef real total = 0
     for _ in range(m):
-        zero = v_set1(0)
         j = 0
         while j + LANES <= k:
             zero = zero + v_load(x + j) * <real>0.0
@@ -483,11 +512,8 @@ cdef bint finite(Py_ssize_t m, Py_ssize_t k, const real *x, Py_ssize_t ldx) noex
         while j < k:
             total = total + x[j] * <real>0.0
             j += 1
-        v_store(lanes, zero)
-        for j in range(LANES):
-            total = total + lanes[j]
         x += ldx
-    return total == 0
+    return total == 0 and v_is_zero(zero)
 
 
 cdef bint forward(const Net *net, const void *parameters, const Rows *x, Py_ssize_t first, Py_ssize_t count,
@@ -546,7 +572,7 @@ cdef double penalty(double l1, double l2, Py_ssize_t count, const void *w_) noex
 
 cdef DenseKernels exported
 exported.forward = forward
-exported.run = run_pass
+exported.run = run_passes
 exported.penalty = penalty
 exported.add_outer = add_outer
 kernels = PyCapsule_New(&exported, "cnn_core.DenseKernels", NULL)

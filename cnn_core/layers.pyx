@@ -35,6 +35,7 @@ ACTIVATIONS = tuple(_activations)
 cdef enum:
     FORWARD_BLOCK = 64              # rows that go through all layers before the next
     SMALL_WORK = 8192               # bytes of workspace that a call takes from the C stack
+    SHORT_WORK = 20000              # multiplications that take less time than letting the interpreter go, and back
     SERIAL_FLOPS = 2000000          # a call with less work is not shared out
 
 
@@ -72,7 +73,7 @@ cdef cnp.ndarray aligned_zeros(Py_ssize_t count, dtype):
 
 
 cdef int thread_count(n_threads) except -1:
-    cdef int count = current_threads() if n_threads is None else operator.index(n_threads)
+    cdef int count = current_threads() if n_threads is None else n_threads
     if count < 1:
         raise ValueError(f"n_threads is {count}; it must be at least 1")
     return count
@@ -90,6 +91,22 @@ cdef int number_of(cnp.ndarray array) except -2:
     if cnp.PyTypeNum_ISSIGNED(kind):
         return INT8 if size == 1 else INT16 if size == 2 else INT32 if size == 4 else INT64
     return -1
+
+
+cdef bint overlap(cnp.ndarray X, cnp.ndarray out) noexcept:
+    """Whether the span of memory from X's first number to its last meets the contiguous out's."""
+    cdef const char *first = <const char *>cnp.PyArray_DATA(X)
+    cdef const char *last = first + cnp.PyArray_ITEMSIZE(X)
+    cdef const char *start = <const char *>cnp.PyArray_DATA(out)
+    cdef Py_ssize_t reach
+    cdef int axis
+    if cnp.PyArray_SIZE(X) == 0:
+        return False
+    for axis in range(cnp.PyArray_NDIM(X)):
+        reach = (cnp.PyArray_DIM(X, axis) - 1) * cnp.PyArray_STRIDE(X, axis)
+        first += min(reach, 0)
+        last += max(reach, 0)
+    return first < start + cnp.PyArray_NBYTES(out) and start < last
 
 
 cdef code_of(str what, dict codes, name):
@@ -363,8 +380,11 @@ cdef class Layers:
         self.read_rows(<cnp.ndarray>X, scale, &rows)
         out = self.output(<cnp.ndarray>X, out, m, 2 if output == BOTH_CLASSES else self.classes)
         data = cnp.PyArray_DATA(out)
-        with nogil:
-            failed = self.forward_block(&rows, m, data, output, True, threads)
+        if <double>self.n_parameters * m < SHORT_WORK:
+            failed = self.forward_block(&rows, m, data, output, True, 1)
+        else:
+            with nogil:
+                failed = self.forward_block(&rows, m, data, output, True, threads)
         if failed < 0:
             raise MemoryError
         return None if failed else out
@@ -380,6 +400,6 @@ cdef class Layers:
             raise ValueError(
                 f"out has shape {(<object>out).shape} and dtype {(<object>out).dtype}; it must be a writable "
                 f"C-contiguous array of shape ({m}, {n}) and dtype {self.dtype}")
-        if np.may_share_memory(X, out):
+        if overlap(X, out):
             raise ValueError("out overlaps X")
         return out

@@ -12,7 +12,7 @@ from libc.stdint cimport int64_t
 from cnn_core.activations cimport transpose_block, v_exp, v_log
 from cnn_core.losses cimport v_binary_cross_entropy
 from cnn_core.types cimport BINARY_CROSS_ENTROPY, MSE, Layer, Target, loss_fn
-from cnn_core.vec cimport LANES, real, v_div, v_load, v_max, v_set1, v_store, vec
+from cnn_core.vec cimport LANES, real, v_div, v_first, v_load, v_max, v_set1, v_store, vec
 
 
 cdef inline Py_ssize_t row_of(const int64_t *rows, Py_ssize_t i) noexcept nogil:
@@ -112,6 +112,35 @@ cdef void squares(Py_ssize_t n, Py_ssize_t m, const Target *target, const int64_
             row_loss[r] += <double>difference[r] * difference[r]
 
 
+cdef inline void to_lanes(Py_ssize_t n, Py_ssize_t m, const real *z, Py_ssize_t ld, real *t) noexcept nogil:
+    """t[n, LANES] = z[m, n]^T, for m up to LANES."""
+    cdef Py_ssize_t r, j = 0
+    if n == 1:
+        v_store(t, v_set1(0))
+        for r in range(m):
+            t[r] = z[r*ld]
+        return
+    while j < n:
+        transpose_block(z + j, ld, m, t + j*LANES, LANES, LANES)
+        j += LANES
+
+
+cdef inline void from_lanes(Py_ssize_t n, Py_ssize_t m, real *t, real *z, Py_ssize_t ld) noexcept nogil:
+    """z[m, n] = t[n, LANES]^T, and zeros up to the next vector."""
+    cdef Py_ssize_t r, j = n
+    if n == 1:
+        for r in range(m):
+            v_store(z + r*ld, v_first(1, v_set1(t[r])))
+        return
+    while j % LANES != 0:
+        v_store(t + j*LANES, v_set1(0))
+        j += 1
+    j = 0
+    while j < n:
+        transpose_block(t + j*LANES, LANES, LANES, z + j, ld, m)
+        j += LANES
+
+
 cdef void batch_loss(int loss, const Layer *last, Py_ssize_t m, const void *z_, const Target *target,
                      const int64_t *rows, Py_ssize_t first, double weight, void *dz_, void *scratch,
                      double *row_loss) noexcept nogil:
@@ -121,14 +150,11 @@ cdef void batch_loss(int loss, const Layer *last, Py_ssize_t m, const void *z_, 
     cdef real *dz = <real *>dz_
     cdef real *t = <real *>scratch
     cdef real losses[16]
-    cdef Py_ssize_t i = 0, j, r, left
+    cdef Py_ssize_t i = 0, r, left
     cdef vec block
     while i < m:
         left = min(LANES, m - i)
-        j = 0
-        while j < last.n:
-            transpose_block(z + i*last.ld + j, last.ld, left, t + j*LANES, LANES, LANES)
-            j += LANES
+        to_lanes(last.n, left, z + i*last.ld, last.ld, t)
         if loss == MSE:
             squares(last.n, left, target, rows, first + i, <real>weight, t, row_loss + i)
         else:
@@ -142,14 +168,7 @@ cdef void batch_loss(int loss, const Layer *last, Py_ssize_t m, const void *z_, 
             for r in range(left):
                 row_loss[i + r] = losses[r]
         if dz != NULL:
-            j = last.n
-            while j % LANES != 0:
-                v_store(t + j*LANES, v_set1(0))
-                j += 1
-            j = 0
-            while j < last.n:
-                transpose_block(t + j*LANES, LANES, LANES, dz + i*last.ld + j, last.ld, left)
-                j += LANES
+            from_lanes(last.n, left, t, dz + i*last.ld, last.ld)
         i += LANES
 
 

@@ -25,6 +25,8 @@ cdef struct Constants:      # of one step, as reals
 cdef inline void begin_step(Step *step, double rate) noexcept nogil:
     step.rate = rate
     step.count += 1
+    if step.method != ADAM and step.method != ADAMW:
+        return
     step.correction_1 = 1 - pow(step.beta_1, <double>step.count)
     step.correction_2 = 1 - pow(step.beta_2, <double>step.count)
 

@@ -3,8 +3,9 @@
 (a) A pass is one call, and within it one region of threads for as many steps as take a good part of a second: then
     signals are looked for. Many short passes are one call too.
 (b) The workspace of a pass is one block, kept for the next; a concurrent call that finds none makes its own.
-(c) A batch goes through in chunks: what the level-2 cache holds of rows and activations, or many rows where the
-    weights do not fit it anyway, so that these are read seldom.
+(c) A batch goes through in chunks: what the level-2 cache holds of rows and activations, or as many bytes of them as
+    of weights where those do not fit it anyway: wider chunks read long rows twice from memory (30000-4-3-2-1 in
+    float64: 512 rows took twice as long as 4), narrower ones read the weights too often.
 """
 
 import operator
@@ -147,17 +148,17 @@ cdef class Stack(Layers):
 
     cdef Py_ssize_t chunk_rows(self, Py_ssize_t batch, int threads):
         """Rows of a batch to take at once, in equal chunks: as many as the caches hold, unless the weights do not fit
-        there anyway: then many, so that these are read seldom."""
+        there anyway: then as many bytes of rows as of weights, so that neither are read again too often."""
         cdef Py_ssize_t row = padded(self.sizes[0], self.itemsize), chunks, most, i
         if self.offset != NULL:
             return rounded(batch)       # in the span of the rows no weight may move before all rows were seen
         for i in range(self.net.depth):
             row += 2 * self.net.layers[i].ld
         if len(self.parameters) * self.itemsize > CHUNK_BYTES:
-            most = LARGE_CHUNK
+            most = min(len(self.parameters) // row, LARGE_CHUNK)
         else:
-            most = CHUNK_BYTES // (row * self.itemsize)
-            most = min(max(most, SMALL_CHUNK), MOST_CHUNK) * threads
+            most = min(CHUNK_BYTES // (row * self.itemsize), MOST_CHUNK)
+        most = max(most, SMALL_CHUNK) * threads
         chunks = (batch + most - 1) // most
         return (batch + chunks*SMALL_CHUNK - 1) // (chunks*SMALL_CHUNK) * SMALL_CHUNK
 
@@ -230,14 +231,16 @@ cdef class Stack(Layers):
 
     cdef object evaluate(self, cnp.ndarray X, y, loss, double l1, double l2, double scale, n_threads, bint backward):
         cdef Run run
+        cdef double loss_sum = 0
         cdef int threads = thread_count(n_threads)
         alive = self.prepare(&run, X, y, loss, scale, len(X), threads)
         run.backward = backward
         run.step.method, run.step.l1, run.step.l2 = GRADIENT_ONLY, l1, l2
+        run.passes, run.pass_loss = 1, &loss_sum
         with nogil:
             self.execute(&run, threads)
         self.workspace = alive[2]
-        return run.loss_sum / run.count, self.penalty(l1, l2)
+        return loss_sum / run.count, self.penalty(l1, l2)
 
     def loss(self, cnp.ndarray X not None, y, loss, *, double l1=0.0, double l2=0.0, double scale=1.0, n_threads=None):
         """Mean loss over the rows of X, and the penalty.
@@ -353,27 +356,29 @@ cdef class Stack(Layers):
         return 0
 
     cdef object run_epochs(self, Run *run, Py_ssize_t epochs, cnp.ndarray rates, int threads):
-        """The passes of `train_epochs`, cut into slices short enough for signals to be answered between them."""
-        cdef cnp.ndarray losses = np.empty(epochs), penalties = np.empty(epochs)
+        """The passes of `train_epochs`, in regions short enough for signals to be answered between them: many epochs
+        in one, or slices of one."""
+        cdef cnp.ndarray losses = np.zeros(epochs), penalties = np.zeros(epochs)
         cdef double *loss = <double *>cnp.PyArray_DATA(losses)
         cdef double *penalty = <double *>cnp.PyArray_DATA(penalties)
-        cdef const double *rate = <const double *>cnp.PyArray_DATA(rates)
+        cdef bint penalized = run.step.l1 != 0 or run.step.l2 != 0
         cdef Py_ssize_t count = run.count, epoch = 0, at = 0
-        cdef double row_flops = 6.0*self.n_parameters + 1e3, done
-        cdef Py_ssize_t slice_rows = max(1, <Py_ssize_t>(SLICE_FLOPS / (row_flops*run.batch))) * run.batch
+        cdef Py_ssize_t batches = max(1, <Py_ssize_t>(SLICE_FLOPS / ((6.0*self.n_parameters + 1e3) * run.batch)))
+        run.rates = <const double *>cnp.PyArray_DATA(rates)
         while epoch < epochs:
-            done = 0
+            run.first, run.count = at, min(batches * run.batch, count - at)
+            run.passes = 1
+            if run.count == count and not penalized:
+                run.passes = min(epochs - epoch, max(1, batches * run.batch // count))
+            run.pass_loss = loss + epoch
             with nogil:
-                while epoch < epochs and done < SLICE_FLOPS:
-                    run.first, run.count, run.rates = at, min(slice_rows, count - at), rate
-                    self.execute(run, threads)
-                    self.step.count = run.step.count
-                    rate += (run.count + run.batch - 1) // run.batch
-                    done += row_flops * run.count
-                    at += run.count
-                    if at == count:
-                        loss[epoch] = run.loss_sum / count
-                        penalty[epoch] = self.penalty(run.step.l1, run.step.l2)
-                        epoch, at, run.loss_sum = epoch + 1, 0, 0
+                self.execute(run, threads)
+            self.step.count = run.step.count
+            run.rates += run.passes * ((run.count + run.batch - 1) // run.batch)
+            at += run.count
+            if at == count:
+                penalty[epoch] = self.penalty(run.step.l1, run.step.l2)
+                epoch, at = epoch + run.passes, 0
             PyErr_CheckSignals()
+        losses /= count
         return losses, penalties

@@ -95,6 +95,8 @@ cdef inline void dot_tile(const int M, const int N, Py_ssize_t k, const Operands
                 row[j] = v_load(o.b + j*o.ldb + p)
             for i in range(M):
                 x = v_keep(v_load(o.a + i*o.a_row + p))
+                if g == 0:
+                    PREFETCH(o.a + i*o.a_row + p + 8*LANES*GROUP)
                 for j in range(N):
                     acc[i][j][g] = acc[i][j][g] + x * row[j]
             p += LANES
@@ -202,7 +204,13 @@ cdef inline Py_ssize_t tile_height(Py_ssize_t m, Py_ssize_t vectors) noexcept no
     cdef Py_ssize_t most, tiles
     if vectors >= 8 and m * 8 <= ACCUMULATORS:
         return m
-    most = ACCUMULATORS // (vectors if vectors <= 4 else 3)
-    most = min(most, 16)
+    if vectors == 1:
+        most = min(ACCUMULATORS, 16)
+    elif vectors == 2:
+        most = ACCUMULATORS // 2
+    else:
+        most = ACCUMULATORS // 4 if vectors == 4 else ACCUMULATORS // 3
+    if m <= most:
+        return m                    # a division takes as long as a small product
     tiles = (m + most - 1) // most
     return (m + tiles - 1) // tiles

@@ -88,7 +88,7 @@ cdef struct Run:            # a pass over rows: everything a region of threads n
     int loss
     bint backward           # False: the loss alone
     Step step
-    const double *rates     # one a step
+    const double *rates     # one a step, of all passes
     void *parameters
     void *gradients
     void *m1                # first and second moment, or NULL
@@ -101,7 +101,8 @@ cdef struct Run:            # a pass over rows: everything a region of threads n
     void *scratch           # size `scratch_size` reals for each thread
     Py_ssize_t scratch_size
     double *row_loss        # chunk of them
-    double loss_sum
+    Py_ssize_t passes       # over the same rows, one after another
+    double *pass_loss       # to each the sum of the loss over its rows is added
     loss_fn loss_and_gradient
     step_fn take_step
     wait_fn wait

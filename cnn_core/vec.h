@@ -70,6 +70,7 @@ INL vec v_keep(vec x) {
   return x;
 }
 INL ivec v_lt(vec a, vec b) { return a < b; }
+static const ireal FIRST[2 * LANES] = {[0 ... LANES - 1] = -1};
 INL ivec v_bits(vec a) { return (ivec)a; }
 INL vec v_real(ivec a) { return (vec)a; }
 #else
@@ -81,6 +82,7 @@ INL void v_store(real *p, vec v) { *p = v; }
 INL vec v_set1(real x) { return x; }
 INL vec v_keep(vec x) { return x; }
 INL ivec v_lt(vec a, vec b) { return -(ireal)(a < b); }
+static const ireal FIRST[2] = {-1};
 INL ivec v_bits(vec a) { ivec i; memcpy(&i, &a, sizeof i); return i; }
 INL vec v_real(ivec i) { vec a; memcpy(&a, &i, sizeof a); return a; }
 #endif
@@ -91,8 +93,20 @@ INL vec v_where(ivec mask, vec a) { return v_real(v_bits(a) & mask); }
 /* A NaN in the second operand passes through; so does one in the first: the comparison is then false. */
 INL vec v_max(vec floor, vec x) { return v_select(v_lt(x, floor), floor, x); }
 INL vec v_min(vec ceiling, vec x) { return v_select(v_lt(ceiling, x), ceiling, x); }
+/* The first n lanes, 0 in the others. */
+INL vec v_first(int n, vec a) {
+  ivec mask;
+  memcpy(&mask, FIRST + LANES - n, sizeof mask);
+  return v_where(mask, a);
+}
 INL vec v_abs(vec x) { return v_real(v_bits(x) & ~SIGN); }
 INL vec v_copysign(vec x, vec sign) { return v_real((v_bits(x) & ~SIGN) | (v_bits(sign) & SIGN)); }
+INL int v_is_zero(vec a) {
+  ireal lanes[LANES], any = 0;
+  v_store((real *)lanes, v_abs(a));
+  for (int i = 0; i < LANES; i++) any |= lanes[i];
+  return any == 0;
+}
 INL vec v_div(vec a, vec b) { return a / b; }
 
 /* (1 + p) * 2**n for n held in the low mantissa bits of t = n + ROUNDING; a NaN in p survives */

@@ -19,6 +19,8 @@ cdef extern from "vec.h" nogil:
     ivec v_lt(vec, vec) noexcept            # a < b
     vec v_select(ivec, vec, vec) noexcept
     vec v_where(ivec, vec) noexcept         # the vector, or 0 where the mask is off
+    vec v_first(int n, vec) noexcept        # its first n lanes, 0 in the others
+    bint v_is_zero(vec) noexcept            # all lanes 0 or -0
     vec v_max(vec floor, vec x) noexcept
     vec v_min(vec ceiling, vec x) noexcept
     vec v_abs(vec) noexcept

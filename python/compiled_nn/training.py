@@ -102,6 +102,13 @@ def extend(history: History, columns: dict[str, list[Any]]) -> None:
         column.extend(columns.get(name, [math.nan] * more))
 
 
+def _column(values: Array) -> list[Any]:
+    """Return `values` as a list; of one number where all are equal, which short epochs feel."""
+    if len(values) > 1 and values.min() == values.max():
+        return [float(values[0])] * len(values)
+    return list(values.tolist())
+
+
 def trim(history: History) -> None:
     """Cut the columns to one length, which an interrupt in the midst of `extend` may have spoiled."""
     epochs = min(map(len, history.values()))
@@ -221,8 +228,8 @@ class Trainer:
             divergence = Divergence(float(rates[batches.steps * ended]), float(losses[ended]))
         columns: History = {
             "loss": losses[:ended].tolist(),
-            "penalty": penalties[:ended].tolist(),
-            "learning_rate": rates[batches.steps - 1 :: batches.steps][:ended].tolist(),
+            "penalty": _column(penalties[:ended]),
+            "learning_rate": _column(rates[batches.steps - 1 :: batches.steps][:ended]),
             "seconds": [seconds] * ended,
         }
         return columns, divergence
