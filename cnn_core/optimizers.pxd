@@ -78,7 +78,7 @@ cdef inline void step_lane(int method, const Constants *c, real *w, real *g, rea
         s = v_load(m2) * c.b2 + d * d * c.one_minus_b2
         v_store(m1, v)
         v_store(m2, s)
-        if method == ADAMW:
-            x = x * c.shrink
-        x = x - v_div(v * c.adam_rate, v_sqrt(s) + c.adam_epsilon)
+        d = v_div(v * c.adam_rate, v_sqrt(s) + c.adam_epsilon)
+        # One expression each: a multiplication and a subtraction apart may be fused in one place and not in another.
+        x = x * c.shrink - d if method == ADAMW else x - d
     v_store(w, x)

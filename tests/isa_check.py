@@ -16,8 +16,8 @@ import reference
 
 import cnn_core
 
-# Remainders of every tile, a narrow and a wide layer, and one network large enough to be shared between
-# threads.
+# Remainders of every tile, a narrow and a wide layer, one network large enough to be shared between threads,
+# and one that is small where 64 bytes are a vector and not where 32 are.
 SHAPES = [
     ((5, 3), 10),
     ((7, 16, 5, 2), 17),
@@ -25,6 +25,7 @@ SHAPES = [
     ((100, 50, 10), 64),
     ((1000, 5, 1), 20),
     ((300, 100, 10), 200),
+    ((6, 8, 7, 3), 60),
 ]
 PENALTIES = {"l1": 0.001, "l2": 0.01}
 STEPS = 10
