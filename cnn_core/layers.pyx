@@ -251,8 +251,10 @@ cdef class Layers:
                              f"takes {self.sizes[:1]}")
         with np.errstate(divide="ignore", over="ignore"):
             factors = np.reciprocal(deviations)
-        if not (np.isfinite(means).all() and np.isfinite(factors).all() and (deviations > 0).all()):
+        if not all(np.isfinite(numbers).all() for numbers in (means, deviations, factors)) or deviations.min() <= 0:
             raise ValueError("mean and deviation must be finite; the deviations, and their reciprocals, above zero")
+        (<object>means).setflags(write=False)
+        deviations.setflags(write=False)
         self.statistics, self.factors = (means, deviations), factors
         self.mean = <const double *>cnp.PyArray_DATA(means)
         self.factor = <const double *>cnp.PyArray_DATA(factors)
