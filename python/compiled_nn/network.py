@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from cnn_core.layers import Layers
 
+    from .diagnosis import Diagnosis
+
 _LOGITS, _LINKED, _BOTH_CLASSES = range(3)  # the outputs that Stack.try_forward tells apart
 
 Callback: TypeAlias = "Callable[[Network, int, History], bool | None]"
@@ -334,17 +336,22 @@ class Network:
 
     def _begin(self, X: Array, known: Targets, resume: bool) -> Trainer:
         """Take the network to where training on X starts; nothing has changed when this raises."""
-        trainer = self._trainer if resume else None
-        if trainer is None:
-            seed = self._configuration.seed
-            rng = training.generator(seed)
-            weights = self._initial or draw_weights(self.layers, rng, X.shape[1])
-            trainer = Trainer(self._new_stack(weights), seed, rng)
+        trainer = (self._trainer if resume else None) or self._drawn(X)
         trainer.check_schedule(self.optimizer)
         if self._configuration.standardize and trainer.stack.statistics is None:
             trainer.stack.standardize(*standardization.measure(X))
         self._trainer, self._targets = trainer, known
         self._settle()
+        return trainer
+
+    def _drawn(self, X: Array) -> Trainer:
+        """Return a trainer of the initial weights, for the columns of X."""
+        seed = self._configuration.seed
+        rng = training.generator(seed)
+        weights = self._initial or draw_weights(self.layers, rng, X.shape[1])
+        trainer = Trainer(self._new_stack(weights), seed, rng)
+        if self._configuration.standardize:
+            trainer.stack.standardize(*standardization.measure(X))
         return trainer
 
     def _settle(self) -> None:
@@ -458,6 +465,64 @@ class Network:
         stack = self._fitted()
         stack.gradient(X, y, **self._terms())
         return training.copies(stack.views(stack.gradients))
+
+    def diagnose(self, X: Any, y: Any = None) -> Diagnosis:
+        """Look for what keeps the network from learning, or has kept it, and name a remedy for each finding.
+
+        Before fit it looks at the weights that fit would start from on this X; with ``seed=None`` at others of the
+        kind. The network is not changed. The findings, from the input to the output:
+
+        - "unscaled_input": a column, as the first layer takes it, has a root mean square above 10, or all are below
+          0.01. Sums of such inputs saturate units, and the first layer learns at another speed than the others.
+        - "dead_layer": a relu layer is 0 for every row; "dead_units": half of its units or more are.
+        - "saturated_units": nine tenths of the derivatives of a sigmoid or tanh layer or more are below a thousandth of
+          their maximum.
+        - "vanishing_signal": outputs before the link vary less than a thousandth of what the inputs vary.
+        - "exploding_rate": with y, the next step is larger than the weights it changes; or the loss of the last epoch
+          is above that of the first.
+        - "class_collapse": after training, every row is predicted to be of one class.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+            As for :meth:`fit`; some hundred rows suffice, and of more than 4096 so many are drawn.
+        y : array-like, optional
+            As for :meth:`fit`.
+
+        Returns
+        -------
+        Diagnosis
+            A tuple of findings with ``name``, ``layer``, ``numbers``, ``text`` and ``remedy``; it prints as a table.
+            Empty for a healthy network.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When X or y cannot be used.
+        """
+        from . import diagnosis
+
+        c, trained = self._configuration, self._targets is not None
+        n_features = self._n_features(self._trainer is not None)
+        known, encoded = self._targets, None
+        if y is None:
+            X = arrays.design(X, dtype=c.dtype, n_features=n_features)
+        else:
+            X, encoded, known = targets.prepare(c, X, y, n_features, known)
+        stack = self._trained_from(X).stack
+        return diagnosis.examine(
+            diagnosis.Subject(stack, c, X, encoded, known, trained, self.history, self._terms())
+        )
+
+    def _trained_from(self, X: Array) -> Trainer:
+        """Return the trainer that goes on with X, or what it would start as."""
+        trainer = self._trainer
+        if trainer is None:
+            return self._drawn(X)
+        if self._configuration.standardize and trainer.stack.statistics is None:
+            trainer = Trainer(self._new_stack(self.get_weights()), self._configuration.seed)
+            trainer.stack.standardize(*standardization.measure(X))
+        return trainer
 
     def _forward(self, X: Any, output: int = _LINKED, out: Array | None = None) -> Array:
         predictor = self._predicting()
