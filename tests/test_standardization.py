@@ -67,6 +67,7 @@ def close(a, b, dtype, factor=1.0):
 @pytest.mark.parametrize("layout", ["C", "F", "strided", "reversed"])
 def test_statistics_of_every_dtype_and_layout(rng, number, layout, monkeypatch):
     monkeypatch.setattr(standardization, "_BLOCK", 40)  # many blocks, of unequal lengths
+    monkeypatch.setattr(standardization, "_WIDTH", 4)
     X = columns(rng, 37, dtype=number)
     if layout == "F":
         X = np.asfortranarray(X)
@@ -80,6 +81,22 @@ def test_statistics_of_every_dtype_and_layout(rng, number, layout, monkeypatch):
     assert np.allclose(statistics.mean, mean, rtol=1e-13, atol=1e-13)
     assert np.allclose(statistics.scale, deviation, rtol=1e-12)
     assert np.array_equal(X, before)
+
+
+def test_layouts_and_dtypes_give_the_same_bits(rng):
+    X = rng.integers(0, 256, (700, 1025), np.uint8)
+    bits = set()
+    for same in (
+        X,
+        X.astype("f4"),
+        np.asfortranarray(X),
+        X.astype("i8", order="F"),
+        np.repeat(X, 2, axis=1)[:, ::2],
+    ):
+        net = cnn.Network([cnn.Dense(3, "relu"), cnn.Dense(2)], standardize=True, seed=0, n_threads=1)
+        net.fit(same, np.arange(700) % 2, epochs=1)
+        bits.add((net.mean_.tobytes(), net.scale_.tobytes(), outputs(net, same)))
+    assert len(bits) == 1
 
 
 def test_statistics_far_from_zero(rng):

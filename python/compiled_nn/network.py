@@ -114,9 +114,8 @@ class Network:
         self.n_threads = checks.optional_integer("Network", "n_threads", n_threads, minimum=1)
         self.history = training.new_history()
         self._trainer: Trainer | None = None
-        self._predictor: Layers | None = (
-            None  # the trainer's stack, or standardization folded into a copy of it
-        )
+        # The trainer's stack, or a copy of it that standardises within its first layer.
+        self._predictor: Layers | None = None
         self._targets: Targets | None = None
         self._initial: list[Pair] | None = None  # given by set_weights; None: drawn by the layers
 

@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +19,7 @@ from cnn_core.layers import Layers
 from .arrays import Array
 
 _BLOCK = 1 << 17  # numbers looked at together: as float64 they stay in the level-2 cache
+_WIDTH = 512  # columns of them at most
 _FARTHEST = 1e-4  # over the precision of the dtype: the rounding that a folded first layer may add to x
 
 
@@ -39,44 +42,42 @@ def measure(X: Array) -> Statistics:
         When the deviation of a column, or its reciprocal, is beyond the range of float64.
     """
     m, k = X.shape
-    statistics = Statistics(np.empty(k), np.empty(k))
-    by_rows = abs(X.strides[1]) <= abs(X.strides[0])
-    width = k if by_rows else max(1, _BLOCK // m)
-    for first in range(0, k, width):
-        columns = slice(first, first + width)
-        statistics.mean[columns], statistics.scale[columns] = _measure_columns(X[:, columns])
-    with np.errstate(divide="ignore", over="ignore"):
-        usable = (
-            np.isfinite(statistics.mean) & np.isfinite(statistics.scale) & np.isfinite(1 / statistics.scale)
-        )
+    mean, squares = np.zeros(k), np.zeros(k)
+    smallest, largest = np.full(k, np.inf), np.full(k, -np.inf)
+    with np.errstate(
+        over="ignore", invalid="ignore", under="ignore", divide="ignore"
+    ):  # judged by what comes out
+        for rows, columns in _blocks(X):
+            block = X[rows, columns].astype(np.float64, order="C")
+            np.minimum(smallest[columns], block.min(axis=0), out=smallest[columns])
+            np.maximum(largest[columns], block.max(axis=0), out=largest[columns])
+            here = block.mean(axis=0)
+            block -= here
+            shift, share = here - mean[columns], len(block) / (rows.start + len(block))
+            squares[columns] += np.einsum("mk,mk->k", block, block) + shift**2 * (rows.start * share)
+            mean[columns] += shift * share
+        scale = np.sqrt(squares / m)
+        constant = smallest == largest
+        mean[constant], scale[constant] = smallest[constant], 1
+        usable = np.isfinite(mean) & np.isfinite(scale) & np.isfinite(1 / scale)
     if not usable.all():
         column = int(np.argmin(usable))
         raise ValueError(
-            f"Column {column} of X has the standard deviation {statistics.scale[column]:g}: it cannot be standardised."
+            f"Column {column} of X has the standard deviation {scale[column]:g}: it cannot be standardised."
         )
-    return statistics
+    return Statistics(mean, scale)
 
 
-def _measure_columns(X: Array) -> tuple[Array, Array]:
+def _blocks(X: Array) -> Iterator[tuple[slice, slice]]:
+    """Rows and columns to look at together: cut alike for every layout of X, so that the bits are those of the numbers
+    alone, and taken in the order in which they lie in memory."""
     m, k = X.shape
-    rows = max(1, _BLOCK // k)
-    mean, squares = np.zeros(k), np.zeros(k)
-    smallest, largest = np.full(k, np.inf), np.full(k, -np.inf)
-    with np.errstate(over="ignore", invalid="ignore", under="ignore"):  # judged by what comes out
-        for start in range(0, m, rows):
-            block = X[start : start + rows].astype(np.float64)
-            np.minimum(smallest, block.min(axis=0), out=smallest)
-            np.maximum(largest, block.max(axis=0), out=largest)
-            here = block.mean(axis=0)
-            block -= here
-            share = len(block) / (start + len(block))
-            shift = here - mean
-            squares += np.einsum("mk,mk->k", block, block) + shift**2 * (start * share)
-            mean += shift * share
-        scale = np.sqrt(squares / m)
-    constant = smallest == largest
-    mean[constant], scale[constant] = smallest[constant], 1
-    return mean, scale
+    height = max(1, _BLOCK // min(k, _WIDTH))
+    rows = [slice(start, min(start + height, m)) for start in range(0, m, height)]
+    columns = [slice(start, min(start + _WIDTH, k)) for start in range(0, k, _WIDTH)]
+    if abs(X.strides[1]) <= abs(X.strides[0]):
+        return product(rows, columns)
+    return ((among_rows, among_columns) for among_columns, among_rows in product(columns, rows))
 
 
 def folded(layers: Layers) -> Layers:
