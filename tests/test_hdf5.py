@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from compiled_nn.datasets import load_cat_or_not, read_hdf5
+from compiled_nn.datasets import load_catvnoncat, read_hdf5
 
 h5py = pytest.importorskip("h5py")
 DATA = Path(os.environ.get("COMPILED_NN_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -137,19 +137,19 @@ def test_cat_or_not(tmp_path, write):
     names = np.array([b"non-cat", b"cat"])
     write("train_catvnoncat.h5", train_set_x=IMAGES, train_set_y=LABELS, list_classes=names)
     write("test_catvnoncat.h5", test_set_x=IMAGES[:2], test_set_y=LABELS[:2], list_classes=names)
-    data = load_cat_or_not(tmp_path)
+    data = load_catvnoncat(tmp_path)
     assert (len(data.X_train), len(data.X_test)) == (3, 2)
     assert data.class_names == ("non-cat", "cat")
     (tmp_path / "test_catvnoncat.h5").unlink()
     with pytest.raises(FileNotFoundError, match=r"lacks test_catvnoncat.h5(.|\n)*the two files"):
-        load_cat_or_not(tmp_path)
+        load_catvnoncat(tmp_path)
 
 
 @pytest.mark.skipif(
     not (DATA / "catvnoncat").is_dir(), reason="the cat set is not on this machine (COMPILED_NN_DATA)"
 )
 def test_the_real_cats():
-    data = load_cat_or_not(DATA)
+    data = load_catvnoncat(DATA)
     assert data.X_train.shape == (209, 64, 64, 3)
     assert data.X_test.shape == (50, 64, 64, 3)
     assert (data.y_train.sum(), data.y_test.sum()) == (72, 33)

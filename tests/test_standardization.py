@@ -2,6 +2,7 @@
 
 import copy
 import gzip
+import json
 import os
 import pickle
 import tracemalloc
@@ -11,8 +12,9 @@ import compiled_nn as cnn
 import numpy as np
 import pytest
 import reference
+import safetensors
 from compiled_nn import standardization
-from small import blobs, outputs
+from small import blobs, fitted, outputs
 
 from cnn_core import span
 from cnn_core.stack import Stack
@@ -456,6 +458,18 @@ def test_files_and_copies_predict_with_the_same_bits(dtype, how, tmp_path):
     assert (again.mean_ == net.mean_).all()
     if how != "file":
         assert outputs(again, X) == outputs(net.fit(X, y, epochs=1, warm_start=True), X)
+
+
+def test_a_file_without_it_is_as_it_was(tmp_path):
+    fitted().save(tmp_path / "plain.safetensors")
+    fitted(standardize=True).save(tmp_path / "standardised.safetensors")
+    for name, version in (("plain", 1), ("standardised", 2)):
+        with safetensors.safe_open(tmp_path / f"{name}.safetensors", framework="numpy") as file:
+            document = json.loads(file.metadata()["compiled_nn"])
+            extra = [key for key in file.keys() if key.startswith("standardization")]  # noqa: SIM118 - no mapping
+        assert document["format_version"] == version
+        assert ("standardize" in document["network"]) == (version == 2)
+        assert len(extra) == (2 if version == 2 else 0)
 
 
 def test_a_file_of_weights_that_saw_no_x(tmp_path):

@@ -24,7 +24,7 @@ __all__ = [
     "Dataset",
     "from_hugging_face",
     "load_beans",
-    "load_cat_or_not",
+    "load_catvnoncat",
     "load_digits",
     "load_fashion_mnist",
     "load_mnist",
@@ -212,7 +212,7 @@ def load_beans(path: str | os.PathLike[str] | None = None) -> Dataset:
     )
 
 
-def load_cat_or_not(path: str | os.PathLike[str] | None = None) -> Dataset:
+def load_catvnoncat(path: str | os.PathLike[str] | None = None) -> Dataset:
     """Cat or non-cat: 259 pictures of 64 x 64 pixels, from the two HDF5 files of the course, on this machine.
 
     Parameters
@@ -246,7 +246,7 @@ def load_cat_or_not(path: str | os.PathLike[str] | None = None) -> Dataset:
         test.y,
         class_names=train.class_names,
         input_scale=1 / 255,
-        name="cat-or-not",
+        name="catvnoncat",
     )
 
 
