@@ -1,6 +1,7 @@
 """Folders of pictures, and the data sets of the tutorials as pictures."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -65,15 +66,25 @@ def test_gray(leaves):
     assert np.array_equal(data.X_train[0], np.asarray(expected))
 
 
-@pytest.mark.parametrize("ending", ["png", "jpg", "jpeg", "bmp", "gif", "tif", "tiff", "webp", "ppm"])
-@pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA", "1", "CMYK"])
-def test_formats_and_modes(tmp_path, ending, mode):
-    try:
-        picture(tmp_path / "set" / "a" / f"x.{ending}", np.full((3, 5, 3), 255), mode)
-    except (OSError, ValueError):
-        pytest.skip(f"{ending} has no mode {mode}")
+@pytest.mark.parametrize(
+    ("ending", "modes"),
+    [
+        ("png", "RGB L P RGBA 1"),
+        ("jpg", "RGB L CMYK"),
+        ("jpeg", "RGB L CMYK"),
+        ("bmp", "RGB L P RGBA 1"),
+        ("gif", "RGB L P RGBA 1"),
+        ("tif", "RGB L P RGBA 1 CMYK"),
+        ("tiff", "RGB L P RGBA 1 CMYK"),
+        ("webp", "RGB L P RGBA"),
+        ("ppm", "RGB L 1"),
+    ],
+)
+def test_formats_and_modes(tmp_path, ending, modes):
+    for mode in modes.split():
+        picture(tmp_path / "set" / "a" / f"{mode}.{ending}", np.full((3, 5, 3), 255), mode)
     data = read_image_folder(tmp_path / "set")
-    assert data.X_train.shape == (1, 3, 5, 3)
+    assert data.X_train.shape == (len(modes.split()), 3, 5, 3)
     assert (data.X_train > 250).all()
 
 
@@ -87,6 +98,11 @@ def test_parts(rng, tmp_path):
     assert data.X_validation.shape == (4, 2, 2)
     assert data.y_validation.tolist() == [0, 0, 1, 1]
     assert data.y_test.tolist() == [0, 1]
+    shutil.rmtree(tmp_path / "set" / "test" / "a")  # a part need not have every class
+    assert read_image_folder(tmp_path / "set", color="gray").y_test.tolist() == [1]
+    shutil.rmtree(tmp_path / "set" / "test" / "b")
+    with pytest.raises(ValueError, match="test has no folder of a class"):
+        read_image_folder(tmp_path / "set")
     (tmp_path / "set" / "valid").mkdir()
     with pytest.raises(ValueError, match="'valid' and 'val' are for the same part"):
         read_image_folder(tmp_path / "set")

@@ -53,7 +53,7 @@ def read_hdf5(path: str | os.PathLike[str], X: str | None = None, y: str | None 
     ------
     ValueError
         Not an HDF5 file, damaged, names missing or ambiguous, or an array that is not numeric (labels may be text).
-        Links to other files are refused; memory stays in proportion to what the file holds.
+        Links, arrays kept in other files, and arrays that the file announces but does not hold are refused.
     ImportError
         h5py is not installed.
 
@@ -124,8 +124,8 @@ def _array(h5py: Any, file: Any, name: str, kinds: str, holds: str) -> NDArray[A
     for part in name.strip("/").split("/"):
         if not isinstance(where, h5py.Group) or part not in where:
             raise ValueError(f"there is no {name!r}; {holds}")
-        if isinstance(where.get(part, getlink=True), h5py.ExternalLink):
-            raise ValueError(f"{name!r} is a link to another file")
+        if not isinstance(where.get(part, getlink=True), h5py.HardLink):
+            raise ValueError(f"{name!r} is a link, which may lead to another file: name what it points to")
         where = where[part]
     if not isinstance(where, h5py.Dataset):
         raise ValueError(f"{name!r} is a group; it takes the name of a dataset in it: {', '.join(where)}")

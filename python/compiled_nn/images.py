@@ -136,12 +136,16 @@ def _files(folder: str, class_names: Sequence[str]) -> tuple[list[str], list[int
     files, labels = [], []
     for label, name in enumerate(class_names):
         path = os.path.join(folder, name)
-        held = sorted(os.listdir(path), key=_natural) if os.path.isdir(path) else []
+        if not os.path.isdir(path):
+            continue  # a part without rows of this class
+        held = sorted(os.listdir(path), key=_natural)
         pictures = [file for file in held if file.lower().endswith(_ENDINGS) and file[0] != "."]
         if not pictures:
             raise ValueError(f"{path} has no pictures: no file that ends in {', '.join(_ENDINGS)}")
         files += [os.path.join(path, file) for file in pictures]
         labels += [label] * len(pictures)
+    if not files:
+        raise ValueError(f"{folder} has no folder of a class")
     return files, labels
 
 
