@@ -36,9 +36,7 @@ _LARGE, _SMALL = 10.0, 0.01
 _DEAD = 0.5  # of a relu layer's units
 _SATURATED = {"sigmoid": 8.3, "tanh": 4.15}  # |z| beyond which f' is below a thousandth of its maximum
 _STUCK = 0.9  # of a layer's derivatives below that
-_SIGNAL = (
-    1e-3  # variation of the outputs over that of the inputs: a probability then moves in its fourth digit
-)
+_SIGNAL = 1e-3  # variation of outputs over that of inputs: a probability then moves in its fourth digit
 _STEP = 1.0  # size of a step over the size of the weights: nothing is left of what they were; usual are 1e-4 to 1e-2
 _FEWEST = 10  # rows from which one predicted class says something
 
