@@ -76,6 +76,8 @@ cdef void run(Gram *gram, int rank, int size) noexcept nogil:
     while p < gram.x.columns:
         x.columns = min(GRAM_PANEL, gram.x.columns - p)
         x.data = gram.x.data + p*gram.x.column_stride
+        if x.mean != NULL:
+            x.mean, x.factor = gram.x.mean + p, gram.x.factor + p
         gather(&x, NULL, first, last - first, panel + first*GRAM_PANEL, GRAM_PANEL)
         if size > 1:
             gram.wait(gram.team, rank)

@@ -19,12 +19,16 @@ cdef class Layers:
     cdef Py_ssize_t itemsize, classes
     cdef int type_number
     cdef void *parameters_data
+    cdef const double *mean
+    cdef const double *factor
     cdef readonly tuple sizes
     cdef readonly tuple activations
     cdef readonly tuple biases
     cdef readonly Py_ssize_t n_parameters
     cdef readonly object dtype
     cdef readonly cnp.ndarray parameters
+    cdef readonly tuple statistics
+    cdef cnp.ndarray factors
 
     # out[m, n] = the network's output for x[m, k], both C-contiguous reals of its dtype; -1 when memory is out.
     cdef int forward_rows(self, const void *x, Py_ssize_t m, void *out) noexcept nogil

@@ -2,7 +2,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 ACTIVATIONS: tuple[str, ...]
 
@@ -19,6 +19,8 @@ class Layers:
     def dtype(self) -> np.dtype[Any]: ...
     @property
     def parameters(self) -> NDArray[Any]: ...
+    @property
+    def statistics(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None: ...
     def __new__(
         cls,
         sizes: Sequence[int],
@@ -29,6 +31,7 @@ class Layers:
         units_major: bool = True,
     ) -> Self: ...
     def views(self, flat: NDArray[Any] | None = None) -> list[tuple[NDArray[Any], NDArray[Any] | None]]: ...
+    def standardize(self, mean: ArrayLike, deviation: ArrayLike) -> None: ...
     def forward(
         self,
         X: NDArray[Any],

@@ -248,6 +248,34 @@ cdef class Layers:
             result.append((weight, flat[layer.b:layer.b + layer.n] if layer.b >= 0 else None))
         return result
 
+    def standardize(self, mean, deviation):
+        """Let every row that comes in, here and in training, be (x - mean) / deviation; `scale` is then unused.
+
+        Parameters
+        ----------
+        mean, deviation : array-like (k,)
+            Of each column of X, finite; the deviations above zero. They are kept as `statistics`, in float64.
+
+        Raises
+        ------
+        ValueError
+            If they have another shape, or one of their numbers cannot be used.
+        """
+        cdef cnp.ndarray means = np.array(mean, np.float64), factors
+        deviations = np.array(deviation, np.float64)
+        if (<object>means).shape != self.sizes[:1] or deviations.shape != self.sizes[:1]:
+            raise ValueError(f"mean has shape {(<object>means).shape}, deviation {deviations.shape}; the first layer "
+                             f"takes {self.sizes[:1]}")
+        with np.errstate(divide="ignore", over="ignore"):
+            factors = np.reciprocal(deviations)
+        if not all(np.isfinite(numbers).all() for numbers in (means, deviations, factors)) or deviations.min() <= 0:
+            raise ValueError("mean and deviation must be finite; the deviations, and their reciprocals, above zero")
+        (<object>means).setflags(write=False)
+        deviations.setflags(write=False)
+        self.statistics, self.factors = (means, deviations), factors
+        self.mean = <const double *>cnp.PyArray_DATA(means)
+        self.factor = <const double *>cnp.PyArray_DATA(factors)
+
     cdef int read_rows(self, cnp.ndarray X, double scale, Rows *rows) except -1:
         """Describe X to the kernels."""
         rows.kind = number_of(X)
@@ -260,9 +288,9 @@ cdef class Layers:
         rows.data = <const char *>cnp.PyArray_DATA(X)
         rows.columns = self.net.layers[0].k
         rows.row_stride, rows.column_stride = cnp.PyArray_STRIDE(X, 0), cnp.PyArray_STRIDE(X, 1)
-        rows.scale = scale
+        rows.scale, rows.mean, rows.factor = scale, self.mean, self.factor
         rows.direct = (
-            cnp.PyArray_TYPE(X) == self.type_number and scale == 1
+            cnp.PyArray_TYPE(X) == self.type_number and scale == 1 and self.mean == NULL
             and (rows.column_stride == self.itemsize or rows.columns == 1)
             and rows.row_stride % self.itemsize == 0 and <uintptr_t>rows.data % self.itemsize == 0
             and (rows.columns * self.itemsize % 64 == 0 or not self.net.layers[0].units_major))
@@ -298,8 +326,10 @@ cdef class Layers:
     cdef int forward_rows(self, const void *x, Py_ssize_t m, void *out) noexcept nogil:
         cdef Rows rows
         rows.data, rows.columns, rows.scale = <const char *>x, self.net.layers[0].k, 1
+        rows.mean, rows.factor = self.mean, self.factor
         rows.kind = FLOAT32 if self.itemsize == 4 else FLOAT64
-        rows.direct = rows.columns * self.itemsize % 64 == 0 or not self.net.layers[0].units_major
+        rows.direct = self.mean == NULL and (
+            rows.columns * self.itemsize % 64 == 0 or not self.net.layers[0].units_major)
         rows.row_stride, rows.column_stride = rows.columns*self.itemsize, self.itemsize
         return self.forward_block(&rows, m, out, LINKED, False, 1)
 
@@ -316,7 +346,7 @@ cdef class Layers:
         link : bool
             False leaves out the last layer's activation: logits.
         scale : float
-            What X is multiplied by.
+            What X is multiplied by, unless it is standardised.
         n_threads : int, optional
             At most so many threads; `get_num_threads()` by default.
 

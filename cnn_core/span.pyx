@@ -150,6 +150,8 @@ def enter(Stack home not None, cnp.ndarray X not None, *, double scale=1.0, n_th
         raise ValueError("the first layer has momenta that are not in the span of the rows")
     first = Layers((home.sizes[0], n), ("identity",), (False,), home.dtype)
     first.views()[0][0][...] = home.views()[0][0]
+    if home.statistics is not None:
+        first.standardize(*home.statistics)
     span = Span((m, *home.sizes[1:]), home.activations, home.biases, home.dtype, units_major=False)
     span.home, span.X, span.scale, span.threads = home, X, scale, thread_count(n_threads)
     span.start = aligned_zeros(rounded(m) * span.net.layers[0].ld, home.dtype)

@@ -46,8 +46,10 @@ cdef struct Rows:           # a matrix the caller owns, read row by row
     Py_ssize_t columns
     Py_ssize_t row_stride, column_stride    # bytes
     int kind                # a Number
-    bint direct             # reals side by side, scale 1, rows at a good distance: read in place
-    double scale
+    bint direct             # reals side by side, as they are meant, rows at a good distance: read in place
+    double scale            # what every x is multiplied by; or, unless these are NULL, x becomes
+    const double *mean      # (x - mean[column]) * factor[column]
+    const double *factor
 
 cdef struct Target:         # class indices, or rows of reals n apart
     const int64_t *labels

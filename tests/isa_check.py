@@ -15,6 +15,7 @@ import numpy as np
 import reference
 
 import cnn_core
+from cnn_core.stack import Stack
 
 # Remainders of every tile, a narrow and a wide layer, one network large enough to be shared between threads,
 # and one that is small where 64 bytes are a vector and not where 32 are.
@@ -42,6 +43,12 @@ class Problem:
         self.case = networks.draw(rng, sizes, hidden, loss, m=m, dtype=dtype, smooth=m < 50)
         self.batch_size = -(-m // STEPS)
         self.order, self.rates = rng.permutation(m), np.linspace(0.001, 0.02, -(-m // self.batch_size))
+        # The same rows once more, as a stack that standardises takes them.
+        stack, k = self.case.stack, sizes[0]
+        self.standardizing = Stack(stack.sizes, stack.activations, stack.biases, dtype)
+        mean, deviation = rng.uniform(-5, 5, k), rng.uniform(0.5, 2, k)
+        self.standardizing.standardize(mean, deviation)
+        self.raw = self.case.wide[0] * deviation + mean
         self.outputs = reference.forward(self.case.network, self.case.activations, self.case.wide[0])
         self.gradient = self.case.oracle_gradient(**PENALTIES)
         self.trained = {}
@@ -68,6 +75,13 @@ class Problem:
         note(errors, "loss", abs(sum(value) / sum(self.gradient[:2]) - 1))
         note(errors, "gradient", networks.relative_error(stack.views(stack.gradients), self.gradient[2]))
         results = [outputs, stack.gradients.copy(), np.array(value)]
+        networks.write(self.standardizing, case.network)
+        outputs = self.standardizing.forward(self.raw, n_threads=n_threads)
+        note(errors, "forward", np.abs(outputs - self.outputs).max() / np.abs(self.outputs).max())
+        self.standardizing.gradient(self.raw, case.y, case.loss, n_threads=n_threads, **PENALTIES)
+        gradients = self.standardizing.views(self.standardizing.gradients)
+        note(errors, "gradient", networks.relative_error(gradients, self.gradient[2]))
+        results += [outputs, self.standardizing.gradients.copy()]
         for name, hyper in networks.SMOOTH_HYPER.items():
             networks.write(stack, case.network)
             stack.set_optimizer(name, **hyper)

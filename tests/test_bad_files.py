@@ -48,9 +48,9 @@ def test_a_folder(tmp_path):
 def test_a_newer_format(path, content):
     header, data = header_of(content)
     document = json.loads(header["__metadata__"]["compiled_nn"])
-    header["__metadata__"]["compiled_nn"] = json.dumps({**document, "format_version": 2, "more": []})
+    header["__metadata__"]["compiled_nn"] = json.dumps({**document, "format_version": 3, "more": []})
     path.write_bytes(with_header(header, data))
-    with pytest.raises(ValueError, match="it has format version 2; this compiled_nn reads 1: upgrade it"):
+    with pytest.raises(ValueError, match="it has format version 3; this compiled_nn reads 2: upgrade it"):
         cnn.load(path)
 
 
@@ -270,6 +270,53 @@ BAD_FILES = {
     "classes no bytes": _set("classes", {"dtype": "bytes", "values": ["a", "b", "Ω"]}),
     "classes huge text": _set("classes", {"dtype": "str", "values": ["a", "b", "c" * 1001]}),
 }
+
+
+def _statistic(name, **fields):
+    return _container(lambda h, d: ({**h, name: {**h[name], **fields}}, d))
+
+
+def _statistic_number(name, number):
+    def corrupt(content):
+        header, data = header_of(content)
+        start, stop = header[name]["data_offsets"]
+        return with_header(
+            header, data[:start] + struct.pack("<d", number) + data[start + 8 : stop] + data[stop:]
+        )
+
+    return corrupt
+
+
+BAD_STATISTICS = {
+    "one missing": _container(
+        lambda h, d: (
+            {
+                ("layers.9.weight" if name == "standardization.mean" else name): entry
+                for name, entry in h.items()
+            },
+            d,
+        )
+    ),
+    "other shape": _statistic("standardization.mean", shape=[2, 2]),
+    "other dtype": _statistic("standardization.scale", dtype="I64"),
+    "mean not finite": _statistic_number("standardization.mean", float("nan")),
+    "deviation zero": _statistic_number("standardization.scale", 0.0),
+    "deviation negative": _statistic_number("standardization.scale", -1.0),
+    "deviation infinite": _statistic_number("standardization.scale", float("inf")),
+    "format 1": _set("format_version", 1),
+    "no standardize": _remove("network", "standardize"),
+    "standardize false": _set("network", "standardize", False),
+    "standardize a number": _set("network", "standardize", 1),
+}
+
+
+@pytest.mark.parametrize("case", BAD_STATISTICS)
+def test_bad_statistics_are_value_errors(case, path):
+    fitted(standardize=True).save(path)
+    cnn.load(path)
+    path.write_bytes(BAD_STATISTICS[case](path.read_bytes()))
+    with pytest.raises(ValueError, match="is no readable network"):
+        cnn.load(path)
 
 
 @pytest.mark.parametrize("case", BAD_FILES)

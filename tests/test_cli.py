@@ -125,6 +125,21 @@ def test_options_reach_the_network(run_json):
     assert (card["dtype"], card["seed"], len(card["layers"])) == ("float64", 7, 1)
 
 
+def test_standardize_takes_large_features_without_a_note(run, run_json, digits_file):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 2)) * [1e4, 0.01] + [5e4, 3]
+    np.savez("far.npz", X=X, y=(X[:, 1] > 3).astype(int))
+    train = ("train", "far.npz", "--layers", "8", "--epochs", "20", "--no-plot")
+    assert "try --standardize, or --scale" in run(*train)[2]
+    code, out, err = run(*train, "--standardize")
+    assert (code, err.count("note:")) == (0, 0)
+    assert "binary_cross_entropy, input standardised" in out
+    assert run_json("evaluate", "far.safetensors", "far.npz")["accuracy"] > 0.9
+    assert run_json("info", "far.safetensors")["standardize"] is True
+    assert "2 features, standardised" in run("info", "far.safetensors")[1]
+    assert run_json("info", digits_file)["standardize"] is False
+
+
 def test_xor_has_enough_steps_and_no_test_part(run_json):
     result = run_json("train", "xor", "--no-plot", "-q")
     assert result["epochs"] == 1000

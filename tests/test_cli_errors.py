@@ -34,6 +34,7 @@ WRONG_USAGE = [
     ("train digits --seed -1", "'-1' is not a whole number >= 0"),
     ("train digits --loss mse --task classification", "--loss mse is for regression"),
     ("train digits --plot a.png --no-plot", "exclude each other"),
+    ("train digits --scale 2 --standardize", "exclude each other"),
     ("train digits --plot a.docx", "does not end in .png or .svg or .pdf"),
     ("train digits --target 0", "--target is for CSV files, which digits is not"),
     ("train digits --data .", "--data is for mnist and fashion-mnist, which digits is not"),

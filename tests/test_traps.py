@@ -6,6 +6,7 @@ descriptions.
 
 import math
 
+import compiled_nn as cnn
 import networks
 import numpy as np
 import pytest
@@ -278,6 +279,23 @@ def test_b24_the_derivative_of_sigmoid_is_not_taken_of_its_output(rng):
     truth = true_gradients(case)
     assert networks.relative_error(tutorial, truth) > 0.01
     assert networks.relative_error(core_gradients(case), truth) < 1e-6
+
+
+def test_b26_new_rows_are_standardised_by_what_training_learned(rng):
+    X, y = rng.normal(size=(60, 3)) * [1, 10, 100] + 5, rng.normal(size=60)
+    net = cnn.Network([cnn.Dense(1)], loss="mse", standardize=True, dtype="float64", seed=0)
+    net.fit(X[:40], y[:40], epochs=2)
+    ((W, b),) = net.get_weights()
+    new = X[40:]
+
+    def tutorial(rows):
+        """By the statistics of the rows themselves: what a row gives depends on those beside it."""
+        return ((rows - rows.mean(axis=0)) / rows.std(axis=0)) @ W[:, 0] + b
+
+    assert np.abs(tutorial(new)[:10] - tutorial(new[:10])).max() > 0.01
+    assert np.array_equal(net.predict(new)[:10], net.predict(new[:10]))
+    expected = (new - X[:40].mean(axis=0)) / X[:40].std(axis=0) @ W[:, 0] + b
+    assert np.abs(net.predict(new) - expected).max() < 1e-12
 
 
 def test_b27_a_bad_model_has_a_loss_even_if_its_errors_cancel():

@@ -13,7 +13,7 @@ from .losses import Loss
 from .optimizers import Optimizer
 
 DTYPES = ("float32", "float64")
-_OPTIONS = ("optimizer", "l1", "l2", "input_scale", "dtype", "seed")
+_OPTIONS = ("optimizer", "l1", "l2", "input_scale", "dtype", "seed", "standardize")
 _FIELDS = ("layers", "loss", *_OPTIONS)
 
 
@@ -29,6 +29,7 @@ class Configuration:
     input_scale: float
     dtype: str
     seed: int | None
+    standardize: bool
 
     @property
     def n_outputs(self) -> int:
@@ -60,6 +61,7 @@ def configure(
     input_scale: float = 1.0,
     dtype: str = "float32",
     seed: int | None = None,
+    standardize: bool = False,
 ) -> Configuration:
     """Check the parameters of a Network and return them as a configuration."""
     checked = layers.check_layers(layers_)
@@ -72,14 +74,16 @@ def configure(
         input_scale=checks.real("Network", "input_scale", input_scale, above=0),
         dtype=checks.choice("Network", "dtype", dtype, DTYPES),
         seed=checks.optional_integer("Network", "seed", seed, minimum=0),
+        standardize=checks.flag("Network", "standardize", standardize),
     )
     layers.layer_activations(checked, configuration.loss.link)  # refuses a last layer at odds with the loss
     return configuration
 
 
 def to_config(configuration: Configuration) -> dict[str, Any]:
-    """Return `configuration` as JSON can hold it."""
-    return {name: getattr(configuration, name) for name in _FIELDS} | {
+    """Return `configuration` as JSON can hold it; "standardize" only where it is true."""
+    names = [name for name in _FIELDS if name != "standardize" or configuration.standardize]
+    return {name: getattr(configuration, name) for name in names} | {
         "layers": [layers.to_config(layer) for layer in configuration.layers],
         "loss": configuration.loss.name,
         "optimizer": optimizers.to_config(configuration.optimizer),
@@ -88,7 +92,9 @@ def to_config(configuration: Configuration) -> dict[str, Any]:
 
 def from_config(config: object) -> Configuration:
     """Return the configuration of what :func:`to_config` made."""
-    fields: dict[str, Any] = checks.fields("network", config, _FIELDS)
+    standardizes = isinstance(config, dict) and config.get("standardize") is True
+    names = _FIELDS if standardizes else tuple(name for name in _FIELDS if name != "standardize")
+    fields: dict[str, Any] = checks.fields("network", config, names)
     if not isinstance(fields["layers"], list):
         raise ValueError("layers must be a JSON array.")
     fields["layers_"] = [layers.from_config(layer) for layer in fields.pop("layers")]

@@ -1,4 +1,4 @@
-"""Data sets: digits that come with the package, MNIST and Fashion-MNIST from this machine, users' own files.
+"""Data sets: digits that come with the package, the tutorials' sets from this machine, users' own files and objects.
 
 Nothing here opens a network connection or a pickle.
 """
@@ -6,28 +6,37 @@ Nothing here opens a network connection or a pickle.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import checks
+from .hdf5 import read_hdf5
+from .hub import from_hugging_face
+from .images import read_image_folder
 from .readers import Dataset, read_idx, read_npz
+from .selection import only_classes, relabel, train_test_split, train_validation_test_split
 from .tables import read_csv
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import ArrayLike, NDArray
+    from collections.abc import Callable, Sequence
 
 __all__ = [
     "Dataset",
+    "from_hugging_face",
+    "load_beans",
+    "load_catvnoncat",
     "load_digits",
     "load_fashion_mnist",
     "load_mnist",
+    "only_classes",
     "read_csv",
+    "read_hdf5",
     "read_idx",
+    "read_image_folder",
     "read_npz",
+    "relabel",
     "train_test_split",
+    "train_validation_test_split",
     "xor",
 ]
 
@@ -37,12 +46,15 @@ _IDX_FILES = (
     "t10k-images-idx3-ubyte",
     "t10k-labels-idx1-ubyte",
 )
+_IDX_ENDINGS = ("", ".gz")
 _SYSTEM_FOLDER = "/usr/share/datasets"  # where Debian's dataset packages install
 
 # Training images of each class. The two sets share their file names: unchecked, one passes for the other.
 _MNIST_COUNTS = (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949)
 _FASHION_COUNTS = (6000,) * 10
 _DIGITS = tuple("0123456789")
+_BEAN_FILES = tuple(f"beans_{part}_100x100.npz" for part in ("train", "validation", "test"))
+_CAT_FILES = ("train_catvnoncat.h5", "test_catvnoncat.h5")
 _FASHION_CLASSES = (
     "T-shirt/top",
     "Trouser",
@@ -153,10 +165,115 @@ def load_fashion_mnist(path: str | os.PathLike[str] | None = None) -> Dataset:
     return _load_folder(folder, "fashion-mnist", _FASHION_CLASSES)
 
 
+def load_beans(path: str | os.PathLike[str] | None = None) -> Dataset:
+    """Beans: 1,295 photographs of bean leaves in three classes, 100 x 100 pixels, from three files on this machine.
+
+    Of the Makerere AI Lab (2020), licence MIT. From a folder of the photographs themselves, with sub-folders `train`,
+    `validation` and `test`, ``read_image_folder(folder, size=100)`` makes the same.
+
+    Parameters
+    ----------
+    path : path-like, optional
+        Folder with `beans_train_100x100.npz`, `beans_validation_100x100.npz` and `beans_test_100x100.npz`, each with
+        arrays `X`, `y` and `class_names`, or with a subfolder `beans` that has them; no other place is tried then.
+        Default: the folder named by the environment variable COMPILED_NN_DATA (its subfolder `beans`, then itself),
+        then `/usr/share/datasets/beans`.
+
+    Returns
+    -------
+    Dataset
+        `X_train` of shape (1034, 100, 100, 3), uint8; `y_train` of shape (1034,), int64: 0 `angular_leaf_spot`,
+        1 `bean_rust`, 2 `healthy`; 133 rows of validation, 128 to test with; `input_scale` 1/255.
+
+    Raises
+    ------
+    FileNotFoundError
+        None of these folders has the files. Nothing is downloaded.
+    ValueError
+        A file is damaged.
+
+    Examples
+    --------
+    >>> from compiled_nn import datasets
+    >>> sick = datasets.relabel(datasets.load_beans(), {"healthy": 0}, others=1)  # doctest: +SKIP
+    """
+    folder = _find(path, "beans", "Beans", _BEAN_FILES)
+    train, validation, test = (read_npz(os.path.join(folder, name)) for name in _BEAN_FILES)
+    return Dataset(
+        train.X,
+        train.y,
+        test.X,
+        test.y,
+        class_names=train.class_names,
+        input_scale=1 / 255,
+        name="beans",
+        X_validation=validation.X,
+        y_validation=validation.y,
+    )
+
+
+def load_catvnoncat(path: str | os.PathLike[str] | None = None) -> Dataset:
+    """Cat or non-cat: 259 pictures of 64 x 64 pixels, from the two HDF5 files of the course, on this machine.
+
+    Parameters
+    ----------
+    path : path-like, optional
+        Folder with `train_catvnoncat.h5` and `test_catvnoncat.h5`, or with a subfolder `catvnoncat` that has them; no
+        other place is tried then. Default: the folder named by the environment variable COMPILED_NN_DATA (its
+        subfolder `catvnoncat`, then itself), then `/usr/share/datasets/catvnoncat`.
+
+    Returns
+    -------
+    Dataset
+        `X_train` of shape (209, 64, 64, 3), uint8; `y_train` of shape (209,), int64: 0 `non-cat`, 1 `cat`; 50 rows to
+        test with; `input_scale` 1/255.
+
+    Raises
+    ------
+    FileNotFoundError
+        None of these folders has the files. Nothing is downloaded.
+    ValueError
+        A file is damaged.
+    ImportError
+        h5py is not installed.
+    """
+    folder = _find(path, "catvnoncat", "Cat or non-cat", _CAT_FILES)
+    train, test = (read_hdf5(os.path.join(folder, name)) for name in _CAT_FILES)
+    return Dataset(
+        train.X,
+        train.y,
+        test.X,
+        test.y,
+        class_names=train.class_names,
+        input_scale=1 / 255,
+        name="catvnoncat",
+    )
+
+
 def _find_folder(
     path: str | os.PathLike[str] | None, subfolder: str, title: str, counts: Sequence[int], hint: str
 ) -> str:
     """The first folder that has the four files with `counts` training labels of each class."""
+
+    def objection(folder: str) -> str | None:
+        labels = read_idx(os.path.join(folder, _held(folder, _IDX_FILES[1]) or ""))
+        if labels.dtype == np.uint8 and np.array_equal(np.bincount(labels.ravel()), counts):
+            return None
+        return f"has files of these names, but not the labels of {title}"
+
+    return _find(path, subfolder, title, _IDX_FILES, _IDX_ENDINGS, hint, objection)
+
+
+def _find(
+    path: str | os.PathLike[str] | None,
+    subfolder: str,
+    title: str,
+    files: Sequence[str],
+    endings: Sequence[str] = ("",),
+    hint: str = "",
+    objection: Callable[[str], str | None] = lambda folder: None,
+) -> str:
+    """The first folder that has the files, and to which there is no objection."""
     if path is not None:
         folders = [os.fspath(path), os.path.join(path, subfolder)]
     else:
@@ -165,98 +282,39 @@ def _find_folder(
         folders.append(os.path.join(_SYSTEM_FOLDER, subfolder))
     looked = []
     for folder in folders:
-        missing = [name for name in _IDX_FILES if _idx_file(folder, name) is None]
+        missing = [name for name in files if _held(folder, name, endings) is None]
         if not os.path.isdir(folder):
             looked.append(f"{folder}: no such folder")
         elif missing:
             looked.append(f"{folder}: lacks {', '.join(missing)}")
+        elif (problem := objection(folder)) is not None:
+            looked.append(f"{folder}: {problem}")
         else:
-            labels = read_idx(os.path.join(folder, _idx_file(folder, _IDX_FILES[1]) or ""))
-            if labels.dtype == np.uint8 and np.array_equal(np.bincount(labels.ravel()), counts):
-                return folder
-            looked.append(f"{folder}: has files of these names, but not the labels of {title}")
+            return folder
+    count = {2: "two", 3: "three", 4: "four"}[len(files)]
+    manner = ", each plain or with .gz" if len(endings) > 1 else ""
     raise FileNotFoundError(
         f"{title} was not found. Looked in\n  "
         + "\n  ".join(looked)
-        + f"\nIt takes the four files {', '.join(_IDX_FILES)}, each plain or with .gz. {hint}"
+        + f"\nIt takes the {count} files {', '.join(files)}{manner}. {hint}"
         "With the files at hand, put them in one folder and give it as path, or name it in the environment "
         "variable COMPILED_NN_DATA."
     )
 
 
-def _idx_file(folder: str, name: str) -> str | None:
-    """The name that the idx file has in the folder, plain before compressed; None where it is absent."""
-    for file_name in (name, name + ".gz"):
-        if os.path.isfile(os.path.join(folder, file_name)):
-            return file_name
+def _held(folder: str, name: str, endings: Sequence[str] = _IDX_ENDINGS) -> str | None:
+    """The name that the file has in the folder, with the first of the endings that is there; None for none."""
+    for ending in endings:
+        if os.path.isfile(os.path.join(folder, name + ending)):
+            return name + ending
     return None
 
 
 def _load_folder(folder: str, name: str, class_names: tuple[str, ...]) -> Dataset:
-    paths = [os.path.join(folder, _idx_file(folder, file_name) or file_name) for file_name in _IDX_FILES]
+    paths = [os.path.join(folder, _held(folder, file_name) or file_name) for file_name in _IDX_FILES]
     X_train, y_train, X_test, y_test = (read_idx(path) for path in paths)
     for X, y, path in ((X_train, y_train, paths[0]), (X_test, y_test, paths[2])):
         if X.shape[:1] != y.shape:
             raise ValueError(f"{path}: images of shape {X.shape}; their labels have shape {y.shape}")
     y_train, y_test = y_train.astype(np.int64), y_test.astype(np.int64)
     return Dataset(X_train, y_train, X_test, y_test, class_names=class_names, input_scale=1 / 255, name=name)
-
-
-def train_test_split(
-    X: ArrayLike, y: ArrayLike, *, test_fraction: float = 0.2, seed: int | None = 0, stratify: bool = True
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Split rows at random into a training and a test part.
-
-    The same seed gives the same rows on every machine and with every version of NumPy: the order comes from
-    raw PCG64 numbers, a stream that NumPy promises not to change.
-
-    Parameters
-    ----------
-    X : array-like of shape (m, ...)
-    y : array-like of shape (m,) or (m, n)
-    test_fraction : float, default 0.2
-        Share of the rows that become the test part, between 0 and 1, rounded to whole rows.
-    seed : int or None, default 0
-        None draws another split each time.
-    stratify : bool, default True
-        Split class by class, with at least one row of each class in both parts. Pass False for targets that
-        are not classes.
-
-    Returns
-    -------
-    X_train, X_test, y_train, y_test : ndarray
-        New arrays, rows in random order. The four come in scikit-learn's order.
-
-    Raises
-    ------
-    ValueError
-        `X` and `y` differ in rows, the fraction is not between 0 and 1, or rows (of a class) are too few.
-    """
-    X, y = np.asarray(X), np.asarray(y)
-    if not X.ndim or not y.ndim or len(X) != len(y):
-        raise ValueError(f"X has shape {X.shape}; y has shape {y.shape}: their rows must match")
-    test_fraction = checks.real("train_test_split", "test_fraction", test_fraction, above=0, below=1)
-    if seed is not None:
-        seed = checks.integer("train_test_split", "seed", seed, minimum=0)
-    if stratify and y.ndim != 1:
-        raise ValueError(f"y has {y.ndim} dimensions; stratify takes 1: pass stratify=False")
-    m = len(y)
-    if m < 2:
-        raise ValueError(f"X has {m} rows; a split takes at least 2")
-    strata = y if stratify else np.zeros(m)
-    classes, codes, counts = np.unique(strata, return_inverse=True, return_counts=True)
-    if counts.min() < 2:
-        raise ValueError(
-            f"class {classes[counts.argmin()]} has 1 row; a stratified split takes at least 2 of each: "
-            "pass stratify=False"
-        )
-
-    order = np.argsort(np.random.PCG64(seed).random_raw(m), kind="stable")
-    codes = codes[order]
-    # In random order, the first rows of each class are the test part: rank is a row's place within its class.
-    rank = np.empty(m, np.intp)
-    rank[np.argsort(codes, kind="stable")] = np.arange(m) - np.repeat(np.cumsum(counts) - counts, counts)
-    n_test = np.clip(np.rint(counts * test_fraction), 1, counts - 1)
-    is_test = rank < n_test[codes]
-    train, test = order[~is_test], order[is_test]
-    return X[train], X[test], y[train], y[test]

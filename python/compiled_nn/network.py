@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cnn_core.stack import Stack
 
-from . import arrays, checks, fitting, optimizers, persistence, summary, targets, training
+from . import arrays, checks, fitting, optimizers, persistence, standardization, summary, targets, training
 from ._version import __version__
 from .arrays import Array
 from .configuration import configure
@@ -17,11 +17,16 @@ from .errors import NotFittedError
 from .initializers import Pair
 from .layers import Dense, check_weights, draw_weights
 from .optimizers import Optimizer
+from .standardization import Statistics
 from .targets import Targets
 from .training import Data, History, LastFinite, Trainer
 
 if TYPE_CHECKING:
     from typing import Self
+
+    from cnn_core.layers import Layers
+
+    from .diagnosis import Diagnosis
 
 _LOGITS, _LINKED, _BOTH_CLASSES = range(3)  # the outputs that Stack.try_forward tells apart
 
@@ -42,7 +47,8 @@ class Network:
     l1, l2 : float, default 0.0
         Penalty ``l2 / 2 * sum(W ** 2) + l1 * sum(abs(W))`` on the mean loss; weights only, not biases.
     input_scale : float, default 1.0
-        Every number of X is multiplied by it before the first layer; 1 / 255 for 8-bit images.
+        Every number of X is multiplied by it before the first layer; 1 / 255 for 8-bit images. Without effect
+        when `standardize` is True.
     dtype : {"float32", "float64"}, default "float32"
         Of weights and arithmetic. X may be of any dtype.
     seed : int, optional
@@ -50,6 +56,11 @@ class Network:
         NumPy's global generator is never touched.
     n_threads : int, optional
         Threads of this network; None follows :func:`set_num_threads`.
+    standardize : bool, default False
+        Take each column of X as (x - mean) / standard deviation, both learned from the X of fit alone (not from
+        validation data), or of the first partial_fit, and kept in the network and in its files. X is given as it is
+        everywhere; weights and gradients are those of the standardised columns. X is not copied for it, and
+        predicting costs no more than without.
 
     Attributes
     ----------
@@ -59,6 +70,8 @@ class Network:
         Columns of X.
     n_parameters : int
         Weights and biases.
+    mean_, scale_ : ndarray (n_features,)
+        With `standardize`: mean and standard deviation of each column, float64; 1 where a column is constant.
     history : dict of lists
         One entry an epoch of fit: "epoch" (from 1), "loss" (mean over the rows, as seen while training),
         "penalty", "learning_rate" (of the last step), "seconds", and with validation data "val_loss" and
@@ -89,15 +102,20 @@ class Network:
         dtype: str = "float32",
         seed: int | None = None,
         n_threads: int | None = None,
+        standardize: bool = False,
     ) -> None:
-        self._configuration = configure(layers, loss, optimizer, l1, l2, input_scale, dtype, seed)
-        self._scale = self._configuration.input_scale
+        self._configuration = configure(
+            layers, loss, optimizer, l1, l2, input_scale, dtype, seed, standardize
+        )
+        self._scale = 1.0 if standardize else self._configuration.input_scale
         self._probabilities: int | None = None
         if self._configuration.loss.classifies:
             self._probabilities = _LINKED if self._configuration.n_outputs > 1 else _BOTH_CLASSES
         self.n_threads = checks.optional_integer("Network", "n_threads", n_threads, minimum=1)
         self.history = training.new_history()
         self._trainer: Trainer | None = None
+        # The trainer's stack, or a copy of it that standardises within its first layer.
+        self._predictor: Layers | None = None
         self._targets: Targets | None = None
         self._initial: list[Pair] | None = None  # given by set_weights; None: drawn by the layers
 
@@ -129,6 +147,16 @@ class Network:
     def n_features_(self) -> int:
         """Columns of X."""
         return self._fitted().sizes[0]
+
+    @property
+    def mean_(self) -> Array:
+        """Means of the columns (n_features,)."""
+        return self._statistics().mean
+
+    @property
+    def scale_(self) -> Array:
+        """Standard deviations of the columns (n_features,)."""
+        return self._statistics().scale
 
     @property
     def n_parameters(self) -> int:
@@ -218,7 +246,7 @@ class Network:
             validation = targets.prepare_pair(self._configuration, validation_data, X.shape[1], known)
         obstacle = fitting.obstacle_to_gram(self._configuration, data, resume, validation or callback)
         spanned = fitting.wants_gram(gram, obstacle, data, self.layers[0].units, epochs)
-        trainer = self._begin(X.shape[1], known, resume)
+        trainer = self._begin(X, known, resume)
         if not resume:
             self.history = training.new_history()
 
@@ -226,6 +254,7 @@ class Network:
             return self._validate(*validation) if validation else {}
 
         def stop(epoch: int) -> bool:
+            self._settle()
             return callback is not None and callback(self, epoch, self.history) is True
 
         how: dict[str, Any] = {
@@ -235,11 +264,14 @@ class Network:
             "validate": validate if validation else None,
             "stop": stop if callback else None,
         }
-        if spanned:
-            with fitting.in_span(trainer, data, self._terms(), self.optimizer) as inner:
-                fitting.run(*inner, self.history, **how)
-        else:
-            fitting.run(trainer, data, self._terms(), self.history, **how)
+        try:
+            if spanned:
+                with fitting.in_span(trainer, data, self._terms(), self.optimizer) as inner:
+                    fitting.run(*inner, self.history, **how)
+            else:
+                fitting.run(trainer, data, self._terms(), self.history, **how)
+        finally:
+            self._settle()
         return self
 
     def partial_fit(
@@ -281,10 +313,13 @@ class Network:
         resume = self._trainer is not None
         X, y, known = targets.prepare(configuration, X, y, self._n_features(resume), known)
         data = Data(X, y, training.batches(len(X), batch_size, None, shuffle))
-        trainer = self._begin(X.shape[1], known, resume)
+        trainer = self._begin(X, known, resume)
         trainer.set_optimizer(self.optimizer)
         finite = LastFinite(trainer.stack)
-        _, divergence = trainer.run(data, self.optimizer, self._terms(), finite)
+        try:
+            _, divergence = trainer.run(data, self.optimizer, self._terms(), finite)
+        finally:
+            self._settle()
         if divergence is not None:
             raise divergence.error("This pass of partial_fit")
         return self
@@ -298,17 +333,29 @@ class Network:
     def _labelled(self, X: Any, y: Any) -> tuple[Array, Array, Targets]:
         return targets.prepare(self._configuration, X, y, self.n_features_, self._known_targets())
 
-    def _begin(self, n_features: int, known: Targets, resume: bool) -> Trainer:
-        """Take the network to where training starts; nothing has changed when this raises."""
-        trainer = self._trainer
-        if trainer is None or not resume:
-            seed = self._configuration.seed
-            rng = training.generator(seed)
-            weights = self._initial or draw_weights(self.layers, rng, n_features)
-            trainer = Trainer(self._new_stack(weights), seed, rng)
+    def _begin(self, X: Array, known: Targets, resume: bool) -> Trainer:
+        """Take the network to where training on X starts; nothing has changed when this raises."""
+        trainer = (self._trainer if resume else None) or self._drawn(X)
         trainer.check_schedule(self.optimizer)
+        if self._configuration.standardize and trainer.stack.statistics is None:
+            trainer.stack.standardize(*standardization.measure(X))
         self._trainer, self._targets = trainer, known
+        self._settle()
         return trainer
+
+    def _drawn(self, X: Array) -> Trainer:
+        """Return a trainer of the initial weights, for the columns of X."""
+        seed = self._configuration.seed
+        rng = training.generator(seed)
+        weights = self._initial or draw_weights(self.layers, rng, X.shape[1])
+        trainer = Trainer(self._new_stack(weights), seed, rng)
+        if self._configuration.standardize:
+            trainer.stack.standardize(*standardization.measure(X))
+        return trainer
+
+    def _settle(self) -> None:
+        """Let what predicts have the present weights."""
+        self._predictor = standardization.folded(self._fitted())
 
     def _new_stack(self, weights: list[Pair]) -> Stack:
         configuration = self._configuration
@@ -325,13 +372,15 @@ class Network:
             "loss": c.loss.name,
             "l1": c.l1,
             "l2": c.l2,
-            "scale": c.input_scale,
+            "scale": self._scale,
             "n_threads": self.n_threads,
         }
 
     def _validate(self, X: Array, y: Array) -> dict[str, list[float]]:
-        loss, _ = self._fitted().loss(X, y, **self._terms())
-        return {"val_loss": [loss], "val_score": [self._known_targets().score(y, self._outputs(X))]}
+        stack = self._fitted()
+        loss, _ = stack.loss(X, y, **self._terms())
+        outputs = stack.forward(X, scale=self._scale, n_threads=self.n_threads)
+        return {"val_loss": [loss], "val_score": [self._known_targets().score(y, outputs)]}
 
     # ---- prediction
 
@@ -379,11 +428,9 @@ class Network:
         ValueError
             For a network that predicts values, or an `out` of another shape, dtype or layout.
         """
-        if self._trainer is not None and self._probabilities is not None:
+        if self._predictor is not None and self._probabilities is not None:
             # As few steps as there can be: for one row they would cost more than the network.
-            outputs = self._trainer.stack.try_forward(
-                X, out, self._probabilities, self._scale, self.n_threads
-            )
+            outputs = self._predictor.try_forward(X, out, self._probabilities, self._scale, self.n_threads)
             if outputs is not None:
                 return outputs
         if self._probabilities is None:
@@ -400,7 +447,8 @@ class Network:
     def score(self, X: Any, y: Any) -> float:
         """Return the accuracy, or R^2 for "mse", on the samples X (m, k) and targets y, as given to fit."""
         X, y, known = self._labelled(X, y)
-        return known.score(y, self._outputs(X))
+        outputs = self._predicting().forward(X, scale=self._scale, n_threads=self.n_threads)
+        return known.score(y, outputs)
 
     def loss(self, X: Any, y: Any) -> float:
         """Return the mean loss on the samples X (m, k) and targets y, without the penalty."""
@@ -408,34 +456,99 @@ class Network:
         return self._fitted().loss(X, y, **self._terms())[0]
 
     def gradients(self, X: Any, y: Any) -> list[Pair]:
-        """Return the gradients of mean loss plus penalty on X (m, k) and y, in the form of the weights."""
+        """Return the gradients of mean loss plus penalty on X (m, k) and y, in the form of the weights.
+
+        With ``standardize`` they are with respect to the weights of the standardised columns.
+        """
         X, y, _ = self._labelled(X, y)
         stack = self._fitted()
         stack.gradient(X, y, **self._terms())
         return training.copies(stack.views(stack.gradients))
 
+    def diagnose(self, X: Any, y: Any = None) -> Diagnosis:
+        """Look for what keeps the network from learning, or has kept it, and name a remedy for each finding.
+
+        Before fit it looks at the weights that fit would start from on this X; with ``seed=None`` at others of the
+        kind. The network is not changed. The findings, from the input to the output:
+
+        - "unscaled_input": a column, as the first layer takes it, has a root mean square above 10, or all are below
+          0.01. Sums of such inputs saturate units, and the first layer learns at another speed than the others.
+        - "dead_layer": a relu layer is 0 for every row; "dead_units": half of its units or more are.
+        - "saturated_units": nine tenths of the derivatives of a sigmoid or tanh layer or more are below a thousandth of
+          their maximum.
+        - "vanishing_signal": outputs before the link vary less than a thousandth of what the inputs vary.
+        - "exploding_rate": with y, the next step is larger than the weights it changes; or the loss of the last epoch
+          is above that of the first.
+        - "class_collapse": after training, every row is predicted to be of one class.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+            As for :meth:`fit`; some hundred rows suffice, and of more than 4096 so many are drawn.
+        y : array-like, optional
+            As for :meth:`fit`.
+
+        Returns
+        -------
+        Diagnosis
+            A tuple of findings with ``name``, ``layer``, ``numbers``, ``text`` and ``remedy``; it prints as a table.
+            Empty for a healthy network.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When X or y cannot be used.
+        """
+        from . import diagnosis
+
+        c, trained = self._configuration, self._targets is not None
+        n_features = self._n_features(self._trainer is not None)
+        known, encoded = self._targets, None
+        if y is None:
+            X = arrays.design(X, dtype=c.dtype, n_features=n_features)
+        else:
+            X, encoded, known = targets.prepare(c, X, y, n_features, known)
+        stack = self._trained_from(X).stack
+        return diagnosis.examine(
+            diagnosis.Subject(stack, c, X, encoded, known, trained, self.history, self._terms())
+        )
+
+    def _trained_from(self, X: Array) -> Trainer:
+        """Return the trainer that goes on with X, or what it would start as."""
+        trainer = self._trainer
+        if trainer is None:
+            return self._drawn(X)
+        if self._configuration.standardize and trainer.stack.statistics is None:
+            trainer = Trainer(self._new_stack(self.get_weights()), self._configuration.seed)
+            trainer.stack.standardize(*standardization.measure(X))
+        return trainer
+
     def _forward(self, X: Any, output: int = _LINKED, out: Array | None = None) -> Array:
-        stack = self._fitted()
-        outputs = stack.try_forward(X, out, output, self._scale, self.n_threads)
+        predictor = self._predicting()
+        outputs = predictor.try_forward(X, out, output, self._scale, self.n_threads)
         if outputs is None:  # X is to be converted, or complained of
             dtype = self._configuration.dtype
             X = arrays.design(X, dtype=dtype, n_features=self.n_features_)
-            outputs = stack.try_forward(X, out, output, self._scale, self.n_threads)
+            outputs = predictor.try_forward(X, out, output, self._scale, self.n_threads)
             if outputs is None:
-                raise ValueError(f"X is beyond the range of {dtype} once scaled by {self._scale:g}.")
+                how = "standardised" if self._configuration.standardize else f"scaled by {self._scale:g}"
+                raise ValueError(f"X is beyond the range of {dtype} once {how}.")
         return outputs
-
-    def _outputs(self, X: Array) -> Array:
-        return self._fitted().forward(X, scale=self._scale, n_threads=self.n_threads)
 
     # ---- weights
 
     def get_weights(self) -> list[Pair]:
-        """Return copies of the weights, [(W (inputs, units), b (units,) or None), ...], one pair a layer."""
+        """Return copies of the weights, [(W (inputs, units), b (units,) or None), ...], one pair a layer.
+
+        With ``standardize`` those of the first layer are for standardised columns: ``(X - mean_) / scale_``.
+        """
         return training.copies(self._fitted().views())
 
     def set_weights(self, weights: Sequence[tuple[Any, Any]]) -> None:
         """Set all weights, also as those that fit starts from; optimizer momenta become zero.
+
+        With ``standardize`` the first layer's are for standardised columns. Before fit has learned how to standardise,
+        or after another number of columns, X goes in as it is.
 
         Parameters
         ----------
@@ -455,6 +568,7 @@ class Network:
             training.assign(trainer.stack.views(), pairs)
             trainer.forget_momenta()
         self._initial = pairs
+        self._settle()
 
     # ---- files and copies
 
@@ -479,28 +593,40 @@ class Network:
         if self._initial is not None:
             configuration = configuration.without_given_weights()
         kind, classes = (None, None) if known is None else (known.kind, known.classes)
-        saved = persistence.Saved(configuration, self.get_weights(), kind, classes)
+        statistics = self._fitted().statistics
+        saved = persistence.Saved(
+            configuration, self.get_weights(), kind, classes, statistics and Statistics(*statistics)
+        )
         persistence.write(path, saved, __version__)
 
     def __getstate__(self) -> dict[str, Any]:
         trainer = self._trainer
-        return {**vars(self), "_trainer": None if trainer is None else trainer.state()}
+        return {**vars(self), "_trainer": None if trainer is None else trainer.state(), "_predictor": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         if state["_trainer"] is not None:
             stack = self._new_stack(state["_trainer"]["weights"])
             self._trainer = Trainer.restored(stack, state["_trainer"])
+            self._settle()
 
     @classmethod
     def _restored(cls, saved: persistence.Saved) -> Network:
         configuration = saved.configuration
-        net = cls(configuration.layers, loss=configuration.loss.name, input_scale=configuration.input_scale)
+        net = cls(
+            configuration.layers,
+            loss=configuration.loss.name,
+            input_scale=configuration.input_scale,
+            standardize=configuration.standardize,
+        )
         net._configuration = configuration
         if saved.kind is not None or saved.classes is not None:
             net._targets = targets.restored(configuration, saved.kind, saved.classes)
         weights = check_weights(net.layers, saved.weights, configuration.dtype)
         net._trainer = Trainer(net._new_stack(weights), configuration.seed)
+        if saved.statistics is not None:
+            net._trainer.stack.standardize(*saved.statistics)
+        net._settle()
         return net
 
     # ---- fitted or not
@@ -512,6 +638,19 @@ class Network:
                 " 'set_weights', before using this network."
             )
         return self._trainer.stack
+
+    def _predicting(self) -> Layers:
+        return self._predictor or self._fitted()  # which then says that there is nothing to predict with
+
+    def _statistics(self) -> Statistics:
+        if not self._configuration.standardize:
+            raise AttributeError("The network does not standardise: it has standardize=False.")
+        statistics = self._fitted().statistics
+        if statistics is None:
+            raise NotFittedError(
+                "The network has weights, but has seen no X to learn how to standardise from."
+            )
+        return Statistics(*statistics)
 
     def _known_targets(self) -> Targets:
         self._fitted()

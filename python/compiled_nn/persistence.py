@@ -3,12 +3,15 @@
 Tensors are named as in a sequence of fully connected layers elsewhere: ``layers.0.weight`` (units, inputs)
 and ``layers.0.bias`` (units,), in the network's dtype. The metadata hold one key, ``compiled_nn``:
 
-    format_version    1
+    format_version    1; 2 for a network that standardises
     library_version   that wrote the file
-    network           layers, loss, optimizer, l1, l2, input_scale, dtype, seed
+    network           layers, loss, optimizer, l1, l2, input_scale, dtype, seed; in format 2 standardize
     n_features        columns of X
     targets           "classes", "indicator", "values"; or null when the network has seen no y
     classes           {"dtype": ..., "values": [...]} or null
+
+In format 2, ``standardization.mean`` and ``standardization.scale`` (n_features,) are float64, or both are absent when
+the network has seen no X.
 
 Initial weights given as arrays are not in the file: "init" of the layers says ``{"name": "array"}``. A file
 holds no training state. Reading runs no code and asks for memory in proportion to the file; whatever is wrong
@@ -30,8 +33,9 @@ from . import arrays, checks, targets
 from .configuration import Configuration, from_config, to_config
 from .initializers import Pair
 from .layers import Dense
+from .standardization import Statistics
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _KEY = "compiled_nn"
 _DOCUMENT = (
     "format_version",
@@ -42,6 +46,7 @@ _DOCUMENT = (
     "classes",
 )
 _TENSOR_DTYPES = {"float32": "F32", "float64": "F64"}
+_STATISTICS = ("standardization.mean", "standardization.scale")
 _CLASS_DTYPES = {
     bool: ("bool",),
     int: ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
@@ -61,12 +66,15 @@ class Saved:
     kind : str or None
         Kind of the targets, None when the network has seen none.
     classes : ndarray or None
+    statistics : Statistics or None
+        None when the network does not standardise, or has seen no X.
     """
 
     configuration: Configuration
     weights: list[Pair]
     kind: str | None
     classes: arrays.Array | None
+    statistics: Statistics | None
 
 
 # ---- writing
@@ -79,7 +87,7 @@ def write(path: str | os.PathLike[str], saved: Saved, library_version: str) -> N
     from safetensors.numpy import save
 
     document = {
-        "format_version": FORMAT_VERSION,
+        "format_version": _version_for(saved.configuration),
         "library_version": library_version,
         "network": to_config(saved.configuration),
         "n_features": saved.weights[0][0].shape[0],
@@ -91,8 +99,15 @@ def write(path: str | os.PathLike[str], saved: Saved, library_version: str) -> N
         tensors[f"layers.{i}.weight"] = np.ascontiguousarray(W.T)
         if b is not None:
             tensors[f"layers.{i}.bias"] = np.ascontiguousarray(b)
+    if saved.statistics is not None:
+        tensors |= dict(zip(_STATISTICS, saved.statistics, strict=True))
     metadata = {_KEY: dumps(document, separators=(",", ":"), allow_nan=False)}
     _replace(path, save(tensors, metadata=metadata))
+
+
+def _version_for(configuration: Configuration) -> int:
+    """Return the oldest format that holds the network, so that older versions read what they can."""
+    return 2 if configuration.standardize else 1
 
 
 def _replace(path: str | os.PathLike[str], content: bytes) -> None:
@@ -166,6 +181,10 @@ def read(path: str | os.PathLike[str]) -> Saved:
 def _parse(file: Any) -> Saved:
     document = _document((file.metadata() or {}).get(_KEY))
     configuration = from_config(document["network"])
+    if document["format_version"] != _version_for(configuration):
+        raise ValueError(
+            f"it has format version {document['format_version']}; this network takes {_version_for(configuration)}"
+        )
     kind = document["targets"]
     if kind is not None:
         checks.choice("the file", "targets", kind, targets.KINDS)
@@ -176,6 +195,7 @@ def _parse(file: Any) -> Saved:
         weights=_weights(file, configuration.layers),
         kind=kind,
         classes=_classes_from_config(document["classes"]),
+        statistics=_statistics(file) if configuration.standardize else None,
     )
 
 
@@ -191,7 +211,7 @@ def _document(text: str | None) -> dict[str, Any]:
             f"it has format version {version}; this compiled_nn reads {FORMAT_VERSION}: upgrade it"
         )
     fields = checks.fields("the document", document, _DOCUMENT)
-    if type(version) is not int or version != FORMAT_VERSION:
+    if type(version) is not int or version < 1:
         raise ValueError(f"format version {version!r} is not known")
     if not isinstance(fields["library_version"], str):
         raise ValueError("library_version is not a str")
@@ -212,23 +232,31 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _check_tensors(file: Any, configuration: Configuration, n_features: int) -> None:
     """Compare names, shapes and dtypes of the tensors with the configuration, before any of them is read."""
     expected = {}
+    dtype = _TENSOR_DTYPES[configuration.dtype]
     n_inputs = n_features
     for i, layer in enumerate(configuration.layers):
-        expected[f"layers.{i}.weight"] = [layer.units, n_inputs]
+        expected[f"layers.{i}.weight"] = dtype, [layer.units, n_inputs]
         if layer.bias:
-            expected[f"layers.{i}.bias"] = [layer.units]
+            expected[f"layers.{i}.bias"] = dtype, [layer.units]
         n_inputs = layer.units
     found = set(file.keys())
+    if configuration.standardize and found.intersection(_STATISTICS):
+        expected |= dict.fromkeys(_STATISTICS, ("F64", [n_features]))
     if found != expected.keys():
         missing, extra = expected.keys() - found, found - expected.keys()
         raise ValueError(f"it lacks {min(missing)}" if missing else f"it has an unknown tensor {min(extra)}")
-    dtype = _TENSOR_DTYPES[configuration.dtype]
-    for name, shape in expected.items():
+    for name, (dtype, shape) in expected.items():
         tensor = file.get_slice(name)
         if list(tensor.get_shape()) != shape or tensor.get_dtype() != dtype:
             raise ValueError(
                 f"{name} is {tensor.get_dtype()} {tensor.get_shape()}; the configuration says {dtype} {shape}"
             )
+
+
+def _statistics(file: Any) -> Statistics | None:
+    if _STATISTICS[0] not in file.keys():  # noqa: SIM118 - no mapping
+        return None
+    return Statistics(*map(file.get_tensor, _STATISTICS))
 
 
 def _weights(file: Any, layers: Sequence[Dense]) -> list[Pair]:

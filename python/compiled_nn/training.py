@@ -131,7 +131,7 @@ class Divergence(NamedTuple):
         return DivergenceError(
             "Solver produced non-finite parameter weights. The input data may contain large values and need"
             f" to be preprocessed. {when}, learning rate {rate:g}, loss {self.loss:g}. Standardise the"
-            " columns of X, or set input_scale (1/255 for 8-bit images), or try a learning rate of"
+            " columns of X (standardize=True), or set input_scale (1/255 for 8-bit images), or try a learning rate of"
             f" {rate / 10:g}. The weights from before are kept."
         )
 
@@ -278,6 +278,7 @@ class Trainer:
         """Return all that training on exactly needs, in arrays without the core's padding."""
         return {
             "weights": copies(self.stack.views()),
+            "statistics": self.stack.statistics,
             "seed": self._seed,
             "rng": self._rng,
             "optimizer": self._optimizer,
@@ -289,6 +290,8 @@ class Trainer:
     def restored(cls, stack: Stack, state: dict[str, Any]) -> Trainer:
         """Return a trainer of a :meth:`state`; the stack has its weights already."""
         trainer = cls(stack, state["seed"], state["rng"])
+        if state["statistics"] is not None:
+            stack.standardize(*state["statistics"])
         if state["optimizer"] is not None:
             name, hyperparameters = trainer._optimizer = state["optimizer"]
             stack.set_optimizer(name, **hyperparameters)

@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         report.error(error)
         return 2
     except DivergenceError as error:
-        report.error(f"{error} Here: --scale, --learning-rate. No file was written.")
+        report.error(f"{error} Here: --standardize, --scale, --learning-rate. No file was written.")
     except MemoryError as error:
         report.error(f"out of memory. {error}")
     except OSError as error:
@@ -192,7 +192,8 @@ def _info(options: Namespace) -> int:
         "loss": card["loss"],
         "optimizer": f"{card['optimizer']['name']}, {optimizer}",
         "penalty": f"l1 {card['l1']:g}, l2 {card['l2']:g}" if card["l1"] or card["l2"] else None,
-        "input": f"{card['n_features']:,} features, multiplied by {card['input_scale']:.6g}",
+        "input": f"{card['n_features']:,} features, "
+        + ("standardised" if card["standardize"] else f"multiplied by {card['input_scale']:.6g}"),
         "weights": f"{card['parameters']:,} of {card['dtype']}; the file has {card['bytes']:,} bytes",
     }
     lines = [f"{name:<14}{text}" for name, text in rows.items() if text is not None]
@@ -237,6 +238,7 @@ def _card(path: str) -> dict[str, Any]:
         "n_features": net.n_features_,
         "parameters": net.n_parameters,
         **{key: network[key] for key in ("loss", "optimizer", "l1", "l2", "input_scale", "dtype", "seed")},
+        "standardize": network.get("standardize", False),
         "layers": layers,
     }
 

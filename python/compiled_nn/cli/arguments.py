@@ -96,6 +96,8 @@ def _check(options: argparse.Namespace) -> None:
         task = "classification" if LOSSES[options.loss].classifies else "regression"
         if task != options.task:
             options.parser.error(f"--loss {options.loss} is for {task}; --task says {options.task}")
+    if options.scale is not None and options.standardize:
+        options.parser.error("--scale and --standardize exclude each other")
     if options.plot is not None and options.no_plot:
         options.parser.error("--plot and --no-plot exclude each other")
 
@@ -179,6 +181,11 @@ def _add_network(group: argparse._ArgumentGroup) -> None:
         type=_scale,
         help="number that multiplies every feature, such as 1/255 (default: the data set's own; what brings "
         "8-bit data to 0..1; else 1)",
+    )
+    group.add_argument(
+        "--standardize",
+        action="store_true",
+        help="bring every feature to mean 0 and standard deviation 1, as learned from the rows to train on, instead",
     )
 
 

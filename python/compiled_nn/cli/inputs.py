@@ -252,6 +252,7 @@ def split(data: Dataset, fraction: float | None, *, stratify: bool) -> Dataset:
             return data
         fraction = 0.2
     X, y = data.X, data.y
+    data = replace(data, X_validation=X[:0], y_validation=y[:0])
     if fraction == 0:
         return replace(data, X_train=X, y_train=y, X_test=X[:0], y_test=y[:0])
     if stratify:

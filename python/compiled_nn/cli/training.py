@@ -50,7 +50,7 @@ def train(options: Namespace) -> int:
     show = not (options.quiet or options.json)
     if show:
         screen.print(*_heading(options, plan))
-    if not options.quiet:
+    if not (options.quiet or options.standardize):
         _note_large(plan.data, stderr)
     progress = None if options.quiet else Progress(stderr, plan.epochs, plan.score)
     start = perf_counter()
@@ -128,6 +128,7 @@ def _network(options: Namespace, loss: str, n_outputs: int, input_scale: float) 
         dtype=options.dtype,
         seed=options.seed,
         n_threads=options.threads,
+        standardize=options.standardize,
     )
 
 
@@ -166,6 +167,7 @@ def _heading(options: Namespace, plan: _Plan) -> list[str]:
     rate = plan.net.optimizer.learning_rate
     network = f"network {units}, " + (f"{options.activation}, " if options.layers else "") + plan.loss
     scale = f", input scale {data.input_scale:.4g}" if data.input_scale != 1 else ""
+    scale = ", input standardised" if options.standardize else scale
     return [
         f"{data.name}: {rows}; {n_features:,} features, {task}",
         network + scale,
@@ -178,8 +180,8 @@ def _note_large(data: Dataset, stderr: Terminal) -> None:
     largest = max(float(X.max()), -float(X.min())) * data.input_scale if X.size else 0.0
     if _LARGE < largest < math.inf:
         stderr.print(
-            f"note: features reach {largest:.4g}; networks learn better from numbers near 1: try --scale "
-            f"{data.input_scale / largest:.3g}"
+            f"note: features reach {largest:.4g}; networks learn better from numbers near 1: try --standardize, "
+            f"or --scale {data.input_scale / largest:.3g}"
         )
 
 
