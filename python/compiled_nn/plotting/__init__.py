@@ -17,7 +17,9 @@ from .boundary import DecisionBoundaryDisplay
 from .confusion import ConfusionMatrixDisplay
 from .curves import LossCurveDisplay, ScoreCurveDisplay
 from .images import ImageGridDisplay, WeightImagesDisplay
-from .predictions import PredictionGridDisplay, ProbabilityBarsDisplay
+from .losses import LossFunctionDisplay
+from .predictions import PredictionGridDisplay
+from .probabilities import ProbabilityBarsDisplay
 
 __all__ = [
     "ActivationDisplay",
@@ -25,6 +27,7 @@ __all__ = [
     "DecisionBoundaryDisplay",
     "ImageGridDisplay",
     "LossCurveDisplay",
+    "LossFunctionDisplay",
     "PredictionGridDisplay",
     "ProbabilityBarsDisplay",
     "ScoreCurveDisplay",

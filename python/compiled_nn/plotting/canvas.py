@@ -41,3 +41,10 @@ def open_frame(ax: Any) -> None:
 def luminance(rgba: Any) -> float:
     """Return the luminance of a colour, 0 (black) to 1 (white), as ITU-R BT.709 weighs its parts."""
     return float(0.2126 * rgba[0] + 0.7152 * rgba[1] + 0.0722 * rgba[2])
+
+
+def percent(share: float) -> str:
+    """Return a share as people say it, without a 100 % or 0 % that is not one."""
+    if 0.995 <= share < 1:
+        return "> 99 %"
+    return "< 1 %" if 0 < share < 0.005 else f"{100 * share:.0f} %"

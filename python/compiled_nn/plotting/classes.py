@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import arrays
 from ..arrays import Array
+from ..errors import NotFittedError
 
 
 def labels(y: Any, name: str) -> Array:
@@ -21,10 +22,13 @@ def labels(y: Any, name: str) -> Array:
 
 def of(estimator: Any) -> Array:
     """Return the classes of an estimator that classifies; others are refused."""
-    classes = getattr(estimator, "classes_", None)
-    if classes is None:
-        raise ValueError(f"This picture is of classes; the {type(estimator).__name__} has no 'classes_'.")
-    return np.asarray(classes)
+    try:
+        return np.asarray(estimator.classes_)
+    except NotFittedError:
+        raise
+    except AttributeError as error:
+        name = type(estimator).__name__
+        raise ValueError(f"This picture is of classes; the {name} has no 'classes_'.") from error
 
 
 def names(classes: Array, class_names: Sequence[str] | None) -> list[str]:
