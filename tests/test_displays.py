@@ -149,6 +149,40 @@ def test_boundary_of_another_library(tmp_path):
     written(display, tmp_path / "table.png")
 
 
+def test_boundary_that_is_not_there():
+    """A network that says the same of every point has no line, and no warning of it."""
+    X = [[0.0, 0.0], [1.0, 1.0]]
+    one = cnn.Network([cnn.Dense(1, init="zeros")], loss="binary_cross_entropy").fit(X, [0, 1], epochs=0)
+    one.set_weights([(np.zeros((2, 1)), [-3.0])])
+    many = cnn.Network([cnn.Dense(3)]).fit(X, np.eye(3)[:2], epochs=0)
+    many.set_weights([(np.zeros((2, 3)), [1.0, 0.0, 0.0])])
+    for net in (one, many):
+        display = DecisionBoundaryDisplay.from_estimator(net, X, [0, 1], resolution=5)
+        assert not [c for c in display.ax_.collections if c not in display.points_]
+
+
+def test_regions_are_named_without_samples(net, tmp_path):
+    display = DecisionBoundaryDisplay.from_estimator(net, CLOUDS, class_names=TREES, resolution=20)
+    legend = display.ax_.get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == list(TREES)
+    colours = [patch.get_facecolor() for patch in legend.get_patches()]
+    surface = display.surface_
+    assert colours == [tuple(surface.cmap(surface.norm(i))) for i in range(3)]
+    written(display, tmp_path / "regions.png")
+
+
+def test_twelve_classes_look_different(tmp_path):
+    X, y = blobs(m=120, k=2, n=12)
+    net = classifier(12).fit(X, y, epochs=5)
+    display = DecisionBoundaryDisplay.from_estimator(net, X, y, resolution=20)
+    looks = {
+        (points.get_paths()[0].vertices.tobytes(), points.get_facecolor().tobytes())
+        for points in display.points_
+    }
+    assert len(looks) == 12
+    written(display, tmp_path / "twelve.png")
+
+
 def test_bad_boundaries(net):
     with pytest.raises(ValueError, match="X has 4 columns; a decision boundary is drawn over 2"):
         DecisionBoundaryDisplay.from_estimator(net, np.ones((3, 4)))

@@ -11,7 +11,7 @@ from .. import arrays, checks
 from ..arrays import Array
 from . import canvas, classes
 
-_MARKERS = "o^sDvP*X"
+_MARKERS = "o^sDvP*"  # fewer than colours: together they tell 56 classes apart
 
 
 class DecisionBoundaryDisplay:
@@ -204,7 +204,7 @@ class DecisionBoundaryDisplay:
         )
         label = "predicted value"
         if self.names:
-            ax.contour(self.x0, self.x1, self.response, levels=[0.5], colors="black", linewidths=1.5)
+            _line(ax, self.x0, self.x1, self.response - 0.5)
             label = f"probability of {self.names[1]}"
         ax.figure.colorbar(surface, ax=ax, label=label)
         return surface
@@ -229,9 +229,10 @@ class DecisionBoundaryDisplay:
         )
         for i in np.unique(best):
             others = np.delete(self.response, i, axis=2).max(axis=2)
-            lead = self.response[..., i] - others
-            if lead.min() < 0:
-                ax.contour(self.x0, self.x1, lead, levels=[0], colors="black", linewidths=1.2)
+            _line(ax, self.x0, self.x1, self.response[..., i] - others)
+        if self.y is None:
+            patch = canvas.matplotlib("patches").Patch
+            _legend(ax, [patch(color=light(i), label=name) for i, name in enumerate(self.names)])
         return surface
 
     def _samples(self, ax: Any, cmap: str, style: dict[str, Any]) -> list[Any]:
@@ -249,8 +250,25 @@ class DecisionBoundaryDisplay:
             colour = canvas.PALETTE[i % len(canvas.PALETTE)] if many else ("white", canvas.VERMILION)[i]
             mine = {"marker": _MARKERS[i % len(_MARKERS)], "color": colour, "label": name}
             points.append(ax.scatter(*X[y == i].T, **{**own, **mine, **style}))
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.12), ncols=min(len(points), 5), frameon=False)
+        _legend(ax, points)
         return points
+
+
+def _line(ax: Any, x0: Array, x1: Array, difference: Array) -> None:
+    """Draw where a difference is 0, if it is anywhere."""
+    if difference.min() < 0 <= difference.max():
+        ax.contour(x0, x1, difference, levels=[0], colors="black", linewidths=1.4)
+
+
+def _legend(ax: Any, handles: list[Any]) -> None:
+    """Name the classes above the plane."""
+    ax.legend(
+        handles=handles,
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.0),
+        ncols=min(len(handles), 5),
+        frameon=False,
+    )
 
 
 def _span(column: Array, margin: float, resolution: int) -> Array:
