@@ -21,6 +21,8 @@ def texts(ax):
 def labels(ax):
     """The texts of an axes that are drawn."""
     yield from ax.texts
+    if ax.get_legend() is not None:
+        yield from ax.get_legend().get_texts()
     for axis, i in ((ax.xaxis, 0), (ax.yaxis, 1)) if ax.axison else ():
         low, high = sorted(axis.get_view_interval())
         yield from (text for text in axis.get_ticklabels() if low <= text.get_position()[i] <= high)

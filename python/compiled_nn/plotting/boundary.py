@@ -261,14 +261,12 @@ def _line(ax: Any, x0: Array, x1: Array, difference: Array) -> None:
 
 
 def _legend(ax: Any, handles: list[Any]) -> None:
-    """Name the classes above the plane."""
-    ax.legend(
-        handles=handles,
-        loc="lower center",
-        bbox_to_anchor=(0.5, 1.0),
-        ncols=min(len(handles), 5),
-        frameon=False,
-    )
+    """Name the classes: two above the plane, whose scale of colours is to its right; more at the right."""
+    if len(handles) == 2:
+        place = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 2}
+    else:
+        place = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "ncols": -(-len(handles) // 16)}
+    ax.legend(handles=handles, frameon=False, **place)
 
 
 def _span(column: Array, margin: float, resolution: int) -> Array:
