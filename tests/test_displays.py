@@ -17,7 +17,7 @@ from compiled_nn.plotting import (
     ProbabilityBarsDisplay,
     WeightImagesDisplay,
 )
-from figures import IMAGES, Table, written
+from figures import IMAGES, Table, texts, written
 from small import blobs, classifier, regressor
 
 CLOUDS, CLASSES = blobs(m=60, k=2)
@@ -162,12 +162,17 @@ def test_boundary_that_is_not_there():
 
 
 def test_regions_are_named_without_samples(net, tmp_path):
-    display = DecisionBoundaryDisplay.from_estimator(net, CLOUDS, class_names=TREES, resolution=20)
-    legend = display.ax_.get_legend()
-    assert [text.get_text() for text in legend.get_texts()] == list(TREES)
-    colours = [patch.get_facecolor() for patch in legend.get_patches()]
-    surface = display.surface_
-    assert colours == [tuple(surface.cmap(surface.norm(i))) for i in range(3)]
+    """Each name stands inside its region."""
+    display = DecisionBoundaryDisplay.from_estimator(net, CLOUDS, class_names=TREES, resolution=40)
+    assert display.ax_.get_legend() is None
+    assert texts(display.ax_) == list(TREES)
+    for text in display.ax_.texts:
+        (x0, x1) = text.get_position()
+        assert TREES[net.predict([[x0, x1]])[0]] == text.get_text()
+        row, column = np.searchsorted(display.x1, x1), np.searchsorted(display.x0, x0)
+        around = display.surface_.get_array()[row - 1 : row + 2, column - 1 : column + 2]
+        assert around.size == 9
+        assert len(set(around.ravel())) == 1
     written(display, tmp_path / "regions.png")
 
 

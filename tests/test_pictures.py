@@ -232,6 +232,9 @@ def test_probability_bars(looker, tmp_path):
     assert others[0] == others[1] != colours[proba.argmax()]
     np.testing.assert_array_equal(display.image_ax_.images[0].get_array(), IMAGES[0])
     assert written(display, tmp_path / "bars.png") > 1000
+    image = display.image_ax_.get_window_extent()
+    assert image.x1 <= display.figure_.bbox.x1
+    assert all(text.get_window_extent().x1 < image.x0 for text in display.ax_.texts)
 
 
 @pytest.mark.parametrize("x", [IMAGES[0].ravel(), IMAGES[:1].reshape(1, -1)])

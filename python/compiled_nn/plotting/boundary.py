@@ -19,7 +19,8 @@ class DecisionBoundaryDisplay:
 
     Make one by :meth:`from_estimator`. Two classes are shown by the probability of the second one, with a
     black line where it is one half; more classes by a colour each, with black lines between; values of a
-    regression by shades. Samples of each class have a marker of its own.
+    regression by shades. Samples of each class have a marker of its own; without samples, the names of three and
+    more classes stand in their regions.
 
     Parameters
     ----------
@@ -230,9 +231,9 @@ class DecisionBoundaryDisplay:
         for i in np.unique(best):
             others = np.delete(self.response, i, axis=2).max(axis=2)
             _line(ax, self.x0, self.x1, self.response[..., i] - others)
-        if self.y is None:
-            patch = canvas.matplotlib("patches").Patch
-            _legend(ax, [patch(color=light(i), label=name) for i, name in enumerate(self.names)])
+            if self.y is None:  # no samples whose legend would say which class is where
+                row, column = _middle(best == i)
+                ax.text(self.x0[column], self.x1[row], self.names[i], ha="center", va="center")
         return surface
 
     def _samples(self, ax: Any, cmap: str, style: dict[str, Any]) -> list[Any]:
@@ -258,6 +259,18 @@ def _line(ax: Any, x0: Array, x1: Array, difference: Array) -> None:
     """Draw where a difference is 0, if it is anywhere."""
     if difference.min() < 0 <= difference.max():
         ax.contour(x0, x1, difference, levels=[0], colors="black", linewidths=1.4)
+
+
+def _middle(region: Array) -> tuple[int, int]:
+    """Return the row and column of a point of a region (r, r) that is far from its edges: the last one left
+    when its outermost points are taken away again and again."""
+    inner = region
+    while inner.any():
+        region = inner
+        around = np.pad(region, 1)
+        inner = region & around[:-2, 1:-1] & around[2:, 1:-1] & around[1:-1, :-2] & around[1:-1, 2:]
+    row, column = np.argwhere(region)[0].tolist()
+    return row, column
 
 
 def _legend(ax: Any, handles: list[Any]) -> None:
