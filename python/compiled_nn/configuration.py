@@ -12,6 +12,7 @@ from .layers import Dense
 from .losses import Loss
 from .optimizers import Optimizer
 
+DEFAULT_LOSS = "softmax_cross_entropy"
 DTYPES = ("float32", "float64")
 _OPTIONS = ("optimizer", "l1", "l2", "input_scale", "dtype", "seed", "standardize")
 _FIELDS = ("layers", "loss", *_OPTIONS)
@@ -45,11 +46,20 @@ class Configuration:
         """Return this configuration with initial weights that are not known any more."""
         return replace(self, layers=tuple(replace(layer, init=NotSaved()) for layer in self.layers))
 
-    def __str__(self) -> str:
+    @property
+    def options(self) -> dict[str, tuple[Any, bool]]:
+        """All parameters but the layers by name: the value, and whether it differs from the default."""
         default = configure(self.layers, self.loss.name)
-        changed = [name for name in _OPTIONS if getattr(self, name) != getattr(default, name)]
-        options = "".join(f", {name}={getattr(self, name)!r}" for name in changed)
-        return f"{list(self.layers)!r}, loss={self.loss.name!r}{options}"
+        loss = {"loss": (self.loss.name, self.loss.name != DEFAULT_LOSS)}
+        values = {name: (getattr(self, name), getattr(default, name)) for name in _OPTIONS}
+        return loss | {name: (value, value != usual) for name, (value, usual) in values.items()}
+
+    def __str__(self) -> str:
+        changed = {
+            name: value for name, (value, changed) in self.options.items() if changed or name == "loss"
+        }
+        options = "".join(f", {name}={value!r}" for name, value in changed.items())
+        return f"{list(self.layers)!r}{options}"
 
 
 def configure(

@@ -115,9 +115,10 @@ def run(
             epoch = len(history["epoch"])
             if divergence is not None:
                 raise divergence.error(f"Epoch {epoch + 1}")
+            stopped = stop is not None and stop(epoch)
             if verbose and (epoch % verbose == 0 or epoch == last):
                 print(line(history, last))
-            if stop is not None and stop(epoch):
+            if stopped:
                 break
     finally:
         training.trim(history)

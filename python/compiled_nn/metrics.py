@@ -13,6 +13,16 @@ def accuracy(y: Array, predicted: Array) -> float:
     return float(np.mean(right.all(axis=1) if right.ndim == 2 else right))
 
 
+def confusion(true: Array, predicted: Array, n_classes: int) -> Array:
+    """Return how many samples (n_classes, n_classes) of each true class were predicted as each class.
+
+    Classes are given as indices (m,); true ones go down, predicted ones across.
+    """
+    counts = np.zeros((n_classes, n_classes), np.int64)
+    np.add.at(counts, (true, predicted), 1)
+    return counts
+
+
 def r2_score(y: Array, predicted: Array) -> float:
     """Return the coefficient of determination R^2 of (m, n) values, averaged over the columns.
 

@@ -12,7 +12,7 @@ from cnn_core.stack import Stack
 from . import arrays, checks, fitting, optimizers, persistence, standardization, summary, targets, training
 from ._version import __version__
 from .arrays import Array
-from .configuration import configure
+from .configuration import DEFAULT_LOSS, configure
 from .errors import NotFittedError
 from .initializers import Pair
 from .layers import Dense, check_weights, draw_weights
@@ -94,7 +94,7 @@ class Network:
         self,
         layers: Sequence[Dense],
         *,
-        loss: str = "softmax_cross_entropy",
+        loss: str = DEFAULT_LOSS,
         optimizer: Optimizer | str = "adam",
         l1: float = 0.0,
         l2: float = 0.0,
@@ -163,13 +163,24 @@ class Network:
         """Weights and biases."""
         return self._fitted().n_parameters
 
+    @property
+    def activations(self) -> list[str]:
+        """Activation of every layer, the last one being the link of the loss."""
+        return self._configuration.activations
+
     def __repr__(self) -> str:
         return f"Network({self._configuration})"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: parameters, layers, diagram, loss curve."""
+        from . import notebook  # few programs are one
+
+        return notebook.page(self, self._configuration)
 
     def summary(self) -> str:
         """Return a table of the layers: inputs, units, activation, parameters."""
         n_features = None if self._trainer is None else self.n_features_
-        return summary.table(self.layers, self._configuration.activations, n_features)
+        return summary.table(self.layers, self.activations, n_features)
 
     # ---- training
 

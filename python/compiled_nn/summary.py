@@ -7,19 +7,26 @@ from collections.abc import Sequence
 from .layers import Dense
 
 
-def table(layers: Sequence[Dense], activations: Sequence[str], n_features: int | None) -> str:
-    """Return one line a layer: inputs, units, activation, parameters; unknown numbers are ``?``."""
-    rows = [("layer", "inputs", "units", "activation", "parameters")]
+def rows(
+    layers: Sequence[Dense], activations: Sequence[str], n_features: int | None
+) -> list[tuple[str, ...]]:
+    """Return the heads of the columns, a row a layer, and the total; unknown numbers are ``?``."""
+    table = [("layer", "inputs", "units", "activation", "parameters")]
     total = 0
     n_inputs = n_features
     for i, (layer, activation) in enumerate(zip(layers, activations, strict=True)):
         count = None if n_inputs is None else (n_inputs + layer.bias) * layer.units
         total += count or 0
-        rows.append((str(i), _cell(n_inputs), str(layer.units), activation, _cell(count)))
+        table.append((str(i), _cell(n_inputs), str(layer.units), activation, _cell(count)))
         n_inputs = layer.units
-    rows.append(("total", "", "", "", _cell(None if n_features is None else total)))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(map(str.rjust, row, widths)) for row in rows)
+    return [*table, ("total", "", "", "", _cell(None if n_features is None else total))]
+
+
+def table(layers: Sequence[Dense], activations: Sequence[str], n_features: int | None) -> str:
+    """Return one line a layer: inputs, units, activation, parameters; unknown numbers are ``?``."""
+    lines = rows(layers, activations, n_features)
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(map(str.rjust, row, widths)) for row in lines)
 
 
 def _cell(number: int | None) -> str:

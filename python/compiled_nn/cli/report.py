@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import scales
+
 if TYPE_CHECKING:
     from ..network import Network
     from ..training import History
@@ -22,7 +24,6 @@ _NARROWEST = 50
 _GUTTER = 14  # columns left of a curve, for its labels
 _VALUE = 8  # columns right of it, for its last value
 _CURVE_HEIGHT = 7
-_LOG_FROM = 20.0  # ratio of the largest to the smallest loss from which its scale is logarithmic
 _MOST_CLASSES = 20  # in a whole confusion table
 _WORST = 10  # classes and confusions listed in place of a larger one
 _REDRAWS = 0.1  # seconds from one drawing of the progress line to the next, at least
@@ -188,8 +189,7 @@ def curves(history: History, score: str, terminal: Terminal) -> list[str]:
     if not len(loss):
         return []
     width = terminal.width - _GUTTER - _VALUE - 2
-    least = min([*loss, *history.get("val_loss", ())])
-    logarithmic = bool(least > 0 and loss.max() / loss.min() > _LOG_FROM)
+    logarithmic = scales.logarithmic(loss) and min(history.get("val_loss", loss)) > 0
     heading = "training loss" + (", logarithmic scale" if logarithmic else "")
     rows = _chart(np.log(loss) if logarithmic else loss, width, _CURVE_HEIGHT, terminal.unicode)
     labels = [f"{loss.max():.3g}", *[""] * (_CURVE_HEIGHT - 2), f"{loss.min():.3g}"]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import metrics
 from ..network import Network
 from . import report
 from .report import Terminal
@@ -44,11 +45,8 @@ def measure(net: Network, X: NDArray[Any], y: NDArray[Any]) -> dict[str, Any]:
     """
     result: dict[str, Any] = {"rows": len(X), "loss": net.loss(X, y), score_name(net): net.score(X, y)}
     if classifies(net) and y.ndim == 1:
-        classes = net.classes_
-        counts = np.zeros((len(classes), len(classes)), np.int64)
-        true, predicted = np.searchsorted(classes, y), np.searchsorted(classes, net.predict(X))
-        np.add.at(counts, (true, predicted), 1)
-        result["confusion"] = counts.tolist()
+        true, predicted = np.searchsorted(net.classes_, y), np.searchsorted(net.classes_, net.predict(X))
+        result["confusion"] = metrics.confusion(true, predicted, len(net.classes_)).tolist()
     return result
 
 

@@ -1,0 +1,125 @@
+"""A loss of one sample, as the compiled core computes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from .. import checks
+from ..arrays import Array
+from ..layers import Dense
+from ..losses import LOSSES
+from ..network import Network
+from . import canvas
+
+_XLABELS = {
+    "sigmoid": "predicted probability of class 1",
+    "softmax": "predicted probability of the true class",
+    "identity": "predicted - true",
+}
+
+
+class LossFunctionDisplay:
+    """The loss of one sample over what was predicted for it.
+
+    Make one by :meth:`from_name`.
+
+    Parameters
+    ----------
+    name : str
+    predicted : ndarray (n,)
+        What was predicted: a probability, or how far a value was off.
+    losses : dict of str to ndarray (n,)
+        The loss of each prediction, under the truth that it is for.
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+        Where the curves were drawn.
+    figure_ : matplotlib.figure.Figure
+        The figure of `ax_`.
+    lines_ : list of matplotlib.lines.Line2D
+        One for each of `losses`.
+
+    Examples
+    --------
+    >>> from compiled_nn.plotting import LossFunctionDisplay
+    >>> LossFunctionDisplay.from_name("binary_cross_entropy").figure_.savefig("bce.png")  # doctest: +SKIP
+    """
+
+    def __init__(self, name: str, *, predicted: Array, losses: Mapping[str, Array]) -> None:
+        self.name = name
+        self.predicted = predicted
+        self.losses = losses
+
+    @classmethod
+    def from_name(cls, name: str, *, ax: Any = None, **kwargs: Any) -> LossFunctionDisplay:
+        """Compute and draw a loss.
+
+        Parameters
+        ----------
+        name : {"binary_cross_entropy", "softmax_cross_entropy", "mse"}
+            The first is drawn for either class over the probability of class 1, the second over the
+            probability of the true class, the last over the error.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw. Default: a new figure.
+        **kwargs
+            Passed to :meth:`plot`.
+
+        Returns
+        -------
+        LossFunctionDisplay
+
+        Raises
+        ------
+        TypeError, ValueError
+            When `name` is no loss.
+        ImportError
+            matplotlib is not installed.
+        """
+        loss = LOSSES[checks.choice("from_name", "name", name, LOSSES)]
+        predicted = np.linspace(0.005, 0.995, 199) if loss.classifies else np.linspace(-2, 2, 201)
+        outputs = np.log(predicted / (1 - predicted)) if loss.classifies else predicted
+        # The weights make the one input the first logit, and any other one 0.
+        W = np.eye(1, loss.min_outputs)
+        net = Network([Dense(loss.min_outputs, bias=False)], loss=name, dtype="float64")
+        net.set_weights([(W, None)])
+        truths = {"y = 1": 1, "y = 0": 0} if loss.link == "sigmoid" else {"": 0}
+        losses = {
+            label: np.array([net.loss([[output]], [y]) for output in outputs.tolist()])
+            for label, y in truths.items()
+        }
+        return cls(name, predicted=predicted, losses=losses).plot(ax, **kwargs)
+
+    def plot(self, ax: Any = None, **kwargs: Any) -> LossFunctionDisplay:
+        """Draw the curves.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw. Default: a new figure.
+        **kwargs
+            Passed to matplotlib's ``Axes.plot``, for all curves.
+
+        Returns
+        -------
+        self : LossFunctionDisplay
+
+        Raises
+        ------
+        ImportError
+            matplotlib is not installed.
+        """
+        ax, style = canvas.axes(ax, 4.8, 3.2), canvas.line_style(kwargs)
+        self.lines_ = []
+        for i, (label, losses) in enumerate(self.losses.items()):
+            own = {"color": (canvas.BLUE, canvas.VERMILION)[i % 2], "linestyle": ("-", "--")[i % 2]}
+            self.lines_ += ax.plot(self.predicted, losses, **{"label": label, **own, **style})
+        ax.set(xlabel=_XLABELS[LOSSES[self.name].link], ylabel="loss", title=self.name)
+        canvas.open_frame(ax)
+        if len(self.lines_) > 1:
+            ax.legend(frameon=False)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self

@@ -1,0 +1,243 @@
+"""The probabilities of one prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import arrays, checks
+from ..arrays import Array
+from . import canvas, classes, pictures
+
+_LONGEST = 1.22  # end of the axis of probabilities, with room for the number of a bar of 1
+_IMAGE = 0.4  # share of the axes' width that an image beside the bars takes
+
+
+class ProbabilityBarsDisplay:
+    """The probability of each class for one sample, as bars; the picture of the sample beside them.
+
+    Make one by :meth:`from_estimator` or :meth:`from_predictions`. The bar of the predicted class is dark, the
+    others light; where the true class is known, its name says so.
+
+    Parameters
+    ----------
+    probabilities : sequence of float (n_classes,)
+    names : sequence of str (n_classes,)
+        Of the classes.
+    image : ndarray (h, w), or (h, w, 3 or 4), optional
+        In gray, or in colour: uint8, or floats from 0 to 1.
+    true : int, optional
+        Index of the true class.
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+        Where the bars were drawn.
+    image_ax_ : matplotlib.axes.Axes or None
+        Where the image was drawn: to the right of the bars.
+    figure_ : matplotlib.figure.Figure
+        The figure of `ax_`.
+    bars_ : matplotlib.container.BarContainer
+        The bars, from the top.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> from compiled_nn.plotting import ProbabilityBarsDisplay
+    >>> data = cnn.datasets.load_digits()
+    >>> net = cnn.Network([cnn.Dense(10)], seed=0).fit(data.X_train, data.y_train, epochs=1)
+    >>> display = ProbabilityBarsDisplay.from_estimator(net, data.X_test[0])  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        probabilities: Any,
+        *,
+        names: Sequence[str],
+        image: Any = None,
+        true: int | None = None,
+    ) -> None:
+        self.probabilities = arrays.weights(probabilities, "probabilities", dtype="float64", ndim=1)
+        if len(names) != len(self.probabilities):
+            raise ValueError(
+                f"There are {len(names)} names of classes; there are {len(self.probabilities)} probabilities."
+            )
+        low, high = self.probabilities.min(), self.probabilities.max()
+        if low < 0 or high > 1:
+            raise ValueError(f"probabilities range from {low:g} to {high:g}; they are from 0 to 1.")
+        self.names = names
+        self.image = None if image is None else pictures.read(np.asarray(image)[np.newaxis], name="image")[0]
+        self.true = true
+
+    @classmethod
+    def from_estimator(
+        cls,
+        net: Any,
+        x: Any,
+        y: Any = None,
+        *,
+        class_names: Sequence[str] | None = None,
+        image_shape: Sequence[int] | None = None,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> ProbabilityBarsDisplay:
+        """Predict one sample, and draw it.
+
+        Parameters
+        ----------
+        net : Network, or estimator with `predict_proba` and `classes_`
+        x : array-like (k,), (h, w), (h, w, 3 or 4), or any of them in a batch of one row
+            The sample. It is shown where it is an image, or `image_shape` says so.
+        y : label, optional
+            Its true class.
+        class_names : sequence of str (n_classes,), optional
+            In the order of the classes.
+        image_shape : sequence of int, optional
+            (h, w) or (h, w, channels) of the numbers of `x`.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw. Default: a new figure.
+        **kwargs
+            Passed to :meth:`plot`.
+
+        Returns
+        -------
+        ProbabilityBarsDisplay
+
+        Raises
+        ------
+        NotFittedError
+            The network has no weights.
+        TypeError, ValueError
+            When an argument cannot be used.
+        ImportError
+            matplotlib is not installed.
+        """
+        known = classes.of(net)
+        row = _one_row(np.asarray(x))
+        image = row[0] if row.ndim > 2 else None
+        if image_shape is not None:
+            image = pictures.read(row, image_shape, "x")[0]
+        return cls.from_predictions(
+            net.predict_proba(row)[0], y, labels=known, class_names=class_names, image=image, ax=ax, **kwargs
+        )
+
+    @classmethod
+    def from_predictions(
+        cls,
+        probabilities: Any,
+        y_true: Any = None,
+        *,
+        labels: Any = None,
+        class_names: Sequence[str] | None = None,
+        image: Any = None,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> ProbabilityBarsDisplay:
+        """Draw the probabilities of one sample.
+
+        Parameters
+        ----------
+        probabilities : array-like (n_classes,)
+        y_true : label, optional
+            Its true class.
+        labels : array-like (n_classes,), optional
+            All labels there are. Default: 0, 1, ...
+        class_names : sequence of str (n_classes,), optional
+            In the order of the sorted labels.
+        image : array-like (h, w), or (h, w, 3 or 4), optional
+            The sample.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw. Default: a new figure.
+        **kwargs
+            Passed to :meth:`plot`.
+
+        Returns
+        -------
+        ProbabilityBarsDisplay
+
+        Raises
+        ------
+        TypeError, ValueError
+            When an argument cannot be used.
+        ImportError
+            matplotlib is not installed.
+        """
+        known = classes.known(np.arange(len(probabilities)) if labels is None else labels)
+        true = None if y_true is None else classes.index(y_true, known)
+        names = classes.names(known, class_names)
+        return cls(probabilities, names=names, image=image, true=true).plot(ax, **kwargs)
+
+    def plot(
+        self, ax: Any = None, *, n_bars: int = 20, cmap: str = "gray", **kwargs: Any
+    ) -> ProbabilityBarsDisplay:
+        """Draw the bars, and the image.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw. Default: a new figure.
+        n_bars : int, default 20
+            Of more classes than that, only the most probable are drawn, the best at the top.
+        cmap : str, default "gray"
+            Colours of an image in gray.
+        **kwargs
+            Passed to matplotlib's ``Axes.barh``.
+
+        Returns
+        -------
+        self : ProbabilityBarsDisplay
+
+        Raises
+        ------
+        ImportError
+            matplotlib is not installed.
+        """
+        n_bars = checks.integer("plot", "n_bars", n_bars, minimum=1)
+        shown = self._shown(n_bars)
+        shares = self.probabilities[shown]
+        predicted = int(np.argmax(self.probabilities))
+        names = [self.names[i] + (" (true)" if i == self.true else "") for i in shown]
+        colours = [canvas.BLUE if i == predicted else "#BBBBBB" for i in shown]
+        ax = canvas.axes(ax, 4.4 if self.image is None else 6.6, max(1.6, 0.5 + 0.26 * len(shown)))
+        places = np.arange(len(shown))
+        self.bars_ = ax.barh(places, shares, **{"color": colours, "height": 0.75, **kwargs})
+        for place, share in zip(places.tolist(), shares.tolist(), strict=True):
+            ax.text(share + 0.015, place, canvas.percent(share), va="center", size="small")
+        ax.set_yticks(places, names)
+        ax.set(xlim=(0, _LONGEST), ylim=(len(shown) - 0.4, -0.6), xticks=[0, 0.5, 1])
+        ax.set_xlabel("probability", loc="left")
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.spines["bottom"].set_bounds(0, 1)
+        self.image_ax_ = None
+        if self.image is not None:
+            self.image_ax_ = _beside(ax, self.image, cmap)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def _shown(self, n_bars: int) -> list[int]:
+        """Return the classes of the bars: all of them in their order, or the most probable."""
+        if len(self.probabilities) <= n_bars:
+            return list(range(len(self.probabilities)))
+        best: list[int] = np.argsort(-self.probabilities, kind="stable")[:n_bars].tolist()
+        return best
+
+
+def _one_row(x: Array) -> Array:
+    """Return one sample as a batch of one row."""
+    if x.ndim > 1 and len(x) == 1:
+        return x
+    if x.ndim in (1, 2) or (x.ndim == 3 and x.shape[2] in (1, 3, 4)):
+        return x[np.newaxis]
+    raise ValueError(f"x has shape {x.shape}; expected one sample: (k,), (h, w), or (h, w, 3 or 4).")
+
+
+def _beside(ax: Any, image: Array, cmap: str) -> Any:
+    """Draw an image to the right of the bars, which make room for it."""
+    ax.set_xlim(0, _LONGEST / (1 - _IMAGE))
+    beside = ax.inset_axes([1 - _IMAGE, 0.0, _IMAGE, 1.0])
+    low, high = pictures.gray_limits(image)
+    beside.imshow(image, cmap=cmap, vmin=low, vmax=high, interpolation="nearest")
+    beside.set(xticks=[], yticks=[])
+    return beside

@@ -1,0 +1,40 @@
+"""What the tests of pictures share: another library's estimator, images, the text of a figure."""
+
+import numpy as np
+
+IMAGES = np.arange(6 * 4 * 5, dtype="uint8").reshape(6, 4, 5)
+
+
+class Table:
+    """An estimator of another library: it knows the class of each row by its first number."""
+
+    classes_ = np.array(["no", "yes"])
+
+    def predict(self, X):
+        return self.classes_[(np.asarray(X).reshape(len(X), -1)[:, 0] > 0).astype(int)]
+
+
+def texts(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+def labels(ax):
+    """The texts of an axes that are drawn."""
+    yield from ax.texts
+    if ax.get_legend() is not None:
+        yield from ax.get_legend().get_texts()
+    for axis, i in ((ax.xaxis, 0), (ax.yaxis, 1)) if ax.axison else ():
+        low, high = sorted(axis.get_view_interval())
+        yield from (text for text in axis.get_ticklabels() if low <= text.get_position()[i] <= high)
+        yield axis.label
+
+
+def written(display, path):
+    """The size of the PNG of a display, all of whose text lies within the picture."""
+    display.figure_.savefig(path)
+    whole = display.figure_.bbox.padded(1)
+    for text in (text for ax in display.figure_.axes for text in labels(ax)):
+        box = text.get_window_extent()
+        corners = [(box.x0, box.y0), (box.x1, box.y1)]
+        assert not text.get_text() or all(whole.contains(*corner) for corner in corners), text
+    return path.stat().st_size
