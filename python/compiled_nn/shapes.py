@@ -155,3 +155,8 @@ def with_dtype(options: dict[str, Any], parameters: Parameters) -> dict[str, Any
     """Return the options of a network, the dtype being that of W1 where it can be and none is given."""
     dtype = arrays(parameters)[0][0].dtype.name
     return {"dtype": dtype, **options} if dtype in DTYPES else options
+
+
+def copied(parameters: Parameters) -> dict[str, Array]:
+    """Return copies of W1, b1, ..., once :func:`arrays` finds them in order."""
+    return to_dict(from_dict(parameters))
