@@ -15,13 +15,12 @@ Activated = tuple[Array, Array]
 
 
 def _activate(name: str, Z: Any) -> Array:
-    Z = reals(Z, "Z")
-    return functions.activate(name, Z.reshape(-1)).reshape(Z.shape)
+    return functions.activate(name, reals(Z, "Z"))
 
 
 def _derivative(name: str, Z: Any) -> Array:
     A = _activate(name, Z)
-    return functions.derive(name, A.reshape(-1), np.ones(A.size, A.dtype)).reshape(A.shape)
+    return functions.derive(name, A, np.ones_like(A))
 
 
 def _backward(name: str, dA: Any, cache: Any) -> Array:
@@ -29,8 +28,7 @@ def _backward(name: str, dA: Any, cache: Any) -> Array:
     dA = reals(dA, "dA", A.dtype)
     if dA.shape != A.shape:
         raise ValueError(f"dA has shape {dA.shape}; the cache has {A.shape}.")
-    dA = dA.astype(A.dtype, copy=False)
-    return functions.derive(name, A.reshape(-1), dA.reshape(-1)).reshape(A.shape)
+    return functions.derive(name, A, dA.astype(A.dtype, copy=False))
 
 
 def sigmoid(Z: Any) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -89,7 +90,7 @@ def compute_cost(
     if logits is None:
         below_one = 1 - np.finfo(A.dtype).epsneg
         surprise = -rows * _finite_log(A) - (1 - rows) * np.log1p(-np.minimum(A, below_one))
-        return float(surprise.sum(dtype=np.float64) / len(A))
+        return math.fsum(surprise.sum(axis=1).tolist()) / len(A)
     Z = outputs(logits, "logits", samples_first)
     if Z.shape != A.shape:
         raise ValueError(f"logits has shape {np.shape(logits)}; AL has {np.shape(AL)}.")
