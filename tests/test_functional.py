@@ -6,24 +6,12 @@ import pytest
 import reference
 from compiled_nn import functional as F  # noqa: N812
 from compiled_nn import shapes
+from small import sealed
 
 TOLERANCE = {"float32": 2e-5, "float64": 1e-12}
 ENDS = {"sigmoid": "binary_cross_entropy", "softmax": "softmax_cross_entropy", "identity": "mse"}
 
 orientations = pytest.mark.parametrize("samples_first", [False, True])
-
-
-def sealed(value):
-    """The same arrays, which now refuse to be written to."""
-    if isinstance(value, np.ndarray):
-        value.flags.writeable = False
-    elif isinstance(value, dict):
-        for item in value.values():
-            sealed(item)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            sealed(item)
-    return value
 
 
 def turned(rows, samples_first):
