@@ -16,7 +16,11 @@ from setuptools.command.build_ext import build_ext
 
 HOT = ("dense", "gram", "losses", "operations", "optimizers")
 COLD = ("cpu", "functions", "layers", "span", "stack", "threads")
-FAST_CALLS = ("functions", "layers", "stack")  # of the cold ones: -Os would cost a single-row prediction 8 % of its time
+FAST_CALLS = (
+    "functions",
+    "layers",
+    "stack",
+)  # of the cold ones: -Os would cost a single-row prediction 8 % of its time
 REALS = {"f32": [], "f64": [("CNN_DOUBLE", "1")]}  # macros by type of real
 AVX2 = ["-mavx2", "-mfma", "-mbmi", "-mbmi2", "-mlzcnt", "-mmovbe", "-mf16c", "-mpopcnt", "-mcx16"]
 AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512cd", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512"]

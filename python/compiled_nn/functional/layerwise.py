@@ -15,6 +15,7 @@ from cnn_core.functions import activate, derive, matmul
 
 from .. import checks, layers, shapes, training
 from ..arrays import Array
+from ..configuration import DTYPES
 from ..layers import Dense
 from .orientation import matrix, outputs, reals, targets, turned
 
@@ -22,7 +23,7 @@ Linear: TypeAlias = "tuple[Any, Any, Any]"
 Cache: TypeAlias = "tuple[Linear, Array]"
 Gradients: TypeAlias = "tuple[Array, Array, Array | None]"
 
-HIDDEN = ("relu", "sigmoid", "tanh", "identity", "linear")
+_DERIVABLE = ("relu", "sigmoid", "tanh", "identity", "linear")
 
 
 # ---- initial weights
@@ -79,7 +80,7 @@ def draw(dense: Sequence[Dense], n_x: int, seed: int | None, dtype: str) -> dict
     """Return initial weights of the layers, those that a Network of this seed starts from."""
     n_x = checks.integer("initialize_parameters", "n_x", n_x, minimum=1)
     seed = checks.optional_integer("initialize_parameters", "seed", seed, minimum=0)
-    chosen = checks.choice("initialize_parameters", "dtype", dtype, ("float32", "float64"))
+    chosen = checks.choice("initialize_parameters", "dtype", dtype, DTYPES)
     pairs = [
         (W, np.zeros(layer.units) if b is None and layer.bias else b)
         for layer, (W, b) in zip(
@@ -268,7 +269,7 @@ def linear_activation_backward(
     TypeError, ValueError
         For an activation that is not known, or a dA that does not fit the cache.
     """
-    checks.choice("linear_activation_backward", "activation", activation, HIDDEN)
+    checks.choice("linear_activation_backward", "activation", activation, _DERIVABLE)
     name = shapes.activation("linear_activation_backward", activation)
     linear_cache, Z = cache
     dZ = through(name, matrix(dA, "dA", samples_first), turned(Z, samples_first))
