@@ -63,7 +63,7 @@ cdef inline void tile_rows(const int N, int rows, Py_ssize_t k, const Operands *
         tile(1, N, k, o)
 
 
-cdef void tile_of(int width, int rows, Py_ssize_t k, const Operands *o) noexcept nogil:
+cdef inline void tile_of(int width, int rows, Py_ssize_t k, const Operands *o) noexcept nogil:
     if width == 3:
         tile_rows(3, rows, k, o)
     elif width == 2:
@@ -76,31 +76,14 @@ cdef inline int most_rows(int width) noexcept nogil:
     return 8 if ACCUMULATORS // width >= 8 else ACCUMULATORS // width
 
 
-cdef void edge(int width, int rows, Py_ssize_t columns, Py_ssize_t k, const Operands *whole) noexcept nogil:
-    """A tile of which only so many columns are wanted."""
-    cdef real part[24*16]
-    cdef Operands o = whole[0]
-    cdef Py_ssize_t i, j
-    o.c, o.ldc = part, width*LANES
-    if whole.d != NULL:
-        o.d, o.ldd = part, width*LANES
-        for i in range(rows):
-            for j in range(columns):
-                part[i*width*LANES + j] = whole.d[i*whole.ldd + j]
-            for j in range(columns, width*LANES):
-                part[i*width*LANES + j] = 0
-    tile_of(width, rows, k, &o)
-    for i in range(rows):
-        memcpy(whole.c + i*whole.ldc, part + i*width*LANES, columns*sizeof(real))
-
-
 cdef void multiply(const Block *s) noexcept nogil:
     """A block of C: a panel of B at a time, each for all rows."""
     cdef Operands o
-    cdef Py_ssize_t i, j = 0, columns
+    cdef Py_ssize_t i, j = 0, r, columns
     cdef int width, height, rows
     cdef const real *b = s.b
-    o.a_row, o.a_col, o.ldc, o.ldd = s.a_row, s.a_col, s.ldc, s.ldc
+    cdef real part[24*16]
+    o.a_row, o.a_col = s.a_row, s.a_col
     while j < s.n:
         width = panel_width(vectors_of(s.n - j))
         height = most_rows(width)
@@ -110,12 +93,17 @@ cdef void multiply(const Block *s) noexcept nogil:
         while i < s.m:
             rows = <int>min(height, s.m - i)
             o.a = s.a + i*s.a_row
-            o.c = s.c + i*s.ldc + j
-            o.d = NULL if s.opening else o.c
-            if columns == width*LANES:
-                tile_of(width, rows, s.k, &o)
-            else:
-                edge(width, rows, columns, s.k, &o)
+            o.c, o.ldc = s.c + i*s.ldc + j, s.ldc
+            if columns < width*LANES:
+                o.c, o.ldc = part, width*LANES
+                if not s.opening:
+                    for r in range(rows):
+                        memcpy(part + r*width*LANES, s.c + (i + r)*s.ldc + j, columns*sizeof(real))
+            o.d, o.ldd = NULL if s.opening else o.c, o.ldc
+            tile_of(width, rows, s.k, &o)
+            if columns < width*LANES:
+                for r in range(rows):
+                    memcpy(s.c + (i + r)*s.ldc + j, part + r*width*LANES, columns*sizeof(real))
             i += height
         b += s.k*width*LANES
         j += columns
