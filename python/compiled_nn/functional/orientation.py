@@ -14,6 +14,8 @@ from .. import arrays
 from ..arrays import Array
 from ..configuration import DTYPES
 
+_REALS = frozenset(map(np.dtype, DTYPES))
+
 
 def turned(a: Array, samples_first: bool) -> Array:
     """Return `a` as rows of samples, or rows of samples as the caller has them: the same thing."""
@@ -23,7 +25,7 @@ def turned(a: Array, samples_first: bool) -> Array:
 def reals(a: Any, name: str, dtype: Any = np.float64) -> Array:
     """Return `a` itself when it is float32 or float64; other real numbers as `dtype`."""
     array = np.asarray(a)
-    if array.dtype.isnative and array.dtype.name in DTYPES:
+    if array.dtype in _REALS:
         return array
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} is of dtype {array.dtype}; expected real numbers.")
