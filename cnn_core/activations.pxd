@@ -8,9 +8,12 @@
 (e) NaN passes through all of them, and no operand can overflow.
 """
 
+from libc.math cimport INFINITY
+from libc.string cimport memcpy
+
 from cnn_core.types cimport IDENTITY, RELU, SIGMOID, TANH
 from cnn_core.vec cimport (
-    LANES, ROUNDING, ivec, real, v_abs, v_copysign, v_div, v_exponent, v_load, v_low, v_high, v_lt, v_mantissa, v_max,
+    GROUP, LANES, ROUNDING, ivec, real, v_abs, v_copysign, v_div, v_exponent, v_load, v_low, v_high, v_lt, v_mantissa, v_max,
     v_min, v_scale, v_select, v_set1, v_store, v_where, vec)
 
 
@@ -122,6 +125,52 @@ cdef inline vec v_chain(int activation, vec a, vec d) noexcept nogil:
     if activation == TANH:
         return d * (v_set1(1) - a * a)
     return d
+
+
+cdef inline real total_of(vec *partial) noexcept nogil:
+    """The sum of GROUP vectors, by halves: the same order whatever the width of a vector."""
+    cdef real lanes[16]
+    cdef int h = GROUP // 2, i
+    while h >= 1:
+        for i in range(h):
+            partial[i] = partial[i] + partial[i + h]
+        h = h // 2
+    v_store(lanes, partial[0])
+    h = LANES // 2
+    while h >= 1:
+        for i in range(h):
+            lanes[i] = lanes[i] + lanes[i + h]
+        h = h // 2
+    return lanes[0]
+
+
+cdef inline void softmax_row(Py_ssize_t n, const real *z, real *out) noexcept nogil:
+    """out[n] = softmax(z[n]); out may be z."""
+    cdef Py_ssize_t j, v
+    cdef int g
+    cdef real largest = z[0], total
+    cdef real rest[16]
+    cdef vec partial[4]
+    for j in range(1, n):
+        largest = z[j] if z[j] > largest else largest
+    for g in range(GROUP):
+        partial[g] = v_set1(0)
+    j = 0
+    while j + LANES*GROUP <= n:
+        for g in range(GROUP):
+            v_store(out + j, v_exp(v_load(z + j) - largest))
+            partial[g] = partial[g] + v_load(out + j)
+            j += LANES
+    if j < n:
+        for v in range(LANES*GROUP):
+            rest[v] = z[j + v] if j + v < n else -INFINITY
+        for g in range(GROUP):
+            v_store(rest + g*LANES, v_exp(v_load(rest + g*LANES) - largest))
+            partial[g] = partial[g] + v_load(rest + g*LANES)
+        memcpy(out + j, rest, (n - j)*sizeof(real))
+    total = total_of(partial)
+    for j in range(n):
+        out[j] = out[j] / total
 
 
 cdef inline void activate_block(int activation, Py_ssize_t m, Py_ssize_t n, real *z, Py_ssize_t ld) noexcept nogil:

@@ -38,22 +38,30 @@ cdef inline void tile(const int M, const int N, Py_ssize_t k, const Operands *o)
     cdef Py_ssize_t _
     cdef const real *a = o.a
     cdef const real *b = o.b
-    for i in range(M):
-        for j in range(N):
-            acc[i][j] = v_set1(0) if o.d == NULL else v_load(o.d + i*o.ldd + j*LANES)
+    cdef const real *d = o.d
+    cdef real *c = o.c
+    cdef Py_ssize_t ldd = o.ldd, ldc = o.ldc, ldb = o.ldb, a_row = o.a_row, a_col = o.a_col
+    if d == NULL:
+        for i in range(M):
+            for j in range(N):
+                acc[i][j] = v_set1(0)
+    else:
+        for i in range(M):
+            for j in range(N):
+                acc[i][j] = v_load(d + i*ldd + j*LANES)
     for _ in range(k):
         for j in range(N):
             row[j] = v_load(b + j*LANES)
-            PREFETCH(b + 8*o.ldb + j*LANES)
+            PREFETCH(b + 8*ldb + j*LANES)
         for i in range(M):
-            x = v_set1(a[i*o.a_row])
+            x = v_set1(a[i*a_row])
             for j in range(N):
                 acc[i][j] = acc[i][j] + x * row[j]
-        a += o.a_col
-        b += o.ldb
+        a += a_col
+        b += ldb
     for i in range(M):
         for j in range(N):
-            v_store(o.c + i*o.ldc + j*LANES, acc[i][j])
+            v_store(c + i*ldc + j*LANES, acc[i][j])
 
 
 cdef inline void fold(const int half, vec *r) noexcept nogil:

@@ -158,3 +158,15 @@ def run_python(code, environment, *, timeout=60, **variables):
     )
     assert done.returncode == 0, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
     return json.loads(done.stdout)
+
+
+def true_gradients(case, **penalties):
+    """Central differences of the oracle's loss and penalty."""
+    X, y = case.wide
+    return reference.central_differences(
+        lambda: (
+            reference.loss(case.network, case.activations, X, y, case.loss)
+            + reference.penalty(case.network, **penalties)
+        ),
+        case.network,
+    )

@@ -1,10 +1,13 @@
 """Small networks and data for the tests of the face, and the exact bits of a network."""
 
+import tracemalloc
+
 import compiled_nn as cnn
 import numpy as np
 
 X = np.random.default_rng(0).normal(size=(30, 4)).astype("float32")
 INDICES = np.arange(30) % 3
+LN2 = 0.6931471805599453
 OPTIMIZERS = {
     "sgd": cnn.SGD(0.05),
     "momentum": cnn.SGD(0.05, momentum=0.9),
@@ -50,3 +53,27 @@ def fitted(**parameters):
 def outputs(net, samples=X):
     """Return the exact outputs as bytes."""
     return net.decision_function(samples).tobytes()
+
+
+def sealed(value):
+    """The same arrays, which now refuse to be written to."""
+    if isinstance(value, np.ndarray):
+        value.flags.writeable = False
+    elif isinstance(value, dict):
+        for item in value.values():
+            sealed(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            sealed(item)
+    return value
+
+
+def peak(call):
+    """The most memory in bytes that a call has in use at a time, beside what was there before."""
+    call()
+    tracemalloc.start()
+    try:
+        result = call()
+        return tracemalloc.get_traced_memory()[1], result
+    finally:
+        tracemalloc.stop()

@@ -4,6 +4,7 @@ import ast
 import graphlib
 import importlib.metadata
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -66,6 +67,12 @@ def test_only_the_network_opens_the_stack():
     assert users == {"network"}
 
 
+def test_only_the_functional_folder_opens_the_functions():
+    opens = re.compile(r"^\s*from cnn_core(\.functions import| import .*functions)", re.MULTILINE)
+    users = {path.parent.name for path in PACKAGE.rglob("*.py") if opens.search(path.read_text())}
+    assert users == {"functional"}
+
+
 @pytest.mark.parametrize(
     "low", ["arrays", "checks", "errors", "initializers", "layers", "losses", "optimizers"]
 )
@@ -113,7 +120,8 @@ print(json.dumps(sorted(set(sys.modules) - before)))
     packages = {name.split(".")[0] for name in loaded}
     allowed = {"compiled_nn", "cnn_core", "cython_runtime", *sys.stdlib_module_names}
     assert not [name for name in packages - allowed if not name.startswith("_cython")]
-    assert not {"json", "difflib", "tempfile", "pathlib", "compiled_nn.datasets"} & set(loaded)
+    lazy = {"compiled_nn.datasets", "compiled_nn.functional", "compiled_nn.tutorials", "cnn_core.functions"}
+    assert not (lazy | {"json", "difflib", "tempfile", "pathlib"}) & set(loaded)
 
 
 def test_predicting_loads_nothing_more(environment, tmp_path):

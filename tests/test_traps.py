@@ -1,7 +1,8 @@
 """Mistakes of published tutorials: each check fails on the tutorial's formula and passes on ours.
 
 The numbers b01 ... are those of the project's list of traps. Formulas are written afresh from their
-descriptions.
+descriptions. Here the core is asked; the functions are in `test_traps_functional.py`, networks and classes in
+`test_traps_networks.py`.
 """
 
 import math
@@ -20,18 +21,6 @@ def core_gradients(case, **penalties):
     return networks.widened(case.stack.views(case.stack.gradients))
 
 
-def true_gradients(case, **penalties):
-    """Central differences of the oracle's loss and penalty."""
-    X, y = case.wide
-    return reference.central_differences(
-        lambda: (
-            reference.loss(case.network, case.activations, X, y, case.loss)
-            + reference.penalty(case.network, **penalties)
-        ),
-        case.network,
-    )
-
-
 def one_row(loss, z, y, dtype="float64"):
     """(loss, gradient with respect to z) of the core for one row of logits."""
     stack = Stack((1, len(z)), (networks.LINKS[loss],), dtype=dtype)
@@ -43,7 +32,7 @@ def one_row(loss, z, y, dtype="float64"):
 @pytest.mark.parametrize("rate", [1e-3, 0.1, 1.0])
 def test_b01_gradients_are_all_taken_before_any_update(rng, rate):
     case = networks.draw(rng, (6, 4, 5, 1), "relu", "binary_cross_entropy", m=12, smooth=True)
-    truth = true_gradients(case)
+    truth = networks.true_gradients(case)
 
     def tutorial():
         """The weights of a layer are updated before they carry the gradient to the layer below."""
@@ -134,7 +123,7 @@ def test_b08_a_hidden_sigmoid_has_its_own_derivative(rng):
     dz = 2 * (a @ V + c - y) / len(y)
     wrong = (a - y[:, :1]) / len(y)  # dZ = A - Y, as if the hidden layer were the output
     tutorial = [(X.T @ wrong, wrong.sum(axis=0)), (a.T @ dz, dz.sum(axis=0))]
-    truth = true_gradients(case)
+    truth = networks.true_gradients(case)
     assert networks.relative_error(tutorial, truth) > 0.1
     assert networks.relative_error(core_gradients(case), truth) < 1e-6
 
@@ -155,12 +144,12 @@ def test_b09_every_layer_takes_the_gradient_of_the_layer_above(rng):
         return result
 
     equal = networks.draw(rng, (5, 4, 4, 4, 1), "relu", "binary_cross_entropy", m=8, smooth=True)
-    assert networks.relative_error(tutorial(equal), true_gradients(equal)) > 0.1
+    assert networks.relative_error(tutorial(equal), networks.true_gradients(equal)) > 0.1
     unequal = networks.draw(rng, (6, 5, 4, 3, 1), "relu", "binary_cross_entropy", m=8, smooth=True)
     with pytest.raises(ValueError, match="broadcast"):
         tutorial(unequal)
     for case in (equal, unequal):
-        assert networks.relative_error(core_gradients(case), true_gradients(case)) < 1e-6
+        assert networks.relative_error(core_gradients(case), networks.true_gradients(case)) < 1e-6
 
 
 def test_b11_the_gradient_of_a_saturated_output_is_finite(dtype):
@@ -252,14 +241,14 @@ def test_b22_the_gradient_is_that_of_the_loss_told(rng):
     X, y = case.wide
     ((W, b),) = case.network
     dz = reference.sigmoid(X @ W + b) - y  # not divided by the rows: the rate is really 50 times the rate
-    truth = true_gradients(case)
+    truth = networks.true_gradients(case)
     assert networks.relative_error([(X.T @ dz, dz.sum(axis=0))], truth) > 1
     assert networks.relative_error(core_gradients(case), truth) < 1e-6
 
 
 def test_b23_the_gradient_of_l1_is_a_sign(rng):
     case = networks.draw(rng, (4, 3), loss="mse", m=6)
-    truth = true_gradients(case, l1=0.5)
+    truth = networks.true_gradients(case, l1=0.5)
     ((dW, db),) = core_gradients(case)
     ((W, _),) = case.network
     assert networks.relative_error([(dW + 0.5 * W, db)], truth) > 1e-2  # w l1: that is L2
@@ -276,7 +265,7 @@ def test_b24_the_derivative_of_sigmoid_is_not_taken_of_its_output(rng):
     dz = (reference.sigmoid(a @ V + c) - y) / 4
     hidden = (dz @ V.T) * reference.sigmoid_derivative(a)  # sigma'(sigma(z))
     tutorial = [(X.T @ hidden, hidden.sum(axis=0)), (a.T @ dz, dz.sum(axis=0))]
-    truth = true_gradients(case)
+    truth = networks.true_gradients(case)
     assert networks.relative_error(tutorial, truth) > 0.01
     assert networks.relative_error(core_gradients(case), truth) < 1e-6
 

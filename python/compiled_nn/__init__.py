@@ -22,7 +22,7 @@ from .parallel import get_num_threads, set_num_threads, threads
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from . import datasets
+    from . import datasets, functional, tutorials
 
 __all__ = [
     "SGD",
@@ -37,19 +37,23 @@ __all__ = [
     "Uniform",
     "__version__",
     "datasets",
+    "functional",
     "get_num_threads",
     "load",
     "set_num_threads",
     "threads",
+    "tutorials",
 ]
+
+_LAZY = ("datasets", "functional", "tutorials")
 
 
 def __getattr__(name: str) -> ModuleType:
-    """Import `datasets` when it is first asked for: a service that only predicts never is."""
-    if name == "datasets":
+    """Import such a module when it is first asked for: a service that only predicts never does."""
+    if name in _LAZY:
         from importlib import import_module
 
-        return import_module(f"{__name__}.datasets")
+        return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

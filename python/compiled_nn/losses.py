@@ -47,3 +47,12 @@ def resolve(name: object, n_outputs: int) -> Loss:
             " For two classes with one output, use binary_cross_entropy."
         )
     return loss
+
+
+def of_link(activation: str) -> Loss:
+    """Return the loss whose last layer has this activation."""
+    for loss in LOSSES.values():
+        if loss.link == activation:
+            return loss
+    links = ", ".join(f"{loss.link!r} for {loss.name}" for loss in LOSSES.values())
+    raise ValueError(f"The last layer is {activation!r}, which belongs to no loss; use {links}.")

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cnn_core.stack import Stack
 
-from . import arrays, checks, fitting, optimizers, persistence, standardization, summary, targets, training
+from . import (
+    arrays,
+    checks,
+    fitting,
+    optimizers,
+    persistence,
+    shapes,
+    standardization,
+    summary,
+    targets,
+    training,
+)
 from ._version import __version__
 from .arrays import Array
 from .configuration import DEFAULT_LOSS, configure
@@ -118,6 +129,62 @@ class Network:
         self._predictor: Layers | None = None
         self._targets: Targets | None = None
         self._initial: list[Pair] | None = None  # given by set_weights; None: drawn by the layers
+
+    # ---- as tutorials write it
+
+    @classmethod
+    def from_shape(cls, shape: shapes.Shape, **parameters: Any) -> Network:
+        """Return a network of the layers in `shape`; its loss follows from the last activation.
+
+        Parameters
+        ----------
+        shape : list of dict
+            ``{"nodes": 4, "activation": "relu"}`` a layer, from the first hidden layer to the output;
+            "bias" and "init", as for :class:`Dense`, may be added. The last activation is "sigmoid" for
+            binary_cross_entropy, "softmax" for softmax_cross_entropy, "identity" or "linear" for mse.
+        **parameters
+            As for :class:`Network`: optimizer, dtype, seed, ...
+
+        Raises
+        ------
+        TypeError, ValueError
+            When the shape or a parameter cannot be used.
+        """
+        layers = shapes.layers(shape)
+        return cls(layers, loss=shapes.loss(layers), **parameters)
+
+    def to_shape(self) -> list[dict[str, Any]]:
+        """Return what :meth:`from_shape` takes: "nodes" and "activation" of each layer."""
+        return shapes.from_layers(self.layers, self._configuration.activations)
+
+    @classmethod
+    def from_dict(
+        cls, weights: shapes.Parameters, shape: shapes.Shape | None = None, **parameters: Any
+    ) -> Network:
+        """Return a network with given weights, which are also those that fit starts from.
+
+        Parameters
+        ----------
+        weights : dict of arrays
+            W1 (units, inputs), b1 (units, 1), W2, ...; a layer without b has no biases. They are copied.
+        shape : list of dict, optional
+            As for :meth:`from_shape`. Default: relu, and sigmoid at the end.
+        **parameters
+            As for :class:`Network`; dtype is by default that of W1 when it is float32 or float64.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When the weights do not follow one another or do not fit the shape.
+        """
+        layers = shapes.with_biases(shapes.layers(shape or shapes.default(weights)), weights)
+        net = cls(layers, loss=shapes.loss(layers), **shapes.with_dtype(parameters, weights))
+        net.set_weights(shapes.from_dict(weights))
+        return net
+
+    def to_dict(self) -> dict[str, Array]:
+        """Return copies of the weights as W1 (units, inputs), b1 (units, 1), W2, ..."""
+        return shapes.to_dict(self.get_weights())
 
     # ---- what it is
 

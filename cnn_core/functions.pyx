@@ -1,0 +1,296 @@
+"""Functions of arrays: matrix products, activations and their derivatives. Checks here; loops in `operations`.
+
+(a) Arrays of any strides are taken. A product reads its operands where they lie; what is not a number of reals apart,
+    and what an activation would not find side by side, is copied first.
+(b) A call takes its own workspace, so that any number of threads may call.
+"""
+
+import numpy as np
+
+from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
+from libc.stdint cimport uintptr_t
+
+cimport numpy as cnp
+
+from cnn_core.layers cimport code_of, kernels_of, thread_count
+from cnn_core.operations cimport Gemm, Operations
+from cnn_core.threads cimport begin, end, work_together
+from cnn_core.types cimport IDENTITY, RELU, SIGMOID, SOFTMAX, TANH
+
+cnp.import_array()
+
+cdef dict _activations = {
+    "identity": IDENTITY, "relu": RELU, "sigmoid": SIGMOID, "tanh": TANH, "softmax": SOFTMAX}
+
+cdef enum:
+    SMALL_WORK = 32768              # bytes of workspace that a call takes from the C stack
+    SERIAL_FLOPS = 2000000          # a product with less work is not shared out
+
+cdef Operations *operations[2]
+operations[0] = <Operations *>kernels_of("operations", "f32", "cnn_core.Operations")
+operations[1] = <Operations *>kernels_of("operations", "f64", "cnn_core.Operations")
+
+
+cdef Operations *operations_of(cnp.ndarray array, str name) except NULL:
+    """The kernels for an array's type of real."""
+    cdef int kind = cnp.PyArray_TYPE(array)
+    if (kind != cnp.NPY_FLOAT32 and kind != cnp.NPY_FLOAT64) or cnp.PyArray_ISBYTESWAPPED(array):
+        raise TypeError(f"{name} has dtype {(<object>array).dtype}; it must be float32 or float64, of native byte order")
+    return operations[0 if kind == cnp.NPY_FLOAT32 else 1]
+
+
+cdef void extent(cnp.ndarray array, uintptr_t *first, uintptr_t *last) noexcept:
+    """The bytes from the first to behind the last of an array's numbers; none if it is empty."""
+    cdef int axis
+    cdef Py_ssize_t reach
+    first[0] = last[0] = <uintptr_t>cnp.PyArray_DATA(array)
+    if cnp.PyArray_SIZE(array) == 0:
+        return
+    for axis in range(cnp.PyArray_NDIM(array)):
+        reach = (cnp.PyArray_DIM(array, axis) - 1) * cnp.PyArray_STRIDE(array, axis)
+        if reach < 0:
+            first[0] += reach
+        else:
+            last[0] += reach
+    last[0] += cnp.PyArray_ITEMSIZE(array)
+
+
+cdef bint overlap(cnp.ndarray one, cnp.ndarray other) noexcept:
+    cdef uintptr_t first, last, start, stop
+    extent(one, &first, &last)
+    extent(other, &start, &stop)
+    return first < stop and start < last
+
+
+cdef bint in_reals(cnp.ndarray matrix) noexcept:
+    """Whether a matrix lies on addresses of reals, whole numbers of them apart."""
+    cdef Py_ssize_t size = cnp.PyArray_ITEMSIZE(matrix)
+    return (<uintptr_t>cnp.PyArray_DATA(matrix) % size == 0 and cnp.PyArray_STRIDE(matrix, 0) % size == 0
+            and cnp.PyArray_STRIDE(matrix, 1) % size == 0)
+
+
+cdef check_output(cnp.ndarray out, cnp.ndarray like, tuple shape):
+    if (<object>out).shape != shape or cnp.PyArray_TYPE(out) != cnp.PyArray_TYPE(like):
+        raise ValueError(f"out has shape {(<object>out).shape} and dtype {(<object>out).dtype}; it must have shape "
+                         f"{shape} and dtype {(<object>like).dtype}")
+    if not cnp.PyArray_ISWRITEABLE(out) or cnp.PyArray_ISBYTESWAPPED(out):
+        raise ValueError("out must be writable, and of native byte order")
+
+
+cdef void gemm_share(void *g, int rank, int size) noexcept nogil:
+    (<Operations *>(<Gemm *>g).kernels).gemm(<Gemm *>g, rank, size)
+
+
+cdef int run_gemm(Gemm *g, Py_ssize_t itemsize, int threads) noexcept nogil:
+    """-1 when memory is out."""
+    cdef char small[SMALL_WORK + 64]
+    cdef char *room = small
+    cdef Py_ssize_t bytes_
+    cdef int size = begin(threads) if threads > 1 and 2.0*g.m*g.n*g.k > SERIAL_FLOPS else 1
+    bytes_ = (<const Operations *>g.kernels).work(g, size) * itemsize * size
+    if bytes_ > SMALL_WORK:
+        room = <char *>PyMem_RawMalloc(bytes_ + 64)
+        if room == NULL:
+            end(size)
+            return -1
+    g.work = room + (64 - <uintptr_t>room % 64)
+    work_together(gemm_share, g, size)
+    end(size)
+    if room != small:
+        PyMem_RawFree(room)
+    return 0
+
+
+def matmul(cnp.ndarray A not None, cnp.ndarray B not None, cnp.ndarray out=None, *, n_threads=None):
+    """The product of two matrices.
+
+    Parameters
+    ----------
+    A : ndarray (m, k)
+        float32 or float64, any strides: the transpose of a matrix is its ``.T``.
+    B : ndarray (k, n)
+        Of A's dtype.
+    out : ndarray (m, n), optional
+        Where to write: of A's dtype, each row side by side, the rows not overlapping, apart from A and B.
+    n_threads : int, optional
+        At most so many threads; `get_num_threads()` by default. The bits of the result do not depend on it.
+
+    Returns
+    -------
+    ndarray (m, n)
+        `out`, or a new C-contiguous array. Zeros for k = 0.
+
+    Raises
+    ------
+    TypeError
+        If A or B is not float32 or float64, or their dtypes differ.
+    ValueError
+        If A or B is not 2-D, their shapes do not match, or `out` does not fit or overlaps one of them.
+    """
+    cdef Gemm g
+    cdef Py_ssize_t size
+    cdef int failed, threads
+    cdef cnp.npy_intp shape[2]
+    g.kernels = operations_of(A, "A")
+    if operations_of(B, "B") != g.kernels:
+        raise TypeError(f"A has dtype {(<object>A).dtype} and B {(<object>B).dtype}; they must be the same")
+    if cnp.PyArray_NDIM(A) != 2 or cnp.PyArray_NDIM(B) != 2 or cnp.PyArray_DIM(A, 1) != cnp.PyArray_DIM(B, 0):
+        raise ValueError(
+            f"A has shape {(<object>A).shape} and B {(<object>B).shape}; they must be (m, k) and (k, n)")
+    g.m, g.k, g.n = cnp.PyArray_DIM(A, 0), cnp.PyArray_DIM(A, 1), cnp.PyArray_DIM(B, 1)
+    size = cnp.PyArray_ITEMSIZE(A)
+    threads = thread_count(n_threads)
+    if out is None:
+        shape[0], shape[1] = g.m, g.n
+        out = cnp.PyArray_EMPTY(2, shape, cnp.PyArray_TYPE(A), 0)
+    else:
+        check_output(out, A, (g.m, g.n))
+        if (not in_reals(out) or (cnp.PyArray_STRIDE(out, 1) != size and g.n > 1)
+                or (cnp.PyArray_STRIDE(out, 0) < g.n*size and g.m > 1)):
+            raise ValueError(
+                f"out has strides {(<object>out).strides}; each row must lie side by side, one row after the other")
+        if overlap(out, A) or overlap(out, B):
+            raise ValueError(f"out overlaps {'A' if overlap(out, A) else 'B'}")
+    if g.m == 0 or g.n == 0:
+        return out
+    if g.k == 0:
+        (<object>out)[...] = 0
+        return out
+    if not in_reals(A):
+        A = np.ascontiguousarray(A)
+    if not in_reals(B):
+        B = np.ascontiguousarray(B)
+    g.a, g.b, g.c = cnp.PyArray_DATA(A), cnp.PyArray_DATA(B), cnp.PyArray_DATA(out)
+    g.a_row, g.a_col = cnp.PyArray_STRIDE(A, 0) // size, cnp.PyArray_STRIDE(A, 1) // size
+    g.b_row, g.b_col = cnp.PyArray_STRIDE(B, 0) // size, cnp.PyArray_STRIDE(B, 1) // size
+    g.ldc = cnp.PyArray_STRIDE(out, 0) // size
+    with nogil:
+        failed = run_gemm(&g, size, threads)
+    if failed:
+        raise MemoryError
+    return out
+
+
+cdef cnp.ndarray side_by_side(cnp.ndarray array):
+    """The array, or a copy whose numbers lie side by side in C order."""
+    return array if cnp.PyArray_ISCARRAY_RO(array) else np.array(array, order="C")
+
+
+cdef cnp.ndarray room_for(cnp.ndarray out, cnp.ndarray like, list inputs):
+    """Where to write to: out itself if its numbers lie side by side and it is apart from the inputs or just one of
+    them, else a new array."""
+    cdef cnp.ndarray array
+    if out is None:
+        return np.empty((<object>like).shape, (<object>like).dtype)
+    check_output(out, like, (<object>like).shape)
+    if cnp.PyArray_ISCARRAY(out):
+        for array in inputs:
+            if overlap(out, array) and cnp.PyArray_DATA(out) != cnp.PyArray_DATA(array):
+                break
+        else:
+            return out
+    return np.empty((<object>like).shape, (<object>like).dtype)
+
+
+cdef cnp.ndarray given(cnp.ndarray out, cnp.ndarray made):
+    """The result where the caller wants it."""
+    if out is None or out is made:
+        return made
+    (<object>out)[...] = made
+    return out
+
+
+def activate(str name not None, cnp.ndarray Z not None, cnp.ndarray out=None):
+    """f(Z), for every number or, for softmax, along the last axis.
+
+    Parameters
+    ----------
+    name : str
+        "identity", "relu", "sigmoid", "tanh" or "softmax".
+    Z : ndarray
+        float32 or float64, any shape (softmax: at least 1-D) and strides.
+    out : ndarray, optional
+        Where to write: of Z's shape and dtype; it may be Z itself.
+
+    Returns
+    -------
+    ndarray
+        `out`, or a new C-contiguous array.
+
+    Raises
+    ------
+    TypeError
+        If Z is not float32 or float64.
+    ValueError
+        If the name is unknown, `out` does not fit, or softmax is to be taken of a number.
+    """
+    cdef int activation = code_of("activation", _activations, name)
+    cdef Operations *run = operations_of(Z, "Z")
+    cdef cnp.ndarray z, made
+    cdef Py_ssize_t count = cnp.PyArray_SIZE(Z), n = 0
+    cdef const void *source
+    cdef void *target
+    if activation == SOFTMAX:
+        if cnp.PyArray_NDIM(Z) == 0:
+            raise ValueError("Z has shape (); softmax needs an axis")
+        n = cnp.PyArray_DIM(Z, cnp.PyArray_NDIM(Z) - 1)
+    z = side_by_side(Z)
+    made = room_for(out, Z, [z])
+    if count == 0:
+        return given(out, made)
+    source, target = cnp.PyArray_DATA(z), cnp.PyArray_DATA(made)
+    with nogil:
+        if activation == SOFTMAX:
+            run.softmax(count // n, n, source, target)
+        else:
+            run.activate(activation, count, source, target)
+    return given(out, made)
+
+
+def derive(str name not None, cnp.ndarray A not None, cnp.ndarray dA not None, cnp.ndarray out=None):
+    """dA * f'(Z), from the outputs A = f(Z): the gradient with respect to Z. relu'(0) is 0.
+
+    Parameters
+    ----------
+    name : str
+        "identity", "relu", "sigmoid" or "tanh".
+    A : ndarray
+        float32 or float64, any shape and strides.
+    dA : ndarray
+        Of A's shape and dtype: the gradient with respect to A.
+    out : ndarray, optional
+        Where to write: of A's shape and dtype; it may be A or dA itself.
+
+    Returns
+    -------
+    ndarray
+        `out`, or a new C-contiguous array.
+
+    Raises
+    ------
+    TypeError
+        If A is not float32 or float64, or dA has another dtype.
+    ValueError
+        If the name is unknown or "softmax", or shapes differ.
+    """
+    cdef int activation = code_of("activation", _activations, name)
+    cdef Operations *run = operations_of(A, "A")
+    cdef cnp.ndarray a, d, made
+    cdef Py_ssize_t count = cnp.PyArray_SIZE(A)
+    cdef const void *outputs
+    cdef const void *above
+    cdef void *target
+    if activation == SOFTMAX:
+        raise ValueError(
+            "softmax has no derivative number by number; take the fused loss: the gradient of softmax and cross entropy "
+            "is P - Y")
+    if operations_of(dA, "dA") != run:
+        raise TypeError(f"A has dtype {(<object>A).dtype} and dA {(<object>dA).dtype}; they must be the same")
+    if (<object>A).shape != (<object>dA).shape:
+        raise ValueError(f"A has shape {(<object>A).shape} and dA {(<object>dA).shape}; they must be the same")
+    a, d = side_by_side(A), side_by_side(dA)
+    made = room_for(out, A, [a, d])
+    outputs, above, target = cnp.PyArray_DATA(a), cnp.PyArray_DATA(d), cnp.PyArray_DATA(made)
+    with nogil:
+        run.derive(activation, count, outputs, above, target)
+    return given(out, made)

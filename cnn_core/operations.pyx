@@ -1,0 +1,490 @@
+"""Products and activations of whole arrays: for one instruction set and one type of real.
+
+    C[m, n] = A[m, k] B[k, n]       any strides of A and B
+
+(a) B is copied a block at a time into panels of whole vectors, zeros behind its last column: KC of its rows, so that a
+    panel stays in the caches while the rows of A pass by. Where B is stored the other way it is transposed on the way.
+(b) A is broadcast from where it lies.
+(c) C is read and written by whole vectors; a tile over its last columns goes through a small buffer.
+(d) Every element is summed over k in one order (see tiles.pxd), and threads share C, never a sum: the bits of C depend
+    neither on the number of threads nor on any block size.
+"""
+
+from cpython.pycapsule cimport PyCapsule_New
+from libc.string cimport memcpy
+
+from cnn_core.activations cimport softmax_row, transpose_block, v_activate, v_chain
+from cnn_core.operations cimport Gemm, Operations
+from cnn_core.tiles cimport Operands, dot_tile, tile
+from cnn_core.types cimport IDENTITY, RELU, SIGMOID, TANH
+from cnn_core.vec cimport (
+    ACCUMULATORS, DOTS, GROUP, LANES, PREFETCH, flush_subnormals, fp_state, real, restore_fp, v_load, v_set1, v_store)
+
+cdef enum:
+    PANEL_BYTES = 384 * 1024    # of B in a block with few columns
+    BLOCK_BYTES = 512 * 1024    # of B in a block with many
+    ROWS_BYTES = 192 * 1024     # of A that pass by a block of B before the next rows
+    NEAR_BYTES = 24 * 1024      # a B that stays in the first-level cache
+    PAGES_BYTES = 256 * 1024    # an A that is read across its rows is copied from this size on
+    KC = 512                    # rows of B in a block with many columns
+    MOST_KC = 4096
+    FEW_ROWS = 64               # a B that serves no more rows of A is read where it lies
+    ROWS = 8                    # most rows of a tile
+
+cdef struct Plan:               # C[m, n] = A[m, k] B[k, n], perhaps the caller's product turned: C^T = B^T A^T
+    Py_ssize_t m, n, k
+    const real *a
+    Py_ssize_t a_row, a_col
+    const real *b
+    Py_ssize_t b_row, b_col
+    real *c
+    Py_ssize_t ldc
+    bint turned                 # C is transposed on the way out
+    bint direct                 # whole vectors of B are read where they lie
+    bint copied                 # rows of A are copied
+    Py_ssize_t whole            # columns that go through panels; the others are dot products
+    Py_ssize_t kc, nc, mc       # a block
+
+cdef struct Block:              # part of a product: C[m, n] (+)= A[m, k] B[k, n]
+    Py_ssize_t m, n, k
+    const real *a
+    Py_ssize_t a_row, a_col
+    const real *b               # where it lies, if that is direct
+    Py_ssize_t b_row
+    bint direct
+    bint single                 # that, for a product of one row
+    const real *panels          # k x width vectors each; of a direct B, the last one alone if that is not whole
+    Py_ssize_t dots             # columns behind n that are dot products
+    const real *columns         # those, `line_of(k)` apart
+    real *c
+    Py_ssize_t ldc
+    bint opening                # from zero
+
+
+cdef inline Py_ssize_t up(Py_ssize_t count, Py_ssize_t group) noexcept nogil:
+    """count rounded up to whole groups."""
+    return (count + group - 1) // group * group
+
+
+cdef inline Py_ssize_t line_of(Py_ssize_t n) noexcept nogil:
+    """n rounded up to whole lines of 64 bytes."""
+    return up(n, LANES*GROUP)
+
+
+cdef inline int panel_width(const Block *s, Py_ssize_t j) noexcept nogil:
+    """Vectors of the panel at column j: threes, but four are two and two; eight for a single row."""
+    cdef Py_ssize_t vectors = up(s.n - j, LANES) // LANES
+    if s.single and s.n - j >= 8*LANES:
+        return 8
+    return <int>vectors if vectors <= 2 else 2 if vectors == 4 else 3
+
+
+cdef inline int most_rows(int width) noexcept nogil:
+    return max(1, min(ROWS, ACCUMULATORS // width))
+
+
+cdef inline void tile_rows(const int N, int rows, Py_ssize_t k, const Operands *o) noexcept nogil:
+    if rows == 8 and 8*N <= ACCUMULATORS:
+        tile(8, N, k, o)
+    elif rows == 7 and 7*N <= ACCUMULATORS:
+        tile(7, N, k, o)
+    elif rows == 6 and 6*N <= ACCUMULATORS:
+        tile(6, N, k, o)
+    elif rows == 5 and 5*N <= ACCUMULATORS:
+        tile(5, N, k, o)
+    elif rows == 4:
+        tile(4, N, k, o)
+    elif rows == 3:
+        tile(3, N, k, o)
+    elif rows == 2:
+        tile(2, N, k, o)
+    else:
+        tile(1, N, k, o)
+
+
+cdef inline void tile_of(int width, int rows, Py_ssize_t k, const Operands *o) noexcept nogil:
+    if width == 3:
+        tile_rows(3, rows, k, o)
+    elif width == 2:
+        tile_rows(2, rows, k, o)
+    elif width == 1:
+        tile_rows(1, rows, k, o)
+    else:
+        tile(1, 8, k, o)
+
+
+cdef void multiply(const Block *s) noexcept nogil:
+    """A block of C: a panel of B at a time, each for all rows."""
+    cdef Operands o
+    cdef Py_ssize_t i, j = 0, r, v, columns
+    cdef int width, height, rows
+    cdef const real *panel = s.panels
+    cdef real *c
+    cdef real part[24*16]
+    o.a_row, o.a_col = s.a_row, s.a_col
+    while j < s.n:
+        width = panel_width(s, j)
+        height = most_rows(width)
+        columns = min(s.n - j, <Py_ssize_t>width*LANES)
+        if s.direct and columns == width*LANES:
+            o.b, o.ldb = s.b + j, s.b_row
+        else:
+            o.b, o.ldb = panel, width*LANES
+            panel += s.k*width*LANES
+        i = 0
+        while i < s.m:
+            rows = <int>min(height, s.m - i)
+            o.a = s.a + i*s.a_row
+            c = s.c + i*s.ldc + j
+            o.c, o.ldc = c, s.ldc
+            if columns < width*LANES:
+                o.c, o.ldc = part, width*LANES
+                if not s.opening:
+                    for r in range(rows):
+                        memcpy(part + r*width*LANES, c + r*s.ldc, columns*sizeof(real))
+            else:
+                for r in range(rows, min(rows + height, s.m - i)):
+                    for v in range(width):
+                        PREFETCH(c + r*s.ldc + v*LANES)
+            o.d, o.ldd = NULL if s.opening else o.c, o.ldc
+            tile_of(width, rows, s.k, &o)
+            if columns < width*LANES:
+                for r in range(rows):
+                    memcpy(c + r*s.ldc, part + r*width*LANES, columns*sizeof(real))
+            i += height
+        j += columns
+
+
+cdef inline int dot_width(Py_ssize_t n) noexcept nogil:
+    return 4 if n >= 4 and DOTS >= 16 else 2 if n >= 2 and DOTS >= 4 else 1
+
+
+cdef inline int dot_rows(int width) noexcept nogil:
+    return min(4, DOTS // width)
+
+
+cdef inline void dot_of(int width, Py_ssize_t k, const Operands *o) noexcept nogil:
+    if width == 4 and DOTS >= 16:
+        dot_tile(4, 4, k, o)
+    elif width == 2 and DOTS >= 4:
+        dot_tile(min(4, DOTS // 2), 2, k, o)
+    else:
+        dot_tile(min(4, DOTS), 1, k, o)
+
+
+cdef void multiply_dots(const Block *s) noexcept nogil:
+    """The last columns of a block of C."""
+    cdef Operands o
+    cdef Py_ssize_t i, r, q, j = 0, done, full = s.k - s.k % (LANES*GROUP), ld = line_of(s.k)
+    cdef int width, height, rows, v
+    cdef real *c
+    cdef real sums[16]
+    cdef real tails[16]
+    cdef real rest[4*16]
+    cdef Operands end
+    o.d = end.d = NULL
+    o.ldb = end.ldb = ld
+    o.c, end.c = sums, tails
+    end.a, end.a_row = rest, LANES*GROUP
+    while j < s.dots:
+        width = dot_width(s.dots - j)
+        height = dot_rows(width)
+        o.ldc = end.ldc = width
+        o.b = s.columns + j*ld
+        end.b = o.b + full
+        i = 0
+        while i < s.m:
+            # Rows too few for a tile are taken with some before them, or one by one.
+            done = max(<Py_ssize_t>0, i + height - s.m) if s.m >= height else 0
+            rows = height if s.m >= height else 1
+            i -= done
+            o.a = s.a + i*s.a_row
+            o.a_row = s.a_row if rows > 1 else 0
+            dot_of(width, full, &o)
+            if full < s.k:
+                for r in range(height):
+                    for q in range(LANES*GROUP):
+                        rest[r*LANES*GROUP + q] = o.a[r*o.a_row + full + q] if full + q < s.k else 0
+                dot_of(width, LANES*GROUP, &end)
+                for v in range(height*width):
+                    sums[v] += tails[v]
+            for r in range(done, rows):
+                c = s.c + (i + r)*s.ldc + s.n + j
+                for v in range(width):
+                    c[v] = sums[r*width + v] if s.opening else c[v] + sums[r*width + v]
+            i += rows
+        j += width
+
+
+cdef void pack_panel(Py_ssize_t k, Py_ssize_t n, const real *b, Py_ssize_t row, Py_ssize_t column, int ld,
+                     real *panel) noexcept nogil:
+    """panel[k, ld] = B[k, n], zeros behind."""
+    cdef Py_ssize_t p = 0, j, v, q, count
+    cdef real square[16*16]
+    if row == 1 and column != 1:
+        while p < k:
+            count = min(k - p, LANES)
+            v = 0
+            while v < ld:
+                if count == LANES:
+                    transpose_block(b + v*column + p, column, n - v, panel + p*ld + v, ld, LANES)
+                else:
+                    for q in range(min(LANES, n - v)):
+                        memcpy(square + q*LANES, b + (v + q)*column + p, count*sizeof(real))
+                    transpose_block(square, LANES, n - v, panel + p*ld + v, ld, count)
+                v += LANES
+            p += LANES
+        return
+    for p in range(k):
+        if column == 1 and n == ld:
+            v = 0
+            while v < ld:
+                v_store(panel + v, v_load(b + v))
+                v += LANES
+        else:
+            for j in range(n):
+                panel[j] = b[j*column]
+            for j in range(n, ld):
+                panel[j] = 0
+        panel += ld
+        b += row
+
+
+cdef void pack_columns(Block *s, Py_ssize_t row, Py_ssize_t column, real *panels) noexcept nogil:
+    """The panels of a block, and behind them its columns that are dot products."""
+    cdef Py_ssize_t j = 0, p, q, ld = line_of(s.k), columns
+    cdef int width
+    cdef const real *b
+    s.panels = panels
+    while j < s.n:
+        width = panel_width(s, j)
+        columns = min(s.n - j, <Py_ssize_t>width*LANES)
+        if not s.direct or columns < width*LANES:
+            pack_panel(s.k, columns, s.b + j*column, row, column, width*LANES, panels)
+            panels += s.k*width*LANES
+        j += columns
+    s.columns = panels
+    for q in range(s.dots):
+        b = s.b + (s.n + q)*column
+        for p in range(s.k):
+            panels[p] = b[p*row]
+        for p in range(s.k, ld):
+            panels[p] = 0
+        panels += ld
+
+
+cdef void pack_rows(Block *s, real *rows) noexcept nogil:
+    """A's rows, or its columns, to where they are near each other."""
+    cdef Py_ssize_t i, p, ld
+    if s.a_row == 1:
+        ld = line_of(s.m)
+        for p in range(s.k):
+            memcpy(rows + p*ld, s.a + p*s.a_col, s.m*sizeof(real))
+        s.a_col = ld
+    else:
+        ld = near_stride(s.k)
+        for i in range(s.m):
+            if s.a_col == 1:
+                memcpy(rows + i*ld, s.a + i*s.a_row, s.k*sizeof(real))
+            else:
+                for p in range(s.k):
+                    rows[i*ld + p] = s.a[i*s.a_row + p*s.a_col]
+        s.a_row, s.a_col = ld, 1
+    s.a = rows
+
+
+cdef inline Py_ssize_t near_stride(Py_ssize_t k) noexcept nogil:
+    """Distance of copied rows of A: an odd number of lines."""
+    return line_of(k) + (0 if line_of(k) // (LANES*GROUP) % 2 else LANES*GROUP)
+
+
+cdef void take_out(const Block *s, real *c, Py_ssize_t ldc) noexcept nogil:
+    """c[n, m] = C^T."""
+    cdef Py_ssize_t i = 0, j, q, rows, n = s.n + s.dots
+    cdef real square[16*16]
+    while i < s.m:
+        rows = min(LANES, s.m - i)
+        j = 0
+        while j < n:
+            transpose_block(s.c + i*s.ldc + j, s.ldc, rows, square, LANES, LANES)
+            for q in range(min(LANES, n - j)):
+                memcpy(c + (j + q)*ldc + i, square + q*LANES, rows*sizeof(real))
+            j += LANES
+        i += LANES
+
+
+cdef inline Py_ssize_t share(Py_ssize_t count, int rank, int size, Py_ssize_t group) noexcept nogil:
+    """Where the rank's part of count starts, in whole groups; the part ends where the next one starts."""
+    cdef Py_ssize_t groups = (count + group - 1) // group
+    return min(count, groups * rank // size * group)
+
+
+cdef Plan plan_of(const Gemm *g) noexcept nogil:
+    """How to go about a product; the same for any number of threads."""
+    cdef Plan s
+    cdef Py_ssize_t rest, size = sizeof(real), blocks, vectors
+    s.m, s.n, s.k, s.c, s.ldc = g.m, g.n, g.k, <real *>g.c, g.ldc
+    s.a, s.a_row, s.a_col = <const real *>g.a, g.a_row, g.a_col
+    s.b, s.b_row, s.b_col = <const real *>g.b, g.b_row, g.b_col
+    if g.n == 1:
+        s.b_col = 1
+    if g.m == 1:
+        s.a_row = 1
+    if g.k == 1:
+        s.a_col = s.b_row = 1
+    # A narrow product whose rows are the columns of what lies there: its vectors run down A's rows.
+    s.turned = (s.a_row == 1 and g.m > 1 and g.k >= FEW_ROWS // 2 and g.n <= FEW_ROWS
+                and up(g.n, LANES) * 10 > g.n * 11 and up(g.m, LANES) * 10 <= g.m * 11)
+    if s.turned or (g.m == 1 and s.b_row == 1 and s.b_col != 1):
+        s.m, s.n = g.n, g.m
+        s.a, s.a_row, s.a_col, s.b, s.b_row, s.b_col = s.b, s.b_col, s.b_row, s.a, s.a_col, s.a_row
+        if not s.turned:
+            s.ldc = 1
+    rest = s.n % LANES
+    s.whole = s.n
+    if not s.turned and s.a_col == 1 and s.k >= 6*LANES and rest * (s.k + 4*LANES) * 10 < 9 * s.k * LANES:
+        s.whole -= rest
+    vectors = up(s.whole, LANES) // LANES
+    s.kc = MOST_KC if vectors == 0 else max(<Py_ssize_t>KC, min(<Py_ssize_t>MOST_KC, PANEL_BYTES // (vectors*LANES*size)))
+    blocks = (s.k + s.kc - 1) // s.kc
+    s.kc = line_of((s.k + blocks - 1) // blocks)
+    s.nc = min(up(s.whole, 3*LANES), max(<Py_ssize_t>1, BLOCK_BYTES // (s.kc*3*LANES*size)) * 3*LANES)
+    s.direct = s.b_col == 1 and s.m <= FEW_ROWS
+    s.copied = vectors > 6 and s.m > ROWS and (
+        s.a_row * size % 4096 == 0 if s.a_col == 1 else s.k * s.a_col * size > PAGES_BYTES or s.a_row != 1)
+    s.mc = up(max(<Py_ssize_t>1, ROWS_BYTES // (s.kc*size)), 24)
+    if not s.copied and min(s.k, s.kc) * s.n * size <= NEAR_BYTES:
+        s.mc = 24
+    return s
+
+
+cdef Py_ssize_t block_size(const Plan *s) noexcept nogil:
+    return min(s.kc, line_of(s.k)) * (up(min(s.nc, s.whole), LANES) + s.n - s.whole)
+
+
+cdef Py_ssize_t rows_size(const Plan *s) noexcept nogil:
+    return max(near_stride(s.kc) * min(s.mc, s.m), s.kc * line_of(min(s.mc, s.m))) if s.copied else 0
+
+
+cdef Py_ssize_t work(const Gemm *g, int size) noexcept nogil:
+    cdef Plan s = plan_of(g)
+    return line_of(block_size(&s)) + line_of(rows_size(&s)) + (s.m * line_of(s.nc) if s.turned else 0)
+
+
+cdef void gemm(const Gemm *g, int rank, int size) noexcept nogil:
+    cdef fp_state saved = flush_subnormals()
+    cdef Plan plan = plan_of(g)
+    cdef real *panels = <real *>g.work + rank*work(g, size)
+    cdef real *rows = panels + line_of(block_size(&plan))
+    cdef real *turned = rows + line_of(rows_size(&plan))
+    cdef Py_ssize_t i0 = 0, i1 = plan.m, j0 = 0, j1 = plan.whole, i, j, p, dots
+    cdef Block s
+    if size > 1 and plan.whole >= 2*LANES*size and (plan.n >= plan.m or plan.m < ROWS*size):
+        j0, j1 = share(plan.whole, rank, size, LANES), share(plan.whole, rank + 1, size, LANES)
+    else:
+        i0, i1 = share(plan.m, rank, size, ROWS), share(plan.m, rank + 1, size, ROWS)
+    dots = plan.n - plan.whole if j1 == plan.whole else 0
+    s.direct, s.single, s.b_row = plan.direct, plan.direct and plan.m == 1, plan.b_row
+    j = j0
+    while i0 < i1 and j < j1 + dots:
+        s.n = max(<Py_ssize_t>0, min(plan.nc, j1 - j))
+        s.dots = dots if j + s.n == j1 else 0
+        p = 0
+        while p < plan.k:
+            s.k = min(plan.kc, plan.k - p)
+            s.b = plan.b + p*plan.b_row + j*plan.b_col
+            s.opening = p == 0
+            s.m = i1 - i0
+            pack_columns(&s, plan.b_row, plan.b_col, panels)
+            i = i0
+            while i < i1:
+                s.m = min(plan.mc, i1 - i)
+                s.a, s.a_row, s.a_col = plan.a + i*plan.a_row + p*plan.a_col, plan.a_row, plan.a_col
+                if plan.turned:
+                    s.c, s.ldc = turned + i*line_of(plan.nc), line_of(plan.nc)
+                else:
+                    s.c, s.ldc = plan.c + i*plan.ldc + j, plan.ldc
+                if plan.copied:
+                    pack_rows(&s, rows)
+                multiply(&s)
+                multiply_dots(&s)
+                i += plan.mc
+            p += plan.kc
+        if plan.turned:
+            s.m, s.c = i1 - i0, turned + i0*line_of(plan.nc)
+            take_out(&s, plan.c + j*plan.ldc + i0, plan.ldc)
+        j += s.n + s.dots
+    restore_fp(saved)
+
+
+cdef inline void activate_all(const int activation, Py_ssize_t count, const real *z, real *out) noexcept nogil:
+    cdef Py_ssize_t i = 0
+    cdef real rest[16]
+    while i + LANES <= count:
+        v_store(out + i, v_activate(activation, v_load(z + i)))
+        i += LANES
+    if i < count:
+        v_store(rest, v_set1(0))
+        memcpy(rest, z + i, (count - i)*sizeof(real))
+        v_store(rest, v_activate(activation, v_load(rest)))
+        memcpy(out + i, rest, (count - i)*sizeof(real))
+
+
+cdef void activate(int activation, Py_ssize_t count, const void *z, void *out) noexcept nogil:
+    cdef fp_state saved = flush_subnormals()
+    if activation == RELU:
+        activate_all(RELU, count, <const real *>z, <real *>out)
+    elif activation == SIGMOID:
+        activate_all(SIGMOID, count, <const real *>z, <real *>out)
+    elif activation == TANH:
+        activate_all(TANH, count, <const real *>z, <real *>out)
+    else:
+        activate_all(IDENTITY, count, <const real *>z, <real *>out)
+    restore_fp(saved)
+
+
+cdef inline void derive_all(const int activation, Py_ssize_t count, const real *a, const real *d,
+                            real *out) noexcept nogil:
+    cdef Py_ssize_t i = 0
+    cdef real rest[16]
+    cdef real slope[16]
+    while i + LANES <= count:
+        v_store(out + i, v_chain(activation, v_load(a + i), v_load(d + i)))
+        i += LANES
+    if i < count:
+        v_store(rest, v_set1(0))
+        v_store(slope, v_set1(0))
+        memcpy(rest, a + i, (count - i)*sizeof(real))
+        memcpy(slope, d + i, (count - i)*sizeof(real))
+        v_store(rest, v_chain(activation, v_load(rest), v_load(slope)))
+        memcpy(out + i, rest, (count - i)*sizeof(real))
+
+
+cdef void derive(int activation, Py_ssize_t count, const void *a, const void *d, void *out) noexcept nogil:
+    cdef fp_state saved = flush_subnormals()
+    if activation == RELU:
+        derive_all(RELU, count, <const real *>a, <const real *>d, <real *>out)
+    elif activation == SIGMOID:
+        derive_all(SIGMOID, count, <const real *>a, <const real *>d, <real *>out)
+    elif activation == TANH:
+        derive_all(TANH, count, <const real *>a, <const real *>d, <real *>out)
+    else:
+        derive_all(IDENTITY, count, <const real *>a, <const real *>d, <real *>out)
+    restore_fp(saved)
+
+
+cdef void softmax(Py_ssize_t m, Py_ssize_t n, const void *z, void *out) noexcept nogil:
+    cdef fp_state saved = flush_subnormals()
+    cdef Py_ssize_t i
+    for i in range(m):
+        softmax_row(n, <const real *>z + i*n, <real *>out + i*n)
+    restore_fp(saved)
+
+
+cdef Operations exported
+exported.work = work
+exported.gemm = gemm
+exported.activate = activate
+exported.derive = derive
+exported.softmax = softmax
+kernels = PyCapsule_New(&exported, "cnn_core.Operations", NULL)

@@ -1,0 +1,78 @@
+"""Networks as functions: the building blocks that textbooks write out, computed by the compiled core.
+
+Nothing here keeps state or changes what it is given. Parameters are a dict of W1 (units, inputs), b1 (units, 1), W2,
+..., in either orientation of the samples:
+
+- functions of whole layers and networks take (features, samples), or (samples, features) with ``samples_first=True``;
+- `softmax`, `one_hot` and `cross_entropy` take (samples, classes), or (classes, samples) with
+  ``samples_first=False``; other functions of single numbers have no orientation.
+
+Targets of one output may be (m,), (1, m) or (m, 1). The arithmetic has the dtype of the data, float32 or float64.
+
+>>> from compiled_nn import functional as F
+>>> shape = [{"nodes": 3, "activation": "relu"}, {"nodes": 1, "activation": "sigmoid"}]
+>>> X, Y = [[0, 0, 1, 1], [0, 1, 0, 1]], [0, 1, 1, 0]
+>>> params = F.initialise_parameters(2, shape, seed=0)
+>>> for _ in range(3):
+...     grads = F.forward_prop(X, params, shape)
+...     params = F.back_prop(X, Y, params, grads, shape, learning_rate=0.1)
+>>> F.predict(X, params, shape).shape
+(1, 4)
+"""
+
+from .activations import (
+    relu,
+    relu_backward,
+    relu_deriv,
+    relu_forward,
+    sigmoid,
+    sigmoid_backward,
+    sigmoid_deriv,
+    sigmoid_forward,
+    sigmoid_prime,
+    softmax,
+)
+from .layerwise import (
+    L_model_backward,
+    L_model_forward,
+    initialize_parameters,
+    initialize_parameters_deep,
+    linear_activation_backward,
+    linear_activation_forward,
+    linear_backward,
+    linear_forward,
+    update_parameters,
+)
+from .measures import accuracy, compute_cost, cross_entropy, one_hot
+from .shaped import back_prop, forward_prop, gradients, initialise_parameters, predict
+
+__all__ = [
+    "L_model_backward",
+    "L_model_forward",
+    "accuracy",
+    "back_prop",
+    "compute_cost",
+    "cross_entropy",
+    "forward_prop",
+    "gradients",
+    "initialise_parameters",
+    "initialize_parameters",
+    "initialize_parameters_deep",
+    "linear_activation_backward",
+    "linear_activation_forward",
+    "linear_backward",
+    "linear_forward",
+    "one_hot",
+    "predict",
+    "relu",
+    "relu_backward",
+    "relu_deriv",
+    "relu_forward",
+    "sigmoid",
+    "sigmoid_backward",
+    "sigmoid_deriv",
+    "sigmoid_forward",
+    "sigmoid_prime",
+    "softmax",
+    "update_parameters",
+]

@@ -1,0 +1,141 @@
+"""Activation functions and their derivatives, on arrays of any shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cnn_core import functions
+
+from ..arrays import Array
+from .orientation import reals
+
+Activated = tuple[Array, Array]
+
+
+def _activate(name: str, Z: Any) -> Array:
+    return functions.activate(name, reals(Z, "Z"))
+
+
+def _derivative(name: str, Z: Any) -> Array:
+    A = _activate(name, Z)
+    return functions.derive(name, A, np.ones_like(A))
+
+
+def _backward(name: str, dA: Any, cache: Any) -> Array:
+    A = _activate(name, cache)
+    dA = reals(dA, "dA", A.dtype)
+    if dA.shape != A.shape:
+        raise ValueError(f"dA has shape {dA.shape}; the cache has {A.shape}.")
+    return functions.derive(name, A, dA.astype(A.dtype, copy=False))
+
+
+def sigmoid(Z: Any) -> Array:
+    """Return 1 / (1 + exp(-Z)), without overflow for any Z.
+
+    Parameters
+    ----------
+    Z : array-like of any shape
+        float32 and float64 keep their dtype; integers become float64.
+
+    Returns
+    -------
+    ndarray of the shape of Z
+
+    Examples
+    --------
+    >>> from compiled_nn.functional import sigmoid
+    >>> sigmoid([-1000.0, 0.0, 1000.0]).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    return _activate("sigmoid", Z)
+
+
+def relu(Z: Any) -> Array:
+    """Return max(0, Z), in the shape and dtype of Z (integers become float64)."""
+    return _activate("relu", Z)
+
+
+def sigmoid_forward(Z: Any) -> Activated:
+    """Return (sigmoid(Z), Z): the output and what :func:`sigmoid_backward` needs of it."""
+    return sigmoid(Z), Z
+
+
+def relu_forward(Z: Any) -> Activated:
+    """Return (relu(Z), Z): the output and what :func:`relu_backward` needs of it."""
+    return relu(Z), Z
+
+
+def sigmoid_deriv(Z: Any) -> Array:
+    """Return the derivative of sigmoid at Z, sigmoid(Z) (1 - sigmoid(Z)); Z is not yet activated."""
+    return _derivative("sigmoid", Z)
+
+
+def sigmoid_prime(z: Any) -> Array:
+    """Return the derivative of sigmoid at z: :func:`sigmoid_deriv` by its other name."""
+    return sigmoid_deriv(z)
+
+
+def relu_deriv(Z: Any) -> Array:
+    """Return the derivative of relu at Z: 1 where Z > 0, and 0 elsewhere, at 0 too."""
+    return _derivative("relu", Z)
+
+
+def sigmoid_backward(dA: Any, cache: Any) -> Array:
+    """Return the gradient with respect to Z of a sigmoid.
+
+    Parameters
+    ----------
+    dA : array-like
+        Gradient with respect to the output A.
+    cache : array-like of the shape of dA
+        Z.
+
+    Returns
+    -------
+    ndarray
+        dZ = dA * sigmoid'(Z), of the dtype of Z.
+
+    Raises
+    ------
+    ValueError
+        When the shapes differ.
+    """
+    return _backward("sigmoid", dA, cache)
+
+
+def relu_backward(dA: Any, cache: Any) -> Array:
+    """Return the gradient with respect to Z of a relu: dA where Z > 0, and 0 elsewhere.
+
+    Parameters, result and errors are those of :func:`sigmoid_backward`; dA is not changed.
+    """
+    return _backward("relu", dA, cache)
+
+
+def softmax(Z: Any, *, samples_first: bool = True) -> Array:
+    """Return exp(Z) / sum(exp(Z)) over the features of each sample, shifted so that nothing overflows.
+
+    Parameters
+    ----------
+    Z : array-like (samples, features) or (features,)
+    samples_first : bool, default True
+        False: Z is (features, samples).
+
+    Returns
+    -------
+    ndarray of the shape of Z
+        float32 and float64 keep their dtype; integers become float64.
+
+    Examples
+    --------
+    >>> from compiled_nn.functional import softmax
+    >>> softmax([[2, 4, 6, 8]]).round(8).tolist()
+    [[0.00214401, 0.0158422, 0.11705891, 0.86495488]]
+    """
+    Z = reals(Z, "Z")
+    if Z.ndim not in (1, 2):
+        raise ValueError(f"Z has shape {Z.shape}; expected 1 or 2 dimensions.")
+    rows = Z if samples_first or Z.ndim == 1 else Z.T
+    A = functions.activate("softmax", rows)
+    return A if rows is Z else A.T
