@@ -14,13 +14,8 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-HOT = ("dense", "gram", "losses", "operations", "optimizers")
 COLD = ("cpu", "functions", "layers", "span", "stack", "threads")
-FAST_CALLS = (
-    "functions",
-    "layers",
-    "stack",
-)  # of the cold ones: -Os would cost a single-row prediction 8 % of its time
+FAST_CALLS = ("functions", "layers")  # of them: -Os would cost a single-row prediction 8 % of its time
 REALS = {"f32": [], "f64": [("CNN_DOUBLE", "1")]}  # macros by type of real
 AVX2 = ["-mavx2", "-mfma", "-mbmi", "-mbmi2", "-mlzcnt", "-mmovbe", "-mf16c", "-mpopcnt", "-mcx16"]
 AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512cd", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512"]
@@ -45,10 +40,10 @@ DIRECTIVES = {
 }
 
 
-def hot_extension(concept: str, real: str, isa: str) -> Extension:
+def hot_extension(real: str, isa: str) -> Extension:
     return Extension(
-        f"cnn_core.{isa}.{concept}_{real}",
-        [f"cnn_core/{concept}.pyx"],
+        f"cnn_core.{isa}.kernels_{real}",
+        ["cnn_core/kernels.pyx"],
         include_dirs=["cnn_core"],
         define_macros=list(REALS[real]),
     )
@@ -95,7 +90,8 @@ class BuildExt(build_ext):
         macos, aarch64 = sys.platform == "darwin", self.target.endswith(("aarch64", "arm64"))
         for extension in self.extensions:
             extension.extra_link_args = ["-lm"] if macos else ["-lm", "-Wl,--strip-all"]
-            extension.extra_compile_args = ["-g0"]
+            # Unwind tables are a tenth of what is shipped; nothing throws through C.
+            extension.extra_compile_args = ["-g0", "-fno-asynchronous-unwind-tables"]
             if isa := isa_of(extension):
                 extension.extra_compile_args += HOT_FLAGS
                 for flag in INSTRUCTION_SETS[isa]:  # a universal build compiles each file for arm64 too
@@ -138,5 +134,5 @@ class BuildExt(build_ext):
             extension.sources, extension.depends = made.sources, [*made.depends, __file__]
 
 
-hot = [hot_extension(concept, real, isa) for isa in INSTRUCTION_SETS for real in REALS for concept in HOT]
+hot = [hot_extension(real, isa) for isa in INSTRUCTION_SETS for real in REALS]
 setup(ext_modules=[*hot, *map(cold_extension, COLD)], cmdclass={"build_ext": BuildExt})

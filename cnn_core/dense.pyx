@@ -1,46 +1,37 @@
-"""Dense layers: forward, backward and whole passes of training, for one instruction set and one type of real.
+"""Dense layers: the products of one layer, forward and backward, for one instruction set and one type of real.
 
     forward     A = f(X W + b)                      m x n
     backward    dX = (dZ W^T) * f'(X)               m x k       through a copy of W^T that the update keeps
                 dW = X^T dZ, db = sum over rows     k x n
 
-(a) A pass cuts each batch into chunks of rows that stay in the level-2 cache: forward, loss and backward of a chunk
-    run while it is there. With several threads the rows of a chunk are shared out for these; then the rows of W are
-    shared out for dW and the update. Outputs are split and sums never, so the bits of a trained network depend
-    neither on the number of threads nor on the chunk.
-(b) In a batch of one chunk the gradient of a block of W rows is still in the first-level cache when the optimizer
-    takes its step on them: it is never written out.
-(c) Weights are stored inputs x units, which makes the forward product and dW direct; dX wants W^T, and the update
+(a) Weights are stored inputs x units, which makes the forward product and dW direct; dX wants W^T, and the update
     writes that copy while the rows are at hand. Where padding the units would waste work (50 of 64, 4 of 16) they are
     stored units x inputs: dW and dX then waste nothing, and forward takes the units that fill whole lines from a copy
     inputs x units, the rest by dot products.
-(d) Nothing here allocates, raises or knows Python.
+(b) Where a batch is one chunk, the gradient of a block of W rows is still in the first-level cache when the optimizer
+    takes its step on them: it is never written out.
+(c) Nothing here allocates, raises or knows Python.
 """
 
-from cpython.pycapsule cimport PyCapsule_New
-from libc.math cimport INFINITY, fabs
 from libc.stdint cimport int64_t
-from libc.string cimport memcpy
 
-from cnn_core.activations cimport activate_block, derive_block, transpose_block, v_exp
-from cnn_core.dense cimport DenseKernels
-from cnn_core.optimizers cimport begin_step
+from cnn_core.activations cimport activate_block, derive_block, transpose_block
 from cnn_core.rows cimport gather
-from cnn_core.small cimport is_small, small_batch
 from cnn_core.tiles cimport DOT, PRODUCT, Operands, dot_width, panel, tile_at, tile_height
-from cnn_core.types cimport (
-    BOTH_CLASSES, GRADIENT_ONLY, IDENTITY, LINKED, LOGITS, NARROW_PANEL, ROW_GROUP, SOFTMAX, Layer, Net, Rows, Run)
-from cnn_core.vec cimport (
-    DOTS, GROUP, LANES, flush_subnormals, fp_state, real, restore_fp, v_div, v_first, v_is_zero, v_load, v_set1,
-    v_store, vec)
+from cnn_core.types cimport GRADIENT_ONLY, NARROW_PANEL, ROW_GROUP, Layer, Rows, Run
+from cnn_core.vec cimport DOTS, GROUP, LANES, real, v_first, v_load, v_set1, v_store, vec
 
 cdef enum:
-    TILE_GROUP = 4              # rows of a chunk are shared out to threads in multiples of this
     PANEL_BYTES = 512 * 1024    # a larger W is walked panel by panel, each serving all rows before the next
 
 
 cdef inline Py_ssize_t vectors_of(Py_ssize_t n) noexcept nogil:
     return (n + LANES - 1) // LANES
+
+
+cdef void product_tile(int width, int rows, Py_ssize_t k, const Operands *o) noexcept nogil:
+    """The one compiled table of such tiles."""
+    tile_at(PRODUCT, width, rows, k, o)
 
 
 cdef void product(Py_ssize_t m, Py_ssize_t vectors, Py_ssize_t k, const Operands *whole) noexcept nogil:
@@ -57,7 +48,7 @@ cdef void product(Py_ssize_t m, Py_ssize_t vectors, Py_ssize_t k, const Operands
             o.c = whole.c + i*whole.ldc + j*LANES
             if whole.d != NULL:
                 o.d = whole.d + i*whole.ldd + j*LANES
-            tile_at(PRODUCT, width, <int>min(height, m - i), k, &o)
+            product_tile(width, <int>min(height, m - i), k, &o)
             i += height
         j += width
 
@@ -292,287 +283,3 @@ cdef void copy_weights(const Layer *layer, const real *parameters, real *wt, Py_
                                 layer.ldt, LANES)
             j += LANES
         i += LANES
-
-
-cdef inline Py_ssize_t share(Py_ssize_t count, int rank, int size, Py_ssize_t group) noexcept nogil:
-    """Where the rank's part of count rows starts, in whole groups; the part ends where the next one starts."""
-    cdef Py_ssize_t groups = (count + group - 1) // group
-    if size == 1:
-        return count if rank > 0 else 0
-    return min(count, groups * rank // size * group)
-
-
-cdef const real *chunk_inputs(Run *run, Py_ssize_t first, Py_ssize_t *ldx) noexcept nogil:
-    """Where the rows first, ... of the pass lie: in the caller's array, or in the buffer they are gathered into."""
-    if run.x.direct and run.order == NULL:
-        ldx[0] = run.x.row_stride // <Py_ssize_t>sizeof(real)
-        return <const real *>(run.x.data + first*run.x.row_stride)
-    ldx[0] = run.net.layers[0].ldt
-    return <const real *>run.inputs
-
-
-cdef void rows_phase(Run *run, Py_ssize_t at, Py_ssize_t first, Py_ssize_t last, const real *x, Py_ssize_t ldx,
-                     double weight, real *scratch) noexcept nogil:
-    """Rows first..last of the chunk that starts at row `at` of the pass: gather, forward, loss, backward."""
-    cdef const Net *net = run.net
-    cdef const Layer *layer
-    cdef Py_ssize_t m = last - first
-    cdef int index, top = net.depth - 1
-    cdef const real *below = x + first*ldx
-    if m <= 0:
-        return
-    if x == <const real *>run.inputs:
-        gather_rows(&run.x, run.order, at + first, m, <real *>run.inputs + first*ldx, ldx)
-    for index in range(net.depth):
-        layer = &net.layers[index]
-        if index == 0 and run.offset != NULL:
-            span_layer(run, first, m, layer.activation if index < top else IDENTITY)
-        else:
-            forward_layer(layer, <const real *>run.parameters, <const real *>run.wt[index], below, ldx, m,
-                          <real *>run.a[index] + first*layer.ld, layer.activation if index < top else IDENTITY)
-        below = <const real *>run.a[index] + first*layer.ld
-        ldx = layer.ld
-    layer = &net.layers[top]
-    run.loss_and_gradient(run.loss, layer, m, <real *>run.a[top] + first*layer.ld, &run.target, run.order, at + first,
-                          weight, <real *>run.dz[top] + first*layer.ld if run.backward else NULL, scratch,
-                          run.row_loss + first)
-    index = top if run.backward else 0
-    while index > 0:
-        layer = &net.layers[index]
-        backward_layer(layer, &net.layers[index - 1],
-                       <const real *>run.parameters + layer.w if layer.units_major else <const real *>run.wt[index],
-                       <const real *>run.dz[index] + first*layer.ld,
-                       <const real *>run.a[index - 1] + first*net.layers[index - 1].ld, m,
-                       <real *>run.dz[index - 1] + first*net.layers[index - 1].ld)
-        index -= 1
-
-
-cdef void weights_phase(Run *run, const real *x, Py_ssize_t ldx, Py_ssize_t m, bint opening, bint closing, int rank,
-                        int size, real *scratch) noexcept nogil:
-    """The gradient of the chunk for the rank's rows of every W, and the step when the batch closes."""
-    cdef const Layer *layer
-    cdef Py_ssize_t first, last
-    cdef int index = run.net.depth - 1
-    while index >= 0:
-        layer = &run.net.layers[index]
-        first, last = share(layer.k, rank, size, ROW_GROUP), share(layer.k, rank + 1, size, ROW_GROUP)
-        if first < last and index == 0 and run.offset != NULL:
-            take_step(run, layer.w + first*layer.ld, last - first, vectors_of(layer.n)*LANES, layer.ld, True,
-                      <real *>run.dz[0] + first*layer.ld, layer.ld)
-        elif first < last:
-            weight_gradient(run, index, x if index == 0 else <const real *>run.a[index - 1],
-                            ldx if index == 0 else run.net.layers[index - 1].ld, m, first, last, opening, closing,
-                            scratch)
-            if run.wt[index] != NULL and closing and run.step.method != GRADIENT_ONLY:
-                copy_weights(layer, <const real *>run.parameters, <real *>run.wt[index], first, last)
-        if layer.b >= 0 and rank == size - 1:
-            bias_gradient(run, index, m, opening, closing)
-        index -= 1
-
-
-cdef inline void meet(Run *run, int rank, int size) noexcept nogil:
-    if size > 1:
-        run.wait(run.team, rank)
-
-
-cdef void gathered_batch(Run *run, Py_ssize_t start, Py_ssize_t m, real *scratch, double *loss) noexcept nogil:
-    """`one_batch` for a small network and one thread."""
-    cdef Py_ssize_t ldx, i
-    cdef const real *x = chunk_inputs(run, start, &ldx)
-    if x == <const real *>run.inputs:
-        gather_rows(&run.x, run.order, start, m, <real *>run.inputs, ldx)
-    small_batch(run, x, ldx, m, start, 1.0/m, scratch)
-    for i in range(m):
-        loss[0] += run.row_loss[i]
-
-
-cdef void one_batch(Run *run, Py_ssize_t start, Py_ssize_t count, int rank, int size, real *scratch,
-                    double *loss) noexcept nogil:
-    """Rows start, ..., start + count - 1 of the pass: their loss is added to `loss`, their gradient is taken, and the
-    step."""
-    cdef Py_ssize_t at = start, m, ldx, i
-    cdef const real *x
-    while at < start + count:
-        m = min(run.chunk, start + count - at)
-        x = chunk_inputs(run, at, &ldx)
-        rows_phase(run, at, share(m, rank, size, TILE_GROUP), share(m, rank + 1, size, TILE_GROUP), x, ldx, 1.0/count,
-                   scratch)
-        meet(run, rank, size)
-        if rank == 0:
-            for i in range(m):
-                loss[0] += run.row_loss[i]
-        if run.backward:
-            weights_phase(run, x, ldx, m, at == start, at + m == start + count, rank, size, scratch)
-        meet(run, rank, size)
-        at += m
-
-
-cdef void run_passes(Run *run, int rank, int size) noexcept nogil:
-    cdef fp_state saved = flush_subnormals()
-    cdef real *scratch = <real *>run.scratch + rank*run.scratch_size
-    cdef Py_ssize_t index, start, end = run.first + run.count, step = 0
-    cdef bint small = size == 1 and is_small(run)
-    cdef const Layer *layer
-    for index in range(run.net.depth):
-        layer = &run.net.layers[index]
-        if run.wt[index] != NULL:
-            copy_weights(layer, <const real *>run.parameters, <real *>run.wt[index],
-                         share(layer.k, rank, size, ROW_GROUP), share(layer.k, rank + 1, size, ROW_GROUP))
-    meet(run, rank, size)
-    for index in range(run.passes):
-        start = run.first
-        while start < end:
-            if rank == 0 and run.rates != NULL:
-                begin_step(&run.step, run.rates[step])
-            if small:
-                gathered_batch(run, start, min(run.batch, end - start), scratch, run.pass_loss + index)
-            else:
-                one_batch(run, start, min(run.batch, end - start), rank, size, scratch, run.pass_loss + index)
-            start += run.batch
-            step += 1
-    restore_fp(saved)
-
-
-cdef inline real total_of(vec *partial) noexcept nogil:
-    """The sum of GROUP vectors, by halves: the same order whatever the width of a vector."""
-    cdef real lanes[16]
-    cdef int h = GROUP // 2, i
-    while h >= 1:
-        for i in range(h):
-            partial[i] = partial[i] + partial[i + h]
-        h = h // 2
-    v_store(lanes, partial[0])
-    h = LANES // 2
-    while h >= 1:
-        for i in range(h):
-            lanes[i] = lanes[i] + lanes[i + h]
-        h = h // 2
-    return lanes[0]
-
-
-cdef void softmax_row(Py_ssize_t n, real *z) noexcept nogil:
-    """z[n] = softmax(z), in a row with room for whole lines, whose padding becomes zero."""
-    cdef Py_ssize_t j, room = lines(n)
-    cdef int g
-    cdef real largest = z[0], total
-    cdef vec partial[16]
-    for j in range(1, n):
-        largest = z[j] if z[j] > largest else largest
-    for j in range(n, room):
-        z[j] = -INFINITY
-    for g in range(GROUP):
-        partial[g] = v_set1(0)
-    j = 0
-    while j < room:
-        for g in range(GROUP):
-            v_store(z + j, v_exp(v_load(z + j) - largest))
-            partial[g] = partial[g] + v_load(z + j)
-            j += LANES
-    total = total_of(partial)
-    j = 0
-    while j < room:
-        v_store(z + j, v_div(v_load(z + j), v_set1(total)))
-        j += LANES
-
-
-cdef void add_outer(Run *run, int rank, int size) noexcept nogil:
-    """Weights of the first layer += X^T dZ, for the dZ of all rows in run.dz[0]."""
-    cdef fp_state saved = flush_subnormals()
-    cdef const Layer *layer = &run.net.layers[0]
-    cdef Py_ssize_t at = 0, m, ldx, r0, r1
-    cdef const real *x
-    cdef void *dz = run.dz[0]
-    while at < run.count:
-        m = min(run.chunk, run.count - at)
-        x = chunk_inputs(run, at, &ldx)
-        r0, r1 = share(m, rank, size, TILE_GROUP), share(m, rank + 1, size, TILE_GROUP)
-        if x == <const real *>run.inputs:
-            gather_rows(&run.x, NULL, at + r0, r1 - r0, <real *>run.inputs + r0*ldx, ldx)
-        meet(run, rank, size)
-        if rank == 0:
-            run.dz[0] = <real *>dz + at*layer.ld
-        meet(run, rank, size)
-        weight_gradient(run, 0, x, ldx, m, share(layer.k, rank, size, ROW_GROUP),
-                        share(layer.k, rank + 1, size, ROW_GROUP), False, False, NULL)
-        meet(run, rank, size)
-        at += m
-    restore_fp(saved)
-
-
-cdef bint finite(Py_ssize_t m, Py_ssize_t k, const real *x, Py_ssize_t ldx) noexcept nogil:
-    """Whether x[m, k] has neither NaN nor infinity: zero times either is NaN."""
-    cdef Py_ssize_t _, j
-    cdef vec zero = v_set1(0)
-    cdef real total = 0
-    for _ in range(m):
-        j = 0
-        while j + LANES <= k:
-            zero = zero + v_load(x + j) * <real>0.0
-            j += LANES
-        while j < k:
-            total = total + x[j] * <real>0.0
-            j += 1
-        x += ldx
-    return total == 0 and v_is_zero(zero)
-
-
-cdef bint forward(const Net *net, const void *parameters, const Rows *x, Py_ssize_t first, Py_ssize_t count,
-                  void *out_, int output, bint finite_only, Py_ssize_t block, void *work) noexcept nogil:
-    cdef fp_state saved = flush_subnormals()
-    cdef real *even = <real *>work
-    cdef real *odd = even + block*net.width
-    cdef real *a = even
-    cdef real *out = <real *>out_
-    cdef const real *below
-    cdef int index, activation, top = net.depth - 1
-    cdef const Layer *layer = &net.layers[top]
-    cdef Py_ssize_t at = first, m, ldx, i
-    while at < first + count:
-        m = min(block, first + count - at)
-        if x.direct:
-            below = <const real *>(x.data + at*x.row_stride)
-            ldx = x.row_stride // <Py_ssize_t>sizeof(real)
-        else:
-            below, ldx = odd, net.layers[0].ldt
-            gather_rows(x, NULL, at, m, odd, ldx)
-        if finite_only and not finite(m, net.layers[0].k, below, ldx):
-            restore_fp(saved)
-            return False
-        for index in range(net.depth):
-            layer = &net.layers[index]
-            a = odd if index % 2 else even
-            activation = layer.activation
-            if index == top and (output == LOGITS or activation == SOFTMAX):
-                activation = IDENTITY       # softmax comes last, row by row
-            forward_layer(layer, <const real *>parameters, NULL, below, ldx, m, a, activation)
-            below, ldx = a, layer.ld
-        for i in range(m):
-            if output == BOTH_CLASSES:
-                out[0], out[1] = 1 - a[i*layer.ld], a[i*layer.ld]
-                out += 2
-                continue
-            if output == LINKED and layer.activation == SOFTMAX:
-                softmax_row(layer.n, a + i*layer.ld)
-            memcpy(out, a + i*layer.ld, layer.n*sizeof(real))
-            out += layer.n
-        at += m
-    restore_fp(saved)
-    return True
-
-
-cdef double penalty(double l1, double l2, Py_ssize_t count, const void *w_) noexcept nogil:
-    cdef const real *w = <const real *>w_
-    cdef double squares = 0, magnitudes = 0
-    cdef Py_ssize_t i
-    for i in range(count):
-        squares += <double>w[i]*w[i]
-        magnitudes += fabs(w[i])
-    return 0.5*l2*squares + l1*magnitudes
-
-
-cdef DenseKernels exported
-exported.forward = forward
-exported.run = run_passes
-exported.penalty = penalty
-exported.add_outer = add_outer
-kernels = PyCapsule_New(&exported, "cnn_core.DenseKernels", NULL)

@@ -10,6 +10,7 @@ from cpython.pycapsule cimport PyCapsule_New
 
 from cnn_core.gram cimport gram_fn
 from cnn_core.rows cimport gather
+from cnn_core.shares cimport share
 from cnn_core.tiles cimport Operands, dot_tile
 from cnn_core.types cimport GRAM_PANEL, ROW_GROUP, Gram, Rows
 from cnn_core.vec cimport DOTS, flush_subnormals, fp_state, real, restore_fp
@@ -18,11 +19,7 @@ cdef enum:
     GROUP_ROWS = 64             # of GRAM_PANEL reals: a quarter of a level-2 cache of 1 MiB, in float32
 
 
-cdef inline Py_ssize_t share(Py_ssize_t groups, int rank, int size) noexcept nogil:
-    return groups * rank // size
-
-
-cdef void square(Py_ssize_t i, Py_ssize_t j, Py_ssize_t k, const real *panel, real *g, Py_ssize_t ldg,
+cdef void gram_tile(Py_ssize_t i, Py_ssize_t j, Py_ssize_t k, const real *panel, real *g, Py_ssize_t ldg,
                  bint first) noexcept nogil:
     """A tile of G at (i, j), from its rows of the panel; added to what is there unless first."""
     cdef real sums[16]
@@ -55,7 +52,7 @@ cdef void rows_of_group(const Gram *gram, Py_ssize_t group, Py_ssize_t k, bint f
     while j < padded_rows(gram.m):
         i = start
         while i < end and i <= j:
-            square(i, j, k, <const real *>gram.panel, <real *>gram.g, gram.ldg, first)
+            gram_tile(i, j, k, <const real *>gram.panel, <real *>gram.g, gram.ldg, first)
             i += side
         j += side
 
@@ -65,14 +62,13 @@ cdef inline Py_ssize_t padded_rows(Py_ssize_t m) noexcept nogil:
     return (m + ROW_GROUP - 1) // ROW_GROUP * ROW_GROUP
 
 
-cdef void run(Gram *gram, int rank, int size) noexcept nogil:
+cdef void gram_of_rows(Gram *gram, int rank, int size) noexcept nogil:
     cdef fp_state saved = flush_subnormals()
     cdef Rows x = gram.x
     cdef Py_ssize_t groups = (padded_rows(gram.m) + GROUP_ROWS - 1) // GROUP_ROWS, p = 0, group, first, last, i, j
     cdef real *panel = <real *>gram.panel
     cdef real *g = <real *>gram.g
-    first = min(gram.m, share(groups, rank, size)*GROUP_ROWS)
-    last = min(gram.m, share(groups, rank + 1, size)*GROUP_ROWS)
+    first, last = share(gram.m, rank, size, GROUP_ROWS), share(gram.m, rank + 1, size, GROUP_ROWS)
     while p < gram.x.columns:
         x.columns = min(GRAM_PANEL, gram.x.columns - p)
         x.data = gram.x.data + p*gram.x.column_stride
@@ -95,5 +91,5 @@ cdef void run(Gram *gram, int rank, int size) noexcept nogil:
     restore_fp(saved)
 
 
-cdef gram_fn exported = run
-kernels = PyCapsule_New(<void *>exported, "cnn_core.gram_fn", NULL)
+cdef gram_fn gram_export = gram_of_rows
+gram = PyCapsule_New(<void *>gram_export, "cnn_core.gram_fn", NULL)

@@ -21,6 +21,7 @@ cimport numpy as cnp
 
 from cnn_core import isa
 from cnn_core.dense cimport DenseKernels
+from cnn_core.shares cimport share
 from cnn_core.threads cimport begin, current_threads, end, work_together
 from cnn_core.types cimport (
     BOTH_CLASSES, FLOAT32, FLOAT64, IDENTITY, INT8, INT16, INT32, INT64, LINKED, LOGITS, RELU, ROW_GROUP, SIGMOID,
@@ -40,8 +41,8 @@ cdef enum:
 
 
 cdef void *kernels_of(str concept, str real, const char *capsule) except NULL:
-    """What the hot module of a concept exports, for the instruction set in use."""
-    return PyCapsule_GetPointer(import_module(f"cnn_core.{isa}.{concept}_{real}").kernels, capsule)
+    """What the kernels export of a concept, for the instruction set in use."""
+    return PyCapsule_GetPointer(getattr(import_module(f"cnn_core.{isa}.kernels_{real}"), concept), capsule)
 
 
 cdef DenseKernels *dense_kernels[2]
@@ -132,9 +133,7 @@ cdef struct Forward:                # a region that predicts: each rank a share 
 
 cdef void forward_share(void *argument, int rank, int size) noexcept nogil:
     cdef Forward *f = <Forward *>argument
-    cdef Py_ssize_t groups = (f.count + ROW_GROUP - 1) // ROW_GROUP
-    cdef Py_ssize_t first = min(f.count, groups * rank // size * ROW_GROUP)
-    cdef Py_ssize_t last = min(f.count, groups * (rank + 1) // size * ROW_GROUP)
+    cdef Py_ssize_t first = share(f.count, rank, size, ROW_GROUP), last = share(f.count, rank + 1, size, ROW_GROUP)
     if not f.dense.forward(f.net, f.parameters, f.x, first, last - first, f.out + first*f.out_bytes, f.output,
                            f.finite_only, f.block, f.work + rank*f.work_bytes):
         f.refused = True

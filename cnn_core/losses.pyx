@@ -172,5 +172,5 @@ cdef void batch_loss(int loss, const Layer *last, Py_ssize_t m, const void *z_, 
         i += LANES
 
 
-cdef loss_fn exported = batch_loss
-kernels = PyCapsule_New(<void *>exported, "cnn_core.loss_fn", NULL)
+cdef loss_fn loss_export = batch_loss
+losses = PyCapsule_New(<void *>loss_export, "cnn_core.loss_fn", NULL)

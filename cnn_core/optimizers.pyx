@@ -15,8 +15,8 @@ cdef inline void step_row(int method, const Constants *c, Py_ssize_t n, real *w,
         j += LANES
 
 
-cdef void take_step(const Step *step, Py_ssize_t rows, Py_ssize_t n, Py_ssize_t ld, bint is_weight, void *w_, void *g_,
-                    Py_ssize_t ldg, void *m1_, void *m2_) noexcept nogil:
+cdef void optimizer_step(const Step *step, Py_ssize_t rows, Py_ssize_t n, Py_ssize_t ld, bint is_weight, void *w_,
+                         void *g_, Py_ssize_t ldg, void *m1_, void *m2_) noexcept nogil:
     """One step of w[rows, n], rows ld apart like its moments', from the gradient g, rows ldg apart; n in whole LANES.
     GRADIENT_ONLY adds the penalty's gradient to g and leaves w."""
     cdef Constants c = constants_of(step, is_weight)
@@ -43,5 +43,5 @@ cdef void take_step(const Step *step, Py_ssize_t rows, Py_ssize_t n, Py_ssize_t 
             step_row(ADAMW, &c, n, w + i, g, m1 + i, m2 + i)
 
 
-cdef step_fn exported = take_step
-kernels = PyCapsule_New(<void *>exported, "cnn_core.step_fn", NULL)
+cdef step_fn step_export = optimizer_step
+optimizers = PyCapsule_New(<void *>step_export, "cnn_core.step_fn", NULL)

@@ -1,0 +1,261 @@
+"""Whole passes over rows, in training and in prediction: for one instruction set and one type of real.
+
+(a) A pass of training cuts each batch into chunks of rows that stay in the level-2 cache: forward, loss and backward of a
+    chunk run while it is there. With several threads the rows of a chunk are shared out for these; then the rows of W
+    are shared out for dW and the update. Outputs are split and sums never, so the bits of a trained network depend
+    neither on the number of threads nor on the chunk.
+(b) Prediction takes a block of rows through all layers before the next.
+(c) Nothing here allocates, raises or knows Python.
+"""
+
+from cpython.pycapsule cimport PyCapsule_New
+from libc.math cimport fabs
+from libc.stdint cimport int64_t
+from libc.string cimport memcpy
+
+from cnn_core.activations cimport softmax_row
+from cnn_core.dense cimport DenseKernels
+from cnn_core.optimizers cimport begin_step
+from cnn_core.shares cimport share
+from cnn_core.small cimport is_small, small_batch
+from cnn_core.types cimport (
+    BOTH_CLASSES, GRADIENT_ONLY, IDENTITY, LINKED, LOGITS, ROW_GROUP, SOFTMAX, Layer, Net, Rows, Run)
+from cnn_core.vec cimport LANES, flush_subnormals, fp_state, real, restore_fp, v_is_zero, v_load, v_set1, vec
+
+cdef enum:
+    TILE_GROUP = 4              # rows of a chunk are shared out to threads in multiples of this
+
+
+cdef const real *chunk_inputs(Run *run, Py_ssize_t first, Py_ssize_t *ldx) noexcept nogil:
+    """Where the rows first, ... of the pass lie: in the caller's array, or in the buffer they are gathered into."""
+    if run.x.direct and run.order == NULL:
+        ldx[0] = run.x.row_stride // <Py_ssize_t>sizeof(real)
+        return <const real *>(run.x.data + first*run.x.row_stride)
+    ldx[0] = run.net.layers[0].ldt
+    return <const real *>run.inputs
+
+
+cdef void rows_phase(Run *run, Py_ssize_t at, Py_ssize_t first, Py_ssize_t last, const real *x, Py_ssize_t ldx,
+                     double weight, real *scratch) noexcept nogil:
+    """Rows first..last of the chunk that starts at row `at` of the pass: gather, forward, loss, backward."""
+    cdef const Net *net = run.net
+    cdef const Layer *layer
+    cdef Py_ssize_t m = last - first
+    cdef int index, top = net.depth - 1
+    cdef const real *below = x + first*ldx
+    if m <= 0:
+        return
+    if x == <const real *>run.inputs:
+        gather_rows(&run.x, run.order, at + first, m, <real *>run.inputs + first*ldx, ldx)
+    for index in range(net.depth):
+        layer = &net.layers[index]
+        if index == 0 and run.offset != NULL:
+            span_layer(run, first, m, layer.activation if index < top else IDENTITY)
+        else:
+            forward_layer(layer, <const real *>run.parameters, <const real *>run.wt[index], below, ldx, m,
+                          <real *>run.a[index] + first*layer.ld, layer.activation if index < top else IDENTITY)
+        below = <const real *>run.a[index] + first*layer.ld
+        ldx = layer.ld
+    layer = &net.layers[top]
+    run.loss_and_gradient(run.loss, layer, m, <real *>run.a[top] + first*layer.ld, &run.target, run.order, at + first,
+                          weight, <real *>run.dz[top] + first*layer.ld if run.backward else NULL, scratch,
+                          run.row_loss + first)
+    index = top if run.backward else 0
+    while index > 0:
+        layer = &net.layers[index]
+        backward_layer(layer, &net.layers[index - 1],
+                       <const real *>run.parameters + layer.w if layer.units_major else <const real *>run.wt[index],
+                       <const real *>run.dz[index] + first*layer.ld,
+                       <const real *>run.a[index - 1] + first*net.layers[index - 1].ld, m,
+                       <real *>run.dz[index - 1] + first*net.layers[index - 1].ld)
+        index -= 1
+
+
+cdef void weights_phase(Run *run, const real *x, Py_ssize_t ldx, Py_ssize_t m, bint opening, bint closing, int rank,
+                        int size, real *scratch) noexcept nogil:
+    """The gradient of the chunk for the rank's rows of every W, and the step when the batch closes."""
+    cdef const Layer *layer
+    cdef Py_ssize_t first, last
+    cdef int index = run.net.depth - 1
+    while index >= 0:
+        layer = &run.net.layers[index]
+        first, last = share(layer.k, rank, size, ROW_GROUP), share(layer.k, rank + 1, size, ROW_GROUP)
+        if first < last and index == 0 and run.offset != NULL:
+            take_step(run, layer.w + first*layer.ld, last - first, vectors_of(layer.n)*LANES, layer.ld, True,
+                      <real *>run.dz[0] + first*layer.ld, layer.ld)
+        elif first < last:
+            weight_gradient(run, index, x if index == 0 else <const real *>run.a[index - 1],
+                            ldx if index == 0 else run.net.layers[index - 1].ld, m, first, last, opening, closing,
+                            scratch)
+            if run.wt[index] != NULL and closing and run.step.method != GRADIENT_ONLY:
+                copy_weights(layer, <const real *>run.parameters, <real *>run.wt[index], first, last)
+        if layer.b >= 0 and rank == size - 1:
+            bias_gradient(run, index, m, opening, closing)
+        index -= 1
+
+
+cdef inline void meet(Run *run, int rank, int size) noexcept nogil:
+    if size > 1:
+        run.wait(run.team, rank)
+
+
+cdef void gathered_batch(Run *run, Py_ssize_t start, Py_ssize_t m, real *scratch, double *loss) noexcept nogil:
+    """`one_batch` for a small network and one thread."""
+    cdef Py_ssize_t ldx, i
+    cdef const real *x = chunk_inputs(run, start, &ldx)
+    if x == <const real *>run.inputs:
+        gather_rows(&run.x, run.order, start, m, <real *>run.inputs, ldx)
+    small_batch(run, x, ldx, m, start, 1.0/m, scratch)
+    for i in range(m):
+        loss[0] += run.row_loss[i]
+
+
+cdef void one_batch(Run *run, Py_ssize_t start, Py_ssize_t count, int rank, int size, real *scratch,
+                    double *loss) noexcept nogil:
+    """Rows start, ..., start + count - 1 of the pass: their loss is added to `loss`, their gradient is taken, and the
+    step."""
+    cdef Py_ssize_t at = start, m, ldx, i
+    cdef const real *x
+    while at < start + count:
+        m = min(run.chunk, start + count - at)
+        x = chunk_inputs(run, at, &ldx)
+        rows_phase(run, at, share(m, rank, size, TILE_GROUP), share(m, rank + 1, size, TILE_GROUP), x, ldx, 1.0/count,
+                   scratch)
+        meet(run, rank, size)
+        if rank == 0:
+            for i in range(m):
+                loss[0] += run.row_loss[i]
+        if run.backward:
+            weights_phase(run, x, ldx, m, at == start, at + m == start + count, rank, size, scratch)
+        meet(run, rank, size)
+        at += m
+
+
+cdef void run_passes(Run *run, int rank, int size) noexcept nogil:
+    cdef fp_state saved = flush_subnormals()
+    cdef real *scratch = <real *>run.scratch + rank*run.scratch_size
+    cdef Py_ssize_t index, start, end = run.first + run.count, step = 0
+    cdef bint small = size == 1 and is_small(run)
+    cdef const Layer *layer
+    for index in range(run.net.depth):
+        layer = &run.net.layers[index]
+        if run.wt[index] != NULL:
+            copy_weights(layer, <const real *>run.parameters, <real *>run.wt[index],
+                         share(layer.k, rank, size, ROW_GROUP), share(layer.k, rank + 1, size, ROW_GROUP))
+    meet(run, rank, size)
+    for index in range(run.passes):
+        start = run.first
+        while start < end:
+            if rank == 0 and run.rates != NULL:
+                begin_step(&run.step, run.rates[step])
+            if small:
+                gathered_batch(run, start, min(run.batch, end - start), scratch, run.pass_loss + index)
+            else:
+                one_batch(run, start, min(run.batch, end - start), rank, size, scratch, run.pass_loss + index)
+            start += run.batch
+            step += 1
+    restore_fp(saved)
+
+
+cdef void add_outer(Run *run, int rank, int size) noexcept nogil:
+    """Weights of the first layer += X^T dZ, for the dZ of all rows in run.dz[0]."""
+    cdef fp_state saved = flush_subnormals()
+    cdef const Layer *layer = &run.net.layers[0]
+    cdef Py_ssize_t at = 0, m, ldx, r0, r1
+    cdef const real *x
+    cdef void *dz = run.dz[0]
+    while at < run.count:
+        m = min(run.chunk, run.count - at)
+        x = chunk_inputs(run, at, &ldx)
+        r0, r1 = share(m, rank, size, TILE_GROUP), share(m, rank + 1, size, TILE_GROUP)
+        if x == <const real *>run.inputs:
+            gather_rows(&run.x, NULL, at + r0, r1 - r0, <real *>run.inputs + r0*ldx, ldx)
+        meet(run, rank, size)
+        if rank == 0:
+            run.dz[0] = <real *>dz + at*layer.ld
+        meet(run, rank, size)
+        weight_gradient(run, 0, x, ldx, m, share(layer.k, rank, size, ROW_GROUP),
+                        share(layer.k, rank + 1, size, ROW_GROUP), False, False, NULL)
+        meet(run, rank, size)
+        at += m
+    restore_fp(saved)
+
+
+cdef bint finite(Py_ssize_t m, Py_ssize_t k, const real *x, Py_ssize_t ldx) noexcept nogil:
+    """Whether x[m, k] has neither NaN nor infinity: zero times either is NaN."""
+    cdef Py_ssize_t _, j
+    cdef vec zero = v_set1(0)
+    cdef real total = 0
+    for _ in range(m):
+        j = 0
+        while j + LANES <= k:
+            zero = zero + v_load(x + j) * <real>0.0
+            j += LANES
+        while j < k:
+            total = total + x[j] * <real>0.0
+            j += 1
+        x += ldx
+    return total == 0 and v_is_zero(zero)
+
+
+cdef bint forward(const Net *net, const void *parameters, const Rows *x, Py_ssize_t first, Py_ssize_t count,
+                  void *out_, int output, bint finite_only, Py_ssize_t block, void *work) noexcept nogil:
+    cdef fp_state saved = flush_subnormals()
+    cdef real *even = <real *>work
+    cdef real *odd = even + block*net.width
+    cdef real *a = even
+    cdef real *out = <real *>out_
+    cdef const real *below
+    cdef int index, activation, top = net.depth - 1
+    cdef const Layer *layer = &net.layers[top]
+    cdef Py_ssize_t at = first, m, ldx, i
+    while at < first + count:
+        m = min(block, first + count - at)
+        if x.direct:
+            below = <const real *>(x.data + at*x.row_stride)
+            ldx = x.row_stride // <Py_ssize_t>sizeof(real)
+        else:
+            below, ldx = odd, net.layers[0].ldt
+            gather_rows(x, NULL, at, m, odd, ldx)
+        if finite_only and not finite(m, net.layers[0].k, below, ldx):
+            restore_fp(saved)
+            return False
+        for index in range(net.depth):
+            layer = &net.layers[index]
+            a = odd if index % 2 else even
+            activation = layer.activation
+            if index == top and (output == LOGITS or activation == SOFTMAX):
+                activation = IDENTITY       # softmax comes last, row by row
+            forward_layer(layer, <const real *>parameters, NULL, below, ldx, m, a, activation)
+            below, ldx = a, layer.ld
+        for i in range(m):
+            if output == BOTH_CLASSES:
+                out[0], out[1] = 1 - a[i*layer.ld], a[i*layer.ld]
+                out += 2
+                continue
+            if output == LINKED and layer.activation == SOFTMAX:
+                softmax_row(layer.n, a + i*layer.ld, out)
+            else:
+                memcpy(out, a + i*layer.ld, layer.n*sizeof(real))
+            out += layer.n
+        at += m
+    restore_fp(saved)
+    return True
+
+
+cdef double penalty(double l1, double l2, Py_ssize_t count, const void *w_) noexcept nogil:
+    cdef const real *w = <const real *>w_
+    cdef double squares = 0, magnitudes = 0
+    cdef Py_ssize_t i
+    for i in range(count):
+        squares += <double>w[i]*w[i]
+        magnitudes += fabs(w[i])
+    return 0.5*l2*squares + l1*magnitudes
+
+
+cdef DenseKernels dense_exports
+dense_exports.forward = forward
+dense_exports.run = run_passes
+dense_exports.penalty = penalty
+dense_exports.add_outer = add_outer
+dense = PyCapsule_New(&dense_exports, "cnn_core.DenseKernels", NULL)
