@@ -22,12 +22,13 @@ from cnn_core.vec cimport (
 
 cdef enum:
     PANEL_BYTES = 384 * 1024    # of B in a block with few columns
-    BLOCK_BYTES = 512 * 1024    # of B in a block with many
-    ROWS_BYTES = 192 * 1024     # of A that pass by a block of B before the next rows
+    BLOCK_BYTES = 4096 * 1024    # of B in a block with many
+    ROWS_BYTES = 512 * 1024     # of A that pass by a block of B before the next rows
     NEAR_BYTES = 24 * 1024      # a B that stays in the first-level cache
     PAGES_BYTES = 256 * 1024    # an A that is read across its rows is copied from this size on
-    KC_BYTES = 2048             # of a row of A in a block with many columns
+    KC_BYTES = 4096             # of a row of A in a block with many columns
     MOST_KC = 4096
+    SINGLE_KC = 32              # of a direct B that serves one row: it is read row by row
     FEW_ROWS = 64               # a B that serves no more rows of A is read where it lies
     ROWS = 8                    # most rows of a tile
 
@@ -135,11 +136,8 @@ cdef inline void tile_of(int width, int rows, Py_ssize_t k, const Operands *o) n
 
 
 cdef inline Py_ssize_t shift_of(const Block *s, Py_ssize_t j, int width) noexcept nogil:
-    """Columns by which a direct panel that is not whole starts earlier, so that nothing behind B is read; -1 for one that
-    is copied."""
-    if not s.direct or width*LANES > s.n:
-        return -1
-    return max(<Py_ssize_t>0, j + width*LANES - s.n)
+    """Columns by which the last panel starts earlier, so that it is whole: they are computed again, to the same bits."""
+    return max(<Py_ssize_t>0, j + width*LANES - s.n) if width*LANES <= s.n else 0
 
 
 cdef void multiply(const Block *s) noexcept nogil:
@@ -147,41 +145,42 @@ cdef void multiply(const Block *s) noexcept nogil:
     cdef Operands o
     cdef Py_ssize_t i, j = 0, r, v, shift, columns
     cdef int width, height, rows
+    cdef bint apart
     cdef const real *panel = s.panels
     cdef real *c
     cdef real part[24*16]
-    for i in range(24*16):
-        part[i] = 0
     o.a_row, o.a_col = s.a_row, s.a_col
     while j < s.n:
         width = panel_width(s, j)
         height = balanced_rows(s.m, width)
         columns = min(s.n - j, <Py_ssize_t>width*LANES)
         shift = shift_of(s, j, width)
-        if shift >= 0:
+        if s.direct and width*LANES <= s.n:
             o.b, o.ldb = s.b + j - shift, s.b_row
         else:
             o.b, o.ldb = panel, width*LANES
             panel += s.k*width*LANES
-            shift = 0
+        # A last panel that adds to C must not add to the columns it shares with the one before.
+        apart = columns < width*LANES and (shift == 0 or not s.opening)
         i = 0
         while i < s.m:
             rows = <int>min(height, s.m - i)
             o.a = s.a + i*s.a_row
             c = s.c + i*s.ldc + j
-            o.c, o.ldc = c, s.ldc
-            if columns < width*LANES:
+            if apart:
                 o.c, o.ldc = part, width*LANES
                 if not s.opening:
                     for r in range(rows):
                         copy(columns, c + r*s.ldc, part + r*width*LANES + shift)
-            elif not s.opening:
-                for r in range(rows, min(rows + height, s.m - i)):
-                    for v in range(width):
-                        PREFETCH(c + r*s.ldc + v*LANES)
+            else:
+                o.c, o.ldc = c - shift, s.ldc
+                if not s.opening:
+                    for r in range(rows, min(rows + height, s.m - i)):
+                        for v in range(width):
+                            PREFETCH(c + r*s.ldc + v*LANES)
             o.d, o.ldd = NULL if s.opening else o.c, o.ldc
             tile_of(width, rows, s.k, &o)
-            if columns < width*LANES:
+            if apart:
                 for r in range(rows):
                     copy(columns, part + r*width*LANES + shift, c + r*s.ldc)
             i += height
@@ -275,26 +274,32 @@ cdef void pack_panel(Py_ssize_t k, Py_ssize_t n, const real *b, Py_ssize_t row, 
 
 cdef void pack_columns(Block *s, Py_ssize_t row, Py_ssize_t column, real *panels) noexcept nogil:
     """The panels of a block, and behind them its columns that are dot products."""
-    cdef Py_ssize_t j = 0, p, q, ld = line_of(s.k), line = LANES*GROUP, full, columns
+    cdef Py_ssize_t j = 0, p, q, ld = line_of(s.k), full = s.k - s.k % (LANES*GROUP), columns, shift
     cdef int width
     cdef const real *b
     s.panels = panels
     while j < s.n:
         width = panel_width(s, j)
         columns = min(s.n - j, <Py_ssize_t>width*LANES)
-        if shift_of(s, j, width) < 0:
-            pack_panel(s.k, columns, s.b + j*column, row, column, width*LANES, panels)
+        if not s.direct or width*LANES > s.n:
+            shift = shift_of(s, j, width)
+            pack_panel(s.k, columns + shift, s.b + (j - shift)*column, row, column, width*LANES, panels)
             panels += s.k*width*LANES
         j += columns
     s.columns = panels
-    for q in range(s.dots):
-        b = s.b + (s.n + q)*column
-        full = s.k - s.k % line
-        for p in range(full):
-            panels[p] = b[p*row]
-        for p in range(full, ld):
-            panels[p] = b[(p + s.k - ld)*row] if p + s.k - ld >= full else 0
-        panels += ld
+    b = s.b + s.n*column
+    p = 0
+    if column == 1 and row + s.dots >= LANES:       # what lies behind them is B's too, but for its last row
+        while p + LANES < s.k and p < full:
+            transpose_block(b + p*row, row, LANES, panels + p, ld, s.dots)
+            p += LANES
+    while p < ld:
+        for q in range(s.dots):
+            if p < full:
+                panels[q*ld + p] = b[p*row + q*column]
+            else:
+                panels[q*ld + p] = b[(p + s.k - ld)*row + q*column] if p + s.k - ld >= full else 0
+        p += 1
 
 
 cdef void pack_rows(Block *s, real *rows) noexcept nogil:
@@ -376,13 +381,15 @@ cdef Plan plan_of(const Gemm *g) noexcept nogil:
     s.kc = MOST_KC if vectors == 0 else max(KC_BYTES // size, min(<Py_ssize_t>MOST_KC, PANEL_BYTES // (vectors*LANES*size)))
     blocks = (s.k + s.kc - 1) // s.kc
     s.kc = line_of((s.k + blocks - 1) // blocks)
-    s.nc = min(up(s.whole, 3*LANES), max(<Py_ssize_t>1, BLOCK_BYTES // (s.kc*3*LANES*size)) * 3*LANES)
     s.direct = s.b_col == 1 and s.m <= FEW_ROWS
+    if s.direct and s.m == 1:
+        s.kc = min(s.kc, <Py_ssize_t>SINGLE_KC)
+    s.nc = min(up(s.whole, 3*LANES), max(<Py_ssize_t>1, BLOCK_BYTES // (s.kc*3*LANES*size)) * 3*LANES)
     s.copied = vectors > 6 and s.m > ROWS and (
         s.a_row * size % 4096 == 0 if s.a_col == 1 else s.k * s.a_col * size > PAGES_BYTES or s.a_row != 1)
     s.mc = up(max(<Py_ssize_t>1, ROWS_BYTES // (s.kc*size)), 24)
     if not s.copied and min(s.k, s.kc) * s.n * size <= NEAR_BYTES:
-        s.mc = 24
+        s.mc = ROWS
     return s
 
 
