@@ -18,17 +18,16 @@ from cnn_core.operations cimport Gemm, Operations
 from cnn_core.tiles cimport Operands, dot_tile_kept, tile
 from cnn_core.types cimport IDENTITY, RELU, SIGMOID, TANH
 from cnn_core.vec cimport (
-    ACCUMULATORS, DOTS, GROUP, LANES, PREFETCH, flush_subnormals, fp_state, real, restore_fp, v_load, v_set1, v_store)
+    ACCUMULATORS, DOTS, GROUP, LANES, PREFETCH, flush_subnormals, fp_state, real, restore_fp, v_load, v_set1, v_store,
+    vec)
 
 cdef enum:
     PANEL_BYTES = 384 * 1024    # of B in a block with few columns
     BLOCK_BYTES = 4096 * 1024    # of B in a block with many
     ROWS_BYTES = 512 * 1024     # of A that pass by a block of B before the next rows
-    NEAR_BYTES = 24 * 1024      # a B that stays in the first-level cache
     PAGES_BYTES = 256 * 1024    # an A that is read across its rows is copied from this size on
     KC_BYTES = 4096             # of a row of A in a block with many columns
     MOST_KC = 4096
-    SINGLE_KC = 32              # of a direct B that serves one row: it is read row by row
     FEW_ROWS = 64               # a B that serves no more rows of A is read where it lies
     ROWS = 8                    # most rows of a tile
 
@@ -92,10 +91,8 @@ cdef inline void copy(Py_ssize_t n, const real *source, real *target) noexcept n
 
 
 cdef inline int panel_width(const Block *s, Py_ssize_t j) noexcept nogil:
-    """Vectors of the panel at column j: threes, but four are two and two; eight for a single row."""
+    """Vectors of the panel at column j: threes, but four are two and two."""
     cdef Py_ssize_t vectors = up(s.n - j, LANES) // LANES
-    if s.single and s.n - j >= 8*LANES:
-        return 8
     return <int>vectors if vectors <= 2 else 2 if vectors == 4 else 3
 
 
@@ -129,15 +126,37 @@ cdef inline void tile_of(int width, int rows, Py_ssize_t k, const Operands *o) n
         tile_rows(3, rows, k, o)
     elif width == 2:
         tile_rows(2, rows, k, o)
-    elif width == 1:
-        tile_rows(1, rows, k, o)
     else:
-        tile(1, 8, k, o)
+        tile_rows(1, rows, k, o)
 
 
 cdef inline Py_ssize_t shift_of(const Block *s, Py_ssize_t j, int width) noexcept nogil:
     """Columns by which the last panel starts earlier, so that it is whole: they are computed again, to the same bits."""
     return max(<Py_ssize_t>0, j + width*LANES - s.n) if width*LANES <= s.n else 0
+
+
+cdef void single_row(const Block *s, Py_ssize_t n) noexcept nogil:
+    """c[n] (+)= a B for whole vectors of B where it lies: some of its rows side by side, from end to end."""
+    cdef Py_ssize_t p = 0, j, step, ldb = s.b_row
+    cdef const real *b = s.b
+    cdef vec a[4]
+    cdef vec x
+    cdef int q
+    while p < s.k:
+        step = 4 if s.k - p >= 4 else 1
+        for q in range(4):
+            a[q] = v_set1(s.a[(p + (q if q < step else 0))*s.a_col])
+        j = 0
+        while j < n:
+            x = v_set1(0) if s.opening and p == 0 else v_load(s.c + j)
+            x = x + a[0] * v_load(b + j)
+            if step == 4:
+                for q in range(1, 4):
+                    x = x + a[q] * v_load(b + q*ldb + j)
+            v_store(s.c + j, x)
+            j += LANES
+        b += step*ldb
+        p += step
 
 
 cdef void multiply(const Block *s) noexcept nogil:
@@ -150,6 +169,9 @@ cdef void multiply(const Block *s) noexcept nogil:
     cdef real *c
     cdef real part[24*16]
     o.a_row, o.a_col = s.a_row, s.a_col
+    if s.single and s.n >= LANES:
+        j = s.n - s.n % LANES
+        single_row(s, j)
     while j < s.n:
         width = panel_width(s, j)
         height = balanced_rows(s.m, width)
@@ -382,14 +404,10 @@ cdef Plan plan_of(const Gemm *g) noexcept nogil:
     blocks = (s.k + s.kc - 1) // s.kc
     s.kc = line_of((s.k + blocks - 1) // blocks)
     s.direct = s.b_col == 1 and s.m <= FEW_ROWS
-    if s.direct and s.m == 1:
-        s.kc = min(s.kc, <Py_ssize_t>SINGLE_KC)
     s.nc = min(up(s.whole, 3*LANES), max(<Py_ssize_t>1, BLOCK_BYTES // (s.kc*3*LANES*size)) * 3*LANES)
     s.copied = vectors > 6 and s.m > ROWS and (
         s.a_row * size % 4096 == 0 if s.a_col == 1 else s.k * s.a_col * size > PAGES_BYTES or s.a_row != 1)
     s.mc = up(max(<Py_ssize_t>1, ROWS_BYTES // (s.kc*size)), 24)
-    if not s.copied and min(s.k, s.kc) * s.n * size <= NEAR_BYTES:
-        s.mc = ROWS
     return s
 
 
