@@ -15,18 +15,18 @@ from libc.string cimport memcpy
 
 from cnn_core.activations cimport softmax_row, transpose_block, v_activate, v_chain
 from cnn_core.operations cimport Gemm, Operations
-from cnn_core.tiles cimport Operands, dot_tile, tile
+from cnn_core.tiles cimport Operands, dot_tile_kept, tile
 from cnn_core.types cimport IDENTITY, RELU, SIGMOID, TANH
 from cnn_core.vec cimport (
-    ACCUMULATORS, DOTS, GROUP, LANES, PREFETCH, flush_subnormals, fp_state, real, restore_fp, v_load, v_set1, v_store)
+    ACCUMULATORS, DOTS, GROUP, LANES, PREFETCH, flush_subnormals, fp_state, real, restore_fp, v_load, v_set1, v_store,
+    vec)
 
 cdef enum:
     PANEL_BYTES = 384 * 1024    # of B in a block with few columns
-    BLOCK_BYTES = 512 * 1024    # of B in a block with many
-    ROWS_BYTES = 192 * 1024     # of A that pass by a block of B before the next rows
-    NEAR_BYTES = 24 * 1024      # a B that stays in the first-level cache
+    BLOCK_BYTES = 4096 * 1024    # of B in a block with many
+    ROWS_BYTES = 512 * 1024     # of A that pass by a block of B before the next rows
     PAGES_BYTES = 256 * 1024    # an A that is read across its rows is copied from this size on
-    KC = 512                    # rows of B in a block with many columns
+    KC_BYTES = 4096             # of a row of A in a block with many columns
     MOST_KC = 4096
     FEW_ROWS = 64               # a B that serves no more rows of A is read where it lies
     ROWS = 8                    # most rows of a tile
@@ -71,16 +71,35 @@ cdef inline Py_ssize_t line_of(Py_ssize_t n) noexcept nogil:
     return up(n, LANES*GROUP)
 
 
+cdef inline void copy(Py_ssize_t n, const real *source, real *target) noexcept nogil:
+    """target[n] = source[n]: whole vectors, the last over the one before; for few, halves that overlap."""
+    cdef Py_ssize_t j = 0, size = sizeof(real)
+    if n >= LANES:
+        while j + LANES < n:
+            v_store(target + j, v_load(source + j))
+            j += LANES
+        v_store(target + n - LANES, v_load(source + n - LANES))
+    elif n*size >= 32:
+        memcpy(target, source, 32)
+        memcpy(target + n - 32//size, source + n - 32//size, 32)
+    elif n*size >= 16:
+        memcpy(target, source, 16)
+        memcpy(target + n - 16//size, source + n - 16//size, 16)
+    else:
+        for j in range(n):
+            target[j] = source[j]
+
+
 cdef inline int panel_width(const Block *s, Py_ssize_t j) noexcept nogil:
-    """Vectors of the panel at column j: threes, but four are two and two; eight for a single row."""
+    """Vectors of the panel at column j: threes, but four are two and two."""
     cdef Py_ssize_t vectors = up(s.n - j, LANES) // LANES
-    if s.single and s.n - j >= 8*LANES:
-        return 8
     return <int>vectors if vectors <= 2 else 2 if vectors == 4 else 3
 
 
-cdef inline int most_rows(int width) noexcept nogil:
-    return max(1, min(ROWS, ACCUMULATORS // width))
+cdef inline int balanced_rows(Py_ssize_t m, int width) noexcept nogil:
+    """Rows of a tile, so that the last one has about as many."""
+    cdef Py_ssize_t most = max(1, min(ROWS, ACCUMULATORS // width)), tiles = (m + most - 1) // most
+    return <int>((m + tiles - 1) // tiles)
 
 
 cdef inline void tile_rows(const int N, int rows, Py_ssize_t k, const Operands *o) noexcept nogil:
@@ -107,50 +126,85 @@ cdef inline void tile_of(int width, int rows, Py_ssize_t k, const Operands *o) n
         tile_rows(3, rows, k, o)
     elif width == 2:
         tile_rows(2, rows, k, o)
-    elif width == 1:
-        tile_rows(1, rows, k, o)
     else:
-        tile(1, 8, k, o)
+        tile_rows(1, rows, k, o)
+
+
+cdef inline Py_ssize_t shift_of(const Block *s, Py_ssize_t j, int width) noexcept nogil:
+    """Columns by which the last panel starts earlier, so that it is whole: they are computed again, to the same bits."""
+    return max(<Py_ssize_t>0, j + width*LANES - s.n) if width*LANES <= s.n else 0
+
+
+cdef void single_row(const Block *s, Py_ssize_t n) noexcept nogil:
+    """c[n] (+)= a B for whole vectors of B where it lies: some of its rows side by side, from end to end."""
+    cdef Py_ssize_t p = 0, j, step, ldb = s.b_row
+    cdef const real *b = s.b
+    cdef vec a[4]
+    cdef vec x
+    cdef int q
+    while p < s.k:
+        step = 4 if s.k - p >= 4 else 1
+        for q in range(4):
+            a[q] = v_set1(s.a[(p + (q if q < step else 0))*s.a_col])
+        j = 0
+        while j < n:
+            x = v_set1(0) if s.opening and p == 0 else v_load(s.c + j)
+            x = x + a[0] * v_load(b + j)
+            if step == 4:
+                for q in range(1, 4):
+                    x = x + a[q] * v_load(b + q*ldb + j)
+            v_store(s.c + j, x)
+            j += LANES
+        b += step*ldb
+        p += step
 
 
 cdef void multiply(const Block *s) noexcept nogil:
     """A block of C: a panel of B at a time, each for all rows."""
     cdef Operands o
-    cdef Py_ssize_t i, j = 0, r, v, columns
+    cdef Py_ssize_t i, j = 0, r, v, shift, columns
     cdef int width, height, rows
+    cdef bint apart
     cdef const real *panel = s.panels
     cdef real *c
     cdef real part[24*16]
     o.a_row, o.a_col = s.a_row, s.a_col
+    if s.single and s.n >= LANES:
+        j = s.n - s.n % LANES
+        single_row(s, j)
     while j < s.n:
         width = panel_width(s, j)
-        height = most_rows(width)
+        height = balanced_rows(s.m, width)
         columns = min(s.n - j, <Py_ssize_t>width*LANES)
-        if s.direct and columns == width*LANES:
-            o.b, o.ldb = s.b + j, s.b_row
+        shift = shift_of(s, j, width)
+        if s.direct and width*LANES <= s.n:
+            o.b, o.ldb = s.b + j - shift, s.b_row
         else:
             o.b, o.ldb = panel, width*LANES
             panel += s.k*width*LANES
+        # A last panel that adds to C must not add to the columns it shares with the one before.
+        apart = columns < width*LANES and (shift == 0 or not s.opening)
         i = 0
         while i < s.m:
             rows = <int>min(height, s.m - i)
             o.a = s.a + i*s.a_row
             c = s.c + i*s.ldc + j
-            o.c, o.ldc = c, s.ldc
-            if columns < width*LANES:
+            if apart:
                 o.c, o.ldc = part, width*LANES
                 if not s.opening:
                     for r in range(rows):
-                        memcpy(part + r*width*LANES, c + r*s.ldc, columns*sizeof(real))
+                        copy(columns, c + r*s.ldc, part + r*width*LANES + shift)
             else:
-                for r in range(rows, min(rows + height, s.m - i)):
-                    for v in range(width):
-                        PREFETCH(c + r*s.ldc + v*LANES)
+                o.c, o.ldc = c - shift, s.ldc
+                if not s.opening:
+                    for r in range(rows, min(rows + height, s.m - i)):
+                        for v in range(width):
+                            PREFETCH(c + r*s.ldc + v*LANES)
             o.d, o.ldd = NULL if s.opening else o.c, o.ldc
             tile_of(width, rows, s.k, &o)
-            if columns < width*LANES:
+            if apart:
                 for r in range(rows):
-                    memcpy(c + r*s.ldc, part + r*width*LANES, columns*sizeof(real))
+                    copy(columns, part + r*width*LANES + shift, c + r*s.ldc)
             i += height
         j += columns
 
@@ -159,39 +213,31 @@ cdef inline int dot_width(Py_ssize_t n) noexcept nogil:
     return 4 if n >= 4 and DOTS >= 16 else 2 if n >= 2 and DOTS >= 4 else 1
 
 
-cdef inline int dot_rows(int width) noexcept nogil:
-    return min(4, DOTS // width)
-
-
-cdef inline void dot_of(int width, Py_ssize_t k, const Operands *o) noexcept nogil:
+cdef inline void dot_of(int width, Py_ssize_t k, const Operands *o, const real *last, const real *keep) noexcept nogil:
     if width == 4 and DOTS >= 16:
-        dot_tile(4, 4, k, o)
+        dot_tile_kept(4, 4, k, o, last, keep)
     elif width == 2 and DOTS >= 4:
-        dot_tile(min(4, DOTS // 2), 2, k, o)
+        dot_tile_kept(min(8, DOTS // 2), 2, k, o, last, keep)
     else:
-        dot_tile(min(4, DOTS), 1, k, o)
+        dot_tile_kept(min(8, DOTS), 1, k, o, last, keep)
 
 
 cdef void multiply_dots(const Block *s) noexcept nogil:
     """The last columns of a block of C."""
     cdef Operands o
-    cdef Py_ssize_t i, r, q, j = 0, done, full = s.k - s.k % (LANES*GROUP), ld = line_of(s.k)
+    cdef Py_ssize_t i, r, j = 0, done, line = LANES*GROUP, full = s.k - s.k % line, ld = line_of(s.k)
     cdef int width, height, rows, v
     cdef real *c
     cdef real sums[16]
-    cdef real tails[16]
-    cdef real rest[4*16]
-    cdef Operands end
-    o.d = end.d = NULL
-    o.ldb = end.ldb = ld
-    o.c, end.c = sums, tails
-    end.a, end.a_row = rest, LANES*GROUP
+    cdef real keep[16]
+    for v in range(line):
+        keep[v] = v >= full + line - s.k
+    o.d, o.ldb, o.c = NULL, ld, sums
     while j < s.dots:
         width = dot_width(s.dots - j)
-        height = dot_rows(width)
-        o.ldc = end.ldc = width
+        height = min(8 if width < 4 else 4, DOTS // width)
+        o.ldc = width
         o.b = s.columns + j*ld
-        end.b = o.b + full
         i = 0
         while i < s.m:
             # Rows too few for a tile are taken with some before them, or one by one.
@@ -200,14 +246,7 @@ cdef void multiply_dots(const Block *s) noexcept nogil:
             i -= done
             o.a = s.a + i*s.a_row
             o.a_row = s.a_row if rows > 1 else 0
-            dot_of(width, full, &o)
-            if full < s.k:
-                for r in range(height):
-                    for q in range(LANES*GROUP):
-                        rest[r*LANES*GROUP + q] = o.a[r*o.a_row + full + q] if full + q < s.k else 0
-                dot_of(width, LANES*GROUP, &end)
-                for v in range(height*width):
-                    sums[v] += tails[v]
+            dot_of(width, full, &o, o.a + s.k - line if full < s.k else NULL, keep)
             for r in range(done, rows):
                 c = s.c + (i + r)*s.ldc + s.n + j
                 for v in range(width):
@@ -242,35 +281,47 @@ cdef void pack_panel(Py_ssize_t k, Py_ssize_t n, const real *b, Py_ssize_t row, 
                 v_store(panel + v, v_load(b + v))
                 v += LANES
         else:
-            for j in range(n):
-                panel[j] = b[j*column]
-            for j in range(n, ld):
-                panel[j] = 0
+            v = 0
+            while v < ld:
+                v_store(panel + v, v_set1(0))
+                v += LANES
+            if column == 1:
+                copy(n, b, panel)
+            else:
+                for j in range(n):
+                    panel[j] = b[j*column]
         panel += ld
         b += row
 
 
 cdef void pack_columns(Block *s, Py_ssize_t row, Py_ssize_t column, real *panels) noexcept nogil:
     """The panels of a block, and behind them its columns that are dot products."""
-    cdef Py_ssize_t j = 0, p, q, ld = line_of(s.k), columns
+    cdef Py_ssize_t j = 0, p, q, ld = line_of(s.k), full = s.k - s.k % (LANES*GROUP), columns, shift
     cdef int width
     cdef const real *b
     s.panels = panels
     while j < s.n:
         width = panel_width(s, j)
         columns = min(s.n - j, <Py_ssize_t>width*LANES)
-        if not s.direct or columns < width*LANES:
-            pack_panel(s.k, columns, s.b + j*column, row, column, width*LANES, panels)
+        if not s.direct or width*LANES > s.n:
+            shift = shift_of(s, j, width)
+            pack_panel(s.k, columns + shift, s.b + (j - shift)*column, row, column, width*LANES, panels)
             panels += s.k*width*LANES
         j += columns
     s.columns = panels
-    for q in range(s.dots):
-        b = s.b + (s.n + q)*column
-        for p in range(s.k):
-            panels[p] = b[p*row]
-        for p in range(s.k, ld):
-            panels[p] = 0
-        panels += ld
+    b = s.b + s.n*column
+    p = 0
+    if column == 1 and row + s.dots >= LANES:       # what lies behind them is B's too, but for its last row
+        while p + LANES < s.k and p < full:
+            transpose_block(b + p*row, row, LANES, panels + p, ld, s.dots)
+            p += LANES
+    while p < ld:
+        for q in range(s.dots):
+            if p < full:
+                panels[q*ld + p] = b[p*row + q*column]
+            else:
+                panels[q*ld + p] = b[(p + s.k - ld)*row + q*column] if p + s.k - ld >= full else 0
+        p += 1
 
 
 cdef void pack_rows(Block *s, real *rows) noexcept nogil:
@@ -279,13 +330,17 @@ cdef void pack_rows(Block *s, real *rows) noexcept nogil:
     if s.a_row == 1:
         ld = line_of(s.m)
         for p in range(s.k):
-            memcpy(rows + p*ld, s.a + p*s.a_col, s.m*sizeof(real))
+            i = 0
+            while i < s.m:
+                PREFETCH(s.a + (p + 8)*s.a_col + i)
+                i += LANES*GROUP
+            copy(s.m, s.a + p*s.a_col, rows + p*ld)
         s.a_col = ld
     else:
         ld = near_stride(s.k)
         for i in range(s.m):
             if s.a_col == 1:
-                memcpy(rows + i*ld, s.a + i*s.a_row, s.k*sizeof(real))
+                copy(s.k, s.a + i*s.a_row, rows + i*ld)
             else:
                 for p in range(s.k):
                     rows[i*ld + p] = s.a[i*s.a_row + p*s.a_col]
@@ -308,7 +363,7 @@ cdef void take_out(const Block *s, real *c, Py_ssize_t ldc) noexcept nogil:
         while j < n:
             transpose_block(s.c + i*s.ldc + j, s.ldc, rows, square, LANES, LANES)
             for q in range(min(LANES, n - j)):
-                memcpy(c + (j + q)*ldc + i, square + q*LANES, rows*sizeof(real))
+                copy(rows, square + q*LANES, c + (j + q)*ldc + i)
             j += LANES
         i += LANES
 
@@ -345,21 +400,20 @@ cdef Plan plan_of(const Gemm *g) noexcept nogil:
     if not s.turned and s.a_col == 1 and s.k >= 6*LANES and rest * (s.k + 4*LANES) * 10 < 9 * s.k * LANES:
         s.whole -= rest
     vectors = up(s.whole, LANES) // LANES
-    s.kc = MOST_KC if vectors == 0 else max(<Py_ssize_t>KC, min(<Py_ssize_t>MOST_KC, PANEL_BYTES // (vectors*LANES*size)))
+    s.kc = MOST_KC if vectors == 0 else max(KC_BYTES // size, min(<Py_ssize_t>MOST_KC, PANEL_BYTES // (vectors*LANES*size)))
     blocks = (s.k + s.kc - 1) // s.kc
     s.kc = line_of((s.k + blocks - 1) // blocks)
-    s.nc = min(up(s.whole, 3*LANES), max(<Py_ssize_t>1, BLOCK_BYTES // (s.kc*3*LANES*size)) * 3*LANES)
     s.direct = s.b_col == 1 and s.m <= FEW_ROWS
+    s.nc = min(up(s.whole, 3*LANES), max(<Py_ssize_t>1, BLOCK_BYTES // (s.kc*3*LANES*size)) * 3*LANES)
     s.copied = vectors > 6 and s.m > ROWS and (
         s.a_row * size % 4096 == 0 if s.a_col == 1 else s.k * s.a_col * size > PAGES_BYTES or s.a_row != 1)
     s.mc = up(max(<Py_ssize_t>1, ROWS_BYTES // (s.kc*size)), 24)
-    if not s.copied and min(s.k, s.kc) * s.n * size <= NEAR_BYTES:
-        s.mc = 24
     return s
 
 
 cdef Py_ssize_t block_size(const Plan *s) noexcept nogil:
-    return min(s.kc, line_of(s.k)) * (up(min(s.nc, s.whole), LANES) + s.n - s.whole)
+    cdef Py_ssize_t columns = 3*LANES if s.direct and s.whole >= 3*LANES else up(min(s.nc, s.whole), LANES)
+    return s.kc * (columns + s.n - s.whole)
 
 
 cdef Py_ssize_t rows_size(const Plan *s) noexcept nogil:

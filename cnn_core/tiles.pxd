@@ -14,7 +14,8 @@
 """
 
 from cnn_core.vec cimport (
-    ACCUMULATORS, DOTS, GROUP, LANES, PREFETCH, real, v_high, v_keep, v_load, v_low, v_set1, v_store, vec)
+    ACCUMULATORS, DOTS, GROUP, LANES, PREFETCH, real, v_high, v_keep, v_load, v_low, v_lt, v_set1, v_store, v_where,
+    vec)
 
 cdef enum:
     PRODUCT, DOT            # kinds of tile
@@ -86,6 +87,13 @@ cdef inline vec lane_sums(vec *r) noexcept nogil:
 
 cdef inline void dot_tile(const int M, const int N, Py_ssize_t k, const Operands *o) noexcept nogil:
     """C[M, N] = D + A[M, k] B[N, k]^T; D is one row or NULL."""
+    dot_tile_kept(M, N, k, o, NULL, NULL)
+
+
+cdef inline void dot_tile_kept(const int M, const int N, Py_ssize_t k, const Operands *o, const real *last,
+                               const real *keep) noexcept nogil:
+    """The same, and one line more: of A at `last`, for the first row, and only the lanes of which `keep` is positive; of
+    B behind the others. NULL: none."""
     cdef vec acc[16][8][4]
     cdef vec row[8]
     cdef vec total[48]
@@ -105,6 +113,15 @@ cdef inline void dot_tile(const int M, const int N, Py_ssize_t k, const Operands
                 x = v_keep(v_load(o.a + i*o.a_row + p))
                 if g == 0:
                     PREFETCH(o.a + i*o.a_row + p + 8*LANES*GROUP)
+                for j in range(N):
+                    acc[i][j][g] = acc[i][j][g] + x * row[j]
+            p += LANES
+    if last != NULL:
+        for g in range(GROUP):
+            for j in range(N):
+                row[j] = v_load(o.b + j*o.ldb + p)
+            for i in range(M):
+                x = v_where(v_lt(zero, v_load(keep + g*LANES)), v_load(last + i*o.a_row + g*LANES))
                 for j in range(N):
                     acc[i][j][g] = acc[i][j][g] + x * row[j]
             p += LANES
