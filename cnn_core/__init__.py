@@ -32,7 +32,8 @@ def available() -> tuple[str, ...]:
         name
         for name in supported()
         if any(
-            os.path.exists(os.path.join(folder, name, "kernels_f32" + suffix)) for suffix in EXTENSION_SUFFIXES
+            os.path.exists(os.path.join(folder, name, "kernels_f32" + suffix))
+            for suffix in EXTENSION_SUFFIXES
         )
     )
 

@@ -20,7 +20,7 @@ cdef enum:
 
 
 cdef void gram_tile(Py_ssize_t i, Py_ssize_t j, Py_ssize_t k, const real *panel, real *g, Py_ssize_t ldg,
-                 bint first) noexcept nogil:
+                    bint first) noexcept nogil:
     """A tile of G at (i, j), from its rows of the panel; added to what is there unless first."""
     cdef real sums[16]
     cdef Operands o

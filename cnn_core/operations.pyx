@@ -15,14 +15,15 @@ from libc.string cimport memcpy
 
 from cnn_core.activations cimport softmax_row, transpose_block, v_activate, v_chain
 from cnn_core.operations cimport Gemm, Operations
-from cnn_core.tiles cimport Operands, dot_tile_kept, tile
+from cnn_core.shares cimport share
+from cnn_core.tiles cimport Operands, dot_tile_kept
 from cnn_core.types cimport IDENTITY, RELU, SIGMOID, TANH
 from cnn_core.vec cimport (
     ACCUMULATORS, DOTS, GROUP, LANES, PREFETCH, flush_subnormals, fp_state, real, restore_fp, v_load, v_set1, v_store,
     vec)
 
 cdef enum:
-    PANEL_BYTES = 384 * 1024    # of B in a block with few columns
+    WHOLE_PANEL_BYTES = 384 * 1024    # of B in a block with few columns
     BLOCK_BYTES = 4096 * 1024    # of B in a block with many
     ROWS_BYTES = 512 * 1024     # of A that pass by a block of B before the next rows
     PAGES_BYTES = 256 * 1024    # an A that is read across its rows is copied from this size on
@@ -55,7 +56,7 @@ cdef struct Block:              # part of a product: C[m, n] (+)= A[m, k] B[k, n
     bint single                 # that, for a product of one row
     const real *panels          # k x width vectors each; of a direct B, the last one alone if that is not whole
     Py_ssize_t dots             # columns behind n that are dot products
-    const real *columns         # those, `line_of(k)` apart
+    const real *columns         # those, `lines(k)` apart
     real *c
     Py_ssize_t ldc
     bint opening                # from zero
@@ -64,11 +65,6 @@ cdef struct Block:              # part of a product: C[m, n] (+)= A[m, k] B[k, n
 cdef inline Py_ssize_t up(Py_ssize_t count, Py_ssize_t group) noexcept nogil:
     """count rounded up to whole groups."""
     return (count + group - 1) // group * group
-
-
-cdef inline Py_ssize_t line_of(Py_ssize_t n) noexcept nogil:
-    """n rounded up to whole lines of 64 bytes."""
-    return up(n, LANES*GROUP)
 
 
 cdef inline void copy(Py_ssize_t n, const real *source, real *target) noexcept nogil:
@@ -100,34 +96,6 @@ cdef inline int balanced_rows(Py_ssize_t m, int width) noexcept nogil:
     """Rows of a tile, so that the last one has about as many."""
     cdef Py_ssize_t most = max(1, min(ROWS, ACCUMULATORS // width)), tiles = (m + most - 1) // most
     return <int>((m + tiles - 1) // tiles)
-
-
-cdef inline void tile_rows(const int N, int rows, Py_ssize_t k, const Operands *o) noexcept nogil:
-    if rows == 8 and 8*N <= ACCUMULATORS:
-        tile(8, N, k, o)
-    elif rows == 7 and 7*N <= ACCUMULATORS:
-        tile(7, N, k, o)
-    elif rows == 6 and 6*N <= ACCUMULATORS:
-        tile(6, N, k, o)
-    elif rows == 5 and 5*N <= ACCUMULATORS:
-        tile(5, N, k, o)
-    elif rows == 4:
-        tile(4, N, k, o)
-    elif rows == 3:
-        tile(3, N, k, o)
-    elif rows == 2:
-        tile(2, N, k, o)
-    else:
-        tile(1, N, k, o)
-
-
-cdef inline void tile_of(int width, int rows, Py_ssize_t k, const Operands *o) noexcept nogil:
-    if width == 3:
-        tile_rows(3, rows, k, o)
-    elif width == 2:
-        tile_rows(2, rows, k, o)
-    else:
-        tile_rows(1, rows, k, o)
 
 
 cdef inline Py_ssize_t shift_of(const Block *s, Py_ssize_t j, int width) noexcept nogil:
@@ -201,7 +169,7 @@ cdef void multiply(const Block *s) noexcept nogil:
                         for v in range(width):
                             PREFETCH(c + r*s.ldc + v*LANES)
             o.d, o.ldd = NULL if s.opening else o.c, o.ldc
-            tile_of(width, rows, s.k, &o)
+            product_tile(width, rows, s.k, &o)
             if apart:
                 for r in range(rows):
                     copy(columns, part + r*width*LANES + shift, c + r*s.ldc)
@@ -209,7 +177,7 @@ cdef void multiply(const Block *s) noexcept nogil:
         j += columns
 
 
-cdef inline int dot_width(Py_ssize_t n) noexcept nogil:
+cdef inline int columns_of_dots(Py_ssize_t n) noexcept nogil:
     return 4 if n >= 4 and DOTS >= 16 else 2 if n >= 2 and DOTS >= 4 else 1
 
 
@@ -225,7 +193,7 @@ cdef inline void dot_of(int width, Py_ssize_t k, const Operands *o, const real *
 cdef void multiply_dots(const Block *s) noexcept nogil:
     """The last columns of a block of C."""
     cdef Operands o
-    cdef Py_ssize_t i, r, j = 0, done, line = LANES*GROUP, full = s.k - s.k % line, ld = line_of(s.k)
+    cdef Py_ssize_t i, r, j = 0, done, line = LANES*GROUP, full = s.k - s.k % line, ld = lines(s.k)
     cdef int width, height, rows, v
     cdef real *c
     cdef real sums[16]
@@ -234,7 +202,7 @@ cdef void multiply_dots(const Block *s) noexcept nogil:
         keep[v] = v >= full + line - s.k
     o.d, o.ldb, o.c = NULL, ld, sums
     while j < s.dots:
-        width = dot_width(s.dots - j)
+        width = columns_of_dots(s.dots - j)
         height = min(8 if width < 4 else 4, DOTS // width)
         o.ldc = width
         o.b = s.columns + j*ld
@@ -296,7 +264,7 @@ cdef void pack_panel(Py_ssize_t k, Py_ssize_t n, const real *b, Py_ssize_t row, 
 
 cdef void pack_columns(Block *s, Py_ssize_t row, Py_ssize_t column, real *panels) noexcept nogil:
     """The panels of a block, and behind them its columns that are dot products."""
-    cdef Py_ssize_t j = 0, p, q, ld = line_of(s.k), full = s.k - s.k % (LANES*GROUP), columns, shift
+    cdef Py_ssize_t j = 0, p, q, ld = lines(s.k), full = s.k - s.k % (LANES*GROUP), columns, shift
     cdef int width
     cdef const real *b
     s.panels = panels
@@ -328,7 +296,7 @@ cdef void pack_rows(Block *s, real *rows) noexcept nogil:
     """A's rows, or its columns, to where they are near each other."""
     cdef Py_ssize_t i, p, ld
     if s.a_row == 1:
-        ld = line_of(s.m)
+        ld = lines(s.m)
         for p in range(s.k):
             i = 0
             while i < s.m:
@@ -350,7 +318,7 @@ cdef void pack_rows(Block *s, real *rows) noexcept nogil:
 
 cdef inline Py_ssize_t near_stride(Py_ssize_t k) noexcept nogil:
     """Distance of copied rows of A: an odd number of lines."""
-    return line_of(k) + (0 if line_of(k) // (LANES*GROUP) % 2 else LANES*GROUP)
+    return lines(k) + (0 if lines(k) // (LANES*GROUP) % 2 else LANES*GROUP)
 
 
 cdef void take_out(const Block *s, real *c, Py_ssize_t ldc) noexcept nogil:
@@ -366,12 +334,6 @@ cdef void take_out(const Block *s, real *c, Py_ssize_t ldc) noexcept nogil:
                 copy(rows, square + q*LANES, c + (j + q)*ldc + i)
             j += LANES
         i += LANES
-
-
-cdef inline Py_ssize_t share(Py_ssize_t count, int rank, int size, Py_ssize_t group) noexcept nogil:
-    """Where the rank's part of count starts, in whole groups; the part ends where the next one starts."""
-    cdef Py_ssize_t groups = (count + group - 1) // group
-    return min(count, groups * rank // size * group)
 
 
 cdef Plan plan_of(const Gemm *g) noexcept nogil:
@@ -400,9 +362,9 @@ cdef Plan plan_of(const Gemm *g) noexcept nogil:
     if not s.turned and s.a_col == 1 and s.k >= 6*LANES and rest * (s.k + 4*LANES) * 10 < 9 * s.k * LANES:
         s.whole -= rest
     vectors = up(s.whole, LANES) // LANES
-    s.kc = MOST_KC if vectors == 0 else max(KC_BYTES // size, min(<Py_ssize_t>MOST_KC, PANEL_BYTES // (vectors*LANES*size)))
+    s.kc = MOST_KC if vectors == 0 else max(KC_BYTES // size, min(<Py_ssize_t>MOST_KC, WHOLE_PANEL_BYTES // (vectors*LANES*size)))
     blocks = (s.k + s.kc - 1) // s.kc
-    s.kc = line_of((s.k + blocks - 1) // blocks)
+    s.kc = lines((s.k + blocks - 1) // blocks)
     s.direct = s.b_col == 1 and s.m <= FEW_ROWS
     s.nc = min(up(s.whole, 3*LANES), max(<Py_ssize_t>1, BLOCK_BYTES // (s.kc*3*LANES*size)) * 3*LANES)
     s.copied = vectors > 6 and s.m > ROWS and (
@@ -417,20 +379,20 @@ cdef Py_ssize_t block_size(const Plan *s) noexcept nogil:
 
 
 cdef Py_ssize_t rows_size(const Plan *s) noexcept nogil:
-    return max(near_stride(s.kc) * min(s.mc, s.m), s.kc * line_of(min(s.mc, s.m))) if s.copied else 0
+    return max(near_stride(s.kc) * min(s.mc, s.m), s.kc * lines(min(s.mc, s.m))) if s.copied else 0
 
 
 cdef Py_ssize_t work(const Gemm *g, int size) noexcept nogil:
     cdef Plan s = plan_of(g)
-    return line_of(block_size(&s)) + line_of(rows_size(&s)) + (s.m * line_of(s.nc) if s.turned else 0)
+    return lines(block_size(&s)) + lines(rows_size(&s)) + (s.m * lines(s.nc) if s.turned else 0)
 
 
 cdef void gemm(const Gemm *g, int rank, int size) noexcept nogil:
     cdef fp_state saved = flush_subnormals()
     cdef Plan plan = plan_of(g)
     cdef real *panels = <real *>g.work + rank*work(g, size)
-    cdef real *rows = panels + line_of(block_size(&plan))
-    cdef real *turned = rows + line_of(rows_size(&plan))
+    cdef real *rows = panels + lines(block_size(&plan))
+    cdef real *turned = rows + lines(rows_size(&plan))
     cdef Py_ssize_t i0 = 0, i1 = plan.m, j0 = 0, j1 = plan.whole, i, j, p, dots
     cdef Block s
     if size > 1 and plan.whole >= 2*LANES*size and (plan.n >= plan.m or plan.m < ROWS*size):
@@ -455,7 +417,7 @@ cdef void gemm(const Gemm *g, int rank, int size) noexcept nogil:
                 s.m = min(plan.mc, i1 - i)
                 s.a, s.a_row, s.a_col = plan.a + i*plan.a_row + p*plan.a_col, plan.a_row, plan.a_col
                 if plan.turned:
-                    s.c, s.ldc = turned + i*line_of(plan.nc), line_of(plan.nc)
+                    s.c, s.ldc = turned + i*lines(plan.nc), lines(plan.nc)
                 else:
                     s.c, s.ldc = plan.c + i*plan.ldc + j, plan.ldc
                 if plan.copied:
@@ -465,7 +427,7 @@ cdef void gemm(const Gemm *g, int rank, int size) noexcept nogil:
                 i += plan.mc
             p += plan.kc
         if plan.turned:
-            s.m, s.c = i1 - i0, turned + i0*line_of(plan.nc)
+            s.m, s.c = i1 - i0, turned + i0*lines(plan.nc)
             take_out(&s, plan.c + j*plan.ldc + i0, plan.ldc)
         j += s.n + s.dots
     restore_fp(saved)
@@ -535,10 +497,10 @@ cdef void softmax(Py_ssize_t m, Py_ssize_t n, const void *z, void *out) noexcept
     restore_fp(saved)
 
 
-cdef Operations exported
-exported.work = work
-exported.gemm = gemm
-exported.activate = activate
-exported.derive = derive
-exported.softmax = softmax
-kernels = PyCapsule_New(&exported, "cnn_core.Operations", NULL)
+cdef Operations operation_exports
+operation_exports.work = work
+operation_exports.gemm = gemm
+operation_exports.activate = activate
+operation_exports.derive = derive
+operation_exports.softmax = softmax
+operations = PyCapsule_New(&operation_exports, "cnn_core.Operations", NULL)

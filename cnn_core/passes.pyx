@@ -1,8 +1,8 @@
 """Whole passes over rows, in training and in prediction: for one instruction set and one type of real.
 
-(a) A pass of training cuts each batch into chunks of rows that stay in the level-2 cache: forward, loss and backward of a
-    chunk run while it is there. With several threads the rows of a chunk are shared out for these; then the rows of W
-    are shared out for dW and the update. Outputs are split and sums never, so the bits of a trained network depend
+(a) A pass of training cuts each batch into chunks of rows that stay in the level-2 cache: forward, loss and backward of
+    a chunk run while it is there. With several threads the rows of a chunk are shared out for these; then the rows of
+    W are shared out for dW and the update. Outputs are split and sums never, so the bits of a trained network depend
     neither on the number of threads nor on the chunk.
 (b) Prediction takes a block of rows through all layers before the next.
 (c) Nothing here allocates, raises or knows Python.
@@ -10,7 +10,6 @@
 
 from cpython.pycapsule cimport PyCapsule_New
 from libc.math cimport fabs
-from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
 from cnn_core.activations cimport softmax_row

@@ -1,9 +1,9 @@
 """A training step of a small network, all of whose layers have no more units than a vector has lanes.
 
-Tiles and phases are for products that are worth a plan; here a product is a few multiply-adds a row, and finding out how
-to do it would take longer. The sums run in the same order as theirs, so both ways give the same bits. A step of 2-3-1
-on four rows takes 0.56 of the time of the general way, one of 4-8-3 on eight 0.82; with more rows than SMALL_ROWS or
-more inputs than SMALL_INPUTS there is nothing to gain.
+Tiles and phases are for products that are worth a plan; here a product is a few multiply-adds a row, and finding out
+how to do it would take longer. The sums run in the same order as theirs, so both ways give the same bits. A step of
+2-3-1 on four rows takes 0.56 of the time of the general way, one of 4-8-3 on eight 0.82; with more rows than SMALL_ROWS
+or more inputs than SMALL_INPUTS there is nothing to gain.
 """
 
 from cnn_core.activations cimport v_activate, v_chain
@@ -34,8 +34,8 @@ cdef inline void small_forward(const Layer *layer, const real *parameters, const
     """A[m, n] = f(X W + b), its padding zero."""
     cdef const real *w = parameters + layer.w
     cdef vec bias = v_load(parameters + layer.b) if layer.b >= 0 else v_set1(0), z
-    cdef Py_ssize_t i, p
-    for i in range(m):
+    cdef Py_ssize_t _, p
+    for _ in range(m):
         z = bias
         for p in range(layer.k):
             z = z + v_load(w + p*layer.ld) * x[p]
@@ -50,13 +50,13 @@ cdef inline void small_backward(const Layer *layer, const Layer *below, const re
     cdef vec column[16]
     cdef real lanes[16]
     cdef vec d
-    cdef Py_ssize_t i, j, p
+    cdef Py_ssize_t _, j, p
     v_store(lanes, v_set1(0))
     for j in range(layer.n):
         for p in range(layer.k):
             lanes[p] = parameters[layer.w + p*layer.ld + j]
         column[j] = v_load(lanes)
-    for i in range(m):
+    for _ in range(m):
         d = v_set1(0)
         for j in range(layer.n):
             d = d + column[j] * dz[j]
