@@ -17,7 +17,7 @@ from libc.stdint cimport int64_t
 
 from cnn_core.activations cimport activate_block, derive_block, transpose_block
 from cnn_core.rows cimport gather
-from cnn_core.tiles cimport DOT, PRODUCT, Operands, dot_width, panel, tile_at, tile_height
+from cnn_core.tiles cimport DOT, MOST_ROWS, PRODUCT, Operands, dot_width, panel, tile_at, tile_height
 from cnn_core.types cimport GRADIENT_ONLY, NARROW_PANEL, ROW_GROUP, Layer, Rows, Run
 from cnn_core.vec cimport DOTS, GROUP, LANES, real, v_first, v_load, v_set1, v_store, vec
 
@@ -63,7 +63,7 @@ cdef void dot_product(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const Operands *
         j = 0
         while j < n:
             width = dot_width(rows, n - j)
-            height = min(DOTS // width, 16)
+            height = min(DOTS // width, MOST_ROWS)
             o.b = whole.b + j*whole.ldb
             o.d = whole.d + j if whole.d != NULL else NULL
             r = 0

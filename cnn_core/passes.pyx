@@ -10,13 +10,15 @@
 
 from cpython.pycapsule cimport PyCapsule_New
 from libc.math cimport fabs
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
-from cnn_core.activations cimport softmax_row
+from cnn_core.activations cimport activate_block, softmax_row
 from cnn_core.dense cimport DenseKernels
 from cnn_core.optimizers cimport begin_step
+from cnn_core.rolling cimport ROLLED_ROWS, rolled_tile_of, rolls
 from cnn_core.shares cimport share
 from cnn_core.small cimport is_small, small_batch
+from cnn_core.tiles cimport Operands
 from cnn_core.types cimport (
     BOTH_CLASSES, GRADIENT_ONLY, IDENTITY, LINKED, LOGITS, ROW_GROUP, SOFTMAX, Layer, Net, Rows, Run)
 from cnn_core.vec cimport LANES, flush_subnormals, fp_state, real, restore_fp, v_is_zero, v_load, v_set1, vec
@@ -35,8 +37,9 @@ cdef const real *chunk_inputs(Run *run, Py_ssize_t first, Py_ssize_t *ldx) noexc
 
 
 cdef void rows_phase(Run *run, Py_ssize_t at, Py_ssize_t first, Py_ssize_t last, const real *x, Py_ssize_t ldx,
-                     double weight, real *scratch) noexcept nogil:
-    """Rows first..last of the chunk that starts at row `at` of the pass: gather, forward, loss, backward."""
+                     double weight, real *scratch, bint begun) noexcept nogil:
+    """Rows first..last of the chunk that starts at row `at` of the pass: gather, forward, loss, backward. `begun`: the
+    first layer's outputs are there."""
     cdef const Net *net = run.net
     cdef const Layer *layer
     cdef Py_ssize_t m = last - first
@@ -48,7 +51,9 @@ cdef void rows_phase(Run *run, Py_ssize_t at, Py_ssize_t first, Py_ssize_t last,
         gather_rows(&run.x, run.order, at + first, m, <real *>run.inputs + first*ldx, ldx)
     for index in range(net.depth):
         layer = &net.layers[index]
-        if index == 0 and run.offset != NULL:
+        if index == 0 and begun:
+            pass
+        elif index == 0 and run.offset != NULL:
             span_layer(run, first, m, layer.activation if index < top else IDENTITY)
         else:
             forward_layer(layer, <const real *>run.parameters, <const real *>run.wt[index], below, ldx, m,
@@ -72,7 +77,8 @@ cdef void rows_phase(Run *run, Py_ssize_t at, Py_ssize_t first, Py_ssize_t last,
 
 cdef void weights_phase(Run *run, const real *x, Py_ssize_t ldx, Py_ssize_t m, bint opening, bint closing, int rank,
                         int size, real *scratch) noexcept nogil:
-    """The gradient of the chunk for the rank's rows of every W, and the step when the batch closes."""
+    """The gradient of the chunk for the rank's rows of every W, and the step when the batch closes; x = NULL leaves out
+    the W of the first layer."""
     cdef const Layer *layer
     cdef Py_ssize_t first, last
     cdef int index = run.net.depth - 1
@@ -82,7 +88,7 @@ cdef void weights_phase(Run *run, const real *x, Py_ssize_t ldx, Py_ssize_t m, b
         if first < last and index == 0 and run.offset != NULL:
             take_step(run, layer.w + first*layer.ld, last - first, vectors_of(layer.n)*LANES, layer.ld, True,
                       <real *>run.dz[0] + first*layer.ld, layer.ld)
-        elif first < last:
+        elif first < last and (index > 0 or x != NULL):
             weight_gradient(run, index, x if index == 0 else <const real *>run.a[index - 1],
                             ldx if index == 0 else run.net.layers[index - 1].ld, m, first, last, opening, closing,
                             scratch)
@@ -119,7 +125,7 @@ cdef void one_batch(Run *run, Py_ssize_t start, Py_ssize_t count, int rank, int 
         m = min(run.chunk, start + count - at)
         x = chunk_inputs(run, at, &ldx)
         rows_phase(run, at, share(m, rank, size, TILE_GROUP), share(m, rank + 1, size, TILE_GROUP), x, ldx, 1.0/count,
-                   scratch)
+                   scratch, False)
         meet(run, rank, size)
         if rank == 0:
             for i in range(m):
@@ -130,11 +136,51 @@ cdef void one_batch(Run *run, Py_ssize_t start, Py_ssize_t count, int rank, int 
         at += m
 
 
+cdef void roll(Run *run, const real *x, Py_ssize_t ldx) noexcept nogil:
+    """The part of the four rows at x in the first layer's gradient, and that layer's outputs for the four behind them."""
+    cdef const Layer *layer = &run.net.layers[0]
+    cdef real *a = <real *>run.a[0]
+    cdef Operands o
+    o.a, o.a_row, o.a_col = x + ROLLED_ROWS*ldx, ldx, 1
+    o.b, o.ldb = <const real *>run.parameters + layer.w, layer.ldt
+    o.d, o.ldd = <const real *>run.parameters + layer.b if layer.b >= 0 else NULL, 0
+    o.c, o.ldc = a, layer.ld
+    rolled_tile_of(layer.n, lines(layer.k), &o, x, <const real *>run.dz[0], layer.ld,
+                   <real *>run.gradients + layer.w, layer.ldt)
+    activate_block(layer.activation if run.net.depth > 1 else IDENTITY, ROLLED_ROWS, vectors_of(layer.n)*LANES, a,
+                   layer.ld)
+    clear_padding(ROLLED_ROWS, layer.n, a, layer.ld)
+
+
+cdef void rolled_batch(Run *run, Py_ssize_t start, Py_ssize_t count, real *scratch, double *loss) noexcept nogil:
+    """`one_batch` for long rows and one thread."""
+    cdef Py_ssize_t at = start, end = start + count, m = min(ROLLED_ROWS, count), ldx, i
+    cdef const Layer *layer = &run.net.layers[0]
+    cdef const real *x = chunk_inputs(run, at, &ldx)
+    cdef const real *own        # NULL where `roll` takes their part
+    cdef bint more = False
+    memset(<real *>run.gradients + layer.w, 0, layer.n*layer.ldt*sizeof(real))
+    while m > 0:
+        rows_phase(run, at, 0, m, x, ldx, 1.0/count, scratch, more)
+        for i in range(m):
+            loss[0] += run.row_loss[i]
+        more = end - at >= 2*ROLLED_ROWS
+        own = x
+        if more:
+            own = NULL
+        weights_phase(run, own, ldx, m, at == start, at + m == end, 0, 1, scratch)
+        if more:
+            roll(run, x, ldx)
+        at += m
+        x = x + m*ldx
+        m = min(ROLLED_ROWS, end - at)
+
+
 cdef void run_passes(Run *run, int rank, int size) noexcept nogil:
     cdef fp_state saved = flush_subnormals()
     cdef real *scratch = <real *>run.scratch + rank*run.scratch_size
     cdef Py_ssize_t index, start, end = run.first + run.count, step = 0
-    cdef bint small = size == 1 and is_small(run)
+    cdef bint small = size == 1 and is_small(run), rolling = size == 1 and rolls(run)
     cdef const Layer *layer
     for index in range(run.net.depth):
         layer = &run.net.layers[index]
@@ -149,6 +195,8 @@ cdef void run_passes(Run *run, int rank, int size) noexcept nogil:
                 begin_step(&run.step, run.rates[step])
             if small:
                 gathered_batch(run, start, min(run.batch, end - start), scratch, run.pass_loss + index)
+            elif rolling:
+                rolled_batch(run, start, min(run.batch, end - start), scratch, run.pass_loss + index)
             else:
                 one_batch(run, start, min(run.batch, end - start), rank, size, scratch, run.pass_loss + index)
             start += run.batch

@@ -14,11 +14,12 @@
 """
 
 from cnn_core.vec cimport (
-    ACCUMULATORS, DOTS, GROUP, LANES, PREFETCH, real, v_high, v_keep, v_load, v_low, v_lt, v_set1, v_store, v_where,
+    ACCUMULATORS, DOTS, GROUP, LANES, PREFETCH, ZEROS, real, v_high, v_keep, v_load, v_low, v_lt, v_set1, v_store, v_where,
     vec)
 
 cdef enum:
     PRODUCT, DOT            # kinds of tile
+    MOST_ROWS = 12          # of a tile: with more, the addresses of the rows no longer fit the registers
 
 cdef struct Operands:
     const real *a           # op(A)[i, p] at a[i*a_row + p*a_col]
@@ -32,24 +33,20 @@ cdef struct Operands:
 
 
 cdef inline void tile(const int M, const int N, Py_ssize_t k, const Operands *o) noexcept nogil:
-    cdef vec acc[16][8]
+    cdef vec acc[12][8]
     cdef vec row[8]
     cdef vec x
     cdef int i, j
     cdef Py_ssize_t _
     cdef const real *a = o.a
     cdef const real *b = o.b
-    cdef const real *d = o.d
+    cdef const real *d = o.d if o.d != NULL else ZEROS      # not a branch: the loop would be compiled for each side
     cdef real *c = o.c
-    cdef Py_ssize_t ldd = o.ldd, ldc = o.ldc, ldb = o.ldb, a_row = o.a_row, a_col = o.a_col
-    if d == NULL:
-        for i in range(M):
-            for j in range(N):
-                acc[i][j] = v_set1(0)
-    else:
-        for i in range(M):
-            for j in range(N):
-                acc[i][j] = v_load(d + i*ldd + j*LANES)
+    cdef Py_ssize_t ldd = o.ldd if o.d != NULL else 0
+    cdef Py_ssize_t ldc = o.ldc, ldb = o.ldb, a_row = o.a_row, a_col = o.a_col
+    for i in range(M):
+        for j in range(N):
+            acc[i][j] = v_load(d + i*ldd + j*LANES)
     for _ in range(k):
         for j in range(N):
             row[j] = v_load(b + j*LANES)
@@ -94,11 +91,10 @@ cdef inline void dot_tile_kept(const int M, const int N, Py_ssize_t k, const Ope
                                const real *keep) noexcept nogil:
     """The same, and one line more: of A at `last`, for the first row, and only the lanes of which `keep` is positive; of
     B behind the others. NULL: none."""
-    cdef vec acc[16][8][4]
+    cdef vec acc[12][8][4]
     cdef vec row[8]
     cdef vec total[48]
     cdef vec zero = v_keep(v_set1(0)), x        # kept: GCC would clear the array with a call or a string instruction
-    cdef real sums[48]
     cdef int i, j, g
     cdef Py_ssize_t p = 0
     for i in range(M):
@@ -131,6 +127,13 @@ cdef inline void dot_tile_kept(const int M, const int N, Py_ssize_t k, const Ope
                 acc[i][j][0] = acc[i][j][0] + acc[i][j][2]
                 acc[i][j][1] = acc[i][j][1] + acc[i][j][3]
             total[i*N + j] = acc[i][j][0] + acc[i][j][1] if GROUP >= 2 else acc[i][j][0]
+    dot_results(M, N, total, o)
+
+
+cdef inline void dot_results(const int M, const int N, vec *total, const Operands *o) noexcept nogil:
+    """C[M, N] = D + the sums of the lanes of total[M * N], which has room for whole groups of LANES."""
+    cdef real sums[48]
+    cdef int i, j
     for i in range(M*N, (M*N + LANES - 1) // LANES * LANES):
         total[i] = v_set1(0)
     for i in range((M*N + LANES - 1) // LANES):
@@ -153,7 +156,7 @@ cdef inline void any_tile(const int kind, const int M, const int N, Py_ssize_t k
 
 
 cdef inline void tile_rows(const int kind, int rows, const int N, Py_ssize_t k, const Operands *o) noexcept nogil:
-    """The tile with the given number of rows, at most 16, among those that fit."""
+    """The tile with the given number of rows, at most MOST_ROWS, among those that fit."""
     if rows == 1:
         any_tile(kind, 1, N, k, o)
     elif rows == 2 and fits(kind, 2, N):
@@ -178,14 +181,6 @@ cdef inline void tile_rows(const int kind, int rows, const int N, Py_ssize_t k, 
         any_tile(kind, 11, N, k, o)
     elif rows == 12 and fits(kind, 12, N):
         any_tile(kind, 12, N, k, o)
-    elif rows == 13 and fits(kind, 13, N):
-        any_tile(kind, 13, N, k, o)
-    elif rows == 14 and fits(kind, 14, N):
-        any_tile(kind, 14, N, k, o)
-    elif rows == 15 and fits(kind, 15, N):
-        any_tile(kind, 15, N, k, o)
-    elif rows == 16 and fits(kind, 16, N):
-        any_tile(kind, 16, N, k, o)
 
 
 cdef inline int panel(Py_ssize_t height, Py_ssize_t vectors) noexcept nogil:
@@ -230,7 +225,7 @@ cdef inline Py_ssize_t tile_height(Py_ssize_t m, Py_ssize_t vectors) noexcept no
     if vectors >= 8 and m * 8 <= ACCUMULATORS:
         return m
     if vectors == 1:
-        most = min(ACCUMULATORS, 16)
+        most = MOST_ROWS
     elif vectors == 2:
         most = ACCUMULATORS // 2
     else:

@@ -11,6 +11,7 @@ cdef extern from "vec.h" nogil:
     enum: DOTS                              # dot products a tile has room for
     enum: GROUP                             # vectors in 64 bytes
     real ROUNDING
+    const real *ZEROS                       # eight vectors
     void PREFETCH(const void *) noexcept
     vec v_load(const real *) noexcept
     void v_store(real *, vec) noexcept
