@@ -49,7 +49,14 @@ class _OnNetwork:
         return self._network
 
     def _new_network(
-        self, sizes: Sequence[int], default_init: Any, *, bias: bool, learning_rate: float, **penalties: float
+        self,
+        sizes: Sequence[int],
+        default_init: Any,
+        *,
+        bias: bool,
+        learning_rate: float,
+        l1: float = 0.0,
+        l2: float = 0.0,
     ) -> Network:
         """Return a network of sigmoid layers with one binary cross-entropy an output, at its initial weights."""
         given = self.init if isinstance(self.init, Mapping) else None
@@ -58,10 +65,11 @@ class _OnNetwork:
             [Dense(units, "sigmoid", bias=bias, init=init) for units in sizes],
             loss="binary_cross_entropy",
             optimizer=SGD(learning_rate),
+            l1=l1,
+            l2=l2,
             dtype=self.dtype,
             seed=self._seed,
             n_threads=self.n_threads,
-            **penalties,
         )
         if given is not None:
             net.set_weights(shapes.from_dict(given))
