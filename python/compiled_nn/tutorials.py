@@ -44,7 +44,8 @@ class _OnNetwork:
         """The trained network."""
         if self._network is None:
             raise NotFittedError(
-                f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with appropriate arguments."
+                f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with appropriate arguments"
+                " before using this estimator."
             )
         return self._network
 
@@ -161,7 +162,9 @@ class NeuralNet(_OnNetwork):
             for i, units in enumerate(size_of_layers)
         )
         if not self.size_of_layers:
-            raise ValueError("size_of_layers must hold at least one layer. Got none.")
+            raise ValueError(
+                "The 'size_of_layers' parameter of NeuralNet must hold at least one layer. Got none."
+            )
         self.seed = self._seed
         self.length = len(self.size_of_layers)
         self.n = 0
