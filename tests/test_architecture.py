@@ -51,8 +51,8 @@ def run(code, environment):
 
 
 def test_the_walk_sees_imports():
-    assert {"os", "cnn_core.stack", "compiled_nn.persistence"} <= imports("network")
-    assert {"arrays", "training", "targets"} <= own_imports("network")
+    assert {"os", "cnn_core.stack", "compiled_nn.persistence"} <= imports("model")
+    assert {"model", "training", "targets"} <= own_imports("network")
 
 
 def test_imports_have_no_cycle():
@@ -60,11 +60,11 @@ def test_imports_have_no_cycle():
     assert list(graphlib.TopologicalSorter(graph).static_order())
 
 
-def test_only_the_network_opens_the_stack():
+def test_only_the_model_opens_the_stack():
     users = {
         module for module in MODULES if any(name.startswith("cnn_core.stack") for name in imports(module))
     }
-    assert users == {"network"}
+    assert users == {"model"}
 
 
 def test_only_the_functional_folder_opens_the_functions():
@@ -81,7 +81,15 @@ def test_foundations_do_not_look_up(low):
     while pending:
         reached |= pending
         pending = set().union(*map(own_imports, pending)) - reached
-    assert not reached & {"network", "training", "persistence", "targets", "configuration", "__init__"}
+    assert not reached & {
+        "network",
+        "model",
+        "training",
+        "persistence",
+        "targets",
+        "configuration",
+        "__init__",
+    }
 
 
 def test_nothing_imports_the_package_itself():

@@ -279,7 +279,7 @@ BAD_SPLITS = {
     "rows differ": (([1, 2, 3], [1, 2]), {}, ValueError, r"X has shape \(3,\); y has shape \(2,\)"),
     "scalars": ((1, 1), {}, ValueError, r"shape \(\)"),
     "nothing": (([], []), {}, ValueError, "X has 0 rows; a split takes at least 2"),
-    "one row": (([1], [1]), {"stratify": False}, ValueError, "X has 1 rows; a split takes at least 2"),
+    "one row": (([1], [1]), {"stratify": False}, ValueError, "X has 1 row; a split takes at least 2"),
     "a class of one": (([1, 2, 3], [0, 0, 7]), {}, ValueError, "class 7 has 1 row; .* stratify=False"),
     "columns": (([1, 2], [[1], [2]]), {}, ValueError, "y has 2 dimensions; stratify takes 1"),
     "fraction 0": (([1, 2], [1, 1]), {"test_fraction": 0}, ValueError, "test_fraction"),

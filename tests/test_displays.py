@@ -193,7 +193,7 @@ def test_bad_boundaries(net):
         DecisionBoundaryDisplay.from_estimator(net, np.ones((3, 4)))
     with pytest.raises(ValueError, match="X has 60 rows; y has 2"):
         DecisionBoundaryDisplay.from_estimator(net, CLOUDS, [0, 1])
-    with pytest.raises(ValueError, match="feature_names has 1 names; there are 2 features"):
+    with pytest.raises(ValueError, match="feature_names has 1 name; there are 2 features"):
         DecisionBoundaryDisplay.from_estimator(net, CLOUDS, feature_names=["a"])
     with pytest.raises(ValueError, match="'resolution' parameter"):
         DecisionBoundaryDisplay.from_estimator(net, CLOUDS, resolution=1)

@@ -211,7 +211,7 @@ def test_prediction_grid_from_predictions(tmp_path):
         "rather long name of a class 75 %\nwrong: b & c",
     ]
     written(display, tmp_path / "long.png")
-    with pytest.raises(ValueError, match="y_true has 1 rows; y_pred has 2"):
+    with pytest.raises(ValueError, match="y_true has 1 row; y_pred has 2"):
         PredictionGridDisplay.from_predictions(IMAGES, [0], [0, 1])
     with pytest.raises(ValueError, match="X has 6 rows; probabilities has 1"):
         PredictionGridDisplay.from_predictions(IMAGES, [0] * 6, [0] * 6, probabilities=[[1.0]])

@@ -119,7 +119,7 @@ def test_integers_become_the_default_dtype():
         ({"W1": np.ones(2)}, None, ValueError, r"W1 has shape \(2,\)"),
         ({"W1": np.ones((1, 2)), "b1": np.ones(1)}, None, ValueError, r"b1 has shape \(1,\).*takes \(1, 1\)"),
         ({"W1": np.ones((3, 2)), "W2": np.ones((1, 4))}, None, ValueError, r"W2 has shape \(1, 4\).*3 units"),
-        ({"W1": np.ones((3, 2))}, with_end(1, "sigmoid"), ValueError, "1 layers; the shape has 3"),
+        ({"W1": np.ones((3, 2))}, with_end(1, "sigmoid"), ValueError, "1 layer; the shape has 3"),
         ({"W1": np.full((1, 2), np.nan)}, None, ValueError, "NaN"),
     ],
 )

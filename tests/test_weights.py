@@ -61,7 +61,7 @@ def test_biases_may_be_left_out():
 
 BAD_WEIGHTS = {
     "None": (None, TypeError, "weights must be a list of pairs"),
-    "too few": ([(np.ones((4, 8)), np.ones(8))], ValueError, "weights has 1 pairs; the network has 2 layers"),
+    "too few": ([(np.ones((4, 8)), np.ones(8))], ValueError, "weights has 1 pair; the network has 2 layers"),
     "no pair": ([np.ones((4, 8)), np.ones(8)], TypeError, r"weights\[0\] must be a pair"),
     "transposed": ([(np.ones((8, 4)), np.ones(8))] * 2, ValueError, r"weights\[0\]\[0\] has shape \(8, 4\)"),
     "chain": ([(np.ones((4, 8)), np.ones(8)), (np.ones((7, 3)), np.ones(3))], ValueError, r"takes \(8, 3\)"),

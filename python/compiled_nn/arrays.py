@@ -14,9 +14,12 @@ from __future__ import annotations
 import math
 import numbers
 import sys
+from collections.abc import Sized
 from typing import Any, Never
 
 import numpy as np
+
+from .errors import count
 
 _WIDTHS = {"f": (4, 8), "b": (1,), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8)}
 CORE_DTYPES = frozenset(np.dtype(f"{kind}{width}") for kind, widths in _WIDTHS.items() for width in widths)
@@ -49,9 +52,9 @@ def design(X: Any, *, dtype: str, n_features: int | None = None) -> Array:
         samples = _flat_images(samples)
     m, k = samples.shape
     if n_features is not None and k != n_features:
-        raise ValueError(f"X has {_count(k, 'column')}; the network takes {n_features}.")
+        raise ValueError(f"X has {count(k, 'column')}; the network takes {n_features}.")
     if m == 0 or k == 0:
-        raise ValueError(f"X is empty: it has {_count(m, 'row')} and {_count(k, 'column')}.")
+        raise ValueError(f"X is empty: it has {count(m, 'row')} and {count(k, 'column')}.")
     if samples.dtype.kind == "f":
         check_finite(samples, "X", dtype)
     return samples
@@ -67,7 +70,7 @@ def _flat_images(X: Array) -> Array:
             " Reshape your data either using X.reshape(-1, 1) if it has a single feature"
             " or X.reshape(1, -1) if it is a single sample."
         )
-    raise ValueError(f"X has {_count(X.ndim, 'dimension')}; expected 2, or 3 or 4 for images.{hint}")
+    raise ValueError(f"X has {count(X.ndim, 'dimension')}; expected 2, or 3 or 4 for images.{hint}")
 
 
 # ---- targets
@@ -84,9 +87,7 @@ def targets(y: Any) -> Array:
     if isinstance(y, (list, tuple)) and array.dtype.kind in "US":
         _refuse_mixed_labels(y)  # np.asarray has made text of the numbers beside it
     if array.ndim not in (1, 2):
-        raise ValueError(
-            f"y has {_count(array.ndim, 'dimension')}; expected 1, or 2 with a column an output."
-        )
+        raise ValueError(f"y has {count(array.ndim, 'dimension')}; expected 1, or 2 with a column an output.")
     if array.size == 0:
         raise ValueError(f"y is empty: it has shape {array.shape}.")
     return array if is_matrix(array) else array.reshape(-1)
@@ -171,7 +172,7 @@ def values(y: Any, *, n_outputs: int, dtype: str) -> Array:
     y = _numeric(targets(y), "y")
     width = y.shape[1] if y.ndim == 2 else 1
     if width != n_outputs:
-        raise ValueError(f"y has {_count(width, 'column')}; the network has {_count(n_outputs, 'output')}.")
+        raise ValueError(f"y has {count(width, 'column')}; the network has {count(n_outputs, 'output')}.")
     y = y.reshape(len(y), n_outputs)
     if y.dtype.kind == "f":
         check_finite(y, "y", dtype)
@@ -195,10 +196,10 @@ def check_shares(y: Array, *, sum_to_one: bool) -> None:
             raise ValueError(f"Row {row} of y sums to {sums[row]:g}; one-hot or soft labels sum to 1.")
 
 
-def check_rows(X: Array, y: Array) -> None:
-    """Refuse X and y of different length."""
+def check_rows(X: Sized, y: Sized, X_name: str = "X", y_name: str = "y") -> None:
+    """Refuse X and y of different length, under the names that the user knows them by."""
     if len(X) != len(y):
-        raise ValueError(f"X has {_count(len(X), 'row')}; y has {len(y)}.")
+        raise ValueError(f"{X_name} has {count(len(X), 'row')}; {y_name} has {len(y)}.")
 
 
 # ---- both
@@ -208,7 +209,7 @@ def weights(array: Any, name: str, *, dtype: str, ndim: int) -> Array:
     """Return a copy of a user's weights as a real, finite array of `ndim` dimensions and of `dtype`."""
     array = _numeric(_as_array(array, name), name)
     if array.ndim != ndim:
-        raise ValueError(f"{name} has {_count(array.ndim, 'dimension')}; expected {ndim}.")
+        raise ValueError(f"{name} has {count(array.ndim, 'dimension')}; expected {ndim}.")
     if array.dtype.kind == "f" and array.size:
         check_finite(array.reshape(len(array), -1), name, dtype)
     return np.array(array, dtype=dtype, order="C")
@@ -297,7 +298,3 @@ def _kind(array: Array) -> str:
         "M": "dates",
         "m": "time differences",
     }.get(array.dtype.kind, f"records ({array.dtype})")
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -1,4 +1,4 @@
-"""The exceptions and warnings of compiled_nn, and the "did you mean" of their messages."""
+"""The exceptions and warnings of compiled_nn, and what their messages have in common."""
 
 from __future__ import annotations
 
@@ -22,6 +22,11 @@ class DivergenceError(ArithmeticError):
 
     The network keeps the weights of the last finite epoch and stays usable.
     """
+
+
+def count(n: int, noun: str) -> str:
+    """Return ``1 row`` or ``2 rows``."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def did_you_mean(name: object, options: Iterable[str]) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import optional
 from .readers import Dataset
 
 if TYPE_CHECKING:
@@ -65,12 +65,7 @@ def read_hdf5(path: str | os.PathLike[str], X: str | None = None, y: str | None 
     path = os.fspath(path)
     if y is not None and X is None:
         raise ValueError(f"y is {y!r}, but X is None: name both, or neither")
-    try:
-        h5py = import_module("h5py")
-    except ModuleNotFoundError as error:
-        if error.name != "h5py":
-            raise
-        raise ImportError('reading HDF5 files needs h5py; pip install "compiled-nn[hdf5]"') from error
+    h5py = optional.load("h5py", purpose="reading HDF5 files", library="h5py", extra="hdf5")
     with open(path, "rb"):  # for the operating system's own errors, in their own classes
         pass
     try:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import re
 from contextlib import nullcontext
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import checks
+from . import checks, optional
 from .readers import Dataset
 
 if TYPE_CHECKING:
@@ -180,7 +179,7 @@ def read_pictures(
     names : sequence of str
         What to call each of them in a complaint.
     """
-    opener = _pillow().open
+    opener = optional.load("PIL.Image", purpose="reading pictures", library="Pillow", extra="images").open
     pictures: NDArray[np.uint8] | None = None
     for i, (source, name) in enumerate(zip(sources, names, strict=True)):
         try:
@@ -200,15 +199,6 @@ def read_pictures(
         pictures[i] = pixels
     assert pictures is not None
     return pictures
-
-
-def _pillow() -> Any:
-    try:
-        return import_module("PIL.Image")
-    except ModuleNotFoundError as error:
-        if str(error.name).split(".")[0] != "PIL":
-            raise
-        raise ImportError('reading pictures needs Pillow; pip install "compiled-nn[images]"') from error
 
 
 def _pixels(

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from . import arrays, checks
+from .errors import count
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -90,7 +91,9 @@ class Given:
         W = arrays.weights(weight, "init", dtype="float64", ndim=2)
         b = None if bias is None else arrays.weights(bias, "the bias in init", dtype="float64", ndim=1)
         if b is not None and len(b) != W.shape[1]:
-            raise ValueError(f"init has {W.shape[1]} columns; its bias has {len(b)} numbers.")
+            raise ValueError(
+                f"init has {count(W.shape[1], 'column')}; its bias has {count(len(b), 'number')}."
+            )
         self.weight, self.bias = W, b
 
     def __repr__(self) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from . import arrays, checks, initializers
+from .errors import count
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -53,7 +54,7 @@ class Dense:
         if isinstance(init, initializers.Given):
             if init.weight.shape[1] != self.units:
                 raise ValueError(
-                    f"init has {init.weight.shape[1]} columns; the layer has {self.units} units."
+                    f"init has {count(init.weight.shape[1], 'column')}; the layer has {count(self.units, 'unit')}."
                 )
             if init.bias is not None and not self.bias:
                 raise ValueError("init has a bias; the layer has bias=False.")
@@ -109,7 +110,9 @@ def check_weights(layers: Sequence[Dense], weights: Any, dtype: str) -> list[ini
     if not isinstance(weights, (list, tuple)):
         raise TypeError(f"weights must be a list of pairs (W, b). Got {type(weights).__name__} instead.")
     if len(weights) != len(layers):
-        raise ValueError(f"weights has {len(weights)} pairs; the network has {len(layers)} layers.")
+        raise ValueError(
+            f"weights has {count(len(weights), 'pair')}; the network has {count(len(layers), 'layer')}."
+        )
     pairs: list[initializers.Pair] = []
     n_inputs = None  # the first layer takes any number of them
     for i, (layer, pair) in enumerate(zip(layers, weights, strict=True)):
@@ -131,7 +134,7 @@ def _check_bias(layer: Dense, bias: Any, name: str, dtype: str) -> arrays.Array 
         return None
     b = arrays.weights(bias, name, dtype=dtype, ndim=1)
     if len(b) != layer.units:
-        raise ValueError(f"{name} has {len(b)} numbers; the layer has {layer.units} units.")
+        raise ValueError(f"{name} has {count(len(b), 'number')}; the layer has {count(layer.units, 'unit')}.")
     return b
 
 

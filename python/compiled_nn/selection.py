@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import checks
-from .errors import did_you_mean
+from .errors import count, did_you_mean
 from .readers import Dataset
 
 if TYPE_CHECKING:
@@ -123,13 +123,13 @@ def _split(
         raise ValueError(f"y has {y.ndim} dimensions; stratify takes 1: pass stratify=False")
     m, fewest = len(y), len(fractions) + 1
     if m < fewest:
-        raise ValueError(f"X has {m} rows; a split takes at least {fewest}")
+        raise ValueError(f"X has {count(m, 'row')}; a split takes at least {fewest}")
     strata = y if stratify else np.zeros(m)
     classes, codes, counts = np.unique(strata, return_inverse=True, return_counts=True)
     if counts.min() < fewest:
-        count = "1 row" if counts.min() == 1 else f"{counts.min()} rows"
         raise ValueError(
-            f"class {classes[counts.argmin()]} has {count}; a stratified split takes at least {fewest} of each: "
+            f"class {classes[counts.argmin()]} has {count(counts.min(), 'row')}; a stratified split takes at least "
+            f"{fewest} of each: "
             "pass stratify=False"
         )
     order = np.argsort(np.random.PCG64(seed).random_raw(m), kind="stable")

@@ -11,7 +11,7 @@ import numpy as np
 from . import checks, losses
 from .arrays import Array
 from .configuration import DTYPES
-from .errors import did_you_mean
+from .errors import count, did_you_mean
 from .layers import ACTIVATIONS, Dense
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def with_biases(layers: Sequence[Dense], parameters: Parameters) -> list[Dense]:
     """Return `layers`, each with biases where the parameters have them."""
     pairs = arrays(parameters)
     if len(pairs) != len(layers):
-        raise ValueError(f"The parameters are of {len(pairs)} layers; the shape has {len(layers)}.")
+        raise ValueError(f"The parameters are of {count(len(pairs), 'layer')}; the shape has {len(layers)}.")
     return [replace(layer, bias=b is not None) for layer, (_, b) in zip(layers, pairs, strict=True)]
 
 

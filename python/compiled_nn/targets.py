@@ -94,7 +94,9 @@ def prepare_pair(
 ) -> tuple[Array, Array]:
     """Return the X and y of `validation_data` as the core takes them."""
     if not isinstance(pair, (list, tuple)) or len(pair) != 2:
-        raise TypeError("The 'validation_data' parameter of fit must be a pair (X, y).")
+        raise TypeError(
+            f"The 'validation_data' parameter of fit must be a pair (X, y). Got {type(pair).__name__} instead."
+        )
     X, y = pair
     X, y, _ = prepare(configuration, X, y, n_features, known)
     return X, y

@@ -44,12 +44,20 @@ class _OnNetwork:
         """The trained network."""
         if self._network is None:
             raise NotFittedError(
-                f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with appropriate arguments."
+                f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with appropriate arguments"
+                " before using this estimator."
             )
         return self._network
 
     def _new_network(
-        self, sizes: Sequence[int], default_init: Any, *, bias: bool, learning_rate: float, **penalties: float
+        self,
+        sizes: Sequence[int],
+        default_init: Any,
+        *,
+        bias: bool,
+        learning_rate: float,
+        l1: float = 0.0,
+        l2: float = 0.0,
     ) -> Network:
         """Return a network of sigmoid layers with one binary cross-entropy an output, at its initial weights."""
         given = self.init if isinstance(self.init, Mapping) else None
@@ -58,10 +66,11 @@ class _OnNetwork:
             [Dense(units, "sigmoid", bias=bias, init=init) for units in sizes],
             loss="binary_cross_entropy",
             optimizer=SGD(learning_rate),
+            l1=l1,
+            l2=l2,
             dtype=self.dtype,
             seed=self._seed,
             n_threads=self.n_threads,
-            **penalties,
         )
         if given is not None:
             net.set_weights(shapes.from_dict(given))
@@ -153,7 +162,9 @@ class NeuralNet(_OnNetwork):
             for i, units in enumerate(size_of_layers)
         )
         if not self.size_of_layers:
-            raise ValueError("size_of_layers must hold at least one layer. Got none.")
+            raise ValueError(
+                "The 'size_of_layers' parameter of NeuralNet must hold at least one layer. Got none."
+            )
         self.seed = self._seed
         self.length = len(self.size_of_layers)
         self.n = 0

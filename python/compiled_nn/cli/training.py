@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import optional
 from .._version import __version__
 from ..datasets import Dataset
 from ..layers import Dense
@@ -138,7 +139,7 @@ def _files(options: Namespace, name: str) -> tuple[str, str | None]:
     plot = options.plot
     installed = find_spec("matplotlib") is not None
     if plot is not None and not installed:
-        raise ImportError('--plot needs matplotlib; pip install "compiled-nn[plot]"')
+        raise optional.absent("--plot", "matplotlib", "plot")
     if plot is None and installed and not options.no_plot:
         plot = f"{os.path.splitext(model)[0]}-loss.png"
     for path in filter(None, (model, plot)):

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import arrays, checks
 from ..arrays import Array
+from ..errors import count
 from . import canvas, classes
 
 _MARKERS = "o^sDvP*"  # fewer than colours: together they tell 56 classes apart
@@ -125,13 +126,13 @@ class DecisionBoundaryDisplay:
         margin = checks.real("from_estimator", "margin", margin, minimum=0)
         X = arrays.design(X, dtype="float64")
         if X.shape[1] != 2:
-            raise ValueError(f"X has {X.shape[1]} columns; a decision boundary is drawn over 2.")
+            raise ValueError(f"X has {count(X.shape[1], 'column')}; a decision boundary is drawn over 2.")
         x0, x1 = (_span(column, margin, resolution) for column in X.T)
         grid = np.stack(np.meshgrid(x0, x1), axis=-1).reshape(-1, 2)
         known = getattr(net, "classes_", None)
         if y is not None:
             y = classes.labels(y, "y")
-            classes.check_rows("X", len(X), "y", len(y))
+            arrays.check_rows(X, y)
         if known is None:
             response, names = np.asarray(net.predict(grid)), None
             if response.ndim != 1:
@@ -177,7 +178,7 @@ class DecisionBoundaryDisplay:
             matplotlib is not installed.
         """
         if len(feature_names) != 2:
-            raise ValueError(f"feature_names has {len(feature_names)} names; there are 2 features.")
+            raise ValueError(f"feature_names has {count(len(feature_names), 'name')}; there are 2 features.")
         ax = canvas.axes(ax, 5.4, 4.2)
         if self.response.ndim == 3:
             self.surface_ = self._regions(ax)

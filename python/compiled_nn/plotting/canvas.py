@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
+
+from .. import optional
 
 # Okabe and Ito, "Color Universal Design" (2008): told apart by the colour-blind.
 BLUE, ORANGE, VERMILION, GRAY = "#0072B2", "#E69F00", "#D55E00", "#999999"
@@ -13,10 +14,7 @@ DPI = 150
 
 def matplotlib(module: str) -> Any:
     """Import a module of matplotlib; say how to get it where it is absent."""
-    try:
-        return import_module(f"matplotlib.{module}")
-    except ImportError as error:
-        raise ImportError('plotting needs matplotlib; pip install "compiled-nn[plot]"') from error
+    return optional.load(f"matplotlib.{module}", purpose="plotting", library="matplotlib", extra="plot")
 
 
 def axes(ax: Any, width: float, height: float) -> Any:

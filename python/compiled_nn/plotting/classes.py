@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import arrays
 from ..arrays import Array
-from ..errors import NotFittedError
+from ..errors import NotFittedError, count
 
 
 def labels(y: Any, name: str) -> Array:
@@ -36,14 +36,10 @@ def names(classes: Array, class_names: Sequence[str] | None) -> list[str]:
     if class_names is None or len(class_names) == 0:
         return [str(label) for label in classes.tolist()]
     if len(class_names) != len(classes):
-        raise ValueError(f"class_names has {len(class_names)} names; there are {len(classes)} classes.")
+        raise ValueError(
+            f"class_names has {count(len(class_names), 'name')}; there are {len(classes)} classes."
+        )
     return [str(name) for name in class_names]
-
-
-def check_rows(owner: str, rows: int, other: str, others: int) -> None:
-    """Refuse two arrays of different length."""
-    if rows != others:
-        raise ValueError(f"{owner} has {rows} rows; {other} has {others}.")
 
 
 def known(y: Any) -> Array:
@@ -71,6 +67,6 @@ def indices(y_true: Any, y_pred: Any, all_labels: Any = None) -> tuple[Array, Ar
         When the two differ in length, or a label is not among those known.
     """
     true, predicted = labels(y_true, "y_true"), labels(y_pred, "y_pred")
-    check_rows("y_true", len(true), "y_pred", len(predicted))
+    arrays.check_rows(true, predicted, "y_true", "y_pred")
     classes = known(np.concatenate([true, predicted]) if all_labels is None else all_labels)
     return arrays.class_indices(true, classes), arrays.class_indices(predicted, classes), classes

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import checks
+from .. import arrays, checks
 from ..arrays import Array
 from . import classes, pictures
 from .pictures import Caption
@@ -52,7 +52,7 @@ class ImageGridDisplay:
     def __init__(self, images: Any, *, titles: Sequence[str] | None = None) -> None:
         self.images = pictures.read(images, name="images")
         if titles is not None:
-            classes.check_rows("images", len(self.images), "titles", len(titles))
+            arrays.check_rows(self.images, titles, "images", "titles")
         self.titles = titles
 
     @classmethod
@@ -101,7 +101,7 @@ class ImageGridDisplay:
         titles = None
         if y is not None:
             y = classes.labels(y, "y")
-            classes.check_rows("X", len(X), "y", len(y))
+            arrays.check_rows(X, y)
             found, indices = np.unique(y, return_inverse=True)
             names = classes.names(found, class_names)
             titles = [names[i] for i in indices[:n_images].tolist()]
@@ -133,8 +133,7 @@ class ImageGridDisplay:
             matplotlib is not installed.
         """
         captions = [Caption(title) for title in self.titles or [""] * len(self.images)]
-        low, high = pictures.gray_limits(self.images)
-        style = {"cmap": cmap, "vmin": low, "vmax": high, **kwargs}
+        style = {"cmap": cmap, **kwargs}
         self.ax_, self.images_ = pictures.draw(ax, self.images, captions, columns=columns, **style)
         self.figure_ = self.ax_.figure
         return self

@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import arrays, checks
 from ..arrays import Array
+from ..errors import count
 from . import canvas
 
 GAP = 0.12  # between images, in widths of one
@@ -68,7 +69,7 @@ def read(X: Any, image_shape: Sequence[int] | None = None, name: str = "X") -> A
         if math.prod(image_shape) != k:
             shown = " x ".join(str(n) for n in image_shape)
             raise ValueError(
-                f"{name} has {k} columns; images of {shown} have {math.prod(image_shape)}. Say"
+                f"{name} has {count(k, 'column')}; images of {shown} have {math.prod(image_shape)}. Say"
                 " image_shape=(height, width) or (height, width, channels)."
             )
         images = images.reshape(len(images), *image_shape)
@@ -133,7 +134,7 @@ def draw(
     beside : float
         Inches to leave free at the right of a new figure.
     **style
-        Passed to ``Axes.imshow``.
+        Passed to ``Axes.imshow``; black and white are by default those of :func:`gray_limits`.
     """
     aspect = images.shape[1] / images.shape[2]
     if columns is None:
@@ -145,6 +146,8 @@ def draw(
     width, height = columns * (1 + GAP) + GAP, rows * room + GAP
     ax = canvas.axes(ax, width * _INCHES + beside, height * _INCHES)
     points = _points(ax, captions, width, height)
+    low, high = gray_limits(images)
+    style = {"vmin": low, "vmax": high, **style}
     drawn = []
     for i, (image, caption) in enumerate(zip(images, captions, strict=True)):
         left, top = GAP + i % columns * (1 + GAP), GAP + i // columns * room + lines * _LINE

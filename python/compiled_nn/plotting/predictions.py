@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import checks
+from .. import arrays, checks
 from . import canvas, classes, pictures
 from .pictures import Caption
 
@@ -55,7 +55,7 @@ class PredictionGridDisplay:
         self.images = pictures.read(images, name="images")
         for name, column in (("true", true), ("predicted", predicted), ("probability", probability)):
             if column is not None:
-                classes.check_rows("images", len(self.images), name, len(column))
+                arrays.check_rows(self.images, column, "images", name)
         self.true = true
         self.predicted = predicted
         self.probability = probability
@@ -108,7 +108,7 @@ class PredictionGridDisplay:
         """
         known = classes.of(net)
         n_images = checks.integer("from_estimator", "n_images", n_images, minimum=1)
-        classes.check_rows("X", len(X), "y", len(y))
+        arrays.check_rows(X, y)
         images = pictures.read(X[:n_images], image_shape)
         proba = net.predict_proba(X[:n_images]) if hasattr(net, "predict_proba") else None
         true, predicted = y[:n_images], net.predict(X[:n_images])
@@ -159,11 +159,11 @@ class PredictionGridDisplay:
         """
         n_images = checks.integer("from_predictions", "n_images", n_images, minimum=1)
         true, predicted, known = classes.indices(y_true, y_pred, labels)
-        classes.check_rows("X", len(X), "y_true", len(true))
+        arrays.check_rows(X, true, y_name="y_true")
         names, shown = classes.names(known, class_names), slice(0, n_images)
         probability = None
         if probabilities is not None:
-            classes.check_rows("X", len(X), "probabilities", len(probabilities))
+            arrays.check_rows(X, probabilities, y_name="probabilities")
             probability = np.max(probabilities, axis=1)[shown].tolist()
         return cls(
             pictures.read(X[shown], image_shape),
@@ -206,8 +206,7 @@ class PredictionGridDisplay:
                 captions.append(Caption(f"{predicted}{share}\nright", canvas.BLUE))
             else:
                 captions.append(Caption(f"{predicted}{share}\nwrong: {true}", canvas.VERMILION, dashed=True))
-        low, high = pictures.gray_limits(self.images)
-        style = {"cmap": cmap, "vmin": low, "vmax": high, **kwargs}
+        style = {"cmap": cmap, **kwargs}
         self.ax_, self.images_ = pictures.draw(ax, self.images, captions, columns=columns, **style)
         self.figure_ = self.ax_.figure
         return self

@@ -1,0 +1,428 @@
+"""What a network is and gives: parameters, weights, predictions, scores, files. How it learns is in network.py."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from cnn_core.stack import Stack
+
+from . import arrays, checks, optimizers, persistence, standardization, summary, targets, training
+from ._version import __version__
+from .arrays import Array
+from .configuration import Configuration
+from .errors import NotFittedError
+from .initializers import Pair
+from .layers import Dense, check_weights, draw_weights
+from .optimizers import Optimizer
+from .standardization import Statistics
+from .targets import Targets
+from .training import Trainer
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from cnn_core.layers import Layers
+
+    from .diagnosis import Diagnosis
+
+_LOGITS, _LINKED, _BOTH_CLASSES = range(3)  # the outputs that Stack.try_forward tells apart
+
+
+class Model:
+    """A stack of layers with a loss: its weights, if it has them, and what follows from them.
+
+    Parameters
+    ----------
+    configuration : Configuration
+    n_threads : int, optional
+        Threads of its own; None follows :func:`set_num_threads`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When `n_threads` is of the wrong type or below 1.
+    """
+
+    def __init__(self, configuration: Configuration, n_threads: int | None = None) -> None:
+        self._configuration = configuration
+        self._scale = 1.0 if configuration.standardize else configuration.input_scale
+        self._probabilities: int | None = None
+        if configuration.loss.classifies:
+            self._probabilities = _LINKED if configuration.n_outputs > 1 else _BOTH_CLASSES
+        self.n_threads = checks.optional_integer("Network", "n_threads", n_threads, minimum=1)
+        self.history = training.new_history()
+        self._trainer: Trainer | None = None
+        # The trainer's stack, or a copy of it that standardises within its first layer.
+        self._predictor: Layers | None = None
+        self._targets: Targets | None = None
+        self._initial: list[Pair] | None = None  # given by set_weights; None: drawn by the layers
+
+    # ---- what it is
+
+    @property
+    def layers(self) -> tuple[Dense, ...]:
+        """The layers."""
+        return self._configuration.layers
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer. It may be assigned: a new learning rate goes on with the old momenta."""
+        return self._configuration.optimizer
+
+    @optimizer.setter
+    def optimizer(self, optimizer: Optimizer | str) -> None:
+        self._configuration = replace(self._configuration, optimizer=optimizers.resolve(optimizer))
+
+    @property
+    def classes_(self) -> Array:
+        """Sorted labels (n_classes,); 0, 1, ... before any y was seen."""
+        classes = self._known_targets().classes
+        if classes is None:
+            raise AttributeError(f"The loss {self._configuration.loss.name} has no classes.")
+        return classes
+
+    @property
+    def n_features_(self) -> int:
+        """Columns of X."""
+        return self._fitted().sizes[0]
+
+    @property
+    def mean_(self) -> Array:
+        """Means of the columns (n_features,)."""
+        return self._statistics().mean
+
+    @property
+    def scale_(self) -> Array:
+        """Standard deviations of the columns (n_features,)."""
+        return self._statistics().scale
+
+    @property
+    def n_parameters(self) -> int:
+        """Weights and biases."""
+        return self._fitted().n_parameters
+
+    @property
+    def activations(self) -> list[str]:
+        """Activation of every layer, the last one being the link of the loss."""
+        return self._configuration.activations
+
+    def summary(self) -> str:
+        """Return a table of the layers: inputs, units, activation, parameters."""
+        n_features = None if self._trainer is None else self.n_features_
+        return summary.table(self.layers, self.activations, n_features)
+
+    # ---- prediction
+
+    def predict(self, X: Any) -> Array:
+        """Return the label of each row, or its values.
+
+        Parameters
+        ----------
+        X : array-like (m, k), or images (m, height, width[, channels])
+
+        Returns
+        -------
+        ndarray (m,), or (m, n_outputs)
+            Labels in the dtype of ``classes_``: the most probable one, and with one sigmoid output
+            ``classes_[1]`` from a probability of 0.5 on. A 0/1 matrix when y was one. For "mse" values in
+            the network's dtype, (m,) for one output.
+
+        Raises
+        ------
+        NotFittedError
+            Before the network has weights; so do all methods below.
+        TypeError, ValueError
+            When X cannot be used.
+        """
+        return self._known_targets().decode(self._forward(X))
+
+    def predict_proba(self, X: Any, *, out: Array | None = None) -> Array:
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+        out : ndarray (m, n_classes), optional
+            Where to write: C-contiguous, of the network's dtype. Nothing is then allocated for an X that the
+            core reads as it is.
+
+        Returns
+        -------
+        ndarray (m, n_classes) of the network's dtype
+            `out`, or a new array. Two columns for one sigmoid output. Several sigmoid outputs are
+            independent: their rows need not sum to 1.
+
+        Raises
+        ------
+        ValueError
+            For a network that predicts values, or an `out` of another shape, dtype or layout.
+        """
+        if self._predictor is not None and self._probabilities is not None:
+            # As few steps as there can be: for one row they would cost more than the network.
+            outputs = self._predictor.try_forward(X, out, self._probabilities, self._scale, self.n_threads)
+            if outputs is not None:
+                return outputs
+        if self._probabilities is None:
+            raise ValueError(
+                f"predict_proba is for classes; the loss {self._configuration.loss.name} has none."
+            )
+        return self._forward(X, self._probabilities, out)
+
+    def decision_function(self, X: Any) -> Array:
+        """Return the outputs before the link for X (m, k): logits (m, n_outputs), (m,) for one output."""
+        logits = self._forward(X, _LOGITS)
+        return logits[:, 0] if logits.shape[1] == 1 else logits
+
+    def _forward(self, X: Any, output: int = _LINKED, out: Array | None = None) -> Array:
+        predictor = self._predicting()
+        outputs = predictor.try_forward(X, out, output, self._scale, self.n_threads)
+        if outputs is None:  # X is to be converted, or complained of
+            dtype = self._configuration.dtype
+            X = arrays.design(X, dtype=dtype, n_features=self.n_features_)
+            outputs = predictor.try_forward(X, out, output, self._scale, self.n_threads)
+            if outputs is None:
+                how = "standardised" if self._configuration.standardize else f"scaled by {self._scale:g}"
+                raise ValueError(f"X is beyond the range of {dtype} once {how}.")
+        return outputs
+
+    # ---- scores, gradients, diagnosis
+
+    def score(self, X: Any, y: Any) -> float:
+        """Return the accuracy, or R^2 for "mse", on the samples X (m, k) and targets y, as given to fit."""
+        X, y, known = self._labelled(X, y)
+        outputs = self._predicting().forward(X, scale=self._scale, n_threads=self.n_threads)
+        return known.score(y, outputs)
+
+    def loss(self, X: Any, y: Any) -> float:
+        """Return the mean loss on the samples X (m, k) and targets y, without the penalty."""
+        X, y, _ = self._labelled(X, y)
+        return self._fitted().loss(X, y, **self._terms())[0]
+
+    def gradients(self, X: Any, y: Any) -> list[Pair]:
+        """Return the gradients of mean loss plus penalty on X (m, k) and y, in the form of the weights.
+
+        With ``standardize`` they are with respect to the weights of the standardised columns.
+        """
+        X, y, _ = self._labelled(X, y)
+        stack = self._fitted()
+        stack.gradient(X, y, **self._terms())
+        return training.copies(stack.views(stack.gradients))
+
+    def diagnose(self, X: Any, y: Any = None) -> Diagnosis:
+        """Look for what keeps the network from learning, or has kept it, and name a remedy for each finding.
+
+        Before fit it looks at the weights that fit would start from on this X; with ``seed=None`` at others of the
+        kind. The network is not changed. The findings, from the input to the output:
+
+        - "unscaled_input": a column, as the first layer takes it, has a root mean square above 10, or all are below
+          0.01. Sums of such inputs saturate units, and the first layer learns at another speed than the others.
+        - "dead_layer": a relu layer is 0 for every row; "dead_units": half of its units or more are.
+        - "saturated_units": nine tenths of the derivatives of a sigmoid or tanh layer or more are below a thousandth of
+          their maximum.
+        - "vanishing_signal": outputs before the link vary less than a thousandth of what the inputs vary.
+        - "exploding_rate": with y, the next step is larger than the weights it changes; or the loss of the last epoch
+          is above that of the first.
+        - "class_collapse": after training, every row is predicted to be of one class.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+            As for :meth:`fit`; some hundred rows suffice, and of more than 4096 so many are drawn.
+        y : array-like, optional
+            As for :meth:`fit`.
+
+        Returns
+        -------
+        Diagnosis
+            A tuple of findings with ``name``, ``layer``, ``numbers``, ``text`` and ``remedy``; it prints as a table.
+            Empty for a healthy network.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When X or y cannot be used.
+        """
+        from . import diagnosis
+
+        c, trained = self._configuration, self._targets is not None
+        n_features = self._n_features(self._trainer is not None)
+        known, encoded = self._targets, None
+        if y is None:
+            X = arrays.design(X, dtype=c.dtype, n_features=n_features)
+        else:
+            X, encoded, known = targets.prepare(c, X, y, n_features, known)
+        stack = self._examined(X)
+        return diagnosis.examine(
+            diagnosis.Subject(stack, c, X, encoded, known, trained, self.history, self._terms())
+        )
+
+    def _examined(self, X: Array) -> Stack:
+        """Return what diagnose looks at: a stack as training on X would start with it, or go on."""
+        stack = (self._trainer or self._drawn(X)).stack
+        if self._lacks_statistics(stack):
+            stack = self._new_stack(stack.views())
+            stack.standardize(*standardization.measure(X))
+        return stack
+
+    def _labelled(self, X: Any, y: Any) -> tuple[Array, Array, Targets]:
+        return targets.prepare(self._configuration, X, y, self.n_features_, self._known_targets())
+
+    def _terms(self) -> dict[str, Any]:
+        """Return what the core minimises, in its own words."""
+        c = self._configuration
+        return {
+            "loss": c.loss.name,
+            "l1": c.l1,
+            "l2": c.l2,
+            "scale": self._scale,
+            "n_threads": self.n_threads,
+        }
+
+    # ---- weights
+
+    def get_weights(self) -> list[Pair]:
+        """Return copies of the weights, [(W (inputs, units), b (units,) or None), ...], one pair a layer.
+
+        With ``standardize`` those of the first layer are for standardised columns: ``(X - mean_) / scale_``.
+        """
+        return training.copies(self._fitted().views())
+
+    def set_weights(self, weights: Sequence[tuple[Any, Any]]) -> None:
+        """Set all weights, also as those that fit starts from; optimizer momenta become zero.
+
+        With ``standardize`` the first layer's are for standardised columns. Before fit has learned how to standardise,
+        or after another number of columns, X goes in as it is.
+
+        Parameters
+        ----------
+        weights : list of (W (inputs, units), b (units,) or None)
+            As :meth:`get_weights` returns them; they are copied. The number of columns of X may be new.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When they do not fit the layers; the network is then as before.
+        """
+        pairs = check_weights(self.layers, weights, self._configuration.dtype)
+        trainer = self._trainer
+        if trainer is None or trainer.stack.sizes[0] != len(pairs[0][0]):
+            self._trainer = Trainer(self._new_stack(pairs), self._configuration.seed)
+        else:
+            training.assign(trainer.stack.views(), pairs)
+            trainer.forget_momenta()
+        self._initial = pairs
+        self._settle()
+
+    def _drawn(self, X: Array) -> Trainer:
+        """Return a trainer of the initial weights, for the columns of X, which it does not standardise yet."""
+        seed = self._configuration.seed
+        rng = training.generator(seed)
+        weights = self._initial or draw_weights(self.layers, rng, X.shape[1])
+        return Trainer(self._new_stack(weights), seed, rng)
+
+    def _lacks_statistics(self, stack: Stack) -> bool:
+        """Whether a stack has yet to learn how to standardise."""
+        return self._configuration.standardize and stack.statistics is None
+
+    def _new_stack(self, weights: list[Pair]) -> Stack:
+        configuration = self._configuration
+        sizes = (len(weights[0][0]), *(layer.units for layer in configuration.layers))
+        biases = [layer.bias for layer in configuration.layers]
+        stack = Stack(sizes, configuration.activations, biases, configuration.dtype)
+        training.assign(stack.views(), weights)
+        return stack
+
+    def _settle(self) -> None:
+        """Let what predicts have the present weights."""
+        self._predictor = standardization.folded(self._fitted())
+
+    def _n_features(self, resume: bool) -> int | None:
+        """Return how many columns training takes, None for any number."""
+        if resume:
+            return self.n_features_
+        return None if self._initial is None else self._initial[0][0].shape[0]
+
+    # ---- files and copies
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the network to a safetensors file, replacing one of that name only when all is on the disk.
+
+        The file holds weights, classes and parameters; neither training state, nor initial weights given as
+        arrays, nor a learning rate given as a function. Pickle keeps those.
+
+        Parameters
+        ----------
+        path : str or path-like
+
+        Raises
+        ------
+        NotFittedError
+            Before the network has weights.
+        OSError
+            When the file cannot be written; an older one is then untouched.
+        """
+        configuration, known = self._configuration, self._targets
+        if self._initial is not None:
+            configuration = configuration.without_given_weights()
+        kind, classes = (None, None) if known is None else (known.kind, known.classes)
+        statistics = self._fitted().statistics
+        saved = persistence.Saved(
+            configuration, self.get_weights(), kind, classes, statistics and Statistics(*statistics)
+        )
+        persistence.write(path, saved, __version__)
+
+    @classmethod
+    def _restored(cls, saved: persistence.Saved) -> Self:
+        configuration = saved.configuration
+        net = cls.__new__(cls)
+        Model.__init__(net, configuration)
+        if saved.kind is not None or saved.classes is not None:
+            net._targets = targets.restored(configuration, saved.kind, saved.classes)
+        weights = check_weights(net.layers, saved.weights, configuration.dtype)
+        net._trainer = Trainer(net._new_stack(weights), configuration.seed)
+        if saved.statistics is not None:
+            net._trainer.stack.standardize(*saved.statistics)
+        net._settle()
+        return net
+
+    def __getstate__(self) -> dict[str, Any]:
+        trainer = self._trainer
+        return {**vars(self), "_trainer": None if trainer is None else trainer.state(), "_predictor": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        if state["_trainer"] is not None:
+            stack = self._new_stack(state["_trainer"]["weights"])
+            self._trainer = Trainer.restored(stack, state["_trainer"])
+            self._settle()
+
+    # ---- fitted or not
+
+    def _fitted(self) -> Stack:
+        if self._trainer is None:
+            raise NotFittedError(
+                "This Network instance is not fitted yet. Call 'fit' with appropriate arguments, or"
+                " 'set_weights', before using this network."
+            )
+        return self._trainer.stack
+
+    def _predicting(self) -> Layers:
+        return self._predictor or self._fitted()  # which then says that there is nothing to predict with
+
+    def _statistics(self) -> Statistics:
+        if not self._configuration.standardize:
+            raise AttributeError("The network does not standardise: it has standardize=False.")
+        statistics = self._fitted().statistics
+        if statistics is None:
+            raise NotFittedError(
+                "The network has weights, but has seen no X to learn how to standardise from."
+            )
+        return Statistics(*statistics)
+
+    def _known_targets(self) -> Targets:
+        self._fitted()
+        configuration = self._configuration
+        return self._targets or targets.unlearned(configuration.loss, configuration.n_outputs)
