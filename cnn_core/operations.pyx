@@ -71,7 +71,7 @@ cdef inline Py_ssize_t line_of(Py_ssize_t n) noexcept nogil:
     return up(n, LANES*GROUP)
 
 
-cdef inline void copy(Py_ssize_t n, const real *source, real *target) noexcept nogil:
+cdef void copy(Py_ssize_t n, const real *source, real *target) noexcept nogil:
     """target[n] = source[n]: whole vectors, the last over the one before; for few, halves that overlap."""
     cdef Py_ssize_t j = 0, size = sizeof(real)
     if n >= LANES:
@@ -90,31 +90,33 @@ cdef inline void copy(Py_ssize_t n, const real *source, real *target) noexcept n
             target[j] = source[j]
 
 
+cdef void transpose(const real *source, Py_ssize_t lds, Py_ssize_t rows, real *target, Py_ssize_t ldt,
+                    Py_ssize_t columns) noexcept nogil:
+    """One compiled copy of `transpose_block`, which is large."""
+    transpose_block(source, lds, rows, target, ldt, columns)
+
+
 cdef inline int panel_width(const Block *s, Py_ssize_t j) noexcept nogil:
     """Vectors of the panel at column j: threes, but four are two and two."""
     cdef Py_ssize_t vectors = up(s.n - j, LANES) // LANES
     return <int>vectors if vectors <= 2 else 2 if vectors == 4 else 3
 
 
-cdef inline int balanced_rows(Py_ssize_t m, int width) noexcept nogil:
-    """Rows of a tile, so that the last one has about as many."""
-    cdef Py_ssize_t most = max(1, min(ROWS, ACCUMULATORS // width)), tiles = (m + most - 1) // most
-    return <int>((m + tiles - 1) // tiles)
+cdef inline int tile_height(int width, Py_ssize_t left) noexcept nogil:
+    """Rows of the next tile, of those left: 8, 6, 4, 2 or 1."""
+    cdef Py_ssize_t most = min(left, <Py_ssize_t>min(ROWS, ACCUMULATORS // width))
+    if most == 8 and (left == 10 or left == 12):
+        return 6
+    return <int>(most if most == 1 else most - most % 2)
 
 
 cdef inline void tile_rows(const int N, int rows, Py_ssize_t k, const Operands *o) noexcept nogil:
     if rows == 8 and 8*N <= ACCUMULATORS:
         tile(8, N, k, o)
-    elif rows == 7 and 7*N <= ACCUMULATORS:
-        tile(7, N, k, o)
     elif rows == 6 and 6*N <= ACCUMULATORS:
         tile(6, N, k, o)
-    elif rows == 5 and 5*N <= ACCUMULATORS:
-        tile(5, N, k, o)
     elif rows == 4:
         tile(4, N, k, o)
-    elif rows == 3:
-        tile(3, N, k, o)
     elif rows == 2:
         tile(2, N, k, o)
     else:
@@ -163,7 +165,7 @@ cdef void multiply(const Block *s) noexcept nogil:
     """A block of C: a panel of B at a time, each for all rows."""
     cdef Operands o
     cdef Py_ssize_t i, j = 0, r, v, shift, columns
-    cdef int width, height, rows
+    cdef int width, rows
     cdef bint apart
     cdef const real *panel = s.panels
     cdef real *c
@@ -174,7 +176,6 @@ cdef void multiply(const Block *s) noexcept nogil:
         single_row(s, j)
     while j < s.n:
         width = panel_width(s, j)
-        height = balanced_rows(s.m, width)
         columns = min(s.n - j, <Py_ssize_t>width*LANES)
         shift = shift_of(s, j, width)
         if s.direct and width*LANES <= s.n:
@@ -186,7 +187,7 @@ cdef void multiply(const Block *s) noexcept nogil:
         apart = columns < width*LANES and (shift == 0 or not s.opening)
         i = 0
         while i < s.m:
-            rows = <int>min(height, s.m - i)
+            rows = tile_height(width, s.m - i)
             o.a = s.a + i*s.a_row
             c = s.c + i*s.ldc + j
             if apart:
@@ -197,7 +198,7 @@ cdef void multiply(const Block *s) noexcept nogil:
             else:
                 o.c, o.ldc = c - shift, s.ldc
                 if not s.opening:
-                    for r in range(rows, min(rows + height, s.m - i)):
+                    for r in range(rows, min(2*rows, s.m - i)):
                         for v in range(width):
                             PREFETCH(c + r*s.ldc + v*LANES)
             o.d, o.ldd = NULL if s.opening else o.c, o.ldc
@@ -205,7 +206,7 @@ cdef void multiply(const Block *s) noexcept nogil:
             if apart:
                 for r in range(rows):
                     copy(columns, part + r*width*LANES + shift, c + r*s.ldc)
-            i += height
+            i += rows
         j += columns
 
 
@@ -266,11 +267,11 @@ cdef void pack_panel(Py_ssize_t k, Py_ssize_t n, const real *b, Py_ssize_t row, 
             v = 0
             while v < ld:
                 if count == LANES:
-                    transpose_block(b + v*column + p, column, n - v, panel + p*ld + v, ld, LANES)
+                    transpose(b + v*column + p, column, n - v, panel + p*ld + v, ld, LANES)
                 else:
                     for q in range(min(LANES, n - v)):
                         memcpy(square + q*LANES, b + (v + q)*column + p, count*sizeof(real))
-                    transpose_block(square, LANES, n - v, panel + p*ld + v, ld, count)
+                    transpose(square, LANES, n - v, panel + p*ld + v, ld, count)
                 v += LANES
             p += LANES
         return
@@ -313,7 +314,7 @@ cdef void pack_columns(Block *s, Py_ssize_t row, Py_ssize_t column, real *panels
     p = 0
     if column == 1 and row + s.dots >= LANES:       # what lies behind them is B's too, but for its last row
         while p + LANES < s.k and p < full:
-            transpose_block(b + p*row, row, LANES, panels + p, ld, s.dots)
+            transpose(b + p*row, row, LANES, panels + p, ld, s.dots)
             p += LANES
     while p < ld:
         for q in range(s.dots):
@@ -361,7 +362,7 @@ cdef void take_out(const Block *s, real *c, Py_ssize_t ldc) noexcept nogil:
         rows = min(LANES, s.m - i)
         j = 0
         while j < n:
-            transpose_block(s.c + i*s.ldc + j, s.ldc, rows, square, LANES, LANES)
+            transpose(s.c + i*s.ldc + j, s.ldc, rows, square, LANES, LANES)
             for q in range(min(LANES, n - j)):
                 copy(rows, square + q*LANES, c + (j + q)*ldc + i)
             j += LANES
