@@ -378,7 +378,7 @@ cdef inline Py_ssize_t share(Py_ssize_t count, int rank, int size, Py_ssize_t gr
 cdef Plan plan_of(const Gemm *g) noexcept nogil:
     """How to go about a product; the same for any number of threads."""
     cdef Plan s
-    cdef Py_ssize_t rest, size = sizeof(real), blocks, vectors
+    cdef Py_ssize_t rest, size = sizeof(real), line = LANES*GROUP, blocks, lines
     s.m, s.n, s.k, s.c, s.ldc = g.m, g.n, g.k, <real *>g.c, g.ldc
     s.a, s.a_row, s.a_col = <const real *>g.a, g.a_row, g.a_col
     s.b, s.b_row, s.b_col = <const real *>g.b, g.b_row, g.b_col
@@ -390,23 +390,23 @@ cdef Plan plan_of(const Gemm *g) noexcept nogil:
         s.a_col = s.b_row = 1
     # A narrow product whose rows are the columns of what lies there: its vectors run down A's rows.
     s.turned = (s.a_row == 1 and g.m > 1 and g.k >= FEW_ROWS // 2 and g.n <= FEW_ROWS
-                and up(g.n, LANES) * 10 > g.n * 11 and up(g.m, LANES) * 10 <= g.m * 11)
+                and line_of(g.n) * 10 > g.n * 11 and line_of(g.m) * 10 <= g.m * 11)
     if s.turned or (g.m == 1 and s.b_row == 1 and s.b_col != 1):
         s.m, s.n = g.n, g.m
         s.a, s.a_row, s.a_col, s.b, s.b_row, s.b_col = s.b, s.b_col, s.b_row, s.a, s.a_col, s.a_row
         if not s.turned:
             s.ldc = 1
-    rest = s.n % LANES
+    rest = s.n % line
     s.whole = s.n
-    if not s.turned and s.a_col == 1 and s.k >= 6*LANES and rest * (s.k + 4*LANES) * 10 < 9 * s.k * LANES:
+    if not s.turned and s.a_col == 1 and s.k >= 6*line and rest * (s.k + 4*line) * 10 < 9 * s.k * line:
         s.whole -= rest
-    vectors = up(s.whole, LANES) // LANES
-    s.kc = MOST_KC if vectors == 0 else max(KC_BYTES // size, min(<Py_ssize_t>MOST_KC, PANEL_BYTES // (vectors*LANES*size)))
+    lines = line_of(s.whole) // line
+    s.kc = MOST_KC if lines == 0 else max(KC_BYTES // size, min(<Py_ssize_t>MOST_KC, PANEL_BYTES // (lines*64)))
     blocks = (s.k + s.kc - 1) // s.kc
     s.kc = line_of((s.k + blocks - 1) // blocks)
     s.direct = s.b_col == 1 and s.m <= FEW_ROWS
     s.nc = min(up(s.whole, 3*LANES), max(<Py_ssize_t>1, BLOCK_BYTES // (s.kc*3*LANES*size)) * 3*LANES)
-    s.copied = vectors > 6 and s.m > ROWS and (
+    s.copied = lines > 6 and s.m > ROWS and (
         s.a_row * size % 4096 == 0 if s.a_col == 1 else s.k * s.a_col * size > PAGES_BYTES or s.a_row != 1)
     s.mc = up(max(<Py_ssize_t>1, ROWS_BYTES // (s.kc*size)), 24)
     return s
