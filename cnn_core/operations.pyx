@@ -312,9 +312,12 @@ cdef void pack_columns(Block *s, Py_ssize_t row, Py_ssize_t column, real *panels
     s.columns = panels
     b = s.b + s.n*column
     p = 0
-    if column == 1 and row + s.dots >= LANES:       # what lies behind them is B's too, but for its last row
+    if column == 1 and row + s.dots >= up(s.dots, LANES):   # what lies behind them is B's too, but for its last row
         while p + LANES < s.k and p < full:
-            transpose(b + p*row, row, LANES, panels + p, ld, s.dots)
+            q = 0
+            while q < s.dots:
+                transpose(b + p*row + q, row, LANES, panels + q*ld + p, ld, s.dots - q)
+                q += LANES
             p += LANES
     while p < ld:
         for q in range(s.dots):
