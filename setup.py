@@ -15,7 +15,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 HOT = ("dense", "losses", "operations", "optimizers")
-COLD = ("cpu", "functions", "layers", "span", "stack", "threads")
+COLD = ("bench", "cpu", "functions", "layers", "span", "stack", "threads")
 FAST_CALLS = ("layers", "stack")  # of the cold ones: -Os would cost a single-row prediction 8 % of its time
 REALS = {"f32": [], "f64": [("CNN_DOUBLE", "1")]}  # macros by type of real
 AVX2 = ["-mavx2", "-mfma", "-mbmi", "-mbmi2", "-mlzcnt", "-mmovbe", "-mf16c", "-mpopcnt", "-mcx16"]

@@ -13,8 +13,8 @@ from libc.string cimport memcpy
 
 from cnn_core.types cimport IDENTITY, RELU, SIGMOID, TANH
 from cnn_core.vec cimport (
-    GROUP, LANES, ROUNDING, ivec, real, v_abs, v_copysign, v_div, v_exponent, v_load, v_low, v_high, v_lt, v_mantissa, v_max,
-    v_min, v_scale, v_select, v_set1, v_store, v_where, vec)
+    GROUP, LANES, ROUNDING, ivec, real, v_abs, v_copysign, v_div, v_exponent, v_load, v_low, v_high, v_lt, v_mantissa,
+    v_max, v_min, v_scale, v_select, v_set1, v_store, v_where, vec)
 
 
 cdef inline vec v_exp(vec x) noexcept nogil:

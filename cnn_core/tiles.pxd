@@ -92,8 +92,8 @@ cdef inline void dot_tile(const int M, const int N, Py_ssize_t k, const Operands
 
 cdef inline void dot_tile_kept(const int M, const int N, Py_ssize_t k, const Operands *o, const real *last,
                                const real *keep) noexcept nogil:
-    """The same, and one line more: of A at `last`, for the first row, and only the lanes of which `keep` is positive; of
-    B behind the others. NULL: none."""
+    """The same, and one line more: of A at `last`, for the first row, and only the lanes of which `keep` is positive;
+    of B behind the others. NULL: none."""
     cdef vec acc[16][8][4]
     cdef vec row[8]
     cdef vec total[48]

@@ -1,9 +1,9 @@
 """A compact numerical check of one instruction set: `python isa_check.py OUT.npz`, with CNN_CORE_ISA set.
 
-For float32 and float64 and 1 and 2 threads: forward, loss and gradient against the oracle, and ten steps of
-every optimizer against it; products of arrays against NumPy. Prints JSON: {"isa", "errors": {check: worst relative error}, "digests": {dtype:
-{threads: SHA-256 of all results}}}, and writes the float results for the parent to compare between
-instruction sets.
+For float32 and float64 and 1 and 2 threads: forward, loss and gradient against the oracle, ten steps of
+every optimizer against it, and products of arrays against NumPy. Prints JSON: {"isa", "errors": {check: worst
+relative error}, "digests": {dtype: {threads: SHA-256 of all results}}}, and writes the float results for the
+parent to compare between instruction sets.
 """
 
 import hashlib
