@@ -5,12 +5,12 @@
 Percentages are of the peak of fused multiply-adds of one core, in float32 (Zen 4, AVX-512, GCC 12; a core to itself).
 
 (a) B is copied a block at a time into panels of three vectors, KC_BYTES of k deep, transposed on the way where it is
-    stored so. A panel comes from the second level while the rows of A pass by, the block from the third: with blocks
-    of half the second level in place of BLOCK_BYTES, 512x2048x2048 falls from 86 to 80 %; with 1 KiB of k, to 83 %.
+    stored so. A panel comes from the second level while the rows of A pass by, the block from the third: in float64
+    512x2048x2048 reaches 72 % with blocks of 256 KiB and 1 KiB of k, 81 with 512 and 2, 84 with 4096 and 4.
 (b) A is broadcast from where it lies. Rows a multiple of 4096 bytes apart would share one set of the first level, and
     columns read across many pages miss their table: ROWS_BYTES of such an A are copied next to each other.
 (c) For few rows (m <= FEW_ROWS) the copy would not pay: B is read where it lies; 32x512x784 goes from 73 to 90 %. For
-    one row it is read end to end, four of its rows side by side: 1x512x784 from 20 to 31 %, against 22 % by tiles.
+    one row it is read end to end, four of its rows side by side: 1x512x512 from 20 % by tiles to 30.
 (d) Columns past the last whole line are dot products where k is long (see tiles.pxd): 2400x50x784 is 3 vectors and 2
     dots instead of 4 vectors, 90 instead of 68 %. The last line of A is read from its end, masked, so that nothing
     behind A is touched and no zero meets a number that is not finite.
