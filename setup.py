@@ -14,7 +14,7 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-COLD = ("cpu", "functions", "layers", "span", "stack", "threads")
+COLD = ("bench", "cpu", "functions", "layers", "span", "stack", "threads")
 FAST_CALLS = ("functions", "layers")  # of them: -Os would cost a single-row prediction 8 % of its time
 REALS = {"f32": [], "f64": [("CNN_DOUBLE", "1")]}  # macros by type of real
 AVX2 = ["-mavx2", "-mfma", "-mbmi", "-mbmi2", "-mlzcnt", "-mmovbe", "-mf16c", "-mpopcnt", "-mcx16"]
@@ -27,8 +27,9 @@ INSTRUCTION_SETS = {
     "portable": [],
 }
 # Not -ffast-math: linked with it, an import makes the whole process flush subnormals, and it breaks the
-# rounding in exp.
-HOT_FLAGS = ["-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math"]
+# rounding in exp. Without -fno-ipa-cp GCC compiles the tables of tiles once more for each constant argument
+# (clang does not, and says that it ignores the flag).
+HOT_FLAGS = ["-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-fno-ipa-cp"]
 DIRECTIVES = {
     "language_level": 3,
     "autotestdict": False,

@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import report
-from limits import limit
 from machine import describe
 from peers import PEERS
 from session import Session, add_options, chosen
-from workloads import WORKLOADS, Workload
+from workloads import WORKLOADS, Workload, limit
 
 TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
 TOLERANCE_OF_LOWER_PRECISION = 1e-2

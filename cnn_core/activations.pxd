@@ -13,8 +13,8 @@ from libc.string cimport memcpy
 
 from cnn_core.types cimport IDENTITY, RELU, SIGMOID, TANH
 from cnn_core.vec cimport (
-    GROUP, LANES, ROUNDING, ivec, real, v_abs, v_copysign, v_div, v_exponent, v_load, v_low, v_high, v_lt, v_mantissa, v_max,
-    v_min, v_scale, v_select, v_set1, v_store, v_where, vec)
+    GROUP, LANES, ROUNDING, ivec, real, v_abs, v_copysign, v_div, v_exponent, v_load, v_low, v_high, v_lt, v_mantissa,
+    v_max, v_min, v_scale, v_select, v_set1, v_store, v_where, vec)
 
 
 cdef inline vec v_exp(vec x) noexcept nogil:
@@ -149,25 +149,24 @@ cdef inline void softmax_row(Py_ssize_t n, const real *z, real *out) noexcept no
     cdef Py_ssize_t j, v
     cdef int g
     cdef real largest = z[0], total
-    cdef real rest[16]
+    cdef real line[16]
+    cdef real *target
     cdef vec partial[4]
     for j in range(1, n):
         largest = z[j] if z[j] > largest else largest
     for g in range(GROUP):
         partial[g] = v_set1(0)
     j = 0
-    while j + LANES*GROUP <= n:
-        for g in range(GROUP):
-            v_store(out + j, v_exp(v_load(z + j) - largest))
-            partial[g] = partial[g] + v_load(out + j)
-            j += LANES
-    if j < n:
+    while j < n:
+        target = out + j if j + LANES*GROUP <= n else line
         for v in range(LANES*GROUP):
-            rest[v] = z[j + v] if j + v < n else -INFINITY
+            target[v] = z[j + v] if j + v < n else -INFINITY
         for g in range(GROUP):
-            v_store(rest + g*LANES, v_exp(v_load(rest + g*LANES) - largest))
-            partial[g] = partial[g] + v_load(rest + g*LANES)
-        memcpy(out + j, rest, (n - j)*sizeof(real))
+            v_store(target + g*LANES, v_exp(v_load(target + g*LANES) - largest))
+            partial[g] = partial[g] + v_load(target + g*LANES)
+        if target == line:
+            memcpy(out + j, line, (n - j)*sizeof(real))
+        j += LANES*GROUP
     total = total_of(partial)
     for j in range(n):
         out[j] = out[j] / total

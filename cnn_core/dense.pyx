@@ -29,51 +29,53 @@ cdef inline Py_ssize_t vectors_of(Py_ssize_t n) noexcept nogil:
     return (n + LANES - 1) // LANES
 
 
-cdef void product_tile(int width, int rows, Py_ssize_t k, const Operands *o) noexcept nogil:
-    """The one compiled table of such tiles."""
-    tile_at(PRODUCT, width, rows, k, o)
+cdef void product_panel(int width, int height, Py_ssize_t m, Py_ssize_t k, const Operands *first) noexcept nogil:
+    """C[m, width vectors] = D + op(A) B, in tiles of so many rows: the one compiled table of such tiles."""
+    cdef Operands o = first[0]
+    cdef int left = <int>m, rows, count
+    while left > 0:
+        rows = min(height, left)
+        count = left // rows
+        tile_at(PRODUCT, width, rows, count, k, &o)
+        left -= count*rows
 
 
 cdef void product(Py_ssize_t m, Py_ssize_t vectors, Py_ssize_t k, const Operands *whole) noexcept nogil:
     """C[m, vectors*LANES] = D + op(A) B: panel by panel of B's columns, each for all rows."""
-    cdef Py_ssize_t height = tile_height(m, vectors), i, j = 0
+    cdef Py_ssize_t height = tile_height(m, vectors), j = 0
     cdef int width
     cdef Operands o = whole[0]
     while j < vectors:
         width = panel(height, vectors - j)
-        i = 0
-        while i < m:
-            o.a = whole.a + i*whole.a_row
-            o.b = whole.b + j*LANES
-            o.c = whole.c + i*whole.ldc + j*LANES
-            if whole.d != NULL:
-                o.d = whole.d + i*whole.ldd + j*LANES
-            product_tile(width, <int>min(height, m - i), k, &o)
-            i += height
+        o.b = whole.b + j*LANES
+        o.c = whole.c + j*LANES
+        if whole.d != NULL:
+            o.d = whole.d + j*LANES
+        product_panel(width, <int>height, m, k, &o)
         j += width
 
 
 cdef void dot_product(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const Operands *whole) noexcept nogil:
     """C[m, n] = D + A[m, k] B[n, k]^T for k a multiple of 64 bytes: all units of a few rows before the next rows."""
-    cdef Py_ssize_t i = 0, j, r, height, rows
-    cdef int width
+    cdef Py_ssize_t i = 0, j
+    cdef int width, left, rows, count
     cdef Operands o = whole[0]
     while i < m:
-        rows = min(m - i, ROW_GROUP)
         j = 0
         while j < n:
-            width = dot_width(rows, n - j)
-            height = min(DOTS // width, MOST_ROWS)
+            left = <int>min(m - i, ROW_GROUP)
+            width = dot_width(left, n - j)
+            o.a = whole.a + i*whole.a_row
             o.b = whole.b + j*whole.ldb
+            o.c = whole.c + i*whole.ldc + j
             o.d = whole.d + j if whole.d != NULL else NULL
-            r = 0
-            while r < rows:
-                o.a = whole.a + (i + r)*whole.a_row
-                o.c = whole.c + (i + r)*whole.ldc + j
-                tile_at(DOT, width, <int>min(height, rows - r), k, &o)
-                r += height
+            while left > 0:
+                rows = min(left, min(DOTS // width, MOST_ROWS))
+                count = left // rows
+                tile_at(DOT, width, rows, count, k, &o)
+                left -= count*rows
             j += width
-        i += rows
+        i += ROW_GROUP
 
 
 cdef void gather_rows(const Rows *x, const int64_t *order, Py_ssize_t first, Py_ssize_t m, real *target,

@@ -24,7 +24,7 @@ cdef dict _activations = {
 
 cdef enum:
     SMALL_WORK = 32768              # bytes of workspace that a call takes from the C stack
-    SERIAL_FLOPS = 2000000          # a product with less work is not shared out
+    SERIAL_FLOPS = 4000000          # a product with less work is not shared out: waking a thread takes its time
 
 cdef Operations *operations[2]
 operations[0] = <Operations *>kernels_of("operations", "f32", "cnn_core.Operations")
@@ -35,7 +35,8 @@ cdef Operations *operations_of(cnp.ndarray array, str name) except NULL:
     """The kernels for an array's type of real."""
     cdef int kind = cnp.PyArray_TYPE(array)
     if (kind != cnp.NPY_FLOAT32 and kind != cnp.NPY_FLOAT64) or cnp.PyArray_ISBYTESWAPPED(array):
-        raise TypeError(f"{name} has dtype {(<object>array).dtype}; it must be float32 or float64, of native byte order")
+        raise TypeError(
+            f"{name} has dtype {(<object>array).dtype}; it must be float32 or float64, of native byte order")
     return operations[0 if kind == cnp.NPY_FLOAT32 else 1]
 
 
@@ -282,8 +283,8 @@ def derive(str name not None, cnp.ndarray A not None, cnp.ndarray dA not None, c
     cdef void *target
     if activation == SOFTMAX:
         raise ValueError(
-            "softmax has no derivative number by number; take the fused loss: the gradient of softmax and cross entropy "
-            "is P - Y")
+            "softmax has no derivative number by number; take the fused loss: the gradient of softmax and cross "
+            "entropy is P - Y")
     if operations_of(dA, "dA") != run:
         raise TypeError(f"A has dtype {(<object>A).dtype} and dA {(<object>dA).dtype}; they must be the same")
     if (<object>A).shape != (<object>dA).shape:

@@ -22,3 +22,8 @@ cdef struct Operations:
     void (*derive)(int activation, Py_ssize_t count, const void *a, const void *d, void *out) noexcept nogil
     # out[m, n] = softmax of each row of z
     void (*softmax)(Py_ssize_t m, Py_ssize_t n, const void *z, void *out) noexcept nogil
+    # at least so many rounds of multiply-adds in registers, nothing else; returns what depends on them, and tells how
+    # many operations these were
+    double (*multiply_add)(Py_ssize_t rounds, double *operations) noexcept nogil
+    # reads count reals, a multiple of 256, so many times
+    double (*read)(Py_ssize_t count, const void *data, Py_ssize_t rounds) noexcept nogil

@@ -137,7 +137,7 @@ cdef void one_batch(Run *run, Py_ssize_t start, Py_ssize_t count, int rank, int 
 
 
 cdef void roll(Run *run, const real *x, Py_ssize_t ldx) noexcept nogil:
-    """The part of the four rows at x in the first layer's gradient, and that layer's outputs for the four behind them."""
+    """The part of the four rows at x in the first layer's gradient; that layer's outputs for the four behind them."""
     cdef const Layer *layer = &run.net.layers[0]
     cdef real *a = <real *>run.a[0]
     cdef Operands o

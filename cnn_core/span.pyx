@@ -11,28 +11,25 @@ A step costs 2 m m n multiplications instead of 4 m k n, and is the same step: o
 adaptive steps (Adam) leave the span, and so do batches of fewer rows than all.
 """
 
+import numpy as np
+
 from libc.string cimport memset
 
 cimport numpy as cnp
 
 from cnn_core.dense cimport DenseKernels
-from cnn_core.gram cimport gram_fn
-from cnn_core.layers cimport aligned_zeros, kernels_of, padded, rounded, thread_count
+from cnn_core.layers cimport aligned_zeros, padded, rounded, thread_count
 from cnn_core.stack cimport Stack
 from cnn_core.threads cimport begin, end, the_team, wait, work_together
-from cnn_core.types cimport GRAM_PANEL, Gram, Layer, Run
+from cnn_core.types cimport GRAM_PANEL, Layer, Run
 
+from cnn_core.functions import matmul
 from cnn_core.layers import Layers
 
 cnp.import_array()
 
-cdef gram_fn gram_kernels[2]
-gram_kernels[0] = <gram_fn>kernels_of("gram", "f32", "cnn_core.gram_fn")
-gram_kernels[1] = <gram_fn>kernels_of("gram", "f64", "cnn_core.gram_fn")
-
-
-cdef void gram_share(void *gram, int rank, int size) noexcept nogil:
-    (<gram_fn>(<Gram *>gram).kernels)(<Gram *>gram, rank, size)
+cdef enum:
+    GRAM_ROWS = 128         # of X X^T at once
 
 
 cdef void outer_share(void *run, int rank, int size) noexcept nogil:
@@ -98,24 +95,22 @@ cdef class Span(Stack):
         return work
 
 
-cdef cnp.ndarray gram_of(Stack home, cnp.ndarray X, double scale, int threads):
-    """X X^T (m, m), rows at a distance that suits the caches."""
-    cdef Gram gram
-    cdef Py_ssize_t m = len(X), whole = rounded(m)
-    cdef int size
-    cdef cnp.ndarray panel = aligned_zeros(whole * GRAM_PANEL, home.dtype), g
-    memset(&gram, 0, sizeof(Gram))
-    home.read_rows(X, scale, &gram.x)
-    gram.m, gram.ldg = m, padded(whole, home.itemsize)
-    g = aligned_zeros(whole * gram.ldg, home.dtype)
-    gram.g, gram.panel, gram.wait = cnp.PyArray_DATA(g), cnp.PyArray_DATA(panel), wait
-    gram.kernels = <const void *>gram_kernels[0 if home.itemsize == 4 else 1]
-    with nogil:
-        size = begin(threads)
-        gram.team = the_team()
-        work_together(gram_share, &gram, size)
-        end(size)
-    return (<object>g).reshape(whole, gram.ldg)[:m, :m]
+cdef object gram_of(Stack home, cnp.ndarray X, double scale, int threads):
+    """X X^T (m, m), rows at a distance that suits the caches. A panel of columns at a time is taken to reals, and its
+    sums are added to those before: shorter sums round less. Right of the diagonal and on it; the rest is mirrored."""
+    cdef Py_ssize_t m = len(X), whole = rounded(m), ld = padded(whole, home.itemsize), p, i
+    gram = (<object>aligned_zeros(whole * ld, home.dtype)).reshape(whole, ld)[:m, :m]
+    for p in range(0, (<object>X).shape[1], GRAM_PANEL):
+        panel = (<object>X)[:, p:p + GRAM_PANEL]
+        if home.statistics is not None:
+            panel = (panel - home.statistics[0][p:p + GRAM_PANEL]) * (<object>home.factors)[p:p + GRAM_PANEL]
+        panel = panel.astype(home.dtype, copy=False)
+        if scale != 1 and home.statistics is None:
+            panel = panel * home.dtype.type(scale)
+        for i in range(0, m, GRAM_ROWS):
+            gram[i:i + GRAM_ROWS, i:] += matmul(panel[i:i + GRAM_ROWS], panel[i:].T, n_threads=threads)
+    np.copyto(gram, gram.T, where=np.tri(m, k=-1, dtype=bool))
+    return gram
 
 
 def enter(Stack home not None, cnp.ndarray X not None, *, double scale=1.0, n_threads=None):

@@ -69,16 +69,6 @@ ctypedef void (*step_fn)(const Step *step, Py_ssize_t rows, Py_ssize_t n, Py_ssi
                          void *g, Py_ssize_t ldg, void *m1, void *m2) noexcept nogil
 ctypedef void (*wait_fn)(void *team, int rank) noexcept nogil
 
-cdef struct Gram:           # G = X X^T: what a region of threads needs for it
-    Rows x
-    Py_ssize_t m            # rows of x, and of G
-    void *g
-    Py_ssize_t ldg
-    void *panel             # rows of x cut to GRAM_PANEL columns, whole groups of them
-    const void *kernels
-    wait_fn wait
-    void *team
-
 cdef struct Run:            # a pass over rows: everything a region of threads needs, nothing allocated below
     const Net *net
     const void *kernels     # the DenseKernels to run it with

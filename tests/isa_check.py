@@ -1,9 +1,9 @@
 """A compact numerical check of one instruction set: `python isa_check.py OUT.npz`, with CNN_CORE_ISA set.
 
-For float32 and float64 and 1 and 2 threads: forward, loss and gradient against the oracle, and ten steps of
-every optimizer against it. Prints JSON: {"isa", "errors": {check: worst relative error}, "digests": {dtype:
-{threads: SHA-256 of all results}}}, and writes the float results for the parent to compare between
-instruction sets.
+For float32 and float64 and 1 and 2 threads: forward, loss and gradient against the oracle, ten steps of
+every optimizer against it, and products of arrays against NumPy. Prints JSON: {"isa", "errors": {check: worst
+relative error}, "digests": {dtype: {threads: SHA-256 of all results}}}, and writes the float results for the
+parent to compare between instruction sets.
 """
 
 import hashlib
@@ -15,6 +15,7 @@ import numpy as np
 import reference
 
 import cnn_core
+from cnn_core.functions import matmul
 from cnn_core.stack import Stack
 
 # Remainders of every tile, a narrow and a wide layer, one network large enough to be shared between threads,
@@ -28,6 +29,8 @@ SHAPES = [
     ((300, 100, 10), 200),
     ((6, 8, 7, 3), 60),
 ]
+# Products m x n x k of every form: tiles, dot products, turned, several blocks.
+PRODUCTS = [(33, 10, 200), (50, 100, 784), (784, 10, 300), (1, 70, 2000), (70, 1, 300), (90, 300, 1500)]
 PENALTIES = {"l1": 0.001, "l2": 0.01}
 STEPS = 10
 
@@ -106,6 +109,19 @@ class Problem:
         return results
 
 
+def products(dtype, n_threads, errors):
+    """A B and A' B of every shape."""
+    results = []
+    for m, n, k in PRODUCTS:
+        rng = np.random.default_rng(m)
+        B = rng.standard_normal((k, n)).astype(dtype)
+        for A in (rng.standard_normal((m, k)).astype(dtype), rng.standard_normal((k, m)).astype(dtype).T):
+            results.append(matmul(A, B, n_threads=n_threads))
+            exact = A.astype(float) @ B.astype(float)
+            note(errors, "product", np.abs(results[-1] - exact).max() / np.abs(exact).max())
+    return results
+
+
 def note(errors, name, error):
     errors[name] = max(errors.get(name, 0.0), float(error)) if error == error else float("inf")
 
@@ -119,6 +135,7 @@ def main(path):
         digests = report["digests"][dtype] = {}
         for n_threads in (1, 2):
             results = [result for problem in problems for result in problem.check(n_threads, errors)]
+            results += products(dtype, n_threads, errors)
             digests[n_threads] = hashlib.sha256(b"".join(r.tobytes() for r in results)).hexdigest()
         kept.update({f"{dtype} {i}": r for i, r in enumerate(results)})
     np.savez(path, **kept)

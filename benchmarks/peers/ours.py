@@ -6,11 +6,6 @@ import numpy as np
 from data import Task
 from protocol import SkippedError, serve
 
-try:
-    from cnn_core import bench
-except ImportError:
-    bench = None
-
 # A whole run may take a form whose steps are cheap and whose start is not (the Gram form): it is always timed
 # to its end.
 ALWAYS_WHOLE = True
@@ -162,20 +157,18 @@ def inference(task: Task, option: str):
 
 
 def gemm(order: str, dtype: str, m: int, n: int, k: int, threads: int):
-    """A product into an existing array: a function and its arguments.
+    """A product into an existing array: a function and its arguments."""
+    from cnn_core.functions import matmul
 
-    The core's side: ``cnn_core.bench.gemm(order, A, B, out, n_threads)`` writes the (m, n) product of
-    ``order`` into ``out``, where A is stored (m, k), or (k, m) for TN, and B (k, n), or (n, k) for NT.
-    ``cnn_core.bench.empty(rows, columns, dtype)`` gives arrays aligned and padded as the core's own buffers
-    are.
-    """
-    if bench is None:
-        raise SkippedError("this build has no cnn_core.bench")
     rng = np.random.default_rng(0)
-    A = bench.empty(*((k, m) if order == "TN" else (m, k)), dtype)
-    B = bench.empty(*((n, k) if order == "NT" else (k, n)), dtype)
-    A[...], B[...] = rng.random(A.shape), rng.random(B.shape)
-    return bench.gemm, order, A, B, bench.empty(m, n, dtype), threads
+    A = rng.random((k, m) if order == "TN" else (m, k)).astype(dtype)
+    B = rng.random((n, k) if order == "NT" else (k, n)).astype(dtype)
+    A, B, out = A.T if order == "TN" else A, B.T if order == "NT" else B, np.empty((m, n), dtype)
+
+    def multiply() -> None:
+        matmul(A, B, out, n_threads=threads)
+
+    return (multiply,)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The command ``compiled-nn``: train, predict, evaluate, info.
+"""The command ``compiled-nn``: train, predict, evaluate, info, bench.
 
 Results go to stdout, progress and errors to stderr.
 """
@@ -21,6 +21,7 @@ from ..errors import DivergenceError
 from ..losses import LOSSES
 from ..network import Network, load
 from . import arguments, inputs, report, results
+from .bench import benchmark
 from .inputs import UsageError
 from .report import Terminal
 from .training import train
@@ -45,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     SystemExit
         With code 2 on wrong usage, 0 after ``--help`` and ``--version``.
     """
-    commands = {"train": train, "predict": _predict, "evaluate": _evaluate, "info": _info}
+    commands = {"train": train, "predict": _predict, "evaluate": _evaluate, "info": _info, "bench": benchmark}
     options = arguments.parse(argv)
     try:
         code = commands[options.command](options)

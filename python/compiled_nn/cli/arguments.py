@@ -13,6 +13,7 @@ from ..errors import did_you_mean
 from ..layers import ACTIVATIONS
 from ..losses import LOSSES
 from ..optimizers import OPTIMIZERS
+from .workloads import WORKLOADS
 
 _EXAMPLES = """\
 examples:
@@ -22,6 +23,7 @@ examples:
   compiled-nn evaluate digits.safetensors digits
   compiled-nn predict iris.safetensors new.csv --proba -o probabilities.csv
   compiled-nn info digits.safetensors --json
+  compiled-nn bench --only T6,I2 --threads 1
 
 exit codes:
   0    done
@@ -35,6 +37,8 @@ _DATA_HELP = (
     "idx file of samples with --labels. The content of a file tells its format"
 )
 _ACTIVATIONS = tuple(name for name in ACTIVATIONS if name != "softmax")
+_WORKLOADS = tuple(name for name, workload in WORKLOADS.items() if workload.kind != "run")
+_BENCHED = ("T1", "T5", "T6", "T7", "T8", "I1", "I2", "I3", "I4", "I5", "I7")
 _TRAIN_HELP = """\
 Train a network, tell how good it is on rows it has not seen, and write it to
 a file.
@@ -50,6 +54,12 @@ header line. An existing output file is replaced.
 
 A CSV file may have one column more than the network takes: the last one, or the
 --target, is then left out.
+"""
+_BENCH_HELP = """\
+Measure this machine and what compiled-nn makes of it: how many multiply-adds it
+does a second, how fast it reads, then an epoch of training (T) or a prediction
+(I) of the networks that --only names, on random data. The limit is the time in
+which the arithmetic, or the reading, can be done at best.
 """
 
 
@@ -68,10 +78,11 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         ("predict", "MODEL DATA [-o FILE]", "predict labels or values for data", _PREDICT_HELP, _add_predict),
         ("evaluate", "MODEL DATA", "loss, score and confusion table on labelled data", "", _add_evaluate),
         ("info", "MODEL", "what a saved network is; takes no data", "", _add_info),
+        ("bench", "", "how fast this machine trains and predicts", _BENCH_HELP, _add_bench),
     ):
         command = commands.add_parser(
             name,
-            usage=f"compiled-nn {name} {arguments} [options]",
+            usage=" ".join(filter(None, ("compiled-nn", name, arguments, "[options]"))),
             help=summary,
             description=description or summary.capitalize() + ".",
             formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -215,6 +226,23 @@ def _add_info(parser: argparse.ArgumentParser) -> None:
     _add_model(parser)
 
 
+def _add_bench(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--only",
+        type=_workloads,
+        default=_BENCHED,
+        metavar="T1,I2",
+        help=f"of {', '.join(_WORKLOADS)} (default: {','.join(_BENCHED)})",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=_real(above=0),
+        default=1.0,
+        help="to spend on each, but at least three calls (default: 1)",
+    )
+    _add_threads(parser)
+
+
 def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="file that compiled-nn train or Network.save wrote")
 
@@ -321,6 +349,10 @@ def _layers(text: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a list of units such as 128,64, nor none"
         ) from None
+
+
+def _workloads(text: str) -> tuple[str, ...]:
+    return tuple(_choice(_WORKLOADS)(name.strip()) for name in text.split(","))
 
 
 def _batch_size(text: str) -> int | str:

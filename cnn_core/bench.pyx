@@ -1,0 +1,118 @@
+"""The bounds of this machine, for the instruction set in use: multiply-adds a second, bytes read a second."""
+
+import time
+
+import numpy as np
+
+cimport numpy as cnp
+
+from cnn_core.layers cimport aligned_zeros, kernels_of, thread_count
+from cnn_core.operations cimport Operations
+from cnn_core.threads cimport MOST_THREADS, begin, end, work_together
+
+cnp.import_array()
+
+cdef enum:
+    SAMPLES = 5
+
+cdef Operations *operations[2]
+operations[0] = <Operations *>kernels_of("operations", "f32", "cnn_core.Operations")
+operations[1] = <Operations *>kernels_of("operations", "f64", "cnn_core.Operations")
+
+cdef struct Probe:
+    const Operations *kernels
+    Py_ssize_t rounds, count        # of reals that each thread reads; 0: multiply-adds instead
+    const float *data
+    double operations
+    double result[MOST_THREADS]
+
+
+cdef void probe_share(void *argument, int rank, int size) noexcept nogil:
+    cdef Probe *probe = <Probe *>argument
+    cdef double operations
+    if probe.count:
+        probe.result[rank] = probe.kernels.read(probe.count, probe.data + rank*probe.count, probe.rounds)
+    else:
+        probe.result[rank] = probe.kernels.multiply_add(probe.rounds, &operations)
+        if rank == 0:
+            probe.operations = operations
+
+
+cdef double rounds_a_second(Probe *probe, int threads, double seconds) except -1:
+    """Of all threads together: the best of a few samples that last about so long."""
+    cdef double start, taken = 0, best = 0
+    cdef int size, sample = 0
+    probe.rounds = 1
+    while sample < SAMPLES:
+        start = time.perf_counter()
+        with nogil:
+            size = begin(threads)
+            work_together(probe_share, probe, size)
+            end(size)
+        taken = time.perf_counter() - start
+        if taken < seconds / 4:
+            probe.rounds *= 4
+        else:
+            best = max(best, probe.rounds * size / taken)
+            sample += 1
+    return best
+
+
+def peak(dtype="float32", *, double seconds=0.02, n_threads=None):
+    """How fast multiply-adds in registers run: no program with this instruction set is faster.
+
+    Parameters
+    ----------
+    dtype : {"float32", "float64"}
+        The type of the numbers.
+    seconds : float
+        About how long a sample lasts; the best of five counts.
+    n_threads : int, optional
+        Threads at once; `get_num_threads()` by default.
+
+    Returns
+    -------
+    float
+        Floating-point operations a second, two a multiply-add, threads added up.
+    """
+    cdef Probe probe
+    cdef double rounds
+    probe.kernels = operations[0 if np.dtype(dtype).itemsize == 4 else 1]
+    probe.count = 0
+    rounds = rounds_a_second(&probe, thread_count(n_threads), seconds)
+    return rounds * probe.operations / probe.rounds
+
+
+def bandwidth(Py_ssize_t size, *, double seconds=0.02, n_threads=None):
+    """How fast memory is read, each thread going over memory of its own again and again.
+
+    Parameters
+    ----------
+    size : int
+        Bytes of each thread, rounded up to whole kilobytes: they decide which cache serves them.
+    seconds : float
+        About how long a sample lasts; the best of five counts.
+    n_threads : int, optional
+        Threads at once; `get_num_threads()` by default.
+
+    Returns
+    -------
+    float
+        Bytes a second, threads added up.
+
+    Raises
+    ------
+    ValueError
+        If size is less than 1.
+    """
+    cdef Probe probe
+    cdef int threads = min(thread_count(n_threads), <int>MOST_THREADS)
+    cdef cnp.ndarray memory
+    if size < 1:
+        raise ValueError(f"size is {size}; it must be at least 1")
+    probe.kernels = operations[0]
+    probe.count = (size + 1023) // 1024 * 256
+    memory = aligned_zeros(probe.count * threads, np.dtype("float32"))
+    (<object>memory).fill(1)        # pages of zeros that were never written may all be the same one
+    probe.data = <const float *>cnp.PyArray_DATA(memory)
+    return rounds_a_second(&probe, threads, seconds) * probe.count * 4

@@ -1,0 +1,96 @@
+"""``compiled-nn bench``: the machine's bounds, and workloads against them."""
+
+import json
+from functools import partial
+
+import compiled_nn as cnn
+import pytest
+from command_line import outcome
+from compiled_nn.cli import bench
+from compiled_nn.cli.workloads import WORKLOADS, bandwidth, limit
+
+import cnn_core
+import cnn_core.bench
+
+
+@pytest.fixture
+def run(capsys):
+    return partial(outcome, capsys, "bench")
+
+
+def test_json(run):
+    code, out, err = run("--only", "I2,T5", "--seconds", "0.05", "--threads", "1", "--json")
+    assert (code, err, out.count("\n")) == (0, "", 1)
+    result = json.loads(out)
+    assert (result["version"], result["isa"], result["threads"]) == (cnn.__version__, cnn_core.isa, 1)
+    prediction, training = result["workloads"]
+    assert (prediction["name"], training["name"]) == ("I2", "T5")
+    assert 0 < prediction["seconds"] <= prediction["p99"] < 0.01
+    assert prediction["flops"] == pytest.approx(2 * (784 * 128 + 128 * 10) / prediction["seconds"])
+    assert training["p99"] is training["of_limit"] is None  # four rows: no bound means anything
+    assert training["calls"] >= 3
+
+
+def test_table(run):
+    code, out, err = run("--only", "I3,I5", "--seconds", "0.02", "--threads", "2")
+    lines = out.splitlines()
+    assert (code, err) == (0, "")
+    assert lines[0] == f"compiled-nn {cnn.__version__}, {cnn_core.isa}, 2 threads"
+    assert [line.split()[0] for line in lines[-2:]] == ["I3", "I5"]
+    assert max(map(len, lines)) <= 80
+    assert "\033" not in out
+
+
+def test_every_line_fits(run):
+    for workload in WORKLOADS.values():
+        cells = (workload.name, bench._what(workload), "999 ms", "999 ms", "9999.9", "100%")
+        assert len(bench._row(cells)) <= 80, workload.name
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--only T0", "'T0' is not among T1, T2"),
+        ("--only G1", "'G1' is not among"),
+        ("--seconds 0", "'0' is not a number > 0"),
+        ("--threads 0", "'0' is not a whole number >= 1"),
+        ("T1", "unrecognized arguments: T1"),
+    ],
+)
+def test_wrong_usage(run, words, message):
+    code, out, err = run(*words.split())
+    assert (code, out) == (2, "")
+    assert message in err
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(2.5, "2.50 s"), (0.0123, "12.3 ms"), (4.56e-6, "4.56 us"), (0.000789, "789 us")]
+)
+def test_times(seconds, text):
+    assert bench._time(seconds) == text
+
+
+def test_the_machine(dtype):
+    """A processor does between one operation in some cycles and 64 in one, at 0.5 to 8 GHz."""
+    assert 1e8 < cnn_core.bench.peak(dtype, seconds=0.005, n_threads=1) < 64 * 8e9
+    assert 1e8 < cnn_core.bench.bandwidth(16 * 1024, seconds=0.005, n_threads=1) < 128 * 8e9
+    with pytest.raises(ValueError, match="size is 0"):
+        cnn_core.bench.bandwidth(0)
+
+
+def test_the_limit_is_the_larger_of_arithmetic_and_traffic():
+    machine = {"fma": {"float32": 1e9}, "read": [[1000, 1e12], [10**9, 1e12]]}
+    assert limit(WORKLOADS["I6"], "float32", 1, machine) == WORKLOADS["I6"].flops() / 1e9
+    machine["read"] = [[1000, 1e6], [10**9, 1e6]]
+    assert limit(WORKLOADS["I4"], "float32", 1, machine) == pytest.approx(
+        WORKLOADS["I4"].n_parameters * 4 / 1e6
+    )
+    assert limit(WORKLOADS["T5"], "float32", 1, machine) is None
+
+
+def test_bandwidth_between_two_sizes():
+    read = [[100, 8.0], [400, 2.0]]
+    assert bandwidth(50, 1, read) == 8
+    assert bandwidth(200, 1, read) == pytest.approx(4)
+    assert bandwidth(400, 2, read) == pytest.approx(4)  # each thread has half of it
+    assert bandwidth(1000, 1, read) == 2
