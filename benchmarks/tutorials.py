@@ -1,0 +1,326 @@
+"""The tutorials' networks on their own data: what they reach from five starts, and how fast beside NumPy.
+
+    python benchmarks/tutorials.py accuracy
+    OPENBLAS_NUM_THREADS=1 chrt -f 10 taskset -c 1 python benchmarks/tutorials.py time
+
+The data are found as `compiled_nn.datasets` finds them (COMPILED_NN_DATA); a tutorial without its data is left out.
+Initial weights are draws of `RandomState(seed)`, layer by layer, as W (units, inputs).
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import compiled_nn as cnn
+import numpy as np
+from compiled_nn import datasets
+
+ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Tutorial:
+    """A network as its text has it. `rate` and `l2` are on gradients of the mean; `timed` epochs are enough to time."""
+
+    load: Callable[[], datasets.Dataset]
+    sizes: tuple[int, ...]
+    activations: tuple[str, ...]
+    draw: Callable[[Any, tuple[int, int]], Any]
+    rate: float
+    epochs: int
+    timed: int
+    reached: tuple[str, ...]  # by correct code, from the same five starts: train and test
+    dtype: str = "float64"
+    n_batches: int = 1
+    l2: float = 0.0
+    bias: bool = True
+    standardize: bool = False
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+
+    @property
+    def loss(self) -> str:
+        return "mse" if self.activations[-1] == "identity" else "binary_cross_entropy"
+
+
+def he(random: Any, shape: tuple[int, int]) -> Any:
+    return random.randn(*shape) * np.sqrt(2 / shape[1])
+
+
+def lecun(random: Any, shape: tuple[int, int]) -> Any:
+    return random.randn(*shape) / np.sqrt(shape[1])
+
+
+def sick_beans() -> datasets.Dataset:
+    return datasets.relabel(datasets.load_beans(), {"healthy": 0}, others=1)
+
+
+def ones_and_twos() -> datasets.Dataset:
+    return datasets.relabel(datasets.only_classes(datasets.load_mnist(), (1, 2)), {1: 0, 2: 1})
+
+
+RELU4 = ("relu", "relu", "relu", "sigmoid")
+FASHION = {
+    "load": datasets.load_fashion_mnist,
+    "sizes": (784, 50, 10),
+    "activations": ("sigmoid", "sigmoid"),
+    "draw": lambda random, shape: random.uniform(-1, 1, shape),
+    "rate": 2.4,
+    "epochs": 300,
+    "timed": 4,
+    "dtype": "float32",
+    "n_batches": 25,
+    "l2": 0.5 / 2400,
+    "bias": False,
+}
+TUTORIALS = {
+    "beans": Tutorial(
+        sick_beans,
+        (30000, 4, 3, 2, 1),
+        RELU4,
+        he,
+        0.001,
+        1000,
+        20,
+        ("0.8259 0.8269 0.6702 0.6702 0.6702", "0.7744 0.7594 0.6692 0.6692 0.6692"),
+    ),
+    "cats": Tutorial(
+        datasets.load_catvnoncat,
+        (12288, 20, 7, 5, 1),
+        RELU4,
+        lecun,
+        0.0075,
+        2500,
+        100,
+        ("0.9904 0.9856 1.0000 0.9952 1.0000", "0.6200 0.8000 0.7600 0.7800 0.7600"),
+    ),
+    "mnist": Tutorial(
+        ones_and_twos,
+        (784, 196, 1),
+        ("sigmoid", "sigmoid"),
+        lecun,
+        0.1,
+        1000,
+        10,
+        ("0.9887 0.9887 0.9888 0.9890 0.9884", "0.9926 0.9935 0.9926 0.9931 0.9935"),
+        dtype="float32",
+        seeds=(42, 0, 1, 2, 3),
+    ),
+    "xor": Tutorial(
+        datasets.xor,
+        (2, 3, 1),
+        ("sigmoid", "identity"),
+        lambda random, shape: random.uniform(size=shape[::-1]).T,
+        0.2,
+        50000,
+        50000,
+        ("1.0000 1.0000 1.0000 1.0000 1.0000", ""),
+        bias=False,
+    ),
+    "fashion, scaled": Tutorial(
+        **FASHION,
+        standardize=True,
+        reached=("0.9287 0.9256 0.9244 0.9172 0.9248", "0.8697 0.8666 0.8633 0.8626 0.8655"),
+    ),
+    "fashion, raw": Tutorial(
+        **FASHION, reached=("0.5790 0.6074 0.6855 0.6138 0.6597", "0.5781 0.6027 0.6788 0.6011 0.6510")
+    ),
+}
+
+
+def start(tutorial: Tutorial, seed: int) -> dict[str, Any]:
+    """Return W1 (units, inputs), b1 (units, 1), W2, ..."""
+    random = np.random.RandomState(seed)
+    params = {}
+    for i, (k, n) in enumerate(pairwise(tutorial.sizes), 1):
+        params[f"W{i}"] = tutorial.draw(random, (n, k))
+        if tutorial.bias:
+            params[f"b{i}"] = np.zeros((n, 1))
+    return params
+
+
+# ---- ours
+
+
+def ours(tutorial: Tutorial, data: datasets.Dataset, seed: int, epochs: int, **options: Any) -> cnn.Network:
+    """Train from images as they are stored."""
+    net = cnn.Network.from_dict(
+        start(tutorial, seed),
+        [
+            {"nodes": n, "activation": a}
+            for n, a in zip(tutorial.sizes[1:], tutorial.activations, strict=True)
+        ],
+        optimizer=cnn.SGD(tutorial.rate),
+        l2=tutorial.l2,
+        dtype=tutorial.dtype,
+        standardize=tutorial.standardize,
+        input_scale=1.0 if "raw" in data.name else data.input_scale,
+        **options,
+    )
+    how = {"batch_size": "full"} if tutorial.n_batches == 1 else {"n_batches": tutorial.n_batches}
+    return net.fit(data.X_train, data.y_train, epochs=epochs, shuffle=False, **how)
+
+
+# ---- the same steps in NumPy
+
+
+def sigmoid(Z: Any) -> Any:
+    """In place. Clipped, exp stays finite; beyond 80 the result is 0 or 1 to the last bit of a float32 anyway."""
+    np.clip(Z, -80, 80, out=Z)
+    np.negative(Z, out=Z)
+    np.exp(Z, out=Z)
+    Z += 1
+    return np.reciprocal(Z, out=Z)
+
+
+class Plain:
+    """The network in NumPy: rows are samples, one dtype, no product and no pass over memory more than needed."""
+
+    def __init__(self, tutorial: Tutorial, data: datasets.Dataset, dtype: str) -> None:
+        self.tutorial = tutorial
+        X = data.X_train.reshape(len(data.X_train), -1).astype(dtype)
+        if tutorial.standardize:
+            deviation = X.std(axis=0)
+            X = (X - X.mean(axis=0)) / np.where(deviation == 0, 1, deviation)
+        elif "raw" not in data.name:
+            X *= np.dtype(dtype).type(data.input_scale)
+        self.X = X
+        y, outputs = data.y_train, tutorial.sizes[-1]
+        self.Y = (np.eye(outputs)[y] if outputs > 1 else y.reshape(-1, 1)).astype(dtype)
+
+    def fit(self, seed: int, epochs: int) -> list[Any]:
+        params = start(self.tutorial, seed)
+        layers = range(1, len(self.tutorial.sizes))
+        Ws = [np.ascontiguousarray(params[f"W{i}"].T, self.X.dtype) for i in layers]
+        bs = [np.zeros(W.shape[1], self.X.dtype) for W in Ws]
+        rows = -(-len(self.X) // self.tutorial.n_batches)
+        for _ in range(epochs):
+            for first in range(0, len(self.X), rows):
+                self.step(Ws, bs, self.X[first : first + rows], self.Y[first : first + rows])
+        return Ws
+
+    def step(self, Ws: list[Any], bs: list[Any], X: Any, Y: Any) -> float:
+        t, activations = self.tutorial, [X]
+        for W, b, name in zip(Ws, bs, t.activations, strict=True):
+            Z = activations[-1] @ W
+            if t.bias:
+                Z += b
+            if name == "relu":
+                np.maximum(Z, 0, out=Z)
+            elif name == "sigmoid":
+                sigmoid(Z)
+            activations.append(Z)
+        A = activations.pop()
+        dZ = A - Y
+        if t.loss == "mse":
+            cost = float(np.vdot(dZ, dZ)) / len(X)
+            dZ *= 2 / len(X)
+        else:
+            tiny = np.finfo(A.dtype).tiny
+            cost = -float(np.log(np.maximum(1 - abs(dZ), tiny)).sum()) / len(X)
+            dZ /= len(X)
+        for i in reversed(range(len(Ws))):
+            A = activations[i]
+            dW, db = A.T @ dZ, dZ.sum(axis=0)
+            if i:
+                dZ = dZ @ Ws[i].T
+                dZ *= A > 0 if t.activations[i - 1] == "relu" else A * (1 - A)
+            if t.l2:
+                dW += t.l2 * Ws[i]
+            dW *= t.rate
+            Ws[i] -= dW
+            if t.bias:
+                bs[i] -= t.rate * db
+        return cost
+
+
+# ---- the two tables
+
+
+def chosen(only: str | None) -> Iterator[tuple[str, Tutorial, datasets.Dataset]]:
+    for name, tutorial in TUTORIALS.items():
+        if only is None or name.split(",")[0] in only.split(","):
+            try:
+                data = tutorial.load()
+            except FileNotFoundError as error:
+                print(f"{name}: left out. {str(error).splitlines()[0]}")
+                continue
+            if name.endswith("raw"):
+                object.__setattr__(data, "name", "raw")
+            yield name, tutorial, data
+
+
+def described(values: list[float]) -> str:
+    mean = statistics.mean(values)
+    return f"{mean:.4f} ({min(values):.4f} to {max(values):.4f})"
+
+
+def accuracy(only: str | None) -> None:
+    print(
+        "| tutorial | part | reached by correct code: mean (range) | ours: mean (range) | ours, each seed |"
+    )
+    print("|---|---|---|---|---|")
+    for name, tutorial, data in chosen(only):
+        nets = [ours(tutorial, data, seed, tutorial.epochs) for seed in tutorial.seeds]
+        parts = {"train": (data.X_train, data.y_train), "test": (data.X_test, data.y_test)}
+        if len(data.X_validation):
+            parts["test"] = data.X_validation, data.y_validation
+        for (part, (X, y)), reached in zip(parts.items(), tutorial.reached, strict=True):
+            if len(X):
+                found = [
+                    float(((net.predict(X) >= 0.5) == y).mean())
+                    if tutorial.loss == "mse"
+                    else net.score(X, y)
+                    for net in nets
+                ]
+                print(
+                    f"| {name} | {part} | {described([float(text) for text in reached.split()])} "
+                    f"| {described(found)} | {' '.join(f'{value:.4f}' for value in found)} |",
+                    flush=True,
+                )
+
+
+def seconds(run: Callable[[], object]) -> float:
+    begin = time.perf_counter()
+    run()
+    return time.perf_counter() - begin
+
+
+def times(only: str | None) -> None:
+    """Whole runs of ours where a run has a start that its epochs repay; else as many epochs as are enough, scaled."""
+    print("| tutorial | epochs | ours, s | NumPy float64, s | ratio | NumPy float32, s | ratio |")
+    print("|---|---|---|---|---|---|---|")
+    for name, tutorial, data in chosen(only):
+        wide = tutorial.sizes[0] > len(data.X_train)
+        parts = {"ours": tutorial.epochs if wide else tutorial.timed}
+        parts |= dict.fromkeys(("float64", "float32"), tutorial.timed)
+        runs: dict[str, Callable[[], object]] = {
+            "ours": partial(ours, tutorial, data, 1, parts["ours"], n_threads=1)
+        }
+        for dtype in ("float64", "float32"):
+            runs[dtype] = partial(Plain(tutorial, data, dtype).fit, 1, tutorial.timed)
+        samples: dict[str, list[float]] = {name: [] for name in runs}
+        for _ in range(ROUNDS):
+            for which, run in runs.items():
+                samples[which].append(seconds(run) * tutorial.epochs / parts[which])
+        own, f64, f32 = (statistics.median(values) for values in samples.values())
+        print(
+            f"| {name} | {tutorial.epochs} | {own:.3g} | {f64:.3g} | {f64 / own:.2f} | {f32:.3g} | {f32 / own:.2f} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("table", choices=("accuracy", "time"))
+    parser.add_argument("--only", help=f"of {', '.join(TUTORIALS)}")
+    options = parser.parse_args()
+    {"accuracy": accuracy, "time": times}[options.table](options.only)
