@@ -199,8 +199,8 @@ def load_beans(path: str | os.PathLike[str] | None = None) -> Dataset:
     >>> sick = datasets.relabel(datasets.load_beans(), {"healthy": 0}, others=1)  # doctest: +SKIP
     """
     hint = (
-        "The photographs are at https://github.com/AI-Lab-Makerere/ibean: train.zip, validation.zip, test.zip; "
-        "unpacked into one folder, read_image_folder(folder, size=100) reads them as they are. "
+        "The photographs are at https://github.com/AI-Lab-Makerere/ibean, in three archives; unpacked "
+        "into one folder, read_image_folder(folder, size=100) reads them as they are. "
     )
     folder = _find(path, "beans", "Beans", _BEAN_FILES, hint=hint)
     train, validation, test = (read_npz(os.path.join(folder, name)) for name in _BEAN_FILES)

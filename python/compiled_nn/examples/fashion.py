@@ -23,35 +23,38 @@ def main(data: str | None = None, out: str = ".", seed: int = 0, epochs: int = 3
             raise
         print(f"{error}\nInstead, the digits of the package: other pictures, other numbers.\n")
         clothes = cnn.datasets.load_digits()
-    X_test, y_test, names = clothes.X_test, clothes.y_test, clothes.class_names
-    even, rows = cnn.Uniform(-1, 1), -(-len(clothes.X_train) // 25)
+    X, y, X_test, y_test = clothes.X_train, clothes.y_train, clothes.X_test, clothes.y_test
+    even, rows, white = cnn.Uniform(-1, 1), -(-len(X) // 25), 1 / clothes.input_scale
     axes: Any = None
-    for standardize in (False, True):
+    for standardize, style in ((False, "--"), (True, "-")):
         print(f"\nstandardize={standardize}")
         net = cnn.Network(
             [cnn.Dense(50, "sigmoid", bias=False, init=even), cnn.Dense(10, bias=False, init=even)],
             loss="binary_cross_entropy",
-            optimizer=cnn.SGD(
-                0.001 * rows
-            ),  # the text sums gradients over a batch, and takes l2 = 0.5 once a batch
-            l2=0.5 / rows,
+            optimizer=cnn.SGD(0.001 * rows),  # the text sums gradients over the rows of a batch,
+            l2=0.5 / rows,  # and adds its penalty once to that sum
             standardize=standardize,
             seed=seed,
         )
-        if findings := net.diagnose(clothes.X_train):
+        if findings := net.diagnose(X):
             print(findings)
-        net.fit(clothes.X_train, clothes.y_train, epochs=epochs, n_batches=25, shuffle=False)
-        print(f"Train Accuracy: {net.score(clothes.X_train, clothes.y_train):.2%}")
+        net.fit(X, y, epochs=epochs, n_batches=25, shuffle=False)
+        print(f"Train Accuracy: {net.score(X, y):.2%}")
         print(f"Test Accuracy: {net.score(X_test, y_test):.2%}")
-        style = {"color": "C0", "linestyle": "-"} if standardize else {"color": "C1", "linestyle": "--"}
-        axes = LossCurveDisplay.from_estimator(net, axes, label=f"standardize={standardize}", **style).ax_
-        grid = PredictionGridDisplay.from_estimator(net, X_test, y_test, class_names=names)
-        grid.figure_.savefig(
-            Path(out) / f"fashion-predictions-{'standardised' if standardize else 'raw'}.png"
+
+        curve = LossCurveDisplay.from_estimator(net, axes, linestyle=style, color=f"C{standardize:d}")
+        curve.lines_[0].set_label(f"standardize={standardize}")
+        axes = curve.ax_
+        grid = PredictionGridDisplay.from_estimator(
+            net, X_test, y_test, class_names=clothes.class_names, vmax=white
         )
+        grid.figure_.savefig(Path(out) / f"fashion-{'standardised' if standardize else 'raw'}.png")
     axes.legend()
     axes.figure.savefig(Path(out) / "fashion-loss.png")
-    bars = ProbabilityBarsDisplay.from_estimator(net, X_test[0], y_test[0], class_names=names)
+    shares, image = net.predict_proba(X_test[:1])[0], X_test[0] / white
+    bars = ProbabilityBarsDisplay.from_predictions(
+        shares, y_test[0], class_names=clothes.class_names, image=image
+    )
     bars.figure_.savefig(Path(out) / "fashion-probabilities.png")
     WeightImagesDisplay.from_estimator(net).figure_.savefig(Path(out) / "fashion-weights.png")
 

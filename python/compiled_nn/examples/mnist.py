@@ -39,7 +39,8 @@ def main(data: str | None = None, out: str = ".", seed: int = 42, epochs: int = 
         curve.from_estimator(net, val_label="test").figure_.savefig(Path(out) / f"mnist-{name}.png")
     wrong = net.predict(test[0]) != test[1]
     if wrong.any():
-        grid = PredictionGridDisplay.from_estimator(net, test[0][wrong], test[1][wrong])
+        white = 1 / digits.input_scale
+        grid = PredictionGridDisplay.from_estimator(net, test[0][wrong], test[1][wrong], vmax=white)
         grid.figure_.savefig(Path(out) / "mnist-mistakes.png")
 
 
