@@ -46,7 +46,7 @@ def main(data: str | None = None, out: str = ".", seed: int = 0, epochs: int = 3
         curve.lines_[0].set_label(f"standardize={standardize}")
         axes = curve.ax_
         grid = PredictionGridDisplay.from_estimator(
-            net, X_test, y_test, class_names=clothes.class_names, vmax=white
+            net, X_test, y_test, class_names=clothes.class_names, n_images=15, vmax=white
         )
         grid.figure_.savefig(Path(out) / f"fashion-{'standardised' if standardize else 'raw'}.png")
     axes.legend()
