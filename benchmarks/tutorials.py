@@ -1,6 +1,7 @@
 """The tutorials' networks on their own data: what they reach from five starts, and how fast beside NumPy.
 
     python benchmarks/tutorials.py accuracy
+    python benchmarks/tutorials.py end --only fashion
     OPENBLAS_NUM_THREADS=1 chrt -f 10 taskset -c 1 python benchmarks/tutorials.py time
 
 The data are found as `compiled_nn.datasets` finds them (COMPILED_NN_DATA); a tutorial without its data is left out.
@@ -15,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 import compiled_nn as cnn
@@ -193,18 +194,21 @@ class Plain:
 
     def __init__(self, tutorial: Tutorial, data: datasets.Dataset, dtype: str) -> None:
         self.tutorial = tutorial
-        X = data.X_train.reshape(len(data.X_train), -1).T.astype(dtype, order="C")
+        X = data.X_train.reshape(len(data.X_train), -1)
+        self.shift, self.factor = 0.0, tutorial.scale(data)
         if tutorial.standardize:
-            deviation = X.std(axis=1, keepdims=True)
-            X = (X - X.mean(axis=1, keepdims=True)) / np.where(deviation == 0, 1, deviation)
-        else:
-            X *= X.dtype.type(tutorial.scale(data))
-        self.X = X
+            deviation = X.std(axis=0)
+            self.shift, self.factor = X.mean(axis=0), 1 / np.where(deviation == 0, 1, deviation)
+        self.dtype = dtype
+        self.X = self.columns(X)
         y, outputs = data.y_train, tutorial.sizes[-1]
         self.Y = (np.eye(outputs)[:, y] if outputs > 1 else y[np.newaxis]).astype(dtype)
 
-    def fit(self, seed: int, epochs: int) -> list[Any]:
-        """Return W1, W2, ... (units, inputs) after so many epochs."""
+    def columns(self, X: Any) -> Any:
+        return ((X.reshape(len(X), -1) - self.shift) * self.factor).T.astype(self.dtype, order="C")
+
+    def train(self, seed: int, epochs: int) -> Iterator[list[Any]]:
+        """Yield W1, W2, ... (units, inputs) after each epoch."""
         params = start(self.tutorial, seed)
         layers = range(1, len(self.tutorial.sizes))
         Ws = [params[f"W{i}"].astype(self.X.dtype, order="C") for i in layers]
@@ -214,7 +218,17 @@ class Plain:
         for _ in range(epochs):
             for first in range(0, m, rows):
                 self.step(Ws, bs, self.X[:, first : first + rows], self.Y[:, first : first + rows])
+            yield Ws
+
+    def fit(self, seed: int, epochs: int) -> list[Any]:
+        *_, Ws = self.train(seed, epochs)
         return Ws
+
+    def score(self, Ws: list[Any], A: Any, y: Any) -> float:
+        """Accuracy of a network without biases and of several classes."""
+        for W in Ws:
+            A = sigmoid(W @ A)
+        return float((A.argmax(axis=0) == y).mean())
 
     def step(self, Ws: list[Any], bs: list[Any], X: Any, Y: Any) -> float:
         t, activations, m = self.tutorial, [X], X.shape[1]
@@ -293,6 +307,35 @@ def accuracy(only: str | None) -> None:
                 )
 
 
+def end(only: str | None) -> None:
+    """Ours and NumPy from the same starts where the end point leaps about: test accuracy of the last epochs."""
+    print(
+        "| tutorial | seed | NumPy: mean of the last 11 epochs (range) | ours: mean of the last 11 epochs (range) |"
+    )
+    print("|---|---|---|---|")
+    for name, tutorial, data in chosen(only):
+        if tutorial.n_batches == 1:
+            continue
+        plain = Plain(tutorial, data, tutorial.dtype)
+        columns, last = plain.columns(data.X_test), tutorial.epochs - 11
+        for seed in tutorial.seeds:
+            found: tuple[list[float], list[float]] = ([], [])
+            for Ws in islice(plain.train(seed, tutorial.epochs), last, None):
+                found[0].append(plain.score(Ws, columns, data.y_test))
+            net = ours(tutorial, data, seed, last)
+            for _ in range(11):
+                net.fit(
+                    data.X_train,
+                    data.y_train,
+                    epochs=1,
+                    n_batches=tutorial.n_batches,
+                    shuffle=False,
+                    warm_start=True,
+                )
+                found[1].append(net.score(data.X_test, data.y_test))
+            print(f"| {name} | {seed} | {described(found[0])} | {described(found[1])} |", flush=True)
+
+
 def seconds(run: Callable[[], object]) -> float:
     begin = time.perf_counter()
     run()
@@ -327,7 +370,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("table", choices=("accuracy", "time"))
+    parser.add_argument("table", choices=("accuracy", "end", "time"))
     parser.add_argument("--only", help=f"of {', '.join(TUTORIALS)}")
     options = parser.parse_args()
-    {"accuracy": accuracy, "time": times}[options.table](options.only)
+    {"accuracy": accuracy, "end": end, "time": times}[options.table](options.only)
