@@ -158,7 +158,7 @@ cdef inline bint fits(const int kind, const int M, const int N) noexcept nogil:
 cdef inline void column(const int kind, const int M, const int N, int count, Py_ssize_t k,
                         Operands *o) noexcept nogil:
     """So many tiles one below the other; moves o on. Literal loops that lie within another loop keep their accumulators
-    in registers, and a loop this small leaves registers for the addresses (GCC; without either 784-196-1 loses 10 %)."""
+    in registers, and so small a loop leaves registers for addresses (GCC; without either 784-196-1 takes 10 % more)."""
     cdef int _
     for _ in range(count):
         if kind == PRODUCT:

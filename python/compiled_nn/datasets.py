@@ -132,7 +132,8 @@ def load_mnist(path: str | os.PathLike[str] | None = None) -> Dataset:
     ValueError
         A file is damaged.
     """
-    folder = _find_folder(path, "mnist", "MNIST", _MNIST_COUNTS, "")
+    hint = "They are the original files of Y. LeCun, C. Cortes and C. Burges, under any copy's address. "
+    folder = _find_folder(path, "mnist", "MNIST", _MNIST_COUNTS, hint)
     return _load_folder(folder, "mnist", _DIGITS)
 
 
@@ -197,7 +198,11 @@ def load_beans(path: str | os.PathLike[str] | None = None) -> Dataset:
     >>> from compiled_nn import datasets
     >>> sick = datasets.relabel(datasets.load_beans(), {"healthy": 0}, others=1)  # doctest: +SKIP
     """
-    folder = _find(path, "beans", "Beans", _BEAN_FILES)
+    hint = (
+        "The photographs are at https://github.com/AI-Lab-Makerere/ibean, in three archives; unpacked "
+        "into one folder, read_image_folder(folder, size=100) reads them as they are. "
+    )
+    folder = _find(path, "beans", "Beans", _BEAN_FILES, hint=hint)
     train, validation, test = (read_npz(os.path.join(folder, name)) for name in _BEAN_FILES)
     return Dataset(
         train.X,
@@ -237,7 +242,10 @@ def load_catvnoncat(path: str | os.PathLike[str] | None = None) -> Dataset:
     ImportError
         h5py is not installed.
     """
-    folder = _find(path, "catvnoncat", "Cat or non-cat", _CAT_FILES)
+    hint = (
+        "They are of the first course of the Deep Learning Specialization, and copied in many repositories. "
+    )
+    folder = _find(path, "catvnoncat", "Cat or non-cat", _CAT_FILES, hint=hint)
     train, test = (read_hdf5(os.path.join(folder, name)) for name in _CAT_FILES)
     return Dataset(
         train.X,

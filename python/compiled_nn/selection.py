@@ -172,7 +172,7 @@ def only_classes(data: Dataset, classes: Iterable[Hashable]) -> Dataset:
     --------
     >>> from compiled_nn import datasets
     >>> datasets.only_classes(datasets.load_digits(), {1, 2})
-    <Dataset 'digits': X_train (287, 8, 8), y_train (287,), X_test (72, 8, 8), y_test (72,)>
+    <Dataset 'digits': X_train (288, 8, 8), y_train (288,), X_test (71, 8, 8), y_test (71,)>
     """
     labels, names = _labels(data)
     wanted = np.sort([_place(labels, names, label) for label in dict.fromkeys(classes)]).astype(np.intp)

@@ -1,4 +1,4 @@
-"""The command ``compiled-nn``: train, predict, evaluate, info, bench.
+"""The command ``compiled-nn``: train, predict, evaluate, info, bench, tutorial.
 
 Results go to stdout, progress and errors to stderr.
 """
@@ -10,8 +10,9 @@ import json
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from .bench import benchmark
 from .inputs import UsageError
 from .report import Terminal
 from .training import train
+from .tutorial import play, tutorial
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,10 +48,39 @@ def main(argv: Sequence[str] | None = None) -> int:
     SystemExit
         With code 2 on wrong usage, 0 after ``--help`` and ``--version``.
     """
-    commands = {"train": train, "predict": _predict, "evaluate": _evaluate, "info": _info, "bench": benchmark}
+    commands = {
+        "train": train,
+        "predict": _predict,
+        "evaluate": _evaluate,
+        "info": _info,
+        "bench": benchmark,
+        "tutorial": tutorial,
+    }
     options = arguments.parse(argv)
+    return _guarded(commands[options.command], options)
+
+
+def script(example: Callable[..., None]) -> NoReturn:
+    """Run an example as a program, with the options, messages and exit codes of ``compiled-nn tutorial``.
+
+    Parameters
+    ----------
+    example : callable (data, out, seed, epochs)
+        Named by what was given: folders of the data and of the pictures as str, seed and epochs as int.
+
+    Raises
+    ------
+    SystemExit
+        Always.
+    """
+    options = arguments.parse_script(sys.modules[example.__module__].__doc__)
+    sys.exit(_guarded(partial(play, example), options))
+
+
+def _guarded(command: Callable[[Namespace], int], options: Namespace) -> int:
+    """Run a command and return its exit code; errors become a line on stderr."""
     try:
-        code = commands[options.command](options)
+        code = command(options)
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:

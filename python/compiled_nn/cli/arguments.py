@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from .._version import __version__
 from ..configuration import DTYPES
 from ..errors import did_you_mean
+from ..examples import TUTORIALS
 from ..layers import ACTIVATIONS
 from ..losses import LOSSES
 from ..optimizers import OPTIMIZERS
@@ -24,6 +25,7 @@ examples:
   compiled-nn predict iris.safetensors new.csv --proba -o probabilities.csv
   compiled-nn info digits.safetensors --json
   compiled-nn bench --only T6,I2 --threads 1
+  compiled-nn tutorial xor --out pictures
 
 exit codes:
   0    done
@@ -48,6 +50,14 @@ alone, with an error. With matplotlib installed, the loss curve is drawn to a
 PNG file beside it, replacing one of that name. Ctrl-C stops early: the weights
 of the last whole step are tested and saved.
 """
+_TUTORIAL_HELP = """\
+Train the network of a published text on the text's own data, print its lines
+and draw its pictures, for which it takes matplotlib. Nothing is downloaded:
+where data are not on this machine, the message says which, and where they
+come from.
+
+tutorials:
+""" + "\n".join(f"  {name:<9}{summary}" for name, summary in TUTORIALS.items())
 _PREDICT_HELP = """\
 Write the label or value that the network predicts for each row, as CSV under a
 header line. An existing output file is replaced.
@@ -79,6 +89,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         ("evaluate", "MODEL DATA", "loss, score and confusion table on labelled data", "", _add_evaluate),
         ("info", "MODEL", "what a saved network is; takes no data", "", _add_info),
         ("bench", "", "how fast this machine trains and predicts", _BENCH_HELP, _add_bench),
+        ("tutorial", "NAME", "train a tutorial's network on its own data", _TUTORIAL_HELP, _add_tutorial),
     ):
         command = commands.add_parser(
             name,
@@ -88,7 +99,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         add_options(command)
-        command.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
+        if name != "tutorial":  # whose lines are its text's
+            command.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
         command.set_defaults(parser=command)
     options, unknown = parser.parse_known_args(argv)
     if unknown:
@@ -99,8 +111,17 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
+def parse_script(description: str | None) -> argparse.Namespace:
+    """Return the options of an example that runs as a program; on wrong usage, print it and raise SystemExit(2)."""
+    parser = argparse.ArgumentParser(description=description)
+    _add_example(parser)
+    return parser.parse_args()
+
+
 def _check(options: argparse.Namespace) -> None:
-    """Refuse options that contradict each other."""
+    """Refuse options that contradict each other, or lack one."""
+    if options.command == "tutorial" and options.name is None and not options.list:
+        options.parser.error(f"give the NAME of a tutorial: {', '.join(TUTORIALS)}")
     if options.command != "train":
         return
     if options.loss is not None and options.task != "auto":
@@ -241,6 +262,29 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
         help="to spend on each, but at least three calls (default: 1)",
     )
     _add_threads(parser)
+
+
+def _add_tutorial(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", nargs="?", type=_choice(TUTORIALS), help=", ".join(TUTORIALS))
+    parser.add_argument("--list", action="store_true", help="print the tutorials, and train none")
+    _add_example(parser)
+
+
+def _add_example(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data",
+        metavar="DIR",
+        help="folder of the data (default: as COMPILED_NN_DATA says, or the system's)",
+    )
+    parser.add_argument(
+        "--out", metavar="DIR", default=".", help="folder for the pictures (default: this one)"
+    )
+    parser.add_argument(
+        "--seed", type=_integer(0), help="of the initial weights (default: the tutorial's own)"
+    )
+    parser.add_argument(
+        "--epochs", type=_integer(1), help="passes over the data (default: the tutorial's own)"
+    )
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
