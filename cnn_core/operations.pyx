@@ -150,7 +150,7 @@ cdef void single_row(const Block *s, Py_ssize_t n) noexcept nogil:
 cdef void multiply(const Block *s) noexcept nogil:
     """A block of C: a panel of B at a time, each for all rows."""
     cdef Operands o
-    cdef Py_ssize_t i, j = 0, r, v, shift, columns
+    cdef Py_ssize_t i, j = 0, r, v, shift, columns, together
     cdef int width, rows
     cdef bint apart
     cdef const real *panel = s.panels
@@ -174,6 +174,9 @@ cdef void multiply(const Block *s) noexcept nogil:
         i = 0
         while i < s.m:
             rows = rows_of_tile(width, s.m - i)
+            together = rows         # of tiles of one height: all but the last two, which are balanced
+            if s.opening and not apart:
+                together *= max(<Py_ssize_t>1, (s.m - i - 2*ROWS) // rows)
             o.a = s.a + i*s.a_row
             c = s.c + i*s.ldc + j
             if apart:
@@ -188,11 +191,11 @@ cdef void multiply(const Block *s) noexcept nogil:
                         for v in range(width):
                             PREFETCH(c + r*s.ldc + v*LANES)
             o.d, o.ldd = NULL if s.opening else o.c, o.ldc
-            product_panel(width, rows, rows, s.k, &o)
+            product_panel(width, rows, together, s.k, &o)
             if apart:
                 for r in range(rows):
                     copy(columns, part + r*width*LANES + shift, c + r*s.ldc)
-            i += rows
+            i += together
         j += columns
 
 
