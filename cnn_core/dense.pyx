@@ -29,15 +29,14 @@ cdef inline Py_ssize_t vectors_of(Py_ssize_t n) noexcept nogil:
     return (n + LANES - 1) // LANES
 
 
-cdef void product_panel(int width, int height, Py_ssize_t m, Py_ssize_t k, const Operands *first) noexcept nogil:
-    """C[m, width vectors] = D + op(A) B, in tiles of so many rows: the one compiled table of such tiles."""
-    cdef Operands o = first[0]
-    cdef int left = <int>m, rows, count
-    while left > 0:
-        rows = min(height, left)
-        count = left // rows
-        tile_at(PRODUCT, width, rows, count, k, &o)
-        left -= count*rows
+cdef void product_panel(int width, int height, int m, Py_ssize_t k, Operands *o) noexcept nogil:
+    """C[m, width vectors] = D + op(A) B, in tiles of so many rows; moves o on. The one compiled table of such tiles."""
+    cdef int rows, count
+    while m > 0:
+        rows = min(height, m)
+        count = 1 if m < 2*rows else m // rows
+        tile_at(PRODUCT, width, rows, count, k, o)
+        m -= count*rows
 
 
 cdef void product(Py_ssize_t m, Py_ssize_t vectors, Py_ssize_t k, const Operands *whole) noexcept nogil:
@@ -47,11 +46,12 @@ cdef void product(Py_ssize_t m, Py_ssize_t vectors, Py_ssize_t k, const Operands
     cdef Operands o = whole[0]
     while j < vectors:
         width = panel(height, vectors - j)
+        o.a = whole.a
         o.b = whole.b + j*LANES
         o.c = whole.c + j*LANES
         if whole.d != NULL:
             o.d = whole.d + j*LANES
-        product_panel(width, <int>height, m, k, &o)
+        product_panel(width, <int>height, <int>m, k, &o)
         j += width
 
 
@@ -71,7 +71,7 @@ cdef void dot_product(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const Operands *
             o.d = whole.d + j if whole.d != NULL else NULL
             while left > 0:
                 rows = min(left, min(DOTS // width, MOST_ROWS))
-                count = left // rows
+                count = 1 if left < 2*rows else left // rows
                 tile_at(DOT, width, rows, count, k, &o)
                 left -= count*rows
             j += width

@@ -191,7 +191,7 @@ cdef void multiply(const Block *s) noexcept nogil:
                         for v in range(width):
                             PREFETCH(c + r*s.ldc + v*LANES)
             o.d, o.ldd = NULL if s.opening else o.c, o.ldc
-            product_panel(width, rows, together, s.k, &o)
+            product_panel(width, rows, <int>together, s.k, &o)
             if apart:
                 for r in range(rows):
                     copy(columns, part + r*width*LANES + shift, c + r*s.ldc)
