@@ -225,6 +225,8 @@ cdef void weight_gradient(Run *run, int index, const real *x, Py_ssize_t ldx, Py
         o.a, o.a_row, o.a_col, o.ldb = <const real *>run.dz[index], 1, layer.ld, ldx
     else:
         height = block_height(last - first, layer.n, m)
+        if height < 8:
+            height = ROW_GROUP // height * height       # low tiles share a panel of dZ while the first level has it
         o.b, o.a_row, o.a_col, o.ldb = <const real *>run.dz[index], 1, ldx, layer.ld
     # The scratch holds ROW_GROUP rows of any layer, or NARROW_PANEL inputs of a narrow one.
     passing = (opening and closing and run.step.method != GRADIENT_ONLY
