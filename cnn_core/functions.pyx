@@ -12,7 +12,7 @@ from libc.stdint cimport uintptr_t
 
 cimport numpy as cnp
 
-from cnn_core.layers cimport code_of, kernels_of, thread_count
+from cnn_core.layers cimport code_of, kernels_of, overlap, thread_count
 from cnn_core.operations cimport Gemm, Operations
 from cnn_core.threads cimport begin, end, work_together
 from cnn_core.types cimport IDENTITY, RELU, SIGMOID, SOFTMAX, TANH
@@ -38,29 +38,6 @@ cdef Operations *operations_of(cnp.ndarray array, str name) except NULL:
         raise TypeError(
             f"{name} has dtype {(<object>array).dtype}; it must be float32 or float64, of native byte order")
     return operations[0 if kind == cnp.NPY_FLOAT32 else 1]
-
-
-cdef void extent(cnp.ndarray array, uintptr_t *first, uintptr_t *last) noexcept:
-    """The bytes from the first to behind the last of an array's numbers; none if it is empty."""
-    cdef int axis
-    cdef Py_ssize_t reach
-    first[0] = last[0] = <uintptr_t>cnp.PyArray_DATA(array)
-    if cnp.PyArray_SIZE(array) == 0:
-        return
-    for axis in range(cnp.PyArray_NDIM(array)):
-        reach = (cnp.PyArray_DIM(array, axis) - 1) * cnp.PyArray_STRIDE(array, axis)
-        if reach < 0:
-            first[0] += reach
-        else:
-            last[0] += reach
-    last[0] += cnp.PyArray_ITEMSIZE(array)
-
-
-cdef bint overlap(cnp.ndarray one, cnp.ndarray other) noexcept:
-    cdef uintptr_t first, last, start, stop
-    extent(one, &first, &last)
-    extent(other, &start, &stop)
-    return first < stop and start < last
 
 
 cdef bint in_reals(cnp.ndarray matrix) noexcept:

@@ -10,6 +10,7 @@ cdef Py_ssize_t rounded(Py_ssize_t n) noexcept nogil
 cdef cnp.ndarray aligned_zeros(Py_ssize_t count, dtype)
 cdef int thread_count(n_threads) except -1
 cdef code_of(str what, dict codes, name)
+cdef bint overlap(cnp.ndarray one, cnp.ndarray other) noexcept
 cdef void *kernels_of(str concept, str real, const char *capsule) except NULL
 
 

@@ -94,20 +94,28 @@ cdef int number_of(cnp.ndarray array) except -2:
     return -1
 
 
-cdef bint overlap(cnp.ndarray X, cnp.ndarray out) noexcept:
-    """Whether the span of memory from X's first number to its last meets the contiguous out's."""
-    cdef const char *first = <const char *>cnp.PyArray_DATA(X)
-    cdef const char *last = first + cnp.PyArray_ITEMSIZE(X)
-    cdef const char *start = <const char *>cnp.PyArray_DATA(out)
-    cdef Py_ssize_t reach
+cdef void extent(cnp.ndarray array, uintptr_t *first, uintptr_t *last) noexcept:
+    """The bytes from the first to behind the last of an array's numbers; none if it is empty."""
     cdef int axis
-    if cnp.PyArray_SIZE(X) == 0:
-        return False
-    for axis in range(cnp.PyArray_NDIM(X)):
-        reach = (cnp.PyArray_DIM(X, axis) - 1) * cnp.PyArray_STRIDE(X, axis)
-        first += min(reach, 0)
-        last += max(reach, 0)
-    return first < start + cnp.PyArray_NBYTES(out) and start < last
+    cdef Py_ssize_t reach
+    first[0] = last[0] = <uintptr_t>cnp.PyArray_DATA(array)
+    if cnp.PyArray_SIZE(array) == 0:
+        return
+    for axis in range(cnp.PyArray_NDIM(array)):
+        reach = (cnp.PyArray_DIM(array, axis) - 1) * cnp.PyArray_STRIDE(array, axis)
+        if reach < 0:
+            first[0] += reach
+        else:
+            last[0] += reach
+    last[0] += cnp.PyArray_ITEMSIZE(array)
+
+
+cdef bint overlap(cnp.ndarray one, cnp.ndarray other) noexcept:
+    """Whether the spans of memory of two arrays, from the first number to the last, meet."""
+    cdef uintptr_t first, last, start, stop
+    extent(one, &first, &last)
+    extent(other, &start, &stop)
+    return first < stop and start < last
 
 
 cdef code_of(str what, dict codes, name):

@@ -104,22 +104,27 @@ cdef inline void meet(Run *run, int rank, int size) noexcept nogil:
         run.wait(run.team, rank)
 
 
-cdef void gathered_batch(Run *run, Py_ssize_t start, Py_ssize_t m, real *scratch, double *loss) noexcept nogil:
+cdef inline void add_losses(const Run *run, Py_ssize_t m, double *loss) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(m):
+        loss[0] += run.row_loss[i]
+
+
+cdef void tileless_batch(Run *run, Py_ssize_t start, Py_ssize_t m, real *scratch, double *loss) noexcept nogil:
     """`one_batch` for a small network and one thread."""
-    cdef Py_ssize_t ldx, i
+    cdef Py_ssize_t ldx
     cdef const real *x = chunk_inputs(run, start, &ldx)
     if x == <const real *>run.inputs:
         gather_rows(&run.x, run.order, start, m, <real *>run.inputs, ldx)
     small_batch(run, x, ldx, m, start, 1.0/m, scratch)
-    for i in range(m):
-        loss[0] += run.row_loss[i]
+    add_losses(run, m, loss)
 
 
 cdef void one_batch(Run *run, Py_ssize_t start, Py_ssize_t count, int rank, int size, real *scratch,
                     double *loss) noexcept nogil:
     """Rows start, ..., start + count - 1 of the pass: their loss is added to `loss`, their gradient is taken, and the
     step."""
-    cdef Py_ssize_t at = start, m, ldx, i
+    cdef Py_ssize_t at = start, m, ldx
     cdef const real *x
     while at < start + count:
         m = min(run.chunk, start + count - at)
@@ -128,8 +133,7 @@ cdef void one_batch(Run *run, Py_ssize_t start, Py_ssize_t count, int rank, int 
                    scratch, False)
         meet(run, rank, size)
         if rank == 0:
-            for i in range(m):
-                loss[0] += run.row_loss[i]
+            add_losses(run, m, loss)
         if run.backward:
             weights_phase(run, x, ldx, m, at == start, at + m == start + count, rank, size, scratch)
         meet(run, rank, size)
@@ -154,7 +158,7 @@ cdef void roll(Run *run, const real *x, Py_ssize_t ldx) noexcept nogil:
 
 cdef void rolled_batch(Run *run, Py_ssize_t start, Py_ssize_t count, real *scratch, double *loss) noexcept nogil:
     """`one_batch` for long rows and one thread."""
-    cdef Py_ssize_t at = start, end = start + count, m = min(ROLLED_ROWS, count), ldx, i
+    cdef Py_ssize_t at = start, end = start + count, m = min(ROLLED_ROWS, count), ldx
     cdef const Layer *layer = &run.net.layers[0]
     cdef const real *x = chunk_inputs(run, at, &ldx)
     cdef const real *own        # NULL where `roll` takes their part
@@ -162,8 +166,7 @@ cdef void rolled_batch(Run *run, Py_ssize_t start, Py_ssize_t count, real *scrat
     memset(<real *>run.gradients + layer.w, 0, layer.n*layer.ldt*sizeof(real))
     while m > 0:
         rows_phase(run, at, 0, m, x, ldx, 1.0/count, scratch, more)
-        for i in range(m):
-            loss[0] += run.row_loss[i]
+        add_losses(run, m, loss)
         more = end - at >= 2*ROLLED_ROWS
         own = x
         if more:
@@ -194,7 +197,7 @@ cdef void run_passes(Run *run, int rank, int size) noexcept nogil:
             if rank == 0 and run.rates != NULL:
                 begin_step(&run.step, run.rates[step])
             if small:
-                gathered_batch(run, start, min(run.batch, end - start), scratch, run.pass_loss + index)
+                tileless_batch(run, start, min(run.batch, end - start), scratch, run.pass_loss + index)
             elif rolling:
                 rolled_batch(run, start, min(run.batch, end - start), scratch, run.pass_loss + index)
             else:
