@@ -25,6 +25,9 @@ cdef class Layers:
     cdef readonly tuple sizes
     cdef readonly tuple activations
     cdef readonly tuple biases
+    cdef readonly tuple norms
+    cdef readonly tuple residuals
+    cdef readonly cnp.ndarray running
     cdef readonly Py_ssize_t n_parameters
     cdef readonly object dtype
     cdef readonly cnp.ndarray parameters
@@ -35,5 +38,8 @@ cdef class Layers:
     cdef int forward_rows(self, const void *x, Py_ssize_t m, void *out) noexcept nogil
     cdef int forward_block(self, const Rows *x, Py_ssize_t m, void *out, int output, bint finite_only,
                            int threads) noexcept nogil
+    cdef int forward_net(self, const Net *net, const Rows *x, Py_ssize_t m, void *out, int output, bint finite_only,
+                         int threads) noexcept nogil
+    cdef object check_blocks(self)
     cdef cnp.ndarray output(self, cnp.ndarray X, cnp.ndarray out, Py_ssize_t m, Py_ssize_t n)
     cdef int read_rows(self, cnp.ndarray X, double scale, Rows *rows) except -1

@@ -24,14 +24,16 @@ from cnn_core.dense cimport DenseKernels
 from cnn_core.shares cimport share
 from cnn_core.threads cimport begin, current_threads, end, work_together
 from cnn_core.types cimport (
-    BOTH_CLASSES, FLOAT32, FLOAT64, IDENTITY, INT8, INT16, INT32, INT64, LINKED, LOGITS, RELU, ROW_GROUP, SIGMOID,
-    SOFTMAX, TANH, UINT8, UINT16, UINT32, UINT64, Layer, Net, Rows)
+    BATCH_NORM, BOTH_CLASSES, FLOAT32, FLOAT64, IDENTITY, INT8, INT16, INT32, INT64, LAYER_NORM, LINKED, LOGITS, NO_NORM, RELU,
+    RMS_NORM, ROW_GROUP, SIGMOID, SOFTMAX, TANH, UINT8, UINT16, UINT32, UINT64, Layer, Net, Rows)
 
 cnp.import_array()
 
 cdef dict _activations = {
     "identity": IDENTITY, "relu": RELU, "sigmoid": SIGMOID, "tanh": TANH, "softmax": SOFTMAX}
+cdef dict _norms = {None: NO_NORM, "layer": LAYER_NORM, "rms": RMS_NORM, "batch": BATCH_NORM}
 ACTIVATIONS = tuple(_activations)
+NORMS = tuple(_norms)[1:]
 
 cdef enum:
     FORWARD_BLOCK = 64              # rows that go through all layers before the next
@@ -162,17 +164,23 @@ cdef class Layers:
         The type of parameters, computation and results.
     units_major : bool
         False stores every W inputs x units, whatever its shape.
+    norms : sequence, optional
+        What normalises X W before a layer's bias and activation: one of `NORMS`, or None. Such a layer has a gain.
+    residuals : sequence of bool, optional
+        Whether a layer's input is added to its output.
 
     Raises
     ------
     ValueError
-        If a size is less than 1, the lengths differ, or a name is unknown.
+        If a size is less than 1, the lengths differ, a name is unknown, or a layer cannot be residual or normalised:
+        the last one is neither, nor is the first residual, nor one of other sizes below and above.
     OverflowError
         If the parameters would not fit the address space.
     """
 
-    def __cinit__(self, sizes, activations, biases=None, dtype="float32", *, bint units_major=True):
-        cdef Py_ssize_t size = 0, depth, i
+    def __cinit__(self, sizes, activations, biases=None, dtype="float32", *, bint units_major=True, norms=None,
+                  residuals=None):
+        cdef Py_ssize_t size = 0, running = 0, depth, i
         cdef Layer *layer
         self.sizes = tuple(operator.index(size) for size in sizes)
         self.activations = tuple(activations)
@@ -182,6 +190,9 @@ cdef class Layers:
             raise ValueError(f"sizes is {self.sizes}; it must hold two sizes or more, all at least 1")
         if len(self.activations) != depth or len(self.biases) != depth:
             raise ValueError(f"{depth} layers, but {len(self.activations)} activations and {len(self.biases)} biases")
+        self.norms = (None,) * depth if norms is None else tuple(norms)
+        self.residuals = (False,) * depth if residuals is None else tuple(bool(r) for r in residuals)
+        self.check_blocks()
         if "softmax" in self.activations[:depth - 1]:
             raise ValueError("softmax is for the last layer only")
         self.dtype = np.dtype(dtype)
@@ -207,13 +218,27 @@ cdef class Layers:
             size += layer.n * layer.ldt if layer.units_major else layer.k * layer.ld
             layer.b = size if self.biases[i] else -1
             size += layer.ld if self.biases[i] else 0
+            layer.norm, layer.residual = code_of("norm", _norms, self.norms[i]), self.residuals[i]
+            layer.g = size if layer.norm != NO_NORM else -1
+            size += layer.ld if layer.norm != NO_NORM else 0
+            layer.r = running if layer.norm == BATCH_NORM else -1
+            running += 2*layer.ld if layer.norm == BATCH_NORM else 0
+            layer.block = layer.norm != NO_NORM or layer.residual
+            self.net.blocks |= layer.block
             self.net.width = max(self.net.width, layer.ld)
-            self.n_parameters += layer.k*layer.n + (layer.n if self.biases[i] else 0)
+            self.n_parameters += layer.k*layer.n + (self.biases[i] + (layer.norm != NO_NORM)) * layer.n
         self.classes = self.sizes[depth]
         self.type_number = cnp.NPY_FLOAT32 if self.itemsize == 4 else cnp.NPY_FLOAT64
         self.dense = dense_kernels[0 if self.itemsize == 4 else 1]
         self.parameters = aligned_zeros(size, self.dtype)
         self.parameters_data = cnp.PyArray_DATA(self.parameters)
+        self.running = aligned_zeros(running, self.dtype)
+        self.net.running = cnp.PyArray_DATA(self.running)
+        for gain, variance in zip(self.gains(), self.running_statistics()):
+            if gain is not None:
+                gain[...] = 1
+            if variance is not None:
+                variance[1][...] = 1
 
     def __dealloc__(self):
         PyMem_Free(self.net.layers)
@@ -254,6 +279,36 @@ cdef class Layers:
                 weight = flat[layer.w:layer.w + layer.k*layer.ld].reshape(layer.k, layer.ld)[:, :layer.n]
             result.append((weight, flat[layer.b:layer.b + layer.n] if layer.b >= 0 else None))
         return result
+
+    def gains(self, flat=None):
+        """The gains (n,) of the layers as views on `flat`, as `views` does it; None for a layer without."""
+        cdef Py_ssize_t i
+        flat = self.parameters if flat is None else flat
+        return [flat[self.net.layers[i].g:self.net.layers[i].g + self.net.layers[i].n]
+                if self.net.layers[i].g >= 0 else None for i in range(self.net.depth)]
+
+    def running_statistics(self):
+        """The running mean and variance (n,) of each batch-normalised layer, as views; None for other layers."""
+        cdef Py_ssize_t i
+        cdef Layer *layer
+        result = []
+        for i in range(self.net.depth):
+            layer = &self.net.layers[i]
+            result.append(None if layer.r < 0 else (
+                self.running[layer.r:layer.r + layer.n], self.running[layer.r + layer.ld:layer.r + layer.ld + layer.n]))
+        return result
+
+    cdef object check_blocks(self):
+        """Refuse layers that cannot be normalised or residual."""
+        cdef Py_ssize_t depth = len(self.sizes) - 1, i
+        if len(self.norms) != depth or len(self.residuals) != depth:
+            raise ValueError(f"{depth} layers, but {len(self.norms)} norms and {len(self.residuals)} residuals")
+        if self.norms[depth - 1] is not None or self.residuals[depth - 1]:
+            raise ValueError("the last layer is neither normalised nor residual")
+        for i in range(depth):
+            if self.residuals[i] and (i == 0 or self.sizes[i] != self.sizes[i + 1]):
+                raise ValueError(f"layer {i} has {self.sizes[i]} inputs and {self.sizes[i + 1]} units; a residual layer "
+                                 "is not the first, and has as many units as inputs")
 
     def standardize(self, mean, deviation):
         """Let every row that comes in, here and in training, be (x - mean) / deviation; `scale` is then unused.
@@ -307,16 +362,20 @@ cdef class Layers:
                            int threads) noexcept nogil:
         """out[m, n] = the network for x: 0; 1 for a number that is not finite where these are refused; -1 for no
         memory."""
+        return self.forward_net(&self.net, x, m, out, output, finite_only, threads)
+
+    cdef int forward_net(self, const Net *net, const Rows *x, Py_ssize_t m, void *out, int output, bint finite_only,
+                         int threads) noexcept nogil:
         cdef Forward f
         cdef char small[SMALL_WORK + 64]
         cdef char *room = small
         cdef int size = 1
         if threads > 1 and 2.0 * self.n_parameters * m > SERIAL_FLOPS:
             size = begin(threads)
-        f.net, f.dense, f.parameters, f.x = &self.net, self.dense, self.parameters_data, x
+        f.net, f.dense, f.parameters, f.x = net, self.dense, self.parameters_data, x
         f.count, f.block, f.output, f.out = m, min(m, FORWARD_BLOCK), output, <char *>out
         f.finite_only, f.refused = finite_only, False
-        f.out_bytes = (2 if output == BOTH_CLASSES else self.classes) * self.itemsize
+        f.out_bytes = (2 if output == BOTH_CLASSES else net.layers[net.depth - 1].n) * self.itemsize
         f.work_bytes = 2 * f.block * self.net.width * self.itemsize
         if f.work_bytes * size > SMALL_WORK:
             room = <char *>PyMem_RawMalloc(f.work_bytes*size + 64)
@@ -376,6 +435,44 @@ cdef class Layers:
         data = cnp.PyArray_DATA(out)
         with nogil:
             failed = self.forward_block(&rows, m, data, LINKED if link else LOGITS, False, threads)
+        if failed:
+            raise MemoryError
+        return out
+
+    def hidden(self, cnp.ndarray X not None, count, *, double scale=1.0, n_threads=None):
+        """The output of the first `count` layers, activation included, for every row of X.
+
+        Parameters
+        ----------
+        X, scale, n_threads
+            As for `forward`.
+        count : int
+            From 1 to the number of layers.
+
+        Returns
+        -------
+        ndarray (m, units of the last of them)
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X or count cannot be used.
+        """
+        cdef Rows rows
+        cdef Net whole = self.net
+        cdef int failed, threads = thread_count(n_threads), depth = operator.index(count)
+        cdef Py_ssize_t m = cnp.PyArray_DIM(X, 0) if cnp.PyArray_NDIM(X) else 0
+        cdef Py_ssize_t n
+        cdef void *data
+        if not 1 <= depth <= whole.depth:
+            raise ValueError(f"count is {count}; the stack has {whole.depth} layers")
+        self.read_rows(X, scale, &rows)
+        n = whole.layers[depth - 1].n
+        out = self.output(X, None, m, n)
+        data = cnp.PyArray_DATA(out)
+        whole.depth = depth
+        with nogil:
+            failed = self.forward_net(&whole, &rows, m, data, LINKED, False, threads)
         if failed:
             raise MemoryError
         return out

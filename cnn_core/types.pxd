@@ -15,6 +15,9 @@ cdef enum:
 cdef enum Activation:
     IDENTITY, RELU, SIGMOID, TANH, SOFTMAX
 
+cdef enum Norm:             # of z, before the activation: see `norms.pyx`
+    NO_NORM, LAYER_NORM, RMS_NORM, BATCH_NORM
+
 cdef enum Output:           # what forward gives of the last layer
     LOGITS, LINKED, BOTH_CLASSES        # z; f(z); 1 - f(z) and f(z), for one output
 
@@ -32,13 +35,19 @@ cdef struct Layer:
     Py_ssize_t ld           # row stride of W, of the activations and of dZ: n padded
     Py_ssize_t ldt          # row stride of W transposed: k padded
     Py_ssize_t w, b         # where W and b start in the arena; b = -1: no bias
-    int activation
+    Py_ssize_t g            # where the gain of a normalised layer starts in the arena; -1: none
+    Py_ssize_t r            # where a batch-normalised layer's running mean starts, its variance ld after it; -1: none
+    int activation, norm
+    bint residual           # the layer's input is added to its output
+    bint block              # there is more to it than a product and a fused activation: see `blocks.pyx`
     bint units_major        # W is stored units x inputs, rows ldt apart, instead of inputs x units, rows ld apart
     Py_ssize_t whole, ldw   # then: the units that fill whole lines, and the row stride of their copy inputs x units
 
 cdef struct Net:
     int depth
     Py_ssize_t width        # the widest padded row: of the input or of a layer's output
+    bint blocks             # some layer is one
+    const void *running     # the running means and variances
     Layer *layers
 
 cdef struct Rows:           # a matrix the caller owns, read row by row
