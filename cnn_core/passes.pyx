@@ -58,8 +58,11 @@ cdef void rows_phase(Run *run, Py_ssize_t at, Py_ssize_t first, Py_ssize_t last,
         else:
             forward_layer(layer, <const real *>run.parameters, <const real *>run.wt[index], below, ldx, m,
                           <real *>run.a[index] + first*layer.ld, layer.activation if index < top else IDENTITY)
+        after_product(run, index, first, m)
         below = <const real *>run.a[index] + first*layer.ld
         ldx = layer.ld
+    if run.failed:
+        return
     layer = &net.layers[top]
     run.loss_and_gradient(run.loss, layer, m, <real *>run.a[top] + first*layer.ld, &run.target, run.order, at + first,
                           weight, <real *>run.dz[top] + first*layer.ld if run.backward else NULL, scratch,
@@ -73,6 +76,7 @@ cdef void rows_phase(Run *run, Py_ssize_t at, Py_ssize_t first, Py_ssize_t last,
                        <const real *>run.a[index - 1] + first*net.layers[index - 1].ld, m,
                        <real *>run.dz[index - 1] + first*net.layers[index - 1].ld)
         index -= 1
+        before_product(run, index, first, m)
 
 
 cdef void weights_phase(Run *run, const real *x, Py_ssize_t ldx, Py_ssize_t m, bint opening, bint closing, int rank,
@@ -132,6 +136,8 @@ cdef void one_batch(Run *run, Py_ssize_t start, Py_ssize_t count, int rank, int 
         rows_phase(run, at, share(m, rank, size, TILE_GROUP), share(m, rank + 1, size, TILE_GROUP), x, ldx, 1.0/count,
                    scratch, False)
         meet(run, rank, size)
+        if run.failed:
+            return
         if rank == 0:
             add_losses(run, m, loss)
         if run.backward:
@@ -193,7 +199,7 @@ cdef void run_passes(Run *run, int rank, int size) noexcept nogil:
     meet(run, rank, size)
     for index in range(run.passes):
         start = run.first
-        while start < end:
+        while start < end and not run.failed:
             if rank == 0 and run.rates != NULL:
                 begin_step(&run.step, run.rates[step])
             if small:
@@ -248,8 +254,8 @@ cdef bint finite(Py_ssize_t m, Py_ssize_t k, const real *x, Py_ssize_t ldx) noex
     return total == 0 and v_is_zero(zero)
 
 
-cdef bint forward(const Net *net, const void *parameters, const Rows *x, Py_ssize_t first, Py_ssize_t count,
-                  void *out_, int output, bint finite_only, Py_ssize_t block, void *work) noexcept nogil:
+cdef int forward(const Net *net, const void *parameters, const Rows *x, Py_ssize_t first, Py_ssize_t count,
+                 void *out_, int output, bint finite_only, Py_ssize_t block, void *work) noexcept nogil:
     cdef fp_state saved = flush_subnormals()
     cdef real *even = <real *>work
     cdef real *odd = even + block*net.width
@@ -269,7 +275,7 @@ cdef bint forward(const Net *net, const void *parameters, const Rows *x, Py_ssiz
             gather_rows(x, NULL, at, m, odd, ldx)
         if finite_only and not finite(m, net.layers[0].k, below, ldx):
             restore_fp(saved)
-            return False
+            return 0
         for index in range(net.depth):
             layer = &net.layers[index]
             a = odd if index % 2 else even
@@ -277,6 +283,9 @@ cdef bint forward(const Net *net, const void *parameters, const Rows *x, Py_ssiz
             if index == top and (output == LOGITS or activation == SOFTMAX):
                 activation = IDENTITY       # softmax comes last, row by row
             forward_layer(layer, <const real *>parameters, NULL, below, ldx, m, a, activation)
+            if not activate_rows(net, index, activation, m, a, NULL):
+                restore_fp(saved)
+                return -1
             below, ldx = a, layer.ld
         for i in range(m):
             if output == BOTH_CLASSES:
@@ -290,7 +299,7 @@ cdef bint forward(const Net *net, const void *parameters, const Rows *x, Py_ssiz
             out += layer.n
         at += m
     restore_fp(saved)
-    return True
+    return 1
 
 
 cdef double penalty(double l1, double l2, Py_ssize_t count, const void *w_) noexcept nogil:

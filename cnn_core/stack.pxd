@@ -19,6 +19,7 @@ cdef class Stack(Layers):
 
     cdef object prepare(self, Run *run, cnp.ndarray X, y, object loss, double scale, Py_ssize_t batch, int threads)
     cdef Py_ssize_t chunk_rows(self, Py_ssize_t batch, int threads)
+    cdef Py_ssize_t blocks_of(self, Py_ssize_t i)
     cdef Py_ssize_t copy_size(self, Py_ssize_t i)
     cdef cnp.ndarray carve(self, Run *run, int threads)
     cdef void execute(self, Run *run, int threads) noexcept nogil

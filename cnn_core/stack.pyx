@@ -19,11 +19,11 @@ from libc.string cimport memset
 cimport numpy as cnp
 
 from cnn_core.dense cimport DenseKernels
-from cnn_core.layers cimport Layers, aligned_zeros, code_of, kernels_of, padded, rounded, thread_count
+from cnn_core.layers cimport Layers, aligned_zeros, code_of, kernels_of, padded, raise_pending, rounded, thread_count
 from cnn_core.threads cimport begin, end, the_team, wait, work_together
 from cnn_core.types cimport (
     ADAM, ADAMW, BINARY_CROSS_ENTROPY, GRADIENT_ONLY, MOMENTUM, MOST_NARROW, MSE, NARROW_PANEL, NESTEROV, ROW_GROUP,
-    SGD, SOFTMAX_CROSS_ENTROPY, Layer, Run, Step, loss_fn, step_fn)
+    SGD, SOFTMAX_CROSS_ENTROPY, Layer, Run, Step, fused, loss_fn, step_fn)
 
 from cnn_core.layers import ACTIVATIONS  # no-cython-lint: a name of this module too
 
@@ -153,7 +153,7 @@ cdef class Stack(Layers):
         if self.offset != NULL:
             return rounded(batch)       # in the span of the rows no weight may move before all rows were seen
         for i in range(self.net.depth):
-            row += 2 * self.net.layers[i].ld
+            row += self.blocks_of(i) * self.net.layers[i].ld
         if len(self.parameters) * self.itemsize > CHUNK_BYTES:
             most = min(len(self.parameters) // row, LARGE_CHUNK)
         else:
@@ -161,6 +161,10 @@ cdef class Stack(Layers):
         most = max(most, SMALL_CHUNK) * threads
         chunks = (batch + most - 1) // most
         return (batch + chunks*SMALL_CHUNK - 1) // (chunks*SMALL_CHUNK) * SMALL_CHUNK
+
+    cdef Py_ssize_t blocks_of(self, Py_ssize_t i):
+        """Arrays of a chunk's rows that layer i needs: its output, its dZ, and f'(Z) where the product leaves f out."""
+        return 2 if i == self.net.depth - 1 or fused(self.net.layers[i].activation) else 3
 
     cdef Py_ssize_t copy_size(self, Py_ssize_t i):
         """Reals in the copy of layer i's weights that a pass keeps: see `Run.wt`; the first layer has no dX."""
@@ -176,10 +180,10 @@ cdef class Stack(Layers):
         cdef char *at
         for i in range(depth):
             widest = max(widest, self.net.layers[i].ld)
-            reals += 2 * run.chunk * self.net.layers[i].ld
+            reals += self.blocks_of(i) * run.chunk * self.net.layers[i].ld
         run.scratch_size = max(ROW_GROUP * widest, MOST_NARROW * NARROW_PANEL)
         reals += run.chunk*self.net.layers[0].ldt + threads*run.scratch_size
-        needed = reals*self.itemsize + run.chunk*sizeof(double) + rounded(3*depth)*sizeof(void *)
+        needed = reals*self.itemsize + run.chunk*sizeof(double) + rounded(4*depth)*sizeof(void *)
         work, self.workspace = self.workspace, None
         if work is None or len(work) < needed:
             work = aligned_zeros(needed, np.dtype("uint8"))
@@ -193,13 +197,14 @@ cdef class Stack(Layers):
         run.row_loss = <double *>at
         at += run.chunk * sizeof(double)
         run.a = <void **>at
-        run.dz, run.wt = run.a + depth, run.a + 2*depth
-        at += rounded(3*depth) * sizeof(void *)
+        run.dz, run.wt, run.slope = run.a + depth, run.a + 2*depth, run.a + 3*depth
+        at += rounded(4*depth) * sizeof(void *)
         for i in range(depth):
             layer = &self.net.layers[i]
             run.a[i] = at
             run.dz[i] = at + run.chunk*layer.ld*self.itemsize
-            at += 2 * run.chunk * layer.ld * self.itemsize
+            run.slope[i] = at + 2*run.chunk*layer.ld*self.itemsize if self.blocks_of(i) == 3 else NULL
+            at += self.blocks_of(i) * run.chunk * layer.ld * self.itemsize
         at = <char *>cnp.PyArray_DATA(self.transposed)
         for i in range(depth):
             run.wt[i] = at if self.copy_size(i) > 0 else NULL
@@ -209,7 +214,8 @@ cdef class Stack(Layers):
     cdef void execute(self, Run *run, int threads) noexcept nogil:
         """One region over rows run.first, ..., run.first + run.count - 1."""
         cdef int size = 1
-        if threads > 1 and 6.0 * self.n_parameters * min(run.batch, run.count) > SERIAL_STEP_FLOPS:
+        if (threads > 1 and 6.0 * self.n_parameters * min(run.batch, run.count) > SERIAL_STEP_FLOPS
+                and self.net.call == NULL):
             size = begin(threads)
         run.team = the_team()
         work_together(run_share, run, size)
@@ -239,6 +245,8 @@ cdef class Stack(Layers):
         run.passes, run.pass_loss = 1, &loss_sum
         with nogil:
             self.execute(&run, threads)
+        if run.failed:
+            raise_pending()
         self.workspace = alive[2]
         return loss_sum / run.count, self.penalty(l1, l2)
 
@@ -373,7 +381,9 @@ cdef class Stack(Layers):
             run.pass_loss = loss + epoch
             with nogil:
                 self.execute(run, threads)
-            self.step.count = run.step.count
+            self.step.count = run.step.count - run.failed
+            if run.failed:
+                raise_pending()
             run.rates += run.passes * ((run.count + run.batch - 1) // run.batch)
             at += run.count
             if at == count:

@@ -12,8 +12,10 @@ cdef enum:
     NARROW_PANEL = 96       # and take the gradient of so many inputs at once
     GRAM_PANEL = 1024       # columns of X whose part of X X^T is taken at once
 
-cdef enum Activation:
+cdef enum Activation:       # the products apply those up to SOFTMAX themselves, see `fused`
     IDENTITY, RELU, SIGMOID, TANH, SOFTMAX
+    EXP, LEAKY_RELU, ELU, SELU, GELU, GELU_TANH, SILU, MISH, SOFTPLUS, SOFTSIGN
+    HARD_SIGMOID, HARD_SWISH, HARD_TANH, RELU6, USER
 
 cdef enum Output:           # what forward gives of the last layer
     LOGITS, LINKED, BOTH_CLASSES        # z; f(z); 1 - f(z) and f(z), for one output
@@ -36,10 +38,18 @@ cdef struct Layer:
     bint units_major        # W is stored units x inputs, rows ldt apart, instead of inputs x units, rows ld apart
     Py_ssize_t whole, ldw   # then: the units that fill whole lines, and the row stride of their copy inputs x units
 
+# A user's activation of layer `index`, where Python is: a[m, n] = f(a); slope = f'(a) unless it is NULL. -1 when an
+# exception is set.
+ctypedef int (*user_fn)(void *owner, int index, Py_ssize_t m, Py_ssize_t n, void *a, void *slope,
+                        Py_ssize_t ld) noexcept nogil
+
 cdef struct Net:
     int depth
     Py_ssize_t width        # the widest padded row: of the input or of a layer's output
     Layer *layers
+    bint plain              # products do all there is to do: the small and the rolling way know no more
+    user_fn call            # or NULL: no activation is the user's
+    void *owner             # the `Layers` that `call` asks
 
 cdef struct Rows:           # a matrix the caller owns, read row by row
     const char *data
@@ -90,6 +100,7 @@ cdef struct Run:            # a pass over rows: everything a region of threads n
     void **a                # a layer: its output, its dZ, and what W is not: its transpose, or the copy inputs x units
     void **dz
     void **wt
+    void **slope            # f'(Z), where the product does not apply f; else NULL
     void *scratch           # size `scratch_size` reals for each thread
     Py_ssize_t scratch_size
     double *row_loss        # chunk of them
@@ -99,3 +110,8 @@ cdef struct Run:            # a pass over rows: everything a region of threads n
     step_fn take_step
     wait_fn wait
     void *team
+    bint failed             # a user's function has set an exception: nothing further is done
+
+cdef inline bint fused(int activation) noexcept nogil:
+    """Whether the products apply an activation: its derivative is taken from its output."""
+    return activation <= SOFTMAX
