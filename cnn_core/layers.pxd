@@ -10,6 +10,7 @@ cdef Py_ssize_t rounded(Py_ssize_t n) noexcept nogil
 cdef cnp.ndarray aligned_zeros(Py_ssize_t count, dtype)
 cdef int thread_count(n_threads) except -1
 cdef code_of(str what, dict codes, name)
+cdef int raise_pending() except -1
 cdef bint overlap(cnp.ndarray one, cnp.ndarray other) noexcept
 cdef void *kernels_of(str concept, str real, const char *capsule) except NULL
 
@@ -34,7 +35,8 @@ cdef class Layers:
     cdef readonly tuple statistics
     cdef cnp.ndarray factors
 
-    # out[m, n] = the network's output for x[m, k], both C-contiguous reals of its dtype; -1 when memory is out.
+    # out[m, n] = the network's output for x[m, k], both C-contiguous reals of its dtype; -1 when memory is out,
+    # -2 when a user's activation has set an exception.
     cdef int forward_rows(self, const void *x, Py_ssize_t m, void *out) noexcept nogil
     cdef int forward_block(self, const Rows *x, Py_ssize_t m, void *out, int output, bint finite_only,
                            int threads) noexcept nogil

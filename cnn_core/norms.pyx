@@ -19,7 +19,8 @@ running         dz = g / sqrt(var + epsilon)
 from libc.math cimport sqrt
 
 from cnn_core.activations cimport total_of
-from cnn_core.types cimport BATCH_NORM, LAYER_NORM, Layer, Run
+from cnn_core.shares cimport share
+from cnn_core.types cimport BATCH_NORM, LAYER_NORM, ROW_GROUP, Layer, Part, Run
 from cnn_core.vec cimport GROUP, LANES, real, v_div, v_load, v_set1, v_sqrt, v_store, vec
 
 cdef enum:
@@ -27,6 +28,11 @@ cdef enum:
 
 cdef double NORM_EPSILON = 1e-5
 cdef double RUNNING = 0.1       # the share of a batch in the running mean and variance
+
+
+cdef inline void meet(Run *run, int rank, int size) noexcept nogil:
+    if size > 1:
+        run.wait(run.team, rank)
 
 
 cdef real row_sum(Py_ssize_t n, const real *x, const real *y) noexcept nogil:
@@ -126,7 +132,7 @@ cdef void batch_statistics(Run *run, int index, Py_ssize_t m, Py_ssize_t first, 
         for q in range(LANES):
             variance[q] = variance[q] / m
             factor[j + q] = <real>(1 / sqrt(<double>variance[q] + NORM_EPSILON))
-            if run.updates_running and j + q < layer.n:
+            if run.training and j + q < layer.n:
                 running[j + q] += share_ * (mean[j + q] - running[j + q])
                 running[layer.ld + j + q] += share_ * (<real>(variance[q] * unbiased) - running[layer.ld + j + q])
         j += LANES
@@ -156,25 +162,24 @@ cdef void center_and_scale(const Layer *layer, const real *mean, const real *fac
         hat += layer.ld
 
 
-cdef void normalize(Run *run, int index, Py_ssize_t first, Py_ssize_t m, Py_ssize_t chunk, int rank,
-                    int size) noexcept nogil:
-    """y in run.a from z there, for rows first, ..., first + m - 1 of the chunk; zhat and statistics are kept."""
+cdef void normalize(Run *run, int index, const Part *part) noexcept nogil:
+    """y in run.a from z there, for the part's rows; zhat and statistics are kept."""
     cdef const Layer *layer = &run.net.layers[index]
-    cdef real *z = <real *>run.a[index] + first*layer.ld
-    cdef real *hat = <real *>run.hat[index] + first*layer.ld
+    cdef real *z = <real *>run.a[index] + part.first*layer.ld
+    cdef real *hat = <real *>run.hat[index] + part.first*layer.ld
     cdef real *inverse = <real *>run.inverse[index]
     if layer.norm != BATCH_NORM:
-        normalize_rows(layer, m, z, hat, inverse + first)
+        normalize_rows(layer, part.m, z, hat, inverse + part.first)
     else:
-        meet(run, rank, size)
+        meet(run, part.rank, part.size)
         if not run.by_running:
-            batch_statistics(run, index, chunk, share(layer.ld, rank, size, ROW_GROUP),
-                             share(layer.ld, rank + 1, size, ROW_GROUP))
-        elif rank == 0:
+            batch_statistics(run, index, part.count, share(lines(layer.n), part.rank, part.size, ROW_GROUP),
+                             share(lines(layer.n), part.rank + 1, part.size, ROW_GROUP))
+        elif part.rank == 0:
             running_statistics(layer, <const real *>run.running, inverse, inverse + layer.ld)
-        meet(run, rank, size)
-        center_and_scale(layer, inverse, inverse + layer.ld, m, z, hat)
-    scale_and_shift(layer, <const real *>run.parameters, m, hat, z)
+        meet(run, part.rank, part.size)
+        center_and_scale(layer, inverse, inverse + layer.ld, part.m, z, hat)
+    scale_and_shift(layer, <const real *>run.parameters, part.m, hat, z)
 
 
 cdef void normalize_in_place(const Layer *layer, const real *parameters, const real *running, Py_ssize_t m,
@@ -188,19 +193,18 @@ cdef void normalize_in_place(const Layer *layer, const real *parameters, const r
     scale_and_shift(layer, parameters, m, z, z)
 
 
-cdef void denormalize(Run *run, int index, Py_ssize_t first, Py_ssize_t m, Py_ssize_t chunk, int rank,
-                      int size) noexcept nogil:
-    """dz in run.dz from dy there, for rows first, ... of the chunk; dy is kept for the gradients of gain and b."""
+cdef void denormalize(Run *run, int index, const Part *part) noexcept nogil:
+    """dz in run.dz from dy there, for the part's rows; dy is kept for the gradients of gain and b."""
     cdef const Layer *layer = &run.net.layers[index]
     cdef const real *gain = <const real *>run.parameters + layer.g
-    cdef real *d = <real *>run.dz[index] + first*layer.ld
-    cdef real *dy = <real *>run.dy[index] + first*layer.ld
-    cdef const real *hat = <const real *>run.hat[index] + first*layer.ld
+    cdef real *d = <real *>run.dz[index] + part.first*layer.ld
+    cdef real *dy = <real *>run.dy[index] + part.first*layer.ld
+    cdef const real *hat = <const real *>run.hat[index] + part.first*layer.ld
     cdef real *inverse = <real *>run.inverse[index]
     cdef real *mean = inverse + 2*layer.ld
     cdef real factor, mean_g, mean_hat
     cdef Py_ssize_t i, j
-    for i in range(m):
+    for i in range(part.m):
         j = 0
         while j < layer.n:
             v_store(dy + i*layer.ld + j, v_load(d + i*layer.ld + j))
@@ -209,11 +213,11 @@ cdef void denormalize(Run *run, int index, Py_ssize_t first, Py_ssize_t m, Py_ss
         clear_padding(1, layer.n, dy + i*layer.ld, layer.ld)
     if layer.norm == BATCH_NORM:
         if not run.by_running:
-            meet(run, rank, size)
-            batch_means(run, index, chunk, share(layer.ld, rank, size, ROW_GROUP),
-                        share(layer.ld, rank + 1, size, ROW_GROUP))
-            meet(run, rank, size)
-        for i in range(m):
+            meet(run, part.rank, part.size)
+            batch_means(run, index, part.count, share(lines(layer.n), part.rank, part.size, ROW_GROUP),
+                        share(lines(layer.n), part.rank + 1, part.size, ROW_GROUP))
+            meet(run, part.rank, part.size)
+        for i in range(part.m):
             j = 0
             while j < layer.n:
                 if run.by_running:
@@ -226,8 +230,8 @@ cdef void denormalize(Run *run, int index, Py_ssize_t first, Py_ssize_t m, Py_ss
             d += layer.ld
             hat += layer.ld
         return
-    for i in range(m):
-        factor = inverse[first + i]
+    for i in range(part.m):
+        factor = inverse[part.first + i]
         mean_g = row_sum(layer.n, d, NULL) / layer.n if layer.norm == LAYER_NORM else 0
         mean_hat = row_sum(layer.n, d, hat) / layer.n
         j = 0
@@ -254,14 +258,18 @@ cdef void batch_means(Run *run, int index, Py_ssize_t m, Py_ssize_t first, Py_ss
 
 
 cdef void gain_gradient(Run *run, int index, Py_ssize_t m, bint opening, bint closing) noexcept nogil:
-    """dgain (+)= sum over rows of dy zhat, and the step if closing."""
+    """dgain (+)= sum over rows of dy zhat, in the order of the rows whatever the chunks, and the step if closing."""
     cdef const Layer *layer = &run.net.layers[index]
+    cdef const real *dy = <const real *>run.dy[index]
+    cdef const real *hat = <const real *>run.hat[index]
     cdef real *g = <real *>run.gradients + layer.g
-    cdef real total[16]
-    cdef Py_ssize_t j = 0
+    cdef Py_ssize_t i, j = 0
+    cdef vec total
     while j < layer.n:
-        column_sums(m, <const real *>run.dy[index] + j, <const real *>run.hat[index] + j, NULL, layer.ld, total)
-        v_store(g + j, v_load(total) if opening else v_load(g + j) + v_load(total))
+        total = v_set1(0) if opening else v_load(g + j)
+        for i in range(m):
+            total = total + v_load(dy + i*layer.ld + j) * v_load(hat + i*layer.ld + j)
+        v_store(g + j, total)
         j += LANES
     if closing:
         take_step(run, layer.g, 1, vectors_of(layer.n)*LANES, layer.ld, False, g, layer.ld)

@@ -20,7 +20,9 @@ cdef inline bint is_small(const Run *run) noexcept nogil:
     """Whether `small_batch` can take the steps of a pass, and is the quicker way."""
     cdef const Layer *layer
     cdef int index
-    if not run.backward or run.step.method == GRADIENT_ONLY or run.offset != NULL or run.batch > SMALL_ROWS:
+    if not run.net.plain or not run.backward:
+        return False
+    if run.step.method == GRADIENT_ONLY or run.offset != NULL or run.batch > SMALL_ROWS:
         return False
     for index in range(run.net.depth):
         layer = &run.net.layers[index]

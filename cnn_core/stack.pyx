@@ -19,11 +19,12 @@ from libc.string cimport memset
 cimport numpy as cnp
 
 from cnn_core.dense cimport DenseKernels
-from cnn_core.layers cimport Layers, aligned_zeros, code_of, kernels_of, padded, rounded, thread_count
+from cnn_core.layers cimport Layers, aligned_zeros, code_of, kernels_of, padded, raise_pending, rounded, thread_count
 from cnn_core.threads cimport begin, end, the_team, wait, work_together
 from cnn_core.types cimport (
-    ADAM, ADAMW, BINARY_CROSS_ENTROPY, GRADIENT_ONLY, MOMENTUM, MOST_NARROW, MSE, NARROW_PANEL, NESTEROV, ROW_GROUP,
-    SGD, SOFTMAX_CROSS_ENTROPY, Layer, Run, Step, loss_fn, step_fn)
+    ADAM, ADAMW, BINARY_CROSS_ENTROPY, GRADIENT_ONLY, MOMENTUM, MOST_NARROW, MSE, NARROW_PANEL, NESTEROV, NO_NORM,
+    ROW_GROUP,
+    SGD, SOFTMAX_CROSS_ENTROPY, Layer, Run, Step, fused, loss_fn, step_fn)
 
 from cnn_core.layers import ACTIVATIONS  # no-cython-lint: a name of this module too
 
@@ -64,7 +65,8 @@ cdef void run_share(void *run, int rank, int size) noexcept nogil:
 cdef class Stack(Layers):
     """Dense layers with a loss and an optimizer; made like `Layers`."""
 
-    def __cinit__(self, sizes, activations, biases=None, dtype="float32", *, bint units_major=True):
+    def __cinit__(self, sizes, activations, biases=None, dtype="float32", *, bint units_major=True, norms=None,
+                  residuals=None):
         cdef int real = 0 if self.itemsize == 4 else 1
         self.loss_kernel, self.step_kernel = loss_kernels[real], step_kernels[real]
         self.gradients = aligned_zeros(len(self.parameters), self.dtype)
@@ -110,7 +112,34 @@ cdef class Stack(Layers):
         self.step.method = method
         self.moments, self.optimizer = moments, name
 
-    cdef object prepare(self, Run *run, cnp.ndarray X, y, object loss, double scale, Py_ssize_t batch, int threads):
+    def set_dropout(self, rates, key):
+        """In training, let inputs and outputs be left out at random: 0 with a probability p, else divided by 1 - p.
+
+        Parameters
+        ----------
+        rates : sequence of float
+            Probabilities in [0, 1): of the inputs, then of each layer's outputs; 0 for the last layer.
+        key : int
+            Of 64 bits. With the number of steps taken it decides what is left out.
+
+        Raises
+        ------
+        ValueError
+            If there are not so many rates, or one is out of range.
+        """
+        cdef Py_ssize_t i
+        values = [float(rate) for rate in rates]
+        if len(values) != self.net.depth + 1 or not all(0 <= rate < 1 for rate in values) or values[self.net.depth] != 0:
+            raise ValueError(f"rates is {values}; it must hold {self.net.depth + 1} numbers from 0 to below 1, the last "
+                             "of them 0")
+        self.input_dropout, self.key = values[0], key
+        for i in range(self.net.depth):
+            self.net.layers[i].dropout = values[i + 1]
+            self.net.layers[i].block |= values[i + 1] > 0
+        self.net.plain = self.net.plain and not any(values)
+
+    cdef object prepare(self, Run *run, cnp.ndarray X, y, object loss, double scale, Py_ssize_t batch, int threads,
+                        bint by_running):
         """Fill in everything that a pass needs but its order and rates; returns what must stay alive meanwhile."""
         cdef cnp.ndarray target
         cdef Py_ssize_t m = len(X)
@@ -143,7 +172,12 @@ cdef class Stack(Layers):
         run.loss_and_gradient, run.take_step, run.wait = self.loss_kernel, self.step_kernel, wait
         run.parameters, run.gradients = self.parameters_data, cnp.PyArray_DATA(self.gradients)
         run.offset = self.offset
-        run.count, run.batch, run.chunk = m, batch, self.chunk_rows(min(batch, m), threads)
+        run.running, run.by_running = cnp.PyArray_DATA(self.running), by_running
+        run.count, run.batch = m, batch
+        if len(self.running) > 0 and not by_running:
+            run.chunk = rounded(min(batch, m))      # its rows are normalised together
+        else:
+            run.chunk = self.chunk_rows(min(batch, m), threads)
         return (X, target, self.carve(run, threads))
 
     cdef Py_ssize_t chunk_rows(self, Py_ssize_t batch, int threads):
@@ -153,7 +187,7 @@ cdef class Stack(Layers):
         if self.offset != NULL:
             return rounded(batch)       # in the span of the rows no weight may move before all rows were seen
         for i in range(self.net.depth):
-            row += 2 * self.net.layers[i].ld
+            row += self.arrays_of(i) * self.net.layers[i].ld
         if len(self.parameters) * self.itemsize > CHUNK_BYTES:
             most = min(len(self.parameters) // row, LARGE_CHUNK)
         else:
@@ -161,6 +195,18 @@ cdef class Stack(Layers):
         most = max(most, SMALL_CHUNK) * threads
         chunks = (batch + most - 1) // most
         return (batch + chunks*SMALL_CHUNK - 1) // (chunks*SMALL_CHUNK) * SMALL_CHUNK
+
+    cdef Py_ssize_t arrays_of(self, Py_ssize_t i):
+        """Arrays of a chunk's rows that layer i needs: its output and its dZ; f'(Z) where the product leaves f out; zhat
+        and dy where it is normalised; the gradient at its output where it is residual."""
+        cdef Layer *layer = &self.net.layers[i]
+        return (2 + (i < self.net.depth - 1 and (layer.block or not fused(layer.activation)))
+                + 2*(layer.norm != NO_NORM) + layer.residual)
+
+    cdef Py_ssize_t statistics_size(self, Py_ssize_t i, Py_ssize_t chunk):
+        """Reals that layer i's normalisation keeps of a chunk: one a row, or four a column."""
+        cdef Layer *layer = &self.net.layers[i]
+        return 0 if layer.norm == NO_NORM else max(rounded(chunk), 4*layer.ld)
 
     cdef Py_ssize_t copy_size(self, Py_ssize_t i):
         """Reals in the copy of layer i's weights that a pass keeps: see `Run.wt`; the first layer has no dX."""
@@ -171,15 +217,15 @@ cdef class Stack(Layers):
 
     cdef cnp.ndarray carve(self, Run *run, int threads):
         """Cut the workspace of a pass out of one block; the stack keeps the last block for the next pass."""
-        cdef Py_ssize_t depth = self.net.depth, reals = 0, widest = 0, needed, i
+        cdef Py_ssize_t depth = self.net.depth, reals = 0, widest = 0, needed, size, i
         cdef Layer *layer
         cdef char *at
         for i in range(depth):
             widest = max(widest, self.net.layers[i].ld)
-            reals += 2 * run.chunk * self.net.layers[i].ld
+            reals += self.arrays_of(i) * run.chunk * self.net.layers[i].ld + self.statistics_size(i, run.chunk)
         run.scratch_size = max(ROW_GROUP * widest, MOST_NARROW * NARROW_PANEL)
         reals += run.chunk*self.net.layers[0].ldt + threads*run.scratch_size
-        needed = reals*self.itemsize + run.chunk*sizeof(double) + rounded(3*depth)*sizeof(void *)
+        needed = reals*self.itemsize + run.chunk*sizeof(double) + rounded(8*depth)*sizeof(void *)
         work, self.workspace = self.workspace, None
         if work is None or len(work) < needed:
             work = aligned_zeros(needed, np.dtype("uint8"))
@@ -193,13 +239,24 @@ cdef class Stack(Layers):
         run.row_loss = <double *>at
         at += run.chunk * sizeof(double)
         run.a = <void **>at
-        run.dz, run.wt = run.a + depth, run.a + 2*depth
-        at += rounded(3*depth) * sizeof(void *)
+        run.dz, run.wt, run.slope = run.a + depth, run.a + 2*depth, run.a + 3*depth
+        run.hat, run.dy, run.inverse, run.up = run.a + 4*depth, run.a + 5*depth, run.a + 6*depth, run.a + 7*depth
+        at += rounded(8*depth) * sizeof(void *)
         for i in range(depth):
             layer = &self.net.layers[i]
-            run.a[i] = at
-            run.dz[i] = at + run.chunk*layer.ld*self.itemsize
-            at += 2 * run.chunk * layer.ld * self.itemsize
+            size = run.chunk * layer.ld * self.itemsize
+            run.a[i], run.dz[i] = at, at + size
+            at += 2 * size
+            run.slope[i] = run.hat[i] = run.dy[i] = run.inverse[i] = run.up[i] = NULL
+            if i < depth - 1 and (layer.block or not fused(layer.activation)):
+                run.slope[i] = at
+                at += size
+            if layer.norm != NO_NORM:
+                run.hat[i], run.dy[i], run.inverse[i] = at, at + size, at + 2*size
+                at += 2*size + self.statistics_size(i, run.chunk)*self.itemsize
+            if layer.residual:
+                run.up[i] = at
+                at += size
         at = <char *>cnp.PyArray_DATA(self.transposed)
         for i in range(depth):
             run.wt[i] = at if self.copy_size(i) > 0 else NULL
@@ -209,7 +266,8 @@ cdef class Stack(Layers):
     cdef void execute(self, Run *run, int threads) noexcept nogil:
         """One region over rows run.first, ..., run.first + run.count - 1."""
         cdef int size = 1
-        if threads > 1 and 6.0 * self.n_parameters * min(run.batch, run.count) > SERIAL_STEP_FLOPS:
+        if (threads > 1 and 6.0 * self.n_parameters * min(run.batch, run.count) > SERIAL_STEP_FLOPS
+                and self.net.call == NULL):
             size = begin(threads)
         run.team = the_team()
         work_together(run_share, run, size)
@@ -229,20 +287,24 @@ cdef class Stack(Layers):
                 <char *>self.parameters_data + layer.w*self.itemsize)
         return total
 
-    cdef object evaluate(self, cnp.ndarray X, y, loss, double l1, double l2, double scale, n_threads, bint backward):
+    cdef object evaluate(self, cnp.ndarray X, y, loss, double l1, double l2, double scale, n_threads, bint backward,
+                         bint training):
         cdef Run run
         cdef double loss_sum = 0
         cdef int threads = thread_count(n_threads)
-        alive = self.prepare(&run, X, y, loss, scale, len(X), threads)
+        alive = self.prepare(&run, X, y, loss, scale, len(X), threads, not training)
         run.backward = backward
         run.step.method, run.step.l1, run.step.l2 = GRADIENT_ONLY, l1, l2
         run.passes, run.pass_loss = 1, &loss_sum
         with nogil:
             self.execute(&run, threads)
+        if run.failed:
+            raise_pending()
         self.workspace = alive[2]
         return loss_sum / run.count, self.penalty(l1, l2)
 
-    def loss(self, cnp.ndarray X not None, y, loss, *, double l1=0.0, double l2=0.0, double scale=1.0, n_threads=None):
+    def loss(self, cnp.ndarray X not None, y, loss, *, double l1=0.0, double l2=0.0, double scale=1.0, n_threads=None,
+             bint training=False):
         """Mean loss over the rows of X, and the penalty.
 
         Parameters
@@ -259,6 +321,9 @@ cdef class Stack(Layers):
             What X is multiplied by.
         n_threads : int, optional
             At most so many threads; `get_num_threads()` by default.
+        training : bool
+            True: batch-normalised layers take the statistics of X, as a step of training would, not the running ones.
+            Nothing is dropped either way.
 
         Returns
         -------
@@ -270,12 +335,12 @@ cdef class Stack(Layers):
         ValueError, TypeError
             If an array has another shape, dtype or layout, or the loss is unknown.
         """
-        return self.evaluate(X, y, loss, l1, l2, scale, n_threads, False)
+        return self.evaluate(X, y, loss, l1, l2, scale, n_threads, False, training)
 
     def gradient(self, cnp.ndarray X not None, y, loss, *, double l1=0.0, double l2=0.0, double scale=1.0,
-                 n_threads=None):
+                 n_threads=None, bint training=False):
         """The same as `loss`, and the gradient of loss + penalty in `gradients`."""
-        return self.evaluate(X, y, loss, l1, l2, scale, n_threads, True)
+        return self.evaluate(X, y, loss, l1, l2, scale, n_threads, True, training)
 
     def train(self, cnp.ndarray X not None, y, loss, order, rates, *, batch_size, double l1=0.0, double l2=0.0,
               double scale=1.0, n_threads=None):
@@ -324,7 +389,10 @@ cdef class Stack(Layers):
             raise ValueError("no optimizer: call set_optimizer first")
         if batch < 1 or passes < 1:
             raise ValueError(f"batch_size is {batch} and epochs {passes}; both must be at least 1")
-        alive = self.prepare(&run, X, y, loss, scale, batch, threads)
+        alive = self.prepare(&run, X, y, loss, scale, batch, threads, False)
+        if self.input_dropout > 0:
+            run.x.direct = False        # the rows are thinned out where they are gathered
+        run.training, run.input_dropout, run.key = True, self.input_dropout, self.key
         self.read_order(&run, order, len(X))
         steps = (run.count + batch - 1) // batch
         rates = np.ascontiguousarray(rates, np.float64)
@@ -371,9 +439,12 @@ cdef class Stack(Layers):
             if run.count == count and not penalized:
                 run.passes = min(epochs - epoch, max(1, batches * run.batch // count))
             run.pass_loss = loss + epoch
+            run.first_step = self.step.count
             with nogil:
                 self.execute(run, threads)
-            self.step.count = run.step.count
+            self.step.count = run.step.count - run.failed
+            if run.failed:
+                raise_pending()
             run.rates += run.passes * ((run.count + run.batch - 1) // run.batch)
             at += run.count
             if at == count:

@@ -4,7 +4,7 @@ Letters: m rows of the batch, k inputs, n units. Everything is independent of fl
 serves both: pointers to reals are void, and a hot module casts them once.
 """
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 
 cdef enum:
     ROW_GROUP = 16          # rows are shared out to threads in multiples of this; so are rows of buffers
@@ -12,8 +12,10 @@ cdef enum:
     NARROW_PANEL = 96       # and take the gradient of so many inputs at once
     GRAM_PANEL = 1024       # columns of X whose part of X X^T is taken at once
 
-cdef enum Activation:
+cdef enum Activation:       # the products apply those up to SOFTMAX themselves, see `fused`
     IDENTITY, RELU, SIGMOID, TANH, SOFTMAX
+    EXP, LEAKY_RELU, ELU, SELU, GELU, GELU_TANH, SILU, MISH, SOFTPLUS, SOFTSIGN
+    HARD_SIGMOID, HARD_SWISH, HARD_TANH, RELU6, USER
 
 cdef enum Norm:             # of z, before the activation: see `norms.pyx`
     NO_NORM, LAYER_NORM, RMS_NORM, BATCH_NORM
@@ -39,16 +41,24 @@ cdef struct Layer:
     Py_ssize_t r            # where a batch-normalised layer's running mean starts, its variance ld after it; -1: none
     int activation, norm
     bint residual           # the layer's input is added to its output
-    bint block              # there is more to it than a product and a fused activation: see `blocks.pyx`
+    double dropout          # in training: the probability of an output to be left out
+    bint block              # its activation is not applied by the product, since more comes between: see `blocks.pyx`
     bint units_major        # W is stored units x inputs, rows ldt apart, instead of inputs x units, rows ld apart
     Py_ssize_t whole, ldw   # then: the units that fill whole lines, and the row stride of their copy inputs x units
+
+# A user's activation of layer `index`, where Python is: a[m, n] = f(a); slope = f'(a) unless it is NULL. -1 when an
+# exception is set.
+ctypedef int (*user_fn)(void *owner, int index, Py_ssize_t m, Py_ssize_t n, void *a, void *slope,
+                        Py_ssize_t ld) noexcept nogil
 
 cdef struct Net:
     int depth
     Py_ssize_t width        # the widest padded row: of the input or of a layer's output
-    bint blocks             # some layer is one
-    const void *running     # the running means and variances
+    const void *running     # the running means and variances of its batch-normalised layers
     Layer *layers
+    bint plain              # products do all there is to do: the small and the rolling way know no more
+    user_fn call            # or NULL: no activation is the user's
+    void *owner             # the `Layers` that `call` asks
 
 cdef struct Rows:           # a matrix the caller owns, read row by row
     const char *data
@@ -99,6 +109,17 @@ cdef struct Run:            # a pass over rows: everything a region of threads n
     void **a                # a layer: its output, its dZ, and what W is not: its transpose, or the copy inputs x units
     void **dz
     void **wt
+    void **slope            # f'(Z), where the product does not apply f; else NULL
+    void **hat              # of a normalised layer: zhat, dy, statistics; of a residual one the gradient at its output
+    void **dy
+    void **inverse
+    void **up
+    void *running           # running means and variances
+    bint by_running         # batches are normalised by them; else by their own, which move them in training
+    bint training           # statistics move, and units are dropped
+    double input_dropout
+    uint64_t key            # of what is dropped
+    int64_t first_step      # steps taken before the pass
     void *scratch           # size `scratch_size` reals for each thread
     Py_ssize_t scratch_size
     double *row_loss        # chunk of them
@@ -108,3 +129,16 @@ cdef struct Run:            # a pass over rows: everything a region of threads n
     step_fn take_step
     wait_fn wait
     void *team
+    bint failed             # a user's function has set an exception: nothing further is done
+
+cdef inline bint fused(int activation) noexcept nogil:
+    """Whether the products apply an activation: its derivative is taken from its output."""
+    return activation <= SOFTMAX
+
+
+cdef struct Part:           # of a chunk, what one rank works on
+    Py_ssize_t at           # the chunk's first row, as a place in the order
+    Py_ssize_t count        # rows of the chunk
+    Py_ssize_t first, m     # the rank's rows: from which one of the chunk, how many
+    int64_t step
+    int rank, size

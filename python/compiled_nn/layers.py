@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
 NORMS = ("batch", "layer", "rms")
-ACTIVATIONS = ("identity", "relu", "sigmoid", "tanh", "softmax")
+ACTIVATIONS = (
+    *("identity", "relu", "sigmoid", "tanh", "softmax"),
+    *("exp", "leaky_relu", "elu", "selu", "gelu_tanh", "silu", "mish", "softplus", "softsign"),
+    *("hard_sigmoid", "hard_swish", "hard_tanh", "relu6"),
+)
 
 
 @dataclass(frozen=True)
