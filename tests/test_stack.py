@@ -30,7 +30,7 @@ def train(case, **changes):
 def test_the_names():
     assert ACTIVATIONS == ("identity", "relu", "sigmoid", "tanh", "softmax")
     assert LOSSES == ("binary_cross_entropy", "softmax_cross_entropy", "mse")
-    assert OPTIMIZERS == ("sgd", "momentum", "nesterov", "adam", "adamw")
+    assert tuple(networks.HYPER) == OPTIMIZERS
 
 
 def test_a_new_stack_is_zero_and_tells_what_it_is(dtype):
