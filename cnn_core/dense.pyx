@@ -208,7 +208,8 @@ cdef inline void take_step(Run *run, Py_ssize_t offset, Py_ssize_t rows, Py_ssiz
     """The optimizer's step on rows[n] of the arena from offset on, with gradient g."""
     run.take_step(&run.step, rows, n, ld, is_weight, <real *>run.parameters + offset, g, ldg,
                   <real *>run.m1 + offset if run.m1 != NULL else NULL,
-                  <real *>run.m2 + offset if run.m2 != NULL else NULL)
+                  <real *>run.m2 + offset if run.m2 != NULL else NULL,
+                  <real *>run.m3 + offset if run.m3 != NULL else NULL)
 
 
 cdef void weight_gradient(Run *run, int index, const real *x, Py_ssize_t ldx, Py_ssize_t m, Py_ssize_t first,

@@ -9,12 +9,12 @@ adamw      w *= 1 - rate weight_decay, then adam                         (Loshch
 
 The two corrections of adam are folded into the rate and epsilon: rate m' / (sqrt(v') + epsilon) =
 (rate sqrt(c2) / c1) m / (sqrt(v) + sqrt(c2) epsilon). Square root and division are exact, so every instruction set
-with fused multiply-add gives the same bits.
+with fused multiply-add gives the same bits. The formulas of the other methods are in `further.pxd`.
 """
 
 from libc.math cimport pow, sqrt
 
-from cnn_core.types cimport ADAM, ADAMW, GRADIENT_ONLY, MOMENTUM, NESTEROV, SGD, Step
+from cnn_core.types cimport ADAM, ADAMW, GRADIENT_ONLY, MOMENTUM, NADAM, NESTEROV, SGD, Step
 from cnn_core.vec cimport real, v_copysign, v_div, v_load, v_lt, v_set1, v_sqrt, v_store, v_where, v_abs, vec
 
 cdef struct Constants:      # of one step, as reals
@@ -22,13 +22,24 @@ cdef struct Constants:      # of one step, as reals
     real mu, b1, b2, one_minus_b1, one_minus_b2, adam_rate, adam_epsilon
 
 
+cdef inline double nadam_momentum(const Step *step, double t) noexcept nogil:
+    return step.beta_1 * (1 - 0.5*pow(0.96, t*step.momentum_decay))
+
+
 cdef inline void begin_step(Step *step, double rate) noexcept nogil:
     step.rate = rate
     step.count += 1
-    if step.method != ADAM and step.method != ADAMW:
+    if step.method < ADAM:
         return
     step.correction_1 = 1 - pow(step.beta_1, <double>step.count)
     step.correction_2 = 1 - pow(step.beta_2, <double>step.count)
+    if step.method != NADAM:
+        return
+    while step.in_product < step.count:
+        step.in_product += 1
+        step.momentum_product *= nadam_momentum(step, <double>step.in_product)
+    step.momentum_now = nadam_momentum(step, <double>step.count)
+    step.momentum_next = nadam_momentum(step, <double>step.count + 1)
 
 
 cdef inline Constants constants_of(const Step *step, bint is_weight) noexcept nogil:

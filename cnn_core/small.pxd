@@ -8,7 +8,7 @@ or more inputs than SMALL_INPUTS there is nothing to gain.
 
 from cnn_core.activations cimport v_activate, v_chain
 from cnn_core.optimizers cimport Constants, constants_of, step_lane
-from cnn_core.types cimport GRADIENT_ONLY, IDENTITY, Layer, Net, Run
+from cnn_core.types cimport ADAMW, GRADIENT_ONLY, IDENTITY, Layer, Net, Run
 from cnn_core.vec cimport LANES, real, v_first, v_load, v_set1, v_store, vec
 
 cdef enum:
@@ -23,6 +23,8 @@ cdef inline bint is_small(const Run *run) noexcept nogil:
     if not run.net.plain or not run.backward:
         return False
     if run.step.method == GRADIENT_ONLY or run.offset != NULL or run.batch > SMALL_ROWS:
+        return False
+    if run.step.method > ADAMW:
         return False
     for index in range(run.net.depth):
         layer = &run.net.layers[index]

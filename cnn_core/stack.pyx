@@ -22,9 +22,9 @@ from cnn_core.dense cimport DenseKernels
 from cnn_core.layers cimport Layers, aligned_zeros, code_of, kernels_of, padded, raise_pending, rounded, thread_count
 from cnn_core.threads cimport begin, end, the_team, wait, work_together
 from cnn_core.types cimport (
-    ADAM, ADAMW, BINARY_CROSS_ENTROPY, GRADIENT_ONLY, MOMENTUM, MOST_NARROW, MSE, NARROW_PANEL, NESTEROV, NO_NORM,
-    ROW_GROUP,
-    SGD, SOFTMAX_CROSS_ENTROPY, Layer, Run, Step, fused, loss_fn, step_fn)
+    ADADELTA, ADAGRAD, ADAM, ADAMW, AMSGRAD, BINARY_CROSS_ENTROPY, CENTERED_RMSPROP, GRADIENT_ONLY, LION, MOMENTUM,
+    MOST_NARROW, MSE, NADAM, NARROW_PANEL, NESTEROV, NO_NORM, RADAM, RMSPROP, ROW_GROUP, RPROP, SGD,
+    SOFTMAX_CROSS_ENTROPY, Layer, Run, Step, fused, loss_fn, step_fn)
 
 from cnn_core.layers import ACTIVATIONS  # no-cython-lint: a name of this module too
 
@@ -32,12 +32,22 @@ cnp.import_array()
 
 cdef dict _losses = {
     "binary_cross_entropy": BINARY_CROSS_ENTROPY, "softmax_cross_entropy": SOFTMAX_CROSS_ENTROPY, "mse": MSE}
-cdef dict _methods = {"sgd": SGD, "momentum": MOMENTUM, "nesterov": NESTEROV, "adam": ADAM, "adamw": ADAMW}
-cdef dict _moments = {"sgd": 0, "momentum": 1, "nesterov": 1, "adam": 2, "adamw": 2}
+cdef dict _methods = {
+    "sgd": SGD, "momentum": MOMENTUM, "nesterov": NESTEROV, "adam": ADAM, "adamw": ADAMW, "amsgrad": AMSGRAD,
+    "nadam": NADAM, "radam": RADAM, "rmsprop": RMSPROP, "centered_rmsprop": CENTERED_RMSPROP, "adagrad": ADAGRAD,
+    "adadelta": ADADELTA, "lion": LION, "rprop": RPROP}
+cdef dict _moments = {
+    "sgd": 0, "momentum": 1, "nesterov": 1, "adam": 2, "adamw": 2, "amsgrad": 3, "nadam": 2, "radam": 2, "rmsprop": 2,
+    "centered_rmsprop": 3, "adagrad": 1, "adadelta": 2, "lion": 1, "rprop": 2}
+cdef dict _adam = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
+cdef dict _rmsprop = {"rho": 0.9, "momentum": 0.0, "epsilon": 1e-7}
 cdef dict _defaults = {
     "sgd": {}, "momentum": {"momentum": 0.9}, "nesterov": {"momentum": 0.9},
-    "adam": {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8},
-    "adamw": {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8, "weight_decay": 0.01}}
+    "adam": _adam, "adamw": {**_adam, "weight_decay": 0.01}, "amsgrad": {**_adam, "weight_decay": 0.0},
+    "nadam": {**_adam, "momentum_decay": 0.004, "weight_decay": 0.0}, "radam": {**_adam, "weight_decay": 0.0},
+    "rmsprop": _rmsprop, "centered_rmsprop": _rmsprop, "adagrad": {"epsilon": 1e-10},
+    "adadelta": {"rho": 0.9, "epsilon": 1e-6}, "lion": {"beta_1": 0.9, "beta_2": 0.99, "weight_decay": 0.0},
+    "rprop": {"decrease": 0.5, "increase": 1.2, "smallest": 1e-6, "largest": 50.0}}
 
 LOSSES = tuple(_losses)
 OPTIMIZERS = tuple(_methods)
@@ -80,6 +90,7 @@ cdef class Stack(Layers):
     @steps.setter
     def steps(self, count):
         self.step.count = operator.index(count)
+        self.step.momentum_product, self.step.in_product = 1, 0
 
     def set_optimizer(self, name, **hyper):
         """Choose the optimizer and forget what the last one remembered.
@@ -89,8 +100,11 @@ cdef class Stack(Layers):
         name : str
             One of `OPTIMIZERS`.
         **hyper : float
-            momentum (0.9) for momentum and nesterov; beta_1 (0.9), beta_2 (0.999), epsilon (1e-8) for adam and
-            adamw; weight_decay (0.01) for adamw.
+            momentum (0.9) for momentum and nesterov; beta_1 (0.9), beta_2 (0.999), epsilon (1e-8) for adam, adamw,
+            amsgrad, nadam and radam; weight_decay for these but adam (0, 0.01 for adamw); momentum_decay (0.004) for
+            nadam; rho (0.9), momentum (0), epsilon (1e-7) for rmsprop and centered_rmsprop; epsilon (1e-10) for
+            adagrad; rho (0.9), epsilon (1e-6) for adadelta; beta_1 (0.9), beta_2 (0.99), weight_decay (0) for lion;
+            decrease (0.5), increase (1.2), smallest (1e-6), largest (50) for rprop.
 
         Raises
         ------
@@ -107,9 +121,13 @@ cdef class Stack(Layers):
         values = {**_defaults[name], **hyper}
         memset(&self.step, 0, sizeof(Step))
         self.step.momentum = values.get("momentum", 0.0)
-        self.step.beta_1, self.step.beta_2 = values.get("beta_1", 0.0), values.get("beta_2", 0.0)
+        self.step.beta_1, self.step.beta_2 = values.get("beta_1", 0.0), values.get("beta_2", values.get("rho", 0.0))
         self.step.epsilon, self.step.weight_decay = values.get("epsilon", 0.0), values.get("weight_decay", 0.0)
+        self.step.momentum_decay = values.get("momentum_decay", 0.0)
+        self.step.decrease, self.step.increase = values.get("decrease", 0.0), values.get("increase", 0.0)
+        self.step.smallest, self.step.largest = values.get("smallest", 0.0), values.get("largest", 0.0)
         self.step.method = method
+        self.steps = 0
         self.moments, self.optimizer = moments, name
 
     def set_dropout(self, rates, key):
@@ -404,6 +422,7 @@ cdef class Stack(Layers):
         run.step.l1, run.step.l2 = l1, l2
         run.m1 = cnp.PyArray_DATA(<cnp.ndarray>self.moments[0]) if len(self.moments) > 0 else NULL
         run.m2 = cnp.PyArray_DATA(<cnp.ndarray>self.moments[1]) if len(self.moments) > 1 else NULL
+        run.m3 = cnp.PyArray_DATA(<cnp.ndarray>self.moments[2]) if len(self.moments) > 2 else NULL
         try:
             return self.run_epochs(&run, passes, rates, threads)
         finally:
@@ -442,8 +461,9 @@ cdef class Stack(Layers):
             run.first_step = self.step.count
             with nogil:
                 self.execute(run, threads)
-            self.step.count = run.step.count - run.failed
+            self.step = run.step
             if run.failed:
+                self.step.count -= 1
                 raise_pending()
             run.rates += run.passes * ((run.count + run.batch - 1) // run.batch)
             at += run.count

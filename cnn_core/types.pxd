@@ -28,6 +28,7 @@ cdef enum Loss:
 
 cdef enum Method:
     GRADIENT_ONLY, SGD, MOMENTUM, NESTEROV, ADAM, ADAMW
+    AMSGRAD, NADAM, RADAM, RMSPROP, CENTERED_RMSPROP, ADAGRAD, ADADELTA, LION, RPROP    # from here on `further`
 
 cdef enum Number:           # of the caller's matrix
     FLOAT32, FLOAT64, UINT8, INT8, UINT16, INT16, UINT32, INT32, UINT64, INT64
@@ -78,14 +79,19 @@ cdef struct Step:           # one optimizer step
     int method
     double rate, l1, l2
     double momentum, beta_1, beta_2, epsilon, weight_decay
+    double momentum_decay                   # nadam
+    double decrease, increase, smallest, largest    # rprop: factors of a weight's step, and its bounds
     int64_t count           # steps taken, this one included
     double correction_1, correction_2       # 1 - beta**count
+    double momentum_now, momentum_next      # nadam
+    double momentum_product                 # of the momenta of the first `in_product` steps; 1 of none
+    int64_t in_product
 
 ctypedef void (*loss_fn)(int loss, const Layer *last, Py_ssize_t m, const void *z, const Target *target,
                          const int64_t *rows, Py_ssize_t first, double weight, void *dz, void *scratch,
                          double *row_loss) noexcept nogil
 ctypedef void (*step_fn)(const Step *step, Py_ssize_t rows, Py_ssize_t n, Py_ssize_t ld, bint is_weight, void *w,
-                         void *g, Py_ssize_t ldg, void *m1, void *m2) noexcept nogil
+                         void *g, Py_ssize_t ldg, void *m1, void *m2, void *m3) noexcept nogil
 ctypedef void (*wait_fn)(void *team, int rank) noexcept nogil
 
 cdef struct Run:            # a pass over rows: everything a region of threads needs, nothing allocated below
@@ -102,8 +108,9 @@ cdef struct Run:            # a pass over rows: everything a region of threads n
     const double *rates     # one a step, of all passes
     void *parameters
     void *gradients
-    void *m1                # first and second moment, or NULL
+    void *m1                # the optimizer's moments, or NULL
     void *m2
+    void *m3
     void *inputs            # chunk rows gathered
     const void *offset      # in the span of the rows: X W at the start, rows ld of the first layer apart; else NULL
     void **a                # a layer: its output, its dZ, and what W is not: its transpose, or the copy inputs x units

@@ -24,12 +24,34 @@ HYPER = {
     "nesterov": {"momentum": 0.8},
     "adam": {"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-6},
     "adamw": {"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-6, "weight_decay": 0.1},
+    "amsgrad": {"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-6, "weight_decay": 0.1},
+    "nadam": {
+        "beta_1": 0.8,
+        "beta_2": 0.95,
+        "epsilon": 1e-3,
+        "momentum_decay": 0.3,
+        "weight_decay": 0.1,
+    },
+    "radam": {
+        "beta_1": 0.8,
+        "beta_2": 0.95,
+        "epsilon": 1e-6,
+        "weight_decay": 0.1,
+    },  # rectified from step 6 on
+    "rmsprop": {"rho": 0.8, "momentum": 0.5, "epsilon": 1e-6},
+    "centered_rmsprop": {"rho": 0.8, "momentum": 0.5, "epsilon": 1e-3},
+    "adagrad": {"epsilon": 1e-6},
+    "adadelta": {"rho": 0.8, "epsilon": 1e-4},
+    "lion": {"beta_1": 0.8, "beta_2": 0.95, "weight_decay": 0.1},
+    "rprop": {"decrease": 0.4, "increase": 1.3, "smallest": 1e-4, "largest": 0.06},
 }
 # Adam divides a gradient by its own size: one that is nearly 0 turns its rounding error into a step of the
 # full rate. A large epsilon leaves the step smooth in the gradient, so that large float32 networks can be
-# compared too.
+# compared too. Where a step is a sign, nothing makes it smooth.
 SMOOTH_HYPER = {
-    name: {**hyper, "epsilon": 0.01} if "epsilon" in hyper else hyper for name, hyper in HYPER.items()
+    name: {**hyper, "epsilon": 0.01} if "epsilon" in hyper else hyper
+    for name, hyper in HYPER.items()
+    if name not in ("lion", "rprop")
 }
 
 

@@ -256,7 +256,185 @@ class AdamW(Adam):
         return super().step(decayed, gradients, rate)
 
 
-OPTIMIZERS = {"sgd": SGD, "momentum": Momentum, "nesterov": Nesterov, "adam": Adam, "adamw": AdamW}
+class Decaying:
+    """What methods with decoupled weight decay share: weights shrink first, biases do not; and moments by name."""
+
+    def __init__(self, weight_decay=0.0, **hyper):
+        self.weight_decay = weight_decay
+        self.steps = 0
+        vars(self).update(hyper)
+
+    def step(self, network, gradients, rate):
+        self.steps += 1
+        decayed = [(W - rate * self.weight_decay * W, b) for W, b in network]
+        return combine(lambda w, d: w + d, decayed, self.direction(gradients, rate))
+
+    def remember(self, name, f, *networks):
+        """Moment = f(moment, ...), from 0."""
+        before = getattr(self, name, None) or combine(np.zeros_like, networks[0])
+        setattr(self, name, combine(f, before, *networks))
+        return getattr(self, name)
+
+    def means(self, gradients):
+        """The two means of Adam."""
+        b1, b2 = self.beta_1, self.beta_2
+        first = self.remember("first", lambda u, g: b1 * u + (1 - b1) * g, gradients)
+        return first, self.remember("second", lambda v, g: b2 * v + (1 - b2) * g**2, gradients)
+
+
+class AMSGrad(Decaying):
+    """Adam, divided by the largest second moment so far."""
+
+    def __init__(self, beta_1=0.9, beta_2=0.999, epsilon=1e-8, weight_decay=0.0):
+        super().__init__(weight_decay, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
+
+    def direction(self, gradients, rate):
+        first, second = self.means(gradients)
+        largest = self.remember("third", np.maximum, second)
+        c1, c2 = 1 - self.beta_1**self.steps, 1 - self.beta_2**self.steps
+        return combine(lambda u, v: -rate * (u / c1) / (np.sqrt(v / c2) + self.epsilon), first, largest)
+
+
+class NAdam(AMSGrad):
+    """Adam with Nesterov's momentum, which grows from step to step (Dozat)."""
+
+    def __init__(self, beta_1=0.9, beta_2=0.999, epsilon=1e-8, momentum_decay=0.004, weight_decay=0.0):
+        super().__init__(beta_1, beta_2, epsilon, weight_decay)
+        self.momentum_decay = momentum_decay
+
+    def direction(self, gradients, rate):
+        first, second = self.means(gradients)
+        mu = [self.beta_1 * (1 - 0.96 ** (t * self.momentum_decay) / 2) for t in range(1, self.steps + 2)]
+        now, following, c2 = np.prod(mu[:-1]), np.prod(mu), 1 - self.beta_2**self.steps
+
+        def move(u, v, g):
+            ahead = mu[-1] * u / (1 - following) + (1 - mu[-2]) * g / (1 - now)
+            return -rate * ahead / (np.sqrt(v / c2) + self.epsilon)
+
+        return combine(move, first, second, gradients)
+
+
+class RAdam(AMSGrad):
+    """Adam, whose steps wait for the second moment to be known (Liu et al., algorithm 2)."""
+
+    def direction(self, gradients, rate):
+        first, second = self.means(gradients)
+        t, c1, c2 = self.steps, 1 - self.beta_1**self.steps, 1 - self.beta_2**self.steps
+        most = 2 / (1 - self.beta_2) - 1
+        length = most - 2 * t * self.beta_2**t / (1 - self.beta_2**t)
+        if length <= 5:
+            return combine(lambda u: -rate * u / c1, first)
+        r = np.sqrt((length - 4) * (length - 2) * most / ((most - 4) * (most - 2) * length))
+        return combine(
+            lambda u, v: -rate * u / c1 * r * np.sqrt(c2) / (np.sqrt(v) + self.epsilon), first, second
+        )
+
+
+class RMSprop(Decaying):
+    """The rate divided by the root of the mean square; v = momentum v - rate g / root."""
+
+    centered = False
+
+    def __init__(self, rho=0.9, momentum=0.0, epsilon=1e-7):
+        super().__init__(rho=rho, momentum=momentum, epsilon=epsilon)
+
+    def direction(self, gradients, rate):
+        rho = self.rho
+        square = self.remember("second", lambda v, g: rho * v + (1 - rho) * g**2, gradients)
+        if self.centered:
+            mean = self.remember("third", lambda u, g: rho * u + (1 - rho) * g, gradients)
+            square = combine(lambda v, u: v - u**2, square, mean)
+
+        def move(v, g, s):
+            return self.momentum * v - rate * g / (np.sqrt(s) + self.epsilon)
+
+        return self.remember("velocity", move, gradients, square)
+
+
+class CenteredRMSprop(RMSprop):
+    """The variance in place of the mean square."""
+
+    centered = True
+
+
+class Adagrad(Decaying):
+    """The rate divided by the root of the sum of all squares."""
+
+    def __init__(self, epsilon=1e-10):
+        super().__init__(epsilon=epsilon)
+
+    def direction(self, gradients, rate):
+        total = self.remember("total", lambda s, g: s + g**2, gradients)
+        return combine(lambda s, g: -rate * g / (np.sqrt(s) + self.epsilon), total, gradients)
+
+
+class Adadelta(Decaying):
+    """Steps in the units of the weights: their own mean square over that of the gradient."""
+
+    def __init__(self, rho=0.9, epsilon=1e-6):
+        super().__init__(rho=rho, epsilon=epsilon)
+
+    def direction(self, gradients, rate):
+        rho, epsilon = self.rho, self.epsilon
+        square = self.remember("first", lambda s, g: rho * s + (1 - rho) * g**2, gradients)
+        before = getattr(self, "second", None) or combine(np.zeros_like, gradients)
+        delta = combine(lambda s, u, g: np.sqrt((u + epsilon) / (s + epsilon)) * g, square, before, gradients)
+        self.remember("second", lambda u, d: rho * u + (1 - rho) * d**2, delta)
+        return combine(lambda d: -rate * d, delta)
+
+
+class Lion(Decaying):
+    """The sign of a mean (Chen et al., algorithm 2)."""
+
+    def __init__(self, beta_1=0.9, beta_2=0.99, weight_decay=0.0):
+        super().__init__(weight_decay, beta_1=beta_1, beta_2=beta_2)
+
+    def direction(self, gradients, rate):
+        before = getattr(self, "first", None) or combine(np.zeros_like, gradients)
+        self.remember("first", lambda m, g: self.beta_2 * m + (1 - self.beta_2) * g, gradients)
+        return combine(
+            lambda m, g: -rate * np.sign(self.beta_1 * m + (1 - self.beta_1) * g), before, gradients
+        )
+
+
+class Rprop(Decaying):
+    """iRprop-: a step size a weight, that grows while the gradient keeps its sign; at first the rate."""
+
+    def __init__(self, decrease=0.5, increase=1.2, smallest=1e-6, largest=50.0):
+        super().__init__(decrease=decrease, increase=increase, smallest=smallest, largest=largest)
+        self.sizes = self.last = None
+
+    def direction(self, gradients, rate):
+        if self.sizes is None:
+            self.sizes = self.last = combine(np.zeros_like, gradients)
+        self.sizes = combine(lambda d, g: np.where((d == 0) & (g != 0), rate, d), self.sizes, gradients)
+        turned = combine(lambda g, p: np.sign(g) * np.sign(p), gradients, self.last)
+        self.sizes = combine(self.resize, self.sizes, turned)
+        self.last = combine(lambda g, s: np.where(s < 0, 0, g), gradients, turned)
+        return combine(lambda g, d: -np.sign(g) * d, self.last, self.sizes)
+
+    def resize(self, size, turned):
+        grown = np.minimum(size * self.increase, self.largest)
+        shrunk = np.maximum(size * self.decrease, self.smallest)
+        return np.select([turned > 0, turned < 0], [grown, shrunk], size)
+
+
+OPTIMIZERS = {
+    "sgd": SGD,
+    "momentum": Momentum,
+    "nesterov": Nesterov,
+    "adam": Adam,
+    "adamw": AdamW,
+    "amsgrad": AMSGrad,
+    "nadam": NAdam,
+    "radam": RAdam,
+    "rmsprop": RMSprop,
+    "centered_rmsprop": CenteredRMSprop,
+    "adagrad": Adagrad,
+    "adadelta": Adadelta,
+    "lion": Lion,
+    "rprop": Rprop,
+}
 
 
 def train(network, activations, X, y, name, optimizer, order, rates, *, batch_size, l1=0.0, l2=0.0):

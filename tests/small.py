@@ -14,6 +14,15 @@ OPTIMIZERS = {
     "nesterov": cnn.SGD(0.05, momentum=0.9, nesterov=True),
     "adam": cnn.Adam(0.01),
     "adamw": cnn.AdamW(0.01, weight_decay=0.1),
+    "amsgrad": cnn.Adam(0.01, amsgrad=True),
+    "nadam": cnn.NAdam(0.01, weight_decay=0.1),
+    "radam": cnn.RAdam(0.01, beta_2=0.9),
+    "rmsprop": cnn.RMSprop(0.01),
+    "centered_rmsprop": cnn.RMSprop(0.01, momentum=0.5, centered=True),
+    "adagrad": cnn.Adagrad(0.1),
+    "adadelta": cnn.Adadelta(),
+    "lion": cnn.Lion(0.01, weight_decay=0.1),
+    "rprop": cnn.Rprop(0.01),
     "schedule": cnn.SGD(lambda step: 0.1 / (1 + step)),
 }
 

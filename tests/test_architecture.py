@@ -107,11 +107,11 @@ def test_names_are_those_of_the_core():
     assert compiled_nn.layers.ACTIVATIONS == cnn_core.stack.ACTIVATIONS
     assert sorted(compiled_nn.losses.LOSSES) == sorted(cnn_core.stack.LOSSES)
     optimizers = [
-        cnn.SGD(),
+        *map(compiled_nn.optimizers.resolve, compiled_nn.optimizers.OPTIMIZERS),
         cnn.SGD(momentum=0.9),
         cnn.SGD(momentum=0.9, nesterov=True),
-        cnn.Adam(),
-        cnn.AdamW(),
+        cnn.Adam(amsgrad=True),
+        cnn.RMSprop(centered=True),
     ]
     assert {optimizer.hyperparameters()[0] for optimizer in optimizers} == set(cnn_core.stack.OPTIMIZERS)
 

@@ -9,6 +9,17 @@ import reference
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
 OPTIMIZERS = list(networks.HYPER)
+MOMENTS = {  # by their names in the oracle; of the others "first" and "second"
+    "sgd": (),
+    "momentum": ("velocity",),
+    "nesterov": ("velocity",),
+    "amsgrad": ("first", "second", "third"),
+    "rmsprop": ("velocity", "second"),
+    "centered_rmsprop": ("velocity", "second", "third"),
+    "adagrad": ("total",),
+    "lion": ("first",),
+    "rprop": ("last", "sizes"),
+}
 
 
 def oracle_train(case, optimizer, order, rates, **options):
@@ -55,7 +66,7 @@ def test_shuffled_batches_with_a_short_last_equal_the_oracle(rng, dtype, n_threa
     assert networks.relative_error(case.stack.views(), case.network) <= TOLERANCE[dtype]
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", networks.SMOOTH_HYPER)
 @pytest.mark.parametrize("batch_size", [1, 7, 128])
 def test_a_wide_network_and_any_batch_size_equal_the_oracle(rng, dtype, n_threads, optimizer, batch_size):
     """Wide enough that the work is shared between threads and the weights are not one block."""
@@ -132,19 +143,17 @@ def test_defaults_are_the_oracles(rng, optimizer):
     assert networks.relative_error(case.stack.views(), network) <= 1e-10
 
 
-@pytest.mark.parametrize(("optimizer", "count"), list(zip(OPTIMIZERS, [0, 1, 1, 2, 2], strict=True)))
-def test_moments_hold_the_state(rng, dtype, optimizer, count):
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_moments_hold_the_state(rng, dtype, optimizer):
     case = networks.draw(rng, (5, 4, 3), "tanh", m=10, dtype=dtype)
     case.stack.set_optimizer(optimizer, **networks.HYPER[optimizer])
     oracle = reference.OPTIMIZERS[optimizer](**networks.HYPER[optimizer])
-    assert len(case.stack.moments) == count
     assert case.stack.steps == 0
     rates = np.full(5, 0.02)
     oracle_train(case, oracle, None, rates, batch_size=2)
     case.stack.train(case.X, case.y, case.loss, None, rates, batch_size=2)
     assert case.stack.steps == 5
-    expected = {0: [], 1: ["velocity"], 2: ["first", "second"]}[count]
-    for moment, name in zip(case.stack.moments, expected, strict=True):
+    for moment, name in zip(case.stack.moments, MOMENTS.get(optimizer, ("first", "second")), strict=True):
         assert moment.shape == case.stack.parameters.shape
         assert moment.dtype == case.stack.dtype
         assert networks.relative_error(case.stack.views(moment), getattr(oracle, name)) <= TOLERANCE[dtype]
@@ -252,14 +261,33 @@ def torch_optimizer(torch, name, weights, biases, rate):
         return torch.optim.SGD(
             [*weights, *biases], rate, momentum=hyper.get("momentum", 0), nesterov=name == "nesterov"
         )
-    adam = {"lr": rate, "betas": (hyper["beta_1"], hyper["beta_2"]), "eps": hyper["epsilon"]}
-    if name == "adam":
-        return torch.optim.Adam([*weights, *biases], **adam)
+    kind, options = {
+        "adam": (torch.optim.Adam, {}),
+        "adamw": (torch.optim.AdamW, {}),
+        "amsgrad": (torch.optim.AdamW, {"amsgrad": True}),
+        "nadam": (torch.optim.NAdam, {"decoupled_weight_decay": True}),
+        "radam": (torch.optim.RAdam, {"decoupled_weight_decay": True}),
+        "rmsprop": (torch.optim.RMSprop, {}),
+        "centered_rmsprop": (torch.optim.RMSprop, {"centered": True}),
+        "adagrad": (torch.optim.Adagrad, {}),
+        "adadelta": (torch.optim.Adadelta, {}),
+        "rprop": (torch.optim.Rprop, {}),
+    }[name]
+    if "beta_1" in hyper:
+        options["betas"] = hyper["beta_1"], hyper["beta_2"]
+    if name == "rprop":
+        options["etas"] = hyper["decrease"], hyper["increase"]
+        options["step_sizes"] = hyper["smallest"], hyper["largest"]
+    same = {"epsilon": "eps", "momentum": "momentum", "momentum_decay": "momentum_decay"}
+    same["rho"] = "alpha" if kind is torch.optim.RMSprop else "rho"
+    options |= {same[key]: value for key, value in hyper.items() if key in same}
+    if "weight_decay" not in hyper:
+        return kind([*weights, *biases], lr=rate, **options)
     groups = [
         {"params": weights, "weight_decay": hyper["weight_decay"]},
         {"params": biases, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, **adam)
+    return kind(groups, lr=rate, **options)
 
 
 def torch_loss(torch, name, z, y):
@@ -270,7 +298,7 @@ def torch_loss(torch, name, z, y):
     return torch.nn.functional.binary_cross_entropy_with_logits(z, y, reduction="sum") / len(z)
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", [name for name in OPTIMIZERS if name != "lion"])  # which torch lacks
 @pytest.mark.parametrize("loss", networks.LOSSES)
 def test_ten_steps_equal_torch(rng, optimizer, loss):
     torch = pytest.importorskip("torch")
@@ -293,7 +321,8 @@ def test_ten_steps_equal_torch(rng, optimizer, loss):
     for _ in range(10):
         case.stack.train(case.X, case.y, loss, None, np.array([rate]), batch_size=50, l1=l1, l2=l2)
     expected = [(W.detach().numpy(), b.detach().numpy()) for W, b in zip(weights, biases, strict=True)]
-    assert networks.relative_error(case.stack.views(), expected) <= 1e-10
+    tolerance = 1e-7 if optimizer == "nadam" else 1e-10  # torch keeps nadam's product of momenta in float32
+    assert networks.relative_error(case.stack.views(), expected) <= tolerance
 
 
 # -- what it is all for ----------------------------------------------------------------------------
@@ -301,7 +330,22 @@ def test_ten_steps_equal_torch(rng, optimizer, loss):
 
 @pytest.mark.parametrize(
     ("optimizer", "rate"),
-    [("sgd", 0.5), ("momentum", 0.2), ("nesterov", 0.2), ("adam", 0.02), ("adamw", 0.02)],
+    [
+        ("sgd", 0.5),
+        ("momentum", 0.2),
+        ("nesterov", 0.2),
+        ("adam", 0.02),
+        ("adamw", 0.02),
+        ("amsgrad", 0.02),
+        ("nadam", 0.02),
+        ("radam", 0.02),
+        ("rmsprop", 0.02),
+        ("centered_rmsprop", 0.02),
+        ("adagrad", 0.2),
+        ("adadelta", 10.0),
+        ("lion", 0.005),
+        ("rprop", 0.05),
+    ],
 )
 def test_training_learns_xor(dtype, optimizer, rate):
     rng = np.random.default_rng(1)

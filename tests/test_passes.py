@@ -62,7 +62,7 @@ def test_epochs_in_one_call_or_each_in_its_own(rng, dtype, sizes, optimizer):
     assert np.array_equal(losses, same)
 
 
-@pytest.mark.parametrize("optimizer", networks.HYPER)
+@pytest.mark.parametrize("optimizer", networks.SMOOTH_HYPER)
 def test_a_small_network_follows_the_oracle(rng, dtype, optimizer):
     """Few rows, few inputs, few units: the step without tiles."""
     case = networks.draw(rng, (5, 4, 6, 2), "tanh", "mse", m=7, dtype=dtype)

@@ -31,7 +31,7 @@ def test_the_names():
     assert ACTIVATIONS[:5] == ("identity", "relu", "sigmoid", "tanh", "softmax")
     assert ACTIVATIONS[5:] == networks.UNFUSED
     assert LOSSES == ("binary_cross_entropy", "softmax_cross_entropy", "mse")
-    assert OPTIMIZERS == ("sgd", "momentum", "nesterov", "adam", "adamw")
+    assert tuple(networks.HYPER) == OPTIMIZERS
 
 
 def test_a_new_stack_is_zero_and_tells_what_it_is(dtype):

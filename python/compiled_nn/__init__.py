@@ -23,17 +23,25 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from . import datasets, functional, tutorials
+    from .further import Adadelta, Adagrad, Lion, NAdam, RAdam, RMSprop, Rprop
 
 __all__ = [
     "SGD",
+    "Adadelta",
+    "Adagrad",
     "Adam",
     "AdamW",
     "CompiledNNWarning",
     "Dense",
     "DivergenceError",
+    "Lion",
+    "NAdam",
     "Network",
     "Normal",
     "NotFittedError",
+    "RAdam",
+    "RMSprop",
+    "Rprop",
     "Uniform",
     "__version__",
     "datasets",
@@ -46,14 +54,19 @@ __all__ = [
 ]
 
 _LAZY = ("datasets", "functional", "tutorials")
+_FURTHER = ("Adadelta", "Adagrad", "Lion", "NAdam", "RAdam", "RMSprop", "Rprop")
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> ModuleType | type:
     """Import such a module when it is first asked for: a service that only predicts never does."""
     if name in _LAZY:
         from importlib import import_module
 
         return import_module(f"{__name__}.{name}")
+    if name in _FURTHER:
+        from . import further
+
+        return vars(further)[name]  # type: ignore[no-any-return]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

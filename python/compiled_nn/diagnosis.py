@@ -15,7 +15,6 @@ from cnn_core.layers import Layers
 
 from . import optimizers, training
 from .arrays import Array
-from .optimizers import SGD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -274,12 +273,8 @@ def _step_ratios(subject: Subject, X: Array, y: Array, rate: float) -> list[floa
     stack.gradient(X, y, **subject.terms)
     ratios = []
     for (W, _), (dW, _) in zip(stack.views(), stack.views(stack.gradients), strict=True):
-        if isinstance(optimizer, SGD):
-            step = rate / (1 - optimizer.momentum) * float(np.linalg.norm(dW.astype(np.float64)))
-        else:  # of Adam every weight takes a step of about the rate
-            step = rate * float(np.count_nonzero(dW)) ** 0.5
         size = float(np.linalg.norm(W.astype(np.float64)))
-        ratios.append(step / size if size > 0 else 0.0)
+        ratios.append(optimizer.step_norm(rate, dW) / size if size > 0 else 0.0)
     return ratios
 
 

@@ -31,7 +31,9 @@ class Network(Model):
     loss : {"softmax_cross_entropy", "binary_cross_entropy", "mse"}, default "softmax_cross_entropy"
         Decides the activation of the last layer: softmax, sigmoid or none. "binary_cross_entropy" takes one
         output for two classes, or one output a class (then each output is a sigmoid of its own).
-    optimizer : SGD, Adam, AdamW or {"sgd", "adam", "adamw"}, default "adam"
+    optimizer : Optimizer or str, default "adam"
+        An object as ``SGD(0.1)``, or one of "sgd", "adam", "adamw", "nadam", "radam", "rmsprop", "adagrad",
+        "adadelta", "lion" and "rprop" for its default values.
     l1, l2 : float, default 0.0
         Penalty ``l2 / 2 * sum(W ** 2) + l1 * sum(abs(W))`` on the mean loss; weights only, not biases.
     input_scale : float, default 1.0

@@ -1,133 +1,41 @@
-"""Optimizers: the hyperparameters of a step, as frozen dataclasses; the steps themselves are the core's."""
+"""Optimizers: by name, at which learning rates, in a file; the steps themselves are the core's."""
 
 from __future__ import annotations
 
 import math
 import numbers
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from dataclasses import fields
+from typing import Any
 
 import numpy as np
 
 from . import checks
+from .descent import SGD as SGD
+from .descent import Adam as Adam
+from .descent import AdamW as AdamW
+from .descent import Optimizer as Optimizer
 from .errors import did_you_mean
 
-Rate: TypeAlias = float | Callable[[int], float]
+OPTIMIZERS = ("sgd", "adam", "adamw", "nadam", "radam", "rmsprop", "adagrad", "adadelta", "lion", "rprop")
 
 
-def _check_rate(owner: str, rate: object) -> Rate:
-    if callable(rate):
-        return rate
-    return checks.real(owner, "learning_rate", rate, above=0)
+def kind_of(name: str) -> type[Optimizer]:
+    """Return the class of one of `OPTIMIZERS`."""
+    for kind in (SGD, Adam, AdamW):
+        if name == kind.__name__.lower():
+            return kind
+    from . import further  # few programs need them, and every import would take longer
 
-
-@dataclass(frozen=True)
-class SGD:
-    """Stochastic gradient descent, with momentum when asked.
-
-    ``v = momentum * v - learning_rate * g`` and ``w += v``; with Nesterov ``w += momentum * v - learning_rate
-    * g``.
-
-    Parameters
-    ----------
-    learning_rate : float or callable, default 0.01
-        A number above 0, or a function from the step (0, 1, ...) to a number of at least 0.
-    momentum : float, default 0.0
-        In [0, 1).
-    nesterov : bool, default False
-        Needs a momentum above 0.
-    """
-
-    learning_rate: Rate = 0.01
-    momentum: float = 0.0
-    nesterov: bool = False
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "learning_rate", _check_rate("SGD", self.learning_rate))
-        momentum = checks.real("SGD", "momentum", self.momentum, minimum=0, below=1)
-        object.__setattr__(self, "momentum", momentum)
-        if checks.flag("SGD", "nesterov", self.nesterov) and momentum == 0:
-            raise ValueError("SGD with nesterov=True needs a momentum above 0. Got momentum=0.0.")
-
-    def hyperparameters(self) -> tuple[str, dict[str, float]]:
-        """Return the core's name of this optimizer and what it takes besides the learning rate."""
-        if self.momentum == 0:
-            return "sgd", {}
-        return ("nesterov" if self.nesterov else "momentum"), {"momentum": self.momentum}
-
-
-@dataclass(frozen=True)
-class Adam:
-    """Adam (Kingma and Ba, 2015) with bias correction; epsilon is added to the square root.
-
-    Parameters
-    ----------
-    learning_rate : float or callable, default 1e-3
-        A number above 0, or a function from the step (0, 1, ...) to a number of at least 0.
-    beta_1, beta_2 : float, default 0.9 and 0.999
-        Decay of the running means of gradients and of their squares, in [0, 1).
-    epsilon : float, default 1e-8
-        Above 0.
-    """
-
-    learning_rate: Rate = 1e-3
-    beta_1: float = 0.9
-    beta_2: float = 0.999
-    epsilon: float = 1e-8
-
-    def __post_init__(self) -> None:
-        owner = type(self).__name__
-        object.__setattr__(self, "learning_rate", _check_rate(owner, self.learning_rate))
-        for name in ("beta_1", "beta_2"):
-            object.__setattr__(self, name, checks.real(owner, name, getattr(self, name), minimum=0, below=1))
-        object.__setattr__(self, "epsilon", checks.real(owner, "epsilon", self.epsilon, above=0))
-
-    def hyperparameters(self) -> tuple[str, dict[str, float]]:
-        """Return the core's name of this optimizer and what it takes besides the learning rate."""
-        return "adam", {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
-
-
-@dataclass(frozen=True)
-class AdamW(Adam):
-    """Adam with decoupled weight decay (Loshchilov and Hutter, 2019).
-
-    Each step first shrinks the weights, not the biases: ``w -= learning_rate * weight_decay * w``.
-
-    Parameters
-    ----------
-    learning_rate : float or callable, default 1e-3
-        A number above 0, or a function from the step (0, 1, ...) to a number of at least 0.
-    beta_1, beta_2 : float, default 0.9 and 0.999
-        Decay of the running means of gradients and of their squares, in [0, 1).
-    epsilon : float, default 1e-8
-        Above 0.
-    weight_decay : float, default 0.01
-        At least 0.
-    """
-
-    weight_decay: float = 0.01
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        decay = checks.real("AdamW", "weight_decay", self.weight_decay, minimum=0)
-        object.__setattr__(self, "weight_decay", decay)
-
-    def hyperparameters(self) -> tuple[str, dict[str, float]]:
-        """Return the core's name of this optimizer and what it takes besides the learning rate."""
-        return "adamw", {**super().hyperparameters()[1], "weight_decay": self.weight_decay}
-
-
-Optimizer: TypeAlias = SGD | Adam
-OPTIMIZERS: dict[str, type[SGD] | type[Adam]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW}
+    return next(kind for kind in further.KINDS if name == kind.__name__.lower())
 
 
 def resolve(optimizer: Any) -> Optimizer:
     """Return an optimizer: itself, or the default one of a name."""
-    if isinstance(optimizer, (SGD, Adam)) and type(optimizer) in OPTIMIZERS.values():
+    if isinstance(optimizer, Optimizer) and optimizer.name in OPTIMIZERS:
         return optimizer
     if isinstance(optimizer, str):
-        return OPTIMIZERS[checks.choice("Network", "optimizer", optimizer, OPTIMIZERS)]()
+        return kind_of(checks.choice("Network", "optimizer", optimizer, OPTIMIZERS))()
     names = ", ".join(repr(name) for name in OPTIMIZERS)
     raise TypeError(
         "The 'optimizer' parameter of Network must be an optimizer, as SGD(0.1), or a str among"
@@ -172,9 +80,12 @@ _SCHEDULE = "function"
 
 
 def to_config(optimizer: Optimizer) -> dict[str, Any]:
-    """Return `optimizer` as JSON can hold it."""
-    name = next(name for name, kind in OPTIMIZERS.items() if kind is type(optimizer))
-    config = {"name": name, **vars(optimizer)}
+    """Return `optimizer` as JSON can hold it; flags that only a keyword sets, only where they are set."""
+    unset = {f.name for f in fields(optimizer) if f.kw_only and getattr(optimizer, f.name) == f.default}
+    config = {
+        "name": optimizer.name,
+        **{key: value for key, value in vars(optimizer).items() if key not in unset},
+    }
     return {**config, "learning_rate": _SCHEDULE} if callable(optimizer.learning_rate) else config
 
 
@@ -183,9 +94,10 @@ def from_config(config: Any) -> Optimizer:
     name = config.get("name") if isinstance(config, dict) else None
     if not isinstance(name, str) or name not in OPTIMIZERS:
         raise ValueError(f"optimizer is not known: {name!r}.{did_you_mean(name, OPTIMIZERS)}")
-    kind = OPTIMIZERS[name]
-    fields: dict[str, Any] = checks.fields("optimizer", config, ("name", *kind.__dataclass_fields__))
-    del fields["name"]
-    if fields["learning_rate"] == _SCHEDULE:
-        fields["learning_rate"] = NotSaved()
-    return kind(**fields)
+    kind = kind_of(name)
+    names = [f.name for f in fields(kind) if not f.kw_only or f.name in config]
+    values: dict[str, Any] = checks.fields("optimizer", config, ("name", *names))
+    del values["name"]
+    if values["learning_rate"] == _SCHEDULE:
+        values["learning_rate"] = NotSaved()
+    return kind(**values)

@@ -18,7 +18,7 @@ from .._version import __version__
 from ..datasets import Dataset
 from ..layers import Dense
 from ..network import Network, load
-from ..optimizers import OPTIMIZERS
+from ..optimizers import kind_of
 from . import inputs, report, results
 from .report import Progress, Terminal
 
@@ -118,7 +118,7 @@ def _loss(options: Namespace, data: Dataset, classifies: bool) -> tuple[str, int
 
 
 def _network(options: Namespace, loss: str, n_outputs: int, input_scale: float) -> Network:
-    optimizer = OPTIMIZERS[options.optimizer]
+    optimizer = kind_of(options.optimizer)
     return Network(
         [*(Dense(units, options.activation) for units in options.layers), Dense(n_outputs)],
         loss=loss,
