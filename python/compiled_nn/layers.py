@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 ACTIVATIONS = (
     *("identity", "relu", "sigmoid", "tanh", "softmax"),
-    *("exp", "leaky_relu", "elu", "selu", "gelu_tanh", "silu", "mish", "softplus", "softsign"),
+    *("exp", "leaky_relu", "elu", "selu", "gelu", "gelu_tanh", "silu", "mish", "softplus", "softsign"),
     *("hard_sigmoid", "hard_swish", "hard_tanh", "relu6"),
 )
 
