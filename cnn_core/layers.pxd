@@ -5,6 +5,7 @@ cimport numpy as cnp
 from cnn_core.dense cimport DenseKernels
 from cnn_core.types cimport Net, Rows
 
+cdef dict activation_codes
 cdef Py_ssize_t padded(Py_ssize_t n, Py_ssize_t itemsize) noexcept nogil
 cdef Py_ssize_t rounded(Py_ssize_t n) noexcept nogil
 cdef cnp.ndarray aligned_zeros(Py_ssize_t count, dtype)

@@ -24,20 +24,20 @@ from cnn_core.dense cimport DenseKernels
 from cnn_core.shares cimport share
 from cnn_core.threads cimport begin, current_threads, end, work_together
 from cnn_core.types cimport (
-    BATCH_NORM, BOTH_CLASSES, ELU, EXP, FLOAT32, FLOAT64, GELU_TANH, HARD_SIGMOID, HARD_SWISH, HARD_TANH, IDENTITY, INT8,
-    INT16, INT32, INT64, LAYER_NORM, LEAKY_RELU, LINKED, LOGITS, MISH, NO_NORM, RELU, RELU6, RMS_NORM, ROW_GROUP, SELU,
-    SIGMOID, SILU, SOFTMAX, SOFTPLUS, SOFTSIGN, TANH, UINT8, UINT16, UINT32, UINT64, USER, Layer, Net, Rows, fused,
-    user_fn)
+    BATCH_NORM, BOTH_CLASSES, ELU, EXP, FLOAT32, FLOAT64, GELU, GELU_TANH, HARD_SIGMOID, HARD_SWISH, HARD_TANH,
+    IDENTITY, INT8, INT16, INT32, INT64, LAYER_NORM, LEAKY_RELU, LINKED, LOGITS, MISH, NO_NORM, RELU, RELU6, RMS_NORM,
+    ROW_GROUP, SELU, SIGMOID, SILU, SOFTMAX, SOFTPLUS, SOFTSIGN, TANH, UINT8, UINT16, UINT32, UINT64, USER, Layer, Net,
+    Rows, fused, user_fn)
 
 cnp.import_array()
 
-cdef dict _activations = {
+cdef dict activation_codes = {
     "identity": IDENTITY, "relu": RELU, "sigmoid": SIGMOID, "tanh": TANH, "softmax": SOFTMAX, "exp": EXP,
-    "leaky_relu": LEAKY_RELU, "elu": ELU, "selu": SELU, "gelu_tanh": GELU_TANH, "silu": SILU,
+    "leaky_relu": LEAKY_RELU, "elu": ELU, "selu": SELU, "gelu": GELU, "gelu_tanh": GELU_TANH, "silu": SILU,
     "mish": MISH, "softplus": SOFTPLUS, "softsign": SOFTSIGN, "hard_sigmoid": HARD_SIGMOID, "hard_swish": HARD_SWISH,
     "hard_tanh": HARD_TANH, "relu6": RELU6}
 cdef dict _norms = {None: NO_NORM, "layer": LAYER_NORM, "rms": RMS_NORM, "batch": BATCH_NORM}
-ACTIVATIONS = tuple(_activations)
+ACTIVATIONS = tuple(activation_codes)
 NORMS = tuple(_norms)[1:]
 
 cdef enum:
@@ -135,7 +135,7 @@ cdef code_of(str what, dict codes, name):
 cdef int activation_code(entry) except -1:
     if isinstance(entry, tuple) and len(entry) == 2 and callable(entry[0]) and callable(entry[1]):
         return USER
-    return code_of("activation", _activations, entry)
+    return code_of("activation", activation_codes, entry)
 
 
 cdef object made_by(function, cnp.ndarray Z):

@@ -15,7 +15,7 @@ LINKS = {"binary_cross_entropy": "sigmoid", "softmax_cross_entropy": "softmax", 
 EPS = {dtype: float(np.finfo(dtype).eps) for dtype in ("float32", "float64")}
 HIDDEN = ("identity", "relu", "sigmoid", "tanh")
 UNFUSED = (  # whose derivative is taken from the input
-    *("exp", "leaky_relu", "elu", "selu", "gelu_tanh", "silu", "mish", "softplus", "softsign"),
+    *("exp", "leaky_relu", "elu", "selu", "gelu", "gelu_tanh", "silu", "mish", "softplus", "softsign"),
     *("hard_sigmoid", "hard_swish", "hard_tanh", "relu6"),
 )
 HYPER = {

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 NORMS = ("batch", "layer", "rms")
 ACTIVATIONS = (
     *("identity", "relu", "sigmoid", "tanh", "softmax"),
-    *("exp", "leaky_relu", "elu", "selu", "gelu_tanh", "silu", "mish", "softplus", "softsign"),
+    *("exp", "leaky_relu", "elu", "selu", "gelu", "gelu_tanh", "silu", "mish", "softplus", "softsign"),
     *("hard_sigmoid", "hard_swish", "hard_tanh", "relu6"),
 )
 
