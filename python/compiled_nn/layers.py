@@ -20,7 +20,7 @@ ACTIVATIONS = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dense:
     """A fully connected layer: f(X W + b) for X (m, k), W (k, n), b (n,).
 
@@ -79,6 +79,17 @@ class Dense:
             if init.bias is not None and not self.bias:
                 raise ValueError("init has a bias; the layer has bias=False.")
         object.__setattr__(self, "init", init)
+
+
+    def __repr__(self) -> str:
+        values = {name: getattr(self, name) for name in (*_ALWAYS, *_DEFAULTS)}
+        shown = [f"{name}={value!r}" for name, value in values.items() if value != _DEFAULTS.get(name, _SHOWN)]
+        return f"Dense({', '.join(shown)})"
+
+
+_ALWAYS = ("units", "activation", "bias", "init")
+_DEFAULTS = {name: f.default for name, f in Dense.__dataclass_fields__.items() if name not in _ALWAYS}
+_SHOWN = object()  # no value equals it
 
 
 def check_layers(layers: Any) -> tuple[Dense, ...]:
@@ -171,10 +182,6 @@ def _check_bias(layer: Dense, bias: Any, name: str, dtype: str) -> arrays.Array 
     if len(b) != layer.units:
         raise ValueError(f"{name} has {count(len(b), 'number')}; the layer has {count(layer.units, 'unit')}.")
     return b
-
-
-_ALWAYS = ("units", "activation", "bias", "init")
-_DEFAULTS = {name: f.default for name, f in Dense.__dataclass_fields__.items() if name not in _ALWAYS}
 
 
 def to_config(layer: Dense) -> dict[str, Any]:
