@@ -22,7 +22,7 @@ from .parallel import get_num_threads, set_num_threads, threads
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from . import datasets, functional, tutorials
+    from . import datasets, functional, metrics, tutorials
 
 __all__ = [
     "SGD",
@@ -40,12 +40,13 @@ __all__ = [
     "functional",
     "get_num_threads",
     "load",
+    "metrics",
     "set_num_threads",
     "threads",
     "tutorials",
 ]
 
-_LAZY = ("datasets", "functional", "tutorials")
+_LAZY = ("datasets", "functional", "metrics", "tutorials")
 
 
 def __getattr__(name: str) -> ModuleType:
