@@ -6,6 +6,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from cnn_core.layers import ACTIVATIONS as ACTIVATIONS
 from cnn_core.layers import Layers
+from cnn_core.sparse import SparseRows
 
 LOSSES: tuple[str, ...]
 OPTIMIZERS: tuple[str, ...]
@@ -30,7 +31,7 @@ class Stack(Layers):
     def set_optimizer(self, name: str, **hyper: float) -> None: ...
     def loss(
         self,
-        X: NDArray[Any],
+        X: NDArray[Any] | SparseRows,
         y: NDArray[Any],
         loss: str,
         *,
@@ -41,7 +42,7 @@ class Stack(Layers):
     ) -> tuple[float, float]: ...
     def gradient(
         self,
-        X: NDArray[Any],
+        X: NDArray[Any] | SparseRows,
         y: NDArray[Any],
         loss: str,
         *,
@@ -52,7 +53,7 @@ class Stack(Layers):
     ) -> tuple[float, float]: ...
     def train(
         self,
-        X: NDArray[Any],
+        X: NDArray[Any] | SparseRows,
         y: NDArray[Any],
         loss: str,
         order: NDArray[np.int64] | None,
@@ -66,7 +67,7 @@ class Stack(Layers):
     ) -> tuple[float, float]: ...
     def train_epochs(
         self,
-        X: NDArray[Any],
+        X: NDArray[Any] | SparseRows,
         y: NDArray[Any],
         loss: str,
         order: NDArray[np.int64] | None,

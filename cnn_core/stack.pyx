@@ -110,12 +110,13 @@ cdef class Stack(Layers):
         self.step.method = method
         self.moments, self.optimizer = moments, name
 
-    cdef object prepare(self, Run *run, cnp.ndarray X, y, object loss, double scale, Py_ssize_t batch, int threads):
+    cdef object prepare(self, Run *run, X, y, object loss, double scale, Py_ssize_t batch, int threads):
         """Fill in everything that a pass needs but its order and rates; returns what must stay alive meanwhile."""
         cdef cnp.ndarray target
-        cdef Py_ssize_t m = len(X)
+        cdef Py_ssize_t m
         memset(run, 0, sizeof(Run))
         self.read_rows(X, scale, &run.x)
+        m = len(X)
         if run.x.row_stride % 1024 == 0:
             run.x.direct = False        # rows in the same cache sets: better gathered into the padded buffer
         run.loss = code_of("loss", _losses, loss)
@@ -229,7 +230,7 @@ cdef class Stack(Layers):
                 <char *>self.parameters_data + layer.w*self.itemsize)
         return total
 
-    cdef object evaluate(self, cnp.ndarray X, y, loss, double l1, double l2, double scale, n_threads, bint backward):
+    cdef object evaluate(self, X, y, loss, double l1, double l2, double scale, n_threads, bint backward):
         cdef Run run
         cdef double loss_sum = 0
         cdef int threads = thread_count(n_threads)
@@ -242,12 +243,12 @@ cdef class Stack(Layers):
         self.workspace = alive[2]
         return loss_sum / run.count, self.penalty(l1, l2)
 
-    def loss(self, cnp.ndarray X not None, y, loss, *, double l1=0.0, double l2=0.0, double scale=1.0, n_threads=None):
+    def loss(self, X, y, loss, *, double l1=0.0, double l2=0.0, double scale=1.0, n_threads=None):
         """Mean loss over the rows of X, and the penalty.
 
         Parameters
         ----------
-        X : ndarray (m, k)
+        X : ndarray or SparseRows (m, k)
             As for `forward`.
         y : ndarray
             int64 (m,) class indices for softmax_cross_entropy, or C-contiguous (m, n) of the stack's dtype.
@@ -272,12 +273,12 @@ cdef class Stack(Layers):
         """
         return self.evaluate(X, y, loss, l1, l2, scale, n_threads, False)
 
-    def gradient(self, cnp.ndarray X not None, y, loss, *, double l1=0.0, double l2=0.0, double scale=1.0,
+    def gradient(self, X, y, loss, *, double l1=0.0, double l2=0.0, double scale=1.0,
                  n_threads=None):
         """The same as `loss`, and the gradient of loss + penalty in `gradients`."""
         return self.evaluate(X, y, loss, l1, l2, scale, n_threads, True)
 
-    def train(self, cnp.ndarray X not None, y, loss, order, rates, *, batch_size, double l1=0.0, double l2=0.0,
+    def train(self, X, y, loss, order, rates, *, batch_size, double l1=0.0, double l2=0.0,
               double scale=1.0, n_threads=None):
         """One pass over the rows, a step of the optimizer after every batch.
 
@@ -308,7 +309,7 @@ cdef class Stack(Layers):
                                               scale=scale, n_threads=n_threads)
         return float(losses[0]), float(penalties[0])
 
-    def train_epochs(self, cnp.ndarray X not None, y, loss, order, rates, *, epochs, batch_size, double l1=0.0,
+    def train_epochs(self, X, y, loss, order, rates, *, epochs, batch_size, double l1=0.0,
                      double l2=0.0, double scale=1.0, n_threads=None):
         """Several passes in one call: `train`, with `rates` for the steps of all of them.
 

@@ -50,14 +50,19 @@ def design(X: Any, *, dtype: str, n_features: int | None = None) -> Array:
     samples = _numeric(_as_array(X, "X"), "X")
     if samples.ndim != 2:
         samples = _flat_images(samples)
-    m, k = samples.shape
+    check_shape(samples.shape, n_features)
+    if samples.dtype.kind == "f":
+        check_finite(samples, "X", dtype)
+    return samples
+
+
+def check_shape(shape: tuple[int, ...], n_features: int | None) -> None:
+    """Refuse samples of no rows or columns, and of another number of columns than the network takes."""
+    m, k = shape
     if n_features is not None and k != n_features:
         raise ValueError(f"X has {count(k, 'column')}; the network takes {n_features}.")
     if m == 0 or k == 0:
         raise ValueError(f"X is empty: it has {count(m, 'row')} and {count(k, 'column')}.")
-    if samples.dtype.kind == "f":
-        check_finite(samples, "X", dtype)
-    return samples
 
 
 def _flat_images(X: Array) -> Array:
@@ -217,19 +222,40 @@ def weights(array: Any, name: str, *, dtype: str, ndim: int) -> Array:
 
 def check_finite(A: Array, name: str, dtype: str) -> None:
     """Refuse NaN, infinity and numbers beyond the range of `dtype` in a 2-D array of floats."""
-    largest = _LARGEST[dtype]
-    if A.size <= _SMALL and A.flags.c_contiguous and float(np.vdot(A, A)) <= largest:
+    if A.size <= _SMALL and A.flags.c_contiguous and float(np.vdot(A, A)) <= _LARGEST[dtype]:
         return
     transposed = abs(A.strides[0]) < abs(A.strides[1])
     B = A.T if transposed else A
     rows = max(1, _BLOCK // B.shape[1])
     for start in range(0, len(B), rows):
-        block = B[start : start + rows]
-        if not (float(block.max()) <= largest and float(block.min()) >= -largest):
-            position = np.argwhere(~(np.abs(block) <= np.float64(largest)))[0] + (start, 0)
+        position = _first_unusable(B[start : start + rows], dtype)
+        if position is not None:
+            position += (start, 0)
             row, column = (position[::-1] if transposed else position).tolist()
-            what = _name_of(A[row, column], dtype)
-            raise ValueError(f"Input {name} contains {what}: row {row}, column {column}.")
+            refuse(A[row, column], name, dtype, row, column)
+
+
+def _first_unusable(block: Array, dtype: str) -> Array | None:
+    """Return where a not empty array first has NaN, infinity or a number beyond the range of `dtype`; None: nowhere."""
+    largest = _LARGEST[dtype]
+    if float(block.max()) <= largest and float(block.min()) >= -largest:
+        return None
+    first: Array = np.argwhere(~(np.abs(block) <= np.float64(largest)))[0]
+    return first
+
+
+def first_unusable(numbers: Array, dtype: str) -> int | None:
+    """Return the place of the first of the numbers (n,) that :func:`check_finite` would refuse."""
+    for start in range(0, len(numbers), _BLOCK):
+        place = _first_unusable(numbers[start : start + _BLOCK], dtype)
+        if place is not None:
+            return start + int(place[0])
+    return None
+
+
+def refuse(number: Any, name: str, dtype: str, row: int, column: int) -> Never:
+    """Say what is wrong with a number."""
+    raise ValueError(f"Input {name} contains {_name_of(number, dtype)}: row {row}, column {column}.")
 
 
 def _name_of(value: Any, dtype: str = "") -> str:
@@ -246,7 +272,7 @@ def _as_array(a: Any, name: str) -> Array:
         raise TypeError(f"{name} is None; expected an array.")
     if hasattr(a, "toarray") and hasattr(a, "nnz"):
         raise TypeError(
-            f"{name} is sparse ({type(a).__name__}), which is not supported; pass {name}.toarray()."
+            f"{name} is sparse ({type(a).__name__}), which is not supported here; pass {name}.toarray()."
         )
     masked = sys.modules.get("numpy.ma")  # a masked array cannot exist before this module
     if masked is not None and masked.is_masked(a):
@@ -259,6 +285,13 @@ def _as_array(a: Any, name: str) -> Array:
         raise ValueError(f"{name} cannot be read as an array: {error}") from error
     except (TypeError, RuntimeError, OverflowError) as error:  # a tensor on another device, among others
         raise TypeError(f"{name} cannot be read as an array: {error}") from error
+
+
+def real(array: Any, name: str) -> Array:
+    """Return an array of numbers as contiguous float32 or float64, whichever holds them; itself when it is that."""
+    numbers_ = _numeric(_as_array(array, name), name)
+    exact = numbers_.dtype.itemsize <= (4 if numbers_.dtype.kind == "f" else 2)
+    return np.ascontiguousarray(numbers_, dtype=np.float32 if exact else np.float64)
 
 
 def _numeric(array: Array, name: str) -> Array:

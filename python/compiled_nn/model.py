@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnn_core.stack import Stack
 
-from . import arrays, checks, optimizers, persistence, standardization, summary, targets, training
+from . import checks, optimizers, persistence, samples, standardization, summary, targets, training
 from ._version import __version__
 from .arrays import Array
 from .configuration import Configuration
@@ -17,6 +17,7 @@ from .errors import NotFittedError
 from .initializers import Pair
 from .layers import Dense, check_weights, draw_weights
 from .optimizers import Optimizer
+from .samples import Samples
 from .standardization import Statistics
 from .targets import Targets
 from .training import Trainer
@@ -181,7 +182,7 @@ class Model:
         outputs = predictor.try_forward(X, out, output, self._scale, self.n_threads)
         if outputs is None:  # X is to be converted, or complained of
             dtype = self._configuration.dtype
-            X = arrays.design(X, dtype=dtype, n_features=self.n_features_)
+            X = samples.read(X, dtype=dtype, n_features=self.n_features_)
             outputs = predictor.try_forward(X, out, output, self._scale, self.n_threads)
             if outputs is None:
                 how = "standardised" if self._configuration.standardize else f"scaled by {self._scale:g}"
@@ -251,7 +252,7 @@ class Model:
         n_features = self._n_features(self._trainer is not None)
         known, encoded = self._targets, None
         if y is None:
-            X = arrays.design(X, dtype=c.dtype, n_features=n_features)
+            X = samples.read(X, dtype=c.dtype, n_features=n_features)
         else:
             X, encoded, known = targets.prepare(c, X, y, n_features, known)
         stack = self._examined(X)
@@ -259,7 +260,7 @@ class Model:
             diagnosis.Subject(stack, c, X, encoded, known, trained, self.history, self._terms())
         )
 
-    def _examined(self, X: Array) -> Stack:
+    def _examined(self, X: Samples) -> Stack:
         """Return what diagnose looks at: a stack as training on X would start with it, or go on."""
         stack = (self._trainer or self._drawn(X)).stack
         if self._lacks_statistics(stack):
@@ -267,7 +268,7 @@ class Model:
             stack.standardize(*standardization.measure(X))
         return stack
 
-    def _labelled(self, X: Any, y: Any) -> tuple[Array, Array, Targets]:
+    def _labelled(self, X: Any, y: Any) -> tuple[Samples, Array, Targets]:
         return targets.prepare(self._configuration, X, y, self.n_features_, self._known_targets())
 
     def _terms(self) -> dict[str, Any]:
@@ -316,7 +317,7 @@ class Model:
         self._initial = pairs
         self._settle()
 
-    def _drawn(self, X: Array) -> Trainer:
+    def _drawn(self, X: Samples) -> Trainer:
         """Return a trainer of the initial weights, for the columns of X, which it does not standardise yet."""
         seed = self._configuration.seed
         rng = training.generator(seed)

@@ -12,6 +12,7 @@ from .configuration import DEFAULT_LOSS, configure
 from .layers import Dense
 from .model import Model
 from .optimizers import Optimizer
+from .samples import Samples
 from .targets import Targets
 from .training import Data, History, LastFinite, Trainer
 
@@ -181,8 +182,9 @@ class Network(Model):
 
         Parameters
         ----------
-        X : array-like (m, k), or images (m, height, width[, channels])
-            Real and finite, of any dtype and layout; never changed, and not copied when NumPy can share it.
+        X : array-like (m, k), images (m, height, width[, channels]), or sparse (m, k)
+            Real and finite, of any dtype and layout; never changed, and not copied when NumPy can share it. Sparse is
+            any matrix or array of scipy.sparse; it is never filled with zeros as a whole.
         y : array-like (m,), (m, 1) or (m, n_outputs)
             Labels of any type; numbers for "mse"; or a column an output: one-hot or soft labels for
             "softmax_cross_entropy", independent 0/1 targets for "binary_cross_entropy".
@@ -313,7 +315,7 @@ class Network(Model):
             raise divergence.error("This pass of partial_fit")
         return self
 
-    def _begin(self, X: Array, known: Targets, resume: bool) -> Trainer:
+    def _begin(self, X: Samples, known: Targets, resume: bool) -> Trainer:
         """Take the network to where training on X starts; nothing has changed when this raises."""
         trainer = (self._trainer if resume else None) or self._drawn(X)
         trainer.check_schedule(self.optimizer)
@@ -323,7 +325,7 @@ class Network(Model):
         self._settle()
         return trainer
 
-    def _validate(self, X: Array, y: Array) -> dict[str, list[float]]:
+    def _validate(self, X: Samples, y: Array) -> dict[str, list[float]]:
         stack = self._fitted()
         loss, _ = stack.loss(X, y, **self._terms())
         outputs = stack.forward(X, scale=self._scale, n_threads=self.n_threads)

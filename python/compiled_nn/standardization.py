@@ -8,15 +8,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 
 from cnn_core.layers import Layers
+from cnn_core.sparse import SparseRows
 
 from .arrays import Array
+from .samples import Samples
 
 _BLOCK = 1 << 17  # numbers looked at together: as float64 they stay in the level-2 cache
 _WIDTH = 512  # columns of them at most
@@ -30,7 +32,7 @@ class Statistics(NamedTuple):
     scale: Array
 
 
-def measure(X: Array) -> Statistics:
+def measure(X: Samples) -> Statistics:
     """Return the statistics of a finite X (m, k) in one pass over it.
 
     Blocks are joined by the formula of Chan, Golub and LeVeque (1979), in float64 whatever the dtype of X. A column
@@ -47,8 +49,7 @@ def measure(X: Array) -> Statistics:
     with np.errstate(
         over="ignore", invalid="ignore", under="ignore", divide="ignore"
     ):  # judged by what comes out
-        for rows, columns in _blocks(X):
-            block = X[rows, columns].astype(np.float64, order="C")
+        for rows, columns, block in _blocks(X) if isinstance(X, np.ndarray) else _filled(X):
             np.minimum(smallest[columns], block.min(axis=0), out=smallest[columns])
             np.maximum(largest[columns], block.max(axis=0), out=largest[columns])
             here = block.mean(axis=0)
@@ -68,16 +69,37 @@ def measure(X: Array) -> Statistics:
     return Statistics(mean, scale)
 
 
-def _blocks(X: Array) -> Iterator[tuple[slice, slice]]:
+def _cuts(X: Samples) -> tuple[list[slice], list[slice]]:
     """Rows and columns to look at together: cut alike for every layout of X, so that the bits are those of the numbers
-    alone, and taken in the order in which they lie in memory."""
+    alone."""
     m, k = X.shape
     height = max(1, _BLOCK // min(k, _WIDTH))
     rows = [slice(start, min(start + height, m)) for start in range(0, m, height)]
-    columns = [slice(start, min(start + _WIDTH, k)) for start in range(0, k, _WIDTH)]
-    if abs(X.strides[1]) <= abs(X.strides[0]):
-        return product(rows, columns)
-    return ((among_rows, among_columns) for among_columns, among_rows in product(columns, rows))
+    return rows, [slice(start, min(start + _WIDTH, k)) for start in range(0, k, _WIDTH)]
+
+
+def _blocks(X: Array) -> Iterator[tuple[slice, slice, Array]]:
+    """Blocks of X in float64, in the order in which they lie in memory."""
+    all_rows, all_columns = _cuts(X)
+    order: Iterable[tuple[slice, slice]] = product(all_rows, all_columns)
+    if abs(X.strides[1]) > abs(X.strides[0]):
+        order = ((rows, columns) for columns, rows in product(all_columns, all_rows))
+    for rows, columns in order:
+        yield rows, columns, X[rows, columns].astype(np.float64, order="C")
+
+
+def _filled(X: SparseRows) -> Iterator[tuple[slice, slice, Array]]:
+    """The same blocks of sparse rows, with their zeros."""
+    all_rows, all_columns = _cuts(X)
+    for rows in all_rows:
+        row, column, number = X.entries(rows)
+        order = np.argsort(column, kind="stable")
+        row, column, number = row[order], column[order], number[order]
+        for columns in all_columns:
+            here = slice(*np.searchsorted(column, (columns.start, columns.stop)))
+            block = np.zeros((rows.stop - rows.start, columns.stop - columns.start))
+            block[row[here], column[here] - columns.start] = number[here]
+            yield rows, columns, block
 
 
 def folded(layers: Layers) -> Layers:

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from . import arrays, metrics
+from . import arrays, metrics, samples
 from .arrays import Array
 from .configuration import Configuration
 from .losses import Loss
+from .samples import Samples
 
 KINDS = ("classes", "indicator", "values")
 
@@ -80,9 +81,9 @@ class Targets:
 
 def prepare(
     configuration: Configuration, X: Any, y: Any, n_features: int | None, known: Targets | None
-) -> tuple[Array, Array, Targets]:
+) -> tuple[Samples, Array, Targets]:
     """Return X and y as the core takes them, and what y means: `known`, or learned from it."""
-    X = arrays.design(X, dtype=configuration.dtype, n_features=n_features)
+    X = samples.read(X, dtype=configuration.dtype, n_features=n_features)
     y = arrays.targets(y)
     arrays.check_rows(X, y)
     known = known or learn(configuration.loss, configuration.n_outputs, y)
@@ -91,7 +92,7 @@ def prepare(
 
 def prepare_pair(
     configuration: Configuration, pair: Any, n_features: int, known: Targets
-) -> tuple[Array, Array]:
+) -> tuple[Samples, Array]:
     """Return the X and y of `validation_data` as the core takes them."""
     if not isinstance(pair, (list, tuple)) or len(pair) != 2:
         raise TypeError(
