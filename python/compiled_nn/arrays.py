@@ -19,6 +19,7 @@ from typing import Any, Never
 
 import numpy as np
 
+from . import frames
 from .errors import count
 
 _WIDTHS = {"f": (4, 8), "b": (1,), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8)}
@@ -125,12 +126,12 @@ def _check_finite_column(y: Array) -> None:
 
 
 def _refuse_mixed_labels(y: Any) -> None:
-    texts = sum(isinstance(label, (str, bytes)) for label in y)
-    if 0 < texts < len(y):
-        raise TypeError("y mixes text with other labels; all labels must be of one type.")
     for row, label in enumerate(y):
         if label is None:
             raise TypeError(f"y holds None: row {row}.")
+    texts = sum(isinstance(label, (str, bytes)) for label in y)
+    if 0 < texts < len(y):
+        raise TypeError("y mixes text with other labels; all labels must be of one type.")
 
 
 def unique_labels(y: Array) -> Array:
@@ -274,17 +275,38 @@ def _as_array(a: Any, name: str) -> Array:
         raise TypeError(
             f"{name} is sparse ({type(a).__name__}), which is not supported here; pass {name}.toarray()."
         )
+    if frames.is_table(a):
+        return _from_table(a, name)
+    if hasattr(a, "collect") and not hasattr(a, "__array__"):
+        raise TypeError(f"{name} is a {type(a).__name__}, still to be computed; pass {name}.collect().")
     masked = sys.modules.get("numpy.ma")  # a masked array cannot exist before this module
     if masked is not None and masked.is_masked(a):
         raise ValueError(f"{name} has masked entries; fill them first, as with {name}.filled(value).")
     try:
-        return np.asarray(a)
+        return np.asarray(frames.decoded(a))
     except ValueError as error:
         if "inhomogeneous" in str(error):
             raise ValueError(f"{name} is ragged: its rows differ in length or depth.") from error
         raise ValueError(f"{name} cannot be read as an array: {error}") from error
     except (TypeError, RuntimeError, OverflowError) as error:  # a tensor on another device, among others
         raise TypeError(f"{name} cannot be read as an array: {error}") from error
+
+
+def _from_table(table: Any, name: str) -> Array:
+    """Return a table as an array, of the dtype that holds all columns; as it lies in memory when that is possible."""
+    if frames.one_dtype(table):
+        array = np.asarray(table)
+        if array.dtype in CORE_DTYPES:
+            return array
+    columns = frames.columns(table)
+    if len(columns) == 1:
+        return columns[0][1].reshape(-1, 1)
+    numeric = [_numeric(column, f"{name}[{title!r}]") for title, column in columns]
+    m = len(numeric[0]) if numeric else 0
+    full = np.empty((m, len(numeric)), np.result_type(*numeric) if numeric else np.float64, order="F")
+    for i, column in enumerate(numeric):
+        full[:, i] = column
+    return full
 
 
 def real(array: Any, name: str) -> Array:
