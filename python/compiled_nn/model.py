@@ -92,13 +92,23 @@ class Model:
 
     @property
     def mean_(self) -> Array:
-        """Means of the columns (n_features,)."""
+        """Means of the columns (n_features,), or what else they are centred by."""
         return self._statistics().mean
 
     @property
     def scale_(self) -> Array:
-        """Standard deviations of the columns (n_features,)."""
+        """Standard deviations of the columns (n_features,), or what else they are scaled by."""
         return self._statistics().scale
+
+    @property
+    def target_mean_(self) -> Array:
+        """Means of the outputs in y (n_outputs,)."""
+        return self._target_scaling().mean
+
+    @property
+    def target_scale_(self) -> Array:
+        """Standard deviations of the outputs in y (n_outputs,)."""
+        return self._target_scaling().scale
 
     @property
     def n_parameters(self) -> int:
@@ -193,19 +203,27 @@ class Model:
 
     def score(self, X: Any, y: Any) -> float:
         """Return the accuracy, or R^2 for "mse", on the samples X (m, k) and targets y, as given to fit."""
-        X, y, known = self._labelled(X, y)
+        X, y, known = self._labelled(X, y, scaled=False)
         outputs = self._predicting().forward(X, scale=self._scale, n_threads=self.n_threads)
         return known.score(y, outputs)
 
     def loss(self, X: Any, y: Any) -> float:
         """Return the mean loss on the samples X (m, k) and targets y, without the penalty."""
-        X, y, _ = self._labelled(X, y)
-        return self._fitted().loss(X, y, **self._terms())[0]
+        X, y, known = self._labelled(X, y, scaled=False)
+        stack = self._fitted()
+        if known.scaling is not None:
+            *below, last = stack.views()
+            statistics = stack.statistics
+            stack = self._new_stack([*below, standardization.unscaled(last, known.scaling)])
+            if statistics is not None:
+                stack.standardize(*statistics)
+        return stack.loss(X, y, **self._terms())[0]
 
     def gradients(self, X: Any, y: Any) -> list[Pair]:
         """Return the gradients of mean loss plus penalty on X (m, k) and y, in the form of the weights.
 
-        With ``standardize`` they are with respect to the weights of the standardised columns.
+        With ``standardize`` and ``scale_targets`` they are with respect to the weights of the scaled columns and
+        outputs.
         """
         X, y, _ = self._labelled(X, y)
         stack = self._fitted()
@@ -265,11 +283,12 @@ class Model:
         stack = (self._trainer or self._drawn(X)).stack
         if self._lacks_statistics(stack):
             stack = self._new_stack(stack.views())
-            stack.standardize(*standardization.measure(X))
+            stack.standardize(*self._measured(X))
         return stack
 
-    def _labelled(self, X: Any, y: Any) -> tuple[Samples, Array, Targets]:
-        return targets.prepare(self._configuration, X, y, self.n_features_, self._known_targets())
+    def _labelled(self, X: Any, y: Any, scaled: bool = True) -> tuple[Samples, Array, Targets]:
+        known = self._known_targets()
+        return targets.prepare(self._configuration, X, y, self.n_features_, known, scaled)
 
     def _terms(self) -> dict[str, Any]:
         """Return what the core minimises, in its own words."""
@@ -287,7 +306,8 @@ class Model:
     def get_weights(self) -> list[Pair]:
         """Return copies of the weights, [(W (inputs, units), b (units,) or None), ...], one pair a layer.
 
-        With ``standardize`` those of the first layer are for standardised columns: ``(X - mean_) / scale_``.
+        With ``standardize`` those of the first layer are for scaled columns: ``(X - mean_) / scale_``. With
+        ``scale_targets`` those of the last give ``(y - target_mean_) / target_scale_``.
         """
         return training.copies(self._fitted().views())
 
@@ -326,19 +346,24 @@ class Model:
 
     def _lacks_statistics(self, stack: Stack) -> bool:
         """Whether a stack has yet to learn how to standardise."""
-        return self._configuration.standardize and stack.statistics is None
+        return self._configuration.scaling is not None and stack.statistics is None
+
+    def _measured(self, X: Samples) -> Statistics:
+        return standardization.measure(X, self._configuration.scaling or "standard")
 
     def _new_stack(self, weights: list[Pair]) -> Stack:
         configuration = self._configuration
         sizes = (len(weights[0][0]), *(layer.units for layer in configuration.layers))
         biases = [layer.bias for layer in configuration.layers]
+        biases[-1] |= weights[-1][1] is not None
         stack = Stack(sizes, configuration.activations, biases, configuration.dtype)
         training.assign(stack.views(), weights)
         return stack
 
     def _settle(self) -> None:
         """Let what predicts have the present weights."""
-        self._predictor = standardization.folded(self._fitted())
+        scaling = None if self._targets is None else self._targets.scaling
+        self._predictor = standardization.folded(self._fitted(), scaling)
 
     def _n_features(self, resume: bool) -> int | None:
         """Return how many columns training takes, None for any number."""
@@ -371,7 +396,12 @@ class Model:
         kind, classes = (None, None) if known is None else (known.kind, known.classes)
         statistics = self._fitted().statistics
         saved = persistence.Saved(
-            configuration, self.get_weights(), kind, classes, statistics and Statistics(*statistics)
+            configuration,
+            self.get_weights(),
+            kind,
+            classes,
+            statistics and Statistics(*statistics),
+            None if known is None else known.scaling,
         )
         persistence.write(path, saved, __version__)
 
@@ -381,7 +411,7 @@ class Model:
         net = cls.__new__(cls)
         Model.__init__(net, configuration)
         if saved.kind is not None or saved.classes is not None:
-            net._targets = targets.restored(configuration, saved.kind, saved.classes)
+            net._targets = targets.restored(configuration, saved.kind, saved.classes, saved.target_statistics)
         weights = check_weights(net.layers, saved.weights, configuration.dtype)
         net._trainer = Trainer(net._new_stack(weights), configuration.seed)
         if saved.statistics is not None:
@@ -422,6 +452,14 @@ class Model:
                 "The network has weights, but has seen no X to learn how to standardise from."
             )
         return Statistics(*statistics)
+
+    def _target_scaling(self) -> Statistics:
+        if not self._configuration.scale_targets:
+            raise AttributeError("The network does not scale its targets: it has scale_targets=False.")
+        scaling = self._known_targets().scaling
+        if scaling is None:
+            raise NotFittedError("The network has weights, but has seen no y to learn how to scale from.")
+        return scaling
 
     def _known_targets(self) -> Targets:
         self._fitted()
