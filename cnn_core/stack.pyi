@@ -6,6 +6,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from cnn_core.layers import ACTIVATIONS as ACTIVATIONS
 from cnn_core.layers import Layers
+from cnn_core.sparse import SparseRows
 
 Loss: TypeAlias = str | tuple[str, Mapping[str, Any]] | Callable[[NDArray[Any], NDArray[Any]], Any]
 
@@ -32,7 +33,7 @@ class Stack(Layers):
     def set_optimizer(self, name: str, **hyper: float) -> None: ...
     def loss(
         self,
-        X: NDArray[Any],
+        X: NDArray[Any] | SparseRows,
         y: NDArray[Any],
         loss: Loss,
         *,
@@ -45,7 +46,7 @@ class Stack(Layers):
     ) -> tuple[float, float]: ...
     def gradient(
         self,
-        X: NDArray[Any],
+        X: NDArray[Any] | SparseRows,
         y: NDArray[Any],
         loss: Loss,
         *,
@@ -58,7 +59,7 @@ class Stack(Layers):
     ) -> tuple[float, float]: ...
     def train(
         self,
-        X: NDArray[Any],
+        X: NDArray[Any] | SparseRows,
         y: NDArray[Any],
         loss: Loss,
         order: NDArray[np.int64] | None,
@@ -74,7 +75,7 @@ class Stack(Layers):
     ) -> tuple[float, float]: ...
     def train_epochs(
         self,
-        X: NDArray[Any],
+        X: NDArray[Any] | SparseRows,
         y: NDArray[Any],
         loss: Loss,
         order: NDArray[np.int64] | None,
