@@ -129,6 +129,11 @@ cdef class Stack(Layers):
         self.steps = 0
         self.moments, self.optimizer = moments, name
 
+    @property
+    def dropout(self):
+        """The rates of `set_dropout`."""
+        return [self.input_dropout, *(self.net.layers[i].dropout for i in range(self.net.depth))]
+
     def set_dropout(self, rates, key):
         """In training, let inputs and outputs be left out at random: 0 with a probability p, else divided by 1 - p.
 
@@ -149,7 +154,7 @@ cdef class Stack(Layers):
         if len(values) != self.net.depth + 1 or not all(0 <= rate < 1 for rate in values) or values[self.net.depth] != 0:
             raise ValueError(f"rates is {values}; it must hold {self.net.depth + 1} numbers from 0 to below 1, the last "
                              "of them 0")
-        self.input_dropout, self.key = values[0], key
+        self.input_dropout, self.dropout_key = values[0], key
         for i in range(self.net.depth):
             self.net.layers[i].dropout = values[i + 1]
             self.net.layers[i].block |= values[i + 1] > 0
@@ -413,7 +418,7 @@ cdef class Stack(Layers):
         alive = self.prepare(&run, X, y, loss, weights, scale, batch, threads, False)
         if self.input_dropout > 0:
             run.x.direct = False        # the rows are thinned out where they are gathered
-        run.training, run.input_dropout, run.key = True, self.input_dropout, self.key
+        run.training, run.input_dropout, run.key = True, self.input_dropout, self.dropout_key
         self.read_order(&run, order, len(X))
         if callable(loss):
             alive[4].order = order

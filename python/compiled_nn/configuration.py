@@ -14,9 +14,9 @@ from .optimizers import Optimizer
 
 DEFAULT_LOSS = "softmax_cross_entropy"
 DTYPES = ("float32", "float64")
-_OPTIONS = ("optimizer", "l1", "l2", "input_scale", "dtype", "seed", "standardize", "scale_targets")
+_OPTIONS = ("optimizer", "l1", "l2", "input_scale", "dtype", "seed", "standardize", "scale_targets", "input_dropout")
 _FIELDS = ("layers", "loss", *_OPTIONS)
-_LATER = ("standardize", "scale_targets")  # in a file only where they differ from the default
+_LATER = ("standardize", "scale_targets", "input_dropout")  # in a file only where they differ from the default
 SCALINGS = ("standard", "robust", "minmax")
 
 
@@ -34,6 +34,7 @@ class Configuration:
     seed: int | None
     standardize: bool | str
     scale_targets: bool
+    input_dropout: float
 
     @property
     def n_outputs(self) -> int:
@@ -49,6 +50,11 @@ class Configuration:
     def activations(self) -> list[str]:
         """Activation of every layer, the last one being the link of the loss."""
         return layers.layer_activations(self.layers, self.loss.link)
+
+    @property
+    def dropout(self) -> list[float]:
+        """How much is left out in training: of the inputs, then of the outputs of each layer."""
+        return [self.input_dropout, *(layer.dropout for layer in self.layers)]
 
     def without_given_weights(self) -> Configuration:
         """Return this configuration with initial weights that are not known any more."""
@@ -81,6 +87,7 @@ def configure(
     seed: int | None = None,
     standardize: bool | str = False,
     scale_targets: bool = False,
+    input_dropout: float = 0.0,
 ) -> Configuration:
     """Check the parameters of a Network and return them as a configuration."""
     checked = layers.check_layers(layers_)
@@ -95,6 +102,7 @@ def configure(
         seed=checks.optional_integer("Network", "seed", seed, minimum=0),
         standardize=_standardize(standardize),
         scale_targets=checks.flag("Network", "scale_targets", scale_targets),
+        input_dropout=checks.real("Network", "input_dropout", input_dropout, minimum=0, below=1),
     )
     if configuration.scale_targets and configuration.loss.link != "identity":
         raise ValueError(

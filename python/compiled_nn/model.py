@@ -124,6 +124,11 @@ class Model:
         return self._target_scaling().scale
 
     @property
+    def norms_(self) -> list[training.Norm | None]:
+        """What normalised layers have besides their weights."""
+        return training.norms(self._fitted())
+
+    @property
     def n_parameters(self) -> int:
         """Weights and biases."""
         return self._fitted().n_parameters
@@ -230,7 +235,8 @@ class Model:
         if known.scaling is not None:
             *below, last = stack.views()
             statistics = stack.statistics
-            stack = self._new_stack([*below, folding.unscaled(last, known.scaling)])
+            norms = training.norms(stack)
+            stack = self._new_stack([*below, folding.unscaled(last, known.scaling)], norms)
             if statistics is not None:
                 stack.standardize(*statistics)
         return stack.loss(X, y, **self._terms())[0]
@@ -298,7 +304,7 @@ class Model:
         """Return what diagnose looks at: a stack as training on X would start with it, or go on."""
         stack = (self._trainer or self._drawn(X)).stack
         if self._lacks_statistics(stack):
-            stack = self._new_stack(stack.views())
+            stack = self._new_stack(stack.views(), training.norms(stack))
             stack.standardize(*self._measured(X))
         return stack
 
@@ -367,13 +373,24 @@ class Model:
     def _measured(self, X: Samples) -> Statistics:
         return standardization.measure(X, self._configuration.scaling or "standard")
 
-    def _new_stack(self, weights: list[Pair]) -> Stack:
+    def _new_stack(self, weights: list[Pair], norms: list[training.Norm | None] | None = None) -> Stack:
         configuration = self._configuration
         sizes = (len(weights[0][0]), *(layer.units for layer in configuration.layers))
         biases = [layer.bias for layer in configuration.layers]
         biases[-1] |= weights[-1][1] is not None
-        stack = Stack(sizes, configuration.activations, biases, configuration.dtype)
+        stack = Stack(
+            sizes,
+            configuration.activations,
+            biases,
+            configuration.dtype,
+            norms=[layer.norm for layer in self.layers],
+            residuals=[layer.residual for layer in self.layers],
+        )
         training.assign(stack.views(), weights)
+        if norms is not None:
+            training.assign_norms(stack, norms)
+        if any(configuration.dropout):
+            stack.set_dropout(configuration.dropout, training.dropout_key(configuration.seed))
         return stack
 
     def _settle(self, learned: Calibration = calibration.NOTHING) -> None:
@@ -415,6 +432,7 @@ class Model:
         saved = persistence.Saved(
             configuration,
             self.get_weights(),
+            training.norms(self._fitted()),
             kind,
             classes,
             statistics and Statistics(*statistics),
@@ -431,7 +449,7 @@ class Model:
         if saved.kind is not None or saved.classes is not None:
             net._targets = targets.restored(configuration, saved.kind, saved.classes, saved.target_statistics)
         weights = check_weights(net.layers, saved.weights, configuration.dtype)
-        net._trainer = Trainer(net._new_stack(weights), configuration.seed)
+        net._trainer = Trainer(net._new_stack(weights, saved.norms), configuration.seed)
         if saved.statistics is not None:
             net._trainer.stack.standardize(*saved.statistics)
         net._settle(saved.calibration)

@@ -58,6 +58,9 @@ class Network(Calibrated):
         For "mse": train on (y - mean) / standard deviation of each output, learned from the y of fit alone, or of the
         first partial_fit, and kept in the network and in its files. y is given as it is everywhere; predictions, loss
         and score are in its units. Weights, gradients and the history are those of the scaled outputs.
+    input_dropout : float, default 0.0
+        In training, each number of X is left out with this probability, in [0, 1), and divided by 1 - input_dropout
+        otherwise.
 
     Attributes
     ----------
@@ -72,6 +75,9 @@ class Network(Calibrated):
         by; the scale is 1 where there is no spread.
     target_mean_, target_scale_ : ndarray (n_outputs,)
         With `scale_targets`: mean and standard deviation of each output, float64; 1 where it is constant.
+    norms_ : list of dict or None, one a layer
+        Copies of what a normalised layer has besides its weights: "gain" (units,), and for "batch" the running "mean" and
+        "variance" (units,).
     history : dict of lists
         One entry an epoch of fit: "epoch" (from 1), "loss" (mean over the rows, as seen while training),
         "penalty", "learning_rate" (of the last step), "seconds", and with validation data "val_loss" and
@@ -104,9 +110,20 @@ class Network(Calibrated):
         n_threads: int | None = None,
         standardize: bool | str = False,
         scale_targets: bool = False,
+        input_dropout: float = 0.0,
     ) -> None:
         configuration = configure(
-            layers, loss, optimizer, l1, l2, input_scale, dtype, seed, standardize, scale_targets
+            layers,
+            loss,
+            optimizer,
+            l1,
+            l2,
+            input_scale,
+            dtype,
+            seed,
+            standardize,
+            scale_targets,
+            input_dropout,
         )
         super().__init__(configuration, n_threads)
 

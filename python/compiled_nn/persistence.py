@@ -3,8 +3,7 @@
 Tensors are named as in a sequence of fully connected layers elsewhere: ``layers.0.weight`` (units, inputs)
 and ``layers.0.bias`` (units,), in the network's dtype. The metadata hold one key, ``compiled_nn``:
 
-    format_version    1; 2 for a network that standardises; 3 for one that is calibrated, that scales in another way, or
-                      its targets
+    format_version    1; 2 for a network that standardises; 3 for one that has more than version 0.1.0 knew
     library_version   that wrote the file
     network           layers, loss, optimizer, l1, l2, input_scale, dtype, seed; from format 2 on standardize,
                       from 3 on scale_targets, each where it is asked for
@@ -13,7 +12,8 @@ and ``layers.0.bias`` (units,), in the network's dtype. The metadata hold one ke
     classes           {"dtype": ..., "values": [...]} or null
     temperature       in format 3: what the logits are divided by
 
-With standardize, ``standardization.mean`` and ``standardization.scale`` (n_features,) are float64, or both are absent
+A normalised layer has ``layers.0.norm.weight`` (units,), and for "batch" ``layers.0.norm.running_mean`` and
+``.running_var`` too. With standardize, ``standardization.mean`` and ``standardization.scale`` (n_features,) are float64, or both are absent
 when the network has seen no X. With scale_targets, so are ``targets.mean`` and ``targets.scale`` (n_outputs,). There may
 be ``calibration.scores`` (m, n), float64.
 
@@ -39,6 +39,7 @@ from .configuration import Configuration, from_config, to_config
 from .initializers import Pair
 from .layers import Dense
 from .standardization import Statistics
+from .training import Norm
 
 FORMAT_VERSION = 3
 _KEY = "compiled_nn"
@@ -50,7 +51,12 @@ _DOCUMENT = (
     "targets",
     "classes",
 )
+_FIRST_FIELDS = {"layers", "loss", "optimizer", "l1", "l2", "input_scale", "dtype", "seed"}  # of formats 1 and 2
+_FIRST_LAYER = {"units", "activation", "bias", "init"}
+_FIRST_ACTIVATIONS = (None, "identity", "relu", "sigmoid", "tanh", "softmax")
+_FIRST_LOSSES = ("binary_cross_entropy", "softmax_cross_entropy", "mse")
 _TENSOR_DTYPES = {"float32": "F32", "float64": "F64"}
+_NORMS = {"gain": "weight", "mean": "running_mean", "variance": "running_var"}
 _SCORES = "calibration.scores"
 _STATISTICS = ("standardization.mean", "standardization.scale")
 _TARGETS = ("targets.mean", "targets.scale")
@@ -70,6 +76,8 @@ class Saved:
     ----------
     configuration : Configuration
     weights : list of (W (inputs, units), b (units,) or None)
+    norms : list of dict or None
+        Gain, running mean and variance of each normalised layer.
     kind : str or None
         Kind of the targets, None when the network has seen none.
     classes : ndarray or None
@@ -82,6 +90,7 @@ class Saved:
 
     configuration: Configuration
     weights: list[Pair]
+    norms: list[Norm | None]
     kind: str | None
     classes: arrays.Array | None
     statistics: Statistics | None
@@ -114,6 +123,8 @@ def write(path: str | os.PathLike[str], saved: Saved, library_version: str) -> N
         tensors[f"layers.{i}.weight"] = np.ascontiguousarray(W.T)
         if b is not None:
             tensors[f"layers.{i}.bias"] = np.ascontiguousarray(b)
+    for i, norm in enumerate(saved.norms):
+        tensors |= {f"layers.{i}.norm.{_NORMS[name]}": array for name, array in (norm or {}).items()}
     if saved.statistics is not None:
         tensors |= dict(zip(_STATISTICS, saved.statistics, strict=True))
     if saved.target_statistics is not None:
@@ -126,9 +137,17 @@ def write(path: str | os.PathLike[str], saved: Saved, library_version: str) -> N
 
 def _version_for(configuration: Configuration, calibrated: bool) -> int:
     """Return the oldest format that holds the network, so that older versions read what they can."""
-    if calibrated or configuration.scaling not in (None, "standard") or configuration.scale_targets:
+    config = to_config(configuration)
+    standardize = config.pop("standardize", False)
+    first = (
+        config.keys() <= _FIRST_FIELDS
+        and all(layer.keys() <= _FIRST_LAYER and layer["activation"] in _FIRST_ACTIVATIONS for layer in config["layers"])
+        and config["loss"] in _FIRST_LOSSES
+        and config["optimizer"]["name"] in ("sgd", "adam", "adamw")
+    )
+    if calibrated or not first or standardize not in (False, True):
         return 3
-    return 2 if configuration.standardize else 1
+    return 2 if standardize else 1
 
 
 def _replace(path: str | os.PathLike[str], content: bytes) -> None:
@@ -213,6 +232,7 @@ def _parse(file: Any) -> Saved:
     return Saved(
         configuration=configuration,
         weights=_weights(file, configuration.layers),
+        norms=_norms(file, configuration.layers),
         kind=kind,
         classes=_classes_from_config(document["classes"]),
         statistics=_statistics(file, _STATISTICS),
@@ -261,6 +281,7 @@ def _check_tensors(file: Any, configuration: Configuration, n_features: int, cal
         expected[f"layers.{i}.weight"] = dtype, [layer.units, n_inputs]
         if layer.bias:
             expected[f"layers.{i}.bias"] = dtype, [layer.units]
+        expected |= {f"layers.{i}.norm.{_NORMS[name]}": (dtype, [layer.units]) for name in _norm_names(layer)}
         n_inputs = layer.units
     found = set(file.keys())
     if calibrated and _SCORES in found:
@@ -304,6 +325,23 @@ def _weights(file: Any, layers: Sequence[Dense]) -> list[Pair]:
         W = file.get_tensor(f"layers.{i}.weight").T
         pairs.append((W, file.get_tensor(f"layers.{i}.bias") if layer.bias else None))
     return pairs
+
+
+def _norm_names(layer: Dense) -> tuple[str, ...]:
+    return () if layer.norm is None else tuple(_NORMS) if layer.norm == "batch" else ("gain",)
+
+
+def _norms(file: Any, layers: Sequence[Dense]) -> list[Norm | None]:
+    norms: list[Norm | None] = []
+    for i, layer in enumerate(layers):
+        norm = {}
+        for name in _norm_names(layer):
+            tensor = f"layers.{i}.norm.{_NORMS[name]}"
+            norm[name] = arrays.weights(file.get_tensor(tensor), tensor, dtype=file.get_tensor(tensor).dtype.name, ndim=1)
+        if "variance" in norm and norm["variance"].min() < 0:
+            raise ValueError(f"layers.{i}.norm.running_var is negative")
+        norms.append(norm or None)
+    return norms
 
 
 def _classes_from_config(config: object) -> arrays.Array | None:

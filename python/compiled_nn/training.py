@@ -20,6 +20,7 @@ from .samples import Samples
 if TYPE_CHECKING:
     from numpy.random import Generator
 
+    from cnn_core.layers import Layers
     from cnn_core.stack import Stack
 
 History: TypeAlias = "dict[str, list[Any]]"
@@ -148,7 +149,7 @@ class LastFinite:
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
-        self._live = (stack.parameters, *stack.moments)
+        self._live = (stack.parameters, stack.running, *stack.moments)
         self._kept = tuple(array.copy() for array in self._live)
         self._steps = stack.steps
 
@@ -279,6 +280,8 @@ class Trainer:
         """Return all that training on exactly needs, in arrays without the core's padding."""
         return {
             "weights": copies(self.stack.views()),
+            "norms": norms(self.stack),
+            "dropout_key": self.stack.dropout_key,
             "statistics": self.stack.statistics,
             "seed": self._seed,
             "rng": self._rng,
@@ -291,6 +294,8 @@ class Trainer:
     def restored(cls, stack: Stack, state: dict[str, Any]) -> Trainer:
         """Return a trainer of a :meth:`state`; the stack has its weights already."""
         trainer = cls(stack, state["seed"], state["rng"])
+        assign_norms(stack, state["norms"])
+        stack.set_dropout(stack.dropout, state["dropout_key"])
         if state["statistics"] is not None:
             stack.standardize(*state["statistics"])
         if state["optimizer"] is not None:
@@ -313,3 +318,34 @@ def assign(views: Iterable[Pair], pairs: Iterable[Pair]) -> None:
         W[...] = new_W
         if b is not None:
             b[...] = 0 if new_b is None else new_b
+
+
+def dropout_key(seed: int | None) -> int:
+    """Return what decides, with the number of steps taken, which units are dropped."""
+    return int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0])
+
+
+Norm: TypeAlias = "dict[str, Array]"
+
+
+def norms(stack: Layers) -> list[Norm | None]:
+    """Return copies of what normalised layers have besides weights: "gain", and "mean" and "variance" of a batch's."""
+    found: list[Norm | None] = []
+    for gain, running in zip(stack.gains(), stack.running_statistics(), strict=True):
+        if gain is None:
+            found.append(None)
+            continue
+        statistics = {} if running is None else dict(zip(("mean", "variance"), running, strict=True))
+        found.append({name: array.copy() for name, array in {"gain": gain, **statistics}.items()})
+    return found
+
+
+def assign_norms(stack: Layers, new: Iterable[Norm | None]) -> None:
+    """Write what :func:`norms` returned into a stack of such layers."""
+    for gain, running, norm in zip(stack.gains(), stack.running_statistics(), new, strict=True):
+        if norm is None:
+            continue
+        if gain is not None:
+            gain[...] = norm["gain"]
+        if running is not None:
+            running[0][...], running[1][...] = norm["mean"], norm["variance"]
