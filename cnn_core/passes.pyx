@@ -83,6 +83,9 @@ cdef void weights_phase(Run *run, const real *x, Py_ssize_t ldx, Py_ssize_t m, b
     cdef Py_ssize_t first, last
     cdef int index = run.net.depth - 1
     while index >= 0:
+        if run.update != NULL and run.update.factors[index] == 0:
+            index -= 1
+            continue
         layer = &run.net.layers[index]
         first, last = share(layer.k, rank, size, ROW_GROUP), share(layer.k, rank + 1, size, ROW_GROUP)
         if first < last and index == 0 and run.offset != NULL:
@@ -195,13 +198,16 @@ cdef void run_passes(Run *run, int rank, int size) noexcept nogil:
         start = run.first
         while start < end:
             if rank == 0 and run.rates != NULL:
-                begin_step(&run.step, run.rates[step])
+                begin_step(&run.step if run.update == NULL else &run.update.step, run.rates[step])
             if small:
                 tileless_batch(run, start, min(run.batch, end - start), scratch, run.pass_loss + index)
             elif rolling:
                 rolled_batch(run, start, min(run.batch, end - start), scratch, run.pass_loss + index)
             else:
                 one_batch(run, start, min(run.batch, end - start), rank, size, scratch, run.pass_loss + index)
+            if run.update != NULL:
+                take_update(run, index, rank, size)
+                meet(run, rank, size)
             start += run.batch
             step += 1
     restore_fp(saved)
