@@ -10,7 +10,7 @@ from cnn_core import span
 
 SHAPES = [
     (9, 13, 6, 4),
-    (257, 50, 3),  # weights stored units x inputs
+    (300, 50, 3),  # weights stored units x inputs
     (200, 130, 10),  # wide enough to be shared between threads
     (3, 4, 2),  # small enough for a step without tiles, which this is not
 ]
