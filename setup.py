@@ -72,11 +72,15 @@ class BuildExt(build_ext):
         self.parallel = self.parallel or os.cpu_count()
         # ARCHFLAGS says what a macOS build is for, whatever the interpreter's own platform.
         self.target = os.environ.get("ARCHFLAGS") or self.plat_name
-        if not any(name in self.target for name in ("x86_64", "amd64", "universal2")):
-            self.leave_out_x86()
+        x86 = any(name in self.target for name in ("x86_64", "amd64"))
+        if os.environ.get("CNN_CORE_PORTABLE") == "1" or not (x86 or "universal2" in self.target):
+            self.leave_out("x86")
+        elif x86:
+            self.leave_out("portable")
 
-    def leave_out_x86(self) -> None:
-        self.extensions = [e for e in self.extensions if not isa_of(e).startswith("x86")]
+    def leave_out(self, prefix: str) -> None:
+        """Do not build the instruction sets whose names start so."""
+        self.extensions = [e for e in self.extensions if not isa_of(e).startswith(prefix)]
 
     def build_extensions(self) -> None:
         if self.compiler.compiler_type == "msvc":
@@ -105,10 +109,12 @@ class BuildExt(build_ext):
                 extension.extra_compile_args.append("-O2" if fast else "-Os")
 
     def prepare_windows(self) -> None:
-        """clang-cl where LLVM is installed; MSVC has no vector extensions and builds the portable set."""
+        """clang-cl where LLVM is installed; MSVC, which has no vector extensions, builds the portable set alone."""
         clang = shutil.which("clang-cl")
         if clang is None:
-            self.leave_out_x86()
+            self.extensions = [e for e in self.extensions if not isa_of(e)] + [
+                hot_extension(real, "portable") for real in REALS
+            ]
             return
         self.compiler.initialize(self.plat_name)
         self.compiler.cc = clang

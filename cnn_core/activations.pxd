@@ -5,28 +5,34 @@
 (b) log(x) from the atanh series of (m - 1)/(m + 1) for the mantissa m in [sqrt(1/2), sqrt(2)).
 (c) tanh: an odd polynomial below 0.625, 1 - 2/(exp(2x) + 1) above.
 (d) f' is taken from the output a = f(z), so that z need not be kept; relu'(0) = 0.
-(e) NaN passes through all of them, and no operand can overflow.
+(e) Only a few are applied so, in the products. The others are in `unfused.pxd`: their derivative takes the input.
+(f) NaN passes through all of them, and no operand can overflow.
 """
 
 from libc.math cimport INFINITY
 from libc.string cimport memcpy
 
-from cnn_core.types cimport IDENTITY, RELU, SIGMOID, TANH
+from cnn_core.types cimport IDENTITY, RELU, SIGMOID, TANH, fused
 from cnn_core.vec cimport (
     GROUP, LANES, ROUNDING, ivec, real, v_abs, v_copysign, v_div, v_exponent, v_load, v_low, v_high, v_lt, v_mantissa,
     v_max, v_min, v_scale, v_select, v_set1, v_store, v_where, vec)
 
 
-cdef inline vec v_exp(vec x) noexcept nogil:
-    cdef vec t, n, r, p, lowest, highest
+cdef inline vec v_lowest() noexcept nogil:
+    """Where exp becomes smaller than a normal number."""
+    return v_set1(<real>-87.336 if sizeof(real) == 4 else <real>-708.39)
+
+
+cdef inline vec v_exp_parts(vec x, vec *t) noexcept nogil:
+    """exp(x) = (1 + p) 2**n: p, and t = n + ROUNDING, for x brought into the range of exp."""
+    cdef vec n, r, p, highest
     if sizeof(real) == 4:
-        lowest, highest = v_set1(<real>-87.336), v_set1(<real>88.37)
+        highest = v_set1(<real>88.37)
     else:
-        lowest, highest = v_set1(<real>-708.39), v_set1(<real>709.43)
-    cdef ivec vanishes = v_lt(x, lowest)
-    x = v_min(highest, v_max(lowest, x))
-    t = x * <real>1.4426950408889634 + ROUNDING
-    n = t - ROUNDING
+        highest = v_set1(<real>709.43)
+    x = v_min(highest, v_max(v_lowest(), x))
+    t[0] = x * <real>1.4426950408889634 + ROUNDING
+    n = t[0] - ROUNDING
     if sizeof(real) == 4:
         r = x - n * <real>0.693359375
         r = r - n * <real>-2.12194440e-4
@@ -46,7 +52,18 @@ cdef inline vec v_exp(vec x) noexcept nogil:
         p = p * r + <real>0.041666666666623476764
         p = p * r + <real>0.16666666666666667468
         p = p * r + <real>0.50000000000000010417
-    return v_select(vanishes, v_set1(0), v_scale(p * r * r + r, t))
+    return p * r * r + r
+
+
+cdef inline vec v_exp(vec x) noexcept nogil:
+    cdef vec t, p = v_exp_parts(x, &t)
+    return v_select(v_lt(x, v_lowest()), v_set1(0), v_scale(p, t))
+
+
+cdef inline vec v_expm1(vec x) noexcept nogil:
+    """exp(x) - 1, to full relative accuracy."""
+    cdef vec t, p = v_exp_parts(x, &t), power = v_scale(v_set1(0), t)
+    return p * power + (power - <real>1.0)
 
 
 cdef inline vec v_atanh_series(vec s) noexcept nogil:
@@ -175,7 +192,7 @@ cdef inline void softmax_row(Py_ssize_t n, const real *z, real *out) noexcept no
 cdef inline void activate_block(int activation, Py_ssize_t m, Py_ssize_t n, real *z, Py_ssize_t ld) noexcept nogil:
     """z[m, n] = f(z[m, n]); n a multiple of LANES."""
     cdef Py_ssize_t _, j
-    if activation == IDENTITY:
+    if activation == IDENTITY or not fused(activation):
         return
     for _ in range(m):
         j = 0
@@ -189,7 +206,7 @@ cdef inline void derive_block(int activation, Py_ssize_t m, Py_ssize_t n, const 
                               Py_ssize_t ld) noexcept nogil:
     """d[m, n] *= f'(z[m, n]), from a = f(z); n a multiple of LANES."""
     cdef Py_ssize_t _, j
-    if activation == IDENTITY:
+    if activation == IDENTITY or not fused(activation):
         return
     for _ in range(m):
         j = 0

@@ -18,7 +18,7 @@ from libc.stdint cimport int64_t
 from cnn_core.activations cimport activate_block, derive_block, transpose_block
 from cnn_core.rows cimport gather
 from cnn_core.tiles cimport DOT, MOST_ROWS, PRODUCT, Operands, dot_width, panel, tile_at, tile_height
-from cnn_core.types cimport GRADIENT_ONLY, NARROW_PANEL, ROW_GROUP, Layer, Rows, Run, Step
+from cnn_core.types cimport GRADIENT_ONLY, IDENTITY, NARROW_PANEL, NO_NORM, ROW_GROUP, Layer, Rows, Run, Step
 from cnn_core.vec cimport DOTS, GROUP, LANES, real, v_first, v_load, v_set1, v_store, vec
 
 cdef enum:
@@ -140,7 +140,7 @@ cdef void forward_layer(const Layer *layer, const real *parameters, const real *
     cdef Operands o
     o.a_row, o.a_col = ldx, 1
     o.b, o.ldb = parameters + layer.w, layer.ldt if layer.units_major else layer.ld
-    o.d = parameters + layer.b if layer.b >= 0 else NULL
+    o.d = parameters + layer.b if layer.b >= 0 and layer.norm == NO_NORM else NULL      # b comes after a norm
     o.ldd = 0
     o.ldc = layer.ld
     if layer.units_major:
@@ -199,7 +199,7 @@ cdef void backward_layer(const Layer *layer, const Layer *below, const real *wt,
         o.a = dz + i*layer.ld
         o.c = dx + i*below.ld
         product(rows, k, layer.n, &o)
-        derive_block(below.activation, rows, k*LANES, a + i*below.ld, dx + i*below.ld, below.ld)
+        derive_block(IDENTITY if below.block else below.activation, rows, k*LANES, a + i*below.ld, dx + i*below.ld, below.ld)
         i += height
 
 
@@ -260,7 +260,7 @@ cdef void weight_gradient(Run *run, int index, const real *x, Py_ssize_t ldx, Py
 cdef void bias_gradient(Run *run, int index, Py_ssize_t m, bint opening, bint closing) noexcept nogil:
     """db (+)= sum over rows of dZ[m], and the step if closing."""
     cdef const Layer *layer = &run.net.layers[index]
-    cdef const real *dz = <const real *>run.dz[index]
+    cdef const real *dz = <const real *>(run.dz[index] if layer.norm == NO_NORM else run.dy[index])
     cdef real *g = <real *>run.gradients + layer.b
     cdef Py_ssize_t i, j = 0
     cdef vec total

@@ -1,13 +1,17 @@
 """Activations of arrays, and loops that find what the machine can do: for one instruction set and one type of real."""
 
 from cpython.pycapsule cimport PyCapsule_New
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memmove, memset
 
 from cnn_core.activations cimport softmax_row, v_activate, v_chain
 from cnn_core.operations cimport Operations
-from cnn_core.types cimport IDENTITY, RELU, SIGMOID, TANH
+from cnn_core.types cimport IDENTITY, RELU, SIGMOID, TANH, fused
 from cnn_core.vec cimport (
     ACCUMULATORS, LANES, flush_subnormals, fp_state, real, restore_fp, v_keep, v_load, v_set1, v_store, vec)
+
+
+cdef enum:
+    BLOCK = 256             # numbers whose slopes are kept for a moment
 
 
 cdef inline void activate_all(const int activation, Py_ssize_t count, const real *z, real *out) noexcept nogil:
@@ -23,6 +27,17 @@ cdef inline void activate_all(const int activation, Py_ssize_t count, const real
         memcpy(out + i, rest, (count - i)*sizeof(real))
 
 
+cdef void activate_unfused(int activation, Py_ssize_t count, const real *z, real *out) noexcept nogil:
+    cdef Py_ssize_t whole = count // LANES * LANES
+    cdef real rest[16]
+    memmove(out, z, count*sizeof(real))
+    unfused(activation, whole, out, NULL)
+    v_store(rest, v_set1(0))
+    memcpy(rest, out + whole, (count - whole)*sizeof(real))
+    unfused(activation, LANES, rest, NULL)
+    memcpy(out + whole, rest, (count - whole)*sizeof(real))
+
+
 cdef void activate(int activation, Py_ssize_t count, const void *z, void *out) noexcept nogil:
     cdef fp_state saved = flush_subnormals()
     if activation == RELU:
@@ -31,8 +46,10 @@ cdef void activate(int activation, Py_ssize_t count, const void *z, void *out) n
         activate_all(SIGMOID, count, <const real *>z, <real *>out)
     elif activation == TANH:
         activate_all(TANH, count, <const real *>z, <real *>out)
-    else:
+    elif fused(activation):
         activate_all(IDENTITY, count, <const real *>z, <real *>out)
+    else:
+        activate_unfused(activation, count, <const real *>z, <real *>out)
     restore_fp(saved)
 
 
@@ -63,6 +80,30 @@ cdef void derive(int activation, Py_ssize_t count, const void *a, const void *d,
         derive_all(TANH, count, <const real *>a, <const real *>d, <real *>out)
     else:
         derive_all(IDENTITY, count, <const real *>a, <const real *>d, <real *>out)
+    restore_fp(saved)
+
+
+cdef void derive_from_inputs(int activation, Py_ssize_t count, const void *z_, const void *d_,
+                             void *out_) noexcept nogil:
+    cdef const real *z = <const real *>z_
+    cdef const real *d = <const real *>d_
+    cdef real *out = <real *>out_
+    cdef real a[BLOCK]
+    cdef real slope[BLOCK]
+    cdef Py_ssize_t i = 0, j, n
+    cdef fp_state saved = flush_subnormals()
+    memset(a, 0, BLOCK*sizeof(real))
+    while i < count:
+        n = min(BLOCK, count - i)
+        if fused(activation):
+            activate(activation, n, z + i, a)
+            derive(activation, n, a, d + i, out + i)
+        else:
+            memcpy(a, z + i, n*sizeof(real))
+            unfused(activation, vectors_of(n)*LANES, a, slope)
+            for j in range(n):
+                out[i + j] = d[i + j] * slope[j]
+        i += BLOCK
     restore_fp(saved)
 
 
@@ -123,6 +164,7 @@ operation_exports.work = work
 operation_exports.gemm = gemm
 operation_exports.activate = activate
 operation_exports.derive = derive
+operation_exports.derive_from_inputs = derive_from_inputs
 operation_exports.softmax = softmax
 operation_exports.multiply_add = multiply_add
 operation_exports.read = read

@@ -12,15 +12,12 @@ from libc.stdint cimport uintptr_t
 
 cimport numpy as cnp
 
-from cnn_core.layers cimport code_of, kernels_of, overlap, thread_count
+from cnn_core.layers cimport activation_codes, code_of, kernels_of, overlap, thread_count
 from cnn_core.operations cimport Gemm, Operations
 from cnn_core.threads cimport begin, end, work_together
-from cnn_core.types cimport IDENTITY, RELU, SIGMOID, SOFTMAX, TANH
+from cnn_core.types cimport SOFTMAX, fused
 
 cnp.import_array()
-
-cdef dict _activations = {
-    "identity": IDENTITY, "relu": RELU, "sigmoid": SIGMOID, "tanh": TANH, "softmax": SOFTMAX}
 
 cdef enum:
     SMALL_WORK = 32768              # bytes of workspace that a call takes from the C stack
@@ -184,7 +181,7 @@ def activate(str name not None, cnp.ndarray Z not None, cnp.ndarray out=None):
     Parameters
     ----------
     name : str
-        "identity", "relu", "sigmoid", "tanh" or "softmax".
+        One of `cnn_core.layers.ACTIVATIONS`.
     Z : ndarray
         float32 or float64, any shape (softmax: at least 1-D) and strides.
     out : ndarray, optional
@@ -202,7 +199,7 @@ def activate(str name not None, cnp.ndarray Z not None, cnp.ndarray out=None):
     ValueError
         If the name is unknown, `out` does not fit, or softmax is to be taken of a number.
     """
-    cdef int activation = code_of("activation", _activations, name)
+    cdef int activation = code_of("activation", activation_codes, name)
     cdef Operations *run = operations_of(Z, "Z")
     cdef cnp.ndarray z, made
     cdef Py_ssize_t count = cnp.PyArray_SIZE(Z), n = 0
@@ -225,13 +222,43 @@ def activate(str name not None, cnp.ndarray Z not None, cnp.ndarray out=None):
     return given(out, made)
 
 
+cdef cnp.ndarray derivative(str name, cnp.ndarray A, str what, cnp.ndarray dA, cnp.ndarray out, bint from_inputs):
+    """dA f'(Z), A being f(Z), or Z itself with `from_inputs`; the array is called `what`."""
+    cdef int activation = code_of("activation", activation_codes, name)
+    cdef Operations *run = operations_of(A, what)
+    cdef cnp.ndarray a, d, made
+    cdef Py_ssize_t count = cnp.PyArray_SIZE(A)
+    cdef const void *numbers
+    cdef const void *above
+    cdef void *target
+    if activation == SOFTMAX:
+        raise ValueError(
+            "softmax has no derivative number by number; take the fused loss: the gradient of softmax and cross "
+            "entropy is P - Y")
+    if not from_inputs and not fused(activation):
+        raise ValueError(f"the derivative of {name!r} takes the inputs Z; call derive_from_inputs")
+    if operations_of(dA, "dA") != run:
+        raise TypeError(f"{what} has dtype {(<object>A).dtype} and dA {(<object>dA).dtype}; they must be the same")
+    if (<object>A).shape != (<object>dA).shape:
+        raise ValueError(f"{what} has shape {(<object>A).shape} and dA {(<object>dA).shape}; they must be the same")
+    a, d = side_by_side(A), side_by_side(dA)
+    made = room_for(out, A, [a, d])
+    numbers, above, target = cnp.PyArray_DATA(a), cnp.PyArray_DATA(d), cnp.PyArray_DATA(made)
+    with nogil:
+        if from_inputs:
+            run.derive_from_inputs(activation, count, numbers, above, target)
+        else:
+            run.derive(activation, count, numbers, above, target)
+    return given(out, made)
+
+
 def derive(str name not None, cnp.ndarray A not None, cnp.ndarray dA not None, cnp.ndarray out=None):
     """dA * f'(Z), from the outputs A = f(Z): the gradient with respect to Z. relu'(0) is 0.
 
     Parameters
     ----------
     name : str
-        "identity", "relu", "sigmoid" or "tanh".
+        "identity", "relu", "sigmoid" or "tanh"; for the others see `derive_from_inputs`.
     A : ndarray
         float32 or float64, any shape and strides.
     dA : ndarray
@@ -249,26 +276,29 @@ def derive(str name not None, cnp.ndarray A not None, cnp.ndarray dA not None, c
     TypeError
         If A is not float32 or float64, or dA has another dtype.
     ValueError
-        If the name is unknown or "softmax", or shapes differ.
+        If the name is unknown, or f' is not a function of A, or shapes differ.
     """
-    cdef int activation = code_of("activation", _activations, name)
-    cdef Operations *run = operations_of(A, "A")
-    cdef cnp.ndarray a, d, made
-    cdef Py_ssize_t count = cnp.PyArray_SIZE(A)
-    cdef const void *outputs
-    cdef const void *above
-    cdef void *target
-    if activation == SOFTMAX:
-        raise ValueError(
-            "softmax has no derivative number by number; take the fused loss: the gradient of softmax and cross "
-            "entropy is P - Y")
-    if operations_of(dA, "dA") != run:
-        raise TypeError(f"A has dtype {(<object>A).dtype} and dA {(<object>dA).dtype}; they must be the same")
-    if (<object>A).shape != (<object>dA).shape:
-        raise ValueError(f"A has shape {(<object>A).shape} and dA {(<object>dA).shape}; they must be the same")
-    a, d = side_by_side(A), side_by_side(dA)
-    made = room_for(out, A, [a, d])
-    outputs, above, target = cnp.PyArray_DATA(a), cnp.PyArray_DATA(d), cnp.PyArray_DATA(made)
-    with nogil:
-        run.derive(activation, count, outputs, above, target)
-    return given(out, made)
+    return derivative(name, A, "A", dA, out, False)
+
+
+def derive_from_inputs(str name not None, cnp.ndarray Z not None, cnp.ndarray dA not None, cnp.ndarray out=None):
+    """dA * f'(Z), from the inputs Z: the gradient with respect to Z.
+
+    Parameters
+    ----------
+    name : str
+        One of `cnn_core.layers.ACTIVATIONS` but "softmax".
+    Z, dA, out
+        As for `derive`, with Z in A's place.
+
+    Returns
+    -------
+    ndarray
+        `out`, or a new C-contiguous array.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `derive`.
+    """
+    return derivative(name, Z, "Z", dA, out, True)

@@ -5,11 +5,13 @@ cimport numpy as cnp
 from cnn_core.dense cimport DenseKernels
 from cnn_core.types cimport Net, Rows
 
+cdef dict activation_codes
 cdef Py_ssize_t padded(Py_ssize_t n, Py_ssize_t itemsize) noexcept nogil
 cdef Py_ssize_t rounded(Py_ssize_t n) noexcept nogil
 cdef cnp.ndarray aligned_zeros(Py_ssize_t count, dtype)
 cdef int thread_count(n_threads) except -1
 cdef code_of(str what, dict codes, name)
+cdef int raise_pending() except -1
 cdef bint overlap(cnp.ndarray one, cnp.ndarray other) noexcept
 cdef void *kernels_of(str concept, str real, const char *capsule) except NULL
 
@@ -25,15 +27,22 @@ cdef class Layers:
     cdef readonly tuple sizes
     cdef readonly tuple activations
     cdef readonly tuple biases
+    cdef readonly tuple norms
+    cdef readonly tuple residuals
+    cdef readonly cnp.ndarray running
     cdef readonly Py_ssize_t n_parameters
     cdef readonly object dtype
     cdef readonly cnp.ndarray parameters
     cdef readonly tuple statistics
     cdef cnp.ndarray factors
 
-    # out[m, n] = the network's output for x[m, k], both C-contiguous reals of its dtype; -1 when memory is out.
+    # out[m, n] = the network's output for x[m, k], both C-contiguous reals of its dtype; -1 when memory is out,
+    # -2 when a user's activation has set an exception.
     cdef int forward_rows(self, const void *x, Py_ssize_t m, void *out) noexcept nogil
     cdef int forward_block(self, const Rows *x, Py_ssize_t m, void *out, int output, bint finite_only,
                            int threads) noexcept nogil
+    cdef int forward_net(self, const Net *net, const Rows *x, Py_ssize_t m, void *out, int output, bint finite_only,
+                         int threads) noexcept nogil
+    cdef object check_blocks(self)
     cdef cnp.ndarray output(self, cnp.ndarray X, cnp.ndarray out, Py_ssize_t m, Py_ssize_t n)
     cdef int read_rows(self, cnp.ndarray X, double scale, Rows *rows) except -1

@@ -24,14 +24,21 @@ from cnn_core.dense cimport DenseKernels
 from cnn_core.shares cimport share
 from cnn_core.threads cimport begin, current_threads, end, work_together
 from cnn_core.types cimport (
-    BOTH_CLASSES, FLOAT32, FLOAT64, IDENTITY, INT8, INT16, INT32, INT64, LINKED, LOGITS, RELU, ROW_GROUP, SIGMOID,
-    SOFTMAX, TANH, UINT8, UINT16, UINT32, UINT64, Layer, Net, Rows)
+    BATCH_NORM, BOTH_CLASSES, ELU, EXP, FLOAT32, FLOAT64, GELU, GELU_TANH, HARD_SIGMOID, HARD_SWISH, HARD_TANH,
+    IDENTITY, INT8, INT16, INT32, INT64, LAYER_NORM, LEAKY_RELU, LINKED, LOGITS, MISH, NO_NORM, RELU, RELU6, RMS_NORM,
+    ROW_GROUP, SELU, SIGMOID, SILU, SOFTMAX, SOFTPLUS, SOFTSIGN, TANH, UINT8, UINT16, UINT32, UINT64, USER, Layer, Net,
+    Rows, fused, user_fn)
 
 cnp.import_array()
 
-cdef dict _activations = {
-    "identity": IDENTITY, "relu": RELU, "sigmoid": SIGMOID, "tanh": TANH, "softmax": SOFTMAX}
-ACTIVATIONS = tuple(_activations)
+cdef dict activation_codes = {
+    "identity": IDENTITY, "relu": RELU, "sigmoid": SIGMOID, "tanh": TANH, "softmax": SOFTMAX, "exp": EXP,
+    "leaky_relu": LEAKY_RELU, "elu": ELU, "selu": SELU, "gelu": GELU, "gelu_tanh": GELU_TANH, "silu": SILU,
+    "mish": MISH, "softplus": SOFTPLUS, "softsign": SOFTSIGN, "hard_sigmoid": HARD_SIGMOID, "hard_swish": HARD_SWISH,
+    "hard_tanh": HARD_TANH, "relu6": RELU6}
+cdef dict _norms = {None: NO_NORM, "layer": LAYER_NORM, "rms": RMS_NORM, "batch": BATCH_NORM}
+ACTIVATIONS = tuple(activation_codes)
+NORMS = tuple(_norms)[1:]
 
 cdef enum:
     FORWARD_BLOCK = 64              # rows that go through all layers before the next
@@ -125,6 +132,52 @@ cdef code_of(str what, dict codes, name):
         raise ValueError(f"{what} is {name!r}; it must be one of {', '.join(map(repr, codes))}") from None
 
 
+cdef int activation_code(entry) except -1:
+    if isinstance(entry, tuple) and len(entry) == 2 and callable(entry[0]) and callable(entry[1]):
+        return USER
+    return code_of("activation", activation_codes, entry)
+
+
+cdef object made_by(function, cnp.ndarray Z):
+    """function(Z), which must look like Z."""
+    made = function(Z)
+    if not isinstance(made, np.ndarray) or made.shape != (<object>Z).shape or made.dtype != (<object>Z).dtype:
+        what = f"shape {made.shape} and dtype {made.dtype}" if isinstance(made, np.ndarray) else type(made).__name__
+        raise ValueError(f"{getattr(function, '__name__', function)} was called with an array of shape "
+                         f"{(<object>Z).shape} and dtype {(<object>Z).dtype}; it returned {what}")
+    return made
+
+
+cdef int call_user(void *owner, int index, Py_ssize_t m, Py_ssize_t n, void *a, void *slope,
+                   Py_ssize_t ld) except -1 with gil:
+    """A `user_fn`: what the functions get is a copy, which they may keep and not change."""
+    cdef Layers layers = <Layers>owner
+    cdef cnp.npy_intp shape[2]
+    cdef cnp.ndarray rows, Z
+    shape[0], shape[1] = m, ld
+    rows = cnp.PyArray_SimpleNewFromData(2, shape, layers.type_number, a)
+    Z = np.array((<object>rows)[:, :n])
+    (<object>Z).setflags(write=False)
+    f, derivative = layers.activations[index]
+    (<object>rows)[:, :n] = made_by(f, Z)
+    if slope != NULL:
+        rows = cnp.PyArray_SimpleNewFromData(2, shape, layers.type_number, slope)
+        (<object>rows)[:, :n] = made_by(derivative, Z)
+    return 0
+
+
+cdef int raise_pending() except -1:
+    """Raise the exception that a `user_fn` has set."""
+    return -1
+
+
+cdef int no_result(int failed) except -1:
+    """Raise what `forward_block` has failed with."""
+    if failed == -2:
+        raise_pending()
+    raise MemoryError
+
+
 cdef struct Forward:                # a region that predicts: each rank a share of the rows
     const Net *net
     const DenseKernels *dense
@@ -136,15 +189,16 @@ cdef struct Forward:                # a region that predicts: each rank a share 
     Py_ssize_t out_bytes, work_bytes
     int output
     bint finite_only
-    bint refused            # a number of x was not finite
+    int outcome             # what `DenseKernels.forward` returned, unless all was well
 
 
 cdef void forward_share(void *argument, int rank, int size) noexcept nogil:
     cdef Forward *f = <Forward *>argument
     cdef Py_ssize_t first = share(f.count, rank, size, ROW_GROUP), last = share(f.count, rank + 1, size, ROW_GROUP)
-    if not f.dense.forward(f.net, f.parameters, f.x, first, last - first, f.out + first*f.out_bytes, f.output,
-                           f.finite_only, f.block, f.work + rank*f.work_bytes):
-        f.refused = True
+    cdef int outcome = f.dense.forward(f.net, f.parameters, f.x, first, last - first, f.out + first*f.out_bytes,
+                                       f.output, f.finite_only, f.block, f.work + rank*f.work_bytes)
+    if outcome != 1:
+        f.outcome = outcome
 
 
 cdef class Layers:
@@ -154,25 +208,32 @@ cdef class Layers:
     ----------
     sizes : sequence of int
         Inputs of the first layer, then the units of each layer: (k, n_1, ..., n_L).
-    activations : sequence of str
-        One of `ACTIVATIONS` a layer; "softmax" on the last layer only.
+    activations : sequence of str or pair of callables
+        One of `ACTIVATIONS` a layer; "softmax" on the last layer only. Or f and its derivative: each is called with
+        Z (rows, n), read-only and of the stack's dtype, and returns another such array. One thread then works.
     biases : sequence of bool, optional
         Whether each layer has a bias; all have one by default.
     dtype : {"float32", "float64"}
         The type of parameters, computation and results.
     units_major : bool
         False stores every W inputs x units, whatever its shape.
+    norms : sequence, optional
+        What normalises X W before a layer's bias and activation: one of `NORMS`, or None. Such a layer has a gain.
+    residuals : sequence of bool, optional
+        Whether a layer's input is added to its output.
 
     Raises
     ------
     ValueError
-        If a size is less than 1, the lengths differ, or a name is unknown.
+        If a size is less than 1, the lengths differ, a name is unknown, or a layer cannot be residual or normalised:
+        the last one is neither, nor is the first residual, nor one of other sizes below and above.
     OverflowError
         If the parameters would not fit the address space.
     """
 
-    def __cinit__(self, sizes, activations, biases=None, dtype="float32", *, bint units_major=True):
-        cdef Py_ssize_t size = 0, depth, i
+    def __cinit__(self, sizes, activations, biases=None, dtype="float32", *, bint units_major=True, norms=None,
+                  residuals=None):
+        cdef Py_ssize_t size = 0, running = 0, depth, i
         cdef Layer *layer
         self.sizes = tuple(operator.index(size) for size in sizes)
         self.activations = tuple(activations)
@@ -182,6 +243,9 @@ cdef class Layers:
             raise ValueError(f"sizes is {self.sizes}; it must hold two sizes or more, all at least 1")
         if len(self.activations) != depth or len(self.biases) != depth:
             raise ValueError(f"{depth} layers, but {len(self.activations)} activations and {len(self.biases)} biases")
+        self.norms = (None,) * depth if norms is None else tuple(norms)
+        self.residuals = (False,) * depth if residuals is None else tuple(bool(r) for r in residuals)
+        self.check_blocks()
         if "softmax" in self.activations[:depth - 1]:
             raise ValueError("softmax is for the last layer only")
         self.dtype = np.dtype(dtype)
@@ -194,12 +258,16 @@ cdef class Layers:
         if self.net.layers == NULL:
             raise MemoryError
         self.net.depth = <int>depth
+        self.net.plain, self.net.owner = True, <void *>self
         self.net.width = padded(self.sizes[0], self.itemsize)
         for i in range(depth):
             layer = &self.net.layers[i]
             layer.k, layer.n = self.sizes[i], self.sizes[i + 1]
             layer.ld, layer.ldt = padded(layer.n, self.itemsize), padded(layer.k, self.itemsize)
-            layer.activation = code_of("activation", _activations, self.activations[i])
+            layer.activation = activation_code(self.activations[i])
+            self.net.plain = self.net.plain and fused(layer.activation)
+            if layer.activation == USER:
+                self.net.call = <user_fn>call_user
             layer.units_major = units_major and narrow(layer.k, layer.n, self.itemsize)
             layer.whole = layer.n - layer.n % (64 // self.itemsize) if layer.units_major else 0
             layer.ldw = padded(layer.whole, self.itemsize)
@@ -207,13 +275,28 @@ cdef class Layers:
             size += layer.n * layer.ldt if layer.units_major else layer.k * layer.ld
             layer.b = size if self.biases[i] else -1
             size += layer.ld if self.biases[i] else 0
+            layer.norm, layer.residual = code_of("norm", _norms, self.norms[i]), self.residuals[i]
+            layer.g = size if layer.norm != NO_NORM else -1
+            size += layer.ld if layer.norm != NO_NORM else 0
+            layer.r = running if layer.norm == BATCH_NORM else -1
+            running += 2*layer.ld if layer.norm == BATCH_NORM else 0
+            layer.dropout = 0
+            layer.block = layer.norm != NO_NORM or layer.residual or (i + 1 < depth and self.residuals[i + 1])
+            self.net.plain = self.net.plain and not layer.block
             self.net.width = max(self.net.width, layer.ld)
-            self.n_parameters += layer.k*layer.n + (layer.n if self.biases[i] else 0)
+            self.n_parameters += layer.k*layer.n + (self.biases[i] + (layer.norm != NO_NORM)) * layer.n
         self.classes = self.sizes[depth]
         self.type_number = cnp.NPY_FLOAT32 if self.itemsize == 4 else cnp.NPY_FLOAT64
         self.dense = dense_kernels[0 if self.itemsize == 4 else 1]
         self.parameters = aligned_zeros(size, self.dtype)
         self.parameters_data = cnp.PyArray_DATA(self.parameters)
+        self.running = aligned_zeros(running, self.dtype)
+        self.net.running = cnp.PyArray_DATA(self.running)
+        for gain, variance in zip(self.gains(), self.running_statistics()):
+            if gain is not None:
+                gain[...] = 1
+            if variance is not None:
+                variance[1][...] = 1
 
     def __dealloc__(self):
         PyMem_Free(self.net.layers)
@@ -254,6 +337,36 @@ cdef class Layers:
                 weight = flat[layer.w:layer.w + layer.k*layer.ld].reshape(layer.k, layer.ld)[:, :layer.n]
             result.append((weight, flat[layer.b:layer.b + layer.n] if layer.b >= 0 else None))
         return result
+
+    def gains(self, flat=None):
+        """The gains (n,) of the layers as views on `flat`, as `views` does it; None for a layer without."""
+        cdef Py_ssize_t i
+        flat = self.parameters if flat is None else flat
+        return [flat[self.net.layers[i].g:self.net.layers[i].g + self.net.layers[i].n]
+                if self.net.layers[i].g >= 0 else None for i in range(self.net.depth)]
+
+    def running_statistics(self):
+        """The running mean and variance (n,) of each batch-normalised layer, as views; None for other layers."""
+        cdef Py_ssize_t i
+        cdef Layer *layer
+        result = []
+        for i in range(self.net.depth):
+            layer = &self.net.layers[i]
+            result.append(None if layer.r < 0 else (
+                self.running[layer.r:layer.r + layer.n], self.running[layer.r + layer.ld:layer.r + layer.ld + layer.n]))
+        return result
+
+    cdef object check_blocks(self):
+        """Refuse layers that cannot be normalised or residual."""
+        cdef Py_ssize_t depth = len(self.sizes) - 1, i
+        if len(self.norms) != depth or len(self.residuals) != depth:
+            raise ValueError(f"{depth} layers, but {len(self.norms)} norms and {len(self.residuals)} residuals")
+        if self.norms[depth - 1] is not None or self.residuals[depth - 1]:
+            raise ValueError("the last layer is neither normalised nor residual")
+        for i in range(depth):
+            if self.residuals[i] and (i == 0 or self.sizes[i] != self.sizes[i + 1]):
+                raise ValueError(f"layer {i} has {self.sizes[i]} inputs and {self.sizes[i + 1]} units; a residual layer "
+                                 "is not the first, and has as many units as inputs")
 
     def standardize(self, mean, deviation):
         """Let every row that comes in, here and in training, be (x - mean) / deviation; `scale` is then unused.
@@ -306,18 +419,22 @@ cdef class Layers:
     cdef int forward_block(self, const Rows *x, Py_ssize_t m, void *out, int output, bint finite_only,
                            int threads) noexcept nogil:
         """out[m, n] = the network for x: 0; 1 for a number that is not finite where these are refused; -1 for no
-        memory."""
+        memory; -2 when a user's function has set an exception."""
+        return self.forward_net(&self.net, x, m, out, output, finite_only, threads)
+
+    cdef int forward_net(self, const Net *net, const Rows *x, Py_ssize_t m, void *out, int output, bint finite_only,
+                         int threads) noexcept nogil:
         cdef Forward f
         cdef char small[SMALL_WORK + 64]
         cdef char *room = small
         cdef int size = 1
-        if threads > 1 and 2.0 * self.n_parameters * m > SERIAL_FLOPS:
+        if threads > 1 and 2.0 * self.n_parameters * m > SERIAL_FLOPS and self.net.call == NULL:
             size = begin(threads)
-        f.net, f.dense, f.parameters, f.x = &self.net, self.dense, self.parameters_data, x
+        f.net, f.dense, f.parameters, f.x = net, self.dense, self.parameters_data, x
         f.count, f.block, f.output, f.out = m, min(m, FORWARD_BLOCK), output, <char *>out
-        f.finite_only, f.refused = finite_only, False
-        f.out_bytes = (2 if output == BOTH_CLASSES else self.classes) * self.itemsize
-        f.work_bytes = 2 * f.block * self.net.width * self.itemsize
+        f.finite_only, f.outcome = finite_only, 1
+        f.out_bytes = (2 if output == BOTH_CLASSES else net.layers[net.depth - 1].n) * self.itemsize
+        f.work_bytes = 2 * (f.block + 1) * self.net.width * self.itemsize
         if f.work_bytes * size > SMALL_WORK:
             room = <char *>PyMem_RawMalloc(f.work_bytes*size + 64)
             if room == NULL:
@@ -328,7 +445,7 @@ cdef class Layers:
         end(size)
         if room != small:
             PyMem_RawFree(room)
-        return 1 if f.refused else 0
+        return 0 if f.outcome == 1 else 1 if f.outcome == 0 else -2
 
     cdef int forward_rows(self, const void *x, Py_ssize_t m, void *out) noexcept nogil:
         cdef Rows rows
@@ -377,7 +494,45 @@ cdef class Layers:
         with nogil:
             failed = self.forward_block(&rows, m, data, LINKED if link else LOGITS, False, threads)
         if failed:
-            raise MemoryError
+            no_result(failed)
+        return out
+
+    def hidden(self, cnp.ndarray X not None, count, *, double scale=1.0, n_threads=None):
+        """The output of the first `count` layers, activation included, for every row of X.
+
+        Parameters
+        ----------
+        X, scale, n_threads
+            As for `forward`.
+        count : int
+            From 1 to the number of layers.
+
+        Returns
+        -------
+        ndarray (m, units of the last of them)
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X or count cannot be used.
+        """
+        cdef Rows rows
+        cdef Net whole = self.net
+        cdef int failed, threads = thread_count(n_threads), depth = operator.index(count)
+        cdef Py_ssize_t m = cnp.PyArray_DIM(X, 0) if cnp.PyArray_NDIM(X) else 0
+        cdef Py_ssize_t n
+        cdef void *data
+        if not 1 <= depth <= whole.depth:
+            raise ValueError(f"count is {count}; the stack has {whole.depth} layers")
+        self.read_rows(X, scale, &rows)
+        n = whole.layers[depth - 1].n
+        out = self.output(X, None, m, n)
+        data = cnp.PyArray_DATA(out)
+        whole.depth = depth
+        with nogil:
+            failed = self.forward_net(&whole, &rows, m, data, LINKED, False, threads)
+        if failed:
+            no_result(failed)
         return out
 
     def try_forward(self, X, cnp.ndarray out, int output, double scale, n_threads, /):
@@ -423,7 +578,7 @@ cdef class Layers:
             with nogil:
                 failed = self.forward_block(&rows, m, data, output, True, threads)
         if failed < 0:
-            raise MemoryError
+            no_result(failed)
         return None if failed else out
 
     cdef cnp.ndarray output(self, cnp.ndarray X, cnp.ndarray out, Py_ssize_t m, Py_ssize_t n):

@@ -20,6 +20,8 @@ cdef struct Operations:
     void (*activate)(int activation, Py_ssize_t count, const void *z, void *out) noexcept nogil
     # out[count] = d f'(z), from a = f(z)
     void (*derive)(int activation, Py_ssize_t count, const void *a, const void *d, void *out) noexcept nogil
+    # out[count] = d f'(z), for any f
+    void (*derive_from_inputs)(int activation, Py_ssize_t count, const void *z, const void *d, void *out) noexcept nogil
     # out[m, n] = softmax of each row of z
     void (*softmax)(Py_ssize_t m, Py_ssize_t n, const void *z, void *out) noexcept nogil
     # at least so many rounds of multiply-adds in registers, nothing else; returns what depends on them, and tells how

@@ -10,6 +10,7 @@
 
 from cpython.pycapsule cimport PyCapsule_New
 from libc.math cimport fabs
+from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
 from cnn_core.activations cimport activate_block, softmax_row
@@ -20,7 +21,7 @@ from cnn_core.shares cimport share
 from cnn_core.small cimport is_small, small_batch
 from cnn_core.tiles cimport Operands
 from cnn_core.types cimport (
-    BOTH_CLASSES, GRADIENT_ONLY, IDENTITY, LINKED, LOGITS, ROW_GROUP, SOFTMAX, Layer, Net, Rows, Run)
+    BOTH_CLASSES, GRADIENT_ONLY, IDENTITY, LINKED, LOGITS, ROW_GROUP, SOFTMAX, Layer, Net, Part, Rows, Run)
 from cnn_core.vec cimport LANES, flush_subnormals, fp_state, real, restore_fp, v_is_zero, v_load, v_set1, vec
 
 cdef enum:
@@ -36,19 +37,20 @@ cdef const real *chunk_inputs(Run *run, Py_ssize_t first, Py_ssize_t *ldx) noexc
     return <const real *>run.inputs
 
 
-cdef void rows_phase(Run *run, Py_ssize_t at, Py_ssize_t first, Py_ssize_t last, const real *x, Py_ssize_t ldx,
-                     double weight, real *scratch, bint begun) noexcept nogil:
-    """Rows first..last of the chunk that starts at row `at` of the pass: gather, forward, loss, backward. `begun`: the
-    first layer's outputs are there."""
+cdef void rows_phase(Run *run, const Part *part, const real *x, Py_ssize_t ldx, double weight, real *scratch,
+                     bint begun) noexcept nogil:
+    """The part's rows: gather, forward, loss, backward. `begun`: the first layer's outputs are there."""
     cdef const Net *net = run.net
     cdef const Layer *layer
-    cdef Py_ssize_t m = last - first
+    cdef Py_ssize_t first = part.first, m = part.m
     cdef int index, top = net.depth - 1
     cdef const real *below = x + first*ldx
-    if m <= 0:
+    if m <= 0 and net.plain:
         return
     if x == <const real *>run.inputs:
-        gather_rows(&run.x, run.order, at + first, m, <real *>run.inputs + first*ldx, ldx)
+        gather_rows(&run.x, run.order, part.at + first, m, <real *>run.inputs + first*ldx, ldx)
+        if not net.plain:
+            drop_inputs(run, part, <real *>run.inputs + first*ldx, ldx)
     for index in range(net.depth):
         layer = &net.layers[index]
         if index == 0 and begun:
@@ -57,13 +59,17 @@ cdef void rows_phase(Run *run, Py_ssize_t at, Py_ssize_t first, Py_ssize_t last,
             span_layer(run, first, m, layer.activation if index < top else IDENTITY)
         else:
             forward_layer(layer, <const real *>run.parameters, <const real *>run.wt[index], below, ldx, m,
-                          <real *>run.a[index] + first*layer.ld, layer.activation if index < top else IDENTITY)
+                          <real *>run.a[index] + first*layer.ld,
+                          layer.activation if index < top and not layer.block else IDENTITY)
+        after_product(run, index, part)
         below = <const real *>run.a[index] + first*layer.ld
         ldx = layer.ld
+    if run.failed:
+        return
     layer = &net.layers[top]
-    run.loss_and_gradient(run.loss, layer, m, <real *>run.a[top] + first*layer.ld, &run.target, run.order, at + first,
-                          weight, <real *>run.dz[top] + first*layer.ld if run.backward else NULL, scratch,
-                          run.row_loss + first)
+    run.loss_and_gradient(&run.criterion, layer, m, <real *>run.a[top] + first*layer.ld, &run.target, run.order,
+                          part.at + first, weight, <real *>run.dz[top] + first*layer.ld if run.backward else NULL,
+                          scratch, run.row_loss + first)
     index = top if run.backward else 0
     while index > 0:
         layer = &net.layers[index]
@@ -73,6 +79,7 @@ cdef void rows_phase(Run *run, Py_ssize_t at, Py_ssize_t first, Py_ssize_t last,
                        <const real *>run.a[index - 1] + first*net.layers[index - 1].ld, m,
                        <real *>run.dz[index - 1] + first*net.layers[index - 1].ld)
         index -= 1
+        before_product(run, index, part)
 
 
 cdef void weights_phase(Run *run, const real *x, Py_ssize_t ldx, Py_ssize_t m, bint opening, bint closing, int rank,
@@ -99,12 +106,9 @@ cdef void weights_phase(Run *run, const real *x, Py_ssize_t ldx, Py_ssize_t m, b
                 copy_weights(layer, <const real *>run.parameters, <real *>run.wt[index], first, last)
         if layer.b >= 0 and rank == size - 1:
             bias_gradient(run, index, m, opening, closing)
+        if layer.g >= 0 and rank == size - 1:
+            gain_gradient(run, index, m, opening, closing)
         index -= 1
-
-
-cdef inline void meet(Run *run, int rank, int size) noexcept nogil:
-    if size > 1:
-        run.wait(run.team, rank)
 
 
 cdef inline void add_losses(const Run *run, Py_ssize_t m, double *loss) noexcept nogil:
@@ -113,28 +117,53 @@ cdef inline void add_losses(const Run *run, Py_ssize_t m, double *loss) noexcept
         loss[0] += run.row_loss[i]
 
 
-cdef void tileless_batch(Run *run, Py_ssize_t start, Py_ssize_t m, real *scratch, double *loss) noexcept nogil:
+cdef inline double share_of_row(const Run *run, Py_ssize_t start, Py_ssize_t count) noexcept nogil:
+    """What a row of weight 1 counts in a batch: 1 / the sum of its rows' weights; 0 if there is no weight in it."""
+    cdef double total = 0
+    cdef Py_ssize_t i
+    if run.target.weights == NULL:
+        return 1.0/count
+    for i in range(start, start + count):
+        total += run.target.weights[i if run.order == NULL else run.order[i]]
+    return 1.0/total if total > 0 else 0
+
+
+cdef void tileless_batch(Run *run, Py_ssize_t start, Py_ssize_t m, double weight, real *scratch,
+                         double *loss) noexcept nogil:
     """`one_batch` for a small network and one thread."""
     cdef Py_ssize_t ldx
     cdef const real *x = chunk_inputs(run, start, &ldx)
     if x == <const real *>run.inputs:
         gather_rows(&run.x, run.order, start, m, <real *>run.inputs, ldx)
-    small_batch(run, x, ldx, m, start, 1.0/m, scratch)
+    small_batch(run, x, ldx, m, start, weight, scratch)
     add_losses(run, m, loss)
 
 
-cdef void one_batch(Run *run, Py_ssize_t start, Py_ssize_t count, int rank, int size, real *scratch,
+cdef inline Part part_of(Py_ssize_t at, Py_ssize_t count, int64_t step, int rank, int size) noexcept nogil:
+    """The rank's rows of the chunk of `count` rows that starts at row `at` of the pass."""
+    cdef Part part
+    part.at, part.count, part.step, part.rank, part.size = at, count, step, rank, size
+    part.first = share(count, rank, size, TILE_GROUP)
+    part.m = share(count, rank + 1, size, TILE_GROUP) - part.first
+    return part
+
+
+cdef void one_batch(Run *run, Py_ssize_t start, Py_ssize_t count, double weight, int64_t step, int rank, int size,
+                    real *scratch,
                     double *loss) noexcept nogil:
     """Rows start, ..., start + count - 1 of the pass: their loss is added to `loss`, their gradient is taken, and the
     step."""
     cdef Py_ssize_t at = start, m, ldx
     cdef const real *x
+    cdef Part part
     while at < start + count:
         m = min(run.chunk, start + count - at)
         x = chunk_inputs(run, at, &ldx)
-        rows_phase(run, at, share(m, rank, size, TILE_GROUP), share(m, rank + 1, size, TILE_GROUP), x, ldx, 1.0/count,
-                   scratch, False)
+        part = part_of(at, m, step, rank, size)
+        rows_phase(run, &part, x, ldx, weight, scratch, False)
         meet(run, rank, size)
+        if run.failed or run.criterion.failed:
+            return
         if rank == 0:
             add_losses(run, m, loss)
         if run.backward:
@@ -159,16 +188,19 @@ cdef void roll(Run *run, const real *x, Py_ssize_t ldx) noexcept nogil:
     clear_padding(ROLLED_ROWS, layer.n, a, layer.ld)
 
 
-cdef void rolled_batch(Run *run, Py_ssize_t start, Py_ssize_t count, real *scratch, double *loss) noexcept nogil:
+cdef void rolled_batch(Run *run, Py_ssize_t start, Py_ssize_t count, double weight, real *scratch,
+                       double *loss) noexcept nogil:
     """`one_batch` for long rows and one thread."""
     cdef Py_ssize_t at = start, end = start + count, m = min(ROLLED_ROWS, count), ldx
     cdef const Layer *layer = &run.net.layers[0]
     cdef const real *x = chunk_inputs(run, at, &ldx)
     cdef const real *own        # NULL where `roll` takes their part
     cdef bint more = False
+    cdef Part part
     memset(<real *>run.gradients + layer.w, 0, layer.n*layer.ldt*sizeof(real))
     while m > 0:
-        rows_phase(run, at, 0, m, x, ldx, 1.0/count, scratch, more)
+        part = part_of(at, m, 0, 0, 1)
+        rows_phase(run, &part, x, ldx, weight, scratch, more)
         add_losses(run, m, loss)
         more = end - at >= 2*ROLLED_ROWS
         own = x
@@ -185,8 +217,10 @@ cdef void rolled_batch(Run *run, Py_ssize_t start, Py_ssize_t count, real *scrat
 cdef void run_passes(Run *run, int rank, int size) noexcept nogil:
     cdef fp_state saved = flush_subnormals()
     cdef real *scratch = <real *>run.scratch + rank*run.scratch_size
-    cdef Py_ssize_t index, start, end = run.first + run.count, step = 0
-    cdef bint small = size == 1 and is_small(run), rolling = size == 1 and rolls(run)
+    cdef Py_ssize_t index, start, count, end = run.first + run.count, step = 0
+    cdef bint alone = size == 1 and run.criterion.function == NULL, small = alone and is_small(run)
+    cdef bint rolling = alone and rolls(run)
+    cdef double weight
     cdef const Layer *layer
     for index in range(run.net.depth):
         layer = &run.net.layers[index]
@@ -196,16 +230,23 @@ cdef void run_passes(Run *run, int rank, int size) noexcept nogil:
     meet(run, rank, size)
     for index in range(run.passes):
         start = run.first
-        while start < end:
-            if rank == 0 and run.rates != NULL:
+        while start < end and not run.failed and not run.criterion.failed:
+            count = min(run.batch, end - start)
+            weight = share_of_row(run, start, count)
+            if rank == 0 and run.rates != NULL and weight > 0:
+                if run.penalty_per_row:
+                    run.step.l1, run.step.l2 = run.l1*weight, run.l2*weight
                 begin_step(&run.step if run.update == NULL else &run.update.step, run.rates[step])
-            if small:
-                tileless_batch(run, start, min(run.batch, end - start), scratch, run.pass_loss + index)
+            if weight == 0:
+                pass
+            elif small:
+                tileless_batch(run, start, count, weight, scratch, run.pass_loss + index)
             elif rolling:
-                rolled_batch(run, start, min(run.batch, end - start), scratch, run.pass_loss + index)
+                rolled_batch(run, start, count, weight, scratch, run.pass_loss + index)
             else:
-                one_batch(run, start, min(run.batch, end - start), rank, size, scratch, run.pass_loss + index)
-            if run.update != NULL:
+                one_batch(run, start, count, weight, run.first_step + step, rank, size, scratch,
+                          run.pass_loss + index)
+            if run.update != NULL and weight > 0 and not run.failed and not run.criterion.failed:
                 take_update(run, index, rank, size)
                 meet(run, rank, size)
             start += run.batch
@@ -254,8 +295,8 @@ cdef bint finite(Py_ssize_t m, Py_ssize_t k, const real *x, Py_ssize_t ldx) noex
     return total == 0 and v_is_zero(zero)
 
 
-cdef bint forward(const Net *net, const void *parameters, const Rows *x, Py_ssize_t first, Py_ssize_t count,
-                  void *out_, int output, bint finite_only, Py_ssize_t block, void *work) noexcept nogil:
+cdef int forward(const Net *net, const void *parameters, const Rows *x, Py_ssize_t first, Py_ssize_t count,
+                 void *out_, int output, bint finite_only, Py_ssize_t block, void *work) noexcept nogil:
     cdef fp_state saved = flush_subnormals()
     cdef real *even = <real *>work
     cdef real *odd = even + block*net.width
@@ -275,14 +316,19 @@ cdef bint forward(const Net *net, const void *parameters, const Rows *x, Py_ssiz
             gather_rows(x, NULL, at, m, odd, ldx)
         if finite_only and not finite(m, net.layers[0].k, below, ldx):
             restore_fp(saved)
-            return False
+            return 0
         for index in range(net.depth):
             layer = &net.layers[index]
             a = odd if index % 2 else even
             activation = layer.activation
             if index == top and (output == LOGITS or activation == SOFTMAX):
                 activation = IDENTITY       # softmax comes last, row by row
-            forward_layer(layer, <const real *>parameters, NULL, below, ldx, m, a, activation)
+            forward_layer(layer, <const real *>parameters, NULL, below, ldx, m, a,
+                          IDENTITY if layer.block else activation)
+            if not net.plain and not finish_rows(net, index, activation, <const real *>parameters, m, below, ldx, a,
+                                                 odd + block*net.width):
+                restore_fp(saved)
+                return -1
             below, ldx = a, layer.ld
         for i in range(m):
             if output == BOTH_CLASSES:
@@ -296,7 +342,7 @@ cdef bint forward(const Net *net, const void *parameters, const Rows *x, Py_ssiz
             out += layer.n
         at += m
     restore_fp(saved)
-    return True
+    return 1
 
 
 cdef double penalty(double l1, double l2, Py_ssize_t count, const void *w_) noexcept nogil:

@@ -20,7 +20,9 @@ cdef inline bint is_small(const Run *run) noexcept nogil:
     """Whether `small_batch` can take the steps of a pass, and is the quicker way."""
     cdef const Layer *layer
     cdef int index
-    if not run.backward or run.step.method == GRADIENT_ONLY or run.offset != NULL or run.batch > SMALL_ROWS:
+    if not run.net.plain or not run.backward:
+        return False
+    if run.step.method == GRADIENT_ONLY or run.offset != NULL or run.batch > SMALL_ROWS:
         return False
     if run.step.method > ADAMW:
         return False
@@ -109,8 +111,8 @@ cdef inline void small_batch(Run *run, const real *x, Py_ssize_t ldx, Py_ssize_t
                       <real *>run.a[index])
         below, ld = <const real *>run.a[index], layer.ld
     layer = &net.layers[top]
-    run.loss_and_gradient(run.loss, layer, m, run.a[top], &run.target, run.order, at, weight, run.dz[top], scratch,
-                          run.row_loss)
+    run.loss_and_gradient(&run.criterion, layer, m, run.a[top], &run.target, run.order, at, weight, run.dz[top],
+                          scratch, run.row_loss)
     index = top
     while index >= 0:
         layer = &net.layers[index]

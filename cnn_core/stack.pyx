@@ -20,19 +20,19 @@ from libc.string cimport memset
 cimport numpy as cnp
 
 from cnn_core.dense cimport DenseKernels
-from cnn_core.layers cimport Layers, aligned_zeros, code_of, kernels_of, padded, rounded, thread_count
+from cnn_core.layers cimport Layers, aligned_zeros, code_of, kernels_of, padded, raise_pending, rounded, thread_count
 from cnn_core.threads cimport begin, end, the_team, wait, work_together
 from cnn_core.types cimport (
-    ADADELTA, ADAGRAD, ADAM, ADAMW, AMSGRAD, BINARY_CROSS_ENTROPY, CENTERED_RMSPROP, GRADIENT_ONLY, LION, MOMENTUM,
-    MOST_NARROW, MSE, NADAM, NARROW_PANEL, NESTEROV, NORM_BLOCK, RADAM, RMSPROP, ROW_GROUP, RPROP, SGD,
-    SOFTMAX_CROSS_ENTROPY, Layer, Run, Step, loss_fn, step_fn)
+    ADADELTA, ADAGRAD, ADAM, ADAMW, AMSGRAD, CENTERED_RMSPROP, CUSTOM, GRADIENT_ONLY, LION, MOMENTUM, MOST_NARROW,
+    NADAM, NARROW_PANEL, NESTEROV, NORM_BLOCK, NO_NORM, RADAM, RMSPROP, ROW_GROUP, RPROP, SGD, Layer, Run, Step, fused,
+    loss_fn, step_fn)
 
 from cnn_core.layers import ACTIVATIONS  # no-cython-lint: a name of this module too
 
 cnp.import_array()
 
-cdef dict _losses = {
-    "binary_cross_entropy": BINARY_CROSS_ENTROPY, "softmax_cross_entropy": SOFTMAX_CROSS_ENTROPY, "mse": MSE}
+include "criteria.pyx"
+
 cdef dict _methods = {
     "sgd": SGD, "momentum": MOMENTUM, "nesterov": NESTEROV, "adam": ADAM, "adamw": ADAMW, "amsgrad": AMSGRAD,
     "nadam": NADAM, "radam": RADAM, "rmsprop": RMSPROP, "centered_rmsprop": CENTERED_RMSPROP, "adagrad": ADAGRAD,
@@ -50,7 +50,6 @@ cdef dict _defaults = {
     "adadelta": {"rho": 0.9, "epsilon": 1e-6}, "lion": {"beta_1": 0.9, "beta_2": 0.99, "weight_decay": 0.0},
     "rprop": {"decrease": 0.5, "increase": 1.2, "smallest": 1e-6, "largest": 50.0}}
 
-LOSSES = tuple(_losses)
 OPTIMIZERS = tuple(_methods)
 
 cdef enum:
@@ -76,7 +75,8 @@ cdef void run_share(void *run, int rank, int size) noexcept nogil:
 cdef class Stack(Layers):
     """Dense layers with a loss and an optimizer; made like `Layers`."""
 
-    def __cinit__(self, sizes, activations, biases=None, dtype="float32", *, bint units_major=True):
+    def __cinit__(self, sizes, activations, biases=None, dtype="float32", *, bint units_major=True, norms=None,
+                  residuals=None):
         cdef int real = 0 if self.itemsize == 4 else 1
         self.loss_kernel, self.step_kernel = loss_kernels[real], step_kernels[real]
         self.gradients = aligned_zeros(len(self.parameters), self.dtype)
@@ -173,11 +173,7 @@ cdef class Stack(Layers):
         """Let the run gather gradients, and the update take the steps."""
         if self.offset != NULL:
             raise ValueError("in the span of the rows there is no gradient of the weights to wait for")
-        for (weight, bias), factor in zip(self.views(self.gradients), self.factors):
-            if factor == 0:
-                weight[...] = 0
-                if bias is not None:
-                    bias[...] = 0
+        self.gradients[...] = 0         # that of a frozen layer remains so
         if self.average is not None and self.step.count == 0:
             self.average[...] = self.parameters
         self.gradient_norms = np.zeros(passes) if self.measured else None
@@ -186,7 +182,34 @@ cdef class Stack(Layers):
         run.step.method = GRADIENT_ONLY
         run.update = &self.update
 
-    cdef object prepare(self, Run *run, cnp.ndarray X, y, object loss, double scale, Py_ssize_t batch, int threads):
+    def set_dropout(self, rates, key):
+        """In training, let inputs and outputs be left out at random: 0 with a probability p, else divided by 1 - p.
+
+        Parameters
+        ----------
+        rates : sequence of float
+            Probabilities in [0, 1): of the inputs, then of each layer's outputs; 0 for the last layer.
+        key : int
+            Of 64 bits. With the number of steps taken it decides what is left out.
+
+        Raises
+        ------
+        ValueError
+            If there are not so many rates, or one is out of range.
+        """
+        cdef Py_ssize_t i
+        values = [float(rate) for rate in rates]
+        if len(values) != self.net.depth + 1 or not all(0 <= rate < 1 for rate in values) or values[self.net.depth] != 0:
+            raise ValueError(f"rates is {values}; it must hold {self.net.depth + 1} numbers from 0 to below 1, the last "
+                             "of them 0")
+        self.input_dropout, self.key = values[0], key
+        for i in range(self.net.depth):
+            self.net.layers[i].dropout = values[i + 1]
+            self.net.layers[i].block |= values[i + 1] > 0
+        self.net.plain = self.net.plain and not any(values)
+
+    cdef object prepare(self, Run *run, cnp.ndarray X, y, object loss, object weights, double scale,
+                        Py_ssize_t batch, int threads, bint by_running):
         """Fill in everything that a pass needs but its order and rates; returns what must stay alive meanwhile."""
         cdef cnp.ndarray target
         cdef Py_ssize_t m = len(X)
@@ -194,33 +217,27 @@ cdef class Stack(Layers):
         self.read_rows(X, scale, &run.x)
         if run.x.row_stride % 1024 == 0:
             run.x.direct = False        # rows in the same cache sets: better gathered into the padded buffer
-        run.loss = code_of("loss", _losses, loss)
         if m == 0:
             raise ValueError("X has no rows")
         if self.offset != NULL and (not run.x.direct or m != self.sizes[0] or batch < m):
             raise ValueError("in the span of the rows X is the gram of all rows, and a batch has them all")
-        target = np.asarray(y)
-        if run.loss == SOFTMAX_CROSS_ENTROPY and cnp.PyArray_NDIM(target) == 1:
-            if cnp.PyArray_TYPE(target) != cnp.NPY_INT64 or not cnp.PyArray_ISCARRAY_RO(target):
-                raise TypeError("y must be a contiguous int64 array of class indices")
-            if len(target) != m:
-                raise ValueError(f"y has {len(target)} labels; X has {m} rows")
-            if target.min() < 0 or target.max() >= self.classes:
-                raise ValueError(f"y has class indices from {target.min()} to {target.max()}; the stack has "
-                                 f"{self.classes} outputs")
-            run.target.labels = <const int64_t *>cnp.PyArray_DATA(target)
-        else:
-            if cnp.PyArray_TYPE(target) != self.type_number or not cnp.PyArray_ISCARRAY_RO(target):
-                raise TypeError(f"y must be a C-contiguous array of dtype {self.dtype}")
-            if (<object>target).shape != (m, self.classes):
-                raise ValueError(f"y has shape {(<object>target).shape}; it must be ({m}, {self.classes})")
-            run.target.values = cnp.PyArray_DATA(target)
+        run.loss_and_gradient = self.loss_kernel
+        kept = read_loss(&run.criterion, loss, self.classes)
+        target = read_target(run, y, m, self.classes, self.dtype)
+        weights = read_weights(run, weights, m)
         run.net, run.kernels = &self.net, self.dense
-        run.loss_and_gradient, run.take_step, run.wait = self.loss_kernel, self.step_kernel, wait
+        run.take_step, run.wait = self.step_kernel, wait
         run.parameters, run.gradients = self.parameters_data, cnp.PyArray_DATA(self.gradients)
         run.offset = self.offset
-        run.count, run.batch, run.chunk = m, batch, self.chunk_rows(min(batch, m), threads)
-        return (X, target, self.carve(run, threads))
+        run.running, run.by_running = cnp.PyArray_DATA(self.running), by_running
+        run.count, run.batch = m, batch
+        run.chunk = self.chunk_rows(min(batch, m), threads)
+        if run.criterion.loss == CUSTOM:
+            kept = Custom(loss, target, weights, self.dtype)
+            run.criterion.function, run.loss_and_gradient = <void *>kept, custom_loss
+        if run.criterion.loss == CUSTOM or (len(self.running) > 0 and not by_running):
+            run.chunk = rounded(min(batch, m))      # its rows are judged, or normalised, together
+        return (X, target, self.carve(run, threads), weights, kept)
 
     cdef Py_ssize_t chunk_rows(self, Py_ssize_t batch, int threads):
         """Rows of a batch to take at once, in equal chunks: as many as the caches hold, unless the weights do not fit
@@ -229,7 +246,7 @@ cdef class Stack(Layers):
         if self.offset != NULL:
             return rounded(batch)       # in the span of the rows no weight may move before all rows were seen
         for i in range(self.net.depth):
-            row += 2 * self.net.layers[i].ld
+            row += self.arrays_of(i) * self.net.layers[i].ld
         if len(self.parameters) * self.itemsize > CHUNK_BYTES:
             most = min(len(self.parameters) // row, LARGE_CHUNK)
         else:
@@ -237,6 +254,18 @@ cdef class Stack(Layers):
         most = max(most, SMALL_CHUNK) * threads
         chunks = (batch + most - 1) // most
         return (batch + chunks*SMALL_CHUNK - 1) // (chunks*SMALL_CHUNK) * SMALL_CHUNK
+
+    cdef Py_ssize_t arrays_of(self, Py_ssize_t i):
+        """Arrays of a chunk's rows that layer i needs: its output and its dZ; f'(Z) where the product leaves f out; zhat
+        and dy where it is normalised; the gradient at its output where it is residual."""
+        cdef Layer *layer = &self.net.layers[i]
+        return (2 + (i < self.net.depth - 1 and (layer.block or not fused(layer.activation)))
+                + 2*(layer.norm != NO_NORM) + layer.residual)
+
+    cdef Py_ssize_t statistics_size(self, Py_ssize_t i, Py_ssize_t chunk):
+        """Reals that layer i's normalisation keeps of a chunk: one a row, or four a column."""
+        cdef Layer *layer = &self.net.layers[i]
+        return 0 if layer.norm == NO_NORM else max(rounded(chunk), 4*layer.ld)
 
     cdef Py_ssize_t copy_size(self, Py_ssize_t i):
         """Reals in the copy of layer i's weights that a pass keeps: see `Run.wt`; the first layer has no dX."""
@@ -247,15 +276,15 @@ cdef class Stack(Layers):
 
     cdef cnp.ndarray carve(self, Run *run, int threads):
         """Cut the workspace of a pass out of one block; the stack keeps the last block for the next pass."""
-        cdef Py_ssize_t depth = self.net.depth, reals = 0, widest = 0, needed, i
+        cdef Py_ssize_t depth = self.net.depth, reals = 0, widest = 0, needed, size, i
         cdef Layer *layer
         cdef char *at
         for i in range(depth):
             widest = max(widest, self.net.layers[i].ld)
-            reals += 2 * run.chunk * self.net.layers[i].ld
+            reals += self.arrays_of(i) * run.chunk * self.net.layers[i].ld + self.statistics_size(i, run.chunk)
         run.scratch_size = max(ROW_GROUP * widest, MOST_NARROW * NARROW_PANEL)
         reals += run.chunk*self.net.layers[0].ldt + threads*run.scratch_size
-        needed = reals*self.itemsize + run.chunk*sizeof(double) + rounded(3*depth)*sizeof(void *)
+        needed = reals*self.itemsize + run.chunk*sizeof(double) + rounded(8*depth)*sizeof(void *)
         work, self.workspace = self.workspace, None
         if work is None or len(work) < needed:
             work = aligned_zeros(needed, np.dtype("uint8"))
@@ -269,13 +298,24 @@ cdef class Stack(Layers):
         run.row_loss = <double *>at
         at += run.chunk * sizeof(double)
         run.a = <void **>at
-        run.dz, run.wt = run.a + depth, run.a + 2*depth
-        at += rounded(3*depth) * sizeof(void *)
+        run.dz, run.wt, run.slope = run.a + depth, run.a + 2*depth, run.a + 3*depth
+        run.hat, run.dy, run.inverse, run.up = run.a + 4*depth, run.a + 5*depth, run.a + 6*depth, run.a + 7*depth
+        at += rounded(8*depth) * sizeof(void *)
         for i in range(depth):
             layer = &self.net.layers[i]
-            run.a[i] = at
-            run.dz[i] = at + run.chunk*layer.ld*self.itemsize
-            at += 2 * run.chunk * layer.ld * self.itemsize
+            size = run.chunk * layer.ld * self.itemsize
+            run.a[i], run.dz[i] = at, at + size
+            at += 2 * size
+            run.slope[i] = run.hat[i] = run.dy[i] = run.inverse[i] = run.up[i] = NULL
+            if i < depth - 1 and (layer.block or not fused(layer.activation)):
+                run.slope[i] = at
+                at += size
+            if layer.norm != NO_NORM:
+                run.hat[i], run.dy[i], run.inverse[i] = at, at + size, at + 2*size
+                at += 2*size + self.statistics_size(i, run.chunk)*self.itemsize
+            if layer.residual:
+                run.up[i] = at
+                at += size
         at = <char *>cnp.PyArray_DATA(self.transposed)
         for i in range(depth):
             run.wt[i] = at if self.copy_size(i) > 0 else NULL
@@ -285,7 +325,8 @@ cdef class Stack(Layers):
     cdef void execute(self, Run *run, int threads) noexcept nogil:
         """One region over rows run.first, ..., run.first + run.count - 1."""
         cdef int size = 1
-        if threads > 1 and 6.0 * self.n_parameters * min(run.batch, run.count) > SERIAL_STEP_FLOPS:
+        if (threads > 1 and 6.0 * self.n_parameters * min(run.batch, run.count) > SERIAL_STEP_FLOPS
+                and self.net.call == NULL):
             size = begin(threads)
         run.team = the_team()
         work_together(run_share, run, size)
@@ -305,20 +346,29 @@ cdef class Stack(Layers):
                 <char *>self.parameters_data + layer.w*self.itemsize)
         return total
 
-    cdef object evaluate(self, cnp.ndarray X, y, loss, double l1, double l2, double scale, n_threads, bint backward):
+    cdef object evaluate(self, cnp.ndarray X, y, loss, double l1, double l2, double scale, n_threads, weights,
+                         bint penalty_per_row, bint backward, bint training):
         cdef Run run
-        cdef double loss_sum = 0
-        cdef int threads = thread_count(n_threads)
-        alive = self.prepare(&run, X, y, loss, scale, len(X), threads)
+        cdef double loss_sum = 0, count
+        cdef int threads = 1 if callable(loss) else thread_count(n_threads)
+        alive = self.prepare(&run, X, y, loss, weights, scale, len(X), threads, not training)
+        count = row_count(&run, alive[3], None)
+        if penalty_per_row:
+            l1, l2 = l1 / count, l2 / count
         run.backward = backward
         run.step.method, run.step.l1, run.step.l2 = GRADIENT_ONLY, l1, l2
         run.passes, run.pass_loss = 1, &loss_sum
         with nogil:
             self.execute(&run, threads)
+        if run.failed:
+            raise_pending()
         self.workspace = alive[2]
-        return loss_sum / run.count, self.penalty(l1, l2)
+        if run.criterion.failed:
+            raise alive[4].error
+        return loss_sum / count, self.penalty(l1, l2)
 
-    def loss(self, cnp.ndarray X not None, y, loss, *, double l1=0.0, double l2=0.0, double scale=1.0, n_threads=None):
+    def loss(self, cnp.ndarray X not None, y, loss, *, double l1=0.0, double l2=0.0, double scale=1.0, n_threads=None,
+             weights=None, bint penalty_per_row=False, bint training=False):
         """Mean loss over the rows of X, and the penalty.
 
         Parameters
@@ -326,15 +376,26 @@ cdef class Stack(Layers):
         X : ndarray (m, k)
             As for `forward`.
         y : ndarray
-            int64 (m,) class indices for softmax_cross_entropy, or C-contiguous (m, n) of the stack's dtype.
-        loss : str
-            One of `LOSSES`.
+            int64 (m,) class indices for softmax_cross_entropy and ordinal (of n + 1 classes), or C-contiguous (m, n) of
+            the stack's dtype; (m, 1) for quantile, (m, n / 2) for gaussian_nll, (m, any) for a callable.
+        loss : str, (str, dict) or callable
+            One of `LOSSES`, with its parameters (the cross-entropies: gamma, label_smoothing, and pos_weight an output;
+            huber: delta; tweedie: power; quantile: quantiles, one an output); or function(y, z) -> (loss (m,),
+            dz (m, n)) of the rows' targets and logits, called once a batch, in one thread.
         l1, l2 : float
             The penalty is l2/2 sum(W**2) + l1 sum(abs(W)), biases left out.
         scale : float
             What X is multiplied by.
         n_threads : int, optional
             At most so many threads; `get_num_threads()` by default.
+        weights : array-like (m,), optional
+            Of the rows: means over rows become sum(weight * .) / sum(weight), and a batch without weight is no step.
+        penalty_per_row : bool
+            Divide the penalty by the rows, or by the sum of their weights: those of a batch in its step, those of the
+            pass in what is returned.
+        training : bool
+            True: batch-normalised layers take the statistics of X, as a step of training would, not the running ones.
+            Nothing is dropped either way.
 
         Returns
         -------
@@ -346,20 +407,20 @@ cdef class Stack(Layers):
         ValueError, TypeError
             If an array has another shape, dtype or layout, or the loss is unknown.
         """
-        return self.evaluate(X, y, loss, l1, l2, scale, n_threads, False)
+        return self.evaluate(X, y, loss, l1, l2, scale, n_threads, weights, penalty_per_row, False, training)
 
     def gradient(self, cnp.ndarray X not None, y, loss, *, double l1=0.0, double l2=0.0, double scale=1.0,
-                 n_threads=None):
+                 n_threads=None, weights=None, bint penalty_per_row=False, bint training=False):
         """The same as `loss`, and the gradient of loss + penalty in `gradients`."""
-        return self.evaluate(X, y, loss, l1, l2, scale, n_threads, True)
+        return self.evaluate(X, y, loss, l1, l2, scale, n_threads, weights, penalty_per_row, True, training)
 
     def train(self, cnp.ndarray X not None, y, loss, order, rates, *, batch_size, double l1=0.0, double l2=0.0,
-              double scale=1.0, n_threads=None):
+              double scale=1.0, n_threads=None, weights=None, bint penalty_per_row=False):
         """One pass over the rows, a step of the optimizer after every batch.
 
         Parameters
         ----------
-        X, y, loss, l1, l2, scale, n_threads
+        X, y, loss, l1, l2, scale, n_threads, weights, penalty_per_row
             As for `loss`.
         order : ndarray of int64, or None
             The rows in the order to take them (they may repeat or be left out); None for 0, 1, 2, ...
@@ -381,11 +442,12 @@ cdef class Stack(Layers):
             Between two steps; the parameters are those of the last whole step.
         """
         losses, penalties = self.train_epochs(X, y, loss, order, rates, epochs=1, batch_size=batch_size, l1=l1, l2=l2,
-                                              scale=scale, n_threads=n_threads)
+                                              scale=scale, n_threads=n_threads, weights=weights,
+                                              penalty_per_row=penalty_per_row)
         return float(losses[0]), float(penalties[0])
 
     def train_epochs(self, cnp.ndarray X not None, y, loss, order, rates, *, epochs, batch_size, double l1=0.0,
-                     double l2=0.0, double scale=1.0, n_threads=None):
+                     double l2=0.0, double scale=1.0, n_threads=None, weights=None, bint penalty_per_row=False):
         """Several passes in one call: `train`, with `rates` for the steps of all of them.
 
         Returns
@@ -394,14 +456,19 @@ cdef class Stack(Layers):
             What `train` returns, for each pass.
         """
         cdef Run run
-        cdef int threads = thread_count(n_threads)
+        cdef int threads = 1 if callable(loss) else thread_count(n_threads)
         cdef Py_ssize_t batch = operator.index(batch_size), passes = operator.index(epochs), steps
         if self.optimizer is None:
             raise ValueError("no optimizer: call set_optimizer first")
         if batch < 1 or passes < 1:
             raise ValueError(f"batch_size is {batch} and epochs {passes}; both must be at least 1")
-        alive = self.prepare(&run, X, y, loss, scale, batch, threads)
+        alive = self.prepare(&run, X, y, loss, weights, scale, batch, threads, False)
+        if self.input_dropout > 0:
+            run.x.direct = False        # the rows are thinned out where they are gathered
+        run.training, run.input_dropout, run.key = True, self.input_dropout, self.key
         self.read_order(&run, order, len(X))
+        if callable(loss):
+            alive[4].order = order
         steps = (run.count + batch - 1) // batch
         rates = np.ascontiguousarray(rates, np.float64)
         if rates.shape != (passes * steps,):
@@ -410,13 +477,14 @@ cdef class Stack(Layers):
         run.backward = True
         run.step = self.step
         run.step.l1, run.step.l2 = l1, l2
+        run.penalty_per_row, run.l1, run.l2 = penalty_per_row, l1, l2
         run.m1 = cnp.PyArray_DATA(<cnp.ndarray>self.moments[0]) if len(self.moments) > 0 else NULL
         run.m2 = cnp.PyArray_DATA(<cnp.ndarray>self.moments[1]) if len(self.moments) > 1 else NULL
         run.m3 = cnp.PyArray_DATA(<cnp.ndarray>self.moments[2]) if len(self.moments) > 2 else NULL
         if self.updates:
             self.begin_updates(&run, passes)
         try:
-            return self.run_epochs(&run, passes, rates, threads)
+            return self.run_epochs(&run, passes, rates, threads, row_count(&run, alive[3], order))
         finally:
             self.workspace = alive[2]
 
@@ -434,14 +502,15 @@ cdef class Stack(Layers):
         run.order, run.count = <const int64_t *>cnp.PyArray_DATA(rows), len(rows)
         return 0
 
-    cdef object run_epochs(self, Run *run, Py_ssize_t epochs, cnp.ndarray rates, int threads):
+    cdef object run_epochs(self, Run *run, Py_ssize_t epochs, cnp.ndarray rates, int threads, double rows):
         """The passes of `train_epochs`, in regions short enough for signals to be answered between them: many epochs
         in one, or slices of one."""
         cdef cnp.ndarray losses = np.zeros(epochs), penalties = np.zeros(epochs)
         cdef double *loss = <double *>cnp.PyArray_DATA(losses)
         cdef double *penalty = <double *>cnp.PyArray_DATA(penalties)
         cdef double *norm = NULL
-        cdef bint penalized = run.step.l1 != 0 or run.step.l2 != 0
+        cdef double l1 = run.step.l1, l2 = run.step.l2, divisor = rows if run.penalty_per_row else 1
+        cdef bint penalized = l1 != 0 or l2 != 0
         cdef Py_ssize_t count = run.count, epoch = 0, at = 0
         cdef Py_ssize_t batches = max(1, <Py_ssize_t>(SLICE_FLOPS / ((6.0*self.n_parameters + 1e3) * run.batch)))
         run.rates = <const double *>cnp.PyArray_DATA(rates)
@@ -454,16 +523,22 @@ cdef class Stack(Layers):
                 run.passes = min(epochs - epoch, max(1, batches * run.batch // count))
             run.pass_loss = loss + epoch
             self.update.pass_norm = norm + epoch if norm != NULL else NULL
+            run.first_step = self.step.count
             with nogil:
                 self.execute(run, threads)
             self.step = run.step if run.update == NULL else run.update.step
+            if run.failed:
+                self.step.count -= 1
+                raise_pending()
+            if run.criterion.failed:
+                raise (<object>run.criterion.function).error
             run.rates += run.passes * ((run.count + run.batch - 1) // run.batch)
             at += run.count
             if at == count:
-                penalty[epoch] = self.penalty(run.step.l1, run.step.l2)
+                penalty[epoch] = self.penalty(l1 / divisor, l2 / divisor)
                 epoch, at = epoch + run.passes, 0
             PyErr_CheckSignals()
-        losses /= count
+        losses /= rows
         if norm != NULL:
             (<object>self.gradient_norms)[:] *= <double>epochs / len(rates)
         return losses, penalties

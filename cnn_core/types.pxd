@@ -4,7 +4,7 @@ Letters: m rows of the batch, k inputs, n units. Everything is independent of fl
 serves both: pointers to reals are void, and a hot module casts them once.
 """
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 
 cdef enum:
     ROW_GROUP = 16          # rows are shared out to threads in multiples of this; so are rows of buffers
@@ -13,14 +13,20 @@ cdef enum:
     GRAM_PANEL = 1024       # columns of X whose part of X X^T is taken at once
     NORM_BLOCK = 4096       # reals of a gradient whose squares are summed at once
 
-cdef enum Activation:
+cdef enum Activation:       # the products apply those up to SOFTMAX themselves, see `fused`
     IDENTITY, RELU, SIGMOID, TANH, SOFTMAX
+    EXP, LEAKY_RELU, ELU, SELU, GELU, GELU_TANH, SILU, MISH, SOFTPLUS, SOFTSIGN
+    HARD_SIGMOID, HARD_SWISH, HARD_TANH, RELU6, USER
+
+cdef enum Norm:             # of z, before the activation: see `norms.pyx`
+    NO_NORM, LAYER_NORM, RMS_NORM, BATCH_NORM
 
 cdef enum Output:           # what forward gives of the last layer
     LOGITS, LINKED, BOTH_CLASSES        # z; f(z); 1 - f(z) and f(z), for one output
 
 cdef enum Loss:
-    BINARY_CROSS_ENTROPY, SOFTMAX_CROSS_ENTROPY, MSE
+    BINARY_CROSS_ENTROPY, SOFTMAX_CROSS_ENTROPY, MSE, SQUARED_ERROR, BINARY_FOCAL, SOFTMAX_FOCAL, GAUSSIAN_NLL
+    ORDINAL, MAE, HUBER, LOG_COSH, TWEEDIE, QUANTILE, CUSTOM
 
 cdef enum Method:
     GRADIENT_ONLY, SGD, MOMENTUM, NESTEROV, ADAM, ADAMW
@@ -34,14 +40,28 @@ cdef struct Layer:
     Py_ssize_t ld           # row stride of W, of the activations and of dZ: n padded
     Py_ssize_t ldt          # row stride of W transposed: k padded
     Py_ssize_t w, b         # where W and b start in the arena; b = -1: no bias
-    int activation
+    Py_ssize_t g            # where the gain of a normalised layer starts in the arena; -1: none
+    Py_ssize_t r            # where a batch-normalised layer's running mean starts, its variance ld after it; -1: none
+    int activation, norm
+    bint residual           # the layer's input is added to its output
+    double dropout          # in training: the probability of an output to be left out
+    bint block              # its activation is not applied by the product, since more comes between: see `blocks.pyx`
     bint units_major        # W is stored units x inputs, rows ldt apart, instead of inputs x units, rows ld apart
     Py_ssize_t whole, ldw   # then: the units that fill whole lines, and the row stride of their copy inputs x units
+
+# A user's activation of layer `index`, where Python is: a[m, n] = f(a); slope = f'(a) unless it is NULL. -1 when an
+# exception is set.
+ctypedef int (*user_fn)(void *owner, int index, Py_ssize_t m, Py_ssize_t n, void *a, void *slope,
+                        Py_ssize_t ld) noexcept nogil
 
 cdef struct Net:
     int depth
     Py_ssize_t width        # the widest padded row: of the input or of a layer's output
+    const void *running     # the running means and variances of its batch-normalised layers
     Layer *layers
+    bint plain              # products do all there is to do: the small and the rolling way know no more
+    user_fn call            # or NULL: no activation is the user's
+    void *owner             # the `Layers` that `call` asks
 
 cdef struct Rows:           # a matrix the caller owns, read row by row
     const char *data
@@ -53,9 +73,19 @@ cdef struct Rows:           # a matrix the caller owns, read row by row
     const double *mean      # (x - mean[column]) * factor[column]
     const double *factor
 
-cdef struct Target:         # class indices, or rows of reals n apart
+cdef struct Target:         # class indices, or rows of so many reals
     const int64_t *labels
     const void *values
+    Py_ssize_t columns
+    const double *weights   # of the rows, or NULL: all 1
+
+cdef struct Criterion:      # a loss, and what its formula depends on
+    int loss                # a Loss
+    double parameter        # Huber's delta, Tweedie's power, gamma of the focal losses
+    double smoothing        # of labels
+    const double *levels    # one an output: the quantiles; weights of positive labels, or NULL: all 1
+    void *function          # of a custom loss: a Python object, borrowed
+    bint failed             # it raised: the pass is to end
 
 cdef struct Step:           # one optimizer step
     int method
@@ -69,7 +99,7 @@ cdef struct Step:           # one optimizer step
     double momentum_product                 # of the momenta of the first `in_product` steps; 1 of none
     int64_t in_product
 
-ctypedef void (*loss_fn)(int loss, const Layer *last, Py_ssize_t m, const void *z, const Target *target,
+ctypedef void (*loss_fn)(Criterion *criterion, const Layer *last, Py_ssize_t m, const void *z, const Target *target,
                          const int64_t *rows, Py_ssize_t first, double weight, void *dz, void *scratch,
                          double *row_loss) noexcept nogil
 ctypedef void (*step_fn)(const Step *step, Py_ssize_t rows, Py_ssize_t n, Py_ssize_t ld, bint is_weight, void *w,
@@ -94,10 +124,12 @@ cdef struct Run:            # a pass over rows: everything a region of threads n
     const int64_t *order    # row indices, or NULL for 0, 1, 2, ...
     Py_ssize_t first, count  # the rows of the pass, as places in the order
     Py_ssize_t batch, chunk
-    int loss
+    Criterion criterion
     bint backward           # False: the loss alone
     Step step
     Update *update          # NULL: the step is taken with the gradient, panel by panel
+    bint penalty_per_row    # step.l1 and step.l2 are these, divided by the rows of the batch or the sum of their weights
+    double l1, l2
     const double *rates     # one a step, of all passes
     void *parameters
     void *gradients
@@ -109,6 +141,17 @@ cdef struct Run:            # a pass over rows: everything a region of threads n
     void **a                # a layer: its output, its dZ, and what W is not: its transpose, or the copy inputs x units
     void **dz
     void **wt
+    void **slope            # f'(Z), where the product does not apply f; else NULL
+    void **hat              # of a normalised layer: zhat, dy, statistics; of a residual one the gradient at its output
+    void **dy
+    void **inverse
+    void **up
+    void *running           # running means and variances
+    bint by_running         # batches are normalised by them; else by their own, which move them in training
+    bint training           # statistics move, and units are dropped
+    double input_dropout
+    uint64_t key            # of what is dropped
+    int64_t first_step      # steps taken before the pass
     void *scratch           # size `scratch_size` reals for each thread
     Py_ssize_t scratch_size
     double *row_loss        # chunk of them
@@ -118,3 +161,16 @@ cdef struct Run:            # a pass over rows: everything a region of threads n
     step_fn take_step
     wait_fn wait
     void *team
+    bint failed             # a user's function has set an exception: nothing further is done
+
+cdef inline bint fused(int activation) noexcept nogil:
+    """Whether the products apply an activation: its derivative is taken from its output."""
+    return activation <= SOFTMAX
+
+
+cdef struct Part:           # of a chunk, what one rank works on
+    Py_ssize_t at           # the chunk's first row, as a place in the order
+    Py_ssize_t count        # rows of the chunk
+    Py_ssize_t first, m     # the rank's rows: from which one of the chunk, how many
+    int64_t step
+    int rank, size

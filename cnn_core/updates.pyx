@@ -107,3 +107,5 @@ cdef void take_update(Run *run, Py_ssize_t index, int rank, int size) noexcept n
             copy_weights(layer, <const real *>run.parameters, <real *>run.wt[i], first, last)
         if layer.b >= 0 and rank == size - 1:
             update_rows(run, &step, factor, layer.b, 1, n, layer.ld, False)
+        if layer.g >= 0 and rank == size - 1:
+            update_rows(run, &step, factor, layer.g, 1, n, layer.ld, False)

@@ -14,6 +14,10 @@ LOSSES = ("binary_cross_entropy", "softmax_cross_entropy", "mse")
 LINKS = {"binary_cross_entropy": "sigmoid", "softmax_cross_entropy": "softmax", "mse": "identity"}
 EPS = {dtype: float(np.finfo(dtype).eps) for dtype in ("float32", "float64")}
 HIDDEN = ("identity", "relu", "sigmoid", "tanh")
+UNFUSED = (  # whose derivative is taken from the input
+    *("exp", "leaky_relu", "elu", "selu", "gelu", "gelu_tanh", "silu", "mish", "softplus", "softsign"),
+    *("hard_sigmoid", "hard_swish", "hard_tanh", "relu6"),
+)
 HYPER = {
     "sgd": {},
     "momentum": {"momentum": 0.8},

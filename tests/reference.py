@@ -148,6 +148,37 @@ def gradient(network, activations, X, y, name, *, l1=0.0, l2=0.0):
     return value, penalty(network, l1, l2), gradients
 
 
+# -- blocks: layers that are normalised or residual -------------------------------------------------
+
+EPSILON = 1e-5
+
+
+def normalize(norm, z, statistics=None):
+    """zhat of z (m, n): "layer" and "rms" over the units of a row, "batch" over the rows, or by `statistics`, a mean and
+    a variance (n,)."""
+    if norm == "batch":
+        mean, variance = (z.mean(axis=0), z.var(axis=0)) if statistics is None else statistics
+    elif norm == "layer":
+        mean, variance = z.mean(axis=1, keepdims=True), z.var(axis=1, keepdims=True)
+    else:
+        mean, variance = 0.0, np.mean(z**2, axis=1, keepdims=True)
+    return (z - mean) / np.sqrt(variance + EPSILON)
+
+
+def block_forward(network, gains, norms, residuals, activations, X, statistics=None):
+    """Logits: f(gain zhat + b) of each layer, + its input where it is residual. `statistics`: one (mean, variance) a
+    layer in place of the batch's own."""
+    a = X
+    for i, (W, b) in enumerate(network):
+        z = a @ W
+        if norms[i] is not None:
+            z = gains[i] * normalize(norms[i], z, None if statistics is None else statistics[i])
+        z = z if b is None else z + b
+        if i == len(network) - 1:
+            return z
+        a = ACTIVATIONS[activations[i]][0](z) + (a if residuals[i] else 0.0)
+
+
 # -- optimizers: step(network, gradients, rate) -> the new network; the state lives in the object --
 
 

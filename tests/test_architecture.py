@@ -52,7 +52,7 @@ def run(code, environment):
 
 def test_the_walk_sees_imports():
     assert {"os", "cnn_core.stack", "compiled_nn.persistence"} <= imports("model")
-    assert {"model", "training", "targets"} <= own_imports("network")
+    assert {"calibrated", "training", "targets"} <= own_imports("network")
 
 
 def test_imports_have_no_cycle():

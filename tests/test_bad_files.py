@@ -48,9 +48,9 @@ def test_a_folder(tmp_path):
 def test_a_newer_format(path, content):
     header, data = header_of(content)
     document = json.loads(header["__metadata__"]["compiled_nn"])
-    header["__metadata__"]["compiled_nn"] = json.dumps({**document, "format_version": 3, "more": []})
+    header["__metadata__"]["compiled_nn"] = json.dumps({**document, "format_version": 4, "more": []})
     path.write_bytes(with_header(header, data))
-    with pytest.raises(ValueError, match="it has format version 3; this compiled_nn reads 2: upgrade it"):
+    with pytest.raises(ValueError, match="it has format version 4; this compiled_nn reads 3: upgrade it"):
         cnn.load(path)
 
 
@@ -308,6 +308,31 @@ BAD_STATISTICS = {
     "standardize false": _set("network", "standardize", False),
     "standardize a number": _set("network", "standardize", 1),
 }
+
+
+BAD_CALIBRATIONS = {
+    "temperature zero": _set("temperature", 0),
+    "temperature infinite": _document(
+        lambda document: json.dumps({**document, "temperature": 1.5}).replace("1.5", "1e999")
+    ),
+    "temperature text": _set("temperature", "2"),
+    "temperature null": _set("temperature", None),
+    "no temperature": _remove("temperature"),
+    "format 1": _set("format_version", 1),
+    "scores not finite": _statistic_number("calibration.scores", float("nan")),
+    "scores of other shape": _statistic("calibration.scores", shape=[3, 10]),
+    "scores of other dtype": _statistic("calibration.scores", dtype="I64"),
+    "scores of no rows": _statistic("calibration.scores", shape=[0, 1]),
+}
+
+
+@pytest.mark.parametrize("case", BAD_CALIBRATIONS)
+def test_bad_calibrations_are_value_errors(case, path):
+    fitted().calibrate(X, INDICES).calibrate_intervals(X, INDICES).save(path)
+    cnn.load(path)
+    path.write_bytes(BAD_CALIBRATIONS[case](path.read_bytes()))
+    with pytest.raises(ValueError, match="is no readable network"):
+        cnn.load(path)
 
 
 @pytest.mark.parametrize("case", BAD_STATISTICS)

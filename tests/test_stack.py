@@ -28,7 +28,8 @@ def train(case, **changes):
 
 
 def test_the_names():
-    assert ACTIVATIONS == ("identity", "relu", "sigmoid", "tanh", "softmax")
+    assert ACTIVATIONS[:5] == ("identity", "relu", "sigmoid", "tanh", "softmax")
+    assert ACTIVATIONS[5:] == networks.UNFUSED
     assert LOSSES == ("binary_cross_entropy", "softmax_cross_entropy", "mse")
     assert tuple(networks.HYPER) == OPTIMIZERS
 

@@ -22,7 +22,7 @@ from .parallel import get_num_threads, set_num_threads, threads
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from . import datasets, functional, tutorials
+    from . import datasets, functional, metrics, tutorials
     from .further import Adadelta, Adagrad, Lion, NAdam, RAdam, RMSprop, Rprop
 
 __all__ = [
@@ -48,12 +48,13 @@ __all__ = [
     "functional",
     "get_num_threads",
     "load",
+    "metrics",
     "set_num_threads",
     "threads",
     "tutorials",
 ]
 
-_LAZY = ("datasets", "functional", "tutorials")
+_LAZY = ("datasets", "functional", "metrics", "tutorials")
 _FURTHER = ("Adadelta", "Adagrad", "Lion", "NAdam", "RAdam", "RMSprop", "Rprop")
 
 

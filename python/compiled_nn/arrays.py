@@ -215,6 +215,11 @@ def weights(array: Any, name: str, *, dtype: str, ndim: int) -> Array:
     return np.array(array, dtype=dtype, order="C")
 
 
+def real(array: Any, name: str) -> Array:
+    """Return `array` as real numbers of one of the dtypes that the core reads; nothing else is checked."""
+    return _numeric(_as_array(array, name), name)
+
+
 def check_finite(A: Array, name: str, dtype: str) -> None:
     """Refuse NaN, infinity and numbers beyond the range of `dtype` in a 2-D array of floats."""
     largest = _LARGEST[dtype]

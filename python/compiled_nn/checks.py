@@ -73,11 +73,13 @@ def flag(owner: str, name: str, value: object) -> bool:
     return value
 
 
-def fields(owner: str, config: object, names: Collection[str]) -> dict[str, object]:
-    """Return `config`, a mapping read from a file, when its keys are exactly `names`."""
+def fields(
+    owner: str, config: object, names: Collection[str], optional: Collection[str] = ()
+) -> dict[str, object]:
+    """Return `config`, a mapping read from a file, when its keys are `names`, and `optional` ones or not."""
     if not isinstance(config, Mapping):
         raise ValueError(f"{owner} must be a JSON object. Got {type(config).__name__} instead.")
-    missing, extra = set(names) - set(config), set(config) - set(names)
+    missing, extra = set(names) - set(config), set(config) - set(names) - set(optional)
     if missing or extra:
         problem = f"lacks {sorted(missing)}" if missing else f"has unknown {sorted(extra)}"
         raise ValueError(f"{owner} {problem}.")

@@ -12,10 +12,15 @@ from .errors import count
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-ACTIVATIONS = ("identity", "relu", "sigmoid", "tanh", "softmax")
+NORMS = ("batch", "layer", "rms")
+ACTIVATIONS = (
+    *("identity", "relu", "sigmoid", "tanh", "softmax"),
+    *("exp", "leaky_relu", "elu", "selu", "gelu", "gelu_tanh", "silu", "mish", "softplus", "softsign"),
+    *("hard_sigmoid", "hard_swish", "hard_tanh", "relu6"),
+)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dense:
     """A fully connected layer: f(X W + b) for X (m, k), W (k, n), b (n,).
 
@@ -33,6 +38,13 @@ class Dense:
         Initial weights; one of "he_normal", "he_uniform", "glorot_normal", "glorot_uniform", "lecun_normal",
         "lecun_uniform", "zeros" when a str. None is "he_normal" for relu and "glorot_uniform" otherwise.
         Biases start at 0 unless they are given.
+    dropout : float, default 0.0
+        In training, each output is 0 with this probability, in [0, 1), and divided by 1 - dropout otherwise.
+    norm : {"batch", "layer", "rms"}, optional
+        Normalise X W before bias and activation: over the rows of a batch (by running statistics when predicting), or
+        over the units of a row with or without their mean taken off. The layer then has a gain (n,) that starts at 1.
+    residual : bool, default False
+        Add the layer's input to its output; it needs as many units as inputs.
 
     Raises
     ------
@@ -44,12 +56,20 @@ class Dense:
     activation: str | None = None
     bias: bool = field(default=True, kw_only=True)
     init: Any = field(default=None, kw_only=True)
+    dropout: float = field(default=0.0, kw_only=True)
+    norm: str | None = field(default=None, kw_only=True)
+    residual: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "units", checks.integer("Dense", "units", self.units, minimum=1))
         if self.activation is not None:
             checks.choice("Dense", "activation", self.activation, ACTIVATIONS)
         checks.flag("Dense", "bias", self.bias)
+        dropout = checks.real("Dense", "dropout", self.dropout, minimum=0, below=1)
+        object.__setattr__(self, "dropout", dropout)
+        if self.norm is not None:
+            checks.choice("Dense", "norm", self.norm, NORMS)
+        checks.flag("Dense", "residual", self.residual)
         init = initializers.resolve(self.init)
         if isinstance(init, initializers.Given):
             if init.weight.shape[1] != self.units:
@@ -59,6 +79,17 @@ class Dense:
             if init.bias is not None and not self.bias:
                 raise ValueError("init has a bias; the layer has bias=False.")
         object.__setattr__(self, "init", init)
+
+
+    def __repr__(self) -> str:
+        values = {name: getattr(self, name) for name in (*_ALWAYS, *_DEFAULTS)}
+        shown = [f"{name}={value!r}" for name, value in values.items() if value != _DEFAULTS.get(name, _SHOWN)]
+        return f"Dense({', '.join(shown)})"
+
+
+_ALWAYS = ("units", "activation", "bias", "init")
+_DEFAULTS = {name: f.default for name, f in Dense.__dataclass_fields__.items() if name not in _ALWAYS}
+_SHOWN = object()  # no value equals it
 
 
 def check_layers(layers: Any) -> tuple[Dense, ...]:
@@ -72,7 +103,22 @@ def check_layers(layers: Any) -> tuple[Dense, ...]:
             raise TypeError(f"layers[{i}] must be a layer, as Dense(128, 'relu'). Got {layer!r} instead.")
     if not layers:
         raise ValueError("The 'layers' parameter of Network must hold at least one layer. Got none.")
+    _check_blocks(layers)
     return tuple(layers)
+
+
+def _check_blocks(layers: Sequence[Dense]) -> None:
+    """Refuse a last layer with what is for hidden layers, and residual layers whose sizes differ."""
+    for name in ("dropout", "norm", "residual"):
+        if getattr(layers[-1], name):
+            raise ValueError(f"The last layer has {name}={getattr(layers[-1], name)!r}, which is for hidden layers.")
+    for i, layer in enumerate(layers):
+        if layer.residual and i == 0:
+            raise ValueError("layers[0] is residual; the first layer cannot be, its input being X.")
+        if layer.residual and layer.units != layers[i - 1].units:
+            raise ValueError(
+                f"layers[{i}] is residual and has {count(layer.units, 'unit')}; its input has {layers[i - 1].units}."
+            )
 
 
 def layer_activations(layers: Sequence[Dense], link: str) -> list[str]:
@@ -139,17 +185,15 @@ def _check_bias(layer: Dense, bias: Any, name: str, dtype: str) -> arrays.Array 
 
 
 def to_config(layer: Dense) -> dict[str, Any]:
-    """Return `layer` as JSON can hold it."""
-    return {
-        "units": layer.units,
-        "activation": layer.activation,
-        "bias": layer.bias,
-        "init": initializers.to_config(layer.init),
-    }
+    """Return `layer` as JSON can hold it; what came after the first format only where it is not the default."""
+    config = {name: getattr(layer, name) for name in _ALWAYS}
+    config["init"] = initializers.to_config(layer.init)
+    later = {name: getattr(layer, name) for name in _DEFAULTS}
+    return config | {name: value for name, value in later.items() if value != _DEFAULTS[name]}
 
 
 def from_config(config: Any) -> Dense:
     """Return the layer of a configuration that :func:`to_config` made."""
-    fields: dict[str, Any] = checks.fields("layer", config, ("units", "activation", "bias", "init"))
+    fields: dict[str, Any] = checks.fields("layer", config, _ALWAYS, _DEFAULTS)
     fields["init"] = initializers.from_config(fields["init"])
     return Dense(**fields)

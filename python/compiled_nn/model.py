@@ -9,9 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from cnn_core.stack import Stack
 
-from . import arrays, checks, optimizers, persistence, standardization, summary, targets, training
+from . import (
+    arrays,
+    calibration,
+    checks,
+    optimizers,
+    persistence,
+    standardization,
+    summary,
+    targets,
+    training,
+)
 from ._version import __version__
 from .arrays import Array
+from .calibration import Calibration
 from .configuration import Configuration
 from .errors import NotFittedError
 from .initializers import Pair
@@ -57,6 +68,7 @@ class Model:
         self._trainer: Trainer | None = None
         # The trainer's stack, or a copy of it that standardises within its first layer.
         self._predictor: Layers | None = None
+        self._calibration = calibration.NOTHING
         self._targets: Targets | None = None
         self._initial: list[Pair] | None = None  # given by set_weights; None: drawn by the layers
 
@@ -172,7 +184,10 @@ class Model:
         return self._forward(X, self._probabilities, out)
 
     def decision_function(self, X: Any) -> Array:
-        """Return the outputs before the link for X (m, k): logits (m, n_outputs), (m,) for one output."""
+        """Return the outputs before the link for X (m, k): logits (m, n_outputs), (m,) for one output.
+
+        After :meth:`calibrate` they are divided by the temperature, so that the link makes probabilities of them.
+        """
         logits = self._forward(X, _LOGITS)
         return logits[:, 0] if logits.shape[1] == 1 else logits
 
@@ -335,9 +350,10 @@ class Model:
         training.assign(stack.views(), weights)
         return stack
 
-    def _settle(self) -> None:
-        """Let what predicts have the present weights."""
-        self._predictor = standardization.folded(self._fitted())
+    def _settle(self, learned: Calibration = calibration.NOTHING) -> None:
+        """Let what predicts have the present weights, and the calibration that was learned for them."""
+        self._calibration = learned
+        self._predictor = calibration.tempered(standardization.folded(self._fitted()), learned.temperature)
 
     def _n_features(self, resume: bool) -> int | None:
         """Return how many columns training takes, None for any number."""
@@ -370,7 +386,12 @@ class Model:
         kind, classes = (None, None) if known is None else (known.kind, known.classes)
         statistics = self._fitted().statistics
         saved = persistence.Saved(
-            configuration, self.get_weights(), kind, classes, statistics and Statistics(*statistics)
+            configuration,
+            self.get_weights(),
+            kind,
+            classes,
+            statistics and Statistics(*statistics),
+            self._calibration,
         )
         persistence.write(path, saved, __version__)
 
@@ -385,7 +406,7 @@ class Model:
         net._trainer = Trainer(net._new_stack(weights), configuration.seed)
         if saved.statistics is not None:
             net._trainer.stack.standardize(*saved.statistics)
-        net._settle()
+        net._settle(saved.calibration)
         return net
 
     def __getstate__(self) -> dict[str, Any]:
@@ -397,7 +418,7 @@ class Model:
         if state["_trainer"] is not None:
             stack = self._new_stack(state["_trainer"]["weights"])
             self._trainer = Trainer.restored(stack, state["_trainer"])
-            self._settle()
+            self._settle(state["_calibration"])
 
     # ---- fitted or not
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from . import checks, fitting, persistence, shapes, standardization, targets, training
 from .arrays import Array
+from .calibrated import Calibrated
 from .configuration import DEFAULT_LOSS, configure
 from .layers import Dense
-from .model import Model
 from .optimizers import Optimizer
 from .targets import Targets
 from .training import Data, History, LastFinite, Trainer
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Callback: TypeAlias = "Callable[[Network, int, History], bool | None]"
 
 
-class Network(Model):
+class Network(Calibrated):
     """A stack of fully connected layers, trained by gradients of one loss.
 
     Parameters

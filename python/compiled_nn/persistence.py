@@ -3,15 +3,16 @@
 Tensors are named as in a sequence of fully connected layers elsewhere: ``layers.0.weight`` (units, inputs)
 and ``layers.0.bias`` (units,), in the network's dtype. The metadata hold one key, ``compiled_nn``:
 
-    format_version    1; 2 for a network that standardises
+    format_version    1; 2 for a network that standardises; 3 for one that is calibrated
     library_version   that wrote the file
     network           layers, loss, optimizer, l1, l2, input_scale, dtype, seed; in format 2 standardize
     n_features        columns of X
     targets           "classes", "indicator", "values"; or null when the network has seen no y
     classes           {"dtype": ..., "values": [...]} or null
+    temperature       in format 3: what the logits are divided by
 
-In format 2, ``standardization.mean`` and ``standardization.scale`` (n_features,) are float64, or both are absent when
-the network has seen no X.
+With standardize, from format 2 on, ``standardization.mean`` and ``standardization.scale`` (n_features,) are float64, or
+both are absent when the network has seen no X. In format 3 there may be ``calibration.scores`` (m, n), float64.
 
 Initial weights given as arrays are not in the file: "init" of the layers says ``{"name": "array"}``. A file
 holds no training state. Reading runs no code and asks for memory in proportion to the file; whatever is wrong
@@ -30,12 +31,13 @@ from typing import Any
 import numpy as np
 
 from . import arrays, checks, targets
+from .calibration import NOTHING, Calibration
 from .configuration import Configuration, from_config, to_config
 from .initializers import Pair
 from .layers import Dense
 from .standardization import Statistics
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 _KEY = "compiled_nn"
 _DOCUMENT = (
     "format_version",
@@ -46,6 +48,7 @@ _DOCUMENT = (
     "classes",
 )
 _TENSOR_DTYPES = {"float32": "F32", "float64": "F64"}
+_SCORES = "calibration.scores"
 _STATISTICS = ("standardization.mean", "standardization.scale")
 _CLASS_DTYPES = {
     bool: ("bool",),
@@ -68,6 +71,7 @@ class Saved:
     classes : ndarray or None
     statistics : Statistics or None
         None when the network does not standardise, or has seen no X.
+    calibration : Calibration
     """
 
     configuration: Configuration
@@ -75,6 +79,7 @@ class Saved:
     kind: str | None
     classes: arrays.Array | None
     statistics: Statistics | None
+    calibration: Calibration
 
 
 # ---- writing
@@ -86,14 +91,17 @@ def write(path: str | os.PathLike[str], saved: Saved, library_version: str) -> N
 
     from safetensors.numpy import save
 
-    document = {
-        "format_version": _version_for(saved.configuration),
+    version = _version_for(saved.configuration, saved.calibration.known)
+    document: dict[str, Any] = {
+        "format_version": version,
         "library_version": library_version,
         "network": to_config(saved.configuration),
         "n_features": saved.weights[0][0].shape[0],
         "targets": saved.kind,
         "classes": _classes_to_config(saved.classes),
     }
+    if version == FORMAT_VERSION:
+        document["temperature"] = saved.calibration.temperature
     tensors = {}
     for i, (W, b) in enumerate(saved.weights):
         tensors[f"layers.{i}.weight"] = np.ascontiguousarray(W.T)
@@ -101,12 +109,16 @@ def write(path: str | os.PathLike[str], saved: Saved, library_version: str) -> N
             tensors[f"layers.{i}.bias"] = np.ascontiguousarray(b)
     if saved.statistics is not None:
         tensors |= dict(zip(_STATISTICS, saved.statistics, strict=True))
+    if saved.calibration.scores is not None:
+        tensors[_SCORES] = saved.calibration.scores
     metadata = {_KEY: dumps(document, separators=(",", ":"), allow_nan=False)}
     _replace(path, save(tensors, metadata=metadata))
 
 
-def _version_for(configuration: Configuration) -> int:
+def _version_for(configuration: Configuration, calibrated: bool) -> int:
     """Return the oldest format that holds the network, so that older versions read what they can."""
+    if calibrated:
+        return 3
     return 2 if configuration.standardize else 1
 
 
@@ -181,21 +193,21 @@ def read(path: str | os.PathLike[str]) -> Saved:
 def _parse(file: Any) -> Saved:
     document = _document((file.metadata() or {}).get(_KEY))
     configuration = from_config(document["network"])
-    if document["format_version"] != _version_for(configuration):
-        raise ValueError(
-            f"it has format version {document['format_version']}; this network takes {_version_for(configuration)}"
-        )
+    version = _version_for(configuration, "temperature" in document)
+    if document["format_version"] != version:
+        raise ValueError(f"it has format version {document['format_version']}; this network takes {version}")
     kind = document["targets"]
     if kind is not None:
         checks.choice("the file", "targets", kind, targets.KINDS)
     n_features = checks.integer("the file", "n_features", document["n_features"], minimum=1)
-    _check_tensors(file, configuration, n_features)
+    _check_tensors(file, configuration, n_features, "temperature" in document)
     return Saved(
         configuration=configuration,
         weights=_weights(file, configuration.layers),
         kind=kind,
         classes=_classes_from_config(document["classes"]),
         statistics=_statistics(file) if configuration.standardize else None,
+        calibration=_calibration(file, document),
     )
 
 
@@ -210,7 +222,8 @@ def _document(text: str | None) -> dict[str, Any]:
         raise ValueError(
             f"it has format version {version}; this compiled_nn reads {FORMAT_VERSION}: upgrade it"
         )
-    fields = checks.fields("the document", document, _DOCUMENT)
+    names = (*_DOCUMENT, "temperature") if version == FORMAT_VERSION else _DOCUMENT
+    fields = checks.fields("the document", document, names)
     if type(version) is not int or version < 1:
         raise ValueError(f"format version {version!r} is not known")
     if not isinstance(fields["library_version"], str):
@@ -229,7 +242,7 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return fields
 
 
-def _check_tensors(file: Any, configuration: Configuration, n_features: int) -> None:
+def _check_tensors(file: Any, configuration: Configuration, n_features: int, calibrated: bool) -> None:
     """Compare names, shapes and dtypes of the tensors with the configuration, before any of them is read."""
     expected = {}
     dtype = _TENSOR_DTYPES[configuration.dtype]
@@ -240,6 +253,9 @@ def _check_tensors(file: Any, configuration: Configuration, n_features: int) -> 
             expected[f"layers.{i}.bias"] = dtype, [layer.units]
         n_inputs = layer.units
     found = set(file.keys())
+    if calibrated and _SCORES in found:
+        n_scores = 1 if configuration.loss.classifies else configuration.n_outputs
+        expected[_SCORES] = "F64", [*file.get_slice(_SCORES).get_shape()[:1], n_scores]
     if configuration.standardize and found.intersection(_STATISTICS):
         expected |= dict.fromkeys(_STATISTICS, ("F64", [n_features]))
     if found != expected.keys():
@@ -257,6 +273,17 @@ def _statistics(file: Any) -> Statistics | None:
     if _STATISTICS[0] not in file.keys():  # noqa: SIM118 - no mapping
         return None
     return Statistics(*map(file.get_tensor, _STATISTICS))
+
+
+def _calibration(file: Any, document: dict[str, Any]) -> Calibration:
+    if "temperature" not in document:
+        return NOTHING
+    temperature = checks.real("the file", "temperature", document["temperature"], above=0)
+    if _SCORES not in file.keys():  # noqa: SIM118 - no mapping
+        return Calibration(temperature)
+    return Calibration(
+        temperature, arrays.weights(file.get_tensor(_SCORES), _SCORES, dtype="float64", ndim=2)
+    )
 
 
 def _weights(file: Any, layers: Sequence[Dense]) -> list[Pair]:

@@ -90,11 +90,7 @@ def folded(layers: Layers) -> Layers:
     mean, scale = layers.statistics
     if (abs(mean) * np.finfo(layers.dtype).eps > _FARTHEST * scale).any():
         return layers
-    plain = Layers(layers.sizes, layers.activations, (True, *layers.biases[1:]), layers.dtype)
-    for (W, b), (new_W, new_b) in zip(layers.views(), plain.views(), strict=True):
-        new_W[...] = W
-        if b is not None and new_b is not None:
-            new_b[...] = b
+    plain = duplicate(layers, (True, *layers.biases[1:]))
     W, b = plain.views()[0]
     with np.errstate(over="ignore", under="ignore"):
         W[...] = W / scale[:, np.newaxis]
@@ -102,3 +98,13 @@ def folded(layers: Layers) -> Layers:
         # With W as it was rounded: its errors then meet x - mean, not x.
         b[...] = b - np.einsum("k,kn->n", mean, W.astype(np.float64))
     return plain if np.isfinite(plain.parameters).all() else layers
+
+
+def duplicate(layers: Layers, biases: tuple[bool, ...]) -> Layers:
+    """Return layers of the same weights, which do not standardise; a bias that `layers` do not have is 0."""
+    other = Layers(layers.sizes, layers.activations, biases, layers.dtype)
+    for (W, b), (new_W, new_b) in zip(layers.views(), other.views(), strict=True):
+        new_W[...] = W
+        if b is not None and new_b is not None:
+            new_b[...] = b
+    return other

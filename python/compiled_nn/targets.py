@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from . import arrays, metrics
+from . import arrays
 from .arrays import Array
 from .configuration import Configuration
 from .losses import Loss
@@ -68,14 +68,19 @@ class Targets:
         most_probable: Array = np.argmax(outputs, axis=1)
         return most_probable
 
+    def true_indices(self, encoded: Array) -> Array:
+        """Return the class of each row (m,) of an encoded y as an index: the likeliest, of soft labels."""
+        return encoded if encoded.ndim == 1 else self._indices(encoded)
+
     def score(self, encoded: Array, outputs: Array) -> float:
         """Return the accuracy, or R^2 for values, of outputs after the link against an encoded y."""
+        from . import metrics  # what only predicts needs none
+
         if self.kind == "values":
             return metrics.r2_score(encoded, outputs)
         if self.kind == "indicator":
             return metrics.accuracy(encoded >= 0.5, outputs >= 0.5)
-        true = encoded if encoded.ndim == 1 else self._indices(encoded)
-        return metrics.accuracy(true, self._indices(outputs))
+        return metrics.accuracy(self.true_indices(encoded), self._indices(outputs))
 
 
 def prepare(

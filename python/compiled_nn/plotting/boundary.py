@@ -10,6 +10,7 @@ import numpy as np
 from .. import arrays, checks
 from ..arrays import Array
 from ..errors import count
+from ..metrics import inputs
 from . import canvas, classes
 
 _MARKERS = "o^sDvP*"  # fewer than colours: together they tell 56 classes apart
@@ -131,7 +132,7 @@ class DecisionBoundaryDisplay:
         grid = np.stack(np.meshgrid(x0, x1), axis=-1).reshape(-1, 2)
         known = getattr(net, "classes_", None)
         if y is not None:
-            y = classes.labels(y, "y")
+            y = inputs.labels(y, "y")
             arrays.check_rows(X, y)
         if known is None:
             response, names = np.asarray(net.predict(grid)), None

@@ -10,14 +10,7 @@ import numpy as np
 from .. import arrays
 from ..arrays import Array
 from ..errors import NotFittedError, count
-
-
-def labels(y: Any, name: str) -> Array:
-    """Return labels (m,) as an array; a matrix of targets is refused, `name` being what to call it."""
-    y = arrays.targets(y)
-    if y.ndim != 1:
-        raise ValueError(f"{name} has shape {y.shape}; expected one label a row.")
-    return arrays.labels(y)
+from ..metrics import inputs
 
 
 def of(estimator: Any) -> Array:
@@ -42,31 +35,6 @@ def names(classes: Array, class_names: Sequence[str] | None) -> list[str]:
     return [str(name) for name in class_names]
 
 
-def known(y: Any) -> Array:
-    """Return the sorted distinct labels of `y`."""
-    return arrays.unique_labels(labels(y, "labels"))
-
-
 def index(label: Any, classes: Array) -> int:
     """Return where a label stands in the sorted classes."""
-    return int(arrays.class_indices(labels([label], "y"), classes)[0])
-
-
-def indices(y_true: Any, y_pred: Any, all_labels: Any = None) -> tuple[Array, Array, Array]:
-    """Return true and predicted labels (m,) as indices of the sorted classes, and these.
-
-    Parameters
-    ----------
-    y_true, y_pred : array-like (m,)
-    all_labels : array-like (n_classes,), optional
-        All labels there are. Default: those in `y_true` and `y_pred`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When the two differ in length, or a label is not among those known.
-    """
-    true, predicted = labels(y_true, "y_true"), labels(y_pred, "y_pred")
-    arrays.check_rows(true, predicted, "y_true", "y_pred")
-    classes = known(np.concatenate([true, predicted]) if all_labels is None else all_labels)
-    return arrays.class_indices(true, classes), arrays.class_indices(predicted, classes), classes
+    return int(arrays.class_indices(inputs.labels([label], "y"), classes)[0])

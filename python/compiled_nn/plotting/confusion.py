@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import checks, metrics
 from ..arrays import Array
+from ..metrics import inputs
 from . import canvas, classes
 
 _NORMALIZE = ("true", "pred", "all")
@@ -144,7 +145,7 @@ class ConfusionMatrixDisplay:
         """
         if normalize is not None:
             checks.choice("the confusion matrix", "normalize", normalize, _NORMALIZE)
-        true, predicted, known = classes.indices(y_true, y_pred, labels)
+        true, predicted, known = inputs.label_pair(y_true, y_pred, labels, ("y_true", "y_pred"))
         names = classes.names(known, class_names)
         counts = metrics.confusion(true, predicted, len(known))
         return cls(_normalized(counts, normalize), names=names).plot(ax, **kwargs)

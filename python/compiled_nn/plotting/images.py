@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import arrays, checks
 from ..arrays import Array
+from ..metrics import inputs
 from . import classes, pictures
 from .pictures import Caption
 
@@ -100,7 +101,7 @@ class ImageGridDisplay:
         images = pictures.read(X[:n_images], image_shape)
         titles = None
         if y is not None:
-            y = classes.labels(y, "y")
+            y = inputs.labels(y, "y")
             arrays.check_rows(X, y)
             found, indices = np.unique(y, return_inverse=True)
             names = classes.names(found, class_names)

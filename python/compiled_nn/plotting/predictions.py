@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import arrays, checks
+from ..metrics import inputs
 from . import canvas, classes, pictures
 from .pictures import Caption
 
@@ -158,7 +159,7 @@ class PredictionGridDisplay:
             matplotlib is not installed.
         """
         n_images = checks.integer("from_predictions", "n_images", n_images, minimum=1)
-        true, predicted, known = classes.indices(y_true, y_pred, labels)
+        true, predicted, known = inputs.label_pair(y_true, y_pred, labels, ("y_true", "y_pred"))
         arrays.check_rows(X, true, y_name="y_true")
         names, shown = classes.names(known, class_names), slice(0, n_images)
         probability = None

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import arrays, checks
 from ..arrays import Array
+from ..metrics import inputs
 from . import canvas, classes, pictures
 
 _LONGEST = 1.22  # end of the axis of probabilities, with room for the number of a bar of 1
@@ -164,7 +165,7 @@ class ProbabilityBarsDisplay:
         ImportError
             matplotlib is not installed.
         """
-        known = classes.known(np.arange(len(probabilities)) if labels is None else labels)
+        known = inputs.known(np.arange(len(probabilities)) if labels is None else labels)
         true = None if y_true is None else classes.index(y_true, known)
         names = classes.names(known, class_names)
         return cls(probabilities, names=names, image=image, true=true).plot(ax, **kwargs)

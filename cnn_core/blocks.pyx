@@ -1,0 +1,148 @@
+"""What is done to the rows of a layer between its product and the next, on the way up and on the way down.
+
+(a) An activation that is not `fused` is applied to the rows its product has just written. f' is made with f and kept
+    in `Run.slope`, in place of Z: f and f' share an exponential, and the way down is a multiplication. So is every
+    activation of a `block`: a layer that is normalised, residual, thinned out, or below a residual one.
+(b) The order is Z = X W, norm, + b, activation, dropout, + X of a residual layer.
+(c) A user's activation is a call to Python, by one thread alone. Once it has failed, nothing further is done.
+"""
+
+from libc.stdint cimport int64_t, uint64_t
+from libc.string cimport memcpy
+
+from cnn_core.activations cimport activate_block, v_chain
+from cnn_core.dropout cimport drop, scrambled
+from cnn_core.types cimport NO_NORM, USER, Layer, Net, Part, Run, fused
+from cnn_core.unfused cimport is_bent, v_bent, v_curved
+from cnn_core.vec cimport LANES, real, v_load, v_set1, v_store, vec
+
+
+cdef void unfused(int activation, Py_ssize_t n, real *a, real *slope) noexcept nogil:
+    """a[n] = f(a); slope[n] = f'(a) unless it is NULL; n a multiple of LANES. The one compiled copy of the formulas."""
+    cdef vec steepness
+    cdef Py_ssize_t j = 0
+    cdef bint bent = is_bent(activation)
+    while j < n:
+        if bent:
+            v_store(a + j, v_bent(activation, v_load(a + j), &steepness))
+        else:
+            v_store(a + j, v_curved(activation, v_load(a + j), &steepness))
+        if slope != NULL:
+            v_store(slope + j, steepness)
+        j += LANES
+
+
+cdef bint activate_rows(const Net *net, int index, int activation, Py_ssize_t m, real *a, real *slope) noexcept nogil:
+    """A[m, n] = f(A) for a layer whose product left f out, and f'(A) in slope unless it is NULL; padding is zero. False
+    when a user's function has set an exception."""
+    cdef const Layer *layer = &net.layers[index]
+    cdef Py_ssize_t i
+    if fused(activation):
+        return True
+    if activation == USER:
+        if net.call(net.owner, index, m, layer.n, a, slope, layer.ld) < 0:
+            return False
+        if slope != NULL:
+            clear_padding(m, layer.n, slope, layer.ld)
+        return True
+    for i in range(m):
+        unfused(activation, vectors_of(layer.n)*LANES, a + i*layer.ld, slope + i*layer.ld if slope != NULL else NULL)
+    clear_padding(m, layer.n, a, layer.ld)
+    return True
+
+
+cdef void activate_kept(const Layer *layer, Py_ssize_t m, real *a, real *slope) noexcept nogil:
+    """A = f(A) of a fused activation that the product has left out, f'(A) in slope unless it is NULL; padding is zero."""
+    cdef Py_ssize_t i, j
+    activate_block(layer.activation, m, vectors_of(layer.n)*LANES, a, layer.ld)
+    clear_padding(m, layer.n, a, layer.ld)
+    if slope == NULL:
+        return
+    for i in range(m):
+        j = 0
+        while j < layer.n:
+            v_store(slope + i*layer.ld + j, v_chain(layer.activation, v_load(a + i*layer.ld + j), v_set1(1)))
+            j += LANES
+
+
+cdef void add_rows(Py_ssize_t m, Py_ssize_t n, const real *x, Py_ssize_t ldx, real *y, Py_ssize_t ldy) noexcept nogil:
+    """y[m, n] += x[m, n], in whole vectors."""
+    cdef Py_ssize_t i, j
+    for i in range(m):
+        j = 0
+        while j < n:
+            v_store(y + i*ldy + j, v_load(y + i*ldy + j) + v_load(x + i*ldx + j))
+            j += LANES
+
+
+cdef inline uint64_t drop_key(const Run *run, int index, int64_t step) noexcept nogil:
+    """What decides which outputs of a layer are dropped in a step; index -1 is for the network's inputs."""
+    return scrambled(run.key + <uint64_t>(step*(run.net.depth + 1) + index + 1) * <uint64_t>0xD1B54A32D192ED03)
+
+
+cdef void drop_inputs(Run *run, Part *part, real *x, Py_ssize_t ldx) noexcept nogil:
+    if run.training and run.input_dropout > 0:
+        drop(run.input_dropout, drop_key(run, -1, part.step), part.at + part.first, part.m, run.net.layers[0].k, x, ldx)
+
+
+cdef void after_product(Run *run, int index, const Part *part) noexcept nogil:
+    """What the part's rows of the layer still lack when its product has written them."""
+    cdef const Layer *layer = &run.net.layers[index]
+    cdef const Layer *below = layer - 1
+    cdef real *a = <real *>run.a[index] + part.first*layer.ld
+    cdef real *slope = NULL
+    if run.net.plain or index == run.net.depth - 1 or run.failed:
+        return
+    if run.backward and run.slope[index] != NULL:
+        slope = <real *>run.slope[index] + part.first*layer.ld
+    if layer.norm != NO_NORM:
+        normalize(run, index, part)
+    if not fused(layer.activation):
+        run.failed = not activate_rows(run.net, index, layer.activation, part.m, a, slope)
+    elif layer.block:
+        activate_kept(layer, part.m, a, slope)
+    if run.training and layer.dropout > 0:
+        drop(layer.dropout, drop_key(run, index, part.step), part.at + part.first, part.m, layer.n, a, layer.ld)
+    if layer.residual:
+        add_rows(part.m, layer.n, <const real *>run.a[index - 1] + part.first*below.ld, below.ld, a, layer.ld)
+
+
+cdef void before_product(Run *run, int index, const Part *part) noexcept nogil:
+    """dZ of the part's rows of the layer from their dA, before the product takes it further down."""
+    cdef const Layer *layer = &run.net.layers[index]
+    cdef const Layer *above = layer + 1
+    cdef Py_ssize_t i, j
+    cdef real *dz = <real *>run.dz[index] + part.first*layer.ld
+    cdef const real *slope = <const real *>run.slope[index] + part.first*layer.ld
+    if run.net.plain:
+        return
+    if above.residual:
+        add_rows(part.m, layer.n, <const real *>run.up[index + 1] + part.first*above.ld, above.ld, dz, layer.ld)
+    if layer.residual:
+        memcpy(<real *>run.up[index] + part.first*layer.ld, dz, part.m*layer.ld*sizeof(real))
+    if run.training and layer.dropout > 0:
+        drop(layer.dropout, drop_key(run, index, part.step), part.at + part.first, part.m, layer.n, dz, layer.ld)
+    if run.slope[index] != NULL:
+        for i in range(part.m):
+            j = i*layer.ld
+            while j < i*layer.ld + layer.n:
+                v_store(dz + j, v_load(dz + j) * v_load(slope + j))
+                j += LANES
+    if layer.norm != NO_NORM:
+        denormalize(run, index, part)
+
+
+cdef bint finish_rows(const Net *net, int index, int activation, const real *parameters, Py_ssize_t m, const real *x,
+                      Py_ssize_t ldx, real *a, real *room) noexcept nogil:
+    """What a layer's rows a[m, n] still lack in prediction; x is the layer's input, room holds two rows. False when a
+    user's function has set an exception."""
+    cdef const Layer *layer = &net.layers[index]
+    if layer.norm != NO_NORM:
+        normalize_in_place(layer, parameters, <const real *>net.running, m, a, room)
+    if not activate_rows(net, index, activation, m, a, NULL):
+        return False
+    if layer.block and activation == layer.activation and fused(activation):
+        activate_kept(layer, m, a, NULL)
+    if layer.residual:
+        add_rows(m, layer.n, x, ldx, a, layer.ld)
+    return True

@@ -1,0 +1,275 @@
+"""Normalisation of z before the activation: y = gain zhat + b, forward and backward, for one type of real.
+
+layer   zhat = (z - mean) / sqrt(var + epsilon), over the units of a row                 (Ba, Kiros and Hinton 2016)
+rms     zhat = z / sqrt(mean of z^2 + epsilon), over the units of a row                  (Zhang and Sennrich 2019)
+batch   zhat = (z - mean) / sqrt(var + epsilon), over the rows of a batch while training; by the running mean and
+        variance otherwise                                                               (Ioffe and Szegedy 2015)
+
+With g = gain dy, and every mean over what was normalised:
+
+layer, batch    dz = (g - mean g - zhat mean(g zhat)) / sqrt(var + epsilon)
+rms             dz = (g - zhat mean(g zhat)) / sqrt(...)
+running         dz = g / sqrt(var + epsilon)
+
+(a) Sums over a row have the order of `total_of`; sums over rows are taken by one thread, column by column in blocks of
+    rows. No bit depends on the number of threads, nor on the width of a register.
+(b) A batch that is normalised by its rows is one chunk; threads meet before its statistics and after them.
+"""
+
+from libc.math cimport sqrt
+
+from cnn_core.activations cimport total_of
+from cnn_core.shares cimport share
+from cnn_core.types cimport BATCH_NORM, LAYER_NORM, ROW_GROUP, Layer, Part, Run
+from cnn_core.vec cimport GROUP, LANES, real, v_div, v_load, v_set1, v_sqrt, v_store, vec
+
+cdef enum:
+    SUMMED_ROWS = 64            # rows whose sum is taken before it is added to that of the rows before
+
+cdef double NORM_EPSILON = 1e-5
+cdef double RUNNING = 0.1       # the share of a batch in the running mean and variance
+
+
+cdef inline void meet(Run *run, int rank, int size) noexcept nogil:
+    if size > 1:
+        run.wait(run.team, rank)
+
+
+cdef real row_sum(Py_ssize_t n, const real *x, const real *y) noexcept nogil:
+    """sum x y over a row whose padding is zero; y = NULL: sum x."""
+    cdef vec partial[4]
+    cdef Py_ssize_t j = 0
+    cdef int g
+    for g in range(GROUP):
+        partial[g] = v_set1(0)
+    while j < n:
+        for g in range(GROUP):
+            if y == NULL:
+                partial[g] = partial[g] + v_load(x + j + g*LANES)
+            else:
+                partial[g] = partial[g] + v_load(x + j + g*LANES) * v_load(y + j + g*LANES)
+        j += GROUP * LANES
+    return total_of(partial)
+
+
+cdef void scale_and_shift(const Layer *layer, const real *parameters, Py_ssize_t m, const real *hat,
+                          real *y) noexcept nogil:
+    """y = gain zhat + b; the padding of both is zero, so that of y is."""
+    cdef const real *gain = parameters + layer.g
+    cdef const real *b = parameters + layer.b if layer.b >= 0 else NULL
+    cdef Py_ssize_t _, j
+    for _ in range(m):
+        j = 0
+        while j < layer.n:
+            if b != NULL:
+                v_store(y + j, v_load(hat + j) * v_load(gain + j) + v_load(b + j))
+            else:
+                v_store(y + j, v_load(hat + j) * v_load(gain + j))
+            j += LANES
+        hat += layer.ld
+        y += layer.ld
+
+
+cdef void normalize_rows(const Layer *layer, Py_ssize_t m, const real *z, real *hat, real *inverse) noexcept nogil:
+    """zhat of each row by itself, which may be where z is; inverse[m] = 1 / sqrt(var + epsilon), unless NULL."""
+    cdef Py_ssize_t i, j
+    cdef real mean = 0, factor
+    for i in range(m):
+        if layer.norm == LAYER_NORM:
+            mean = row_sum(layer.n, z, NULL) / layer.n
+        j = 0
+        while j < layer.n:
+            v_store(hat + j, v_load(z + j) - mean)
+            j += LANES
+        clear_padding(1, layer.n, hat, layer.ld)
+        factor = <real>(1 / sqrt(<double>row_sum(layer.n, hat, hat)/layer.n + NORM_EPSILON))
+        j = 0
+        while j < layer.n:
+            v_store(hat + j, v_load(hat + j) * factor)
+            j += LANES
+        if inverse != NULL:
+            inverse[i] = factor
+        z += layer.ld
+        hat += layer.ld
+
+
+cdef void column_sums(Py_ssize_t m, const real *x, const real *y, const real *center, Py_ssize_t ld,
+                      real *total) noexcept nogil:
+    """For LANES columns the sum over the rows: of x; with y of x y; with a center too of (x - center)^2."""
+    cdef Py_ssize_t i = 0, last
+    cdef vec sum_ = v_set1(0), part, d
+    while i < m:
+        part, last = v_set1(0), min(i + SUMMED_ROWS, m)
+        while i < last:
+            if y == NULL:
+                part = part + v_load(x + i*ld)
+            elif center == NULL:
+                part = part + v_load(x + i*ld) * v_load(y + i*ld)
+            else:
+                d = v_load(x + i*ld) - v_load(center)
+                part = part + d * d
+            i += 1
+        sum_ = sum_ + part
+    v_store(total, sum_)
+
+
+cdef void batch_statistics(Run *run, int index, Py_ssize_t m, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    """Of columns first to last of the batch's z: mean and 1 / sqrt(var + epsilon), and their share in the running
+    ones, whose variance is that of a sample: divided by m - 1."""
+    cdef const Layer *layer = &run.net.layers[index]
+    cdef const real *z = <const real *>run.a[index]
+    cdef real *mean = <real *>run.inverse[index]
+    cdef real *factor = mean + layer.ld
+    cdef real *running = <real *>run.running + layer.r
+    cdef real variance[16]
+    cdef real share_ = <real>RUNNING
+    cdef double unbiased = <double>m / (m - 1) if m > 1 else 1.0
+    cdef Py_ssize_t j = first, q
+    while j < last:
+        column_sums(m, z + j, NULL, NULL, layer.ld, mean + j)
+        v_store(mean + j, v_load(mean + j) * <real>(1.0 / m))
+        column_sums(m, z + j, z + j, mean + j, layer.ld, variance)
+        for q in range(LANES):
+            variance[q] = variance[q] / m
+            factor[j + q] = <real>(1 / sqrt(<double>variance[q] + NORM_EPSILON))
+            if run.training and j + q < layer.n:
+                running[j + q] += share_ * (mean[j + q] - running[j + q])
+                running[layer.ld + j + q] += share_ * (<real>(variance[q] * unbiased) - running[layer.ld + j + q])
+        j += LANES
+
+
+cdef void running_statistics(const Layer *layer, const real *running, real *mean, real *factor) noexcept nogil:
+    """Mean and 1 / sqrt(var + epsilon) as training has left them."""
+    cdef Py_ssize_t j = 0
+    while j < layer.n:
+        v_store(mean + j, v_load(running + layer.r + j))
+        v_store(factor + j, v_div(v_set1(1), v_sqrt(
+            v_load(running + layer.r + layer.ld + j) + <real>NORM_EPSILON)))
+        j += LANES
+
+
+cdef void center_and_scale(const Layer *layer, const real *mean, const real *factor, Py_ssize_t m, const real *z,
+                           real *hat) noexcept nogil:
+    """zhat = (z - mean) factor, column by column; hat may be z."""
+    cdef Py_ssize_t _, j
+    for _ in range(m):
+        j = 0
+        while j < layer.n:
+            v_store(hat + j, (v_load(z + j) - v_load(mean + j)) * v_load(factor + j))
+            j += LANES
+        clear_padding(1, layer.n, hat, layer.ld)
+        z += layer.ld
+        hat += layer.ld
+
+
+cdef void normalize(Run *run, int index, const Part *part) noexcept nogil:
+    """y in run.a from z there, for the part's rows; zhat and statistics are kept."""
+    cdef const Layer *layer = &run.net.layers[index]
+    cdef real *z = <real *>run.a[index] + part.first*layer.ld
+    cdef real *hat = <real *>run.hat[index] + part.first*layer.ld
+    cdef real *inverse = <real *>run.inverse[index]
+    if layer.norm != BATCH_NORM:
+        normalize_rows(layer, part.m, z, hat, inverse + part.first)
+    else:
+        meet(run, part.rank, part.size)
+        if not run.by_running:
+            batch_statistics(run, index, part.count, share(lines(layer.n), part.rank, part.size, ROW_GROUP),
+                             share(lines(layer.n), part.rank + 1, part.size, ROW_GROUP))
+        elif part.rank == 0:
+            running_statistics(layer, <const real *>run.running, inverse, inverse + layer.ld)
+        meet(run, part.rank, part.size)
+        center_and_scale(layer, inverse, inverse + layer.ld, part.m, z, hat)
+    scale_and_shift(layer, <const real *>run.parameters, part.m, hat, z)
+
+
+cdef void normalize_in_place(const Layer *layer, const real *parameters, const real *running, Py_ssize_t m,
+                             real *z, real *room) noexcept nogil:
+    """y from z, as prediction does it; `room` holds 2 * layer.ld reals."""
+    if layer.norm == BATCH_NORM:
+        running_statistics(layer, running, room, room + layer.ld)
+        center_and_scale(layer, room, room + layer.ld, m, z, z)
+    else:
+        normalize_rows(layer, m, z, z, NULL)
+    scale_and_shift(layer, parameters, m, z, z)
+
+
+cdef void denormalize(Run *run, int index, const Part *part) noexcept nogil:
+    """dz in run.dz from dy there, for the part's rows; dy is kept for the gradients of gain and b."""
+    cdef const Layer *layer = &run.net.layers[index]
+    cdef const real *gain = <const real *>run.parameters + layer.g
+    cdef real *d = <real *>run.dz[index] + part.first*layer.ld
+    cdef real *dy = <real *>run.dy[index] + part.first*layer.ld
+    cdef const real *hat = <const real *>run.hat[index] + part.first*layer.ld
+    cdef real *inverse = <real *>run.inverse[index]
+    cdef real *mean = inverse + 2*layer.ld
+    cdef real factor, mean_g, mean_hat
+    cdef Py_ssize_t i, j
+    for i in range(part.m):
+        j = 0
+        while j < layer.n:
+            v_store(dy + i*layer.ld + j, v_load(d + i*layer.ld + j))
+            v_store(d + i*layer.ld + j, v_load(d + i*layer.ld + j) * v_load(gain + j))
+            j += LANES
+        clear_padding(1, layer.n, dy + i*layer.ld, layer.ld)
+    if layer.norm == BATCH_NORM:
+        if not run.by_running:
+            meet(run, part.rank, part.size)
+            batch_means(run, index, part.count, share(lines(layer.n), part.rank, part.size, ROW_GROUP),
+                        share(lines(layer.n), part.rank + 1, part.size, ROW_GROUP))
+            meet(run, part.rank, part.size)
+        for i in range(part.m):
+            j = 0
+            while j < layer.n:
+                if run.by_running:
+                    v_store(d + j, v_load(d + j) * v_load(inverse + layer.ld + j))
+                else:
+                    v_store(d + j, (v_load(d + j) - v_load(mean + j) - v_load(hat + j) * v_load(mean + layer.ld + j))
+                            * v_load(inverse + layer.ld + j))
+                j += LANES
+            clear_padding(1, layer.n, d, layer.ld)
+            d += layer.ld
+            hat += layer.ld
+        return
+    for i in range(part.m):
+        factor = inverse[part.first + i]
+        mean_g = row_sum(layer.n, d, NULL) / layer.n if layer.norm == LAYER_NORM else 0
+        mean_hat = row_sum(layer.n, d, hat) / layer.n
+        j = 0
+        while j < layer.n:
+            v_store(d + j, (v_load(d + j) - mean_g - v_load(hat + j) * mean_hat) * factor)
+            j += LANES
+        clear_padding(1, layer.n, d, layer.ld)
+        d += layer.ld
+        hat += layer.ld
+
+
+cdef void batch_means(Run *run, int index, Py_ssize_t m, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    """Means of g and of g zhat over the rows of the batch, for columns first to last."""
+    cdef const Layer *layer = &run.net.layers[index]
+    cdef real *mean = <real *>run.inverse[index] + 2*layer.ld
+    cdef Py_ssize_t j = first
+    while j < last:
+        column_sums(m, <const real *>run.dz[index] + j, NULL, NULL, layer.ld, mean + j)
+        column_sums(m, <const real *>run.dz[index] + j, <const real *>run.hat[index] + j, NULL, layer.ld,
+                    mean + layer.ld + j)
+        v_store(mean + j, v_load(mean + j) * <real>(1.0 / m))
+        v_store(mean + layer.ld + j, v_load(mean + layer.ld + j) * <real>(1.0 / m))
+        j += LANES
+
+
+cdef void gain_gradient(Run *run, int index, Py_ssize_t m, bint opening, bint closing) noexcept nogil:
+    """dgain (+)= sum over rows of dy zhat, in the order of the rows whatever the chunks, and the step if closing."""
+    cdef const Layer *layer = &run.net.layers[index]
+    cdef const real *dy = <const real *>run.dy[index]
+    cdef const real *hat = <const real *>run.hat[index]
+    cdef real *g = <real *>run.gradients + layer.g
+    cdef Py_ssize_t i, j = 0
+    cdef vec total
+    while j < layer.n:
+        total = v_set1(0) if opening else v_load(g + j)
+        for i in range(m):
+            total = total + v_load(dy + i*layer.ld + j) * v_load(hat + i*layer.ld + j)
+        v_store(g + j, total)
+        j += LANES
+    if closing:
+        take_step(run, layer.g, 1, vectors_of(layer.n)*LANES, layer.ld, False, g, layer.ld)

@@ -1,0 +1,68 @@
+"""How good predictions are: of labels, of probabilities and of values, each with weights of the samples.
+
+Every function takes what is true first, then what was predicted, and returns a Python float; the numbers are those of
+scikit-learn's functions of like name. `resolve` finds a metric by name, scikit-learn's scorer names included.
+
+>>> from compiled_nn import metrics
+>>> metrics.f1(["yes", "no", "yes"], ["yes", "no", "no"])
+0.6666666666666666
+"""
+
+from .labels import (
+    accuracy,
+    balanced_accuracy,
+    confusion,
+    confusion_matrix,
+    f1,
+    matthews,
+    precision,
+    recall,
+)
+from .probabilities import brier, ece, log_loss, top_k_accuracy
+from .ranking import average_precision, roc_auc
+from .report import classification_report
+from .scorers import Metric, resolve
+from .values import (
+    gamma_deviance,
+    mae,
+    mape,
+    max_error,
+    median_absolute_error,
+    mse,
+    pinball,
+    poisson_deviance,
+    r2_score,
+    rmse,
+    tweedie_deviance,
+)
+
+__all__ = [
+    "Metric",
+    "accuracy",
+    "average_precision",
+    "balanced_accuracy",
+    "brier",
+    "classification_report",
+    "confusion",
+    "confusion_matrix",
+    "ece",
+    "f1",
+    "gamma_deviance",
+    "log_loss",
+    "mae",
+    "mape",
+    "matthews",
+    "max_error",
+    "median_absolute_error",
+    "mse",
+    "pinball",
+    "poisson_deviance",
+    "precision",
+    "r2_score",
+    "recall",
+    "resolve",
+    "rmse",
+    "roc_auc",
+    "top_k_accuracy",
+    "tweedie_deviance",
+]
