@@ -4,6 +4,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from cnn_core.sparse import SparseRows
+
 ACTIVATIONS: tuple[str, ...]
 
 class Layers:
@@ -34,7 +36,7 @@ class Layers:
     def standardize(self, mean: ArrayLike, deviation: ArrayLike) -> None: ...
     def forward(
         self,
-        X: NDArray[Any],
+        X: NDArray[Any] | SparseRows,
         out: NDArray[Any] | None = None,
         *,
         link: bool = True,

@@ -15,11 +15,14 @@ import numpy as np
 
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_RawFree, PyMem_RawMalloc
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from libc.stdint cimport uintptr_t
+from libc.stdint cimport int64_t, uintptr_t
+from libc.string cimport memset
 
 cimport numpy as cnp
 
 from cnn_core import isa
+from cnn_core.sparse import SparseRows
+
 from cnn_core.dense cimport DenseKernels
 from cnn_core.shares cimport share
 from cnn_core.threads cimport begin, current_threads, end, work_together
@@ -41,7 +44,9 @@ ACTIVATIONS = tuple(activation_codes)
 NORMS = tuple(_norms)[1:]
 
 cdef enum:
-    FORWARD_BLOCK = 64              # rows that go through all layers before the next
+    FORWARD_BLOCK = 64              # rows that go through all layers before the next,
+    GATHERED_BYTES = 1 << 22        # fewer where those that are gathered would take more than this, but
+    FEWEST_ROWS = 4
     SMALL_WORK = 8192               # bytes of workspace that a call takes from the C stack
     SHORT_WORK = 20000              # multiplications that take less time than letting the interpreter go, and back
     SERIAL_FLOPS = 2000000          # a call with less work is not shared out
@@ -396,8 +401,13 @@ cdef class Layers:
         self.mean = <const double *>cnp.PyArray_DATA(means)
         self.factor = <const double *>cnp.PyArray_DATA(factors)
 
-    cdef int read_rows(self, cnp.ndarray X, double scale, Rows *rows) except -1:
+    cdef int read_rows(self, samples, double scale, Rows *rows) except -1:
         """Describe X to the kernels."""
+        cdef cnp.ndarray X
+        if not cnp.PyArray_Check(samples):
+            return self.read_sparse(samples, scale, rows)
+        X = samples
+        rows.starts = NULL
         rows.kind = number_of(X)
         if rows.kind < 0:
             raise TypeError(
@@ -416,6 +426,21 @@ cdef class Layers:
             and (rows.columns * self.itemsize % 64 == 0 or not self.net.layers[0].units_major))
         return 0
 
+    cdef int read_sparse(self, X, double scale, Rows *rows) except -1:
+        if not isinstance(X, SparseRows):
+            raise TypeError(f"X is of the type {type(X).__name__}; the core reads ndarray and SparseRows")
+        if X.shape[1] != self.net.layers[0].k:
+            raise ValueError(f"X has shape {X.shape}; the stack takes (m, {self.net.layers[0].k})")
+        memset(rows, 0, sizeof(Rows))
+        rows.data = <const char *>cnp.PyArray_DATA(X.data)
+        rows.indices = cnp.PyArray_DATA(X.indices)
+        rows.starts = <const int64_t *>cnp.PyArray_DATA(X.indptr)
+        rows.kind = number_of(X.data)
+        rows.wide_indices = cnp.PyArray_ITEMSIZE(X.indices) == 8
+        rows.columns = self.net.layers[0].k
+        rows.scale, rows.mean, rows.factor = scale, self.mean, self.factor
+        return 0
+
     cdef int forward_block(self, const Rows *x, Py_ssize_t m, void *out, int output, bint finite_only,
                            int threads) noexcept nogil:
         """out[m, n] = the network for x: 0; 1 for a number that is not finite where these are refused; -1 for no
@@ -432,6 +457,8 @@ cdef class Layers:
             size = begin(threads)
         f.net, f.dense, f.parameters, f.x = net, self.dense, self.parameters_data, x
         f.count, f.block, f.output, f.out = m, min(m, FORWARD_BLOCK), output, <char *>out
+        if not x.direct:
+            f.block = min(f.block, max(FEWEST_ROWS, GATHERED_BYTES // (self.net.width * self.itemsize)))
         f.finite_only, f.outcome = finite_only, 1
         f.out_bytes = (2 if output == BOTH_CLASSES else net.layers[net.depth - 1].n) * self.itemsize
         f.work_bytes = 2 * (f.block + 1) * self.net.width * self.itemsize
@@ -450,21 +477,21 @@ cdef class Layers:
     cdef int forward_rows(self, const void *x, Py_ssize_t m, void *out) noexcept nogil:
         cdef Rows rows
         rows.data, rows.columns, rows.scale = <const char *>x, self.net.layers[0].k, 1
-        rows.mean, rows.factor = self.mean, self.factor
+        rows.mean, rows.factor, rows.starts = self.mean, self.factor, NULL
         rows.kind = FLOAT32 if self.itemsize == 4 else FLOAT64
         rows.direct = self.mean == NULL and (
             rows.columns * self.itemsize % 64 == 0 or not self.net.layers[0].units_major)
         rows.row_stride, rows.column_stride = rows.columns*self.itemsize, self.itemsize
         return self.forward_block(&rows, m, out, LINKED, False, 1)
 
-    def forward(self, cnp.ndarray X not None, cnp.ndarray out=None, *, bint link=True, double scale=1.0,
+    def forward(self, X, cnp.ndarray out=None, *, bint link=True, double scale=1.0,
                 n_threads=None):
         """The network's output for every row of X.
 
         Parameters
         ----------
-        X : ndarray (m, k)
-            Any strides; float32, float64, integers or booleans of native byte order.
+        X : ndarray or SparseRows (m, k)
+            An ndarray of any strides; float32, float64, integers or booleans of native byte order.
         out : ndarray (m, n), optional
             Where to write: C-contiguous, of the stack's dtype, not overlapping X.
         link : bool
@@ -486,9 +513,10 @@ cdef class Layers:
         """
         cdef Rows rows
         cdef int failed, threads = thread_count(n_threads)
-        cdef Py_ssize_t m = cnp.PyArray_DIM(X, 0) if cnp.PyArray_NDIM(X) else 0
+        cdef Py_ssize_t m
         cdef void *data
         self.read_rows(X, scale, &rows)
+        m = len(X)
         out = self.output(X, out, m, self.classes)
         data = cnp.PyArray_DATA(out)
         with nogil:
@@ -548,7 +576,7 @@ cdef class Layers:
         Returns
         -------
         ndarray (m, n), or None
-            None unless X is an ndarray that `forward` takes, has rows, and is finite throughout. `out` may then
+            None unless X is what `forward` takes, has rows, and is finite throughout. `out` may then
             have been written to.
 
         Raises
@@ -562,15 +590,20 @@ cdef class Layers:
         cdef void *data
         if output < LOGITS or output > BOTH_CLASSES or (output == BOTH_CLASSES and self.classes != 1):
             raise ValueError(f"output is {output}; a network of {self.classes} outputs has no such form")
-        if (not cnp.PyArray_CheckExact(X) or cnp.PyArray_NDIM(<cnp.ndarray>X) != 2
-                or cnp.PyArray_DIM(<cnp.ndarray>X, 1) != self.net.layers[0].k or number_of(<cnp.ndarray>X) < 0):
+        if cnp.PyArray_CheckExact(X):
+            if (cnp.PyArray_NDIM(<cnp.ndarray>X) != 2 or cnp.PyArray_DIM(<cnp.ndarray>X, 1) != self.net.layers[0].k
+                    or number_of(<cnp.ndarray>X) < 0 or not cnp.PyArray_ISALIGNED(<cnp.ndarray>X)):
+                return None
+            m = cnp.PyArray_DIM(<cnp.ndarray>X, 0)
+        elif isinstance(X, SparseRows) and X.shape[1] == self.net.layers[0].k:
+            m = len(X)
+        else:
             return None
-        m = cnp.PyArray_DIM(<cnp.ndarray>X, 0)
-        if m == 0 or not cnp.PyArray_ISALIGNED(<cnp.ndarray>X):
+        if m == 0:
             return None
         threads = thread_count(n_threads)
-        self.read_rows(<cnp.ndarray>X, scale, &rows)
-        out = self.output(<cnp.ndarray>X, out, m, 2 if output == BOTH_CLASSES else self.classes)
+        self.read_rows(X, scale, &rows)
+        out = self.output(X, out, m, 2 if output == BOTH_CLASSES else self.classes)
         data = cnp.PyArray_DATA(out)
         if <double>self.n_parameters * m < SHORT_WORK:
             failed = self.forward_block(&rows, m, data, output, True, 1)
@@ -581,7 +614,7 @@ cdef class Layers:
             no_result(failed)
         return None if failed else out
 
-    cdef cnp.ndarray output(self, cnp.ndarray X, cnp.ndarray out, Py_ssize_t m, Py_ssize_t n):
+    cdef cnp.ndarray output(self, X, cnp.ndarray out, Py_ssize_t m, Py_ssize_t n):
         """`out` if it is (m, n) and can be written, or a new array."""
         cdef cnp.npy_intp shape[2]
         shape[0], shape[1] = m, n
@@ -592,6 +625,7 @@ cdef class Layers:
             raise ValueError(
                 f"out has shape {(<object>out).shape} and dtype {(<object>out).dtype}; it must be a writable "
                 f"C-contiguous array of shape ({m}, {n}) and dtype {self.dtype}")
-        if overlap(X, out):
-            raise ValueError("out overlaps X")
+        for part in (X,) if cnp.PyArray_Check(X) else X.arrays:
+            if overlap(part, out):
+                raise ValueError("out overlaps X")
         return out

@@ -82,6 +82,39 @@ cdef inline bint gather_wide(const Rows *x, const int64_t *order, Py_ssize_t fir
     return True
 
 
+cdef inline void scatter_rows(const number *_, const Rows *x, const int64_t *order, Py_ssize_t first, Py_ssize_t m,
+                              real *target, Py_ssize_t ld) noexcept nogil:
+    """The numbers of sparse rows, into rows that have what a zero becomes."""
+    cdef Py_ssize_t i
+    cdef int64_t row, at, j
+    cdef number value
+    cdef real scale = <real>x.scale
+    for i in range(m):
+        row = first + i if order == NULL else order[first + i]
+        for at in range(x.starts[row], x.starts[row + 1]):
+            j = (<const int64_t *>x.indices)[at] if x.wide_indices else (<const int32_t *>x.indices)[at]
+            if 0 <= j < x.columns:
+                value = (<const number *>x.data)[at]
+                if x.mean != NULL:
+                    target[i*ld + j] = <real>((<double>value - x.mean[j]) * x.factor[j])
+                else:
+                    target[i*ld + j] = <real>value * scale
+
+
+cdef inline void gather_sparse(const Rows *x, const int64_t *order, Py_ssize_t first, Py_ssize_t m, real *target,
+                               Py_ssize_t ld) noexcept nogil:
+    cdef Py_ssize_t i, j
+    for i in range(m):
+        for j in range(x.columns):
+            target[i*ld + j] = 0
+    if x.mean != NULL:
+        standardize(x, m, target, ld)
+    if x.kind == FLOAT32:
+        scatter_rows[float](NULL, x, order, first, m, target, ld)
+    else:
+        scatter_rows[double](NULL, x, order, first, m, target, ld)
+
+
 cdef inline void gather(const Rows *caller, const int64_t *order, Py_ssize_t first, Py_ssize_t m, real *target,
                         Py_ssize_t ld) noexcept nogil:
     """target[m, columns] = x[order[first : first + m]], scaled or standardised; the padding up to ld becomes zero"""
@@ -91,6 +124,9 @@ cdef inline void gather(const Rows *caller, const int64_t *order, Py_ssize_t fir
     for i in range(m):
         for j in range(x.columns, ld):
             target[i*ld + j] = 0
+    if x.starts != NULL:
+        gather_sparse(x, order, first, m, target, ld)
+        return
     if x.mean != NULL:
         rows.scale = 1
         if sizeof(real) == 4 and gather_wide(x, order, first, m, target, ld):

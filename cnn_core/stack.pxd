@@ -25,8 +25,8 @@ cdef class Stack(Layers):
     cdef uint64_t key                   # of what is dropped
     cdef const void *offset             # of a `Span`, else NULL
 
-    cdef object prepare(self, Run *run, cnp.ndarray X, y, object loss, object weights, double scale,
-                        Py_ssize_t batch, int threads, bint by_running)
+    cdef object prepare(self, Run *run, X, y, object loss, object weights, double scale, Py_ssize_t batch, int threads,
+                        bint by_running)
     cdef Py_ssize_t chunk_rows(self, Py_ssize_t batch, int threads)
     cdef Py_ssize_t arrays_of(self, Py_ssize_t i)
     cdef Py_ssize_t statistics_size(self, Py_ssize_t i, Py_ssize_t chunk)
@@ -37,5 +37,5 @@ cdef class Stack(Layers):
     cdef object begin_updates(self, Run *run, Py_ssize_t passes)
     cdef int read_order(self, Run *run, order, Py_ssize_t m) except -1
     cdef object run_epochs(self, Run *run, Py_ssize_t epochs, cnp.ndarray rates, int threads, double rows)
-    cdef object evaluate(self, cnp.ndarray X, y, loss, double l1, double l2, double scale, n_threads, weights,
+    cdef object evaluate(self, X, y, loss, double l1, double l2, double scale, n_threads, weights,
                          bint penalty_per_row, bint backward, bint training)

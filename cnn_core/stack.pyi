@@ -6,6 +6,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from cnn_core.layers import ACTIVATIONS as ACTIVATIONS
 from cnn_core.layers import Layers
+from cnn_core.sparse import SparseRows
 
 Loss: TypeAlias = str | tuple[str, Mapping[str, Any]] | Callable[[NDArray[Any], NDArray[Any]], Any]
 
@@ -44,7 +45,7 @@ class Stack(Layers):
     ) -> None: ...
     def loss(
         self,
-        X: NDArray[Any],
+        X: NDArray[Any] | SparseRows,
         y: NDArray[Any],
         loss: Loss,
         *,
@@ -57,7 +58,7 @@ class Stack(Layers):
     ) -> tuple[float, float]: ...
     def gradient(
         self,
-        X: NDArray[Any],
+        X: NDArray[Any] | SparseRows,
         y: NDArray[Any],
         loss: Loss,
         *,
@@ -70,7 +71,7 @@ class Stack(Layers):
     ) -> tuple[float, float]: ...
     def train(
         self,
-        X: NDArray[Any],
+        X: NDArray[Any] | SparseRows,
         y: NDArray[Any],
         loss: Loss,
         order: NDArray[np.int64] | None,
@@ -86,7 +87,7 @@ class Stack(Layers):
     ) -> tuple[float, float]: ...
     def train_epochs(
         self,
-        X: NDArray[Any],
+        X: NDArray[Any] | SparseRows,
         y: NDArray[Any],
         loss: Loss,
         order: NDArray[np.int64] | None,

@@ -208,13 +208,14 @@ cdef class Stack(Layers):
             self.net.layers[i].block |= values[i + 1] > 0
         self.net.plain = self.net.plain and not any(values)
 
-    cdef object prepare(self, Run *run, cnp.ndarray X, y, object loss, object weights, double scale,
-                        Py_ssize_t batch, int threads, bint by_running):
+    cdef object prepare(self, Run *run, X, y, object loss, object weights, double scale, Py_ssize_t batch, int threads,
+                        bint by_running):
         """Fill in everything that a pass needs but its order and rates; returns what must stay alive meanwhile."""
         cdef cnp.ndarray target
-        cdef Py_ssize_t m = len(X)
+        cdef Py_ssize_t m
         memset(run, 0, sizeof(Run))
         self.read_rows(X, scale, &run.x)
+        m = len(X)
         if run.x.row_stride % 1024 == 0:
             run.x.direct = False        # rows in the same cache sets: better gathered into the padded buffer
         if m == 0:
@@ -346,7 +347,7 @@ cdef class Stack(Layers):
                 <char *>self.parameters_data + layer.w*self.itemsize)
         return total
 
-    cdef object evaluate(self, cnp.ndarray X, y, loss, double l1, double l2, double scale, n_threads, weights,
+    cdef object evaluate(self, X, y, loss, double l1, double l2, double scale, n_threads, weights,
                          bint penalty_per_row, bint backward, bint training):
         cdef Run run
         cdef double loss_sum = 0, count
@@ -367,13 +368,13 @@ cdef class Stack(Layers):
             raise alive[4].error
         return loss_sum / count, self.penalty(l1, l2)
 
-    def loss(self, cnp.ndarray X not None, y, loss, *, double l1=0.0, double l2=0.0, double scale=1.0, n_threads=None,
-             weights=None, bint penalty_per_row=False, bint training=False):
+    def loss(self, X, y, loss, *, double l1=0.0, double l2=0.0, double scale=1.0, n_threads=None, weights=None,
+             bint penalty_per_row=False, bint training=False):
         """Mean loss over the rows of X, and the penalty.
 
         Parameters
         ----------
-        X : ndarray (m, k)
+        X : ndarray or SparseRows (m, k)
             As for `forward`.
         y : ndarray
             int64 (m,) class indices for softmax_cross_entropy and ordinal (of n + 1 classes), or C-contiguous (m, n) of
@@ -409,13 +410,13 @@ cdef class Stack(Layers):
         """
         return self.evaluate(X, y, loss, l1, l2, scale, n_threads, weights, penalty_per_row, False, training)
 
-    def gradient(self, cnp.ndarray X not None, y, loss, *, double l1=0.0, double l2=0.0, double scale=1.0,
-                 n_threads=None, weights=None, bint penalty_per_row=False, bint training=False):
+    def gradient(self, X, y, loss, *, double l1=0.0, double l2=0.0, double scale=1.0, n_threads=None, weights=None,
+                 bint penalty_per_row=False, bint training=False):
         """The same as `loss`, and the gradient of loss + penalty in `gradients`."""
         return self.evaluate(X, y, loss, l1, l2, scale, n_threads, weights, penalty_per_row, True, training)
 
-    def train(self, cnp.ndarray X not None, y, loss, order, rates, *, batch_size, double l1=0.0, double l2=0.0,
-              double scale=1.0, n_threads=None, weights=None, bint penalty_per_row=False):
+    def train(self, X, y, loss, order, rates, *, batch_size, double l1=0.0, double l2=0.0, double scale=1.0,
+              n_threads=None, weights=None, bint penalty_per_row=False):
         """One pass over the rows, a step of the optimizer after every batch.
 
         Parameters
@@ -446,8 +447,8 @@ cdef class Stack(Layers):
                                               penalty_per_row=penalty_per_row)
         return float(losses[0]), float(penalties[0])
 
-    def train_epochs(self, cnp.ndarray X not None, y, loss, order, rates, *, epochs, batch_size, double l1=0.0,
-                     double l2=0.0, double scale=1.0, n_threads=None, weights=None, bint penalty_per_row=False):
+    def train_epochs(self, X, y, loss, order, rates, *, epochs, batch_size, double l1=0.0, double l2=0.0,
+                     double scale=1.0, n_threads=None, weights=None, bint penalty_per_row=False):
         """Several passes in one call: `train`, with `rates` for the steps of all of them.
 
         Returns

@@ -69,6 +69,9 @@ cdef struct Rows:           # a matrix the caller owns, read row by row
     Py_ssize_t row_stride, column_stride    # bytes
     int kind                # a Number
     bint direct             # reals side by side, as they are meant, rows at a good distance: read in place
+    const int64_t *starts   # NULL; or the matrix is sparse, and row i has the numbers starts[i], ..., starts[i+1] - 1
+    const void *indices     # of data, in these columns; those that are out of range are skipped
+    bint wide_indices       # they are int64, else int32
     double scale            # what every x is multiplied by; or, unless these are NULL, x becomes
     const double *mean      # (x - mean[column]) * factor[column]
     const double *factor

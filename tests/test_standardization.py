@@ -434,7 +434,9 @@ def test_attributes_without(rng):
         net.mean_[0] = 1
     assert "standardize=True" in repr(net)
     with pytest.raises(TypeError, match="'standardize' parameter of Network must be a bool"):
-        cnn.Network([cnn.Dense(3)], standardize="yes")
+        cnn.Network([cnn.Dense(3)], standardize=1)
+    with pytest.raises(ValueError, match=r"Got 'Robust' instead\. Did you mean 'robust'"):
+        cnn.Network([cnn.Dense(3)], standardize="Robust")
 
 
 # ---- files and copies

@@ -19,6 +19,7 @@ from typing import Any, Never
 
 import numpy as np
 
+from . import frames
 from .errors import count
 
 _WIDTHS = {"f": (4, 8), "b": (1,), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8)}
@@ -50,14 +51,19 @@ def design(X: Any, *, dtype: str, n_features: int | None = None) -> Array:
     samples = _numeric(_as_array(X, "X"), "X")
     if samples.ndim != 2:
         samples = _flat_images(samples)
-    m, k = samples.shape
+    check_shape(samples.shape, n_features)
+    if samples.dtype.kind == "f":
+        check_finite(samples, "X", dtype)
+    return samples
+
+
+def check_shape(shape: tuple[int, ...], n_features: int | None) -> None:
+    """Refuse samples of no rows or columns, and of another number of columns than the network takes."""
+    m, k = shape
     if n_features is not None and k != n_features:
         raise ValueError(f"X has {count(k, 'column')}; the network takes {n_features}.")
     if m == 0 or k == 0:
         raise ValueError(f"X is empty: it has {count(m, 'row')} and {count(k, 'column')}.")
-    if samples.dtype.kind == "f":
-        check_finite(samples, "X", dtype)
-    return samples
 
 
 def _flat_images(X: Array) -> Array:
@@ -120,12 +126,12 @@ def _check_finite_column(y: Array) -> None:
 
 
 def _refuse_mixed_labels(y: Any) -> None:
-    texts = sum(isinstance(label, (str, bytes)) for label in y)
-    if 0 < texts < len(y):
-        raise TypeError("y mixes text with other labels; all labels must be of one type.")
     for row, label in enumerate(y):
         if label is None:
             raise TypeError(f"y holds None: row {row}.")
+    texts = sum(isinstance(label, (str, bytes)) for label in y)
+    if 0 < texts < len(y):
+        raise TypeError("y mixes text with other labels; all labels must be of one type.")
 
 
 def unique_labels(y: Array) -> Array:
@@ -222,19 +228,40 @@ def real(array: Any, name: str) -> Array:
 
 def check_finite(A: Array, name: str, dtype: str) -> None:
     """Refuse NaN, infinity and numbers beyond the range of `dtype` in a 2-D array of floats."""
-    largest = _LARGEST[dtype]
-    if A.size <= _SMALL and A.flags.c_contiguous and float(np.vdot(A, A)) <= largest:
+    if A.size <= _SMALL and A.flags.c_contiguous and float(np.vdot(A, A)) <= _LARGEST[dtype]:
         return
     transposed = abs(A.strides[0]) < abs(A.strides[1])
     B = A.T if transposed else A
     rows = max(1, _BLOCK // B.shape[1])
     for start in range(0, len(B), rows):
-        block = B[start : start + rows]
-        if not (float(block.max()) <= largest and float(block.min()) >= -largest):
-            position = np.argwhere(~(np.abs(block) <= np.float64(largest)))[0] + (start, 0)
+        position = _first_unusable(B[start : start + rows], dtype)
+        if position is not None:
+            position += (start, 0)
             row, column = (position[::-1] if transposed else position).tolist()
-            what = _name_of(A[row, column], dtype)
-            raise ValueError(f"Input {name} contains {what}: row {row}, column {column}.")
+            refuse(A[row, column], name, dtype, row, column)
+
+
+def _first_unusable(block: Array, dtype: str) -> Array | None:
+    """Return where a not empty array first has NaN, infinity or a number beyond the range of `dtype`; None: nowhere."""
+    largest = _LARGEST[dtype]
+    if float(block.max()) <= largest and float(block.min()) >= -largest:
+        return None
+    first: Array = np.argwhere(~(np.abs(block) <= np.float64(largest)))[0]
+    return first
+
+
+def first_unusable(numbers: Array, dtype: str) -> int | None:
+    """Return the place of the first of the numbers (n,) that :func:`check_finite` would refuse."""
+    for start in range(0, len(numbers), _BLOCK):
+        place = _first_unusable(numbers[start : start + _BLOCK], dtype)
+        if place is not None:
+            return start + int(place[0])
+    return None
+
+
+def refuse(number: Any, name: str, dtype: str, row: int, column: int) -> Never:
+    """Say what is wrong with a number."""
+    raise ValueError(f"Input {name} contains {_name_of(number, dtype)}: row {row}, column {column}.")
 
 
 def _name_of(value: Any, dtype: str = "") -> str:
@@ -251,19 +278,47 @@ def _as_array(a: Any, name: str) -> Array:
         raise TypeError(f"{name} is None; expected an array.")
     if hasattr(a, "toarray") and hasattr(a, "nnz"):
         raise TypeError(
-            f"{name} is sparse ({type(a).__name__}), which is not supported; pass {name}.toarray()."
+            f"{name} is sparse ({type(a).__name__}), which is not supported here; pass {name}.toarray()."
         )
+    if frames.is_table(a):
+        return _from_table(a, name)
+    if hasattr(a, "collect") and not hasattr(a, "__array__"):
+        raise TypeError(f"{name} is a {type(a).__name__}, still to be computed; pass {name}.collect().")
     masked = sys.modules.get("numpy.ma")  # a masked array cannot exist before this module
     if masked is not None and masked.is_masked(a):
         raise ValueError(f"{name} has masked entries; fill them first, as with {name}.filled(value).")
     try:
-        return np.asarray(a)
+        return np.asarray(frames.decoded(a))
     except ValueError as error:
         if "inhomogeneous" in str(error):
             raise ValueError(f"{name} is ragged: its rows differ in length or depth.") from error
         raise ValueError(f"{name} cannot be read as an array: {error}") from error
     except (TypeError, RuntimeError, OverflowError) as error:  # a tensor on another device, among others
         raise TypeError(f"{name} cannot be read as an array: {error}") from error
+
+
+def _from_table(table: Any, name: str) -> Array:
+    """Return a table as an array, of the dtype that holds all columns; as it lies in memory when that is possible."""
+    if frames.one_dtype(table):
+        array = np.asarray(table)
+        if array.dtype in CORE_DTYPES:
+            return array
+    columns = frames.columns(table)
+    if len(columns) == 1:
+        return columns[0][1].reshape(-1, 1)
+    numeric = [_numeric(column, f"{name}[{title!r}]") for title, column in columns]
+    m = len(numeric[0]) if numeric else 0
+    full = np.empty((m, len(numeric)), np.result_type(*numeric) if numeric else np.float64, order="F")
+    for i, column in enumerate(numeric):
+        full[:, i] = column
+    return full
+
+
+def real(array: Any, name: str) -> Array:
+    """Return an array of numbers as contiguous float32 or float64, whichever holds them; itself when it is that."""
+    numbers_ = _numeric(_as_array(array, name), name)
+    exact = numbers_.dtype.itemsize <= (4 if numbers_.dtype.kind == "f" else 2)
+    return np.ascontiguousarray(numbers_, dtype=np.float32 if exact else np.float64)
 
 
 def _numeric(array: Array, name: str) -> Array:

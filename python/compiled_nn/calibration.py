@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cnn_core.layers import Layers
-
-from . import arrays, standardization
+from . import arrays
 from .arrays import Array
 
 _COLDEST, _HOTTEST = 0.01, 100.0
@@ -115,19 +113,3 @@ def _shares(y: Any, shape: tuple[int, ...]) -> Array:
     classes = np.arange(shape[1])
     hot: Array = arrays.class_indices(given, classes)[:, np.newaxis] == classes
     return hot
-
-
-def tempered(layers: Layers, temperature: float) -> Layers:
-    """Return layers whose outputs before the link are those of `layers`, divided by the temperature.
-
-    The last layer does it, at no cost: W / T and b / T. `layers` themselves at a temperature of 1.
-    """
-    if temperature == 1:
-        return layers
-    other = standardization.duplicate(layers, layers.biases)
-    if layers.statistics is not None:
-        other.standardize(*layers.statistics)
-    for array in other.views()[-1]:
-        if array is not None:
-            array /= temperature
-    return other

@@ -73,6 +73,18 @@ def flag(owner: str, name: str, value: object) -> bool:
     return value
 
 
+def flag_or_choice(owner: str, name: str, value: object, options: Collection[str]) -> bool | str:
+    """Return `value`, a bool or one of the names in `options`."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return choice(owner, name, value, options)
+    allowed = "{" + ", ".join(repr(option) for option in options) + "}"
+    raise TypeError(
+        f"The '{name}' parameter of {owner} must be a bool or a str among {allowed}. Got {value!r} instead."
+    )
+
+
 def fields(
     owner: str, config: object, names: Collection[str], optional: Collection[str] = ()
 ) -> dict[str, object]:

@@ -14,8 +14,10 @@ from .optimizers import Optimizer
 
 DEFAULT_LOSS = "softmax_cross_entropy"
 DTYPES = ("float32", "float64")
-_OPTIONS = ("optimizer", "l1", "l2", "input_scale", "dtype", "seed", "standardize")
+_OPTIONS = ("optimizer", "l1", "l2", "input_scale", "dtype", "seed", "standardize", "scale_targets")
 _FIELDS = ("layers", "loss", *_OPTIONS)
+_LATER = ("standardize", "scale_targets")  # in a file only where they differ from the default
+SCALINGS = ("standard", "robust", "minmax")
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,18 @@ class Configuration:
     input_scale: float
     dtype: str
     seed: int | None
-    standardize: bool
+    standardize: bool | str
+    scale_targets: bool
 
     @property
     def n_outputs(self) -> int:
         """Units of the last layer."""
         return self.layers[-1].units
+
+    @property
+    def scaling(self) -> str | None:
+        """How the columns of X are scaled, one of `SCALINGS`; None: they are not."""
+        return "standard" if self.standardize is True else self.standardize or None
 
     @property
     def activations(self) -> list[str]:
@@ -71,7 +79,8 @@ def configure(
     input_scale: float = 1.0,
     dtype: str = "float32",
     seed: int | None = None,
-    standardize: bool = False,
+    standardize: bool | str = False,
+    scale_targets: bool = False,
 ) -> Configuration:
     """Check the parameters of a Network and return them as a configuration."""
     checked = layers.check_layers(layers_)
@@ -84,15 +93,26 @@ def configure(
         input_scale=checks.real("Network", "input_scale", input_scale, above=0),
         dtype=checks.choice("Network", "dtype", dtype, DTYPES),
         seed=checks.optional_integer("Network", "seed", seed, minimum=0),
-        standardize=checks.flag("Network", "standardize", standardize),
+        standardize=_standardize(standardize),
+        scale_targets=checks.flag("Network", "scale_targets", scale_targets),
     )
+    if configuration.scale_targets and configuration.loss.link != "identity":
+        raise ValueError(
+            f"scale_targets is for losses of values without a link; {configuration.loss.name} has the link"
+            f" {configuration.loss.link!r}."
+        )
     layers.layer_activations(checked, configuration.loss.link)  # refuses a last layer at odds with the loss
     return configuration
 
 
+def _standardize(value: object) -> bool | str:
+    method = checks.flag_or_choice("Network", "standardize", value, SCALINGS)
+    return True if method == "standard" else method
+
+
 def to_config(configuration: Configuration) -> dict[str, Any]:
-    """Return `configuration` as JSON can hold it; "standardize" only where it is true."""
-    names = [name for name in _FIELDS if name != "standardize" or configuration.standardize]
+    """Return `configuration` as JSON can hold it; of `_LATER` only what is asked for."""
+    names = [name for name in _FIELDS if name not in _LATER or getattr(configuration, name)]
     return {name: getattr(configuration, name) for name in names} | {
         "layers": [layers.to_config(layer) for layer in configuration.layers],
         "loss": configuration.loss.name,
@@ -102,8 +122,8 @@ def to_config(configuration: Configuration) -> dict[str, Any]:
 
 def from_config(config: object) -> Configuration:
     """Return the configuration of what :func:`to_config` made."""
-    standardizes = isinstance(config, dict) and config.get("standardize") is True
-    names = _FIELDS if standardizes else tuple(name for name in _FIELDS if name != "standardize")
+    asked = {name for name in _LATER if isinstance(config, dict) and config.get(name) not in (None, False)}
+    names = tuple(name for name in _FIELDS if name not in _LATER or name in asked)
     fields: dict[str, Any] = checks.fields("network", config, names)
     if not isinstance(fields["layers"], list):
         raise ValueError("layers must be a JSON array.")

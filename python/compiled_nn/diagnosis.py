@@ -15,6 +15,7 @@ from cnn_core.layers import Layers
 
 from . import optimizers, training
 from .arrays import Array
+from .samples import Samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from .training import History
 
 _ROWS = 4096  # at most so many are looked at, drawn at random: shares are known to a hundredth then
+_NUMBERS = 1 << 22  # of sparse rows, no more than fill so many with their zeros
 # A layer starts with weights of about 1 / sqrt(k), so that its sums are about as large as its k inputs: at 10, a
 # sigmoid passes 5e-5 of a gradient. The gradient of its weights is as small as the inputs: at 0.01, they need a
 # hundred times the learning rate of the layers above.
@@ -110,7 +112,7 @@ class Subject:
 
     stack: Stack
     configuration: Configuration
-    X: Array
+    X: Samples
     y: Array | None
     known: Targets | None
     trained: bool
@@ -125,11 +127,7 @@ class Subject:
 
 def examine(subject: Subject) -> Diagnosis:
     """Return what is wrong with a network on X, and y where it is given."""
-    m = len(subject.X)
-    X, y = subject.X, subject.y
-    if m > _ROWS:
-        rows = np.sort(training.generator(0).choice(m, _ROWS, replace=False))
-        X, y = X[rows], None if y is None else y[rows]
+    X, y = _drawn(subject)
     with np.errstate(
         over="ignore", invalid="ignore"
     ):  # numbers out of range are what some findings are about
@@ -139,6 +137,18 @@ def examine(subject: Subject) -> Diagnosis:
         found += _rate(subject, X, y)
         found += _classes(subject, X, y, found)
     return Diagnosis(found)
+
+
+def _drawn(subject: Subject) -> tuple[Array, Array | None]:
+    """The rows to look at, all that are not too many; as an array."""
+    X, y, most = subject.X, subject.y, _ROWS
+    rows: Any = slice(None)
+    if not isinstance(X, np.ndarray):
+        most = min(_ROWS, max(_FEWEST, _NUMBERS // X.shape[1]))
+        rows = np.arange(len(X))
+    if len(X) > most:
+        rows = np.sort(training.generator(0).choice(len(X), most, replace=False))
+    return X[rows] if isinstance(X, np.ndarray) else X.take(rows), None if y is None else y[rows]
 
 
 def _as_seen(subject: Subject, X: Array) -> Array:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from . import checks, training
 from .optimizers import SGD, Optimizer
 from .training import Data, History, LastFinite, Trainer
@@ -21,6 +23,8 @@ def obstacle_to_gram(configuration: Configuration, data: Data, resume: bool, wat
     optimizer = configuration.optimizer
     if data.batches.steps > 1:
         return f"the batch has {data.batches.size} of the {data.batches.n_rows} rows"
+    if not isinstance(data.X, np.ndarray):
+        return "X is sparse"
     if not isinstance(optimizer, SGD):
         return f"the optimizer is {type(optimizer).__name__}"
     if configuration.l1 or configuration.l2:
@@ -58,6 +62,7 @@ def in_span(
     from cnn_core import span  # few need its kernels
 
     trainer.set_optimizer(optimizer)
+    assert isinstance(data.X, np.ndarray)  # sparse rows are an obstacle
     inner = span.enter(trainer.stack, data.X, scale=terms["scale"], n_threads=terms["n_threads"])
     try:
         yield trainer.over(inner), data._replace(X=inner.gram), {**terms, "scale": 1.0}

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from cnn_core.stack import Stack
 
 from . import (
-    arrays,
     calibration,
     checks,
+    folding,
     optimizers,
     persistence,
+    samples,
     standardization,
     summary,
     targets,
@@ -28,6 +29,7 @@ from .errors import NotFittedError
 from .initializers import Pair
 from .layers import Dense, check_weights, draw_weights
 from .optimizers import Optimizer
+from .samples import Samples
 from .standardization import Statistics
 from .targets import Targets
 from .training import Trainer
@@ -103,13 +105,23 @@ class Model:
 
     @property
     def mean_(self) -> Array:
-        """Means of the columns (n_features,)."""
+        """Means of the columns (n_features,), or what else they are centred by."""
         return self._statistics().mean
 
     @property
     def scale_(self) -> Array:
-        """Standard deviations of the columns (n_features,)."""
+        """Standard deviations of the columns (n_features,), or what else they are scaled by."""
         return self._statistics().scale
+
+    @property
+    def target_mean_(self) -> Array:
+        """Means of the outputs in y (n_outputs,)."""
+        return self._target_scaling().mean
+
+    @property
+    def target_scale_(self) -> Array:
+        """Standard deviations of the outputs in y (n_outputs,)."""
+        return self._target_scaling().scale
 
     @property
     def n_parameters(self) -> int:
@@ -196,7 +208,7 @@ class Model:
         outputs = predictor.try_forward(X, out, output, self._scale, self.n_threads)
         if outputs is None:  # X is to be converted, or complained of
             dtype = self._configuration.dtype
-            X = arrays.design(X, dtype=dtype, n_features=self.n_features_)
+            X = samples.read(X, dtype=dtype, n_features=self.n_features_)
             outputs = predictor.try_forward(X, out, output, self._scale, self.n_threads)
             if outputs is None:
                 how = "standardised" if self._configuration.standardize else f"scaled by {self._scale:g}"
@@ -207,19 +219,27 @@ class Model:
 
     def score(self, X: Any, y: Any) -> float:
         """Return the accuracy, or R^2 for "mse", on the samples X (m, k) and targets y, as given to fit."""
-        X, y, known = self._labelled(X, y)
+        X, y, known = self._labelled(X, y, scaled=False)
         outputs = self._predicting().forward(X, scale=self._scale, n_threads=self.n_threads)
         return known.score(y, outputs)
 
     def loss(self, X: Any, y: Any) -> float:
         """Return the mean loss on the samples X (m, k) and targets y, without the penalty."""
-        X, y, _ = self._labelled(X, y)
-        return self._fitted().loss(X, y, **self._terms())[0]
+        X, y, known = self._labelled(X, y, scaled=False)
+        stack = self._fitted()
+        if known.scaling is not None:
+            *below, last = stack.views()
+            statistics = stack.statistics
+            stack = self._new_stack([*below, folding.unscaled(last, known.scaling)])
+            if statistics is not None:
+                stack.standardize(*statistics)
+        return stack.loss(X, y, **self._terms())[0]
 
     def gradients(self, X: Any, y: Any) -> list[Pair]:
         """Return the gradients of mean loss plus penalty on X (m, k) and y, in the form of the weights.
 
-        With ``standardize`` they are with respect to the weights of the standardised columns.
+        With ``standardize`` and ``scale_targets`` they are with respect to the weights of the scaled columns and
+        outputs.
         """
         X, y, _ = self._labelled(X, y)
         stack = self._fitted()
@@ -266,7 +286,7 @@ class Model:
         n_features = self._n_features(self._trainer is not None)
         known, encoded = self._targets, None
         if y is None:
-            X = arrays.design(X, dtype=c.dtype, n_features=n_features)
+            X = samples.read(X, dtype=c.dtype, n_features=n_features)
         else:
             X, encoded, known = targets.prepare(c, X, y, n_features, known)
         stack = self._examined(X)
@@ -274,16 +294,17 @@ class Model:
             diagnosis.Subject(stack, c, X, encoded, known, trained, self.history, self._terms())
         )
 
-    def _examined(self, X: Array) -> Stack:
+    def _examined(self, X: Samples) -> Stack:
         """Return what diagnose looks at: a stack as training on X would start with it, or go on."""
         stack = (self._trainer or self._drawn(X)).stack
         if self._lacks_statistics(stack):
             stack = self._new_stack(stack.views())
-            stack.standardize(*standardization.measure(X))
+            stack.standardize(*self._measured(X))
         return stack
 
-    def _labelled(self, X: Any, y: Any) -> tuple[Array, Array, Targets]:
-        return targets.prepare(self._configuration, X, y, self.n_features_, self._known_targets())
+    def _labelled(self, X: Any, y: Any, scaled: bool = True) -> tuple[Samples, Array, Targets]:
+        known = self._known_targets()
+        return targets.prepare(self._configuration, X, y, self.n_features_, known, scaled)
 
     def _terms(self) -> dict[str, Any]:
         """Return what the core minimises, in its own words."""
@@ -301,7 +322,8 @@ class Model:
     def get_weights(self) -> list[Pair]:
         """Return copies of the weights, [(W (inputs, units), b (units,) or None), ...], one pair a layer.
 
-        With ``standardize`` those of the first layer are for standardised columns: ``(X - mean_) / scale_``.
+        With ``standardize`` those of the first layer are for scaled columns: ``(X - mean_) / scale_``. With
+        ``scale_targets`` those of the last give ``(y - target_mean_) / target_scale_``.
         """
         return training.copies(self._fitted().views())
 
@@ -331,7 +353,7 @@ class Model:
         self._initial = pairs
         self._settle()
 
-    def _drawn(self, X: Array) -> Trainer:
+    def _drawn(self, X: Samples) -> Trainer:
         """Return a trainer of the initial weights, for the columns of X, which it does not standardise yet."""
         seed = self._configuration.seed
         rng = training.generator(seed)
@@ -340,12 +362,16 @@ class Model:
 
     def _lacks_statistics(self, stack: Stack) -> bool:
         """Whether a stack has yet to learn how to standardise."""
-        return self._configuration.standardize and stack.statistics is None
+        return self._configuration.scaling is not None and stack.statistics is None
+
+    def _measured(self, X: Samples) -> Statistics:
+        return standardization.measure(X, self._configuration.scaling or "standard")
 
     def _new_stack(self, weights: list[Pair]) -> Stack:
         configuration = self._configuration
         sizes = (len(weights[0][0]), *(layer.units for layer in configuration.layers))
         biases = [layer.bias for layer in configuration.layers]
+        biases[-1] |= weights[-1][1] is not None
         stack = Stack(sizes, configuration.activations, biases, configuration.dtype)
         training.assign(stack.views(), weights)
         return stack
@@ -353,7 +379,8 @@ class Model:
     def _settle(self, learned: Calibration = calibration.NOTHING) -> None:
         """Let what predicts have the present weights, and the calibration that was learned for them."""
         self._calibration = learned
-        self._predictor = calibration.tempered(standardization.folded(self._fitted()), learned.temperature)
+        scaling = None if self._targets is None else self._targets.scaling
+        self._predictor = folding.folded(self._fitted(), scaling, learned.temperature)
 
     def _n_features(self, resume: bool) -> int | None:
         """Return how many columns training takes, None for any number."""
@@ -391,6 +418,7 @@ class Model:
             kind,
             classes,
             statistics and Statistics(*statistics),
+            None if known is None else known.scaling,
             self._calibration,
         )
         persistence.write(path, saved, __version__)
@@ -401,7 +429,7 @@ class Model:
         net = cls.__new__(cls)
         Model.__init__(net, configuration)
         if saved.kind is not None or saved.classes is not None:
-            net._targets = targets.restored(configuration, saved.kind, saved.classes)
+            net._targets = targets.restored(configuration, saved.kind, saved.classes, saved.target_statistics)
         weights = check_weights(net.layers, saved.weights, configuration.dtype)
         net._trainer = Trainer(net._new_stack(weights), configuration.seed)
         if saved.statistics is not None:
@@ -442,6 +470,14 @@ class Model:
                 "The network has weights, but has seen no X to learn how to standardise from."
             )
         return Statistics(*statistics)
+
+    def _target_scaling(self) -> Statistics:
+        if not self._configuration.scale_targets:
+            raise AttributeError("The network does not scale its targets: it has scale_targets=False.")
+        scaling = self._known_targets().scaling
+        if scaling is None:
+            raise NotFittedError("The network has weights, but has seen no y to learn how to scale from.")
+        return scaling
 
     def _known_targets(self) -> Targets:
         self._fitted()

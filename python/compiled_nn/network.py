@@ -6,12 +6,13 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from . import checks, fitting, persistence, shapes, standardization, targets, training
+from . import checks, fitting, persistence, shapes, targets, training
 from .arrays import Array
 from .calibrated import Calibrated
 from .configuration import DEFAULT_LOSS, configure
 from .layers import Dense
 from .optimizers import Optimizer
+from .samples import Samples
 from .targets import Targets
 from .training import Data, History, LastFinite, Trainer
 
@@ -46,11 +47,17 @@ class Network(Calibrated):
         NumPy's global generator is never touched.
     n_threads : int, optional
         Threads of this network; None follows :func:`set_num_threads`.
-    standardize : bool, default False
-        Take each column of X as (x - mean) / standard deviation, both learned from the X of fit alone (not from
-        validation data), or of the first partial_fit, and kept in the network and in its files. X is given as it is
-        everywhere; weights and gradients are those of the standardised columns. X is not copied for it, and
-        predicting costs no more than without.
+    standardize : bool or {"standard", "robust", "minmax"}, default False
+        Take each column of X as (x - centre) / scale, both learned from the X of fit alone (not from validation data),
+        or of the first partial_fit, and kept in the network and in its files. "standard", or True: mean and standard
+        deviation. "robust": median and interquartile range, which a few wild numbers do not move. "minmax": smallest
+        number and range, so that the X of fit lies in [0, 1]. X is given as it is everywhere; weights and gradients
+        are those of the scaled columns. X is not copied for it ("robust" sorts some columns at a time), and predicting
+        costs no more than without.
+    scale_targets : bool, default False
+        For "mse": train on (y - mean) / standard deviation of each output, learned from the y of fit alone, or of the
+        first partial_fit, and kept in the network and in its files. y is given as it is everywhere; predictions, loss
+        and score are in its units. Weights, gradients and the history are those of the scaled outputs.
 
     Attributes
     ----------
@@ -61,7 +68,10 @@ class Network(Calibrated):
     n_parameters : int
         Weights and biases.
     mean_, scale_ : ndarray (n_features,)
-        With `standardize`: mean and standard deviation of each column, float64; 1 where a column is constant.
+        With `standardize`: mean and standard deviation of each column, float64, or what else it is centred and scaled
+        by; the scale is 1 where there is no spread.
+    target_mean_, target_scale_ : ndarray (n_outputs,)
+        With `scale_targets`: mean and standard deviation of each output, float64; 1 where it is constant.
     history : dict of lists
         One entry an epoch of fit: "epoch" (from 1), "loss" (mean over the rows, as seen while training),
         "penalty", "learning_rate" (of the last step), "seconds", and with validation data "val_loss" and
@@ -92,9 +102,12 @@ class Network(Calibrated):
         dtype: str = "float32",
         seed: int | None = None,
         n_threads: int | None = None,
-        standardize: bool = False,
+        standardize: bool | str = False,
+        scale_targets: bool = False,
     ) -> None:
-        configuration = configure(layers, loss, optimizer, l1, l2, input_scale, dtype, seed, standardize)
+        configuration = configure(
+            layers, loss, optimizer, l1, l2, input_scale, dtype, seed, standardize, scale_targets
+        )
         super().__init__(configuration, n_threads)
 
     def __repr__(self) -> str:
@@ -183,8 +196,9 @@ class Network(Calibrated):
 
         Parameters
         ----------
-        X : array-like (m, k), or images (m, height, width[, channels])
-            Real and finite, of any dtype and layout; never changed, and not copied when NumPy can share it.
+        X : array-like (m, k), images (m, height, width[, channels]), or sparse (m, k)
+            Real and finite, of any dtype and layout; never changed, and not copied when NumPy can share it. Sparse is
+            any matrix or array of scipy.sparse; it is never filled with zeros as a whole.
         y : array-like (m,), (m, 1) or (m, n_outputs)
             Labels of any type; numbers for "mse"; or a column an output: one-hot or soft labels for
             "softmax_cross_entropy", independent 0/1 targets for "binary_cross_entropy".
@@ -315,17 +329,17 @@ class Network(Calibrated):
             raise divergence.error("This pass of partial_fit")
         return self
 
-    def _begin(self, X: Array, known: Targets, resume: bool) -> Trainer:
+    def _begin(self, X: Samples, known: Targets, resume: bool) -> Trainer:
         """Take the network to where training on X starts; nothing has changed when this raises."""
         trainer = (self._trainer if resume else None) or self._drawn(X)
         trainer.check_schedule(self.optimizer)
         if self._lacks_statistics(trainer.stack):
-            trainer.stack.standardize(*standardization.measure(X))
+            trainer.stack.standardize(*self._measured(X))
         self._trainer, self._targets = trainer, known
         self._settle()
         return trainer
 
-    def _validate(self, X: Array, y: Array) -> dict[str, list[float]]:
+    def _validate(self, X: Samples, y: Array) -> dict[str, list[float]]:
         stack = self._fitted()
         loss, _ = stack.loss(X, y, **self._terms())
         outputs = stack.forward(X, scale=self._scale, n_threads=self.n_threads)

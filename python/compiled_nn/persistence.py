@@ -3,16 +3,19 @@
 Tensors are named as in a sequence of fully connected layers elsewhere: ``layers.0.weight`` (units, inputs)
 and ``layers.0.bias`` (units,), in the network's dtype. The metadata hold one key, ``compiled_nn``:
 
-    format_version    1; 2 for a network that standardises; 3 for one that is calibrated
+    format_version    1; 2 for a network that standardises; 3 for one that is calibrated, that scales in another way, or
+                      its targets
     library_version   that wrote the file
-    network           layers, loss, optimizer, l1, l2, input_scale, dtype, seed; in format 2 standardize
+    network           layers, loss, optimizer, l1, l2, input_scale, dtype, seed; from format 2 on standardize,
+                      from 3 on scale_targets, each where it is asked for
     n_features        columns of X
     targets           "classes", "indicator", "values"; or null when the network has seen no y
     classes           {"dtype": ..., "values": [...]} or null
     temperature       in format 3: what the logits are divided by
 
-With standardize, from format 2 on, ``standardization.mean`` and ``standardization.scale`` (n_features,) are float64, or
-both are absent when the network has seen no X. In format 3 there may be ``calibration.scores`` (m, n), float64.
+With standardize, ``standardization.mean`` and ``standardization.scale`` (n_features,) are float64, or both are absent
+when the network has seen no X. With scale_targets, so are ``targets.mean`` and ``targets.scale`` (n_outputs,). There may
+be ``calibration.scores`` (m, n), float64.
 
 Initial weights given as arrays are not in the file: "init" of the layers says ``{"name": "array"}``. A file
 holds no training state. Reading runs no code and asks for memory in proportion to the file; whatever is wrong
@@ -50,6 +53,7 @@ _DOCUMENT = (
 _TENSOR_DTYPES = {"float32": "F32", "float64": "F64"}
 _SCORES = "calibration.scores"
 _STATISTICS = ("standardization.mean", "standardization.scale")
+_TARGETS = ("targets.mean", "targets.scale")
 _CLASS_DTYPES = {
     bool: ("bool",),
     int: ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
@@ -71,6 +75,8 @@ class Saved:
     classes : ndarray or None
     statistics : Statistics or None
         None when the network does not standardise, or has seen no X.
+    target_statistics : Statistics or None
+        None when the network does not scale its targets, or has seen no y.
     calibration : Calibration
     """
 
@@ -79,6 +85,7 @@ class Saved:
     kind: str | None
     classes: arrays.Array | None
     statistics: Statistics | None
+    target_statistics: Statistics | None
     calibration: Calibration
 
 
@@ -109,6 +116,8 @@ def write(path: str | os.PathLike[str], saved: Saved, library_version: str) -> N
             tensors[f"layers.{i}.bias"] = np.ascontiguousarray(b)
     if saved.statistics is not None:
         tensors |= dict(zip(_STATISTICS, saved.statistics, strict=True))
+    if saved.target_statistics is not None:
+        tensors |= dict(zip(_TARGETS, saved.target_statistics, strict=True))
     if saved.calibration.scores is not None:
         tensors[_SCORES] = saved.calibration.scores
     metadata = {_KEY: dumps(document, separators=(",", ":"), allow_nan=False)}
@@ -117,7 +126,7 @@ def write(path: str | os.PathLike[str], saved: Saved, library_version: str) -> N
 
 def _version_for(configuration: Configuration, calibrated: bool) -> int:
     """Return the oldest format that holds the network, so that older versions read what they can."""
-    if calibrated:
+    if calibrated or configuration.scaling not in (None, "standard") or configuration.scale_targets:
         return 3
     return 2 if configuration.standardize else 1
 
@@ -206,7 +215,8 @@ def _parse(file: Any) -> Saved:
         weights=_weights(file, configuration.layers),
         kind=kind,
         classes=_classes_from_config(document["classes"]),
-        statistics=_statistics(file) if configuration.standardize else None,
+        statistics=_statistics(file, _STATISTICS),
+        target_statistics=_statistics(file, _TARGETS),
         calibration=_calibration(file, document),
     )
 
@@ -258,6 +268,8 @@ def _check_tensors(file: Any, configuration: Configuration, n_features: int, cal
         expected[_SCORES] = "F64", [*file.get_slice(_SCORES).get_shape()[:1], n_scores]
     if configuration.standardize and found.intersection(_STATISTICS):
         expected |= dict.fromkeys(_STATISTICS, ("F64", [n_features]))
+    if configuration.scale_targets and found.intersection(_TARGETS):
+        expected |= dict.fromkeys(_TARGETS, ("F64", [configuration.n_outputs]))
     if found != expected.keys():
         missing, extra = expected.keys() - found, found - expected.keys()
         raise ValueError(f"it lacks {min(missing)}" if missing else f"it has an unknown tensor {min(extra)}")
@@ -269,10 +281,10 @@ def _check_tensors(file: Any, configuration: Configuration, n_features: int, cal
             )
 
 
-def _statistics(file: Any) -> Statistics | None:
-    if _STATISTICS[0] not in file.keys():  # noqa: SIM118 - no mapping
+def _statistics(file: Any, names: tuple[str, str]) -> Statistics | None:
+    if names[0] not in file.keys():  # noqa: SIM118 - no mapping
         return None
-    return Statistics(*map(file.get_tensor, _STATISTICS))
+    return Statistics(*map(file.get_tensor, names))
 
 
 def _calibration(file: Any, document: dict[str, Any]) -> Calibration:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from . import arrays
+from . import arrays, samples, standardization
 from .arrays import Array
 from .configuration import Configuration
 from .losses import Loss
+from .samples import Samples
+from .standardization import Statistics
 
 KINDS = ("classes", "indicator", "values")
 
@@ -27,15 +29,21 @@ class Targets:
         One class a sample; any number of them a sample, as a 0/1 matrix; or real numbers.
     classes : ndarray (n_classes,) or None
         Sorted labels, None for values.
+    scaling : Statistics or None
+        Of values: what training centres and scales each output by; None: nothing.
     """
 
     loss: Loss
     n_outputs: int
     kind: str
     classes: Array | None
+    scaling: Statistics | None = None
 
-    def encode(self, y: Any, dtype: str) -> Array:
+    def encode(self, y: Any, dtype: str, scaled: bool = True) -> Array:
         """Return `y` as the core takes it: int64 (m,) for labels under softmax, else (m, n_outputs)."""
+        if self.kind == "values" and self.scaling is not None and scaled:
+            values = arrays.values(y, n_outputs=self.n_outputs, dtype="float64")
+            return ((values - self.scaling.mean) / self.scaling.scale).astype(dtype)
         if self.kind == "values":
             return arrays.values(y, n_outputs=self.n_outputs, dtype=dtype)
         y = arrays.targets(y)
@@ -84,19 +92,30 @@ class Targets:
 
 
 def prepare(
-    configuration: Configuration, X: Any, y: Any, n_features: int | None, known: Targets | None
-) -> tuple[Array, Array, Targets]:
-    """Return X and y as the core takes them, and what y means: `known`, or learned from it."""
-    X = arrays.design(X, dtype=configuration.dtype, n_features=n_features)
+    configuration: Configuration,
+    X: Any,
+    y: Any,
+    n_features: int | None,
+    known: Targets | None,
+    scaled: bool = True,
+) -> tuple[Samples, Array, Targets]:
+    """Return X and y as the core takes them, and what y means: `known`, or learned from it.
+
+    `scaled` says whether y is to be in the units of training, where these are not its own.
+    """
+    X = samples.read(X, dtype=configuration.dtype, n_features=n_features)
     y = arrays.targets(y)
     arrays.check_rows(X, y)
     known = known or learn(configuration.loss, configuration.n_outputs, y)
-    return X, known.encode(y, configuration.dtype), known
+    if configuration.scale_targets and known.scaling is None:
+        values = arrays.values(y, n_outputs=known.n_outputs, dtype="float64")
+        known = replace(known, scaling=standardization.measure(values, name="y"))
+    return X, known.encode(y, configuration.dtype, scaled), known
 
 
 def prepare_pair(
     configuration: Configuration, pair: Any, n_features: int, known: Targets
-) -> tuple[Array, Array]:
+) -> tuple[Samples, Array]:
     """Return the X and y of `validation_data` as the core takes them."""
     if not isinstance(pair, (list, tuple)) or len(pair) != 2:
         raise TypeError(
@@ -149,7 +168,9 @@ def unlearned(loss: Loss, n_outputs: int) -> Targets:
     return Targets(loss, n_outputs, "classes", np.arange(n_classes(n_outputs)))
 
 
-def restored(configuration: Configuration, kind: str | None, classes: Array | None) -> Targets:
+def restored(
+    configuration: Configuration, kind: str | None, classes: Array | None, scaling: Statistics | None = None
+) -> Targets:
     """Return the targets that a file describes, when they go with its loss and outputs."""
     loss, n_outputs = configuration.loss, configuration.n_outputs
     if kind == "values":
@@ -161,7 +182,9 @@ def restored(configuration: Configuration, kind: str | None, classes: Array | No
         raise ValueError(
             f"targets {kind!r} and their classes do not go with {loss.name} and {n_outputs} outputs"
         )
-    return Targets(loss, n_outputs, kind, classes)
+    if scaling is not None and not (np.isfinite(scaling).all() and scaling.scale.min() > 0):
+        raise ValueError("the centres and scales of the targets are not finite, or a scale is not above zero")
+    return Targets(loss, n_outputs, kind, classes, scaling)
 
 
 def n_classes(n_outputs: int) -> int:

@@ -15,6 +15,7 @@ from .arrays import Array
 from .errors import DivergenceError
 from .initializers import Pair
 from .optimizers import Optimizer
+from .samples import Samples
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -79,7 +80,7 @@ def batches(n_rows: int, batch_size: object, n_batches: object, shuffle: object)
 class Data(NamedTuple):
     """What a pass trains on: X (m, k) and y as the core takes them, and how to cut them."""
 
-    X: Array
+    X: Samples
     y: Array
     batches: Batches
 

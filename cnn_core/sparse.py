@@ -1,0 +1,115 @@
+"""Sparse rows, as the core reads them: of each row the numbers that are not zero, and the columns they stand in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+_BLOCK = 1 << 18  # numbers whose columns are compared at a time
+
+
+class SparseRows:
+    """A matrix (m, k) in compressed rows: row i has ``data[indptr[i] : indptr[i + 1]]`` in the columns ``indices``.
+
+    Columns of a row come in any order, each once; what is not there is zero. Numbers and columns are not copied, and
+    the core never writes to them.
+
+    Parameters
+    ----------
+    indptr : array-like (m + 1,) of int
+        Where rows start, from 0 up; the last is behind the last number. Copied.
+    indices : ndarray of int32 or int64
+    data : ndarray of float32 or float64
+        As many as there are columns named, at least ``indptr[-1]``.
+    n_columns : int
+
+    Raises
+    ------
+    TypeError
+        If an array has another dtype.
+    ValueError
+        If an array has another shape, is not contiguous, or does not describe a matrix of so many columns.
+    """
+
+    __slots__ = ("data", "indices", "indptr", "shape")
+
+    def __init__(self, indptr: ArrayLike, indices: NDArray[Any], data: NDArray[Any], n_columns: int) -> None:
+        starts = np.array(indptr)
+        if starts.dtype.kind not in "iu" or indices.dtype not in (np.int32, np.int64):
+            raise TypeError(
+                f"indptr has dtype {starts.dtype}, indices {indices.dtype}; these must be integers, int32 or int64"
+            )
+        if data.dtype not in (np.float32, np.float64):
+            raise TypeError(f"data has dtype {data.dtype}; it must be float32 or float64")
+        self.indptr = starts.astype(np.int64)
+        self.indptr.flags.writeable = False
+        self.indices, self.data = indices, data
+        self.shape = (len(self.indptr) - 1, int(n_columns)) if starts.ndim == 1 else (-1, int(n_columns))
+        self._check()
+
+    def _check(self) -> None:
+        m, k = self.shape
+        indptr, indices, data = self.arrays
+        if m < 0 or k < 0 or indices.ndim != 1 or data.ndim != 1:
+            raise ValueError("indptr, indices and data must be vectors, and indptr not empty")
+        if not all(array.flags.c_contiguous and array.flags.aligned for array in self.arrays):
+            raise ValueError("indptr, indices and data must be contiguous and aligned")
+        if indptr[0] != 0 or (indptr[1:] < indptr[:-1]).any():
+            raise ValueError("indptr must start with 0 and never fall")
+        if indptr[-1] > min(len(indices), len(data)):
+            raise ValueError(
+                f"indptr ends with {indptr[-1]}; there are {len(indices)} indices and {len(data)} numbers"
+            )
+        used = indices[: indptr[-1]]
+        if len(used) and (used.min() < 0 or used.max() >= k):
+            raise ValueError(f"indices reach from {used.min()} to {used.max()}; the matrix has {k} columns")
+
+    @property
+    def arrays(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """indptr, indices and data."""
+        return self.indptr, self.indices, self.data
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the numbers."""
+        return self.data.dtype
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def blocks(self, numbers: int = _BLOCK) -> Iterator[slice]:
+        """Cut the rows into slices of about so many numbers, at least a row each."""
+        start = 0
+        while start < len(self):
+            behind = int(np.searchsorted(self.indptr, self.indptr[start] + numbers, "right")) - 1
+            stop = min(max(behind, start + 1), len(self))
+            yield slice(start, stop)
+            start = stop
+
+    def entries(self, rows: slice) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[Any]]:
+        """Return row (from 0), column and number of each entry of the rows from `rows.start` to `rows.stop`."""
+        starts = self.indptr[rows.start : rows.stop + 1]
+        within = slice(int(starts[0]), int(starts[-1]))
+        return np.repeat(np.arange(len(starts) - 1), np.diff(starts)), self.indices[within], self.data[within]
+
+    def has_duplicates(self) -> bool:
+        """Whether a column comes twice in a row."""
+        for rows in self.blocks():
+            row, column, _ = self.entries(rows)
+            place = row * self.shape[1] + column
+            if (place[1:] <= place[:-1]).any() and (np.diff(np.sort(place)) == 0).any():
+                return True
+        return False
+
+    def take(self, rows: NDArray[np.integer[Any]]) -> NDArray[Any]:
+        """Return the rows of these numbers as a full array."""
+        full = np.zeros((len(rows), self.shape[1]), self.dtype)
+        for target, row in zip(full, rows, strict=True):
+            within = slice(self.indptr[row], self.indptr[row + 1])
+            target[self.indices[within]] = self.data[within]
+        return full
