@@ -18,7 +18,7 @@ from libc.stdint cimport int64_t
 from cnn_core.activations cimport activate_block, derive_block, transpose_block
 from cnn_core.rows cimport gather
 from cnn_core.tiles cimport DOT, MOST_ROWS, PRODUCT, Operands, dot_width, panel, tile_at, tile_height
-from cnn_core.types cimport GRADIENT_ONLY, IDENTITY, NARROW_PANEL, NO_NORM, ROW_GROUP, Layer, Rows, Run
+from cnn_core.types cimport GRADIENT_ONLY, IDENTITY, NARROW_PANEL, NO_NORM, ROW_GROUP, Layer, Rows, Run, Step
 from cnn_core.vec cimport DOTS, GROUP, LANES, real, v_first, v_load, v_set1, v_store, vec
 
 cdef enum:
@@ -205,8 +205,13 @@ cdef void backward_layer(const Layer *layer, const Layer *below, const real *wt,
 
 cdef inline void take_step(Run *run, Py_ssize_t offset, Py_ssize_t rows, Py_ssize_t n, Py_ssize_t ld, bint is_weight,
                            real *g, Py_ssize_t ldg) noexcept nogil:
-    """The optimizer's step on rows[n] of the arena from offset on, with gradient g."""
-    run.take_step(&run.step, rows, n, ld, is_weight, <real *>run.parameters + offset, g, ldg,
+    """The run's step on rows[n] of the arena from offset on, with gradient g."""
+    step_with(run, &run.step, offset, rows, n, ld, is_weight, g, ldg)
+
+
+cdef inline void step_with(Run *run, const Step *step, Py_ssize_t offset, Py_ssize_t rows, Py_ssize_t n, Py_ssize_t ld,
+                           bint is_weight, real *g, Py_ssize_t ldg) noexcept nogil:
+    run.take_step(step, rows, n, ld, is_weight, <real *>run.parameters + offset, g, ldg,
                   <real *>run.m1 + offset if run.m1 != NULL else NULL,
                   <real *>run.m2 + offset if run.m2 != NULL else NULL,
                   <real *>run.m3 + offset if run.m3 != NULL else NULL)

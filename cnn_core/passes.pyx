@@ -90,6 +90,9 @@ cdef void weights_phase(Run *run, const real *x, Py_ssize_t ldx, Py_ssize_t m, b
     cdef Py_ssize_t first, last
     cdef int index = run.net.depth - 1
     while index >= 0:
+        if run.update != NULL and run.update.factors[index] == 0:
+            index -= 1
+            continue
         layer = &run.net.layers[index]
         first, last = share(layer.k, rank, size, ROW_GROUP), share(layer.k, rank + 1, size, ROW_GROUP)
         if first < last and index == 0 and run.offset != NULL:
@@ -233,7 +236,7 @@ cdef void run_passes(Run *run, int rank, int size) noexcept nogil:
             if rank == 0 and run.rates != NULL and weight > 0:
                 if run.penalty_per_row:
                     run.step.l1, run.step.l2 = run.l1*weight, run.l2*weight
-                begin_step(&run.step, run.rates[step])
+                begin_step(&run.step if run.update == NULL else &run.update.step, run.rates[step])
             if weight == 0:
                 pass
             elif small:
@@ -243,6 +246,9 @@ cdef void run_passes(Run *run, int rank, int size) noexcept nogil:
             else:
                 one_batch(run, start, count, weight, run.first_step + step, rank, size, scratch,
                           run.pass_loss + index)
+            if run.update != NULL and weight > 0 and not run.failed and not run.criterion.failed:
+                take_update(run, index, rank, size)
+                meet(run, rank, size)
             start += run.batch
             step += 1
     restore_fp(saved)

@@ -22,6 +22,7 @@ cdef inline bint rolls(const Run *run) noexcept nogil:
     cdef const Layer *layer = &run.net.layers[0]
     return (DOTS >= ROLLED_ROWS*ROLLED_UNITS and GROUP == 1 and run.net.plain and run.backward and run.offset == NULL
             and run.x.direct and run.order == NULL and layer.units_major and layer.n <= ROLLED_UNITS
+            and (run.update == NULL or run.update.factors[0] != 0)
             and layer.k * <Py_ssize_t>sizeof(real) >= LONG_ROW)
 
 

@@ -5,7 +5,7 @@ from libc.stdint cimport uint64_t
 cimport numpy as cnp
 
 from cnn_core.layers cimport Layers
-from cnn_core.types cimport Run, Step, loss_fn, step_fn
+from cnn_core.types cimport Run, Step, Update, loss_fn, step_fn
 
 
 cdef class Stack(Layers):
@@ -15,6 +15,10 @@ cdef class Stack(Layers):
     cdef readonly cnp.ndarray gradients
     cdef readonly tuple moments
     cdef readonly object optimizer
+    cdef Update update                  # of steps that wait for the whole gradient
+    cdef bint updates, measured         # whether they do; whether norms are asked for
+    cdef cnp.ndarray factors, squares
+    cdef readonly cnp.ndarray average, gradient_norms
     cdef cnp.ndarray transposed         # the copies of weights in the other order, padding zero
     cdef cnp.ndarray workspace
     cdef double input_dropout
@@ -30,6 +34,7 @@ cdef class Stack(Layers):
     cdef cnp.ndarray carve(self, Run *run, int threads)
     cdef void execute(self, Run *run, int threads) noexcept nogil
     cdef double penalty(self, double l1, double l2) noexcept nogil
+    cdef object begin_updates(self, Run *run, Py_ssize_t passes)
     cdef int read_order(self, Run *run, order, Py_ssize_t m) except -1
     cdef object run_epochs(self, Run *run, Py_ssize_t epochs, cnp.ndarray rates, int threads, double rows)
     cdef object evaluate(self, X, y, loss, double l1, double l2, double scale, n_threads, weights,

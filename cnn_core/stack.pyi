@@ -30,7 +30,19 @@ class Stack(Layers):
         *,
         units_major: bool = True,
     ) -> Self: ...
+    @property
+    def average(self) -> NDArray[Any] | None: ...
+    @property
+    def gradient_norms(self) -> NDArray[np.float64] | None: ...
     def set_optimizer(self, name: str, **hyper: float) -> None: ...
+    def set_update(
+        self,
+        *,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+        ema: float | None = None,
+        factors: Sequence[float] | None = None,
+    ) -> None: ...
     def loss(
         self,
         X: NDArray[Any] | SparseRows,

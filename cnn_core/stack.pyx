@@ -13,6 +13,7 @@ import operator
 import numpy as np
 
 from cpython.exc cimport PyErr_CheckSignals
+from libc.math cimport INFINITY
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
@@ -23,8 +24,8 @@ from cnn_core.layers cimport Layers, aligned_zeros, code_of, kernels_of, padded,
 from cnn_core.threads cimport begin, end, the_team, wait, work_together
 from cnn_core.types cimport (
     ADADELTA, ADAGRAD, ADAM, ADAMW, AMSGRAD, CENTERED_RMSPROP, CUSTOM, GRADIENT_ONLY, LION, MOMENTUM, MOST_NARROW,
-    NADAM, NARROW_PANEL, NESTEROV, NO_NORM, RADAM, RMSPROP, ROW_GROUP, RPROP, SGD, Layer, Run, Step, fused, loss_fn,
-    step_fn)
+    NADAM, NARROW_PANEL, NESTEROV, NORM_BLOCK, NO_NORM, RADAM, RMSPROP, ROW_GROUP, RPROP, SGD, Layer, Run, Step, fused,
+    loss_fn, step_fn)
 
 from cnn_core.layers import ACTIVATIONS  # no-cython-lint: a name of this module too
 
@@ -128,6 +129,58 @@ cdef class Stack(Layers):
         self.step.method = method
         self.steps = 0
         self.moments, self.optimizer = moments, name
+
+    def set_update(self, *, clip_norm=None, clip_value=None, ema=None, factors=None):
+        """Ask for steps from the whole gradient of a batch, or for none; what is not named is as without it.
+
+        Parameters
+        ----------
+        clip_norm : float, optional
+            A gradient whose norm over all layers is larger is scaled down to it; `gradient_norms` then holds the mean
+            norm, before that, of each pass of the last `train_epochs`. Infinite: it is measured only.
+        clip_value : float, optional
+            Each number of the gradient is then cut to lie between -clip_value and clip_value.
+        ema : float, optional
+            Keep in `average` that of the parameters after each step, each counting `ema` times as much as the one
+            after it: in [0, 1). It starts anew with the optimizer, and means nothing before the first step.
+        factors : sequence of float, optional
+            What the learning rate is multiplied by, one a layer; where it is 0 neither parameters nor moments change,
+            and the layer's gradient does not count in the norm.
+
+        Raises
+        ------
+        ValueError
+            If there are not as many factors as layers.
+        """
+        rates = np.ones(self.net.depth) if factors is None else np.array(factors, np.float64)
+        if rates.shape != (self.net.depth,):
+            raise ValueError(f"factors has shape {rates.shape}; there are {self.net.depth} layers")
+        self.factors = rates
+        self.squares = np.empty((len(self.parameters) + NORM_BLOCK - 1) // NORM_BLOCK)
+        self.average = None if ema is None else aligned_zeros(len(self.parameters), self.dtype)
+        self.gradient_norms = None
+        self.updates = (clip_norm, clip_value, ema) != (None, None, None) or bool((rates != 1).any())
+        self.update.factors = <const double *>cnp.PyArray_DATA(self.factors)
+        self.update.squares = <double *>cnp.PyArray_DATA(self.squares)
+        self.update.size = len(self.parameters)
+        self.update.clip_norm = INFINITY if clip_norm is None else clip_norm
+        self.update.clip_value = INFINITY if clip_value is None else clip_value
+        self.update.average = NULL if ema is None else cnp.PyArray_DATA(self.average)
+        self.update.decay = 0 if ema is None else ema
+        self.measured = clip_norm is not None
+
+    cdef object begin_updates(self, Run *run, Py_ssize_t passes):
+        """Let the run gather gradients, and the update take the steps."""
+        if self.offset != NULL:
+            raise ValueError("in the span of the rows there is no gradient of the weights to wait for")
+        self.gradients[...] = 0         # that of a frozen layer remains so
+        if self.average is not None and self.step.count == 0:
+            self.average[...] = self.parameters
+        self.gradient_norms = np.zeros(passes) if self.measured else None
+        self.update.step = run.step
+        self.update.step.l1 = self.update.step.l2 = 0
+        run.step.method = GRADIENT_ONLY
+        run.update = &self.update
 
     @property
     def dropout(self):
@@ -434,6 +487,8 @@ cdef class Stack(Layers):
         run.m1 = cnp.PyArray_DATA(<cnp.ndarray>self.moments[0]) if len(self.moments) > 0 else NULL
         run.m2 = cnp.PyArray_DATA(<cnp.ndarray>self.moments[1]) if len(self.moments) > 1 else NULL
         run.m3 = cnp.PyArray_DATA(<cnp.ndarray>self.moments[2]) if len(self.moments) > 2 else NULL
+        if self.updates:
+            self.begin_updates(&run, passes)
         try:
             return self.run_epochs(&run, passes, rates, threads, row_count(&run, alive[3], order))
         finally:
@@ -459,21 +514,25 @@ cdef class Stack(Layers):
         cdef cnp.ndarray losses = np.zeros(epochs), penalties = np.zeros(epochs)
         cdef double *loss = <double *>cnp.PyArray_DATA(losses)
         cdef double *penalty = <double *>cnp.PyArray_DATA(penalties)
+        cdef double *norm = NULL
         cdef double l1 = run.step.l1, l2 = run.step.l2, divisor = rows if run.penalty_per_row else 1
         cdef bint penalized = l1 != 0 or l2 != 0
         cdef Py_ssize_t count = run.count, epoch = 0, at = 0
         cdef Py_ssize_t batches = max(1, <Py_ssize_t>(SLICE_FLOPS / ((6.0*self.n_parameters + 1e3) * run.batch)))
         run.rates = <const double *>cnp.PyArray_DATA(rates)
+        if run.update != NULL and self.gradient_norms is not None:
+            norm = <double *>cnp.PyArray_DATA(self.gradient_norms)
         while epoch < epochs:
             run.first, run.count = at, min(batches * run.batch, count - at)
             run.passes = 1
             if run.count == count and not penalized:
                 run.passes = min(epochs - epoch, max(1, batches * run.batch // count))
             run.pass_loss = loss + epoch
+            self.update.pass_norm = norm + epoch if norm != NULL else NULL
             run.first_step = self.step.count
             with nogil:
                 self.execute(run, threads)
-            self.step = run.step
+            self.step = run.step if run.update == NULL else run.update.step
             if run.failed:
                 self.step.count -= 1
                 raise_pending()
@@ -486,4 +545,6 @@ cdef class Stack(Layers):
                 epoch, at = epoch + run.passes, 0
             PyErr_CheckSignals()
         losses /= rows
+        if norm != NULL:
+            (<object>self.gradient_norms)[:] *= <double>epochs / len(rates)
         return losses, penalties

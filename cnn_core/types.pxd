@@ -11,6 +11,7 @@ cdef enum:
     MOST_NARROW = 192       # layers stored units x inputs have fewer units
     NARROW_PANEL = 96       # and take the gradient of so many inputs at once
     GRAM_PANEL = 1024       # columns of X whose part of X X^T is taken at once
+    NORM_BLOCK = 4096       # reals of a gradient whose squares are summed at once
 
 cdef enum Activation:       # the products apply those up to SOFTMAX themselves, see `fused`
     IDENTITY, RELU, SIGMOID, TANH, SOFTMAX
@@ -108,6 +109,16 @@ ctypedef void (*step_fn)(const Step *step, Py_ssize_t rows, Py_ssize_t n, Py_ssi
                          void *g, Py_ssize_t ldg, void *m1, void *m2, void *m3) noexcept nogil
 ctypedef void (*wait_fn)(void *team, int rank) noexcept nogil
 
+cdef struct Update:         # of steps that wait for the whole gradient of a batch
+    Step step               # the optimizer's; that of the run then gathers gradients only
+    const double *factors   # of the rate, one a layer; 0: the layer is frozen
+    double clip_norm, clip_value            # infinite: none
+    double *pass_norm       # to each the norms of the pass's gradients are added; NULL: nobody asks for norms
+    double *squares         # of each NORM_BLOCK reals of the gradient
+    Py_ssize_t size         # reals of the gradient
+    void *average           # of the parameters after each step, or NULL
+    double decay            # of the average
+
 cdef struct Run:            # a pass over rows: everything a region of threads needs, nothing allocated below
     const Net *net
     const void *kernels     # the DenseKernels to run it with
@@ -119,6 +130,7 @@ cdef struct Run:            # a pass over rows: everything a region of threads n
     Criterion criterion
     bint backward           # False: the loss alone
     Step step
+    Update *update          # NULL: the step is taken with the gradient, panel by panel
     bint penalty_per_row    # step.l1 and step.l2 are these, divided by the rows of the batch or the sum of their weights
     double l1, l2
     const double *rates     # one a step, of all passes

@@ -437,6 +437,35 @@ OPTIMIZERS = {
 }
 
 
+class Updated:
+    """An optimizer a layer, each with its own factor of the rate, after the whole gradient was clipped; with the
+    mean of the networks so far, weighted by powers of `ema`."""
+
+    def __init__(self, name, hyper, factors, clip_norm=np.inf, clip_value=np.inf, ema=None):
+        self.optimizers = [OPTIMIZERS[name](**hyper) for _ in factors]
+        self.factors, self.clip_norm, self.clip_value, self.ema = factors, clip_norm, clip_value, ema
+        self.norms, self.networks = [], []
+
+    def step(self, network, gradients, rate):
+        counting = [layer for layer, factor in zip(gradients, self.factors, strict=True) if factor != 0]
+        norm = np.sqrt(sum((g**2).sum() for layer in counting for g in layer if g is not None))
+        self.norms.append(norm)
+        factor = min(1.0, self.clip_norm / norm) if norm > 0 else 1.0
+        gradients = combine(lambda g: np.clip(factor * g, -self.clip_value, self.clip_value), gradients)
+        result = [
+            optimizer.step([layer], [gradient], rate * factor)[0] if factor != 0 else layer
+            for optimizer, layer, gradient, factor in zip(
+                self.optimizers, network, gradients, self.factors, strict=True
+            )
+        ]
+        self.networks.append(result)
+        return result
+
+    def average(self):
+        weights = self.ema ** np.arange(len(self.networks))[::-1]
+        return combine(lambda *w: np.average(w, axis=0, weights=weights), *self.networks)
+
+
 def train(network, activations, X, y, name, optimizer, order, rates, *, batch_size, l1=0.0, l2=0.0):
     """One epoch over the rows of `order`: (the new network, mean loss, penalty).
 

@@ -1,0 +1,111 @@
+"""Steps that wait for the whole gradient of a batch: clipped, at a rate a layer, averaged over time.
+
+Where none of it is asked for, the step is taken on each panel of W while its gradient is in the first-level cache.
+Here the gradient is first written out, threads meet, and each takes the step on its rows of every W.
+
+(a) The norm is summed in double over blocks of the arena, and then over the blocks: in one order, so that its bits
+    depend neither on the threads nor on the width of a vector.
+(b) A norm above the limit scales the whole gradient; what is then still beyond `clip_value` is cut.
+"""
+
+from libc.math cimport INFINITY, pow, sqrt
+
+from cnn_core.shares cimport share
+from cnn_core.types cimport NORM_BLOCK, ROW_GROUP, Layer, Run, Step, Update
+from cnn_core.vec cimport LANES, real, v_load, v_max, v_min, v_set1, v_store
+
+
+cdef double sum_of_squares(Py_ssize_t n, const real *g) noexcept nogil:
+    """Of whole lines: eight sums side by side, for any vector to take."""
+    cdef double sums[8]
+    cdef Py_ssize_t i = 0, j
+    for j in range(8):
+        sums[j] = 0
+    while i < n:
+        for j in range(8):
+            sums[j] += <double>g[i + j]*g[i + j]
+        i += 8
+    return ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]))
+
+
+cdef double gradient_norm(Run *run, int rank, int size) noexcept nogil:
+    """Of the whole gradient, for each thread."""
+    cdef Update *update = run.update
+    cdef Py_ssize_t blocks = (update.size + NORM_BLOCK - 1) // NORM_BLOCK, i
+    cdef double total = 0
+    for i in range(share(blocks, rank, size, 1), share(blocks, rank + 1, size, 1)):
+        update.squares[i] = sum_of_squares(min(NORM_BLOCK, update.size - i*NORM_BLOCK),
+                                           <const real *>run.gradients + i*NORM_BLOCK)
+    meet(run, rank, size)
+    for i in range(blocks):
+        total += update.squares[i]
+    return sqrt(total)
+
+
+cdef void clip(Py_ssize_t n, real factor, real limit, real *g) noexcept nogil:
+    """g = factor g, within -limit and limit."""
+    cdef Py_ssize_t j = 0
+    while j < n:
+        v_store(g + j, v_min(v_set1(limit), v_max(v_set1(-limit), v_load(g + j) * factor)))
+        j += LANES
+
+
+cdef void approach(Py_ssize_t n, real part, const real *w, real *average) noexcept nogil:
+    """average += part (w - average)."""
+    cdef Py_ssize_t j = 0
+    while j < n:
+        v_store(average + j, v_load(average + j) + (v_load(w + j) - v_load(average + j)) * part)
+        j += LANES
+
+
+cdef void update_rows(Run *run, const Step *step, double factor, Py_ssize_t offset, Py_ssize_t rows, Py_ssize_t n,
+                      Py_ssize_t ld, bint is_weight) noexcept nogil:
+    """The step on rows[n] of the arena from offset on, from factor times their gradient."""
+    cdef Update *update = run.update
+    cdef real *g = <real *>run.gradients + offset
+    cdef Py_ssize_t row
+    cdef double part
+    if factor != 1 or update.clip_value < INFINITY:
+        for row in range(rows):
+            clip(n, <real>factor, <real>update.clip_value, g + row*ld)
+    step_with(run, step, offset, rows, n, ld, is_weight, g, ld)
+    if update.average != NULL:
+        # The mean of past weights, each counting `decay` times as much as the one after it; bias-corrected.
+        part = (1 - update.decay) / (1 - pow(update.decay, <double>step.count))
+        for row in range(rows):
+            approach(n, <real>part, <const real *>run.parameters + offset + row*ld,
+                     <real *>update.average + offset + row*ld)
+
+
+cdef void take_update(Run *run, Py_ssize_t index, int rank, int size) noexcept nogil:
+    """The rank's part of the step that closes a batch of pass `index`."""
+    cdef Update *update = run.update
+    cdef Step step
+    cdef double norm, factor = 1
+    cdef const Layer *layer
+    cdef Py_ssize_t first, last, n
+    cdef int i
+    if update.pass_norm != NULL:
+        norm = gradient_norm(run, rank, size)
+        if norm > update.clip_norm:
+            factor = update.clip_norm / norm
+        if rank == 0:
+            update.pass_norm[index] += norm
+    for i in range(run.net.depth):
+        if update.factors[i] == 0:
+            continue
+        layer = &run.net.layers[i]
+        step = update.step
+        step.rate *= update.factors[i]
+        n = vectors_of(layer.n)*LANES
+        first, last = share(layer.k, rank, size, ROW_GROUP), share(layer.k, rank + 1, size, ROW_GROUP)
+        if layer.units_major:
+            update_rows(run, &step, factor, layer.w + first, layer.n, vectors_of(last - first)*LANES, layer.ldt, True)
+        else:
+            update_rows(run, &step, factor, layer.w + first*layer.ld, last - first, n, layer.ld, True)
+        if run.wt[i] != NULL and first < last:
+            copy_weights(layer, <const real *>run.parameters, <real *>run.wt[i], first, last)
+        if layer.b >= 0 and rank == size - 1:
+            update_rows(run, &step, factor, layer.b, 1, n, layer.ld, False)
+        if layer.g >= 0 and rank == size - 1:
+            update_rows(run, &step, factor, layer.g, 1, n, layer.ld, False)
