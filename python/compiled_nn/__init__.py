@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ._version import __version__
+from .activations import Activation, register_activation
 from .errors import CompiledNNWarning, DivergenceError, NotFittedError
 from .initializers import Normal, Uniform
 from .layers import Dense
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SGD",
+    "Activation",
     "Adam",
     "AdamW",
     "CompiledNNWarning",
@@ -40,6 +42,7 @@ __all__ = [
     "functional",
     "get_num_threads",
     "load",
+    "register_activation",
     "set_num_threads",
     "threads",
     "tutorials",

@@ -6,17 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from . import arrays, checks, initializers
+from . import activations, arrays, checks, initializers
+from .activations import Activation
 from .errors import count
 
 if TYPE_CHECKING:
     from numpy.random import Generator
-
-ACTIVATIONS = (
-    *("identity", "relu", "sigmoid", "tanh", "softmax"),
-    *("exp", "leaky_relu", "elu", "selu", "gelu", "gelu_tanh", "silu", "mish", "softplus", "softsign"),
-    *("hard_sigmoid", "hard_swish", "hard_tanh", "relu6"),
-)
 
 
 @dataclass(frozen=True)
@@ -27,15 +22,19 @@ class Dense:
     ----------
     units : int
         Number of units n.
-    activation : {"identity", "relu", "sigmoid", "tanh", "softmax"}, optional
-        None is "identity". On the last layer the loss decides (sigmoid for "binary_cross_entropy", softmax
-        for "softmax_cross_entropy", identity for "mse"): leave it out there, or name the same. "softmax" is
-        for the last layer only.
+    activation : str or Activation, optional
+        One of "identity" (or "linear"), "relu", "sigmoid", "tanh", "softmax", "exp", "leaky_relu", "elu", "selu",
+        "gelu", "gelu_tanh", "silu" (or "swish"), "mish", "softplus", "softsign", "hard_sigmoid", "hard_swish",
+        "hard_tanh", "relu6"; the name of one that :func:`register_activation` has registered; or your own. None is
+        "identity". On the last layer the loss decides (sigmoid for "binary_cross_entropy", softmax for
+        "softmax_cross_entropy", identity for "mse"): leave it out there, or name the same. "softmax" is for the
+        last layer only.
     bias : bool, default True
         Whether the layer has biases.
     init : str, Normal, Uniform, array (k, n) or pair of arrays (k, n) and (n,), optional
         Initial weights; one of "he_normal", "he_uniform", "glorot_normal", "glorot_uniform", "lecun_normal",
-        "lecun_uniform", "zeros" when a str. None is "he_normal" for relu and "glorot_uniform" otherwise.
+        "lecun_uniform", "zeros" when a str. None is "he_normal" for relu and those like it (leaky_relu,
+        elu, gelu, gelu_tanh, silu, mish, hard_swish, relu6), "lecun_normal" for selu, "glorot_uniform" otherwise.
         Biases start at 0 unless they are given.
 
     Raises
@@ -45,14 +44,14 @@ class Dense:
     """
 
     units: int
-    activation: str | None = None
+    activation: str | Activation | None = None
     bias: bool = field(default=True, kw_only=True)
     init: Any = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "units", checks.integer("Dense", "units", self.units, minimum=1))
         if self.activation is not None:
-            checks.choice("Dense", "activation", self.activation, ACTIVATIONS)
+            object.__setattr__(self, "activation", activations.resolve("Dense", self.activation))
         checks.flag("Dense", "bias", self.bias)
         init = initializers.resolve(self.init)
         if isinstance(init, initializers.Given):
@@ -79,7 +78,7 @@ def check_layers(layers: Any) -> tuple[Dense, ...]:
     return tuple(layers)
 
 
-def layer_activations(layers: Sequence[Dense], link: str) -> list[str]:
+def layer_activations(layers: Sequence[Dense], link: str) -> list[str | Activation]:
     """Return the activation of every layer, the last one being the link that the loss asks for."""
     hidden = [layer.activation or "identity" for layer in layers[:-1]]
     if "softmax" in hidden:
@@ -102,9 +101,7 @@ def draw_weights(layers: Sequence[Dense], rng: Generator, n_features: int) -> li
             raise ValueError(
                 f"Layer {i} would have {n_inputs} x {layer.units} weights; a layer can have {_MOST_WEIGHTS}."
             )
-        pairs.append(
-            initializers.draw(layer.init, layer.activation or "identity", rng, n_inputs, layer.units)
-        )
+        pairs.append(initializers.draw(layer.init, str(layer.activation), rng, n_inputs, layer.units))
         n_inputs = layer.units
     return pairs
 
@@ -146,7 +143,7 @@ def to_config(layer: Dense) -> dict[str, Any]:
     """Return `layer` as JSON can hold it."""
     return {
         "units": layer.units,
-        "activation": layer.activation,
+        "activation": activations.to_config(layer.activation),
         "bias": layer.bias,
         "init": initializers.to_config(layer.init),
     }
@@ -155,5 +152,6 @@ def to_config(layer: Dense) -> dict[str, Any]:
 def from_config(config: Any) -> Dense:
     """Return the layer of a configuration that :func:`to_config` made."""
     fields: dict[str, Any] = checks.fields("layer", config, ("units", "activation", "bias", "init"))
+    fields["activation"] = activations.from_config(fields["activation"])
     fields["init"] = initializers.from_config(fields["init"])
     return Dense(**fields)

@@ -11,6 +11,7 @@ from cnn_core.stack import Stack
 
 from . import arrays, checks, optimizers, persistence, standardization, summary, targets, training
 from ._version import __version__
+from .activations import for_core
 from .arrays import Array
 from .configuration import Configuration
 from .errors import NotFittedError
@@ -107,7 +108,7 @@ class Model:
     @property
     def activations(self) -> list[str]:
         """Activation of every layer, the last one being the link of the loss."""
-        return self._configuration.activations
+        return self._configuration.activation_names
 
     def summary(self) -> str:
         """Return a table of the layers: inputs, units, activation, parameters."""
@@ -331,7 +332,7 @@ class Model:
         configuration = self._configuration
         sizes = (len(weights[0][0]), *(layer.units for layer in configuration.layers))
         biases = [layer.bias for layer in configuration.layers]
-        stack = Stack(sizes, configuration.activations, biases, configuration.dtype)
+        stack = Stack(sizes, [*map(for_core, configuration.activations)], biases, configuration.dtype)
         training.assign(stack.views(), weights)
         return stack
 
