@@ -44,7 +44,7 @@ class Activation:
     TypeError
         When `f` or `derivative` cannot be called, or the name is no str.
     ValueError
-        When the name is empty, or that of an activation of the library.
+        When the name is empty.
 
     Examples
     --------
@@ -67,7 +67,7 @@ class Activation:
                     f"The '{parameter}' parameter of Activation must be callable. Got {value!r} instead."
                 )
         name = getattr(self.f, "__name__", type(self.f).__name__) if self.name is None else self.name
-        object.__setattr__(self, "name", _own_name("Activation", name))
+        object.__setattr__(self, "name", _checked_name("Activation", name))
 
     def __str__(self) -> str:
         return str(self.name)
@@ -79,14 +79,11 @@ class Activation:
 _registered: dict[str, Activation] = {}
 
 
-def _own_name(owner: str, name: object) -> str:
+def _checked_name(owner: str, name: object) -> str:
     if not isinstance(name, str):
         raise TypeError(f"The 'name' parameter of {owner} must be a str. Got {name!r} instead.")
-    if not name or name in ACTIVATIONS or name in ALIASES:
-        raise ValueError(
-            f"The 'name' parameter of {owner} must not be empty, nor an activation of the library. Got {name!r}"
-            " instead."
-        )
+    if not name:
+        raise ValueError(f"The 'name' parameter of {owner} must not be empty.")
     return name
 
 
@@ -110,9 +107,11 @@ def register_activation(name: str, f: Function, derivative: Function) -> Activat
     Raises
     ------
     TypeError, ValueError
-        As for :class:`Activation`.
+        As for :class:`Activation`; or when an activation of the library has that name.
     """
-    activation = Activation(f, derivative, _own_name("register_activation", name))
+    if _checked_name("register_activation", name) in (*ACTIVATIONS, *ALIASES):
+        raise ValueError(f"The activation {name!r} is one of the library. Register yours by another name.")
+    activation = Activation(f, derivative, name)
     _registered[name] = activation
     return activation
 
