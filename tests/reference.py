@@ -8,6 +8,7 @@ moves.
 """
 
 import numpy as np
+from unfused import UNFUSED
 
 # -- activations: f(z) and f'(z), (m, n) -> (m, n) -------------------------------------------------
 
@@ -57,6 +58,7 @@ ACTIVATIONS = {
     "sigmoid": (sigmoid, sigmoid_derivative),
     "tanh": (tanh, tanh_derivative),
     "softmax": (softmax, None),  # a link only
+    **UNFUSED,
 }
 
 # -- losses: mean over the m rows, from the logits; and their gradient with respect to z -----------

@@ -104,7 +104,7 @@ def test_the_core_does_not_know_the_face():
 
 
 def test_names_are_those_of_the_core():
-    assert compiled_nn.layers.ACTIVATIONS == cnn_core.stack.ACTIVATIONS
+    assert compiled_nn.activations.ACTIVATIONS == cnn_core.stack.ACTIVATIONS
     assert sorted(compiled_nn.losses.LOSSES) == sorted(cnn_core.stack.LOSSES)
     optimizers = [
         *map(compiled_nn.optimizers.resolve, compiled_nn.optimizers.OPTIMIZERS),

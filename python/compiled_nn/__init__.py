@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ._version import __version__
+from .activations import Activation, register_activation
 from .errors import CompiledNNWarning, DivergenceError, NotFittedError
 from .initializers import Normal, Uniform
 from .layers import Dense
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SGD",
+    "Activation",
     "Adadelta",
     "Adagrad",
     "Adam",
@@ -49,6 +51,7 @@ __all__ = [
     "get_num_threads",
     "load",
     "metrics",
+    "register_activation",
     "set_num_threads",
     "threads",
     "tutorials",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from . import checks, layers, losses, optimizers
+from .activations import Activation
 from .initializers import NotSaved
 from .layers import Dense
 from .losses import Loss
@@ -47,9 +48,14 @@ class Configuration:
         return "standard" if self.standardize is True else self.standardize or None
 
     @property
-    def activations(self) -> list[str]:
+    def activations(self) -> list[str | Activation]:
         """Activation of every layer, the last one being the link of the loss."""
         return layers.layer_activations(self.layers, self.loss.link)
+
+    @property
+    def activation_names(self) -> list[str]:
+        """The same, by name."""
+        return list(map(str, self.activations))
 
     @property
     def dropout(self) -> list[float]:

@@ -22,6 +22,7 @@ from . import (
     training,
 )
 from ._version import __version__
+from .activations import for_core
 from .arrays import Array
 from .calibration import Calibration
 from .configuration import Configuration
@@ -136,7 +137,7 @@ class Model:
     @property
     def activations(self) -> list[str]:
         """Activation of every layer, the last one being the link of the loss."""
-        return self._configuration.activations
+        return self._configuration.activation_names
 
     def summary(self) -> str:
         """Return a table of the layers: inputs, units, activation, parameters."""
@@ -380,7 +381,7 @@ class Model:
         biases[-1] |= weights[-1][1] is not None
         stack = Stack(
             sizes,
-            configuration.activations,
+            [*map(for_core, configuration.activations)],
             biases,
             configuration.dtype,
             norms=[layer.norm for layer in self.layers],

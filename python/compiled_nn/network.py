@@ -161,7 +161,7 @@ class Network(Calibrated):
 
     def to_shape(self) -> list[dict[str, Any]]:
         """Return what :meth:`from_shape` takes: "nodes" and "activation" of each layer."""
-        return shapes.from_layers(self.layers, self._configuration.activations)
+        return shapes.from_layers(self.layers, self._configuration.activation_names)
 
     @classmethod
     def from_dict(

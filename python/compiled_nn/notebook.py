@@ -50,7 +50,7 @@ def page(net: Network, configuration: Configuration) -> str:
         f"<style>{_STYLE}</style>",
         f'<div><b>{plain(type(net).__name__)}</b> {name}<span class="badge">{badge}</span></div>',
         _folded("parameters", _parameters(net, configuration)),
-        _folded("layers", _layers(net.layers, configuration.activations, n_features)),
+        _folded("layers", _layers(net.layers, configuration.activation_names, n_features)),
         _folded("diagram", network_diagram(net, max_units=_UNITS_DRAWN)),
     ]
     if net.history["epoch"]:
