@@ -10,16 +10,13 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from . import checks
+from . import checks, schedules
 from .errors import did_you_mean
-
-Rate: TypeAlias = float | Callable[[int], float]
+from .schedules import Rate, Schedule
 
 
 def _check_rate(owner: str, rate: object) -> Rate:
-    if callable(rate):
-        return rate
-    return checks.real(owner, "learning_rate", rate, above=0)
+    return schedules.check_rate(owner, "learning_rate", rate)
 
 
 @dataclass(frozen=True)
@@ -32,7 +29,8 @@ class SGD:
     Parameters
     ----------
     learning_rate : float or callable, default 0.01
-        A number above 0, or a function from the step (0, 1, ...) to a number of at least 0.
+        A number above 0, one of :mod:`compiled_nn.schedules`, or a function from the step (0, 1, ...)
+        to a number of at least 0.
     momentum : float, default 0.0
         In [0, 1).
     nesterov : bool, default False
@@ -64,7 +62,8 @@ class Adam:
     Parameters
     ----------
     learning_rate : float or callable, default 1e-3
-        A number above 0, or a function from the step (0, 1, ...) to a number of at least 0.
+        A number above 0, one of :mod:`compiled_nn.schedules`, or a function from the step (0, 1, ...)
+        to a number of at least 0.
     beta_1, beta_2 : float, default 0.9 and 0.999
         Decay of the running means of gradients and of their squares, in [0, 1).
     epsilon : float, default 1e-8
@@ -97,7 +96,8 @@ class AdamW(Adam):
     Parameters
     ----------
     learning_rate : float or callable, default 1e-3
-        A number above 0, or a function from the step (0, 1, ...) to a number of at least 0.
+        A number above 0, one of :mod:`compiled_nn.schedules`, or a function from the step (0, 1, ...)
+        to a number of at least 0.
     beta_1, beta_2 : float, default 0.9 and 0.999
         Decay of the running means of gradients and of their squares, in [0, 1).
     epsilon : float, default 1e-8
@@ -136,12 +136,18 @@ def resolve(optimizer: Any) -> Optimizer:
 
 
 def learning_rates(
-    optimizer: Optimizer, first_step: int, n_steps: int
+    optimizer: Optimizer, first_step: int, n_steps: int, first_epoch: int = 0, epochs: int = 1
 ) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Return the learning rate of each of `n_steps` steps, the first of which is step `first_step`."""
+    """Return the learning rate of each of `n_steps` steps, the first of which is step `first_step`.
+
+    They are shared by `epochs` passes, the first of which is pass `first_epoch`: what a schedule by epochs takes.
+    """
     rate = optimizer.learning_rate
     if not callable(rate):
         return np.full(n_steps, rate)
+    if isinstance(rate, Schedule) and rate.per == "epoch":
+        by_epoch = [_scheduled(rate, epoch) for epoch in range(first_epoch, first_epoch + epochs)]
+        return np.repeat(by_epoch, n_steps // epochs)
     return np.array([_scheduled(rate, step) for step in range(first_step, first_step + n_steps)])
 
 
@@ -168,14 +174,14 @@ class NotSaved:
         )
 
 
-_SCHEDULE = "function"
+_UNKNOWN_SCHEDULE = "function"
 
 
 def to_config(optimizer: Optimizer) -> dict[str, Any]:
     """Return `optimizer` as JSON can hold it."""
     name = next(name for name, kind in OPTIMIZERS.items() if kind is type(optimizer))
-    config = {"name": name, **vars(optimizer)}
-    return {**config, "learning_rate": _SCHEDULE} if callable(optimizer.learning_rate) else config
+    rate = schedules.to_config(optimizer.learning_rate, unknown=_UNKNOWN_SCHEDULE)
+    return {"name": name, **vars(optimizer), "learning_rate": rate}
 
 
 def from_config(config: Any) -> Optimizer:
@@ -186,6 +192,6 @@ def from_config(config: Any) -> Optimizer:
     kind = OPTIMIZERS[name]
     fields: dict[str, Any] = checks.fields("optimizer", config, ("name", *kind.__dataclass_fields__))
     del fields["name"]
-    if fields["learning_rate"] == _SCHEDULE:
-        fields["learning_rate"] = NotSaved()
+    rate = fields["learning_rate"]
+    fields["learning_rate"] = NotSaved() if rate == _UNKNOWN_SCHEDULE else schedules.from_config(rate)
     return kind(**fields)
