@@ -169,7 +169,11 @@ def test_warm_up_has_the_unit_of_what_follows():
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: Step(0.0, 3), ValueError, r"'initial' parameter of Step must be a finite number > 0\. Got 0\.0"),
+        (
+            lambda: Step(0.0, 3),
+            ValueError,
+            r"'initial' parameter of Step must be a finite number > 0\. Got 0\.0",
+        ),
         (lambda: Step(0.1, 0), ValueError, "'every' parameter of Step must be an int >= 1"),
         (lambda: Step(0.1, 1.5), TypeError, "'every'"),
         (lambda: MultiStep(0.1, []), TypeError, "'milestones'"),

@@ -11,21 +11,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from . import callbacks
 from ._version import __version__
+from .averaging import SWA
 from .errors import CompiledNNWarning, DivergenceError, NotFittedError
 from .initializers import Normal, Uniform
 from .layers import Dense
-from .network import Network, load
+from .network import Network, load, load_checkpoint
 from .optimizers import SGD, Adam, AdamW
 from .parallel import get_num_threads, set_num_threads, threads
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from . import datasets, functional, tutorials
+    from . import datasets, functional, schedules, tutorials
 
 __all__ = [
     "SGD",
+    "SWA",
     "Adam",
     "AdamW",
     "CompiledNNWarning",
@@ -36,16 +39,19 @@ __all__ = [
     "NotFittedError",
     "Uniform",
     "__version__",
+    "callbacks",
     "datasets",
     "functional",
     "get_num_threads",
     "load",
+    "load_checkpoint",
+    "schedules",
     "set_num_threads",
     "threads",
     "tutorials",
 ]
 
-_LAZY = ("datasets", "functional", "tutorials")
+_LAZY = ("datasets", "functional", "schedules", "tutorials")
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
 import numpy as np
 
+from . import checks
 from .arrays import Array
 
 
@@ -34,3 +38,27 @@ def r2_score(y: Array, predicted: Array) -> float:
     constant = total == 0
     score = 1 - residual / np.where(constant, 1.0, total)
     return float(np.where(constant, np.where(residual == 0, 1.0, 0.0), score).mean())
+
+
+class Metric(NamedTuple):
+    """A metric by its name: whether it takes labels, values or probabilities, and whether more of it is better."""
+
+    name: str
+    function: Callable[..., Any]
+    needs: str = "labels"
+    greater_is_better: bool = True
+
+    def __call__(self, y: Any, predicted: Any, *, classes: Any = None) -> float:
+        """Return the metric of what it needs; `classes` are the columns of probabilities."""
+        options = {"classes": classes} if self.needs == "probabilities" else {}
+        return float(self.function(y, predicted, **options))
+
+
+def resolve(metric: Any) -> Metric:
+    """Return a metric by its name, or that of a function of (y, predicted), of which more is better."""
+    if isinstance(metric, Metric):
+        return metric
+    if callable(metric):
+        return Metric(getattr(metric, "__name__", type(metric).__name__), metric)
+    known = {"accuracy": Metric("accuracy", accuracy), "r2": Metric("r2", r2_score, "values")}
+    return known[checks.choice("resolve", "metric", metric, known)]

@@ -364,15 +364,17 @@ class Model:
         OSError
             When the file cannot be written; an older one is then untouched.
         """
+        persistence.write(path, self._saved(), __version__)
+
+    def _saved(self) -> persistence.Saved:
         configuration, known = self._configuration, self._targets
         if self._initial is not None:
             configuration = configuration.without_given_weights()
         kind, classes = (None, None) if known is None else (known.kind, known.classes)
         statistics = self._fitted().statistics
-        saved = persistence.Saved(
+        return persistence.Saved(
             configuration, self.get_weights(), kind, classes, statistics and Statistics(*statistics)
         )
-        persistence.write(path, saved, __version__)
 
     @classmethod
     def _restored(cls, saved: persistence.Saved) -> Self:

@@ -10,13 +10,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from . import checks, schedules
+from . import checks
+from .checks import Rate
 from .errors import did_you_mean
-from .schedules import Rate, Schedule
-
-
-def _check_rate(owner: str, rate: object) -> Rate:
-    return schedules.check_rate(owner, "learning_rate", rate)
 
 
 @dataclass(frozen=True)
@@ -42,7 +38,7 @@ class SGD:
     nesterov: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "learning_rate", _check_rate("SGD", self.learning_rate))
+        object.__setattr__(self, "learning_rate", checks.rate("SGD", "learning_rate", self.learning_rate))
         momentum = checks.real("SGD", "momentum", self.momentum, minimum=0, below=1)
         object.__setattr__(self, "momentum", momentum)
         if checks.flag("SGD", "nesterov", self.nesterov) and momentum == 0:
@@ -77,7 +73,7 @@ class Adam:
 
     def __post_init__(self) -> None:
         owner = type(self).__name__
-        object.__setattr__(self, "learning_rate", _check_rate(owner, self.learning_rate))
+        object.__setattr__(self, "learning_rate", checks.rate(owner, "learning_rate", self.learning_rate))
         for name in ("beta_1", "beta_2"):
             object.__setattr__(self, name, checks.real(owner, name, getattr(self, name), minimum=0, below=1))
         object.__setattr__(self, "epsilon", checks.real(owner, "epsilon", self.epsilon, above=0))
@@ -145,7 +141,7 @@ def learning_rates(
     rate = optimizer.learning_rate
     if not callable(rate):
         return np.full(n_steps, rate)
-    if isinstance(rate, Schedule) and rate.per == "epoch":
+    if getattr(rate, "per", "step") == "epoch":
         by_epoch = [_scheduled(rate, epoch) for epoch in range(first_epoch, first_epoch + epochs)]
         return np.repeat(by_epoch, n_steps // epochs)
     return np.array([_scheduled(rate, step) for step in range(first_step, first_step + n_steps)])
@@ -180,7 +176,11 @@ _UNKNOWN_SCHEDULE = "function"
 def to_config(optimizer: Optimizer) -> dict[str, Any]:
     """Return `optimizer` as JSON can hold it."""
     name = next(name for name, kind in OPTIMIZERS.items() if kind is type(optimizer))
-    rate = schedules.to_config(optimizer.learning_rate, unknown=_UNKNOWN_SCHEDULE)
+    rate = optimizer.learning_rate
+    if callable(rate):
+        from . import schedules  # few optimizers have one
+
+        rate = schedules.to_config(rate, unknown=_UNKNOWN_SCHEDULE)
     return {"name": name, **vars(optimizer), "learning_rate": rate}
 
 
@@ -193,5 +193,10 @@ def from_config(config: Any) -> Optimizer:
     fields: dict[str, Any] = checks.fields("optimizer", config, ("name", *kind.__dataclass_fields__))
     del fields["name"]
     rate = fields["learning_rate"]
-    fields["learning_rate"] = NotSaved() if rate == _UNKNOWN_SCHEDULE else schedules.from_config(rate)
+    if rate == _UNKNOWN_SCHEDULE:
+        fields["learning_rate"] = NotSaved()
+    elif isinstance(rate, dict):
+        from . import schedules
+
+        fields["learning_rate"] = schedules.from_config(rate)
     return kind(**fields)

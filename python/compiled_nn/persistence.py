@@ -14,7 +14,7 @@ In format 2, ``standardization.mean`` and ``standardization.scale`` (n_features,
 the network has seen no X.
 
 Initial weights given as arrays are not in the file: "init" of the layers says ``{"name": "array"}``. A file
-holds no training state. Reading runs no code and asks for memory in proportion to the file; whatever is wrong
+holds no training state, unless ``checkpoints.py`` wrote it: then there are more tensors and another key. Reading runs no code and asks for memory in proportion to the file; whatever is wrong
 with the content is a ValueError that names the file.
 """
 
@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -36,7 +36,8 @@ from .layers import Dense
 from .standardization import Statistics
 
 FORMAT_VERSION = 2
-_KEY = "compiled_nn"
+KEY = "compiled_nn"
+TRAINING = "training."  # what tensors of a checkpoint begin with that a network does without
 _DOCUMENT = (
     "format_version",
     "library_version",
@@ -82,10 +83,12 @@ class Saved:
 
 def write(path: str | os.PathLike[str], saved: Saved, library_version: str) -> None:
     """Write a network, replacing the file of that name only when all is on the disk."""
-    from json import dumps
+    tensors, document = content(saved, library_version)
+    write_tensors(path, tensors, {KEY: document})
 
-    from safetensors.numpy import save
 
+def content(saved: Saved, library_version: str) -> tuple[dict[str, arrays.Array], dict[str, Any]]:
+    """Return the tensors and the document of a network's file."""
     document = {
         "format_version": _version_for(saved.configuration),
         "library_version": library_version,
@@ -94,14 +97,31 @@ def write(path: str | os.PathLike[str], saved: Saved, library_version: str) -> N
         "targets": saved.kind,
         "classes": _classes_to_config(saved.classes),
     }
-    tensors = {}
-    for i, (W, b) in enumerate(saved.weights):
-        tensors[f"layers.{i}.weight"] = np.ascontiguousarray(W.T)
-        if b is not None:
-            tensors[f"layers.{i}.bias"] = np.ascontiguousarray(b)
+    tensors = layer_tensors(saved.weights)
     if saved.statistics is not None:
         tensors |= dict(zip(_STATISTICS, saved.statistics, strict=True))
-    metadata = {_KEY: dumps(document, separators=(",", ":"), allow_nan=False)}
+    return tensors, document
+
+
+def layer_tensors(pairs: Iterable[Pair], prefix: str = "") -> dict[str, arrays.Array]:
+    """Return what has the form of the weights as tensors by name."""
+    tensors = {}
+    for i, (W, b) in enumerate(pairs):
+        tensors[f"{prefix}layers.{i}.weight"] = np.ascontiguousarray(W.T)
+        if b is not None:
+            tensors[f"{prefix}layers.{i}.bias"] = np.ascontiguousarray(b)
+    return tensors
+
+
+def write_tensors(
+    path: str | os.PathLike[str], tensors: dict[str, arrays.Array], documents: dict[str, Any]
+) -> None:
+    """Write a safetensors file with documents as JSON in its metadata, all of it or none."""
+    from json import dumps
+
+    from safetensors.numpy import save
+
+    metadata = {key: dumps(text, separators=(",", ":"), allow_nan=False) for key, text in documents.items()}
     _replace(path, save(tensors, metadata=metadata))
 
 
@@ -170,16 +190,24 @@ def read(path: str | os.PathLike[str]) -> Saved:
     ValueError
         When its content is anything but a network.
     """
+    with opened(path) as file:
+        return parse(file)
+
+
+@contextmanager
+def opened(path: str | os.PathLike[str]) -> Iterator[Any]:
+    """Open a safetensors file; what is wrong with its content is a ValueError."""
     from safetensors import safe_open
 
     with open(path, "rb"):  # for the operating system's own errors, in their own classes
         pass
     with refusals(path), safe_open(os.fsdecode(path), framework="numpy") as file:
-        return _parse(file)
+        yield file
 
 
-def _parse(file: Any) -> Saved:
-    document = _document((file.metadata() or {}).get(_KEY))
+def parse(file: Any) -> Saved:
+    """Return the network in an opened file."""
+    document = _document((file.metadata() or {}).get(KEY))
     configuration = from_config(document["network"])
     if document["format_version"] != _version_for(configuration):
         raise ValueError(
@@ -192,7 +220,7 @@ def _parse(file: Any) -> Saved:
     _check_tensors(file, configuration, n_features)
     return Saved(
         configuration=configuration,
-        weights=_weights(file, configuration.layers),
+        weights=layer_pairs(file, configuration.layers),
         kind=kind,
         classes=_classes_from_config(document["classes"]),
         statistics=_statistics(file) if configuration.standardize else None,
@@ -200,11 +228,9 @@ def _parse(file: Any) -> Saved:
 
 
 def _document(text: str | None) -> dict[str, Any]:
-    from json import loads
-
     if text is None:
         raise ValueError("it is a safetensors file without the metadata of compiled_nn")
-    document = loads(text, parse_constant=_refuse_constant, object_pairs_hook=_without_duplicates)
+    document = parse_json(text)
     version = document.get("format_version") if isinstance(document, dict) else None
     if isinstance(version, int) and version > FORMAT_VERSION:
         raise ValueError(
@@ -216,6 +242,13 @@ def _document(text: str | None) -> dict[str, Any]:
     if not isinstance(fields["library_version"], str):
         raise ValueError("library_version is not a str")
     return fields
+
+
+def parse_json(text: str) -> Any:
+    """Return what a JSON text says; NaN, infinities and keys that come twice are refused."""
+    from json import loads
+
+    return loads(text, parse_constant=_refuse_constant, object_pairs_hook=_without_duplicates)
 
 
 def _refuse_constant(name: str) -> float:
@@ -231,17 +264,28 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _check_tensors(file: Any, configuration: Configuration, n_features: int) -> None:
     """Compare names, shapes and dtypes of the tensors with the configuration, before any of them is read."""
-    expected = {}
-    dtype = _TENSOR_DTYPES[configuration.dtype]
-    n_inputs = n_features
-    for i, layer in enumerate(configuration.layers):
-        expected[f"layers.{i}.weight"] = dtype, [layer.units, n_inputs]
-        if layer.bias:
-            expected[f"layers.{i}.bias"] = dtype, [layer.units]
-        n_inputs = layer.units
-    found = set(file.keys())
+    expected = expected_layers(configuration.layers, n_features, configuration.dtype)
+    found = {name for name in file.keys() if not name.startswith(TRAINING)}  # noqa: SIM118 - no mapping
     if configuration.standardize and found.intersection(_STATISTICS):
         expected |= dict.fromkeys(_STATISTICS, ("F64", [n_features]))
+    check_tensors(file, found, expected)
+
+
+def expected_layers(
+    layers: Sequence[Dense], n_inputs: int, dtype: str, prefix: str = ""
+) -> dict[str, tuple[str, list[int]]]:
+    """Return dtypes and shapes of the tensors of :func:`layer_tensors` by name."""
+    expected = {}
+    for i, layer in enumerate(layers):
+        expected[f"{prefix}layers.{i}.weight"] = _TENSOR_DTYPES[dtype], [layer.units, n_inputs]
+        if layer.bias:
+            expected[f"{prefix}layers.{i}.bias"] = _TENSOR_DTYPES[dtype], [layer.units]
+        n_inputs = layer.units
+    return expected
+
+
+def check_tensors(file: Any, found: set[str], expected: dict[str, tuple[str, list[int]]]) -> None:
+    """Refuse tensors whose names, shapes and dtypes are not those expected; none is read."""
     if found != expected.keys():
         missing, extra = expected.keys() - found, found - expected.keys()
         raise ValueError(f"it lacks {min(missing)}" if missing else f"it has an unknown tensor {min(extra)}")
@@ -259,11 +303,12 @@ def _statistics(file: Any) -> Statistics | None:
     return Statistics(*map(file.get_tensor, _STATISTICS))
 
 
-def _weights(file: Any, layers: Sequence[Dense]) -> list[Pair]:
+def layer_pairs(file: Any, layers: Sequence[Dense], prefix: str = "") -> list[Pair]:
+    """Read the tensors of :func:`layer_tensors`."""
     pairs = []
     for i, layer in enumerate(layers):
-        W = file.get_tensor(f"layers.{i}.weight").T
-        pairs.append((W, file.get_tensor(f"layers.{i}.bias") if layer.bias else None))
+        W = file.get_tensor(f"{prefix}layers.{i}.weight").T
+        pairs.append((W, file.get_tensor(f"{prefix}layers.{i}.bias") if layer.bias else None))
     return pairs
 
 

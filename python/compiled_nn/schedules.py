@@ -7,13 +7,12 @@ that the step is in. ``Adam(learning_rate=Cosine(0.01, over=1000))`` trains by o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
 from . import checks
-
-Rate: TypeAlias = float | Callable[[int], float]
+from .checks import Rate
 
 __all__ = [
     "SCHEDULES",
@@ -47,14 +46,20 @@ class Schedule:
 
     per: str = "step"
 
-    _bounds: ClassVar[dict[str, dict[str, float]]] = {}  # of the real parameters
-    _times: ClassVar[tuple[str, ...]] = ()  # parameters that are whole times of at least 1
+    # Parameters that are real numbers above 0, at least 0, also below 1; whole times of at least 1.
+    _positive: ClassVar[tuple[str, ...]] = ()
+    _not_negative: ClassVar[tuple[str, ...]] = ()
+    _below_one: ClassVar[tuple[str, ...]] = ()
+    _times: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
         owner = type(self).__name__
         checks.choice(owner, "per", self.per, ("step", "epoch"))
-        for name, bounds in self._bounds.items():
-            object.__setattr__(self, name, checks.real(owner, name, getattr(self, name), **bounds))
+        for name in (*self._positive, *self._not_negative):
+            lower = {"above": 0.0} if name in self._positive else {"minimum": 0.0}
+            upper = {"below": 1.0} if name in self._below_one else {}
+            checked = checks.real(owner, name, getattr(self, name), **lower, **upper)
+            object.__setattr__(self, name, checked)
         for name in self._times:
             object.__setattr__(self, name, checks.integer(owner, name, getattr(self, name), minimum=1))
 
@@ -82,7 +87,7 @@ class Step(Schedule):
     every: int
     factor: float = 0.1
 
-    _bounds = {"initial": {"above": 0}, "factor": {"above": 0}}
+    _positive = ("initial", "factor")
     _times = ("every",)
 
     def __call__(self, time: int) -> float:
@@ -109,7 +114,7 @@ class MultiStep(Schedule):
     milestones: Sequence[int]
     factor: float = 0.1
 
-    _bounds = {"initial": {"above": 0}, "factor": {"above": 0}}
+    _positive = ("initial", "factor")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -144,7 +149,7 @@ class Exponential(Schedule):
     initial: float
     factor: float
 
-    _bounds = {"initial": {"above": 0}, "factor": {"above": 0}}
+    _positive = ("initial", "factor")
 
     def __call__(self, time: int) -> float:
         """Return the learning rate at a time."""
@@ -170,7 +175,8 @@ class Linear(Schedule):
     over: int
     final: float = 0.0
 
-    _bounds = {"initial": {"above": 0}, "final": {"minimum": 0}}
+    _positive = ("initial",)
+    _not_negative = ("final",)
     _times = ("over",)
 
     def __call__(self, time: int) -> float:
@@ -200,7 +206,8 @@ class Polynomial(Schedule):
     power: float = 2.0
     final: float = 0.0
 
-    _bounds = {"initial": {"above": 0}, "power": {"above": 0}, "final": {"minimum": 0}}
+    _positive = ("initial", "power")
+    _not_negative = ("final",)
     _times = ("over",)
 
     def __call__(self, time: int) -> float:
@@ -233,7 +240,8 @@ class Cosine(Schedule):
     restarts: bool = False
     growth: int = 1
 
-    _bounds = {"initial": {"above": 0}, "final": {"minimum": 0}}
+    _positive = ("initial",)
+    _not_negative = ("final",)
     _times = ("over", "growth")
 
     def __post_init__(self) -> None:
@@ -280,11 +288,12 @@ class WarmUp(Schedule):
     start: float = 0.1
     per: str = field(default="", kw_only=True)
 
-    _bounds = {"start": {"minimum": 0, "below": 1}}
+    _not_negative = ("start",)
+    _below_one = ("start",)
     _times = ("over",)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "then", check_rate("WarmUp", "then", self.then))
+        object.__setattr__(self, "then", checks.rate("WarmUp", "then", self.then))
         unit = self.then.per if isinstance(self.then, Schedule) else self.per or "step"
         if self.per not in ("", unit):
             raise ValueError(f"WarmUp has per={self.per!r}; its 'then' has {unit!r}.")
@@ -329,12 +338,8 @@ class OneCycle(Schedule):
     start_divisor: float = 25.0
     final_divisor: float = 1e4
 
-    _bounds = {
-        "peak": {"above": 0},
-        "rising": {"above": 0, "below": 1},
-        "start_divisor": {"above": 0},
-        "final_divisor": {"above": 0},
-    }
+    _positive = ("peak", "rising", "start_divisor", "final_divisor")
+    _below_one = ("rising",)
     _times = ("over",)
 
     def __post_init__(self) -> None:
@@ -368,11 +373,11 @@ class InverseScaling(Schedule):
     initial: float
     power: float = 0.5
 
-    _bounds = {"initial": {"above": 0}, "power": {"above": 0}}
+    _positive = ("initial", "power")
 
     def __call__(self, time: int) -> float:
         """Return the learning rate at a time."""
-        return self.initial / (time + 1) ** self.power
+        return self.initial * math.pow(time + 1, -self.power)
 
 
 def _between(start: float, end: float, share: float) -> float:
@@ -394,11 +399,6 @@ SCHEDULES: dict[str, type[Schedule]] = {
     "one_cycle": OneCycle,
     "inverse_scaling": InverseScaling,
 }
-
-
-def check_rate(owner: str, name: str, rate: object) -> Rate:
-    """Return a learning rate: a number above 0, or a function."""
-    return rate if callable(rate) else checks.real(owner, name, rate, above=0)
 
 
 # ---- files
@@ -426,9 +426,11 @@ def from_config(config: Any) -> Rate:
         When it describes none.
     """
     if not isinstance(config, dict):
-        return check_rate("the file", "learning_rate", config)
+        return checks.rate("the file", "learning_rate", config)
     kind = SCHEDULES[checks.choice("the file", "schedule", config.get("name"), SCHEDULES)]
-    parameters: dict[str, Any] = checks.fields("schedule", config, ("name", *(each.name for each in fields(kind))))
+    parameters: dict[str, Any] = checks.fields(
+        "schedule", config, ("name", *(each.name for each in fields(kind)))
+    )
     del parameters["name"]
     if kind is WarmUp:
         parameters["then"] = from_config(parameters["then"])

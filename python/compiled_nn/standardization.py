@@ -30,8 +30,8 @@ class Statistics(NamedTuple):
     scale: Array
 
 
-def measure(X: Array) -> Statistics:
-    """Return the statistics of a finite X (m, k) in one pass over it.
+def measure(X: Array, of_rows: Array | None = None) -> Statistics:
+    """Return the statistics of a finite X (m, k), or of some of its rows (indices), in one pass over it.
 
     Blocks are joined by the formula of Chan, Golub and LeVeque (1979), in float64 whatever the dtype of X. A column
     is constant when its smallest number is its largest.
@@ -41,14 +41,16 @@ def measure(X: Array) -> Statistics:
     ValueError
         When the deviation of a column, or its reciprocal, is beyond the range of float64.
     """
-    m, k = X.shape
+    k = X.shape[1]
+    m = len(X) if of_rows is None else len(of_rows)
     mean, squares = np.zeros(k), np.zeros(k)
     smallest, largest = np.full(k, np.inf), np.full(k, -np.inf)
     with np.errstate(
         over="ignore", invalid="ignore", under="ignore", divide="ignore"
     ):  # judged by what comes out
-        for rows, columns in _blocks(X):
-            block = X[rows, columns].astype(np.float64, order="C")
+        for rows, columns in _blocks(X, m):
+            taken = rows if of_rows is None else of_rows[rows]
+            block = X[taken, columns].astype(np.float64, order="C")
             np.minimum(smallest[columns], block.min(axis=0), out=smallest[columns])
             np.maximum(largest[columns], block.max(axis=0), out=largest[columns])
             here = block.mean(axis=0)
@@ -68,10 +70,10 @@ def measure(X: Array) -> Statistics:
     return Statistics(mean, scale)
 
 
-def _blocks(X: Array) -> Iterator[tuple[slice, slice]]:
+def _blocks(X: Array, m: int) -> Iterator[tuple[slice, slice]]:
     """Rows and columns to look at together: cut alike for every layout of X, so that the bits are those of the numbers
     alone, and taken in the order in which they lie in memory."""
-    m, k = X.shape
+    k = X.shape[1]
     height = max(1, _BLOCK // min(k, _WIDTH))
     rows = [slice(start, min(start + height, m)) for start in range(0, m, height)]
     columns = [slice(start, min(start + _WIDTH, k)) for start in range(0, k, _WIDTH)]

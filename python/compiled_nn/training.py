@@ -142,7 +142,7 @@ def trim(history: History) -> None:
 
 
 class Divergence(NamedTuple):
-    """The learning rate, the loss and the first layer with a bad weight, if any, of an epoch that did not end finite."""
+    """Learning rate and loss of an epoch that did not end finite, and the first layer with a bad weight, if any."""
 
     learning_rate: float
     loss: float
@@ -360,6 +360,25 @@ class Trainer:
     def forget_momenta(self) -> None:
         """Let the next pass start from momenta of zero and step 0, and no average."""
         self._optimizer = self.average = None
+
+    def average_on(self) -> None:
+        """Let the average have the present weights too."""
+        self.average = self.average or Average()
+        self.average.add(self.stack.views())
+
+    def lend_average(self) -> None:
+        """Put the average in place of the weights, which are kept."""
+        if self.average is not None and self.average.live is None:
+            self.average.live = copies(self.stack.views())
+            assign(self.stack.views(), self.average.mean)
+
+    def reclaim(self, *, averages: bool) -> None:
+        """Put the weights back that an average has stood in for; forget the average unless it goes on."""
+        if self.average is not None and self.average.live is not None:
+            assign(self.stack.views(), self.average.live)
+            self.average.live = None
+        if not averages:
+            self.average = None
 
     def set_optimizer(self, optimizer: Optimizer) -> bool:
         """Tell the core when hyperparameters have changed, and return whether: that resets the momenta. A new
