@@ -11,23 +11,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from . import callbacks
 from ._version import __version__
 from .activations import Activation, register_activation
+from .averaging import SWA
 from .errors import CompiledNNWarning, DivergenceError, NotFittedError
 from .initializers import Normal, Uniform
 from .layers import Dense
-from .network import Network, load
+from .network import Network, load, load_checkpoint
 from .optimizers import SGD, Adam, AdamW
 from .parallel import get_num_threads, set_num_threads, threads
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from . import datasets, functional, metrics, tutorials
+    from . import datasets, functional, metrics, schedules, tutorials
     from .further import Adadelta, Adagrad, Lion, NAdam, RAdam, RMSprop, Rprop
 
 __all__ = [
     "SGD",
+    "SWA",
     "Activation",
     "Adadelta",
     "Adagrad",
@@ -46,18 +49,21 @@ __all__ = [
     "Rprop",
     "Uniform",
     "__version__",
+    "callbacks",
     "datasets",
     "functional",
     "get_num_threads",
     "load",
+    "load_checkpoint",
     "metrics",
     "register_activation",
+    "schedules",
     "set_num_threads",
     "threads",
     "tutorials",
 ]
 
-_LAZY = ("datasets", "functional", "metrics", "tutorials")
+_LAZY = ("datasets", "functional", "metrics", "schedules", "tutorials")
 _FURTHER = ("Adadelta", "Adagrad", "Lion", "NAdam", "RAdam", "RMSprop", "Rprop")
 
 

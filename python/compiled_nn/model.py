@@ -371,8 +371,8 @@ class Model:
         """Whether a stack has yet to learn how to standardise."""
         return self._configuration.scaling is not None and stack.statistics is None
 
-    def _measured(self, X: Samples) -> Statistics:
-        return standardization.measure(X, self._configuration.scaling or "standard")
+    def _measured(self, X: Samples, rows: Array | None = None) -> Statistics:
+        return standardization.measure(X, self._configuration.scaling or "standard", rows=rows)
 
     def _new_stack(self, weights: list[Pair], norms: list[training.Norm | None] | None = None) -> Stack:
         configuration = self._configuration
@@ -425,12 +425,15 @@ class Model:
         OSError
             When the file cannot be written; an older one is then untouched.
         """
+        persistence.write(path, self._saved(), __version__)
+
+    def _saved(self) -> persistence.Saved:
         configuration, known = self._configuration, self._targets
         if self._initial is not None:
             configuration = configuration.without_given_weights()
         kind, classes = (None, None) if known is None else (known.kind, known.classes)
         statistics = self._fitted().statistics
-        saved = persistence.Saved(
+        return persistence.Saved(
             configuration,
             self.get_weights(),
             training.norms(self._fitted()),
@@ -440,7 +443,6 @@ class Model:
             None if known is None else known.scaling,
             self._calibration,
         )
-        persistence.write(path, saved, __version__)
 
     @classmethod
     def _restored(cls, saved: persistence.Saved) -> Self:

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
-from . import checks, fitting, persistence, shapes, targets, training
+from . import checks, fitting, persistence, shapes, targets, training, validation
+from ._version import __version__
 from .arrays import Array
+from .averaging import SWA
 from .calibrated import Calibrated
+from .callbacks.base import Callback, Function
+from .callbacks.stopping import EarlyStopping
 from .configuration import DEFAULT_LOSS, configure
 from .layers import Dense
 from .optimizers import Optimizer
 from .samples import Samples
 from .targets import Targets
 from .training import Data, History, LastFinite, Trainer
+from .validation import Validation
 
 if TYPE_CHECKING:
     from typing import Self
-
-Callback: TypeAlias = "Callable[[Network, int, History], bool | None]"
 
 
 class Network(Calibrated):
@@ -81,7 +84,14 @@ class Network(Calibrated):
     history : dict of lists
         One entry an epoch of fit: "epoch" (from 1), "loss" (mean over the rows, as seen while training),
         "penalty", "learning_rate" (of the last step), "seconds", and with validation data "val_loss" and
-        "val_score".
+        "val_score", and what metrics and callbacks add.
+    stop_reason_ : str or None
+        Why fit ended: "max_iter" (all epochs are done), "early_stopping", "target", "time_limit", "callback",
+        "interrupted"; None after an exception.
+    best_epoch_ : int or None
+        With early stopping: the best epoch.
+    epochs_planned_ : int
+        Epochs that the history has when fit has done all of them.
 
     Raises
     ------
@@ -95,6 +105,10 @@ class Network(Calibrated):
     >>> net.fit([[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0], epochs=3).predict([[3.0]]).shape
     (1,)
     """
+
+    stop_reason_: str | None
+    best_epoch_: int | None
+    epochs_planned_: int
 
     def __init__(
         self,
@@ -203,11 +217,21 @@ class Network(Calibrated):
         batch_size: int | str = 32,
         n_batches: int | None = None,
         shuffle: bool = True,
+        drop_last: bool = False,
         validation_data: tuple[Any, Any] | None = None,
+        validation_fraction: float | None = None,
+        validation_groups: Any = None,
+        metrics: Sequence[str | Callable[..., float]] = (),
+        early_stopping: bool | EarlyStopping | None = None,
+        target: tuple[str, float] | None = None,
+        time_limit: float | None = None,
+        averaging: SWA | None = None,
+        callbacks: Sequence[Callback | Function] = (),
+        callback: Callback | Function | None = None,
+        on_interrupt: str = "raise",
         warm_start: bool = False,
         gram: bool | str = "auto",
         verbose: int = 0,
-        callback: Callback | None = None,
     ) -> Self:
         """Train from the initial weights, or go on from the present ones.
 
@@ -227,19 +251,42 @@ class Network(Calibrated):
             Cut the rows into so many batches instead: ``ceil(m / n_batches)`` rows each.
         shuffle : bool, default True
             Take the rows of each epoch in an order of its own.
+        drop_last : bool, default False
+            Leave out the rows of an epoch that do not fill a batch.
         validation_data : (X, y), optional
             Loss and score on them are added to the history.
+        validation_fraction : float, optional
+            Validate on this share of the rows instead, which are not trained on: drawn class by class, by the seed.
+        validation_groups : array-like (m,), optional
+            The group of each row: no group is on both sides. The fraction is then by default 0.1.
+        metrics : list of str or callable(y, predicted), default ()
+            Of the validation rows, by names of :mod:`compiled_nn.metrics`; the history has them as "val_<name>".
+        early_stopping : bool or EarlyStopping, optional
+            Stop when an epoch's "val_loss" (or another column) has not improved for some epochs, and go back to the
+            weights of the best one, ``best_epoch_``.
+        target : (str, float), optional
+            Stop when this column of the history has reached this value.
+        time_limit : float, optional
+            Seconds after which training ends, in the midst of an epoch if need be: that one is not in the history.
+        averaging : SWA, optional
+            Predict with the mean of the weights after late epochs.
+        callbacks : list of Callback or callable(net, epoch, history), default ()
+            Asked after each epoch; training stops when one returns True.
+        callback : Callback or callable(net, epoch, history), optional
+            One more of them.
+        on_interrupt : {"raise", "return"}, default "raise"
+            Whether Ctrl-C raises KeyboardInterrupt, or lets fit return; the weights are those of the last whole step,
+            or of the best epoch when fit returns with `early_stopping`.
         warm_start : bool, default False
             False: start from the initial weights (drawn anew, or those of :meth:`set_weights`), so that
-            fitting twice with one seed is fitting once. True: go on from the present weights and momenta.
+            fitting twice with one seed is fitting once. True: go on from the present weights, momenta, schedule and
+            order of rows: twice 10 epochs are 20, to the bit.
         gram : {"auto", True, False}, default "auto"
             Whether full-batch descent runs in the span of the rows: the same steps, with the m x m products of
             the rows in place of X. Exact for SGD, with or without momentum, without penalty, validation data
             and callback; "auto" takes it where features far outnumber rows and the epochs repay it.
         verbose : int, default 0
             Print a line to stdout every so many epochs; 0 is silent.
-        callback : callable(net, epoch, history), optional
-            Called after each epoch; training stops when it returns True.
 
         Returns
         -------
@@ -254,46 +301,142 @@ class Network(Calibrated):
         KeyboardInterrupt
             The network keeps the weights of the last whole step.
         """
-        epochs = checks.integer("fit", "epochs", epochs, minimum=0)
-        verbose = int(verbose) if isinstance(verbose, bool) else verbose
-        verbose = checks.integer("fit", "verbose", verbose, minimum=0)
-        if callback is not None and not callable(callback):
-            raise TypeError(f"The 'callback' parameter of fit must be callable. Got {callback!r} instead.")
+        watched = validation.metrics_of(metrics)
+        plan = fitting.plan(
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=callbacks,
+            callback=callback,
+            early_stopping=early_stopping,
+            target=target,
+            time_limit=time_limit,
+            averaging=averaging,
+            on_interrupt=on_interrupt,
+            validates=any(
+                each is not None for each in (validation_data, validation_fraction, validation_groups)
+            ),
+        )
         resume = checks.flag("fit", "warm_start", warm_start) and self._trainer is not None
         known = self._targets if resume else None
         X, y, known = targets.prepare(self._configuration, X, y, self._n_features(resume), known)
-        data = Data(X, y, training.batches(len(X), batch_size, n_batches, shuffle))
-        validation = None
-        if validation_data is not None:
-            validation = targets.prepare_pair(self._configuration, validation_data, X.shape[1], known)
-        obstacle = fitting.obstacle_to_gram(self._configuration, data, resume, validation or callback)
-        spanned = fitting.wants_gram(gram, obstacle, data, self.layers[0].units, epochs)
-        trainer = self._begin(X, known, resume)
+        held_out, rows = validation.choose(
+            self._configuration,
+            X,
+            y,
+            known,
+            data=validation_data,
+            fraction=validation_fraction,
+            groups=validation_groups,
+            watched=watched,
+        )
+        n_rows = len(X) if rows is None else len(rows)
+        data = Data(X, y, training.batches(n_rows, batch_size, n_batches, shuffle, drop_last, rows))
+        obstacle = fitting.obstacle_to_gram(self._configuration, data, resume, held_out or plan.callbacks)
+        spanned = fitting.wants_gram(gram, obstacle, data, self.layers[0].units, plan.epochs)
+        trainer = self._begin(X, known, resume, rows, averages=averaging is not None)
         if not resume:
             self.history = training.new_history()
-
-        def validate() -> History:
-            return self._validate(*validation) if validation else {}
-
-        def stop(epoch: int) -> bool:
-            self._settle()
-            return callback is not None and callback(self, epoch, self.history) is True
-
-        how: dict[str, Any] = {
-            "last": len(self.history["epoch"]) + epochs,
-            "verbose": verbose,
-            "optimizer": lambda: self.optimizer,
-            "validate": validate if validation else None,
-            "stop": stop if callback else None,
-        }
         try:
             if spanned:
                 with fitting.in_span(trainer, data, self._terms(), self.optimizer) as inner:
-                    fitting.run(*inner, self.history, **how)
+                    fitting.run(self, fitting.InMemory(*inner), plan, None)
             else:
-                fitting.run(trainer, data, self._terms(), self.history, **how)
+                source = fitting.InMemory(trainer, data, self._terms())
+                fitting.run(self, source, plan, self._validator(held_out))
         finally:
             self._settle()
+        return self
+
+    def fit_batches(
+        self,
+        batches: Iterable[tuple[Any, Any]] | Callable[[], Iterable[tuple[Any, Any]]],
+        *,
+        epochs: int = 1,
+        classes: Any = None,
+        batch_size: int | str = "full",
+        shuffle: bool = False,
+        validation_data: tuple[Any, Any] | None = None,
+        metrics: Sequence[str | Callable[..., float]] = (),
+        early_stopping: bool | EarlyStopping | None = None,
+        target: tuple[str, float] | None = None,
+        time_limit: float | None = None,
+        averaging: SWA | None = None,
+        callbacks: Sequence[Callback | Function] = (),
+        on_interrupt: str = "raise",
+        warm_start: bool = False,
+        verbose: int = 0,
+    ) -> Self:
+        """Train as :meth:`fit` does on data that come in batches, one of which is in memory at a time.
+
+        Parameters
+        ----------
+        batches : iterable of (X, y), or callable returning one
+            Iterated over, or called, once for each epoch, and once before for its first item. X and y are as for
+            :meth:`fit`, with any number of rows. With ``standardize`` the first X decides.
+        epochs : int, default 1
+            Passes over all batches.
+        classes : array-like (n_classes,), optional
+            All labels there are; needed when the first y does not have every one of them.
+        batch_size : int or "full", default "full"
+            Rows of one step; "full": those of an item, which then is a step.
+        shuffle : bool, default False
+            Take the rows of each item in an order drawn at random.
+        validation_data, metrics, early_stopping, target, time_limit, averaging, callbacks, on_interrupt
+            As for :meth:`fit`.
+        warm_start, verbose
+            As for :meth:`fit`.
+
+        Returns
+        -------
+        self : Network
+
+        Raises
+        ------
+        TypeError, ValueError
+            When an argument, or an item, cannot be used.
+        DivergenceError
+            When an item ends with a loss or weights that are not finite; the weights from before are kept.
+        KeyboardInterrupt
+            The network keeps the weights of the last whole step.
+        """
+        from . import streams  # few need them
+
+        watched = validation.metrics_of(metrics)
+        plan = fitting.plan(
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=callbacks,
+            callback=None,
+            early_stopping=early_stopping,
+            target=target,
+            time_limit=time_limit,
+            averaging=averaging,
+            on_interrupt=on_interrupt,
+            validates=validation_data is not None,
+        )
+        training.batches(1, batch_size, None, shuffle)
+        c, resume = self._configuration, checks.flag("fit_batches", "warm_start", warm_start)
+        resume = resume and self._trainer is not None
+        known = self._targets if resume else None
+        if classes is not None:
+            known = targets.with_classes(known, c.loss, c.n_outputs, classes)
+        X, y = streams.first(batches)
+        X, y, known = targets.prepare(c, X, y, self._n_features(resume), known)
+        held_out, _ = validation.choose(
+            c, X, y, known, data=validation_data, fraction=None, groups=None, watched=watched
+        )
+        trainer = self._begin(X, known, resume, averages=averaging is not None)
+        if not resume:
+            self.history = training.new_history()
+        source = streams.Streamed(
+            trainer,
+            batches,
+            lambda n_rows: training.batches(n_rows, batch_size, None, shuffle),
+            c,
+            known,
+            self._terms(),
+        )
+        fitting.run(self, source, plan, self._validator(held_out))
         return self
 
     def partial_fit(
@@ -346,21 +489,78 @@ class Network(Calibrated):
             raise divergence.error("This pass of partial_fit")
         return self
 
-    def _begin(self, X: Samples, known: Targets, resume: bool) -> Trainer:
-        """Take the network to where training on X starts; nothing has changed when this raises."""
+    @property
+    def learning_rate_scale(self) -> float:
+        """What all learning rates are multiplied by: 1.0 when fit starts anew, changed by callbacks."""
+        return self._known_trainer().rate_scale
+
+    @learning_rate_scale.setter
+    def learning_rate_scale(self, scale: float) -> None:
+        checked = checks.real("Network", "learning_rate_scale", scale, minimum=0)
+        self._known_trainer().rate_scale = checked
+
+    def save_checkpoint(self, path: str | os.PathLike[str]) -> None:
+        """Write all that training on exactly needs to one safetensors file, as :meth:`save` writes.
+
+        Beside what that keeps: momenta, steps, the generator of the order of rows, the history, averages of weights.
+        A learning rate given as a function is not kept.
+
+        Parameters
+        ----------
+        path : str or path-like
+            By custom ``*.ckpt.safetensors``.
+
+        Raises
+        ------
+        NotFittedError
+            Before the network has weights.
+        TypeError
+            When a column of the history has anything but numbers.
+        OSError
+            When the file cannot be written; an older one is then untouched.
+        """
+        from . import checkpoints  # few networks write one
+
+        checkpoints.write(path, self._saved(), self._known_trainer(), self.history, __version__)
+
+    def _begin(
+        self, X: Samples, known: Targets, resume: bool, rows: Array | None = None, *, averages: bool = False
+    ) -> Trainer:
+        """Take the network to where training on (rows of) X starts; nothing has changed when this raises."""
         trainer = (self._trainer if resume else None) or self._drawn(X)
         trainer.check_schedule(self.optimizer)
         if self._lacks_statistics(trainer.stack):
-            trainer.stack.standardize(*self._measured(X))
+            trainer.stack.standardize(*self._measured(X, rows))
+        if not resume:
+            trainer.rate_scale = 1.0
+        trainer.reclaim(averages=averages)
         self._trainer, self._targets = trainer, known
         self._settle()
         return trainer
 
-    def _validate(self, X: Samples, y: Array) -> dict[str, list[float]]:
-        stack = self._fitted()
-        loss, _ = stack.loss(X, y, **self._terms())
-        outputs = stack.forward(X, scale=self._scale, n_threads=self.n_threads)
-        return {"val_loss": [loss], "val_score": [self._known_targets().score(y, outputs)]}
+    def _validator(self, held_out: Validation | None) -> Callable[[], History] | None:
+        """Return what gives the columns of validation, None where there are none."""
+        if held_out is None:
+            return None
+        return lambda: held_out.columns(self._fitted(), self._known_targets(), self._terms())
+
+    def _known_trainer(self) -> Trainer:
+        self._fitted()
+        assert self._trainer is not None
+        return self._trainer
+
+    def _parameters(self, out: Array | None = None) -> Array:
+        """Return a copy of all parameters as the core has them, written to `out` if given."""
+        parameters = self._fitted().parameters
+        if out is None:
+            return parameters.copy()
+        out[:] = parameters
+        return out
+
+    def _set_parameters(self, parameters: Array) -> None:
+        """Put a copy of all parameters back; momenta stay."""
+        self._fitted().parameters[:] = parameters
+        self._settle()
 
 
 def load(path: str | os.PathLike[str]) -> Network:
@@ -385,3 +585,34 @@ def load(path: str | os.PathLike[str]) -> Network:
     saved = persistence.read(path)
     with persistence.refusals(path):
         return Network._restored(saved)
+
+
+def load_checkpoint(path: str | os.PathLike[str]) -> Network:
+    """Read a network from a file that :meth:`Network.save_checkpoint` wrote, as it was in training.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    Network
+        ``fit(..., warm_start=True)`` trains on as the network would have that was written, to the bit. A learning rate
+        that was a function is to be assigned anew before: ``net.optimizer = Adam(schedule)``.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    ValueError
+        When the file is anything but a checkpoint, or of a newer format. No content of a file can run code.
+    """
+    from . import checkpoints
+
+    saved, state, history = checkpoints.read(path)
+    with persistence.refusals(path):
+        net = Network._restored(saved)
+        net._trainer = Trainer.restored(net._fitted(), state)
+        net.history = history
+        net._settle()
+    return net

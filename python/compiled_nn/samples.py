@@ -45,6 +45,11 @@ def read(X: Any, *, dtype: str, n_features: int | None = None) -> Samples:
     return rows
 
 
+def select(X: Samples, rows: Array) -> Samples:
+    """Return copies of the rows of these numbers."""
+    return X.select(rows) if isinstance(X, SparseRows) else X[rows]
+
+
 def _sparse(X: Any) -> SparseRows:
     csr = X.tocsr()
     if len(csr.shape) != 2:
