@@ -90,9 +90,7 @@ class Block:
 
 
 def error(got, expected):
-    return max(
-        np.abs(a - b).max() / max(1e-2, np.abs(b).max()) for a, b in zip(got, expected, strict=True)
-    )
+    return max(np.abs(a - b).max() / max(1e-2, np.abs(b).max()) for a, b in zip(got, expected, strict=True))
 
 
 @pytest.mark.parametrize("training", [True, False])

@@ -15,9 +15,23 @@ from .optimizers import Optimizer
 
 DEFAULT_LOSS = "softmax_cross_entropy"
 DTYPES = ("float32", "float64")
-_OPTIONS = ("optimizer", "l1", "l2", "input_scale", "dtype", "seed", "standardize", "scale_targets", "input_dropout")
+_OPTIONS = (
+    "optimizer",
+    "l1",
+    "l2",
+    "input_scale",
+    "dtype",
+    "seed",
+    "standardize",
+    "scale_targets",
+    "input_dropout",
+)
 _FIELDS = ("layers", "loss", *_OPTIONS)
-_LATER = ("standardize", "scale_targets", "input_dropout")  # in a file only where they differ from the default
+_LATER = (
+    "standardize",
+    "scale_targets",
+    "input_dropout",
+)  # in a file only where they differ from the default
 SCALINGS = ("standard", "robust", "minmax")
 
 

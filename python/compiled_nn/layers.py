@@ -80,10 +80,11 @@ class Dense:
                 raise ValueError("init has a bias; the layer has bias=False.")
         object.__setattr__(self, "init", init)
 
-
     def __repr__(self) -> str:
         values = {name: getattr(self, name) for name in (*_ALWAYS, *_DEFAULTS)}
-        shown = [f"{name}={value!r}" for name, value in values.items() if value != _DEFAULTS.get(name, _SHOWN)]
+        shown = [
+            f"{name}={value!r}" for name, value in values.items() if value != _DEFAULTS.get(name, _SHOWN)
+        ]
         return f"Dense({', '.join(shown)})"
 
 
@@ -111,7 +112,9 @@ def _check_blocks(layers: Sequence[Dense]) -> None:
     """Refuse a last layer with what is for hidden layers, and residual layers whose sizes differ."""
     for name in ("dropout", "norm", "residual"):
         if getattr(layers[-1], name):
-            raise ValueError(f"The last layer has {name}={getattr(layers[-1], name)!r}, which is for hidden layers.")
+            raise ValueError(
+                f"The last layer has {name}={getattr(layers[-1], name)!r}, which is for hidden layers."
+            )
     for i, layer in enumerate(layers):
         if layer.residual and i == 0:
             raise ValueError("layers[0] is residual; the first layer cannot be, its input being X.")

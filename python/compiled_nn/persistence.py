@@ -29,7 +29,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -39,7 +39,9 @@ from .configuration import Configuration, from_config, to_config
 from .initializers import Pair
 from .layers import Dense
 from .standardization import Statistics
-from .training import Norm, Part
+
+if TYPE_CHECKING:
+    from .training import Norm, Part
 
 FORMAT_VERSION = 3
 KEY = "compiled_nn"
@@ -52,7 +54,16 @@ _DOCUMENT = (
     "targets",
     "classes",
 )
-_FIRST_FIELDS = {"layers", "loss", "optimizer", "l1", "l2", "input_scale", "dtype", "seed"}  # of formats 1 and 2
+_FIRST_FIELDS = {
+    "layers",
+    "loss",
+    "optimizer",
+    "l1",
+    "l2",
+    "input_scale",
+    "dtype",
+    "seed",
+}  # of formats 1 and 2
 _FIRST_LAYER = {"units", "activation", "bias", "init"}
 _FIRST_ACTIVATIONS = (None, "identity", "relu", "sigmoid", "tanh", "softmax")
 _FIRST_LOSSES = ("binary_cross_entropy", "softmax_cross_entropy", "mse")
@@ -134,7 +145,9 @@ def content(saved: Saved, library_version: str) -> tuple[dict[str, arrays.Array]
     return tensors, document
 
 
-def layer_tensors(parts: Iterable[tuple[arrays.Array | None, ...]], prefix: str = "") -> dict[str, arrays.Array]:
+def layer_tensors(
+    parts: Iterable[tuple[arrays.Array | None, ...]], prefix: str = ""
+) -> dict[str, arrays.Array]:
     """Return what has the form of weights, biases, and gains perhaps, as tensors by name."""
     return {
         f"{prefix}layers.{i}.{name}": np.ascontiguousarray(array.T)
@@ -162,7 +175,10 @@ def _version_for(configuration: Configuration, calibrated: bool) -> int:
     standardize = config.pop("standardize", False)
     first = (
         config.keys() <= _FIRST_FIELDS
-        and all(layer.keys() <= _FIRST_LAYER and layer["activation"] in _FIRST_ACTIVATIONS for layer in config["layers"])
+        and all(
+            layer.keys() <= _FIRST_LAYER and layer["activation"] in _FIRST_ACTIVATIONS
+            for layer in config["layers"]
+        )
         and config["loss"] in _FIRST_LOSSES
         and config["optimizer"]["name"] in ("sgd", "adam", "adamw")
     )
@@ -330,7 +346,9 @@ def expected_layers(
     expected = {}
     for i, layer in enumerate(layers):
         shapes = [layer.units, n_inputs], [layer.units], [layer.units]
-        for name, shape, there in zip(_PARTS, shapes, (True, layer.bias, layer.norm is not None), strict=True):
+        for name, shape, there in zip(
+            _PARTS, shapes, (True, layer.bias, layer.norm is not None), strict=True
+        ):
             if there:
                 expected[f"{prefix}layers.{i}.{name}"] = _TENSOR_DTYPES[dtype], shape
         n_inputs = layer.units
@@ -390,7 +408,9 @@ def _norms(file: Any, layers: Sequence[Dense]) -> list[Norm | None]:
         norm = {}
         for name in _norm_names(layer):
             tensor = f"layers.{i}.norm.{_NORMS[name]}"
-            norm[name] = arrays.weights(file.get_tensor(tensor), tensor, dtype=file.get_tensor(tensor).dtype.name, ndim=1)
+            norm[name] = arrays.weights(
+                file.get_tensor(tensor), tensor, dtype=file.get_tensor(tensor).dtype.name, ndim=1
+            )
         if "variance" in norm and norm["variance"].min() < 0:
             raise ValueError(f"layers.{i}.norm.running_var is negative")
         norms.append(norm or None)

@@ -36,9 +36,7 @@ class Statistics(NamedTuple):
 # ---- measured
 
 
-def measure(
-    X: Samples, method: str = "standard", name: str = "X", rows: Array | None = None
-) -> Statistics:
+def measure(X: Samples, method: str = "standard", name: str = "X", rows: Array | None = None) -> Statistics:
     """Return the statistics of a finite X (m, k), in float64 whatever its dtype.
 
     Parameters

@@ -62,9 +62,7 @@ class Loss:
     def check_outputs(self, n_outputs: int) -> None:
         """Refuse a last layer of another number of units than the loss takes."""
         if n_outputs < self.min_outputs:
-            raise ValueError(
-                f"{self.name} needs {self.min_outputs} outputs; the last layer has {n_outputs}."
-            )
+            raise ValueError(f"{self.name} needs {self.min_outputs} outputs; the last layer has {n_outputs}.")
 
     def check_values(self, y: Array) -> None:
         """Refuse values (m, n) that are out of the range of the loss."""

@@ -142,7 +142,9 @@ class Quantile(Loss):
 
     def __post_init__(self) -> None:
         if not isinstance(self.quantiles, (Sequence, np.ndarray)) or len(self.quantiles) == 0:
-            raise TypeError(f"The 'quantiles' parameter of Quantile must be numbers. Got {self.quantiles!r} instead.")
+            raise TypeError(
+                f"The 'quantiles' parameter of Quantile must be numbers. Got {self.quantiles!r} instead."
+            )
         levels = tuple(checks.real("Quantile", "quantiles", q, above=0, below=1) for q in self.quantiles)
         if any(b <= a for a, b in zip(levels, levels[1:], strict=False)):
             raise ValueError(f"The 'quantiles' parameter of Quantile must increase. Got {levels} instead.")
@@ -231,7 +233,9 @@ class CustomLoss(Loss):
             raise TypeError(
                 f"The 'function' parameter of CustomLoss must be callable. Got {self.function!r} instead."
             )
-        checks.choice("CustomLoss", "link", self.link, ("identity", "sigmoid", "tanh", "relu", "exp", "softmax"))
+        checks.choice(
+            "CustomLoss", "link", self.link, ("identity", "sigmoid", "tanh", "relu", "exp", "softmax")
+        )
 
     @property
     def core(self) -> Any:
