@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from cnn_core.layers import ACTIVATIONS as ACTIVATIONS
-from cnn_core.layers import Layers
+from cnn_core.layers import Activation, Layers
 
 LOSSES: tuple[str, ...]
 OPTIMIZERS: tuple[str, ...]
@@ -21,7 +21,7 @@ class Stack(Layers):
     def __new__(
         cls,
         sizes: Sequence[int],
-        activations: Sequence[str],
+        activations: Sequence[Activation],
         biases: Sequence[bool] | None = None,
         dtype: DTypeLike = "float32",
         *,
