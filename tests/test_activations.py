@@ -20,7 +20,7 @@ ELEMENTWISE = (*networks.HIDDEN, *networks.UNFUSED)
 # The largest error, in units in the last place of the exact value.
 ULP = {
     **{"identity": 0, "relu": 0, "sigmoid": 2.5, "tanh": 1.5, "exp": 1.5, "leaky_relu": 1, "elu": 1.5},
-    **{"selu": 2, "gelu": 8, "silu": 3.5, "mish": 4, "softplus": 2.5, "softsign": 2, "hard_sigmoid": 1.5},
+    **{"selu": 2, "gelu": 10, "silu": 3.5, "mish": 4, "softplus": 2.5, "softsign": 2, "hard_sigmoid": 1.5},
     **{"hard_swish": 2, "hard_tanh": 0, "relu6": 0},
 }
 TOP = {"exp": {"float32": 88, "float64": 709}, "selu": {"float32": 3.2e38, "float64": 1.7e308}}
@@ -81,9 +81,8 @@ def test_accuracy_over_the_finite_range(dtype, activation, n_threads):
     z = in_range(activation, finite_range(dtype), dtype)
     got, expected = through(activation, z, dtype, n_threads), exact(activation, z)
     errors = ulp_errors(got, expected)
-    if activation in networks.UNFUSED:  # z times a factor that may be flushed
-        tiny = 1e3 * np.finfo(dtype).tiny
-        errors[(np.abs(expected) < tiny) & (np.abs(got) < tiny)] = 0
+    if activation in networks.UNFUSED:  # z times an exponential of which something may be flushed
+        errors[np.abs(got - expected) < 1e3 * np.finfo(dtype).tiny] = 0
     worst = int(np.argmax(errors - bound(activation, z)))
     assert errors[worst] <= bound(activation, z)[worst], f"{errors[worst]} ulp at z = {z[worst]}"
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from . import checks
 from .arrays import Array
@@ -130,7 +130,7 @@ def named(owner: str, activation: object) -> str:
     return ALIASES.get(name, name)
 
 
-def for_core(activation: str | Activation) -> Any:
+def for_core(activation: str | Activation) -> str | tuple[Function, Function]:
     """Return the activation as the core takes it: a name, or a pair of functions."""
     return (activation.f, activation.derivative) if isinstance(activation, Activation) else activation
 
