@@ -14,9 +14,13 @@ from .optimizers import Optimizer
 
 DEFAULT_LOSS = "softmax_cross_entropy"
 DTYPES = ("float32", "float64")
-_OPTIONS = ("optimizer", "l1", "l2", "input_scale", "dtype", "seed", "standardize", "scale_targets")
+_CLIPPING = ("clip_norm", "clip_value", "ema")
+_OPTIONS = (
+    *("optimizer", "l1", "l2", "input_scale", "dtype", "seed", "standardize", "scale_targets"),
+    *_CLIPPING,
+)
 _FIELDS = ("layers", "loss", *_OPTIONS)
-_LATER = ("standardize", "scale_targets")  # in a file only where they differ from the default
+_LATER = ("standardize", "scale_targets", *_CLIPPING)  # in a file only where they differ from the default
 SCALINGS = ("standard", "robust", "minmax")
 
 
@@ -34,6 +38,20 @@ class Configuration:
     seed: int | None
     standardize: bool | str
     scale_targets: bool
+    clip_norm: float | None
+    clip_value: float | None
+    ema: float | None
+
+    @property
+    def update(self) -> dict[str, Any]:
+        """What the steps wait for the whole gradient for, in the core's words."""
+        factors = [layer.rate_factor for layer in self.layers]
+        return {"factors": factors, **{name: getattr(self, name) for name in _CLIPPING}}
+
+    @property
+    def waits(self) -> bool:
+        """Whether the steps wait for the whole gradient."""
+        return any(value is not None and value != [1.0] * len(self.layers) for value in self.update.values())
 
     @property
     def n_outputs(self) -> int:
@@ -81,6 +99,9 @@ def configure(
     seed: int | None = None,
     standardize: bool | str = False,
     scale_targets: bool = False,
+    clip_norm: float | None = None,
+    clip_value: float | None = None,
+    ema: float | None = None,
 ) -> Configuration:
     """Check the parameters of a Network and return them as a configuration."""
     checked = layers.check_layers(layers_)
@@ -95,6 +116,9 @@ def configure(
         seed=checks.optional_integer("Network", "seed", seed, minimum=0),
         standardize=_standardize(standardize),
         scale_targets=checks.flag("Network", "scale_targets", scale_targets),
+        clip_norm=_optional(clip_norm, "clip_norm"),
+        clip_value=_optional(clip_value, "clip_value"),
+        ema=_optional(ema, "ema", below=1),
     )
     if configuration.scale_targets and configuration.loss.link != "identity":
         raise ValueError(
@@ -103,6 +127,10 @@ def configure(
         )
     layers.layer_activations(checked, configuration.loss.link)  # refuses a last layer at odds with the loss
     return configuration
+
+
+def _optional(value: object, name: str, **bounds: float) -> float | None:
+    return None if value is None else checks.real("Network", name, value, above=0, **bounds)
 
 
 def _standardize(value: object) -> bool | str:

@@ -58,6 +58,15 @@ class Network(Calibrated):
         For "mse": train on (y - mean) / standard deviation of each output, learned from the y of fit alone, or of the
         first partial_fit, and kept in the network and in its files. y is given as it is everywhere; predictions, loss
         and score are in its units. Weights, gradients and the history are those of the scaled outputs.
+    clip_norm : float, optional
+        A gradient whose norm over all weights and biases is larger is scaled down to this, above 0. The history then
+        has the mean norm of each epoch, as it was before: a limit out of reach only measures.
+    clip_value : float, optional
+        Each number of the gradient, after that, is cut to lie between -clip_value and clip_value.
+    ema : float, optional
+        In (0, 1): predict with an average of the weights after each step, each counting `ema` times as much as the one
+        after it, bias-corrected. Everything but training knows these weights only; files hold them. Training goes on
+        from those of the last step.
 
     Attributes
     ----------
@@ -75,7 +84,7 @@ class Network(Calibrated):
     history : dict of lists
         One entry an epoch of fit: "epoch" (from 1), "loss" (mean over the rows, as seen while training),
         "penalty", "learning_rate" (of the last step), "seconds", and with validation data "val_loss" and
-        "val_score".
+        "val_score"; with `clip_norm` "gradient_norm".
 
     Raises
     ------
@@ -104,9 +113,24 @@ class Network(Calibrated):
         n_threads: int | None = None,
         standardize: bool | str = False,
         scale_targets: bool = False,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+        ema: float | None = None,
     ) -> None:
         configuration = configure(
-            layers, loss, optimizer, l1, l2, input_scale, dtype, seed, standardize, scale_targets
+            layers,
+            loss,
+            optimizer,
+            l1,
+            l2,
+            input_scale,
+            dtype,
+            seed,
+            standardize,
+            scale_targets,
+            clip_norm=clip_norm,
+            clip_value=clip_value,
+            ema=ema,
         )
         super().__init__(configuration, n_threads)
 
@@ -185,6 +209,7 @@ class Network(Calibrated):
         epochs: int = 10,
         batch_size: int | str = 32,
         n_batches: int | None = None,
+        accumulate: int = 1,
         shuffle: bool = True,
         validation_data: tuple[Any, Any] | None = None,
         warm_start: bool = False,
@@ -208,6 +233,9 @@ class Network(Calibrated):
             Rows of one step.
         n_batches : int, optional
             Cut the rows into so many batches instead: ``ceil(m / n_batches)`` rows each.
+        accumulate : int, default 1
+            So many batches make one step, with the mean gradient over all their rows: the step of one batch of as many
+            rows, to the bit.
         shuffle : bool, default True
             Take the rows of each epoch in an order of its own.
         validation_data : (X, y), optional
@@ -245,7 +273,7 @@ class Network(Calibrated):
         resume = checks.flag("fit", "warm_start", warm_start) and self._trainer is not None
         known = self._targets if resume else None
         X, y, known = targets.prepare(self._configuration, X, y, self._n_features(resume), known)
-        data = Data(X, y, training.batches(len(X), batch_size, n_batches, shuffle))
+        data = Data(X, y, training.batches(len(X), batch_size, n_batches, shuffle, accumulate))
         validation = None
         if validation_data is not None:
             validation = targets.prepare_pair(self._configuration, validation_data, X.shape[1], known)
@@ -340,7 +368,7 @@ class Network(Calibrated):
         return trainer
 
     def _validate(self, X: Samples, y: Array) -> dict[str, list[float]]:
-        stack = self._fitted()
+        stack = self._evaluated()
         loss, _ = stack.loss(X, y, **self._terms())
         outputs = stack.forward(X, scale=self._scale, n_threads=self.n_threads)
         return {"val_loss": [loss], "val_score": [self._known_targets().score(y, outputs)]}

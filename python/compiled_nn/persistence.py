@@ -4,18 +4,18 @@ Tensors are named as in a sequence of fully connected layers elsewhere: ``layers
 and ``layers.0.bias`` (units,), in the network's dtype. The metadata hold one key, ``compiled_nn``:
 
     format_version    1; 2 for a network that standardises; 3 for one that is calibrated, that scales in another way, or
-                      its targets
+                      its targets, or whose steps wait for the whole gradient
     library_version   that wrote the file
     network           layers, loss, optimizer, l1, l2, input_scale, dtype, seed; from format 2 on standardize,
-                      from 3 on scale_targets, each where it is asked for
+                      from 3 on scale_targets, clip_norm, clip_value, ema, each where it is asked for
     n_features        columns of X
     targets           "classes", "indicator", "values"; or null when the network has seen no y
     classes           {"dtype": ..., "values": [...]} or null
     temperature       in format 3: what the logits are divided by
 
 With standardize, ``standardization.mean`` and ``standardization.scale`` (n_features,) are float64, or both are absent
-when the network has seen no X. With scale_targets, so are ``targets.mean`` and ``targets.scale`` (n_outputs,). There may
-be ``calibration.scores`` (m, n), float64.
+when the network has seen no X. With scale_targets, so are ``targets.mean`` and ``targets.scale`` (n_outputs,). There
+may be ``calibration.scores`` (m, n), float64.
 
 Initial weights given as arrays are not in the file: "init" of the layers says ``{"name": "array"}``. A file
 holds no training state. Reading runs no code and asks for memory in proportion to the file; whatever is wrong
@@ -126,7 +126,8 @@ def write(path: str | os.PathLike[str], saved: Saved, library_version: str) -> N
 
 def _version_for(configuration: Configuration, calibrated: bool) -> int:
     """Return the oldest format that holds the network, so that older versions read what they can."""
-    if calibrated or configuration.scaling not in (None, "standard") or configuration.scale_targets:
+    scales = configuration.scaling not in (None, "standard") or configuration.scale_targets
+    if calibrated or scales or configuration.waits:
         return 3
     return 2 if configuration.standardize else 1
 

@@ -64,9 +64,15 @@ class Batches:
         return rng.permutation(self.n_rows) if self.shuffles else None
 
 
-def batches(n_rows: int, batch_size: object, n_batches: object, shuffle: object) -> Batches:
-    """Return the batches that the parameters of fit ask for; `n_batches`, when given, decides."""
+def batches(
+    n_rows: int, batch_size: object, n_batches: object, shuffle: object, accumulate: object = 1
+) -> Batches:
+    """Return the batches that the parameters of fit ask for; `n_batches`, when given, decides.
+
+    The core takes a batch of any size in chunks that fit its caches: steps of several batches are larger ones.
+    """
     checks.flag("fit", "shuffle", shuffle)
+    together = checks.integer("fit", "accumulate", accumulate, minimum=1)
     if n_batches is not None:
         size = -(-n_rows // checks.integer("fit", "n_batches", n_batches, minimum=1))
     elif isinstance(batch_size, str):
@@ -74,7 +80,7 @@ def batches(n_rows: int, batch_size: object, n_batches: object, shuffle: object)
         size = n_rows
     else:
         size = min(n_rows, checks.integer("fit", "batch_size", batch_size, minimum=1))
-    return Batches(n_rows, size, bool(shuffle))
+    return Batches(n_rows, min(n_rows, size * together), bool(shuffle))
 
 
 class Data(NamedTuple):
@@ -148,7 +154,8 @@ class LastFinite:
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
-        self._live = (stack.parameters, *stack.moments)
+        average = () if stack.average is None else (stack.average,)
+        self._live = (stack.parameters, *average, *stack.moments)
         self._kept = tuple(array.copy() for array in self._live)
         self._steps = stack.steps
 
@@ -223,6 +230,7 @@ class Trainer:
         start = perf_counter()
         losses, penalties = self.stack.train_epochs(X, y, rates=rates, epochs=epochs, **options)
         seconds = (perf_counter() - start) / epochs
+        norms = self.stack.gradient_norms
         ended, divergence = epochs, None
         if not (np.isfinite(losses).all() and finite.keep()):
             ended = self._return_to_finite(data, rates, options, finite, losses)
@@ -233,6 +241,8 @@ class Trainer:
             "learning_rate": _column(rates[batches.steps - 1 :: batches.steps][:ended]),
             "seconds": [seconds] * ended,
         }
+        if norms is not None:
+            columns["gradient_norm"] = norms[:ended].tolist()
         return columns, divergence
 
     def _return_to_finite(
@@ -263,6 +273,7 @@ class Trainer:
     def forget_momenta(self) -> None:
         """Let the next pass start from momenta of zero and step 0."""
         self._optimizer = None
+        self.stack.steps = 0
 
     def set_optimizer(self, optimizer: Optimizer) -> bool:
         """Tell the core when hyperparameters have changed, and return whether: that resets the momenta. A new
@@ -285,6 +296,7 @@ class Trainer:
             "optimizer": self._optimizer,
             "moments": [copies(self.stack.views(moment)) for moment in self.stack.moments],
             "steps": self.stack.steps,
+            "ema": None if self.stack.average is None else copies(self.stack.views(self.stack.average)),
         }
 
     @classmethod
@@ -298,6 +310,8 @@ class Trainer:
             stack.set_optimizer(name, **hyperparameters)
             for moment, pairs in zip(stack.moments, state["moments"], strict=True):
                 assign(stack.views(moment), pairs)
+            if stack.average is not None:
+                assign(stack.views(stack.average), state["ema"])
             stack.steps = state["steps"]
         return trainer
 
