@@ -325,6 +325,38 @@ def test_ten_steps_equal_torch(rng, optimizer, loss):
     assert networks.relative_error(case.stack.views(), expected) <= tolerance
 
 
+def test_clipped_steps_at_several_rates_equal_torch(rng):
+    torch = pytest.importorskip("torch")
+    case = networks.draw(rng, (9, 13, 6, 4), "tanh", m=50)
+    factors, rate, limit = (0.5, 0.0, 2.0), 0.03, 0.2
+    pairs = [(torch.tensor(W), torch.tensor(b)) for W, b in case.network]
+    for (W, b), factor in zip(pairs, factors, strict=True):
+        W.requires_grad_(factor > 0)
+        b.requires_grad_(factor > 0)
+    groups = [
+        {"params": pair, "lr": rate * factor} for pair, factor in zip(pairs, factors, strict=True) if factor
+    ]
+    learning = [p for pair in pairs for p in pair if p.requires_grad]
+    steps, norms = torch.optim.RMSprop(groups, alpha=0.9, eps=1e-3), []
+    for _ in range(10):
+        a = torch.tensor(case.X)
+        for W, b in pairs[:-1]:
+            a = torch.tanh(a @ W + b)
+        objective = torch.nn.functional.cross_entropy(a @ pairs[-1][0] + pairs[-1][1], torch.tensor(case.y))
+        steps.zero_grad()
+        objective.backward()
+        norms.append(float(torch.nn.utils.clip_grad_norm_(learning, limit)))
+        steps.step()
+    case.stack.set_optimizer("rmsprop", rho=0.9, epsilon=1e-3)
+    case.stack.set_update(clip_norm=limit, factors=factors)
+    case.stack.train_epochs(case.X, case.y, case.loss, None, np.full(10, rate), epochs=10, batch_size=50)
+    expected = [(W.detach().numpy(), b.detach().numpy()) for W, b in pairs]
+    assert max(norms) > limit
+    # torch divides the limit by the norm + 1e-6
+    assert networks.relative_error(case.stack.views(), expected) <= 1e-5
+    assert case.stack.gradient_norms == pytest.approx(norms, rel=1e-5)
+
+
 # -- what it is all for ----------------------------------------------------------------------------
 
 

@@ -63,7 +63,7 @@ class Calibrated(Model):
                 " Use calibrate_intervals."
             )
         X, encoded, _ = self._labelled(X, y)
-        logits = self._fitted().forward(X, link=False, scale=self._scale, n_threads=self.n_threads)
+        logits = self._evaluated().forward(X, link=False, scale=self._scale, n_threads=self.n_threads)
         if self._configuration.loss.link == "sigmoid":  # each output is a question of its own
             n_outputs = logits.shape[1]
             logits, encoded = logits.reshape(-1, 1), encoded.reshape(-1)

@@ -15,23 +15,11 @@ from .optimizers import Optimizer
 
 DEFAULT_LOSS = "softmax_cross_entropy"
 DTYPES = ("float32", "float64")
-_OPTIONS = (
-    "optimizer",
-    "l1",
-    "l2",
-    "input_scale",
-    "dtype",
-    "seed",
-    "standardize",
-    "scale_targets",
-    "input_dropout",
-)
+_STEPS = ("clip_norm", "clip_value", "ema")
+# In a file only where they differ from the default:
+_LATER = ("standardize", "scale_targets", "input_dropout", *_STEPS)
+_OPTIONS = ("optimizer", "l1", "l2", "input_scale", "dtype", "seed", *_LATER)
 _FIELDS = ("layers", "loss", *_OPTIONS)
-_LATER = (
-    "standardize",
-    "scale_targets",
-    "input_dropout",
-)  # in a file only where they differ from the default
 SCALINGS = ("standard", "robust", "minmax")
 
 
@@ -50,6 +38,15 @@ class Configuration:
     standardize: bool | str
     scale_targets: bool
     input_dropout: float
+    clip_norm: float | None
+    clip_value: float | None
+    ema: float | None
+
+    @property
+    def update(self) -> dict[str, Any]:
+        """What the steps wait for the whole gradient for, in the core's words."""
+        factors = [layer.rate_factor for layer in self.layers]
+        return {"factors": factors, **{name: getattr(self, name) for name in _STEPS}}
 
     @property
     def n_outputs(self) -> int:
@@ -72,9 +69,19 @@ class Configuration:
         return list(map(str, self.activations))
 
     @property
+    def waits(self) -> bool:
+        """Whether the steps wait for the whole gradient."""
+        return any(value is not None and value != [1.0] * len(self.layers) for value in self.update.values())
+
+    @property
     def dropout(self) -> list[float]:
         """How much is left out in training: of the inputs, then of the outputs of each layer."""
         return [self.input_dropout, *(layer.dropout for layer in self.layers)]
+
+    @property
+    def blocks(self) -> bool:
+        """Whether layers are more than a product and an activation: normalised, residual, or thinned out."""
+        return any(self.dropout) or any(layer.norm or layer.residual for layer in self.layers)
 
     def without_given_weights(self) -> Configuration:
         """Return this configuration with initial weights that are not known any more."""
@@ -108,6 +115,9 @@ def configure(
     standardize: bool | str = False,
     scale_targets: bool = False,
     input_dropout: float = 0.0,
+    clip_norm: float | None = None,
+    clip_value: float | None = None,
+    ema: float | None = None,
 ) -> Configuration:
     """Check the parameters of a Network and return them as a configuration."""
     checked = layers.check_layers(layers_)
@@ -123,6 +133,9 @@ def configure(
         standardize=_standardize(standardize),
         scale_targets=checks.flag("Network", "scale_targets", scale_targets),
         input_dropout=checks.real("Network", "input_dropout", input_dropout, minimum=0, below=1),
+        clip_norm=_optional(clip_norm, "clip_norm"),
+        clip_value=_optional(clip_value, "clip_value"),
+        ema=_optional(ema, "ema", below=1),
     )
     if configuration.scale_targets and configuration.loss.link != "identity":
         raise ValueError(
@@ -131,6 +144,10 @@ def configure(
         )
     layers.layer_activations(checked, configuration.loss.link)  # refuses a last layer at odds with the loss
     return configuration
+
+
+def _optional(value: object, name: str, **bounds: float) -> float | None:
+    return None if value is None else checks.real("Network", name, value, above=0, **bounds)
 
 
 def _standardize(value: object) -> bool | str:

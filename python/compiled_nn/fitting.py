@@ -35,6 +35,10 @@ def obstacle_to_gram(configuration: Configuration, data: Data, resume: bool, wat
         return f"the optimizer is {type(optimizer).__name__}"
     if configuration.l1 or configuration.l2:
         return "there is a penalty"
+    if configuration.waits:
+        return "gradients are clipped, weights averaged, or layers have rates of their own"
+    if configuration.blocks:
+        return "layers are normalised or residual, or there is dropout"
     if resume and optimizer.momentum:
         return "momenta go on from before"
     return "validation_data or callback look at every epoch" if watched else None

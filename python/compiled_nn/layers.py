@@ -45,6 +45,10 @@ class Dense:
         over the units of a row with or without their mean taken off. The layer then has a gain (n,) that starts at 1.
     residual : bool, default False
         Add the layer's input to its output; it needs as many units as inputs.
+    trainable : bool, default True
+        False: training leaves the layer as it is.
+    rate : float, default 1.0
+        At least 0; the learning rate is multiplied by it in this layer.
 
     Raises
     ------
@@ -59,6 +63,8 @@ class Dense:
     dropout: float = field(default=0.0, kw_only=True)
     norm: str | None = field(default=None, kw_only=True)
     residual: bool = field(default=False, kw_only=True)
+    trainable: bool = field(default=True, kw_only=True)
+    rate: float = field(default=1.0, kw_only=True)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "units", checks.integer("Dense", "units", self.units, minimum=1))
@@ -70,6 +76,8 @@ class Dense:
         if self.norm is not None:
             checks.choice("Dense", "norm", self.norm, NORMS)
         checks.flag("Dense", "residual", self.residual)
+        checks.flag("Dense", "trainable", self.trainable)
+        object.__setattr__(self, "rate", checks.real("Dense", "rate", self.rate, minimum=0))
         init = initializers.resolve(self.init)
         if isinstance(init, initializers.Given):
             if init.weight.shape[1] != self.units:
@@ -79,6 +87,11 @@ class Dense:
             if init.bias is not None and not self.bias:
                 raise ValueError("init has a bias; the layer has bias=False.")
         object.__setattr__(self, "init", init)
+
+    @property
+    def rate_factor(self) -> float:
+        """What the learning rate is multiplied by; 0 where the layer is frozen."""
+        return self.rate if self.trainable else 0.0
 
     def __repr__(self) -> str:
         values = {name: getattr(self, name) for name in (*_ALWAYS, *_DEFAULTS)}

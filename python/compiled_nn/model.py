@@ -232,7 +232,7 @@ class Model:
     def loss(self, X: Any, y: Any) -> float:
         """Return the mean loss on the samples X (m, k) and targets y, without the penalty."""
         X, y, known = self._labelled(X, y, scaled=False)
-        stack = self._fitted()
+        stack = self._evaluated()
         if known.scaling is not None:
             *below, last = stack.views()
             statistics = stack.statistics
@@ -249,7 +249,7 @@ class Model:
         outputs.
         """
         X, y, _ = self._labelled(X, y)
-        stack = self._fitted()
+        stack = self._evaluated()
         stack.gradient(X, y, **self._terms())
         return training.copies(stack.views(stack.gradients))
 
@@ -332,7 +332,7 @@ class Model:
         With ``standardize`` those of the first layer are for scaled columns: ``(X - mean_) / scale_``. With
         ``scale_targets`` those of the last give ``(y - target_mean_) / target_scale_``.
         """
-        return training.copies(self._fitted().views())
+        return training.copies(self._evaluated().views())
 
     def set_weights(self, weights: Sequence[tuple[Any, Any]]) -> None:
         """Set all weights, also as those that fit starts from; optimizer momenta become zero.
@@ -387,6 +387,7 @@ class Model:
             norms=[layer.norm for layer in self.layers],
             residuals=[layer.residual for layer in self.layers],
         )
+        stack.set_update(**configuration.update)
         training.assign(stack.views(), weights)
         if norms is not None:
             training.assign_norms(stack, norms)
@@ -398,7 +399,7 @@ class Model:
         """Let what predicts have the present weights, and the calibration that was learned for them."""
         self._calibration = learned
         scaling = None if self._targets is None else self._targets.scaling
-        self._predictor = folding.folded(self._fitted(), scaling, learned.temperature)
+        self._predictor = folding.folded(self._evaluated(), scaling, learned.temperature)
 
     def _n_features(self, resume: bool) -> int | None:
         """Return how many columns training takes, None for any number."""
@@ -478,6 +479,20 @@ class Model:
                 " 'set_weights', before using this network."
             )
         return self._trainer.stack
+
+    def _evaluated(self) -> Stack:
+        """Return what predicts, is scored and saved: the stack in training, with `ema` a copy with averaged weights."""
+        stack = self._fitted()
+        if stack.average is None or stack.steps == 0:
+            return stack
+        copy = self._new_stack(stack.views())
+        copy.parameters[:] = stack.average
+        for mine, theirs in zip(copy.running_statistics(), stack.running_statistics(), strict=True):
+            if mine is not None and theirs is not None:
+                mine[0][:], mine[1][:] = theirs
+        if stack.statistics is not None:
+            copy.standardize(*stack.statistics)
+        return copy
 
     def _predicting(self) -> Layers:
         return self._predictor or self._fitted()  # which then says that there is nothing to predict with

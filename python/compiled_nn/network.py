@@ -64,6 +64,15 @@ class Network(Calibrated):
     input_dropout : float, default 0.0
         In training, each number of X is left out with this probability, in [0, 1), and divided by 1 - input_dropout
         otherwise.
+    clip_norm : float, optional
+        A gradient whose norm over all weights and biases is larger is scaled down to this, above 0. The history then
+        has the mean norm of each epoch, as it was before: a limit out of reach only measures.
+    clip_value : float, optional
+        Each number of the gradient, after that, is cut to lie between -clip_value and clip_value.
+    ema : float, optional
+        In (0, 1): predict with an average of the weights after each step, each counting `ema` times as much as the one
+        after it, bias-corrected. Everything but training knows these weights only; files hold them. Training goes on
+        from those of the last step.
 
     Attributes
     ----------
@@ -84,7 +93,7 @@ class Network(Calibrated):
     history : dict of lists
         One entry an epoch of fit: "epoch" (from 1), "loss" (mean over the rows, as seen while training),
         "penalty", "learning_rate" (of the last step), "seconds", and with validation data "val_loss" and
-        "val_score", and what metrics and callbacks add.
+        "val_score", with `clip_norm` "gradient_norm", and what metrics and callbacks add.
     stop_reason_ : str or None
         Why fit ended: "max_iter" (all epochs are done), "early_stopping", "target", "time_limit", "callback",
         "interrupted"; None after an exception.
@@ -125,6 +134,9 @@ class Network(Calibrated):
         standardize: bool | str = False,
         scale_targets: bool = False,
         input_dropout: float = 0.0,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+        ema: float | None = None,
     ) -> None:
         configuration = configure(
             layers,
@@ -138,6 +150,9 @@ class Network(Calibrated):
             standardize,
             scale_targets,
             input_dropout,
+            clip_norm,
+            clip_value,
+            ema,
         )
         super().__init__(configuration, n_threads)
 
@@ -216,6 +231,7 @@ class Network(Calibrated):
         epochs: int = 10,
         batch_size: int | str = 32,
         n_batches: int | None = None,
+        accumulate: int = 1,
         shuffle: bool = True,
         drop_last: bool = False,
         validation_data: tuple[Any, Any] | None = None,
@@ -249,6 +265,9 @@ class Network(Calibrated):
             Rows of one step.
         n_batches : int, optional
             Cut the rows into so many batches instead: ``ceil(m / n_batches)`` rows each.
+        accumulate : int, default 1
+            So many batches make one step, with the mean gradient over all their rows: the step of one batch of as many
+            rows, to the bit.
         shuffle : bool, default True
             Take the rows of each epoch in an order of its own.
         drop_last : bool, default False
@@ -330,7 +349,7 @@ class Network(Calibrated):
             watched=watched,
         )
         n_rows = len(X) if rows is None else len(rows)
-        data = Data(X, y, training.batches(n_rows, batch_size, n_batches, shuffle, drop_last, rows))
+        data = Data(X, y, training.batches(n_rows, batch_size, n_batches, shuffle, drop_last, rows, accumulate))
         obstacle = fitting.obstacle_to_gram(self._configuration, data, resume, held_out or plan.callbacks)
         spanned = fitting.wants_gram(gram, obstacle, data, self.layers[0].units, plan.epochs)
         trainer = self._begin(X, known, resume, rows, averages=averaging is not None)
@@ -542,24 +561,29 @@ class Network(Calibrated):
         """Return what gives the columns of validation, None where there are none."""
         if held_out is None:
             return None
-        return lambda: held_out.columns(self._fitted(), self._known_targets(), self._terms())
+        return lambda: held_out.columns(self._evaluated(), self._known_targets(), self._terms())
 
     def _known_trainer(self) -> Trainer:
         self._fitted()
         assert self._trainer is not None
         return self._trainer
 
-    def _parameters(self, out: Array | None = None) -> Array:
-        """Return a copy of all parameters as the core has them, written to `out` if given."""
-        parameters = self._fitted().parameters
+    def _snapshot(self, out: tuple[Array, ...] | None = None) -> tuple[Array, ...]:
+        """Return copies of what predictions follow from as the core has it, written to `out` if given."""
+        stack = self._fitted()
+        state = tuple(a for a in (stack.parameters, stack.running, stack.average) if a is not None)
         if out is None:
-            return parameters.copy()
-        out[:] = parameters
+            return tuple(array.copy() for array in state)
+        for kept, array in zip(out, state, strict=True):
+            kept[:] = array
         return out
 
-    def _set_parameters(self, parameters: Array) -> None:
-        """Put a copy of all parameters back; momenta stay."""
-        self._fitted().parameters[:] = parameters
+    def _go_back(self, snapshot: tuple[Array, ...]) -> None:
+        """Put a snapshot back; momenta stay."""
+        stack = self._fitted()
+        state = (a for a in (stack.parameters, stack.running, stack.average) if a is not None)
+        for array, kept in zip(state, snapshot, strict=True):
+            array[:] = kept
         self._settle()
 
 

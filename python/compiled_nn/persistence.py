@@ -6,16 +6,16 @@ and ``layers.0.bias`` (units,), in the network's dtype. The metadata hold one ke
     format_version    1; 2 for a network that standardises; 3 for one that has more than version 0.1.0 knew
     library_version   that wrote the file
     network           layers, loss, optimizer, l1, l2, input_scale, dtype, seed; from format 2 on standardize,
-                      from 3 on scale_targets, each where it is asked for
+                      from 3 on scale_targets, clip_norm, clip_value, ema, each where it is asked for
     n_features        columns of X
     targets           "classes", "indicator", "values"; or null when the network has seen no y
     classes           {"dtype": ..., "values": [...]} or null
     temperature       in format 3: what the logits are divided by
 
 A normalised layer has ``layers.0.norm.weight`` (units,), and for "batch" ``layers.0.norm.running_mean`` and
-``.running_var`` too. With standardize, ``standardization.mean`` and ``standardization.scale`` (n_features,) are float64, or both are absent
-when the network has seen no X. With scale_targets, so are ``targets.mean`` and ``targets.scale`` (n_outputs,). There may
-be ``calibration.scores`` (m, n), float64.
+``.running_var`` too. With standardize, ``standardization.mean`` and ``standardization.scale`` (n_features,) are float64,
+or both are absent when the network has seen no X. With scale_targets, so are ``targets.mean`` and ``targets.scale``
+(n_outputs,). There may be ``calibration.scores`` (m, n), float64.
 
 Initial weights given as arrays are not in the file: "init" of the layers says ``{"name": "array"}``. A file
 holds no training state, unless ``checkpoints.py`` wrote it: then there are more tensors and another key. Reading runs no code and asks for memory in proportion to the file; whatever is wrong

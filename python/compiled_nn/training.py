@@ -88,10 +88,15 @@ def batches(
     shuffle: object,
     drop_last: object = False,
     rows: Array | None = None,
+    accumulate: object = 1,
 ) -> Batches:
-    """Return the batches that the parameters of fit ask for; `n_batches`, when given, decides."""
+    """Return the batches that the parameters of fit ask for; `n_batches`, when given, decides.
+
+    The core takes a batch of any size in chunks that fit its caches: steps of several batches are larger ones.
+    """
     checks.flag("fit", "shuffle", shuffle)
     checks.flag("fit", "drop_last", drop_last)
+    together = checks.integer("fit", "accumulate", accumulate, minimum=1)
     if n_batches is not None:
         size = -(-n_rows // checks.integer("fit", "n_batches", n_batches, minimum=1))
     elif isinstance(batch_size, str):
@@ -99,7 +104,7 @@ def batches(
         size = n_rows
     else:
         size = min(n_rows, checks.integer("fit", "batch_size", batch_size, minimum=1))
-    return Batches(n_rows, size, bool(shuffle), bool(drop_last), rows)
+    return Batches(n_rows, min(n_rows, size * together), bool(shuffle), bool(drop_last), rows)
 
 
 class Data(NamedTuple):
@@ -183,7 +188,8 @@ class LastFinite:
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
-        self._live = (stack.parameters, stack.running, *stack.moments)
+        average = () if stack.average is None else (stack.average,)
+        self._live = (stack.parameters, stack.running, *average, *stack.moments)
         self._kept = tuple(array.copy() for array in self._live)
         self._steps = stack.steps
 
@@ -282,6 +288,7 @@ class Trainer:
         else:
             losses, penalties = self.stack.train_epochs(X, y, rates=rates, epochs=epochs, **options)
         seconds = (perf_counter() - start) / epochs
+        norms = self.stack.gradient_norms
         ended, divergence = len(losses), None
         if not (np.isfinite(losses).all() and finite.keep()):
             layer = _first_bad_layer(self.stack)
@@ -298,6 +305,8 @@ class Trainer:
             "learning_rate": _column(rates[batches.steps - 1 :: batches.steps][:ended]),
             "seconds": [seconds] * ended,
         }
+        if norms is not None:
+            columns["gradient_norm"] = norms[:ended].tolist()
         return columns, divergence
 
     def _rates(self, optimizer: Optimizer, steps: int, epochs: int) -> Array:
@@ -364,6 +373,7 @@ class Trainer:
     def forget_momenta(self) -> None:
         """Let the next pass start from momenta of zero and step 0, and no average."""
         self._optimizer = self.average = None
+        self.stack.steps = 0
 
     def average_on(self) -> None:
         """Let the average have the present weights too."""
@@ -411,6 +421,7 @@ class Trainer:
             "epochs": self.epochs,
             "rate_scale": self.rate_scale,
             "average": self.average,
+            "ema": None if self.stack.average is None else copies(parts(self.stack, self.stack.average)),
         }
 
     @classmethod
@@ -431,6 +442,8 @@ class Trainer:
             stack.set_optimizer(name, **hyperparameters)
             for moment, kept in zip(stack.moments, state["moments"], strict=True):
                 assign(parts(stack, moment), kept)
+            if stack.average is not None:
+                assign(parts(stack, stack.average), state["ema"])
             stack.steps = state["steps"]
         return trainer
 

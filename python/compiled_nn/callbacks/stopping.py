@@ -77,13 +77,13 @@ class EarlyStopping(Callback):
             self._best, self._best_epoch = value, epoch
             net.best_epoch_ = epoch
             if self.restore_best:
-                self._weights = net._parameters(self._weights)
+                self._weights = net._snapshot(self._weights)
         return epoch - self._best_epoch >= self.patience
 
     def on_train_end(self, net: Network) -> None:
         """Give the best weights back."""
         if self._weights is not None and net.stop_reason_ is not None:
-            net._set_parameters(self._weights)
+            net._go_back(self._weights)
         self._weights = None
 
 
