@@ -10,8 +10,9 @@ import numpy as np
 
 from . import checks, optional, targets, training
 from .arrays import Array
+from .divergence import Divergence, LastFinite
 from .errors import count, did_you_mean
-from .training import Data, Divergence, History, LastFinite, Trainer
+from .training import Data, History, Trainer
 
 if TYPE_CHECKING:
     import os
@@ -21,6 +22,21 @@ if TYPE_CHECKING:
     from .targets import Targets
 
 Batches: TypeAlias = Iterable[tuple[Any, Any]] | Callable[[], Iterable[tuple[Any, Any]]]
+
+
+def check(n_batches: object, validation_fraction: object, validation_groups: object, gram: object) -> None:
+    """Refuse parameters of fit that are for data at hand."""
+    given = {
+        "n_batches": n_batches,
+        "validation_fraction": validation_fraction,
+        "validation_groups": validation_groups,
+        "gram": gram if gram is True else None,
+    }
+    for name, value in given.items():
+        if value is not None:
+            raise ValueError(
+                f"{name} is for data at hand; fit was given no y, so that X is an iterable of batches."
+            )
 
 
 def begin(batches: Batches) -> Iterator[tuple[Any, Any]]:
@@ -33,10 +49,12 @@ def begin(batches: Batches) -> Iterator[tuple[Any, Any]]:
     """
     items = batches() if callable(batches) else batches
     if not isinstance(items, Iterable):
-        raise TypeError(f"batches must be an iterable of pairs (X, y), or return one. Got {items!r} instead.")
+        raise TypeError(
+            f"Without y, X must be an iterable of pairs (X, y). Got {type(items).__name__} instead."
+        )
     for item in items:
         if not isinstance(item, (tuple, list)) or len(item) != 2:
-            raise TypeError(f"batches must give pairs (X, y). Got {type(item).__name__} instead.")
+            raise TypeError(f"Without y, X must give pairs (X, y). Got {type(item).__name__} instead: is y missing?")
         yield item[0], item[1]
 
 
@@ -52,12 +70,12 @@ def first(batches: Batches) -> tuple[Any, Any]:
     """
     if isinstance(batches, Iterator):
         raise TypeError(
-            "batches is an iterator, which can be read once only. Give a list, an object whose __iter__ begins anew,"
-            " or the function that makes the iterator."
+            "X is an iterator of batches, which can be read only once. Give an object whose __iter__ begins anew, or"
+            " the function that makes the iterator."
         )
     for pair in begin(batches):
         return pair
-    raise ValueError("batches gives no batch.")
+    raise ValueError("X gives no batch.")
 
 
 class Streamed:
@@ -107,12 +125,12 @@ class Streamed:
                 return nothing, divergence
             rows, total = rows + len(X), total + len(X) * columns["loss"][0]
         if not rows:
-            raise ValueError("batches gave some for the first epoch, and none for another.")
+            raise ValueError("X gave batches for the first epoch, and none for another.")
         return {**columns, "loss": [total / rows], "seconds": [perf_counter() - start]}, None
 
 
 class ParquetBatches:
-    """The rows of Parquet files, or of any data set that pyarrow reads, as batches for ``Network.fit_batches``.
+    """The rows of Parquet files, or of any data set that pyarrow reads, as batches for ``Network.fit``.
 
     Each iteration reads the files anew, a batch at a time.
 
