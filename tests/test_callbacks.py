@@ -74,7 +74,13 @@ def test_callbacks_and_functions_change_no_bit():
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"callbacks": Callback()}, {"callbacks": [Callback]}, {"callbacks": ["x"]}, {"callback": 3}, {"callbacks": None}],
+    [
+        {"callbacks": Callback()},
+        {"callbacks": [Callback]},
+        {"callbacks": ["x"]},
+        {"callback": 3},
+        {"callbacks": None},
+    ],
 )
 def test_refusals(arguments):
     with pytest.raises(TypeError, match="callback"):
