@@ -169,7 +169,7 @@ def test_bars_of_libraries(library, monkeypatch):
 def test_optuna_prunes(monkeypatch):
     """A trial that gives up after the third report, and a library with nothing but its exception."""
 
-    class TrialPruned(Exception):
+    class TrialPruned(Exception):  # noqa: N818 - Optuna's name
         pass
 
     class Trial:

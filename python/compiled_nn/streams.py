@@ -54,7 +54,9 @@ def begin(batches: Batches) -> Iterator[tuple[Any, Any]]:
         )
     for item in items:
         if not isinstance(item, (tuple, list)) or len(item) != 2:
-            raise TypeError(f"Without y, X must give pairs (X, y). Got {type(item).__name__} instead: is y missing?")
+            raise TypeError(
+                f"Without y, X must give pairs (X, y). Got {type(item).__name__} instead: is y missing?"
+            )
         yield item[0], item[1]
 
 
@@ -137,7 +139,7 @@ class ParquetBatches:
     Parameters
     ----------
     source : str, path-like, or pyarrow.dataset.Dataset
-        A file, a folder of files, or a data set.
+        A file, a folder of files, or a data set, which decides itself how much of it is read ahead.
     target : str
         The column that is y.
     columns : sequence of str, optional
@@ -165,7 +167,7 @@ class ParquetBatches:
         arrow = optional.load(
             "pyarrow.dataset", purpose="reading Parquet", library="pyarrow", extra="parquet"
         )
-        self._data = source if isinstance(source, arrow.Dataset) else arrow.dataset(source, format="parquet")
+        self._data = source if isinstance(source, arrow.Dataset) else _unbuffered(arrow, source)
         self.batch_rows = checks.integer("ParquetBatches", "batch_rows", batch_rows, minimum=1)
         names = list(self._data.schema.names)
         self.target = target
@@ -181,12 +183,20 @@ class ParquetBatches:
     def __iter__(self) -> Iterator[tuple[Array, Array]]:
         """Give X (m, k) and y (m,), a batch at a time."""
         names = [*self.columns, self.target]
-        for batch in self._data.to_batches(columns=names, batch_size=self.batch_rows):
+        for batch in self._data.to_batches(
+            columns=names, batch_size=self.batch_rows, batch_readahead=1, fragment_readahead=1
+        ):
             if batch.num_rows:
                 yield (
                     np.column_stack([_numbers(batch, name) for name in self.columns]),
                     _column(batch, self.target),
                 )
+
+
+def _unbuffered(arrow: Any, source: Any) -> Any:
+    """Open Parquet files so that row groups are read when it is their turn; by default all may be in memory."""
+    options = arrow.ParquetFragmentScanOptions(pre_buffer=False, use_buffered_stream=True)
+    return arrow.dataset(source, format=arrow.ParquetFileFormat(default_fragment_scan_options=options))
 
 
 def _column(batch: Any, name: str) -> Array:
