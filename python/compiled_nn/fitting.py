@@ -14,8 +14,9 @@ from . import checks, training
 from .averaging import SWA
 from .callbacks.base import Callback, as_callback
 from .callbacks.stopping import EarlyStopping, Target
+from .divergence import Divergence, LastFinite
 from .optimizers import SGD, Optimizer
-from .training import Data, Divergence, History, LastFinite, Trainer
+from .training import Data, History, Trainer
 
 if TYPE_CHECKING:
     from .configuration import Configuration
@@ -62,24 +63,6 @@ def wants_gram(gram: object, obstacle: str | None, data: Data, units: int, epoch
             f"gram=True is for full-batch SGD without penalty, validation data or callback: {obstacle}."
         )
     return bool(gram)
-
-
-@contextmanager
-def in_span(
-    trainer: Trainer, data: Data, terms: dict[str, Any], optimizer: Optimizer
-) -> Iterator[tuple[Trainer, Data, dict[str, Any]]]:
-    """Give what to train in place of a network and its data; in the end the network is brought along."""
-    from cnn_core import span  # few need its kernels
-
-    trainer.set_optimizer(optimizer)
-    assert isinstance(data.X, np.ndarray)  # sparse rows are an obstacle
-    inner = span.enter(trainer.stack, data.X, scale=terms["scale"], n_threads=terms["n_threads"])
-    other = trainer.over(inner)
-    try:
-        yield other, data._replace(X=inner.gram), {**terms, "scale": 1.0}
-    finally:
-        inner.fold()
-        trainer.epochs = other.epochs
 
 
 # ---- what is asked of a call of fit
@@ -235,6 +218,22 @@ class InMemory:
             self._finite = LastFinite(trainer.stack)
         together = trainer.epochs_together(self._data.batches, most)
         return trainer.run(self._data, optimizer, self._terms, self._finite, together, deadline)
+
+
+@contextmanager
+def in_span(trainer: Trainer, data: Data, terms: dict[str, Any], optimizer: Optimizer) -> Iterator[InMemory]:
+    """Give what to train on in place of the data; in the end the network is brought along."""
+    from cnn_core import span  # few need its kernels
+
+    trainer.set_optimizer(optimizer)
+    assert isinstance(data.X, np.ndarray)  # sparse rows are an obstacle
+    inner = span.enter(trainer.stack, data.X, scale=terms["scale"], n_threads=terms["n_threads"])
+    other = trainer.over(inner)
+    try:
+        yield InMemory(other, data._replace(X=inner.gram), {**terms, "scale": 1.0})
+    finally:
+        inner.fold()
+        trainer.epochs = other.epochs
 
 
 def run(net: Network, source: Source, plan: Plan, validate: Callable[[], History] | None) -> None:

@@ -18,8 +18,9 @@ or both are absent when the network has seen no X. With scale_targets, so are ``
 (n_outputs,). There may be ``calibration.scores`` (m, n), float64.
 
 Initial weights given as arrays are not in the file: "init" of the layers says ``{"name": "array"}``. A file
-holds no training state, unless ``checkpoints.py`` wrote it: then there are more tensors and another key. Reading runs no code and asks for memory in proportion to the file; whatever is wrong
-with the content is a ValueError that names the file.
+holds no training state, unless ``checkpoints.py`` wrote it: then there are more tensors and another key. Reading
+runs no code and asks for memory in proportion to the file; whatever is wrong with the content is a ValueError that
+names the file.
 """
 
 from __future__ import annotations

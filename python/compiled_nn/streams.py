@@ -10,8 +10,9 @@ import numpy as np
 
 from . import checks, optional, targets, training
 from .arrays import Array
+from .divergence import Divergence, LastFinite
 from .errors import count, did_you_mean
-from .training import Data, Divergence, History, LastFinite, Trainer
+from .training import Data, History, Trainer
 
 if TYPE_CHECKING:
     import os
@@ -21,6 +22,21 @@ if TYPE_CHECKING:
     from .targets import Targets
 
 Batches: TypeAlias = Iterable[tuple[Any, Any]] | Callable[[], Iterable[tuple[Any, Any]]]
+
+
+def check(n_batches: object, validation_fraction: object, validation_groups: object, gram: object) -> None:
+    """Refuse parameters of fit that are for data at hand."""
+    given = {
+        "n_batches": n_batches,
+        "validation_fraction": validation_fraction,
+        "validation_groups": validation_groups,
+        "gram": gram if gram is True else None,
+    }
+    for name, value in given.items():
+        if value is not None:
+            raise ValueError(
+                f"{name} is for data at hand; fit was given no y, so that X is an iterable of batches."
+            )
 
 
 def begin(batches: Batches) -> Iterator[tuple[Any, Any]]:
@@ -33,10 +49,14 @@ def begin(batches: Batches) -> Iterator[tuple[Any, Any]]:
     """
     items = batches() if callable(batches) else batches
     if not isinstance(items, Iterable):
-        raise TypeError(f"batches must be an iterable of pairs (X, y), or return one. Got {items!r} instead.")
+        raise TypeError(
+            f"Without y, X must be an iterable of pairs (X, y). Got {type(items).__name__} instead."
+        )
     for item in items:
         if not isinstance(item, (tuple, list)) or len(item) != 2:
-            raise TypeError(f"batches must give pairs (X, y). Got {type(item).__name__} instead.")
+            raise TypeError(
+                f"Without y, X must give pairs (X, y). Got {type(item).__name__} instead: is y missing?"
+            )
         yield item[0], item[1]
 
 
@@ -52,12 +72,12 @@ def first(batches: Batches) -> tuple[Any, Any]:
     """
     if isinstance(batches, Iterator):
         raise TypeError(
-            "batches is an iterator, which can be read once only. Give a list, an object whose __iter__ begins anew,"
-            " or the function that makes the iterator."
+            "X is an iterator of batches, which can be read only once. Give an object whose __iter__ begins anew, or"
+            " the function that makes the iterator."
         )
     for pair in begin(batches):
         return pair
-    raise ValueError("batches gives no batch.")
+    raise ValueError("X gives no batch.")
 
 
 class Streamed:
@@ -107,19 +127,19 @@ class Streamed:
                 return nothing, divergence
             rows, total = rows + len(X), total + len(X) * columns["loss"][0]
         if not rows:
-            raise ValueError("batches gave some for the first epoch, and none for another.")
+            raise ValueError("X gave batches for the first epoch, and none for another.")
         return {**columns, "loss": [total / rows], "seconds": [perf_counter() - start]}, None
 
 
 class ParquetBatches:
-    """The rows of Parquet files, or of any data set that pyarrow reads, as batches for ``Network.fit_batches``.
+    """The rows of Parquet files, or of any data set that pyarrow reads, as batches for ``Network.fit``.
 
     Each iteration reads the files anew, a batch at a time.
 
     Parameters
     ----------
     source : str, path-like, or pyarrow.dataset.Dataset
-        A file, a folder of files, or a data set.
+        A file, a folder of files, or a data set, which decides itself how much of it is read ahead.
     target : str
         The column that is y.
     columns : sequence of str, optional
@@ -147,7 +167,7 @@ class ParquetBatches:
         arrow = optional.load(
             "pyarrow.dataset", purpose="reading Parquet", library="pyarrow", extra="parquet"
         )
-        self._data = source if isinstance(source, arrow.Dataset) else arrow.dataset(source, format="parquet")
+        self._data = source if isinstance(source, arrow.Dataset) else _unbuffered(arrow, source)
         self.batch_rows = checks.integer("ParquetBatches", "batch_rows", batch_rows, minimum=1)
         names = list(self._data.schema.names)
         self.target = target
@@ -163,12 +183,20 @@ class ParquetBatches:
     def __iter__(self) -> Iterator[tuple[Array, Array]]:
         """Give X (m, k) and y (m,), a batch at a time."""
         names = [*self.columns, self.target]
-        for batch in self._data.to_batches(columns=names, batch_size=self.batch_rows):
+        for batch in self._data.to_batches(
+            columns=names, batch_size=self.batch_rows, batch_readahead=1, fragment_readahead=1
+        ):
             if batch.num_rows:
                 yield (
                     np.column_stack([_numbers(batch, name) for name in self.columns]),
                     _column(batch, self.target),
                 )
+
+
+def _unbuffered(arrow: Any, source: Any) -> Any:
+    """Open Parquet files so that row groups are read when it is their turn; by default all may be in memory."""
+    options = arrow.ParquetFragmentScanOptions(pre_buffer=False, use_buffered_stream=True)
+    return arrow.dataset(source, format=arrow.ParquetFileFormat(default_fragment_scan_options=options))
 
 
 def _column(batch: Any, name: str) -> Array:

@@ -63,7 +63,7 @@ class EarlyStopping(Callback):
         self.restore_best = checks.flag("EarlyStopping", "restore_best", restore_best)
         self._best: float | None = None
         self._best_epoch = 0
-        self._weights: Array | None = None
+        self._weights: tuple[Array, ...] | None = None
 
     def on_train_begin(self, net: Network) -> None:
         """Forget the best epoch."""
