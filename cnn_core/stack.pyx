@@ -386,7 +386,7 @@ cdef class Stack(Layers):
             run.pass_loss = loss + epoch
             with nogil:
                 self.execute(run, threads)
-            self.step.count = run.step.count
+            self.step.count = run.step.count - run.criterion.failed
             if run.criterion.failed:
                 raise (<object>run.criterion.function).error
             run.rates += run.passes * ((run.count + run.batch - 1) // run.batch)
