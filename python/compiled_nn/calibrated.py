@@ -97,7 +97,7 @@ class Calibrated(Model):
             scores = conformal.absolute(self._forward(X), encoded)
         else:
             p = self._class_probabilities(X, known)
-            scores = conformal.lac(p, known.true_indices(encoded), classes=np.arange(p.shape[1]))
+            scores = conformal.lac(p, known.indices(encoded), classes=np.arange(p.shape[1]))
         # Nothing that predicts changes, so that there is nothing to settle.
         self._calibration = replace(self._calibration, scores=scores)
         return self

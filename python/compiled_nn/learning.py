@@ -51,7 +51,9 @@ class Learner(Calibrated):
         accumulate: int = 1,
         shuffle: bool = True,
         drop_last: bool = False,
-        validation_data: tuple[Any, Any] | None = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        validation_data: tuple[Any, ...] | None = None,
         validation_fraction: float | None = None,
         validation_groups: Any = None,
         metrics: Sequence[str | Callable[..., float]] = (),
@@ -92,7 +94,13 @@ class Learner(Calibrated):
             Take the rows of each epoch in an order of its own.
         drop_last : bool, default False
             Leave out the rows of an epoch that do not fill a batch.
-        validation_data : (X, y), optional
+        sample_weight : array-like (m,), optional
+            What each row counts, at least 0: losses are sum(weight * loss) / sum(weight) of a batch and of an epoch. 0
+            leaves a row out; a batch without weight is no step.
+        class_weight : "balanced" or dict, optional
+            What the rows of each class count besides: numbers by label (1 where it has none), or such that all classes
+            count the same in total.
+        validation_data : (X, y) or (X, y, sample_weight), optional
             Loss and score on them are added to the history.
         validation_fraction : float, optional
             Validate on this share of the rows instead, which are not trained on: drawn class by class, by the seed.
@@ -172,14 +180,18 @@ class Learner(Calibrated):
         )
         batches = X if y is None else None
         if batches is not None:
-            streams.check(n_batches, validation_fraction, validation_groups, gram)
+            streams.check(n_batches, validation_fraction, validation_groups, gram, sample_weight, class_weight)
             X, y = streams.first(batches)
         X, y, known = targets.prepare(configuration, X, y, self._n_features(resume), known)
+        weights = None
+        if batches is None:
+            weights = targets.weights_of(known, y, sample_weight, class_weight)
         held_out, rows = validation.choose(
             configuration,
             X,
             y,
             known,
+            weights=weights,
             data=validation_data,
             fraction=validation_fraction,
             groups=validation_groups,
@@ -193,7 +205,7 @@ class Learner(Calibrated):
         trainer = self._begin(X, known, resume, rows, averages=averaging is not None)
         if not resume:
             self.history = training.new_history()
-        terms, optimizer = self._terms(), self.optimizer
+        terms, optimizer = self._terms() | {"weights": weights}, self.optimizer
         source: fitting.Source = fitting.InMemory(trainer, data, terms)
         if batches is not None:
             source = streams.Streamed(trainer, batches, cut, configuration, known, terms)
@@ -211,6 +223,7 @@ class Learner(Calibrated):
         X: Any,
         y: Any,
         *,
+        sample_weight: Any = None,
         classes: Any = None,
         batch_size: int | str = 32,
         shuffle: bool = False,
@@ -219,7 +232,7 @@ class Learner(Calibrated):
 
         Parameters
         ----------
-        X, y : array-like
+        X, y, sample_weight : array-like
             As for :meth:`fit`.
         classes : array-like (n_classes,), optional
             All labels there are; needed by the first call when its y does not have every one of them.
@@ -244,12 +257,13 @@ class Learner(Calibrated):
             known = targets.with_classes(known, configuration.loss, configuration.n_outputs, classes)
         resume = self._trainer is not None
         X, y, known = targets.prepare(configuration, X, y, self._n_features(resume), known)
+        terms = self._terms() | {"weights": targets.weights_of(known, y, sample_weight)}
         data = Data(X, y, training.batches(len(X), batch_size, None, shuffle))
         trainer = self._begin(X, known, resume)
         trainer.set_optimizer(self.optimizer)
         finite = LastFinite(trainer.stack)
         try:
-            _, divergence = trainer.run(data, self.optimizer, self._terms(), finite)
+            _, divergence = trainer.run(data, self.optimizer, terms, finite)
         finally:
             self._settle()
         if divergence is not None:
@@ -309,7 +323,7 @@ class Learner(Calibrated):
         """Return what gives the columns of validation, None where there are none."""
         if held_out is None:
             return None
-        return lambda: held_out.columns(self._evaluated(), self._known_targets(), self._terms())
+        return lambda: held_out.columns(self._evaluated(), self._known_targets(), self._terms(smoothed=False))
 
     def _known_trainer(self) -> Trainer:
         self._fitted()

@@ -11,6 +11,7 @@ from .arrays import Array
 from .configuration import DEFAULT_LOSS, configure
 from .layers import Dense
 from .learning import Learner
+from .losses import Loss
 from .optimizers import Optimizer
 from .training import Trainer
 
@@ -22,9 +23,12 @@ class Network(Learner):
     ----------
     layers : sequence of Dense
         From the first hidden layer to the output. How many columns X has is learned from the data.
-    loss : {"softmax_cross_entropy", "binary_cross_entropy", "mse"}, default "softmax_cross_entropy"
-        Decides the activation of the last layer: softmax, sigmoid or none. "binary_cross_entropy" takes one
-        output for two classes, or one output a class (then each output is a sigmoid of its own).
+    loss : Loss or str, default "softmax_cross_entropy"
+        One of :mod:`compiled_nn.losses`, or its name for its defaults: "binary_cross_entropy",
+        "softmax_cross_entropy", "focal", "ordinal" for classes, "mse", "squared_error", "mae", "huber", "log_cosh",
+        "poisson", "gamma", "tweedie", "quantile", "gaussian_nll" for values. It decides the activation of the last
+        layer: softmax, sigmoid, exp or none. "binary_cross_entropy" takes one output for two classes, or one output
+        a class (then each output is a sigmoid of its own).
     optimizer : Optimizer or str, default "adam"
         An object as ``SGD(0.1)``, or one of "sgd", "adam", "adamw", "nadam", "radam", "rmsprop", "adagrad",
         "adadelta", "lion" and "rprop" for its default values.
@@ -109,7 +113,7 @@ class Network(Learner):
         self,
         layers: Sequence[Dense],
         *,
-        loss: str = DEFAULT_LOSS,
+        loss: Loss | str = DEFAULT_LOSS,
         optimizer: Optimizer | str = "adam",
         l1: float = 0.0,
         l2: float = 0.0,

@@ -24,9 +24,18 @@ if TYPE_CHECKING:
 Batches: TypeAlias = Iterable[tuple[Any, Any]] | Callable[[], Iterable[tuple[Any, Any]]]
 
 
-def check(n_batches: object, validation_fraction: object, validation_groups: object, gram: object) -> None:
+def check(
+    n_batches: object,
+    validation_fraction: object,
+    validation_groups: object,
+    gram: object,
+    sample_weight: object,
+    class_weight: object,
+) -> None:
     """Refuse parameters of fit that are for data at hand."""
     given = {
+        "sample_weight": sample_weight,
+        "class_weight": class_weight,
         "n_batches": n_batches,
         "validation_fraction": validation_fraction,
         "validation_groups": validation_groups,

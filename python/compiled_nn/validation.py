@@ -23,22 +23,23 @@ DEFAULT_FRACTION = 0.1
 
 
 class Validation(NamedTuple):
-    """Rows to validate on, X (m, k) and y as the core takes them, and metrics besides loss and score."""
+    """Rows to validate on, X (m, k), y and weights as the core takes them, and metrics besides loss and score."""
 
     X: Samples
     y: Array
+    weights: Array | None
     metrics: tuple[Metric, ...] = ()
 
     def columns(self, stack: Stack, known: Targets, terms: dict[str, Any]) -> dict[str, list[float]]:
         """Return the columns of the history that the present weights give."""
-        loss, _ = stack.loss(self.X, self.y, **terms)
+        loss, _ = stack.loss(self.X, self.y, weights=self.weights, **terms)
         outputs = stack.forward(self.X, scale=terms["scale"], n_threads=terms["n_threads"])
-        columns = {"val_loss": [loss], "val_score": [known.score(self.y, outputs)]}
+        columns = {"val_loss": [loss], "val_score": [known.score(self.y, outputs, self.weights)]}
         if self.metrics:
             y, predicted = self._labels(known), known.decode(outputs)
             for metric in self.metrics:
                 given = _probabilities(outputs) if metric.needs == "probabilities" else predicted
-                columns[f"val_{metric.name}"] = [metric(y, given, classes=known.classes)]
+                columns[f"val_{metric.name}"] = [metric(y, given, self.weights, classes=known.classes)]
         return columns
 
     def _labels(self, known: Targets) -> Array:
@@ -78,7 +79,8 @@ def choose(
     y: Array,
     known: Targets,
     *,
-    data: tuple[Any, Any] | None,
+    weights: Array | None,
+    data: tuple[Any, ...] | None,
     fraction: float | None,
     groups: Any,
     watched: tuple[Metric, ...],
@@ -103,7 +105,8 @@ def choose(
         held_out, rows = _at_random(y, known, share, configuration.seed)
     else:
         held_out, rows = _by_groups(len(X), groups, share, configuration.seed)
-    return Validation(samples.select(X, held_out), y[held_out], watched), rows
+    held_weights = None if weights is None else weights[held_out]
+    return Validation(samples.select(X, held_out), y[held_out], held_weights, watched), rows
 
 
 def _at_random(y: Array, known: Targets, fraction: float, seed: int | None) -> tuple[Array, Array]:
