@@ -227,8 +227,8 @@ EPSILON = 1e-5
 
 
 def normalize(norm, z, statistics=None):
-    """zhat of z (m, n): "layer" and "rms" over the units of a row, "batch" over the rows, or by `statistics`, a mean and
-    a variance (n,)."""
+    """zhat of z (m, n): "layer" and "rms" over the units of a row, "batch" over the rows, or by `statistics`, a mean
+    and a variance (n,)."""
     if norm == "batch":
         mean, variance = (z.mean(axis=0), z.var(axis=0)) if statistics is None else statistics
     elif norm == "layer":

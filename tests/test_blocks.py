@@ -64,8 +64,8 @@ class Block:
             network = [*self.network[:depth], (np.eye(len(self.network[depth][0])), None)]
             inner = reference.block_forward(
                 network,
-                self.gains[:depth] + [None],
-                self.norms[:depth] + (None,),
+                [*self.gains[:depth], None],
+                (*self.norms[:depth], None),
                 (*self.residuals[: depth - 1], False, False),
                 (*self.activations[: depth - 1], "identity", "identity"),
                 self.X.astype(np.float64),

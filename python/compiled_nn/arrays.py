@@ -314,7 +314,7 @@ def _from_table(table: Any, name: str) -> Array:
     return full
 
 
-def real(array: Any, name: str) -> Array:
+def floats(array: Any, name: str) -> Array:
     """Return an array of numbers as contiguous float32 or float64, whichever holds them; itself when it is that."""
     numbers_ = _numeric(_as_array(array, name), name)
     exact = numbers_.dtype.itemsize <= (4 if numbers_.dtype.kind == "f" else 2)

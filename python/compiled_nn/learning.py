@@ -180,7 +180,9 @@ class Learner(Calibrated):
         )
         batches = X if y is None else None
         if batches is not None:
-            streams.check(n_batches, validation_fraction, validation_groups, gram, sample_weight, class_weight)
+            streams.check(
+                n_batches, validation_fraction, validation_groups, gram, sample_weight, class_weight
+            )
             X, y = streams.first(batches)
         X, y, known = targets.prepare(configuration, X, y, self._n_features(resume), known)
         weights = None

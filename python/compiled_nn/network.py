@@ -82,8 +82,8 @@ class Network(Learner):
     target_mean_, target_scale_ : ndarray (n_outputs,)
         With `scale_targets`: mean and standard deviation of each output, float64; 1 where it is constant.
     norms_ : list of dict or None, one a layer
-        Copies of what a normalised layer has besides its weights: "gain" (units,), and for "batch" the running "mean" and
-        "variance" (units,).
+        Copies of what a normalised layer has besides its weights: "gain" (units,), and for "batch" the running "mean"
+        and "variance" (units,).
     history : dict of lists
         One entry an epoch of fit: "epoch" (from 1), "loss" (mean over the rows, as seen while training),
         "penalty", "learning_rate" (of the last step), "seconds", and with validation data "val_loss" and

@@ -13,10 +13,10 @@ and ``layers.0.bias`` (units,), in the network's dtype. The metadata hold one ke
     temperature       in format 3: what the logits are divided by
 
 A normalised layer has ``layers.0.norm.weight`` (units,), and for "batch" ``layers.0.norm.running_mean`` and
-``.running_var`` too. With standardize, ``standardization.mean`` and ``standardization.scale`` (n_features,) are float64,
-or both are absent when the network has seen no X. With scale_targets, so are ``targets.mean`` and ``targets.scale``
-(n_outputs,). There may be ``calibration.scores`` (m, n), float64. ``loss`` is a name where all else of it is default; in
-format 3 it may be ``{"name": ..., parameters}``.
+``.running_var`` too. With standardize, ``standardization.mean`` and ``standardization.scale`` (n_features,) are
+float64, or both are absent when the network has seen no X. With scale_targets, so are ``targets.mean`` and
+``targets.scale`` (n_outputs,). There may be ``calibration.scores`` (m, n), float64. ``loss`` is a name where all else
+of it is default; in format 3 it may be ``{"name": ..., parameters}``.
 
 Initial weights given as arrays are not in the file: "init" of the layers says ``{"name": "array"}``. A file
 holds no training state, unless ``checkpoints.py`` wrote it: then there are more tensors and another key. Reading

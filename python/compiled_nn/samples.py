@@ -55,7 +55,7 @@ def _sparse(X: Any) -> SparseRows:
     if len(csr.shape) != 2:
         raise ValueError(f"X has {count(len(csr.shape), 'dimension')}; expected 2.")
     try:
-        rows = SparseRows(csr.indptr, _whole(csr.indices), arrays.real(csr.data, "X"), csr.shape[1])
+        rows = SparseRows(csr.indptr, _whole(csr.indices), arrays.floats(csr.data, "X"), csr.shape[1])
     except ValueError as error:
         raise ValueError(f"X is no sparse matrix of shape {csr.shape}: {error}.") from error
     if len(rows) != csr.shape[0]:

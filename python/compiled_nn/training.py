@@ -14,7 +14,6 @@ from . import checks, optimizers
 from .arrays import Array
 from .averaging import Average
 from .divergence import Divergence, LastFinite, first_bad_layer
-from .initializers import Pair
 from .optimizers import Optimizer
 from .samples import Samples
 

@@ -39,7 +39,9 @@ class Validation(NamedTuple):
             y, predicted = self._labels(known), known.decode(outputs)
             for metric in self.metrics:
                 given = _probabilities(outputs) if metric.needs == "probabilities" else predicted
-                columns[f"val_{metric.name}"] = [metric(y, given, self.weights, classes=known.classes)]
+                columns[f"val_{metric.name}"] = [
+                    metric(y, given, sample_weight=self.weights, classes=known.classes)
+                ]
         return columns
 
     def _labels(self, known: Targets) -> Array:

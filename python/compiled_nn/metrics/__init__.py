@@ -23,6 +23,7 @@ from .ranking import average_precision, roc_auc
 from .report import classification_report
 from .scorers import Metric, resolve
 from .values import (
+    d2_pinball,
     gamma_deviance,
     mae,
     mape,
@@ -31,7 +32,6 @@ from .values import (
     mse,
     pinball,
     poisson_deviance,
-    d2_pinball,
     r2_score,
     rmse,
     tweedie_deviance,
@@ -46,6 +46,7 @@ __all__ = [
     "classification_report",
     "confusion",
     "confusion_matrix",
+    "d2_pinball",
     "ece",
     "f1",
     "gamma_deviance",
@@ -59,7 +60,6 @@ __all__ = [
     "pinball",
     "poisson_deviance",
     "precision",
-    "d2_pinball",
     "r2_score",
     "recall",
     "resolve",

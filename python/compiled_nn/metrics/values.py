@@ -172,9 +172,7 @@ def gamma_deviance(y: Any, predicted: Any, sample_weight: Any = None) -> float:
     return tweedie_deviance(y, predicted, sample_weight, power=2)
 
 
-def d2_pinball(
-    y: Array, predicted: Array, quantiles: Sequence[float], weights: Array | None = None
-) -> float:
+def d2_pinball(y: Array, predicted: Array, quantiles: Sequence[float], weights: Array | None = None) -> float:
     """Return the share of the pinball loss of y (m,) that predicted quantiles (m, n) save, averaged over them.
 
     It is measured against the quantiles of y itself: 1 is exact, 0 no better than constants.
