@@ -3,7 +3,8 @@
 Tensors are named as in a sequence of fully connected layers elsewhere: ``layers.0.weight`` (units, inputs)
 and ``layers.0.bias`` (units,), in the network's dtype. The metadata hold one key, ``compiled_nn``:
 
-    format_version    1; 2 for a network that standardises; 3 for one that is calibrated
+    format_version    1; 2 for a network that standardises; 3 for one that is calibrated, or has a loss that
+                      format 2 does not know
     library_version   that wrote the file
     network           layers, loss, optimizer, l1, l2, input_scale, dtype, seed; in format 2 standardize
     n_features        columns of X
@@ -11,8 +12,10 @@ and ``layers.0.bias`` (units,), in the network's dtype. The metadata hold one ke
     classes           {"dtype": ..., "values": [...]} or null
     temperature       in format 3: what the logits are divided by
 
-With standardize, from format 2 on, ``standardization.mean`` and ``standardization.scale`` (n_features,) are float64, or
-both are absent when the network has seen no X. In format 3 there may be ``calibration.scores`` (m, n), float64.
+``loss`` is a name where all else of it is default; in format 3 it may be ``{"name": ..., parameters}``. From format 2
+on, ``standardize`` is there where it is true; then ``standardization.mean`` and ``standardization.scale``
+(n_features,) are float64, or both are absent when the network has seen no X. In format 3 there may be
+``calibration.scores`` (m, n), float64.
 
 Initial weights given as arrays are not in the file: "init" of the layers says ``{"name": "array"}``. A file
 holds no training state. Reading runs no code and asks for memory in proportion to the file; whatever is wrong
@@ -30,7 +33,7 @@ from typing import Any
 
 import numpy as np
 
-from . import arrays, checks, targets
+from . import arrays, checks, losses, targets
 from .calibration import NOTHING, Calibration
 from .configuration import Configuration, from_config, to_config
 from .initializers import Pair
@@ -38,6 +41,7 @@ from .layers import Dense
 from .standardization import Statistics
 
 FORMAT_VERSION = 3
+_FIRST_LOSSES = ("binary_cross_entropy", "softmax_cross_entropy", "mse")
 _KEY = "compiled_nn"
 _DOCUMENT = (
     "format_version",
@@ -117,7 +121,7 @@ def write(path: str | os.PathLike[str], saved: Saved, library_version: str) -> N
 
 def _version_for(configuration: Configuration, calibrated: bool) -> int:
     """Return the oldest format that holds the network, so that older versions read what they can."""
-    if calibrated:
+    if calibrated or losses.short(configuration.loss) not in _FIRST_LOSSES:
         return 3
     return 2 if configuration.standardize else 1
 
@@ -254,7 +258,8 @@ def _check_tensors(file: Any, configuration: Configuration, n_features: int, cal
         n_inputs = layer.units
     found = set(file.keys())
     if calibrated and _SCORES in found:
-        n_scores = 1 if configuration.loss.classifies else configuration.n_outputs
+        loss = configuration.loss
+        n_scores = 1 if loss.classifies else loss.n_columns(configuration.n_outputs)
         expected[_SCORES] = "F64", [*file.get_slice(_SCORES).get_shape()[:1], n_scores]
     if configuration.standardize and found.intersection(_STATISTICS):
         expected |= dict.fromkeys(_STATISTICS, ("F64", [n_features]))
