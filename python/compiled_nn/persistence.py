@@ -332,7 +332,8 @@ def _check_tensors(file: Any, configuration: Configuration, n_features: int, cal
         expected |= dict.fromkeys(names, (_TENSOR_DTYPES[configuration.dtype], [layer.units]))
     found = {name for name in file.keys() if not name.startswith(TRAINING)}  # noqa: SIM118 - no mapping
     if calibrated and _SCORES in found:
-        n_scores = 1 if configuration.loss.classifies else configuration.n_outputs
+        loss = configuration.loss
+        n_scores = 1 if loss.classifies else loss.n_columns(configuration.n_outputs)
         expected[_SCORES] = "F64", [*file.get_slice(_SCORES).get_shape()[:1], n_scores]
     if configuration.standardize and found.intersection(_STATISTICS):
         expected |= dict.fromkeys(_STATISTICS, ("F64", [n_features]))

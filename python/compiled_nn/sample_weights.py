@@ -11,12 +11,14 @@ from . import arrays, checks
 from .arrays import Array
 
 
-def check(sample_weight: Any, n_rows: int, name: str = "sample_weight") -> Array | None:
+def check(
+    sample_weight: Any, n_rows: int, name: str = "sample_weight", *, rows_of: str = "X"
+) -> Array | None:
     """Return the weights as float64 (n_rows,): finite, at least 0, not all of them 0; None for None."""
     if sample_weight is None:
         return None
     weights = arrays.weights(sample_weight, name, dtype="float64", ndim=1)
-    arrays.check_rows(range(n_rows), weights, "X", name)
+    arrays.check_rows(range(n_rows), weights, rows_of, name)
     if weights.min() < 0:
         row = int(np.argmin(weights))
         raise ValueError(f"Negative values in {name}: row {row} is {weights[row]:g}; weights are at least 0.")

@@ -167,7 +167,7 @@ class Quantile(Loss):
 
     def score(self, y: Array, predicted: Array, weights: Array | None) -> float:
         """Return D^2: the share of the loss of constant quantiles that is gone, averaged over the quantiles."""
-        from .. import metrics
+        from .. import metrics  # what only predicts needs none
 
         return metrics.d2_pinball(y[:, 0], predicted, self.quantiles, weights)
 
