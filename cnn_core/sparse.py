@@ -106,6 +106,10 @@ class SparseRows:
                 return True
         return False
 
+    def toarray(self) -> NDArray[Any]:
+        """Return all rows as a full array."""
+        return self.take(np.arange(len(self)))
+
     def take(self, rows: NDArray[np.integer[Any]]) -> NDArray[Any]:
         """Return the rows of these numbers as a full array."""
         full = np.zeros((len(rows), self.shape[1]), self.dtype)

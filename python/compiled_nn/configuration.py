@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import checks, layers, losses, optimizers
 from .initializers import NotSaved
@@ -12,11 +12,16 @@ from .layers import Dense
 from .losses import Loss
 from .optimizers import Optimizer
 
+if TYPE_CHECKING:
+    from .preprocessing import Features
+
 DEFAULT_LOSS = "softmax_cross_entropy"
 DTYPES = ("float32", "float64")
-_OPTIONS = ("optimizer", "l1", "l2", "input_scale", "dtype", "seed", "standardize", "scale_targets")
+_FIRST = ("optimizer", "l1", "l2", "input_scale", "dtype", "seed")
+# In a file only where they are asked for.
+_LATER = ("standardize", "scale_targets", "categorical_features", "min_frequency")
+_OPTIONS = (*_FIRST, *_LATER)
 _FIELDS = ("layers", "loss", *_OPTIONS)
-_LATER = ("standardize", "scale_targets")  # in a file only where they differ from the default
 SCALINGS = ("standard", "robust", "minmax")
 
 
@@ -34,6 +39,8 @@ class Configuration:
     seed: int | None
     standardize: bool | str
     scale_targets: bool
+    categorical_features: tuple[int | str, ...] | str | None
+    min_frequency: float | None
 
     @property
     def n_outputs(self) -> int:
@@ -81,6 +88,8 @@ def configure(
     seed: int | None = None,
     standardize: bool | str = False,
     scale_targets: bool = False,
+    categorical_features: Features | None = None,
+    min_frequency: float | None = None,
 ) -> Configuration:
     """Check the parameters of a Network and return them as a configuration."""
     checked = layers.check_layers(layers_)
@@ -95,6 +104,8 @@ def configure(
         seed=checks.optional_integer("Network", "seed", seed, minimum=0),
         standardize=_standardize(standardize),
         scale_targets=checks.flag("Network", "scale_targets", scale_targets),
+        categorical_features=_categorical(categorical_features, min_frequency),
+        min_frequency=min_frequency,
     )
     if configuration.scale_targets and configuration.loss.link != "identity":
         raise ValueError(
@@ -105,6 +116,18 @@ def configure(
     return configuration
 
 
+def _categorical(features: Features | None, min_frequency: object) -> tuple[int | str, ...] | str | None:
+    """Return categorical_features, checked like `min_frequency`."""
+    if features is None and min_frequency is None:
+        return None
+    if features is None:
+        raise ValueError("min_frequency is given; categorical_features is not.")
+    from . import preprocessing  # few networks encode tables
+
+    preprocessing.frequency(min_frequency)
+    return preprocessing.categorical(features)
+
+
 def _standardize(value: object) -> bool | str:
     method = checks.flag_or_choice("Network", "standardize", value, SCALINGS)
     return True if method == "standard" else method
@@ -112,7 +135,9 @@ def _standardize(value: object) -> bool | str:
 
 def to_config(configuration: Configuration) -> dict[str, Any]:
     """Return `configuration` as JSON can hold it; of `_LATER` only what is asked for."""
-    names = [name for name in _FIELDS if name not in _LATER or getattr(configuration, name)]
+    names = [
+        name for name in _FIELDS if name not in _LATER or getattr(configuration, name) not in (None, False)
+    ]
     return {name: getattr(configuration, name) for name in names} | {
         "layers": [layers.to_config(layer) for layer in configuration.layers],
         "loss": configuration.loss.name,

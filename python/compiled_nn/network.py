@@ -19,6 +19,8 @@ from .training import Data, History, LastFinite, Trainer
 if TYPE_CHECKING:
     from typing import Self
 
+    from .preprocessing import Features, Tabular
+
 Callback: TypeAlias = "Callable[[Network, int, History], bool | None]"
 
 
@@ -56,6 +58,12 @@ class Network(Model):
         For "mse": train on (y - mean) / standard deviation of each output, learned from the y of fit alone, or of the
         first partial_fit, and kept in the network and in its files. y is given as it is everywhere; predictions, loss
         and score are in its units. Weights, gradients and the history are those of the scaled outputs.
+    categorical_features : "auto" or sequence of int or str, optional
+        X is a table of numbers and categories, which the network itself turns into numbers: see
+        :class:`compiled_nn.preprocessing.Tabular`, which it learns from the X of fit alone, or of the first
+        partial_fit, and keeps in its files. `standardize` then scales the columns of numbers alone.
+    min_frequency : int or float, optional
+        Categories that are rarer, in rows or as a share of the rows, have one column together.
 
     Attributes
     ----------
@@ -70,6 +78,8 @@ class Network(Model):
         by; the scale is 1 where there is no spread.
     target_mean_, target_scale_ : ndarray (n_outputs,)
         With `scale_targets`: mean and standard deviation of each output, float64; 1 where it is constant.
+    encoder_ : Tabular
+        With `categorical_features`: what turns X into numbers.
     history : dict of lists
         One entry an epoch of fit: "epoch" (from 1), "loss" (mean over the rows, as seen while training),
         "penalty", "learning_rate" (of the last step), "seconds", and with validation data "val_loss" and
@@ -102,9 +112,22 @@ class Network(Model):
         n_threads: int | None = None,
         standardize: bool | str = False,
         scale_targets: bool = False,
+        categorical_features: Features | None = None,
+        min_frequency: float | None = None,
     ) -> None:
         configuration = configure(
-            layers, loss, optimizer, l1, l2, input_scale, dtype, seed, standardize, scale_targets
+            layers,
+            loss,
+            optimizer,
+            l1,
+            l2,
+            input_scale,
+            dtype,
+            seed,
+            standardize,
+            scale_targets,
+            categorical_features,
+            min_frequency,
         )
         super().__init__(configuration, n_threads)
 
@@ -242,14 +265,19 @@ class Network(Model):
             raise TypeError(f"The 'callback' parameter of fit must be callable. Got {callback!r} instead.")
         resume = checks.flag("fit", "warm_start", warm_start) and self._trainer is not None
         known = self._targets if resume else None
-        X, y, known = targets.prepare(self._configuration, X, y, self._n_features(resume), known)
+        encoder = self._encoder_for(X, resume)
+        X, y, known = targets.prepare(
+            self._configuration, X, y, self._n_features(resume), known, encoder=encoder
+        )
         data = Data(X, y, training.batches(len(X), batch_size, n_batches, shuffle))
         validation = None
         if validation_data is not None:
-            validation = targets.prepare_pair(self._configuration, validation_data, X.shape[1], known)
+            validation = targets.prepare_pair(
+                self._configuration, validation_data, X.shape[1], known, encoder
+            )
         obstacle = fitting.obstacle_to_gram(self._configuration, data, resume, validation or callback)
         spanned = fitting.wants_gram(gram, obstacle, data, self.layers[0].units, epochs)
-        trainer = self._begin(X, known, resume)
+        trainer = self._begin(X, known, resume, encoder)
         if not resume:
             self.history = training.new_history()
 
@@ -314,9 +342,10 @@ class Network(Model):
         if classes is not None:
             known = targets.with_classes(known, configuration.loss, configuration.n_outputs, classes)
         resume = self._trainer is not None
-        X, y, known = targets.prepare(configuration, X, y, self._n_features(resume), known)
+        encoder = self._encoder_for(X, resume)
+        X, y, known = targets.prepare(configuration, X, y, self._n_features(resume), known, encoder=encoder)
         data = Data(X, y, training.batches(len(X), batch_size, None, shuffle))
-        trainer = self._begin(X, known, resume)
+        trainer = self._begin(X, known, resume, encoder)
         trainer.set_optimizer(self.optimizer)
         finite = LastFinite(trainer.stack)
         try:
@@ -327,13 +356,13 @@ class Network(Model):
             raise divergence.error("This pass of partial_fit")
         return self
 
-    def _begin(self, X: Samples, known: Targets, resume: bool) -> Trainer:
+    def _begin(self, X: Samples, known: Targets, resume: bool, encoder: Tabular | None) -> Trainer:
         """Take the network to where training on X starts; nothing has changed when this raises."""
         trainer = (self._trainer if resume else None) or self._drawn(X)
         trainer.check_schedule(self.optimizer)
         if self._lacks_statistics(trainer.stack):
-            trainer.stack.standardize(*self._measured(X))
-        self._trainer, self._targets = trainer, known
+            trainer.stack.standardize(*self._measured(X, encoder))
+        self._trainer, self._targets, self._encoder = trainer, known, encoder
         self._settle()
         return trainer
 

@@ -3,13 +3,15 @@
 Tensors are named as in a sequence of fully connected layers elsewhere: ``layers.0.weight`` (units, inputs)
 and ``layers.0.bias`` (units,), in the network's dtype. The metadata hold one key, ``compiled_nn``:
 
-    format_version    1; 2 for a network that standardises; 3 for one that scales in another way, or its targets
+    format_version    1; 2 for a network that standardises; 3 for one that scales in another way, or its
+                      targets, or encodes a table
     library_version   that wrote the file
     network           layers, loss, optimizer, l1, l2, input_scale, dtype, seed; from format 2 on standardize,
-                      from 3 on scale_targets, each where it is asked for
+                      from 3 on scale_targets, categorical_features and min_frequency, each where it is asked for
     n_features        columns of X
     targets           "classes", "indicator", "values"; or null when the network has seen no y
     classes           {"dtype": ..., "values": [...]} or null
+    encoder           in format 3, where a table is encoded: its columns, see columns.py; or null
 
 With standardize, ``standardization.mean`` and ``standardization.scale`` (n_features,) are float64, or both are absent
 when the network has seen no X. With scale_targets, so are ``targets.mean`` and ``targets.scale`` (n_outputs,).
@@ -72,6 +74,8 @@ class Saved:
         None when the network does not standardise, or has seen no X.
     target_statistics : Statistics or None
         None when the network does not scale its targets, or has seen no y.
+    encoder : list or None
+        What the encoder of tables has learned.
     """
 
     configuration: Configuration
@@ -80,6 +84,7 @@ class Saved:
     classes: arrays.Array | None
     statistics: Statistics | None
     target_statistics: Statistics | None
+    encoder: object
 
 
 # ---- writing
@@ -99,6 +104,8 @@ def write(path: str | os.PathLike[str], saved: Saved, library_version: str) -> N
         "targets": saved.kind,
         "classes": _classes_to_config(saved.classes),
     }
+    if saved.configuration.categorical_features is not None:
+        document["encoder"] = saved.encoder
     tensors = {}
     for i, (W, b) in enumerate(saved.weights):
         tensors[f"layers.{i}.weight"] = np.ascontiguousarray(W.T)
@@ -114,7 +121,8 @@ def write(path: str | os.PathLike[str], saved: Saved, library_version: str) -> N
 
 def _version_for(configuration: Configuration) -> int:
     """Return the oldest format that holds the network, so that older versions read what they can."""
-    if configuration.scaling not in (None, "standard") or configuration.scale_targets:
+    encodes = configuration.categorical_features is not None
+    if configuration.scaling not in (None, "standard") or configuration.scale_targets or encodes:
         return 3
     return 2 if configuration.standardize else 1
 
@@ -206,6 +214,7 @@ def _parse(file: Any) -> Saved:
         classes=_classes_from_config(document["classes"]),
         statistics=_statistics(file, _STATISTICS),
         target_statistics=_statistics(file, _TARGETS),
+        encoder=document.get("encoder"),
     )
 
 
@@ -220,7 +229,9 @@ def _document(text: str | None) -> dict[str, Any]:
         raise ValueError(
             f"it has format version {version}; this compiled_nn reads {FORMAT_VERSION}: upgrade it"
         )
-    fields = checks.fields("the document", document, _DOCUMENT)
+    network = document.get("network") if isinstance(document, dict) else None
+    encodes = isinstance(network, dict) and "categorical_features" in network
+    fields = checks.fields("the document", document, (*_DOCUMENT, "encoder") if encodes else _DOCUMENT)
     if type(version) is not int or version < 1:
         raise ValueError(f"format version {version!r} is not known")
     if not isinstance(fields["library_version"], str):

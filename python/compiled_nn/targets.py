@@ -11,7 +11,7 @@ from . import arrays, metrics, samples, standardization
 from .arrays import Array
 from .configuration import Configuration
 from .losses import Loss
-from .samples import Samples
+from .samples import Encoder, Samples
 from .standardization import Statistics
 
 KINDS = ("classes", "indicator", "values")
@@ -93,12 +93,14 @@ def prepare(
     n_features: int | None,
     known: Targets | None,
     scaled: bool = True,
+    encoder: Encoder | None = None,
 ) -> tuple[Samples, Array, Targets]:
     """Return X and y as the core takes them, and what y means: `known`, or learned from it.
 
-    `scaled` says whether y is to be in the units of training, where these are not its own.
+    `scaled` says whether y is to be in the units of training, where these are not its own; `encoder` makes numbers of
+    X first.
     """
-    X = samples.read(X, dtype=configuration.dtype, n_features=n_features)
+    X = samples.read(X, dtype=configuration.dtype, n_features=n_features, encoder=encoder)
     y = arrays.targets(y)
     arrays.check_rows(X, y)
     known = known or learn(configuration.loss, configuration.n_outputs, y)
@@ -109,7 +111,11 @@ def prepare(
 
 
 def prepare_pair(
-    configuration: Configuration, pair: Any, n_features: int, known: Targets
+    configuration: Configuration,
+    pair: Any,
+    n_features: int,
+    known: Targets,
+    encoder: Encoder | None = None,
 ) -> tuple[Samples, Array]:
     """Return the X and y of `validation_data` as the core takes them."""
     if not isinstance(pair, (list, tuple)) or len(pair) != 2:
@@ -117,7 +123,7 @@ def prepare_pair(
             f"The 'validation_data' parameter of fit must be a pair (X, y). Got {type(pair).__name__} instead."
         )
     X, y = pair
-    X, y, _ = prepare(configuration, X, y, n_features, known)
+    X, y, _ = prepare(configuration, X, y, n_features, known, encoder=encoder)
     return X, y
 
 
