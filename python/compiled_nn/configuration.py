@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import checks, layers, losses, optimizers
 from .activations import Activation
@@ -13,11 +13,17 @@ from .layers import Dense
 from .losses import Loss
 from .optimizers import Optimizer
 
+if TYPE_CHECKING:
+    from .preprocessing import Features
+
 DEFAULT_LOSS = "softmax_cross_entropy"
 DTYPES = ("float32", "float64")
 _STEPS = ("clip_norm", "clip_value", "ema")
-# In a file only where they differ from the default:
-_LATER = ("standardize", "scale_targets", "input_dropout", *_STEPS)
+# In a file only where they are asked for:
+_LATER = (
+    *("standardize", "scale_targets", "categorical_features", "min_frequency", "input_dropout"),
+    *_STEPS,
+)
 _OPTIONS = ("optimizer", "l1", "l2", "input_scale", "dtype", "seed", *_LATER)
 _FIELDS = ("layers", "loss", *_OPTIONS)
 SCALINGS = ("standard", "robust", "minmax")
@@ -37,6 +43,8 @@ class Configuration:
     seed: int | None
     standardize: bool | str
     scale_targets: bool
+    categorical_features: tuple[int | str, ...] | str | None
+    min_frequency: float | None
     input_dropout: float
     clip_norm: float | None
     clip_value: float | None
@@ -115,6 +123,8 @@ def configure(
     seed: int | None = None,
     standardize: bool | str = False,
     scale_targets: bool = False,
+    categorical_features: Features | None = None,
+    min_frequency: float | None = None,
     input_dropout: float = 0.0,
     clip_norm: float | None = None,
     clip_value: float | None = None,
@@ -133,6 +143,8 @@ def configure(
         seed=checks.optional_integer("Network", "seed", seed, minimum=0),
         standardize=_standardize(standardize),
         scale_targets=checks.flag("Network", "scale_targets", scale_targets),
+        categorical_features=_categorical(categorical_features, min_frequency),
+        min_frequency=min_frequency,
         input_dropout=checks.real("Network", "input_dropout", input_dropout, minimum=0, below=1),
         clip_norm=_optional(clip_norm, "clip_norm"),
         clip_value=_optional(clip_value, "clip_value"),
@@ -151,6 +163,18 @@ def _optional(value: object, name: str, **bounds: float) -> float | None:
     return None if value is None else checks.real("Network", name, value, above=0, **bounds)
 
 
+def _categorical(features: Features | None, min_frequency: object) -> tuple[int | str, ...] | str | None:
+    """Return categorical_features, checked like `min_frequency`."""
+    if features is None and min_frequency is None:
+        return None
+    if features is None:
+        raise ValueError("min_frequency is given; categorical_features is not.")
+    from . import preprocessing  # few networks encode tables
+
+    preprocessing.frequency(min_frequency)
+    return preprocessing.categorical(features)
+
+
 def _standardize(value: object) -> bool | str:
     method = checks.flag_or_choice("Network", "standardize", value, SCALINGS)
     return True if method == "standard" else method
@@ -158,7 +182,9 @@ def _standardize(value: object) -> bool | str:
 
 def to_config(configuration: Configuration) -> dict[str, Any]:
     """Return `configuration` as JSON can hold it; of `_LATER` only what is asked for."""
-    names = [name for name in _FIELDS if name not in _LATER or getattr(configuration, name)]
+    names = [
+        name for name in _FIELDS if name not in _LATER or getattr(configuration, name) not in (None, False)
+    ]
     return {name: getattr(configuration, name) for name in names} | {
         "layers": [layers.to_config(layer) for layer in configuration.layers],
         "loss": losses.to_config(configuration.loss),

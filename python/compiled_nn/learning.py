@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from .network import Network
+    from .preprocessing import Tabular
 
 
 class Learner(Calibrated):
@@ -184,7 +185,8 @@ class Learner(Calibrated):
                 n_batches, validation_fraction, validation_groups, gram, sample_weight, class_weight
             )
             X, y = streams.first(batches)
-        X, y, known = targets.prepare(configuration, X, y, self._n_features(resume), known)
+        encoder = self._encoder_for(X, resume)
+        X, y, known = targets.prepare(configuration, X, y, self._n_features(resume), known, encoder=encoder)
         weights = None
         if batches is None:
             weights = targets.weights_of(known, y, sample_weight, class_weight)
@@ -193,6 +195,7 @@ class Learner(Calibrated):
             X,
             y,
             known,
+            encoder=encoder,
             weights=weights,
             data=validation_data,
             fraction=validation_fraction,
@@ -204,13 +207,13 @@ class Learner(Calibrated):
         if batches is None:
             obstacle = fitting.obstacle_to_gram(configuration, data, resume, held_out or plan.callbacks)
             spanned = fitting.wants_gram(gram, obstacle, data, self.layers[0].units, plan.epochs)
-        trainer = self._begin(X, known, resume, rows, averages=averaging is not None)
+        trainer = self._begin(X, known, resume, encoder, rows, averages=averaging is not None)
         if not resume:
             self.history = training.new_history()
         terms, optimizer = self._terms() | {"weights": weights}, self.optimizer
         source: fitting.Source = fitting.InMemory(trainer, data, terms)
         if batches is not None:
-            source = streams.Streamed(trainer, batches, cut, configuration, known, terms)
+            source = streams.Streamed(trainer, batches, cut, configuration, known, terms, encoder)
         try:
             with (
                 fitting.in_span(trainer, data, terms, optimizer) if spanned else nullcontext(source) as inner
@@ -258,10 +261,11 @@ class Learner(Calibrated):
         if classes is not None:
             known = targets.with_classes(known, configuration.loss, configuration.n_outputs, classes)
         resume = self._trainer is not None
-        X, y, known = targets.prepare(configuration, X, y, self._n_features(resume), known)
+        encoder = self._encoder_for(X, resume)
+        X, y, known = targets.prepare(configuration, X, y, self._n_features(resume), known, encoder=encoder)
         terms = self._terms() | {"weights": targets.weights_of(known, y, sample_weight)}
         data = Data(X, y, training.batches(len(X), batch_size, None, shuffle))
-        trainer = self._begin(X, known, resume)
+        trainer = self._begin(X, known, resume, encoder)
         trainer.set_optimizer(self.optimizer)
         finite = LastFinite(trainer.stack)
         try:
@@ -307,17 +311,24 @@ class Learner(Calibrated):
         checkpoints.write(path, self._saved(), self._known_trainer(), self.history, __version__)
 
     def _begin(
-        self, X: Samples, known: Targets, resume: bool, rows: Array | None = None, *, averages: bool = False
+        self,
+        X: Samples,
+        known: Targets,
+        resume: bool,
+        encoder: Tabular | None,
+        rows: Array | None = None,
+        *,
+        averages: bool = False,
     ) -> Trainer:
         """Take the network to where training on (rows of) X starts; nothing has changed when this raises."""
         trainer = (self._trainer if resume else None) or self._drawn(X)
         trainer.check_schedule(self.optimizer)
         if self._lacks_statistics(trainer.stack):
-            trainer.stack.standardize(*self._measured(X, rows))
+            trainer.stack.standardize(*self._measured(X, encoder, rows))
         if not resume:
             trainer.rate_scale = 1.0
         trainer.reclaim(averages=averages)
-        self._trainer, self._targets = trainer, known
+        self._trainer, self._targets, self._encoder = trainer, known, encoder
         self._settle()
         return trainer
 

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from cnn_core.layers import Layers
 
     from .diagnosis import Diagnosis
+    from .preprocessing import Tabular
 
 _LOGITS, _LINKED, _BOTH_CLASSES = range(3)  # the outputs that Stack.try_forward tells apart
 
@@ -74,10 +75,12 @@ class Model:
         self.n_threads = checks.optional_integer("Network", "n_threads", n_threads, minimum=1)
         self.history = training.new_history()
         self._trainer: Trainer | None = None
-        # The trainer's stack, or a copy of it that standardises within its first layer.
+        # The trainer's stack, or a copy of it that scales within its first and last layer.
         self._predictor: Layers | None = None
+        self._direct: Layers | None = None  # the same, where X needs no encoding
         self._calibration = calibration.NOTHING
         self._targets: Targets | None = None
+        self._encoder: Tabular | None = None
         self._initial: list[Pair] | None = None  # given by set_weights; None: drawn by the layers
 
     # ---- what it is
@@ -107,7 +110,16 @@ class Model:
     @property
     def n_features_(self) -> int:
         """Columns of X."""
-        return self._fitted().sizes[0]
+        n_inputs = self._fitted().sizes[0]
+        return n_inputs if self._encoder is None else self._encoder.n_features_in_
+
+    @property
+    def encoder_(self) -> Tabular:
+        """What turns a table into numbers."""
+        self._fitted()
+        if self._encoder is None:
+            raise AttributeError("The network has learned no encoder: see categorical_features.")
+        return self._encoder
 
     @property
     def mean_(self) -> Array:
@@ -146,7 +158,7 @@ class Model:
 
     def summary(self) -> str:
         """Return a table of the layers: inputs, units, activation, parameters."""
-        n_features = None if self._trainer is None else self.n_features_
+        n_features = None if self._trainer is None else self._fitted().sizes[0]
         return summary.table(self.layers, self.activations, n_features)
 
     # ---- prediction
@@ -196,9 +208,9 @@ class Model:
         ValueError
             For a network that predicts values, or an `out` of another shape, dtype or layout.
         """
-        if self._predictor is not None and self._probabilities is not None:
+        if self._direct is not None and self._probabilities is not None:
             # As few steps as there can be: for one row they would cost more than the network.
-            outputs = self._predictor.try_forward(X, out, self._probabilities, self._scale, self.n_threads)
+            outputs = self._direct.try_forward(X, out, self._probabilities, self._scale, self.n_threads)
             if outputs is not None:
                 return outputs
         if self._probabilities is not None:
@@ -248,10 +260,12 @@ class Model:
 
     def _forward(self, X: Any, output: int = _LINKED, out: Array | None = None) -> Array:
         predictor = self._predicting()
-        outputs = predictor.try_forward(X, out, output, self._scale, self.n_threads)
+        outputs = None
+        if self._direct is not None:
+            outputs = self._direct.try_forward(X, out, output, self._scale, self.n_threads)
         if outputs is None:  # X is to be converted, or complained of
             dtype = self._configuration.dtype
-            X = samples.read(X, dtype=dtype, n_features=self.n_features_)
+            X = samples.read(X, dtype=dtype, n_features=self._fitted().sizes[0], encoder=self._encoder)
             outputs = predictor.try_forward(X, out, output, self._scale, self.n_threads)
             if outputs is None:
                 how = "standardised" if self._configuration.standardize else f"scaled by {self._scale:g}"
@@ -337,26 +351,29 @@ class Model:
         c, trained = self._configuration, self._targets is not None
         n_features = self._n_features(self._trainer is not None)
         known, encoded = self._targets, None
+        encoder = self._encoder_for(X, self._trainer is not None)
         if y is None:
-            X = samples.read(X, dtype=c.dtype, n_features=n_features)
+            X = samples.read(X, dtype=c.dtype, n_features=n_features, encoder=encoder)
         else:
-            X, encoded, known = targets.prepare(c, X, y, n_features, known)
-        stack = self._examined(X)
+            X, encoded, known = targets.prepare(c, X, y, n_features, known, encoder=encoder)
+        stack = self._examined(X, encoder)
         return diagnosis.examine(
             diagnosis.Subject(stack, c, X, encoded, known, trained, self.history, self._terms())
         )
 
-    def _examined(self, X: Samples) -> Stack:
+    def _examined(self, X: Samples, encoder: Tabular | None) -> Stack:
         """Return what diagnose looks at: a stack as training on X would start with it, or go on."""
         stack = (self._trainer or self._drawn(X)).stack
         if self._lacks_statistics(stack):
             stack = self._new_stack(stack.views(), training.norms(stack))
-            stack.standardize(*self._measured(X))
+            stack.standardize(*self._measured(X, encoder))
         return stack
 
     def _labelled(self, X: Any, y: Any, scaled: bool = True) -> tuple[Samples, Array, Targets]:
         known = self._known_targets()
-        return targets.prepare(self._configuration, X, y, self.n_features_, known, scaled)
+        return targets.prepare(
+            self._configuration, X, y, self._fitted().sizes[0], known, scaled, self._encoder
+        )
 
     def _terms(self, *, smoothed: bool = True) -> dict[str, Any]:
         """Return what the core minimises, in its own words; or what is reported of other data than it trains on."""
@@ -416,8 +433,23 @@ class Model:
         """Whether a stack has yet to learn how to standardise."""
         return self._configuration.scaling is not None and stack.statistics is None
 
-    def _measured(self, X: Samples, rows: Array | None = None) -> Statistics:
-        return standardization.measure(X, self._configuration.scaling or "standard", rows=rows)
+    def _measured(self, X: Samples, encoder: Tabular | None, rows: Array | None = None) -> Statistics:
+        method = self._configuration.scaling or "standard"
+        if encoder is None:
+            return standardization.measure(X, method, rows=rows)
+        return encoder.statistics(X, method, rows)
+
+    def _encoder_for(self, X: Any, resume: bool) -> Tabular | None:
+        """Return what makes numbers of X: the present encoder, or one that has learned from X; None without need."""
+        if self._configuration.categorical_features is None or (resume and self._encoder is not None):
+            return self._encoder
+        return self._new_encoder().fit(X)
+
+    def _new_encoder(self) -> Tabular:
+        from .preprocessing import Tabular  # few networks encode tables
+
+        features = self._configuration.categorical_features
+        return Tabular("auto" if features is None else features, self._configuration.min_frequency)
 
     def _new_stack(self, weights: list[Pair], norms: list[training.Norm | None] | None = None) -> Stack:
         configuration = self._configuration
@@ -445,11 +477,12 @@ class Model:
         self._calibration = learned
         scaling = None if self._targets is None else self._targets.scaling
         self._predictor = folding.folded(self._evaluated(), scaling, learned.temperature)
+        self._direct = self._predictor if self._encoder is None else None
 
     def _n_features(self, resume: bool) -> int | None:
         """Return how many columns training takes, None for any number."""
         if resume:
-            return self.n_features_
+            return self._fitted().sizes[0]
         return None if self._initial is None else self._initial[0][0].shape[0]
 
     # ---- files and copies
@@ -488,6 +521,7 @@ class Model:
             statistics and Statistics(*statistics),
             None if known is None else known.scaling,
             self._calibration,
+            None if self._encoder is None else self._encoder.to_config(),
         )
 
     @classmethod
@@ -497,6 +531,8 @@ class Model:
         Model.__init__(net, configuration)
         if saved.kind is not None or saved.classes is not None:
             net._targets = targets.restored(configuration, saved.kind, saved.classes, saved.target_statistics)
+        if saved.encoder is not None:
+            net._encoder = net._new_encoder().restore(saved.encoder, len(saved.weights[0][0]))
         weights = check_weights(net.layers, saved.weights, configuration.dtype)
         net._trainer = Trainer(net._new_stack(weights, saved.norms), configuration.seed)
         if saved.statistics is not None:
@@ -506,7 +542,8 @@ class Model:
 
     def __getstate__(self) -> dict[str, Any]:
         trainer = self._trainer
-        return {**vars(self), "_trainer": None if trainer is None else trainer.state(), "_predictor": None}
+        state = None if trainer is None else trainer.state()
+        return {**vars(self), "_trainer": state, "_predictor": None, "_direct": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import persistence, shapes
 from .arrays import Array
@@ -14,6 +14,9 @@ from .learning import Learner
 from .losses import Loss
 from .optimizers import Optimizer
 from .training import Trainer
+
+if TYPE_CHECKING:
+    from .preprocessing import Features
 
 
 class Network(Learner):
@@ -55,6 +58,12 @@ class Network(Learner):
         For "mse": train on (y - mean) / standard deviation of each output, learned from the y of fit alone, or of the
         first partial_fit, and kept in the network and in its files. y is given as it is everywhere; predictions, loss
         and score are in its units. Weights, gradients and the history are those of the scaled outputs.
+    categorical_features : "auto" or sequence of int or str, optional
+        X is a table of numbers and categories, which the network itself turns into numbers: see
+        :class:`compiled_nn.preprocessing.Tabular`, which it learns from the X of fit alone, or of the first
+        partial_fit, and keeps in its files. `standardize` then scales the columns of numbers alone.
+    min_frequency : int or float, optional
+        Categories that are rarer, in rows or as a share of the rows, have one column together.
     input_dropout : float, default 0.0
         In training, each number of X is left out with this probability, in [0, 1), and divided by 1 - input_dropout
         otherwise.
@@ -81,6 +90,8 @@ class Network(Learner):
         by; the scale is 1 where there is no spread.
     target_mean_, target_scale_ : ndarray (n_outputs,)
         With `scale_targets`: mean and standard deviation of each output, float64; 1 where it is constant.
+    encoder_ : Tabular
+        With `categorical_features`: what turns X into numbers.
     norms_ : list of dict or None, one a layer
         Copies of what a normalised layer has besides its weights: "gain" (units,), and for "batch" the running "mean"
         and "variance" (units,).
@@ -123,6 +134,8 @@ class Network(Learner):
         n_threads: int | None = None,
         standardize: bool | str = False,
         scale_targets: bool = False,
+        categorical_features: Features | None = None,
+        min_frequency: float | None = None,
         input_dropout: float = 0.0,
         clip_norm: float | None = None,
         clip_value: float | None = None,
@@ -139,6 +152,8 @@ class Network(Learner):
             seed,
             standardize,
             scale_targets,
+            categorical_features,
+            min_frequency,
             input_dropout,
             clip_norm,
             clip_value,

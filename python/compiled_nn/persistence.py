@@ -6,11 +6,12 @@ and ``layers.0.bias`` (units,), in the network's dtype. The metadata hold one ke
     format_version    1; 2 for a network that standardises; 3 for one that has more than version 0.1.0 knew
     library_version   that wrote the file
     network           layers, loss, optimizer, l1, l2, input_scale, dtype, seed; from format 2 on standardize,
-                      from 3 on scale_targets, clip_norm, clip_value, ema, each where it is asked for
+                      from 3 on what else is asked for
     n_features        columns of X
     targets           "classes", "indicator", "values"; or null when the network has seen no y
     classes           {"dtype": ..., "values": [...]} or null
     temperature       in format 3: what the logits are divided by
+    encoder           in format 3, where a table is encoded: its columns, see columns.py; or null
 
 A normalised layer has ``layers.0.norm.weight`` (units,), and for "batch" ``layers.0.norm.running_mean`` and
 ``.running_var`` too. With standardize, ``standardization.mean`` and ``standardization.scale`` (n_features,) are
@@ -101,6 +102,8 @@ class Saved:
     target_statistics : Statistics or None
         None when the network does not scale its targets, or has seen no y.
     calibration : Calibration
+    encoder : list or None
+        What the encoder of tables has learned.
     """
 
     configuration: Configuration
@@ -111,6 +114,7 @@ class Saved:
     statistics: Statistics | None
     target_statistics: Statistics | None
     calibration: Calibration
+    encoder: object
 
 
 # ---- writing
@@ -135,6 +139,8 @@ def content(saved: Saved, library_version: str) -> tuple[dict[str, arrays.Array]
     }
     if version == FORMAT_VERSION:
         document["temperature"] = saved.calibration.temperature
+    if saved.configuration.categorical_features is not None:
+        document["encoder"] = saved.encoder
     tensors = layer_tensors(saved.weights)
     for i, norm in enumerate(saved.norms):
         tensors |= {f"layers.{i}.norm.{_NORMS[name]}": array for name, array in (norm or {}).items()}
@@ -285,6 +291,7 @@ def parse(file: Any) -> Saved:
         statistics=_statistics(file, _STATISTICS),
         target_statistics=_statistics(file, _TARGETS),
         calibration=_calibration(file, document),
+        encoder=document.get("encoder"),
     )
 
 
@@ -298,7 +305,9 @@ def _document(text: str | None) -> dict[str, Any]:
             f"it has format version {version}; this compiled_nn reads {FORMAT_VERSION}: upgrade it"
         )
     names = (*_DOCUMENT, "temperature") if version == FORMAT_VERSION else _DOCUMENT
-    fields = checks.fields("the document", document, names)
+    network = document.get("network") if isinstance(document, dict) else None
+    encodes = isinstance(network, dict) and "categorical_features" in network
+    fields = checks.fields("the document", document, (*names, "encoder") if encodes else names)
     if type(version) is not int or version < 1:
         raise ValueError(f"format version {version!r} is not known")
     if not isinstance(fields["library_version"], str):

@@ -102,6 +102,8 @@ class Streamed:
     known : Targets
     terms : dict
         What the core minimises, as keywords of its calls.
+    encoder : Encoder or None
+        What makes numbers of each X.
     """
 
     def __init__(
@@ -112,9 +114,11 @@ class Streamed:
         configuration: Configuration,
         known: Targets,
         terms: dict[str, Any],
+        encoder: Encoder | None,
     ) -> None:
         self._trainer, self._batches, self._cut = trainer, batches, cut
         self._configuration, self._known, self._terms = configuration, known, terms
+        self._encoder = encoder
 
     def run(self, optimizer: Optimizer, most: int, deadline: float) -> tuple[History, Divergence | None]:
         """Train for one epoch."""
@@ -127,7 +131,7 @@ class Streamed:
             if perf_counter() >= deadline:
                 return nothing, None
             n_features = trainer.stack.sizes[0]
-            X, y, _ = targets.prepare(self._configuration, X, y, n_features, self._known)
+            X, y, _ = targets.prepare(self._configuration, X, y, n_features, self._known, encoder=self._encoder)
             trainer.epochs = epoch  # all of these batches are one
             columns, divergence = trainer.run(
                 Data(X, y, self._cut(len(X))), optimizer, self._terms, finite, 1, deadline

@@ -12,7 +12,7 @@ from .arrays import Array
 from .configuration import Configuration
 from .errors import count
 from .losses import Loss, Ordinal
-from .samples import Samples
+from .samples import Encoder, Samples
 from .standardization import Statistics
 
 KINDS = ("classes", "indicator", "values")
@@ -108,12 +108,14 @@ def prepare(
     n_features: int | None,
     known: Targets | None,
     scaled: bool = True,
+    encoder: Encoder | None = None,
 ) -> tuple[Samples, Array, Targets]:
     """Return X and y as the core takes them, and what y means: `known`, or learned from it.
 
-    `scaled` says whether y is to be in the units of training, where these are not its own.
+    `scaled` says whether y is to be in the units of training, where these are not its own; `encoder` makes numbers of
+    X first.
     """
-    X = samples.read(X, dtype=configuration.dtype, n_features=n_features)
+    X = samples.read(X, dtype=configuration.dtype, n_features=n_features, encoder=encoder)
     y = arrays.targets(y)
     arrays.check_rows(X, y)
     known = known or learn(configuration.loss, configuration.n_outputs, y)
@@ -124,7 +126,11 @@ def prepare(
 
 
 def prepare_pair(
-    configuration: Configuration, pair: Any, n_features: int, known: Targets
+    configuration: Configuration,
+    pair: Any,
+    n_features: int,
+    known: Targets,
+    encoder: Encoder | None = None,
 ) -> tuple[Samples, Array, Array | None]:
     """Return the X, y and weights of `validation_data` as the core takes them."""
     if not isinstance(pair, (list, tuple)) or len(pair) not in (2, 3):
@@ -132,7 +138,7 @@ def prepare_pair(
             "The 'validation_data' parameter of fit must be a pair (X, y), or (X, y, sample_weight)."
             f" Got {type(pair).__name__} instead."
         )
-    X, y, _ = prepare(configuration, pair[0], pair[1], n_features, known)
+    X, y, _ = prepare(configuration, pair[0], pair[1], n_features, known, encoder=encoder)
     weights = pair[2] if len(pair) == 3 else None
     return X, y, sample_weights.check(weights, len(X), "the sample_weight of validation_data")
 

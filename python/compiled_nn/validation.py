@@ -11,7 +11,7 @@ from . import checks, metrics, samples, targets
 from .arrays import Array
 from .errors import count
 from .metrics import Metric
-from .samples import Samples
+from .samples import Encoder, Samples
 from .targets import Targets
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ def choose(
     y: Array,
     known: Targets,
     *,
+    encoder: Encoder | None,
     weights: Array | None,
     data: tuple[Any, ...] | None,
     fraction: float | None,
@@ -96,7 +97,7 @@ def choose(
             raise ValueError(
                 "validation_data is given: validation_fraction and validation_groups must be None."
             )
-        return Validation(*targets.prepare_pair(configuration, data, X.shape[1], known), watched), None
+        return Validation(*targets.prepare_pair(configuration, data, X.shape[1], known, encoder), watched), None
     if fraction is None and groups is None:
         if watched:
             raise ValueError("metrics are those of validation: give validation_data or validation_fraction.")
