@@ -35,8 +35,8 @@ cdef dict _methods = {"sgd": SGD, "momentum": MOMENTUM, "nesterov": NESTEROV, "a
 cdef dict _moments = {"sgd": 0, "momentum": 1, "nesterov": 1, "adam": 2, "adamw": 2}
 cdef dict _defaults = {
     "sgd": {}, "momentum": {"momentum": 0.9}, "nesterov": {"momentum": 0.9},
-    "adam": {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8},
-    "adamw": {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8, "weight_decay": 0.01}}
+    "adam": {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8, "epsilon_hat": 0.0},
+    "adamw": {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8, "epsilon_hat": 0.0, "weight_decay": 0.01}}
 
 LOSSES = tuple(_losses)
 OPTIMIZERS = tuple(_methods)
@@ -88,7 +88,8 @@ cdef class Stack(Layers):
             One of `OPTIMIZERS`.
         **hyper : float
             momentum (0.9) for momentum and nesterov; beta_1 (0.9), beta_2 (0.999), epsilon (1e-8) for adam and
-            adamw; weight_decay (0.01) for adamw.
+            adamw; weight_decay (0.01) for adamw; epsilon_hat (0) for both: 1 adds epsilon to the root
+            before its bias is corrected.
 
         Raises
         ------
@@ -107,6 +108,7 @@ cdef class Stack(Layers):
         self.step.momentum = values.get("momentum", 0.0)
         self.step.beta_1, self.step.beta_2 = values.get("beta_1", 0.0), values.get("beta_2", 0.0)
         self.step.epsilon, self.step.weight_decay = values.get("epsilon", 0.0), values.get("weight_decay", 0.0)
+        self.step.epsilon_hat = values.get("epsilon_hat", 0.0) != 0
         self.step.method = method
         self.moments, self.optimizer = moments, name
 

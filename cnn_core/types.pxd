@@ -59,6 +59,7 @@ cdef struct Step:           # one optimizer step
     int method
     double rate, l1, l2
     double momentum, beta_1, beta_2, epsilon, weight_decay
+    bint epsilon_hat        # adam: epsilon is added to the root of v, not of v'
     int64_t count           # steps taken, this one included
     double correction_1, correction_2       # 1 - beta**count
 

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
 from .errors import CompiledNNWarning, DivergenceError, NotFittedError
@@ -20,9 +20,8 @@ from .optimizers import SGD, Adam, AdamW
 from .parallel import get_num_threads, set_num_threads, threads
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     from . import datasets, functional, tutorials
+    from .estimators import MLPClassifier, MLPRegressor
 
 __all__ = [
     "SGD",
@@ -31,6 +30,8 @@ __all__ = [
     "CompiledNNWarning",
     "Dense",
     "DivergenceError",
+    "MLPClassifier",
+    "MLPRegressor",
     "Network",
     "Normal",
     "NotFittedError",
@@ -48,12 +49,17 @@ __all__ = [
 _LAZY = ("datasets", "functional", "tutorials")
 
 
-def __getattr__(name: str) -> ModuleType:
+_ESTIMATORS = ("MLPClassifier", "MLPRegressor")
+
+
+def __getattr__(name: str) -> Any:
     """Import such a module when it is first asked for: a service that only predicts never does."""
-    if name in _LAZY:
+    if name in _LAZY or name in _ESTIMATORS:
         from importlib import import_module
 
-        return import_module(f"{__name__}.{name}")
+        if name in _LAZY:
+            return import_module(f"{__name__}.{name}")
+        return getattr(import_module(f"{__name__}.estimators"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -69,12 +69,16 @@ class Adam:
         Decay of the running means of gradients and of their squares, in [0, 1).
     epsilon : float, default 1e-8
         Above 0.
+    epsilon_hat : bool, default False
+        Add epsilon to the root of the squares before their bias is corrected, as the end of section 2 of the paper
+        has it, and scikit-learn and Keras do; only the first steps differ.
     """
 
     learning_rate: Rate = 1e-3
     beta_1: float = 0.9
     beta_2: float = 0.999
     epsilon: float = 1e-8
+    epsilon_hat: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         owner = type(self).__name__
@@ -82,10 +86,12 @@ class Adam:
         for name in ("beta_1", "beta_2"):
             object.__setattr__(self, name, checks.real(owner, name, getattr(self, name), minimum=0, below=1))
         object.__setattr__(self, "epsilon", checks.real(owner, "epsilon", self.epsilon, above=0))
+        checks.flag(owner, "epsilon_hat", self.epsilon_hat)
 
     def hyperparameters(self) -> tuple[str, dict[str, float]]:
         """Return the core's name of this optimizer and what it takes besides the learning rate."""
-        return "adam", {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
+        hat = {"epsilon_hat": 1.0} if self.epsilon_hat else {}
+        return "adam", {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon, **hat}
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,8 @@ class AdamW(Adam):
         Decay of the running means of gradients and of their squares, in [0, 1).
     epsilon : float, default 1e-8
         Above 0.
+    epsilon_hat : bool, default False
+        As for :class:`Adam`.
     weight_decay : float, default 0.01
         At least 0.
     """
@@ -175,6 +183,8 @@ def to_config(optimizer: Optimizer) -> dict[str, Any]:
     """Return `optimizer` as JSON can hold it."""
     name = next(name for name, kind in OPTIMIZERS.items() if kind is type(optimizer))
     config = {"name": name, **vars(optimizer)}
+    if not config.get("epsilon_hat"):
+        config.pop("epsilon_hat", None)  # an optimizer without it is written as ever
     return {**config, "learning_rate": _SCHEDULE} if callable(optimizer.learning_rate) else config
 
 
@@ -184,7 +194,8 @@ def from_config(config: Any) -> Optimizer:
     if not isinstance(name, str) or name not in OPTIMIZERS:
         raise ValueError(f"optimizer is not known: {name!r}.{did_you_mean(name, OPTIMIZERS)}")
     kind = OPTIMIZERS[name]
-    fields: dict[str, Any] = checks.fields("optimizer", config, ("name", *kind.__dataclass_fields__))
+    expected = {"name", *kind.__dataclass_fields__} - ({"epsilon_hat"} - set(config))
+    fields: dict[str, Any] = checks.fields("optimizer", config, expected)
     del fields["name"]
     if fields["learning_rate"] == _SCHEDULE:
         fields["learning_rate"] = NotSaved()
