@@ -7,13 +7,14 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.random import RandomState
 
 from ..arrays import Array
 from ..errors import CompiledNNWarning
 from . import inputs, manners, whole
 from .parameters import STOCHASTIC, Parameters
 from .progress import Progress, Watch
-from .randomness import RandomState, draw_weights, held_out, random_state
+from .randomness import draw_weights, held_out, random_state
 from .steered import SteeredNetwork
 
 if TYPE_CHECKING:

@@ -208,7 +208,7 @@ class MLPClassifier(Perceptron):
                 )
         elif named is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")
-        first = named if np.ndim(y) == 1 or np.shape(y)[1:] == (1,) else None
+        first = named if y is None or arrays.targets(y).ndim == 1 else None
         return self._train(X, y, sample_weight, partial=True, classes=first)
 
     # ---- prediction

@@ -33,12 +33,12 @@ def samples(owner: str, X: Any, dtype: str, n_features: int | None) -> Array:
                 raise ValueError(
                     f"Found array with 0 {noun}(s) (shape={X.shape}) while a minimum of 1 is required by {owner}."
                 )
-    X = arrays.design(X, dtype=dtype)
-    if n_features is not None and X.shape[1] != n_features:
+    rows = arrays.design(X, dtype=dtype)
+    if n_features is not None and rows.shape[1] != n_features:
         raise ValueError(
-            f"X has {X.shape[1]} features, but {owner} is expecting {n_features} features as input."
+            f"X has {rows.shape[1]} features, but {owner} is expecting {n_features} features as input."
         )
-    return X
+    return rows
 
 
 def targets(owner: str, y: Any, n_rows: int) -> Array:
@@ -48,18 +48,17 @@ def targets(owner: str, y: Any, n_rows: int) -> Array:
             f"This {owner} estimator requires y to be passed, but the target y is None. Expected array-like (array or"
             " non-string sequence), got None"
         )
-    shape = np.shape(y)
-    if len(shape) == 2 and shape[1] == 1:
-        manners.warn_of_column(shape)
-    y = arrays.targets(y)
-    if y.dtype.kind == "c":
-        raise ValueError(f"Complex data not supported\n{y!r}\n")
-    if len(y) != n_rows:
+    if getattr(y, "ndim", 1) == 2 and y.shape[1] == 1:
+        manners.warn_of_column(y.shape)
+    values = arrays.targets(y)
+    if values.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported\n{values!r}\n")
+    if len(values) != n_rows:
         raise ValueError(
-            f"Found input variables with inconsistent numbers of samples: [{n_rows}, {len(y)}]: X has {n_rows}"
-            f" rows; y has {len(y)}."
+            f"Found input variables with inconsistent numbers of samples: [{n_rows}, {len(values)}]: X has {n_rows}"
+            f" rows; y has {len(values)}."
         )
-    return y
+    return values
 
 
 # ---- names of columns
@@ -126,7 +125,9 @@ def weights(sample_weight: Any, n_rows: int) -> Array | None:
         raise ValueError(f"Sample weights must be 1D array or scalar, got {weights.ndim}D array.")
     if len(weights) != n_rows:
         raise ValueError(
-            f"sample_weight.shape == {weights.shape}, expected {(n_rows,)}! It has {len(weights)} numbers; X has {n_rows}"
-            " rows."
+            f"sample_weight.shape == {weights.shape}, expected {(n_rows,)}! It has {len(weights)} numbers; X has"
+            f" {n_rows} rows."
         )
+    if not weights.any():
+        raise ValueError("Sample weights must contain at least one non-zero number.")
     return weights

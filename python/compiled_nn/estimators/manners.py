@@ -64,7 +64,6 @@ def refuse_unfitted(owner: str) -> Never:
     )
 
 
-
 class OfStochasticSolvers:
     """A method that is there only while `solver` is one that takes steps."""
 

@@ -54,7 +54,11 @@ class MLPRegressor(Perceptron):
         """Return the loss, which must be one of values."""
         name = type(self).__name__
         known = [loss.name for loss in losses.LOSSES.values() if not loss.classifies]
-        loss = losses.LOSSES[checks.choice(name, "loss", self.loss, known)] if isinstance(self.loss, str) else self.loss
+        loss = (
+            losses.LOSSES[checks.choice(name, "loss", self.loss, known)]
+            if isinstance(self.loss, str)
+            else self.loss
+        )
         if not isinstance(loss, losses.Loss) or loss.classifies:
             raise TypeError(
                 f"The 'loss' parameter of {name} must be a loss of values or a str among {known}. Got {self.loss!r}"
@@ -101,12 +105,16 @@ class MLPRegressor(Perceptron):
     # ---- prediction
 
     def predict(self, X: Any) -> Array:
-        """Return the values (m,), or (m, n) where y had n columns, for X (m, k), in the dtype of the network."""
+        """Return the values (m,), or (m, n) where y had n columns, for X (m, k).
+
+        They are float32 for such an X, else float64.
+        """
         rows = self._rows(X)
-        return self.network_.predict(rows)
+        values = self.network_.predict(rows)
+        return values.astype(np.float32 if rows.dtype == np.float32 else np.float64, copy=False)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return R^2, a mean over the columns of y, on X (m, k) and y (m,) or (m, n), each row counting its weight (m,)."""
+        """Return R^2, a mean over the columns of y, on X (m, k) and y (m,) or (m, n); rows may have weights (m,)."""
         predicted = self.predict(X)
         y = inputs.targets(type(self).__name__, y, len(predicted))
         weights = inputs.weights(sample_weight, len(y))

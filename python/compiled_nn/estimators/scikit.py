@@ -40,7 +40,7 @@ def tags(kind: str) -> Tags:
 
 
 @cache
-def _requester_class(owner: type) -> type:
+def _requester_class(owner: type) -> Any:
     """Return a class of that library which has the methods of `owner` that take metadata."""
     names = [name for name in ("fit", "partial_fit", "score") if hasattr(owner, name)]
     return type(owner.__name__, (BaseEstimator,), {name: getattr(owner, name) for name in names})
