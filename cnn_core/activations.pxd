@@ -11,7 +11,7 @@
 from libc.math cimport INFINITY
 from libc.string cimport memcpy
 
-from cnn_core.types cimport IDENTITY, RELU, SIGMOID, TANH
+from cnn_core.types cimport EXP, IDENTITY, RELU, SIGMOID, TANH
 from cnn_core.vec cimport (
     GROUP, LANES, ROUNDING, ivec, real, v_abs, v_copysign, v_div, v_exponent, v_load, v_low, v_high, v_lt, v_mantissa,
     v_max, v_min, v_scale, v_select, v_set1, v_store, v_where, vec)
@@ -113,6 +113,8 @@ cdef inline vec v_activate(int activation, vec z) noexcept nogil:
         return v_sigmoid(z)
     if activation == TANH:
         return v_tanh(z)
+    if activation == EXP:
+        return v_exp(z)
     return z
 
 
@@ -124,6 +126,8 @@ cdef inline vec v_chain(int activation, vec a, vec d) noexcept nogil:
         return d * (a * (v_set1(1) - a))
     if activation == TANH:
         return d * (v_set1(1) - a * a)
+    if activation == EXP:
+        return d * a
     return d
 
 

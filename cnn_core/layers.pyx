@@ -24,13 +24,14 @@ from cnn_core.dense cimport DenseKernels
 from cnn_core.shares cimport share
 from cnn_core.threads cimport begin, current_threads, end, work_together
 from cnn_core.types cimport (
-    BOTH_CLASSES, FLOAT32, FLOAT64, IDENTITY, INT8, INT16, INT32, INT64, LINKED, LOGITS, RELU, ROW_GROUP, SIGMOID,
+    BOTH_CLASSES, EXP, FLOAT32, FLOAT64, IDENTITY, INT8, INT16, INT32, INT64, LINKED, LOGITS, RELU, ROW_GROUP, SIGMOID,
     SOFTMAX, TANH, UINT8, UINT16, UINT32, UINT64, Layer, Net, Rows)
 
 cnp.import_array()
 
 cdef dict _activations = {
-    "identity": IDENTITY, "relu": RELU, "sigmoid": SIGMOID, "tanh": TANH, "softmax": SOFTMAX}
+    "identity": IDENTITY, "relu": RELU, "sigmoid": SIGMOID, "tanh": TANH, "softmax": SOFTMAX,
+    "exp": EXP}
 ACTIVATIONS = tuple(_activations)
 
 cdef enum:

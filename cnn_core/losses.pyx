@@ -10,8 +10,11 @@ from cpython.pycapsule cimport PyCapsule_New
 from libc.stdint cimport int64_t
 
 from cnn_core.activations cimport transpose_block, v_exp, v_log
-from cnn_core.losses cimport v_binary_cross_entropy
-from cnn_core.types cimport BINARY_CROSS_ENTROPY, MSE, Layer, Target, loss_fn
+from cnn_core.losses cimport (
+    v_binary_cross_entropy, v_binary_focal, v_distance, v_focal_class, v_logistic, v_normal, v_tweedie)
+from cnn_core.types cimport (
+    BINARY_CROSS_ENTROPY, BINARY_FOCAL, GAUSSIAN_NLL, MSE, ORDINAL, QUANTILE, SOFTMAX_CROSS_ENTROPY, SOFTMAX_FOCAL,
+    SQUARED_ERROR, TWEEDIE, Criterion, Layer, Target, loss_fn)
 from cnn_core.vec cimport LANES, real, v_div, v_first, v_load, v_max, v_set1, v_store, vec
 
 
@@ -19,14 +22,14 @@ cdef inline Py_ssize_t row_of(const int64_t *rows, Py_ssize_t i) noexcept nogil:
     return i if rows == NULL else rows[i]
 
 
-cdef inline vec target_lane(const Target *target, const int64_t *rows, Py_ssize_t first, Py_ssize_t m, Py_ssize_t n,
+cdef inline vec target_lane(const Target *target, const int64_t *rows, Py_ssize_t first, Py_ssize_t m,
                             Py_ssize_t j) noexcept nogil:
     """Output j of the targets of rows first, ..., one a lane; rows past m repeat the last."""
     cdef real y[16]
     cdef Py_ssize_t r
     cdef const real *values = <const real *>target.values
     for r in range(LANES):
-        y[r] = values[row_of(rows, first + (r if r < m else m - 1))*n + j]
+        y[r] = values[row_of(rows, first + (r if r < m else m - 1))*target.columns + j]
     return v_load(y)
 
 
@@ -50,8 +53,9 @@ cdef inline vec exponentiate(Py_ssize_t n, vec largest, real *t) noexcept nogil:
 
 
 cdef vec label_lanes(Py_ssize_t n, Py_ssize_t m, const Target *target, const int64_t *rows, Py_ssize_t first,
-                     real weight, real *t) noexcept nogil:
-    """Softmax cross-entropy with class indices of LANES rows of logits t[n, LANES]; gradient times weight left in t."""
+                     const real *weight, real *t) noexcept nogil:
+    """Softmax cross-entropy with class indices of LANES rows of logits t[n, LANES]; gradient times the rows' weights
+    left in t."""
     cdef real picked[16]
     cdef Py_ssize_t j, r, label
     cdef vec largest = largest_lane(n, t), total, scale
@@ -59,57 +63,144 @@ cdef vec label_lanes(Py_ssize_t n, Py_ssize_t m, const Target *target, const int
         label = target.labels[row_of(rows, first + (r if r < m else m - 1))]
         picked[r] = t[label*LANES + r]
     total = exponentiate(n, largest, t)
-    scale = v_div(v_set1(weight), total)
+    scale = v_div(v_load(weight), total)
     for j in range(n):
         v_store(t + j*LANES, v_load(t + j*LANES) * scale)
     for r in range(m):
         label = target.labels[row_of(rows, first + r)]
-        t[label*LANES + r] -= weight
+        t[label*LANES + r] -= weight[r]
     return v_log(total) + (largest - v_load(picked))
 
 
 cdef vec distribution_lanes(Py_ssize_t n, Py_ssize_t m, const Target *target, const int64_t *rows, Py_ssize_t first,
-                            real weight, real *t) noexcept nogil:
+                            const real *weight, real *t) noexcept nogil:
     """The same with a row of probabilities as target."""
     cdef vec largest = largest_lane(n, t), mass = v_set1(0), loss = v_set1(0), total, scale, y
     cdef Py_ssize_t j
     for j in range(n):
-        y = target_lane(target, rows, first, m, n, j)
+        y = target_lane(target, rows, first, m, j)
         mass = mass + y
         loss = loss + y * (largest - v_load(t + j*LANES))
     total = exponentiate(n, largest, t)
-    scale = v_div(mass * weight, total)
+    scale = v_div(mass * v_load(weight), total)
     for j in range(n):
-        y = target_lane(target, rows, first, m, n, j)
-        v_store(t + j*LANES, v_load(t + j*LANES) * scale - y * weight)
+        y = target_lane(target, rows, first, m, j)
+        v_store(t + j*LANES, v_load(t + j*LANES) * scale - y * v_load(weight))
     return loss + mass * v_log(total)
 
 
 cdef vec binary_lanes(Py_ssize_t n, Py_ssize_t m, const Target *target, const int64_t *rows, Py_ssize_t first,
-                      real weight, real *t) noexcept nogil:
+                      const real *weight, real *t) noexcept nogil:
     """Binary cross-entropy, summed over the outputs, of LANES rows of logits t[n, LANES]."""
     cdef vec total = v_set1(0), dz
     cdef Py_ssize_t j
     for j in range(n):
-        total = total + v_binary_cross_entropy(v_load(t + j*LANES), target_lane(target, rows, first, m, n, j), &dz)
-        v_store(t + j*LANES, dz * weight)
+        total = total + v_binary_cross_entropy(v_load(t + j*LANES), target_lane(target, rows, first, m, j), &dz)
+        v_store(t + j*LANES, dz * v_load(weight))
     return total
 
 
-cdef void squares(Py_ssize_t n, Py_ssize_t m, const Target *target, const int64_t *rows, Py_ssize_t first, real weight,
-                  real *t, double *row_loss) noexcept nogil:
-    """Squared error, summed over the outputs, of m rows of outputs t[n, LANES]; gradient times weight left in t."""
+cdef void squares(double factor, Py_ssize_t n, Py_ssize_t m, const Target *target, const int64_t *rows,
+                  Py_ssize_t first, const real *weight, real *t, double *row_loss) noexcept nogil:
+    """Squared error times factor, summed over the outputs, of m rows of outputs t[n, LANES]; gradient times the rows'
+    weights left in t."""
     cdef real difference[16]
     cdef vec d
     cdef Py_ssize_t j, r
     for r in range(m):
         row_loss[r] = 0
     for j in range(n):
-        d = v_load(t + j*LANES) - target_lane(target, rows, first, m, n, j)
+        d = v_load(t + j*LANES) - target_lane(target, rows, first, m, j)
         v_store(difference, d)
-        v_store(t + j*LANES, d * <real>2.0 * weight)
+        v_store(t + j*LANES, d * <real>(2*factor) * v_load(weight))
         for r in range(m):
-            row_loss[r] += <double>difference[r] * difference[r]
+            row_loss[r] += factor * (<double>difference[r] * difference[r])
+
+
+cdef vec class_lane(const Target *target, const int64_t *rows, Py_ssize_t first, Py_ssize_t m,
+                    Py_ssize_t j) noexcept nogil:
+    """Output j of the targets as `target_lane`, or what of each row's label is class j."""
+    cdef real y[16]
+    cdef Py_ssize_t r
+    if target.labels == NULL:
+        return target_lane(target, rows, first, m, j)
+    for r in range(LANES):
+        y[r] = target.labels[row_of(rows, first + (r if r < m else m - 1))] == j
+    return v_load(y)
+
+
+cdef vec element_lanes(const Criterion *c, Py_ssize_t n, Py_ssize_t m, const Target *target, const int64_t *rows,
+                       Py_ssize_t first, const real *weight, real *t) noexcept nogil:
+    """A loss that is a sum over the outputs, or over pairs of them, of LANES rows of outputs t[n, LANES]."""
+    cdef vec total = v_set1(0), z, y, level, dz, ds
+    cdef Py_ssize_t j, pairs = n // 2
+    for j in range(pairs if c.loss == GAUSSIAN_NLL else n):
+        z, y = v_load(t + j*LANES), class_lane(target, rows, first, m, 0 if c.loss == QUANTILE else j)
+        if c.loss == TWEEDIE:
+            total = total + v_tweedie(c.parameter, z, y, &dz)
+        elif c.loss == GAUSSIAN_NLL:
+            total = total + v_normal(z, v_load(t + (pairs + j)*LANES), y, &dz, &ds)
+            v_store(t + (pairs + j)*LANES, ds * v_load(weight))
+        elif c.loss == BINARY_FOCAL:
+            y = y * <real>(1 - c.smoothing) + <real>(0.5 * c.smoothing)
+            level = v_set1(<real>(1.0 if c.levels == NULL else c.levels[j]))
+            total = total + v_binary_focal(c.parameter, z, y * level, v_set1(1) - y, &dz)
+        else:
+            total = total + v_distance(c.loss, <real>(c.levels[j] if c.loss == QUANTILE else c.parameter), z, y, &dz)
+        v_store(t + j*LANES, dz * v_load(weight))
+    return total
+
+
+cdef vec focal_lanes(const Criterion *c, Py_ssize_t n, Py_ssize_t m, const Target *target, const int64_t *rows,
+                     Py_ssize_t first, const real *weight, real *t) noexcept nogil:
+    """Focal loss of classes, whose labels may be smoothed, of LANES rows of logits t[n, LANES]."""
+    cdef vec largest = largest_lane(n, t), total = v_set1(0), loss = v_set1(0), mass = v_set1(0)
+    cdef vec y, p, factor, minus_log_p
+    cdef Py_ssize_t j
+    cdef int second
+    for j in range(n):
+        total = total + v_exp(v_load(t + j*LANES) - largest)
+    total = v_log(total)
+    for second in range(2):
+        for j in range(n):
+            y = class_lane(target, rows, first, m, j) * <real>(1 - c.smoothing) + <real>(c.smoothing / n)
+            minus_log_p = total + (largest - v_load(t + j*LANES))
+            p = v_exp(v_set1(0) - minus_log_p)
+            minus_log_p = v_focal_class(c.parameter, minus_log_p, p, &factor)
+            if second:
+                v_store(t + j*LANES, (p * mass - y * factor) * v_load(weight))
+            else:
+                loss = loss + y * minus_log_p
+                mass = mass + y * factor
+    return loss
+
+
+cdef vec ordinal_lanes(Py_ssize_t n, Py_ssize_t m, const Target *target, const int64_t *rows, Py_ssize_t first,
+                       const real *weight, real *t) noexcept nogil:
+    """The ordinal loss of LANES rows of logits t[n, LANES], with class indices from 0 to n."""
+    cdef vec loss = v_set1(0), mass = v_set1(0), above, at, here, z, a, p, q, da, no, yes, more, less
+    cdef Py_ssize_t j
+    cdef int second
+    for second in range(2):
+        a = v_set1(0)
+        at = class_lane(target, rows, first, m, 0)
+        for j in range(n):
+            above = class_lane(target, rows, first, m, j + 1)
+            z = v_load(t + j*LANES)
+            q = v_logistic(z, &no, &yes)
+            a = z if j == 0 else a - no
+            p = v_logistic(a, &more, &less)
+            da = at * p - above * (v_set1(1) - p)
+            here = at if j > 0 else v_set1(0)
+            if second:
+                z = mass if j == 0 else v_set1(0) - q * mass
+                v_store(t + j*LANES, (z - here * (v_set1(1) - q)) * v_load(weight))
+                mass = mass - da
+            else:
+                mass = mass + da
+                loss = loss + at * more + above * less + here * yes
+            at = above
+    return loss
 
 
 cdef inline void to_lanes(Py_ssize_t n, Py_ssize_t m, const real *z, Py_ssize_t ld, real *t) noexcept nogil:
@@ -141,32 +232,51 @@ cdef inline void from_lanes(Py_ssize_t n, Py_ssize_t m, real *t, real *z, Py_ssi
         j += LANES
 
 
-cdef void batch_loss(int loss, const Layer *last, Py_ssize_t m, const void *z_, const Target *target,
+cdef vec lanes_loss(const Criterion *c, Py_ssize_t n, Py_ssize_t m, const Target *target, const int64_t *rows,
+                    Py_ssize_t first, const real *weight, real *t) noexcept nogil:
+    """The loss of LANES rows of outputs t[n, LANES]; its gradient times the rows' weights left in t."""
+    if c.loss == BINARY_CROSS_ENTROPY:
+        return binary_lanes(n, m, target, rows, first, weight, t)
+    if c.loss == SOFTMAX_CROSS_ENTROPY and target.labels != NULL:
+        return label_lanes(n, m, target, rows, first, weight, t)
+    if c.loss == SOFTMAX_CROSS_ENTROPY:
+        return distribution_lanes(n, m, target, rows, first, weight, t)
+    if c.loss == SOFTMAX_FOCAL:
+        return focal_lanes(c, n, m, target, rows, first, weight, t)
+    if c.loss == ORDINAL:
+        return ordinal_lanes(n, m, target, rows, first, weight, t)
+    return element_lanes(c, n, m, target, rows, first, weight, t)
+
+
+cdef void batch_loss(Criterion *criterion, const Layer *last, Py_ssize_t m, const void *z_, const Target *target,
                      const int64_t *rows, Py_ssize_t first, double weight, void *dz_, void *scratch,
                      double *row_loss) noexcept nogil:
-    """row_loss[m] and, unless dz is NULL, dz[m, n] = weight dL/dz, its padding zero; z and dz have rows last.ld apart,
-    scratch holds last.ld * LANES reals. Row i of z belongs to row rows[first + i] of the targets."""
+    """row_loss[m] and, unless dz is NULL, dz[m, n] = weight dL/dz, its padding zero, both times the rows' own weights;
+    z and dz have rows last.ld apart, scratch holds last.ld * LANES reals. Row i of z belongs to row rows[first + i] of
+    the targets."""
     cdef const real *z = <const real *>z_
     cdef real *dz = <real *>dz_
     cdef real *t = <real *>scratch
     cdef real losses[16]
+    cdef real weights[16]
     cdef Py_ssize_t i = 0, r, left
-    cdef vec block
+    v_store(weights, v_set1(<real>weight))
     while i < m:
         left = min(LANES, m - i)
         to_lanes(last.n, left, z + i*last.ld, last.ld, t)
-        if loss == MSE:
-            squares(last.n, left, target, rows, first + i, <real>weight, t, row_loss + i)
+        if target.weights != NULL:
+            for r in range(left):
+                weights[r] = <real>(weight * target.weights[row_of(rows, first + i + r)])
+        if criterion.loss == MSE or criterion.loss == SQUARED_ERROR:
+            squares(1 if criterion.loss == MSE else 0.5, last.n, left, target, rows, first + i, weights, t,
+                    row_loss + i)
         else:
-            if loss == BINARY_CROSS_ENTROPY:
-                block = binary_lanes(last.n, left, target, rows, first + i, <real>weight, t)
-            elif target.labels != NULL:
-                block = label_lanes(last.n, left, target, rows, first + i, <real>weight, t)
-            else:
-                block = distribution_lanes(last.n, left, target, rows, first + i, <real>weight, t)
-            v_store(losses, block)
+            v_store(losses, lanes_loss(criterion, last.n, left, target, rows, first + i, weights, t))
             for r in range(left):
                 row_loss[i + r] = losses[r]
+        if target.weights != NULL:
+            for r in range(left):
+                row_loss[i + r] *= target.weights[row_of(rows, first + i + r)]
         if dz != NULL:
             from_lanes(last.n, left, t, dz + i*last.ld, last.ld)
         i += LANES

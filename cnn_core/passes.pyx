@@ -61,8 +61,8 @@ cdef void rows_phase(Run *run, Py_ssize_t at, Py_ssize_t first, Py_ssize_t last,
         below = <const real *>run.a[index] + first*layer.ld
         ldx = layer.ld
     layer = &net.layers[top]
-    run.loss_and_gradient(run.loss, layer, m, <real *>run.a[top] + first*layer.ld, &run.target, run.order, at + first,
-                          weight, <real *>run.dz[top] + first*layer.ld if run.backward else NULL, scratch,
+    run.loss_and_gradient(&run.criterion, layer, m, <real *>run.a[top] + first*layer.ld, &run.target, run.order,
+                          at + first, weight, <real *>run.dz[top] + first*layer.ld if run.backward else NULL, scratch,
                           run.row_loss + first)
     index = top if run.backward else 0
     while index > 0:
@@ -110,17 +110,29 @@ cdef inline void add_losses(const Run *run, Py_ssize_t m, double *loss) noexcept
         loss[0] += run.row_loss[i]
 
 
-cdef void tileless_batch(Run *run, Py_ssize_t start, Py_ssize_t m, real *scratch, double *loss) noexcept nogil:
+cdef inline double share_of_row(const Run *run, Py_ssize_t start, Py_ssize_t count) noexcept nogil:
+    """What a row of weight 1 counts in a batch: 1 / the sum of its rows' weights; 0 if there is no weight in it."""
+    cdef double total = 0
+    cdef Py_ssize_t i
+    if run.target.weights == NULL:
+        return 1.0/count
+    for i in range(start, start + count):
+        total += run.target.weights[i if run.order == NULL else run.order[i]]
+    return 1.0/total if total > 0 else 0
+
+
+cdef void tileless_batch(Run *run, Py_ssize_t start, Py_ssize_t m, double weight, real *scratch,
+                         double *loss) noexcept nogil:
     """`one_batch` for a small network and one thread."""
     cdef Py_ssize_t ldx
     cdef const real *x = chunk_inputs(run, start, &ldx)
     if x == <const real *>run.inputs:
         gather_rows(&run.x, run.order, start, m, <real *>run.inputs, ldx)
-    small_batch(run, x, ldx, m, start, 1.0/m, scratch)
+    small_batch(run, x, ldx, m, start, weight, scratch)
     add_losses(run, m, loss)
 
 
-cdef void one_batch(Run *run, Py_ssize_t start, Py_ssize_t count, int rank, int size, real *scratch,
+cdef void one_batch(Run *run, Py_ssize_t start, Py_ssize_t count, double weight, int rank, int size, real *scratch,
                     double *loss) noexcept nogil:
     """Rows start, ..., start + count - 1 of the pass: their loss is added to `loss`, their gradient is taken, and the
     step."""
@@ -129,9 +141,11 @@ cdef void one_batch(Run *run, Py_ssize_t start, Py_ssize_t count, int rank, int 
     while at < start + count:
         m = min(run.chunk, start + count - at)
         x = chunk_inputs(run, at, &ldx)
-        rows_phase(run, at, share(m, rank, size, TILE_GROUP), share(m, rank + 1, size, TILE_GROUP), x, ldx, 1.0/count,
+        rows_phase(run, at, share(m, rank, size, TILE_GROUP), share(m, rank + 1, size, TILE_GROUP), x, ldx, weight,
                    scratch, False)
         meet(run, rank, size)
+        if run.criterion.failed:
+            return
         if rank == 0:
             add_losses(run, m, loss)
         if run.backward:
@@ -156,7 +170,8 @@ cdef void roll(Run *run, const real *x, Py_ssize_t ldx) noexcept nogil:
     clear_padding(ROLLED_ROWS, layer.n, a, layer.ld)
 
 
-cdef void rolled_batch(Run *run, Py_ssize_t start, Py_ssize_t count, real *scratch, double *loss) noexcept nogil:
+cdef void rolled_batch(Run *run, Py_ssize_t start, Py_ssize_t count, double weight, real *scratch,
+                       double *loss) noexcept nogil:
     """`one_batch` for long rows and one thread."""
     cdef Py_ssize_t at = start, end = start + count, m = min(ROLLED_ROWS, count), ldx
     cdef const Layer *layer = &run.net.layers[0]
@@ -165,7 +180,7 @@ cdef void rolled_batch(Run *run, Py_ssize_t start, Py_ssize_t count, real *scrat
     cdef bint more = False
     memset(<real *>run.gradients + layer.w, 0, layer.n*layer.ldt*sizeof(real))
     while m > 0:
-        rows_phase(run, at, 0, m, x, ldx, 1.0/count, scratch, more)
+        rows_phase(run, at, 0, m, x, ldx, weight, scratch, more)
         add_losses(run, m, loss)
         more = end - at >= 2*ROLLED_ROWS
         own = x
@@ -182,8 +197,10 @@ cdef void rolled_batch(Run *run, Py_ssize_t start, Py_ssize_t count, real *scrat
 cdef void run_passes(Run *run, int rank, int size) noexcept nogil:
     cdef fp_state saved = flush_subnormals()
     cdef real *scratch = <real *>run.scratch + rank*run.scratch_size
-    cdef Py_ssize_t index, start, end = run.first + run.count, step = 0
-    cdef bint small = size == 1 and is_small(run), rolling = size == 1 and rolls(run)
+    cdef Py_ssize_t index, start, count, end = run.first + run.count, step = 0
+    cdef bint alone = size == 1 and run.criterion.function == NULL, small = alone and is_small(run)
+    cdef bint rolling = alone and rolls(run)
+    cdef double weight
     cdef const Layer *layer
     for index in range(run.net.depth):
         layer = &run.net.layers[index]
@@ -193,15 +210,21 @@ cdef void run_passes(Run *run, int rank, int size) noexcept nogil:
     meet(run, rank, size)
     for index in range(run.passes):
         start = run.first
-        while start < end:
-            if rank == 0 and run.rates != NULL:
+        while start < end and not run.criterion.failed:
+            count = min(run.batch, end - start)
+            weight = share_of_row(run, start, count)
+            if rank == 0 and run.rates != NULL and weight > 0:
+                if run.penalty_per_row:
+                    run.step.l1, run.step.l2 = run.l1*weight, run.l2*weight
                 begin_step(&run.step, run.rates[step])
-            if small:
-                tileless_batch(run, start, min(run.batch, end - start), scratch, run.pass_loss + index)
+            if weight == 0:
+                pass
+            elif small:
+                tileless_batch(run, start, count, weight, scratch, run.pass_loss + index)
             elif rolling:
-                rolled_batch(run, start, min(run.batch, end - start), scratch, run.pass_loss + index)
+                rolled_batch(run, start, count, weight, scratch, run.pass_loss + index)
             else:
-                one_batch(run, start, min(run.batch, end - start), rank, size, scratch, run.pass_loss + index)
+                one_batch(run, start, count, weight, rank, size, scratch, run.pass_loss + index)
             start += run.batch
             step += 1
     restore_fp(saved)

@@ -107,8 +107,8 @@ cdef inline void small_batch(Run *run, const real *x, Py_ssize_t ldx, Py_ssize_t
                       <real *>run.a[index])
         below, ld = <const real *>run.a[index], layer.ld
     layer = &net.layers[top]
-    run.loss_and_gradient(run.loss, layer, m, run.a[top], &run.target, run.order, at, weight, run.dz[top], scratch,
-                          run.row_loss)
+    run.loss_and_gradient(&run.criterion, layer, m, run.a[top], &run.target, run.order, at, weight, run.dz[top],
+                          scratch, run.row_loss)
     index = top
     while index >= 0:
         layer = &net.layers[index]

@@ -17,12 +17,14 @@ cdef class Stack(Layers):
     cdef cnp.ndarray workspace
     cdef const void *offset             # of a `Span`, else NULL
 
-    cdef object prepare(self, Run *run, cnp.ndarray X, y, object loss, double scale, Py_ssize_t batch, int threads)
+    cdef object prepare(self, Run *run, cnp.ndarray X, y, object loss, object weights, double scale,
+                        Py_ssize_t batch, int threads)
     cdef Py_ssize_t chunk_rows(self, Py_ssize_t batch, int threads)
     cdef Py_ssize_t copy_size(self, Py_ssize_t i)
     cdef cnp.ndarray carve(self, Run *run, int threads)
     cdef void execute(self, Run *run, int threads) noexcept nogil
     cdef double penalty(self, double l1, double l2) noexcept nogil
     cdef int read_order(self, Run *run, order, Py_ssize_t m) except -1
-    cdef object run_epochs(self, Run *run, Py_ssize_t epochs, cnp.ndarray rates, int threads)
-    cdef object evaluate(self, cnp.ndarray X, y, loss, double l1, double l2, double scale, n_threads, bint backward)
+    cdef object run_epochs(self, Run *run, Py_ssize_t epochs, cnp.ndarray rates, int threads, double rows)
+    cdef object evaluate(self, cnp.ndarray X, y, loss, double l1, double l2, double scale, n_threads, weights,
+                         bint penalty_per_row, bint backward)

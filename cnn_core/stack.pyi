@@ -1,11 +1,13 @@
-from collections.abc import Sequence
-from typing import Any, Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from cnn_core.layers import ACTIVATIONS as ACTIVATIONS
 from cnn_core.layers import Layers
+
+Loss: TypeAlias = str | tuple[str, Mapping[str, Any]] | Callable[[NDArray[Any], NDArray[Any]], Any]
 
 LOSSES: tuple[str, ...]
 OPTIMIZERS: tuple[str, ...]
@@ -32,29 +34,33 @@ class Stack(Layers):
         self,
         X: NDArray[Any],
         y: NDArray[Any],
-        loss: str,
+        loss: Loss,
         *,
         l1: float = 0.0,
         l2: float = 0.0,
         scale: float = 1.0,
         n_threads: int | None = None,
+        weights: NDArray[Any] | None = None,
+        penalty_per_row: bool = False,
     ) -> tuple[float, float]: ...
     def gradient(
         self,
         X: NDArray[Any],
         y: NDArray[Any],
-        loss: str,
+        loss: Loss,
         *,
         l1: float = 0.0,
         l2: float = 0.0,
         scale: float = 1.0,
         n_threads: int | None = None,
+        weights: NDArray[Any] | None = None,
+        penalty_per_row: bool = False,
     ) -> tuple[float, float]: ...
     def train(
         self,
         X: NDArray[Any],
         y: NDArray[Any],
-        loss: str,
+        loss: Loss,
         order: NDArray[np.int64] | None,
         rates: NDArray[np.float64],
         *,
@@ -63,12 +69,14 @@ class Stack(Layers):
         l2: float = 0.0,
         scale: float = 1.0,
         n_threads: int | None = None,
+        weights: NDArray[Any] | None = None,
+        penalty_per_row: bool = False,
     ) -> tuple[float, float]: ...
     def train_epochs(
         self,
         X: NDArray[Any],
         y: NDArray[Any],
-        loss: str,
+        loss: Loss,
         order: NDArray[np.int64] | None,
         rates: NDArray[np.float64],
         *,
@@ -78,4 +86,6 @@ class Stack(Layers):
         l2: float = 0.0,
         scale: float = 1.0,
         n_threads: int | None = None,
+        weights: NDArray[Any] | None = None,
+        penalty_per_row: bool = False,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...

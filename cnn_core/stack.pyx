@@ -22,15 +22,15 @@ from cnn_core.dense cimport DenseKernels
 from cnn_core.layers cimport Layers, aligned_zeros, code_of, kernels_of, padded, rounded, thread_count
 from cnn_core.threads cimport begin, end, the_team, wait, work_together
 from cnn_core.types cimport (
-    ADAM, ADAMW, BINARY_CROSS_ENTROPY, GRADIENT_ONLY, MOMENTUM, MOST_NARROW, MSE, NARROW_PANEL, NESTEROV, ROW_GROUP,
-    SGD, SOFTMAX_CROSS_ENTROPY, Layer, Run, Step, loss_fn, step_fn)
+    ADAM, ADAMW, CUSTOM, GRADIENT_ONLY, MOMENTUM, MOST_NARROW, NARROW_PANEL, NESTEROV, ROW_GROUP, SGD, Layer, Run, Step,
+    loss_fn, step_fn)
 
 from cnn_core.layers import ACTIVATIONS  # no-cython-lint: a name of this module too
 
 cnp.import_array()
 
-cdef dict _losses = {
-    "binary_cross_entropy": BINARY_CROSS_ENTROPY, "softmax_cross_entropy": SOFTMAX_CROSS_ENTROPY, "mse": MSE}
+include "criteria.pyx"
+
 cdef dict _methods = {"sgd": SGD, "momentum": MOMENTUM, "nesterov": NESTEROV, "adam": ADAM, "adamw": ADAMW}
 cdef dict _moments = {"sgd": 0, "momentum": 1, "nesterov": 1, "adam": 2, "adamw": 2}
 cdef dict _defaults = {
@@ -38,7 +38,6 @@ cdef dict _defaults = {
     "adam": {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8, "epsilon_hat": 0.0},
     "adamw": {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8, "epsilon_hat": 0.0, "weight_decay": 0.01}}
 
-LOSSES = tuple(_losses)
 OPTIMIZERS = tuple(_methods)
 
 cdef enum:
@@ -112,7 +111,8 @@ cdef class Stack(Layers):
         self.step.method = method
         self.moments, self.optimizer = moments, name
 
-    cdef object prepare(self, Run *run, cnp.ndarray X, y, object loss, double scale, Py_ssize_t batch, int threads):
+    cdef object prepare(self, Run *run, cnp.ndarray X, y, object loss, object weights, double scale,
+                        Py_ssize_t batch, int threads):
         """Fill in everything that a pass needs but its order and rates; returns what must stay alive meanwhile."""
         cdef cnp.ndarray target
         cdef Py_ssize_t m = len(X)
@@ -120,33 +120,26 @@ cdef class Stack(Layers):
         self.read_rows(X, scale, &run.x)
         if run.x.row_stride % 1024 == 0:
             run.x.direct = False        # rows in the same cache sets: better gathered into the padded buffer
-        run.loss = code_of("loss", _losses, loss)
         if m == 0:
             raise ValueError("X has no rows")
         if self.offset != NULL and (not run.x.direct or m != self.sizes[0] or batch < m):
             raise ValueError("in the span of the rows X is the gram of all rows, and a batch has them all")
-        target = np.asarray(y)
-        if run.loss == SOFTMAX_CROSS_ENTROPY and cnp.PyArray_NDIM(target) == 1:
-            if cnp.PyArray_TYPE(target) != cnp.NPY_INT64 or not cnp.PyArray_ISCARRAY_RO(target):
-                raise TypeError("y must be a contiguous int64 array of class indices")
-            if len(target) != m:
-                raise ValueError(f"y has {len(target)} labels; X has {m} rows")
-            if target.min() < 0 or target.max() >= self.classes:
-                raise ValueError(f"y has class indices from {target.min()} to {target.max()}; the stack has "
-                                 f"{self.classes} outputs")
-            run.target.labels = <const int64_t *>cnp.PyArray_DATA(target)
-        else:
-            if cnp.PyArray_TYPE(target) != self.type_number or not cnp.PyArray_ISCARRAY_RO(target):
-                raise TypeError(f"y must be a C-contiguous array of dtype {self.dtype}")
-            if (<object>target).shape != (m, self.classes):
-                raise ValueError(f"y has shape {(<object>target).shape}; it must be ({m}, {self.classes})")
-            run.target.values = cnp.PyArray_DATA(target)
+        run.loss_and_gradient = self.loss_kernel
+        kept = read_loss(&run.criterion, loss, self.classes)
+        target = read_target(run, y, m, self.classes, self.dtype)
+        weights = read_weights(run, weights, m)
         run.net, run.kernels = &self.net, self.dense
-        run.loss_and_gradient, run.take_step, run.wait = self.loss_kernel, self.step_kernel, wait
+        run.take_step, run.wait = self.step_kernel, wait
         run.parameters, run.gradients = self.parameters_data, cnp.PyArray_DATA(self.gradients)
         run.offset = self.offset
-        run.count, run.batch, run.chunk = m, batch, self.chunk_rows(min(batch, m), threads)
-        return (X, target, self.carve(run, threads))
+        run.count, run.batch = m, batch
+        if run.criterion.loss == CUSTOM:
+            kept = Custom(loss, target, weights, self.dtype)
+            run.criterion.function, run.loss_and_gradient = <void *>kept, custom_loss
+            run.chunk = rounded(min(batch, m))
+        else:
+            run.chunk = self.chunk_rows(min(batch, m), threads)
+        return (X, target, self.carve(run, threads), weights, kept)
 
     cdef Py_ssize_t chunk_rows(self, Py_ssize_t batch, int threads):
         """Rows of a batch to take at once, in equal chunks: as many as the caches hold, unless the weights do not fit
@@ -231,20 +224,27 @@ cdef class Stack(Layers):
                 <char *>self.parameters_data + layer.w*self.itemsize)
         return total
 
-    cdef object evaluate(self, cnp.ndarray X, y, loss, double l1, double l2, double scale, n_threads, bint backward):
+    cdef object evaluate(self, cnp.ndarray X, y, loss, double l1, double l2, double scale, n_threads, weights,
+                         bint penalty_per_row, bint backward):
         cdef Run run
-        cdef double loss_sum = 0
-        cdef int threads = thread_count(n_threads)
-        alive = self.prepare(&run, X, y, loss, scale, len(X), threads)
+        cdef double loss_sum = 0, count
+        cdef int threads = 1 if callable(loss) else thread_count(n_threads)
+        alive = self.prepare(&run, X, y, loss, weights, scale, len(X), threads)
+        count = row_count(&run, alive[3], None)
+        if penalty_per_row:
+            l1, l2 = l1 / count, l2 / count
         run.backward = backward
         run.step.method, run.step.l1, run.step.l2 = GRADIENT_ONLY, l1, l2
         run.passes, run.pass_loss = 1, &loss_sum
         with nogil:
             self.execute(&run, threads)
         self.workspace = alive[2]
-        return loss_sum / run.count, self.penalty(l1, l2)
+        if run.criterion.failed:
+            raise alive[4].error
+        return loss_sum / count, self.penalty(l1, l2)
 
-    def loss(self, cnp.ndarray X not None, y, loss, *, double l1=0.0, double l2=0.0, double scale=1.0, n_threads=None):
+    def loss(self, cnp.ndarray X not None, y, loss, *, double l1=0.0, double l2=0.0, double scale=1.0, n_threads=None,
+             weights=None, bint penalty_per_row=False):
         """Mean loss over the rows of X, and the penalty.
 
         Parameters
@@ -252,15 +252,23 @@ cdef class Stack(Layers):
         X : ndarray (m, k)
             As for `forward`.
         y : ndarray
-            int64 (m,) class indices for softmax_cross_entropy, or C-contiguous (m, n) of the stack's dtype.
-        loss : str
-            One of `LOSSES`.
+            int64 (m,) class indices for softmax_cross_entropy and ordinal (of n + 1 classes), or C-contiguous (m, n) of
+            the stack's dtype; (m, 1) for quantile, (m, n / 2) for gaussian_nll, (m, any) for a callable.
+        loss : str, (str, dict) or callable
+            One of `LOSSES`, with its parameters (the cross-entropies: gamma, label_smoothing, and pos_weight an output;
+            huber: delta; tweedie: power; quantile: quantiles, one an output); or function(y, z) -> (loss (m,),
+            dz (m, n)) of the rows' targets and logits, called once a batch, in one thread.
         l1, l2 : float
             The penalty is l2/2 sum(W**2) + l1 sum(abs(W)), biases left out.
         scale : float
             What X is multiplied by.
         n_threads : int, optional
             At most so many threads; `get_num_threads()` by default.
+        weights : array-like (m,), optional
+            Of the rows: means over rows become sum(weight * .) / sum(weight), and a batch without weight is no step.
+        penalty_per_row : bool
+            Divide the penalty by the rows, or by the sum of their weights: those of a batch in its step, those of the
+            pass in what is returned.
 
         Returns
         -------
@@ -272,20 +280,20 @@ cdef class Stack(Layers):
         ValueError, TypeError
             If an array has another shape, dtype or layout, or the loss is unknown.
         """
-        return self.evaluate(X, y, loss, l1, l2, scale, n_threads, False)
+        return self.evaluate(X, y, loss, l1, l2, scale, n_threads, weights, penalty_per_row, False)
 
     def gradient(self, cnp.ndarray X not None, y, loss, *, double l1=0.0, double l2=0.0, double scale=1.0,
-                 n_threads=None):
+                 n_threads=None, weights=None, bint penalty_per_row=False):
         """The same as `loss`, and the gradient of loss + penalty in `gradients`."""
-        return self.evaluate(X, y, loss, l1, l2, scale, n_threads, True)
+        return self.evaluate(X, y, loss, l1, l2, scale, n_threads, weights, penalty_per_row, True)
 
     def train(self, cnp.ndarray X not None, y, loss, order, rates, *, batch_size, double l1=0.0, double l2=0.0,
-              double scale=1.0, n_threads=None):
+              double scale=1.0, n_threads=None, weights=None, bint penalty_per_row=False):
         """One pass over the rows, a step of the optimizer after every batch.
 
         Parameters
         ----------
-        X, y, loss, l1, l2, scale, n_threads
+        X, y, loss, l1, l2, scale, n_threads, weights, penalty_per_row
             As for `loss`.
         order : ndarray of int64, or None
             The rows in the order to take them (they may repeat or be left out); None for 0, 1, 2, ...
@@ -307,11 +315,12 @@ cdef class Stack(Layers):
             Between two steps; the parameters are those of the last whole step.
         """
         losses, penalties = self.train_epochs(X, y, loss, order, rates, epochs=1, batch_size=batch_size, l1=l1, l2=l2,
-                                              scale=scale, n_threads=n_threads)
+                                              scale=scale, n_threads=n_threads, weights=weights,
+                                              penalty_per_row=penalty_per_row)
         return float(losses[0]), float(penalties[0])
 
     def train_epochs(self, cnp.ndarray X not None, y, loss, order, rates, *, epochs, batch_size, double l1=0.0,
-                     double l2=0.0, double scale=1.0, n_threads=None):
+                     double l2=0.0, double scale=1.0, n_threads=None, weights=None, bint penalty_per_row=False):
         """Several passes in one call: `train`, with `rates` for the steps of all of them.
 
         Returns
@@ -320,14 +329,16 @@ cdef class Stack(Layers):
             What `train` returns, for each pass.
         """
         cdef Run run
-        cdef int threads = thread_count(n_threads)
+        cdef int threads = 1 if callable(loss) else thread_count(n_threads)
         cdef Py_ssize_t batch = operator.index(batch_size), passes = operator.index(epochs), steps
         if self.optimizer is None:
             raise ValueError("no optimizer: call set_optimizer first")
         if batch < 1 or passes < 1:
             raise ValueError(f"batch_size is {batch} and epochs {passes}; both must be at least 1")
-        alive = self.prepare(&run, X, y, loss, scale, batch, threads)
+        alive = self.prepare(&run, X, y, loss, weights, scale, batch, threads)
         self.read_order(&run, order, len(X))
+        if callable(loss):
+            alive[4].order = order
         steps = (run.count + batch - 1) // batch
         rates = np.ascontiguousarray(rates, np.float64)
         if rates.shape != (passes * steps,):
@@ -336,10 +347,11 @@ cdef class Stack(Layers):
         run.backward = True
         run.step = self.step
         run.step.l1, run.step.l2 = l1, l2
+        run.penalty_per_row, run.l1, run.l2 = penalty_per_row, l1, l2
         run.m1 = cnp.PyArray_DATA(<cnp.ndarray>self.moments[0]) if len(self.moments) > 0 else NULL
         run.m2 = cnp.PyArray_DATA(<cnp.ndarray>self.moments[1]) if len(self.moments) > 1 else NULL
         try:
-            return self.run_epochs(&run, passes, rates, threads)
+            return self.run_epochs(&run, passes, rates, threads, row_count(&run, alive[3], order))
         finally:
             self.workspace = alive[2]
 
@@ -357,13 +369,14 @@ cdef class Stack(Layers):
         run.order, run.count = <const int64_t *>cnp.PyArray_DATA(rows), len(rows)
         return 0
 
-    cdef object run_epochs(self, Run *run, Py_ssize_t epochs, cnp.ndarray rates, int threads):
+    cdef object run_epochs(self, Run *run, Py_ssize_t epochs, cnp.ndarray rates, int threads, double rows):
         """The passes of `train_epochs`, in regions short enough for signals to be answered between them: many epochs
         in one, or slices of one."""
         cdef cnp.ndarray losses = np.zeros(epochs), penalties = np.zeros(epochs)
         cdef double *loss = <double *>cnp.PyArray_DATA(losses)
         cdef double *penalty = <double *>cnp.PyArray_DATA(penalties)
-        cdef bint penalized = run.step.l1 != 0 or run.step.l2 != 0
+        cdef double l1 = run.step.l1, l2 = run.step.l2, divisor = rows if run.penalty_per_row else 1
+        cdef bint penalized = l1 != 0 or l2 != 0
         cdef Py_ssize_t count = run.count, epoch = 0, at = 0
         cdef Py_ssize_t batches = max(1, <Py_ssize_t>(SLICE_FLOPS / ((6.0*self.n_parameters + 1e3) * run.batch)))
         run.rates = <const double *>cnp.PyArray_DATA(rates)
@@ -375,12 +388,14 @@ cdef class Stack(Layers):
             run.pass_loss = loss + epoch
             with nogil:
                 self.execute(run, threads)
-            self.step.count = run.step.count
+            self.step.count = run.step.count - run.criterion.failed
+            if run.criterion.failed:
+                raise (<object>run.criterion.function).error
             run.rates += run.passes * ((run.count + run.batch - 1) // run.batch)
             at += run.count
             if at == count:
-                penalty[epoch] = self.penalty(run.step.l1, run.step.l2)
+                penalty[epoch] = self.penalty(l1 / divisor, l2 / divisor)
                 epoch, at = epoch + run.passes, 0
             PyErr_CheckSignals()
-        losses /= count
+        losses /= rows
         return losses, penalties

@@ -13,13 +13,14 @@ cdef enum:
     GRAM_PANEL = 1024       # columns of X whose part of X X^T is taken at once
 
 cdef enum Activation:
-    IDENTITY, RELU, SIGMOID, TANH, SOFTMAX
+    IDENTITY, RELU, SIGMOID, TANH, SOFTMAX, EXP
 
 cdef enum Output:           # what forward gives of the last layer
     LOGITS, LINKED, BOTH_CLASSES        # z; f(z); 1 - f(z) and f(z), for one output
 
 cdef enum Loss:
-    BINARY_CROSS_ENTROPY, SOFTMAX_CROSS_ENTROPY, MSE
+    BINARY_CROSS_ENTROPY, SOFTMAX_CROSS_ENTROPY, MSE, SQUARED_ERROR, BINARY_FOCAL, SOFTMAX_FOCAL, GAUSSIAN_NLL
+    ORDINAL, MAE, HUBER, LOG_COSH, TWEEDIE, QUANTILE, CUSTOM
 
 cdef enum Method:
     GRADIENT_ONLY, SGD, MOMENTUM, NESTEROV, ADAM, ADAMW
@@ -51,9 +52,19 @@ cdef struct Rows:           # a matrix the caller owns, read row by row
     const double *mean      # (x - mean[column]) * factor[column]
     const double *factor
 
-cdef struct Target:         # class indices, or rows of reals n apart
+cdef struct Target:         # class indices, or rows of so many reals
     const int64_t *labels
     const void *values
+    Py_ssize_t columns
+    const double *weights   # of the rows, or NULL: all 1
+
+cdef struct Criterion:      # a loss, and what its formula depends on
+    int loss                # a Loss
+    double parameter        # Huber's delta, Tweedie's power, gamma of the focal losses
+    double smoothing        # of labels
+    const double *levels    # one an output: the quantiles; weights of positive labels, or NULL: all 1
+    void *function          # of a custom loss: a Python object, borrowed
+    bint failed             # it raised: the pass is to end
 
 cdef struct Step:           # one optimizer step
     int method
@@ -63,7 +74,7 @@ cdef struct Step:           # one optimizer step
     int64_t count           # steps taken, this one included
     double correction_1, correction_2       # 1 - beta**count
 
-ctypedef void (*loss_fn)(int loss, const Layer *last, Py_ssize_t m, const void *z, const Target *target,
+ctypedef void (*loss_fn)(Criterion *criterion, const Layer *last, Py_ssize_t m, const void *z, const Target *target,
                          const int64_t *rows, Py_ssize_t first, double weight, void *dz, void *scratch,
                          double *row_loss) noexcept nogil
 ctypedef void (*step_fn)(const Step *step, Py_ssize_t rows, Py_ssize_t n, Py_ssize_t ld, bint is_weight, void *w,
@@ -78,9 +89,11 @@ cdef struct Run:            # a pass over rows: everything a region of threads n
     const int64_t *order    # row indices, or NULL for 0, 1, 2, ...
     Py_ssize_t first, count  # the rows of the pass, as places in the order
     Py_ssize_t batch, chunk
-    int loss
+    Criterion criterion
     bint backward           # False: the loss alone
     Step step
+    bint penalty_per_row    # step.l1 and step.l2 are these, divided by the rows of the batch or the sum of their weights
+    double l1, l2
     const double *rates     # one a step, of all passes
     void *parameters
     void *gradients

@@ -28,8 +28,20 @@ def train(case, **changes):
 
 
 def test_the_names():
-    assert ACTIVATIONS == ("identity", "relu", "sigmoid", "tanh", "softmax")
-    assert LOSSES == ("binary_cross_entropy", "softmax_cross_entropy", "mse")
+    assert ACTIVATIONS == ("identity", "relu", "sigmoid", "tanh", "softmax", "exp")
+    assert LOSSES == (
+        "binary_cross_entropy",
+        "softmax_cross_entropy",
+        "mse",
+        "squared_error",
+        "mae",
+        "huber",
+        "log_cosh",
+        "tweedie",
+        "quantile",
+        "gaussian_nll",
+        "ordinal",
+    )
     assert OPTIMIZERS == ("sgd", "momentum", "nesterov", "adam", "adamw")
 
 

@@ -49,8 +49,9 @@ class Configuration:
     @property
     def options(self) -> dict[str, tuple[Any, bool]]:
         """All parameters but the layers by name: the value, and whether it differs from the default."""
-        default = configure(self.layers, self.loss.name)
-        loss = {"loss": (self.loss.name, self.loss.name != DEFAULT_LOSS)}
+        default = configure(self.layers, self.loss)
+        short = losses.short(self.loss)
+        loss = {"loss": (short, short != DEFAULT_LOSS)}
         values = {name: (getattr(self, name), getattr(default, name)) for name in _OPTIONS}
         return loss | {name: (value, value != usual) for name, (value, usual) in values.items()}
 
@@ -64,7 +65,7 @@ class Configuration:
 
 def configure(
     layers_: Sequence[Dense],
-    loss: str,
+    loss: Loss | str,
     optimizer: Optimizer | str = "adam",
     l1: float = 0.0,
     l2: float = 0.0,
@@ -95,7 +96,7 @@ def to_config(configuration: Configuration) -> dict[str, Any]:
     names = [name for name in _FIELDS if name != "standardize" or configuration.standardize]
     return {name: getattr(configuration, name) for name in names} | {
         "layers": [layers.to_config(layer) for layer in configuration.layers],
-        "loss": configuration.loss.name,
+        "loss": losses.to_config(configuration.loss),
         "optimizer": optimizers.to_config(configuration.optimizer),
     }
 
@@ -108,5 +109,6 @@ def from_config(config: object) -> Configuration:
     if not isinstance(fields["layers"], list):
         raise ValueError("layers must be a JSON array.")
     fields["layers_"] = [layers.from_config(layer) for layer in fields.pop("layers")]
+    fields["loss"] = losses.from_config(fields["loss"])
     fields["optimizer"] = optimizers.from_config(fields["optimizer"])
     return configure(**fields)

@@ -12,7 +12,7 @@ from .errors import count
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-ACTIVATIONS = ("identity", "relu", "sigmoid", "tanh", "softmax")
+ACTIVATIONS = ("identity", "relu", "sigmoid", "tanh", "softmax", "exp")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from cnn_core.stack import Stack
 
 from . import arrays, checks, optimizers, persistence, standardization, summary, targets, training
@@ -16,6 +18,7 @@ from .configuration import Configuration
 from .errors import NotFittedError
 from .initializers import Pair
 from .layers import Dense, check_weights, draw_weights
+from .losses import GaussianNLL, Ordinal
 from .optimizers import Optimizer
 from .standardization import Statistics
 from .targets import Targets
@@ -52,6 +55,8 @@ class Model:
         self._probabilities: int | None = None
         if configuration.loss.classifies:
             self._probabilities = _LINKED if configuration.n_outputs > 1 else _BOTH_CLASSES
+        if isinstance(configuration.loss, Ordinal):
+            self._probabilities = None  # they do not follow from a link
         self.n_threads = checks.optional_integer("Network", "n_threads", n_threads, minimum=1)
         self.history = training.new_history()
         self._trainer: Trainer | None = None
@@ -127,8 +132,9 @@ class Model:
         -------
         ndarray (m,), or (m, n_outputs)
             Labels in the dtype of ``classes_``: the most probable one, and with one sigmoid output
-            ``classes_[1]`` from a probability of 0.5 on. A 0/1 matrix when y was one. For "mse" values in
-            the network's dtype, (m,) for one output.
+            ``classes_[1]`` from a probability of 0.5 on; for "ordinal" the median class. A 0/1 matrix when y was
+            one. For losses of values these, in the network's dtype, (m,) for one column: means for "gaussian_nll",
+            for "quantile" a column each, in order.
 
         Raises
         ------
@@ -165,11 +171,40 @@ class Model:
             outputs = self._predictor.try_forward(X, out, self._probabilities, self._scale, self.n_threads)
             if outputs is not None:
                 return outputs
-        if self._probabilities is None:
-            raise ValueError(
-                f"predict_proba is for classes; the loss {self._configuration.loss.name} has none."
-            )
-        return self._forward(X, self._probabilities, out)
+        if self._probabilities is not None:
+            return self._forward(X, self._probabilities, out)
+        loss = self._configuration.loss
+        if not isinstance(loss, Ordinal):
+            raise ValueError(f"predict_proba is for classes; the loss {loss.name} has none.")
+        probabilities = loss.probabilities(self._forward(X))
+        if out is None:
+            return probabilities
+        out[...] = probabilities
+        return out
+
+    def predict_distribution(self, X: Any) -> tuple[Array, Array]:
+        """Return mean and standard deviation of each row's normal distribution, for the loss "gaussian_nll".
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+
+        Returns
+        -------
+        mean, std : ndarray (m,), or (m, n) for a y of n columns
+
+        Raises
+        ------
+        ValueError
+            For another loss.
+        """
+        loss = self._configuration.loss
+        if not isinstance(loss, GaussianNLL):
+            raise ValueError(f"predict_distribution is for gaussian_nll; the loss is {loss.name}.")
+        outputs = self._forward(X)
+        mean = loss.values(outputs)
+        std = np.exp(outputs[:, mean.shape[1] :] / 2)
+        return (mean[:, 0], std[:, 0]) if mean.shape[1] == 1 else (mean, std)
 
     def decision_function(self, X: Any) -> Array:
         """Return the outputs before the link for X (m, k): logits (m, n_outputs), (m,) for one output."""
@@ -190,25 +225,34 @@ class Model:
 
     # ---- scores, gradients, diagnosis
 
-    def score(self, X: Any, y: Any) -> float:
-        """Return the accuracy, or R^2 for "mse", on the samples X (m, k) and targets y, as given to fit."""
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy on the samples X (m, k) and targets y, as given to fit, each counting its weight (m,).
+
+        For values R^2; for the loss "quantile" D^2, the share of the pinball loss that is saved against constants.
+        """
         X, y, known = self._labelled(X, y)
+        weights = targets.weights_of(known, y, sample_weight)
         outputs = self._predicting().forward(X, scale=self._scale, n_threads=self.n_threads)
-        return known.score(y, outputs)
+        return known.score(y, outputs, weights)
 
-    def loss(self, X: Any, y: Any) -> float:
-        """Return the mean loss on the samples X (m, k) and targets y, without the penalty."""
-        X, y, _ = self._labelled(X, y)
-        return self._fitted().loss(X, y, **self._terms())[0]
+    def loss(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the mean loss on the samples X (m, k) and targets y, each counting its weight (m,).
 
-    def gradients(self, X: Any, y: Any) -> list[Pair]:
+        Without the penalty, and with labels as they are where training smooths them.
+        """
+        X, y, known = self._labelled(X, y)
+        weights = targets.weights_of(known, y, sample_weight)
+        return self._fitted().loss(X, y, weights=weights, **self._terms(smoothed=False))[0]
+
+    def gradients(self, X: Any, y: Any, sample_weight: Any = None) -> list[Pair]:
         """Return the gradients of mean loss plus penalty on X (m, k) and y, in the form of the weights.
 
-        With ``standardize`` they are with respect to the weights of the standardised columns.
+        Each sample counts its weight (m,). With ``standardize`` they are with respect to the weights of the
+        standardised columns.
         """
-        X, y, _ = self._labelled(X, y)
+        X, y, known = self._labelled(X, y)
         stack = self._fitted()
-        stack.gradient(X, y, **self._terms())
+        stack.gradient(X, y, weights=targets.weights_of(known, y, sample_weight), **self._terms())
         return training.copies(stack.views(stack.gradients))
 
     def diagnose(self, X: Any, y: Any = None) -> Diagnosis:
@@ -270,11 +314,11 @@ class Model:
     def _labelled(self, X: Any, y: Any) -> tuple[Array, Array, Targets]:
         return targets.prepare(self._configuration, X, y, self.n_features_, self._known_targets())
 
-    def _terms(self) -> dict[str, Any]:
-        """Return what the core minimises, in its own words."""
+    def _terms(self, *, smoothed: bool = True) -> dict[str, Any]:
+        """Return what the core minimises, in its own words; or what is reported of other data than it trains on."""
         c = self._configuration
         return {
-            "loss": c.loss.name,
+            "loss": c.loss.core if smoothed else c.loss.unsmoothed.core,
             "l1": c.l1,
             "l2": c.l2,
             "scale": self._scale,

@@ -10,6 +10,7 @@ from . import checks, fitting, persistence, shapes, standardization, targets, tr
 from .arrays import Array
 from .configuration import DEFAULT_LOSS, configure
 from .layers import Dense
+from .losses import Loss
 from .model import Model
 from .optimizers import Optimizer
 from .targets import Targets
@@ -28,9 +29,12 @@ class Network(Model):
     ----------
     layers : sequence of Dense
         From the first hidden layer to the output. How many columns X has is learned from the data.
-    loss : {"softmax_cross_entropy", "binary_cross_entropy", "mse"}, default "softmax_cross_entropy"
-        Decides the activation of the last layer: softmax, sigmoid or none. "binary_cross_entropy" takes one
-        output for two classes, or one output a class (then each output is a sigmoid of its own).
+    loss : Loss or str, default "softmax_cross_entropy"
+        One of :mod:`compiled_nn.losses`, or its name for its defaults: "binary_cross_entropy",
+        "softmax_cross_entropy", "focal", "ordinal" for classes, "mse", "squared_error", "mae", "huber", "log_cosh",
+        "poisson", "gamma", "tweedie", "quantile", "gaussian_nll" for values. It decides the activation of the last
+        layer: softmax, sigmoid, exp or none. "binary_cross_entropy" takes one output for two classes, or one output
+        a class (then each output is a sigmoid of its own).
     optimizer : SGD, Adam, AdamW or {"sgd", "adam", "adamw"}, default "adam"
     l1, l2 : float, default 0.0
         Penalty ``l2 / 2 * sum(W ** 2) + l1 * sum(abs(W))`` on the mean loss; weights only, not biases.
@@ -82,7 +86,7 @@ class Network(Model):
         self,
         layers: Sequence[Dense],
         *,
-        loss: str = DEFAULT_LOSS,
+        loss: Loss | str = DEFAULT_LOSS,
         optimizer: Optimizer | str = "adam",
         l1: float = 0.0,
         l2: float = 0.0,
@@ -171,7 +175,9 @@ class Network(Model):
         batch_size: int | str = 32,
         n_batches: int | None = None,
         shuffle: bool = True,
-        validation_data: tuple[Any, Any] | None = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        validation_data: tuple[Any, ...] | None = None,
         warm_start: bool = False,
         gram: bool | str = "auto",
         verbose: int = 0,
@@ -194,7 +200,13 @@ class Network(Model):
             Cut the rows into so many batches instead: ``ceil(m / n_batches)`` rows each.
         shuffle : bool, default True
             Take the rows of each epoch in an order of its own.
-        validation_data : (X, y), optional
+        sample_weight : array-like (m,), optional
+            What each row counts, at least 0: losses are sum(weight * loss) / sum(weight) of a batch and of an epoch. 0
+            leaves a row out; a batch without weight is no step.
+        class_weight : "balanced" or dict, optional
+            What the rows of each class count besides: numbers by label (1 where it has none), or such that all classes
+            count the same in total.
+        validation_data : (X, y) or (X, y, sample_weight), optional
             Loss and score on them are added to the history.
         warm_start : bool, default False
             False: start from the initial weights (drawn anew, or those of :meth:`set_weights`), so that
@@ -229,6 +241,7 @@ class Network(Model):
         resume = checks.flag("fit", "warm_start", warm_start) and self._trainer is not None
         known = self._targets if resume else None
         X, y, known = targets.prepare(self._configuration, X, y, self._n_features(resume), known)
+        terms = self._terms() | {"weights": targets.weights_of(known, y, sample_weight, class_weight)}
         data = Data(X, y, training.batches(len(X), batch_size, n_batches, shuffle))
         validation = None
         if validation_data is not None:
@@ -255,10 +268,10 @@ class Network(Model):
         }
         try:
             if spanned:
-                with fitting.in_span(trainer, data, self._terms(), self.optimizer) as inner:
+                with fitting.in_span(trainer, data, terms, self.optimizer) as inner:
                     fitting.run(*inner, self.history, **how)
             else:
-                fitting.run(trainer, data, self._terms(), self.history, **how)
+                fitting.run(trainer, data, terms, self.history, **how)
         finally:
             self._settle()
         return self
@@ -268,6 +281,7 @@ class Network(Model):
         X: Any,
         y: Any,
         *,
+        sample_weight: Any = None,
         classes: Any = None,
         batch_size: int | str = 32,
         shuffle: bool = False,
@@ -276,7 +290,7 @@ class Network(Model):
 
         Parameters
         ----------
-        X, y : array-like
+        X, y, sample_weight : array-like
             As for :meth:`fit`.
         classes : array-like (n_classes,), optional
             All labels there are; needed by the first call when its y does not have every one of them.
@@ -301,12 +315,13 @@ class Network(Model):
             known = targets.with_classes(known, configuration.loss, configuration.n_outputs, classes)
         resume = self._trainer is not None
         X, y, known = targets.prepare(configuration, X, y, self._n_features(resume), known)
+        terms = self._terms() | {"weights": targets.weights_of(known, y, sample_weight)}
         data = Data(X, y, training.batches(len(X), batch_size, None, shuffle))
         trainer = self._begin(X, known, resume)
         trainer.set_optimizer(self.optimizer)
         finite = LastFinite(trainer.stack)
         try:
-            _, divergence = trainer.run(data, self.optimizer, self._terms(), finite)
+            _, divergence = trainer.run(data, self.optimizer, terms, finite)
         finally:
             self._settle()
         if divergence is not None:
@@ -323,11 +338,11 @@ class Network(Model):
         self._settle()
         return trainer
 
-    def _validate(self, X: Array, y: Array) -> dict[str, list[float]]:
+    def _validate(self, X: Array, y: Array, weights: Array | None) -> dict[str, list[float]]:
         stack = self._fitted()
-        loss, _ = stack.loss(X, y, **self._terms())
+        loss, _ = stack.loss(X, y, weights=weights, **self._terms(smoothed=False))
         outputs = stack.forward(X, scale=self._scale, n_threads=self.n_threads)
-        return {"val_loss": [loss], "val_score": [self._known_targets().score(y, outputs)]}
+        return {"val_loss": [loss], "val_score": [self._known_targets().score(y, outputs, weights)]}
 
 
 def load(path: str | os.PathLike[str]) -> Network:

@@ -3,15 +3,16 @@
 Tensors are named as in a sequence of fully connected layers elsewhere: ``layers.0.weight`` (units, inputs)
 and ``layers.0.bias`` (units,), in the network's dtype. The metadata hold one key, ``compiled_nn``:
 
-    format_version    1; 2 for a network that standardises
+    format_version    1; 2 for a network that standardises; 3 for a loss that format 2 does not know
     library_version   that wrote the file
     network           layers, loss, optimizer, l1, l2, input_scale, dtype, seed; in format 2 standardize
     n_features        columns of X
     targets           "classes", "indicator", "values"; or null when the network has seen no y
     classes           {"dtype": ..., "values": [...]} or null
 
-In format 2, ``standardization.mean`` and ``standardization.scale`` (n_features,) are float64, or both are absent when
-the network has seen no X.
+``loss`` is a name where all else of it is default; in format 3 it may be ``{"name": ..., parameters}``. From format 2
+on, ``standardize`` is there where it is true; then ``standardization.mean`` and ``standardization.scale``
+(n_features,) are float64, or both are absent when the network has seen no X.
 
 Initial weights given as arrays are not in the file: "init" of the layers says ``{"name": "array"}``. A file
 holds no training state. Reading runs no code and asks for memory in proportion to the file; whatever is wrong
@@ -29,13 +30,14 @@ from typing import Any
 
 import numpy as np
 
-from . import arrays, checks, targets
+from . import arrays, checks, losses, targets
 from .configuration import Configuration, from_config, to_config
 from .initializers import Pair
 from .layers import Dense
 from .standardization import Statistics
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
+_FIRST_LOSSES = ("binary_cross_entropy", "softmax_cross_entropy", "mse")
 _KEY = "compiled_nn"
 _DOCUMENT = (
     "format_version",
@@ -107,6 +109,8 @@ def write(path: str | os.PathLike[str], saved: Saved, library_version: str) -> N
 
 def _version_for(configuration: Configuration) -> int:
     """Return the oldest format that holds the network, so that older versions read what they can."""
+    if losses.short(configuration.loss) not in _FIRST_LOSSES:
+        return 3
     return 2 if configuration.standardize else 1
 
 

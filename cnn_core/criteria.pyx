@@ -1,0 +1,126 @@
+"""What a loss is to the kernels: names, parameters and checks; a part of `stack`."""
+
+import numpy as np
+
+from libc.stdint cimport int64_t
+
+cimport numpy as cnp
+
+from cnn_core.layers cimport code_of
+from cnn_core.types cimport (
+    BINARY_CROSS_ENTROPY, BINARY_FOCAL, CUSTOM, GAUSSIAN_NLL, HUBER, LOG_COSH, MAE, MSE, ORDINAL, QUANTILE,
+    SOFTMAX_CROSS_ENTROPY, SOFTMAX_FOCAL, SQUARED_ERROR, TWEEDIE, Criterion, Layer, Run, Target)
+
+from cnn_core.custom import Custom
+
+cdef dict _losses = {
+    "binary_cross_entropy": BINARY_CROSS_ENTROPY, "softmax_cross_entropy": SOFTMAX_CROSS_ENTROPY, "mse": MSE,
+    "squared_error": SQUARED_ERROR, "mae": MAE, "huber": HUBER, "log_cosh": LOG_COSH, "tweedie": TWEEDIE,
+    "quantile": QUANTILE, "gaussian_nll": GAUSSIAN_NLL, "ordinal": ORDINAL}
+cdef dict _parameters = {       # and their defaults
+    "binary_cross_entropy": {"gamma": 0.0, "label_smoothing": 0.0, "pos_weight": None},
+    "softmax_cross_entropy": {"gamma": 0.0, "label_smoothing": 0.0},
+    "huber": {"delta": 1.0}, "tweedie": {"power": 1.5}, "quantile": {"quantiles": (0.1, 0.5, 0.9)}}
+
+LOSSES = tuple(_losses)
+
+
+cdef void custom_loss(Criterion *criterion, const Layer *last, Py_ssize_t m, const void *z, const Target *target,
+                      const int64_t *rows, Py_ssize_t first, double weight, void *dz, void *scratch,
+                      double *row_loss) noexcept with gil:
+    """A `loss_fn` that asks a `Custom`."""
+    cdef cnp.npy_intp shape[2]
+    cdef int number
+    cdef object custom = <object>criterion.function
+    shape[0], shape[1] = m, last.ld
+    number = custom.dtype.num
+    criterion.failed = True
+    outputs = cnp.PyArray_SimpleNewFromData(2, shape, number, <void *>z)
+    gradient = None if dz == NULL else cnp.PyArray_SimpleNewFromData(2, shape, number, dz)
+    losses = cnp.PyArray_SimpleNewFromData(1, shape, cnp.NPY_FLOAT64, row_loss)
+    criterion.failed = not custom.take(outputs[:, :last.n], gradient, losses, first, weight)
+
+
+cdef object read_loss(Criterion *criterion, loss, Py_ssize_t outputs):
+    """Describe the loss to the kernels; returns what must stay alive."""
+    cdef cnp.ndarray levels
+    if callable(loss):
+        criterion.loss = CUSTOM
+        return None
+    name, given = loss if isinstance(loss, tuple) else (loss, {})
+    criterion.loss = code_of("loss", _losses, name)
+    parameters = _parameters.get(name, {})
+    for key in given:
+        if key not in parameters:
+            raise TypeError(f"loss {name!r} has no parameter {key!r}; it has {list(parameters)}")
+    values = {**parameters, **given}
+    criterion.smoothing = values.get("label_smoothing", 0.0)
+    criterion.parameter = values.get("delta", values.get("power", values.get("gamma", 0.0)))
+    if given and criterion.loss == SOFTMAX_CROSS_ENTROPY:
+        criterion.loss = SOFTMAX_FOCAL
+    elif given and criterion.loss == BINARY_CROSS_ENTROPY:
+        criterion.loss = BINARY_FOCAL
+    elif criterion.loss == GAUSSIAN_NLL and outputs % 2 != 0:
+        raise ValueError(f"gaussian_nll has a mean and a log variance for each target; the stack has "
+                         f"{outputs} outputs")
+    if values.get("quantiles", values.get("pos_weight")) is None:
+        return None
+    levels = np.array(values.get("quantiles", values.get("pos_weight")), np.float64, ndmin=1)
+    if (<object>levels).shape != (outputs,):
+        raise ValueError(f"{name} is given {len(levels)} numbers; the stack has {outputs} outputs")
+    criterion.levels = <const double *>cnp.PyArray_DATA(levels)
+    return levels
+
+
+cdef cnp.ndarray read_target(Run *run, y, Py_ssize_t m, Py_ssize_t outputs, dtype):
+    """Describe the targets to the kernels; returns what must stay alive."""
+    cdef cnp.ndarray target = np.asarray(y)
+    cdef int loss = run.criterion.loss
+    cdef Py_ssize_t classes = outputs + 1 if loss == ORDINAL else outputs, columns = outputs
+    if loss == ORDINAL or (loss in (SOFTMAX_CROSS_ENTROPY, SOFTMAX_FOCAL) and cnp.PyArray_NDIM(target) == 1):
+        if (cnp.PyArray_TYPE(target) != cnp.NPY_INT64 or cnp.PyArray_NDIM(target) != 1
+                or not cnp.PyArray_ISCARRAY_RO(target)):
+            raise TypeError("y must be a contiguous int64 array of class indices")
+        if len(target) != m:
+            raise ValueError(f"y has {len(target)} labels; X has {m} rows")
+        if target.min() < 0 or target.max() >= classes:
+            raise ValueError(f"y has class indices from {target.min()} to {target.max()}; the stack has "
+                             f"{outputs} outputs")
+        run.target.labels = <const int64_t *>cnp.PyArray_DATA(target)
+        return target
+    if (<object>target).dtype != dtype or not cnp.PyArray_ISCARRAY_RO(target):
+        raise TypeError(f"y must be a C-contiguous array of dtype {dtype}")
+    if loss == QUANTILE:
+        columns = 1
+    elif loss == GAUSSIAN_NLL:
+        columns = outputs // 2
+    elif loss == CUSTOM and cnp.PyArray_NDIM(target) == 2:
+        columns = cnp.PyArray_DIM(target, 1)
+    if (<object>target).shape != (m, columns):
+        raise ValueError(f"y has shape {(<object>target).shape}; it must be ({m}, {columns})")
+    run.target.values, run.target.columns = cnp.PyArray_DATA(target), columns
+    return target
+
+
+cdef object read_weights(Run *run, weights, Py_ssize_t m):
+    """Describe the rows' weights to the kernels; returns what must stay alive."""
+    cdef cnp.ndarray array
+    if weights is None:
+        return None
+    array = np.ascontiguousarray(weights, np.float64)
+    if (<object>array).shape != (m,):
+        raise ValueError(f"weights has shape {(<object>array).shape}; X has {m} rows")
+    if not (array.min() >= 0 and 0 < array.sum() < np.inf):
+        raise ValueError("weights must be finite and at least 0, and not all of them 0")
+    run.target.weights = <const double *>cnp.PyArray_DATA(array)
+    return array
+
+
+cdef double row_count(const Run *run, weights, order) except -1:
+    """What the loss of a pass is divided by: its rows, or the sum of their weights."""
+    if weights is None:
+        return run.count
+    total = (weights if order is None else weights[order]).sum()
+    if total == 0:
+        raise ValueError("all weights of the rows in order are 0")
+    return total

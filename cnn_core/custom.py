@@ -1,0 +1,69 @@
+"""A loss written in Python, for one batch after another; its errors are kept, since the core cannot raise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
+
+
+class Custom:
+    """What a pass asks for the loss of a batch.
+
+    Parameters
+    ----------
+    function : callable
+        function(y (m, c), z (m, n)) -> (loss (m,), dz (m, n)): of each row, not averaged. Both arguments are its own.
+    y : ndarray (rows, c)
+    weights : ndarray (rows,) of float64, or None
+    dtype : dtype
+        Of z.
+
+    Attributes
+    ----------
+    order : ndarray of int64, or None
+        Which rows the places of a pass are.
+    error : BaseException or None
+        What the function raised, or what was wrong with its results.
+    """
+
+    def __init__(
+        self, function: Callable[[Array, Array], Any], y: Array, weights: Array | None, dtype: np.dtype[Any]
+    ) -> None:
+        self.function, self.y, self.weights, self.dtype = function, y, weights, dtype
+        self.order: Array | None = None
+        self.error: BaseException | None = None
+
+    def take(self, z: Array, gradient: Array | None, losses: Array, first: int, weight: float) -> bool:
+        """Fill losses (m,) and, unless it is None, gradient (m, ld), its padding with zeros, for the rows from place
+        `first` on; tell whether that went well."""
+        try:
+            places = slice(first, first + len(z))
+            rows = places if self.order is None else self.order[places]
+            value, dz = self._checked(self.function(self.y[rows].copy(), z.copy()), z.shape)
+            of_rows = np.ones(len(z)) if self.weights is None else self.weights[rows]
+            losses[:] = value * of_rows
+            if gradient is not None:
+                gradient[:, : z.shape[1]] = dz * (weight * of_rows[:, np.newaxis]).astype(self.dtype)
+                gradient[:, z.shape[1] :] = 0
+        except BaseException as error:
+            self.error = error
+        return self.error is None
+
+    def _checked(self, result: Any, shape: tuple[int, ...]) -> tuple[Array, Array]:
+        try:
+            value, dz = result
+            value, dz = np.asarray(value, np.float64), np.asarray(dz, self.dtype)
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                f"a custom loss returns a pair of arrays (loss, dz); got {type(result).__name__}"
+            ) from error
+        if value.shape != shape[:1] or dz.shape != shape:
+            raise ValueError(
+                f"a custom loss returned a loss of shape {value.shape} and a dz of shape {dz.shape}; for these rows"
+                f" they must be {shape[:1]} and {shape}"
+            )
+        return value, dz
