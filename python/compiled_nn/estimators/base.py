@@ -244,7 +244,11 @@ class Perceptron(Parameters, manners.SklearnMember):
         owner = type(self).__name__
         if not hasattr(self, "network_"):
             manners.refuse_unfitted(owner)
-        inputs.check_names(owner, getattr(self, "feature_names_in_", None), inputs.feature_names(X))
+        names = getattr(self, "feature_names_in_", None)
+        if names is None and type(X) is np.ndarray and X.dtype.kind == "f":
+            if X.ndim == 2 and len(X) and X.shape[1] == self.n_features_in_:
+                return X  # the network itself looks at the numbers
+        inputs.check_names(owner, names, inputs.feature_names(X))
         return inputs.samples(owner, X, self.network_.dtype, self.n_features_in_)
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -129,7 +129,7 @@ def held_out(random: RandomState, n_rows: int, fraction: float, strata: Array | 
 def _shares(random: RandomState, counts: Rows, n_drawn: int) -> Rows:
     """Return how many of `n_drawn` rows come from each class: whole numbers nearest to its share, ties by lot."""
     exact = counts / counts.sum() * n_drawn
-    shares = np.floor(exact).astype(np.int64)
+    shares: Rows = np.floor(exact).astype(np.int64)
     missing = n_drawn - int(shares.sum())
     remainders = exact - shares
     for remainder in np.unique(remainders)[::-1]:

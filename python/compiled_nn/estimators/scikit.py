@@ -40,7 +40,7 @@ def tags(kind: str) -> Tags:
 
 
 @cache
-def _requester_class(owner: type) -> Any:
+def _requester_class(owner: Any) -> Any:
     """Return a class of that library which has the methods of `owner` that take metadata."""
     names = [name for name in ("fit", "partial_fit", "score") if hasattr(owner, name)]
     return type(owner.__name__, (BaseEstimator,), {name: getattr(owner, name) for name in names})
@@ -48,7 +48,8 @@ def _requester_class(owner: type) -> Any:
 
 def requester(estimator: Any) -> Any:
     """Return what keeps the requests of an estimator, as they are now."""
-    made = _requester_class(type(estimator))()
+    owner: Any = type(estimator)
+    made = _requester_class(owner)()
     if hasattr(estimator, "_metadata_request"):
         made._metadata_request = estimator._metadata_request
     return made
