@@ -320,7 +320,7 @@ def test_other_classes_than_before(blobs):
     model = CLASSIFIER(warm_start=True, max_iter=1).fit(X, y)
     with pytest.raises(ValueError, match="warm_start can only be used where `y` has the same classes"):
         model.fit(X, y + 1)
-    with pytest.raises(ValueError, match="has classes not in `self.classes_`"):
+    with pytest.raises(ValueError, match=r"has classes not in `self\.classes_`"):
         model.partial_fit(X, y + 1)
     with pytest.raises(ValueError, match="is not the same as on last call to partial_fit"):
         model.partial_fit(X, y, classes=[0, 1])
@@ -430,9 +430,11 @@ def test_weights_are_counts(blobs):
     X, y = blobs
     counts = np.arange(120) % 3
     how = {"batch_size": 400, "max_iter": 5, "dtype": "float64", "random_state": 0, "alpha": 1.0}
+    weighted, repeated = CLASSIFIER(**how), CLASSIFIER(**how)
     with pytest.warns(cnn.CompiledNNWarning, match="going to be clipped"):
-        weighted = CLASSIFIER(**how).fit(X, y, counts)
-        repeated = CLASSIFIER(**how).fit(np.repeat(X, counts, axis=0), np.repeat(y, counts))
+        weighted.fit(X, y, counts)
+    with pytest.warns(cnn.CompiledNNWarning, match="going to be clipped"):
+        repeated.fit(np.repeat(X, counts, axis=0), np.repeat(y, counts))
     for a, b in zip(flat(weighted), flat(repeated), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-12)
     assert weighted.score(X, y, counts) == pytest.approx(

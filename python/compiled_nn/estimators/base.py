@@ -245,9 +245,10 @@ class Perceptron(Parameters, manners.SklearnMember):
         if not hasattr(self, "network_"):
             manners.refuse_unfitted(owner)
         names = getattr(self, "feature_names_in_", None)
-        if names is None and type(X) is np.ndarray and X.dtype.kind == "f":
-            if X.ndim == 2 and len(X) and X.shape[1] == self.n_features_in_:
-                return X  # the network itself looks at the numbers
+        if names is None and type(X) is np.ndarray:
+            plain: Array = X
+            if plain.dtype.kind == "f" and plain.size and plain.shape[1:] == (self.n_features_in_,):
+                return plain  # the network itself looks at the numbers
         inputs.check_names(owner, names, inputs.feature_names(X))
         return inputs.samples(owner, X, self.network_.dtype, self.n_features_in_)
 

@@ -15,6 +15,8 @@ from .parameters import STOCHASTIC
 if TYPE_CHECKING:
     from typing import Self
 
+_PACKAGE = __name__.split(".")[0] + "."
+
 
 def _loaded() -> ModuleType | None:
     """Return our module of scikit-learn's classes, when the program has imported that library."""
@@ -34,8 +36,11 @@ def _required() -> Any:  # scikit-learn has no types
 
 
 def warn(message: str, category: type[Warning]) -> None:
-    """Warn the caller of fit or predict."""
-    warnings.warn(message, category, stacklevel=4)
+    """Warn whoever called the package."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals["__name__"].startswith(_PACKAGE):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
 
 
 def warn_of_column(shape: tuple[int, ...]) -> None:

@@ -96,6 +96,15 @@ def held_out(random: RandomState, n_rows: int, fraction: float, strata: Array | 
     """
     n_validation = math.ceil(fraction * n_rows)
     n_train = n_rows - n_validation
+    codes = np.zeros(n_rows, np.int64)
+    if strata is not None:
+        classes, codes = np.unique(strata, return_inverse=True)
+    counts = np.bincount(codes)
+    if strata is not None and counts.min() < 2:
+        raise ValueError(
+            "The least populated classes in y have only 1 member, which is too few: a stratified part to validate"
+            f" with takes at least 2. Classes with too few members are: {classes[counts < 2].tolist()}"
+        )
     if n_validation < 2 or n_train < 1:
         raise ValueError(
             "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
@@ -104,16 +113,10 @@ def held_out(random: RandomState, n_rows: int, fraction: float, strata: Array | 
     if strata is None:
         order = random.permutation(n_rows)
         return order[n_validation:], order[:n_validation]
-    classes, codes, counts = np.unique(strata, return_inverse=True, return_counts=True)
-    if counts.min() < 2:
-        raise ValueError(
-            "The least populated classes in y have only 1 member, which is too few: a stratified part to validate"
-            f" with takes at least 2. Classes with too few members are: {classes[counts < 2].tolist()}"
-        )
-    if min(n_train, n_validation) < len(classes):
+    if min(n_train, n_validation) < len(counts):
         raise ValueError(
             f"validation_fraction={fraction:g} cuts {n_rows} rows into {n_train} and {n_validation}; each part should"
-            f" be greater or equal to the number of classes = {len(classes)}."
+            f" be greater or equal to the number of classes = {len(counts)}."
         )
     of_train = _shares(random, counts, n_train)
     of_validation = _shares(random, counts - of_train, n_validation)

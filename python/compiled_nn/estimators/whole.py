@@ -10,6 +10,7 @@ from ..arrays import Array
 from .steered import SteeredNetwork
 
 _REASONS = {"max_iter": "max_iter", "max_fun": "max_iter", "callback": "time_limit"}  # all else is "tol"
+_FTOL = 2.2e-9  # as scikit-learn has it by way of SciPy
 
 
 class Found(NamedTuple):
@@ -42,7 +43,13 @@ def minimize(
         return time_limit is not None and perf_counter() - start >= time_limit
 
     found = lbfgs.minimize(
-        function, twin.parameters, max_iter=max_iter, max_fun=max_fun, gtol=tol, callback=follow
+        function,
+        twin.parameters,
+        max_iter=max_iter,
+        max_fun=max_fun,
+        gtol=tol,
+        ftol=min(_FTOL, tol**2),  # near a minimum the loss lies above it as the square of the gradient
+        callback=follow,
     )
     twin.parameters = found.x
     net.take(twin)
