@@ -44,7 +44,8 @@ cdef dict _adam = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
 cdef dict _rmsprop = {"rho": 0.9, "momentum": 0.0, "epsilon": 1e-7}
 cdef dict _defaults = {
     "sgd": {}, "momentum": {"momentum": 0.9}, "nesterov": {"momentum": 0.9},
-    "adam": _adam, "adamw": {**_adam, "weight_decay": 0.01}, "amsgrad": {**_adam, "weight_decay": 0.0},
+    "adam": {**_adam, "epsilon_hat": 0.0}, "adamw": {**_adam, "epsilon_hat": 0.0, "weight_decay": 0.01},
+    "amsgrad": {**_adam, "weight_decay": 0.0},
     "nadam": {**_adam, "momentum_decay": 0.004, "weight_decay": 0.0}, "radam": {**_adam, "weight_decay": 0.0},
     "rmsprop": _rmsprop, "centered_rmsprop": _rmsprop, "adagrad": {"epsilon": 1e-10},
     "adadelta": {"rho": 0.9, "epsilon": 1e-6}, "lion": {"beta_1": 0.9, "beta_2": 0.99, "weight_decay": 0.0},
@@ -101,10 +102,11 @@ cdef class Stack(Layers):
             One of `OPTIMIZERS`.
         **hyper : float
             momentum (0.9) for momentum and nesterov; beta_1 (0.9), beta_2 (0.999), epsilon (1e-8) for adam, adamw,
-            amsgrad, nadam and radam; weight_decay for these but adam (0, 0.01 for adamw); momentum_decay (0.004) for
-            nadam; rho (0.9), momentum (0), epsilon (1e-7) for rmsprop and centered_rmsprop; epsilon (1e-10) for
-            adagrad; rho (0.9), epsilon (1e-6) for adadelta; beta_1 (0.9), beta_2 (0.99), weight_decay (0) for lion;
-            decrease (0.5), increase (1.2), smallest (1e-6), largest (50) for rprop.
+            amsgrad, nadam and radam; epsilon_hat (0) for adam and adamw: 1 adds epsilon to the root before its bias is
+            corrected; weight_decay for these but adam (0, 0.01 for adamw); momentum_decay (0.004) for nadam; rho (0.9),
+            momentum (0), epsilon (1e-7) for rmsprop and centered_rmsprop; epsilon (1e-10) for adagrad; rho (0.9),
+            epsilon (1e-6) for adadelta; beta_1 (0.9), beta_2 (0.99), weight_decay (0) for lion; decrease (0.5),
+            increase (1.2), smallest (1e-6), largest (50) for rprop.
 
         Raises
         ------
@@ -126,6 +128,7 @@ cdef class Stack(Layers):
         self.step.momentum_decay = values.get("momentum_decay", 0.0)
         self.step.decrease, self.step.increase = values.get("decrease", 0.0), values.get("increase", 0.0)
         self.step.smallest, self.step.largest = values.get("smallest", 0.0), values.get("largest", 0.0)
+        self.step.epsilon_hat = values.get("epsilon_hat", 0.0) != 0
         self.step.method = method
         self.steps = 0
         self.moments, self.optimizer = moments, name

@@ -96,6 +96,7 @@ cdef struct Step:           # one optimizer step
     double momentum, beta_1, beta_2, epsilon, weight_decay
     double momentum_decay                   # nadam
     double decrease, increase, smallest, largest    # rprop: factors of a weight's step, and its bounds
+    bint epsilon_hat        # adam: epsilon is added to the root of v, not of v'
     int64_t count           # steps taken, this one included
     double correction_1, correction_2       # 1 - beta**count
     double momentum_now, momentum_next      # nadam

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import callbacks
 from ._version import __version__
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from . import datasets, functional, metrics, schedules, tutorials
+    from .estimators import MLPClassifier, MLPRegressor
     from .further import Adadelta, Adagrad, Lion, NAdam, RAdam, RMSprop, Rprop
 
 __all__ = [
@@ -40,6 +41,8 @@ __all__ = [
     "Dense",
     "DivergenceError",
     "Lion",
+    "MLPClassifier",
+    "MLPRegressor",
     "NAdam",
     "Network",
     "Normal",
@@ -67,6 +70,9 @@ _LAZY = ("datasets", "functional", "metrics", "schedules", "tutorials")
 _FURTHER = ("Adadelta", "Adagrad", "Lion", "NAdam", "RAdam", "RMSprop", "Rprop")
 
 
+_ESTIMATORS = ("MLPClassifier", "MLPRegressor")
+
+
 def __getattr__(name: str) -> ModuleType | type:
     """Import such a module when it is first asked for: a service that only predicts never does."""
     if name in _LAZY:
@@ -77,6 +83,10 @@ def __getattr__(name: str) -> ModuleType | type:
         from . import further
 
         return vars(further)[name]  # type: ignore[no-any-return]
+    if name in _ESTIMATORS:
+        from . import estimators
+
+        return vars(estimators)[name]  # type: ignore[no-any-return]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
