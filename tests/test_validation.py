@@ -15,7 +15,14 @@ def chosen(labels, fraction=None, groups=None, seed=0, loss="softmax_cross_entro
     net = classifier(outputs, seed=seed, loss=loss)
     rows = np.arange(len(labels), dtype="float32")[:, np.newaxis]
     design, encoded, known = targets.prepare(net._configuration, rows, labels, None, None)
-    parameters = {"data": None, "fraction": fraction, "groups": groups, "watched": (), "weights": None, "encoder": None}
+    parameters = {
+        "data": None,
+        "fraction": fraction,
+        "groups": groups,
+        "watched": (),
+        "weights": None,
+        "encoder": None,
+    }
     held_out, rest = validation.choose(net._configuration, design, encoded, known, **parameters)
     return held_out.X[:, 0].astype(int), rest
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from .configuration import Configuration
     from .optimizers import Optimizer
+    from .samples import Encoder
     from .targets import Targets
 
 Batches: TypeAlias = Iterable[tuple[Any, Any]] | Callable[[], Iterable[tuple[Any, Any]]]
@@ -131,7 +132,9 @@ class Streamed:
             if perf_counter() >= deadline:
                 return nothing, None
             n_features = trainer.stack.sizes[0]
-            X, y, _ = targets.prepare(self._configuration, X, y, n_features, self._known, encoder=self._encoder)
+            X, y, _ = targets.prepare(
+                self._configuration, X, y, n_features, self._known, encoder=self._encoder
+            )
             trainer.epochs = epoch  # all of these batches are one
             columns, divergence = trainer.run(
                 Data(X, y, self._cut(len(X))), optimizer, self._terms, finite, 1, deadline

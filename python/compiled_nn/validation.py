@@ -97,7 +97,9 @@ def choose(
             raise ValueError(
                 "validation_data is given: validation_fraction and validation_groups must be None."
             )
-        return Validation(*targets.prepare_pair(configuration, data, X.shape[1], known, encoder), watched), None
+        return Validation(
+            *targets.prepare_pair(configuration, data, X.shape[1], known, encoder), watched
+        ), None
     if fraction is None and groups is None:
         if watched:
             raise ValueError("metrics are those of validation: give validation_data or validation_fraction.")

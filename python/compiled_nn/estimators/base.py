@@ -202,8 +202,8 @@ class Perceptron(Parameters, manners.SklearnMember):
             watch.reason = "interrupted"
             manners.warn("Training interrupted by user.", CompiledNNWarning)
         stopping_early = bool(self.early_stopping)
-        if stopping_early and self.restore_best and progress.best_parameters is not None:
-            net.parameters = progress.best_parameters
+        if stopping_early and self.restore_best and progress.best_state is not None:
+            net._go_back(progress.best_state)
         self.n_iter_, self.stop_reason_, self.t_ = watch.epochs, watch.reason, progress.rows_seen
         self.loss_curve_, self.best_iter_ = progress.losses, progress.best_epoch
         self.loss_ = progress.losses[-1] if progress.losses else math.nan

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import checks, layers
+from .. import activations, checks
 from ..configuration import DTYPES
 from ..layers import Dense
 from ..optimizers import SGD, Adam, Optimizer
@@ -164,7 +164,7 @@ class Parameters:
 
     def _activation(self, name: object) -> str:
         """Return our name of an activation: scikit-learn's sigmoid is "logistic"."""
-        known = ("logistic", *(known for known in layers.ACTIVATIONS if known != "softmax"))
+        known = ("logistic", *(known for known in activations.ACTIVATIONS if known != "softmax"))
         name = checks.choice(type(self).__name__, "activation", name, known)
         return "sigmoid" if name == "logistic" else name
 

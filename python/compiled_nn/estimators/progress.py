@@ -29,8 +29,8 @@ class Progress:
     best_loss, best_score : float
     best_epoch : int
         Of the best loss, or of the best score when there are any, counted from 1.
-    best_parameters : ndarray or None
-        Of the epoch of the best score.
+    best_state : tuple of ndarray or None
+        A snapshot of the network at the epoch of the best score.
     stale : int
         Epochs since the last improvement that was large enough.
     rows_seen : int
@@ -41,7 +41,7 @@ class Progress:
     best_loss: float = math.inf
     best_score: float = -math.inf
     best_epoch: int = 0
-    best_parameters: Array | None = None
+    best_state: tuple[Array, ...] | None = None
     stale: int = 0
     rows_seen: int = 0
 
@@ -52,14 +52,14 @@ class Progress:
         if loss < self.best_loss:
             self.best_loss, self.best_epoch = loss, len(self.losses)
 
-    def add_score(self, score: float, min_delta: float, loss: float, parameters: Array) -> None:
+    def add_score(self, score: float, min_delta: float, loss: float, net: Network) -> None:
         """Take note of an epoch's score, the higher the better, which early stopping looks at."""
         self.losses.append(loss)
         self.scores.append(score)
         self.stale = self.stale + 1 if score < self.best_score + min_delta else 0
         if score > self.best_score:
             self.best_score, self.best_epoch = score, len(self.losses)
-            self.best_parameters = parameters.copy()
+            self.best_state = net._snapshot(self.best_state)
 
 
 @dataclass
@@ -122,7 +122,7 @@ class Watch:
         else:
             value = history[self.monitor][-1]
             score = -value if self.monitor == "val_loss" else value
-            progress.add_score(score, self.min_delta, loss, net._fitted().parameters)
+            progress.add_score(score, self.min_delta, loss, net)
         if self.rates == "invscaling":
             _set_rate(net, self.initial_rate / (progress.rows_seen + 1) ** self.power)
         if any([callback(net, epoch, history) is True for callback in self.callbacks]):

@@ -105,7 +105,7 @@ class SteeredNetwork(Network):
         The gradient is a buffer that the next call overwrites.
         """
         X, y, known = targets.prepare(self._configuration, X, y, self.n_features_, self._known_targets())
-        stack = self._begin(X, known, True).stack
+        stack = self._begin(X, known, True, None).stack
         weights = targets.weights_of(known, y, sample_weight, class_weight)
         terms = self._terms() | {"weights": weights}
 

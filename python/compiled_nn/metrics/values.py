@@ -201,19 +201,3 @@ def poisson_deviance(y: Any, predicted: Any, sample_weight: Any = None) -> float
 def gamma_deviance(y: Any, predicted: Any, sample_weight: Any = None) -> float:
     """Return :func:`tweedie_deviance` of power 2, for positive values."""
     return tweedie_deviance(y, predicted, sample_weight, power=2)
-
-
-def d2_pinball(y: Array, predicted: Array, quantiles: Sequence[float], weights: Array | None = None) -> float:
-    """Return the share of the pinball loss of y (m,) that predicted quantiles (m, n) save, averaged over them.
-
-    It is measured against the quantiles of y itself: 1 is exact, 0 no better than constants.
-    """
-    constants = np.quantile(y, quantiles, weights=weights, method="inverted_cdf")
-    scores = []
-    for quantile, column, constant in zip(quantiles, predicted.T, constants, strict=True):
-        ours, theirs = (
-            np.average(np.maximum(quantile * (y - z), (quantile - 1) * (y - z)), weights=weights)
-            for z in (column.astype(np.float64), constant)
-        )
-        scores.append(1 - ours / theirs if theirs > 0 else float(ours == 0))
-    return float(np.mean(scores))
