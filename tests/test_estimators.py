@@ -327,6 +327,10 @@ def test_other_classes_than_before(blobs):
     with pytest.raises(ValueError, match="classes must be passed on the first call"):
         CLASSIFIER().partial_fit(X, y)
     model.partial_fit(X[y > 0], y[y > 0])
+    with pytest.raises(
+        ValueError, match=r"hidden_layer_sizes is \[5\]; the network to go on with has \[100\]"
+    ):
+        model.set_params(hidden_layer_sizes=5).fit(X, y)
 
 
 @BOTH
@@ -469,6 +473,20 @@ def test_all_parameters_are_got_set_and_shown():
         model.set_params(alfa=1)
     with pytest.raises(TypeError):
         CLASSIFIER((5,))
+
+
+class Widening(CLASSIFIER):
+    """A user's own: a parameter of its own, and one that has another default."""
+
+    def __init__(self, *, factor=2, alpha=0.5):
+        super().__init__(alpha=alpha)
+        self.factor = factor
+
+
+def test_a_subclass_has_its_own_parameters():
+    assert Widening().get_params() == {"factor": 2, "alpha": 0.5}
+    assert repr(Widening(factor=3)) == "Widening(factor=3)"
+    assert Widening().set_params(factor=4).factor == 4
 
 
 @pytest.mark.parametrize(
