@@ -255,7 +255,7 @@ cdef class Stack(Layers):
             int64 (m,) class indices for softmax_cross_entropy and ordinal (of n + 1 classes), or C-contiguous (m, n) of
             the stack's dtype; (m, 1) for quantile, (m, n / 2) for gaussian_nll, (m, any) for a callable.
         loss : str, (str, dict) or callable
-            One of `LOSSES`, with its parameters (the cross-entropies: gamma, label_smoothing, and pos_weight an output;
+            One of `LOSSES`, with its parameters (the cross-entropies: gamma, label_smoothing, and pos_weight of all outputs or each;
             huber: delta; tweedie: power; quantile: quantiles, one an output); or function(y, z) -> (loss (m,),
             dz (m, n)) of the rows' targets and logits, called once a batch, in one thread.
         l1, l2 : float

@@ -179,6 +179,8 @@ class Model:
         probabilities = loss.probabilities(self._forward(X))
         if out is None:
             return probabilities
+        if out.shape != probabilities.shape:
+            raise ValueError(f"out has shape {out.shape}; it must be {probabilities.shape}.")
         out[...] = probabilities
         return out
 
