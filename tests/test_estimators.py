@@ -207,6 +207,11 @@ def test_invscaling_counts_rows():
     assert net.optimizer.learning_rate == pytest.approx(0.5 / math.sqrt(11))
 
 
+class AtOnce:
+    def on_epoch_end(self, net, epoch, history):
+        return True
+
+
 def test_the_reason_why_it_stopped(blobs):
     X, y = blobs
     assert CLASSIFIER(max_iter=2).fit(X, y).stop_reason_ == "max_iter"
@@ -214,6 +219,7 @@ def test_the_reason_why_it_stopped(blobs):
     assert CLASSIFIER(max_iter=5, time_limit=0.0).fit(X, y).n_iter_ == 1
     stopped = CLASSIFIER(callbacks=[lambda net, epoch, history: epoch == 3]).fit(X, y)
     assert (stopped.stop_reason_, stopped.n_iter_) == ("callback", 3)
+    assert CLASSIFIER(callbacks=[AtOnce()]).fit(X, y).n_iter_ == 1
 
 
 def test_early_stopping_keeps_the_best_epoch(blobs):

@@ -192,7 +192,7 @@ class Perceptron(Parameters, manners.SklearnMember, ABC):
             initial_rate=self.learning_rate_init,
             power=self.power_t,
             time_limit=self.time_limit,
-            callbacks=tuple(self.callbacks or ()),
+            callbacks=tuple(getattr(one, "on_epoch_end", one) for one in self.callbacks or ()),
         )
         try:
             net.fit(
