@@ -48,9 +48,9 @@ def test_a_folder(tmp_path):
 def test_a_newer_format(path, content):
     header, data = header_of(content)
     document = json.loads(header["__metadata__"]["compiled_nn"])
-    header["__metadata__"]["compiled_nn"] = json.dumps({**document, "format_version": 3, "more": []})
+    header["__metadata__"]["compiled_nn"] = json.dumps({**document, "format_version": 4, "more": []})
     path.write_bytes(with_header(header, data))
-    with pytest.raises(ValueError, match="it has format version 3; this compiled_nn reads 2: upgrade it"):
+    with pytest.raises(ValueError, match="it has format version 4; this compiled_nn reads 3: upgrade it"):
         cnn.load(path)
 
 

@@ -24,7 +24,7 @@ from .parallel import get_num_threads, set_num_threads, threads
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from . import datasets, functional, schedules, tutorials
+    from . import datasets, functional, rates, schedules, streams, tutorials
 
 __all__ = [
     "SGD",
@@ -45,13 +45,15 @@ __all__ = [
     "get_num_threads",
     "load",
     "load_checkpoint",
+    "rates",
     "schedules",
     "set_num_threads",
+    "streams",
     "threads",
     "tutorials",
 ]
 
-_LAZY = ("datasets", "functional", "schedules", "tutorials")
+_LAZY = ("datasets", "functional", "rates", "schedules", "streams", "tutorials")
 
 
 def __getattr__(name: str) -> ModuleType:

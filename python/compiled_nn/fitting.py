@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from . import checks, training
 from .averaging import SWA
@@ -19,6 +19,9 @@ from .training import Data, History, Trainer
 if TYPE_CHECKING:
     from .configuration import Configuration
     from .network import Network
+    from .streams import Streamed
+
+Source: TypeAlias = "InMemory | Streamed"
 
 _GRAM_BYTES = 1 << 29  # the largest matrix of products of rows
 
@@ -178,18 +181,8 @@ class Averaging(Callback):
 # ---- epochs
 
 
-class Source(Protocol):
-    """What an epoch trains on."""
-
-    def run(self, optimizer: Optimizer, most: int, deadline: float) -> tuple[History, Divergence | None]:
-        """Train for one epoch, or a few but not more than `most`; none when the deadline comes before its end.
-
-        Returns columns of the history, and why there are not more of them.
-        """
-
-
 class InMemory:
-    """Epochs over one X and y.
+    """Epochs over one X and y; :class:`streams.Streamed` does the same over batches that come.
 
     Parameters
     ----------
@@ -204,7 +197,10 @@ class InMemory:
         self._finite: LastFinite | None = None
 
     def run(self, optimizer: Optimizer, most: int, deadline: float) -> tuple[History, Divergence | None]:
-        """Train for as many epochs as are worth a call."""
+        """Train for as many epochs as are worth a call, but not more than `most`; none when the deadline comes before.
+
+        Returns columns of the history, and why there are not more of them.
+        """
         trainer = self._trainer
         if trainer.set_optimizer(optimizer) or self._finite is None:
             self._finite = LastFinite(trainer.stack)

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from . import checks, fitting, standardization, streams, targets, training, validation
+from . import checks, fitting, standardization, targets, training, validation
 from ._version import __version__
 from .arrays import Array
 from .averaging import SWA
@@ -162,6 +162,8 @@ class Learner(Model):
         )
         batches = X if y is None else None
         if batches is not None:
+            from . import streams  # most data are at hand
+
             streams.check(n_batches, validation_fraction, validation_groups, gram)
             X, y = streams.first(batches)
         X, y, known = targets.prepare(configuration, X, y, self._n_features(resume), known)

@@ -3,15 +3,15 @@
 Tensors are named as in a sequence of fully connected layers elsewhere: ``layers.0.weight`` (units, inputs)
 and ``layers.0.bias`` (units,), in the network's dtype. The metadata hold one key, ``compiled_nn``:
 
-    format_version    1; 2 for a network that standardises
+    format_version    1; 2 for a network that standardises; 3 for a learning rate that is a schedule
     library_version   that wrote the file
     network           layers, loss, optimizer, l1, l2, input_scale, dtype, seed; in format 2 standardize
     n_features        columns of X
     targets           "classes", "indicator", "values"; or null when the network has seen no y
     classes           {"dtype": ..., "values": [...]} or null
 
-In format 2, ``standardization.mean`` and ``standardization.scale`` (n_features,) are float64, or both are absent when
-the network has seen no X.
+Where the network standardises, ``standardization.mean`` and ``standardization.scale`` (n_features,) are float64, or
+both are absent when the network has seen no X.
 
 Initial weights given as arrays are not in the file: "init" of the layers says ``{"name": "array"}``. A file
 holds no training state, unless ``checkpoints.py`` wrote it: then there are more tensors and another key. Reading
@@ -30,13 +30,13 @@ from typing import Any
 
 import numpy as np
 
-from . import arrays, checks, targets
+from . import arrays, checks, optimizers, targets
 from .configuration import Configuration, from_config, to_config
 from .initializers import Pair
 from .layers import Dense
 from .standardization import Statistics
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 KEY = "compiled_nn"
 TRAINING = "training."  # what tensors of a checkpoint begin with that a network does without
 _DOCUMENT = (
@@ -128,6 +128,8 @@ def write_tensors(
 
 def _version_for(configuration: Configuration) -> int:
     """Return the oldest format that holds the network, so that older versions read what they can."""
+    if isinstance(optimizers.to_config(configuration.optimizer)["learning_rate"], dict):
+        return 3
     return 2 if configuration.standardize else 1
 
 
