@@ -29,7 +29,7 @@ _GRAM_BYTES = 1 << 29  # the largest matrix of products of rows
 def obstacle_to_gram(configuration: Configuration, data: Data, resume: bool, watched: object) -> str | None:
     """Say why descent cannot run in the span of the rows, None when it can."""
     optimizer = configuration.optimizer
-    if data.batches.steps > 1:
+    if data.batches.size < data.batches.n_rows:
         return f"the batch has {data.batches.size} of the {data.batches.n_rows} rows"
     if not isinstance(optimizer, SGD):
         return f"the optimizer is {type(optimizer).__name__}"
@@ -37,7 +37,7 @@ def obstacle_to_gram(configuration: Configuration, data: Data, resume: bool, wat
         return "there is a penalty"
     if resume and optimizer.momentum:
         return "momenta go on from before"
-    return "validation_data or callback look at every epoch" if watched else None
+    return "validation, callbacks or batches that come one by one look at every epoch" if watched else None
 
 
 def wants_gram(gram: object, obstacle: str | None, data: Data, units: int, epochs: int) -> bool:

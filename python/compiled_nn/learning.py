@@ -101,7 +101,8 @@ class Learner(Model):
         target : (str, float), optional
             Stop when this column of the history has reached this value.
         time_limit : float, optional
-            Seconds after which training ends, in the midst of an epoch if need be: that one is not in the history.
+            Seconds after which training ends between two steps, in the midst of an epoch if need be: that one is not in
+            the history, but its steps are in the weights.
         averaging : SWA, optional
             Predict with the mean of the weights after late epochs.
         classes : array-like (n_classes,), optional
@@ -164,7 +165,7 @@ class Learner(Model):
         if batches is not None:
             from . import streams  # most data are at hand
 
-            streams.check(n_batches, validation_fraction, validation_groups, gram)
+            streams.check(n_batches, validation_fraction, validation_groups)
             X, y = streams.first(batches)
         X, y, known = targets.prepare(configuration, X, y, self._n_features(resume), known)
         held_out, rows = validation.choose(
@@ -178,22 +179,20 @@ class Learner(Model):
             watched=watched,
         )
         data = Data(X, y, cut(len(X) if rows is None else len(rows), rows=rows))
-        spanned = False
-        if batches is None:
-            obstacle = fitting.obstacle_to_gram(configuration, data, resume, held_out or plan.callbacks)
-            spanned = fitting.wants_gram(gram, obstacle, data, self.layers[0].units, plan.epochs)
+        watching = batches is not None or held_out or plan.callbacks
+        obstacle = fitting.obstacle_to_gram(configuration, data, resume, watching)
+        spanned = fitting.wants_gram(gram, obstacle, data, self.layers[0].units, plan.epochs)
         trainer = self._begin(X, known, resume, rows, averages=averaging is not None)
         if not resume:
             self.history = training.new_history()
-        terms, optimizer = self._terms(), self.optimizer
+        terms = self._terms()
         source: fitting.Source = fitting.InMemory(trainer, data, terms)
         if batches is not None:
             source = streams.Streamed(trainer, batches, cut, configuration, known, terms)
+        in_span = fitting.in_span(trainer, data, terms, self.optimizer) if spanned else None
         try:
-            with (
-                fitting.in_span(trainer, data, terms, optimizer) if spanned else nullcontext(source) as inner
-            ):
-                fitting.run(cast("Network", self), inner, plan, self._validator(held_out))
+            with in_span or nullcontext(source) as chosen:
+                fitting.run(cast("Network", self), chosen, plan, self._validator(held_out))
         finally:
             self._settle()
         return self
@@ -290,8 +289,6 @@ class Learner(Model):
         trainer.check_schedule(self.optimizer)
         if self._lacks_statistics(trainer.stack):
             trainer.stack.standardize(*standardization.measure(X, rows))
-        if not resume:
-            trainer.rate_scale = 1.0
         trainer.reclaim(averages=averages)
         self._trainer, self._targets = trainer, known
         self._settle()
