@@ -209,6 +209,6 @@ def test_pyarrow_absent(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "pyarrow.dataset", None)
     with pytest.raises(
-        ImportError, match=r'reading Parquet needs pyarrow; pip install "compiled-nn\[parquet\]"'
+        ImportError, match=r'reading Parquet needs pyarrow; pip install "compiled-nn\[arrow\]"'
     ):
         ParquetBatches("x", "y")

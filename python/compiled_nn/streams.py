@@ -175,7 +175,7 @@ class ParquetBatches:
         batch_rows: int = 65536,
     ) -> None:
         arrow = optional.load(
-            "pyarrow.dataset", purpose="reading Parquet", library="pyarrow", extra="parquet"
+            "pyarrow.dataset", purpose="reading Parquet", library="pyarrow", extra="arrow"
         )
         self._data = source if isinstance(source, arrow.Dataset) else _unbuffered(arrow, source)
         self.batch_rows = checks.integer("ParquetBatches", "batch_rows", batch_rows, minimum=1)
