@@ -38,7 +38,7 @@ HYPER = {
         "epsilon": 1e-6,
         "weight_decay": 0.1,
     },  # rectified from step 6 on
-    "rmsprop": {"rho": 0.8, "momentum": 0.5, "epsilon": 1e-6},
+    "rmsprop": {"rho": 0.8, "momentum": 0.5, "epsilon": 1e-3},
     "centered_rmsprop": {"rho": 0.8, "momentum": 0.5, "epsilon": 1e-3},
     "adagrad": {"epsilon": 1e-6},
     "adadelta": {"rho": 0.8, "epsilon": 1e-4},
