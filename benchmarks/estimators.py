@@ -3,8 +3,8 @@
     python benchmarks/estimators.py --threads 2 --out estimators.json
 
 Five folds and five seeds a data set. Both are given the same rows one after the other, so that what else the machine
-does meets both; times are of fit and of predicting the fold, and their ratio is of the medians. Needs scikit-learn, in an
-environment of its own beside this package.
+does meets both; times are of fit and of predicting the fold, and their ratio is of the medians. Needs scikit-learn, in
+an environment of its own beside this package.
 """
 
 from __future__ import annotations
@@ -46,12 +46,11 @@ def measure(name: str, seeds: int, folds: int) -> dict[str, dict[str, list[float
     """Return scores and seconds of both libraries, a number a fold and seed."""
     import warnings
 
+    import compiled_nn as cnn
     from sklearn import datasets
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.model_selection import KFold, StratifiedKFold
     from sklearn.neural_network import MLPClassifier, MLPRegressor
-
-    import compiled_nn as cnn
 
     warnings.simplefilter("ignore", ConvergenceWarning)
     X, y = getattr(datasets, f"load_{name}")(return_X_y=True)

@@ -63,9 +63,10 @@ cdef object read_loss(Criterion *criterion, loss, Py_ssize_t outputs):
     elif criterion.loss == GAUSSIAN_NLL and outputs % 2 != 0:
         raise ValueError(f"gaussian_nll has a mean and a log variance for each target; the stack has "
                          f"{outputs} outputs")
-    if values.get("quantiles", values.get("pos_weight")) is None:
+    numbers = values.get("quantiles", values.get("pos_weight"))
+    if numbers is None:
         return None
-    levels = np.array(values.get("quantiles", values.get("pos_weight")), np.float64, ndmin=1)
+    levels = np.full(outputs, numbers, np.float64) if np.ndim(numbers) == 0 else np.array(numbers, np.float64)
     if (<object>levels).shape != (outputs,):
         raise ValueError(f"{name} is given {len(levels)} numbers; the stack has {outputs} outputs")
     criterion.levels = <const double *>cnp.PyArray_DATA(levels)

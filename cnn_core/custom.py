@@ -1,6 +1,13 @@
 """A loss written in Python, for one batch after another; its errors are kept, since the core cannot raise."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
 import numpy as np
+
+Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
 
 class Custom:
@@ -23,26 +30,30 @@ class Custom:
         What the function raised, or what was wrong with its results.
     """
 
-    def __init__(self, function, y, weights, dtype):
+    def __init__(
+        self, function: Callable[[Array, Array], Any], y: Array, weights: Array | None, dtype: np.dtype[Any]
+    ) -> None:
         self.function, self.y, self.weights, self.dtype = function, y, weights, dtype
-        self.order = self.error = None
+        self.order: Array | None = None
+        self.error: BaseException | None = None
 
-    def take(self, z, gradient, losses, first, weight):
+    def take(self, z: Array, gradient: Array | None, losses: Array, first: int, weight: float) -> bool:
         """Fill losses (m,) and, unless it is None, gradient (m, ld), its padding with zeros, for the rows from place
         `first` on; tell whether that went well."""
         try:
-            rows = slice(first, first + len(z)) if self.order is None else self.order[first : first + len(z)]
+            places = slice(first, first + len(z))
+            rows = places if self.order is None else self.order[places]
             value, dz = self._checked(self.function(self.y[rows].copy(), z.copy()), z.shape)
-            scale = weight if self.weights is None else weight * self.weights[rows, np.newaxis]
-            losses[:] = value if self.weights is None else value * self.weights[rows]
+            of_rows = np.ones(len(z)) if self.weights is None else self.weights[rows]
+            losses[:] = value * of_rows
             if gradient is not None:
-                gradient[:, : z.shape[1]] = dz * np.asarray(scale, self.dtype)
+                gradient[:, : z.shape[1]] = dz * (weight * of_rows[:, np.newaxis]).astype(self.dtype)
                 gradient[:, z.shape[1] :] = 0
         except BaseException as error:
             self.error = error
         return self.error is None
 
-    def _checked(self, result, shape):
+    def _checked(self, result: Any, shape: tuple[int, ...]) -> tuple[Array, Array]:
         try:
             value, dz = result
             value, dz = np.asarray(value, np.float64), np.asarray(dz, self.dtype)

@@ -1,5 +1,5 @@
-from collections.abc import Sequence
-from typing import Any, Self
+from collections.abc import Callable, Sequence
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -7,12 +7,14 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from cnn_core.sparse import SparseRows
 
 ACTIVATIONS: tuple[str, ...]
+Function: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
+Activation: TypeAlias = str | tuple[Function, Function]
 
 class Layers:
     @property
     def sizes(self) -> tuple[int, ...]: ...
     @property
-    def activations(self) -> tuple[str, ...]: ...
+    def activations(self) -> tuple[Activation, ...]: ...
     @property
     def biases(self) -> tuple[bool, ...]: ...
     @property
@@ -26,7 +28,7 @@ class Layers:
     def __new__(
         cls,
         sizes: Sequence[int],
-        activations: Sequence[str],
+        activations: Sequence[Activation],
         biases: Sequence[bool] | None = None,
         dtype: DTypeLike = "float32",
         *,

@@ -8,8 +8,9 @@ adam       m = b1 m + (1 - b1) g,  v = b2 v + (1 - b2) g^2,
 adamw      w *= 1 - rate weight_decay, then adam                         (Loshchilov & Hutter 2019)
 
 The two corrections of adam are folded into the rate and epsilon: rate m' / (sqrt(v') + epsilon) =
-(rate sqrt(c2) / c1) m / (sqrt(v) + sqrt(c2) epsilon). Square root and division are exact, so every instruction set
-with fused multiply-add gives the same bits. The formulas of the other methods are in `further.pxd`.
+(rate sqrt(c2) / c1) m / (sqrt(v) + sqrt(c2) epsilon). With `epsilon_hat` (end of section 2 of the paper) the last
+term is epsilon itself. Square root and division are exact, so every instruction set with fused multiply-add gives the
+same bits. The formulas of the other methods are in `further.pxd`.
 """
 
 from libc.math cimport pow, sqrt
@@ -54,7 +55,7 @@ cdef inline Constants constants_of(const Step *step, bint is_weight) noexcept no
     c.adam_rate = c.adam_epsilon = 0
     if step.method == ADAM or step.method == ADAMW:
         c.adam_rate = <real>(step.rate * sqrt(step.correction_2) / step.correction_1)
-        c.adam_epsilon = <real>(step.epsilon * sqrt(step.correction_2))
+        c.adam_epsilon = <real>(step.epsilon if step.epsilon_hat else step.epsilon * sqrt(step.correction_2))
     return c
 
 

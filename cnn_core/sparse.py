@@ -106,6 +106,17 @@ class SparseRows:
                 return True
         return False
 
+    def select(self, rows: NDArray[np.integer[Any]]) -> SparseRows:
+        """Return the rows of these numbers, sparse."""
+        lengths = np.diff(self.indptr)[rows]
+        indptr = np.concatenate([[0], np.cumsum(lengths)])
+        places = np.repeat(self.indptr[rows] - indptr[:-1], lengths) + np.arange(indptr[-1])
+        return SparseRows(indptr, self.indices[places], self.data[places], self.shape[1])
+
+    def toarray(self) -> NDArray[Any]:
+        """Return all rows as a full array."""
+        return self.take(np.arange(len(self)))
+
     def take(self, rows: NDArray[np.integer[Any]]) -> NDArray[Any]:
         """Return the rows of these numbers as a full array."""
         full = np.zeros((len(rows), self.shape[1]), self.dtype)

@@ -22,7 +22,7 @@ cdef class Stack(Layers):
     cdef cnp.ndarray transposed         # the copies of weights in the other order, padding zero
     cdef cnp.ndarray workspace
     cdef double input_dropout
-    cdef uint64_t key                   # of what is dropped
+    cdef readonly uint64_t dropout_key  # of what is dropped
     cdef const void *offset             # of a `Span`, else NULL
 
     cdef object prepare(self, Run *run, X, y, object loss, object weights, double scale, Py_ssize_t batch, int threads,

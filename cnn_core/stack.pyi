@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from cnn_core.layers import ACTIVATIONS as ACTIVATIONS
-from cnn_core.layers import Layers
+from cnn_core.layers import Activation, Layers
 from cnn_core.sparse import SparseRows
 
 Loss: TypeAlias = str | tuple[str, Mapping[str, Any]] | Callable[[NDArray[Any], NDArray[Any]], Any]
@@ -24,7 +24,7 @@ class Stack(Layers):
     def __new__(
         cls,
         sizes: Sequence[int],
-        activations: Sequence[str],
+        activations: Sequence[Activation],
         biases: Sequence[bool] | None = None,
         dtype: DTypeLike = "float32",
         *,

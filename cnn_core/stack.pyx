@@ -44,7 +44,8 @@ cdef dict _adam = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
 cdef dict _rmsprop = {"rho": 0.9, "momentum": 0.0, "epsilon": 1e-7}
 cdef dict _defaults = {
     "sgd": {}, "momentum": {"momentum": 0.9}, "nesterov": {"momentum": 0.9},
-    "adam": _adam, "adamw": {**_adam, "weight_decay": 0.01}, "amsgrad": {**_adam, "weight_decay": 0.0},
+    "adam": {**_adam, "epsilon_hat": 0.0}, "adamw": {**_adam, "epsilon_hat": 0.0, "weight_decay": 0.01},
+    "amsgrad": {**_adam, "weight_decay": 0.0},
     "nadam": {**_adam, "momentum_decay": 0.004, "weight_decay": 0.0}, "radam": {**_adam, "weight_decay": 0.0},
     "rmsprop": _rmsprop, "centered_rmsprop": _rmsprop, "adagrad": {"epsilon": 1e-10},
     "adadelta": {"rho": 0.9, "epsilon": 1e-6}, "lion": {"beta_1": 0.9, "beta_2": 0.99, "weight_decay": 0.0},
@@ -101,10 +102,11 @@ cdef class Stack(Layers):
             One of `OPTIMIZERS`.
         **hyper : float
             momentum (0.9) for momentum and nesterov; beta_1 (0.9), beta_2 (0.999), epsilon (1e-8) for adam, adamw,
-            amsgrad, nadam and radam; weight_decay for these but adam (0, 0.01 for adamw); momentum_decay (0.004) for
-            nadam; rho (0.9), momentum (0), epsilon (1e-7) for rmsprop and centered_rmsprop; epsilon (1e-10) for
-            adagrad; rho (0.9), epsilon (1e-6) for adadelta; beta_1 (0.9), beta_2 (0.99), weight_decay (0) for lion;
-            decrease (0.5), increase (1.2), smallest (1e-6), largest (50) for rprop.
+            amsgrad, nadam and radam; epsilon_hat (0) for adam and adamw: 1 adds epsilon to the root before its bias is
+            corrected; weight_decay for these but adam (0, 0.01 for adamw); momentum_decay (0.004) for nadam; rho (0.9),
+            momentum (0), epsilon (1e-7) for rmsprop and centered_rmsprop; epsilon (1e-10) for adagrad; rho (0.9),
+            epsilon (1e-6) for adadelta; beta_1 (0.9), beta_2 (0.99), weight_decay (0) for lion; decrease (0.5),
+            increase (1.2), smallest (1e-6), largest (50) for rprop.
 
         Raises
         ------
@@ -126,6 +128,7 @@ cdef class Stack(Layers):
         self.step.momentum_decay = values.get("momentum_decay", 0.0)
         self.step.decrease, self.step.increase = values.get("decrease", 0.0), values.get("increase", 0.0)
         self.step.smallest, self.step.largest = values.get("smallest", 0.0), values.get("largest", 0.0)
+        self.step.epsilon_hat = values.get("epsilon_hat", 0.0) != 0
         self.step.method = method
         self.steps = 0
         self.moments, self.optimizer = moments, name
@@ -182,6 +185,11 @@ cdef class Stack(Layers):
         run.step.method = GRADIENT_ONLY
         run.update = &self.update
 
+    @property
+    def dropout(self):
+        """The rates of `set_dropout`."""
+        return [self.input_dropout, *(self.net.layers[i].dropout for i in range(self.net.depth))]
+
     def set_dropout(self, rates, key):
         """In training, let inputs and outputs be left out at random: 0 with a probability p, else divided by 1 - p.
 
@@ -202,7 +210,7 @@ cdef class Stack(Layers):
         if len(values) != self.net.depth + 1 or not all(0 <= rate < 1 for rate in values) or values[self.net.depth] != 0:
             raise ValueError(f"rates is {values}; it must hold {self.net.depth + 1} numbers from 0 to below 1, the last "
                              "of them 0")
-        self.input_dropout, self.key = values[0], key
+        self.input_dropout, self.dropout_key = values[0], key
         for i in range(self.net.depth):
             self.net.layers[i].dropout = values[i + 1]
             self.net.layers[i].block |= values[i + 1] > 0
@@ -380,7 +388,7 @@ cdef class Stack(Layers):
             int64 (m,) class indices for softmax_cross_entropy and ordinal (of n + 1 classes), or C-contiguous (m, n) of
             the stack's dtype; (m, 1) for quantile, (m, n / 2) for gaussian_nll, (m, any) for a callable.
         loss : str, (str, dict) or callable
-            One of `LOSSES`, with its parameters (the cross-entropies: gamma, label_smoothing, and pos_weight an output;
+            One of `LOSSES`, with its parameters (the cross-entropies: gamma, label_smoothing, and pos_weight of all outputs or each;
             huber: delta; tweedie: power; quantile: quantiles, one an output); or function(y, z) -> (loss (m,),
             dz (m, n)) of the rows' targets and logits, called once a batch, in one thread.
         l1, l2 : float
@@ -466,7 +474,7 @@ cdef class Stack(Layers):
         alive = self.prepare(&run, X, y, loss, weights, scale, batch, threads, False)
         if self.input_dropout > 0:
             run.x.direct = False        # the rows are thinned out where they are gathered
-        run.training, run.input_dropout, run.key = True, self.input_dropout, self.key
+        run.training, run.input_dropout, run.key = True, self.input_dropout, self.dropout_key
         self.read_order(&run, order, len(X))
         if callable(loss):
             alive[4].order = order
@@ -528,8 +536,8 @@ cdef class Stack(Layers):
             with nogil:
                 self.execute(run, threads)
             self.step = run.step if run.update == NULL else run.update.step
+            self.step.count -= run.failed or run.criterion.failed
             if run.failed:
-                self.step.count -= 1
                 raise_pending()
             if run.criterion.failed:
                 raise (<object>run.criterion.function).error

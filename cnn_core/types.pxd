@@ -96,6 +96,7 @@ cdef struct Step:           # one optimizer step
     double momentum, beta_1, beta_2, epsilon, weight_decay
     double momentum_decay                   # nadam
     double decrease, increase, smallest, largest    # rprop: factors of a weight's step, and its bounds
+    bint epsilon_hat        # adam: epsilon is added to the root of v, not of v'
     int64_t count           # steps taken, this one included
     double correction_1, correction_2       # 1 - beta**count
     double momentum_now, momentum_next      # nadam
@@ -165,6 +166,11 @@ cdef struct Run:            # a pass over rows: everything a region of threads n
     wait_fn wait
     void *team
     bint failed             # a user's function has set an exception: nothing further is done
+
+cdef inline bint frozen(const Run *run, Py_ssize_t index) noexcept nogil:
+    """Whether a layer is left as it is."""
+    return run.update != NULL and run.update.factors[index] == 0
+
 
 cdef inline bint fused(int activation) noexcept nogil:
     """Whether the products apply an activation: its derivative is taken from its output."""

@@ -15,7 +15,7 @@ import numpy as np
 import reference
 
 import cnn_core
-from cnn_core.functions import matmul
+from cnn_core.functions import activate, derive_from_inputs, matmul
 from cnn_core.stack import Stack
 
 # Remainders of every tile, a narrow and a wide layer, one network large enough to be shared between threads,
@@ -28,7 +28,9 @@ SHAPES = [
     ((1000, 5, 1), 20),
     ((300, 100, 10), 200),
     ((6, 8, 7, 3), 60),
+    ((40, 30, 21, 16, 5), 60),
 ]
+UNFUSED = ("gelu", "silu", "elu")  # hidden layers of the last
 # Products m x n x k of every form: tiles, dot products, turned, several blocks.
 PRODUCTS = [(33, 10, 200), (50, 100, 784), (784, 10, 300), (1, 70, 2000), (70, 1, 300), (90, 300, 1500)]
 PENALTIES = {"l1": 0.001, "l2": 0.01}
@@ -41,7 +43,7 @@ class Problem:
     def __init__(self, number, dtype):
         sizes, m = SHAPES[number]
         loss = "binary_cross_entropy" if sizes[-1] == 1 else networks.LOSSES[number % 3]
-        hidden = ("relu", "sigmoid", "tanh")[number % 3]
+        hidden = UNFUSED if len(sizes) == 5 else ("relu", "sigmoid", "tanh")[number % 3]
         rng = np.random.default_rng(number)
         self.case = networks.draw(rng, sizes, hidden, loss, m=m, dtype=dtype, smooth=m < 50)
         self.batch_size = -(-m // STEPS)
@@ -122,6 +124,18 @@ def products(dtype, n_threads, errors):
     return results
 
 
+def activations(dtype, errors):
+    """All of them that are taken from their inputs, and their derivatives."""
+    z = np.linspace(-20, 20, 997).astype(dtype)
+    results = []
+    for f, exact in reference.UNFUSED.items():
+        results += [activate(f, z), derive_from_inputs(f, z, np.ones_like(z))]
+        for got, function in zip(results[-2:], exact, strict=True):
+            expected = function(z.astype(float))
+            note(errors, "activation", (np.abs(got - expected) / np.maximum(1, np.abs(expected))).max())
+    return results
+
+
 def note(errors, name, error):
     errors[name] = max(errors.get(name, 0.0), float(error)) if error == error else float("inf")
 
@@ -135,7 +149,7 @@ def main(path):
         digests = report["digests"][dtype] = {}
         for n_threads in (1, 2):
             results = [result for problem in problems for result in problem.check(n_threads, errors)]
-            results += products(dtype, n_threads, errors)
+            results += products(dtype, n_threads, errors) + activations(dtype, errors)
             digests[n_threads] = hashlib.sha256(b"".join(r.tobytes() for r in results)).hexdigest()
         kept.update({f"{dtype} {i}": r for i, r in enumerate(results)})
     np.savez(path, **kept)

@@ -14,10 +14,11 @@ LOSSES = ("binary_cross_entropy", "softmax_cross_entropy", "mse")
 LINKS = {"binary_cross_entropy": "sigmoid", "softmax_cross_entropy": "softmax", "mse": "identity"}
 EPS = {dtype: float(np.finfo(dtype).eps) for dtype in ("float32", "float64")}
 HIDDEN = ("identity", "relu", "sigmoid", "tanh")
-UNFUSED = (  # whose derivative is taken from the input
-    *("exp", "leaky_relu", "elu", "selu", "gelu", "gelu_tanh", "silu", "mish", "softplus", "softsign"),
-    *("hard_sigmoid", "hard_swish", "hard_tanh", "relu6"),
-)
+UNFUSED = tuple(reference.UNFUSED)
+KINKS = {  # of f, or for elu of f'
+    **dict.fromkeys(("relu", "leaky_relu", "elu", "selu"), (0,)),
+    **{"relu6": (0, 6), "hard_tanh": (-1, 1), "hard_sigmoid": (-3, 3), "hard_swish": (-3, 3)},
+}
 HYPER = {
     "sgd": {},
     "momentum": {"momentum": 0.8},
@@ -93,8 +94,8 @@ def draw(
 ):
     """A `Case` with normal inputs; `hidden` is one name, or one a layer.
 
-    `smooth` redraws until no relu has an input within 2e-3 of its kink, and each relu layer lets something
-    through.
+    `smooth` redraws until no activation has an input within 2e-3 of a kink, and each relu layer lets
+    something through.
     """
     hidden = (hidden,) * (len(sizes) - 2) if isinstance(hidden, str) else tuple(hidden)
     activations = (*hidden, LINKS[loss])
@@ -109,8 +110,11 @@ def draw(
 
 def away_from_kinks(network, activations, X):
     zs = reference.pre_activations(network, activations, X)
-    relus = [z for z, name in zip(zs, activations, strict=True) if name == "relu"]
-    return all(np.abs(z).min() > 2e-3 and (z > 0).any() for z in relus)
+    return all(
+        all(np.abs(z - kink).min() > 2e-3 for kink in KINKS.get(name, ()))
+        and (name != "relu" or (z > 0).any())
+        for z, name in zip(zs, activations, strict=True)
+    )
 
 
 def targets(rng, loss, m, n, dtype):

@@ -8,6 +8,7 @@ moves.
 """
 
 import numpy as np
+from unfused import UNFUSED
 
 # -- activations: f(z) and f'(z), (m, n) -> (m, n) -------------------------------------------------
 
@@ -57,6 +58,7 @@ ACTIVATIONS = {
     "sigmoid": (sigmoid, sigmoid_derivative),
     "tanh": (tanh, tanh_derivative),
     "softmax": (softmax, None),  # a link only
+    **UNFUSED,
 }
 
 # -- losses: mean over the m rows, from the logits; and their gradient with respect to z -----------
@@ -101,6 +103,77 @@ LOSSES = {
     "binary_cross_entropy": (binary_cross_entropy, binary_cross_entropy_gradient),
     "softmax_cross_entropy": (softmax_cross_entropy, softmax_cross_entropy_gradient),
     "mse": (mse, mse_gradient),
+}
+
+# Losses of each row, (m, n) and (m, c) -> (m,): the tests take their gradients by differences.
+
+
+def distances(d, size):
+    """Sum over the outputs of a size of z - y."""
+    return size(d).sum(axis=1)
+
+
+def huber(z, y, delta=1.0):
+    return distances(np.abs(z - y), lambda d: np.where(d <= delta, d**2 / 2, delta * (d - delta / 2)))
+
+
+def tweedie(z, y, power=1.5):
+    """Half the deviance of the mean exp(z)."""
+    mean = np.exp(z)
+    if power == 1:
+        logs = np.where(y > 0, y * np.log(np.where(y > 0, y, 1) / mean), 0)
+        return (logs - y + mean).sum(axis=1)
+    if power == 2:
+        return (np.log(mean / y) + y / mean - 1).sum(axis=1)
+    a, b = 1 - power, 2 - power
+    return (y**b / (a * b) - y * mean**a / a + mean**b / b).sum(axis=1)
+
+
+def quantile(z, y, quantiles=(0.1, 0.5, 0.9)):
+    q = np.array(quantiles)
+    return np.maximum(q * (y - z), (q - 1) * (y - z)).sum(axis=1)
+
+
+def gaussian_nll(z, y):
+    """Minus the log of the normal density, of means and variances exp(s)."""
+    mean, variance = z[:, : y.shape[1]], np.exp(z[:, y.shape[1] :])
+    return -np.log(np.exp(-((y - mean) ** 2) / (2 * variance)) / np.sqrt(2 * np.pi * variance)).sum(axis=1)
+
+
+def binary(z, y, gamma=0.0, label_smoothing=0.0, pos_weight=1.0):
+    p, y = sigmoid(z), y * (1 - label_smoothing) + label_smoothing / 2
+    yes, no = -((1 - p) ** gamma) * np.log(p), -(p**gamma) * np.log(1 - p)
+    return (pos_weight * y * yes + (1 - y) * no).sum(axis=1)
+
+
+def multiclass(z, y, gamma=0.0, label_smoothing=0.0):
+    p, y = softmax(z), one_hot(y, z) * (1 - label_smoothing) + label_smoothing / z.shape[1]
+    return -(y * (1 - p) ** gamma * np.log(p)).sum(axis=1)
+
+
+def ordinal_probabilities(z):
+    """P(y = k) (m, n + 1): differences of P(y > j), whose logits fall by log(1 + exp(z_j))."""
+    a = np.cumsum(np.hstack([z[:, :1], -np.log1p(np.exp(z[:, 1:]))]), axis=1)
+    above = np.hstack([np.ones((len(z), 1)), sigmoid(a), np.zeros((len(z), 1))])
+    return above[:, :-1] - above[:, 1:]
+
+
+def ordinal(z, y):
+    return -np.log(ordinal_probabilities(z)[np.arange(len(z)), y])
+
+
+ROW_LOSSES = {
+    "mse": lambda z, y: distances(z - y, np.square),
+    "squared_error": lambda z, y: distances(z - y, np.square) / 2,
+    "mae": lambda z, y: distances(z - y, np.abs),
+    "huber": huber,
+    "log_cosh": lambda z, y: distances(z - y, lambda d: np.log(np.cosh(d))),
+    "tweedie": tweedie,
+    "quantile": quantile,
+    "gaussian_nll": gaussian_nll,
+    "binary_cross_entropy": binary,
+    "softmax_cross_entropy": multiclass,
+    "ordinal": ordinal,
 }
 
 # -- the network -----------------------------------------------------------------------------------
@@ -154,8 +227,8 @@ EPSILON = 1e-5
 
 
 def normalize(norm, z, statistics=None):
-    """zhat of z (m, n): "layer" and "rms" over the units of a row, "batch" over the rows, or by `statistics`, a mean and
-    a variance (n,)."""
+    """zhat of z (m, n): "layer" and "rms" over the units of a row, "batch" over the rows, or by `statistics`, a mean
+    and a variance (n,)."""
     if norm == "batch":
         mean, variance = (z.mean(axis=0), z.var(axis=0)) if statistics is None else statistics
     elif norm == "layer":

@@ -11,12 +11,19 @@ import numpy as np
 import pytest
 import reference
 from float_flags import FLAGS, flags_raised, needs_fenv
+from unfused import tanh_argument
 
+from cnn_core.functions import activate, derive_from_inputs
 from cnn_core.stack import Stack
 
-ELEMENTWISE = ("identity", "relu", "sigmoid", "tanh")
+ELEMENTWISE = (*networks.HIDDEN, *networks.UNFUSED)
 # The largest error, in units in the last place of the exact value.
-ULP = {"identity": 0, "relu": 0, "sigmoid": 2.5, "tanh": 1.5}
+ULP = {
+    **{"identity": 0, "relu": 0, "sigmoid": 2.5, "tanh": 1.5, "exp": 1.5, "leaky_relu": 1, "elu": 1.5},
+    **{"selu": 2, "gelu": 10, "silu": 3.5, "mish": 4, "softplus": 2.5, "softsign": 2, "hard_sigmoid": 1.5},
+    **{"hard_swish": 2, "hard_tanh": 0, "relu6": 0},
+}
+TOP = {"exp": {"float32": 88, "float64": 709}, "selu": {"float32": 3.2e38, "float64": 1.7e308}}
 
 
 def through(activation, z, dtype, n_threads=1):
@@ -57,12 +64,90 @@ def ulp_errors(got, expected):
     return np.where((np.abs(expected) < info.tiny) & (np.abs(got) <= info.tiny), 0, errors)
 
 
+def in_range(activation, z, dtype):
+    """Of z, where f(z) is a number of dtype."""
+    return z[np.abs(z) < TOP[activation][dtype]] if activation in TOP else z
+
+
+def bound(activation, z):
+    """`ULP`; gelu_tanh rounds the argument u of an exponential, which becomes an error of 2 |u| units."""
+    if activation != "gelu_tanh":
+        return np.full(len(z), ULP[activation], float)
+    return 4 + 2 * np.minimum(np.abs(tanh_argument(z.clip(-50, 50).astype(float))), 1000)
+
+
 @pytest.mark.parametrize("activation", ELEMENTWISE)
 def test_accuracy_over_the_finite_range(dtype, activation, n_threads):
-    z = finite_range(dtype)
-    errors = ulp_errors(through(activation, z, dtype, n_threads), exact(activation, z))
+    z = in_range(activation, finite_range(dtype), dtype)
+    got, expected = through(activation, z, dtype, n_threads), exact(activation, z)
+    errors = ulp_errors(got, expected)
+    if activation in networks.UNFUSED:  # z times an exponential of which something may be flushed
+        errors[np.abs(got - expected) < 1e3 * np.finfo(dtype).tiny] = 0
+    worst = int(np.argmax(errors - bound(activation, z)))
+    assert errors[worst] <= bound(activation, z)[worst], f"{errors[worst]} ulp at z = {z[worst]}"
+
+
+@pytest.mark.parametrize("activation", ELEMENTWISE)
+def test_accuracy_of_the_derivative(dtype, activation):
+    """Where f is finite and z not subnormal, which may count as 0: within 2 eps, or 2 eps f' if that is more."""
+    z = in_range(activation, finite_range(dtype), dtype)
+    z = z[(np.abs(z) >= np.finfo(dtype).tiny) | (z == 0)]
+    got = derive_from_inputs(activation, z, np.ones_like(z))
+    expected = reference.ACTIVATIONS[activation][1](z.astype(np.longdouble))
+    errors = np.abs(got - expected) / np.maximum(1, np.abs(expected))
     worst = int(np.argmax(errors))
-    assert errors[worst] <= ULP[activation], f"{errors[worst]} ulp at z = {z[worst]}"
+    assert errors[worst] <= 2 * networks.EPS[dtype], f"{errors[worst]} at z = {z[worst]}"
+
+
+@pytest.mark.parametrize("activation", ELEMENTWISE)
+def test_derivatives_of_arrays_and_of_layers_are_the_same(rng, dtype, activation):
+    """A layer's dW for the input 1 is the sum over its rows of dA f'(z): here of one row, with dA = 1."""
+    z = rng.standard_normal(37).astype(dtype) * 4
+    stack = Stack((1, 37, 1), (activation, "identity"), dtype=dtype)
+    (W, b), (V, _) = stack.views()
+    W[...], b[...], V[...] = z, 0, 1
+    x = np.ones((1, 1), dtype)
+    stack.gradient(x, stack.forward(x) - np.dtype(dtype).type(0.5), "mse")
+    dA = stack.views(stack.gradients)[1][1]
+    expected = derive_from_inputs(activation, z, np.repeat(dA, 37))
+    assert np.array_equal(stack.views(stack.gradients)[0][0][0], expected)
+
+
+# PyTorch's: that of the left for leaky_relu and the like, that of the level where a ramp meets one.
+AT_KINKS = {
+    **{"relu": {0: 0}, "leaky_relu": {0: 0.01}, "elu": {0: 1}, "selu": {0: 1.7580993408473768}},
+    **{"relu6": {0: 0, 6: 0}, "hard_tanh": {-1: 0, 1: 0}, "hard_sigmoid": {-3: 0, 3: 0}},
+    "hard_swish": {-3: 0, 3: 1},
+}
+
+
+def test_derivatives_at_kinks(dtype):
+    assert AT_KINKS.keys() == networks.KINKS.keys()
+    for activation, slopes in AT_KINKS.items():
+        z = np.array([*slopes, 0.5], dtype)
+        got = derive_from_inputs(activation, z, np.full(len(z), 2, dtype))
+        assert np.array_equal(got[:-1], 2 * np.array([*slopes.values()], dtype)), activation
+
+
+@pytest.mark.parametrize("activation", networks.UNFUSED)
+def test_the_same_as_torch(activation):
+    torch = pytest.importorskip("torch")
+    functional = torch.nn.functional
+    z = np.linspace(-30, 30, 24001)
+    z = z[np.abs(z) < 10] if activation == "exp" else z
+    t = torch.tensor(z, requires_grad=True)
+    f = {
+        "exp": torch.exp,
+        "gelu_tanh": lambda t: functional.gelu(t, approximate="tanh"),
+        "hard_sigmoid": functional.hardsigmoid,
+        "hard_swish": functional.hardswish,
+        "hard_tanh": functional.hardtanh,
+    }.get(activation) or getattr(functional, activation)
+    a = f(t)
+    a.sum().backward()
+    slope = derive_from_inputs(activation, z, np.ones_like(z))
+    np.testing.assert_allclose(activate(activation, z), a.detach().numpy(), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(slope, t.grad.numpy(), rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("activation", ELEMENTWISE)
@@ -117,12 +202,25 @@ def test_softmax_of_equal_logits_is_uniform(dtype):
 
 @pytest.mark.parametrize(
     ("activation", "expected"),
-    [("identity", [-np.inf, np.inf]), ("relu", [0, np.inf]), ("sigmoid", [0, 1]), ("tanh", [-1, 1])],
+    [
+        *(("identity", [-np.inf, np.inf]), ("relu", [0, np.inf]), ("sigmoid", [0, 1]), ("tanh", [-1, 1])),
+        *(("leaky_relu", [-np.inf, np.inf]), ("elu", [-1, np.inf]), ("selu", [-1.7580993408473768, np.inf])),
+        *((name, [0, np.inf]) for name in ("gelu", "gelu_tanh", "silu", "mish", "softplus", "hard_swish")),
+        *(("softsign", [-1, 1]), ("hard_sigmoid", [0, 1]), ("hard_tanh", [-1, 1]), ("relu6", [0, 6])),
+    ],
 )
 def test_infinities_reach_the_limits(dtype, activation, expected):
     for n in (2, 30):
         got = through(activation, np.tile([-np.inf, np.inf], n), dtype)
-        assert np.array_equal(got, np.tile(expected, n))
+        assert np.array_equal(got, np.tile(np.array(expected, dtype), n))
+    ends = np.array([-np.inf, np.inf], dtype)
+    assert np.isfinite(derive_from_inputs(activation, ends, np.ones_like(ends))).all()
+
+
+def test_exp_ends_at_the_largest_power(dtype):
+    low, high, highest = through("exp", np.array([-np.inf, 1e4, np.inf]), dtype)
+    assert low == 0
+    assert np.finfo(dtype).max / 2 < high == highest < np.inf
 
 
 def test_softmax_of_minus_infinity_is_zero(dtype):
@@ -181,7 +279,7 @@ def test_the_flags_can_be_seen():
 @needs_fenv
 @pytest.mark.parametrize("activation", [*ELEMENTWISE, "softmax"])
 def test_no_flag_over_the_finite_range(dtype, activation):
-    z = finite_range(dtype)
+    z = in_range(activation, finite_range(dtype), dtype)
     stack = Stack((1, len(z)), (activation,), dtype=dtype)
     stack.views()[0][1][...] = z
     x, out = np.zeros((1, 1), dtype), np.empty((1, len(z)), dtype)
@@ -192,14 +290,14 @@ def test_no_flag_over_the_finite_range(dtype, activation):
 TRAPPING = """
 import ctypes, json
 import numpy as np
-from cnn_core.stack import Stack
+from cnn_core.stack import ACTIVATIONS, Stack
 libm = ctypes.CDLL("libm.so.6")
 for dtype in ("float32", "float64"):
     top = np.finfo(dtype).max / 4
     z = np.concatenate([np.linspace(-1e4, 1e4, 5001), np.geomspace(1e-30, float(top), 500)]).astype(dtype)
     z = np.concatenate([z, -z])
     x, out = np.zeros((1, 1), dtype), np.empty((1, len(z)), dtype)
-    for activation in ("relu", "sigmoid", "tanh", "softmax"):
+    for activation in ACTIVATIONS:
         stack = Stack((1, len(z)), (activation,), dtype=dtype)
         stack.views()[0][1][...] = z
         libm.feenableexcept(1 | 4 | 8)

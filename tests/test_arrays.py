@@ -114,6 +114,38 @@ def test_foreign_arrays_are_not_copied():
     assert np.shares_memory(design(Foreign(A)), A)
 
 
+class Exchanged:
+    """Offers its numbers by DLPack only; of device 1, the processor's own, or of another."""
+
+    def __init__(self, array, device=1):
+        self.array, self.device = array, device
+
+    def __dlpack__(self, **how):
+        if self.device != 1:
+            raise BufferError("not in main memory")
+        return self.array.__dlpack__(**how)
+
+    def __dlpack_device__(self):
+        return self.device, 0
+
+
+def test_exchanged_arrays_are_not_copied():
+    A = np.ones((3, 2), "float32")
+    assert np.shares_memory(design(Exchanged(A)), A)
+    with pytest.raises(TypeError, match="X cannot be read as an array: not in main memory"):
+        design(Exchanged(A, device=2))
+
+
+def test_tensors_are_not_copied():
+    torch = pytest.importorskip("torch")
+    tensor = torch.ones((3, 2))
+    shared = design(tensor)
+    tensor[0, 0] = 7
+    assert shared[0, 0] == 7
+    with pytest.raises(TypeError, match=r"X cannot be read as an array: .*requires grad"):
+        design(tensor.requires_grad_())
+
+
 def test_misaligned_numbers_are_copied():
     raw = np.zeros(4 * 9, "uint8")
     X = np.ndarray((4,), dtype=np.dtype([("a", "u1"), ("x", "<f8")]), buffer=raw)["x"].reshape(4, 1)

@@ -64,8 +64,8 @@ class Block:
             network = [*self.network[:depth], (np.eye(len(self.network[depth][0])), None)]
             inner = reference.block_forward(
                 network,
-                self.gains[:depth] + [None],
-                self.norms[:depth] + (None,),
+                [*self.gains[:depth], None],
+                (*self.norms[:depth], None),
                 (*self.residuals[: depth - 1], False, False),
                 (*self.activations[: depth - 1], "identity", "identity"),
                 self.X.astype(np.float64),
@@ -90,9 +90,7 @@ class Block:
 
 
 def error(got, expected):
-    return max(
-        np.abs(a - b).max() / max(1e-2, np.abs(b).max()) for a, b in zip(got, expected, strict=True)
-    )
+    return max(np.abs(a - b).max() / max(1e-2, np.abs(b).max()) for a, b in zip(got, expected, strict=True))
 
 
 @pytest.mark.parametrize("training", [True, False])

@@ -193,6 +193,12 @@ def test_values_have_no_temperature(rng):
         small.fitted().calibrate(small.X[:, :3], small.INDICES)
 
 
+def test_thresholds_have_no_temperature():
+    net = cnn.Network([cnn.Dense(2)], loss="ordinal", seed=0).fit(small.X, small.INDICES, epochs=1)
+    with pytest.raises(ValueError, match="those of the loss ordinal have a threshold each"):
+        net.calibrate(small.X, small.INDICES)
+
+
 def test_at_a_temperature_of_one_there_is_no_copy():
     stack = small.fitted()._fitted()
     assert calibration.tempered(stack, 1.0) is stack

@@ -100,6 +100,40 @@ def test_intervals(rng, outputs, standardize):
         np.testing.assert_allclose(within.mean(axis=0), coverage, atol=0.02)
 
 
+def spreading(rng, m):
+    """Values whose deviation grows with x."""
+    x = rng.uniform(0.2, 2, (m, 1))
+    return x, x[:, 0] * (1 + rng.normal(size=m))
+
+
+@pytest.mark.parametrize("loss", [cnn.losses.Quantile((0.1, 0.5, 0.9)), cnn.losses.GaussianNLL()])
+def test_intervals_that_follow_the_spread(rng, loss, tmp_path):
+    net = cnn.Network(
+        [cnn.Dense(16, "tanh"), cnn.Dense(loss.n_outputs(1))], loss=loss, optimizer=cnn.Adam(0.01), seed=0
+    )
+    net.fit(*spreading(rng, 500), epochs=40).calibrate_intervals(*spreading(rng, 8000))
+    X, y = spreading(rng, 8000)
+    for coverage in COVERAGES:
+        lower, upper = net.predict_interval(X, coverage)
+        assert lower.shape == upper.shape == (8000,)
+        assert np.mean((lower <= y) & (y <= upper)) == pytest.approx(coverage, abs=0.02)
+        wide, narrow = X[:, 0] > 1.5, X[:, 0] < 0.7
+        assert np.mean((upper - lower)[wide]) > 1.5 * np.mean((upper - lower)[narrow])
+    net.save(tmp_path / "net.safetensors")
+    same = cnn.load(tmp_path / "net.safetensors")
+    np.testing.assert_array_equal(same.predict_interval(X, 0.9), net.predict_interval(X, 0.9))
+
+
+def test_margins_by_hand():
+    """Quantiles that do not depend on X: the bounds are they, and the margin by the scores' own rank."""
+    net = cnn.Network([cnn.Dense(3)], loss="quantile", dtype="float64")
+    net.set_weights([(np.zeros((1, 3)), np.array([2.0, 0.0, 1.0]))])  # sorted: 0, 1, 2
+    X, y = np.zeros((9, 1)), np.array([-3.0, -2, -1, 0.5, 1, 1.5, 3, 4, 5])
+    scores = sorted(max(0 - value, value - 2) for value in y)
+    lower, upper = net.calibrate_intervals(X, y).predict_interval(X[:1], 0.7)
+    assert (lower.tolist(), upper.tolist()) == ([-scores[6]], [2 + scores[6]])
+
+
 @pytest.mark.parametrize("outputs", [1, 3])
 def test_sets(rng, outputs):
     def clouds(m):

@@ -121,6 +121,26 @@ def test_weights_given_before_standardisation_is_learned(rng):
 # ---- units and signal
 
 
+@pytest.mark.parametrize("name", ["softsign", "hard_sigmoid", "hard_tanh"])
+def test_bounded_activations_saturate(rng, name):
+    X, y = rng.normal(size=(200, 20)), np.arange(200) % 3
+    wide = cnn.Network([cnn.Dense(10, name, init=cnn.Normal(200)), cnn.Dense(3)], seed=0)
+    saturated = found(wide.diagnose(X, y), "saturated_units")
+    assert f"of the {name} derivatives" in saturated.text
+    slope = reference.ACTIVATIONS[name][1]
+    wide.fit(X, y, epochs=0)
+    z = X @ wide.get_weights()[0][0]
+    share = (slope(z) < 1e-3 * slope(np.zeros(1))).mean()
+    assert saturated.numbers["share"] == pytest.approx(share, abs=0.005)
+    assert not cnn.Network([cnn.Dense(10, name), cnn.Dense(3)], seed=0).diagnose(X, y)
+
+
+def test_relu6_dies_as_relu_does(rng):
+    X, y = rng.normal(size=(50, 4)), np.arange(50) % 3
+    net = cnn.Network([cnn.Dense(5, "relu6", init=(np.ones((4, 5)), np.full(5, -100))), cnn.Dense(3)], seed=0)
+    assert found(net.diagnose(X, y), "dead_layer").layer == 0
+
+
 def test_b04_a_dead_start_as_the_tutorial_printed_it(rng):
     """4-3-2 relu units after He's initialisation: some seeds start dead, at a cost of exactly ln 2, and stay there."""
     X, y = rng.random((60, 300)), np.arange(60) % 3 > 0

@@ -3,6 +3,7 @@
 import sys
 
 import compiled_nn as cnn
+import networks
 import numpy as np
 import pytest
 import reference
@@ -207,7 +208,7 @@ def test_bad_boundaries(net):
 # ---- activations
 
 
-@pytest.mark.parametrize("name", ["identity", "relu", "sigmoid", "tanh"])
+@pytest.mark.parametrize("name", [*networks.HIDDEN, *networks.UNFUSED])
 def test_activation(name, tmp_path):
     display = ActivationDisplay.from_name(name, limit=4)
     f, derivative = reference.ACTIVATIONS[name]

@@ -1,9 +1,11 @@
 """Products, activations and derivatives of any arrays, against NumPy in float64."""
 
+import networks
 import numpy as np
 import pytest
+import reference
 
-from cnn_core.functions import activate, derive, matmul
+from cnn_core.functions import activate, derive, derive_from_inputs, matmul
 
 NAMES = ["identity", "relu", "sigmoid", "tanh"]
 SIZES = [1, 2, 3, 5, 8, 10, 15, 16, 17, 33, 48, 50, 64, 65, 97, 200]
@@ -208,6 +210,24 @@ def test_derivative(rng, name, shape, dtype):
         assert np.array_equal(arrays[reused], dZ)
 
 
+@pytest.mark.parametrize("shape", [(1,), (100,), (33, 10), (4, 3, 200), (2, 0)])
+@pytest.mark.parametrize("name", [*NAMES, *networks.UNFUSED])
+def test_derivative_from_inputs(rng, name, shape, dtype):
+    Z, dA = (2 * rng.standard_normal((2, *shape))).astype(dtype)
+    exact = dA.astype(float) * reference.ACTIVATIONS[name][1](Z.astype(float))
+    dZ = derive_from_inputs(name, Z, dA)
+    assert np.allclose(dZ, exact, rtol=4 * np.finfo(dtype).eps, atol=16 * np.finfo(dtype).eps)
+    assert np.array_equal(derive_from_inputs(name, np.asfortranarray(Z), dA[::-1][::-1]), dZ)
+    if name in NAMES:
+        assert np.array_equal(dZ, derive(name, activate(name, Z), dA))
+    for reused in (0, 1):
+        arrays = [Z.copy(), dA.copy()]
+        assert derive_from_inputs(name, *arrays, arrays[reused]) is arrays[reused]
+        assert np.array_equal(arrays[reused], dZ)
+    work = Z.copy()
+    assert np.array_equal(activate(name, work, work), activate(name, Z))
+
+
 def test_relu_has_slope_zero_at_zero(dtype):
     zero = np.zeros(20, dtype)
     assert not derive("relu", zero, np.ones(20, dtype)).any()
@@ -245,3 +265,11 @@ def test_activations_that_do_not_fit(dtype):
         derive("relu", Z, Z[0])
     with pytest.raises(TypeError, match="dA has dtype int64"):
         derive("relu", Z, Z.astype(np.int64))
+    with pytest.raises(ValueError, match="derivative of 'gelu' takes the inputs Z; call derive_from_inputs"):
+        derive("gelu", Z, Z)
+    with pytest.raises(ValueError, match="fused loss"):
+        derive_from_inputs("softmax", Z, Z)
+    with pytest.raises(ValueError, match=r"Z has shape \(3, 4\) and dA \(4,\)"):
+        derive_from_inputs("relu", Z, Z[0])
+    with pytest.raises(TypeError, match="Z has dtype int64"):
+        derive_from_inputs("relu", Z.astype(np.int64), Z)

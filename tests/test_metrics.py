@@ -331,6 +331,20 @@ def test_values(values, weight):
     assert metrics.tweedie_deviance(y, p, weight) == metrics.mse(y, p, weight)
 
 
+def test_the_share_of_pinball_loss_that_is_saved(rng, weight):
+    y, w = rng.normal(size=60), unit(weight)
+    p = np.column_stack([y - 0.3, y + 0.5])
+
+    def loss(predicted, q):
+        return (w * np.where(y > predicted, q * (y - predicted), (1 - q) * (predicted - y))).sum()
+
+    # the best constant is one of the values themselves
+    saved = [1 - loss(p[:, i], q) / min(loss(c, q) for c in y) for i, q in enumerate((0.2, 0.7))]
+    assert metrics.d2_pinball(y, p, (0.2, 0.7), weight) == pytest.approx(np.mean(saved), rel=1e-12)
+    with pytest.raises(ValueError, match="predicted has 2 columns; there are 3 quantiles"):
+        metrics.d2_pinball(y, p, (0.1, 0.5, 0.9))
+
+
 def test_median_absolute_error():
     y, p = np.zeros(4), np.array([1.0, -2.0, 3.0, 10.0])
     assert metrics.median_absolute_error(y, p) == 2.5
@@ -379,9 +393,9 @@ def test_shapes():
 
 
 def test_weights():
-    with pytest.raises(ValueError, match="sample_weight has 1 number; there are 2 rows"):
+    with pytest.raises(ValueError, match="y has 2 rows; sample_weight has 1"):
         metrics.accuracy([0, 1], [0, 1], [1])
-    with pytest.raises(ValueError, match="sample_weight is -1 in row 1"):
+    with pytest.raises(ValueError, match="Negative values in sample_weight: row 1 is -1"):
         metrics.accuracy([0, 1], [0, 1], [1, -1])
     with pytest.raises(ValueError, match="sample_weight is 0 in every row"):
         metrics.accuracy([0, 1], [0, 1], [0, 0])

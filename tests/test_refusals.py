@@ -56,7 +56,7 @@ def test_bad_parameters(case):
         (lambda: cnn.Dense(0), ValueError, "'units' parameter of Dense must be an int >= 1. Got 0"),
         (lambda: cnn.Dense(2.0), TypeError, "'units' parameter"),
         (lambda: cnn.Dense(2, "Relu"), ValueError, "Got 'Relu' instead. Did you mean 'relu'?"),
-        (lambda: cnn.Dense(2, "swish"), ValueError, "must be a str among {'identity', 'relu'"),
+        (lambda: cnn.Dense(2, "swoosh"), ValueError, "must be a str among {'identity', 'relu'"),
         (lambda: cnn.Dense(2, bias=1), TypeError, "'bias' parameter of Dense must be a bool"),
         (lambda: cnn.Dense(2, init="he-normal"), ValueError, "Did you mean"),
         (lambda: cnn.Dense(2, init=np.ones((3, 4))), ValueError, "init has 4 columns; the layer has 2 units"),

@@ -30,7 +30,19 @@ def train(case, **changes):
 def test_the_names():
     assert ACTIVATIONS[:5] == ("identity", "relu", "sigmoid", "tanh", "softmax")
     assert ACTIVATIONS[5:] == networks.UNFUSED
-    assert LOSSES == ("binary_cross_entropy", "softmax_cross_entropy", "mse")
+    assert LOSSES == (
+        "binary_cross_entropy",
+        "softmax_cross_entropy",
+        "mse",
+        "squared_error",
+        "mae",
+        "huber",
+        "log_cosh",
+        "tweedie",
+        "quantile",
+        "gaussian_nll",
+        "ordinal",
+    )
     assert tuple(networks.HYPER) == OPTIMIZERS
 
 

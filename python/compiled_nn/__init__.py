@@ -9,24 +9,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from . import callbacks
 from ._version import __version__
+from .activations import Activation, register_activation
+from .averaging import SWA
 from .errors import CompiledNNWarning, DivergenceError, NotFittedError
 from .initializers import Normal, Uniform
 from .layers import Dense
-from .network import Network, load
+from .network import Network, load, load_checkpoint
 from .optimizers import SGD, Adam, AdamW
 from .parallel import get_num_threads, set_num_threads, threads
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from . import datasets, functional, metrics, tutorials
+    from . import datasets, functional, metrics, schedules, tutorials
+    from .estimators import MLPClassifier, MLPRegressor
     from .further import Adadelta, Adagrad, Lion, NAdam, RAdam, RMSprop, Rprop
 
 __all__ = [
     "SGD",
+    "SWA",
+    "Activation",
     "Adadelta",
     "Adagrad",
     "Adam",
@@ -35,6 +41,8 @@ __all__ = [
     "Dense",
     "DivergenceError",
     "Lion",
+    "MLPClassifier",
+    "MLPRegressor",
     "NAdam",
     "Network",
     "Normal",
@@ -44,18 +52,25 @@ __all__ = [
     "Rprop",
     "Uniform",
     "__version__",
+    "callbacks",
     "datasets",
     "functional",
     "get_num_threads",
     "load",
+    "load_checkpoint",
     "metrics",
+    "register_activation",
+    "schedules",
     "set_num_threads",
     "threads",
     "tutorials",
 ]
 
-_LAZY = ("datasets", "functional", "metrics", "tutorials")
+_LAZY = ("datasets", "functional", "metrics", "schedules", "tutorials")
 _FURTHER = ("Adadelta", "Adagrad", "Lion", "NAdam", "RAdam", "RMSprop", "Rprop")
+
+
+_ESTIMATORS = ("MLPClassifier", "MLPRegressor")
 
 
 def __getattr__(name: str) -> ModuleType | type:
@@ -68,6 +83,10 @@ def __getattr__(name: str) -> ModuleType | type:
         from . import further
 
         return vars(further)[name]  # type: ignore[no-any-return]
+    if name in _ESTIMATORS:
+        from . import estimators
+
+        return vars(estimators)[name]  # type: ignore[no-any-return]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -288,12 +288,19 @@ def _as_array(a: Any, name: str) -> Array:
     if masked is not None and masked.is_masked(a):
         raise ValueError(f"{name} has masked entries; fill them first, as with {name}.filled(value).")
     try:
+        if hasattr(a, "__dlpack__") and not hasattr(a, "__array__"):
+            return np.from_dlpack(a)
         return np.asarray(frames.decoded(a))
     except ValueError as error:
         if "inhomogeneous" in str(error):
             raise ValueError(f"{name} is ragged: its rows differ in length or depth.") from error
         raise ValueError(f"{name} cannot be read as an array: {error}") from error
-    except (TypeError, RuntimeError, OverflowError) as error:  # a tensor on another device, among others
+    except (
+        TypeError,
+        RuntimeError,
+        OverflowError,
+        BufferError,
+    ) as error:  # a tensor on another device, among others
         raise TypeError(f"{name} cannot be read as an array: {error}") from error
 
 
@@ -314,7 +321,7 @@ def _from_table(table: Any, name: str) -> Array:
     return full
 
 
-def real(array: Any, name: str) -> Array:
+def floats(array: Any, name: str) -> Array:
     """Return an array of numbers as contiguous float32 or float64, whichever holds them; itself when it is that."""
     numbers_ = _numeric(_as_array(array, name), name)
     exact = numbers_.dtype.itemsize <= (4 if numbers_.dtype.kind == "f" else 2)

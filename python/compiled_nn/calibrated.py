@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from . import calibration, targets
+from . import arrays, calibration, targets
 from .arrays import Array
 from .calibration import Calibration
+from .losses import GaussianNLL, Ordinal, Quantile
 from .model import Model
 
 if TYPE_CHECKING:
     from typing import Self
+
+
+class Band(NamedTuple):
+    """What a network predicts of values (m, n): from `lower` to `upper`, and the unit that margins are counted in."""
+
+    lower: Array
+    upper: Array
+    unit: Array | float
 
 
 class Calibrated(Model):
@@ -62,8 +71,12 @@ class Calibrated(Model):
                 f"calibrate is for classes; the loss {self._configuration.loss.name} has none."
                 " Use calibrate_intervals."
             )
+        if isinstance(self._configuration.loss, Ordinal):
+            raise ValueError(
+                "calibrate is for probabilities of one link; those of the loss ordinal have a threshold each."
+            )
         X, encoded, _ = self._labelled(X, y)
-        logits = self._fitted().forward(X, link=False, scale=self._scale, n_threads=self.n_threads)
+        logits = self._evaluated().forward(X, link=False, scale=self._scale, n_threads=self.n_threads)
         if self._configuration.loss.link == "sigmoid":  # each output is a question of its own
             n_outputs = logits.shape[1]
             logits, encoded = logits.reshape(-1, 1), encoded.reshape(-1)
@@ -92,12 +105,15 @@ class Calibrated(Model):
         """
         from . import conformal
 
+        given = y
         X, encoded, known = self._labelled(X, y)
         if known.kind == "values":
-            scores = conformal.absolute(self._forward(X), encoded)
+            band = self._band(X, known)
+            true = arrays.values(given, n_outputs=band.lower.shape[1], dtype="float64")
+            scores = conformal.cqr(band.lower, band.upper, true) / band.unit
         else:
             p = self._class_probabilities(X, known)
-            scores = conformal.lac(p, known.true_indices(encoded), classes=np.arange(p.shape[1]))
+            scores = conformal.lac(p, known.indices(encoded), classes=np.arange(p.shape[1]))
         # Nothing that predicts changes, so that there is nothing to settle.
         self._calibration = replace(self._calibration, scores=scores)
         return self
@@ -105,8 +121,10 @@ class Calibrated(Model):
     def predict_interval(self, X: Any, coverage: float = 0.9) -> tuple[Array, Array]:
         """Return bounds that hold the true value of a new row with a probability of at least `coverage`.
 
-        Split conformal prediction: the width is the same for all rows, that within which the share `coverage` of the
-        rows of :meth:`calibrate_intervals` lay, with the correction for their number.
+        Split conformal prediction: the margin is that within which the share `coverage` of the rows of
+        :meth:`calibrate_intervals` lay, with the correction for their number. It is the same for all rows on both sides
+        of what is predicted; for the loss "quantile" on the outer sides of the lowest and the highest quantile; and for
+        "gaussian_nll" it is a number of each row's own standard deviations.
 
         Parameters
         ----------
@@ -134,10 +152,10 @@ class Calibrated(Model):
                 " Use predict_set."
             )
         margin = conformal.threshold(self._scores(), coverage)
-        middle = self._forward(X)
-        lower, upper = ((middle + side).astype(middle.dtype) for side in (-margin, margin))
-        known = self._known_targets()
-        return known.decode(lower), known.decode(upper)
+        band = self._band(X, self._known_targets())
+        bounds = (band.lower - margin * band.unit, band.upper + margin * band.unit)
+        lower, upper = (bound.astype(self._configuration.dtype) for bound in bounds)
+        return (lower[:, 0], upper[:, 0]) if lower.shape[1] == 1 else (lower, upper)
 
     def predict_set(self, X: Any, coverage: float = 0.9) -> Array:
         """Return which classes are probable enough for the true one to be among them as often as `coverage`.
@@ -172,6 +190,16 @@ class Calibrated(Model):
         improbable = 1 - self._class_probabilities(X, self._known_targets())
         among: Array = improbable <= margin
         return among
+
+    def _band(self, X: Any, known: targets.Targets) -> Band:
+        """Return between which values each row is predicted, in float64."""
+        outputs = self._forward(X).astype(np.float64)
+        values = known.loss.values(outputs)
+        if isinstance(known.loss, Quantile):
+            return Band(values[:, :1], values[:, -1:], 1.0)
+        if isinstance(known.loss, GaussianNLL):
+            return Band(values, values, np.exp(outputs[:, values.shape[1] :] / 2))
+        return Band(values, values, 1.0)
 
     def _class_probabilities(self, X: Any, known: targets.Targets) -> Array:
         """Return what the sets are made of: probabilities in float64."""

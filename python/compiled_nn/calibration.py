@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from . import arrays
+from . import arrays, sample_weights
 from .arrays import Array
 
 _COLDEST, _HOTTEST = 0.01, 100.0
@@ -71,7 +71,7 @@ def fit_temperature(logits: Any, y: Any, sample_weight: Any = None) -> float:
     if z.shape[1] == 1:
         z = np.hstack([np.zeros_like(z), z])
     z = z - z.max(axis=1, keepdims=True)
-    w = inputs.weights(sample_weight, len(z))
+    w = sample_weights.check(sample_weight, len(z), rows_of="logits")
     of_truth = np.average((_shares(y, z.shape) * z).sum(axis=1), weights=w)
 
     def derivatives(inverse: float) -> tuple[float, float]:

@@ -9,9 +9,12 @@ from __future__ import annotations
 import math
 import numbers
 import operator
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from typing import TypeAlias
 
 from .errors import did_you_mean
+
+Rate: TypeAlias = float | Callable[[int], float]
 
 
 def choice(owner: str, name: str, value: object, options: Collection[str]) -> str:
@@ -64,6 +67,11 @@ def real(
     ]
     allowed = " ".join(["a finite number", " and ".join(bounds)]).rstrip()
     raise error(f"The '{name}' parameter of {owner} must be {allowed}. Got {value!r} instead.")
+
+
+def rate(owner: str, name: str, value: object) -> Rate:
+    """Return a learning rate: a finite float above 0, or a function of the step."""
+    return value if callable(value) else real(owner, name, value, above=0)
 
 
 def flag(owner: str, name: str, value: object) -> bool:

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import checks, layers, losses, optimizers
+from .activations import Activation
 from .initializers import NotSaved
 from .layers import Dense
 from .losses import Loss
 from .optimizers import Optimizer
 
+if TYPE_CHECKING:
+    from .preprocessing import Features
+
 DEFAULT_LOSS = "softmax_cross_entropy"
 DTYPES = ("float32", "float64")
-_CLIPPING = ("clip_norm", "clip_value", "ema")
-_OPTIONS = (
-    *("optimizer", "l1", "l2", "input_scale", "dtype", "seed", "standardize", "scale_targets"),
-    *_CLIPPING,
+_STEPS = ("clip_norm", "clip_value", "ema")
+# In a file only where they are asked for:
+_LATER = (
+    *("standardize", "scale_targets", "categorical_features", "min_frequency", "input_dropout"),
+    *_STEPS,
 )
+_OPTIONS = ("optimizer", "l1", "l2", "input_scale", "dtype", "seed", *_LATER)
 _FIELDS = ("layers", "loss", *_OPTIONS)
-_LATER = ("standardize", "scale_targets", *_CLIPPING)  # in a file only where they differ from the default
 SCALINGS = ("standard", "robust", "minmax")
 
 
@@ -38,6 +43,9 @@ class Configuration:
     seed: int | None
     standardize: bool | str
     scale_targets: bool
+    categorical_features: tuple[int | str, ...] | str | None
+    min_frequency: float | None
+    input_dropout: float
     clip_norm: float | None
     clip_value: float | None
     ema: float | None
@@ -46,12 +54,7 @@ class Configuration:
     def update(self) -> dict[str, Any]:
         """What the steps wait for the whole gradient for, in the core's words."""
         factors = [layer.rate_factor for layer in self.layers]
-        return {"factors": factors, **{name: getattr(self, name) for name in _CLIPPING}}
-
-    @property
-    def waits(self) -> bool:
-        """Whether the steps wait for the whole gradient."""
-        return any(value is not None and value != [1.0] * len(self.layers) for value in self.update.values())
+        return {"factors": factors, **{name: getattr(self, name) for name in _STEPS}}
 
     @property
     def n_outputs(self) -> int:
@@ -64,9 +67,29 @@ class Configuration:
         return "standard" if self.standardize is True else self.standardize or None
 
     @property
-    def activations(self) -> list[str]:
+    def activations(self) -> list[str | Activation]:
         """Activation of every layer, the last one being the link of the loss."""
         return layers.layer_activations(self.layers, self.loss.link)
+
+    @property
+    def activation_names(self) -> list[str]:
+        """The same, by name."""
+        return list(map(str, self.activations))
+
+    @property
+    def waits(self) -> bool:
+        """Whether the steps wait for the whole gradient."""
+        return any(value is not None and value != [1.0] * len(self.layers) for value in self.update.values())
+
+    @property
+    def dropout(self) -> list[float]:
+        """How much is left out in training: of the inputs, then of the outputs of each layer."""
+        return [self.input_dropout, *(layer.dropout for layer in self.layers)]
+
+    @property
+    def blocks(self) -> bool:
+        """Whether layers are more than a product and an activation: normalised, residual, or thinned out."""
+        return any(self.dropout) or any(layer.norm or layer.residual for layer in self.layers)
 
     def without_given_weights(self) -> Configuration:
         """Return this configuration with initial weights that are not known any more."""
@@ -75,8 +98,9 @@ class Configuration:
     @property
     def options(self) -> dict[str, tuple[Any, bool]]:
         """All parameters but the layers by name: the value, and whether it differs from the default."""
-        default = configure(self.layers, self.loss.name)
-        loss = {"loss": (self.loss.name, self.loss.name != DEFAULT_LOSS)}
+        default = configure(self.layers, self.loss)
+        short = losses.short(self.loss)
+        loss = {"loss": (short, short != DEFAULT_LOSS)}
         values = {name: (getattr(self, name), getattr(default, name)) for name in _OPTIONS}
         return loss | {name: (value, value != usual) for name, (value, usual) in values.items()}
 
@@ -90,7 +114,7 @@ class Configuration:
 
 def configure(
     layers_: Sequence[Dense],
-    loss: str,
+    loss: Loss | str,
     optimizer: Optimizer | str = "adam",
     l1: float = 0.0,
     l2: float = 0.0,
@@ -99,6 +123,9 @@ def configure(
     seed: int | None = None,
     standardize: bool | str = False,
     scale_targets: bool = False,
+    categorical_features: Features | None = None,
+    min_frequency: float | None = None,
+    input_dropout: float = 0.0,
     clip_norm: float | None = None,
     clip_value: float | None = None,
     ema: float | None = None,
@@ -116,6 +143,9 @@ def configure(
         seed=checks.optional_integer("Network", "seed", seed, minimum=0),
         standardize=_standardize(standardize),
         scale_targets=checks.flag("Network", "scale_targets", scale_targets),
+        categorical_features=_categorical(categorical_features, min_frequency),
+        min_frequency=min_frequency,
+        input_dropout=checks.real("Network", "input_dropout", input_dropout, minimum=0, below=1),
         clip_norm=_optional(clip_norm, "clip_norm"),
         clip_value=_optional(clip_value, "clip_value"),
         ema=_optional(ema, "ema", below=1),
@@ -133,6 +163,18 @@ def _optional(value: object, name: str, **bounds: float) -> float | None:
     return None if value is None else checks.real("Network", name, value, above=0, **bounds)
 
 
+def _categorical(features: Features | None, min_frequency: object) -> tuple[int | str, ...] | str | None:
+    """Return categorical_features, checked like `min_frequency`."""
+    if features is None and min_frequency is None:
+        return None
+    if features is None:
+        raise ValueError("min_frequency is given; categorical_features is not.")
+    from . import preprocessing  # few networks encode tables
+
+    preprocessing.frequency(min_frequency)
+    return preprocessing.categorical(features)
+
+
 def _standardize(value: object) -> bool | str:
     method = checks.flag_or_choice("Network", "standardize", value, SCALINGS)
     return True if method == "standard" else method
@@ -140,10 +182,12 @@ def _standardize(value: object) -> bool | str:
 
 def to_config(configuration: Configuration) -> dict[str, Any]:
     """Return `configuration` as JSON can hold it; of `_LATER` only what is asked for."""
-    names = [name for name in _FIELDS if name not in _LATER or getattr(configuration, name)]
+    names = [
+        name for name in _FIELDS if name not in _LATER or getattr(configuration, name) not in (None, False)
+    ]
     return {name: getattr(configuration, name) for name in names} | {
         "layers": [layers.to_config(layer) for layer in configuration.layers],
-        "loss": configuration.loss.name,
+        "loss": losses.to_config(configuration.loss),
         "optimizer": optimizers.to_config(configuration.optimizer),
     }
 
@@ -156,5 +200,6 @@ def from_config(config: object) -> Configuration:
     if not isinstance(fields["layers"], list):
         raise ValueError("layers must be a JSON array.")
     fields["layers_"] = [layers.from_config(layer) for layer in fields.pop("layers")]
+    fields["loss"] = losses.from_config(fields["loss"])
     fields["optimizer"] = optimizers.from_config(fields["optimizer"])
     return configure(**fields)

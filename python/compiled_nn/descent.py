@@ -121,6 +121,9 @@ class Adam(Optimizer):
         Above 0.
     amsgrad : bool, default False
         Divide by the largest mean square so far in place of the present one (Reddi, Kale and Kumar, 2018).
+    epsilon_hat : bool, default False
+        Add epsilon to the root of the squares before their bias is corrected, as the end of section 2 of the paper
+        has it, and scikit-learn and Keras do; only the first steps differ. Not with `amsgrad`.
     """
 
     learning_rate: Rate = 1e-3
@@ -128,11 +131,18 @@ class Adam(Optimizer):
     beta_2: float = 0.999
     epsilon: float = 1e-8
     amsgrad: bool = field(default=False, kw_only=True)
+    epsilon_hat: bool = field(default=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.amsgrad and self.epsilon_hat:
+            raise ValueError(f"{type(self).__name__} has amsgrad=True and epsilon_hat=True: take one of them.")
 
     def hyperparameters(self) -> tuple[str, dict[str, float]]:
         """Return the core's name of this optimizer and what it takes besides the learning rate."""
         name, hyper = super().hyperparameters()
-        return ("amsgrad" if self.amsgrad else name), hyper
+        hat = {"epsilon_hat": 1.0} if self.epsilon_hat else {}
+        return ("amsgrad" if self.amsgrad else name), {**hyper, **hat}
 
 
 @dataclass(frozen=True)
@@ -151,7 +161,7 @@ class AdamW(Adam):
         Above 0.
     weight_decay : float, default 0.01
         At least 0.
-    amsgrad : bool, default False
+    amsgrad, epsilon_hat : bool, default False
         As for :class:`Adam`.
     """
 

@@ -34,8 +34,10 @@ _NUMBERS = 1 << 22  # of sparse rows, no more than fill so many with their zeros
 _LARGE, _SMALL = 10.0, 0.01
 # Networks that learn well have been seen to lose a third of a layer's units, and to saturate two thirds of its
 # derivatives: the tutorial's Fashion-MNIST network does, at 87 %. What that network loses without scaling is 99 %.
-_DEAD = 0.5  # of a relu layer's units
-_SATURATED = {"sigmoid": 8.3, "tanh": 4.15}  # |z| beyond which f' is below a thousandth of its maximum
+_DEAD = 0.5  # of a relu or relu6 layer's units
+# |z| beyond which f' is below a thousandth of its maximum.
+_SATURATED = {"sigmoid": 8.3, "tanh": 4.15, "softsign": 30.6, "hard_sigmoid": 3.0, "hard_tanh": 1.0}
+_DYING = ("relu", "relu6")  # 0, and without a gradient, for what is below 0
 _STUCK = 0.9  # of a layer's derivatives below that
 _SIGNAL = 1e-3  # variation of outputs over that of inputs: a probability then moves in its fourth digit
 _STEP = 1.0  # size of a step over the size of the weights: nothing is left of what they were; usual are 1e-4 to 1e-2
@@ -196,7 +198,7 @@ def _layers(subject: Subject, inputs: Array, unscaled: bool) -> Iterator[Finding
             a = layer.forward(below, n_threads=n_threads)
             after = _variation(a)
             yield from _units(subject, i, z, a, unscaled)
-            if stack.activations[i] == "relu" and not a.any():
+            if stack.activations[i] in _DYING and not a.any():
                 return  # nothing comes through: what is above says nothing more
         gains.append(after / before if before > 0 else 1.0)
         before = after
@@ -224,7 +226,7 @@ def _units(subject: Subject, i: int, z: Array, a: Array, unscaled: bool) -> Iter
     """Units of a hidden layer that pass no gradient; z (m, n) before the activation, a after it."""
     activation, n = subject.stack.activations[i], a.shape[1]
     smaller = f"train anew with a learning rate of {_rate_of_next_step(subject) / 10:.2g}"
-    if activation == "relu":
+    if activation in _DYING:
         dead = n - int(a.any(axis=0).sum())
         numbers = {"dead": float(dead), "units": float(n), "share": dead / n}
         if dead == n:

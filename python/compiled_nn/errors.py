@@ -17,8 +17,8 @@ class NotFittedError(ValueError, AttributeError):
     """
 
 
-class DivergenceError(ArithmeticError):
-    """Training produced a loss or weights that are not finite.
+class DivergenceError(ArithmeticError, ValueError):
+    """Training produced a loss or weights that are not finite; a ValueError too, as in scikit-learn.
 
     The network keeps the weights of the last finite epoch and stays usable.
     """

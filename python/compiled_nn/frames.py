@@ -1,6 +1,7 @@
 """Tables with named columns (pandas, polars, pyarrow and their like), known by what they can do: none is imported.
 
-A column becomes an array by NumPy's own protocol; missing numbers become NaN, whatever the library calls them.
+A column becomes an array by NumPy's own protocol; missing numbers become NaN, and what else is missing None, whatever
+the library calls them.
 """
 
 from __future__ import annotations
@@ -46,22 +47,25 @@ def columns(X: Any) -> list[tuple[Any, Array]]:
 
 
 def _column(X: Any, i: int, name: Any) -> Array:
-    if hasattr(X, "iloc"):
-        column = X.iloc[:, i]
-        if not isinstance(column.dtype, np.dtype) and getattr(column.dtype, "kind", "") in "biuf":
-            missing = column.isna().any()  # a nullable number
-            return np.asarray(
-                column.to_numpy(np.float64 if missing else None, na_value=np.nan if missing else 0)
-            )
-    else:
-        column = decoded(X.get_column(name) if hasattr(X, "get_column") else X.column(i))
-    return np.asarray(column)
+    if not hasattr(X, "iloc"):
+        return np.asarray(decoded(X.get_column(name) if hasattr(X, "get_column") else X.column(i)))
+    column = X.iloc[:, i]
+    if not isinstance(column.dtype, np.dtype) and getattr(column.dtype, "kind", "") in "biuf":
+        missing = bool(column.isna().any())  # of a nullable column of numbers
+        return np.asarray(column.to_numpy(np.float64 if missing else None, na_value=np.nan if missing else 0))
+    array = np.asarray(column)
+    return np.where(column.isna(), np.array(None, object), array) if array.dtype.kind == "O" else array
 
 
 def decoded(column: Any) -> Any:
     """Return a dictionary-encoded Arrow column as its values; as an array of several chunks it would lose its nulls."""
     encoded = hasattr(getattr(column, "type", None), "index_type")
     return column.cast(column.type.value_type) if encoded else column
+
+
+def categorical(X: Any) -> set[int]:
+    """Return the numbers of the columns that a data frame calls categorical."""
+    return {i for i, dtype in enumerate(getattr(X, "dtypes", ())) if hasattr(dtype, "categories")}
 
 
 def one_dtype(X: Any) -> bool:

@@ -2,9 +2,9 @@
 
 Named initialisers have mean 0 and variance gain / fan, with k inputs and n units:
 
-    he       2 / k          after relu
+    he       2 / k          after relu and those like it
+    lecun    1 / k          after selu
     glorot   2 / (k + n)    everywhere else
-    lecun    1 / k
 
 ``_normal`` draws a plain (not truncated) normal, ``_uniform`` from the interval of that variance. Biases
 start at zero unless they are given. All draws are float64 and come from the generator that the caller hands
@@ -34,6 +34,10 @@ NAMES = (
     "lecun_uniform",
     "zeros",
 )
+
+# What lets about half of a signal through, as relu does.
+_RELU_LIKE = ("relu", "leaky_relu", "elu", "gelu", "gelu_tanh", "silu", "mish", "hard_swish", "relu6")
+_DEFAULTS = {name: "he_normal" for name in _RELU_LIKE} | {"selu": "lecun_normal"}
 
 Pair: TypeAlias = "tuple[arrays.Array, arrays.Array | None]"
 
@@ -150,9 +154,9 @@ def resolve(init: Any) -> Init:
 
 
 def draw(init: Init, activation: str, rng: Generator, n_inputs: int, units: int) -> Pair:
-    """Return (W, b or None) from `init`; None is he_normal before relu, glorot_uniform otherwise."""
+    """Return (W, b or None) from `init`; None is the default of the layer's activation."""
     if init is None:
-        init = "he_normal" if activation == "relu" else "glorot_uniform"
+        init = _DEFAULTS.get(activation, "glorot_uniform")
     if isinstance(init, str):
         return _draw_named(init, rng, n_inputs, units), None
     return init.draw(rng, n_inputs, units)

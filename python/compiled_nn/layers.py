@@ -6,18 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from . import arrays, checks, initializers
+from . import activations, arrays, checks, initializers
+from .activations import Activation
 from .errors import count
 
 if TYPE_CHECKING:
     from numpy.random import Generator
 
 NORMS = ("batch", "layer", "rms")
-ACTIVATIONS = (
-    *("identity", "relu", "sigmoid", "tanh", "softmax"),
-    *("exp", "leaky_relu", "elu", "selu", "gelu", "gelu_tanh", "silu", "mish", "softplus", "softsign"),
-    *("hard_sigmoid", "hard_swish", "hard_tanh", "relu6"),
-)
 
 
 @dataclass(frozen=True, repr=False)
@@ -28,15 +24,19 @@ class Dense:
     ----------
     units : int
         Number of units n.
-    activation : {"identity", "relu", "sigmoid", "tanh", "softmax"}, optional
-        None is "identity". On the last layer the loss decides (sigmoid for "binary_cross_entropy", softmax
-        for "softmax_cross_entropy", identity for "mse"): leave it out there, or name the same. "softmax" is
-        for the last layer only.
+    activation : str or Activation, optional
+        One of "identity" (or "linear"), "relu", "sigmoid", "tanh", "softmax", "exp", "leaky_relu", "elu", "selu",
+        "gelu", "gelu_tanh", "silu" (or "swish"), "mish", "softplus", "softsign", "hard_sigmoid", "hard_swish",
+        "hard_tanh", "relu6"; the name of one that :func:`register_activation` has registered; or your own. None is
+        "identity". On the last layer the loss decides (sigmoid for "binary_cross_entropy", softmax for
+        "softmax_cross_entropy", identity for "mse"): leave it out there, or name the same. "softmax" is for the
+        last layer only.
     bias : bool, default True
         Whether the layer has biases.
     init : str, Normal, Uniform, array (k, n) or pair of arrays (k, n) and (n,), optional
         Initial weights; one of "he_normal", "he_uniform", "glorot_normal", "glorot_uniform", "lecun_normal",
-        "lecun_uniform", "zeros" when a str. None is "he_normal" for relu and "glorot_uniform" otherwise.
+        "lecun_uniform", "zeros" when a str. None is "he_normal" for relu and those like it (leaky_relu,
+        elu, gelu, gelu_tanh, silu, mish, hard_swish, relu6), "lecun_normal" for selu, "glorot_uniform" otherwise.
         Biases start at 0 unless they are given.
     dropout : float, default 0.0
         In training, each output is 0 with this probability, in [0, 1), and divided by 1 - dropout otherwise.
@@ -57,7 +57,7 @@ class Dense:
     """
 
     units: int
-    activation: str | None = None
+    activation: str | Activation | None = None
     bias: bool = field(default=True, kw_only=True)
     init: Any = field(default=None, kw_only=True)
     dropout: float = field(default=0.0, kw_only=True)
@@ -69,7 +69,7 @@ class Dense:
     def __post_init__(self) -> None:
         object.__setattr__(self, "units", checks.integer("Dense", "units", self.units, minimum=1))
         if self.activation is not None:
-            checks.choice("Dense", "activation", self.activation, ACTIVATIONS)
+            object.__setattr__(self, "activation", activations.resolve("Dense", self.activation))
         checks.flag("Dense", "bias", self.bias)
         dropout = checks.real("Dense", "dropout", self.dropout, minimum=0, below=1)
         object.__setattr__(self, "dropout", dropout)
@@ -95,7 +95,9 @@ class Dense:
 
     def __repr__(self) -> str:
         values = {name: getattr(self, name) for name in (*_ALWAYS, *_DEFAULTS)}
-        shown = [f"{name}={value!r}" for name, value in values.items() if value != _DEFAULTS.get(name, _SHOWN)]
+        shown = [
+            f"{name}={value!r}" for name, value in values.items() if value != _DEFAULTS.get(name, _SHOWN)
+        ]
         return f"Dense({', '.join(shown)})"
 
 
@@ -123,7 +125,9 @@ def _check_blocks(layers: Sequence[Dense]) -> None:
     """Refuse a last layer with what is for hidden layers, and residual layers whose sizes differ."""
     for name in ("dropout", "norm", "residual"):
         if getattr(layers[-1], name):
-            raise ValueError(f"The last layer has {name}={getattr(layers[-1], name)!r}, which is for hidden layers.")
+            raise ValueError(
+                f"The last layer has {name}={getattr(layers[-1], name)!r}, which is for hidden layers."
+            )
     for i, layer in enumerate(layers):
         if layer.residual and i == 0:
             raise ValueError("layers[0] is residual; the first layer cannot be, its input being X.")
@@ -133,7 +137,7 @@ def _check_blocks(layers: Sequence[Dense]) -> None:
             )
 
 
-def layer_activations(layers: Sequence[Dense], link: str) -> list[str]:
+def layer_activations(layers: Sequence[Dense], link: str) -> list[str | Activation]:
     """Return the activation of every layer, the last one being the link that the loss asks for."""
     hidden = [layer.activation or "identity" for layer in layers[:-1]]
     if "softmax" in hidden:
@@ -156,9 +160,7 @@ def draw_weights(layers: Sequence[Dense], rng: Generator, n_features: int) -> li
             raise ValueError(
                 f"Layer {i} would have {n_inputs} x {layer.units} weights; a layer can have {_MOST_WEIGHTS}."
             )
-        pairs.append(
-            initializers.draw(layer.init, layer.activation or "identity", rng, n_inputs, layer.units)
-        )
+        pairs.append(initializers.draw(layer.init, str(layer.activation), rng, n_inputs, layer.units))
         n_inputs = layer.units
     return pairs
 
@@ -199,6 +201,7 @@ def _check_bias(layer: Dense, bias: Any, name: str, dtype: str) -> arrays.Array 
 def to_config(layer: Dense) -> dict[str, Any]:
     """Return `layer` as JSON can hold it; what came after the first format only where it is not the default."""
     config = {name: getattr(layer, name) for name in _ALWAYS}
+    config["activation"] = activations.to_config(layer.activation)
     config["init"] = initializers.to_config(layer.init)
     later = {name: getattr(layer, name) for name in _DEFAULTS}
     return config | {name: value for name, value in later.items() if value != _DEFAULTS[name]}
@@ -207,5 +210,6 @@ def to_config(layer: Dense) -> dict[str, Any]:
 def from_config(config: Any) -> Dense:
     """Return the layer of a configuration that :func:`to_config` made."""
     fields: dict[str, Any] = checks.fields("layer", config, _ALWAYS, _DEFAULTS)
+    fields["activation"] = activations.from_config(fields["activation"])
     fields["init"] = initializers.from_config(fields["init"])
     return Dense(**fields)

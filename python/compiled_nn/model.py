@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from cnn_core.stack import Stack
 
 from . import (
@@ -22,12 +24,14 @@ from . import (
     training,
 )
 from ._version import __version__
+from .activations import for_core
 from .arrays import Array
 from .calibration import Calibration
 from .configuration import Configuration
 from .errors import NotFittedError
 from .initializers import Pair
 from .layers import Dense, check_weights, draw_weights
+from .losses import GaussianNLL, Ordinal
 from .optimizers import Optimizer
 from .samples import Samples
 from .standardization import Statistics
@@ -40,6 +44,7 @@ if TYPE_CHECKING:
     from cnn_core.layers import Layers
 
     from .diagnosis import Diagnosis
+    from .preprocessing import Tabular
 
 _LOGITS, _LINKED, _BOTH_CLASSES = range(3)  # the outputs that Stack.try_forward tells apart
 
@@ -65,13 +70,17 @@ class Model:
         self._probabilities: int | None = None
         if configuration.loss.classifies:
             self._probabilities = _LINKED if configuration.n_outputs > 1 else _BOTH_CLASSES
+        if isinstance(configuration.loss, Ordinal):
+            self._probabilities = None  # they do not follow from a link
         self.n_threads = checks.optional_integer("Network", "n_threads", n_threads, minimum=1)
         self.history = training.new_history()
         self._trainer: Trainer | None = None
-        # The trainer's stack, or a copy of it that standardises within its first layer.
+        # The trainer's stack, or a copy of it that scales within its first and last layer.
         self._predictor: Layers | None = None
+        self._direct: Layers | None = None  # the same, where X needs no encoding
         self._calibration = calibration.NOTHING
         self._targets: Targets | None = None
+        self._encoder: Tabular | None = None
         self._initial: list[Pair] | None = None  # given by set_weights; None: drawn by the layers
 
     # ---- what it is
@@ -101,7 +110,16 @@ class Model:
     @property
     def n_features_(self) -> int:
         """Columns of X."""
-        return self._fitted().sizes[0]
+        n_inputs = self._fitted().sizes[0]
+        return n_inputs if self._encoder is None else self._encoder.n_features_in_
+
+    @property
+    def encoder_(self) -> Tabular:
+        """What turns a table into numbers."""
+        self._fitted()
+        if self._encoder is None:
+            raise AttributeError("The network has learned no encoder: see categorical_features.")
+        return self._encoder
 
     @property
     def mean_(self) -> Array:
@@ -124,6 +142,11 @@ class Model:
         return self._target_scaling().scale
 
     @property
+    def norms_(self) -> list[training.Norm | None]:
+        """What normalised layers have besides their weights."""
+        return training.norms(self._fitted())
+
+    @property
     def n_parameters(self) -> int:
         """Weights and biases."""
         return self._fitted().n_parameters
@@ -131,11 +154,11 @@ class Model:
     @property
     def activations(self) -> list[str]:
         """Activation of every layer, the last one being the link of the loss."""
-        return self._configuration.activations
+        return self._configuration.activation_names
 
     def summary(self) -> str:
         """Return a table of the layers: inputs, units, activation, parameters."""
-        n_features = None if self._trainer is None else self.n_features_
+        n_features = None if self._trainer is None else self._fitted().sizes[0]
         return summary.table(self.layers, self.activations, n_features)
 
     # ---- prediction
@@ -151,8 +174,9 @@ class Model:
         -------
         ndarray (m,), or (m, n_outputs)
             Labels in the dtype of ``classes_``: the most probable one, and with one sigmoid output
-            ``classes_[1]`` from a probability of 0.5 on. A 0/1 matrix when y was one. For "mse" values in
-            the network's dtype, (m,) for one output.
+            ``classes_[1]`` from a probability of 0.5 on; for "ordinal" the median class. A 0/1 matrix when y was
+            one. For losses of values these, in the network's dtype, (m,) for one column: means for "gaussian_nll",
+            for "quantile" a column each, in order.
 
         Raises
         ------
@@ -184,16 +208,47 @@ class Model:
         ValueError
             For a network that predicts values, or an `out` of another shape, dtype or layout.
         """
-        if self._predictor is not None and self._probabilities is not None:
+        if self._direct is not None and self._probabilities is not None:
             # As few steps as there can be: for one row they would cost more than the network.
-            outputs = self._predictor.try_forward(X, out, self._probabilities, self._scale, self.n_threads)
+            outputs = self._direct.try_forward(X, out, self._probabilities, self._scale, self.n_threads)
             if outputs is not None:
                 return outputs
-        if self._probabilities is None:
-            raise ValueError(
-                f"predict_proba is for classes; the loss {self._configuration.loss.name} has none."
-            )
-        return self._forward(X, self._probabilities, out)
+        if self._probabilities is not None:
+            return self._forward(X, self._probabilities, out)
+        loss = self._configuration.loss
+        if not isinstance(loss, Ordinal):
+            raise ValueError(f"predict_proba is for classes; the loss {loss.name} has none.")
+        probabilities = loss.probabilities(self._forward(X))
+        if out is None:
+            return probabilities
+        if out.shape != probabilities.shape:
+            raise ValueError(f"out has shape {out.shape}; it must be {probabilities.shape}.")
+        out[...] = probabilities
+        return out
+
+    def predict_distribution(self, X: Any) -> tuple[Array, Array]:
+        """Return mean and standard deviation of each row's normal distribution, for the loss "gaussian_nll".
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+
+        Returns
+        -------
+        mean, std : ndarray (m,), or (m, n) for a y of n columns
+
+        Raises
+        ------
+        ValueError
+            For another loss.
+        """
+        loss = self._configuration.loss
+        if not isinstance(loss, GaussianNLL):
+            raise ValueError(f"predict_distribution is for gaussian_nll; the loss is {loss.name}.")
+        outputs = self._forward(X)
+        mean = loss.values(outputs)
+        std = np.exp(outputs[:, mean.shape[1] :] / 2)
+        return (mean[:, 0], std[:, 0]) if mean.shape[1] == 1 else (mean, std)
 
     def decision_function(self, X: Any) -> Array:
         """Return the outputs before the link for X (m, k): logits (m, n_outputs), (m,) for one output.
@@ -205,10 +260,12 @@ class Model:
 
     def _forward(self, X: Any, output: int = _LINKED, out: Array | None = None) -> Array:
         predictor = self._predicting()
-        outputs = predictor.try_forward(X, out, output, self._scale, self.n_threads)
+        outputs = None
+        if self._direct is not None:
+            outputs = self._direct.try_forward(X, out, output, self._scale, self.n_threads)
         if outputs is None:  # X is to be converted, or complained of
             dtype = self._configuration.dtype
-            X = samples.read(X, dtype=dtype, n_features=self.n_features_)
+            X = samples.read(X, dtype=dtype, n_features=self._fitted().sizes[0], encoder=self._encoder)
             outputs = predictor.try_forward(X, out, output, self._scale, self.n_threads)
             if outputs is None:
                 how = "standardised" if self._configuration.standardize else f"scaled by {self._scale:g}"
@@ -217,33 +274,42 @@ class Model:
 
     # ---- scores, gradients, diagnosis
 
-    def score(self, X: Any, y: Any) -> float:
-        """Return the accuracy, or R^2 for "mse", on the samples X (m, k) and targets y, as given to fit."""
-        X, y, known = self._labelled(X, y, scaled=False)
-        outputs = self._predicting().forward(X, scale=self._scale, n_threads=self.n_threads)
-        return known.score(y, outputs)
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy on the samples X (m, k) and targets y, as given to fit, each counting its weight (m,).
 
-    def loss(self, X: Any, y: Any) -> float:
-        """Return the mean loss on the samples X (m, k) and targets y, without the penalty."""
+        For values R^2; for the loss "quantile" D^2, the share of the pinball loss that is saved against constants.
+        """
         X, y, known = self._labelled(X, y, scaled=False)
+        weights = targets.weights_of(known, y, sample_weight)
+        outputs = self._predicting().forward(X, scale=self._scale, n_threads=self.n_threads)
+        return known.score(y, outputs, weights)
+
+    def loss(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the mean loss on the samples X (m, k) and targets y, each counting its weight (m,).
+
+        Without the penalty, and with labels as they are where training smooths them.
+        """
+        X, y, known = self._labelled(X, y, scaled=False)
+        weights = targets.weights_of(known, y, sample_weight)
         stack = self._evaluated()
         if known.scaling is not None:
             *below, last = stack.views()
             statistics = stack.statistics
-            stack = self._new_stack([*below, folding.unscaled(last, known.scaling)])
+            norms = training.norms(stack)
+            stack = self._new_stack([*below, folding.unscaled(last, known.scaling)], norms)
             if statistics is not None:
                 stack.standardize(*statistics)
-        return stack.loss(X, y, **self._terms())[0]
+        return stack.loss(X, y, weights=weights, **self._terms(smoothed=False))[0]
 
-    def gradients(self, X: Any, y: Any) -> list[Pair]:
+    def gradients(self, X: Any, y: Any, sample_weight: Any = None) -> list[Pair]:
         """Return the gradients of mean loss plus penalty on X (m, k) and y, in the form of the weights.
 
-        With ``standardize`` and ``scale_targets`` they are with respect to the weights of the scaled columns and
-        outputs.
+        Each sample counts its weight (m,). With ``standardize`` and ``scale_targets`` they are with respect to the
+        weights of the scaled columns and outputs.
         """
-        X, y, _ = self._labelled(X, y)
+        X, y, known = self._labelled(X, y)
         stack = self._evaluated()
-        stack.gradient(X, y, **self._terms())
+        stack.gradient(X, y, weights=targets.weights_of(known, y, sample_weight), **self._terms())
         return training.copies(stack.views(stack.gradients))
 
     def diagnose(self, X: Any, y: Any = None) -> Diagnosis:
@@ -285,32 +351,35 @@ class Model:
         c, trained = self._configuration, self._targets is not None
         n_features = self._n_features(self._trainer is not None)
         known, encoded = self._targets, None
+        encoder = self._encoder_for(X, self._trainer is not None)
         if y is None:
-            X = samples.read(X, dtype=c.dtype, n_features=n_features)
+            X = samples.read(X, dtype=c.dtype, n_features=n_features, encoder=encoder)
         else:
-            X, encoded, known = targets.prepare(c, X, y, n_features, known)
-        stack = self._examined(X)
+            X, encoded, known = targets.prepare(c, X, y, n_features, known, encoder=encoder)
+        stack = self._examined(X, encoder)
         return diagnosis.examine(
             diagnosis.Subject(stack, c, X, encoded, known, trained, self.history, self._terms())
         )
 
-    def _examined(self, X: Samples) -> Stack:
+    def _examined(self, X: Samples, encoder: Tabular | None) -> Stack:
         """Return what diagnose looks at: a stack as training on X would start with it, or go on."""
         stack = (self._trainer or self._drawn(X)).stack
         if self._lacks_statistics(stack):
-            stack = self._new_stack(stack.views())
-            stack.standardize(*self._measured(X))
+            stack = self._new_stack(stack.views(), training.norms(stack))
+            stack.standardize(*self._measured(X, encoder))
         return stack
 
     def _labelled(self, X: Any, y: Any, scaled: bool = True) -> tuple[Samples, Array, Targets]:
         known = self._known_targets()
-        return targets.prepare(self._configuration, X, y, self.n_features_, known, scaled)
+        return targets.prepare(
+            self._configuration, X, y, self._fitted().sizes[0], known, scaled, self._encoder
+        )
 
-    def _terms(self) -> dict[str, Any]:
-        """Return what the core minimises, in its own words."""
+    def _terms(self, *, smoothed: bool = True) -> dict[str, Any]:
+        """Return what the core minimises, in its own words; or what is reported of other data than it trains on."""
         c = self._configuration
         return {
-            "loss": c.loss.name,
+            "loss": c.loss.core if smoothed else c.loss.unsmoothed.core,
             "l1": c.l1,
             "l2": c.l2,
             "scale": self._scale,
@@ -364,17 +433,43 @@ class Model:
         """Whether a stack has yet to learn how to standardise."""
         return self._configuration.scaling is not None and stack.statistics is None
 
-    def _measured(self, X: Samples) -> Statistics:
-        return standardization.measure(X, self._configuration.scaling or "standard")
+    def _measured(self, X: Samples, encoder: Tabular | None, rows: Array | None = None) -> Statistics:
+        method = self._configuration.scaling or "standard"
+        if encoder is None:
+            return standardization.measure(X, method, rows=rows)
+        return encoder.statistics(X, method, rows)
 
-    def _new_stack(self, weights: list[Pair]) -> Stack:
+    def _encoder_for(self, X: Any, resume: bool) -> Tabular | None:
+        """Return what makes numbers of X: the present encoder, or one that has learned from X; None without need."""
+        if self._configuration.categorical_features is None or (resume and self._encoder is not None):
+            return self._encoder
+        return self._new_encoder().fit(X)
+
+    def _new_encoder(self) -> Tabular:
+        from .preprocessing import Tabular  # few networks encode tables
+
+        features = self._configuration.categorical_features
+        return Tabular("auto" if features is None else features, self._configuration.min_frequency)
+
+    def _new_stack(self, weights: list[Pair], norms: list[training.Norm | None] | None = None) -> Stack:
         configuration = self._configuration
         sizes = (len(weights[0][0]), *(layer.units for layer in configuration.layers))
         biases = [layer.bias for layer in configuration.layers]
         biases[-1] |= weights[-1][1] is not None
-        stack = Stack(sizes, configuration.activations, biases, configuration.dtype)
+        stack = Stack(
+            sizes,
+            [*map(for_core, configuration.activations)],
+            biases,
+            configuration.dtype,
+            norms=[layer.norm for layer in self.layers],
+            residuals=[layer.residual for layer in self.layers],
+        )
         stack.set_update(**configuration.update)
         training.assign(stack.views(), weights)
+        if norms is not None:
+            training.assign_norms(stack, norms)
+        if any(configuration.dropout):
+            stack.set_dropout(configuration.dropout, training.dropout_key(configuration.seed))
         return stack
 
     def _settle(self, learned: Calibration = calibration.NOTHING) -> None:
@@ -382,11 +477,12 @@ class Model:
         self._calibration = learned
         scaling = None if self._targets is None else self._targets.scaling
         self._predictor = folding.folded(self._evaluated(), scaling, learned.temperature)
+        self._direct = self._predictor if self._encoder is None else None
 
     def _n_features(self, resume: bool) -> int | None:
         """Return how many columns training takes, None for any number."""
         if resume:
-            return self.n_features_
+            return self._fitted().sizes[0]
         return None if self._initial is None else self._initial[0][0].shape[0]
 
     # ---- files and copies
@@ -408,21 +504,25 @@ class Model:
         OSError
             When the file cannot be written; an older one is then untouched.
         """
+        persistence.write(path, self._saved(), __version__)
+
+    def _saved(self) -> persistence.Saved:
         configuration, known = self._configuration, self._targets
         if self._initial is not None:
             configuration = configuration.without_given_weights()
         kind, classes = (None, None) if known is None else (known.kind, known.classes)
         statistics = self._fitted().statistics
-        saved = persistence.Saved(
+        return persistence.Saved(
             configuration,
             self.get_weights(),
+            training.norms(self._fitted()),
             kind,
             classes,
             statistics and Statistics(*statistics),
             None if known is None else known.scaling,
             self._calibration,
+            None if self._encoder is None else self._encoder.to_config(),
         )
-        persistence.write(path, saved, __version__)
 
     @classmethod
     def _restored(cls, saved: persistence.Saved) -> Self:
@@ -431,8 +531,10 @@ class Model:
         Model.__init__(net, configuration)
         if saved.kind is not None or saved.classes is not None:
             net._targets = targets.restored(configuration, saved.kind, saved.classes, saved.target_statistics)
+        if saved.encoder is not None:
+            net._encoder = net._new_encoder().restore(saved.encoder, len(saved.weights[0][0]))
         weights = check_weights(net.layers, saved.weights, configuration.dtype)
-        net._trainer = Trainer(net._new_stack(weights), configuration.seed)
+        net._trainer = Trainer(net._new_stack(weights, saved.norms), configuration.seed)
         if saved.statistics is not None:
             net._trainer.stack.standardize(*saved.statistics)
         net._settle(saved.calibration)
@@ -440,7 +542,8 @@ class Model:
 
     def __getstate__(self) -> dict[str, Any]:
         trainer = self._trainer
-        return {**vars(self), "_trainer": None if trainer is None else trainer.state(), "_predictor": None}
+        state = None if trainer is None else trainer.state()
+        return {**vars(self), "_trainer": state, "_predictor": None, "_direct": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)

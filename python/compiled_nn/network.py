@@ -1,37 +1,37 @@
-"""The network: what the user holds, and how it is made and trained. Orchestration only."""
+"""The network: what the user holds, how it is made, and read from files. Orchestration only."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from . import checks, fitting, persistence, shapes, targets, training
+from . import persistence, shapes
 from .arrays import Array
-from .calibrated import Calibrated
 from .configuration import DEFAULT_LOSS, configure
 from .layers import Dense
+from .learning import Learner
+from .losses import Loss
 from .optimizers import Optimizer
-from .samples import Samples
-from .targets import Targets
-from .training import Data, History, LastFinite, Trainer
+from .training import Trainer
 
 if TYPE_CHECKING:
-    from typing import Self
-
-Callback: TypeAlias = "Callable[[Network, int, History], bool | None]"
+    from .preprocessing import Features
 
 
-class Network(Calibrated):
+class Network(Learner):
     """A stack of fully connected layers, trained by gradients of one loss.
 
     Parameters
     ----------
     layers : sequence of Dense
         From the first hidden layer to the output. How many columns X has is learned from the data.
-    loss : {"softmax_cross_entropy", "binary_cross_entropy", "mse"}, default "softmax_cross_entropy"
-        Decides the activation of the last layer: softmax, sigmoid or none. "binary_cross_entropy" takes one
-        output for two classes, or one output a class (then each output is a sigmoid of its own).
+    loss : Loss or str, default "softmax_cross_entropy"
+        One of :mod:`compiled_nn.losses`, or its name for its defaults: "binary_cross_entropy",
+        "softmax_cross_entropy", "focal", "ordinal" for classes, "mse", "squared_error", "mae", "huber", "log_cosh",
+        "poisson", "gamma", "tweedie", "quantile", "gaussian_nll" for values. It decides the activation of the last
+        layer: softmax, sigmoid, exp or none. "binary_cross_entropy" takes one output for two classes, or one output
+        a class (then each output is a sigmoid of its own).
     optimizer : Optimizer or str, default "adam"
         An object as ``SGD(0.1)``, or one of "sgd", "adam", "adamw", "nadam", "radam", "rmsprop", "adagrad",
         "adadelta", "lion" and "rprop" for its default values.
@@ -58,6 +58,15 @@ class Network(Calibrated):
         For "mse": train on (y - mean) / standard deviation of each output, learned from the y of fit alone, or of the
         first partial_fit, and kept in the network and in its files. y is given as it is everywhere; predictions, loss
         and score are in its units. Weights, gradients and the history are those of the scaled outputs.
+    categorical_features : "auto" or sequence of int or str, optional
+        X is a table of numbers and categories, which the network itself turns into numbers: see
+        :class:`compiled_nn.preprocessing.Tabular`, which it learns from the X of fit alone, or of the first
+        partial_fit, and keeps in its files. `standardize` then scales the columns of numbers alone.
+    min_frequency : int or float, optional
+        Categories that are rarer, in rows or as a share of the rows, have one column together.
+    input_dropout : float, default 0.0
+        In training, each number of X is left out with this probability, in [0, 1), and divided by 1 - input_dropout
+        otherwise.
     clip_norm : float, optional
         A gradient whose norm over all weights and biases is larger is scaled down to this, above 0. The history then
         has the mean norm of each epoch, as it was before: a limit out of reach only measures.
@@ -81,10 +90,22 @@ class Network(Calibrated):
         by; the scale is 1 where there is no spread.
     target_mean_, target_scale_ : ndarray (n_outputs,)
         With `scale_targets`: mean and standard deviation of each output, float64; 1 where it is constant.
+    encoder_ : Tabular
+        With `categorical_features`: what turns X into numbers.
+    norms_ : list of dict or None, one a layer
+        Copies of what a normalised layer has besides its weights: "gain" (units,), and for "batch" the running "mean"
+        and "variance" (units,).
     history : dict of lists
         One entry an epoch of fit: "epoch" (from 1), "loss" (mean over the rows, as seen while training),
         "penalty", "learning_rate" (of the last step), "seconds", and with validation data "val_loss" and
-        "val_score"; with `clip_norm` "gradient_norm".
+        "val_score", with `clip_norm` "gradient_norm", and what metrics and callbacks add.
+    stop_reason_ : str or None
+        Why fit ended: "max_iter" (all epochs are done), "early_stopping", "target", "time_limit", "callback",
+        "interrupted"; None after an exception.
+    best_epoch_ : int or None
+        With early stopping: the best epoch.
+    epochs_planned_ : int
+        Epochs that the history has when fit has done all of them.
 
     Raises
     ------
@@ -103,7 +124,7 @@ class Network(Calibrated):
         self,
         layers: Sequence[Dense],
         *,
-        loss: str = DEFAULT_LOSS,
+        loss: Loss | str = DEFAULT_LOSS,
         optimizer: Optimizer | str = "adam",
         l1: float = 0.0,
         l2: float = 0.0,
@@ -113,6 +134,9 @@ class Network(Calibrated):
         n_threads: int | None = None,
         standardize: bool | str = False,
         scale_targets: bool = False,
+        categorical_features: Features | None = None,
+        min_frequency: float | None = None,
+        input_dropout: float = 0.0,
         clip_norm: float | None = None,
         clip_value: float | None = None,
         ema: float | None = None,
@@ -128,9 +152,12 @@ class Network(Calibrated):
             seed,
             standardize,
             scale_targets,
-            clip_norm=clip_norm,
-            clip_value=clip_value,
-            ema=ema,
+            categorical_features,
+            min_frequency,
+            input_dropout,
+            clip_norm,
+            clip_value,
+            ema,
         )
         super().__init__(configuration, n_threads)
 
@@ -168,7 +195,7 @@ class Network(Calibrated):
 
     def to_shape(self) -> list[dict[str, Any]]:
         """Return what :meth:`from_shape` takes: "nodes" and "activation" of each layer."""
-        return shapes.from_layers(self.layers, self._configuration.activations)
+        return shapes.from_layers(self.layers, self._configuration.activation_names)
 
     @classmethod
     def from_dict(
@@ -199,180 +226,6 @@ class Network(Calibrated):
         """Return copies of the weights as W1 (units, inputs), b1 (units, 1), W2, ..."""
         return shapes.to_dict(self.get_weights())
 
-    # ---- training
-
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        *,
-        epochs: int = 10,
-        batch_size: int | str = 32,
-        n_batches: int | None = None,
-        accumulate: int = 1,
-        shuffle: bool = True,
-        validation_data: tuple[Any, Any] | None = None,
-        warm_start: bool = False,
-        gram: bool | str = "auto",
-        verbose: int = 0,
-        callback: Callback | None = None,
-    ) -> Self:
-        """Train from the initial weights, or go on from the present ones.
-
-        Parameters
-        ----------
-        X : array-like (m, k), images (m, height, width[, channels]), or sparse (m, k)
-            Real and finite, of any dtype and layout; never changed, and not copied when NumPy can share it. Sparse is
-            any matrix or array of scipy.sparse; it is never filled with zeros as a whole.
-        y : array-like (m,), (m, 1) or (m, n_outputs)
-            Labels of any type; numbers for "mse"; or a column an output: one-hot or soft labels for
-            "softmax_cross_entropy", independent 0/1 targets for "binary_cross_entropy".
-        epochs : int, default 10
-            Passes over the data.
-        batch_size : int or "full", default 32
-            Rows of one step.
-        n_batches : int, optional
-            Cut the rows into so many batches instead: ``ceil(m / n_batches)`` rows each.
-        accumulate : int, default 1
-            So many batches make one step, with the mean gradient over all their rows: the step of one batch of as many
-            rows, to the bit.
-        shuffle : bool, default True
-            Take the rows of each epoch in an order of its own.
-        validation_data : (X, y), optional
-            Loss and score on them are added to the history.
-        warm_start : bool, default False
-            False: start from the initial weights (drawn anew, or those of :meth:`set_weights`), so that
-            fitting twice with one seed is fitting once. True: go on from the present weights and momenta.
-        gram : {"auto", True, False}, default "auto"
-            Whether full-batch descent runs in the span of the rows: the same steps, with the m x m products of
-            the rows in place of X. Exact for SGD, with or without momentum, without penalty, validation data
-            and callback; "auto" takes it where features far outnumber rows and the epochs repay it.
-        verbose : int, default 0
-            Print a line to stdout every so many epochs; 0 is silent.
-        callback : callable(net, epoch, history), optional
-            Called after each epoch; training stops when it returns True.
-
-        Returns
-        -------
-        self : Network
-
-        Raises
-        ------
-        TypeError, ValueError
-            When an argument cannot be used; the network is then as before.
-        DivergenceError
-            When an epoch ends with a loss or weights that are not finite; the weights from before are kept.
-        KeyboardInterrupt
-            The network keeps the weights of the last whole step.
-        """
-        epochs = checks.integer("fit", "epochs", epochs, minimum=0)
-        verbose = int(verbose) if isinstance(verbose, bool) else verbose
-        verbose = checks.integer("fit", "verbose", verbose, minimum=0)
-        if callback is not None and not callable(callback):
-            raise TypeError(f"The 'callback' parameter of fit must be callable. Got {callback!r} instead.")
-        resume = checks.flag("fit", "warm_start", warm_start) and self._trainer is not None
-        known = self._targets if resume else None
-        X, y, known = targets.prepare(self._configuration, X, y, self._n_features(resume), known)
-        data = Data(X, y, training.batches(len(X), batch_size, n_batches, shuffle, accumulate))
-        validation = None
-        if validation_data is not None:
-            validation = targets.prepare_pair(self._configuration, validation_data, X.shape[1], known)
-        obstacle = fitting.obstacle_to_gram(self._configuration, data, resume, validation or callback)
-        spanned = fitting.wants_gram(gram, obstacle, data, self.layers[0].units, epochs)
-        trainer = self._begin(X, known, resume)
-        if not resume:
-            self.history = training.new_history()
-
-        def validate() -> History:
-            return self._validate(*validation) if validation else {}
-
-        def stop(epoch: int) -> bool:
-            self._settle()
-            return callback is not None and callback(self, epoch, self.history) is True
-
-        how: dict[str, Any] = {
-            "last": len(self.history["epoch"]) + epochs,
-            "verbose": verbose,
-            "optimizer": lambda: self.optimizer,
-            "validate": validate if validation else None,
-            "stop": stop if callback else None,
-        }
-        try:
-            if spanned:
-                with fitting.in_span(trainer, data, self._terms(), self.optimizer) as inner:
-                    fitting.run(*inner, self.history, **how)
-            else:
-                fitting.run(trainer, data, self._terms(), self.history, **how)
-        finally:
-            self._settle()
-        return self
-
-    def partial_fit(
-        self,
-        X: Any,
-        y: Any,
-        *,
-        classes: Any = None,
-        batch_size: int | str = 32,
-        shuffle: bool = False,
-    ) -> Self:
-        """Train by one pass over the data, going on from the present weights; the history stays as it is.
-
-        Parameters
-        ----------
-        X, y : array-like
-            As for :meth:`fit`.
-        classes : array-like (n_classes,), optional
-            All labels there are; needed by the first call when its y does not have every one of them.
-        batch_size : int or "full", default 32
-            Rows of one step.
-        shuffle : bool, default False
-            Take the rows in an order drawn at random.
-
-        Returns
-        -------
-        self : Network
-
-        Raises
-        ------
-        TypeError, ValueError
-            When an argument cannot be used; the network is then as before.
-        DivergenceError
-            When the pass ends with a loss or weights that are not finite; the weights from before are kept.
-        """
-        configuration, known = self._configuration, self._targets
-        if classes is not None:
-            known = targets.with_classes(known, configuration.loss, configuration.n_outputs, classes)
-        resume = self._trainer is not None
-        X, y, known = targets.prepare(configuration, X, y, self._n_features(resume), known)
-        data = Data(X, y, training.batches(len(X), batch_size, None, shuffle))
-        trainer = self._begin(X, known, resume)
-        trainer.set_optimizer(self.optimizer)
-        finite = LastFinite(trainer.stack)
-        try:
-            _, divergence = trainer.run(data, self.optimizer, self._terms(), finite)
-        finally:
-            self._settle()
-        if divergence is not None:
-            raise divergence.error("This pass of partial_fit")
-        return self
-
-    def _begin(self, X: Samples, known: Targets, resume: bool) -> Trainer:
-        """Take the network to where training on X starts; nothing has changed when this raises."""
-        trainer = (self._trainer if resume else None) or self._drawn(X)
-        trainer.check_schedule(self.optimizer)
-        if self._lacks_statistics(trainer.stack):
-            trainer.stack.standardize(*self._measured(X))
-        self._trainer, self._targets = trainer, known
-        self._settle()
-        return trainer
-
-    def _validate(self, X: Samples, y: Array) -> dict[str, list[float]]:
-        stack = self._evaluated()
-        loss, _ = stack.loss(X, y, **self._terms())
-        outputs = stack.forward(X, scale=self._scale, n_threads=self.n_threads)
-        return {"val_loss": [loss], "val_score": [self._known_targets().score(y, outputs)]}
-
 
 def load(path: str | os.PathLike[str]) -> Network:
     """Read a network from a file that :meth:`Network.save` wrote; its predictions have the same bits.
@@ -396,3 +249,34 @@ def load(path: str | os.PathLike[str]) -> Network:
     saved = persistence.read(path)
     with persistence.refusals(path):
         return Network._restored(saved)
+
+
+def load_checkpoint(path: str | os.PathLike[str]) -> Network:
+    """Read a network from a file that :meth:`Network.save_checkpoint` wrote, as it was in training.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    Network
+        ``fit(..., warm_start=True)`` trains on as the network would have that was written, to the bit. A learning rate
+        that was a function is to be assigned anew before: ``net.optimizer = Adam(schedule)``.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    ValueError
+        When the file is anything but a checkpoint, or of a newer format. No content of a file can run code.
+    """
+    from . import checkpoints
+
+    saved, state, history = checkpoints.read(path)
+    with persistence.refusals(path):
+        net = Network._restored(saved)
+        net._trainer = Trainer.restored(net._fitted(), state)
+        net.history = history
+        net._settle()
+    return net

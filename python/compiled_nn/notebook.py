@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any
 
@@ -42,20 +42,51 @@ def page(net: Network, configuration: Configuration) -> str:
     configuration : Configuration
         Of the network.
     """
+    options = {**configuration.options, "n_threads": (net.n_threads, net.n_threads is not None)}
+    return _page(_head(type(net).__name__, net), _folded("parameters", _parameters(options)), *_parts(net))
+
+
+def estimator_page(
+    name: str, parameters: dict[str, Any], changed: Container[str], net: Network | None
+) -> str:
+    """Return the HTML of an estimator: its parameters, and its network once there is one.
+
+    Parameters
+    ----------
+    name : str
+        Of its class.
+    parameters : dict
+        All of them.
+    changed : collection of str
+        Names of those that are not as by default.
+    net : Network or None
+    """
+    options = {key: (value, key in changed) for key, value in parameters.items()}
+    parts = [] if net is None else _parts(net)
+    return _page(_head(name, net), _folded("parameters", _parameters(options)), *parts)
+
+
+def _page(*parts: str) -> str:
+    return f'<div class="compiled-nn"><style>{_STYLE}</style>{"".join(parts)}</div>'
+
+
+def _head(name: str, net: Network | None) -> str:
     n_features = getattr(net, "n_features_", None)
-    sizes = [n_features, *(layer.units for layer in net.layers)]
-    name = "-".join("?" if size is None else str(size) for size in sizes)
+    sizes = [] if net is None else [n_features, *(layer.units for layer in net.layers)]
+    shape = "-".join("?" if size is None else str(size) for size in sizes)
     badge = "not fitted" if n_features is None else "fitted"
+    return f'<div><b>{plain(name)}</b> {shape}<span class="badge">{badge}</span></div>'
+
+
+def _parts(net: Network) -> list[str]:
+    """Return layers, diagram and loss curve of a network."""
     parts = [
-        f"<style>{_STYLE}</style>",
-        f'<div><b>{plain(type(net).__name__)}</b> {name}<span class="badge">{badge}</span></div>',
-        _folded("parameters", _parameters(net, configuration)),
-        _folded("layers", _layers(net.layers, configuration.activations, n_features)),
+        _folded("layers", _layers(net.layers, net.activations, getattr(net, "n_features_", None))),
         _folded("diagram", network_diagram(net, max_units=_UNITS_DRAWN)),
     ]
     if net.history["epoch"]:
         parts.append(_folded("loss curve", loss_curve(net.history)))
-    return f'<div class="compiled-nn">{"".join(parts)}</div>'
+    return parts
 
 
 def _folded(title: str, content: str) -> str:
@@ -65,9 +96,8 @@ def _folded(title: str, content: str) -> str:
 # ---- tables
 
 
-def _parameters(net: Network, configuration: Configuration) -> str:
-    """Return a table of the parameters besides the layers; those changed from their default stand out."""
-    options = {**configuration.options, "n_threads": (net.n_threads, net.n_threads is not None)}
+def _parameters(options: dict[str, tuple[Any, bool]]) -> str:
+    """Return a table of values by name; those changed from their default stand out."""
     rows = []
     for name, (value, changed) in options.items():
         row_class = ' class="changed"' if changed else ""

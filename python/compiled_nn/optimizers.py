@@ -44,12 +44,18 @@ def resolve(optimizer: Any) -> Optimizer:
 
 
 def learning_rates(
-    optimizer: Optimizer, first_step: int, n_steps: int
+    optimizer: Optimizer, first_step: int, n_steps: int, first_epoch: int = 0, epochs: int = 1
 ) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Return the learning rate of each of `n_steps` steps, the first of which is step `first_step`."""
+    """Return the learning rate of each of `n_steps` steps, the first of which is step `first_step`.
+
+    They are shared by `epochs` passes, the first of which is pass `first_epoch`: what a schedule by epochs takes.
+    """
     rate = optimizer.learning_rate
     if not callable(rate):
         return np.full(n_steps, rate)
+    if getattr(rate, "per", "step") == "epoch":
+        by_epoch = [_scheduled(rate, epoch) for epoch in range(first_epoch, first_epoch + epochs)]
+        return np.repeat(by_epoch, n_steps // epochs)
     return np.array([_scheduled(rate, step) for step in range(first_step, first_step + n_steps)])
 
 
@@ -76,7 +82,7 @@ class NotSaved:
         )
 
 
-_SCHEDULE = "function"
+_UNKNOWN_SCHEDULE = "function"
 
 
 def to_config(optimizer: Optimizer) -> dict[str, Any]:
@@ -86,7 +92,11 @@ def to_config(optimizer: Optimizer) -> dict[str, Any]:
         "name": optimizer.name,
         **{key: value for key, value in vars(optimizer).items() if key not in unset},
     }
-    return {**config, "learning_rate": _SCHEDULE} if callable(optimizer.learning_rate) else config
+    if callable(optimizer.learning_rate):
+        from . import schedules  # few optimizers have one
+
+        config["learning_rate"] = schedules.to_config(optimizer.learning_rate, unknown=_UNKNOWN_SCHEDULE)
+    return config
 
 
 def from_config(config: Any) -> Optimizer:
@@ -98,6 +108,11 @@ def from_config(config: Any) -> Optimizer:
     names = [f.name for f in fields(kind) if not f.kw_only or f.name in config]
     values: dict[str, Any] = checks.fields("optimizer", config, ("name", *names))
     del values["name"]
-    if values["learning_rate"] == _SCHEDULE:
+    rate = values["learning_rate"]
+    if rate == _UNKNOWN_SCHEDULE:
         values["learning_rate"] = NotSaved()
+    elif isinstance(rate, dict):
+        from . import schedules
+
+        values["learning_rate"] = schedules.from_config(rate)
     return kind(**values)

@@ -3,33 +3,36 @@
 Tensors are named as in a sequence of fully connected layers elsewhere: ``layers.0.weight`` (units, inputs)
 and ``layers.0.bias`` (units,), in the network's dtype. The metadata hold one key, ``compiled_nn``:
 
-    format_version    1; 2 for a network that standardises; 3 for one that is calibrated, that scales in another way, or
-                      its targets, or whose steps wait for the whole gradient
+    format_version    1; 2 for a network that standardises; 3 for one that has more than version 0.1.0 knew
     library_version   that wrote the file
     network           layers, loss, optimizer, l1, l2, input_scale, dtype, seed; from format 2 on standardize,
-                      from 3 on scale_targets, clip_norm, clip_value, ema, each where it is asked for
+                      from 3 on what else is asked for
     n_features        columns of X
     targets           "classes", "indicator", "values"; or null when the network has seen no y
     classes           {"dtype": ..., "values": [...]} or null
     temperature       in format 3: what the logits are divided by
+    encoder           in format 3, where a table is encoded: its columns, see columns.py; or null
 
-With standardize, ``standardization.mean`` and ``standardization.scale`` (n_features,) are float64, or both are absent
-when the network has seen no X. With scale_targets, so are ``targets.mean`` and ``targets.scale`` (n_outputs,). There
-may be ``calibration.scores`` (m, n), float64.
+A normalised layer has ``layers.0.norm.weight`` (units,), and for "batch" ``layers.0.norm.running_mean`` and
+``.running_var`` too. With standardize, ``standardization.mean`` and ``standardization.scale`` (n_features,) are
+float64, or both are absent when the network has seen no X. With scale_targets, so are ``targets.mean`` and
+``targets.scale`` (n_outputs,). There may be ``calibration.scores`` (m, n), float64. ``loss`` is a name where all else
+of it is default; in format 3 it may be ``{"name": ..., parameters}``.
 
 Initial weights given as arrays are not in the file: "init" of the layers says ``{"name": "array"}``. A file
-holds no training state. Reading runs no code and asks for memory in proportion to the file; whatever is wrong
-with the content is a ValueError that names the file.
+holds no training state, unless ``checkpoints.py`` wrote it: then there are more tensors and another key. Reading
+runs no code and asks for memory in proportion to the file; whatever is wrong with the content is a ValueError that
+names the file.
 """
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -40,8 +43,12 @@ from .initializers import Pair
 from .layers import Dense
 from .standardization import Statistics
 
+if TYPE_CHECKING:
+    from .training import Norm, Part
+
 FORMAT_VERSION = 3
-_KEY = "compiled_nn"
+KEY = "compiled_nn"
+TRAINING = "training."  # what tensors of a checkpoint begin with that a network does without
 _DOCUMENT = (
     "format_version",
     "library_version",
@@ -50,7 +57,22 @@ _DOCUMENT = (
     "targets",
     "classes",
 )
+_FIRST_FIELDS = {
+    "layers",
+    "loss",
+    "optimizer",
+    "l1",
+    "l2",
+    "input_scale",
+    "dtype",
+    "seed",
+}  # of formats 1 and 2
+_FIRST_LAYER = {"units", "activation", "bias", "init"}
+_FIRST_ACTIVATIONS = (None, "identity", "relu", "sigmoid", "tanh", "softmax")
+_FIRST_LOSSES = ("binary_cross_entropy", "softmax_cross_entropy", "mse")
 _TENSOR_DTYPES = {"float32": "F32", "float64": "F64"}
+_PARTS = ("weight", "bias", "norm.weight")  # of a layer, as optimizers move them
+_NORMS = {"gain": "weight", "mean": "running_mean", "variance": "running_var"}
 _SCORES = "calibration.scores"
 _STATISTICS = ("standardization.mean", "standardization.scale")
 _TARGETS = ("targets.mean", "targets.scale")
@@ -70,6 +92,8 @@ class Saved:
     ----------
     configuration : Configuration
     weights : list of (W (inputs, units), b (units,) or None)
+    norms : list of dict or None
+        Gain, running mean and variance of each normalised layer.
     kind : str or None
         Kind of the targets, None when the network has seen none.
     classes : ndarray or None
@@ -78,15 +102,19 @@ class Saved:
     target_statistics : Statistics or None
         None when the network does not scale its targets, or has seen no y.
     calibration : Calibration
+    encoder : list or None
+        What the encoder of tables has learned.
     """
 
     configuration: Configuration
     weights: list[Pair]
+    norms: list[Norm | None]
     kind: str | None
     classes: arrays.Array | None
     statistics: Statistics | None
     target_statistics: Statistics | None
     calibration: Calibration
+    encoder: object
 
 
 # ---- writing
@@ -94,10 +122,12 @@ class Saved:
 
 def write(path: str | os.PathLike[str], saved: Saved, library_version: str) -> None:
     """Write a network, replacing the file of that name only when all is on the disk."""
-    from json import dumps
+    tensors, document = content(saved, library_version)
+    write_tensors(path, tensors, {KEY: document})
 
-    from safetensors.numpy import save
 
+def content(saved: Saved, library_version: str) -> tuple[dict[str, arrays.Array], dict[str, Any]]:
+    """Return the tensors and the document of a network's file."""
     version = _version_for(saved.configuration, saved.calibration.known)
     document: dict[str, Any] = {
         "format_version": version,
@@ -109,27 +139,60 @@ def write(path: str | os.PathLike[str], saved: Saved, library_version: str) -> N
     }
     if version == FORMAT_VERSION:
         document["temperature"] = saved.calibration.temperature
-    tensors = {}
-    for i, (W, b) in enumerate(saved.weights):
-        tensors[f"layers.{i}.weight"] = np.ascontiguousarray(W.T)
-        if b is not None:
-            tensors[f"layers.{i}.bias"] = np.ascontiguousarray(b)
+    if saved.configuration.categorical_features is not None:
+        document["encoder"] = saved.encoder
+    tensors = layer_tensors(saved.weights)
+    for i, norm in enumerate(saved.norms):
+        tensors |= {f"layers.{i}.norm.{_NORMS[name]}": array for name, array in (norm or {}).items()}
     if saved.statistics is not None:
         tensors |= dict(zip(_STATISTICS, saved.statistics, strict=True))
     if saved.target_statistics is not None:
         tensors |= dict(zip(_TARGETS, saved.target_statistics, strict=True))
     if saved.calibration.scores is not None:
         tensors[_SCORES] = saved.calibration.scores
-    metadata = {_KEY: dumps(document, separators=(",", ":"), allow_nan=False)}
+    return tensors, document
+
+
+def layer_tensors(
+    parts: Iterable[tuple[arrays.Array | None, ...]], prefix: str = ""
+) -> dict[str, arrays.Array]:
+    """Return what has the form of weights, biases, and gains perhaps, as tensors by name."""
+    return {
+        f"{prefix}layers.{i}.{name}": np.ascontiguousarray(array.T)
+        for i, part in enumerate(parts)
+        for name, array in zip(_PARTS, part, strict=False)
+        if array is not None
+    }
+
+
+def write_tensors(
+    path: str | os.PathLike[str], tensors: dict[str, arrays.Array], documents: dict[str, Any]
+) -> None:
+    """Write a safetensors file with documents as JSON in its metadata, all of it or none."""
+    from json import dumps
+
+    from safetensors.numpy import save
+
+    metadata = {key: dumps(text, separators=(",", ":"), allow_nan=False) for key, text in documents.items()}
     _replace(path, save(tensors, metadata=metadata))
 
 
 def _version_for(configuration: Configuration, calibrated: bool) -> int:
     """Return the oldest format that holds the network, so that older versions read what they can."""
-    scales = configuration.scaling not in (None, "standard") or configuration.scale_targets
-    if calibrated or scales or configuration.waits:
+    config = to_config(configuration)
+    standardize = config.pop("standardize", False)
+    first = (
+        config.keys() <= _FIRST_FIELDS
+        and all(
+            layer.keys() <= _FIRST_LAYER and layer["activation"] in _FIRST_ACTIVATIONS
+            for layer in config["layers"]
+        )
+        and config["loss"] in _FIRST_LOSSES
+        and config["optimizer"]["name"] in ("sgd", "adam", "adamw")
+    )
+    if calibrated or not first or standardize not in (False, True):
         return 3
-    return 2 if configuration.standardize else 1
+    return 2 if standardize else 1
 
 
 def _replace(path: str | os.PathLike[str], content: bytes) -> None:
@@ -192,16 +255,24 @@ def read(path: str | os.PathLike[str]) -> Saved:
     ValueError
         When its content is anything but a network.
     """
+    with opened(path) as file:
+        return parse(file)
+
+
+@contextmanager
+def opened(path: str | os.PathLike[str]) -> Iterator[Any]:
+    """Open a safetensors file; what is wrong with its content is a ValueError."""
     from safetensors import safe_open
 
     with open(path, "rb"):  # for the operating system's own errors, in their own classes
         pass
     with refusals(path), safe_open(os.fsdecode(path), framework="numpy") as file:
-        return _parse(file)
+        yield file
 
 
-def _parse(file: Any) -> Saved:
-    document = _document((file.metadata() or {}).get(_KEY))
+def parse(file: Any) -> Saved:
+    """Return the network in an opened file."""
+    document = _document((file.metadata() or {}).get(KEY))
     configuration = from_config(document["network"])
     version = _version_for(configuration, "temperature" in document)
     if document["format_version"] != version:
@@ -213,33 +284,42 @@ def _parse(file: Any) -> Saved:
     _check_tensors(file, configuration, n_features, "temperature" in document)
     return Saved(
         configuration=configuration,
-        weights=_weights(file, configuration.layers),
+        weights=[(W, b) for W, b, *_ in layer_parts(file, configuration.layers)],
+        norms=_norms(file, configuration.layers),
         kind=kind,
         classes=_classes_from_config(document["classes"]),
         statistics=_statistics(file, _STATISTICS),
         target_statistics=_statistics(file, _TARGETS),
         calibration=_calibration(file, document),
+        encoder=document.get("encoder"),
     )
 
 
 def _document(text: str | None) -> dict[str, Any]:
-    from json import loads
-
     if text is None:
         raise ValueError("it is a safetensors file without the metadata of compiled_nn")
-    document = loads(text, parse_constant=_refuse_constant, object_pairs_hook=_without_duplicates)
+    document = parse_json(text)
     version = document.get("format_version") if isinstance(document, dict) else None
     if isinstance(version, int) and version > FORMAT_VERSION:
         raise ValueError(
             f"it has format version {version}; this compiled_nn reads {FORMAT_VERSION}: upgrade it"
         )
     names = (*_DOCUMENT, "temperature") if version == FORMAT_VERSION else _DOCUMENT
-    fields = checks.fields("the document", document, names)
+    network = document.get("network") if isinstance(document, dict) else None
+    encodes = isinstance(network, dict) and "categorical_features" in network
+    fields = checks.fields("the document", document, (*names, "encoder") if encodes else names)
     if type(version) is not int or version < 1:
         raise ValueError(f"format version {version!r} is not known")
     if not isinstance(fields["library_version"], str):
         raise ValueError("library_version is not a str")
     return fields
+
+
+def parse_json(text: str) -> Any:
+    """Return what a JSON text says; NaN, infinities and keys that come twice are refused."""
+    from json import loads
+
+    return loads(text, parse_constant=_refuse_constant, object_pairs_hook=_without_duplicates)
 
 
 def _refuse_constant(name: str) -> float:
@@ -255,22 +335,40 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _check_tensors(file: Any, configuration: Configuration, n_features: int, calibrated: bool) -> None:
     """Compare names, shapes and dtypes of the tensors with the configuration, before any of them is read."""
-    expected = {}
-    dtype = _TENSOR_DTYPES[configuration.dtype]
-    n_inputs = n_features
+    expected = expected_layers(configuration.layers, n_features, configuration.dtype)
     for i, layer in enumerate(configuration.layers):
-        expected[f"layers.{i}.weight"] = dtype, [layer.units, n_inputs]
-        if layer.bias:
-            expected[f"layers.{i}.bias"] = dtype, [layer.units]
-        n_inputs = layer.units
-    found = set(file.keys())
+        names = [f"layers.{i}.norm.{_NORMS[name]}" for name in _norm_names(layer)]
+        expected |= dict.fromkeys(names, (_TENSOR_DTYPES[configuration.dtype], [layer.units]))
+    found = {name for name in file.keys() if not name.startswith(TRAINING)}  # noqa: SIM118 - no mapping
     if calibrated and _SCORES in found:
-        n_scores = 1 if configuration.loss.classifies else configuration.n_outputs
+        loss = configuration.loss
+        n_scores = 1 if loss.classifies else loss.n_columns(configuration.n_outputs)
         expected[_SCORES] = "F64", [*file.get_slice(_SCORES).get_shape()[:1], n_scores]
     if configuration.standardize and found.intersection(_STATISTICS):
         expected |= dict.fromkeys(_STATISTICS, ("F64", [n_features]))
     if configuration.scale_targets and found.intersection(_TARGETS):
         expected |= dict.fromkeys(_TARGETS, ("F64", [configuration.n_outputs]))
+    check_tensors(file, found, expected)
+
+
+def expected_layers(
+    layers: Sequence[Dense], n_inputs: int, dtype: str, prefix: str = ""
+) -> dict[str, tuple[str, list[int]]]:
+    """Return dtypes and shapes of the tensors of :func:`layer_tensors` by name."""
+    expected = {}
+    for i, layer in enumerate(layers):
+        shapes = [layer.units, n_inputs], [layer.units], [layer.units]
+        for name, shape, there in zip(
+            _PARTS, shapes, (True, layer.bias, layer.norm is not None), strict=True
+        ):
+            if there:
+                expected[f"{prefix}layers.{i}.{name}"] = _TENSOR_DTYPES[dtype], shape
+        n_inputs = layer.units
+    return expected
+
+
+def check_tensors(file: Any, found: set[str], expected: dict[str, tuple[str, list[int]]]) -> None:
+    """Refuse tensors whose names, shapes and dtypes are not those expected; none is read."""
     if found != expected.keys():
         missing, extra = expected.keys() - found, found - expected.keys()
         raise ValueError(f"it lacks {min(missing)}" if missing else f"it has an unknown tensor {min(extra)}")
@@ -299,12 +397,36 @@ def _calibration(file: Any, document: dict[str, Any]) -> Calibration:
     )
 
 
-def _weights(file: Any, layers: Sequence[Dense]) -> list[Pair]:
-    pairs = []
+def layer_parts(file: Any, layers: Sequence[Dense], prefix: str = "") -> list[Part]:
+    """Return what :func:`layer_tensors` made tensors of."""
+    parts: list[Part] = []
     for i, layer in enumerate(layers):
-        W = file.get_tensor(f"layers.{i}.weight").T
-        pairs.append((W, file.get_tensor(f"layers.{i}.bias") if layer.bias else None))
-    return pairs
+        there = (True, layer.bias, layer.norm is not None)
+        W, b, gain = (
+            file.get_tensor(f"{prefix}layers.{i}.{name}").T if have else None
+            for name, have in zip(_PARTS, there, strict=True)
+        )
+        parts.append((W, b, gain))
+    return parts
+
+
+def _norm_names(layer: Dense) -> tuple[str, ...]:
+    return () if layer.norm is None else tuple(_NORMS) if layer.norm == "batch" else ("gain",)
+
+
+def _norms(file: Any, layers: Sequence[Dense]) -> list[Norm | None]:
+    norms: list[Norm | None] = []
+    for i, layer in enumerate(layers):
+        norm = {}
+        for name in _norm_names(layer):
+            tensor = f"layers.{i}.norm.{_NORMS[name]}"
+            norm[name] = arrays.weights(
+                file.get_tensor(tensor), tensor, dtype=file.get_tensor(tensor).dtype.name, ndim=1
+            )
+        if "variance" in norm and norm["variance"].min() < 0:
+            raise ValueError(f"layers.{i}.norm.running_var is negative")
+        norms.append(norm or None)
+    return norms
 
 
 def _classes_from_config(config: object) -> arrays.Array | None:

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -20,7 +20,14 @@ from .errors import count
 Samples: TypeAlias = "Array | SparseRows"
 
 
-def read(X: Any, *, dtype: str, n_features: int | None = None) -> Samples:
+class Encoder(Protocol):
+    """What makes numbers of a table."""
+
+    def transform(self, X: Any) -> Samples:
+        """Return the rows as numbers."""
+
+
+def read(X: Any, *, dtype: str, n_features: int | None = None, encoder: Encoder | None = None) -> Samples:
     """Return the samples as the core takes them, finite, sharing memory with `X` whenever that is possible.
 
     Parameters
@@ -31,12 +38,16 @@ def read(X: Any, *, dtype: str, n_features: int | None = None) -> Samples:
         Dtype of the network: numbers beyond its range are refused.
     n_features : int, optional
         Columns that the network takes; any number of them when None.
+    encoder : Tabular, optional
+        What makes numbers of X first.
 
     Raises
     ------
     TypeError, ValueError
         When X cannot be used.
     """
+    if encoder is not None:
+        X = encoder.transform(X)
     if type(X) is np.ndarray or not (isinstance(X, SparseRows) or hasattr(X, "tocsr")):
         return arrays.design(X, dtype=dtype, n_features=n_features)
     rows = X if isinstance(X, SparseRows) else _sparse(X)
@@ -45,12 +56,17 @@ def read(X: Any, *, dtype: str, n_features: int | None = None) -> Samples:
     return rows
 
 
+def select(X: Samples, rows: Array) -> Samples:
+    """Return copies of the rows of these numbers."""
+    return X.select(rows) if isinstance(X, SparseRows) else X[rows]
+
+
 def _sparse(X: Any) -> SparseRows:
     csr = X.tocsr()
     if len(csr.shape) != 2:
         raise ValueError(f"X has {count(len(csr.shape), 'dimension')}; expected 2.")
     try:
-        rows = SparseRows(csr.indptr, _whole(csr.indices), arrays.real(csr.data, "X"), csr.shape[1])
+        rows = SparseRows(csr.indptr, _whole(csr.indices), arrays.floats(csr.data, "X"), csr.shape[1])
     except ValueError as error:
         raise ValueError(f"X is no sparse matrix of shape {csr.shape}: {error}.") from error
     if len(rows) != csr.shape[0]:

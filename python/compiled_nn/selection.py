@@ -56,7 +56,7 @@ def train_test_split(
     """
     X, y = np.asarray(X), np.asarray(y)
     test_fraction = checks.real("train_test_split", "test_fraction", test_fraction, above=0, below=1)
-    test, train = _split(X, y, [test_fraction], seed, stratify, "train_test_split")
+    test, train = split_rows(X, y, [test_fraction], seed, stratify, "train_test_split")
     return X[train], X[test], y[train], y[test]
 
 
@@ -99,7 +99,7 @@ def train_validation_test_split(
         raise ValueError(
             f"validation_fraction {validation:g} and test_fraction {test:g} leave no rows to train on"
         )
-    of_test, of_validation, of_train = _split(X, y, [test, validation], seed, stratify, owner)
+    of_test, of_validation, of_train = split_rows(X, y, [test, validation], seed, stratify, owner)
     return Dataset(
         X[of_train],
         y[of_train],
@@ -111,7 +111,7 @@ def train_validation_test_split(
     )
 
 
-def _split(
+def split_rows(
     X: NDArray[Any], y: NDArray[Any], fractions: Sequence[float], seed: int | None, stratify: bool, owner: str
 ) -> list[NDArray[np.intp]]:
     """Rows of a part for each of the fractions, then those that are left: at least one of each class in each."""

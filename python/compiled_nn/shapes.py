@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from . import checks, losses
+from . import activations, checks, losses
 from .arrays import Array
 from .configuration import DTYPES
 from .errors import count, did_you_mean
-from .layers import ACTIVATIONS, Dense
+from .layers import Dense
 
 if TYPE_CHECKING:
     from .initializers import Pair
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 Shape: TypeAlias = "Sequence[Mapping[str, Any]]"
 Parameters: TypeAlias = "Mapping[str, Any]"
 
-_NAMES = (*ACTIVATIONS, "linear")  # "linear" is another word for "identity"
 _KEYS = ("nodes", "activation", "bias", "init")
 
 
@@ -30,7 +29,7 @@ def layers(shape: Shape) -> list[Dense]:
     Parameters
     ----------
     shape : list of dict
-        From the first hidden layer to the output: "nodes" and "activation" ("linear" is "identity"); and,
+        From the first hidden layer to the output: "nodes" and "activation", as for :class:`Dense`; and,
         where wanted, "bias" and "init" as for :class:`Dense`.
 
     Raises
@@ -57,19 +56,13 @@ def _layer(owner: str, entry: Any) -> Dense:
         if key not in entry:
             raise ValueError(f"{owner} lacks {key!r}.")
     units = checks.integer(owner, "nodes", entry["nodes"], minimum=1)
-    name = activation(owner, entry["activation"])
-    return Dense(units, name, bias=entry.get("bias", True), init=entry.get("init"))
-
-
-def activation(owner: str, name: object) -> str:
-    """Return the activation called `name`, "linear" being "identity"."""
-    chosen = checks.choice(owner, "activation", name, _NAMES)
-    return "identity" if chosen == "linear" else chosen
+    activation = activations.resolve(owner, entry["activation"])
+    return Dense(units, activation, bias=entry.get("bias", True), init=entry.get("init"))
 
 
 def loss(layers: Sequence[Dense]) -> str:
     """Return the name of the loss that the activation of the last layer stands for."""
-    return losses.of_link(layers[-1].activation or "identity").name
+    return losses.of_link(str(layers[-1].activation or "identity")).name
 
 
 def from_layers(layers: Sequence[Dense], activations: Sequence[str]) -> list[dict[str, Any]]:

@@ -36,7 +36,7 @@ class Statistics(NamedTuple):
 # ---- measured
 
 
-def measure(X: Samples, method: str = "standard", name: str = "X") -> Statistics:
+def measure(X: Samples, method: str = "standard", name: str = "X", rows: Array | None = None) -> Statistics:
     """Return the statistics of a finite X (m, k), in float64 whatever its dtype.
 
     Parameters
@@ -46,6 +46,8 @@ def measure(X: Samples, method: str = "standard", name: str = "X") -> Statistics
         Mean and standard deviation; median and interquartile range; or smallest number and range.
     name : str
         What X is called in an error.
+    rows : ndarray of int, optional
+        The rows that count, each once. Default: all.
 
     Raises
     ------
@@ -53,7 +55,9 @@ def measure(X: Samples, method: str = "standard", name: str = "X") -> Statistics
         When the scale of a column, or its reciprocal, is beyond the range of float64.
     """
     with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
-        mean, scale = METHODS[method](X)
+        if rows is not None and isinstance(X, SparseRows):
+            X, rows = X.select(rows), None
+        mean, scale = METHODS[method](X, rows)
         usable = np.isfinite(mean) & np.isfinite(scale) & np.isfinite(1 / scale)
     if not usable.all():
         column = int(np.argmin(usable))
@@ -63,13 +67,13 @@ def measure(X: Samples, method: str = "standard", name: str = "X") -> Statistics
     return Statistics(mean, scale)
 
 
-def _standard(X: Samples) -> tuple[Array, Array]:
+def _standard(X: Samples, chosen: Array | None) -> tuple[Array, Array]:
     """Mean and deviation in one pass over X. Blocks are joined by the formula of Chan, Golub and LeVeque (1979); a
     column is constant when its smallest number is its largest."""
-    m, k = X.shape
+    k = X.shape[1]
     mean, squares = np.zeros(k), np.zeros(k)
     smallest, largest = np.full(k, np.inf), np.full(k, -np.inf)
-    for rows, columns, block in _blocks(X):
+    for rows, columns, block in _blocks(X, chosen):
         np.minimum(smallest[columns], block.min(axis=0), out=smallest[columns])
         np.maximum(largest[columns], block.max(axis=0), out=largest[columns])
         here = block.mean(axis=0)
@@ -77,25 +81,25 @@ def _standard(X: Samples) -> tuple[Array, Array]:
         shift, share = here - mean[columns], len(block) / (rows.start + len(block))
         squares[columns] += np.einsum("mk,mk->k", block, block) + shift**2 * (rows.start * share)
         mean[columns] += shift * share
-    scale = np.sqrt(squares / m)
+    scale = np.sqrt(squares / (len(X) if chosen is None else len(chosen)))
     constant = smallest == largest
     mean[constant], scale[constant] = smallest[constant], 1
     return mean, scale
 
 
-def _robust(X: Samples) -> tuple[Array, Array]:
+def _robust(X: Samples, chosen: Array | None) -> tuple[Array, Array]:
     """Median and interquartile range, the quartiles interpolated between neighbours; a range of 0 becomes 1."""
     median, scale = np.empty(X.shape[1]), np.empty(X.shape[1])
-    for columns, block in _whole_columns(X):
+    for columns, block in _whole_columns(X, chosen):
         low, median[columns], high = np.percentile(block, (25, 50, 75), axis=0, overwrite_input=True)
         scale[columns] = high - low
     scale[scale == 0] = 1
     return median, scale
 
 
-def _minmax(X: Samples) -> tuple[Array, Array]:
+def _minmax(X: Samples, chosen: Array | None) -> tuple[Array, Array]:
     smallest, largest = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)
-    for _, columns, block in _blocks(X):
+    for _, columns, block in _blocks(X, chosen):
         np.minimum(smallest[columns], block.min(axis=0), out=smallest[columns])
         np.maximum(largest[columns], block.max(axis=0), out=largest[columns])
     scale = largest - smallest
@@ -103,7 +107,7 @@ def _minmax(X: Samples) -> tuple[Array, Array]:
     return smallest, scale
 
 
-METHODS: dict[str, Callable[[Samples], tuple[Array, Array]]] = {
+METHODS: dict[str, Callable[[Samples, Array | None], tuple[Array, Array]]] = {
     "standard": _standard,
     "robust": _robust,
     "minmax": _minmax,
@@ -114,31 +118,31 @@ _SPREADS = {"standard": "standard deviation", "robust": "interquartile range", "
 # ---- in parts
 
 
-def _cuts(X: Samples) -> tuple[list[slice], list[slice]]:
+def _cuts(m: int, k: int) -> tuple[list[slice], list[slice]]:
     """Rows and columns to look at together: cut alike for every layout of X, so that the bits are those of the numbers
     alone."""
-    m, k = X.shape
     height = max(1, _BLOCK // min(k, _WIDTH))
     rows = [slice(start, min(start + height, m)) for start in range(0, m, height)]
     return rows, [slice(start, min(start + _WIDTH, k)) for start in range(0, k, _WIDTH)]
 
 
-def _blocks(X: Samples) -> Iterator[tuple[slice, slice, Array]]:
-    """Blocks of X in float64, in the order in which they lie in memory."""
+def _blocks(X: Samples, chosen: Array | None) -> Iterator[tuple[slice, slice, Array]]:
+    """Blocks of X, or of its chosen rows, in float64, in the order in which they lie in memory."""
     if isinstance(X, SparseRows):
         yield from _filled(X)
         return
-    all_rows, all_columns = _cuts(X)
+    all_rows, all_columns = _cuts(len(X) if chosen is None else len(chosen), X.shape[1])
     order: Iterable[tuple[slice, slice]] = product(all_rows, all_columns)
     if abs(X.strides[1]) > abs(X.strides[0]):
         order = ((rows, columns) for columns, rows in product(all_columns, all_rows))
     for rows, columns in order:
-        yield rows, columns, X[rows, columns].astype(np.float64, order="C")
+        block = X[rows, columns] if chosen is None else X[chosen[rows], columns]
+        yield rows, columns, block.astype(np.float64, order="C")
 
 
 def _filled(X: SparseRows) -> Iterator[tuple[slice, slice, Array]]:
     """The same blocks of sparse rows, with their zeros."""
-    all_rows, all_columns = _cuts(X)
+    all_rows, all_columns = _cuts(*X.shape)
     for rows in all_rows:
         for columns, block in _filled_columns(X, rows, all_columns):
             yield rows, columns, block
@@ -155,13 +159,13 @@ def _filled_columns(X: SparseRows, rows: slice, cuts: list[slice]) -> Iterator[t
         yield columns, block
 
 
-def _whole_columns(X: Samples) -> Iterator[tuple[slice, Array]]:
+def _whole_columns(X: Samples, chosen: Array | None) -> Iterator[tuple[slice, Array]]:
     """All rows of some columns, in float64; of sparse rows the entries are sorted for it, in a copy."""
-    m, k = X.shape
+    k, m = X.shape[1], len(X) if chosen is None else len(chosen)
     width = max(1, _COLUMNS // m)
     cuts = [slice(start, min(start + width, k)) for start in range(0, k, width)]
     if isinstance(X, SparseRows):
         yield from _filled_columns(X, slice(0, m), cuts)
         return
     for columns in cuts:
-        yield columns, X[:, columns].astype(np.float64)
+        yield columns, (X[:, columns] if chosen is None else X[chosen, columns]).astype(np.float64)

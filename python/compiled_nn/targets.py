@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from . import arrays, samples, standardization
+from . import arrays, sample_weights, samples, standardization
 from .arrays import Array
 from .configuration import Configuration
-from .losses import Loss
-from .samples import Samples
+from .errors import count
+from .losses import Loss, Ordinal
+from .samples import Encoder, Samples
 from .standardization import Statistics
 
 KINDS = ("classes", "indicator", "values")
@@ -40,20 +41,24 @@ class Targets:
     scaling: Statistics | None = None
 
     def encode(self, y: Any, dtype: str, scaled: bool = True) -> Array:
-        """Return `y` as the core takes it: int64 (m,) for labels under softmax, else (m, n_outputs)."""
+        """Return `y` as the core takes it: int64 (m,) for labels under softmax and ordinal, else (m, n_columns)."""
         if self.kind == "values" and self.scaling is not None and scaled:
             values = arrays.values(y, n_outputs=self.n_outputs, dtype="float64")
             return ((values - self.scaling.mean) / self.scaling.scale).astype(dtype)
         if self.kind == "values":
-            return arrays.values(y, n_outputs=self.n_outputs, dtype=dtype)
+            values = arrays.values(y, n_outputs=self.loss.n_columns(self.n_outputs), dtype=dtype)
+            self.loss.check_values(values)
+            return values
         y = arrays.targets(y)
+        if arrays.is_matrix(y) and isinstance(self.loss, Ordinal):
+            raise ValueError(f"y has {y.shape[1]} columns; the loss ordinal takes one label a sample.")
         if arrays.is_matrix(y) or self.kind == "indicator":
             shares = arrays.values(y, n_outputs=self.n_outputs, dtype=dtype)
             arrays.check_shares(shares, sum_to_one=self.loss.link == "softmax")
             return shares
         assert self.classes is not None
         indices = arrays.class_indices(arrays.labels(y), self.classes)
-        if self.loss.link == "softmax":
+        if self.loss.takes_indices:
             return indices
         if self.n_outputs == 1:
             return np.reshape(indices, (-1, 1)).astype(dtype)
@@ -63,32 +68,37 @@ class Targets:
     def decode(self, outputs: Array) -> Array:
         """Return the labels or values that the outputs (m, n_outputs), after the link, stand for."""
         if self.kind == "values":
-            return outputs[:, 0] if self.n_outputs == 1 else outputs
+            values = self.loss.values(outputs)
+            return values[:, 0] if values.shape[1] == 1 else values
         if self.kind == "indicator":
             return (outputs >= 0.5).astype(np.int64)
         assert self.classes is not None
         labels: Array = self.classes[self._indices(outputs)]
         return labels
 
+    def indices(self, encoded: Array) -> Array:
+        """Return the class index (m,) of each sample of an encoded y of one class a sample."""
+        return encoded if encoded.ndim == 1 else self._indices(encoded)
+
     def _indices(self, outputs: Array) -> Array:
+        if isinstance(self.loss, Ordinal):
+            median: Array = (self.loss.exceedance(outputs) >= 0).sum(axis=1)
+            return median
         if self.n_outputs == 1:
             return (outputs[:, 0] >= 0.5).astype(np.intp)  # a tie is class 1
         most_probable: Array = np.argmax(outputs, axis=1)
         return most_probable
 
-    def true_indices(self, encoded: Array) -> Array:
-        """Return the class of each row (m,) of an encoded y as an index: the likeliest, of soft labels."""
-        return encoded if encoded.ndim == 1 else self._indices(encoded)
-
-    def score(self, encoded: Array, outputs: Array) -> float:
-        """Return the accuracy, or R^2 for values, of outputs after the link against an encoded y."""
+    def score(self, encoded: Array, outputs: Array, weights: Array | None = None) -> float:
+        """Return the accuracy, or the loss's own score for values, of outputs after the link against an encoded y;
+        the rows may have weights (m,)."""
         from . import metrics  # what only predicts needs none
 
         if self.kind == "values":
-            return metrics.r2_score(encoded, outputs)
+            return self.loss.score(encoded, self.loss.values(outputs), weights)
         if self.kind == "indicator":
-            return metrics.accuracy(encoded >= 0.5, outputs >= 0.5)
-        return metrics.accuracy(self.true_indices(encoded), self._indices(outputs))
+            return metrics.accuracy(encoded >= 0.5, outputs >= 0.5, weights)
+        return metrics.accuracy(self.indices(encoded), self._indices(outputs), weights)
 
 
 def prepare(
@@ -98,12 +108,14 @@ def prepare(
     n_features: int | None,
     known: Targets | None,
     scaled: bool = True,
+    encoder: Encoder | None = None,
 ) -> tuple[Samples, Array, Targets]:
     """Return X and y as the core takes them, and what y means: `known`, or learned from it.
 
-    `scaled` says whether y is to be in the units of training, where these are not its own.
+    `scaled` says whether y is to be in the units of training, where these are not its own; `encoder` makes numbers of
+    X first.
     """
-    X = samples.read(X, dtype=configuration.dtype, n_features=n_features)
+    X = samples.read(X, dtype=configuration.dtype, n_features=n_features, encoder=encoder)
     y = arrays.targets(y)
     arrays.check_rows(X, y)
     known = known or learn(configuration.loss, configuration.n_outputs, y)
@@ -114,16 +126,34 @@ def prepare(
 
 
 def prepare_pair(
-    configuration: Configuration, pair: Any, n_features: int, known: Targets
-) -> tuple[Samples, Array]:
-    """Return the X and y of `validation_data` as the core takes them."""
-    if not isinstance(pair, (list, tuple)) or len(pair) != 2:
+    configuration: Configuration,
+    pair: Any,
+    n_features: int,
+    known: Targets,
+    encoder: Encoder | None = None,
+) -> tuple[Samples, Array, Array | None]:
+    """Return the X, y and weights of `validation_data` as the core takes them."""
+    if not isinstance(pair, (list, tuple)) or len(pair) not in (2, 3):
         raise TypeError(
-            f"The 'validation_data' parameter of fit must be a pair (X, y). Got {type(pair).__name__} instead."
+            "The 'validation_data' parameter of fit must be a pair (X, y), or (X, y, sample_weight)."
+            f" Got {type(pair).__name__} instead."
         )
-    X, y = pair
-    X, y, _ = prepare(configuration, X, y, n_features, known)
-    return X, y
+    X, y, _ = prepare(configuration, pair[0], pair[1], n_features, known, encoder=encoder)
+    weights = pair[2] if len(pair) == 3 else None
+    return X, y, sample_weights.check(weights, len(X), "the sample_weight of validation_data")
+
+
+def weights_of(
+    known: Targets, encoded: Array, sample_weight: Any = None, class_weight: Any = None
+) -> Array | None:
+    """Return what each row of an encoded y counts, float64 (m,), or None when all count 1."""
+    weights = sample_weights.check(sample_weight, len(encoded))
+    if class_weight is None:
+        return weights
+    if known.kind != "classes" or known.classes is None:
+        raise ValueError(f"class_weight is for one class a sample; y has {known.kind}.")
+    factors = sample_weights.of_classes(class_weight, known.classes, known.indices(encoded), weights)
+    return factors if weights is None else weights * factors
 
 
 def learn(loss: Loss, n_outputs: int, y: Any) -> Targets:
@@ -142,10 +172,11 @@ def from_classes(loss: Loss, n_outputs: int, labels: Any, name: str) -> Targets:
     if not loss.classifies:
         raise ValueError(f"classes is given; the loss {loss.name} has none.")
     classes = arrays.unique_labels(arrays.labels(arrays.targets(labels)))
-    expected = n_classes(n_outputs)
+    expected = loss.n_classes(n_outputs)
     if len(classes) != expected:
         noun = "class" if len(classes) == 1 else "classes"
-        outputs = "1 output, for 2 classes" if n_outputs == 1 else f"{n_outputs} outputs, one a class"
+        outputs = count(n_outputs, "output")
+        outputs += ", one a class" if expected == n_outputs else f", for {expected} classes"
         hint = " Name all of them by partial_fit(classes=...)." if len(classes) < expected else ""
         raise ValueError(f"{name} has {len(classes)} {noun}; the network has {outputs}.{hint}")
     return Targets(loss, n_outputs, "classes", classes)
@@ -165,7 +196,7 @@ def unlearned(loss: Loss, n_outputs: int) -> Targets:
     """Return the targets of a network that has seen no y: classes 0, 1, ..."""
     if not loss.classifies:
         return Targets(loss, n_outputs, "values", None)
-    return Targets(loss, n_outputs, "classes", np.arange(n_classes(n_outputs)))
+    return Targets(loss, n_outputs, "classes", np.arange(loss.n_classes(n_outputs)))
 
 
 def restored(
@@ -176,7 +207,7 @@ def restored(
     if kind == "values":
         consistent = not loss.classifies and classes is None
     else:
-        consistent = loss.classifies and classes is not None and len(classes) == n_classes(n_outputs)
+        consistent = loss.classifies and classes is not None and len(classes) == loss.n_classes(n_outputs)
         consistent &= kind == "classes" or (loss.link == "sigmoid" and n_outputs > 1)
     if kind is None or not consistent:
         raise ValueError(
@@ -185,8 +216,3 @@ def restored(
     if scaling is not None and not (np.isfinite(scaling).all() and scaling.scale.min() > 0):
         raise ValueError("the centres and scales of the targets are not finite, or a scale is not above zero")
     return Targets(loss, n_outputs, kind, classes, scaling)
-
-
-def n_classes(n_outputs: int) -> int:
-    """Return how many classes a last layer tells apart."""
-    return max(n_outputs, 2)

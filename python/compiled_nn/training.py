@@ -6,72 +6,95 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar, cast
 
 import numpy as np
 
 from . import checks, optimizers
 from .arrays import Array
-from .errors import DivergenceError
-from .initializers import Pair
+from .averaging import Average
+from .divergence import Divergence, LastFinite, first_bad_layer
 from .optimizers import Optimizer
 from .samples import Samples
 
 if TYPE_CHECKING:
     from numpy.random import Generator
 
+    from cnn_core.layers import Layers
     from cnn_core.stack import Stack
 
+Norm: TypeAlias = "dict[str, Array]"  # what a normalised layer has besides W and b
+Part: TypeAlias = "tuple[Array, Array | None, Array | None]"  # W, b, gain
 History: TypeAlias = "dict[str, list[Any]]"
 
 _WORK_OF_A_CALL = 20_000_000  # rows times parameters: some milliseconds
+_WORK_OF_A_SLICE = 200_000_000  # some hundredths of a second
 _COLUMNS = ("epoch", "loss", "penalty", "learning_rate", "seconds")
 
 
 # ---- batches
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Batches:
-    """How m rows are cut into batches.
+    """How rows are cut into batches.
 
     Attributes
     ----------
     n_rows : int
-        Rows of X.
+        Rows to train on.
     size : int
         Rows of a batch; the last one may have fewer.
     shuffle : bool
         Whether each epoch takes the rows in an order of its own.
+    drop_last : bool
+        Whether an epoch leaves out the rows that do not fill a batch.
+    rows : ndarray of int64 (n_rows,), optional
+        Which rows of X they are; None: all.
     """
 
     n_rows: int
     size: int
     shuffle: bool
+    drop_last: bool = False
+    rows: Array | None = None
 
     @property
     def steps(self) -> int:
         """Steps of one epoch."""
-        return -(-self.n_rows // self.size)
+        return self.n_rows // self.size if self.drop_last else -(-self.n_rows // self.size)
 
     @property
     def shuffles(self) -> bool:
-        """Whether the epochs differ in their order: a single batch has none."""
-        return self.shuffle and self.steps > 1
+        """Whether the epochs differ in their order: a single batch of all rows has none."""
+        return self.shuffle and self.size < self.n_rows
 
-    def order(self, rng: Generator) -> np.ndarray[Any, np.dtype[np.int64]] | None:
-        """Return the rows in the order of one epoch; None as they are."""
-        return rng.permutation(self.n_rows) if self.shuffles else None
+    def order(self, rng: Generator) -> Array | None:
+        """Return the rows of X in the order of one epoch; None as they are."""
+        used = min(self.n_rows, self.steps * self.size)
+        if self.shuffles:
+            order = rng.permutation(self.n_rows)
+            return (order if self.rows is None else self.rows[order])[:used]
+        if self.rows is not None:
+            return self.rows[:used]
+        return None if used == self.n_rows else np.arange(used)
 
 
 def batches(
-    n_rows: int, batch_size: object, n_batches: object, shuffle: object, accumulate: object = 1
+    n_rows: int,
+    batch_size: object,
+    n_batches: object,
+    shuffle: object,
+    drop_last: object = False,
+    rows: Array | None = None,
+    accumulate: object = 1,
 ) -> Batches:
     """Return the batches that the parameters of fit ask for; `n_batches`, when given, decides.
 
     The core takes a batch of any size in chunks that fit its caches: steps of several batches are larger ones.
     """
     checks.flag("fit", "shuffle", shuffle)
+    checks.flag("fit", "drop_last", drop_last)
     together = checks.integer("fit", "accumulate", accumulate, minimum=1)
     if n_batches is not None:
         size = -(-n_rows // checks.integer("fit", "n_batches", n_batches, minimum=1))
@@ -80,7 +103,7 @@ def batches(
         size = n_rows
     else:
         size = min(n_rows, checks.integer("fit", "batch_size", batch_size, minimum=1))
-    return Batches(n_rows, min(n_rows, size * together), bool(shuffle))
+    return Batches(n_rows, min(n_rows, size * together), bool(shuffle), bool(drop_last), rows)
 
 
 class Data(NamedTuple):
@@ -126,55 +149,6 @@ def trim(history: History) -> None:
 # ---- passes
 
 
-class Divergence(NamedTuple):
-    """The learning rate and the loss of an epoch that did not end finite."""
-
-    learning_rate: float
-    loss: float
-
-    def error(self, when: str) -> DivergenceError:
-        """Return the error that says so."""
-        rate = self.learning_rate
-        return DivergenceError(
-            "Solver produced non-finite parameter weights. The input data may contain large values and need"
-            f" to be preprocessed. {when}, learning rate {rate:g}, loss {self.loss:g}. Standardise the"
-            " columns of X (standardize=True), or set input_scale (1/255 for 8-bit images), or try a learning rate of"
-            f" {rate / 10:g}. The weights from before are kept."
-        )
-
-
-class LastFinite:
-    """A copy of what training changes in a stack, as of the last time that all of it was finite.
-
-    Parameters
-    ----------
-    stack : cnn_core.stack.Stack
-        With its optimizer set.
-    """
-
-    def __init__(self, stack: Stack) -> None:
-        self._stack = stack
-        average = () if stack.average is None else (stack.average,)
-        self._live = (stack.parameters, *average, *stack.moments)
-        self._kept = tuple(array.copy() for array in self._live)
-        self._steps = stack.steps
-
-    def keep(self) -> bool:
-        """Copy the state when all is finite; tell whether it is."""
-        finite = all(bool(np.isfinite(array).all()) for array in self._live)
-        if finite:
-            for kept, live in zip(self._kept, self._live, strict=True):
-                kept[:] = live
-            self._steps = self._stack.steps
-        return finite
-
-    def restore(self) -> None:
-        """Put the copy back."""
-        for kept, live in zip(self._kept, self._live, strict=True):
-            live[:] = kept
-        self._stack.steps = self._steps
-
-
 def generator(seed: int | None) -> Generator:
     """Return a new generator of the network's own; NumPy's global one is never touched."""
     return np.random.Generator(np.random.PCG64(seed))
@@ -190,10 +164,22 @@ class Trainer:
     rng : numpy.random.Generator, optional
         One that has drawn the weights already; else a new one from the seed, made when it is first needed:
         a network that only predicts never imports numpy.random.
+
+    Attributes
+    ----------
+    epochs : int
+        Passes since the optimizer was set: the time of schedules by epochs.
+    rate_scale : float
+        What all learning rates are multiplied by.
+    average : Average or None
+        Of weights, where they are averaged.
     """
 
     def __init__(self, stack: Stack, seed: int | None, rng: Generator | None = None) -> None:
         self.stack = stack
+        self.epochs = 0
+        self.rate_scale = 1.0
+        self.average: Average | None = None
         self._seed = seed
         self._rng = rng
         self._optimizer: tuple[str, dict[str, float]] | None = None
@@ -201,7 +187,7 @@ class Trainer:
     def over(self, stack: Stack) -> Trainer:
         """Return a trainer of another stack, at the same place in its optimizer."""
         other = Trainer(stack, self._seed, self._generator())
-        other._optimizer = self._optimizer
+        other.epochs, other.rate_scale, other._optimizer = self.epochs, self.rate_scale, self._optimizer
         return other
 
     def epochs_together(self, batches: Batches, most: int) -> int:
@@ -212,29 +198,47 @@ class Trainer:
         return min(max(_WORK_OF_A_CALL // work, 1), most)
 
     def run(
-        self, data: Data, optimizer: Optimizer, options: dict[str, Any], finite: LastFinite, epochs: int = 1
+        self,
+        data: Data,
+        optimizer: Optimizer,
+        options: dict[str, Any],
+        finite: LastFinite,
+        epochs: int = 1,
+        deadline: float = math.inf,
     ) -> tuple[History, Divergence | None]:
         """Train so many times over the data, with the optimizer that was set.
+
+        A single epoch ends between two steps when `deadline`, a time of `perf_counter`, has come.
 
         Returns
         -------
         columns : dict of lists
-            Loss, penalty, last learning rate and seconds of each epoch that ended finite.
+            Loss, penalty, last learning rate and seconds of each epoch that ended, and ended finite.
         divergence : Divergence or None
-            When an epoch did not: the state is then that of the end of the one before.
+            When an epoch did not end finite: the state is then that of the end of the one before.
         """
         X, y, batches = data
         order = batches.order(self._generator())
-        rates = optimizers.learning_rates(optimizer, self.stack.steps, batches.steps * epochs)
+        rates = self._rates(optimizer, batches.steps * epochs, epochs)
         options = {**options, "order": order, "batch_size": batches.size}
         start = perf_counter()
-        losses, penalties = self.stack.train_epochs(X, y, rates=rates, epochs=epochs, **options)
+        slices = self._slices(batches) if epochs == 1 and deadline < math.inf else 1
+        if slices > 1:
+            losses, penalties = self._train_until(deadline, data, rates, options, slices)
+        else:
+            losses, penalties = self.stack.train_epochs(X, y, rates=rates, epochs=epochs, **options)
         seconds = (perf_counter() - start) / epochs
         norms = self.stack.gradient_norms
-        ended, divergence = epochs, None
+        ended, divergence = len(losses), None
         if not (np.isfinite(losses).all() and finite.keep()):
-            ended = self._return_to_finite(data, rates, options, finite, losses)
-            divergence = Divergence(float(rates[batches.steps * ended]), float(losses[ended]))
+            layer = first_bad_layer(self.stack)
+            ended = 0
+            if epochs > 1:
+                ended, layer = self._return_to_finite(data, rates, options, finite, losses)
+            finite.restore()
+            last_loss = float(losses[ended]) if len(losses) else math.nan
+            divergence = Divergence(float(rates[batches.steps * ended]), last_loss, layer)
+        self.epochs += ended
         columns: History = {
             "loss": losses[:ended].tolist(),
             "penalty": _column(penalties[:ended]),
@@ -245,21 +249,57 @@ class Trainer:
             columns["gradient_norm"] = norms[:ended].tolist()
         return columns, divergence
 
+    def _rates(self, optimizer: Optimizer, steps: int, epochs: int) -> Array:
+        rates = optimizers.learning_rates(optimizer, self.stack.steps, steps, self.epochs, epochs)
+        return rates if self.rate_scale == 1 else rates * self.rate_scale
+
+    def _slices(self, batches: Batches) -> int:
+        """Into how many calls to cut an epoch that must look at the clock."""
+        steps = max(_WORK_OF_A_SLICE // ((self.stack.n_parameters + 100) * batches.size), 1)
+        return -(-batches.steps // steps)
+
+    def _train_until(
+        self, deadline: float, data: Data, rates: Array, options: dict[str, Any], slices: int
+    ) -> tuple[Array, Array]:
+        """Train one epoch slice by slice; return the losses and penalties of no epoch when time runs out."""
+        X, y, batches = data
+        order = options["order"]
+        if order is None:
+            order = np.arange(batches.n_rows)
+        total, penalties = 0.0, np.zeros(0)
+        for steps in np.array_split(np.arange(batches.steps), slices):
+            if perf_counter() >= deadline:
+                return np.zeros(0), np.zeros(0)
+            part = order[steps[0] * batches.size : (steps[-1] + 1) * batches.size]
+            losses, penalties = self.stack.train_epochs(
+                X, y, rates=rates[steps], epochs=1, **{**options, "order": part}
+            )
+            total += float(losses[0]) * len(part)
+        return np.array([total / len(order)]), penalties
+
     def _return_to_finite(
         self, data: Data, rates: Array, options: dict[str, Any], finite: LastFinite, losses: Array
-    ) -> int:
-        """Go back to the end of the last epoch that left all finite, by training again up to it; return how
-        many epochs that are."""
+    ) -> tuple[int, int | None]:
+        """Find the last epoch of many that left all finite, by training again up to it, and keep its state.
+
+        Returns how many epochs that are, and the first layer with a bad weight after the next one.
+        """
         X, y, batches = data
-        first_bad = int(np.argmin(np.isfinite(losses))) if not np.isfinite(losses).all() else len(losses) - 1
-        for epochs in range(first_bad, 0, -1):
+
+        def train(first: int, last: int) -> None:
             finite.restore()
-            again = rates[: batches.steps * epochs]
-            self.stack.train_epochs(X, y, rates=again, epochs=epochs, **options)
+            again = rates[batches.steps * first : batches.steps * last]
+            self.stack.train_epochs(X, y, rates=again, epochs=last - first, **options)
+
+        first_bad = int(np.argmin(np.isfinite(losses))) if not np.isfinite(losses).all() else len(losses) - 1
+        ended = 0
+        for epochs in range(first_bad, 0, -1):
+            train(0, epochs)
             if finite.keep():
-                return epochs
-        finite.restore()
-        return 0
+                ended = epochs
+                break
+        train(ended, ended + 1)
+        return ended, first_bad_layer(self.stack)
 
     def _generator(self) -> Generator:
         if self._rng is None:
@@ -268,12 +308,31 @@ class Trainer:
 
     def check_schedule(self, optimizer: Optimizer) -> None:
         """Refuse a learning rate that cannot tell the rate of the next step."""
-        optimizers.learning_rates(optimizer, self.stack.steps, 1)
+        self._rates(optimizer, 1, 1)
 
     def forget_momenta(self) -> None:
-        """Let the next pass start from momenta of zero and step 0."""
-        self._optimizer = None
+        """Let the next pass start from momenta of zero and step 0, and no average."""
+        self._optimizer = self.average = None
         self.stack.steps = 0
+
+    def average_on(self) -> None:
+        """Let the average have the present weights too."""
+        self.average = self.average or Average()
+        self.average.add(parts(self.stack))
+
+    def lend_average(self) -> None:
+        """Put the average in place of the weights, which are kept."""
+        if self.average is not None and self.average.live is None:
+            self.average.live = copies(parts(self.stack))
+            assign(parts(self.stack), self.average.mean)
+
+    def reclaim(self, *, averages: bool) -> None:
+        """Put the weights back that an average has stood in for; forget the average unless it goes on."""
+        if self.average is not None and self.average.live is not None:
+            assign(parts(self.stack), self.average.live)
+            self.average.live = None
+        if not averages:
+            self.average = None
 
     def set_optimizer(self, optimizer: Optimizer) -> bool:
         """Tell the core when hyperparameters have changed, and return whether: that resets the momenta. A new
@@ -284,46 +343,95 @@ class Trainer:
         name, hyperparameters = wanted
         self.stack.set_optimizer(name, **hyperparameters)
         self._optimizer = wanted
+        self.epochs = 0
         return True
 
     def state(self) -> dict[str, Any]:
         """Return all that training on exactly needs, in arrays without the core's padding."""
         return {
             "weights": copies(self.stack.views()),
+            "norms": norms(self.stack),
+            "dropout_key": self.stack.dropout_key,
             "statistics": self.stack.statistics,
             "seed": self._seed,
             "rng": self._rng,
             "optimizer": self._optimizer,
-            "moments": [copies(self.stack.views(moment)) for moment in self.stack.moments],
+            "moments": [copies(parts(self.stack, moment)) for moment in self.stack.moments],
             "steps": self.stack.steps,
-            "ema": None if self.stack.average is None else copies(self.stack.views(self.stack.average)),
+            "epochs": self.epochs,
+            "rate_scale": self.rate_scale,
+            "average": self.average,
+            "ema": None if self.stack.average is None else copies(parts(self.stack, self.stack.average)),
         }
 
     @classmethod
     def restored(cls, stack: Stack, state: dict[str, Any]) -> Trainer:
         """Return a trainer of a :meth:`state`; the stack has its weights already."""
         trainer = cls(stack, state["seed"], state["rng"])
+        assign_norms(stack, state["norms"])
+        stack.set_dropout(stack.dropout, state["dropout_key"])
+        trainer.epochs, trainer.rate_scale, trainer.average = (
+            state["epochs"],
+            state["rate_scale"],
+            state["average"],
+        )
         if state["statistics"] is not None:
             stack.standardize(*state["statistics"])
         if state["optimizer"] is not None:
             name, hyperparameters = trainer._optimizer = state["optimizer"]
             stack.set_optimizer(name, **hyperparameters)
-            for moment, pairs in zip(stack.moments, state["moments"], strict=True):
-                assign(stack.views(moment), pairs)
+            for moment, kept in zip(stack.moments, state["moments"], strict=True):
+                assign(parts(stack, moment), kept)
             if stack.average is not None:
-                assign(stack.views(stack.average), state["ema"])
+                assign(parts(stack, stack.average), state["ema"])
             stack.steps = state["steps"]
         return trainer
 
 
-def copies(views: Iterable[Pair]) -> list[Pair]:
-    """Return copies of the views of a stack's parameters, gradients or moments."""
-    return [(W.copy(), None if b is None else b.copy()) for W, b in views]
+def parts(stack: Layers, flat: Array | None = None) -> list[Part]:
+    """Return the layers' (W, b, gain), None for what they do not have, as views on a vector like the parameters."""
+    return [(W, b, gain) for (W, b), gain in zip(stack.views(flat), stack.gains(flat), strict=True)]
 
 
-def assign(views: Iterable[Pair], pairs: Iterable[Pair]) -> None:
-    """Write weights and biases through the views of a stack's parameters or moments."""
-    for (W, b), (new_W, new_b) in zip(views, pairs, strict=True):
-        W[...] = new_W
-        if b is not None:
-            b[...] = 0 if new_b is None else new_b
+_Arrays = TypeVar("_Arrays", bound="tuple[Array | None, ...]")
+
+
+def copies(views: Iterable[_Arrays]) -> list[_Arrays]:
+    """Return copies of views of a stack's parameters, gradients or moments."""
+    return [cast(_Arrays, tuple(None if array is None else array.copy() for array in each)) for each in views]
+
+
+def assign(views: Iterable[tuple[Array | None, ...]], new: Iterable[tuple[Array | None, ...]]) -> None:
+    """Write arrays through the views of a stack's parameters or moments; 0 for what is not given."""
+    for arrays, new_arrays in zip(views, new, strict=True):
+        for array, new_array in zip(arrays, new_arrays, strict=True):
+            if array is not None:
+                array[...] = 0 if new_array is None else new_array
+
+
+def dropout_key(seed: int | None) -> int:
+    """Return what decides, with the number of steps taken, which units are dropped."""
+    return int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0])
+
+
+def norms(stack: Layers) -> list[Norm | None]:
+    """Return copies of what normalised layers have besides weights: "gain", and "mean" and "variance" of a batch's."""
+    found: list[Norm | None] = []
+    for gain, running in zip(stack.gains(), stack.running_statistics(), strict=True):
+        if gain is None:
+            found.append(None)
+            continue
+        statistics = {} if running is None else dict(zip(("mean", "variance"), running, strict=True))
+        found.append({name: array.copy() for name, array in {"gain": gain, **statistics}.items()})
+    return found
+
+
+def assign_norms(stack: Layers, new: Iterable[Norm | None]) -> None:
+    """Write what :func:`norms` returned into a stack of such layers."""
+    for gain, running, norm in zip(stack.gains(), stack.running_statistics(), new, strict=True):
+        if norm is None:
+            continue
+        if gain is not None:
+            gain[...] = norm["gain"]
+        if running is not None:
+            running[0][...], running[1][...] = norm["mean"], norm["variance"]

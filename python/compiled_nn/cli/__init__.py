@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from .._version import __version__
 from ..errors import DivergenceError
-from ..losses import LOSSES
 from ..network import Network, load
 from . import arguments, inputs, report, results
 from .bench import benchmark
@@ -246,12 +245,11 @@ def _card(path: str) -> dict[str, Any]:
     network = document["network"]
     layers, n_inputs = [], net.n_features_
     for i, layer in enumerate(net.layers):
-        last = i == len(net.layers) - 1
         layers.append(
             {
                 "inputs": n_inputs,
                 "units": layer.units,
-                "activation": LOSSES[network["loss"]].link if last else layer.activation or "identity",
+                "activation": net.activations[i],
                 "bias": layer.bias,
                 "parameters": (n_inputs + layer.bias) * layer.units,
             }

@@ -8,10 +8,10 @@ import re
 from collections.abc import Callable, Collection, Sequence
 
 from .._version import __version__
+from ..activations import ELEMENTWISE
 from ..configuration import DTYPES
 from ..errors import did_you_mean
 from ..examples import TUTORIALS
-from ..layers import ACTIVATIONS
 from ..losses import LOSSES
 from ..optimizers import OPTIMIZERS
 from .workloads import WORKLOADS
@@ -38,7 +38,6 @@ _DATA_HELP = (
     "digits, xor, mnist, fashion-mnist; a CSV or .npz file; a folder with the files of an idx set, or one "
     "idx file of samples with --labels. The content of a file tells its format"
 )
-_ACTIVATIONS = tuple(name for name in ACTIVATIONS if name != "softmax")
 _WORKLOADS = tuple(name for name, workload in WORKLOADS.items() if workload.kind != "run")
 _BENCHED = ("T1", "T5", "T6", "T7", "T8", "I1", "I2", "I3", "I4", "I5", "I7")
 _TRAIN_HELP = """\
@@ -191,9 +190,9 @@ def _add_network(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--activation",
-        type=_choice(_ACTIVATIONS),
+        type=_choice(ELEMENTWISE),
         default="relu",
-        help="of the hidden layers: " + _listed(_ACTIVATIONS, "relu"),
+        help="of the hidden layers: " + _listed(ELEMENTWISE, "relu"),
     )
     tasks = ("auto", "classification", "regression")
     group.add_argument(

@@ -17,6 +17,7 @@ from .. import optional
 from .._version import __version__
 from ..datasets import Dataset
 from ..layers import Dense
+from ..losses import LOSSES
 from ..network import Network, load
 from ..optimizers import kind_of
 from . import inputs, report, results
@@ -109,12 +110,13 @@ def _loss(options: Namespace, data: Dataset, classifies: bool) -> tuple[str, int
         if data.y_train.dtype.kind == "U":
             text = str(data.y_train.flat[0])
             raise ValueError(f"the target is text, such as {text!r}; regression takes numbers")
-        return "mse", math.prod(data.y_train.shape[1:])
+        loss = options.loss or "mse"
+        return loss, LOSSES[loss].n_outputs(math.prod(data.y_train.shape[1:]))
     n_classes = len(np.unique(data.y_train))
     if n_classes < 2:
         raise ValueError(f"the target has {n_classes} class; classification takes at least 2")
     loss = options.loss or ("binary_cross_entropy" if n_classes == 2 else "softmax_cross_entropy")
-    return loss, 1 if n_classes == 2 and loss == "binary_cross_entropy" else n_classes
+    return loss, LOSSES[loss].n_outputs(n_classes)
 
 
 def _network(options: Namespace, loss: str, n_outputs: int, input_scale: float) -> Network:

@@ -21,6 +21,8 @@ Targets of one output may be (m,), (1, m) or (m, 1). The arithmetic has the dtyp
 """
 
 from .activations import (
+    activate,
+    derivative,
     relu,
     relu_backward,
     relu_deriv,
@@ -50,9 +52,11 @@ __all__ = [
     "L_model_backward",
     "L_model_forward",
     "accuracy",
+    "activate",
     "back_prop",
     "compute_cost",
     "cross_entropy",
+    "derivative",
     "forward_prop",
     "gradients",
     "initialise_parameters",

@@ -8,27 +8,53 @@ import numpy as np
 
 from cnn_core import functions
 
+from .. import activations
 from ..arrays import Array
 from .orientation import reals
 
 Activated = tuple[Array, Array]
 
 
-def _activate(name: str, Z: Any) -> Array:
-    return functions.activate(name, reals(Z, "Z"))
+def activate(name: str, Z: Any) -> Array:
+    """Return f(Z) for the activation called `name`.
+
+    Parameters
+    ----------
+    name : str
+        One that :class:`compiled_nn.Dense` takes. "softmax" is over the last axis.
+    Z : array-like of any shape
+        float32 and float64 keep their dtype; integers become float64.
+
+    Returns
+    -------
+    ndarray of the shape of Z
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the name is not known.
+
+    Examples
+    --------
+    >>> from compiled_nn.functional import activate
+    >>> activate("hard_tanh", [-3.0, 0.5, 2.0]).tolist()
+    [-1.0, 0.5, 1.0]
+    """
+    return functions.activate(activations.named("activate", name), reals(Z, "Z"))
 
 
-def _derivative(name: str, Z: Any) -> Array:
-    A = _activate(name, Z)
-    return functions.derive(name, A, np.ones_like(A))
+def derivative(name: str, Z: Any) -> Array:
+    """Return f'(Z) for the activation called `name`, but "softmax"; parameters and errors as for :func:`activate`."""
+    Z = reals(Z, "Z")
+    return functions.derive_from_inputs(activations.named("derivative", name), Z, np.ones_like(Z))
 
 
 def _backward(name: str, dA: Any, cache: Any) -> Array:
-    A = _activate(name, cache)
-    dA = reals(dA, "dA", A.dtype)
-    if dA.shape != A.shape:
-        raise ValueError(f"dA has shape {dA.shape}; the cache has {A.shape}.")
-    return functions.derive(name, A, dA.astype(A.dtype, copy=False))
+    Z = reals(cache, "Z")
+    dA = reals(dA, "dA", Z.dtype)
+    if dA.shape != Z.shape:
+        raise ValueError(f"dA has shape {dA.shape}; the cache has {Z.shape}.")
+    return functions.derive_from_inputs(name, Z, dA.astype(Z.dtype, copy=False))
 
 
 def sigmoid(Z: Any) -> Array:
@@ -49,12 +75,12 @@ def sigmoid(Z: Any) -> Array:
     >>> sigmoid([-1000.0, 0.0, 1000.0]).tolist()
     [0.0, 0.5, 1.0]
     """
-    return _activate("sigmoid", Z)
+    return activate("sigmoid", Z)
 
 
 def relu(Z: Any) -> Array:
     """Return max(0, Z), in the shape and dtype of Z (integers become float64)."""
-    return _activate("relu", Z)
+    return activate("relu", Z)
 
 
 def sigmoid_forward(Z: Any) -> Activated:
@@ -69,7 +95,7 @@ def relu_forward(Z: Any) -> Activated:
 
 def sigmoid_deriv(Z: Any) -> Array:
     """Return the derivative of sigmoid at Z, sigmoid(Z) (1 - sigmoid(Z)); Z is not yet activated."""
-    return _derivative("sigmoid", Z)
+    return derivative("sigmoid", Z)
 
 
 def sigmoid_prime(z: Any) -> Array:
@@ -79,7 +105,7 @@ def sigmoid_prime(z: Any) -> Array:
 
 def relu_deriv(Z: Any) -> Array:
     """Return the derivative of relu at Z: 1 where Z > 0, and 0 elsewhere, at 0 too."""
-    return _derivative("relu", Z)
+    return derivative("relu", Z)
 
 
 def sigmoid_backward(dA: Any, cache: Any) -> Array:

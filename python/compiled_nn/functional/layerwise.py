@@ -11,9 +11,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from cnn_core.functions import activate, derive, matmul
+from cnn_core.functions import activate, derive_from_inputs, matmul
 
-from .. import checks, layers, shapes, training
+from .. import activations, checks, layers, shapes, training
 from ..arrays import Array
 from ..configuration import DTYPES
 from ..layers import Dense
@@ -22,8 +22,6 @@ from .orientation import matrix, outputs, reals, targets, turned
 Linear: TypeAlias = "tuple[Any, Any, Any]"
 Cache: TypeAlias = "tuple[Linear, Array]"
 Gradients: TypeAlias = "tuple[Array, Array, Array | None]"
-
-_DERIVABLE = ("relu", "sigmoid", "tanh", "identity", "linear")
 
 
 # ---- initial weights
@@ -140,8 +138,8 @@ def linear_activation_forward(
     ----------
     A_prev, W, b, samples_first
         As for :func:`linear_forward`.
-    activation : {"relu", "sigmoid", "tanh", "identity", "linear", "softmax"}
-        "softmax" is over the units of each sample.
+    activation : str
+        The name of one that :class:`compiled_nn.Dense` takes. "softmax" is over the units of each sample.
 
     Returns
     -------
@@ -153,7 +151,7 @@ def linear_activation_forward(
     TypeError, ValueError
         As for :func:`linear_forward`; and for an activation that is not known.
     """
-    name = shapes.activation("linear_activation_forward", activation)
+    name = activations.named("linear_activation_forward", activation)
     Z, linear_cache = linear_forward(A_prev, W, b, samples_first=samples_first)
     return turned(activate(name, turned(Z, samples_first)), samples_first), (linear_cache, Z)
 
@@ -254,8 +252,8 @@ def linear_activation_backward(
         Gradient of each sample's loss with respect to the outputs of the layer.
     cache : ((A_prev, W, b), Z)
         From :func:`linear_activation_forward`.
-    activation : {"relu", "sigmoid", "tanh", "identity", "linear"}
-        Of a softmax no gradient is taken by itself: together with its loss it is A - Y.
+    activation : str
+        As in the forward pass. Of a softmax no gradient is taken by itself: together with its loss it is A - Y.
     samples_first : bool, default False
         As in the forward pass.
 
@@ -269,8 +267,7 @@ def linear_activation_backward(
     TypeError, ValueError
         For an activation that is not known, or a dA that does not fit the cache.
     """
-    checks.choice("linear_activation_backward", "activation", activation, _DERIVABLE)
-    name = shapes.activation("linear_activation_backward", activation)
+    name = activations.named("linear_activation_backward", activation)
     linear_cache, Z = cache
     dZ = through(name, matrix(dA, "dA", samples_first), turned(Z, samples_first))
     return linear_backward(turned(dZ, samples_first), linear_cache, samples_first=samples_first)
@@ -282,7 +279,7 @@ def through(name: str, dA: Array, Z: Array) -> Array:
         raise ValueError(
             f"dA has {dA.shape[1]} units and {len(dA)} samples; Z has {Z.shape[1]} and {len(Z)}."
         )
-    return derive(name, activate(name, Z), dA.astype(Z.dtype, copy=False))
+    return derive_from_inputs(name, Z, dA.astype(Z.dtype, copy=False))
 
 
 def L_model_backward(  # noqa: N802

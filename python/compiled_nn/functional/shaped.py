@@ -9,7 +9,7 @@ import numpy as np
 
 from cnn_core.functions import matmul
 
-from .. import checks, losses, shapes
+from .. import activations, checks, losses, shapes
 from ..arrays import Array
 from ..shapes import Shape
 from . import layerwise
@@ -95,7 +95,7 @@ def _layers(params: Mapping[str, Any], nn_shape: Shape) -> list[tuple[Array, Arr
             f"nn_shape has layers of {[layer.units for layer in dense]} nodes; params of"
             f" {[len(W) for W, _ in pairs]}."
         )
-    names = [layer.activation or "identity" for layer in dense]
+    names = [activations.named(f"nn_shape[{i}]", layer.activation) for i, layer in enumerate(dense)]
     if "softmax" in names[:-1]:
         raise ValueError(f"nn_shape[{names.index('softmax')}] is softmax, which is for the last layer only.")
     return [(W, b, name) for (W, b), name in zip(pairs, names, strict=True)]

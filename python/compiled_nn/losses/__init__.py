@@ -6,6 +6,7 @@ batch, and sums over the outputs where there are several.
 
 from __future__ import annotations
 
+from dataclasses import asdict, fields
 from typing import Any
 
 from .. import checks
@@ -76,8 +77,8 @@ def resolve(loss: object, n_outputs: int) -> Loss:
         names = ", ".join(repr(name) for name in LOSSES)
         hint = " Wrap a function of your own in losses.CustomLoss." if callable(loss) else ""
         raise TypeError(
-            "The 'loss' parameter of Network must be a loss, as losses.Huber(delta=2.0), or a str among"
-            f" {{{names}}}. Got {loss!r} instead.{hint}"
+            f"The 'loss' parameter of Network must be a str among {{{names}}}, or a loss, as losses.Huber(delta=2.0)."
+            f" Got {loss!r} instead.{hint}"
         )
     loss.check_outputs(n_outputs)
     return loss
@@ -105,7 +106,7 @@ def to_config(loss: Loss) -> Any:
         raise ValueError(
             f"The loss {loss.name!r} is a Python function, which a file does not hold; pickle can keep the network."
         )
-    return loss.name if isinstance(short(loss), str) else {"name": loss.name, **vars(loss)}
+    return loss.name if isinstance(short(loss), str) else {"name": loss.name, **asdict(loss)}
 
 
 def from_config(config: Any) -> Any:
@@ -116,6 +117,6 @@ def from_config(config: Any) -> Any:
     if not isinstance(name, str) or name not in _KINDS:
         raise ValueError(f"loss is not known: {name!r}.{did_you_mean(name, _KINDS)}")
     kind = _KINDS[name]
-    fields = checks.fields("loss", config, ("name", *getattr(kind, "__dataclass_fields__")))
-    del fields["name"]
-    return kind(**fields)
+    names = [field.name for field in fields(kind)]
+    parameters = checks.fields("loss", config, ("name", *names))
+    return kind(**{name: parameters[name] for name in names})

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
-from .. import checks, metrics
+from .. import checks
 from ..arrays import Array
 
 
+@dataclass(frozen=True)
 class Loss:
     """What a network must know of its loss; made by one of the classes below.
 
@@ -24,11 +26,11 @@ class Loss:
         Fewest outputs for which it means something.
     """
 
-    name: str
-    link: str = "identity"
-    classifies: bool = False
-    min_outputs: int = 1
-    _parameters: tuple[str, ...] = ()  # the core has them under the same names
+    name = "loss"
+    link = "identity"
+    classifies = False
+    min_outputs = 1
+    _parameters: ClassVar[tuple[str, ...]] = ()  # the core has them under the same names
 
     @property
     def core(self) -> Any:
@@ -62,9 +64,7 @@ class Loss:
     def check_outputs(self, n_outputs: int) -> None:
         """Refuse a last layer of another number of units than the loss takes."""
         if n_outputs < self.min_outputs:
-            raise ValueError(
-                f"{self.name} needs {self.min_outputs} outputs; the last layer has {n_outputs}."
-            )
+            raise ValueError(f"{self.name} needs {self.min_outputs} outputs; the last layer has {n_outputs}.")
 
     def check_values(self, y: Array) -> None:
         """Refuse values (m, n) that are out of the range of the loss."""
@@ -75,6 +75,8 @@ class Loss:
 
     def score(self, y: Array, predicted: Array, weights: Array | None) -> float:
         """Return R^2 of predicted values (m, n)."""
+        from .. import metrics  # what only predicts needs none
+
         return metrics.r2_score(y, predicted, weights)
 
 

@@ -65,9 +65,9 @@ class BinaryCrossEntropy(Loss):
 
 
 def _check_softmax_outputs(loss: Loss, n_outputs: int, instead: str) -> None:
-    if n_outputs < loss.min_outputs:
+    if loss.link == "softmax" and n_outputs < 2:
         raise ValueError(
-            f"{loss.name} needs {loss.min_outputs} outputs, one a class; the last layer has {n_outputs}."
+            f"{loss.name} needs 2 outputs, one a class; the last layer has {n_outputs}."
             f" For two classes with one output, use {instead}."
         )
 
@@ -129,7 +129,6 @@ class Focal(Loss):
     def __post_init__(self) -> None:
         keep_real(self, "gamma", minimum=0)
         checks.choice("Focal", "link", self.link, ("softmax", "sigmoid"))
-        object.__setattr__(self, "min_outputs", 2 if self.link == "softmax" else 1)
 
     @property
     def core(self) -> Any:
@@ -146,7 +145,6 @@ class Focal(Loss):
         _check_softmax_outputs(self, n_outputs, "Focal(link='sigmoid')")
 
 
-@dataclass(frozen=True)
 class Ordinal(Loss):
     """``-log P(y)`` of classes in an order, the sorted labels: a cumulative link, with one output fewer than classes.
 

@@ -23,6 +23,7 @@ from .ranking import average_precision, roc_auc
 from .report import classification_report
 from .scorers import Metric, resolve
 from .values import (
+    d2_pinball,
     gamma_deviance,
     mae,
     mape,
@@ -45,6 +46,7 @@ __all__ = [
     "classification_report",
     "confusion",
     "confusion_matrix",
+    "d2_pinball",
     "ece",
     "f1",
     "gamma_deviance",

@@ -6,24 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import arrays
+from .. import arrays, sample_weights
 from ..arrays import Array
 from ..errors import count
-
-
-def weights(sample_weight: Any, m: int) -> Array | None:
-    """Return weights (m,) as float64; None stays None: all rows count alike."""
-    if sample_weight is None:
-        return None
-    w = arrays.weights(sample_weight, "sample_weight", dtype="float64", ndim=1)
-    if len(w) != m:
-        raise ValueError(f"sample_weight has {count(len(w), 'number')}; there are {count(m, 'row')}.")
-    if (w < 0).any():
-        row = int(np.argmax(w < 0))
-        raise ValueError(f"sample_weight is {w[row]:g} in row {row}; weights are 0 or above.")
-    if not w.any():
-        raise ValueError("sample_weight is 0 in every row.")
-    return w
 
 
 def ones_for(w: Array | None, m: int) -> Array:
@@ -190,4 +175,4 @@ def value_pair(y: Any, predicted: Any, sample_weight: Any) -> tuple[Array, Array
     if true.shape != guessed.shape:
         raise ValueError(f"y has shape {np.shape(y)}; predicted has {np.shape(predicted)}.")
     arrays.check_finite(true, "y", "float64")
-    return true, guessed, weights(sample_weight, len(true))
+    return true, guessed, sample_weights.check(sample_weight, len(true), rows_of="y")

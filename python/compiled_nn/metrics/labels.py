@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import arrays, checks
+from .. import arrays, checks, sample_weights
 from ..arrays import Array
 from . import inputs
 
@@ -37,7 +37,7 @@ def accuracy(y: Any, predicted: Any, sample_weight: Any = None) -> float:
         raise ValueError(f"y has shape {np.shape(y)}; predicted has {np.shape(predicted)}.")
     right = true == guessed
     rows = right.all(axis=1) if right.ndim == 2 else right
-    return inputs.mean(rows, inputs.weights(sample_weight, len(rows)))
+    return inputs.mean(rows, sample_weights.check(sample_weight, len(rows), rows_of="y"))
 
 
 def balanced_accuracy(y: Any, predicted: Any, sample_weight: Any = None) -> float:
@@ -96,7 +96,7 @@ def confusion_matrix(y: Any, predicted: Any, *, classes: Any = None, sample_weig
         When the arrays cannot be used, or hold a label that is not in `classes`.
     """
     true, guessed, found = inputs.label_pair(y, predicted, classes)
-    return confusion(true, guessed, len(found), inputs.weights(sample_weight, len(true)))
+    return confusion(true, guessed, len(found), sample_weights.check(sample_weight, len(true), rows_of="y"))
 
 
 def precision(
@@ -192,11 +192,11 @@ def counted(y: Any, predicted: Any, classes: Any, sample_weight: Any) -> Counts:
         is_true, is_predicted = inputs.indicator(y, "y"), inputs.indicator(predicted, "predicted")
         if is_true.shape != is_predicted.shape:
             raise ValueError(f"y has shape {is_true.shape}; predicted has {is_predicted.shape}.")
-        w = inputs.ones_for(inputs.weights(sample_weight, len(is_true)), len(is_true))
+        w = inputs.ones_for(sample_weights.check(sample_weight, len(is_true), rows_of="y"), len(is_true))
         right, classes = is_true & is_predicted, np.arange(is_true.shape[1])
         return Counts(w @ right, w @ is_predicted, w @ is_true, classes, exclusive=False)
     true, guessed, found = inputs.label_pair(y, predicted, classes)
-    w = inputs.ones_for(inputs.weights(sample_weight, len(true)), len(true))
+    w = inputs.ones_for(sample_weights.check(sample_weight, len(true), rows_of="y"), len(true))
     n = len(found)
     hits = np.bincount(true, w * (true == guessed), n)
     return Counts(hits, np.bincount(guessed, w, n), np.bincount(true, w, n), found, exclusive=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import checks
+from .. import checks, sample_weights
 from ..arrays import Array
 from . import inputs
 
@@ -84,7 +84,7 @@ def ece(
     checks.integer("ece", "bins", bins, minimum=1)
     p = inputs.probabilities(probabilities, "probabilities")
     true, _ = inputs.columns(y, p, classes, "probabilities")
-    w = inputs.ones_for(inputs.weights(sample_weight, len(true)), len(true))
+    w = inputs.ones_for(sample_weights.check(sample_weight, len(true), rows_of="y"), len(true))
     excess = (p.argmax(axis=1) == true) - p.max(axis=1)
     of = np.clip(np.ceil(p.max(axis=1) * bins).astype(int) - 1, 0, bins - 1)
     return float(abs(np.bincount(of, w * excess, bins)).sum() / w.sum())
@@ -118,7 +118,9 @@ def top_k_accuracy(
     checks.integer("top_k_accuracy", "k", k, minimum=1)
     true, matrix = inputs.columns(y, scores, classes, "scores")
     best = np.argsort(matrix, axis=1, kind="stable")[:, ::-1][:, :k]
-    return inputs.mean((best == true[:, np.newaxis]).any(axis=1), inputs.weights(sample_weight, len(true)))
+    return inputs.mean(
+        (best == true[:, np.newaxis]).any(axis=1), sample_weights.check(sample_weight, len(true), rows_of="y")
+    )
 
 
 def _checked(
@@ -126,4 +128,8 @@ def _checked(
 ) -> tuple[Array, Array, Array | None]:
     """Return probabilities and shares (m, n), and the weights."""
     p = inputs.probabilities(probabilities, "probabilities")
-    return p, inputs.shares(y, p, classes, "probabilities"), inputs.weights(sample_weight, len(p))
+    return (
+        p,
+        inputs.shares(y, p, classes, "probabilities"),
+        sample_weights.check(sample_weight, len(p), rows_of="y"),
+    )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import arrays, checks
+from .. import arrays, checks, sample_weights
 from ..arrays import Array
 from . import inputs
 
@@ -110,7 +110,11 @@ def _one_against_rest(y: Any, scores: Any, sample_weight: Any, classes: Any) -> 
         if matrix.shape[1] == 2:
             of_class, matrix = of_class[:, 1:], matrix[:, 1:]
     arrays.check_finite(matrix, "scores", "float64")
-    return of_class, matrix, inputs.ones_for(inputs.weights(sample_weight, len(matrix)), len(matrix))
+    return (
+        of_class,
+        matrix,
+        inputs.ones_for(sample_weights.check(sample_weight, len(matrix), rows_of="y"), len(matrix)),
+    )
 
 
 def _over_columns(

@@ -6,12 +6,14 @@ samples. A prediction that is not finite makes the result so.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from .. import checks
+from .. import checks, sample_weights
 from ..arrays import Array
+from ..errors import count
 from . import inputs
 
 
@@ -113,6 +115,36 @@ def pinball(y: Any, predicted: Any, sample_weight: Any = None, *, quantile: floa
     return inputs.mean(np.maximum(quantile * above, (quantile - 1) * above), w)
 
 
+def d2_pinball(y: Any, predicted: Any, quantiles: Sequence[float], sample_weight: Any = None) -> float:
+    """Return the share of the pinball loss of y that predicted quantiles save, averaged over them.
+
+    It is measured against the quantiles of y itself: 1 is exact, 0 no better than constants.
+
+    Parameters
+    ----------
+    y : array-like (m,)
+    predicted : array-like (m, n)
+        A column a quantile.
+    quantiles : sequence of float (n,)
+        Each from 0 to 1.
+    sample_weight : array-like (m,), optional
+    """
+    guessed = inputs.numbers(predicted, "predicted")
+    if guessed.shape[1] != len(quantiles):
+        raise ValueError(
+            f"predicted has {count(guessed.shape[1], 'column')}; there are {len(quantiles)} quantiles."
+        )
+    w = sample_weights.check(sample_weight, len(guessed), rows_of="y")
+    true = inputs.numbers(y, "y")[:, 0]
+    constants = np.quantile(true, quantiles, weights=w, method="inverted_cdf")
+    scores = []
+    for quantile, column, constant in zip(quantiles, guessed.T, constants, strict=True):
+        ours = pinball(true, column, w, quantile=quantile)
+        theirs = pinball(true, np.full(len(true), constant), w, quantile=quantile)
+        scores.append(1 - ours / theirs if theirs > 0 else float(ours == 0))
+    return float(np.mean(scores))
+
+
 def tweedie_deviance(y: Any, predicted: Any, sample_weight: Any = None, *, power: float = 0.0) -> float:
     """Return the mean deviance of a Tweedie distribution whose variance is the mean to a power.
 
@@ -169,3 +201,19 @@ def poisson_deviance(y: Any, predicted: Any, sample_weight: Any = None) -> float
 def gamma_deviance(y: Any, predicted: Any, sample_weight: Any = None) -> float:
     """Return :func:`tweedie_deviance` of power 2, for positive values."""
     return tweedie_deviance(y, predicted, sample_weight, power=2)
+
+
+def d2_pinball(y: Array, predicted: Array, quantiles: Sequence[float], weights: Array | None = None) -> float:
+    """Return the share of the pinball loss of y (m,) that predicted quantiles (m, n) save, averaged over them.
+
+    It is measured against the quantiles of y itself: 1 is exact, 0 no better than constants.
+    """
+    constants = np.quantile(y, quantiles, weights=weights, method="inverted_cdf")
+    scores = []
+    for quantile, column, constant in zip(quantiles, predicted.T, constants, strict=True):
+        ours, theirs = (
+            np.average(np.maximum(quantile * (y - z), (quantile - 1) * (y - z)), weights=weights)
+            for z in (column.astype(np.float64), constant)
+        )
+        scores.append(1 - ours / theirs if theirs > 0 else float(ours == 0))
+    return float(np.mean(scores))

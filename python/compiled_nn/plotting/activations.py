@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 
 from .. import checks
+from ..activations import ELEMENTWISE, Activation
 from ..arrays import Array
-from ..layers import ACTIVATIONS, Dense
+from ..layers import Dense
 from ..network import Network
 from . import canvas
-
-_ELEMENTWISE = tuple(name for name in ACTIVATIONS if name != "softmax")
 
 
 class ActivationDisplay:
@@ -48,13 +47,15 @@ class ActivationDisplay:
         self.derivatives = derivatives
 
     @classmethod
-    def from_name(cls, name: str, *, limit: float = 6.0, ax: Any = None, **kwargs: Any) -> ActivationDisplay:
+    def from_name(
+        cls, name: str | Activation, *, limit: float = 6.0, ax: Any = None, **kwargs: Any
+    ) -> ActivationDisplay:
         """Compute and draw an activation function.
 
         Parameters
         ----------
-        name : str
-            One of "identity", "relu", "sigmoid", "tanh". Softmax is no function of one number.
+        name : str or Activation
+            Any that :class:`compiled_nn.Dense` takes but softmax, which is no function of one number; or your own.
         limit : float, default 6.0
             Draw from -limit to limit.
         ax : matplotlib.axes.Axes, optional
@@ -73,11 +74,12 @@ class ActivationDisplay:
         ImportError
             matplotlib is not installed.
         """
-        checks.choice("from_name", "name", name, _ELEMENTWISE)
+        if not isinstance(name, Activation):
+            checks.choice("from_name", "name", name, ELEMENTWISE)
         limit = checks.real("from_name", "limit", limit, above=0)
         z = np.linspace(-limit, limit, 601)
         values, derivatives = _evaluate(name, z)
-        return cls(name, z=z, values=values, derivatives=derivatives).plot(ax, **kwargs)
+        return cls(str(name), z=z, values=values, derivatives=derivatives).plot(ax, **kwargs)
 
     def plot(self, ax: Any = None, *, derivative: bool = True, **kwargs: Any) -> ActivationDisplay:
         """Draw the curves.
@@ -117,7 +119,7 @@ class ActivationDisplay:
         return self
 
 
-def _evaluate(name: str, z: Array) -> tuple[Array, Array]:
+def _evaluate(name: str | Activation, z: Array) -> tuple[Array, Array]:
     """Return f(z) and f'(z), taken from one gradient: there is no second copy of the formulas here.
 
     For an input of 1, weights z and then weights of 1, the output is sum(f(z)) + b. Its loss L has dL/db = d,

@@ -14,6 +14,7 @@ from ..losses import LOSSES
 from ..network import Network
 from . import canvas
 
+_DRAWN = ("binary_cross_entropy", "softmax_cross_entropy", "mse")
 _XLABELS = {
     "sigmoid": "predicted probability of class 1",
     "softmax": "predicted probability of the true class",
@@ -79,7 +80,7 @@ class LossFunctionDisplay:
         ImportError
             matplotlib is not installed.
         """
-        loss = LOSSES[checks.choice("from_name", "name", name, LOSSES)]
+        loss = LOSSES[checks.choice("from_name", "name", name, _DRAWN)]
         predicted = np.linspace(0.005, 0.995, 199) if loss.classifies else np.linspace(-2, 2, 201)
         outputs = np.log(predicted / (1 - predicted)) if loss.classifies else predicted
         # The weights make the one input the first logit, and any other one 0.

@@ -1,22 +1,22 @@
-"""Callbacks of fit: what to do after each epoch."""
+"""A callback that scores given rows after each epoch."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING, Any
 
+from .base import Callback
+
 if TYPE_CHECKING:
-    from .network import Network
-    from .training import History
-
-__all__ = ["TrainingScore"]
+    from ..network import Network
+    from ..training import History
 
 
-class TrainingScore:
+class TrainingScore(Callback):
     """Adds the score on given rows to the history, epoch by epoch.
 
     `fit` itself computes no score of the training rows, which would take a forward pass over all of them
-    after each epoch. Given as its callback, this does: on all rows, or on a sample of them.
+    after each epoch. Given as a callback, this does: on all rows, or on a sample of them.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class TrainingScore:
     >>> data = cnn.datasets.xor()
     >>> X, y = data.X_train, data.y_train
     >>> net = cnn.Network([cnn.Dense(4, "tanh"), cnn.Dense(1)], loss="binary_cross_entropy", seed=0)
-    >>> len(net.fit(X, y, epochs=3, callback=TrainingScore(X, y)).history["score"])
+    >>> len(net.fit(X, y, epochs=3, callbacks=[TrainingScore(X, y)]).history["score"])
     3
     """
 
@@ -42,7 +42,7 @@ class TrainingScore:
         self.y = y
         self.name = name
 
-    def __call__(self, net: Network, epoch: int, history: History) -> None:
+    def on_epoch_end(self, net: Network, epoch: int, history: History) -> None:
         """Record the score of this epoch."""
         column = history.setdefault(self.name, [math.nan] * len(history["epoch"]))
         column[-1] = net.score(self.X, self.y)

@@ -1,0 +1,133 @@
+"""X and y of an estimator: the checks of :mod:`compiled_nn.arrays`, in the words that users of estimators look for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from .. import arrays
+from ..arrays import Array
+from ..errors import CompiledNNWarning
+from . import manners
+
+_NAMES_LISTED = 5
+
+
+def samples(owner: str, X: Any, dtype: str, n_features: int | None) -> Array:
+    """Return X as a 2-D array of finite real numbers, of `n_features` columns where that is known."""
+    if X is None:
+        raise ValueError(f"This {owner} estimator got X=None; expected a 2D array.")
+    if hasattr(X, "toarray") and hasattr(X, "nnz"):
+        raise TypeError(
+            "Sparse data was passed for X, but dense data is required. Use '.toarray()' to convert to a dense"
+            " numpy array."
+        )
+    X = np.asarray(X)
+    if X.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported\n{X!r}\n")
+    if X.ndim == 2:
+        for size, noun in zip(X.shape, ("sample", "feature"), strict=True):
+            if size == 0:
+                raise ValueError(
+                    f"Found array with 0 {noun}(s) (shape={X.shape}) while a minimum of 1 is required by {owner}."
+                )
+    rows = arrays.design(X, dtype=dtype)
+    if n_features is not None and rows.shape[1] != n_features:
+        raise ValueError(
+            f"X has {rows.shape[1]} features, but {owner} is expecting {n_features} features as input."
+        )
+    return rows
+
+
+def targets(owner: str, y: Any, n_rows: int) -> Array:
+    """Return y as an array of `n_rows` rows, (m, 1) as (m,)."""
+    if y is None:
+        raise ValueError(
+            f"This {owner} estimator requires y to be passed, but the target y is None. Expected array-like (array or"
+            " non-string sequence), got None"
+        )
+    if getattr(y, "ndim", 1) == 2 and y.shape[1] == 1:
+        manners.warn_of_column(y.shape)
+    values = arrays.targets(y)
+    if values.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported\n{values!r}\n")
+    if len(values) != n_rows:
+        raise ValueError(
+            f"Found input variables with inconsistent numbers of samples: [{n_rows}, {len(values)}]: X has {n_rows}"
+            f" rows; y has {len(values)}."
+        )
+    return values
+
+
+# ---- names of columns
+
+
+def feature_names(X: Any) -> Array | None:
+    """Return the names of the columns of a data frame (k,), None when they are no text."""
+    names = getattr(X, "column_names", None)  # of an Arrow table, whose `columns` are the data
+    names = getattr(X, "columns", None) if names is None else names
+    if names is None or isinstance(X, np.ndarray) or not isinstance(names, Iterable):
+        return None
+    names = np.asarray(list(names), dtype=object)
+    kinds = sorted({type(name).__qualname__ for name in names})
+    if len(kinds) > 1 and "str" in kinds:
+        raise TypeError(
+            "Feature names are only supported if all input features have string names, but your input has"
+            f" {kinds} as feature name / column name types. If you want feature names to be stored and validated,"
+            " you must convert them all to strings, by using X.columns = X.columns.astype(str) for example."
+            " Otherwise you can remove feature / column names from your input data, or convert them all to a"
+            " non-string data type."
+        )
+    return names if kinds == ["str"] else None
+
+
+def check_names(owner: str, fitted: Array | None, given: Array | None) -> None:
+    """Refuse names or an order of columns other than those of fit; warn where one of both has no names."""
+    if fitted is None or given is None:
+        if given is not None:
+            manners.warn(
+                f"X has feature names, but {owner} was fitted without feature names", CompiledNNWarning
+            )
+        elif fitted is not None:
+            manners.warn(
+                f"X does not have valid feature names, but {owner} was fitted with feature names",
+                CompiledNNWarning,
+            )
+        return
+    if list(fitted) == list(given):
+        return
+    unexpected, missing = sorted(set(given) - set(fitted)), sorted(set(fitted) - set(given))
+    lines = ["The feature names should match those that were passed during fit."]
+    if unexpected:
+        lines += ["Feature names unseen at fit time:", *_listed(unexpected)]
+    if missing:
+        lines += ["Feature names seen at fit time, yet now missing:", *_listed(missing)]
+    if not unexpected and not missing:
+        lines.append("Feature names must be in the same order as they were in fit.")
+    raise ValueError("\n".join([*lines, ""]))
+
+
+def _listed(names: list[str]) -> list[str]:
+    more = ["- ..."] if len(names) > _NAMES_LISTED else []
+    return [f"- {name}" for name in names[:_NAMES_LISTED]] + more
+
+
+def weights(sample_weight: Any, n_rows: int) -> Array | None:
+    """Return the weights of the rows (m,) as float64; a number stands for that of every row."""
+    if sample_weight is None:
+        return None
+    weights = np.asarray(sample_weight, np.float64)
+    if weights.ndim == 0:
+        weights = np.full(n_rows, weights)
+    if weights.ndim != 1:
+        raise ValueError(f"Sample weights must be 1D array or scalar, got {weights.ndim}D array.")
+    if len(weights) != n_rows:
+        raise ValueError(
+            f"sample_weight.shape == {weights.shape}, expected {(n_rows,)}! It has {len(weights)} numbers; X has"
+            f" {n_rows} rows."
+        )
+    if not weights.any():
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    return weights

@@ -1,0 +1,341 @@
+"""Mixed tables inside the network: the same as encoding them by hand beforehand, whatever comes at prediction."""
+
+import copy
+import json
+import pickle
+import tracemalloc
+
+import compiled_nn as cnn
+import numpy as np
+import pytest
+import safetensors
+from compiled_nn.preprocessing import Tabular
+from safetensors.numpy import load_file, save_file
+from small import bits
+
+CITIES = ["Rome", "Bari", "Turin", "Rome", "Bari", "Rome"]
+
+
+def table(m=60, seed=0, cities=("Bari", "Rome", "Turin")):
+    """Rows (m, 4) of a number, a city, a number that may be missing, and a code."""
+    rng = np.random.default_rng(seed)
+    X = np.empty((m, 4), dtype=object)
+    X[:, 0] = rng.normal(size=m) * 20 + 7
+    X[:, 1] = rng.choice(cities, m)
+    X[:, 2] = np.where(rng.random(m) < 0.3, None, rng.normal(size=m))
+    X[:, 3] = rng.integers(0, 2, m) * 5
+    return X
+
+
+def by_hand(X, cities=("Bari", "Rome", "Turin"), mean=None):
+    """The columns of `table` as numbers in plain NumPy, column 3 as categories too."""
+    missing = np.array([value is None for value in X[:, 2]])
+    third = np.array([np.nan if value is None else value for value in X[:, 2]], float)
+    third[missing] = np.nanmean(third) if mean is None else mean
+    columns = [X[:, 0].astype(float), third, missing]
+    columns += [X[:, 1] == city for city in cities]
+    columns += [X[:, 3] == code for code in (0, 5)]
+    return np.column_stack([np.asarray(column, float) for column in columns])
+
+
+def network(**parameters):
+    parameters = {"seed": 0, "dtype": "float64", "optimizer": cnn.Adam(0.01), **parameters}
+    return cnn.Network([cnn.Dense(7, "tanh"), cnn.Dense(2)], **parameters)
+
+
+def labels(X):
+    return (X[:, 0].astype(float) > 7).astype(int)
+
+
+# ---- the encoder
+
+
+def full(encoded):
+    return encoded if isinstance(encoded, np.ndarray) else encoded.toarray()
+
+
+def test_numbers_indicators_and_categories():
+    X = table()
+    encoder = Tabular([1, 3]).fit(X)
+    np.testing.assert_array_equal(full(encoder.transform(X)), by_hand(X))
+    assert (encoder.n_features_in_, encoder.n_columns_, encoder.n_numeric_) == (4, 8, 2)
+    assert encoder.columns_[1].categories == ("Bari", "Rome", "Turin")
+    assert encoder.columns_[3].categories == (0, 5)
+    assert encoder.columns_[2].indicator
+    assert not encoder.columns_[0].indicator
+
+
+def test_auto_takes_text():
+    encoder = Tabular().fit(table())
+    assert [type(column).__name__ for column in encoder.columns_] == [
+        "Numeric",
+        "Categorical",
+        "Numeric",
+        "Numeric",
+    ]
+    assert Tabular().fit([[1, "a"], [2, "b"]]).n_numeric_ == 1
+    assert Tabular().fit(np.array([["1", "a"]])).n_numeric_ == 0
+
+
+def test_unknown_and_missing_categories_are_zeros():
+    encoder = Tabular().fit([["a"], ["b"]])
+    np.testing.assert_array_equal(
+        full(encoder.transform([["b"], ["z"], [None], [float("nan")]])), [[0, 1], [0, 0], [0, 0], [0, 0]]
+    )
+
+
+def test_rare_categories_share_a_column():
+    rows = [["a"]] * 5 + [["b"]] * 3 + [["c"], ["d"]]
+    for least in (3, 0.3):
+        encoder = Tabular(min_frequency=least).fit(rows)
+        assert encoder.columns_[0].categories == ("a", "b")
+        np.testing.assert_array_equal(
+            full(encoder.transform([["a"], ["d"], ["never"], [None]])),
+            [[1, 0, 0], [0, 0, 1], [0, 0, 1], [0, 0, 0]],
+        )
+    assert not Tabular(min_frequency=1).fit(rows).columns_[0].rare
+
+
+def test_missing_numbers_where_fit_had_none():
+    encoder = Tabular().fit([[1.0], [3.0]])
+    np.testing.assert_array_equal(encoder.transform([[None], [5.0]]), [[2], [5]])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8", "bool", "float16"])
+def test_narrow_numbers_stay_float32(dtype):
+    X = np.array([[1, 0], [0, 1]], dtype)
+    result = Tabular().fit(X).transform(X)
+    assert result.dtype == np.float32
+    np.testing.assert_array_equal(result, X.astype("float32"))
+
+
+def test_columns_of_nothing():
+    encoder = Tabular([1]).fit([[None, None, 1.0], [None, None, 2.0]])
+    np.testing.assert_array_equal(full(encoder.transform([[3.0, "new", None]])), [[3, 1.5, 0]])
+
+
+def test_memory_is_that_of_the_entries():
+    m = 30_000
+    X = np.empty((m, 2), object)
+    X[:, 0] = [f"user-{i}" for i in range(m)]
+    X[:, 1] = 1.5
+    encoder = Tabular().fit(X)
+    assert encoder.n_columns_ == m + 1
+    tracemalloc.start()
+    encoded = encoder.transform(X)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert encoded.shape == (m, m + 1)
+    assert peak < 20e6  # as a full matrix: 7.2 GB
+
+
+# ---- in the network
+
+
+@pytest.mark.parametrize("standardize", [False, True, "robust"])
+def test_the_same_as_by_hand(standardize):
+    X = table()
+    y, Z = labels(X), by_hand(X)
+    if standardize:
+        numbers = Z[:, :2]
+        if standardize is True:
+            Z[:, :2] = (numbers - numbers.mean(axis=0)) / numbers.std(axis=0)
+        else:
+            low, middle, high = np.percentile(numbers, (25, 50, 75), axis=0)
+            Z[:, :2] = (numbers - middle) / (high - low)
+    V = table(20, seed=1)
+    inside = network(categorical_features=[1, 3], standardize=standardize)
+    inside.fit(X, y, epochs=3, validation_data=(V, labels(V)))
+    outside = network().fit(Z, y, epochs=3)
+    for (W, b), (U, c) in zip(inside.get_weights(), outside.get_weights(), strict=True):
+        np.testing.assert_allclose(W, U, atol=1e-12)
+        np.testing.assert_allclose(b, c, atol=1e-12)
+    np.testing.assert_allclose(inside.predict_proba(X), outside.predict_proba(Z), atol=1e-12)
+    assert inside.score(X, y) == outside.score(Z, y)
+    assert inside.loss(X, y) == pytest.approx(outside.loss(Z, y), rel=1e-12)
+    assert inside.n_features_ == 4
+    assert len(inside.history["val_loss"]) == 3
+    assert inside.diagnose(X, y) is not None
+
+
+def test_whatever_comes_at_prediction():
+    X = table()
+    net = network(categorical_features="auto", standardize=True).fit(X, labels(X), epochs=2)
+    strange = table(5, seed=3, cities=("Oslo", "Lima"))
+    strange[0, 0], strange[1, 1] = None, None
+    probabilities = net.predict_proba(strange)
+    assert np.isfinite(probabilities).all()
+    assert net.predict(strange[:1]).shape == (1,)
+
+
+def test_codes_are_never_taken_for_the_columns_that_they_become():
+    """A full matrix that happens to have as many columns as the first layer inputs."""
+    X = np.array([[1.0, 4.0], [2.0, 4.0], [3.0, 4.0]])
+    net = network(categorical_features=[1]).fit(X, [0, 1, 0], epochs=1)
+    assert len(net.get_weights()[0][0]) == 2
+    plain = cnn.Network([cnn.Dense(7, "tanh"), cnn.Dense(2)], dtype="float64")
+    plain.set_weights(net.get_weights())
+    np.testing.assert_array_equal(net.predict_proba(X), plain.predict_proba([[1.0, 1], [2.0, 1], [3.0, 1]]))
+
+
+def test_partial_fit_and_warm_start_keep_the_encoder():
+    X = table()
+    net = network(categorical_features="auto").partial_fit(X, labels(X), classes=[0, 1])
+    net.partial_fit(table(30, seed=2, cities=("Oslo",)), np.arange(30) % 2)
+    assert net.encoder_.columns_[1].categories == ("Bari", "Rome", "Turin")
+    net.fit(table(30, seed=2, cities=("Oslo",)), np.arange(30) % 2, epochs=1, warm_start=True)
+    assert net.encoder_.columns_[1].categories == ("Bari", "Rome", "Turin")
+    net.fit(table(30, seed=2, cities=("Oslo",)), np.arange(30) % 2, epochs=1)
+    assert net.encoder_.columns_[1].categories == ("Oslo",)
+
+
+def test_a_failed_fit_changes_nothing():
+    X = table()
+    net = network(categorical_features="auto").fit(X, labels(X), epochs=1)
+    before = bits(net)
+    with pytest.raises(ValueError, match="y has 59"):
+        net.fit(table(60, seed=4, cities=("Oslo",)), labels(X)[:59])
+    assert bits(net) == before
+    assert net.encoder_.columns_[1].categories == ("Bari", "Rome", "Turin")
+
+
+@pytest.mark.parametrize("features", ["auto", [1, 3], []])
+def test_files_and_copies(features, tmp_path):
+    X = table() if features else table()[:, [0, 2]]
+    least = 0.2 if features else None
+    net = network(categorical_features=features, min_frequency=least, standardize=True)
+    net.fit(X, labels(X), epochs=2)
+    path = tmp_path / "net.safetensors"
+    net.save(path)
+    with safetensors.safe_open(path, framework="numpy") as file:
+        assert json.loads(file.metadata()["compiled_nn"])["format_version"] == 3
+    for other in (cnn.load(path), copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        np.testing.assert_array_equal(other.predict_proba(X), net.predict_proba(X))
+        assert other.encoder_.columns_ == net.encoder_.columns_
+        assert repr(other) == repr(net)
+        assert other.n_features_ == net.n_features_
+
+
+def test_networks_that_have_learned_no_encoder(tmp_path):
+    net = network(categorical_features="auto")
+    with pytest.raises(cnn.NotFittedError):
+        _ = net.encoder_
+    net.set_weights([(np.ones((3, 7)), np.zeros(7)), (np.ones((7, 2)), np.zeros(2))])
+    net.save(tmp_path / "net.safetensors")
+    with pytest.raises(AttributeError, match="has learned no encoder"):
+        _ = cnn.load(tmp_path / "net.safetensors").encoder_
+
+
+def test_tables_of_every_library():
+    rng = np.random.default_rng(5)
+    data = {"a": rng.normal(size=6), "city": CITIES, "b": [1.0, None, 3.0, 4.0, None, 6.0]}
+    expected = None
+    for name, make in (("pandas", "DataFrame"), ("polars", "DataFrame"), ("pyarrow", "table")):
+        library = pytest.importorskip(name)
+        X = getattr(library, make)(data)
+        net = network(categorical_features=["city"]).fit(X, [0, 1, 0, 1, 0, 1], epochs=2)
+        assert net.encoder_.feature_names_in_.tolist() == ["a", "city", "b"]
+        expected = expected or bits(net)
+        assert bits(net) == expected
+        with pytest.raises(
+            ValueError, match=r"feature names should match.*column 0 of X is 'c', and was 'a'"
+        ):
+            net.predict(getattr(library, make)({"c": data["a"], "city": CITIES, "b": data["b"]}))
+    import pandas
+
+    X = pandas.DataFrame(
+        {"k": pandas.Categorical([3, 1, 3]), "s": pandas.array(["u", None, "v"], dtype="string")}
+    )
+    encoder = Tabular().fit(X)
+    assert [column.categories for column in encoder.columns_] == [(1, 3), ("u", "v")]
+    np.testing.assert_array_equal(full(encoder.transform(X)), [[0, 1, 1, 0], [1, 0, 0, 0], [0, 1, 0, 1]])
+
+
+# ---- refusals
+
+
+@pytest.mark.parametrize(
+    ("X", "error", "message"),
+    [
+        ([["a"], [1]], TypeError, "Column 0 of X mixes text with other categories"),
+        ([["a"], [b"b"]], TypeError, "Column 0 of X mixes text"),
+        ([[1.0], [1j]], TypeError, "Column 0 of X"),
+        ([[1.0], [float("inf")]], ValueError, "Column 0 of X contains infinity: row 1"),
+        ([["a" * 1001]], ValueError, "category of 1001 characters"),
+        (np.zeros((0, 2)), ValueError, "X is empty: it has 0 rows and 2 columns"),
+        (np.zeros(3), ValueError, "X has 1 dimension; expected 2"),
+    ],
+)
+def test_what_cannot_be_encoded(X, error, message):
+    with pytest.raises(error, match=message):
+        Tabular().fit(X)
+
+
+def test_what_does_not_fit_what_was_learned():
+    encoder = Tabular().fit([["a", 1.0]])
+    with pytest.raises(ValueError, match="X has 1 column; the network takes 2"):
+        encoder.transform([["a"]])
+    with pytest.raises(TypeError, match="Column 0 of X holds 3; in fit it held text"):
+        encoder.transform([[3, 1.0]])
+    with pytest.raises(TypeError, match="is 'b'; the network takes real numbers"):
+        encoder.transform([["a", "b"]])
+    with pytest.raises(cnn.NotFittedError):
+        Tabular().transform([[1.0]])
+    sparse = pytest.importorskip("scipy.sparse")
+    with pytest.raises(TypeError, match="X is sparse"):
+        encoder.transform(sparse.csr_array((1, 2)))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "error", "message"),
+    [
+        ({"categorical_features": "all"}, ValueError, "'auto' or a sequence"),
+        ({"categorical_features": 3}, TypeError, "'auto' or a sequence"),
+        ({"categorical_features": [1.5]}, TypeError, "'auto' or a sequence"),
+        ({"categorical_features": [-1]}, ValueError, "'auto' or a sequence"),
+        ({"categorical_features": "auto", "min_frequency": 0}, ValueError, "'min_frequency' parameter"),
+        ({"categorical_features": "auto", "min_frequency": 1.5}, ValueError, "'min_frequency' parameter"),
+        ({"min_frequency": 3}, ValueError, "min_frequency is given; categorical_features is not"),
+    ],
+)
+def test_parameters(parameters, error, message):
+    with pytest.raises(error, match=message):
+        network(**parameters)
+
+
+def test_columns_that_are_not_there():
+    with pytest.raises(ValueError, match="names column 4; X has 4 columns"):
+        Tabular([4]).fit(table())
+    with pytest.raises(ValueError, match="names 'city'; X has no column of that name"):
+        Tabular(["city"]).fit(table())
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda columns: columns.pop(),
+        lambda columns: columns[0].update(mean="x"),
+        lambda columns: columns[0].update(mean=None),
+        lambda columns: columns[0].update(indicator=1),
+        lambda columns: columns[0].update(more=1),
+        lambda columns: columns[0].update(name=3),
+        lambda columns: columns[1].update(categories=["Rome", "Bari", "Turin"]),
+        lambda columns: columns[1].update(categories=["Bari", "Bari", "Turin"]),
+        lambda columns: columns[1].update(categories=["Bari", 3, "Turin"]),
+        lambda columns: columns[1].update(categories=["Bari", None, "Turin"]),
+        lambda columns: columns[1].update(categories={"Bari": 1}),
+        lambda columns: columns[1].update(categories=["Bari"]),
+        lambda columns: columns[1].update(rare="no"),
+        lambda columns: columns.clear(),
+        lambda columns: columns.append(7),
+    ],
+)
+def test_bad_encoders_in_a_file_are_refused(spoil, tmp_path):
+    X, path = table(), tmp_path / "net.safetensors"
+    network(categorical_features="auto").fit(X, labels(X), epochs=1).save(path)
+    with safetensors.safe_open(path, framework="numpy") as file:
+        document = json.loads(file.metadata()["compiled_nn"])
+    spoil(document["encoder"])
+    save_file(load_file(path), path, metadata={"compiled_nn": json.dumps(document)})
+    with pytest.raises(ValueError, match="is no readable network"):
+        cnn.load(path)

@@ -1,0 +1,134 @@
+"""The oracle for activations whose derivative is taken from the input: f(z) and f'(z) in the dtype of z.
+
+Written for accuracy in longdouble, straight from the definitions; where a definition would cancel or overflow, an equal
+form stands in its place.
+"""
+
+import numpy as np
+
+PI = 4 * np.arctan(np.longdouble(1))
+
+
+def logistic(z):
+    e = np.exp(-np.abs(z))
+    return np.where(z < 0, e, 1) / (1 + e)
+
+
+def normal_density(z):
+    return np.exp(-z * z / 2) / np.sqrt(2 * PI).astype(z.dtype)
+
+
+def normal_distribution(z):
+    """Phi(z): a series near 0, a continued fraction for the tail."""
+    x = np.abs(z)
+    near = np.minimum(x, 2.5)
+    term = total = near
+    for odd in range(3, 161, 2):
+        term = term * near * near / odd
+        total = total + term
+    ratio = far = np.clip(x, 2.5, 1e4)  # beyond, the density is 0
+    for i in range(200, 0, -1):
+        ratio = far + i / ratio
+    tail = np.where(x < 2.5, 0.5 - total * normal_density(near), normal_density(np.minimum(x, 1e4)) / ratio)
+    return np.where(z > 0, 1 - tail, tail)
+
+
+def bounded(z):
+    """z where a factor beside it is not 0 or 1 anyway."""
+    return np.clip(z, -1e4, 1e4)
+
+
+def gated(gate, slope):
+    """z gate(z) and its derivative."""
+
+    def f(z):
+        return np.maximum(z, -1e4) * gate(z)
+
+    def derivative(z):
+        return gate(z) + bounded(z) * slope(z)
+
+    return f, derivative
+
+
+def ramp(low, high, slope=1.0, offset=0.0):
+    """A straight line from z = low to high, and levels outside; f' is 0 where they meet."""
+
+    def f(z):
+        return np.clip(z, low, high) * slope + offset
+
+    def derivative(z):
+        return np.where((z > low) & (z < high), slope, 0.0)
+
+    return f, derivative
+
+
+def elu_like(scale, alpha):
+    def f(z):
+        return scale * np.where(z > 0, z, alpha * np.expm1(np.minimum(z, 0)))
+
+    def derivative(z):
+        return scale * np.where(z > 0, 1, alpha * np.exp(np.minimum(z, 0)))
+
+    return f, derivative
+
+
+def tanh_argument(z):
+    return np.sqrt(8 / PI).astype(z.dtype) * (z + z.dtype.type("0.044715") * z**3)
+
+
+def tanh_gate(z):
+    return logistic(tanh_argument(bounded(z)))
+
+
+def tanh_gate_slope(z):
+    z = bounded(z)
+    s, minus = logistic(tanh_argument(z)), logistic(-tanh_argument(z))
+    return s * minus * np.sqrt(8 / PI).astype(z.dtype) * (1 + 3 * z.dtype.type("0.044715") * z * z)
+
+
+def softplus(z):
+    return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
+
+
+def mish_gate(z):
+    return np.tanh(softplus(z))
+
+
+def mish_gate_slope(z):
+    return logistic(z) / np.cosh(np.minimum(softplus(z), 700)) ** 2
+
+
+def hard_gate(z):
+    return np.clip(z + 3, 0, 6) / 6
+
+
+def hard_swish_derivative(z):
+    return np.where(z < 3, np.where(z > -3, z / 3 + 0.5, 0.0), 1.0)
+
+
+def softsign(z):
+    z = np.clip(z, -1e300, 1e300)
+    return z / (1 + np.abs(z))
+
+
+SELU = np.longdouble("1.0507009873554804934193349852946"), np.longdouble("1.6732632423543772848170429916717")
+
+UNFUSED = {
+    "exp": (np.exp, np.exp),
+    "leaky_relu": (
+        lambda z: np.where(z > 0, z, z * z.dtype.type("0.01")),
+        lambda z: np.where(z > 0, 1, z.dtype.type("0.01")),
+    ),
+    "elu": elu_like(1, 1),
+    "selu": elu_like(*SELU),
+    "gelu": gated(normal_distribution, normal_density),
+    "gelu_tanh": gated(tanh_gate, tanh_gate_slope),
+    "silu": gated(logistic, lambda z: logistic(z) * logistic(-z)),
+    "mish": gated(mish_gate, mish_gate_slope),
+    "softplus": (softplus, logistic),
+    "softsign": (softsign, lambda z: 1 / (1 + np.minimum(np.abs(z), 1e150)) ** 2),
+    "hard_sigmoid": (hard_gate, ramp(-3, 3, 1 / np.longdouble(6))[1]),
+    "hard_swish": (lambda z: np.maximum(z, -3) * hard_gate(z), hard_swish_derivative),
+    "hard_tanh": ramp(-1, 1),
+    "relu6": ramp(0, 6),
+}
