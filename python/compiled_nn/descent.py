@@ -136,7 +136,9 @@ class Adam(Optimizer):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.amsgrad and self.epsilon_hat:
-            raise ValueError(f"{type(self).__name__} has amsgrad=True and epsilon_hat=True: take one of them.")
+            raise ValueError(
+                f"{type(self).__name__} has amsgrad=True and epsilon_hat=True: take one of them."
+            )
 
     def hyperparameters(self) -> tuple[str, dict[str, float]]:
         """Return the core's name of this optimizer and what it takes besides the learning rate."""
