@@ -20,7 +20,7 @@ from libc.math cimport sqrt
 
 from cnn_core.activations cimport total_of
 from cnn_core.shares cimport share
-from cnn_core.types cimport BATCH_NORM, LAYER_NORM, ROW_GROUP, Layer, Part, Run
+from cnn_core.types cimport BATCH_NORM, LAYER_NORM, ROW_GROUP, Layer, Part, Run, frozen
 from cnn_core.vec cimport GROUP, LANES, real, v_div, v_load, v_set1, v_sqrt, v_store, vec
 
 cdef enum:
@@ -162,6 +162,11 @@ cdef void center_and_scale(const Layer *layer, const real *mean, const real *fac
         hat += layer.ld
 
 
+cdef inline bint by_running(const Run *run, int index) noexcept nogil:
+    """Whether a layer takes the running statistics, and leaves them: in training a frozen one does."""
+    return run.by_running or frozen(run, index)
+
+
 cdef void normalize(Run *run, int index, const Part *part) noexcept nogil:
     """y in run.a from z there, for the part's rows; zhat and statistics are kept."""
     cdef const Layer *layer = &run.net.layers[index]
@@ -172,7 +177,7 @@ cdef void normalize(Run *run, int index, const Part *part) noexcept nogil:
         normalize_rows(layer, part.m, z, hat, inverse + part.first)
     else:
         meet(run, part.rank, part.size)
-        if not run.by_running:
+        if not by_running(run, index):
             batch_statistics(run, index, part.count, share(lines(layer.n), part.rank, part.size, ROW_GROUP),
                              share(lines(layer.n), part.rank + 1, part.size, ROW_GROUP))
         elif part.rank == 0:
@@ -212,7 +217,7 @@ cdef void denormalize(Run *run, int index, const Part *part) noexcept nogil:
             j += LANES
         clear_padding(1, layer.n, dy + i*layer.ld, layer.ld)
     if layer.norm == BATCH_NORM:
-        if not run.by_running:
+        if not by_running(run, index):
             meet(run, part.rank, part.size)
             batch_means(run, index, part.count, share(lines(layer.n), part.rank, part.size, ROW_GROUP),
                         share(lines(layer.n), part.rank + 1, part.size, ROW_GROUP))
@@ -220,7 +225,7 @@ cdef void denormalize(Run *run, int index, const Part *part) noexcept nogil:
         for i in range(part.m):
             j = 0
             while j < layer.n:
-                if run.by_running:
+                if by_running(run, index):
                     v_store(d + j, v_load(d + j) * v_load(inverse + layer.ld + j))
                 else:
                     v_store(d + j, (v_load(d + j) - v_load(mean + j) - v_load(hat + j) * v_load(mean + layer.ld + j))

@@ -21,7 +21,7 @@ from cnn_core.shares cimport share
 from cnn_core.small cimport is_small, small_batch
 from cnn_core.tiles cimport Operands
 from cnn_core.types cimport (
-    BOTH_CLASSES, GRADIENT_ONLY, IDENTITY, LINKED, LOGITS, ROW_GROUP, SOFTMAX, Layer, Net, Part, Rows, Run)
+    BOTH_CLASSES, GRADIENT_ONLY, IDENTITY, LINKED, LOGITS, ROW_GROUP, SOFTMAX, Layer, Net, Part, Rows, Run, frozen)
 from cnn_core.vec cimport LANES, flush_subnormals, fp_state, real, restore_fp, v_is_zero, v_load, v_set1, vec
 
 cdef enum:
@@ -90,7 +90,7 @@ cdef void weights_phase(Run *run, const real *x, Py_ssize_t ldx, Py_ssize_t m, b
     cdef Py_ssize_t first, last
     cdef int index = run.net.depth - 1
     while index >= 0:
-        if run.update != NULL and run.update.factors[index] == 0:
+        if frozen(run, index):
             index -= 1
             continue
         layer = &run.net.layers[index]

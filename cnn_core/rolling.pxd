@@ -8,7 +8,7 @@ bits are the same. It takes 32 registers: elsewhere the chunks of `one_batch` do
 """
 
 from cnn_core.tiles cimport Operands, dot_results
-from cnn_core.types cimport Layer, Run
+from cnn_core.types cimport Layer, Run, frozen
 from cnn_core.vec cimport DOTS, GROUP, LANES, PREFETCH, real, v_keep, v_load, v_set1, v_store, vec
 
 cdef enum:
@@ -22,7 +22,7 @@ cdef inline bint rolls(const Run *run) noexcept nogil:
     cdef const Layer *layer = &run.net.layers[0]
     return (DOTS >= ROLLED_ROWS*ROLLED_UNITS and GROUP == 1 and run.net.plain and run.backward and run.offset == NULL
             and run.x.direct and run.order == NULL and layer.units_major and layer.n <= ROLLED_UNITS
-            and (run.update == NULL or run.update.factors[0] != 0)
+            and not frozen(run, 0)
             and layer.k * <Py_ssize_t>sizeof(real) >= LONG_ROW)
 
 

@@ -167,6 +167,11 @@ cdef struct Run:            # a pass over rows: everything a region of threads n
     void *team
     bint failed             # a user's function has set an exception: nothing further is done
 
+cdef inline bint frozen(const Run *run, Py_ssize_t index) noexcept nogil:
+    """Whether a layer is left as it is."""
+    return run.update != NULL and run.update.factors[index] == 0
+
+
 cdef inline bint fused(int activation) noexcept nogil:
     """Whether the products apply an activation: its derivative is taken from its output."""
     return activation <= SOFTMAX

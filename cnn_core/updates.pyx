@@ -11,7 +11,7 @@ Here the gradient is first written out, threads meet, and each takes the step on
 from libc.math cimport INFINITY, pow, sqrt
 
 from cnn_core.shares cimport share
-from cnn_core.types cimport NORM_BLOCK, ROW_GROUP, Layer, Run, Step, Update
+from cnn_core.types cimport NORM_BLOCK, ROW_GROUP, Layer, Run, Step, Update, frozen
 from cnn_core.vec cimport LANES, real, v_load, v_max, v_min, v_set1, v_store
 
 
@@ -92,7 +92,7 @@ cdef void take_update(Run *run, Py_ssize_t index, int rank, int size) noexcept n
         if rank == 0:
             update.pass_norm[index] += norm
     for i in range(run.net.depth):
-        if update.factors[i] == 0:
+        if frozen(run, i):
             continue
         layer = &run.net.layers[i]
         step = update.step

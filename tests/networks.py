@@ -39,7 +39,7 @@ HYPER = {
         "epsilon": 1e-6,
         "weight_decay": 0.1,
     },  # rectified from step 6 on
-    "rmsprop": {"rho": 0.8, "momentum": 0.5, "epsilon": 1e-6},
+    "rmsprop": {"rho": 0.8, "momentum": 0.5, "epsilon": 0.03},
     "centered_rmsprop": {"rho": 0.8, "momentum": 0.5, "epsilon": 1e-3},
     "adagrad": {"epsilon": 1e-6},
     "adadelta": {"rho": 0.8, "epsilon": 1e-4},
@@ -50,7 +50,7 @@ HYPER = {
 # full rate. A large epsilon leaves the step smooth in the gradient, so that large float32 networks can be
 # compared too. Where a step is a sign, nothing makes it smooth.
 SMOOTH_HYPER = {
-    name: {**hyper, "epsilon": 0.01} if "epsilon" in hyper else hyper
+    name: {**hyper, "epsilon": max(hyper["epsilon"], 0.01)} if "epsilon" in hyper else hyper
     for name, hyper in HYPER.items()
     if name not in ("lion", "rprop")
 }

@@ -58,7 +58,7 @@ def test_an_instruction_set_is_right(checks, name):
     report, _ = checks[name]
     assert report["isa"] == name
     for dtype, errors in report["errors"].items():
-        assert set(errors) == {"forward", "loss", "gradient", "product", "activation", *networks.HYPER}
+        assert set(errors) == {"forward", "loss", "gradient", "product", "activation", *networks.SMOOTH_HYPER}
         assert max(errors.values()) <= TOLERANCE[dtype], (dtype, errors)
         digests = report["digests"][dtype]
         assert digests["1"] == digests["2"], f"{dtype}: one and two threads differ"

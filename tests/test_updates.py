@@ -7,6 +7,7 @@ import reference
 from test_optimizers import TOLERANCE
 
 from cnn_core import span
+from cnn_core.stack import Stack
 
 SHAPES = [
     (9, 13, 6, 4),
@@ -205,3 +206,63 @@ def test_what_cannot_be_is_refused(rng):
     inner.set_update(ema=0.5)
     with pytest.raises(ValueError, match="span"):
         inner.train(inner.gram, case.y, case.loss, None, np.full(1, 0.1), batch_size=10)
+
+
+# -- with what else there is in a pass -------------------------------------------------------------
+
+
+def normed(rng, dtype, norm):
+    stack = Stack((9, 12, 12, 4), ("relu", "tanh", "softmax"), dtype=dtype, norms=(norm, norm, None))
+    for W, b in stack.views():
+        W[...] = rng.standard_normal(W.shape) / 3
+        b[...] = rng.standard_normal(b.shape) / 10
+    X, y = rng.standard_normal((300, 9)).astype(dtype), rng.integers(0, 4, 300)
+    return stack, X, y, "softmax_cross_entropy"
+
+
+@pytest.mark.parametrize("norm", ["batch", "layer", "rms"])
+def test_gains_take_the_step_too(rng, dtype, n_threads, norm):
+    """With norms, dropout, weights of rows (a batch of none among them) and a penalty per row."""
+    stack, *data = normed(rng, dtype, norm)
+    start, results = stack.parameters.copy(), []
+    weights = rng.uniform(0, 2, 300)
+    weights[100:200] = 0
+    options = {"batch_size": 100, "n_threads": n_threads, "weights": weights, "penalty_per_row": True}
+    for update in ({}, {"clip_norm": 1e30, "clip_value": 1e30, "ema": 0.9}):
+        stack.parameters[...] = start
+        for gain, running in zip(stack.gains(), stack.running_statistics(), strict=True):
+            if running is not None:
+                running[0][...], running[1][...] = 0, 1
+            if gain is not None:
+                gain[...] = 1
+        stack.set_dropout((0.1, 0.2, 0, 0), 7)
+        stack.set_optimizer("adam")
+        stack.set_update(**update)
+        value = stack.train(*data, None, np.full(3, 0.01), l2=0.1, **options)
+        results.append((value, stack.parameters.tobytes(), *map(bytes, stack.moments), stack.steps))
+    assert results[0] == results[1]
+    assert not np.array_equal(stack.gains()[0], np.ones(12))
+
+
+@pytest.mark.parametrize("norm", ["batch", "layer"])
+def test_a_frozen_normalised_layer_keeps_all_of_it(rng, dtype, n_threads, norm):
+    """It predicts and trains alike: with the statistics that it has."""
+    stack, *data = normed(rng, dtype, norm)
+    stack.set_optimizer("sgd")
+    stack.train(*data, None, np.full(3, 0.1), batch_size=100, n_threads=n_threads)
+
+    def first_layer():
+        statistics = stack.running_statistics()[0] or ()
+        return [a.copy() for a in (*stack.views()[0], stack.gains()[0], *statistics)]
+
+    before, gain = first_layer(), stack.gains()[1].copy()
+    stack.set_update(factors=(0, 1, 1))
+    stack.train(*data, None, np.full(3, 0.1), batch_size=100, n_threads=n_threads)
+    assert all(np.array_equal(a, b) for a, b in zip(before, first_layer(), strict=True))
+    assert not np.array_equal(gain, stack.gains()[1])
+    stack.set_update(factors=(0, 0, 0))
+    (loss, _), (expected, _) = (
+        stack.train(*data, None, np.full(1, 0.1), batch_size=300, n_threads=n_threads),
+        stack.loss(*data, n_threads=n_threads),
+    )
+    assert loss == pytest.approx(expected, rel=1e-6)
