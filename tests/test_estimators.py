@@ -1,10 +1,8 @@
-"""The estimators where scikit-learn is not: training, stopping, labels, errors, copies."""
+"""The estimators where scikit-learn is not: the numbers, stopping, going on, copies."""
 
 import copy
 import math
 import pickle
-import subprocess
-import sys
 import time
 
 import compiled_nn as cnn
@@ -12,18 +10,12 @@ import numpy as np
 import pytest
 from compiled_nn.estimators import randomness
 from compiled_nn.estimators.progress import Progress, Watch
-
-CLASSIFIER, REGRESSOR = cnn.MLPClassifier, cnn.MLPRegressor
-BOTH = pytest.mark.parametrize("estimator", [CLASSIFIER, REGRESSOR])
+from estimators import BOTH, CLASSIFIER, REGRESSOR, flat, three_blobs
 
 
 @pytest.fixture
 def blobs(rng):
-    """Three classes of 40 points about three centres."""
-    y = np.repeat([0, 1, 2], 40)
-    X = rng.normal(size=(120, 3)) + np.array([[0, 0, 3], [0, 3, 0], [3, 0, 0]])[y]
-    order = rng.permutation(120)
-    return X[order], y[order]
+    return three_blobs(rng)
 
 
 def sigmoid(z):
@@ -74,11 +66,6 @@ class AdamHat:
             m[...] = self.b1 * m + (1 - self.b1) * g
             v[...] = self.b2 * v + (1 - self.b2) * g * g
             w -= rate * m / (np.sqrt(v) + self.epsilon)
-
-
-def flat(estimator):
-    pairs = zip(estimator.coefs_, estimator.intercepts_, strict=True)
-    return [array for pair in pairs for array in pair]
 
 
 # ---- the numbers
@@ -207,6 +194,11 @@ def test_invscaling_counts_rows():
     assert net.optimizer.learning_rate == pytest.approx(0.5 / math.sqrt(11))
 
 
+class AtOnce:
+    def on_epoch_end(self, net, epoch, history):
+        return True
+
+
 def test_the_reason_why_it_stopped(blobs):
     X, y = blobs
     assert CLASSIFIER(max_iter=2).fit(X, y).stop_reason_ == "max_iter"
@@ -214,6 +206,7 @@ def test_the_reason_why_it_stopped(blobs):
     assert CLASSIFIER(max_iter=5, time_limit=0.0).fit(X, y).n_iter_ == 1
     stopped = CLASSIFIER(callbacks=[lambda net, epoch, history: epoch == 3]).fit(X, y)
     assert (stopped.stop_reason_, stopped.n_iter_) == ("callback", 3)
+    assert CLASSIFIER(callbacks=[AtOnce()]).fit(X, y).n_iter_ == 1
 
 
 def test_early_stopping_keeps_the_best_epoch(blobs):
@@ -327,6 +320,10 @@ def test_other_classes_than_before(blobs):
     with pytest.raises(ValueError, match="classes must be passed on the first call"):
         CLASSIFIER().partial_fit(X, y)
     model.partial_fit(X[y > 0], y[y > 0])
+    with pytest.raises(
+        ValueError, match=r"hidden_layer_sizes is \[5\]; the network to go on with has \[100\]"
+    ):
+        model.set_params(hidden_layer_sizes=5).fit(X, y)
 
 
 @BOTH
@@ -351,280 +348,6 @@ def test_copies_predict_and_train_on(estimator, blobs):
         assert (twin.predict(X) == model.predict(X)).all()
         twin.partial_fit(X, y)
         assert all((a == b).all() for a, b in zip(flat(twin), flat(expected), strict=True))
-
-
-# ---- labels
-
-
-@pytest.mark.parametrize(
-    "labels",
-    [
-        np.array(["red", "green", "blue"]),
-        np.array(["red", "green", "blue"], dtype=object),
-        np.array([3, -1, 7], np.int8),
-        np.array([0.5, 1.5, 2.0])[[2, 2, 2]] * [1, 2, 3],
-    ],
-    ids=["text", "objects", "integers", "floats"],
-)
-def test_labels_keep_their_kind(labels, blobs):
-    X, y = blobs
-    model = CLASSIFIER(solver="lbfgs", random_state=0).fit(X, labels[y])
-    assert model.classes_.dtype == labels.dtype
-    assert model.classes_.tolist() == sorted(labels.tolist())
-    assert model.predict(X).dtype == labels.dtype
-    assert model.score(X, labels[y]) > 0.95
-
-
-def test_two_classes_and_one():
-    X = [[0.0], [1.0], [2.0]]
-    model = CLASSIFIER(max_iter=1).fit(X, [True, False, False])
-    assert (model.n_outputs_, model.out_activation_, model.predict_proba(X).shape) == (1, "logistic", (3, 2))
-    assert model.decision_function(X).shape == (3,)
-    alone = CLASSIFIER(max_iter=1).fit(X, ["a", "a", "a"])
-    assert alone.classes_.tolist() == ["a"]
-    assert alone.predict(X).tolist() == ["a", "a", "a"]
-
-
-def test_a_column_a_label(rng):
-    X = rng.normal(size=(60, 2))
-    Y = (X > 0).astype(int)
-    model = CLASSIFIER(solver="lbfgs", random_state=0).fit(X, Y)
-    assert model.score(X, Y) == 1.0
-    assert model.predict_proba(X).shape == (60, 2)
-    assert (model.out_activation_, model.classes_.tolist()) == ("logistic", [0, 1])
-    assert np.isfinite(model.predict_log_proba(1e4 * X)).all()
-    batches = CLASSIFIER(random_state=0).partial_fit(X, Y, classes=[0, 1]).partial_fit(X[:5], Y[:5])
-    assert batches.t_ == 65
-
-
-def test_logarithms_of_probabilities_are_finite(blobs):
-    X, y = blobs
-    for labels in (y, y > 0):
-        model = CLASSIFIER(solver="lbfgs", random_state=0, dtype="float64").fit(X, labels)
-        np.testing.assert_allclose(np.exp(model.predict_log_proba(X)), model.predict_proba(X), atol=1e-14)
-        far = model.predict_log_proba(1e4 * X)
-        assert np.isfinite(far).all()
-        assert far.min() < -1000
-
-
-@pytest.mark.parametrize(
-    ("y", "words"),
-    [
-        ([0.1, 0.2, 0.3], "Unknown label type: continuous"),
-        ([[1, 2], [0, 1], [2, 2]], "Multioutput target data is not supported with label binarization"),
-        (None, "requires y to be passed, but the target y is None"),
-        ([0, 1], r"inconsistent numbers of samples: \[3, 2\]"),
-        ([0.0, np.nan, 1.0], "Input y contains NaN"),
-    ],
-)
-def test_labels_that_are_none(y, words):
-    with pytest.raises(ValueError, match=words):
-        CLASSIFIER().fit([[0.0], [1.0], [2.0]], y)
-
-
-# ---- weights
-
-
-def test_weights_are_counts(blobs):
-    """One batch of all rows, so that the steps are the same."""
-    X, y = blobs
-    counts = np.arange(120) % 3
-    how = {"batch_size": 400, "max_iter": 5, "dtype": "float64", "random_state": 0, "alpha": 1.0}
-    weighted, repeated = CLASSIFIER(**how), CLASSIFIER(**how)
-    with pytest.warns(cnn.CompiledNNWarning, match="going to be clipped"):
-        weighted.fit(X, y, counts)
-    with pytest.warns(cnn.CompiledNNWarning, match="going to be clipped"):
-        repeated.fit(np.repeat(X, counts, axis=0), np.repeat(y, counts))
-    for a, b in zip(flat(weighted), flat(repeated), strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-12)
-    assert weighted.score(X, y, counts) == pytest.approx(
-        repeated.score(np.repeat(X, counts, axis=0), np.repeat(y, counts))
-    )
-
-
-def test_balanced_classes_are_weights(blobs):
-    X, y = blobs
-    y = np.where(y == 2, 1, y)
-    how = {"max_iter": 3, "random_state": 0}
-    balanced = CLASSIFIER(class_weight="balanced", **how).fit(X, y)
-    given = CLASSIFIER(**how).fit(X, y, sample_weight=(120 / (2 * np.bincount(y)))[y])
-    assert all((a == b).all() for a, b in zip(flat(balanced), flat(given), strict=True))
-
-
-@pytest.mark.parametrize("weight", [[1.0], [[1.0]] * 3, [0.0] * 3, [1.0, -1.0, 1.0]])
-def test_weights_that_are_none(weight):
-    with pytest.raises(ValueError, match="weight"):
-        CLASSIFIER().fit([[0.0], [1.0], [2.0]], [0, 1, 0], weight)
-
-
-# ---- parameters
-
-
-def test_all_parameters_are_got_set_and_shown():
-    model = CLASSIFIER(alpha=0.1, random_state=3)
-    assert repr(model) == "MLPClassifier(alpha=0.1, random_state=3)"
-    assert model.set_params(alpha=0.2).get_params()["alpha"] == 0.2
-    assert repr(REGRESSOR()) == "MLPRegressor()"
-    with pytest.raises(ValueError, match="Invalid parameter 'alfa' for estimator MLPClassifier"):
-        model.set_params(alfa=1)
-    with pytest.raises(TypeError):
-        CLASSIFIER((5,))
-
-
-@pytest.mark.parametrize(
-    ("wrong", "words"),
-    [
-        ({"activation": "Relu"}, "Did you mean 'relu'"),
-        ({"learning_rate": 0.1}, "learning_rate_init=0.1"),
-        ({"hidden_layer_sizes": (3, 0)}, "hidden_layer_sizes must be > 0, got"),
-        ({"hidden_layer_sizes": 2.5}, "must hold integers"),
-        ({"activation": ["relu", "tanh"]}, "names 2 activations; hidden_layer_sizes has 1"),
-        ({"solver": "newton"}, "'solver' parameter of MLP"),
-        ({"alpha": -1}, "'alpha' parameter of MLP"),
-        ({"batch_size": "all"}, "'batch_size' parameter"),
-        ({"monitor": "loss"}, "'monitor' parameter"),
-        ({"momentum": 1.5}, "'momentum' parameter of MLP"),
-        ({"dtype": "float16"}, "'dtype' parameter"),
-        ({"n_iter_no_change": 0}, "'n_iter_no_change' parameter"),
-    ],
-)
-@BOTH
-def test_parameters_are_checked_by_fit(estimator, wrong, words):
-    model = estimator(**wrong)
-    with pytest.raises((ValueError, TypeError), match=words):
-        model.fit([[0.0], [1.0]], [0, 1])
-    assert not hasattr(model, "network_")
-
-
-def test_other_losses_are_for_values():
-    with pytest.raises(ValueError, match="'loss' parameter of MLPRegressor"):
-        REGRESSOR(loss="softmax_cross_entropy").fit([[0.0], [1.0]], [0, 1])
-    with pytest.raises(TypeError, match="must be a loss of values"):
-        REGRESSOR(loss=cnn.losses.Focal()).fit([[0.0], [1.0]], [0, 1])
-    medians = REGRESSOR(loss=cnn.losses.Huber(delta=2.0), max_iter=2).fit([[0.0], [1.0]], [0, 1])
-    assert medians.predict([[0.0]]).shape == (1,)
-    rates = REGRESSOR(loss="poisson", max_iter=2).fit([[0.0], [1.0]], [0, 1])
-    assert (rates.out_activation_, rates.predict([[0.0]]).min() > 0) == ("exp", True)
-
-
-def test_our_own_parameters_reach_the_network(blobs):
-    X, y = blobs
-    model = CLASSIFIER(
-        hidden_layer_sizes=[5, 4],
-        activation=["tanh", "logistic"],
-        use_bias=False,
-        init="glorot_normal",
-        standardize=True,
-        l1=0.5,
-        alpha=0.25,
-        label_smoothing=0.1,
-        max_iter=1,
-    ).fit(X, y)
-    net = model.network_
-    assert net.activations == ["tanh", "sigmoid", "softmax"]
-    assert [W.shape for W in model.coefs_] == [(3, 5), (5, 4), (4, 3)]
-    assert not np.concatenate(model.intercepts_).any()
-    np.testing.assert_allclose(net.mean_, X.mean(axis=0), rtol=1e-12)
-    assert (net._configuration.l1, net._configuration.l2) == (0.5, 0.25)
-    assert net._configuration.loss.label_smoothing == 0.1
-
-
-# ---- errors and what stays
-
-
-@BOTH
-def test_before_fit(estimator):
-    model = estimator()
-    with pytest.raises(cnn.NotFittedError, match=f"This {estimator.__name__} instance is not fitted yet"):
-        model.predict([[0.0]])
-    assert not hasattr(model, "coefs_")
-    assert not model.__sklearn_is_fitted__()
-
-
-@BOTH
-def test_x_is_checked_in_known_words(estimator):
-    model = estimator(max_iter=1).fit([[0.0, 1.0], [1.0, 0.0]], [0, 1])
-    for X in ([[1.0]], np.ones((1, 1)), np.ones((1, 1), np.int64)):
-        with pytest.raises(ValueError, match=f"X has 1 features, but {estimator.__name__} is expecting 2"):
-            model.predict(X)
-    with pytest.raises(ValueError, match="Input X contains NaN"):
-        model.predict([[0.0, np.nan]])
-    with pytest.raises(ValueError, match="Input X contains NaN"):
-        model.predict(np.array([[0.0, np.nan]]))
-    with pytest.raises(ValueError, match=r"Found array with 0 sample\(s\)"):
-        model.predict(np.empty((0, 2)))
-    with pytest.raises(ValueError, match="Reshape your data"):
-        model.predict(np.ones(2))
-
-
-@BOTH
-def test_what_fails_changes_nothing(estimator, blobs):
-    X, y = blobs
-    model = estimator(max_iter=2, random_state=0).fit(X, y)
-    before = [array.copy() for array in flat(model)]
-    with pytest.raises(ValueError, match="NaN"):
-        model.fit(np.full((3, 5), np.nan), [0, 1, 2])
-    with pytest.raises((ValueError, TypeError)):
-        model.fit(X[:, :2], [None] * 120)
-    assert model.n_features_in_ == 3
-    assert all((a == b).all() for a, b in zip(flat(model), before, strict=True))
-    assert X.flags.writeable
-
-
-def test_a_loss_that_explodes(blobs):
-    X, y = blobs
-    model = REGRESSOR(solver="sgd", learning_rate_init=1e6, random_state=0)
-    with pytest.raises(ValueError, match="Solver produced non-finite parameter weights") as caught:
-        model.fit(X * 1e3, y)
-    assert isinstance(caught.value, cnn.DivergenceError)
-    assert not hasattr(model, "network_")
-
-
-class Frame:
-    """As much of a data frame as its names and numbers."""
-
-    def __init__(self, values, columns):
-        self.values, self.columns = np.asarray(values, float), columns
-
-    def __array__(self, dtype=None, copy=None):
-        return self.values
-
-
-def test_names_of_columns():
-    X = [[0.0, 1.0], [1.0, 0.0]]
-    model = CLASSIFIER(max_iter=1).fit(Frame(X, ["a", "b"]), [0, 1])
-    assert model.feature_names_in_.tolist() == ["a", "b"]
-    with pytest.raises(ValueError, match="must be in the same order as they were in fit"):
-        model.predict(Frame(X, ["b", "a"]))
-    with pytest.raises(ValueError, match="unseen at fit time:\n- c\nFeature names seen at fit time, yet now"):
-        model.predict(Frame(X, ["a", "c"]))
-    with pytest.warns(cnn.CompiledNNWarning, match="X does not have valid feature names, but MLPClassifier"):
-        model.predict(X)
-    model.fit(X, [0, 1])
-    assert not hasattr(model, "feature_names_in_")
-    with pytest.warns(cnn.CompiledNNWarning, match="was fitted without feature names"):
-        model.predict(Frame(X, ["a", "b"]))
-    with pytest.raises(TypeError, match="only supported if all input features have string names"):
-        model.fit(Frame(X, ["a", 1]), [0, 1])
-
-
-def test_a_notebook_shows_parameters_and_network(blobs):
-    X, y = blobs
-    model = CLASSIFIER(alpha=0.5)
-    assert "not fitted" in model._repr_html_()
-    page = model.set_params(max_iter=2).fit(X, y)._repr_mimebundle_()
-    assert page["text/plain"] == "MLPClassifier(alpha=0.5, max_iter=2)"
-    assert "MLPClassifier</b> 3-100-3" in page["text/html"]
-    assert "<svg" in page["text/html"]
-
-
-def test_scikit_learn_is_not_imported(environment):
-    code = """
-import sys, compiled_nn as cnn
-cnn.MLPClassifier(max_iter=1).fit([[0.0], [1.0]], [[0], [1]]).predict([[0.0]])
-assert not any(name.split(".")[0] == "sklearn" for name in sys.modules)
-"""
-    subprocess.run([sys.executable, "-W", "error", "-c", code], env=environment, check=True)
 
 
 def test_looking_at_each_epoch_costs_little(blobs):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _LINKS = {"sigmoid": "logistic"}  # scikit-learn's names, where they are others than ours
 
 
-class Perceptron(Parameters, manners.SklearnMember):
+class Perceptron(Parameters, manners.SklearnMember, ABC):
     """A multilayer perceptron behind the interface of scikit-learn's estimators."""
 
     network_: SteeredNetwork
@@ -120,6 +120,7 @@ class Perceptron(Parameters, manners.SklearnMember):
         weight = inputs.weights(sample_weight, len(X))
         random = random_state(self.random_state)
         if resume:
+            self._check_layers()
             self._check_known(y, partial)
         else:
             self._start(X.shape[1], self._learned(y if classes is None else classes), random)
@@ -156,6 +157,14 @@ class Perceptron(Parameters, manners.SklearnMember):
         )
         self._progress = Progress()
 
+    def _check_layers(self) -> None:
+        """Refuse other layers than those that are there, when training goes on."""
+        present = [layer.units for layer in self.network_.layers[:-1]]
+        if present != self._hidden_sizes():
+            raise ValueError(
+                f"hidden_layer_sizes is {self._hidden_sizes()}; the network to go on with has {present}."
+            )
+
     def _remember(self, names: Array | None, n_features: int) -> None:
         self.n_features_in_ = n_features
         if names is not None:
@@ -183,7 +192,7 @@ class Perceptron(Parameters, manners.SklearnMember):
             initial_rate=self.learning_rate_init,
             power=self.power_t,
             time_limit=self.time_limit,
-            callbacks=tuple(self.callbacks or ()),
+            callbacks=tuple(getattr(one, "on_epoch_end", one) for one in self.callbacks or ()),
         )
         try:
             net.fit(

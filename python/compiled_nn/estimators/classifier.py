@@ -86,8 +86,9 @@ class MLPClassifier(Perceptron):
         scikit-learn's own weights but for rounding.
     n_threads : int or None, default None
         Threads of this network; None follows :func:`set_num_threads`.
-    callbacks : sequence of callables or None, default None
-        Called after each epoch of a stochastic solver as ``callback(network, epoch, history)``; True stops.
+    callbacks : sequence of callables or objects, or None, default None
+        Called after each epoch of "adam" and "sgd" as ``callback(network, epoch, history)``, or their method
+        ``on_epoch_end``; True stops.
     class_weight : "balanced", dict or None, default None
         What the rows of each class count, by label; "balanced" lets all classes count the same.
     label_smoothing : float, default 0.0

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from functools import cache
+from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +24,7 @@ STOCHASTIC = ("sgd", "adam")
 SOLVERS = ("lbfgs", *STOCHASTIC)
 RATES = ("constant", "invscaling", "adaptive")
 MONITORS = ("val_score", "val_loss")
+_VARIADIC = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 _FLAGS = (
     "shuffle",
     "warm_start",
@@ -31,6 +34,13 @@ _FLAGS = (
     "standardize",
     "restore_best",
 )
+
+
+@cache
+def _taken(owner: Any) -> dict[str, Any]:
+    """Return what the constructor of a class takes, which may be a user's subclass, and the defaults."""
+    taken = list(signature(owner.__init__).parameters.values())[1:]
+    return {one.name: one.default for one in taken if one.kind not in _VARIADIC}
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -76,7 +86,7 @@ class Parameters:
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters by name; `deep` is without effect, as none of them is an estimator."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: getattr(self, name) for name in self._defaults()}
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters by name and return self; an unknown name is a ValueError."""
@@ -92,13 +102,17 @@ class Parameters:
 
     def changed(self) -> dict[str, Any]:
         """Return the parameters that differ from their defaults, by name, in alphabetical order."""
-        defaults = {field.name: field.default for field in fields(self)}
+        defaults = self._defaults()
         given = sorted(self.get_params().items())
         return {name: value for name, value in given if repr(value) != repr(defaults[name])}
 
     def __repr__(self) -> str:
         words = ", ".join(f"{name}={value!r}" for name, value in self.changed().items())
         return f"{type(self).__name__}({words})"
+
+    def _defaults(self) -> dict[str, Any]:
+        owner: Any = type(self)
+        return _taken(owner)
 
     # ---- checked
 
