@@ -8,7 +8,7 @@ import compiled_nn as cnn
 import numpy as np
 import pytest
 from compiled_nn import callbacks
-from compiled_nn.callbacks import Callback, OptunaPruning, ProgressBar, TrainingScore, from_sklearn
+from compiled_nn.callbacks import Callback, OptunaPruning, ProgressBar, TrainingScore, from_sklearn, progress
 from small import bits, blobs, classifier
 
 X, y = blobs()
@@ -88,7 +88,9 @@ def test_refusals(arguments):
 
 
 def test_the_public_names_are_documented():
-    assert all(getattr(callbacks, name).__doc__ for name in callbacks.__all__)
+    assert all(getattr(callbacks, name).__doc__ for name in dir(callbacks))
+    with pytest.raises(AttributeError, match="nonsense"):
+        callbacks.nonsense  # noqa: B018
 
 
 # ---- scores
@@ -131,10 +133,8 @@ def test_a_callback_that_stops_still_has_its_line(capsys):
 
 
 def without(monkeypatch, *libraries):
-    find = callbacks.progress.util.find_spec
-    monkeypatch.setattr(
-        callbacks.progress.util, "find_spec", lambda name: None if name in libraries else find(name)
-    )
+    find = progress.util.find_spec
+    monkeypatch.setattr(progress.util, "find_spec", lambda name: None if name in libraries else find(name))
 
 
 def test_no_output_where_nobody_looks(capfd):

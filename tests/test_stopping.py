@@ -173,6 +173,19 @@ def test_an_epoch_in_slices_is_the_same(monkeypatch):
     assert sliced.history["loss"] == pytest.approx(plain.history["loss"], rel=1e-12)
 
 
+def test_time_limit_in_the_span_of_the_rows(rng):
+    wide, values = rng.normal(size=(10, 5000)).astype("float32"), rng.normal(size=10)
+    net = regressor(optimizer=cnn.SGD(1e-6))
+    net.fit(wide, values, epochs=10**9, batch_size="full", gram=True, time_limit=0.2)
+    assert net.stop_reason_ == "time_limit"
+    done = len(net.history["loss"])
+    direct = regressor(optimizer=cnn.SGD(1e-6)).fit(wide, values, epochs=50, batch_size="full", gram=False)
+    assert done > 50
+    assert net.history["loss"][:50] == pytest.approx(direct.history["loss"], rel=1e-4)
+    with pytest.raises(ValueError, match="the batch has 6 of the 10 rows"):
+        net.fit(wide, values, batch_size=6, drop_last=True, gram=True)
+
+
 def test_plateau_halves_exactly_after_patience():
     script = Scripted([3.0, 2.0, 2.0, 2.0, 2.0, 2.0, 1.0, 1.0, 1.0])
     net = classifier(optimizer=cnn.SGD(0.8))

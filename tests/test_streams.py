@@ -100,8 +100,8 @@ def test_divergence():
     [
         (iter(PARTS), {}, TypeError, "is an iterator of batches"),
         ([], {}, ValueError, "gives no batch"),
-        (X, {}, TypeError, r"must give pairs \(X, y\)\. Got ndarray instead: is y missing"),
-        (3, {}, TypeError, r"must be an iterable of pairs \(X, y\)\. Got int"),
+        (X, {}, TypeError, r"y is None: X must then give pairs \(X, y\)\. Got ndarray"),
+        (3, {}, TypeError, r"y is None: X must then be an iterable of pairs \(X, y\)\. Got int"),
         (PARTS, {"validation_fraction": 0.1}, ValueError, "validation_fraction is for data at hand"),
         (PARTS, {"n_batches": 3}, ValueError, "n_batches"),
         (PARTS, {"gram": True}, ValueError, "gram"),

@@ -25,7 +25,7 @@ from .parallel import get_num_threads, set_num_threads, threads
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from . import datasets, functional, metrics, schedules, tutorials
+    from . import datasets, functional, metrics, rates, schedules, streams, tutorials
     from .estimators import MLPClassifier, MLPRegressor
     from .further import Adadelta, Adagrad, Lion, NAdam, RAdam, RMSprop, Rprop
 
@@ -59,14 +59,16 @@ __all__ = [
     "load",
     "load_checkpoint",
     "metrics",
+    "rates",
     "register_activation",
     "schedules",
     "set_num_threads",
+    "streams",
     "threads",
     "tutorials",
 ]
 
-_LAZY = ("datasets", "functional", "metrics", "schedules", "tutorials")
+_LAZY = ("datasets", "functional", "metrics", "rates", "schedules", "streams", "tutorials")
 _FURTHER = ("Adadelta", "Adagrad", "Lion", "NAdam", "RAdam", "RMSprop", "Rprop")
 
 

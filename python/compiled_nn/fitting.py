@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from .training import Data, History, Trainer
 if TYPE_CHECKING:
     from .configuration import Configuration
     from .network import Network
+    from .streams import Streamed
+
+Source: TypeAlias = "InMemory | Streamed"
 
 _GRAM_BYTES = 1 << 29  # the largest matrix of products of rows
 
@@ -28,7 +31,7 @@ _GRAM_BYTES = 1 << 29  # the largest matrix of products of rows
 def obstacle_to_gram(configuration: Configuration, data: Data, resume: bool, watched: object) -> str | None:
     """Say why descent cannot run in the span of the rows, None when it can."""
     optimizer = configuration.optimizer
-    if data.batches.steps > 1:
+    if data.batches.size < data.batches.n_rows:
         return f"the batch has {data.batches.size} of the {data.batches.n_rows} rows"
     if not isinstance(data.X, np.ndarray):
         return "X is sparse"
@@ -42,7 +45,7 @@ def obstacle_to_gram(configuration: Configuration, data: Data, resume: bool, wat
         return "layers are normalised or residual, or there is dropout"
     if resume and optimizer.momentum:
         return "momenta go on from before"
-    return "validation_data or callback look at every epoch" if watched else None
+    return "validation, callbacks or batches that come one by one look at every epoch" if watched else None
 
 
 def wants_gram(gram: object, obstacle: str | None, data: Data, units: int, epochs: int) -> bool:
@@ -186,18 +189,8 @@ class Averaging(Callback):
 # ---- epochs
 
 
-class Source(Protocol):
-    """What an epoch trains on."""
-
-    def run(self, optimizer: Optimizer, most: int, deadline: float) -> tuple[History, Divergence | None]:
-        """Train for one epoch, or a few but not more than `most`; none when the deadline comes before its end.
-
-        Returns columns of the history, and why there are not more of them.
-        """
-
-
 class InMemory:
-    """Epochs over one X and y.
+    """Epochs over one X and y; :class:`streams.Streamed` does the same over batches that come.
 
     Parameters
     ----------
@@ -212,7 +205,10 @@ class InMemory:
         self._finite: LastFinite | None = None
 
     def run(self, optimizer: Optimizer, most: int, deadline: float) -> tuple[History, Divergence | None]:
-        """Train for as many epochs as are worth a call."""
+        """Train for as many epochs as are worth a call, but not more than `most`; none when the deadline comes before.
+
+        Returns columns of the history, and why there are not more of them.
+        """
         trainer = self._trainer
         if trainer.set_optimizer(optimizer) or self._finite is None:
             self._finite = LastFinite(trainer.stack)

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from . import checks, fitting, streams, targets, training, validation
+from . import checks, fitting, targets, training, validation
 from ._version import __version__
 from .arrays import Array
 from .averaging import SWA
@@ -115,7 +115,8 @@ class Learner(Calibrated):
         target : (str, float), optional
             Stop when this column of the history has reached this value.
         time_limit : float, optional
-            Seconds after which training ends, in the midst of an epoch if need be: that one is not in the history.
+            Seconds after which training ends between two steps, in the midst of an epoch if need be: that one is not in
+            the history, but its steps are in the weights.
         averaging : SWA, optional
             Predict with the mean of the weights after late epochs.
         classes : array-like (n_classes,), optional
@@ -181,9 +182,9 @@ class Learner(Calibrated):
         )
         batches = X if y is None else None
         if batches is not None:
-            streams.check(
-                n_batches, validation_fraction, validation_groups, gram, sample_weight, class_weight
-            )
+            from . import streams  # most data are at hand
+
+            streams.check(n_batches, validation_fraction, validation_groups, sample_weight, class_weight)
             X, y = streams.first(batches)
         encoder = self._encoder_for(X, resume)
         X, y, known = targets.prepare(configuration, X, y, self._n_features(resume), known, encoder=encoder)
@@ -203,22 +204,20 @@ class Learner(Calibrated):
             watched=watched,
         )
         data = Data(X, y, cut(len(X) if rows is None else len(rows), rows=rows))
-        spanned = False
-        if batches is None:
-            obstacle = fitting.obstacle_to_gram(configuration, data, resume, held_out or plan.callbacks)
-            spanned = fitting.wants_gram(gram, obstacle, data, self.layers[0].units, plan.epochs)
+        watching = batches is not None or held_out or plan.callbacks
+        obstacle = fitting.obstacle_to_gram(configuration, data, resume, watching)
+        spanned = fitting.wants_gram(gram, obstacle, data, self.layers[0].units, plan.epochs)
         trainer = self._begin(X, known, resume, encoder, rows, averages=averaging is not None)
         if not resume:
             self.history = training.new_history()
-        terms, optimizer = self._terms() | {"weights": weights}, self.optimizer
+        terms = self._terms() | {"weights": weights}
         source: fitting.Source = fitting.InMemory(trainer, data, terms)
         if batches is not None:
             source = streams.Streamed(trainer, batches, cut, configuration, known, terms, encoder)
+        in_span = fitting.in_span(trainer, data, terms, self.optimizer) if spanned else None
         try:
-            with (
-                fitting.in_span(trainer, data, terms, optimizer) if spanned else nullcontext(source) as inner
-            ):
-                fitting.run(cast("Network", self), inner, plan, self._validator(held_out))
+            with in_span or nullcontext(source) as chosen:
+                fitting.run(cast("Network", self), chosen, plan, self._validator(held_out))
         finally:
             self._settle()
         return self
@@ -325,8 +324,6 @@ class Learner(Calibrated):
         trainer.check_schedule(self.optimizer)
         if self._lacks_statistics(trainer.stack):
             trainer.stack.standardize(*self._measured(X, encoder, rows))
-        if not resume:
-            trainer.rate_scale = 1.0
         trainer.reclaim(averages=averages)
         self._trainer, self._targets, self._encoder = trainer, known, encoder
         self._settle()

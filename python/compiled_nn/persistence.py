@@ -69,6 +69,7 @@ _FIRST_FIELDS = {
 }  # of formats 1 and 2
 _FIRST_LAYER = {"units", "activation", "bias", "init"}
 _FIRST_ACTIVATIONS = (None, "identity", "relu", "sigmoid", "tanh", "softmax")
+_FIRST_OPTIMIZER = {"name", "learning_rate", "momentum", "nesterov", "beta_1", "beta_2", "epsilon", "weight_decay"}
 _FIRST_LOSSES = ("binary_cross_entropy", "softmax_cross_entropy", "mse")
 _TENSOR_DTYPES = {"float32": "F32", "float64": "F64"}
 _PARTS = ("weight", "bias", "norm.weight")  # of a layer, as optimizers move them
@@ -181,18 +182,24 @@ def _version_for(configuration: Configuration, calibrated: bool) -> int:
     """Return the oldest format that holds the network, so that older versions read what they can."""
     config = to_config(configuration)
     standardize = config.pop("standardize", False)
-    first = (
-        config.keys() <= _FIRST_FIELDS
-        and all(
-            layer.keys() <= _FIRST_LAYER and layer["activation"] in _FIRST_ACTIVATIONS
-            for layer in config["layers"]
-        )
-        and config["loss"] in _FIRST_LOSSES
-        and config["optimizer"]["name"] in ("sgd", "adam", "adamw")
-    )
-    if calibrated or not first or standardize not in (False, True):
+    if calibrated or not _is_of_first_formats(config) or standardize not in (False, True):
         return 3
     return 2 if standardize else 1
+
+
+def _is_of_first_formats(config: dict[str, Any]) -> bool:
+    """Whether a configuration, "standardize" apart, has no more than formats 1 and 2 know."""
+    optimizer = config["optimizer"]
+    return (
+        config.keys() <= _FIRST_FIELDS
+        and all(
+            layer.keys() <= _FIRST_LAYER and layer["activation"] in _FIRST_ACTIVATIONS for layer in config["layers"]
+        )
+        and config["loss"] in _FIRST_LOSSES
+        and optimizer["name"] in ("sgd", "adam", "adamw")
+        and optimizer.keys() <= _FIRST_OPTIMIZER
+        and not isinstance(optimizer["learning_rate"], dict)
+    )
 
 
 def _replace(path: str | os.PathLike[str], content: bytes) -> None:

@@ -29,7 +29,6 @@ def check(
     n_batches: object,
     validation_fraction: object,
     validation_groups: object,
-    gram: object,
     sample_weight: object,
     class_weight: object,
 ) -> None:
@@ -40,13 +39,10 @@ def check(
         "n_batches": n_batches,
         "validation_fraction": validation_fraction,
         "validation_groups": validation_groups,
-        "gram": gram if gram is True else None,
     }
     for name, value in given.items():
         if value is not None:
-            raise ValueError(
-                f"{name} is for data at hand; fit was given no y, so that X is an iterable of batches."
-            )
+            raise ValueError(f"{name} is for data at hand; y is None, so that X gives batches.")
 
 
 def begin(batches: Batches) -> Iterator[tuple[Any, Any]]:
@@ -60,13 +56,11 @@ def begin(batches: Batches) -> Iterator[tuple[Any, Any]]:
     items = batches() if callable(batches) else batches
     if not isinstance(items, Iterable):
         raise TypeError(
-            f"Without y, X must be an iterable of pairs (X, y). Got {type(items).__name__} instead."
+            f"y is None: X must then be an iterable of pairs (X, y). Got {type(items).__name__} instead."
         )
     for item in items:
         if not isinstance(item, (tuple, list)) or len(item) != 2:
-            raise TypeError(
-                f"Without y, X must give pairs (X, y). Got {type(item).__name__} instead: is y missing?"
-            )
+            raise TypeError(f"y is None: X must then give pairs (X, y). Got {type(item).__name__} instead.")
         yield item[0], item[1]
 
 
