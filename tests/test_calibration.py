@@ -6,7 +6,7 @@ import compiled_nn as cnn
 import numpy as np
 import pytest
 import small
-from compiled_nn import calibration, metrics
+from compiled_nn import folding, metrics
 from compiled_nn.calibration import fit_temperature
 
 
@@ -201,4 +201,4 @@ def test_thresholds_have_no_temperature():
 
 def test_at_a_temperature_of_one_there_is_no_copy():
     stack = small.fitted()._fitted()
-    assert calibration.tempered(stack, 1.0) is stack
+    assert folding.folded(stack, temperature=1.0) is stack

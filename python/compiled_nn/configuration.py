@@ -155,6 +155,12 @@ def configure(
             f"scale_targets is for losses of values without a link; {configuration.loss.name} has the link"
             f" {configuration.loss.link!r}."
         )
+    columns = configuration.loss.n_columns(configuration.n_outputs)
+    if configuration.scale_targets and (configuration.loss.classifies or columns != configuration.n_outputs):
+        raise ValueError(
+            "scale_targets is for losses of values with one output for each column of y;"
+            f" {configuration.loss.name} is not one."
+        )
     layers.layer_activations(checked, configuration.loss.link)  # refuses a last layer at odds with the loss
     return configuration
 

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from . import checks, metrics, samples, targets
+from . import checks, samples, targets
 from .arrays import Array
 from .errors import count
-from .metrics import Metric
 from .samples import Encoder, Samples
 from .targets import Targets
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from cnn_core.stack import Stack
 
     from .configuration import Configuration
+    from .metrics import Metric
 
 DEFAULT_FRACTION = 0.1
 
@@ -68,6 +68,10 @@ def metrics_of(values: object) -> tuple[Metric, ...]:
         raise TypeError(
             f"The 'metrics' parameter of fit must be a list of names or functions. Got {values!r} instead."
         )
+    if not values:
+        return ()
+    from . import metrics  # few runs name any
+
     found = tuple(metrics.resolve(value) for value in values)
     names = [metric.name for metric in found]
     if len(set(names)) < len(names):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
-from .. import checks, metrics
+from .. import checks
 
 if TYPE_CHECKING:
     from ..network import Network
@@ -125,6 +125,8 @@ class Monitor:
 def _rises(owner: str, column: str) -> bool:
     if column in _FALLING or column in _RISING:
         return column in _RISING
+    from .. import metrics  # few runs watch any
+
     try:
         return metrics.resolve(column.removeprefix("val_")).greater_is_better
     except ValueError:

@@ -135,7 +135,12 @@ def d2_pinball(y: Any, predicted: Any, quantiles: Sequence[float], sample_weight
             f"predicted has {count(guessed.shape[1], 'column')}; there are {len(quantiles)} quantiles."
         )
     w = sample_weights.check(sample_weight, len(guessed), rows_of="y")
-    true = inputs.numbers(y, "y")[:, 0]
+    true = inputs.numbers(y, "y")
+    if true.shape != (len(guessed), 1):
+        raise ValueError(
+            f"y has shape {np.shape(y)}; the quantiles of {count(len(guessed), 'row')} are of one y."
+        )
+    true = true[:, 0]
     constants = np.quantile(true, quantiles, weights=w, method="inverted_cdf")
     scores = []
     for quantile, column, constant in zip(quantiles, guessed.T, constants, strict=True):
