@@ -24,15 +24,14 @@ def samples(owner: str, X: Any, dtype: str, n_features: int | None) -> Array:
             "Sparse data was passed for X, but dense data is required. Use '.toarray()' to convert to a dense"
             " numpy array."
         )
-    X = np.asarray(X)
-    if X.dtype.kind == "c":
+    if getattr(getattr(X, "dtype", None), "kind", "") == "c":
         raise ValueError(f"Complex data not supported\n{X!r}\n")
-    if X.ndim == 2:
-        for size, noun in zip(X.shape, ("sample", "feature"), strict=True):
-            if size == 0:
-                raise ValueError(
-                    f"Found array with 0 {noun}(s) (shape={X.shape}) while a minimum of 1 is required by {owner}."
-                )
+    shape = getattr(X, "shape", ())
+    for size, noun in zip(shape, ("sample", "feature"), strict=False):
+        if size == 0 and len(shape) == 2:
+            raise ValueError(
+                f"Found array with 0 {noun}(s) (shape={shape}) while a minimum of 1 is required by {owner}."
+            )
     rows = arrays.design(X, dtype=dtype)
     if n_features is not None and rows.shape[1] != n_features:
         raise ValueError(
