@@ -7,8 +7,10 @@ batch   zhat = (z - mean) / sqrt(var + epsilon), over the rows of a batch while 
 
 With g = gain dy, and every mean over what was normalised:
 
-layer, batch    dz = (g - mean g - zhat mean(g zhat)) / sqrt(var + epsilon)
+layer           dz = (g - mean g - zhat mean(g zhat)) / sqrt(var + epsilon)
 rms             dz = (g - zhat mean(g zhat)) / sqrt(...)
+batch           dz = (g - p (sum g + zhat sum(g zhat))) / sqrt(var + epsilon); a row has the share p = w / sum w in mean
+                and var, which is 1 / m unless rows have weights: one of weight 0 is as if it were not there
 running         dz = g / sqrt(var + epsilon)
 
 (a) Sums over a row have the order of `total_of`; sums over rows are taken by one thread, column by column in blocks of
@@ -93,29 +95,49 @@ cdef void normalize_rows(const Layer *layer, Py_ssize_t m, const real *z, real *
         hat += layer.ld
 
 
-cdef void column_sums(Py_ssize_t m, const real *x, const real *y, const real *center, Py_ssize_t ld,
-                      real *total) noexcept nogil:
-    """For LANES columns the sum over the rows: of x; with y of x y; with a center too of (x - center)^2."""
+cdef inline double weight_of(const Run *run, Py_ssize_t place) noexcept nogil:
+    """What the row at a place of the order counts."""
+    if run.target.weights == NULL:
+        return 1
+    return run.target.weights[place if run.order == NULL else run.order[place]]
+
+
+cdef void column_sums(Py_ssize_t m, const real *x, const real *y, Py_ssize_t ld, real *total) noexcept nogil:
+    """For LANES columns the sum over the rows of x, or of x y unless y is NULL."""
     cdef Py_ssize_t i = 0, last
-    cdef vec sum_ = v_set1(0), part, d
+    cdef vec sum_ = v_set1(0), part
     while i < m:
         part, last = v_set1(0), min(i + SUMMED_ROWS, m)
         while i < last:
-            if y == NULL:
-                part = part + v_load(x + i*ld)
-            elif center == NULL:
-                part = part + v_load(x + i*ld) * v_load(y + i*ld)
-            else:
-                d = v_load(x + i*ld) - v_load(center)
-                part = part + d * d
+            part = part + (v_load(x + i*ld) if y == NULL else v_load(x + i*ld) * v_load(y + i*ld))
             i += 1
         sum_ = sum_ + part
     v_store(total, sum_)
 
 
-cdef void batch_statistics(Run *run, int index, Py_ssize_t m, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+cdef void weighted_sums(const Run *run, const Part *part, const real *x, const real *center, Py_ssize_t ld,
+                        real *total) noexcept nogil:
+    """For LANES columns the sum over the rows of the chunk of w x, or of w (x - center)^2 unless that is NULL."""
+    cdef Py_ssize_t i = 0, last
+    cdef vec sum_ = v_set1(0), of_some, d
+    cdef real weight
+    while i < part.count:
+        of_some, last = v_set1(0), min(i + SUMMED_ROWS, part.count)
+        while i < last:
+            weight, d = <real>weight_of(run, part.at + i), v_load(x + i*ld)
+            if center == NULL:
+                of_some = of_some + d * weight
+            else:
+                d = d - v_load(center)
+                of_some = of_some + d * (d * weight)
+            i += 1
+        sum_ = sum_ + of_some
+    v_store(total, sum_)
+
+
+cdef void batch_statistics(Run *run, int index, const Part *part, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
     """Of columns first to last of the batch's z: mean and 1 / sqrt(var + epsilon), and their share in the running
-    ones, whose variance is that of a sample: divided by m - 1."""
+    ones, whose variance is that of a sample: divided by m - 1, or by the sum of the weights - 1 if that is above 0."""
     cdef const Layer *layer = &run.net.layers[index]
     cdef const real *z = <const real *>run.a[index]
     cdef real *mean = <real *>run.inverse[index]
@@ -123,14 +145,14 @@ cdef void batch_statistics(Run *run, int index, Py_ssize_t m, Py_ssize_t first, 
     cdef real *running = <real *>run.running + layer.r
     cdef real variance[16]
     cdef real share_ = <real>RUNNING
-    cdef double unbiased = <double>m / (m - 1) if m > 1 else 1.0
+    cdef double row = share_of_row(run, part.at, part.count), unbiased = 1 / (1 - row) if row < 1 else 1.0
     cdef Py_ssize_t j = first, q
     while j < last:
-        column_sums(m, z + j, NULL, NULL, layer.ld, mean + j)
-        v_store(mean + j, v_load(mean + j) * <real>(1.0 / m))
-        column_sums(m, z + j, z + j, mean + j, layer.ld, variance)
+        weighted_sums(run, part, z + j, NULL, layer.ld, mean + j)
+        v_store(mean + j, v_load(mean + j) * <real>row)
+        weighted_sums(run, part, z + j, mean + j, layer.ld, variance)
         for q in range(LANES):
-            variance[q] = variance[q] / m
+            variance[q] = <real>(variance[q] * row)
             factor[j + q] = <real>(1 / sqrt(<double>variance[q] + NORM_EPSILON))
             if run.training and j + q < layer.n:
                 running[j + q] += share_ * (mean[j + q] - running[j + q])
@@ -178,7 +200,7 @@ cdef void normalize(Run *run, int index, const Part *part) noexcept nogil:
     else:
         meet(run, part.rank, part.size)
         if not by_running(run, index):
-            batch_statistics(run, index, part.count, share(lines(layer.n), part.rank, part.size, ROW_GROUP),
+            batch_statistics(run, index, part, share(lines(layer.n), part.rank, part.size, ROW_GROUP),
                              share(lines(layer.n), part.rank + 1, part.size, ROW_GROUP))
         elif part.rank == 0:
             running_statistics(layer, <const real *>run.running, inverse, inverse + layer.ld)
@@ -206,8 +228,8 @@ cdef void denormalize(Run *run, int index, const Part *part) noexcept nogil:
     cdef real *dy = <real *>run.dy[index] + part.first*layer.ld
     cdef const real *hat = <const real *>run.hat[index] + part.first*layer.ld
     cdef real *inverse = <real *>run.inverse[index]
-    cdef real *mean = inverse + 2*layer.ld
-    cdef real factor, mean_g, mean_hat
+    cdef const real *sums = inverse + 2*layer.ld
+    cdef real factor, mean_g, mean_hat, weight
     cdef Py_ssize_t i, j
     for i in range(part.m):
         j = 0
@@ -219,16 +241,17 @@ cdef void denormalize(Run *run, int index, const Part *part) noexcept nogil:
     if layer.norm == BATCH_NORM:
         if not by_running(run, index):
             meet(run, part.rank, part.size)
-            batch_means(run, index, part.count, share(lines(layer.n), part.rank, part.size, ROW_GROUP),
-                        share(lines(layer.n), part.rank + 1, part.size, ROW_GROUP))
+            gradient_sums(run, index, part, share(lines(layer.n), part.rank, part.size, ROW_GROUP),
+                          share(lines(layer.n), part.rank + 1, part.size, ROW_GROUP))
             meet(run, part.rank, part.size)
         for i in range(part.m):
-            j = 0
+            weight, j = <real>weight_of(run, part.at + part.first + i), 0
             while j < layer.n:
                 if by_running(run, index):
                     v_store(d + j, v_load(d + j) * v_load(inverse + layer.ld + j))
                 else:
-                    v_store(d + j, (v_load(d + j) - v_load(mean + j) - v_load(hat + j) * v_load(mean + layer.ld + j))
+                    v_store(d + j, (v_load(d + j) - v_load(sums + j) * weight
+                                    - v_load(hat + j) * weight * v_load(sums + layer.ld + j))
                             * v_load(inverse + layer.ld + j))
                 j += LANES
             clear_padding(1, layer.n, d, layer.ld)
@@ -248,17 +271,19 @@ cdef void denormalize(Run *run, int index, const Part *part) noexcept nogil:
         hat += layer.ld
 
 
-cdef void batch_means(Run *run, int index, Py_ssize_t m, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
-    """Means of g and of g zhat over the rows of the batch, for columns first to last."""
+cdef void gradient_sums(Run *run, int index, const Part *part, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    """Of columns first to last the sums of g and of g zhat over the rows of the batch, times the share of a row of
+    weight 1."""
     cdef const Layer *layer = &run.net.layers[index]
-    cdef real *mean = <real *>run.inverse[index] + 2*layer.ld
+    cdef real *sums = <real *>run.inverse[index] + 2*layer.ld
+    cdef const real *g = <const real *>run.dz[index]
+    cdef real row = <real>share_of_row(run, part.at, part.count)
     cdef Py_ssize_t j = first
     while j < last:
-        column_sums(m, <const real *>run.dz[index] + j, NULL, NULL, layer.ld, mean + j)
-        column_sums(m, <const real *>run.dz[index] + j, <const real *>run.hat[index] + j, NULL, layer.ld,
-                    mean + layer.ld + j)
-        v_store(mean + j, v_load(mean + j) * <real>(1.0 / m))
-        v_store(mean + layer.ld + j, v_load(mean + layer.ld + j) * <real>(1.0 / m))
+        column_sums(part.count, g + j, NULL, layer.ld, sums + j)
+        column_sums(part.count, g + j, <const real *>run.hat[index] + j, layer.ld, sums + layer.ld + j)
+        v_store(sums + j, v_load(sums + j) * row)
+        v_store(sums + layer.ld + j, v_load(sums + layer.ld + j) * row)
         j += LANES
 
 

@@ -124,7 +124,7 @@ cdef inline double share_of_row(const Run *run, Py_ssize_t start, Py_ssize_t cou
     if run.target.weights == NULL:
         return 1.0/count
     for i in range(start, start + count):
-        total += run.target.weights[i if run.order == NULL else run.order[i]]
+        total += weight_of(run, i)
     return 1.0/total if total > 0 else 0
 
 

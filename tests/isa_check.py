@@ -1,9 +1,9 @@
 """A compact numerical check of one instruction set: `python isa_check.py OUT.npz`, with CNN_CORE_ISA set.
 
-For float32 and float64 and 1 and 2 threads: forward, loss and gradient against the oracle, ten steps of
-every optimizer against it, and products of arrays against NumPy. Prints JSON: {"isa", "errors": {check: worst
-relative error}, "digests": {dtype: {threads: SHA-256 of all results}}}, and writes the float results for the
-parent to compare between instruction sets.
+For float32 and float64 and 1 and 2 threads: forward, loss and gradient against the oracle, ten steps of every optimizer
+against it but those that step by signs (the least rounding turns one), normalised and residual layers with dropout, and
+products of arrays against NumPy. Prints JSON: {"isa", "errors": {check: worst relative error}, "digests": {dtype:
+{threads: SHA-256 of all results}}}, and writes the float results for the parent to compare between instruction sets.
 """
 
 import hashlib
@@ -111,6 +111,31 @@ class Problem:
         return results
 
 
+def blocks(dtype, n_threads, errors):
+    """Of normalised, residual and thinned layers the predictions, against the oracle, and a training."""
+    results = []
+    for norm in ("layer", "rms", "batch"):
+        rng = np.random.default_rng(len(norm))
+        sizes, norms, residuals = (20, 70, 70, 5), (norm, norm, None), (False, True, False)
+        stack = Stack(sizes, ("silu", "tanh", "identity"), None, dtype, norms=norms, residuals=residuals)
+        network = networks.rounded(reference.initial_weights(sizes, rng), dtype)
+        networks.write(stack, network)
+        X, y = rng.standard_normal((300, 20)).astype(dtype), rng.standard_normal((300, 5)).astype(dtype)
+        gains = [None if gain is None else np.ones(len(gain)) for gain in stack.gains()]
+        expected = reference.block_forward(
+            network, gains, norms, residuals, stack.activations, X.astype(float), stack.running_statistics()
+        )
+        outputs = stack.forward(X, n_threads=n_threads)
+        note(errors, "forward", np.abs(outputs - expected).max() / np.abs(expected).max())
+        stack.set_dropout([0.1, 0.2, 0, 0], 7)
+        stack.set_optimizer("momentum")
+        weights = rng.uniform(0, 2, 300)
+        stack.train(X, y, "mse", None, np.full(3, 0.01), batch_size=100, n_threads=n_threads, weights=weights)
+        results += [outputs, stack.forward(X, n_threads=n_threads), stack.parameters.copy()]
+        results += [stack.running.copy()] if norm == "batch" else []
+    return results
+
+
 def products(dtype, n_threads, errors):
     """A B and A' B of every shape."""
     results = []
@@ -150,6 +175,7 @@ def main(path):
         for n_threads in (1, 2):
             results = [result for problem in problems for result in problem.check(n_threads, errors)]
             results += products(dtype, n_threads, errors) + activations(dtype, errors)
+            results += blocks(dtype, n_threads, errors)
             digests[n_threads] = hashlib.sha256(b"".join(r.tobytes() for r in results)).hexdigest()
         kept.update({f"{dtype} {i}": r for i, r in enumerate(results)})
     np.savez(path, **kept)

@@ -250,3 +250,129 @@ def test_rates_that_cannot_be_are_refused(rates):
     stack = Stack((4, 3, 2), ("relu", "identity"))
     with pytest.raises(ValueError, match="rates is"):
         stack.set_dropout(rates, 0)
+
+
+# ---- weights of rows
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("shuffled", [False, True])
+@pytest.mark.parametrize("norm", ["batch", "layer"])
+def test_a_row_of_weight_0_is_removed_and_one_of_weight_2_is_there_twice(norm, shuffled, threads):
+    rng = np.random.default_rng(8)
+    block = Block(rng, (5, 20, 20, 3), norm, "tanh", residual=True, m=80)
+    weights = rng.integers(0, 3, 80)
+    chosen = np.repeat(np.arange(80), weights)
+    order = rng.permutation(80) if shuffled else None
+    start, running = block.stack.parameters.copy(), block.stack.running.copy()
+    results = []
+    for rows, counts in ((np.arange(80), weights.astype(float)), (chosen, None)):
+        X, y = block.X[rows], block.y[rows]
+        block.stack.parameters[:], block.stack.running[:] = start, running
+        value = block.stack.gradient(X, y, LOSS, weights=counts, n_threads=threads, training=True)
+        results.append([np.array(value), *(a.copy() for a in block.gradients())])
+        block.stack.set_optimizer("momentum")
+        value = block.stack.train(
+            X,
+            y,
+            LOSS,
+            order if counts is not None else None,
+            np.array([0.1]),
+            batch_size=len(X),
+            weights=counts,
+            n_threads=threads,
+        )
+        state = (np.array(value), block.stack.parameters.copy(), block.stack.running.copy())
+        results[-1] += state[: 3 if norm == "batch" else 2]
+    assert error(*results) < 1e-11
+
+
+def test_equal_weights_change_nothing_but_the_running_variance():
+    """It is divided by the sum of the weights - 1; a sum of at most 1 leaves it as it is."""
+    rng = np.random.default_rng(9)
+    variances = []
+    for weights in (None, np.full(12, 3.0), np.full(12, 1 / 12)):
+        block = Block(np.random.default_rng(9), (5, 6, 1), "batch", "tanh")
+        block.stack.gradient(block.X, block.y, LOSS, weights=weights, training=True)
+        variances.append(block.statistics()[0][1])
+        assert error(block.gradients(), block.differences(True)) < 1e-6
+        before = block.statistics()[0][1]
+        z = block.X @ block.network[0][0]
+        block.stack.set_optimizer("sgd")
+        block.stack.train(
+            block.X, block.y, LOSS, rng.permutation(12), np.zeros(1), batch_size=12, weights=weights
+        )
+        total = 12 if weights is None else weights.sum()
+        correction = 1 if total < 1.5 else total / (total - 1)
+        expected = 0.9 * before + 0.1 * z.var(axis=0) * correction
+        assert np.allclose(block.statistics()[0][1], expected, rtol=1e-12, atol=0)
+
+
+# ---- another implementation
+
+
+def torch_twin(torch, block, norm):
+    """The block's layers as modules of PyTorch with the same numbers."""
+    make = {"layer": torch.nn.LayerNorm, "rms": torch.nn.RMSNorm, "batch": torch.nn.BatchNorm1d}[norm]
+    modules = []
+    for (W, b), gain, statistics in zip(block.network, block.gains, block.statistics(), strict=True):
+        linear = torch.nn.Linear(*W.shape, bias=gain is None)
+        linear.weight.data = torch.from_numpy(W.T.copy())
+        modules.append(linear)
+        if gain is None:
+            linear.bias.data = torch.from_numpy(b.copy())
+            continue
+        normalized = make(W.shape[1], eps=1e-5)
+        normalized.weight.data = torch.from_numpy(gain.copy())
+        if norm != "rms":  # that one has no bias; there is one for each layer here, see the test
+            normalized.bias.data = torch.from_numpy(b.copy())
+        if statistics is not None:
+            normalized.running_mean = torch.from_numpy(statistics[0].copy())
+            normalized.running_var = torch.from_numpy(statistics[1].copy())
+        modules += [normalized, torch.nn.Tanh()]
+    return torch.nn.Sequential(*modules).double()
+
+
+@pytest.mark.parametrize("norm", ["layer", "rms", "batch"])
+def test_norms_are_those_of_pytorch(norm):
+    """Outputs, gradients, and running statistics after three steps, then predictions by them."""
+    torch = pytest.importorskip("torch")
+    block = Block(np.random.default_rng(10), (5, 9, 7, 3), norm, "tanh", m=20, biases=norm != "rms")
+    if norm == "rms":  # its layers then have no biases, the last one neither
+        block.network = [(W, np.zeros(W.shape[1])) for W, _ in block.network]
+    twin = torch_twin(torch, block, norm)
+    X, y = torch.from_numpy(block.X), torch.from_numpy(block.y)
+    twin.train()
+    loss = ((twin(X) - y) ** 2).sum(dim=1).mean()
+    loss.backward()
+    value, _ = block.stack.gradient(block.X, block.y, LOSS, training=True)
+    assert value == pytest.approx(loss.item(), rel=1e-12)
+    linears = [module for module in twin if isinstance(module, torch.nn.Linear)]
+    norms = [module for module in twin if hasattr(module, "eps")]
+    got = [W for W, _ in block.stack.views(block.stack.gradients)]
+    got += [gain for gain in block.stack.gains(block.stack.gradients) if gain is not None]
+    expected = [linear.weight.grad.numpy().T for linear in linears]
+    expected += [each.weight.grad.numpy() for each in norms]
+    if norm != "rms":
+        got += [b for _, b in block.stack.views(block.stack.gradients)]
+        expected += [each.bias.grad.numpy() for each in (*norms, linears[-1])]
+    assert error(got, expected) < 1e-10
+    twin = torch_twin(torch, block, norm)
+    descent = torch.optim.SGD(twin.parameters(), lr=0.1)
+    if norm == "rms":
+        descent = torch.optim.SGD([p for name, p in twin.named_parameters() if "bias" not in name], lr=0.1)
+    for _ in range(3):
+        descent.zero_grad()
+        ((twin(X) - y) ** 2).sum(dim=1).mean().backward()
+        descent.step()
+    block.stack.set_optimizer("sgd")
+    block.stack.train_epochs(block.X, block.y, LOSS, None, np.full(3, 0.1), epochs=3, batch_size=20)
+    twin.eval()
+    with torch.no_grad():
+        outputs = twin(X).numpy()
+    assert np.abs(block.stack.forward(block.X, link=False) - outputs).max() < 1e-10
+    trained = [module for module in twin if hasattr(module, "eps")]
+    for statistics, module in zip(block.statistics(), (*trained, None), strict=True):
+        if statistics is not None:
+            assert np.allclose(statistics[0], module.running_mean.numpy(), rtol=1e-10, atol=1e-12)
+            assert np.allclose(statistics[1], module.running_var.numpy(), rtol=1e-10, atol=1e-12)

@@ -304,8 +304,9 @@ def test_padding_stays_exactly_zero(rng, dtype, n_threads, optimizer):
             n_threads=n_threads,
         )
     case.stack.gradient(case.X, case.y, case.loss, l1=0.01, l2=0.1, n_threads=n_threads)
-    for flat in (case.stack.parameters, case.stack.gradients, *case.stack.moments):
-        assert np.count_nonzero(flat) >= 0.9 * case.stack.n_parameters
+    for i, flat in enumerate((case.stack.parameters, case.stack.gradients, *case.stack.moments)):
+        if (optimizer, i) != ("rprop", 2):  # its last gradients are 0 where the sign has changed
+            assert np.count_nonzero(flat) >= 0.9 * case.stack.n_parameters
         assert np.count_nonzero(networks.padding(case.stack, flat)) == 0
 
 
