@@ -153,11 +153,11 @@ def test_a_subclass_has_its_own_parameters():
         ({"learning_rate": 0.1}, "learning_rate_init=0.1"),
         ({"hidden_layer_sizes": (3, 0)}, "hidden_layer_sizes must be > 0, got"),
         ({"hidden_layer_sizes": 2.5}, "must hold integers"),
-        ({"activation": ["relu", "tanh"]}, "names 2 activations; hidden_layer_sizes has 1"),
+        ({"activation": ["relu", "tanh"]}, "activation has 2 values; hidden_layer_sizes has 1"),
         ({"solver": "newton"}, "'solver' parameter of MLP"),
         ({"alpha": -1}, "'alpha' parameter of MLP"),
         ({"batch_size": "all"}, "'batch_size' parameter"),
-        ({"monitor": "loss"}, "'monitor' parameter"),
+        ({"monitor": "val_los"}, "Did you mean 'val_loss'"),
         ({"momentum": 1.5}, "'momentum' parameter of MLP"),
         ({"dtype": "float16"}, "'dtype' parameter"),
         ({"n_iter_no_change": 0}, "'n_iter_no_change' parameter"),
@@ -258,8 +258,13 @@ def test_a_loss_that_explodes(blobs):
 class Frame:
     """As much of a data frame as its names and numbers."""
 
+    dtypes = ("float64",)
+
     def __init__(self, values, columns):
         self.values, self.columns = np.asarray(values, float), columns
+
+    def get_column(self, name):
+        return self.values[:, self.columns.index(name)]
 
     def __array__(self, dtype=None, copy=None):
         return self.values
@@ -279,7 +284,7 @@ def test_names_of_columns():
     assert not hasattr(model, "feature_names_in_")
     with pytest.warns(cnn.CompiledNNWarning, match="was fitted without feature names"):
         model.predict(Frame(X, ["a", "b"]))
-    with pytest.raises(TypeError, match="only supported if all input features have string names"):
+    with pytest.raises(TypeError, match="only supported if all of them are str"):
         model.fit(Frame(X, ["a", 1]), [0, 1])
 
 
