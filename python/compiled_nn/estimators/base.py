@@ -144,9 +144,10 @@ class Perceptron(Parameters, manners.SklearnMember, ABC):
     def _start(self, n_features: int, known: Targets, random: RandomState) -> None:
         """Make the network; nothing has changed when this raises."""
         layers = self._layers(known.n_outputs)
+        weights = draw_weights(layers, random, n_features)
         self.network_ = SteeredNetwork(
             layers,
-            weights=draw_weights(layers, random, n_features),
+            weights=weights,
             known=known,
             random=random,
             loss=known.loss,
@@ -154,6 +155,9 @@ class Perceptron(Parameters, manners.SklearnMember, ABC):
             dtype=self.dtype,
             n_threads=self.n_threads,
             standardize=bool(self.standardize),
+            input_dropout=self.input_dropout,
+            clip_norm=self.clip_norm,
+            seed=int(random.randint(2**31 - 1)) if self._drops() else None,  # of what is dropped alone
         )
         self._progress = Progress()
 

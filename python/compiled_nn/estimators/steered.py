@@ -104,14 +104,14 @@ class SteeredNetwork(Network):
 
         The gradient is a buffer that the next call overwrites.
         """
-        X, y, known = targets.prepare(self._configuration, X, y, self.n_features_, self._known_targets())
-        stack = self._begin(X, known, True, None).stack
+        rows, y, known = targets.prepare(self._configuration, X, y, self.n_features_, self._known_targets())
+        stack = self._begin(rows, known, True, None).stack
         weights = targets.weights_of(known, y, sample_weight, class_weight)
         terms = self._terms() | {"weights": weights}
 
         def function(parameters: Array) -> tuple[float, Array]:
             stack.parameters[:] = parameters
-            loss, penalty = stack.gradient(X, y, **terms)
+            loss, penalty = stack.gradient(rows, y, **terms)
             return loss + penalty, stack.gradients
 
         return function
