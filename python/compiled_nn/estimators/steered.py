@@ -98,7 +98,7 @@ class SteeredNetwork(Network):
         return twin
 
     def objective(
-        self, X: Array, y: Array, sample_weight: Any = None, class_weight: Any = None
+        self, X: Any, y: Array, sample_weight: Any = None, class_weight: Any = None
     ) -> Callable[[Array], tuple[float, Array]]:
         """Return the loss with its penalty over all rows, and the gradient, as a function of `parameters`.
 
