@@ -9,7 +9,6 @@ import numpy as np
 from .. import arrays, samples
 from ..arrays import Array
 from ..errors import CompiledNNWarning
-from ..samples import Samples
 from . import manners
 
 _NAMES_LISTED = 5
@@ -24,13 +23,13 @@ def read(owner: str, X: Any, dtype: str, n_features: int | None, encodes: bool =
         raise ValueError(f"This {owner} estimator got X=None; expected a 2D array.")
     if getattr(getattr(X, "dtype", None), "kind", "") == "c":
         raise ValueError(f"Complex data not supported\n{X!r}\n")
-    shape = getattr(X, "shape", ())
+    shape: tuple[int, ...] = getattr(X, "shape", ())
     for size, noun in zip(shape, ("sample", "feature"), strict=False):
         if size == 0 and len(shape) == 2:
             raise ValueError(
                 f"Found array with 0 {noun}(s) (shape={shape}) while a minimum of 1 is required by {owner}."
             )
-    rows: Samples = X if encodes else samples.read(X, dtype=dtype)
+    rows: Any = X if encodes else samples.read(X, dtype=dtype)
     shape = getattr(rows, "shape", ())
     if n_features is not None and len(shape) == 2 and shape[1] != n_features:
         raise ValueError(

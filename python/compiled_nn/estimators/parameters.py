@@ -190,9 +190,11 @@ class Parameters:
     def _layers(self, n_outputs: int) -> list[Dense]:
         """Return the layers of a network of `n_outputs`."""
         owner, sizes = type(self).__name__, self._hidden_sizes()
-        if self.residual and (len(sizes) < 2 or len(set(sizes)) > 1):
+        residual = [bool(self.residual) and sizes[i] == sizes[i - 1] for i in range(1, len(sizes))]
+        if self.residual and not any(residual):
             raise ValueError(
-                f"residual=True is for two hidden layers or more, all of one size; hidden_layer_sizes is {sizes}."
+                "residual=True is for hidden layers with as many units as the one before; hidden_layer_sizes is"
+                f" {sizes}."
             )
         options: dict[str, Any] = {"bias": bool(self.use_bias), "init": self.init}
         each = [self._of_each_layer(name, len(sizes)) for name in ("activation", "norm", "dropout")]
@@ -206,7 +208,7 @@ class Parameters:
                     self._activation(activation),
                     norm=norm,
                     dropout=checks.real(owner, "dropout", dropout, minimum=0, below=1),
-                    residual=bool(self.residual) and i > 0,
+                    residual=i > 0 and residual[i - 1],
                     **options,
                 )
             )
@@ -218,7 +220,7 @@ class Parameters:
         if not isinstance(value, (list, tuple, np.ndarray)):
             return [value] * n_layers
         if len(value) != n_layers:
-            raise ValueError(f"{name} has {len(value)} values; hidden_layer_sizes has {n_layers} layers.")
+            raise ValueError(f"{name} has {len(value)} entries; hidden_layer_sizes has {n_layers} layers.")
         return list(value)
 
     def _hidden_sizes(self) -> list[int]:
