@@ -17,7 +17,7 @@ cdef class Stack(Layers):
     cdef readonly object optimizer
     cdef Update update                  # of steps that wait for the whole gradient
     cdef bint updates, measured         # whether they do; whether norms are asked for
-    cdef cnp.ndarray factors, squares
+    cdef cnp.ndarray rate_factors, squares
     cdef readonly cnp.ndarray average, gradient_norms
     cdef cnp.ndarray transposed         # the copies of weights in the other order, padding zero
     cdef cnp.ndarray workspace

@@ -158,12 +158,12 @@ cdef class Stack(Layers):
         rates = np.ones(self.net.depth) if factors is None else np.array(factors, np.float64)
         if rates.shape != (self.net.depth,):
             raise ValueError(f"factors has shape {rates.shape}; there are {self.net.depth} layers")
-        self.factors = rates
+        self.rate_factors = rates
         self.squares = np.empty((len(self.parameters) + NORM_BLOCK - 1) // NORM_BLOCK)
         self.average = None if ema is None else aligned_zeros(len(self.parameters), self.dtype)
         self.gradient_norms = None
         self.updates = (clip_norm, clip_value, ema) != (None, None, None) or bool((rates != 1).any())
-        self.update.factors = <const double *>cnp.PyArray_DATA(self.factors)
+        self.update.factors = <const double *>cnp.PyArray_DATA(self.rate_factors)
         self.update.squares = <double *>cnp.PyArray_DATA(self.squares)
         self.update.size = len(self.parameters)
         self.update.clip_norm = INFINITY if clip_norm is None else clip_norm
