@@ -32,7 +32,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -420,7 +420,7 @@ def layer_parts(file: Any, layers: Sequence[Dense], prefix: str = "") -> list[Pa
     for i, layer in enumerate(layers):
         there = (True, layer.bias, layer.norm is not None)
         W, b, gain = (
-            file.get_tensor(f"{prefix}layers.{i}.{name}").T if have else None
+            cast(Any, file.get_tensor(f"{prefix}layers.{i}.{name}").T if have else None)
             for name, have in zip(_PARTS, there, strict=True)
         )
         parts.append((W, b, gain))
