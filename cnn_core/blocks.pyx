@@ -52,7 +52,7 @@ cdef bint activate_rows(const Net *net, int index, int activation, Py_ssize_t m,
 
 
 cdef void activate_kept(const Layer *layer, Py_ssize_t m, real *a, real *slope) noexcept nogil:
-    """A = f(A) of a fused activation that the product has left out, f'(A) in slope unless it is NULL; padding is zero."""
+    """A = f(A) of a fused activation that the product has left out; f'(A) in slope, if any; padding is zero."""
     cdef Py_ssize_t i, j
     activate_block(layer.activation, m, vectors_of(layer.n)*LANES, a, layer.ld)
     clear_padding(m, layer.n, a, layer.ld)

@@ -202,6 +202,11 @@ class GaussianNLL(Loss):
         """Return the means."""
         return outputs[:, : outputs.shape[1] // 2]
 
+    def deviations(self, outputs: Array) -> Array:
+        """Return the standard deviations."""
+        spread: Array = np.exp(outputs[:, outputs.shape[1] // 2 :] / 2)
+        return spread
+
 
 @dataclass(frozen=True)
 class CustomLoss(Loss):
