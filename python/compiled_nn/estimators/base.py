@@ -261,6 +261,14 @@ class Perceptron(Parameters, manners.SklearnMember, ABC):
         inputs.check_names(owner, names, inputs.feature_names(X))
         return inputs.samples(owner, X, self.network_.dtype, self.n_features_in_)
 
+    def input_gradient(self, X: Any, *, output: Any = None) -> Array:
+        """Return the derivatives of the outputs with respect to the numbers of X (m, k).
+
+        As :meth:`Network.input_gradient` does it: of ``decision_function`` for classes, of ``predict`` for values;
+        (m, k), or (m, n, k) for n outputs where `output`, a label or a column, names none of them.
+        """
+        return self.network_.input_gradient(self._rows(X), output=output)
+
     def __sklearn_is_fitted__(self) -> bool:
         """Return whether there is a network."""
         return hasattr(self, "network_")
