@@ -10,8 +10,8 @@ import numpy as np
 from . import arrays, calibration, targets
 from .arrays import Array
 from .calibration import Calibration
-from .losses import GaussianNLL, Ordinal, Quantile
 from .inside import Inspected
+from .losses import GaussianNLL, Ordinal, Quantile
 
 if TYPE_CHECKING:
     from typing import Self

@@ -267,7 +267,16 @@ class Perceptron(Parameters, manners.SklearnMember, ABC):
         As :meth:`Network.input_gradient` does it: of ``decision_function`` for classes, of ``predict`` for values;
         (m, k), or (m, n, k) for n outputs where `output`, a label or a column, names none of them.
         """
-        return self.network_.input_gradient(self._rows(X), output=output)
+        rows = self._rows(X)
+        return self.network_.input_gradient(rows, output=output)
+
+    def hidden(self, X: Any, layer: int = -1) -> Array:
+        """Return the output of a hidden layer (m, units) for X (m, k), by default of the last one.
+
+        As :meth:`Network.transform` does it, whose name would make a transformer of the estimator.
+        """
+        rows = self._rows(X)
+        return self.network_.transform(rows, layer)
 
     def __sklearn_is_fitted__(self) -> bool:
         """Return whether there is a network."""
