@@ -1,5 +1,6 @@
 """The estimators where scikit-learn is not: labels, weights, parameters, errors, names of columns."""
 
+import pickle
 import subprocess
 import sys
 
@@ -153,12 +154,16 @@ def test_a_subclass_has_its_own_parameters():
         ({"learning_rate": 0.1}, "learning_rate_init=0.1"),
         ({"hidden_layer_sizes": (3, 0)}, "hidden_layer_sizes must be > 0, got"),
         ({"hidden_layer_sizes": 2.5}, "must hold integers"),
-        ({"activation": ["relu", "tanh"]}, "names 2 activations; hidden_layer_sizes has 1"),
+        ({"activation": ["relu", "tanh"]}, "activation has 2 entries; hidden_layer_sizes has 1"),
         ({"solver": "newton"}, "'solver' parameter of MLP"),
         ({"alpha": -1}, "'alpha' parameter of MLP"),
         ({"batch_size": "all"}, "'batch_size' parameter"),
         ({"monitor": "loss"}, "'monitor' parameter"),
         ({"momentum": 1.5}, "'momentum' parameter of MLP"),
+        ({"dropout": [0.1, 0.2]}, "dropout has 2 entries; hidden_layer_sizes has 1"),
+        ({"input_dropout": 1.0}, "'input_dropout' parameter of MLP"),
+        ({"clip_norm": 0}, "'clip_norm' parameter of MLP"),
+        ({"solver": "lbfgs", "norm": "batch"}, "takes no dropout"),
         ({"dtype": "float16"}, "'dtype' parameter"),
         ({"n_iter_no_change": 0}, "'n_iter_no_change' parameter"),
     ],
@@ -202,6 +207,33 @@ def test_our_own_parameters_reach_the_network(blobs):
     np.testing.assert_allclose(net.mean_, X.mean(axis=0), rtol=1e-12)
     assert (net._configuration.l1, net._configuration.l2) == (0.5, 0.25)
     assert net._configuration.loss.label_smoothing == 0.1
+
+
+def test_what_regularises_reaches_the_layers(blobs):
+    X, y = blobs
+    how = {"hidden_layer_sizes": (6, 6, 4), "dropout": [0.5, 0.0, 0.1], "norm": "layer", "residual": True}
+    model = CLASSIFIER(**how, input_dropout=0.2, clip_norm=1.0, max_iter=3, random_state=0).fit(X, y)
+    first, second, third, last = model.network_.layers
+    assert [layer.dropout for layer in (first, second, third, last)] == [0.5, 0.0, 0.1, 0.0]
+    assert [layer.residual for layer in (first, second, third, last)] == [False, True, False, False]
+    assert (first.norm, last.norm) == ("layer", None)
+    assert model.network_._configuration.input_dropout == 0.2
+    assert model.network_._configuration.clip_norm == 1.0
+    again = CLASSIFIER(**how, input_dropout=0.2, clip_norm=1.0, max_iter=3, random_state=0).fit(X, y)
+    assert all((a == b).all() for a, b in zip(flat(model), flat(again), strict=True))
+    other = CLASSIFIER(**how, input_dropout=0.2, clip_norm=1.0, max_iter=3, random_state=1).fit(X, y)
+    assert (model.coefs_[0] != other.coefs_[0]).any()
+    assert (model.predict_proba(X) == model.predict_proba(X)).all()
+
+
+@pytest.mark.parametrize("norm", ["batch", "layer", "rms"])
+def test_early_stopping_and_copies_keep_norms(norm, blobs):
+    X, y = blobs
+    model = CLASSIFIER(
+        norm=norm, early_stopping=True, learning_rate_init=0.05, n_iter_no_change=3, random_state=0
+    ).fit(X, y)
+    assert model.score(X, y) > 0.9
+    assert (pickle.loads(pickle.dumps(model)).predict_proba(X) == model.predict_proba(X)).all()
 
 
 # ---- errors and what stays

@@ -8,7 +8,10 @@ pytest.importorskip("sklearn")
 from sklearn.utils.estimator_checks import check_estimator
 
 # Rows that count double and rows given twice are sums in another order, and it compares to 1e-7.
-IN_FLOAT32 = {"check_sample_weight_equivalence_on_dense_data": "rounding of float32; float64 passes"}
+IN_FLOAT32 = {
+    f"check_sample_weight_equivalence_on_{kind}_data": "rounding of float32; float64 passes"
+    for kind in ("dense", "sparse")
+}
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -144,7 +144,7 @@ class Model:
     @property
     def norms_(self) -> list[training.Norm | None]:
         """What normalised layers have besides their weights."""
-        return training.norms(self._fitted())
+        return training.norms(self._evaluated())
 
     @property
     def n_parameters(self) -> int:
@@ -515,7 +515,7 @@ class Model:
         return persistence.Saved(
             configuration,
             self.get_weights(),
-            training.norms(self._fitted()),
+            training.norms(self._evaluated()),
             kind,
             classes,
             statistics and Statistics(*statistics),
@@ -548,7 +548,7 @@ class Model:
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         if state["_trainer"] is not None:
-            stack = self._new_stack(state["_trainer"]["weights"])
+            stack = self._new_stack([(W, b) for W, b, _ in state["_trainer"]["parts"]])
             self._trainer = Trainer.restored(stack, state["_trainer"])
             self._settle(state["_calibration"])
 

@@ -69,7 +69,16 @@ _FIRST_FIELDS = {
 }  # of formats 1 and 2
 _FIRST_LAYER = {"units", "activation", "bias", "init"}
 _FIRST_ACTIVATIONS = (None, "identity", "relu", "sigmoid", "tanh", "softmax")
-_FIRST_OPTIMIZER = {"name", "learning_rate", "momentum", "nesterov", "beta_1", "beta_2", "epsilon", "weight_decay"}
+_FIRST_OPTIMIZER = {
+    "name",
+    "learning_rate",
+    "momentum",
+    "nesterov",
+    "beta_1",
+    "beta_2",
+    "epsilon",
+    "weight_decay",
+}
 _FIRST_LOSSES = ("binary_cross_entropy", "softmax_cross_entropy", "mse")
 _TENSOR_DTYPES = {"float32": "F32", "float64": "F64"}
 _PARTS = ("weight", "bias", "norm.weight")  # of a layer, as optimizers move them
@@ -193,7 +202,8 @@ def _is_of_first_formats(config: dict[str, Any]) -> bool:
     return (
         config.keys() <= _FIRST_FIELDS
         and all(
-            layer.keys() <= _FIRST_LAYER and layer["activation"] in _FIRST_ACTIVATIONS for layer in config["layers"]
+            layer.keys() <= _FIRST_LAYER and layer["activation"] in _FIRST_ACTIVATIONS
+            for layer in config["layers"]
         )
         and config["loss"] in _FIRST_LOSSES
         and optimizer["name"] in ("sgd", "adam", "adamw")

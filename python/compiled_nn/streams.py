@@ -174,9 +174,7 @@ class ParquetBatches:
         columns: Sequence[str] | None = None,
         batch_rows: int = 65536,
     ) -> None:
-        arrow = optional.load(
-            "pyarrow.dataset", purpose="reading Parquet", library="pyarrow", extra="arrow"
-        )
+        arrow = optional.load("pyarrow.dataset", purpose="reading Parquet", library="pyarrow", extra="arrow")
         self._data = source if isinstance(source, arrow.Dataset) else _unbuffered(arrow, source)
         self.batch_rows = checks.integer("ParquetBatches", "batch_rows", batch_rows, minimum=1)
         names = list(self._data.schema.names)

@@ -349,7 +349,6 @@ class Trainer:
     def state(self) -> dict[str, Any]:
         """Return all that training on exactly needs, in arrays without the core's padding."""
         return {
-            "weights": copies(self.stack.views()),
             "norms": norms(self.stack),
             "dropout_key": self.stack.dropout_key,
             "statistics": self.stack.statistics,
@@ -361,6 +360,7 @@ class Trainer:
             "epochs": self.epochs,
             "rate_scale": self.rate_scale,
             "average": self.average,
+            "parts": copies(parts(self.stack)),
             "ema": None if self.stack.average is None else copies(parts(self.stack, self.stack.average)),
         }
 
@@ -369,6 +369,8 @@ class Trainer:
         """Return a trainer of a :meth:`state`; the stack has its weights already."""
         trainer = cls(stack, state["seed"], state["rng"])
         assign_norms(stack, state["norms"])
+        if state["parts"] is not None:
+            assign(parts(stack), state["parts"])
         stack.set_dropout(stack.dropout, state["dropout_key"])
         trainer.epochs, trainer.rate_scale, trainer.average = (
             state["epochs"],
@@ -382,7 +384,7 @@ class Trainer:
             stack.set_optimizer(name, **hyperparameters)
             for moment, kept in zip(stack.moments, state["moments"], strict=True):
                 assign(parts(stack, moment), kept)
-            if stack.average is not None:
+            if stack.average is not None and state["ema"] is not None:
                 assign(parts(stack, stack.average), state["ema"])
             stack.steps = state["steps"]
         return trainer

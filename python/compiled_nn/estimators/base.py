@@ -116,8 +116,8 @@ class Perceptron(Parameters, manners.SklearnMember, ABC):
         if resume:
             inputs.check_names(owner, getattr(self, "feature_names_in_", None), names)
         X = inputs.samples(owner, X, self.dtype, self.n_features_in_ if resume else None)
-        y = inputs.targets(owner, y, len(X))
-        weight = inputs.weights(sample_weight, len(X))
+        y = inputs.targets(owner, y, X.shape[0])
+        weight = inputs.weights(sample_weight, X.shape[0])
         random = random_state(self.random_state)
         if resume:
             self._check_layers()
@@ -133,7 +133,7 @@ class Perceptron(Parameters, manners.SklearnMember, ABC):
         if not partial:
             net.restart(self._optimizer())
         if self.early_stopping and validation_data is None:
-            rows, held = held_out(random, len(X), self.validation_fraction, self._strata(y))
+            rows, held = held_out(random, X.shape[0], self.validation_fraction, self._strata(y))
             validation_data = (X[held], y[held], *([] if weight is None else [weight[held]]))
             X, y, weight = X[rows], y[rows], None if weight is None else weight[rows]
         self._descend(X, y, weight, validation_data, 1 if partial else self.max_iter)
@@ -144,9 +144,10 @@ class Perceptron(Parameters, manners.SklearnMember, ABC):
     def _start(self, n_features: int, known: Targets, random: RandomState) -> None:
         """Make the network; nothing has changed when this raises."""
         layers = self._layers(known.n_outputs)
+        weights = draw_weights(layers, random, n_features)
         self.network_ = SteeredNetwork(
             layers,
-            weights=draw_weights(layers, random, n_features),
+            weights=weights,
             known=known,
             random=random,
             loss=known.loss,
@@ -154,6 +155,9 @@ class Perceptron(Parameters, manners.SklearnMember, ABC):
             dtype=self.dtype,
             n_threads=self.n_threads,
             standardize=bool(self.standardize),
+            input_dropout=self.input_dropout,
+            clip_norm=self.clip_norm,
+            seed=int(random.randint(2**31 - 1)) if self._drops() else None,  # of what is dropped alone
         )
         self._progress = Progress()
 
@@ -172,19 +176,19 @@ class Perceptron(Parameters, manners.SklearnMember, ABC):
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
 
-    def _descend(self, X: Array, y: Array, weight: Array | None, validation_data: Any, epochs: int) -> None:
+    def _descend(self, X: Any, y: Array, weight: Array | None, validation_data: Any, epochs: int) -> None:
         """Take the epochs of a stochastic solver."""
-        net, progress, size = self.network_, self._progress, self._rows_of_a_batch(len(X))
-        if not isinstance(self.batch_size, str) and self.batch_size > len(X):
+        net, progress, size = self.network_, self._progress, self._rows_of_a_batch(X.shape[0])
+        if not isinstance(self.batch_size, str) and self.batch_size > X.shape[0]:
             manners.warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
                 CompiledNNWarning,
             )
         watch = Watch(
             progress,
-            n_rows=len(X),
+            n_rows=X.shape[0],
             of_loss=self._reported_loss(),
-            of_penalty=math.ceil(len(X) / size),
+            of_penalty=math.ceil(X.shape[0] / size),
             monitor=(self.monitor or "val_score") if self.early_stopping else None,
             min_delta=self.tol if self.min_delta is None else self.min_delta,
             patience=self.n_iter_no_change,
@@ -220,7 +224,7 @@ class Perceptron(Parameters, manners.SklearnMember, ABC):
         self.best_validation_score_ = progress.best_score if stopping_early else None
         self.validation_scores_ = progress.scores if stopping_early else None
 
-    def _minimize(self, X: Array, y: Array, weight: Array | None) -> None:
+    def _minimize(self, X: Any, y: Array, weight: Array | None) -> None:
         """Run the solver that takes all rows at once."""
         found = whole.minimize(
             self.network_,
@@ -248,7 +252,7 @@ class Perceptron(Parameters, manners.SklearnMember, ABC):
 
     # ---- prediction
 
-    def _rows(self, X: Any) -> Array:
+    def _rows(self, X: Any) -> Any:
         """Return X as the network takes it, once there is one."""
         owner = type(self).__name__
         if not hasattr(self, "network_"):

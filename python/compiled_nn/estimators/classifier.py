@@ -65,12 +65,23 @@ class MLPClassifier(Perceptron):
         Epochs without improvement, after which training stops.
     max_fun : int, default 15000
         Most calls of the function, for "lbfgs".
+    dropout : float or sequence of float, default 0.0
+        In training, share of the outputs of the hidden layers, or of each of them, that are 0. Not for "lbfgs"; neither
+        are the next, `clip_norm` and `norm`.
+    input_dropout : float, default 0.0
+        The same of the columns of X.
     l1 : float, default 0.0
         Penalty ``l1 * sum(abs(W))``, as `alpha` divided by the rows of a batch.
+    clip_norm : float or None, default None
+        Longest gradient; one that is longer is shortened to it.
     use_bias : bool, default True
         Whether layers have biases.
     init : str, Normal, Uniform or None, default None
         Initial weights, as :class:`Dense` takes them; None: scikit-learn's.
+    norm : {"batch", "layer", "rms"} or None, default None
+        Normalises what the hidden layers compute, before their activation, as :class:`Dense` does.
+    residual : bool, default False
+        Add its input to the output of each hidden layer that has as many units as the one before.
     standardize : bool, default False
         Take each column as (x - mean) / standard deviation, learned from the rows of fit.
     monitor : {"val_score", "val_loss"} or None, default None

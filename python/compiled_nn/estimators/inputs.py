@@ -10,20 +10,17 @@ import numpy as np
 from .. import arrays
 from ..arrays import Array
 from ..errors import CompiledNNWarning
+from ..samples import read
 from . import manners
 
 _NAMES_LISTED = 5
 
 
-def samples(owner: str, X: Any, dtype: str, n_features: int | None) -> Array:
-    """Return X as a 2-D array of finite real numbers, of `n_features` columns where that is known."""
+def samples(owner: str, X: Any, dtype: str, n_features: int | None) -> Any:
+    """Return X as a 2-D array of finite real numbers, of `n_features` columns where that is known; sparse X (`tocsr`)
+    in compressed rows."""
     if X is None:
         raise ValueError(f"This {owner} estimator got X=None; expected a 2D array.")
-    if hasattr(X, "toarray") and hasattr(X, "nnz"):
-        raise TypeError(
-            "Sparse data was passed for X, but dense data is required. Use '.toarray()' to convert to a dense"
-            " numpy array."
-        )
     if getattr(getattr(X, "dtype", None), "kind", "") == "c":
         raise ValueError(f"Complex data not supported\n{X!r}\n")
     shape = getattr(X, "shape", ())
@@ -32,12 +29,12 @@ def samples(owner: str, X: Any, dtype: str, n_features: int | None) -> Array:
             raise ValueError(
                 f"Found array with 0 {noun}(s) (shape={shape}) while a minimum of 1 is required by {owner}."
             )
-    rows = arrays.design(X, dtype=dtype)
+    rows: Any = read(X, dtype=dtype)
     if n_features is not None and rows.shape[1] != n_features:
         raise ValueError(
             f"X has {rows.shape[1]} features, but {owner} is expecting {n_features} features as input."
         )
-    return rows
+    return rows if isinstance(rows, np.ndarray) else X.tocsr()  # of which a part can be taken
 
 
 def targets(owner: str, y: Any, n_rows: int) -> Array:

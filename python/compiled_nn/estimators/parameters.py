@@ -31,6 +31,7 @@ _FLAGS = (
     "nesterovs_momentum",
     "early_stopping",
     "use_bias",
+    "residual",
     "standardize",
     "restore_best",
 )
@@ -70,9 +71,14 @@ class Parameters:
     epsilon: float = 1e-8
     n_iter_no_change: float = 10
     max_fun: int = 15000
+    dropout: Any = 0.0
+    input_dropout: float = 0.0
     l1: float = 0.0
+    clip_norm: float | None = None
     use_bias: bool = True
     init: Any = None
+    norm: str | None = None
+    residual: bool = False
     standardize: bool = False
     monitor: str | None = None
     min_delta: float | None = None
@@ -150,21 +156,37 @@ class Parameters:
             if getattr(self, name) is not None:
                 checks.real(owner, name, getattr(self, name), minimum=0)
         self._layers(1)
+        checks.real(owner, "input_dropout", self.input_dropout, minimum=0, below=1)
+        if self.clip_norm is not None:
+            checks.real(owner, "clip_norm", self.clip_norm, above=0)
+        if self.solver == "lbfgs" and (self._drops() or self.norm is not None or self.clip_norm is not None):
+            raise ValueError(
+                "solver='lbfgs' takes no dropout, input_dropout, norm or clip_norm; 'adam' and 'sgd' do."
+            )
+
+    def _drops(self) -> bool:
+        """Tell whether anything is dropped in training."""
+        return self.input_dropout > 0 or any(layer.dropout > 0 for layer in self._layers(1))
 
     def _layers(self, n_outputs: int) -> list[Dense]:
         """Return the layers of a network of `n_outputs`."""
         sizes = self._hidden_sizes()
-        activations = [self.activation] * len(sizes) if isinstance(self.activation, str) else self.activation
-        if len(activations) != len(sizes):
-            raise ValueError(
-                f"activation names {len(activations)} activations; hidden_layer_sizes has {len(sizes)} layers."
-            )
+        activations, dropouts = self._each("activation", sizes), self._each("dropout", sizes)
         options: dict[str, Any] = {"bias": bool(self.use_bias), "init": self.init}
-        hidden = [
-            Dense(size, self._activation(name), **options)
-            for size, name in zip(sizes, activations, strict=True)
-        ]
+        hidden: list[Dense] = []
+        for size, activation, dropout in zip(sizes, activations, dropouts, strict=True):
+            residual = bool(self.residual) and bool(hidden) and hidden[-1].units == size
+            regularised = {"dropout": dropout, "norm": self.norm, "residual": residual}
+            hidden.append(Dense(size, self._activation(activation), **options, **regularised))
         return [*hidden, Dense(n_outputs, **options)]
+
+    def _each(self, name: str, sizes: list[int]) -> list[Any]:
+        """Return a parameter that may be one for all hidden layers, or one a layer."""
+        given = getattr(self, name)
+        each = list(given) if isinstance(given, (list, tuple, np.ndarray)) else [given] * len(sizes)
+        if len(each) != len(sizes):
+            raise ValueError(f"{name} has {len(each)} entries; hidden_layer_sizes has {len(sizes)} layers.")
+        return each
 
     def _hidden_sizes(self) -> list[int]:
         sizes = self.hidden_layer_sizes
@@ -176,8 +198,10 @@ class Parameters:
                 raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
         return [int(size) for size in sizes]
 
-    def _activation(self, name: object) -> str:
-        """Return our name of an activation: scikit-learn's sigmoid is "logistic"."""
+    def _activation(self, name: Any) -> Any:
+        """Return an activation as Dense takes it: scikit-learn's name of the sigmoid is "logistic"."""
+        if not isinstance(name, str):
+            return name
         known = ("logistic", *(known for known in activations.ACTIVATIONS if known != "softmax"))
         name = checks.choice(type(self).__name__, "activation", name, known)
         return "sigmoid" if name == "logistic" else name

@@ -109,7 +109,7 @@ class MLPRegressor(Perceptron):
 
         They are float32 for such an X, else float64.
         """
-        rows = self._rows(X)
+        rows: Any = self._rows(X)
         values = self.network_.predict(rows)
         return values.astype(np.float32 if rows.dtype == np.float32 else np.float64, copy=False)
 

@@ -35,7 +35,7 @@ def tags(kind: str) -> Tags:
         transformer_tags=None,
         classifier_tags=ClassifierTags(multi_label=True) if classifies else None,
         regressor_tags=None if classifies else RegressorTags(),
-        input_tags=InputTags(),
+        input_tags=InputTags(sparse=True),
     )
 
 

@@ -98,20 +98,20 @@ class SteeredNetwork(Network):
         return twin
 
     def objective(
-        self, X: Array, y: Array, sample_weight: Any = None, class_weight: Any = None
+        self, X: Any, y: Array, sample_weight: Any = None, class_weight: Any = None
     ) -> Callable[[Array], tuple[float, Array]]:
         """Return the loss with its penalty over all rows, and the gradient, as a function of `parameters`.
 
         The gradient is a buffer that the next call overwrites.
         """
-        X, y, known = targets.prepare(self._configuration, X, y, self.n_features_, self._known_targets())
-        stack = self._begin(X, known, True, None).stack
+        rows, y, known = targets.prepare(self._configuration, X, y, self.n_features_, self._known_targets())
+        stack = self._begin(rows, known, True, None).stack
         weights = targets.weights_of(known, y, sample_weight, class_weight)
         terms = self._terms() | {"weights": weights}
 
         def function(parameters: Array) -> tuple[float, Array]:
             stack.parameters[:] = parameters
-            loss, penalty = stack.gradient(X, y, **terms)
+            loss, penalty = stack.gradient(rows, y, **terms)
             return loss + penalty, stack.gradients
 
         return function
