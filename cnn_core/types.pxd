@@ -136,7 +136,7 @@ cdef struct Run:            # a pass over rows: everything a region of threads n
     double l1, l2
     const double *rates     # one a step, of all passes
     void *parameters
-    void *gradients
+    void *gradients         # NULL: only those of the inputs are asked for
     void *m1                # the optimizer's moments, or NULL
     void *m2
     void *m3
