@@ -41,11 +41,6 @@ class Stack(Layers):
     def average(self) -> NDArray[Any] | None: ...
     @property
     def gradient_norms(self) -> NDArray[np.float64] | None: ...
-    @property
-    def dropout(self) -> list[float]: ...
-    @property
-    def dropout_key(self) -> int: ...
-    def set_dropout(self, rates: Sequence[float], key: int) -> None: ...
     def set_optimizer(self, name: str, **hyper: float) -> None: ...
     def set_update(
         self,
@@ -83,6 +78,16 @@ class Stack(Layers):
         penalty_per_row: bool = False,
         training: bool = False,
     ) -> tuple[float, float]: ...
+    def input_gradient(
+        self,
+        X: NDArray[Any] | SparseRows,
+        Y: NDArray[Any],
+        out: NDArray[Any] | None = None,
+        *,
+        link: bool = True,
+        scale: float = 1.0,
+        n_threads: int | None = None,
+    ) -> NDArray[Any]: ...
     def train(
         self,
         X: NDArray[Any] | SparseRows,
