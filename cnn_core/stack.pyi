@@ -78,6 +78,16 @@ class Stack(Layers):
         penalty_per_row: bool = False,
         training: bool = False,
     ) -> tuple[float, float]: ...
+    def input_gradient(
+        self,
+        X: NDArray[Any] | SparseRows,
+        Y: NDArray[Any],
+        out: NDArray[Any] | None = None,
+        *,
+        link: bool = True,
+        scale: float = 1.0,
+        n_threads: int | None = None,
+    ) -> NDArray[Any]: ...
     def train(
         self,
         X: NDArray[Any] | SparseRows,

@@ -8,24 +8,24 @@ from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from . import checks, fitting, targets, training, validation
+from . import checks, targets, training
 from ._version import __version__
 from .arrays import Array
-from .averaging import SWA
 from .calibrated import Calibrated
-from .callbacks.base import Callback, Function
-from .callbacks.stopping import EarlyStopping
 from .divergence import LastFinite
 from .samples import Samples
 from .targets import Targets
 from .training import Data, History, Trainer
-from .validation import Validation
 
 if TYPE_CHECKING:
     from typing import Self
 
+    from .averaging import SWA
+    from .callbacks.base import Callback, Function
+    from .callbacks.stopping import EarlyStopping
     from .network import Network
     from .preprocessing import Tabular
+    from .validation import Validation
 
 
 class Learner(Calibrated):
@@ -152,6 +152,8 @@ class Learner(Calibrated):
         KeyboardInterrupt
             The network keeps the weights of the last whole step.
         """
+        from . import fitting, validation  # what only predicts needs none
+
         watched = validation.metrics_of(metrics)
         plan = fitting.plan(
             epochs=epochs,
