@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from cnn_core.sparse import SparseRows
 
 ACTIVATIONS: tuple[str, ...]
+NORMS: tuple[str, ...]
 Function: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
 Activation: TypeAlias = str | tuple[Function, Function]
 
@@ -17,6 +18,12 @@ class Layers:
     def activations(self) -> tuple[Activation, ...]: ...
     @property
     def biases(self) -> tuple[bool, ...]: ...
+    @property
+    def norms(self) -> tuple[str | None, ...]: ...
+    @property
+    def residuals(self) -> tuple[bool, ...]: ...
+    @property
+    def running(self) -> NDArray[Any]: ...
     @property
     def n_parameters(self) -> int: ...
     @property
@@ -33,8 +40,12 @@ class Layers:
         dtype: DTypeLike = "float32",
         *,
         units_major: bool = True,
+        norms: Sequence[str | None] | None = None,
+        residuals: Sequence[bool] | None = None,
     ) -> Self: ...
     def views(self, flat: NDArray[Any] | None = None) -> list[tuple[NDArray[Any], NDArray[Any] | None]]: ...
+    def gains(self, flat: NDArray[Any] | None = None) -> list[NDArray[Any] | None]: ...
+    def running_statistics(self) -> list[tuple[NDArray[Any], NDArray[Any]] | None]: ...
     def standardize(self, mean: ArrayLike, deviation: ArrayLike) -> None: ...
     def forward(
         self,
@@ -44,6 +55,9 @@ class Layers:
         link: bool = True,
         scale: float = 1.0,
         n_threads: int | None = None,
+    ) -> NDArray[Any]: ...
+    def hidden(
+        self, X: NDArray[Any] | SparseRows, count: int, *, scale: float = 1.0, n_threads: int | None = None
     ) -> NDArray[Any]: ...
     def try_forward(
         self, X: object, out: NDArray[Any] | None, output: int, scale: float, n_threads: int | None, /

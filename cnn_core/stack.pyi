@@ -29,6 +29,8 @@ class Stack(Layers):
         dtype: DTypeLike = "float32",
         *,
         units_major: bool = True,
+        norms: Sequence[str | None] | None = None,
+        residuals: Sequence[bool] | None = None,
     ) -> Self: ...
     @property
     def average(self) -> NDArray[Any] | None: ...
@@ -43,6 +45,11 @@ class Stack(Layers):
         ema: float | None = None,
         factors: Sequence[float] | None = None,
     ) -> None: ...
+    @property
+    def dropout(self) -> list[float]: ...
+    @property
+    def dropout_key(self) -> int: ...
+    def set_dropout(self, rates: Sequence[float], key: int) -> None: ...
     def loss(
         self,
         X: NDArray[Any] | SparseRows,
@@ -55,6 +62,7 @@ class Stack(Layers):
         n_threads: int | None = None,
         weights: NDArray[Any] | None = None,
         penalty_per_row: bool = False,
+        training: bool = False,
     ) -> tuple[float, float]: ...
     def gradient(
         self,
@@ -68,7 +76,18 @@ class Stack(Layers):
         n_threads: int | None = None,
         weights: NDArray[Any] | None = None,
         penalty_per_row: bool = False,
+        training: bool = False,
     ) -> tuple[float, float]: ...
+    def input_gradient(
+        self,
+        X: NDArray[Any] | SparseRows,
+        Y: NDArray[Any],
+        out: NDArray[Any] | None = None,
+        *,
+        link: bool = True,
+        scale: float = 1.0,
+        n_threads: int | None = None,
+    ) -> NDArray[Any]: ...
     def train(
         self,
         X: NDArray[Any] | SparseRows,

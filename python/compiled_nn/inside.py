@@ -71,7 +71,7 @@ class Inspected(Model):
             When there is no such output, or X cannot be used.
         """
         X, stack, loss = self._read(X), self._evaluated(), self._configuration.loss
-        how = {"scale": self._scale, "n_threads": self.n_threads}
+        how: dict[str, Any] = {"scale": self._scale, "n_threads": self.n_threads}
         if loss.classifies:
             sources = np.arange(stack.sizes[-1])[np.newaxis]
             units = np.full(sources.shape[1], 1 / self._calibration.temperature)
