@@ -8,14 +8,14 @@ from cnn_core.sparse import SparseRows
 
 ACTIVATIONS: tuple[str, ...]
 NORMS: tuple[str, ...]
-Function: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
-Activation: TypeAlias = str | tuple[Function, Function]
+_Function: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
+_Activation: TypeAlias = str | tuple[_Function, _Function]
 
 class Layers:
     @property
     def sizes(self) -> tuple[int, ...]: ...
     @property
-    def activations(self) -> tuple[Activation, ...]: ...
+    def activations(self) -> tuple[_Activation, ...]: ...
     @property
     def biases(self) -> tuple[bool, ...]: ...
     @property
@@ -23,19 +23,19 @@ class Layers:
     @property
     def residuals(self) -> tuple[bool, ...]: ...
     @property
-    def running(self) -> NDArray[Any]: ...
-    @property
     def n_parameters(self) -> int: ...
     @property
     def dtype(self) -> np.dtype[Any]: ...
     @property
     def parameters(self) -> NDArray[Any]: ...
     @property
+    def running(self) -> NDArray[Any]: ...
+    @property
     def statistics(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None: ...
     def __new__(
         cls,
         sizes: Sequence[int],
-        activations: Sequence[Activation],
+        activations: Sequence[_Activation],
         biases: Sequence[bool] | None = None,
         dtype: DTypeLike = "float32",
         *,

@@ -5,10 +5,10 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from cnn_core.layers import ACTIVATIONS as ACTIVATIONS
-from cnn_core.layers import Activation, Layers
+from cnn_core.layers import Layers, _Activation
 from cnn_core.sparse import SparseRows
 
-Loss: TypeAlias = str | tuple[str, Mapping[str, Any]] | Callable[[NDArray[Any], NDArray[Any]], Any]
+_Loss: TypeAlias = str | tuple[str, Mapping[str, Any]] | Callable[[NDArray[Any], NDArray[Any]], Any]
 
 LOSSES: tuple[str, ...]
 OPTIMIZERS: tuple[str, ...]
@@ -24,7 +24,7 @@ class Stack(Layers):
     def __new__(
         cls,
         sizes: Sequence[int],
-        activations: Sequence[Activation],
+        activations: Sequence[_Activation],
         biases: Sequence[bool] | None = None,
         dtype: DTypeLike = "float32",
         *,
@@ -32,6 +32,11 @@ class Stack(Layers):
         norms: Sequence[str | None] | None = None,
         residuals: Sequence[bool] | None = None,
     ) -> Self: ...
+    @property
+    def dropout(self) -> list[float]: ...
+    @property
+    def dropout_key(self) -> int: ...
+    def set_dropout(self, rates: Sequence[float], key: int) -> None: ...
     @property
     def average(self) -> NDArray[Any] | None: ...
     @property
@@ -45,16 +50,11 @@ class Stack(Layers):
         ema: float | None = None,
         factors: Sequence[float] | None = None,
     ) -> None: ...
-    @property
-    def dropout(self) -> list[float]: ...
-    @property
-    def dropout_key(self) -> int: ...
-    def set_dropout(self, rates: Sequence[float], key: int) -> None: ...
     def loss(
         self,
         X: NDArray[Any] | SparseRows,
         y: NDArray[Any],
-        loss: Loss,
+        loss: _Loss,
         *,
         l1: float = 0.0,
         l2: float = 0.0,
@@ -68,7 +68,7 @@ class Stack(Layers):
         self,
         X: NDArray[Any] | SparseRows,
         y: NDArray[Any],
-        loss: Loss,
+        loss: _Loss,
         *,
         l1: float = 0.0,
         l2: float = 0.0,
@@ -92,7 +92,7 @@ class Stack(Layers):
         self,
         X: NDArray[Any] | SparseRows,
         y: NDArray[Any],
-        loss: Loss,
+        loss: _Loss,
         order: NDArray[np.int64] | None,
         rates: NDArray[np.float64],
         *,
@@ -108,7 +108,7 @@ class Stack(Layers):
         self,
         X: NDArray[Any] | SparseRows,
         y: NDArray[Any],
-        loss: Loss,
+        loss: _Loss,
         order: NDArray[np.int64] | None,
         rates: NDArray[np.float64],
         *,

@@ -2,10 +2,9 @@
 
 import pickle
 
+import compiled_nn as cnn
 import numpy as np
 import pytest
-
-import compiled_nn as cnn
 from compiled_nn import losses, schedules
 from compiled_nn.activations import ELEMENTWISE
 

@@ -12,9 +12,7 @@ import numpy as np
 
 from . import checks, optimizers
 from .arrays import Array
-from .averaging import Average
 from .divergence import Divergence, LastFinite, first_bad_layer
-from .optimizers import Optimizer
 from .samples import Samples
 
 if TYPE_CHECKING:
@@ -22,6 +20,9 @@ if TYPE_CHECKING:
 
     from cnn_core.layers import Layers
     from cnn_core.stack import Stack
+
+    from .averaging import Average
+    from .optimizers import Optimizer
 
 Norm: TypeAlias = "dict[str, Array]"  # what a normalised layer has besides W and b
 Part: TypeAlias = "tuple[Array, Array | None, Array | None]"  # W, b, gain
@@ -317,6 +318,8 @@ class Trainer:
 
     def average_on(self) -> None:
         """Let the average have the present weights too."""
+        from .averaging import Average  # few runs have one
+
         self.average = self.average or Average()
         self.average.add(parts(self.stack))
 

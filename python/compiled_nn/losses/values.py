@@ -206,6 +206,11 @@ class GaussianNLL(Loss):
         """Return the means."""
         return outputs[:, : outputs.shape[1] // 2]
 
+    def deviations(self, outputs: Array) -> Array:
+        """Return the standard deviations."""
+        spread: Array = np.exp(outputs[:, outputs.shape[1] // 2 :] / 2)
+        return spread
+
     def sources(self, outputs: Array) -> Array:
         """Return the outputs that are means."""
         return np.arange(outputs.shape[1] // 2)[np.newaxis]
