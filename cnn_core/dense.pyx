@@ -199,7 +199,8 @@ cdef void backward_layer(const Layer *layer, const Layer *below, const real *wt,
         o.a = dz + i*layer.ld
         o.c = dx + i*below.ld
         product(rows, k, layer.n, &o)
-        derive_block(IDENTITY if below.block else below.activation, rows, k*LANES, a + i*below.ld, dx + i*below.ld, below.ld)
+        derive_block(IDENTITY if below.block else below.activation, rows, k*LANES, a + i*below.ld, dx + i*below.ld,
+                     below.ld)
         i += height
 
 

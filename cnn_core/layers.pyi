@@ -7,16 +7,23 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from cnn_core.sparse import SparseRows
 
 ACTIVATIONS: tuple[str, ...]
-Function: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
-Activation: TypeAlias = str | tuple[Function, Function]
+NORMS: tuple[str, ...]
+_Function: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
+_Activation: TypeAlias = str | tuple[_Function, _Function]
 
 class Layers:
     @property
     def sizes(self) -> tuple[int, ...]: ...
     @property
-    def activations(self) -> tuple[Activation, ...]: ...
+    def activations(self) -> tuple[_Activation, ...]: ...
     @property
     def biases(self) -> tuple[bool, ...]: ...
+    @property
+    def norms(self) -> tuple[str | None, ...]: ...
+    @property
+    def residuals(self) -> tuple[bool, ...]: ...
+    @property
+    def running(self) -> NDArray[Any]: ...
     @property
     def n_parameters(self) -> int: ...
     @property
@@ -28,13 +35,17 @@ class Layers:
     def __new__(
         cls,
         sizes: Sequence[int],
-        activations: Sequence[Activation],
+        activations: Sequence[_Activation],
         biases: Sequence[bool] | None = None,
         dtype: DTypeLike = "float32",
         *,
         units_major: bool = True,
+        norms: Sequence[str | None] | None = None,
+        residuals: Sequence[bool] | None = None,
     ) -> Self: ...
     def views(self, flat: NDArray[Any] | None = None) -> list[tuple[NDArray[Any], NDArray[Any] | None]]: ...
+    def gains(self, flat: NDArray[Any] | None = None) -> list[NDArray[Any] | None]: ...
+    def running_statistics(self) -> list[tuple[NDArray[Any], NDArray[Any]] | None]: ...
     def standardize(self, mean: ArrayLike, deviation: ArrayLike) -> None: ...
     def forward(
         self,
@@ -44,6 +55,9 @@ class Layers:
         link: bool = True,
         scale: float = 1.0,
         n_threads: int | None = None,
+    ) -> NDArray[Any]: ...
+    def hidden(
+        self, X: NDArray[Any] | SparseRows, count: int, *, scale: float = 1.0, n_threads: int | None = None
     ) -> NDArray[Any]: ...
     def try_forward(
         self, X: object, out: NDArray[Any] | None, output: int, scale: float, n_threads: int | None, /

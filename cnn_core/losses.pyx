@@ -22,14 +22,15 @@ cdef inline Py_ssize_t row_of(const int64_t *rows, Py_ssize_t i) noexcept nogil:
     return i if rows == NULL else rows[i]
 
 
-cdef inline vec target_lane(const Target *target, const int64_t *rows, Py_ssize_t first, Py_ssize_t m,
-                            Py_ssize_t j) noexcept nogil:
-    """Output j of the targets of rows first, ..., one a lane; rows past m repeat the last."""
+cdef vec target_lane(const Target *target, const int64_t *rows, Py_ssize_t first, Py_ssize_t m,
+                     Py_ssize_t j) noexcept nogil:
+    """Output j of the targets of rows first, ..., one a lane; 0 for rows past m."""
     cdef real y[16]
     cdef Py_ssize_t r
     cdef const real *values = <const real *>target.values
-    for r in range(LANES):
-        y[r] = values[row_of(rows, first + (r if r < m else m - 1))*target.columns + j]
+    v_store(y, v_set1(0))
+    for r in range(m):
+        y[r] = values[row_of(rows, first + r)*target.columns + j]
     return v_load(y)
 
 
@@ -59,8 +60,9 @@ cdef vec label_lanes(Py_ssize_t n, Py_ssize_t m, const Target *target, const int
     cdef real picked[16]
     cdef Py_ssize_t j, r, label
     cdef vec largest = largest_lane(n, t), total, scale
-    for r in range(LANES):
-        label = target.labels[row_of(rows, first + (r if r < m else m - 1))]
+    v_store(picked, v_set1(0))
+    for r in range(m):
+        label = target.labels[row_of(rows, first + r)]
         picked[r] = t[label*LANES + r]
     total = exponentiate(n, largest, t)
     scale = v_div(v_load(weight), total)
@@ -124,8 +126,9 @@ cdef vec class_lane(const Target *target, const int64_t *rows, Py_ssize_t first,
     cdef Py_ssize_t r
     if target.labels == NULL:
         return target_lane(target, rows, first, m, j)
-    for r in range(LANES):
-        y[r] = target.labels[row_of(rows, first + (r if r < m else m - 1))] == j
+    v_store(y, v_set1(0))
+    for r in range(m):
+        y[r] = target.labels[row_of(rows, first + r)] == j
     return v_load(y)
 
 

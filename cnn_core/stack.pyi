@@ -5,10 +5,10 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from cnn_core.layers import ACTIVATIONS as ACTIVATIONS
-from cnn_core.layers import Activation, Layers
+from cnn_core.layers import Layers, _Activation
 from cnn_core.sparse import SparseRows
 
-Loss: TypeAlias = str | tuple[str, Mapping[str, Any]] | Callable[[NDArray[Any], NDArray[Any]], Any]
+_Loss: TypeAlias = str | tuple[str, Mapping[str, Any]] | Callable[[NDArray[Any], NDArray[Any]], Any]
 
 LOSSES: tuple[str, ...]
 OPTIMIZERS: tuple[str, ...]
@@ -24,12 +24,19 @@ class Stack(Layers):
     def __new__(
         cls,
         sizes: Sequence[int],
-        activations: Sequence[Activation],
+        activations: Sequence[_Activation],
         biases: Sequence[bool] | None = None,
         dtype: DTypeLike = "float32",
         *,
         units_major: bool = True,
+        norms: Sequence[str | None] | None = None,
+        residuals: Sequence[bool] | None = None,
     ) -> Self: ...
+    @property
+    def dropout(self) -> list[float]: ...
+    @property
+    def dropout_key(self) -> int: ...
+    def set_dropout(self, rates: Sequence[float], key: int) -> None: ...
     @property
     def average(self) -> NDArray[Any] | None: ...
     @property
@@ -47,7 +54,7 @@ class Stack(Layers):
         self,
         X: NDArray[Any] | SparseRows,
         y: NDArray[Any],
-        loss: Loss,
+        loss: _Loss,
         *,
         l1: float = 0.0,
         l2: float = 0.0,
@@ -55,12 +62,13 @@ class Stack(Layers):
         n_threads: int | None = None,
         weights: NDArray[Any] | None = None,
         penalty_per_row: bool = False,
+        training: bool = False,
     ) -> tuple[float, float]: ...
     def gradient(
         self,
         X: NDArray[Any] | SparseRows,
         y: NDArray[Any],
-        loss: Loss,
+        loss: _Loss,
         *,
         l1: float = 0.0,
         l2: float = 0.0,
@@ -68,12 +76,23 @@ class Stack(Layers):
         n_threads: int | None = None,
         weights: NDArray[Any] | None = None,
         penalty_per_row: bool = False,
+        training: bool = False,
     ) -> tuple[float, float]: ...
+    def input_gradient(
+        self,
+        X: NDArray[Any] | SparseRows,
+        Y: NDArray[Any],
+        out: NDArray[Any] | None = None,
+        *,
+        link: bool = True,
+        scale: float = 1.0,
+        n_threads: int | None = None,
+    ) -> NDArray[Any]: ...
     def train(
         self,
         X: NDArray[Any] | SparseRows,
         y: NDArray[Any],
-        loss: Loss,
+        loss: _Loss,
         order: NDArray[np.int64] | None,
         rates: NDArray[np.float64],
         *,
@@ -89,7 +108,7 @@ class Stack(Layers):
         self,
         X: NDArray[Any] | SparseRows,
         y: NDArray[Any],
-        loss: Loss,
+        loss: _Loss,
         order: NDArray[np.int64] | None,
         rates: NDArray[np.float64],
         *,

@@ -132,11 +132,11 @@ cdef struct Run:            # a pass over rows: everything a region of threads n
     bint backward           # False: the loss alone
     Step step
     Update *update          # NULL: the step is taken with the gradient, panel by panel
-    bint penalty_per_row    # step.l1 and step.l2 are these, divided by the rows of the batch or the sum of their weights
+    bint penalty_per_row    # step.l1, step.l2 are these, divided by the rows of the batch or the sum of their weights
     double l1, l2
     const double *rates     # one a step, of all passes
     void *parameters
-    void *gradients
+    void *gradients         # NULL: only those of the inputs are asked for
     void *m1                # the optimizer's moments, or NULL
     void *m2
     void *m3

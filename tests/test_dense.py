@@ -305,7 +305,8 @@ def test_padding_stays_exactly_zero(rng, dtype, n_threads, optimizer):
         )
     case.stack.gradient(case.X, case.y, case.loss, l1=0.01, l2=0.1, n_threads=n_threads)
     for flat in (case.stack.parameters, case.stack.gradients, *case.stack.moments):
-        assert np.count_nonzero(flat) >= 0.9 * case.stack.n_parameters
+        least = 0.5 if optimizer == "rprop" else 0.9  # which forgets a gradient that has turned
+        assert np.count_nonzero(flat) >= least * case.stack.n_parameters
         assert np.count_nonzero(networks.padding(case.stack, flat)) == 0
 
 

@@ -354,3 +354,30 @@ cnn.MLPClassifier(max_iter=1).fit([[0.0], [1.0]], [[0], [1]]).predict([[0.0]])
 assert not any(name.split(".")[0] == "sklearn" for name in sys.modules)
 """
     subprocess.run([sys.executable, "-W", "error", "-c", code], env=environment, check=True)
+
+
+def test_where_scikit_learn_is_not_installed(environment):
+    """Warnings and errors are our own; what needs that library says how to get it."""
+    code = """
+import sys, warnings
+sys.modules["sklearn"] = None
+import compiled_nn as cnn
+
+model = cnn.MLPClassifier(max_iter=2, tol=1e-5, random_state=0)
+try:
+    model.predict([[0.0]])
+except cnn.NotFittedError as error:
+    assert type(error) is cnn.NotFittedError
+with warnings.catch_warnings(record=True) as seen:
+    warnings.simplefilter("always")
+    model.fit([[0.0], [1.0]], [[0], [1]])
+assert [w.category for w in seen] == [cnn.CompiledNNWarning], seen
+for ask in (model.__sklearn_tags__, model.get_metadata_routing, lambda: model.set_fit_request(sample_weight=True)):
+    try:
+        ask()
+    except ImportError as error:
+        assert 'scikit-learn; pip install "compiled-nn[sklearn]"' in str(error)
+    else:
+        raise AssertionError(ask)
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code], env=environment, check=True)

@@ -9,23 +9,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from . import callbacks
 from ._version import __version__
 from .activations import Activation, register_activation
-from .averaging import SWA
 from .errors import CompiledNNWarning, DivergenceError, NotFittedError
 from .initializers import Normal, Uniform
 from .layers import Dense
 from .network import Network, load, load_checkpoint
-from .optimizers import SGD, Adam, AdamW
 from .parallel import get_num_threads, set_num_threads, threads
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
-    from . import datasets, functional, metrics, rates, schedules, streams, tutorials
+    from . import callbacks, datasets, functional, metrics, rates, schedules, streams, tutorials
+    from .averaging import SWA
+    from .descent import SGD, Adam, AdamW
     from .estimators import MLPClassifier, MLPRegressor
     from .further import Adadelta, Adagrad, Lion, NAdam, RAdam, RMSprop, Rprop
 
@@ -68,28 +65,25 @@ __all__ = [
     "tutorials",
 ]
 
-_LAZY = ("datasets", "functional", "metrics", "rates", "schedules", "streams", "tutorials")
-_FURTHER = ("Adadelta", "Adagrad", "Lion", "NAdam", "RAdam", "RMSprop", "Rprop")
+_MODULES = ("callbacks", "datasets", "functional", "metrics", "rates", "schedules", "streams", "tutorials")
+_HOMES = {
+    **dict.fromkeys(("SGD", "Adam", "AdamW"), "descent"),
+    **dict.fromkeys(("Adadelta", "Adagrad", "Lion", "NAdam", "RAdam", "RMSprop", "Rprop"), "further"),
+    **dict.fromkeys(("MLPClassifier", "MLPRegressor"), "estimators"),
+    "SWA": "averaging",
+}
 
 
-_ESTIMATORS = ("MLPClassifier", "MLPRegressor")
+def __getattr__(name: str) -> Any:
+    """Import, once, what a program that only predicts never asks for."""
+    from importlib import import_module
 
-
-def __getattr__(name: str) -> ModuleType | type:
-    """Import such a module when it is first asked for: a service that only predicts never does."""
-    if name in _LAZY:
-        from importlib import import_module
-
+    if name in _MODULES:
         return import_module(f"{__name__}.{name}")
-    if name in _FURTHER:
-        from . import further
-
-        return vars(further)[name]  # type: ignore[no-any-return]
-    if name in _ESTIMATORS:
-        from . import estimators
-
-        return vars(estimators)[name]  # type: ignore[no-any-return]
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return value
 
 
 def __dir__() -> list[str]:

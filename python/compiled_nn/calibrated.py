@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -10,8 +9,7 @@ import numpy as np
 from . import arrays, calibration, targets
 from .arrays import Array
 from .calibration import Calibration
-from .losses import GaussianNLL, Ordinal, Quantile
-from .model import Model
+from .inside import Inspected
 
 if TYPE_CHECKING:
     from typing import Self
@@ -25,7 +23,7 @@ class Band(NamedTuple):
     unit: Array | float
 
 
-class Calibrated(Model):
+class Calibrated(Inspected):
     """What a network can learn, once it is trained, from rows that it was not trained on.
 
     Training again, or :meth:`set_weights`, forgets it; files keep it.
@@ -71,7 +69,7 @@ class Calibrated(Model):
                 f"calibrate is for classes; the loss {self._configuration.loss.name} has none."
                 " Use calibrate_intervals."
             )
-        if isinstance(self._configuration.loss, Ordinal):
+        if self._configuration.loss.ordered:
             raise ValueError(
                 "calibrate is for probabilities of one link; those of the loss ordinal have a threshold each."
             )
@@ -115,7 +113,7 @@ class Calibrated(Model):
             p = self._class_probabilities(X, known)
             scores = conformal.lac(p, known.indices(encoded), classes=np.arange(p.shape[1]))
         # Nothing that predicts changes, so that there is nothing to settle.
-        self._calibration = replace(self._calibration, scores=scores)
+        self._calibration = self._calibration._replace(scores=scores)
         return self
 
     def predict_interval(self, X: Any, coverage: float = 0.9) -> tuple[Array, Array]:
@@ -194,12 +192,9 @@ class Calibrated(Model):
     def _band(self, X: Any, known: targets.Targets) -> Band:
         """Return between which values each row is predicted, in float64."""
         outputs = self._forward(X).astype(np.float64)
-        values = known.loss.values(outputs)
-        if isinstance(known.loss, Quantile):
-            return Band(values[:, :1], values[:, -1:], 1.0)
-        if isinstance(known.loss, GaussianNLL):
-            return Band(values, values, np.exp(outputs[:, values.shape[1] :] / 2))
-        return Band(values, values, 1.0)
+        values, deviations = known.loss.values(outputs), known.loss.deviations(outputs)
+        n = known.loss.n_columns(outputs.shape[1])  # quantiles, in order, are more than that
+        return Band(values[:, :n], values[:, -n:], 1.0 if deviations is None else deviations)
 
     def _class_probabilities(self, X: Any, known: targets.Targets) -> Array:
         """Return what the sets are made of: probabilities in float64."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,8 +13,7 @@ _COLDEST, _HOTTEST = 0.01, 100.0
 _PRECISION = 1e-10
 
 
-@dataclass(frozen=True, eq=False)
-class Calibration:
+class Calibration(NamedTuple):
     """What a network has learned from rows that it was not trained on.
 
     Attributes

@@ -10,10 +10,10 @@ from . import checks, layers, losses, optimizers
 from .activations import Activation
 from .initializers import NotSaved
 from .layers import Dense
-from .losses import Loss
-from .optimizers import Optimizer
 
 if TYPE_CHECKING:
+    from .losses import Loss
+    from .optimizers import Optimizer
     from .preprocessing import Features
 
 DEFAULT_LOSS = "softmax_cross_entropy"

@@ -8,24 +8,24 @@ from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from . import checks, fitting, targets, training, validation
+from . import checks, targets, training
 from ._version import __version__
 from .arrays import Array
-from .averaging import SWA
 from .calibrated import Calibrated
-from .callbacks.base import Callback, Function
-from .callbacks.stopping import EarlyStopping
 from .divergence import LastFinite
 from .samples import Samples
 from .targets import Targets
 from .training import Data, History, Trainer
-from .validation import Validation
 
 if TYPE_CHECKING:
     from typing import Self
 
+    from .averaging import SWA
+    from .callbacks.base import Callback, Function
+    from .callbacks.stopping import EarlyStopping
     from .network import Network
     from .preprocessing import Tabular
+    from .validation import Validation
 
 
 class Learner(Calibrated):
@@ -152,6 +152,8 @@ class Learner(Calibrated):
         KeyboardInterrupt
             The network keeps the weights of the last whole step.
         """
+        from . import fitting, validation  # what only predicts needs none
+
         watched = validation.metrics_of(metrics)
         plan = fitting.plan(
             epochs=epochs,
@@ -345,20 +347,22 @@ class Learner(Calibrated):
         assert self._trainer is not None
         return self._trainer
 
-    def _snapshot(self, out: tuple[Array, ...] | None = None) -> tuple[Array, ...]:
-        """Return copies of what predictions follow from as the core has it, written to `out` if given."""
+    def _state(self) -> tuple[Array, ...]:
+        """Return what predictions follow from, as the core has it."""
         stack = self._fitted()
-        state = tuple(a for a in (stack.parameters, stack.running, stack.average) if a is not None)
+        averages = () if stack.average is None else (stack.average,)
+        return (stack.parameters, stack.running, *averages)
+
+    def _snapshot(self, out: tuple[Array, ...] | None = None) -> tuple[Array, ...]:
+        """Return copies of the state, written to `out` if given."""
         if out is None:
-            return tuple(array.copy() for array in state)
-        for kept, array in zip(out, state, strict=True):
+            return tuple(array.copy() for array in self._state())
+        for kept, array in zip(out, self._state(), strict=True):
             kept[:] = array
         return out
 
     def _go_back(self, snapshot: tuple[Array, ...]) -> None:
         """Put a snapshot back; momenta stay."""
-        stack = self._fitted()
-        state = (a for a in (stack.parameters, stack.running, stack.average) if a is not None)
-        for array, kept in zip(state, snapshot, strict=True):
+        for array, kept in zip(self._state(), snapshot, strict=True):
             array[:] = kept
         self._settle()

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from cnn_core.stack import Stack
 
 from . import (
@@ -31,8 +29,6 @@ from .configuration import Configuration
 from .errors import NotFittedError
 from .initializers import Pair
 from .layers import Dense, check_weights, draw_weights
-from .losses import GaussianNLL, Ordinal
-from .optimizers import Optimizer
 from .samples import Samples
 from .standardization import Statistics
 from .targets import Targets
@@ -44,6 +40,7 @@ if TYPE_CHECKING:
     from cnn_core.layers import Layers
 
     from .diagnosis import Diagnosis
+    from .optimizers import Optimizer
     from .preprocessing import Tabular
 
 _LOGITS, _LINKED, _BOTH_CLASSES = range(3)  # the outputs that Stack.try_forward tells apart
@@ -68,10 +65,8 @@ class Model:
         self._configuration = configuration
         self._scale = 1.0 if configuration.standardize else configuration.input_scale
         self._probabilities: int | None = None
-        if configuration.loss.classifies:
+        if configuration.loss.classifies and not configuration.loss.ordered:
             self._probabilities = _LINKED if configuration.n_outputs > 1 else _BOTH_CLASSES
-        if isinstance(configuration.loss, Ordinal):
-            self._probabilities = None  # they do not follow from a link
         self.n_threads = checks.optional_integer("Network", "n_threads", n_threads, minimum=1)
         self.history = training.new_history()
         self._trainer: Trainer | None = None
@@ -144,7 +139,7 @@ class Model:
     @property
     def norms_(self) -> list[training.Norm | None]:
         """What normalised layers have besides their weights."""
-        return training.norms(self._fitted())
+        return training.norms(self._evaluated())
 
     @property
     def n_parameters(self) -> int:
@@ -216,7 +211,7 @@ class Model:
         if self._probabilities is not None:
             return self._forward(X, self._probabilities, out)
         loss = self._configuration.loss
-        if not isinstance(loss, Ordinal):
+        if not loss.classifies:
             raise ValueError(f"predict_proba is for classes; the loss {loss.name} has none.")
         probabilities = loss.probabilities(self._forward(X))
         if out is None:
@@ -243,11 +238,10 @@ class Model:
             For another loss.
         """
         loss = self._configuration.loss
-        if not isinstance(loss, GaussianNLL):
-            raise ValueError(f"predict_distribution is for gaussian_nll; the loss is {loss.name}.")
         outputs = self._forward(X)
-        mean = loss.values(outputs)
-        std = np.exp(outputs[:, mean.shape[1] :] / 2)
+        mean, std = loss.values(outputs), loss.deviations(outputs)
+        if std is None:
+            raise ValueError(f"predict_distribution is for gaussian_nll; the loss is {loss.name}.")
         return (mean[:, 0], std[:, 0]) if mean.shape[1] == 1 else (mean, std)
 
     def decision_function(self, X: Any) -> Array:
@@ -515,7 +509,7 @@ class Model:
         return persistence.Saved(
             configuration,
             self.get_weights(),
-            training.norms(self._fitted()),
+            training.norms(self._evaluated()),
             kind,
             classes,
             statistics and Statistics(*statistics),
@@ -548,7 +542,7 @@ class Model:
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         if state["_trainer"] is not None:
-            stack = self._new_stack(state["_trainer"]["weights"])
+            stack = self._new_stack([(W, b) for W, b, _ in state["_trainer"]["parts"]])
             self._trainer = Trainer.restored(stack, state["_trainer"])
             self._settle(state["_calibration"])
 

@@ -11,11 +11,11 @@ from .arrays import Array
 from .configuration import DEFAULT_LOSS, configure
 from .layers import Dense
 from .learning import Learner
-from .losses import Loss
-from .optimizers import Optimizer
 from .training import Trainer
 
 if TYPE_CHECKING:
+    from .losses import Loss
+    from .optimizers import Optimizer
     from .preprocessing import Features
 
 

@@ -6,32 +6,47 @@ import math
 import numbers
 from collections.abc import Callable
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import checks
-from .descent import SGD as SGD
-from .descent import Adam as Adam
-from .descent import AdamW as AdamW
-from .descent import Optimizer as Optimizer
 from .errors import did_you_mean
+
+if TYPE_CHECKING:
+    from .descent import SGD as SGD
+    from .descent import Adam as Adam
+    from .descent import AdamW as AdamW
+    from .descent import Optimizer as Optimizer
 
 OPTIMIZERS = ("sgd", "adam", "adamw", "nadam", "radam", "rmsprop", "adagrad", "adadelta", "lion", "rprop")
 
 
+def __getattr__(name: str) -> Any:
+    """Import the usual optimizers when one is first asked for: what only imports networks needs none."""
+    if name not in ("SGD", "Adam", "AdamW", "Optimizer"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import descent
+
+    return getattr(descent, name)
+
+
 def kind_of(name: str) -> type[Optimizer]:
     """Return the class of one of `OPTIMIZERS`."""
+    from .descent import SGD, Adam, AdamW
+
     for kind in (SGD, Adam, AdamW):
         if name == kind.__name__.lower():
             return kind
-    from . import further  # few programs need them, and every import would take longer
+    from . import further  # few programs need them
 
     return next(kind for kind in further.KINDS if name == kind.__name__.lower())
 
 
 def resolve(optimizer: Any) -> Optimizer:
     """Return an optimizer: itself, or the default one of a name."""
+    from .descent import Optimizer
+
     if isinstance(optimizer, Optimizer) and optimizer.name in OPTIMIZERS:
         return optimizer
     if isinstance(optimizer, str):

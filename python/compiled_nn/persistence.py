@@ -418,12 +418,14 @@ def layer_parts(file: Any, layers: Sequence[Dense], prefix: str = "") -> list[Pa
     """Return what :func:`layer_tensors` made tensors of."""
     parts: list[Part] = []
     for i, layer in enumerate(layers):
-        there = (True, layer.bias, layer.norm is not None)
-        W, b, gain = (
-            file.get_tensor(f"{prefix}layers.{i}.{name}").T if have else None
-            for name, have in zip(_PARTS, there, strict=True)
+        W, b, gain = (f"{prefix}layers.{i}.{name}" for name in _PARTS)
+        parts.append(
+            (
+                file.get_tensor(W).T,
+                file.get_tensor(b) if layer.bias else None,
+                file.get_tensor(gain) if layer.norm else None,
+            )
         )
-        parts.append((W, b, gain))
     return parts
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,9 +11,11 @@ from . import arrays, sample_weights, samples, standardization
 from .arrays import Array
 from .configuration import Configuration
 from .errors import count
-from .losses import Loss, Ordinal
 from .samples import Encoder, Samples
 from .standardization import Statistics
+
+if TYPE_CHECKING:
+    from .losses import Loss
 
 KINDS = ("classes", "indicator", "values")
 
@@ -50,7 +52,7 @@ class Targets:
             self.loss.check_values(values)
             return values
         y = arrays.targets(y)
-        if arrays.is_matrix(y) and isinstance(self.loss, Ordinal):
+        if arrays.is_matrix(y) and self.loss.ordered:
             raise ValueError(f"y has {y.shape[1]} columns; the loss ordinal takes one label a sample.")
         if arrays.is_matrix(y) or self.kind == "indicator":
             shares = arrays.values(y, n_outputs=self.n_outputs, dtype=dtype)
@@ -73,21 +75,12 @@ class Targets:
         if self.kind == "indicator":
             return (outputs >= 0.5).astype(np.int64)
         assert self.classes is not None
-        labels: Array = self.classes[self._indices(outputs)]
+        labels: Array = self.classes[self.loss.class_indices(outputs)]
         return labels
 
     def indices(self, encoded: Array) -> Array:
         """Return the class index (m,) of each sample of an encoded y of one class a sample."""
-        return encoded if encoded.ndim == 1 else self._indices(encoded)
-
-    def _indices(self, outputs: Array) -> Array:
-        if isinstance(self.loss, Ordinal):
-            median: Array = (self.loss.exceedance(outputs) >= 0).sum(axis=1)
-            return median
-        if self.n_outputs == 1:
-            return (outputs[:, 0] >= 0.5).astype(np.intp)  # a tie is class 1
-        most_probable: Array = np.argmax(outputs, axis=1)
-        return most_probable
+        return encoded if encoded.ndim == 1 else self.loss.class_indices(encoded)
 
     def score(self, encoded: Array, outputs: Array, weights: Array | None = None) -> float:
         """Return the accuracy, or the loss's own score for values, of outputs after the link against an encoded y;
@@ -98,7 +91,7 @@ class Targets:
             return self.loss.score(encoded, self.loss.values(outputs), weights)
         if self.kind == "indicator":
             return metrics.accuracy(encoded >= 0.5, outputs >= 0.5, weights)
-        return metrics.accuracy(self.indices(encoded), self._indices(outputs), weights)
+        return metrics.accuracy(self.indices(encoded), self.loss.class_indices(outputs), weights)
 
 
 def prepare(

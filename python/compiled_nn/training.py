@@ -12,9 +12,7 @@ import numpy as np
 
 from . import checks, optimizers
 from .arrays import Array
-from .averaging import Average
 from .divergence import Divergence, LastFinite, first_bad_layer
-from .optimizers import Optimizer
 from .samples import Samples
 
 if TYPE_CHECKING:
@@ -22,6 +20,9 @@ if TYPE_CHECKING:
 
     from cnn_core.layers import Layers
     from cnn_core.stack import Stack
+
+    from .averaging import Average
+    from .optimizers import Optimizer
 
 Norm: TypeAlias = "dict[str, Array]"  # what a normalised layer has besides W and b
 Part: TypeAlias = "tuple[Array, Array | None, Array | None]"  # W, b, gain
@@ -317,6 +318,8 @@ class Trainer:
 
     def average_on(self) -> None:
         """Let the average have the present weights too."""
+        from .averaging import Average  # few runs have one
+
         self.average = self.average or Average()
         self.average.add(parts(self.stack))
 
@@ -349,7 +352,6 @@ class Trainer:
     def state(self) -> dict[str, Any]:
         """Return all that training on exactly needs, in arrays without the core's padding."""
         return {
-            "weights": copies(self.stack.views()),
             "norms": norms(self.stack),
             "dropout_key": self.stack.dropout_key,
             "statistics": self.stack.statistics,
@@ -361,6 +363,7 @@ class Trainer:
             "epochs": self.epochs,
             "rate_scale": self.rate_scale,
             "average": self.average,
+            "parts": copies(parts(self.stack)),
             "ema": None if self.stack.average is None else copies(parts(self.stack, self.stack.average)),
         }
 
@@ -369,6 +372,8 @@ class Trainer:
         """Return a trainer of a :meth:`state`; the stack has its weights already."""
         trainer = cls(stack, state["seed"], state["rng"])
         assign_norms(stack, state["norms"])
+        if state["parts"] is not None:
+            assign(parts(stack), state["parts"])
         stack.set_dropout(stack.dropout, state["dropout_key"])
         trainer.epochs, trainer.rate_scale, trainer.average = (
             state["epochs"],
@@ -382,7 +387,7 @@ class Trainer:
             stack.set_optimizer(name, **hyperparameters)
             for moment, kept in zip(stack.moments, state["moments"], strict=True):
                 assign(parts(stack, moment), kept)
-            if stack.average is not None:
+            if stack.average is not None and state["ema"] is not None:
                 assign(parts(stack, stack.average), state["ema"])
             stack.steps = state["steps"]
         return trainer

@@ -351,6 +351,23 @@ class Perceptron(Parameters, manners.SklearnMember, ABC):
         self.network_.calibrate_intervals(self._rows(X), y)
         return self
 
+    def input_gradient(self, X: Any, *, output: Any = None) -> Array:
+        """Return the derivatives of the outputs with respect to the numbers of X (m, k).
+
+        As :meth:`Network.input_gradient` does it: of ``decision_function`` for classes, of ``predict`` for values;
+        (m, k), or (m, n, k) for n outputs where `output`, a label or a column, names none of them.
+        """
+        rows = self._rows(X)
+        return self.network_.input_gradient(rows, output=output)
+
+    def hidden(self, X: Any, layer: int = -1) -> Array:
+        """Return the output of a hidden layer (m, units) for X (m, k), by default of the last one.
+
+        As :meth:`Network.transform` does it, whose name would make a transformer of the estimator.
+        """
+        rows = self._rows(X)
+        return self.network_.transform(rows, layer)
+
     def __sklearn_is_fitted__(self) -> bool:
         """Return whether there is a network."""
         return hasattr(self, "network_")

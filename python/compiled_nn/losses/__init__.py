@@ -7,25 +7,31 @@ batch, and sums over the outputs where there are several.
 from __future__ import annotations
 
 from dataclasses import asdict, fields
-from typing import Any
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from .. import checks
 from ..errors import did_you_mean
-from .base import Loss
-from .classes import BinaryCrossEntropy, Focal, Ordinal, SoftmaxCrossEntropy
-from .values import (
-    CustomLoss,
-    Gamma,
-    GaussianNLL,
-    Huber,
-    LogCosh,
-    MeanAbsoluteError,
-    MeanSquaredError,
-    Poisson,
-    Quantile,
-    SquaredError,
-    Tweedie,
-)
+
+if TYPE_CHECKING:
+    from .base import Loss
+    from .classes import BinaryCrossEntropy, Focal, Ordinal, SoftmaxCrossEntropy
+    from .values import (
+        CustomLoss,
+        Gamma,
+        GaussianNLL,
+        Huber,
+        LogCosh,
+        MeanAbsoluteError,
+        MeanSquaredError,
+        Poisson,
+        Quantile,
+        SquaredError,
+        Tweedie,
+    )
+
+    LOSSES: dict[str, Loss]
 
 __all__ = [
     "LOSSES",
@@ -47,34 +53,56 @@ __all__ = [
     "Tweedie",
 ]
 
-_KINDS: dict[str, type[Loss]] = {
-    kind.name: kind
-    for kind in (
-        BinaryCrossEntropy,
-        SoftmaxCrossEntropy,
-        MeanSquaredError,
-        SquaredError,
-        MeanAbsoluteError,
-        Huber,
-        LogCosh,
-        Poisson,
-        Gamma,
-        Tweedie,
-        Quantile,
-        GaussianNLL,
-        Focal,
-        Ordinal,
-    )
+_KINDS = {  # the class of each name
+    "binary_cross_entropy": "BinaryCrossEntropy",
+    "softmax_cross_entropy": "SoftmaxCrossEntropy",
+    "mse": "MeanSquaredError",
+    "squared_error": "SquaredError",
+    "mae": "MeanAbsoluteError",
+    "huber": "Huber",
+    "log_cosh": "LogCosh",
+    "poisson": "Poisson",
+    "gamma": "Gamma",
+    "tweedie": "Tweedie",
+    "quantile": "Quantile",
+    "gaussian_nll": "GaussianNLL",
+    "focal": "Focal",
+    "ordinal": "Ordinal",
 }
-LOSSES: dict[str, Loss] = {name: kind() for name, kind in _KINDS.items()}
+_HOMES = {
+    "Loss": "base",
+    **dict.fromkeys(("BinaryCrossEntropy", "SoftmaxCrossEntropy", "Focal", "Ordinal"), "classes"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a loss when it is first asked for: most programs have one."""
+    if name == "LOSSES":
+        return _defaults()
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'values')}"), name)
+
+
+@cache
+def _defaults() -> dict[str, Loss]:
+    return {name: kind_of(name)() for name in _KINDS}
+
+
+def kind_of(name: str) -> type[Loss]:
+    """Return the class of the loss of this name."""
+    kind: type[Loss] = __getattr__(_KINDS[name])
+    return kind
 
 
 def resolve(loss: object, n_outputs: int) -> Loss:
     """Return a loss, itself or the default one of a name, when a last layer of `n_outputs` units suits it."""
+    from .base import Loss
+
     if isinstance(loss, str):
-        loss = LOSSES[checks.choice("Network", "loss", loss, LOSSES)]
+        loss = kind_of(checks.choice("Network", "loss", loss, _KINDS))()
     if not isinstance(loss, Loss):
-        names = ", ".join(repr(name) for name in LOSSES)
+        names = ", ".join(repr(name) for name in _KINDS)
         hint = " Wrap a function of your own in losses.CustomLoss." if callable(loss) else ""
         raise TypeError(
             f"The 'loss' parameter of Network must be a str among {{{names}}}, or a loss, as losses.Huber(delta=2.0)."
@@ -87,7 +115,7 @@ def resolve(loss: object, n_outputs: int) -> Loss:
 def of_link(activation: str) -> Loss:
     """Return the first loss whose last layer has this activation."""
     first: dict[str, Loss] = {}
-    for loss in LOSSES.values():
+    for loss in _defaults().values():
         first.setdefault(loss.link, loss)
     if activation in first:
         return first[activation]
@@ -97,12 +125,12 @@ def of_link(activation: str) -> Loss:
 
 def short(loss: Loss) -> Loss | str:
     """Return the name of a loss where that says all, else itself."""
-    return loss.name if loss == LOSSES.get(loss.name) else loss
+    return loss.name if loss.name in _KINDS and loss == kind_of(loss.name)() else loss
 
 
 def to_config(loss: Loss) -> Any:
     """Return `loss` as JSON can hold it: its name where all else is default."""
-    if isinstance(loss, CustomLoss):
+    if loss.name not in _KINDS or not isinstance(loss, kind_of(loss.name)):
         raise ValueError(
             f"The loss {loss.name!r} is a Python function, which a file does not hold; pickle can keep the network."
         )
@@ -116,7 +144,7 @@ def from_config(config: Any) -> Any:
     name = config.get("name")
     if not isinstance(name, str) or name not in _KINDS:
         raise ValueError(f"loss is not known: {name!r}.{did_you_mean(name, _KINDS)}")
-    kind = _KINDS[name]
+    kind = kind_of(name)
     names = [field.name for field in fields(kind)]
     parameters = checks.fields("loss", config, ("name", *names))
     return kind(**{name: parameters[name] for name in names})

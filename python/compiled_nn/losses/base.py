@@ -24,12 +24,15 @@ class Loss:
         Whether targets are classes (else real numbers).
     min_outputs : int
         Fewest outputs for which it means something.
+    ordered : bool
+        Whether classes are in an order: their probabilities then follow from no link.
     """
 
     name = "loss"
     link = "identity"
     classifies = False
     min_outputs = 1
+    ordered = False
     _parameters: ClassVar[tuple[str, ...]] = ()  # the core has them under the same names
 
     @property
@@ -72,6 +75,25 @@ class Loss:
     def values(self, outputs: Array) -> Array:
         """Return what is predicted, (m, n), by the outputs after the link."""
         return outputs
+
+    def deviations(self, outputs: Array) -> Array | None:
+        """Return the standard deviations (m, n) that outputs after the link tell; None where they tell none."""
+        return None
+
+    def class_indices(self, outputs: Array) -> Array:
+        """Return the class (m,) that is predicted by the outputs after the link: a tie is the second of two."""
+        chosen: Array = (
+            (outputs[:, 0] >= 0.5).astype(np.intp) if outputs.shape[1] == 1 else np.argmax(outputs, axis=1)
+        )
+        return chosen
+
+    def probabilities(self, outputs: Array) -> Array:
+        """Return the probabilities that the outputs after the link stand for: themselves."""
+        return outputs
+
+    def sources(self, outputs: Array) -> Array:
+        """Return which output each value is, (m, n) or (1, n), of outputs after the link."""
+        return np.arange(outputs.shape[1])[np.newaxis]
 
     def score(self, y: Array, predicted: Array, weights: Array | None) -> float:
         """Return R^2 of predicted values (m, n)."""

@@ -154,6 +154,7 @@ class Ordinal(Loss):
 
     name = "ordinal"
     classifies = True
+    ordered = True
 
     @property
     def takes_indices(self) -> bool:
@@ -173,9 +174,14 @@ class Ordinal(Loss):
         steps = np.logaddexp(0, z[:, 1:])
         return np.cumsum(np.concatenate([z[:, :1], -steps], axis=1), axis=1, dtype=z.dtype)
 
-    def probabilities(self, z: Array) -> Array:
-        """Return P(y = k) (m, n + 1), from the outputs z (m, n)."""
-        above = np.exp(-np.logaddexp(0, -self.exceedance(z)))
-        edge = np.ones((len(z), 1), z.dtype)
+    def class_indices(self, outputs: Array) -> Array:
+        """Return the median class (m,)."""
+        median: Array = (self.exceedance(outputs) >= 0).sum(axis=1)
+        return median
+
+    def probabilities(self, outputs: Array) -> Array:
+        """Return P(y = k) (m, n + 1), from the outputs (m, n)."""
+        above = np.exp(-np.logaddexp(0, -self.exceedance(outputs)))
+        edge = np.ones((len(outputs), 1), outputs.dtype)
         chances: Array = -np.diff(np.concatenate([edge, above, 0 * edge], axis=1), axis=1)
         return chances
