@@ -348,7 +348,8 @@ class Perceptron(Parameters, manners.SklearnMember, ABC):
         TypeError, ValueError
             When X or y cannot be used, or y has several labels a row.
         """
-        self.network_.calibrate_intervals(self._rows(X), y)
+        rows = self._rows(X)
+        self.network_.calibrate_intervals(rows, y)
         return self
 
     def input_gradient(self, X: Any, *, output: Any = None) -> Array:
