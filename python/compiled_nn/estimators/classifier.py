@@ -100,7 +100,7 @@ class MLPClassifier(Perceptron):
     metrics : sequence of str or callable, default ()
         Of the validation rows, by names of :mod:`compiled_nn.metrics`; ``history_`` has them as "val_<name>".
     monitor : str or None, default None
-        What early stopping looks at: "val_score", "val_loss", "loss", or "val_<name>" of `metrics`. None is "val_score".
+        What early stopping looks at: "val_score", "val_loss", "loss", or "val_<name>" of `metrics`; None: "val_score".
     target : (str, float) or None, default None
         Stop when this column of ``history_`` has reached this value.
     min_delta : float or None, default None
