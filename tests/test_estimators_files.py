@@ -141,10 +141,9 @@ BY = pytest.mark.parametrize("copied", [copy.deepcopy, by_pickle, by_joblib])
 HOW = [{"dropout": 0.3, "norm": "batch"}, {"ema": 0.95, "clip_norm": 1.0}, {"solver": "lbfgs"}]
 
 
-@pytest.mark.parametrize(
-    "how", [{"dropout": 0.3, "norm": "batch"}, {"ema": 0.95, "clip_norm": 1.0}, {"solver": "lbfgs"}]
-)
+@BY
 @BOTH
+@pytest.mark.parametrize("how", HOW)
 def test_copies_go_on_as_the_original(estimator, how, copied, blobs):
     X, y = blobs
     state = np.random.RandomState(5)
