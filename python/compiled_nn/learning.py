@@ -334,6 +334,8 @@ class Learner(Calibrated):
 
     def _parts(self, y: Array, known: Targets, fraction: float, groups: Any) -> tuple[Array, Array]:
         """Return row numbers to validate and to train on."""
+        from . import validation
+
         return validation.parts(y, known, fraction, groups, self._configuration.seed)
 
     def _validator(self, held_out: Validation | None) -> Callable[[], History] | None:
