@@ -83,7 +83,7 @@ class Configuration:
     def waits(self) -> bool:
         """Whether the steps wait for the whole gradient."""
         asked = (value is not None and value != [1.0] * len(self.layers) for value in self.update.values())
-        return self.embeddings is not None or any(asked)
+        return self.embeddings is not None or self.layers[0].blocks is not None or any(asked)
 
     @property
     def dropout(self) -> list[float]:

@@ -18,6 +18,7 @@ import numpy as np
 
 from . import checks
 from .arrays import Array
+from .errors import count
 from .initializers import Normal
 from .layers import Block, Dense
 
@@ -82,9 +83,11 @@ def _width(wanted: Wanted, i: int, name: str | None, n: int) -> int:
     return wanted if isinstance(wanted, int) else width_for(n)
 
 
-def held(blocks: Sequence[Block]) -> tuple[Array, Array]:
+def held(blocks: Sequence[Block], n_features: int) -> tuple[Array, Array]:
     """Return which numbers of W (k, n) move, as booleans, and what the others are."""
     shape = sum(n for n, _ in blocks), sum(map(_units, blocks))
+    if shape[0] != n_features:
+        raise ValueError(f"The embeddings take {count(shape[0], 'column')}; there are {n_features}.")
     free, values = np.zeros(shape, bool), np.zeros(shape)
     for (rows, columns), (n, width) in zip(_places(blocks), blocks, strict=True):
         if width:

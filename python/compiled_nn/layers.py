@@ -86,6 +86,10 @@ class Dense:
         object.__setattr__(self, "rate", checks.real("Dense", "rate", self.rate, minimum=0))
         if self.blocks is not None:
             object.__setattr__(self, "blocks", _check_block_sizes(self.blocks, self.units))
+            if self.bias or self.norm or self.activation not in (None, "identity"):
+                raise ValueError(
+                    "A layer with blocks is linear: bias=False, and neither activation nor norm."
+                )
         init = initializers.resolve(self.init)
         if isinstance(init, initializers.Given):
             if init.weight.shape[1] != self.units:
@@ -147,7 +151,7 @@ def _check_block_sizes(blocks: Any, units: int) -> tuple[Block, ...]:
 
 def _check_blocks(layers: Sequence[Dense]) -> None:
     """Refuse a last layer with what is for hidden layers, and residual layers whose sizes differ."""
-    for name in ("dropout", "norm", "residual"):
+    for name in ("dropout", "norm", "residual", "blocks"):
         if getattr(layers[-1], name):
             raise ValueError(
                 f"The last layer has {name}={getattr(layers[-1], name)!r}, which is for hidden layers."

@@ -423,6 +423,7 @@ class Model:
             self._trainer = Trainer(self._new_stack(pairs), self._configuration.seed)
         else:
             training.assign(trainer.stack.views(), pairs)
+            self._hold(trainer.stack, self.layers[0])
             trainer.forget_momenta()
         self._initial = pairs
         self._settle()
@@ -477,13 +478,18 @@ class Model:
         )
         stack.set_update(**configuration.update)
         training.assign(stack.views(), weights)
-        if layers[0].blocks:
-            stack.hold(*embeddings.held(layers[0].blocks))
+        self._hold(stack, layers[0])
         if norms is not None:
             training.assign_norms(stack, norms)
         if any(configuration.dropout):
             stack.set_dropout(configuration.dropout, training.dropout_key(configuration.seed))
         return stack
+
+    @staticmethod
+    def _hold(stack: Stack, first: Dense) -> None:
+        """Let weights of the first layer that are no embeddings be what they are to remain."""
+        if first.blocks:
+            stack.hold(*embeddings.held(first.blocks, stack.sizes[0]))
 
     def _settle(self, learned: Calibration = calibration.NOTHING) -> None:
         """Let what predicts have the present weights, and the calibration that was learned for them."""
