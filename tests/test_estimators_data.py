@@ -158,12 +158,28 @@ def test_a_subclass_has_its_own_parameters():
         ({"solver": "newton"}, "'solver' parameter of MLP"),
         ({"alpha": -1}, "'alpha' parameter of MLP"),
         ({"batch_size": "all"}, "'batch_size' parameter"),
-        ({"monitor": "loss"}, "'monitor' parameter"),
+        ({"monitor": "val_los"}, "Did you mean 'val_loss'"),
         ({"momentum": 1.5}, "'momentum' parameter of MLP"),
         ({"dropout": [0.1, 0.2]}, "dropout has 2 entries; hidden_layer_sizes has 1"),
         ({"input_dropout": 1.0}, "'input_dropout' parameter of MLP"),
         ({"clip_norm": 0}, "'clip_norm' parameter of MLP"),
-        ({"solver": "lbfgs", "norm": "batch"}, "takes no dropout"),
+        ({"solver": "lbfgs", "norm": "batch"}, "solver='lbfgs' takes no steps; norm='batch' is"),
+        ({"solver": "lbfgs", "dropout": 0.1}, "takes no steps; dropout=0.1 is for 'adam' and 'sgd'"),
+        ({"solver": "lbfgs", "optimizer": cnn.SGD()}, "takes no steps; optimizer="),
+        ({"dropout": 1.0}, "'dropout' parameter of MLP"),
+        ({"norm": "bach"}, "Did you mean 'batch'"),
+        ({"residual": True}, r"residual=True is for hidden layers .* is \[100\]"),
+        ({"ema": 1.0}, "'ema' parameter of MLP"),
+        ({"standardize": "robus"}, "Did you mean 'robust'"),
+        ({"optimizer": "adams"}, "Did you mean 'adam'"),
+        ({"schedule": 0.1}, "'schedule' parameter of MLP"),
+        ({"solver": "sgd", "weight_decay": 0.1}, "weight_decay=0.1 is for solver='adam'"),
+        ({"metrics": ["f1"]}, "set early_stopping=True, or give fit validation_data"),
+        ({"monitor": "val_f1"}, "'monitor' parameter of MLP"),
+        ({"target": ("val_loss", 0.1)}, "'val_loss' is monitored"),
+        ({"activation": "softmax"}, "for the last layer only"),
+        ({"loss": "log_los"}, "'loss' parameter of MLP"),
+        ({"min_frequency": 3}, "categorical_features is not"),
         ({"dtype": "float16"}, "'dtype' parameter"),
         ({"n_iter_no_change": 0}, "'n_iter_no_change' parameter"),
     ],
@@ -290,8 +306,13 @@ def test_a_loss_that_explodes(blobs):
 class Frame:
     """As much of a data frame as its names and numbers."""
 
+    dtypes = ("float64",)
+
     def __init__(self, values, columns):
         self.values, self.columns = np.asarray(values, float), columns
+
+    def get_column(self, name):
+        return self.values[:, self.columns.index(name)]
 
     def __array__(self, dtype=None, copy=None):
         return self.values
@@ -311,7 +332,7 @@ def test_names_of_columns():
     assert not hasattr(model, "feature_names_in_")
     with pytest.warns(cnn.CompiledNNWarning, match="was fitted without feature names"):
         model.predict(Frame(X, ["a", "b"]))
-    with pytest.raises(TypeError, match="only supported if all input features have string names"):
+    with pytest.raises(TypeError, match="only supported if all of them are str"):
         model.fit(Frame(X, ["a", 1]), [0, 1])
 
 

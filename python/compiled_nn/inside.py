@@ -8,7 +8,6 @@ import numpy as np
 
 from . import checks, samples
 from .arrays import Array
-from .losses import Ordinal
 from .model import Model
 from .samples import Samples
 
@@ -97,7 +96,7 @@ class Inspected(Model):
     def _output(self, output: Any, n: int) -> tuple[int, float]:
         """Return which of `n` outputs is meant, and its sign."""
         known = self._known_targets()
-        if known.kind == "classes" and not isinstance(known.loss, Ordinal):
+        if known.kind == "classes" and known.loss.name != "ordinal":
             labels = self.classes_.tolist()
             if output not in labels:
                 raise ValueError(f"output is {output!r}; the classes are {labels}.")

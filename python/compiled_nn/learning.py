@@ -204,6 +204,7 @@ class Learner(Calibrated):
             fraction=validation_fraction,
             groups=validation_groups,
             watched=watched,
+            parts=self._parts,
         )
         data = Data(X, y, cut(len(X) if rows is None else len(rows), rows=rows))
         watching = batches is not None or held_out or plan.callbacks
@@ -331,6 +332,12 @@ class Learner(Calibrated):
         self._configuration = self._configuration.embedded(encoder)
         self._settle()
         return trainer
+
+    def _parts(self, y: Array, known: Targets, fraction: float, groups: Any) -> tuple[Array, Array]:
+        """Return row numbers to validate and to train on."""
+        from . import validation
+
+        return validation.parts(y, known, fraction, groups, self._configuration.seed)
 
     def _validator(self, held_out: Validation | None) -> Callable[[], History] | None:
         """Return what gives the columns of validation, None where there are none."""

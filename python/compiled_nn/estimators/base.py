@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.random import RandomState
 
+from .. import frames, validation
 from ..arrays import Array
+from ..callbacks.base import Callback
 from ..errors import CompiledNNWarning
 from . import inputs, manners, whole
 from .parameters import STOCHASTIC, Parameters
 from .progress import Progress, Watch
-from .randomness import draw_weights, held_out, random_state
+from .randomness import draw_weights, held_out, random_state, thinning_seed
 from .steered import SteeredNetwork
 
 if TYPE_CHECKING:
@@ -23,6 +26,27 @@ if TYPE_CHECKING:
     from ..targets import Targets
 
 _LINKS = {"sigmoid": "logistic"}  # scikit-learn's names, where they are others than ours
+
+
+# What a network takes as an estimator has it; and what its hidden layers may not change while training goes on.
+_OF_NETWORK = (
+    *("dtype", "n_threads", "standardize", "categorical_features", "min_frequency"),
+    *("input_dropout", "clip_norm", "clip_value", "ema"),
+)
+_OF_LAYERS = {
+    "units": "hidden_layer_sizes",
+    "activation": "activation",
+    "bias": "use_bias",
+    **{name: name for name in ("norm", "dropout", "residual")},
+}
+
+
+def _as_callbacks(callbacks: Sequence[Any] | None) -> list[Any]:
+    """Return callbacks as ``Network.fit`` takes them; other objects by their method ``on_epoch_end``."""
+    return [
+        each if isinstance(each, Callback) else getattr(each, "on_epoch_end", each)
+        for each in callbacks or ()
+    ]
 
 
 class Perceptron(Parameters, manners.SklearnMember, ABC):
@@ -49,15 +73,28 @@ class Perceptron(Parameters, manners.SklearnMember, ABC):
         """Return the weights of rows and classes as ``Network.fit`` takes them."""
         return {} if sample_weight is None else {"sample_weight": sample_weight}
 
+    def _of_network(self) -> dict[str, Any]:
+        """Return the parameters that the network takes as they are."""
+        return {name: getattr(self, name) for name in _OF_NETWORK}
+
     # ---- training
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, validation_data: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        validation_data: Any = None,
+        validation_groups: Any = None,
+    ) -> Self:
         """Train from new weights, or with ``warm_start=True`` from the present ones.
 
         Parameters
         ----------
-        X : array-like or data frame (m, k)
-            Real and finite, of any dtype; never changed.
+        X : array-like, data frame or sparse matrix (m, k)
+            Real and finite, of any dtype; with `categorical_features` numbers and categories, some of which may be
+            missing. Never changed, and sparse rows are never filled with zeros as a whole.
         y : array-like (m,) or (m, n_outputs)
             Labels, or a 0/1 column a label; numbers for the regressor.
         sample_weight : array-like (m,), optional
@@ -65,6 +102,8 @@ class Perceptron(Parameters, manners.SklearnMember, ABC):
         validation_data : (X, y) or (X, y, sample_weight), optional
             What early stopping looks at, in place of a part of the rows; without early stopping it is only recorded in
             ``history_``.
+        validation_groups : array-like (m,), optional
+            The group of each row: whole groups are taken to validate with, until `validation_fraction` is reached.
 
         Returns
         -------
@@ -77,7 +116,7 @@ class Perceptron(Parameters, manners.SklearnMember, ABC):
         DivergenceError
             When an epoch ends with a loss or weights that are not finite.
         """
-        return self._train(X, y, sample_weight, validation_data)
+        return self._train(X, y, sample_weight, validation_data, validation_groups)
 
     def _train(
         self,
@@ -85,6 +124,7 @@ class Perceptron(Parameters, manners.SklearnMember, ABC):
         y: Any,
         sample_weight: Any,
         validation_data: Any = None,
+        groups: Any = None,
         *,
         partial: bool = False,
         classes: Array | None = None,
@@ -92,7 +132,7 @@ class Perceptron(Parameters, manners.SklearnMember, ABC):
         """Train for all epochs, or for one when `partial`; `classes` are those of the first y, where it lacks some."""
         before = dict(vars(self))
         try:
-            return self._trained(X, y, sample_weight, validation_data, partial, classes)
+            return self._trained(X, y, sample_weight, validation_data, groups, partial, classes)
         except BaseException:
             vars(self).clear()
             vars(self).update(before)  # a first fit that fails leaves no network behind
@@ -104,6 +144,7 @@ class Perceptron(Parameters, manners.SklearnMember, ABC):
         y: Any,
         sample_weight: Any,
         validation_data: Any,
+        groups: Any,
         partial: bool,
         classes: Array | None,
     ) -> Self:
@@ -112,91 +153,114 @@ class Perceptron(Parameters, manners.SklearnMember, ABC):
             raise ValueError("partial_fit does not support early_stopping=True")
         owner = type(self).__name__
         resume = hasattr(self, "network_") and (partial or bool(self.warm_start))
-        names = inputs.feature_names(X)
+        names = frames.feature_names(X)
         if resume:
             inputs.check_names(owner, getattr(self, "feature_names_in_", None), names)
-        X = inputs.samples(owner, X, self.dtype, self.n_features_in_ if resume else None)
-        y = inputs.targets(owner, y, X.shape[0])
-        weight = inputs.weights(sample_weight, X.shape[0])
+        encodes = self.categorical_features is not None
+        X = inputs.read(owner, X, self.dtype, self.n_features_in_ if resume else None, encodes)
+        y = inputs.targets(owner, y, len(X) if hasattr(X, "__len__") else None)
+        weight = inputs.weights(sample_weight, len(y))
         random = random_state(self.random_state)
         if resume:
             self._check_layers()
             self._check_known(y, partial)
         else:
-            self._start(X.shape[1], self._learned(y if classes is None else classes), random)
-            self._remember(names, X.shape[1])
+            self._start(X, self._learned(y if classes is None else classes), random)
+            self._remember(names)
         net = self.network_
-        net.steer(random, self.l1, self.alpha)
         if self.solver not in STOCHASTIC:
+            net.steer(random, self.l1, self.alpha)
             self._minimize(X, y, weight)
             return self
         if not partial:
             net.restart(self._optimizer())
-        if self.early_stopping and validation_data is None:
-            rows, held = held_out(random, X.shape[0], self.validation_fraction, self._strata(y))
-            validation_data = (X[held], y[held], *([] if weight is None else [weight[held]]))
-            X, y, weight = X[rows], y[rows], None if weight is None else weight[rows]
-        self._descend(X, y, weight, validation_data, 1 if partial else self.max_iter)
-        if not partial:
-            self._warn_of_end(f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached")
+        cut = None
+        if validation_data is None and (self.early_stopping or groups is not None):
+            cut = self._cut(random, y, groups)
+        net.steer(random, self.l1, self.alpha, cut)
+        n_rows = len(y) if cut is None else len(cut[0])
+        held: dict[str, Any] = {"validation_data": validation_data}
+        if cut is not None:
+            held = {"validation_fraction": self.validation_fraction}
+        if partial:
+            self._descend(X, y, weight, n_rows, 1, {})
+            return self
+        if self.metrics and cut is None and validation_data is None:
+            raise ValueError(
+                "metrics are those of validation: set early_stopping=True, or give fit validation_data or"
+                " validation_groups."
+            )
+        held |= {"metrics": self.metrics, "target": self.target}
+        self._descend(X, y, weight, n_rows, self.max_iter, held)
+        self._warn_of_end(f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached")
         return self
 
-    def _start(self, n_features: int, known: Targets, random: RandomState) -> None:
+    def _cut(self, random: RandomState, y: Array, groups: Any) -> tuple[Array, Array]:
+        """Return the rows to train on and those to validate with."""
+        if groups is None:
+            return held_out(random, len(y), self.validation_fraction, self._strata(y))
+        seed = int(random.randint(1 << 31))
+        held, rows = validation.by_groups(len(y), groups, self.validation_fraction, seed)
+        return rows, held
+
+    def _start(self, X: Any, known: Targets, random: RandomState) -> None:
         """Make the network; nothing has changed when this raises."""
-        layers = self._layers(known.n_outputs)
-        weights = draw_weights(layers, random, n_features)
+        layers, encoder = self._layers(known.n_outputs), None
+        if self.categorical_features is not None:
+            from ..preprocessing import Tabular  # few networks encode tables
+
+            encoder = Tabular(self.categorical_features, self.min_frequency).fit(X)
+        n_inputs = X.shape[1] if encoder is None else encoder.n_columns_
         self.network_ = SteeredNetwork(
             layers,
-            weights=weights,
+            weights=draw_weights(layers, random, n_inputs),
             known=known,
+            encoder=encoder,
             random=random,
+            seed=thinning_seed(random, layers, self.input_dropout),
             loss=known.loss,
             optimizer=self._optimizer(),
-            dtype=self.dtype,
-            n_threads=self.n_threads,
-            standardize=bool(self.standardize),
-            input_dropout=self.input_dropout,
-            clip_norm=self.clip_norm,
-            seed=int(random.randint(2**31 - 1)) if self._drops() else None,  # of what is dropped alone
+            **self._of_network(),
         )
         self._progress = Progress()
 
     def _check_layers(self) -> None:
         """Refuse other layers than those that are there, when training goes on."""
-        present = [layer.units for layer in self.network_.layers[:-1]]
-        if present != self._hidden_sizes():
-            raise ValueError(
-                f"hidden_layer_sizes is {self._hidden_sizes()}; the network to go on with has {present}."
-            )
+        present, asked = self.network_.layers[:-1], self._layers(1)[:-1]
+        for of, name in _OF_LAYERS.items():
+            ours, theirs = ([getattr(layer, of) for layer in layers] for layers in (asked, present))
+            if ours != theirs:
+                raise ValueError(f"{name} is {ours}; the network to go on with has {theirs}.")
 
-    def _remember(self, names: Array | None, n_features: int) -> None:
-        self.n_features_in_ = n_features
+    def _remember(self, names: Array | None) -> None:
+        self.n_features_in_ = self.network_.n_features_
         if names is not None:
             self.feature_names_in_ = names
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
 
-    def _descend(self, X: Any, y: Array, weight: Array | None, validation_data: Any, epochs: int) -> None:
-        """Take the epochs of a stochastic solver."""
-        net, progress, size = self.network_, self._progress, self._rows_of_a_batch(X.shape[0])
-        if not isinstance(self.batch_size, str) and self.batch_size > X.shape[0]:
+    def _descend(
+        self, X: Any, y: Array, weight: Array | None, n_rows: int, epochs: int, options: dict[str, Any]
+    ) -> None:
+        """Take the epochs of a stochastic solver over `n_rows` of the rows; `options` are of ``Network.fit``."""
+        net, progress, size = self.network_, self._progress, self._rows_of_a_batch(n_rows)
+        if not isinstance(self.batch_size, str) and self.batch_size > n_rows:
             manners.warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
                 CompiledNNWarning,
             )
         watch = Watch(
             progress,
-            n_rows=X.shape[0],
+            n_rows=n_rows,
             of_loss=self._reported_loss(),
-            of_penalty=math.ceil(X.shape[0] / size),
-            monitor=(self.monitor or "val_score") if self.early_stopping else None,
+            of_penalty=math.ceil(n_rows / size),
+            monitor=self._watched() if self.early_stopping else None,
             min_delta=self.tol if self.min_delta is None else self.min_delta,
             patience=self.n_iter_no_change,
-            rates=self.learning_rate if self.solver == "sgd" else "constant",
+            rates=self._rates(),
             initial_rate=self.learning_rate_init,
             power=self.power_t,
             time_limit=self.time_limit,
-            callbacks=tuple(getattr(one, "on_epoch_end", one) for one in self.callbacks or ()),
         )
         try:
             net.fit(
@@ -205,19 +269,20 @@ class Perceptron(Parameters, manners.SklearnMember, ABC):
                 epochs=epochs,
                 batch_size=size,
                 shuffle=bool(self.shuffle),
-                validation_data=validation_data,
                 warm_start=True,
                 verbose=int(self.verbose),
-                callback=watch.on_epoch_end,
+                callbacks=[*_as_callbacks(self.callbacks), watch],
+                **options,
                 **self._weights(weight),
             )
+            self.stop_reason_ = net.stop_reason_
         except KeyboardInterrupt:
-            watch.reason = "interrupted"
+            self.stop_reason_ = "interrupted"
             manners.warn("Training interrupted by user.", CompiledNNWarning)
         stopping_early = bool(self.early_stopping)
         if stopping_early and self.restore_best and progress.best_state is not None:
             net._go_back(progress.best_state)
-        self.n_iter_, self.stop_reason_, self.t_ = watch.epochs, watch.reason, progress.rows_seen
+        self.n_iter_, self.t_ = watch.epochs, progress.rows_seen
         self.loss_curve_, self.best_iter_ = progress.losses, progress.best_epoch
         self.loss_ = progress.losses[-1] if progress.losses else math.nan
         self.best_loss_ = None if stopping_early else progress.best_loss
@@ -253,7 +318,7 @@ class Perceptron(Parameters, manners.SklearnMember, ABC):
     # ---- prediction
 
     def _rows(self, X: Any) -> Any:
-        """Return X as the network takes it, once there is one."""
+        """Return X as the network reads it without further words, once there is one."""
         owner = type(self).__name__
         if not hasattr(self, "network_"):
             manners.refuse_unfitted(owner)
@@ -262,8 +327,29 @@ class Perceptron(Parameters, manners.SklearnMember, ABC):
             plain: Array = X
             if plain.dtype.kind == "f" and plain.size and plain.shape[1:] == (self.n_features_in_,):
                 return plain  # the network itself looks at the numbers
-        inputs.check_names(owner, names, inputs.feature_names(X))
-        return inputs.samples(owner, X, self.network_.dtype, self.n_features_in_)
+        inputs.check_names(owner, names, frames.feature_names(X))
+        net = self.network_
+        return inputs.read(owner, X, net.dtype, self.n_features_in_, net.encodes)
+
+    def calibrate_intervals(self, X: Any, y: Any) -> Self:
+        """Learn from rows that fit has not seen how far off the network is, for sets or intervals of a coverage.
+
+        Parameters
+        ----------
+        X, y : array-like
+            As for :meth:`fit`. A coverage c needs c / (1 - c) rows at least: 9 for 0.9.
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        TypeError, ValueError
+            When X or y cannot be used, or y has several labels a row.
+        """
+        self.network_.calibrate_intervals(self._rows(X), y)
+        return self
 
     def input_gradient(self, X: Any, *, output: Any = None) -> Array:
         """Return the derivatives of the outputs with respect to the numbers of X (m, k).
@@ -290,7 +376,7 @@ class Perceptron(Parameters, manners.SklearnMember, ABC):
 
     @property
     def coefs_(self) -> list[Array]:
-        """Weights (inputs, units) of each layer: views; with `standardize` for standardised columns."""
+        """Weights (inputs, units) of each layer: views; with `standardize` for scaled columns."""
         return [W for W, _ in self.network_.views()]
 
     @property

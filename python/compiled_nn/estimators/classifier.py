@@ -65,23 +65,12 @@ class MLPClassifier(Perceptron):
         Epochs without improvement, after which training stops.
     max_fun : int, default 15000
         Most calls of the function, for "lbfgs".
-    dropout : float or sequence of float, default 0.0
-        In training, share of the outputs of the hidden layers, or of each of them, that are 0. Not for "lbfgs"; neither
-        are the next, `clip_norm` and `norm`.
-    input_dropout : float, default 0.0
-        The same of the columns of X.
     l1 : float, default 0.0
         Penalty ``l1 * sum(abs(W))``, as `alpha` divided by the rows of a batch.
-    clip_norm : float or None, default None
-        Longest gradient; one that is longer is shortened to it.
     use_bias : bool, default True
         Whether layers have biases.
     init : str, Normal, Uniform or None, default None
         Initial weights, as :class:`Dense` takes them; None: scikit-learn's.
-    norm : {"batch", "layer", "rms"} or None, default None
-        Normalises what the hidden layers compute, before their activation, as :class:`Dense` does.
-    residual : bool, default False
-        Add its input to the output of each hidden layer that has as many units as the one before.
     standardize : bool, default False
         Take each column as (x - mean) / standard deviation, learned from the rows of fit.
     monitor : {"val_score", "val_loss"} or None, default None
@@ -135,12 +124,37 @@ class MLPClassifier(Perceptron):
 
     _kind = "classifier"
 
+    loss: Any = "log_loss"
     class_weight: Any = None
     label_smoothing: float = 0.0
 
     def _check(self) -> None:
         super()._check()
         checks.real(type(self).__name__, "label_smoothing", self.label_smoothing, minimum=0, below=1)
+        self._resolved("softmax")
+
+    def _resolved(self, link: str) -> losses.Loss:
+        """Return the loss; "log_loss" is the cross-entropy of this link."""
+        name, smoothing = type(self).__name__, self.label_smoothing
+        if self.loss == "log_loss":
+            if link == "softmax":
+                return losses.SoftmaxCrossEntropy(label_smoothing=smoothing)
+            return losses.BinaryCrossEntropy(label_smoothing=smoothing)
+        known = [loss.name for loss in losses.LOSSES.values() if loss.classifies]
+        loss = self.loss
+        if isinstance(loss, str):
+            loss = losses.LOSSES[checks.choice(name, "loss", loss, ("log_loss", *known))]
+        if not isinstance(loss, losses.Loss) or not loss.classifies:
+            raise TypeError(
+                f"The 'loss' parameter of {name} must be a loss of classes or a str among {['log_loss', *known]}. Got"
+                f" {self.loss!r} instead."
+            )
+        if smoothing:
+            raise ValueError(
+                f"label_smoothing={smoothing!r} is for loss='log_loss'; a loss that smooths has it itself, as"
+                f" losses.SoftmaxCrossEntropy(label_smoothing={smoothing!r})."
+            )
+        return loss
 
     # ---- labels
 
@@ -151,11 +165,15 @@ class MLPClassifier(Perceptron):
 
     def _learned(self, y: Array) -> Targets:
         self._label_dtype = np.dtype(np.int64) if y.ndim == 2 else y.dtype
-        smoothing = self.label_smoothing
         if y.ndim == 2:
             _check_indicator(y)
-            binary = losses.BinaryCrossEntropy(label_smoothing=smoothing)
-            return Targets(binary, y.shape[1], "indicator", np.arange(y.shape[1]))
+            loss = self._resolved("sigmoid")
+            if loss.link != "sigmoid":
+                raise ValueError(
+                    f"y has {y.shape[1]} columns, a label each; the loss {loss.name} is of one label a row. Use"
+                    " losses.BinaryCrossEntropy() or losses.Focal(link='sigmoid')."
+                )
+            return Targets(loss, y.shape[1], "indicator", np.arange(y.shape[1]))
         labels = arrays.labels(y)
         if labels.dtype.kind == "f" and (labels != np.floor(labels)).any():
             raise ValueError(
@@ -163,12 +181,10 @@ class MLPClassifier(Perceptron):
                 " classes on a regression target with continuous values."
             )
         classes = arrays.unique_labels(labels)
-        if len(classes) > 2:
-            softmax = losses.SoftmaxCrossEntropy(label_smoothing=smoothing)
-            return Targets(softmax, len(classes), "classes", classes)
+        loss = self._resolved("softmax" if len(classes) > 2 else "sigmoid")
         # A single class stands on both sides, so that whatever the output, it is predicted.
-        binary = losses.BinaryCrossEntropy(label_smoothing=smoothing)
-        return Targets(binary, 1, "classes", np.resize(classes, 2))
+        classes = np.resize(classes, max(len(classes), 2))
+        return Targets(loss, loss.n_outputs(len(classes)), "classes", classes)
 
     def _check_known(self, y: Array, partial: bool) -> None:
         if y.ndim == 2:
@@ -238,7 +254,12 @@ class MLPClassifier(Perceptron):
 
     def predict_log_proba(self, X: Any) -> Array:
         """Return the logarithms of the probabilities (m, n_classes), finite however small these are."""
-        logits = self.decision_function(X)
+        rows = self._rows(X)
+        if isinstance(self.network_.loss_function, losses.Ordinal):
+            p = self.network_.predict_proba(rows)
+            logarithms: Array = np.log(np.maximum(p, np.finfo(p.dtype).tiny))
+            return logarithms
+        logits = self.network_.decision_function(rows)
         if self.out_activation_ == "softmax":
             logits = logits - logits.max(axis=1, keepdims=True)
             log_proba: Array = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
@@ -247,9 +268,52 @@ class MLPClassifier(Perceptron):
         return yes if logits.ndim == 2 else np.stack([-np.logaddexp(0, logits), yes], axis=1)
 
     def decision_function(self, X: Any) -> Array:
-        """Return the outputs before the link (m, n_outputs) for X (m, k); (m,) for two classes."""
+        """Return the outputs before the link (m, n_outputs) for X (m, k); (m,) for one output."""
         rows = self._rows(X)
         return self.network_.decision_function(rows)
+
+    def calibrate(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learn from rows that fit has not seen the temperature at which probabilities are best.
+
+        Parameters
+        ----------
+        X, y, sample_weight : array-like
+            As for :meth:`fit`.
+
+        Returns
+        -------
+        self : MLPClassifier
+            ``network_.temperature_`` is what the outputs before the link are divided by from now on; the predicted
+            labels stay as they are.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When X or y cannot be used, or the loss is ordinal.
+        """
+        self.network_.calibrate(self._rows(X), y, sample_weight=sample_weight)
+        return self
+
+    def predict_set(self, X: Any, coverage: float = 0.9) -> Array:
+        """Return which classes are probable enough for the true one to be among them as often as `coverage`.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+        coverage : float, default 0.9
+            Between 0 and 1.
+
+        Returns
+        -------
+        ndarray (m, n_classes) of bool
+            A column a class of ``classes_``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Before :meth:`calibrate_intervals`, or when it saw too few rows.
+        """
+        return self.network_.predict_set(self._rows(X), coverage)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the share of rows of X (m, k) whose label (m,), or labels (m, n), are predicted, each counting its

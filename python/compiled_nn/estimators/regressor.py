@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import checks, losses, metrics
+from .. import checks, losses
 from ..arrays import Array
 from ..targets import Targets
 from . import inputs, manners
@@ -45,10 +45,15 @@ class MLPRegressor(Perceptron):
     _kind = "regressor"
 
     loss: Any = "squared_error"
+    scale_targets: bool = False
 
     def _check(self) -> None:
         super()._check()
+        checks.flag(type(self).__name__, "scale_targets", self.scale_targets)
         self._resolved()
+
+    def _of_network(self) -> dict[str, Any]:
+        return {**super()._of_network(), "scale_targets": self.scale_targets}
 
     def _resolved(self) -> losses.Loss:
         """Return the loss, which must be one of values."""
@@ -105,17 +110,48 @@ class MLPRegressor(Perceptron):
     # ---- prediction
 
     def predict(self, X: Any) -> Array:
-        """Return the values (m,), or (m, n) where y had n columns, for X (m, k).
+        """Return the values (m,), or (m, n) where y had n columns, for X (m, k): means, or a column a quantile.
 
         They are float32 for such an X, else float64.
         """
-        rows: Any = self._rows(X)
+        rows = self._rows(X)
         values = self.network_.predict(rows)
-        return values.astype(np.float32 if rows.dtype == np.float32 else np.float64, copy=False)
+        of_x = getattr(rows, "dtype", None)
+        return values.astype(np.float32 if of_x == np.float32 else np.float64, copy=False)
+
+    def predict_distribution(self, X: Any) -> tuple[Array, Array]:
+        """Return mean and standard deviation (m,), or (m, n), of each row of X (m, k), for the loss "gaussian_nll"."""
+        return self.network_.predict_distribution(self._rows(X))
+
+    def predict_interval(self, X: Any, coverage: float = 0.9) -> tuple[Array, Array]:
+        """Return bounds that hold the true value of a new row with a probability of at least `coverage`.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+        coverage : float, default 0.9
+            Between 0 and 1; of several columns of y each one's own.
+
+        Returns
+        -------
+        lower, upper : ndarray (m,), or (m, n)
+            In the network's dtype. See :meth:`Network.predict_interval` for how wide they are.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Before :meth:`calibrate_intervals`, or when it saw too few rows.
+        """
+        return self.network_.predict_interval(self._rows(X), coverage)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return R^2, a mean over the columns of y, on X (m, k) and y (m,) or (m, n); rows may have weights (m,)."""
+        """Return R^2, a mean over the columns of y, on X (m, k) and y (m,) or (m, n); rows may have weights (m,).
+
+        For the loss "quantile" D^2: the share of the loss of constant quantiles that is gone.
+        """
         predicted = self.predict(X)
         y = inputs.targets(type(self).__name__, y, len(predicted))
         weights = inputs.weights(sample_weight, len(y))
-        return metrics.r2_score(np.reshape(y, (len(y), -1)), np.reshape(predicted, (len(y), -1)), weights)
+        shape = (len(y), -1)
+        loss = self.network_.loss_function
+        return loss.score(np.reshape(y, shape), np.reshape(predicted, shape), weights)
