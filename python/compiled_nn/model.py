@@ -12,7 +12,6 @@ from cnn_core.stack import Stack
 from . import (
     calibration,
     checks,
-    embeddings,
     folding,
     optimizers,
     persistence,
@@ -153,6 +152,8 @@ class Model:
         """Vectors (categories, width) of each embedded column: copies."""
         if self._encoder is None or not self.layers[0].blocks:
             raise AttributeError("The network has learned no embeddings: see the parameter of this name.")
+        from . import embeddings  # few networks have any
+
         return embeddings.tables(self.layers[0], self.get_weights()[0][0], self._encoder)
 
     @property
@@ -489,6 +490,8 @@ class Model:
     def _hold(stack: Stack, first: Dense) -> None:
         """Let weights of the first layer that are no embeddings be what they are to remain."""
         if first.blocks:
+            from . import embeddings  # few networks have any
+
             stack.hold(*embeddings.held(first.blocks, stack.sizes[0]))
 
     def _settle(self, learned: Calibration = calibration.NOTHING) -> None:
