@@ -280,7 +280,8 @@ def _units(subject: Subject, i: int, z: Array, a: Array, unscaled: bool) -> Iter
 
 
 def _rate_of_next_step(subject: Subject) -> float:
-    return float(optimizers.learning_rates(subject.configuration.optimizer, subject.stack.steps, 1)[0])
+    optimizer, epoch = subject.configuration.optimizer, len(subject.history["epoch"])
+    return float(optimizers.learning_rates(optimizer, subject.stack.steps, 1, epoch)[0])
 
 
 def _rate(subject: Subject, X: Array, y: Array | None) -> Iterator[Finding]:
