@@ -173,7 +173,8 @@ cdef class Stack(Layers):
         self.squares = np.empty((len(self.parameters) + NORM_BLOCK - 1) // NORM_BLOCK)
         self.average = None if ema is None else aligned_zeros(len(self.parameters), self.dtype)
         self.gradient_norms = None
-        self.updates = (clip_norm, clip_value, ema) != (None, None, None) or bool((rates != 1).any())
+        self.updates = (self.free is not None or (clip_norm, clip_value, ema) != (None, None, None)
+                        or bool((rates != 1).any()))
         self.update.factors = <const double *>cnp.PyArray_DATA(self.rate_factors)
         self.update.squares = <double *>cnp.PyArray_DATA(self.squares)
         self.update.size = len(self.parameters)
@@ -182,6 +183,26 @@ cdef class Stack(Layers):
         self.update.average = NULL if ema is None else cnp.PyArray_DATA(self.average)
         self.update.decay = 0 if ema is None else ema
         self.measured = clip_norm is not None
+
+    def hold(self, free, held):
+        """Keep weights of the first layer as they are, in every step from now on.
+
+        Parameters
+        ----------
+        free : ndarray (k, n) of bool
+            Which weights move.
+        held : ndarray (k, n)
+            What the others are, 0 where they move. The parameters take it on at once; its penalty is 0.
+        """
+        self.free, self.held = aligned_zeros(len(self.parameters), self.dtype), aligned_zeros(len(self.parameters),
+                                                                                              self.dtype)
+        self.free[...] = 1
+        self.views(self.free)[0][0][...] = free
+        self.views(self.held)[0][0][...] = held
+        self.parameters *= self.free
+        self.parameters += self.held
+        self.update.free, self.update.held = cnp.PyArray_DATA(self.free), cnp.PyArray_DATA(self.held)
+        self.updates = True
 
     cdef object begin_updates(self, Run *run, Py_ssize_t passes):
         """Let the run gather gradients, and the update take the steps."""
@@ -355,15 +376,16 @@ cdef class Stack(Layers):
     cdef double penalty(self, double l1, double l2) noexcept nogil:
         """l2/2 sum W^2 + l1 sum |W| over all weights, biases left out."""
         cdef double total = 0
-        cdef Py_ssize_t i
+        cdef Py_ssize_t i, size
         cdef Layer *layer
         if l1 == 0 and l2 == 0:
             return 0
         for i in range(self.net.depth):
             layer = &self.net.layers[i]
-            total += self.dense.penalty(
-                l1, l2, layer.n*layer.ldt if layer.units_major else layer.k*layer.ld,
-                <char *>self.parameters_data + layer.w*self.itemsize)
+            size = layer.n*layer.ldt if layer.units_major else layer.k*layer.ld
+            total += self.dense.penalty(l1, l2, size, <char *>self.parameters_data + layer.w*self.itemsize)
+            if i == 0 and self.update.held != NULL:
+                total -= self.dense.penalty(l1, l2, size, self.update.held)
         return total
 
     cdef object evaluate(self, X, y, loss, double l1, double l2, double scale, n_threads, weights,
@@ -382,6 +404,8 @@ cdef class Stack(Layers):
             self.execute(&run, threads)
         if run.failed:
             raise_pending()
+        if backward and self.free is not None:
+            self.gradients *= self.free
         self.workspace = alive[2]
         if run.criterion.failed:
             raise alive[4].error

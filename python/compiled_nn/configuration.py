@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 from . import checks, layers, losses, optimizers
 from .activations import Activation
+from .embeddings import Wanted, embedded
+from .embeddings import check as check_embeddings
 from .initializers import NotSaved
 from .layers import Dense
 
 if TYPE_CHECKING:
     from .losses import Loss
     from .optimizers import Optimizer
-    from .preprocessing import Features
+    from .preprocessing import Features, Tabular
 
 DEFAULT_LOSS = "softmax_cross_entropy"
 DTYPES = ("float32", "float64")
 _STEPS = ("clip_norm", "clip_value", "ema")
 # In a file only where they are asked for:
 _LATER = (
-    *("standardize", "scale_targets", "categorical_features", "min_frequency", "input_dropout"),
+    *("standardize", "scale_targets", "categorical_features", "min_frequency", "input_dropout", "embeddings"),
     *_STEPS,
 )
 _OPTIONS = ("optimizer", "l1", "l2", "input_scale", "dtype", "seed", *_LATER)
@@ -49,6 +51,7 @@ class Configuration:
     clip_norm: float | None
     clip_value: float | None
     ema: float | None
+    embeddings: Wanted
 
     @property
     def update(self) -> dict[str, Any]:
@@ -79,7 +82,8 @@ class Configuration:
     @property
     def waits(self) -> bool:
         """Whether the steps wait for the whole gradient."""
-        return any(value is not None and value != [1.0] * len(self.layers) for value in self.update.values())
+        asked = (value is not None and value != [1.0] * len(self.layers) for value in self.update.values())
+        return self.embeddings is not None or self.layers[0].blocks is not None or any(asked)
 
     @property
     def dropout(self) -> list[float]:
@@ -90,6 +94,12 @@ class Configuration:
     def blocks(self) -> bool:
         """Whether layers are more than a product and an activation: normalised, residual, or thinned out."""
         return any(self.dropout) or any(layer.norm or layer.residual for layer in self.layers)
+
+    def embedded(self, encoder: Tabular | None) -> Configuration:
+        """Return this configuration with the layer of the embeddings that it asks for, of what the encoder learned."""
+        if self.embeddings is None or encoder is None:
+            return self
+        return replace(self, layers=embedded(self.layers, self.embeddings, encoder))
 
     def without_given_weights(self) -> Configuration:
         """Return this configuration with initial weights that are not known any more."""
@@ -129,6 +139,7 @@ def configure(
     clip_norm: float | None = None,
     clip_value: float | None = None,
     ema: float | None = None,
+    embeddings: Any = None,
 ) -> Configuration:
     """Check the parameters of a Network and return them as a configuration."""
     checked = layers.check_layers(layers_)
@@ -149,7 +160,10 @@ def configure(
         clip_norm=_optional(clip_norm, "clip_norm"),
         clip_value=_optional(clip_value, "clip_value"),
         ema=_optional(ema, "ema", below=1),
+        embeddings=check_embeddings(embeddings),
     )
+    if configuration.embeddings is not None and configuration.categorical_features is None:
+        raise ValueError("embeddings is given; categorical_features is not.")
     if configuration.scale_targets and configuration.loss.link != "identity":
         raise ValueError(
             f"scale_targets is for losses of values without a link; {configuration.loss.name} has the link"

@@ -37,8 +37,9 @@ class Inspected(Model):
         TypeError, ValueError
             When there is no such layer, or X cannot be used.
         """
-        X, index = self._read(X), checks.place("layer", layer, len(self.layers) - 1, "hidden layer")
-        return self._predicting().hidden(X, index + 1, scale=self._scale, n_threads=self.n_threads)
+        X, predictor = self._read(X), self._predicting()
+        index = checks.place("layer", layer, len(predictor.sizes) - 2, "hidden layer")
+        return predictor.hidden(X, index + 1, scale=self._scale, n_threads=self.n_threads)
 
     def input_gradient(self, X: Any, *, output: Any = None) -> Array:
         """Return the derivatives of the outputs with respect to the numbers of X.

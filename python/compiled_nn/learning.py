@@ -323,12 +323,13 @@ class Learner(Calibrated):
         averages: bool = False,
     ) -> Trainer:
         """Take the network to where training on (rows of) X starts; nothing has changed when this raises."""
-        trainer = (self._trainer if resume else None) or self._drawn(X)
+        trainer = (self._trainer if resume else None) or self._drawn(X, encoder)
         trainer.check_schedule(self.optimizer)
         if self._lacks_statistics(trainer.stack):
             trainer.stack.standardize(*self._measured(X, encoder, rows))
         trainer.reclaim(averages=averages)
         self._trainer, self._targets, self._encoder = trainer, known, encoder
+        self._configuration = self._configuration.embedded(encoder)
         self._settle()
         return trainer
 
