@@ -1,4 +1,4 @@
-"""What a network is and gives: parameters, weights, predictions, scores, files. How it learns is in network.py."""
+"""What a network is and gives: parameters, weights, predictions, scores, files. How it learns is in learning.py."""
 
 from __future__ import annotations
 
