@@ -50,6 +50,7 @@ class Stack(Layers):
         ema: float | None = None,
         factors: Sequence[float] | None = None,
     ) -> None: ...
+    def hold(self, free: NDArray[np.bool_], held: NDArray[Any]) -> None: ...
     def loss(
         self,
         X: NDArray[Any] | SparseRows,

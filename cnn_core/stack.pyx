@@ -130,7 +130,7 @@ cdef class Stack(Layers):
         for key in hyper:
             if key not in _defaults[name]:
                 raise TypeError(f"optimizer {name!r} has no hyperparameter {key!r}; it has {list(_defaults[name])}")
-        moments = tuple(aligned_zeros(len(self.parameters), self.dtype) for _ in range(_moments[name]))
+        moments = tuple([aligned_zeros(len(self.parameters), self.dtype) for _ in range(_moments[name])])
         values = {**_defaults[name], **hyper}
         memset(&self.step, 0, sizeof(Step))
         self.step.momentum = values.get("momentum", 0.0)
@@ -173,7 +173,8 @@ cdef class Stack(Layers):
         self.squares = np.empty((len(self.parameters) + NORM_BLOCK - 1) // NORM_BLOCK)
         self.average = None if ema is None else aligned_zeros(len(self.parameters), self.dtype)
         self.gradient_norms = None
-        self.updates = (clip_norm, clip_value, ema) != (None, None, None) or bool((rates != 1).any())
+        self.updates = (self.free is not None or (clip_norm, clip_value, ema) != (None, None, None)
+                        or bool((rates != 1).any()))
         self.update.factors = <const double *>cnp.PyArray_DATA(self.rate_factors)
         self.update.squares = <double *>cnp.PyArray_DATA(self.squares)
         self.update.size = len(self.parameters)
@@ -182,6 +183,26 @@ cdef class Stack(Layers):
         self.update.average = NULL if ema is None else cnp.PyArray_DATA(self.average)
         self.update.decay = 0 if ema is None else ema
         self.measured = clip_norm is not None
+
+    def hold(self, free, held):
+        """Keep weights of the first layer as they are, in every step from now on.
+
+        Parameters
+        ----------
+        free : ndarray (k, n) of bool
+            Which weights move.
+        held : ndarray (k, n)
+            What the others are, 0 where they move. The parameters take it on at once; its penalty is 0.
+        """
+        self.free, self.held = aligned_zeros(len(self.parameters), self.dtype), aligned_zeros(len(self.parameters),
+                                                                                              self.dtype)
+        self.free[...] = 1
+        self.views(self.free)[0][0][...] = free
+        self.views(self.held)[0][0][...] = held
+        self.parameters *= self.free
+        self.parameters += self.held
+        self.update.free, self.update.held = cnp.PyArray_DATA(self.free), cnp.PyArray_DATA(self.held)
+        self.updates = True
 
     cdef object begin_updates(self, Run *run, Py_ssize_t passes):
         """Let the run gather gradients, and the update take the steps."""
@@ -199,7 +220,7 @@ cdef class Stack(Layers):
     @property
     def dropout(self):
         """The rates of `set_dropout`."""
-        return [self.input_dropout, *(self.net.layers[i].dropout for i in range(self.net.depth))]
+        return [self.input_dropout, *[self.net.layers[i].dropout for i in range(self.net.depth)]]
 
     def set_dropout(self, rates, key):
         """In training, let inputs and outputs be left out at random: 0 with a probability p, else divided by 1 - p.
@@ -218,7 +239,7 @@ cdef class Stack(Layers):
         """
         cdef Py_ssize_t i
         values = [float(rate) for rate in rates]
-        if len(values) != self.net.depth + 1 or not all(0 <= rate < 1 for rate in values) or values[self.net.depth] != 0:
+        if len(values) != self.net.depth + 1 or not all([0 <= rate < 1 for rate in values]) or values[self.net.depth] != 0:
             raise ValueError(f"rates is {values}; it must hold {self.net.depth + 1} numbers from 0 to below 1, the last "
                              "of them 0")
         self.input_dropout, self.dropout_key = values[0], key
@@ -309,7 +330,7 @@ cdef class Stack(Layers):
         if work is None or len(work) < needed:
             work = aligned_zeros(needed, np.dtype("uint8"))
         if self.transposed is None:
-            self.transposed = aligned_zeros(sum(self.copy_size(i) for i in range(depth)), self.dtype)
+            self.transposed = aligned_zeros(sum([self.copy_size(i) for i in range(depth)]), self.dtype)
         at = <char *>cnp.PyArray_DATA(work)
         run.inputs = at
         at += run.chunk * self.net.layers[0].ldt * self.itemsize
@@ -355,15 +376,16 @@ cdef class Stack(Layers):
     cdef double penalty(self, double l1, double l2) noexcept nogil:
         """l2/2 sum W^2 + l1 sum |W| over all weights, biases left out."""
         cdef double total = 0
-        cdef Py_ssize_t i
+        cdef Py_ssize_t i, size
         cdef Layer *layer
         if l1 == 0 and l2 == 0:
             return 0
         for i in range(self.net.depth):
             layer = &self.net.layers[i]
-            total += self.dense.penalty(
-                l1, l2, layer.n*layer.ldt if layer.units_major else layer.k*layer.ld,
-                <char *>self.parameters_data + layer.w*self.itemsize)
+            size = layer.n*layer.ldt if layer.units_major else layer.k*layer.ld
+            total += self.dense.penalty(l1, l2, size, <char *>self.parameters_data + layer.w*self.itemsize)
+            if i == 0 and self.update.held != NULL:
+                total -= self.dense.penalty(l1, l2, size, self.update.held)
         return total
 
     cdef object evaluate(self, X, y, loss, double l1, double l2, double scale, n_threads, weights,
@@ -382,6 +404,8 @@ cdef class Stack(Layers):
             self.execute(&run, threads)
         if run.failed:
             raise_pending()
+        if backward and self.free is not None:
+            self.gradients *= self.free
         self.workspace = alive[2]
         if run.criterion.failed:
             raise alive[4].error

@@ -119,6 +119,8 @@ cdef struct Update:         # of steps that wait for the whole gradient of a bat
     Py_ssize_t size         # reals of the gradient
     void *average           # of the parameters after each step, or NULL
     double decay            # of the average
+    const void *free        # 1 where a parameter moves, 0 where it is held; NULL: all move
+    const void *held        # what is added to the free ones
 
 cdef struct Run:            # a pass over rows: everything a region of threads needs, nothing allocated below
     const Net *net

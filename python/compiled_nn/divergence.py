@@ -32,8 +32,8 @@ class Divergence(NamedTuple):
 
 
 def first_bad_layer(stack: Stack) -> int | None:
-    """Return the first layer, from 1, with a weight or bias that is not finite."""
-    for number, pair in enumerate(stack.views(), 1):
+    """Return the first layer, from 0, with a weight or bias that is not finite."""
+    for number, pair in enumerate(stack.views()):
         if not all(array is None or np.isfinite(array).all() for array in pair):
             return number
     return None

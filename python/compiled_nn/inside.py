@@ -8,7 +8,6 @@ import numpy as np
 
 from . import checks, samples
 from .arrays import Array
-from .losses import Ordinal
 from .model import Model
 from .samples import Samples
 
@@ -38,8 +37,9 @@ class Inspected(Model):
         TypeError, ValueError
             When there is no such layer, or X cannot be used.
         """
-        X, index = self._read(X), checks.place("layer", layer, len(self.layers) - 1, "hidden layer")
-        return self._predicting().hidden(X, index + 1, scale=self._scale, n_threads=self.n_threads)
+        X, predictor = self._read(X), self._predicting()
+        index = checks.place("layer", layer, len(predictor.sizes) - 2, "hidden layer")
+        return predictor.hidden(X, index + 1, scale=self._scale, n_threads=self.n_threads)
 
     def input_gradient(self, X: Any, *, output: Any = None) -> Array:
         """Return the derivatives of the outputs with respect to the numbers of X.
@@ -96,7 +96,7 @@ class Inspected(Model):
     def _output(self, output: Any, n: int) -> tuple[int, float]:
         """Return which of `n` outputs is meant, and its sign."""
         known = self._known_targets()
-        if known.kind == "classes" and not isinstance(known.loss, Ordinal):
+        if known.kind == "classes" and known.loss.name != "ordinal":
             labels = self.classes_.tolist()
             if output not in labels:
                 raise ValueError(f"output is {output!r}; the classes are {labels}.")

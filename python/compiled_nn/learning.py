@@ -80,7 +80,7 @@ class Learner(Calibrated):
             anew each time, or a function that returns one. It is asked once for each epoch, and before for its first
             item, by which `standardize` goes. Steps are taken, and rows shuffled, within an item.
         y : array-like (m,), (m, 1) or (m, n_outputs)
-            Labels of any type; numbers for "mse"; or a column an output: one-hot or soft labels for
+            Labels of any type; numbers for losses of values; or a column an output: one-hot or soft labels for
             "softmax_cross_entropy", independent 0/1 targets for "binary_cross_entropy".
         epochs : int, default 10
             Passes over the data.
@@ -323,12 +323,13 @@ class Learner(Calibrated):
         averages: bool = False,
     ) -> Trainer:
         """Take the network to where training on (rows of) X starts; nothing has changed when this raises."""
-        trainer = (self._trainer if resume else None) or self._drawn(X)
+        trainer = (self._trainer if resume else None) or self._drawn(X, encoder)
         trainer.check_schedule(self.optimizer)
         if self._lacks_statistics(trainer.stack):
             trainer.stack.standardize(*self._measured(X, encoder, rows))
         trainer.reclaim(averages=averages)
         self._trainer, self._targets, self._encoder = trainer, known, encoder
+        self._configuration = self._configuration.embedded(encoder)
         self._settle()
         return trainer
 
