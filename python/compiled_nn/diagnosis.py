@@ -229,7 +229,9 @@ def _outputs(subject: Subject, i: int, activation: Any, below: Array) -> Array:
     running = layer.running_statistics()[0]
     if running is not None:
         products = below @ own[0]
-        learns = subject.configuration.layers[i].trainable  # then it normalises by the rows of a batch
+        # From the last layer on: before fit, that of embeddings is not among the layers. One that learns normalises
+        # by the rows of a batch.
+        learns = subject.configuration.layers[i - len(stack.norms)].trainable
         statistics = (
             (products.mean(axis=0), products.var(axis=0)) if learns else stack.running_statistics()[i]
         )

@@ -109,6 +109,7 @@ def keep_real(loss: Loss, name: str, **bounds: float) -> None:
 
 
 def refuse_values(loss: Loss, y: Array, bad: Array, name: str, valid: str) -> None:
+    """Raise the error of values of y (m, n) that a loss cannot take, where there are any."""
     if bad.any():
         row, column = np.argwhere(bad)[0].tolist()
         raise ValueError(
