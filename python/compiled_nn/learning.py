@@ -80,7 +80,7 @@ class Learner(Calibrated):
             anew each time, or a function that returns one. It is asked once for each epoch, and before for its first
             item, by which `standardize` goes. Steps are taken, and rows shuffled, within an item.
         y : array-like (m,), (m, 1) or (m, n_outputs)
-            Labels of any type; numbers for "mse"; or a column an output: one-hot or soft labels for
+            Labels of any type; numbers for losses of values; or a column an output: one-hot or soft labels for
             "softmax_cross_entropy", independent 0/1 targets for "binary_cross_entropy".
         epochs : int, default 10
             Passes over the data.

@@ -1,4 +1,4 @@
-"""What a network is and gives: parameters, weights, predictions, scores, files. How it learns is in network.py."""
+"""What a network is and gives: parameters, weights, predictions, scores, files. How it learns is in learning.py."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Model:
         self.n_threads = checks.optional_integer("Network", "n_threads", n_threads, minimum=1)
         self.history = training.new_history()
         self._trainer: Trainer | None = None
-        # The trainer's stack, or a copy of it that scales within its first and last layer.
+        # The trainer's stack, or a copy of it that scales within its first and last layer; None: not asked for yet.
         self._predictor: Layers | None = None
         self._direct: Layers | None = None  # the same, where X needs no encoding
         self._calibration = calibration.NOTHING
@@ -503,6 +503,10 @@ class Model:
         )
         self._direct = self._predictor if self._encoder is None else None
 
+    def _unsettle(self) -> None:
+        """Let what predicts follow from the present weights, without calibration, once it is asked for."""
+        self._calibration, self._predictor, self._direct = calibration.NOTHING, None, None
+
     def _n_features(self, resume: bool) -> int | None:
         """Return how many columns training takes, None for any number."""
         if resume:
@@ -601,7 +605,11 @@ class Model:
         return copy
 
     def _predicting(self) -> Layers:
-        return self._predictor or self._fitted()  # which then says that there is nothing to predict with
+        if self._predictor is None:
+            self._fitted()  # says so where there is nothing to predict with
+            self._settle(self._calibration)
+            assert self._predictor is not None
+        return self._predictor
 
     def _statistics(self) -> Statistics:
         if not self._configuration.standardize:

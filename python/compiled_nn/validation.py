@@ -37,8 +37,10 @@ class Validation(NamedTuple):
         columns = {"val_loss": [loss], "val_score": [known.score(self.y, outputs, self.weights)]}
         if self.metrics:
             y, predicted = self._labels(known), known.decode(outputs)
+            from .metrics.inputs import both_classes  # loaded with the metrics
+
             for metric in self.metrics:
-                given = _probabilities(outputs) if metric.needs == "probabilities" else predicted
+                given = both_classes(outputs) if metric.needs == "probabilities" else predicted
                 columns[f"val_{metric.name}"] = [
                     metric(y, given, sample_weight=self.weights, classes=known.classes)
                 ]
@@ -50,10 +52,6 @@ class Validation(NamedTuple):
             labels: Array = known.classes[self.y]
             return labels
         return known.decode(self.y)
-
-
-def _probabilities(outputs: Array) -> Array:
-    return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
 
 
 def metrics_of(values: object) -> tuple[Metric, ...]:

@@ -1,4 +1,4 @@
-"""What both estimators do: a network made from parameters, driven epoch by epoch, and what is known of it after."""
+"""How both estimators learn: a network made from parameters, driven epoch by epoch, and what is known of it after."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.random import RandomState
 
 from .. import frames, validation
@@ -15,7 +14,8 @@ from ..arrays import Array
 from ..callbacks.base import Callback
 from ..errors import CompiledNNWarning
 from . import inputs, manners, whole
-from .parameters import STOCHASTIC, Parameters
+from .fitted import Fitted
+from .parameters import STOCHASTIC
 from .progress import Progress, Watch
 from .randomness import draw_weights, held_out, random_state, thinning_seed
 from .steered import SteeredNetwork
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from typing import Self
 
     from ..targets import Targets
-
-_LINKS = {"sigmoid": "logistic"}  # scikit-learn's names, where they are others than ours
 
 
 # What a network takes as an estimator has it; and what its hidden layers may not change while training goes on.
@@ -49,11 +47,8 @@ def _as_callbacks(callbacks: Sequence[Any] | None) -> list[Any]:
     ]
 
 
-class Perceptron(Parameters, manners.SklearnMember, ABC):
+class Perceptron(Fitted, ABC):
     """A multilayer perceptron behind the interface of scikit-learn's estimators."""
-
-    network_: SteeredNetwork
-    n_features_in_: int
 
     # ---- what classifier and regressor do each in their own way
 
@@ -314,106 +309,3 @@ class Perceptron(Parameters, manners.SklearnMember, ABC):
     def _reported_loss(self) -> float:
         """Return by what the network's loss is multiplied before it is reported."""
         return 1.0
-
-    # ---- prediction
-
-    def _rows(self, X: Any) -> Any:
-        """Return X as the network reads it without further words, once there is one."""
-        owner = type(self).__name__
-        if not hasattr(self, "network_"):
-            manners.refuse_unfitted(owner)
-        names = getattr(self, "feature_names_in_", None)
-        if names is None and type(X) is np.ndarray:
-            plain: Array = X
-            if plain.dtype.kind == "f" and plain.size and plain.shape[1:] == (self.n_features_in_,):
-                return plain  # the network itself looks at the numbers
-        inputs.check_names(owner, names, frames.feature_names(X))
-        net = self.network_
-        return inputs.read(owner, X, net.dtype, self.n_features_in_, net.encodes)
-
-    def calibrate_intervals(self, X: Any, y: Any) -> Self:
-        """Learn from rows that fit has not seen how far off the network is, for sets or intervals of a coverage.
-
-        Parameters
-        ----------
-        X, y : array-like
-            As for :meth:`fit`. A coverage c needs c / (1 - c) rows at least: 9 for 0.9.
-
-        Returns
-        -------
-        self : estimator
-
-        Raises
-        ------
-        TypeError, ValueError
-            When X or y cannot be used, or y has several labels a row.
-        """
-        self.network_.calibrate_intervals(self._rows(X), y)
-        return self
-
-    def input_gradient(self, X: Any, *, output: Any = None) -> Array:
-        """Return the derivatives of the outputs with respect to the numbers of X (m, k).
-
-        As :meth:`Network.input_gradient` does it: of ``decision_function`` for classes, of ``predict`` for values;
-        (m, k), or (m, n, k) for n outputs where `output`, a label or a column, names none of them.
-        """
-        rows = self._rows(X)
-        return self.network_.input_gradient(rows, output=output)
-
-    def hidden(self, X: Any, layer: int = -1) -> Array:
-        """Return the output of a hidden layer (m, units) for X (m, k), by default of the last one.
-
-        As :meth:`Network.transform` does it, whose name would make a transformer of the estimator.
-        """
-        rows = self._rows(X)
-        return self.network_.transform(rows, layer)
-
-    def __sklearn_is_fitted__(self) -> bool:
-        """Return whether there is a network."""
-        return hasattr(self, "network_")
-
-    # ---- what was learned
-
-    @property
-    def coefs_(self) -> list[Array]:
-        """Weights (inputs, units) of each layer: views; with `standardize` for scaled columns."""
-        return [W for W, _ in self.network_.views()]
-
-    @property
-    def intercepts_(self) -> list[Array]:
-        """Biases (units,) of each layer: views, or zeros with ``use_bias=False``."""
-        return [np.zeros(W.shape[1], W.dtype) if b is None else b for W, b in self.network_.views()]
-
-    @property
-    def n_layers_(self) -> int:
-        """Layers, the input being one."""
-        return len(self.network_.layers) + 1
-
-    @property
-    def n_outputs_(self) -> int:
-        """Units of the last layer."""
-        return self.network_.layers[-1].units
-
-    @property
-    def out_activation_(self) -> str:
-        """Activation of the last layer: "logistic", "softmax", "identity" or "exp"."""
-        link = self.network_.activations[-1]
-        return _LINKS.get(link, link)
-
-    @property
-    def history_(self) -> dict[str, list[Any]]:
-        """The columns of ``Network.history``, an entry an epoch."""
-        return self.network_.history
-
-    # ---- shown
-
-    def _repr_html_(self) -> str:
-        """Return what a notebook shows: the parameters, and the network once there is one."""
-        from .. import notebook
-
-        return notebook.estimator_page(
-            type(self).__name__, self.get_params(), self.changed(), getattr(self, "network_", None)
-        )
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/plain": repr(self), "text/html": self._repr_html_()}
