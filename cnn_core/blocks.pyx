@@ -80,9 +80,15 @@ cdef inline uint64_t drop_key(const Run *run, int index, int64_t step) noexcept 
     return scrambled(run.key + <uint64_t>(step*(run.net.depth + 1) + index + 1) * <uint64_t>0xD1B54A32D192ED03)
 
 
+cdef void thin_out(const Run *run, double rate, int index, const Part *part, Py_ssize_t n, real *x,
+                   Py_ssize_t ld) noexcept nogil:
+    """Dropout of the part's rows x[m, n] of a layer's outputs, or of their gradient: one compiled copy of `drop`."""
+    drop(rate, drop_key(run, index, part.step), part.at + part.first, part.m, n, x, ld)
+
+
 cdef void drop_inputs(Run *run, Part *part, real *x, Py_ssize_t ldx) noexcept nogil:
     if run.training and run.input_dropout > 0:
-        drop(run.input_dropout, drop_key(run, -1, part.step), part.at + part.first, part.m, run.net.layers[0].k, x, ldx)
+        thin_out(run, run.input_dropout, -1, part, run.net.layers[0].k, x, ldx)
 
 
 cdef void after_product(Run *run, int index, const Part *part) noexcept nogil:
@@ -102,7 +108,7 @@ cdef void after_product(Run *run, int index, const Part *part) noexcept nogil:
     elif layer.block:
         activate_kept(layer, part.m, a, slope)
     if run.training and layer.dropout > 0:
-        drop(layer.dropout, drop_key(run, index, part.step), part.at + part.first, part.m, layer.n, a, layer.ld)
+        thin_out(run, layer.dropout, index, part, layer.n, a, layer.ld)
     if layer.residual:
         add_rows(part.m, layer.n, <const real *>run.a[index - 1] + part.first*below.ld, below.ld, a, layer.ld)
 
@@ -121,7 +127,7 @@ cdef void before_product(Run *run, int index, const Part *part) noexcept nogil:
     if layer.residual:
         memcpy(<real *>run.up[index] + part.first*layer.ld, dz, part.m*layer.ld*sizeof(real))
     if run.training and layer.dropout > 0:
-        drop(layer.dropout, drop_key(run, index, part.step), part.at + part.first, part.m, layer.n, dz, layer.ld)
+        thin_out(run, layer.dropout, index, part, layer.n, dz, layer.ld)
     if run.slope[index] != NULL:
         for i in range(part.m):
             j = i*layer.ld

@@ -57,7 +57,7 @@ class Layers:
         n_threads: int | None = None,
     ) -> NDArray[Any]: ...
     def hidden(
-        self, X: NDArray[Any], count: int, *, scale: float = 1.0, n_threads: int | None = None
+        self, X: NDArray[Any] | SparseRows, count: int, *, scale: float = 1.0, n_threads: int | None = None
     ) -> NDArray[Any]: ...
     def try_forward(
         self, X: object, out: NDArray[Any] | None, output: int, scale: float, n_threads: int | None, /

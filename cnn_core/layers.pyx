@@ -525,7 +525,7 @@ cdef class Layers:
             no_result(failed)
         return out
 
-    def hidden(self, cnp.ndarray X not None, count, *, double scale=1.0, n_threads=None):
+    def hidden(self, X, count, *, double scale=1.0, n_threads=None):
         """The output of the first `count` layers, activation included, for every row of X.
 
         Parameters
@@ -547,13 +547,12 @@ cdef class Layers:
         cdef Rows rows
         cdef Net whole = self.net
         cdef int failed, threads = thread_count(n_threads), depth = operator.index(count)
-        cdef Py_ssize_t m = cnp.PyArray_DIM(X, 0) if cnp.PyArray_NDIM(X) else 0
-        cdef Py_ssize_t n
+        cdef Py_ssize_t m, n
         cdef void *data
         if not 1 <= depth <= whole.depth:
             raise ValueError(f"count is {count}; the stack has {whole.depth} layers")
         self.read_rows(X, scale, &rows)
-        n = whole.layers[depth - 1].n
+        m, n = len(X), whole.layers[depth - 1].n
         out = self.output(X, None, m, n)
         data = cnp.PyArray_DATA(out)
         whole.depth = depth

@@ -24,12 +24,13 @@ cdef inline Py_ssize_t row_of(const int64_t *rows, Py_ssize_t i) noexcept nogil:
 
 cdef vec target_lane(const Target *target, const int64_t *rows, Py_ssize_t first, Py_ssize_t m,
                      Py_ssize_t j) noexcept nogil:
-    """Output j of the targets of rows first, ..., one a lane, or what of each row's label is class j; rows past m
-    repeat the last."""
+    """Output j of the targets of rows first, ..., one a lane, or what of each row's label is class j; 0 for rows past
+    m."""
     cdef real y[16]
     cdef Py_ssize_t r, row
-    for r in range(LANES):
-        row = row_of(rows, first + (r if r < m else m - 1))
+    v_store(y, v_set1(0))
+    for r in range(m):
+        row = row_of(rows, first + r)
         if target.labels == NULL:
             y[r] = (<const real *>target.values)[row*target.columns + j]
         else:
@@ -63,8 +64,9 @@ cdef vec label_lanes(Py_ssize_t n, Py_ssize_t m, const Target *target, const int
     cdef real picked[16]
     cdef Py_ssize_t j, r, label
     cdef vec largest = largest_lane(n, t), total, scale
-    for r in range(LANES):
-        label = target.labels[row_of(rows, first + (r if r < m else m - 1))]
+    v_store(picked, v_set1(0))
+    for r in range(m):
+        label = target.labels[row_of(rows, first + r)]
         picked[r] = t[label*LANES + r]
     total = exponentiate(n, largest, t)
     scale = v_div(v_load(weight), total)

@@ -166,7 +166,7 @@ cdef void one_batch(Run *run, Py_ssize_t start, Py_ssize_t count, double weight,
             return
         if rank == 0:
             add_losses(run, m, loss)
-        if run.backward:
+        if run.backward and run.gradients != NULL:
             weights_phase(run, x, ldx, m, at == start, at + m == start + count, rank, size, scratch)
         meet(run, rank, size)
         at += m

@@ -18,30 +18,77 @@ ctypedef fused number:
     float
     double
 
-ctypedef fused wide:        # numbers that a float may not hold
-    int32_t
-    int64_t
-    uint32_t
-    uint64_t
-    double
+cdef inline const char *row_at(const Rows *x, const int64_t *order, Py_ssize_t i) noexcept nogil:
+    return x.data + (i if order == NULL else order[i])*x.row_stride
 
 
 cdef inline void copy_rows(const number *_, const Rows *x, const int64_t *order, Py_ssize_t first, Py_ssize_t m,
                            real *target, Py_ssize_t ld) noexcept nogil:
+    """Numbers that lie side by side in a row."""
     cdef Py_ssize_t i, j
-    cdef const char *row
+    cdef const number *row
     cdef real scale = <real>x.scale
-    if x.column_stride == sizeof(number):
+    for i in range(m):
+        row = <const number *>row_at(x, order, first + i)
+        for j in range(x.columns):
+            if number is int64_t or number is uint64_t:
+                target[i*ld + j] = <real><double>row[j] * scale     # as `number_at` gives them
+            else:
+                target[i*ld + j] = <real>row[j] * scale
+
+
+cdef inline double number_at(int kind, const char *p) noexcept nogil:
+    """The number at p, as a double."""
+    if kind == FLOAT32:
+        return (<const float *>p)[0]
+    if kind == FLOAT64:
+        return (<const double *>p)[0]
+    if kind == UINT8:
+        return (<const uint8_t *>p)[0]
+    if kind == INT8:
+        return (<const int8_t *>p)[0]
+    if kind == INT16:
+        return (<const int16_t *>p)[0]
+    if kind == UINT16:
+        return (<const uint16_t *>p)[0]
+    if kind == INT32:
+        return (<const int32_t *>p)[0]
+    if kind == UINT32:
+        return (<const uint32_t *>p)[0]
+    if kind == INT64:
+        return <double>(<const int64_t *>p)[0]
+    return <double>(<const uint64_t *>p)[0]
+
+
+cdef inline Py_ssize_t size_of(int kind) noexcept nogil:
+    """Bytes of a number."""
+    if kind == UINT8 or kind == INT8:
+        return 1
+    if kind == UINT16 or kind == INT16:
+        return 2
+    return 4 if kind == FLOAT32 or kind == INT32 or kind == UINT32 else 8
+
+
+cdef inline real taken(const Rows *x, const char *row, Py_ssize_t j, bint exactly) noexcept nogil:
+    """A number of a row, scaled; or standardised from the caller's own number."""
+    cdef double value = number_at(x.kind, row + j*x.column_stride)
+    if exactly:
+        return <real>((value - x.mean[j]) * x.factor[j])
+    return <real>value * <real>x.scale
+
+
+cdef inline void copy_singly(const Rows *x, const int64_t *order, Py_ssize_t first, Py_ssize_t m, bint exactly,
+                             real *target, Py_ssize_t ld) noexcept nogil:
+    """Numbers of any kind that lie anyhow, in the order of memory."""
+    cdef Py_ssize_t i, j
+    if x.column_stride == size_of(x.kind):
         for i in range(m):
-            row = x.data + (first + i if order == NULL else order[first + i])*x.row_stride
             for j in range(x.columns):
-                target[i*ld + j] = <real>(<const number *>row)[j] * scale
+                target[i*ld + j] = taken(x, row_at(x, order, first + i), j, exactly)
     else:                   # feature-major: neighbours in memory are rows
         for j in range(x.columns):
-            row = x.data + j*x.column_stride
             for i in range(m):
-                target[i*ld + j] = <real>(<const number *>(
-                    row + (first + i if order == NULL else order[first + i])*x.row_stride))[0] * scale
+                target[i*ld + j] = taken(x, row_at(x, order, first + i), j, exactly)
 
 
 cdef inline void standardize(const Rows *x, Py_ssize_t m, real *target, Py_ssize_t ld) noexcept nogil:
@@ -50,36 +97,6 @@ cdef inline void standardize(const Rows *x, Py_ssize_t m, real *target, Py_ssize
     for i in range(m):
         for j in range(x.columns):
             target[i*ld + j] = <real>((target[i*ld + j] - x.mean[j]) * x.factor[j])
-
-
-cdef inline void standardize_wide(const wide *_, const Rows *x, const int64_t *order, Py_ssize_t first, Py_ssize_t m,
-                                  real *target, Py_ssize_t ld) noexcept nogil:
-    """The same from the caller's numbers: as floats they would lose the digits that differ from the mean."""
-    cdef Py_ssize_t i, j
-    cdef const char *row
-    for i in range(m):
-        row = x.data + (first + i if order == NULL else order[first + i])*x.row_stride
-        for j in range(x.columns):
-            target[i*ld + j] = <real>(
-                (<double>(<const wide *>(row + j*x.column_stride))[0] - x.mean[j]) * x.factor[j])
-
-
-cdef inline bint gather_wide(const Rows *x, const int64_t *order, Py_ssize_t first, Py_ssize_t m, real *target,
-                             Py_ssize_t ld) noexcept nogil:
-    """Whether the caller's numbers are wide; then they have been standardised."""
-    if x.kind == FLOAT64:
-        standardize_wide[double](NULL, x, order, first, m, target, ld)
-    elif x.kind == INT32:
-        standardize_wide[int32_t](NULL, x, order, first, m, target, ld)
-    elif x.kind == UINT32:
-        standardize_wide[uint32_t](NULL, x, order, first, m, target, ld)
-    elif x.kind == INT64:
-        standardize_wide[int64_t](NULL, x, order, first, m, target, ld)
-    elif x.kind == UINT64:
-        standardize_wide[uint64_t](NULL, x, order, first, m, target, ld)
-    else:
-        return False
-    return True
 
 
 cdef inline void scatter_rows(const number *_, const Rows *x, const int64_t *order, Py_ssize_t first, Py_ssize_t m,
@@ -121,6 +138,8 @@ cdef inline void gather(const Rows *caller, const int64_t *order, Py_ssize_t fir
     cdef Py_ssize_t i, j
     cdef Rows rows = caller[0]
     cdef const Rows *x = &rows
+    # As floats, such numbers would lose the digits that differ from the mean.
+    cdef bint exactly = sizeof(real) == 4 and x.mean != NULL and size_of(x.kind) > 2 and x.kind != FLOAT32
     for i in range(m):
         for j in range(x.columns, ld):
             target[i*ld + j] = 0
@@ -129,9 +148,9 @@ cdef inline void gather(const Rows *caller, const int64_t *order, Py_ssize_t fir
         return
     if x.mean != NULL:
         rows.scale = 1
-        if sizeof(real) == 4 and gather_wide(x, order, first, m, target, ld):
-            return
-    if x.kind == FLOAT32:
+    if exactly or x.column_stride != size_of(x.kind):
+        copy_singly(x, order, first, m, exactly, target, ld)
+    elif x.kind == FLOAT32:
         copy_rows[float](NULL, x, order, first, m, target, ld)
     elif x.kind == FLOAT64:
         copy_rows[double](NULL, x, order, first, m, target, ld)
@@ -151,5 +170,5 @@ cdef inline void gather(const Rows *caller, const int64_t *order, Py_ssize_t fir
         copy_rows[int64_t](NULL, x, order, first, m, target, ld)
     else:
         copy_rows[uint64_t](NULL, x, order, first, m, target, ld)
-    if x.mean != NULL:
+    if x.mean != NULL and not exactly:
         standardize(x, m, target, ld)

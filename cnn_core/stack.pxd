@@ -18,6 +18,7 @@ cdef class Stack(Layers):
     cdef Update update                  # of steps that wait for the whole gradient
     cdef bint updates, measured         # whether they do; whether norms are asked for
     cdef cnp.ndarray rate_factors, squares
+    cdef cnp.ndarray free, held         # of `hold`, laid out like the parameters; or None
     cdef readonly cnp.ndarray average, gradient_norms
     cdef cnp.ndarray transposed         # the copies of weights in the other order, padding zero
     cdef cnp.ndarray workspace

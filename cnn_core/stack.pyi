@@ -50,6 +50,7 @@ class Stack(Layers):
         ema: float | None = None,
         factors: Sequence[float] | None = None,
     ) -> None: ...
+    def hold(self, free: NDArray[np.bool_], held: NDArray[Any]) -> None: ...
     def loss(
         self,
         X: NDArray[Any] | SparseRows,
@@ -78,6 +79,16 @@ class Stack(Layers):
         penalty_per_row: bool = False,
         training: bool = False,
     ) -> tuple[float, float]: ...
+    def input_gradient(
+        self,
+        X: NDArray[Any] | SparseRows,
+        Y: NDArray[Any],
+        out: NDArray[Any] | None = None,
+        *,
+        link: bool = True,
+        scale: float = 1.0,
+        n_threads: int | None = None,
+    ) -> NDArray[Any]: ...
     def train(
         self,
         X: NDArray[Any] | SparseRows,

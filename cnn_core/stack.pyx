@@ -15,7 +15,7 @@ import numpy as np
 from cpython.exc cimport PyErr_CheckSignals
 from libc.math cimport INFINITY
 from libc.stdint cimport int64_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 cimport numpy as cnp
 
@@ -24,8 +24,8 @@ from cnn_core.layers cimport Layers, aligned_zeros, code_of, kernels_of, padded,
 from cnn_core.threads cimport begin, end, the_team, wait, work_together
 from cnn_core.types cimport (
     ADADELTA, ADAGRAD, ADAM, ADAMW, AMSGRAD, CENTERED_RMSPROP, CUSTOM, GRADIENT_ONLY, LION, MOMENTUM, MOST_NARROW,
-    NADAM, NARROW_PANEL, NESTEROV, NORM_BLOCK, NO_NORM, RADAM, RMSPROP, ROW_GROUP, RPROP, SGD, Layer, Run, Step, fused,
-    loss_fn, step_fn)
+    NADAM, NARROW_PANEL, NESTEROV, NORM_BLOCK, NO_NORM, RADAM, RMSPROP, ROW_GROUP, RPROP, SGD, Criterion, Layer, Run, Step, Target,
+    fused, loss_fn, step_fn)
 
 from cnn_core.layers import ACTIVATIONS  # no-cython-lint: a name of this module too
 
@@ -71,6 +71,17 @@ step_kernels[1] = <step_fn>kernels_of("optimizers", "f64", "cnn_core.step_fn")
 
 cdef void run_share(void *run, int rank, int size) noexcept nogil:
     (<DenseKernels *>(<Run *>run).kernels).run(<Run *>run, rank, size)
+
+
+cdef void given_gradient(Criterion *criterion, const Layer *last, Py_ssize_t m, const void *z, const Target *target,
+                         const int64_t *rows, Py_ssize_t first, double weight, void *dz, void *scratch,
+                         double *row_loss) noexcept nogil:
+    """A `loss_fn`: sum(y * z), whose dz is y. Nobody asks for its value."""
+    cdef Py_ssize_t size = (<Stack>criterion.function).itemsize, i
+    memset(row_loss, 0, m*sizeof(double))
+    memset(dz, 0, m*last.ld*size)
+    for i in range(m):
+        memcpy(<char *>dz + i*last.ld*size, <const char *>target.values + (first + i)*last.n*size, last.n*size)
 
 
 cdef class Stack(Layers):
@@ -162,7 +173,8 @@ cdef class Stack(Layers):
         self.squares = np.empty((len(self.parameters) + NORM_BLOCK - 1) // NORM_BLOCK)
         self.average = None if ema is None else aligned_zeros(len(self.parameters), self.dtype)
         self.gradient_norms = None
-        self.updates = (clip_norm, clip_value, ema) != (None, None, None) or bool((rates != 1).any())
+        self.updates = (self.free is not None or (clip_norm, clip_value, ema) != (None, None, None)
+                        or bool((rates != 1).any()))
         self.update.factors = <const double *>cnp.PyArray_DATA(self.rate_factors)
         self.update.squares = <double *>cnp.PyArray_DATA(self.squares)
         self.update.size = len(self.parameters)
@@ -171,6 +183,26 @@ cdef class Stack(Layers):
         self.update.average = NULL if ema is None else cnp.PyArray_DATA(self.average)
         self.update.decay = 0 if ema is None else ema
         self.measured = clip_norm is not None
+
+    def hold(self, free, held):
+        """Keep weights of the first layer as they are, in every step from now on.
+
+        Parameters
+        ----------
+        free : ndarray (k, n) of bool
+            Which weights move.
+        held : ndarray (k, n)
+            What the others are, 0 where they move. The parameters take it on at once; its penalty is 0.
+        """
+        self.free, self.held = aligned_zeros(len(self.parameters), self.dtype), aligned_zeros(len(self.parameters),
+                                                                                              self.dtype)
+        self.free[...] = 1
+        self.views(self.free)[0][0][...] = free
+        self.views(self.held)[0][0][...] = held
+        self.parameters *= self.free
+        self.parameters += self.held
+        self.update.free, self.update.held = cnp.PyArray_DATA(self.free), cnp.PyArray_DATA(self.held)
+        self.updates = True
 
     cdef object begin_updates(self, Run *run, Py_ssize_t passes):
         """Let the run gather gradients, and the update take the steps."""
@@ -344,15 +376,16 @@ cdef class Stack(Layers):
     cdef double penalty(self, double l1, double l2) noexcept nogil:
         """l2/2 sum W^2 + l1 sum |W| over all weights, biases left out."""
         cdef double total = 0
-        cdef Py_ssize_t i
+        cdef Py_ssize_t i, size
         cdef Layer *layer
         if l1 == 0 and l2 == 0:
             return 0
         for i in range(self.net.depth):
             layer = &self.net.layers[i]
-            total += self.dense.penalty(
-                l1, l2, layer.n*layer.ldt if layer.units_major else layer.k*layer.ld,
-                <char *>self.parameters_data + layer.w*self.itemsize)
+            size = layer.n*layer.ldt if layer.units_major else layer.k*layer.ld
+            total += self.dense.penalty(l1, l2, size, <char *>self.parameters_data + layer.w*self.itemsize)
+            if i == 0 and self.update.held != NULL:
+                total -= self.dense.penalty(l1, l2, size, self.update.held)
         return total
 
     cdef object evaluate(self, X, y, loss, double l1, double l2, double scale, n_threads, weights,
@@ -371,6 +404,8 @@ cdef class Stack(Layers):
             self.execute(&run, threads)
         if run.failed:
             raise_pending()
+        if backward and self.free is not None:
+            self.gradients *= self.free
         self.workspace = alive[2]
         if run.criterion.failed:
             raise alive[4].error
@@ -422,6 +457,65 @@ cdef class Stack(Layers):
                  bint penalty_per_row=False, bint training=False):
         """The same as `loss`, and the gradient of loss + penalty in `gradients`."""
         return self.evaluate(X, y, loss, l1, l2, scale, n_threads, weights, penalty_per_row, True, training)
+
+    def input_gradient(self, X, Y, cnp.ndarray out=None, *, bint link=True, double scale=1.0, n_threads=None):
+        """The gradient with respect to X of sum(Y * A), A being what `forward` makes of X.
+
+        Parameters
+        ----------
+        X, link, scale, n_threads
+            As for `forward`.
+        Y : ndarray (m, n)
+            What each output counts; C-contiguous, of the stack's dtype.
+        out : ndarray (m, k), optional
+            Where to write: of the stack's dtype, each row side by side.
+
+        Returns
+        -------
+        ndarray (m, k)
+            `out`, or a new array.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an array has another shape, dtype or layout.
+        """
+        from cnn_core.functions import derive_from_inputs, matmul     # few programs ask for gradients
+        cdef Run run
+        cdef cnp.npy_intp shape[2]
+        cdef double unused = 0
+        cdef int threads = thread_count(n_threads)
+        cdef Py_ssize_t m = len(X), at = 0, stop
+        activation = self.activations[self.net.depth - 1]
+        if link and activation == "softmax":
+            A = self.forward(X, scale=scale, n_threads=threads)
+            Y = A * (Y - (A * Y).sum(axis=1, keepdims=True))
+        elif link and activation != "identity":
+            Y = derive_from_inputs(activation, self.forward(X, link=False, scale=scale, n_threads=threads), Y)
+        (W, _), *_ = self.views()
+        transposed = W.T
+        if self.factors is not None or scale != 1:
+            transposed = (transposed * (self.factors if self.factors is not None else scale)).astype(self.dtype)
+        alive = self.prepare(&run, X, Y, "mse", None, scale, m, threads, True)
+        run.loss_and_gradient, run.criterion.function = given_gradient, <void *>self
+        run.backward, run.gradients, run.pass_loss = True, NULL, &unused
+        run.batch, run.passes = run.chunk, 1
+        if out is None:
+            out = np.empty((m, self.sizes[0]), self.dtype)
+        shape[1] = self.net.layers[0].ld
+        while at < m:
+            stop = min(at + run.chunk, m)
+            run.first, run.count, shape[0] = at, stop - at, stop - at
+            with nogil:
+                self.execute(&run, threads)
+            if run.failed:
+                raise_pending()
+            dz = cnp.PyArray_SimpleNewFromData(2, shape, self.type_number, run.dz[0])
+            matmul(dz[:, :self.sizes[1]], transposed, (<object>out)[at:stop], n_threads=threads)
+            PyErr_CheckSignals()
+            at = stop
+        self.workspace = alive[2]
+        return out
 
     def train(self, X, y, loss, order, rates, *, batch_size, double l1=0.0, double l2=0.0, double scale=1.0,
               n_threads=None, weights=None, bint penalty_per_row=False):

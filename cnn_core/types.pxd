@@ -119,6 +119,8 @@ cdef struct Update:         # of steps that wait for the whole gradient of a bat
     Py_ssize_t size         # reals of the gradient
     void *average           # of the parameters after each step, or NULL
     double decay            # of the average
+    const void *free        # 1 where a parameter moves, 0 where it is held; NULL: all move
+    const void *held        # what is added to the free ones
 
 cdef struct Run:            # a pass over rows: everything a region of threads needs, nothing allocated below
     const Net *net
@@ -136,7 +138,7 @@ cdef struct Run:            # a pass over rows: everything a region of threads n
     double l1, l2
     const double *rates     # one a step, of all passes
     void *parameters
-    void *gradients
+    void *gradients         # NULL: only those of the inputs are asked for
     void *m1                # the optimizer's moments, or NULL
     void *m2
     void *m3

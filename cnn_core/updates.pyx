@@ -5,7 +5,9 @@ Here the gradient is first written out, threads meet, and each takes the step on
 
 (a) The norm is summed in double over blocks of the arena, and then over the blocks: in one order, so that its bits
     depend neither on the threads nor on the width of a vector.
-(b) A norm above the limit scales the whole gradient; what is then still beyond `clip_value` is cut.
+(b) Where parameters are held, the gradient becomes free * g before anything looks at it, and after a step w becomes
+    free * w + held, so that penalties and decay do not move them either.
+(c) A norm above the limit scales the whole gradient; what is then still beyond `clip_value` is cut.
 """
 
 from libc.math cimport INFINITY, pow, sqrt
@@ -58,23 +60,44 @@ cdef void approach(Py_ssize_t n, real part, const real *w, real *average) noexce
         j += LANES
 
 
+cdef void hold(Py_ssize_t n, const real *free, const real *held, real *w) noexcept nogil:
+    """w = free w + held."""
+    cdef Py_ssize_t j = 0
+    while j < n:
+        v_store(w + j, v_load(w + j) * v_load(free + j) + v_load(held + j))
+        j += LANES
+
+
 cdef void update_rows(Run *run, const Step *step, double factor, Py_ssize_t offset, Py_ssize_t rows, Py_ssize_t n,
                       Py_ssize_t ld, bint is_weight) noexcept nogil:
     """The step on rows[n] of the arena from offset on, from factor times their gradient."""
     cdef Update *update = run.update
     cdef real *g = <real *>run.gradients + offset
+    cdef real *w = <real *>run.parameters + offset
     cdef Py_ssize_t row
     cdef double part
     if factor != 1 or update.clip_value < INFINITY:
         for row in range(rows):
             clip(n, <real>factor, <real>update.clip_value, g + row*ld)
     step_with(run, step, offset, rows, n, ld, is_weight, g, ld)
+    if update.free != NULL:
+        for row in range(rows):
+            hold(n, <const real *>update.free + offset + row*ld, <const real *>update.held + offset + row*ld,
+                 w + row*ld)
     if update.average != NULL:
         # The mean of past weights, each counting `decay` times as much as the one after it; bias-corrected.
         part = (1 - update.decay) / (1 - pow(update.decay, <double>step.count))
         for row in range(rows):
-            approach(n, <real>part, <const real *>run.parameters + offset + row*ld,
-                     <real *>update.average + offset + row*ld)
+            approach(n, <real>part, w + row*ld, <real *>update.average + offset + row*ld)
+
+
+cdef void release(Run *run, int rank, int size) noexcept nogil:
+    """g = free g, this thread's part of the whole gradient."""
+    cdef Py_ssize_t lines = run.update.size // LANES, at
+    cdef real *g = <real *>run.gradients
+    for at in range(share(lines, rank, size, 1), share(lines, rank + 1, size, 1)):
+        v_store(g + at*LANES, v_load(g + at*LANES) * v_load(<const real *>run.update.free + at*LANES))
+    meet(run, rank, size)
 
 
 cdef void take_update(Run *run, Py_ssize_t index, int rank, int size) noexcept nogil:
@@ -85,6 +108,8 @@ cdef void take_update(Run *run, Py_ssize_t index, int rank, int size) noexcept n
     cdef const Layer *layer
     cdef Py_ssize_t first, last, n
     cdef int i
+    if update.free != NULL:
+        release(run, rank, size)
     if update.pass_norm != NULL:
         norm = gradient_norm(run, rank, size)
         if norm > update.clip_norm:

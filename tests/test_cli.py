@@ -80,7 +80,7 @@ def test_training_json(run_json):
     result = run_json("train", "digits", "--layers", "20,10", "--epochs", 3, "--no-plot")
     assert " ".join(result) == (
         "command version data task classes sizes parameters loss optimizer learning_rate batch_size seed "
-        "epochs seconds interrupted train test history model plot"
+        "epochs best_epoch seconds interrupted train test history model plot"
     )
     assert result["sizes"] == [64, 20, 10, 10]
     assert result["epochs"] == len(result["history"]["loss"]) == 3
@@ -123,6 +123,60 @@ def test_options_reach_the_network(run_json):
     assert card["optimizer"]["learning_rate"] == 0.01
     assert (card["l1"], card["l2"], card["input_scale"]) == (1e-4, 0.001, 1 / 32)
     assert (card["dtype"], card["seed"], len(card["layers"])) == ("float64", 7, 1)
+
+
+def test_early_stopping_keeps_the_test_part_out_of_it(run_json, run):
+    argv = ("train", "digits", "--early-stopping", 3, "--epochs", 500, "--learning-rate", 0.01, "--no-plot")
+    result = run_json(*argv)
+    losses = result["history"]["val_loss"]
+    assert result["epochs"] == len(losses) == result["best_epoch"] + 3
+    assert losses[result["best_epoch"] - 1] == min(losses)
+    assert (result["train"]["rows"], result["test"]["rows"]) == (1438, 359)
+    net, digits = cnn.load("digits.safetensors"), cnn.datasets.load_digits()
+    assert net.score(digits.X_test, digits.y_test) == result["test"]["accuracy"] > 0.95
+    _, out, err = run(*argv)
+    assert f"{result['epochs']} epochs; the weights are of epoch {result['best_epoch']}\n" in out
+    assert "val accuracy" in out
+    assert "val accuracy" in err
+    assert "test accuracy" not in err
+
+
+def test_balanced_classes_and_dropout_reach_training(run_json, rng):
+    X = rng.normal(size=(400, 2))
+    y = (X[:, 0] + rng.normal(size=400) > 2).astype(int)
+    np.savez("rare.npz", X=X, y=y)
+    found = []
+    for options in ((), ("--class-weight", "balanced"), ("--dropout", "0.5")):
+        result = run_json("train", "rare.npz", "--layers", 8, "--epochs", 100, "--no-plot", *options)
+        confusion = np.array(result["train"]["confusion"])
+        found.append(confusion[1, 1] / confusion[1].sum())
+        assert result["best_epoch"] is None
+    assert found[1] > max(found[0], found[2])
+    assert [layer.dropout for layer in cnn.load("rare.safetensors").layers] == [0.5, 0]
+
+
+@pytest.mark.parametrize("method", ["robust", "minmax"])
+def test_other_ways_to_standardize(run, run_json, method):
+    run("train", "digits", *FEW, "--standardize", method)
+    assert cnn.load("digits.safetensors")._configuration.standardize == method
+    assert run_json("info", "digits.safetensors")["standardize"] == method
+    assert f"64 features, standardised ({method})" in run("info", "digits.safetensors")[1]
+
+
+@pytest.mark.parametrize("name", cnn.optimizers.OPTIMIZERS)
+def test_every_optimizer(run_json, name):
+    argv = ("--optimizer", name, "--batch-size", "full")
+    assert run_json("train", "xor", "--epochs", 3, "--no-plot", *argv)["optimizer"] == name
+
+
+@pytest.mark.parametrize("name", cnn.losses.LOSSES)
+def test_every_loss(run_json, name):
+    x = np.linspace(-1, 1, 60)
+    y = np.arange(60) % 3 if cnn.losses.LOSSES[name].classifies else x + 2
+    np.savez("data.npz", X=x[:, np.newaxis], y=y)
+    result = run_json("train", "data.npz", "--loss", name, *FEW)
+    assert result["loss"] == name
+    assert run_json("info", "data.safetensors")["loss"] == name
 
 
 def test_standardize_takes_large_features_without_a_note(run, run_json, digits_file):
@@ -348,6 +402,18 @@ def test_info_of_a_network_from_python(run_json):
     card = run_json("info", "net")
     assert (card["classes"], card["task"]) == (None, "regression")
     assert [layer["bias"] for layer in card["layers"]] == [False, True]
+
+
+def test_info_of_a_network_of_many_options(run, run_json):
+    layers = [cnn.Dense(4, "relu", norm="batch"), cnn.Dense(1)]
+    net = cnn.Network(layers, loss=cnn.losses.Huber(0.2), categorical_features=[0], seed=0)
+    X = [["a", 0.0], ["b", 1.0], ["c", 2.0]]
+    net.fit(X, [1.0, 2.0, 3.0], epochs=1, batch_size="full").save("net")
+    card = run_json("info", "net")
+    assert (card["n_features"], card["layers"][0]["inputs"]) == (2, 4)
+    assert sum(layer["parameters"] for layer in card["layers"]) == card["parameters"]
+    assert card["loss"] == {"name": "huber", "delta": 0.2}
+    assert "loss          huber, delta 0.2\n" in run("info", "net")[1]
 
 
 # ---- processes of their own

@@ -45,6 +45,25 @@ def test_silent_on_a_network_that_learns(hidden, optimizer, seed):
     assert str(net.diagnose(data.X_train)) == "nothing found"
 
 
+@pytest.mark.parametrize("norm", ["batch", "layer", "rms"])
+def test_normalised_and_residual_layers_are_looked_at_as_they_are(rng, norm):
+    """Weights so large that tanh would saturate, were its layer not normalised; a dead layer that is passed by."""
+    X, y = blobs()
+    layers = [cnn.Dense(8, "tanh", norm=norm), cnn.Dense(8, "relu", residual=True), cnn.Dense(3)]
+    net = cnn.Network(layers, seed=0).fit(X, y, epochs=0)
+    (W, b), (V, c), last = net.get_weights()
+    plain = cnn.Network([cnn.Dense(8, "tanh"), *layers[1:]], seed=0)
+    for either in (net, plain):
+        either.set_weights([(1e4 * W, b), (V, c - 1e3), last])
+    assert names(plain.diagnose(X)) == ["saturated_units", "dead_layer"]
+    assert names(net.diagnose(X)) == ["dead_layer"]
+    net.set_weights([(1e4 * W, b + 1e3), (V, c), last])
+    assert found(net.diagnose(X), "saturated_units").layer == 0
+    net.set_weights([(1e4 * W, b), (V, c), last])
+    assert not net.diagnose(X)
+    assert not net.fit(X, y, epochs=20).diagnose(X, y)
+
+
 @pytest.mark.parametrize("loss", ["mse", "binary_cross_entropy"])
 @pytest.mark.parametrize("standardize", [True, False])
 def test_silent_on_values_and_two_classes(rng, loss, standardize):

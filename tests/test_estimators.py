@@ -151,7 +151,7 @@ def test_a_seed_that_is_none():
 
 def watch(progress, **changes):
     how = {"n_rows": 10, "of_loss": 1.0, "of_penalty": 1.0, "monitor": None, "min_delta": 0.1, "patience": 2}
-    how |= {"rates": "constant", "initial_rate": 0.5, "power": 0.5, "time_limit": None, "callbacks": ()}
+    how |= {"rates": "constant", "initial_rate": 0.5, "power": 0.5, "time_limit": None}
     return Watch(progress, **how | changes)
 
 
@@ -173,7 +173,7 @@ def test_patience_counts_epochs_without_enough_gain():
         if ends[-1]:
             break
     assert ends == [False, False, False, False, True]
-    assert (looks.reason, looks.progress.best_epoch, looks.progress.rows_seen) == ("tol", 5, 50)
+    assert (looks.stop_reason, looks.progress.best_epoch, looks.progress.rows_seen) == ("tol", 5, 50)
 
 
 def test_adaptive_divides_by_five_where_it_would_stop():
@@ -184,7 +184,7 @@ def test_adaptive_divides_by_five_where_it_would_stop():
             break
         rates.append(net.optimizer.learning_rate)
     assert rates[:5] == pytest.approx([0.5, 0.5, 0.1, 0.1, 0.02])
-    assert looks.reason == "tol"
+    assert looks.stop_reason == "tol"
     assert rates[-1] <= 1e-6 < rates[-1] * 5
 
 
@@ -254,11 +254,19 @@ def test_a_held_out_part_keeps_the_shares_of_the_classes(rng):
 
 
 @pytest.mark.parametrize(
-    ("n", "fraction", "words"), [(10, 0.1, "validation set is too small"), (12, 0.2, "number of classes = 6")]
+    ("strata", "fraction", "words"),
+    [(None, 0.1, "validation set is too small"), ([0] * 9 + [1], 0.3, "The least populated classes")],
 )
-def test_a_part_that_is_too_small(n, fraction, words):
+def test_a_part_that_is_too_small(strata, fraction, words):
     with pytest.raises(ValueError, match=words):
-        randomness.held_out(np.random.RandomState(0), n, fraction, np.arange(n) % 6 if n == 12 else None)
+        randomness.held_out(np.random.RandomState(0), 10, fraction, strata)
+
+
+def test_many_classes_and_few_rows_are_drawn_whatever_their_class():
+    for y in (np.arange(12) % 6, np.array([0] * 6 + [1] * 5 + [2])):
+        train, held = randomness.held_out(np.random.RandomState(0), 12, 0.2, y)
+        assert sorted([*train, *held]) == list(range(12))
+        assert len(held) == 3
 
 
 def test_an_interrupt_ends_with_what_there_is(blobs):

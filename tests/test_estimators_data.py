@@ -1,5 +1,6 @@
 """The estimators where scikit-learn is not: labels, weights, parameters, errors, names of columns."""
 
+import pickle
 import subprocess
 import sys
 
@@ -153,12 +154,32 @@ def test_a_subclass_has_its_own_parameters():
         ({"learning_rate": 0.1}, "learning_rate_init=0.1"),
         ({"hidden_layer_sizes": (3, 0)}, "hidden_layer_sizes must be > 0, got"),
         ({"hidden_layer_sizes": 2.5}, "must hold integers"),
-        ({"activation": ["relu", "tanh"]}, "names 2 activations; hidden_layer_sizes has 1"),
+        ({"activation": ["relu", "tanh"]}, "activation has 2 entries; hidden_layer_sizes has 1"),
         ({"solver": "newton"}, "'solver' parameter of MLP"),
         ({"alpha": -1}, "'alpha' parameter of MLP"),
         ({"batch_size": "all"}, "'batch_size' parameter"),
-        ({"monitor": "loss"}, "'monitor' parameter"),
+        ({"monitor": "val_los"}, "Did you mean 'val_loss'"),
         ({"momentum": 1.5}, "'momentum' parameter of MLP"),
+        ({"dropout": [0.1, 0.2]}, "dropout has 2 entries; hidden_layer_sizes has 1"),
+        ({"input_dropout": 1.0}, "'input_dropout' parameter of MLP"),
+        ({"clip_norm": 0}, "'clip_norm' parameter of MLP"),
+        ({"solver": "lbfgs", "norm": "batch"}, "solver='lbfgs' takes no steps; norm='batch' is"),
+        ({"solver": "lbfgs", "dropout": 0.1}, "takes no steps; dropout=0.1 is for 'adam' and 'sgd'"),
+        ({"solver": "lbfgs", "optimizer": cnn.SGD()}, "takes no steps; optimizer="),
+        ({"dropout": 1.0}, "'dropout' parameter of MLP"),
+        ({"norm": "bach"}, "Did you mean 'batch'"),
+        ({"residual": True}, r"residual=True is for hidden layers .* is \[100\]"),
+        ({"ema": 1.0}, "'ema' parameter of MLP"),
+        ({"standardize": "robus"}, "Did you mean 'robust'"),
+        ({"optimizer": "adams"}, "Did you mean 'adam'"),
+        ({"schedule": 0.1}, "'schedule' parameter of MLP"),
+        ({"solver": "sgd", "weight_decay": 0.1}, "weight_decay=0.1 is for solver='adam'"),
+        ({"metrics": ["f1"]}, "set early_stopping=True, or give fit validation_data"),
+        ({"monitor": "val_f1"}, "'monitor' parameter of MLP"),
+        ({"target": ("val_loss", 0.1)}, "'val_loss' is monitored"),
+        ({"activation": "softmax"}, "for the last layer only"),
+        ({"loss": "log_los"}, "'loss' parameter of MLP"),
+        ({"min_frequency": 3}, "categorical_features is not"),
         ({"dtype": "float16"}, "'dtype' parameter"),
         ({"n_iter_no_change": 0}, "'n_iter_no_change' parameter"),
     ],
@@ -202,6 +223,33 @@ def test_our_own_parameters_reach_the_network(blobs):
     np.testing.assert_allclose(net.mean_, X.mean(axis=0), rtol=1e-12)
     assert (net._configuration.l1, net._configuration.l2) == (0.5, 0.25)
     assert net._configuration.loss.label_smoothing == 0.1
+
+
+def test_what_regularises_reaches_the_layers(blobs):
+    X, y = blobs
+    how = {"hidden_layer_sizes": (6, 6, 4), "dropout": [0.5, 0.0, 0.1], "norm": "layer", "residual": True}
+    model = CLASSIFIER(**how, input_dropout=0.2, clip_norm=1.0, max_iter=3, random_state=0).fit(X, y)
+    first, second, third, last = model.network_.layers
+    assert [layer.dropout for layer in (first, second, third, last)] == [0.5, 0.0, 0.1, 0.0]
+    assert [layer.residual for layer in (first, second, third, last)] == [False, True, False, False]
+    assert (first.norm, last.norm) == ("layer", None)
+    assert model.network_._configuration.input_dropout == 0.2
+    assert model.network_._configuration.clip_norm == 1.0
+    again = CLASSIFIER(**how, input_dropout=0.2, clip_norm=1.0, max_iter=3, random_state=0).fit(X, y)
+    assert all((a == b).all() for a, b in zip(flat(model), flat(again), strict=True))
+    other = CLASSIFIER(**how, input_dropout=0.2, clip_norm=1.0, max_iter=3, random_state=1).fit(X, y)
+    assert (model.coefs_[0] != other.coefs_[0]).any()
+    assert (model.predict_proba(X) == model.predict_proba(X)).all()
+
+
+@pytest.mark.parametrize("norm", ["batch", "layer", "rms"])
+def test_early_stopping_and_copies_keep_norms(norm, blobs):
+    X, y = blobs
+    model = CLASSIFIER(
+        norm=norm, early_stopping=True, learning_rate_init=0.05, n_iter_no_change=3, random_state=0
+    ).fit(X, y)
+    assert model.score(X, y) > 0.9
+    assert (pickle.loads(pickle.dumps(model)).predict_proba(X) == model.predict_proba(X)).all()
 
 
 # ---- errors and what stays
@@ -258,8 +306,13 @@ def test_a_loss_that_explodes(blobs):
 class Frame:
     """As much of a data frame as its names and numbers."""
 
+    dtypes = ("float64",)
+
     def __init__(self, values, columns):
         self.values, self.columns = np.asarray(values, float), columns
+
+    def get_column(self, name):
+        return self.values[:, self.columns.index(name)]
 
     def __array__(self, dtype=None, copy=None):
         return self.values
@@ -279,7 +332,7 @@ def test_names_of_columns():
     assert not hasattr(model, "feature_names_in_")
     with pytest.warns(cnn.CompiledNNWarning, match="was fitted without feature names"):
         model.predict(Frame(X, ["a", "b"]))
-    with pytest.raises(TypeError, match="only supported if all input features have string names"):
+    with pytest.raises(TypeError, match="only supported if all of them are str"):
         model.fit(Frame(X, ["a", 1]), [0, 1])
 
 
@@ -299,5 +352,32 @@ import sys, compiled_nn as cnn
 assert "compiled_nn.estimators" not in sys.modules
 cnn.MLPClassifier(max_iter=1).fit([[0.0], [1.0]], [[0], [1]]).predict([[0.0]])
 assert not any(name.split(".")[0] == "sklearn" for name in sys.modules)
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code], env=environment, check=True)
+
+
+def test_where_scikit_learn_is_not_installed(environment):
+    """Warnings and errors are our own; what needs that library says how to get it."""
+    code = """
+import sys, warnings
+sys.modules["sklearn"] = None
+import compiled_nn as cnn
+
+model = cnn.MLPClassifier(max_iter=2, tol=1e-5, random_state=0)
+try:
+    model.predict([[0.0]])
+except cnn.NotFittedError as error:
+    assert type(error) is cnn.NotFittedError
+with warnings.catch_warnings(record=True) as seen:
+    warnings.simplefilter("always")
+    model.fit([[0.0], [1.0]], [[0], [1]])
+assert [w.category for w in seen] == [cnn.CompiledNNWarning], seen
+for ask in (model.__sklearn_tags__, model.get_metadata_routing, lambda: model.set_fit_request(sample_weight=True)):
+    try:
+        ask()
+    except ImportError as error:
+        assert 'scikit-learn; pip install "compiled-nn[sklearn]"' in str(error)
+    else:
+        raise AssertionError(ask)
 """
     subprocess.run([sys.executable, "-W", "error", "-c", code], env=environment, check=True)

@@ -284,3 +284,17 @@ def test_numbers_that_explode_are_an_error(estimator):
         MLPRegressor(solver="sgd", learning_rate_init=1e9).fit(
             1e3 * random.normal(size=(10, 2)), np.arange(10)
         )
+
+
+@pytest.mark.parametrize("form", ["csr_matrix", "csc_array", "coo_matrix"])
+@pytest.mark.parametrize(
+    "how", [{"solver": "lbfgs"}, {"max_iter": 5}, {"max_iter": 5, "early_stopping": True}]
+)
+def test_sparse_x_is_the_same(form, how):
+    sparse = getattr(pytest.importorskip("scipy.sparse"), form)(TWO)
+    full = MLPClassifier(hidden_layer_sizes=15, random_state=1, **how).fit(TWO, ZERO_OR_ONE)
+    model = MLPClassifier(hidden_layer_sizes=15, random_state=1, **how).fit(sparse, ZERO_OR_ONE)
+    np.testing.assert_allclose(model.predict_proba(sparse), full.predict_proba(TWO), atol=1e-6)
+    assert model.score(sparse, ZERO_OR_ONE) == full.score(TWO, ZERO_OR_ONE)
+    with pytest.raises(ValueError, match="X has 3 features, but MLPClassifier is expecting 64"):
+        model.predict(sparse.tocsc()[:, :3])

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from compiled_nn import metrics
 
-sklearn_metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
+sklearn = pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+sklearn_metrics = pytest.importorskip("sklearn.metrics")
 
+VERSION = tuple(map(int, sklearn.__version__.split(".")[:2]))
 EXACT = {"rel": 1e-12, "abs": 1e-12}
 
 
@@ -152,6 +154,8 @@ def test_values(rng, weight, shape):
         ("mape", "mean_absolute_percentage_error"),
         ("median_absolute_error", "median_absolute_error"),
     ):
+        if ours == "median_absolute_error" and weight is not None and VERSION < (1, 8):
+            continue  # until then its weighted median was the lower one
         expected = getattr(sklearn_metrics, theirs)(y, p, **kwargs)
         assert getattr(metrics, ours)(y, p, weight) == pytest.approx(expected, **EXACT), ours
     for q in (0.05, 0.5, 0.8):

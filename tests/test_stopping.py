@@ -245,7 +245,7 @@ def test_an_interrupt_that_returns_gives_the_best_weights():
 def test_divergence_names_the_layer():
     net = regressor(optimizer=cnn.SGD(1e30))
     with pytest.raises(
-        cnn.DivergenceError, match=r"Epoch \d+, learning rate 1e\+30, loss \S+, first in layer 1\."
+        cnn.DivergenceError, match=r"Epoch \d+, learning rate 1e\+30, loss \S+, first in layer 0\."
     ):
         net.fit(X, y, epochs=5)
     assert net.stop_reason_ is None

@@ -22,6 +22,7 @@ def chosen(labels, fraction=None, groups=None, seed=0, loss="softmax_cross_entro
         "watched": (),
         "weights": None,
         "encoder": None,
+        "parts": net._parts,
     }
     held_out, rest = validation.choose(net._configuration, design, encoded, known, **parameters)
     return held_out.X[:, 0].astype(int), rest

@@ -9,7 +9,7 @@ import numpy as np
 from . import arrays, calibration, targets
 from .arrays import Array
 from .calibration import Calibration
-from .model import Model
+from .inside import Inspected
 
 if TYPE_CHECKING:
     from typing import Self
@@ -23,7 +23,7 @@ class Band(NamedTuple):
     unit: Array | float
 
 
-class Calibrated(Model):
+class Calibrated(Inspected):
     """What a network can learn, once it is trained, from rows that it was not trained on.
 
     Training again, or :meth:`set_weights`, forgets it; files keep it.

@@ -4,7 +4,8 @@ The file is that of ``persistence.py``, and ``load`` reads it as such. Tensors o
 
     training.moments.J.layers.I.weight, ...    momenta of the optimizer, in the network's dtype
     training.mean.layers.I.weight, ...         mean of averaged weights, float64
-    training.live.layers.I.weight, ...         weights that the mean stands in for, in the network's dtype
+    training.live.layers.I.weight, ...         weights that a mean, or with ema an average of steps, stands in for, in
+                                               the network's dtype
     training.history.NAME                      columns of the history, float64
 
 where ... is .bias and .norm.weight of layers that have them.
@@ -65,7 +66,8 @@ def write(
     for j, moment in enumerate(state["moments"]):
         tensors |= persistence.layer_tensors(moment, f"{TRAINING}moments.{j}.")
     tensors |= persistence.layer_tensors(average.mean, f"{TRAINING}mean.")
-    tensors |= persistence.layer_tensors(average.live or (), f"{TRAINING}live.")
+    live = average.live if state["ema"] is None else state["parts"]
+    tensors |= persistence.layer_tensors(live or (), f"{TRAINING}live.")
     tensors |= {f"{TRAINING}history.{name}": _as_tensor(name, column) for name, column in history.items()}
     name, hyperparameters = state["optimizer"] or (None, {})
     progress = {
@@ -78,7 +80,7 @@ def write(
         "generator": None if state["rng"] is None else state["rng"].bit_generator.state,
         "n_moments": len(state["moments"]),
         "n_averaged": average.count,
-        "lent": average.live is not None,
+        "lent": live is not None,
         "dropout_key": state["dropout_key"],
         "columns": list(history),
     }
@@ -155,9 +157,12 @@ def _check_tensors(file: Any, saved: Saved, progress: dict[str, Any]) -> None:
 
 def _state(file: Any, saved: Saved, progress: dict[str, Any]) -> dict[str, Any]:
     layers = saved.configuration.layers
-    average = None
+    live = persistence.layer_parts(file, layers, f"{TRAINING}live.") if progress["lent"] else None
+    average, ema = None, None
+    if saved.configuration.ema is not None and live is not None:
+        gains = (None if norm is None else norm["gain"] for norm in saved.norms)
+        ema = [(W, b, gain) for (W, b), gain in zip(saved.weights, gains, strict=True)]
     if progress["n_averaged"]:
-        live = persistence.layer_parts(file, layers, f"{TRAINING}live.") if progress["lent"] else None
         mean = persistence.layer_parts(file, layers, f"{TRAINING}mean.")
         average = Average(progress["n_averaged"], mean, live)
     name = progress["optimizer"]
@@ -176,6 +181,8 @@ def _state(file: Any, saved: Saved, progress: dict[str, Any]) -> dict[str, Any]:
         "epochs": progress["epochs"],
         "rate_scale": float(progress["rate_scale"]),
         "average": average,
+        "ema": ema,
+        "parts": live if ema is not None else None,
     }
 
 

@@ -12,7 +12,7 @@ import operator
 from collections.abc import Callable, Collection, Mapping
 from typing import TypeAlias
 
-from .errors import did_you_mean
+from .errors import count, did_you_mean
 
 Rate: TypeAlias = float | Callable[[int], float]
 
@@ -41,6 +41,16 @@ def integer(owner: str, name: str, value: object, *, minimum: int) -> int:
 def optional_integer(owner: str, name: str, value: object, *, minimum: int) -> int | None:
     """Return `value` as an int of at least `minimum`, or None."""
     return None if value is None else integer(owner, name, value, minimum=minimum)
+
+
+def place(name: str, value: object, n: int, noun: str) -> int:
+    """Return an index into `n` things, a negative one counted from their end, as one from 0 on."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be an int. Got {value!r} instead.")
+    index = operator.index(value)
+    if not -n <= index < n:
+        raise ValueError(f"{name} is {index}; the network has {count(n, noun)}.")
+    return index % n
 
 
 def real(

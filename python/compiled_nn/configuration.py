@@ -12,16 +12,17 @@ from .initializers import NotSaved
 from .layers import Dense
 
 if TYPE_CHECKING:
+    from .embeddings import Wanted
     from .losses import Loss
     from .optimizers import Optimizer
-    from .preprocessing import Features
+    from .preprocessing import Features, Tabular
 
 DEFAULT_LOSS = "softmax_cross_entropy"
 DTYPES = ("float32", "float64")
 _STEPS = ("clip_norm", "clip_value", "ema")
 # In a file only where they are asked for:
 _LATER = (
-    *("standardize", "scale_targets", "categorical_features", "min_frequency", "input_dropout"),
+    *("standardize", "scale_targets", "categorical_features", "min_frequency", "input_dropout", "embeddings"),
     *_STEPS,
 )
 _OPTIONS = ("optimizer", "l1", "l2", "input_scale", "dtype", "seed", *_LATER)
@@ -49,6 +50,7 @@ class Configuration:
     clip_norm: float | None
     clip_value: float | None
     ema: float | None
+    embeddings: Wanted
 
     @property
     def update(self) -> dict[str, Any]:
@@ -79,7 +81,8 @@ class Configuration:
     @property
     def waits(self) -> bool:
         """Whether the steps wait for the whole gradient."""
-        return any(value is not None and value != [1.0] * len(self.layers) for value in self.update.values())
+        asked = (value is not None and value != [1.0] * len(self.layers) for value in self.update.values())
+        return self.embeddings is not None or self.layers[0].blocks is not None or any(asked)
 
     @property
     def dropout(self) -> list[float]:
@@ -90,6 +93,14 @@ class Configuration:
     def blocks(self) -> bool:
         """Whether layers are more than a product and an activation: normalised, residual, or thinned out."""
         return any(self.dropout) or any(layer.norm or layer.residual for layer in self.layers)
+
+    def embedded(self, encoder: Tabular | None) -> Configuration:
+        """Return this configuration with the layer of the embeddings that it asks for, of what the encoder learned."""
+        if self.embeddings is None or encoder is None:
+            return self
+        from .embeddings import embedded  # few networks have any
+
+        return replace(self, layers=embedded(self.layers, self.embeddings, encoder))
 
     def without_given_weights(self) -> Configuration:
         """Return this configuration with initial weights that are not known any more."""
@@ -129,6 +140,7 @@ def configure(
     clip_norm: float | None = None,
     clip_value: float | None = None,
     ema: float | None = None,
+    embeddings: Any = None,
 ) -> Configuration:
     """Check the parameters of a Network and return them as a configuration."""
     checked = layers.check_layers(layers_)
@@ -149,6 +161,7 @@ def configure(
         clip_norm=_optional(clip_norm, "clip_norm"),
         clip_value=_optional(clip_value, "clip_value"),
         ema=_optional(ema, "ema", below=1),
+        embeddings=_embeddings(embeddings, categorical_features),
     )
     if configuration.scale_targets and configuration.loss.link != "identity":
         raise ValueError(
@@ -179,6 +192,17 @@ def _categorical(features: Features | None, min_frequency: object) -> tuple[int 
 
     preprocessing.frequency(min_frequency)
     return preprocessing.categorical(features)
+
+
+def _embeddings(wanted: Any, features: Features | None) -> Wanted:
+    """Return embeddings, checked; they are for categorical features."""
+    if wanted is None:
+        return None
+    if features is None:
+        raise ValueError("embeddings is given; categorical_features is not.")
+    from . import embeddings  # few networks have any
+
+    return embeddings.check(wanted)
 
 
 def _standardize(value: object) -> bool | str:

@@ -7,7 +7,7 @@ must come out healthy.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -187,19 +187,18 @@ def _layers(subject: Subject, inputs: Array, unscaled: bool) -> Iterator[Finding
     a = inputs.astype(stack.dtype)
     start = _variation(a)
     before, gains = start, []
-    for i, (W, b) in enumerate(stack.views()):
-        layer = Layers(W.shape, stack.activations[i : i + 1], (b is not None,), stack.dtype)
-        training.assign(layer.views(), [(W, b)])
-        n_threads = subject.terms["n_threads"]
-        z, below = layer.forward(a, link=False, n_threads=n_threads), a
+    for i, activation in enumerate(stack.activations):
+        z = _outputs(subject, i, "identity", a)
         if i == len(stack.activations) - 1:
             after = _variation(z)
         else:
-            a = layer.forward(below, n_threads=n_threads)
-            after = _variation(a)
+            below, a = a, _outputs(subject, i, activation, a)
             yield from _units(subject, i, z, a, unscaled)
-            if stack.activations[i] in _DYING and not a.any():
+            if stack.residuals[i]:
+                a = a + below
+            elif activation in _DYING and not a.any():
                 return  # nothing comes through: what is above says nothing more
+            after = _variation(a)
         gains.append(after / before if before > 0 else 1.0)
         before = after
     # Values may be as small as they like once a network has learned them.
@@ -215,6 +214,29 @@ def _layers(subject: Subject, inputs: Array, unscaled: bool) -> Iterator[Finding
             if subject.default_start
             else "leave init out: the default keeps the signal's size",
         )
+
+
+def _outputs(subject: Subject, i: int, activation: Any, below: Array) -> Array:
+    """What a layer makes of the outputs of the one below, with another activation than its own if need be."""
+    stack, n_threads = subject.stack, subject.terms["n_threads"]
+    (k, n), norm = stack.sizes[i : i + 2], stack.norms[i]
+    # A last layer cannot be normalised: one that nobody asks is put on top.
+    layer = Layers(
+        (k, n, 1), (activation, "identity"), (stack.biases[i], False), stack.dtype, norms=(norm, None)
+    )
+    own = training.parts(stack)[i]
+    training.assign(training.parts(layer)[:1], [own])
+    running = layer.running_statistics()[0]
+    if running is not None:
+        products = below @ own[0]
+        # From the last layer on: before fit, that of embeddings is not among the layers. One that learns normalises
+        # by the rows of a batch.
+        learns = subject.configuration.layers[i - len(stack.norms)].trainable
+        statistics = (
+            (products.mean(axis=0), products.var(axis=0)) if learns else stack.running_statistics()[i]
+        )
+        running[0][:], running[1][:] = cast("tuple[Array, Array]", statistics)
+    return layer.hidden(below, 1, n_threads=n_threads)
 
 
 def _variation(a: Array) -> float:
@@ -260,7 +282,8 @@ def _units(subject: Subject, i: int, z: Array, a: Array, unscaled: bool) -> Iter
 
 
 def _rate_of_next_step(subject: Subject) -> float:
-    return float(optimizers.learning_rates(subject.configuration.optimizer, subject.stack.steps, 1)[0])
+    optimizer, epoch = subject.configuration.optimizer, len(subject.history["epoch"])
+    return float(optimizers.learning_rates(optimizer, subject.stack.steps, 1, epoch)[0])
 
 
 def _rate(subject: Subject, X: Array, y: Array | None) -> Iterator[Finding]:

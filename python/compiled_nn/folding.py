@@ -4,7 +4,8 @@
 (b) Scaled inputs: (x - mean) / s W + b = x (W / s) + (b - mean / s W). The sum cancels where a mean is far from zero in
     units of s: beyond `_FARTHEST` of that, rows are scaled as in training. So they are where the first layer is
     normalised row by row, since its b comes after that.
-(c) Scaled targets: s (a W + b) + mean = a (W s) + (b s + mean). A temperature T: W / T and b / T.
+(c) Embeddings are linear: x E W = x (E W).
+(d) Scaled targets: s (a W + b) + mean = a (W s) + (b s + mean). A temperature T: W / T and b / T.
 """
 
 from __future__ import annotations
@@ -21,16 +22,24 @@ _FARTHEST = 1e-4  # over the precision of the dtype: the rounding that a folded 
 _EPSILON = 1e-5  # that of the core's normalisation
 
 
-def folded(layers: Layers, targets: Statistics | None = None, temperature: float = 1.0) -> Layers:
+def folded(
+    layers: Layers, targets: Statistics | None = None, temperature: float = 1.0, *, embedded: bool = False
+) -> Layers:
     """Return layers that predict from X as it comes, in units of y, what `layers` predict from scaled rows.
 
-    `layers` themselves where there is nothing to fold.
+    `layers` themselves where there is nothing to fold; `embedded` says whether the first one are embeddings.
     """
     pairs, norms, gains = layers.views(), list(layers.norms), layers.gains()
+    above = 1 if embedded else 0
     for i, statistics in enumerate(layers.running_statistics()):
         gain = gains[i]
         if statistics is not None and gain is not None:
             pairs[i], norms[i] = _normalised(pairs[i], gain, Statistics(*statistics)), None
+    if embedded:
+        (E, _), (W, b), *others = pairs
+        product = np.einsum("ke,en->kn", E, W, dtype=np.float64, optimize=True)
+        pairs = [(product.astype(W.dtype), b), *others]
+        norms, gains = norms[1:], gains[1:]
     inputs = layers.statistics
     if inputs is not None and norms[0] is None:
         first = _scaling(pairs[0], Statistics(*inputs))
@@ -41,15 +50,16 @@ def folded(layers: Layers, targets: Statistics | None = None, temperature: float
     if temperature != 1:
         W, b = pairs[-1]
         pairs[-1] = W / temperature, None if b is None else b / temperature
-    if inputs is layers.statistics and tuple(norms) == layers.norms and targets is None and temperature == 1:
+    rescaled = inputs is not layers.statistics or targets is not None or temperature != 1
+    if not (rescaled or embedded or tuple(norms) != layers.norms):
         return layers
     copy = Layers(
-        layers.sizes,
-        layers.activations,
+        (layers.sizes[0], *layers.sizes[1 + above :]),
+        layers.activations[above:],
         [b is not None for _, b in pairs],
         layers.dtype,
         norms=norms,
-        residuals=layers.residuals,
+        residuals=layers.residuals[above:],
     )
     for (W, b), (new_W, new_b) in zip(copy.views(), pairs, strict=True):
         W[...] = new_W

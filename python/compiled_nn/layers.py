@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from . import activations, arrays, checks, initializers
 from .activations import Activation
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
 NORMS = ("batch", "layer", "rms")
+Block: TypeAlias = tuple[
+    int, int
+]  # columns, and the width of their embedding; 0: they go through as they are
 
 
 @dataclass(frozen=True, repr=False)
@@ -49,6 +52,8 @@ class Dense:
         False: training leaves the layer as it is.
     rate : float, default 1.0
         At least 0; the learning rate is multiplied by it in this layer.
+    blocks : tuple of (int, int), optional
+        Of the first layer, which the parameter `embeddings` of a network makes; see :mod:`compiled_nn.embeddings`.
 
     Raises
     ------
@@ -65,6 +70,7 @@ class Dense:
     residual: bool = field(default=False, kw_only=True)
     trainable: bool = field(default=True, kw_only=True)
     rate: float = field(default=1.0, kw_only=True)
+    blocks: tuple[Block, ...] | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "units", checks.integer("Dense", "units", self.units, minimum=1))
@@ -78,6 +84,12 @@ class Dense:
         checks.flag("Dense", "residual", self.residual)
         checks.flag("Dense", "trainable", self.trainable)
         object.__setattr__(self, "rate", checks.real("Dense", "rate", self.rate, minimum=0))
+        if self.blocks is not None:
+            object.__setattr__(self, "blocks", _check_block_sizes(self.blocks, self.units))
+            if self.bias or self.norm or self.activation not in (None, "identity"):
+                raise ValueError(
+                    "A layer with blocks is linear: bias=False, and neither activation nor norm."
+                )
         init = initializers.resolve(self.init)
         if isinstance(init, initializers.Given):
             if init.weight.shape[1] != self.units:
@@ -92,6 +104,10 @@ class Dense:
     def rate_factor(self) -> float:
         """What the learning rate is multiplied by; 0 where the layer is frozen."""
         return self.rate if self.trainable else 0.0
+
+    def n_weights(self, n_inputs: int) -> int:
+        """Return how many weights training moves, biases left out."""
+        return n_inputs * self.units if self.blocks is None else sum(n * width for n, width in self.blocks)
 
     def __repr__(self) -> str:
         values = {name: getattr(self, name) for name in (*_ALWAYS, *_DEFAULTS)}
@@ -121,14 +137,28 @@ def check_layers(layers: Any) -> tuple[Dense, ...]:
     return tuple(layers)
 
 
+def _check_block_sizes(blocks: Any, units: int) -> tuple[Block, ...]:
+    """Return the blocks of a layer as tuples, when they give as many columns as it has units."""
+    checked = tuple(
+        (checks.integer("Dense", "blocks", n, minimum=1), checks.integer("Dense", "blocks", width, minimum=0))
+        for n, width in blocks
+    )
+    given = sum(width or n for n, width in checked)
+    if given != units:
+        raise ValueError(f"blocks give {count(given, 'column')}; the layer has {count(units, 'unit')}.")
+    return checked
+
+
 def _check_blocks(layers: Sequence[Dense]) -> None:
     """Refuse a last layer with what is for hidden layers, and residual layers whose sizes differ."""
-    for name in ("dropout", "norm", "residual"):
+    for name in ("dropout", "norm", "residual", "blocks"):
         if getattr(layers[-1], name):
             raise ValueError(
                 f"The last layer has {name}={getattr(layers[-1], name)!r}, which is for hidden layers."
             )
     for i, layer in enumerate(layers):
+        if layer.blocks and i > 0:
+            raise ValueError(f"layers[{i}] has blocks, which are for the first layer.")
         if layer.residual and i == 0:
             raise ValueError("layers[0] is residual; the first layer cannot be, its input being X.")
         if layer.residual and layer.units != layers[i - 1].units:

@@ -80,7 +80,7 @@ class Learner(Calibrated):
             anew each time, or a function that returns one. It is asked once for each epoch, and before for its first
             item, by which `standardize` goes. Steps are taken, and rows shuffled, within an item.
         y : array-like (m,), (m, 1) or (m, n_outputs)
-            Labels of any type; numbers for "mse"; or a column an output: one-hot or soft labels for
+            Labels of any type; numbers for losses of values; or a column an output: one-hot or soft labels for
             "softmax_cross_entropy", independent 0/1 targets for "binary_cross_entropy".
         epochs : int, default 10
             Passes over the data.
@@ -204,6 +204,7 @@ class Learner(Calibrated):
             fraction=validation_fraction,
             groups=validation_groups,
             watched=watched,
+            parts=self._parts,
         )
         data = Data(X, y, cut(len(X) if rows is None else len(rows), rows=rows))
         watching = batches is not None or held_out or plan.callbacks
@@ -322,14 +323,21 @@ class Learner(Calibrated):
         averages: bool = False,
     ) -> Trainer:
         """Take the network to where training on (rows of) X starts; nothing has changed when this raises."""
-        trainer = (self._trainer if resume else None) or self._drawn(X)
+        trainer = (self._trainer if resume else None) or self._drawn(X, encoder)
         trainer.check_schedule(self.optimizer)
         if self._lacks_statistics(trainer.stack):
             trainer.stack.standardize(*self._measured(X, encoder, rows))
         trainer.reclaim(averages=averages)
         self._trainer, self._targets, self._encoder = trainer, known, encoder
+        self._configuration = self._configuration.embedded(encoder)
         self._settle()
         return trainer
+
+    def _parts(self, y: Array, known: Targets, fraction: float, groups: Any) -> tuple[Array, Array]:
+        """Return row numbers to validate and to train on."""
+        from . import validation
+
+        return validation.parts(y, known, fraction, groups, self._configuration.seed)
 
     def _validator(self, held_out: Validation | None) -> Callable[[], History] | None:
         """Return what gives the columns of validation, None where there are none."""
@@ -342,20 +350,22 @@ class Learner(Calibrated):
         assert self._trainer is not None
         return self._trainer
 
-    def _snapshot(self, out: tuple[Array, ...] | None = None) -> tuple[Array, ...]:
-        """Return copies of what predictions follow from as the core has it, written to `out` if given."""
+    def _state(self) -> tuple[Array, ...]:
+        """Return what predictions follow from, as the core has it."""
         stack = self._fitted()
-        state = tuple(a for a in (stack.parameters, stack.running, stack.average) if a is not None)
+        averages = () if stack.average is None else (stack.average,)
+        return (stack.parameters, stack.running, *averages)
+
+    def _snapshot(self, out: tuple[Array, ...] | None = None) -> tuple[Array, ...]:
+        """Return copies of the state, written to `out` if given."""
         if out is None:
-            return tuple(array.copy() for array in state)
-        for kept, array in zip(out, state, strict=True):
+            return tuple(array.copy() for array in self._state())
+        for kept, array in zip(out, self._state(), strict=True):
             kept[:] = array
         return out
 
     def _go_back(self, snapshot: tuple[Array, ...]) -> None:
         """Put a snapshot back; momenta stay."""
-        stack = self._fitted()
-        state = (a for a in (stack.parameters, stack.running, stack.average) if a is not None)
-        for array, kept in zip(state, snapshot, strict=True):
+        for array, kept in zip(self._state(), snapshot, strict=True):
             array[:] = kept
         self._settle()

@@ -1,4 +1,4 @@
-"""What a network is and gives: parameters, weights, predictions, scores, files. How it learns is in network.py."""
+"""What a network is and gives: parameters, weights, predictions, scores, files. How it learns is in learning.py."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Model:
         self.n_threads = checks.optional_integer("Network", "n_threads", n_threads, minimum=1)
         self.history = training.new_history()
         self._trainer: Trainer | None = None
-        # The trainer's stack, or a copy of it that scales within its first and last layer.
+        # The trainer's stack, or a copy of it that scales within its first and last layer; None: not asked for yet.
         self._predictor: Layers | None = None
         self._direct: Layers | None = None  # the same, where X needs no encoding
         self._calibration = calibration.NOTHING
@@ -139,12 +139,22 @@ class Model:
     @property
     def norms_(self) -> list[training.Norm | None]:
         """What normalised layers have besides their weights."""
-        return training.norms(self._fitted())
+        return training.norms(self._evaluated())
 
     @property
     def n_parameters(self) -> int:
-        """Weights and biases."""
-        return self._fitted().n_parameters
+        """Weights and biases that training moves."""
+        stack, first = self._fitted(), self.layers[0]
+        return stack.n_parameters - stack.sizes[0] * first.units + first.n_weights(stack.sizes[0])
+
+    @property
+    def embeddings_(self) -> dict[int | str, Array]:
+        """Vectors (categories, width) of each embedded column: copies."""
+        if self._encoder is None or not self.layers[0].blocks:
+            raise AttributeError("The network has learned no embeddings: see the parameter of this name.")
+        from . import embeddings  # few networks have any
+
+        return embeddings.tables(self.layers[0], self.get_weights()[0][0], self._encoder)
 
     @property
     def activations(self) -> list[str]:
@@ -357,9 +367,11 @@ class Model:
 
     def _examined(self, X: Samples, encoder: Tabular | None) -> Stack:
         """Return what diagnose looks at: a stack as training on X would start with it, or go on."""
-        stack = (self._trainer or self._drawn(X)).stack
+        stack = (self._trainer or self._drawn(X, encoder)).stack
         if self._lacks_statistics(stack):
-            stack = self._new_stack(stack.views(), training.norms(stack))
+            stack = self._new_stack(
+                stack.views(), training.norms(stack), self._configuration.embedded(encoder)
+            )
             stack.standardize(*self._measured(X, encoder))
         return stack
 
@@ -412,16 +424,17 @@ class Model:
             self._trainer = Trainer(self._new_stack(pairs), self._configuration.seed)
         else:
             training.assign(trainer.stack.views(), pairs)
+            self._hold(trainer.stack, self.layers[0])
             trainer.forget_momenta()
         self._initial = pairs
         self._settle()
 
-    def _drawn(self, X: Samples) -> Trainer:
+    def _drawn(self, X: Samples, encoder: Tabular | None) -> Trainer:
         """Return a trainer of the initial weights, for the columns of X, which it does not standardise yet."""
-        seed = self._configuration.seed
-        rng = training.generator(seed)
-        weights = self._initial or draw_weights(self.layers, rng, X.shape[1])
-        return Trainer(self._new_stack(weights), seed, rng)
+        configuration = self._configuration.embedded(encoder)
+        rng = training.generator(configuration.seed)
+        weights = self._initial or draw_weights(configuration.layers, rng, X.shape[1])
+        return Trainer(self._new_stack(weights, configuration=configuration), configuration.seed, rng)
 
     def _lacks_statistics(self, stack: Stack) -> bool:
         """Whether a stack has yet to learn how to standardise."""
@@ -445,33 +458,54 @@ class Model:
         features = self._configuration.categorical_features
         return Tabular("auto" if features is None else features, self._configuration.min_frequency)
 
-    def _new_stack(self, weights: list[Pair], norms: list[training.Norm | None] | None = None) -> Stack:
-        configuration = self._configuration
-        sizes = (len(weights[0][0]), *(layer.units for layer in configuration.layers))
-        biases = [layer.bias for layer in configuration.layers]
+    def _new_stack(
+        self,
+        weights: list[Pair],
+        norms: list[training.Norm | None] | None = None,
+        configuration: Configuration | None = None,
+    ) -> Stack:
+        configuration = configuration or self._configuration
+        layers = configuration.layers
+        sizes = (len(weights[0][0]), *(layer.units for layer in layers))
+        biases = [layer.bias for layer in layers]
         biases[-1] |= weights[-1][1] is not None
         stack = Stack(
             sizes,
             [*map(for_core, configuration.activations)],
             biases,
             configuration.dtype,
-            norms=[layer.norm for layer in self.layers],
-            residuals=[layer.residual for layer in self.layers],
+            norms=[layer.norm for layer in layers],
+            residuals=[layer.residual for layer in layers],
         )
         stack.set_update(**configuration.update)
         training.assign(stack.views(), weights)
+        self._hold(stack, layers[0])
         if norms is not None:
             training.assign_norms(stack, norms)
         if any(configuration.dropout):
             stack.set_dropout(configuration.dropout, training.dropout_key(configuration.seed))
         return stack
 
+    @staticmethod
+    def _hold(stack: Stack, first: Dense) -> None:
+        """Let weights of the first layer that are no embeddings be what they are to remain."""
+        if first.blocks:
+            from . import embeddings  # few networks have any
+
+            stack.hold(*embeddings.held(first.blocks, stack.sizes[0]))
+
     def _settle(self, learned: Calibration = calibration.NOTHING) -> None:
         """Let what predicts have the present weights, and the calibration that was learned for them."""
         self._calibration = learned
         scaling = None if self._targets is None else self._targets.scaling
-        self._predictor = folding.folded(self._evaluated(), scaling, learned.temperature)
+        self._predictor = folding.folded(
+            self._evaluated(), scaling, learned.temperature, embedded=self.layers[0].blocks is not None
+        )
         self._direct = self._predictor if self._encoder is None else None
+
+    def _unsettle(self) -> None:
+        """Let what predicts follow from the present weights, without calibration, once it is asked for."""
+        self._calibration, self._predictor, self._direct = calibration.NOTHING, None, None
 
     def _n_features(self, resume: bool) -> int | None:
         """Return how many columns training takes, None for any number."""
@@ -509,7 +543,7 @@ class Model:
         return persistence.Saved(
             configuration,
             self.get_weights(),
-            training.norms(self._fitted()),
+            training.norms(self._evaluated()),
             kind,
             classes,
             statistics and Statistics(*statistics),
@@ -542,7 +576,7 @@ class Model:
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         if state["_trainer"] is not None:
-            stack = self._new_stack(state["_trainer"]["weights"])
+            stack = self._new_stack([(W, b) for W, b, _ in state["_trainer"]["parts"]])
             self._trainer = Trainer.restored(stack, state["_trainer"])
             self._settle(state["_calibration"])
 
@@ -571,7 +605,11 @@ class Model:
         return copy
 
     def _predicting(self) -> Layers:
-        return self._predictor or self._fitted()  # which then says that there is nothing to predict with
+        if self._predictor is None:
+            self._fitted()  # says so where there is nothing to predict with
+            self._settle(self._calibration)
+            assert self._predictor is not None
+        return self._predictor
 
     def _statistics(self) -> Statistics:
         if not self._configuration.standardize:

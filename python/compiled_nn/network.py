@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import persistence, shapes
@@ -76,6 +76,11 @@ class Network(Learner):
         In (0, 1): predict with an average of the weights after each step, each counting `ema` times as much as the one
         after it, bias-corrected. Everything but training knows these weights only; files hold them. Training goes on
         from those of the last step.
+    embeddings : int, "auto" or dict, optional
+        Categories of `categorical_features` become vectors that are learned: all of this width; "auto": min(600,
+        round(1.6 n**0.56)) for n categories; or of these widths by name or number of the column, the others staying
+        columns of 0 and 1. They are a first layer, which `layers` and the weights then have: linear, with a block for
+        each column. An unknown category has the vector 0. Predicting costs no more than without.
 
     Attributes
     ----------
@@ -92,6 +97,9 @@ class Network(Learner):
         With `scale_targets`: mean and standard deviation of each output, float64; 1 where it is constant.
     encoder_ : Tabular
         With `categorical_features`: what turns X into numbers.
+    embeddings_ : dict
+        With `embeddings`: vectors (categories, width) of each column by its name, or number; a row a category, in the
+        order of ``encoder_.columns_``, a last one for rare categories.
     norms_ : list of dict or None, one a layer
         Copies of what a normalised layer has besides its weights: "gain" (units,), and for "batch" the running "mean"
         and "variance" (units,).
@@ -140,6 +148,7 @@ class Network(Learner):
         clip_norm: float | None = None,
         clip_value: float | None = None,
         ema: float | None = None,
+        embeddings: int | str | Mapping[int | str, int] | None = None,
     ) -> None:
         configuration = configure(
             layers,
@@ -158,6 +167,7 @@ class Network(Learner):
             clip_norm,
             clip_value,
             ema,
+            embeddings,
         )
         super().__init__(configuration, n_threads)
 

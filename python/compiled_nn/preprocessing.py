@@ -113,6 +113,14 @@ class Tabular:
     def _categorical(self) -> list[Categorical]:
         return [column for column in self.columns_ if isinstance(column, Categorical)]
 
+    def embeddable(self) -> list[tuple[int, str | None, int]]:
+        """Return number, name and width of each categorical column that becomes any, in the order of the result."""
+        return [
+            (i, column.name, column.width)
+            for i, column in enumerate(self.columns_)
+            if isinstance(column, Categorical) and column.width
+        ]
+
     # ---- fit and transform
 
     def fit(self, X: Any) -> Tabular:

@@ -15,7 +15,7 @@ def rows(
     total = 0
     n_inputs = n_features
     for i, (layer, activation) in enumerate(zip(layers, activations, strict=True)):
-        count = None if n_inputs is None else (n_inputs + layer.bias) * layer.units
+        count = None if n_inputs is None else layer.n_weights(n_inputs) + layer.bias * layer.units
         total += count or 0
         table.append((str(i), _cell(n_inputs), str(layer.units), activation, _cell(count)))
         n_inputs = layer.units

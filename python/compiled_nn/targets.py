@@ -170,7 +170,7 @@ def from_classes(loss: Loss, n_outputs: int, labels: Any, name: str) -> Targets:
         noun = "class" if len(classes) == 1 else "classes"
         outputs = count(n_outputs, "output")
         outputs += ", one a class" if expected == n_outputs else f", for {expected} classes"
-        hint = " Name all of them by partial_fit(classes=...)." if len(classes) < expected else ""
+        hint = " Name all of them by classes=..." if len(classes) < expected else ""
         raise ValueError(f"{name} has {len(classes)} {noun}; the network has {outputs}.{hint}")
     return Targets(loss, n_outputs, "classes", classes)
 

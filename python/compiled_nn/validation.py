@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -37,8 +37,10 @@ class Validation(NamedTuple):
         columns = {"val_loss": [loss], "val_score": [known.score(self.y, outputs, self.weights)]}
         if self.metrics:
             y, predicted = self._labels(known), known.decode(outputs)
+            from .metrics.inputs import both_classes  # loaded with the metrics
+
             for metric in self.metrics:
-                given = _probabilities(outputs) if metric.needs == "probabilities" else predicted
+                given = both_classes(outputs) if metric.needs == "probabilities" else predicted
                 columns[f"val_{metric.name}"] = [
                     metric(y, given, sample_weight=self.weights, classes=known.classes)
                 ]
@@ -50,10 +52,6 @@ class Validation(NamedTuple):
             labels: Array = known.classes[self.y]
             return labels
         return known.decode(self.y)
-
-
-def _probabilities(outputs: Array) -> Array:
-    return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
 
 
 def metrics_of(values: object) -> tuple[Metric, ...]:
@@ -91,10 +89,11 @@ def choose(
     fraction: float | None,
     groups: Any,
     watched: tuple[Metric, ...],
+    parts: Callable[[Array, Targets, float, Any], tuple[Array, Array]],
 ) -> tuple[Validation | None, Array | None]:
     """Return what to validate on, and the rows of X that are left to train on (None: all).
 
-    Parameters are those of fit, X and y as the core takes them.
+    Parameters are those of fit, X and y as the core takes them; `parts` does what :func:`parts` does.
     """
     if data is not None:
         if fraction is not None or groups is not None:
@@ -110,12 +109,16 @@ def choose(
         return None, None
     share = DEFAULT_FRACTION if fraction is None else fraction
     share = checks.real("fit", "validation_fraction", share, above=0, below=1)
-    if groups is None:
-        held_out, rows = _at_random(y, known, share, configuration.seed)
-    else:
-        held_out, rows = _by_groups(len(X), groups, share, configuration.seed)
+    held_out, rows = parts(y, known, share, groups)
     held_weights = None if weights is None else weights[held_out]
     return Validation(samples.select(X, held_out), y[held_out], held_weights, watched), rows
+
+
+def parts(y: Array, known: Targets, fraction: float, groups: Any, seed: int | None) -> tuple[Array, Array]:
+    """Return row numbers to validate and to train on, in order: whole groups, where there are any."""
+    if groups is None:
+        return _at_random(y, known, fraction, seed)
+    return by_groups(len(y), groups, fraction, seed)
 
 
 def _at_random(y: Array, known: Targets, fraction: float, seed: int | None) -> tuple[Array, Array]:
@@ -146,7 +149,7 @@ def _classes_of(y: Array, known: Targets) -> Array | None:
     return indices
 
 
-def _by_groups(m: int, groups: Any, fraction: float, seed: int | None) -> tuple[Array, Array]:
+def by_groups(m: int, groups: Any, fraction: float, seed: int | None) -> tuple[Array, Array]:
     """Return row numbers to validate and to train on: whole groups, drawn until the fraction is reached."""
     groups = np.asarray(groups)
     if groups.shape != (m,):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from .. import checks
 
@@ -31,7 +31,7 @@ class Callback:
         What ``net.stop_reason_`` is when this one stops training; "callback" unless a subclass says otherwise.
     """
 
-    stop_reason: ClassVar[str] = "callback"
+    stop_reason: str = "callback"
 
     def on_train_begin(self, net: Network) -> None:
         """Get ready: ``net.epochs_planned_`` is how many epochs the history will have."""
@@ -105,6 +105,11 @@ class Monitor:
             hint = " Give validation_data or validation_fraction." if self.needs_validation else ""
             raise ValueError(f"{self._owner} monitors {self.column!r}; the history has {columns}.{hint}")
         return float(history[self.column][-1])
+
+    @property
+    def rises(self) -> bool:
+        """Whether larger values are better."""
+        return self._sign < 0
 
     @property
     def needs_validation(self) -> bool:

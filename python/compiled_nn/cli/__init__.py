@@ -215,16 +215,19 @@ def _info(options: Namespace) -> int:
         return 0
     screen = Terminal(sys.stdout)
     classes = card["classes"]
-    optimizer = ", ".join(f"{key} {value}" for key, value in card["optimizer"].items() if key != "name")
     rows = {
         "written by": f"compiled-nn {card['written_by']}, format version {card['format_version']}",
         "task": card["task"] if classes is None else f"{card['task']}, {len(classes)} classes",
         "classes": None if classes is None else _listed(classes, screen.width - 14),
-        "loss": card["loss"],
-        "optimizer": f"{card['optimizer']['name']}, {optimizer}",
+        "loss": _described(card["loss"]),
+        "optimizer": _described(card["optimizer"]),
         "penalty": f"l1 {card['l1']:g}, l2 {card['l2']:g}" if card["l1"] or card["l2"] else None,
         "input": f"{card['n_features']:,} features, "
-        + ("standardised" if card["standardize"] else f"multiplied by {card['input_scale']:.6g}"),
+        + (
+            results.scaled(card["standardize"])
+            if card["standardize"]
+            else f"multiplied by {card['input_scale']:.6g}"
+        ),
         "weights": f"{card['parameters']:,} of {card['dtype']}; the file has {card['bytes']:,} bytes",
     }
     lines = [f"{name:<14}{text}" for name, text in rows.items() if text is not None]
@@ -243,18 +246,17 @@ def _card(path: str) -> dict[str, Any]:
     net = load(path)
     document = _document(path)
     network = document["network"]
-    layers, n_inputs = [], net.n_features_
-    for i, layer in enumerate(net.layers):
+    layers = []
+    for i, (layer, (W, _)) in enumerate(zip(net.layers, net.get_weights(), strict=True)):
         layers.append(
             {
-                "inputs": n_inputs,
+                "inputs": len(W),
                 "units": layer.units,
                 "activation": net.activations[i],
                 "bias": layer.bias,
-                "parameters": (n_inputs + layer.bias) * layer.units,
+                "parameters": (len(W) + layer.bias + (layer.norm is not None)) * layer.units,
             }
         )
-        n_inputs = layer.units
     classifies = results.classifies(net)
     return {
         "command": "info",
@@ -279,6 +281,14 @@ def _document(path: str) -> dict[str, Any]:
     with safe_open(path, framework="numpy") as file:
         document: dict[str, Any] = json.loads(file.metadata()["compiled_nn"])
     return document
+
+
+def _described(config: str | dict[str, Any]) -> str:
+    """Return a loss or an optimizer of a file as a person reads it."""
+    if isinstance(config, str):
+        return config
+    values = (f"{key} {value}" for key, value in config.items() if key != "name")
+    return ", ".join([config["name"], *values])
 
 
 def _listed(labels: Sequence[object], width: int) -> str:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import math
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 
 from .._version import __version__
 from ..activations import ELEMENTWISE
-from ..configuration import DTYPES
+from ..configuration import DTYPES, SCALINGS
 from ..errors import did_you_mean
 from ..examples import TUTORIALS
 from ..losses import LOSSES
 from ..optimizers import OPTIMIZERS
+from . import values
 from .workloads import WORKLOADS
 
 _EXAMPLES = """\
@@ -129,6 +129,8 @@ def _check(options: argparse.Namespace) -> None:
             options.parser.error(f"--loss {options.loss} is for {task}; --task says {options.task}")
     if options.scale is not None and options.standardize:
         options.parser.error("--scale and --standardize exclude each other")
+    if options.dropout and not options.layers:
+        options.parser.error("--dropout is for hidden layers; --layers says none")
     if options.plot is not None and options.no_plot:
         options.parser.error("--plot and --no-plot exclude each other")
 
@@ -145,7 +147,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     output.add_argument(
         "--plot",
         metavar="FILE",
-        type=_file(".png", ".svg", ".pdf"),
+        type=values.file(".png", ".svg", ".pdf"),
         help="file of the loss curve: .png, .svg or .pdf (default: MODEL-loss.png)",
     )
     output.add_argument("--no-plot", action="store_true", help="draw no file of the loss curve")
@@ -153,27 +155,44 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     _add_network(parser.add_argument_group("network"))
     training = parser.add_argument_group("training")
     training.add_argument(
-        "--epochs", type=_integer(1), help="passes over the data (default: 30, and at least 1,000 steps)"
+        "--epochs",
+        type=values.integer(1),
+        help="passes over the data (default: 30, and at least 1,000 steps)",
     )
     training.add_argument(
-        "--batch-size", type=_batch_size, default=32, help='rows of one step, or "full" (default: 32)'
+        "--batch-size", type=values.batch_size, default=32, help='rows of one step, or "full" (default: 32)'
     )
     training.add_argument(
-        "--optimizer", type=_choice(OPTIMIZERS), default="adam", help=_listed(OPTIMIZERS, "adam")
+        "--optimizer", type=values.choice(OPTIMIZERS), default="adam", help=_listed(OPTIMIZERS, "adam")
     )
     training.add_argument(
-        "--learning-rate", type=_real(above=0), help="default: the optimizer's (adam 0.001, sgd 0.01)"
+        "--learning-rate", type=values.real(above=0), help="default: the optimizer's (adam 0.001, sgd 0.01)"
     )
-    training.add_argument("--l1", type=_real(minimum=0), default=0.0, help="penalty l1 * sum(|W|)")
-    training.add_argument("--l2", type=_real(minimum=0), default=0.0, help="penalty l2/2 * sum(W**2)")
-    training.add_argument("--seed", type=_integer(0), default=0, help="of weights and shuffling (default: 0)")
+    training.add_argument("--l1", type=values.real(minimum=0), default=0.0, help="penalty l1 * sum(|W|)")
+    training.add_argument("--l2", type=values.real(minimum=0), default=0.0, help="penalty l2/2 * sum(W**2)")
+    training.add_argument(
+        "--class-weight",
+        type=values.choice(("balanced",)),
+        metavar="balanced",
+        help="let all classes count the same, however many rows each has",
+    )
+    training.add_argument(
+        "--early-stopping",
+        type=values.integer(1),
+        metavar="EPOCHS",
+        help="keep a tenth of the rows to train on back, stop when the loss on them has not fallen for so many "
+        "epochs, and take the weights of the best one",
+    )
+    training.add_argument(
+        "--seed", type=values.integer(0), default=0, help="of weights and shuffling (default: 0)"
+    )
     _add_threads(training)
     data = _add_data(parser)
     data.add_argument("--test-images", metavar="FILE", help="idx file of samples to test with")
     data.add_argument("--test-labels", metavar="FILE", help="idx file of their labels")
     data.add_argument(
         "--test-fraction",
-        type=_real(minimum=0, below=1),
+        type=values.real(minimum=0, below=1),
         metavar="SHARE",
         help="share of all rows to test with, split at random but always the same; 0: none (default: the "
         "test part that the data come with, else 0.2, and none of fewer than 10 rows)",
@@ -183,40 +202,54 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
 def _add_network(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--layers",
-        type=_layers,
+        type=values.layers,
         default=(128, 64),
         metavar="UNITS",
         help="units of the hidden layers, or none (default: 128,64)",
     )
     group.add_argument(
         "--activation",
-        type=_choice(ELEMENTWISE),
+        type=values.choice(ELEMENTWISE),
         default="relu",
         help="of the hidden layers: " + _listed(ELEMENTWISE, "relu"),
+    )
+    group.add_argument(
+        "--dropout",
+        type=values.real(minimum=0, below=1),
+        default=0.0,
+        metavar="P",
+        help="probability with which each output of a hidden layer is left out in training (default: 0)",
     )
     tasks = ("auto", "classification", "regression")
     group.add_argument(
         "--task",
-        type=_choice(tasks),
+        type=values.choice(tasks),
         default="auto",
         help="auto: text and few different whole numbers are classes, other numbers are values",
     )
     group.add_argument(
         "--loss",
-        type=_choice(LOSSES),
+        type=values.choice(LOSSES),
         help=f"{', '.join(LOSSES)} (default: binary for two classes, softmax for more, mse for values)",
     )
-    group.add_argument("--dtype", type=_choice(DTYPES), default="float32", help=_listed(DTYPES, "float32"))
+    group.add_argument(
+        "--dtype", type=values.choice(DTYPES), default="float32", help=_listed(DTYPES, "float32")
+    )
     group.add_argument(
         "--scale",
-        type=_scale,
+        type=values.scale,
         help="number that multiplies every feature, such as 1/255 (default: the data set's own; what brings "
         "8-bit data to 0..1; else 1)",
     )
     group.add_argument(
         "--standardize",
-        action="store_true",
-        help="bring every feature to mean 0 and standard deviation 1, as learned from the rows to train on, instead",
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="METHOD",
+        type=values.choice(SCALINGS),
+        help="centre and scale every feature instead, as learned from the rows to train on: standard (mean and "
+        "standard deviation; when no METHOD is named), robust (median and quartiles), minmax (0 to 1)",
     )
 
 
@@ -227,7 +260,7 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
         "-o",
         "--output",
         metavar="FILE",
-        type=_file(".csv", ".npy"),
+        type=values.file(".csv", ".npy"),
         help=".csv or .npy (default: CSV to stdout)",
     )
     parser.add_argument("--proba", action="store_true", help="write the probability of each class instead")
@@ -249,14 +282,14 @@ def _add_info(parser: argparse.ArgumentParser) -> None:
 def _add_bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--only",
-        type=_workloads,
+        type=values.choices(_WORKLOADS),
         default=_BENCHED,
         metavar="T1,I2",
         help=f"of {', '.join(_WORKLOADS)} (default: {','.join(_BENCHED)})",
     )
     parser.add_argument(
         "--seconds",
-        type=_real(above=0),
+        type=values.real(above=0),
         default=1.0,
         help="to spend on each, but at least three calls (default: 1)",
     )
@@ -264,7 +297,9 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_tutorial(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", nargs="?", type=_choice(TUTORIALS), help=", ".join(TUTORIALS))
+    parser.add_argument(
+        "name", metavar="NAME", nargs="?", type=values.choice(TUTORIALS), help=", ".join(TUTORIALS)
+    )
     parser.add_argument("--list", action="store_true", help="print the tutorials, and train none")
     _add_example(parser)
 
@@ -279,10 +314,10 @@ def _add_example(parser: argparse.ArgumentParser) -> None:
         "--out", metavar="DIR", default=".", help="folder for the pictures (default: this one)"
     )
     parser.add_argument(
-        "--seed", type=_integer(0), help="of the initial weights (default: the tutorial's own)"
+        "--seed", type=values.integer(0), help="of the initial weights (default: the tutorial's own)"
     )
     parser.add_argument(
-        "--epochs", type=_integer(1), help="passes over the data (default: the tutorial's own)"
+        "--epochs", type=values.integer(1), help="passes over the data (default: the tutorial's own)"
     )
 
 
@@ -295,7 +330,7 @@ def _add_data(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     group.add_argument("--data", dest="folder", metavar="DIR", help="folder of mnist or fashion-mnist")
     group.add_argument(
         "--target",
-        type=_target,
+        type=values.target,
         metavar="COLUMN",
         help="CSV: column of the target: its number from 0 (negative: from the end) or name (default: -1)",
     )
@@ -304,7 +339,7 @@ def _add_data(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
         action=argparse.BooleanOptionalAction,
         help="CSV: whether the first line names the columns (default: seen from the file)",
     )
-    group.add_argument("--delimiter", metavar="CHAR", type=_character, help='CSV: default ","')
+    group.add_argument("--delimiter", metavar="CHAR", type=values.character, help='CSV: default ","')
     group.add_argument("--labels", metavar="FILE", help="idx file of the labels of DATA")
     return group
 
@@ -313,118 +348,16 @@ def _add_part(group: argparse._ArgumentGroup) -> None:
     parts = ("train", "test", "all")
     group.add_argument(
         "--part",
-        type=_choice(parts),
+        type=values.choice(parts),
         help="rows to use: train, test or all (default: test if DATA come with a test part, else all)",
     )
 
 
 def _add_threads(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
-    parser.add_argument("--threads", type=_integer(1), help="default: the processors this process may use")
-
-
-# ---- the types of values
+    parser.add_argument(
+        "--threads", type=values.integer(1), help="default: the processors this process may use"
+    )
 
 
 def _listed(names: Collection[str], default: str) -> str:
     return f"{', '.join(names)} (default: {default})"
-
-
-def _choice(names: Collection[str]) -> Callable[[str], str]:
-    def convert(text: str) -> str:
-        if text in names:
-            return text
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not among {', '.join(names)}.{did_you_mean(text, names)}"
-        )
-
-    return convert
-
-
-def _integer(minimum: int) -> Callable[[str], int]:
-    def convert(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = minimum - 1
-        if value < minimum:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number >= {minimum}")
-        return value
-
-    return convert
-
-
-def _real(
-    *, minimum: float = -math.inf, above: float = -math.inf, below: float = math.inf
-) -> Callable[[str], float]:
-    bounds = ((">=", minimum), (">", above), ("<", below))
-    allowed = " and ".join(f"{sign} {bound:g}" for sign, bound in bounds if math.isfinite(bound))
-
-    def convert(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not (minimum <= value < below and above < value < math.inf):
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number {allowed}")
-        return value
-
-    return convert
-
-
-def _scale(text: str) -> float:
-    """Convert a number or a fraction such as 1/255."""
-    numerator, _, denominator = text.partition("/")
-    convert = _real(above=0)
-    try:
-        return _real(above=0)(repr(convert(numerator) / convert(denominator or "1")))
-    except argparse.ArgumentTypeError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is neither a number > 0 nor a fraction such as 1/255"
-        ) from None
-
-
-def _layers(text: str) -> tuple[int, ...]:
-    if text == "none":
-        return ()
-    try:
-        return tuple(_integer(1)(part.strip()) for part in text.split(","))
-    except argparse.ArgumentTypeError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a list of units such as 128,64, nor none"
-        ) from None
-
-
-def _workloads(text: str) -> tuple[str, ...]:
-    return tuple(_choice(_WORKLOADS)(name.strip()) for name in text.split(","))
-
-
-def _batch_size(text: str) -> int | str:
-    if text == "full":
-        return text
-    try:
-        return _integer(1)(text)
-    except argparse.ArgumentTypeError:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a whole number >= 1 nor full") from None
-
-
-def _target(text: str) -> int | str:
-    try:
-        return int(text)
-    except ValueError:
-        return text
-
-
-def _character(text: str) -> str:
-    text = {r"\t": "\t", "tab": "\t"}.get(text, text)
-    if len(text) != 1:
-        raise argparse.ArgumentTypeError(f"{text!r} has {len(text)} characters; a delimiter has 1")
-    return text
-
-
-def _file(*endings: str) -> Callable[[str], str]:
-    def convert(text: str) -> str:
-        if text.lower().endswith(endings):
-            return text
-        raise argparse.ArgumentTypeError(f"{text!r} does not end in {' or '.join(endings)}")
-
-    return convert

@@ -98,12 +98,14 @@ class Progress:
         How many there will be.
     score : str
         Name of the score in the history.
+    part : str, default "test"
+        What the rows are called that it is of.
     """
 
-    def __init__(self, terminal: Terminal, epochs: int, score: str) -> None:
+    def __init__(self, terminal: Terminal, epochs: int, score: str, part: str = "test") -> None:
         self._terminal: Terminal | None = terminal
         self._epochs = epochs
-        self._score = score
+        self._score = f"{part} {score}"
         self._start = self._drawn = monotonic()
         self._length = 0
 
@@ -147,7 +149,7 @@ class Progress:
             parts.append(full * done + rest * (12 - done))
         parts.append(f"loss {history['loss'][-1]:.4f}")
         if "val_score" in history:
-            parts.append(f"test {self._score} {history['val_score'][-1]:.4f}")
+            parts.append(f"{self._score} {history['val_score'][-1]:.4f}")
         left = seconds / epoch * (self._epochs - epoch)
         if epoch == self._epochs:
             parts.append(duration(seconds))
@@ -169,7 +171,7 @@ def duration(seconds: float) -> str:
 # ---- curves
 
 
-def curves(history: History, score: str, terminal: Terminal) -> list[str]:
+def curves(history: History, score: str, terminal: Terminal, part: str = "test") -> list[str]:
     """Return the training loss as a chart and, with validation data, their loss and score under it.
 
     Parameters
@@ -179,6 +181,8 @@ def curves(history: History, score: str, terminal: Terminal) -> list[str]:
     score : str
         Name of the score.
     terminal : Terminal
+    part : str, default "test"
+        What the rows are called that each epoch is scored on.
 
     Returns
     -------
@@ -197,7 +201,7 @@ def curves(history: History, score: str, terminal: Terminal) -> list[str]:
     lines = [" " * (_GUTTER + 1) + terminal.style(heading, "dim")]
     for label, row, value in zip(labels, rows, values, strict=True):
         lines.append(_curve_line(label, terminal.style(row, "cyan"), value))
-    for name, column in (("test loss", "val_loss"), (f"test {score}", "val_score")):
+    for name, column in ((f"{part} loss", "val_loss"), (f"{part} {score}", "val_score")):
         if column in history:
             values_ = np.array(history[column], np.float64)
             scaled = np.log(values_) if column == "val_loss" and logarithmic else values_

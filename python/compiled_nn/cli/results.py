@@ -34,6 +34,11 @@ def called(score: str) -> str:
     return _CALLED[score]
 
 
+def scaled(method: bool | str) -> str:
+    """Return what a person calls input that is standardised by a method."""
+    return "standardised" + (f" ({method})" if isinstance(method, str) else "")
+
+
 def measure(net: Network, X: NDArray[Any], y: NDArray[Any]) -> dict[str, Any]:
     """Return rows, loss and score of a network on samples and targets, and the confusion of its classes.
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import optional
 from .._version import __version__
+from ..callbacks import EarlyStopping
 from ..datasets import Dataset
 from ..layers import Dense
 from ..losses import LOSSES
@@ -25,6 +26,7 @@ from .report import Progress, Terminal
 
 _EPOCHS = 30
 _STEPS = 1000  # at least so many by default: 30 epochs of a small file are too few of them
+_VALIDATION = 0.1  # share of the rows to train on that early stopping looks at
 _LARGE = 100.0  # features beyond it, as the first layer sees them, deserve a note
 
 
@@ -37,12 +39,18 @@ class _Plan(NamedTuple):
     net: Network
     epochs: int
     batch_rows: int
+    patience: int | None
     model: str
     plot: str | None
 
     @property
     def score(self) -> str:
         return results.called("accuracy" if self.classifies else "r2")
+
+    @property
+    def watched(self) -> str:
+        """What the rows are called that each epoch is scored on."""
+        return "test" if self.patience is None else "val"
 
 
 def train(options: Namespace) -> int:
@@ -54,7 +62,7 @@ def train(options: Namespace) -> int:
         screen.print(*_heading(options, plan))
     if not (options.quiet or options.standardize):
         _note_large(plan.data, stderr)
-    progress = None if options.quiet else Progress(stderr, plan.epochs, plan.score)
+    progress = None if options.quiet else Progress(stderr, plan.epochs, plan.score, plan.watched)
     start = perf_counter()
     interrupted = _fit(options, plan, progress)
     seconds = perf_counter() - start
@@ -90,7 +98,8 @@ def _plan(options: Namespace) -> _Plan:
     rows = m if options.batch_size == "full" else min(m, options.batch_size)
     epochs = options.epochs or max(_EPOCHS, math.ceil(_STEPS / math.ceil(m / rows)))
     net = _network(options, loss, n_outputs, data.input_scale)
-    return _Plan(data, classifies, loss, net, epochs, rows, *_files(options, data.name))
+    patience = options.early_stopping
+    return _Plan(data, classifies, loss, net, epochs, rows, patience, *_files(options, data.name))
 
 
 def _with_labels(data: Dataset) -> Dataset:
@@ -122,7 +131,10 @@ def _loss(options: Namespace, data: Dataset, classifies: bool) -> tuple[str, int
 def _network(options: Namespace, loss: str, n_outputs: int, input_scale: float) -> Network:
     optimizer = kind_of(options.optimizer)
     return Network(
-        [*(Dense(units, options.activation) for units in options.layers), Dense(n_outputs)],
+        [
+            *(Dense(units, options.activation, dropout=options.dropout) for units in options.layers),
+            Dense(n_outputs),
+        ],
         loss=loss,
         optimizer=optimizer() if options.learning_rate is None else optimizer(options.learning_rate),
         l1=options.l1,
@@ -170,7 +182,8 @@ def _heading(options: Namespace, plan: _Plan) -> list[str]:
     rate = plan.net.optimizer.learning_rate
     network = f"network {units}, " + (f"{options.activation}, " if options.layers else "") + plan.loss
     scale = f", input scale {data.input_scale:.4g}" if data.input_scale != 1 else ""
-    scale = ", input standardised" if options.standardize else scale
+    if options.standardize:
+        scale = f", input {results.scaled(options.standardize)}"
     return [
         f"{data.name}: {rows}; {n_features:,} features, {task}",
         network + scale,
@@ -194,14 +207,23 @@ def _note_large(data: Dataset, stderr: Terminal) -> None:
 def _fit(options: Namespace, plan: _Plan, progress: Progress | None) -> bool:
     """Train; return whether Ctrl-C ended it."""
     data = plan.data
+    watched: dict[str, Any] = {}
+    if plan.patience is not None:  # the test part must not choose the weights
+        watched = {
+            "validation_fraction": _VALIDATION,
+            "early_stopping": EarlyStopping(patience=plan.patience),
+        }
+    elif len(data.X_test):
+        watched = {"validation_data": (data.X_test, data.y_test)}
     try:
         plan.net.fit(
             data.X_train,
             data.y_train,
             epochs=plan.epochs,
             batch_size=options.batch_size,
-            validation_data=(data.X_test, data.y_test) if len(data.X_test) else None,
+            class_weight=options.class_weight,
             callback=progress,
+            **watched,
         )
     except KeyboardInterrupt:
         if not hasattr(plan.net, "n_features_"):  # it came before the first weights
@@ -231,7 +253,7 @@ def _plot(plan: _Plan, options: Namespace, stderr: Terminal) -> str | None:
     try:
         from ..plotting import LossCurveDisplay
 
-        LossCurveDisplay.from_estimator(plan.net, val_label="test").figure_.savefig(plan.plot)
+        LossCurveDisplay.from_estimator(plan.net, val_label=plan.watched).figure_.savefig(plan.plot)
     except (ImportError, OSError, ValueError) as error:
         if options.plot is not None:
             raise
@@ -244,7 +266,7 @@ def _report(
     plan: _Plan, measured: dict[str, dict[str, Any]], seconds: float, plot: str | None, screen: Terminal
 ) -> list[str]:
     history = plan.net.history
-    lines = ["", *report.curves(history, plan.score, screen)] if history["epoch"] else []
+    lines = ["", *report.curves(history, plan.score, screen, plan.watched)] if history["epoch"] else []
     shown = measured.get("test", measured["train"])
     if plan.classifies:
         lines += results.confusion_lines(shown, plan.net.classes_, plan.data.class_names, screen)
@@ -254,7 +276,8 @@ def _report(
         label = f"{part} {plan.score}"
         lines.append(f"{label:<16}{text or results.score_text(result)}")
     epochs = len(history["epoch"])
-    lines.append(f"{'trained for':<16}{report.duration(seconds)}, {epochs:,} epochs")
+    best = "" if plan.net.best_epoch_ is None else f"; the weights are of epoch {plan.net.best_epoch_:,}"
+    lines.append(f"{'trained for':<16}{report.duration(seconds)}, {epochs:,} epochs{best}")
     lines.append(f"{'model':<16}{plan.model}")
     if plot is not None:
         lines.append(f"{'loss curve':<16}{plot}")
@@ -284,6 +307,7 @@ def _result(
         "batch_size": plan.batch_rows,
         "seed": options.seed,
         "epochs": len(net.history["epoch"]),
+        "best_epoch": net.best_epoch_,
         "seconds": seconds,
         "interrupted": interrupted,
         "train": measured["train"],

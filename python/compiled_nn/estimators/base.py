@@ -1,20 +1,23 @@
-"""What both estimators do: a network made from parameters, driven epoch by epoch, and what is known of it after."""
+"""How both estimators learn: a network made from parameters, driven epoch by epoch, and what is known of it after."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.random import RandomState
 
+from .. import frames, validation
 from ..arrays import Array
+from ..callbacks.base import Callback
 from ..errors import CompiledNNWarning
 from . import inputs, manners, whole
-from .parameters import STOCHASTIC, Parameters
+from .fitted import Fitted
+from .parameters import STOCHASTIC
 from .progress import Progress, Watch
-from .randomness import draw_weights, held_out, random_state
+from .randomness import draw_weights, held_out, random_state, thinning_seed
 from .steered import SteeredNetwork
 
 if TYPE_CHECKING:
@@ -22,14 +25,30 @@ if TYPE_CHECKING:
 
     from ..targets import Targets
 
-_LINKS = {"sigmoid": "logistic"}  # scikit-learn's names, where they are others than ours
+
+# What a network takes as an estimator has it; and what its hidden layers may not change while training goes on.
+_OF_NETWORK = (
+    *("dtype", "n_threads", "standardize", "categorical_features", "min_frequency"),
+    *("input_dropout", "clip_norm", "clip_value", "ema"),
+)
+_OF_LAYERS = {
+    "units": "hidden_layer_sizes",
+    "activation": "activation",
+    "bias": "use_bias",
+    **{name: name for name in ("norm", "dropout", "residual")},
+}
 
 
-class Perceptron(Parameters, manners.SklearnMember, ABC):
+def _as_callbacks(callbacks: Sequence[Any] | None) -> list[Any]:
+    """Return callbacks as ``Network.fit`` takes them; other objects by their method ``on_epoch_end``."""
+    return [
+        each if isinstance(each, Callback) else getattr(each, "on_epoch_end", each)
+        for each in callbacks or ()
+    ]
+
+
+class Perceptron(Fitted, ABC):
     """A multilayer perceptron behind the interface of scikit-learn's estimators."""
-
-    network_: SteeredNetwork
-    n_features_in_: int
 
     # ---- what classifier and regressor do each in their own way
 
@@ -49,15 +68,28 @@ class Perceptron(Parameters, manners.SklearnMember, ABC):
         """Return the weights of rows and classes as ``Network.fit`` takes them."""
         return {} if sample_weight is None else {"sample_weight": sample_weight}
 
+    def _of_network(self) -> dict[str, Any]:
+        """Return the parameters that the network takes as they are."""
+        return {name: getattr(self, name) for name in _OF_NETWORK}
+
     # ---- training
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, validation_data: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        validation_data: Any = None,
+        validation_groups: Any = None,
+    ) -> Self:
         """Train from new weights, or with ``warm_start=True`` from the present ones.
 
         Parameters
         ----------
-        X : array-like or data frame (m, k)
-            Real and finite, of any dtype; never changed.
+        X : array-like, data frame or sparse matrix (m, k)
+            Real and finite, of any dtype; with `categorical_features` numbers and categories, some of which may be
+            missing. Never changed, and sparse rows are never filled with zeros as a whole.
         y : array-like (m,) or (m, n_outputs)
             Labels, or a 0/1 column a label; numbers for the regressor.
         sample_weight : array-like (m,), optional
@@ -65,6 +97,8 @@ class Perceptron(Parameters, manners.SklearnMember, ABC):
         validation_data : (X, y) or (X, y, sample_weight), optional
             What early stopping looks at, in place of a part of the rows; without early stopping it is only recorded in
             ``history_``.
+        validation_groups : array-like (m,), optional
+            The group of each row: whole groups are taken to validate with, until `validation_fraction` is reached.
 
         Returns
         -------
@@ -77,7 +111,7 @@ class Perceptron(Parameters, manners.SklearnMember, ABC):
         DivergenceError
             When an epoch ends with a loss or weights that are not finite.
         """
-        return self._train(X, y, sample_weight, validation_data)
+        return self._train(X, y, sample_weight, validation_data, validation_groups)
 
     def _train(
         self,
@@ -85,6 +119,7 @@ class Perceptron(Parameters, manners.SklearnMember, ABC):
         y: Any,
         sample_weight: Any,
         validation_data: Any = None,
+        groups: Any = None,
         *,
         partial: bool = False,
         classes: Array | None = None,
@@ -92,7 +127,7 @@ class Perceptron(Parameters, manners.SklearnMember, ABC):
         """Train for all epochs, or for one when `partial`; `classes` are those of the first y, where it lacks some."""
         before = dict(vars(self))
         try:
-            return self._trained(X, y, sample_weight, validation_data, partial, classes)
+            return self._trained(X, y, sample_weight, validation_data, groups, partial, classes)
         except BaseException:
             vars(self).clear()
             vars(self).update(before)  # a first fit that fails leaves no network behind
@@ -104,6 +139,7 @@ class Perceptron(Parameters, manners.SklearnMember, ABC):
         y: Any,
         sample_weight: Any,
         validation_data: Any,
+        groups: Any,
         partial: bool,
         classes: Array | None,
     ) -> Self:
@@ -112,87 +148,114 @@ class Perceptron(Parameters, manners.SklearnMember, ABC):
             raise ValueError("partial_fit does not support early_stopping=True")
         owner = type(self).__name__
         resume = hasattr(self, "network_") and (partial or bool(self.warm_start))
-        names = inputs.feature_names(X)
+        names = frames.feature_names(X)
         if resume:
             inputs.check_names(owner, getattr(self, "feature_names_in_", None), names)
-        X = inputs.samples(owner, X, self.dtype, self.n_features_in_ if resume else None)
-        y = inputs.targets(owner, y, len(X))
-        weight = inputs.weights(sample_weight, len(X))
+        encodes = self.categorical_features is not None
+        X = inputs.read(owner, X, self.dtype, self.n_features_in_ if resume else None, encodes)
+        y = inputs.targets(owner, y, len(X) if hasattr(X, "__len__") else None)
+        weight = inputs.weights(sample_weight, len(y))
         random = random_state(self.random_state)
         if resume:
             self._check_layers()
             self._check_known(y, partial)
         else:
-            self._start(X.shape[1], self._learned(y if classes is None else classes), random)
-            self._remember(names, X.shape[1])
+            self._start(X, self._learned(y if classes is None else classes), random)
+            self._remember(names)
         net = self.network_
-        net.steer(random, self.l1, self.alpha)
         if self.solver not in STOCHASTIC:
+            net.steer(random, self.l1, self.alpha)
             self._minimize(X, y, weight)
             return self
         if not partial:
             net.restart(self._optimizer())
-        if self.early_stopping and validation_data is None:
-            rows, held = held_out(random, len(X), self.validation_fraction, self._strata(y))
-            validation_data = (X[held], y[held], *([] if weight is None else [weight[held]]))
-            X, y, weight = X[rows], y[rows], None if weight is None else weight[rows]
-        self._descend(X, y, weight, validation_data, 1 if partial else self.max_iter)
-        if not partial:
-            self._warn_of_end(f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached")
+        cut = None
+        if validation_data is None and (self.early_stopping or groups is not None):
+            cut = self._cut(random, y, groups)
+        net.steer(random, self.l1, self.alpha, cut)
+        n_rows = len(y) if cut is None else len(cut[0])
+        held: dict[str, Any] = {"validation_data": validation_data}
+        if cut is not None:
+            held = {"validation_fraction": self.validation_fraction}
+        if partial:
+            self._descend(X, y, weight, n_rows, 1, {})
+            return self
+        if self.metrics and cut is None and validation_data is None:
+            raise ValueError(
+                "metrics are those of validation: set early_stopping=True, or give fit validation_data or"
+                " validation_groups."
+            )
+        held |= {"metrics": self.metrics, "target": self.target}
+        self._descend(X, y, weight, n_rows, self.max_iter, held)
+        self._warn_of_end(f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached")
         return self
 
-    def _start(self, n_features: int, known: Targets, random: RandomState) -> None:
+    def _cut(self, random: RandomState, y: Array, groups: Any) -> tuple[Array, Array]:
+        """Return the rows to train on and those to validate with."""
+        if groups is None:
+            return held_out(random, len(y), self.validation_fraction, self._strata(y))
+        seed = int(random.randint(1 << 31))
+        held, rows = validation.by_groups(len(y), groups, self.validation_fraction, seed)
+        return rows, held
+
+    def _start(self, X: Any, known: Targets, random: RandomState) -> None:
         """Make the network; nothing has changed when this raises."""
-        layers = self._layers(known.n_outputs)
+        layers, encoder = self._layers(known.n_outputs), None
+        if self.categorical_features is not None:
+            from ..preprocessing import Tabular  # few networks encode tables
+
+            encoder = Tabular(self.categorical_features, self.min_frequency).fit(X)
+        n_inputs = X.shape[1] if encoder is None else encoder.n_columns_
         self.network_ = SteeredNetwork(
             layers,
-            weights=draw_weights(layers, random, n_features),
+            weights=draw_weights(layers, random, n_inputs),
             known=known,
+            encoder=encoder,
             random=random,
+            seed=thinning_seed(random, layers, self.input_dropout),
             loss=known.loss,
             optimizer=self._optimizer(),
-            dtype=self.dtype,
-            n_threads=self.n_threads,
-            standardize=bool(self.standardize),
+            **self._of_network(),
         )
         self._progress = Progress()
 
     def _check_layers(self) -> None:
         """Refuse other layers than those that are there, when training goes on."""
-        present = [layer.units for layer in self.network_.layers[:-1]]
-        if present != self._hidden_sizes():
-            raise ValueError(
-                f"hidden_layer_sizes is {self._hidden_sizes()}; the network to go on with has {present}."
-            )
+        present, asked = self.network_.layers[:-1], self._layers(1)[:-1]
+        for of, name in _OF_LAYERS.items():
+            ours, theirs = ([getattr(layer, of) for layer in layers] for layers in (asked, present))
+            if ours != theirs:
+                raise ValueError(f"{name} is {ours}; the network to go on with has {theirs}.")
 
-    def _remember(self, names: Array | None, n_features: int) -> None:
-        self.n_features_in_ = n_features
+    def _remember(self, names: Array | None) -> None:
+        self.n_features_in_ = self.network_.n_features_
         if names is not None:
             self.feature_names_in_ = names
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
 
-    def _descend(self, X: Array, y: Array, weight: Array | None, validation_data: Any, epochs: int) -> None:
-        """Take the epochs of a stochastic solver."""
-        net, progress, size = self.network_, self._progress, self._rows_of_a_batch(len(X))
-        if not isinstance(self.batch_size, str) and self.batch_size > len(X):
+    def _descend(
+        self, X: Any, y: Array, weight: Array | None, n_rows: int, epochs: int, options: dict[str, Any]
+    ) -> None:
+        """Take the epochs of a stochastic solver over `n_rows` of the rows; `options` are of ``Network.fit``."""
+        net, progress, size = self.network_, self._progress, self._rows_of_a_batch(n_rows)
+        if not isinstance(self.batch_size, str) and self.batch_size > n_rows:
             manners.warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
                 CompiledNNWarning,
             )
         watch = Watch(
             progress,
-            n_rows=len(X),
+            n_rows=n_rows,
             of_loss=self._reported_loss(),
-            of_penalty=math.ceil(len(X) / size),
-            monitor=(self.monitor or "val_score") if self.early_stopping else None,
+            of_penalty=math.ceil(n_rows / size),
+            monitor=self._watched() if self.early_stopping else None,
             min_delta=self.tol if self.min_delta is None else self.min_delta,
             patience=self.n_iter_no_change,
-            rates=self.learning_rate if self.solver == "sgd" else "constant",
+            rates=self._rates(),
             initial_rate=self.learning_rate_init,
             power=self.power_t,
             time_limit=self.time_limit,
-            callbacks=tuple(getattr(one, "on_epoch_end", one) for one in self.callbacks or ()),
         )
         try:
             net.fit(
@@ -201,26 +264,27 @@ class Perceptron(Parameters, manners.SklearnMember, ABC):
                 epochs=epochs,
                 batch_size=size,
                 shuffle=bool(self.shuffle),
-                validation_data=validation_data,
                 warm_start=True,
                 verbose=int(self.verbose),
-                callback=watch.on_epoch_end,
+                callbacks=[*_as_callbacks(self.callbacks), watch],
+                **options,
                 **self._weights(weight),
             )
+            self.stop_reason_ = net.stop_reason_
         except KeyboardInterrupt:
-            watch.reason = "interrupted"
+            self.stop_reason_ = "interrupted"
             manners.warn("Training interrupted by user.", CompiledNNWarning)
         stopping_early = bool(self.early_stopping)
         if stopping_early and self.restore_best and progress.best_state is not None:
             net._go_back(progress.best_state)
-        self.n_iter_, self.stop_reason_, self.t_ = watch.epochs, watch.reason, progress.rows_seen
+        self.n_iter_, self.t_ = watch.epochs, progress.rows_seen
         self.loss_curve_, self.best_iter_ = progress.losses, progress.best_epoch
         self.loss_ = progress.losses[-1] if progress.losses else math.nan
         self.best_loss_ = None if stopping_early else progress.best_loss
         self.best_validation_score_ = progress.best_score if stopping_early else None
         self.validation_scores_ = progress.scores if stopping_early else None
 
-    def _minimize(self, X: Array, y: Array, weight: Array | None) -> None:
+    def _minimize(self, X: Any, y: Array, weight: Array | None) -> None:
         """Run the solver that takes all rows at once."""
         found = whole.minimize(
             self.network_,
@@ -245,68 +309,3 @@ class Perceptron(Parameters, manners.SklearnMember, ABC):
     def _reported_loss(self) -> float:
         """Return by what the network's loss is multiplied before it is reported."""
         return 1.0
-
-    # ---- prediction
-
-    def _rows(self, X: Any) -> Array:
-        """Return X as the network takes it, once there is one."""
-        owner = type(self).__name__
-        if not hasattr(self, "network_"):
-            manners.refuse_unfitted(owner)
-        names = getattr(self, "feature_names_in_", None)
-        if names is None and type(X) is np.ndarray:
-            plain: Array = X
-            if plain.dtype.kind == "f" and plain.size and plain.shape[1:] == (self.n_features_in_,):
-                return plain  # the network itself looks at the numbers
-        inputs.check_names(owner, names, inputs.feature_names(X))
-        return inputs.samples(owner, X, self.network_.dtype, self.n_features_in_)
-
-    def __sklearn_is_fitted__(self) -> bool:
-        """Return whether there is a network."""
-        return hasattr(self, "network_")
-
-    # ---- what was learned
-
-    @property
-    def coefs_(self) -> list[Array]:
-        """Weights (inputs, units) of each layer: views; with `standardize` for standardised columns."""
-        return [W for W, _ in self.network_.views()]
-
-    @property
-    def intercepts_(self) -> list[Array]:
-        """Biases (units,) of each layer: views, or zeros with ``use_bias=False``."""
-        return [np.zeros(W.shape[1], W.dtype) if b is None else b for W, b in self.network_.views()]
-
-    @property
-    def n_layers_(self) -> int:
-        """Layers, the input being one."""
-        return len(self.network_.layers) + 1
-
-    @property
-    def n_outputs_(self) -> int:
-        """Units of the last layer."""
-        return self.network_.layers[-1].units
-
-    @property
-    def out_activation_(self) -> str:
-        """Activation of the last layer: "logistic", "softmax", "identity" or "exp"."""
-        link = self.network_.activations[-1]
-        return _LINKS.get(link, link)
-
-    @property
-    def history_(self) -> dict[str, list[Any]]:
-        """The columns of ``Network.history``, an entry an epoch."""
-        return self.network_.history
-
-    # ---- shown
-
-    def _repr_html_(self) -> str:
-        """Return what a notebook shows: the parameters, and the network once there is one."""
-        from .. import notebook
-
-        return notebook.estimator_page(
-            type(self).__name__, self.get_params(), self.changed(), getattr(self, "network_", None)
-        )
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/plain": repr(self), "text/html": self._repr_html_()}

@@ -25,7 +25,7 @@ class MLPClassifier(Perceptron):
     ----------
     hidden_layer_sizes : int or sequence of int, default (100,)
         Units of each hidden layer; () for none.
-    activation : str or sequence of str, default "relu"
+    activation : str, Activation or a sequence of them, default "relu"
         Of the hidden layers, or one a layer: "identity", "logistic", "tanh", "relu", or another of :class:`Dense`.
     solver : {"adam", "sgd", "lbfgs"}, default "adam"
         "lbfgs" takes all rows at once, in float64; the others take batches.
@@ -43,8 +43,8 @@ class MLPClassifier(Perceptron):
     shuffle : bool, default True
         Take the rows of each epoch in an order of its own.
     random_state : int, RandomState, Generator or None, default None
-        Of weights, order of rows and validation part: an int gives scikit-learn's own. None is different every time;
-        NumPy's global generator is never touched.
+        Of weights, order of rows, validation part and what is dropped: an int gives scikit-learn's own. None is
+        different every time; NumPy's global generator is never touched.
     tol : float, default 1e-4
         Least improvement; for "lbfgs" the largest component of the gradient at the end. Reaching `max_iter` gives a
         ConvergenceWarning only where it is not the default.
@@ -58,7 +58,7 @@ class MLPClassifier(Perceptron):
     early_stopping : bool, default False
         Stop by the score of a validation part, or of `validation_data`, in place of the training loss.
     validation_fraction : float, default 0.1
-        Part of the rows to validate with, with the shares of the classes.
+        Part of the rows to validate with, with the shares of the classes where it has room for them.
     beta_1, beta_2, epsilon : float, default 0.9, 0.999, 1e-8
         For "adam".
     n_iter_no_change : int or inf, default 10
@@ -71,10 +71,38 @@ class MLPClassifier(Perceptron):
         Whether layers have biases.
     init : str, Normal, Uniform or None, default None
         Initial weights, as :class:`Dense` takes them; None: scikit-learn's.
-    standardize : bool, default False
-        Take each column as (x - mean) / standard deviation, learned from the rows of fit.
-    monitor : {"val_score", "val_loss"} or None, default None
-        What early stopping looks at; None is "val_score".
+    norm : {"batch", "layer", "rms"}, a sequence of them, or None, default None
+        What is normalised before the activation, in all hidden layers or one a layer; see :class:`Dense`. "batch" is
+        not for "lbfgs", and neither are the parameters from `dropout` to `schedule`, `metrics` and `target`.
+    residual : bool, default False
+        Add its input to the output of each hidden layer that has as many units as the one before.
+    dropout : float or sequence of float, default 0.0
+        In training, the share of outputs that each hidden layer leaves out, or one a layer.
+    input_dropout : float, default 0.0
+        The same of the numbers of X.
+    weight_decay : float, default 0.0
+        Let "adam" shrink the weights by ``learning_rate * weight_decay`` of them at each step: :class:`AdamW`.
+    clip_norm, clip_value : float or None, default None
+        Largest norm of the gradient, and largest size of each number of it.
+    ema : float or None, default None
+        Predict with an average of the weights of all steps, in which each step counts `ema` times the next.
+    optimizer : Optimizer, str or None, default None
+        Takes the steps in place of "adam" or "sgd", with hyperparameters and learning rate of its own.
+    schedule : callable or None, default None
+        The learning rate at each step, or epoch, in place of a number: see :mod:`compiled_nn.schedules`.
+    standardize : bool or {"standard", "robust", "minmax"}, default False
+        Take each column as (x - centre) / scale, learned from the rows that are trained on.
+    categorical_features : "auto", sequence of int or str, or None, default None
+        X is a table of numbers and of categories, these by number or name, or all that are no numbers; see
+        :class:`preprocessing.Tabular`.
+    min_frequency : int, float or None, default None
+        Categories that are rarer, in rows or as a share, have one column together.
+    metrics : sequence of str or callable, default ()
+        Of the validation rows, by names of :mod:`compiled_nn.metrics`; ``history_`` has them as "val_<name>".
+    monitor : str or None, default None
+        What early stopping looks at: "val_score", "val_loss", "loss", or "val_<name>" of `metrics`; None: "val_score".
+    target : (str, float) or None, default None
+        Stop when this column of ``history_`` has reached this value.
     min_delta : float or None, default None
         Least improvement, of the loss or of what is monitored; None is `tol`.
     restore_best : bool, default True
@@ -86,13 +114,16 @@ class MLPClassifier(Perceptron):
         scikit-learn's own weights but for rounding.
     n_threads : int or None, default None
         Threads of this network; None follows :func:`set_num_threads`.
-    callbacks : sequence of callables or objects, or None, default None
-        Called after each epoch of "adam" and "sgd" as ``callback(network, epoch, history)``, or their method
-        ``on_epoch_end``; True stops.
+    callbacks : sequence of Callback or callable, or None, default None
+        Asked after each epoch of "adam" and "sgd" as ``callback(network, epoch, history)``; so is a method
+        ``on_epoch_end`` of other objects. True stops.
+    loss : Loss or str, default "log_loss"
+        "log_loss" is the cross-entropy of a sigmoid, for two classes and for a 0/1 column a label, else of a softmax.
+        Others are losses of classes of :mod:`compiled_nn.losses`, as ``Focal(2.0)`` or "ordinal".
     class_weight : "balanced", dict or None, default None
         What the rows of each class count, by label; "balanced" lets all classes count the same.
     label_smoothing : float, default 0.0
-        Share of each label that is spread evenly over the classes, while training.
+        For "log_loss": share of each label that is spread evenly over the classes, while training.
 
     Attributes
     ----------
@@ -106,11 +137,12 @@ class MLPClassifier(Perceptron):
     loss_, best_loss_ : float
         With penalty; `best_loss_` is None with early stopping.
     loss_curve_, validation_scores_ : list of float
-        An entry an epoch; `validation_scores_` is None without early stopping, and -loss for ``monitor="val_loss"``.
+        An entry an epoch; `validation_scores_` is None without early stopping, and the negative of what is monitored
+        where that is to fall.
     best_validation_score_ : float or None
     history_ : dict of lists
         ``Network.history``.
-    stop_reason_ : {"max_iter", "tol", "early_stopping", "time_limit", "callback", "interrupted"}
+    stop_reason_ : {"max_iter", "tol", "early_stopping", "target", "time_limit", "callback", "interrupted"}
     network_ : Network
 
     Examples
@@ -124,12 +156,37 @@ class MLPClassifier(Perceptron):
 
     _kind = "classifier"
 
+    loss: Any = "log_loss"
     class_weight: Any = None
     label_smoothing: float = 0.0
 
     def _check(self) -> None:
         super()._check()
         checks.real(type(self).__name__, "label_smoothing", self.label_smoothing, minimum=0, below=1)
+        self._resolved("softmax")
+
+    def _resolved(self, link: str) -> losses.Loss:
+        """Return the loss; "log_loss" is the cross-entropy of this link."""
+        name, smoothing = type(self).__name__, self.label_smoothing
+        if self.loss == "log_loss":
+            if link == "softmax":
+                return losses.SoftmaxCrossEntropy(label_smoothing=smoothing)
+            return losses.BinaryCrossEntropy(label_smoothing=smoothing)
+        known = [loss.name for loss in losses.LOSSES.values() if loss.classifies]
+        loss = self.loss
+        if isinstance(loss, str):
+            loss = losses.LOSSES[checks.choice(name, "loss", loss, ("log_loss", *known))]
+        if not isinstance(loss, losses.Loss) or not loss.classifies:
+            raise TypeError(
+                f"The 'loss' parameter of {name} must be a loss of classes or a str among {['log_loss', *known]}. Got"
+                f" {self.loss!r} instead."
+            )
+        if smoothing:
+            raise ValueError(
+                f"label_smoothing={smoothing!r} is for loss='log_loss'; a loss that smooths has it itself, as"
+                f" losses.SoftmaxCrossEntropy(label_smoothing={smoothing!r})."
+            )
+        return loss
 
     # ---- labels
 
@@ -140,11 +197,15 @@ class MLPClassifier(Perceptron):
 
     def _learned(self, y: Array) -> Targets:
         self._label_dtype = np.dtype(np.int64) if y.ndim == 2 else y.dtype
-        smoothing = self.label_smoothing
         if y.ndim == 2:
             _check_indicator(y)
-            binary = losses.BinaryCrossEntropy(label_smoothing=smoothing)
-            return Targets(binary, y.shape[1], "indicator", np.arange(y.shape[1]))
+            loss = self._resolved("sigmoid")
+            if loss.link != "sigmoid":
+                raise ValueError(
+                    f"y has {y.shape[1]} columns, a label each; the loss {loss.name} is of one label a row. Use"
+                    " losses.BinaryCrossEntropy() or losses.Focal(link='sigmoid')."
+                )
+            return Targets(loss, y.shape[1], "indicator", np.arange(y.shape[1]))
         labels = arrays.labels(y)
         if labels.dtype.kind == "f" and (labels != np.floor(labels)).any():
             raise ValueError(
@@ -152,12 +213,10 @@ class MLPClassifier(Perceptron):
                 " classes on a regression target with continuous values."
             )
         classes = arrays.unique_labels(labels)
-        if len(classes) > 2:
-            softmax = losses.SoftmaxCrossEntropy(label_smoothing=smoothing)
-            return Targets(softmax, len(classes), "classes", classes)
+        loss = self._resolved("softmax" if len(classes) > 2 else "sigmoid")
         # A single class stands on both sides, so that whatever the output, it is predicted.
-        binary = losses.BinaryCrossEntropy(label_smoothing=smoothing)
-        return Targets(binary, 1, "classes", np.resize(classes, 2))
+        classes = np.resize(classes, max(len(classes), 2))
+        return Targets(loss, loss.n_outputs(len(classes)), "classes", classes)
 
     def _check_known(self, y: Array, partial: bool) -> None:
         if y.ndim == 2:
@@ -227,7 +286,12 @@ class MLPClassifier(Perceptron):
 
     def predict_log_proba(self, X: Any) -> Array:
         """Return the logarithms of the probabilities (m, n_classes), finite however small these are."""
-        logits = self.decision_function(X)
+        rows = self._rows(X)
+        if isinstance(self.network_.loss_function, losses.Ordinal):
+            p = self.network_.predict_proba(rows)
+            logarithms: Array = np.log(np.maximum(p, np.finfo(p.dtype).tiny))
+            return logarithms
+        logits = self.network_.decision_function(rows)
         if self.out_activation_ == "softmax":
             logits = logits - logits.max(axis=1, keepdims=True)
             log_proba: Array = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
@@ -236,9 +300,54 @@ class MLPClassifier(Perceptron):
         return yes if logits.ndim == 2 else np.stack([-np.logaddexp(0, logits), yes], axis=1)
 
     def decision_function(self, X: Any) -> Array:
-        """Return the outputs before the link (m, n_outputs) for X (m, k); (m,) for two classes."""
+        """Return the outputs before the link (m, n_outputs) for X (m, k); (m,) for one output."""
         rows = self._rows(X)
         return self.network_.decision_function(rows)
+
+    def calibrate(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learn from rows that fit has not seen the temperature at which probabilities are best.
+
+        Parameters
+        ----------
+        X, y, sample_weight : array-like
+            As for :meth:`fit`.
+
+        Returns
+        -------
+        self : MLPClassifier
+            ``network_.temperature_`` is what the outputs before the link are divided by from now on; the predicted
+            labels stay as they are.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When X or y cannot be used, or the loss is ordinal.
+        """
+        rows = self._rows(X)
+        self.network_.calibrate(rows, y, sample_weight=sample_weight)
+        return self
+
+    def predict_set(self, X: Any, coverage: float = 0.9) -> Array:
+        """Return which classes are probable enough for the true one to be among them as often as `coverage`.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+        coverage : float, default 0.9
+            Between 0 and 1.
+
+        Returns
+        -------
+        ndarray (m, n_classes) of bool
+            A column a class of ``classes_``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Before :meth:`calibrate_intervals`, or when it saw too few rows.
+        """
+        rows = self._rows(X)
+        return self.network_.predict_set(rows, coverage)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the share of rows of X (m, k) whose label (m,), or labels (m, n), are predicted, each counting its

@@ -1,13 +1,12 @@
-"""X and y of an estimator: the checks of :mod:`compiled_nn.arrays`, in the words that users of estimators look for."""
+"""X and y of an estimator, in the words that users of estimators look for; reading them is the network's matter."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from .. import arrays
+from .. import arrays, samples
 from ..arrays import Array
 from ..errors import CompiledNNWarning
 from . import manners
@@ -15,33 +14,32 @@ from . import manners
 _NAMES_LISTED = 5
 
 
-def samples(owner: str, X: Any, dtype: str, n_features: int | None) -> Array:
-    """Return X as a 2-D array of finite real numbers, of `n_features` columns where that is known."""
+def read(owner: str, X: Any, dtype: str, n_features: int | None, encodes: bool = False) -> Any:
+    """Return X as finite real numbers, a full array or sparse rows, of `n_features` columns where that is known.
+
+    X itself where the network `encodes` it.
+    """
     if X is None:
         raise ValueError(f"This {owner} estimator got X=None; expected a 2D array.")
-    if hasattr(X, "toarray") and hasattr(X, "nnz"):
-        raise TypeError(
-            "Sparse data was passed for X, but dense data is required. Use '.toarray()' to convert to a dense"
-            " numpy array."
-        )
     if getattr(getattr(X, "dtype", None), "kind", "") == "c":
         raise ValueError(f"Complex data not supported\n{X!r}\n")
-    shape = getattr(X, "shape", ())
+    shape: tuple[int, ...] = getattr(X, "shape", ())
     for size, noun in zip(shape, ("sample", "feature"), strict=False):
         if size == 0 and len(shape) == 2:
             raise ValueError(
                 f"Found array with 0 {noun}(s) (shape={shape}) while a minimum of 1 is required by {owner}."
             )
-    rows = arrays.design(X, dtype=dtype)
-    if n_features is not None and rows.shape[1] != n_features:
+    rows: Any = X if encodes else samples.read(X, dtype=dtype)
+    shape = getattr(rows, "shape", ())
+    if n_features is not None and len(shape) == 2 and shape[1] != n_features:
         raise ValueError(
-            f"X has {rows.shape[1]} features, but {owner} is expecting {n_features} features as input."
+            f"X has {shape[1]} features, but {owner} is expecting {n_features} features as input."
         )
     return rows
 
 
-def targets(owner: str, y: Any, n_rows: int) -> Array:
-    """Return y as an array of `n_rows` rows, (m, 1) as (m,)."""
+def targets(owner: str, y: Any, n_rows: int | None) -> Array:
+    """Return y as an array of `n_rows` rows where that is known, (m, 1) as (m,)."""
     if y is None:
         raise ValueError(
             f"This {owner} estimator requires y to be passed, but the target y is None. Expected array-like (array or"
@@ -52,7 +50,7 @@ def targets(owner: str, y: Any, n_rows: int) -> Array:
     values = arrays.targets(y)
     if values.dtype.kind == "c":
         raise ValueError(f"Complex data not supported\n{values!r}\n")
-    if len(values) != n_rows:
+    if n_rows is not None and len(values) != n_rows:
         raise ValueError(
             f"Found input variables with inconsistent numbers of samples: [{n_rows}, {len(values)}]: X has {n_rows}"
             f" rows; y has {len(values)}."
@@ -61,25 +59,6 @@ def targets(owner: str, y: Any, n_rows: int) -> Array:
 
 
 # ---- names of columns
-
-
-def feature_names(X: Any) -> Array | None:
-    """Return the names of the columns of a data frame (k,), None when they are no text."""
-    names = getattr(X, "column_names", None)  # of an Arrow table, whose `columns` are the data
-    names = getattr(X, "columns", None) if names is None else names
-    if names is None or isinstance(X, np.ndarray) or not isinstance(names, Iterable):
-        return None
-    names = np.asarray(list(names), dtype=object)
-    kinds = sorted({type(name).__qualname__ for name in names})
-    if len(kinds) > 1 and "str" in kinds:
-        raise TypeError(
-            "Feature names are only supported if all input features have string names, but your input has"
-            f" {kinds} as feature name / column name types. If you want feature names to be stored and validated,"
-            " you must convert them all to strings, by using X.columns = X.columns.astype(str) for example."
-            " Otherwise you can remove feature / column names from your input data, or convert them all to a"
-            " non-string data type."
-        )
-    return names if kinds == ["str"] else None
 
 
 def check_names(owner: str, fitted: Array | None, given: Array | None) -> None:

@@ -93,7 +93,7 @@ class SklearnMember:
 
     def __sklearn_tags__(self) -> Any:
         """Return scikit-learn's tags: what X and y may be."""
-        return _required().tags(self._kind)
+        return _required().tags(self)
 
     def get_metadata_routing(self) -> Any:
         """Return which arguments of fit, partial_fit and score a meta-estimator is asked to hand on."""

@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import activations, checks
-from ..configuration import DTYPES
-from ..layers import Dense
-from ..optimizers import SGD, Adam, Optimizer
+from .. import activations, checks, optimizers, validation
+from ..activations import Activation
+from ..callbacks.base import Monitor
+from ..configuration import DTYPES, SCALINGS
+from ..layers import NORMS, Dense
+from ..optimizers import SGD, Adam, AdamW, Optimizer
 
 if TYPE_CHECKING:
     from typing import Self
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 STOCHASTIC = ("sgd", "adam")
 SOLVERS = ("lbfgs", *STOCHASTIC)
 RATES = ("constant", "invscaling", "adaptive")
-MONITORS = ("val_score", "val_loss")
+MONITORS = ("val_score", "val_loss", "loss", "score")
 _VARIADIC = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 _FLAGS = (
     "shuffle",
@@ -31,8 +33,13 @@ _FLAGS = (
     "nesterovs_momentum",
     "early_stopping",
     "use_bias",
-    "standardize",
+    "residual",
     "restore_best",
+)
+# What only steps can do: refused where it is not the default and the solver takes none.
+_OF_STEPS = (
+    *("dropout", "input_dropout", "weight_decay", "clip_norm", "clip_value", "ema"),
+    *("optimizer", "schedule", "metrics", "target"),
 )
 
 
@@ -73,8 +80,22 @@ class Parameters:
     l1: float = 0.0
     use_bias: bool = True
     init: Any = None
-    standardize: bool = False
+    norm: Any = None
+    residual: bool = False
+    dropout: Any = 0.0
+    input_dropout: float = 0.0
+    weight_decay: float = 0.0
+    clip_norm: float | None = None
+    clip_value: float | None = None
+    ema: float | None = None
+    optimizer: Any = None
+    schedule: Any = None
+    standardize: bool | str = False
+    categorical_features: Any = None
+    min_frequency: float | None = None
+    metrics: Any = ()
     monitor: str | None = None
+    target: Any = None
     min_delta: float | None = None
     restore_best: bool = True
     time_limit: float | None = None
@@ -126,11 +147,11 @@ class Parameters:
                 f" {self.learning_rate!r} instead. The rate itself is learning_rate_init={self.learning_rate!r}."
             )
         checks.choice(owner, "learning_rate", self.learning_rate, RATES)
-        for name in ("alpha", "power_t", "tol", "l1"):
+        for name in ("alpha", "power_t", "tol", "l1", "weight_decay"):
             checks.real(owner, name, getattr(self, name), minimum=0)
         for name in ("learning_rate_init", "epsilon"):
             checks.real(owner, name, getattr(self, name), above=0)
-        for name in ("momentum", "validation_fraction", "beta_1", "beta_2"):
+        for name in ("momentum", "validation_fraction", "beta_1", "beta_2", "input_dropout"):
             checks.real(owner, name, getattr(self, name), minimum=0, below=1)
         for name in ("max_iter", "max_fun"):
             checks.integer(owner, name, getattr(self, name), minimum=1)
@@ -144,27 +165,63 @@ class Parameters:
         else:
             checks.integer(owner, "batch_size", self.batch_size, minimum=1)
         checks.choice(owner, "dtype", self.dtype, DTYPES)
-        if self.monitor is not None:
-            checks.choice(owner, "monitor", self.monitor, MONITORS)
+        checks.flag_or_choice(owner, "standardize", self.standardize, SCALINGS)
         for name in ("min_delta", "time_limit"):
             if getattr(self, name) is not None:
                 checks.real(owner, name, getattr(self, name), minimum=0)
+        for name, below in (("clip_norm", math.inf), ("clip_value", math.inf), ("ema", 1)):
+            if getattr(self, name) is not None:
+                checks.real(owner, name, getattr(self, name), above=0, below=below)
+        self._watched()
+        self._optimizer()
         self._layers(1)
+        if self.solver not in STOCHASTIC:
+            self._check_without_steps()
+
+    def _check_without_steps(self) -> None:
+        """Refuse what only steps can do."""
+        changed = self.changed()
+        given = [f"{name}={changed[name]!r}" for name in _OF_STEPS if name in changed]
+        if "batch" in self._of_each_layer("norm", len(self._hidden_sizes())):
+            given.append(f"norm={self.norm!r}")
+        if given:
+            raise ValueError(f"solver={self.solver!r} takes no steps; {given[0]} is for 'adam' and 'sgd'.")
 
     def _layers(self, n_outputs: int) -> list[Dense]:
         """Return the layers of a network of `n_outputs`."""
-        sizes = self._hidden_sizes()
-        activations = [self.activation] * len(sizes) if isinstance(self.activation, str) else self.activation
-        if len(activations) != len(sizes):
+        owner, sizes = type(self).__name__, self._hidden_sizes()
+        residual = [bool(self.residual) and sizes[i] == sizes[i - 1] for i in range(1, len(sizes))]
+        if self.residual and not any(residual):
             raise ValueError(
-                f"activation names {len(activations)} activations; hidden_layer_sizes has {len(sizes)} layers."
+                "residual=True is for hidden layers with as many units as the one before; hidden_layer_sizes is"
+                f" {sizes}."
             )
         options: dict[str, Any] = {"bias": bool(self.use_bias), "init": self.init}
-        hidden = [
-            Dense(size, self._activation(name), **options)
-            for size, name in zip(sizes, activations, strict=True)
-        ]
+        each = [self._of_each_layer(name, len(sizes)) for name in ("activation", "norm", "dropout")]
+        hidden = []
+        for i, (size, activation, norm, dropout) in enumerate(zip(sizes, *each, strict=True)):
+            if norm is not None:
+                checks.choice(owner, "norm", norm, NORMS)
+            hidden.append(
+                Dense(
+                    size,
+                    self._activation(activation),
+                    norm=norm,
+                    dropout=checks.real(owner, "dropout", dropout, minimum=0, below=1),
+                    residual=i > 0 and residual[i - 1],
+                    **options,
+                )
+            )
         return [*hidden, Dense(n_outputs, **options)]
+
+    def _of_each_layer(self, name: str, n_layers: int) -> list[Any]:
+        """Return the value that a parameter has for each hidden layer."""
+        value = getattr(self, name)
+        if not isinstance(value, (list, tuple, np.ndarray)):
+            return [value] * n_layers
+        if len(value) != n_layers:
+            raise ValueError(f"{name} has {len(value)} entries; hidden_layer_sizes has {n_layers} layers.")
+        return list(value)
 
     def _hidden_sizes(self) -> list[int]:
         sizes = self.hidden_layer_sizes
@@ -176,18 +233,51 @@ class Parameters:
                 raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
         return [int(size) for size in sizes]
 
-    def _activation(self, name: object) -> str:
-        """Return our name of an activation: scikit-learn's sigmoid is "logistic"."""
-        known = ("logistic", *(known for known in activations.ACTIVATIONS if known != "softmax"))
-        name = checks.choice(type(self).__name__, "activation", name, known)
-        return "sigmoid" if name == "logistic" else name
+    def _activation(self, activation: object) -> str | Activation:
+        """Return an activation as :class:`Dense` takes it: scikit-learn's sigmoid is "logistic"."""
+        if activation == "logistic":
+            return "sigmoid"
+        if activation == "softmax":
+            raise ValueError("The activation 'softmax' is for the last layer only, where the loss decides.")
+        return activations.resolve(type(self).__name__, activation)
 
     def _optimizer(self) -> Optimizer:
         """Return what takes the steps, at the initial rate."""
+        if self.schedule is not None and not callable(self.schedule):
+            raise TypeError(
+                f"The 'schedule' parameter of {type(self).__name__} must be a schedule, as schedules.Cosine(0.01,"
+                f" over=1000), or another function of the step. Got {self.schedule!r} instead."
+            )
+        if self.weight_decay and (self.solver != "adam" or self.optimizer is not None):
+            raise ValueError(
+                f"weight_decay={self.weight_decay!r} is for solver='adam'; an optimizer has its own, and alpha is for"
+                " all."
+            )
+        if self.optimizer is not None:
+            optimizer = optimizers.resolve(self.optimizer)
+            return optimizer if self.schedule is None else replace(optimizer, learning_rate=self.schedule)
+        rate = self.learning_rate_init if self.schedule is None else self.schedule
         if self.solver == "adam":
-            return Adam(self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon, epsilon_hat=True)
+            options = (rate, self.beta_1, self.beta_2, self.epsilon)
+            if self.weight_decay:
+                return AdamW(*options, self.weight_decay, epsilon_hat=True)
+            return Adam(*options, epsilon_hat=True)
         nesterov = bool(self.nesterovs_momentum) and self.momentum > 0
-        return SGD(self.learning_rate_init, self.momentum, nesterov)
+        return SGD(rate, self.momentum, nesterov)
+
+    def _rates(self) -> str:
+        """Return by which of `RATES` the learning rate changes while training."""
+        own = self.solver == "sgd" and self.optimizer is None and self.schedule is None
+        return self.learning_rate if own else "constant"
+
+    def _watched(self) -> Monitor:
+        """Return what early stopping looks at."""
+        owner = type(self).__name__
+        own = {f"val_{metric.name}": metric for metric in validation.metrics_of(self.metrics)}
+        column = "val_score" if self.monitor is None else self.monitor
+        checks.choice(owner, "monitor", column, (*MONITORS, *own))
+        rises = own[column].greater_is_better if column in own else None
+        return Monitor(owner, column, "auto" if rises is None else "max" if rises else "min")
 
     def _rows_of_a_batch(self, n_rows: int) -> int:
         return min(200 if isinstance(self.batch_size, str) else int(self.batch_size), n_rows)

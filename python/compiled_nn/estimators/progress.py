@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..arrays import Array
+from ..callbacks.base import Callback, Monitor
 
 if TYPE_CHECKING:
     from ..network import Network
@@ -63,8 +63,8 @@ class Progress:
 
 
 @dataclass
-class Watch:
-    """The callback of one call of fit.
+class Watch(Callback):
+    """The callback of one call of fit, asked after those of the user.
 
     Parameters
     ----------
@@ -73,8 +73,8 @@ class Watch:
         Of an epoch.
     of_loss, of_penalty : float
         Factors by which the history's loss and penalty make the loss that is reported.
-    monitor : {"val_score", "val_loss"} or None
-        Column of the history that decides; None: the loss.
+    monitor : Monitor or None
+        Of the column of the history that decides; None: the loss.
     min_delta : float
         Least improvement that counts.
     patience : float
@@ -84,31 +84,28 @@ class Watch:
         Of "invscaling": ``initial_rate / (rows seen + 1) ** power`` after each epoch.
     time_limit : float or None
         Seconds, after which the epoch is the last.
-    callbacks : sequence of callables
-        Of the user: called as ``callback(network, epoch, history)`` before all else; True stops.
 
     Attributes
     ----------
     epochs : int
         That this call has run.
-    reason : str
-        Why training stopped.
+    stop_reason : str
+        Why training stops when this callback stops it.
     """
 
     progress: Progress
     n_rows: int
     of_loss: float
     of_penalty: float
-    monitor: str | None
+    monitor: Monitor | None
     min_delta: float
     patience: float
     rates: str
     initial_rate: float
     power: float
     time_limit: float | None
-    callbacks: tuple[Callable[..., Any], ...]
     epochs: int = 0
-    reason: str = "max_iter"
+    stop_reason: str = "tol"
     start: float = field(default_factory=perf_counter)
 
     def on_epoch_end(self, net: Network, epoch: int, history: History) -> bool:
@@ -120,18 +117,17 @@ class Watch:
         if self.monitor is None:
             progress.add_loss(loss, self.min_delta)
         else:
-            value = history[self.monitor][-1]
-            score = -value if self.monitor == "val_loss" else value
-            progress.add_score(score, self.min_delta, loss, net)
+            value = self.monitor.latest(history)
+            progress.add_score(value if self.monitor.rises else -value, self.min_delta, loss, net)
         if self.rates == "invscaling":
             _set_rate(net, self.initial_rate / (progress.rows_seen + 1) ** self.power)
-        if any([callback(net, epoch, history) is True for callback in self.callbacks]):
-            self.reason = "callback"
-        elif progress.stale > self.patience and self._gives_up(net):
-            self.reason = "tol" if self.monitor is None else "early_stopping"
-        elif self.time_limit is not None and perf_counter() - self.start >= self.time_limit:
-            self.reason = "time_limit"
-        return self.reason != "max_iter"
+        if progress.stale > self.patience and self._gives_up(net):
+            self.stop_reason = "tol" if self.monitor is None else "early_stopping"
+            return True
+        if self.time_limit is not None and perf_counter() - self.start >= self.time_limit:
+            self.stop_reason = "time_limit"
+            return True
+        return False
 
     def _gives_up(self, net: Network) -> bool:
         """Lower the rate, if that is the way to go on; tell whether it is not."""

@@ -12,7 +12,6 @@ from numpy.random import Generator, RandomState
 
 from .. import layers
 from ..arrays import Array
-from ..errors import count
 from ..initializers import Pair
 from ..layers import Dense
 
@@ -74,6 +73,12 @@ def draw_weights(layers_: Sequence[Dense], random: RandomState, n_features: int)
     return drawn
 
 
+def thinning_seed(random: RandomState, layers_: Sequence[Dense], input_dropout: float) -> int | None:
+    """Return what decides which units are dropped; nothing is drawn where none are."""
+    drops = input_dropout or any(layer.dropout for layer in layers_)
+    return int(random.randint(1 << 31)) if drops else None
+
+
 # ---- validation
 
 
@@ -87,7 +92,8 @@ def held_out(random: RandomState, n_rows: int, fraction: float, strata: Array | 
     fraction : float
         Of the rows, to validate with.
     strata : ndarray (n_rows,) or None
-        Labels whose shares are to be the same in both parts, as near as whole rows allow.
+        Labels whose shares are to be the same in both parts, as near as whole rows allow. Where these are more than two
+        and a part is too small for a row of each, or a label has one row alone, rows are drawn whatever their label.
 
     Raises
     ------
@@ -100,7 +106,9 @@ def held_out(random: RandomState, n_rows: int, fraction: float, strata: Array | 
     if strata is not None:
         classes, codes = np.unique(strata, return_inverse=True)
     counts = np.bincount(codes)
-    if strata is not None and counts.min() < 2:
+    if len(counts) > 2 and (counts.min() < 2 or min(n_train, n_validation) < len(counts)):
+        strata = None
+    if strata is not None and counts.min() < 2 <= len(counts):
         raise ValueError(
             "The least populated classes in y have only 1 member, which is too few: a stratified part to validate"
             f" with takes at least 2. Classes with too few members are: {classes[counts < 2].tolist()}"
@@ -108,7 +116,7 @@ def held_out(random: RandomState, n_rows: int, fraction: float, strata: Array | 
     if n_validation < 2 or n_train < 1:
         raise ValueError(
             "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
-            f" Of {count(n_rows, 'row')} it has {n_validation}."
+            f" It has {n_validation} of n_samples={n_rows}."
         )
     if strata is None:
         order = random.permutation(n_rows)

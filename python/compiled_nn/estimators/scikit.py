@@ -26,16 +26,16 @@ class DataConversionWarning(errors.CompiledNNWarning, _DataConversionWarning):
     """y was of another shape than expected; both libraries' warning."""
 
 
-def tags(kind: str) -> Tags:
-    """Return the tags of a "classifier" or a "regressor"."""
-    classifies = kind == "classifier"
+def tags(estimator: Any) -> Tags:
+    """Return the tags of an estimator, as its parameters are now."""
+    classifies, encodes = estimator._kind == "classifier", estimator.categorical_features is not None
     return Tags(
-        estimator_type=kind,
+        estimator_type=estimator._kind,
         target_tags=TargetTags(required=True, multi_output=not classifies),
         transformer_tags=None,
-        classifier_tags=ClassifierTags(multi_label=True) if classifies else None,
+        classifier_tags=ClassifierTags(multi_label=estimator.class_weight is None) if classifies else None,
         regressor_tags=None if classifies else RegressorTags(),
-        input_tags=InputTags(),
+        input_tags=InputTags(sparse=not encodes, string=encodes, categorical=encodes, allow_nan=encodes),
     )
 
 

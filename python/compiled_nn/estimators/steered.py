@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.random import RandomState
 
@@ -12,11 +12,18 @@ from .. import targets, training
 from ..arrays import Array
 from ..initializers import Pair
 from ..layers import Dense
+from ..losses import Loss
 from ..network import Network
 from ..optimizers import Optimizer
 from ..targets import Targets
 from ..training import Trainer
 from .randomness import RowOrder
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from ..persistence import Saved
+    from ..preprocessing import Tabular
 
 
 class SteeredNetwork(Network):
@@ -31,6 +38,8 @@ class SteeredNetwork(Network):
         As for :class:`Network`.
     weights : list of (W, b or None)
     known : Targets
+    encoder : Tabular or None
+        Has learned the columns of X.
     random : RandomState
         Shuffles the rows.
     """
@@ -41,6 +50,7 @@ class SteeredNetwork(Network):
         *,
         weights: list[Pair],
         known: Targets,
+        encoder: Tabular | None,
         random: RandomState,
         **parameters: Any,
     ) -> None:
@@ -48,12 +58,17 @@ class SteeredNetwork(Network):
         self._order = RowOrder(random)
         # The order stands for the generator of a trainer, of which only `permutation` is asked once weights are drawn.
         self._trainer = Trainer(self._new_stack(weights), None, self._order)  # type: ignore[arg-type]
-        self._targets = known
+        self._targets, self._encoder = known, encoder
+        self._cut: tuple[Array, Array] | None = None
         self._settle()
 
-    def steer(self, random: RandomState, l1: float, l2: float) -> None:
-        """Let the next fit go on with rows in an order of its own, and with these penalties."""
+    def steer(
+        self, random: RandomState, l1: float, l2: float, cut: tuple[Array, Array] | None = None
+    ) -> None:
+        """Let the next fit go on with rows in an order of its own, with these penalties, and, where it validates on a
+        part of the rows, with this cut: those to train on, in the order they begin in, and those to validate on."""
         self._order.start(random)
+        self._cut = cut
         self._configuration = replace(self._configuration, l1=l1, l2=l2)
 
     def restart(self, optimizer: Optimizer) -> None:
@@ -73,8 +88,18 @@ class SteeredNetwork(Network):
         self._settle()
 
     def views(self) -> list[Pair]:
-        """Return the weights and biases, layer by layer, as views."""
-        return list(self._fitted().views())
+        """Return the weights and biases that predict, layer by layer, as views; with `ema` of a copy."""
+        return list(self._evaluated().views())
+
+    @property
+    def encodes(self) -> bool:
+        """Whether X is a table, of which the network makes numbers."""
+        return self._encoder is not None
+
+    @property
+    def loss_function(self) -> Loss:
+        """What is minimised."""
+        return self._configuration.loss
 
     @property
     def dtype(self) -> str:
@@ -83,6 +108,18 @@ class SteeredNetwork(Network):
 
     def _terms(self, **which: Any) -> dict[str, Any]:
         return {**super()._terms(**which), "penalty_per_row": True}
+
+    def _parts(self, y: Array, known: Targets, fraction: float, groups: Any) -> tuple[Array, Array]:
+        assert self._cut is not None
+        rows, held_out = self._cut
+        return held_out, rows
+
+    @classmethod
+    def _restored(cls, saved: Saved) -> Self:
+        net = super()._restored(saved)
+        net._order, net._cut = RowOrder(RandomState()), None
+        net._trainer = Trainer(net._fitted(), None, net._order)  # type: ignore[arg-type]
+        return net
 
     # ---- as a function of its parameters
 
@@ -93,35 +130,42 @@ class SteeredNetwork(Network):
         twin = SteeredNetwork.__new__(SteeredNetwork)
         vars(twin).update(vars(self))
         twin._configuration = replace(self._configuration, dtype="float64")
-        twin._trainer = Trainer(twin._new_stack(self.get_weights()), None)
+        mine = self._fitted()
+        twin._trainer = Trainer(twin._new_stack(mine.views(), training.norms(mine)), None)
+        if mine.statistics is not None:
+            twin._trainer.stack.standardize(*mine.statistics)
         twin._settle()
         return twin
 
     def objective(
-        self, X: Array, y: Array, sample_weight: Any = None, class_weight: Any = None
+        self, X: Any, y: Any, sample_weight: Any = None, class_weight: Any = None
     ) -> Callable[[Array], tuple[float, Array]]:
         """Return the loss with its penalty over all rows, and the gradient, as a function of `parameters`.
 
         The gradient is a buffer that the next call overwrites.
         """
-        rows, y, known = targets.prepare(self._configuration, X, y, self.n_features_, self._known_targets())
-        stack = self._begin(rows, known, True, None).stack
+        n_features, encoder = self._fitted().sizes[0], self._encoder
+        X, y, known = targets.prepare(
+            self._configuration, X, y, n_features, self._known_targets(), encoder=encoder
+        )
+        stack = self._begin(X, known, True, encoder).stack
         weights = targets.weights_of(known, y, sample_weight, class_weight)
         terms = self._terms() | {"weights": weights}
 
         def function(parameters: Array) -> tuple[float, Array]:
             stack.parameters[:] = parameters
-            loss, penalty = stack.gradient(rows, y, **terms)
+            loss, penalty = stack.gradient(X, y, **terms)
             return loss + penalty, stack.gradients
 
         return function
 
     def take(self, other: SteeredNetwork) -> None:
-        """Copy the weights of another network, and how it standardises."""
+        """Copy what another network has learned: weights, and how it scales X and y."""
         stack, source = self._fitted(), other._fitted()
         if other is self:
             return self._settle()
         if source.statistics is not None:
             stack.standardize(*source.statistics)
-        training.assign(stack.views(), source.views())
+        training.assign(training.parts(stack), training.parts(source))
+        self._targets = other._targets
         self._settle()

@@ -23,7 +23,7 @@ class Found(NamedTuple):
 
 def minimize(
     net: SteeredNetwork,
-    X: Array,
+    X: Any,
     y: Array,
     options: dict[str, Any],
     *,

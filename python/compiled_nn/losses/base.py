@@ -91,6 +91,10 @@ class Loss:
         """Return the probabilities that the outputs after the link stand for: themselves."""
         return outputs
 
+    def sources(self, outputs: Array) -> Array:
+        """Return which output each value is, (m, n) or (1, n), of outputs after the link."""
+        return np.arange(outputs.shape[1])[np.newaxis]
+
     def score(self, y: Array, predicted: Array, weights: Array | None) -> float:
         """Return R^2 of predicted values (m, n)."""
         from .. import metrics  # what only predicts needs none
@@ -105,6 +109,7 @@ def keep_real(loss: Loss, name: str, **bounds: float) -> None:
 
 
 def refuse_values(loss: Loss, y: Array, bad: Array, name: str, valid: str) -> None:
+    """Raise the error of values of y (m, n) that a loss cannot take, where there are any."""
     if bad.any():
         row, column = np.argwhere(bad)[0].tolist()
         raise ValueError(

@@ -165,6 +165,10 @@ class Quantile(Loss):
         in_order: Array = np.sort(outputs, axis=1)
         return in_order
 
+    def sources(self, outputs: Array) -> Array:
+        """Return which output each quantile is."""
+        return np.argsort(outputs, axis=1)
+
     def score(self, y: Array, predicted: Array, weights: Array | None) -> float:
         """Return D^2: the share of the loss of constant quantiles that is gone, averaged over the quantiles."""
         from .. import metrics  # what only predicts needs none
@@ -206,6 +210,10 @@ class GaussianNLL(Loss):
         """Return the standard deviations."""
         spread: Array = np.exp(outputs[:, outputs.shape[1] // 2 :] / 2)
         return spread
+
+    def sources(self, outputs: Array) -> Array:
+        """Return the outputs that are means."""
+        return np.arange(outputs.shape[1] // 2)[np.newaxis]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,116 @@
+"""The values of options: what each makes of its text, or says of it."""
+
+from __future__ import annotations
+
+import math
+from argparse import ArgumentTypeError
+from collections.abc import Callable, Collection
+
+from ..errors import did_you_mean
+
+
+def choice(names: Collection[str]) -> Callable[[str], str]:
+    """Return what takes one of these names."""
+
+    def convert(text: str) -> str:
+        if text in names:
+            return text
+        raise ArgumentTypeError(f"{text!r} is not among {', '.join(names)}.{did_you_mean(text, names)}")
+
+    return convert
+
+
+def choices(names: Collection[str]) -> Callable[[str], tuple[str, ...]]:
+    """Return what takes some of these names, with commas between them."""
+    return lambda text: tuple(choice(names)(name.strip()) for name in text.split(","))
+
+
+def integer(minimum: int) -> Callable[[str], int]:
+    """Return what takes whole numbers that are not less."""
+
+    def convert(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = minimum - 1
+        if value < minimum:
+            raise ArgumentTypeError(f"{text!r} is not a whole number >= {minimum}")
+        return value
+
+    return convert
+
+
+def real(
+    *, minimum: float = -math.inf, above: float = -math.inf, below: float = math.inf
+) -> Callable[[str], float]:
+    """Return what takes finite numbers with minimum <= number, above < number < below."""
+    bounds = ((">=", minimum), (">", above), ("<", below))
+    allowed = " and ".join(f"{sign} {bound:g}" for sign, bound in bounds if math.isfinite(bound))
+
+    def convert(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not (minimum <= value < below and above < value < math.inf):
+            raise ArgumentTypeError(f"{text!r} is not a number {allowed}")
+        return value
+
+    return convert
+
+
+def scale(text: str) -> float:
+    """Convert a number or a fraction such as 1/255."""
+    numerator, _, denominator = text.partition("/")
+    convert = real(above=0)
+    try:
+        return real(above=0)(repr(convert(numerator) / convert(denominator or "1")))
+    except ArgumentTypeError:
+        raise ArgumentTypeError(f"{text!r} is neither a number > 0 nor a fraction such as 1/255") from None
+
+
+def layers(text: str) -> tuple[int, ...]:
+    """Convert units with commas between them, or none."""
+    if text == "none":
+        return ()
+    try:
+        return tuple(integer(1)(part.strip()) for part in text.split(","))
+    except ArgumentTypeError:
+        raise ArgumentTypeError(f"{text!r} is not a list of units such as 128,64, nor none") from None
+
+
+def batch_size(text: str) -> int | str:
+    """Convert a number of rows, or full."""
+    if text == "full":
+        return text
+    try:
+        return integer(1)(text)
+    except ArgumentTypeError:
+        raise ArgumentTypeError(f"{text!r} is neither a whole number >= 1 nor full") from None
+
+
+def target(text: str) -> int | str:
+    """Convert the number of a column, or its name."""
+    try:
+        return int(text)
+    except ValueError:
+        return text
+
+
+def character(text: str) -> str:
+    """Convert one character; a tab may be spelled out."""
+    text = {r"\t": "\t", "tab": "\t"}.get(text, text)
+    if len(text) != 1:
+        raise ArgumentTypeError(f"{text!r} has {len(text)} characters; a delimiter has 1")
+    return text
+
+
+def file(*endings: str) -> Callable[[str], str]:
+    """Return what takes names that end so."""
+
+    def convert(text: str) -> str:
+        if text.lower().endswith(endings):
+            return text
+        raise ArgumentTypeError(f"{text!r} does not end in {' or '.join(endings)}")
+
+    return convert
