@@ -15,7 +15,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 COLD = ("bench", "cpu", "functions", "layers", "span", "stack", "threads")
-FAST_CALLS = ("functions", "layers")  # of them: -Os would cost a single-row prediction 8 % of its time
+FAST_CALLS = ("layers",)  # of them: -Os would cost a single-row prediction 6 % of its time
 REALS = {"f32": [], "f64": [("CNN_DOUBLE", "1")]}  # macros by type of real
 AVX2 = ["-mavx2", "-mfma", "-mbmi", "-mbmi2", "-mlzcnt", "-mmovbe", "-mf16c", "-mpopcnt", "-mcx16"]
 AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512cd", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512"]
@@ -39,7 +39,9 @@ DIRECTIVES = {
     "wraparound": False,
     "cdivision": True,
     "initializedcheck": False,
+    "binding": False,  # functions of Cython's own kind would be 6 kB a module
     "embedsignature": True,
+    "embedsignature.format": "clinic",
 }
 
 

@@ -240,16 +240,16 @@ cdef class Layers:
                   residuals=None):
         cdef Py_ssize_t size = 0, running = 0, depth, i
         cdef Layer *layer
-        self.sizes = tuple(operator.index(size) for size in sizes)
+        self.sizes = tuple([operator.index(size) for size in sizes])
         self.activations = tuple(activations)
         depth = len(self.sizes) - 1
-        self.biases = (True,) * max(depth, 0) if biases is None else tuple(bool(b) for b in biases)
+        self.biases = (True,) * max(depth, 0) if biases is None else tuple(map(bool, biases))
         if depth < 1 or min(self.sizes) < 1:
             raise ValueError(f"sizes is {self.sizes}; it must hold two sizes or more, all at least 1")
         if len(self.activations) != depth or len(self.biases) != depth:
             raise ValueError(f"{depth} layers, but {len(self.activations)} activations and {len(self.biases)} biases")
         self.norms = (None,) * depth if norms is None else tuple(norms)
-        self.residuals = (False,) * depth if residuals is None else tuple(bool(r) for r in residuals)
+        self.residuals = (False,) * depth if residuals is None else tuple(map(bool, residuals))
         self.check_blocks()
         if "softmax" in self.activations[:depth - 1]:
             raise ValueError("softmax is for the last layer only")
@@ -257,7 +257,7 @@ cdef class Layers:
         if self.dtype not in (np.dtype("float32"), np.dtype("float64")):
             raise ValueError(f"dtype is {self.dtype}; it must be float32 or float64")
         self.itemsize = self.dtype.itemsize
-        if sum((k + 64) * (n + 64) for k, n in zip(self.sizes, self.sizes[1:])) * 16 >= 2**63:
+        if sum([(k + 64) * (n + 64) for k, n in zip(self.sizes, self.sizes[1:])]) * 16 >= 2**63:
             raise OverflowError(f"a network of sizes {self.sizes} does not fit the address space")
         self.net.layers = <Layer *>PyMem_Malloc(depth * sizeof(Layer))
         if self.net.layers == NULL:
@@ -393,7 +393,7 @@ cdef class Layers:
                              f"takes {self.sizes[:1]}")
         with np.errstate(divide="ignore", over="ignore"):
             factors = np.reciprocal(deviations)
-        if not all(np.isfinite(numbers).all() for numbers in (means, deviations, factors)) or deviations.min() <= 0:
+        if not np.isfinite([means, deviations, factors]).all() or deviations.min() <= 0:
             raise ValueError("mean and deviation must be finite; the deviations, and their reciprocals, above zero")
         (<object>means).setflags(write=False)
         deviations.setflags(write=False)
@@ -624,7 +624,6 @@ cdef class Layers:
             raise ValueError(
                 f"out has shape {(<object>out).shape} and dtype {(<object>out).dtype}; it must be a writable "
                 f"C-contiguous array of shape ({m}, {n}) and dtype {self.dtype}")
-        for part in (X,) if cnp.PyArray_Check(X) else X.arrays:
-            if overlap(part, out):
-                raise ValueError("out overlaps X")
+        if overlap(X, out) if cnp.PyArray_Check(X) else any([overlap(part, out) for part in X.arrays]):
+            raise ValueError("out overlaps X")
         return out

@@ -24,13 +24,17 @@ cdef inline Py_ssize_t row_of(const int64_t *rows, Py_ssize_t i) noexcept nogil:
 
 cdef vec target_lane(const Target *target, const int64_t *rows, Py_ssize_t first, Py_ssize_t m,
                      Py_ssize_t j) noexcept nogil:
-    """Output j of the targets of rows first, ..., one a lane; 0 for rows past m."""
+    """Output j of the targets of rows first, ..., one a lane, or what of each row's label is class j; 0 for rows past
+    m."""
     cdef real y[16]
-    cdef Py_ssize_t r
-    cdef const real *values = <const real *>target.values
+    cdef Py_ssize_t r, row
     v_store(y, v_set1(0))
     for r in range(m):
-        y[r] = values[row_of(rows, first + r)*target.columns + j]
+        row = row_of(rows, first + r)
+        if target.labels == NULL:
+            y[r] = (<const real *>target.values)[row*target.columns + j]
+        else:
+            y[r] = target.labels[row] == j
     return v_load(y)
 
 
@@ -119,26 +123,13 @@ cdef void squares(double factor, Py_ssize_t n, Py_ssize_t m, const Target *targe
             row_loss[r] += factor * (<double>difference[r] * difference[r])
 
 
-cdef vec class_lane(const Target *target, const int64_t *rows, Py_ssize_t first, Py_ssize_t m,
-                    Py_ssize_t j) noexcept nogil:
-    """Output j of the targets as `target_lane`, or what of each row's label is class j."""
-    cdef real y[16]
-    cdef Py_ssize_t r
-    if target.labels == NULL:
-        return target_lane(target, rows, first, m, j)
-    v_store(y, v_set1(0))
-    for r in range(m):
-        y[r] = target.labels[row_of(rows, first + r)] == j
-    return v_load(y)
-
-
 cdef vec element_lanes(const Criterion *c, Py_ssize_t n, Py_ssize_t m, const Target *target, const int64_t *rows,
                        Py_ssize_t first, const real *weight, real *t) noexcept nogil:
     """A loss that is a sum over the outputs, or over pairs of them, of LANES rows of outputs t[n, LANES]."""
     cdef vec total = v_set1(0), z, y, level, dz, ds
     cdef Py_ssize_t j, pairs = n // 2
     for j in range(pairs if c.loss == GAUSSIAN_NLL else n):
-        z, y = v_load(t + j*LANES), class_lane(target, rows, first, m, 0 if c.loss == QUANTILE else j)
+        z, y = v_load(t + j*LANES), target_lane(target, rows, first, m, 0 if c.loss == QUANTILE else j)
         if c.loss == TWEEDIE:
             total = total + v_tweedie(c.parameter, z, y, &dz)
         elif c.loss == GAUSSIAN_NLL:
@@ -166,7 +157,7 @@ cdef vec focal_lanes(const Criterion *c, Py_ssize_t n, Py_ssize_t m, const Targe
     total = v_log(total)
     for second in range(2):
         for j in range(n):
-            y = class_lane(target, rows, first, m, j) * <real>(1 - c.smoothing) + <real>(c.smoothing / n)
+            y = target_lane(target, rows, first, m, j) * <real>(1 - c.smoothing) + <real>(c.smoothing / n)
             minus_log_p = total + (largest - v_load(t + j*LANES))
             p = v_exp(v_set1(0) - minus_log_p)
             minus_log_p = v_focal_class(c.parameter, minus_log_p, p, &factor)
@@ -186,9 +177,9 @@ cdef vec ordinal_lanes(Py_ssize_t n, Py_ssize_t m, const Target *target, const i
     cdef int second
     for second in range(2):
         a = v_set1(0)
-        at = class_lane(target, rows, first, m, 0)
+        at = target_lane(target, rows, first, m, 0)
         for j in range(n):
-            above = class_lane(target, rows, first, m, j + 1)
+            above = target_lane(target, rows, first, m, j + 1)
             z = v_load(t + j*LANES)
             q = v_logistic(z, &no, &yes)
             a = z if j == 0 else a - no

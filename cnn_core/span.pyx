@@ -141,7 +141,7 @@ def enter(Stack home not None, cnp.ndarray X not None, *, double scale=1.0, n_th
     cdef Py_ssize_t m = len(X), n = home.sizes[1]
     if home.optimizer not in ("sgd", "momentum", "nesterov"):
         raise ValueError(f"the optimizer is {home.optimizer!r}; descent in the span of the rows takes sgd or momentum")
-    if any(home.views(moment)[0][0].any() for moment in home.moments):
+    if any([home.views(moment)[0][0].any() for moment in home.moments]):
         raise ValueError("the first layer has momenta that are not in the span of the rows")
     first = Layers((home.sizes[0], n), ("identity",), (False,), home.dtype)
     first.views()[0][0][...] = home.views()[0][0]

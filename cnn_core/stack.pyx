@@ -130,7 +130,7 @@ cdef class Stack(Layers):
         for key in hyper:
             if key not in _defaults[name]:
                 raise TypeError(f"optimizer {name!r} has no hyperparameter {key!r}; it has {list(_defaults[name])}")
-        moments = tuple(aligned_zeros(len(self.parameters), self.dtype) for _ in range(_moments[name]))
+        moments = tuple([aligned_zeros(len(self.parameters), self.dtype) for _ in range(_moments[name])])
         values = {**_defaults[name], **hyper}
         memset(&self.step, 0, sizeof(Step))
         self.step.momentum = values.get("momentum", 0.0)
@@ -220,7 +220,7 @@ cdef class Stack(Layers):
     @property
     def dropout(self):
         """The rates of `set_dropout`."""
-        return [self.input_dropout, *(self.net.layers[i].dropout for i in range(self.net.depth))]
+        return [self.input_dropout, *[self.net.layers[i].dropout for i in range(self.net.depth)]]
 
     def set_dropout(self, rates, key):
         """In training, let inputs and outputs be left out at random: 0 with a probability p, else divided by 1 - p.
@@ -239,7 +239,7 @@ cdef class Stack(Layers):
         """
         cdef Py_ssize_t i
         values = [float(rate) for rate in rates]
-        if len(values) != self.net.depth + 1 or not all(0 <= rate < 1 for rate in values) or values[self.net.depth] != 0:
+        if len(values) != self.net.depth + 1 or not all([0 <= rate < 1 for rate in values]) or values[self.net.depth] != 0:
             raise ValueError(f"rates is {values}; it must hold {self.net.depth + 1} numbers from 0 to below 1, the last "
                              "of them 0")
         self.input_dropout, self.dropout_key = values[0], key
@@ -330,7 +330,7 @@ cdef class Stack(Layers):
         if work is None or len(work) < needed:
             work = aligned_zeros(needed, np.dtype("uint8"))
         if self.transposed is None:
-            self.transposed = aligned_zeros(sum(self.copy_size(i) for i in range(depth)), self.dtype)
+            self.transposed = aligned_zeros(sum([self.copy_size(i) for i in range(depth)]), self.dtype)
         at = <char *>cnp.PyArray_DATA(work)
         run.inputs = at
         at += run.chunk * self.net.layers[0].ldt * self.itemsize

@@ -12,10 +12,10 @@ M = 60
 COLOURS = ("red", "blue", "green", "black", "white")
 
 
-def table(rng, m=M):
+def table(rng, m=M, colours=COLOURS):
     """Numbers and two columns of categories, and a y that follows from all of them."""
-    x, colour, size = rng.normal(3, 2, m), rng.integers(0, 5, m), rng.integers(0, 3, m)
-    X = [[float(a), COLOURS[b], int(c)] for a, b, c in zip(x, colour, size, strict=True)]
+    x, colour, size = rng.normal(3, 2, m), rng.integers(0, len(colours), m), rng.integers(0, 3, m)
+    X = [[float(a), colours[b], int(c)] for a, b, c in zip(x, colour, size, strict=True)]
     return X, np.sin(colour) + size * x / 3
 
 
@@ -69,11 +69,11 @@ class Oracle:
 
 
 @pytest.mark.parametrize("l2", [0.0, 0.01])
-@pytest.mark.parametrize("wide", [False, True])
-def test_training_is_that_of_vectors_that_are_looked_up(l2, wide, rng):
-    X, y = table(rng)
-    layers = [cnn.Dense(300 if wide else 6, "tanh"), cnn.Dense(1)]
-    net = network(layers=layers, standardize=True, l2=l2)
+@pytest.mark.parametrize(("units", "n_colours", "width"), [(6, 5, 3), (300, 5, 3), (6, 700, 1)])
+def test_training_is_that_of_vectors_that_are_looked_up(l2, units, n_colours, width, rng):
+    X, y = table(rng, 60 if n_colours == 5 else 1500, [f"colour {i}" for i in range(n_colours)])
+    layers = [cnn.Dense(units, "tanh"), cnn.Dense(1)]
+    net = network(layers=layers, embeddings=width, standardize=True, l2=l2)
     net.fit(X, y, epochs=1, batch_size="full", shuffle=False)
     oracle = Oracle(net, X)
     net.fit(X, y, epochs=5, batch_size="full", shuffle=False, warm_start=True)

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from . import checks, layers, losses, optimizers
 from .activations import Activation
-from .embeddings import Wanted, embedded
-from .embeddings import check as check_embeddings
 from .initializers import NotSaved
 from .layers import Dense
 
 if TYPE_CHECKING:
+    from .embeddings import Wanted
     from .losses import Loss
     from .optimizers import Optimizer
     from .preprocessing import Features, Tabular
@@ -99,6 +98,8 @@ class Configuration:
         """Return this configuration with the layer of the embeddings that it asks for, of what the encoder learned."""
         if self.embeddings is None or encoder is None:
             return self
+        from .embeddings import embedded  # few networks have any
+
         return replace(self, layers=embedded(self.layers, self.embeddings, encoder))
 
     def without_given_weights(self) -> Configuration:
@@ -160,10 +161,8 @@ def configure(
         clip_norm=_optional(clip_norm, "clip_norm"),
         clip_value=_optional(clip_value, "clip_value"),
         ema=_optional(ema, "ema", below=1),
-        embeddings=check_embeddings(embeddings),
+        embeddings=_embeddings(embeddings, categorical_features),
     )
-    if configuration.embeddings is not None and configuration.categorical_features is None:
-        raise ValueError("embeddings is given; categorical_features is not.")
     if configuration.scale_targets and configuration.loss.link != "identity":
         raise ValueError(
             f"scale_targets is for losses of values without a link; {configuration.loss.name} has the link"
@@ -193,6 +192,17 @@ def _categorical(features: Features | None, min_frequency: object) -> tuple[int 
 
     preprocessing.frequency(min_frequency)
     return preprocessing.categorical(features)
+
+
+def _embeddings(wanted: Any, features: Features | None) -> Wanted:
+    """Return embeddings, checked; they are for categorical features."""
+    if wanted is None:
+        return None
+    if features is None:
+        raise ValueError("embeddings is given; categorical_features is not.")
+    from . import embeddings  # few networks have any
+
+    return embeddings.check(wanted)
 
 
 def _standardize(value: object) -> bool | str:

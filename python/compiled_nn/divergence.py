@@ -51,18 +51,20 @@ class LastFinite:
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         average = () if stack.average is None else (stack.average,)
-        self._live = (stack.parameters, stack.running, *average, *stack.moments)
+        state = (stack.parameters, stack.running, *average, *stack.moments)
+        self._live = tuple(array for array in state if array.size)
         self._kept = tuple(array.copy() for array in self._live)
         self._steps = stack.steps
 
     def keep(self) -> bool:
         """Copy the state when all is finite; tell whether it is."""
-        finite = all(bool(np.isfinite(array).all()) for array in self._live)
-        if finite:
-            for kept, live in zip(self._kept, self._live, strict=True):
-                kept[:] = live
-            self._steps = self._stack.steps
-        return finite
+        for array in self._live:
+            if not np.logical_and.reduce(np.isfinite(array)):
+                return False
+        for kept, live in zip(self._kept, self._live, strict=True):
+            kept[:] = live
+        self._steps = self._stack.steps
+        return True
 
     def restore(self) -> None:
         """Put the copy back."""

@@ -36,8 +36,8 @@ def check(wanted: Any) -> Wanted:
         "The 'embeddings' parameter of Network must be 'auto', a width or a mapping of columns to widths."
         f" Got {wanted!r} instead."
     )
-    if wanted is None or wanted == "auto":
-        return None if wanted is None else "auto"
+    if isinstance(wanted, str) and wanted == "auto":
+        return wanted
     if isinstance(wanted, (Mapping, list, tuple)):
         pairs = list(wanted.items()) if isinstance(wanted, Mapping) else wanted
         if not all(isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in pairs):

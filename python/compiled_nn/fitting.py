@@ -298,7 +298,7 @@ def _stops(net: Network, plan: Plan, epoch: int) -> str | None:
     """Ask all callbacks about an epoch; return the reason of the first that stops training."""
     if not plan.callbacks:
         return None
-    net._settle()
+    net._unsettle()
     answers = [callback.on_epoch_end(net, epoch, net.history) for callback in plan.callbacks]
     reasons = (
         callback.stop_reason for callback, stop in zip(plan.callbacks, answers, strict=True) if stop is True

@@ -12,7 +12,6 @@ from cnn_core.stack import Stack
 from . import (
     calibration,
     checks,
-    embeddings,
     folding,
     optimizers,
     persistence,
@@ -71,7 +70,7 @@ class Model:
         self.n_threads = checks.optional_integer("Network", "n_threads", n_threads, minimum=1)
         self.history = training.new_history()
         self._trainer: Trainer | None = None
-        # The trainer's stack, or a copy of it that scales within its first and last layer.
+        # The trainer's stack, or a copy of it that scales within its first and last layer; None: not asked for yet.
         self._predictor: Layers | None = None
         self._direct: Layers | None = None  # the same, where X needs no encoding
         self._calibration = calibration.NOTHING
@@ -153,6 +152,8 @@ class Model:
         """Vectors (categories, width) of each embedded column: copies."""
         if self._encoder is None or not self.layers[0].blocks:
             raise AttributeError("The network has learned no embeddings: see the parameter of this name.")
+        from . import embeddings  # few networks have any
+
         return embeddings.tables(self.layers[0], self.get_weights()[0][0], self._encoder)
 
     @property
@@ -489,6 +490,8 @@ class Model:
     def _hold(stack: Stack, first: Dense) -> None:
         """Let weights of the first layer that are no embeddings be what they are to remain."""
         if first.blocks:
+            from . import embeddings  # few networks have any
+
             stack.hold(*embeddings.held(first.blocks, stack.sizes[0]))
 
     def _settle(self, learned: Calibration = calibration.NOTHING) -> None:
@@ -499,6 +502,10 @@ class Model:
             self._evaluated(), scaling, learned.temperature, embedded=self.layers[0].blocks is not None
         )
         self._direct = self._predictor if self._encoder is None else None
+
+    def _unsettle(self) -> None:
+        """Let what predicts follow from the present weights, without calibration, once it is asked for."""
+        self._calibration, self._predictor, self._direct = calibration.NOTHING, None, None
 
     def _n_features(self, resume: bool) -> int | None:
         """Return how many columns training takes, None for any number."""
@@ -598,7 +605,11 @@ class Model:
         return copy
 
     def _predicting(self) -> Layers:
-        return self._predictor or self._fitted()  # which then says that there is nothing to predict with
+        if self._predictor is None:
+            self._fitted()  # says so where there is nothing to predict with
+            self._settle(self._calibration)
+            assert self._predictor is not None
+        return self._predictor
 
     def _statistics(self) -> Statistics:
         if not self._configuration.standardize:

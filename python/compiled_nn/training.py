@@ -184,6 +184,7 @@ class Trainer:
         self._seed = seed
         self._rng = rng
         self._optimizer: tuple[str, dict[str, float]] | None = None
+        self._latest: Optimizer | None = None  # the object that this came from
 
     def over(self, stack: Stack) -> Trainer:
         """Return a trainer of another stack, at the same place in its optimizer."""
@@ -313,7 +314,7 @@ class Trainer:
 
     def forget_momenta(self) -> None:
         """Let the next pass start from momenta of zero and step 0, and no average."""
-        self._optimizer = self.average = None
+        self._optimizer = self._latest = self.average = None
         self.stack.steps = 0
 
     def average_on(self) -> None:
@@ -340,14 +341,17 @@ class Trainer:
     def set_optimizer(self, optimizer: Optimizer) -> bool:
         """Tell the core when hyperparameters have changed, and return whether: that resets the momenta. A new
         learning rate alone changes nothing there."""
-        wanted = optimizer.hyperparameters()
-        if wanted == self._optimizer:
+        if optimizer is self._latest:
             return False
-        name, hyperparameters = wanted
-        self.stack.set_optimizer(name, **hyperparameters)
-        self._optimizer = wanted
-        self.epochs = 0
-        return True
+        wanted = optimizer.hyperparameters()
+        changed = wanted != self._optimizer
+        if changed:
+            name, hyperparameters = wanted
+            self.stack.set_optimizer(name, **hyperparameters)
+            self._optimizer = wanted
+            self.epochs = 0
+        self._latest = optimizer
+        return changed
 
     def state(self) -> dict[str, Any]:
         """Return all that training on exactly needs, in arrays without the core's padding."""

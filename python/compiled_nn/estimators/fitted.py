@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from .. import frames
 from ..arrays import Array
 from . import inputs, manners
 from .parameters import Parameters
+from .progress import Progress
 from .steered import SteeredNetwork
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ class Fitted(Parameters, manners.SklearnMember):
 
     network_: SteeredNetwork
     n_features_in_: int
+    _progress: Progress
 
     # ---- prediction
 
@@ -114,6 +117,58 @@ class Fitted(Parameters, manners.SklearnMember):
     def history_(self) -> dict[str, list[Any]]:
         """The columns of ``Network.history``, an entry an epoch."""
         return self.network_.history
+
+    # ---- files
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write parameters, network and fitted attributes to one safetensors file, as :meth:`Network.save` writes.
+
+        ``compiled_nn.load`` reads the network in it. As there, momenta and the history are not in it; pickle, deepcopy
+        and joblib keep them.
+
+        Parameters
+        ----------
+        path : str or path-like
+
+        Raises
+        ------
+        NotFittedError
+            Before fit.
+        TypeError
+            When a parameter is an object that JSON does not hold, as an optimizer, a callback or a RandomState.
+        OSError
+            When the file cannot be written; an older one is then untouched.
+        """
+        from . import files  # few estimators write one
+
+        if not hasattr(self, "network_"):
+            manners.refuse_unfitted(type(self).__name__)
+        files.write(path, self)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read an estimator that :meth:`save` wrote; its predictions have the same bits.
+
+        Parameters
+        ----------
+        path : str or path-like
+
+        Returns
+        -------
+        estimator
+            Of this class. Sequences among its parameters are tuples.
+
+        Raises
+        ------
+        FileNotFoundError
+            When there is no such file.
+        ValueError
+            When the file is anything but an estimator of this class. No content of a file can run code.
+        """
+        from . import files
+
+        loaded: Self = files.read(path, cls)
+        return loaded
 
     # ---- shown
 

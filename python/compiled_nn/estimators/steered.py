@@ -20,6 +20,9 @@ from ..training import Trainer
 from .randomness import RowOrder
 
 if TYPE_CHECKING:
+    from typing import Self
+
+    from ..persistence import Saved
     from ..preprocessing import Tabular
 
 
@@ -110,6 +113,13 @@ class SteeredNetwork(Network):
         assert self._cut is not None
         rows, held_out = self._cut
         return held_out, rows
+
+    @classmethod
+    def _restored(cls, saved: Saved) -> Self:
+        net = super()._restored(saved)
+        net._order, net._cut = RowOrder(RandomState()), None
+        net._trainer = Trainer(net._fitted(), None, net._order)  # type: ignore[arg-type]
+        return net
 
     # ---- as a function of its parameters
 

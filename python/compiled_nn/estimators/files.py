@@ -1,0 +1,118 @@
+"""Files of estimators: that of the network, with parameters and fitted attributes beside it.
+
+The file is that of ``persistence.py``, and ``compiled_nn.load`` reads it as a network. The metadata have a second key,
+``compiled_nn_estimator``:
+
+    format_version    1
+    estimator         name of the class
+    parameters        those that differ from their defaults
+    attributes        fitted ones, by name
+    progress          losses and scores so far, from which warm starts and partial_fit go on
+
+Values are JSON's, but for ``{"items": [[key, value], ...]}``, a dict, and ``{"float": "inf"}`` or "-inf" or "nan".
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import os
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import checks, persistence
+from .._version import __version__
+from .progress import Progress
+from .steered import SteeredNetwork
+
+if TYPE_CHECKING:
+    from .fitted import Fitted
+
+_KEY = "compiled_nn_estimator"
+_VERSION = 1
+_FIELDS = ("format_version", "estimator", "parameters", "attributes", "progress")
+_ATTRIBUTES = (
+    *("n_features_in_", "n_iter_", "t_", "stop_reason_", "loss_", "loss_curve_", "best_loss_", "best_iter_"),
+    *("best_validation_score_", "validation_scores_", "feature_names_in_", "_label_dtype"),
+)
+_PROGRESS = tuple(field.name for field in fields(Progress) if field.name != "best_state")
+
+
+def write(path: str | os.PathLike[str], model: Fitted) -> None:
+    """Write a fitted estimator, replacing the file of that name only when all is on the disk."""
+    tensors, network = persistence.content(model.network_._saved(), __version__)
+    known, progress = vars(model), vars(model._progress)
+    document = {
+        "format_version": _VERSION,
+        "estimator": type(model).__name__,
+        "parameters": {name: _plain(name, value) for name, value in model.changed().items()},
+        "attributes": {name: _plain(name, known[name]) for name in _ATTRIBUTES if name in known},
+        "progress": {name: _plain(name, progress[name]) for name in _PROGRESS},
+    }
+    persistence.write_tensors(path, tensors, {persistence.KEY: network, _KEY: document})
+
+
+def read(path: str | os.PathLike[str], owner: type[Any]) -> Any:
+    """Return the estimator of class `owner` in a file that :func:`write` wrote."""
+    with persistence.opened(path) as file:
+        saved = persistence.parse(file)
+        text = (file.metadata() or {}).get(_KEY)
+        if text is None:
+            raise ValueError("it holds a network without an estimator: read it by compiled_nn.load")
+        document = checks.fields("the estimator", persistence.parse_json(text), _FIELDS)
+        if document["format_version"] != _VERSION:
+            raise ValueError(f"format version {document['format_version']!r} of estimators is not known")
+        if document["estimator"] != owner.__name__:
+            raise ValueError(f"it holds an estimator {document['estimator']!r}, not {owner.__name__}")
+        parameters = checks.fields("parameters", document["parameters"], (), owner().get_params())
+        attributes = checks.fields("attributes", document["attributes"], (), _ATTRIBUTES)
+        progress = checks.fields("progress", document["progress"], _PROGRESS)
+        model = owner(**{name: _restored(value, tuple) for name, value in parameters.items()})
+        model._check()
+        for name, value in attributes.items():
+            setattr(model, name, _restored(value, list))
+        for name, convert in (("feature_names_in_", _names), ("_label_dtype", np.dtype)):
+            if name in attributes:
+                setattr(model, name, convert(getattr(model, name)))
+        model._progress = Progress(**{name: _restored(value, list) for name, value in progress.items()})
+        model.network_ = SteeredNetwork._restored(saved)
+        model.network_.n_threads = model.n_threads
+    return model
+
+
+def _names(names: Any) -> Any:
+    return np.array(names, dtype=object)
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Return a value as JSON can hold it."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, (bool, str, int)):
+        return value
+    if isinstance(value, numbers.Real):
+        number = float(value)
+        return number if math.isfinite(number) else {"float": str(number)}
+    if isinstance(value, Mapping):
+        return {"items": [[_plain(name, key), _plain(name, each)] for key, each in value.items()]}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(name, each) for each in value]
+    if isinstance(value, np.dtype):
+        return value.str
+    raise TypeError(
+        f"{name} is {value!r}, which a file of an estimator does not hold. Pickle keeps it; network_.save writes the"
+        " network alone."
+    )
+
+
+def _restored(value: Any, sequence: type[Any]) -> Any:
+    """Return the value that :func:`_plain` was given; a list or tuple as `sequence`."""
+    if isinstance(value, dict):
+        if "float" in value:
+            return float(value["float"])
+        items = checks.fields("a parameter", value, ("items",))["items"]
+        return {_restored(key, sequence): _restored(each, sequence) for key, each in items}  # type: ignore[attr-defined]
+    return sequence(_restored(each, sequence) for each in value) if isinstance(value, list) else value
