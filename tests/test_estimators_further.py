@@ -336,6 +336,18 @@ def test_intervals_hold_the_true_value(rng):
         REGRESSOR().predict_interval(X)
 
 
+def test_tables_have_intervals_and_sets(rng):
+    X, y = table(rng)
+    how = {"categorical_features": "auto", "max_iter": 5, "random_state": 0}
+    values = REGRESSOR(**how).fit(X[:60], y[:60] == "yes").calibrate_intervals(X[60:], y[60:] == "yes")
+    lower, upper = values.predict_interval(X[60:], 0.8)
+    assert ((lower <= (y[60:] == "yes")) & ((y[60:] == "yes") <= upper)).mean() >= 0.8
+    classes = (
+        CLASSIFIER(**how).fit(X[:60], y[:60]).calibrate(X[60:], y[60:]).calibrate_intervals(X[60:], y[60:])
+    )
+    assert classes.predict_set(X[60:], 0.8)[np.arange(60), (y[60:] == "yes").astype(int)].mean() >= 0.8
+
+
 # ---- documented
 
 
