@@ -1,4 +1,5 @@
-"""A loss written in Python, for one batch after another; its errors are kept, since the core cannot raise."""
+"""What the user writes in Python: activations, and a loss for one batch after another, whose errors are kept, since
+the core cannot raise."""
 
 from __future__ import annotations
 
@@ -8,6 +9,22 @@ from typing import Any, TypeAlias
 import numpy as np
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+
+
+def made_by(function: Callable[[Array], object], Z: Array) -> Array:
+    """Return function(Z), which must look like Z."""
+    made = function(Z)
+    if not isinstance(made, np.ndarray) or made.shape != Z.shape or made.dtype != Z.dtype:
+        what = (
+            f"shape {made.shape} and dtype {made.dtype}"
+            if isinstance(made, np.ndarray)
+            else type(made).__name__
+        )
+        raise ValueError(
+            f"{getattr(function, '__name__', function)} was called with an array of shape {Z.shape} and dtype"
+            f" {Z.dtype}; it returned {what}"
+        )
+    return made
 
 
 class Custom:

@@ -43,7 +43,6 @@ cdef class Layers:
                            int threads) noexcept nogil
     cdef int forward_net(self, const Net *net, const Rows *x, Py_ssize_t m, void *out, int output, bint finite_only,
                          int threads) noexcept nogil
-    cdef object check_blocks(self)
     cdef cnp.ndarray output(self, X, cnp.ndarray out, Py_ssize_t m, Py_ssize_t n)
     cdef int read_rows(self, samples, double scale, Rows *rows) except -1
     cdef int read_sparse(self, X, double scale, Rows *rows) except -1

@@ -21,6 +21,8 @@ from libc.string cimport memset
 cimport numpy as cnp
 
 from cnn_core import isa
+from cnn_core.arena import checked, scaling
+from cnn_core.custom import made_by
 from cnn_core.sparse import SparseRows
 
 from cnn_core.dense cimport DenseKernels
@@ -143,16 +145,6 @@ cdef int activation_code(entry) except -1:
     return code_of("activation", activation_codes, entry)
 
 
-cdef object made_by(function, cnp.ndarray Z):
-    """function(Z), which must look like Z."""
-    made = function(Z)
-    if not isinstance(made, np.ndarray) or made.shape != (<object>Z).shape or made.dtype != (<object>Z).dtype:
-        what = f"shape {made.shape} and dtype {made.dtype}" if isinstance(made, np.ndarray) else type(made).__name__
-        raise ValueError(f"{getattr(function, '__name__', function)} was called with an array of shape "
-                         f"{(<object>Z).shape} and dtype {(<object>Z).dtype}; it returned {what}")
-    return made
-
-
 cdef int call_user(void *owner, int index, Py_ssize_t m, Py_ssize_t n, void *a, void *slope,
                    Py_ssize_t ld) except -1 with gil:
     """A `user_fn`: what the functions get is a copy, which they may keep and not change."""
@@ -240,25 +232,9 @@ cdef class Layers:
                   residuals=None):
         cdef Py_ssize_t size = 0, running = 0, depth, i
         cdef Layer *layer
-        self.sizes = tuple([operator.index(size) for size in sizes])
-        self.activations = tuple(activations)
-        depth = len(self.sizes) - 1
-        self.biases = (True,) * max(depth, 0) if biases is None else tuple(map(bool, biases))
-        if depth < 1 or min(self.sizes) < 1:
-            raise ValueError(f"sizes is {self.sizes}; it must hold two sizes or more, all at least 1")
-        if len(self.activations) != depth or len(self.biases) != depth:
-            raise ValueError(f"{depth} layers, but {len(self.activations)} activations and {len(self.biases)} biases")
-        self.norms = (None,) * depth if norms is None else tuple(norms)
-        self.residuals = (False,) * depth if residuals is None else tuple(map(bool, residuals))
-        self.check_blocks()
-        if "softmax" in self.activations[:depth - 1]:
-            raise ValueError("softmax is for the last layer only")
-        self.dtype = np.dtype(dtype)
-        if self.dtype not in (np.dtype("float32"), np.dtype("float64")):
-            raise ValueError(f"dtype is {self.dtype}; it must be float32 or float64")
-        self.itemsize = self.dtype.itemsize
-        if sum([(k + 64) * (n + 64) for k, n in zip(self.sizes, self.sizes[1:])]) * 16 >= 2**63:
-            raise OverflowError(f"a network of sizes {self.sizes} does not fit the address space")
+        (self.sizes, self.activations, self.biases, self.dtype, self.norms, self.residuals) = checked(
+            sizes, activations, biases, dtype, norms, residuals)
+        depth, self.itemsize = len(self.sizes) - 1, self.dtype.itemsize
         self.net.layers = <Layer *>PyMem_Malloc(depth * sizeof(Layer))
         if self.net.layers == NULL:
             raise MemoryError
@@ -361,18 +337,6 @@ cdef class Layers:
                 self.running[layer.r:layer.r + layer.n], self.running[layer.r + layer.ld:layer.r + layer.ld + layer.n]))
         return result
 
-    cdef object check_blocks(self):
-        """Refuse layers that cannot be normalised or residual."""
-        cdef Py_ssize_t depth = len(self.sizes) - 1, i
-        if len(self.norms) != depth or len(self.residuals) != depth:
-            raise ValueError(f"{depth} layers, but {len(self.norms)} norms and {len(self.residuals)} residuals")
-        if self.norms[depth - 1] is not None or self.residuals[depth - 1]:
-            raise ValueError("the last layer is neither normalised nor residual")
-        for i in range(depth):
-            if self.residuals[i] and (i == 0 or self.sizes[i] != self.sizes[i + 1]):
-                raise ValueError(f"layer {i} has {self.sizes[i]} inputs and {self.sizes[i + 1]} units; a residual layer "
-                                 "is not the first, and has as many units as inputs")
-
     def standardize(self, mean, deviation):
         """Let every row that comes in, here and in training, be (x - mean) / deviation; `scale` is then unused.
 
@@ -386,17 +350,8 @@ cdef class Layers:
         ValueError
             If they have another shape, or one of their numbers cannot be used.
         """
-        cdef cnp.ndarray means = np.array(mean, np.float64), factors
-        deviations = np.array(deviation, np.float64)
-        if (<object>means).shape != self.sizes[:1] or deviations.shape != self.sizes[:1]:
-            raise ValueError(f"mean has shape {(<object>means).shape}, deviation {deviations.shape}; the first layer "
-                             f"takes {self.sizes[:1]}")
-        with np.errstate(divide="ignore", over="ignore"):
-            factors = np.reciprocal(deviations)
-        if not np.isfinite([means, deviations, factors]).all() or deviations.min() <= 0:
-            raise ValueError("mean and deviation must be finite; the deviations, and their reciprocals, above zero")
-        (<object>means).setflags(write=False)
-        deviations.setflags(write=False)
+        cdef cnp.ndarray means, factors
+        means, deviations, factors = scaling(mean, deviation, self.sizes[0])
         self.statistics, self.factors = (means, deviations), factors
         self.mean = <const double *>cnp.PyArray_DATA(means)
         self.factor = <const double *>cnp.PyArray_DATA(factors)
