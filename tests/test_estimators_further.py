@@ -235,6 +235,8 @@ def test_groups_are_not_torn_apart(rng):
     recorded = CLASSIFIER(max_iter=2).fit(X, y, validation_groups=groups)
     assert len(recorded.history_["val_loss"]) == 2
     assert recorded.stop_reason_ == "max_iter"
+    with pytest.raises(ValueError, match="validation_data is given: validation_groups must be None"):
+        CLASSIFIER().fit(X, y, validation_groups=groups, validation_data=(X, y))
 
 
 class Ends(Callback):
