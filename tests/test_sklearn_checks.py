@@ -19,6 +19,7 @@ OTHERS = [
     ({"standardize": True}, dict.fromkeys(COUNTS, "columns are scaled by their rows, whatever these count")),
     ({"dropout": 0.2}, dict.fromkeys(COUNTS, "each row is thinned out in its own way")),
     ({"norm": "layer"}, {}),
+    ({"norm": "batch"}, {}),
     (
         {"early_stopping": True, "validation_fraction": 0.4},
         dict.fromkeys(COUNTS, "other rows validate")
@@ -44,7 +45,7 @@ def test_every_check_passes(estimator, dtype):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(("parameters", "expected"), OTHERS, ids=[next(iter(how)) for how, _ in OTHERS])
+@pytest.mark.parametrize(("parameters", "expected"), OTHERS, ids=[str(how) for how, _ in OTHERS])
 @pytest.mark.parametrize("estimator", [cnn.MLPClassifier, cnn.MLPRegressor])
 def test_with_other_parameters(estimator, parameters, expected):
     if "class_weight" in parameters and estimator is cnn.MLPRegressor:

@@ -160,3 +160,27 @@ def test_labels_of_a_series():
     assert not hasattr(model, "feature_names_in_")
     categories = pandas.Series(pandas.Categorical(labels))
     assert quick().fit(X, categories).classes_.tolist() == ["x", "y", "z"]
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+@pytest.mark.parametrize("how", [{}, {"early_stopping": True}])
+def test_mixed_tables_of_every_library(library, how):
+    module = pytest.importorskip(library)
+    random = np.random.default_rng(0)
+    columns = {"size": random.normal(size=90), "colour": random.choice(["red", "green"], 90).tolist()}
+    table = (module.table if library == "pyarrow" else module.DataFrame)(columns)
+    y = (columns["size"] > 0) ^ (np.array(columns["colour"]) == "red")
+    model = cnn.MLPClassifier(
+        categorical_features="auto",
+        max_iter=30,
+        learning_rate_init=0.02,
+        random_state=0,
+        n_iter_no_change=30,
+        **how,
+    )
+    model.fit(table, y)
+    assert model.score(table, y) > 0.85
+    assert model.feature_names_in_.tolist() == ["size", "colour"]
+    swapped = dict(reversed(columns.items()))
+    with pytest.raises(ValueError, match="must be in the same order as they were in fit"):
+        model.predict((module.table if library == "pyarrow" else module.DataFrame)(swapped))
