@@ -155,6 +155,25 @@ def test_sets(rng, outputs):
     assert sizes == sorted(sizes)
 
 
+def test_a_table_that_the_network_encodes(rng):
+    """The intervals and sets of the same numbers, encoded by hand."""
+    kinds, x = rng.integers(0, 3, 300), rng.normal(size=300)
+    y = kinds + 0.3 * x
+    table = [["abc"[kind], number] for kind, number in zip(kinds, x.tolist(), strict=True)]
+    hot = np.column_stack([kinds[:, np.newaxis] == range(3), x])
+    for make, target, ask in (
+        (small.regressor, y, "predict_interval"),
+        (small.classifier, kinds, "predict_set"),
+    ):
+        encoding = make(categorical_features=[0]).fit(table, target, epochs=2)
+        columns = encoding.encoder_.transform(table).toarray()
+        assert sorted(columns.sum(axis=0)) == pytest.approx(sorted(hot.sum(axis=0)))
+        plain = make().fit(columns, target, epochs=2)
+        encoding.calibrate_intervals(table, target)
+        plain.calibrate_intervals(columns, target)
+        assert np.array_equal(getattr(encoding, ask)(table), getattr(plain, ask)(columns))
+
+
 def test_one_hot_labels(rng):
     net, other = small.fitted(), small.fitted()
     net.calibrate_intervals(small.X, small.INDICES)

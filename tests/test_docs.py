@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,8 @@ def program(words):
     """What to ask for help, and the words after it; None where this machine does not have it."""
     name, *rest = words
     if name == "python" and rest[0] != "-m":
+        if rest[0] == "setup.py" and find_spec("Cython") is None:
+            return None
         script = ROOT / rest[0]
         head = [rest[0], *(["build_ext"] if rest[0] == "setup.py" else [])]
         return ([sys.executable, *head], rest) if script.exists() else None

@@ -235,6 +235,8 @@ def test_groups_are_not_torn_apart(rng):
     recorded = CLASSIFIER(max_iter=2).fit(X, y, validation_groups=groups)
     assert len(recorded.history_["val_loss"]) == 2
     assert recorded.stop_reason_ == "max_iter"
+    with pytest.raises(ValueError, match="validation_data is given: validation_groups must be None"):
+        CLASSIFIER().fit(X, y, validation_groups=groups, validation_data=(X, y))
 
 
 class Ends(Callback):
@@ -334,6 +336,18 @@ def test_intervals_hold_the_true_value(rng):
     assert ((lower <= y[100:]) & (y[100:] <= upper)).mean() >= 0.8
     with pytest.raises(cnn.NotFittedError):
         REGRESSOR().predict_interval(X)
+
+
+def test_tables_have_intervals_and_sets(rng):
+    X, y = table(rng)
+    how = {"categorical_features": "auto", "max_iter": 5, "random_state": 0}
+    values = REGRESSOR(**how).fit(X[:60], y[:60] == "yes").calibrate_intervals(X[60:], y[60:] == "yes")
+    lower, upper = values.predict_interval(X[60:], 0.8)
+    assert ((lower <= (y[60:] == "yes")) & ((y[60:] == "yes") <= upper)).mean() >= 0.8
+    classes = (
+        CLASSIFIER(**how).fit(X[:60], y[:60]).calibrate(X[60:], y[60:]).calibrate_intervals(X[60:], y[60:])
+    )
+    assert classes.predict_set(X[60:], 0.8)[np.arange(60), (y[60:] == "yes").astype(int)].mean() >= 0.8
 
 
 # ---- documented

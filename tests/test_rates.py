@@ -55,6 +55,15 @@ def test_rates_and_losses():
     assert test.losses[:-1] == pytest.approx(schedule.history["loss"][1:], rel=1e-5)
 
 
+def test_sparse_rows_and_tables():
+    sparse = pytest.importorskip("scipy.sparse")
+    full, few = (find_learning_rate(classifier(), rows, y) for rows in (X, sparse.csr_array(X)))
+    assert (full.losses == few.losses).all()
+    table = [[str(round(row[0])), row[1]] for row in X.tolist()]
+    net = classifier(categorical_features="auto", standardize=True)
+    assert 1e-6 < find_learning_rate(net, table, y).suggestion < 10
+
+
 def test_plot():
     pytest.importorskip("matplotlib")
     test = find_learning_rate(classifier(), X, y)

@@ -103,11 +103,10 @@ class Calibrated(Inspected):
         """
         from . import conformal
 
-        given = y
-        X, encoded, known = self._labelled(X, y)
+        _, encoded, known = self._labelled(X, y)
         if known.kind == "values":
             band = self._band(X, known)
-            true = arrays.values(given, n_outputs=band.lower.shape[1], dtype="float64")
+            true = arrays.values(y, n_outputs=band.lower.shape[1], dtype="float64")
             scores = conformal.cqr(band.lower, band.upper, true) / band.unit
         else:
             p = self._class_probabilities(X, known)

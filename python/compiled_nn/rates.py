@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import checks, training
+from . import checks, samples, training
 
 if TYPE_CHECKING:
     from .arrays import Array
@@ -131,7 +131,7 @@ def _losses(net: Network, X: Any, y: Any, batch_size: int | str, rates: Array) -
     trainer.set_optimizer(net.optimizer)
     stack, rng = trainer.stack, training.generator(0)
     sample = np.sort(rng.permutation(len(X))[:_ROWS])
-    sample_X, sample_y = X[sample], y[sample]
+    sample_X, sample_y = samples.select(X, sample), y[sample]
     size = training.batches(len(X), batch_size, None, True).size
     most = _EXPLODED * stack.loss(sample_X, sample_y, **terms)[0]
     losses: list[float] = []

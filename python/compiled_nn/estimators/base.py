@@ -151,7 +151,7 @@ class Perceptron(Fitted, ABC):
         names = frames.feature_names(X)
         if resume:
             inputs.check_names(owner, getattr(self, "feature_names_in_", None), names)
-        encodes = self.categorical_features is not None
+        encodes = self.network_.encodes if resume else self.categorical_features is not None
         X = inputs.read(owner, X, self.dtype, self.n_features_in_ if resume else None, encodes)
         y = inputs.targets(owner, y, len(X) if hasattr(X, "__len__") else None)
         weight = inputs.weights(sample_weight, len(y))
@@ -169,29 +169,35 @@ class Perceptron(Fitted, ABC):
             return self
         if not partial:
             net.restart(self._optimizer())
-        cut = None
-        if validation_data is None and (self.early_stopping or groups is not None):
-            cut = self._cut(random, y, groups)
-        net.steer(random, self.l1, self.alpha, cut)
-        n_rows = len(y) if cut is None else len(cut[0])
+        if partial:
+            net.steer(random, self.l1, self.alpha)
+            self._descend(X, y, weight, len(y), 1, {})
+            return self
         held: dict[str, Any] = {"validation_data": validation_data}
+        cut = self._cut(random, y, groups, validation_data)
         if cut is not None:
             held = {"validation_fraction": self.validation_fraction}
-        if partial:
-            self._descend(X, y, weight, n_rows, 1, {})
-            return self
-        if self.metrics and cut is None and validation_data is None:
-            raise ValueError(
-                "metrics are those of validation: set early_stopping=True, or give fit validation_data or"
-                " validation_groups."
-            )
+        net.steer(random, self.l1, self.alpha, cut)
         held |= {"metrics": self.metrics, "target": self.target}
-        self._descend(X, y, weight, n_rows, self.max_iter, held)
+        self._descend(X, y, weight, len(y) if cut is None else len(cut[0]), self.max_iter, held)
         self._warn_of_end(f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached")
         return self
 
-    def _cut(self, random: RandomState, y: Array, groups: Any) -> tuple[Array, Array]:
-        """Return the rows to train on and those to validate with."""
+    def _cut(
+        self, random: RandomState, y: Array, groups: Any, validation_data: Any
+    ) -> tuple[Array, Array] | None:
+        """Return the rows to train on and those to validate with; None where no part of the rows validates."""
+        if validation_data is not None:
+            if groups is not None:
+                raise ValueError("validation_data is given: validation_groups must be None.")
+            return None
+        if groups is None and not self.early_stopping:
+            if self.metrics:
+                raise ValueError(
+                    "metrics are those of validation: set early_stopping=True, or give fit validation_data or"
+                    " validation_groups."
+                )
+            return None
         if groups is None:
             return held_out(random, len(y), self.validation_fraction, self._strata(y))
         seed = int(random.randint(1 << 31))
