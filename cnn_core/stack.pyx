@@ -21,9 +21,10 @@ from cnn_core.threads cimport begin, end, the_team, wait, work_together
 from cnn_core.types cimport (
     CUSTOM, GRADIENT_ONLY, NORM_BLOCK, SGD, Criterion, Layer, Run, Step, Target, loss_fn, step_fn)
 
+from cnn_core import methods
 from cnn_core.custom import Custom
 from cnn_core.layers import ACTIVATIONS  # no-cython-lint: a name of this module too
-from cnn_core.methods import MOMENTS, OPTIMIZERS, hyperparameters
+from cnn_core.methods import OPTIMIZERS
 
 cnp.import_array()
 
@@ -100,8 +101,8 @@ cdef class Stack(Layers):
         TypeError
             If the optimizer has no such hyperparameter.
         """
-        values = hyperparameters(name, hyper)
-        moments = tuple([aligned_zeros(len(self.parameters), self.dtype) for _ in range(MOMENTS[name])])
+        values = methods.hyperparameters(name, hyper)
+        moments = tuple([aligned_zeros(len(self.parameters), self.dtype) for _ in range(methods.MOMENTS[name])])
         memset(&self.step, 0, sizeof(Step))
         self.step.momentum = values.get("momentum", 0.0)
         self.step.beta_1, self.step.beta_2 = values.get("beta_1", 0.0), values.get("beta_2", values.get("rho", 0.0))
