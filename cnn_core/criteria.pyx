@@ -11,8 +11,6 @@ from cnn_core.types cimport (
     BINARY_CROSS_ENTROPY, BINARY_FOCAL, CUSTOM, GAUSSIAN_NLL, HUBER, LOG_COSH, MAE, MSE, ORDINAL, QUANTILE,
     SOFTMAX_CROSS_ENTROPY, SOFTMAX_FOCAL, SQUARED_ERROR, TWEEDIE, Criterion, Layer, Run, Target)
 
-from cnn_core.custom import Custom
-
 cdef dict _losses = {
     "binary_cross_entropy": BINARY_CROSS_ENTROPY, "softmax_cross_entropy": SOFTMAX_CROSS_ENTROPY, "mse": MSE,
     "squared_error": SQUARED_ERROR, "mae": MAE, "huber": HUBER, "log_cosh": LOG_COSH, "tweedie": TWEEDIE,

@@ -19,7 +19,7 @@ cimport numpy as cnp
 
 from cnn_core.dense cimport DenseKernels
 from cnn_core.layers cimport aligned_zeros, padded, rounded, thread_count
-from cnn_core.stack cimport Stack
+from cnn_core.stack cimport Stack, carve, chunk_rows
 from cnn_core.threads cimport begin, end, the_team, wait, work_together
 from cnn_core.types cimport GRAM_PANEL, Layer, Run
 
@@ -84,8 +84,8 @@ cdef class Span(Stack):
         memset(&run, 0, sizeof(Run))
         self.home.read_rows(self.X, self.scale, &run.x)
         run.net, run.kernels = &self.home.net, self.home.dense
-        run.count, run.chunk = len(S), self.home.chunk_rows(len(S), self.threads)
-        work = self.home.carve(&run, self.threads)
+        run.count, run.chunk = len(S), chunk_rows(self.home, len(S), self.threads)
+        work = carve(self.home, &run, self.threads)
         run.dz[0], run.gradients, run.wait = cnp.PyArray_DATA(rows), cnp.PyArray_DATA(flat), wait
         with nogil:
             size = begin(self.threads)

@@ -28,11 +28,6 @@ cdef class Stack(Layers):
 
     cdef object prepare(self, Run *run, X, y, object loss, object weights, double scale, Py_ssize_t batch, int threads,
                         bint by_running)
-    cdef Py_ssize_t chunk_rows(self, Py_ssize_t batch, int threads)
-    cdef Py_ssize_t arrays_of(self, Py_ssize_t i)
-    cdef Py_ssize_t statistics_size(self, Py_ssize_t i, Py_ssize_t chunk)
-    cdef Py_ssize_t copy_size(self, Py_ssize_t i)
-    cdef cnp.ndarray carve(self, Run *run, int threads)
     cdef void execute(self, Run *run, int threads) noexcept nogil
     cdef double penalty(self, double l1, double l2) noexcept nogil
     cdef object begin_updates(self, Run *run, Py_ssize_t passes)
@@ -40,3 +35,7 @@ cdef class Stack(Layers):
     cdef object run_epochs(self, Run *run, Py_ssize_t epochs, cnp.ndarray rates, int threads, double rows)
     cdef object evaluate(self, X, y, loss, double l1, double l2, double scale, n_threads, weights,
                          bint penalty_per_row, bint backward, bint training)
+
+
+cdef Py_ssize_t chunk_rows(Stack self, Py_ssize_t batch, int threads)
+cdef cnp.ndarray carve(Stack self, Run *run, int threads)

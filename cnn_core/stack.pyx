@@ -1,11 +1,7 @@
 """A stack of dense layers in training: losses, gradients, and passes of an optimizer over the rows.
 
-(a) A pass is one call, and within it one region of threads for as many steps as take a good part of a second: then
-    signals are looked for. Many short passes are one call too.
-(b) The workspace of a pass is one block, kept for the next; a concurrent call that finds none makes its own.
-(c) A batch goes through in chunks: what the level-2 cache holds of rows and activations, or as many bytes of them as
-    of weights where those do not fit it anyway: wider chunks read long rows twice from memory (30000-4-3-2-1 in
-    float64: 512 rows took twice as long as 4), narrower ones read the weights too often.
+A pass is one call, and within it one region of threads for as many steps as take a good part of a second: then signals
+are looked for. Many short passes are one call too.
 """
 
 import operator
@@ -20,44 +16,23 @@ from libc.string cimport memcpy, memset
 cimport numpy as cnp
 
 from cnn_core.dense cimport DenseKernels
-from cnn_core.layers cimport Layers, aligned_zeros, code_of, kernels_of, padded, raise_pending, rounded, thread_count
+from cnn_core.layers cimport Layers, aligned_zeros, kernels_of, padded, raise_pending, rounded, thread_count
 from cnn_core.threads cimport begin, end, the_team, wait, work_together
 from cnn_core.types cimport (
-    ADADELTA, ADAGRAD, ADAM, ADAMW, AMSGRAD, CENTERED_RMSPROP, CUSTOM, GRADIENT_ONLY, LION, MOMENTUM, MOST_NARROW,
-    NADAM, NARROW_PANEL, NESTEROV, NORM_BLOCK, NO_NORM, RADAM, RMSPROP, ROW_GROUP, RPROP, SGD, Criterion, Layer, Run, Step, Target,
-    fused, loss_fn, step_fn)
+    CUSTOM, GRADIENT_ONLY, NORM_BLOCK, SGD, Criterion, Layer, Run, Step, Target, loss_fn, step_fn)
 
+from cnn_core import methods
+from cnn_core.custom import Custom
 from cnn_core.layers import ACTIVATIONS  # no-cython-lint: a name of this module too
+from cnn_core.methods import OPTIMIZERS
 
 cnp.import_array()
 
 include "criteria.pyx"
 
-cdef dict _methods = {
-    "sgd": SGD, "momentum": MOMENTUM, "nesterov": NESTEROV, "adam": ADAM, "adamw": ADAMW, "amsgrad": AMSGRAD,
-    "nadam": NADAM, "radam": RADAM, "rmsprop": RMSPROP, "centered_rmsprop": CENTERED_RMSPROP, "adagrad": ADAGRAD,
-    "adadelta": ADADELTA, "lion": LION, "rprop": RPROP}
-cdef dict _moments = {
-    "sgd": 0, "momentum": 1, "nesterov": 1, "adam": 2, "adamw": 2, "amsgrad": 3, "nadam": 2, "radam": 2, "rmsprop": 2,
-    "centered_rmsprop": 3, "adagrad": 1, "adadelta": 2, "lion": 1, "rprop": 2}
-cdef dict _adam = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
-cdef dict _rmsprop = {"rho": 0.9, "momentum": 0.0, "epsilon": 1e-7}
-cdef dict _defaults = {
-    "sgd": {}, "momentum": {"momentum": 0.9}, "nesterov": {"momentum": 0.9},
-    "adam": {**_adam, "epsilon_hat": 0.0}, "adamw": {**_adam, "epsilon_hat": 0.0, "weight_decay": 0.01},
-    "amsgrad": {**_adam, "weight_decay": 0.0},
-    "nadam": {**_adam, "momentum_decay": 0.004, "weight_decay": 0.0}, "radam": {**_adam, "weight_decay": 0.0},
-    "rmsprop": _rmsprop, "centered_rmsprop": _rmsprop, "adagrad": {"epsilon": 1e-10},
-    "adadelta": {"rho": 0.9, "epsilon": 1e-6}, "lion": {"beta_1": 0.9, "beta_2": 0.99, "weight_decay": 0.0},
-    "rprop": {"decrease": 0.5, "increase": 1.2, "smallest": 1e-6, "largest": 50.0}}
-
-OPTIMIZERS = tuple(_methods)
+include "workspace.pyx"
 
 cdef enum:
-    CHUNK_BYTES = 512 * 1024        # what a thread's rows of a chunk may take of the level-2 cache
-    SMALL_CHUNK = 4
-    MOST_CHUNK = 128
-    LARGE_CHUNK = 512
     SERIAL_STEP_FLOPS = 10000000    # a step with less work is not shared out: that also moves the weights about
 cdef double SLICE_FLOPS = 2e9       # signals are looked for after so much work
 
@@ -126,12 +101,8 @@ cdef class Stack(Layers):
         TypeError
             If the optimizer has no such hyperparameter.
         """
-        method = code_of("optimizer", _methods, name)
-        for key in hyper:
-            if key not in _defaults[name]:
-                raise TypeError(f"optimizer {name!r} has no hyperparameter {key!r}; it has {list(_defaults[name])}")
-        moments = tuple([aligned_zeros(len(self.parameters), self.dtype) for _ in range(_moments[name])])
-        values = {**_defaults[name], **hyper}
+        values = methods.hyperparameters(name, hyper)
+        moments = tuple([aligned_zeros(len(self.parameters), self.dtype) for _ in range(methods.MOMENTS[name])])
         memset(&self.step, 0, sizeof(Step))
         self.step.momentum = values.get("momentum", 0.0)
         self.step.beta_1, self.step.beta_2 = values.get("beta_1", 0.0), values.get("beta_2", values.get("rho", 0.0))
@@ -140,7 +111,7 @@ cdef class Stack(Layers):
         self.step.decrease, self.step.increase = values.get("decrease", 0.0), values.get("increase", 0.0)
         self.step.smallest, self.step.largest = values.get("smallest", 0.0), values.get("largest", 0.0)
         self.step.epsilon_hat = values.get("epsilon_hat", 0.0) != 0
-        self.step.method = method
+        self.step.method = SGD + OPTIMIZERS.index(name)
         self.steps = 0
         self.moments, self.optimizer = moments, name
 
@@ -239,9 +210,10 @@ cdef class Stack(Layers):
         """
         cdef Py_ssize_t i
         values = [float(rate) for rate in rates]
-        if len(values) != self.net.depth + 1 or not all([0 <= rate < 1 for rate in values]) or values[self.net.depth] != 0:
-            raise ValueError(f"rates is {values}; it must hold {self.net.depth + 1} numbers from 0 to below 1, the last "
-                             "of them 0")
+        depth = self.net.depth
+        if len(values) != depth + 1 or not all([0 <= rate < 1 for rate in values]) or values[depth] != 0:
+            raise ValueError(f"rates is {values}; it must hold {depth + 1} numbers from 0 to below 1, the last of them "
+                             "0")
         self.input_dropout, self.dropout_key = values[0], key
         for i in range(self.net.depth):
             self.net.layers[i].dropout = values[i + 1]
@@ -272,96 +244,13 @@ cdef class Stack(Layers):
         run.offset = self.offset
         run.running, run.by_running = cnp.PyArray_DATA(self.running), by_running
         run.count, run.batch = m, batch
-        run.chunk = self.chunk_rows(min(batch, m), threads)
+        run.chunk = chunk_rows(self, min(batch, m), threads)
         if run.criterion.loss == CUSTOM:
             kept = Custom(loss, target, weights, self.dtype)
             run.criterion.function, run.loss_and_gradient = <void *>kept, custom_loss
         if run.criterion.loss == CUSTOM or (len(self.running) > 0 and not by_running):
             run.chunk = rounded(min(batch, m))      # its rows are judged, or normalised, together
-        return (X, target, self.carve(run, threads), weights, kept)
-
-    cdef Py_ssize_t chunk_rows(self, Py_ssize_t batch, int threads):
-        """Rows of a batch to take at once, in equal chunks: as many as the caches hold, unless the weights do not fit
-        there anyway: then as many bytes of rows as of weights, so that neither are read again too often."""
-        cdef Py_ssize_t row = padded(self.sizes[0], self.itemsize), chunks, most, i
-        if self.offset != NULL:
-            return rounded(batch)       # in the span of the rows no weight may move before all rows were seen
-        for i in range(self.net.depth):
-            row += self.arrays_of(i) * self.net.layers[i].ld
-        if len(self.parameters) * self.itemsize > CHUNK_BYTES:
-            most = min(len(self.parameters) // row, LARGE_CHUNK)
-        else:
-            most = min(CHUNK_BYTES // (row * self.itemsize), MOST_CHUNK)
-        most = max(most, SMALL_CHUNK) * threads
-        chunks = (batch + most - 1) // most
-        return (batch + chunks*SMALL_CHUNK - 1) // (chunks*SMALL_CHUNK) * SMALL_CHUNK
-
-    cdef Py_ssize_t arrays_of(self, Py_ssize_t i):
-        """Arrays of a chunk's rows that layer i needs: its output and its dZ; f'(Z) where the product leaves f out; zhat
-        and dy where it is normalised; the gradient at its output where it is residual."""
-        cdef Layer *layer = &self.net.layers[i]
-        return (2 + (i < self.net.depth - 1 and (layer.block or not fused(layer.activation)))
-                + 2*(layer.norm != NO_NORM) + layer.residual)
-
-    cdef Py_ssize_t statistics_size(self, Py_ssize_t i, Py_ssize_t chunk):
-        """Reals that layer i's normalisation keeps of a chunk: one a row, or four a column."""
-        cdef Layer *layer = &self.net.layers[i]
-        return 0 if layer.norm == NO_NORM else max(rounded(chunk), 4*layer.ld)
-
-    cdef Py_ssize_t copy_size(self, Py_ssize_t i):
-        """Reals in the copy of layer i's weights that a pass keeps: see `Run.wt`; the first layer has no dX."""
-        cdef Layer *layer = &self.net.layers[i]
-        if layer.units_major:
-            return rounded(layer.k) * layer.ldw if layer.whole > 0 else 0
-        return rounded(layer.n) * layer.ldt if i > 0 else 0
-
-    cdef cnp.ndarray carve(self, Run *run, int threads):
-        """Cut the workspace of a pass out of one block; the stack keeps the last block for the next pass."""
-        cdef Py_ssize_t depth = self.net.depth, reals = 0, widest = 0, needed, size, i
-        cdef Layer *layer
-        cdef char *at
-        for i in range(depth):
-            widest = max(widest, self.net.layers[i].ld)
-            reals += self.arrays_of(i) * run.chunk * self.net.layers[i].ld + self.statistics_size(i, run.chunk)
-        run.scratch_size = max(ROW_GROUP * widest, MOST_NARROW * NARROW_PANEL)
-        reals += run.chunk*self.net.layers[0].ldt + threads*run.scratch_size
-        needed = reals*self.itemsize + run.chunk*sizeof(double) + rounded(8*depth)*sizeof(void *)
-        work, self.workspace = self.workspace, None
-        if work is None or len(work) < needed:
-            work = aligned_zeros(needed, np.dtype("uint8"))
-        if self.transposed is None:
-            self.transposed = aligned_zeros(sum([self.copy_size(i) for i in range(depth)]), self.dtype)
-        at = <char *>cnp.PyArray_DATA(work)
-        run.inputs = at
-        at += run.chunk * self.net.layers[0].ldt * self.itemsize
-        run.scratch = at
-        at += threads * run.scratch_size * self.itemsize
-        run.row_loss = <double *>at
-        at += run.chunk * sizeof(double)
-        run.a = <void **>at
-        run.dz, run.wt, run.slope = run.a + depth, run.a + 2*depth, run.a + 3*depth
-        run.hat, run.dy, run.inverse, run.up = run.a + 4*depth, run.a + 5*depth, run.a + 6*depth, run.a + 7*depth
-        at += rounded(8*depth) * sizeof(void *)
-        for i in range(depth):
-            layer = &self.net.layers[i]
-            size = run.chunk * layer.ld * self.itemsize
-            run.a[i], run.dz[i] = at, at + size
-            at += 2 * size
-            run.slope[i] = run.hat[i] = run.dy[i] = run.inverse[i] = run.up[i] = NULL
-            if i < depth - 1 and (layer.block or not fused(layer.activation)):
-                run.slope[i] = at
-                at += size
-            if layer.norm != NO_NORM:
-                run.hat[i], run.dy[i], run.inverse[i] = at, at + size, at + 2*size
-                at += 2*size + self.statistics_size(i, run.chunk)*self.itemsize
-            if layer.residual:
-                run.up[i] = at
-                at += size
-        at = <char *>cnp.PyArray_DATA(self.transposed)
-        for i in range(depth):
-            run.wt[i] = at if self.copy_size(i) > 0 else NULL
-            at += self.copy_size(i) * self.itemsize
-        return work
+        return (X, target, carve(self, run, threads), weights, kept)
 
     cdef void execute(self, Run *run, int threads) noexcept nogil:
         """One region over rows run.first, ..., run.first + run.count - 1."""
@@ -423,9 +312,9 @@ cdef class Stack(Layers):
             int64 (m,) class indices for softmax_cross_entropy and ordinal (of n + 1 classes), or C-contiguous (m, n) of
             the stack's dtype; (m, 1) for quantile, (m, n / 2) for gaussian_nll, (m, any) for a callable.
         loss : str, (str, dict) or callable
-            One of `LOSSES`, with its parameters (the cross-entropies: gamma, label_smoothing, and pos_weight of all outputs or each;
-            huber: delta; tweedie: power; quantile: quantiles, one an output); or function(y, z) -> (loss (m,),
-            dz (m, n)) of the rows' targets and logits, called once a batch, in one thread.
+            One of `LOSSES`, with its parameters (the cross-entropies: gamma, label_smoothing, and pos_weight of all
+            outputs or each; huber: delta; tweedie: power; quantile: quantiles, one an output); or function(y, z) ->
+            (loss (m,), dz (m, n)) of the rows' targets and logits, called once a batch, in one thread.
         l1, l2 : float
             The penalty is l2/2 sum(W**2) + l1 sum(abs(W)), biases left out.
         scale : float
