@@ -134,3 +134,14 @@ def test_a_network_and_its_functions_start_alike(dtype):
     net = cnn.Network.from_shape(shape, seed=5, dtype=dtype).fit(small.X, small.INDICES % 2, epochs=0)
     for name, w in net.to_dict().items():
         np.testing.assert_array_equal(w, params[name])
+
+
+@pytest.mark.parametrize(
+    ("option", "what"), [({"norm": "layer"}, "normalised"), ({"residual": True}, "residual")]
+)
+def test_what_a_shape_cannot_say_is_refused(option, what):
+    layers = [cnn.Dense(3, "relu"), cnn.Dense(3, "relu", **option), cnn.Dense(1)]
+    net = cnn.Network(layers, loss="mse", seed=0).fit([[0.0], [1.0]], [0.0, 1.0], epochs=1)
+    for method in (net.to_shape, net.to_dict):
+        with pytest.raises(ValueError, match=rf"layers\[1\] is {what}"):
+            method()

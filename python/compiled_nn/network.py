@@ -204,7 +204,11 @@ class Network(Learner):
         return cls(layers, loss=shapes.loss(layers), **parameters)
 
     def to_shape(self) -> list[dict[str, Any]]:
-        """Return what :meth:`from_shape` takes: "nodes" and "activation" of each layer."""
+        """Return what :meth:`from_shape` takes: "nodes" and "activation" of each layer.
+
+        A ValueError for layers that are normalised or residual, which a shape cannot say.
+        """
+        shapes.check_plain(self.layers)
         return shapes.from_layers(self.layers, self._configuration.activation_names)
 
     @classmethod
@@ -233,7 +237,11 @@ class Network(Learner):
         return net
 
     def to_dict(self) -> dict[str, Array]:
-        """Return copies of the weights as W1 (units, inputs), b1 (units, 1), W2, ..."""
+        """Return copies of the weights as W1 (units, inputs), b1 (units, 1), W2, ...
+
+        A ValueError for layers that are normalised or residual, which have more than that.
+        """
+        shapes.check_plain(self.layers)
         return shapes.to_dict(self.get_weights())
 
 

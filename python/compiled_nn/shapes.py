@@ -65,6 +65,16 @@ def loss(layers: Sequence[Dense]) -> str:
     return losses.of_link(str(layers[-1].activation or "identity")).name
 
 
+def check_plain(layers_: Sequence[Dense]) -> None:
+    """Refuse layers that are more than a product and an activation, which tutorials do not know."""
+    for i, layer in enumerate(layers_):
+        if layer.norm is not None or layer.residual:
+            what = "residual" if layer.residual else f"normalised ({layer.norm})"
+            raise ValueError(
+                f"layers[{i}] is {what}: shapes and dicts of weights cannot say so. Use save, or get_weights."
+            )
+
+
 def from_layers(layers: Sequence[Dense], activations: Sequence[str]) -> list[dict[str, Any]]:
     """Return the shape of a network: "nodes" and "activation" of each layer, and "bias" where it has none."""
     return [
