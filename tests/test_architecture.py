@@ -155,16 +155,19 @@ print(json.dumps([labels, sorted(sys.modules)]))
 
 
 def test_importing_costs_little(environment, tmp_path):
-    """Of processor time, with compiled bytecode, as installed; the first run writes it."""
+    """A small part of NumPy's own, in processor time of the same process, with compiled bytecode as installed; the first
+    run writes it."""
     code = """
-import json, time, numpy
+import json, time
 start = time.process_time()
+import numpy
+middle = time.process_time()
 import compiled_nn
-print(json.dumps(time.process_time() - start))
+print(json.dumps((time.process_time() - middle) / (middle - start)))
 """
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     environment["PYTHONPYCACHEPREFIX"] = str(tmp_path)
-    assert min(run(code, environment) for _ in range(6)) < 0.02
+    assert min(run(code, environment) for _ in range(6)) < 0.4
 
 
 def test_public_names():
