@@ -42,7 +42,8 @@ def _choose(wanted: str | None) -> str:
     names = available()
     if not names:
         raise ImportError(
-            "cnn_core has no kernels for this processor in this build: install it again (pip install .)"
+            "cnn_core has no kernels for this processor in this build: install it from source with the environment"
+            " variable CNN_CORE_PORTABLE=1"
         )
     if not wanted:
         return names[0]
