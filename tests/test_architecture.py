@@ -155,8 +155,8 @@ print(json.dumps([labels, sorted(sys.modules)]))
 
 
 def test_importing_costs_little(environment, tmp_path):
-    """A small part of NumPy's own, in processor time of the same process, with compiled bytecode as installed; the first
-    run writes it."""
+    """A small part of NumPy's own, in processor time of the same process, with bytecode as installed: the first run
+    writes it."""
     code = """
 import json, time
 start = time.process_time()
