@@ -238,6 +238,7 @@ cdef void denormalize(Run *run, int index, const Part *part) noexcept nogil:
             v_store(d + i*layer.ld + j, v_load(d + i*layer.ld + j) * v_load(gain + j))
             j += LANES
         clear_padding(1, layer.n, dy + i*layer.ld, layer.ld)
+        clear_padding(1, layer.n, d + i*layer.ld, layer.ld)     # written in vectors, summed in lines
     if layer.norm == BATCH_NORM:
         if not by_running(run, index):
             meet(run, part.rank, part.size)
