@@ -104,7 +104,9 @@ def test_gradients_are_those_of_central_differences(width, norm, activation, res
     while activation == "relu" and block.nearest_kink(training) < 2e-3:
         block = Block(rng, (5, width, width, 3), norm, activation, residual=residual, m=6)
     for threads in (1, 2):
-        block.stack.gradient(block.X[:5], block.y[:5], LOSS)  # what it leaves in the workspace is in nobody's way
+        block.stack.gradient(
+            block.X[:5], block.y[:5], LOSS
+        )  # what it leaves in the workspace is in nobody's way
         loss, _ = block.stack.gradient(block.X, block.y, LOSS, n_threads=threads, training=training)
         assert loss == pytest.approx(block.loss(training), rel=1e-12)
         assert error(block.gradients(), block.differences(training)) < 1e-6
