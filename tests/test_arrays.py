@@ -5,7 +5,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from compiled_nn import arrays
+from compiled_nn.data import arrays
 
 DTYPES = [
     "bool",

@@ -9,7 +9,7 @@ import tracemalloc
 import compiled_nn as cnn
 import numpy as np
 import pytest
-from compiled_nn import persistence
+from compiled_nn.files import network_file
 from small import INDICES, X, fitted, outputs
 
 
@@ -433,4 +433,4 @@ def test_nothing_is_executed(path, content, monkeypatch):
     for name in ("eval", "exec", "compile"):
         monkeypatch.setattr(f"builtins.{name}", lambda *arguments: pytest.fail("text was executed"))
     assert outputs(cnn.load(path)) == outputs(fitted())
-    assert "pickle" not in vars(persistence)
+    assert "pickle" not in vars(network_file)

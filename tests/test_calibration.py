@@ -6,8 +6,9 @@ import compiled_nn as cnn
 import numpy as np
 import pytest
 import small
-from compiled_nn import folding, metrics
+from compiled_nn import metrics
 from compiled_nn.calibration import fit_temperature
+from compiled_nn.network import folding
 
 
 def log_loss(logits, y, w, temperature):

@@ -6,7 +6,7 @@ import compiled_nn as cnn
 import numpy as np
 import pytest
 from compiled_nn import losses, schedules
-from compiled_nn.activations import ELEMENTWISE
+from compiled_nn.spec.activations import ELEMENTWISE
 
 N_DRAWN = 60
 

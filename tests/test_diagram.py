@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import compiled_nn as cnn
 import numpy as np
 import pytest
-from compiled_nn.diagram import network_diagram
+from compiled_nn.display.diagram import network_diagram
 from small import blobs, classifier
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -255,7 +255,7 @@ def test_columns_of_every_kind(rng):
 
 
 def test_auto_widths():
-    from compiled_nn import embeddings
+    from compiled_nn.spec import embeddings
 
     assert [embeddings.width_for(n) for n in (1, 2, 10, 1000, 10**6)] == [2, 2, 6, 77, 600]
 

@@ -8,7 +8,7 @@ import time
 import compiled_nn as cnn
 import numpy as np
 import pytest
-from compiled_nn.estimators import randomness
+from compiled_nn.estimators import random_draws
 from compiled_nn.estimators.progress import Progress, Watch
 from estimators import BOTH, CLASSIFIER, REGRESSOR, flat, three_blobs
 
@@ -246,10 +246,10 @@ def test_validation_data_take_the_place_of_a_part(blobs):
 
 def test_a_held_out_part_keeps_the_shares_of_the_classes(rng):
     y = np.repeat([0, 1, 2], [60, 30, 10])
-    train, held = randomness.held_out(np.random.RandomState(0), 100, 0.2, y)
+    train, held = random_draws.held_out(np.random.RandomState(0), 100, 0.2, y)
     assert sorted([*train, *held]) == list(range(100))
     assert np.bincount(y[held]).tolist() == [12, 6, 2]
-    train, held = randomness.held_out(np.random.RandomState(0), 7, 0.3, None)
+    train, held = random_draws.held_out(np.random.RandomState(0), 7, 0.3, None)
     assert (len(train), len(held)) == (4, 3)
 
 
@@ -259,12 +259,12 @@ def test_a_held_out_part_keeps_the_shares_of_the_classes(rng):
 )
 def test_a_part_that_is_too_small(strata, fraction, words):
     with pytest.raises(ValueError, match=words):
-        randomness.held_out(np.random.RandomState(0), 10, fraction, strata)
+        random_draws.held_out(np.random.RandomState(0), 10, fraction, strata)
 
 
 def test_many_classes_and_few_rows_are_drawn_whatever_their_class():
     for y in (np.arange(12) % 6, np.array([0] * 6 + [1] * 5 + [2])):
-        train, held = randomness.held_out(np.random.RandomState(0), 12, 0.2, y)
+        train, held = random_draws.held_out(np.random.RandomState(0), 12, 0.2, y)
         assert sorted([*train, *held]) == list(range(12))
         assert len(held) == 3
 

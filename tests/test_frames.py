@@ -3,7 +3,7 @@
 import compiled_nn as cnn
 import numpy as np
 import pytest
-from compiled_nn import arrays, frames
+from compiled_nn.data import arrays, dataframes
 from small import bits
 
 pandas = pytest.importorskip("pandas")
@@ -115,7 +115,7 @@ def test_missing_numbers_are_nan(make):
 
 def test_missing_numbers_of_nullable_columns():
     table = pandas.DataFrame({"a": [1, None, 3], "b": [True, None, False]}).convert_dtypes()
-    (_, a), (_, b) = frames.columns(table)
+    (_, a), (_, b) = dataframes.columns(table)
     np.testing.assert_array_equal(a, [1, np.nan, 3])
     np.testing.assert_array_equal(b, [1, np.nan, 0])
 
@@ -135,7 +135,7 @@ def test_dates_are_refused_by_their_column(make):
 
 def test_missing_values_of_encoded_columns_stay_missing():
     column = pyarrow.chunked_array([["u", "v"], ["v", None]]).dictionary_encode()
-    ((_, values),) = frames.columns(pyarrow.table({"a": column}))
+    ((_, values),) = dataframes.columns(pyarrow.table({"a": column}))
     assert values.tolist() == ["u", "v", "v", None]
     with pytest.raises(TypeError, match="y holds None: row 3"):
         arrays.labels(arrays.targets(column))
@@ -157,21 +157,21 @@ def test_tables_without_columns(make):
 
 @every_library
 def test_feature_names(make):
-    names = frames.feature_names(make({"b": [1], "a": [2]}))
+    names = dataframes.feature_names(make({"b": [1], "a": [2]}))
     assert names.dtype == object
     assert names.tolist() == ["b", "a"]
 
 
 def test_feature_names_there_are_none_of():
-    assert frames.feature_names(np.ones((2, 2))) is None
-    assert frames.feature_names([[1, 2]]) is None
-    assert frames.feature_names(pandas.DataFrame(np.ones((2, 2)))) is None
-    assert frames.feature_names(pandas.DataFrame()) is None
+    assert dataframes.feature_names(np.ones((2, 2))) is None
+    assert dataframes.feature_names([[1, 2]]) is None
+    assert dataframes.feature_names(pandas.DataFrame(np.ones((2, 2)))) is None
+    assert dataframes.feature_names(pandas.DataFrame()) is None
 
 
 def test_feature_names_of_mixed_types():
     with pytest.raises(TypeError, match="names of the types int, str"):
-        frames.feature_names(pandas.DataFrame({"a": [1], 0: [2]}))
+        dataframes.feature_names(pandas.DataFrame({"a": [1], 0: [2]}))
 
 
 def test_columns_of_one_name():

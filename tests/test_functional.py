@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import reference
 from compiled_nn import functional as F  # noqa: N812
-from compiled_nn import shapes
+from compiled_nn.spec import shapes
 from small import sealed
 
 TOLERANCE = {"float32": 2e-5, "float64": 1e-12}

@@ -3,7 +3,8 @@
 import compiled_nn as cnn
 import numpy as np
 import pytest
-from compiled_nn import configuration, optimizers
+from compiled_nn import optimizers
+from compiled_nn.spec import configuration
 from small import OPTIMIZERS, bits, blobs, classifier
 
 

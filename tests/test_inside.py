@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import reference
 import small
-from compiled_nn.activations import ACTIVATIONS
+from compiled_nn.spec.activations import ACTIVATIONS
 
 M, K = 40, 5
 TARGETS = {  # of each loss: outputs, and a y

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from compiled_nn import lbfgs
+from compiled_nn.optimizers import lbfgs
 
 
 def quadratic(matrix, minimum):

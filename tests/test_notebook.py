@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import compiled_nn as cnn
 import numpy as np
 import pytest
-from compiled_nn import notebook
+from compiled_nn.display import notebook
 from small import blobs, classifier
 from test_diagram import SVG, parsed
 

@@ -1,7 +1,7 @@
 """Optional libraries: what is said where one is absent, and that a broken one is not called absent."""
 
 import pytest
-from compiled_nn import optional
+from compiled_nn.common import optional
 
 LIBRARY = {"purpose": "the test", "library": "Half", "extra": "plot"}
 

@@ -10,9 +10,10 @@ import networks
 import numpy as np
 import pytest
 import reference
-from compiled_nn import activations, functional
-from compiled_nn.diagram import network_diagram
-from compiled_nn.layers import draw_weights
+from compiled_nn import functional
+from compiled_nn.display.diagram import network_diagram
+from compiled_nn.spec import activations
+from compiled_nn.spec.layers import draw_weights
 from small import INDICES, X, bits, blobs, outputs
 
 

@@ -6,8 +6,8 @@ import sys
 import compiled_nn as cnn
 import numpy as np
 import pytest
-from compiled_nn import scales
 from compiled_nn.callbacks import TrainingScore
+from compiled_nn.common import axes
 from compiled_nn.plotting import LossCurveDisplay, ScoreCurveDisplay
 
 
@@ -109,7 +109,7 @@ def test_curves_of_another_library(figure):
     ],
 )
 def test_when_a_scale_is_logarithmic(values, expected):
-    assert scales.logarithmic(values) is expected
+    assert axes.is_logarithmic(values) is expected
 
 
 # ---- scores

@@ -13,7 +13,8 @@ import zlib
 
 import numpy as np
 import pytest
-from compiled_nn.readers import Dataset, read_idx, read_npz
+from compiled_nn.datasets.dataset import Dataset
+from compiled_nn.datasets.idx_npz import read_idx, read_npz
 
 IDX_CODES = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
 

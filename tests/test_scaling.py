@@ -8,8 +8,8 @@ import compiled_nn as cnn
 import numpy as np
 import pytest
 import safetensors
-from compiled_nn import standardization
-from compiled_nn.samples import read
+from compiled_nn.data.samples import read
+from compiled_nn.preprocessing import standardization
 from small import bits
 
 TOLERANCE = {"float32": 2e-5, "float64": 1e-12}
@@ -57,7 +57,7 @@ def test_statistics(method, dtype, order, monkeypatch):
     monkeypatch.setattr(standardization, "_COLUMNS", 130)
     X = np.array(columns(), dtype=dtype, order=order)
     kept = X.copy()
-    found = standardization.measure(X, method)
+    found = standardization.fit_statistics(X, method)
     for number, expected in zip(found, by_hand(X, method), strict=True):
         assert number.dtype == np.float64
         np.testing.assert_allclose(number, expected, rtol=1e-13, atol=1e-13)
@@ -70,8 +70,8 @@ def test_statistics_of_sparse_rows(method, monkeypatch):
     sparse = pytest.importorskip("scipy.sparse")
     monkeypatch.setattr(standardization, "_COLUMNS", 130)
     X = columns() * (np.random.default_rng(1).random((61, 5)) < 0.6)
-    found = standardization.measure(read(sparse.csc_array(X), dtype="float64"), method)
-    for number, expected in zip(found, standardization.measure(X, method), strict=True):
+    found = standardization.fit_statistics(read(sparse.csc_array(X), dtype="float64"), method)
+    for number, expected in zip(found, standardization.fit_statistics(X, method), strict=True):
         np.testing.assert_array_equal(number, expected)
 
 

@@ -5,7 +5,8 @@ import tracemalloc
 import compiled_nn as cnn
 import numpy as np
 import pytest
-from compiled_nn import samples, standardization
+from compiled_nn.data import samples
+from compiled_nn.preprocessing import standardization
 from small import OPTIMIZERS, bits
 
 from cnn_core.sparse import SparseRows
@@ -112,9 +113,9 @@ def test_statistics(rng, number, monkeypatch):
     monkeypatch.setattr(standardization, "_BLOCK", 60)
     monkeypatch.setattr(standardization, "_WIDTH", 9)
     X = dense(rng, dtype=number)
-    mean, scale = standardization.measure(samples.read(scipy_sparse.csr_array(X), dtype="float64"))
-    np.testing.assert_array_equal(mean, standardization.measure(X).mean)
-    np.testing.assert_array_equal(scale, standardization.measure(X).scale)
+    mean, scale = standardization.fit_statistics(samples.read(scipy_sparse.csr_array(X), dtype="float64"))
+    np.testing.assert_array_equal(mean, standardization.fit_statistics(X).mean)
+    np.testing.assert_array_equal(scale, standardization.fit_statistics(X).scale)
     np.testing.assert_allclose(mean, X.mean(axis=0, dtype="float64"), atol=1e-12)
     np.testing.assert_allclose(scale[0], X[:, 0].std(dtype="float64"), rtol=1e-12)
     assert scale[13] == 1

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import reference
 import safetensors
-from compiled_nn import standardization
+from compiled_nn.preprocessing import standardization
 from small import blobs, fitted, outputs
 
 from cnn_core import span
@@ -79,7 +79,7 @@ def test_statistics_of_every_dtype_and_layout(rng, number, layout, monkeypatch):
         X = X[::-1, ::-1]
     before = X.copy()
     mean, deviation, _ = by_hand(X)
-    statistics = standardization.measure(X)
+    statistics = standardization.fit_statistics(X)
     assert np.allclose(statistics.mean, mean, rtol=1e-13, atol=1e-13)
     assert np.allclose(statistics.scale, deviation, rtol=1e-12)
     assert np.array_equal(X, before)
@@ -104,19 +104,19 @@ def test_layouts_and_dtypes_give_the_same_bits(rng):
 def test_statistics_far_from_zero(rng):
     X = 1e9 + rng.normal(size=(5000, 2))
     _, deviation, _ = by_hand(X - 1e9)
-    assert np.allclose(standardization.measure(X).scale, deviation, rtol=1e-9)
+    assert np.allclose(standardization.fit_statistics(X).scale, deviation, rtol=1e-9)
 
 
 @pytest.mark.parametrize("value", [0.1, 1e9 + 0.1, -3.7e-12, 0.0])
 def test_a_constant_column_has_deviation_one(value):
     """The mean of equal numbers is rounded: their deviation from it is not exactly 0, which must not be divided by."""
     X = np.full((1003, 2), value)
-    assert standardization.measure(X).scale.tolist() == [1, 1]
-    assert standardization.measure(X).mean.tolist() == [value, value]
+    assert standardization.fit_statistics(X).scale.tolist() == [1, 1]
+    assert standardization.fit_statistics(X).mean.tolist() == [value, value]
 
 
 def test_one_row():
-    statistics = standardization.measure(np.array([[3.0, -1.0]]))
+    statistics = standardization.fit_statistics(np.array([[3.0, -1.0]]))
     assert [a.tolist() for a in statistics] == [[3, -1], [1, 1]]
 
 
@@ -140,7 +140,7 @@ def test_nothing_is_copied_whole(tmp_path):
     X[:2] = 255
     for Z in (X, X.T):
         tracemalloc.start()
-        statistics = standardization.measure(Z)
+        statistics = standardization.fit_statistics(Z)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert peak < 8_000_000

@@ -5,7 +5,7 @@ import pickle
 import compiled_nn as cnn
 import numpy as np
 import pytest
-from compiled_nn import configuration
+from compiled_nn.spec import configuration
 from small import OPTIMIZERS, bits, blobs, classifier
 
 LAYERS = [cnn.Dense(8, "tanh"), cnn.Dense(3)]

@@ -164,10 +164,10 @@ def test_time_limit_in_the_midst_of_an_epoch():
 
 
 def test_an_epoch_in_slices_is_the_same(monkeypatch):
-    from compiled_nn import training
+    from compiled_nn.training import trainer
 
     plain = classifier().fit(X, y, epochs=3, batch_size=8)
-    monkeypatch.setattr(training, "_WORK_OF_A_SLICE", 1)
+    monkeypatch.setattr(trainer, "_WORK_OF_A_SLICE", 1)
     sliced = classifier().fit(X, y, epochs=3, batch_size=8, time_limit=1e6)
     assert bits(sliced) == bits(plain)
     assert sliced.history["loss"] == pytest.approx(plain.history["loss"], rel=1e-12)

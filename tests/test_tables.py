@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from compiled_nn.tables import read_csv
+from compiled_nn.datasets.csv import read_csv
 
 
 def write(tmp_path, text, encoding="utf-8"):

@@ -8,7 +8,7 @@ import time
 import compiled_nn as cnn
 import numpy as np
 import pytest
-from compiled_nn import training
+from compiled_nn.training.history import trim_columns
 from small import bits, blobs, classifier, regressor
 
 
@@ -153,7 +153,7 @@ def test_interrupt_keeps_a_usable_network():
 
 def test_an_interrupt_between_two_columns_is_mended():
     history = {"epoch": [1, 2, 3], "loss": [0.5, 0.4, 0.3], "val_loss": [0.5, 0.4]}
-    training.trim(history)
+    trim_columns(history)
     assert history == {"epoch": [1, 2], "loss": [0.5, 0.4], "val_loss": [0.5, 0.4]}
 
 

@@ -15,7 +15,7 @@ import pytest
 import reference
 import small
 from compiled_nn import functional as F  # noqa: N812
-from compiled_nn import shapes
+from compiled_nn.spec import shapes
 from compiled_nn.tutorials import NeuralNet, NNClassifier
 from networks import true_gradients
 from small import LN2, peak

@@ -9,7 +9,7 @@ import pytest
 import reference
 import small
 from compiled_nn import functional as F  # noqa: N812
-from compiled_nn import shapes
+from compiled_nn.spec import shapes
 from compiled_nn.tutorials import NeuralNet, NNClassifier
 
 STEPS = 20

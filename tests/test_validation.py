@@ -3,8 +3,8 @@
 import compiled_nn as cnn
 import numpy as np
 import pytest
-from compiled_nn import targets, validation
 from compiled_nn.metrics import Metric
+from compiled_nn.training import targets, validation
 from small import bits, blobs, classifier, regressor, sealed
 
 X, y = blobs()

@@ -9,22 +9,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ._version import __version__
-from .activations import Activation, register_activation
-from .errors import CompiledNNWarning, DivergenceError, NotFittedError
-from .initializers import Normal, Uniform
-from .layers import Dense
-from .network import Network, load, load_checkpoint
-from .parallel import get_num_threads, set_num_threads, threads
+from .common import lazy
+from .common.errors import CompiledNNWarning, DivergenceError, NotFittedError
+from .common.threads import get_num_threads, set_num_threads, threads
+from .network.network import Network, load, load_checkpoint
+from .spec.activations import Activation, register_activation
+from .spec.initializers import Normal, Uniform
+from .spec.layers import Dense
 
 if TYPE_CHECKING:
-    from . import callbacks, datasets, functional, metrics, rates, schedules, streams, tutorials
-    from .averaging import SWA
-    from .descent import SGD, Adam, AdamW
+    from . import (
+        calibration,
+        callbacks,
+        conformal,
+        datasets,
+        diagram,
+        estimators,
+        functional,
+        losses,
+        metrics,
+        optimizers,
+        plotting,
+        preprocessing,
+        rates,
+        schedules,
+        streams,
+        tutorials,
+    )
     from .estimators import MLPClassifier, MLPRegressor
-    from .further import Adadelta, Adagrad, Lion, NAdam, RAdam, RMSprop, Rprop
+    from .optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, Lion, NAdam, RAdam, RMSprop, Rprop
+    from .training.averaging import SWA
 
 __all__ = [
     "SGD",
@@ -49,13 +66,21 @@ __all__ = [
     "Rprop",
     "Uniform",
     "__version__",
+    "calibration",
     "callbacks",
+    "conformal",
     "datasets",
+    "diagram",
+    "estimators",
     "functional",
     "get_num_threads",
     "load",
     "load_checkpoint",
+    "losses",
     "metrics",
+    "optimizers",
+    "plotting",
+    "preprocessing",
     "rates",
     "register_activation",
     "schedules",
@@ -65,26 +90,19 @@ __all__ = [
     "tutorials",
 ]
 
-_MODULES = ("callbacks", "datasets", "functional", "metrics", "rates", "schedules", "streams", "tutorials")
-_HOMES = {
-    **dict.fromkeys(("SGD", "Adam", "AdamW"), "descent"),
-    **dict.fromkeys(("Adadelta", "Adagrad", "Lion", "NAdam", "RAdam", "RMSprop", "Rprop"), "further"),
-    **dict.fromkeys(("MLPClassifier", "MLPRegressor"), "estimators"),
-    "SWA": "averaging",
-}
+_MODULES = (
+    *("calibration", "callbacks", "conformal", "datasets", "diagram", "estimators", "functional", "losses"),
+    *("metrics", "optimizers", "plotting", "preprocessing", "rates", "schedules", "streams", "tutorials"),
+)
+_OPTIMIZERS = ("SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Lion", "NAdam", "RAdam", "RMSprop", "Rprop")
 
-
-def __getattr__(name: str) -> Any:
-    """Import, once, what a program that only predicts never asks for."""
-    from importlib import import_module
-
-    if name in _MODULES:
-        return import_module(f"{__name__}.{name}")
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return __all__
+# What a program that only predicts does not need is imported when it is first used.
+__getattr__, __dir__ = lazy.attach(
+    __name__,
+    {
+        **dict.fromkeys(_MODULES, ""),
+        **dict.fromkeys(_OPTIMIZERS, "optimizers"),
+        **dict.fromkeys(("MLPClassifier", "MLPRegressor"), "estimators"),
+        "SWA": "training.averaging",
+    },
+)

@@ -1,3 +1,3 @@
-from compiled_nn.cli import main
+from .cli import main
 
 raise SystemExit(main())

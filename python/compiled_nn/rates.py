@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import checks, samples, training
+from .common import checks
+from .data import samples
+from .training import batches
+from .training.trainer import new_generator
 
 if TYPE_CHECKING:
-    from .arrays import Array
-    from .network import Network
+    from .data.arrays import Array
+    from .network.network import Network
 
 _ROWS = 1024  # that the loss is of
 _EXPLODED = 4.0  # the test ends at so many times the first loss
@@ -129,10 +132,10 @@ def _losses(net: Network, X: Any, y: Any, batch_size: int | str, rates: Array) -
     X, y, _ = net._labelled(X, y)
     trainer, terms = net._known_trainer(), net._terms()
     trainer.set_optimizer(net.optimizer)
-    stack, rng = trainer.stack, training.generator(0)
+    stack, rng = trainer.stack, new_generator(0)
     sample = np.sort(rng.permutation(len(X))[:_ROWS])
     sample_X, sample_y = samples.select(X, sample), y[sample]
-    size = training.batches(len(X), batch_size, None, True).size
+    size = batches.make_batches(len(X), batch_size, None, True).size
     most = _EXPLODED * stack.loss(sample_X, sample_y, **terms)[0]
     losses: list[float] = []
     order = np.empty(0, np.int64)

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
-from . import checks
-from .checks import Rate
+from .common import checks
+from .common.checks import Rate
 
 __all__ = [
     "SCHEDULES",

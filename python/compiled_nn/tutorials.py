@@ -11,14 +11,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import arrays, checks, shapes
-from .arrays import Array
-from .configuration import DTYPES
-from .errors import NotFittedError
-from .initializers import Uniform
-from .layers import Dense
-from .network import Network
-from .optimizers import SGD
+from .common import checks
+from .common.errors import NotFittedError
+from .data import arrays
+from .data.arrays import Array
+from .network.network import Network
+from .optimizers.classes import SGD
+from .spec import shapes
+from .spec.configuration import DTYPES
+from .spec.initializers import Uniform
+from .spec.layers import Dense
 
 if TYPE_CHECKING:
     from typing import Self

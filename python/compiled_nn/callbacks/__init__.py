@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..common import lazy
 from .base import Callback
 from .stopping import EarlyStopping, Plateau, Target
 
@@ -28,23 +29,13 @@ __all__ = [
     "from_sklearn",
 ]
 
-_LAZY = {
-    "Checkpoint": "checkpoint",
-    "OptunaPruning": "adapters",
-    "ProgressBar": "progress",
-    "TrainingScore": "scores",
-    "from_sklearn": "adapters",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a callback when it is first asked for: few programs have one."""
-    if name in _LAZY:
-        from importlib import import_module
-
-        return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = lazy.attach(
+    __name__,
+    {
+        "Checkpoint": "checkpoint",
+        "OptunaPruning": "adapters",
+        "ProgressBar": "progress",
+        "TrainingScore": "scores",
+        "from_sklearn": "adapters",
+    },
+)

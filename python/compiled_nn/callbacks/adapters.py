@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .. import optional
+from ..common import optional
 from .base import Callback, Monitor
 
 if TYPE_CHECKING:
-    from ..network import Network
-    from ..training import History
+    from ..common.protocols import History
+    from ..network.network import Network
 
 
 class OptunaPruning(Callback):

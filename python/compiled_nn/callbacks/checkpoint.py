@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from .. import checks
+from ..common import checks
 from .base import Callback, Monitor
 
 if TYPE_CHECKING:
-    from ..network import Network
-    from ..training import History
+    from ..common.protocols import History
+    from ..network.network import Network
 
 
 class Checkpoint(Callback):

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from importlib import import_module, util
 from typing import TYPE_CHECKING, Any
 
-from .. import checks
+from ..common import checks
 from .base import Callback
 
 if TYPE_CHECKING:
-    from ..network import Network
-    from ..training import History
+    from ..common.protocols import History
+    from ..network.network import Network
 
 _WIDTH = 30  # of a bar in plain text
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .. import checks
+from ..common import checks
 from .base import Callback, Monitor
 
 if TYPE_CHECKING:
-    from ..arrays import Array
-    from ..network import Network
-    from ..training import History
+    from ..common.protocols import History
+    from ..data.arrays import Array
+    from ..network.network import Network
 
 
 class EarlyStopping(Callback):

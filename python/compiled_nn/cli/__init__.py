@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._version import __version__
-from ..errors import DivergenceError
-from ..network import Network, load
+from ..common.errors import DivergenceError
+from ..network.network import Network, load
 from . import arguments, inputs, report, results
 from .bench import benchmark
 from .inputs import UsageError

@@ -7,12 +7,12 @@ import re
 from collections.abc import Collection, Sequence
 
 from .._version import __version__
-from ..activations import ELEMENTWISE
-from ..configuration import DTYPES, SCALINGS
-from ..errors import did_you_mean
+from ..common.errors import did_you_mean
 from ..examples import TUTORIALS
 from ..losses import LOSSES
-from ..optimizers import OPTIMIZERS
+from ..optimizers.registry import OPTIMIZERS
+from ..spec.activations import ELEMENTWISE
+from ..spec.configuration import DTYPES, SCALINGS
 from . import values
 from .workloads import WORKLOADS
 

@@ -16,9 +16,9 @@ from cnn_core.bench import bandwidth, peak
 from cnn_core.threads import get_num_threads
 
 from .._version import __version__
-from ..layers import Dense
-from ..network import Network
-from ..optimizers import SGD, Adam
+from ..network.network import Network
+from ..optimizers.classes import SGD, Adam
+from ..spec.layers import Dense
 from . import results
 from .report import Terminal
 from .workloads import WORKLOADS, Workload, limit

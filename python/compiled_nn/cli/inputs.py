@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import datasets
+from ..common.errors import did_you_mean
 from ..datasets import Dataset, read_csv, read_idx, read_npz
-from ..errors import did_you_mean
 from ..losses import LOSSES
 
 _NAMES = ("digits", "xor", "mnist", "fashion-mnist")

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import scales
+from ..common import axes
 
 if TYPE_CHECKING:
-    from ..network import Network
-    from ..training import History
+    from ..common.protocols import History
+    from ..network.network import Network
 
 _WIDTH = 80
 _NARROWEST = 50
@@ -193,7 +193,7 @@ def curves(history: History, score: str, terminal: Terminal, part: str = "test")
     if not len(loss):
         return []
     width = terminal.width - _GUTTER - _VALUE - 2
-    logarithmic = scales.logarithmic(loss) and min(history.get("val_loss", loss)) > 0
+    logarithmic = axes.is_logarithmic(loss) and min(history.get("val_loss", loss)) > 0
     heading = "training loss" + (", logarithmic scale" if logarithmic else "")
     rows = _chart(np.log(loss) if logarithmic else loss, width, _CURVE_HEIGHT, terminal.unicode)
     labels = [f"{loss.max():.3g}", *[""] * (_CURVE_HEIGHT - 2), f"{loss.min():.3g}"]

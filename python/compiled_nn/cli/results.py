@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import metrics
-from ..network import Network
+from ..network.network import Network
 from . import report
 from .report import Terminal
 

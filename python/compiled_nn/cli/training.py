@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import optional
 from .._version import __version__
 from ..callbacks import EarlyStopping
+from ..common import optional
 from ..datasets import Dataset
-from ..layers import Dense
 from ..losses import LOSSES
-from ..network import Network, load
-from ..optimizers import kind_of
+from ..network.network import Network, load
+from ..optimizers.registry import kind_of
+from ..spec.layers import Dense
 from . import inputs, report, results
 from .report import Progress, Terminal
 

@@ -6,7 +6,7 @@ import math
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Collection
 
-from ..errors import did_you_mean
+from ..common.errors import did_you_mean
 
 
 def choice(names: Collection[str]) -> Callable[[str], str]:

@@ -9,21 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.random import RandomState
 
-from .. import frames, validation
-from ..arrays import Array
 from ..callbacks.base import Callback
-from ..errors import CompiledNNWarning
-from . import inputs, manners, whole
+from ..common.errors import CompiledNNWarning
+from ..data import dataframes
+from ..data.arrays import Array
+from ..training import validation
+from . import inputs, lbfgs_solver, sklearn_compat
 from .fitted import Fitted
+from .network import SteeredNetwork
 from .parameters import STOCHASTIC
 from .progress import Progress, Watch
-from .randomness import draw_weights, held_out, random_state, thinning_seed
-from .steered import SteeredNetwork
+from .random_draws import draw_weights, held_out, random_state, thinning_seed
 
 if TYPE_CHECKING:
     from typing import Self
 
-    from ..targets import Targets
+    from ..training.targets import Targets
 
 
 # What a network takes as an estimator has it; and what its hidden layers may not change while training goes on.
@@ -148,7 +149,7 @@ class Perceptron(Fitted, ABC):
             raise ValueError("partial_fit does not support early_stopping=True")
         owner = type(self).__name__
         resume = hasattr(self, "network_") and (partial or bool(self.warm_start))
-        names = frames.feature_names(X)
+        names = dataframes.feature_names(X)
         if resume:
             inputs.check_names(owner, getattr(self, "feature_names_in_", None), names)
         encodes = self.network_.encodes if resume else self.categorical_features is not None
@@ -208,7 +209,7 @@ class Perceptron(Fitted, ABC):
         """Make the network; nothing has changed when this raises."""
         layers, encoder = self._layers(known.n_outputs), None
         if self.categorical_features is not None:
-            from ..preprocessing import Tabular  # few networks encode tables
+            from ..preprocessing.tabular import Tabular  # few networks encode tables
 
             encoder = Tabular(self.categorical_features, self.min_frequency).fit(X)
         n_inputs = X.shape[1] if encoder is None else encoder.n_columns_
@@ -246,7 +247,7 @@ class Perceptron(Fitted, ABC):
         """Take the epochs of a stochastic solver over `n_rows` of the rows; `options` are of ``Network.fit``."""
         net, progress, size = self.network_, self._progress, self._rows_of_a_batch(n_rows)
         if not isinstance(self.batch_size, str) and self.batch_size > n_rows:
-            manners.warn(
+            sklearn_compat.warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
                 CompiledNNWarning,
             )
@@ -279,7 +280,7 @@ class Perceptron(Fitted, ABC):
             self.stop_reason_ = net.stop_reason_
         except KeyboardInterrupt:
             self.stop_reason_ = "interrupted"
-            manners.warn("Training interrupted by user.", CompiledNNWarning)
+            sklearn_compat.warn("Training interrupted by user.", CompiledNNWarning)
         stopping_early = bool(self.early_stopping)
         if stopping_early and self.restore_best and progress.best_state is not None:
             net._go_back(progress.best_state)
@@ -292,7 +293,7 @@ class Perceptron(Fitted, ABC):
 
     def _minimize(self, X: Any, y: Array, weight: Array | None) -> None:
         """Run the solver that takes all rows at once."""
-        found = whole.minimize(
+        found = lbfgs_solver.minimize(
             self.network_,
             X,
             y,
@@ -310,7 +311,7 @@ class Perceptron(Fitted, ABC):
     def _warn_of_end(self, what: str) -> None:
         """Warn that a limit ended training, if the user has shown by a `tol` that this matters."""
         if self.stop_reason_ == "max_iter" and "tol" in self.changed():
-            manners.warn_of_end(f"{what} and the optimization hasn't converged yet.")
+            sklearn_compat.warn_of_end(f"{what} and the optimization hasn't converged yet.")
 
     def _reported_loss(self) -> float:
         """Return by what the network's loss is multiplied before it is reported."""

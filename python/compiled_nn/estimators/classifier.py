@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import arrays, checks, losses, metrics
-from ..arrays import Array
-from ..targets import Targets
-from . import inputs, manners
+from .. import losses, metrics
+from ..common import checks
+from ..data import arrays
+from ..data.arrays import Array
+from ..training.targets import Targets
+from . import inputs, sklearn_compat
 from .base import Perceptron
 
 if TYPE_CHECKING:
@@ -238,7 +240,7 @@ class MLPClassifier(Perceptron):
 
     # ---- training
 
-    @manners.OfStochasticSolvers
+    @sklearn_compat.OfStochasticSolvers
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """Train by one pass over the data, going on from the present weights and momenta.
 

@@ -23,10 +23,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import checks, persistence
 from .._version import __version__
+from ..common import checks
+from ..files import network_file
+from .network import SteeredNetwork
 from .progress import Progress
-from .steered import SteeredNetwork
 
 if TYPE_CHECKING:
     from .fitted import Fitted
@@ -43,7 +44,7 @@ _PROGRESS = tuple(field.name for field in fields(Progress) if field.name != "bes
 
 def write(path: str | os.PathLike[str], model: Fitted) -> None:
     """Write a fitted estimator, replacing the file of that name only when all is on the disk."""
-    tensors, network = persistence.content(model.network_._saved(), __version__)
+    tensors, network = network_file.content(model.network_._saved(), __version__)
     known, progress = vars(model), vars(model._progress)
     document = {
         "format_version": _VERSION,
@@ -52,17 +53,17 @@ def write(path: str | os.PathLike[str], model: Fitted) -> None:
         "attributes": {name: _plain(name, known[name]) for name in _ATTRIBUTES if name in known},
         "progress": {name: _plain(name, progress[name]) for name in _PROGRESS},
     }
-    persistence.write_tensors(path, tensors, {persistence.KEY: network, _KEY: document})
+    network_file.write_tensors(path, tensors, {network_file.KEY: network, _KEY: document})
 
 
 def read(path: str | os.PathLike[str], owner: type[Any]) -> Any:
     """Return the estimator of class `owner` in a file that :func:`write` wrote."""
-    with persistence.opened(path) as file:
-        saved = persistence.parse(file)
+    with network_file.opened(path) as file:
+        saved = network_file.parse(file)
         text = (file.metadata() or {}).get(_KEY)
         if text is None:
             raise ValueError("it holds a network without an estimator: read it by compiled_nn.load")
-        document = checks.fields("the estimator", persistence.parse_json(text), _FIELDS)
+        document = checks.fields("the estimator", network_file.parse_json(text), _FIELDS)
         if document["format_version"] != _VERSION:
             raise ValueError(f"format version {document['format_version']!r} of estimators is not known")
         if document["estimator"] != owner.__name__:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import frames
-from ..arrays import Array
-from . import inputs, manners
+from ..data import dataframes
+from ..data.arrays import Array
+from . import inputs, sklearn_compat
+from .network import SteeredNetwork
 from .parameters import Parameters
 from .progress import Progress
-from .steered import SteeredNetwork
 
 if TYPE_CHECKING:
     from typing import Self
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _LINKS = {"sigmoid": "logistic"}  # scikit-learn's names, where they are others than ours
 
 
-class Fitted(Parameters, manners.SklearnMember):
+class Fitted(Parameters, sklearn_compat.SklearnMember):
     """Parameters, and what follows from the network once there is one."""
 
     network_: SteeredNetwork
@@ -33,13 +33,13 @@ class Fitted(Parameters, manners.SklearnMember):
         """Return X as the network reads it without further words, once there is one."""
         owner = type(self).__name__
         if not hasattr(self, "network_"):
-            manners.refuse_unfitted(owner)
+            sklearn_compat.refuse_unfitted(owner)
         names = getattr(self, "feature_names_in_", None)
         if names is None and type(X) is np.ndarray:
             plain: Array = X
             if plain.dtype.kind == "f" and plain.size and plain.shape[1:] == (self.n_features_in_,):
                 return plain  # the network itself looks at the numbers
-        inputs.check_names(owner, names, frames.feature_names(X))
+        inputs.check_names(owner, names, dataframes.feature_names(X))
         net = self.network_
         return inputs.read(owner, X, net.dtype, self.n_features_in_, net.encodes)
 
@@ -142,7 +142,7 @@ class Fitted(Parameters, manners.SklearnMember):
         from . import files  # few estimators write one
 
         if not hasattr(self, "network_"):
-            manners.refuse_unfitted(type(self).__name__)
+            sklearn_compat.refuse_unfitted(type(self).__name__)
         files.write(path, self)
 
     @classmethod
@@ -174,7 +174,7 @@ class Fitted(Parameters, manners.SklearnMember):
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the parameters, and the network once there is one."""
-        from .. import notebook
+        from ..display import notebook
 
         return notebook.estimator_page(
             type(self).__name__, self.get_params(), self.changed(), getattr(self, "network_", None)

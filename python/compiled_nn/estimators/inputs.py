@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import arrays, samples
-from ..arrays import Array
-from ..errors import CompiledNNWarning
-from . import manners
+from ..common.errors import CompiledNNWarning
+from ..data import arrays, samples
+from ..data.arrays import Array
+from . import sklearn_compat
 
 _NAMES_LISTED = 5
 
@@ -46,7 +46,7 @@ def targets(owner: str, y: Any, n_rows: int | None) -> Array:
             " non-string sequence), got None"
         )
     if getattr(y, "ndim", 1) == 2 and y.shape[1] == 1:
-        manners.warn_of_column(y.shape)
+        sklearn_compat.warn_of_column(y.shape)
     values = arrays.targets(y)
     if values.dtype.kind == "c":
         raise ValueError(f"Complex data not supported\n{values!r}\n")
@@ -65,11 +65,11 @@ def check_names(owner: str, fitted: Array | None, given: Array | None) -> None:
     """Refuse names or an order of columns other than those of fit; warn where one of both has no names."""
     if fitted is None or given is None:
         if given is not None:
-            manners.warn(
+            sklearn_compat.warn(
                 f"X has feature names, but {owner} was fitted without feature names", CompiledNNWarning
             )
         elif fitted is not None:
-            manners.warn(
+            sklearn_compat.warn(
                 f"X does not have valid feature names, but {owner} was fitted with feature names",
                 CompiledNNWarning,
             )

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import activations, checks, optimizers, validation
-from ..activations import Activation
+from .. import optimizers
 from ..callbacks.base import Monitor
-from ..configuration import DTYPES, SCALINGS
-from ..layers import NORMS, Dense
-from ..optimizers import SGD, Adam, AdamW, Optimizer
+from ..common import checks
+from ..optimizers.classes import SGD, Adam, AdamW, Optimizer
+from ..spec import activations
+from ..spec.activations import Activation
+from ..spec.configuration import DTYPES, SCALINGS
+from ..spec.layers import NORMS, Dense
+from ..training import validation
 
 if TYPE_CHECKING:
     from typing import Self

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from ..arrays import Array
 from ..callbacks.base import Callback, Monitor
+from ..data.arrays import Array
 
 if TYPE_CHECKING:
-    from ..network import Network
-    from ..training import History
+    from ..common.protocols import History
+    from ..network.network import Network
 
 _SMALLEST_RATE = 1e-6  # below which "adaptive" stops
 _ADAPTIVE_FACTOR = 5.0

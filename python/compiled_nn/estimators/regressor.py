@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import checks, losses
-from ..arrays import Array
-from ..targets import Targets
-from . import inputs, manners
+from .. import losses
+from ..common import checks
+from ..data.arrays import Array
+from ..training.targets import Targets
+from . import inputs, sklearn_compat
 from .base import Perceptron
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ class MLPRegressor(Perceptron):
 
     # ---- training
 
-    @manners.OfStochasticSolvers
+    @sklearn_compat.OfStochasticSolvers
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train by one pass over the data, going on from the present weights and momenta.
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import compiled_nn as cnn
-from compiled_nn.plotting import ConfusionMatrixDisplay, LossCurveDisplay, PredictionGridDisplay
+
+from ..plotting import ConfusionMatrixDisplay, LossCurveDisplay, PredictionGridDisplay
 
 
 def main(data: str | None = None, out: str = ".", seed: int = 1, epochs: int = 1000) -> None:
@@ -50,6 +51,6 @@ def main(data: str | None = None, out: str = ".", seed: int = 1, epochs: int = 1
 
 
 if __name__ == "__main__":
-    from compiled_nn.cli import script
+    from ..cli import script
 
     script(main)

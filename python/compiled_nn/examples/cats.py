@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import compiled_nn as cnn
-from compiled_nn.plotting import LossCurveDisplay, PredictionGridDisplay
+
+from ..plotting import LossCurveDisplay, PredictionGridDisplay
 
 
 def main(data: str | None = None, out: str = ".", seed: int = 1, epochs: int = 2500) -> None:
@@ -39,6 +40,6 @@ def main(data: str | None = None, out: str = ".", seed: int = 1, epochs: int = 2
 
 
 if __name__ == "__main__":
-    from compiled_nn.cli import script
+    from ..cli import script
 
     script(main)

@@ -6,12 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import compiled_nn as cnn
-from compiled_nn.plotting import (
-    LossCurveDisplay,
-    PredictionGridDisplay,
-    ProbabilityBarsDisplay,
-    WeightImagesDisplay,
-)
+
+from ..plotting import LossCurveDisplay, PredictionGridDisplay, ProbabilityBarsDisplay, WeightImagesDisplay
 
 
 def main(data: str | None = None, out: str = ".", seed: int = 0, epochs: int = 300) -> None:
@@ -60,6 +56,6 @@ def main(data: str | None = None, out: str = ".", seed: int = 0, epochs: int = 3
 
 
 if __name__ == "__main__":
-    from compiled_nn.cli import script
+    from ..cli import script
 
     script(main)

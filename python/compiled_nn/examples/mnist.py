@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import compiled_nn as cnn
-from compiled_nn.callbacks import TrainingScore
-from compiled_nn.plotting import LossCurveDisplay, PredictionGridDisplay, ScoreCurveDisplay
+
+from ..callbacks import TrainingScore
+from ..plotting import LossCurveDisplay, PredictionGridDisplay, ScoreCurveDisplay
 
 
 def main(data: str | None = None, out: str = ".", seed: int = 42, epochs: int = 100) -> None:
@@ -45,6 +46,6 @@ def main(data: str | None = None, out: str = ".", seed: int = 42, epochs: int = 
 
 
 if __name__ == "__main__":
-    from compiled_nn.cli import script
+    from ..cli import script
 
     script(main)

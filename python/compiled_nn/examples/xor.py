@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import compiled_nn as cnn
-from compiled_nn.plotting import DecisionBoundaryDisplay, LossCurveDisplay
+
+from ..plotting import DecisionBoundaryDisplay, LossCurveDisplay
 
 
 def main(data: str | None = None, out: str = ".", seed: int = 1, epochs: int = 50000) -> None:
@@ -30,6 +31,6 @@ def main(data: str | None = None, out: str = ".", seed: int = 1, epochs: int = 5
 
 
 if __name__ == "__main__":
-    from compiled_nn.cli import script
+    from ..cli import script
 
     script(main)

@@ -34,7 +34,8 @@ from .activations import (
     sigmoid_prime,
     softmax,
 )
-from .layerwise import (
+from .costs import accuracy, compute_cost, cross_entropy, one_hot
+from .layers import (
     L_model_backward,
     L_model_forward,
     initialize_parameters,
@@ -45,8 +46,7 @@ from .layerwise import (
     linear_forward,
     update_parameters,
 )
-from .measures import accuracy, compute_cost, cross_entropy, one_hot
-from .shaped import back_prop, forward_prop, gradients, initialise_parameters, predict
+from .networks import back_prop, forward_prop, gradients, initialise_parameters, predict
 
 __all__ = [
     "L_model_backward",

@@ -8,8 +8,8 @@ import numpy as np
 
 from cnn_core import functions
 
-from .. import activations
-from ..arrays import Array
+from ..data.arrays import Array
+from ..spec import activations
 from .orientation import reals
 
 Activated = tuple[Array, Array]

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import arrays
-from ..arrays import Array
-from ..configuration import DTYPES
+from ..data import arrays
+from ..data.arrays import Array
+from ..spec.configuration import DTYPES
 
 _REALS = frozenset(map(np.dtype, DTYPES))
 

@@ -11,8 +11,8 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .. import checks
-from ..errors import did_you_mean
+from ..common import checks
+from ..common.errors import did_you_mean
 
 if TYPE_CHECKING:
     from .base import Loss

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .. import checks
-from ..arrays import Array
+from ..common import checks
+from ..data.arrays import Array
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import checks
-from ..arrays import Array
+from ..common import checks
+from ..data.arrays import Array
 from .base import Loss, keep_real, refuse_values
 
 

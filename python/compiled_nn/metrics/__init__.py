@@ -8,16 +8,7 @@ scikit-learn's functions of like name. `resolve` finds a metric by name, scikit-
 0.6666666666666666
 """
 
-from .labels import (
-    accuracy,
-    balanced_accuracy,
-    confusion,
-    confusion_matrix,
-    f1,
-    matthews,
-    precision,
-    recall,
-)
+from .labels import accuracy, balanced_accuracy, confusion, confusion_matrix, f1, matthews, precision, recall
 from .probabilities import brier, ece, log_loss, top_k_accuracy
 from .ranking import average_precision, roc_auc
 from .report import classification_report

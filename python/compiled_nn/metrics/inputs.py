@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import arrays, sample_weights
-from ..arrays import Array
-from ..errors import count
+from ..common.errors import count
+from ..data import arrays, sample_weights
+from ..data.arrays import Array
 
 
 def ones_for(w: Array | None, m: int) -> Array:

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import arrays, checks, sample_weights
-from ..arrays import Array
+from ..common import checks
+from ..data import arrays, sample_weights
+from ..data.arrays import Array
 from . import inputs
 
 _AVERAGES = ("binary", "micro", "macro", "weighted")

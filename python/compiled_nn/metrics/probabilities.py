@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import checks, sample_weights
-from ..arrays import Array
+from ..common import checks
+from ..data import sample_weights
+from ..data.arrays import Array
 from . import inputs
 
 

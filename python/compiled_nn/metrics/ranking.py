@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import arrays, checks, sample_weights
-from ..arrays import Array
+from ..common import checks
+from ..data import arrays, sample_weights
+from ..data.arrays import Array
 from . import inputs
 
 _AVERAGES = ("micro", "macro", "weighted")

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import checks
-from ..arrays import Array
-from ..errors import count
+from ..common import checks
+from ..common.errors import count
+from ..data.arrays import Array
 from . import labels
 
 _HEADS = ("precision", "recall", "f1-score", "support")

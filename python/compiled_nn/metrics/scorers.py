@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
-from .. import checks
+from ..common import checks
 from . import labels, probabilities, ranking, values
 
 Needs = Literal["labels", "probabilities", "values"]

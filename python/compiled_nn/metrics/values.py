@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import checks, sample_weights
-from ..arrays import Array
-from ..errors import count
+from ..common import checks
+from ..common.errors import count
+from ..data import sample_weights
+from ..data.arrays import Array
 from . import inputs
 
 

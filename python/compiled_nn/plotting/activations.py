@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import checks
-from ..activations import ELEMENTWISE, Activation
-from ..arrays import Array
-from ..layers import Dense
-from ..network import Network
+from ..common import checks
+from ..data.arrays import Array
+from ..network.network import Network
+from ..spec.activations import ELEMENTWISE, Activation
+from ..spec.layers import Dense
 from . import canvas
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import arrays, checks
-from ..arrays import Array
-from ..errors import count
+from ..common import checks
+from ..common.errors import count
+from ..data import arrays
+from ..data.arrays import Array
 from ..metrics import inputs
 from . import canvas, classes
 

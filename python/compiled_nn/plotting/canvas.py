@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import optional
+from ..common import optional
 
 # Okabe and Ito, "Color Universal Design" (2008): told apart by the colour-blind.
 BLUE, ORANGE, VERMILION, GRAY = "#0072B2", "#E69F00", "#D55E00", "#999999"

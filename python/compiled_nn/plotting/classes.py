@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import arrays
-from ..arrays import Array
-from ..errors import NotFittedError, count
+from ..common.errors import NotFittedError, count
+from ..data import arrays
+from ..data.arrays import Array
 from ..metrics import inputs
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import checks, metrics
-from ..arrays import Array
+from .. import metrics
+from ..common import checks
+from ..data.arrays import Array
 from ..metrics import inputs
 from . import canvas, classes
 

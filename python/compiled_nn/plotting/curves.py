@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .. import scales
-from ..errors import NotFittedError
+from ..common import axes
+from ..common.errors import NotFittedError
 from . import canvas
 
 _NO_HISTORY = (
@@ -118,7 +118,7 @@ class LossCurveDisplay:
             curves[val_label] = self.val_loss
         self.ax_, self.lines_ = _draw(ax, self.epochs, curves, (xlabel, ylabel), kwargs)
         self.figure_ = self.ax_.figure
-        if scales.logarithmic([*self.loss, *(self.val_loss or ())]):
+        if axes.is_logarithmic([*self.loss, *(self.val_loss or ())]):
             self.ax_.set_yscale("log")
         return self
 

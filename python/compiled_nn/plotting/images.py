@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import arrays, checks
-from ..arrays import Array
+from ..common import checks
+from ..data import arrays
+from ..data.arrays import Array
 from ..metrics import inputs
-from . import classes, pictures
-from .pictures import Caption
+from . import classes, grids
+from .grids import Caption
 
 _SHOWN = 0.998  # share of the weights within the scale of colours: a few extremes would make the rest pale
 
@@ -51,7 +52,7 @@ class ImageGridDisplay:
     """
 
     def __init__(self, images: Any, *, titles: Sequence[str] | None = None) -> None:
-        self.images = pictures.read(images, name="images")
+        self.images = grids.read(images, name="images")
         if titles is not None:
             arrays.check_rows(self.images, titles, "images", "titles")
         self.titles = titles
@@ -98,7 +99,7 @@ class ImageGridDisplay:
             matplotlib is not installed.
         """
         n_images = checks.integer("from_images", "n_images", n_images, minimum=1)
-        images = pictures.read(X[:n_images], image_shape)
+        images = grids.read(X[:n_images], image_shape)
         titles = None
         if y is not None:
             y = inputs.labels(y, "y")
@@ -135,7 +136,7 @@ class ImageGridDisplay:
         """
         captions = [Caption(title) for title in self.titles or [""] * len(self.images)]
         style = {"cmap": cmap, **kwargs}
-        self.ax_, self.images_ = pictures.draw(ax, self.images, captions, columns=columns, **style)
+        self.ax_, self.images_ = grids.draw(ax, self.images, captions, columns=columns, **style)
         self.figure_ = self.ax_.figure
         return self
 
@@ -215,9 +216,9 @@ class WeightImagesDisplay:
         if image_shape is not None and len(image_shape) == 3:
             # Read as gray, one strip an image: weights are no colours yet.
             height, width, channels = image_shape
-            strips = pictures.read(rows, (height, width * channels), "The first layer")
+            strips = grids.read(rows, (height, width * channels), "The first layer")
             return cls(strips.reshape(-1, height, width, channels)).plot(ax, **kwargs)
-        return cls(pictures.read(rows, image_shape, "The first layer")).plot(ax, **kwargs)
+        return cls(grids.read(rows, image_shape, "The first layer")).plot(ax, **kwargs)
 
     def plot(
         self, ax: Any = None, *, columns: int | None = None, cmap: str = "cividis", **kwargs: Any
@@ -250,7 +251,7 @@ class WeightImagesDisplay:
         style = {"cmap": cmap, "vmin": -largest, "vmax": largest, **kwargs}
         captions = [Caption()] * len(shown)
         layout: dict[str, Any] = {"columns": columns, "beside": 1.0 if gray else 0.0}
-        self.ax_, self.images_ = pictures.draw(ax, shown, captions, **layout, **style)
+        self.ax_, self.images_ = grids.draw(ax, shown, captions, **layout, **style)
         self.figure_ = self.ax_.figure
         if gray:
             self.ax_.set_anchor("E")

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import checks
-from ..arrays import Array
-from ..layers import Dense
+from ..common import checks
+from ..data.arrays import Array
 from ..losses import LOSSES
-from ..network import Network
+from ..network.network import Network
+from ..spec.layers import Dense
 from . import canvas
 
 _DRAWN = ("binary_cross_entropy", "softmax_cross_entropy", "mse")

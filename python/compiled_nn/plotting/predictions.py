@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import arrays, checks
+from ..common import checks
+from ..data import arrays
 from ..metrics import inputs
-from . import canvas, classes, pictures
-from .pictures import Caption
+from . import canvas, classes, grids
+from .grids import Caption
 
 
 class PredictionGridDisplay:
@@ -53,7 +54,7 @@ class PredictionGridDisplay:
         predicted: Sequence[str],
         probability: Sequence[float] | None = None,
     ) -> None:
-        self.images = pictures.read(images, name="images")
+        self.images = grids.read(images, name="images")
         for name, column in (("true", true), ("predicted", predicted), ("probability", probability)):
             if column is not None:
                 arrays.check_rows(self.images, column, "images", name)
@@ -110,7 +111,7 @@ class PredictionGridDisplay:
         known = classes.of(net)
         n_images = checks.integer("from_estimator", "n_images", n_images, minimum=1)
         arrays.check_rows(X, y)
-        images = pictures.read(X[:n_images], image_shape)
+        images = grids.read(X[:n_images], image_shape)
         proba = net.predict_proba(X[:n_images]) if hasattr(net, "predict_proba") else None
         true, predicted = y[:n_images], net.predict(X[:n_images])
         how: dict[str, Any] = {"labels": known, "class_names": class_names, "probabilities": proba}
@@ -167,7 +168,7 @@ class PredictionGridDisplay:
             arrays.check_rows(X, probabilities, y_name="probabilities")
             probability = np.max(probabilities, axis=1)[shown].tolist()
         return cls(
-            pictures.read(X[shown], image_shape),
+            grids.read(X[shown], image_shape),
             true=[names[i] for i in true[shown].tolist()],
             predicted=[names[i] for i in predicted[shown].tolist()],
             probability=probability,
@@ -208,6 +209,6 @@ class PredictionGridDisplay:
             else:
                 captions.append(Caption(f"{predicted}{share}\nwrong: {true}", canvas.VERMILION, dashed=True))
         style = {"cmap": cmap, **kwargs}
-        self.ax_, self.images_ = pictures.draw(ax, self.images, captions, columns=columns, **style)
+        self.ax_, self.images_ = grids.draw(ax, self.images, captions, columns=columns, **style)
         self.figure_ = self.ax_.figure
         return self

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import arrays, checks
-from ..arrays import Array
+from ..common import checks
+from ..data import arrays
+from ..data.arrays import Array
 from ..metrics import inputs
-from . import canvas, classes, pictures
+from . import canvas, classes, grids
 
 _LONGEST = 1.22  # end of the axis of probabilities, with room for the number of a bar of 1
 _IMAGE = 0.4  # share of the axes' width that an image beside the bars takes
@@ -69,7 +70,7 @@ class ProbabilityBarsDisplay:
         if low < 0 or high > 1:
             raise ValueError(f"probabilities range from {low:g} to {high:g}; they are from 0 to 1.")
         self.names = names
-        self.image = None if image is None else pictures.read(np.asarray(image)[np.newaxis], name="image")[0]
+        self.image = None if image is None else grids.read(np.asarray(image)[np.newaxis], name="image")[0]
         self.true = true
 
     @classmethod
@@ -119,7 +120,7 @@ class ProbabilityBarsDisplay:
         row = _one_row(np.asarray(x))
         image = row[0] if row.ndim > 2 else None
         if image_shape is not None:
-            image = pictures.read(row, image_shape, "x")[0]
+            image = grids.read(row, image_shape, "x")[0]
         return cls.from_predictions(
             net.predict_proba(row)[0], y, labels=known, class_names=class_names, image=image, ax=ax, **kwargs
         )
@@ -238,7 +239,7 @@ def _beside(ax: Any, image: Array, cmap: str) -> Any:
     """Draw an image to the right of the bars, which make room for it."""
     ax.set_xlim(0, _LONGEST / (1 - _IMAGE))
     beside = ax.inset_axes([1 - _IMAGE, 0.0, _IMAGE, 1.0])
-    low, high = pictures.gray_limits(image)
+    low, high = grids.gray_limits(image)
     beside.imshow(image, cmap=cmap, vmin=low, vmax=high, interpolation="nearest")
     beside.set(xticks=[], yticks=[])
     return beside

@@ -1,0 +1,1 @@
+"""What every chapter uses: checks of parameters, errors, optional libraries, threads, protocols."""

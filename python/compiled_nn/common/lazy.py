@@ -1,0 +1,42 @@
+"""Names of a package that are imported when they are first used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from sys import modules
+from typing import Any
+
+
+def attach(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Return ``__getattr__`` and ``__dir__`` for a package whose names are imported when they are first used.
+
+    Parameters
+    ----------
+    package : str
+        The package's ``__name__``.
+    homes : mapping of str to str
+        For each name the module below the package that defines it; "" where the name is itself a module.
+
+    Returns
+    -------
+    getattr, dir : callable
+        For the package to assign to ``__getattr__`` and ``__dir__``.
+
+    Raises
+    ------
+    AttributeError
+        From the first of them, for a name that `homes` does not have.
+    """
+
+    def get(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        home = homes[name]
+        if not home:
+            return import_module(f"{package}.{name}")
+        value = getattr(import_module(f"{package}.{home}"), name)
+        setattr(modules[package], name, value)
+        return value
+
+    return get, lambda: sorted(modules[package].__all__)

@@ -1,0 +1,94 @@
+"""Tables with named columns (pandas, polars, pyarrow and their like), known by what they can do: none is imported.
+
+A column becomes an array by NumPy's own protocol; missing numbers become NaN, and what else is missing None, whatever
+the library calls them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..common import optional
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def is_table(X: Any) -> bool:
+    """Whether X has named columns, or can hand them over as an Arrow stream."""
+    return _names(X) is not None or (hasattr(X, "__arrow_c_stream__") and not hasattr(X, "__array__"))
+
+
+def _names(X: Any) -> list[Any] | None:
+    if hasattr(X, "column_names") and hasattr(X, "column"):
+        return list(X.column_names)
+    if (hasattr(X, "iloc") or hasattr(X, "get_column")) and hasattr(X, "columns"):
+        return list(X.columns)
+    return None
+
+
+def columns(X: Any) -> list[tuple[Any, Array]]:
+    """Return name and numbers (m,) of every column of a table; views, where the library offers them.
+
+    Raises
+    ------
+    ImportError
+        When X is an Arrow stream only, and pyarrow is not installed.
+    """
+    names = _names(X)
+    if names is None:
+        pyarrow = optional.load(
+            "pyarrow", purpose="reading an Arrow stream", library="pyarrow", extra="arrow"
+        )
+        X = pyarrow.table(X)
+        names = list(X.column_names)
+    return [(name, _column(X, i, name)) for i, name in enumerate(names)]
+
+
+def _column(X: Any, i: int, name: Any) -> Array:
+    if not hasattr(X, "iloc"):
+        return np.asarray(decoded(X.get_column(name) if hasattr(X, "get_column") else X.column(i)))
+    column = X.iloc[:, i]
+    if not isinstance(column.dtype, np.dtype) and getattr(column.dtype, "kind", "") in "biuf":
+        missing = bool(column.isna().any())  # of a nullable column of numbers
+        return np.asarray(column.to_numpy(np.float64 if missing else None, na_value=np.nan if missing else 0))
+    array = np.asarray(column)
+    return np.where(column.isna(), np.array(None, object), array) if array.dtype.kind == "O" else array
+
+
+def decoded(column: Any) -> Any:
+    """Return a dictionary-encoded Arrow column as its values; as an array of several chunks it would lose its nulls."""
+    encoded = hasattr(getattr(column, "type", None), "index_type")
+    return column.cast(column.type.value_type) if encoded else column
+
+
+def categorical(X: Any) -> set[int]:
+    """Return the numbers of the columns that a data frame calls categorical."""
+    return {i for i, dtype in enumerate(getattr(X, "dtypes", ())) if hasattr(dtype, "categories")}
+
+
+def one_dtype(X: Any) -> bool:
+    """Whether a table says that all of its columns are of one type: it may then be an array as a whole."""
+    return len({str(dtype) for dtype in getattr(X, "dtypes", ())}) == 1
+
+
+def feature_names(X: Any) -> Array | None:
+    """Return the names of the columns of X (k,) as objects; None where it has none, or where none is a str.
+
+    Raises
+    ------
+    TypeError
+        When some are text and some are not.
+    """
+    names = _names(X)
+    if not names:
+        return None
+    kinds = sorted({type(name).__name__ for name in names})
+    texts = sum(isinstance(name, str) for name in names)
+    if 0 < texts < len(names):
+        raise TypeError(
+            f"The columns of X have names of the types {', '.join(kinds)}. Feature names are only supported if all of"
+            " them are str: rename the others, as by X.columns = X.columns.astype(str), or pass an array without names."
+        )
+    return np.array(names, dtype=object) if texts else None

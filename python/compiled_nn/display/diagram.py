@@ -1,0 +1,252 @@
+"""The picture of a network: its units, layer by layer, and the weights between them, as SVG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from ..common import checks
+from . import svg
+from .svg import Svg
+
+if TYPE_CHECKING:
+    from ..data.arrays import Array
+    from ..network.network import Network
+
+_RADIUS = 10.0
+_DOWN = 30.0  # pixels from unit to unit
+_SMALLEST = 120.0  # pixels that the labels of a layer take
+_TOP = 22.0
+_MOST_DRAWN = 7  # units that stand for a layer of too many
+_MOST_LINES = 400  # weights drawn one by one
+_CHARACTER = 7.0  # width, in pixels
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A layer as it is drawn.
+
+    Attributes
+    ----------
+    x : float
+    units : int or None
+        How many there are, None where that is not known.
+    places : list of (int, float)
+        The units that are drawn, and where: (index, y). Counted from the last one, the index is negative.
+    dots : float or None
+        Where the dots stand for the others.
+    """
+
+    x: float
+    units: int | None
+    places: list[tuple[int, float]]
+    dots: float | None
+
+
+def network_diagram(
+    network: Network | Sequence[int],
+    *,
+    activations: Sequence[str] | None = None,
+    layer_names: Sequence[str] | None = None,
+    feature_names: Sequence[str] | None = None,
+    class_names: Sequence[str] | None = None,
+    weights: bool | None = None,
+    max_units: int = 16,
+) -> Svg:
+    """Draw a network as SVG: a circle a unit, layers from left to right.
+
+    Parameters
+    ----------
+    network : Network, or sequence of int
+        A network; or how many inputs there are and how many units each layer has, as [784, 50, 10].
+    activations : sequence of str, optional
+        Of each layer after the input. Default: those of the network; none for a sequence of numbers.
+    layer_names : sequence of str, optional
+        Of the input and each layer. Default: "input", "hidden 1", ..., "output".
+    feature_names : sequence of str, optional
+        Written beside the inputs.
+    class_names : sequence of str, optional
+        Written beside the outputs.
+    weights : bool, optional
+        Whether lines show the weights: blue and solid above zero, red and dashed below, thick for large ones of
+        their layer. Default: where the network is fitted, and has few enough of them to be told apart.
+    max_units : int, default 16
+        A layer of more units is drawn as some of them and dots.
+
+    Returns
+    -------
+    Svg
+        A str: the text of an SVG file without address, font or script from outside. A notebook shows the
+        picture.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument cannot be used; `weights` are wanted of what has none.
+
+    Examples
+    --------
+    >>> from compiled_nn.diagram import network_diagram
+    >>> network_diagram([3, 4, 2]).count("<circle")
+    9
+    """
+    max_units = checks.integer("network_diagram", "max_units", max_units, minimum=3)
+    sizes, known = _sizes(network)
+    names = layer_names or _default_names(len(sizes))
+    _check_length("layer_names", names, len(sizes), "layers, the input among them")
+    activations = known if activations is None else activations
+    if activations is not None:
+        _check_length("activations", activations, len(sizes) - 1, "layers after the input")
+    for name, given, units in (
+        ("feature_names", feature_names, sizes[0]),
+        ("class_names", class_names, sizes[-1]),
+    ):
+        if given is not None and units is not None:
+            _check_length(name, given, units, "units")
+    matrices = _matrices(network, sizes, weights, max_units)
+    label_width = max(_SMALLEST, _CHARACTER * max(len(str(text)) for text in [*names, *(activations or ())]))
+    columns = _columns(sizes, max(label_width / 2, _room(feature_names)), label_width + 30, max_units)
+    height = _TOP + max(place[-1][1] for place in (column.places for column in columns))
+    parts = [_lines(pair, matrix) for pair, matrix in zip(pairwise(columns), matrices, strict=True)]
+    parts += [_circles(column) for column in columns]
+    parts += _beside(columns[0], feature_names, -1) + _beside(columns[-1], class_names, 1)
+    for i, (column, name) in enumerate(zip(columns, names, strict=True)):
+        size = "? inputs" if column.units is None else _plural(column.units, "unit" if i else "input")
+        detail = activations[i - 1] if i and activations is not None else ""
+        parts.append(svg.text(column.x, height + 28, name, font_weight="bold"))
+        parts += [svg.text(column.x, height + 44, size), svg.text(column.x, height + 60, detail)]
+    width = columns[-1].x + max(label_width / 2, _room(class_names))
+    if any(W is not None for W in matrices):
+        parts += _legend(width / 2, height + 86)
+        height += 22
+    label = "Network " + "-".join("?" if size is None else str(size) for size in sizes)
+    return svg.document(width, height + 70, label, parts)
+
+
+def _sizes(network: Any) -> tuple[list[int | None], Sequence[str] | None]:
+    """Return the sizes of a network, from the inputs on, and its activations where they are known."""
+    if hasattr(network, "layers"):
+        units = [layer.units for layer in network.layers]
+        return [getattr(network, "n_features_", None), *units], network.activations
+    if isinstance(network, (str, bytes)) or not hasattr(network, "__len__"):
+        raise TypeError(f"network must be a Network, or sizes as [784, 50, 10]. Got {network!r} instead.")
+    if len(network) < 2:
+        raise ValueError(f"A network has at least 2 sizes, inputs and outputs. Got {len(network)}.")
+    return [checks.integer("network_diagram", "network", size, minimum=1) for size in network], None
+
+
+def _default_names(n: int) -> list[str]:
+    hidden = [f"hidden {i}" for i in range(1, n - 1)] if n > 3 else ["hidden"] * (n - 2)
+    return ["input", *hidden, "output"]
+
+
+def _check_length(name: str, given: Sequence[str], expected: int, of: str) -> None:
+    if isinstance(given, str):
+        raise TypeError(f"{name} must be a sequence of str. Got {given!r} instead.")
+    if len(given) != expected:
+        raise ValueError(f"{name} has {len(given)} entries; there are {expected} {of}.")
+
+
+def _matrices(
+    network: Any, sizes: Sequence[int | None], wanted: bool | None, max_units: int
+) -> Sequence[Array | None]:
+    """Return the weights of each layer where lines are to show them, else None for each."""
+    known = hasattr(network, "n_features_")
+    if wanted is None:
+        numbers = [size or 0 for size in sizes]
+        few = max(numbers) <= max_units and sum(a * b for a, b in pairwise(numbers)) <= _MOST_LINES
+        wanted = known and few
+    if checks.flag("network_diagram", "weights", wanted):
+        if not known:
+            raise ValueError("weights=True is for a network that is fitted; this one has no weights.")
+        return [W for W, _ in network.get_weights()]
+    return [None] * (len(sizes) - 1)
+
+
+def _columns(sizes: Sequence[int | None], left: float, across: float, max_units: int) -> list[_Column]:
+    """Lay out the layers, each in the middle of the height."""
+    slots = [_slots(size, max_units) for size in sizes]
+    most = max(map(len, slots))
+    columns = []
+    for i, (size, indices) in enumerate(zip(sizes, slots, strict=True)):
+        top = _TOP + (most - len(indices)) / 2 * _DOWN
+        ys = [top + j * _DOWN for j in range(len(indices))]
+        places = [(index, y) for index, y in zip(indices, ys, strict=True) if index is not None]
+        dots = ys[indices.index(None)] if None in indices else None
+        columns.append(_Column(left + i * across, size, places, dots))
+    return columns
+
+
+def _slots(size: int | None, max_units: int) -> list[int | None]:
+    """Return the units of a layer from the top, None being dots in place of those left out."""
+    if size is not None and size <= max_units:
+        return list(range(size))
+    drawn = min(_MOST_DRAWN, max_units - 1)
+    tail = drawn // 2
+    return [*range(drawn - tail), None, *range(-tail, 0)]
+
+
+def _lines(pair: tuple[_Column, _Column], W: Array | None) -> str:
+    """Draw a line from each unit to each unit of the next layer."""
+    before, after = pair
+    x1, x2 = before.x + _RADIUS, after.x - _RADIUS
+    if W is None:
+        strokes = [f"M{x1:g} {y1:g}L{x2:g} {y2:g}" for _, y1 in before.places for _, y2 in after.places]
+        return svg.path("".join(strokes), stroke_opacity=0.3)
+    largest = float(abs(W).max()) or 1.0
+    drawn = []
+    for i, y1 in before.places:
+        for j, y2 in after.places:
+            w = float(W[i, j])
+            width = 0.4 + 3.6 * abs(w) / largest
+            drawn.append(
+                svg.line(
+                    x1,
+                    y1,
+                    x2,
+                    y2,
+                    svg.BLUE if w >= 0 else svg.VERMILION,
+                    width,
+                    dashed=w < 0,
+                    title=f"{w:.4g}",
+                )
+            )
+    return "".join(drawn)
+
+
+def _legend(x: float, y: float) -> list[str]:
+    """Say, around x, which lines are which weights."""
+    return [
+        svg.line(x - 96, y - 4, x - 70, y - 4, svg.BLUE, 2.5),
+        svg.text(x - 64, y, "positive", "start"),
+        svg.line(x + 4, y - 4, x + 30, y - 4, svg.VERMILION, 2.5, dashed=True),
+        svg.text(x + 36, y, "negative", "start"),
+    ]
+
+
+def _circles(column: _Column) -> str:
+    circles = [f'<circle cx="{column.x:g}" cy="{y:g}" r="{_RADIUS:g}"/>' for _, y in column.places]
+    group = '<g fill-opacity="0.1" stroke="currentColor" stroke-width="1.2">' + "".join(circles) + "</g>"
+    if column.dots is None:
+        return group
+    dots = [f'<ellipse cx="{column.x:g}" cy="{column.dots + dy:g}" rx="2" ry="2"/>' for dy in (-7, 0, 7)]
+    return group + "".join(dots)
+
+
+def _beside(column: _Column, names: Sequence[str] | None, side: int) -> list[str]:
+    """Write the names of units to their left (side -1) or right (1)."""
+    if names is None:
+        return []
+    x, anchor = column.x + side * (_RADIUS + 6), "start" if side > 0 else "end"
+    return [svg.text(x, y + 4, names[index], anchor) for index, y in column.places]
+
+
+def _room(names: Sequence[str] | None) -> float:
+    """Return how many pixels names take beside their units."""
+    return 0.0 if not names else _RADIUS + 12 + _CHARACTER * max(len(str(name)) for name in names)
+
+
+def _plural(n: int, noun: str) -> str:
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"

@@ -1,0 +1,153 @@
+"""Random numbers in the order in which scikit-learn draws them, so that the same seed gives the same network."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.random import Generator, RandomState
+
+from ..data.arrays import Array
+from ..spec import layers
+from ..spec.initializers import Pair
+from ..spec.layers import Dense
+
+Rows: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
+
+
+def random_state(seed: object) -> RandomState:
+    """Return a RandomState of a seed: None, an int, or a RandomState or Generator, which then moves on.
+
+    NumPy's global generator is never touched: None is a state that nobody else has.
+    """
+    if isinstance(seed, RandomState):
+        return seed
+    if isinstance(seed, Generator):
+        return RandomState(seed.bit_generator)
+    if seed is None or (isinstance(seed, numbers.Integral) and not isinstance(seed, bool)):
+        return RandomState(None if seed is None else int(seed))
+    raise ValueError(f"{seed!r} cannot be used to seed a numpy.random.RandomState instance")
+
+
+class RowOrder:
+    """Orders of the rows, each a shuffle of the one before; in a Trainer it stands for a generator."""
+
+    def __init__(self, random: RandomState) -> None:
+        self.start(random)
+
+    def start(self, random: RandomState) -> None:
+        """Begin with the rows as they are, to be shuffled by `random`."""
+        self._random = random
+        self._order: Rows | None = None
+
+    def permutation(self, n_rows: int) -> Rows:
+        """Return the order of the next epoch."""
+        shuffled = self._random.permutation(n_rows)
+        self._order = shuffled if self._order is None else self._order[shuffled]
+        return self._order
+
+
+def draw_weights(layers_: Sequence[Dense], random: RandomState, n_features: int) -> list[Pair]:
+    """Return initial weights: those of `init` where the layers have one, else Glorot's, biases included.
+
+    Uniform between -b and b, ``b = sqrt(6 / (inputs + units))``, or ``sqrt(2 / ...)`` for sigmoid hidden layers; W
+    before b, layer by layer.
+    """
+    if layers_[0].init is not None:
+        # RandomState has the distributions that the initialisers draw from a Generator.
+        pairs = layers.draw_weights(layers_, random, n_features)  # type: ignore[arg-type]
+        return [
+            (W, np.zeros(layer.units) if layer.bias and b is None else b)
+            for layer, (W, b) in zip(layers_, pairs, strict=True)
+        ]
+    drawn: list[Pair] = []
+    factor = 2.0 if any(layer.activation == "sigmoid" for layer in layers_) else 6.0
+    for layer in layers_:
+        bound = math.sqrt(factor / (n_features + layer.units))
+        W = random.uniform(-bound, bound, (n_features, layer.units))
+        drawn.append((W, random.uniform(-bound, bound, layer.units) if layer.bias else None))
+        n_features = layer.units
+    return drawn
+
+
+def thinning_seed(random: RandomState, layers_: Sequence[Dense], input_dropout: float) -> int | None:
+    """Return what decides which units are dropped; nothing is drawn where none are."""
+    drops = input_dropout or any(layer.dropout for layer in layers_)
+    return int(random.randint(1 << 31)) if drops else None
+
+
+# ---- validation
+
+
+def held_out(random: RandomState, n_rows: int, fraction: float, strata: Array | None) -> tuple[Rows, Rows]:
+    """Return the rows to train on and those to validate with, the latter rounded up.
+
+    Parameters
+    ----------
+    random : RandomState
+    n_rows : int
+    fraction : float
+        Of the rows, to validate with.
+    strata : ndarray (n_rows,) or None
+        Labels whose shares are to be the same in both parts, as near as whole rows allow. Where these are more than two
+        and a part is too small for a row of each, or a label has one row alone, rows are drawn whatever their label.
+
+    Raises
+    ------
+    ValueError
+        When a part would have too few rows.
+    """
+    n_validation = math.ceil(fraction * n_rows)
+    n_train = n_rows - n_validation
+    codes = np.zeros(n_rows, np.int64)
+    if strata is not None:
+        classes, codes = np.unique(strata, return_inverse=True)
+    counts = np.bincount(codes)
+    if len(counts) > 2 and (counts.min() < 2 or min(n_train, n_validation) < len(counts)):
+        strata = None
+    if strata is not None and counts.min() < 2 <= len(counts):
+        raise ValueError(
+            "The least populated classes in y have only 1 member, which is too few: a stratified part to validate"
+            f" with takes at least 2. Classes with too few members are: {classes[counts < 2].tolist()}"
+        )
+    if n_validation < 2 or n_train < 1:
+        raise ValueError(
+            "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
+            f" It has {n_validation} of n_samples={n_rows}."
+        )
+    if strata is None:
+        order = random.permutation(n_rows)
+        return order[n_validation:], order[:n_validation]
+    if min(n_train, n_validation) < len(counts):
+        raise ValueError(
+            f"validation_fraction={fraction:g} cuts {n_rows} rows into {n_train} and {n_validation}; each part should"
+            f" be greater or equal to the number of classes = {len(counts)}."
+        )
+    of_train = _shares(random, counts, n_train)
+    of_validation = _shares(random, counts - of_train, n_validation)
+    rows_of_classes = np.split(np.argsort(codes, kind="stable"), np.cumsum(counts)[:-1])
+    train, validation = [], []
+    for rows, first, second in zip(rows_of_classes, of_train, of_validation, strict=True):
+        order = rows[random.permutation(len(rows))]
+        train.append(order[:first])
+        validation.append(order[first : first + second])
+    return random.permutation(np.concatenate(train)), random.permutation(np.concatenate(validation))
+
+
+def _shares(random: RandomState, counts: Rows, n_drawn: int) -> Rows:
+    """Return how many of `n_drawn` rows come from each class: whole numbers nearest to its share, ties by lot."""
+    exact = counts / counts.sum() * n_drawn
+    shares: Rows = np.floor(exact).astype(np.int64)
+    missing = n_drawn - int(shares.sum())
+    remainders = exact - shares
+    for remainder in np.unique(remainders)[::-1]:
+        if missing <= 0:
+            break
+        tied = np.flatnonzero(remainders == remainder)
+        chosen = random.choice(tied, size=min(len(tied), missing), replace=False)
+        shares[chosen] += 1
+        missing -= len(chosen)
+    return shares

@@ -1,0 +1,190 @@
+"""Initial weights: names, distributions and given arrays, each drawn as a pair (W (k, n), b (n,) or None).
+
+Named initialisers have mean 0 and variance gain / fan, with k inputs and n units:
+
+    he       2 / k          after relu and those like it
+    lecun    1 / k          after selu
+    glorot   2 / (k + n)    everywhere else
+
+``_normal`` draws a plain (not truncated) normal, ``_uniform`` from the interval of that variance. Biases
+start at zero unless they are given. All draws are float64 and come from the generator that the caller hands
+in.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from ..common import checks
+from ..common.errors import count
+from ..data import arrays
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+NAMES = (
+    "he_normal",
+    "he_uniform",
+    "glorot_normal",
+    "glorot_uniform",
+    "lecun_normal",
+    "lecun_uniform",
+    "zeros",
+)
+
+# What lets about half of a signal through, as relu does.
+_RELU_LIKE = ("relu", "leaky_relu", "elu", "gelu", "gelu_tanh", "silu", "mish", "hard_swish", "relu6")
+_DEFAULTS = {name: "he_normal" for name in _RELU_LIKE} | {"selu": "lecun_normal"}
+
+Pair: TypeAlias = "tuple[arrays.Array, arrays.Array | None]"
+
+
+@dataclass(frozen=True)
+class Normal:
+    """Weights drawn from a normal distribution of mean 0.
+
+    Parameters
+    ----------
+    sigma : float, default 0.01
+        Standard deviation.
+    """
+
+    sigma: float = 0.01
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sigma", checks.real("Normal", "sigma", self.sigma, minimum=0))
+
+    def draw(self, rng: Generator, n_inputs: int, units: int) -> Pair:
+        """Return (W (n_inputs, units), None)."""
+        return rng.normal(0.0, self.sigma, (n_inputs, units)), None
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """Weights drawn evenly from the interval [low, high).
+
+    Parameters
+    ----------
+    low, high : float, default -1.0 and 1.0
+        Ends of the interval.
+    """
+
+    low: float = -1.0
+    high: float = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "low", checks.real("Uniform", "low", self.low))
+        object.__setattr__(self, "high", checks.real("Uniform", "high", self.high))
+        if not self.low < self.high:
+            raise ValueError(
+                f"Uniform needs low < high. Got low={self.low:g} and high={self.high:g} instead."
+            )
+
+    def draw(self, rng: Generator, n_inputs: int, units: int) -> Pair:
+        """Return (W (n_inputs, units), None)."""
+        return rng.uniform(self.low, self.high, (n_inputs, units)), None
+
+
+class Given:
+    """Weights given as arrays: W (inputs, units) and, optionally, b (units,). Both are copied."""
+
+    def __init__(self, weight: Any, bias: Any = None) -> None:
+        W = arrays.weights(weight, "init", dtype="float64", ndim=2)
+        b = None if bias is None else arrays.weights(bias, "the bias in init", dtype="float64", ndim=1)
+        if b is not None and len(b) != W.shape[1]:
+            raise ValueError(
+                f"init has {count(W.shape[1], 'column')}; its bias has {count(len(b), 'number')}."
+            )
+        self.weight, self.bias = W, b
+
+    def __repr__(self) -> str:
+        return f"<array {self.weight.shape[0]} x {self.weight.shape[1]}>"
+
+    def draw(self, rng: Generator, n_inputs: int, units: int) -> Pair:
+        """Return the arrays, when they fit the layer."""
+        if self.weight.shape != (n_inputs, units):
+            raise ValueError(
+                f"init has shape {self.weight.shape}; a layer of {units} units on {n_inputs} inputs takes"
+                f" {(n_inputs, units)}."
+            )
+        return self.weight, self.bias
+
+
+class NotSaved:
+    """What stands for given arrays in a network read from a file, which holds the trained weights only."""
+
+    def __repr__(self) -> str:
+        return "<array, not saved>"
+
+    def draw(self, rng: Generator, n_inputs: int, units: int) -> Pair:
+        """Raise a ValueError: the initial weights are not known any more."""
+        raise ValueError(
+            "The initial weights of this network were given as arrays, which its file does not hold. Pass"
+            " warm_start=True to train on from its present weights, or call set_weights first."
+        )
+
+
+def _draw_named(name: str, rng: Generator, n_inputs: int, units: int) -> arrays.Array:
+    shape = (n_inputs, units)
+    if name == "zeros":
+        return np.zeros(shape)
+    family, distribution = name.split("_")
+    variance = {"he": 2 / n_inputs, "glorot": 2 / (n_inputs + units), "lecun": 1 / n_inputs}[family]
+    if distribution == "normal":
+        return rng.normal(0.0, math.sqrt(variance), shape)
+    limit = math.sqrt(3 * variance)
+    return rng.uniform(-limit, limit, shape)
+
+
+Init: TypeAlias = str | Normal | Uniform | Given | NotSaved | None
+
+
+def resolve(init: Any) -> Init:
+    """Return `init` checked: a name, None or an initialiser as it is, an array or a pair of them as Given."""
+    if init is None or isinstance(init, (Normal, Uniform, Given, NotSaved)):
+        return init
+    if isinstance(init, str):
+        return checks.choice("Dense", "init", init, NAMES)
+    if isinstance(init, tuple) and len(init) == 2:
+        return Given(*init)
+    return Given(init)
+
+
+def draw(init: Init, activation: str, rng: Generator, n_inputs: int, units: int) -> Pair:
+    """Return (W, b or None) from `init`; None is the default of the layer's activation."""
+    if init is None:
+        init = _DEFAULTS.get(activation, "glorot_uniform")
+    if isinstance(init, str):
+        return _draw_named(init, rng, n_inputs, units), None
+    return init.draw(rng, n_inputs, units)
+
+
+def to_config(init: Init) -> Any:
+    """Return `init` as JSON can hold it."""
+    if isinstance(init, Normal):
+        return {"name": "normal", "sigma": init.sigma}
+    if isinstance(init, Uniform):
+        return {"name": "uniform", "low": init.low, "high": init.high}
+    if isinstance(init, (Given, NotSaved)):
+        return {"name": "array"}
+    return init
+
+
+def from_config(config: Any) -> Init:
+    """Return the initialiser of a configuration that :func:`to_config` made."""
+    if config is None or isinstance(config, str):
+        return resolve(config)
+    name = config.get("name") if isinstance(config, dict) else None
+    if name == "normal":
+        return Normal(checks.fields("init", config, ("name", "sigma"))["sigma"])  # type: ignore[arg-type]
+    if name == "uniform":
+        fields = checks.fields("init", config, ("name", "low", "high"))
+        return Uniform(fields["low"], fields["high"])  # type: ignore[arg-type]
+    if name == "array":
+        checks.fields("init", config, ("name",))
+        return NotSaved()
+    raise ValueError(f"init is not known: {config!r}.")

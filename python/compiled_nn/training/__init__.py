@@ -1,0 +1,1 @@
+"""Training: the plan of a call of fit, its batches and loop, and the trainer that calls the core."""

@@ -1,0 +1,1 @@
+"""How certain predictions are: calibrated probabilities, intervals and sets."""
