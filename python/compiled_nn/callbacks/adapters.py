@@ -8,8 +8,7 @@ from ..common import optional
 from .base import Callback, Monitor
 
 if TYPE_CHECKING:
-    from ..common.protocols import History
-    from ..network.network import Network
+    from ..common.protocols import History, NetworkLike
 
 
 class OptunaPruning(Callback):
@@ -35,7 +34,7 @@ class OptunaPruning(Callback):
         self.trial = trial
         self.monitor = Monitor("OptunaPruning", monitor, "min")
 
-    def on_epoch_end(self, net: Network, epoch: int, history: History) -> None:
+    def on_epoch_end(self, net: NetworkLike, epoch: int, history: History) -> None:
         """Report the epoch."""
         self.trial.report(self.monitor.latest(history), epoch)
         if self.trial.should_prune():
@@ -75,17 +74,17 @@ class _FromSklearn(Callback):
         self._estimator = type("Network", (support,), {})().set_callbacks(callback)
         self._root: Any = None
 
-    def on_train_begin(self, net: Network) -> None:
+    def on_train_begin(self, net: NetworkLike) -> None:
         epochs = net.epochs_planned_ - len(net.history["epoch"])
         self._root = self._estimator._init_callback_context(max_subtasks=epochs)
         self._root.call_on_fit_task_begin(estimator=self._estimator)
 
-    def on_epoch_end(self, net: Network, epoch: int, history: History) -> bool:
+    def on_epoch_end(self, net: NetworkLike, epoch: int, history: History) -> bool:
         task = self._root.subcontext(task_name="epoch")
         task.call_on_fit_task_begin(estimator=self._estimator)
         return bool(task.call_on_fit_task_end(estimator=self._estimator))
 
-    def on_train_end(self, net: Network) -> None:
+    def on_train_end(self, net: NetworkLike) -> None:
         try:
             self._root.call_on_fit_task_end(estimator=self._estimator)
         finally:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..common import checks
 
 if TYPE_CHECKING:
     from ..common.protocols import History
-    from ..network.network import Network
 
-Function: TypeAlias = "Callable[[Network, int, History], bool | None]"
+Function: TypeAlias = "Callable[[Any, int, History], bool | None]"
 
 _FALLING = ("loss", "penalty", "val_loss")
 _RISING = ("score", "val_score")
@@ -33,13 +32,13 @@ class Callback:
 
     stop_reason: str = "callback"
 
-    def on_train_begin(self, net: Network) -> None:
+    def on_train_begin(self, net: Any) -> None:
         """Get ready: ``net.epochs_planned_`` is how many epochs the history will have."""
 
-    def on_epoch_end(self, net: Network, epoch: int, history: History) -> bool | None:
+    def on_epoch_end(self, net: Any, epoch: int, history: History) -> bool | None:
         """Look at an epoch, from 1, whose columns are the last of `history`; return True to stop training."""
 
-    def on_train_end(self, net: Network) -> None:
+    def on_train_end(self, net: Any) -> None:
         """Clean up: ``net.stop_reason_`` says why training ended, None after an exception."""
 
 
@@ -49,7 +48,7 @@ class FunctionCallback(Callback):
     def __init__(self, function: Function) -> None:
         self.function = function
 
-    def on_epoch_end(self, net: Network, epoch: int, history: History) -> bool | None:
+    def on_epoch_end(self, net: Any, epoch: int, history: History) -> bool | None:
         """Call the function."""
         return self.function(net, epoch, history)
 

@@ -9,8 +9,7 @@ from ..common import checks
 from .base import Callback, Monitor
 
 if TYPE_CHECKING:
-    from ..common.protocols import History
-    from ..network.network import Network
+    from ..common.protocols import History, NetworkLike
 
 
 class Checkpoint(Callback):
@@ -48,7 +47,7 @@ class Checkpoint(Callback):
         self.keep_best = None if keep_best is None else Monitor("Checkpoint", keep_best, mode)
         self._best: float | None = None
 
-    def on_train_begin(self, net: Network) -> None:
+    def on_train_begin(self, net: NetworkLike) -> None:
         """Take the best value from the epochs that the history has already."""
         self._best = None
         if self.keep_best is not None:
@@ -56,7 +55,7 @@ class Checkpoint(Callback):
                 if self.keep_best.better(value, self._best):
                     self._best = value
 
-    def on_epoch_end(self, net: Network, epoch: int, history: History) -> None:
+    def on_epoch_end(self, net: NetworkLike, epoch: int, history: History) -> None:
         """Write the checkpoint when it is time."""
         if epoch % self.every:
             return

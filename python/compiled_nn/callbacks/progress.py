@@ -11,8 +11,7 @@ from ..common import checks
 from .base import Callback
 
 if TYPE_CHECKING:
-    from ..common.protocols import History
-    from ..network.network import Network
+    from ..common.protocols import History, NetworkLike
 
 _WIDTH = 30  # of a bar in plain text
 
@@ -37,19 +36,19 @@ class ProgressBar(Callback):
         self.always = checks.flag("ProgressBar", "always", always)
         self._bar: Any = None
 
-    def on_train_begin(self, net: Network) -> None:
+    def on_train_begin(self, net: NetworkLike) -> None:
         """Open the bar, where it is to be seen."""
         self._bar = None
         if self.always or sys.stderr.isatty() or "ipykernel" in sys.modules:
             self._bar = _bar()(len(net.history["epoch"]), net.epochs_planned_)
 
-    def on_epoch_end(self, net: Network, epoch: int, history: History) -> None:
+    def on_epoch_end(self, net: NetworkLike, epoch: int, history: History) -> None:
         """Move the bar on."""
         if self._bar is not None:
             shown = [name for name in ("loss", "val_loss") if name in history]
             self._bar.move(epoch, "  ".join(f"{name} {history[name][-1]:.4g}" for name in shown))
 
-    def on_train_end(self, net: Network) -> None:
+    def on_train_end(self, net: NetworkLike) -> None:
         """Close the bar."""
         if self._bar is not None:
             self._bar.close()

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .base import Callback
 
 if TYPE_CHECKING:
-    from ..common.protocols import History
-    from ..network.network import Network
+    from ..common.protocols import History, NetworkLike
 
 
 class TrainingScore(Callback):
@@ -42,7 +41,7 @@ class TrainingScore(Callback):
         self.y = y
         self.name = name
 
-    def on_epoch_end(self, net: Network, epoch: int, history: History) -> None:
+    def on_epoch_end(self, net: NetworkLike, epoch: int, history: History) -> None:
         """Record the score of this epoch."""
         column = history.setdefault(self.name, [math.nan] * len(history["epoch"]))
         column[-1] = net.score(self.X, self.y)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..common import checks
 from .base import Callback, Monitor
 
 if TYPE_CHECKING:
-    from ..common.protocols import History
-    from ..data.arrays import Array
-    from ..network.network import Network
+    from ..common.protocols import History, NetworkLike
 
 
 class EarlyStopping(Callback):
@@ -63,27 +61,27 @@ class EarlyStopping(Callback):
         self.restore_best = checks.flag("EarlyStopping", "restore_best", restore_best)
         self._best: float | None = None
         self._best_epoch = 0
-        self._weights: tuple[Array, ...] | None = None
+        self._weights: dict[str, Any] | None = None
 
-    def on_train_begin(self, net: Network) -> None:
+    def on_train_begin(self, net: NetworkLike) -> None:
         """Forget the best epoch."""
         self._best, self._weights = None, None
         self._best_epoch = len(net.history["epoch"])
 
-    def on_epoch_end(self, net: Network, epoch: int, history: History) -> bool:
+    def on_epoch_end(self, net: NetworkLike, epoch: int, history: History) -> bool:
         """Keep the best epoch; stop when it is long past."""
         value = self.monitor.latest(history)
         if self.monitor.better(value, self._best):
             self._best, self._best_epoch = value, epoch
             net.best_epoch_ = epoch
             if self.restore_best:
-                self._weights = net._snapshot(self._weights)
+                self._weights = net.snapshot(optimizer=False)
         return epoch - self._best_epoch >= self.patience
 
-    def on_train_end(self, net: Network) -> None:
+    def on_train_end(self, net: NetworkLike) -> None:
         """Give the best weights back."""
         if self._weights is not None and net.stop_reason_ is not None:
-            net._go_back(self._weights)
+            net.restore(self._weights)
         self._weights = None
 
 
@@ -111,7 +109,7 @@ class Target(Callback):
         self.monitor = Monitor("target", monitor, mode)
         self.value = checks.real("target", "value", value)
 
-    def on_epoch_end(self, net: Network, epoch: int, history: History) -> bool:
+    def on_epoch_end(self, net: NetworkLike, epoch: int, history: History) -> bool:
         """Stop when the value is reached."""
         return self.monitor.reaches(self.monitor.latest(history), self.value)
 
@@ -160,13 +158,13 @@ class Plateau(Callback):
         self._best: float | None = None
         self._waited = 0
 
-    def on_train_begin(self, net: Network) -> None:
+    def on_train_begin(self, net: NetworkLike) -> None:
         """Take in the epochs that the history has already."""
         self._best, self._waited = None, 0
         for value in net.history.get(self.monitor.column, ()):
             self._is_flat(value)
 
-    def on_epoch_end(self, net: Network, epoch: int, history: History) -> None:
+    def on_epoch_end(self, net: NetworkLike, epoch: int, history: History) -> None:
         """Make the rate smaller when it is time."""
         rate = history["learning_rate"][-1]
         if self._is_flat(self.monitor.latest(history)) and rate > self.smallest:

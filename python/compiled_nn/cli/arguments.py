@@ -8,12 +8,12 @@ from collections.abc import Collection, Sequence
 
 from .._version import __version__
 from ..common.errors import did_you_mean
-from ..examples import TUTORIALS
 from ..losses import LOSSES
 from ..optimizers.registry import OPTIMIZERS
 from ..spec.activations import ELEMENTWISE
 from ..spec.configuration import DTYPES, SCALINGS
 from . import values
+from .tutorial import TUTORIALS
 from .workloads import WORKLOADS
 
 _EXAMPLES = """\

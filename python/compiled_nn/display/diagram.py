@@ -12,8 +12,8 @@ from . import svg
 from .svg import Svg
 
 if TYPE_CHECKING:
+    from ..common.protocols import NetworkLike
     from ..data.arrays import Array
-    from ..network.network import Network
 
 _RADIUS = 10.0
 _DOWN = 30.0  # pixels from unit to unit
@@ -46,7 +46,7 @@ class _Column:
 
 
 def network_diagram(
-    network: Network | Sequence[int],
+    network: NetworkLike | Sequence[int],
     *,
     activations: Sequence[str] | None = None,
     layer_names: Sequence[str] | None = None,

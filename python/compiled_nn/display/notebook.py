@@ -14,8 +14,7 @@ from .diagram import network_diagram
 from .svg import Svg, plain
 
 if TYPE_CHECKING:
-    from ..common.protocols import History
-    from ..network.network import Network
+    from ..common.protocols import History, NetworkLike
     from ..spec.configuration import Configuration
     from ..spec.layers import Dense
 
@@ -35,7 +34,7 @@ _MOST_POINTS = 200  # of a curve
 _UNITS_DRAWN = 8
 
 
-def page(net: Network, configuration: Configuration) -> str:
+def page(net: NetworkLike, configuration: Configuration) -> str:
     """Return the HTML of a network: whether it is fitted, parameters, layers, diagram and loss curve.
 
     Parameters
@@ -49,7 +48,7 @@ def page(net: Network, configuration: Configuration) -> str:
 
 
 def estimator_page(
-    name: str, parameters: dict[str, Any], changed: Container[str], net: Network | None
+    name: str, parameters: dict[str, Any], changed: Container[str], net: NetworkLike | None
 ) -> str:
     """Return the HTML of an estimator: its parameters, and its network once there is one.
 
@@ -72,7 +71,7 @@ def _page(*parts: str) -> str:
     return f'<div class="compiled-nn"><style>{_STYLE}</style>{"".join(parts)}</div>'
 
 
-def _head(name: str, net: Network | None) -> str:
+def _head(name: str, net: NetworkLike | None) -> str:
     n_features = getattr(net, "n_features_", None)
     sizes = [] if net is None else [n_features, *(layer.units for layer in net.layers)]
     shape = "-".join("?" if size is None else str(size) for size in sizes)
@@ -80,7 +79,7 @@ def _head(name: str, net: Network | None) -> str:
     return f'<div><b>{plain(name)}</b> {shape}<span class="badge">{badge}</span></div>'
 
 
-def _parts(net: Network) -> list[str]:
+def _parts(net: NetworkLike) -> list[str]:
     """Return layers, diagram and loss curve of a network."""
     parts = [
         _folded("layers", _layers(net.layers, net.activations, getattr(net, "n_features_", None))),

@@ -16,7 +16,7 @@ from ..data.arrays import Array
 from ..training import validation
 from . import inputs, lbfgs_solver, sklearn_compat
 from .fitted import Fitted
-from .network import SteeredNetwork
+from .network import EstimatorNetwork
 from .parameters import STOCHASTIC
 from .progress import Progress, Watch
 from .random_draws import draw_weights, held_out, random_state, thinning_seed
@@ -213,7 +213,7 @@ class Perceptron(Fitted, ABC):
 
             encoder = Tabular(self.categorical_features, self.min_frequency).fit(X)
         n_inputs = X.shape[1] if encoder is None else encoder.n_columns_
-        self.network_ = SteeredNetwork(
+        self.network_ = EstimatorNetwork(
             layers,
             weights=draw_weights(layers, random, n_inputs),
             known=known,
@@ -283,7 +283,7 @@ class Perceptron(Fitted, ABC):
             sklearn_compat.warn("Training interrupted by user.", CompiledNNWarning)
         stopping_early = bool(self.early_stopping)
         if stopping_early and self.restore_best and progress.best_state is not None:
-            net._go_back(progress.best_state)
+            net.restore(progress.best_state)
         self.n_iter_, self.t_ = watch.epochs, progress.rows_seen
         self.loss_curve_, self.best_iter_ = progress.losses, progress.best_epoch
         self.loss_ = progress.losses[-1] if progress.losses else math.nan

@@ -26,7 +26,7 @@ import numpy as np
 from .._version import __version__
 from ..common import checks
 from ..files import network_file
-from .network import SteeredNetwork
+from .network import EstimatorNetwork
 from .progress import Progress
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ _PROGRESS = tuple(field.name for field in fields(Progress) if field.name != "bes
 
 def write(path: str | os.PathLike[str], model: Fitted) -> None:
     """Write a fitted estimator, replacing the file of that name only when all is on the disk."""
-    tensors, network = network_file.content(model.network_._saved(), __version__)
+    tensors, network = network_file.content(model.network_._parts(), __version__)
     known, progress = vars(model), vars(model._progress)
     document = {
         "format_version": _VERSION,
@@ -59,7 +59,7 @@ def write(path: str | os.PathLike[str], model: Fitted) -> None:
 def read(path: str | os.PathLike[str], owner: type[Any]) -> Any:
     """Return the estimator of class `owner` in a file that :func:`write` wrote."""
     with network_file.opened(path) as file:
-        saved = network_file.parse(file)
+        parts = network_file.parse(file)
         text = (file.metadata() or {}).get(_KEY)
         if text is None:
             raise ValueError("it holds a network without an estimator: read it by compiled_nn.load")
@@ -79,7 +79,7 @@ def read(path: str | os.PathLike[str], owner: type[Any]) -> Any:
             if name in attributes:
                 setattr(model, name, convert(getattr(model, name)))
         model._progress = Progress(**{name: _restored(value, list) for name, value in progress.items()})
-        model.network_ = SteeredNetwork._restored(saved)
+        model.network_ = EstimatorNetwork._of_parts(parts)
         model.network_.n_threads = model.n_threads
     return model
 

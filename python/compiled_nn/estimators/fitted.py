@@ -10,7 +10,7 @@ import numpy as np
 from ..data import dataframes
 from ..data.arrays import Array
 from . import inputs, sklearn_compat
-from .network import SteeredNetwork
+from .network import EstimatorNetwork
 from .parameters import Parameters
 from .progress import Progress
 
@@ -23,7 +23,7 @@ _LINKS = {"sigmoid": "logistic"}  # scikit-learn's names, where they are others 
 class Fitted(Parameters, sklearn_compat.SklearnMember):
     """Parameters, and what follows from the network once there is one."""
 
-    network_: SteeredNetwork
+    network_: EstimatorNetwork
     n_features_in_: int
     _progress: Progress
 

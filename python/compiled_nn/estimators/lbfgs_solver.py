@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ..data.arrays import Array
 from ..optimizers import lbfgs
-from .network import SteeredNetwork
+from .network import EstimatorNetwork
 
 _REASONS = {"max_iter": "max_iter", "max_fun": "max_iter", "callback": "time_limit"}  # all else is "tol"
 _FTOL = 2.2e-9  # as scikit-learn has it by way of SciPy
@@ -22,7 +22,7 @@ class Found(NamedTuple):
 
 
 def minimize(
-    net: SteeredNetwork,
+    net: EstimatorNetwork,
     X: Any,
     y: Array,
     options: dict[str, Any],
@@ -35,7 +35,7 @@ def minimize(
     """Minimise the loss of a network over all rows; `options` are the weights of rows and classes, as fit has them."""
     start = perf_counter()
     twin = net.in_float64()
-    function = twin.objective(X, y, **options)
+    function = twin.loss_and_gradient(X, y, **options)
     losses: list[float] = []
 
     def follow(parameters: Array, value: float, iteration: int) -> bool:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.random import RandomState
 
+from ..artefact.inputs import Inputs
+from ..artefact.outputs import Outputs
 from ..data.arrays import Array
 from ..losses import Loss
 from ..network.network import Network
@@ -15,19 +17,21 @@ from ..optimizers.classes import Optimizer
 from ..spec.initializers import Pair
 from ..spec.layers import Dense
 from ..training import targets
+from ..training.objective import Objective
+from ..training.stacks import copy_of, new_stack, states_of
 from ..training.targets import Targets
 from ..training.trainer import Trainer
-from ..training.weights import assign_views, get_norms, parameter_views
+from ..training.weights import assign_layers, layer_views
 from .random_draws import RowOrder
 
 if TYPE_CHECKING:
     from typing import Self
 
-    from ..files.network_file import Saved
+    from ..artefact.parts import Parts
     from ..preprocessing.tabular import Tabular
 
 
-class SteeredNetwork(Network):
+class EstimatorNetwork(Network):
     """A :class:`Network` with given weights, and rows in a given order.
 
     Its penalty counts rows: a batch of n rows takes ``(l2 / 2 sum(W**2) + l1 sum(abs(W))) / n``, scikit-learn's
@@ -58,10 +62,11 @@ class SteeredNetwork(Network):
         super().__init__(layers, **parameters)
         self._order = RowOrder(random)
         # The order stands for the generator of a trainer, of which only `permutation` is asked once weights are drawn.
-        self._trainer = Trainer(self._new_stack(weights), None, self._order)  # type: ignore[arg-type]
-        self._targets, self._encoder = known, encoder
+        c = self._configuration
+        self._trainer = Trainer(new_stack(c, states_of(weights)), None, self._order)  # type: ignore[arg-type]
+        self._inputs = Inputs.of(c, len(weights[0][0]), encoder)
+        self._outputs = Outputs.of(c, known)
         self._cut: tuple[Array, Array] | None = None
-        self._settle()
 
     def steer(
         self, random: RandomState, l1: float, l2: float, cut: tuple[Array, Array] | None = None
@@ -73,10 +78,9 @@ class SteeredNetwork(Network):
         self._configuration = replace(self._configuration, l1=l1, l2=l2)
 
     def restart(self, optimizer: Optimizer) -> None:
-        """Let the next fit begin with momenta of zero."""
+        """Let the next fit begin with moments of zero."""
         self.optimizer = optimizer
-        assert self._trainer is not None
-        self._trainer.forget_momenta()
+        self._known_trainer().forget_moments()
 
     @property
     def parameters(self) -> Array:
@@ -86,7 +90,7 @@ class SteeredNetwork(Network):
     @parameters.setter
     def parameters(self, parameters: Array) -> None:
         self._fitted().parameters[:] = parameters
-        self._settle()
+        self._weights_changed()
 
     def views(self) -> list[Pair]:
         """Return the weights and biases that predict, layer by layer, as views; with `ema` of a copy."""
@@ -95,7 +99,7 @@ class SteeredNetwork(Network):
     @property
     def encodes(self) -> bool:
         """Whether X is a table, of which the network makes numbers."""
-        return self._encoder is not None
+        return self._known_inputs().encoder is not None
 
     @property
     def loss_function(self) -> Loss:
@@ -107,66 +111,60 @@ class SteeredNetwork(Network):
         """Dtype of weights and arithmetic."""
         return self._configuration.dtype
 
-    def _terms(self, **which: Any) -> dict[str, Any]:
-        return {**super()._terms(**which), "penalty_per_row": True}
+    def _objective(self, *, smoothed: bool = True) -> Objective:
+        return replace(super()._objective(smoothed=smoothed), penalty_per_row=True)
 
-    def _parts(self, y: Array, known: Targets, fraction: float, groups: Any) -> tuple[Array, Array]:
+    def _split_rows(self, y: Array, known: Targets, fraction: float, groups: Any) -> tuple[Array, Array]:
         assert self._cut is not None
         rows, held_out = self._cut
         return held_out, rows
 
     @classmethod
-    def _restored(cls, saved: Saved) -> Self:
-        net = super()._restored(saved)
+    def _of_parts(cls, parts: Parts) -> Self:
+        net = super()._of_parts(parts)
         net._order, net._cut = RowOrder(RandomState()), None
         net._trainer = Trainer(net._fitted(), None, net._order)  # type: ignore[arg-type]
         return net
 
     # ---- as a function of its parameters
 
-    def in_float64(self) -> SteeredNetwork:
+    def in_float64(self) -> EstimatorNetwork:
         """Return a network of the same weights in float64: itself, when it has them."""
         if self.dtype == "float64":
             return self
-        twin = SteeredNetwork.__new__(SteeredNetwork)
+        twin = EstimatorNetwork.__new__(EstimatorNetwork)
         vars(twin).update(vars(self))
         twin._configuration = replace(self._configuration, dtype="float64")
-        mine = self._fitted()
-        twin._trainer = Trainer(twin._new_stack(mine.views(), get_norms(mine)), None)
-        if mine.statistics is not None:
-            twin._trainer.stack.standardize(*mine.statistics)
-        twin._settle()
+        twin._inputs = replace(self._known_inputs(), dtype="float64")
+        twin._trainer = Trainer(copy_of(self._fitted(), twin._configuration), None)
+        twin._weights_changed()
         return twin
 
-    def objective(
+    def loss_and_gradient(
         self, X: Any, y: Any, sample_weight: Any = None, class_weight: Any = None
     ) -> Callable[[Array], tuple[float, Array]]:
         """Return the loss with its penalty over all rows, and the gradient, as a function of `parameters`.
 
         The gradient is a buffer that the next call overwrites.
         """
-        n_features, encoder = self._fitted().sizes[0], self._encoder
-        X, y, known = targets.prepare(
-            self._configuration, X, y, n_features, self._known_targets(), encoder=encoder
-        )
-        stack = self._begin(X, known, True, encoder).stack
+        X, y, known = self._labelled(X, y)
+        stack = self._begin(X, known, True, self._known_inputs().encoder).stack
         weights = targets.weights_of(known, y, sample_weight, class_weight)
-        terms = self._terms() | {"weights": weights}
+        objective = self._objective().with_weights(weights).keywords
 
         def function(parameters: Array) -> tuple[float, Array]:
             stack.parameters[:] = parameters
-            loss, penalty = stack.gradient(X, y, **terms)
+            loss, penalty = stack.gradient(X, y, **objective)
             return loss + penalty, stack.gradients
 
         return function
 
-    def take(self, other: SteeredNetwork) -> None:
+    def take(self, other: EstimatorNetwork) -> None:
         """Copy what another network has learned: weights, and how it scales X and y."""
         stack, source = self._fitted(), other._fitted()
-        if other is self:
-            return self._settle()
-        if source.statistics is not None:
-            stack.standardize(*source.statistics)
-        assign_views(parameter_views(stack), parameter_views(source))
-        self._targets = other._targets
-        self._settle()
+        if other is not self:
+            if source.statistics is not None:
+                stack.standardize(*source.statistics)
+            assign_layers(layer_views(stack, stack.parameters), layer_views(source, source.parameters))
+            self._outputs = replace(self._outputs, learned=other._outputs.learned)
+        self._weights_changed()

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..callbacks.base import Callback, Monitor
-from ..data.arrays import Array
 
 if TYPE_CHECKING:
-    from ..common.protocols import History
-    from ..network.network import Network
+    from ..common.protocols import History, NetworkLike
 
 _SMALLEST_RATE = 1e-6  # below which "adaptive" stops
 _ADAPTIVE_FACTOR = 5.0
@@ -29,7 +27,7 @@ class Progress:
     best_loss, best_score : float
     best_epoch : int
         Of the best loss, or of the best score when there are any, counted from 1.
-    best_state : tuple of ndarray or None
+    best_state : dict or None
         A snapshot of the network at the epoch of the best score.
     stale : int
         Epochs since the last improvement that was large enough.
@@ -41,7 +39,7 @@ class Progress:
     best_loss: float = math.inf
     best_score: float = -math.inf
     best_epoch: int = 0
-    best_state: tuple[Array, ...] | None = None
+    best_state: dict[str, Any] | None = None
     stale: int = 0
     rows_seen: int = 0
 
@@ -52,14 +50,14 @@ class Progress:
         if loss < self.best_loss:
             self.best_loss, self.best_epoch = loss, len(self.losses)
 
-    def add_score(self, score: float, min_delta: float, loss: float, net: Network) -> None:
+    def add_score(self, score: float, min_delta: float, loss: float, net: NetworkLike) -> None:
         """Take note of an epoch's score, the higher the better, which early stopping looks at."""
         self.losses.append(loss)
         self.scores.append(score)
         self.stale = self.stale + 1 if score < self.best_score + min_delta else 0
         if score > self.best_score:
             self.best_score, self.best_epoch = score, len(self.losses)
-            self.best_state = net._snapshot(self.best_state)
+            self.best_state = net.snapshot(optimizer=False)
 
 
 @dataclass
@@ -108,7 +106,7 @@ class Watch(Callback):
     stop_reason: str = "tol"
     start: float = field(default_factory=perf_counter)
 
-    def on_epoch_end(self, net: Network, epoch: int, history: History) -> bool:
+    def on_epoch_end(self, net: NetworkLike, epoch: int, history: History) -> bool:
         """Look at the last epoch of the history; tell whether it was the last one of all."""
         self.epochs += 1
         progress = self.progress
@@ -129,7 +127,7 @@ class Watch(Callback):
             return True
         return False
 
-    def _gives_up(self, net: Network) -> bool:
+    def _gives_up(self, net: NetworkLike) -> bool:
         """Lower the rate, if that is the way to go on; tell whether it is not."""
         rate = net.optimizer.learning_rate
         if self.rates != "adaptive" or callable(rate) or rate <= _SMALLEST_RATE:
@@ -139,5 +137,5 @@ class Watch(Callback):
         return False
 
 
-def _set_rate(net: Network, rate: float) -> None:
+def _set_rate(net: NetworkLike, rate: float) -> None:
     net.optimizer = replace(net.optimizer, learning_rate=rate)

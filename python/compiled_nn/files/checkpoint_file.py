@@ -22,14 +22,16 @@ from typing import Any
 
 import numpy as np
 
+from ..artefact.parts import Parts
 from ..common import checks
 from ..common.protocols import History
 from ..data.arrays import Array
 from ..training.averaging import Average
 from ..training.history import new_history
 from ..training.trainer import Trainer, new_generator
+from ..training.weights import LayerState, copy_layers
 from . import network_file
-from .network_file import TRAINING, Saved
+from .network_file import TRAINING
 
 _KEY = "compiled_nn_training"
 _VERSION = 1
@@ -52,7 +54,7 @@ _MOST_MOMENTS = 3
 
 
 def write(
-    path: str | os.PathLike[str], saved: Saved, trainer: Trainer, history: History, library_version: str
+    path: str | os.PathLike[str], parts: Parts, trainer: Trainer, history: History, library_version: str
 ) -> None:
     """Write a checkpoint, replacing the file of that name only when all is on the disk.
 
@@ -63,25 +65,24 @@ def write(
     OSError
         When the file cannot be written.
     """
-    tensors, document = network_file.content(saved, library_version)
+    tensors, document = network_file.content(parts, library_version)
     state = trainer.state()
-    average = state["average"] or Average()
-    for j, moment in enumerate(state["moments"]):
+    optimizer, average = state["optimizer"], state["swa"] or Average()
+    for j, moment in enumerate(optimizer["moments"]):
         tensors |= network_file.layer_tensors(moment, f"{TRAINING}moments.{j}.")
     tensors |= network_file.layer_tensors(average.mean, f"{TRAINING}mean.")
-    live = average.live if state["ema"] is None else state["parts"]
+    live = copy_layers(trainer.trained_layers()) if "average" in state else average.live
     tensors |= network_file.layer_tensors(live or (), f"{TRAINING}live.")
     tensors |= {f"{TRAINING}history.{name}": _as_tensor(name, column) for name, column in history.items()}
-    name, hyperparameters = state["optimizer"] or (None, {})
     progress = {
         "format_version": _VERSION,
-        "optimizer": name,
-        "hyperparameters": hyperparameters,
-        "steps": state["steps"],
+        "optimizer": optimizer["name"],
+        "hyperparameters": optimizer["hyperparameters"],
+        "steps": optimizer["step"],
         "epochs": state["epochs"],
         "rate_scale": state["rate_scale"],
         "generator": None if state["rng"] is None else state["rng"].bit_generator.state,
-        "n_moments": len(state["moments"]),
+        "n_moments": len(optimizer["moments"]),
         "n_averaged": average.count,
         "lent": live is not None,
         "dropout_key": state["dropout_key"],
@@ -97,7 +98,7 @@ def _as_tensor(name: str, column: list[Any]) -> Array:
         raise TypeError(f"Column {name!r} of the history has something that is no number.") from error
 
 
-def read(path: str | os.PathLike[str]) -> tuple[Saved, dict[str, Any], History]:
+def read(path: str | os.PathLike[str]) -> tuple[Parts, dict[str, Any], History]:
     """Read a checkpoint: the network, a state for ``Trainer.restored``, the history.
 
     Raises
@@ -111,10 +112,10 @@ def read(path: str | os.PathLike[str]) -> tuple[Saved, dict[str, Any], History]:
         text = (file.metadata() or {}).get(_KEY)
         if text is None:
             raise ValueError("it is no checkpoint: it has no state of training")
-        saved = network_file.parse(file)
+        parts = network_file.parse(file)
         progress = _progress(network_file.parse_json(text))
-        _check_tensors(file, saved, progress)
-        return saved, _state(file, saved, progress), _history(file, progress["columns"])
+        _check_tensors(file, parts, progress)
+        return parts, _state(file, parts, progress), _history(file, progress["columns"])
 
 
 def _progress(document: Any) -> dict[str, Any]:
@@ -138,11 +139,11 @@ def _progress(document: Any) -> dict[str, Any]:
     return fields
 
 
-def _check_tensors(file: Any, saved: Saved, progress: dict[str, Any]) -> None:
+def _check_tensors(file: Any, parts: Parts, progress: dict[str, Any]) -> None:
     layers, n_features, dtype = (
-        saved.configuration.layers,
-        len(saved.weights[0][0]),
-        saved.configuration.dtype,
+        parts.configuration.layers,
+        parts.inputs.n_columns,
+        parts.configuration.dtype,
     )
     expected: dict[str, tuple[str, list[int]]] = {}
     for j in range(progress["n_moments"]):
@@ -158,35 +159,44 @@ def _check_tensors(file: Any, saved: Saved, progress: dict[str, Any]) -> None:
     network_file.check_tensors(file, found, expected)
 
 
-def _state(file: Any, saved: Saved, progress: dict[str, Any]) -> dict[str, Any]:
-    layers = saved.configuration.layers
-    live = network_file.layer_parts(file, layers, f"{TRAINING}live.") if progress["lent"] else None
-    average, ema = None, None
-    if saved.configuration.ema is not None and live is not None:
-        gains = (None if norm is None else norm["gain"] for norm in saved.norms)
-        ema = [(W, b, gain) for (W, b), gain in zip(saved.weights, gains, strict=True)]
-    if progress["n_averaged"]:
-        mean = network_file.layer_parts(file, layers, f"{TRAINING}mean.")
-        average = Average(progress["n_averaged"], mean, live)
-    name = progress["optimizer"]
-    return {
-        "seed": saved.configuration.seed,
-        "statistics": saved.statistics,
-        "norms": saved.norms,
+def _state(file: Any, parts: Parts, progress: dict[str, Any]) -> dict[str, Any]:
+    """Return what ``Trainer.restored`` takes."""
+    configuration = parts.configuration
+
+    def layers(name: str) -> list[LayerState]:
+        return network_file.layer_states(file, configuration.layers, f"{TRAINING}{name}.", running=False)
+
+    live = layers("live") if progress["lent"] else None
+    swa = Average(progress["n_averaged"], layers("mean"), live) if progress["n_averaged"] else None
+    state: dict[str, Any] = {
+        "layers": parts.layers,
+        "optimizer": {
+            "name": progress["optimizer"],
+            "hyperparameters": progress["hyperparameters"],
+            "step": progress["steps"],
+            "moments": [layers(f"moments.{j}") for j in range(progress["n_moments"])],
+        },
+        "statistics": parts.statistics,
         "dropout_key": progress["dropout_key"] % 2**64,
+        "seed": configuration.seed,
         "rng": _generator(progress["generator"]),
-        "optimizer": None if name is None else (name, progress["hyperparameters"]),
-        "moments": [
-            network_file.layer_parts(file, layers, f"{TRAINING}moments.{j}.")
-            for j in range(progress["n_moments"])
-        ],
-        "steps": progress["steps"],
         "epochs": progress["epochs"],
         "rate_scale": float(progress["rate_scale"]),
-        "average": average,
-        "ema": ema,
-        "parts": live if ema is not None else None,
+        "swa": swa,
     }
+    if configuration.ema is not None and live is not None:  # the file of the network has the averaged weights
+        state["average"] = [_without_running(layer) for layer in parts.layers]
+        state["layers"] = [_with_trained(layer, own) for layer, own in zip(parts.layers, live, strict=True)]
+    return state
+
+
+def _without_running(layer: LayerState) -> LayerState:
+    return layer | {"norm": {"gain": layer["norm"]["gain"]}} if "norm" in layer else layer
+
+
+def _with_trained(layer: LayerState, trained: LayerState) -> LayerState:
+    """Return the state of a layer with other trained parts, and its running statistics."""
+    return trained | {"norm": layer["norm"] | trained["norm"]} if "norm" in layer else trained
 
 
 def _generator(state: Any) -> Any:

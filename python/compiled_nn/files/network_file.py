@@ -31,22 +31,25 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..artefact.inputs import Inputs
+from ..artefact.outputs import Outputs
+from ..artefact.parts import Parts
 from ..common import checks
 from ..data import arrays
 from ..preprocessing.standardization import Statistics
 from ..spec.configuration import Configuration, from_config, to_config
-from ..spec.initializers import Pair
-from ..spec.layers import Dense
+from ..spec.layers import Dense, check_weights
 from ..training import targets
+from ..training.stacks import pairs_of, states_of
 from ..uncertainty.calibration import NOTHING, Calibration
 
 if TYPE_CHECKING:
-    from ..training.weights import Norm, Part
+    from ..training.weights import LayerState
 
 FORMAT_VERSION = 3
 KEY = "compiled_nn"
@@ -96,85 +99,51 @@ _CLASS_DTYPES = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Saved:
-    """What a file holds.
-
-    Attributes
-    ----------
-    configuration : Configuration
-    weights : list of (W (inputs, units), b (units,) or None)
-    norms : list of dict or None
-        Gain, running mean and variance of each normalised layer.
-    kind : str or None
-        Kind of the targets, None when the network has seen none.
-    classes : ndarray or None
-    statistics : Statistics or None
-        None when the network does not standardise, or has seen no X.
-    target_statistics : Statistics or None
-        None when the network does not scale its targets, or has seen no y.
-    calibration : Calibration
-    encoder : list or None
-        What the encoder of tables has learned.
-    """
-
-    configuration: Configuration
-    weights: list[Pair]
-    norms: list[Norm | None]
-    kind: str | None
-    classes: arrays.Array | None
-    statistics: Statistics | None
-    target_statistics: Statistics | None
-    calibration: Calibration
-    encoder: object
-
-
 # ---- writing
 
 
-def write(path: str | os.PathLike[str], saved: Saved, library_version: str) -> None:
+def write(path: str | os.PathLike[str], parts: Parts, library_version: str) -> None:
     """Write a network, replacing the file of that name only when all is on the disk."""
-    tensors, document = content(saved, library_version)
+    tensors, document = content(parts, library_version)
     write_tensors(path, tensors, {KEY: document})
 
 
-def content(saved: Saved, library_version: str) -> tuple[dict[str, arrays.Array], dict[str, Any]]:
+def content(parts: Parts, library_version: str) -> tuple[dict[str, arrays.Array], dict[str, Any]]:
     """Return the tensors and the document of a network's file."""
-    version = _version_for(saved.configuration, saved.calibration.known)
+    calibration, learned, encoder = parts.outputs.calibration, parts.outputs.learned, parts.inputs.encoder
+    version = _version_for(parts.configuration, calibration.known)
     document: dict[str, Any] = {
         "format_version": version,
         "library_version": library_version,
-        "network": to_config(saved.configuration),
-        "n_features": saved.weights[0][0].shape[0],
-        "targets": saved.kind,
-        "classes": _classes_to_config(saved.classes),
+        "network": to_config(parts.configuration),
+        "n_features": parts.inputs.n_columns,
+        "targets": None if learned is None else learned.kind,
+        "classes": _classes_to_config(None if learned is None else learned.classes),
     }
     if version == FORMAT_VERSION:
-        document["temperature"] = saved.calibration.temperature
-    if saved.configuration.categorical_features is not None:
-        document["encoder"] = saved.encoder
-    tensors = layer_tensors(saved.weights)
-    for i, norm in enumerate(saved.norms):
-        tensors |= {f"layers.{i}.norm.{_NORMS[name]}": array for name, array in (norm or {}).items()}
-    if saved.statistics is not None:
-        tensors |= dict(zip(_STATISTICS, saved.statistics, strict=True))
-    if saved.target_statistics is not None:
-        tensors |= dict(zip(_TARGETS, saved.target_statistics, strict=True))
-    if saved.calibration.scores is not None:
-        tensors[_SCORES] = saved.calibration.scores
+        document["temperature"] = calibration.temperature
+    if parts.configuration.categorical_features is not None:
+        document["encoder"] = None if encoder is None else encoder.to_config()
+    tensors = layer_tensors(parts.layers)
+    if parts.statistics is not None:
+        tensors |= dict(zip(_STATISTICS, parts.statistics, strict=True))
+    if parts.outputs.scaling is not None:
+        tensors |= dict(zip(_TARGETS, parts.outputs.scaling, strict=True))
+    if calibration.scores is not None:
+        tensors[_SCORES] = calibration.scores
     return tensors, document
 
 
-def layer_tensors(
-    parts: Iterable[tuple[arrays.Array | None, ...]], prefix: str = ""
-) -> dict[str, arrays.Array]:
-    """Return what has the form of weights, biases, and gains perhaps, as tensors by name."""
-    return {
-        f"{prefix}layers.{i}.{name}": np.ascontiguousarray(array.T)
-        for i, part in enumerate(parts)
-        for name, array in zip(_PARTS, part, strict=False)
-        if array is not None
-    }
+def layer_tensors(layers: Iterable[LayerState], prefix: str = "") -> dict[str, arrays.Array]:
+    """Return states of layers as tensors by name."""
+    tensors = {}
+    for i, layer in enumerate(layers):
+        for name, value in layer.items():
+            parts = {_NORMS[key]: each for key, each in value.items()} if name == "norm" else {name: value}
+            for key, array in parts.items():
+                tensor = f"norm.{key}" if name == "norm" else key
+                tensors[f"{prefix}layers.{i}.{tensor}"] = np.ascontiguousarray(array.T)
+    return tensors
 
 
 def write_tensors(
@@ -264,7 +233,7 @@ def refusals(path: str | os.PathLike[str]) -> Iterator[None]:
         raise ValueError(f"{os.fsdecode(path)} is no readable network: {error}") from error
 
 
-def read(path: str | os.PathLike[str]) -> Saved:
+def read(path: str | os.PathLike[str]) -> Parts:
     """Read a file that :func:`write` wrote.
 
     Raises
@@ -289,7 +258,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Any]:
         yield file
 
 
-def parse(file: Any) -> Saved:
+def parse(file: Any) -> Parts:
     """Return the network in an opened file."""
     document = _document((file.metadata() or {}).get(KEY))
     configuration = from_config(document["network"])
@@ -299,18 +268,26 @@ def parse(file: Any) -> Saved:
     kind = document["targets"]
     if kind is not None:
         checks.choice("the file", "targets", kind, targets.KINDS)
-    n_features = checks.integer("the file", "n_features", document["n_features"], minimum=1)
-    _check_tensors(file, configuration, n_features, "temperature" in document)
-    return Saved(
-        configuration=configuration,
-        weights=[(W, b) for W, b, *_ in layer_parts(file, configuration.layers)],
-        norms=_norms(file, configuration.layers),
-        kind=kind,
-        classes=_classes_from_config(document["classes"]),
-        statistics=_statistics(file, _STATISTICS),
-        target_statistics=_statistics(file, _TARGETS),
-        calibration=_calibration(file, document),
-        encoder=document.get("encoder"),
+    n_columns = checks.integer("the file", "n_features", document["n_features"], minimum=1)
+    _check_tensors(file, configuration, n_columns, "temperature" in document)
+    layers = layer_states(file, configuration.layers)
+    _check_norms(layers)
+    pairs = check_weights(configuration.layers, pairs_of(layers), configuration.dtype)
+    for layer, state in zip(layers, states_of(pairs), strict=True):
+        layer |= state
+    classes = _classes_from_config(document["classes"])
+    scaling, learned = _statistics(file, _TARGETS), None
+    if kind is not None or classes is not None:
+        learned = targets.restored(configuration, kind, classes, scaling)
+    encoder = None
+    if document.get("encoder") is not None:
+        encoder = configuration.new_encoder().restore(document["encoder"], n_columns)
+    return Parts(
+        configuration,
+        layers,
+        _statistics(file, _STATISTICS),
+        Inputs.of(configuration, n_columns, encoder),
+        replace(Outputs.of(configuration, learned), calibration=_calibration(file, document)),
     )
 
 
@@ -416,38 +393,35 @@ def _calibration(file: Any, document: dict[str, Any]) -> Calibration:
     )
 
 
-def layer_parts(file: Any, layers: Sequence[Dense], prefix: str = "") -> list[Part]:
-    """Return what :func:`layer_tensors` made tensors of."""
-    parts: list[Part] = []
+def layer_states(
+    file: Any, layers: Sequence[Dense], prefix: str = "", *, running: bool = True
+) -> list[LayerState]:
+    """Return the states of layers that :func:`layer_tensors` made tensors of; `running`: running statistics too."""
+    states = []
     for i, layer in enumerate(layers):
-        W, b, gain = (f"{prefix}layers.{i}.{name}" for name in _PARTS)
-        parts.append(
-            (
-                file.get_tensor(W).T,
-                file.get_tensor(b) if layer.bias else None,
-                file.get_tensor(gain) if layer.norm else None,
-            )
-        )
-    return parts
+        path = f"{prefix}layers.{i}"
+        state: LayerState = {"weight": file.get_tensor(f"{path}.weight").T}
+        if layer.bias:
+            state["bias"] = file.get_tensor(f"{path}.bias")
+        names = _norm_names(layer) if running else _norm_names(layer)[:1]
+        if names:
+            state["norm"] = {name: file.get_tensor(f"{path}.norm.{_NORMS[name]}") for name in names}
+        states.append(state)
+    return states
 
 
 def _norm_names(layer: Dense) -> tuple[str, ...]:
     return () if layer.norm is None else tuple(_NORMS) if layer.norm == "batch" else ("gain",)
 
 
-def _norms(file: Any, layers: Sequence[Dense]) -> list[Norm | None]:
-    norms: list[Norm | None] = []
+def _check_norms(layers: Sequence[LayerState]) -> None:
+    """Refuse gains and running statistics that are not finite, or variances below 0."""
     for i, layer in enumerate(layers):
-        norm = {}
-        for name in _norm_names(layer):
+        for name, array in layer.get("norm", {}).items():
             tensor = f"layers.{i}.norm.{_NORMS[name]}"
-            norm[name] = arrays.weights(
-                file.get_tensor(tensor), tensor, dtype=file.get_tensor(tensor).dtype.name, ndim=1
-            )
-        if "variance" in norm and norm["variance"].min() < 0:
-            raise ValueError(f"layers.{i}.norm.running_var is negative")
-        norms.append(norm or None)
-    return norms
+            arrays.weights(array, tensor, dtype=array.dtype.name, ndim=1)
+            if name == "variance" and array.min() < 0:
+                raise ValueError(f"{tensor} is negative")
 
 
 def _classes_from_config(config: object) -> arrays.Array | None:

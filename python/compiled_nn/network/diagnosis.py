@@ -16,7 +16,8 @@ from cnn_core.layers import Layers
 from .. import optimizers
 from ..data.arrays import Array
 from ..data.samples import Samples
-from ..training import trainer, weights
+from ..training.trainer import new_generator
+from ..training.weights import assign_layers, layer_views
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from ..common.protocols import History
     from ..spec.configuration import Configuration
+    from ..training.objective import Objective
     from ..training.targets import Targets
 
 _ROWS = 4096  # at most so many are looked at, drawn at random: shares are known to a hundredth then
@@ -109,8 +111,7 @@ class Subject:
     trained : bool
         Whether the weights come from training.
     history : dict of lists
-    terms : dict
-        What the core minimises.
+    objective : Objective
     """
 
     stack: Stack
@@ -120,7 +121,7 @@ class Subject:
     known: Targets | None
     trained: bool
     history: History
-    terms: dict[str, Any]
+    objective: Objective
 
     @property
     def default_start(self) -> bool:
@@ -150,7 +151,7 @@ def _drawn(subject: Subject) -> tuple[Array, Array | None]:
         most = min(_ROWS, max(_FEWEST, _NUMBERS // X.shape[1]))
         rows = np.arange(len(X))
     if len(X) > most:
-        rows = np.sort(trainer.new_generator(0).choice(len(X), most, replace=False))
+        rows = np.sort(new_generator(0).choice(len(X), most, replace=False))
     return X[rows] if isinstance(X, np.ndarray) else X.take(rows), None if y is None else y[rows]
 
 
@@ -158,7 +159,7 @@ def _as_seen(subject: Subject, X: Array) -> Array:
     """Rows as the first layer takes them, float64."""
     seen = X.astype(np.float64)
     if subject.stack.statistics is None:
-        return seen * float(subject.terms["scale"])
+        return seen * subject.objective.scale
     mean, scale = subject.stack.statistics
     standardised: Array = (seen - mean) / scale
     return standardised
@@ -219,17 +220,17 @@ def _layers(subject: Subject, inputs: Array, unscaled: bool) -> Iterator[Finding
 
 def _outputs(subject: Subject, i: int, activation: Any, below: Array) -> Array:
     """What a layer makes of the outputs of the one below, with another activation than its own if need be."""
-    stack, n_threads = subject.stack, subject.terms["n_threads"]
+    stack, n_threads = subject.stack, subject.objective.n_threads
     (k, n), norm = stack.sizes[i : i + 2], stack.norms[i]
     # A last layer cannot be normalised: one that nobody asks is put on top.
     layer = Layers(
         (k, n, 1), (activation, "identity"), (stack.biases[i], False), stack.dtype, norms=(norm, None)
     )
-    own = weights.parameter_views(stack)[i]
-    weights.assign_views(weights.parameter_views(layer)[:1], [own])
+    views = layer_views(stack, stack.parameters)
+    assign_layers(layer_views(layer, layer.parameters)[:1], [views[i]])
     running = layer.running_statistics()[0]
     if running is not None:
-        products = below @ own[0]
+        products = below @ views[i]["weight"]
         # From the last layer on: before fit, that of embeddings is not among the layers. One that learns normalises
         # by the rows of a batch.
         learns = subject.configuration.layers[i - len(stack.norms)].trainable
@@ -306,7 +307,7 @@ def _rate(subject: Subject, X: Array, y: Array | None) -> Iterator[Finding]:
 def _step_ratios(subject: Subject, X: Array, y: Array, rate: float) -> list[float]:
     """Size of the next step over the size of the weights, layer by layer; 0 where the weights are 0."""
     stack, optimizer = subject.stack, subject.configuration.optimizer
-    stack.gradient(X, y, **subject.terms)
+    stack.gradient(X, y, **subject.objective.keywords)
     ratios = []
     for (W, _), (dW, _) in zip(stack.views(), stack.views(stack.gradients), strict=True):
         size = float(np.linalg.norm(W.astype(np.float64)))
@@ -318,8 +319,8 @@ def _classes(subject: Subject, X: Array, y: Array | None, found: list[Finding]) 
     known = subject.known
     if not subject.trained or known is None or known.kind != "classes" or len(X) < _FEWEST:
         return
-    terms = subject.terms
-    outputs = subject.stack.forward(X, scale=terms["scale"], n_threads=terms["n_threads"])
+    objective = subject.objective
+    outputs = subject.stack.forward(X, scale=objective.scale, n_threads=objective.n_threads)
     predicted = np.unique(known.decode(outputs))
     if y is not None and len(np.unique(y if y.ndim == 1 or y.shape[1] == 1 else y.argmax(axis=1))) == 1:
         return  # and they have but one class

@@ -1,24 +1,26 @@
-"""How a network learns: fit, on data at hand or that come in batches, and partial_fit. Orchestration only."""
+"""Training of a network in three steps: a plan of what is asked for, preparation of data and trainer, the run."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
-from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-from .._version import __version__
-from ..common import checks
+from ..artefact.inputs import Inputs
+from ..artefact.outputs import Outputs
 from ..common.protocols import History
 from ..data.arrays import Array
 from ..data.samples import Samples
-from ..training import history, targets
-from ..training.batches import Data, make_batches
+from ..training import targets
+from ..training.batches import Data
 from ..training.divergence import LastFinite
+from ..training.history import new_history
+from ..training.objective import Objective
 from ..training.targets import Targets
 from ..training.trainer import Trainer
-from .uncertainty import Calibrated
+from .prediction import Prediction
+from .state import State
 
 if TYPE_CHECKING:
     from typing import Self
@@ -27,22 +29,38 @@ if TYPE_CHECKING:
     from ..callbacks.stopping import EarlyStopping
     from ..preprocessing.tabular import Tabular
     from ..training.averaging import SWA
+    from ..training.loop import Source
+    from ..training.plan import Plan
     from ..training.validation import Validation
-    from .network import Network
 
 
-class Learner(Calibrated):
-    """A model that is trained: what :class:`Network` says about training is done here.
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What one call of fit or partial_fit trains, and on what.
 
     Attributes
     ----------
-    stop_reason_, best_epoch_, epochs_planned_
-        Documented in :class:`Network`.
+    trainer : Trainer
+    data : Data
+        All of the data, or the first of the batches that come one by one.
+    objective : Objective
+    stream : Streamed or None
+        Epochs over batches that come one by one.
+    held_out : Validation or None
+    gram : bool
+        Whether training runs on the Gram matrix of the rows.
     """
 
-    stop_reason_: str | None
-    best_epoch_: int | None
-    epochs_planned_: int
+    trainer: Trainer
+    data: Data
+    objective: Objective
+    stream: Source | None
+    held_out: Validation | None
+    gram: bool
+
+
+class Fitting(Prediction, State):
+    """Training: ``fit`` and ``partial_fit``."""
 
     def fit(
         self,
@@ -133,7 +151,7 @@ class Learner(Calibrated):
             or of the best epoch when fit returns with `early_stopping`.
         warm_start : bool, default False
             False: start from the initial weights (drawn anew, or those of :meth:`set_weights`), so that
-            fitting twice with one seed is fitting once. True: go on from the present weights, momenta, schedule and
+            fitting twice with one seed is fitting once. True: go on from the present weights, moments, schedule and
             order of rows: twice 10 epochs are 20, to the bit.
         gram : {"auto", True, False}, default "auto"
             Whether full-batch descent runs in the span of the rows: the same steps, with the m x m products of
@@ -155,79 +173,38 @@ class Learner(Calibrated):
         KeyboardInterrupt
             The network keeps the weights of the last whole step.
         """
-        from ..training import loop, validation  # what only predicts needs none
-        from ..training.gram import gram_obstacle, gram_training, uses_gram
-        from ..training.plan import make_plan
+        from ..training.plan import make_plan  # imported here to keep `import compiled_nn` fast
 
-        watched = validation.metrics_of(metrics)
         plan = make_plan(
             epochs=epochs,
-            verbose=verbose,
-            callbacks=callbacks,
-            callback=callback,
+            batch_size=batch_size,
+            n_batches=n_batches,
+            accumulate=accumulate,
+            shuffle=shuffle,
+            drop_last=drop_last,
+            sample_weight=sample_weight,
+            class_weight=class_weight,
+            validation_data=validation_data,
+            validation_fraction=validation_fraction,
+            validation_groups=validation_groups,
+            metrics=metrics,
             early_stopping=early_stopping,
             target=target,
             time_limit=time_limit,
             averaging=averaging,
+            classes=classes,
+            callbacks=callbacks,
+            callback=callback,
             on_interrupt=on_interrupt,
-            validates=any(
-                each is not None for each in (validation_data, validation_fraction, validation_groups)
-            ),
+            warm_start=warm_start,
+            gram=gram,
+            verbose=verbose,
         )
-        configuration = self._configuration
-        resume = checks.flag("fit", "warm_start", warm_start) and self._trainer is not None
-        known = self._targets if resume else None
-        if classes is not None:
-            known = targets.with_classes(known, configuration.loss, configuration.n_outputs, classes)
-        cut = partial(
-            make_batches,
-            batch_size=batch_size,
-            n_batches=n_batches,
-            shuffle=shuffle,
-            drop_last=drop_last,
-            accumulate=accumulate,
-        )
-        batches = X if y is None else None
-        if batches is not None:
-            from ..training import streams  # most data are at hand
-
-            streams.check(n_batches, validation_fraction, validation_groups, sample_weight, class_weight)
-            X, y = streams.first(batches)
-        encoder = self._encoder_for(X, resume)
-        X, y, known = targets.prepare(configuration, X, y, self._n_features(resume), known, encoder=encoder)
-        weights = None
-        if batches is None:
-            weights = targets.weights_of(known, y, sample_weight, class_weight)
-        held_out, rows = validation.choose(
-            configuration,
-            X,
-            y,
-            known,
-            encoder=encoder,
-            weights=weights,
-            data=validation_data,
-            fraction=validation_fraction,
-            groups=validation_groups,
-            watched=watched,
-            parts=self._parts,
-        )
-        data = Data(X, y, cut(len(X) if rows is None else len(rows), rows=rows))
-        watching = batches is not None or held_out or plan.callbacks
-        obstacle = gram_obstacle(configuration, data, resume, watching)
-        spanned = uses_gram(gram, obstacle, data, self.layers[0].units, plan.epochs)
-        trainer = self._begin(X, known, resume, encoder, rows, averages=averaging is not None)
-        if not resume:
-            self.history = history.new_history()
-        terms = self._terms() | {"weights": weights}
-        source: loop.Source = loop.InMemory(trainer, data, terms)
-        if batches is not None:
-            source = streams.Streamed(trainer, batches, cut, configuration, known, terms, encoder)
-        in_span = gram_training(trainer, data, terms, self.optimizer) if spanned else None
-        try:
-            with in_span or nullcontext(source) as chosen:
-                loop.run(cast("Network", self), chosen, plan, self._validator(held_out))
-        finally:
-            self._settle()
+        resumes = plan.resume and self._trainer is not None
+        run = self._prepare(X, y, plan)
+        if not resumes:
+            self.history = new_history()
+        self._run(run, plan)
         return self
 
     def partial_fit(
@@ -264,58 +241,54 @@ class Learner(Calibrated):
         DivergenceError
             When the pass ends with a loss or weights that are not finite; the weights from before are kept.
         """
-        configuration, known = self._configuration, self._targets
-        if classes is not None:
-            known = targets.with_classes(known, configuration.loss, configuration.n_outputs, classes)
-        resume = self._trainer is not None
-        encoder = self._encoder_for(X, resume)
-        X, y, known = targets.prepare(configuration, X, y, self._n_features(resume), known, encoder=encoder)
-        terms = self._terms() | {"weights": targets.weights_of(known, y, sample_weight)}
-        data = Data(X, y, make_batches(len(X), batch_size, None, shuffle))
-        trainer = self._begin(X, known, resume, encoder)
-        trainer.set_optimizer(self.optimizer)
-        finite = LastFinite(trainer.stack)
+        from ..training.plan import Plan  # imported here to keep `import compiled_nn` fast
+
+        plan = Plan(
+            epochs=1, batch_size=batch_size, shuffle=shuffle, sample_weight=sample_weight, classes=classes
+        )
+        run = self._prepare(X, y, plan)
+        run.trainer.set_optimizer(self.optimizer)
+        finite = LastFinite(run.trainer.stack)
         try:
-            _, divergence = trainer.run(data, self.optimizer, terms, finite)
+            _, divergence = run.trainer.run(run.data, self.optimizer, run.objective, finite)
         finally:
-            self._settle()
+            self._weights_changed()
         if divergence is not None:
             raise divergence.error("This pass of partial_fit")
         return self
 
-    @property
-    def learning_rate_scale(self) -> float:
-        """What all learning rates are multiplied by: 1.0 when fit starts anew, changed by callbacks."""
-        return self._known_trainer().rate_scale
+    # ---- preparation
 
-    @learning_rate_scale.setter
-    def learning_rate_scale(self, scale: float) -> None:
-        checked = checks.real("Network", "learning_rate_scale", scale, minimum=0)
-        self._known_trainer().rate_scale = checked
+    def _prepare(self, X: Any, y: Any, plan: Plan) -> Run:
+        """Return what the plan trains and on what, with the trainer at its start; when this raises, nothing changed."""
+        from ..training import gram, streams, validation  # imported here to keep `import compiled_nn` fast
 
-    def save_checkpoint(self, path: str | os.PathLike[str]) -> None:
-        """Write all that training on exactly needs to one safetensors file, as :meth:`save` writes.
-
-        Beside what that keeps: momenta, steps, the generator of the order of rows, the history, averages of weights.
-        A learning rate given as a function is not kept.
-
-        Parameters
-        ----------
-        path : str or path-like
-            By custom ``*.ckpt.safetensors``.
-
-        Raises
-        ------
-        NotFittedError
-            Before the network has weights.
-        TypeError
-            When a column of the history has anything but numbers.
-        OSError
-            When the file cannot be written; an older one is then untouched.
-        """
-        from ..files import checkpoint_file  # few networks write one
-
-        checkpoint_file.write(path, self._saved(), self._known_trainer(), self.history, __version__)
+        c, resume = self._configuration, plan.resume and self._trainer is not None
+        known = self._outputs.learned if resume else None
+        if plan.classes is not None:
+            known = targets.with_classes(known, c.loss, c.n_outputs, plan.classes)
+        batches = X if y is None else None
+        if batches is not None:
+            streams.check(plan)
+            X, y = streams.first(batches)
+        encoder = self._encoder_for(X, resume)
+        X, y, known = targets.prepare(c, X, y, self._n_columns(resume), known, encoder=encoder)
+        weights = None
+        if batches is None:
+            weights = targets.weights_of(known, y, plan.sample_weight, plan.class_weight)
+        held_out, rows = validation.choose(
+            plan, c, X, y, known, encoder=encoder, weights=weights, parts=self._split_rows
+        )
+        data = Data(X, y, plan.cut(len(X) if rows is None else len(rows), rows))
+        watched = batches is not None or held_out or plan.callbacks or plan.averaging
+        obstacle = gram.gram_obstacle(c, data, resume, watched)
+        on_gram = gram.uses_gram(plan.gram, obstacle, data, self.layers[0].units, plan.epochs)
+        objective = self._objective().with_weights(weights)
+        trainer = self._begin(X, known, resume, encoder, rows, averages=plan.averaging is not None)
+        stream = None
+        if batches is not None:
+            stream = streams.Streamed(trainer, batches, plan.cut, c, known, objective, encoder)
+        return Run(trainer, data, objective, stream, held_out, on_gram)
 
     def _begin(
         self,
@@ -331,46 +304,53 @@ class Learner(Calibrated):
         trainer = (self._trainer if resume else None) or self._drawn(X, encoder)
         trainer.check_schedule(self.optimizer)
         if self._lacks_statistics(trainer.stack):
-            trainer.stack.standardize(*self._measured(X, encoder, rows))
-        trainer.reclaim(averages=averages)
-        self._trainer, self._targets, self._encoder = trainer, known, encoder
+            trainer.stack.standardize(*self._fit_statistics(X, encoder, rows))
+        trainer.restore_weights(averages=averages)
         self._configuration = self._configuration.embedded(encoder)
-        self._settle()
+        self._trainer = trainer
+        self._inputs = Inputs.of(self._configuration, X.shape[1], encoder)
+        self._outputs = Outputs.of(self._configuration, known)
+        self._weights_changed()
         return trainer
 
-    def _parts(self, y: Array, known: Targets, fraction: float, groups: Any) -> tuple[Array, Array]:
+    def _split_rows(self, y: Array, known: Targets, fraction: float, groups: Any) -> tuple[Array, Array]:
         """Return row numbers to validate and to train on."""
-        from ..training import validation
+        from ..training import validation  # imported here to keep `import compiled_nn` fast
 
         return validation.parts(y, known, fraction, groups, self._configuration.seed)
+
+    # ---- the run
+
+    def _run(self, run: Run, plan: Plan) -> None:
+        """Train until the plan is fulfilled, or something ends it."""
+        from ..training import loop  # imported here to keep `import compiled_nn` fast
+
+        if plan.averaging is not None:
+            from ..training.averaging import Averaging
+
+            averaging = Averaging(plan.averaging, run.trainer, self._weights_changed)
+            plan = replace(plan, callbacks=(*plan.callbacks, averaging))
+        try:
+            with self._source(run) as source:
+                loop.run(self, source, plan, self._validator(run.held_out), self._weights_changed)
+        finally:
+            self._weights_changed()
+
+    @contextmanager
+    def _source(self, run: Run) -> Iterator[Source]:
+        """Give what runs epochs: over batches that come, on the Gram matrix, or on the data in memory."""
+        from ..training import gram, loop  # imported here to keep `import compiled_nn` fast
+
+        if run.gram:
+            with gram.gram_training(run.trainer, run.data, run.objective, self.optimizer) as source:
+                yield source
+        else:
+            yield run.stream or loop.InMemory(run.trainer, run.data, run.objective)
 
     def _validator(self, held_out: Validation | None) -> Callable[[], History] | None:
         """Return what gives the columns of validation, None where there are none."""
         if held_out is None:
             return None
-        return lambda: held_out.columns(self._evaluated(), self._known_targets(), self._terms(smoothed=False))
-
-    def _known_trainer(self) -> Trainer:
-        self._fitted()
-        assert self._trainer is not None
-        return self._trainer
-
-    def _state(self) -> tuple[Array, ...]:
-        """Return what predictions follow from, as the core has it."""
-        stack = self._fitted()
-        averages = () if stack.average is None else (stack.average,)
-        return (stack.parameters, stack.running, *averages)
-
-    def _snapshot(self, out: tuple[Array, ...] | None = None) -> tuple[Array, ...]:
-        """Return copies of the state, written to `out` if given."""
-        if out is None:
-            return tuple(array.copy() for array in self._state())
-        for kept, array in zip(out, self._state(), strict=True):
-            kept[:] = array
-        return out
-
-    def _go_back(self, snapshot: tuple[Array, ...]) -> None:
-        """Put a snapshot back; momenta stay."""
-        for array, kept in zip(self._state(), snapshot, strict=True):
-            array[:] = kept
-        self._settle()
+        return lambda: held_out.columns(
+            self._evaluated(), self._known_targets(), self._objective(smoothed=False)
+        )

@@ -1,8 +1,8 @@
-"""A look inside a network: what its hidden layers make of X, and how its outputs follow each number of X."""
+"""Inspection of a network: its table of layers, a diagnosis, hidden outputs, derivatives with respect to X."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,11 +10,83 @@ from ..common import checks
 from ..data import samples
 from ..data.arrays import Array
 from ..data.samples import Samples
+from ..spec import summary
+from ..training import targets
+from ..training.stacks import new_stack
+from ..training.weights import layer_views
 from .model import Model
 
+if TYPE_CHECKING:
+    from cnn_core.stack import Stack
 
-class Inspected(Model):
-    """A network that shows what lies between X and its predictions."""
+    from ..preprocessing.tabular import Tabular
+    from .diagnosis import Diagnosis
+
+
+class Inspection(Model):
+    """What is between X and the predictions of a network."""
+
+    def summary(self) -> str:
+        """Return a table of the layers: inputs, units, activation, parameters."""
+        n_inputs = None if self._trainer is None else self._trainer.stack.sizes[0]
+        return summary.table(self.layers, self.activations, n_inputs)
+
+    def diagnose(self, X: Any, y: Any = None) -> Diagnosis:
+        """Look for what keeps the network from learning, or has kept it, and name a remedy for each finding.
+
+        Before fit it looks at the weights that fit would start from on this X; with ``seed=None`` at others of the
+        kind. The network is not changed. The findings, from the input to the output:
+
+        - "unscaled_input": a column, as the first layer takes it, has a root mean square above 10, or all are below
+          0.01. Sums of such inputs saturate units, and the first layer learns at another speed than the others.
+        - "dead_layer": a relu layer is 0 for every row; "dead_units": half of its units or more are.
+        - "saturated_units": nine tenths of the derivatives of a sigmoid or tanh layer or more are below a thousandth of
+          their maximum.
+        - "vanishing_signal": outputs before the link vary less than a thousandth of what the inputs vary.
+        - "exploding_rate": with y, the next step is larger than the weights it changes; or the loss of the last epoch
+          is above that of the first.
+        - "class_collapse": after training, every row is predicted to be of one class.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+            As for :meth:`fit`; some hundred rows suffice, and of more than 4096 so many are drawn.
+        y : array-like, optional
+            As for :meth:`fit`.
+
+        Returns
+        -------
+        Diagnosis
+            A tuple of findings with ``name``, ``layer``, ``numbers``, ``text`` and ``remedy``; it prints as a table.
+            Empty for a healthy network.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When X or y cannot be used.
+        """
+        from . import diagnosis
+
+        c, known, encoded = self._configuration, self._outputs.learned, None
+        trained = known is not None
+        n_columns = self._n_columns(self._trainer is not None)
+        encoder = self._encoder_for(X, self._trainer is not None)
+        if y is None:
+            X = samples.read(X, dtype=c.dtype, n_features=n_columns, encoder=encoder)
+        else:
+            X, encoded, known = targets.prepare(c, X, y, n_columns, known, encoder=encoder)
+        stack = self._examined(X, encoder)
+        return diagnosis.examine(
+            diagnosis.Subject(stack, c, X, encoded, known, trained, self.history, self._objective())
+        )
+
+    def _examined(self, X: Samples, encoder: Tabular | None) -> Stack:
+        """Return what diagnose looks at: a stack as training on X would start with it, or go on."""
+        stack = (self._trainer or self._drawn(X, encoder)).stack
+        if self._lacks_statistics(stack):
+            stack = new_stack(self._configuration.embedded(encoder), layer_views(stack))
+            stack.standardize(*self._fit_statistics(X, encoder))
+        return stack
 
     def transform(self, X: Any, layer: int = -1) -> Array:
         """Return the output of a hidden layer, as predicting has it.
@@ -38,9 +110,9 @@ class Inspected(Model):
         TypeError, ValueError
             When there is no such layer, or X cannot be used.
         """
-        X, predictor = self._read(X), self._predicting()
-        index = checks.place("layer", layer, len(predictor.sizes) - 2, "hidden layer")
-        return predictor.hidden(X, index + 1, scale=self._scale, n_threads=self.n_threads)
+        rows, predictor = self._known_inputs().read(X), self._predicting()
+        index = checks.place("layer", layer, len(predictor.layers.sizes) - 2, "hidden layer")
+        return predictor.hidden(rows, index)
 
     def input_gradient(self, X: Any, *, output: Any = None) -> Array:
         """Return the derivatives of the outputs with respect to the numbers of X.
@@ -71,14 +143,14 @@ class Inspected(Model):
         TypeError, ValueError
             When there is no such output, or X cannot be used.
         """
-        X, stack, loss = self._read(X), self._evaluated(), self._configuration.loss
-        how: dict[str, Any] = {"scale": self._scale, "n_threads": self.n_threads}
+        X, stack, loss = self._known_inputs().read(X), self._evaluated(), self._configuration.loss
+        how: dict[str, Any] = {"scale": self._configuration.scale, "n_threads": self._n_threads}
         if loss.classifies:
             sources = np.arange(stack.sizes[-1])[np.newaxis]
-            units = np.full(sources.shape[1], 1 / self._calibration.temperature)
+            units = np.full(sources.shape[1], 1 / self._outputs.calibration.temperature)
         else:
             sources = loss.sources(stack.forward(X, **how))
-            scaling = self._known_targets().scaling
+            scaling = self._outputs.scaling
             units = np.ones(sources.shape[1]) if scaling is None else scaling.scale
         if output is not None:
             chosen, sign = self._output(output, sources.shape[1])
@@ -89,10 +161,6 @@ class Inspected(Model):
             shares[np.arange(len(X)), sources[:, j]] = unit
             stack.input_gradient(X, shares, gradients[:, j], link=not loss.classifies, **how)
         return gradients[:, 0] if len(units) == 1 else gradients
-
-    def _read(self, X: Any) -> Samples:
-        n_features = self._fitted().sizes[0]
-        return samples.read(X, dtype=self._configuration.dtype, n_features=n_features, encoder=self._encoder)
 
     def _output(self, output: Any, n: int) -> tuple[int, float]:
         """Return which of `n` outputs is meant, and its sign."""

@@ -1,51 +1,42 @@
-"""What a network is and gives: parameters, weights, predictions, scores, files. How it learns is in learning.py."""
+"""What a network is: its configuration, its weights once it has any, and what was learned of inputs and outputs."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from cnn_core.stack import Stack
-
 from .. import optimizers
-from .._version import __version__
+from ..artefact.inputs import Inputs
+from ..artefact.outputs import Outputs
+from ..artefact.predictor import Predictor
 from ..common import checks
 from ..common.errors import NotFittedError
-from ..data import samples
+from ..common.protocols import History
 from ..data.arrays import Array
 from ..data.samples import Samples
-from ..files import network_file
 from ..preprocessing import standardization
 from ..preprocessing.standardization import Statistics
-from ..spec import summary
-from ..spec.activations import for_core
 from ..spec.configuration import Configuration
 from ..spec.initializers import Pair
-from ..spec.layers import Dense, check_weights, draw_weights
-from ..training import history, targets
+from ..spec.layers import Dense, draw_weights
+from ..training import targets
+from ..training.history import new_history
+from ..training.objective import Objective
+from ..training.stacks import evaluated, new_stack, states_of
 from ..training.targets import Targets
 from ..training.trainer import Trainer, new_generator
-from ..training.weights import Norm, assign_views, copy_views, dropout_key, get_norms, set_norms
-from ..uncertainty import calibration
-from ..uncertainty.calibration import Calibration
-from . import folding
+from ..training.weights import copy_layers, layer_views
+from ..uncertainty.calibration import NOTHING, Calibration
 
 if TYPE_CHECKING:
-    from typing import Self
-
-    from cnn_core.layers import Layers
+    from cnn_core.stack import Stack
 
     from ..optimizers.classes import Optimizer
     from ..preprocessing.tabular import Tabular
-    from .diagnosis import Diagnosis
-
-_LOGITS, _LINKED, _BOTH_CLASSES = range(3)  # the outputs that Stack.try_forward tells apart
 
 
 class Model:
-    """A stack of layers with a loss: its weights, if it has them, and what follows from them.
+    """A configuration, a trainer once there are weights, and the predictor that was last made of them.
 
     Parameters
     ----------
@@ -59,21 +50,19 @@ class Model:
         When `n_threads` is of the wrong type or below 1.
     """
 
+    history: History
+    stop_reason_: str | None
+    best_epoch_: int | None
+    epochs_planned_: int
+
     def __init__(self, configuration: Configuration, n_threads: int | None = None) -> None:
         self._configuration = configuration
-        self._scale = 1.0 if configuration.standardize else configuration.input_scale
-        self._probabilities: int | None = None
-        if configuration.loss.classifies and not configuration.loss.ordered:
-            self._probabilities = _LINKED if configuration.n_outputs > 1 else _BOTH_CLASSES
-        self.n_threads = checks.optional_integer("Network", "n_threads", n_threads, minimum=1)
-        self.history = history.new_history()
+        self._n_threads = checks.optional_integer("Network", "n_threads", n_threads, minimum=1)
+        self.history = new_history()
         self._trainer: Trainer | None = None
-        # The trainer's stack, or a copy of it that scales within its first and last layer; None: not asked for yet.
-        self._predictor: Layers | None = None
-        self._direct: Layers | None = None  # the same, where X needs no encoding
-        self._calibration = calibration.NOTHING
-        self._targets: Targets | None = None
-        self._encoder: Tabular | None = None
+        self._inputs: Inputs | None = None  # None without weights
+        self._outputs = Outputs.of(configuration)
+        self._predictor: Predictor | None = None  # None: to be made of the present weights when it is needed
         self._initial: list[Pair] | None = None  # given by set_weights; None: drawn by the layers
 
     # ---- what it is
@@ -85,12 +74,22 @@ class Model:
 
     @property
     def optimizer(self) -> Optimizer:
-        """The optimizer. It may be assigned: a new learning rate goes on with the old momenta."""
+        """The optimizer. It may be assigned: a new learning rate keeps the moments."""
         return self._configuration.optimizer
 
     @optimizer.setter
     def optimizer(self, optimizer: Optimizer | str) -> None:
         self._configuration = replace(self._configuration, optimizer=optimizers.resolve(optimizer))
+
+    @property
+    def n_threads(self) -> int | None:
+        """Threads of this network; None follows :func:`set_num_threads`. It may be assigned."""
+        return self._n_threads
+
+    @n_threads.setter
+    def n_threads(self, n_threads: int | None) -> None:
+        self._n_threads = checks.optional_integer("Network", "n_threads", n_threads, minimum=1)
+        self._predictor = None
 
     @property
     def classes_(self) -> Array:
@@ -103,16 +102,16 @@ class Model:
     @property
     def n_features_(self) -> int:
         """Columns of X."""
-        n_inputs = self._fitted().sizes[0]
-        return n_inputs if self._encoder is None else self._encoder.n_features_in_
+        self._fitted()
+        return self._known_inputs().n_features
 
     @property
     def encoder_(self) -> Tabular:
         """What turns a table into numbers."""
-        self._fitted()
-        if self._encoder is None:
+        encoder = self._known_inputs().encoder
+        if encoder is None:
             raise AttributeError("The network has learned no encoder: see categorical_features.")
-        return self._encoder
+        return encoder
 
     @property
     def mean_(self) -> Array:
@@ -135,9 +134,9 @@ class Model:
         return self._target_scaling().scale
 
     @property
-    def norms_(self) -> list[Norm | None]:
-        """What normalised layers have besides their weights."""
-        return get_norms(self._evaluated())
+    def norms_(self) -> list[dict[str, Array] | None]:
+        """Copies of what normalised layers have besides their weights."""
+        return [state.get("norm") for state in copy_layers(layer_views(self._evaluated()))]
 
     @property
     def n_parameters(self) -> int:
@@ -148,433 +147,17 @@ class Model:
     @property
     def embeddings_(self) -> dict[int | str, Array]:
         """Vectors (categories, width) of each embedded column: copies."""
-        if self._encoder is None or not self.layers[0].blocks:
+        encoder = None if self._inputs is None else self._inputs.encoder
+        if encoder is None or not self.layers[0].blocks:
             raise AttributeError("The network has learned no embeddings: see the parameter of this name.")
-        from ..spec import embeddings  # few networks have any
+        from ..spec import embeddings  # imported here to keep `import compiled_nn` fast
 
-        return embeddings.tables(self.layers[0], self.get_weights()[0][0], self._encoder)
+        return embeddings.tables(self.layers[0], layer_views(self._evaluated())[0]["weight"], encoder)
 
     @property
     def activations(self) -> list[str]:
         """Activation of every layer, the last one being the link of the loss."""
         return self._configuration.activation_names
-
-    def summary(self) -> str:
-        """Return a table of the layers: inputs, units, activation, parameters."""
-        n_features = None if self._trainer is None else self._fitted().sizes[0]
-        return summary.table(self.layers, self.activations, n_features)
-
-    # ---- prediction
-
-    def predict(self, X: Any) -> Array:
-        """Return the label of each row, or its values.
-
-        Parameters
-        ----------
-        X : array-like (m, k), or images (m, height, width[, channels])
-
-        Returns
-        -------
-        ndarray (m,), or (m, n_outputs)
-            Labels in the dtype of ``classes_``: the most probable one, and with one sigmoid output
-            ``classes_[1]`` from a probability of 0.5 on; for "ordinal" the median class. A 0/1 matrix when y was
-            one. For losses of values these, in the network's dtype, (m,) for one column: means for "gaussian_nll",
-            for "quantile" a column each, in order.
-
-        Raises
-        ------
-        NotFittedError
-            Before the network has weights; so do all methods below.
-        TypeError, ValueError
-            When X cannot be used.
-        """
-        return self._known_targets().decode(self._forward(X))
-
-    def predict_proba(self, X: Any, *, out: Array | None = None) -> Array:
-        """Return the probability of each class.
-
-        Parameters
-        ----------
-        X : array-like (m, k)
-        out : ndarray (m, n_classes), optional
-            Where to write: C-contiguous, of the network's dtype. Nothing is then allocated for an X that the
-            core reads as it is.
-
-        Returns
-        -------
-        ndarray (m, n_classes) of the network's dtype
-            `out`, or a new array. Two columns for one sigmoid output. Several sigmoid outputs are
-            independent: their rows need not sum to 1.
-
-        Raises
-        ------
-        ValueError
-            For a network that predicts values, or an `out` of another shape, dtype or layout.
-        """
-        if self._direct is not None and self._probabilities is not None:
-            # As few steps as there can be: for one row they would cost more than the network.
-            outputs = self._direct.try_forward(X, out, self._probabilities, self._scale, self.n_threads)
-            if outputs is not None:
-                return outputs
-        if self._probabilities is not None:
-            return self._forward(X, self._probabilities, out)
-        loss = self._configuration.loss
-        if not loss.classifies:
-            raise ValueError(f"predict_proba is for classes; the loss {loss.name} has none.")
-        probabilities = loss.probabilities(self._forward(X))
-        if out is None:
-            return probabilities
-        if out.shape != probabilities.shape:
-            raise ValueError(f"out has shape {out.shape}; it must be {probabilities.shape}.")
-        out[...] = probabilities
-        return out
-
-    def predict_distribution(self, X: Any) -> tuple[Array, Array]:
-        """Return mean and standard deviation of each row's normal distribution, for the loss "gaussian_nll".
-
-        Parameters
-        ----------
-        X : array-like (m, k)
-
-        Returns
-        -------
-        mean, std : ndarray (m,), or (m, n) for a y of n columns
-
-        Raises
-        ------
-        ValueError
-            For another loss.
-        """
-        loss = self._configuration.loss
-        outputs = self._forward(X)
-        mean, std = loss.values(outputs), loss.deviations(outputs)
-        if std is None:
-            raise ValueError(f"predict_distribution is for gaussian_nll; the loss is {loss.name}.")
-        return (mean[:, 0], std[:, 0]) if mean.shape[1] == 1 else (mean, std)
-
-    def decision_function(self, X: Any) -> Array:
-        """Return the outputs before the link for X (m, k): logits (m, n_outputs), (m,) for one output.
-
-        After :meth:`calibrate` they are divided by the temperature, so that the link makes probabilities of them.
-        """
-        logits = self._forward(X, _LOGITS)
-        return logits[:, 0] if logits.shape[1] == 1 else logits
-
-    def _forward(self, X: Any, output: int = _LINKED, out: Array | None = None) -> Array:
-        predictor = self._predicting()
-        outputs = None
-        if self._direct is not None:
-            outputs = self._direct.try_forward(X, out, output, self._scale, self.n_threads)
-        if outputs is None:  # X is to be converted, or complained of
-            dtype = self._configuration.dtype
-            X = samples.read(X, dtype=dtype, n_features=self._fitted().sizes[0], encoder=self._encoder)
-            outputs = predictor.try_forward(X, out, output, self._scale, self.n_threads)
-            if outputs is None:
-                how = "standardised" if self._configuration.standardize else f"scaled by {self._scale:g}"
-                raise ValueError(f"X is beyond the range of {dtype} once {how}.")
-        return outputs
-
-    # ---- scores, gradients, diagnosis
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the accuracy on the samples X (m, k) and targets y, as given to fit, each counting its weight (m,).
-
-        For values R^2; for the loss "quantile" D^2, the share of the pinball loss that is saved against constants.
-        """
-        X, y, known = self._labelled(X, y, scaled=False)
-        weights = targets.weights_of(known, y, sample_weight)
-        outputs = self._predicting().forward(X, scale=self._scale, n_threads=self.n_threads)
-        return known.score(y, outputs, weights)
-
-    def loss(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the mean loss on the samples X (m, k) and targets y, each counting its weight (m,).
-
-        Without the penalty, and with labels as they are where training smooths them.
-        """
-        X, y, known = self._labelled(X, y, scaled=False)
-        weights = targets.weights_of(known, y, sample_weight)
-        stack = self._evaluated()
-        if known.scaling is not None:
-            *below, last = stack.views()
-            statistics = stack.statistics
-            norms = get_norms(stack)
-            stack = self._new_stack([*below, folding.unscaled(last, known.scaling)], norms)
-            if statistics is not None:
-                stack.standardize(*statistics)
-        return stack.loss(X, y, weights=weights, **self._terms(smoothed=False))[0]
-
-    def gradients(self, X: Any, y: Any, sample_weight: Any = None) -> list[Pair]:
-        """Return the gradients of mean loss plus penalty on X (m, k) and y, in the form of the weights.
-
-        Each sample counts its weight (m,). With ``standardize`` and ``scale_targets`` they are with respect to the
-        weights of the scaled columns and outputs.
-        """
-        X, y, known = self._labelled(X, y)
-        stack = self._evaluated()
-        stack.gradient(X, y, weights=targets.weights_of(known, y, sample_weight), **self._terms())
-        return copy_views(stack.views(stack.gradients))
-
-    def diagnose(self, X: Any, y: Any = None) -> Diagnosis:
-        """Look for what keeps the network from learning, or has kept it, and name a remedy for each finding.
-
-        Before fit it looks at the weights that fit would start from on this X; with ``seed=None`` at others of the
-        kind. The network is not changed. The findings, from the input to the output:
-
-        - "unscaled_input": a column, as the first layer takes it, has a root mean square above 10, or all are below
-          0.01. Sums of such inputs saturate units, and the first layer learns at another speed than the others.
-        - "dead_layer": a relu layer is 0 for every row; "dead_units": half of its units or more are.
-        - "saturated_units": nine tenths of the derivatives of a sigmoid or tanh layer or more are below a thousandth of
-          their maximum.
-        - "vanishing_signal": outputs before the link vary less than a thousandth of what the inputs vary.
-        - "exploding_rate": with y, the next step is larger than the weights it changes; or the loss of the last epoch
-          is above that of the first.
-        - "class_collapse": after training, every row is predicted to be of one class.
-
-        Parameters
-        ----------
-        X : array-like (m, k)
-            As for :meth:`fit`; some hundred rows suffice, and of more than 4096 so many are drawn.
-        y : array-like, optional
-            As for :meth:`fit`.
-
-        Returns
-        -------
-        Diagnosis
-            A tuple of findings with ``name``, ``layer``, ``numbers``, ``text`` and ``remedy``; it prints as a table.
-            Empty for a healthy network.
-
-        Raises
-        ------
-        TypeError, ValueError
-            When X or y cannot be used.
-        """
-        from . import diagnosis
-
-        c, trained = self._configuration, self._targets is not None
-        n_features = self._n_features(self._trainer is not None)
-        known, encoded = self._targets, None
-        encoder = self._encoder_for(X, self._trainer is not None)
-        if y is None:
-            X = samples.read(X, dtype=c.dtype, n_features=n_features, encoder=encoder)
-        else:
-            X, encoded, known = targets.prepare(c, X, y, n_features, known, encoder=encoder)
-        stack = self._examined(X, encoder)
-        return diagnosis.examine(
-            diagnosis.Subject(stack, c, X, encoded, known, trained, self.history, self._terms())
-        )
-
-    def _examined(self, X: Samples, encoder: Tabular | None) -> Stack:
-        """Return what diagnose looks at: a stack as training on X would start with it, or go on."""
-        stack = (self._trainer or self._drawn(X, encoder)).stack
-        if self._lacks_statistics(stack):
-            stack = self._new_stack(stack.views(), get_norms(stack), self._configuration.embedded(encoder))
-            stack.standardize(*self._measured(X, encoder))
-        return stack
-
-    def _labelled(self, X: Any, y: Any, scaled: bool = True) -> tuple[Samples, Array, Targets]:
-        known = self._known_targets()
-        return targets.prepare(
-            self._configuration, X, y, self._fitted().sizes[0], known, scaled, self._encoder
-        )
-
-    def _terms(self, *, smoothed: bool = True) -> dict[str, Any]:
-        """Return what the core minimises, in its own words; or what is reported of other data than it trains on."""
-        c = self._configuration
-        return {
-            "loss": c.loss.core if smoothed else c.loss.unsmoothed.core,
-            "l1": c.l1,
-            "l2": c.l2,
-            "scale": self._scale,
-            "n_threads": self.n_threads,
-        }
-
-    # ---- weights
-
-    def get_weights(self) -> list[Pair]:
-        """Return copies of the weights, [(W (inputs, units), b (units,) or None), ...], one pair a layer.
-
-        With ``standardize`` those of the first layer are for scaled columns: ``(X - mean_) / scale_``. With
-        ``scale_targets`` those of the last give ``(y - target_mean_) / target_scale_``.
-        """
-        return copy_views(self._evaluated().views())
-
-    def set_weights(self, weights: Sequence[tuple[Any, Any]]) -> None:
-        """Set all weights, also as those that fit starts from; optimizer momenta become zero.
-
-        With ``standardize`` the first layer's are for standardised columns. Before fit has learned how to standardise,
-        or after another number of columns, X goes in as it is.
-
-        Parameters
-        ----------
-        weights : list of (W (inputs, units), b (units,) or None)
-            As :meth:`get_weights` returns them; they are copied. The number of columns of X may be new.
-
-        Raises
-        ------
-        TypeError, ValueError
-            When they do not fit the layers; the network is then as before.
-        """
-        pairs = check_weights(self.layers, weights, self._configuration.dtype)
-        trainer = self._trainer
-        if trainer is None or trainer.stack.sizes[0] != len(pairs[0][0]):
-            self._trainer = Trainer(self._new_stack(pairs), self._configuration.seed)
-        else:
-            assign_views(trainer.stack.views(), pairs)
-            self._hold(trainer.stack, self.layers[0])
-            trainer.forget_momenta()
-        self._initial = pairs
-        self._settle()
-
-    def _drawn(self, X: Samples, encoder: Tabular | None) -> Trainer:
-        """Return a trainer of the initial weights, for the columns of X, which it does not standardise yet."""
-        configuration = self._configuration.embedded(encoder)
-        rng = new_generator(configuration.seed)
-        weights = self._initial or draw_weights(configuration.layers, rng, X.shape[1])
-        return Trainer(self._new_stack(weights, configuration=configuration), configuration.seed, rng)
-
-    def _lacks_statistics(self, stack: Stack) -> bool:
-        """Whether a stack has yet to learn how to standardise."""
-        return self._configuration.scaling is not None and stack.statistics is None
-
-    def _measured(self, X: Samples, encoder: Tabular | None, rows: Array | None = None) -> Statistics:
-        method = self._configuration.scaling or "standard"
-        if encoder is None:
-            return standardization.fit_statistics(X, method, rows=rows)
-        return encoder.statistics(X, method, rows)
-
-    def _encoder_for(self, X: Any, resume: bool) -> Tabular | None:
-        """Return what makes numbers of X: the present encoder, or one that has learned from X; None without need."""
-        if self._configuration.categorical_features is None or (resume and self._encoder is not None):
-            return self._encoder
-        return self._new_encoder().fit(X)
-
-    def _new_encoder(self) -> Tabular:
-        from ..preprocessing.tabular import Tabular  # few networks encode tables
-
-        features = self._configuration.categorical_features
-        return Tabular("auto" if features is None else features, self._configuration.min_frequency)
-
-    def _new_stack(
-        self,
-        weights: list[Pair],
-        norms: list[Norm | None] | None = None,
-        configuration: Configuration | None = None,
-    ) -> Stack:
-        configuration = configuration or self._configuration
-        layers = configuration.layers
-        sizes = (len(weights[0][0]), *(layer.units for layer in layers))
-        biases = [layer.bias for layer in layers]
-        biases[-1] |= weights[-1][1] is not None
-        stack = Stack(
-            sizes,
-            [*map(for_core, configuration.activations)],
-            biases,
-            configuration.dtype,
-            norms=[layer.norm for layer in layers],
-            residuals=[layer.residual for layer in layers],
-        )
-        stack.set_update(**configuration.update)
-        assign_views(stack.views(), weights)
-        self._hold(stack, layers[0])
-        if norms is not None:
-            set_norms(stack, norms)
-        if any(configuration.dropout):
-            stack.set_dropout(configuration.dropout, dropout_key(configuration.seed))
-        return stack
-
-    @staticmethod
-    def _hold(stack: Stack, first: Dense) -> None:
-        """Let weights of the first layer that are no embeddings be what they are to remain."""
-        if first.blocks:
-            from ..spec import embeddings  # few networks have any
-
-            stack.hold(*embeddings.held(first.blocks, stack.sizes[0]))
-
-    def _settle(self, learned: Calibration = calibration.NOTHING) -> None:
-        """Let what predicts have the present weights, and the calibration that was learned for them."""
-        self._calibration = learned
-        scaling = None if self._targets is None else self._targets.scaling
-        self._predictor = folding.folded(
-            self._evaluated(), scaling, learned.temperature, embedded=self.layers[0].blocks is not None
-        )
-        self._direct = self._predictor if self._encoder is None else None
-
-    def _unsettle(self) -> None:
-        """Let what predicts follow from the present weights, without calibration, once it is asked for."""
-        self._calibration, self._predictor, self._direct = calibration.NOTHING, None, None
-
-    def _n_features(self, resume: bool) -> int | None:
-        """Return how many columns training takes, None for any number."""
-        if resume:
-            return self._fitted().sizes[0]
-        return None if self._initial is None else self._initial[0][0].shape[0]
-
-    # ---- files and copies
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the network to a safetensors file, replacing one of that name only when all is on the disk.
-
-        The file holds weights, classes and parameters; neither training state, nor initial weights given as
-        arrays, nor a learning rate given as a function. Pickle keeps those.
-
-        Parameters
-        ----------
-        path : str or path-like
-
-        Raises
-        ------
-        NotFittedError
-            Before the network has weights.
-        OSError
-            When the file cannot be written; an older one is then untouched.
-        """
-        network_file.write(path, self._saved(), __version__)
-
-    def _saved(self) -> network_file.Saved:
-        configuration, known = self._configuration, self._targets
-        if self._initial is not None:
-            configuration = configuration.without_given_weights()
-        kind, classes = (None, None) if known is None else (known.kind, known.classes)
-        statistics = self._fitted().statistics
-        return network_file.Saved(
-            configuration,
-            self.get_weights(),
-            get_norms(self._evaluated()),
-            kind,
-            classes,
-            statistics and Statistics(*statistics),
-            None if known is None else known.scaling,
-            self._calibration,
-            None if self._encoder is None else self._encoder.to_config(),
-        )
-
-    @classmethod
-    def _restored(cls, saved: network_file.Saved) -> Self:
-        configuration = saved.configuration
-        net = cls.__new__(cls)
-        Model.__init__(net, configuration)
-        if saved.kind is not None or saved.classes is not None:
-            net._targets = targets.restored(configuration, saved.kind, saved.classes, saved.target_statistics)
-        if saved.encoder is not None:
-            net._encoder = net._new_encoder().restore(saved.encoder, len(saved.weights[0][0]))
-        weights = check_weights(net.layers, saved.weights, configuration.dtype)
-        net._trainer = Trainer(net._new_stack(weights, saved.norms), configuration.seed)
-        if saved.statistics is not None:
-            net._trainer.stack.standardize(*saved.statistics)
-        net._settle(saved.calibration)
-        return net
-
-    def __getstate__(self) -> dict[str, Any]:
-        trainer = self._trainer
-        state = None if trainer is None else trainer.state()
-        return {**vars(self), "_trainer": state, "_predictor": None, "_direct": None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        if state["_trainer"] is not None:
-            stack = self._new_stack([(W, b) for W, b, _ in state["_trainer"]["parts"]])
-            self._trainer = Trainer.restored(stack, state["_trainer"])
-            self._settle(state["_calibration"])
 
     # ---- fitted or not
 
@@ -587,25 +170,22 @@ class Model:
         return self._trainer.stack
 
     def _evaluated(self) -> Stack:
-        """Return what predicts, is scored and saved: the stack in training, with `ema` a copy with averaged weights."""
-        stack = self._fitted()
-        if stack.average is None or stack.steps == 0:
-            return stack
-        copy = self._new_stack(stack.views())
-        copy.parameters[:] = stack.average
-        for mine, theirs in zip(copy.running_statistics(), stack.running_statistics(), strict=True):
-            if mine is not None and theirs is not None:
-                mine[0][:], mine[1][:] = theirs
-        if stack.statistics is not None:
-            copy.standardize(*stack.statistics)
-        return copy
+        """Return the stack that predicts, is scored and saved; see :func:`compiled_nn.training.stacks.evaluated`."""
+        return evaluated(self._fitted(), self._configuration)
 
-    def _predicting(self) -> Layers:
-        if self._predictor is None:
-            self._fitted()  # says so where there is nothing to predict with
-            self._settle(self._calibration)
-            assert self._predictor is not None
-        return self._predictor
+    def _known_inputs(self) -> Inputs:
+        self._fitted()
+        assert self._inputs is not None
+        return self._inputs
+
+    def _known_targets(self) -> Targets:
+        self._fitted()
+        return self._outputs.targets
+
+    def _known_trainer(self) -> Trainer:
+        self._fitted()
+        assert self._trainer is not None
+        return self._trainer
 
     def _statistics(self) -> Statistics:
         if not self._configuration.standardize:
@@ -620,12 +200,75 @@ class Model:
     def _target_scaling(self) -> Statistics:
         if not self._configuration.scale_targets:
             raise AttributeError("The network does not scale its targets: it has scale_targets=False.")
-        scaling = self._known_targets().scaling
-        if scaling is None:
-            raise NotFittedError("The network has weights, but has seen no y to learn how to scale from.")
-        return scaling
-
-    def _known_targets(self) -> Targets:
         self._fitted()
-        configuration = self._configuration
-        return self._targets or targets.default(configuration.loss, configuration.n_outputs)
+        if self._outputs.scaling is None:
+            raise NotFittedError("The network has weights, but has seen no y to learn how to scale from.")
+        return self._outputs.scaling
+
+    # ---- the predictor
+
+    def _predicting(self) -> Predictor:
+        """Return the predictor of the present weights."""
+        if self._predictor is None:
+            self._predictor = Predictor.of(
+                self._evaluated(),
+                self._known_inputs(),
+                self._outputs,
+                embedded=self.layers[0].blocks is not None,
+                n_threads=self._n_threads,
+            )
+        return self._predictor
+
+    def _set_calibration(self, calibration: Calibration) -> None:
+        """Keep what was learned from held-out rows, for predictions from now on."""
+        self._outputs = replace(self._outputs, calibration=calibration)
+        self._predictor = None
+
+    def _weights_changed(self) -> None:
+        """Drop the predictor, and the calibration, which was learned for other weights."""
+        if self._outputs.calibration is not NOTHING:
+            self._outputs = replace(self._outputs, calibration=NOTHING)
+        self._predictor = None
+
+    # ---- data and objective
+
+    def _labelled(self, X: Any, y: Any, scaled: bool = True) -> tuple[Samples, Array, Targets]:
+        """Return X and y as the core takes them, and what y means."""
+        known, inputs = self._known_targets(), self._known_inputs()
+        return targets.prepare(self._configuration, X, y, inputs.n_columns, known, scaled, inputs.encoder)
+
+    def _objective(self, *, smoothed: bool = True) -> Objective:
+        """Return what training minimises; `smoothed=False` drops label smoothing."""
+        c = self._configuration
+        loss = c.loss if smoothed else c.loss.unsmoothed
+        return Objective(loss.core, c.l1, c.l2, c.scale, self._n_threads)
+
+    def _encoder_for(self, X: Any, resume: bool) -> Tabular | None:
+        """Return the encoder of a table: the present one, or one that has learned from X; None without need."""
+        c, encoder = self._configuration, None if self._inputs is None else self._inputs.encoder
+        if c.categorical_features is None or (resume and encoder is not None):
+            return encoder
+        return c.new_encoder().fit(X)
+
+    def _fit_statistics(self, X: Samples, encoder: Tabular | None, rows: Array | None = None) -> Statistics:
+        method = self._configuration.scaling or "standard"
+        if encoder is None:
+            return standardization.fit_statistics(X, method, rows=rows)
+        return encoder.statistics(X, method, rows)
+
+    def _lacks_statistics(self, stack: Stack) -> bool:
+        """Whether a stack has yet to learn how to standardise."""
+        return self._configuration.scaling is not None and stack.statistics is None
+
+    def _n_columns(self, resume: bool) -> int | None:
+        """Return how many columns training takes, None for any number."""
+        if resume:
+            return self._known_inputs().n_columns
+        return None if self._initial is None else self._initial[0][0].shape[0]
+
+    def _drawn(self, X: Samples, encoder: Tabular | None) -> Trainer:
+        """Return a trainer of the initial weights, for the columns of X, which it does not standardise yet."""
+        configuration = self._configuration.embedded(encoder)
+        rng = new_generator(configuration.seed)
+        weights = self._initial or draw_weights(configuration.layers, rng, X.shape[1])
+        return Trainer(new_stack(configuration, states_of(weights)), configuration.seed, rng)

@@ -12,7 +12,9 @@ from ..spec import shapes
 from ..spec.configuration import DEFAULT_LOSS, configure
 from ..spec.layers import Dense
 from ..training.trainer import Trainer
-from .fit import Learner
+from .fit import Fitting
+from .inspection import Inspection
+from .uncertainty import Uncertainty
 
 if TYPE_CHECKING:
     from ..losses import Loss
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from ..preprocessing.tabular import Features
 
 
-class Network(Learner):
+class Network(Fitting, Inspection, Uncertainty):
     """A stack of fully connected layers, trained by gradients of one loss.
 
     Parameters
@@ -153,22 +155,22 @@ class Network(Learner):
     ) -> None:
         configuration = configure(
             layers,
-            loss,
-            optimizer,
-            l1,
-            l2,
-            input_scale,
-            dtype,
-            seed,
-            standardize,
-            scale_targets,
-            categorical_features,
-            min_frequency,
-            input_dropout,
-            clip_norm,
-            clip_value,
-            ema,
-            embeddings,
+            loss=loss,
+            optimizer=optimizer,
+            l1=l1,
+            l2=l2,
+            input_scale=input_scale,
+            dtype=dtype,
+            seed=seed,
+            standardize=standardize,
+            scale_targets=scale_targets,
+            categorical_features=categorical_features,
+            min_frequency=min_frequency,
+            input_dropout=input_dropout,
+            clip_norm=clip_norm,
+            clip_value=clip_value,
+            ema=ema,
+            embeddings=embeddings,
         )
         super().__init__(configuration, n_threads)
 
@@ -265,9 +267,9 @@ def load(path: str | os.PathLike[str]) -> Network:
     ValueError
         When the file is anything but a network, or of a newer format. No content of a file can run code.
     """
-    saved = network_file.read(path)
+    parts = network_file.read(path)
     with network_file.refusals(path):
-        return Network._restored(saved)
+        return Network._of_parts(parts)
 
 
 def load_checkpoint(path: str | os.PathLike[str]) -> Network:
@@ -292,10 +294,9 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Network:
     """
     from ..files import checkpoint_file
 
-    saved, state, history = checkpoint_file.read(path)
+    parts, state, history = checkpoint_file.read(path)
     with network_file.refusals(path):
-        net = Network._restored(saved)
+        net = Network._of_parts(parts)
         net._trainer = Trainer.restored(net._fitted(), state)
         net.history = history
-        net._settle()
     return net

@@ -1,40 +1,31 @@
-"""A network that says how sure it is: probabilities, intervals and sets of classes, calibrated on held-out rows."""
+"""Uncertainty of predictions: probabilities, intervals and sets of classes, calibrated on held-out rows."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..data import arrays
 from ..data.arrays import Array
-from ..training import targets
 from ..uncertainty import calibration
 from ..uncertainty.calibration import Calibration
-from .inspection import Inspected
+from .model import Model
 
 if TYPE_CHECKING:
     from typing import Self
 
 
-class Band(NamedTuple):
-    """What a network predicts of values (m, n): from `lower` to `upper`, and the unit that margins are counted in."""
+class Uncertainty(Model):
+    """What a trained network learns from rows that it was not trained on.
 
-    lower: Array
-    upper: Array
-    unit: Array | float
-
-
-class Calibrated(Inspected):
-    """What a network can learn, once it is trained, from rows that it was not trained on.
-
-    Training again, or :meth:`set_weights`, forgets it; files keep it.
+    Training again, or ``set_weights``, drops it; files keep it.
     """
 
     @property
     def temperature_(self) -> float:
         """What logits are divided by before they become probabilities; 1.0 until :meth:`calibrate`."""
-        return self._calibration.temperature
+        return self._outputs.calibration.temperature
 
     def calibrate(self, X: Any, y: Any, *, sample_weight: Any = None) -> Self:
         """Learn the temperature at which the probabilities of held-out rows are best.
@@ -76,12 +67,14 @@ class Calibrated(Inspected):
                 "calibrate is for probabilities of one link; those of the loss ordinal have a threshold each."
             )
         X, encoded, _ = self._labelled(X, y)
-        logits = self._evaluated().forward(X, link=False, scale=self._scale, n_threads=self.n_threads)
+        logits = self._evaluated().forward(
+            X, link=False, scale=self._configuration.scale, n_threads=self._n_threads
+        )
         if self._configuration.loss.link == "sigmoid":  # each output is a question of its own
             n_outputs = logits.shape[1]
             logits, encoded = logits.reshape(-1, 1), encoded.reshape(-1)
             sample_weight = None if sample_weight is None else np.repeat(sample_weight, n_outputs)
-        self._settle(Calibration(calibration.fit_temperature(logits, encoded, sample_weight)))
+        self._set_calibration(Calibration(calibration.fit_temperature(logits, encoded, sample_weight)))
         return self
 
     def calibrate_intervals(self, X: Any, y: Any) -> Self:
@@ -107,14 +100,13 @@ class Calibrated(Inspected):
 
         _, encoded, known = self._labelled(X, y)
         if known.kind == "values":
-            band = self._band(X, known)
-            true = arrays.values(y, n_outputs=band.lower.shape[1], dtype="float64")
-            scores = conformal.cqr(band.lower, band.upper, true) / band.unit
+            lower, upper, unit = self._predicting().bounds(X)
+            true = arrays.values(y, n_outputs=lower.shape[1], dtype="float64")
+            scores = conformal.cqr(lower, upper, true) / unit
         else:
-            p = self._class_probabilities(X, known)
+            p = self._class_probabilities(X)
             scores = conformal.lac(p, known.indices(encoded), classes=np.arange(p.shape[1]))
-        # Nothing that predicts changes, so that there is nothing to settle.
-        self._calibration = self._calibration._replace(scores=scores)
+        self._set_calibration(self._outputs.calibration._replace(scores=scores))
         return self
 
     def predict_interval(self, X: Any, coverage: float = 0.9) -> tuple[Array, Array]:
@@ -151,8 +143,8 @@ class Calibrated(Inspected):
                 " Use predict_set."
             )
         margin = conformal.threshold(self._scores(), coverage)
-        band = self._band(X, self._known_targets())
-        bounds = (band.lower - margin * band.unit, band.upper + margin * band.unit)
+        low, high, unit = self._predicting().bounds(X)
+        bounds = (low - margin * unit, high + margin * unit)
         lower, upper = (bound.astype(self._configuration.dtype) for bound in bounds)
         return (lower[:, 0], upper[:, 0]) if lower.shape[1] == 1 else (lower, upper)
 
@@ -186,27 +178,21 @@ class Calibrated(Inspected):
                 " Use predict_interval."
             )
         margin = conformal.threshold(self._scores(), coverage)
-        improbable = 1 - self._class_probabilities(X, self._known_targets())
+        improbable = 1 - self._class_probabilities(X)
         among: Array = improbable <= margin
         return among
 
-    def _band(self, X: Any, known: targets.Targets) -> Band:
-        """Return between which values each row is predicted, in float64."""
-        outputs = self._forward(X).astype(np.float64)
-        values, deviations = known.loss.values(outputs), known.loss.deviations(outputs)
-        n = known.loss.n_columns(outputs.shape[1])  # quantiles, in order, are more than that
-        return Band(values[:, :n], values[:, -n:], 1.0 if deviations is None else deviations)
-
-    def _class_probabilities(self, X: Any, known: targets.Targets) -> Array:
+    def _class_probabilities(self, X: Any) -> Array:
         """Return what the sets are made of: probabilities in float64."""
-        if known.kind == "indicator":
+        if self._known_targets().kind == "indicator":
             raise ValueError("A set is of one class a row; y has any number of labels a row.")
-        return self.predict_proba(X).astype(np.float64)
+        return self._predicting().predict_proba(X).astype(np.float64)
 
     def _scores(self) -> Array:
         self._fitted()
-        if self._calibration.scores is None:
+        scores = self._outputs.calibration.scores
+        if scores is None:
             raise ValueError(
                 "The network does not know yet how far off it is: call calibrate_intervals with held-out rows."
             )
-        return self._calibration.scores
+        return scores

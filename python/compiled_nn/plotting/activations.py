@@ -128,6 +128,6 @@ def _evaluate(name: str | Activation, z: Array) -> tuple[Array, Array]:
     net = Network([Dense(len(z), name, bias=False), Dense(1)], loss="mse", dtype="float64")
     net.set_weights([(z[np.newaxis], None), (np.ones((len(z), 1)), np.zeros(1))])
     sample = np.ones((1, 1))
-    (first, _), (second, d) = net.gradients(sample, net.predict(sample) - 1)
-    assert d is not None
-    return second[:, 0] / d, first[0] / d
+    first, second = net.gradients(sample, net.predict(sample) - 1)["layers"]
+    d = second["bias"]
+    return second["weight"][:, 0] / d, first["weight"][0] / d

@@ -1,10 +1,15 @@
-"""What a network was asked to be: its parameters, checked once, and their form in a file."""
+"""What a network is specified to be: its parameters, checked once, and their form in a file.
+
+The fields of :class:`Configuration` are the one declaration of the parameters of ``Network``: their defaults, checks,
+order in files and in the repr follow from them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 from .. import losses, optimizers
 from ..common import checks
@@ -16,43 +21,91 @@ from .layers import Dense
 if TYPE_CHECKING:
     from ..losses import Loss
     from ..optimizers.classes import Optimizer
-    from ..preprocessing.tabular import Features, Tabular
+    from ..preprocessing.tabular import Tabular
     from .embeddings import Wanted
 
 DEFAULT_LOSS = "softmax_cross_entropy"
 DTYPES = ("float32", "float64")
-_STEPS = ("clip_norm", "clip_value", "ema")
-# In a file only where they are asked for:
-_LATER = (
-    *("standardize", "scale_targets", "categorical_features", "min_frequency", "input_dropout", "embeddings"),
-    *_STEPS,
-)
-_OPTIONS = ("optimizer", "l1", "l2", "input_scale", "dtype", "seed", *_LATER)
-_FIELDS = ("layers", "loss", *_OPTIONS)
 SCALINGS = ("standard", "robust", "minmax")
+_STEPS = ("clip_norm", "clip_value", "ema")
 
 
-@dataclass(frozen=True)
+def _by(check: Callable[[str, Any], Any], *, optional: bool = False) -> dict[str, Any]:
+    """Return the metadata of a parameter: what checks it, by name and value, and whether a file may leave it out."""
+    return {"check": check, "optional": optional}
+
+
+def _real(name: str, value: object, **bounds: float) -> float:
+    return checks.real("Network", name, value, **bounds)
+
+
+def _positive(name: str, value: object, **bounds: float) -> float | None:
+    return None if value is None else _real(name, value, above=0, **bounds)
+
+
+def _standardize(name: str, value: object) -> bool | str:
+    method = checks.flag_or_choice("Network", name, value, SCALINGS)
+    return True if method == "standard" else method
+
+
+def _categorical(name: str, value: Any) -> tuple[int | str, ...] | str | None:
+    if value is None:
+        return None
+    from ..preprocessing import tabular  # imported here to keep `import compiled_nn` fast
+
+    return tabular.categorical(value)
+
+
+def _frequency(name: str, value: Any) -> float | None:
+    if value is None:
+        return None
+    from ..preprocessing import tabular  # imported here to keep `import compiled_nn` fast
+
+    return tabular.frequency(value)
+
+
+def _embeddings(name: str, value: Any) -> Wanted:
+    if value is None:
+        return None
+    from . import embeddings  # imported here to keep `import compiled_nn` fast
+
+    return embeddings.check(value)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Configuration:
-    """The parameters of a Network, checked; documented there. `n_threads` is the machine's matter."""
+    """The parameters of a Network, checked; documented there.
+
+    `n_threads` is not part of the model, so it is not stored. :func:`configure` makes a configuration of what a user
+    gives.
+    """
 
     layers: tuple[Dense, ...]
     loss: Loss
-    optimizer: Optimizer
-    l1: float
-    l2: float
-    input_scale: float
-    dtype: str
-    seed: int | None
-    standardize: bool | str
-    scale_targets: bool
-    categorical_features: tuple[int | str, ...] | str | None
-    min_frequency: float | None
-    input_dropout: float
-    clip_norm: float | None
-    clip_value: float | None
-    ema: float | None
-    embeddings: Wanted
+    optimizer: Optimizer = field(
+        default=cast("Optimizer", "adam"), metadata=_by(lambda name, value: optimizers.resolve(value))
+    )
+    l1: float = field(default=0.0, metadata=_by(partial(_real, minimum=0)))
+    l2: float = field(default=0.0, metadata=_by(partial(_real, minimum=0)))
+    input_scale: float = field(default=1.0, metadata=_by(partial(_real, above=0)))
+    dtype: str = field(
+        default="float32", metadata=_by(lambda name, value: checks.choice("Network", name, value, DTYPES))
+    )
+    seed: int | None = field(
+        default=None,
+        metadata=_by(lambda name, value: checks.optional_integer("Network", name, value, minimum=0)),
+    )
+    standardize: bool | str = field(default=False, metadata=_by(_standardize, optional=True))
+    scale_targets: bool = field(default=False, metadata=_by(partial(checks.flag, "Network"), optional=True))
+    categorical_features: tuple[int | str, ...] | str | None = field(
+        default=None, metadata=_by(_categorical, optional=True)
+    )
+    min_frequency: float | None = field(default=None, metadata=_by(_frequency, optional=True))
+    input_dropout: float = field(default=0.0, metadata=_by(partial(_real, minimum=0, below=1), optional=True))
+    embeddings: Wanted = field(default=None, metadata=_by(_embeddings, optional=True))
+    clip_norm: float | None = field(default=None, metadata=_by(_positive, optional=True))
+    clip_value: float | None = field(default=None, metadata=_by(_positive, optional=True))
+    ema: float | None = field(default=None, metadata=_by(partial(_positive, below=1), optional=True))
 
     @property
     def update(self) -> dict[str, Any]:
@@ -64,6 +117,11 @@ class Configuration:
     def n_outputs(self) -> int:
         """Units of the last layer."""
         return self.layers[-1].units
+
+    @property
+    def scale(self) -> float:
+        """Factor of every number of X: `input_scale` has no effect with `standardize`."""
+        return 1.0 if self.standardize else self.input_scale
 
     @property
     def scaling(self) -> str | None:
@@ -96,6 +154,13 @@ class Configuration:
         """Whether layers are more than a product and an activation: normalised, residual, or thinned out."""
         return any(self.dropout) or any(layer.norm or layer.residual for layer in self.layers)
 
+    def new_encoder(self) -> Tabular:
+        """Return an encoder for tables, which has not learned any columns yet."""
+        from ..preprocessing.tabular import Tabular  # imported here to keep `import compiled_nn` fast
+
+        features = self.categorical_features
+        return Tabular("auto" if features is None else features, self.min_frequency)
+
     def embedded(self, encoder: Tabular | None) -> Configuration:
         """Return this configuration with the layer of the embeddings that it asks for, of what the encoder learned."""
         if self.embeddings is None or encoder is None:
@@ -114,7 +179,7 @@ class Configuration:
         default = configure(self.layers, self.loss)
         short = losses.short(self.loss)
         loss = {"loss": (short, short != DEFAULT_LOSS)}
-        values = {name: (getattr(self, name), getattr(default, name)) for name in _OPTIONS}
+        values = {name: (getattr(self, name), getattr(default, name)) for name in _PARAMETERS}
         return loss | {name: (value, value != usual) for name, (value, usual) in values.items()}
 
     def __str__(self) -> str:
@@ -125,97 +190,51 @@ class Configuration:
         return f"{list(self.layers)!r}{options}"
 
 
-def configure(
-    layers_: Sequence[Dense],
-    loss: Loss | str,
-    optimizer: Optimizer | str = "adam",
-    l1: float = 0.0,
-    l2: float = 0.0,
-    input_scale: float = 1.0,
-    dtype: str = "float32",
-    seed: int | None = None,
-    standardize: bool | str = False,
-    scale_targets: bool = False,
-    categorical_features: Features | None = None,
-    min_frequency: float | None = None,
-    input_dropout: float = 0.0,
-    clip_norm: float | None = None,
-    clip_value: float | None = None,
-    ema: float | None = None,
-    embeddings: Any = None,
-) -> Configuration:
-    """Check the parameters of a Network and return them as a configuration."""
+_PARAMETERS = {each.name: each for each in fields(Configuration) if "check" in each.metadata}
+_OPTIONAL = [name for name, each in _PARAMETERS.items() if each.metadata["optional"]]
+_NAMES = ("layers", "loss", *_PARAMETERS)
+
+
+def configure(layers_: Sequence[Dense], loss: Loss | str = DEFAULT_LOSS, **parameters: Any) -> Configuration:
+    """Check parameters of a Network, defaults for those that are not given, and return them as a configuration."""
     checked = layers.check_layers(layers_)
+    unknown = parameters.keys() - _PARAMETERS.keys()
+    if unknown:
+        raise TypeError(f"Network has no parameter {min(unknown)!r}.")
+    for name in ("min_frequency", "embeddings"):
+        if parameters.get(name) is not None and parameters.get("categorical_features") is None:
+            raise ValueError(f"{name} is given; categorical_features is not.")
     configuration = Configuration(
         layers=checked,
         loss=losses.resolve(loss, checked[-1].units),
-        optimizer=optimizers.resolve(optimizer),
-        l1=checks.real("Network", "l1", l1, minimum=0),
-        l2=checks.real("Network", "l2", l2, minimum=0),
-        input_scale=checks.real("Network", "input_scale", input_scale, above=0),
-        dtype=checks.choice("Network", "dtype", dtype, DTYPES),
-        seed=checks.optional_integer("Network", "seed", seed, minimum=0),
-        standardize=_standardize(standardize),
-        scale_targets=checks.flag("Network", "scale_targets", scale_targets),
-        categorical_features=_categorical(categorical_features, min_frequency),
-        min_frequency=min_frequency,
-        input_dropout=checks.real("Network", "input_dropout", input_dropout, minimum=0, below=1),
-        clip_norm=_optional(clip_norm, "clip_norm"),
-        clip_value=_optional(clip_value, "clip_value"),
-        ema=_optional(ema, "ema", below=1),
-        embeddings=_embeddings(embeddings, categorical_features),
+        **{
+            name: each.metadata["check"](name, parameters.get(name, each.default))
+            for name, each in _PARAMETERS.items()
+        },
     )
-    if configuration.scale_targets and configuration.loss.link != "identity":
-        raise ValueError(
-            f"scale_targets is for losses of values without a link; {configuration.loss.name} has the link"
-            f" {configuration.loss.link!r}."
-        )
-    columns = configuration.loss.n_columns(configuration.n_outputs)
-    if configuration.scale_targets and (configuration.loss.classifies or columns != configuration.n_outputs):
-        raise ValueError(
-            "scale_targets is for losses of values with one output for each column of y;"
-            f" {configuration.loss.name} is not one."
-        )
+    if configuration.scale_targets:
+        _check_scaled_targets(configuration)
     layers.layer_activations(checked, configuration.loss.link)  # refuses a last layer at odds with the loss
     return configuration
 
 
-def _optional(value: object, name: str, **bounds: float) -> float | None:
-    return None if value is None else checks.real("Network", name, value, above=0, **bounds)
-
-
-def _categorical(features: Features | None, min_frequency: object) -> tuple[int | str, ...] | str | None:
-    """Return categorical_features, checked like `min_frequency`."""
-    if features is None and min_frequency is None:
-        return None
-    if features is None:
-        raise ValueError("min_frequency is given; categorical_features is not.")
-    from ..preprocessing import tabular  # few networks encode tables
-
-    tabular.frequency(min_frequency)
-    return tabular.categorical(features)
-
-
-def _embeddings(wanted: Any, features: Features | None) -> Wanted:
-    """Return embeddings, checked; they are for categorical features."""
-    if wanted is None:
-        return None
-    if features is None:
-        raise ValueError("embeddings is given; categorical_features is not.")
-    from . import embeddings  # few networks have any
-
-    return embeddings.check(wanted)
-
-
-def _standardize(value: object) -> bool | str:
-    method = checks.flag_or_choice("Network", "standardize", value, SCALINGS)
-    return True if method == "standard" else method
+def _check_scaled_targets(configuration: Configuration) -> None:
+    """Refuse losses whose targets cannot be scaled."""
+    loss = configuration.loss
+    if loss.link != "identity":
+        raise ValueError(
+            f"scale_targets is for losses of values without a link; {loss.name} has the link {loss.link!r}."
+        )
+    if loss.classifies or loss.n_columns(configuration.n_outputs) != configuration.n_outputs:
+        raise ValueError(
+            f"scale_targets is for losses of values with one output for each column of y; {loss.name} is not one."
+        )
 
 
 def to_config(configuration: Configuration) -> dict[str, Any]:
-    """Return `configuration` as JSON can hold it; of `_LATER` only what is asked for."""
+    """Return `configuration` as JSON can hold it; optional parameters only where they are asked for."""
     names = [
-        name for name in _FIELDS if name not in _LATER or getattr(configuration, name) not in (None, False)
+        name for name in _NAMES if name not in _OPTIONAL or getattr(configuration, name) not in (None, False)
     ]
     return {name: getattr(configuration, name) for name in names} | {
         "layers": [layers.to_config(layer) for layer in configuration.layers],
@@ -226,12 +245,12 @@ def to_config(configuration: Configuration) -> dict[str, Any]:
 
 def from_config(config: object) -> Configuration:
     """Return the configuration of what :func:`to_config` made."""
-    asked = {name for name in _LATER if isinstance(config, dict) and config.get(name) not in (None, False)}
-    names = tuple(name for name in _FIELDS if name not in _LATER or name in asked)
-    fields: dict[str, Any] = checks.fields("network", config, names)
-    if not isinstance(fields["layers"], list):
+    asked = {name for name in _OPTIONAL if isinstance(config, dict) and config.get(name) not in (None, False)}
+    names = tuple(name for name in _NAMES if name not in _OPTIONAL or name in asked)
+    given: dict[str, Any] = checks.fields("network", config, names)
+    if not isinstance(given["layers"], list):
         raise ValueError("layers must be a JSON array.")
-    fields["layers_"] = [layers.from_config(layer) for layer in fields.pop("layers")]
-    fields["loss"] = losses.from_config(fields["loss"])
-    fields["optimizer"] = optimizers.from_config(fields["optimizer"])
-    return configure(**fields)
+    given["layers_"] = [layers.from_config(layer) for layer in given.pop("layers")]
+    given["loss"] = losses.from_config(given["loss"])
+    given["optimizer"] = optimizers.from_config(given["optimizer"])
+    return configure(**given)

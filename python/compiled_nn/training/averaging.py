@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
+from ..callbacks.base import Callback
 from ..common import checks
+from .weights import LayerState, copy_layers, walk
 
 if TYPE_CHECKING:
-    from .weights import Part
+    from ..common.protocols import History, NetworkLike
+    from .trainer import Trainer
 
 
 @dataclass(frozen=True)
@@ -47,34 +48,57 @@ class SWA:
 
 
 class Average:
-    """The mean of weights, and those that it stands in for.
+    """The mean of weights, and the weights that it stands in for.
 
     Attributes
     ----------
     count : int
-        How many weights the mean is of.
-    mean : list of (W, b or None, gain or None)
-        In float64.
-    live : list of (W, b or None, gain or None), optional
-        What training goes on from, while the network has the mean in place of them.
+        Number of weights that the mean is of.
+    mean : list of dict
+        State of each layer, in float64, without running statistics.
+    live : list of dict, optional
+        Weights that training continues from, while the network has the mean in place of them.
     """
 
-    def __init__(self, count: int = 0, mean: Sequence[Part] = (), live: Sequence[Part] | None = None) -> None:
+    def __init__(
+        self, count: int = 0, mean: Sequence[LayerState] = (), live: Sequence[LayerState] | None = None
+    ) -> None:
         self.count = count
         self.mean = mean
         self.live = live
 
-    def add(self, weights: Sequence[Part]) -> None:
-        """Let the mean have one more part: ``mean += (w - mean) / count``."""
+    def add(self, layers: Sequence[LayerState]) -> None:
+        """Add weights to the mean: ``mean += (w - mean) / count``."""
         self.count += 1
         if self.count == 1:
-            self.mean = [(_wide(W), _wide(b), _wide(gain)) for W, b, gain in weights]
+            self.mean = copy_layers(layers, "float64")
             return
-        for pair, means in zip(weights, self.mean, strict=True):
-            for array, mean in zip(pair, means, strict=True):
-                if array is not None and mean is not None:
-                    mean += (array - mean) / self.count
+        for (_, array), (_, mean) in zip(walk(layers), walk(self.mean), strict=True):
+            mean += (array - mean) / self.count
 
 
-def _wide(array: Any) -> Any:
-    return None if array is None else array.astype(np.float64)
+class Averaging(Callback):
+    """Averages weights after late epochs; at the end the network gets the mean.
+
+    Parameters
+    ----------
+    swa : SWA
+    trainer : Trainer
+    changed : callable
+        Called when the weights of the network have changed.
+    """
+
+    def __init__(self, swa: SWA, trainer: Trainer, changed: Callable[[], None]) -> None:
+        self._swa, self._trainer, self._changed = swa, trainer, changed
+
+    def on_epoch_end(self, net: NetworkLike, epoch: int, history: History) -> None:
+        """Add the weights of a late epoch to the mean."""
+        if epoch > self._swa.first_epoch(net.epochs_planned_):
+            self._trainer.add_to_average()
+        else:
+            self._trainer.average = None
+
+    def on_train_end(self, net: NetworkLike) -> None:
+        """Give the network the mean."""
+        self._trainer.apply_average()
+        self._changed()

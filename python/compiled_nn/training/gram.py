@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from ..common import checks
 from ..optimizers.classes import SGD, Optimizer
 from .batches import Data
 from .loop import InMemory
+from .objective import Objective
 from .trainer import Trainer
 
 if TYPE_CHECKING:
@@ -63,17 +65,17 @@ def uses_gram(gram: object, obstacle: str | None, data: Data, units: int, epochs
 
 @contextmanager
 def gram_training(
-    trainer: Trainer, data: Data, terms: dict[str, Any], optimizer: Optimizer
+    trainer: Trainer, data: Data, objective: Objective, optimizer: Optimizer
 ) -> Iterator[InMemory]:
     """Give what to train on in place of the data; in the end the network is brought along."""
     from cnn_core import span  # few need its kernels
 
     trainer.set_optimizer(optimizer)
     assert isinstance(data.X, np.ndarray)  # sparse rows are an obstacle
-    inner = span.enter(trainer.stack, data.X, scale=terms["scale"], n_threads=terms["n_threads"])
+    inner = span.enter(trainer.stack, data.X, scale=objective.scale, n_threads=objective.n_threads)
     other = trainer.over(inner)
     try:
-        yield InMemory(other, data._replace(X=inner.gram), {**terms, "scale": 1.0})
+        yield InMemory(other, data._replace(X=inner.gram), replace(objective, scale=1.0))
     finally:
         inner.fold()
         trainer.epochs = other.epochs

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from ..common.protocols import History
 from ..optimizers.classes import Optimizer
 from .batches import Data
 from .divergence import Divergence, LastFinite
 from .history import append_epochs, trim_columns
+from .objective import Objective
 from .plan import Plan
 from .trainer import Trainer
 
 if TYPE_CHECKING:
-    from ..network.network import Network
+    from ..common.protocols import NetworkLike
     from .streams import Streamed
 
 Source: TypeAlias = "InMemory | Streamed"
@@ -35,12 +36,11 @@ class InMemory:
     ----------
     trainer : Trainer
     data : Data
-    terms : dict
-        What the core minimises, as keywords of its calls.
+    objective : Objective
     """
 
-    def __init__(self, trainer: Trainer, data: Data, terms: dict[str, Any]) -> None:
-        self._trainer, self._data, self._terms = trainer, data, terms
+    def __init__(self, trainer: Trainer, data: Data, objective: Objective) -> None:
+        self._trainer, self._data, self._objective = trainer, data, objective
         self._finite: LastFinite | None = None
 
     def run(self, optimizer: Optimizer, most: int, deadline: float) -> tuple[History, Divergence | None]:
@@ -52,19 +52,27 @@ class InMemory:
         if trainer.set_optimizer(optimizer) or self._finite is None:
             self._finite = LastFinite(trainer.stack)
         together = trainer.epochs_together(self._data.batches, most)
-        return trainer.run(self._data, optimizer, self._terms, self._finite, together, deadline)
+        return trainer.run(self._data, optimizer, self._objective, self._finite, together, deadline)
 
 
-def run(net: Network, source: Source, plan: Plan, validate: Callable[[], History] | None) -> None:
+def run(
+    net: NetworkLike,
+    source: Source,
+    plan: Plan,
+    validate: Callable[[], History] | None,
+    changed: Callable[[], None],
+) -> None:
     """Train until the plan is fulfilled, or something ends it: ``net.stop_reason_`` says what.
 
     Parameters
     ----------
-    net : Network
+    net : NetworkLike
     source : Source
     plan : Plan
     validate : callable, optional
         Returns further columns of an epoch that ended.
+    changed : callable
+        Called when the weights have changed and before anything else sees the network.
 
     Raises
     ------
@@ -80,17 +88,23 @@ def run(net: Network, source: Source, plan: Plan, validate: Callable[[], History
             callback.on_train_begin(net)
             ends.callback(callback.on_train_end, net)
         try:
-            net.stop_reason_ = _epochs(net, source, plan, validate)
+            net.stop_reason_ = _epochs(net, source, plan, validate, changed)
         except KeyboardInterrupt:
             if plan.on_interrupt == "raise":
                 raise
             net.stop_reason_ = "interrupted"
         finally:
             trim_columns(net.history)
-            net._settle()
+            changed()
 
 
-def _epochs(net: Network, source: Source, plan: Plan, validate: Callable[[], History] | None) -> str:
+def _epochs(
+    net: NetworkLike,
+    source: Source,
+    plan: Plan,
+    validate: Callable[[], History] | None,
+    changed: Callable[[], None],
+) -> str:
     """Train and return why it ended."""
     history, last = net.history, net.epochs_planned_
     epoch = len(history["epoch"])
@@ -107,7 +121,7 @@ def _epochs(net: Network, source: Source, plan: Plan, validate: Callable[[], His
         epoch += ended
         if divergence is not None:
             raise divergence.error(f"Epoch {epoch + 1}")
-        reason = _stops(net, plan, epoch) if ended else None
+        reason = _stops(net, plan, epoch, changed) if ended else None
         if plan.verbose and ended and (epoch % plan.verbose == 0 or epoch == last):
             print(line(history, last))
         if reason is not None:
@@ -117,11 +131,11 @@ def _epochs(net: Network, source: Source, plan: Plan, validate: Callable[[], His
     return "max_iter"
 
 
-def _stops(net: Network, plan: Plan, epoch: int) -> str | None:
+def _stops(net: NetworkLike, plan: Plan, epoch: int, changed: Callable[[], None]) -> str | None:
     """Ask all callbacks about an epoch; return the reason of the first that stops training."""
     if not plan.callbacks:
         return None
-    net._unsettle()
+    changed()
     answers = [callback.on_epoch_end(net, epoch, net.history) for callback in plan.callbacks]
     reasons = (
         callback.stop_reason for callback, stop in zip(plan.callbacks, answers, strict=True) if stop is True

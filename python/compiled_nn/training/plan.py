@@ -4,40 +4,63 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ..callbacks.base import Callback, as_callback
 from ..callbacks.stopping import EarlyStopping, Target
 from ..common import checks
 from .averaging import SWA
+from .batches import Batches, make_batches
+from .validation import metrics_of
 
 if TYPE_CHECKING:
-    from ..common.protocols import History
-    from ..network.network import Network
+    from ..data.arrays import Array
+    from ..metrics import Metric
 
 
-class Plan(NamedTuple):
-    """What a call of fit asks for besides its data, checked.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Plan:
+    """Parameters of one call of fit or partial_fit besides its data. Those of fit that are not named here are as there.
 
     Attributes
     ----------
-    epochs : int
-        To be added to the history.
-    verbose : int
-        Print a line every so many epochs; 0: none.
     callbacks : tuple of Callback
-        In the order they are asked in; those of the other parameters of fit are among them.
+        In the order in which they run; those of the parameters of fit that stop training are among them.
     deadline : float
-        The time of `perf_counter` at which training ends.
-    on_interrupt : {"raise", "return"}
+        Time of `perf_counter` at which training ends.
+    metrics : tuple of Metric
+    resume : bool
+        Whether training goes on from the present weights.
     """
 
     epochs: int
-    verbose: int
-    callbacks: tuple[Callback, ...]
-    deadline: float
-    on_interrupt: str
+    batch_size: object
+    shuffle: object
+    n_batches: object = None
+    accumulate: object = 1
+    drop_last: object = False
+    sample_weight: Any = None
+    class_weight: Any = None
+    classes: Any = None
+    validation_data: Any = None
+    validation_fraction: Any = None
+    validation_groups: Any = None
+    metrics: tuple[Metric, ...] = ()
+    callbacks: tuple[Callback, ...] = ()
+    averaging: SWA | None = None
+    deadline: float = math.inf
+    on_interrupt: str = "raise"
+    verbose: int = 0
+    resume: bool = True
+    gram: bool | str = False
+
+    def cut(self, n_rows: int, rows: Array | None = None) -> Batches:
+        """Return how this many rows, `rows` of X or all of them, are cut into batches."""
+        return make_batches(
+            n_rows, self.batch_size, self.n_batches, self.shuffle, self.drop_last, rows, self.accumulate
+        )
 
 
 def make_plan(
@@ -51,38 +74,59 @@ def make_plan(
     time_limit: object,
     averaging: object,
     on_interrupt: object,
-    validates: bool,
+    warm_start: object,
+    metrics: object,
+    **others: Any,
 ) -> Plan:
-    """Check parameters of fit, documented there; `validates` is whether there are columns of validation."""
+    """Return the plan of the parameters of fit, checked; `others` are those that are checked with the data."""
     start = perf_counter()
+    watched = metrics_of(metrics)
+    validates = any(
+        others[name] is not None for name in ("validation_data", "validation_fraction", "validation_groups")
+    )
+    seconds = math.inf if time_limit is None else checks.real("fit", "time_limit", time_limit, above=0)
+    if averaging is not None and not isinstance(averaging, SWA):
+        raise TypeError(f"The 'averaging' parameter of fit must be an SWA. Got {averaging!r} instead.")
+    verbose = int(verbose) if isinstance(verbose, bool) else verbose
+    return Plan(
+        callbacks=_callbacks(callbacks, callback, early_stopping, target, validates, averaging is not None),
+        epochs=checks.integer("fit", "epochs", epochs, minimum=0),
+        verbose=checks.integer("fit", "verbose", verbose, minimum=0),
+        averaging=averaging,
+        deadline=start + seconds,
+        on_interrupt=checks.choice("fit", "on_interrupt", on_interrupt, ("raise", "return")),
+        resume=checks.flag("fit", "warm_start", warm_start),
+        metrics=watched,
+        **others,
+    )
+
+
+def _callbacks(
+    callbacks: object,
+    callback: object,
+    early_stopping: object,
+    target: object,
+    validates: bool,
+    averages: bool,
+) -> tuple[Callback, ...]:
+    """Return all callbacks in their order; `validates` is whether the history has columns of validation."""
     if isinstance(callbacks, str) or not isinstance(callbacks, Sequence):
         raise TypeError(f"The 'callbacks' parameter of fit must be a list. Got {callbacks!r} instead.")
-    asked = [as_callback(f"{i}th of callbacks", value) for i, value in enumerate(callbacks)]
+    given = [as_callback(f"{i}th of callbacks", value) for i, value in enumerate(callbacks)]
     if callback is not None:
-        asked.append(as_callback("'callback' parameter of fit", callback))
+        given.append(as_callback("'callback' parameter of fit", callback))
     watchers: list[EarlyStopping | Target] = [*_early_stopping(early_stopping), *_target(target)]
     for watcher in watchers:
         if watcher.monitor.needs_validation and not validates:
             raise ValueError(
                 f"{watcher.monitor.column!r} is monitored: give validation_data or validation_fraction."
             )
-    averages = _averaging(averaging)
-    if averages and any(
-        isinstance(each, EarlyStopping) and each.restore_best for each in (*asked, *watchers)
-    ):
+    everyone = (*given, *watchers)
+    if averages and any(isinstance(each, EarlyStopping) and each.restore_best for each in everyone):
         raise ValueError(
             "averaging and early stopping with restore_best=True each choose the weights: take one."
         )
-    seconds = math.inf if time_limit is None else checks.real("fit", "time_limit", time_limit, above=0)
-    return Plan(
-        epochs=checks.integer("fit", "epochs", epochs, minimum=0),
-        verbose=checks.integer(
-            "fit", "verbose", int(verbose) if isinstance(verbose, bool) else verbose, minimum=0
-        ),
-        callbacks=(*asked, *watchers, *averages),
-        deadline=start + seconds,
-        on_interrupt=checks.choice("fit", "on_interrupt", on_interrupt, ("raise", "return")),
-    )
+    return everyone
 
 
 def _early_stopping(value: object) -> tuple[EarlyStopping, ...]:
@@ -103,30 +147,3 @@ def _target(value: object) -> tuple[Target, ...]:
             f"The 'target' parameter of fit must be a pair, as ('val_loss', 0.1). Got {value!r} instead."
         )
     return (Target(*value),)
-
-
-def _averaging(value: object) -> tuple[Averaging, ...]:
-    if value is None:
-        return ()
-    if not isinstance(value, SWA):
-        raise TypeError(f"The 'averaging' parameter of fit must be an SWA. Got {value!r} instead.")
-    return (Averaging(value),)
-
-
-class Averaging(Callback):
-    """Averages weights after late epochs; in the end the network has the mean."""
-
-    def __init__(self, swa: SWA) -> None:
-        self._swa = swa
-
-    def on_epoch_end(self, net: Network, epoch: int, history: History) -> None:
-        """Take in the weights of a late epoch."""
-        if epoch > self._swa.first_epoch(net.epochs_planned_):
-            net._known_trainer().average_on()
-        else:
-            net._known_trainer().average = None
-
-    def on_train_end(self, net: Network) -> None:
-        """Give the network the mean."""
-        net._known_trainer().lend_average()
-        net._settle()

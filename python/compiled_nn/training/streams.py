@@ -10,34 +10,23 @@ from ..common.protocols import History
 from . import targets
 from .batches import Batches, Data
 from .divergence import Divergence, LastFinite
+from .objective import Objective
 from .trainer import Trainer
 
 if TYPE_CHECKING:
     from ..data.samples import Encoder
     from ..optimizers.classes import Optimizer
     from ..spec.configuration import Configuration
+    from .plan import Plan
     from .targets import Targets
 
 BatchSource: TypeAlias = Iterable[tuple[Any, Any]] | Callable[[], Iterable[tuple[Any, Any]]]
 
 
-def check(
-    n_batches: object,
-    validation_fraction: object,
-    validation_groups: object,
-    sample_weight: object,
-    class_weight: object,
-) -> None:
-    """Refuse parameters of fit that are for data at hand."""
-    given = {
-        "sample_weight": sample_weight,
-        "class_weight": class_weight,
-        "n_batches": n_batches,
-        "validation_fraction": validation_fraction,
-        "validation_groups": validation_groups,
-    }
-    for name, value in given.items():
-        if value is not None:
+def check(plan: Plan) -> None:
+    """Refuse parameters of fit that are for data in memory."""
+    for name in ("sample_weight", "class_weight", "n_batches", "validation_fraction", "validation_groups"):
+        if getattr(plan, name) is not None:
             raise ValueError(f"{name} is for data at hand; y is None, so that X gives batches.")
 
 
@@ -91,8 +80,7 @@ class Streamed:
         From the number of rows of an item to how they are cut.
     configuration : Configuration
     known : Targets
-    terms : dict
-        What the core minimises, as keywords of its calls.
+    objective : Objective
     encoder : Encoder or None
         What makes numbers of each X.
     """
@@ -104,11 +92,11 @@ class Streamed:
         cut: Callable[[int], Batches],
         configuration: Configuration,
         known: Targets,
-        terms: dict[str, Any],
+        objective: Objective,
         encoder: Encoder | None,
     ) -> None:
         self._trainer, self._batches, self._cut = trainer, batches, cut
-        self._configuration, self._known, self._terms = configuration, known, terms
+        self._configuration, self._known, self._objective = configuration, known, objective
         self._encoder = encoder
 
     def run(self, optimizer: Optimizer, most: int, deadline: float) -> tuple[History, Divergence | None]:
@@ -127,7 +115,7 @@ class Streamed:
             )
             trainer.epochs = epoch  # all of these batches are one
             columns, divergence = trainer.run(
-                Data(X, y, self._cut(len(X))), optimizer, self._terms, finite, 1, deadline
+                Data(X, y, self._cut(len(X))), optimizer, self._objective, finite, 1, deadline
             )
             if divergence is not None or not columns["loss"]:
                 return nothing, divergence

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import optimizers
+from ..common import checks
 from ..common.protocols import History
 from ..data.arrays import Array
 from .batches import Batches, Data
 from .divergence import Divergence, LastFinite, first_bad_layer
 from .history import compact_column
-from .weights import assign_views, copy_views, get_norms, parameter_views, set_norms
+from .objective import Objective
+from .weights import LayerState, assign_layers, check_layers, copy_layers, layer_views
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -27,15 +30,6 @@ if TYPE_CHECKING:
 
 _WORK_OF_A_CALL = 20_000_000  # rows times parameters: some milliseconds
 _WORK_OF_A_SLICE = 200_000_000  # some hundredths of a second
-
-
-# ---- batches
-
-
-# ---- history
-
-
-# ---- passes
 
 
 def new_generator(seed: int | None) -> Generator:
@@ -91,7 +85,7 @@ class Trainer:
         self,
         data: Data,
         optimizer: Optimizer,
-        options: dict[str, Any],
+        objective: Objective,
         finite: LastFinite,
         epochs: int = 1,
         deadline: float = math.inf,
@@ -110,7 +104,7 @@ class Trainer:
         X, y, batches = data
         order = batches.order(self._generator())
         rates = self._rates(optimizer, batches.steps * epochs, epochs)
-        options = {**options, "order": order, "batch_size": batches.size}
+        options = {**objective.keywords, "order": order, "batch_size": batches.size}
         start = perf_counter()
         slices = self._slices(batches) if epochs == 1 and deadline < math.inf else 1
         if slices > 1:
@@ -200,31 +194,35 @@ class Trainer:
         """Refuse a learning rate that cannot tell the rate of the next step."""
         self._rates(optimizer, 1, 1)
 
-    def forget_momenta(self) -> None:
+    def forget_moments(self) -> None:
         """Let the next pass start from momenta of zero and step 0, and no average."""
         self._optimizer = self._latest = self.average = None
         self.stack.steps = 0
 
-    def average_on(self) -> None:
-        """Let the average have the present weights too."""
-        from .averaging import Average  # few runs have one
+    def add_to_average(self) -> None:
+        """Add the present weights to the average."""
+        from .averaging import Average  # imported here to keep `import compiled_nn` fast
 
         self.average = self.average or Average()
-        self.average.add(parameter_views(self.stack))
+        self.average.add(self.trained_layers())
 
-    def lend_average(self) -> None:
+    def apply_average(self) -> None:
         """Put the average in place of the weights, which are kept."""
         if self.average is not None and self.average.live is None:
-            self.average.live = copy_views(parameter_views(self.stack))
-            assign_views(parameter_views(self.stack), self.average.mean)
+            self.average.live = copy_layers(self.trained_layers())
+            assign_layers(self.trained_layers(), self.average.mean)
 
-    def reclaim(self, *, averages: bool) -> None:
-        """Put the weights back that an average has stood in for; forget the average unless it goes on."""
+    def restore_weights(self, *, averages: bool) -> None:
+        """Put the weights back that an average stands in for; drop the average unless training goes on with it."""
         if self.average is not None and self.average.live is not None:
-            assign_views(parameter_views(self.stack), self.average.live)
+            assign_layers(self.trained_layers(), self.average.live)
             self.average.live = None
         if not averages:
             self.average = None
+
+    def trained_layers(self) -> list[LayerState]:
+        """Return views of what the optimizer moves, layer by layer."""
+        return layer_views(self.stack, self.stack.parameters)
 
     def set_optimizer(self, optimizer: Optimizer) -> bool:
         """Tell the core when hyperparameters have changed, and return whether: that resets the momenta. A new
@@ -241,47 +239,94 @@ class Trainer:
         self._latest = optimizer
         return changed
 
+    # ---- state
+
+    def snapshot(self, *, optimizer: bool = True) -> dict[str, Any]:
+        """Return copies of the layers, of the average of ``ema``, and of the optimizer's state."""
+        stack = self.stack
+        state: dict[str, Any] = {"layers": copy_layers(layer_views(stack))}
+        if stack.average is not None:
+            state["average"] = copy_layers(layer_views(stack, stack.average))
+        if optimizer:
+            name, hyperparameters = self._optimizer or (None, {})
+            state["optimizer"] = {
+                "name": name,
+                "hyperparameters": dict(hyperparameters),
+                "step": stack.steps,
+                "moments": [copy_layers(layer_views(stack, moment)) for moment in stack.moments],
+            }
+        return state
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Put back what :meth:`snapshot` returned; parts that the state does not have stay as they are.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When the state does not fit the stack; nothing has then been changed.
+        """
+        unknown = state.keys() - {"layers", "average", "optimizer"}
+        if unknown:
+            raise ValueError(
+                f"The state has the unknown keys {sorted(unknown)}; it takes 'layers', 'average' and 'optimizer'."
+            )
+        stack, parts = self.stack, list[tuple[Any, list[LayerState]]]()
+        for name, flat in (("layers", None), ("average", stack.average)):
+            if name in state and (name == "layers" or flat is not None):
+                parts.append((state[name], layer_views(stack, flat)))
+                check_layers(*parts[-1], f"state[{name!r}]")
+        if state.get("optimizer") is not None:
+            before = self.snapshot()["optimizer"]
+            try:
+                self._restore_optimizer(state["optimizer"])
+            except (TypeError, ValueError):
+                self._restore_optimizer(before)
+                raise
+        for given, views in parts:
+            assign_layers(views, given)
+
+    def _restore_optimizer(self, state: Mapping[str, Any]) -> None:
+        checks.fields("state['optimizer']", state, ("name", "hyperparameters", "step", "moments"))
+        if state["name"] is None:
+            return self.forget_moments()
+        name, hyperparameters = wanted = state["name"], dict(state["hyperparameters"])
+        if wanted != self._optimizer:
+            self.stack.set_optimizer(name, **hyperparameters)
+            self._optimizer, self._latest = wanted, None
+        moments = [layer_views(self.stack, moment) for moment in self.stack.moments]
+        if len(state["moments"]) != len(moments):
+            raise ValueError(
+                f"state['optimizer']['moments'] has {len(state['moments'])} lists; {name} takes {len(moments)}."
+            )
+        for number, (given, views) in enumerate(zip(state["moments"], moments, strict=True)):
+            check_layers(given, views, f"state['optimizer']['moments'][{number}]")
+        for given, views in zip(state["moments"], moments, strict=True):
+            assign_layers(views, given)
+        self.stack.steps = int(state["step"])
+
     def state(self) -> dict[str, Any]:
-        """Return all that training on exactly needs, in arrays without the core's padding."""
-        return {
-            "norms": get_norms(self.stack),
-            "dropout_key": self.stack.dropout_key,
+        """Return all that exact continuation of training needs: :meth:`snapshot`, and how training goes on."""
+        return self.snapshot() | {
             "statistics": self.stack.statistics,
+            "dropout_key": self.stack.dropout_key,
             "seed": self._seed,
             "rng": self._rng,
-            "optimizer": self._optimizer,
-            "moments": [copy_views(parameter_views(self.stack, moment)) for moment in self.stack.moments],
-            "steps": self.stack.steps,
             "epochs": self.epochs,
             "rate_scale": self.rate_scale,
-            "average": self.average,
-            "parts": copy_views(parameter_views(self.stack)),
-            "ema": None
-            if self.stack.average is None
-            else copy_views(parameter_views(self.stack, self.stack.average)),
+            "swa": self.average,
         }
 
     @classmethod
     def restored(cls, stack: Stack, state: dict[str, Any]) -> Trainer:
-        """Return a trainer of a :meth:`state`; the stack has its weights already."""
+        """Return a trainer of a :meth:`state` over a stack of the same layers."""
         trainer = cls(stack, state["seed"], state["rng"])
-        set_norms(stack, state["norms"])
-        if state["parts"] is not None:
-            assign_views(parameter_views(stack), state["parts"])
         stack.set_dropout(stack.dropout, state["dropout_key"])
+        if state["statistics"] is not None:
+            stack.standardize(*state["statistics"])
+        trainer.restore({name: state[name] for name in ("layers", "average", "optimizer") if name in state})
         trainer.epochs, trainer.rate_scale, trainer.average = (
             state["epochs"],
             state["rate_scale"],
-            state["average"],
+            state["swa"],
         )
-        if state["statistics"] is not None:
-            stack.standardize(*state["statistics"])
-        if state["optimizer"] is not None:
-            name, hyperparameters = trainer._optimizer = state["optimizer"]
-            stack.set_optimizer(name, **hyperparameters)
-            for moment, kept in zip(stack.moments, state["moments"], strict=True):
-                assign_views(parameter_views(stack, moment), kept)
-            if stack.average is not None and state["ema"] is not None:
-                assign_views(parameter_views(stack, stack.average), state["ema"])
-            stack.steps = state["steps"]
         return trainer

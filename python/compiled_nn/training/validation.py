@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from ..metrics import Metric
     from ..spec.configuration import Configuration
+    from .objective import Objective
+    from .plan import Plan
 
 DEFAULT_FRACTION = 0.1
 
@@ -32,10 +34,10 @@ class Validation(NamedTuple):
     weights: Array | None
     metrics: tuple[Metric, ...] = ()
 
-    def columns(self, stack: Stack, known: Targets, terms: dict[str, Any]) -> dict[str, list[float]]:
+    def columns(self, stack: Stack, known: Targets, objective: Objective) -> dict[str, list[float]]:
         """Return the columns of the history that the present weights give."""
-        loss, _ = stack.loss(self.X, self.y, weights=self.weights, **terms)
-        outputs = stack.forward(self.X, scale=terms["scale"], n_threads=terms["n_threads"])
+        loss, _ = stack.loss(self.X, self.y, **objective.with_weights(self.weights).keywords)
+        outputs = stack.forward(self.X, scale=objective.scale, n_threads=objective.n_threads)
         columns = {"val_loss": [loss], "val_score": [known.score(self.y, outputs, self.weights)]}
         if self.metrics:
             y, predicted = self._labels(known), known.decode(outputs)
@@ -80,6 +82,7 @@ def metrics_of(values: object) -> tuple[Metric, ...]:
 
 
 def choose(
+    plan: Plan,
     configuration: Configuration,
     X: Samples,
     y: Array,
@@ -87,24 +90,20 @@ def choose(
     *,
     encoder: Encoder | None,
     weights: Array | None,
-    data: tuple[Any, ...] | None,
-    fraction: float | None,
-    groups: Any,
-    watched: tuple[Metric, ...],
     parts: Callable[[Array, Targets, float, Any], tuple[Array, Array]],
 ) -> tuple[Validation | None, Array | None]:
     """Return what to validate on, and the rows of X that are left to train on (None: all).
 
-    Parameters are those of fit, X and y as the core takes them; `parts` does what :func:`parts` does.
+    X and y are as the core takes them; `parts` splits the rows, as :func:`parts` does.
     """
-    if data is not None:
+    fraction, groups, watched = plan.validation_fraction, plan.validation_groups, plan.metrics
+    if plan.validation_data is not None:
         if fraction is not None or groups is not None:
             raise ValueError(
                 "validation_data is given: validation_fraction and validation_groups must be None."
             )
-        return Validation(
-            *targets.prepare_pair(configuration, data, X.shape[1], known, encoder), watched
-        ), None
+        pair = targets.prepare_pair(configuration, plan.validation_data, X.shape[1], known, encoder)
+        return Validation(*pair, watched), None
     if fraction is None and groups is None:
         if watched:
             raise ValueError("metrics are those of validation: give validation_data or validation_fraction.")

@@ -1,0 +1,82 @@
+"""Stacks of the core, made from a configuration and weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from cnn_core.stack import Stack
+
+from ..data.arrays import Array
+from ..spec.activations import for_core
+from ..spec.configuration import Configuration
+from ..spec.layers import Dense
+from .weights import LayerState, assign_layers, dropout_key, layer_views
+
+if TYPE_CHECKING:
+    from ..spec.initializers import Pair
+
+
+def new_stack(configuration: Configuration, layers: Sequence[LayerState]) -> Stack:
+    """Return a stack of the configuration's layers.
+
+    Parameters
+    ----------
+    configuration : Configuration
+    layers : list of dict
+        State of each layer. Without "norm", a normalised layer starts from a gain of 1 and no running statistics. The
+        last layer has a bias where its state has one, whatever the configuration says.
+    """
+    sizes = (len(layers[0]["weight"]), *(layer.units for layer in configuration.layers))
+    biases = [layer.bias for layer in configuration.layers]
+    biases[-1] |= "bias" in layers[-1]
+    stack = Stack(
+        sizes,
+        [*map(for_core, configuration.activations)],
+        biases,
+        configuration.dtype,
+        norms=[layer.norm for layer in configuration.layers],
+        residuals=[layer.residual for layer in configuration.layers],
+    )
+    stack.set_update(**configuration.update)
+    for view, state in zip(layer_views(stack), layers, strict=True):
+        assign_layers([{name: view[name] for name in view if name in state}], [state])
+    freeze(stack, configuration.layers[0])
+    if any(configuration.dropout):
+        stack.set_dropout(configuration.dropout, dropout_key(configuration.seed))
+    return stack
+
+
+def freeze(stack: Stack, first: Dense) -> None:
+    """Keep the weights of a first layer of embeddings that are no embeddings at 0 and 1."""
+    if first.blocks:
+        from ..spec import embeddings  # imported here to keep `import compiled_nn` fast
+
+        stack.hold(*embeddings.held(first.blocks, stack.sizes[0]))
+
+
+def evaluated(stack: Stack, configuration: Configuration) -> Stack:
+    """Return the stack that predicts, is scored and saved: with ``ema`` a copy that has the averaged weights."""
+    if stack.average is None or stack.steps == 0:
+        return stack
+    copy = copy_of(stack, configuration)
+    copy.parameters[:] = stack.average
+    return copy
+
+
+def copy_of(stack: Stack, configuration: Configuration) -> Stack:
+    """Return a stack with the same weights, running statistics and scaling of its inputs."""
+    copy = new_stack(configuration, layer_views(stack))
+    if stack.statistics is not None:
+        copy.standardize(*stack.statistics)
+    return copy
+
+
+def states_of(weights: Sequence[Pair]) -> list[LayerState]:
+    """Return weights given as pairs (W, b or None) as states of layers."""
+    return [{"weight": W} if b is None else {"weight": W, "bias": b} for W, b in weights]
+
+
+def pairs_of(layers: Sequence[LayerState]) -> list[tuple[Array, Array | None]]:
+    """Return the weights and biases of states of layers as pairs (W, b or None)."""
+    return [(state["weight"], state.get("bias")) for state in layers]
