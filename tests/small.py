@@ -86,3 +86,8 @@ def peak(call):
         return tracemalloc.get_traced_memory()[1], result
     finally:
         tracemalloc.stop()
+
+
+def gradient_pairs(net, X, y, sample_weight=None):
+    """The gradients of a network of plain layers, in the form of its weights: [(dW, db or None), ...]."""
+    return [(layer["weight"], layer.get("bias")) for layer in net.gradients(X, y, sample_weight)["layers"]]

@@ -4,44 +4,96 @@ import ast
 import graphlib
 import importlib.metadata
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import compiled_nn as cnn
-import compiled_nn.layers
-import compiled_nn.losses
 import pytest
+from compiled_nn import losses, optimizers
+from compiled_nn.spec import activations
 
 import cnn_core.stack
 
 PACKAGE = Path(cnn.__file__).parent
-MODULES = sorted([*(path.stem for path in PACKAGE.glob("*.py")), "losses"])  # one is a folder
+# Public paths of modules that are in chapters:
+ALIASES = {"calibration", "conformal", "diagram", "optional", "streams"}
+    "calibration",
+    "conformal",
+    "diagram",
+    "optional",
+    "streams",
+}  # public paths of modules that live in chapters
+# Each chapter, or module at the top, with what it may import: lower chapters only, for type checkers too.
+ALLOWED = {
+    "_version": "",
+    "common": "",
+    "data": "common",
+    "schedules": "common",
+    "metrics": "common data",
+    "losses": "common data metrics",
+    "optimizers": "common data schedules",
+    "preprocessing": "common data",
+    "uncertainty": "common data metrics",
+    "datasets": "common data",
+    "spec": "common data losses optimizers preprocessing",
+    "callbacks": "common metrics",
+    "training": "callbacks common data datasets losses metrics optimizers preprocessing spec",
+    "artefact": "common data losses preprocessing spec training uncertainty",
+    "files": "artefact common data preprocessing spec training uncertainty",
+    "display": "common data spec",
+    "network": "_version artefact callbacks common data display files losses optimizers preprocessing spec training"
+    " uncertainty",
+    "estimators": "_version artefact callbacks common data display files losses metrics network optimizers"
+    " preprocessing spec training",
+    "functional": "common data losses metrics network spec training",
+    "plotting": "common data losses metrics network spec",
+    "rates": "common data network plotting training",
+    "tutorials": "common data functional network optimizers plotting spec",
+    "cli": "_version callbacks common datasets losses metrics network optimizers plotting spec",
+    "examples": "callbacks cli plotting",
+    "__main__": "cli",
+}
 
 
-def imports(module):
-    """Return the absolute names that a module imports when it runs, not what only a type checker reads."""
-    names = set()
-    files = [*PACKAGE.glob(f"{module}.py"), *PACKAGE.glob(f"{module}/*.py")]
-    pending = [ast.parse(path.read_text()) for path in files]
+def module_name(path):
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def imports(module, typing=True):
+    """Return the absolute names that a module imports anywhere; `typing`: also what only a type checker reads."""
+    path, names = FILES[module], set()
+    package = ["compiled_nn", *filter(None, module.split("."))]
+    package = package if path.name == "__init__.py" else package[:-1]
+    pending: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
     while pending:
         node = pending.pop()
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and not typing:
             pending.extend(node.orelse)
             continue
+        pending.extend(ast.iter_child_nodes(node))
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            base = ".".join(filter(None, ["compiled_nn" if node.level else "", node.module]))
+            above = package[: len(package) + 1 - node.level] if node.level else []
+            base = ".".join([*above, *filter(None, [node.module])])
             names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
-        pending.extend(ast.iter_child_nodes(node))
     return names
 
 
 def own_imports(module):
-    """Return the modules of the package that a module imports."""
-    return {other for other in MODULES if f"compiled_nn.{other}" in imports(module)}
+    """Return the modules of the package that a module imports; a package only where no module of it is named."""
+    found = {name.removeprefix("compiled_nn.") for name in imports(module) if name.startswith("compiled_nn.")}
+    found = {name for name in found if name in FILES and name != module}
+    return {name for name in found if not any(other.startswith(f"{name}.") for other in found)}
+
+
+def chapter(module):
+    return module.partition(".")[0]
 
 
 def run(code, environment):
@@ -52,50 +104,57 @@ def run(code, environment):
 
 
 def test_the_walk_sees_imports():
-    assert {"os", "cnn_core.stack", "compiled_nn.persistence"} <= imports("model")
-    assert {"calibrated", "training", "targets"} <= own_imports("learning")
+    assert {"cnn_core.stack", "compiled_nn.spec.configuration"} <= imports("training.stacks")
+    assert {"training.trainer", "artefact.predictor"} <= own_imports("network.model")
+    assert "network.diagnosis" in own_imports("network.inspection"), "imports for type checkers count"
 
 
-def test_imports_have_no_cycle():
-    graph = {module: own_imports(module) for module in MODULES if module != "__init__"}
+def test_every_chapter_has_its_place():
+    chapters = {chapter(module) for module in FILES} - {""} - ALIASES
+    assert chapters == ALLOWED.keys()
+    assert len(chapters) <= 28
+
+
+@pytest.mark.parametrize("name", ALLOWED)
+def test_chapters_import_what_lies_below(name):
+    order, allowed = list(ALLOWED), set(ALLOWED[name].split())
+    assert all(order.index(lower) < order.index(name) for lower in allowed)
+    modules = [module for module in FILES if chapter(module) == name]
+    found = {chapter(other): (module, other) for module in modules for other in own_imports(module)}
+    assert not {other: where for other, where in found.items() if other not in allowed | {name}}
+    assert allowed <= found.keys(), "an arrow of the table that no import needs"
+
+
+def test_imports_have_no_circle():
+    graph = {module: own_imports(module) for module in FILES if module}
     assert list(graphlib.TopologicalSorter(graph).static_order())
 
 
-def test_only_the_model_opens_the_stack():
-    users = {
-        module for module in MODULES if any(name.startswith("cnn_core.stack") for name in imports(module))
-    }
-    assert users == {"model"}
-
-
-def test_only_the_functional_folder_opens_the_functions():
-    opens = re.compile(r"^\s*from cnn_core(\.functions import| import .*functions)", re.MULTILINE)
-    users = {path.parent.name for path in PACKAGE.rglob("*.py") if opens.search(path.read_text())}
-    assert users == {"functional"}
+def test_aliases_only_import():
+    for name in ALIASES:
+        _, *rest = ast.parse(FILES[name].read_text(encoding="utf-8")).body
+        assert {type(node) for node in rest} == {ast.ImportFrom}, name
 
 
 @pytest.mark.parametrize(
-    "low", ["arrays", "checks", "errors", "initializers", "layers", "losses", "optimizers"]
+    ("core", "users"),
+    [
+        ("stack", {"training.stacks"}),
+        ("span", {"training.gram"}),
+        ("layers", {"artefact.folding", "network.diagnosis"}),
+        ("functions", {"functional"}),
+        ("threads", {"common.threads", "cli"}),
+    ],
 )
-def test_foundations_do_not_look_up(low):
-    reached, pending = set(), {low}
-    while pending:
-        reached |= pending
-        pending = set().union(*map(own_imports, pending)) - reached
-    assert not reached & {
-        "network",
-        "learning",
-        "model",
-        "training",
-        "persistence",
-        "targets",
-        "configuration",
-        "__init__",
-    }
+def test_who_opens_the_core(core, users):
+    opened = {f"cnn_core.{core}"}
+    opens = {module for module in FILES if opened & imports(module, typing=False)}
+    assert {module if module in users else chapter(module) for module in opens} == users
 
 
 def test_nothing_imports_the_package_itself():
-    assert not [m for m in MODULES if {"compiled_nn.__version__", "compiled_nn.Network"} & imports(m)]
+    names = {"compiled_nn.__version__", "compiled_nn.Network"}
+    assert not [module for module in FILES if module and names & imports(module)]
 
 
 def test_the_core_does_not_know_the_face():
@@ -106,17 +165,17 @@ def test_the_core_does_not_know_the_face():
 
 
 def test_names_are_those_of_the_core():
-    assert compiled_nn.activations.ACTIVATIONS == cnn_core.stack.ACTIVATIONS
-    cores = [loss.core for loss in compiled_nn.losses.LOSSES.values()]
+    assert activations.ACTIVATIONS == cnn_core.stack.ACTIVATIONS
+    cores = [loss.core for loss in losses.LOSSES.values()]
     assert {core if isinstance(core, str) else core[0] for core in cores} == set(cnn_core.stack.LOSSES)
-    optimizers = [
-        *map(compiled_nn.optimizers.resolve, compiled_nn.optimizers.OPTIMIZERS),
+    known = [
+        *map(optimizers.resolve, optimizers.OPTIMIZERS),
         cnn.SGD(momentum=0.9),
         cnn.SGD(momentum=0.9, nesterov=True),
         cnn.Adam(amsgrad=True),
         cnn.RMSprop(centered=True),
     ]
-    assert {optimizer.hyperparameters()[0] for optimizer in optimizers} == set(cnn_core.stack.OPTIMIZERS)
+    assert {optimizer.hyperparameters()[0] for optimizer in known} == set(cnn_core.stack.OPTIMIZERS)
 
 
 def test_importing_loads_numpy_and_the_core_only(environment):
@@ -127,13 +186,23 @@ import compiled_nn
 print(json.dumps(sorted(set(sys.modules) - before)))
 """
     loaded = run(code, environment)
-    assert "compiled_nn.network" in loaded
+    assert "compiled_nn.network.network" in loaded
     packages = {name.split(".")[0] for name in loaded}
     allowed = {"compiled_nn", "cnn_core", "cython_runtime", *sys.stdlib_module_names}
     assert not [name for name in packages - allowed if not name.startswith("_cython")]
     lazy = {
-        *("datasets", "functional", "metrics", "rates", "schedules", "streams", "checkpoints", "tutorials"),
-        *("callbacks", "fitting", "validation", "averaging", "descent", "losses.base"),
+        *(
+            "datasets",
+            "functional",
+            "metrics",
+            "rates",
+            "schedules",
+            "streams",
+            "files.checkpoint_file",
+            "tutorials",
+        ),
+        *("callbacks", "training.loop", "training.plan", "training.validation", "training.averaging"),
+        *("optimizers.classes", "losses.base", "display.notebook", "network.diagnosis"),
     }
     lazy = {f"compiled_nn.{name}" for name in lazy} | {"cnn_core.functions"}
     assert not (lazy | {"json", "difflib", "tempfile", "pathlib"}) & set(loaded)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import small
 from compiled_nn import metrics
+from compiled_nn.artefact import folding
 from compiled_nn.calibration import fit_temperature
-from compiled_nn.network import folding
 
 
 def log_loss(logits, y, w, temperature):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from compiled_nn import datasets
-from compiled_nn.datasets import load_digits, load_fashion_mnist, load_mnist, train_test_split, xor
+from compiled_nn.datasets import bundled, load_digits, load_fashion_mnist, load_mnist, train_test_split, xor
 
 FILES = (
     "train-images-idx3-ubyte",
@@ -40,7 +40,7 @@ def test_xor():
 
 
 def test_digits_file():
-    path = Path(datasets.__file__).parent / "data" / "digits.npz"
+    path = Path(datasets.__file__).parent / "files" / "digits.npz"
     content = path.read_bytes()
     assert len(content) < 60_000
     assert sha256(content) == "5a9c707399041f713a73ec3d235454b74641465f3e0592a21b867ed92dace5fd"
@@ -114,7 +114,7 @@ def write_set(folder, counts, compressed=()):
 def which(request, monkeypatch, tmp_path):
     """(loader, folder name, training images of each class), on a machine that has no data sets."""
     monkeypatch.delenv("COMPILED_NN_DATA", raising=False)
-    monkeypatch.setattr(datasets, "_SYSTEM_FOLDER", str(tmp_path / "system"))
+    monkeypatch.setattr(bundled, "_SYSTEM_FOLDER", str(tmp_path / "system"))
     if request.param == "mnist":
         return load_mnist, request.param, (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949)
     return load_fashion_mnist, request.param, (6000,) * 10
@@ -170,7 +170,7 @@ def test_absent(which, tmp_path, monkeypatch):
 
 
 def test_one_set_does_not_pass_for_the_other(tmp_path, monkeypatch):
-    monkeypatch.setattr(datasets, "_SYSTEM_FOLDER", str(tmp_path / "system"))
+    monkeypatch.setattr(bundled, "_SYSTEM_FOLDER", str(tmp_path / "system"))
     monkeypatch.setenv("COMPILED_NN_DATA", str(write_set(tmp_path / "mine", (6000,) * 10)))
     assert load_fashion_mnist().name == "fashion-mnist"
     with pytest.raises(

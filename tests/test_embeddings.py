@@ -211,7 +211,7 @@ def test_another_fit_learns_other_categories(rng):
 def test_gradients_are_zero_for_what_is_held_and_those_of_differences_else(rng):
     X, y = table(rng)
     net = network(standardize=True, l2=0.01).fit(X, y, epochs=2)
-    gradient = net.gradients(X, y)[0][0]
+    gradient = net.gradients(X, y)["layers"][0]["weight"]
     W = net.get_weights()[0][0]
     free = np.zeros(W.shape, bool)
     free[1:6, 1:4] = free[6:, 4:] = True

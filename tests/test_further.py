@@ -27,7 +27,9 @@ def test_files_keep_the_optimizer(name, tmp_path):
 @pytest.mark.parametrize("optimizer", [cnn.Adam(), cnn.AdamW(), cnn.SGD()])
 def test_what_files_said_before_they_say_still(optimizer):
     """No key of an older file has gone, and none has come: it is read by older versions."""
-    config = configuration.to_config(configuration.configure([cnn.Dense(2)], "mse", optimizer))["optimizer"]
+    config = configuration.to_config(configuration.configure([cnn.Dense(2)], "mse", optimizer=optimizer))[
+        "optimizer"
+    ]
     adam = {"name", "learning_rate", "beta_1", "beta_2", "epsilon"}
     expected = {"SGD": {"name", "learning_rate", "momentum", "nesterov"}, "Adam": adam}
     assert config.keys() == expected.get(type(optimizer).__name__, adam | {"weight_decay"})

@@ -14,7 +14,7 @@ import pytest
 import reference
 import safetensors
 from compiled_nn.preprocessing import standardization
-from small import blobs, fitted, outputs
+from small import blobs, fitted, gradient_pairs, outputs
 
 from cnn_core import span
 from cnn_core.stack import Stack
@@ -288,7 +288,7 @@ def test_the_same_as_by_hand(rng, dtype, n_threads, kind, bias, fit):
     assert inside.score(X[80:], y[80:]) == pytest.approx(plain.score(test, y[80:]), rel=1e-4)
     assert close(inside.loss(X[80:], y[80:]), plain.loss(test, y[80:]), dtype, 10)
     for (W, _), (V, _) in zip(
-        inside.gradients(X, y), plain.gradients((X - mean) / deviation, y), strict=True
+        gradient_pairs(inside, X, y), gradient_pairs(plain, (X - mean) / deviation, y), strict=True
     ):
         assert close(W, V, dtype, 10)
     if kind != "values":
@@ -340,8 +340,8 @@ def test_predicting_takes_x_in_place(rng):
         net = cnn.Network([cnn.Dense(4, "relu", bias=bias), cnn.Dense(3)], standardize=True, seed=0).fit(
             X, y, epochs=1
         )
-        assert net._predictor.statistics is None
-        assert net._predictor.biases == (True, True)
+        assert net._predicting().layers.statistics is None
+        assert net._predicting().layers.biases == (True, True)
         assert net.n_parameters == 4 * 4 + 4 * bias + 15
 
 
@@ -357,7 +357,7 @@ def test_columns_far_from_zero_are_not_folded(rng):
         assert close(
             inside.decision_function(X), plain.decision_function(Z), dtype, 1 if dtype == "float32" else 1e4
         )
-        assert (inside._predictor.statistics is None) == (dtype == "float64")
+        assert (inside._predicting().layers.statistics is None) == (dtype == "float64")
 
 
 def test_a_column_too_narrow_for_the_weights_is_not_folded():

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from compiled_nn.metrics import Metric
 from compiled_nn.training import targets, validation
+from compiled_nn.training.plan import Plan
 from small import bits, blobs, classifier, regressor, sealed
 
 X, y = blobs()
@@ -15,16 +16,10 @@ def chosen(labels, fraction=None, groups=None, seed=0, loss="softmax_cross_entro
     net = classifier(outputs, seed=seed, loss=loss)
     rows = np.arange(len(labels), dtype="float32")[:, np.newaxis]
     design, encoded, known = targets.prepare(net._configuration, rows, labels, None, None)
-    parameters = {
-        "data": None,
-        "fraction": fraction,
-        "groups": groups,
-        "watched": (),
-        "weights": None,
-        "encoder": None,
-        "parts": net._parts,
-    }
-    held_out, rest = validation.choose(net._configuration, design, encoded, known, **parameters)
+    plan = Plan(epochs=1, batch_size=32, shuffle=True, validation_fraction=fraction, validation_groups=groups)
+    held_out, rest = validation.choose(
+        plan, net._configuration, design, encoded, known, encoder=None, weights=None, parts=net._split_rows
+    )
     return held_out.X[:, 0].astype(int), rest
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..common import checks
 from ..data.arrays import Array
 from .folding import folded
 from .inputs import Inputs
@@ -104,9 +105,10 @@ class Predictor:
         logits = self.forward(X, LOGITS)
         return logits[:, 0] if logits.shape[1] == 1 else logits
 
-    def hidden(self, X: Any, index: int) -> Array:
-        """Return the output of hidden layer `index`, counted from 0."""
+    def hidden(self, X: Any, layer: int) -> Array:
+        """Return the output of a hidden layer; documented in ``Network.transform``."""
         rows = self.inputs.read(X)
+        index = checks.place("layer", layer, len(self.layers.sizes) - 2, "hidden layer")
         return self.layers.hidden(rows, index + 1, scale=self.scale, n_threads=self.n_threads)
 
     def bounds(self, X: Any) -> tuple[Array, Array, Array | float]:

@@ -30,7 +30,7 @@ from .network import EstimatorNetwork
 from .progress import Progress
 
 if TYPE_CHECKING:
-    from .fitted import Fitted
+    from .parameters import Parameters
 
 _KEY = "compiled_nn_estimator"
 _VERSION = 1
@@ -42,18 +42,20 @@ _ATTRIBUTES = (
 _PROGRESS = tuple(field.name for field in fields(Progress) if field.name != "best_state")
 
 
-def write(path: str | os.PathLike[str], model: Fitted) -> None:
+def write(
+    path: str | os.PathLike[str], model: Parameters, network: EstimatorNetwork, progress: Progress
+) -> None:
     """Write a fitted estimator, replacing the file of that name only when all is on the disk."""
-    tensors, network = network_file.content(model.network_._parts(), __version__)
-    known, progress = vars(model), vars(model._progress)
+    tensors, content = network_file.content(network._parts(), __version__)
+    known, counts = vars(model), vars(progress)
     document = {
         "format_version": _VERSION,
         "estimator": type(model).__name__,
         "parameters": {name: _plain(name, value) for name, value in model.changed().items()},
         "attributes": {name: _plain(name, known[name]) for name in _ATTRIBUTES if name in known},
-        "progress": {name: _plain(name, progress[name]) for name in _PROGRESS},
+        "progress": {name: _plain(name, counts[name]) for name in _PROGRESS},
     }
-    network_file.write_tensors(path, tensors, {network_file.KEY: network, _KEY: document})
+    network_file.write_tensors(path, tensors, {network_file.KEY: content, _KEY: document})
 
 
 def read(path: str | os.PathLike[str], owner: type[Any]) -> Any:

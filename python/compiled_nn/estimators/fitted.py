@@ -143,7 +143,7 @@ class Fitted(Parameters, sklearn_compat.SklearnMember):
 
         if not hasattr(self, "network_"):
             sklearn_compat.refuse_unfitted(type(self).__name__)
-        files.write(path, self)
+        files.write(path, self, self.network_, self._progress)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:

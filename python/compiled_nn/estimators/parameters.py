@@ -20,7 +20,7 @@ from ..spec import activations
 from ..spec.activations import Activation
 from ..spec.configuration import DTYPES, SCALINGS
 from ..spec.layers import NORMS, Dense
-from ..training import validation
+from ..training import plan
 
 if TYPE_CHECKING:
     from typing import Self
@@ -276,7 +276,7 @@ class Parameters:
     def _watched(self) -> Monitor:
         """Return what early stopping looks at."""
         owner = type(self).__name__
-        own = {f"val_{metric.name}": metric for metric in validation.metrics_of(self.metrics)}
+        own = {f"val_{metric.name}": metric for metric in plan.metrics_of(self.metrics)}
         column = "val_score" if self.monitor is None else self.monitor
         checks.choice(owner, "monitor", column, (*MONITORS, *own))
         rises = own[column].greater_is_better if column in own else None

@@ -326,9 +326,7 @@ class Fitting(Prediction, State):
         from ..training import loop  # imported here to keep `import compiled_nn` fast
 
         if plan.averaging is not None:
-            from ..training.averaging import Averaging
-
-            averaging = Averaging(plan.averaging, run.trainer, self._weights_changed)
+            averaging = loop.Averaging(plan.averaging, run.trainer, self._weights_changed)
             plan = replace(plan, callbacks=(*plan.callbacks, averaging))
         try:
             with self._source(run) as source:

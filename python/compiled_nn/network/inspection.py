@@ -110,9 +110,7 @@ class Inspection(Model):
         TypeError, ValueError
             When there is no such layer, or X cannot be used.
         """
-        rows, predictor = self._known_inputs().read(X), self._predicting()
-        index = checks.place("layer", layer, len(predictor.layers.sizes) - 2, "hidden layer")
-        return predictor.hidden(rows, index)
+        return self._predicting().hidden(X, layer)
 
     def input_gradient(self, X: Any, *, output: Any = None) -> Array:
         """Return the derivatives of the outputs with respect to the numbers of X.

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from ..callbacks.base import Callback
 from ..common import checks
 from .weights import LayerState, copy_layers, walk
-
-if TYPE_CHECKING:
-    from ..common.protocols import History, NetworkLike
-    from .trainer import Trainer
 
 
 @dataclass(frozen=True)
@@ -75,30 +69,3 @@ class Average:
             return
         for (_, array), (_, mean) in zip(walk(layers), walk(self.mean), strict=True):
             mean += (array - mean) / self.count
-
-
-class Averaging(Callback):
-    """Averages weights after late epochs; at the end the network gets the mean.
-
-    Parameters
-    ----------
-    swa : SWA
-    trainer : Trainer
-    changed : callable
-        Called when the weights of the network have changed.
-    """
-
-    def __init__(self, swa: SWA, trainer: Trainer, changed: Callable[[], None]) -> None:
-        self._swa, self._trainer, self._changed = swa, trainer, changed
-
-    def on_epoch_end(self, net: NetworkLike, epoch: int, history: History) -> None:
-        """Add the weights of a late epoch to the mean."""
-        if epoch > self._swa.first_epoch(net.epochs_planned_):
-            self._trainer.add_to_average()
-        else:
-            self._trainer.average = None
-
-    def on_train_end(self, net: NetworkLike) -> None:
-        """Give the network the mean."""
-        self._trainer.apply_average()
-        self._changed()

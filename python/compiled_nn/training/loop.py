@@ -7,8 +7,10 @@ from contextlib import ExitStack
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeAlias
 
+from ..callbacks.base import Callback
 from ..common.protocols import History
 from ..optimizers.classes import Optimizer
+from .averaging import SWA
 from .batches import Data
 from .divergence import Divergence, LastFinite
 from .history import append_epochs, trim_columns
@@ -148,3 +150,30 @@ def line(history: History, last_epoch: int) -> str:
     row = {name: column[-1] for name, column in history.items()}
     numbers = "  ".join(f"{name} {row[name]:.6g}" for name in row if name not in ("epoch", "seconds"))
     return f"epoch {row['epoch']}/{last_epoch}  {numbers}  {row['seconds']:.3g} s"
+
+
+class Averaging(Callback):
+    """Averages weights after late epochs; at the end the network gets the mean.
+
+    Parameters
+    ----------
+    swa : SWA
+    trainer : Trainer
+    changed : callable
+        Called when the weights of the network have changed.
+    """
+
+    def __init__(self, swa: SWA, trainer: Trainer, changed: Callable[[], None]) -> None:
+        self._swa, self._trainer, self._changed = swa, trainer, changed
+
+    def on_epoch_end(self, net: NetworkLike, epoch: int, history: History) -> None:
+        """Add the weights of a late epoch to the mean."""
+        if epoch > self._swa.first_epoch(net.epochs_planned_):
+            self._trainer.add_to_average()
+        else:
+            self._trainer.average = None
+
+    def on_train_end(self, net: NetworkLike) -> None:
+        """Give the network the mean."""
+        self._trainer.apply_average()
+        self._changed()

@@ -13,7 +13,6 @@ from ..callbacks.stopping import EarlyStopping, Target
 from ..common import checks
 from .averaging import SWA
 from .batches import Batches, make_batches
-from .validation import metrics_of
 
 if TYPE_CHECKING:
     from ..data.arrays import Array
@@ -147,3 +146,26 @@ def _target(value: object) -> tuple[Target, ...]:
             f"The 'target' parameter of fit must be a pair, as ('val_loss', 0.1). Got {value!r} instead."
         )
     return (Target(*value),)
+
+
+def metrics_of(values: object) -> tuple[Metric, ...]:
+    """Return the metrics that the parameter of fit names.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When it is no sequence, or one is unknown or comes twice.
+    """
+    if isinstance(values, str) or not isinstance(values, Sequence):
+        raise TypeError(
+            f"The 'metrics' parameter of fit must be a list of names or functions. Got {values!r} instead."
+        )
+    if not values:
+        return ()
+    from .. import metrics  # few runs name any
+
+    found = tuple(metrics.resolve(value) for value in values)
+    names = [metric.name for metric in found]
+    if len(set(names)) < len(names):
+        raise ValueError(f"The metrics of fit must have different names. Got {names}.")
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -56,29 +56,6 @@ class Validation(NamedTuple):
             labels: Array = known.classes[self.y]
             return labels
         return known.decode(self.y)
-
-
-def metrics_of(values: object) -> tuple[Metric, ...]:
-    """Return the metrics that the parameter of fit names.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When it is no sequence, or one is unknown or comes twice.
-    """
-    if isinstance(values, str) or not isinstance(values, Sequence):
-        raise TypeError(
-            f"The 'metrics' parameter of fit must be a list of names or functions. Got {values!r} instead."
-        )
-    if not values:
-        return ()
-    from .. import metrics  # few runs name any
-
-    found = tuple(metrics.resolve(value) for value in values)
-    names = [metric.name for metric in found]
-    if len(set(names)) < len(names):
-        raise ValueError(f"The metrics of fit must have different names. Got {names}.")
-    return found
 
 
 def choose(

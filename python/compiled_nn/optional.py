@@ -1,0 +1,3 @@
+"""Alias of :mod:`compiled_nn.common.optional`."""
+
+from .common.optional import load as load
