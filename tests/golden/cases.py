@@ -1,0 +1,95 @@
+"""Hashes of what trainings give, by groups: weights, predictions, histories."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+
+import compiled_nn as cnn
+import numpy as np
+from golden import estimator_cases, network_cases, numpy_cases
+from golden.files import weights
+
+CASES = {
+    "networks": network_cases.CASES,
+    "estimators": estimator_cases.CASES,
+    "temperature": numpy_cases.TEMPERATURE,
+    "lbfgs": numpy_cases.LBFGS,
+    "embeddings": numpy_cases.EMBEDDINGS,
+}
+# Parts whose bits depend on NumPy: on its BLAS ("scores", "lbfgs", "embeddings"), or on the exp that it uses on a
+# processor ("exponentials", "temperature"). They are recorded and not compared; "*" stands for all groups.
+NOT_COMPARED = {
+    "*": {"scores", "exponentials"},
+    "temperature": {"predictions"},
+    "lbfgs": {"weights", "predictions", "history"},
+    "embeddings": {"predictions"},
+}
+FURTHER = ("predict_proba", "predict_distribution", "predict_interval", "predict_set")  # where there are such
+
+
+def run(group, name):
+    """Return {part: hash} of one case."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", cnn.CompiledNNWarning)  # a few epochs do not converge
+        model, samples = CASES[group][name]()
+        parts = {
+            "weights": weights(model),
+            "predictions": [model.predict(samples)],
+            "exponentials": [],
+            "history": [],
+            "scores": [],
+        }
+        for method, arrays in _further(model, samples):
+            parts["exponentials" if _by_numpy(model, method) else "predictions"] += arrays
+    for column, numbers in _history(model).items():
+        is_score = column.startswith("val") and column != "val_loss"
+        parts["scores" if is_score else "history"].append(np.array(numbers, np.float64))
+    return {part: _digest(arrays) for part, arrays in parts.items() if arrays}
+
+
+def compared(group):
+    """Return the parts of a group that have the same bits on every machine with the same kind of instruction set."""
+    parts = {"weights", "predictions", "exponentials", "history", "scores"}
+    return parts - NOT_COMPARED["*"] - NOT_COMPARED.get(group, set())
+
+
+def drawn_by_numpy():
+    """Return a hash of what NumPy's generators draw, from which initial weights and orders of rows follow."""
+    new, old = np.random.default_rng(0), np.random.RandomState(0)
+    return _digest(
+        [new.normal(size=999), *(a for r in (new, old) for a in (r.uniform(size=99), r.permutation(99)))]
+    )
+
+
+def _digest(arrays):
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype.str}{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _further(model, samples):
+    """Yield what else a model predicts, and by which method."""
+    for method in ("decision_function", *FURTHER):
+        try:
+            result = getattr(model, method)(samples)
+        except (AttributeError, ValueError):  # not for this loss, or not calibrated for this
+            continue
+        yield method, result if isinstance(result, tuple) else [result]
+
+
+def _by_numpy(model, method):
+    """Whether NumPy's exp is in this prediction: deviations of "gaussian_nll", probabilities of "ordinal"."""
+    ordinal = hasattr(model, "classes_") and not hasattr(model, "coefs_") and "'ordinal'" in repr(model)
+    normal = hasattr(model, "predict_distribution") and "gaussian_nll" in repr(model)
+    return method != "decision_function" and (ordinal or normal)
+
+
+def _history(model):
+    if hasattr(model, "coefs_"):
+        columns = {
+            name: getattr(model, name, None) for name in ("loss_curve_", "validation_scores_", "n_iter_")
+        }
+        return {name: column for name, column in columns.items() if column is not None}
+    return {name: column for name, column in model.history.items() if name != "seconds"}

@@ -1,0 +1,137 @@
+"""Inputs and targets of the golden files and hashes, from integers by sums, products and quotients alone.
+
+These give the same bits on every machine and with every NumPy; `np.exp` and its like, `@` and means do not. Recorded
+results depend on these arrays: add to them, never change one.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import compiled_nn as cnn
+import numpy as np
+
+M = 36  # rows of each
+ACTIVATIONS = (
+    *(
+        "identity",
+        "relu",
+        "sigmoid",
+        "tanh",
+        "exp",
+        "leaky_relu",
+        "elu",
+        "selu",
+        "gelu",
+        "gelu_tanh",
+        "silu",
+        "mish",
+    ),
+    *("softplus", "softsign", "hard_sigmoid", "hard_swish", "hard_tanh", "relu6"),
+)
+
+
+class CompressedRows:
+    """A matrix of compressed rows, as scipy.sparse has them, where that library is not installed."""
+
+    def __init__(self, dense):
+        self._dense = dense
+        rows, self.indices = np.nonzero(dense)
+        self.data, self.shape = dense[rows, self.indices], dense.shape
+        self.indptr = np.searchsorted(rows, np.arange(len(dense) + 1))
+
+    def tocsr(self):
+        return self
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, rows):
+        return CompressedRows(self._dense[rows])
+
+
+def integers(seed, low, high, shape):
+    return np.random.Generator(np.random.PCG64(seed)).integers(low, high, shape)
+
+
+def grid(seed, m, k):
+    """Numbers (m, k) from -2 to 2."""
+    return integers(seed, -1000, 1001, (m, k)) / 500
+
+
+def table():
+    """Rows of two numbers, one of which may be missing, and two categories (M, 4)."""
+    numbers, codes = grid(1, M, 2), integers(2, 0, 7, (M, 2))
+    X = np.empty((M, 4), dtype=object)
+    X[:, 0], X[:, 2] = numbers[:, 0].tolist(), numbers[:, 1].tolist()
+    X[:, 1] = [("red", "green", "blue", "grey")[i % 4] for i in codes[:, 0]]
+    X[:, 3] = ["abcdefg"[i] for i in codes[:, 1]]
+    X[::9, 2] = np.nan
+    return X
+
+
+NUMBERS = grid(0, M, 4)
+INPUTS = {
+    "numbers": NUMBERS,
+    "shifted": NUMBERS * [1, 30, 0.01, 5] + [0, 10, 3, -20],
+    "far": NUMBERS + np.array([0, 0, 1e12, 0]),  # too far from 0 to scale within the first layer
+    "bytes": integers(3, 0, 256, (M, 4)).astype(np.uint8),
+    "sparse": CompressedRows(np.where(integers(4, 0, 3, (M, 4)) == 0, NUMBERS, 0)),
+    "table": table(),
+}
+_SUM = NUMBERS[:, 0] + NUMBERS[:, 1] * NUMBERS[:, 2]
+THREE = (_SUM > -1).astype(int) + (_SUM > 0.5)
+_SHARES = np.array([[0.5, 0.25, 0.25], [0.0, 0.75, 0.25], [0.125, 0.0, 0.875]])
+TARGETS = {
+    "three": THREE,
+    "small_integers": (THREE * 100 + 7).astype(np.uint8),
+    "floats": THREE / 4,
+    "names": np.array(["ant", "bee", "Ωmega \U0001f41d"])[THREE],
+    "bytes": np.array([b"\x01a", b"b", b"\xff"])[THREE],
+    "shares": _SHARES[THREE],
+    "yes_no": np.array(["no", "yes"])[(_SUM > 0).astype(int)],
+    "truth": _SUM > 0,
+    "indicator": (NUMBERS[:, :3] > 0.25).astype(int),
+    "values": 3 * _SUM + 10,
+    "pairs": np.stack([_SUM, 50 * NUMBERS[:, 3] - 7], axis=1),
+    "counts": integers(5, 0, 5, M),
+    "positive": 0.25 + integers(6, 1, 9, M) / 4,
+}
+WEIGHTS = integers(7, 0, 4, M) / 2 + 0.25
+
+
+# ---- for trainings, whose results are recorded as hashes
+
+X = grid(0, 90, 6)
+SIGNAL = X[:, 0] * X[:, 1] + X[:, 2]
+CLASSES = (SIGNAL > -0.5).astype(int) + (SIGNAL > 0.5)
+GROUP_OF_ROW = np.arange(90) % 9
+
+
+def case(into, *variants):
+    """Add a function to a dict, once for each variant it is called with; it returns a fitted model and its X."""
+
+    def add(function):
+        for variant in variants or [None]:
+            name = function.__name__ if variant is None else f"{function.__name__}_{variant}"
+            into[name] = function if variant is None else partial(function, variant)
+        return function
+
+    return add
+
+
+# ---- an activation of one's own
+
+
+def hat(Z):
+    """z where |z| < 1, else 1 or -1, and a tenth of z: an activation of one's own."""
+    return np.clip(Z, -1, 1) + Z / 10
+
+
+def hat_slope(Z):
+    return (np.abs(Z) < 1).astype(Z.dtype) + Z.dtype.type(0.1)
+
+
+def own_activation():
+    """Return the registered activation that a golden file names."""
+    return cnn.register_activation("golden_hat", hat, hat_slope)

@@ -1,0 +1,282 @@
+"""What the golden files hold: networks, checkpoints and estimators, small, with every part that a file can have."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import compiled_nn as cnn
+import numpy as np
+from compiled_nn import losses, schedules
+from golden import data
+
+Dense = cnn.Dense
+ROWS = 8  # predicted rows of the inputs
+DTYPES = ("float32", "float64")
+
+
+@dataclass(frozen=True)
+class Case:
+    """How a file is made: `X` and `y` are names of `data`, `fit` holds keywords of `trained`."""
+
+    kind: str = "network"
+    layers: tuple = (Dense(5, "tanh"), Dense(3))
+    options: dict[str, Any] = field(default_factory=dict)
+    X: str = "numbers"
+    y: str = "three"
+    fit: dict[str, Any] = field(default_factory=dict)
+    then: str = ""  # name of a method that is called with X and y after training
+
+    def described(self):
+        """Return what is needed to train on from the file, as JSON can hold it."""
+        return {"kind": self.kind, "X": self.X, "y": self.y, "fit": self.fit}
+
+
+def network(*layers, X="numbers", y="three", fit=None, then="", **options):
+    return Case("network", layers or Case.layers, options, X, y, fit or {}, then)
+
+
+def checkpoint(*layers, **how):
+    return replace(network(*layers, **how), kind="checkpoint")
+
+
+def estimator(kind, X="numbers", y="three", then="", **options):
+    return Case(
+        kind, (), {"hidden_layer_sizes": (5,), "max_iter": 3, "random_state": 0, **options}, X, y, {}, then
+    )
+
+
+def make(case, dtype):
+    """Return the trained network or estimator of a case."""
+    X, y = data.INPUTS[case.X], data.TARGETS[case.y]
+    if case.kind in ("classifier", "regressor"):
+        kind = cnn.MLPClassifier if case.kind == "classifier" else cnn.MLPRegressor
+        model = kind(dtype=dtype, **case.options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", cnn.CompiledNNWarning)  # three epochs do not converge
+            model.fit(X, y)
+    else:
+        model = cnn.Network(case.layers, dtype=dtype, **{"seed": 0, **case.options})
+        trained(model, X, y, {"epochs": 2, **case.fit})
+    if case.then:
+        getattr(model, case.then)(X, y)
+    return model
+
+
+def trained(net, X, y, how):
+    """Call fit with keywords as JSON can hold them: "swa" for `averaging`, "weighted" for `sample_weight`."""
+    how = {"batch_size": 8, **how}
+    if how.pop("weighted", False):
+        how["sample_weight"] = data.WEIGHTS
+    swa = how.pop("swa", None)
+    return net.fit(X, y, averaging=None if swa is None else cnn.SWA(swa), **how)
+
+
+def write(model, case, path):
+    """Write the file of a case."""
+    (model.save_checkpoint if case.kind == "checkpoint" else model.save)(path)
+
+
+def read(kind, path):
+    """Return what a file of this kind holds."""
+    readers = {
+        "network": cnn.load,
+        "checkpoint": cnn.load_checkpoint,
+        "classifier": cnn.MLPClassifier.load,
+        "regressor": cnn.MLPRegressor.load,
+    }
+    return readers[kind](path)
+
+
+def results(model, described):
+    """Return {name: array} of what a network or an estimator predicts, and its weights once it has trained on."""
+    X, y = data.INPUTS[described["X"]], data.TARGETS[described["y"]]
+    found = {}
+    for method in ("predict", "predict_proba", "predict_distribution", "predict_interval", "predict_set"):
+        try:
+            result = getattr(model, method)(X[:ROWS])
+        except (AttributeError, ValueError):  # not for this loss, or it was not calibrated for this
+            continue
+        for i, array in enumerate(result if isinstance(result, tuple) else [result]):
+            found[f"{method}.{i}"] = array
+    if hasattr(model, "decision_function"):
+        found["decision_function.0"] = model.decision_function(X[:ROWS])
+    if described["kind"] == "checkpoint":
+        trained(model, X, y, {"epochs": 2, **described["fit"], "warm_start": True})
+    elif getattr(model, "solver", None) != "lbfgs" and not getattr(model, "early_stopping", False):
+        model.partial_fit(X, y)
+    found["trained_on"] = np.concatenate([array.ravel() for array in weights(model)])
+    return found
+
+
+def weights(model):
+    """Return weights, biases, and what normalised layers have besides."""
+    if hasattr(model, "coefs_"):
+        arrays, net = [*model.coefs_, *model.intercepts_], model.network_
+    else:
+        arrays, net = [array for pair in model.get_weights() for array in pair if array is not None], model
+    return arrays + [norm[name] for norm in net.norms_ if norm is not None for name in sorted(norm)]
+
+
+def _layers_and_scaling():
+    yield "plain", network()
+    yield "linear", network(Dense(3))
+    yield "no_bias", network(Dense(5, "relu", bias=False), Dense(3, bias=False))
+    for i, names in enumerate(
+        data.ACTIVATIONS[start : start + 5] for start in range(0, len(data.ACTIVATIONS), 5)
+    ):
+        hidden = [Dense(4, name, init=cnn.Normal(0.3)) for name in names]
+        yield f"activations_{i}", network(*hidden, Dense(3), optimizer=cnn.SGD(0.01))
+    yield "own_activation", network(Dense(4, data.own_activation()), Dense(3))
+    for norm in ("batch", "layer", "rms"):
+        yield (
+            f"norm_{norm}",
+            network(Dense(5, "relu", norm=norm), Dense(4, "tanh", norm=norm, bias=False), Dense(3)),
+        )
+    yield "residual", network(Dense(4, "gelu"), Dense(4, "relu", residual=True, norm="layer"), Dense(3))
+    yield "dropout", network(Dense(6, "relu", dropout=0.25), Dense(3), input_dropout=0.125)
+    yield "frozen", network(Dense(5, "tanh", trainable=False), Dense(4, "selu", rate=0.5), Dense(3))
+    inits = ("he_uniform", "glorot_normal", "lecun_normal", "lecun_uniform", "zeros", cnn.Uniform(-0.5, 0.5))
+    yield "inits", network(*(Dense(3, "tanh", init=init) for init in inits), Dense(3, init=np.eye(3)))
+    for kind in (True, "robust", "minmax"):
+        yield f"standardize_{kind}", network(standardize=kind, X="shifted")
+    yield "standardize_far", network(standardize=True, X="far")
+    yield "standardize_norm", network(Dense(5, "tanh", norm="layer"), Dense(3), standardize=True, X="shifted")
+    yield "input_scale", network(input_scale=1 / 255, X="bytes")
+    yield "scale_targets", network(Dense(4, "tanh"), Dense(2), loss="mse", y="pairs", scale_targets=True)
+    yield "sparse", network(X="sparse")
+    yield "table", network(categorical_features="auto", X="table", standardize=True)
+    yield "table_rare", network(categorical_features=[1, 3], min_frequency=6, X="table")
+    yield "embeddings", network(categorical_features="auto", embeddings=2, X="table", standardize="robust")
+    yield (
+        "embeddings_some",
+        network(categorical_features="auto", embeddings={3: 3}, X="table", min_frequency=4),
+    )
+    yield "ema", network(Dense(5, "tanh", norm="batch"), Dense(3), ema=0.75)
+    yield "swa", network(fit={"epochs": 4, "swa": 2})
+    yield "clipped", network(clip_norm=0.5, clip_value=0.25, l1=1e-3, l2=1e-2, fit={"weighted": True})
+    yield "temperature", network(then="calibrate")
+    yield "sets", network(then="calibrate_intervals")
+    yield "intervals", network(Dense(4, "tanh"), Dense(2), loss="mse", y="pairs", then="calibrate_intervals")
+
+
+def _losses_and_labels():
+    def with_loss(loss, units, y, **how):
+        return network(Dense(4, "tanh"), Dense(units), loss=loss, y=y, **how)
+
+    for labels in ("small_integers", "floats", "names", "bytes"):
+        yield f"labels_{labels}", network(y=labels)
+    yield "shares", network(y="shares")
+    yield "label_smoothing", network(loss=losses.SoftmaxCrossEntropy(label_smoothing=0.125))
+    for labels in ("yes_no", "truth"):
+        yield f"binary_{labels}", with_loss("binary_cross_entropy", 1, labels, then="calibrate")
+    yield "binary_of_three", with_loss("binary_cross_entropy", 3, "names")
+    weighted = losses.BinaryCrossEntropy(pos_weight=(1.0, 2.0, 0.5), label_smoothing=0.25)
+    yield "indicator", with_loss(weighted, 3, "indicator", then="calibrate")
+    yield "focal", with_loss(losses.Focal(1.5), 3, "three", then="calibrate")
+    yield "focal_sigmoid", with_loss(losses.Focal(link="sigmoid"), 1, "yes_no")
+    yield "ordinal", with_loss("ordinal", 2, "names", then="calibrate_intervals")
+    for loss in ("mse", "squared_error", "mae", "log_cosh"):
+        yield loss, with_loss(loss, 1, "values")
+    yield "huber", with_loss(losses.Huber(2.5), 2, "pairs")
+    yield "poisson", with_loss("poisson", 1, "counts")
+    yield "gamma", with_loss("gamma", 1, "positive")
+    yield "tweedie", with_loss(losses.Tweedie(1.25), 1, "counts")
+    yield "quantile", with_loss(losses.Quantile((0.25, 0.5, 0.75)), 3, "values", then="calibrate_intervals")
+    yield (
+        "gaussian_nll",
+        with_loss("gaussian_nll", 4, "pairs", then="calibrate_intervals", scale_targets=False),
+    )
+
+
+def _checkpoints():
+    for i, optimizer in enumerate(OPTIMIZERS):
+        yield f"steps_{i}", checkpoint(optimizer=optimizer)
+    for i, rate in enumerate(SCHEDULES):
+        yield f"schedule_{i}", checkpoint(optimizer=cnn.SGD(rate, momentum=0.5))
+    yield (
+        "all_parts",
+        checkpoint(
+            Dense(4, "gelu", norm="batch", dropout=0.25),
+            Dense(4, "relu", residual=True, norm="rms", rate=0.5),
+            Dense(3),
+            standardize=True,
+            clip_norm=1.0,
+            ema=0.75,
+            fit={"swa": 1, "weighted": True, "validation_fraction": 0.25, "batch_size": 9},
+        ),
+    )
+    yield "in_order", checkpoint(fit={"shuffle": False, "accumulate": 2})
+    yield "averaged", checkpoint(optimizer=cnn.SGD(0.1, 0.5), fit={"swa": 1})
+    yield "embedded", checkpoint(categorical_features="auto", embeddings="auto", X="table")
+    yield "scaled_values", checkpoint(Dense(4, "tanh"), Dense(1), loss="mse", y="values", scale_targets=True)
+
+
+OPTIMIZERS = (
+    *(cnn.SGD(0.1), cnn.SGD(0.1, momentum=0.75), cnn.SGD(0.1, momentum=0.75, nesterov=True), cnn.Adam(0.01)),
+    *(cnn.Adam(0.01, epsilon_hat=True), cnn.Adam(0.01, amsgrad=True), cnn.AdamW(0.01, weight_decay=0.125)),
+    *(
+        cnn.NAdam(0.01, weight_decay=0.125),
+        cnn.RAdam(0.01, beta_2=0.875, weight_decay=0.125),
+        cnn.RMSprop(0.01),
+    ),
+    *(cnn.RMSprop(0.01, momentum=0.5, centered=True), cnn.Adagrad(0.1), cnn.Adadelta()),
+    *(cnn.Lion(0.01, weight_decay=0.125), cnn.Rprop(0.01)),
+)
+SCHEDULES = (
+    *(schedules.Step(0.1, 4, 0.5), schedules.MultiStep(0.1, [2, 7], 0.5), schedules.Exponential(0.1, 0.75)),
+    *(
+        schedules.Linear(0.1, 12),
+        schedules.Polynomial(0.1, 12),
+        schedules.Cosine(0.1, 5, restarts=True, growth=2),
+    ),
+    *(schedules.WarmUp(schedules.Step(0.1, 1, 0.5, per="epoch"), 2), schedules.OneCycle(0.1, 16)),
+    schedules.InverseScaling(0.1, 0.25),
+)
+
+
+def _estimators():
+    yield "plain", estimator("classifier")
+    yield "names", estimator("classifier", y="names", class_weight="balanced", standardize=True)
+    yield "truth", estimator("classifier", y="truth", solver="sgd", learning_rate="adaptive", dropout=0.25)
+    yield "indicator", estimator("classifier", y="indicator", ema=0.75)
+    yield (
+        "blocks",
+        estimator("classifier", hidden_layer_sizes=(4, 4), norm="batch", residual=True, use_bias=False),
+    )
+    yield (
+        "stopped",
+        estimator(
+            "classifier", early_stopping=True, validation_fraction=0.25, metrics=("balanced_accuracy",)
+        ),
+    )
+    yield (
+        "table",
+        estimator("classifier", X="table", y="yes_no", categorical_features="auto", then="calibrate"),
+    )
+    yield "regressor", estimator("regressor", y="values", scale_targets=True, then="calibrate_intervals")
+    yield (
+        "regressor_pairs",
+        estimator("regressor", y="pairs", solver="sgd", learning_rate="invscaling", init="lecun_normal"),
+    )
+    yield "regressor_quantile", estimator("regressor", y="values", loss="quantile")
+    yield "regressor_normal", estimator("regressor", y="values", loss="gaussian_nll", standardize="robust")
+    yield "lbfgs", estimator("classifier", solver="lbfgs")
+    yield "regressor_lbfgs", estimator("regressor", y="pairs", solver="lbfgs", alpha=1.0)
+
+
+def cases():
+    """Return {name: (Case, dtype)} of all files."""
+    parts = {
+        "network": itertools.chain(_layers_and_scaling(), _losses_and_labels()),
+        "checkpoint": _checkpoints(),
+        "estimator": _estimators(),
+    }
+    return {
+        f"{part}-{name}-{dtype}": (case, dtype)
+        for part, named in parts.items()
+        for name, case in named
+        for dtype in DTYPES
+    }
