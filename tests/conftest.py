@@ -1,4 +1,4 @@
-"""Fixtures shared by every test; the helper modules beside the tests import by their own names."""
+"""Fixtures shared by every test; the modules in helpers/ are imported by their own names."""
 
 import os
 import sys
@@ -10,10 +10,11 @@ import pytest
 from hypothesis import settings
 
 TESTS = Path(__file__).resolve().parent
-sys.path.insert(0, str(TESTS))
+FOLDERS = [str(TESTS), str(TESTS / "helpers")]
+sys.path[:0] = FOLDERS
 # The same for child processes, which must not take the source folder they start in for the installed package.
 os.environ["PYTHONSAFEPATH"] = "1"
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")]))
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [*FOLDERS, os.environ.get("PYTHONPATH")]))
 
 # The same examples on every run, no time limit an example, nothing written beside the tests.
 settings.register_profile("suite", deadline=None, derandomize=True, database=None, print_blob=False)

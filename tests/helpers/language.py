@@ -13,7 +13,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = Path(__file__).with_suffix(".toml")
 
-# The paths that tests/test_language.py checks, relative to the root of the repository.
+# The paths that tests/docs/test_language.py checks, relative to the root of the repository.
 COVERED = (
     "README.md",
     "CHANGELOG.md",

@@ -9,7 +9,7 @@ import pytest
 from compiled_nn.datasets import load_catvnoncat, read_hdf5
 
 h5py = pytest.importorskip("h5py")
-DATA = Path(os.environ.get("COMPILED_NN_DATA", Path(__file__).parents[2] / "shared" / "data"))
+DATA = Path(os.environ.get("COMPILED_NN_DATA", Path(__file__).parents[3] / "shared" / "data"))
 IMAGES = np.arange(3 * 2 * 2 * 3, dtype=np.uint8).reshape(3, 2, 2, 3)
 LABELS = np.array([0, 1, 1])
 

@@ -16,7 +16,7 @@ import pytest
 
 import cnn_core
 
-CHECK = Path(__file__).resolve().parent / "isa_check.py"
+CHECK = Path(__file__).resolve().parents[1] / "helpers" / "isa_check.py"
 NAMES = ("x86_v4", "x86_v3", "x86_v2", "portable")
 TOLERANCE = {"float32": 2e-6, "float64": 1e-13}
 # These run the same operations in the same order on every element, with and without fused multiply-add: not a

@@ -16,7 +16,7 @@ FILES = (
     "t10k-images-idx3-ubyte",
     "t10k-labels-idx1-ubyte",
 )
-SHARED = Path(os.environ.get("COMPILED_NN_SHARED", Path(__file__).parents[2] / "shared"))
+SHARED = Path(os.environ.get("COMPILED_NN_SHARED", Path(__file__).parents[3] / "shared"))
 REAL_MNIST = SHARED / "data" / "mnist"
 REAL_FASHION = Path("/usr/share/datasets/fashion-mnist")
 

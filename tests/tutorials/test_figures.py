@@ -15,7 +15,7 @@ import pytest
 from compiled_nn import functional as F  # noqa: N812
 from compiled_nn.tutorials import NeuralNet, NNClassifier
 
-DATA = Path(os.environ.get("COMPILED_NN_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
+DATA = Path(os.environ.get("COMPILED_NN_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
 
 
 def folder(name):

@@ -10,7 +10,7 @@ import pytest
 from compiled_nn.datasets import load_beans, read_image_folder
 
 Image = pytest.importorskip("PIL.Image")
-DATA = Path(os.environ.get("COMPILED_NN_DATA", Path(__file__).parents[2] / "shared" / "data"))
+DATA = Path(os.environ.get("COMPILED_NN_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
 
 def picture(path, pixels, mode=None, **options):

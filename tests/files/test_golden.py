@@ -17,7 +17,7 @@ from golden import archive, cases, data, drawn, files, network_cases
 
 import cnn_core
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 EXPECTED = json.loads((GOLDEN / "expected.json").read_text())
 ARCHIVES = {path.name.removesuffix(".tar.gz"): archive.Archive(path) for path in GOLDEN.glob("*.tar.gz")}
 FILES = [(of, name) for of, each in ARCHIVES.items() for name in each.index]

@@ -13,7 +13,7 @@ from command_line import outcome, write_idx
 from compiled_nn.cli.tutorial import TUTORIALS
 from compiled_nn.datasets import bundled
 
-DATA = Path(os.environ.get("COMPILED_NN_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
+DATA = Path(os.environ.get("COMPILED_NN_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
 PICTURES = {
     "beans": {"beans-cost.png", "beans-classes.png", "beans-leaves.png"},
     "cats": {"cats-cost.png", "cats-predictions.png"},

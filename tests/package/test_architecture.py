@@ -18,12 +18,6 @@ import cnn_core.stack
 PACKAGE = Path(cnn.__file__).parent
 # Public paths of modules that are in chapters:
 ALIASES = {"calibration", "conformal", "diagram", "optional", "streams"}
-    "calibration",
-    "conformal",
-    "diagram",
-    "optional",
-    "streams",
-}  # public paths of modules that live in chapters
 # Each chapter, or module at the top, with what it may import: lower chapters only, for type checkers too.
 ALLOWED = {
     "_version": "",
