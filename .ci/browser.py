@@ -25,7 +25,9 @@ SCRIPT = """
     for (const part of document.querySelectorAll("section")) {
       const drawn = part.querySelectorAll("svg");
       sizes[part.id] = [...drawn].map(svg => [svg.getBoundingClientRect().width, svg.getBoundingClientRect().height]);
-      const texts = [...part.querySelectorAll("svg text")].filter(text => text.textContent.trim() && !text.getBBox().width);
+      const texts = [...part.querySelectorAll("svg text")].filter(
+        text => text.textContent.trim() && !text.getBBox().width
+      );
       if (texts.length) errors.push(`${texts.length} texts of ${part.id} are not drawn`);
       if (!part.innerText.trim() && !drawn.length) errors.push(`${part.id} is empty`);
     }
