@@ -16,6 +16,8 @@ import statistics
 import sys
 from time import perf_counter
 
+from process import OPENBLAS_VARIABLES
+
 DATA = ("iris", "wine", "breast_cancer", "digits", "diabetes")
 
 
@@ -24,6 +26,8 @@ def main() -> None:
     options = arguments()
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "COMPILED_NN_NUM_THREADS"):
         os.environ[name] = str(options.threads)  # before NumPy's BLAS is loaded
+    for name in OPENBLAS_VARIABLES:
+        os.environ.pop(name, None)
     results = {name: measure(name, options.seeds, options.folds) for name in options.only}
     print(table(results, options.threads))
     if options.out:

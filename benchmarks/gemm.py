@@ -19,7 +19,7 @@ from typing import Any
 
 from machine import describe
 from peers import PEERS
-from report import plural, table
+from report import blas_line, plural, table
 from session import Session, add_options, chosen
 from workloads import ITEMSIZE, WORKLOADS
 
@@ -139,6 +139,7 @@ def main() -> None:
         "command": sys.argv,
         "machine": describe(),
         "versions": {},
+        "blas": {},
         "results": [],
         "skipped": [],
     }
@@ -146,9 +147,10 @@ def main() -> None:
         for dtype in dtypes:
             with Session(names, threads, arguments) as session:
                 record["versions"] |= session.versions
+                record["blas"] |= session.blas
                 record["results"] += time_products(session, dtype, arguments)
                 record["skipped"] += session.skipped
-    print(markdown(record["results"]))
+    print(markdown(record["results"]), "", blas_line(record), sep="\n")
     if arguments.out:
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
         arguments.out.write_text(json.dumps(record, indent=1) + "\n")

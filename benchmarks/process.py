@@ -19,6 +19,8 @@ THREAD_VARIABLES = (
     "VECLIB_MAXIMUM_THREADS",
     "COMPILED_NN_NUM_THREADS",
 )
+# Settings that replace what OpenBLAS detects: a peer with those of another machine is slow.
+OPENBLAS_VARIABLES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
 
 class PeerError(Exception):
@@ -26,7 +28,7 @@ class PeerError(Exception):
 
 
 def environment_variables(threads: int) -> dict[str, str]:
-    """The environment of a peer: every library told the same number of threads.
+    """Environment of a peer: the same number of threads for every library, OpenBLAS's own choice of kernels.
 
     Parameters
     ----------
@@ -36,9 +38,10 @@ def environment_variables(threads: int) -> dict[str, str]:
     Returns
     -------
     dict
-        A copy of this process's environment with the variables set.
+        A copy of this process's environment with the variables set, and without `OPENBLAS_VARIABLES`.
     """
-    variables = dict(os.environ) | dict.fromkeys(THREAD_VARIABLES, str(threads))
+    variables = {name: value for name, value in os.environ.items() if name not in OPENBLAS_VARIABLES}
+    variables |= dict.fromkeys(THREAD_VARIABLES, str(threads))
     variables |= {"JAX_PLATFORMS": "cpu", "PYTHONDONTWRITEBYTECODE": "1"}
     if threads == 1:
         variables["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
@@ -186,4 +189,6 @@ class Process:
         except (BrokenPipeError, subprocess.TimeoutExpired):
             self.process.kill()
             self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
         self.errors.close()

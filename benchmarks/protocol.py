@@ -7,7 +7,7 @@
     quit
 
 The third word of ``load`` and ``run`` is the scale of the rows. A peer's file defines ``versions()``,
-``training``, ``inference`` or ``gemm``, whichever it can, and ends with ``serve(...)``; README.md has their
+``blas()``, ``training``, ``inference`` or ``gemm``, whichever it can, and ends with ``serve(...)``; README.md has their
 signatures.
 """
 
@@ -25,6 +25,24 @@ from typing import Any
 from timing import caller, estimate, percentiles, predictor, seconds_of
 
 PERCENTILE_CALLS = 2000
+
+
+def openblas() -> str:
+    """OpenBLAS libraries of this process with the kernels that they chose.
+
+    Returns
+    -------
+    str
+        ``"OpenBLAS 0.3.31 SkylakeX"``, several separated by commas; ``"none"`` without any, and ``"unknown"``
+        without threadpoolctl.
+    """
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:
+        return "unknown"
+    loaded = [library for library in threadpool_info() if library["internal_api"] == "openblas"]
+    kernels = {f"OpenBLAS {library['version']} {library['architecture']}" for library in loaded}
+    return ", ".join(sorted(kernels)) or "none"
 
 
 class SkippedError(Exception):
@@ -191,4 +209,4 @@ def serve(name: str) -> None:
     if hasattr(module, "prepare"):
         module.prepare(arguments.threads)
     commands = {"load": server.load, "run": server.run, "check": server.check, "gemm": server.gemm}
-    converse(commands, {"versions": module.versions()})
+    converse(commands, {"versions": module.versions(), "blas": module.blas()})

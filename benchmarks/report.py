@@ -201,7 +201,20 @@ def machine_lines(record: dict[str, Any]) -> list[str]:
         "512 MiB",
     ]
     versions = {f"{name} {version}" for said in record["versions"].values() for name, version in said.items()}
-    return [*lines, "", *table(header, cells), f"Versions: {', '.join(sorted(versions))}.", ""]
+    return [
+        *lines,
+        "",
+        *table(header, cells),
+        f"Versions: {', '.join(sorted(versions))}.",
+        "",
+        blas_line(record),
+        "",
+    ]
+
+
+def blas_line(record: dict[str, Any]) -> str:
+    """Sentence that names the BLAS library and kernels of each peer."""
+    return f"BLAS: {'; '.join(f'{peer} {kernels}' for peer, kernels in record['blas'].items())}."
 
 
 def near(read: list[list[float]], size: int) -> float:

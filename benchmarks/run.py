@@ -151,6 +151,7 @@ def time_all(workloads: list[Workload], names: list[str], arguments: argparse.Na
         "scale": arguments.scale,
         "bounds": {},
         "versions": {},
+        "blas": {},
         "results": [],
         "skipped": [],
     }
@@ -169,6 +170,7 @@ def time_all(workloads: list[Workload], names: list[str], arguments: argparse.Na
                 result["limit"] = limit(scaled, result["dtype"], threads, bounds)
             record["bounds"][str(threads)] = bounds | {"cpus": session.cpus}
             record["versions"] |= session.versions
+            record["blas"] |= session.blas
             record["results"] += timed
             record["skipped"] += session.skipped
     return record

@@ -91,7 +91,9 @@ class Session:
     peers : dict
         Running processes by name.
     versions : dict
-        What each said of itself.
+        Versions of each peer's libraries.
+    blas : dict
+        BLAS library of each peer, with the kernels that it chose where it tells them.
     skipped : list of dict
         Peers and commands that gave no answer, with the reason.
     """
@@ -101,6 +103,7 @@ class Session:
         self.cpus = cpus_of(threads, arguments.cpus)
         self.peers: dict[str, Process] = {}
         self.versions: dict[str, dict[str, str]] = {}
+        self.blas: dict[str, str] = {}
         self.skipped: list[dict[str, Any]] = []
         pythons = dict(pair.split("=", 1) for pair in arguments.python)
         own = interpreter(arguments.environments, "ours")
@@ -118,6 +121,7 @@ class Session:
                 self.skip(name, "start", str(reason))
             else:
                 self.versions[name] = self.peers[name].hello["versions"]
+                self.blas[name] = self.peers[name].hello["blas"]
 
     def __enter__(self) -> "Session":
         return self

@@ -2,6 +2,7 @@
 
     python benchmarks/tutorials.py accuracy
     python benchmarks/tutorials.py end --only fashion
+    unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
     OPENBLAS_NUM_THREADS=1 chrt -f 10 taskset -c 1 python benchmarks/tutorials.py time
 
 The data are found as `compiled_nn.datasets` finds them (COMPILED_NN_DATA); a tutorial without its data is left out.

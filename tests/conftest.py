@@ -16,8 +16,10 @@ sys.path[:0] = FOLDERS
 os.environ["PYTHONSAFEPATH"] = "1"
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [*FOLDERS, os.environ.get("PYTHONPATH")]))
 
-# The same examples on every run, no time limit an example, nothing written beside the tests.
+# The same examples on every run, no time limit for an example, nothing written beside the tests. The profile "long"
+# (`pytest --hypothesis-profile=long`) draws other ones on every run.
 settings.register_profile("suite", deadline=None, derandomize=True, database=None, print_blob=False)
+settings.register_profile("long", deadline=None, max_examples=20_000, database=None, print_blob=True)
 settings.load_profile("suite")
 
 

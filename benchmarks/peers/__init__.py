@@ -54,11 +54,12 @@ PEERS = {
 }
 
 # Exact versions: a ratio is a statement about a version. "ours" has no entry: it is the interpreter that runs
-# the runner, or the one given by --python ours=PATH.
+# the runner, or the one given by --python ours=PATH. threadpoolctl tells which kernels OpenBLAS chose.
+THREADPOOLCTL = "threadpoolctl==3.6.0"
 ENVIRONMENTS = {
-    "numpy": ("numpy==2.4.6",),
-    "sklearn": ("scikit-learn==1.9.1", "numpy==2.4.6"),
-    "torch": ("torch==2.13.0", "numpy==2.4.6", "setuptools"),
+    "numpy": ("numpy==2.4.6", THREADPOOLCTL),
+    "sklearn": ("scikit-learn==1.9.1", "numpy==2.4.6", THREADPOOLCTL),
+    "torch": ("torch==2.13.0", "numpy==2.4.6", "setuptools", THREADPOOLCTL),
     "jax": ("jax==0.10.2", "jaxlib==0.10.2", "numpy==2.4.6"),
     "onnxruntime": ("onnxruntime==1.31.0", "onnx==1.23.2", "numpy==2.4.6"),
     "openvino": ("openvino==2026.4.0", "onnx==1.23.2", "numpy==2.4.6"),

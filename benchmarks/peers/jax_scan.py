@@ -18,6 +18,11 @@ def versions() -> dict[str, str]:
     return {"jax": jax.__version__, "jaxlib": jaxlib.__version__, "numpy": np.__version__}
 
 
+def blas() -> str:
+    """None: XLA brings its own matrix products."""
+    return "none"
+
+
 def forward(parameters, X, hidden: str):
     """Logits."""
     for W, b in parameters[:-1]:

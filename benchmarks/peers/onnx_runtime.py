@@ -13,6 +13,11 @@ def versions() -> dict[str, str]:
     return {"onnxruntime": onnxruntime.__version__, "numpy": np.__version__}
 
 
+def blas() -> str:
+    """None: MLAS multiplies the matrices."""
+    return "none"
+
+
 def inference(task: Task, option: str):
     """Prediction by the initial network: a function of X to probabilities."""
     options = onnxruntime.SessionOptions()

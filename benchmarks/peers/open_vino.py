@@ -14,6 +14,11 @@ def versions() -> dict[str, str]:
     return {"openvino": openvino.__version__, "numpy": np.__version__}
 
 
+def blas() -> str:
+    """None: oneDNN multiplies the matrices."""
+    return "none"
+
+
 def inference(task: Task, option: str):
     """Prediction by the initial network: a function of X to probabilities."""
     core = openvino.Core()

@@ -22,6 +22,11 @@ def versions() -> dict[str, str]:
     return {"compiled-nn": cnn.__version__, "isa": cnn_core.isa, "numpy": np.__version__}
 
 
+def blas() -> str:
+    """None: the core multiplies the matrices."""
+    return "none"
+
+
 def prepare(threads: int) -> None:
     """Set the number of threads."""
     cnn.set_num_threads(threads)

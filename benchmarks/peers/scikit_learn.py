@@ -5,13 +5,18 @@ import warnings
 import numpy as np
 import sklearn
 from data import Task
-from protocol import SkippedError, serve
+from protocol import SkippedError, openblas, serve
 from sklearn.neural_network import MLPClassifier
 
 
 def versions() -> dict[str, str]:
     """Library versions."""
     return {"scikit-learn": sklearn.__version__, "numpy": np.__version__}
+
+
+def blas() -> str:
+    """OpenBLAS's kernels."""
+    return openblas()
 
 
 class Classifier(MLPClassifier):

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import torch
 from data import Task
-from protocol import serve
+from protocol import openblas, serve
 from torch import nn
 
 DTYPE = {"float32": torch.float32, "float64": torch.float64}
@@ -14,8 +14,19 @@ DTYPE = {"float32": torch.float32, "float64": torch.float64}
 
 def versions() -> dict[str, str]:
     """Library versions."""
-    mkl = re.search(r"Math Kernel Library Version (\S+)", torch.__config__.show())
-    return {"torch": torch.__version__, "MKL": mkl[1] if mkl else "none", "numpy": np.__version__}
+    return {"torch": torch.__version__, "MKL": mkl_version() or "none", "numpy": np.__version__}
+
+
+def mkl_version() -> str | None:
+    """Version of the MKL that torch was built with, or None."""
+    found = re.search(r"Math Kernel Library Version (\S+)", torch.__config__.show())
+    return found[1] if found else None
+
+
+def blas() -> str:
+    """MKL, which does not tell its kernels; builds for other processors have OpenBLAS."""
+    mkl = mkl_version()
+    return f"MKL {mkl}" if mkl else openblas()
 
 
 def prepare(threads: int) -> None:
