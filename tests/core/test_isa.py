@@ -6,13 +6,12 @@ The instruction set is chosen once at import, so each has a process of its own (
 import itertools
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import networks
 import numpy as np
 import pytest
+from processes import run_with_isa
 
 import cnn_core
 
@@ -34,13 +33,6 @@ def checks(tmp_path_factory):
         assert done.returncode == 0, f"{name}: {done.stderr}"
         results[name] = json.loads(done.stdout), dict(np.load(path))
     return results
-
-
-def run_with_isa(name, *arguments):
-    child = {**os.environ, "CNN_CORE_ISA": name, "OPENBLAS_NUM_THREADS": "1"}
-    return subprocess.run(
-        [sys.executable, *arguments], env=child, capture_output=True, text=True, timeout=120
-    )
 
 
 def test_the_choice_is_the_best_or_the_one_asked_for(isa):

@@ -8,7 +8,7 @@ import networks
 import numpy as np
 import pytest
 import reference
-from test_isa import run_with_isa
+from processes import run_with_isa
 
 import cnn_core
 from cnn_core.stack import Stack
@@ -120,7 +120,7 @@ def test_backpropagation(rng, n_threads, case):
 
 @pytest.mark.parametrize("name", cnn_core.available())
 def test_every_instruction_set(name):
-    code = "import test_criteria; test_criteria.check_all()"
+    code = "import test_loss_spec; test_loss_spec.check_all()"
     done = run_with_isa(name, "-c", code)
     assert done.returncode == 0, done.stderr
 

@@ -6,8 +6,8 @@ import networks
 import numpy as np
 import pytest
 import reference
+from networks import STEP_TOLERANCE
 
-TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
 OPTIMIZERS = list(networks.HYPER)
 MOMENTS = {  # by their names in the oracle; of the others "first" and "second"
     "sgd": (),
@@ -46,9 +46,9 @@ def test_ten_full_batch_steps_equal_the_oracle(rng, dtype, n_threads, optimizer,
         got = case.stack.train(
             case.X, case.y, loss, None, rates, batch_size=50, n_threads=n_threads, **penalties
         )
-        assert got == pytest.approx(expected, rel=TOLERANCE[dtype])
+        assert got == pytest.approx(expected, rel=STEP_TOLERANCE[dtype])
     assert case.stack.steps == 10
-    assert networks.relative_error(case.stack.views(), case.network) <= TOLERANCE[dtype]
+    assert networks.relative_error(case.stack.views(), case.network) <= STEP_TOLERANCE[dtype]
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -62,8 +62,8 @@ def test_shuffled_batches_with_a_short_last_equal_the_oracle(rng, dtype, n_threa
         options = {"batch_size": 16, "l1": 0.002, "l2": 0.05}
         case.network, *expected = oracle_train(case, oracle, order, rates, **options)
         got = case.stack.train(case.X, case.y, case.loss, order, rates, n_threads=n_threads, **options)
-        assert got == pytest.approx(expected, rel=TOLERANCE[dtype])
-    assert networks.relative_error(case.stack.views(), case.network) <= TOLERANCE[dtype]
+        assert got == pytest.approx(expected, rel=STEP_TOLERANCE[dtype])
+    assert networks.relative_error(case.stack.views(), case.network) <= STEP_TOLERANCE[dtype]
 
 
 @pytest.mark.parametrize("optimizer", networks.SMOOTH_HYPER)
@@ -80,8 +80,8 @@ def test_a_wide_network_and_any_batch_size_equal_the_oracle(rng, dtype, n_thread
     got = case.stack.train(
         case.X, case.y, case.loss, order, rates, batch_size=batch_size, n_threads=n_threads
     )
-    assert got == pytest.approx(expected, rel=TOLERANCE[dtype])
-    assert networks.relative_error(case.stack.views(), network) <= TOLERANCE[dtype]
+    assert got == pytest.approx(expected, rel=STEP_TOLERANCE[dtype])
+    assert networks.relative_error(case.stack.views(), network) <= STEP_TOLERANCE[dtype]
 
 
 @pytest.mark.parametrize("inputs", [17, 64, 96, 97])
@@ -97,8 +97,8 @@ def test_few_inputs_and_many_units_equal_the_oracle(rng, dtype, n_threads, input
         got = case.stack.train(
             case.X, case.y, case.loss, None, np.array([rate]), n_threads=n_threads, **options
         )
-        assert got == pytest.approx(expected, rel=10 * TOLERANCE[dtype])
-    assert networks.relative_error(case.stack.views(), case.network) <= 10 * TOLERANCE[dtype]
+        assert got == pytest.approx(expected, rel=10 * STEP_TOLERANCE[dtype])
+    assert networks.relative_error(case.stack.views(), case.network) <= 10 * STEP_TOLERANCE[dtype]
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
@@ -123,8 +123,8 @@ def test_narrow_layers_equal_the_oracle(rng, dtype, n_threads, optimizer, batch_
     options = {"batch_size": batch_size, "l2": 0.01}
     network, *expected = oracle_train(case, oracle, order, rates, **options)
     got = case.stack.train(case.X, case.y, case.loss, order, rates, n_threads=n_threads, **options)
-    assert got == pytest.approx(expected, rel=10 * TOLERANCE[dtype])
-    assert networks.relative_error(case.stack.views(), network) <= 10 * TOLERANCE[dtype]
+    assert got == pytest.approx(expected, rel=10 * STEP_TOLERANCE[dtype])
+    assert networks.relative_error(case.stack.views(), network) <= 10 * STEP_TOLERANCE[dtype]
     loss, _ = case.stack.loss(case.X, case.y, case.loss, n_threads=n_threads)
     assert loss == pytest.approx(reference.loss(network, case.activations, *case.wide, case.loss), rel=1e-4)
 
@@ -156,7 +156,9 @@ def test_moments_hold_the_state(rng, dtype, optimizer):
     for moment, name in zip(case.stack.moments, MOMENTS.get(optimizer, ("first", "second")), strict=True):
         assert moment.shape == case.stack.parameters.shape
         assert moment.dtype == case.stack.dtype
-        assert networks.relative_error(case.stack.views(moment), getattr(oracle, name)) <= TOLERANCE[dtype]
+        assert (
+            networks.relative_error(case.stack.views(moment), getattr(oracle, name)) <= STEP_TOLERANCE[dtype]
+        )
     case.stack.set_optimizer(optimizer)
     assert case.stack.steps == 0
     assert not any(moment.any() for moment in case.stack.moments)
@@ -215,8 +217,8 @@ def test_the_order_may_repeat_rows_and_leave_rows_out(rng, dtype, n_threads):
     case.stack.set_optimizer("sgd")
     network, *expected = oracle_train(case, reference.SGD(), order, rates, batch_size=3)
     got = case.stack.train(case.X, case.y, case.loss, order, rates, batch_size=3, n_threads=n_threads)
-    assert got == pytest.approx(expected, rel=TOLERANCE[dtype])
-    assert networks.relative_error(case.stack.views(), network) <= TOLERANCE[dtype]
+    assert got == pytest.approx(expected, rel=STEP_TOLERANCE[dtype])
+    assert networks.relative_error(case.stack.views(), network) <= STEP_TOLERANCE[dtype]
 
 
 def test_no_order_is_the_order_of_the_rows(rng, dtype):

@@ -4,7 +4,7 @@ import networks
 import numpy as np
 import pytest
 import reference
-from test_optimizers import TOLERANCE
+from networks import STEP_TOLERANCE
 
 from cnn_core import span
 from cnn_core.stack import Stack
@@ -60,7 +60,7 @@ def test_everything_at_once_equals_the_oracle(rng, dtype, n_threads, sizes, opti
     got = trained(
         case, optimizer, rates, update=update, hyper=hyper, order=order, n_threads=n_threads, **penalties
     )
-    tolerance = 10 * TOLERANCE[dtype]
+    tolerance = 10 * STEP_TOLERANCE[dtype]
     stack = case.stack
     assert got == pytest.approx(losses, rel=tolerance)
     assert networks.relative_error(stack.views(), expected) <= tolerance

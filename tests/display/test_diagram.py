@@ -1,24 +1,13 @@
 """The SVG of a network: valid XML, the circles, lines and labels that there should be."""
 
 import re
-from xml.etree import ElementTree
 
 import compiled_nn as cnn
 import numpy as np
 import pytest
 from compiled_nn.display.diagram import network_diagram
+from figures import SVG, parsed
 from small import blobs, classifier
-
-SVG = "{http://www.w3.org/2000/svg}"
-
-
-def parsed(svg):
-    """The root of a picture, which has no need of anything outside it."""
-    root = ElementTree.fromstring(svg)
-    assert root.tag == SVG + "svg"
-    assert svg.count("http") == 1  # the name space, which nobody fetches
-    assert not re.search(r"<(script|style|image|use|foreignObject)|href|url\(|font-face", svg)
-    return root
 
 
 def texts(root):

@@ -9,8 +9,8 @@ import compiled_nn as cnn
 import numpy as np
 import pytest
 from compiled_nn.display import notebook
+from figures import SVG, parsed
 from small import blobs, classifier
-from test_diagram import SVG, parsed
 
 X, y = blobs()
 VOID = {"path", "line", "circle", "ellipse"}

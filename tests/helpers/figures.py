@@ -1,5 +1,8 @@
 """What the tests of pictures share: another library's estimator, images, the text of a figure."""
 
+import re
+from xml.etree import ElementTree
+
 import numpy as np
 
 IMAGES = np.arange(6 * 4 * 5, dtype="uint8").reshape(6, 4, 5)
@@ -38,3 +41,15 @@ def written(display, path):
         corners = [(box.x0, box.y0), (box.x1, box.y1)]
         assert not text.get_text() or all(whole.contains(*corner) for corner in corners), text
     return path.stat().st_size
+
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def parsed(svg):
+    """The root of a picture, which has no need of anything outside it."""
+    root = ElementTree.fromstring(svg)
+    assert root.tag == SVG + "svg"
+    assert svg.count("http") == 1  # the name space, which nobody fetches
+    assert not re.search(r"<(script|style|image|use|foreignObject)|href|url\(|font-face", svg)
+    return root

@@ -200,3 +200,7 @@ def true_gradients(case, **penalties):
         ),
         case.network,
     )
+
+
+# Of some optimizer steps against the oracle: a few roundings of each step.
+STEP_TOLERANCE = {"float32": 1e-5, "float64": 1e-10}

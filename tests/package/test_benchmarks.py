@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from compiled_nn.cli import workloads
 
-BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 pytestmark = pytest.mark.skipif(not BENCHMARKS.is_dir(), reason="benchmarks are not here")
 KERNELS = "import json; from protocol import openblas; print(json.dumps({'blas': openblas()}))"
 
