@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import arrays, sample_weights
+from . import arithmetic, arrays, sample_weights
 from .arrays import Array
 
 _COLDEST, _HOTTEST = 0.01, 100.0
@@ -74,8 +74,7 @@ def fit_temperature(logits: Any, y: Any, sample_weight: Any = None) -> float:
 
     def derivatives(inverse: float) -> tuple[float, float]:
         """The first two of the loss, by 1 / T."""
-        p = np.exp(inverse * z)
-        p /= p.sum(axis=1, keepdims=True)
+        p = arithmetic.activate("softmax", inverse * z)
         mean = (p * z).sum(axis=1)
         variance = (p * (z - mean[:, np.newaxis]) ** 2).sum(axis=1)
         return float(np.average(mean, weights=w) - of_truth), float(np.average(variance, weights=w))

@@ -13,7 +13,7 @@ import numpy as np
 
 from cnn_core.layers import Layers
 
-from . import optimizers, training
+from . import arithmetic, optimizers, training
 from .arrays import Array
 from .samples import Samples
 
@@ -228,13 +228,11 @@ def _outputs(subject: Subject, i: int, activation: Any, below: Array) -> Array:
     training.assign(training.parts(layer)[:1], [own])
     running = layer.running_statistics()[0]
     if running is not None:
-        products = below @ own[0]
+        Z = arithmetic.matmul(below, own[0])
         # From the last layer on: before fit, that of embeddings is not among the layers. One that learns normalises
         # by the rows of a batch.
         learns = subject.configuration.layers[i - len(stack.norms)].trainable
-        statistics = (
-            (products.mean(axis=0), products.var(axis=0)) if learns else stack.running_statistics()[i]
-        )
+        statistics = (Z.mean(axis=0), Z.var(axis=0)) if learns else stack.running_statistics()[i]
         running[0][:], running[1][:] = cast("tuple[Array, Array]", statistics)
     return layer.hidden(below, 1, n_threads=n_threads)
 
@@ -308,7 +306,7 @@ def _step_ratios(subject: Subject, X: Array, y: Array, rate: float) -> list[floa
     stack.gradient(X, y, **subject.terms)
     ratios = []
     for (W, _), (dW, _) in zip(stack.views(), stack.views(stack.gradients), strict=True):
-        size = float(np.linalg.norm(W.astype(np.float64)))
+        size = arithmetic.norm(W)
         ratios.append(optimizer.step_norm(rate, dW) / size if size > 0 else 0.0)
     return ratios
 
