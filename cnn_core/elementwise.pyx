@@ -1,4 +1,5 @@
-"""Activations and inner products of arrays, and loops that find what the machine can do: for one instruction set and one type of real."""
+"""Activations and inner products of arrays, and loops that find what the machine can do: for one instruction set and
+one type of real."""
 
 from cpython.pycapsule cimport PyCapsule_New
 from libc.string cimport memcpy, memmove, memset
