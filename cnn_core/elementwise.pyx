@@ -1,13 +1,15 @@
-"""Activations of arrays, and loops that find what the machine can do: for one instruction set and one type of real."""
+"""Activations and inner products of arrays, and loops that find what the machine can do: for one instruction set and
+one type of real."""
 
 from cpython.pycapsule cimport PyCapsule_New
 from libc.string cimport memcpy, memmove, memset
 
 from cnn_core.activations cimport softmax_row, v_activate, v_chain
 from cnn_core.operations cimport Operations
+from cnn_core.tiles cimport Operands, dot_tile
 from cnn_core.types cimport IDENTITY, RELU, SIGMOID, TANH, fused
 from cnn_core.vec cimport (
-    ACCUMULATORS, LANES, flush_subnormals, fp_state, real, restore_fp, v_keep, v_load, v_set1, v_store, vec)
+    ACCUMULATORS, GROUP, LANES, flush_subnormals, fp_state, real, restore_fp, v_keep, v_load, v_set1, v_store, vec)
 
 
 cdef enum:
@@ -115,6 +117,30 @@ cdef void softmax(Py_ssize_t m, Py_ssize_t n, const void *z, void *out) noexcept
     restore_fp(saved)
 
 
+cdef double dot(Py_ssize_t count, const void *a, const void *b) noexcept nogil:
+    """Whole lines of 64 bytes; then what is left, with zeros behind it."""
+    cdef fp_state saved = flush_subnormals()
+    cdef Py_ssize_t line = LANES*GROUP, full = count - count % line, i
+    cdef Operands o
+    cdef real total
+    cdef real sums[16]
+    cdef real left[16]
+    cdef real right[16]
+    o.a, o.a_row, o.b, o.ldb = <const real *>a, 0, <const real *>b, 0
+    o.c, o.ldc, o.d, o.ldd = sums, 1, NULL, 0
+    dot_tile(1, 1, full, &o)
+    total = sums[0]
+    if full < count:
+        for i in range(line):
+            left[i] = (<const real *>a)[full + i] if full + i < count else 0
+            right[i] = (<const real *>b)[full + i] if full + i < count else 0
+        o.a, o.b = left, right
+        dot_tile(1, 1, line, &o)
+        total = total + sums[0]
+    restore_fp(saved)
+    return total
+
+
 cdef double multiply_add(Py_ssize_t rounds, double *operations) noexcept nogil:
     """As many independent chains as a tile has accumulators. They converge: no denormal slows them."""
     cdef vec chain[3][8]
@@ -166,6 +192,7 @@ operation_exports.activate = activate
 operation_exports.derive = derive
 operation_exports.derive_from_inputs = derive_from_inputs
 operation_exports.softmax = softmax
+operation_exports.dot = dot
 operation_exports.multiply_add = multiply_add
 operation_exports.read = read
 operations = PyCapsule_New(&operation_exports, "cnn_core.Operations", NULL)

@@ -146,6 +146,43 @@ def matmul(cnp.ndarray A not None, cnp.ndarray B not None, cnp.ndarray out=None,
     return out
 
 
+def dot(cnp.ndarray a not None, cnp.ndarray b not None):
+    """The sum of the products of two vectors, in an order that follows from their length alone.
+
+    Parameters
+    ----------
+    a, b : ndarray (n,)
+        float32 or float64, of one dtype, any strides.
+
+    Returns
+    -------
+    float
+        0 for n = 0. Summed in the dtype of the vectors.
+
+    Raises
+    ------
+    TypeError
+        If a or b is not float32 or float64, or their dtypes differ.
+    ValueError
+        If a or b is not 1-D, or their lengths differ.
+    """
+    cdef Operations *run = operations_of(a, "a")
+    cdef cnp.ndarray left, right
+    cdef Py_ssize_t count = cnp.PyArray_SIZE(a)
+    cdef const void *p
+    cdef const void *q
+    cdef double total
+    if operations_of(b, "b") != run:
+        raise TypeError(f"a has dtype {(<object>a).dtype} and b {(<object>b).dtype}; they must be the same")
+    if cnp.PyArray_NDIM(a) != 1 or cnp.PyArray_NDIM(b) != 1 or cnp.PyArray_SIZE(b) != count:
+        raise ValueError(f"a has shape {(<object>a).shape} and b {(<object>b).shape}; they must be (n,), the same")
+    left, right = side_by_side(a), side_by_side(b)
+    p, q = cnp.PyArray_DATA(left), cnp.PyArray_DATA(right)
+    with nogil:
+        total = run.dot(count, p, q)
+    return total
+
+
 cdef cnp.ndarray side_by_side(cnp.ndarray array):
     """The array, or a copy whose numbers lie side by side in C order."""
     return array if cnp.PyArray_ISCARRAY_RO(array) else np.array(array, order="C")

@@ -24,6 +24,8 @@ cdef struct Operations:
     void (*derive_from_inputs)(int activation, Py_ssize_t count, const void *z, const void *d, void *out) noexcept nogil
     # out[m, n] = softmax of each row of z
     void (*softmax)(Py_ssize_t m, Py_ssize_t n, const void *z, void *out) noexcept nogil
+    # the sum of a[count] * b[count]
+    double (*dot)(Py_ssize_t count, const void *a, const void *b) noexcept nogil
     # at least so many rounds of multiply-adds in registers, nothing else; returns what depends on them, and tells how
     # many operations these were
     double (*multiply_add)(Py_ssize_t rounds, double *operations) noexcept nogil

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import settings
 
 TESTS = Path(__file__).resolve().parent
-FOLDERS = [str(TESTS), str(TESTS / "helpers")]
-sys.path[:0] = FOLDERS
+HELPERS = str(TESTS / "helpers")
+sys.path.insert(0, HELPERS)
 # The same for child processes, which must not take the source folder they start in for the installed package.
 os.environ["PYTHONSAFEPATH"] = "1"
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [*FOLDERS, os.environ.get("PYTHONPATH")]))
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [HELPERS, os.environ.get("PYTHONPATH")]))
 
 # The same examples on every run, no time limit for an example, nothing written beside the tests. The profile "long"
 # (`pytest --hypothesis-profile=long`) draws other ones on every run.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .common import checks
+from .common import arithmetic, checks
 from .data import samples
 from .training import batches
 from .training.trainer import new_generator
@@ -118,7 +118,8 @@ def find_learning_rate(
     owner = "find_learning_rate"
     lowest = checks.real(owner, "lowest", lowest, above=0)
     highest = checks.real(owner, "highest", highest, above=lowest)
-    rates = np.geomspace(lowest, highest, checks.integer(owner, "steps", steps, minimum=10))
+    steps = checks.integer(owner, "steps", steps, minimum=10)
+    rates = np.array([lowest * (highest / lowest) ** (i / (steps - 1)) for i in range(steps - 1)] + [highest])
     copy = deepcopy(net)
     copy.optimizer = replace(net.optimizer, learning_rate=lowest)
     copy.fit(X, y, epochs=0)
@@ -157,11 +158,11 @@ def _suggestion(rates: Array, losses: Array) -> float:
             f"The loss explodes at the learning rate {rates[-1]:g} already: take a smaller lowest."
         )
     margin = np.pad(finite, _SMOOTHED // 2, mode="edge")
-    smooth = np.convolve(margin, np.full(_SMOOTHED, 1 / _SMOOTHED), "valid")
+    smooth = np.lib.stride_tricks.sliding_window_view(margin, _SMOOTHED).mean(axis=1)
     least = int(np.argmin(smooth))
     if least < 2:
         raise ValueError(
             "The loss never falls: take a smaller lowest or a larger highest, or see net.diagnose(X, y)."
         )
-    steepest = int(np.argmin(np.gradient(smooth[: least + 1], np.log(rates[: least + 1]))))
+    steepest = int(np.argmin(np.gradient(smooth[: least + 1], arithmetic.log(rates[: least + 1]))))
     return float(np.sqrt(rates[steepest] * rates[least]))

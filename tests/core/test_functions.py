@@ -1,11 +1,13 @@
 """Products, activations and derivatives of any arrays, against NumPy in float64."""
 
+import math
+
 import networks
 import numpy as np
 import pytest
 import reference
 
-from cnn_core.functions import activate, derive, derive_from_inputs, matmul
+from cnn_core.functions import activate, derive, derive_from_inputs, dot, matmul
 
 NAMES = ["identity", "relu", "sigmoid", "tanh"]
 SIZES = [1, 2, 3, 5, 8, 10, 15, 16, 17, 33, 48, 50, 64, 65, 97, 200]
@@ -152,6 +154,45 @@ def test_outputs_that_do_not_fit(dtype):
     with pytest.raises(ValueError, match="out overlaps B"):
         matmul(A, room[:4].T, room[2:6])
     assert (room == 1).all()
+
+
+@pytest.mark.parametrize("n", [0, *SIZES, 7510])
+def test_dot(rng, n, dtype):
+    a, b = rng.standard_normal((2, n)).astype(dtype)
+    before = a.copy(), b.copy()
+    exact = math.fsum(a.astype(float) * b.astype(float))
+    # As of a product: within what n roundings, each at random, add up to.
+    tolerance = (2 * np.sqrt(n) + 4) * np.finfo(dtype).eps * (np.abs(a) @ np.abs(b))
+    assert isinstance(dot(a, b), float)
+    assert abs(dot(a, b) - exact) <= tolerance
+    assert dot(a, b) == dot(np.repeat(a, 2)[::2], b[::-1].copy()[::-1])
+    assert np.array_equal(a, before[0])
+    assert np.array_equal(b, before[1])
+    whole = np.arange(n, dtype=dtype) % 5
+    assert dot(whole, whole) == (whole.astype(int) ** 2).sum()
+
+
+def test_dot_passes_on_what_is_not_finite(dtype):
+    a = np.ones(19, dtype)
+    for place in (0, 18):
+        for value in (np.inf, -np.inf, np.nan):
+            b = a.copy()
+            b[place] = value
+            assert np.array_equal(dot(a, b), value, equal_nan=True)
+    big = np.full(19, np.finfo(dtype).max)
+    assert dot(big, big) == np.inf
+
+
+def test_vectors_that_do_not_fit(dtype):
+    a = np.ones(4, dtype)
+    with pytest.raises(ValueError, match=r"a has shape \(4,\) and b \(3,\)"):
+        dot(a, a[:3])
+    with pytest.raises(ValueError, match=r"a has shape \(2, 2\)"):
+        dot(a.reshape(2, 2), a)
+    with pytest.raises(TypeError, match="b has dtype int64"):
+        dot(a, np.ones(4, np.int64))
+    with pytest.raises(TypeError, match="they must be the same"):
+        dot(a, a.astype("float64" if dtype == "float32" else "float32"))
 
 
 def f(name, Z):

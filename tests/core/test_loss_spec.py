@@ -120,8 +120,7 @@ def test_backpropagation(rng, n_threads, case):
 
 @pytest.mark.parametrize("name", cnn_core.available())
 def test_every_instruction_set(name):
-    code = "import test_loss_spec; test_loss_spec.check_all()"
-    done = run_with_isa(name, "-c", code)
+    done = run_with_isa(name, __file__)
     assert done.returncode == 0, done.stderr
 
 
@@ -305,3 +304,7 @@ def test_a_custom_loss_may_change_its_arguments(rng):
         case.stack.gradient(case.X, case.y, "mse")[0], rel=1e-14
     )
     assert np.array_equal(case.y, before)
+
+
+if __name__ == "__main__":
+    check_all()

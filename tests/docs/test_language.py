@@ -4,8 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import language
 import pytest
-from helpers import language
 
 PATTERNS = pytest.mark.parametrize("pattern", language.PATTERNS, ids=[p.name for p in language.PATTERNS])
 READERS = {

@@ -15,7 +15,7 @@ import numpy as np
 import reference
 
 import cnn_core
-from cnn_core.functions import activate, derive_from_inputs, matmul
+from cnn_core.functions import activate, derive_from_inputs, dot, matmul
 from cnn_core.stack import Stack
 
 # Remainders of every tile, a narrow and a wide layer, one network large enough to be shared between threads,
@@ -137,7 +137,7 @@ def blocks(dtype, n_threads, errors):
 
 
 def products(dtype, n_threads, errors):
-    """A B and A' B of every shape."""
+    """A B and A' B of every shape, and an inner product."""
     results = []
     for m, n, k in PRODUCTS:
         rng = np.random.default_rng(m)
@@ -146,6 +146,10 @@ def products(dtype, n_threads, errors):
             results.append(matmul(A, B, n_threads=n_threads))
             exact = A.astype(float) @ B.astype(float)
             note(errors, "product", np.abs(results[-1] - exact).max() / np.abs(exact).max())
+        rows = B[: k // 2].ravel(), B[k // 2 : 2 * (k // 2)].ravel()
+        results.append(np.array(dot(*rows)))
+        exact, size = (float(a.astype(float) @ b.astype(float)) for a, b in (rows, map(np.abs, rows)))
+        note(errors, "product", abs(results[-1] - exact) / size)
     return results
 
 

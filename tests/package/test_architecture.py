@@ -136,7 +136,7 @@ def test_aliases_only_import():
         ("stack", {"training.stacks"}),
         ("span", {"training.gram"}),
         ("layers", {"artefact.folding", "network.diagnosis"}),
-        ("functions", {"functional"}),
+        ("functions", {"functional", "common.arithmetic"}),
         ("threads", {"common.threads", "cli"}),
     ],
 )
@@ -144,6 +144,75 @@ def test_who_opens_the_core(core, users):
     opened = {f"cnn_core.{core}"}
     opens = {module for module in FILES if opened & imports(module, typing=False)}
     assert {module if module in users else chapter(module) for module in opens} == users
+
+
+# What may go to a BLAS, or sums in an order that NumPy chooses by the layout.
+BLAS = {
+    "dot",
+    "vdot",
+    "inner",
+    "matmul",
+    "tensordot",
+    "einsum",
+    "linalg",
+    "convolve",
+    "correlate",
+    "cov",
+    "corrcoef",
+}
+NO_BLAS = {
+    ("data/arrays.py", "vdot"): "a quick test that all is finite; where it fails, each number is checked",
+    (
+        "preprocessing/standardization.py",
+        "einsum",
+    ): "without optimize it calls no BLAS; its blocks are C-contiguous",
+}
+
+
+def uses_of_blas(source):
+    """Return the names of `np` that a source uses and that may go to a BLAS, and "@"."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, (ast.BinOp, ast.AugAssign)) and isinstance(node.op, ast.MatMult):
+            found.add("@")
+        elif isinstance(node, ast.Attribute) and node.attr in BLAS:
+            called_on = ast.unparse(node.value)
+            if (node.attr == "dot" and called_on != "arithmetic") or called_on in ("np", "numpy"):
+                found.add(node.attr)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("numpy"):
+            found |= BLAS & {node.module.rpartition(".")[2], *(alias.name for alias in node.names)}
+        elif isinstance(node, ast.keyword) and node.arg == "optimize":
+            found.add("optimize")
+    return found
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        *(
+            "a @ b",
+            "a @= b",
+            "np.dot(a, b)",
+            "a.dot(b)",
+            "np.linalg.norm(a)",
+            "from numpy.linalg import norm",
+        ),
+        *("from numpy import einsum", "f(a, b, optimize=True)", "numpy.convolve(a, b)"),
+    ],
+)
+def test_the_walk_sees_a_blas(source):
+    assert uses_of_blas(source)
+
+
+def test_no_module_calls_the_blas():
+    """Its bits depend on the processor; `arithmetic.py` has what takes its place."""
+    uses = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        file = path.relative_to(PACKAGE)
+        if file.parts[0] not in ("plotting", "examples") and file.name != "arithmetic.py":
+            uses |= {(file.as_posix(), name): path for name in uses_of_blas(path.read_text())}
+    assert set(uses) == set(NO_BLAS)
+    assert not uses_of_blas((PACKAGE / "common" / "arithmetic.py").read_text()) - {"dot"}  # that of the core
 
 
 def test_nothing_imports_the_package_itself():

@@ -14,6 +14,7 @@ import numpy as np
 
 from cnn_core.layers import Layers
 
+from ..common import arithmetic
 from ..data.arrays import Array
 from ..preprocessing.standardization import Statistics
 from ..spec.initializers import Pair
@@ -37,8 +38,7 @@ def folded(
             pairs[i], norms[i] = _normalised(pairs[i], gain, Statistics(*statistics)), None
     if embedded:
         (E, _), (W, b), *others = pairs
-        product = np.einsum("ke,en->kn", E, W, dtype=np.float64, optimize=True)
-        pairs = [(product.astype(W.dtype), b), *others]
+        pairs = [(arithmetic.matmul(E, W).astype(W.dtype), b), *others]
         norms, gains = norms[1:], gains[1:]
     inputs = layers.statistics
     if inputs is not None and norms[0] is None:
@@ -91,7 +91,7 @@ def _scaling(pair: Pair, statistics: Statistics) -> Pair | None:
     with np.errstate(over="ignore", under="ignore"):
         new_W = (W / scale[:, np.newaxis]).astype(W.dtype)
     # With W as it was rounded: its errors then meet x - mean, not x.
-    shift = np.einsum("k,kn->n", mean, new_W.astype(np.float64))
+    shift = arithmetic.weighted_sums(mean, new_W)
     with np.errstate(over="ignore"):
         new_b = ((0 if b is None else b) - shift).astype(W.dtype)
     return (new_W, new_b) if np.isfinite(new_W).all() and np.isfinite(new_b).all() else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import losses, metrics
-from ..common import checks
+from ..common import arithmetic, checks
 from ..data import arrays
 from ..data.arrays import Array
 from ..training.targets import Targets
@@ -291,12 +291,12 @@ class MLPClassifier(Perceptron):
         rows = self._rows(X)
         if isinstance(self.network_.loss_function, losses.Ordinal):
             p = self.network_.predict_proba(rows)
-            logarithms: Array = np.log(np.maximum(p, np.finfo(p.dtype).tiny))
-            return logarithms
+            return arithmetic.log(np.maximum(p, np.finfo(p.dtype).tiny))
         logits = self.network_.decision_function(rows)
         if self.out_activation_ == "softmax":
             logits = logits - logits.max(axis=1, keepdims=True)
-            log_proba: Array = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+            sums = arithmetic.activate("exp", logits).sum(axis=1, keepdims=True)
+            log_proba: Array = logits - arithmetic.log(sums)
             return log_proba
         yes: Array = -np.logaddexp(0, -logits)
         return yes if logits.ndim == 2 else np.stack([-np.logaddexp(0, logits), yes], axis=1)

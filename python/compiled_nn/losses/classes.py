@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..common import checks
+from ..common import arithmetic, checks
 from ..data.arrays import Array
 from .base import Loss, keep_real
 
@@ -171,7 +171,7 @@ class Ordinal(Loss):
 
     def exceedance(self, z: Array) -> Array:
         """Return the logits a (m, n) of P(y > j), from the outputs z (m, n)."""
-        steps = np.logaddexp(0, z[:, 1:])
+        steps = arithmetic.activate("softplus", z[:, 1:])
         return np.cumsum(np.concatenate([z[:, :1], -steps], axis=1), axis=1, dtype=z.dtype)
 
     def class_indices(self, outputs: Array) -> Array:
@@ -181,7 +181,7 @@ class Ordinal(Loss):
 
     def probabilities(self, outputs: Array) -> Array:
         """Return P(y = k) (m, n + 1), from the outputs (m, n)."""
-        above = np.exp(-np.logaddexp(0, -self.exceedance(outputs)))
+        above = arithmetic.activate("sigmoid", self.exceedance(outputs))
         edge = np.ones((len(outputs), 1), outputs.dtype)
         chances: Array = -np.diff(np.concatenate([edge, above, 0 * edge], axis=1), axis=1)
         return chances

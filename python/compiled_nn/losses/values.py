@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..common import checks
+from ..common import arithmetic, checks
 from ..data.arrays import Array
 from .base import Loss, keep_real, refuse_values
 
@@ -167,7 +167,7 @@ class Quantile(Loss):
 
     def sources(self, outputs: Array) -> Array:
         """Return which output each quantile is."""
-        return np.argsort(outputs, axis=1)
+        return np.argsort(outputs, axis=1, kind="stable")
 
     def score(self, y: Array, predicted: Array, weights: Array | None) -> float:
         """Return D^2: the share of the loss of constant quantiles that is gone, averaged over the quantiles."""
@@ -208,8 +208,7 @@ class GaussianNLL(Loss):
 
     def deviations(self, outputs: Array) -> Array:
         """Return the standard deviations."""
-        spread: Array = np.exp(outputs[:, outputs.shape[1] // 2 :] / 2)
-        return spread
+        return arithmetic.activate("exp", outputs[:, outputs.shape[1] // 2 :] / 2)
 
     def sources(self, outputs: Array) -> Array:
         """Return the outputs that are means."""

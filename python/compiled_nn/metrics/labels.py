@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..common import checks
+from ..common import arithmetic, checks
 from ..data import arrays, sample_weights
 from ..data.arrays import Array
 from . import inputs
@@ -172,8 +172,10 @@ def matthews(y: Any, predicted: Any, sample_weight: Any = None) -> float:
     """
     c = counted(y, predicted, None, sample_weight)
     total = c.true.sum()
-    together = c.right.sum() * total - c.true @ c.predicted
-    apart = (total**2 - c.predicted @ c.predicted) * (total**2 - c.true @ c.true)
+    together = c.right.sum() * total - arithmetic.dot(c.true, c.predicted)
+    apart = (total**2 - arithmetic.dot(c.predicted, c.predicted)) * (
+        total**2 - arithmetic.dot(c.true, c.true)
+    )
     return float(together / np.sqrt(apart)) if apart > 0 else 0.0
 
 
@@ -195,7 +197,8 @@ def counted(y: Any, predicted: Any, classes: Any, sample_weight: Any) -> Counts:
             raise ValueError(f"y has shape {is_true.shape}; predicted has {is_predicted.shape}.")
         w = inputs.ones_for(sample_weights.check(sample_weight, len(is_true), rows_of="y"), len(is_true))
         right, classes = is_true & is_predicted, np.arange(is_true.shape[1])
-        return Counts(w @ right, w @ is_predicted, w @ is_true, classes, exclusive=False)
+        hits, guesses, truths = (arithmetic.weighted_sums(w, each) for each in (right, is_predicted, is_true))
+        return Counts(hits, guesses, truths, classes, exclusive=False)
     true, guessed, found = inputs.label_pair(y, predicted, classes)
     w = inputs.ones_for(sample_weights.check(sample_weight, len(true), rows_of="y"), len(true))
     n = len(found)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..common import checks
+from ..common import arithmetic, checks
 from ..data import arrays, sample_weights
 from ..data.arrays import Array
 from . import inputs
@@ -129,7 +129,9 @@ def _over_columns(
     if average == "micro":
         return score(of_class.ravel(), matrix.ravel(), np.repeat(w, matrix.shape[1]), name)
     found = [score(of_class[:, i], matrix[:, i], w, name) for i in range(matrix.shape[1])]
-    return float(np.average(found, weights=w @ of_class if average == "weighted" else None))
+    return float(
+        np.average(found, weights=arithmetic.weighted_sums(w, of_class) if average == "weighted" else None)
+    )
 
 
 def _above(is_positive: Array, scores: Array, w: Array) -> tuple[Array, Array]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..common import checks
+from ..common import arithmetic, checks
 from ..common.errors import count
 from ..data.arrays import Array
 from . import labels
@@ -65,7 +65,7 @@ def classification_report(
     averages = {
         one: _scores(c.right.sum(), c.predicted.sum(), total),
         "macro avg": scores.mean(axis=-1),
-        "weighted avg": scores @ c.true / total if total else np.zeros(3),
+        "weighted avg": arithmetic.weighted_sums(c.true, scores.T) / total if total else np.zeros(3),
     }
     number = ".0f" if sample_weight is None else f".{digits}f"
     width = max(map(len, [*names, *averages]))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..common import checks
+from ..common import arithmetic, checks
 from ..common.errors import count
 from ..data import sample_weights
 from ..data.arrays import Array
@@ -40,8 +40,8 @@ def r2_score(y: Any, predicted: Any, sample_weight: Any = None) -> float:
     """
     true, guessed, w = inputs.value_pair(y, predicted, sample_weight)
     each = inputs.ones_for(w, len(true))
-    residual = each @ (true - guessed) ** 2
-    total = each @ (true - np.average(true, axis=0, weights=w)) ** 2
+    residual = arithmetic.weighted_sums(each, (true - guessed) ** 2)
+    total = arithmetic.weighted_sums(each, (true - np.average(true, axis=0, weights=w)) ** 2)
     constant = total == 0
     score = 1 - residual / np.where(constant, 1.0, total)
     return float(np.where(constant, np.where(residual == 0, 1.0, 0.0), score).mean())

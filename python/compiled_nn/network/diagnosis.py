@@ -14,6 +14,7 @@ import numpy as np
 from cnn_core.layers import Layers
 
 from .. import optimizers
+from ..common import arithmetic
 from ..data.arrays import Array
 from ..data.samples import Samples
 from ..training.trainer import new_generator
@@ -230,13 +231,11 @@ def _outputs(subject: Subject, i: int, activation: Any, below: Array) -> Array:
     assign_layers(layer_views(layer, layer.parameters)[:1], [views[i]])
     running = layer.running_statistics()[0]
     if running is not None:
-        products = below @ views[i]["weight"]
+        Z = arithmetic.matmul(below, views[i]["weight"])
         # From the last layer on: before fit, that of embeddings is not among the layers. One that learns normalises
         # by the rows of a batch.
         learns = subject.configuration.layers[i - len(stack.norms)].trainable
-        statistics = (
-            (products.mean(axis=0), products.var(axis=0)) if learns else stack.running_statistics()[i]
-        )
+        statistics = (Z.mean(axis=0), Z.var(axis=0)) if learns else stack.running_statistics()[i]
         running[0][:], running[1][:] = cast("tuple[Array, Array]", statistics)
     return layer.hidden(below, 1, n_threads=n_threads)
 
@@ -310,7 +309,7 @@ def _step_ratios(subject: Subject, X: Array, y: Array, rate: float) -> list[floa
     stack.gradient(X, y, **subject.objective.keywords)
     ratios = []
     for (W, _), (dW, _) in zip(stack.views(), stack.views(stack.gradients), strict=True):
-        size = float(np.linalg.norm(W.astype(np.float64)))
+        size = arithmetic.norm(W)
         ratios.append(optimizer.step_norm(rate, dW) / size if size > 0 else 0.0)
     return ratios
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ..common import checks
+from ..common import arithmetic, checks
 from ..data.arrays import Array
 
 Rate: TypeAlias = float | Callable[[int], float]
@@ -104,7 +104,7 @@ class SGD(Optimizer):
 
     def step_norm(self, rate: float, gradient: Array) -> float:
         """Return about how long the next step of weights with this gradient is, momentum at its longest."""
-        return rate / (1 - self.momentum) * float(np.linalg.norm(gradient.astype(np.float64)))
+        return rate / (1 - self.momentum) * arithmetic.norm(gradient)
 
 
 @dataclass(frozen=True)

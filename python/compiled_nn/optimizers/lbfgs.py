@@ -1,7 +1,10 @@
 """L-BFGS: a function of a vector minimised from values and gradients.
 
 The direction is Nocedal's recursion (1980), the step satisfies the strong Wolfe conditions; both as in Nocedal and
-Wright, Numerical Optimization (2006), algorithms 7.4, 3.5 and 3.6, with cubic interpolation (3.59).
+Wright, Numerical Optimization (2006), algorithms 7.4, 3.5 and 3.6, with cubic interpolation (3.59). At a kink, such as
+those of relu, the slope jumps, and there may be no such step: once the search has come near a kink, the next point that
+is low enough is taken. A small gain by such a step is no sign of a minimum: the run then forgets its memory, and
+continues down the gradient.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from ..common import arithmetic
 from ..data.arrays import Array
 
 Reason = Literal["gtol", "ftol", "max_iter", "max_fun", "line_search", "callback"]
@@ -22,6 +26,7 @@ _EPS = float(np.finfo(np.float64).eps)
 _FTOL = 1e7 * _EPS  # what SciPy's factor of 1e7 comes to
 _DECREASE, _CURVATURE = 1e-4, 0.9  # c1 and c2 of the Wolfe conditions
 _TRIALS = 20  # of one line search
+_NARROW = 0.1  # of the step: in an interval of this width the first of the conditions is enough
 _MARGIN = 0.1  # of an interval: how near to its ends the next trial may lie
 _NEAREST, _FARTHEST = 1.1, 4.0  # times the last advance: where to look while no interval is known
 
@@ -116,6 +121,8 @@ class _Search:
         self.max_fun = max_fun
         self.evaluations = 0
         self.pairs: deque[tuple[Array, Array, float]] = deque(maxlen=memory)  # s, y, s.y
+        self.scale = 1.0  # s.y / y.y of the newest
+        self.slope = 0.0  # where the last step began
         x = np.array(start, np.float64)
         self.here = self.on_line(x, np.zeros_like(x), 0.0)
         if not math.isfinite(self.here.value) or not np.isfinite(self.here.gradient).all():
@@ -154,42 +161,46 @@ class _Search:
                 continue
             iterations += 1
             gain = (here.value - found.value) / max(abs(here.value), abs(found.value), 1.0)
+            smooth = abs(found.slope) <= -_CURVATURE * self.slope
             self.remember(found.x - here.x, found.gradient - here.gradient)
             self.here = found
+            if gain <= ftol and len(self.pairs) > 1 and not smooth:
+                self.pairs.clear()
+                gain = math.inf
             stopped = callback is not None and bool(callback(found.x, found.value, iterations))
 
     def remember(self, s: Array, y: Array) -> None:
         """Keep a step and the change of the gradient along it, where the function curves upwards."""
-        curvature = float(s @ y)
-        if curvature > _EPS * float(y @ y):
+        curvature, square = arithmetic.dot(s, y), arithmetic.dot(y, y)
+        if curvature > _EPS * square:
             self.pairs.append((s, y, curvature))
+            self.scale = curvature / square
 
     def direction(self) -> Array:
         """Return -H g by the recursion over the pairs; H is scaled by the newest of them."""
         q = -self.here.gradient
         shares = []
         for s, y, curvature in reversed(self.pairs):
-            shares.append(float(s @ q) / curvature)
+            shares.append(arithmetic.dot(s, q) / curvature)
             q -= shares[-1] * y
         if self.pairs:
-            _, y, curvature = self.pairs[-1]
-            q *= curvature / float(y @ y)
+            q *= self.scale
         for (s, y, curvature), share in zip(self.pairs, reversed(shares), strict=True):
-            q += (share - float(y @ q) / curvature) * s
+            q += (share - arithmetic.dot(y, q) / curvature) * s
         return q
 
     def step(self) -> _Point | None:
         """Return a point further down; None where the line search finds none."""
         direction = self.direction()
-        slope = float(self.here.gradient @ direction)
-        if not slope < 0:
+        self.slope = arithmetic.dot(self.here.gradient, direction)
+        if not self.slope < 0:
             return None
-        start = self.here._replace(step=0.0, slope=slope)
-        first = 1.0 if self.pairs else min(1.0, 1.0 / float(np.linalg.norm(direction)))
+        start = self.here._replace(step=0.0, slope=self.slope)
+        first = 1.0 if self.pairs else min(1.0, 1.0 / arithmetic.norm(direction))
         return self.wolfe(start, direction, first)
 
     def wolfe(self, start: _Point, direction: Array, step: float) -> _Point | None:
-        """Return a point that satisfies the strong Wolfe conditions, or after `_TRIALS` the lowest seen.
+        """Return a point that satisfies the strong Wolfe conditions, or near a kink the first of them alone.
 
         `low` is the lowest point that satisfies the first of them, the start at first; as soon as `high` is known, a
         good point lies between the two.
@@ -206,7 +217,12 @@ class _Search:
                 last, low = low, trial
                 if trial.slope * (1.0 if high is None else high.step - trial.step) >= 0:
                     high = last
-            step = _between(low, high) if high is not None else _beyond(last, low)
+            if high is None:
+                step = _beyond(last, low)
+            elif enough and abs(high.step - low.step) <= _NARROW * max(low.step, high.step):
+                return trial
+            else:
+                step = _between(low, high)
         return None if low is start else low
 
     def on_line(self, origin: Array, direction: Array, step: float) -> _Point:
@@ -215,8 +231,7 @@ class _Search:
         value, gradient = self.function(x)
         self.evaluations += 1
         gradient = np.array(gradient, np.float64)
-        with np.errstate(over="ignore", invalid="ignore"):
-            slope = float(gradient @ direction)
+        slope = arithmetic.dot(gradient, direction)
         finite = math.isfinite(value) and math.isfinite(slope)
         return _Point(step, float(value) if finite else math.inf, slope, x, gradient)
 

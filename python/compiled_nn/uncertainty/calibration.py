@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..common import arithmetic
 from ..data import arrays, sample_weights
 from ..data.arrays import Array
 
@@ -74,8 +75,7 @@ def fit_temperature(logits: Any, y: Any, sample_weight: Any = None) -> float:
 
     def derivatives(inverse: float) -> tuple[float, float]:
         """The first two of the loss, by 1 / T."""
-        p = np.exp(inverse * z)
-        p /= p.sum(axis=1, keepdims=True)
+        p = arithmetic.activate("softmax", inverse * z)
         mean = (p * z).sum(axis=1)
         variance = (p * (z - mean[:, np.newaxis]) ** 2).sum(axis=1)
         return float(np.average(mean, weights=w) - of_truth), float(np.average(variance, weights=w))

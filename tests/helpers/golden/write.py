@@ -1,4 +1,4 @@
-"""Writes golden files and hashes: ``python tests/golden/write.py files format4``, or ``... hashes [--only GROUP ...]``.
+"""Writes golden files and hashes: ``python write.py files format4``, or ``python write.py hashes [--only GROUP ...]``.
 
 ``files NAME`` writes NAME.tar.gz, for a format or a capability that no archive here has; no archive is ever replaced.
 ``hashes`` writes hashes.json anew, or its groups: only in a commit that says which bits change, and why.

@@ -17,14 +17,6 @@ CASES = {
     "lbfgs": numpy_cases.LBFGS,
     "embeddings": numpy_cases.EMBEDDINGS,
 }
-# Parts whose bits depend on NumPy: on its BLAS ("scores", "lbfgs", "embeddings"), or on the exp that it uses on a
-# processor ("exponentials", "temperature"). They are recorded and not compared; "*" stands for all groups.
-NOT_COMPARED = {
-    "*": {"scores", "exponentials"},
-    "temperature": {"predictions"},
-    "lbfgs": {"weights", "predictions", "history"},
-    "embeddings": {"predictions"},
-}
 FURTHER = ("predict_proba", "predict_distribution", "predict_interval", "predict_set")  # where there are such
 
 
@@ -36,22 +28,15 @@ def run(group, name):
         parts = {
             "weights": weights(model),
             "predictions": [model.predict(samples)],
-            "exponentials": [],
             "history": [],
             "scores": [],
         }
-        for method, arrays in _further(model, samples):
-            parts["exponentials" if _by_numpy(model, method) else "predictions"] += arrays
+        for arrays in _further(model, samples):
+            parts["predictions"] += arrays
     for column, numbers in _history(model).items():
         is_score = column.startswith("val") and column != "val_loss"
         parts["scores" if is_score else "history"].append(np.array(numbers, np.float64))
     return {part: _digest(arrays) for part, arrays in parts.items() if arrays}
-
-
-def compared(group):
-    """Return the parts of a group that have the same bits on every machine with the same kind of instruction set."""
-    parts = {"weights", "predictions", "exponentials", "history", "scores"}
-    return parts - NOT_COMPARED["*"] - NOT_COMPARED.get(group, set())
 
 
 def drawn_by_numpy():
@@ -70,20 +55,13 @@ def _digest(arrays):
 
 
 def _further(model, samples):
-    """Yield what else a model predicts, and by which method."""
+    """Yield what else a model predicts."""
     for method in ("decision_function", *FURTHER):
         try:
             result = getattr(model, method)(samples)
         except (AttributeError, ValueError):  # not for this loss, or not calibrated for this
             continue
-        yield method, result if isinstance(result, tuple) else [result]
-
-
-def _by_numpy(model, method):
-    """Whether NumPy's exp is in this prediction: deviations of "gaussian_nll", probabilities of "ordinal"."""
-    ordinal = hasattr(model, "classes_") and not hasattr(model, "coefs_") and "'ordinal'" in repr(model)
-    normal = hasattr(model, "predict_distribution") and "gaussian_nll" in repr(model)
-    return method != "decision_function" and (ordinal or normal)
+        yield result if isinstance(result, tuple) else [result]
 
 
 def _history(model):
