@@ -1,0 +1,225 @@
+"""Snapshots: what they hold, that they bring everything back, and which states are refused."""
+
+import ast
+import copy
+import dataclasses
+import inspect
+import pickle
+from pathlib import Path
+
+import compiled_nn as cnn
+import numpy as np
+import pytest
+from compiled_nn.spec.configuration import Configuration
+from small import bits, blobs
+
+X, Y = blobs()
+
+
+def normalised(**parameters):
+    layers = [cnn.Dense(6, "tanh", norm="batch"), cnn.Dense(5, "relu", norm="rms", bias=False), cnn.Dense(3)]
+    return cnn.Network(layers, optimizer=cnn.Adam(0.01), seed=0, **parameters)
+
+
+def everything(state):
+    """All arrays of a state, by their path."""
+    if isinstance(state, dict):
+        return {f".{key}{path}": a for key, each in state.items() for path, a in everything(each).items()}
+    if isinstance(state, list):
+        return {f"[{i}]{path}": a for i, each in enumerate(state) for path, a in everything(each).items()}
+    return {"": state}
+
+
+def equal(a, b):
+    a, b = everything(a), everything(b)
+    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
+
+
+def test_the_keys_and_shapes():
+    state = normalised(ema=0.9).fit(X, Y, epochs=1).snapshot()
+    assert state.keys() == {"layers", "average", "optimizer"}
+    first, second, last = state["layers"]
+    assert {name: array.shape for name, array in everything(first).items()} == {
+        ".weight": (4, 6),
+        ".bias": (6,),
+        ".norm.gain": (6,),
+        ".norm.mean": (6,),
+        ".norm.variance": (6,),
+    }
+    assert {name: array.shape for name, array in everything(second).items()} == {
+        ".weight": (6, 5),
+        ".norm.gain": (5,),
+    }
+    assert last.keys() == {"weight", "bias"}
+    assert all(layer.get("norm", {}).keys() <= {"gain"} for layer in state["average"])
+    optimizer = state["optimizer"]
+    assert (optimizer["name"], optimizer["step"], len(optimizer["moments"])) == ("adam", 3, 2)
+    assert [layer.keys() for layer in optimizer["moments"][0]] == [layer.keys() for layer in state["average"]]
+
+
+def test_a_state_is_a_copy():
+    net = normalised().fit(X, Y, epochs=1)
+    state = net.snapshot()
+    before = copy.deepcopy(state)
+    net.fit(X, Y, epochs=1, warm_start=True)
+    assert equal(state, before)
+    assert not equal(net.snapshot(), before)
+    net.restore(state)
+    state["layers"][0]["weight"][:] = 7
+    assert equal(net.snapshot(), before)
+
+
+@pytest.mark.parametrize("parameters", [{}, {"ema": 0.9}, {"standardize": True, "dtype": "float64"}])
+def test_training_goes_on_from_a_restored_state(parameters):
+    net = normalised(**parameters).fit(X, Y, epochs=2, shuffle=False)
+    state, proba = net.get_state(), net.predict_proba(X)
+    net.fit(X, Y, epochs=2, shuffle=False, warm_start=True)
+    later = net.predict_proba(X)
+    assert (later != proba).any()
+    net.set_state(state)
+    assert np.array_equal(net.predict_proba(X), proba)
+    net.fit(X, Y, epochs=2, shuffle=False, warm_start=True)
+    assert np.array_equal(net.predict_proba(X), later)
+
+
+def test_a_state_without_the_optimizer_leaves_its_moments():
+    net = normalised().fit(X, Y, epochs=1)
+    state = net.snapshot(optimizer=False)
+    assert state.keys() == {"layers"}
+    moments = net.fit(X, Y, epochs=1, warm_start=True).snapshot()["optimizer"]
+    net.restore(state)
+    assert equal(net.snapshot(), {**state, "optimizer": moments})
+
+
+def test_a_state_goes_to_another_network():
+    net, other = normalised().fit(X, Y, epochs=3), normalised().fit(X, Y, epochs=0)
+    other.restore(net.snapshot())
+    assert np.array_equal(other.predict_proba(X), net.predict_proba(X))
+    assert bits(other) == bits(net)
+
+
+def test_a_new_optimizer_comes_with_the_state():
+    net = normalised().fit(X, Y, epochs=1)
+    state = net.snapshot()
+    net.optimizer = cnn.SGD(0.1, momentum=0.9)
+    net.fit(X, Y, epochs=1, warm_start=True)
+    net.restore(state)
+    assert equal(net.snapshot(), state)
+
+
+def changed(**values):
+    def change(state):
+        return state["layers"][0].update(values)
+
+    return change
+
+
+BAD = {
+    "shape": (changed(weight=np.zeros((4, 7))), ValueError, r"\['layers'\]\[0\]\['weight'\].*\(4, 7\).*\(4, 6\)"),
+    "keys": (changed(extra=np.zeros(1)), ValueError, r"\['layers'\]\[0\] has the keys.*extra"),
+    "text": (changed(bias=np.array(["a"] * 6)), TypeError, r"\['bias'\] must be an array of real numbers"),
+    "norm": (changed(norm=np.zeros(6)), TypeError, r"\['norm'\] must be a dict.*ndarray"),
+    "layers": (lambda state: state["layers"].pop(), ValueError, r"\['layers'\] has 2 layers.*has 3"),
+    "no list": (lambda state: state.update(layers={}), TypeError, "must be a list of dicts"),
+    "unknown": (lambda state: state.update(weights=1), ValueError, r"unknown keys \['weights'\]"),
+    "moments": (lambda state: state["optimizer"]["moments"].pop(), ValueError, "has 1 lists; adam takes 2"),
+    "moment": (
+        lambda state: state["optimizer"]["moments"][1][0].update(weight=np.zeros(3)),
+        ValueError,
+        r"\['moments'\]\[1\]\[0\]\['weight'\] has shape \(3,\)",
+    ),
+    "optimizer": (lambda state: state["optimizer"].pop("step"), ValueError, "lacks.*step"),
+    "name": (lambda state: state["optimizer"].update(name="adamm"), ValueError, "adamm"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_state_is_refused_and_changes_nothing(case):
+    change, error, message = BAD[case]
+    net = normalised().fit(X, Y, epochs=1)
+    before = net.snapshot()
+    state = copy.deepcopy(before)
+    change(state)
+    with pytest.raises(error, match=message):
+        net.restore(state)
+    assert equal(net.snapshot(), before)
+
+
+def test_before_there_are_weights():
+    for call in (lambda net: net.snapshot(), lambda net: net.restore({})):
+        with pytest.raises(cnn.NotFittedError):
+            call(normalised())
+
+
+def test_gradients_have_the_form_of_what_is_trained():
+    net = normalised(dtype="float64").fit(X, Y, epochs=1)
+    gradients, state = net.gradients(X, Y), net.snapshot()
+    moments = state["optimizer"]["moments"][0]
+    assert [layer.keys() for layer in gradients["layers"]] == [layer.keys() for layer in moments]
+    # The gain of the second layer, by central differences: its statistics do not depend on the batch.
+    place, step, losses = 2, 1e-6, []
+    for sign in (1, -1):
+        moved = copy.deepcopy(state)
+        moved["layers"][1]["norm"]["gain"][place] += sign * step
+        net.restore(moved)
+        losses.append(net.loss(X, Y))
+    slope = (losses[0] - losses[1]) / (2 * step)
+    assert gradients["layers"][1]["norm"]["gain"][place] == pytest.approx(slope, rel=1e-6)
+
+
+# ---- the predictor
+
+
+def test_a_predictor_is_immutable_and_replaced_when_weights_change():
+    net = normalised(standardize=True).fit(X, Y, epochs=1)
+    net.predict(X)
+    predictor = net._predictor
+    for part in (predictor, predictor.inputs, predictor.outputs):
+        name = dataclasses.fields(part)[0].name
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(part, name, None)
+    assert net._predicting() is predictor
+    for change in (
+        lambda: net.fit(X, Y, epochs=1, warm_start=True),
+        lambda: net.partial_fit(X, Y),
+        lambda: net.set_weights(net.get_weights()),
+        lambda: net.restore(net.snapshot()),
+        lambda: net.calibrate(X, Y),
+        lambda: setattr(net, "n_threads", 1),
+    ):
+        last = net._predicting()
+        change()
+        assert net._predicting() is not last
+
+
+def test_an_old_pickle_is_refused_in_one_sentence(monkeypatch):
+    net = normalised().fit(X, Y, epochs=1)
+    monkeypatch.setattr("compiled_nn.network.state._PICKLE_VERSION", 0)
+    old = pickle.dumps(net)
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match="another version of compiled_nn.*save"):
+        pickle.loads(old)
+
+
+# ---- declarations
+
+
+def test_parameters_are_those_of_the_configuration():
+    """`Network` repeats names and defaults of the fields of `Configuration` for editors: nothing else."""
+    declared = {
+        field.name: field.default
+        for field in dataclasses.fields(Configuration)
+        if field.name not in ("layers", "loss")
+    }
+    signature = inspect.signature(cnn.Network).parameters
+    extra = {"layers", "loss", "n_threads"}
+    assert {name: p.default for name, p in signature.items() if name not in extra} == declared
+    assert extra <= signature.keys()
+
+
+def test_callbacks_use_the_public_interface_alone():
+    folder = Path(cnn.callbacks.__file__).parent
+    for path in folder.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "net":
+                assert not node.attr.startswith("_"), f"{path.name}: net.{node.attr}"
