@@ -9,32 +9,31 @@
 """
 
 import operator
-from importlib import import_module
 
 import numpy as np
 
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_RawFree, PyMem_RawMalloc
-from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.stdint cimport int64_t, uintptr_t
 from libc.string cimport memset
 
 cimport numpy as cnp
 
-from cnn_core import isa
-from cnn_core.arena import checked, scaling
-from cnn_core.custom import made_by
+from cnn_core.checks import checked, scaling
 from cnn_core.sparse import SparseRows
+from cnn_core.user_functions import made_by
 
 from cnn_core.dense cimport DenseKernels
 from cnn_core.shares cimport share
-from cnn_core.threads cimport begin, current_threads, end, work_together
+from cnn_core.threads cimport begin, end, work_together
 from cnn_core.types cimport (
     BATCH_NORM, BOTH_CLASSES, ELU, EXP, FLOAT32, FLOAT64, GELU, GELU_TANH, HARD_SIGMOID, HARD_SWISH, HARD_TANH,
-    IDENTITY, INT8, INT16, INT32, INT64, LAYER_NORM, LEAKY_RELU, LINKED, LOGITS, MISH, NO_NORM, RELU, RELU6, RMS_NORM,
-    ROW_GROUP, SELU, SIGMOID, SILU, SOFTMAX, SOFTPLUS, SOFTSIGN, TANH, UINT8, UINT16, UINT32, UINT64, USER, Layer, Net,
+    IDENTITY, LAYER_NORM, LEAKY_RELU, LINKED, LOGITS, MISH, NO_NORM, RELU, RELU6, RMS_NORM,
+    ROW_GROUP, SELU, SIGMOID, SILU, SOFTMAX, SOFTPLUS, SOFTSIGN, TANH, USER, Layer, Net,
     Rows, fused, user_fn)
 
 cnp.import_array()
+
+include "buffers.pyx"
 
 cdef dict activation_codes = {
     "identity": IDENTITY, "relu": RELU, "sigmoid": SIGMOID, "tanh": TANH, "softmax": SOFTMAX, "exp": EXP,
@@ -54,89 +53,15 @@ cdef enum:
     SERIAL_FLOPS = 2000000          # a call with less work is not shared out
 
 
-cdef void *kernels_of(str concept, str real, const char *capsule) except NULL:
-    """What the kernels export of a concept, for the instruction set in use."""
-    return PyCapsule_GetPointer(getattr(import_module(f"cnn_core.{isa}.kernels_{real}"), concept), capsule)
-
-
 cdef DenseKernels *dense_kernels[2]
 dense_kernels[0] = <DenseKernels *>kernels_of("dense", "f32", "cnn_core.DenseKernels")
 dense_kernels[1] = <DenseKernels *>kernels_of("dense", "f64", "cnn_core.DenseKernels")
-
-
-cdef Py_ssize_t padded(Py_ssize_t n, Py_ssize_t itemsize) noexcept nogil:
-    """Row stride for n reals."""
-    cdef Py_ssize_t line = 64 // itemsize, reals = (n + line - 1) // line * line
-    return reals + line if reals * itemsize % 1024 == 0 else reals
 
 
 cdef bint narrow(Py_ssize_t k, Py_ssize_t n, Py_ssize_t itemsize) noexcept nogil:
     """Whether W is better stored units x inputs: padding the units would waste a tenth or more of the work."""
     cdef Py_ssize_t line = 64 // itemsize, full = (n + line - 1) // line * line
     return k >= 32 if n <= 4 else k >= 256 and full * 10 >= n * 11
-
-
-cdef Py_ssize_t rounded(Py_ssize_t n) noexcept nogil:
-    return (n + ROW_GROUP - 1) // ROW_GROUP * ROW_GROUP
-
-
-cdef cnp.ndarray aligned_zeros(Py_ssize_t count, dtype):
-    """A vector of zeros that starts on a cache line."""
-    cdef cnp.ndarray room = np.zeros(count + 64 // dtype.itemsize, dtype)
-    cdef Py_ssize_t skip = (64 - <uintptr_t>cnp.PyArray_DATA(room) % 64) % 64 // dtype.itemsize
-    return room[skip:skip + count]
-
-
-cdef int thread_count(n_threads) except -1:
-    cdef int count = current_threads() if n_threads is None else n_threads
-    if count < 1:
-        raise ValueError(f"n_threads is {count}; it must be at least 1")
-    return count
-
-
-cdef int number_of(cnp.ndarray array) except -2:
-    """The Number that an array holds; -1 for what the kernels do not read."""
-    cdef int kind = cnp.PyArray_TYPE(array), size = <int>cnp.PyArray_ITEMSIZE(array)
-    if cnp.PyArray_ISBYTESWAPPED(array):
-        return -1
-    if cnp.PyTypeNum_ISFLOAT(kind):
-        return FLOAT32 if size == 4 else FLOAT64 if size == 8 else -1
-    if cnp.PyTypeNum_ISUNSIGNED(kind) or cnp.PyTypeNum_ISBOOL(kind):
-        return UINT8 if size == 1 else UINT16 if size == 2 else UINT32 if size == 4 else UINT64
-    if cnp.PyTypeNum_ISSIGNED(kind):
-        return INT8 if size == 1 else INT16 if size == 2 else INT32 if size == 4 else INT64
-    return -1
-
-
-cdef void extent(cnp.ndarray array, uintptr_t *first, uintptr_t *last) noexcept:
-    """The bytes from the first to behind the last of an array's numbers; none if it is empty."""
-    cdef int axis
-    cdef Py_ssize_t reach
-    first[0] = last[0] = <uintptr_t>cnp.PyArray_DATA(array)
-    if cnp.PyArray_SIZE(array) == 0:
-        return
-    for axis in range(cnp.PyArray_NDIM(array)):
-        reach = (cnp.PyArray_DIM(array, axis) - 1) * cnp.PyArray_STRIDE(array, axis)
-        if reach < 0:
-            first[0] += reach
-        else:
-            last[0] += reach
-    last[0] += cnp.PyArray_ITEMSIZE(array)
-
-
-cdef bint overlap(cnp.ndarray one, cnp.ndarray other) noexcept:
-    """Whether the spans of memory of two arrays, from the first number to the last, meet."""
-    cdef uintptr_t first, last, start, stop
-    extent(one, &first, &last)
-    extent(other, &start, &stop)
-    return first < stop and start < last
-
-
-cdef code_of(str what, dict codes, name):
-    try:
-        return codes[name]
-    except (KeyError, TypeError):
-        raise ValueError(f"{what} is {name!r}; it must be one of {', '.join(map(repr, codes))}") from None
 
 
 cdef int activation_code(entry) except -1:

@@ -16,19 +16,19 @@ from libc.string cimport memcpy, memset
 cimport numpy as cnp
 
 from cnn_core.dense cimport DenseKernels
-from cnn_core.layers cimport Layers, aligned_zeros, kernels_of, padded, raise_pending, rounded, thread_count
+from cnn_core.layers cimport Layers, aligned_zeros, kernels_of, raise_pending, rounded, thread_count
 from cnn_core.threads cimport begin, end, the_team, wait, work_together
 from cnn_core.types cimport (
     CUSTOM, GRADIENT_ONLY, NORM_BLOCK, SGD, Criterion, Layer, Run, Step, Target, loss_fn, step_fn)
 
-from cnn_core import methods
-from cnn_core.custom import Custom
+from cnn_core import hyperparameters
+from cnn_core.user_functions import Custom
 from cnn_core.layers import ACTIVATIONS  # no-cython-lint: a name of this module too
-from cnn_core.methods import OPTIMIZERS
+from cnn_core.hyperparameters import OPTIMIZERS
 
 cnp.import_array()
 
-include "criteria.pyx"
+include "loss_spec.pyx"
 
 include "workspace.pyx"
 
@@ -101,8 +101,8 @@ cdef class Stack(Layers):
         TypeError
             If the optimizer has no such hyperparameter.
         """
-        values = methods.hyperparameters(name, hyper)
-        moments = tuple([aligned_zeros(len(self.parameters), self.dtype) for _ in range(methods.MOMENTS[name])])
+        values = hyperparameters.read(name, hyper)
+        moments = tuple([aligned_zeros(len(self.parameters), self.dtype) for _ in range(hyperparameters.MOMENTS[name])])
         memset(&self.step, 0, sizeof(Step))
         self.step.momentum = values.get("momentum", 0.0)
         self.step.beta_1, self.step.beta_2 = values.get("beta_1", 0.0), values.get("beta_2", values.get("rho", 0.0))

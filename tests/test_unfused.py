@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import reference
 
+from cnn_core.gram import enter
 from cnn_core.layers import Layers
-from cnn_core.span import enter
 from cnn_core.stack import Stack
 
 TOLERANCE = {"float32": 2e-5, "float64": 1e-12}

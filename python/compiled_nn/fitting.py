@@ -219,11 +219,11 @@ class InMemory:
 @contextmanager
 def in_span(trainer: Trainer, data: Data, terms: dict[str, Any], optimizer: Optimizer) -> Iterator[InMemory]:
     """Give what to train on in place of the data; in the end the network is brought along."""
-    from cnn_core import span  # few need its kernels
+    from cnn_core import gram  # few need its kernels
 
     trainer.set_optimizer(optimizer)
     assert isinstance(data.X, np.ndarray)  # sparse rows are an obstacle
-    inner = span.enter(trainer.stack, data.X, scale=terms["scale"], n_threads=terms["n_threads"])
+    inner = gram.enter(trainer.stack, data.X, scale=terms["scale"], n_threads=terms["n_threads"])
     other = trainer.over(inner)
     try:
         yield InMemory(other, data._replace(X=inner.gram), {**terms, "scale": 1.0})
