@@ -48,8 +48,8 @@ DIRECTIVES = {
 def hot_extension(real: str, isa: str) -> Extension:
     return Extension(
         f"cnn_core.{isa}.kernels_{real}",
-        ["cnn_core/kernels.pyx"],
-        include_dirs=["cnn_core"],
+        ["cnn_core/kernels/kernels.pyx"],
+        include_dirs=["cnn_core/kernels"],
         define_macros=list(REALS[real]),
     )
 

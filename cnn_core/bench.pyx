@@ -7,7 +7,7 @@ import numpy as np
 cimport numpy as cnp
 
 from cnn_core.layers cimport aligned_zeros, kernels_of, thread_count
-from cnn_core.operations cimport Operations
+from cnn_core.kernel_tables cimport Operations
 from cnn_core.threads cimport MOST_THREADS, begin, end, work_together
 
 cnp.import_array()

@@ -13,7 +13,7 @@ from libc.stdint cimport uintptr_t
 cimport numpy as cnp
 
 from cnn_core.layers cimport activation_codes, code_of, kernels_of, overlap, thread_count
-from cnn_core.operations cimport Gemm, Operations
+from cnn_core.kernel_tables cimport Gemm, Operations
 from cnn_core.threads cimport begin, end, work_together
 from cnn_core.types cimport SOFTMAX, fused
 

@@ -17,7 +17,7 @@ from libc.string cimport memset
 
 cimport numpy as cnp
 
-from cnn_core.dense cimport DenseKernels
+from cnn_core.kernel_tables cimport DenseKernels
 from cnn_core.layers cimport aligned_zeros, padded, rounded, thread_count
 from cnn_core.stack cimport Stack, carve, chunk_rows
 from cnn_core.threads cimport begin, end, the_team, wait, work_together

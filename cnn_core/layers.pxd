@@ -2,7 +2,7 @@
 
 cimport numpy as cnp
 
-from cnn_core.dense cimport DenseKernels
+from cnn_core.kernel_tables cimport DenseKernels
 from cnn_core.types cimport Net, Rows
 
 cdef dict activation_codes

@@ -22,14 +22,13 @@ from cnn_core.checks import checked, scaling
 from cnn_core.sparse import SparseRows
 from cnn_core.user_functions import made_by
 
-from cnn_core.dense cimport DenseKernels
-from cnn_core.shares cimport share
+from cnn_core.kernel_tables cimport DenseKernels
 from cnn_core.threads cimport begin, end, work_together
 from cnn_core.types cimport (
     BATCH_NORM, BOTH_CLASSES, ELU, EXP, FLOAT32, FLOAT64, GELU, GELU_TANH, HARD_SIGMOID, HARD_SWISH, HARD_TANH,
     IDENTITY, LAYER_NORM, LEAKY_RELU, LINKED, LOGITS, MISH, NO_NORM, RELU, RELU6, RMS_NORM,
     ROW_GROUP, SELU, SIGMOID, SILU, SOFTMAX, SOFTPLUS, SOFTSIGN, TANH, USER, Layer, Net,
-    Rows, fused, user_fn)
+    Rows, fused, share, user_fn)
 
 cnp.import_array()
 

@@ -15,7 +15,7 @@ from libc.string cimport memcpy, memset
 
 cimport numpy as cnp
 
-from cnn_core.dense cimport DenseKernels
+from cnn_core.kernel_tables cimport DenseKernels
 from cnn_core.layers cimport Layers, aligned_zeros, kernels_of, raise_pending, rounded, thread_count
 from cnn_core.threads cimport begin, end, the_team, wait, work_together
 from cnn_core.types cimport (

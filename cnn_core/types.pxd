@@ -45,7 +45,7 @@ cdef struct Layer:
     int activation, norm
     bint residual           # the layer's input is added to its output
     double dropout          # in training: the probability of an output to be left out
-    bint block              # its activation is not applied by the product, since more comes between: see `blocks.pyx`
+    bint block              # its activation is not applied by the product, since more comes between: see `epilogue.pyx`
     bint units_major        # W is stored units x inputs, rows ldt apart, instead of inputs x units, rows ld apart
     Py_ssize_t whole, ldw   # then: the units that fill whole lines, and the row stride of their copy inputs x units
 
@@ -177,6 +177,14 @@ cdef inline bint frozen(const Run *run, Py_ssize_t index) noexcept nogil:
 cdef inline bint fused(int activation) noexcept nogil:
     """Whether the products apply an activation: its derivative is taken from its output."""
     return activation <= SOFTMAX
+
+
+cdef inline Py_ssize_t share(Py_ssize_t count, int rank, int size, Py_ssize_t group) noexcept nogil:
+    """Where the rank's part of count things starts, in whole groups; it ends where the next rank's starts."""
+    cdef Py_ssize_t groups = (count + group - 1) // group
+    if size == 1:
+        return count if rank > 0 else 0     # a division takes as long as a small product
+    return min(count, groups * rank // size * group)
 
 
 cdef struct Part:           # of a chunk, what one rank works on

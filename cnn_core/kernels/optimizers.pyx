@@ -1,13 +1,11 @@
 """One optimizer step over a stretch of the arena: kernels for one instruction set and one type of real."""
 
-from cpython.pycapsule cimport PyCapsule_New
 
-from cnn_core.further cimport Further, further_lane, further_of
-from cnn_core.optimizers cimport Constants, constants_of, step_lane
+from cnn_core.kernels.optimizers cimport Constants, Further, constants_of, further_lane, further_of, step_lane
+from cnn_core.kernels.vec cimport LANES, real
 from cnn_core.types cimport (
-    ADADELTA, ADAGRAD, ADAM, ADAMW, AMSGRAD, CENTERED_RMSPROP, GRADIENT_ONLY, LION, MOMENTUM, NADAM, NESTEROV, RADAM,
-    RMSPROP, RPROP, SGD, Step, step_fn)
-from cnn_core.vec cimport LANES, real
+    ADADELTA, ADAGRAD, ADAM, ADAMW, AMSGRAD, CENTERED_RMSPROP, GRADIENT_ONLY, LION, MOMENTUM, NADAM, NESTEROV,
+    RADAM, RMSPROP, RPROP, SGD, Step)
 
 
 cdef inline void step_row(int method, const Constants *c, Py_ssize_t n, real *w, real *g, real *m1,
@@ -28,7 +26,7 @@ cdef inline void further_row(int method, const Further *f, Py_ssize_t n, real *w
 
 cdef void further_step(const Step *step, Py_ssize_t rows, Py_ssize_t n, Py_ssize_t ld, bint is_weight, real *w, real *g,
                        Py_ssize_t ldg, real *m1, real *m2, real *m3) noexcept nogil:
-    """`optimizer_step` for the methods of `further.pxd`; adds the penalty's gradient to g."""
+    """`optimizer_step` for the methods that tiny networks do not take; adds the penalty's gradient to g."""
     cdef Constants c = constants_of(step, is_weight)
     cdef Further f = further_of(step, is_weight)
     cdef Py_ssize_t row, i
@@ -84,7 +82,3 @@ cdef void optimizer_step(const Step *step, Py_ssize_t rows, Py_ssize_t n, Py_ssi
             step_row(ADAM, &c, n, w + i, g, m1 + i, m2 + i)
         else:
             step_row(ADAMW, &c, n, w + i, g, m1 + i, m2 + i)
-
-
-cdef step_fn step_export = optimizer_step
-optimizers = PyCapsule_New(<void *>step_export, "cnn_core.step_fn", NULL)

@@ -7,9 +7,9 @@ four from memory, the gradient takes its part from the four before them, column 
 bits are the same. It takes 32 registers: elsewhere the chunks of `one_batch` do.
 """
 
-from cnn_core.tiles cimport Operands, dot_results
+from cnn_core.kernels.tiles cimport Operands, dot_results
+from cnn_core.kernels.vec cimport DOTS, GROUP, LANES, PREFETCH, real, v_keep, v_load, v_set1, v_store, vec
 from cnn_core.types cimport Layer, Run, frozen
-from cnn_core.vec cimport DOTS, GROUP, LANES, PREFETCH, real, v_keep, v_load, v_set1, v_store, vec
 
 cdef enum:
     ROLLED_ROWS = 4             # at a time

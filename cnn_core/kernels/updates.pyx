@@ -12,9 +12,10 @@ Here the gradient is first written out, threads meet, and each takes the step on
 
 from libc.math cimport INFINITY, pow, sqrt
 
-from cnn_core.shares cimport share
-from cnn_core.types cimport NORM_BLOCK, ROW_GROUP, Layer, Run, Step, Update, frozen
-from cnn_core.vec cimport LANES, real, v_load, v_max, v_min, v_set1, v_store
+from cnn_core.kernels.partition cimport meet, vectors_of
+from cnn_core.kernels.vec cimport LANES, real, v_load, v_max, v_min, v_set1, v_store
+from cnn_core.types cimport NORM_BLOCK, ROW_GROUP, Layer, Run, Step, Update, frozen, share
+# from dense.pyx: copy_weights, step_with
 
 
 cdef double sum_of_squares(Py_ssize_t n, const real *g) noexcept nogil:

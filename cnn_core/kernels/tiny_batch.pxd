@@ -6,10 +6,10 @@ how to do it would take longer. The sums run in the same order as theirs, so bot
 or more inputs than SMALL_INPUTS there is nothing to gain.
 """
 
-from cnn_core.activations cimport v_activate, v_chain
-from cnn_core.optimizers cimport Constants, constants_of, step_lane
+from cnn_core.kernels.activations cimport v_activate, v_chain
+from cnn_core.kernels.optimizers cimport Constants, constants_of, step_lane
+from cnn_core.kernels.vec cimport LANES, real, v_first, v_load, v_set1, v_store, vec
 from cnn_core.types cimport ADAMW, GRADIENT_ONLY, IDENTITY, Layer, Net, Run
-from cnn_core.vec cimport LANES, real, v_first, v_load, v_set1, v_store, vec
 
 cdef enum:
     SMALL_ROWS = 16

@@ -20,21 +20,17 @@ running         dz = g / sqrt(var + epsilon)
 
 from libc.math cimport sqrt
 
-from cnn_core.activations cimport total_of
-from cnn_core.shares cimport share
-from cnn_core.types cimport BATCH_NORM, LAYER_NORM, ROW_GROUP, Layer, Part, Run, frozen
-from cnn_core.vec cimport GROUP, LANES, real, v_div, v_load, v_set1, v_sqrt, v_store, vec
+from cnn_core.kernels.activations cimport total_of
+from cnn_core.kernels.partition cimport clear_padding, lines, meet, share_of_row, vectors_of, weight_of
+from cnn_core.kernels.vec cimport GROUP, LANES, real, v_div, v_load, v_set1, v_sqrt, v_store, vec
+from cnn_core.types cimport BATCH_NORM, LAYER_NORM, ROW_GROUP, Layer, Part, Run, frozen, share
+# from dense.pyx: take_step
 
 cdef enum:
     SUMMED_ROWS = 64            # rows whose sum is taken before it is added to that of the rows before
 
 cdef double NORM_EPSILON = 1e-5
 cdef double RUNNING = 0.1       # the share of a batch in the running mean and variance
-
-
-cdef inline void meet(Run *run, int rank, int size) noexcept nogil:
-    if size > 1:
-        run.wait(run.team, rank)
 
 
 cdef real row_sum(Py_ssize_t n, const real *x, const real *y) noexcept nogil:
@@ -93,13 +89,6 @@ cdef void normalize_rows(const Layer *layer, Py_ssize_t m, const real *z, real *
             inverse[i] = factor
         z += layer.ld
         hat += layer.ld
-
-
-cdef inline double weight_of(const Run *run, Py_ssize_t place) noexcept nogil:
-    """What the row at a place of the order counts."""
-    if run.target.weights == NULL:
-        return 1
-    return run.target.weights[place if run.order == NULL else run.order[place]]
 
 
 cdef void column_sums(Py_ssize_t m, const real *x, const real *y, Py_ssize_t ld, real *total) noexcept nogil:

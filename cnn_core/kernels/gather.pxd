@@ -2,9 +2,8 @@
 
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from cnn_core.types cimport (
-    FLOAT32, FLOAT64, INT8, INT16, INT32, INT64, UINT8, UINT16, UINT32, UINT64, Rows)
-from cnn_core.vec cimport real
+from cnn_core.kernels.vec cimport real
+from cnn_core.types cimport FLOAT32, FLOAT64, INT16, INT32, INT64, INT8, UINT16, UINT32, UINT8, Rows
 
 ctypedef fused number:
     int8_t

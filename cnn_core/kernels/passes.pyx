@@ -8,24 +8,25 @@
 (c) Nothing here allocates, raises or knows Python.
 """
 
-from cpython.pycapsule cimport PyCapsule_New
 from libc.math cimport fabs
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
-from cnn_core.activations cimport activate_block, softmax_row
-from cnn_core.dense cimport DenseKernels
-from cnn_core.optimizers cimport begin_step
-from cnn_core.rolling cimport ROLLED_ROWS, rolled_tile_of, rolls
-from cnn_core.shares cimport share
-from cnn_core.small cimport is_small, small_batch
-from cnn_core.tiles cimport Operands
+from cnn_core.kernels.activations cimport activate_block, softmax_row
+from cnn_core.kernels.long_rows cimport ROLLED_ROWS, rolled_tile_of, rolls
+from cnn_core.kernels.optimizers cimport begin_step
+from cnn_core.kernels.partition cimport TILE_GROUP, clear_padding, lines, meet, part_of, share_of_row, vectors_of
+from cnn_core.kernels.tiles cimport Operands
+from cnn_core.kernels.tiny_batch cimport is_small, small_batch
+from cnn_core.kernels.vec cimport LANES, flush_subnormals, fp_state, real, restore_fp, v_is_zero, v_load, v_set1, vec
 from cnn_core.types cimport (
-    BOTH_CLASSES, GRADIENT_ONLY, IDENTITY, LINKED, LOGITS, ROW_GROUP, SOFTMAX, Layer, Net, Part, Rows, Run, frozen)
-from cnn_core.vec cimport LANES, flush_subnormals, fp_state, real, restore_fp, v_is_zero, v_load, v_set1, vec
-
-cdef enum:
-    TILE_GROUP = 4              # rows of a chunk are shared out to threads in multiples of this
+    BOTH_CLASSES, GRADIENT_ONLY, IDENTITY, LINKED, LOGITS, ROW_GROUP, SOFTMAX, Layer, Net, Part, Rows, Run, frozen,
+    share)
+# from dense.pyx: backward_layer, bias_gradient, copy_weights, forward_layer, gather_rows, span_layer, take_step,
+#     weight_gradient
+# from norms.pyx: gain_gradient
+# from epilogue.pyx: after_product, before_product, drop_inputs, finish_rows
+# from updates.pyx: take_update
 
 
 cdef const real *chunk_inputs(Run *run, Py_ssize_t first, Py_ssize_t *ldx) noexcept nogil:
@@ -117,17 +118,6 @@ cdef inline void add_losses(const Run *run, Py_ssize_t m, double *loss) noexcept
         loss[0] += run.row_loss[i]
 
 
-cdef inline double share_of_row(const Run *run, Py_ssize_t start, Py_ssize_t count) noexcept nogil:
-    """What a row of weight 1 counts in a batch: 1 / the sum of its rows' weights; 0 if there is no weight in it."""
-    cdef double total = 0
-    cdef Py_ssize_t i
-    if run.target.weights == NULL:
-        return 1.0/count
-    for i in range(start, start + count):
-        total += weight_of(run, i)
-    return 1.0/total if total > 0 else 0
-
-
 cdef void tileless_batch(Run *run, Py_ssize_t start, Py_ssize_t m, double weight, real *scratch,
                          double *loss) noexcept nogil:
     """`one_batch` for a small network and one thread."""
@@ -137,15 +127,6 @@ cdef void tileless_batch(Run *run, Py_ssize_t start, Py_ssize_t m, double weight
         gather_rows(&run.x, run.order, start, m, <real *>run.inputs, ldx)
     small_batch(run, x, ldx, m, start, weight, scratch)
     add_losses(run, m, loss)
-
-
-cdef inline Part part_of(Py_ssize_t at, Py_ssize_t count, int64_t step, int rank, int size) noexcept nogil:
-    """The rank's rows of the chunk of `count` rows that starts at row `at` of the pass."""
-    cdef Part part
-    part.at, part.count, part.step, part.rank, part.size = at, count, step, rank, size
-    part.first = share(count, rank, size, TILE_GROUP)
-    part.m = share(count, rank + 1, size, TILE_GROUP) - part.first
-    return part
 
 
 cdef void one_batch(Run *run, Py_ssize_t start, Py_ssize_t count, double weight, int64_t step, int rank, int size,
@@ -353,11 +334,3 @@ cdef double penalty(double l1, double l2, Py_ssize_t count, const void *w_) noex
         squares += <double>w[i]*w[i]
         magnitudes += fabs(w[i])
     return 0.5*l2*squares + l1*magnitudes
-
-
-cdef DenseKernels dense_exports
-dense_exports.forward = forward
-dense_exports.run = run_passes
-dense_exports.penalty = penalty
-dense_exports.add_outer = add_outer
-dense = PyCapsule_New(&dense_exports, "cnn_core.DenseKernels", NULL)

@@ -6,16 +6,15 @@
 (b) Rows past m in the last block are zeros, and their results are not used.
 """
 
-from cpython.pycapsule cimport PyCapsule_New
 from libc.stdint cimport int64_t
 
-from cnn_core.activations cimport transpose_block, v_exp, v_log
-from cnn_core.losses cimport (
+from cnn_core.kernels.activations cimport transpose_block, v_exp, v_log
+from cnn_core.kernels.losses cimport (
     v_binary_cross_entropy, v_binary_focal, v_distance, v_focal_class, v_logistic, v_normal, v_tweedie)
+from cnn_core.kernels.vec cimport LANES, real, v_div, v_first, v_load, v_max, v_set1, v_store, vec
 from cnn_core.types cimport (
     BINARY_CROSS_ENTROPY, BINARY_FOCAL, GAUSSIAN_NLL, MSE, ORDINAL, QUANTILE, SOFTMAX_CROSS_ENTROPY, SOFTMAX_FOCAL,
-    SQUARED_ERROR, TWEEDIE, Criterion, Layer, Target, loss_fn)
-from cnn_core.vec cimport LANES, real, v_div, v_first, v_load, v_max, v_set1, v_store, vec
+    SQUARED_ERROR, TWEEDIE, Criterion, Layer, Target)
 
 
 cdef inline Py_ssize_t row_of(const int64_t *rows, Py_ssize_t i) noexcept nogil:
@@ -274,7 +273,3 @@ cdef void batch_loss(Criterion *criterion, const Layer *last, Py_ssize_t m, cons
         if dz != NULL:
             from_lanes(last.n, left, t, dz + i*last.ld, last.ld)
         i += LANES
-
-
-cdef loss_fn loss_export = batch_loss
-losses = PyCapsule_New(<void *>loss_export, "cnn_core.loss_fn", NULL)

@@ -10,11 +10,13 @@
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy
 
-from cnn_core.activations cimport activate_block, v_chain
-from cnn_core.dropout cimport drop, scrambled
+from cnn_core.kernels.activations cimport activate_block, v_chain
+from cnn_core.kernels.activations_of_z cimport is_bent, v_bent, v_curved
+from cnn_core.kernels.dropout cimport drop, scrambled
+from cnn_core.kernels.partition cimport clear_padding, vectors_of
+from cnn_core.kernels.vec cimport LANES, real, v_load, v_set1, v_store, vec
 from cnn_core.types cimport NO_NORM, USER, Layer, Net, Part, Run, fused
-from cnn_core.unfused cimport is_bent, v_bent, v_curved
-from cnn_core.vec cimport LANES, real, v_load, v_set1, v_store, vec
+# from norms.pyx: denormalize, normalize, normalize_in_place
 
 
 cdef void unfused(int activation, Py_ssize_t n, real *a, real *slope) noexcept nogil:

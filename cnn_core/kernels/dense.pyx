@@ -15,18 +15,15 @@
 
 from libc.stdint cimport int64_t
 
-from cnn_core.activations cimport activate_block, derive_block, transpose_block
-from cnn_core.rows cimport gather
-from cnn_core.tiles cimport DOT, MOST_ROWS, PRODUCT, Operands, dot_width, panel, tile_at, tile_height
+from cnn_core.kernels.activations cimport activate_block, derive_block, transpose_block
+from cnn_core.kernels.gather cimport gather
+from cnn_core.kernels.partition cimport clear_padding, lines, vectors_of
+from cnn_core.kernels.tiles cimport DOT, MOST_ROWS, PRODUCT, Operands, dot_width, panel, tile_at, tile_height
+from cnn_core.kernels.vec cimport DOTS, LANES, real, v_load, v_set1, v_store, vec
 from cnn_core.types cimport GRADIENT_ONLY, IDENTITY, NARROW_PANEL, NO_NORM, ROW_GROUP, Layer, Rows, Run, Step
-from cnn_core.vec cimport DOTS, GROUP, LANES, real, v_first, v_load, v_set1, v_store, vec
 
 cdef enum:
     PANEL_BYTES = 512 * 1024    # a larger W is walked panel by panel, each serving all rows before the next
-
-
-cdef inline Py_ssize_t vectors_of(Py_ssize_t n) noexcept nogil:
-    return (n + LANES - 1) // LANES
 
 
 cdef void product_panel(int width, int height, int m, Py_ssize_t k, Operands *o) noexcept nogil:
@@ -88,25 +85,6 @@ cdef inline void add_row(Py_ssize_t vectors, const real *b, real *a) noexcept no
     cdef Py_ssize_t j
     for j in range(vectors):
         v_store(a + j*LANES, v_load(a + j*LANES) + v_load(b + j*LANES))
-
-
-cdef inline Py_ssize_t lines(Py_ssize_t n) noexcept nogil:
-    """n rounded up to whole lines of 64 bytes."""
-    return (n + LANES*GROUP - 1) // (LANES*GROUP) * (LANES*GROUP)
-
-
-cdef inline void clear_padding(Py_ssize_t m, Py_ssize_t n, real *a, Py_ssize_t ld) noexcept nogil:
-    """Columns n up to the next line become zero: dot products and dW of the next layer read them."""
-    cdef Py_ssize_t _, j, whole = n // LANES * LANES
-    if n == lines(n):
-        return
-    for _ in range(m):
-        v_store(a + whole, v_first(<int>(n - whole), v_load(a + whole)))
-        j = whole + LANES
-        while j % (LANES*GROUP) != 0:
-            v_store(a + j, v_set1(0))
-            j += LANES
-        a += ld
 
 
 cdef inline Py_ssize_t block_height(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k) noexcept nogil:

@@ -14,7 +14,7 @@
     added up in one order: its bits depend on k alone. k is a multiple of 64 bytes; the operands are padded with zeros.
 """
 
-from cnn_core.vec cimport (
+from cnn_core.kernels.vec cimport (
     ACCUMULATORS, DOTS, GROUP, LANES, PREFETCH, ZEROS, real, v_high, v_keep, v_load, v_low, v_lt, v_set1, v_store,
     v_where, vec)
 
