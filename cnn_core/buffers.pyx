@@ -24,13 +24,13 @@ cdef void *kernels_of(str concept, str real, const char *capsule) except NULL:
     return PyCapsule_GetPointer(getattr(import_module(f"cnn_core.{isa}.kernels_{real}"), concept), capsule)
 
 
-cdef Py_ssize_t padded(Py_ssize_t n, Py_ssize_t itemsize) noexcept nogil:
+cdef Py_ssize_t padded_stride(Py_ssize_t n, Py_ssize_t itemsize) noexcept nogil:
     """Row stride for n reals."""
     cdef Py_ssize_t line = 64 // itemsize, reals = (n + line - 1) // line * line
     return reals + line if reals * itemsize % 1024 == 0 else reals
 
 
-cdef Py_ssize_t rounded(Py_ssize_t n) noexcept nogil:
+cdef Py_ssize_t round_up_rows(Py_ssize_t n) noexcept nogil:
     return (n + ROW_GROUP - 1) // ROW_GROUP * ROW_GROUP
 
 

@@ -27,9 +27,9 @@ cdef struct Gemm:               # C[m, n] = A[m, k] B[k, n]; strides in reals, o
     void *work                  # on a cache line; `work` reals for each thread
     const void *kernels
 
-cdef struct Operations:
+cdef struct ArrayKernels:
     # reals of workspace a thread needs, a multiple of 64 bytes
-    Py_ssize_t (*work)(const Gemm *g, int size) noexcept nogil
+    Py_ssize_t (*workspace_size)(const Gemm *g, int size) noexcept nogil
     # a thread's share of the product
     void (*gemm)(const Gemm *g, int rank, int size) noexcept nogil
     # out[count] = f(z)
@@ -44,4 +44,4 @@ cdef struct Operations:
     # many operations these were
     double (*multiply_add)(Py_ssize_t rounds, double *operations) noexcept nogil
     # reads count reals, a multiple of 256, so many times
-    double (*read)(Py_ssize_t count, const void *data, Py_ssize_t rounds) noexcept nogil
+    double (*read_memory)(Py_ssize_t count, const void *data, Py_ssize_t rounds) noexcept nogil

@@ -3,8 +3,8 @@
 (a) One arena: all parameters are one flat vector, layer after layer, W then b; so are the gradient and each moment of
     an optimizer. Rows are padded to 64 bytes, and by one line more where they would lie a multiple of 1024 bytes
     apart, which would put them into the same few cache sets. Padding is always zero.
-(b) W is stored inputs x units, or units x inputs where padding the units would waste work (`narrow`).
-(c) Everything is checked here, once; below, no kernel allocates or raises.
+(b) W is stored inputs x units, or units x inputs where padding the units would waste work (`is_narrow`).
+(c) Everything is check_arguments here, once; below, no kernel allocates or raises.
 (d) A call takes its own workspace, so that any number of threads may predict with one network.
 """
 
@@ -18,12 +18,12 @@ from libc.string cimport memset
 
 cimport numpy as cnp
 
-from cnn_core.checks import checked, scaling
+from cnn_core.checks import check_arguments, read_scaling
 from cnn_core.sparse import SparseRows
-from cnn_core.user_functions import made_by
+from cnn_core.user_functions import call_function
 
 from cnn_core.kernel_tables cimport DenseKernels
-from cnn_core.threads cimport begin, end, work_together
+from cnn_core.threads cimport acquire_threads, release_threads, run_parallel
 from cnn_core.types cimport (
     BATCH_NORM, BOTH_CLASSES, ELU, EXP, FLOAT32, FLOAT64, GELU, GELU_TANH, HARD_SIGMOID, HARD_SWISH, HARD_TANH,
     IDENTITY, LAYER_NORM, LEAKY_RELU, LINKED, LOGITS, MISH, NO_NORM, RELU, RELU6, RMS_NORM,
@@ -57,7 +57,7 @@ dense_kernels[0] = <DenseKernels *>kernels_of("dense", "f32", "cnn_core.DenseKer
 dense_kernels[1] = <DenseKernels *>kernels_of("dense", "f64", "cnn_core.DenseKernels")
 
 
-cdef bint narrow(Py_ssize_t k, Py_ssize_t n, Py_ssize_t itemsize) noexcept nogil:
+cdef bint is_narrow(Py_ssize_t k, Py_ssize_t n, Py_ssize_t itemsize) noexcept nogil:
     """Whether W is better stored units x inputs: padding the units would waste a tenth or more of the work."""
     cdef Py_ssize_t line = 64 // itemsize, full = (n + line - 1) // line * line
     return k >= 32 if n <= 4 else k >= 256 and full * 10 >= n * 11
@@ -80,10 +80,10 @@ cdef int call_user(void *owner, int index, Py_ssize_t m, Py_ssize_t n, void *a, 
     Z = np.array((<object>rows)[:, :n])
     (<object>Z).setflags(write=False)
     f, derivative = layers.activations[index]
-    (<object>rows)[:, :n] = made_by(f, Z)
+    (<object>rows)[:, :n] = call_function(f, Z)
     if slope != NULL:
         rows = cnp.PyArray_SimpleNewFromData(2, shape, layers.type_number, slope)
-        (<object>rows)[:, :n] = made_by(derivative, Z)
+        (<object>rows)[:, :n] = call_function(derivative, Z)
     return 0
 
 
@@ -92,7 +92,7 @@ cdef int raise_pending() except -1:
     return -1
 
 
-cdef int no_result(int failed) except -1:
+cdef int raise_failure(int failed) except -1:
     """Raise what `forward_block` has failed with."""
     if failed == -2:
         raise_pending()
@@ -156,7 +156,7 @@ cdef class Layers:
                   residuals=None):
         cdef Py_ssize_t size = 0, running = 0, depth, i
         cdef Layer *layer
-        (self.sizes, self.activations, self.biases, self.dtype, self.norms, self.residuals) = checked(
+        (self.sizes, self.activations, self.biases, self.dtype, self.norms, self.residuals) = check_arguments(
             sizes, activations, biases, dtype, norms, residuals)
         depth, self.itemsize = len(self.sizes) - 1, self.dtype.itemsize
         self.net.layers = <Layer *>PyMem_Malloc(depth * sizeof(Layer))
@@ -164,18 +164,18 @@ cdef class Layers:
             raise MemoryError
         self.net.depth = <int>depth
         self.net.plain, self.net.owner = True, <void *>self
-        self.net.width = padded(self.sizes[0], self.itemsize)
+        self.net.width = padded_stride(self.sizes[0], self.itemsize)
         for i in range(depth):
             layer = &self.net.layers[i]
             layer.k, layer.n = self.sizes[i], self.sizes[i + 1]
-            layer.ld, layer.ldt = padded(layer.n, self.itemsize), padded(layer.k, self.itemsize)
+            layer.ld, layer.ldt = padded_stride(layer.n, self.itemsize), padded_stride(layer.k, self.itemsize)
             layer.activation = activation_code(self.activations[i])
             self.net.plain = self.net.plain and fused(layer.activation)
             if layer.activation == USER:
                 self.net.call = <user_fn>call_user
-            layer.units_major = units_major and narrow(layer.k, layer.n, self.itemsize)
+            layer.units_major = units_major and is_narrow(layer.k, layer.n, self.itemsize)
             layer.whole = layer.n - layer.n % (64 // self.itemsize) if layer.units_major else 0
-            layer.ldw = padded(layer.whole, self.itemsize)
+            layer.ldw = padded_stride(layer.whole, self.itemsize)
             layer.w = size
             size += layer.n * layer.ldt if layer.units_major else layer.k * layer.ld
             layer.b = size if self.biases[i] else -1
@@ -186,8 +186,8 @@ cdef class Layers:
             layer.r = running if layer.norm == BATCH_NORM else -1
             running += 2*layer.ld if layer.norm == BATCH_NORM else 0
             layer.dropout = 0
-            layer.block = layer.norm != NO_NORM or layer.residual or (i + 1 < depth and self.residuals[i + 1])
-            self.net.plain = self.net.plain and not layer.block
+            layer.has_epilogue = layer.norm != NO_NORM or layer.residual or (i + 1 < depth and self.residuals[i + 1])
+            self.net.plain = self.net.plain and not layer.has_epilogue
             self.net.width = max(self.net.width, layer.ld)
             self.n_parameters += layer.k*layer.n + (self.biases[i] + (layer.norm != NO_NORM)) * layer.n
         self.classes = self.sizes[depth]
@@ -275,7 +275,7 @@ cdef class Layers:
             If they have another shape, or one of their numbers cannot be used.
         """
         cdef cnp.ndarray means, factors
-        means, deviations, factors = scaling(mean, deviation, self.sizes[0])
+        means, deviations, factors = read_scaling(mean, deviation, self.sizes[0])
         self.statistics, self.factors = (means, deviations), factors
         self.mean = <const double *>cnp.PyArray_DATA(means)
         self.factor = <const double *>cnp.PyArray_DATA(factors)
@@ -333,7 +333,7 @@ cdef class Layers:
         cdef char *room = small
         cdef int size = 1
         if threads > 1 and 2.0 * self.n_parameters * m > SERIAL_FLOPS and self.net.call == NULL:
-            size = begin(threads)
+            size = acquire_threads(threads)
         f.net, f.dense, f.parameters, f.x = net, self.dense, self.parameters_data, x
         f.count, f.block, f.output, f.out = m, min(m, FORWARD_BLOCK), output, <char *>out
         if not x.direct:
@@ -344,11 +344,11 @@ cdef class Layers:
         if f.work_bytes * size > SMALL_WORK:
             room = <char *>PyMem_RawMalloc(f.work_bytes*size + 64)
             if room == NULL:
-                end(size)
+                release_threads(size)
                 return -1
         f.work = room + (64 - <uintptr_t>room % 64)
-        work_together(forward_share, &f, size)
-        end(size)
+        run_parallel(forward_share, &f, size)
+        release_threads(size)
         if room != small:
             PyMem_RawFree(room)
         return 0 if f.outcome == 1 else 1 if f.outcome == 0 else -2
@@ -401,7 +401,7 @@ cdef class Layers:
         with nogil:
             failed = self.forward_block(&rows, m, data, LINKED if link else LOGITS, False, threads)
         if failed:
-            no_result(failed)
+            raise_failure(failed)
         return out
 
     def hidden(self, X, count, *, double scale=1.0, n_threads=None):
@@ -438,7 +438,7 @@ cdef class Layers:
         with nogil:
             failed = self.forward_net(&whole, &rows, m, data, LINKED, False, threads)
         if failed:
-            no_result(failed)
+            raise_failure(failed)
         return out
 
     def try_forward(self, X, cnp.ndarray out, int output, double scale, n_threads, /):
@@ -489,7 +489,7 @@ cdef class Layers:
             with nogil:
                 failed = self.forward_block(&rows, m, data, output, True, threads)
         if failed < 0:
-            no_result(failed)
+            raise_failure(failed)
         return None if failed else out
 
     cdef cnp.ndarray output(self, X, cnp.ndarray out, Py_ssize_t m, Py_ssize_t n):

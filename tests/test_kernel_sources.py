@@ -58,7 +58,7 @@ def cimported(path):
 
 
 def test_the_search_finds_names():
-    assert {"share", "Run", "RELU", "ROW_GROUP", "frozen"} <= functions(CORE / "types.pxd") | (
+    assert {"share", "Run", "RELU", "ROW_GROUP", "is_frozen"} <= functions(CORE / "types.pxd") | (
         types_and_constants(CORE / "types.pxd")
     )
     assert {"v_load", "LANES"} <= used(KERNELS / "dense.pyx", KERNELS / "vec.pxd")

@@ -6,7 +6,7 @@ from cnn_core.kernels.activations cimport softmax_row, v_activate, v_chain
 from cnn_core.kernels.partition cimport vectors_of
 from cnn_core.kernels.vec cimport LANES, flush_subnormals, fp_state, real, restore_fp, v_load, v_set1, v_store
 from cnn_core.types cimport IDENTITY, RELU, SIGMOID, TANH, fused
-# from epilogue.pyx: unfused
+# from epilogue.pyx: activate_from_z
 
 
 cdef enum:
@@ -26,14 +26,14 @@ cdef inline void activate_all(const int activation, Py_ssize_t count, const real
         memcpy(out + i, rest, (count - i)*sizeof(real))
 
 
-cdef void activate_unfused(int activation, Py_ssize_t count, const real *z, real *out) noexcept nogil:
+cdef void activate_all_from_z(int activation, Py_ssize_t count, const real *z, real *out) noexcept nogil:
     cdef Py_ssize_t whole = count // LANES * LANES
     cdef real rest[16]
     memmove(out, z, count*sizeof(real))
-    unfused(activation, whole, out, NULL)
+    activate_from_z(activation, whole, out, NULL)
     v_store(rest, v_set1(0))
     memcpy(rest, out + whole, (count - whole)*sizeof(real))
-    unfused(activation, LANES, rest, NULL)
+    activate_from_z(activation, LANES, rest, NULL)
     memcpy(out + whole, rest, (count - whole)*sizeof(real))
 
 
@@ -48,7 +48,7 @@ cdef void activate(int activation, Py_ssize_t count, const void *z, void *out) n
     elif fused(activation):
         activate_all(IDENTITY, count, <const real *>z, <real *>out)
     else:
-        activate_unfused(activation, count, <const real *>z, <real *>out)
+        activate_all_from_z(activation, count, <const real *>z, <real *>out)
     restore_fp(saved)
 
 
@@ -99,7 +99,7 @@ cdef void derive_from_inputs(int activation, Py_ssize_t count, const void *z_, c
             derive(activation, n, a, d + i, out + i)
         else:
             memcpy(a, z + i, n*sizeof(real))
-            unfused(activation, vectors_of(n)*LANES, a, slope)
+            activate_from_z(activation, vectors_of(n)*LANES, a, slope)
             for j in range(n):
                 out[i + j] = d[i + j] * slope[j]
         i += BLOCK

@@ -3,7 +3,7 @@
 from libc.string cimport memcpy
 
 from cnn_core.kernels.activations cimport transpose_block
-from cnn_core.kernels.partition cimport lines
+from cnn_core.kernels.partition cimport round_up_to_cache_line
 from cnn_core.kernels.vec cimport GROUP, LANES, PREFETCH, real, v_load, v_set1, v_store
 
 cdef struct Block:              # part of a product: C[m, n] (+)= A[m, k] B[k, n]
@@ -16,13 +16,13 @@ cdef struct Block:              # part of a product: C[m, n] (+)= A[m, k] B[k, n
     bint single                 # that, for a product of one row
     const real *panels          # k x width vectors each; of a direct B, the last one alone if that is not whole
     Py_ssize_t dots             # columns behind n that are dot products
-    const real *columns         # those, `lines(k)` apart
+    const real *columns         # those, `round_up_to_cache_line(k)` apart
     real *c
     Py_ssize_t ldc
-    bint opening                # from zero
+    bint from_zero                # from zero
 
 
-cdef inline Py_ssize_t up(Py_ssize_t count, Py_ssize_t group) noexcept nogil:
+cdef inline Py_ssize_t round_up(Py_ssize_t count, Py_ssize_t group) noexcept nogil:
     """count rounded up to whole groups."""
     return (count + group - 1) // group * group
 
@@ -54,7 +54,7 @@ cdef void transpose(const real *source, Py_ssize_t lds, Py_ssize_t rows, real *t
 
 cdef inline int panel_width(const Block *s, Py_ssize_t j) noexcept nogil:
     """Vectors of the panel at column j: threes, but four are two and two."""
-    cdef Py_ssize_t vectors = up(s.n - j, LANES) // LANES
+    cdef Py_ssize_t vectors = round_up(s.n - j, LANES) // LANES
     return <int>vectors if vectors <= 2 else 2 if vectors == 4 else 3
 
 
@@ -105,7 +105,7 @@ cdef void pack_panel(Py_ssize_t k, Py_ssize_t n, const real *b, Py_ssize_t row, 
 
 cdef void pack_columns(Block *s, Py_ssize_t row, Py_ssize_t column, real *panels) noexcept nogil:
     """The panels of a block, and behind them its columns that are dot products."""
-    cdef Py_ssize_t j = 0, p, q, ld = lines(s.k), full = s.k - s.k % (LANES*GROUP), columns, shift
+    cdef Py_ssize_t j = 0, p, q, ld = round_up_to_cache_line(s.k), full = s.k - s.k % (LANES*GROUP), columns, shift
     cdef int width
     cdef const real *b
     s.panels = panels
@@ -120,7 +120,8 @@ cdef void pack_columns(Block *s, Py_ssize_t row, Py_ssize_t column, real *panels
     s.columns = panels
     b = s.b + s.n*column
     p = 0
-    if column == 1 and row + s.dots >= up(s.dots, LANES):   # what lies behind them is B's too, but for its last row
+    # Whole vectors of these columns may be read, except of B's last row: the numbers behind them belong to B too.
+    if column == 1 and row + s.dots >= round_up(s.dots, LANES):
         while p + LANES < s.k and p < full:
             q = 0
             while q < s.dots:
@@ -140,7 +141,7 @@ cdef void pack_rows(Block *s, real *rows) noexcept nogil:
     """A's rows, or its columns, to where they are near each other."""
     cdef Py_ssize_t i, p, ld
     if s.a_row == 1:
-        ld = lines(s.m)
+        ld = round_up_to_cache_line(s.m)
         for p in range(s.k):
             i = 0
             while i < s.m:
@@ -162,10 +163,10 @@ cdef void pack_rows(Block *s, real *rows) noexcept nogil:
 
 cdef inline Py_ssize_t near_stride(Py_ssize_t k) noexcept nogil:
     """Distance of copied rows of A: an odd number of lines."""
-    return lines(k) + (0 if lines(k) // (LANES*GROUP) % 2 else LANES*GROUP)
+    return round_up_to_cache_line(k) + (0 if round_up_to_cache_line(k) // (LANES*GROUP) % 2 else LANES*GROUP)
 
 
-cdef void take_out(const Block *s, real *c, Py_ssize_t ldc) noexcept nogil:
+cdef void write_transposed(const Block *s, real *c, Py_ssize_t ldc) noexcept nogil:
     """c[n, m] = C^T."""
     cdef Py_ssize_t i = 0, j, q, rows, n = s.n + s.dots
     cdef real square[16*16]

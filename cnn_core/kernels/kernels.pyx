@@ -7,7 +7,7 @@ into a module, and those that multiply a table of tiles: a fifth of the wheel.
 
 from cpython.pycapsule cimport PyCapsule_New
 
-from cnn_core.kernel_tables cimport DenseKernels, Operations
+from cnn_core.kernel_tables cimport DenseKernels, ArrayKernels
 from cnn_core.types cimport loss_fn, step_fn
 
 include "dense.pyx"
@@ -35,13 +35,13 @@ losses = PyCapsule_New(<void *>loss_export, "cnn_core.loss_fn", NULL)
 cdef step_fn step_export = optimizer_step
 optimizers = PyCapsule_New(<void *>step_export, "cnn_core.step_fn", NULL)
 
-cdef Operations operation_exports
-operation_exports.work = work
-operation_exports.gemm = gemm
-operation_exports.activate = activate
-operation_exports.derive = derive
-operation_exports.derive_from_inputs = derive_from_inputs
-operation_exports.softmax = softmax
-operation_exports.multiply_add = multiply_add
-operation_exports.read = read
-operations = PyCapsule_New(&operation_exports, "cnn_core.Operations", NULL)
+cdef ArrayKernels array_exports
+array_exports.workspace_size = workspace_size
+array_exports.gemm = gemm
+array_exports.activate = activate
+array_exports.derive = derive
+array_exports.derive_from_inputs = derive_from_inputs
+array_exports.softmax = softmax
+array_exports.multiply_add = multiply_add
+array_exports.read_memory = read_memory
+array_kernels = PyCapsule_New(&array_exports, "cnn_core.ArrayKernels", NULL)

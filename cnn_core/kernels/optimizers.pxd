@@ -31,7 +31,7 @@ lion       w = shrink w - rate sign(b1 m + (1 - b1) g),  m = b2 m + (1 - b2) g  
 rprop      where g has the sign of the last: d = min(increase d, largest); the other: d = max(decrease d, smallest),
            g = 0;  w -= d sign(g);  d is the rate at the first g that is not 0        (iRprop-, Igel & Huesken 2000)
 
-The adams share w = shrink w - (of_gradient g + of_mean m) / (of_root sqrt(v) + beside_root).
+The adams share w = shrink w - (gradient_factor g + mean_factor m) / (root_factor sqrt(v) + root_addend).
 """
 
 from libc.math cimport pow, sqrt
@@ -120,15 +120,16 @@ cdef inline void step_lane(int method, const Constants *c, real *w, real *g, rea
     v_store(w, x)
 
 
-cdef struct Further:        # the scalars of one step, as reals
+cdef struct ExtraConstants:        # the scalars of one step, as reals
     real rate, shrink, mu, b1, b2, one_minus_b1, one_minus_b2, epsilon
-    real of_gradient, of_mean, of_root, beside_root
+    real gradient_factor, mean_factor, root_factor, root_addend
     real decrease, increase, smallest, largest
 
 
-cdef inline Further further_of(const Step *step, bint is_weight) noexcept nogil:
-    cdef Further f
-    cdef double root = sqrt(step.correction_2), of_gradient = 0, of_mean, of_root = 1, beside_root = root*step.epsilon
+cdef inline ExtraConstants extra_constants_of(const Step *step, bint is_weight) noexcept nogil:
+    cdef ExtraConstants f
+    cdef double root = sqrt(step.correction_2), gradient_factor = 0, mean_factor, root_factor = 1
+    cdef double root_addend = root*step.epsilon
     cdef double longest = 2/(1 - step.beta_2) - 1, length
     f.rate = <real>step.rate
     f.shrink = <real>(1 - step.rate*step.weight_decay if is_weight else 1.0)
@@ -137,73 +138,73 @@ cdef inline Further further_of(const Step *step, bint is_weight) noexcept nogil:
     f.one_minus_b1, f.one_minus_b2 = <real>(1 - step.beta_1), <real>(1 - step.beta_2)
     f.decrease, f.increase = <real>step.decrease, <real>step.increase
     f.smallest, f.largest = <real>step.smallest, <real>step.largest
-    of_mean = root / step.correction_1
+    mean_factor = root / step.correction_1
     if step.method == NADAM:
-        of_gradient = root * (1 - step.momentum_now) / (1 - step.momentum_product)
-        of_mean = root * step.momentum_next / (1 - step.momentum_product*step.momentum_next)
+        gradient_factor = root * (1 - step.momentum_now) / (1 - step.momentum_product)
+        mean_factor = root * step.momentum_next / (1 - step.momentum_product*step.momentum_next)
     elif step.method == RADAM:
         length = longest - 2*step.count*(1 - step.correction_2)/step.correction_2
-        beside_root = step.epsilon
+        root_addend = step.epsilon
         if length > 5:
-            of_mean *= sqrt((length - 4)*(length - 2)*longest / ((longest - 4)*(longest - 2)*length))
+            mean_factor *= sqrt((length - 4)*(length - 2)*longest / ((longest - 4)*(longest - 2)*length))
         else:
-            of_mean, of_root, beside_root = 1/step.correction_1, 0, 1
-    f.of_gradient, f.of_mean = <real>(step.rate*of_gradient), <real>(step.rate*of_mean)
-    f.of_root, f.beside_root = <real>of_root, <real>beside_root
+            mean_factor, root_factor, root_addend = 1/step.correction_1, 0, 1
+    f.gradient_factor, f.mean_factor = <real>(step.rate*gradient_factor), <real>(step.rate*mean_factor)
+    f.root_factor, f.root_addend = <real>root_factor, <real>root_addend
     return f
 
 
-cdef inline vec signed(real size, vec x) noexcept nogil:
+cdef inline vec scaled_sign(real size, vec x) noexcept nogil:
     """size sign(x), with sign(0) = 0."""
     return v_where(v_lt(v_set1(0), v_abs(x)), v_copysign(v_set1(size), x))
 
 
-cdef inline vec running(real *mean, real keep, vec x, real share) noexcept nogil:
+cdef inline vec update_mean(real *mean, real keep, vec x, real share) noexcept nogil:
     """mean = keep mean + share x."""
     cdef vec m = v_load(mean) * keep + x * share
     v_store(mean, m)
     return m
 
 
-cdef inline void further_lane(int method, const Further *f, real *w, const real *g_, real *m1, real *m2,
-                              real *m3) noexcept nogil:
+cdef inline void extra_step_lane(int method, const ExtraConstants *f, real *w, const real *g_, real *m1, real *m2,
+                                 real *m3) noexcept nogil:
     """One step of LANES parameters at w, from the gradient at g; m1, m2 and m3 are its moments."""
     cdef vec x = v_load(w), g = v_load(g_), m, s, d, kept
     if method == AMSGRAD or method == NADAM:
-        m = running(m1, f.b1, g, f.one_minus_b1)
-        s = running(m2, f.b2, g * g, f.one_minus_b2)
+        m = update_mean(m1, f.b1, g, f.one_minus_b1)
+        s = update_mean(m2, f.b2, g * g, f.one_minus_b2)
         if method == AMSGRAD:
             s = v_max(v_load(m3), s)
             v_store(m3, s)
-        x = x * f.shrink - v_div(g * f.of_gradient + m * f.of_mean, v_sqrt(s) * f.of_root + f.beside_root)
+        x = x * f.shrink - v_div(g * f.gradient_factor + m * f.mean_factor, v_sqrt(s) * f.root_factor + f.root_addend)
     elif method == RMSPROP or method == CENTERED_RMSPROP:
-        s = running(m2, f.b2, g * g, f.one_minus_b2)
+        s = update_mean(m2, f.b2, g * g, f.one_minus_b2)
         if method == CENTERED_RMSPROP:
-            m = running(m3, f.b2, g, f.one_minus_b2)
+            m = update_mean(m3, f.b2, g, f.one_minus_b2)
             s = v_max(v_set1(0), s - m * m)
         d = v_load(m1) * f.mu - v_div(g * f.rate, v_sqrt(s) + f.epsilon)
         v_store(m1, d)
         x = x + d
     elif method == ADAGRAD:
-        s = running(m1, 1, g * g, 1)
+        s = update_mean(m1, 1, g * g, 1)
         x = x - v_div(g * f.rate, v_sqrt(s) + f.epsilon)
     elif method == ADADELTA:
-        s = running(m1, f.b2, g * g, f.one_minus_b2)
+        s = update_mean(m1, f.b2, g * g, f.one_minus_b2)
         d = v_div(g * v_sqrt(v_load(m2) + f.epsilon), v_sqrt(s + f.epsilon))
-        running(m2, f.b2, d * d, f.one_minus_b2)
+        update_mean(m2, f.b2, d * d, f.one_minus_b2)
         x = x - d * f.rate
     elif method == LION:
         m = v_load(m1)
-        x = x * f.shrink - signed(f.rate, m * f.b1 + g * f.one_minus_b1)
+        x = x * f.shrink - scaled_sign(f.rate, m * f.b1 + g * f.one_minus_b1)
         v_store(m1, m * f.b2 + g * f.one_minus_b2)
     else:                   # RPROP: m1 the last gradient, m2 the sizes of the steps, 0 where there was none
         d = v_load(m2)
-        d = v_select(v_lt(v_set1(0), d), d, v_abs(signed(f.rate, g)))
-        s = signed(1, g) * signed(1, v_load(m1))
+        d = v_select(v_lt(v_set1(0), d), d, v_abs(scaled_sign(f.rate, g)))
+        s = scaled_sign(1, g) * scaled_sign(1, v_load(m1))
         kept = v_select(v_lt(v_set1(0), s), v_min(v_set1(f.largest), d * f.increase), d)
         d = v_select(v_lt(s, v_set1(0)), v_max(v_set1(f.smallest), d * f.decrease), kept)
         g = v_select(v_lt(s, v_set1(0)), v_set1(0), g)
         v_store(m1, g)
         v_store(m2, d)
-        x = x - signed(1, g) * d
+        x = x - scaled_sign(1, g) * d
     v_store(w, x)

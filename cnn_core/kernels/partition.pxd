@@ -16,7 +16,7 @@ cdef inline Py_ssize_t vectors_of(Py_ssize_t n) noexcept nogil:
     return (n + LANES - 1) // LANES
 
 
-cdef inline Py_ssize_t lines(Py_ssize_t n) noexcept nogil:
+cdef inline Py_ssize_t round_up_to_cache_line(Py_ssize_t n) noexcept nogil:
     """n rounded up to whole lines of 64 bytes."""
     return (n + LANES*GROUP - 1) // (LANES*GROUP) * (LANES*GROUP)
 
@@ -24,7 +24,7 @@ cdef inline Py_ssize_t lines(Py_ssize_t n) noexcept nogil:
 cdef inline void clear_padding(Py_ssize_t m, Py_ssize_t n, real *a, Py_ssize_t ld) noexcept nogil:
     """Columns n up to the next line become zero: dot products and dW of the next layer read them."""
     cdef Py_ssize_t _, j, whole = n // LANES * LANES
-    if n == lines(n):
+    if n == round_up_to_cache_line(n):
         return
     for _ in range(m):
         v_store(a + whole, v_first(<int>(n - whole), v_load(a + whole)))
@@ -35,9 +35,9 @@ cdef inline void clear_padding(Py_ssize_t m, Py_ssize_t n, real *a, Py_ssize_t l
         a += ld
 
 
-cdef inline void meet(Run *run, int rank, int size) noexcept nogil:
+cdef inline void sync_threads(Run *run, int rank, int size) noexcept nogil:
     if size > 1:
-        run.wait(run.team, rank)
+        run.wait(run.pool, rank)
 
 
 cdef inline double weight_of(const Run *run, Py_ssize_t place) noexcept nogil:

@@ -27,7 +27,7 @@ cdef double multiply_add(Py_ssize_t rounds, double *operations) noexcept nogil:
     return lanes[0]
 
 
-cdef double read(Py_ssize_t count, const void *data, Py_ssize_t rounds) noexcept nogil:
+cdef double read_memory(Py_ssize_t count, const void *data, Py_ssize_t rounds) noexcept nogil:
     cdef vec sums[8]
     cdef const real *p
     cdef Py_ssize_t _, _at

@@ -223,12 +223,12 @@ def in_span(trainer: Trainer, data: Data, terms: dict[str, Any], optimizer: Opti
 
     trainer.set_optimizer(optimizer)
     assert isinstance(data.X, np.ndarray)  # sparse rows are an obstacle
-    inner = gram.enter(trainer.stack, data.X, scale=terms["scale"], n_threads=terms["n_threads"])
+    inner = gram.make_gram_stack(trainer.stack, data.X, scale=terms["scale"], n_threads=terms["n_threads"])
     other = trainer.over(inner)
     try:
         yield InMemory(other, data._replace(X=inner.gram), {**terms, "scale": 1.0})
     finally:
-        inner.fold()
+        inner.write_back()
         trainer.epochs = other.epochs
 
 

@@ -492,7 +492,7 @@ class Model:
         if first.blocks:
             from . import embeddings  # few networks have any
 
-            stack.hold(*embeddings.held(first.blocks, stack.sizes[0]))
+            stack.set_mask(*embeddings.held(first.blocks, stack.sizes[0]))
 
     def _settle(self, learned: Calibration = calibration.NOTHING) -> None:
         """Let what predicts have the present weights, and the calibration that was learned for them."""
