@@ -52,6 +52,25 @@ cdef check_output(cnp.ndarray out, cnp.ndarray like, tuple shape):
         raise ValueError("out must be writable, and of native byte order")
 
 
+cdef cnp.ndarray product_output(cnp.ndarray out, cnp.ndarray A, cnp.ndarray B):
+    """A new array for A B; or `out`, unless its shape or dtype is another, its rows are not contiguous, or it overlaps A
+    or B."""
+    cdef cnp.npy_intp shape[2]
+    cdef Py_ssize_t size = cnp.PyArray_ITEMSIZE(A)
+    shape[0], shape[1] = cnp.PyArray_DIM(A, 0), cnp.PyArray_DIM(B, 1)
+    if out is None:
+        return cnp.PyArray_EMPTY(2, shape, cnp.PyArray_TYPE(A), 0)
+    check_output(out, A, (shape[0], shape[1]))
+    if (not is_element_aligned(out) or (cnp.PyArray_STRIDE(out, 1) != size and shape[1] > 1)
+            or (cnp.PyArray_STRIDE(out, 0) < shape[1]*size and shape[0] > 1)):
+        raise ValueError(
+            f"out has strides {(<object>out).strides}; the numbers of a row must be contiguous, and rows must not "
+            "overlap")
+    if overlap(out, A) or overlap(out, B):
+        raise ValueError(f"out overlaps {'A' if overlap(out, A) else 'B'}")
+    return out
+
+
 cdef void gemm_share(void *g, int rank, int size) noexcept nogil:
     (<ArrayKernels *>(<Gemm *>g).kernels).gemm(<Gemm *>g, rank, size)
 
@@ -105,7 +124,6 @@ def matmul(cnp.ndarray A not None, cnp.ndarray B not None, cnp.ndarray out=None,
     cdef Gemm g
     cdef Py_ssize_t size
     cdef int failed, threads
-    cdef cnp.npy_intp shape[2]
     g.kernels = array_kernels_of(A, "A")
     if array_kernels_of(B, "B") != g.kernels:
         raise TypeError(f"A has dtype {(<object>A).dtype} and B {(<object>B).dtype}; they must be the same")
@@ -115,17 +133,7 @@ def matmul(cnp.ndarray A not None, cnp.ndarray B not None, cnp.ndarray out=None,
     g.m, g.k, g.n = cnp.PyArray_DIM(A, 0), cnp.PyArray_DIM(A, 1), cnp.PyArray_DIM(B, 1)
     size = cnp.PyArray_ITEMSIZE(A)
     threads = thread_count(n_threads)
-    if out is None:
-        shape[0], shape[1] = g.m, g.n
-        out = cnp.PyArray_EMPTY(2, shape, cnp.PyArray_TYPE(A), 0)
-    else:
-        check_output(out, A, (g.m, g.n))
-        if (not is_element_aligned(out) or (cnp.PyArray_STRIDE(out, 1) != size and g.n > 1)
-                or (cnp.PyArray_STRIDE(out, 0) < g.n*size and g.m > 1)):
-            raise ValueError(
-                f"out has strides {(<object>out).strides}; each row must lie side by side, one row after the other")
-        if overlap(out, A) or overlap(out, B):
-            raise ValueError(f"out overlaps {'A' if overlap(out, A) else 'B'}")
+    out = product_output(out, A, B)
     if g.m == 0 or g.n == 0:
         return out
     if g.k == 0:

@@ -6,6 +6,7 @@
 (b) W is stored inputs x units, or units x inputs where padding the units would waste work (`is_narrow`).
 (c) Everything is check_arguments here, once; below, no kernel allocates or raises.
 (d) A call takes its own workspace, so that any number of threads may predict with one network.
+(e) This file is longer than others because Cython keeps a class in one file: `Layers` is most of it.
 """
 
 import operator

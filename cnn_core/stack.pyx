@@ -1,7 +1,9 @@
 """A stack of dense layers in training: losses, gradients, and passes of an optimizer over the rows.
 
 A pass is one call, and within it one region of threads for as many steps as take a good part of a second: then signals
-are looked for. Many short passes are one call too.
+are checked. Many short passes are one call too.
+
+This file is longer than others because Cython keeps a class in one file: `Stack` is most of it, half of that docstrings.
 """
 
 import operator
