@@ -14,7 +14,7 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-COLD = ("bench", "cpu", "functions", "layers", "span", "stack", "threads")
+COLD = ("bench", "cpu", "functions", "gram", "layers", "stack", "threads")
 FAST_CALLS = ("layers",)  # of them: -Os would cost a single-row prediction 6 % of its time
 REALS = {"f32": [], "f64": [("CNN_DOUBLE", "1")]}  # macros by type of real
 AVX2 = ["-mavx2", "-mfma", "-mbmi", "-mbmi2", "-mlzcnt", "-mmovbe", "-mf16c", "-mpopcnt", "-mcx16"]
@@ -48,8 +48,8 @@ DIRECTIVES = {
 def hot_extension(real: str, isa: str) -> Extension:
     return Extension(
         f"cnn_core.{isa}.kernels_{real}",
-        ["cnn_core/kernels.pyx"],
-        include_dirs=["cnn_core"],
+        ["cnn_core/kernels/kernels.pyx"],
+        include_dirs=["cnn_core/kernels"],
         define_macros=list(REALS[real]),
     )
 

@@ -7,20 +7,20 @@ import numpy as np
 cimport numpy as cnp
 
 from cnn_core.layers cimport aligned_zeros, kernels_of, thread_count
-from cnn_core.operations cimport Operations
-from cnn_core.threads cimport MOST_THREADS, begin, end, work_together
+from cnn_core.kernel_tables cimport ArrayKernels
+from cnn_core.threads cimport MOST_THREADS, acquire_threads, release_threads, run_parallel
 
 cnp.import_array()
 
 cdef enum:
     SAMPLES = 5
 
-cdef Operations *operations[2]
-operations[0] = <Operations *>kernels_of("operations", "f32", "cnn_core.Operations")
-operations[1] = <Operations *>kernels_of("operations", "f64", "cnn_core.Operations")
+cdef ArrayKernels *array_kernels[2]
+array_kernels[0] = <ArrayKernels *>kernels_of("array_kernels", "f32", "cnn_core.ArrayKernels")
+array_kernels[1] = <ArrayKernels *>kernels_of("array_kernels", "f64", "cnn_core.ArrayKernels")
 
 cdef struct Probe:
-    const Operations *kernels
+    const ArrayKernels *kernels
     Py_ssize_t rounds, count        # of reals that each thread reads; 0: multiply-adds instead
     const float *data
     double operations
@@ -31,7 +31,7 @@ cdef void probe_share(void *argument, int rank, int size) noexcept nogil:
     cdef Probe *probe = <Probe *>argument
     cdef double operations
     if probe.count:
-        probe.result[rank] = probe.kernels.read(probe.count, probe.data + rank*probe.count, probe.rounds)
+        probe.result[rank] = probe.kernels.read_memory(probe.count, probe.data + rank*probe.count, probe.rounds)
     else:
         probe.result[rank] = probe.kernels.multiply_add(probe.rounds, &operations)
         if rank == 0:
@@ -46,9 +46,9 @@ cdef double rounds_a_second(Probe *probe, int threads, double seconds) except -1
     while sample < SAMPLES:
         start = time.perf_counter()
         with nogil:
-            size = begin(threads)
-            work_together(probe_share, probe, size)
-            end(size)
+            size = acquire_threads(threads)
+            run_parallel(probe_share, probe, size)
+            release_threads(size)
         taken = time.perf_counter() - start
         if taken < seconds / 4:
             probe.rounds *= 4
@@ -77,7 +77,7 @@ def peak(dtype="float32", *, double seconds=0.02, n_threads=None):
     """
     cdef Probe probe
     cdef double rounds
-    probe.kernels = operations[0 if np.dtype(dtype).itemsize == 4 else 1]
+    probe.kernels = array_kernels[0 if np.dtype(dtype).itemsize == 4 else 1]
     probe.count = 0
     rounds = rounds_a_second(&probe, thread_count(n_threads), seconds)
     return rounds * probe.operations / probe.rounds
@@ -110,7 +110,7 @@ def bandwidth(Py_ssize_t size, *, double seconds=0.02, n_threads=None):
     cdef cnp.ndarray memory
     if size < 1:
         raise ValueError(f"size is {size}; it must be at least 1")
-    probe.kernels = operations[0]
+    probe.kernels = array_kernels[0]
     probe.count = (size + 1023) // 1024 * 256
     memory = aligned_zeros(probe.count * threads, np.dtype("float32"))
     (<object>memory).fill(1)        # pages of zeros that were never written may all be the same one

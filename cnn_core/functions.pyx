@@ -13,8 +13,8 @@ from libc.stdint cimport uintptr_t
 cimport numpy as cnp
 
 from cnn_core.layers cimport activation_codes, code_of, kernels_of, overlap, thread_count
-from cnn_core.operations cimport Gemm, Operations
-from cnn_core.threads cimport begin, end, work_together
+from cnn_core.kernel_tables cimport Gemm, ArrayKernels
+from cnn_core.threads cimport acquire_threads, release_threads, run_parallel
 from cnn_core.types cimport SOFTMAX, fused
 
 cnp.import_array()
@@ -23,21 +23,21 @@ cdef enum:
     SMALL_WORK = 32768              # bytes of workspace that a call takes from the C stack
     SERIAL_FLOPS = 4000000          # a product with less work is not shared out: waking a thread takes its time
 
-cdef Operations *operations[2]
-operations[0] = <Operations *>kernels_of("operations", "f32", "cnn_core.Operations")
-operations[1] = <Operations *>kernels_of("operations", "f64", "cnn_core.Operations")
+cdef ArrayKernels *array_kernels[2]
+array_kernels[0] = <ArrayKernels *>kernels_of("array_kernels", "f32", "cnn_core.ArrayKernels")
+array_kernels[1] = <ArrayKernels *>kernels_of("array_kernels", "f64", "cnn_core.ArrayKernels")
 
 
-cdef Operations *operations_of(cnp.ndarray array, str name) except NULL:
+cdef ArrayKernels *array_kernels_of(cnp.ndarray array, str name) except NULL:
     """The kernels for an array's type of real."""
     cdef int kind = cnp.PyArray_TYPE(array)
     if (kind != cnp.NPY_FLOAT32 and kind != cnp.NPY_FLOAT64) or cnp.PyArray_ISBYTESWAPPED(array):
         raise TypeError(
             f"{name} has dtype {(<object>array).dtype}; it must be float32 or float64, of native byte order")
-    return operations[0 if kind == cnp.NPY_FLOAT32 else 1]
+    return array_kernels[0 if kind == cnp.NPY_FLOAT32 else 1]
 
 
-cdef bint in_reals(cnp.ndarray matrix) noexcept:
+cdef bint is_element_aligned(cnp.ndarray matrix) noexcept:
     """Whether a matrix lies on addresses of reals, whole numbers of them apart."""
     cdef Py_ssize_t size = cnp.PyArray_ITEMSIZE(matrix)
     return (<uintptr_t>cnp.PyArray_DATA(matrix) % size == 0 and cnp.PyArray_STRIDE(matrix, 0) % size == 0
@@ -52,8 +52,27 @@ cdef check_output(cnp.ndarray out, cnp.ndarray like, tuple shape):
         raise ValueError("out must be writable, and of native byte order")
 
 
+cdef cnp.ndarray product_output(cnp.ndarray out, cnp.ndarray A, cnp.ndarray B):
+    """A new array for A B; or `out`, unless its shape or dtype is another, its rows are not contiguous, or it overlaps A
+    or B."""
+    cdef cnp.npy_intp shape[2]
+    cdef Py_ssize_t size = cnp.PyArray_ITEMSIZE(A)
+    shape[0], shape[1] = cnp.PyArray_DIM(A, 0), cnp.PyArray_DIM(B, 1)
+    if out is None:
+        return cnp.PyArray_EMPTY(2, shape, cnp.PyArray_TYPE(A), 0)
+    check_output(out, A, (shape[0], shape[1]))
+    if (not is_element_aligned(out) or (cnp.PyArray_STRIDE(out, 1) != size and shape[1] > 1)
+            or (cnp.PyArray_STRIDE(out, 0) < shape[1]*size and shape[0] > 1)):
+        raise ValueError(
+            f"out has strides {(<object>out).strides}; the numbers of a row must be contiguous, and rows must not "
+            "overlap")
+    if overlap(out, A) or overlap(out, B):
+        raise ValueError(f"out overlaps {'A' if overlap(out, A) else 'B'}")
+    return out
+
+
 cdef void gemm_share(void *g, int rank, int size) noexcept nogil:
-    (<Operations *>(<Gemm *>g).kernels).gemm(<Gemm *>g, rank, size)
+    (<ArrayKernels *>(<Gemm *>g).kernels).gemm(<Gemm *>g, rank, size)
 
 
 cdef int run_gemm(Gemm *g, Py_ssize_t itemsize, int threads) noexcept nogil:
@@ -61,16 +80,16 @@ cdef int run_gemm(Gemm *g, Py_ssize_t itemsize, int threads) noexcept nogil:
     cdef char small[SMALL_WORK + 64]
     cdef char *room = small
     cdef Py_ssize_t bytes_
-    cdef int size = begin(threads) if threads > 1 and 2.0*g.m*g.n*g.k > SERIAL_FLOPS else 1
-    bytes_ = (<const Operations *>g.kernels).work(g, size) * itemsize * size
+    cdef int size = acquire_threads(threads) if threads > 1 and 2.0*g.m*g.n*g.k > SERIAL_FLOPS else 1
+    bytes_ = (<const ArrayKernels *>g.kernels).workspace_size(g, size) * itemsize * size
     if bytes_ > SMALL_WORK:
         room = <char *>PyMem_RawMalloc(bytes_ + 64)
         if room == NULL:
-            end(size)
+            release_threads(size)
             return -1
     g.work = room + (64 - <uintptr_t>room % 64)
-    work_together(gemm_share, g, size)
-    end(size)
+    run_parallel(gemm_share, g, size)
+    release_threads(size)
     if room != small:
         PyMem_RawFree(room)
     return 0
@@ -105,9 +124,8 @@ def matmul(cnp.ndarray A not None, cnp.ndarray B not None, cnp.ndarray out=None,
     cdef Gemm g
     cdef Py_ssize_t size
     cdef int failed, threads
-    cdef cnp.npy_intp shape[2]
-    g.kernels = operations_of(A, "A")
-    if operations_of(B, "B") != g.kernels:
+    g.kernels = array_kernels_of(A, "A")
+    if array_kernels_of(B, "B") != g.kernels:
         raise TypeError(f"A has dtype {(<object>A).dtype} and B {(<object>B).dtype}; they must be the same")
     if cnp.PyArray_NDIM(A) != 2 or cnp.PyArray_NDIM(B) != 2 or cnp.PyArray_DIM(A, 1) != cnp.PyArray_DIM(B, 0):
         raise ValueError(
@@ -115,25 +133,15 @@ def matmul(cnp.ndarray A not None, cnp.ndarray B not None, cnp.ndarray out=None,
     g.m, g.k, g.n = cnp.PyArray_DIM(A, 0), cnp.PyArray_DIM(A, 1), cnp.PyArray_DIM(B, 1)
     size = cnp.PyArray_ITEMSIZE(A)
     threads = thread_count(n_threads)
-    if out is None:
-        shape[0], shape[1] = g.m, g.n
-        out = cnp.PyArray_EMPTY(2, shape, cnp.PyArray_TYPE(A), 0)
-    else:
-        check_output(out, A, (g.m, g.n))
-        if (not in_reals(out) or (cnp.PyArray_STRIDE(out, 1) != size and g.n > 1)
-                or (cnp.PyArray_STRIDE(out, 0) < g.n*size and g.m > 1)):
-            raise ValueError(
-                f"out has strides {(<object>out).strides}; each row must lie side by side, one row after the other")
-        if overlap(out, A) or overlap(out, B):
-            raise ValueError(f"out overlaps {'A' if overlap(out, A) else 'B'}")
+    out = product_output(out, A, B)
     if g.m == 0 or g.n == 0:
         return out
     if g.k == 0:
         (<object>out)[...] = 0
         return out
-    if not in_reals(A):
+    if not is_element_aligned(A):
         A = np.ascontiguousarray(A)
-    if not in_reals(B):
+    if not is_element_aligned(B):
         B = np.ascontiguousarray(B)
     g.a, g.b, g.c = cnp.PyArray_DATA(A), cnp.PyArray_DATA(B), cnp.PyArray_DATA(out)
     g.a_row, g.a_col = cnp.PyArray_STRIDE(A, 0) // size, cnp.PyArray_STRIDE(A, 1) // size
@@ -166,29 +174,29 @@ def dot(cnp.ndarray a not None, cnp.ndarray b not None):
     ValueError
         If a or b is not 1-D, or their lengths differ.
     """
-    cdef Operations *run = operations_of(a, "a")
+    cdef ArrayKernels *run = array_kernels_of(a, "a")
     cdef cnp.ndarray left, right
     cdef Py_ssize_t count = cnp.PyArray_SIZE(a)
     cdef const void *p
     cdef const void *q
     cdef double total
-    if operations_of(b, "b") != run:
+    if array_kernels_of(b, "b") != run:
         raise TypeError(f"a has dtype {(<object>a).dtype} and b {(<object>b).dtype}; they must be the same")
     if cnp.PyArray_NDIM(a) != 1 or cnp.PyArray_NDIM(b) != 1 or cnp.PyArray_SIZE(b) != count:
         raise ValueError(f"a has shape {(<object>a).shape} and b {(<object>b).shape}; they must be (n,), the same")
-    left, right = side_by_side(a), side_by_side(b)
+    left, right = as_contiguous(a), as_contiguous(b)
     p, q = cnp.PyArray_DATA(left), cnp.PyArray_DATA(right)
     with nogil:
         total = run.dot(count, p, q)
     return total
 
 
-cdef cnp.ndarray side_by_side(cnp.ndarray array):
+cdef cnp.ndarray as_contiguous(cnp.ndarray array):
     """The array, or a copy whose numbers lie side by side in C order."""
     return array if cnp.PyArray_ISCARRAY_RO(array) else np.array(array, order="C")
 
 
-cdef cnp.ndarray room_for(cnp.ndarray out, cnp.ndarray like, list inputs):
+cdef cnp.ndarray choose_output(cnp.ndarray out, cnp.ndarray like, list inputs):
     """Where to write to: out itself if its numbers lie side by side and it is apart from the inputs or just one of
     them, else a new array."""
     cdef cnp.ndarray array
@@ -204,7 +212,7 @@ cdef cnp.ndarray room_for(cnp.ndarray out, cnp.ndarray like, list inputs):
     return np.empty((<object>like).shape, (<object>like).dtype)
 
 
-cdef cnp.ndarray given(cnp.ndarray out, cnp.ndarray made):
+cdef cnp.ndarray copy_to_output(cnp.ndarray out, cnp.ndarray made):
     """The result where the caller wants it."""
     if out is None or out is made:
         return made
@@ -237,7 +245,7 @@ def activate(str name not None, cnp.ndarray Z not None, cnp.ndarray out=None):
         If the name is unknown, `out` does not fit, or softmax is to be taken of a number.
     """
     cdef int activation = code_of("activation", activation_codes, name)
-    cdef Operations *run = operations_of(Z, "Z")
+    cdef ArrayKernels *run = array_kernels_of(Z, "Z")
     cdef cnp.ndarray z, made
     cdef Py_ssize_t count = cnp.PyArray_SIZE(Z), n = 0
     cdef const void *source
@@ -246,23 +254,23 @@ def activate(str name not None, cnp.ndarray Z not None, cnp.ndarray out=None):
         if cnp.PyArray_NDIM(Z) == 0:
             raise ValueError("Z has shape (); softmax needs an axis")
         n = cnp.PyArray_DIM(Z, cnp.PyArray_NDIM(Z) - 1)
-    z = side_by_side(Z)
-    made = room_for(out, Z, [z])
+    z = as_contiguous(Z)
+    made = choose_output(out, Z, [z])
     if count == 0:
-        return given(out, made)
+        return copy_to_output(out, made)
     source, target = cnp.PyArray_DATA(z), cnp.PyArray_DATA(made)
     with nogil:
         if activation == SOFTMAX:
             run.softmax(count // n, n, source, target)
         else:
             run.activate(activation, count, source, target)
-    return given(out, made)
+    return copy_to_output(out, made)
 
 
 cdef cnp.ndarray derivative(str name, cnp.ndarray A, str what, cnp.ndarray dA, cnp.ndarray out, bint from_inputs):
     """dA f'(Z), A being f(Z), or Z itself with `from_inputs`; the array is called `what`."""
     cdef int activation = code_of("activation", activation_codes, name)
-    cdef Operations *run = operations_of(A, what)
+    cdef ArrayKernels *run = array_kernels_of(A, what)
     cdef cnp.ndarray a, d, made
     cdef Py_ssize_t count = cnp.PyArray_SIZE(A)
     cdef const void *numbers
@@ -274,19 +282,19 @@ cdef cnp.ndarray derivative(str name, cnp.ndarray A, str what, cnp.ndarray dA, c
             "entropy is P - Y")
     if not from_inputs and not fused(activation):
         raise ValueError(f"the derivative of {name!r} takes the inputs Z; call derive_from_inputs")
-    if operations_of(dA, "dA") != run:
+    if array_kernels_of(dA, "dA") != run:
         raise TypeError(f"{what} has dtype {(<object>A).dtype} and dA {(<object>dA).dtype}; they must be the same")
     if (<object>A).shape != (<object>dA).shape:
         raise ValueError(f"{what} has shape {(<object>A).shape} and dA {(<object>dA).shape}; they must be the same")
-    a, d = side_by_side(A), side_by_side(dA)
-    made = room_for(out, A, [a, d])
+    a, d = as_contiguous(A), as_contiguous(dA)
+    made = choose_output(out, A, [a, d])
     numbers, above, target = cnp.PyArray_DATA(a), cnp.PyArray_DATA(d), cnp.PyArray_DATA(made)
     with nogil:
         if from_inputs:
             run.derive_from_inputs(activation, count, numbers, above, target)
         else:
             run.derive(activation, count, numbers, above, target)
-    return given(out, made)
+    return copy_to_output(out, made)
 
 
 def derive(str name not None, cnp.ndarray A not None, cnp.ndarray dA not None, cnp.ndarray out=None):

@@ -2,12 +2,12 @@
 
 cimport numpy as cnp
 
-from cnn_core.dense cimport DenseKernels
+from cnn_core.kernel_tables cimport DenseKernels
 from cnn_core.types cimport Net, Rows
 
 cdef dict activation_codes
-cdef Py_ssize_t padded(Py_ssize_t n, Py_ssize_t itemsize) noexcept nogil
-cdef Py_ssize_t rounded(Py_ssize_t n) noexcept nogil
+cdef Py_ssize_t padded_stride(Py_ssize_t n, Py_ssize_t itemsize) noexcept nogil
+cdef Py_ssize_t round_up_rows(Py_ssize_t n) noexcept nogil
 cdef cnp.ndarray aligned_zeros(Py_ssize_t count, dtype)
 cdef int thread_count(n_threads) except -1
 cdef code_of(str what, dict codes, name)

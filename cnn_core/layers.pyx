@@ -3,38 +3,37 @@
 (a) One arena: all parameters are one flat vector, layer after layer, W then b; so are the gradient and each moment of
     an optimizer. Rows are padded to 64 bytes, and by one line more where they would lie a multiple of 1024 bytes
     apart, which would put them into the same few cache sets. Padding is always zero.
-(b) W is stored inputs x units, or units x inputs where padding the units would waste work (`narrow`).
-(c) Everything is checked here, once; below, no kernel allocates or raises.
+(b) W is stored inputs x units, or units x inputs where padding the units would waste work (`is_narrow`).
+(c) Everything is check_arguments here, once; below, no kernel allocates or raises.
 (d) A call takes its own workspace, so that any number of threads may predict with one network.
+(e) This file is longer than others because Cython keeps a class in one file: `Layers` is most of it.
 """
 
 import operator
-from importlib import import_module
 
 import numpy as np
 
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_RawFree, PyMem_RawMalloc
-from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.stdint cimport int64_t, uintptr_t
 from libc.string cimport memset
 
 cimport numpy as cnp
 
-from cnn_core import isa
-from cnn_core.arena import checked, scaling
-from cnn_core.custom import made_by
+from cnn_core.checks import check_arguments, read_scaling
 from cnn_core.sparse import SparseRows
+from cnn_core.user_functions import call_function
 
-from cnn_core.dense cimport DenseKernels
-from cnn_core.shares cimport share
-from cnn_core.threads cimport begin, current_threads, end, work_together
+from cnn_core.kernel_tables cimport DenseKernels
+from cnn_core.threads cimport acquire_threads, release_threads, run_parallel
 from cnn_core.types cimport (
     BATCH_NORM, BOTH_CLASSES, ELU, EXP, FLOAT32, FLOAT64, GELU, GELU_TANH, HARD_SIGMOID, HARD_SWISH, HARD_TANH,
-    IDENTITY, INT8, INT16, INT32, INT64, LAYER_NORM, LEAKY_RELU, LINKED, LOGITS, MISH, NO_NORM, RELU, RELU6, RMS_NORM,
-    ROW_GROUP, SELU, SIGMOID, SILU, SOFTMAX, SOFTPLUS, SOFTSIGN, TANH, UINT8, UINT16, UINT32, UINT64, USER, Layer, Net,
-    Rows, fused, user_fn)
+    IDENTITY, LAYER_NORM, LEAKY_RELU, LINKED, LOGITS, MISH, NO_NORM, RELU, RELU6, RMS_NORM,
+    ROW_GROUP, SELU, SIGMOID, SILU, SOFTMAX, SOFTPLUS, SOFTSIGN, TANH, USER, Layer, Net,
+    Rows, fused, share, user_fn)
 
 cnp.import_array()
+
+include "buffers.pyx"
 
 cdef dict activation_codes = {
     "identity": IDENTITY, "relu": RELU, "sigmoid": SIGMOID, "tanh": TANH, "softmax": SOFTMAX, "exp": EXP,
@@ -54,89 +53,15 @@ cdef enum:
     SERIAL_FLOPS = 2000000          # a call with less work is not shared out
 
 
-cdef void *kernels_of(str concept, str real, const char *capsule) except NULL:
-    """What the kernels export of a concept, for the instruction set in use."""
-    return PyCapsule_GetPointer(getattr(import_module(f"cnn_core.{isa}.kernels_{real}"), concept), capsule)
-
-
 cdef DenseKernels *dense_kernels[2]
 dense_kernels[0] = <DenseKernels *>kernels_of("dense", "f32", "cnn_core.DenseKernels")
 dense_kernels[1] = <DenseKernels *>kernels_of("dense", "f64", "cnn_core.DenseKernels")
 
 
-cdef Py_ssize_t padded(Py_ssize_t n, Py_ssize_t itemsize) noexcept nogil:
-    """Row stride for n reals."""
-    cdef Py_ssize_t line = 64 // itemsize, reals = (n + line - 1) // line * line
-    return reals + line if reals * itemsize % 1024 == 0 else reals
-
-
-cdef bint narrow(Py_ssize_t k, Py_ssize_t n, Py_ssize_t itemsize) noexcept nogil:
+cdef bint is_narrow(Py_ssize_t k, Py_ssize_t n, Py_ssize_t itemsize) noexcept nogil:
     """Whether W is better stored units x inputs: padding the units would waste a tenth or more of the work."""
     cdef Py_ssize_t line = 64 // itemsize, full = (n + line - 1) // line * line
     return k >= 32 if n <= 4 else k >= 256 and full * 10 >= n * 11
-
-
-cdef Py_ssize_t rounded(Py_ssize_t n) noexcept nogil:
-    return (n + ROW_GROUP - 1) // ROW_GROUP * ROW_GROUP
-
-
-cdef cnp.ndarray aligned_zeros(Py_ssize_t count, dtype):
-    """A vector of zeros that starts on a cache line."""
-    cdef cnp.ndarray room = np.zeros(count + 64 // dtype.itemsize, dtype)
-    cdef Py_ssize_t skip = (64 - <uintptr_t>cnp.PyArray_DATA(room) % 64) % 64 // dtype.itemsize
-    return room[skip:skip + count]
-
-
-cdef int thread_count(n_threads) except -1:
-    cdef int count = current_threads() if n_threads is None else n_threads
-    if count < 1:
-        raise ValueError(f"n_threads is {count}; it must be at least 1")
-    return count
-
-
-cdef int number_of(cnp.ndarray array) except -2:
-    """The Number that an array holds; -1 for what the kernels do not read."""
-    cdef int kind = cnp.PyArray_TYPE(array), size = <int>cnp.PyArray_ITEMSIZE(array)
-    if cnp.PyArray_ISBYTESWAPPED(array):
-        return -1
-    if cnp.PyTypeNum_ISFLOAT(kind):
-        return FLOAT32 if size == 4 else FLOAT64 if size == 8 else -1
-    if cnp.PyTypeNum_ISUNSIGNED(kind) or cnp.PyTypeNum_ISBOOL(kind):
-        return UINT8 if size == 1 else UINT16 if size == 2 else UINT32 if size == 4 else UINT64
-    if cnp.PyTypeNum_ISSIGNED(kind):
-        return INT8 if size == 1 else INT16 if size == 2 else INT32 if size == 4 else INT64
-    return -1
-
-
-cdef void extent(cnp.ndarray array, uintptr_t *first, uintptr_t *last) noexcept:
-    """The bytes from the first to behind the last of an array's numbers; none if it is empty."""
-    cdef int axis
-    cdef Py_ssize_t reach
-    first[0] = last[0] = <uintptr_t>cnp.PyArray_DATA(array)
-    if cnp.PyArray_SIZE(array) == 0:
-        return
-    for axis in range(cnp.PyArray_NDIM(array)):
-        reach = (cnp.PyArray_DIM(array, axis) - 1) * cnp.PyArray_STRIDE(array, axis)
-        if reach < 0:
-            first[0] += reach
-        else:
-            last[0] += reach
-    last[0] += cnp.PyArray_ITEMSIZE(array)
-
-
-cdef bint overlap(cnp.ndarray one, cnp.ndarray other) noexcept:
-    """Whether the spans of memory of two arrays, from the first number to the last, meet."""
-    cdef uintptr_t first, last, start, stop
-    extent(one, &first, &last)
-    extent(other, &start, &stop)
-    return first < stop and start < last
-
-
-cdef code_of(str what, dict codes, name):
-    try:
-        return codes[name]
-    except (KeyError, TypeError):
-        raise ValueError(f"{what} is {name!r}; it must be one of {', '.join(map(repr, codes))}") from None
 
 
 cdef int activation_code(entry) except -1:
@@ -156,10 +81,10 @@ cdef int call_user(void *owner, int index, Py_ssize_t m, Py_ssize_t n, void *a, 
     Z = np.array((<object>rows)[:, :n])
     (<object>Z).setflags(write=False)
     f, derivative = layers.activations[index]
-    (<object>rows)[:, :n] = made_by(f, Z)
+    (<object>rows)[:, :n] = call_function(f, Z)
     if slope != NULL:
         rows = cnp.PyArray_SimpleNewFromData(2, shape, layers.type_number, slope)
-        (<object>rows)[:, :n] = made_by(derivative, Z)
+        (<object>rows)[:, :n] = call_function(derivative, Z)
     return 0
 
 
@@ -168,7 +93,7 @@ cdef int raise_pending() except -1:
     return -1
 
 
-cdef int no_result(int failed) except -1:
+cdef int raise_failure(int failed) except -1:
     """Raise what `forward_block` has failed with."""
     if failed == -2:
         raise_pending()
@@ -232,7 +157,7 @@ cdef class Layers:
                   residuals=None):
         cdef Py_ssize_t size = 0, running = 0, depth, i
         cdef Layer *layer
-        (self.sizes, self.activations, self.biases, self.dtype, self.norms, self.residuals) = checked(
+        (self.sizes, self.activations, self.biases, self.dtype, self.norms, self.residuals) = check_arguments(
             sizes, activations, biases, dtype, norms, residuals)
         depth, self.itemsize = len(self.sizes) - 1, self.dtype.itemsize
         self.net.layers = <Layer *>PyMem_Malloc(depth * sizeof(Layer))
@@ -240,18 +165,18 @@ cdef class Layers:
             raise MemoryError
         self.net.depth = <int>depth
         self.net.plain, self.net.owner = True, <void *>self
-        self.net.width = padded(self.sizes[0], self.itemsize)
+        self.net.width = padded_stride(self.sizes[0], self.itemsize)
         for i in range(depth):
             layer = &self.net.layers[i]
             layer.k, layer.n = self.sizes[i], self.sizes[i + 1]
-            layer.ld, layer.ldt = padded(layer.n, self.itemsize), padded(layer.k, self.itemsize)
+            layer.ld, layer.ldt = padded_stride(layer.n, self.itemsize), padded_stride(layer.k, self.itemsize)
             layer.activation = activation_code(self.activations[i])
             self.net.plain = self.net.plain and fused(layer.activation)
             if layer.activation == USER:
                 self.net.call = <user_fn>call_user
-            layer.units_major = units_major and narrow(layer.k, layer.n, self.itemsize)
+            layer.units_major = units_major and is_narrow(layer.k, layer.n, self.itemsize)
             layer.whole = layer.n - layer.n % (64 // self.itemsize) if layer.units_major else 0
-            layer.ldw = padded(layer.whole, self.itemsize)
+            layer.ldw = padded_stride(layer.whole, self.itemsize)
             layer.w = size
             size += layer.n * layer.ldt if layer.units_major else layer.k * layer.ld
             layer.b = size if self.biases[i] else -1
@@ -262,8 +187,8 @@ cdef class Layers:
             layer.r = running if layer.norm == BATCH_NORM else -1
             running += 2*layer.ld if layer.norm == BATCH_NORM else 0
             layer.dropout = 0
-            layer.block = layer.norm != NO_NORM or layer.residual or (i + 1 < depth and self.residuals[i + 1])
-            self.net.plain = self.net.plain and not layer.block
+            layer.has_epilogue = layer.norm != NO_NORM or layer.residual or (i + 1 < depth and self.residuals[i + 1])
+            self.net.plain = self.net.plain and not layer.has_epilogue
             self.net.width = max(self.net.width, layer.ld)
             self.n_parameters += layer.k*layer.n + (self.biases[i] + (layer.norm != NO_NORM)) * layer.n
         self.classes = self.sizes[depth]
@@ -351,7 +276,7 @@ cdef class Layers:
             If they have another shape, or one of their numbers cannot be used.
         """
         cdef cnp.ndarray means, factors
-        means, deviations, factors = scaling(mean, deviation, self.sizes[0])
+        means, deviations, factors = read_scaling(mean, deviation, self.sizes[0])
         self.statistics, self.factors = (means, deviations), factors
         self.mean = <const double *>cnp.PyArray_DATA(means)
         self.factor = <const double *>cnp.PyArray_DATA(factors)
@@ -409,7 +334,7 @@ cdef class Layers:
         cdef char *room = small
         cdef int size = 1
         if threads > 1 and 2.0 * self.n_parameters * m > SERIAL_FLOPS and self.net.call == NULL:
-            size = begin(threads)
+            size = acquire_threads(threads)
         f.net, f.dense, f.parameters, f.x = net, self.dense, self.parameters_data, x
         f.count, f.block, f.output, f.out = m, min(m, FORWARD_BLOCK), output, <char *>out
         if not x.direct:
@@ -420,11 +345,11 @@ cdef class Layers:
         if f.work_bytes * size > SMALL_WORK:
             room = <char *>PyMem_RawMalloc(f.work_bytes*size + 64)
             if room == NULL:
-                end(size)
+                release_threads(size)
                 return -1
         f.work = room + (64 - <uintptr_t>room % 64)
-        work_together(forward_share, &f, size)
-        end(size)
+        run_parallel(forward_share, &f, size)
+        release_threads(size)
         if room != small:
             PyMem_RawFree(room)
         return 0 if f.outcome == 1 else 1 if f.outcome == 0 else -2
@@ -477,7 +402,7 @@ cdef class Layers:
         with nogil:
             failed = self.forward_block(&rows, m, data, LINKED if link else LOGITS, False, threads)
         if failed:
-            no_result(failed)
+            raise_failure(failed)
         return out
 
     def hidden(self, X, count, *, double scale=1.0, n_threads=None):
@@ -514,7 +439,7 @@ cdef class Layers:
         with nogil:
             failed = self.forward_net(&whole, &rows, m, data, LINKED, False, threads)
         if failed:
-            no_result(failed)
+            raise_failure(failed)
         return out
 
     def try_forward(self, X, cnp.ndarray out, int output, double scale, n_threads, /):
@@ -565,7 +490,7 @@ cdef class Layers:
             with nogil:
                 failed = self.forward_block(&rows, m, data, output, True, threads)
         if failed < 0:
-            no_result(failed)
+            raise_failure(failed)
         return None if failed else out
 
     cdef cnp.ndarray output(self, X, cnp.ndarray out, Py_ssize_t m, Py_ssize_t n):

@@ -18,13 +18,13 @@ cdef class Stack(Layers):
     cdef Update update                  # of steps that wait for the whole gradient
     cdef bint updates, measured         # whether they do; whether norms are asked for
     cdef cnp.ndarray rate_factors, squares
-    cdef cnp.ndarray free, held         # of `hold`, laid out like the parameters; or None
+    cdef cnp.ndarray mask, frozen       # of `set_mask`, laid out like the parameters; or None
     cdef readonly cnp.ndarray average, gradient_norms
     cdef cnp.ndarray transposed         # the copies of weights in the other order, padding zero
     cdef cnp.ndarray workspace
     cdef double input_dropout
     cdef readonly uint64_t dropout_key  # of what is dropped
-    cdef const void *offset             # of a `Span`, else NULL
+    cdef const void *offset             # of a `GramStack`, else NULL
 
     cdef object prepare(self, Run *run, X, y, object loss, object weights, double scale, Py_ssize_t batch, int threads,
                         bint by_running)
@@ -38,4 +38,4 @@ cdef class Stack(Layers):
 
 
 cdef Py_ssize_t chunk_rows(Stack self, Py_ssize_t batch, int threads)
-cdef cnp.ndarray carve(Stack self, Run *run, int threads)
+cdef cnp.ndarray allocate_workspace(Stack self, Run *run, int threads)

@@ -1,7 +1,9 @@
 """A stack of dense layers in training: losses, gradients, and passes of an optimizer over the rows.
 
 A pass is one call, and within it one region of threads for as many steps as take a good part of a second: then signals
-are looked for. Many short passes are one call too.
+are checked. Many short passes are one call too.
+
+This file is longer than others because Cython keeps a class in one file: `Stack` is most of it, half of that docstrings.
 """
 
 import operator
@@ -15,20 +17,20 @@ from libc.string cimport memcpy, memset
 
 cimport numpy as cnp
 
-from cnn_core.dense cimport DenseKernels
-from cnn_core.layers cimport Layers, aligned_zeros, kernels_of, padded, raise_pending, rounded, thread_count
-from cnn_core.threads cimport begin, end, the_team, wait, work_together
+from cnn_core.kernel_tables cimport DenseKernels
+from cnn_core.layers cimport Layers, aligned_zeros, kernels_of, raise_pending, round_up_rows, thread_count
+from cnn_core.threads cimport acquire_threads, release_threads, get_pool, wait, run_parallel
 from cnn_core.types cimport (
-    CUSTOM, GRADIENT_ONLY, NORM_BLOCK, SGD, Criterion, Layer, Run, Step, Target, loss_fn, step_fn)
+    CUSTOM, GRADIENT_ONLY, NORM_BLOCK, SGD, LossSpec, Layer, Run, Step, Target, loss_fn, step_fn)
 
-from cnn_core import methods
-from cnn_core.custom import Custom
+from cnn_core import hyperparameters
+from cnn_core.user_functions import CustomLoss
 from cnn_core.layers import ACTIVATIONS  # no-cython-lint: a name of this module too
-from cnn_core.methods import OPTIMIZERS
+from cnn_core.hyperparameters import OPTIMIZERS
 
 cnp.import_array()
 
-include "criteria.pyx"
+include "loss_spec.pyx"
 
 include "workspace.pyx"
 
@@ -48,11 +50,11 @@ cdef void run_share(void *run, int rank, int size) noexcept nogil:
     (<DenseKernels *>(<Run *>run).kernels).run(<Run *>run, rank, size)
 
 
-cdef void given_gradient(Criterion *criterion, const Layer *last, Py_ssize_t m, const void *z, const Target *target,
+cdef void given_gradient(LossSpec *spec, const Layer *last, Py_ssize_t m, const void *z, const Target *target,
                          const int64_t *rows, Py_ssize_t first, double weight, void *dz, void *scratch,
                          double *row_loss) noexcept nogil:
     """A `loss_fn`: sum(y * z), whose dz is y. Nobody asks for its value."""
-    cdef Py_ssize_t size = (<Stack>criterion.function).itemsize, i
+    cdef Py_ssize_t size = (<Stack>spec.function).itemsize, i
     memset(row_loss, 0, m*sizeof(double))
     memset(dz, 0, m*last.ld*size)
     for i in range(m):
@@ -101,8 +103,8 @@ cdef class Stack(Layers):
         TypeError
             If the optimizer has no such hyperparameter.
         """
-        values = methods.hyperparameters(name, hyper)
-        moments = tuple([aligned_zeros(len(self.parameters), self.dtype) for _ in range(methods.MOMENTS[name])])
+        values = hyperparameters.read(name, hyper)
+        moments = tuple([aligned_zeros(len(self.parameters), self.dtype) for _ in range(hyperparameters.MOMENTS[name])])
         memset(&self.step, 0, sizeof(Step))
         self.step.momentum = values.get("momentum", 0.0)
         self.step.beta_1, self.step.beta_2 = values.get("beta_1", 0.0), values.get("beta_2", values.get("rho", 0.0))
@@ -144,7 +146,7 @@ cdef class Stack(Layers):
         self.squares = np.empty((len(self.parameters) + NORM_BLOCK - 1) // NORM_BLOCK)
         self.average = None if ema is None else aligned_zeros(len(self.parameters), self.dtype)
         self.gradient_norms = None
-        self.updates = (self.free is not None or (clip_norm, clip_value, ema) != (None, None, None)
+        self.updates = (self.mask is not None or (clip_norm, clip_value, ema) != (None, None, None)
                         or bool((rates != 1).any()))
         self.update.factors = <const double *>cnp.PyArray_DATA(self.rate_factors)
         self.update.squares = <double *>cnp.PyArray_DATA(self.squares)
@@ -155,24 +157,24 @@ cdef class Stack(Layers):
         self.update.decay = 0 if ema is None else ema
         self.measured = clip_norm is not None
 
-    def hold(self, free, held):
-        """Keep weights of the first layer as they are, in every step from now on.
+    def set_mask(self, mask, frozen):
+        """Freeze some weights of the first layer in all later steps.
 
         Parameters
         ----------
-        free : ndarray (k, n) of bool
-            Which weights move.
-        held : ndarray (k, n)
-            What the others are, 0 where they move. The parameters take it on at once; its penalty is 0.
+        mask : ndarray (k, n) of bool
+            True where a weight is trained.
+        frozen : ndarray (k, n)
+            Values of the other weights, 0 where `mask` is True. They are set at once and have no penalty.
         """
-        self.free, self.held = aligned_zeros(len(self.parameters), self.dtype), aligned_zeros(len(self.parameters),
-                                                                                              self.dtype)
-        self.free[...] = 1
-        self.views(self.free)[0][0][...] = free
-        self.views(self.held)[0][0][...] = held
-        self.parameters *= self.free
-        self.parameters += self.held
-        self.update.free, self.update.held = cnp.PyArray_DATA(self.free), cnp.PyArray_DATA(self.held)
+        self.mask = aligned_zeros(len(self.parameters), self.dtype)
+        self.frozen = aligned_zeros(len(self.parameters), self.dtype)
+        self.mask[...] = 1
+        self.views(self.mask)[0][0][...] = mask
+        self.views(self.frozen)[0][0][...] = frozen
+        self.parameters *= self.mask
+        self.parameters += self.frozen
+        self.update.mask, self.update.frozen = cnp.PyArray_DATA(self.mask), cnp.PyArray_DATA(self.frozen)
         self.updates = True
 
     cdef object begin_updates(self, Run *run, Py_ssize_t passes):
@@ -217,7 +219,7 @@ cdef class Stack(Layers):
         self.input_dropout, self.dropout_key = values[0], key
         for i in range(self.net.depth):
             self.net.layers[i].dropout = values[i + 1]
-            self.net.layers[i].block |= values[i + 1] > 0
+            self.net.layers[i].has_epilogue |= values[i + 1] > 0
         self.net.plain = self.net.plain and not any(values)
 
     cdef object prepare(self, Run *run, X, y, object loss, object weights, double scale, Py_ssize_t batch, int threads,
@@ -235,7 +237,7 @@ cdef class Stack(Layers):
         if self.offset != NULL and (not run.x.direct or m != self.sizes[0] or batch < m):
             raise ValueError("in the span of the rows X is the gram of all rows, and a batch has them all")
         run.loss_and_gradient = self.loss_kernel
-        kept = read_loss(&run.criterion, loss, self.classes)
+        kept = read_loss(&run.loss_spec, loss, self.classes)
         target = read_target(run, y, m, self.classes, self.dtype)
         weights = read_weights(run, weights, m)
         run.net, run.kernels = &self.net, self.dense
@@ -245,22 +247,22 @@ cdef class Stack(Layers):
         run.running, run.by_running = cnp.PyArray_DATA(self.running), by_running
         run.count, run.batch = m, batch
         run.chunk = chunk_rows(self, min(batch, m), threads)
-        if run.criterion.loss == CUSTOM:
-            kept = Custom(loss, target, weights, self.dtype)
-            run.criterion.function, run.loss_and_gradient = <void *>kept, custom_loss
-        if run.criterion.loss == CUSTOM or (len(self.running) > 0 and not by_running):
-            run.chunk = rounded(min(batch, m))      # its rows are judged, or normalised, together
-        return (X, target, carve(self, run, threads), weights, kept)
+        if run.loss_spec.loss == CUSTOM:
+            kept = CustomLoss(loss, target, weights, self.dtype)
+            run.loss_spec.function, run.loss_and_gradient = <void *>kept, call_custom_loss
+        if run.loss_spec.loss == CUSTOM or (len(self.running) > 0 and not by_running):
+            run.chunk = round_up_rows(min(batch, m))      # its rows are judged, or normalised, together
+        return (X, target, allocate_workspace(self, run, threads), weights, kept)
 
     cdef void execute(self, Run *run, int threads) noexcept nogil:
         """One region over rows run.first, ..., run.first + run.count - 1."""
         cdef int size = 1
         if (threads > 1 and 6.0 * self.n_parameters * min(run.batch, run.count) > SERIAL_STEP_FLOPS
                 and self.net.call == NULL):
-            size = begin(threads)
-        run.team = the_team()
-        work_together(run_share, run, size)
-        end(size)
+            size = acquire_threads(threads)
+        run.pool = get_pool()
+        run_parallel(run_share, run, size)
+        release_threads(size)
 
     cdef double penalty(self, double l1, double l2) noexcept nogil:
         """l2/2 sum W^2 + l1 sum |W| over all weights, biases left out."""
@@ -273,8 +275,8 @@ cdef class Stack(Layers):
             layer = &self.net.layers[i]
             size = layer.n*layer.ldt if layer.units_major else layer.k*layer.ld
             total += self.dense.penalty(l1, l2, size, <char *>self.parameters_data + layer.w*self.itemsize)
-            if i == 0 and self.update.held != NULL:
-                total -= self.dense.penalty(l1, l2, size, self.update.held)
+            if i == 0 and self.update.frozen != NULL:
+                total -= self.dense.penalty(l1, l2, size, self.update.frozen)
         return total
 
     cdef object evaluate(self, X, y, loss, double l1, double l2, double scale, n_threads, weights,
@@ -293,10 +295,10 @@ cdef class Stack(Layers):
             self.execute(&run, threads)
         if run.failed:
             raise_pending()
-        if backward and self.free is not None:
-            self.gradients *= self.free
+        if backward and self.mask is not None:
+            self.gradients *= self.mask
         self.workspace = alive[2]
-        if run.criterion.failed:
+        if run.loss_spec.failed:
             raise alive[4].error
         return loss_sum / count, self.penalty(l1, l2)
 
@@ -386,7 +388,7 @@ cdef class Stack(Layers):
         if self.factors is not None or scale != 1:
             transposed = (transposed * (self.factors if self.factors is not None else scale)).astype(self.dtype)
         alive = self.prepare(&run, X, Y, "mse", None, scale, m, threads, True)
-        run.loss_and_gradient, run.criterion.function = given_gradient, <void *>self
+        run.loss_and_gradient, run.loss_spec.function = given_gradient, <void *>self
         run.backward, run.gradients, run.pass_loss = True, NULL, &unused
         run.batch, run.passes = run.chunk, 1
         if out is None:
@@ -519,11 +521,11 @@ cdef class Stack(Layers):
             with nogil:
                 self.execute(run, threads)
             self.step = run.step if run.update == NULL else run.update.step
-            self.step.count -= run.failed or run.criterion.failed
+            self.step.count -= run.failed or run.loss_spec.failed
             if run.failed:
                 raise_pending()
-            if run.criterion.failed:
-                raise (<object>run.criterion.function).error
+            if run.loss_spec.failed:
+                raise (<object>run.loss_spec.function).error
             run.rates += run.passes * ((run.count + run.batch - 1) // run.batch)
             at += run.count
             if at == count:

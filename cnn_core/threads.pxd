@@ -1,15 +1,15 @@
-"""A team of threads for one region of nogil code: `run(work, argument, size)`."""
+"""A pool of threads for one region of nogil code: `run(work, argument, size)`."""
 
 cdef enum:
     MOST_THREADS = 64
 
 ctypedef void (*work_fn)(void *argument, int rank, int size) noexcept nogil
 
-cdef struct Team
+cdef struct Pool
 
 cdef int current_threads() except -1
-cdef Team *the_team() noexcept nogil
-cdef int begin(int wanted) noexcept nogil
-cdef void work_together(work_fn work, void *argument, int size) noexcept nogil
-cdef void end(int size) noexcept nogil
-cdef void wait(void *team, int rank) noexcept nogil
+cdef Pool *get_pool() noexcept nogil
+cdef int acquire_threads(int wanted) noexcept nogil
+cdef void run_parallel(work_fn work, void *argument, int size) noexcept nogil
+cdef void release_threads(int size) noexcept nogil
+cdef void wait(void *pool, int rank) noexcept nogil

@@ -2,12 +2,12 @@
 
 (a) Not OpenMP: its runtime hangs in a child of fork, spins while idle, and would triple the wheel.
 (b) Threads and locks are the interpreter's own (`PyThread_*`), the same on every platform and usable without the
-    GIL. A lock is used as a binary semaphore: each member of the team sleeps on its own.
-(c) One region at a time. A caller that finds the team at work runs its region alone: results do not depend on the
+    GIL. A lock is used as a binary semaphore: each run_worker of the pool sleeps on its own.
+(c) One region at a time. A caller that finds the pool at work runs its region alone: results do not depend on the
     number of threads, and nested pools do not multiply.
 (d) Members meet at a barrier inside a region: they spin for some microseconds, since the others are at most that far
     behind, then sleep. Between regions they sleep; nothing spins while idle.
-(e) A child of fork has no members: the team is founded anew there at the next region.
+(e) A child of fork has no workers: the pool is founded anew there at the next region.
 """
 
 import os
@@ -50,52 +50,52 @@ cdef extern from *:
 cdef enum:
     SPINS = 4000            # about 40 microseconds: a barrier of a training step is met well within
 
-cdef struct Team:
+cdef struct Pool:
     int busy                # 1 while a region runs
-    int members             # threads founded, the caller (rank 0) included
+    int workers             # threads founded, the caller (rank 0) included
     int size                # of the region that runs
-    int arrived, meeting    # at the barrier: how many, and which one it is
+    int arrived, generation    # at the barrier: how many, and which one it is
     work_fn work
     void *argument
-    int asleep[MOST_THREADS]                # 1: the rank sleeps at the barrier until its bell rings
-    PyThread_type_lock bell[MOST_THREADS]   # what each rank sleeps on at the barrier
-    PyThread_type_lock door[MOST_THREADS]   # and between regions
+    int asleep[MOST_THREADS]                # 1: the rank sleeps at the barrier until its barrier_lock rings
+    PyThread_type_lock barrier_lock[MOST_THREADS]   # what each rank sleeps on at the barrier
+    PyThread_type_lock wake_lock[MOST_THREADS]   # and between regions
 
-cdef Team team
-team.members = 1
+cdef Pool pool
+pool.workers = 1
 
 
-cdef Team *the_team() noexcept nogil:
-    return &team
+cdef Pool *get_pool() noexcept nogil:
+    return &pool
 
 
 cdef void wait(void *_, int rank) noexcept nogil:
-    """The barrier of the region that runs: returns when every member has come."""
+    """The barrier of the region that runs: returns when every run_worker has come."""
     # The size is read before arriving: afterwards the next region may begin at any time, with another.
-    cdef int meeting = get(&team.meeting), size = team.size, _spin, other
-    if add(&team.arrived, 1) == size:
-        swap(&team.arrived, 0)
-        add(&team.meeting, 1)
+    cdef int generation = get(&pool.generation), size = pool.size, _spin, other
+    if add(&pool.arrived, 1) == size:
+        swap(&pool.arrived, 0)
+        add(&pool.generation, 1)
         for other in range(size):
-            if swap(&team.asleep[other], 0):
-                PyThread_release_lock(team.bell[other])
+            if swap(&pool.asleep[other], 0):
+                PyThread_release_lock(pool.barrier_lock[other])
         return
     for _spin in range(SPINS):
-        if get(&team.meeting) != meeting:
+        if get(&pool.generation) != generation:
             return
         pause()
-    while get(&team.meeting) == meeting:
-        swap(&team.asleep[rank], 1)
-        if get(&team.meeting) != meeting and swap(&team.asleep[rank], 0):
-            return          # the last to come had not seen this one asleep: no bell will ring
-        PyThread_acquire_lock(team.bell[rank], 1)
+    while get(&pool.generation) == generation:
+        swap(&pool.asleep[rank], 1)
+        if get(&pool.generation) != generation and swap(&pool.asleep[rank], 0):
+            return          # the last to come had not seen this one asleep: no barrier_lock will ring
+        PyThread_acquire_lock(pool.barrier_lock[rank], 1)
 
 
-cdef void member(void *argument) noexcept nogil:
+cdef void run_worker(void *argument) noexcept nogil:
     cdef int rank = <int><Py_ssize_t>argument
     while True:
-        PyThread_acquire_lock(team.door[rank], 1)
-        team.work(team.argument, rank, team.size)
+        PyThread_acquire_lock(pool.wake_lock[rank], 1)
+        pool.work(pool.argument, rank, pool.size)
         wait(NULL, rank)
 
 
@@ -108,59 +108,59 @@ cdef bint new_lock(PyThread_type_lock *lock) noexcept nogil:
     return lock[0] != NULL
 
 
-cdef bint found_member(int rank) noexcept nogil:
+cdef bint start_worker(int rank) noexcept nogil:
     """Start the thread of this rank; False when the system gives no more."""
-    return (new_lock(&team.bell[rank]) and new_lock(&team.door[rank])
-            and PyThread_start_new_thread(member, <void *><Py_ssize_t>rank)
+    return (new_lock(&pool.barrier_lock[rank]) and new_lock(&pool.wake_lock[rank])
+            and PyThread_start_new_thread(run_worker, <void *><Py_ssize_t>rank)
             != <unsigned long>PYTHREAD_INVALID_THREAD_ID)
 
 
-cdef int begin(int wanted) noexcept nogil:
-    """Take the team for a region of at most `wanted` threads; returns how many there are: 1 needs no `end`."""
-    if wanted <= 1 or swap(&team.busy, 1):
+cdef int acquire_threads(int wanted) noexcept nogil:
+    """Take the pool for a region of at most `wanted` threads; returns how many there are: 1 needs no `end`."""
+    if wanted <= 1 or swap(&pool.busy, 1):
         return 1
     wanted = min(wanted, MOST_THREADS)
-    if not new_lock(&team.bell[0]):
-        swap(&team.busy, 0)
+    if not new_lock(&pool.barrier_lock[0]):
+        swap(&pool.busy, 0)
         return 1
-    while team.members < wanted and found_member(team.members):
-        team.members += 1
-    wanted = min(wanted, team.members)
-    team.size = wanted
+    while pool.workers < wanted and start_worker(pool.workers):
+        pool.workers += 1
+    wanted = min(wanted, pool.workers)
+    pool.size = wanted
     if wanted == 1:
-        swap(&team.busy, 0)
+        swap(&pool.busy, 0)
     return wanted
 
 
-cdef void work_together(work_fn work, void *argument, int size) noexcept nogil:
-    """work(argument, rank, size) on every rank of the team taken by `begin`, or alone for size 1."""
+cdef void run_parallel(work_fn work, void *argument, int size) noexcept nogil:
+    """work(argument, rank, size) on every rank of the pool taken by `begin`, or alone for size 1."""
     cdef int rank
     if size == 1:
         work(argument, 0, 1)
         return
-    team.work, team.argument = work, argument
+    pool.work, pool.argument = work, argument
     for rank in range(1, size):
-        PyThread_release_lock(team.door[rank])
+        PyThread_release_lock(pool.wake_lock[rank])
     work(argument, 0, size)
     wait(NULL, 0)
 
 
-cdef void end(int size) noexcept nogil:
+cdef void release_threads(int size) noexcept nogil:
     if size > 1:
-        swap(&team.busy, 0)
+        swap(&pool.busy, 0)
 
 
-def _forget_members():
-    """In a child of fork: the members stayed with the parent, and so did whoever held the team."""
+def _reset_after_fork():
+    """In a child of fork: the workers stayed with the parent, and so did whoever held the pool."""
     cdef int rank
     for rank in range(MOST_THREADS):
-        team.bell[rank] = team.door[rank] = NULL
-        team.asleep[rank] = 0
-    team.members, team.arrived, team.meeting, team.busy = 1, 0, 0, 0
+        pool.barrier_lock[rank] = pool.wake_lock[rank] = NULL
+        pool.asleep[rank] = 0
+    pool.workers, pool.arrived, pool.generation, pool.busy = 1, 0, 0, 0
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_members)
+    os.register_at_fork(after_in_child=_reset_after_fork)
 
 cdef int in_use = 0         # threads of a call that names none; 0: not asked for yet
 

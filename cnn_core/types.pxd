@@ -45,7 +45,7 @@ cdef struct Layer:
     int activation, norm
     bint residual           # the layer's input is added to its output
     double dropout          # in training: the probability of an output to be left out
-    bint block              # its activation is not applied by the product, since more comes between: see `blocks.pyx`
+    bint has_epilogue       # the product leaves out the activation, since more comes between: see `epilogue.pyx`
     bint units_major        # W is stored units x inputs, rows ldt apart, instead of inputs x units, rows ld apart
     Py_ssize_t whole, ldw   # then: the units that fill whole lines, and the row stride of their copy inputs x units
 
@@ -82,7 +82,7 @@ cdef struct Target:         # class indices, or rows of so many reals
     Py_ssize_t columns
     const double *weights   # of the rows, or NULL: all 1
 
-cdef struct Criterion:      # a loss, and what its formula depends on
+cdef struct LossSpec:      # a loss, and what its formula depends on
     int loss                # a Loss
     double parameter        # Huber's delta, Tweedie's power, gamma of the focal losses
     double smoothing        # of labels
@@ -103,12 +103,12 @@ cdef struct Step:           # one optimizer step
     double momentum_product                 # of the momenta of the first `in_product` steps; 1 of none
     int64_t in_product
 
-ctypedef void (*loss_fn)(Criterion *criterion, const Layer *last, Py_ssize_t m, const void *z, const Target *target,
+ctypedef void (*loss_fn)(LossSpec *spec, const Layer *last, Py_ssize_t m, const void *z, const Target *target,
                          const int64_t *rows, Py_ssize_t first, double weight, void *dz, void *scratch,
                          double *row_loss) noexcept nogil
 ctypedef void (*step_fn)(const Step *step, Py_ssize_t rows, Py_ssize_t n, Py_ssize_t ld, bint is_weight, void *w,
                          void *g, Py_ssize_t ldg, void *m1, void *m2, void *m3) noexcept nogil
-ctypedef void (*wait_fn)(void *team, int rank) noexcept nogil
+ctypedef void (*wait_fn)(void *pool, int rank) noexcept nogil
 
 cdef struct Update:         # of steps that wait for the whole gradient of a batch
     Step step               # the optimizer's; that of the run then gathers gradients only
@@ -119,8 +119,8 @@ cdef struct Update:         # of steps that wait for the whole gradient of a bat
     Py_ssize_t size         # reals of the gradient
     void *average           # of the parameters after each step, or NULL
     double decay            # of the average
-    const void *free        # 1 where a parameter moves, 0 where it is held; NULL: all move
-    const void *held        # what is added to the free ones
+    const void *mask        # 1 where a parameter is trained, 0 where it is frozen; NULL: all are trained
+    const void *frozen      # the values of the frozen ones, 0 elsewhere
 
 cdef struct Run:            # a pass over rows: everything a region of threads needs, nothing allocated below
     const Net *net
@@ -130,7 +130,7 @@ cdef struct Run:            # a pass over rows: everything a region of threads n
     const int64_t *order    # row indices, or NULL for 0, 1, 2, ...
     Py_ssize_t first, count  # the rows of the pass, as places in the order
     Py_ssize_t batch, chunk
-    Criterion criterion
+    LossSpec loss_spec
     bint backward           # False: the loss alone
     Step step
     Update *update          # NULL: the step is taken with the gradient, panel by panel
@@ -151,7 +151,7 @@ cdef struct Run:            # a pass over rows: everything a region of threads n
     void **hat              # of a normalised layer: zhat, dy, statistics; of a residual one the gradient at its output
     void **dy
     void **inverse
-    void **up
+    void **skip_gradient
     void *running           # running means and variances
     bint by_running         # batches are normalised by them; else by their own, which move them in training
     bint training           # statistics move, and units are dropped
@@ -166,10 +166,10 @@ cdef struct Run:            # a pass over rows: everything a region of threads n
     loss_fn loss_and_gradient
     step_fn take_step
     wait_fn wait
-    void *team
+    void *pool
     bint failed             # a user's function has set an exception: nothing further is done
 
-cdef inline bint frozen(const Run *run, Py_ssize_t index) noexcept nogil:
+cdef inline bint is_frozen(const Run *run, Py_ssize_t index) noexcept nogil:
     """Whether a layer is left as it is."""
     return run.update != NULL and run.update.factors[index] == 0
 
@@ -177,6 +177,14 @@ cdef inline bint frozen(const Run *run, Py_ssize_t index) noexcept nogil:
 cdef inline bint fused(int activation) noexcept nogil:
     """Whether the products apply an activation: its derivative is taken from its output."""
     return activation <= SOFTMAX
+
+
+cdef inline Py_ssize_t share(Py_ssize_t count, int rank, int size, Py_ssize_t group) noexcept nogil:
+    """Where the rank's part of count things starts, in whole groups; it ends where the next rank's starts."""
+    cdef Py_ssize_t groups = (count + group - 1) // group
+    if size == 1:
+        return count if rank > 0 else 0     # a division takes as long as a small product
+    return min(count, groups * rank // size * group)
 
 
 cdef struct Part:           # of a chunk, what one rank works on

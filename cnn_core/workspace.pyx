@@ -10,7 +10,7 @@ import numpy as np
 
 cimport numpy as cnp
 
-from cnn_core.layers cimport aligned_zeros, padded, rounded
+from cnn_core.layers cimport aligned_zeros, padded_stride, round_up_rows
 from cnn_core.stack cimport Stack
 from cnn_core.types cimport MOST_NARROW, NARROW_PANEL, NO_NORM, ROW_GROUP, Layer, Run, fused
 
@@ -24,11 +24,11 @@ cdef enum:
 cdef Py_ssize_t chunk_rows(Stack self, Py_ssize_t batch, int threads):
     """Rows of a batch to take at once, in equal chunks: as many as the caches hold, unless the weights do not fit
     there anyway: then as many bytes of rows as of weights, so that neither are read again too often."""
-    cdef Py_ssize_t row = padded(self.sizes[0], self.itemsize), chunks, most, i
+    cdef Py_ssize_t row = padded_stride(self.sizes[0], self.itemsize), chunks, most, i
     if self.offset != NULL:
-        return rounded(batch)       # in the span of the rows no weight may move before all rows were seen
+        return round_up_rows(batch)       # in the span of the rows no weight may move before all rows were seen
     for i in range(self.net.depth):
-        row += arrays_of(self, i) * self.net.layers[i].ld
+        row += count_arrays(self, i) * self.net.layers[i].ld
     if len(self.parameters) * self.itemsize > CHUNK_BYTES:
         most = min(len(self.parameters) // row, LARGE_CHUNK)
     else:
@@ -38,39 +38,39 @@ cdef Py_ssize_t chunk_rows(Stack self, Py_ssize_t batch, int threads):
     return (batch + chunks*SMALL_CHUNK - 1) // (chunks*SMALL_CHUNK) * SMALL_CHUNK
 
 
-cdef Py_ssize_t arrays_of(Stack self, Py_ssize_t i):
+cdef Py_ssize_t count_arrays(Stack self, Py_ssize_t i):
     """Arrays of a chunk's rows that layer i needs: its output and its dZ; f'(Z) where the product leaves f out; zhat
     and dy where it is normalised; the gradient at its output where it is residual."""
     cdef Layer *layer = &self.net.layers[i]
-    return (2 + (i < self.net.depth - 1 and (layer.block or not fused(layer.activation)))
+    return (2 + (i < self.net.depth - 1 and (layer.has_epilogue or not fused(layer.activation)))
             + 2*(layer.norm != NO_NORM) + layer.residual)
 
 
 cdef Py_ssize_t statistics_size(Stack self, Py_ssize_t i, Py_ssize_t chunk):
     """Reals that layer i's normalisation keeps of a chunk: one a row, or four a column."""
     cdef Layer *layer = &self.net.layers[i]
-    return 0 if layer.norm == NO_NORM else max(rounded(chunk), 4*layer.ld)
+    return 0 if layer.norm == NO_NORM else max(round_up_rows(chunk), 4*layer.ld)
 
 
 cdef Py_ssize_t copy_size(Stack self, Py_ssize_t i):
     """Reals in the copy of layer i's weights that a pass keeps: see `Run.wt`; the first layer has no dX."""
     cdef Layer *layer = &self.net.layers[i]
     if layer.units_major:
-        return rounded(layer.k) * layer.ldw if layer.whole > 0 else 0
-    return rounded(layer.n) * layer.ldt if i > 0 else 0
+        return round_up_rows(layer.k) * layer.ldw if layer.whole > 0 else 0
+    return round_up_rows(layer.n) * layer.ldt if i > 0 else 0
 
 
-cdef cnp.ndarray carve(Stack self, Run *run, int threads):
+cdef cnp.ndarray allocate_workspace(Stack self, Run *run, int threads):
     """Cut the workspace of a pass out of one block; the stack keeps the last block for the next pass."""
     cdef Py_ssize_t depth = self.net.depth, reals = 0, widest = 0, needed, size, i
     cdef Layer *layer
     cdef char *at
     for i in range(depth):
         widest = max(widest, self.net.layers[i].ld)
-        reals += arrays_of(self, i) * run.chunk * self.net.layers[i].ld + statistics_size(self, i, run.chunk)
+        reals += count_arrays(self, i) * run.chunk * self.net.layers[i].ld + statistics_size(self, i, run.chunk)
     run.scratch_size = max(ROW_GROUP * widest, MOST_NARROW * NARROW_PANEL)
     reals += run.chunk*self.net.layers[0].ldt + threads*run.scratch_size
-    needed = reals*self.itemsize + run.chunk*sizeof(double) + rounded(8*depth)*sizeof(void *)
+    needed = reals*self.itemsize + run.chunk*sizeof(double) + round_up_rows(8*depth)*sizeof(void *)
     work, self.workspace = self.workspace, None
     if work is None or len(work) < needed:
         work = aligned_zeros(needed, np.dtype("uint8"))
@@ -85,22 +85,22 @@ cdef cnp.ndarray carve(Stack self, Run *run, int threads):
     at += run.chunk * sizeof(double)
     run.a = <void **>at
     run.dz, run.wt, run.slope = run.a + depth, run.a + 2*depth, run.a + 3*depth
-    run.hat, run.dy, run.inverse, run.up = run.a + 4*depth, run.a + 5*depth, run.a + 6*depth, run.a + 7*depth
-    at += rounded(8*depth) * sizeof(void *)
+    run.hat, run.dy, run.inverse, run.skip_gradient = run.a + 4*depth, run.a + 5*depth, run.a + 6*depth, run.a + 7*depth
+    at += round_up_rows(8*depth) * sizeof(void *)
     for i in range(depth):
         layer = &self.net.layers[i]
         size = run.chunk * layer.ld * self.itemsize
         run.a[i], run.dz[i] = at, at + size
         at += 2 * size
-        run.slope[i] = run.hat[i] = run.dy[i] = run.inverse[i] = run.up[i] = NULL
-        if i < depth - 1 and (layer.block or not fused(layer.activation)):
+        run.slope[i] = run.hat[i] = run.dy[i] = run.inverse[i] = run.skip_gradient[i] = NULL
+        if i < depth - 1 and (layer.has_epilogue or not fused(layer.activation)):
             run.slope[i] = at
             at += size
         if layer.norm != NO_NORM:
             run.hat[i], run.dy[i], run.inverse[i] = at, at + size, at + 2*size
             at += 2*size + statistics_size(self, i, run.chunk)*self.itemsize
         if layer.residual:
-            run.up[i] = at
+            run.skip_gradient[i] = at
             at += size
     at = <char *>cnp.PyArray_DATA(self.transposed)
     for i in range(depth):

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import reference
 
+from cnn_core.gram import make_gram_stack
 from cnn_core.layers import Layers
-from cnn_core.span import enter
 from cnn_core.stack import Stack
 
 TOLERANCE = {"float32": 2e-5, "float64": 1e-12}
@@ -117,11 +117,11 @@ def test_in_the_span_of_the_rows(rng):
     """Full-batch descent leaves X aside, and comes to the same weights."""
     case = networks.draw(rng, (200, 6, 2), "silu", "mse", m=9)
     case.stack.set_optimizer("momentum")
-    span = enter(case.stack, case.X)
+    inner = make_gram_stack(case.stack, case.X)
     rates = np.full(5, 0.01)
     arguments = {"epochs": 5, "batch_size": 9}
-    span.train_epochs(span.gram, case.y, "mse", None, rates, **arguments)
-    span.fold()
+    inner.train_epochs(inner.gram, case.y, "mse", None, rates, **arguments)
+    inner.write_back()
     folded = case.stack.parameters.copy()
     networks.write(case.stack, case.network)
     case.stack.set_optimizer("momentum")

@@ -7,7 +7,7 @@ import compiled_nn as cnn
 import numpy as np
 import pytest
 
-from cnn_core import span
+import cnn_core.gram
 from cnn_core.stack import Stack
 
 
@@ -37,7 +37,7 @@ def test_gram_matrix(m, k, dtype, n_threads):
     X, _ = wide(m, k, dtype)
     home = Stack((k, 3), ("identity",), dtype=dtype)
     home.set_optimizer("sgd")
-    gram = span.enter(home, X, n_threads=n_threads).gram
+    gram = cnn_core.gram.make_gram_stack(home, X, n_threads=n_threads).gram
     exact = X.astype(float) @ X.astype(float).T
     assert gram.shape == (m, m)
     assert np.array_equal(gram, gram.T)
@@ -85,8 +85,10 @@ def test_bits_do_not_depend_on_the_number_of_threads(dtype):
 
 def test_chosen_by_itself_where_it_pays(monkeypatch):
     entered = []
-    enter = span.enter
-    monkeypatch.setattr(span, "enter", lambda *args, **options: entered.append(1) or enter(*args, **options))
+    make = cnn_core.gram.make_gram_stack
+    monkeypatch.setattr(
+        cnn_core.gram, "make_gram_stack", lambda *args, **options: entered.append(1) or make(*args, **options)
+    )
     X, y = wide(50, 2000, "float32")
     cases = [
         (1, {"epochs": 500, "batch_size": "full"}),
@@ -159,18 +161,18 @@ def test_refuses_a_stack_out_of_the_span():
         if name:
             home.set_optimizer(name)
         with pytest.raises(ValueError, match=f"optimizer is {name!r}"):
-            span.enter(home, X)
+            cnn_core.gram.make_gram_stack(home, X)
     home.set_optimizer("momentum")
     home.moments[0][0] = 1
     with pytest.raises(ValueError, match="not in the span"):
-        span.enter(home, X)
+        cnn_core.gram.make_gram_stack(home, X)
 
 
 def test_refuses_what_is_not_descent_on_the_gram():
     X = np.random.default_rng(0).random((20, 300))
     home = Stack((300, 3, 1), ("relu", "sigmoid"), dtype="float64")
     home.set_optimizer("sgd")
-    inner = span.enter(home, X)
+    inner = cnn_core.gram.make_gram_stack(home, X)
     y, rates = np.zeros((20, 1)), np.array([0.1])
 
     def train(gram, order=None, batch_size=20, rates=rates):
@@ -184,6 +186,6 @@ def test_refuses_what_is_not_descent_on_the_gram():
     with pytest.raises(ValueError, match="there is no order"):
         train(inner.gram, order=np.arange(20))
     train(inner.gram)
-    inner.fold()
+    inner.write_back()
     with pytest.raises(ValueError, match="folded before"):
-        inner.fold()
+        inner.write_back()

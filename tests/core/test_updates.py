@@ -6,7 +6,7 @@ import pytest
 import reference
 from networks import STEP_TOLERANCE
 
-from cnn_core import span
+import cnn_core.gram
 from cnn_core.stack import Stack
 
 SHAPES = [
@@ -202,7 +202,7 @@ def test_what_cannot_be_is_refused(rng):
     with pytest.raises(ValueError, match=r"factors has shape \(3,\); there are 2 layers"):
         case.stack.set_update(factors=[1, 1, 1])
     case.stack.set_optimizer("sgd")
-    inner = span.enter(case.stack, case.X)
+    inner = cnn_core.gram.make_gram_stack(case.stack, case.X)
     inner.set_update(ema=0.5)
     with pytest.raises(ValueError, match="span"):
         inner.train(inner.gram, case.y, case.loss, None, np.full(1, 0.1), batch_size=10)

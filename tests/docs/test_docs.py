@@ -166,7 +166,7 @@ class TestHouse:
         for line in lines:
             name, file = line.split()[:2]
             *owner, function = name.split(".")
-            found = [folder / file for folder in (CORE, FACE) if (folder / file).exists()]
+            found = [path for folder in (CORE, FACE) for path in folder.rglob(file)]
             definition = rf"^\s*(?:def|cdef|INL)\b.*\b{function}\("
             sources = [path.read_text(encoding="utf-8") for path in found]
             assert any(re.search(definition, source, re.MULTILINE) for source in sources), line
@@ -174,7 +174,7 @@ class TestHouse:
                 assert any(re.search(rf"class {owner[0]}\b", source) for source in sources), line
 
     def test_every_file_has_its_place(self):
-        names = {path.stem for path in CORE.iterdir() if path.suffix in (".pyx", ".pxd", ".h")}
+        names = {path.stem for path in CORE.rglob("*") if path.suffix in (".pyx", ".pxd", ".h")}
         names |= {path.stem for path in FACE.iterdir() if path.suffix != ".typed"}
         text = PAGES["docs/house.md"]
         unnamed = sorted(

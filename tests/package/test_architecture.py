@@ -134,7 +134,7 @@ def test_aliases_only_import():
     ("core", "users"),
     [
         ("stack", {"training.stacks"}),
-        ("span", {"training.gram"}),
+        ("gram", {"training.gram"}),
         ("layers", {"artefact.folding", "network.diagnosis"}),
         ("functions", {"functional", "common.arithmetic"}),
         ("threads", {"common.threads", "cli"}),

@@ -16,7 +16,7 @@ import safetensors
 from compiled_nn.preprocessing import standardization
 from small import blobs, fitted, gradient_pairs, outputs
 
-from cnn_core import span
+import cnn_core.gram
 from cnn_core.stack import Stack
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
@@ -200,10 +200,10 @@ def test_the_span_of_standardised_rows(rng, dtype, n_threads):
         if standardise:
             stack.standardize(mean, deviation)
         stack.set_optimizer("sgd")
-        inner = span.enter(stack, data, n_threads=n_threads)
+        inner = cnn_core.gram.make_gram_stack(stack, data, n_threads=n_threads)
         assert close(inner.gram, Z @ Z.T, dtype, 10)
         inner.train_epochs(inner.gram, y, "mse", None, np.full(5, 1e-4), epochs=5, batch_size=12)
-        inner.fold()
+        inner.write_back()
         results.append(stack.views()[0][0].copy())
     assert close(results[0], results[1].astype(np.float64), dtype)
 

@@ -148,3 +148,7 @@ def from_config(config: Any) -> Any:
     names = [field.name for field in fields(kind)]
     parameters = checks.fields("loss", config, ("name", *names))
     return kind(**{name: parameters[name] for name in names})
+
+
+def __dir__() -> list[str]:
+    return __all__

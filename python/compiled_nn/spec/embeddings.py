@@ -1,7 +1,7 @@
 """Embeddings: a vector learned for each category of a column, in place of a column of 0 and 1 for each.
 
 (a) They are a first layer: linear, without biases, whose W is a block for each column, categories x width, and lets
-    other columns through as they are. The core holds all other numbers of W (`Stack.hold`). So weights, files,
+    other columns through as they are. The core holds all other numbers of W (`Stack.set_mask`). So weights, files,
     checkpoints, averages and optimizers know nothing of embeddings, and a category that no row of a batch has, has the
     gradient 0: with plain SGD its vector does not move.
 (b) Predicting multiplies the blocks by the weights of the next layer, once: see `folding`.

@@ -68,14 +68,14 @@ def gram_training(
     trainer: Trainer, data: Data, objective: Objective, optimizer: Optimizer
 ) -> Iterator[InMemory]:
     """Give what to train on in place of the data; in the end the network is brought along."""
-    from cnn_core import span  # few need its kernels
+    from cnn_core import gram  # few need its kernels
 
     trainer.set_optimizer(optimizer)
     assert isinstance(data.X, np.ndarray)  # sparse rows are an obstacle
-    inner = span.enter(trainer.stack, data.X, scale=objective.scale, n_threads=objective.n_threads)
+    inner = gram.make_gram_stack(trainer.stack, data.X, scale=objective.scale, n_threads=objective.n_threads)
     other = trainer.over(inner)
     try:
         yield InMemory(other, data._replace(X=inner.gram), replace(objective, scale=1.0))
     finally:
-        inner.fold()
+        inner.write_back()
         trainer.epochs = other.epochs

@@ -52,7 +52,7 @@ def freeze(stack: Stack, first: Dense) -> None:
     if first.blocks:
         from ..spec import embeddings  # imported here to keep `import compiled_nn` fast
 
-        stack.hold(*embeddings.held(first.blocks, stack.sizes[0]))
+        stack.set_mask(*embeddings.held(first.blocks, stack.sizes[0]))
 
 
 def evaluated(stack: Stack, configuration: Configuration) -> Stack:

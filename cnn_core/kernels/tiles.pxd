@@ -14,7 +14,7 @@
     added up in one order: its bits depend on k alone. k is a multiple of 64 bytes; the operands are padded with zeros.
 """
 
-from cnn_core.vec cimport (
+from cnn_core.kernels.vec cimport (
     ACCUMULATORS, DOTS, GROUP, LANES, PREFETCH, ZEROS, real, v_high, v_keep, v_load, v_low, v_lt, v_set1, v_store,
     v_where, vec)
 
@@ -69,7 +69,7 @@ cdef inline void tile(const int M, const int N, Py_ssize_t k, const Operands *o)
             v_store(c + i*ldc + j*LANES, acc[i][j])
 
 
-cdef inline void fold(const int half, vec *r) noexcept nogil:
+cdef inline void fold_halves(const int half, vec *r) noexcept nogil:
     cdef int i
     for i in range(half):
         r[i] = v_low(r[i], r[i + half]) + v_high(r[i], r[i + half])
@@ -79,13 +79,13 @@ cdef inline vec lane_sums(vec *r) noexcept nogil:
     """A vector whose lane i is the sum of the lanes of r[i]; LANES vectors. The halves are literals, so that all of it
     stays in registers."""
     if LANES >= 16:
-        fold(8, r)
+        fold_halves(8, r)
     if LANES >= 8:
-        fold(4, r)
+        fold_halves(4, r)
     if LANES >= 4:
-        fold(2, r)
+        fold_halves(2, r)
     if LANES >= 2:
-        fold(1, r)
+        fold_halves(1, r)
     return r[0]
 
 
@@ -155,8 +155,8 @@ cdef inline bint fits(const int kind, const int M, const int N) noexcept nogil:
     return M*N <= ACCUMULATORS if kind == PRODUCT else M*N <= DOTS
 
 
-cdef inline void column(const int kind, const int M, const int N, int count, Py_ssize_t k,
-                        Operands *o) noexcept nogil:
+cdef inline void tile_column(const int kind, const int M, const int N, int count, Py_ssize_t k,
+                             Operands *o) noexcept nogil:
     """So many tiles one below the other; moves o on. Literal loops that lie within another loop keep their accumulators
     in registers, and so small a loop leaves registers for addresses (GCC; without either 784-196-1 takes 10 % more)."""
     cdef int _
@@ -174,32 +174,32 @@ cdef inline void column(const int kind, const int M, const int N, int count, Py_
 cdef inline void tile_rows(const int kind, int rows, const int N, int count, Py_ssize_t k, Operands *o) noexcept nogil:
     """Tiles with the given number of rows, at most MOST_ROWS, among those that fit."""
     if rows == 1:
-        column(kind, 1, N, count, k, o)
+        tile_column(kind, 1, N, count, k, o)
     elif rows == 2 and fits(kind, 2, N):
-        column(kind, 2, N, count, k, o)
+        tile_column(kind, 2, N, count, k, o)
     elif rows == 3 and fits(kind, 3, N):
-        column(kind, 3, N, count, k, o)
+        tile_column(kind, 3, N, count, k, o)
     elif rows == 4 and fits(kind, 4, N):
-        column(kind, 4, N, count, k, o)
+        tile_column(kind, 4, N, count, k, o)
     elif rows == 5 and fits(kind, 5, N):
-        column(kind, 5, N, count, k, o)
+        tile_column(kind, 5, N, count, k, o)
     elif rows == 6 and fits(kind, 6, N):
-        column(kind, 6, N, count, k, o)
+        tile_column(kind, 6, N, count, k, o)
     elif rows == 7 and fits(kind, 7, N):
-        column(kind, 7, N, count, k, o)
+        tile_column(kind, 7, N, count, k, o)
     elif rows == 8 and fits(kind, 8, N):
-        column(kind, 8, N, count, k, o)
+        tile_column(kind, 8, N, count, k, o)
     elif rows == 9 and fits(kind, 9, N):
-        column(kind, 9, N, count, k, o)
+        tile_column(kind, 9, N, count, k, o)
     elif rows == 10 and fits(kind, 10, N):
-        column(kind, 10, N, count, k, o)
+        tile_column(kind, 10, N, count, k, o)
     elif rows == 11 and fits(kind, 11, N):
-        column(kind, 11, N, count, k, o)
+        tile_column(kind, 11, N, count, k, o)
     elif rows == 12 and fits(kind, 12, N):
-        column(kind, 12, N, count, k, o)
+        tile_column(kind, 12, N, count, k, o)
 
 
-cdef inline int panel(Py_ssize_t height, Py_ssize_t vectors) noexcept nogil:
+cdef inline int panel_vectors(Py_ssize_t height, Py_ssize_t vectors) noexcept nogil:
     """How many of the vectors still to do the next tiles of this height take: 3 is best for tall ones, 8 for one to
     three rows; a remainder of 4 is 4, or 2 + 2 where the tile is too tall for that."""
     if vectors >= 8 and height * 8 <= ACCUMULATORS:

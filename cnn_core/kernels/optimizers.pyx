@@ -1,13 +1,12 @@
 """One optimizer step over a stretch of the arena: kernels for one instruction set and one type of real."""
 
-from cpython.pycapsule cimport PyCapsule_New
 
-from cnn_core.further cimport Further, further_lane, further_of
-from cnn_core.optimizers cimport Constants, constants_of, step_lane
+from cnn_core.kernels.optimizers cimport (
+    Constants, ExtraConstants, constants_of, extra_constants_of, extra_step_lane, step_lane)
+from cnn_core.kernels.vec cimport LANES, real
 from cnn_core.types cimport (
-    ADADELTA, ADAGRAD, ADAM, ADAMW, AMSGRAD, CENTERED_RMSPROP, GRADIENT_ONLY, LION, MOMENTUM, NADAM, NESTEROV, RADAM,
-    RMSPROP, RPROP, SGD, Step, step_fn)
-from cnn_core.vec cimport LANES, real
+    ADADELTA, ADAGRAD, ADAM, ADAMW, AMSGRAD, CENTERED_RMSPROP, GRADIENT_ONLY, LION, MOMENTUM, NADAM, NESTEROV,
+    RADAM, RMSPROP, RPROP, SGD, Step)
 
 
 cdef inline void step_row(int method, const Constants *c, Py_ssize_t n, real *w, real *g, real *m1,
@@ -18,40 +17,40 @@ cdef inline void step_row(int method, const Constants *c, Py_ssize_t n, real *w,
         j += LANES
 
 
-cdef inline void further_row(int method, const Further *f, Py_ssize_t n, real *w, const real *g, real *m1, real *m2,
-                             real *m3) noexcept nogil:
+cdef inline void extra_step_row(int method, const ExtraConstants *f, Py_ssize_t n, real *w, const real *g, real *m1,
+                                real *m2, real *m3) noexcept nogil:
     cdef Py_ssize_t j = 0
     while j < n:
-        further_lane(method, f, w + j, g + j, m1 + j, m2 + j, m3 + j)
+        extra_step_lane(method, f, w + j, g + j, m1 + j, m2 + j, m3 + j)
         j += LANES
 
 
-cdef void further_step(const Step *step, Py_ssize_t rows, Py_ssize_t n, Py_ssize_t ld, bint is_weight, real *w, real *g,
-                       Py_ssize_t ldg, real *m1, real *m2, real *m3) noexcept nogil:
-    """`optimizer_step` for the methods of `further.pxd`; adds the penalty's gradient to g."""
+cdef void extra_optimizer_step(const Step *step, Py_ssize_t rows, Py_ssize_t n, Py_ssize_t ld, bint is_weight, real *w,
+                               real *g, Py_ssize_t ldg, real *m1, real *m2, real *m3) noexcept nogil:
+    """`optimizer_step` for the methods that tiny networks do not take; adds the penalty's gradient to g."""
     cdef Constants c = constants_of(step, is_weight)
-    cdef Further f = further_of(step, is_weight)
+    cdef ExtraConstants f = extra_constants_of(step, is_weight)
     cdef Py_ssize_t row, i
     for row in range(rows):
         i = row*ld
         if c.l1 != 0 or c.l2 != 0:
             step_row(GRADIENT_ONLY, &c, n, w + i, g, NULL, NULL)
         if step.method == AMSGRAD:
-            further_row(AMSGRAD, &f, n, w + i, g, m1 + i, m2 + i, m3 + i)
+            extra_step_row(AMSGRAD, &f, n, w + i, g, m1 + i, m2 + i, m3 + i)
         elif step.method == NADAM or step.method == RADAM:
-            further_row(NADAM, &f, n, w + i, g, m1 + i, m2 + i, NULL)
+            extra_step_row(NADAM, &f, n, w + i, g, m1 + i, m2 + i, NULL)
         elif step.method == RMSPROP:
-            further_row(RMSPROP, &f, n, w + i, g, m1 + i, m2 + i, NULL)
+            extra_step_row(RMSPROP, &f, n, w + i, g, m1 + i, m2 + i, NULL)
         elif step.method == CENTERED_RMSPROP:
-            further_row(CENTERED_RMSPROP, &f, n, w + i, g, m1 + i, m2 + i, m3 + i)
+            extra_step_row(CENTERED_RMSPROP, &f, n, w + i, g, m1 + i, m2 + i, m3 + i)
         elif step.method == ADAGRAD:
-            further_row(ADAGRAD, &f, n, w + i, g, m1 + i, NULL, NULL)
+            extra_step_row(ADAGRAD, &f, n, w + i, g, m1 + i, NULL, NULL)
         elif step.method == ADADELTA:
-            further_row(ADADELTA, &f, n, w + i, g, m1 + i, m2 + i, NULL)
+            extra_step_row(ADADELTA, &f, n, w + i, g, m1 + i, m2 + i, NULL)
         elif step.method == LION:
-            further_row(LION, &f, n, w + i, g, m1 + i, NULL, NULL)
+            extra_step_row(LION, &f, n, w + i, g, m1 + i, NULL, NULL)
         else:
-            further_row(RPROP, &f, n, w + i, g, m1 + i, m2 + i, NULL)
+            extra_step_row(RPROP, &f, n, w + i, g, m1 + i, m2 + i, NULL)
         g += ldg
 
 
@@ -66,7 +65,7 @@ cdef void optimizer_step(const Step *step, Py_ssize_t rows, Py_ssize_t n, Py_ssi
     cdef real *m2 = <real *>m2_
     cdef Py_ssize_t row, i
     if step.method > ADAMW:
-        further_step(step, rows, n, ld, is_weight, w, <real *>g_, ldg, m1, m2, <real *>m3_)
+        extra_optimizer_step(step, rows, n, ld, is_weight, w, <real *>g_, ldg, m1, m2, <real *>m3_)
         return
     for row in range(rows):
         i = row*ld
@@ -84,7 +83,3 @@ cdef void optimizer_step(const Step *step, Py_ssize_t rows, Py_ssize_t n, Py_ssi
             step_row(ADAM, &c, n, w + i, g, m1 + i, m2 + i)
         else:
             step_row(ADAMW, &c, n, w + i, g, m1 + i, m2 + i)
-
-
-cdef step_fn step_export = optimizer_step
-optimizers = PyCapsule_New(<void *>step_export, "cnn_core.step_fn", NULL)

@@ -2,39 +2,39 @@
 
 Tiles and phases are for products that are worth a plan; here a product is a few multiply-adds a row, and finding out
 how to do it would take longer. The sums run in the same order as theirs, so both ways give the same bits. A step of
-2-3-1 on four rows takes 0.56 of the time of the general way, one of 4-8-3 on eight 0.82; with more rows than SMALL_ROWS
-or more inputs than SMALL_INPUTS there is nothing to gain.
+2-3-1 on four rows takes 0.56 of the time of the general way, one of 4-8-3 on eight 0.82; with more rows than TINY_ROWS
+or more inputs than TINY_INPUTS there is nothing to gain.
 """
 
-from cnn_core.activations cimport v_activate, v_chain
-from cnn_core.optimizers cimport Constants, constants_of, step_lane
+from cnn_core.kernels.activations cimport v_activate, v_chain
+from cnn_core.kernels.optimizers cimport Constants, constants_of, step_lane
+from cnn_core.kernels.vec cimport LANES, real, v_first, v_load, v_set1, v_store, vec
 from cnn_core.types cimport ADAMW, GRADIENT_ONLY, IDENTITY, Layer, Net, Run
-from cnn_core.vec cimport LANES, real, v_first, v_load, v_set1, v_store, vec
 
 cdef enum:
-    SMALL_ROWS = 16
-    SMALL_INPUTS = 8
+    TINY_ROWS = 16
+    TINY_INPUTS = 8
 
 
-cdef inline bint is_small(const Run *run) noexcept nogil:
-    """Whether `small_batch` can take the steps of a pass, and is the quicker way."""
+cdef inline bint is_tiny(const Run *run) noexcept nogil:
+    """Whether `tiny_batch` can take the steps of a pass, and is the quicker way."""
     cdef const Layer *layer
     cdef int index
     if not run.net.plain or not run.backward:
         return False
-    if run.step.method == GRADIENT_ONLY or run.offset != NULL or run.batch > SMALL_ROWS:
+    if run.step.method == GRADIENT_ONLY or run.offset != NULL or run.batch > TINY_ROWS:
         return False
     if run.step.method > ADAMW:
         return False
     for index in range(run.net.depth):
         layer = &run.net.layers[index]
-        if layer.n > LANES or layer.k > SMALL_INPUTS or layer.units_major:
+        if layer.n > LANES or layer.k > TINY_INPUTS or layer.units_major:
             return False
     return True
 
 
-cdef inline void small_forward(const Layer *layer, const real *parameters, const real *x, Py_ssize_t ldx, Py_ssize_t m,
-                               int activation, real *a) noexcept nogil:
+cdef inline void tiny_forward(const Layer *layer, const real *parameters, const real *x, Py_ssize_t ldx, Py_ssize_t m,
+                              int activation, real *a) noexcept nogil:
     """A[m, n] = f(X W + b), its padding zero."""
     cdef const real *w = parameters + layer.w
     cdef vec bias = v_load(parameters + layer.b) if layer.b >= 0 else v_set1(0), z
@@ -48,8 +48,8 @@ cdef inline void small_forward(const Layer *layer, const real *parameters, const
         a += layer.ld
 
 
-cdef inline void small_backward(const Layer *layer, const Layer *below, const real *parameters, const real *dz,
-                                const real *a, Py_ssize_t m, real *dx) noexcept nogil:
+cdef inline void tiny_backward(const Layer *layer, const Layer *below, const real *parameters, const real *dz,
+                               const real *a, Py_ssize_t m, real *dx) noexcept nogil:
     """dX[m, k] = (dZ[m, n] W^T) * f'(A), its padding zero."""
     cdef vec column[16]
     cdef real lanes[16]
@@ -70,8 +70,8 @@ cdef inline void small_backward(const Layer *layer, const Layer *below, const re
         dx += below.ld
 
 
-cdef inline void small_step(Run *run, const Layer *layer, const real *x, Py_ssize_t ldx, const real *dz, Py_ssize_t m,
-                            const Constants *of_weights, const Constants *of_biases) noexcept nogil:
+cdef inline void tiny_step(Run *run, const Layer *layer, const real *x, Py_ssize_t ldx, const real *dz, Py_ssize_t m,
+                           const Constants *of_weights, const Constants *of_biases) noexcept nogil:
     """dW = X^T dZ, db = sum over rows, and the step on both."""
     cdef real gradient[16]
     cdef vec g
@@ -81,22 +81,22 @@ cdef inline void small_step(Run *run, const Layer *layer, const real *x, Py_ssiz
         for i in range(m):
             g = g + v_load(dz + i*layer.ld) * x[i*ldx + p]
         v_store(gradient, g)
-        small_lane(run, of_weights, layer.w + p*layer.ld, gradient)
+        tiny_step_lane(run, of_weights, layer.w + p*layer.ld, gradient)
     if layer.b >= 0:
         g = v_set1(0)
         for i in range(m):
             g = g + v_load(dz + i*layer.ld)
         v_store(gradient, g)
-        small_lane(run, of_biases, layer.b, gradient)
+        tiny_step_lane(run, of_biases, layer.b, gradient)
 
 
-cdef inline void small_lane(Run *run, const Constants *c, Py_ssize_t offset, real *gradient) noexcept nogil:
+cdef inline void tiny_step_lane(Run *run, const Constants *c, Py_ssize_t offset, real *gradient) noexcept nogil:
     step_lane(run.step.method, c, <real *>run.parameters + offset, gradient, <real *>run.m1 + offset,
               <real *>run.m2 + offset)
 
 
-cdef inline void small_batch(Run *run, const real *x, Py_ssize_t ldx, Py_ssize_t m, Py_ssize_t at, double weight,
-                             real *scratch) noexcept nogil:
+cdef inline void tiny_batch(Run *run, const real *x, Py_ssize_t ldx, Py_ssize_t m, Py_ssize_t at, double weight,
+                            real *scratch) noexcept nogil:
     """Forward, loss, backward and the step for the m rows of a batch, which starts at row `at` of the pass."""
     cdef const Net *net = run.net
     cdef const Layer *layer
@@ -107,19 +107,19 @@ cdef inline void small_batch(Run *run, const real *x, Py_ssize_t ldx, Py_ssize_t
     cdef Constants of_weights = constants_of(&run.step, True), of_biases = constants_of(&run.step, False)
     for index in range(net.depth):
         layer = &net.layers[index]
-        small_forward(layer, parameters, below, ld, m, layer.activation if index < top else IDENTITY,
-                      <real *>run.a[index])
+        tiny_forward(layer, parameters, below, ld, m, layer.activation if index < top else IDENTITY,
+                     <real *>run.a[index])
         below, ld = <const real *>run.a[index], layer.ld
     layer = &net.layers[top]
-    run.loss_and_gradient(&run.criterion, layer, m, run.a[top], &run.target, run.order, at, weight, run.dz[top],
+    run.loss_and_gradient(&run.loss_spec, layer, m, run.a[top], &run.target, run.order, at, weight, run.dz[top],
                           scratch, run.row_loss)
     index = top
     while index >= 0:
         layer = &net.layers[index]
         if index > 0:
-            small_backward(layer, &net.layers[index - 1], parameters, <const real *>run.dz[index],
-                           <const real *>run.a[index - 1], m, <real *>run.dz[index - 1])
-        small_step(run, layer, x if index == 0 else <const real *>run.a[index - 1],
-                   ldx if index == 0 else net.layers[index - 1].ld, <const real *>run.dz[index], m, &of_weights,
-                   &of_biases)
+            tiny_backward(layer, &net.layers[index - 1], parameters, <const real *>run.dz[index],
+                          <const real *>run.a[index - 1], m, <real *>run.dz[index - 1])
+        tiny_step(run, layer, x if index == 0 else <const real *>run.a[index - 1],
+                  ldx if index == 0 else net.layers[index - 1].ld, <const real *>run.dz[index], m, &of_weights,
+                  &of_biases)
         index -= 1

@@ -41,7 +41,7 @@ _DEFAULTS: dict[str, dict[str, float]] = {
 }
 
 
-def hyperparameters(name: str, given: Mapping[str, float]) -> dict[str, float]:
+def read(name: str, given: Mapping[str, float]) -> dict[str, float]:
     """Return all that an optimizer takes: what is given, else its default.
 
     Raises

@@ -10,23 +10,25 @@
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy
 
-from cnn_core.activations cimport activate_block, v_chain
-from cnn_core.dropout cimport drop, scrambled
+from cnn_core.kernels.activations cimport activate_block, v_chain
+from cnn_core.kernels.activations_of_z cimport is_piecewise_linear, v_piecewise_linear, v_smooth
+from cnn_core.kernels.dropout cimport drop, scrambled
+from cnn_core.kernels.partition cimport clear_padding, vectors_of
+from cnn_core.kernels.vec cimport LANES, real, v_load, v_set1, v_store, vec
 from cnn_core.types cimport NO_NORM, USER, Layer, Net, Part, Run, fused
-from cnn_core.unfused cimport is_bent, v_bent, v_curved
-from cnn_core.vec cimport LANES, real, v_load, v_set1, v_store, vec
+# from norms.pyx: denormalize, normalize, normalize_in_place
 
 
-cdef void unfused(int activation, Py_ssize_t n, real *a, real *slope) noexcept nogil:
+cdef void activate_from_z(int activation, Py_ssize_t n, real *a, real *slope) noexcept nogil:
     """a[n] = f(a); slope[n] = f'(a) unless it is NULL; n a multiple of LANES. The one compiled copy of the formulas."""
     cdef vec steepness
     cdef Py_ssize_t j = 0
-    cdef bint bent = is_bent(activation)
+    cdef bint piecewise_linear = is_piecewise_linear(activation)
     while j < n:
-        if bent:
-            v_store(a + j, v_bent(activation, v_load(a + j), &steepness))
+        if piecewise_linear:
+            v_store(a + j, v_piecewise_linear(activation, v_load(a + j), &steepness))
         else:
-            v_store(a + j, v_curved(activation, v_load(a + j), &steepness))
+            v_store(a + j, v_smooth(activation, v_load(a + j), &steepness))
         if slope != NULL:
             v_store(slope + j, steepness)
         j += LANES
@@ -46,12 +48,13 @@ cdef bint activate_rows(const Net *net, int index, int activation, Py_ssize_t m,
             clear_padding(m, layer.n, slope, layer.ld)
         return True
     for i in range(m):
-        unfused(activation, vectors_of(layer.n)*LANES, a + i*layer.ld, slope + i*layer.ld if slope != NULL else NULL)
+        activate_from_z(activation, vectors_of(layer.n)*LANES, a + i*layer.ld,
+                        slope + i*layer.ld if slope != NULL else NULL)
     clear_padding(m, layer.n, a, layer.ld)
     return True
 
 
-cdef void activate_kept(const Layer *layer, Py_ssize_t m, real *a, real *slope) noexcept nogil:
+cdef void activate_fused(const Layer *layer, Py_ssize_t m, real *a, real *slope) noexcept nogil:
     """A = f(A) of a fused activation that the product has left out; f'(A) in slope, if any; padding is zero."""
     cdef Py_ssize_t i, j
     activate_block(layer.activation, m, vectors_of(layer.n)*LANES, a, layer.ld)
@@ -80,18 +83,18 @@ cdef inline uint64_t drop_key(const Run *run, int index, int64_t step) noexcept 
     return scrambled(run.key + <uint64_t>(step*(run.net.depth + 1) + index + 1) * <uint64_t>0xD1B54A32D192ED03)
 
 
-cdef void thin_out(const Run *run, double rate, int index, const Part *part, Py_ssize_t n, real *x,
-                   Py_ssize_t ld) noexcept nogil:
+cdef void apply_dropout(const Run *run, double rate, int index, const Part *part, Py_ssize_t n, real *x,
+                        Py_ssize_t ld) noexcept nogil:
     """Dropout of the part's rows x[m, n] of a layer's outputs, or of their gradient: one compiled copy of `drop`."""
     drop(rate, drop_key(run, index, part.step), part.at + part.first, part.m, n, x, ld)
 
 
 cdef void drop_inputs(Run *run, Part *part, real *x, Py_ssize_t ldx) noexcept nogil:
     if run.training and run.input_dropout > 0:
-        thin_out(run, run.input_dropout, -1, part, run.net.layers[0].k, x, ldx)
+        apply_dropout(run, run.input_dropout, -1, part, run.net.layers[0].k, x, ldx)
 
 
-cdef void after_product(Run *run, int index, const Part *part) noexcept nogil:
+cdef void epilogue_forward(Run *run, int index, const Part *part) noexcept nogil:
     """What the part's rows of the layer still lack when its product has written them."""
     cdef const Layer *layer = &run.net.layers[index]
     cdef const Layer *below = layer - 1
@@ -105,15 +108,15 @@ cdef void after_product(Run *run, int index, const Part *part) noexcept nogil:
         normalize(run, index, part)
     if not fused(layer.activation):
         run.failed = not activate_rows(run.net, index, layer.activation, part.m, a, slope)
-    elif layer.block:
-        activate_kept(layer, part.m, a, slope)
+    elif layer.has_epilogue:
+        activate_fused(layer, part.m, a, slope)
     if run.training and layer.dropout > 0:
-        thin_out(run, layer.dropout, index, part, layer.n, a, layer.ld)
+        apply_dropout(run, layer.dropout, index, part, layer.n, a, layer.ld)
     if layer.residual:
         add_rows(part.m, layer.n, <const real *>run.a[index - 1] + part.first*below.ld, below.ld, a, layer.ld)
 
 
-cdef void before_product(Run *run, int index, const Part *part) noexcept nogil:
+cdef void epilogue_backward(Run *run, int index, const Part *part) noexcept nogil:
     """dZ of the part's rows of the layer from their dA, before the product takes it further down."""
     cdef const Layer *layer = &run.net.layers[index]
     cdef const Layer *above = layer + 1
@@ -123,11 +126,12 @@ cdef void before_product(Run *run, int index, const Part *part) noexcept nogil:
     if run.net.plain:
         return
     if above.residual:
-        add_rows(part.m, layer.n, <const real *>run.up[index + 1] + part.first*above.ld, above.ld, dz, layer.ld)
+        add_rows(part.m, layer.n, <const real *>run.skip_gradient[index + 1] + part.first*above.ld, above.ld, dz,
+                 layer.ld)
     if layer.residual:
-        memcpy(<real *>run.up[index] + part.first*layer.ld, dz, part.m*layer.ld*sizeof(real))
+        memcpy(<real *>run.skip_gradient[index] + part.first*layer.ld, dz, part.m*layer.ld*sizeof(real))
     if run.training and layer.dropout > 0:
-        thin_out(run, layer.dropout, index, part, layer.n, dz, layer.ld)
+        apply_dropout(run, layer.dropout, index, part, layer.n, dz, layer.ld)
     if run.slope[index] != NULL:
         for i in range(part.m):
             j = i*layer.ld
@@ -138,8 +142,8 @@ cdef void before_product(Run *run, int index, const Part *part) noexcept nogil:
         denormalize(run, index, part)
 
 
-cdef bint finish_rows(const Net *net, int index, int activation, const real *parameters, Py_ssize_t m, const real *x,
-                      Py_ssize_t ldx, real *a, real *room) noexcept nogil:
+cdef bint epilogue_predict(const Net *net, int index, int activation, const real *parameters, Py_ssize_t m,
+                           const real *x, Py_ssize_t ldx, real *a, real *room) noexcept nogil:
     """What a layer's rows a[m, n] still lack in prediction; x is the layer's input, room holds two rows. False when a
     user's function has set an exception."""
     cdef const Layer *layer = &net.layers[index]
@@ -147,8 +151,8 @@ cdef bint finish_rows(const Net *net, int index, int activation, const real *par
         normalize_in_place(layer, parameters, <const real *>net.running, m, a, room)
     if not activate_rows(net, index, activation, m, a, NULL):
         return False
-    if layer.block and activation == layer.activation and fused(activation):
-        activate_kept(layer, m, a, NULL)
+    if layer.has_epilogue and activation == layer.activation and fused(activation):
+        activate_fused(layer, m, a, NULL)
     if layer.residual:
         add_rows(m, layer.n, x, ldx, a, layer.ld)
     return True

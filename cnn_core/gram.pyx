@@ -17,10 +17,10 @@ from libc.string cimport memset
 
 cimport numpy as cnp
 
-from cnn_core.dense cimport DenseKernels
-from cnn_core.layers cimport aligned_zeros, padded, rounded, thread_count
-from cnn_core.stack cimport Stack, carve, chunk_rows
-from cnn_core.threads cimport begin, end, the_team, wait, work_together
+from cnn_core.kernel_tables cimport DenseKernels
+from cnn_core.layers cimport aligned_zeros, padded_stride, round_up_rows, thread_count
+from cnn_core.stack cimport Stack, allocate_workspace, chunk_rows
+from cnn_core.threads cimport acquire_threads, release_threads, get_pool, wait, run_parallel
 from cnn_core.types cimport GRAM_PANEL, Layer, Run
 
 from cnn_core.functions import matmul
@@ -36,7 +36,7 @@ cdef void outer_share(void *run, int rank, int size) noexcept nogil:
     (<DenseKernels *>(<Run *>run).kernels).add_outer(<Run *>run, rank, size)
 
 
-cdef copy_the_rest(source, target):
+cdef copy_other_parameters(source, target):
     """Everything but the first layer's weights, from views to views."""
     for i, ((weight, bias), (new_weight, new_bias)) in enumerate(zip(source, target)):
         if i > 0:
@@ -45,8 +45,8 @@ cdef copy_the_rest(source, target):
             new_bias[...] = bias
 
 
-cdef class Span(Stack):
-    """A stack that trains like `home` on `X`, full batch, in the span of X's rows; made by `enter`.
+cdef class GramStack(Stack):
+    """A stack that trains like `home` on `X`, full batch, in the span of X's rows; made by `make_gram_stack`.
 
     Its input is `gram`, and its first weights are S; everything else is as in `home`.
     """
@@ -58,7 +58,7 @@ cdef class Span(Stack):
     cdef cnp.ndarray start                  # X W(0)
     cdef readonly cnp.ndarray gram
 
-    def fold(self):
+    def write_back(self):
         """Bring `home` to where this stack is: its weights, biases, momenta and count of steps.
 
         Raises
@@ -70,7 +70,7 @@ cdef class Span(Stack):
             raise ValueError("this stack has no home: it was folded before, or not made by enter")
         for mine, theirs in zip((self.parameters, *self.moments), (self.home.parameters, *self.home.moments)):
             self.add_outer(self.views(mine)[0][0], theirs)
-            copy_the_rest(self.views(mine), self.home.views(theirs))
+            copy_other_parameters(self.views(mine), self.home.views(theirs))
         self.home.steps = self.steps
         self.home = None
 
@@ -78,27 +78,27 @@ cdef class Span(Stack):
         """The first layer's weights in `flat`, laid out like home's arena, += X^T S."""
         cdef Run run
         cdef Layer *layer = &self.home.net.layers[0]
-        cdef cnp.ndarray rows = aligned_zeros(rounded(len(S)) * layer.ld, self.dtype)
+        cdef cnp.ndarray rows = aligned_zeros(round_up_rows(len(S)) * layer.ld, self.dtype)
         cdef int size
         (<object>rows)[:len(S) * layer.ld].reshape(len(S), layer.ld)[:, :layer.n] = S
         memset(&run, 0, sizeof(Run))
         self.home.read_rows(self.X, self.scale, &run.x)
         run.net, run.kernels = &self.home.net, self.home.dense
         run.count, run.chunk = len(S), chunk_rows(self.home, len(S), self.threads)
-        work = carve(self.home, &run, self.threads)
+        work = allocate_workspace(self.home, &run, self.threads)
         run.dz[0], run.gradients, run.wait = cnp.PyArray_DATA(rows), cnp.PyArray_DATA(flat), wait
         with nogil:
-            size = begin(self.threads)
-            run.team = the_team()
-            work_together(outer_share, &run, size)
-            end(size)
+            size = acquire_threads(self.threads)
+            run.pool = get_pool()
+            run_parallel(outer_share, &run, size)
+            release_threads(size)
         return work
 
 
-cdef object gram_of(Stack home, cnp.ndarray X, double scale, int threads):
+cdef object compute_gram(Stack home, cnp.ndarray X, double scale, int threads):
     """X X^T (m, m), rows at a distance that suits the caches. A panel of columns at a time is taken to reals, and its
     sums are added to those before: shorter sums round less. Right of the diagonal and on it; the rest is mirrored."""
-    cdef Py_ssize_t m = len(X), whole = rounded(m), ld = padded(whole, home.itemsize), p, i
+    cdef Py_ssize_t m = len(X), whole = round_up_rows(m), ld = padded_stride(whole, home.itemsize), p, i
     gram = (<object>aligned_zeros(whole * ld, home.dtype)).reshape(whole, ld)[:m, :m]
     for p in range(0, (<object>X).shape[1], GRAM_PANEL):
         panel = (<object>X)[:, p:p + GRAM_PANEL]
@@ -113,7 +113,7 @@ cdef object gram_of(Stack home, cnp.ndarray X, double scale, int threads):
     return gram
 
 
-def enter(Stack home not None, cnp.ndarray X not None, *, double scale=1.0, n_threads=None):
+def make_gram_stack(Stack home not None, cnp.ndarray X not None, *, double scale=1.0, n_threads=None):
     """A stack that trains as `home` would on X.
 
     Parameters
@@ -129,7 +129,7 @@ def enter(Stack home not None, cnp.ndarray X not None, *, double scale=1.0, n_th
 
     Returns
     -------
-    Span
+    GramStack
         Train it on its `gram` with scale 1, full batch, without penalties; then `fold`.
 
     Raises
@@ -137,7 +137,7 @@ def enter(Stack home not None, cnp.ndarray X not None, *, double scale=1.0, n_th
     ValueError
         If the optimizer is another, or has moved the first layer already.
     """
-    cdef Span span
+    cdef GramStack stack
     cdef Py_ssize_t m = len(X), n = home.sizes[1]
     if home.optimizer not in ("sgd", "momentum", "nesterov"):
         raise ValueError(f"the optimizer is {home.optimizer!r}; descent in the span of the rows takes sgd or momentum")
@@ -147,15 +147,15 @@ def enter(Stack home not None, cnp.ndarray X not None, *, double scale=1.0, n_th
     first.views()[0][0][...] = home.views()[0][0]
     if home.statistics is not None:
         first.standardize(*home.statistics)
-    span = Span((m, *home.sizes[1:]), home.activations, home.biases, home.dtype, units_major=False)
-    span.home, span.X, span.scale, span.threads = home, X, scale, thread_count(n_threads)
-    span.start = aligned_zeros(rounded(m) * span.net.layers[0].ld, home.dtype)
-    (<object>span.start)[:m * span.net.layers[0].ld].reshape(m, -1)[:, :n] = first.forward(
+    stack = GramStack((m, *home.sizes[1:]), home.activations, home.biases, home.dtype, units_major=False)
+    stack.home, stack.X, stack.scale, stack.threads = home, X, scale, thread_count(n_threads)
+    stack.start = aligned_zeros(round_up_rows(m) * stack.net.layers[0].ld, home.dtype)
+    (<object>stack.start)[:m * stack.net.layers[0].ld].reshape(m, -1)[:, :n] = first.forward(
         X, scale=scale, n_threads=n_threads)
-    span.offset = cnp.PyArray_DATA(span.start)
-    span.gram = gram_of(home, X, scale, span.threads)
-    span.set_optimizer(home.optimizer, momentum=home.step.momentum) if home.moments else span.set_optimizer("sgd")
-    span.steps = home.steps
-    for mine, theirs in zip((span.parameters, *span.moments), (home.parameters, *home.moments)):
-        copy_the_rest(home.views(theirs), span.views(mine))
-    return span
+    stack.offset = cnp.PyArray_DATA(stack.start)
+    stack.gram = compute_gram(home, X, scale, stack.threads)
+    stack.set_optimizer(home.optimizer, momentum=home.step.momentum) if home.moments else stack.set_optimizer("sgd")
+    stack.steps = home.steps
+    for mine, theirs in zip((stack.parameters, *stack.moments), (home.parameters, *home.moments)):
+        copy_other_parameters(home.views(theirs), stack.views(mine))
+    return stack

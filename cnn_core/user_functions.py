@@ -11,7 +11,7 @@ import numpy as np
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 
-def made_by(function: Callable[[Array], object], Z: Array) -> Array:
+def call_function(function: Callable[[Array], object], Z: Array) -> Array:
     """Return function(Z), which must look like Z."""
     made = function(Z)
     if not isinstance(made, np.ndarray) or made.shape != Z.shape or made.dtype != Z.dtype:
@@ -27,7 +27,7 @@ def made_by(function: Callable[[Array], object], Z: Array) -> Array:
     return made
 
 
-class Custom:
+class CustomLoss:
     """What a pass asks for the loss of a batch.
 
     Parameters
@@ -54,7 +54,7 @@ class Custom:
         self.order: Array | None = None
         self.error: BaseException | None = None
 
-    def take(self, z: Array, gradient: Array | None, losses: Array, first: int, weight: float) -> bool:
+    def evaluate(self, z: Array, gradient: Array | None, losses: Array, first: int, weight: float) -> bool:
         """Fill losses (m,) and, unless it is None, gradient (m, ld), its padding with zeros, for the rows from place
         `first` on; tell whether that went well."""
         try:

@@ -4,30 +4,30 @@ Where some rows of X fill a level-2 cache, memory is slower than the arithmetic:
 then has the processor to itself while memory rests. So the rows roll on four at a time: while forward takes the next
 four from memory, the gradient takes its part from the four before them, column by column in one loop. A step of
 30000-4-3-2-1 on 1034 rows takes 0.85 of what it takes in chunks. Sums run in the order of the other ways, so the
-bits are the same. It takes 32 registers: elsewhere the chunks of `one_batch` do.
+bits are the same. It takes 32 registers: elsewhere the chunks of `run_batch` do.
 """
 
-from cnn_core.tiles cimport Operands, dot_results
-from cnn_core.types cimport Layer, Run, frozen
-from cnn_core.vec cimport DOTS, GROUP, LANES, PREFETCH, real, v_keep, v_load, v_set1, v_store, vec
+from cnn_core.kernels.tiles cimport Operands, dot_results
+from cnn_core.kernels.vec cimport DOTS, GROUP, LANES, PREFETCH, real, v_keep, v_load, v_set1, v_store, vec
+from cnn_core.types cimport Layer, Run, is_frozen
 
 cdef enum:
-    ROLLED_ROWS = 4             # at a time
-    ROLLED_UNITS = 4            # of the first layer, at most
-    LONG_ROW = 16 * 1024        # bytes
+    LONG_ROW_GROUP = 4          # rows at a time
+    LONG_ROW_UNITS = 4          # most units of the first layer
+    LONG_ROW_BYTES = 16 * 1024  # least bytes of a row
 
 
-cdef inline bint rolls(const Run *run) noexcept nogil:
+cdef inline bint has_long_rows(const Run *run) noexcept nogil:
     """Whether the batches of a pass are read so."""
     cdef const Layer *layer = &run.net.layers[0]
-    return (DOTS >= ROLLED_ROWS*ROLLED_UNITS and GROUP == 1 and run.net.plain and run.backward and run.offset == NULL
-            and run.x.direct and run.order == NULL and layer.units_major and layer.n <= ROLLED_UNITS
-            and not frozen(run, 0)
-            and layer.k * <Py_ssize_t>sizeof(real) >= LONG_ROW)
+    return (DOTS >= LONG_ROW_GROUP*LONG_ROW_UNITS and GROUP == 1 and run.net.plain and run.backward
+            and run.offset == NULL and run.x.direct and run.order == NULL and not is_frozen(run, 0)
+            and layer.units_major and layer.n <= LONG_ROW_UNITS
+            and layer.k * <Py_ssize_t>sizeof(real) >= LONG_ROW_BYTES)
 
 
-cdef inline void rolled_tile(const int N, Py_ssize_t k, const Operands *o, const real *before, const real *dz,
-                             Py_ssize_t lddz, real *g, Py_ssize_t ldg) noexcept nogil:
+cdef inline void long_row_tile(const int N, Py_ssize_t k, const Operands *o, const real *before, const real *dz,
+                               Py_ssize_t lddz, real *g, Py_ssize_t ldg) noexcept nogil:
     """C[4, N] = D + A[4, k] B[N, k]^T as `dot_tile`; G[N, k] += dZ[4, N]^T A'[4, k], for the rows A' before, which are
     as far apart as A's."""
     cdef vec acc[4][4]
@@ -61,13 +61,13 @@ cdef inline void rolled_tile(const int N, Py_ssize_t k, const Operands *o, const
     dot_results(4, N, total, o)
 
 
-cdef inline void rolled_tile_of(Py_ssize_t n, Py_ssize_t k, const Operands *o, const real *before, const real *dz,
-                                Py_ssize_t lddz, real *g, Py_ssize_t ldg) noexcept nogil:
+cdef inline void long_row_tile_of(Py_ssize_t n, Py_ssize_t k, const Operands *o, const real *before, const real *dz,
+                                  Py_ssize_t lddz, real *g, Py_ssize_t ldg) noexcept nogil:
     if n == 4:
-        rolled_tile(4, k, o, before, dz, lddz, g, ldg)
+        long_row_tile(4, k, o, before, dz, lddz, g, ldg)
     elif n == 3:
-        rolled_tile(3, k, o, before, dz, lddz, g, ldg)
+        long_row_tile(3, k, o, before, dz, lddz, g, ldg)
     elif n == 2:
-        rolled_tile(2, k, o, before, dz, lddz, g, ldg)
+        long_row_tile(2, k, o, before, dz, lddz, g, ldg)
     else:
-        rolled_tile(1, k, o, before, dz, lddz, g, ldg)
+        long_row_tile(1, k, o, before, dz, lddz, g, ldg)

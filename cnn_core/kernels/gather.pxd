@@ -2,9 +2,8 @@
 
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from cnn_core.types cimport (
-    FLOAT32, FLOAT64, INT8, INT16, INT32, INT64, UINT8, UINT16, UINT32, UINT64, Rows)
-from cnn_core.vec cimport real
+from cnn_core.kernels.vec cimport real
+from cnn_core.types cimport FLOAT32, FLOAT64, INT16, INT32, INT64, INT8, UINT16, UINT32, UINT8, Rows
 
 ctypedef fused number:
     int8_t
@@ -69,7 +68,7 @@ cdef inline Py_ssize_t size_of(int kind) noexcept nogil:
     return 4 if kind == FLOAT32 or kind == INT32 or kind == UINT32 else 8
 
 
-cdef inline real taken(const Rows *x, const char *row, Py_ssize_t j, bint exactly) noexcept nogil:
+cdef inline real read_number(const Rows *x, const char *row, Py_ssize_t j, bint exactly) noexcept nogil:
     """A number of a row, scaled; or standardised from the caller's own number."""
     cdef double value = number_at(x.kind, row + j*x.column_stride)
     if exactly:
@@ -77,18 +76,18 @@ cdef inline real taken(const Rows *x, const char *row, Py_ssize_t j, bint exactl
     return <real>value * <real>x.scale
 
 
-cdef inline void copy_singly(const Rows *x, const int64_t *order, Py_ssize_t first, Py_ssize_t m, bint exactly,
-                             real *target, Py_ssize_t ld) noexcept nogil:
+cdef inline void copy_strided(const Rows *x, const int64_t *order, Py_ssize_t first, Py_ssize_t m, bint exactly,
+                              real *target, Py_ssize_t ld) noexcept nogil:
     """Numbers of any kind that lie anyhow, in the order of memory."""
     cdef Py_ssize_t i, j
     if x.column_stride == size_of(x.kind):
         for i in range(m):
             for j in range(x.columns):
-                target[i*ld + j] = taken(x, row_at(x, order, first + i), j, exactly)
+                target[i*ld + j] = read_number(x, row_at(x, order, first + i), j, exactly)
     else:                   # feature-major: neighbours in memory are rows
         for j in range(x.columns):
             for i in range(m):
-                target[i*ld + j] = taken(x, row_at(x, order, first + i), j, exactly)
+                target[i*ld + j] = read_number(x, row_at(x, order, first + i), j, exactly)
 
 
 cdef inline void standardize(const Rows *x, Py_ssize_t m, real *target, Py_ssize_t ld) noexcept nogil:
@@ -149,7 +148,7 @@ cdef inline void gather(const Rows *caller, const int64_t *order, Py_ssize_t fir
     if x.mean != NULL:
         rows.scale = 1
     if exactly or x.column_stride != size_of(x.kind):
-        copy_singly(x, order, first, m, exactly, target, ld)
+        copy_strided(x, order, first, m, exactly, target, ld)
     elif x.kind == FLOAT32:
         copy_rows[float](NULL, x, order, first, m, target, ld)
     elif x.kind == FLOAT64:

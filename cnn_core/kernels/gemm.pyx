@@ -15,7 +15,7 @@ Percentages are of the peak of fused multiply-adds of one core, in float32 (Zen 
     dots instead of 4 vectors, 90 instead of 68 %. The last line of A is read from its end, masked, so that nothing
     behind A is touched and no zero meets a number that is not finite.
 (e) Where the columns of a narrow C are not whole lines but its rows are, and A lies transposed, C^T = B^T A^T is made
-    instead and turned on the way out: 784x50x2400 (TN) 80 instead of 59 %.
+    instead and transposed on the way out: 784x50x2400 (TN) 80 instead of 59 %.
 (f) A last panel that is not whole starts earlier and computes some columns again, to the same bits; where it adds to C
     it goes through a buffer.
 (g) Every element is summed over k in one order, and threads share C, never a sum. How a product is done depends on its
@@ -23,15 +23,16 @@ Percentages are of the peak of fused multiply-adds of one core, in float32 (Zen 
     bits.
 """
 
-from libc.string cimport memcpy
-
-from cnn_core.activations cimport transpose_block
-from cnn_core.operations cimport Gemm
-from cnn_core.shares cimport share
-from cnn_core.tiles cimport Operands, dot_tile_kept
-from cnn_core.vec cimport (
-    ACCUMULATORS, DOTS, GROUP, LANES, PREFETCH, flush_subnormals, fp_state, real, restore_fp, v_load, v_set1, v_store,
-    vec)
+from cnn_core.kernel_tables cimport Gemm
+from cnn_core.kernels.partition cimport round_up_to_cache_line
+from cnn_core.kernels.tiles cimport Operands, dot_tile_kept
+from cnn_core.kernels.vec cimport (
+    ACCUMULATORS, DOTS, GROUP, LANES, PREFETCH, flush_subnormals, fp_state, real, restore_fp, v_load, v_set1,
+    v_store, vec)
+from cnn_core.types cimport share
+# from dense.pyx: product_panel
+# from gemm_packing.pyx: Block, copy, near_stride, pack_columns, pack_rows, panel_width, round_up, shift_of,
+#     write_transposed
 
 cdef enum:
     WHOLE_PANEL_BYTES = 384 * 1024      # of B in a block with few columns
@@ -43,7 +44,7 @@ cdef enum:
     FEW_ROWS = 64               # a B that serves no more rows of A is read where it lies
     ROWS = 8                    # most rows of a tile
 
-cdef struct Plan:               # C[m, n] = A[m, k] B[k, n], perhaps the caller's product turned: C^T = B^T A^T
+cdef struct Plan:               # C[m, n] = A[m, k] B[k, n], perhaps the caller's product transposed: C^T = B^T A^T
     Py_ssize_t m, n, k
     const real *a
     Py_ssize_t a_row, a_col
@@ -51,62 +52,11 @@ cdef struct Plan:               # C[m, n] = A[m, k] B[k, n], perhaps the caller'
     Py_ssize_t b_row, b_col
     real *c
     Py_ssize_t ldc
-    bint turned                 # C is transposed on the way out
+    bint transposed                 # C is transposed on the way out
     bint direct                 # whole vectors of B are read where they lie
     bint copied                 # rows of A are copied
     Py_ssize_t whole            # columns that go through panels; the others are dot products
     Py_ssize_t kc, nc, mc       # a block
-
-cdef struct Block:              # part of a product: C[m, n] (+)= A[m, k] B[k, n]
-    Py_ssize_t m, n, k
-    const real *a
-    Py_ssize_t a_row, a_col
-    const real *b               # where it lies, if that is direct
-    Py_ssize_t b_row
-    bint direct
-    bint single                 # that, for a product of one row
-    const real *panels          # k x width vectors each; of a direct B, the last one alone if that is not whole
-    Py_ssize_t dots             # columns behind n that are dot products
-    const real *columns         # those, `lines(k)` apart
-    real *c
-    Py_ssize_t ldc
-    bint opening                # from zero
-
-
-cdef inline Py_ssize_t up(Py_ssize_t count, Py_ssize_t group) noexcept nogil:
-    """count rounded up to whole groups."""
-    return (count + group - 1) // group * group
-
-
-cdef void copy(Py_ssize_t n, const real *source, real *target) noexcept nogil:
-    """target[n] = source[n]: whole vectors, the last over the one before; for few, halves that overlap."""
-    cdef Py_ssize_t j = 0, size = sizeof(real)
-    if n >= LANES:
-        while j + LANES < n:
-            v_store(target + j, v_load(source + j))
-            j += LANES
-        v_store(target + n - LANES, v_load(source + n - LANES))
-    elif n*size >= 32:
-        memcpy(target, source, 32)
-        memcpy(target + n - 32//size, source + n - 32//size, 32)
-    elif n*size >= 16:
-        memcpy(target, source, 16)
-        memcpy(target + n - 16//size, source + n - 16//size, 16)
-    else:
-        for j in range(n):
-            target[j] = source[j]
-
-
-cdef void transpose(const real *source, Py_ssize_t lds, Py_ssize_t rows, real *target, Py_ssize_t ldt,
-                    Py_ssize_t columns) noexcept nogil:
-    """One compiled copy of `transpose_block`, which is large."""
-    transpose_block(source, lds, rows, target, ldt, columns)
-
-
-cdef inline int panel_width(const Block *s, Py_ssize_t j) noexcept nogil:
-    """Vectors of the panel at column j: threes, but four are two and two."""
-    cdef Py_ssize_t vectors = up(s.n - j, LANES) // LANES
-    return <int>vectors if vectors <= 2 else 2 if vectors == 4 else 3
 
 
 cdef inline int rows_of_tile(int width, Py_ssize_t left) noexcept nogil:
@@ -115,12 +65,6 @@ cdef inline int rows_of_tile(int width, Py_ssize_t left) noexcept nogil:
     if most == 8 and (left == 10 or left == 12):
         return 6
     return <int>(most if most == 1 else most - most % 2)
-
-
-cdef inline Py_ssize_t shift_of(const Block *s, Py_ssize_t j, int width) noexcept nogil:
-    """Columns by which the last panel starts earlier, so that it is whole: they are computed again, to the same
-    bits."""
-    return max(<Py_ssize_t>0, j + width*LANES - s.n) if width*LANES <= s.n else 0
 
 
 cdef void single_row(const Block *s, Py_ssize_t n) noexcept nogil:
@@ -136,7 +80,7 @@ cdef void single_row(const Block *s, Py_ssize_t n) noexcept nogil:
             a[q] = v_set1(s.a[(p + (q if q < step else 0))*s.a_col])
         j = 0
         while j < n:
-            x = v_set1(0) if s.opening and p == 0 else v_load(s.c + j)
+            x = v_set1(0) if s.from_zero and p == 0 else v_load(s.c + j)
             x = x + a[0] * v_load(b + j)
             if step == 4:
                 for q in range(1, 4):
@@ -170,27 +114,27 @@ cdef void multiply(const Block *s) noexcept nogil:
             o.b, o.ldb = panel, width*LANES
             panel += s.k*width*LANES
         # A last panel that adds to C must not add to the columns it shares with the one before.
-        apart = columns < width*LANES and (shift == 0 or not s.opening)
+        apart = columns < width*LANES and (shift == 0 or not s.from_zero)
         i = 0
         while i < s.m:
             rows = rows_of_tile(width, s.m - i)
             together = rows         # of tiles of one height: all but the last two, which are balanced
-            if s.opening and not apart:
+            if s.from_zero and not apart:
                 together *= max(<Py_ssize_t>1, (s.m - i - 2*ROWS) // rows)
             o.a = s.a + i*s.a_row
             c = s.c + i*s.ldc + j
             if apart:
                 o.c, o.ldc = part, width*LANES
-                if not s.opening:
+                if not s.from_zero:
                     for r in range(rows):
                         copy(columns, c + r*s.ldc, part + r*width*LANES + shift)
             else:
                 o.c, o.ldc = c - shift, s.ldc
-                if not s.opening:
+                if not s.from_zero:
                     for r in range(rows, min(2*rows, s.m - i)):
                         for v in range(width):
                             PREFETCH(c + r*s.ldc + v*LANES)
-            o.d, o.ldd = NULL if s.opening else o.c, o.ldc
+            o.d, o.ldd = NULL if s.from_zero else o.c, o.ldc
             product_panel(width, rows, <int>together, s.k, &o)
             if apart:
                 for r in range(rows):
@@ -215,7 +159,7 @@ cdef inline void dot_of(int width, Py_ssize_t k, const Operands *o, const real *
 cdef void multiply_dots(const Block *s) noexcept nogil:
     """The last columns of a block of C."""
     cdef Operands o
-    cdef Py_ssize_t i, r, j = 0, done, line = LANES*GROUP, full = s.k - s.k % line, ld = lines(s.k)
+    cdef Py_ssize_t i, r, j = 0, done, line = LANES*GROUP, full = s.k - s.k % line, ld = round_up_to_cache_line(s.k)
     cdef int width, height, rows, v
     cdef real *c
     cdef real sums[16]
@@ -240,128 +184,12 @@ cdef void multiply_dots(const Block *s) noexcept nogil:
             for r in range(done, rows):
                 c = s.c + (i + r)*s.ldc + s.n + j
                 for v in range(width):
-                    c[v] = sums[r*width + v] if s.opening else c[v] + sums[r*width + v]
+                    c[v] = sums[r*width + v] if s.from_zero else c[v] + sums[r*width + v]
             i += rows
         j += width
 
 
-cdef void pack_panel(Py_ssize_t k, Py_ssize_t n, const real *b, Py_ssize_t row, Py_ssize_t column, int ld,
-                     real *panel) noexcept nogil:
-    """panel[k, ld] = B[k, n], zeros behind."""
-    cdef Py_ssize_t p = 0, j, v, q, count, _
-    cdef real square[16*16]
-    if row == 1 and column != 1:
-        while p < k:
-            count = min(k - p, LANES)
-            v = 0
-            while v < ld:
-                if count == LANES:
-                    transpose(b + v*column + p, column, n - v, panel + p*ld + v, ld, LANES)
-                else:
-                    for q in range(min(LANES, n - v)):
-                        memcpy(square + q*LANES, b + (v + q)*column + p, count*sizeof(real))
-                    transpose(square, LANES, n - v, panel + p*ld + v, ld, count)
-                v += LANES
-            p += LANES
-        return
-    for _ in range(k):
-        if column == 1 and n == ld:
-            v = 0
-            while v < ld:
-                v_store(panel + v, v_load(b + v))
-                v += LANES
-        else:
-            v = 0
-            while v < ld:
-                v_store(panel + v, v_set1(0))
-                v += LANES
-            if column == 1:
-                copy(n, b, panel)
-            else:
-                for j in range(n):
-                    panel[j] = b[j*column]
-        panel += ld
-        b += row
-
-
-cdef void pack_columns(Block *s, Py_ssize_t row, Py_ssize_t column, real *panels) noexcept nogil:
-    """The panels of a block, and behind them its columns that are dot products."""
-    cdef Py_ssize_t j = 0, p, q, ld = lines(s.k), full = s.k - s.k % (LANES*GROUP), columns, shift
-    cdef int width
-    cdef const real *b
-    s.panels = panels
-    while j < s.n:
-        width = panel_width(s, j)
-        columns = min(s.n - j, <Py_ssize_t>width*LANES)
-        if not s.direct or width*LANES > s.n:
-            shift = shift_of(s, j, width)
-            pack_panel(s.k, columns + shift, s.b + (j - shift)*column, row, column, width*LANES, panels)
-            panels += s.k*width*LANES
-        j += columns
-    s.columns = panels
-    b = s.b + s.n*column
-    p = 0
-    if column == 1 and row + s.dots >= up(s.dots, LANES):   # what lies behind them is B's too, but for its last row
-        while p + LANES < s.k and p < full:
-            q = 0
-            while q < s.dots:
-                transpose(b + p*row + q, row, LANES, panels + q*ld + p, ld, s.dots - q)
-                q += LANES
-            p += LANES
-    while p < ld:
-        for q in range(s.dots):
-            if p < full:
-                panels[q*ld + p] = b[p*row + q*column]
-            else:
-                panels[q*ld + p] = b[(p + s.k - ld)*row + q*column] if p + s.k - ld >= full else 0
-        p += 1
-
-
-cdef void pack_rows(Block *s, real *rows) noexcept nogil:
-    """A's rows, or its columns, to where they are near each other."""
-    cdef Py_ssize_t i, p, ld
-    if s.a_row == 1:
-        ld = lines(s.m)
-        for p in range(s.k):
-            i = 0
-            while i < s.m:
-                PREFETCH(s.a + (p + 8)*s.a_col + i)
-                i += LANES*GROUP
-            copy(s.m, s.a + p*s.a_col, rows + p*ld)
-        s.a_col = ld
-    else:
-        ld = near_stride(s.k)
-        for i in range(s.m):
-            if s.a_col == 1:
-                copy(s.k, s.a + i*s.a_row, rows + i*ld)
-            else:
-                for p in range(s.k):
-                    rows[i*ld + p] = s.a[i*s.a_row + p*s.a_col]
-        s.a_row, s.a_col = ld, 1
-    s.a = rows
-
-
-cdef inline Py_ssize_t near_stride(Py_ssize_t k) noexcept nogil:
-    """Distance of copied rows of A: an odd number of lines."""
-    return lines(k) + (0 if lines(k) // (LANES*GROUP) % 2 else LANES*GROUP)
-
-
-cdef void take_out(const Block *s, real *c, Py_ssize_t ldc) noexcept nogil:
-    """c[n, m] = C^T."""
-    cdef Py_ssize_t i = 0, j, q, rows, n = s.n + s.dots
-    cdef real square[16*16]
-    while i < s.m:
-        rows = min(LANES, s.m - i)
-        j = 0
-        while j < n:
-            transpose(s.c + i*s.ldc + j, s.ldc, rows, square, LANES, LANES)
-            for q in range(min(LANES, n - j)):
-                copy(rows, square + q*LANES, c + (j + q)*ldc + i)
-            j += LANES
-        i += LANES
-
-
-cdef Plan plan_of(const Gemm *g) noexcept nogil:
+cdef Plan make_plan(const Gemm *g) noexcept nogil:
     """How to go about a product; the same for any number of threads."""
     cdef Plan s
     cdef Py_ssize_t rest, size = sizeof(real), line = LANES*GROUP, blocks, filled
@@ -375,51 +203,52 @@ cdef Plan plan_of(const Gemm *g) noexcept nogil:
     if g.k == 1:
         s.a_col = s.b_row = 1
     # A narrow product whose rows are the columns of what lies there: its vectors run down A's rows.
-    s.turned = (s.a_row == 1 and g.m > 1 and g.k >= FEW_ROWS // 2 and g.n <= FEW_ROWS
-                and lines(g.n) * 10 > g.n * 11 and lines(g.m) * 10 <= g.m * 11)
-    if s.turned or (g.m == 1 and s.b_row == 1 and s.b_col != 1):
+    s.transposed = (s.a_row == 1 and g.m > 1 and g.k >= FEW_ROWS // 2 and g.n <= FEW_ROWS
+                    and round_up_to_cache_line(g.n) * 10 > g.n * 11 and round_up_to_cache_line(g.m) * 10 <= g.m * 11)
+    if s.transposed or (g.m == 1 and s.b_row == 1 and s.b_col != 1):
         s.m, s.n = g.n, g.m
         s.a, s.a_row, s.a_col, s.b, s.b_row, s.b_col = s.b, s.b_col, s.b_row, s.a, s.a_col, s.a_row
-        if not s.turned:
+        if not s.transposed:
             s.ldc = 1
     rest = s.n % line
     s.whole = s.n
-    if not s.turned and s.a_col == 1 and s.k >= 6*line and rest * (s.k + 4*line) * 10 < 9 * s.k * line:
+    if not s.transposed and s.a_col == 1 and s.k >= 6*line and rest * (s.k + 4*line) * 10 < 9 * s.k * line:
         s.whole -= rest
-    filled = lines(s.whole) // line
+    filled = round_up_to_cache_line(s.whole) // line
     s.kc = MOST_KC
     if filled > 0:
         s.kc = max(KC_BYTES // size, min(<Py_ssize_t>MOST_KC, WHOLE_PANEL_BYTES // (filled*64)))
     blocks = (s.k + s.kc - 1) // s.kc
-    s.kc = lines((s.k + blocks - 1) // blocks)
+    s.kc = round_up_to_cache_line((s.k + blocks - 1) // blocks)
     s.direct = s.b_col == 1 and s.m <= FEW_ROWS
-    s.nc = min(up(s.whole, 3*LANES), max(<Py_ssize_t>1, BLOCK_BYTES // (s.kc*3*LANES*size)) * 3*LANES)
+    s.nc = min(round_up(s.whole, 3*LANES), max(<Py_ssize_t>1, BLOCK_BYTES // (s.kc*3*LANES*size)) * 3*LANES)
     s.copied = filled > 6 and s.m > ROWS and (
         s.a_row * size % 4096 == 0 if s.a_col == 1 else s.k * s.a_col * size > PAGES_BYTES or s.a_row != 1)
-    s.mc = up(max(<Py_ssize_t>1, ROWS_BYTES // (s.kc*size)), 24)
+    s.mc = round_up(max(<Py_ssize_t>1, ROWS_BYTES // (s.kc*size)), 24)
     return s
 
 
 cdef Py_ssize_t block_size(const Plan *s) noexcept nogil:
-    cdef Py_ssize_t columns = 3*LANES if s.direct and s.whole >= 3*LANES else up(min(s.nc, s.whole), LANES)
+    cdef Py_ssize_t columns = 3*LANES if s.direct and s.whole >= 3*LANES else round_up(min(s.nc, s.whole), LANES)
     return s.kc * (columns + s.n - s.whole)
 
 
 cdef Py_ssize_t rows_size(const Plan *s) noexcept nogil:
-    return max(near_stride(s.kc) * min(s.mc, s.m), s.kc * lines(min(s.mc, s.m))) if s.copied else 0
+    return max(near_stride(s.kc) * min(s.mc, s.m), s.kc * round_up_to_cache_line(min(s.mc, s.m))) if s.copied else 0
 
 
-cdef Py_ssize_t work(const Gemm *g, int size) noexcept nogil:
-    cdef Plan s = plan_of(g)
-    return lines(block_size(&s)) + lines(rows_size(&s)) + (s.m * lines(s.nc) if s.turned else 0)
+cdef Py_ssize_t workspace_size(const Gemm *g, int size) noexcept nogil:
+    cdef Plan s = make_plan(g)
+    return (round_up_to_cache_line(block_size(&s)) + round_up_to_cache_line(rows_size(&s))
+            + (s.m * round_up_to_cache_line(s.nc) if s.transposed else 0))
 
 
 cdef void gemm(const Gemm *g, int rank, int size) noexcept nogil:
     cdef fp_state saved = flush_subnormals()
-    cdef Plan plan = plan_of(g)
-    cdef real *panels = <real *>g.work + rank*work(g, size)
-    cdef real *rows = panels + lines(block_size(&plan))
-    cdef real *turned = rows + lines(rows_size(&plan))
+    cdef Plan plan = make_plan(g)
+    cdef real *panels = <real *>g.work + rank*workspace_size(g, size)
+    cdef real *rows = panels + round_up_to_cache_line(block_size(&plan))
+    cdef real *transposed = rows + round_up_to_cache_line(rows_size(&plan))
     cdef Py_ssize_t i0 = 0, i1 = plan.m, j0 = 0, j1 = plan.whole, i, j, p, dots
     cdef Block s
     if size > 1 and plan.whole >= 2*LANES*size and (plan.n >= plan.m or plan.m < ROWS*size):
@@ -436,15 +265,15 @@ cdef void gemm(const Gemm *g, int rank, int size) noexcept nogil:
         while p < plan.k:
             s.k = min(plan.kc, plan.k - p)
             s.b = plan.b + p*plan.b_row + j*plan.b_col
-            s.opening = p == 0
+            s.from_zero = p == 0
             s.m = i1 - i0
             pack_columns(&s, plan.b_row, plan.b_col, panels)
             i = i0
             while i < i1:
                 s.m = min(plan.mc, i1 - i)
                 s.a, s.a_row, s.a_col = plan.a + i*plan.a_row + p*plan.a_col, plan.a_row, plan.a_col
-                if plan.turned:
-                    s.c, s.ldc = turned + i*lines(plan.nc), lines(plan.nc)
+                if plan.transposed:
+                    s.c, s.ldc = transposed + i*round_up_to_cache_line(plan.nc), round_up_to_cache_line(plan.nc)
                 else:
                     s.c, s.ldc = plan.c + i*plan.ldc + j, plan.ldc
                 if plan.copied:
@@ -453,8 +282,8 @@ cdef void gemm(const Gemm *g, int rank, int size) noexcept nogil:
                 multiply_dots(&s)
                 i += plan.mc
             p += plan.kc
-        if plan.turned:
-            s.m, s.c = i1 - i0, turned + i0*lines(plan.nc)
-            take_out(&s, plan.c + j*plan.ldc + i0, plan.ldc)
+        if plan.transposed:
+            s.m, s.c = i1 - i0, transposed + i0*round_up_to_cache_line(plan.nc)
+            write_transposed(&s, plan.c + j*plan.ldc + i0, plan.ldc)
         j += s.n + s.dots
     restore_fp(saved)

@@ -28,9 +28,9 @@ of -|z| or of z - max z only, and squares in double. An exp(z) that would overfl
 not.
 """
 
-from cnn_core.activations cimport v_exp, v_log, v_log1p, v_sigmoid, v_tanh
+from cnn_core.kernels.activations cimport v_exp, v_log, v_log1p, v_sigmoid, v_tanh
+from cnn_core.kernels.vec cimport real, v_abs, v_copysign, v_div, v_lt, v_max, v_min, v_select, v_set1, v_where, vec
 from cnn_core.types cimport HUBER, LOG_COSH, QUANTILE
-from cnn_core.vec cimport real, v_abs, v_copysign, v_div, v_lt, v_max, v_min, v_select, v_set1, v_where, vec
 
 
 cdef inline vec tiny() noexcept nogil:

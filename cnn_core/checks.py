@@ -1,4 +1,4 @@
-"""What `Layers` can be made of, checked in Python: nothing waits for it."""
+"""Checks of the arguments of `Layers`, in Python: their time does not matter."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 
-def checked(
+def check_arguments(
     sizes: Iterable[int],
     activations: Iterable[Any],
     biases: Iterable[object] | None,
@@ -57,7 +57,7 @@ def checked(
     return sizes, activations, biases, dtype, norms, residuals
 
 
-def scaling(mean: ArrayLike, deviation: ArrayLike, k: int) -> tuple[NDArray[np.float64], ...]:
+def read_scaling(mean: ArrayLike, deviation: ArrayLike, k: int) -> tuple[NDArray[np.float64], ...]:
     """Return means, deviations (k,), both read-only copies, and the factors 1 / deviation.
 
     Raises

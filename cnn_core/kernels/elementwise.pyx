@@ -1,15 +1,15 @@
 """Activations and inner products of arrays, and loops that find what the machine can do: for one instruction set and
 one type of real."""
 
-from cpython.pycapsule cimport PyCapsule_New
 from libc.string cimport memcpy, memmove, memset
 
-from cnn_core.activations cimport softmax_row, v_activate, v_chain
-from cnn_core.operations cimport Operations
-from cnn_core.tiles cimport Operands, dot_tile
+from cnn_core.kernels.activations cimport softmax_row, v_activate, v_chain
+from cnn_core.kernels.partition cimport vectors_of
+from cnn_core.kernels.tiles cimport Operands, dot_tile
+from cnn_core.kernels.vec cimport (
+    GROUP, LANES, flush_subnormals, fp_state, real, restore_fp, v_load, v_set1, v_store)
 from cnn_core.types cimport IDENTITY, RELU, SIGMOID, TANH, fused
-from cnn_core.vec cimport (
-    ACCUMULATORS, GROUP, LANES, flush_subnormals, fp_state, real, restore_fp, v_keep, v_load, v_set1, v_store, vec)
+# from epilogue.pyx: activate_from_z
 
 
 cdef enum:
@@ -29,14 +29,14 @@ cdef inline void activate_all(const int activation, Py_ssize_t count, const real
         memcpy(out + i, rest, (count - i)*sizeof(real))
 
 
-cdef void activate_unfused(int activation, Py_ssize_t count, const real *z, real *out) noexcept nogil:
+cdef void activate_all_from_z(int activation, Py_ssize_t count, const real *z, real *out) noexcept nogil:
     cdef Py_ssize_t whole = count // LANES * LANES
     cdef real rest[16]
     memmove(out, z, count*sizeof(real))
-    unfused(activation, whole, out, NULL)
+    activate_from_z(activation, whole, out, NULL)
     v_store(rest, v_set1(0))
     memcpy(rest, out + whole, (count - whole)*sizeof(real))
-    unfused(activation, LANES, rest, NULL)
+    activate_from_z(activation, LANES, rest, NULL)
     memcpy(out + whole, rest, (count - whole)*sizeof(real))
 
 
@@ -51,7 +51,7 @@ cdef void activate(int activation, Py_ssize_t count, const void *z, void *out) n
     elif fused(activation):
         activate_all(IDENTITY, count, <const real *>z, <real *>out)
     else:
-        activate_unfused(activation, count, <const real *>z, <real *>out)
+        activate_all_from_z(activation, count, <const real *>z, <real *>out)
     restore_fp(saved)
 
 
@@ -102,7 +102,7 @@ cdef void derive_from_inputs(int activation, Py_ssize_t count, const void *z_, c
             derive(activation, n, a, d + i, out + i)
         else:
             memcpy(a, z + i, n*sizeof(real))
-            unfused(activation, vectors_of(n)*LANES, a, slope)
+            activate_from_z(activation, vectors_of(n)*LANES, a, slope)
             for j in range(n):
                 out[i + j] = d[i + j] * slope[j]
         i += BLOCK
@@ -139,60 +139,3 @@ cdef double dot(Py_ssize_t count, const void *a, const void *b) noexcept nogil:
         total = total + sums[0]
     restore_fp(saved)
     return total
-
-
-cdef double multiply_add(Py_ssize_t rounds, double *operations) noexcept nogil:
-    """As many independent chains as a tile has accumulators. They converge: no denormal slows them."""
-    cdef vec chain[3][8]
-    cdef vec half = v_keep(v_set1(<real>0.5)), one = v_keep(v_set1(1)), total = one
-    cdef Py_ssize_t _, done = 0
-    cdef int i, j
-    cdef real lanes[16]
-    while done < rounds:        # short loops of literal length stay in registers where they lie within another
-        for i in range(3):
-            for j in range(ACCUMULATORS // 3):
-                chain[i][j] = v_set1(8*i + j)
-        for _ in range(1024):
-            for i in range(3):
-                for j in range(ACCUMULATORS // 3):
-                    chain[i][j] = chain[i][j] * half + one
-        for i in range(3):
-            for j in range(ACCUMULATORS // 3):
-                total = total + chain[i][j]
-        done += 1024
-    v_store(lanes, total)
-    operations[0] = 2.0 * done * ACCUMULATORS * LANES
-    return lanes[0]
-
-
-cdef double read(Py_ssize_t count, const void *data, Py_ssize_t rounds) noexcept nogil:
-    cdef vec sums[8]
-    cdef const real *p
-    cdef Py_ssize_t _, _at
-    cdef int i
-    cdef real lanes[16]
-    for i in range(8):
-        sums[i] = v_set1(0)
-    for _ in range(rounds):
-        p = <const real *>data
-        for _at in range(count // (8*LANES)):
-            for i in range(8):
-                sums[i] = sums[i] + v_load(p + i*LANES)
-            p += 8*LANES
-    for i in range(1, 8):
-        sums[0] = sums[0] + sums[i]
-    v_store(lanes, sums[0])
-    return lanes[0]
-
-
-cdef Operations operation_exports
-operation_exports.work = work
-operation_exports.gemm = gemm
-operation_exports.activate = activate
-operation_exports.derive = derive
-operation_exports.derive_from_inputs = derive_from_inputs
-operation_exports.softmax = softmax
-operation_exports.dot = dot
-operation_exports.multiply_add = multiply_add
-operation_exports.read = read
-operations = PyCapsule_New(&operation_exports, "cnn_core.Operations", NULL)

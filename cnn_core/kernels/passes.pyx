@@ -8,24 +8,26 @@
 (c) Nothing here allocates, raises or knows Python.
 """
 
-from cpython.pycapsule cimport PyCapsule_New
 from libc.math cimport fabs
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
-from cnn_core.activations cimport activate_block, softmax_row
-from cnn_core.dense cimport DenseKernels
-from cnn_core.optimizers cimport begin_step
-from cnn_core.rolling cimport ROLLED_ROWS, rolled_tile_of, rolls
-from cnn_core.shares cimport share
-from cnn_core.small cimport is_small, small_batch
-from cnn_core.tiles cimport Operands
+from cnn_core.kernels.activations cimport activate_block, softmax_row
+from cnn_core.kernels.long_rows cimport LONG_ROW_GROUP, has_long_rows, long_row_tile_of
+from cnn_core.kernels.optimizers cimport begin_step
+from cnn_core.kernels.partition cimport (
+    TILE_GROUP, clear_padding, part_of, round_up_to_cache_line, share_of_row, sync_threads, vectors_of)
+from cnn_core.kernels.tiles cimport Operands
+from cnn_core.kernels.tiny_batch cimport is_tiny, tiny_batch
+from cnn_core.kernels.vec cimport LANES, flush_subnormals, fp_state, real, restore_fp, v_is_zero, v_load, v_set1, vec
 from cnn_core.types cimport (
-    BOTH_CLASSES, GRADIENT_ONLY, IDENTITY, LINKED, LOGITS, ROW_GROUP, SOFTMAX, Layer, Net, Part, Rows, Run, frozen)
-from cnn_core.vec cimport LANES, flush_subnormals, fp_state, real, restore_fp, v_is_zero, v_load, v_set1, vec
-
-cdef enum:
-    TILE_GROUP = 4              # rows of a chunk are shared out to threads in multiples of this
+    BOTH_CLASSES, GRADIENT_ONLY, IDENTITY, LINKED, LOGITS, ROW_GROUP, SOFTMAX, Layer, Net, Part, Rows, Run,
+    is_frozen, share)
+# from dense.pyx: backward_layer, bias_gradient, copy_weights, forward_layer, gather_rows, gram_layer, take_step,
+#     weight_gradient
+# from norms.pyx: gain_gradient
+# from epilogue.pyx: drop_inputs, epilogue_backward, epilogue_forward, epilogue_predict
+# from updates.pyx: apply_update
 
 
 cdef const real *chunk_inputs(Run *run, Py_ssize_t first, Py_ssize_t *ldx) noexcept nogil:
@@ -56,18 +58,18 @@ cdef void rows_phase(Run *run, const Part *part, const real *x, Py_ssize_t ldx, 
         if index == 0 and begun:
             pass
         elif index == 0 and run.offset != NULL:
-            span_layer(run, first, m, layer.activation if index < top else IDENTITY)
+            gram_layer(run, first, m, layer.activation if index < top else IDENTITY)
         else:
             forward_layer(layer, <const real *>run.parameters, <const real *>run.wt[index], below, ldx, m,
                           <real *>run.a[index] + first*layer.ld,
-                          layer.activation if index < top and not layer.block else IDENTITY)
-        after_product(run, index, part)
+                          layer.activation if index < top and not layer.has_epilogue else IDENTITY)
+        epilogue_forward(run, index, part)
         below = <const real *>run.a[index] + first*layer.ld
         ldx = layer.ld
     if run.failed:
         return
     layer = &net.layers[top]
-    run.loss_and_gradient(&run.criterion, layer, m, <real *>run.a[top] + first*layer.ld, &run.target, run.order,
+    run.loss_and_gradient(&run.loss_spec, layer, m, <real *>run.a[top] + first*layer.ld, &run.target, run.order,
                           part.at + first, weight, <real *>run.dz[top] + first*layer.ld if run.backward else NULL,
                           scratch, run.row_loss + first)
     index = top if run.backward else 0
@@ -79,18 +81,18 @@ cdef void rows_phase(Run *run, const Part *part, const real *x, Py_ssize_t ldx, 
                        <const real *>run.a[index - 1] + first*net.layers[index - 1].ld, m,
                        <real *>run.dz[index - 1] + first*net.layers[index - 1].ld)
         index -= 1
-        before_product(run, index, part)
+        epilogue_backward(run, index, part)
 
 
-cdef void weights_phase(Run *run, const real *x, Py_ssize_t ldx, Py_ssize_t m, bint opening, bint closing, int rank,
-                        int size, real *scratch) noexcept nogil:
+cdef void weights_phase(Run *run, const real *x, Py_ssize_t ldx, Py_ssize_t m, bint first_chunk, bint last_chunk,
+                        int rank, int size, real *scratch) noexcept nogil:
     """The gradient of the chunk for the rank's rows of every W, and the step when the batch closes; x = NULL leaves out
     the W of the first layer."""
     cdef const Layer *layer
     cdef Py_ssize_t first, last
     cdef int index = run.net.depth - 1
     while index >= 0:
-        if frozen(run, index):
+        if is_frozen(run, index):
             index -= 1
             continue
         layer = &run.net.layers[index]
@@ -100,14 +102,14 @@ cdef void weights_phase(Run *run, const real *x, Py_ssize_t ldx, Py_ssize_t m, b
                       <real *>run.dz[0] + first*layer.ld, layer.ld)
         elif first < last and (index > 0 or x != NULL):
             weight_gradient(run, index, x if index == 0 else <const real *>run.a[index - 1],
-                            ldx if index == 0 else run.net.layers[index - 1].ld, m, first, last, opening, closing,
-                            scratch)
-            if run.wt[index] != NULL and closing and run.step.method != GRADIENT_ONLY:
+                            ldx if index == 0 else run.net.layers[index - 1].ld, m, first, last, first_chunk,
+                            last_chunk, scratch)
+            if run.wt[index] != NULL and last_chunk and run.step.method != GRADIENT_ONLY:
                 copy_weights(layer, <const real *>run.parameters, <real *>run.wt[index], first, last)
         if layer.b >= 0 and rank == size - 1:
-            bias_gradient(run, index, m, opening, closing)
+            bias_gradient(run, index, m, first_chunk, last_chunk)
         if layer.g >= 0 and rank == size - 1:
-            gain_gradient(run, index, m, opening, closing)
+            gain_gradient(run, index, m, first_chunk, last_chunk)
         index -= 1
 
 
@@ -117,38 +119,18 @@ cdef inline void add_losses(const Run *run, Py_ssize_t m, double *loss) noexcept
         loss[0] += run.row_loss[i]
 
 
-cdef inline double share_of_row(const Run *run, Py_ssize_t start, Py_ssize_t count) noexcept nogil:
-    """What a row of weight 1 counts in a batch: 1 / the sum of its rows' weights; 0 if there is no weight in it."""
-    cdef double total = 0
-    cdef Py_ssize_t i
-    if run.target.weights == NULL:
-        return 1.0/count
-    for i in range(start, start + count):
-        total += weight_of(run, i)
-    return 1.0/total if total > 0 else 0
-
-
-cdef void tileless_batch(Run *run, Py_ssize_t start, Py_ssize_t m, double weight, real *scratch,
+cdef void run_tiny_batch(Run *run, Py_ssize_t start, Py_ssize_t m, double weight, real *scratch,
                          double *loss) noexcept nogil:
-    """`one_batch` for a small network and one thread."""
+    """`run_batch` for a small network and one thread."""
     cdef Py_ssize_t ldx
     cdef const real *x = chunk_inputs(run, start, &ldx)
     if x == <const real *>run.inputs:
         gather_rows(&run.x, run.order, start, m, <real *>run.inputs, ldx)
-    small_batch(run, x, ldx, m, start, weight, scratch)
+    tiny_batch(run, x, ldx, m, start, weight, scratch)
     add_losses(run, m, loss)
 
 
-cdef inline Part part_of(Py_ssize_t at, Py_ssize_t count, int64_t step, int rank, int size) noexcept nogil:
-    """The rank's rows of the chunk of `count` rows that starts at row `at` of the pass."""
-    cdef Part part
-    part.at, part.count, part.step, part.rank, part.size = at, count, step, rank, size
-    part.first = share(count, rank, size, TILE_GROUP)
-    part.m = share(count, rank + 1, size, TILE_GROUP) - part.first
-    return part
-
-
-cdef void one_batch(Run *run, Py_ssize_t start, Py_ssize_t count, double weight, int64_t step, int rank, int size,
+cdef void run_batch(Run *run, Py_ssize_t start, Py_ssize_t count, double weight, int64_t step, int rank, int size,
                     real *scratch,
                     double *loss) noexcept nogil:
     """Rows start, ..., start + count - 1 of the pass: their loss is added to `loss`, their gradient is taken, and the
@@ -161,40 +143,40 @@ cdef void one_batch(Run *run, Py_ssize_t start, Py_ssize_t count, double weight,
         x = chunk_inputs(run, at, &ldx)
         part = part_of(at, m, step, rank, size)
         rows_phase(run, &part, x, ldx, weight, scratch, False)
-        meet(run, rank, size)
-        if run.failed or run.criterion.failed:
+        sync_threads(run, rank, size)
+        if run.failed or run.loss_spec.failed:
             return
         if rank == 0:
             add_losses(run, m, loss)
         if run.backward and run.gradients != NULL:
             weights_phase(run, x, ldx, m, at == start, at + m == start + count, rank, size, scratch)
-        meet(run, rank, size)
+        sync_threads(run, rank, size)
         at += m
 
 
-cdef void roll(Run *run, const real *x, Py_ssize_t ldx) noexcept nogil:
+cdef void forward_next_rows(Run *run, const real *x, Py_ssize_t ldx) noexcept nogil:
     """The part of the four rows at x in the first layer's gradient; that layer's outputs for the four behind them."""
     cdef const Layer *layer = &run.net.layers[0]
     cdef real *a = <real *>run.a[0]
     cdef Operands o
-    o.a, o.a_row, o.a_col = x + ROLLED_ROWS*ldx, ldx, 1
+    o.a, o.a_row, o.a_col = x + LONG_ROW_GROUP*ldx, ldx, 1
     o.b, o.ldb = <const real *>run.parameters + layer.w, layer.ldt
     o.d, o.ldd = <const real *>run.parameters + layer.b if layer.b >= 0 else NULL, 0
     o.c, o.ldc = a, layer.ld
-    rolled_tile_of(layer.n, lines(layer.k), &o, x, <const real *>run.dz[0], layer.ld,
-                   <real *>run.gradients + layer.w, layer.ldt)
-    activate_block(layer.activation if run.net.depth > 1 else IDENTITY, ROLLED_ROWS, vectors_of(layer.n)*LANES, a,
+    long_row_tile_of(layer.n, round_up_to_cache_line(layer.k), &o, x, <const real *>run.dz[0], layer.ld,
+                     <real *>run.gradients + layer.w, layer.ldt)
+    activate_block(layer.activation if run.net.depth > 1 else IDENTITY, LONG_ROW_GROUP, vectors_of(layer.n)*LANES, a,
                    layer.ld)
-    clear_padding(ROLLED_ROWS, layer.n, a, layer.ld)
+    clear_padding(LONG_ROW_GROUP, layer.n, a, layer.ld)
 
 
-cdef void rolled_batch(Run *run, Py_ssize_t start, Py_ssize_t count, double weight, real *scratch,
-                       double *loss) noexcept nogil:
-    """`one_batch` for long rows and one thread."""
-    cdef Py_ssize_t at = start, end = start + count, m = min(ROLLED_ROWS, count), ldx
+cdef void run_long_row_batch(Run *run, Py_ssize_t start, Py_ssize_t count, double weight, real *scratch,
+                             double *loss) noexcept nogil:
+    """`run_batch` for long rows and one thread."""
+    cdef Py_ssize_t at = start, end = start + count, m = min(LONG_ROW_GROUP, count), ldx
     cdef const Layer *layer = &run.net.layers[0]
     cdef const real *x = chunk_inputs(run, at, &ldx)
-    cdef const real *own        # NULL where `roll` takes their part
+    cdef const real *own        # NULL where `forward_next_rows` takes their part
     cdef bint more = False
     cdef Part part
     memset(<real *>run.gradients + layer.w, 0, layer.n*layer.ldt*sizeof(real))
@@ -202,24 +184,24 @@ cdef void rolled_batch(Run *run, Py_ssize_t start, Py_ssize_t count, double weig
         part = part_of(at, m, 0, 0, 1)
         rows_phase(run, &part, x, ldx, weight, scratch, more)
         add_losses(run, m, loss)
-        more = end - at >= 2*ROLLED_ROWS
+        more = end - at >= 2*LONG_ROW_GROUP
         own = x
         if more:
             own = NULL
         weights_phase(run, own, ldx, m, at == start, at + m == end, 0, 1, scratch)
         if more:
-            roll(run, x, ldx)
+            forward_next_rows(run, x, ldx)
         at += m
         x = x + m*ldx
-        m = min(ROLLED_ROWS, end - at)
+        m = min(LONG_ROW_GROUP, end - at)
 
 
 cdef void run_passes(Run *run, int rank, int size) noexcept nogil:
     cdef fp_state saved = flush_subnormals()
     cdef real *scratch = <real *>run.scratch + rank*run.scratch_size
     cdef Py_ssize_t index, start, count, end = run.first + run.count, step = 0
-    cdef bint alone = size == 1 and run.criterion.function == NULL, small = alone and is_small(run)
-    cdef bint rolling = alone and rolls(run)
+    cdef bint alone = size == 1 and run.loss_spec.function == NULL, tiny = alone and is_tiny(run)
+    cdef bint long_rows = alone and has_long_rows(run)
     cdef double weight
     cdef const Layer *layer
     for index in range(run.net.depth):
@@ -227,10 +209,10 @@ cdef void run_passes(Run *run, int rank, int size) noexcept nogil:
         if run.wt[index] != NULL:
             copy_weights(layer, <const real *>run.parameters, <real *>run.wt[index],
                          share(layer.k, rank, size, ROW_GROUP), share(layer.k, rank + 1, size, ROW_GROUP))
-    meet(run, rank, size)
+    sync_threads(run, rank, size)
     for index in range(run.passes):
         start = run.first
-        while start < end and not run.failed and not run.criterion.failed:
+        while start < end and not run.failed and not run.loss_spec.failed:
             count = min(run.batch, end - start)
             weight = share_of_row(run, start, count)
             if rank == 0 and run.rates != NULL and weight > 0:
@@ -239,16 +221,16 @@ cdef void run_passes(Run *run, int rank, int size) noexcept nogil:
                 begin_step(&run.step if run.update == NULL else &run.update.step, run.rates[step])
             if weight == 0:
                 pass
-            elif small:
-                tileless_batch(run, start, count, weight, scratch, run.pass_loss + index)
-            elif rolling:
-                rolled_batch(run, start, count, weight, scratch, run.pass_loss + index)
+            elif tiny:
+                run_tiny_batch(run, start, count, weight, scratch, run.pass_loss + index)
+            elif long_rows:
+                run_long_row_batch(run, start, count, weight, scratch, run.pass_loss + index)
             else:
-                one_batch(run, start, count, weight, run.first_step + step, rank, size, scratch,
+                run_batch(run, start, count, weight, run.first_step + step, rank, size, scratch,
                           run.pass_loss + index)
-            if run.update != NULL and weight > 0 and not run.failed and not run.criterion.failed:
-                take_update(run, index, rank, size)
-                meet(run, rank, size)
+            if run.update != NULL and weight > 0 and not run.failed and not run.loss_spec.failed:
+                apply_update(run, index, rank, size)
+                sync_threads(run, rank, size)
             start += run.batch
             step += 1
     restore_fp(saved)
@@ -267,18 +249,18 @@ cdef void add_outer(Run *run, int rank, int size) noexcept nogil:
         r0, r1 = share(m, rank, size, TILE_GROUP), share(m, rank + 1, size, TILE_GROUP)
         if x == <const real *>run.inputs:
             gather_rows(&run.x, NULL, at + r0, r1 - r0, <real *>run.inputs + r0*ldx, ldx)
-        meet(run, rank, size)
+        sync_threads(run, rank, size)
         if rank == 0:
             run.dz[0] = <real *>dz + at*layer.ld
-        meet(run, rank, size)
+        sync_threads(run, rank, size)
         weight_gradient(run, 0, x, ldx, m, share(layer.k, rank, size, ROW_GROUP),
                         share(layer.k, rank + 1, size, ROW_GROUP), False, False, NULL)
-        meet(run, rank, size)
+        sync_threads(run, rank, size)
         at += m
     restore_fp(saved)
 
 
-cdef bint finite(Py_ssize_t m, Py_ssize_t k, const real *x, Py_ssize_t ldx) noexcept nogil:
+cdef bint is_finite(Py_ssize_t m, Py_ssize_t k, const real *x, Py_ssize_t ldx) noexcept nogil:
     """Whether x[m, k] has neither NaN nor infinity: zero times either is NaN."""
     cdef Py_ssize_t _, j
     cdef vec zero = v_set1(0)
@@ -314,7 +296,7 @@ cdef int forward(const Net *net, const void *parameters, const Rows *x, Py_ssize
         else:
             below, ldx = odd, net.layers[0].ldt
             gather_rows(x, NULL, at, m, odd, ldx)
-        if finite_only and not finite(m, net.layers[0].k, below, ldx):
+        if finite_only and not is_finite(m, net.layers[0].k, below, ldx):
             restore_fp(saved)
             return 0
         for index in range(net.depth):
@@ -324,9 +306,9 @@ cdef int forward(const Net *net, const void *parameters, const Rows *x, Py_ssize
             if index == top and (output == LOGITS or activation == SOFTMAX):
                 activation = IDENTITY       # softmax comes last, row by row
             forward_layer(layer, <const real *>parameters, NULL, below, ldx, m, a,
-                          IDENTITY if layer.block else activation)
-            if not net.plain and not finish_rows(net, index, activation, <const real *>parameters, m, below, ldx, a,
-                                                 odd + block*net.width):
+                          IDENTITY if layer.has_epilogue else activation)
+            if not net.plain and not epilogue_predict(net, index, activation, <const real *>parameters, m, below, ldx,
+                                                      a, odd + block*net.width):
                 restore_fp(saved)
                 return -1
             below, ldx = a, layer.ld
@@ -353,11 +335,3 @@ cdef double penalty(double l1, double l2, Py_ssize_t count, const void *w_) noex
         squares += <double>w[i]*w[i]
         magnitudes += fabs(w[i])
     return 0.5*l2*squares + l1*magnitudes
-
-
-cdef DenseKernels dense_exports
-dense_exports.forward = forward
-dense_exports.run = run_passes
-dense_exports.penalty = penalty
-dense_exports.add_outer = add_outer
-dense = PyCapsule_New(&dense_exports, "cnn_core.DenseKernels", NULL)

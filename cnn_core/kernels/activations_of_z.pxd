@@ -1,7 +1,8 @@
 """The formulas of the activations whose derivative is taken from the input z: f and f', on a vector of lanes.
 
-(a) f and f' are made together, since they share an exponential. `v_bent` has those of straight lines, `v_curved` the
-    others, with one exponential for all of them: code for each would be a good part of a kernel's size.
+(a) f and f' are made together, since they share an exponential. `v_piecewise_linear` has those made of straight
+    lines, `v_smooth` the others, with one exponential for all of them: separate code for each would be a large part of
+    a kernel's size.
 (b) The exponential is of -|z| where that is possible: e <= 1, and sigmoid(z) and 1 - sigmoid(z) both keep all their
     digits. A factor z is first brought within bounds outside of which the other factor is 0 or 1, so that infinities
     reach the limits. exp itself ends at the largest power v_exp can give and never becomes infinite.
@@ -15,13 +16,13 @@
 (e) NaN passes through f, and through f' of what is curved.
 """
 
-from cnn_core.activations cimport v_exp, v_expm1, v_log1p
+from cnn_core.kernels.activations cimport v_exp, v_expm1, v_log1p
+from cnn_core.kernels.vec cimport ROUNDING, ivec, real, v_abs, v_div, v_lt, v_max, v_min, v_select, v_set1, v_where, vec
 from cnn_core.types cimport (
-    ELU, EXP, GELU, GELU_TANH, HARD_SIGMOID, HARD_SWISH, HARD_TANH, LEAKY_RELU, MISH, RELU6, SELU, SOFTPLUS, SOFTSIGN)
-from cnn_core.vec cimport ROUNDING, ivec, real, v_abs, v_div, v_lt, v_max, v_min, v_select, v_set1, v_where, vec
+    ELU, EXP, GELU, GELU_TANH, HARD_SIGMOID, HARD_TANH, LEAKY_RELU, MISH, RELU6, SELU, SOFTPLUS, SOFTSIGN)
 
 
-cdef inline bint is_bent(int activation) noexcept nogil:
+cdef inline bint is_piecewise_linear(int activation) noexcept nogil:
     return activation == LEAKY_RELU or HARD_SIGMOID <= activation <= RELU6
 
 
@@ -29,7 +30,7 @@ cdef inline vec v_clip(real low, real high, vec x) noexcept nogil:
     return v_min(v_set1(high), v_max(v_set1(low), x))
 
 
-cdef inline vec v_bent(int activation, vec z, vec *slope) noexcept nogil:
+cdef inline vec v_piecewise_linear(int activation, vec z, vec *slope) noexcept nogil:
     """f(z) and slope = f'(z) of what consists of straight lines, and of hard_swish."""
     cdef real low = -3, high = 3, steepness = 1
     cdef vec f
@@ -89,7 +90,7 @@ cdef inline vec v_tail_ratio(vec x) noexcept nogil:
     return v_div(p, q)
 
 
-cdef inline vec v_curved(int activation, vec z, vec *slope) noexcept nogil:
+cdef inline vec v_smooth(int activation, vec z, vec *slope) noexcept nogil:
     """f(z) and slope = f'(z) of what is curved."""
     cdef ivec right = v_lt(v_set1(0), z)
     cdef vec near = v_clip(<real>-1e4, <real>1e4, z), floored = v_max(v_set1(<real>-1e4), z)

@@ -6,7 +6,7 @@ that forward and backward find the same one, whatever thread takes the row.
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from cnn_core.vec cimport real
+from cnn_core.kernels.vec cimport real
 
 
 cdef inline uint64_t scrambled(uint64_t x) noexcept nogil:

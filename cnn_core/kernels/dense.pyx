@@ -15,18 +15,15 @@
 
 from libc.stdint cimport int64_t
 
-from cnn_core.activations cimport activate_block, derive_block, transpose_block
-from cnn_core.rows cimport gather
-from cnn_core.tiles cimport DOT, MOST_ROWS, PRODUCT, Operands, dot_width, panel, tile_at, tile_height
+from cnn_core.kernels.activations cimport activate_block, derive_block, transpose_block
+from cnn_core.kernels.gather cimport gather
+from cnn_core.kernels.partition cimport clear_padding, round_up_to_cache_line, vectors_of
+from cnn_core.kernels.tiles cimport DOT, MOST_ROWS, PRODUCT, Operands, dot_width, panel_vectors, tile_at, tile_height
+from cnn_core.kernels.vec cimport DOTS, LANES, real, v_load, v_set1, v_store, vec
 from cnn_core.types cimport GRADIENT_ONLY, IDENTITY, NARROW_PANEL, NO_NORM, ROW_GROUP, Layer, Rows, Run, Step
-from cnn_core.vec cimport DOTS, GROUP, LANES, real, v_first, v_load, v_set1, v_store, vec
 
 cdef enum:
     PANEL_BYTES = 512 * 1024    # a larger W is walked panel by panel, each serving all rows before the next
-
-
-cdef inline Py_ssize_t vectors_of(Py_ssize_t n) noexcept nogil:
-    return (n + LANES - 1) // LANES
 
 
 cdef void product_panel(int width, int height, int m, Py_ssize_t k, Operands *o) noexcept nogil:
@@ -45,7 +42,7 @@ cdef void product(Py_ssize_t m, Py_ssize_t vectors, Py_ssize_t k, const Operands
     cdef int width
     cdef Operands o = whole[0]
     while j < vectors:
-        width = panel(height, vectors - j)
+        width = panel_vectors(height, vectors - j)
         o.a = whole.a
         o.b = whole.b + j*LANES
         o.c = whole.c + j*LANES
@@ -90,25 +87,6 @@ cdef inline void add_row(Py_ssize_t vectors, const real *b, real *a) noexcept no
         v_store(a + j*LANES, v_load(a + j*LANES) + v_load(b + j*LANES))
 
 
-cdef inline Py_ssize_t lines(Py_ssize_t n) noexcept nogil:
-    """n rounded up to whole lines of 64 bytes."""
-    return (n + LANES*GROUP - 1) // (LANES*GROUP) * (LANES*GROUP)
-
-
-cdef inline void clear_padding(Py_ssize_t m, Py_ssize_t n, real *a, Py_ssize_t ld) noexcept nogil:
-    """Columns n up to the next line become zero: dot products and dW of the next layer read them."""
-    cdef Py_ssize_t _, j, whole = n // LANES * LANES
-    if n == lines(n):
-        return
-    for _ in range(m):
-        v_store(a + whole, v_first(<int>(n - whole), v_load(a + whole)))
-        j = whole + LANES
-        while j % (LANES*GROUP) != 0:
-            v_store(a + j, v_set1(0))
-            j += LANES
-        a += ld
-
-
 cdef inline Py_ssize_t block_height(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k) noexcept nogil:
     """Rows of a product to finish before the next ones: one tile's where the other factor stays in cache."""
     if k * n * <Py_ssize_t>sizeof(real) > PANEL_BYTES:
@@ -116,7 +94,7 @@ cdef inline Py_ssize_t block_height(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k) no
     return tile_height(m, vectors_of(n))
 
 
-cdef void narrow_rows(const Layer *layer, const real *copy, Py_ssize_t m, Operands *o) noexcept nogil:
+cdef void narrow_product(const Layer *layer, const real *copy, Py_ssize_t m, Operands *o) noexcept nogil:
     """Z[m, n] = X W + b for W stored units x inputs. With a copy inputs x units, only the units past the last whole
     line are left to dot products."""
     cdef Operands main = o[0]
@@ -130,7 +108,7 @@ cdef void narrow_rows(const Layer *layer, const real *copy, Py_ssize_t m, Operan
         main.c += whole
         if main.d != NULL:
             main.d += whole
-        dot_product(m, layer.n - whole, lines(layer.k), &main)
+        dot_product(m, layer.n - whole, round_up_to_cache_line(layer.k), &main)
 
 
 cdef void forward_layer(const Layer *layer, const real *parameters, const real *copy, const real *x, Py_ssize_t ldx,
@@ -150,7 +128,7 @@ cdef void forward_layer(const Layer *layer, const real *parameters, const real *
         o.a = x + i*ldx
         o.c = a + i*layer.ld
         if layer.units_major:
-            narrow_rows(layer, copy, rows, &o)
+            narrow_product(layer, copy, rows, &o)
         else:
             product(rows, n, layer.k, &o)
         activate_block(activation, rows, n*LANES, a + i*layer.ld, layer.ld)
@@ -158,7 +136,7 @@ cdef void forward_layer(const Layer *layer, const real *parameters, const real *
         i += height
 
 
-cdef void span_layer(const Run *run, Py_ssize_t first, Py_ssize_t m, int activation) noexcept nogil:
+cdef void gram_layer(const Run *run, Py_ssize_t first, Py_ssize_t m, int activation) noexcept nogil:
     """A[first : first + m] = f(Z0 + X S + b), for X the rows' products with one another: see `Run.offset`."""
     cdef const Layer *layer = &run.net.layers[0]
     cdef Py_ssize_t i, j, n = vectors_of(layer.n), height = tile_height(m, n)
@@ -199,8 +177,8 @@ cdef void backward_layer(const Layer *layer, const Layer *below, const real *wt,
         o.a = dz + i*layer.ld
         o.c = dx + i*below.ld
         product(rows, k, layer.n, &o)
-        derive_block(IDENTITY if below.block else below.activation, rows, k*LANES, a + i*below.ld, dx + i*below.ld,
-                     below.ld)
+        derive_block(IDENTITY if below.has_epilogue else below.activation, rows, k*LANES, a + i*below.ld,
+                     dx + i*below.ld, below.ld)
         i += height
 
 
@@ -219,8 +197,8 @@ cdef inline void step_with(Run *run, const Step *step, Py_ssize_t offset, Py_ssi
 
 
 cdef void weight_gradient(Run *run, int index, const real *x, Py_ssize_t ldx, Py_ssize_t m, Py_ssize_t first,
-                          Py_ssize_t last, bint opening, bint closing, real *scratch) noexcept nogil:
-    """dW (+)= X[m]^T dZ[m] for inputs first to last, from zero if opening; if closing, the step on them."""
+                          Py_ssize_t last, bint first_chunk, bint last_chunk, real *scratch) noexcept nogil:
+    """dW (+)= X[m]^T dZ[m] for inputs first to last, from zero if first_chunk; if last_chunk, the step on them."""
     cdef const Layer *layer = &run.net.layers[index]
     cdef Py_ssize_t i = first, n = vectors_of(layer.n), inputs, height, offset
     cdef Py_ssize_t ld = layer.ldt if layer.units_major else layer.ld
@@ -236,7 +214,7 @@ cdef void weight_gradient(Run *run, int index, const real *x, Py_ssize_t ldx, Py
             height = ROW_GROUP // height * height       # low tiles share a panel of dZ while the first level has it
         o.b, o.a_row, o.a_col, o.ldb = <const real *>run.dz[index], 1, ldx, layer.ld
     # The scratch holds ROW_GROUP rows of any layer, or NARROW_PANEL inputs of a narrow one.
-    passing = (opening and closing and run.step.method != GRADIENT_ONLY
+    passing = (first_chunk and last_chunk and run.step.method != GRADIENT_ONLY
                and (layer.units_major or height <= ROW_GROUP))
     while i < last:
         inputs = min(height, last - i)
@@ -244,34 +222,34 @@ cdef void weight_gradient(Run *run, int index, const real *x, Py_ssize_t ldx, Py
         g = scratch if passing else <real *>run.gradients + offset
         o.ldc = o.ldd = (height if layer.units_major else ld) if passing else ld
         o.c = g
-        o.d = NULL if opening else g
+        o.d = NULL if first_chunk else g
         if layer.units_major:
             o.b = x + i
             product(layer.n, vectors_of(inputs), m, &o)
         else:
             o.a = x + i
             product(inputs, n, m, &o)
-        if closing and layer.units_major:
+        if last_chunk and layer.units_major:
             take_step(run, offset, layer.n, vectors_of(inputs)*LANES, ld, True, g, o.ldc)
-        elif closing:
+        elif last_chunk:
             take_step(run, offset, inputs, n*LANES, ld, True, g, o.ldc)
         i += height
 
 
-cdef void bias_gradient(Run *run, int index, Py_ssize_t m, bint opening, bint closing) noexcept nogil:
-    """db (+)= sum over rows of dZ[m], and the step if closing."""
+cdef void bias_gradient(Run *run, int index, Py_ssize_t m, bint first_chunk, bint last_chunk) noexcept nogil:
+    """db (+)= sum over rows of dZ[m], and the step if last_chunk."""
     cdef const Layer *layer = &run.net.layers[index]
     cdef const real *dz = <const real *>(run.dz[index] if layer.norm == NO_NORM else run.dy[index])
     cdef real *g = <real *>run.gradients + layer.b
     cdef Py_ssize_t i, j = 0
     cdef vec total
     while j < layer.n:
-        total = v_set1(0) if opening else v_load(g + j)
+        total = v_set1(0) if first_chunk else v_load(g + j)
         for i in range(m):
             total = total + v_load(dz + i*layer.ld + j)
         v_store(g + j, total)
         j += LANES
-    if closing:
+    if last_chunk:
         take_step(run, layer.b, 1, vectors_of(layer.n)*LANES, layer.ld, False, g, layer.ld)
 
 

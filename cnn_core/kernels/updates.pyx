@@ -5,16 +5,17 @@ Here the gradient is first written out, threads meet, and each takes the step on
 
 (a) The norm is summed in double over blocks of the arena, and then over the blocks: in one order, so that its bits
     depend neither on the threads nor on the width of a vector.
-(b) Where parameters are held, the gradient becomes free * g before anything looks at it, and after a step w becomes
-    free * w + held, so that penalties and decay do not move them either.
+(b) Where parameters are held, the gradient becomes mask * g before anything looks at it, and after a step w becomes
+    mask * w + frozen, so that penalties and decay do not move them either.
 (c) A norm above the limit scales the whole gradient; what is then still beyond `clip_value` is cut.
 """
 
 from libc.math cimport INFINITY, pow, sqrt
 
-from cnn_core.shares cimport share
-from cnn_core.types cimport NORM_BLOCK, ROW_GROUP, Layer, Run, Step, Update, frozen
-from cnn_core.vec cimport LANES, real, v_load, v_max, v_min, v_set1, v_store
+from cnn_core.kernels.partition cimport sync_threads, vectors_of
+from cnn_core.kernels.vec cimport LANES, real, v_load, v_max, v_min, v_set1, v_store
+from cnn_core.types cimport NORM_BLOCK, ROW_GROUP, Layer, Run, Step, Update, is_frozen, share
+# from dense.pyx: copy_weights, step_with
 
 
 cdef double sum_of_squares(Py_ssize_t n, const real *g) noexcept nogil:
@@ -38,7 +39,7 @@ cdef double gradient_norm(Run *run, int rank, int size) noexcept nogil:
     for i in range(share(blocks, rank, size, 1), share(blocks, rank + 1, size, 1)):
         update.squares[i] = sum_of_squares(min(NORM_BLOCK, update.size - i*NORM_BLOCK),
                                            <const real *>run.gradients + i*NORM_BLOCK)
-    meet(run, rank, size)
+    sync_threads(run, rank, size)
     for i in range(blocks):
         total += update.squares[i]
     return sqrt(total)
@@ -52,7 +53,7 @@ cdef void clip(Py_ssize_t n, real factor, real limit, real *g) noexcept nogil:
         j += LANES
 
 
-cdef void approach(Py_ssize_t n, real part, const real *w, real *average) noexcept nogil:
+cdef void ema_update(Py_ssize_t n, real part, const real *w, real *average) noexcept nogil:
     """average += part (w - average)."""
     cdef Py_ssize_t j = 0
     while j < n:
@@ -60,11 +61,11 @@ cdef void approach(Py_ssize_t n, real part, const real *w, real *average) noexce
         j += LANES
 
 
-cdef void hold(Py_ssize_t n, const real *free, const real *held, real *w) noexcept nogil:
-    """w = free w + held."""
+cdef void apply_mask(Py_ssize_t n, const real *mask, const real *frozen, real *w) noexcept nogil:
+    """w = mask w + frozen."""
     cdef Py_ssize_t j = 0
     while j < n:
-        v_store(w + j, v_load(w + j) * v_load(free + j) + v_load(held + j))
+        v_store(w + j, v_load(w + j) * v_load(mask + j) + v_load(frozen + j))
         j += LANES
 
 
@@ -80,27 +81,27 @@ cdef void update_rows(Run *run, const Step *step, double factor, Py_ssize_t offs
         for row in range(rows):
             clip(n, <real>factor, <real>update.clip_value, g + row*ld)
     step_with(run, step, offset, rows, n, ld, is_weight, g, ld)
-    if update.free != NULL:
+    if update.mask != NULL:
         for row in range(rows):
-            hold(n, <const real *>update.free + offset + row*ld, <const real *>update.held + offset + row*ld,
-                 w + row*ld)
+            apply_mask(n, <const real *>update.mask + offset + row*ld, <const real *>update.frozen + offset + row*ld,
+                       w + row*ld)
     if update.average != NULL:
         # The mean of past weights, each counting `decay` times as much as the one after it; bias-corrected.
         part = (1 - update.decay) / (1 - pow(update.decay, <double>step.count))
         for row in range(rows):
-            approach(n, <real>part, w + row*ld, <real *>update.average + offset + row*ld)
+            ema_update(n, <real>part, w + row*ld, <real *>update.average + offset + row*ld)
 
 
-cdef void release(Run *run, int rank, int size) noexcept nogil:
-    """g = free g, this thread's part of the whole gradient."""
-    cdef Py_ssize_t lines = run.update.size // LANES, at
+cdef void mask_gradient(Run *run, int rank, int size) noexcept nogil:
+    """g = mask g, this thread's part of the whole gradient."""
+    cdef Py_ssize_t vectors = run.update.size // LANES, at
     cdef real *g = <real *>run.gradients
-    for at in range(share(lines, rank, size, 1), share(lines, rank + 1, size, 1)):
-        v_store(g + at*LANES, v_load(g + at*LANES) * v_load(<const real *>run.update.free + at*LANES))
-    meet(run, rank, size)
+    for at in range(share(vectors, rank, size, 1), share(vectors, rank + 1, size, 1)):
+        v_store(g + at*LANES, v_load(g + at*LANES) * v_load(<const real *>run.update.mask + at*LANES))
+    sync_threads(run, rank, size)
 
 
-cdef void take_update(Run *run, Py_ssize_t index, int rank, int size) noexcept nogil:
+cdef void apply_update(Run *run, Py_ssize_t index, int rank, int size) noexcept nogil:
     """The rank's part of the step that closes a batch of pass `index`."""
     cdef Update *update = run.update
     cdef Step step
@@ -108,8 +109,8 @@ cdef void take_update(Run *run, Py_ssize_t index, int rank, int size) noexcept n
     cdef const Layer *layer
     cdef Py_ssize_t first, last, n
     cdef int i
-    if update.free != NULL:
-        release(run, rank, size)
+    if update.mask != NULL:
+        mask_gradient(run, rank, size)
     if update.pass_norm != NULL:
         norm = gradient_norm(run, rank, size)
         if norm > update.clip_norm:
@@ -117,7 +118,7 @@ cdef void take_update(Run *run, Py_ssize_t index, int rank, int size) noexcept n
         if rank == 0:
             update.pass_norm[index] += norm
     for i in range(run.net.depth):
-        if frozen(run, i):
+        if is_frozen(run, i):
             continue
         layer = &run.net.layers[i]
         step = update.step

@@ -1,4 +1,20 @@
-"""What `operations` exports: products and activations of whole arrays."""
+"""Tables of pointers to the kernels of one instruction set and type of real, which the cold modules fetch once."""
+
+from cnn_core.types cimport Net, Rows, Run
+
+cdef struct DenseKernels:
+    # out[count, n or 2] = the stack applied to rows first, first + 1, ... of x; work holds 2 * (block + 1) * net.width
+    # reals.
+    # Returns 1; 0 and an unfinished out as soon as a number of x is not finite, with `finite_only`; -1 when a user's
+    # function has set an exception.
+    int (*forward)(const Net *net, const void *parameters, const Rows *x, Py_ssize_t first, Py_ssize_t count,
+                   void *out, int output, bint finite_only, Py_ssize_t block, void *work) noexcept nogil
+    # one pass of training, or one gradient, or one loss: called by each thread of a team with its rank
+    void (*run)(Run *run, int rank, int size) noexcept nogil
+    # l2/2 sum w^2 + l1 sum |w| over count reals
+    double (*penalty)(double l1, double l2, Py_ssize_t count, const void *w) noexcept nogil
+    # the first layer's weights += X^T dZ[0], where run.gradients are the parameters
+    void (*add_outer)(Run *run, int rank, int size) noexcept nogil
 
 cdef struct Gemm:               # C[m, n] = A[m, k] B[k, n]; strides in reals, of any sign
     Py_ssize_t m, n, k
@@ -11,9 +27,9 @@ cdef struct Gemm:               # C[m, n] = A[m, k] B[k, n]; strides in reals, o
     void *work                  # on a cache line; `work` reals for each thread
     const void *kernels
 
-cdef struct Operations:
+cdef struct ArrayKernels:
     # reals of workspace a thread needs, a multiple of 64 bytes
-    Py_ssize_t (*work)(const Gemm *g, int size) noexcept nogil
+    Py_ssize_t (*workspace_size)(const Gemm *g, int size) noexcept nogil
     # a thread's share of the product
     void (*gemm)(const Gemm *g, int rank, int size) noexcept nogil
     # out[count] = f(z)
@@ -30,4 +46,4 @@ cdef struct Operations:
     # many operations these were
     double (*multiply_add)(Py_ssize_t rounds, double *operations) noexcept nogil
     # reads count reals, a multiple of 256, so many times
-    double (*read)(Py_ssize_t count, const void *data, Py_ssize_t rounds) noexcept nogil
+    double (*read_memory)(Py_ssize_t count, const void *data, Py_ssize_t rounds) noexcept nogil

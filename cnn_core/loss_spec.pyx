@@ -9,7 +9,7 @@ cimport numpy as cnp
 from cnn_core.layers cimport code_of
 from cnn_core.types cimport (
     BINARY_CROSS_ENTROPY, BINARY_FOCAL, CUSTOM, GAUSSIAN_NLL, HUBER, LOG_COSH, MAE, MSE, ORDINAL, QUANTILE,
-    SOFTMAX_CROSS_ENTROPY, SOFTMAX_FOCAL, SQUARED_ERROR, TWEEDIE, Criterion, Layer, Run, Target)
+    SOFTMAX_CROSS_ENTROPY, SOFTMAX_FOCAL, SQUARED_ERROR, TWEEDIE, LossSpec, Layer, Run, Target)
 
 cdef dict _losses = {
     "binary_cross_entropy": BINARY_CROSS_ENTROPY, "softmax_cross_entropy": SOFTMAX_CROSS_ENTROPY, "mse": MSE,
@@ -23,42 +23,42 @@ cdef dict _parameters = {       # and their defaults
 LOSSES = tuple(_losses)
 
 
-cdef void custom_loss(Criterion *criterion, const Layer *last, Py_ssize_t m, const void *z, const Target *target,
-                      const int64_t *rows, Py_ssize_t first, double weight, void *dz, void *scratch,
-                      double *row_loss) noexcept with gil:
-    """A `loss_fn` that asks a `Custom`."""
+cdef void call_custom_loss(LossSpec *spec, const Layer *last, Py_ssize_t m, const void *z, const Target *target,
+                           const int64_t *rows, Py_ssize_t first, double weight, void *dz, void *scratch,
+                           double *row_loss) noexcept with gil:
+    """A `loss_fn` that asks a `CustomLoss`."""
     cdef cnp.npy_intp shape[2]
     cdef int number
-    cdef object custom = <object>criterion.function
+    cdef object custom = <object>spec.function
     shape[0], shape[1] = m, last.ld
     number = custom.dtype.num
-    criterion.failed = True
+    spec.failed = True
     outputs = cnp.PyArray_SimpleNewFromData(2, shape, number, <void *>z)
     gradient = None if dz == NULL else cnp.PyArray_SimpleNewFromData(2, shape, number, dz)
     losses = cnp.PyArray_SimpleNewFromData(1, shape, cnp.NPY_FLOAT64, row_loss)
-    criterion.failed = not custom.take(outputs[:, :last.n], gradient, losses, first, weight)
+    spec.failed = not custom.evaluate(outputs[:, :last.n], gradient, losses, first, weight)
 
 
-cdef object read_loss(Criterion *criterion, loss, Py_ssize_t outputs):
+cdef object read_loss(LossSpec *spec, loss, Py_ssize_t outputs):
     """Describe the loss to the kernels; returns what must stay alive."""
     cdef cnp.ndarray levels
     if callable(loss):
-        criterion.loss = CUSTOM
+        spec.loss = CUSTOM
         return None
     name, given = loss if isinstance(loss, tuple) else (loss, {})
-    criterion.loss = code_of("loss", _losses, name)
+    spec.loss = code_of("loss", _losses, name)
     parameters = _parameters.get(name, {})
     for key in given:
         if key not in parameters:
             raise TypeError(f"loss {name!r} has no parameter {key!r}; it has {list(parameters)}")
     values = {**parameters, **given}
-    criterion.smoothing = values.get("label_smoothing", 0.0)
-    criterion.parameter = values.get("delta", values.get("power", values.get("gamma", 0.0)))
-    if given and criterion.loss == SOFTMAX_CROSS_ENTROPY:
-        criterion.loss = SOFTMAX_FOCAL
-    elif given and criterion.loss == BINARY_CROSS_ENTROPY:
-        criterion.loss = BINARY_FOCAL
-    elif criterion.loss == GAUSSIAN_NLL and outputs % 2 != 0:
+    spec.smoothing = values.get("label_smoothing", 0.0)
+    spec.parameter = values.get("delta", values.get("power", values.get("gamma", 0.0)))
+    if given and spec.loss == SOFTMAX_CROSS_ENTROPY:
+        spec.loss = SOFTMAX_FOCAL
+    elif given and spec.loss == BINARY_CROSS_ENTROPY:
+        spec.loss = BINARY_FOCAL
+    elif spec.loss == GAUSSIAN_NLL and outputs % 2 != 0:
         raise ValueError(f"gaussian_nll has a mean and a log variance for each target; the stack has "
                          f"{outputs} outputs")
     numbers = values.get("quantiles", values.get("pos_weight"))
@@ -67,14 +67,14 @@ cdef object read_loss(Criterion *criterion, loss, Py_ssize_t outputs):
     levels = np.full(outputs, numbers, np.float64) if np.ndim(numbers) == 0 else np.array(numbers, np.float64)
     if (<object>levels).shape != (outputs,):
         raise ValueError(f"{name} is given {len(levels)} numbers; the stack has {outputs} outputs")
-    criterion.levels = <const double *>cnp.PyArray_DATA(levels)
+    spec.levels = <const double *>cnp.PyArray_DATA(levels)
     return levels
 
 
 cdef cnp.ndarray read_target(Run *run, y, Py_ssize_t m, Py_ssize_t outputs, dtype):
     """Describe the targets to the kernels; returns what must stay alive."""
     cdef cnp.ndarray target = np.asarray(y)
-    cdef int loss = run.criterion.loss
+    cdef int loss = run.loss_spec.loss
     cdef Py_ssize_t classes = outputs + 1 if loss == ORDINAL else outputs, columns = outputs
     if loss == ORDINAL or (loss in (SOFTMAX_CROSS_ENTROPY, SOFTMAX_FOCAL) and cnp.PyArray_NDIM(target) == 1):
         if (cnp.PyArray_TYPE(target) != cnp.NPY_INT64 or cnp.PyArray_NDIM(target) != 1

@@ -5,17 +5,17 @@
 (b) log(x) from the atanh series of (m - 1)/(m + 1) for the mantissa m in [sqrt(1/2), sqrt(2)).
 (c) tanh: an odd polynomial below 0.625, 1 - 2/(exp(2x) + 1) above.
 (d) f' is taken from the output a = f(z), so that z need not be kept; relu'(0) = 0.
-(e) Only a few are applied so, in the products. The others are in `unfused.pxd`: their derivative takes the input.
+(e) Only a few are applied so, in the products. The others are in `activations_of_z.pxd`: f' there takes z.
 (f) NaN passes through all of them, and no operand can overflow.
 """
 
 from libc.math cimport INFINITY
 from libc.string cimport memcpy
 
+from cnn_core.kernels.vec cimport (
+    GROUP, LANES, ROUNDING, ivec, real, v_abs, v_copysign, v_div, v_exponent, v_high, v_load, v_low, v_lt,
+    v_mantissa, v_max, v_min, v_scale, v_select, v_set1, v_store, v_where, vec)
 from cnn_core.types cimport IDENTITY, RELU, SIGMOID, TANH, fused
-from cnn_core.vec cimport (
-    GROUP, LANES, ROUNDING, ivec, real, v_abs, v_copysign, v_div, v_exponent, v_load, v_low, v_high, v_lt, v_mantissa,
-    v_max, v_min, v_scale, v_select, v_set1, v_store, v_where, vec)
 
 
 cdef inline vec v_lowest() noexcept nogil:

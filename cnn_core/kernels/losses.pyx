@@ -6,16 +6,15 @@
 (b) Rows past m in the last block are zeros, and their results are not used.
 """
 
-from cpython.pycapsule cimport PyCapsule_New
 from libc.stdint cimport int64_t
 
-from cnn_core.activations cimport transpose_block, v_exp, v_log
-from cnn_core.losses cimport (
+from cnn_core.kernels.activations cimport transpose_block, v_exp, v_log
+from cnn_core.kernels.losses cimport (
     v_binary_cross_entropy, v_binary_focal, v_distance, v_focal_class, v_logistic, v_normal, v_tweedie)
+from cnn_core.kernels.vec cimport LANES, real, v_div, v_first, v_load, v_max, v_set1, v_store, vec
 from cnn_core.types cimport (
     BINARY_CROSS_ENTROPY, BINARY_FOCAL, GAUSSIAN_NLL, MSE, ORDINAL, QUANTILE, SOFTMAX_CROSS_ENTROPY, SOFTMAX_FOCAL,
-    SQUARED_ERROR, TWEEDIE, Criterion, Layer, Target, loss_fn)
-from cnn_core.vec cimport LANES, real, v_div, v_first, v_load, v_max, v_set1, v_store, vec
+    SQUARED_ERROR, TWEEDIE, Layer, LossSpec, Target)
 
 
 cdef inline Py_ssize_t row_of(const int64_t *rows, Py_ssize_t i) noexcept nogil:
@@ -123,7 +122,7 @@ cdef void squares(double factor, Py_ssize_t n, Py_ssize_t m, const Target *targe
             row_loss[r] += factor * (<double>difference[r] * difference[r])
 
 
-cdef vec element_lanes(const Criterion *c, Py_ssize_t n, Py_ssize_t m, const Target *target, const int64_t *rows,
+cdef vec element_lanes(const LossSpec *c, Py_ssize_t n, Py_ssize_t m, const Target *target, const int64_t *rows,
                        Py_ssize_t first, const real *weight, real *t) noexcept nogil:
     """A loss that is a sum over the outputs, or over pairs of them, of LANES rows of outputs t[n, LANES]."""
     cdef vec total = v_set1(0), z, y, level, dz, ds
@@ -145,7 +144,7 @@ cdef vec element_lanes(const Criterion *c, Py_ssize_t n, Py_ssize_t m, const Tar
     return total
 
 
-cdef vec focal_lanes(const Criterion *c, Py_ssize_t n, Py_ssize_t m, const Target *target, const int64_t *rows,
+cdef vec focal_lanes(const LossSpec *c, Py_ssize_t n, Py_ssize_t m, const Target *target, const int64_t *rows,
                      Py_ssize_t first, const real *weight, real *t) noexcept nogil:
     """Focal loss of classes, whose labels may be smoothed, of LANES rows of logits t[n, LANES]."""
     cdef vec largest = largest_lane(n, t), total = v_set1(0), loss = v_set1(0), mass = v_set1(0)
@@ -226,7 +225,7 @@ cdef inline void from_lanes(Py_ssize_t n, Py_ssize_t m, real *t, real *z, Py_ssi
         j += LANES
 
 
-cdef vec lanes_loss(const Criterion *c, Py_ssize_t n, Py_ssize_t m, const Target *target, const int64_t *rows,
+cdef vec lanes_loss(const LossSpec *c, Py_ssize_t n, Py_ssize_t m, const Target *target, const int64_t *rows,
                     Py_ssize_t first, const real *weight, real *t) noexcept nogil:
     """The loss of LANES rows of outputs t[n, LANES]; its gradient times the rows' weights left in t."""
     if c.loss == BINARY_CROSS_ENTROPY:
@@ -242,7 +241,7 @@ cdef vec lanes_loss(const Criterion *c, Py_ssize_t n, Py_ssize_t m, const Target
     return element_lanes(c, n, m, target, rows, first, weight, t)
 
 
-cdef void batch_loss(Criterion *criterion, const Layer *last, Py_ssize_t m, const void *z_, const Target *target,
+cdef void batch_loss(LossSpec *spec, const Layer *last, Py_ssize_t m, const void *z_, const Target *target,
                      const int64_t *rows, Py_ssize_t first, double weight, void *dz_, void *scratch,
                      double *row_loss) noexcept nogil:
     """row_loss[m] and, unless dz is NULL, dz[m, n] = weight dL/dz, its padding zero, both times the rows' own weights;
@@ -261,11 +260,11 @@ cdef void batch_loss(Criterion *criterion, const Layer *last, Py_ssize_t m, cons
         if target.weights != NULL:
             for r in range(left):
                 weights[r] = <real>(weight * target.weights[row_of(rows, first + i + r)])
-        if criterion.loss == MSE or criterion.loss == SQUARED_ERROR:
-            squares(1 if criterion.loss == MSE else 0.5, last.n, left, target, rows, first + i, weights, t,
+        if spec.loss == MSE or spec.loss == SQUARED_ERROR:
+            squares(1 if spec.loss == MSE else 0.5, last.n, left, target, rows, first + i, weights, t,
                     row_loss + i)
         else:
-            v_store(losses, lanes_loss(criterion, last.n, left, target, rows, first + i, weights, t))
+            v_store(losses, lanes_loss(spec, last.n, left, target, rows, first + i, weights, t))
             for r in range(left):
                 row_loss[i + r] = losses[r]
         if target.weights != NULL:
@@ -274,7 +273,3 @@ cdef void batch_loss(Criterion *criterion, const Layer *last, Py_ssize_t m, cons
         if dz != NULL:
             from_lanes(last.n, left, t, dz + i*last.ld, last.ld)
         i += LANES
-
-
-cdef loss_fn loss_export = batch_loss
-losses = PyCapsule_New(<void *>loss_export, "cnn_core.loss_fn", NULL)

@@ -20,21 +20,18 @@ running         dz = g / sqrt(var + epsilon)
 
 from libc.math cimport sqrt
 
-from cnn_core.activations cimport total_of
-from cnn_core.shares cimport share
-from cnn_core.types cimport BATCH_NORM, LAYER_NORM, ROW_GROUP, Layer, Part, Run, frozen
-from cnn_core.vec cimport GROUP, LANES, real, v_div, v_load, v_set1, v_sqrt, v_store, vec
+from cnn_core.kernels.activations cimport total_of
+from cnn_core.kernels.partition cimport (
+    clear_padding, round_up_to_cache_line, share_of_row, sync_threads, vectors_of, weight_of)
+from cnn_core.kernels.vec cimport GROUP, LANES, real, v_div, v_load, v_set1, v_sqrt, v_store, vec
+from cnn_core.types cimport BATCH_NORM, LAYER_NORM, ROW_GROUP, Layer, Part, Run, is_frozen, share
+# from dense.pyx: take_step
 
 cdef enum:
     SUMMED_ROWS = 64            # rows whose sum is taken before it is added to that of the rows before
 
 cdef double NORM_EPSILON = 1e-5
-cdef double RUNNING = 0.1       # the share of a batch in the running mean and variance
-
-
-cdef inline void meet(Run *run, int rank, int size) noexcept nogil:
-    if size > 1:
-        run.wait(run.team, rank)
+cdef double RUNNING_SHARE = 0.1       # the share of a batch in the running mean and variance
 
 
 cdef real row_sum(Py_ssize_t n, const real *x, const real *y) noexcept nogil:
@@ -95,13 +92,6 @@ cdef void normalize_rows(const Layer *layer, Py_ssize_t m, const real *z, real *
         hat += layer.ld
 
 
-cdef inline double weight_of(const Run *run, Py_ssize_t place) noexcept nogil:
-    """What the row at a place of the order counts."""
-    if run.target.weights == NULL:
-        return 1
-    return run.target.weights[place if run.order == NULL else run.order[place]]
-
-
 cdef void column_sums(Py_ssize_t m, const real *x, const real *y, Py_ssize_t ld, real *total) noexcept nogil:
     """For LANES columns the sum over the rows of x, or of x y unless y is NULL."""
     cdef Py_ssize_t i = 0, last
@@ -144,7 +134,7 @@ cdef void batch_statistics(Run *run, int index, const Part *part, Py_ssize_t fir
     cdef real *factor = mean + layer.ld
     cdef real *running = <real *>run.running + layer.r
     cdef real variance[16]
-    cdef real share_ = <real>RUNNING
+    cdef real share_ = <real>RUNNING_SHARE
     cdef double row = share_of_row(run, part.at, part.count), unbiased = 1 / (1 - row) if row < 1 else 1.0
     cdef Py_ssize_t j = first, q
     while j < last:
@@ -184,9 +174,9 @@ cdef void center_and_scale(const Layer *layer, const real *mean, const real *fac
         hat += layer.ld
 
 
-cdef inline bint by_running(const Run *run, int index) noexcept nogil:
+cdef inline bint uses_running_statistics(const Run *run, int index) noexcept nogil:
     """Whether a layer takes the running statistics, and leaves them: in training a frozen one does."""
-    return run.by_running or frozen(run, index)
+    return run.by_running or is_frozen(run, index)
 
 
 cdef void normalize(Run *run, int index, const Part *part) noexcept nogil:
@@ -198,13 +188,13 @@ cdef void normalize(Run *run, int index, const Part *part) noexcept nogil:
     if layer.norm != BATCH_NORM:
         normalize_rows(layer, part.m, z, hat, inverse + part.first)
     else:
-        meet(run, part.rank, part.size)
-        if not by_running(run, index):
-            batch_statistics(run, index, part, share(lines(layer.n), part.rank, part.size, ROW_GROUP),
-                             share(lines(layer.n), part.rank + 1, part.size, ROW_GROUP))
+        sync_threads(run, part.rank, part.size)
+        if not uses_running_statistics(run, index):
+            batch_statistics(run, index, part, share(round_up_to_cache_line(layer.n), part.rank, part.size, ROW_GROUP),
+                             share(round_up_to_cache_line(layer.n), part.rank + 1, part.size, ROW_GROUP))
         elif part.rank == 0:
             running_statistics(layer, <const real *>run.running, inverse, inverse + layer.ld)
-        meet(run, part.rank, part.size)
+        sync_threads(run, part.rank, part.size)
         center_and_scale(layer, inverse, inverse + layer.ld, part.m, z, hat)
     scale_and_shift(layer, <const real *>run.parameters, part.m, hat, z)
 
@@ -240,15 +230,15 @@ cdef void denormalize(Run *run, int index, const Part *part) noexcept nogil:
         clear_padding(1, layer.n, dy + i*layer.ld, layer.ld)
         clear_padding(1, layer.n, d + i*layer.ld, layer.ld)     # written in vectors, summed in lines
     if layer.norm == BATCH_NORM:
-        if not by_running(run, index):
-            meet(run, part.rank, part.size)
-            gradient_sums(run, index, part, share(lines(layer.n), part.rank, part.size, ROW_GROUP),
-                          share(lines(layer.n), part.rank + 1, part.size, ROW_GROUP))
-            meet(run, part.rank, part.size)
+        if not uses_running_statistics(run, index):
+            sync_threads(run, part.rank, part.size)
+            gradient_sums(run, index, part, share(round_up_to_cache_line(layer.n), part.rank, part.size, ROW_GROUP),
+                          share(round_up_to_cache_line(layer.n), part.rank + 1, part.size, ROW_GROUP))
+            sync_threads(run, part.rank, part.size)
         for i in range(part.m):
             weight, j = <real>weight_of(run, part.at + part.first + i), 0
             while j < layer.n:
-                if by_running(run, index):
+                if uses_running_statistics(run, index):
                     v_store(d + j, v_load(d + j) * v_load(inverse + layer.ld + j))
                 else:
                     v_store(d + j, (v_load(d + j) - v_load(sums + j) * weight
@@ -288,8 +278,8 @@ cdef void gradient_sums(Run *run, int index, const Part *part, Py_ssize_t first,
         j += LANES
 
 
-cdef void gain_gradient(Run *run, int index, Py_ssize_t m, bint opening, bint closing) noexcept nogil:
-    """dgain (+)= sum over rows of dy zhat, in the order of the rows whatever the chunks, and the step if closing."""
+cdef void gain_gradient(Run *run, int index, Py_ssize_t m, bint first_chunk, bint last_chunk) noexcept nogil:
+    """dgain (+)= sum over rows of dy zhat, in the order of the rows whatever the chunks, and the step if last_chunk."""
     cdef const Layer *layer = &run.net.layers[index]
     cdef const real *dy = <const real *>run.dy[index]
     cdef const real *hat = <const real *>run.hat[index]
@@ -297,10 +287,10 @@ cdef void gain_gradient(Run *run, int index, Py_ssize_t m, bint opening, bint cl
     cdef Py_ssize_t i, j = 0
     cdef vec total
     while j < layer.n:
-        total = v_set1(0) if opening else v_load(g + j)
+        total = v_set1(0) if first_chunk else v_load(g + j)
         for i in range(m):
             total = total + v_load(dy + i*layer.ld + j) * v_load(hat + i*layer.ld + j)
         v_store(g + j, total)
         j += LANES
-    if closing:
+    if last_chunk:
         take_step(run, layer.g, 1, vectors_of(layer.n)*LANES, layer.ld, False, g, layer.ld)

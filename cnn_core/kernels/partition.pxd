@@ -1,0 +1,67 @@
+"""How rows and columns are divided: into vectors and cache lines, and among the threads of a team.
+
+`share`, which divides a count among threads, is in `types.pxd`: the cold side uses it too.
+"""
+
+from libc.stdint cimport int64_t
+
+from cnn_core.kernels.vec cimport GROUP, LANES, real, v_first, v_load, v_set1, v_store
+from cnn_core.types cimport Part, Run, share
+
+cdef enum:
+    TILE_GROUP = 4              # rows of a chunk are shared out to threads in multiples of this
+
+
+cdef inline Py_ssize_t vectors_of(Py_ssize_t n) noexcept nogil:
+    return (n + LANES - 1) // LANES
+
+
+cdef inline Py_ssize_t round_up_to_cache_line(Py_ssize_t n) noexcept nogil:
+    """n rounded up to whole lines of 64 bytes."""
+    return (n + LANES*GROUP - 1) // (LANES*GROUP) * (LANES*GROUP)
+
+
+cdef inline void clear_padding(Py_ssize_t m, Py_ssize_t n, real *a, Py_ssize_t ld) noexcept nogil:
+    """Columns n up to the next line become zero: dot products and dW of the next layer read them."""
+    cdef Py_ssize_t _, j, whole = n // LANES * LANES
+    if n == round_up_to_cache_line(n):
+        return
+    for _ in range(m):
+        v_store(a + whole, v_first(<int>(n - whole), v_load(a + whole)))
+        j = whole + LANES
+        while j % (LANES*GROUP) != 0:
+            v_store(a + j, v_set1(0))
+            j += LANES
+        a += ld
+
+
+cdef inline void sync_threads(Run *run, int rank, int size) noexcept nogil:
+    if size > 1:
+        run.wait(run.pool, rank)
+
+
+cdef inline double weight_of(const Run *run, Py_ssize_t place) noexcept nogil:
+    """What the row at a place of the order counts."""
+    if run.target.weights == NULL:
+        return 1
+    return run.target.weights[place if run.order == NULL else run.order[place]]
+
+
+cdef inline double share_of_row(const Run *run, Py_ssize_t start, Py_ssize_t count) noexcept nogil:
+    """What a row of weight 1 counts in a batch: 1 / the sum of its rows' weights; 0 if there is no weight in it."""
+    cdef double total = 0
+    cdef Py_ssize_t i
+    if run.target.weights == NULL:
+        return 1.0/count
+    for i in range(start, start + count):
+        total += weight_of(run, i)
+    return 1.0/total if total > 0 else 0
+
+
+cdef inline Part part_of(Py_ssize_t at, Py_ssize_t count, int64_t step, int rank, int size) noexcept nogil:
+    """The rank's rows of the chunk of `count` rows that starts at row `at` of the pass."""
+    cdef Part part
+    part.at, part.count, part.step, part.rank, part.size = at, count, step, rank, size
+    part.first = share(count, rank, size, TILE_GROUP)
+    part.m = share(count, rank + 1, size, TILE_GROUP) - part.first
+    return part
