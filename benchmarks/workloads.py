@@ -7,7 +7,7 @@ import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
-_FILE = Path(__file__).resolve().parents[1] / "python" / "compiled_nn" / "cli" / "workloads.py"
+_FILE = Path(__file__).resolve().parents[1] / "python" / "compiled_nn" / "cli" / "support" / "workloads.py"
 _spec = spec_from_file_location("compiled_nn_workloads", _FILE)
 assert _spec is not None
 assert _spec.loader is not None

@@ -11,7 +11,8 @@ import compiled_nn as cnn
 import numpy as np
 import pytest
 from command_line import flowers, outcome, write_idx
-from compiled_nn.cli import inputs, main, training
+from compiled_nn.cli import main
+from compiled_nn.cli.support import inputs, training
 
 FEW = ("--layers", "16", "--epochs", "2", "--no-plot")
 
@@ -135,7 +136,7 @@ def test_early_stopping_keeps_the_test_part_out_of_it(run_json, run):
     net, digits = cnn.load("digits.safetensors"), cnn.datasets.load_digits()
     assert net.score(digits.X_test, digits.y_test) == result["test"]["accuracy"] > 0.95
     _, out, err = run(*argv)
-    assert f"{result['epochs']} epochs; the weights are of epoch {result['best_epoch']}\n" in out
+    assert f"{result['epochs']} epochs; weights of epoch {result['best_epoch']}, the best\n" in out
     assert "val accuracy" in out
     assert "val accuracy" in err
     assert "test accuracy" not in err
@@ -328,7 +329,7 @@ def test_broken_matplotlib_costs_nothing_but_the_file(run, monkeypatch):
     code, out, err = run("train", "digits", "--epochs", "1")
     assert code == 0
     assert "model           digits.safetensors" in out
-    assert "note: no file of the loss curve" in err
+    assert "note: the loss curve was not drawn: " in err
 
 
 # ---- predict, evaluate, info
@@ -345,7 +346,7 @@ def test_predict_probabilities(run, digits_file):
     net, digits = cnn.load(digits_file), cnn.datasets.load_digits()
     expected = net.predict_proba(digits.X_train)
     code, out, _ = run("predict", digits_file, "digits", "--proba", "-o", "p.csv", "--part", "train")
-    assert (code, out) == (0, "1,438 rows (train) predicted to p.csv\n")
+    assert (code, out) == (0, "predictions for 1,438 rows (train) written to p.csv\n")
     with open("p.csv") as file:
         assert file.readline() == "0,1,2,3,4,5,6,7,8,9\n"
         assert np.array_equal(np.loadtxt(file, delimiter=",", dtype=np.float32), expected)
@@ -379,7 +380,7 @@ def test_evaluate(run, run_json, digits_file):
     code, out, _ = run("evaluate", digits_file, "digits")
     assert code == 0
     assert f"accuracy  {result['accuracy']:.4f}" in out
-    assert out.splitlines()[4].split() == ["true", *"0123456789", "right"]
+    assert out.splitlines()[4].split() == ["true", *"0123456789", "correct"]
 
 
 def test_info(run, run_json, digits_file):
@@ -392,7 +393,7 @@ def test_info(run, run_json, digits_file):
     code, out, _ = run("info", digits_file)
     assert code == 0
     assert "classification, 10 classes" in out
-    assert "17,226 of float32" in out
+    assert "parameters    17,226 of type float32" in out
 
 
 def test_info_of_a_network_from_python(run_json):
@@ -444,7 +445,7 @@ def test_ctrl_c_saves_the_last_whole_step(environment):
     result = json.loads(out)
     assert result["interrupted"] is True
     assert "Traceback" not in err
-    assert "the weights of the last whole step are saved in digits.safetensors" in err
+    assert "the weights of the last complete step are saved in digits.safetensors" in err
     digits = cnn.datasets.load_digits()
     assert cnn.load("digits.safetensors").score(digits.X_test, digits.y_test) == result["test"]["accuracy"]
 

@@ -6,8 +6,8 @@ from functools import partial
 import compiled_nn as cnn
 import pytest
 from command_line import outcome
-from compiled_nn.cli import bench
-from compiled_nn.cli.workloads import WORKLOADS, bandwidth, limit
+from compiled_nn.cli.support import benchmark
+from compiled_nn.cli.support.workloads import WORKLOADS, bandwidth, limit
 
 import cnn_core
 import cnn_core.bench
@@ -47,14 +47,14 @@ class Hardware:
 
     def __init__(self, monkeypatch, peaks, seconds):
         self.peaks = list(peaks)
-        monkeypatch.setattr(bench, "peak", self.peak)
-        monkeypatch.setattr(bench, "bandwidth", lambda size, seconds, n_threads: 1e15)
+        monkeypatch.setattr(benchmark, "peak", self.peak)
+        monkeypatch.setattr(benchmark, "bandwidth", lambda size, seconds, n_threads: 1e15)
         monkeypatch.setattr(
-            bench,
+            benchmark,
             "_measure",
             lambda workload, threads, _: {
                 "name": workload.name,
-                "what": bench._what(workload),
+                "what": benchmark._what(workload),
                 "calls": 3,
                 "seconds": seconds,
                 "p99": None,
@@ -67,7 +67,7 @@ class Hardware:
 
 
 FLOPS = WORKLOADS["I6"].flops()
-# The first measurement takes float32 and float64; then come the known loop before and after the workload.
+# The first measurement takes float32 and float64; then come the reference loop before and after the workload.
 SPEEDS = {
     "quiet": [1e9, 1e9, 1e9, 0.95e9],
     "measured while busy": [0.25e9, 0.25e9, 1e9, 1e9],
@@ -79,8 +79,12 @@ SPEEDS = {
     ("case", "again", "peak"),
     [
         ("quiet", [], 1e9),
-        ("measured while busy", [{"after": "I6", "reason": "200% of it was reached"}], 1e9),
-        ("busy later", [{"after": "I6", "reason": "not quiet, a known loop's speed changed by 40%"}], 1e9),
+        ("measured while busy", [{"after": "I6", "reason": "the result is 200% of it"}], 1e9),
+        (
+            "busy later",
+            [{"after": "I6", "reason": "a reference loop's speed changed by 40%"}],
+            1e9,
+        ),
     ],
 )
 def test_the_limit_is_measured_again(run, monkeypatch, case, again, peak):
@@ -103,7 +107,7 @@ def test_the_table_says_that_the_limit_was_measured_again(run, monkeypatch):
     Hardware(monkeypatch, SPEEDS["measured while busy"], seconds=2 * FLOPS / 1e9)
     code, out, err = run("--only", "I6", "--threads", "1")
     assert (code, err) == (0, "")
-    first, _, last = out.partition("   limit measured again: 200% of it was reached\n")
+    first, _, last = out.partition("   limit measured again: the result is 200% of it\n")
     assert first.endswith(" 200%\n")
     assert last.startswith("\nWith the best of all measurements of the limit:\nmultiply-adds ")
     assert last.endswith(" 50%\n")
@@ -113,7 +117,7 @@ def test_the_table_says_that_the_limit_was_measured_again(run, monkeypatch):
 def test_a_result_above_the_limit_at_the_end_is_explained(run, monkeypatch):
     Hardware(monkeypatch, [0.25e9], seconds=2 * FLOPS / 1e9)
     out = run("--only", "I6", "--threads", "1")[1]
-    assert out.endswith(" 200%\nAbove 100%: the machine was too busy to measure the limit.\n")
+    assert out.endswith(" 200%\nResults above 100%: the machine was too busy to measure the limit.\n")
 
 
 def test_the_table_of_a_quiet_machine_says_nothing(run, monkeypatch):
@@ -125,8 +129,8 @@ def test_the_table_of_a_quiet_machine_says_nothing(run, monkeypatch):
 
 def test_every_line_fits(run):
     for workload in WORKLOADS.values():
-        cells = (workload.name, bench._what(workload), "999 ms", "999 ms", "9999.9", "100%")
-        assert len(bench._row(cells)) <= 80, workload.name
+        cells = (workload.name, benchmark._what(workload), "999 ms", "999 ms", "9999.9", "100%")
+        assert len(benchmark._row(cells)) <= 80, workload.name
 
 
 @pytest.mark.parametrize(
@@ -149,7 +153,7 @@ def test_wrong_usage(run, words, message):
     ("seconds", "text"), [(2.5, "2.50 s"), (0.0123, "12.3 ms"), (4.56e-6, "4.56 us"), (0.000789, "789 us")]
 )
 def test_times(seconds, text):
-    assert bench._time(seconds) == text
+    assert benchmark._time(seconds) == text
 
 
 def test_the_machine(dtype):

@@ -16,63 +16,75 @@ def run(capsys):
 
 WRONG_USAGE = [
     ("", "COMMAND"),
-    ("trian digits", "'train'"),
+    (
+        "trian digits",
+        "unknown command 'trian'; the commands are train, ",
+    ),
     ("train", "DATA"),
     ("train digits --epohcs 3", "Did you mean '--epochs'?"),
     ("train digits --activation rleu", "Did you mean 'relu'?"),
     ("train digits --activation softmax", "identity, relu, sigmoid, tanh"),
     ("train digits --loss cross_entropy", "softmax_cross_entropy"),
     ("train digits --optimizer Adam", "Did you mean 'adam'?"),
-    ("train digits --layers 10,0", "'10,0' is not a list of units"),
+    ("train digits --layers 10,0", "'10,0' is neither a list of units, such as 128,64, nor the word none"),
     ("train digits --epochs 0", "'0' is not a whole number >= 1"),
     ("train digits --epochs many", "'many' is not a whole number >= 1"),
-    ("train digits --batch-size half", "neither a whole number >= 1 nor full"),
+    ("train digits --batch-size half", "neither a whole number >= 1 nor the word full"),
     ("train digits --learning-rate 0", "'0' is not a number > 0"),
     ("train digits --l2 nan", "'nan' is not a number >= 0"),
     ("train digits --scale 1/0", "'1/0' is neither a number > 0 nor a fraction"),
     ("train digits --test-fraction 1", "'1' is not a number >= 0 and < 1"),
     ("train digits --seed -1", "'-1' is not a whole number >= 0"),
-    ("train digits --loss mse --task classification", "--loss mse is for regression"),
+    (
+        "train digits --loss mse --task classification",
+        "--loss mse is for regression, which contradicts --task classification",
+    ),
     ("train digits --plot a.png --no-plot", "exclude each other"),
     ("train digits --scale 2 --standardize", "exclude each other"),
     ("train digits --standardize rubust", "Did you mean 'robust'?"),
-    ("train digits --layers none --dropout 0.1", "--dropout is for hidden layers"),
+    ("train digits --layers none --dropout 0.1", "--dropout applies to hidden layers"),
     ("train digits --dropout 1", "'1' is not a number >= 0 and < 1"),
     ("train digits --early-stopping 0", "'0' is not a whole number >= 1"),
     ("train digits --class-weight even", "'even' is not among balanced"),
     ("train digits --plot a.docx", "does not end in .png or .svg or .pdf"),
-    ("train digits --target 0", "--target is for CSV files, which digits is not"),
-    ("train digits --data .", "--data is for mnist and fashion-mnist, which digits is not"),
-    ("train good.csv --labels x", "--labels is for idx files"),
-    ("train images.idx", "give their labels by --labels FILE"),
-    ("train images.idx --labels l.idx --test-images images.idx", "go together"),
+    ("train digits --target 0", "--target applies only to CSV files, and DATA is 'digits'; omit --target"),
+    ("train digits --data .", "--data applies only to mnist and fashion-mnist, and DATA is 'digits'; omit"),
+    (
+        "train good.csv --labels x",
+        "--labels applies only to idx files, and DATA is 'good.csv'; omit --labels",
+    ),
+    ("train images.idx", "give the file with their labels by --labels FILE"),
+    ("train images.idx --labels l.idx --test-images images.idx", "must be given together"),
     ("predict net digits -o out.txt", "'out.txt' does not end in .csv or .npy"),
 ]
 
 WRONG_DATA = [
     ("train digts", "Did you mean 'digits'?"),
-    ("train nothing.csv", "there is no file 'nothing.csv'"),
-    ("train mnist --data .", "--data DIR"),
-    ("train .", "is no idx set"),
+    ("train nothing.csv", "'nothing.csv' is neither a file nor the name of a data set (digits, xor, mnist"),
+    ("train mnist --data .", "name the folder with --data DIR"),
+    ("train .", "is not a folder of an idx data set: expected files named"),
     ("train empty.csv", "the file holds no rows"),
     ("train good.csv --target knd", "Did you mean 'kind'?"),
     ("train half.csv", "give --header"),
-    ("train good.csv --task regression", "the target is text, such as"),
+    (
+        "train good.csv --task regression",
+        "', but regression needs numbers; name a column of numbers with --target",
+    ),
     ("train rare.csv", "give --test-fraction 0"),
-    ("train one.csv", "the target has 1 class; classification takes at least 2"),
-    ("train values.npz --task classification", "is not one-hot"),
+    ("train one.csv", "the target has 1 class, but classification needs at least 2"),
+    ("train values.npz --task classification", "is not one-hot, but classification needs one label per row"),
     ("train array.npy", "numpy.savez"),
-    ("train net", "a network, not data"),
+    ("train net", "is a safetensors file, which contains a network"),
     ("train digits -o nowhere/net", "there is no folder nowhere"),
-    ("train digits -o .", "cannot be written"),
-    ("train digits --layers 100000000000", "out of memory"),
-    ("evaluate good.csv digits", "is no readable network"),
+    ("train digits -o .", ". cannot be written: it is a folder"),
+    ("train digits --layers 100000000000", "out of memory: "),
+    ("evaluate good.csv digits", "readable network: "),
     ("evaluate nothing digits", "nothing: No such file or directory"),
     ("evaluate net xor", "X has 2 columns; the network takes 64."),
-    ("evaluate net good.csv --part test", "good has no test part"),
+    ("evaluate net good.csv --part test", "good has no test part; give --part all"),
     ("predict net good.csv", "is not a number"),
-    ("predict values good.csv --proba", "predicts values"),
-    ("info good.csv", "is no readable network"),
+    ("predict values good.csv --proba", "which has no class probabilities; omit --proba"),
+    ("info good.csv", "readable network: "),
 ]
 
 
@@ -110,14 +122,3 @@ def test_wrong_data(run, files, words, message):
     assert err.count("\n") == 1
     assert message in err
     assert sorted(os.listdir()) == before
-
-
-def test_version_and_help(run):
-    assert run("--version") == (0, f"compiled-nn {cnn.__version__}\n", "")
-    code, out, _ = run("--help")
-    assert code == 0
-    assert "examples:" in out
-    for command in ("train", "predict", "evaluate", "info"):
-        code, out, _ = run(command, "--help")
-        assert code == 0
-        assert max(map(len, out.splitlines())) <= 80

@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from compiled_nn.cli import report
+from compiled_nn.cli.support import report
 
 
 class Tty(io.StringIO):
@@ -66,7 +66,7 @@ def test_confusion_names_classes():
     counts = np.array([[3, 1], [0, 4]])
     lines = report.confusion(counts, ["0", "1"], ["cat", "dog"], report.Terminal(io.StringIO()))
     assert [line.split() for line in lines] == [
-        ["true", "0", "1", "right"],
+        ["true", "0", "1", "correct"],
         ["0", "cat", "3", "1", "75.0", "%"],
         ["1", "dog", "·", "4", "100.0", "%"],
     ]

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from compiled_nn.cli import workloads
+from compiled_nn.cli.support import workloads
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 pytestmark = pytest.mark.skipif(not BENCHMARKS.is_dir(), reason="benchmarks are not here")

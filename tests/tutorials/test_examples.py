@@ -160,7 +160,7 @@ def test_digits_of_the_package_instead(name, nowhere, run):
     code, out, err = run(name, "--epochs", 30)
     assert (code, err) == (0, "")
     assert "MNIST was not found" in out
-    assert "Instead, the digits of the package" in out
+    assert "The digits of the package are used instead" in out
     accuracy = float(out.split()[-1].rstrip("%"))
     assert accuracy > (70 if name == "fashion" else 0.8)
 
@@ -189,7 +189,7 @@ def test_list(run):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("", "give the NAME of a tutorial: beans, cats, mnist, fashion, xor"),
+        ("", "the NAME of a tutorial is missing; the tutorials are beans, cats, mnist, fashion, xor"),
         ("bean", "Did you mean 'beans'?"),
         ("xor --epochs 0", "'0' is not a whole number >= 1"),
         ("xor --seed -1", "'-1' is not a whole number >= 0"),

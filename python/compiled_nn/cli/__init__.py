@@ -1,31 +1,53 @@
-"""The command ``compiled-nn``: train, predict, evaluate, info, bench, tutorial.
+"""The command ``compiled-nn``.
+
+Every module of this package is a command, named after its file; packages, such as `support`, are not. A command has
+
+- ``ORDER``, int: position in ``compiled-nn --help``;
+- ``SUMMARY``, str: line in the list of commands;
+- ``EXAMPLES``, tuple of str: lines in the list of examples, without ``compiled-nn``;
+- ``USAGE``, str: arguments in the usage line of the command;
+- ``DESCRIPTION``, str: text at the top of the help of the command; "" repeats `SUMMARY`;
+- ``add_options(parser)``: function that adds arguments and options to an `argparse.ArgumentParser`;
+- ``run(options)``: function that executes the command and returns the exit code.
+
+Every start imports all commands, but calls ``add_options`` and ``run`` of one only: slow imports belong there.
 
 Results go to stdout, progress and errors to stderr.
 """
 
 from __future__ import annotations
 
-import io
-import json
+import argparse
 import os
+import re
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NoReturn
-
-import numpy as np
-from numpy.typing import NDArray
+from importlib import import_module
+from pkgutil import iter_modules
+from types import ModuleType
+from typing import NoReturn
 
 from .._version import __version__
-from ..common.errors import DivergenceError
-from ..network.network import Network, load
-from . import arguments, inputs, report, results
-from .bench import benchmark
-from .inputs import UsageError
-from .report import Terminal
-from .training import train
-from .tutorial import play, tutorial
+from ..common.errors import DivergenceError, did_you_mean
+from .support.terminal import Terminal, UsageError, print_error
+
+_EXIT_CODES = """\
+exit codes:
+  0    success
+  1    error in the data or the model
+  2    wrong usage
+  130  interrupted; train has saved the weights of the last complete step
+  141  the reader of the output was closed
+"""
+
+
+def commands() -> dict[str, ModuleType]:
+    """Return the modules of the commands by name, in the order of the help."""
+    names = [found.name for found in iter_modules(__path__) if not found.ispkg]
+    modules = {name: import_module(f"{__name__}.{name}") for name in names}
+    return dict(sorted(modules.items(), key=lambda item: (item[1].ORDER, item[0])))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,29 +56,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     argv : sequence of str, optional
-        The words after ``compiled-nn``; those of this process by default.
+        Arguments after ``compiled-nn``. Default: those of this process.
 
     Returns
     -------
     int
-        0 done, 1 error in data or model, 2 options that do not go with the data, 130 interrupted, 141 when
-        the reader of stdout has gone away.
+        0 after success, 1 for an error in the data or the model, 2 for options that do not apply to the data,
+        130 after an interrupt, 141 where the reader of stdout was closed.
 
     Raises
     ------
     SystemExit
-        With code 2 on wrong usage, 0 after ``--help`` and ``--version``.
+        With code 2 for wrong usage, 0 after ``--help`` and ``--version``.
     """
-    commands = {
-        "train": train,
-        "predict": _predict,
-        "evaluate": _evaluate,
-        "info": _info,
-        "bench": benchmark,
-        "tutorial": tutorial,
-    }
-    options = arguments.parse(argv)
-    return _guarded(commands[options.command], options)
+    options = _parse(sys.argv[1:] if argv is None else argv)
+    return _exit_code(options.run, options)
 
 
 def script(example: Callable[..., None]) -> NoReturn:
@@ -65,233 +79,90 @@ def script(example: Callable[..., None]) -> NoReturn:
     Parameters
     ----------
     example : callable (data, out, seed, epochs)
-        Named by what was given: folders of the data and of the pictures as str, seed and epochs as int.
+        Function of an example. It is called with the options that were given, as keywords: the folders of the
+        data and of the plots as str, the seed and the number of epochs as int.
 
     Raises
     ------
     SystemExit
         Always.
     """
-    options = arguments.parse_script(sys.modules[example.__module__].__doc__)
-    sys.exit(_guarded(partial(play, example), options))
+    from . import tutorial
+
+    parser = ArgumentParser(description=sys.modules[example.__module__].__doc__)
+    tutorial.add_example_options(parser)
+    sys.exit(_exit_code(partial(tutorial.run_example, example), parser.parse_args()))
 
 
-def _guarded(command: Callable[[Namespace], int], options: Namespace) -> int:
-    """Run a command and return its exit code; errors become a line on stderr."""
+def _parse(argv: Sequence[str]) -> Namespace:
+    """Return the options of a command line; on wrong usage, print an error and raise SystemExit(2)."""
+    found = commands()
+    parser, chosen = _parser(found, argv)
+    if argv and argv[0] == chosen and chosen not in found:
+        known = ", ".join(found)
+        parser.error(f"unknown command {chosen!r}; the commands are {known}.{did_you_mean(chosen, found)}")
+    options, unknown = parser.parse_known_args(argv)
+    if unknown:
+        known_options = set(re.findall(r"--[a-z][a-z0-9-]*", options.parser.format_help()))
+        name = unknown[0].partition("=")[0]
+        hint = did_you_mean(name, known_options) if name.startswith("--") else ""
+        options.parser.error(f"unrecognized arguments: {' '.join(unknown)}.{hint}")
+    return options
+
+
+def _parser(found: dict[str, ModuleType], argv: Sequence[str]) -> tuple[ArgumentParser, str | None]:
+    """Return the parser, and the command that a command line names, None for none.
+
+    Only that command gets its options: those of the others would import modules that are not used.
+    """
+    examples = [f"  compiled-nn {example}" for command in found.values() for example in command.EXAMPLES]
+    parser = ArgumentParser(
+        prog="compiled-nn",
+        description="Train and use dense neural networks on the CPU.",
+        epilog="\n".join(["examples:", *examples, "", _EXIT_CODES]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"compiled-nn {__version__}")
+    subparsers = parser.add_subparsers(title="commands", dest="command", required=True, metavar="COMMAND")
+    chosen = next((word for word in argv if not word.startswith("-")), None)
+    for name, command in found.items():
+        subparser = subparsers.add_parser(
+            name,
+            usage=" ".join(filter(None, ("compiled-nn", name, command.USAGE, "[options]"))),
+            help=command.SUMMARY,
+            description=command.DESCRIPTION or f"{command.SUMMARY[:1].upper()}{command.SUMMARY[1:]}.",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        if name == chosen:
+            command.add_options(subparser)
+            subparser.set_defaults(run=command.run, parser=subparser)
+    return parser, chosen
+
+
+def _exit_code(run: Callable[[Namespace], int], options: Namespace) -> int:
+    """Run a command and return its exit code; an exception becomes one line on stderr."""
     try:
-        code = command(options)
+        code = run(options)
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
         Terminal(sys.stderr).print("compiled-nn: interrupted")
         return 130
     except BrokenPipeError:
-        # What is still buffered goes nowhere, instead of failing once more when Python exits.
+        # Buffered output is discarded: writing it would raise a second error when Python exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except UsageError as error:
-        report.error(error)
+        print_error(error)
         return 2
     except DivergenceError as error:
-        report.error(f"{error} Here: --standardize, --scale, --learning-rate. No file was written.")
-    except MemoryError as error:
-        report.error(f"out of memory. {error}")
-    except OSError as error:
-        report.error(f"{error.filename}: {error.strerror}" if error.filename else error)
-    except (ValueError, TypeError, ArithmeticError, ImportError) as error:
-        report.error(error)
-    return 1
-
-
-def _load(options: Namespace) -> Network:
-    net = load(options.model)
-    net.n_threads = options.threads
-    return net
-
-
-# ---- predict
-
-
-def _predict(options: Namespace) -> int:
-    net = _load(options)
-    if options.proba and not results.classifies(net):
-        raise ValueError(f"{options.model} predicts values; --proba is for classes")
-    data = inputs.load(options, labels=False, n_features=net.n_features_)
-    X, _, part = inputs.part(data, options.part)
-    predicted = net.predict_proba(X) if options.proba else net.predict(X)
-    header = _header(net, predicted, options.proba)
-    if options.output is not None:
-        _write(options.output, header, predicted)
-    if options.json:
-        kept = None if options.output is not None else predicted.tolist()
-        result = {
-            "command": "predict",
-            "version": __version__,
-            "model": options.model,
-            "data": data.name,
-            "part": part,
-            "rows": len(X),
-            "columns": header,
-            "predictions": kept,
-            "output": options.output,
-        }
-        results.print_json(result)
-    elif options.output is None:
-        sys.stdout.write(_csv(header, predicted))
-    else:
-        Terminal(sys.stdout).print(f"{len(X):,} rows ({part}) predicted to {options.output}")
-    return 0
-
-
-def _header(net: Network, predicted: NDArray[Any], proba: bool) -> list[str]:
-    if proba:
-        return [str(label) for label in net.classes_.tolist()]
-    if predicted.ndim == 1:
-        return ["prediction"]
-    return [f"prediction_{i}" for i in range(predicted.shape[1])]
-
-
-def _csv(header: Sequence[str], predicted: NDArray[Any]) -> str:
-    """Return rows under their header; numbers with all the digits that tell them from their neighbours."""
-    import csv
-
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    rows = predicted.reshape(len(predicted), -1)
-    # str() of NumPy's own numbers is the shortest text that reads back as the same float32.
-    writer.writerows(map(str, row) for row in (rows if predicted.dtype.kind == "f" else rows.tolist()))
-    return text.getvalue()
-
-
-def _write(path: str, header: Sequence[str], predicted: NDArray[Any]) -> None:
-    if path.lower().endswith(".npy"):
-        content = io.BytesIO()
-        np.save(content, predicted, allow_pickle=False)
-        data = content.getvalue()
-    else:
-        data = _csv(header, predicted).encode()
-    with open(path, "wb") as file:
-        file.write(data)
-
-
-# ---- evaluate
-
-
-def _evaluate(options: Namespace) -> int:
-    net = _load(options)
-    data = inputs.load(options)
-    X, y, part = inputs.part(data, options.part)
-    classifies = results.classifies(net)
-    if classifies:
-        labels = inputs.class_labels(y)
-        y = y if labels is None else labels
-    measured = results.measure(net, X, y)
-    if options.json:
-        head = {"command": "evaluate", "version": __version__, "model": options.model, "data": data.name}
-        classes = net.classes_.tolist() if classifies else None
-        results.print_json({**head, "part": part, "classes": classes, **measured})
-        return 0
-    screen = Terminal(sys.stdout)
-    score = results.called(results.score_name(net))
-    lines = [
-        f"{'data':<10}{data.name}, {part} rows: {len(X):,}",
-        f"{'loss':<10}{measured['loss']:.6g}",
-        f"{score:<10}{screen.style(results.score_text(measured), 'bold')}",
-    ]
-    if classifies:
-        lines += results.confusion_lines(measured, net.classes_, data.class_names, screen)
-    screen.print(*lines)
-    return 0
-
-
-# ---- info
-
-
-def _info(options: Namespace) -> int:
-    card = _card(options.model)
-    if options.json:
-        results.print_json(card)
-        return 0
-    screen = Terminal(sys.stdout)
-    classes = card["classes"]
-    rows = {
-        "written by": f"compiled-nn {card['written_by']}, format version {card['format_version']}",
-        "task": card["task"] if classes is None else f"{card['task']}, {len(classes)} classes",
-        "classes": None if classes is None else _listed(classes, screen.width - 14),
-        "loss": _described(card["loss"]),
-        "optimizer": _described(card["optimizer"]),
-        "penalty": f"l1 {card['l1']:g}, l2 {card['l2']:g}" if card["l1"] or card["l2"] else None,
-        "input": f"{card['n_features']:,} features, "
-        + (
-            results.scaled(card["standardize"])
-            if card["standardize"]
-            else f"multiplied by {card['input_scale']:.6g}"
-        ),
-        "weights": f"{card['parameters']:,} of {card['dtype']}; the file has {card['bytes']:,} bytes",
-    }
-    lines = [f"{name:<14}{text}" for name, text in rows.items() if text is not None]
-    head = ("layer", "inputs", "units", "activation", "bias", "parameters")
-    table = [head] + [
-        (str(i), *(str(layer[key]) for key in head[1:])) for i, layer in enumerate(card["layers"])
-    ]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    text = ["  ".join(map(str.rjust, row, widths)) for row in table]
-    screen.print(screen.style(options.model, "bold"), *lines, "", screen.style(text[0], "bold"), *text[1:])
-    return 0
-
-
-def _card(path: str) -> dict[str, Any]:
-    """Return what a file says about its network, after a look that the network can be loaded."""
-    net = load(path)
-    document = _document(path)
-    network = document["network"]
-    layers = []
-    for i, (layer, (W, _)) in enumerate(zip(net.layers, net.get_weights(), strict=True)):
-        layers.append(
-            {
-                "inputs": len(W),
-                "units": layer.units,
-                "activation": net.activations[i],
-                "bias": layer.bias,
-                "parameters": (len(W) + layer.bias + (layer.norm is not None)) * layer.units,
-            }
+        print_error(
+            f"{error} Options for this: --standardize, --scale, --learning-rate. No file was written."
         )
-    classifies = results.classifies(net)
-    return {
-        "command": "info",
-        "version": __version__,
-        "model": path,
-        "bytes": os.path.getsize(path),
-        "format_version": document["format_version"],
-        "written_by": document["library_version"],
-        "task": "classification" if classifies else "regression",
-        "classes": net.classes_.tolist() if classifies else None,
-        "n_features": net.n_features_,
-        "parameters": net.n_parameters,
-        **{key: network[key] for key in ("loss", "optimizer", "l1", "l2", "input_scale", "dtype", "seed")},
-        "standardize": network.get("standardize", False),
-        "layers": layers,
-    }
-
-
-def _document(path: str) -> dict[str, Any]:
-    from safetensors import safe_open
-
-    with safe_open(path, framework="numpy") as file:
-        document: dict[str, Any] = json.loads(file.metadata()["compiled_nn"])
-    return document
-
-
-def _described(config: str | dict[str, Any]) -> str:
-    """Return a loss or an optimizer of a file as a person reads it."""
-    if isinstance(config, str):
-        return config
-    values = (f"{key} {value}" for key, value in config.items() if key != "name")
-    return ", ".join([config["name"], *values])
-
-
-def _listed(labels: Sequence[object], width: int) -> str:
-    """Return labels side by side, as many as there is room for."""
-    text = " ".join(map(str, labels))
-    return text if len(text) <= width else text[: width - 4].rsplit(" ", 1)[0] + " ..."
+    except MemoryError as error:
+        print_error(": ".join(filter(None, ("out of memory", str(error)))))
+    except OSError as error:
+        print_error(f"{error.filename}: {error.strerror}" if error.filename else error)
+    except (ValueError, TypeError, ArithmeticError, ImportError) as error:
+        print_error(error)
+    return 1

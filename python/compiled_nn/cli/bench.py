@@ -1,221 +1,51 @@
-"""``compiled-nn bench``: how fast this machine trains and predicts, and how fast it could at most."""
+"""The command ``bench``: the speed of training and prediction on this machine, and the limits of the machine."""
 
 from __future__ import annotations
 
-import math
-import sys
-import time
-from argparse import Namespace
-from collections.abc import Callable
-from typing import Any
+from argparse import ArgumentParser, Namespace
 
-import numpy as np
+from .support import arguments, values
 
-import cnn_core
-from cnn_core.bench import bandwidth, peak
-from cnn_core.threads import get_num_threads
+ORDER = 50
+SUMMARY = "measure the speed of training and prediction on this machine"
+EXAMPLES = ("bench --only T6,I2 --threads 1",)
+USAGE = ""
+DESCRIPTION = """\
+Measure the speed of this machine, then that of compiled-nn on it. The speed of
+the machine is the number of multiply-adds per second, and the rate at which
+each level of memory is read. Then one epoch of training (T) or one prediction
+(I) is timed for each network of --only, on random data. The column "limit" is
+a share of the machine's speed: at 100%, the machine cannot do the arithmetic,
+or read the data, in less time.
+"""
 
-from .._version import __version__
-from ..network.network import Network
-from ..optimizers.classes import SGD, Adam
-from ..spec.layers import Dense
-from . import results
-from .report import Terminal
-from .workloads import WORKLOADS, Workload, limit
-
-_SIZES = {"L1": 16 * 1024, "L2": 256 * 1024, "L3": 4 * 1024**2, "memory": 128 * 1024**2}  # bytes of a thread
-_LEAST = 3  # calls that are timed, however long each takes
-_QUIET = 0.1  # share by which the speed of a known loop may differ before and after a workload
-_SAMPLE = 0.02  # seconds of a sample of a bound, of which the best of five counts
-_SHORT = 0.001  # the same where it is measured again: short enough to fit between other programs' turns
-_TIMES = 10  # measurements with such samples
+_DEFAULT = ("T1", "T5", "T6", "T7", "T8", "I1", "I2", "I3", "I4", "I5", "I7")
 
 
-def benchmark(options: Namespace) -> int:
-    """Measure the machine, then the workloads that ``--only`` names, and print a table or JSON.
+def add_options(parser: ArgumentParser) -> None:
+    """Add the options of the command."""
+    from .support.workloads import WORKLOADS
 
-    The limit is measured again after a workload that is above 100 % of it, or during which the machine was not quiet.
-    """
-    machine = _Machine(options.threads or get_num_threads())
-    screen = Terminal(sys.stdout)
-    measured: list[dict[str, Any]] = []
-    if not options.json:
-        screen.print(*_machine_lines(machine), "", screen.style(_row(_HEAD), "bold"))
-    for name in options.only:
-        before = machine.speed()
-        result = _measure(WORKLOADS[name], machine.threads, options.seconds)
-        measured.append(result)
-        result["of_limit"] = machine.share(result)
-        reason = _doubt(result["of_limit"], before, machine.speed())
-        if not options.json:
-            screen.print(_row(_cells(result)))
-        if reason:
-            machine.measure_again(name, reason)
-            if not options.json:
-                screen.print(screen.style(f"   limit measured again: {reason}", "dim"))
-    for result in measured:
-        result["of_limit"] = machine.share(result)
-    if options.json:
-        results.print_json(
-            {"command": "bench", "version": __version__, **machine.document(), "workloads": measured}
-        )
-    elif machine.again:
-        title = screen.style("With the best of all measurements of the limit:", "bold")
-        screen.print("", title, *_machine_lines(machine)[1:], *(_row(_cells(result)) for result in measured))
-        if any(result["of_limit"] is not None and result["of_limit"] > 1 for result in measured):
-            screen.print("Above 100%: the machine was too busy to measure the limit.")
-    return 0
-
-
-def _doubt(share: float | None, before: float, after: float) -> str | None:
-    """Reason to measure the limit again after a workload, or None."""
-    if share is not None and share > 1:
-        return f"{share:.0%} of it was reached"
-    difference = 1 - min(before, after) / max(before, after)
-    if difference > _QUIET:
-        return f"not quiet, a known loop's speed changed by {difference:.0%}"
-    return None
-
-
-class _Machine:
-    """Bounds of the machine: the best of all measurements, since a busy moment can only lower them."""
-
-    def __init__(self, threads: int) -> None:
-        self.threads = threads
-        self.fma = dict.fromkeys(("float32", "float64"), 0.0)
-        self.read = dict.fromkeys(_SIZES.values(), 0.0)
-        self.again: list[dict[str, str]] = []
-        self._measure(_SAMPLE)
-
-    def _measure(self, seconds: float) -> None:
-        for dtype, best in self.fma.items():
-            self.fma[dtype] = max(best, peak(dtype, seconds=seconds, n_threads=self.threads))
-        for size, best in self.read.items():
-            self.read[size] = max(best, bandwidth(size, seconds=seconds, n_threads=self.threads))
-
-    def measure_again(self, workload: str, reason: str) -> None:
-        """Measure again after a workload, for the given reason."""
-        for _ in range(_TIMES):
-            self._measure(_SHORT)
-        self.again.append({"after": workload, "reason": reason})
-
-    def speed(self) -> float:
-        """Speed of the known loop at this moment."""
-        return peak("float32", seconds=_SAMPLE, n_threads=self.threads)
-
-    def share(self, result: dict[str, Any]) -> float | None:
-        """Share of the limit that a result reaches; None for a workload without a limit."""
-        bounds = {"fma": self.fma, "read": [[size, rate] for size, rate in self.read.items()]}
-        bound = limit(WORKLOADS[result["name"]], "float32", self.threads, bounds)
-        return None if bound is None else bound / result["seconds"]
-
-    def document(self) -> dict[str, Any]:
-        """Fields of the JSON output."""
-        return {
-            "isa": cnn_core.isa,
-            "threads": self.threads,
-            "fma": self.fma,
-            "read": [[size, rate] for size, rate in self.read.items()],
-            "limit_measured_again": self.again,
-        }
-
-
-def _machine_lines(machine: _Machine) -> list[str]:
-    count = machine.threads
-    peaks = ", ".join(f"{dtype} {rate / 1e9:.1f}" for dtype, rate in machine.fma.items())
-    reads = ", ".join(f"{level} {machine.read[size] / 1e9:.1f}" for level, size in _SIZES.items())
-    return [
-        f"compiled-nn {__version__}, {cnn_core.isa}, {count} thread{'s' * (count != 1)}",
-        f"multiply-adds   GFLOP/s: {peaks}",
-        f"reading         GB/s: {reads}",
-    ]
-
-
-def _measure(workload: Workload, threads: int, seconds: float) -> dict[str, Any]:
-    """Time one unit again and again: an epoch of training, or a call of predict_proba."""
-    taken: list[float] = []
-    unit = _unit(workload, threads)
-    unit()
-    end = time.perf_counter() + seconds
-    while len(taken) < _LEAST or time.perf_counter() < end:
-        start = time.perf_counter()
-        unit()
-        taken.append(time.perf_counter() - start)
-    median = float(np.median(taken))
-    return {
-        "name": workload.name,
-        "what": _what(workload),
-        "calls": len(taken),
-        "seconds": median,
-        "p99": float(np.quantile(taken, 0.99)) if workload.kind == "inference" else None,
-        "flops": workload.flops() / median,
-    }
-
-
-def _unit(workload: Workload, threads: int) -> Callable[[], object]:
-    rng = np.random.default_rng(0)
-    inputs, outputs = workload.sizes[0], workload.sizes[-1]
-    X = rng.random((workload.rows, inputs), dtype=np.float32)
-    y = np.arange(workload.rows) % max(outputs, 2)
-    net = Network(
-        [*(Dense(n, workload.hidden) for n in workload.sizes[1:-1]), Dense(outputs)],
-        loss=workload.loss,
-        optimizer=_optimizer(workload),
-        l2=workload.l2,
-        seed=0,
-        n_threads=threads,
+    names = tuple(name for name, workload in WORKLOADS.items() if workload.kind != "run")
+    parser.add_argument(
+        "--only",
+        type=values.choices(names),
+        default=_DEFAULT,
+        metavar="T1,I2",
+        help=f"networks to measure, from {', '.join(names)} (default: {','.join(_DEFAULT)})",
     )
-    if workload.kind == "inference":
-        known = np.zeros((max(outputs, 2), inputs), np.float32)
-        net.fit(known, np.arange(len(known)), epochs=1)
-        return lambda: net.predict_proba(X)
-    return lambda: net.fit(
-        X, y, epochs=1, batch_size=workload.batch or "full", shuffle=workload.shuffle, warm_start=True
+    parser.add_argument(
+        "--seconds",
+        type=values.real(above=0),
+        default=1.0,
+        help="seconds spent on each network, and at least three calls (default: 1)",
     )
+    arguments.add_threads(parser)
+    arguments.add_json(parser)
 
 
-def _optimizer(workload: Workload) -> SGD | Adam:
-    # Random labels teach nothing: a rate of a thousandth of the workload's keeps the numbers where they are.
-    rate = workload.learning_rate / 1000
-    if workload.optimizer == "adam":
-        return Adam(rate)
-    return SGD(rate, momentum=workload.momentum if workload.optimizer == "momentum" else 0.0)
+def run(options: Namespace) -> int:
+    """Measure and print a table or JSON."""
+    from .support.benchmark import benchmark
 
-
-def _what(workload: Workload) -> str:
-    net = "-".join(map(str, workload.sizes))
-    if workload.kind == "inference":
-        return f"predict {workload.rows:,} x {net}"
-    batch = f"batch {workload.batch:,}" if workload.batch else "full batch"
-    return f"epoch {workload.rows:,} x {net}, {batch}"
-
-
-_HEAD = ("", "", "time", "p99", "GFLOP/s", "limit")
-
-
-def _row(cells: tuple[str, ...]) -> str:
-    name, what, *numbers = cells
-    return f"{name:<3}{what:<45}" + "".join(
-        number.rjust(width) for number, width in zip(numbers, (8, 8, 8, 8), strict=True)
-    )
-
-
-def _cells(result: dict[str, Any]) -> tuple[str, ...]:
-    p99, share = result["p99"], result["of_limit"]
-    return (
-        result["name"],
-        result["what"],
-        _time(result["seconds"]),
-        "" if p99 is None else _time(p99),
-        f"{result['flops'] / 1e9:.1f}",
-        "" if share is None else f"{share:.0%}",
-    )
-
-
-def _time(seconds: float) -> str:
-    """Return a time with three digits in the unit that suits it."""
-    unit, factor = next(
-        pair for pair in (("s", 1), ("ms", 1e3), ("us", 1e6)) if seconds * pair[1] >= 1 or pair[0] == "us"
-    )
-    digits = max(0, 2 - math.floor(math.log10(max(seconds * factor, 0.01))))
-    return f"{seconds * factor:.{digits}f} {unit}"
+    return benchmark(options)

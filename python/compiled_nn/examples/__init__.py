@@ -1,4 +1,4 @@
-"""The networks of five tutorials as short programs: each module has one function, ``main(data, out, seed, epochs)``.
+"""Networks of five tutorials as short programs: each module has one function, ``main(data, out, seed, epochs)``.
 
-``compiled-nn tutorial NAME`` runs one, and so does ``python -m compiled_nn.examples.NAME``.
+``compiled-nn tutorial NAME`` and ``python -m compiled_nn.examples.NAME`` run them.
 """

@@ -1,4 +1,4 @@
-"""Beans: a photograph of a leaf, 100 x 100 pixels: sick or healthy? Then, by softmax, which of three classes?"""
+"""Photographs of bean leaves, 100 x 100 pixels: diseased or healthy; then three classes, with softmax."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from ..plotting import ConfusionMatrixDisplay, LossCurveDisplay, PredictionGridD
 
 
 def main(data: str | None = None, out: str = ".", seed: int = 1, epochs: int = 1000) -> None:
-    """Train on all pictures at once, by gradient descent."""
-    if data is not None and (Path(data) / "train").is_dir():  # the photographs as they are published
+    """Train by full-batch gradient descent, then with Adam on three classes."""
+    if data is not None and (Path(data) / "train").is_dir():  # folder with the published photographs
         beans = cnn.datasets.read_image_folder(data, size=100)
     else:
         beans = cnn.datasets.load_beans(data)
-    sick = cnn.datasets.relabel(beans, {"healthy": 0}, others=1)
-    X, y, X_dev, y_dev = sick.X_train, sick.y_train, sick.X_validation, sick.y_validation
+    diseased = cnn.datasets.relabel(beans, {"healthy": 0}, others=1)
+    X, y, X_dev, y_dev = diseased.X_train, diseased.y_train, diseased.X_validation, diseased.y_validation
     shape = [{"nodes": n, "activation": "relu", "init": "he_normal"} for n in (4, 3, 2)]
     shape.append({"nodes": 1, "activation": "sigmoid", "init": "he_normal"})
     print("Number of layers: ", len(shape))
     print("Number of examples: ", len(X))
 
-    net = cnn.Network.from_shape(shape, optimizer=cnn.SGD(0.001), input_scale=sick.input_scale, seed=seed)
+    net = cnn.Network.from_shape(shape, optimizer=cnn.SGD(0.001), input_scale=diseased.input_scale, seed=seed)
     net.fit(X, y, epochs=epochs, batch_size="full")
     for i in range(0, epochs, 100):
         print(f"Cost at #{i}: {net.history['loss'][i]}")
     print("Accuracy on the training set: ", net.score(X, y))
     print("Accuracy on the dev set: ", net.score(X_dev, y_dev))
-    print("Share of sick leaves, which a network that has not learned gives: ", y.mean())
+    print("Share of diseased leaves, the accuracy of always predicting this class: ", y.mean())
     if findings := net.diagnose(X, y):
         print(findings)
     LossCurveDisplay.from_estimator(net, ylabel="cost").figure_.savefig(Path(out) / "beans-cost.png")
 
-    print("\nThree classes, by softmax")
+    print("\nThree classes, with softmax")
     net = cnn.Network(
         [cnn.Dense(64, "relu"), cnn.Dense(3)], standardize=True, optimizer=cnn.Adam(1e-4), seed=seed
     )

@@ -1,4 +1,4 @@
-"""Cat or not: 64 x 64 pixels in colour, 20-7-5-1 units, and the initial weights that decide whether it learns."""
+"""Cat or not: colour images of 64 x 64 pixels, 20-7-5-1 units, with three kinds of initial weights."""
 
 from __future__ import annotations
 
@@ -10,13 +10,10 @@ from ..plotting import LossCurveDisplay, PredictionGridDisplay
 
 
 def main(data: str | None = None, out: str = ".", seed: int = 1, epochs: int = 2500) -> None:
-    """Train on all pictures at once, from three kinds of initial weights; the last one's pictures are drawn."""
+    """Train by full-batch gradient descent from three kinds of initial weights; draw plots of the last network."""
     cats = cnn.datasets.load_catvnoncat(data)
-    for init in (
-        cnn.Normal(0.01),
-        "he_normal",
-        "lecun_normal",
-    ):  # the text's; sqrt(2 / inputs); sqrt(1 / inputs)
+    # Standard deviations of the weights: 0.01, as in the tutorial; sqrt(2 / inputs); sqrt(1 / inputs).
+    for init in (cnn.Normal(0.01), "he_normal", "lecun_normal"):
         print(f"\nInitial weights: {init}")
         layers = [cnn.Dense(units, "relu", init=init) for units in (20, 7, 5)] + [cnn.Dense(1, init=init)]
         net = cnn.Network(

@@ -1,4 +1,4 @@
-"""Fashion-MNIST, ten kinds of clothes: 50 sigmoids and one a class, with pixels as they are and standardised."""
+"""Fashion-MNIST, ten kinds of clothes: 50 sigmoids and one output per class, on raw and on standardised pixels."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ..plotting import LossCurveDisplay, PredictionGridDisplay, ProbabilityBarsD
 
 
 def main(data: str | None = None, out: str = ".", seed: int = 0, epochs: int = 300) -> None:
-    """Train twice; where the clothes are not on this machine, and no folder is named, on the package's digits."""
+    """Train twice; without the data and without a folder, the digits of the package are used."""
     try:
         clothes = cnn.datasets.load_fashion_mnist(data)
     except FileNotFoundError as error:
         if data is not None:
             raise
-        print(f"{error}\nInstead, the digits of the package: other pictures, other numbers.\n")
+        print(f"{error}\nThe digits of the package are used instead, so the results differ.\n")
         clothes = cnn.datasets.load_digits()
     X, y, X_test, y_test = clothes.X_train, clothes.y_train, clothes.X_test, clothes.y_test
     even, rows, white = cnn.Uniform(-1, 1), -(-len(X) // 25), 1 / clothes.input_scale
@@ -27,8 +27,8 @@ def main(data: str | None = None, out: str = ".", seed: int = 0, epochs: int = 3
         net = cnn.Network(
             [cnn.Dense(50, "sigmoid", bias=False, init=even), cnn.Dense(10, bias=False, init=even)],
             loss="binary_cross_entropy",
-            optimizer=cnn.SGD(0.001 * rows),  # the text sums gradients over the rows of a batch,
-            l2=0.5 / rows,  # and adds its penalty once to that sum
+            optimizer=cnn.SGD(0.001 * rows),  # the tutorial sums gradients over the rows of a batch,
+            l2=0.5 / rows,  # and adds the penalty once to that sum
             standardize=standardize,
             seed=seed,
         )

@@ -1,4 +1,4 @@
-"""Handwritten digits, 1 or 2: one layer of 196 sigmoids, full batch; with curves of training and validation."""
+"""Handwritten digits, 1 or 2: one layer of 196 sigmoids, full batch, with training and validation curves."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from ..plotting import LossCurveDisplay, PredictionGridDisplay, ScoreCurveDispla
 
 
 def main(data: str | None = None, out: str = ".", seed: int = 42, epochs: int = 100) -> None:
-    """Train on MNIST; where it is not on this machine, and no folder is named, on the digits of the package."""
+    """Train on MNIST; without the data and without a folder, the digits of the package are used."""
     try:
         digits = cnn.datasets.load_mnist(data)
     except FileNotFoundError as error:
         if data is not None:
             raise
-        print(f"{error}\nInstead, the digits of the package: 8 x 8 pixels, other numbers than MNIST's.\n")
+        print(
+            f"{error}\nThe digits of the package are used instead, of 8 x 8 pixels, so the results differ.\n"
+        )
         digits = cnn.datasets.load_digits()
     digits = cnn.datasets.only_classes(digits, {1, 2})
     train, test = (digits.X_train, digits.y_train), (digits.X_test, digits.y_test)

@@ -10,11 +10,11 @@ from ..plotting import DecisionBoundaryDisplay, LossCurveDisplay
 
 
 def main(data: str | None = None, out: str = ".", seed: int = 1, epochs: int = 50000) -> None:
-    """Train on four rows. `data` is not used."""
+    """Train on four rows; `data` is ignored."""
     X, y = cnn.datasets.xor().X_train, cnn.datasets.xor().y_train
     even = cnn.Uniform(0, 1)
     layers = [cnn.Dense(3, "sigmoid", bias=False, init=even), cnn.Dense(1, bias=False, init=even)]
-    # A rate of 0.2 on the mean of squares takes the steps of 0.1 on the sum of half squares, over four rows.
+    # The tutorial sums half squares over four rows, with a rate of 0.1: the same steps as 0.2 on their mean.
     net = cnn.Network(layers, loss="mse", optimizer=cnn.SGD(0.2), dtype="float64", seed=seed)
     net.fit(X, y, epochs=0)
     for done in range(0, epochs, 5000):

@@ -1,4 +1,4 @@
-"""The values of options: what each makes of its text, or says of it."""
+"""Converters from the text of an option to its value; the `type` of `argparse`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import math
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Collection
 
-from ..common.errors import did_you_mean
+from ...common.errors import did_you_mean
 
 
 def choice(names: Collection[str]) -> Callable[[str], str]:
-    """Return what takes one of these names."""
+    """Return a converter that accepts one of these names."""
 
     def convert(text: str) -> str:
         if text in names:
@@ -21,12 +21,12 @@ def choice(names: Collection[str]) -> Callable[[str], str]:
 
 
 def choices(names: Collection[str]) -> Callable[[str], tuple[str, ...]]:
-    """Return what takes some of these names, with commas between them."""
+    """Return a converter that accepts some of these names, separated by commas."""
     return lambda text: tuple(choice(names)(name.strip()) for name in text.split(","))
 
 
 def integer(minimum: int) -> Callable[[str], int]:
-    """Return what takes whole numbers that are not less."""
+    """Return a converter that accepts integers from a minimum on."""
 
     def convert(text: str) -> int:
         try:
@@ -43,7 +43,7 @@ def integer(minimum: int) -> Callable[[str], int]:
 def real(
     *, minimum: float = -math.inf, above: float = -math.inf, below: float = math.inf
 ) -> Callable[[str], float]:
-    """Return what takes finite numbers with minimum <= number, above < number < below."""
+    """Return a converter that accepts finite numbers with minimum <= number and above < number < below."""
     bounds = ((">=", minimum), (">", above), ("<", below))
     allowed = " and ".join(f"{sign} {bound:g}" for sign, bound in bounds if math.isfinite(bound))
 
@@ -70,27 +70,29 @@ def scale(text: str) -> float:
 
 
 def layers(text: str) -> tuple[int, ...]:
-    """Convert units with commas between them, or none."""
+    """Convert numbers of units, separated by commas, or "none"."""
     if text == "none":
         return ()
     try:
         return tuple(integer(1)(part.strip()) for part in text.split(","))
     except ArgumentTypeError:
-        raise ArgumentTypeError(f"{text!r} is not a list of units such as 128,64, nor none") from None
+        raise ArgumentTypeError(
+            f"{text!r} is neither a list of units, such as 128,64, nor the word none"
+        ) from None
 
 
 def batch_size(text: str) -> int | str:
-    """Convert a number of rows, or full."""
+    """Convert a number of rows, or "full"."""
     if text == "full":
         return text
     try:
         return integer(1)(text)
     except ArgumentTypeError:
-        raise ArgumentTypeError(f"{text!r} is neither a whole number >= 1 nor full") from None
+        raise ArgumentTypeError(f"{text!r} is neither a whole number >= 1 nor the word full") from None
 
 
 def target(text: str) -> int | str:
-    """Convert the number of a column, or its name."""
+    """Convert the index of a column, or its name."""
     try:
         return int(text)
     except ValueError:
@@ -98,15 +100,15 @@ def target(text: str) -> int | str:
 
 
 def character(text: str) -> str:
-    """Convert one character; a tab may be spelled out."""
+    r"""Convert one character; ``tab`` and ``\t`` are a tab."""
     text = {r"\t": "\t", "tab": "\t"}.get(text, text)
     if len(text) != 1:
-        raise ArgumentTypeError(f"{text!r} has {len(text)} characters; a delimiter has 1")
+        raise ArgumentTypeError(f"{text!r} has {len(text)} characters; expected 1 character, or the word tab")
     return text
 
 
 def file(*endings: str) -> Callable[[str], str]:
-    """Return what takes names that end so."""
+    """Return a converter that accepts file names with one of these endings."""
 
     def convert(text: str) -> str:
         if text.lower().endswith(endings):

@@ -1,4 +1,4 @@
-"""``compiled-nn train``: data -> a network in a file, its curves, its score on rows it has not seen."""
+"""Steps of ``compiled-nn train``: plan, training, file, loss curve and score on the test rows."""
 
 from __future__ import annotations
 
@@ -13,25 +13,26 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._version import __version__
-from ..callbacks import EarlyStopping
-from ..common import optional
-from ..datasets import Dataset
-from ..losses import LOSSES
-from ..network.network import Network, load
-from ..optimizers.registry import kind_of
-from ..spec.layers import Dense
+from ..._version import __version__
+from ...callbacks import EarlyStopping
+from ...common import optional
+from ...datasets import Dataset
+from ...losses import LOSSES
+from ...network.network import Network, load
+from ...optimizers.registry import kind_of
+from ...spec.layers import Dense
 from . import inputs, report, results
-from .report import Progress, Terminal
+from .report import Progress
+from .terminal import Terminal
 
 _EPOCHS = 30
-_STEPS = 1000  # at least so many by default: 30 epochs of a small file are too few of them
-_VALIDATION = 0.1  # share of the rows to train on that early stopping looks at
-_LARGE = 100.0  # features beyond it, as the first layer sees them, deserve a note
+_STEPS = 1000  # least number by default: 30 epochs of a small file have too few steps
+_VALIDATION = 0.1  # share of the training rows that early stopping holds out
+_LARGE = 100.0  # a note is printed for features beyond it, after scaling
 
 
 class _Plan(NamedTuple):
-    """What to do: data with their split, the network before its first step, epochs, files to write."""
+    """Data with their split, the untrained network, settings of the training, and output files."""
 
     data: Dataset
     classifies: bool
@@ -45,17 +46,17 @@ class _Plan(NamedTuple):
 
     @property
     def score(self) -> str:
-        return results.called("accuracy" if self.classifies else "r2")
+        return results.score_title("accuracy" if self.classifies else "r2")
 
     @property
     def watched(self) -> str:
-        """What the rows are called that each epoch is scored on."""
+        """Name of the rows on which each epoch is scored."""
         return "test" if self.patience is None else "val"
 
 
 def train(options: Namespace) -> int:
     """Run the command and return its exit code."""
-    plan = _plan(options)
+    plan = _make_plan(options)
     screen, stderr = Terminal(sys.stdout), Terminal(sys.stderr)
     show = not (options.quiet or options.json)
     if show:
@@ -66,12 +67,12 @@ def train(options: Namespace) -> int:
     start = perf_counter()
     interrupted = _fit(options, plan, progress)
     seconds = perf_counter() - start
-    # Saved before anything more is printed: a reader of stdout who has gone away must not cost the weights.
+    # Saved before any further output: printing fails if the reader of stdout was closed.
     plan.net.save(plan.model)
     if interrupted:
         stderr.print(
             f"compiled-nn: interrupted after {len(plan.net.history['epoch'])} of {plan.epochs} epochs; the "
-            f"weights of the last whole step are saved in {plan.model}"
+            f"weights of the last complete step are saved in {plan.model}"
         )
     plot = _plot(plan, options, stderr)
     measured = _measure(plan)
@@ -82,10 +83,10 @@ def train(options: Namespace) -> int:
     return 130 if interrupted else 0
 
 
-# ---- before
+# ---- before training
 
 
-def _plan(options: Namespace) -> _Plan:
+def _make_plan(options: Namespace) -> _Plan:
     data = inputs.load(options)
     classifies = inputs.is_classification(data.y_train, options.task, options.loss)
     if classifies:
@@ -103,27 +104,32 @@ def _plan(options: Namespace) -> _Plan:
 
 
 def _with_labels(data: Dataset) -> Dataset:
-    """Return `data` with one label a row."""
+    """Return `data` with one label per row."""
     parts = [inputs.class_labels(y) if len(y) else y for y in (data.y_train, data.y_test)]
     if parts[0] is None or parts[1] is None:
         raise ValueError(
-            f"the target has shape {data.y_train.shape} and is not one-hot; classification takes one label "
-            "a row"
+            f"the target has shape {data.y_train.shape} and is not one-hot, but classification needs one label "
+            "per row; for several values per row, give --task regression"
         )
     return replace(data, y_train=parts[0], y_test=parts[1])
 
 
 def _loss(options: Namespace, data: Dataset, classifies: bool) -> tuple[str, int]:
-    """Return the loss and how many outputs it takes."""
+    """Return the name of the loss and the number of outputs."""
     if not classifies:
         if data.y_train.dtype.kind == "U":
             text = str(data.y_train.flat[0])
-            raise ValueError(f"the target is text, such as {text!r}; regression takes numbers")
+            raise ValueError(
+                f"the target is text, such as {text!r}, but regression needs numbers; name a column of numbers "
+                "with --target, or give --task classification"
+            )
         loss = options.loss or "mse"
         return loss, LOSSES[loss].n_outputs(math.prod(data.y_train.shape[1:]))
     n_classes = len(np.unique(data.y_train))
     if n_classes < 2:
-        raise ValueError(f"the target has {n_classes} class; classification takes at least 2")
+        raise ValueError(
+            f"the target has {n_classes} class, but classification needs at least 2; is --target the right column?"
+        )
     loss = options.loss or ("binary_cross_entropy" if n_classes == 2 else "softmax_cross_entropy")
     return loss, LOSSES[loss].n_outputs(n_classes)
 
@@ -148,7 +154,7 @@ def _network(options: Namespace, loss: str, n_outputs: int, input_scale: float) 
 
 
 def _files(options: Namespace, name: str) -> tuple[str, str | None]:
-    """Return where model and curve go, after a look that they can go there."""
+    """Return the paths of the model and the loss curve, after a check that they can be written."""
     model = options.output or f"{name}.safetensors"
     plot = options.plot
     installed = find_spec("matplotlib") is not None
@@ -160,14 +166,16 @@ def _files(options: Namespace, name: str) -> tuple[str, str | None]:
         folder = os.path.dirname(path) or "."
         if not os.path.isdir(folder):
             raise FileNotFoundError(f"{path} cannot be written: there is no folder {folder}")
-        if os.path.isdir(path) or not os.access(folder, os.W_OK):
-            raise PermissionError(f"{path} cannot be written")
+        if os.path.isdir(path):
+            raise IsADirectoryError(f"{path} cannot be written: it is a folder; give the name of a file")
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(f"{path} cannot be written: no permission to write to the folder {folder}")
     if os.path.exists(model):
         try:
             load(model)
         except ValueError as error:
             raise ValueError(
-                f"{error}. Training would overwrite it: remove it, or name another file by -o"
+                f"{error}. Training would overwrite this file; remove it, or give another name with -o"
             ) from error
     return model, plot
 
@@ -183,7 +191,7 @@ def _heading(options: Namespace, plan: _Plan) -> list[str]:
     network = f"network {units}, " + (f"{options.activation}, " if options.layers else "") + plan.loss
     scale = f", input scale {data.input_scale:.4g}" if data.input_scale != 1 else ""
     if options.standardize:
-        scale = f", input {results.scaled(options.standardize)}"
+        scale = f", input {results.scaling_text(options.standardize)}"
     return [
         f"{data.name}: {rows}; {n_features:,} features, {task}",
         network + scale,
@@ -196,19 +204,19 @@ def _note_large(data: Dataset, stderr: Terminal) -> None:
     largest = max(float(X.max()), -float(X.min())) * data.input_scale if X.size else 0.0
     if _LARGE < largest < math.inf:
         stderr.print(
-            f"note: features reach {largest:.4g}; networks learn better from numbers near 1: try --standardize, "
-            f"or --scale {data.input_scale / largest:.3g}"
+            f"note: the largest feature is {largest:.4g}; training works best with features near 1: try "
+            f"--standardize, or --scale {data.input_scale / largest:.3g}"
         )
 
 
-# ---- during
+# ---- training
 
 
 def _fit(options: Namespace, plan: _Plan, progress: Progress | None) -> bool:
-    """Train; return whether Ctrl-C ended it."""
+    """Train, and return whether Ctrl-C ended the training."""
     data = plan.data
     watched: dict[str, Any] = {}
-    if plan.patience is not None:  # the test part must not choose the weights
+    if plan.patience is not None:  # on held-out rows: the test rows must not decide which weights are kept
         watched = {
             "validation_fraction": _VALIDATION,
             "early_stopping": EarlyStopping(patience=plan.patience),
@@ -226,7 +234,7 @@ def _fit(options: Namespace, plan: _Plan, progress: Progress | None) -> bool:
             **watched,
         )
     except KeyboardInterrupt:
-        if not hasattr(plan.net, "n_features_"):  # it came before the first weights
+        if not hasattr(plan.net, "n_features_"):  # interrupted before the initial weights
             raise
         return True
     finally:
@@ -235,7 +243,7 @@ def _fit(options: Namespace, plan: _Plan, progress: Progress | None) -> bool:
     return False
 
 
-# ---- after
+# ---- after training
 
 
 def _measure(plan: _Plan) -> dict[str, dict[str, Any]]:
@@ -247,17 +255,17 @@ def _measure(plan: _Plan) -> dict[str, dict[str, Any]]:
 
 
 def _plot(plan: _Plan, options: Namespace, stderr: Terminal) -> str | None:
-    """Draw the loss curve to its file; failing that is an error only where --plot asked for it."""
+    """Draw the loss curve to a file; a failure is an error with --plot, and a note without."""
     if plan.plot is None or not plan.net.history["epoch"]:
         return None
     try:
-        from ..plotting import LossCurveDisplay
+        from ...plotting import LossCurveDisplay
 
         LossCurveDisplay.from_estimator(plan.net, val_label=plan.watched).figure_.savefig(plan.plot)
     except (ImportError, OSError, ValueError) as error:
         if options.plot is not None:
             raise
-        stderr.print(f"note: no file of the loss curve: {error}")
+        stderr.print(f"note: the loss curve was not drawn: {error}")
         return None
     return plan.plot
 
@@ -276,7 +284,7 @@ def _report(
         label = f"{part} {plan.score}"
         lines.append(f"{label:<16}{text or results.score_text(result)}")
     epochs = len(history["epoch"])
-    best = "" if plan.net.best_epoch_ is None else f"; the weights are of epoch {plan.net.best_epoch_:,}"
+    best = "" if plan.net.best_epoch_ is None else f"; weights of epoch {plan.net.best_epoch_:,}, the best"
     lines.append(f"{'trained for':<16}{report.duration(seconds)}, {epochs:,} epochs{best}")
     lines.append(f"{'model':<16}{plan.model}")
     if plot is not None:

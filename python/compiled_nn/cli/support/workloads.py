@@ -1,8 +1,8 @@
-"""The workloads as data: what is trained, what is predicted, the arithmetic and the traffic that cannot be avoided.
+"""Workloads of ``compiled-nn bench``: networks and data, with their least arithmetic and memory traffic.
 
-T1-T9 train, I1-I7 predict, G1 and G2 are whole runs of full-batch descent with far more features than rows. A
-*unit* is what a time is given for: an epoch of training (one step for a full batch), one call of prediction,
-one whole run.
+T1-T9 train, I1-I7 predict, G1 and G2 are complete runs of full-batch descent with far more features than rows.
+Times are those of a *unit*: one epoch of training (one step for a full batch), one call of prediction, or one
+complete run.
 
 Standard library only: the programs in `benchmarks` read this file too, in environments without this package.
 """
@@ -19,32 +19,32 @@ STATE = {"sgd": 0, "momentum": 1, "adam": 2}
 
 @dataclass(frozen=True)
 class Workload:
-    """A network, its data's shape and what is done with them.
+    """A network, the shape of its data, and the operation: training, prediction or a complete run.
 
     Attributes
     ----------
     name : str
-        Short name, the one of ``--only``.
+        Short name, used by ``--only``.
     kind : str
-        ``"training"``, ``"inference"`` or ``"run"``, a whole run from the initial weights.
+        ``"training"``, ``"inference"`` or ``"run"``, a complete run from the initial weights.
     sizes : tuple of int
-        Inputs, then the units of each layer.
+        Number of inputs, then the units of each layer.
     hidden : str
         Activation of the hidden layers, ``"relu"`` or ``"sigmoid"``.
     rows : int
-        Rows of X; for inference the rows of one call.
+        Number of rows of X; for inference, the rows of one call.
     batch : int or None
-        Rows of a step. Default None: all of them.
+        Rows per step. Default None: all rows.
     optimizer : str
         ``"sgd"`` (default), ``"momentum"`` or ``"adam"``.
     learning_rate, momentum, l2 : float
         Hyperparameters; l2 / 2 * sum(W**2) is added to the mean loss. Default 0.1, 0.9 and 0.
     shuffle : bool
-        Whether each epoch draws a new order of the rows. Default False.
+        Whether each epoch visits the rows in a new random order. Default False.
     steps : int
-        Steps of a whole run; 0 for the other kinds.
+        Number of steps of a complete run; 0 for the other kinds.
     dtypes : tuple of str
-        Data types it is measured in. Default float32 only.
+        Data types to measure. Default float32 only.
     """
 
     name: str
@@ -63,31 +63,31 @@ class Workload:
 
     @property
     def loss(self) -> str:
-        """Name of the loss: binary for one output, softmax for several."""
+        """Name of the loss: binary cross-entropy for one output, softmax cross-entropy for several."""
         return "binary_cross_entropy" if self.sizes[-1] == 1 else "softmax_cross_entropy"
 
     @property
     def batch_size(self) -> int:
-        """Rows of a step as a number."""
+        """Number of rows per step."""
         return self.batch or self.rows
 
     @property
     def steps_per_unit(self) -> int:
-        """Optimizer steps of one unit; 0 for inference."""
+        """Number of optimizer steps per unit; 0 for inference."""
         if self.kind == "inference":
             return 0
         return self.steps or -(-self.rows // self.batch_size)
 
     @property
     def n_parameters(self) -> int:
-        """Weights and biases."""
+        """Number of weights and biases."""
         return sum((k + 1) * n for k, n in pairwise(self.sizes))
 
     def flops(self) -> int:
         """Necessary floating-point operations of the matrix products of one unit.
 
-        Forward 2 m k n a layer; in training as much again for dW, and for dA of every layer but the first.
-        Activations, losses and optimizers are left out: the limit they serve is a bound from below.
+        2 m k n per layer in the forward pass; in training the same again for dW, and for dA of every layer except
+        the first. Activations, losses and optimizers are not counted, so that the limit is a lower bound.
 
         Returns
         -------
@@ -99,7 +99,7 @@ class Workload:
         return (2 * sum(layers) + sum(layers[1:])) * max(self.steps, 1)
 
     def streams(self, dtype: str) -> list[tuple[int, int]]:
-        """Necessary traffic of one unit.
+        """Necessary memory traffic of one unit.
 
         Parameters
         ----------
@@ -109,9 +109,9 @@ class Workload:
         Returns
         -------
         list of (int, int)
-            Pairs of the bytes an operand occupies, which decides the memory level it comes from, and the
-            bytes read and written of it: X once, and once a step the parameters and the optimizer's state,
-            read and written. For inference the parameters, read once.
+            For each operand its size in bytes, which determines the level of memory that holds it, and the number
+            of bytes read and written: X is read once; the parameters and the optimizer's state are read and written
+            once per step. For inference the parameters are read once.
         """
         item = ITEMSIZE[dtype]
         if self.kind == "inference":
@@ -140,12 +140,12 @@ class Workload:
         return products
 
     def scaled(self, scale: float) -> "Workload":
-        """The same workload on a share of the rows (and steps), for smoke tests.
+        """Return the same workload on a share of the rows (and steps), for smoke tests.
 
         Parameters
         ----------
         scale : float
-            Share in (0, 1]. Whole batches stay whole, and there are never fewer rows than classes.
+            Share in (0, 1]. Batches keep their size, and there are at least as many rows as classes.
 
         Returns
         -------
@@ -161,12 +161,12 @@ class Workload:
         return replace(self, rows=rows)
 
     def for_check(self) -> "Workload":
-        """Three steps of it in a fixed order, on at most 512 rows where the batch is full.
+        """Return a workload of three steps in a fixed order, on at most 512 rows if the batch is full.
 
         Returns
         -------
         Workload
-            Three batches, or as many rows that `units_of_check` units make three steps.
+            Three batches; with a full batch, `units_of_check` units have three steps.
         """
         if self.batch is None:
             return replace(self, rows=min(self.rows, 512), steps=3 if self.steps else 0)
@@ -174,7 +174,7 @@ class Workload:
 
     @property
     def units_of_check(self) -> int:
-        """Units of `for_check` that make three steps."""
+        """Number of units of `for_check` that have three steps."""
         return 3 // self.steps_per_unit
 
 
@@ -208,16 +208,16 @@ WORKLOADS = {
 
 
 def bandwidth(size: float, threads: int, read: list[list[float]]) -> float:
-    """Bytes a second from the level of memory in which an operand fits.
+    """Return the rate of reading, in bytes per second, from the level of memory that can hold an operand.
 
     Parameters
     ----------
     size : float
-        Bytes of the operand; each thread has its share of it.
+        Size of the operand in bytes, divided equally among the threads.
     threads : int
-        Threads that read at once.
-    read : list of [bytes of a thread, bytes a second of all]
-        Measured, ascending by size; between two sizes the rate is interpolated in logarithms.
+        Number of threads that read in parallel.
+    read : list of [bytes per thread, bytes per second of all threads]
+        Measured rates in order of size. Between two sizes, the logarithm of the rate is interpolated.
 
     Returns
     -------
@@ -235,25 +235,24 @@ def bandwidth(size: float, threads: int, read: list[list[float]]) -> float:
 
 
 def limit(workload: Workload, dtype: str, threads: int, machine: dict[str, Any]) -> float | None:
-    """Seconds of one unit that cannot be undercut: the arithmetic at peak, or the traffic at the rate of its
-    level.
+    """Return a lower bound of the seconds per unit: the arithmetic at peak speed, or the memory traffic.
 
     Parameters
     ----------
     workload : Workload
-        What is done.
+        Workload to be bounded.
     dtype : str
         ``"float32"`` or ``"float64"``.
     threads : int
-        Threads it is done with.
+        Number of threads.
     machine : dict
-        `machine.measure` with as many threads.
+        Peak speeds "fma" and rates "read" of the machine, measured with that number of threads.
 
     Returns
     -------
     float or None
-        None where no such bound means anything: a few rows, where latency rules, and whole runs, whose steps
-        a program may transform.
+        None where the bound would not be meaningful: very few rows, where latency dominates, and complete runs,
+        whose steps a program may combine.
     """
     if workload.kind == "run" or workload.flops() < 10_000:
         return None

@@ -1,4 +1,4 @@
-"""How good a network is on rows: measured, as lines, as JSON."""
+"""Loss, score and confusion table of a network, as numbers, lines of text and JSON."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import metrics
-from ..network.network import Network
+from ... import metrics
+from ...network.network import Network
 from . import report
-from .report import Terminal
+from .terminal import Terminal
 
-_CALLED = {"accuracy": "accuracy", "r2": "R^2"}
+_TITLES = {"accuracy": "accuracy", "r2": "R^2"}
 
 
 def classifies(net: Network) -> bool:
-    """Tell whether the network predicts classes."""
+    """Return whether the network predicts classes."""
     return hasattr(net, "classes_")
 
 
@@ -29,24 +29,24 @@ def score_name(net: Network) -> str:
     return "accuracy" if classifies(net) else "r2"
 
 
-def called(score: str) -> str:
-    """Return what a person calls a score."""
-    return _CALLED[score]
+def score_title(score: str) -> str:
+    """Return the name of a score in text."""
+    return _TITLES[score]
 
 
-def scaled(method: bool | str) -> str:
-    """Return what a person calls input that is standardised by a method."""
+def scaling_text(method: bool | str) -> str:
+    """Return the description of input that is standardised by a method."""
     return "standardised" + (f" ({method})" if isinstance(method, str) else "")
 
 
 def measure(net: Network, X: NDArray[Any], y: NDArray[Any]) -> dict[str, Any]:
-    """Return rows, loss and score of a network on samples and targets, and the confusion of its classes.
+    """Compute the loss, score and confusion table of a network on samples and targets.
 
     Returns
     -------
     dict
-        "rows" int, "loss" float, "accuracy" or "r2" float, and for one class a row "confusion": a list of
-        lists, true classes down, predicted ones across.
+        "rows" int, "loss" float, "accuracy" or "r2" float, and for targets with one class per row "confusion":
+        a list with one list per true class, which has the number of rows for each predicted class.
     """
     result: dict[str, Any] = {"rows": len(X), "loss": net.loss(X, y), score_name(net): net.score(X, y)}
     if classifies(net) and y.ndim == 1:
@@ -56,17 +56,17 @@ def measure(net: Network, X: NDArray[Any], y: NDArray[Any]) -> dict[str, Any]:
 
 
 def score_text(result: dict[str, Any]) -> str:
-    """Return the score of a :func:`measure`, with the counts behind an accuracy."""
+    """Return the score of a result of :func:`measure` as text; an accuracy with its numbers of rows."""
     if "r2" in result:
         return f"{result['r2']:.4f}"
-    right = round(result["accuracy"] * result["rows"])
-    return f"{result['accuracy']:.4f} ({right:,} of {result['rows']:,} rows)"
+    correct = round(result["accuracy"] * result["rows"])
+    return f"{result['accuracy']:.4f} ({correct:,} of {result['rows']:,} rows)"
 
 
 def confusion_lines(
     result: dict[str, Any], classes: NDArray[Any], class_names: Sequence[str], terminal: Terminal
 ) -> list[str]:
-    """Return the confusion table of a :func:`measure` after an empty line; no lines where it has none."""
+    """Return an empty line and the confusion table of a result of :func:`measure`; no lines if it has none."""
     if "confusion" not in result:
         return []
     labels = [str(label) for label in classes.tolist()]
@@ -74,7 +74,7 @@ def confusion_lines(
 
 
 def print_json(result: dict[str, Any]) -> None:
-    """Print one JSON object; numbers that JSON does not have become null."""
+    """Print a JSON object on one line; infinities and NaN, which JSON does not have, become null."""
     sys.stdout.write(json.dumps(_plain(result), allow_nan=False) + "\n")
 
 

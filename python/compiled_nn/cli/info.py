@@ -1,0 +1,122 @@
+"""The command ``info``: the contents of the file of a network."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from typing import Any
+
+from .._version import __version__
+from ..network.network import load
+from .support import arguments
+from .support.terminal import Terminal
+
+ORDER = 40
+SUMMARY = "describe a saved network; needs no data"
+EXAMPLES = ("info digits.safetensors --json",)
+USAGE = "MODEL"
+DESCRIPTION = ""
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """Add the arguments and options of the command."""
+    arguments.add_model(parser)
+    arguments.add_json(parser)
+
+
+def run(options: Namespace) -> int:
+    """Print the description of the network."""
+    from .support import results
+
+    card = _card(options.model)
+    if options.json:
+        results.print_json(card)
+        return 0
+    screen = Terminal(sys.stdout)
+    classes = card["classes"]
+    scaling = (
+        results.scaling_text(card["standardize"])
+        if card["standardize"]
+        else f"multiplied by {card['input_scale']:.6g}"
+    )
+    rows = {
+        "written by": f"compiled-nn {card['written_by']}, format version {card['format_version']}",
+        "task": card["task"] if classes is None else f"{card['task']}, {len(classes)} classes",
+        "classes": None if classes is None else _listed(classes, screen.width - 14),
+        "loss": _described(card["loss"]),
+        "optimizer": _described(card["optimizer"]),
+        "penalty": f"l1 {card['l1']:g}, l2 {card['l2']:g}" if card["l1"] or card["l2"] else None,
+        "input": f"{card['n_features']:,} features, {scaling}",
+        "parameters": f"{card['parameters']:,} of type {card['dtype']}; file of {card['bytes']:,} bytes",
+    }
+    lines = [f"{name:<14}{text}" for name, text in rows.items() if text is not None]
+    title, *table = _layer_table(card["layers"])
+    screen.print(screen.style(options.model, "bold"), *lines, "", screen.style(title, "bold"), *table)
+    return 0
+
+
+def _layer_table(layers: Sequence[dict[str, Any]]) -> list[str]:
+    """Return a title line and one line per layer, in aligned columns."""
+    head = ("layer", "inputs", "units", "activation", "bias", "parameters")
+    table = [head] + [(str(i), *(str(layer[key]) for key in head[1:])) for i, layer in enumerate(layers)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return ["  ".join(map(str.rjust, row, widths)) for row in table]
+
+
+def _card(path: str) -> dict[str, Any]:
+    """Return the description of a network's file; the network is loaded, so that a damaged file is an error."""
+    net = load(path)
+    document = _document(path)
+    network = document["network"]
+    layers = []
+    for i, (layer, (W, _)) in enumerate(zip(net.layers, net.get_weights(), strict=True)):
+        layers.append(
+            {
+                "inputs": len(W),
+                "units": layer.units,
+                "activation": net.activations[i],
+                "bias": layer.bias,
+                "parameters": (len(W) + layer.bias + (layer.norm is not None)) * layer.units,
+            }
+        )
+    classes = net.classes_.tolist() if hasattr(net, "classes_") else None
+    return {
+        "command": "info",
+        "version": __version__,
+        "model": path,
+        "bytes": os.path.getsize(path),
+        "format_version": document["format_version"],
+        "written_by": document["library_version"],
+        "task": "regression" if classes is None else "classification",
+        "classes": classes,
+        "n_features": net.n_features_,
+        "parameters": net.n_parameters,
+        **{key: network[key] for key in ("loss", "optimizer", "l1", "l2", "input_scale", "dtype", "seed")},
+        "standardize": network.get("standardize", False),
+        "layers": layers,
+    }
+
+
+def _document(path: str) -> dict[str, Any]:
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as file:
+        document: dict[str, Any] = json.loads(file.metadata()["compiled_nn"])
+    return document
+
+
+def _described(config: str | dict[str, Any]) -> str:
+    """Return a loss or an optimizer of a file as readable text."""
+    if isinstance(config, str):
+        return config
+    values = (f"{key} {value}" for key, value in config.items() if key != "name")
+    return ", ".join([config["name"], *values])
+
+
+def _listed(labels: Sequence[object], width: int) -> str:
+    """Return labels separated by blanks, cut at the width with "..."."""
+    text = " ".join(map(str, labels))
+    return text if len(text) <= width else text[: width - 4].rsplit(" ", 1)[0] + " ..."

@@ -1,0 +1,116 @@
+"""The command ``predict``: labels, values or probabilities for each row."""
+
+from __future__ import annotations
+
+import io
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._version import __version__
+from .support import arguments, values
+from .support.terminal import Terminal
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..network.network import Network
+
+ORDER = 20
+SUMMARY = "predict labels or values for data"
+EXAMPLES = ("predict iris.safetensors new.csv --proba -o probabilities.csv",)
+USAGE = "MODEL DATA [-o FILE]"
+DESCRIPTION = """\
+Write the predicted label or value of each row, as CSV with a header line. An
+existing output file is replaced.
+
+A CSV file may have one column more than the network has inputs. That column,
+the last one or the --target, is ignored.
+"""
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """Add the arguments and options of the command."""
+    arguments.add_model(parser)
+    group = arguments.add_data(parser, ". Labels are optional")
+    arguments.add_part(group)
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=values.file(".csv", ".npy"),
+        help="output file, .csv or .npy (default: CSV to stdout)",
+    )
+    parser.add_argument("--proba", action="store_true", help="write the probability of each class instead")
+    arguments.add_threads(parser)
+    arguments.add_json(parser)
+
+
+def run(options: Namespace) -> int:
+    """Predict and write the result."""
+    from .support import inputs, results
+
+    net = inputs.load_network(options)
+    if options.proba and not results.classifies(net):
+        raise ValueError(
+            f"{options.model} is a network for regression, which has no class probabilities; omit --proba"
+        )
+    data = inputs.load(options, labels=False, n_features=net.n_features_)
+    X, _, part = inputs.select_part(data, options.part)
+    predicted = net.predict_proba(X) if options.proba else net.predict(X)
+    header = _header(net, predicted, options.proba)
+    if options.output is not None:
+        _write(options.output, header, predicted)
+    if options.json:
+        result = {
+            "command": "predict",
+            "version": __version__,
+            "model": options.model,
+            "data": data.name,
+            "part": part,
+            "rows": len(X),
+            "columns": header,
+            "predictions": None if options.output is not None else predicted.tolist(),
+            "output": options.output,
+        }
+        results.print_json(result)
+    elif options.output is None:
+        sys.stdout.write(_csv(header, predicted))
+    else:
+        Terminal(sys.stdout).print(f"predictions for {len(X):,} rows ({part}) written to {options.output}")
+    return 0
+
+
+def _header(net: Network, predicted: NDArray[Any], proba: bool) -> list[str]:
+    if proba:
+        return [str(label) for label in net.classes_.tolist()]
+    if predicted.ndim == 1:
+        return ["prediction"]
+    return [f"prediction_{i}" for i in range(predicted.shape[1])]
+
+
+def _csv(header: Sequence[str], predicted: NDArray[Any]) -> str:
+    """Return a header line and one line per row; floats have as many digits as reading them back exactly needs."""
+    import csv
+
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    rows = predicted.reshape(len(predicted), -1)
+    # str() of a NumPy float32 is shorter than that of the Python float from tolist(), and as exact.
+    writer.writerows(map(str, row) for row in (rows if predicted.dtype.kind == "f" else rows.tolist()))
+    return text.getvalue()
+
+
+def _write(path: str, header: Sequence[str], predicted: NDArray[Any]) -> None:
+    if path.lower().endswith(".npy"):
+        content = io.BytesIO()
+        np.save(content, predicted, allow_pickle=False)
+        data = content.getvalue()
+    else:
+        data = _csv(header, predicted).encode()
+    with open(path, "wb") as file:
+        file.write(data)

@@ -1,0 +1,1 @@
+"""Code that the commands share: options and their values, data, training, output."""

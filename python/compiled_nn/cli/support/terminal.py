@@ -1,0 +1,75 @@
+"""Text on a terminal or in a file; errors of the command line."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from typing import TextIO
+
+_WIDTH = 80
+_NARROWEST = 50
+_STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "cyan": "36"}
+
+
+class UsageError(Exception):
+    """Options that do not apply to the data."""
+
+
+def print_error(message: object) -> None:
+    """Print an error as one line on stderr."""
+    Terminal(sys.stderr).print("compiled-nn: error: " + "; ".join(map(str.strip, str(message).splitlines())))
+
+
+class Terminal:
+    """Output stream, with the width, characters and colours that it can show.
+
+    Parameters
+    ----------
+    stream : text file
+
+    Attributes
+    ----------
+    is_tty : bool
+    width : int
+        Columns to use: 80, or fewer on a narrower terminal.
+    unicode : bool
+        Whether the encoding has the block characters of charts.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._encoding = getattr(stream, "encoding", None) or "utf-8"
+        self.is_tty = stream.isatty()
+        width = shutil.get_terminal_size((_WIDTH, 24)).columns if self.is_tty else _WIDTH
+        self.width = min(_WIDTH, max(_NARROWEST, width))
+        self.unicode = _can_encode("▁█·━", self._encoding)
+        # The old console of Windows may print escape codes as text.
+        windows_console = os.name == "nt" and "WT_SESSION" not in os.environ
+        self._colours = (
+            self.is_tty
+            and not os.environ.get("NO_COLOR")
+            and os.environ.get("TERM") != "dumb"
+            and not windows_console
+        )
+
+    def style(self, text: str, name: str) -> str:
+        """Return `text` in bold, dim or a colour; unchanged where the stream does not show styles."""
+        return f"\033[{_STYLES[name]}m{text}\033[0m" if self._colours else text
+
+    def write(self, text: str) -> None:
+        """Write and flush `text`; characters that are not in the encoding become question marks."""
+        self._stream.write(text.encode(self._encoding, "replace").decode(self._encoding))
+        self._stream.flush()
+
+    def print(self, *lines: str) -> None:
+        """Write lines."""
+        self.write("".join(line + "\n" for line in lines))
+
+
+def _can_encode(text: str, encoding: str) -> bool:
+    try:
+        text.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True

@@ -1,0 +1,217 @@
+"""The command ``train``: a network trained on data, in a file."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Collection
+
+from .support import arguments, values
+
+ORDER = 10
+SUMMARY = "train a network on data and save it"
+EXAMPLES = (
+    "train digits",
+    "train fashion-mnist --layers 128 --epochs 10 --batch-size 128",
+    "train iris.csv --target species -o iris.safetensors",
+)
+USAGE = "DATA [-o MODEL]"
+DESCRIPTION = """\
+Train a network, print its score on test rows, which are not used in training,
+and write it to a file.
+
+If the file exists and contains a network, it is replaced; if it contains
+something else, it is left unchanged and the command ends with an error. If
+matplotlib is installed, the loss curve is drawn to a PNG file in the same
+folder, which replaces an older one. Ctrl-C ends training early: the weights of
+the last complete step are evaluated and saved.
+"""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments and options of the command."""
+    data = arguments.add_data(parser)
+    _add_output(parser.add_argument_group("output"))
+    network = parser.add_argument_group("network")
+    _add_architecture(network)
+    _add_numbers(network)
+    training = parser.add_argument_group("training")
+    _add_steps(training)
+    _add_regularization(training)
+    training.add_argument(
+        "--seed", type=values.integer(0), default=0, help="seed of initial weights and shuffling (default: 0)"
+    )
+    arguments.add_threads(training)
+    data.add_argument("--test-images", metavar="FILE", help="idx: file with the test samples")
+    data.add_argument("--test-labels", metavar="FILE", help="idx: file with the labels of the test samples")
+    data.add_argument(
+        "--test-fraction",
+        type=values.real(minimum=0, below=1),
+        metavar="SHARE",
+        help="share of all rows to use as test rows, drawn at random, with the same draw in every run; 0: no "
+        "test rows (default: the test part of DATA; if it has none, 0.2, or 0 for fewer than 10 rows)",
+    )
+    arguments.add_json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train, save and report."""
+    _check(options)
+    from .support.training import train
+
+    return train(options)
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse options that contradict each other."""
+    from ..losses import LOSSES
+
+    if options.loss is not None and options.task != "auto":
+        task = "classification" if LOSSES[options.loss].classifies else "regression"
+        if task != options.task:
+            options.parser.error(
+                f"--loss {options.loss} is for {task}, which contradicts --task {options.task}; omit one of them"
+            )
+    if options.scale is not None and options.standardize:
+        options.parser.error("--scale and --standardize exclude each other; omit one of them")
+    if options.dropout and not options.layers:
+        options.parser.error(
+            "--dropout applies to hidden layers, and there are none with --layers none; omit --dropout"
+        )
+    if options.plot is not None and options.no_plot:
+        options.parser.error("--plot and --no-plot exclude each other; omit one of them")
+
+
+def _add_output(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "-o",
+        "--output",
+        metavar="MODEL",
+        help="file for the network (default: the name of DATA with the ending .safetensors)",
+    )
+    group.add_argument(
+        "--plot",
+        metavar="FILE",
+        type=values.file(".png", ".svg", ".pdf"),
+        help="file for the loss curve: .png, .svg or .pdf (default: MODEL-loss.png)",
+    )
+    group.add_argument("--no-plot", action="store_true", help="do not draw the loss curve to a file")
+    group.add_argument("-q", "--quiet", action="store_true", help="print errors only")
+
+
+def _add_architecture(group: argparse._ArgumentGroup) -> None:
+    from ..losses import LOSSES
+    from ..spec.activations import ELEMENTWISE
+
+    group.add_argument(
+        "--layers",
+        type=values.layers,
+        default=(128, 64),
+        metavar="UNITS",
+        help='units of the hidden layers, or "none" (default: 128,64)',
+    )
+    group.add_argument(
+        "--activation",
+        type=values.choice(ELEMENTWISE),
+        default="relu",
+        help="activation of the hidden layers: " + _listed(ELEMENTWISE, "relu"),
+    )
+    group.add_argument(
+        "--task",
+        type=values.choice(("auto", "classification", "regression")),
+        default="auto",
+        help="classification, regression or auto: classification if the targets are text or a small number of "
+        "different integers, else regression (default: auto)",
+    )
+    group.add_argument(
+        "--loss",
+        type=values.choice(LOSSES),
+        help=f"loss: {', '.join(LOSSES)} (default: binary_cross_entropy for two classes, softmax_cross_entropy "
+        "for more, mse for regression)",
+    )
+
+
+def _add_numbers(group: argparse._ArgumentGroup) -> None:
+    from ..spec.configuration import DTYPES, SCALINGS
+
+    group.add_argument(
+        "--dtype",
+        type=values.choice(DTYPES),
+        default="float32",
+        help="type of the weights: " + _listed(DTYPES, "float32"),
+    )
+    group.add_argument(
+        "--scale",
+        type=values.scale,
+        help="factor for every feature, such as 1/255 (default: that of the data set; for 8-bit data, 1 / the "
+        "largest number; else 1)",
+    )
+    group.add_argument(
+        "--standardize",
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="METHOD",
+        type=values.choice(SCALINGS),
+        help="centre and scale every feature, with statistics of the training rows: standard (mean and standard "
+        "deviation; the default METHOD), robust (median and quartiles) or minmax (to 0..1)",
+    )
+
+
+def _add_steps(group: argparse._ArgumentGroup) -> None:
+    from ..optimizers.registry import OPTIMIZERS
+
+    group.add_argument(
+        "--epochs",
+        type=values.integer(1),
+        help="number of passes over the training rows (default: 30, or as many as 1,000 steps need)",
+    )
+    group.add_argument(
+        "--batch-size",
+        type=values.batch_size,
+        default=32,
+        help='number of rows per step, or "full" for all rows (default: 32)',
+    )
+    group.add_argument(
+        "--optimizer",
+        type=values.choice(OPTIMIZERS),
+        default="adam",
+        help="optimizer: " + _listed(OPTIMIZERS, "adam"),
+    )
+    group.add_argument(
+        "--learning-rate",
+        type=values.real(above=0),
+        help="learning rate (default: that of the optimizer: adam 0.001, sgd 0.01)",
+    )
+
+
+def _add_regularization(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--l1", type=values.real(minimum=0), default=0.0, help="penalty l1 * sum(|W|) (default: 0)"
+    )
+    group.add_argument(
+        "--l2", type=values.real(minimum=0), default=0.0, help="penalty l2/2 * sum(W**2) (default: 0)"
+    )
+    group.add_argument(
+        "--dropout",
+        type=values.real(minimum=0, below=1),
+        default=0.0,
+        metavar="P",
+        help="probability that an output of a hidden layer is set to 0 in training (default: 0)",
+    )
+    group.add_argument(
+        "--class-weight",
+        type=values.choice(("balanced",)),
+        metavar="balanced",
+        help="give all classes the same total weight, whatever their numbers of rows",
+    )
+    group.add_argument(
+        "--early-stopping",
+        type=values.integer(1),
+        metavar="EPOCHS",
+        help="hold out 10%% of the training rows, stop when their loss has not improved for EPOCHS epochs, and "
+        "keep the best weights",
+    )
+
+
+def _listed(names: Collection[str], default: str) -> str:
+    return f"{', '.join(names)} (default: {default})"
