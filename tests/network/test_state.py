@@ -197,7 +197,7 @@ def test_an_old_pickle_is_refused_in_one_sentence(monkeypatch):
     monkeypatch.setattr("compiled_nn.network.state._PICKLE_VERSION", 0)
     old = pickle.dumps(net)
     monkeypatch.undo()
-    with pytest.raises(ValueError, match="another version of compiled_nn.*save"):
+    with pytest.raises(ValueError, match=r"another version of compiled_nn.*save"):
         pickle.loads(old)
 
 
