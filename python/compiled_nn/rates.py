@@ -16,6 +16,7 @@ from .training.trainer import new_generator
 if TYPE_CHECKING:
     from .data.arrays import Array
     from .network.network import Network
+    from .training.batches import BatchSize
 
 _ROWS = 1024  # that the loss is of
 _EXPLODED = 4.0  # the test ends at so many times the first loss
@@ -73,7 +74,7 @@ def find_learning_rate(
     X: Any,
     y: Any,
     *,
-    batch_size: int | str = 32,
+    batch_size: BatchSize = 32,
     lowest: float = 1e-6,
     highest: float = 10.0,
     steps: int = 200,
@@ -128,7 +129,7 @@ def find_learning_rate(
     return RangeTest(rates, losses, _suggestion(rates, losses))
 
 
-def _losses(net: Network, X: Any, y: Any, batch_size: int | str, rates: Array) -> Array:
+def _losses(net: Network, X: Any, y: Any, batch_size: BatchSize, rates: Array) -> Array:
     """Return the loss after each step; fewer than rates when it explodes."""
     X, y, _ = net._labelled(X, y)
     trainer, objective = net._known_trainer(), net._objective().keywords

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, TypeAlias, cast
 
 from .common import checks
 from .common.checks import Rate
@@ -28,6 +28,9 @@ __all__ = [
     "WarmUp",
 ]
 
+Unit: TypeAlias = Literal["step", "epoch"]
+UNITS: tuple[Unit, ...] = ("step", "epoch")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
@@ -44,7 +47,7 @@ class Schedule:
         When a parameter is of the wrong type or value; so do all schedules.
     """
 
-    per: str = "step"
+    per: Unit = "step"
 
     # Parameters that are real numbers above 0, at least 0, also below 1; whole times of at least 1.
     _positive: ClassVar[tuple[str, ...]] = ()
@@ -54,7 +57,7 @@ class Schedule:
 
     def __post_init__(self) -> None:
         owner = type(self).__name__
-        checks.choice(owner, "per", self.per, ("step", "epoch"))
+        checks.choice(owner, "per", self.per, UNITS)
         for name in (*self._positive, *self._not_negative):
             lower = {"above": 0.0} if name in self._positive else {"minimum": 0.0}
             upper = {"below": 1.0} if name in self._below_one else {}
@@ -286,7 +289,7 @@ class WarmUp(Schedule):
     then: Rate
     over: int
     start: float = 0.1
-    per: str = field(default="", kw_only=True)
+    per: Unit = field(default=cast("Unit", ""), kw_only=True)
 
     _not_negative = ("start",)
     _below_one = ("start",)

@@ -18,7 +18,7 @@ from .data.arrays import Array
 from .network.network import Network
 from .optimizers.classes import SGD
 from .spec import shapes
-from .spec.configuration import DTYPES
+from .spec.configuration import DTYPES, DType
 from .spec.initializers import Uniform
 from .spec.layers import Dense
 
@@ -33,7 +33,7 @@ __all__ = ["NNClassifier", "NeuralNet"]
 class _OnNetwork:
     """What both classes do with the network that fit makes."""
 
-    def __init__(self, init: Any, dtype: str, seed: int | None, n_threads: int | None) -> None:
+    def __init__(self, init: Any, dtype: DType, seed: int | None, n_threads: int | None) -> None:
         owner = type(self).__name__
         self.init = shapes.copied(init) if isinstance(init, Mapping) else init
         self.dtype = checks.choice(owner, "dtype", dtype, DTYPES)
@@ -63,7 +63,7 @@ class _OnNetwork:
     ) -> Network:
         """Return a network of sigmoid layers with one binary cross-entropy an output, at its initial weights."""
         given = self.init if isinstance(self.init, Mapping) else None
-        init = default_init if given is not None or self.init is None else self.init
+        init: Any = default_init if given is not None or self.init is None else self.init
         net = Network(
             [Dense(units, "sigmoid", bias=bias, init=init) for units in sizes],
             loss="binary_cross_entropy",
@@ -154,7 +154,7 @@ class NeuralNet(_OnNetwork):
         size_of_layers: Sequence[int],
         *,
         init: Any = None,
-        dtype: str = "float32",
+        dtype: DType = "float32",
         seed: int | None = 42,
         n_threads: int | None = None,
     ) -> None:
@@ -269,7 +269,7 @@ class NNClassifier(_OnNetwork):
         random_seed: int | None = None,
         *,
         init: Any = None,
-        dtype: str = "float32",
+        dtype: DType = "float32",
         n_threads: int | None = None,
     ) -> None:
         super().__init__(init, dtype, random_seed, n_threads)

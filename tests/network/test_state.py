@@ -115,7 +115,11 @@ def changed(**values):
 
 
 BAD = {
-    "shape": (changed(weight=np.zeros((4, 7))), ValueError, r"\['layers'\]\[0\]\['weight'\].*\(4, 7\).*\(4, 6\)"),
+    "shape": (
+        changed(weight=np.zeros((4, 7))),
+        ValueError,
+        r"\['layers'\]\[0\]\['weight'\].*\(4, 7\).*\(4, 6\)",
+    ),
     "keys": (changed(extra=np.zeros(1)), ValueError, r"\['layers'\]\[0\] has the keys.*extra"),
     "text": (changed(bias=np.array(["a"] * 6)), TypeError, r"\['bias'\] must be an array of real numbers"),
     "norm": (changed(norm=np.zeros(6)), TypeError, r"\['norm'\] must be a dict.*ndarray"),

@@ -11,7 +11,17 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")) if path.name != "house.md"]
-FACES = ("", "callbacks", "datasets", "losses", "metrics", "network", "optimizers", "plotting", "preprocessing")
+FACES = (
+    "",
+    "callbacks",
+    "datasets",
+    "losses",
+    "metrics",
+    "network",
+    "optimizers",
+    "plotting",
+    "preprocessing",
+)
 MODULES = (
     *("callbacks", "calibration", "conformal", "datasets", "diagram", "estimators", "functional", "losses"),
     *("metrics", "optimizers", "plotting", "preprocessing", "rates", "schedules", "streams", "tutorials"),

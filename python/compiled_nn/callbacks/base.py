@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ..common import checks
 
 if TYPE_CHECKING:
     from ..common.protocols import History
 
+Mode: TypeAlias = Literal["auto", "min", "max"]
+MODES: tuple[Mode, ...] = ("auto", "min", "max")
 Function: TypeAlias = "Callable[[Any, int, History], bool | None]"
 
 _FALLING = ("loss", "penalty", "val_loss")
@@ -82,10 +84,10 @@ class Monitor:
         When a parameter cannot be used, or "auto" does not know the column.
     """
 
-    def __init__(self, owner: str, column: str, mode: str = "auto", min_delta: float = 0.0) -> None:
+    def __init__(self, owner: str, column: str, mode: Mode = "auto", min_delta: float = 0.0) -> None:
         if not isinstance(column, str):
             raise TypeError(f"The 'monitor' parameter of {owner} must be a str. Got {column!r} instead.")
-        mode = checks.choice(owner, "mode", mode, ("auto", "min", "max"))
+        mode = checks.choice(owner, "mode", mode, MODES)
         self.column = column
         self.min_delta = checks.real(owner, "min_delta", min_delta, minimum=0)
         self._owner = owner
@@ -131,8 +133,9 @@ def _rises(owner: str, column: str) -> bool:
         return column in _RISING
     from .. import metrics  # few runs watch any
 
+    metric: Any = column.removeprefix("val_")
     try:
-        return metrics.resolve(column.removeprefix("val_")).greater_is_better
+        return metrics.resolve(metric).greater_is_better
     except ValueError:
         raise ValueError(
             f"{owner} monitors {column!r}: whether it should rise or fall is not known. Pass mode='min' or mode='max'."

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from ..common import checks
-from .base import Callback, Monitor
+from .base import Callback, Mode, Monitor
 
 if TYPE_CHECKING:
     from ..common.protocols import History, NetworkLike
@@ -40,7 +40,7 @@ class Checkpoint(Callback):
         path: str | os.PathLike[str],
         every: int = 1,
         keep_best: str | None = None,
-        mode: str = "auto",
+        mode: Mode = "auto",
     ) -> None:
         self.path = os.fspath(path)
         self.every = checks.integer("Checkpoint", "every", every, minimum=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..common import checks
-from .base import Callback, Monitor
+from .base import Callback, Mode, Monitor
 
 if TYPE_CHECKING:
     from ..common.protocols import History, NetworkLike
@@ -54,7 +54,7 @@ class EarlyStopping(Callback):
         patience: int = 10,
         min_delta: float = 0.0,
         restore_best: bool = True,
-        mode: str = "auto",
+        mode: Mode = "auto",
     ) -> None:
         self.monitor = Monitor("EarlyStopping", monitor, mode, min_delta)
         self.patience = checks.integer("EarlyStopping", "patience", patience, minimum=1)
@@ -105,7 +105,7 @@ class Target(Callback):
 
     stop_reason = "target"
 
-    def __init__(self, monitor: str, value: float, mode: str = "auto") -> None:
+    def __init__(self, monitor: str, value: float, mode: Mode = "auto") -> None:
         self.monitor = Monitor("target", monitor, mode)
         self.value = checks.real("target", "value", value)
 
@@ -149,7 +149,7 @@ class Plateau(Callback):
         patience: int = 5,
         min_delta: float = 0.0,
         smallest: float = 0.0,
-        mode: str = "auto",
+        mode: Mode = "auto",
     ) -> None:
         self.monitor = Monitor("Plateau", monitor, mode, min_delta)
         self.factor = checks.real("Plateau", "factor", factor, above=0, below=1)

@@ -10,17 +10,18 @@ import math
 import numbers
 import operator
 from collections.abc import Callable, Collection, Mapping
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar, cast
 
 from .errors import count, did_you_mean
 
 Rate: TypeAlias = float | Callable[[int], float]
+Name = TypeVar("Name", bound=str)
 
 
-def choice(owner: str, name: str, value: object, options: Collection[str]) -> str:
+def choice(owner: str, name: str, value: object, options: Collection[Name]) -> Name:
     """Return `value`, one of the names in `options`."""
     if isinstance(value, str) and value in options:
-        return value
+        return cast("Name", value)
     allowed = "{" + ", ".join(repr(option) for option in options) + "}"
     message = f"The '{name}' parameter of {owner} must be a str among {allowed}. Got {value!r} instead."
     if not isinstance(value, str):
@@ -91,7 +92,7 @@ def flag(owner: str, name: str, value: object) -> bool:
     return value
 
 
-def flag_or_choice(owner: str, name: str, value: object, options: Collection[str]) -> bool | str:
+def flag_or_choice(owner: str, name: str, value: object, options: Collection[Name]) -> bool | Name:
     """Return `value`, a bool or one of the names in `options`."""
     if isinstance(value, bool):
         return value

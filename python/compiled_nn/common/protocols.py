@@ -9,6 +9,13 @@ from typing import Any, Protocol, TypeAlias
 History: TypeAlias = "dict[str, list[Any]]"
 
 
+class SupportsArray(Protocol):
+    """An object that NumPy reads as an array, as tensors of other libraries; a str is none."""
+
+    def __array__(self) -> Any:
+        """Return the array."""
+
+
 class NetworkLike(Protocol):
     """A network as callbacks, the training loop and drawings use it; :class:`compiled_nn.Network` is one."""
 

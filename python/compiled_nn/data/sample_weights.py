@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from ..common import checks
 from . import arrays
 from .arrays import Array
+
+ClassWeight: TypeAlias = Literal["balanced"] | Mapping[Any, float]
 
 
 def check(

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..common import checks
 from .dataset import Dataset
-from .images import checked_size, read_pictures
+from .images import MODES, Color, checked_size, read_pictures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ def from_hugging_face(
     y: str,
     *,
     size: int | tuple[int, int] | None = None,
-    color: str = "rgb",
+    color: Color = "rgb",
 ) -> Dataset:
     """Return the columns of a `datasets.Dataset` or `datasets.DatasetDict` as arrays.
 
@@ -68,7 +68,7 @@ def from_hugging_face(
     >>> beans = from_hugging_face(load_dataset("beans"), "image", "labels", size=100)  # doctest: +SKIP
     """
     height_width = checked_size("from_hugging_face", size)
-    checks.choice("from_hugging_face", "color", color, ("rgb", "gray"))
+    checks.choice("from_hugging_face", "color", color, MODES)
     parts = _parts(data)
     arrays: dict[str, Any] = {}
     for part, columns in parts.items():
@@ -114,7 +114,7 @@ def _column(columns: Any, name: str, part: str) -> Any:
 
 
 def _samples(
-    columns: Any, X: str | Sequence[str], size: tuple[int, int] | None, color: str, part: str
+    columns: Any, X: str | Sequence[str], size: tuple[int, int] | None, color: Color, part: str
 ) -> NDArray[Any]:
     if not isinstance(X, str):
         features = [_array(columns, name, part) for name in X]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -29,12 +29,13 @@ _FORMATS = (
     "PPM",
 )  # not those that run another program, such as EPS
 _ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
-_MODES = {"rgb": "RGB", "gray": "L"}
+Color: TypeAlias = Literal["rgb", "gray"]
+MODES: dict[Color, str] = {"rgb": "RGB", "gray": "L"}
 _PART_FOLDERS = {"train": ("train",), "validation": ("validation", "valid", "val"), "test": ("test",)}
 
 
 def read_image_folder(
-    path: str | os.PathLike[str], *, size: int | tuple[int, int] | None = None, color: str = "rgb"
+    path: str | os.PathLike[str], *, size: int | tuple[int, int] | None = None, color: Color = "rgb"
 ) -> Dataset:
     """Read pictures from a folder that has a sub-folder for each class.
 
@@ -74,7 +75,7 @@ def read_image_folder(
     """
     path = os.fspath(path)
     height_width = checked_size("read_image_folder", size)
-    checks.choice("read_image_folder", "color", color, _MODES)
+    checks.choice("read_image_folder", "color", color, MODES)
     parts = _part_folders(path)
     class_names = _class_folders(parts["train"])
     arrays: dict[str, Any] = {}
@@ -165,7 +166,7 @@ def checked_size(owner: str, size: object) -> tuple[int, int] | None:
 
 
 def read_pictures(
-    sources: Sequence[Any], size: tuple[int, int] | None, color: str, names: Sequence[str]
+    sources: Sequence[Any], size: tuple[int, int] | None, color: Color, names: Sequence[str]
 ) -> NDArray[np.uint8]:
     """Return pictures as (m, height, width, 3), or (m, height, width) for the color "gray".
 
@@ -202,14 +203,14 @@ def read_pictures(
 
 
 def _pixels(
-    source: Any, opener: Callable[..., Any], size: tuple[int, int] | None, color: str
+    source: Any, opener: Callable[..., Any], size: tuple[int, int] | None, color: Color
 ) -> NDArray[np.uint8]:
     """A picture as (height, width[, 3]); one that the caller has opened stays open."""
     opened = opener(source, formats=_FORMATS) if isinstance(source, str) else nullcontext(source)
     with opened as image:
         if image.mode[0] in "IF":
             raise ValueError(f"its pixels are of mode {image.mode!r}, more than 8 bits; convert it first")
-        image = image.convert(_MODES[color])
+        image = image.convert(MODES[color])
         if size is not None and image.size != size[::-1]:
             image = image.resize(size[::-1])
         return np.asarray(image, np.uint8)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from .base import Perceptron
 
 if TYPE_CHECKING:
     from typing import Self
+
+    from ..data.sample_weights import ClassWeight
+    from ..losses import ClassLossName, Loss
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -158,8 +161,8 @@ class MLPClassifier(Perceptron):
 
     _kind = "classifier"
 
-    loss: Any = "log_loss"
-    class_weight: Any = None
+    loss: Loss | ClassLossName | Literal["log_loss"] = "log_loss"
+    class_weight: ClassWeight | None = None
     label_smoothing: float = 0.0
 
     def _check(self) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from inspect import Parameter, signature
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -17,17 +17,25 @@ from ..callbacks.base import Monitor
 from ..common import checks
 from ..optimizers.classes import SGD, Adam, AdamW, Optimizer
 from ..spec import activations
-from ..spec.activations import Activation
-from ..spec.configuration import DTYPES, SCALINGS
-from ..spec.layers import NORMS, Dense
+from ..spec.activations import Activation, ActivationName, HiddenName
+from ..spec.configuration import DTYPES, SCALINGS, DType, Scaling
+from ..spec.layers import NORMS, Dense, Norm
 from ..training import plan
 
 if TYPE_CHECKING:
     from typing import Self
 
+    from ..metrics.scorers import MetricLike
+    from ..optimizers.registry import OptimizerName
+    from ..preprocessing.tabular import Features
+    from ..spec.initializers import InitName, Normal, Uniform
+
 STOCHASTIC = ("sgd", "adam")
 SOLVERS = ("lbfgs", *STOCHASTIC)
+Solver: TypeAlias = Literal["lbfgs", "sgd", "adam"]
 RATES = ("constant", "invscaling", "adaptive")
+Rates: TypeAlias = Literal["constant", "invscaling", "adaptive"]
+HiddenActivation: TypeAlias = HiddenName | Literal["logistic"] | Activation
 MONITORS = ("val_score", "val_loss", "loss", "score")
 _VARIADIC = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 _FLAGS = (
@@ -57,12 +65,12 @@ def _taken(owner: Any) -> dict[str, Any]:
 class Parameters:
     """The parameters that classifier and regressor share; documented at :class:`MLPClassifier`."""
 
-    hidden_layer_sizes: Any = (100,)
-    activation: Any = "relu"
-    solver: str = "adam"
+    hidden_layer_sizes: int | Iterable[int] = (100,)
+    activation: HiddenActivation | Sequence[HiddenActivation] = "relu"
+    solver: Solver = "adam"
     alpha: float = 0.0001
-    batch_size: int | str = "auto"
-    learning_rate: str = "constant"
+    batch_size: int | Literal["auto"] = "auto"
+    learning_rate: Rates = "constant"
     learning_rate_init: float = 0.001
     power_t: float = 0.5
     max_iter: int = 200
@@ -82,27 +90,27 @@ class Parameters:
     max_fun: int = 15000
     l1: float = 0.0
     use_bias: bool = True
-    init: Any = None
-    norm: Any = None
+    init: InitName | Normal | Uniform | None = None
+    norm: Norm | Sequence[Norm | None] | None = None
     residual: bool = False
-    dropout: Any = 0.0
+    dropout: float | Sequence[float] = 0.0
     input_dropout: float = 0.0
     weight_decay: float = 0.0
     clip_norm: float | None = None
     clip_value: float | None = None
     ema: float | None = None
-    optimizer: Any = None
-    schedule: Any = None
-    standardize: bool | str = False
-    categorical_features: Any = None
+    optimizer: Optimizer | OptimizerName | None = None
+    schedule: Callable[[int], float] | None = None
+    standardize: bool | Scaling = False
+    categorical_features: Features | None = None
     min_frequency: float | None = None
-    metrics: Any = ()
+    metrics: Sequence[MetricLike] = ()
     monitor: str | None = None
-    target: Any = None
+    target: tuple[str, float] | None = None
     min_delta: float | None = None
     restore_best: bool = True
     time_limit: float | None = None
-    dtype: str = "float32"
+    dtype: DType = "float32"
     n_threads: int | None = None
     callbacks: Any = None
 
@@ -236,7 +244,7 @@ class Parameters:
                 raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
         return [int(size) for size in sizes]
 
-    def _activation(self, activation: object) -> str | Activation:
+    def _activation(self, activation: object) -> ActivationName | Activation:
         """Return an activation as :class:`Dense` takes it: scikit-learn's sigmoid is "logistic"."""
         if activation == "logistic":
             return "sigmoid"

@@ -17,6 +17,8 @@ from .base import Perceptron
 if TYPE_CHECKING:
     from typing import Self
 
+    from ..losses import Loss, ValueLossName
+
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class MLPRegressor(Perceptron):
@@ -140,7 +142,7 @@ class MLPRegressor(Perceptron):
 
     _kind = "regressor"
 
-    loss: Any = "squared_error"
+    loss: Loss | ValueLossName = "squared_error"
     scale_targets: bool = False
 
     def _check(self) -> None:

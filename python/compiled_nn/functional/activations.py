@@ -10,12 +10,13 @@ from cnn_core import functions
 
 from ..data.arrays import Array
 from ..spec import activations
+from ..spec.activations import ActivationName, HiddenName
 from .orientation import reals
 
 Activated = tuple[Array, Array]
 
 
-def activate(name: str, Z: Any) -> Array:
+def activate(name: ActivationName, Z: Any) -> Array:
     """Return f(Z) for the activation called `name`.
 
     Parameters
@@ -43,7 +44,7 @@ def activate(name: str, Z: Any) -> Array:
     return functions.activate(activations.named("activate", name), reals(Z, "Z"))
 
 
-def derivative(name: str, Z: Any) -> Array:
+def derivative(name: HiddenName, Z: Any) -> Array:
     """Return f'(Z) for the activation called `name`, but "softmax"; parameters and errors as for :func:`activate`."""
     Z = reals(Z, "Z")
     return functions.derive_from_inputs(activations.named("derivative", name), Z, np.ones_like(Z))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -13,6 +13,10 @@ from ..data.arrays import Array
 from ..network.network import Network
 from ..spec.layers import Dense
 from .orientation import matrix, outputs, targets, turned
+
+if TYPE_CHECKING:
+    from ..losses import LossName
+    from ..spec.configuration import DType
 
 
 def one_hot(y: Any, n_classes: int, *, samples_first: bool = True, dtype: str = "float64") -> Array:
@@ -104,10 +108,10 @@ def _finite_log(p: Array) -> Array:
     return logarithm
 
 
-def _loss_of_logits(loss: str, Z: Array, Y: Array) -> float:
+def _loss_of_logits(loss: LossName, Z: Array, Y: Array) -> float:
     """Return the loss of a network that hands its inputs on as logits."""
     n = Z.shape[1]
-    net = Network([Dense(n, bias=False)], loss=loss, dtype=Z.dtype.name)
+    net = Network([Dense(n, bias=False)], loss=loss, dtype=cast("DType", Z.dtype.name))
     net.set_weights([(np.eye(n), None)])
     return net.loss(Z, Y)
 

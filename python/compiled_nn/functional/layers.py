@@ -16,7 +16,9 @@ from cnn_core.functions import activate, derive_from_inputs, matmul
 from ..common import checks
 from ..data.arrays import Array
 from ..spec import activations, layers, shapes
-from ..spec.configuration import DTYPES
+from ..spec.activations import ActivationName, HiddenName
+from ..spec.configuration import DTYPES, DType
+from ..spec.initializers import InitName, Normal, Uniform
 from ..spec.layers import Dense
 from ..training import trainer
 from .orientation import matrix, outputs, reals, targets, turned
@@ -48,7 +50,11 @@ def initialize_parameters(n_x: int, n_h: int, n_y: int, **options: Any) -> dict[
 
 
 def initialize_parameters_deep(
-    layer_dims: Sequence[int], *, init: Any = None, seed: int | None = None, dtype: str = "float64"
+    layer_dims: Sequence[int],
+    *,
+    init: InitName | Normal | Uniform | None = None,
+    seed: int | None = None,
+    dtype: DType = "float64",
 ) -> dict[str, Array]:
     """Return initial weights of a network, relu in the hidden layers and sigmoid at the end.
 
@@ -72,8 +78,9 @@ def initialize_parameters_deep(
     n_x, *units = layer_dims
     if not units:
         raise ValueError(f"layer_dims is {list(layer_dims)}; it holds inputs and at least one layer.")
-    names = ["relu"] * (len(units) - 1) + ["sigmoid"]
-    return draw([Dense(n, name, init=init) for n, name in zip(units, names, strict=True)], n_x, seed, dtype)
+    *hidden, n_y = units
+    dense = [*(Dense(n, "relu", init=init) for n in hidden), Dense(n_y, "sigmoid", init=init)]
+    return draw(dense, n_x, seed, dtype)
 
 
 def draw(dense: Sequence[Dense], n_x: int, seed: int | None, dtype: str) -> dict[str, Array]:
@@ -132,7 +139,7 @@ def _weights(W: Any, b: Any) -> tuple[Array, Array | None]:
 
 
 def linear_activation_forward(
-    A_prev: Any, W: Any, b: Any, activation: str, *, samples_first: bool = False
+    A_prev: Any, W: Any, b: Any, activation: ActivationName, *, samples_first: bool = False
 ) -> tuple[Array, Cache]:
     """Return f(W A_prev + b) and the cache of :func:`linear_activation_backward`.
 
@@ -181,7 +188,7 @@ def L_model_forward(  # noqa: N802
     pairs = shapes.arrays(parameters)
     A = X
     for i, (W, b) in enumerate(pairs, 1):
-        name = "relu" if i < len(pairs) else "sigmoid"
+        name: ActivationName = "relu" if i < len(pairs) else "sigmoid"
         A, cache = linear_activation_forward(A, W, b, name, samples_first=samples_first)
         caches.append(cache)
     return A, caches
@@ -244,7 +251,7 @@ def weight_gradients(dZ: Array, cache: Linear, samples_first: bool) -> tuple[Arr
 
 
 def linear_activation_backward(
-    dA: Any, cache: Cache, activation: str, *, samples_first: bool = False
+    dA: Any, cache: Cache, activation: HiddenName, *, samples_first: bool = False
 ) -> Gradients:
     """Return the gradients of a layer f(W A_prev + b).
 

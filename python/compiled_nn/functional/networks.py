@@ -13,6 +13,8 @@ from .. import losses
 from ..common import checks
 from ..data.arrays import Array
 from ..spec import activations, shapes
+from ..spec.activations import ActivationName
+from ..spec.configuration import DType
 from ..spec.shapes import Shape
 from .layers import draw, linear_activation_forward, through, update_parameters, weight_gradients
 from .orientation import matrix, targets, turned
@@ -23,7 +25,7 @@ def initialise_parameters(
     nn_shape: Shape,
     *,
     seed: int | None = None,
-    dtype: str | None = None,
+    dtype: DType | None = None,
     samples_first: bool = False,
 ) -> dict[str, Array]:
     """Return initial weights of a network on the data X.
@@ -87,7 +89,7 @@ def forward_prop(
     return result
 
 
-def _layers(params: Mapping[str, Any], nn_shape: Shape) -> list[tuple[Array, Array | None, str]]:
+def _layers(params: Mapping[str, Any], nn_shape: Shape) -> list[tuple[Array, Array | None, ActivationName]]:
     """Return W, b and the activation of every layer."""
     dense, pairs = shapes.layers(nn_shape), shapes.arrays(params)
     if [layer.units for layer in dense] != [len(W) for W, _ in pairs]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, fields
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ..common import checks
 from ..common.errors import did_you_mean
@@ -69,6 +69,11 @@ _KINDS = {  # the class of each name
     "focal": "Focal",
     "ordinal": "Ordinal",
 }
+ClassLossName: TypeAlias = Literal["binary_cross_entropy", "softmax_cross_entropy", "focal", "ordinal"]
+ValueLossName: TypeAlias = Literal[
+    "mse", "squared_error", "mae", "huber", "log_cosh", "poisson", "gamma", "tweedie", "quantile", "gaussian_nll"
+]  # fmt: skip
+LossName: TypeAlias = Literal[ClassLossName, ValueLossName]
 _HOMES = {
     "Loss": "base",
     **dict.fromkeys(("BinaryCrossEntropy", "SoftmaxCrossEntropy", "Focal", "Ordinal"), "classes"),

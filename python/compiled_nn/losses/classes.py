@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from ..common import arithmetic, checks
 from ..data.arrays import Array
 from .base import Loss, keep_real
+
+FocalLink: TypeAlias = Literal["softmax", "sigmoid"]
+_FOCAL_LINKS: tuple[FocalLink, ...] = ("softmax", "sigmoid")
 
 
 @dataclass(frozen=True)
@@ -124,11 +127,11 @@ class Focal(Loss):
     classifies = True
 
     gamma: float = 2.0
-    link: str = "softmax"
+    link: FocalLink = "softmax"
 
     def __post_init__(self) -> None:
         keep_real(self, "gamma", minimum=0)
-        checks.choice("Focal", "link", self.link, ("softmax", "sigmoid"))
+        checks.choice("Focal", "link", self.link, _FOCAL_LINKS)
 
     @property
     def core(self) -> Any:

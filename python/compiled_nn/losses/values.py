@@ -5,13 +5,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from ..common import arithmetic, checks
 from ..data.arrays import Array
 from .base import Loss, keep_real, refuse_values
+
+Link: TypeAlias = Literal["identity", "sigmoid", "tanh", "relu", "exp", "softmax"]
+_LINKS: tuple[Link, ...] = ("identity", "sigmoid", "tanh", "relu", "exp", "softmax")
 
 
 class MeanSquaredError(Loss):
@@ -233,7 +236,7 @@ class CustomLoss(Loss):
     """
 
     function: Callable[[Array, Array], tuple[Any, Any]]
-    link: str = "identity"
+    link: Link = "identity"
     name: str = "custom"
 
     def __post_init__(self) -> None:
@@ -241,9 +244,7 @@ class CustomLoss(Loss):
             raise TypeError(
                 f"The 'function' parameter of CustomLoss must be callable. Got {self.function!r} instead."
             )
-        checks.choice(
-            "CustomLoss", "link", self.link, ("identity", "sigmoid", "tanh", "relu", "exp", "softmax")
-        )
+        checks.choice("CustomLoss", "link", self.link, _LINKS)
 
     @property
     def core(self) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -11,7 +11,8 @@ from ..data import arrays, sample_weights
 from ..data.arrays import Array
 from . import inputs
 
-_AVERAGES = ("binary", "micro", "macro", "weighted")
+Average: TypeAlias = Literal["binary", "micro", "macro", "weighted"]
+_AVERAGES: tuple[Average, ...] = ("binary", "micro", "macro", "weighted")
 
 
 def accuracy(y: Any, predicted: Any, sample_weight: Any = None) -> float:
@@ -101,7 +102,12 @@ def confusion_matrix(y: Any, predicted: Any, *, classes: Any = None, sample_weig
 
 
 def precision(
-    y: Any, predicted: Any, sample_weight: Any = None, *, average: str | None = "binary", positive: Any = None
+    y: Any,
+    predicted: Any,
+    sample_weight: Any = None,
+    *,
+    average: Average | None = "binary",
+    positive: Any = None,
 ) -> float | Array:
     """Return the share of what was predicted to be of a class that is of it: right / predicted.
 
@@ -130,7 +136,12 @@ def precision(
 
 
 def recall(
-    y: Any, predicted: Any, sample_weight: Any = None, *, average: str | None = "binary", positive: Any = None
+    y: Any,
+    predicted: Any,
+    sample_weight: Any = None,
+    *,
+    average: Average | None = "binary",
+    positive: Any = None,
 ) -> float | Array:
     """Return the share of a class that was predicted to be of it: right / true.
 
@@ -141,7 +152,12 @@ def recall(
 
 
 def f1(
-    y: Any, predicted: Any, sample_weight: Any = None, *, average: str | None = "binary", positive: Any = None
+    y: Any,
+    predicted: Any,
+    sample_weight: Any = None,
+    *,
+    average: Average | None = "binary",
+    positive: Any = None,
 ) -> float | Array:
     """Return the harmonic mean of precision and recall: 2 right / (predicted + true).
 
@@ -212,7 +228,7 @@ def ratio(part: Array, whole: Array) -> Array:
     return share
 
 
-def _averaged(c: Counts, part: Array, whole: Array, average: str | None, positive: Any) -> float | Array:
+def _averaged(c: Counts, part: Array, whole: Array, average: Average | None, positive: Any) -> float | Array:
     if average is None:
         return ratio(part, whole)
     checks.choice("the metric", "average", average, _AVERAGES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import combinations
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -13,7 +13,10 @@ from ..data import arrays, sample_weights
 from ..data.arrays import Array
 from . import inputs
 
-_AVERAGES = ("micro", "macro", "weighted")
+ColumnAverage: TypeAlias = Literal["micro", "macro", "weighted"]
+_AVERAGES: tuple[ColumnAverage, ...] = ("micro", "macro", "weighted")
+MultiClass: TypeAlias = Literal["ovr", "ovo"]
+_MULTI_CLASS: tuple[MultiClass, ...] = ("ovr", "ovo")
 
 
 def roc_auc(
@@ -21,8 +24,8 @@ def roc_auc(
     scores: Any,
     sample_weight: Any = None,
     *,
-    average: str = "macro",
-    multi_class: str = "ovr",
+    average: ColumnAverage = "macro",
+    multi_class: MultiClass = "ovr",
     classes: Any = None,
 ) -> float:
     """Return the area under the receiver operating characteristic: how often a positive sample outscores a negative.
@@ -53,7 +56,7 @@ def roc_auc(
     TypeError, ValueError
         When the arrays cannot be used, or a class does not occur in `y`, or no other one does.
     """
-    checks.choice("roc_auc", "multi_class", multi_class, ("ovr", "ovo"))
+    checks.choice("roc_auc", "multi_class", multi_class, _MULTI_CLASS)
     checks.choice("roc_auc", "average", average, _AVERAGES)
     of_class, matrix, w = _one_against_rest(y, scores, sample_weight, classes)
     if multi_class == "ovr" or of_class.shape[1] == 1 or inputs.is_indicator(y):
@@ -70,7 +73,7 @@ def roc_auc(
 
 
 def average_precision(
-    y: Any, scores: Any, sample_weight: Any = None, *, average: str = "macro", classes: Any = None
+    y: Any, scores: Any, sample_weight: Any = None, *, average: ColumnAverage = "macro", classes: Any = None
 ) -> float:
     """Return the area under precision and recall as a sum of steps: sum over thresholds of (R_n - R_(n-1)) P_n.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from ..common import checks
 from . import labels, probabilities, ranking, values
@@ -91,10 +91,11 @@ def _table() -> dict[str, Metric]:
         "roc_auc": ranking.roc_auc,
     }
     for multi_class in ("ovr", "ovo"):
-        for name, average in (
+        averages: tuple[tuple[str, ranking.ColumnAverage], ...] = (
             (f"roc_auc_{multi_class}", "macro"),
             (f"roc_auc_{multi_class}_weighted", "weighted"),
-        ):
+        )
+        for name, average in averages:
             of_probabilities[name] = partial(ranking.roc_auc, multi_class=multi_class, average=average)
     losses: dict[str, tuple[Callable[..., Any], str, Needs]] = {  # and what follows "neg_" in scikit-learn
         "log_loss": (probabilities.log_loss, "log_loss", "probabilities"),
@@ -123,9 +124,22 @@ def _table() -> dict[str, Metric]:
 
 
 METRICS = _table()
+MetricName: TypeAlias = Literal[
+    "accuracy", "balanced_accuracy", "matthews", "matthews_corrcoef",
+    "precision", "precision_micro", "precision_macro", "precision_weighted",
+    "recall", "recall_micro", "recall_macro", "recall_weighted", "f1", "f1_micro", "f1_macro", "f1_weighted",
+    "top_k_accuracy", "average_precision",
+    "roc_auc", "roc_auc_ovr", "roc_auc_ovr_weighted", "roc_auc_ovo", "roc_auc_ovo_weighted",
+    "log_loss", "neg_log_loss", "brier", "neg_brier_score", "ece", "neg_ece",
+    "r2", "r2_score", "mse", "neg_mean_squared_error", "rmse", "neg_root_mean_squared_error",
+    "mae", "neg_mean_absolute_error", "mape", "neg_mean_absolute_percentage_error",
+    "median_absolute_error", "neg_median_absolute_error", "max_error", "neg_max_error", "pinball", "neg_pinball",
+    "poisson_deviance", "neg_mean_poisson_deviance", "gamma_deviance", "neg_mean_gamma_deviance",
+]  # fmt: skip
+MetricLike: TypeAlias = MetricName | Metric | Callable[..., float]
 
 
-def resolve(metric: str | Metric | Callable[..., Any]) -> Metric:
+def resolve(metric: MetricName | Metric | Callable[..., Any]) -> Metric:
     """Return a metric by its name.
 
     Parameters

@@ -27,10 +27,13 @@ if TYPE_CHECKING:
 
     from ..callbacks.base import Callback, Function
     from ..callbacks.stopping import EarlyStopping
+    from ..data.sample_weights import ClassWeight
+    from ..metrics.scorers import MetricLike
     from ..preprocessing.tabular import Tabular
     from ..training.averaging import SWA
+    from ..training.batches import BatchSize
     from ..training.loop import Source
-    from ..training.plan import Plan
+    from ..training.plan import Gram, OnInterrupt, Plan
     from ..training.validation import Validation
 
 
@@ -68,17 +71,17 @@ class Fitting(Prediction, State):
         y: Any = None,
         *,
         epochs: int = 10,
-        batch_size: int | str = 32,
+        batch_size: BatchSize = 32,
         n_batches: int | None = None,
         accumulate: int = 1,
         shuffle: bool = True,
         drop_last: bool = False,
         sample_weight: Any = None,
-        class_weight: Any = None,
+        class_weight: ClassWeight | None = None,
         validation_data: tuple[Any, ...] | None = None,
         validation_fraction: float | None = None,
         validation_groups: Any = None,
-        metrics: Sequence[str | Callable[..., float]] = (),
+        metrics: Sequence[MetricLike] = (),
         early_stopping: bool | EarlyStopping | None = None,
         target: tuple[str, float] | None = None,
         time_limit: float | None = None,
@@ -86,9 +89,9 @@ class Fitting(Prediction, State):
         classes: Any = None,
         callbacks: Sequence[Callback | Function] = (),
         callback: Callback | Function | None = None,
-        on_interrupt: str = "raise",
+        on_interrupt: OnInterrupt = "raise",
         warm_start: bool = False,
-        gram: bool | str = "auto",
+        gram: Gram = "auto",
         verbose: int = 0,
     ) -> Self:
         """Train from the initial weights, or go on from the present ones.
@@ -214,7 +217,7 @@ class Fitting(Prediction, State):
         *,
         sample_weight: Any = None,
         classes: Any = None,
-        batch_size: int | str = 32,
+        batch_size: BatchSize = 32,
         shuffle: bool = False,
     ) -> Self:
         """Train by one pass over the data, going on from the present weights; the history stays as it is.

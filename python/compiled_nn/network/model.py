@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from cnn_core.stack import Stack
 
     from ..optimizers.classes import Optimizer
+    from ..optimizers.registry import OptimizerName
     from ..preprocessing.tabular import Tabular
 
 
@@ -78,7 +79,7 @@ class Model:
         return self._configuration.optimizer
 
     @optimizer.setter
-    def optimizer(self, optimizer: Optimizer | str) -> None:
+    def optimizer(self, optimizer: Optimizer | OptimizerName) -> None:
         self._configuration = replace(self._configuration, optimizer=optimizers.resolve(optimizer))
 
     @property

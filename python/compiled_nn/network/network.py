@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..data.arrays import Array
@@ -17,9 +17,12 @@ from .inspection import Inspection
 from .uncertainty import Uncertainty
 
 if TYPE_CHECKING:
-    from ..losses import Loss
+    from ..losses import Loss, LossName
     from ..optimizers.classes import Optimizer
+    from ..optimizers.registry import OptimizerName
     from ..preprocessing.tabular import Features
+    from ..spec.configuration import DType, Scaling
+    from ..spec.embeddings import Widths
 
 
 class Network(Fitting, Inspection, Uncertainty):
@@ -135,15 +138,15 @@ class Network(Fitting, Inspection, Uncertainty):
         self,
         layers: Sequence[Dense],
         *,
-        loss: Loss | str = DEFAULT_LOSS,
-        optimizer: Optimizer | str = "adam",
+        loss: Loss | LossName = DEFAULT_LOSS,
+        optimizer: Optimizer | OptimizerName = "adam",
         l1: float = 0.0,
         l2: float = 0.0,
         input_scale: float = 1.0,
-        dtype: str = "float32",
+        dtype: DType = "float32",
         seed: int | None = None,
         n_threads: int | None = None,
-        standardize: bool | str = False,
+        standardize: bool | Scaling = False,
         scale_targets: bool = False,
         categorical_features: Features | None = None,
         min_frequency: float | None = None,
@@ -151,7 +154,7 @@ class Network(Fitting, Inspection, Uncertainty):
         clip_norm: float | None = None,
         clip_value: float | None = None,
         ema: float | None = None,
-        embeddings: int | str | Mapping[int | str, int] | None = None,
+        embeddings: Widths | None = None,
     ) -> None:
         configuration = configure(
             layers,

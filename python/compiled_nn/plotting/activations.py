@@ -9,7 +9,7 @@ import numpy as np
 from ..common import checks
 from ..data.arrays import Array
 from ..network.network import Network
-from ..spec.activations import ELEMENTWISE, Activation
+from ..spec.activations import ELEMENTWISE, Activation, ElementwiseName
 from ..spec.layers import Dense
 from . import canvas
 
@@ -48,7 +48,7 @@ class ActivationDisplay:
 
     @classmethod
     def from_name(
-        cls, name: str | Activation, *, limit: float = 6.0, ax: Any = None, **kwargs: Any
+        cls, name: ElementwiseName | Activation, *, limit: float = 6.0, ax: Any = None, **kwargs: Any
     ) -> ActivationDisplay:
         """Compute and draw an activation function.
 
@@ -119,7 +119,7 @@ class ActivationDisplay:
         return self
 
 
-def _evaluate(name: str | Activation, z: Array) -> tuple[Array, Array]:
+def _evaluate(name: ElementwiseName | Activation, z: Array) -> tuple[Array, Array]:
     """Return f(z) and f'(z), taken from one gradient: there is no second copy of the formulas here.
 
     For an input of 1, weights z and then weights of 1, the output is sum(f(z)) + b. Its loss L has dL/db = d,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from ..data.arrays import Array
 from ..metrics import inputs
 from . import canvas, classes
 
-_NORMALIZE = ("true", "pred", "all")
+Normalize: TypeAlias = Literal["true", "pred", "all"]
+_NORMALIZE: tuple[Normalize, ...] = ("true", "pred", "all")
 _MOST_NUMBERS = 25  # classes up to which the cells have room for their numbers
 
 
@@ -69,7 +70,7 @@ class ConfusionMatrixDisplay:
         X: Any,
         y: Any,
         *,
-        normalize: str | None = None,
+        normalize: Normalize | None = None,
         class_names: Sequence[str] | None = None,
         ax: Any = None,
         **kwargs: Any,
@@ -115,7 +116,7 @@ class ConfusionMatrixDisplay:
         y_pred: Any,
         *,
         labels: Any = None,
-        normalize: str | None = None,
+        normalize: Normalize | None = None,
         class_names: Sequence[str] | None = None,
         ax: Any = None,
         **kwargs: Any,
@@ -210,7 +211,7 @@ class ConfusionMatrixDisplay:
         return texts
 
 
-def _normalized(counts: Array, normalize: str | None) -> Array:
+def _normalized(counts: Array, normalize: Normalize | None) -> Array:
     """Return counts as shares; of a class without samples, zeros."""
     if normalize is None:
         return counts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -14,7 +14,8 @@ from ..network.network import Network
 from ..spec.layers import Dense
 from . import canvas
 
-_DRAWN = ("binary_cross_entropy", "softmax_cross_entropy", "mse")
+DrawnLoss: TypeAlias = Literal["binary_cross_entropy", "softmax_cross_entropy", "mse"]
+_DRAWN: tuple[DrawnLoss, ...] = ("binary_cross_entropy", "softmax_cross_entropy", "mse")
 _XLABELS = {
     "sigmoid": "predicted probability of class 1",
     "softmax": "predicted probability of the true class",
@@ -56,7 +57,7 @@ class LossFunctionDisplay:
         self.losses = losses
 
     @classmethod
-    def from_name(cls, name: str, *, ax: Any = None, **kwargs: Any) -> LossFunctionDisplay:
+    def from_name(cls, name: DrawnLoss, *, ax: Any = None, **kwargs: Any) -> LossFunctionDisplay:
         """Compute and draw a loss.
 
         Parameters

@@ -8,8 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -24,7 +23,8 @@ from . import columns, standardization
 from .columns import Categorical, Numeric
 from .standardization import Statistics
 
-Features = Sequence[int | str] | str  # "auto", or columns by number or name
+Columns: TypeAlias = list[int] | list[str] | list[int | str] | tuple[int | str, ...] | Array
+Features: TypeAlias = Literal["auto"] | Columns  # which are given by number or name
 
 
 class Tabular:
@@ -265,7 +265,7 @@ class Tabular:
 # ---- parameters
 
 
-def categorical(features: object) -> tuple[int | str, ...] | str:
+def categorical(features: object) -> tuple[int | str, ...] | Literal["auto"]:
     """Return the parameter categorical_features, checked."""
     message = (
         "The 'categorical_features' parameter must be 'auto' or a sequence of column numbers >= 0 and names."
@@ -274,7 +274,7 @@ def categorical(features: object) -> tuple[int | str, ...] | str:
     if isinstance(features, str):
         if features != "auto":
             raise ValueError(message)
-        return features
+        return "auto"
     if not isinstance(features, (list, tuple, np.ndarray)):
         raise TypeError(message)
     plain = tuple(feature.item() if isinstance(feature, np.generic) else feature for feature in features)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias, cast
 
 from ..common import checks
 from ..data.arrays import Array
@@ -19,6 +19,14 @@ ACTIVATIONS = (
 )
 ELEMENTWISE = tuple(name for name in ACTIVATIONS if name != "softmax")
 ALIASES = {"linear": "identity", "swish": "silu"}
+
+# The same names for type checkers: `ELEMENTWISE`; these and `ALIASES`; and "softmax".
+ElementwiseName: TypeAlias = Literal[
+    "identity", "relu", "sigmoid", "tanh", "exp", "leaky_relu", "elu", "selu", "gelu", "gelu_tanh", "silu", "mish",
+    "softplus", "softsign", "hard_sigmoid", "hard_swish", "hard_tanh", "relu6",
+]  # fmt: skip
+HiddenName: TypeAlias = Literal[ElementwiseName, "linear", "swish"]
+ActivationName: TypeAlias = Literal[HiddenName, "softmax"]
 
 Function: TypeAlias = Callable[[Array], Array]
 
@@ -116,18 +124,18 @@ def register_activation(name: str, f: Function, derivative: Function) -> Activat
     return activation
 
 
-def resolve(owner: str, activation: object) -> str | Activation:
+def resolve(owner: str, activation: object) -> ActivationName | Activation:
     """Return an activation given by name or as it is, checked; names that have another become that one."""
     if isinstance(activation, Activation):
         return activation
     name = checks.choice(owner, "activation", activation, (*ACTIVATIONS, *ALIASES, *_registered))
-    return _registered.get(name) or ALIASES.get(name, name)
+    return _registered.get(name) or cast("ActivationName", ALIASES.get(name, name))
 
 
-def named(owner: str, activation: object) -> str:
+def named(owner: str, activation: object) -> ActivationName:
     """Return the name of an activation of the library."""
     name = checks.choice(owner, "activation", activation, (*ACTIVATIONS, *ALIASES))
-    return ALIASES.get(name, name)
+    return cast("ActivationName", ALIASES.get(name, name))
 
 
 def for_core(activation: str | Activation) -> str | tuple[Function, Function]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from .. import losses, optimizers
 from ..common import checks
@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from ..preprocessing.tabular import Tabular
     from .embeddings import Wanted
 
-DEFAULT_LOSS = "softmax_cross_entropy"
-DTYPES = ("float32", "float64")
-SCALINGS = ("standard", "robust", "minmax")
+DEFAULT_LOSS: Literal["softmax_cross_entropy"] = "softmax_cross_entropy"
+DType: TypeAlias = Literal["float32", "float64"]
+DTYPES: tuple[DType, ...] = ("float32", "float64")
+Scaling: TypeAlias = Literal["standard", "robust", "minmax"]
+SCALINGS: tuple[Scaling, ...] = ("standard", "robust", "minmax")
 _STEPS = ("clip_norm", "clip_value", "ema")
 
 
@@ -43,12 +45,12 @@ def _positive(name: str, value: object, **bounds: float) -> float | None:
     return None if value is None else _real(name, value, above=0, **bounds)
 
 
-def _standardize(name: str, value: object) -> bool | str:
+def _standardize(name: str, value: object) -> bool | Scaling:
     method = checks.flag_or_choice("Network", name, value, SCALINGS)
     return True if method == "standard" else method
 
 
-def _categorical(name: str, value: Any) -> tuple[int | str, ...] | str | None:
+def _categorical(name: str, value: Any) -> tuple[int | str, ...] | Literal["auto"] | None:
     if value is None:
         return None
     from ..preprocessing import tabular  # imported here to keep `import compiled_nn` fast
@@ -88,16 +90,16 @@ class Configuration:
     l1: float = field(default=0.0, metadata=_by(partial(_real, minimum=0)))
     l2: float = field(default=0.0, metadata=_by(partial(_real, minimum=0)))
     input_scale: float = field(default=1.0, metadata=_by(partial(_real, above=0)))
-    dtype: str = field(
+    dtype: DType = field(
         default="float32", metadata=_by(lambda name, value: checks.choice("Network", name, value, DTYPES))
     )
     seed: int | None = field(
         default=None,
         metadata=_by(lambda name, value: checks.optional_integer("Network", name, value, minimum=0)),
     )
-    standardize: bool | str = field(default=False, metadata=_by(_standardize, optional=True))
+    standardize: bool | Scaling = field(default=False, metadata=_by(_standardize, optional=True))
     scale_targets: bool = field(default=False, metadata=_by(partial(checks.flag, "Network"), optional=True))
-    categorical_features: tuple[int | str, ...] | str | None = field(
+    categorical_features: tuple[int | str, ...] | Literal["auto"] | None = field(
         default=None, metadata=_by(_categorical, optional=True)
     )
     min_frequency: float | None = field(default=None, metadata=_by(_frequency, optional=True))
@@ -124,7 +126,7 @@ class Configuration:
         return 1.0 if self.standardize else self.input_scale
 
     @property
-    def scaling(self) -> str | None:
+    def scaling(self) -> Scaling | None:
         """How the columns of X are scaled, one of `SCALINGS`; None: they are not."""
         return "standard" if self.standardize is True else self.standardize or None
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -25,7 +25,8 @@ from .layers import Block, Dense
 if TYPE_CHECKING:
     from ..preprocessing.tabular import Tabular
 
-Wanted: TypeAlias = "int | str | tuple[tuple[int | str, int], ...] | None"
+Widths: TypeAlias = "int | Literal['auto'] | Mapping[int, int] | Mapping[str, int] | Mapping[int | str, int]"
+Wanted: TypeAlias = "int | Literal['auto'] | tuple[tuple[int | str, int], ...] | None"
 _WIDEST = 600
 _SPREAD = 0.1  # of initial vectors: small, so that categories which training rarely meets count little
 
@@ -37,7 +38,7 @@ def check(wanted: Any) -> Wanted:
         f" Got {wanted!r} instead."
     )
     if isinstance(wanted, str) and wanted == "auto":
-        return wanted
+        return "auto"
     if isinstance(wanted, (Mapping, list, tuple)):
         pairs = list(wanted.items()) if isinstance(wanted, Mapping) else wanted
         if not all(isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in pairs):

@@ -14,19 +14,21 @@ in.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
 from ..common import checks
 from ..common.errors import count
+from ..common.protocols import SupportsArray
 from ..data import arrays
 
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-NAMES = (
+NAMES: tuple[InitName, ...] = (
     "he_normal",
     "he_uniform",
     "glorot_normal",
@@ -35,10 +37,13 @@ NAMES = (
     "lecun_uniform",
     "zeros",
 )
+InitName: TypeAlias = Literal[
+    "he_normal", "he_uniform", "glorot_normal", "glorot_uniform", "lecun_normal", "lecun_uniform", "zeros"
+]  # fmt: skip
 
 # What lets about half of a signal through, as relu does.
 _RELU_LIKE = ("relu", "leaky_relu", "elu", "gelu", "gelu_tanh", "silu", "mish", "hard_swish", "relu6")
-_DEFAULTS = {name: "he_normal" for name in _RELU_LIKE} | {"selu": "lecun_normal"}
+_DEFAULTS: dict[str, InitName] = {**dict.fromkeys(_RELU_LIKE, "he_normal"), "selu": "lecun_normal"}
 
 Pair: TypeAlias = "tuple[arrays.Array, arrays.Array | None]"
 
@@ -140,7 +145,9 @@ def _draw_named(name: str, rng: Generator, n_inputs: int, units: int) -> arrays.
     return rng.uniform(-limit, limit, shape)
 
 
-Init: TypeAlias = str | Normal | Uniform | Given | NotSaved | None
+Init: TypeAlias = InitName | Normal | Uniform | Given | NotSaved | None
+# What a layer takes: an initialiser, or the weights and perhaps the biases.
+InitLike: TypeAlias = Init | SupportsArray | Sequence[Sequence[float]] | tuple[Any, Any]
 
 
 def resolve(init: Any) -> Init:

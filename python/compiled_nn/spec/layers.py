@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from ..common import checks
 from ..common.errors import count
 from ..data import arrays
 from . import activations, initializers
-from .activations import Activation
+from .activations import Activation, ActivationName
+from .initializers import Init, InitLike
 
 if TYPE_CHECKING:
     from numpy.random import Generator
 
 NORMS = ("batch", "layer", "rms")
+Norm: TypeAlias = Literal["batch", "layer", "rms"]
 Block: TypeAlias = tuple[
     int, int
 ]  # columns, and the width of their embedding; 0: they go through as they are
@@ -64,11 +66,11 @@ class Dense:
     """
 
     units: int
-    activation: str | Activation | None = None
+    activation: ActivationName | Activation | None = None
     bias: bool = field(default=True, kw_only=True)
-    init: Any = field(default=None, kw_only=True)
+    init: InitLike = field(default=None, kw_only=True)
     dropout: float = field(default=0.0, kw_only=True)
-    norm: str | None = field(default=None, kw_only=True)
+    norm: Norm | None = field(default=None, kw_only=True)
     residual: bool = field(default=False, kw_only=True)
     trainable: bool = field(default=True, kw_only=True)
     rate: float = field(default=1.0, kw_only=True)
@@ -171,7 +173,7 @@ def _check_blocks(layers: Sequence[Dense]) -> None:
 
 def layer_activations(layers: Sequence[Dense], link: str) -> list[str | Activation]:
     """Return the activation of every layer, the last one being the link that the loss asks for."""
-    hidden = [layer.activation or "identity" for layer in layers[:-1]]
+    hidden: list[str | Activation] = [layer.activation or "identity" for layer in layers[:-1]]
     if "softmax" in hidden:
         raise ValueError(f"layers[{hidden.index('softmax')}] is softmax, which is for the last layer only.")
     last = layers[-1].activation
@@ -192,7 +194,9 @@ def draw_weights(layers: Sequence[Dense], rng: Generator, n_features: int) -> li
             raise ValueError(
                 f"Layer {i} would have {n_inputs} x {layer.units} weights; a layer can have {_MOST_WEIGHTS}."
             )
-        pairs.append(initializers.draw(layer.init, str(layer.activation), rng, n_inputs, layer.units))
+        pairs.append(
+            initializers.draw(cast("Init", layer.init), str(layer.activation), rng, n_inputs, layer.units)
+        )
         n_inputs = layer.units
     return pairs
 
@@ -234,7 +238,7 @@ def to_config(layer: Dense) -> dict[str, Any]:
     """Return `layer` as JSON can hold it; what came after the first format only where it is not the default."""
     config = {name: getattr(layer, name) for name in _ALWAYS}
     config["activation"] = activations.to_config(layer.activation)
-    config["init"] = initializers.to_config(layer.init)
+    config["init"] = initializers.to_config(cast("Init", layer.init))
     later = {name: getattr(layer, name) for name in _DEFAULTS}
     return config | {name: value for name, value in later.items() if value != _DEFAULTS[name]}
 

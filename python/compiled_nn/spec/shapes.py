@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from .configuration import DTYPES
 from .layers import Dense
 
 if TYPE_CHECKING:
+    from ..losses import LossName
     from .initializers import Pair
 
 Shape: TypeAlias = "Sequence[Mapping[str, Any]]"
@@ -62,9 +63,9 @@ def _layer(owner: str, entry: Any) -> Dense:
     return Dense(units, activation, bias=entry.get("bias", True), init=entry.get("init"))
 
 
-def loss(layers: Sequence[Dense]) -> str:
+def loss(layers: Sequence[Dense]) -> LossName:
     """Return the name of the loss that the activation of the last layer stands for."""
-    return losses.of_link(str(layers[-1].activation or "identity")).name
+    return cast("LossName", losses.of_link(str(layers[-1].activation or "identity")).name)
 
 
 def check_plain(layers_: Sequence[Dense]) -> None:

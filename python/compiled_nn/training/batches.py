@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from ..data.samples import Samples
 
 if TYPE_CHECKING:
     from numpy.random import Generator
+
+BatchSize: TypeAlias = int | Literal["full"]
 
 
 @dataclass(frozen=True, eq=False)

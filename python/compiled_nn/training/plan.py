@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ..callbacks.base import Callback, as_callback
 from ..callbacks.stopping import EarlyStopping, Target
@@ -17,6 +17,10 @@ from .batches import Batches, make_batches
 if TYPE_CHECKING:
     from ..data.arrays import Array
     from ..metrics import Metric
+
+Gram: TypeAlias = bool | Literal["auto"]
+OnInterrupt: TypeAlias = Literal["raise", "return"]
+ENDINGS: tuple[OnInterrupt, ...] = ("raise", "return")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -50,10 +54,10 @@ class Plan:
     callbacks: tuple[Callback, ...] = ()
     averaging: SWA | None = None
     deadline: float = math.inf
-    on_interrupt: str = "raise"
+    on_interrupt: OnInterrupt = "raise"
     verbose: int = 0
     resume: bool = True
-    gram: bool | str = False
+    gram: Gram = False
 
     def cut(self, n_rows: int, rows: Array | None = None) -> Batches:
         """Return how this many rows, `rows` of X or all of them, are cut into batches."""
@@ -93,7 +97,7 @@ def make_plan(
         verbose=checks.integer("fit", "verbose", verbose, minimum=0),
         averaging=averaging,
         deadline=start + seconds,
-        on_interrupt=checks.choice("fit", "on_interrupt", on_interrupt, ("raise", "return")),
+        on_interrupt=checks.choice("fit", "on_interrupt", on_interrupt, ENDINGS),
         resume=checks.flag("fit", "warm_start", warm_start),
         metrics=watched,
         **others,

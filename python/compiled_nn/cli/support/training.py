@@ -17,7 +17,7 @@ from ..._version import __version__
 from ...callbacks import EarlyStopping
 from ...common import optional
 from ...datasets import Dataset
-from ...losses import LOSSES
+from ...losses import LOSSES, LossName
 from ...network.network import Network, load
 from ...optimizers.registry import kind_of
 from ...spec.layers import Dense
@@ -114,16 +114,13 @@ def _with_labels(data: Dataset) -> Dataset:
     return replace(data, y_train=parts[0], y_test=parts[1])
 
 
-def _loss(options: Namespace, data: Dataset, classifies: bool) -> tuple[str, int]:
-    """Return the name of the loss and the number of outputs."""
+def _loss(options: Namespace, data: Dataset, classifies: bool) -> tuple[LossName, int]:
+    """Return the loss and how many outputs it takes."""
     if not classifies:
         if data.y_train.dtype.kind == "U":
             text = str(data.y_train.flat[0])
-            raise ValueError(
-                f"the target is text, such as {text!r}, but regression needs numbers; name a column of numbers "
-                "with --target, or give --task classification"
-            )
-        loss = options.loss or "mse"
+            raise ValueError(f"the target is text, such as {text!r}; regression takes numbers")
+        loss: LossName = options.loss or "mse"
         return loss, LOSSES[loss].n_outputs(math.prod(data.y_train.shape[1:]))
     n_classes = len(np.unique(data.y_train))
     if n_classes < 2:
@@ -134,7 +131,7 @@ def _loss(options: Namespace, data: Dataset, classifies: bool) -> tuple[str, int
     return loss, LOSSES[loss].n_outputs(n_classes)
 
 
-def _network(options: Namespace, loss: str, n_outputs: int, input_scale: float) -> Network:
+def _network(options: Namespace, loss: LossName, n_outputs: int, input_scale: float) -> Network:
     optimizer = kind_of(options.optimizer)
     return Network(
         [

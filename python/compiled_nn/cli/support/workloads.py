@@ -11,7 +11,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import exp, log
-from typing import Any
+from typing import Any, Literal
 
 ITEMSIZE = {"float32": 4, "float64": 8}
 STATE = {"sgd": 0, "momentum": 1, "adam": 2}
@@ -50,7 +50,7 @@ class Workload:
     name: str
     kind: str
     sizes: tuple[int, ...]
-    hidden: str
+    hidden: Literal["relu", "sigmoid"]
     rows: int
     batch: int | None = None
     optimizer: str = "sgd"
@@ -62,7 +62,7 @@ class Workload:
     dtypes: tuple[str, ...] = ("float32",)
 
     @property
-    def loss(self) -> str:
+    def loss(self) -> Literal["binary_cross_entropy", "softmax_cross_entropy"]:
         """Name of the loss: binary cross-entropy for one output, softmax cross-entropy for several."""
         return "binary_cross_entropy" if self.sizes[-1] == 1 else "softmax_cross_entropy"
 
