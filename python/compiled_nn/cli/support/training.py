@@ -115,11 +115,14 @@ def _with_labels(data: Dataset) -> Dataset:
 
 
 def _loss(options: Namespace, data: Dataset, classifies: bool) -> tuple[LossName, int]:
-    """Return the loss and how many outputs it takes."""
+    """Return the name of the loss and the number of outputs."""
     if not classifies:
         if data.y_train.dtype.kind == "U":
             text = str(data.y_train.flat[0])
-            raise ValueError(f"the target is text, such as {text!r}; regression takes numbers")
+            raise ValueError(
+                f"the target is text, such as {text!r}, but regression needs numbers; name a column of numbers "
+                "with --target, or give --task classification"
+            )
         loss: LossName = options.loss or "mse"
         return loss, LOSSES[loss].n_outputs(math.prod(data.y_train.shape[1:]))
     n_classes = len(np.unique(data.y_train))
