@@ -148,7 +148,11 @@ BAD = {
         {"target": "a"},
         "line 1: 2 columns are named 'a'; pass the index of the target$",
     ),
-    "name, no header": (NAMED, {"target": "kind", "header": False}, "target is 'kind', but with header=False"),
+    "name, no header": (
+        NAMED,
+        {"target": "kind", "header": False},
+        "target is 'kind', but with header=False",
+    ),
     "not utf-8": ("a,é\n1,2\n".encode("latin-1"), {}, "line 1, column 2: .* is not UTF-8 text"),
     "not utf-8 below": (b"a,b\n1,2\n\xb5,2\n", {}, "line 3, column 1: .* is not a number"),
     "not utf-8 target": (b"a,b\n1,x\n1,\xb5\n", {}, "line 3, column 2: .* is not UTF-8 text"),

@@ -117,7 +117,7 @@ def test_what_lies_in_other_files_is_refused(tmp_path, write):
         with pytest.raises(ValueError, match="is a link, possibly to another file"):
             read_hdf5(tmp_path / "bad.h5", name)
     for name in ("virtual", "external"):
-        with pytest.raises(ValueError, match="the numbers of .* are in another file"):
+        with pytest.raises(ValueError, match=r"the numbers of .* are in another file"):
             read_hdf5(tmp_path / "bad.h5", name)
 
 

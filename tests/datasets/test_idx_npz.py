@@ -90,7 +90,10 @@ BAD_IDX = {
     "trailing after rank 0": (b"\0\0\x08\x00\x01\x02", r"shape \(\) of uint8 takes 1 bytes; .* at least 2"),
     "trailing after size 0": (b"\0\0\x08\x01\0\0\0\0\x02", r"takes 0 bytes; the file holds at least 1"),
     "huge": (b"\0\0\x0e\x02" + b"\x0f" * 8, r"takes \d{18} bytes; the file holds 0"),
-    "overflow": (b"\0\0\x0e\x03" + b"\xff" * 12, rf"\d{{30}} bytes in 3 dimensions; .* {sys.maxsize} bytes and 64"),
+    "overflow": (
+        b"\0\0\x0e\x03" + b"\xff" * 12,
+        rf"\d{{30}} bytes in 3 dimensions; .* {sys.maxsize} bytes and 64",
+    ),
     "overflow times 0": (b"\0\0\x08\x03" + bytes(4) + b"\xff" * 8, "bytes in 3 dimensions"),
     "images cut": (idx_bytes(np.zeros(9, "u1"), sizes=IMAGES), "takes 47040000 bytes; the file holds 9"),
     "an image": (b"\x89PNG\r\n\x1a\n" + bytes(20), "begins with 0x89504e47"),

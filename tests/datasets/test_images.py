@@ -115,7 +115,9 @@ def test_parts(rng, tmp_path):
 def test_parts_have_one_size(tmp_path):
     picture(tmp_path / "set" / "train" / "a" / "0.png", np.zeros((2, 2)))
     picture(tmp_path / "set" / "test" / "a" / "0.png", np.zeros((2, 3)))
-    with pytest.raises(ValueError, match="test has images of 2 x 3 pixels, the training part has images of 2 x 2"):
+    with pytest.raises(
+        ValueError, match="test has images of 2 x 3 pixels, the training part has images of 2 x 2"
+    ):
         read_image_folder(tmp_path / "set")
 
 

@@ -304,7 +304,7 @@ def test_parameters(parameters, error, message):
 
 
 def test_columns_that_are_not_there():
-    with pytest.raises(ValueError, match="names column 4; X has 4 columns"):
+    with pytest.raises(ValueError, match="has column 4, counted from 0; X has 4 columns"):
         Tabular([4]).fit(table())
     with pytest.raises(ValueError, match="names 'city'; X has no column of that name"):
         Tabular(["city"]).fit(table())
