@@ -220,7 +220,7 @@ def check_rows(X: Sized, y: Sized, X_name: str = "X", y_name: str = "y") -> None
         raise ValueError(f"{X_name} has {count(len(X), 'row')}; {y_name} has {len(y)}.")
 
 
-# ---- both
+# ---- samples, targets and weights
 
 
 def weights(array: Any, name: str, *, dtype: str, ndim: int) -> Array:
@@ -301,7 +301,9 @@ def _as_array(a: Any, name: str) -> Array:
         raise TypeError(f"{name} is a {type(a).__name__}, which is not computed yet; pass {name}.collect().")
     masked = sys.modules.get("numpy.ma")  # without this module in memory, `a` cannot be a masked array
     if masked is not None and masked.is_masked(a):
-        raise ValueError(f"{name} has masked entries; fill them first, as with {name}.filled(value).")
+        raise ValueError(
+            f"{name} has masked entries; fill them first, for example with {name}.filled(value)."
+        )
     try:
         if hasattr(a, "__dlpack__") and not hasattr(a, "__array__"):
             return np.from_dlpack(a)

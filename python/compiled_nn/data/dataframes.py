@@ -92,6 +92,7 @@ def feature_names(X: Any) -> Array | None:
     if 0 < texts < len(names):
         raise TypeError(
             f"The columns of X have names of the types {', '.join(kinds)}. Feature names are only supported if all of"
-            " them are str: rename the others, as by X.columns = X.columns.astype(str), or pass an array without names."
+            " them are str: rename the others, for example with X.columns = X.columns.astype(str), or pass an array"
+            " without names."
         )
     return np.array(names, dtype=object) if texts else None

@@ -71,7 +71,8 @@ def read_hdf5(path: str | os.PathLike[str], X: str | None = None, y: str | None 
     if y is not None and X is None:
         raise ValueError(f"y is {y!r}, but X is None; pass both names, or neither")
     h5py = optional.load("h5py", purpose="reading HDF5 files", library="h5py", extra="hdf5")
-    with open(path, "rb"):  # raises FileNotFoundError and PermissionError, which h5py would hide
+    # Opened once without h5py, so that FileNotFoundError and similar errors are raised unchanged.
+    with open(path, "rb"):
         pass
     try:
         with h5py.File(path, "r") as file:

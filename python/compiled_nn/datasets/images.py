@@ -222,7 +222,9 @@ def _pixels(
     opened = opener(source, formats=_FORMATS) if isinstance(source, str) else nullcontext(source)
     with opened as image:
         if image.mode[0] in "IF":
-            raise ValueError(f"it has mode {image.mode!r}, with more than 8 bits per pixel; convert it first")
+            raise ValueError(
+                f"it has mode {image.mode!r}, with more than 8 bits per channel; convert it first"
+            )
         image = image.convert(_MODES[color])
         if size is not None and image.size != size[::-1]:
             image = image.resize(size[::-1])
