@@ -179,7 +179,7 @@ def test_warm_up_has_the_unit_of_what_follows():
         (lambda: MultiStep(0.1, []), TypeError, "'milestones'"),
         (lambda: MultiStep(0.1, [3, 2]), ValueError, r"must be in increasing order\. Got \(3, 2\)"),
         (lambda: Cosine(0.1, 10, growth=2), ValueError, "needs restarts=True"),
-        (lambda: OneCycle(0.1, 3), ValueError, "0.3 of 3 times"),
+        (lambda: OneCycle(0.1, 3), ValueError, "rising=0.3 and over=3"),
         (lambda: WarmUp("x", 3), TypeError, "'then'"),
         (lambda: Linear(0.1, 3, per="epochs"), ValueError, "Did you mean 'epoch'"),
         (lambda: InverseScaling(np.nan), ValueError, "'initial'"),

@@ -306,7 +306,7 @@ def test_parameters(parameters, error, message):
 def test_columns_that_are_not_there():
     with pytest.raises(ValueError, match="has column 4, counted from 0; X has 4 columns"):
         Tabular([4]).fit(table())
-    with pytest.raises(ValueError, match="names 'city'; X has no column of that name"):
+    with pytest.raises(ValueError, match="has 'city'; X has no column of that name"):
         Tabular(["city"]).fit(table())
 
 

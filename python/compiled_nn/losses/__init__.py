@@ -146,7 +146,7 @@ def to_config(loss: Loss) -> Any:
     """
     if loss.name not in _KINDS or not isinstance(loss, kind_of(loss.name)):
         raise ValueError(
-            f"The loss {loss.name!r} is a Python function, which a file does not hold; pickle can keep the network."
+            f"The loss {loss.name!r} is a Python function, which a file does not hold; use pickle to store the network."
         )
     return loss.name if isinstance(short(loss), str) else {"name": loss.name, **asdict(loss)}
 

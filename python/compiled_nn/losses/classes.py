@@ -34,6 +34,11 @@ class BinaryCrossEntropy(Loss):
     label_smoothing : float, default 0.0
         Smoothing e in [0, 1): y is replaced by ``y (1 - e) + e / 2`` in training, but not in validation or in
         :meth:`Network.loss`.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(1)], loss=cnn.losses.BinaryCrossEntropy(pos_weight=2.0))
     """
 
     name = "binary_cross_entropy"
@@ -94,6 +99,11 @@ class SoftmaxCrossEntropy(Loss):
     label_smoothing : float, default 0.0
         Smoothing e in [0, 1): y is replaced by ``y (1 - e) + e / n`` for n classes in training, but not in validation
         or in :meth:`Network.loss` (Szegedy et al., 2016).
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(3)], loss=cnn.losses.SoftmaxCrossEntropy(label_smoothing=0.1))
     """
 
     name = "softmax_cross_entropy"
@@ -134,6 +144,11 @@ class Focal(Loss):
     link : {"softmax", "sigmoid"}, default "softmax"
         Link function: "softmax" for one class per row; "sigmoid" for one output and two classes, or for independent
         outputs.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(3)], loss=cnn.losses.Focal(gamma=1.5))
     """
 
     name = "focal"
@@ -167,6 +182,11 @@ class Ordinal(Loss):
     ``P(y > j) = sigmoid(a_j)``, where ``a_0 = z_0`` and ``a_j = a_(j-1) - log(1 + exp(z_j))``, so that ``P(y > j)``
     never increases with j. The model is that of McCullagh (1980), with distances of the thresholds that depend on the
     row. The last layer has one unit fewer than there are classes. :meth:`Network.predict` returns the median class.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(3)], loss=cnn.losses.Ordinal())
     """
 
     name = "ordinal"

@@ -25,19 +25,37 @@ from .base import Loss, keep_real, refuse_values
 
 
 class MeanSquaredError(Loss):
-    """Squared error ``(z - y)^2``."""
+    """Squared error ``(z - y)^2``.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(1)], loss=cnn.losses.MeanSquaredError())
+    """
 
     name = "mse"
 
 
 class SquaredError(Loss):
-    """Half the squared error, ``(z - y)^2 / 2``, as in scikit-learn."""
+    """Half the squared error, ``(z - y)^2 / 2``, as in scikit-learn.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(1)], loss=cnn.losses.SquaredError())
+    """
 
     name = "squared_error"
 
 
 class MeanAbsoluteError(Loss):
-    """Absolute error ``abs(z - y)``, which is minimised by the median; the derivative at 0 is 0."""
+    """Absolute error ``abs(z - y)``, which is minimised by the median; the derivative at 0 is 0.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(1)], loss=cnn.losses.MeanAbsoluteError())
+    """
 
     name = "mae"
 
@@ -50,6 +68,11 @@ class Huber(Loss):
     ----------
     delta : float, default 1.0
         Error > 0, in the unit of y, from which the loss is linear.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(1)], loss=cnn.losses.Huber(delta=2.0))
     """
 
     name = "huber"
@@ -62,13 +85,25 @@ class Huber(Loss):
 
 
 class LogCosh(Loss):
-    """Log-cosh loss ``log(cosh(z - y))``: about half the squared error for small errors, linear for large errors."""
+    """Log-cosh loss ``log(cosh(z - y))``: about half the squared error for small errors, linear for large errors.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(1)], loss=cnn.losses.LogCosh())
+    """
 
     name = "log_cosh"
 
 
 class Poisson(Loss):
-    """Half the Poisson deviance of the mean exp(z): ``exp(z) - y z + y log(y) - y``, for counts y >= 0."""
+    """Half the Poisson deviance of the mean exp(z): ``exp(z) - y z + y log(y) - y``, for counts y >= 0.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(1)], loss=cnn.losses.Poisson())
+    """
 
     name = "poisson"
     link = "exp"
@@ -84,7 +119,13 @@ class Poisson(Loss):
 
 
 class Gamma(Loss):
-    """Half the gamma deviance of the mean exp(z): ``y exp(-z) + z - log(y) - 1``, for y > 0."""
+    """Half the gamma deviance of the mean exp(z): ``y exp(-z) + z - log(y) - 1``, for y > 0.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(1)], loss=cnn.losses.Gamma())
+    """
 
     name = "gamma"
     link = "exp"
@@ -110,6 +151,11 @@ class Tweedie(Loss):
     ----------
     power : float, default 1.5
         Power p >= 1: the variance of y is proportional to mu^p. Targets must be >= 0 if p < 2, else > 0.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(1)], loss=cnn.losses.Tweedie(power=1.2))
     """
 
     name = "tweedie"
@@ -138,6 +184,11 @@ class Quantile(Loss):
     ----------
     quantiles : sequence of float, default (0.1, 0.5, 0.9)
         Quantiles between 0 and 1, in increasing order, one for each unit of the last layer.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(3)], loss=cnn.losses.Quantile((0.05, 0.5, 0.95)))
     """
 
     name = "quantile"
@@ -194,6 +245,11 @@ class GaussianNLL(Loss):
     Each row has its own mean mu and variance exp(s). The first half of the outputs are the means, the second half the
     log variances s. :meth:`Network.predict` returns the means, :meth:`Network.predict_distribution` also the standard
     deviations.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(2)], loss=cnn.losses.GaussianNLL())
     """
 
     name = "gaussian_nll"

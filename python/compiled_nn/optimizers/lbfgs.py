@@ -32,7 +32,7 @@ _FTOL = 1e7 * _EPS  # the default of SciPy's L-BFGS-B, factr=1e7
 _DECREASE, _CURVATURE = 1e-4, 0.9  # c1 and c2 of the Wolfe conditions
 _TRIALS = 20  # maximum number of evaluations per line search
 _NARROW = 0.1  # relative width of an interval in which the sufficient decrease alone is enough
-_MARGIN = 0.1  # minimum distance of the next trial from the ends of the interval, as a alpha of its width
+_MARGIN = 0.1  # minimum distance of the next trial from the ends of the interval, as a share of its width
 _NEAREST, _FARTHEST = 1.1, 4.0  # bounds of the next trial beyond the interval, as factors of the last advance
 
 

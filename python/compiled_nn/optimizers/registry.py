@@ -102,7 +102,7 @@ class NotSaved:
         """Raise ValueError, because the function was not saved."""
         raise ValueError(
             "The learning rate of this network was a Python function, which its file does not hold. Assign an"
-            " optimizer before training on, as in net.optimizer = Adam(1e-3)."
+            " optimizer before training on, for example net.optimizer = Adam(1e-3)."
         )
 
 

@@ -94,7 +94,7 @@ class Categorical:
         return cls(name, tuple(frequent), rare=len(frequent) < len(counts))
 
     def codes(self, column: Array, where: str) -> Array:
-        """Return the index of the result column that is 1 for each row (m,); -1 if none is."""
+        """Return, for each row (m,), the index of the result column that is 1; -1 if none is."""
         codes = {category: code for code, category in enumerate(self.categories)}
         if codes:
             text = isinstance(self.categories[0], str)

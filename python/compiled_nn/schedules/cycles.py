@@ -34,6 +34,12 @@ class Cosine(Schedule):
         Ratio of the duration of each decay to the one before, >= 1. A value other than 1 requires `restarts`.
     per : {"step", "epoch"}, default "step"
         Unit of the time: steps of the optimizer, or epochs.
+
+    Examples
+    --------
+    >>> from compiled_nn.schedules import Cosine
+    >>> [round(Cosine(1.0, over=2, restarts=True)(time), 2) for time in range(5)]
+    [1.0, 0.5, 1.0, 0.5, 1.0]
     """
 
     initial: float
@@ -87,6 +93,13 @@ class WarmUp(Schedule):
     ------
     TypeError, ValueError
         If a parameter has another type or is out of its range, or if `per` differs from the unit of `then`.
+
+    Examples
+    --------
+    >>> from compiled_nn.schedules import Step, WarmUp
+    >>> schedule = WarmUp(Step(0.1, every=100), over=2, start=0.5)
+    >>> [round(schedule(time), 3) for time in (0, 1, 2, 101, 102)]
+    [0.05, 0.075, 0.1, 0.1, 0.01]
     """
 
     then: Rate
@@ -139,6 +152,13 @@ class OneCycle(Schedule):
         Ratio of the learning rate at time 0 to the one at the end, > 0.
     per : {"step", "epoch"}, default "step"
         Unit of the time: steps of the optimizer, or epochs.
+
+    Examples
+    --------
+    >>> from compiled_nn.schedules import OneCycle
+    >>> schedule = OneCycle(0.1, over=10)
+    >>> [round(schedule(time), 4) for time in (0, 2, 9)]
+    [0.004, 0.1, 0.0]
     """
 
     peak: float

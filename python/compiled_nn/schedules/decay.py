@@ -24,6 +24,12 @@ class Step(Schedule):
         Factor of each change, > 0.
     per : {"step", "epoch"}, default "step"
         Unit of the time: steps of the optimizer, or epochs.
+
+    Examples
+    --------
+    >>> from compiled_nn.schedules import Step
+    >>> [Step(0.5, every=2, factor=0.5)(time) for time in range(5)]
+    [0.5, 0.5, 0.25, 0.25, 0.125]
     """
 
     initial: float
@@ -52,6 +58,12 @@ class MultiStep(Schedule):
         Factor of each change, > 0.
     per : {"step", "epoch"}, default "step"
         Unit of the time: steps of the optimizer, or epochs.
+
+    Examples
+    --------
+    >>> from compiled_nn.schedules import MultiStep
+    >>> [MultiStep(0.5, [1, 3], factor=0.5)(time) for time in range(5)]
+    [0.5, 0.25, 0.25, 0.125, 0.125]
     """
 
     initial: float
@@ -91,6 +103,12 @@ class Exponential(Schedule):
         Factor for each unit of time, > 0.
     per : {"step", "epoch"}, default "step"
         Unit of the time: steps of the optimizer, or epochs.
+
+    Examples
+    --------
+    >>> from compiled_nn.schedules import Exponential
+    >>> [Exponential(0.5, factor=0.5)(time) for time in range(3)]
+    [0.5, 0.25, 0.125]
     """
 
     initial: float
@@ -117,6 +135,12 @@ class Linear(Schedule):
         Learning rate at time `over` and later, >= 0.
     per : {"step", "epoch"}, default "step"
         Unit of the time: steps of the optimizer, or epochs.
+
+    Examples
+    --------
+    >>> from compiled_nn.schedules import Linear
+    >>> [Linear(0.5, over=2)(time) for time in range(4)]
+    [0.5, 0.25, 0.0, 0.0]
     """
 
     initial: float
@@ -148,6 +172,12 @@ class Polynomial(Schedule):
         Learning rate at time `over` and later, >= 0.
     per : {"step", "epoch"}, default "step"
         Unit of the time: steps of the optimizer, or epochs.
+
+    Examples
+    --------
+    >>> from compiled_nn.schedules import Polynomial
+    >>> [Polynomial(0.5, over=2)(time) for time in range(4)]
+    [0.5, 0.125, 0.0, 0.0]
     """
 
     initial: float
@@ -176,6 +206,12 @@ class InverseScaling(Schedule):
         Exponent, > 0.
     per : {"step", "epoch"}, default "step"
         Unit of the time: steps of the optimizer, or epochs.
+
+    Examples
+    --------
+    >>> from compiled_nn.schedules import InverseScaling
+    >>> [InverseScaling(0.5, power=1.0)(time) for time in range(2)]
+    [0.5, 0.25]
     """
 
     initial: float
