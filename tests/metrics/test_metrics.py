@@ -281,7 +281,7 @@ def test_one_class_against_one(chances, weight):
 def test_an_order_needs_both_kinds(chances):
     with pytest.raises(ValueError, match="a class has no negative sample in y"):
         metrics.roc_auc([1, 1], [0.2, 0.3], classes=[0, 1])
-    with pytest.raises(ValueError, match="a class of y has none"):
+    with pytest.raises(ValueError, match="a class has no positive sample in y"):
         metrics.average_precision([0, 0], [0.2, 0.3], classes=[0, 1])
     with pytest.raises(ValueError, match="average='micro' is not for multi_class='ovo'"):
         metrics.roc_auc(*chances, average="micro", multi_class="ovo")
