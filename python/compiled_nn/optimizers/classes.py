@@ -220,7 +220,7 @@ class NAdam(Optimizer):
 class RAdam(Optimizer):
     """Rectified Adam, which needs no warm-up (Liu et al., 2020).
 
-    While the variance of the mean square is too large (the first five steps with the default beta_2), the step uses
+    Until the variance of the mean square can be estimated (the first five steps with the default beta_2), the step uses
     only the bias-corrected momentum; afterwards it is the step of Adam, multiplied by a factor that grows to 1.
 
     Parameters
