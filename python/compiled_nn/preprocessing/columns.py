@@ -34,14 +34,14 @@ class Numeric:
     indicator: bool
 
     @classmethod
-    def learned(cls, column: Array, name: str | None, where: str) -> Numeric:
+    def fit(cls, column: Array, name: str | None, where: str) -> Numeric:
         """Return an encoder fitted on a column (m,); `where` names the column in errors."""
         numbers = _numbers(column, where)
         gaps = np.isnan(numbers)
         mean = numbers[~gaps].mean(dtype=np.float64) if not gaps.all() else 0.0
         return cls(name, float(mean), bool(gaps.any()))
 
-    def filled(self, column: Array, where: str) -> tuple[Array, Array]:
+    def fill(self, column: Array, where: str) -> tuple[Array, Array]:
         """Return the numbers (m,) with missing ones replaced by the mean, and a boolean mask (m,) of the missing ones.
 
         The numbers have one of the dtypes in `arrays.CORE_DTYPES`.
@@ -79,7 +79,7 @@ class Categorical:
         return len(self.categories) + self.rare
 
     @classmethod
-    def learned(cls, column: Array, name: str | None, where: str, min_frequency: float | None) -> Categorical:
+    def fit(cls, column: Array, name: str | None, where: str, min_frequency: float | None) -> Categorical:
         """Return an encoder fitted on a column (m,).
 
         Categories that occur in fewer rows than `min_frequency`, or in a smaller share of the rows if it is below 1,
@@ -114,7 +114,7 @@ class Categorical:
         return {"name": self.name, "categories": list(self.categories), "rare": self.rare}
 
 
-def restored(config: object) -> Numeric | Categorical:
+def read_encoder(config: object) -> Numeric | Categorical:
     """Return the encoder from the result of ``to_config``; any other `config` raises ValueError or TypeError."""
     categorical = isinstance(config, dict) and "categories" in config
     names = ("name", "categories", "rare") if categorical else ("name", "mean", "indicator")

@@ -90,7 +90,7 @@ def _standard(X: Samples, chosen: Array | None) -> tuple[Array, Array]:
     k = X.shape[1]
     mean, squares = np.zeros(k), np.zeros(k)
     smallest, largest = np.full(k, np.inf), np.full(k, -np.inf)
-    for rows, columns, block in _blocks(X, chosen):
+    for rows, columns, block in _iterate_blocks(X, chosen):
         np.minimum(smallest[columns], block.min(axis=0), out=smallest[columns])
         np.maximum(largest[columns], block.max(axis=0), out=largest[columns])
         block_mean = block.mean(axis=0)
@@ -107,7 +107,7 @@ def _standard(X: Samples, chosen: Array | None) -> tuple[Array, Array]:
 def _robust(X: Samples, chosen: Array | None) -> tuple[Array, Array]:
     """Return medians and interquartile ranges, with linearly interpolated quartiles; a range of 0 becomes 1."""
     median, scale = np.empty(X.shape[1]), np.empty(X.shape[1])
-    for columns, block in _whole_columns(X, chosen):
+    for columns, block in _iterate_whole_columns(X, chosen):
         low, median[columns], high = np.percentile(block, (25, 50, 75), axis=0, overwrite_input=True)
         scale[columns] = high - low
     scale[scale == 0] = 1
@@ -117,7 +117,7 @@ def _robust(X: Samples, chosen: Array | None) -> tuple[Array, Array]:
 def _minmax(X: Samples, chosen: Array | None) -> tuple[Array, Array]:
     """Return minima and ranges; a range of 0 becomes 1."""
     smallest, largest = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)
-    for _, columns, block in _blocks(X, chosen):
+    for _, columns, block in _iterate_blocks(X, chosen):
         np.minimum(smallest[columns], block.min(axis=0), out=smallest[columns])
         np.maximum(largest[columns], block.max(axis=0), out=largest[columns])
     scale = largest - smallest
@@ -136,7 +136,7 @@ _SPREADS = {"standard": "standard deviation", "robust": "interquartile range", "
 # ---- blocks
 
 
-def _cuts(m: int, k: int) -> tuple[list[slice], list[slice]]:
+def _cut(m: int, k: int) -> tuple[list[slice], list[slice]]:
     """Return the row slices and the column slices of the blocks.
 
     They do not depend on the memory layout of X, so that the bits of the statistics do not depend on it either.
@@ -146,12 +146,12 @@ def _cuts(m: int, k: int) -> tuple[list[slice], list[slice]]:
     return rows, [slice(start, min(start + _WIDTH, k)) for start in range(0, k, _WIDTH)]
 
 
-def _blocks(X: Samples, chosen: Array | None) -> Iterator[tuple[slice, slice, Array]]:
+def _iterate_blocks(X: Samples, chosen: Array | None) -> Iterator[tuple[slice, slice, Array]]:
     """Iterate over the blocks of X, or of its chosen rows, in float64, in the order of their addresses in memory."""
     if isinstance(X, SparseRows):
-        yield from _filled(X)
+        yield from _iterate_filled(X)
         return
-    all_rows, all_columns = _cuts(len(X) if chosen is None else len(chosen), X.shape[1])
+    all_rows, all_columns = _cut(len(X) if chosen is None else len(chosen), X.shape[1])
     order: Iterable[tuple[slice, slice]] = product(all_rows, all_columns)
     if abs(X.strides[1]) > abs(X.strides[0]):
         order = ((rows, columns) for columns, rows in product(all_columns, all_rows))
@@ -160,15 +160,15 @@ def _blocks(X: Samples, chosen: Array | None) -> Iterator[tuple[slice, slice, Ar
         yield rows, columns, block.astype(np.float64, order="C")
 
 
-def _filled(X: SparseRows) -> Iterator[tuple[slice, slice, Array]]:
+def _iterate_filled(X: SparseRows) -> Iterator[tuple[slice, slice, Array]]:
     """Iterate over the same blocks of sparse rows, as dense arrays."""
-    all_rows, all_columns = _cuts(*X.shape)
+    all_rows, all_columns = _cut(*X.shape)
     for rows in all_rows:
-        for columns, block in _filled_columns(X, rows, all_columns):
+        for columns, block in _iterate_filled_columns(X, rows, all_columns):
             yield rows, columns, block
 
 
-def _filled_columns(X: SparseRows, rows: slice, cuts: list[slice]) -> Iterator[tuple[slice, Array]]:
+def _iterate_filled_columns(X: SparseRows, rows: slice, cuts: list[slice]) -> Iterator[tuple[slice, Array]]:
     row, column, number = X.entries(rows)
     order = np.argsort(column, kind="stable")
     row, column, number = row[order], column[order], number[order]
@@ -179,13 +179,13 @@ def _filled_columns(X: SparseRows, rows: slice, cuts: list[slice]) -> Iterator[t
         yield columns, block
 
 
-def _whole_columns(X: Samples, chosen: Array | None) -> Iterator[tuple[slice, Array]]:
+def _iterate_whole_columns(X: Samples, chosen: Array | None) -> Iterator[tuple[slice, Array]]:
     """Iterate over groups of whole columns in float64; the entries of sparse rows are copied and sorted for this."""
     k, m = X.shape[1], len(X) if chosen is None else len(chosen)
     width = max(1, _COLUMNS // m)
     cuts = [slice(start, min(start + width, k)) for start in range(0, k, width)]
     if isinstance(X, SparseRows):
-        yield from _filled_columns(X, slice(0, m), cuts)
+        yield from _iterate_filled_columns(X, slice(0, m), cuts)
         return
     for columns in cuts:
         yield columns, (X[:, columns] if chosen is None else X[chosen, columns]).astype(np.float64)

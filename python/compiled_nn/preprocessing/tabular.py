@@ -149,15 +149,15 @@ class Tabular:
         TypeError, ValueError
             If X cannot be encoded. The encoder is then unchanged.
         """
-        names, table = _table(X)
-        chosen = self._chosen(X, names, table)
+        names, table = _read_table(X)
+        chosen = self._choose_categorical(X, names, table)
         fitted: list[Numeric | Categorical] = []
         for i, column in enumerate(table):
             name = None if names is None else names[i]
             if i in chosen:
-                fitted.append(Categorical.learned(column, name, _where(i, names), self.min_frequency))
+                fitted.append(Categorical.fit(column, name, _where(i, names), self.min_frequency))
             else:
-                fitted.append(Numeric.learned(column, name, _where(i, names)))
+                fitted.append(Numeric.fit(column, name, _where(i, names)))
         self._columns = tuple(fitted)
         return self
 
@@ -181,20 +181,20 @@ class Tabular:
         TypeError, ValueError
             If X has other columns than during fit, or cannot be encoded.
         """
-        names, table = _table(X)
+        names, table = _read_table(X)
         self._check_columns(names, table)
         numbers, missing, codes = [], [], []
         for i, (column, encoder) in enumerate(zip(table, self.columns_, strict=True)):
             if isinstance(encoder, Categorical):
                 codes.append(encoder.codes(column, _where(i, names)))
                 continue
-            filled, gaps = encoder.filled(column, _where(i, names))
+            filled, gaps = encoder.fill(column, _where(i, names))
             numbers.append(filled)
             if encoder.indicator:
                 missing.append(gaps)
-        return self._assembled(len(table[0]), [*numbers, *missing], codes)
+        return self._assemble(len(table[0]), [*numbers, *missing], codes)
 
-    def _assembled(self, m: int, dense: list[Array], codes: list[Array]) -> Samples:
+    def _assemble(self, m: int, dense: list[Array], codes: list[Array]) -> Samples:
         """Return the encoded rows from the dense columns (m,) and the codes (m,) of the categorical columns."""
         categorical = [column for column in self._categorical() if column.width]
         codes = [code for code, column in zip(codes, self._categorical(), strict=True) if column.width]
@@ -236,7 +236,7 @@ class Tabular:
             mean[:n], scale[:n] = standardization.fit_statistics(entries[:, :n], method, rows=rows)
         return Statistics(mean, scale)
 
-    def _chosen(self, X: Any, names: list[Any] | None, table: list[Array]) -> set[int]:
+    def _choose_categorical(self, X: Any, names: list[Any] | None, table: list[Array]) -> set[int]:
         """Return the indices of the categorical columns."""
         if self.categorical_features == "auto":
             return dataframes.categorical(X) | {
@@ -293,7 +293,7 @@ class Tabular:
         """
         if not isinstance(config, list) or not config:
             raise ValueError("the encoder is not a list of columns")
-        self._columns = tuple(map(columns.restored, config))
+        self._columns = tuple(map(columns.read_encoder, config))
         if self.n_columns_ != n_columns:
             raise ValueError(
                 f"the encoder returns {count(self.n_columns_, 'column')}; the network takes {n_columns}"
@@ -336,7 +336,7 @@ def frequency(least: object) -> float | None:
 # ---- columns
 
 
-def _table(X: Any) -> tuple[list[Any] | None, list[Array]]:
+def _read_table(X: Any) -> tuple[list[Any] | None, list[Array]]:
     """Return the column names, or None if they are not text, and the columns (m,)."""
     if dataframes.is_table(X):
         named = dataframes.columns(X)
