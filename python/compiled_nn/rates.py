@@ -1,4 +1,9 @@
-"""Which learning rate to take: a range test (Smith, 2017), in which the rate rises from step to step."""
+"""Learning-rate range test: training with a learning rate that rises from step to step [1]_.
+
+References
+----------
+.. [1] L. N. Smith, "Cyclical learning rates for training neural networks", WACV, 2017.
+"""
 
 from __future__ import annotations
 
@@ -18,23 +23,24 @@ if TYPE_CHECKING:
     from .network.network import Network
     from .training.batches import BatchSize
 
-_ROWS = 1024  # that the loss is of
-_EXPLODED = 4.0  # the test ends at so many times the first loss
-_SMOOTHED = 5  # losses, whose mean is looked at
+_ROWS = 1024  # maximum number of rows on which the loss is computed
+_EXPLODED = 4.0  # ratio of the loss to the first loss at which the test ends
+_SMOOTHED = 5  # width of the moving average of the losses
 
 
 @dataclass(frozen=True, eq=False)
 class RangeTest:
-    """What :func:`find_learning_rate` has found.
+    """Result of :func:`find_learning_rate`.
 
     Attributes
     ----------
     rates : ndarray (n,)
-        The learning rate of each step, rising.
+        Learning rate of each step, in increasing order.
     losses : ndarray (n,)
-        The loss after each step.
+        Loss after each step.
     suggestion : float
-        The geometric mean of the rate at which the loss falls steepest and the one at which it is lowest.
+        Suggested learning rate: the geometric mean of the rate with the steepest decrease of the smoothed loss and the
+        rate with its minimum.
     """
 
     rates: Array
@@ -42,12 +48,12 @@ class RangeTest:
     suggestion: float
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw the losses over the rates, and the suggestion.
+        """Plot the losses against the learning rates, with a line at the suggestion.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Where to draw. Default: a new figure.
+            Axes of the plot. Default: the axes of a new figure.
 
         Returns
         -------
@@ -56,7 +62,7 @@ class RangeTest:
         Raises
         ------
         ImportError
-            When matplotlib is not installed.
+            If matplotlib is not installed.
         """
         from .plotting import canvas
 
@@ -79,33 +85,33 @@ def find_learning_rate(
     highest: float = 10.0,
     steps: int = 200,
 ) -> RangeTest:
-    """Train a copy of a network with a rising learning rate, and suggest one to start with.
+    """Train a copy of a network with a rising learning rate, and suggest an initial learning rate.
 
-    The copy starts where ``net.fit`` would, and takes one batch a step. The loss is that of the same rows each time,
-    1024 at most. The network is not changed.
+    The copy starts from the same weights as ``net.fit``, and is trained on one batch per step. After each step the loss
+    is computed on the same rows, at most 1024. The network itself is not modified.
 
     Parameters
     ----------
     net : Network
-        Its optimizer is taken but for the learning rate.
+        Network to test, with its optimizer; the learning rate of the optimizer is ignored.
     X, y : array-like
-        As for ``Network.fit``.
+        Training data, as in ``Network.fit``.
     batch_size : int or "full", default 32
-        Rows of a step: the rate suits batches of this size.
+        Number of rows per batch; the suggestion is for batches of this size.
     lowest, highest : float, default 1e-6 and 10.0
-        The first rate and the last; above 0.
+        First and last learning rate, > 0, with `highest` > `lowest`.
     steps : int, default 200
-        At least 10; fewer are taken when the loss explodes.
+        Number of steps, at least 10. The test ends earlier if the loss exceeds four times its initial value.
 
     Returns
     -------
     RangeTest
-        With ``rates``, ``losses``, ``suggestion`` and ``plot()``.
+        Learning rates, losses and the suggestion, with a method ``plot()``.
 
     Raises
     ------
     TypeError, ValueError
-        When an argument cannot be used, or the loss never falls.
+        If an argument is invalid, or the loss never decreases.
 
     Examples
     --------
@@ -130,7 +136,7 @@ def find_learning_rate(
 
 
 def _losses(net: Network, X: Any, y: Any, batch_size: BatchSize, rates: Array) -> Array:
-    """Return the loss after each step; fewer than rates when it explodes."""
+    """Return the loss after each step; fewer losses than rates if the loss explodes."""
     X, y, _ = net._labelled(X, y)
     trainer, objective = net._known_trainer(), net._objective().keywords
     trainer.set_optimizer(net.optimizer)
@@ -156,14 +162,15 @@ def _suggestion(rates: Array, losses: Array) -> float:
     finite = losses[np.isfinite(losses)]
     if len(finite) < _SMOOTHED:
         raise ValueError(
-            f"The loss explodes at the learning rate {rates[-1]:g} already: take a smaller lowest."
+            f"The loss explodes at the learning rate {rates[-1]:g}, before there are {_SMOOTHED} finite losses;"
+            " pass a smaller lowest."
         )
     margin = np.pad(finite, _SMOOTHED // 2, mode="edge")
     smooth = np.lib.stride_tricks.sliding_window_view(margin, _SMOOTHED).mean(axis=1)
     least = int(np.argmin(smooth))
     if least < 2:
         raise ValueError(
-            "The loss never falls: take a smaller lowest or a larger highest, or see net.diagnose(X, y)."
+            "The loss never decreases; pass a smaller lowest or a larger highest, or call net.diagnose(X, y)."
         )
     steepest = int(np.argmin(np.gradient(smooth[: least + 1], arithmetic.log(rates[: least + 1]))))
     return float(np.sqrt(rates[steepest] * rates[least]))

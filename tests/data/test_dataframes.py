@@ -142,7 +142,7 @@ def test_missing_values_of_encoded_columns_stay_missing():
 
 
 def test_lazy_tables_are_refused():
-    with pytest.raises(TypeError, match=r"X is a LazyFrame, still to be computed; pass X.collect\(\)"):
+    with pytest.raises(TypeError, match=r"X is a LazyFrame, which is not computed yet; pass X.collect\(\)"):
         design(polars.LazyFrame({"a": [1.0]}))
 
 

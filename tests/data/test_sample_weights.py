@@ -273,7 +273,7 @@ BAD = {
     "text": ({"sample_weight": ["x"] * 60}, TypeError, "sample_weight holds text"),
     "other name": ({"class_weight": "balance"}, ValueError, "Did you mean 'balanced'"),
     "a number": ({"class_weight": 2.0}, TypeError, "must be 'balanced', a dict or None"),
-    "no class": ({"class_weight": {"d": 1}}, ValueError, "'d', which is no class"),
+    "no class": ({"class_weight": {"d": 1}}, ValueError, "'d', which is not a class"),
     "negative class": ({"class_weight": {"a": -1}}, ValueError, "class_weight"),
     "nothing of a class": ({"class_weight": dict.fromkeys("abc", 0)}, ValueError, "class_weight is 0"),
     "validation": ({"validation_data": (1, 2, 3, 4)}, TypeError, r"\(X, y, sample_weight\)"),

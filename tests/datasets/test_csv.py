@@ -113,7 +113,7 @@ def test_ways_of_writing(tmp_path, text):
 def test_delimiter(tmp_path):
     path = write(tmp_path, PLAIN.replace(",", ";"))
     assert read_csv(path, delimiter=";").X.shape == (2, 2)
-    with pytest.raises(ValueError, match=r"line 1: 1 column, which is the target.*delimiter"):
+    with pytest.raises(ValueError, match=r"line 1: the only column is the target.*delimiter"):
         read_csv(path)
     with pytest.raises(TypeError, match="delimiter"):
         read_csv(path, delimiter=";;")
@@ -136,19 +136,23 @@ BAD = {
     "text in targets": (
         "1,0.5\n1,?\n",
         {},
-        r"line 2, column 2: the target '\?' is not a number; others.*'0.5'",
+        r"line 2, column 2: the target '\?' is not a number, but other.*'0.5'",
     ),
     "nan in targets": ("1,0.5\n1,nan\n", {}, "line 2, column 2: the target 'nan' is not a finite number"),
     "inf in targets": ("1,5\n2,inf\n", {}, "line 2, column 2: the target 'inf' is not a finite number"),
-    "target beyond": (PLAIN, {"target": 3}, "line 1: 3 columns; target is column 3"),
-    "target before": (PLAIN, {"target": -4}, "line 1: 3 columns; target is column -4"),
-    "unknown target": (NAMED, {"target": "knd"}, "0 columns are named 'knd'; .*'kind'. Did you mean 'kind'"),
+    "target beyond": (PLAIN, {"target": 3}, "line 1: target is column 3, .* 3 columns"),
+    "target before": (PLAIN, {"target": -4}, "line 1: target is column -4, .* 3 columns"),
+    "unknown target": (NAMED, {"target": "knd"}, "no column is named 'knd'; .*'kind'. Did you mean 'kind'"),
     "target twice": (
         "a,a\n1,2\n",
         {"target": "a"},
-        "line 1: 2 columns are named 'a'; it takes 1: 'a', 'a'.$",
+        "line 1: 2 columns are named 'a'; pass the index of the target$",
     ),
-    "name, no header": (NAMED, {"target": "kind", "header": False}, "target is 'kind', but header=False"),
+    "name, no header": (
+        NAMED,
+        {"target": "kind", "header": False},
+        "target is 'kind', but with header=False",
+    ),
     "not utf-8": ("a,é\n1,2\n".encode("latin-1"), {}, "line 1, column 2: .* is not UTF-8 text"),
     "not utf-8 below": (b"a,b\n1,2\n\xb5,2\n", {}, "line 3, column 1: .* is not a number"),
     "not utf-8 target": (b"a,b\n1,x\n1,\xb5\n", {}, "line 3, column 2: .* is not UTF-8 text"),

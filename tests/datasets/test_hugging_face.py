@@ -72,15 +72,15 @@ def test_what_is_not_there(rng):
         from_hugging_face(beans(rng, 2), "images", "labels")
     with pytest.raises(ValueError, match="there is no part 'train'; the data have 'test'"):
         from_hugging_face({"test": beans(rng, 2)}, "image", "labels")
-    with pytest.raises(ValueError, match="two parts are for validation"):
+    with pytest.raises(ValueError, match="two parts of the data are the validation part"):
         from_hugging_face({"val": 0, "valid": 0, "train": 0}, "image", "labels")
     with pytest.raises(ValueError, match="the rows of 'v' differ in length"):
         from_hugging_face(Columns(v=[[1], [1, 2]], y=[0, 1]), "v", "y")
     with pytest.raises(ValueError, match="'v' has 2 rows; 'y' has 1"):
         from_hugging_face(Columns(v=[1, 2], y=[0]), "v", "y")
-    with pytest.raises(ValueError, match="'v' holds object; expected numbers"):
+    with pytest.raises(ValueError, match="'v' has the dtype object; expected numbers"):
         from_hugging_face(Columns(v=[None, 2], y=[0, 1]), "v", "y")
-    with pytest.raises(ValueError, match="several columns are features of one number a row"):
+    with pytest.raises(ValueError, match="a sequence of columns must have one number per row"):
         from_hugging_face(Columns(v=[[1], [2]], y=[0, 1]), ["v"], "y")
     odd = beans(rng, 2)
     odd["image"][1] = pictures(rng, 1, (5, 5, 3))[0]

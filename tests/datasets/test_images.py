@@ -101,7 +101,7 @@ def test_parts(rng, tmp_path):
     shutil.rmtree(tmp_path / "set" / "test" / "a")  # a part need not have every class
     assert read_image_folder(tmp_path / "set", color="gray").y_test.tolist() == [1]
     shutil.rmtree(tmp_path / "set" / "test" / "b")
-    with pytest.raises(ValueError, match="test has no folder of a class"):
+    with pytest.raises(ValueError, match="test has no subfolder of any class"):
         read_image_folder(tmp_path / "set")
     (tmp_path / "set" / "valid").mkdir()
     with pytest.raises(ValueError, match="'valid' and 'val' are for the same part"):
@@ -115,7 +115,9 @@ def test_parts(rng, tmp_path):
 def test_parts_have_one_size(tmp_path):
     picture(tmp_path / "set" / "train" / "a" / "0.png", np.zeros((2, 2)))
     picture(tmp_path / "set" / "test" / "a" / "0.png", np.zeros((2, 3)))
-    with pytest.raises(ValueError, match="test has pictures of 2 x 3 pixels, the training part of 2 x 2"):
+    with pytest.raises(
+        ValueError, match="test has images of 2 x 3 pixels, the training part has images of 2 x 2"
+    ):
         read_image_folder(tmp_path / "set")
 
 
@@ -126,7 +128,7 @@ def test_a_broken_picture_is_named(leaves, damage):
     content = path.read_bytes()
     eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 4 6\n"
     path.write_bytes({"cut": content[:-40], "text": b"no picture", "empty": b"", "eps": eps}[damage])
-    with pytest.raises(ValueError, match=r"leaf2\.png is no readable picture"):
+    with pytest.raises(ValueError, match=r"leaf2\.png is not a readable image"):
         read_image_folder(folder)
 
 
@@ -134,24 +136,24 @@ def test_more_than_8_bits_are_refused(tmp_path):
     folder = tmp_path / "set" / "a"
     folder.mkdir(parents=True)
     Image.fromarray(np.full((2, 2), 5000, np.uint16)).save(folder / "x.png")
-    with pytest.raises(ValueError, match=r"x\.png is no readable picture: .*more than 8 bits"):
+    with pytest.raises(ValueError, match=r"x\.png is not a readable image: .*more than 8 bits"):
         read_image_folder(tmp_path / "set")
 
 
 def test_different_sizes_are_named(leaves):
     folder, _ = leaves
     picture(folder / "sick" / "leaf3.png", np.zeros((9, 8, 3)))
-    with pytest.raises(ValueError, match=r"leaf3\.png has 9 x 8 pixels, .*a\.png has 4 x 6: give the size"):
+    with pytest.raises(ValueError, match=r"leaf3\.png has 9 x 8 pixels, .*a\.png has 4 x 6; pass the size"):
         read_image_folder(folder)
 
 
 def test_folders_that_are_no_set(tmp_path):
     with pytest.raises(FileNotFoundError):
         read_image_folder(tmp_path / "none")
-    with pytest.raises(ValueError, match="has no sub-folders"):
+    with pytest.raises(ValueError, match="has no subfolders"):
         read_image_folder(tmp_path)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match="empty has no pictures"):
+    with pytest.raises(ValueError, match="empty has no images"):
         read_image_folder(tmp_path)
 
 

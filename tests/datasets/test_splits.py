@@ -59,7 +59,7 @@ def test_names_where_a_class_has_no_rows():
 @pytest.mark.parametrize(
     ("classes", "message"),
     [
-        ({3}, "there is no class 3 in the data; it has 0, 1, 2, 'ant', 'bee', 'cat'"),
+        ({3}, "there is no class 3 in the data; the classes are 0, 1, 2, 'ant', 'bee', 'cat'"),
         (["cta"], "Did you mean 'cat'"),
         ([], "classes is empty"),
     ],
@@ -117,7 +117,7 @@ def test_one_class_against_the_others():
 @pytest.mark.parametrize(
     ("new", "others", "message"),
     [
-        ({"cat": 0}, None, "class 0 has no new label: name it, or pass others"),
+        ({"cat": 0}, None, "class 0 has no new label; add it to new_labels, or pass others"),
         ({"cow": 0}, 1, "there is no class 'cow'"),
         ({"cat": 0}, "sick", "of type int, str; they must all be int, or all str"),
         ({"cat": 0.5}, 1, "of type float, int"),

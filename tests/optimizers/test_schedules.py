@@ -162,7 +162,7 @@ def test_warm_up_has_the_unit_of_what_follows():
     assert WarmUp(Cosine(0.1, 5, per="epoch"), 3).per == "epoch"
     assert WarmUp(0.1, 3).per == "step"
     assert WarmUp(0.1, 3, per="epoch").per == "epoch"
-    with pytest.raises(ValueError, match=r"per='step'; its 'then' has 'epoch'"):
+    with pytest.raises(ValueError, match=r"per='step'; its 'then' has per='epoch'"):
         WarmUp(Cosine(0.1, 5, per="epoch"), 3, per="step")
 
 
@@ -177,9 +177,9 @@ def test_warm_up_has_the_unit_of_what_follows():
         (lambda: Step(0.1, 0), ValueError, "'every' parameter of Step must be an int >= 1"),
         (lambda: Step(0.1, 1.5), TypeError, "'every'"),
         (lambda: MultiStep(0.1, []), TypeError, "'milestones'"),
-        (lambda: MultiStep(0.1, [3, 2]), ValueError, r"must rise\. Got \(3, 2\)"),
+        (lambda: MultiStep(0.1, [3, 2]), ValueError, r"must be in increasing order\. Got \(3, 2\)"),
         (lambda: Cosine(0.1, 10, growth=2), ValueError, "needs restarts=True"),
-        (lambda: OneCycle(0.1, 3), ValueError, "0.3 of 3 times"),
+        (lambda: OneCycle(0.1, 3), ValueError, "rising=0.3 and over=3"),
         (lambda: WarmUp("x", 3), TypeError, "'then'"),
         (lambda: Linear(0.1, 3, per="epochs"), ValueError, "Did you mean 'epoch'"),
         (lambda: InverseScaling(np.nan), ValueError, "'initial'"),

@@ -11,7 +11,7 @@ from typing import get_args
 
 import compiled_nn as cnn
 import pytest
-from compiled_nn import losses, schedules
+from compiled_nn import losses
 from compiled_nn.callbacks import base
 from compiled_nn.datasets import images
 from compiled_nn.estimators import parameters
@@ -20,6 +20,7 @@ from compiled_nn.metrics import labels, ranking, scorers
 from compiled_nn.optimizers import registry
 from compiled_nn.plotting import confusion
 from compiled_nn.plotting import losses as drawn
+from compiled_nn.schedules import base as schedule
 from compiled_nn.spec import activations, configuration, initializers, layers
 from compiled_nn.training import plan
 
@@ -47,7 +48,7 @@ NAMES = {
     "standardize": (configuration.Scaling, configuration.SCALINGS),
     "norm": (layers.Norm, layers.NORMS),
     "init": (initializers.InitName, initializers.NAMES),
-    "per": (schedules.Unit, schedules.UNITS),
+    "per": (schedule.Unit, schedule.UNITS),
     "mode": (base.Mode, base.MODES),
     "on_interrupt": (plan.OnInterrupt, plan.ENDINGS),
     "metric": (scorers.MetricName, scorers.METRICS),

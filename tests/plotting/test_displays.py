@@ -90,7 +90,7 @@ def test_bad_confusion(net):
         ConfusionMatrixDisplay.from_predictions([0, 1], [0, 1], normalize="True")
     with pytest.raises(ValueError, match=r"shape \(2, 3\); there are 2 names"):
         ConfusionMatrixDisplay(np.zeros((2, 3)), names=["a", "b"])
-    with pytest.raises(ValueError, match=r"y_true has shape \(2, 2\); expected one label a row"):
+    with pytest.raises(ValueError, match=r"y_true has shape \(2, 2\); expected one label per row"):
         ConfusionMatrixDisplay.from_predictions(np.eye(2), [0, 1])
 
 

@@ -275,7 +275,7 @@ def test_what_does_not_fit_what_was_learned():
     encoder = Tabular().fit([["a", 1.0]])
     with pytest.raises(ValueError, match="X has 1 column; the network takes 2"):
         encoder.transform([["a"]])
-    with pytest.raises(TypeError, match="Column 0 of X holds 3; in fit it held text"):
+    with pytest.raises(TypeError, match="Column 0 of X holds 3; during fit it held only text"):
         encoder.transform([[3, 1.0]])
     with pytest.raises(TypeError, match="is 'b'; the network takes real numbers"):
         encoder.transform([["a", "b"]])
@@ -304,9 +304,9 @@ def test_parameters(parameters, error, message):
 
 
 def test_columns_that_are_not_there():
-    with pytest.raises(ValueError, match="names column 4; X has 4 columns"):
+    with pytest.raises(ValueError, match="has column 4, counted from 0; X has 4 columns"):
         Tabular([4]).fit(table())
-    with pytest.raises(ValueError, match="names 'city'; X has no column of that name"):
+    with pytest.raises(ValueError, match="has 'city'; X has no column of that name"):
         Tabular(["city"]).fit(table())
 
 

@@ -51,8 +51,8 @@ def test_a_shape_may_name_biases_and_initialisers():
         ([{"nodes": 4}], ValueError, r"shape\[0\] lacks 'activation'"),
         ([{"nodes": 0, "activation": "relu"}], ValueError, r"'nodes' parameter of shape\[0\].*>= 1"),
         ([{"nodes": 4, "activation": None}], TypeError, "'activation' parameter"),
-        (with_end(1, "relu"), ValueError, "'relu', which belongs to no loss; use 'sigmoid'"),
-        (with_end(1, "softmax"), ValueError, "needs 2 outputs"),
+        (with_end(1, "relu"), ValueError, "'relu', which is not the link function of a loss; use 'sigmoid'"),
+        (with_end(1, "softmax"), ValueError, "needs at least 2 outputs"),
     ],
 )
 def test_a_bad_shape_is_refused(shape, error, message):

@@ -78,7 +78,7 @@ def test_plot():
     [
         ({"lowest": 1.0, "highest": 0.1}, "'highest' parameter of find_learning_rate"),
         ({"steps": 3}, "'steps'"),
-        ({"lowest": 1e30, "highest": 1e36}, r"explodes at the learning rate 1e\+30 already"),
+        ({"lowest": 1e30, "highest": 1e36}, r"explodes at the learning rate 1e\+30, before"),
     ],
 )
 def test_refusals(arguments, message):

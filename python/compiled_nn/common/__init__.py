@@ -1,1 +1,1 @@
-"""What every chapter uses: checks of parameters, errors, optional libraries, threads, protocols."""
+"""Helpers that every chapter uses: checks of parameters, errors, optional libraries, threads, protocols."""

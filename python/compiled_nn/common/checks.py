@@ -1,7 +1,7 @@
-"""Checks of scalar parameters: what every constructor and method asks of a number or a name.
+"""Checks of scalar parameters, shared by every constructor and method.
 
-A wrong type is a TypeError, a wrong value a ValueError; the message names the parameter, its owner, what is
-allowed and what came.
+A wrong type raises TypeError, a wrong value ValueError. The message names the parameter, the class or function that
+it belongs to (`owner`), the allowed values, and the value that was passed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Name = TypeVar("Name", bound=str)
 
 
 def choice(owner: str, name: str, value: object, options: Collection[Name]) -> Name:
-    """Return `value`, one of the names in `options`."""
+    """Return `value`, which must be one of the names in `options`."""
     if isinstance(value, str) and value in options:
         return cast("Name", value)
     allowed = "{" + ", ".join(repr(option) for option in options) + "}"
@@ -30,7 +30,7 @@ def choice(owner: str, name: str, value: object, options: Collection[Name]) -> N
 
 
 def integer(owner: str, name: str, value: object, *, minimum: int) -> int:
-    """Return `value` as an int of at least `minimum`; a bool is no number here."""
+    """Return `value` as an int of at least `minimum`; a bool is rejected."""
     message = f"The '{name}' parameter of {owner} must be an int >= {minimum}. Got {value!r} instead."
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(message)
@@ -45,7 +45,7 @@ def optional_integer(owner: str, name: str, value: object, *, minimum: int) -> i
 
 
 def place(name: str, value: object, n: int, noun: str) -> int:
-    """Return an index into `n` things, a negative one counted from their end, as one from 0 on."""
+    """Return an index into `n` items as a non-negative int; a negative one counts from the end."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} must be an int. Got {value!r} instead.")
     index = operator.index(value)
@@ -63,7 +63,7 @@ def real(
     above: float = -math.inf,
     below: float = math.inf,
 ) -> float:
-    """Return `value` as a finite float with minimum <= value, above < value < below."""
+    """Return `value` as a finite float with `minimum` <= value and `above` < value < `below`."""
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
         number = float(value)
         if math.isfinite(number) and minimum <= number and above < number < below:
@@ -81,7 +81,7 @@ def real(
 
 
 def rate(owner: str, name: str, value: object) -> Rate:
-    """Return a learning rate: a finite float above 0, or a function of the step."""
+    """Return `value` as a learning rate: a finite float above 0, or a function of the step."""
     return value if callable(value) else real(owner, name, value, above=0)
 
 
@@ -93,7 +93,7 @@ def flag(owner: str, name: str, value: object) -> bool:
 
 
 def flag_or_choice(owner: str, name: str, value: object, options: Collection[Name]) -> bool | Name:
-    """Return `value`, a bool or one of the names in `options`."""
+    """Return `value`, which must be a bool or one of the names in `options`."""
     if isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -107,7 +107,7 @@ def flag_or_choice(owner: str, name: str, value: object, options: Collection[Nam
 def fields(
     owner: str, config: object, names: Collection[str], optional: Collection[str] = ()
 ) -> dict[str, object]:
-    """Return `config`, a mapping read from a file, when its keys are `names`, and `optional` ones or not."""
+    """Return `config`, a mapping read from a file; its keys must be all of `names`, and may be any of `optional`."""
     if not isinstance(config, Mapping):
         raise ValueError(f"{owner} must be a JSON object. Got {type(config).__name__} instead.")
     missing, extra = set(names) - set(config), set(config) - set(names) - set(optional)

@@ -1,4 +1,4 @@
-"""The exceptions and warnings of compiled_nn, and what their messages have in common."""
+"""Exceptions and warnings of compiled_nn, and helpers that word their messages."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ class CompiledNNWarning(UserWarning):
 
 
 class NotFittedError(ValueError, AttributeError):
-    """A network was used before it had weights.
+    """Exception raised when a network is used before it has weights.
 
-    Both a ValueError and an AttributeError, as in scikit-learn, so that ``hasattr(net, "classes_")``
-    answers False before training.
+    It is both a ValueError and an AttributeError, as in scikit-learn, so that ``hasattr(net, "classes_")``
+    is False before training.
     """
 
 
 class DivergenceError(ArithmeticError, ValueError):
-    """Training produced a loss or weights that are not finite; a ValueError too, as in scikit-learn.
+    """Exception raised when training produces a loss or weights that are not finite.
 
-    The network keeps the weights of the last finite epoch and stays usable.
+    It is also a ValueError, as in scikit-learn. The network keeps the weights of the last finite epoch and stays
+    usable.
     """
 
 
 def count(n: int, noun: str) -> str:
-    """Return ``1 row`` or ``2 rows``."""
+    """Return the number with its noun in the singular or plural: ``1 row``, ``2 rows``."""
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def did_you_mean(name: object, options: Iterable[str]) -> str:
-    """Return `` Did you mean 'relu'?`` for a near miss among the options, else an empty string."""
-    from difflib import get_close_matches  # only a message needs it: kept out of the import time
+    """Return `` Did you mean 'relu'?`` with the most similar option, or an empty string if none is similar."""
+    from difflib import get_close_matches  # imported here to keep `import compiled_nn` fast
 
     by_lower_case = {option.lower(): option for option in options}
     matches = get_close_matches(str(name).lower(), by_lower_case, n=1)

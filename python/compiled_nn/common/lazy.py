@@ -14,19 +14,15 @@ def attach(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any]
     Parameters
     ----------
     package : str
-        The package's ``__name__``.
+        ``__name__`` of the package.
     homes : mapping of str to str
-        For each name the module below the package that defines it; "" where the name is itself a module.
+        Module inside the package that defines each name; "" for a name that is itself a module.
 
     Returns
     -------
     getattr, dir : callable
-        For the package to assign to ``__getattr__`` and ``__dir__``.
-
-    Raises
-    ------
-    AttributeError
-        From the first of them, for a name that `homes` does not have.
+        Functions that the package assigns to ``__getattr__`` and ``__dir__``. `getattr` raises AttributeError for a
+        name that is not in `homes`.
     """
 
     def get(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Optional libraries: imported when they are used; where one is absent, the error says how to get it."""
+"""Optional libraries: imported when they are used, with an error that says how to install a missing one."""
 
 from __future__ import annotations
 
@@ -12,18 +12,22 @@ def load(module: str, *, purpose: str, library: str, extra: str) -> Any:
     Parameters
     ----------
     module : str
-        Its full name.
+        Full name of the module.
     purpose : str
-        What needs it, for the message.
+        Task that needs the library, for the message: "reading Parquet".
     library : str
-        What people call it.
+        Name of the library, for the message.
     extra : str
-        Of compiled-nn, that installs it.
+        Extra of compiled-nn that installs the library.
+
+    Returns
+    -------
+    module
 
     Raises
     ------
     ImportError
-        When the library is not installed. One that is, but does not import, raises its own.
+        If the library is not installed. An installed library that fails to import raises its own error.
     """
     try:
         return import_module(module)
@@ -34,5 +38,5 @@ def load(module: str, *, purpose: str, library: str, extra: str) -> Any:
 
 
 def absent(purpose: str, library: str, extra: str) -> ImportError:
-    """Return the error that says what needs a library, and how to get it."""
+    """Return the ImportError for a missing library; its message names the task and the command that installs it."""
     return ImportError(f'{purpose} needs {library}; pip install "compiled-nn[{extra}]"')

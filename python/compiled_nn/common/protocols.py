@@ -1,4 +1,4 @@
-"""What chapters below the network use of one: its history, and the protocol of a network in training."""
+"""Type of a history, and protocol of a network, for chapters that must not import the network."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class SupportsArray(Protocol):
 
 
 class NetworkLike(Protocol):
-    """A network as callbacks, the training loop and drawings use it; :class:`compiled_nn.Network` is one."""
+    """Attributes and methods of :class:`compiled_nn.Network` that callbacks, the training loop and drawings use."""
 
     history: History
     optimizer: Any
@@ -29,11 +29,11 @@ class NetworkLike(Protocol):
 
     @property
     def layers(self) -> Sequence[Any]:
-        """The layers."""
+        """Layers of the network, from the first to the last."""
 
     @property
     def activations(self) -> list[str]:
-        """Activation of every layer, the last one being the link of the loss."""
+        """Activation of each layer; the last one is the link function of the loss."""
 
     @property
     def n_features_(self) -> int:
@@ -43,13 +43,13 @@ class NetworkLike(Protocol):
         """Return copies of the weights, one pair (W, b) per layer."""
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the score on data."""
+        """Return the score of the predictions for X."""
 
     def snapshot(self, *, optimizer: bool = True) -> dict[str, Any]:
-        """Return a copy of the state, with or without the optimizer's."""
+        """Return a copy of the state; with ``optimizer=False`` without the state of the optimizer."""
 
     def restore(self, state: Any) -> None:
-        """Put the state of a snapshot back."""
+        """Restore the state that :meth:`snapshot` returned."""
 
     def save_checkpoint(self, path: str | os.PathLike[str]) -> None:
-        """Write a checkpoint."""
+        """Write a checkpoint to a file."""

@@ -1,4 +1,4 @@
-"""How many threads the core may use, for the whole process."""
+"""Number of threads that the core uses, for the whole process."""
 
 from __future__ import annotations
 
@@ -14,27 +14,38 @@ __all__ = ["get_num_threads", "set_num_threads", "threads"]
 
 
 def set_num_threads(n: int | None) -> None:
-    """Let every network use `n` threads, unless it was given its own ``n_threads``.
+    """Set the number of threads for every network whose ``n_threads`` is None.
 
     Parameters
     ----------
     n : int or None
-        At least 1; None returns to the default: COMPILED_NN_NUM_THREADS, OMP_NUM_THREADS, the processors that
-        the process may run on, the quota of its control group.
+        Number of threads, at least 1. None restores the default: the environment variable COMPILED_NN_NUM_THREADS,
+        else OMP_NUM_THREADS, else the number of processors that the process may use, limited by the quota of its
+        control group.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `n` is not an int >= 1 or None.
     """
     _set_num_threads(n if n is None else checks.integer("set_num_threads", "n", n, minimum=1))
 
 
 @contextmanager
 def threads(n: int) -> Iterator[None]:
-    """Let every network use `n` threads inside a ``with`` block.
+    """Set the number of threads for every network whose ``n_threads`` is None, inside a ``with`` block.
 
-    The number belongs to the process: threads of a program that do this at the same time see each other's.
+    The number applies to the whole process: Python threads that set it at the same time overwrite each other's value.
 
     Parameters
     ----------
     n : int
-        At least 1.
+        Number of threads, at least 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `n` is not an int >= 1.
 
     Examples
     --------

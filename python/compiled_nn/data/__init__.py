@@ -1,1 +1,1 @@
-"""What users pass in: arrays, tables and sparse matrices, checked and converted for the core."""
+"""Conversion of user input for the core: arrays, tables and sparse matrices, with checks."""

@@ -1,12 +1,12 @@
-"""What users pass -> arrays that the core accepts; every complaint about data is worded here.
+"""Conversion of array-likes to arrays that the core accepts, and the error messages about X and y.
 
-(a) The core reads rows of any strides and of every dtype in `CORE_DTYPES`, a block at a time, so arrays of
-    those dtypes go through as they are: no conversion here, no copy. Anything else is converted once.
-(b) Non-finite values are looked for by maxima and minima of blocks: no temporary, since NaN wins both. A
-    block is cut along the axis of the larger stride and small enough that the second reduction finds it in
-    the cache.
-(c) For the few numbers of one row, a scalar product is four times quicker than two reductions; it can only
-    err on the side of asking for them.
+(a) The core reads rows with any strides and every dtype in `CORE_DTYPES`, one block at a time, so arrays of
+    those dtypes are passed on without conversion or copy. Anything else is converted once.
+(b) The check for non-finite values takes the maximum and the minimum of each block. It needs no temporary array,
+    because NaN propagates through both. Blocks are cut along the axis with the larger stride, and are small enough
+    to stay in the cache for the second reduction.
+(c) For small arrays the sum of squares is checked first, which is four times faster than the two reductions. A
+    false alarm only means that the reductions run.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from . import dataframes
 
 _WIDTHS = {"f": (4, 8), "b": (1,), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8)}
 CORE_DTYPES = frozenset(np.dtype(f"{kind}{width}") for kind, widths in _WIDTHS.items() for width in widths)
-LONGEST_LABEL = 1000  # characters; bounds the memory that the classes of a file can ask for
+LONGEST_LABEL = 1000  # characters; limits the memory that the class labels in a file can take
 
-_BLOCK = 1 << 18  # numbers checked at a time
-_SMALL = 1 << 12  # numbers up to which one scalar product is tried first; above it BLAS could start threads
+_BLOCK = 1 << 18  # elements per block of the check for non-finite values
+_SMALL = 1 << 12  # largest size for the sum of squares; above it a BLAS could start threads
 _LARGEST = {name: float(np.finfo(name).max) for name in ("float32", "float64")}
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -37,16 +37,26 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def design(X: Any, *, dtype: str, n_features: int | None = None) -> Array:
-    """Return the samples as a 2-D array of real, finite numbers, a view of `X` whenever that is possible.
+    """Return the samples as a 2-D array of finite real numbers, which shares memory with `X` if possible.
 
     Parameters
     ----------
     X : array-like of shape (m, k), or images (m, height, width) or (m, height, width, channels)
-        Images are flattened row by row.
+        Samples; each image is flattened to one row, in C order.
     dtype : {"float32", "float64"}
-        Dtype of the network: numbers beyond its range are refused.
+        Dtype of the network; numbers beyond its range are rejected.
     n_features : int, optional
-        Columns that the network takes; any number of them when None.
+        Number of columns that the network takes. Default: any number.
+
+    Returns
+    -------
+    ndarray of shape (m, k)
+        Array of one of `CORE_DTYPES`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `X` cannot be read as real numbers, has another shape, or has numbers that are not finite in `dtype`.
     """
     samples = _numeric(_as_array(X, "X"), "X")
     if samples.ndim != 2:
@@ -58,7 +68,7 @@ def design(X: Any, *, dtype: str, n_features: int | None = None) -> Array:
 
 
 def check_shape(shape: tuple[int, ...], n_features: int | None) -> None:
-    """Refuse samples of no rows or columns, and of another number of columns than the network takes."""
+    """Raise ValueError if X has no rows or no columns, or another number of columns than the network takes."""
     m, k = shape
     if n_features is not None and k != n_features:
         raise ValueError(f"X has {count(k, 'column')}; the network takes {n_features}.")
@@ -83,24 +93,26 @@ def _flat_images(X: Array) -> Array:
 
 
 def is_matrix(y: Array) -> bool:
-    """Whether the targets have one column an output, rather than one number or label a sample."""
+    """Whether the targets have one column per output, rather than one number or label per sample."""
     return y.ndim == 2 and y.shape[1] != 1
 
 
 def targets(y: Any) -> Array:
-    """Return `y` as an array of 1 or 2 dimensions, (m, 1) as (m,), not yet converted."""
+    """Return `y` as an array of 1 or 2 dimensions in its own dtype; shape (m, 1) becomes (m,)."""
     array = _as_array(y, "y")
     if isinstance(y, (list, tuple)) and array.dtype.kind in "US":
-        _refuse_mixed_labels(y)  # np.asarray has made text of the numbers beside it
+        _refuse_mixed_labels(y)  # np.asarray has converted the numbers in the list to text
     if array.ndim not in (1, 2):
-        raise ValueError(f"y has {count(array.ndim, 'dimension')}; expected 1, or 2 with a column an output.")
+        raise ValueError(
+            f"y has {count(array.ndim, 'dimension')}; expected 1, or 2 with one column per output."
+        )
     if array.size == 0:
         raise ValueError(f"y is empty: it has shape {array.shape}.")
     return array if is_matrix(array) else array.reshape(-1)
 
 
 def labels(y: Array) -> Array:
-    """Return the labels (m,) as bool, int, float, str or bytes, native and finite."""
+    """Return the labels (m,) as finite bool, int, float, str or bytes in native byte order."""
     if y.dtype.kind == "O":
         _refuse_mixed_labels(y)
         y = np.array(y.tolist())
@@ -135,7 +147,7 @@ def _refuse_mixed_labels(y: Any) -> None:
 
 
 def unique_labels(y: Array) -> Array:
-    """Return the sorted distinct labels, text in no more room than the longest of them needs."""
+    """Return the sorted distinct labels; the item size of text is that of the longest label."""
     found: Array = np.unique(y)
     if found.dtype.kind in "US":
         found = np.array(found.tolist())
@@ -148,7 +160,7 @@ def unique_labels(y: Array) -> Array:
 
 
 def class_indices(y: Array, classes: Array) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Return where each label of `y` (m,) stands in `classes`; a label that is not there is a ValueError."""
+    """Return the index in `classes` of each label in `y` (m,); an unknown label raises ValueError."""
     if _family(y) != _family(classes):
         _refuse_unseen(y, classes)
     indices = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
@@ -174,7 +186,7 @@ def _some(values: Array, at_most: int = 10) -> str:
 
 
 def values(y: Any, *, n_outputs: int, dtype: str) -> Array:
-    """Return real, finite targets as a C-contiguous array (m, n_outputs) of the network's dtype."""
+    """Return finite real targets as a C-contiguous array (m, n_outputs) of `dtype`."""
     y = _numeric(targets(y), "y")
     width = y.shape[1] if y.ndim == 2 else 1
     if width != n_outputs:
@@ -186,12 +198,12 @@ def values(y: Any, *, n_outputs: int, dtype: str) -> Array:
 
 
 def check_shares(y: Array, *, sum_to_one: bool) -> None:
-    """Refuse targets (m, n) that are no probabilities: outside [0, 1], or rows that do not sum to one."""
+    """Raise ValueError if targets (m, n) are not probabilities: outside [0, 1], or rows that do not sum to 1."""
     outside = (y < 0) | (y > 1)
     if outside.any():
         row, column = np.argwhere(outside)[0].tolist()
         raise ValueError(
-            f"y is {y[row, column]:g} in row {row}, column {column}; with a column an output, the targets of"
+            f"y is {y[row, column]:g} in row {row}, column {column}; with one column per output, the targets of"
             " this loss are probabilities from 0 to 1."
         )
     if sum_to_one:
@@ -203,16 +215,16 @@ def check_shares(y: Array, *, sum_to_one: bool) -> None:
 
 
 def check_rows(X: Sized, y: Sized, X_name: str = "X", y_name: str = "y") -> None:
-    """Refuse X and y of different length, under the names that the user knows them by."""
+    """Raise ValueError if X and y differ in length; the message uses the names that are passed."""
     if len(X) != len(y):
         raise ValueError(f"{X_name} has {count(len(X), 'row')}; {y_name} has {len(y)}.")
 
 
-# ---- both
+# ---- samples, targets and weights
 
 
 def weights(array: Any, name: str, *, dtype: str, ndim: int) -> Array:
-    """Return a copy of a user's weights as a real, finite array of `ndim` dimensions and of `dtype`."""
+    """Return a C-contiguous copy of the weights as finite real numbers with `ndim` dimensions and `dtype`."""
     array = _numeric(_as_array(array, name), name)
     if array.ndim != ndim:
         raise ValueError(f"{name} has {count(array.ndim, 'dimension')}; expected {ndim}.")
@@ -222,12 +234,12 @@ def weights(array: Any, name: str, *, dtype: str, ndim: int) -> Array:
 
 
 def real(array: Any, name: str) -> Array:
-    """Return `array` as real numbers of one of the dtypes that the core reads; nothing else is checked."""
+    """Return `array` as real numbers of one of `CORE_DTYPES`, without a check of shape or finiteness."""
     return _numeric(_as_array(array, name), name)
 
 
 def check_finite(A: Array, name: str, dtype: str) -> None:
-    """Refuse NaN, infinity and numbers beyond the range of `dtype` in a 2-D array of floats."""
+    """Raise ValueError if a 2-D array of floats has NaN, infinity or numbers beyond the range of `dtype`."""
     if A.size <= _SMALL and A.flags.c_contiguous and float(np.vdot(A, A)) <= _LARGEST[dtype]:
         return
     transposed = abs(A.strides[0]) < abs(A.strides[1])
@@ -242,7 +254,10 @@ def check_finite(A: Array, name: str, dtype: str) -> None:
 
 
 def _first_unusable(block: Array, dtype: str) -> Array | None:
-    """Return where a not empty array first has NaN, infinity or a number beyond the range of `dtype`; None: nowhere."""
+    """Return the index of the first NaN, infinity or number beyond the range of `dtype`; None if there is none.
+
+    The array must not be empty.
+    """
     largest = _LARGEST[dtype]
     if float(block.max()) <= largest and float(block.min()) >= -largest:
         return None
@@ -251,16 +266,16 @@ def _first_unusable(block: Array, dtype: str) -> Array | None:
 
 
 def first_unusable(numbers: Array, dtype: str) -> int | None:
-    """Return the place of the first of the numbers (n,) that :func:`check_finite` would refuse."""
+    """Return the index of the first of the numbers (n,) that :func:`check_finite` rejects; None if there is none."""
     for start in range(0, len(numbers), _BLOCK):
-        place = _first_unusable(numbers[start : start + _BLOCK], dtype)
-        if place is not None:
-            return start + int(place[0])
+        index = _first_unusable(numbers[start : start + _BLOCK], dtype)
+        if index is not None:
+            return start + int(index[0])
     return None
 
 
 def refuse(number: Any, name: str, dtype: str, row: int, column: int) -> Never:
-    """Say what is wrong with a number."""
+    """Raise the ValueError for a number that is NaN, infinite or beyond the range of `dtype`."""
     raise ValueError(f"Input {name} contains {_name_of(number, dtype)}: row {row}, column {column}.")
 
 
@@ -271,7 +286,7 @@ def _name_of(value: Any, dtype: str = "") -> str:
 
 
 def _as_array(a: Any, name: str) -> Array:
-    """Return `a` as an ndarray, sharing its memory when it offers that."""
+    """Return `a` as an ndarray, which shares its memory if possible."""
     if type(a) is np.ndarray:
         return a
     if a is None:
@@ -283,10 +298,12 @@ def _as_array(a: Any, name: str) -> Array:
     if dataframes.is_table(a):
         return _from_table(a, name)
     if hasattr(a, "collect") and not hasattr(a, "__array__"):
-        raise TypeError(f"{name} is a {type(a).__name__}, still to be computed; pass {name}.collect().")
-    masked = sys.modules.get("numpy.ma")  # a masked array cannot exist before this module
+        raise TypeError(f"{name} is a {type(a).__name__}, which is not computed yet; pass {name}.collect().")
+    masked = sys.modules.get("numpy.ma")  # without this module in memory, `a` cannot be a masked array
     if masked is not None and masked.is_masked(a):
-        raise ValueError(f"{name} has masked entries; fill them first, as with {name}.filled(value).")
+        raise ValueError(
+            f"{name} has masked entries; fill them first, for example with {name}.filled(value)."
+        )
     try:
         if hasattr(a, "__dlpack__") and not hasattr(a, "__array__"):
             return np.from_dlpack(a)
@@ -300,12 +317,12 @@ def _as_array(a: Any, name: str) -> Array:
         RuntimeError,
         OverflowError,
         BufferError,
-    ) as error:  # a tensor on another device, among others
+    ) as error:  # for example a tensor on another device
         raise TypeError(f"{name} cannot be read as an array: {error}") from error
 
 
 def _from_table(table: Any, name: str) -> Array:
-    """Return a table as an array, of the dtype that holds all columns; as it lies in memory when that is possible."""
+    """Return a table as an array of the common dtype of all columns, without a copy if possible."""
     if dataframes.one_dtype(table):
         array = np.asarray(table)
         if array.dtype in CORE_DTYPES:
@@ -322,14 +339,14 @@ def _from_table(table: Any, name: str) -> Array:
 
 
 def floats(array: Any, name: str) -> Array:
-    """Return an array of numbers as contiguous float32 or float64, whichever holds them; itself when it is that."""
+    """Return numbers as a contiguous array of float32 if it holds them exactly, else float64; no needless copy."""
     numbers_ = _numeric(_as_array(array, name), name)
     exact = numbers_.dtype.itemsize <= (4 if numbers_.dtype.kind == "f" else 2)
     return np.ascontiguousarray(numbers_, dtype=np.float32 if exact else np.float64)
 
 
 def _numeric(array: Array, name: str) -> Array:
-    """Return `array` as one of the dtypes that the core reads, itself when it is one already."""
+    """Return `array` converted to one of `CORE_DTYPES`; an aligned array of such a dtype is returned unchanged."""
     if array.dtype in CORE_DTYPES:
         return array if array.flags.aligned else array.copy()
     kind = array.dtype.kind
@@ -338,7 +355,7 @@ def _numeric(array: Array, name: str) -> Array:
     if kind not in "biuf":
         raise TypeError(f"{name} holds {_kind(array)}; the network takes real numbers.")
     if kind == "f" and array.dtype.itemsize not in (4, 8):
-        with np.errstate(over="ignore"):  # what is too large for float64 is refused by check_finite
+        with np.errstate(over="ignore"):  # numbers too large for float64 are rejected later, by check_finite
             return array.astype(np.float32 if array.dtype.itemsize == 2 else np.float64)
     return array.astype(array.dtype.newbyteorder("="))
 

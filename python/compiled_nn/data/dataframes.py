@@ -1,7 +1,7 @@
-"""Tables with named columns (pandas, polars, pyarrow and their like), known by what they can do: none is imported.
+"""Tables with named columns, such as those of pandas, polars and pyarrow.
 
-A column becomes an array by NumPy's own protocol; missing numbers become NaN, and what else is missing None, whatever
-the library calls them.
+Tables are recognised by their methods, so that none of these libraries is imported. Columns are converted with NumPy's
+``__array__`` protocol. Missing numbers become NaN, other missing values None, in every library.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def is_table(X: Any) -> bool:
-    """Whether X has named columns, or can hand them over as an Arrow stream."""
+    """Whether X has named columns, or exports an Arrow stream."""
     return _names(X) is not None or (hasattr(X, "__arrow_c_stream__") and not hasattr(X, "__array__"))
 
 
@@ -29,12 +29,12 @@ def _names(X: Any) -> list[Any] | None:
 
 
 def columns(X: Any) -> list[tuple[Any, Array]]:
-    """Return name and numbers (m,) of every column of a table; views, where the library offers them.
+    """Return the name and the values (m,) of each column of a table; views, if the library offers them.
 
     Raises
     ------
     ImportError
-        When X is an Arrow stream only, and pyarrow is not installed.
+        If X only exports an Arrow stream, and pyarrow is not installed.
     """
     names = _names(X)
     if names is None:
@@ -51,35 +51,38 @@ def _column(X: Any, i: int, name: Any) -> Array:
         return np.asarray(decoded(X.get_column(name) if hasattr(X, "get_column") else X.column(i)))
     column = X.iloc[:, i]
     if not isinstance(column.dtype, np.dtype) and getattr(column.dtype, "kind", "") in "biuf":
-        missing = bool(column.isna().any())  # of a nullable column of numbers
+        missing = bool(column.isna().any())  # a nullable column of numbers: pandas would return objects
         return np.asarray(column.to_numpy(np.float64 if missing else None, na_value=np.nan if missing else 0))
     array = np.asarray(column)
     return np.where(column.isna(), np.array(None, object), array) if array.dtype.kind == "O" else array
 
 
 def decoded(column: Any) -> Any:
-    """Return a dictionary-encoded Arrow column as its values; as an array of several chunks it would lose its nulls."""
+    """Return a dictionary-encoded Arrow column as a column of values, and any other object unchanged.
+
+    Converted to an array directly, a dictionary-encoded column of several chunks would lose its nulls.
+    """
     encoded = hasattr(getattr(column, "type", None), "index_type")
     return column.cast(column.type.value_type) if encoded else column
 
 
 def categorical(X: Any) -> set[int]:
-    """Return the numbers of the columns that a data frame calls categorical."""
+    """Return the indices of the columns of a data frame that have a categorical dtype."""
     return {i for i, dtype in enumerate(getattr(X, "dtypes", ())) if hasattr(dtype, "categories")}
 
 
 def one_dtype(X: Any) -> bool:
-    """Whether a table says that all of its columns are of one type: it may then be an array as a whole."""
+    """Whether all columns of a table have the same dtype, so that the whole table may be convertible in one step."""
     return len({str(dtype) for dtype in getattr(X, "dtypes", ())}) == 1
 
 
 def feature_names(X: Any) -> Array | None:
-    """Return the names of the columns of X (k,) as objects; None where it has none, or where none is a str.
+    """Return the column names of X, shape (k,), dtype object; None if X has no names, or if none is a str.
 
     Raises
     ------
     TypeError
-        When some are text and some are not.
+        If some names are str and others are not.
     """
     names = _names(X)
     if not names:
@@ -89,6 +92,7 @@ def feature_names(X: Any) -> Array | None:
     if 0 < texts < len(names):
         raise TypeError(
             f"The columns of X have names of the types {', '.join(kinds)}. Feature names are only supported if all of"
-            " them are str: rename the others, as by X.columns = X.columns.astype(str), or pass an array without names."
+            " them are str: rename the others, for example with X.columns = X.columns.astype(str), or pass an array"
+            " without names."
         )
     return np.array(names, dtype=object) if texts else None

@@ -1,4 +1,4 @@
-"""Weights of the samples: what each row counts in the loss, given by the user or by its class."""
+"""Sample weights: the factor of each row in the loss, from `sample_weight` and `class_weight`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ ClassWeight: TypeAlias = Literal["balanced"] | Mapping[Any, float]
 def check(
     sample_weight: Any, n_rows: int, name: str = "sample_weight", *, rows_of: str = "X"
 ) -> Array | None:
-    """Return the weights as float64 (n_rows,): finite, at least 0, not all of them 0; None for None."""
+    """Return the weights as float64 (n_rows,); None is returned unchanged.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a weight is not finite or is negative, if all weights are 0, or if their number is not `n_rows`.
+    """
     if sample_weight is None:
         return None
     weights = arrays.weights(sample_weight, name, dtype="float64", ndim=1)
@@ -31,27 +37,39 @@ def check(
 
 
 def of_classes(class_weight: Any, classes: Array, indices: Array, weights: Array | None) -> Array:
-    """Return the weight (m,) that each row has by its class.
+    """Return the class weight of each row, shape (m,).
 
     Parameters
     ----------
     class_weight : "balanced" or dict
-        "balanced": n / (k sum of the weights of the class), n being the sum of all and k the number of classes that
-        occur, so that every class counts the same in total. A dict has numbers of at least 0 by label; the classes that
-        it leaves out count 1.
+        "balanced": total / (n_present * weight of the class), where total is the sum of the weights of all rows and
+        n_present the number of classes that occur, so that all classes have the same total weight. A dict maps labels
+        to weights >= 0; a class that is not in the dict has weight 1.
     classes : ndarray (n_classes,)
+        Labels of the classes.
     indices : ndarray (m,)
-        Where each row's label stands in `classes`.
+        Index in `classes` of the label of each row.
     weights : ndarray (m,), optional
-        The rows' own.
+        Sample weights, for "balanced". Default: 1 for each row.
+
+    Returns
+    -------
+    ndarray (m,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `class_weight` is of another type, has an unknown label or a negative weight, or is 0 for every row.
     """
     if isinstance(class_weight, Mapping):
-        known = classes.tolist()
-        unknown = [label for label in class_weight if label not in known]
+        labels = classes.tolist()
+        unknown = [label for label in class_weight if label not in labels]
         if unknown:
-            raise ValueError(f"class_weight has {unknown[0]!r}, which is no class; the classes are {known}.")
+            raise ValueError(
+                f"class_weight has {unknown[0]!r}, which is not a class; the classes are {labels}."
+            )
         factors = np.array(
-            [checks.real("fit", "class_weight", class_weight.get(label, 1.0), minimum=0) for label in known]
+            [checks.real("fit", "class_weight", class_weight.get(label, 1.0), minimum=0) for label in labels]
         )
     elif isinstance(class_weight, str):
         checks.choice("fit", "class_weight", class_weight, ("balanced",))

@@ -1,8 +1,9 @@
-"""The samples a user passes, dense or sparse, as the core takes them.
+"""Dense and sparse samples in the form that the core reads.
 
-(a) Whatever can tell its compressed rows (`tocsr`: matrices and arrays of scipy.sparse) is never filled with zeros as a
-    whole: the core fills the rows of a chunk. What holds floats in compressed rows already is not copied.
-(b) A number that comes in parts, as scipy.sparse allows, is summed once, into a copy.
+(a) Sparse input is any object with a method `tocsr`, such as the matrices and arrays of scipy.sparse. It is never
+    expanded to a dense matrix as a whole: the core expands the rows of one chunk at a time. A CSR matrix of floats is
+    not copied.
+(b) Duplicate entries, which scipy.sparse allows, are summed once, into a copy.
 """
 
 from __future__ import annotations
@@ -21,30 +22,35 @@ Samples: TypeAlias = "Array | SparseRows"
 
 
 class Encoder(Protocol):
-    """What makes numbers of a table."""
+    """Encoder of tables, such as :class:`compiled_nn.preprocessing.Tabular`."""
 
     def transform(self, X: Any) -> Samples:
-        """Return the rows as numbers."""
+        """Return the encoded rows."""
 
 
 def read(X: Any, *, dtype: str, n_features: int | None = None, encoder: Encoder | None = None) -> Samples:
-    """Return the samples as the core takes them, finite, sharing memory with `X` whenever that is possible.
+    """Return finite samples in the form that the core reads, sharing memory with `X` if possible.
 
     Parameters
     ----------
     X : array-like of shape (m, k), images, or a sparse matrix
-        As for :func:`compiled_nn.arrays.design`; sparse is what has the method ``tocsr``.
+        Samples. Array-likes and images are read by :func:`arrays.design`; an object with a method ``tocsr`` is read
+        as a sparse matrix.
     dtype : {"float32", "float64"}
-        Dtype of the network: numbers beyond its range are refused.
+        Dtype of the network; numbers beyond its range are rejected.
     n_features : int, optional
-        Columns that the network takes; any number of them when None.
+        Number of columns that the network takes. Default: any number.
     encoder : Tabular, optional
-        What makes numbers of X first.
+        Fitted encoder that is applied to X first.
+
+    Returns
+    -------
+    ndarray or SparseRows (m, k)
 
     Raises
     ------
     TypeError, ValueError
-        When X cannot be used.
+        If X is not a matrix of finite real numbers, or has another number of columns.
     """
     if encoder is not None:
         X = encoder.transform(X)
@@ -57,7 +63,7 @@ def read(X: Any, *, dtype: str, n_features: int | None = None, encoder: Encoder 
 
 
 def select(X: Samples, rows: Array) -> Samples:
-    """Return copies of the rows of these numbers."""
+    """Return a copy of the rows with the indices `rows`."""
     return X.select(rows) if isinstance(X, SparseRows) else X[rows]
 
 
@@ -68,28 +74,30 @@ def _sparse(X: Any) -> SparseRows:
     try:
         rows = SparseRows(csr.indptr, _whole(csr.indices), arrays.floats(csr.data, "X"), csr.shape[1])
     except ValueError as error:
-        raise ValueError(f"X is no sparse matrix of shape {csr.shape}: {error}.") from error
+        raise ValueError(f"X is not a sparse matrix of shape {csr.shape}: {error}.") from error
     if len(rows) != csr.shape[0]:
-        raise ValueError(f"X is no sparse matrix of shape {csr.shape}: its indptr is for {len(rows)} rows.")
+        raise ValueError(
+            f"X is not a sparse matrix of shape {csr.shape}: its indptr is for {len(rows)} rows."
+        )
     return _summed(rows) if rows.has_duplicates() else rows
 
 
 def _whole(indices: Array) -> Array:
-    wanted = np.int32 if indices.dtype == np.int32 else np.int64
-    return np.ascontiguousarray(indices, dtype=wanted)
+    dtype = np.int32 if indices.dtype == np.int32 else np.int64
+    return np.ascontiguousarray(indices, dtype=dtype)
 
 
 def _summed(rows: SparseRows) -> SparseRows:
-    """Return rows that have each column once; parts are summed in the order in which they are stored."""
+    """Return the rows with duplicate entries summed, in the order in which they are stored."""
     indptr, indices, data = [np.zeros(1, np.int64)], [], []
     for part in rows.blocks():
         row, column, number = rows.entries(part)
-        place, which = np.unique(row * rows.shape[1] + column, return_inverse=True)
-        sums = np.zeros(len(place), number.dtype)
+        keys, which = np.unique(row * rows.shape[1] + column, return_inverse=True)
+        sums = np.zeros(len(keys), number.dtype)
         np.add.at(sums, which, number)
-        ends = np.searchsorted(place, np.arange(1, part.stop - part.start + 1) * rows.shape[1])
+        ends = np.searchsorted(keys, np.arange(1, part.stop - part.start + 1) * rows.shape[1])
         indptr.append(indptr[-1][-1] + ends)
-        indices.append((place % rows.shape[1]).astype(rows.indices.dtype))
+        indices.append((keys % rows.shape[1]).astype(rows.indices.dtype))
         data.append(sums)
     starts, columns, numbers = (np.concatenate(parts) for parts in (indptr, indices, data))
     return SparseRows(starts, columns, numbers, rows.shape[1])

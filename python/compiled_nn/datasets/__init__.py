@@ -1,6 +1,6 @@
-"""Data sets: digits that come with the package, the tutorials' sets on this machine, users' own files and objects.
+"""Data sets: bundled digits, loaders for known data sets on this machine, and readers for files and objects.
 
-Nothing here opens a network connection or a pickle.
+Nothing is downloaded, and nothing is unpickled.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Data sets by name: digits that come with the package, and the tutorials' sets on this machine."""
+"""Loaders for named data sets: the bundled digits, and the data sets of the tutorials from files on this machine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _IDX_FILES = (
 _IDX_ENDINGS = ("", ".gz")
 _SYSTEM_FOLDER = "/usr/share/datasets"  # where Debian's dataset packages install
 
-# Training images of each class. The two sets share their file names: unchecked, one passes for the other.
+# Number of training images per class. MNIST and Fashion-MNIST have the same file names; the counts distinguish them.
 _MNIST_COUNTS = (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949)
 _FASHION_COUNTS = (6000,) * 10
 _DIGITS = tuple("0123456789")
@@ -45,12 +45,12 @@ _FASHION_CLASSES = (
 
 
 def xor() -> Dataset:
-    """The four rows of exclusive or: the smallest problem that takes a hidden layer.
+    """Return the four rows of exclusive or, the smallest problem that needs a hidden layer.
 
     Returns
     -------
     Dataset
-        `X_train` of shape (4, 2), float32; `y_train` of shape (4,), int64: 0, 1, 1, 0; no test part.
+        `X_train` of shape (4, 2), float32; `y_train` of shape (4,), int64, with values 0, 1, 1, 0; no test part.
     """
     X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
     y = np.array([0, 1, 1, 0], np.int64)
@@ -58,19 +58,22 @@ def xor() -> Dataset:
 
 
 def load_digits() -> Dataset:
-    """1,797 handwritten digits of 8 x 8 pixels, which come with the package.
+    """Load 1,797 handwritten digits of 8 x 8 pixels, which are part of the package.
 
-    The test part of "Optical Recognition of Handwritten Digits" by E. Alpaydin and C. Kaynak (1998), UCI
-    Machine Learning Repository, licence CC BY 4.0 (see `files/DATA-LICENSE.md` beside this module). A pixel is
-    0 (paper) to 16 (ink).
+    The images are the test part of [1]_, licence CC BY 4.0 (see `files/DATA-LICENSE.md` beside this module). Pixels
+    are integers from 0 (paper) to 16 (ink).
 
     Returns
     -------
     Dataset
-        1,438 rows to train on and 359 to test with, split by `train_test_split` with its defaults: a fifth of
-        each class, the same rows on every machine; the 13 writers are in both parts. `X_train` of shape
-        (1438, 8, 8), uint8; `y_train` of shape (1438,), int64; `input_scale` 1/16. ``data.X`` and ``data.y``
-        are all 1,797.
+        1,438 training rows and 359 test rows, split by `train_test_split` with its defaults: the test part has a
+        fifth of each class, and the same rows on every machine. Both parts have digits of all 13 writers. `X_train`
+        of shape (1438, 8, 8), uint8; `y_train` of shape (1438,), int64; `input_scale` 1/16. ``data.X`` and
+        ``data.y`` have all 1,797 rows.
+
+    References
+    ----------
+    .. [1] E. Alpaydin, C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository, 1998.
 
     Examples
     --------
@@ -84,57 +87,59 @@ def load_digits() -> Dataset:
 
 
 def load_mnist(path: str | os.PathLike[str] | None = None) -> Dataset:
-    """MNIST: 70,000 handwritten digits of 28 x 28 pixels, from its four idx files on this machine.
+    """Load MNIST, 70,000 handwritten digits of 28 x 28 pixels, from its four idx files on this machine.
 
     Parameters
     ----------
     path : path-like, optional
         Folder with the four files (`train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,
         `t10k-images-idx3-ubyte`, `t10k-labels-idx1-ubyte`; plain or with `.gz`), or with a subfolder `mnist`
-        that has them; no other place is tried then. Default: the folder named by the environment variable
-        COMPILED_NN_DATA (its subfolder `mnist`, then itself), then `/usr/share/datasets/mnist`.
+        that has them. No other folder is searched. Default: the folder named by the environment variable
+        COMPILED_NN_DATA (its subfolder `mnist`, then the folder itself), then `/usr/share/datasets/mnist`.
 
     Returns
     -------
     Dataset
-        `X_train` of shape (60000, 28, 28), uint8; `y_train` of shape (60000,), int64; 10,000 rows to test
-        with; `input_scale` 1/255.
+        `X_train` of shape (60000, 28, 28), uint8; `y_train` of shape (60000,), int64; 10,000 test rows;
+        `input_scale` 1/255.
 
     Raises
     ------
     FileNotFoundError
-        None of these folders has the files, or their labels are another data set's. Nothing is downloaded.
+        If none of these folders has the files, or if the labels are those of another data set. Nothing is
+        downloaded.
     ValueError
-        A file is damaged.
+        If a file is damaged.
     """
-    hint = "They are the original files of Y. LeCun, C. Cortes and C. Burges, under any copy's address. "
+    hint = "The original files are by Y. LeCun, C. Cortes and C. Burges; any unchanged copy can be used. "
     folder = _find_folder(path, "mnist", "MNIST", _MNIST_COUNTS, hint)
     return _load_folder(folder, "mnist", _DIGITS)
 
 
 def load_fashion_mnist(path: str | os.PathLike[str] | None = None) -> Dataset:
-    """Fashion-MNIST: 70,000 pictures of clothes of 28 x 28 pixels, from its four idx files on this machine.
+    """Load Fashion-MNIST, 70,000 images of clothes of 28 x 28 pixels, from its four idx files on this machine.
 
     Parameters
     ----------
     path : path-like, optional
-        Folder with the four files (named as those of `load_mnist`; plain or with `.gz`), or with a subfolder
-        `fashion-mnist` that has them; no other place is tried then. Default: the folder named by the
-        environment variable COMPILED_NN_DATA (its subfolder `fashion-mnist`, then itself), then
-        `/usr/share/datasets/fashion-mnist`, where Debian's package `dataset-fashion-mnist` puts them.
+        Folder with the four files (with the file names of `load_mnist`; plain or with `.gz`), or with a subfolder
+        `fashion-mnist` that has them. No other folder is searched. Default: the folder named by the environment
+        variable COMPILED_NN_DATA (its subfolder `fashion-mnist`, then the folder itself), then
+        `/usr/share/datasets/fashion-mnist`, where the Debian package `dataset-fashion-mnist` installs them.
 
     Returns
     -------
     Dataset
-        `X_train` of shape (60000, 28, 28), uint8; `y_train` of shape (60000,), int64; 10,000 rows to test
-        with; `input_scale` 1/255.
+        `X_train` of shape (60000, 28, 28), uint8; `y_train` of shape (60000,), int64; 10,000 test rows;
+        `input_scale` 1/255.
 
     Raises
     ------
     FileNotFoundError
-        None of these folders has the files, or their labels are another data set's. Nothing is downloaded.
+        If none of these folders has the files, or if the labels are those of another data set. Nothing is
+        downloaded.
     ValueError
-        A file is damaged.
+        If a file is damaged.
     """
     hint = "On Debian and Ubuntu: apt-get install dataset-fashion-mnist. "
     folder = _find_folder(path, "fashion-mnist", "Fashion-MNIST", _FASHION_COUNTS, hint)
@@ -142,31 +147,35 @@ def load_fashion_mnist(path: str | os.PathLike[str] | None = None) -> Dataset:
 
 
 def load_beans(path: str | os.PathLike[str] | None = None) -> Dataset:
-    """Beans: 1,295 photographs of bean leaves in three classes, 100 x 100 pixels, from three files on this machine.
+    """Load Beans, 1,295 photographs of bean leaves in three classes, 100 x 100 pixels, from files on this machine.
 
-    Of the Makerere AI Lab (2020), licence MIT. From a folder of the photographs themselves, with sub-folders `train`,
-    `validation` and `test`, ``read_image_folder(folder, size=100)`` makes the same.
+    The photographs are by the Makerere AI Lab [1]_, licence MIT. ``read_image_folder(folder, size=100)`` returns the
+    same data from a folder of the photographs with subfolders `train`, `validation` and `test`.
 
     Parameters
     ----------
     path : path-like, optional
         Folder with `beans_train_100x100.npz`, `beans_validation_100x100.npz` and `beans_test_100x100.npz`, each with
-        arrays `X`, `y` and `class_names`, or with a subfolder `beans` that has them; no other place is tried then.
-        Default: the folder named by the environment variable COMPILED_NN_DATA (its subfolder `beans`, then itself),
-        then `/usr/share/datasets/beans`.
+        arrays `X`, `y` and `class_names`, or with a subfolder `beans` that has them. No other folder is searched.
+        Default: the folder named by the environment variable COMPILED_NN_DATA (its subfolder `beans`, then the
+        folder itself), then `/usr/share/datasets/beans`.
 
     Returns
     -------
     Dataset
-        `X_train` of shape (1034, 100, 100, 3), uint8; `y_train` of shape (1034,), int64: 0 `angular_leaf_spot`,
-        1 `bean_rust`, 2 `healthy`; 133 rows of validation, 128 to test with; `input_scale` 1/255.
+        `X_train` of shape (1034, 100, 100, 3), uint8; `y_train` of shape (1034,), int64, with classes
+        0 `angular_leaf_spot`, 1 `bean_rust`, 2 `healthy`; 133 validation rows and 128 test rows; `input_scale` 1/255.
 
     Raises
     ------
     FileNotFoundError
-        None of these folders has the files. Nothing is downloaded.
+        If none of these folders has the files. Nothing is downloaded.
     ValueError
-        A file is damaged.
+        If a file is damaged.
+
+    References
+    ----------
+    .. [1] Makerere AI Lab, "Bean disease dataset", 2020, https://github.com/AI-Lab-Makerere/ibean
 
     Examples
     --------
@@ -174,8 +183,8 @@ def load_beans(path: str | os.PathLike[str] | None = None) -> Dataset:
     >>> sick = datasets.relabel(datasets.load_beans(), {"healthy": 0}, others=1)  # doctest: +SKIP
     """
     hint = (
-        "The photographs are at https://github.com/AI-Lab-Makerere/ibean, in three archives; unpacked "
-        "into one folder, read_image_folder(folder, size=100) reads them as they are. "
+        "The photographs are at https://github.com/AI-Lab-Makerere/ibean, in three archives. Unpack them "
+        "into one folder, and read it with read_image_folder(folder, size=100). "
     )
     folder = _find(path, "beans", "Beans", _BEAN_FILES, hint=hint)
     train, validation, test = (read_npz(os.path.join(folder, name)) for name in _BEAN_FILES)
@@ -193,33 +202,33 @@ def load_beans(path: str | os.PathLike[str] | None = None) -> Dataset:
 
 
 def load_catvnoncat(path: str | os.PathLike[str] | None = None) -> Dataset:
-    """Cat or non-cat: 259 pictures of 64 x 64 pixels, from the two HDF5 files of the course, on this machine.
+    """Load Cat or non-cat, 259 images of 64 x 64 pixels, from its two HDF5 files on this machine.
+
+    The files are part of the first course of the Deep Learning Specialization.
 
     Parameters
     ----------
     path : path-like, optional
-        Folder with `train_catvnoncat.h5` and `test_catvnoncat.h5`, or with a subfolder `catvnoncat` that has them; no
-        other place is tried then. Default: the folder named by the environment variable COMPILED_NN_DATA (its
-        subfolder `catvnoncat`, then itself), then `/usr/share/datasets/catvnoncat`.
+        Folder with `train_catvnoncat.h5` and `test_catvnoncat.h5`, or with a subfolder `catvnoncat` that has them. No
+        other folder is searched. Default: the folder named by the environment variable COMPILED_NN_DATA (its
+        subfolder `catvnoncat`, then the folder itself), then `/usr/share/datasets/catvnoncat`.
 
     Returns
     -------
     Dataset
-        `X_train` of shape (209, 64, 64, 3), uint8; `y_train` of shape (209,), int64: 0 `non-cat`, 1 `cat`; 50 rows to
-        test with; `input_scale` 1/255.
+        `X_train` of shape (209, 64, 64, 3), uint8; `y_train` of shape (209,), int64, with classes 0 `non-cat` and
+        1 `cat`; 50 test rows; `input_scale` 1/255.
 
     Raises
     ------
     FileNotFoundError
-        None of these folders has the files. Nothing is downloaded.
+        If none of these folders has the files. Nothing is downloaded.
     ValueError
-        A file is damaged.
+        If a file is damaged.
     ImportError
-        h5py is not installed.
+        If h5py is not installed.
     """
-    hint = (
-        "They are of the first course of the Deep Learning Specialization, and copied in many repositories. "
-    )
+    hint = "They are part of the first course of the Deep Learning Specialization; many repositories have copies. "
     folder = _find(path, "catvnoncat", "Cat or non-cat", _CAT_FILES, hint=hint)
     train, test = (read_hdf5(os.path.join(folder, name)) for name in _CAT_FILES)
     return Dataset(
@@ -236,13 +245,13 @@ def load_catvnoncat(path: str | os.PathLike[str] | None = None) -> Dataset:
 def _find_folder(
     path: str | os.PathLike[str] | None, subfolder: str, title: str, counts: Sequence[int], hint: str
 ) -> str:
-    """The first folder that has the four files with `counts` training labels of each class."""
+    """Return the first folder that has the four files, with `counts` training labels of each class."""
 
     def objection(folder: str) -> str | None:
-        labels = read_idx(os.path.join(folder, _held(folder, _IDX_FILES[1]) or ""))
+        labels = read_idx(os.path.join(folder, _find_file(folder, _IDX_FILES[1]) or ""))
         if labels.dtype == np.uint8 and np.array_equal(np.bincount(labels.ravel()), counts):
             return None
-        return f"has files of these names, but not the labels of {title}"
+        return f"has files with these names, but their labels are not those of {title}"
 
     return _find(path, subfolder, title, _IDX_FILES, _IDX_ENDINGS, hint, objection)
 
@@ -256,7 +265,7 @@ def _find(
     hint: str = "",
     objection: Callable[[str], str | None] = lambda folder: None,
 ) -> str:
-    """The first folder that has the files, and to which there is no objection."""
+    """Return the first folder that has the files and for which `objection` returns None."""
     if path is not None:
         folders = [os.fspath(path), os.path.join(path, subfolder)]
     else:
@@ -265,7 +274,7 @@ def _find(
         folders.append(os.path.join(_SYSTEM_FOLDER, subfolder))
     looked = []
     for folder in folders:
-        missing = [name for name in files if _held(folder, name, endings) is None]
+        missing = [name for name in files if _find_file(folder, name, endings) is None]
         if not os.path.isdir(folder):
             looked.append(f"{folder}: no such folder")
         elif missing:
@@ -275,18 +284,18 @@ def _find(
         else:
             return folder
     count = {2: "two", 3: "three", 4: "four"}[len(files)]
-    manner = ", each plain or with .gz" if len(endings) > 1 else ""
+    formats = ", each plain or with .gz" if len(endings) > 1 else ""
     raise FileNotFoundError(
         f"{title} was not found. Looked in\n  "
         + "\n  ".join(looked)
-        + f"\nIt takes the {count} files {', '.join(files)}{manner}. {hint}"
-        "With the files at hand, put them in one folder and give it as path, or name it in the environment "
-        "variable COMPILED_NN_DATA."
+        + f"\nThe data set consists of the {count} files {', '.join(files)}{formats}. {hint}"
+        "Put the files into one folder, and pass the folder as path or set the environment variable "
+        "COMPILED_NN_DATA to it."
     )
 
 
-def _held(folder: str, name: str, endings: Sequence[str] = _IDX_ENDINGS) -> str | None:
-    """The name that the file has in the folder, with the first of the endings that is there; None for none."""
+def _find_file(folder: str, name: str, endings: Sequence[str] = _IDX_ENDINGS) -> str | None:
+    """Return the file name with the first ending for which the file exists in the folder; None if there is none."""
     for ending in endings:
         if os.path.isfile(os.path.join(folder, name + ending)):
             return name + ending
@@ -294,7 +303,7 @@ def _held(folder: str, name: str, endings: Sequence[str] = _IDX_ENDINGS) -> str 
 
 
 def _load_folder(folder: str, name: str, class_names: tuple[str, ...]) -> Dataset:
-    paths = [os.path.join(folder, _held(folder, file_name) or file_name) for file_name in _IDX_FILES]
+    paths = [os.path.join(folder, _find_file(folder, file_name) or file_name) for file_name in _IDX_FILES]
     X_train, y_train, X_test, y_test = (read_idx(path) for path in paths)
     for X, y, path in ((X_train, y_train, paths[0]), (X_test, y_test, paths[2])):
         if X.shape[:1] != y.shape:

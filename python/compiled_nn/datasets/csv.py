@@ -1,4 +1,4 @@
-"""Tables of numbers in text files: CSV."""
+"""Reader for CSV files."""
 
 from __future__ import annotations
 
@@ -33,33 +33,36 @@ def read_csv(
     Parameters
     ----------
     path : path-like
-        UTF-8 text, with or without a header line; blank lines are skipped.
+        File of UTF-8 text, with or without a header line. Blank lines are skipped.
     target : int, str or None, default -1
-        Column of the targets: its index (negative from the end) or its name in the header. None: all columns
-        are features, and `y_train` has zero rows.
+        Column of the targets: its index (negative values count from the end) or its name in the header. None: all
+        columns are features, and `y_train` has zero rows.
     header : bool, optional
-        Whether the first line names the columns. Default: it does if none of its features is a number, does
-        not if all are, and it must be said if only some are. A target given by name implies a header.
+        Whether the first line has the names of the columns. Default: True if none of its feature cells is a number,
+        False if all are; if only some are, `header` is required. A target given by name implies True.
     delimiter : str, default ","
-        The character between two columns.
+        Character between two columns.
 
     Returns
     -------
     Dataset
-        `X_train` of shape (m, k), float64; `y_train` of shape (m,): int64 if all targets are written as whole
-        numbers (and fit), float64 if all are numbers, else text, and `class_names` has the different ones,
-        sorted; `feature_names` from the header; no test part; `name` is the file's, without its ending.
+        `X_train` of shape (m, k), float64. `y_train` of shape (m,): int64 if all targets are integers in the range
+        of int64, float64 if all are numbers, else text; for text, `class_names` has the sorted distinct targets.
+        `feature_names` from the header; no test part; `name` is the file name without its extension.
 
     Raises
     ------
     ValueError
-        The file holds no rows; a row has more or fewer columns than the first; a feature is not a finite
-        number; a target is missing, or some are numbers and some text. The message names file, line, column.
+        If the file holds no rows, a row has more or fewer columns than the first one, a feature is not a finite
+        number, a target is missing, or some targets are numbers and some are text. The message has the file, the
+        line and the column.
+    TypeError
+        If `target` is not an int, a str or None.
     """
     import csv
 
     path = os.fspath(path)
-    # Bytes that are not UTF-8 become lone surrogates: they are then met in their cell, not in a buffer ahead.
+    # Bytes that are not UTF-8 become lone surrogates, so that the error can name their line and column.
     with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
         reader = csv.reader(file, delimiter=delimiter, strict=True)
         rows = ((reader.line_num, cells) for cells in reader if cells)
@@ -86,7 +89,7 @@ def _parse(
     columns = [column for column in range(n_columns) if column != target_column]
     if not columns:
         raise ValueError(
-            f"line {first[0]}: 1 column, which is the target: there are no features (is the delimiter right?)"
+            f"line {first[0]}: the only column is the target, so there are no features; check the delimiter"
         )
 
     values, lines, targets = array("d"), array("q"), []
@@ -97,7 +100,7 @@ def _parse(
         if target_column is not None:
             targets.append(cells.pop(target_column))
         try:
-            if "_" in "".join(cells):  # float() takes 1_000 for 1000
+            if "_" in "".join(cells):  # float() would read 1_000 as 1000
                 raise ValueError
             values.extend(map(float, cells))
         except ValueError:
@@ -127,7 +130,7 @@ def _parse(
 
 
 def _number(cell: str) -> float | None:
-    """The number that a cell holds, None if it holds none."""
+    """Return the number in a cell, or None if the cell is not a number."""
     try:
         return None if "_" in cell else float(cell)
     except ValueError:
@@ -135,7 +138,7 @@ def _number(cell: str) -> float | None:
 
 
 def _text(cell: str, line: int, column: int) -> str:
-    """The cell without blanks around it, if it is text."""
+    """Return the cell without surrounding white space; raise ValueError if it is not UTF-8."""
     try:
         cell.encode()
     except UnicodeEncodeError:
@@ -144,58 +147,64 @@ def _text(cell: str, line: int, column: int) -> str:
 
 
 def _is_header(cells: Sequence[str], target_column: int | None, line: int) -> bool:
-    """Whether the first line names the columns: none of its features is a number."""
+    """Whether the first line is a header: none of its feature cells is a number."""
     features = [(column, cell) for column, cell in enumerate(cells) if column != target_column]
     texts = [(column, cell) for column, cell in features if _number(cell) is None]
     if texts and len(texts) < len(features):
         column, cell = texts[0]
         raise ValueError(
-            f"line {line}, column {column + 1}: {cell!r} is not a number, other columns of the line are; "
-            "if they are names, pass header=True"
+            f"line {line}, column {column + 1}: {cell!r} is not a number, but other columns of the line are; "
+            "if the line has the names of the columns, pass header=True"
         )
     return bool(texts)
 
 
 def _target_column(target: int | str | None, names: Sequence[str] | None, n_columns: int) -> int | None:
-    """The target's index, 0 to n_columns - 1."""
+    """Return the index of the target column, from 0 to n_columns - 1, or None if there is no target."""
     if target is None:
         return None
     if isinstance(target, str):
         if names is None:
-            raise ValueError(f"line 1: target is {target!r}, but header=False: there are no names")
-        if names.count(target) != 1:
-            listed = ", ".join(repr(name) for name in names[:20]) + (", ..." if n_columns > 20 else "")
-            hint = "" if target in names else did_you_mean(target, names)
             raise ValueError(
-                f"line 1: {names.count(target)} columns are named {target!r}; it takes 1: {listed}.{hint}"
+                f"line 1: target is {target!r}, but with header=False the columns have no names; pass an index"
+            )
+        if target not in names:
+            listed = ", ".join(repr(name) for name in names[:20]) + (", ..." if n_columns > 20 else "")
+            hint = did_you_mean(target, names)
+            raise ValueError(f"line 1: no column is named {target!r}; the columns are {listed}.{hint}")
+        if names.count(target) > 1:
+            raise ValueError(
+                f"line 1: {names.count(target)} columns are named {target!r}; pass the index of the target"
             )
         return names.index(target)
     if isinstance(target, bool) or not isinstance(target, numbers.Integral):
         raise TypeError(f"target must be an int, a str or None. Got {target!r} instead.")
     if not -n_columns <= target < n_columns:
-        raise ValueError(f"line 1: {n_columns} columns; target is column {target}, counted from 0")
+        raise ValueError(
+            f"line 1: target is column {target}, counted from 0; the file has {n_columns} columns"
+        )
     return target % n_columns
 
 
 def _targets(cells: list[str], lines: Sequence[int], column: int) -> NDArray[Any]:
-    """Targets as int64, float64 or text, the first of these that holds them all."""
+    """Return the targets as int64, float64 or text: the first of these types that can represent all of them."""
     place = f"column {column + 1}"
     texts = [_text(cell, line, column) for cell, line in zip(cells, lines, strict=True)]
     if "" in texts:
         raise ValueError(f"line {lines[texts.index('')]}, {place}: the target is missing")
-    found = [_number(text) for text in texts]
-    n_texts = found.count(None)
+    parsed = [_number(text) for text in texts]
+    n_texts = parsed.count(None)
     if n_texts == len(texts):
         return np.array(texts)
     if n_texts:
-        # A typing error among numbers would else turn all of them into names of classes.
-        rare = found.index(None)
-        number = next(text for text, value in zip(texts, found, strict=True) if value is not None)
+        # An error, because one mistyped number would otherwise turn all targets into class names.
+        first_text = parsed.index(None)
+        number = next(text for text, value in zip(texts, parsed, strict=True) if value is not None)
         raise ValueError(
-            f"line {lines[rare]}, {place}: the target {texts[rare]!r} is not a number; others are, "
-            f"such as {number!r}"
+            f"line {lines[first_text]}, {place}: the target {texts[first_text]!r} is not a number, "
+            f"but other targets are, such as {number!r}"
         )
-    values = np.array(found, np.float64)
+    values = np.array(parsed, np.float64)
     if not np.isfinite(values).all():
         bad = int(np.argmin(np.isfinite(values)))
         raise ValueError(f"line {lines[bad]}, {place}: the target {texts[bad]!r} is not a finite number")

@@ -1,4 +1,4 @@
-"""The container of a data set: training and test parts with what belongs to them."""
+"""Container for a data set with training, validation and test parts."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """Samples and labels: to train on, to test with, and where there are such, to choose by (validation).
+    """Samples and targets of a training part, a test part and an optional validation part.
 
-    A part that does not exist has zero rows: ``len(data.X_test) == 0`` when there is no test part,
-    ``len(data.y_train) == 0`` when there are no labels.
+    A missing part has zero rows: ``len(data.X_test) == 0`` without a test part, ``len(data.y_train) == 0`` without
+    targets.
 
     Attributes
     ----------
     X_train, X_test, X_validation : ndarray of shape (m, ...)
-        Samples; images keep their shape, which ``Network`` flattens.
+        Samples. Images keep their shape; ``Network`` flattens them.
     y_train, y_test, y_validation : ndarray of shape (m,) or (m, n)
-        Labels or targets, row by row those of `X_train`, `X_test` and `X_validation`.
+        Labels or targets of the rows of `X_train`, `X_test` and `X_validation`.
     class_names : tuple of str
-        Names of the classes in the order of their sorted labels, or () where they are not known.
+        Names of the classes in the order of their sorted labels; () if they are not known.
     feature_names : tuple of str
-        Names of the columns of `X_train`, or () where they have none.
+        Names of the columns of `X_train`; () if the columns have no names.
     input_scale : float
-        What brings the features near 0 to 1, for ``Network(input_scale=...)``: 1/255 for 8-bit images; 1.0
-        where not known.
+        Factor that scales the features to about 0 to 1, for ``Network(input_scale=...)``: 1/255 for 8-bit images, 1.0
+        if no factor is known.
     name : str
-        What to call the data set.
+        Name of the data set.
     X, y : ndarray
-        The whole: training rows, validation rows, test rows. A new array at each use if there is more than
-        the first, else `X_train` and `y_train` themselves.
+        All rows: training, validation, test. `X_train` and `y_train` themselves if there is no other part, else a new
+        array at each access.
     """
 
     X_train: NDArray[Any]
@@ -54,11 +54,11 @@ class Dataset:
 
     @property
     def X(self) -> NDArray[Any]:  # noqa: N802 - a matrix
-        return _together(self.X_train, self.X_validation, self.X_test)
+        return _concatenate(self.X_train, self.X_validation, self.X_test)
 
     @property
     def y(self) -> NDArray[Any]:
-        return _together(self.y_train, self.y_validation, self.y_test)
+        return _concatenate(self.y_train, self.y_validation, self.y_test)
 
     def __repr__(self) -> str:
         names = [f"{name}_{part}" for part in ("train", "validation", "test") for name in ("X", "y")]
@@ -67,6 +67,6 @@ class Dataset:
         return f"<Dataset {self.name!r}: {shapes}>"
 
 
-def _together(first: NDArray[Any], *others: NDArray[Any]) -> NDArray[Any]:
-    more = [part for part in others if len(part)]
-    return np.concatenate([first, *more]) if more else first
+def _concatenate(first: NDArray[Any], *others: NDArray[Any]) -> NDArray[Any]:
+    not_empty = [part for part in others if len(part)]
+    return np.concatenate([first, *not_empty]) if not_empty else first

@@ -1,4 +1,4 @@
-"""Arrays from HDF5 files, by h5py, which is imported when the first one is read."""
+"""Reader for HDF5 files. h5py is imported when the first file is read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_hdf5"]
 
-# (X_train, y_train, X_test, y_test); "" where a style has no test part
+# Names of (X_train, y_train, X_test, y_test) in each convention; "" if the convention has no test part
 _NAMES = (
     ("train_set_x", "train_set_y", "test_set_x", "test_set_y"),
     ("X_train", "y_train", "X_test", "y_test"),
@@ -27,7 +27,9 @@ _NAMES = (
     ("test_set_x", "test_set_y", "", ""),
 )
 _CLASS_NAMES = ("list_classes", "class_names")
-_MOST_EXPANSION = 1100  # deflate, the strongest of HDF5's usual filters, makes at most 1032 bytes of one
+_MOST_EXPANSION = (
+    1100  # largest ratio of array to stored bytes; deflate, the strongest usual filter, reaches 1032
+)
 
 
 def read_hdf5(path: str | os.PathLike[str], X: str | None = None, y: str | None = None) -> Dataset:
@@ -36,26 +38,29 @@ def read_hdf5(path: str | os.PathLike[str], X: str | None = None, y: str | None 
     Parameters
     ----------
     path : path-like
+        HDF5 file.
     X, y : str, optional
-        Names of the two datasets in the file, groups separated by `/`. Given neither, they are found by name:
-        `train_set_x` and `train_set_y` (with `test_set_x` and `test_set_y` as test part where the file has them, or
-        these alone), `X_train` and `y_train` (likewise, also with a small `x`), `X` and `y`, `x` and `y`, `data` and
-        `target`, or `images` and `labels`. `X` without `y` reads the samples only; `y_train` then has zero rows.
+        Names of the two datasets in the file, with groups separated by `/`. Default: the only one of these pairs that
+        the file has: `train_set_x` and `train_set_y` (with `test_set_x` and `test_set_y` as the test part if the file
+        has them, or these two alone), `X_train` and `y_train` (with a test part in the same way, also spelled with a
+        lower-case `x`), `X` and `y`, `x` and `y`, `data` and `target`, `images` and `labels`. `X` without `y` reads
+        the samples only; `y_train` then has zero rows.
 
     Returns
     -------
     Dataset
-        Arrays in the file's dtypes, in native byte order, labels that have a second dimension of 1 without it;
-        `class_names` from `list_classes` or `class_names` where present; `input_scale` 1/255 for images of 8 bits,
-        else 1; `name` is the file's, without its ending.
+        Arrays in the dtypes of the file and in native byte order. Labels of shape (m, 1) or (1, m) become (m,).
+        `class_names` from `list_classes` or `class_names` if the file has them; `input_scale` 1/255 for 8-bit images,
+        else 1; `name` is the file name without its extension.
 
     Raises
     ------
     ValueError
-        Not an HDF5 file, damaged, names missing or ambiguous, or an array that is not numeric (labels may be text).
-        Links, arrays kept in other files, and arrays that the file announces but does not hold are refused.
+        If the file is not an HDF5 file or is damaged, if names are missing or ambiguous, or if an array is not numeric
+        (labels may be text). Links, arrays stored in other files, and arrays that are larger than the stored data can
+        be are rejected.
     ImportError
-        h5py is not installed.
+        If h5py is not installed.
 
     Examples
     --------
@@ -64,9 +69,10 @@ def read_hdf5(path: str | os.PathLike[str], X: str | None = None, y: str | None 
     """
     path = os.fspath(path)
     if y is not None and X is None:
-        raise ValueError(f"y is {y!r}, but X is None: name both, or neither")
+        raise ValueError(f"y is {y!r}, but X is None; pass both names, or neither")
     h5py = optional.load("h5py", purpose="reading HDF5 files", library="h5py", extra="hdf5")
-    with open(path, "rb"):  # for the operating system's own errors, in their own classes
+    # Opened once without h5py, so that FileNotFoundError and similar errors are raised unchanged.
+    with open(path, "rb"):
         pass
     try:
         with h5py.File(path, "r") as file:
@@ -79,10 +85,10 @@ def _parse(h5py: Any, file: Any, name: str, X: str | None, y: str | None) -> Dat
     holds = f"the file holds {', '.join(map(repr, list(file)[:20])) or 'nothing'}"
     if X is None:
         styles = [style for style in _NAMES if style[0] in file]
-        # A test part is the whole only where there is no training part beside it.
+        # test_set_x alone is read as the whole data set; beside train_set_x it is the test part.
         if not styles or len({style[0] for style in styles} - {"test_set_x"}) > 1:
-            known = ", ".join(repr(style[0]) for style in _NAMES)
-            raise ValueError(f"it takes exactly one of {known}, or names for X and y; {holds}")
+            supported = ", ".join(repr(style[0]) for style in _NAMES)
+            raise ValueError(f"expected exactly one of {supported}; pass the names of X and y; {holds}")
         style = styles[0]
     else:
         style = (X, y or "", "", "")
@@ -98,7 +104,7 @@ def _parse(h5py: Any, file: Any, name: str, X: str | None, y: str | None) -> Dat
 def _pair(h5py: Any, file: Any, X_name: str, y_name: str, holds: str) -> tuple[NDArray[Any], NDArray[Any]]:
     X = _array(h5py, file, X_name, "buif", holds)
     if not X.ndim:
-        raise ValueError(f"{X_name!r} is a single number")
+        raise ValueError(f"{X_name!r} is a single number; expected an array")
     if not y_name:
         return X, np.empty(0, np.int64)
     y = _array(h5py, file, y_name, "buifU", holds)
@@ -114,29 +120,31 @@ def _text(h5py: Any, file: Any, name: str, holds: str) -> tuple[str, ...]:
 
 
 def _array(h5py: Any, file: Any, name: str, kinds: str, holds: str) -> NDArray[Any]:
-    """A dataset of the file itself, the kind of its dtype one of `kinds`; text becomes str."""
-    where = file
+    """Return a dataset that is stored in the file itself and whose dtype kind is in `kinds`; text becomes str."""
+    item = file
     for part in name.strip("/").split("/"):
-        if not isinstance(where, h5py.Group) or part not in where:
-            raise ValueError(f"there is no {name!r}; {holds}")
-        if not isinstance(where.get(part, getlink=True), h5py.HardLink):
-            raise ValueError(f"{name!r} is a link, which may lead to another file: name what it points to")
-        where = where[part]
-    if not isinstance(where, h5py.Dataset):
-        raise ValueError(f"{name!r} is a group; it takes the name of a dataset in it: {', '.join(where)}")
-    if where.is_virtual or where.external:
-        raise ValueError(f"{name!r} has its numbers in another file")
-    stored = where.id.get_storage_size()
-    if where.nbytes > _MOST_EXPANSION * max(stored, 1):
+        if not isinstance(item, h5py.Group) or part not in item:
+            raise ValueError(f"there is no dataset {name!r}; {holds}")
+        if not isinstance(item.get(part, getlink=True), h5py.HardLink):
+            raise ValueError(
+                f"{name!r} is a link, possibly to another file; pass the name of the linked dataset"
+            )
+        item = item[part]
+    if not isinstance(item, h5py.Dataset):
+        raise ValueError(f"{name!r} is a group; pass the name of a dataset in it: {', '.join(item)}")
+    if item.is_virtual or item.external:
+        raise ValueError(f"the numbers of {name!r} are in another file, which is not read")
+    stored = item.id.get_storage_size()
+    if item.nbytes > _MOST_EXPANSION * max(stored, 1):
         raise ValueError(
-            f"{name!r} has shape {where.shape}, {where.nbytes} bytes; the file holds {stored} of them"
+            f"{name!r} has shape {item.shape} and takes {item.nbytes} bytes; the file stores only {stored}"
         )
-    text = h5py.check_string_dtype(where.dtype) is not None
-    kind = "U" if text else where.dtype.kind
+    text = h5py.check_string_dtype(item.dtype) is not None
+    kind = "U" if text else item.dtype.kind
     if kind not in kinds:
-        wanted = {"U": "text", "buif": "numbers"}.get(kinds, "numbers or text")
-        raise ValueError(f"{name!r} has the dtype {where.dtype}; expected {wanted}")
+        expected = {"U": "text", "buif": "numbers"}.get(kinds, "numbers or text")
+        raise ValueError(f"{name!r} has the dtype {item.dtype}; expected {expected}")
     if text:
-        return np.array(where.asstr()[()].tolist())
-    array = np.asarray(where[()])
+        return np.array(item.asstr()[()].tolist())
+    array = np.asarray(item[()])
     return array.astype(array.dtype.newbyteorder("="), copy=False)

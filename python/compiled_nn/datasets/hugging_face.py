@@ -1,4 +1,4 @@
-"""Data of the `datasets` library of Hugging Face, or of anything that has its columns; nothing is downloaded here."""
+"""Conversion from the `datasets` library of Hugging Face, or objects with the same columns; nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -39,28 +39,31 @@ def from_hugging_face(
 
     Parameters
     ----------
-    data : datasets.Dataset, datasets.DatasetDict, or alike
-        Something with `column_names`, whose columns are ``data[name]``; or a mapping of such by the names `train`,
-        `validation` (or `valid`, `val`) and `test`, of which `train` must be there. Other parts are not looked at.
+    data : datasets.Dataset, datasets.DatasetDict, or similar
+        Object with `column_names`, whose columns are ``data[name]``; or a mapping of such objects with the keys
+        `train` (required), `validation` (or `valid`, `val`) and `test`. Other keys are ignored.
     X : str, or sequence of str
-        The column of the pictures (PIL images) or of the vectors; or the columns of numbers, one a feature.
+        Name of the column with images (PIL images) or vectors; or names of columns of numbers, one column per feature.
     y : str
-        The column of labels or values. ``data.features[y].names``, where there are such, are the names of the classes.
+        Name of the column with labels or values. Class names are taken from ``data.features[y].names`` if present.
     size : int or (height, width), optional
-        Resize every picture to it; None: they must have one size.
+        Size in pixels to which every image is resized. Default: no resizing; all images must have the same size.
     color : {"rgb", "gray"}, default "rgb"
-        What to convert pictures to.
+        Color mode to which images are converted.
 
     Returns
     -------
     Dataset
-        Pictures as by :func:`read_image_folder`, with `input_scale` 1/255, other columns in the dtype NumPy gives
-        them; labels as they are, int64 where the classes have names.
+        Images as in :func:`read_image_folder`, with `input_scale` 1/255; other columns in the dtype of
+        ``numpy.array(list(column))``. Labels have the values of the column.
 
     Raises
     ------
-    ValueError
-        A column is not there, its rows differ in length, or a picture cannot be read; the message names it.
+    TypeError, ValueError
+        If a parameter is invalid, a column does not exist, its rows differ in length, or an image cannot be read. The
+        message names the column.
+    ImportError
+        If Pillow is not installed, and `X` is a column of images.
 
     Examples
     --------
@@ -90,15 +93,19 @@ def from_hugging_face(
 def _parts(data: Any) -> dict[str, Any]:
     if not isinstance(data, Mapping) or hasattr(data, "features"):
         return {"train": data}
-    found: dict[str, Any] = {}
+    parts: dict[str, Any] = {}
     for name, columns in data.items():
         if name in _PARTS:
-            if _PARTS[name] in found:
-                raise ValueError(f"two parts are for {_PARTS[name]}: {', '.join(map(repr, data))}")
-            found[_PARTS[name]] = columns
-    if "train" not in found:
-        raise ValueError(f"there is no part 'train'; the data have {', '.join(map(repr, data)) or 'none'}")
-    return found
+            if _PARTS[name] in parts:
+                raise ValueError(
+                    f"two parts of the data are the {_PARTS[name]} part: {', '.join(map(repr, data))}; remove one"
+                )
+            parts[_PARTS[name]] = columns
+    if "train" not in parts:
+        raise ValueError(
+            f"there is no part 'train'; the data have {', '.join(map(repr, data)) or 'no parts'}"
+        )
+    return parts
 
 
 def _feature(columns: Any, name: str) -> Any:
@@ -107,9 +114,9 @@ def _feature(columns: Any, name: str) -> Any:
 
 
 def _column(columns: Any, name: str, part: str) -> Any:
-    known = list(columns.column_names)
-    if name not in known:
-        raise ValueError(f"{part} has no column {name!r}; it has {', '.join(map(repr, known))}")
+    names = list(columns.column_names)
+    if name not in names:
+        raise ValueError(f"{part} has no column {name!r}; it has {', '.join(map(repr, names))}")
     return columns[name]
 
 
@@ -119,7 +126,7 @@ def _samples(
     if not isinstance(X, str):
         features = [_array(columns, name, part) for name in X]
         if any(feature.ndim != 1 for feature in features):
-            raise ValueError(f"{part}: several columns are features of one number a row each; {X!r} are not")
+            raise ValueError(f"{part}: a sequence of columns must have one number per row; {X!r} have arrays")
         return np.stack(features, axis=1)
     column = _column(columns, X, part)
     if len(column) and hasattr(column[0], "convert"):
@@ -135,5 +142,7 @@ def _array(columns: Any, name: str, part: str) -> NDArray[Any]:
             raise
         raise ValueError(f"{part}: the rows of {name!r} differ in length") from error
     if array.dtype.kind not in "biufU":
-        raise ValueError(f"{part}: {name!r} holds {array.dtype}; expected numbers, or labels that are text")
+        raise ValueError(
+            f"{part}: {name!r} has the dtype {array.dtype}; expected numbers, or labels that are text"
+        )
     return array

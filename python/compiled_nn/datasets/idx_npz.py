@@ -1,7 +1,7 @@
-"""Arrays from ``.idx`` and ``.npz`` files.
+"""Readers for ``.idx`` and ``.npz`` files.
 
-The readers trust no number that a file says about itself: they read on in steps and stop where the data stop,
-so that a short file which announces terabytes costs no more than what it holds. Nothing is ever unpickled.
+The sizes in the header of a file are not trusted. Data are read in steps until they end, so that a short file whose
+header claims terabytes takes no more memory than its content. Nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["read_idx", "read_npz"]
 
-_STEP = 1 << 20  # bytes read at a time
-_MAX_NDIM = 64  # NumPy's own limit since 2.0
+_STEP = 1 << 20  # bytes per read
+_MAX_NDIM = 64  # limit of NumPy since 2.0
 _IDX_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
-# (X_train, y_train, X_test, y_test); "" where a style has no test part
+# Names of (X_train, y_train, X_test, y_test) in each convention; "" if the convention has no test part
 _NPZ_NAMES = (
     ("X", "y", "", ""),
     ("x", "y", "", ""),
@@ -43,22 +43,27 @@ class _Stream(Protocol):
 
 
 def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
-    """Read an idx file, the format of MNIST, plain or gzipped.
+    """Read an array from an idx file, the format of MNIST [1]_.
 
     Parameters
     ----------
     path : path-like
-        Whether the file is gzipped is seen from its content, not from its name.
+        File, plain or gzipped. Compression is detected from the content, not from the file name.
 
     Returns
     -------
     ndarray
-        Of any rank; uint8, int8, int16, int32, float32 or float64 as the file says, in native byte order.
+        Array with the shape in the header; uint8, int8, int16, int32, float32 or float64, in native byte order.
 
     Raises
     ------
     ValueError
-        Not an idx file, or its length is not what its header says. Memory stays within what the file holds.
+        If the file is not an idx file, or if its length differs from the length in its header. Memory use is limited by
+        the content of the file, whatever the header claims.
+
+    References
+    ----------
+    .. [1] Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits", 1998.
     """
     path = os.fspath(path)
     with open(path, "rb") as file:
@@ -87,7 +92,7 @@ def _parse_idx(stream: _Stream) -> NDArray[Any]:
     if magic[:2] != b"\0\0" or dtype is None or ndim > _MAX_NDIM:
         codes = ", ".join(f"0x{code:02x}" for code in _IDX_DTYPES)
         raise ValueError(
-            f"not an idx file: it begins with 0x{magic.hex()}; expected 0x0000, a type of {codes}, "
+            f"not an idx file: it begins with 0x{magic.hex()}; expected 0x0000, one of the type codes {codes}, "
             f"and 0 to {_MAX_NDIM} dimensions"
         )
     sizes = _read_up_to(stream, 4 * ndim)
@@ -99,12 +104,14 @@ def _parse_idx(stream: _Stream) -> NDArray[Any]:
 
 
 def _read_up_to(stream: _Stream, size: int) -> bytearray:
-    """`size` bytes, or fewer where the stream ends or breaks off; memory grows with what was really read."""
+    """Return `size` bytes, or fewer if the stream ends or is cut; memory grows with the bytes that were read."""
     data = bytearray()
     try:
         while len(data) < size and (more := stream.read1(min(size - len(data), _STEP))):
             data += more
-    except EOFError:  # a compressed stream that breaks off: what came before it counts
+    except (
+        EOFError
+    ):  # a compressed stream is cut: return the bytes before the cut, so that the error has their number
         return data
     return data
 
@@ -112,48 +119,49 @@ def _read_up_to(stream: _Stream, size: int) -> bytearray:
 def _read_array(
     stream: _Stream, shape: tuple[int, ...], dtype: np.dtype[Any], fortran_order: bool = False
 ) -> NDArray[Any]:
-    """The array that fills the rest of the stream exactly, in native byte order."""
-    # NumPy multiplies the other dimensions even where one is 0.
+    """Return the array stored in the rest of the stream, in native byte order; its length must match exactly."""
+    # max(size, 1), because NumPy multiplies the other dimensions even if one of them is 0.
     most = math.prod(max(size, 1) for size in shape) * dtype.itemsize
     if most > sys.maxsize or len(shape) > _MAX_NDIM or min(shape, default=0) < 0:
         raise ValueError(
             f"shape {shape} of {dtype.name} takes {most} bytes in {len(shape)} dimensions; "
-            f"sizes must not be negative, the limits are {sys.maxsize} and {_MAX_NDIM}"
+            f"sizes must be >= 0, and the limits are {sys.maxsize} bytes and {_MAX_NDIM} dimensions"
         )
     n_bytes = math.prod(shape) * dtype.itemsize
     data = _read_up_to(stream, n_bytes)
-    held = str(len(data))
+    available = str(len(data))
     if len(data) == n_bytes and stream.read1(1):
-        held = f"at least {n_bytes + 1}"
-    if held != str(n_bytes):
-        raise ValueError(f"shape {shape} of {dtype.name} takes {n_bytes} bytes; the file holds {held}")
+        available = f"at least {n_bytes + 1}"
+    if available != str(n_bytes):
+        raise ValueError(f"shape {shape} of {dtype.name} takes {n_bytes} bytes; the file holds {available}")
     array: NDArray[Any] = np.ndarray(shape, dtype, buffer=data, order="F" if fortran_order else "C")
     return array.astype(dtype.newbyteorder("="), copy=False)
 
 
 def read_npz(path: str | os.PathLike[str], *, labels: bool = True) -> Dataset:
-    """Read samples and labels from an ``.npz`` file, as ``numpy.savez`` and ``savez_compressed`` write it.
+    """Read samples and labels from an ``.npz`` file written by ``numpy.savez`` or ``numpy.savez_compressed``.
 
     Parameters
     ----------
     path : path-like
-        The arrays are found by name: `X` and `y`, `x` and `y`, `data` and `target`, or `images` and `labels`;
-        or, with a test part that may be absent, `X_train`, `y_train`, `X_test`, `y_test`, the same with a
-        small `x`, or `train_images`, `train_labels`, `test_images`, `test_labels`. `class_names` and
-        `feature_names`, arrays of text, are read where present; other arrays are not looked at.
+        File with the arrays `X` and `y`, `x` and `y`, `data` and `target`, or `images` and `labels`; or, with an
+        optional test part, `X_train`, `y_train`, `X_test`, `y_test`, the same names with a lower-case `x`, or
+        `train_images`, `train_labels`, `test_images`, `test_labels`. The text arrays `class_names` and `feature_names`
+        are read if present. Other arrays are ignored.
     labels : bool, default True
-        False: read the samples only (to predict); `y_train` and `y_test` get zero rows.
+        Whether labels are read. With False, for prediction, `y_train` and `y_test` have zero rows.
 
     Returns
     -------
     Dataset
-        Arrays in the file's dtypes, in native byte order; `name` is the file's, without its ending.
+        Arrays in the dtypes of the file and in native byte order; `name` is the file name without its extension.
 
     Raises
     ------
     ValueError
-        Not an npz file, damaged, names missing or ambiguous, or an array that is not numeric (labels may be
-        text). Arrays of Python objects are refused. Memory stays within what the file holds, unpacked.
+        If the file is not an npz file or is damaged, if names are missing or ambiguous, or if an array is not numeric
+        (labels may be text). Arrays of Python objects are rejected. Memory use is limited by the uncompressed content
+        of the file, whatever its headers claim.
     """
     import zipfile
     import zlib
@@ -171,28 +179,28 @@ def read_npz(path: str | os.PathLike[str], *, labels: bool = True) -> Dataset:
 
 
 def _parse_npz(archive: zipfile.ZipFile, name: str, labels: bool) -> Dataset:
-    held = [member.removesuffix(".npy") for member in archive.namelist()]
-    holds = f"the file holds {', '.join(repr(array) for array in held[:20]) or 'no arrays'}"
-    if len(set(held)) < len(held):
-        raise ValueError(f"two arrays have one name; {holds}")
-    styles = [style for style in _NPZ_NAMES if style[0] in held]
+    names = [member.removesuffix(".npy") for member in archive.namelist()]
+    content = f"the file holds {', '.join(repr(array) for array in names[:20]) or 'no arrays'}"
+    if len(set(names)) < len(names):
+        raise ValueError(f"two arrays have the same name; {content}")
+    styles = [style for style in _NPZ_NAMES if style[0] in names]
     if len(styles) != 1:
-        known = ", ".join(repr(style[0]) for style in _NPZ_NAMES)
-        raise ValueError(f"it takes exactly one of the arrays {known}; {holds}")
+        supported = ", ".join(repr(style[0]) for style in _NPZ_NAMES)
+        raise ValueError(f"expected exactly one of the arrays {supported}; {content}")
     X_name, y_name, X_test_name, y_test_name = styles[0]
     X_train, y_train = _read_pair(archive, X_name, y_name if labels else "")
     X_test, y_test = X_train[:0], y_train[:0]
-    if X_test_name in held:
+    if X_test_name in names:
         X_test, y_test = _read_pair(archive, X_test_name, y_test_name if labels else "")
     class_names, feature_names = (
-        tuple(_read_member(archive, text, "U").ravel().tolist()) if text in held else ()
+        tuple(_read_member(archive, text, "U").ravel().tolist()) if text in names else ()
         for text in ("class_names", "feature_names")
     )
     return Dataset(X_train, y_train, X_test, y_test, class_names, feature_names, name=name)
 
 
 def _read_pair(archive: zipfile.ZipFile, X_name: str, y_name: str) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Samples and their labels; labels of zero rows where `y_name` is empty."""
+    """Return samples and their labels; the labels have zero rows if `y_name` is empty."""
     X = _read_member(archive, X_name, "buif")
     y = _read_member(archive, y_name, "buifU") if y_name else np.empty(0, np.int64)
     if not X.ndim or (y_name and X.shape[:1] != y.shape[:1]):
@@ -203,27 +211,29 @@ def _read_pair(archive: zipfile.ZipFile, X_name: str, y_name: str) -> tuple[NDAr
 
 
 def _read_member(archive: zipfile.ZipFile, name: str, kinds: str) -> NDArray[Any]:
-    """One array of the archive, the kind of its dtype one of `kinds`."""
+    """Return an array of the archive whose dtype kind is in `kinds`."""
     members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
     if name not in members:
-        raise ValueError(f"no array {name!r}; the file holds {', '.join(repr(held) for held in members)}")
-    # Stored and deflated, as NumPy writes: the other methods take the size of their buffers from the file.
+        raise ValueError(f"no array {name!r}; the file holds {', '.join(map(repr, members))}")
+    # Only the methods that NumPy writes, stored and deflated: other methods read their buffer sizes from the file.
     if members[name].compress_type not in (0, 8):
         raise ValueError(
-            f"array {name!r}: compression method {members[name].compress_type}; known are 0 and 8"
+            f"array {name!r} has compression method {members[name].compress_type}; supported are 0 and 8"
         )
     try:
         with archive.open(members[name]) as stream:
             version = np.lib.format.read_magic(stream)
-            if version != (1, 0):  # later versions are for structured arrays only
-                raise ValueError(f"npy format version {version}; known is (1, 0)")
+            if version != (1, 0):  # NumPy writes later versions for structured arrays only
+                raise ValueError(f"it has npy format version {version}; supported is (1, 0)")
             try:
                 shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(stream)
-            except Exception as error:  # a header is a Python literal: its parser raises whatever it likes
+            except (
+                Exception
+            ) as error:  # the header is parsed as a Python literal, which can raise many classes
                 raise ValueError(f"its header is damaged: {error!r}") from error
             if dtype.kind not in kinds:
-                wanted = {"U": "text", "buif": "numbers"}.get(kinds, "numbers or text")
-                raise ValueError(f"its dtype is {dtype}; expected {wanted}")
+                expected = {"U": "text", "buif": "numbers"}.get(kinds, "numbers or text")
+                raise ValueError(f"its dtype is {dtype}; expected {expected}")
             return _read_array(cast("_Stream", stream), shape, dtype, fortran_order)
     except ValueError as error:
         raise ValueError(f"array {name!r}: {error}") from error

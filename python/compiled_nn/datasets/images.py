@@ -1,4 +1,4 @@
-"""Pictures: a folder of them, a class a sub-folder; decoded by Pillow, which is imported when the first one is read."""
+"""Reader for folders of images with one subfolder per class. Pillow is imported when the first image is read."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FORMATS = (
     "TIFF",
     "WEBP",
     "PPM",
-)  # not those that run another program, such as EPS
+)  # formats that Pillow decodes without starting another program, as it does for EPS
 _ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 Color: TypeAlias = Literal["rgb", "gray"]
 MODES: dict[Color, str] = {"rgb": "RGB", "gray": "L"}
@@ -37,36 +37,35 @@ _PART_FOLDERS = {"train": ("train",), "validation": ("validation", "valid", "val
 def read_image_folder(
     path: str | os.PathLike[str], *, size: int | tuple[int, int] | None = None, color: Color = "rgb"
 ) -> Dataset:
-    """Read pictures from a folder that has a sub-folder for each class.
+    """Read images from a folder that has one subfolder per class.
 
     Parameters
     ----------
     path : path-like
-        Folder with a sub-folder a class; or with sub-folders `train` and, each of them or not, `validation` (or
-        `valid`, `val`) and `test`, which have the sub-folders of the classes. A picture is a file that ends in .png,
-        .jpg, .jpeg, .bmp, .gif (its first frame), .tif, .tiff, .webp, .ppm or .pgm; other and hidden files are passed
-        over.
+        Folder with one subfolder per class; or with subfolders `train` and, optionally, `validation` (or `valid`,
+        `val`) and `test`, each with one subfolder per class. Files that end in .png, .jpg, .jpeg, .bmp, .gif (first
+        frame), .tif, .tiff, .webp, .ppm or .pgm are read. Other files and hidden files are ignored.
     size : int or (height, width), optional
-        Resize every picture to it, without regard to its proportions, by Pillow's bicubic filter. None: the pictures
-        must have one size already.
+        Size in pixels to which every image is resized with Pillow's bicubic filter; the aspect ratio is not kept.
+        Default: no resizing; all images must have the same size.
     color : {"rgb", "gray"}, default "rgb"
-        Convert to three channels, or to one of brightness. Transparency is dropped.
+        Color mode: three channels, or one channel of brightness. Transparency is dropped.
 
     Returns
     -------
     Dataset
-        Samples (m, height, width, 3), or (m, height, width) in gray, uint8; labels (m,), int64, the places of the
-        classes in `class_names`, the sorted names of the sub-folders; `input_scale` 1/255; `name` is the folder's.
-        Rows are in the order of the classes, then of the file names, numbers in them counted as such: `leaf2` comes
+        Samples of shape (m, height, width, 3), or (m, height, width) for "gray", uint8. Labels of shape (m,), int64:
+        indices into `class_names`, the sorted names of the subfolders. `input_scale` 1/255; `name` is the name of the
+        folder. Rows are sorted by class, then by file name, with numbers in names compared as numbers: `leaf2` comes
         before `leaf10`.
 
     Raises
     ------
-    ValueError
-        No classes, one without pictures, a file that is no readable picture, or pictures of different sizes. The
-        message names the file.
+    TypeError, ValueError
+        If a parameter is invalid, if there are no classes, if a class has no images, if a file is not a readable
+        image, or if images have different sizes. The message names the file or folder.
     ImportError
-        Pillow is not installed.
+        If Pillow is not installed.
 
     Examples
     --------
@@ -83,11 +82,11 @@ def read_image_folder(
         files, labels = _files(folder, class_names)
         arrays[f"X_{part}"] = read_pictures(files, height_width, color, files)
         arrays[f"y_{part}"] = np.array(labels, np.int64)
-        shape, wanted = (arrays[X].shape[1:3] for X in (f"X_{part}", "X_train"))
-        if shape != wanted:
+        shape, train = (arrays[X].shape[1:3] for X in (f"X_{part}", "X_train"))
+        if shape != train:
             raise ValueError(
-                f"{folder} has pictures of {shape[0]} x {shape[1]} pixels, the training part of {wanted[0]} x "
-                f"{wanted[1]}: give the size to bring them to"
+                f"{folder} has images of {shape[0]} x {shape[1]} pixels, the training part has images of {train[0]} x "
+                f"{train[1]}; pass size to resize them"
             )
     for name in ("X", "y"):
         arrays.setdefault(f"{name}_test", arrays[f"{name}_train"][:0])
@@ -99,11 +98,13 @@ def _part_folders(path: str) -> dict[str, str]:
     folders = _folders(path)
     if "train" not in folders or not _folders(os.path.join(path, "train")):
         return {"train": path}
-    found = {part: [name for name in names if name in folders] for part, names in _PART_FOLDERS.items()}
-    for names in found.values():
+    present = {part: [name for name in names if name in folders] for part, names in _PART_FOLDERS.items()}
+    for names in present.values():
         if len(names) > 1:
-            raise ValueError(f"{path}: the folders {names[0]!r} and {names[1]!r} are for the same part")
-    return {part: os.path.join(path, names[0]) for part, names in found.items() if names}
+            raise ValueError(
+                f"{path}: the folders {names[0]!r} and {names[1]!r} are for the same part; remove one"
+            )
+    return {part: os.path.join(path, names[0]) for part, names in present.items() if names}
 
 
 def _folders(path: str) -> list[str]:
@@ -116,40 +117,41 @@ def _folders(path: str) -> list[str]:
 def _class_folders(path: str) -> list[str]:
     names = sorted(_folders(path))
     if not names:
-        raise ValueError(f"{path} has no sub-folders; it takes one for each class")
+        raise ValueError(f"{path} has no subfolders; expected one for each class")
     return names
 
 
 def _natural(name: str) -> tuple[list[tuple[int, str]], str]:
-    """Sort `a2` before `a10`; the name itself settles what is alike by that, such as `a2` and `a02`."""
+    """Return a sort key that places `a2` before `a10`; names with equal numbers (`a2`, `a02`) are sorted as text."""
     pieces = re.split(r"(\d+)", name)
     return [(int(piece), "") if i % 2 else (-1, piece) for i, piece in enumerate(pieces)], name
 
 
 def _files(folder: str, class_names: Sequence[str]) -> tuple[list[str], list[int]]:
-    """Paths of the pictures below `folder`, class by class, and the place of each one's class."""
+    """Return the paths of the images in `folder`, sorted by class, and the index of the class of each image."""
     unknown = sorted(set(_folders(folder)) - set(class_names))
     if unknown:
         raise ValueError(
-            f"{os.path.join(folder, unknown[0])} is a class that the training part does not have"
+            f"{os.path.join(folder, unknown[0])} is a class that the training part does not have; its classes are "
+            f"{', '.join(map(repr, class_names[:20]))}"
         )
     files, labels = [], []
     for label, name in enumerate(class_names):
         path = os.path.join(folder, name)
         if not os.path.isdir(path):
-            continue  # a part without rows of this class
-        held = sorted(os.listdir(path), key=_natural)
-        pictures = [file for file in held if file.lower().endswith(_ENDINGS) and file[0] != "."]
+            continue  # this part has no rows of the class
+        entries = sorted(os.listdir(path), key=_natural)
+        pictures = [file for file in entries if file.lower().endswith(_ENDINGS) and file[0] != "."]
         if not pictures:
-            raise ValueError(f"{path} has no pictures: no file that ends in {', '.join(_ENDINGS)}")
+            raise ValueError(f"{path} has no images: no file ends in {', '.join(_ENDINGS)}")
         files += [os.path.join(path, file) for file in pictures]
         labels += [label] * len(pictures)
     if not files:
-        raise ValueError(f"{folder} has no folder of a class")
+        raise ValueError(f"{folder} has no subfolder of any class")
     return files, labels
 
 
-# ---- pictures, wherever they come from
+# ---- images from files or objects
 
 
 def checked_size(owner: str, size: object) -> tuple[int, int] | None:
@@ -168,34 +170,46 @@ def checked_size(owner: str, size: object) -> tuple[int, int] | None:
 def read_pictures(
     sources: Sequence[Any], size: tuple[int, int] | None, color: Color, names: Sequence[str]
 ) -> NDArray[np.uint8]:
-    """Return pictures as (m, height, width, 3), or (m, height, width) for the color "gray".
+    """Return images as an array (m, height, width, 3), or (m, height, width) for the color "gray".
 
     Parameters
     ----------
     sources : sequence of str or PIL.Image.Image
-        At least one.
+        Paths or images, at least one.
     size : (height, width), optional
-        None: that of the first one, which all must have.
+        Size in pixels to which images are resized. Default: no resizing; all must have the size of the first one.
     color : {"rgb", "gray"}
+        Color mode of the result.
     names : sequence of str
-        What to call each of them in a complaint.
+        Name of each source, for error messages.
+
+    Returns
+    -------
+    ndarray of uint8
+
+    Raises
+    ------
+    ValueError
+        If an image cannot be read, or has another size than the first one.
+    ImportError
+        If Pillow is not installed.
     """
-    opener = optional.load("PIL.Image", purpose="reading pictures", library="Pillow", extra="images").open
+    opener = optional.load("PIL.Image", purpose="reading images", library="Pillow", extra="images").open
     pictures: NDArray[np.uint8] | None = None
     for i, (source, name) in enumerate(zip(sources, names, strict=True)):
         try:
             pixels = _pixels(source, opener, size, color)
         except MemoryError:
             raise
-        except Exception as error:  # a damaged picture: each of Pillow's decoders raises errors of its own
-            raise ValueError(f"{name} is no readable picture: {error}") from error
+        except Exception as error:  # Pillow's decoders raise many classes of errors for damaged images
+            raise ValueError(f"{name} is not a readable image: {error}") from error
         if pictures is None:
             pictures = np.empty((len(sources), *pixels.shape), np.uint8)
         if pixels.shape != pictures.shape[1:]:
             height, width = pictures.shape[1:3]
             raise ValueError(
-                f"{name} has {pixels.shape[0]} x {pixels.shape[1]} pixels, {names[0]} has {height} x {width}: give the "
-                f"size to bring them to, such as size=({height}, {width})"
+                f"{name} has {pixels.shape[0]} x {pixels.shape[1]} pixels, {names[0]} has {height} x {width}; pass the "
+                f"size to resize them to, such as size=({height}, {width})"
             )
         pictures[i] = pixels
     assert pictures is not None
@@ -205,11 +219,13 @@ def read_pictures(
 def _pixels(
     source: Any, opener: Callable[..., Any], size: tuple[int, int] | None, color: Color
 ) -> NDArray[np.uint8]:
-    """A picture as (height, width[, 3]); one that the caller has opened stays open."""
+    """Return an image as an array (height, width[, 3]); an image object of the caller is not closed."""
     opened = opener(source, formats=_FORMATS) if isinstance(source, str) else nullcontext(source)
     with opened as image:
         if image.mode[0] in "IF":
-            raise ValueError(f"its pixels are of mode {image.mode!r}, more than 8 bits; convert it first")
+            raise ValueError(
+                f"it has mode {image.mode!r}, with more than 8 bits per channel; convert it first"
+            )
         image = image.convert(MODES[color])
         if size is not None and image.size != size[::-1]:
             image = image.resize(size[::-1])

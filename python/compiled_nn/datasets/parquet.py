@@ -1,4 +1,4 @@
-"""Parquet files as batches for ``fit``, one row group in memory at a time."""
+"""Batches for ``fit`` from Parquet files, with one row group in memory at a time."""
 
 from __future__ import annotations
 
@@ -14,29 +14,37 @@ from ..data.arrays import Array
 
 
 class ParquetBatches:
-    """The rows of Parquet files, or of any data set that pyarrow reads, as batches for ``Network.fit``.
+    """Batches of rows for ``Network.fit``, from Parquet files or any other data set that pyarrow reads.
 
-    Each iteration reads the files anew, a batch at a time.
+    Each iteration reads the files from the start, one batch at a time.
 
     Parameters
     ----------
     source : str, path-like, or pyarrow.dataset.Dataset
-        A file, a folder of files, or a data set, which decides itself how much of it is read ahead.
+        File, folder of files, or pyarrow data set. A data set keeps the read-ahead options that it was opened with.
     target : str
-        The column that is y.
+        Name of the column that becomes y.
     columns : sequence of str, optional
-        Those that are X, in this order; numbers or booleans. Default: all but the target.
+        Names of the columns that become X, in this order; they must have numbers or booleans. Default: all columns
+        except `target`.
     batch_rows : int, default 65536
-        Most rows of a batch.
+        Maximum number of rows per batch.
 
     Raises
     ------
     ImportError
-        When pyarrow is not installed.
+        If pyarrow is not installed.
     OSError
-        When a file cannot be read.
+        If a file cannot be read.
     TypeError, ValueError
-        When a parameter cannot be used, or a column is missing, is not of numbers or has missing values.
+        If a parameter is invalid, or if a column does not exist, is not numeric or has missing values. The content of
+        columns is checked during iteration.
+
+    Examples
+    --------
+    >>> from compiled_nn.datasets import ParquetBatches
+    >>> batches = ParquetBatches("flights.parquet", target="delay")  # doctest: +SKIP
+    >>> net.fit(batches, epochs=5)  # doctest: +SKIP
     """
 
     def __init__(
@@ -58,10 +66,12 @@ class ParquetBatches:
                     f"there is no column {name!r}; there are {', '.join(map(repr, names))}.{did_you_mean(name, names)}"
                 )
         if not self.columns:
-            raise ValueError(f"there are {count(0, 'column')} besides the target {target!r}")
+            raise ValueError(
+                f"there are {count(0, 'column')} for X: {target!r} is the target; X takes at least 1 other column"
+            )
 
     def __iter__(self) -> Iterator[tuple[Array, Array]]:
-        """Give X (m, k) and y (m,), a batch at a time."""
+        """Iterate over batches of X (m, k) and y (m,)."""
         names = [*self.columns, self.target]
         for batch in self._data.to_batches(
             columns=names, batch_size=self.batch_rows, batch_readahead=1, fragment_readahead=1
@@ -74,7 +84,7 @@ class ParquetBatches:
 
 
 def _unbuffered(arrow: Any, source: Any) -> Any:
-    """Open Parquet files so that row groups are read when it is their turn; by default all may be in memory."""
+    """Open Parquet files without read-ahead; by default, pyarrow may read all row groups into memory."""
     options = arrow.ParquetFragmentScanOptions(pre_buffer=False, use_buffered_stream=True)
     return arrow.dataset(source, format=arrow.ParquetFileFormat(default_fragment_scan_options=options))
 
@@ -82,7 +92,7 @@ def _unbuffered(arrow: Any, source: Any) -> Any:
 def _column(batch: Any, name: str) -> Array:
     column = batch.column(name)
     if column.null_count:
-        raise ValueError(f"Column {name!r} has missing values.")
+        raise ValueError(f"Column {name!r} has missing values; fill them, or filter their rows out.")
     values: Array = column.to_numpy(zero_copy_only=False)
     return values
 
@@ -90,5 +100,5 @@ def _column(batch: Any, name: str) -> Array:
 def _numbers(batch: Any, name: str) -> Array:
     values = _column(batch, name)
     if values.dtype.kind not in "biuf":
-        raise TypeError(f"Column {name!r} is of type {batch.column(name).type}; X takes numbers.")
+        raise TypeError(f"Column {name!r} has the type {batch.column(name).type}; X takes numbers.")
     return values

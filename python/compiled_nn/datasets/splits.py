@@ -1,4 +1,4 @@
-"""Rows of a data set: split into parts, some classes only, other labels. Nothing here changes what it is given."""
+"""Functions that split a data set, select classes and change labels. They return new data and modify no argument."""
 
 from __future__ import annotations
 
@@ -29,30 +29,33 @@ def train_test_split(
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Split rows at random into a training and a test part.
 
-    The same seed gives the same rows on every machine and with every version of NumPy: the order comes from
-    raw PCG64 numbers, a stream that NumPy promises not to change.
+    The same seed gives the same rows on every machine and with every version of NumPy, because the order is computed
+    from raw PCG64 numbers, a stream that NumPy guarantees not to change.
 
     Parameters
     ----------
     X : array-like of shape (m, ...)
+        Samples.
     y : array-like of shape (m,) or (m, n)
+        Labels or targets.
     test_fraction : float, default 0.2
-        Share of the rows that become the test part, between 0 and 1, rounded to whole rows.
+        Share of the rows in the test part, above 0 and below 1; rounded to whole rows.
     seed : int or None, default 0
-        None draws another split each time.
+        Seed for the random order, >= 0. None: a different split at each call.
     stratify : bool, default True
-        Split class by class, with at least one row of each class in both parts. Pass False for targets that
-        are not classes.
+        Whether each class is split separately, with at least one row of each class in both parts. Pass False for
+        targets that are not classes.
 
     Returns
     -------
     X_train, X_test, y_train, y_test : ndarray
-        New arrays, rows in random order. The four come in scikit-learn's order.
+        New arrays with rows in random order, returned in the same order as by scikit-learn.
 
     Raises
     ------
-    ValueError
-        `X` and `y` differ in rows, the fraction is not between 0 and 1, or rows (of a class) are too few.
+    TypeError, ValueError
+        If `X` and `y` differ in their number of rows, a parameter is invalid, or there are too few rows, in total or
+        of a class.
     """
     X, y = np.asarray(X), np.asarray(y)
     test_fraction = checks.real("train_test_split", "test_fraction", test_fraction, above=0, below=1)
@@ -70,26 +73,27 @@ def train_validation_test_split(
     stratify: bool = True,
     name: str = "",
 ) -> Dataset:
-    """Split rows at random into three parts: to train on, to choose by, and to judge with.
+    """Split rows at random into a training, a validation and a test part.
 
     Parameters
     ----------
     X, y, seed, stratify
-        As for :func:`train_test_split`, which has the same test part.
+        Same as in :func:`train_test_split`. The test part is the same as there.
     validation_fraction, test_fraction : float, default 0.2
-        Shares of all rows, each above 0, together below 1; rounded to whole rows.
+        Shares of all rows in the validation part and in the test part, each above 0, with a sum below 1; rounded to
+        whole rows.
     name : str, default ""
-        What to call the data set.
+        Name of the data set.
 
     Returns
     -------
     Dataset
-        With all three parts: new arrays, rows in random order.
+        Data set with all three parts: new arrays with rows in random order.
 
     Raises
     ------
-    ValueError
-        As for :func:`train_test_split`, or the fractions leave nothing to train on.
+    TypeError, ValueError
+        Same as in :func:`train_test_split`, or if the fractions leave no rows for training.
     """
     X, y = np.asarray(X), np.asarray(y)
     owner = "train_validation_test_split"
@@ -99,14 +103,14 @@ def train_validation_test_split(
         raise ValueError(
             f"validation_fraction {validation:g} and test_fraction {test:g} leave no rows to train on"
         )
-    of_test, of_validation, of_train = split_rows(X, y, [test, validation], seed, stratify, owner)
+    test_rows, validation_rows, train_rows = split_rows(X, y, [test, validation], seed, stratify, owner)
     return Dataset(
-        X[of_train],
-        y[of_train],
-        X[of_test],
-        y[of_test],
-        X_validation=X[of_validation],
-        y_validation=y[of_validation],
+        X[train_rows],
+        y[train_rows],
+        X[test_rows],
+        y[test_rows],
+        X_validation=X[validation_rows],
+        y_validation=y[validation_rows],
         name=name,
     )
 
@@ -114,13 +118,15 @@ def train_validation_test_split(
 def split_rows(
     X: NDArray[Any], y: NDArray[Any], fractions: Sequence[float], seed: int | None, stratify: bool, owner: str
 ) -> list[NDArray[np.intp]]:
-    """Rows of a part for each of the fractions, then those that are left: at least one of each class in each."""
+    """Return the row indices of one part per fraction, then of the remaining part; each has a row of each class."""
     if not X.ndim or not y.ndim or len(X) != len(y):
-        raise ValueError(f"X has shape {X.shape}; y has shape {y.shape}: their rows must match")
+        raise ValueError(
+            f"X has shape {X.shape}; y has shape {y.shape}; both must have the same number of rows"
+        )
     if seed is not None:
         seed = checks.integer(owner, "seed", seed, minimum=0)
     if stratify and y.ndim != 1:
-        raise ValueError(f"y has {y.ndim} dimensions; stratify takes 1: pass stratify=False")
+        raise ValueError(f"y has {y.ndim} dimensions; a stratified split takes 1; pass stratify=False")
     m, fewest = len(y), len(fractions) + 1
     if m < fewest:
         raise ValueError(f"X has {count(m, 'row')}; a split takes at least {fewest}")
@@ -129,12 +135,11 @@ def split_rows(
     if counts.min() < fewest:
         raise ValueError(
             f"class {classes[counts.argmin()]} has {count(counts.min(), 'row')}; a stratified split takes at least "
-            f"{fewest} of each: "
-            "pass stratify=False"
+            f"{fewest} of each class; pass stratify=False, or leave the class out"
         )
     order = np.argsort(np.random.PCG64(seed).random_raw(m), kind="stable")
     codes = codes[order]
-    # In random order, the first rows of each class are the first part: rank is a row's place within its class.
+    # `rank` is the position of a row among the rows of its class, in random order: the first ones are the first part.
     rank = np.empty(m, np.intp)
     rank[np.argsort(codes, kind="stable")] = np.arange(m) - np.repeat(np.cumsum(counts) - counts, counts)
     part, end = np.full(m, len(fractions)), np.zeros(len(counts))
@@ -149,24 +154,25 @@ def split_rows(
 
 
 def only_classes(data: Dataset, classes: Iterable[Hashable]) -> Dataset:
-    """Return the rows of some classes only, in the order they have.
+    """Return the rows of some classes, in their original order.
 
     Parameters
     ----------
     data : Dataset
+        Data set with one label per row.
     classes : iterable
-        Labels as in `y_train`, or names as in `class_names`.
+        Classes to keep: labels as in `y_train`, or names as in `class_names`.
 
     Returns
     -------
     Dataset
-        New arrays with the old labels; ``class_names`` are those of the classes left. ``relabel`` makes 0, 1, ... of
-        the labels where that is wanted: a network does not need it.
+        New arrays with unchanged labels; ``class_names`` has the names of the remaining classes. Networks accept labels
+        other than 0, 1, ...; :func:`relabel` changes them.
 
     Raises
     ------
     ValueError
-        A class is not in the data, or labels are not one a row.
+        If a class is not in the data, if `classes` is empty, or if the data do not have one label per row.
 
     Examples
     --------
@@ -175,38 +181,42 @@ def only_classes(data: Dataset, classes: Iterable[Hashable]) -> Dataset:
     <Dataset 'digits': X_train (288, 8, 8), y_train (288,), X_test (71, 8, 8), y_test (71,)>
     """
     labels, names = _labels(data)
-    wanted = np.sort([_place(labels, names, label) for label in dict.fromkeys(classes)]).astype(np.intp)
-    if not len(wanted):
-        raise ValueError("classes is empty; it takes at least 1")
-    changes: dict[str, Any] = {"class_names": tuple(names[i] for i in wanted) if names else ()}
+    kept = np.sort([_index(labels, names, label) for label in dict.fromkeys(classes)]).astype(np.intp)
+    if not len(kept):
+        raise ValueError("classes is empty; expected at least 1 class")
+    changes: dict[str, Any] = {"class_names": tuple(names[i] for i in kept) if names else ()}
     for part in _PARTS:
-        rows = np.isin(getattr(data, f"y_{part}"), labels[wanted])
+        rows = np.isin(getattr(data, f"y_{part}"), labels[kept])
         for array in (f"X_{part}", f"y_{part}"):
             changes[array] = getattr(data, array)[rows]
     return replace(data, **changes)
 
 
 def relabel(data: Dataset, new_labels: Mapping[Any, int | str], others: int | str | None = None) -> Dataset:
-    """Return the data under other labels, all of them changed at once: their order does not matter.
+    """Return the data with other labels.
+
+    All labels are replaced at once, so the order of `new_labels` does not matter.
 
     Parameters
     ----------
     data : Dataset
+        Data set with one label per row.
     new_labels : mapping
-        From labels as in `y_train`, or names as in `class_names`, to their new labels: all int or all str.
+        New label, int or str, of each class. The keys are labels as in `y_train`, or names as in `class_names`.
     others : int or str, optional
-        The new label of every class that `new_labels` does not name. None: each class must be named.
+        New label of the classes that are not in `new_labels`. Default: every class must be in `new_labels`.
 
     Returns
     -------
     Dataset
-        The same samples; new labels, int64 or text. Where classes had names, those that were joined into one are
-        called "a or b".
+        The same samples with new labels, int64 or text. If the classes have names, the name of a class that was merged
+        from several is "a or b".
 
     Raises
     ------
     ValueError
-        A class is not in the data, is not named, or the new labels mix int and str.
+        If a class in `new_labels` is not in the data, a class of the data has no new label, or the new labels mix int
+        and str.
 
     Examples
     --------
@@ -216,11 +226,11 @@ def relabel(data: Dataset, new_labels: Mapping[Any, int | str], others: int | st
     0.1
     """
     labels, names = _labels(data)
-    places = {_place(labels, names, label): new for label, new in new_labels.items()}
-    unnamed = [label for i, label in enumerate(labels.tolist()) if i not in places]
+    by_index = {_index(labels, names, label): new for label, new in new_labels.items()}
+    unnamed = [label for i, label in enumerate(labels.tolist()) if i not in by_index]
     if unnamed and others is None:
-        raise ValueError(f"class {unnamed[0]!r} has no new label: name it, or pass others")
-    new = [places.get(i, others) for i in range(len(labels))]
+        raise ValueError(f"class {unnamed[0]!r} has no new label; add it to new_labels, or pass others")
+    new = [by_index.get(i, others) for i in range(len(labels))]
     types = {type(label) for label in new}
     if types not in ({int}, {str}):
         listed = ", ".join(sorted(kind.__name__ for kind in types))
@@ -234,14 +244,16 @@ def relabel(data: Dataset, new_labels: Mapping[Any, int | str], others: int | st
 
 
 def _labels(data: Dataset) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """The sorted labels of all parts and the name of each of them; () where these are not known."""
+    """Return the sorted labels of all parts, and their names; () if the names are not known."""
     parts = [getattr(data, f"y_{part}") for part in _PARTS]
     if any(y.ndim != 1 for y in parts) or not len(data.y_train):
-        raise ValueError(f"y_train has shape {data.y_train.shape}; it takes one label a row, and rows")
+        raise ValueError(
+            f"y_train has shape {data.y_train.shape}; expected at least 1 row, with one label per row"
+        )
     labels = np.unique(np.concatenate([y for y in parts if len(y)]))
     if len(labels) == len(data.class_names):
         return labels, data.class_names
-    # A class that has no row: labels that are places in class_names tell which it is.
+    # Some class has no rows. If the labels are indices into class_names, the names of the others are still known.
     if (
         data.class_names
         and labels.dtype.kind in "iu"
@@ -252,20 +264,20 @@ def _labels(data: Dataset) -> tuple[NDArray[Any], tuple[str, ...]]:
     return labels, ()
 
 
-def _place(labels: NDArray[Any], names: tuple[str, ...], label: Hashable) -> int:
-    """Where a label, or the name of one, stands among the labels."""
-    known: list[Any] = labels.tolist()
-    if label in known:
-        return known.index(label)
+def _index(labels: NDArray[Any], names: tuple[str, ...], label: Hashable) -> int:
+    """Return the index in `labels` of a label, or of the class with that name."""
+    values: list[Any] = labels.tolist()
+    if label in values:
+        return values.index(label)
     if label in names:
         return names.index(str(label))
-    listed = ", ".join(map(repr, [*known[:20], *names[:20]]))
+    listed = ", ".join(map(repr, [*values[:20], *names[:20]]))
     hint = did_you_mean(label, names) if isinstance(label, str) else ""
-    raise ValueError(f"there is no class {label!r} in the data; it has {listed}.{hint}")
+    raise ValueError(f"there is no class {label!r} in the data; the classes are {listed}.{hint}")
 
 
 def _joined(new: Sequence[Any], names: tuple[str, ...]) -> tuple[str, ...]:
-    """Names of the sorted new labels."""
+    """Return the names of the sorted new labels."""
     distinct = sorted(set(new))
     if isinstance(distinct[0], str):
         return tuple(distinct)

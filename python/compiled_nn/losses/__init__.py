@@ -1,7 +1,7 @@
-"""Losses: what is minimised, as frozen dataclasses; the formulas are the core's.
+"""Losses as frozen dataclasses of parameters. The compiled core computes values and gradients.
 
-z is what the last layer gives before the link, y the target, p a probability. Losses are means over the rows of a
-batch, and sums over the outputs where there are several.
+In the formulas z is the output of the last layer before the link function, y the target, and p a probability. A loss is
+the mean over the rows of a batch of the sum over the outputs.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ __all__ = [
     "Tweedie",
 ]
 
-_KINDS = {  # the class of each name
+_KINDS = {  # class of each name
     "binary_cross_entropy": "BinaryCrossEntropy",
     "softmax_cross_entropy": "SoftmaxCrossEntropy",
     "mse": "MeanSquaredError",
@@ -81,7 +81,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a loss when it is first asked for: most programs have one."""
+    """Import a loss when it is first used, because most programs use only one."""
     if name == "LOSSES":
         return _defaults()
     if name not in __all__:
@@ -95,60 +95,80 @@ def _defaults() -> dict[str, Loss]:
 
 
 def kind_of(name: str) -> type[Loss]:
-    """Return the class of the loss of this name."""
+    """Return the class of the loss with this name."""
     kind: type[Loss] = __getattr__(_KINDS[name])
     return kind
 
 
 def resolve(loss: object, n_outputs: int) -> Loss:
-    """Return a loss, itself or the default one of a name, when a last layer of `n_outputs` units suits it."""
+    """Return `loss` itself, or the loss of that name with default parameters.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `loss` is neither a loss nor a known name, or if it does not accept a last layer of `n_outputs` units.
+    """
     from .base import Loss
 
     if isinstance(loss, str):
         loss = kind_of(checks.choice("Network", "loss", loss, _KINDS))()
     if not isinstance(loss, Loss):
         names = ", ".join(repr(name) for name in _KINDS)
-        hint = " Wrap a function of your own in losses.CustomLoss." if callable(loss) else ""
+        hint = " Pass a Python function as losses.CustomLoss(function)." if callable(loss) else ""
         raise TypeError(
-            f"The 'loss' parameter of Network must be a str among {{{names}}}, or a loss, as losses.Huber(delta=2.0)."
-            f" Got {loss!r} instead.{hint}"
+            f"The 'loss' parameter of Network must be a str among {{{names}}}, or a loss such as"
+            f" losses.Huber(delta=2.0). Got {loss!r} instead.{hint}"
         )
     loss.check_outputs(n_outputs)
     return loss
 
 
 def of_link(activation: str) -> Loss:
-    """Return the first loss whose last layer has this activation."""
+    """Return the first loss whose link function is this activation; ValueError if there is none."""
     first: dict[str, Loss] = {}
     for loss in _defaults().values():
         first.setdefault(loss.link, loss)
     if activation in first:
         return first[activation]
     links = ", ".join(f"{link!r} for {loss.name}" for link, loss in first.items())
-    raise ValueError(f"The last layer is {activation!r}, which belongs to no loss; use {links}.")
+    raise ValueError(
+        f"The last layer has the activation {activation!r}, which is not the link function of a loss; use {links}."
+    )
 
 
 def short(loss: Loss) -> Loss | str:
-    """Return the name of a loss where that says all, else itself."""
+    """Return the name of a loss whose parameters have their defaults, else the loss itself."""
     return loss.name if loss.name in _KINDS and loss == kind_of(loss.name)() else loss
 
 
 def to_config(loss: Loss) -> Any:
-    """Return `loss` as JSON can hold it: its name where all else is default."""
+    """Return `loss` as a JSON-serialisable object: its name, with its parameters unless they have their defaults.
+
+    Raises
+    ------
+    ValueError
+        If the loss is a :class:`CustomLoss`, which cannot be stored in a file.
+    """
     if loss.name not in _KINDS or not isinstance(loss, kind_of(loss.name)):
         raise ValueError(
-            f"The loss {loss.name!r} is a Python function, which a file does not hold; pickle can keep the network."
+            f"The loss {loss.name!r} is a Python function, which a file does not hold; use pickle to store the network."
         )
     return loss.name if isinstance(short(loss), str) else {"name": loss.name, **asdict(loss)}
 
 
 def from_config(config: Any) -> Any:
-    """Return the loss of a configuration that :func:`to_config` made; a name as it is."""
+    """Return the loss of a configuration from :func:`to_config`; anything but a dict is returned unchanged.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the loss is unknown, or its parameters are missing, unknown or invalid.
+    """
     if not isinstance(config, dict):
         return config
     name = config.get("name")
     if not isinstance(name, str) or name not in _KINDS:
-        raise ValueError(f"loss is not known: {name!r}.{did_you_mean(name, _KINDS)}")
+        raise ValueError(f"unknown loss {name!r}.{did_you_mean(name, _KINDS)}")
     kind = kind_of(name)
     names = [field.name for field in fields(kind)]
     parameters = checks.fields("loss", config, ("name", *names))

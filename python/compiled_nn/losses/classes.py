@@ -1,4 +1,12 @@
-"""Losses of classes, one a row or independent of each other."""
+"""Losses for classification, with one class per row or with independent outputs.
+
+References
+----------
+.. [1] C. Szegedy et al., "Rethinking the Inception architecture for computer vision", CVPR, 2016. (label smoothing)
+.. [2] T.-Y. Lin et al., "Focal loss for dense object detection", ICCV, 2017.
+.. [3] P. McCullagh, "Regression models for ordinal data", Journal of the Royal Statistical Society B, 42, 1980.
+   (cumulative links)
+"""
 
 from __future__ import annotations
 
@@ -18,14 +26,22 @@ _FOCAL_LINKS: tuple[FocalLink, ...] = ("softmax", "sigmoid")
 
 @dataclass(frozen=True)
 class BinaryCrossEntropy(Loss):
-    """``-w y log(p) - (1 - y) log(1 - p)`` of each output, ``p = sigmoid(z)``; one output for two classes, or one each.
+    """Binary cross-entropy ``-w y log(p) - (1 - y) log(1 - p)`` of each output, with ``p = sigmoid(z)``.
+
+    The last layer has one unit for two classes, or one unit for each of several independent 0/1 targets.
 
     Parameters
     ----------
     pos_weight : float or sequence of float, optional
-        w, above 0: for all outputs, or one for each. Default: 1.
+        Weight w > 0 of positive targets, for all outputs or for each output. Default: 1.
     label_smoothing : float, default 0.0
-        e in [0, 1): y becomes ``y (1 - e) + e / 2``, in training; not in validation or :meth:`Network.loss`.
+        Smoothing e in [0, 1): y is replaced by ``y (1 - e) + e / 2`` in training, but not in validation or in
+        :meth:`Network.loss`.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(1)], loss=cnn.losses.BinaryCrossEntropy(pos_weight=2.0))
     """
 
     name = "binary_cross_entropy"
@@ -45,22 +61,22 @@ class BinaryCrossEntropy(Loss):
 
     @property
     def core(self) -> Any:
-        """The loss as :class:`cnn_core.stack.Stack` takes it."""
-        given = {"pos_weight": self.pos_weight, "label_smoothing": self.label_smoothing}
-        given = {name: value for name, value in given.items() if value}
-        return (self.name, given) if given else self.name
+        """Loss in the form that :class:`cnn_core.stack.Stack` takes."""
+        parameters = {"pos_weight": self.pos_weight, "label_smoothing": self.label_smoothing}
+        parameters = {name: value for name, value in parameters.items() if value}
+        return (self.name, parameters) if parameters else self.name
 
     @property
     def unsmoothed(self) -> Loss:
-        """The loss with labels as they are."""
+        """Loss without label smoothing."""
         return replace(self, label_smoothing=0.0)
 
     def n_outputs(self, n: int) -> int:
-        """Return one output for two classes, else one a class."""
+        """Return one output for two classes, else one output per class."""
         return 1 if n == 2 else n
 
     def check_outputs(self, n_outputs: int) -> None:
-        """Refuse another number of outputs than there are weights."""
+        """Raise ValueError if the number of outputs is not the number of positive weights."""
         if isinstance(self.pos_weight, tuple) and len(self.pos_weight) != n_outputs:
             raise ValueError(
                 f"pos_weight has {len(self.pos_weight)} numbers; the last layer has {n_outputs} outputs."
@@ -70,20 +86,27 @@ class BinaryCrossEntropy(Loss):
 def _check_softmax_outputs(loss: Loss, n_outputs: int, instead: str) -> None:
     if loss.link == "softmax" and n_outputs < 2:
         raise ValueError(
-            f"{loss.name} needs 2 outputs, one a class; the last layer has {n_outputs}."
+            f"{loss.name} needs at least 2 outputs, one per class; the last layer has {n_outputs}."
             f" For two classes with one output, use {instead}."
         )
 
 
 @dataclass(frozen=True)
 class SoftmaxCrossEntropy(Loss):
-    """``-sum_j y_j log(p_j)``, ``p = softmax(z)``: classes of which one is right, or a distribution over them.
+    """Cross-entropy ``-sum_j y_j log(p_j)`` with ``p = softmax(z)``.
+
+    The target is one class per row, or a probability distribution over the classes.
 
     Parameters
     ----------
     label_smoothing : float, default 0.0
-        e in [0, 1): y becomes ``y (1 - e) + e / n`` for n classes, in training; not in validation or
-        :meth:`Network.loss` (Szegedy et al. 2016).
+        Smoothing e in [0, 1): y is replaced by ``y (1 - e) + e / n`` for n classes in training, but not in validation
+        or in :meth:`Network.loss` (Szegedy et al., 2016).
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(3)], loss=cnn.losses.SoftmaxCrossEntropy(label_smoothing=0.1))
     """
 
     name = "softmax_cross_entropy"
@@ -98,29 +121,37 @@ class SoftmaxCrossEntropy(Loss):
 
     @property
     def core(self) -> Any:
-        """The loss as :class:`cnn_core.stack.Stack` takes it."""
+        """Loss in the form that :class:`cnn_core.stack.Stack` takes."""
         return (self.name, {"label_smoothing": self.label_smoothing}) if self.label_smoothing else self.name
 
     @property
     def unsmoothed(self) -> Loss:
-        """The loss with labels as they are."""
+        """Loss without label smoothing."""
         return SoftmaxCrossEntropy()
 
     def check_outputs(self, n_outputs: int) -> None:
-        """Refuse a single output."""
+        """Raise ValueError for a single output."""
         _check_softmax_outputs(self, n_outputs, "binary_cross_entropy")
 
 
 @dataclass(frozen=True)
 class Focal(Loss):
-    """``-(1 - p)^gamma log(p)`` of the probability p of the true class (Lin et al. 2017): easy rows count less.
+    """Focal loss ``-(1 - p)^gamma log(p)``, where p is the probability of the true class (Lin et al., 2017).
+
+    Rows that are classified well have less weight than with cross-entropy.
 
     Parameters
     ----------
     gamma : float, default 2.0
-        At least 0; 0 is cross-entropy.
+        Focusing parameter, >= 0; 0 is cross-entropy.
     link : {"softmax", "sigmoid"}, default "softmax"
-        "sigmoid" for one output and two classes, or for outputs that are independent of each other.
+        Link function: "softmax" for one class per row; "sigmoid" for one output and two classes, or for independent
+        outputs.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(3)], loss=cnn.losses.Focal(gamma=1.5))
     """
 
     name = "focal"
@@ -135,24 +166,30 @@ class Focal(Loss):
 
     @property
     def core(self) -> Any:
-        """The loss as :class:`cnn_core.stack.Stack` takes it."""
+        """Loss in the form that :class:`cnn_core.stack.Stack` takes."""
         name = SoftmaxCrossEntropy.name if self.link == "softmax" else BinaryCrossEntropy.name
         return name, {"gamma": self.gamma}
 
     def n_outputs(self, n: int) -> int:
-        """Return one output for two classes of a sigmoid, else one a class."""
+        """Return one output for two classes with a sigmoid, else one output per class."""
         return 1 if n == 2 and self.link == "sigmoid" else n
 
     def check_outputs(self, n_outputs: int) -> None:
-        """Refuse a single output of a softmax."""
+        """Raise ValueError for a single output with softmax."""
         _check_softmax_outputs(self, n_outputs, "Focal(link='sigmoid')")
 
 
 class Ordinal(Loss):
-    """``-log P(y)`` of classes in an order, the sorted labels: a cumulative link, with one output fewer than classes.
+    """Ordinal loss ``-log P(y)`` for classes in the order of their sorted labels, with a cumulative link.
 
-    ``P(y > j) = sigmoid(a_j)`` with ``a_0 = z_0`` and ``a_j = a_(j-1) - log(1 + exp(z_j))``, so that probabilities
-    of higher classes never cross. The thresholds follow each row. :meth:`Network.predict` gives the median class.
+    ``P(y > j) = sigmoid(a_j)``, where ``a_0 = z_0`` and ``a_j = a_(j-1) - log(1 + exp(z_j))``, so that ``P(y > j)``
+    never increases with j. The model is that of McCullagh (1980), with distances of the thresholds that depend on the
+    row. The last layer has one unit fewer than there are classes. :meth:`Network.predict` returns the median class.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(3)], loss=cnn.losses.Ordinal())
     """
 
     name = "ordinal"
@@ -161,15 +198,15 @@ class Ordinal(Loss):
 
     @property
     def takes_indices(self) -> bool:
-        """Whether the core takes one class index a row: yes."""
+        """Whether the core takes one class index per row as targets: True."""
         return True
 
     def n_outputs(self, n: int) -> int:
-        """Return one output fewer than classes."""
+        """Return the number of outputs, one fewer than the number of classes."""
         return n - 1
 
     def n_classes(self, n_outputs: int) -> int:
-        """Return how many classes a last layer tells apart."""
+        """Return the number of classes, one more than the number of outputs."""
         return n_outputs + 1
 
     def exceedance(self, z: Array) -> Array:
@@ -183,7 +220,7 @@ class Ordinal(Loss):
         return median
 
     def probabilities(self, outputs: Array) -> Array:
-        """Return P(y = k) (m, n + 1), from the outputs (m, n)."""
+        """Return the probabilities P(y = k) (m, n + 1), from the outputs (m, n)."""
         above = arithmetic.activate("sigmoid", self.exceedance(outputs))
         edge = np.ones((len(outputs), 1), outputs.dtype)
         chances: Array = -np.diff(np.concatenate([edge, above, 0 * edge], axis=1), axis=1)

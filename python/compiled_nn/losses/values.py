@@ -1,4 +1,14 @@
-"""Losses of real numbers."""
+"""Losses for regression.
+
+References
+----------
+.. [1] P. J. Huber, "Robust estimation of a location parameter", Annals of Mathematical Statistics, 35, 1964.
+.. [2] B. Jorgensen, "Exponential dispersion models", Journal of the Royal Statistical Society B, 49, 1987.
+   (deviances of Poisson, gamma and Tweedie distributions)
+.. [3] R. Koenker, G. Bassett, "Regression quantiles", Econometrica, 46, 1978.
+.. [4] V. Chernozhukov, I. Fernandez-Val, A. Galichon, "Quantile and probability curves without crossing",
+   Econometrica, 78, 2010.
+"""
 
 from __future__ import annotations
 
@@ -18,31 +28,54 @@ _LINKS: tuple[Link, ...] = ("identity", "sigmoid", "tanh", "relu", "exp", "softm
 
 
 class MeanSquaredError(Loss):
-    """``(z - y)^2``."""
+    """Squared error ``(z - y)^2``.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(1)], loss=cnn.losses.MeanSquaredError())
+    """
 
     name = "mse"
 
 
 class SquaredError(Loss):
-    """``(z - y)^2 / 2``, as scikit-learn has it."""
+    """Half the squared error, ``(z - y)^2 / 2``, as in scikit-learn.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(1)], loss=cnn.losses.SquaredError())
+    """
 
     name = "squared_error"
 
 
 class MeanAbsoluteError(Loss):
-    """``|z - y|``, which the median minimises; its derivative at 0 is 0."""
+    """Absolute error ``abs(z - y)``, which is minimised by the median; the derivative at 0 is 0.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(1)], loss=cnn.losses.MeanAbsoluteError())
+    """
 
     name = "mae"
 
 
 @dataclass(frozen=True)
 class Huber(Loss):
-    """``(z - y)^2 / 2`` where ``|z - y| <= delta``, and ``delta (|z - y| - delta / 2)`` beyond (Huber 1964).
+    """Huber loss: ``(z - y)^2 / 2`` if ``abs(z - y) <= delta``, else ``delta (abs(z - y) - delta / 2)`` (Huber, 1964).
 
     Parameters
     ----------
     delta : float, default 1.0
-        Above 0, in the unit of y.
+        Error > 0, in the unit of y, from which the loss is linear.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(1)], loss=cnn.losses.Huber(delta=2.0))
     """
 
     name = "huber"
@@ -55,54 +88,77 @@ class Huber(Loss):
 
 
 class LogCosh(Loss):
-    """``log(cosh(z - y))``: half the square for small errors, the size of large ones."""
+    """Log-cosh loss ``log(cosh(z - y))``: about half the squared error for small errors, linear for large errors.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(1)], loss=cnn.losses.LogCosh())
+    """
 
     name = "log_cosh"
 
 
 class Poisson(Loss):
-    """Half the Poisson deviance of the mean exp(z): ``exp(z) - y z + y log(y) - y``, for counts y >= 0."""
+    """Half the Poisson deviance of the mean exp(z): ``exp(z) - y z + y log(y) - y``, for counts y >= 0.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(1)], loss=cnn.losses.Poisson())
+    """
 
     name = "poisson"
     link = "exp"
 
     @property
     def core(self) -> Any:
-        """The loss as :class:`cnn_core.stack.Stack` takes it."""
+        """Loss in the form that :class:`cnn_core.stack.Stack` takes."""
         return "tweedie", {"power": 1.0}
 
     def check_values(self, y: Array) -> None:
-        """Refuse values below 0."""
+        """Raise ValueError for targets below 0."""
         refuse_values(self, y, y < 0, "HalfPoissonLoss", ">= 0")
 
 
 class Gamma(Loss):
-    """Half the gamma deviance of the mean exp(z): ``y exp(-z) + z - log(y) - 1``, for y > 0."""
+    """Half the gamma deviance of the mean exp(z): ``y exp(-z) + z - log(y) - 1``, for y > 0.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(1)], loss=cnn.losses.Gamma())
+    """
 
     name = "gamma"
     link = "exp"
 
     @property
     def core(self) -> Any:
-        """The loss as :class:`cnn_core.stack.Stack` takes it."""
+        """Loss in the form that :class:`cnn_core.stack.Stack` takes."""
         return "tweedie", {"power": 2.0}
 
     def check_values(self, y: Array) -> None:
-        """Refuse values that are not above 0."""
+        """Raise ValueError for targets that are not above 0."""
         refuse_values(self, y, y <= 0, "HalfGammaLoss", "> 0")
 
 
 @dataclass(frozen=True)
 class Tweedie(Loss):
-    """Half the Tweedie deviance of the mean mu = exp(z) (Jorgensen 1987).
+    """Half the Tweedie deviance of the mean mu = exp(z) (Jorgensen, 1987).
 
-    ``y^(2-p) / ((1-p) (2-p)) - y mu^(1-p) / (1-p) + mu^(2-p) / (2-p)``; for powers of 1 and 2 its limits, which are
-    those of :class:`Poisson` and :class:`Gamma`.
+    ``y^(2-p) / ((1-p) (2-p)) - y mu^(1-p) / (1-p) + mu^(2-p) / (2-p)``. For p = 1 and p = 2 it is the limit of this
+    formula, which is the loss of :class:`Poisson` and :class:`Gamma`.
 
     Parameters
     ----------
     power : float, default 1.5
-        p, at least 1: the variance of y is in proportion to mu^p. y >= 0 below 2, y > 0 from 2 on.
+        Power p >= 1: the variance of y is proportional to mu^p. Targets must be >= 0 if p < 2, else > 0.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(1)], loss=cnn.losses.Tweedie(power=1.2))
     """
 
     name = "tweedie"
@@ -115,22 +171,27 @@ class Tweedie(Loss):
         keep_real(self, "power", minimum=1)
 
     def check_values(self, y: Array) -> None:
-        """Refuse values out of the range that the power sets."""
+        """Raise ValueError for targets out of the range for the power."""
         bad, valid = (y < 0, ">= 0") if self.power < 2 else (y <= 0, "> 0")
         refuse_values(self, y, bad, "HalfTweedieLoss", valid)
 
 
 @dataclass(frozen=True)
 class Quantile(Loss):
-    """``max(q (y - z), (q - 1) (y - z))`` of one y and an output for each quantile q (Koenker and Bassett 1978).
+    """Pinball loss ``max(q (y - z), (q - 1) (y - z))`` of one y, with one output per quantile q.
 
-    Nothing keeps the outputs in order while they are trained; predictions are sorted, which never makes them worse
-    (Chernozhukov et al. 2010).
+    The loss is that of Koenker and Bassett (1978). Quantiles can cross during training; predictions are sorted, which
+    never makes them worse (Chernozhukov et al., 2010).
 
     Parameters
     ----------
     quantiles : sequence of float, default (0.1, 0.5, 0.9)
-        Each between 0 and 1, in increasing order; as many as the last layer has units.
+        Quantiles between 0 and 1, in increasing order, one for each unit of the last layer.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(3)], loss=cnn.losses.Quantile((0.05, 0.5, 0.95)))
     """
 
     name = "quantile"
@@ -141,64 +202,72 @@ class Quantile(Loss):
     def __post_init__(self) -> None:
         if not isinstance(self.quantiles, (Sequence, np.ndarray)) or len(self.quantiles) == 0:
             raise TypeError(
-                f"The 'quantiles' parameter of Quantile must be numbers. Got {self.quantiles!r} instead."
+                f"The 'quantiles' parameter of Quantile must be a sequence of numbers. Got {self.quantiles!r} instead."
             )
         levels = tuple(checks.real("Quantile", "quantiles", q, above=0, below=1) for q in self.quantiles)
         if any(b <= a for a, b in itertools.pairwise(levels)):
-            raise ValueError(f"The 'quantiles' parameter of Quantile must increase. Got {levels} instead.")
+            raise ValueError(
+                f"The 'quantiles' parameter of Quantile must be in increasing order. Got {levels} instead."
+            )
         object.__setattr__(self, "quantiles", levels)
 
     def n_outputs(self, n: int) -> int:
-        """Return one output for each quantile."""
+        """Return the number of outputs, one per quantile."""
         return len(self.quantiles)
 
     def n_columns(self, n_outputs: int) -> int:
-        """Return one: all quantiles are of the same y."""
+        """Return 1, because all quantiles belong to the same y."""
         return 1
 
     def check_outputs(self, n_outputs: int) -> None:
-        """Refuse another number of outputs than of quantiles."""
+        """Raise ValueError if the number of outputs is not the number of quantiles."""
         if n_outputs != len(self.quantiles):
             raise ValueError(
-                f"quantile has {len(self.quantiles)} quantiles, one an output; the last layer has {n_outputs}."
+                f"quantile has {len(self.quantiles)} quantiles, one per output; the last layer has {n_outputs}."
             )
 
     def values(self, outputs: Array) -> Array:
-        """Return the quantiles in order."""
-        in_order: Array = np.sort(outputs, axis=1)
-        return in_order
+        """Return the predicted quantiles in increasing order."""
+        sorted_outputs: Array = np.sort(outputs, axis=1)
+        return sorted_outputs
 
     def sources(self, outputs: Array) -> Array:
-        """Return which output each quantile is."""
+        """Return the index of the output of each predicted quantile."""
         return np.argsort(outputs, axis=1, kind="stable")
 
     def score(self, y: Array, predicted: Array, weights: Array | None) -> float:
-        """Return D^2: the share of the loss of constant quantiles that is gone, averaged over the quantiles."""
-        from .. import metrics  # what only predicts needs none
+        """Return D^2, averaged over the quantiles: 1 - (loss / loss of constant quantiles)."""
+        from .. import metrics  # imported here, because prediction needs no metrics
 
         return metrics.d2_pinball(y[:, 0], predicted, self.quantiles, weights)
 
 
 class GaussianNLL(Loss):
-    """``(log(2 pi) + s + (y - mu)^2 exp(-s)) / 2``: a normal distribution for each row, of mean mu and variance exp(s).
+    """Negative log-likelihood of a normal distribution, ``(log(2 pi) + s + (y - mu)^2 exp(-s)) / 2``.
 
-    The first half of the outputs are means, the other half s. :meth:`Network.predict` gives the means,
-    :meth:`Network.predict_distribution` the standard deviations too.
+    Each row has its own mean mu and variance exp(s). The first half of the outputs are the means, the second half the
+    log variances s. :meth:`Network.predict` returns the means, :meth:`Network.predict_distribution` also the standard
+    deviations.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(2)], loss=cnn.losses.GaussianNLL())
     """
 
     name = "gaussian_nll"
     min_outputs = 2
 
     def n_outputs(self, n: int) -> int:
-        """Return two outputs for each column."""
+        """Return the number of outputs, two per column of y."""
         return 2 * n
 
     def n_columns(self, n_outputs: int) -> int:
-        """Return one column for two outputs."""
+        """Return the number of columns of y, one per two outputs."""
         return n_outputs // 2
 
     def check_outputs(self, n_outputs: int) -> None:
-        """Refuse an odd number of outputs."""
+        """Raise ValueError for an odd number of outputs."""
         if n_outputs % 2:
             raise ValueError(
                 f"gaussian_nll takes a mean and a log variance for each column of y; the last layer has {n_outputs}"
@@ -206,33 +275,45 @@ class GaussianNLL(Loss):
             )
 
     def values(self, outputs: Array) -> Array:
-        """Return the means."""
+        """Return the predicted means."""
         return outputs[:, : outputs.shape[1] // 2]
 
     def deviations(self, outputs: Array) -> Array:
-        """Return the standard deviations."""
+        """Return the predicted standard deviations."""
         return arithmetic.activate("exp", outputs[:, outputs.shape[1] // 2 :] / 2)
 
     def sources(self, outputs: Array) -> Array:
-        """Return the outputs that are means."""
+        """Return the indices of the outputs that are means."""
         return np.arange(outputs.shape[1] // 2)[np.newaxis]
 
 
 @dataclass(frozen=True)
 class CustomLoss(Loss):
-    """A loss of your own, for values.
+    """User-defined loss for regression.
 
-    It is called once a batch, in one thread, so training is slower than with a loss of the core. An error in it ends
-    training, with the weights of the last whole step, and is raised. A network with it cannot be saved.
+    The function is called once per batch, in one thread, so that training is slower than with a loss of the core. An
+    exception in the function ends training with the weights of the last complete step, and is raised. A network with a
+    custom loss can be pickled, but not saved to a file.
 
     Parameters
     ----------
     function : callable(y, z) -> (loss, dz)
-        Of targets y (m, n) and outputs before the link z (m, n), in the network's dtype, the loss of each row (m,)
-        and its derivatives dz (m, n), neither divided by m. It may change its arguments.
-    link : str, default "identity"
-        Activation of the last layer, for predictions: "identity", "sigmoid", "tanh", "relu", "exp", "softmax".
+        Function of the targets y (m, n) and the outputs before the link z (m, n), in the dtype of the network. It
+        returns the loss of each row (m,) and its derivatives dz (m, n), both not divided by m. It may modify its
+        arguments.
+    link : {"identity", "sigmoid", "tanh", "relu", "exp", "softmax"}, default "identity"
+        Link function: the activation of the last layer for predictions.
     name : str, default "custom"
+        Name of the loss, for messages and reports.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from compiled_nn.losses import CustomLoss
+    >>> def fourth_power(y, z):
+    ...     return ((z - y) ** 4).sum(axis=1), 4 * (z - y) ** 3
+    >>> CustomLoss(fourth_power, name="fourth_power").name
+    'fourth_power'
     """
 
     function: Callable[[Array, Array], tuple[Any, Any]]
@@ -248,10 +329,10 @@ class CustomLoss(Loss):
 
     @property
     def core(self) -> Any:
-        """The loss as :class:`cnn_core.stack.Stack` takes it."""
+        """Loss in the form that :class:`cnn_core.stack.Stack` takes."""
         return self.function
 
     @property
     def takes_indices(self) -> bool:
-        """Whether the core takes one class index a row: no."""
+        """Whether the core takes one class index per row as targets: False."""
         return False

@@ -1,7 +1,8 @@
-"""How good predictions are: of labels, of probabilities and of values, each with weights of the samples.
+"""Metrics of predicted labels, probabilities and values, with sample weights.
 
-Every function takes what is true first, then what was predicted, and returns a Python float; the numbers are those of
-scikit-learn's functions of like name. `resolve` finds a metric by name, scikit-learn's scorer names included.
+Every metric takes the true targets first and the predictions second. Most return a Python float. The results agree with
+the corresponding functions of scikit-learn. `resolve` returns a metric by name; the names of scikit-learn's scorers are
+accepted as well.
 
 >>> from compiled_nn import metrics
 >>> metrics.f1(["yes", "no", "yes"], ["yes", "no", "no"])

@@ -1,4 +1,4 @@
-"""What the metrics are given, checked: labels as indices of their classes, probabilities, values, weights."""
+"""Checked inputs of the metrics: labels as class indices, probabilities, values and sample weights."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ..data.arrays import Array
 
 
 def ones_for(w: Array | None, m: int) -> Array:
-    """Return the weights, or a 1 a row where there are none."""
+    """Return the sample weights `w`, or ones (m,) if `w` is None."""
     return np.ones(m) if w is None else w
 
 
 def mean(values: Array, w: Array | None) -> float:
-    """Return the weighted mean of (m,), or of the columns' means of (m, n)."""
+    """Return the weighted mean of values (m,), or the mean over the columns of the weighted means of values (m, n)."""
     return float(np.mean(np.average(values, axis=0, weights=w)))
 
 
@@ -25,10 +25,10 @@ def mean(values: Array, w: Array | None) -> float:
 
 
 def labels(y: Any, name: str) -> Array:
-    """Return labels (m,) as an array; a matrix of targets is refused, `name` being what to call it."""
+    """Return labels (m,) as an array; raise ValueError, with `name` in the message, for a matrix of targets."""
     y = arrays.targets(y)
     if y.ndim != 1:
-        raise ValueError(f"{name} has shape {y.shape}; expected one label a row.")
+        raise ValueError(f"{name} has shape {y.shape}; expected one label per row.")
     return arrays.labels(y)
 
 
@@ -40,25 +40,33 @@ def known(y: Any) -> Array:
 def label_pair(
     y: Any, predicted: Any, classes: Any = None, names: tuple[str, str] = ("y", "predicted")
 ) -> tuple[Array, Array, Array]:
-    """Return true and predicted labels (m,) as indices of the sorted classes, and these.
+    """Return true and predicted labels (m,) as indices into the sorted classes, and the classes.
 
     Parameters
     ----------
     y, predicted : array-like (m,)
+        True and predicted labels.
     classes : array-like (n_classes,), optional
-        All labels there are. Default: those in `y` and `predicted`.
+        Labels of all classes. Default: the labels in `y` and `predicted`.
     names : pair of str
-        What the caller's user calls the two.
+        Names of `y` and `predicted` in errors.
+
+    Returns
+    -------
+    y, predicted : ndarray of int64 (m,)
+        Class indices.
+    classes : ndarray (n_classes,)
+        Sorted labels.
 
     Raises
     ------
     TypeError, ValueError
-        When the two differ in length, or a label is not among those known.
+        If `y` and `predicted` differ in length or in their kind of labels, or if a label is not in `classes`.
     """
     true, guessed = labels(y, names[0]), labels(predicted, names[1])
     arrays.check_rows(true, guessed, *names)
     if (true.dtype.kind in "US") != (guessed.dtype.kind in "US"):
-        raise TypeError(f"{names[0]} holds {true.dtype} labels; {names[1]} {guessed.dtype}.")
+        raise TypeError(f"{names[0]} has labels of dtype {true.dtype}; {names[1]} has {guessed.dtype}.")
     sorted_classes = known(np.concatenate([true, guessed]) if classes is None else classes)
     return (
         arrays.class_indices(true, sorted_classes),
@@ -68,12 +76,12 @@ def label_pair(
 
 
 def is_indicator(y: Any) -> bool:
-    """Whether `y` has a column of 0 and 1 for each label, any number of which a row may have."""
+    """Whether `y` is a matrix with one column per label, for targets with any number of labels per row."""
     return arrays.is_matrix(arrays.targets(y))
 
 
 def indicator(y: Any, name: str) -> Array:
-    """Return a 0/1 matrix (m, n) as booleans."""
+    """Return a 0/1 matrix (m, n) as booleans; raise ValueError for other numbers."""
     matrix = numbers(y, name)
     other = (matrix != 0) & (matrix != 1)
     if other.any():
@@ -84,11 +92,19 @@ def indicator(y: Any, name: str) -> Array:
 
 
 def positive(classes: Array) -> Any:
-    """Return which of one or two classes counts as positive: 1 among 0 (or -1) and 1, else the greater of two."""
+    """Return the label of the positive class: 1 if all labels are 0 and 1, or -1 and 1; else the greater of two.
+
+    Raises
+    ------
+    ValueError
+        If there is one class, with another label than 0, 1 or -1.
+    """
     if classes.dtype.kind not in "US" and np.isin(classes, [0, 1]).all() | np.isin(classes, [-1, 1]).all():
         return 1
     if len(classes) != 2:
-        raise ValueError(f"There is 1 class, {classes[0]}: name the positive one by positive=...")
+        raise ValueError(
+            f"There is only 1 class, {classes[0]}; pass the label of the positive class as positive=..."
+        )
     return classes[1]
 
 
@@ -96,43 +112,54 @@ def positive(classes: Array) -> Any:
 
 
 def columns(y: Any, scores: Any, classes: Any, name: str) -> tuple[Array, Array]:
-    """Return the class of each row as an index (m,), and its scores, a column a class (m, n), in float64.
+    """Return the class index of each row (m,), and the scores (m, n) with one column per class, in float64.
 
     Parameters
     ----------
     y : array-like (m,)
         Labels.
     scores : array-like (m, n), or (m,) or (m, 1) for the greater of two classes
-        Probabilities, where there is one column.
+        Scores of the classes. A single column must have probabilities.
     classes : array-like (n,), optional
-        Labels of the columns, sorted. Default: those in `y`.
+        Sorted labels of the columns. Default: the labels in `y`.
     name : str
-        What to call the scores.
+        Name of the scores in errors.
+
+    Returns
+    -------
+    indices : ndarray of int64 (m,)
+    scores : ndarray of float64 (m, n)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the shapes differ, the number of classes is not the number of columns, or a label is not in `classes`.
     """
     matrix = both_classes(numbers(scores, name))
     true = labels(y, "y")
     arrays.check_rows(true, matrix, "y", name)
-    of_columns = known(true if classes is None else classes)
-    if len(of_columns) != matrix.shape[1]:
-        found = f"y has {len(of_columns)} classes" if classes is None else f"classes has {len(of_columns)}"
-        hint = " Name all of them by classes=..." if classes is None else ""
-        raise ValueError(f"{found}; {name} has {count(matrix.shape[1], 'column')}.{hint}")
-    return arrays.class_indices(true, of_columns), matrix
+    column_labels = known(true if classes is None else classes)
+    if len(column_labels) != matrix.shape[1]:
+        n = len(column_labels)
+        source = f"y has {n} classes" if classes is None else f"classes has {count(n, 'label')}"
+        hint = " Pass the labels of all columns as classes=..." if classes is None else ""
+        raise ValueError(f"{source}; {name} has {count(matrix.shape[1], 'column')}.{hint}")
+    return arrays.class_indices(true, column_labels), matrix
 
 
 def both_classes(p: Array) -> Array:
-    """Return (m, 2) for the probabilities (m, 1) of the second class; other columns as they are."""
+    """Return probabilities (m, 2) from those of the second of two classes (m, 1); other shapes are unchanged."""
     return np.hstack([1 - p, p]) if p.shape[1] == 1 else p
 
 
 def probabilities(p: Any, name: str, *, sum_to_one: bool = True) -> Array:
-    """Return probabilities as (m, n), n > 1, float64; a single column is that of the second of two classes."""
+    """Return probabilities as float64 (m, n) with n > 1; a single column is that of the second of two classes."""
     matrix = both_classes(numbers(p, name))
     outside = ~((matrix >= 0) & (matrix <= 1))
     if outside.any():
         row, column = np.argwhere(outside)[0].tolist()
         raise ValueError(
-            f"{name} is {matrix[row, column]:g} in row {row}, column {column}; probabilities lie from 0 to 1."
+            f"{name} is {matrix[row, column]:g} in row {row}, column {column}; probabilities are from 0 to 1."
         )
     sums = matrix.sum(axis=1)
     off = abs(sums - 1) > 1e-3
@@ -143,7 +170,7 @@ def probabilities(p: Any, name: str, *, sum_to_one: bool = True) -> Array:
 
 
 def shares(y: Any, p: Array, classes: Any, name: str) -> Array:
-    """Return how much of each row is of each class (m, n): one-hot for labels, or the matrix `y` itself."""
+    """Return the true probabilities of the classes (m, n): one-hot rows for labels, or the matrix `y` itself."""
     if is_indicator(y):
         given = numbers(y, "y")
         if given.shape != p.shape:
@@ -159,7 +186,7 @@ def shares(y: Any, p: Array, classes: Any, name: str) -> Array:
 
 
 def numbers(a: Any, name: str) -> Array:
-    """Return real numbers (m,) or (m, n) as float64 (m, n)."""
+    """Return real numbers (m,) or (m, n) as float64 (m, n), with at least one row and one column."""
     array = arrays.real(a, name)
     if array.ndim not in (1, 2) or array.size == 0:
         raise ValueError(f"{name} has shape {array.shape}; expected (m,) or (m, n), and at least one row.")
@@ -167,9 +194,9 @@ def numbers(a: Any, name: str) -> Array:
 
 
 def value_pair(y: Any, predicted: Any, sample_weight: Any) -> tuple[Array, Array, Array | None]:
-    """Return true and predicted values (m, n) in float64, and the weights of the rows.
+    """Return true and predicted values (m, n) in float64, and the sample weights.
 
-    A true value must be finite; a prediction that is not makes the metric so.
+    True values must be finite. Predictions may be infinite or NaN; so is then the metric.
     """
     true, guessed = numbers(y, "y"), numbers(predicted, "predicted")
     if true.shape != guessed.shape:

@@ -1,4 +1,4 @@
-"""Metrics of labels: how many were predicted right, and what they were taken for."""
+"""Metrics of predicted labels: accuracy, confusion matrix, precision, recall, F1 and Matthews correlation."""
 
 from __future__ import annotations
 
@@ -16,23 +16,30 @@ _AVERAGES: tuple[Average, ...] = ("binary", "micro", "macro", "weighted")
 
 
 def accuracy(y: Any, predicted: Any, sample_weight: Any = None) -> float:
-    """Return the share of samples predicted right: in every column when y is (m, n).
+    """Return the share of samples that are predicted correctly; for y (m, n), correctly in every column.
 
     Parameters
     ----------
     y, predicted : array-like (m,), or 0/1 matrices (m, n)
-        Labels.
+        True and predicted labels.
     sample_weight : array-like (m,), optional
-        How much each sample counts. Default: all alike.
+        Weight of each sample, >= 0. Default: all weights are equal.
 
     Returns
     -------
     float
+        Weighted share, from 0 to 1.
 
     Raises
     ------
     TypeError, ValueError
-        When the shapes differ or the arrays cannot be used.
+        If the shapes differ, or an array is invalid.
+
+    Examples
+    --------
+    >>> from compiled_nn import metrics
+    >>> metrics.accuracy([0, 1, 1, 1], [0, 1, 1, 0])
+    0.75
     """
     true, guessed = arrays.targets(y), arrays.targets(predicted)
     if true.shape != guessed.shape:
@@ -48,54 +55,82 @@ def balanced_accuracy(y: Any, predicted: Any, sample_weight: Any = None) -> floa
     Parameters
     ----------
     y, predicted : array-like (m,)
-        Labels.
+        True and predicted labels.
     sample_weight : array-like (m,), optional
+        Weight of each sample, >= 0. Default: all weights are equal.
 
     Returns
     -------
     float
-        As ``balanced_accuracy_score`` of scikit-learn.
+        Mean recall, from 0 to 1; the same as ``balanced_accuracy_score`` of scikit-learn.
 
     Raises
     ------
     TypeError, ValueError
-        When the arrays cannot be used.
+        If the lengths differ, or an array is invalid.
+
+    Examples
+    --------
+    >>> from compiled_nn import metrics
+    >>> metrics.balanced_accuracy([0, 1, 1, 1], [0, 1, 1, 1])
+    1.0
     """
-    c = counted(y, predicted, None, sample_weight)
+    c = count_samples(y, predicted, None, sample_weight)
     occurs = c.true > 0
     return float(np.mean(c.right[occurs] / c.true[occurs]))
 
 
 def confusion(true: Array, predicted: Array, n_classes: int, sample_weight: Array | None = None) -> Array:
-    """Return how many samples (n_classes, n_classes) of each true class were predicted as each class.
+    """Return the confusion matrix of class indices.
 
-    Classes are given as indices (m,); true ones go down, predicted ones across. Counts are int64; with weights (m,)
-    they are their sums, float64.
+    Parameters
+    ----------
+    true, predicted : ndarray of int64 (m,)
+        True and predicted classes, as indices.
+    n_classes : int
+        Number of classes.
+    sample_weight : ndarray (m,), optional
+        Weight of each sample.
+
+    Returns
+    -------
+    ndarray (n_classes, n_classes)
+        Number of samples of each true class (rows) that were predicted as each class (columns), int64; with
+        `sample_weight` their total weight, float64.
     """
     counts = np.bincount(true * n_classes + predicted, sample_weight, n_classes * n_classes)
     return counts.reshape(n_classes, n_classes)
 
 
 def confusion_matrix(y: Any, predicted: Any, *, classes: Any = None, sample_weight: Any = None) -> Array:
-    """Return how many samples of each class were predicted as each class.
+    """Return the number of samples of each true class that were predicted as each class.
 
     Parameters
     ----------
     y, predicted : array-like (m,)
-        Labels.
+        True and predicted labels.
     classes : array-like (n_classes,), optional
-        All labels there are. Default: those in `y` and `predicted`.
+        Labels of all classes. Default: the labels in `y` and `predicted`.
     sample_weight : array-like (m,), optional
+        Weight of each sample, >= 0. Default: samples are counted.
 
     Returns
     -------
     ndarray (n_classes, n_classes)
-        True classes down, predicted ones across, both sorted; int64, or float64 sums of weights.
+        Matrix with one row per true class and one column per predicted class, both sorted; int64 counts, or float64
+        total weights.
 
     Raises
     ------
     TypeError, ValueError
-        When the arrays cannot be used, or hold a label that is not in `classes`.
+        If the lengths differ, an array is invalid, or a label is not in `classes`.
+
+    Examples
+    --------
+    >>> from compiled_nn import metrics
+    >>> metrics.confusion_matrix(["a", "b", "b"], ["a", "b", "a"])
+    array([[1, 0],
+           [1, 1]])
     """
     true, guessed, found = inputs.label_pair(y, predicted, classes)
     return confusion(true, guessed, len(found), sample_weights.check(sample_weight, len(true), rows_of="y"))
@@ -109,29 +144,38 @@ def precision(
     average: Average | None = "binary",
     positive: Any = None,
 ) -> float | Array:
-    """Return the share of what was predicted to be of a class that is of it: right / predicted.
+    """Return the precision: of the samples predicted as a class, the share that belongs to the class.
 
     Parameters
     ----------
-    y, predicted : array-like (m,), or 0/1 matrices (m, n) with a column a label
+    y, predicted : array-like (m,), or 0/1 matrices (m, n) with one column per label
+        True and predicted labels.
     sample_weight : array-like (m,), optional
+        Weight of each sample, >= 0. Default: all weights are equal.
     average : {"binary", "micro", "macro", "weighted"} or None, default "binary"
-        Of two classes the positive one; the counts of all classes summed; the mean over the classes; the same
-        weighted by how many samples each class has; or None for one number a class, in the order of the labels.
+        Averaging over the classes. "binary": precision of the positive one of two classes. "micro": precision from the
+        summed counts of all classes. "macro": mean over the classes. "weighted": mean over the classes, weighted by
+        the number of true samples of each class. None: no averaging; one number per class, in the order of the labels.
     positive : label, optional
-        With "binary". Default: 1 of 0 (or -1) and 1, else the greater label.
+        Positive class for "binary". Default: 1 if the labels are 0 and 1, or -1 and 1; else the greater label.
 
     Returns
     -------
-    float, or ndarray (n_classes,)
-        0 where nothing was predicted to be of the class.
+    float, or ndarray (n_classes,) if `average` is None
+        Precision, from 0 to 1; 0 for a class that is never predicted.
 
     Raises
     ------
     TypeError, ValueError
-        When the arrays cannot be used, or "binary" meets more than two classes.
+        If the shapes differ, an array is invalid, or there are more than two classes with "binary".
+
+    Examples
+    --------
+    >>> from compiled_nn import metrics
+    >>> metrics.precision([0, 1, 1, 0], [0, 1, 1, 1], average=None).round(2)
+    array([1.  , 0.67])
     """
-    c = counted(y, predicted, None, sample_weight)
+    c = count_samples(y, predicted, None, sample_weight)
     return _averaged(c, c.right, c.predicted, average, positive)
 
 
@@ -143,11 +187,30 @@ def recall(
     average: Average | None = "binary",
     positive: Any = None,
 ) -> float | Array:
-    """Return the share of a class that was predicted to be of it: right / true.
+    """Return the recall: of the samples of a class, the share that is predicted as the class.
 
-    Parameters, results and errors are those of :func:`precision`; 0 for a class that does not occur in `y`.
+    Parameters
+    ----------
+    y, predicted, sample_weight, average, positive
+        Same as in :func:`precision`.
+
+    Returns
+    -------
+    float, or ndarray (n_classes,) if `average` is None
+        Recall, from 0 to 1; 0 for a class that does not occur in `y`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Same as in :func:`precision`.
+
+    Examples
+    --------
+    >>> from compiled_nn import metrics
+    >>> metrics.recall([0, 1, 1, 0], [0, 1, 1, 1])
+    1.0
     """
-    c = counted(y, predicted, None, sample_weight)
+    c = count_samples(y, predicted, None, sample_weight)
     return _averaged(c, c.right, c.true, average, positive)
 
 
@@ -159,61 +222,104 @@ def f1(
     average: Average | None = "binary",
     positive: Any = None,
 ) -> float | Array:
-    """Return the harmonic mean of precision and recall: 2 right / (predicted + true).
-
-    Parameters, results and errors are those of :func:`precision`; 0 for a class that neither has.
-    """
-    c = counted(y, predicted, None, sample_weight)
-    return _averaged(c, 2 * c.right, c.predicted + c.true, average, positive)
-
-
-def matthews(y: Any, predicted: Any, sample_weight: Any = None) -> float:
-    """Return Matthews' correlation of true and predicted labels, for any number of classes (Gorodkin, 2004).
+    """Return the F1 score, the harmonic mean of precision and recall: 2 correct / (predicted + true).
 
     Parameters
     ----------
-    y, predicted : array-like (m,)
-        Labels.
-    sample_weight : array-like (m,), optional
+    y, predicted, sample_weight, average, positive
+        Same as in :func:`precision`.
 
     Returns
     -------
-    float
-        From -1 to 1; 0 where one of the two is constant.
+    float, or ndarray (n_classes,) if `average` is None
+        F1 score, from 0 to 1; 0 for a class that occurs neither in `y` nor in `predicted`.
 
     Raises
     ------
     TypeError, ValueError
-        When the arrays cannot be used.
+        Same as in :func:`precision`.
+
+    Examples
+    --------
+    >>> from compiled_nn import metrics
+    >>> metrics.f1([0, 1, 1, 0], [0, 1, 1, 1])
+    0.8
     """
-    c = counted(y, predicted, None, sample_weight)
+    c = count_samples(y, predicted, None, sample_weight)
+    return _averaged(c, 2 * c.right, c.predicted + c.true, average, positive)
+
+
+def matthews(y: Any, predicted: Any, sample_weight: Any = None) -> float:
+    """Return the Matthews correlation of true and predicted labels, for any number of classes [1]_.
+
+    Parameters
+    ----------
+    y, predicted : array-like (m,)
+        True and predicted labels.
+    sample_weight : array-like (m,), optional
+        Weight of each sample, >= 0. Default: all weights are equal.
+
+    Returns
+    -------
+    float
+        Correlation, from -1 to 1; 0 if `y` or `predicted` is constant.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the lengths differ, or an array is invalid.
+
+    References
+    ----------
+    .. [1] J. Gorodkin, "Comparing two K-category assignments by a K-category correlation coefficient", Computational
+       Biology and Chemistry, 28, 2004.
+
+    Examples
+    --------
+    >>> from compiled_nn import metrics
+    >>> round(metrics.matthews([0, 1, 1, 0], [0, 1, 1, 1]), 3)
+    0.577
+    """
+    c = count_samples(y, predicted, None, sample_weight)
     total = c.true.sum()
-    together = c.right.sum() * total - arithmetic.dot(c.true, c.predicted)
-    apart = (total**2 - arithmetic.dot(c.predicted, c.predicted)) * (
+    covariance = c.right.sum() * total - arithmetic.dot(c.true, c.predicted)
+    variances = (total**2 - arithmetic.dot(c.predicted, c.predicted)) * (
         total**2 - arithmetic.dot(c.true, c.true)
     )
-    return float(together / np.sqrt(apart)) if apart > 0 else 0.0
+    return float(covariance / np.sqrt(variances)) if variances > 0 else 0.0
 
 
 class Counts(NamedTuple):
-    """Weighted samples of each class (n_classes,): predicted right, predicted at all, true; and its label."""
+    """Total sample weights per class.
+
+    Attributes
+    ----------
+    right, predicted, true : ndarray of float64 (n_classes,)
+        Weight of the samples that are predicted correctly, that are predicted as the class, and that belong to it.
+    classes : ndarray (n_classes,)
+        Labels of the classes.
+    exclusive : bool
+        Whether each sample has exactly one class, rather than any number of classes.
+    """
 
     right: Array
     predicted: Array
     true: Array
     classes: Array
-    exclusive: bool  # one class a sample, rather than any number of them
+    exclusive: bool
 
 
-def counted(y: Any, predicted: Any, classes: Any, sample_weight: Any) -> Counts:
-    """Return the counts behind precision and recall, of labels or 0/1 matrices; `classes` may name all labels."""
+def count_samples(y: Any, predicted: Any, classes: Any, sample_weight: Any) -> Counts:
+    """Return the counts for precision and recall, of labels or 0/1 matrices; `classes` has the labels, if not None."""
     if inputs.is_indicator(y):
         is_true, is_predicted = inputs.indicator(y, "y"), inputs.indicator(predicted, "predicted")
         if is_true.shape != is_predicted.shape:
             raise ValueError(f"y has shape {is_true.shape}; predicted has {is_predicted.shape}.")
         w = inputs.ones_for(sample_weights.check(sample_weight, len(is_true), rows_of="y"), len(is_true))
         right, classes = is_true & is_predicted, np.arange(is_true.shape[1])
-        hits, guesses, truths = (arithmetic.weighted_sums(w, each) for each in (right, is_predicted, is_true))
+        hits, guesses, truths = (
+            arithmetic.weighted_sums(w, matrix) for matrix in (right, is_predicted, is_true)
+        )
         return Counts(hits, guesses, truths, classes, exclusive=False)
     true, guessed, found = inputs.label_pair(y, predicted, classes)
     w = inputs.ones_for(sample_weights.check(sample_weight, len(true), rows_of="y"), len(true))
@@ -223,7 +329,7 @@ def counted(y: Any, predicted: Any, classes: Any, sample_weight: Any) -> Counts:
 
 
 def ratio(part: Array, whole: Array) -> Array:
-    """Return part / whole, 0 where the whole is 0."""
+    """Return part / whole, and 0 if the whole is 0."""
     share: Array = np.divide(part, whole, out=np.zeros(np.shape(whole)), where=whole != 0)
     return share
 

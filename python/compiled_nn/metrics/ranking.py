@@ -1,4 +1,4 @@
-"""Metrics of an order: whether samples of a class have higher scores than others, whatever the threshold."""
+"""Ranking metrics: whether the samples of a class have higher scores than the others, for all thresholds."""
 
 from __future__ import annotations
 
@@ -28,33 +28,47 @@ def roc_auc(
     multi_class: MultiClass = "ovr",
     classes: Any = None,
 ) -> float:
-    """Return the area under the receiver operating characteristic: how often a positive sample outscores a negative.
+    """Return the area under the receiver operating characteristic (ROC) curve.
+
+    It is the probability that a random positive sample has a higher score than a random negative one.
 
     Parameters
     ----------
     y : array-like (m,), or a 0/1 matrix (m, n)
-        Labels; or any number of them a row.
+        True labels; a matrix for any number of labels per row.
     scores : array-like (m, n_classes), or (m,) or (m, 1) for the greater of two classes
-        Probabilities, or any scores, the higher the likelier.
+        Probabilities, or any other scores that are higher for more likely classes.
     sample_weight : array-like (m,), optional
+        Weight of each sample, >= 0. Default: all weights are equal.
     average : {"macro", "weighted", "micro"}, default "macro"
-        Over the columns: their mean; weighted by how many samples each has; or all columns as one problem ("micro", not
-        with "ovo"). Without effect on two classes.
+        Averaging over the columns. "macro": mean of the areas. "weighted": mean weighted by the number of samples of
+        each class. "micro": area of all columns together, only for "ovr". Ignored for two classes.
     multi_class : {"ovr", "ovo"}, default "ovr"
-        For more than two classes: each against all others, or each pair of classes against one another (Hand and Till,
-        2001), the mean of both directions.
+        Method for more than two classes. "ovr": each class against all others. "ovo": each pair of classes, with the
+        mean of both directions [1]_.
     classes : array-like (n_classes,), optional
-        Labels of the columns, sorted. Default: those in `y`.
+        Sorted labels of the columns. Default: the labels in `y`.
 
     Returns
     -------
     float
-        1 for a perfect order, 0.5 for chance.
+        Area, from 0 to 1: 1 for a perfect ranking, 0.5 for random scores.
 
     Raises
     ------
     TypeError, ValueError
-        When the arrays cannot be used, or a class does not occur in `y`, or no other one does.
+        If the shapes differ, a parameter is invalid, or a class has no positive or no negative samples in `y`.
+
+    References
+    ----------
+    .. [1] D. J. Hand, R. J. Till, "A simple generalisation of the area under the ROC curve for multiple class
+       classification problems", Machine Learning, 45, 2001.
+
+    Examples
+    --------
+    >>> from compiled_nn import metrics
+    >>> metrics.roc_auc([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    0.75
     """
     checks.choice("roc_auc", "multi_class", multi_class, _MULTI_CLASS)
     checks.choice("roc_auc", "average", average, _AVERAGES)
@@ -75,24 +89,33 @@ def roc_auc(
 def average_precision(
     y: Any, scores: Any, sample_weight: Any = None, *, average: ColumnAverage = "macro", classes: Any = None
 ) -> float:
-    """Return the area under precision and recall as a sum of steps: sum over thresholds of (R_n - R_(n-1)) P_n.
+    """Return the average precision: the area under the precision-recall curve, as a sum of steps.
+
+    It is the sum over all thresholds n of (R_n - R_(n-1)) P_n, where R_n is the recall and P_n the precision. The curve
+    is not interpolated.
 
     Parameters
     ----------
     y, scores, sample_weight, classes
-        As for :func:`roc_auc`.
+        Same as in :func:`roc_auc`.
     average : {"macro", "weighted", "micro"}, default "macro"
-        As for :func:`roc_auc`; more than two classes are taken each against all others.
+        Averaging over the columns, as in :func:`roc_auc`. Each of more than two classes is compared with all others.
 
     Returns
     -------
     float
-        1 for a perfect order; the share of positive samples for chance.
+        Average precision: 1 for a perfect ranking, about the share of positive samples for random scores.
 
     Raises
     ------
     TypeError, ValueError
-        When the arrays cannot be used, or a class does not occur in `y`.
+        If the shapes differ, a parameter is invalid, or a class has no positive samples in `y`.
+
+    Examples
+    --------
+    >>> from compiled_nn import metrics
+    >>> round(metrics.average_precision([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]), 4)
+    0.8333
     """
     checks.choice("average_precision", "average", average, _AVERAGES)
     of_class, matrix, w = _one_against_rest(y, scores, sample_weight, classes)
@@ -100,9 +123,9 @@ def average_precision(
 
 
 def _one_against_rest(y: Any, scores: Any, sample_weight: Any, classes: Any) -> tuple[Array, Array, Array]:
-    """Return whether each row is of the class of each column (m, n), the scores (m, n), and the weights (m,).
+    """Return the class membership (m, n) as booleans, the scores (m, n), and the sample weights (m,).
 
-    For two classes there is one column, that of the positive one.
+    For two classes there is only the column of the positive class.
     """
     if inputs.is_indicator(y):
         of_class, matrix = inputs.indicator(y, "y"), inputs.numbers(scores, "scores")
@@ -131,14 +154,14 @@ def _over_columns(
 ) -> float:
     if average == "micro":
         return score(of_class.ravel(), matrix.ravel(), np.repeat(w, matrix.shape[1]), name)
-    found = [score(of_class[:, i], matrix[:, i], w, name) for i in range(matrix.shape[1])]
+    scores = [score(of_class[:, i], matrix[:, i], w, name) for i in range(matrix.shape[1])]
     return float(
-        np.average(found, weights=arithmetic.weighted_sums(w, of_class) if average == "weighted" else None)
+        np.average(scores, weights=arithmetic.weighted_sums(w, of_class) if average == "weighted" else None)
     )
 
 
 def _above(is_positive: Array, scores: Array, w: Array) -> tuple[Array, Array]:
-    """Return the weight of positive and of negative samples at or above each distinct score, from the highest on."""
+    """Return the weights of positive and of negative samples at or above each distinct score, in descending order."""
     order = np.argsort(-scores, kind="stable")
     last = np.append(np.nonzero(np.diff(scores[order]))[0], len(order) - 1)
     ordered, hits = w[order], is_positive[order]
@@ -149,7 +172,9 @@ def _area(is_positive: Array, scores: Array, w: Array, name: str) -> float:
     positives, negatives = _above(is_positive, scores, w)
     for total, missing in ((positives[-1], "positive"), (negatives[-1], "negative")):
         if total == 0:
-            raise ValueError(f"{name} needs samples of both kinds; a class of y has no {missing} one.")
+            raise ValueError(
+                f"{name} needs positive and negative samples of each class; a class has no {missing} sample in y."
+            )
     heights = np.append(0, positives)
     area = (np.diff(negatives, prepend=0) * (heights[1:] + heights[:-1]) / 2).sum()
     return float(area / (positives[-1] * negatives[-1]))
@@ -158,7 +183,7 @@ def _area(is_positive: Array, scores: Array, w: Array, name: str) -> float:
 def _steps(is_positive: Array, scores: Array, w: Array, name: str) -> float:
     positives, negatives = _above(is_positive, scores, w)
     if positives[-1] == 0:
-        raise ValueError(f"{name} needs positive samples; a class of y has none.")
-    seen = positives > 0
-    shares = positives[seen] / (positives + negatives)[seen]
-    return float((np.diff(positives[seen], prepend=0) * shares).sum() / positives[-1])
+        raise ValueError(f"{name} needs positive samples of each class; a class has no positive sample in y.")
+    reached = positives > 0
+    precisions = positives[reached] / (positives + negatives)[reached]
+    return float((np.diff(positives[reached], prepend=0) * precisions).sum() / positives[-1])

@@ -1,4 +1,4 @@
-"""The report on a classifier as text."""
+"""Text report on the predictions of a classifier."""
 
 from __future__ import annotations
 
@@ -24,33 +24,49 @@ def classification_report(
     sample_weight: Any = None,
     digits: int = 2,
 ) -> str:
-    """Return precision, recall and F1 of each class and their averages as a table.
+    """Return a table of the precision, recall and F1 score of each class, and their averages.
 
     Parameters
     ----------
     y, predicted : array-like (m,), or 0/1 matrices (m, n)
-        Labels.
+        True and predicted labels.
     classes : array-like (n_classes,), optional
-        All labels there are. Default: those in `y` and `predicted`.
+        Labels of all classes. Default: the labels in `y` and `predicted`.
     class_names : sequence of str, optional
-        What to call the classes, in the order of the sorted labels.
+        Names of the classes, in the order of the sorted labels. Default: the labels.
     sample_weight : array-like (m,), optional
+        Weight of each sample, >= 0. Default: all weights are equal.
     digits : int, default 2
-        Behind the point.
+        Number of decimal places.
 
     Returns
     -------
     str
-        A line a class; then the accuracy (the micro average for 0/1 matrices), the mean over the classes, and the
-        mean weighted by support, which is how many samples of the class there are.
+        Table with one line per class, followed by the accuracy (the micro average for 0/1 matrices), the mean over the
+        classes, and the mean weighted by the support. The support is the number, or the total weight, of the samples of
+        a class.
 
     Raises
     ------
     TypeError, ValueError
-        When the arrays cannot be used, or the names are not as many as the classes.
+        If the shapes differ, an array is invalid, or the number of names is not the number of classes.
+
+    Examples
+    --------
+    >>> from compiled_nn import metrics
+    >>> print(metrics.classification_report([0, 1, 1, 0], [0, 1, 1, 1]))
+                  precision     recall   f1-score    support
+    <BLANKLINE>
+               0       1.00       0.50       0.67          2
+               1       0.67       1.00       0.80          2
+    <BLANKLINE>
+        accuracy                             0.75          4
+       macro avg       0.83       0.75       0.73          4
+    weighted avg       0.83       0.75       0.73          4
+    <BLANKLINE>
     """
     checks.integer("classification_report", "digits", digits, minimum=0)
-    c = labels.counted(y, predicted, classes, sample_weight)
+    c = labels.count_samples(y, predicted, classes, sample_weight)
     if class_names is None:
         names = [str(label) for label in c.classes.tolist()]
     elif len(class_names) == len(c.classes):
@@ -83,6 +99,6 @@ def classification_report(
 
 
 def _scores(right: Array, predicted: Array, true: Array) -> Array:
-    """Return precision, recall and F1, a row each."""
+    """Return an array with the rows precision, recall and F1 score."""
     pairs = ((right, predicted), (right, true), (2 * right, predicted + true))
     return np.array([labels.ratio(part, whole) for part, whole in pairs])

@@ -1,4 +1,4 @@
-"""Metrics by name: what each must be given, and which way is better."""
+"""Metrics by name, with the kind of prediction that each needs and whether greater values are better."""
 
 from __future__ import annotations
 
@@ -15,16 +15,19 @@ Needs = Literal["labels", "probabilities", "values"]
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric, with what a training loop or a search must know of it.
+    """Metric with the properties that a training loop or a parameter search needs.
 
     Attributes
     ----------
     name : str
+        Name of the metric.
     function : callable
-        ``function(y, predicted)``, with ``sample_weight=`` and, when it needs probabilities, ``classes=``.
+        Function ``function(y, predicted)``. It accepts ``sample_weight=`` and, if it needs probabilities, ``classes=``.
     needs : {"labels", "probabilities", "values"}
-        What it is given beside y: what ``predict`` returns, labels or values, or what ``predict_proba`` does.
+        Kind of prediction that the function needs: "labels" and "values" are the result of ``predict``,
+        "probabilities" the result of ``predict_proba``.
     greater_is_better : bool, default True
+        Whether greater values are better.
 
     Examples
     --------
@@ -39,17 +42,27 @@ class Metric:
     greater_is_better: bool = True
 
     def __call__(self, y: Any, predicted: Any, *, sample_weight: Any = None, classes: Any = None) -> float:
-        """Return the metric of what it needs.
+        """Return the metric of predictions.
 
         Parameters
         ----------
         y : array-like (m,) or (m, n)
-            As the user gives it: labels or values.
+            True labels or values.
         predicted : array-like
-            Labels, values or probabilities: see `needs`.
+            Predicted labels, values or probabilities, according to `needs`.
         sample_weight : array-like (m,), optional
+            Weight of each sample, >= 0. Default: all weights are equal.
         classes : array-like (n_classes,), optional
-            Labels of the columns of probabilities; for other metrics without effect.
+            Sorted labels of the columns of probabilities. Ignored by metrics of labels and values.
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the shapes differ, or an array is invalid.
         """
         options = {} if sample_weight is None else {"sample_weight": sample_weight}
         if classes is not None and self.needs == "probabilities":
@@ -57,12 +70,27 @@ class Metric:
         return float(self.function(y, predicted, **options))
 
     def measure(self, estimator: Any, X: Any, y: Any, *, sample_weight: Any = None) -> float:
-        """Return the metric of a fitted network, or of any estimator with ``predict``, on X (m, k) and y.
+        """Return the metric of the predictions of a fitted network or estimator.
+
+        Parameters
+        ----------
+        estimator : Network or estimator
+            Object with ``predict``, or with ``predict_proba`` and ``classes_`` if the metric needs probabilities.
+        X : array-like (m, k)
+            Samples.
+        y : array-like (m,) or (m, n)
+            True labels or values.
+        sample_weight : array-like (m,), optional
+            Weight of each sample, >= 0. Default: all weights are equal.
+
+        Returns
+        -------
+        float
 
         Raises
         ------
         TypeError, ValueError
-            When the metric does not go with the estimator or the data.
+            If the metric is not for this kind of estimator or targets, or an array is invalid.
         """
         if self.needs == "probabilities":
             predicted = estimator.predict_proba(X)
@@ -97,7 +125,8 @@ def _table() -> dict[str, Metric]:
         )
         for name, average in averages:
             of_probabilities[name] = partial(ranking.roc_auc, multi_class=multi_class, average=average)
-    losses: dict[str, tuple[Callable[..., Any], str, Needs]] = {  # and what follows "neg_" in scikit-learn
+    # The second entry is the name of scikit-learn's scorer without "neg_".
+    losses: dict[str, tuple[Callable[..., Any], str, Needs]] = {
         "log_loss": (probabilities.log_loss, "log_loss", "probabilities"),
         "brier": (probabilities.brier, "brier_score", "probabilities"),
         "ece": (probabilities.ece, "ece", "probabilities"),
@@ -114,10 +143,10 @@ def _table() -> dict[str, Metric]:
     table = {name: Metric(name, function, "labels") for name, function in of_labels.items()}
     table |= {name: Metric(name, function, "probabilities") for name, function in of_probabilities.items()}
     table |= {name: Metric(name, values.r2_score, "values") for name in ("r2", "r2_score")}
-    for name, (function, theirs, needs) in losses.items():
+    for name, (function, scorer_name, needs) in losses.items():
         loss = table[name] = Metric(name, function, needs, greater_is_better=False)
         negative = replace(
-            loss, name=f"neg_{theirs}", function=partial(_negative, function), greater_is_better=True
+            loss, name=f"neg_{scorer_name}", function=partial(_negative, function), greater_is_better=True
         )
         table[negative.name] = negative
     return table
@@ -140,15 +169,15 @@ MetricLike: TypeAlias = MetricName | Metric | Callable[..., float]
 
 
 def resolve(metric: MetricName | Metric | Callable[..., Any]) -> Metric:
-    """Return a metric by its name.
+    """Return a metric by name.
 
     Parameters
     ----------
     metric : str, Metric or callable
-        A function of this module ("f1", "log_loss", "mae"); with an average behind it ("f1_macro",
-        "roc_auc_ovo_weighted"); or a name of a scikit-learn scorer ("neg_log_loss", "r2"), those that begin with
-        "neg_" being the negative of a loss. A callable ``metric(y, predicted)`` of one's own gets what ``predict``
-        returns, and more is better; make a :class:`Metric` where it is otherwise.
+        Name of a function of `compiled_nn.metrics` ("f1", "log_loss", "mae"), also with a kind of average ("f1_macro",
+        "roc_auc_ovo_weighted"), or name of a scikit-learn scorer ("neg_log_loss", "r2"); "neg_" stands for the negative
+        of a loss. A callable ``metric(y, predicted)`` is called with the result of ``predict``, and greater is better;
+        for anything else, pass a :class:`Metric`.
 
     Returns
     -------
@@ -157,13 +186,13 @@ def resolve(metric: MetricName | Metric | Callable[..., Any]) -> Metric:
     Raises
     ------
     TypeError, ValueError
-        When there is no metric of that name.
+        If no metric has this name, or `metric` is of another type.
     """
     if isinstance(metric, Metric):
         return metric
     if callable(metric):
-        for known in METRICS.values():
-            if known.function is metric:
-                return known
+        for registered in METRICS.values():
+            if registered.function is metric:
+                return registered
         return Metric(getattr(metric, "__name__", type(metric).__name__), metric, "labels")
     return METRICS[checks.choice("resolve", "metric", metric, METRICS)]

@@ -1,7 +1,8 @@
-"""Metrics of values: how far predicted numbers lie from true ones.
+"""Metrics of predicted values: errors, coefficient of determination, pinball losses and deviances.
 
-All take y and predicted (m,), or (m, n) with a column an output, whose scores are averaged; and weights (m,) of the
-samples. A prediction that is not finite makes the result so.
+All functions take true values `y` and predicted values of shape (m,) or (m, n), with one column per output, and
+optional sample weights (m,). The results of the columns are averaged. If a prediction is not finite, the result is not
+finite.
 """
 
 from __future__ import annotations
@@ -21,54 +22,130 @@ from . import inputs
 def r2_score(y: Any, predicted: Any, sample_weight: Any = None) -> float:
     """Return the coefficient of determination R^2, averaged over the columns.
 
-    A column of constant targets counts 1 when it is predicted exactly and 0 otherwise.
+    The score of a constant column of `y` is 1 if it is predicted exactly, else 0.
 
     Parameters
     ----------
     y, predicted : array-like (m,) or (m, n)
+        True and predicted values.
     sample_weight : array-like (m,), optional
+        Weight of each sample, >= 0. Default: all weights are equal.
 
     Returns
     -------
     float
-        1 is exact; 0 is no better than the mean.
+        Score: 1 for exact predictions, 0 for predictions that are as good as the mean of `y`.
 
     Raises
     ------
     TypeError, ValueError
-        When the shapes differ or the arrays cannot be used; so do all functions below.
+        If the shapes differ, or an array is invalid.
+
+    Examples
+    --------
+    >>> from compiled_nn import metrics
+    >>> metrics.r2_score([1.0, 2.0, 3.0], [1.0, 2.0, 4.0])
+    0.5
     """
     true, guessed, w = inputs.value_pair(y, predicted, sample_weight)
-    each = inputs.ones_for(w, len(true))
-    residual = arithmetic.weighted_sums(each, (true - guessed) ** 2)
-    total = arithmetic.weighted_sums(each, (true - np.average(true, axis=0, weights=w)) ** 2)
+    factors = inputs.ones_for(w, len(true))
+    residual = arithmetic.weighted_sums(factors, (true - guessed) ** 2)
+    total = arithmetic.weighted_sums(factors, (true - np.average(true, axis=0, weights=w)) ** 2)
     constant = total == 0
     score = 1 - residual / np.where(constant, 1.0, total)
     return float(np.where(constant, np.where(residual == 0, 1.0, 0.0), score).mean())
 
 
 def mse(y: Any, predicted: Any, sample_weight: Any = None) -> float:
-    """Return the mean of (y - predicted)^2; parameters as for :func:`r2_score`."""
+    """Return the mean squared error: the mean of (y - predicted)^2.
+
+    Parameters
+    ----------
+    y, predicted, sample_weight
+        Same as in :func:`r2_score`.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the shapes differ, or an array is invalid.
+
+    Examples
+    --------
+    >>> from compiled_nn import metrics
+    >>> metrics.mse([1.0, 2.0], [1.0, 4.0])
+    2.0
+    """
     true, guessed, w = inputs.value_pair(y, predicted, sample_weight)
     return inputs.mean((true - guessed) ** 2, w)
 
 
 def rmse(y: Any, predicted: Any, sample_weight: Any = None) -> float:
-    """Return the root of the mean of (y - predicted)^2, averaged over the columns after the root."""
+    """Return the root mean squared error: the square root of the mean of (y - predicted)^2.
+
+    The root is taken for each column, before the mean over the columns.
+
+    Parameters
+    ----------
+    y, predicted, sample_weight
+        Same as in :func:`r2_score`.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the shapes differ, or an array is invalid.
+    """
     true, guessed, w = inputs.value_pair(y, predicted, sample_weight)
     return float(np.sqrt(np.average((true - guessed) ** 2, axis=0, weights=w)).mean())
 
 
 def mae(y: Any, predicted: Any, sample_weight: Any = None) -> float:
-    """Return the mean of |y - predicted|; parameters as for :func:`r2_score`."""
+    """Return the mean absolute error: the mean of abs(y - predicted).
+
+    Parameters
+    ----------
+    y, predicted, sample_weight
+        Same as in :func:`r2_score`.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the shapes differ, or an array is invalid.
+    """
     true, guessed, w = inputs.value_pair(y, predicted, sample_weight)
     return inputs.mean(abs(true - guessed), w)
 
 
 def median_absolute_error(y: Any, predicted: Any, sample_weight: Any = None) -> float:
-    """Return the median of |y - predicted|, averaged over the columns.
+    """Return the median absolute error: the median of abs(y - predicted), averaged over the columns.
 
-    With weights it is where half of their sum is reached: the mean of two errors where it is reached between them.
+    The weighted median is the smallest error at which the sum of the weights of smaller and equal errors reaches half
+    of the total weight; if it reaches exactly half, the mean of this error and the next larger one.
+
+    Parameters
+    ----------
+    y, predicted, sample_weight
+        Same as in :func:`r2_score`.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the shapes differ, or an array is invalid.
     """
     true, guessed, w = inputs.value_pair(y, predicted, sample_weight)
     errors = abs(true - guessed)
@@ -88,27 +165,76 @@ def _median(values: Array, w: Array) -> float:
 
 
 def max_error(y: Any, predicted: Any, sample_weight: Any = None) -> float:
-    """Return the largest |y - predicted| of the rows whose weight is not 0, averaged over the columns."""
+    """Return the maximum error: the largest abs(y - predicted), averaged over the columns.
+
+    Rows with weight 0 are ignored; other weights have no effect.
+
+    Parameters
+    ----------
+    y, predicted, sample_weight
+        Same as in :func:`r2_score`.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the shapes differ, or an array is invalid.
+    """
     true, guessed, w = inputs.value_pair(y, predicted, sample_weight)
-    counts = inputs.ones_for(w, len(true)) > 0
-    return float(abs(true - guessed)[counts].max(axis=0).mean())
+    used = inputs.ones_for(w, len(true)) > 0
+    return float(abs(true - guessed)[used].max(axis=0).mean())
 
 
 def mape(y: Any, predicted: Any, sample_weight: Any = None) -> float:
-    """Return the mean of |y - predicted| / |y|, a fraction; a y nearer to 0 than 2.2e-16 counts as that."""
+    """Return the mean absolute percentage error: the mean of abs(y - predicted) / max(abs(y), eps).
+
+    The result is a fraction, not a percentage; eps is the machine epsilon of float64, 2.2e-16.
+
+    Parameters
+    ----------
+    y, predicted, sample_weight
+        Same as in :func:`r2_score`.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the shapes differ, or an array is invalid.
+    """
     true, guessed, w = inputs.value_pair(y, predicted, sample_weight)
     return inputs.mean(abs(true - guessed) / np.maximum(abs(true), np.finfo(np.float64).eps), w)
 
 
 def pinball(y: Any, predicted: Any, sample_weight: Any = None, *, quantile: float = 0.5) -> float:
-    """Return the mean pinball loss: quantile * (y - p) where y is above p, (1 - quantile) * (p - y) below.
+    """Return the mean pinball loss: quantile * (y - p) if y is above the prediction p, else (1 - quantile) * (p - y).
 
     Parameters
     ----------
     y, predicted, sample_weight
-        As for :func:`r2_score`.
+        Same as in :func:`r2_score`.
     quantile : float, default 0.5
-        From 0 to 1: which quantile was predicted.
+        Predicted quantile, from 0 to 1.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the shapes differ, an array is invalid, or `quantile` is not from 0 to 1.
+
+    Examples
+    --------
+    >>> from compiled_nn import metrics
+    >>> metrics.pinball([1.0, 2.0], [0.0, 4.0], quantile=0.5)
+    0.75
     """
     checks.real("pinball", "quantile", quantile, minimum=0, below=1 + 1e-12)
     true, guessed, w = inputs.value_pair(y, predicted, sample_weight)
@@ -117,18 +243,35 @@ def pinball(y: Any, predicted: Any, sample_weight: Any = None, *, quantile: floa
 
 
 def d2_pinball(y: Any, predicted: Any, quantiles: Sequence[float], sample_weight: Any = None) -> float:
-    """Return the share of the pinball loss of y that predicted quantiles save, averaged over them.
+    """Return D^2 of predicted quantiles: 1 - (pinball loss / pinball loss of a constant), averaged over the quantiles.
 
-    It is measured against the quantiles of y itself: 1 is exact, 0 no better than constants.
+    The constant is the quantile of `y` itself [1]_.
 
     Parameters
     ----------
     y : array-like (m,)
+        True values.
     predicted : array-like (m, n)
-        A column a quantile.
+        Predicted values, with one column per quantile.
     quantiles : sequence of float (n,)
-        Each from 0 to 1.
+        Predicted quantiles, from 0 to 1.
     sample_weight : array-like (m,), optional
+        Weight of each sample, >= 0. Default: all weights are equal.
+
+    Returns
+    -------
+    float
+        Score: 1 for exact predictions, 0 for predictions that are as good as the constants.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the shapes differ, the number of columns is not the number of quantiles, or an array is invalid.
+
+    References
+    ----------
+    .. [1] R. Koenker, J. A. F. Machado, "Goodness of fit and related inference processes for quantile regression",
+       Journal of the American Statistical Association, 94, 1999.
     """
     guessed = inputs.numbers(predicted, "predicted")
     if guessed.shape[1] != len(quantiles):
@@ -139,38 +282,47 @@ def d2_pinball(y: Any, predicted: Any, quantiles: Sequence[float], sample_weight
     true = inputs.numbers(y, "y")
     if true.shape != (len(guessed), 1):
         raise ValueError(
-            f"y has shape {np.shape(y)}; the quantiles of {count(len(guessed), 'row')} are of one y."
+            f"y has shape {np.shape(y)}; predicted has {count(len(guessed), 'row')}, each with the quantiles of one y."
         )
     true = true[:, 0]
     constants = np.quantile(true, quantiles, weights=w, method="inverted_cdf")
     scores = []
     for quantile, column, constant in zip(quantiles, guessed.T, constants, strict=True):
-        ours = pinball(true, column, w, quantile=quantile)
-        theirs = pinball(true, np.full(len(true), constant), w, quantile=quantile)
-        scores.append(1 - ours / theirs if theirs > 0 else float(ours == 0))
+        loss = pinball(true, column, w, quantile=quantile)
+        baseline = pinball(true, np.full(len(true), constant), w, quantile=quantile)
+        scores.append(1 - loss / baseline if baseline > 0 else float(loss == 0))
     return float(np.mean(scores))
 
 
 def tweedie_deviance(y: Any, predicted: Any, sample_weight: Any = None, *, power: float = 0.0) -> float:
-    """Return the mean deviance of a Tweedie distribution whose variance is the mean to a power.
+    """Return the mean deviance of a Tweedie distribution, whose variance is proportional to mean**power [1]_.
 
     Parameters
     ----------
     y, predicted, sample_weight
-        As for :func:`r2_score`.
+        Same as in :func:`r2_score`.
     power : float, default 0.0
-        0 is the normal distribution (the squared error), 1 Poisson's, 2 the gamma; none between 0 and 1.
+        Power of the variance: 0 for the normal distribution (the squared error), 1 for Poisson, 2 for gamma. There is
+        no distribution with a power between 0 and 1.
+
+    Returns
+    -------
+    float
 
     Raises
     ------
-    ValueError
-        When the distribution has no such y: from power 1 on they are 0 or above, from 2 on above 0; and
-        predictions, but for power 0, are above 0.
+    TypeError, ValueError
+        If the shapes differ, an array or `power` is invalid, or values are out of the range of the distribution: `y`
+        must be >= 0 for a power >= 1, and > 0 for a power >= 2; `predicted` must be > 0 for a power other than 0.
+
+    References
+    ----------
+    .. [1] B. Jorgensen, "The Theory of Dispersion Models", Chapman & Hall, 1997.
     """
     checks.real("tweedie_deviance", "power", power)
     if 0 < power < 1:
         raise ValueError(
-            f"The 'power' parameter of tweedie_deviance must not lie from 0 to 1. Got {power!r}."
+            f"The 'power' parameter of tweedie_deviance must be <= 0 or >= 1. Got {power!r} instead."
         )
     true, guessed, w = inputs.value_pair(y, predicted, sample_weight)
     if power >= 1:
@@ -200,10 +352,40 @@ def _deviance(y: Array, p: Array, power: float) -> Array:
 
 
 def poisson_deviance(y: Any, predicted: Any, sample_weight: Any = None) -> float:
-    """Return :func:`tweedie_deviance` of power 1, for counts."""
+    """Return the mean Poisson deviance, for counts: :func:`tweedie_deviance` with power 1.
+
+    Parameters
+    ----------
+    y, predicted, sample_weight
+        Same as in :func:`r2_score`; `y` must be >= 0, `predicted` above 0.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError, ValueError
+        Same as in :func:`tweedie_deviance`.
+    """
     return tweedie_deviance(y, predicted, sample_weight, power=1)
 
 
 def gamma_deviance(y: Any, predicted: Any, sample_weight: Any = None) -> float:
-    """Return :func:`tweedie_deviance` of power 2, for positive values."""
+    """Return the mean gamma deviance, for positive values: :func:`tweedie_deviance` with power 2.
+
+    Parameters
+    ----------
+    y, predicted, sample_weight
+        Same as in :func:`r2_score`; `y` and `predicted` must be above 0.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError, ValueError
+        Same as in :func:`tweedie_deviance`.
+    """
     return tweedie_deviance(y, predicted, sample_weight, power=2)

@@ -1,4 +1,4 @@
-"""Optimizers: their classes and names, L-BFGS, and how a configuration stores them."""
+"""Optimizers: classes, names, learning rates, conversion to and from configurations, and L-BFGS."""
 
 from __future__ import annotations
 
@@ -8,8 +8,19 @@ from ..common import lazy
 from .registry import OPTIMIZERS, from_config, kind_of, learning_rates, resolve, to_config
 
 if TYPE_CHECKING:
-    from .classes import SGD, Adam, AdamW, Optimizer
-    from .further import Adadelta, Adagrad, Lion, NAdam, RAdam, RMSprop, Rprop
+    from .classes import (
+        SGD,
+        Adadelta,
+        Adagrad,
+        Adam,
+        AdamW,
+        Lion,
+        NAdam,
+        Optimizer,
+        RAdam,
+        RMSprop,
+        Rprop,
+    )
 
 __all__ = [
     "OPTIMIZERS",
@@ -31,10 +42,18 @@ __all__ = [
     "to_config",
 ]
 
-__getattr__, __dir__ = lazy.attach(
-    __name__,
-    {
-        **dict.fromkeys(("SGD", "Adam", "AdamW", "Optimizer"), "classes"),
-        **dict.fromkeys(("Adadelta", "Adagrad", "Lion", "NAdam", "RAdam", "RMSprop", "Rprop"), "further"),
-    },
+_CLASSES = (
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Lion",
+    "NAdam",
+    "Optimizer",
+    "RAdam",
+    "RMSprop",
+    "Rprop",
 )
+
+__getattr__, __dir__ = lazy.attach(__name__, dict.fromkeys(_CLASSES, "classes"))

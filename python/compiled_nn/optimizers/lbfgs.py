@@ -1,10 +1,15 @@
-"""L-BFGS: a function of a vector minimised from values and gradients.
+"""L-BFGS: minimisation of a function of a vector from its values and gradients.
 
-The direction is Nocedal's recursion (1980), the step satisfies the strong Wolfe conditions; both as in Nocedal and
-Wright, Numerical Optimization (2006), algorithms 7.4, 3.5 and 3.6, with cubic interpolation (3.59). At a kink, such as
-those of relu, the slope jumps, and there may be no such step: once the search has come near a kink, the next point that
-is low enough is taken. A small gain by such a step is no sign of a minimum: the run then forgets its memory, and
-continues down the gradient.
+The direction is computed by the two-loop recursion [1]_, and the step satisfies the strong Wolfe conditions. Both
+follow algorithms 7.4, 3.5 and 3.6 of [2]_, with cubic interpolation (3.59). At a kink, such as those of relu, the slope
+jumps, and there may be no such step: when the search interval around a kink is narrow, the next point with a sufficient
+decrease is accepted. A small gain of such a step does not indicate a minimum: the stored pairs are then discarded, and
+the run continues along the negative gradient.
+
+References
+----------
+.. [1] J. Nocedal, "Updating quasi-Newton matrices with limited storage", Mathematics of Computation, 35, 1980.
+.. [2] J. Nocedal, S. J. Wright, "Numerical Optimization", 2nd edition, Springer, 2006.
 """
 
 from __future__ import annotations
@@ -23,29 +28,31 @@ from ..data.arrays import Array
 Reason = Literal["gtol", "ftol", "max_iter", "max_fun", "line_search", "callback"]
 
 _EPS = float(np.finfo(np.float64).eps)
-_FTOL = 1e7 * _EPS  # what SciPy's factor of 1e7 comes to
+_FTOL = 1e7 * _EPS  # the default of SciPy's L-BFGS-B, factr=1e7
 _DECREASE, _CURVATURE = 1e-4, 0.9  # c1 and c2 of the Wolfe conditions
-_TRIALS = 20  # of one line search
-_NARROW = 0.1  # of the step: in an interval of this width the first of the conditions is enough
-_MARGIN = 0.1  # of an interval: how near to its ends the next trial may lie
-_NEAREST, _FARTHEST = 1.1, 4.0  # times the last advance: where to look while no interval is known
+_TRIALS = 20  # maximum number of evaluations per line search
+_NARROW = 0.1  # relative width of an interval in which the sufficient decrease alone is enough
+_MARGIN = 0.1  # minimum distance of the next trial from the ends of the interval, as a share of its width
+_NEAREST, _FARTHEST = 1.1, 4.0  # bounds of the next trial beyond the interval, as factors of the last advance
 
 
 @dataclass(frozen=True, eq=False)
 class Minimum:
-    """Where :func:`minimize` ended.
+    """Result of :func:`minimize`.
 
     Attributes
     ----------
     x : ndarray (n,) of float64
-        The point of the lowest value among those the iterations came to.
+        Point after the last step, which has the lowest value of all steps.
     value : float
+        Value of the function at `x`.
     gradient : ndarray (n,) of float64
+        Gradient at `x`.
     iterations, evaluations : int
-        Steps taken, and calls of the function.
+        Number of steps, and number of calls of the function.
     reason : str
-        Why it ended: "gtol", "ftol", "max_iter", "max_fun", "line_search" (no step lowers the value: the usual end
-        where rounding hides what is left to gain) or "callback".
+        Reason for the end: "gtol", "ftol", "max_iter", "max_fun", "line_search" (no step decreases the value, usually
+        because of rounding errors near a minimum) or "callback".
     """
 
     x: Array
@@ -57,7 +64,7 @@ class Minimum:
 
 
 class _Point(NamedTuple):
-    """A point on the line x + step * direction; `slope` is the derivative along it."""
+    """Point on the line x + step * direction; `slope` is the derivative along the line."""
 
     step: float
     value: float
@@ -82,22 +89,24 @@ def minimize(
     Parameters
     ----------
     function : callable
-        ``function(x) -> (value, gradient)`` for x (n,) of float64; the gradient may be a buffer that the next call
-        overwrites. Where value or gradient are not finite, the step is shortened.
+        Function ``function(x) -> (value, gradient)`` of x (n,) of float64. The gradient may be a buffer that the next
+        call overwrites. If the value or the gradient is not finite, the step is shortened.
     start : ndarray (n,)
-        Not changed.
+        Starting point; it is not modified.
     max_iter : int, default 200
-        Most steps.
+        Maximum number of steps.
     max_fun : int, default 15000
-        Most calls of the function.
+        Maximum number of calls of the function.
     gtol : float, default 1e-4
-        Ends when no component of the gradient is larger.
+        Tolerance of the gradient: the run ends when the absolute value of each component is at most `gtol`.
     ftol : float, default 2.2e-9
-        Ends when a step from f to g gains (f - g) / max(|f|, |g|, 1) or less.
+        Tolerance of the value: the run ends when a step from value f to value g has
+        (f - g) / max(abs(f), abs(g), 1) <= `ftol`.
     memory : int, default 10
-        Steps that the approximation of the Hessian remembers.
+        Number of steps from which the Hessian is approximated.
     callback : callable, optional
-        ``callback(x, value, iteration)`` after each step, counted from 1; True ends the run.
+        Function ``callback(x, value, iteration)`` that is called after each step, counted from 1; the run ends if it
+        returns True.
 
     Returns
     -------
@@ -106,13 +115,13 @@ def minimize(
     Raises
     ------
     ValueError
-        When value or gradient are not finite at the start.
+        If the value or the gradient is not finite at the start.
     """
     return _Search(function, start, max_fun, memory).run(max_iter, gtol, ftol, callback)
 
 
 class _Search:
-    """The point of a run, and what is remembered of the way to it."""
+    """State of a run: the current point, and the stored pairs of steps and gradient changes."""
 
     def __init__(
         self, function: Callable[[Array], tuple[float, Array]], start: Array, max_fun: int, memory: int
@@ -121,13 +130,13 @@ class _Search:
         self.max_fun = max_fun
         self.evaluations = 0
         self.pairs: deque[tuple[Array, Array, float]] = deque(maxlen=memory)  # s, y, s.y
-        self.scale = 1.0  # s.y / y.y of the newest
-        self.slope = 0.0  # where the last step began
+        self.scale = 1.0  # s.y / y.y of the newest pair
+        self.slope = 0.0  # slope along the direction at the start of the last step
         x = np.array(start, np.float64)
-        self.here = self.on_line(x, np.zeros_like(x), 0.0)
-        if not math.isfinite(self.here.value) or not np.isfinite(self.here.gradient).all():
+        self.point = self.on_line(x, np.zeros_like(x), 0.0)
+        if not math.isfinite(self.point.value) or not np.isfinite(self.point.gradient).all():
             raise ValueError(
-                f"Value or gradient are not finite at the start: the value is {self.here.value}."
+                f"The value or the gradient is not finite at the start: the value is {self.point.value}."
             )
 
     def run(
@@ -140,10 +149,10 @@ class _Search:
         iterations, gain = 0, math.inf
         stopped = failed = False
         while True:
-            here = self.here
+            point = self.point
             reasons: dict[Reason, bool] = {
                 "callback": stopped,
-                "gtol": float(abs(here.gradient).max(initial=0.0)) <= gtol,
+                "gtol": float(abs(point.gradient).max(initial=0.0)) <= gtol,
                 "ftol": gain <= ftol,
                 "max_fun": self.evaluations >= self.max_fun,
                 "line_search": failed,
@@ -151,59 +160,59 @@ class _Search:
             }
             for reason, holds in reasons.items():
                 if holds:
-                    return Minimum(here.x, here.value, here.gradient, iterations, self.evaluations, reason)
-            found = self.step()
-            if found is None and self.pairs:  # what was remembered may mislead: down the gradient
+                    return Minimum(point.x, point.value, point.gradient, iterations, self.evaluations, reason)
+            new = self.step()
+            if new is None and self.pairs:  # retry along the negative gradient, without the stored pairs
                 self.pairs.clear()
-                found = self.step()
-            if found is None:
+                new = self.step()
+            if new is None:
                 failed = True
                 continue
             iterations += 1
-            gain = (here.value - found.value) / max(abs(here.value), abs(found.value), 1.0)
-            smooth = abs(found.slope) <= -_CURVATURE * self.slope
-            self.remember(found.x - here.x, found.gradient - here.gradient)
-            self.here = found
+            gain = (point.value - new.value) / max(abs(point.value), abs(new.value), 1.0)
+            smooth = abs(new.slope) <= -_CURVATURE * self.slope
+            self.remember(new.x - point.x, new.gradient - point.gradient)
+            self.point = new
             if gain <= ftol and len(self.pairs) > 1 and not smooth:
                 self.pairs.clear()
                 gain = math.inf
-            stopped = callback is not None and bool(callback(found.x, found.value, iterations))
+            stopped = callback is not None and bool(callback(new.x, new.value, iterations))
 
     def remember(self, s: Array, y: Array) -> None:
-        """Keep a step and the change of the gradient along it, where the function curves upwards."""
+        """Store a step and its change of the gradient, if the curvature along the step is positive."""
         curvature, square = arithmetic.dot(s, y), arithmetic.dot(y, y)
         if curvature > _EPS * square:
             self.pairs.append((s, y, curvature))
             self.scale = curvature / square
 
     def direction(self) -> Array:
-        """Return -H g by the recursion over the pairs; H is scaled by the newest of them."""
-        q = -self.here.gradient
-        shares = []
+        """Return -H g by the two-loop recursion over the pairs, with the initial H scaled by the newest pair."""
+        q = -self.point.gradient
+        alphas = []
         for s, y, curvature in reversed(self.pairs):
-            shares.append(arithmetic.dot(s, q) / curvature)
-            q -= shares[-1] * y
+            alphas.append(arithmetic.dot(s, q) / curvature)
+            q -= alphas[-1] * y
         if self.pairs:
             q *= self.scale
-        for (s, y, curvature), share in zip(self.pairs, reversed(shares), strict=True):
-            q += (share - arithmetic.dot(y, q) / curvature) * s
+        for (s, y, curvature), alpha in zip(self.pairs, reversed(alphas), strict=True):
+            q += (alpha - arithmetic.dot(y, q) / curvature) * s
         return q
 
     def step(self) -> _Point | None:
-        """Return a point further down; None where the line search finds none."""
+        """Return a point with a lower value, or None if the line search finds none."""
         direction = self.direction()
-        self.slope = arithmetic.dot(self.here.gradient, direction)
+        self.slope = arithmetic.dot(self.point.gradient, direction)
         if not self.slope < 0:
             return None
-        start = self.here._replace(step=0.0, slope=self.slope)
+        start = self.point._replace(step=0.0, slope=self.slope)
         first = 1.0 if self.pairs else min(1.0, 1.0 / arithmetic.norm(direction))
         return self.wolfe(start, direction, first)
 
     def wolfe(self, start: _Point, direction: Array, step: float) -> _Point | None:
-        """Return a point that satisfies the strong Wolfe conditions, or near a kink the first of them alone.
+        """Return a point that satisfies the strong Wolfe conditions, or near a kink only the sufficient decrease.
 
-        `low` is the lowest point that satisfies the first of them, the start at first; as soon as `high` is known, a
-        good point lies between the two.
+        `low` is the lowest point with a sufficient decrease, initially the start. Once `high` is set, the interval
+        between the two contains a suitable point.
         """
         low, high = start, None
         for _ in range(min(_TRIALS, self.max_fun - self.evaluations)):
@@ -226,7 +235,7 @@ class _Search:
         return None if low is start else low
 
     def on_line(self, origin: Array, direction: Array, step: float) -> _Point:
-        """Return a point of a line; its value is inf where value or gradient are not finite."""
+        """Return a point of a line, with value inf if the value or the gradient is not finite."""
         x = origin + step * direction
         value, gradient = self.function(x)
         self.evaluations += 1
@@ -237,7 +246,7 @@ class _Search:
 
 
 def _between(low: _Point, high: _Point) -> float:
-    """Return the minimiser of the cubic through two points, kept from their ends; their middle if there is none."""
+    """Return the minimiser of the cubic through two points, at a distance from both; without one, the midpoint."""
     best = _cubic(low, high)
     ends = sorted((low.step, high.step))
     margin = _MARGIN * (ends[1] - ends[0])
@@ -247,7 +256,7 @@ def _between(low: _Point, high: _Point) -> float:
 
 
 def _beyond(last: _Point, low: _Point) -> float:
-    """Return a step beyond the newest of two points that both lead down."""
+    """Return a step beyond the newer of two points with negative slopes."""
     advance = low.step - last.step
     best = _cubic(last, low)
     if best is None or best < low.step:
@@ -256,7 +265,7 @@ def _beyond(last: _Point, low: _Point) -> float:
 
 
 def _cubic(a: _Point, b: _Point) -> float | None:
-    """Return the minimiser of the cubic with the values and slopes of two points, or None."""
+    """Return the minimiser of the cubic with the values and slopes of two points; None if there is none."""
     width = b.step - a.step
     if not width:
         return None

@@ -1,4 +1,4 @@
-"""Optimizers: by name, at which learning rates, in a file; the steps themselves are the core's."""
+"""Names of the optimizers, their learning rates at each step, and their configurations in files."""
 
 from __future__ import annotations
 
@@ -23,19 +23,20 @@ OptimizerName: TypeAlias = Literal[
 
 
 def kind_of(name: str) -> type[Optimizer]:
-    """Return the class of one of `OPTIMIZERS`."""
-    from .classes import SGD, Adam, AdamW
+    """Return the class of the optimizer with a name in `OPTIMIZERS`."""
+    from .classes import KINDS  # imported here to keep `import compiled_nn` fast
 
-    for kind in (SGD, Adam, AdamW):
-        if name == kind.__name__.lower():
-            return kind
-    from . import further  # few programs need them
-
-    return next(kind for kind in further.KINDS if name == kind.__name__.lower())
+    return next(kind for kind in KINDS if name == kind.__name__.lower())
 
 
 def resolve(optimizer: Any) -> Optimizer:
-    """Return an optimizer: itself, or the default one of a name."""
+    """Return `optimizer` itself, or the optimizer of that name with default hyperparameters.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `optimizer` is neither an optimizer of this package nor one of `OPTIMIZERS`.
+    """
     from .classes import Optimizer
 
     if isinstance(optimizer, Optimizer) and optimizer.name in OPTIMIZERS:
@@ -44,7 +45,7 @@ def resolve(optimizer: Any) -> Optimizer:
         return kind_of(checks.choice("Network", "optimizer", optimizer, OPTIMIZERS))()
     names = ", ".join(repr(name) for name in OPTIMIZERS)
     raise TypeError(
-        "The 'optimizer' parameter of Network must be an optimizer, as SGD(0.1), or a str among"
+        "The 'optimizer' parameter of Network must be an optimizer, such as SGD(0.1), or a str among"
         f" {{{names}}}. Got {optimizer!r} instead."
     )
 
@@ -52,9 +53,29 @@ def resolve(optimizer: Any) -> Optimizer:
 def learning_rates(
     optimizer: Optimizer, first_step: int, n_steps: int, first_epoch: int = 0, epochs: int = 1
 ) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Return the learning rate of each of `n_steps` steps, the first of which is step `first_step`.
+    """Return the learning rate of each step.
 
-    They are shared by `epochs` passes, the first of which is pass `first_epoch`: what a schedule by epochs takes.
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Optimizer whose learning rate is a number or a function.
+    first_step : int
+        Index of the first step, from 0.
+    n_steps : int
+        Number of steps.
+    first_epoch : int, default 0
+        Index of the first epoch, for a schedule with ``per="epoch"``.
+    epochs : int, default 1
+        Number of epochs that the steps belong to, with the same number of steps in each.
+
+    Returns
+    -------
+    ndarray of float64 (n_steps,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a learning-rate function returns anything but a finite number >= 0.
     """
     rate = optimizer.learning_rate
     if not callable(rate):
@@ -75,16 +96,16 @@ def _scheduled(schedule: Callable[[int], float], step: int) -> float:
 
 
 class NotSaved:
-    """What stands for a learning rate given as a function in a network read from a file."""
+    """Placeholder for a learning rate that was a function, in a network that is read from a file."""
 
     def __repr__(self) -> str:
         return "<function, not saved>"
 
     def __call__(self, step: int) -> float:
-        """Raise a ValueError: the function is not known any more."""
+        """Raise ValueError, because the function was not saved."""
         raise ValueError(
             "The learning rate of this network was a Python function, which its file does not hold. Assign an"
-            " optimizer before training on, as in net.optimizer = Adam(1e-3)."
+            " optimizer before training on, for example net.optimizer = Adam(1e-3)."
         )
 
 
@@ -92,24 +113,30 @@ _UNKNOWN_SCHEDULE = "function"
 
 
 def to_config(optimizer: Optimizer) -> dict[str, Any]:
-    """Return `optimizer` as JSON can hold it; flags that only a keyword sets, only where they are set."""
+    """Return `optimizer` as a JSON-serialisable dict, without keyword-only parameters that have their default."""
     unset = {f.name for f in fields(optimizer) if f.kw_only and getattr(optimizer, f.name) == f.default}
     config = {
         "name": optimizer.name,
         **{key: value for key, value in vars(optimizer).items() if key not in unset},
     }
     if callable(optimizer.learning_rate):
-        from .. import schedules  # few optimizers have one
+        from .. import schedules  # imported here, because most networks have no schedule
 
         config["learning_rate"] = schedules.to_config(optimizer.learning_rate, unknown=_UNKNOWN_SCHEDULE)
     return config
 
 
 def from_config(config: Any) -> Optimizer:
-    """Return the optimizer of a configuration that :func:`to_config` made."""
+    """Return the optimizer of a configuration from :func:`to_config`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the optimizer is unknown, or its parameters are missing, unknown or invalid.
+    """
     name = config.get("name") if isinstance(config, dict) else None
     if not isinstance(name, str) or name not in OPTIMIZERS:
-        raise ValueError(f"optimizer is not known: {name!r}.{did_you_mean(name, OPTIMIZERS)}")
+        raise ValueError(f"unknown optimizer {name!r}.{did_you_mean(name, OPTIMIZERS)}")
     kind = kind_of(name)
     names = [f.name for f in fields(kind) if not f.kw_only or f.name in config]
     values: dict[str, Any] = checks.fields("optimizer", config, ("name", *names))

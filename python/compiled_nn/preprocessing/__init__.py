@@ -1,4 +1,4 @@
-"""Columns of X made into numbers that a network learns from: tables of numbers and categories, and scaling."""
+"""Preprocessing of the columns of X: encoding of tables with numbers and categories, and standardization."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The columns of a mixed table: what is learned of numbers and of categories, and the numbers that each becomes."""
+"""Encoders of single table columns: numeric columns with missing values, and categorical columns."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ from ..data.arrays import Array
 
 @dataclass(frozen=True)
 class Numeric:
-    """A column of numbers.
+    """Fitted encoder of a numeric column.
 
     Attributes
     ----------
     name : str or None
+        Name of the column; None if the table has no names.
     mean : float
-        Of what is not missing, 0 where all is; it stands for what is.
+        Mean of the numbers that are not missing, which replaces missing numbers; 0 if all are missing.
     indicator : bool
-        Whether another column tells where numbers are missing: they were in the X of fit.
+        Whether the result has a second column, which is 1 for rows with a missing number. True if numbers were missing
+        during fit.
     """
 
     name: str | None
@@ -32,35 +34,39 @@ class Numeric:
     indicator: bool
 
     @classmethod
-    def learned(cls, column: Array, name: str | None, where: str) -> Numeric:
-        """Learn from a column (m,); `where` is what an error calls it."""
+    def fit(cls, column: Array, name: str | None, where: str) -> Numeric:
+        """Return an encoder fitted on a column (m,); `where` names the column in errors."""
         numbers = _numbers(column, where)
         gaps = np.isnan(numbers)
         mean = numbers[~gaps].mean(dtype=np.float64) if not gaps.all() else 0.0
         return cls(name, float(mean), bool(gaps.any()))
 
-    def filled(self, column: Array, where: str) -> tuple[Array, Array]:
-        """Return the numbers (m,), float32 or float64, the mean in place of missing ones; and which those are."""
+    def fill(self, column: Array, where: str) -> tuple[Array, Array]:
+        """Return the numbers (m,) with missing ones replaced by the mean, and a boolean mask (m,) of the missing ones.
+
+        The numbers have one of the dtypes in `arrays.CORE_DTYPES`.
+        """
         numbers = _numbers(column, where)
         gaps = np.isnan(numbers)
         return np.where(gaps, numbers.dtype.type(self.mean), numbers) if gaps.any() else numbers, gaps
 
     def to_config(self) -> dict[str, Any]:
-        """Return the column as JSON can hold it."""
+        """Return the encoder as a JSON-serialisable dict."""
         return {"name": self.name, "mean": self.mean, "indicator": self.indicator}
 
 
 @dataclass(frozen=True)
 class Categorical:
-    """A column of categories.
+    """Fitted one-hot encoder of a categorical column.
 
     Attributes
     ----------
     name : str or None
+        Name of the column; None if the table has no names.
     categories : tuple of str, or of numbers
-        Those with a column of their own, sorted.
+        Sorted categories, each of which becomes one column.
     rare : bool
-        Whether one more column is for rare and unknown ones.
+        Whether the result has one more column, for rare and unknown categories.
     """
 
     name: str | None
@@ -69,12 +75,16 @@ class Categorical:
 
     @property
     def width(self) -> int:
-        """Columns that it becomes."""
+        """Number of columns of the result."""
         return len(self.categories) + self.rare
 
     @classmethod
-    def learned(cls, column: Array, name: str | None, where: str, min_frequency: float | None) -> Categorical:
-        """Learn from a column (m,); categories in fewer rows than `min_frequency`, or a smaller share, are rare."""
+    def fit(cls, column: Array, name: str | None, where: str, min_frequency: float | None) -> Categorical:
+        """Return an encoder fitted on a column (m,).
+
+        Categories that occur in fewer rows than `min_frequency`, or in a smaller share of the rows if it is below 1,
+        are rare. `where` names the column in errors.
+        """
         counts = Counter(_present(column))
         _check_categories(list(counts), where)
         least: float = min_frequency or 0
@@ -84,14 +94,14 @@ class Categorical:
         return cls(name, tuple(frequent), rare=len(frequent) < len(counts))
 
     def codes(self, column: Array, where: str) -> Array:
-        """Return which of its columns each row (m,) has; -1 for none."""
+        """Return, for each row (m,), the index of the result column that is 1; -1 if none is."""
         codes = {category: code for code, category in enumerate(self.categories)}
         if codes:
             text = isinstance(self.categories[0], str)
-            strangers = (value for value in _present(column) if isinstance(value, (str, bytes)) != text)
-            if (stranger := next(strangers, None)) is not None:
+            mistyped = (value for value in _present(column) if isinstance(value, (str, bytes)) != text)
+            if (value := next(mistyped, None)) is not None:
                 raise TypeError(
-                    f"{where} holds {stranger!r}; in fit it held {'text' if text else 'numbers'}."
+                    f"{where} holds {value!r}; during fit it held only {'text' if text else 'numbers'}."
                 )
         values = (
             -1 if is_missing(value) else codes.get(value, len(codes) if self.rare else -1)
@@ -100,12 +110,12 @@ class Categorical:
         return np.fromiter(values, dtype=np.int64, count=len(column))
 
     def to_config(self) -> dict[str, Any]:
-        """Return the column as JSON can hold it."""
+        """Return the encoder as a JSON-serialisable dict."""
         return {"name": self.name, "categories": list(self.categories), "rare": self.rare}
 
 
-def restored(config: object) -> Numeric | Categorical:
-    """Return the column that ``to_config`` describes; a ValueError or TypeError when it describes none."""
+def read_encoder(config: object) -> Numeric | Categorical:
+    """Return the encoder from the result of ``to_config``; any other `config` raises ValueError or TypeError."""
     categorical = isinstance(config, dict) and "categories" in config
     names = ("name", "categories", "rare") if categorical else ("name", "mean", "indicator")
     fields: dict[str, Any] = checks.fields("a column of the encoder", config, names)
@@ -126,12 +136,12 @@ def restored(config: object) -> Numeric | Categorical:
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a value stands for none: None or NaN."""
+    """Whether a value is missing: None or NaN."""
     return value is None or (isinstance(value, float) and value != value)
 
 
 def holds_text(column: Array) -> bool:
-    """Whether a column holds any text."""
+    """Whether any value of a column is text."""
     if column.dtype.kind == "O":
         return any(isinstance(value, (str, bytes)) for value in column)
     return column.dtype.kind in "UST"
@@ -142,7 +152,7 @@ def _present(column: Array) -> list[Any]:
 
 
 def _numbers(column: Array, where: str) -> Array:
-    """Return a column of numbers as floats, with NaN for what is missing."""
+    """Return a column of numbers with NaN in place of None; raise an error for other values and for infinity."""
     if column.dtype.kind == "O":
         column = np.array([np.nan if is_missing(value) else value for value in column], dtype=object)
     numbers = arrays.real(column, where)
@@ -152,7 +162,7 @@ def _numbers(column: Array, where: str) -> Array:
 
 
 def _check_categories(categories: list[Any], where: str) -> None:
-    """Refuse categories that cannot be compared, or that a file could not hold."""
+    """Raise an error for categories that cannot be sorted, or that cannot be stored in a file."""
     texts = sum(isinstance(category, str) for category in categories)
     if 0 < texts < len(categories):
         raise TypeError(f"{where} mixes text with other categories; all must be of one type.")

@@ -1,8 +1,16 @@
-"""Scaling inside the network: a centre and a scale for each column, measured before training.
+"""Standardization inside the network: the centre and the scale of each column, computed before training.
 
-(a) In training the core scales rows while it gathers them (`Layers.standardize`): no copy of X is ever made. Targets
-    are scaled once, before training.
-(b) In prediction the first and the last layer do it at no cost: see `folding`.
+(a) During training the core scales rows while it gathers them (`Layers.standardize`), so that X is never copied.
+    Targets are scaled once, before training.
+(b) For prediction the scaling is folded into the weights of the first and the last layer, at no cost: see the module
+    `folding`.
+
+Blocks of rows are merged by the formula of [1]_.
+
+References
+----------
+.. [1] T. F. Chan, G. H. Golub, R. J. LeVeque, "Updating formulae and a pairwise algorithm for computing sample
+   variances", Technical Report STAN-CS-79-773, Stanford University, 1979.
 """
 
 from __future__ import annotations
@@ -18,22 +26,22 @@ from cnn_core.sparse import SparseRows
 from ..data.arrays import Array
 from ..data.samples import Samples
 
-_BLOCK = 1 << 17  # numbers looked at together: as float64 they stay in the level-2 cache
-_WIDTH = 512  # columns of them at most
-_COLUMNS = 1 << 20  # numbers in whole columns looked at together, where a column has not more of its own
+_BLOCK = 1 << 17  # numbers per block: as float64 they stay in the level-2 cache
+_WIDTH = 512  # maximum number of columns per block
+_COLUMNS = 1 << 20  # numbers per group of whole columns; a longer column is a group by itself
 
 
 class Statistics(NamedTuple):
-    """Of the columns of X: centres (k,) and scales (k,), 1 where there is no spread; float64.
+    """Centres (k,) and scales (k,) of the columns of X, float64; the scale of a column without spread is 1.
 
-    Means and standard deviations, unless another method measured them.
+    They are means and standard deviations, or what another method of :func:`fit_statistics` computes.
     """
 
     mean: Array
     scale: Array
 
 
-# ---- measured
+# ---- statistics
 
 
 def fit_statistics(
@@ -44,17 +52,22 @@ def fit_statistics(
     Parameters
     ----------
     X : ndarray or SparseRows (m, k)
+        Finite samples.
     method : {"standard", "robust", "minmax"}
-        Mean and standard deviation; median and interquartile range; or smallest number and range.
+        Centre and scale: mean and standard deviation; median and interquartile range; or minimum and range.
     name : str
-        What X is called in an error.
+        Name of X in errors.
     rows : ndarray of int, optional
-        The rows that count, each once. Default: all.
+        Distinct indices of the rows to use. Default: all rows.
+
+    Returns
+    -------
+    Statistics
 
     Raises
     ------
     ValueError
-        When the scale of a column, or its reciprocal, is beyond the range of float64.
+        If the centre or the scale of a column, or the reciprocal of the scale, is beyond the range of float64.
     """
     with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
         if rows is not None and isinstance(X, SparseRows):
@@ -70,17 +83,19 @@ def fit_statistics(
 
 
 def _standard(X: Samples, chosen: Array | None) -> tuple[Array, Array]:
-    """Mean and deviation in one pass over X. Blocks are joined by the formula of Chan, Golub and LeVeque (1979); a
-    column is constant when its smallest number is its largest."""
+    """Return means and standard deviations from one pass over X, with blocks merged by Chan, Golub and LeVeque (1979).
+
+    A column is constant if its minimum equals its maximum.
+    """
     k = X.shape[1]
     mean, squares = np.zeros(k), np.zeros(k)
     smallest, largest = np.full(k, np.inf), np.full(k, -np.inf)
-    for rows, columns, block in _blocks(X, chosen):
+    for rows, columns, block in _iterate_blocks(X, chosen):
         np.minimum(smallest[columns], block.min(axis=0), out=smallest[columns])
         np.maximum(largest[columns], block.max(axis=0), out=largest[columns])
-        here = block.mean(axis=0)
-        block -= here
-        shift, share = here - mean[columns], len(block) / (rows.start + len(block))
+        block_mean = block.mean(axis=0)
+        block -= block_mean
+        shift, share = block_mean - mean[columns], len(block) / (rows.start + len(block))
         squares[columns] += np.einsum("mk,mk->k", block, block) + shift**2 * (rows.start * share)
         mean[columns] += shift * share
     scale = np.sqrt(squares / (len(X) if chosen is None else len(chosen)))
@@ -90,9 +105,9 @@ def _standard(X: Samples, chosen: Array | None) -> tuple[Array, Array]:
 
 
 def _robust(X: Samples, chosen: Array | None) -> tuple[Array, Array]:
-    """Median and interquartile range, the quartiles interpolated between neighbours; a range of 0 becomes 1."""
+    """Return medians and interquartile ranges, with linearly interpolated quartiles; a range of 0 becomes 1."""
     median, scale = np.empty(X.shape[1]), np.empty(X.shape[1])
-    for columns, block in _whole_columns(X, chosen):
+    for columns, block in _iterate_whole_columns(X, chosen):
         low, median[columns], high = np.percentile(block, (25, 50, 75), axis=0, overwrite_input=True)
         scale[columns] = high - low
     scale[scale == 0] = 1
@@ -100,8 +115,9 @@ def _robust(X: Samples, chosen: Array | None) -> tuple[Array, Array]:
 
 
 def _minmax(X: Samples, chosen: Array | None) -> tuple[Array, Array]:
+    """Return minima and ranges; a range of 0 becomes 1."""
     smallest, largest = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)
-    for _, columns, block in _blocks(X, chosen):
+    for _, columns, block in _iterate_blocks(X, chosen):
         np.minimum(smallest[columns], block.min(axis=0), out=smallest[columns])
         np.maximum(largest[columns], block.max(axis=0), out=largest[columns])
     scale = largest - smallest
@@ -117,23 +133,25 @@ METHODS: dict[str, Callable[[Samples, Array | None], tuple[Array, Array]]] = {
 _SPREADS = {"standard": "standard deviation", "robust": "interquartile range", "minmax": "range"}
 
 
-# ---- in parts
+# ---- blocks
 
 
-def _cuts(m: int, k: int) -> tuple[list[slice], list[slice]]:
-    """Rows and columns to look at together: cut alike for every layout of X, so that the bits are those of the numbers
-    alone."""
+def _cut(m: int, k: int) -> tuple[list[slice], list[slice]]:
+    """Return the row slices and the column slices of the blocks.
+
+    They do not depend on the memory layout of X, so that the bits of the statistics do not depend on it either.
+    """
     height = max(1, _BLOCK // min(k, _WIDTH))
     rows = [slice(start, min(start + height, m)) for start in range(0, m, height)]
     return rows, [slice(start, min(start + _WIDTH, k)) for start in range(0, k, _WIDTH)]
 
 
-def _blocks(X: Samples, chosen: Array | None) -> Iterator[tuple[slice, slice, Array]]:
-    """Blocks of X, or of its chosen rows, in float64, in the order in which they lie in memory."""
+def _iterate_blocks(X: Samples, chosen: Array | None) -> Iterator[tuple[slice, slice, Array]]:
+    """Iterate over the blocks of X, or of its chosen rows, in float64, in the order of their addresses in memory."""
     if isinstance(X, SparseRows):
-        yield from _filled(X)
+        yield from _iterate_filled(X)
         return
-    all_rows, all_columns = _cuts(len(X) if chosen is None else len(chosen), X.shape[1])
+    all_rows, all_columns = _cut(len(X) if chosen is None else len(chosen), X.shape[1])
     order: Iterable[tuple[slice, slice]] = product(all_rows, all_columns)
     if abs(X.strides[1]) > abs(X.strides[0]):
         order = ((rows, columns) for columns, rows in product(all_columns, all_rows))
@@ -142,32 +160,32 @@ def _blocks(X: Samples, chosen: Array | None) -> Iterator[tuple[slice, slice, Ar
         yield rows, columns, block.astype(np.float64, order="C")
 
 
-def _filled(X: SparseRows) -> Iterator[tuple[slice, slice, Array]]:
-    """The same blocks of sparse rows, with their zeros."""
-    all_rows, all_columns = _cuts(*X.shape)
+def _iterate_filled(X: SparseRows) -> Iterator[tuple[slice, slice, Array]]:
+    """Iterate over the same blocks of sparse rows, as dense arrays."""
+    all_rows, all_columns = _cut(*X.shape)
     for rows in all_rows:
-        for columns, block in _filled_columns(X, rows, all_columns):
+        for columns, block in _iterate_filled_columns(X, rows, all_columns):
             yield rows, columns, block
 
 
-def _filled_columns(X: SparseRows, rows: slice, cuts: list[slice]) -> Iterator[tuple[slice, Array]]:
+def _iterate_filled_columns(X: SparseRows, rows: slice, cuts: list[slice]) -> Iterator[tuple[slice, Array]]:
     row, column, number = X.entries(rows)
     order = np.argsort(column, kind="stable")
     row, column, number = row[order], column[order], number[order]
     for columns in cuts:
-        here = slice(*np.searchsorted(column, (columns.start, columns.stop)))
+        entries = slice(*np.searchsorted(column, (columns.start, columns.stop)))
         block = np.zeros((rows.stop - rows.start, columns.stop - columns.start))
-        block[row[here], column[here] - columns.start] = number[here]
+        block[row[entries], column[entries] - columns.start] = number[entries]
         yield columns, block
 
 
-def _whole_columns(X: Samples, chosen: Array | None) -> Iterator[tuple[slice, Array]]:
-    """All rows of some columns, in float64; of sparse rows the entries are sorted for it, in a copy."""
+def _iterate_whole_columns(X: Samples, chosen: Array | None) -> Iterator[tuple[slice, Array]]:
+    """Iterate over groups of whole columns in float64; the entries of sparse rows are copied and sorted for this."""
     k, m = X.shape[1], len(X) if chosen is None else len(chosen)
     width = max(1, _COLUMNS // m)
     cuts = [slice(start, min(start + width, k)) for start in range(0, k, width)]
     if isinstance(X, SparseRows):
-        yield from _filled_columns(X, slice(0, m), cuts)
+        yield from _iterate_filled_columns(X, slice(0, m), cuts)
         return
     for columns in cuts:
         yield columns, (X[:, columns] if chosen is None else X[chosen, columns]).astype(np.float64)

@@ -1,9 +1,9 @@
-"""Mixed tables as numbers: one-hot categories, and means in place of missing numbers; learned, and kept in the network.
+"""Encoding of tables with numbers and categories: one-hot categories, and means in place of missing numbers.
 
-(a) Every row of the result has the same number of entries: its numbers, its indicators, and one for each categorical
-    column. Where a category is not known the entry is a zero. So the result is made by whole columns, and takes memory
-    for the entries alone, however many categories there are.
-(b) Numbers come first: with `standardize` these are scaled, and what is 0 or 1 stays so.
+(a) Every row of the sparse result stores the same number of entries: its numbers, its indicators of missing numbers,
+    and one entry per categorical column. The entry of a missing or unknown category is a stored zero. The result can
+    therefore be computed column by column, and its memory does not depend on the number of categories.
+(b) Numbers are the first columns of the result. With `standardize` only these are scaled; columns of 0 and 1 are not.
 """
 
 from __future__ import annotations
@@ -24,40 +24,43 @@ from .columns import Categorical, Numeric
 from .standardization import Statistics
 
 Columns: TypeAlias = list[int] | list[str] | list[int | str] | tuple[int | str, ...] | Array
-Features: TypeAlias = Literal["auto"] | Columns  # which are given by number or name
+Features: TypeAlias = Literal["auto"] | Columns  # indices or names of columns
 
 
 class Tabular:
-    """An encoder of tables whose columns are numbers or categories.
+    """Encoder of tables whose columns are numbers or categories.
 
-    The result has the columns of numbers; then, of each of those that missed numbers in fit, whether one is missing;
-    then a column for each category. Missing numbers become the mean of their column. Missing and unknown categories
-    are 0 in all columns of theirs, or 1 in that of the rare ones where there is one.
+    The result has, in this order, the numeric columns; one indicator column for each numeric column that had missing
+    numbers during fit; and one column for each category. Missing numbers are replaced by the mean of their column. A
+    missing category is 0 in all columns of its feature. An unknown category is 1 in the column of rare categories if
+    the feature has one, else 0 in all columns.
 
     Parameters
     ----------
     categorical_features : "auto" or sequence of int or str, default "auto"
-        Columns of categories, by number or, in a table that has them, by name. "auto": columns of text, and those that
-        a data frame calls categorical.
+        Categorical columns, by index or, for a table with column names, by name. "auto": columns of text, and columns
+        of a data frame that have a categorical dtype.
     min_frequency : int or float, optional
-        Categories that are rarer than this, in rows or, below 1, as a share of the rows, have one column together.
+        Minimum frequency of a category: a number of rows (int), or a share of the rows (float below 1). All categories
+        of a feature that are less frequent share one column. Default: every category has its own column.
 
     Attributes
     ----------
     columns_ : tuple of Numeric or Categorical
-        What was learned of each column.
+        Fitted encoder of each column.
     n_features_in_ : int
-        Columns of the table.
+        Number of columns of the table.
     n_columns_ : int
-        Columns of the result.
+        Number of columns of the result.
     n_numeric_ : int
-        How many of those are numbers: the first.
+        Number of numeric columns, which are the first columns of the result.
     feature_names_in_ : ndarray of str, or None
+        Names of the columns of the table; None if the table has no names.
 
     Raises
     ------
     TypeError, ValueError
-        When a parameter cannot be used.
+        If a parameter is invalid.
 
     Examples
     --------
@@ -76,33 +79,33 @@ class Tabular:
         self.min_frequency = frequency(min_frequency)
         self._columns: tuple[Numeric | Categorical, ...] | None = None
 
-    # ---- what it learned
+    # ---- fitted attributes
 
     @property
     def columns_(self) -> tuple[Numeric | Categorical, ...]:
-        """What was learned of each column."""
+        """Fitted encoder of each column."""
         if self._columns is None:
             raise NotFittedError("This Tabular instance is not fitted yet. Call 'fit' before using it.")
         return self._columns
 
     @property
     def n_features_in_(self) -> int:
-        """Columns of the table."""
+        """Number of columns of the table."""
         return len(self.columns_)
 
     @property
     def n_numeric_(self) -> int:
-        """Columns of numbers."""
+        """Number of numeric columns."""
         return len(self._numeric())
 
     @property
     def n_columns_(self) -> int:
-        """Columns of the result."""
+        """Number of columns of the result."""
         return self.n_numeric_ + len(self._indicators()) + sum(column.width for column in self._categorical())
 
     @property
     def feature_names_in_(self) -> Array | None:
-        """Names of the columns of the table (n_features_in_,); None where it had none."""
+        """Names of the columns of the table (n_features_in_,); None if the table has no names."""
         names = [column.name for column in self.columns_]
         return None if None in names else np.array(names, dtype=object)
 
@@ -116,7 +119,10 @@ class Tabular:
         return [column for column in self.columns_ if isinstance(column, Categorical)]
 
     def embeddable(self) -> list[tuple[int, str | None, int]]:
-        """Return number, name and width of each categorical column that becomes any, in the order of the result."""
+        """Return index, name and width of each categorical column, in the order of the result.
+
+        Columns that do not become any column of the result are left out.
+        """
         return [
             (i, column.name, column.width)
             for i, column in enumerate(self.columns_)
@@ -126,68 +132,70 @@ class Tabular:
     # ---- fit and transform
 
     def fit(self, X: Any) -> Tabular:
-        """Learn means and categories.
+        """Fit the means and categories of the columns.
 
         Parameters
         ----------
         X : array-like or table (m, k)
+            Rows of numbers and categories.
 
         Returns
         -------
         self : Tabular
+            Fitted encoder.
 
         Raises
         ------
         TypeError, ValueError
-            When X cannot be used; all is then as before.
+            If X cannot be encoded. The encoder is then unchanged.
         """
-        names, table = _table(X)
-        chosen = self._chosen(X, names, table)
-        learned: list[Numeric | Categorical] = []
+        names, table = _read_table(X)
+        chosen = self._choose_categorical(X, names, table)
+        fitted: list[Numeric | Categorical] = []
         for i, column in enumerate(table):
             name = None if names is None else names[i]
             if i in chosen:
-                learned.append(Categorical.learned(column, name, _where(i, names), self.min_frequency))
+                fitted.append(Categorical.fit(column, name, _where(i, names), self.min_frequency))
             else:
-                learned.append(Numeric.learned(column, name, _where(i, names)))
-        self._columns = tuple(learned)
+                fitted.append(Numeric.fit(column, name, _where(i, names)))
+        self._columns = tuple(fitted)
         return self
 
     def transform(self, X: Any) -> Samples:
-        """Return the rows as numbers.
+        """Return the rows of a table encoded as numbers.
 
         Parameters
         ----------
         X : array-like or table (m, k)
-            With the columns that fit had.
+            Rows with the same columns as during fit.
 
         Returns
         -------
         SparseRows or ndarray (m, n_columns_)
-            Sparse when a column is categorical; float32, or float64 where float32 does not hold the numbers.
+            Encoded rows, sparse if any column is categorical; float64 if a numeric column is float64, else float32.
 
         Raises
         ------
         NotFittedError
-            Before fit.
+            If the encoder is not fitted.
         TypeError, ValueError
-            When X has other columns, or cannot be used.
+            If X has other columns than during fit, or cannot be encoded.
         """
-        names, table = _table(X)
+        names, table = _read_table(X)
         self._check_columns(names, table)
         numbers, missing, codes = [], [], []
-        for i, (column, known) in enumerate(zip(table, self.columns_, strict=True)):
-            if isinstance(known, Categorical):
-                codes.append(known.codes(column, _where(i, names)))
+        for i, (column, encoder) in enumerate(zip(table, self.columns_, strict=True)):
+            if isinstance(encoder, Categorical):
+                codes.append(encoder.codes(column, _where(i, names)))
                 continue
-            filled, gaps = known.filled(column, _where(i, names))
+            filled, gaps = encoder.fill(column, _where(i, names))
             numbers.append(filled)
-            if known.indicator:
+            if encoder.indicator:
                 missing.append(gaps)
-        return self._assembled(len(table[0]), [*numbers, *missing], codes)
+        return self._assemble(len(table[0]), [*numbers, *missing], codes)
 
-    def _assembled(self, m: int, dense: list[Array], codes: list[Array]) -> Samples:
-        """Return all entries as rows: columns that every row has, then where each row's categories stand."""
+    def _assemble(self, m: int, dense: list[Array], codes: list[Array]) -> Samples:
+        """Return the encoded rows from the dense columns (m,) and the codes (m,) of the categorical columns."""
         categorical = [column for column in self._categorical() if column.width]
         codes = [code for code, column in zip(codes, self._categorical(), strict=True) if column.width]
         wide = any(column.dtype == np.float64 for column in dense)
@@ -207,15 +215,29 @@ class Tabular:
         return SparseRows(indptr, indices.reshape(-1), data.reshape(-1), start)
 
     def statistics(self, encoded: Samples, method: str, rows: Array | None = None) -> Statistics:
-        """Return centres and scales of encoded columns: measured of numbers, in some rows or all, 0 and 1 of others."""
+        """Return centres and scales of encoded columns; those of columns that are not numeric are 0 and 1.
+
+        Parameters
+        ----------
+        encoded : SparseRows or ndarray (m, n_columns_)
+            Result of :meth:`transform`.
+        method : {"standard", "robust", "minmax"}
+            Method of standardization.
+        rows : ndarray of int, optional
+            Indices of the rows to use. Default: all rows.
+
+        Returns
+        -------
+        Statistics
+        """
         mean, scale = np.zeros(self.n_columns_), np.ones(self.n_columns_)
         if n := self.n_numeric_:
             entries = encoded if isinstance(encoded, np.ndarray) else encoded.data.reshape(len(encoded), -1)
             mean[:n], scale[:n] = standardization.fit_statistics(entries[:, :n], method, rows=rows)
         return Statistics(mean, scale)
 
-    def _chosen(self, X: Any, names: list[Any] | None, table: list[Array]) -> set[int]:
-        """Return which columns are categorical."""
+    def _choose_categorical(self, X: Any, names: list[Any] | None, table: list[Array]) -> set[int]:
+        """Return the indices of the categorical columns."""
         if self.categorical_features == "auto":
             return dataframes.categorical(X) | {
                 i for i, column in enumerate(table) if columns.holds_text(column)
@@ -224,11 +246,11 @@ class Tabular:
         for feature in self.categorical_features:
             if isinstance(feature, str):
                 if names is None or feature not in names:
-                    raise ValueError(f"categorical_features names {feature!r}; X has no column of that name.")
+                    raise ValueError(f"categorical_features has {feature!r}; X has no column of that name.")
                 feature = names.index(feature)
             if feature >= len(table):
                 raise ValueError(
-                    f"categorical_features names column {feature}; X has {count(len(table), 'column')}."
+                    f"categorical_features has column {feature}, counted from 0; X has {count(len(table), 'column')}."
                 )
             chosen.add(feature)
         return chosen
@@ -236,28 +258,45 @@ class Tabular:
     def _check_columns(self, names: list[Any] | None, table: list[Array]) -> None:
         if len(table) != self.n_features_in_:
             raise ValueError(f"X has {count(len(table), 'column')}; the network takes {self.n_features_in_}.")
-        known = self.feature_names_in_
-        if known is not None and names is not None and known.tolist() != names:
-            i = next(i for i, name in enumerate(names) if name != known[i])
+        expected = self.feature_names_in_
+        if expected is not None and names is not None and expected.tolist() != names:
+            i = next(i for i, name in enumerate(names) if name != expected[i])
             raise ValueError(
                 "The feature names should match those that were passed during fit:"
-                f" column {i} of X is {names[i]!r}, and was {known[i]!r}."
+                f" column {i} of X is {names[i]!r}, and was {expected[i]!r}."
             )
 
     # ---- files
 
     def to_config(self) -> list[dict[str, Any]]:
-        """Return what was learned as JSON can hold it."""
+        """Return the fitted columns as a JSON-serialisable list."""
         return [column.to_config() for column in self.columns_]
 
     def restore(self, config: object, n_columns: int) -> Tabular:
-        """Learn what :meth:`to_config` returned; a ValueError when it is anything else, or makes other columns."""
+        """Restore the fitted columns from the result of :meth:`to_config`.
+
+        Parameters
+        ----------
+        config : list of dict
+            Result of :meth:`to_config`, read from a file.
+        n_columns : int
+            Number of columns that the network takes.
+
+        Returns
+        -------
+        self : Tabular
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `config` is anything else, or if its number of result columns is not `n_columns`.
+        """
         if not isinstance(config, list) or not config:
-            raise ValueError("the encoder is no list of columns")
-        self._columns = tuple(map(columns.restored, config))
+            raise ValueError("the encoder is not a list of columns")
+        self._columns = tuple(map(columns.read_encoder, config))
         if self.n_columns_ != n_columns:
             raise ValueError(
-                f"the encoder makes {count(self.n_columns_, 'column')}; the network takes {n_columns}"
+                f"the encoder returns {count(self.n_columns_, 'column')}; the network takes {n_columns}"
             )
         return self
 
@@ -266,9 +305,9 @@ class Tabular:
 
 
 def categorical(features: object) -> tuple[int | str, ...] | Literal["auto"]:
-    """Return the parameter categorical_features, checked."""
+    """Return the checked parameter `categorical_features`, with a sequence as a tuple of Python ints and strs."""
     message = (
-        "The 'categorical_features' parameter must be 'auto' or a sequence of column numbers >= 0 and names."
+        "The 'categorical_features' parameter must be 'auto' or a sequence of column indices >= 0 and names."
         f" Got {features!r} instead."
     )
     if isinstance(features, str):
@@ -286,7 +325,7 @@ def categorical(features: object) -> tuple[int | str, ...] | Literal["auto"]:
 
 
 def frequency(least: object) -> float | None:
-    """Return the parameter min_frequency, checked: a number of rows, a share below 1, or None."""
+    """Return the checked parameter `min_frequency`: a number of rows, a share below 1, or None."""
     if least is None:
         return None
     if isinstance(least, float):
@@ -297,16 +336,16 @@ def frequency(least: object) -> float | None:
 # ---- columns
 
 
-def _table(X: Any) -> tuple[list[Any] | None, list[Array]]:
-    """Return the names of the columns, where all are text, and the columns (m,)."""
+def _read_table(X: Any) -> tuple[list[Any] | None, list[Array]]:
+    """Return the column names, or None if they are not text, and the columns (m,)."""
     if dataframes.is_table(X):
         named = dataframes.columns(X)
         names = None if dataframes.feature_names(X) is None else [name for name, _ in named]
         table = [column for _, column in named]
     elif hasattr(X, "tocsr") or isinstance(X, SparseRows):
-        raise TypeError("X is sparse; categorical_features are for tables and full arrays.")
+        raise TypeError("X is sparse; categorical_features takes tables and dense arrays.")
     else:
-        # Of rows in lists, NumPy alone would make text of the numbers beside it.
+        # dtype=object, because NumPy would otherwise convert the numbers in lists with text to text.
         array = np.array(X, dtype=object) if isinstance(X, (list, tuple)) else np.asarray(X)
         if array.ndim != 2:
             raise ValueError(f"X has {count(array.ndim, 'dimension')}; expected 2.")
