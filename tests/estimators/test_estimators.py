@@ -335,9 +335,7 @@ def test_other_classes_than_before(blobs):
     with pytest.raises(ValueError, match="classes must be passed on the first call"):
         CLASSIFIER().partial_fit(X, y)
     model.partial_fit(X[y > 0], y[y > 0])
-    with pytest.raises(
-        ValueError, match=r"hidden_layer_sizes is \[5\] .*; the fitted network has \[100\]"
-    ):
+    with pytest.raises(ValueError, match=r"hidden_layer_sizes is \[5\] .*; the fitted network has \[100\]"):
         model.set_params(hidden_layer_sizes=5).fit(X, y)
 
 
