@@ -45,7 +45,7 @@ def chart(record: dict[str, Any], path: Path, threads: int) -> None:
     figure, axes = pyplot.subplots(figsize=(8, 0.9 + 0.3 * len(rows)), layout="constrained")
     markers, colours = "osD^vP*Xh<>p", pyplot.get_cmap("tab20")
     names = [name for name in PEERS if any(name in row.seconds for row in rows)]
-    base = [row.seconds[row.own or row.best] for row in rows]
+    base = [row.seconds[row.ours or row.best] for row in rows]
     for i, name in enumerate(names):
         points = [
             (row.seconds[name] / unit, y)
@@ -78,7 +78,7 @@ def chart(record: dict[str, Any], path: Path, threads: int) -> None:
     axes.set_yticks(range(len(rows)), [row.title for row in rows])
     axes.invert_yaxis()
     axes.grid(axis="x", which="both", alpha=0.25)
-    base_name = "ours" if any(row.own for row in rows) else "the fastest"
+    base_name = "ours" if any(row.ours for row in rows) else "the fastest"
     axes.set_xlabel(f"time relative to {base_name} (less is better), {plural(threads)}")
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)

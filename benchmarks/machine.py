@@ -130,10 +130,10 @@ def best_rate(make_function: Callable[[int], Callable[[int], Any]], threads: int
     def sample() -> float:
         return run_together([lambda f=f: f(rounds) for f in functions])
 
-    while (taken := sample()) < seconds / 4:
-        rounds *= max(2, min(64, int(seconds / 2 / max(taken, 1e-7))))
+    while (elapsed := sample()) < seconds / 4:
+        rounds *= max(2, min(64, int(seconds / 2 / max(elapsed, 1e-7))))
     # Measured twice: an interruption in a single measurement would give far too few rounds.
-    rounds = max(1, int(rounds * seconds / min(taken, sample())))
+    rounds = max(1, int(rounds * seconds / min(elapsed, sample())))
     for _ in range(SAMPLES):
         best = max(best, rounds * threads / sample())
     return best

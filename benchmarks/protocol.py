@@ -134,8 +134,8 @@ class Server:
         training = self.start_training(loaded.task)
         prepared = time.perf_counter() - start
         steps = all_steps if getattr(self.module, "ALWAYS_WHOLE", False) else min(steps, all_steps)
-        taken = seconds_of(training.run, steps)
-        seconds = prepared + taken * all_steps / steps
+        elapsed = seconds_of(training.run, steps)
+        seconds = prepared + elapsed * all_steps / steps
         return {"seconds": seconds, "units": 1, "steps": steps, "extrapolated": steps < all_steps}
 
     def check(self, name: str, dtype: str) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class Row:
         Lower bound of the time on this machine, in seconds.
     best : str or None
         Fastest peer other than ours that computes in the requested data type.
-    own : str or None
+    ours : str or None
         ``"ours"`` if it ran, else ``"ours-core"`` if that ran.
     steadiness : float
         Lowest measured FMA peak divided by the highest.
@@ -60,7 +60,7 @@ class Row:
         }
         others = [p for p in self.seconds if p not in OURS and not PEERS[p].lower_precision]
         self.best = min(others, key=self.seconds.__getitem__, default=None)
-        self.own = next((peer for peer in OURS if peer in self.seconds), None)
+        self.ours = next((peer for peer in OURS if peer in self.seconds), None)
         self.steadiness = min(results[0]["peaks"]) / max(results[0]["peaks"])
 
     @property
@@ -70,12 +70,12 @@ class Row:
 
     def share(self) -> str:
         """Return the limit divided by our time, or without ours by that of the best peer, in percent."""
-        peer = self.own or self.best
+        peer = self.ours or self.best
         return f"{self.limit / self.seconds[peer]:.0%}" if peer and self.limit else ""
 
     def ratio(self) -> str:
         """Return the time of the best peer divided by ours."""
-        return f"{self.seconds[self.best] / self.seconds[self.own]:.2f}" if self.own and self.best else ""
+        return f"{self.seconds[self.best] / self.seconds[self.ours]:.2f}" if self.ours and self.best else ""
 
 
 def make_rows(record: dict[str, Any], minima: bool = False) -> list[Row]:
@@ -145,7 +145,7 @@ def make_table(header: list[str], lines: list[list[str]]) -> list[str]:
 def times_table(rows: list[Row]) -> list[str]:
     """Return the table of the limit, the times of all peers, and the shares and ratios of ours."""
     peers = [name for name in PEERS if any(name in row.seconds for row in rows)]
-    peer = "ours" if any(row.own for row in rows) else "best"
+    peer = "ours" if any(row.ours for row in rows) else "best"
     lines = []
     for row in rows:
         cells = [

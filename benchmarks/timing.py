@@ -56,10 +56,10 @@ def estimate(work: Callable[[int], Any]) -> float:
     """
     units = 1
     while True:
-        taken = seconds_of(work, units)
-        if taken >= SHORTEST:
-            return taken / units
-        units *= 8 if taken < SHORTEST / 8 else 2
+        elapsed = seconds_of(work, units)
+        if elapsed >= SHORTEST:
+            return elapsed / units
+        units *= 8 if elapsed < SHORTEST / 8 else 2
 
 
 def caller(function: Callable[..., Any], *arguments: Any) -> Callable[[int], None]:

@@ -157,9 +157,9 @@ class EstimatorNetwork(Network):
 
         The gradient is a buffer that the next call of the function overwrites.
         """
-        X, y, known = self._labelled(X, y)
-        stack = self._begin(X, known, True, self._known_inputs().encoder).stack
-        weights = weights_of(known, y, sample_weight, class_weight)
+        X, y, fitted_targets = self._labelled(X, y)
+        stack = self._begin(X, fitted_targets, True, self._known_inputs().encoder).stack
+        weights = weights_of(fitted_targets, y, sample_weight, class_weight)
         objective = self._objective().with_weights(weights).keywords
 
         def function(parameters: Array) -> tuple[float, Array]:

@@ -122,7 +122,7 @@ def draw_images(
     captions: Sequence[Caption],
     *,
     columns: int | None,
-    beside: float = 0.0,
+    right_space: float = 0.0,
     **style: Any,
 ) -> tuple[Any, list[Any]]:
     """Draw images in rows of `columns`, each below its caption; return the axes and the drawn images.
@@ -137,7 +137,7 @@ def draw_images(
         Caption of each image.
     columns : int or None
         Number of images per row; None: :func:`choose_columns`.
-    beside : float
+    right_space : float
         Space at the right of a new figure, in inches.
     **style
         Arguments of ``Axes.imshow``; by default black and white are those of :func:`gray_limits`.
@@ -150,7 +150,7 @@ def draw_images(
     lines = max(caption.text.count("\n") + 1 if caption.text else 0 for caption in captions)
     room = aspect + lines * _LINE + GAP
     width, height = columns * (1 + GAP) + GAP, rows * room + GAP
-    ax = canvas.axes(ax, width * _INCHES + beside, height * _INCHES)
+    ax = canvas.axes(ax, width * _INCHES + right_space, height * _INCHES)
     points = _font_size(ax, captions, width, height)
     low, high = gray_limits(images)
     style = {"vmin": low, "vmax": high, **style}

@@ -256,7 +256,7 @@ class WeightImagesDisplay:
         shown = self.weights if gray else np.clip(0.5 + self.weights / (2 * largest), 0, 1)
         style = {"cmap": cmap, "vmin": -largest, "vmax": largest, **kwargs}
         captions = [Caption()] * len(shown)
-        layout: dict[str, Any] = {"columns": columns, "beside": 1.0 if gray else 0.0}
+        layout: dict[str, Any] = {"columns": columns, "right_space": 1.0 if gray else 0.0}
         self.ax_, self.images_ = grids.draw_images(ax, shown, captions, **layout, **style)
         self.figure_ = self.ax_.figure
         if gray:

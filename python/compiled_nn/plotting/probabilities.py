@@ -248,8 +248,8 @@ def _as_one_row(x: Array) -> Array:
 def _draw_image(ax: Any, image: Array, cmap: str) -> Any:
     """Draw an image at the right of the bars, and extend the axis to make room for it."""
     ax.set_xlim(0, _LONGEST / (1 - _IMAGE))
-    beside = ax.inset_axes([1 - _IMAGE, 0.0, _IMAGE, 1.0])
+    image_ax = ax.inset_axes([1 - _IMAGE, 0.0, _IMAGE, 1.0])
     low, high = grids.gray_limits(image)
-    beside.imshow(image, cmap=cmap, vmin=low, vmax=high, interpolation="nearest")
-    beside.set(xticks=[], yticks=[])
-    return beside
+    image_ax.imshow(image, cmap=cmap, vmin=low, vmax=high, interpolation="nearest")
+    image_ax.set(xticks=[], yticks=[])
+    return image_ax

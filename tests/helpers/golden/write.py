@@ -26,16 +26,16 @@ SETS = {"fused": "x86_v3", "unfused": "x86_v2"}  # with fused multiply-add, and 
 
 def write_hashes(only):
     """Write the hashes of these groups for both kinds of instruction sets, each computed in a separate process."""
-    known = json.loads(HASHES.read_text()) if HASHES.exists() else {}
-    known["drawn_by_numpy"] = cases.drawn_by_numpy()
+    recorded = json.loads(HASHES.read_text()) if HASHES.exists() else {}
+    recorded["drawn_by_numpy"] = cases.drawn_by_numpy()
     for kind, isa in SETS.items():
         command = [sys.executable, __file__, "print", *only]
         done = subprocess.run(
             command, env={**os.environ, "CNN_CORE_ISA": isa}, stdout=subprocess.PIPE, check=True
         )
-        known[kind] = {**known.get(kind, {}), **json.loads(done.stdout)}
+        recorded[kind] = {**recorded.get(kind, {}), **json.loads(done.stdout)}
     with HASHES.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(json.dumps(known, indent=1).replace("\n    ", " ").replace("\n   }", " }") + "\n")
+        file.write(json.dumps(recorded, indent=1).replace("\n    ", " ").replace("\n   }", " }") + "\n")
 
 
 def computed(groups):
