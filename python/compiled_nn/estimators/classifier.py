@@ -221,7 +221,7 @@ class MLPClassifier(Perceptron):
     def _make_targets(self, y: Array) -> Targets:
         self._label_dtype = np.dtype(np.int64) if y.ndim == 2 else y.dtype
         if y.ndim == 2:
-            _check_indicator(y)
+            inputs.check_indicator(y)
             loss = self._resolve_loss("sigmoid")
             if loss.link != "sigmoid":
                 raise ValueError(
@@ -243,7 +243,7 @@ class MLPClassifier(Perceptron):
 
     def _check_new_targets(self, y: Array, partial: bool) -> None:
         if y.ndim == 2:
-            _check_indicator(y)
+            inputs.check_indicator(y)
         elif not partial:
             classes = arrays.unique_labels(arrays.labels(y))
             if classes.tolist() != self.classes_.tolist():
@@ -395,12 +395,3 @@ class MLPClassifier(Perceptron):
         predicted = self.predict(X)
         y = inputs.read_targets(type(self).__name__, y, len(predicted))
         return metrics.accuracy(y, predicted, inputs.read_weights(sample_weight, len(y)))
-
-
-def _check_indicator(y: Array) -> None:
-    """Raise ValueError unless a matrix y holds only 0 and 1."""
-    if y.dtype.kind not in "biuf" or not np.isin(y, (0, 1)).all():
-        raise ValueError(
-            "Multioutput target data is not supported with label binarization: y has"
-            f" {y.shape[1]} columns, which must hold only 0 and 1, one column per label."
-        )

@@ -69,6 +69,15 @@ def read_targets(owner: str, y: Any, n_rows: int | None) -> Array:
     return values
 
 
+def check_indicator(y: Array) -> None:
+    """Raise ValueError unless a matrix y holds only 0 and 1."""
+    if y.dtype.kind not in "biuf" or not np.isin(y, (0, 1)).all():
+        raise ValueError(
+            "Multioutput target data is not supported with label binarization: y has"
+            f" {y.shape[1]} columns, which must hold only 0 and 1, one column per label."
+        )
+
+
 # ---- names of columns
 
 
