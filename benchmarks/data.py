@@ -1,4 +1,4 @@
-"""Synthetic arrays of a workload's shapes: the same in every peer, from one seed."""
+"""Random data in the shapes of a workload; the seed is fixed, so that all peers get the same data."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,22 +11,22 @@ SEED = 20240
 
 @dataclass(frozen=True)
 class Task:
-    """What a peer is handed: a workload with its data.
+    """A workload with its data, as a peer gets it.
 
     Attributes
     ----------
     workload : Workload
         Shapes and hyperparameters.
     dtype : str
-        ``"float32"`` or ``"float64"``, of X and of the weights.
+        Dtype of X and of the weights, ``"float32"`` or ``"float64"``.
     threads : int
-        Threads the peer may use.
+        Number of threads that the peer may use.
     X : ndarray of shape (rows, inputs)
-        C-contiguous, uniform in [0, 1).
+        Samples, C-contiguous, uniform in [0, 1).
     y : ndarray of shape (rows,), int64
         Random class indices.
     weights : list of (ndarray (inputs, units), ndarray (units,))
-        Initial weights and biases; a peer copies before it changes them.
+        Initial weights and biases; a peer copies them before it modifies them.
     """
 
     workload: Workload
@@ -37,7 +37,7 @@ class Task:
     weights: list[tuple[np.ndarray, np.ndarray]]
 
     def column(self) -> np.ndarray:
-        """Binary labels as a float column.
+        """Return the binary labels as a column of floats.
 
         Returns
         -------
@@ -52,11 +52,11 @@ def make_task(workload: Workload, dtype: str, threads: int) -> Task:
     Parameters
     ----------
     workload : Workload
-        What to make data for.
+        Workload.
     dtype : str
-        ``"float32"`` or ``"float64"``.
+        Dtype, ``"float32"`` or ``"float64"``.
     threads : int
-        Passed on.
+        Number of threads that the peer may use.
 
     Returns
     -------
@@ -67,25 +67,24 @@ def make_task(workload: Workload, dtype: str, threads: int) -> Task:
     for k, n in pairwise(workload.sizes):
         sigma = np.sqrt(2.0 / (k if workload.hidden == "relu" else k + n))
         W = rng.standard_normal((k, n)) * sigma
-        # Never zero, so that a peer that mistreats biases is found out; above it, so that no narrow relu
-        # layer is born dead.
+        # Not zero, so that --check detects wrong biases; positive, so that no narrow relu layer outputs only zeros.
         b = rng.uniform(0.05, 0.15, n)
         weights.append((W.astype(dtype), b.astype(dtype)))
     X = rng.random((workload.rows, workload.sizes[0]), dtype=np.dtype(dtype))
-    # Every class occurs: scikit-learn counts them itself.
+    # Every class occurs, because scikit-learn counts the classes itself.
     y = rng.permutation(np.arange(workload.rows) % max(2, workload.sizes[-1]))
     return Task(workload, dtype, threads, X, y, weights)
 
 
 def logits(task: Task, weights: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    """Output of the network before its link, in float64: the oracle of the checks.
+    """Return the logits of the network in float64: the reference of the checks.
 
     Parameters
     ----------
     task : Task
-        Rows and activation.
+        Samples and activation.
     weights : list of (ndarray, ndarray)
-        Weights and biases to apply.
+        Weights and biases.
 
     Returns
     -------
@@ -100,12 +99,12 @@ def logits(task: Task, weights: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarr
 
 
 def probabilities(task: Task) -> np.ndarray:
-    """Probabilities of the initial network in float64.
+    """Return the probabilities of the initial network in float64.
 
     Parameters
     ----------
     task : Task
-        Rows, weights and activation.
+        Samples, weights and activation.
 
     Returns
     -------
@@ -119,14 +118,14 @@ def probabilities(task: Task) -> np.ndarray:
 
 
 def loss(task: Task, weights: list[tuple[np.ndarray, np.ndarray]]) -> float:
-    """Mean loss with its penalty in float64.
+    """Return the mean loss with penalty in float64.
 
     Parameters
     ----------
     task : Task
-        Rows, labels and hyperparameters.
+        Samples, labels and hyperparameters.
     weights : list of (ndarray, ndarray)
-        Weights and biases to judge.
+        Weights and biases.
 
     Returns
     -------

@@ -1,12 +1,12 @@
-"""Create the virtual environments of the peers, one after another.
+"""Create the virtual environments of the peers.
 
 Examples::
 
-    python benchmarks/environments.py                  all of them
-    python benchmarks/environments.py numpy torch      some
-    python benchmarks/environments.py --folder DIR     somewhere else than the user's cache
+    python benchmarks/environments.py                  all environments
+    python benchmarks/environments.py numpy torch      two of them
+    python benchmarks/environments.py --folder DIR     in DIR instead of the user's cache
 
-Where the package index offers several builds of torch, the CPU build is meant; point pip at it by
+The benchmarks need the CPU build of torch: where the package index has several builds, select it with
 ``PIP_FIND_LINKS`` or ``PIP_EXTRA_INDEX_URL``.
 """
 
@@ -21,7 +21,7 @@ from peers import ENVIRONMENTS
 
 
 def default_folder() -> Path:
-    """Folder of the environments: ``CNN_BENCH_ENVIRONMENTS``, or one in the user's cache.
+    """Return the folder of the environments: ``CNN_BENCH_ENVIRONMENTS``, or a folder in the user's cache.
 
     Returns
     -------
@@ -33,14 +33,14 @@ def default_folder() -> Path:
 
 
 def interpreter(folder: Path, environment: str) -> Path:
-    """Path of an environment's Python, whether it exists or not.
+    """Return the path of the Python of an environment, which need not exist.
 
     Parameters
     ----------
     folder : pathlib.Path
         Folder of the environments.
     environment : str
-        Key of `peers.ENVIRONMENTS`, or ``"ours"``: the running interpreter.
+        Key of `peers.ENVIRONMENTS`, or ``"ours"`` for the running interpreter.
 
     Returns
     -------
@@ -52,12 +52,12 @@ def interpreter(folder: Path, environment: str) -> Path:
 
 
 def create(folder: Path, environment: str) -> None:
-    """Make one environment and install what it pins; an existing one is brought up to date.
+    """Create an environment, or update an existing one, and install its pinned packages.
 
     Parameters
     ----------
     folder : pathlib.Path
-        Folder of the environments; made when missing.
+        Folder of the environments; it is created if it does not exist.
     environment : str
         Key of `peers.ENVIRONMENTS`.
 
@@ -77,13 +77,18 @@ def main() -> None:
     """Create the environments named on the command line."""
     parser = argparse.ArgumentParser(description="Create the virtual environments of the peers.")
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"of {', '.join(ENVIRONMENTS)} (default: all)"
+        "names", nargs="*", metavar="NAME", help=f"one of {', '.join(ENVIRONMENTS)} (default: all)"
     )
-    parser.add_argument("--folder", type=Path, default=default_folder(), help="default: %(default)s")
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=default_folder(),
+        help="folder of the environments (default: %(default)s)",
+    )
     arguments = parser.parse_args()
     unknown = sorted(set(arguments.names) - set(ENVIRONMENTS))
     if unknown:
-        parser.error(f"unknown environment {', '.join(unknown)}; there are {', '.join(ENVIRONMENTS)}")
+        parser.error(f"unknown environment {', '.join(unknown)}; choose from {', '.join(ENVIRONMENTS)}")
     for name in arguments.names or ENVIRONMENTS:
         create(arguments.folder, name)
 

@@ -1,10 +1,10 @@
-"""Our estimators beside scikit-learn's MLP with the defaults of both, on the data sets that scikit-learn bundles.
+"""Compare our estimators with scikit-learn's MLP, with default parameters, on the data sets of scikit-learn.
 
     python benchmarks/estimators.py --threads 2 --out estimators.json
 
-Five folds and five seeds a data set. Both are given the same rows one after the other, so that what else the machine
-does meets both; times are of fit and of predicting the fold, and their ratio is of the medians. Needs scikit-learn, in
-an environment of its own beside this package.
+There are five folds and five seeds per data set. Both libraries take turns with the same rows, so that other load of
+the machine affects both. Times are those of fit and of the prediction of the fold; the speedup is the ratio of their
+medians. It needs an environment with scikit-learn and this package.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ DATA = ("iris", "wine", "breast_cancer", "digits", "diabetes")
 
 
 def main() -> None:
-    """Measure, print a table in Markdown, and write all numbers to a file."""
-    options = arguments()
+    """Measure, print a Markdown table, and write all numbers to a file."""
+    options = parse_arguments()
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "COMPILED_NN_NUM_THREADS"):
-        os.environ[name] = str(options.threads)  # before NumPy's BLAS is loaded
+        os.environ[name] = str(options.threads)  # must be set before NumPy loads its BLAS
     for name in OPENBLAS_VARIABLES:
         os.environ.pop(name, None)
     results = {name: measure(name, options.seeds, options.folds) for name in options.only}
-    print(table(results, options.threads))
+    print(make_table(results, options.threads))
     if options.out:
         with open(options.out, "w", encoding="utf-8") as file:
             json.dump(results, file, indent=1)
 
 
-def arguments() -> argparse.Namespace:
+def parse_arguments() -> argparse.Namespace:
     """Return the parsed command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=2)
@@ -47,7 +47,7 @@ def arguments() -> argparse.Namespace:
 
 
 def measure(name: str, seeds: int, folds: int) -> dict[str, dict[str, list[float]]]:
-    """Return scores and seconds of both libraries, a number a fold and seed."""
+    """Return the scores and times in seconds of both libraries: one number per fold and seed."""
     import warnings
 
     import compiled_nn as cnn
@@ -64,7 +64,7 @@ def measure(name: str, seeds: int, folds: int) -> dict[str, dict[str, list[float
         "compiled-nn": cnn.MLPRegressor if regression else cnn.MLPClassifier,
     }
     split = (KFold if regression else StratifiedKFold)(folds, shuffle=True, random_state=0)
-    for make in pairs.values():  # imports, caches and pools are warm
+    for make in pairs.values():  # warm-up of imports, caches and thread pools
         make(max_iter=2, random_state=0).fit(X, y).predict(X)
     measured: dict[str, dict[str, list[float]]] = {library: {"score": [], "seconds": []} for library in pairs}
     for seed in range(seeds):
@@ -79,17 +79,17 @@ def measure(name: str, seeds: int, folds: int) -> dict[str, dict[str, list[float
     return measured
 
 
-def table(results: dict[str, dict[str, dict[str, list[float]]]], threads: int) -> str:
+def make_table(results: dict[str, dict[str, dict[str, list[float]]]], threads: int) -> str:
     """Return the results as a Markdown table."""
     lines = [
-        f"| {threads} thread{'s' * (threads > 1)} | scikit-learn | compiled-nn | standard error | times as fast |",
+        f"| {threads} thread{'s' * (threads > 1)} | scikit-learn | compiled-nn | standard error | speedup |",
         "|---|---|---|---|---|",
     ]
     for name, libraries in results.items():
-        theirs, ours = libraries["scikit-learn"], libraries["compiled-nn"]
-        scores = [statistics.mean(library["score"]) for library in (theirs, ours)]
-        error = statistics.stdev(theirs["score"]) / len(theirs["score"]) ** 0.5
-        ratio = statistics.median(theirs["seconds"]) / statistics.median(ours["seconds"])
+        reference, ours = libraries["scikit-learn"], libraries["compiled-nn"]
+        scores = [statistics.mean(library["score"]) for library in (reference, ours)]
+        error = statistics.stdev(reference["score"]) / len(reference["score"]) ** 0.5
+        ratio = statistics.median(reference["seconds"]) / statistics.median(ours["seconds"])
         lines.append(f"| {name} | {scores[0]:.4f} | {scores[1]:.4f} | {error:.4f} | {ratio:.1f} |")
     return "\n".join(lines)
 

@@ -1,13 +1,13 @@
-"""Matrix products alone, at every shape the workloads need: NumPy's BLAS, torch's and ours.
+"""Time single matrix products in all shapes of the workloads: the BLAS of NumPy, that of torch, and ours.
 
 Examples::
 
-    python benchmarks/gemm.py                                        each product as its workload needs it
-    python benchmarks/gemm.py --orders NN,NT,TN --dtypes float32     every shape in every order
+    python benchmarks/gemm.py                                        each product in the order that its workload uses
+    python benchmarks/gemm.py --orders NN,NT,TN --dtypes float32     all shapes in all three orders
     python benchmarks/gemm.py --only T6,I7 --rounds 3 --threads 1
 
-NN is the forward product A B, TN the gradient of the weights A' B, NT that of the inputs A B'; m x n x k is
-an (m, k) by (k, n) product always.
+NN is the product A B of the forward pass, TN the gradient A' B of the weights, NT the gradient A B' of the inputs.
+m x n x k is always the product of an (m, k) and a (k, n) matrix.
 """
 
 import argparse
@@ -19,45 +19,56 @@ from typing import Any
 
 from machine import describe
 from peers import PEERS
-from report import blas_line, plural, table
-from session import Session, add_options, chosen
+from report import blas_line, make_table, plural
+from session import Session, add_options, parse_names
 from workloads import ITEMSIZE, WORKLOADS
 
 DEFAULT = [name for name, peer in PEERS.items() if peer.gemm]
 
 
-def parse() -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(description="Time the matrix products of the workloads alone.")
-    parser.add_argument("--only", metavar="T1,I2", help="workloads whose shapes to take (default: all)")
-    parser.add_argument(
-        "--orders", metavar="NN,NT,TN", help="every shape in these (default: as each is needed)"
+def parse_arguments() -> argparse.Namespace:
+    """Return the parsed command line."""
+    parser = argparse.ArgumentParser(
+        description="Time single matrix products in the shapes of the workloads."
     )
-    parser.add_argument("--dtypes", default="float32,float64", help="default: %(default)s")
-    parser.add_argument("--seconds", type=float, default=0.05, help="of a sample (default: %(default)s)")
+    parser.add_argument("--only", metavar="T1,I2", help="workloads whose shapes are used (default: all)")
     parser.add_argument(
-        "--min-flops", type=float, default=1e5, help="leave smaller products out (default: 1e5)"
+        "--orders",
+        metavar="NN,NT,TN",
+        help="orders for all shapes (default: the order that each workload uses)",
+    )
+    parser.add_argument("--dtypes", default="float32,float64", help="data types (default: %(default)s)")
+    parser.add_argument(
+        "--seconds", type=float, default=0.05, help="seconds per sample (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--min-flops",
+        type=float,
+        default=1e5,
+        help="smallest product, in floating-point operations (default: 1e5)",
     )
     add_options(parser)
     return parser.parse_args()
 
 
-def products(names: list[str], orders: list[str] | None, smallest: float) -> list[tuple[str, int, int, int]]:
-    """The different products of some workloads, in their order.
+def list_products(
+    names: list[str], orders: list[str] | None, smallest: float
+) -> list[tuple[str, int, int, int]]:
+    """Return the distinct products of some workloads, in the order of the workloads.
 
     Parameters
     ----------
     names : list of str
         Keys of `workloads.WORKLOADS`.
     orders : list of str or None
-        Every shape in each of these; None keeps the order in which it is needed.
+        Orders for all shapes; None: the order that each workload uses.
     smallest : float
-        Floating-point operations below which a product is left out.
+        Number of floating-point operations below which a product is left out.
 
     Returns
     -------
     list of (str, int, int, int)
-        Order, m, n, k.
+        Order, m, n and k of each product.
     """
     needed = [product for name in names for product in WORKLOADS[name].gemms()]
     if orders:
@@ -66,34 +77,34 @@ def products(names: list[str], orders: list[str] | None, smallest: float) -> lis
 
 
 def time_products(session: Session, dtype: str, arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    """Samples of all products in one data type.
+    """Return the samples of all products in one data type.
 
     Parameters
     ----------
     session : Session
-        The peers.
+        Running peers.
     dtype : str
-        ``"float32"`` or ``"float64"``.
+        Data type, ``"float32"`` or ``"float64"``.
     arguments : argparse.Namespace
-        The command line.
+        Parsed command line.
 
     Returns
     -------
     list of dict
-        One a product: order, shape, FMA peak at that moment, samples by peer.
+        One entry per product: order, shape, FMA peak measured before it, and samples of each peer.
     """
-    workloads = chosen(arguments.only, list(WORKLOADS), list(WORKLOADS), "workload")
-    orders = chosen(arguments.orders, ["NN", "NT", "TN"], [], "order")
+    workloads = parse_names(arguments.only, list(WORKLOADS), list(WORKLOADS), "workload")
+    orders = parse_names(arguments.orders, ["NN", "NT", "TN"], [], "order")
     results = []
-    for order, m, n, k in products(workloads, orders, arguments.min_flops):
-        peak = session.machine.ask("peak", dtype)["rate"]
+    for order, m, n, k in list_products(workloads, orders, arguments.min_flops):
+        peak = session.machine.request("peak", dtype)["rate"]
         samples: dict[str, list[float]] = {}
         for _ in range(arguments.rounds):
             for name in list(session.peers):
-                if answer := session.ask(name, "gemm", order, dtype, m, n, k, arguments.seconds):
+                if answer := session.request(name, "gemm", order, dtype, m, n, k, arguments.seconds):
                     samples.setdefault(name, []).append(answer["seconds"])
                 elif name in session.peers:
-                    # It has no product at all: it is not asked for the next.
+                    # The peer has no matrix product: it is left out from here on.
                     session.peers.pop(name).close()
         shape = {"order": order, "m": m, "n": n, "k": k, "dtype": dtype, "threads": session.threads}
         results.append(
@@ -103,13 +114,13 @@ def time_products(session: Session, dtype: str, arguments: argparse.Namespace) -
     return results
 
 
-def markdown(results: list[dict[str, Any]]) -> str:
-    """A table of the share of the FMA peak each reaches.
+def make_markdown(results: list[dict[str, Any]]) -> str:
+    """Return a table of the share of the FMA peak that each peer reaches.
 
     Parameters
     ----------
     results : list of dict
-        Of `time_products`.
+        Results of `time_products`.
 
     Returns
     -------
@@ -118,22 +129,22 @@ def markdown(results: list[dict[str, Any]]) -> str:
     peers = [name for name in DEFAULT if any(name in result["samples"] for result in results)]
     lines = []
     for result in results:
-        flops, taken = 2 * result["m"] * result["n"] * result["k"], result["samples"]
-        rates = {name: flops / median(taken[name]) for name in taken}
+        flops, samples = 2 * result["m"] * result["n"] * result["k"], result["samples"]
+        rates = {name: flops / median(samples[name]) for name in samples}
         best = max((rate for name, rate in rates.items() if not name.startswith("ours")), default=None)
-        own = next((rate for name, rate in rates.items() if name.startswith("ours")), None)
+        ours = next((rate for name, rate in rates.items() if name.startswith("ours")), None)
         shares = [f"{rates[name] / result['peak']:.0%}" if name in rates else "" for name in peers]
         shape = f"{result['m']}x{result['n']}x{result['k']}"
-        ratio = f"{own / best:.2f}" if own and best else ""
+        ratio = f"{ours / best:.2f}" if ours and best else ""
         lines.append([shape, result["order"], result["dtype"], str(result["threads"]), *shares, ratio])
-    return "\n".join(table(["m x n x k", "order", "", "threads", *peers, "ours, times best"], lines))
+    return "\n".join(make_table(["m x n x k", "order", "", "threads", *peers, "ours, times best"], lines))
 
 
 def main() -> None:
-    """Run what the command line asks for."""
-    arguments = parse()
-    names = chosen(arguments.peers, DEFAULT, DEFAULT, "peer")
-    dtypes = chosen(arguments.dtypes, list(ITEMSIZE), list(ITEMSIZE), "dtype")
+    """Time the products, print the table and write the JSON file."""
+    arguments = parse_arguments()
+    names = parse_names(arguments.peers, DEFAULT, DEFAULT, "peer")
+    dtypes = parse_names(arguments.dtypes, list(ITEMSIZE), list(ITEMSIZE), "dtype")
     record: dict[str, Any] = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": sys.argv,
@@ -150,7 +161,7 @@ def main() -> None:
                 record["blas"] |= session.blas
                 record["results"] += time_products(session, dtype, arguments)
                 record["skipped"] += session.skipped
-    print(markdown(record["results"]), "", blas_line(record), sep="\n")
+    print(make_markdown(record["results"]), "", blas_line(record), sep="\n")
     if arguments.out:
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
         arguments.out.write_text(json.dumps(record, indent=1) + "\n")

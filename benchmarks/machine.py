@@ -1,7 +1,7 @@
-"""The bounds of the machine, measured in the run they are used in: FMA peak and read bandwidth by size.
+"""Measure the limits of the machine in the same run: FMA peak, and read bandwidth by size.
 
-Run as a program it is one more process of the runner: ``measure`` gives the whole table, ``peak`` a quick
-look at the FMA peak that tells whether the machine was free while the peers ran.
+The runner starts it as a process: the command ``measure`` returns the whole table, ``peak`` only the FMA peak, which
+shows whether other programs used the machine while the peers ran.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from typing import Any
 from protocol import converse
 
 KIB, MIB = 1024, 1024 * 1024
-# From L1 to DRAM, half an octave apart where a working set may straddle two levels. Bytes of each thread.
+# Bytes per thread, from L1 to DRAM; closer together where a working set may be in two levels of cache.
 SIZES = [16 * KIB, 24 * KIB, 64 * KIB, 160 * KIB, 256 * KIB, 384 * KIB, 512 * KIB, 768 * KIB, MIB]
 SIZES += [
     MIB * 3 // 2,
@@ -41,8 +41,8 @@ SAMPLES = 5
 
 
 @cache
-def library() -> ctypes.CDLL:
-    """Compile machine.c with the system's compiler (``CC``, else cc, gcc or clang).
+def load_library() -> ctypes.CDLL:
+    """Compile machine.c with the system's C compiler (``CC``, else cc, gcc or clang), and load it.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def library() -> ctypes.CDLL:
     names = (os.environ.get("CC", ""), "cc", "gcc", "clang")
     compiler = next((path for name in names if name and (path := shutil.which(name))), None)
     if compiler is None:
-        raise RuntimeError("no C compiler to measure the machine with; set CC")
+        raise RuntimeError("no C compiler was found, which is needed to measure the machine; set CC")
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "machine.so"
         source = Path(__file__).with_name("machine.c")
@@ -71,18 +71,18 @@ def library() -> ctypes.CDLL:
     return loaded
 
 
-def together(work: list[Callable[[], Any]]) -> float:
-    """Run functions in a thread each, started together.
+def run_together(work: list[Callable[[], Any]]) -> float:
+    """Run functions at the same time, each in a thread.
 
     Parameters
     ----------
     work : list of callables
-        ctypes releases the GIL inside each.
+        Functions of ctypes, which releases the GIL.
 
     Returns
     -------
     float
-        Seconds until the last has ended.
+        Seconds until the last function has returned.
     """
     if len(work) == 1:
         start = time.perf_counter()
@@ -92,7 +92,7 @@ def together(work: list[Callable[[], Any]]) -> float:
     cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
     def run(function: Callable[[], Any], i: int) -> None:
-        # Left alone, the scheduler may keep both on one core for longer than a sample lasts.
+        # Without pinning, the scheduler may keep two threads on one core for longer than a sample takes.
         if cpus:
             os.sched_setaffinity(threading.get_native_id(), {cpus[i % len(cpus)]})
         barrier.wait()
@@ -108,103 +108,103 @@ def together(work: list[Callable[[], Any]]) -> float:
     return time.perf_counter() - start
 
 
-def best_rate(one: Callable[[int], Callable[[int], Any]], threads: int, seconds: float) -> float:
-    """Rounds a second of all threads, the best of a few samples.
+def best_rate(make_function: Callable[[int], Callable[[int], Any]], threads: int, seconds: float) -> float:
+    """Return the number of rounds per second of all threads together: the best of a few samples.
 
     Parameters
     ----------
-    one : callable
-        From a thread's number to a function that does so many rounds.
+    make_function : callable
+        Takes the index of a thread, and returns a function that takes the number of rounds to run.
     threads : int
-        How many run at once.
+        Number of threads.
     seconds : float
-        About how long a sample lasts.
+        Approximate duration of a sample in seconds.
 
     Returns
     -------
     float
-        Rounds a second, threads added up.
+        Rounds per second, summed over the threads.
     """
-    functions, rounds, best = [one(i) for i in range(threads)], 1, 0.0
+    functions, rounds, best = [make_function(i) for i in range(threads)], 1, 0.0
 
     def sample() -> float:
-        return together([lambda f=f: f(rounds) for f in functions])
+        return run_together([lambda f=f: f(rounds) for f in functions])
 
-    while (taken := sample()) < seconds / 4:
-        rounds *= max(2, min(64, int(seconds / 2 / max(taken, 1e-7))))
-    # Twice: a pause of the machine in the only one would leave far too few rounds.
-    rounds = max(1, int(rounds * seconds / min(taken, sample())))
+    while (elapsed := sample()) < seconds / 4:
+        rounds *= max(2, min(64, int(seconds / 2 / max(elapsed, 1e-7))))
+    # Measured twice: an interruption in a single measurement would give far too few rounds.
+    rounds = max(1, int(rounds * seconds / min(elapsed, sample())))
     for _ in range(SAMPLES):
         best = max(best, rounds * threads / sample())
     return best
 
 
 def peak(dtype: str, threads: int, seconds: float = 0.02) -> float:
-    """Floating-point operations a second, all in fused multiply-adds.
+    """Return the rate of floating-point operations in fused multiply-adds.
 
     Parameters
     ----------
     dtype : str
-        ``"float32"`` or ``"float64"``.
+        Data type, ``"float32"`` or ``"float64"``.
     threads : int
-        How many run at once.
+        Number of threads.
     seconds : float
-        About how long a sample lasts. Default 0.02.
+        Approximate duration of a sample in seconds. Default 0.02.
 
     Returns
     -------
     float
-        Operations a second, threads added up.
+        Operations per second, summed over the threads.
     """
-    operations = getattr(library(), f"fma_{dtype}_operations")()
-    return operations * best_rate(lambda _: getattr(library(), f"fma_{dtype}"), threads, seconds)
+    operations = getattr(load_library(), f"fma_{dtype}_operations")()
+    return operations * best_rate(lambda _: getattr(load_library(), f"fma_{dtype}"), threads, seconds)
 
 
 def read_rate(size: int, threads: int, seconds: float = 0.03) -> float:
-    """Bytes read a second, each thread going over memory of its own.
+    """Return the rate of reading memory, where each thread reads a separate buffer.
 
     Parameters
     ----------
     size : int
-        Bytes of each thread.
+        Number of bytes per thread.
     threads : int
-        How many run at once.
+        Number of threads.
     seconds : float
-        About how long a sample lasts. Default 0.03.
+        Approximate duration of a sample in seconds. Default 0.03.
 
     Returns
     -------
     float
-        Bytes a second, threads added up.
+        Bytes per second, summed over the threads.
     """
     buffers = [mmap.mmap(-1, size) for _ in range(threads)]
-    held = []
+    arrays = []
     for buffer in buffers:
         if hasattr(mmap, "MADV_HUGEPAGE"):
             buffer.madvise(mmap.MADV_HUGEPAGE)
-        held.append((ctypes.c_char * size).from_buffer(buffer))
-        ctypes.memset(held[-1], 1, size)
+        arrays.append((ctypes.c_char * size).from_buffer(buffer))
+        ctypes.memset(arrays[-1], 1, size)
 
-    def reader(i: int) -> Callable[[int], Any]:
-        address = ctypes.addressof(held[i])
-        return lambda rounds: library().read_memory(address, size, rounds)
+    def make_reader(i: int) -> Callable[[int], Any]:
+        address = ctypes.addressof(arrays[i])
+        return lambda rounds: load_library().read_memory(address, size, rounds)
 
-    return size * best_rate(reader, threads, seconds)
+    return size * best_rate(make_reader, threads, seconds)
 
 
 def measure(threads: int) -> dict[str, Any]:
-    """The table the limits are computed from.
+    """Return the table from which the limits are computed.
 
     Parameters
     ----------
     threads : int
-        How many run at once.
+        Number of threads.
 
     Returns
     -------
     dict
-        ``fma`` (operations a second by data type) and ``read`` (pairs of bytes a thread and bytes a second of
-        all).
+        ``fma`` (operations per second, by data type) and ``read`` (pairs of bytes per thread and bytes per second of
+        all threads).
     """
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     sizes = [size for size in SIZES if size * threads < free / 2]
@@ -215,18 +215,18 @@ def measure(threads: int) -> dict[str, Any]:
 
 
 def describe() -> dict[str, Any]:
-    """What the machine is, for the record.
+    """Return a description of the machine for the JSON file.
 
     Returns
     -------
     dict
-        Processor, its number of logical CPUs, caches of the first, operating system, interpreter.
+        Processor, number of logical CPUs, caches of the first CPU, operating system and version of Python.
     """
     name = platform.processor()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        named = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
-        name = named[0].partition(":")[2].strip() if named else name
+        lines = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        name = lines[0].partition(":")[2].strip() if lines else name
     caches = {}
     for folder in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
         level, kind, size = ((folder / part).read_text().strip() for part in ("level", "type", "size"))
@@ -241,12 +241,12 @@ def describe() -> dict[str, Any]:
 
 
 def main() -> None:
-    """Answer ``measure`` and ``peak``."""
+    """Answer the commands ``measure`` and ``peak``."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--option", default="")
     threads = parser.parse_args().threads
-    library()
+    load_library()
     commands = {
         "measure": lambda: measure(threads),
         "peak": lambda dtype: {"rate": peak(dtype, threads, 0.01)},

@@ -1,4 +1,4 @@
-"""The runner's side of the conversation: one process a peer, in its own environment, on given CPUs."""
+"""Runner's side of the protocol: one process per peer, in its environment and pinned to CPUs."""
 
 import json
 import os
@@ -19,26 +19,26 @@ THREAD_VARIABLES = (
     "VECLIB_MAXIMUM_THREADS",
     "COMPILED_NN_NUM_THREADS",
 )
-# Settings that replace what OpenBLAS detects: a peer with those of another machine is slow.
+# Variables that override what OpenBLAS detects; with the values of another machine a peer would be slow.
 OPENBLAS_VARIABLES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
 
 class PeerError(Exception):
-    """A peer that could not start, died or took too long."""
+    """A peer did not start, ended early or took too long."""
 
 
 def environment_variables(threads: int) -> dict[str, str]:
-    """Environment of a peer: the same number of threads for every library, OpenBLAS's own choice of kernels.
+    """Return the environment variables of a peer: one number of threads for all libraries, no settings of OpenBLAS.
 
     Parameters
     ----------
     threads : int
-        That number.
+        Number of threads.
 
     Returns
     -------
     dict
-        A copy of this process's environment with the variables set, and without `OPENBLAS_VARIABLES`.
+        Copy of the environment of this process, with the variables set and without `OPENBLAS_VARIABLES`.
     """
     variables = {name: value for name, value in os.environ.items() if name not in OPENBLAS_VARIABLES}
     variables |= dict.fromkeys(THREAD_VARIABLES, str(threads))
@@ -49,14 +49,14 @@ def environment_variables(threads: int) -> dict[str, str]:
 
 
 def cpus_of(threads: int, given: str | None) -> str:
-    """CPUs to pin to, as taskset lists them.
+    """Return the CPUs to pin to, as a list for taskset.
 
     Parameters
     ----------
     threads : int
-        How many are needed.
+        Number of CPUs that are needed.
     given : str or None
-        The user's list, ``"0,1"``; None takes the first this process may use.
+        List given by the user, such as ``"0,1"``; None: the first CPUs that this process may use.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def cpus_of(threads: int, given: str | None) -> str:
     else:
         cpus = given.split(",")
     if len(cpus) < threads:
-        raise ValueError(f"{threads} threads need as many CPUs; there are {len(cpus)} ({','.join(cpus)})")
+        raise ValueError(f"{threads} threads need {threads} CPUs; there are {len(cpus)} ({','.join(cpus)})")
     return ",".join(cpus[:threads])
 
 
@@ -87,18 +87,18 @@ class Process:
     Parameters
     ----------
     python : Path
-        Interpreter of its environment.
+        Interpreter of the environment.
     arguments : list of str
-        What it runs, from the folder of the benchmarks.
+        Arguments of the interpreter, which runs in the folder of the benchmarks.
     threads : int
-        Threads it may use.
+        Number of threads that the peer may use.
     cpus : str
-        CPUs it is pinned to; without a ``taskset`` program it is not pinned.
+        CPUs to pin to; without the program ``taskset`` the process is not pinned.
 
     Raises
     ------
     PeerError
-        If the interpreter is missing or the process dies at once.
+        If the interpreter does not exist, or the process ends at once.
     """
 
     def __init__(self, python: Path, arguments: list[str], threads: int, cpus: str) -> None:
@@ -107,7 +107,7 @@ class Process:
         taskset = shutil.which("taskset")
         pin = [taskset, "-c", cpus] if taskset else []
         self.command = [*pin, str(python), *arguments, "--threads", str(threads)]
-        # Open as long as the process lives; closed by `close`.
+        # Open until `close`.
         self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self.process = subprocess.Popen(
             self.command,
@@ -118,15 +118,15 @@ class Process:
             stderr=self.errors,
             text=True,
         )
-        self.hello = self.answer(120.0)
+        self.hello = self.read_answer(120.0)
 
-    def answer(self, timeout: float) -> dict[str, Any]:
-        """Wait for one line.
+    def read_answer(self, timeout: float) -> dict[str, Any]:
+        """Wait for one line, and parse it.
 
         Parameters
         ----------
         timeout : float
-            Seconds after which the process is ended.
+            Seconds after which the process is killed.
 
         Returns
         -------
@@ -151,13 +151,13 @@ class Process:
             )
         return json.loads(line)
 
-    def ask(self, *words: object, timeout: float = 180.0) -> dict[str, Any]:
-        """Send a command and wait for its answer.
+    def request(self, *words: object, timeout: float = 180.0) -> dict[str, Any]:
+        """Send a command and return its answer.
 
         Parameters
         ----------
         *words
-            The command.
+            Words of the command.
         timeout : float
             Seconds to wait. Default 180.
 
@@ -168,20 +168,20 @@ class Process:
         Raises
         ------
         PeerError
-            If the process died, took too long or answered with an error.
+            If the process ended, took too long or answered with an error.
         """
         assert self.process.stdin is not None
         try:
             print(*words, file=self.process.stdin, flush=True)
         except BrokenPipeError:
-            raise PeerError("ended before") from None
-        answer = self.answer(timeout)
+            raise PeerError("the process had ended before the command") from None
+        answer = self.read_answer(timeout)
         if "error_type" in answer:
             raise PeerError(f"{answer['error_type']}: {answer['message']}")
         return answer
 
     def close(self) -> None:
-        """End the process; one that does not listen is killed."""
+        """End the process; kill it if it does not end within 10 seconds."""
         assert self.process.stdin is not None
         try:
             self.process.stdin.close()

@@ -1,14 +1,14 @@
-"""The peer's side of the conversation: commands on standard input, one JSON line as answer to each.
+"""Peer's side of the protocol: commands on standard input, one JSON line as the answer to each.
 
-    load T1 float32 1.0             make data and network, warm up: the time this took, an estimate of a unit
-    run T1 float32 1.0 0.4          one sample of about 0.4 seconds: seconds per unit
-    check T1 float32                three steps from the initial weights, or a prediction: a number to compare
-    gemm NN float32 64 64 32 0.1    one sample of a matrix product: seconds per call
+    load T1 float32 1.0             create data and network, and warm up: time of that, estimated time of a unit
+    run T1 float32 1.0 0.4          sample of about 0.4 seconds: seconds per unit
+    check T1 float32                three steps from the initial weights, or a prediction: numbers to compare
+    gemm NN float32 64 64 32 0.1    sample of a matrix product: seconds per call
     quit
 
-The third word of ``load`` and ``run`` is the scale of the rows. A peer's file defines ``versions()``,
-``blas()``, ``training``, ``inference`` or ``gemm``, whichever it can, and ends with ``serve(...)``; README.md has their
-signatures.
+The third word of ``load`` and ``run`` is the share of the rows. The file of a peer defines ``versions()``, ``blas()``,
+and those of ``training``, ``inference`` and ``gemm`` that it supports, and ends with ``serve(...)``. README.md
+describes their signatures.
 """
 
 import argparse
@@ -28,13 +28,13 @@ PERCENTILE_CALLS = 2000
 
 
 def openblas() -> str:
-    """OpenBLAS libraries of this process with the kernels that they chose.
+    """Return the OpenBLAS libraries of this process, with the kernels that they chose.
 
     Returns
     -------
     str
-        ``"OpenBLAS 0.3.31 SkylakeX"``, several separated by commas; ``"none"`` without any, and ``"unknown"``
-        without threadpoolctl.
+        Names such as ``"OpenBLAS 0.3.31 SkylakeX"``, separated by commas; ``"none"`` if there are none, and
+        ``"unknown"`` without threadpoolctl.
     """
     try:
         from threadpoolctl import threadpool_info
@@ -46,12 +46,12 @@ def openblas() -> str:
 
 
 class SkippedError(Exception):
-    """Raised by a peer for what it cannot do; the runner notes the reason and goes on."""
+    """A peer does not support a command; the runner records the reason and continues."""
 
 
 @dataclass
 class Loaded:
-    """The workload a peer holds at the moment."""
+    """Workload that a peer has loaded."""
 
     key: tuple[str, ...]
     task: Any
@@ -62,16 +62,16 @@ class Loaded:
 
 
 class Server:
-    """Answers the commands with the functions of one peer's module.
+    """Execution of the commands with the functions of a peer's module.
 
     Parameters
     ----------
     module : module
-        The peer's file.
+        Module of the peer.
     option : str
-        Its variant.
+        Variant of the peer.
     threads : int
-        Threads it may use.
+        Number of threads that the peer may use.
     """
 
     def __init__(self, module: ModuleType, option: str, threads: int) -> None:
@@ -79,9 +79,9 @@ class Server:
         self.loaded: Loaded | None = None
         self.product: tuple[tuple[str, ...], Callable[[int], Any], float] | None = None
 
-    def task(self, name: str, dtype: str, scale: str) -> Any:
-        """Draw the data of a workload; ``scale`` is a number, or ``check``."""
-        # Here and not above: the machine's own process speaks the protocol without NumPy.
+    def make_task(self, name: str, dtype: str, scale: str) -> Any:
+        """Draw the data of a workload; `scale` is a share of the rows, or ``check``."""
+        # Imported here because machine.py uses this module without NumPy.
         from data import make_task
         from workloads import WORKLOADS
 
@@ -89,74 +89,74 @@ class Server:
         workload = workload.for_check() if scale == "check" else workload.scaled(float(scale))
         return make_task(workload, dtype, self.threads)
 
-    def training(self, task: Any) -> Any:
-        """A fresh training of the peer's."""
+    def start_training(self, task: Any) -> Any:
+        """Return a new training of the peer."""
         if not hasattr(self.module, "training"):
-            raise SkippedError("does not train")
+            raise SkippedError("the peer has no training")
         return self.module.training(task, self.option)
 
     def load(self, name: str, dtype: str, scale: str) -> dict[str, Any]:
-        """Make a workload ready and warm; the one before is forgotten."""
+        """Load a workload in place of the previous one, and warm up."""
         self.loaded = None
         gc.collect()
-        task, predict = self.task(name, dtype, scale), None
+        task, predict = self.make_task(name, dtype, scale), None
         start = time.perf_counter()
         if task.workload.kind == "inference":
             if not hasattr(self.module, "inference"):
-                raise SkippedError("does not predict")
+                raise SkippedError("the peer has no prediction")
             predict = self.module.inference(task, self.option)
             work = predictor(predict, task.X)
         else:
-            work = self.training(task).run
+            work = self.start_training(task).run
         work(1)
         warm_up = time.perf_counter() - start
         self.loaded = Loaded((name, dtype, scale), task, work, predict, estimate(work), warm_up)
         return {"warm_up": warm_up, "unit": self.loaded.unit}
 
     def run(self, name: str, dtype: str, scale: str, seconds: str) -> dict[str, Any]:
-        """One sample of about so many seconds, at least one unit."""
+        """Return a sample of about `seconds`, of at least one unit."""
         if self.loaded is None or self.loaded.key != (name, dtype, scale):
             self.load(name, dtype, scale)
         loaded = self.loaded
         assert loaded is not None
         units = max(1, int(float(seconds) / loaded.unit))
         if loaded.task.workload.kind == "run":
-            return self.whole_run(loaded, units)
+            return self.run_complete(loaded, units)
         answer: dict[str, Any] = {"seconds": seconds_of(loaded.work, units) / units, "units": units}
         if loaded.predict is not None:
             answer |= percentiles(loaded.predict, loaded.task.X, min(units, PERCENTILE_CALLS))
         return answer
 
-    def whole_run(self, loaded: Loaded, steps: int) -> dict[str, Any]:
-        """A run from the initial weights: of as many steps as the time allows where all cost the same."""
-        whole = loaded.task.workload.steps
+    def run_complete(self, loaded: Loaded, steps: int) -> dict[str, Any]:
+        """Return a sample of a complete run, extrapolated from `steps` if all steps of the peer take the same time."""
+        all_steps = loaded.task.workload.steps
         start = time.perf_counter()
-        training = self.training(loaded.task)
+        training = self.start_training(loaded.task)
         prepared = time.perf_counter() - start
-        steps = whole if getattr(self.module, "ALWAYS_WHOLE", False) else min(steps, whole)
-        taken = seconds_of(training.run, steps)
-        seconds = prepared + taken * whole / steps
-        return {"seconds": seconds, "units": 1, "steps": steps, "extrapolated": steps < whole}
+        steps = all_steps if getattr(self.module, "ALWAYS_WHOLE", False) else min(steps, all_steps)
+        elapsed = seconds_of(training.run, steps)
+        seconds = prepared + elapsed * all_steps / steps
+        return {"seconds": seconds, "units": 1, "steps": steps, "extrapolated": steps < all_steps}
 
     def check(self, name: str, dtype: str) -> dict[str, Any]:
-        """The loss after three steps, or the probabilities' distance from the oracle."""
+        """Return the loss after three steps, or the largest error of the probabilities."""
         import data
 
-        task = self.task(name, dtype, "check")
+        task = self.make_task(name, dtype, "check")
         if task.workload.kind == "inference":
             found = self.module.inference(task, self.option)(task.X)
             distance = found[:, -task.workload.sizes[-1] :] - data.probabilities(task)
             return {"error": float(abs(distance).max())}
-        training = self.training(task)
+        training = self.start_training(task)
         training.run(task.workload.steps or task.workload.units_of_check)
         return {"loss": data.loss(task, training.weights()), "before": data.loss(task, task.weights)}
 
     def gemm(self, order: str, dtype: str, m: str, n: str, k: str, seconds: str) -> dict[str, Any]:
-        """One sample of a matrix product."""
+        """Return a sample of a matrix product."""
         key = (order, dtype, m, n, k)
         if self.product is None or self.product[0] != key:
             if not hasattr(self.module, "gemm"):
-                raise SkippedError("has no matrix product of its own")
+                raise SkippedError("the peer has no matrix product")
             work = caller(*self.module.gemm(order, dtype, int(m), int(n), int(k), self.threads))
             work(1)
             self.product = key, work, estimate(work)
@@ -170,12 +170,12 @@ def converse(commands: dict[str, Callable[..., dict[str, Any]]], hello: dict[str
     Parameters
     ----------
     commands : dict
-        Function of each command; takes the words after it.
+        Function of each command, which takes the words after it.
     hello : dict
-        Sent first.
+        First line of the answers.
     """
-    # Libraries print where they please: the answers get a descriptor of their own, everything else goes to
-    # standard error.
+    # Libraries may print to standard output: the answers use a copy of its descriptor, and all other output goes
+    # to standard error.
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)
         print(json.dumps(hello), file=answers, flush=True)
@@ -193,12 +193,12 @@ def converse(commands: dict[str, Callable[..., dict[str, Any]]], hello: dict[str
 
 
 def serve(name: str) -> None:
-    """Run a peer's file as a process: read the command line, then answer.
+    """Run the file of a peer as a process: parse the command line, then answer commands.
 
     Parameters
     ----------
     name : str
-        The peer module's ``__name__``, as a rule ``"__main__"``.
+        ``__name__`` of the peer's module, usually ``"__main__"``.
     """
     parser = argparse.ArgumentParser()
     parser.add_argument("--threads", type=int, default=1)

@@ -1,9 +1,9 @@
-"""Tables of a benchmark's JSON, in Markdown.
+"""Markdown tables of the JSON of a benchmark.
 
 Examples::
 
     python benchmarks/report.py results.json               medians
-    python benchmarks/report.py results.json --minima      fastest samples instead
+    python benchmarks/report.py results.json --minima      fastest samples
 """
 
 import argparse
@@ -16,37 +16,39 @@ from peers import PEERS
 from workloads import WORKLOADS
 
 TITLES = {
-    "training": "Training, an epoch (a step where the batch is full)",
-    "inference": "Prediction, a call",
-    "run": "Whole runs of full-batch descent",
+    "training": "Training, time per epoch (per step for full batches)",
+    "inference": "Prediction, time per call",
+    "run": "Complete runs of full-batch gradient descent",
 }
 OURS = ("ours", "ours-core")
 
 
 class Row:
-    """One workload, data type and number of threads with every peer's time.
+    """Times of all peers for one workload, data type and number of threads.
 
     Parameters
     ----------
     key : tuple of (str, str, int)
-        Workload, data type, threads.
+        Workload, data type and number of threads.
     results : list of dict
-        Its entries in the record.
+        Entries of the record, one per peer.
     statistic : callable
-        `statistics.median` or `min`, over the samples of a peer.
+        Statistic of the samples of a peer: `statistics.median` or `min`.
 
     Attributes
     ----------
     seconds : dict
-        Time of a unit by peer.
+        Seconds per unit, by peer.
     p99 : dict
-        99th percentile of a call by peer, where calls were timed.
+        99th percentile of the time of a call in seconds, by peer; of peers whose calls were timed.
     limit : float or None
-        The bound of the machine.
+        Lower bound of the time on this machine, in seconds.
     best : str or None
-        The fastest peer that is not ours and computes in the data type asked for.
-    own : str or None
-        ``"ours"``, else ``"ours-core"``, whichever ran.
+        Fastest peer other than ours that computes in the requested data type.
+    ours : str or None
+        ``"ours"`` if it ran, else ``"ours-core"`` if that ran.
+    steadiness : float
+        Lowest measured FMA peak divided by the highest.
     """
 
     def __init__(self, key: tuple[str, str, int], results: list[dict[str, Any]], statistic: Any) -> None:
@@ -58,38 +60,38 @@ class Row:
         }
         others = [p for p in self.seconds if p not in OURS and not PEERS[p].lower_precision]
         self.best = min(others, key=self.seconds.__getitem__, default=None)
-        self.own = next((peer for peer in OURS if peer in self.seconds), None)
+        self.ours = next((peer for peer in OURS if peer in self.seconds), None)
         self.steadiness = min(results[0]["peaks"]) / max(results[0]["peaks"])
 
     @property
     def title(self) -> str:
-        """Name for people: the data type only where it is not float32."""
+        """Name of the workload, with the data type unless it is float32."""
         return self.name if self.dtype == "float32" else f"{self.name} {self.dtype}"
 
     def share(self) -> str:
-        """Share of the limit of our time, or of the best peer's without ours."""
-        who = self.own or self.best
-        return f"{self.limit / self.seconds[who]:.0%}" if who and self.limit else ""
+        """Return the limit divided by our time, or without ours by that of the best peer, in percent."""
+        peer = self.ours or self.best
+        return f"{self.limit / self.seconds[peer]:.0%}" if peer and self.limit else ""
 
     def ratio(self) -> str:
-        """How many times as fast as the best peer ours is."""
-        return f"{self.seconds[self.best] / self.seconds[self.own]:.2f}" if self.own and self.best else ""
+        """Return the time of the best peer divided by ours."""
+        return f"{self.seconds[self.best] / self.seconds[self.ours]:.2f}" if self.ours and self.best else ""
 
 
-def rows_of(record: dict[str, Any], minima: bool = False) -> list[Row]:
-    """Gather the results of a record by workload, data type and threads.
+def make_rows(record: dict[str, Any], minima: bool = False) -> list[Row]:
+    """Group the results of a record by workload, data type and number of threads.
 
     Parameters
     ----------
     record : dict
-        What run.py writes.
+        JSON written by run.py.
     minima : bool
-        Fastest samples instead of medians. Default False.
+        Whether to use the fastest samples instead of medians. Default False.
 
     Returns
     -------
     list of Row
-        In the record's order.
+        Rows in the order of the record.
     """
     grouped: dict[tuple[str, str, int], list[dict[str, Any]]] = {}
     for result in record["results"]:
@@ -97,18 +99,18 @@ def rows_of(record: dict[str, Any], minima: bool = False) -> list[Row]:
     return [Row(key, results, min if minima else median) for key, results in grouped.items()]
 
 
-def duration(seconds: float | None) -> str:
-    """A time in the unit that suits it.
+def format_duration(seconds: float | None) -> str:
+    """Return a time in s, ms or us.
 
     Parameters
     ----------
     seconds : float or None
-        None gives an empty string.
+        Time; None gives an empty string.
 
     Returns
     -------
     str
-        Three significant digits.
+        Time with three significant digits.
     """
     if seconds is None:
         return ""
@@ -118,19 +120,19 @@ def duration(seconds: float | None) -> str:
 
 
 def plural(threads: int) -> str:
-    """1 thread, 2 threads."""
+    """Return "1 thread", "2 threads", ..."""
     return f"{threads} thread{'s' if threads > 1 else ''}"
 
 
-def table(header: list[str], lines: list[list[str]]) -> list[str]:
-    """Lines of a Markdown table.
+def make_table(header: list[str], lines: list[list[str]]) -> list[str]:
+    """Return the lines of a Markdown table.
 
     Parameters
     ----------
     header : list of str
         Titles of the columns.
     lines : list of list of str
-        Cells.
+        Cells of each line.
 
     Returns
     -------
@@ -141,51 +143,55 @@ def table(header: list[str], lines: list[list[str]]) -> list[str]:
 
 
 def times_table(rows: list[Row]) -> list[str]:
-    """Every peer's time, the limit, our share of it and our ratio to the best peer."""
+    """Return the table of the limit, the times of all peers, and the shares and ratios of ours."""
     peers = [name for name in PEERS if any(name in row.seconds for row in rows)]
-    who = "ours" if any(row.own for row in rows) else "best"
+    peer = "ours" if any(row.ours for row in rows) else "best"
     lines = []
     for row in rows:
         cells = [
-            f"**{duration(row.seconds.get(p))}**" if p == row.best else duration(row.seconds.get(p))
+            f"**{format_duration(row.seconds.get(p))}**"
+            if p == row.best
+            else format_duration(row.seconds.get(p))
             for p in peers
         ]
-        lines.append([row.title, duration(row.limit), *cells, row.share(), row.ratio()])
-    return table(["", "limit", *peers, f"{who} of limit", "times best peer"], lines)
+        lines.append([row.title, format_duration(row.limit), *cells, row.share(), row.ratio()])
+    return make_table(["", "limit", *peers, f"{peer} of limit", "times best peer"], lines)
 
 
 def p99_table(rows: list[Row]) -> list[str]:
-    """99th percentiles of single calls."""
+    """Return the table of the 99th percentiles of single calls."""
     peers = [name for name in PEERS if any(name in row.p99 for row in rows)]
-    return table(["p99", *peers], [[row.title, *(duration(row.p99.get(p)) for p in peers)] for row in rows])
+    return make_table(
+        ["p99", *peers], [[row.title, *(format_duration(row.p99.get(p)) for p in peers)] for row in rows]
+    )
 
 
 def threads_table(rows: list[Row]) -> list[str]:
-    """How many times as fast as with one thread each peer is with more."""
-    alone = {(row.name, row.dtype): row for row in rows if row.threads == 1}
-    many = [row for row in rows if row.threads > 1 and (row.name, row.dtype) in alone]
+    """Return the table of the speedup of each peer over one thread."""
+    single = {(row.name, row.dtype): row for row in rows if row.threads == 1}
+    many = [row for row in rows if row.threads > 1 and (row.name, row.dtype) in single]
     if not many:
         return []
     peers = [name for name in PEERS if any(name in row.seconds for row in many)]
     lines = []
     for row in many:
-        one = alone[row.name, row.dtype].seconds
+        one = single[row.name, row.dtype].seconds
         cells = [f"{one[p] / row.seconds[p]:.2f}" if p in one and p in row.seconds else "" for p in peers]
         lines.append([f"{row.title}, {plural(row.threads)}", *cells])
-    return ["### Times one thread", "", *table(["", *peers], lines)]
+    return ["## Speedup over one thread", "", *make_table(["", *peers], lines)]
 
 
 def machine_lines(record: dict[str, Any]) -> list[str]:
-    """The machine, its measured bounds and the versions."""
+    """Return the lines about the machine, its measured limits and the versions."""
     machine, lines = record["machine"], []
     lines.append(f"{machine['processor']}, {machine['cpus']} CPUs, {machine['system']}; {record['created']}.")
     if record["scale"] != 1:
-        lines.append(f"Smoke test on {record['scale']:.0%} of the rows: no statement about speed.")
+        lines.append(f"Smoke test with {record['scale']:.0%} of the rows: the times say nothing about speed.")
     bounds = record["bounds"]
     cells = [
         [plural(int(threads)), *(f"{bound['fma'][dtype] / 1e9:.1f}" for dtype in ("float32", "float64"))]
         + [
-            f"{near(bound['read'], size) / 1e9:.0f}"
+            f"{nearest_bandwidth(bound['read'], size) / 1e9:.0f}"
             for size in (24 << 10, 768 << 10, 8 << 20, 120 << 20, 512 << 20)
         ]
         for threads, bound in bounds.items()
@@ -200,11 +206,15 @@ def machine_lines(record: dict[str, Any]) -> list[str]:
         "120 MiB",
         "512 MiB",
     ]
-    versions = {f"{name} {version}" for said in record["versions"].values() for name, version in said.items()}
+    versions = {
+        f"{name} {version}"
+        for libraries in record["versions"].values()
+        for name, version in libraries.items()
+    }
     return [
         *lines,
         "",
-        *table(header, cells),
+        *make_table(header, cells),
         f"Versions: {', '.join(sorted(versions))}.",
         "",
         blas_line(record),
@@ -213,39 +223,43 @@ def machine_lines(record: dict[str, Any]) -> list[str]:
 
 
 def blas_line(record: dict[str, Any]) -> str:
-    """Sentence that names the BLAS library and kernels of each peer."""
+    """Return a sentence with the BLAS library and kernels of each peer."""
     return f"BLAS: {'; '.join(f'{peer} {kernels}' for peer, kernels in record['blas'].items())}."
 
 
-def near(read: list[list[float]], size: int) -> float:
-    """The measured bandwidth of the size that lies nearest."""
+def nearest_bandwidth(read: list[list[float]], size: int) -> float:
+    """Return the bandwidth measured for the nearest size."""
     return min(read, key=lambda point: abs(point[0] - size))[1]
 
 
-def markdown(record: dict[str, Any], minima: bool = False) -> str:
-    """The whole report.
+def make_report(record: dict[str, Any], minima: bool = False) -> str:
+    """Return the report in Markdown.
 
     Parameters
     ----------
     record : dict
-        What run.py writes.
+        JSON written by run.py.
     minima : bool
-        Fastest samples instead of medians. Default False.
+        Whether to use the fastest samples instead of medians. Default False.
 
     Returns
     -------
     str
     """
-    rows, lines = rows_of(record, minima), ["## Benchmark", "", *machine_lines(record)]
+    rows, lines = make_rows(record, minima), ["## Machine and versions", "", *machine_lines(record)]
     for threads in sorted({row.threads for row in rows}):
         for kind, title in TITLES.items():
-            mine = [row for row in rows if row.threads == threads and WORKLOADS[row.name].kind == kind]
-            if mine:
-                lines += [f"### {title}: {'minima' if minima else 'medians'}, {plural(threads)}", ""]
-                lines += times_table(mine) + (p99_table(mine) if kind == "inference" else [])
+            chosen = [row for row in rows if row.threads == threads and WORKLOADS[row.name].kind == kind]
+            if chosen:
+                lines += [f"## {title}: {'minima' if minima else 'medians'}, {plural(threads)}", ""]
+                lines += times_table(chosen) + (p99_table(chosen) if kind == "inference" else [])
     lines += threads_table(rows)
-    if restless := [f"{row.title} ({row.steadiness:.0%})" for row in rows if row.steadiness < 0.9]:
-        lines += [f"The machine was not free, lowest FMA peak of the highest: {', '.join(restless)}.", ""]
+    if disturbed := [f"{row.title} ({row.steadiness:.0%})" for row in rows if row.steadiness < 0.9]:
+        lines += [
+            "Other programs used the machine during some workloads. The lowest measured FMA peak, in percent of the"
+            f" highest, was: {', '.join(disturbed)}.",
+            "",
+        ]
     for skip in record["skipped"]:
         lines.append(
             f"- skipped with {plural(skip['threads'])}: {skip['peer']}, {skip['command']}: {skip['reason']}"
@@ -254,12 +268,12 @@ def markdown(record: dict[str, Any], minima: bool = False) -> str:
 
 
 def main() -> None:
-    """Print the tables of a file."""
-    parser = argparse.ArgumentParser(description="Tables of a benchmark's JSON.")
-    parser.add_argument("results", type=Path, help="what run.py --out wrote")
+    """Print the tables of a JSON file."""
+    parser = argparse.ArgumentParser(description="Print Markdown tables of the JSON of a benchmark.")
+    parser.add_argument("results", type=Path, help="JSON file of run.py --out")
     parser.add_argument("--minima", action="store_true", help="fastest samples instead of medians")
     arguments = parser.parse_args()
-    print(markdown(json.loads(arguments.results.read_text()), arguments.minima))
+    print(make_report(json.loads(arguments.results.read_text()), arguments.minima))
 
 
 if __name__ == "__main__":

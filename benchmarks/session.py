@@ -1,4 +1,4 @@
-"""What run.py and gemm.py share: the peers that were asked for, started, asked in turn and closed."""
+"""Peers of run.py and gemm.py: options, start, commands and end of their processes."""
 
 import argparse
 import time
@@ -10,53 +10,58 @@ from environments import default_folder, interpreter
 from peers import PEERS
 from process import PeerError, Process, cpus_of
 
-# Seconds for the threads of the peer before to fall asleep: thread pools spin a while after their last call,
-# and nobody's waiting policy is changed, since that would slow their next one.
+# Seconds until the threads of the previous peer sleep: thread pools spin for some time after a call. Their waiting
+# policy is not changed, because that would slow their next call.
 PAUSE_ALONE, PAUSE_OF_MANY = 0.02, 0.2
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Options that choose peers, their environments and the number of samples.
+    """Add the options for peers, environments and the number of samples.
 
     Parameters
     ----------
     parser : argparse.ArgumentParser
-        Extended in place.
+        Parser to extend.
     """
     parser.add_argument(
-        "--peers", metavar="A,B", help=f"of {','.join(PEERS)} (default: those that are no variants)"
+        "--peers", metavar="A,B", help=f"peers, of {','.join(PEERS)} (default: all but variants)"
     )
     parser.add_argument(
         "--threads", default="1,2", metavar="1,2", help="numbers of threads (default: %(default)s)"
     )
-    parser.add_argument("--rounds", type=int, default=5, help="samples of each peer (default: %(default)s)")
-    parser.add_argument("--cpus", metavar="0,1", help="CPUs to pin to (default: the first that may be used)")
     parser.add_argument(
-        "--environments", type=Path, default=default_folder(), help="folder (default: %(default)s)"
+        "--rounds", type=int, default=5, help="number of samples of each peer (default: %(default)s)"
+    )
+    parser.add_argument("--cpus", metavar="0,1", help="CPUs to pin to (default: the first available ones)")
+    parser.add_argument(
+        "--environments",
+        type=Path,
+        default=default_folder(),
+        help="folder of the environments (default: %(default)s)",
     )
     parser.add_argument(
         "--python",
         action="append",
         default=[],
         metavar="ENVIRONMENT=PATH",
-        help="interpreter of an environment, such as ours=venv/bin/python (default of ours: this one)",
+        help="interpreter of an environment, such as ours=venv/bin/python (default of ours: the running one)",
     )
     parser.add_argument("--out", type=Path, help="JSON file to write")
 
 
-def chosen(text: str | None, known: list[str], default: list[str], what: str) -> list[str]:
+def parse_names(text: str | None, allowed: list[str], default: list[str], noun: str) -> list[str]:
     """Split a comma-separated option and check its names.
 
     Parameters
     ----------
     text : str or None
-        The option.
-    known : list of str
-        Names there are.
+        Value of the option.
+    allowed : list of str
+        Allowed names.
     default : list of str
-        Returned for None.
-    what : str
-        The thing named, for the message.
+        Names to return if `text` is None.
+    noun : str
+        Noun for the names, for the message.
 
     Returns
     -------
@@ -65,37 +70,37 @@ def chosen(text: str | None, known: list[str], default: list[str], what: str) ->
     Raises
     ------
     SystemExit
-        If a name is unknown.
+        If a name is not allowed.
     """
     names = default if text is None else text.split(",")
-    unknown = [name for name in names if name not in known]
+    unknown = [name for name in names if name not in allowed]
     if unknown:
-        raise SystemExit(f"unknown {what} {', '.join(unknown)}; there are {', '.join(known)}")
+        raise SystemExit(f"unknown {noun} {', '.join(unknown)}; choose from {', '.join(allowed)}")
     return names
 
 
 class Session:
-    """The peers of one number of threads, each in its process.
+    """Peers with one number of threads, each in a process.
 
     Parameters
     ----------
     names : list of str
         Keys of `peers.PEERS`.
     threads : int
-        Threads of each.
+        Number of threads of each peer.
     arguments : argparse.Namespace
-        Of `add_options`.
+        Parsed options of `add_options`.
 
     Attributes
     ----------
     peers : dict
-        Running processes by name.
+        Running processes, by name.
     versions : dict
-        Versions of each peer's libraries.
+        Versions of the libraries of each peer.
     blas : dict
-        BLAS library of each peer, with the kernels that it chose where it tells them.
+        BLAS library of each peer, with its kernels where they are known.
     skipped : list of dict
-        Peers and commands that gave no answer, with the reason.
+        Peers and commands without an answer, with the reason.
     """
 
     def __init__(self, names: list[str], threads: int, arguments: argparse.Namespace) -> None:
@@ -106,8 +111,8 @@ class Session:
         self.blas: dict[str, str] = {}
         self.skipped: list[dict[str, Any]] = []
         pythons = dict(pair.split("=", 1) for pair in arguments.python)
-        own = interpreter(arguments.environments, "ours")
-        self.machine = Process(own, ["machine.py"], threads, self.cpus)
+        python = interpreter(arguments.environments, "ours")
+        self.machine = Process(python, ["machine.py"], threads, self.cpus)
         for name in names:
             peer = PEERS[name]
             given = pythons.get(peer.environment)
@@ -133,35 +138,35 @@ class Session:
             process.close()
 
     def skip(self, name: str, command: str, reason: str) -> None:
-        """Note and print what gave no answer.
+        """Record and print that a command has no answer.
 
         Parameters
         ----------
         name, command, reason : str
-            Peer, what it was asked, what it said.
+            Peer, command and reason.
         """
         self.skipped.append({"threads": self.threads, "peer": name, "command": command, "reason": reason})
         print(f"  {name}: {command}: skipped, {reason}", flush=True)
 
-    def ask(self, name: str, *words: object) -> dict[str, Any] | None:
-        """Ask a peer after a pause.
+    def request(self, name: str, *words: object) -> dict[str, Any] | None:
+        """Send a command to a peer after a pause, and return the answer.
 
         Parameters
         ----------
         name : str
-            Which one; must be running.
+            Name of a running peer.
         *words
-            The command.
+            Words of the command.
 
         Returns
         -------
         dict or None
-            None if it has no answer; the reason is noted, and a peer that died is not asked again.
+            Answer; None without one. The reason is then recorded, and a peer whose process has ended is removed.
         """
         time.sleep(PAUSE_ALONE if self.threads == 1 else PAUSE_OF_MANY)
         process = self.peers[name]
         try:
-            answer = process.ask(*words)
+            answer = process.request(*words)
         except PeerError as reason:
             self.skip(name, " ".join(map(str, words)), str(reason))
             if process.process.poll() is not None:

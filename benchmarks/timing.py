@@ -1,4 +1,4 @@
-"""The clock: how long a unit of work takes, measured where it happens."""
+"""Measurement of times within the process of a peer."""
 
 import gc
 import time
@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from itertools import repeat
 from typing import Any
 
-SHORTEST = 0.02
+SHORTEST = 0.02  # seconds of a measurement that is long enough to estimate the time of a unit
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
-    """Keep the garbage collector out of a measurement."""
+def without_garbage_collection() -> Iterator[None]:
+    """Disable the garbage collector during a measurement."""
     gc.collect()
     gc.disable()
     try:
@@ -22,33 +22,33 @@ def undisturbed() -> Iterator[None]:
 
 
 def seconds_of(work: Callable[[int], Any], units: int) -> float:
-    """Time one call of ``work(units)``.
+    """Return the time of one call ``work(units)``.
 
     Parameters
     ----------
     work : callable
-        Takes the number of units to do.
+        Function of the number of units.
     units : int
-        How many.
+        Number of units.
 
     Returns
     -------
     float
-        Seconds of all of them together.
+        Seconds of all units together.
     """
-    with undisturbed():
+    with without_garbage_collection():
         start = time.perf_counter()
         work(units)
         return time.perf_counter() - start
 
 
 def estimate(work: Callable[[int], Any]) -> float:
-    """Seconds of a unit, from the first measurement that lasts long enough to be believed.
+    """Return the seconds of a unit, estimated by the first measurement of at least `SHORTEST` seconds.
 
     Parameters
     ----------
     work : callable
-        Takes the number of units to do; must be warm.
+        Function of the number of units, already warmed up.
 
     Returns
     -------
@@ -56,26 +56,26 @@ def estimate(work: Callable[[int], Any]) -> float:
     """
     units = 1
     while True:
-        taken = seconds_of(work, units)
-        if taken >= SHORTEST:
-            return taken / units
-        units *= 8 if taken < SHORTEST / 8 else 2
+        elapsed = seconds_of(work, units)
+        if elapsed >= SHORTEST:
+            return elapsed / units
+        units *= 8 if elapsed < SHORTEST / 8 else 2
 
 
 def caller(function: Callable[..., Any], *arguments: Any) -> Callable[[int], None]:
-    """A loop of calls with as little of Python around them as there can be.
+    """Return a function that calls `function` n times with little overhead.
 
     Parameters
     ----------
     function : callable
-        What to call.
+        Function to call.
     *arguments
-        Its arguments.
+        Arguments of the function.
 
     Returns
     -------
     callable
-        Takes the number of calls.
+        Function of the number of calls.
     """
 
     def calls(n: int) -> None:
@@ -86,19 +86,19 @@ def caller(function: Callable[..., Any], *arguments: Any) -> Callable[[int], Non
 
 
 def predictor(function: Callable[[Any], Any], X: Any) -> Callable[[int], None]:
-    """`caller` for one argument, spelt out: unpacking would cost a visible share of the fastest calls.
+    """Return the function of `caller` for one argument, without unpacking, which would slow the fastest calls.
 
     Parameters
     ----------
     function : callable
-        The prediction.
+        Prediction function.
     X : ndarray
-        Its rows.
+        Samples.
 
     Returns
     -------
     callable
-        Takes the number of calls.
+        Function of the number of calls.
     """
 
     def calls(n: int) -> None:
@@ -109,24 +109,24 @@ def predictor(function: Callable[[Any], Any], X: Any) -> Callable[[int], None]:
 
 
 def percentiles(function: Callable[[Any], Any], X: Any, calls: int) -> dict[str, float]:
-    """Median and 99th percentile of calls timed one by one; the clock's own 50 ns or so are in them.
+    """Return the median and the 99th percentile of single calls, which include about 50 ns of the clock.
 
     Parameters
     ----------
     function : callable
-        The prediction.
+        Prediction function.
     X : ndarray
-        Its rows.
+        Samples.
     calls : int
-        How many to time.
+        Number of calls.
 
     Returns
     -------
     dict
-        ``p50`` and ``p99``, seconds.
+        ``p50`` and ``p99``, in seconds.
     """
     clock, times = time.perf_counter_ns, []
-    with undisturbed():
+    with without_garbage_collection():
         for _ in repeat(None, calls):
             start = clock()
             function(X)

@@ -1,12 +1,12 @@
-"""The tutorials' networks on their own data: what they reach from five starts, and how fast beside NumPy.
+"""Networks of the tutorials on their data: accuracy from five initial weights, and speed compared with NumPy.
 
     python benchmarks/tutorials.py accuracy
     python benchmarks/tutorials.py end --only fashion
     unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
     OPENBLAS_NUM_THREADS=1 chrt -f 10 taskset -c 1 python benchmarks/tutorials.py time
 
-The data are found as `compiled_nn.datasets` finds them (COMPILED_NN_DATA); a tutorial without its data is left out.
-Initial weights are draws of `RandomState(seed)`, layer by layer, as W (units, inputs).
+`compiled_nn.datasets` finds the data (COMPILED_NN_DATA); a tutorial whose data are missing is skipped. The initial
+weights W (units, inputs) are drawn from `RandomState(seed)`, layer by layer.
 """
 
 from __future__ import annotations
@@ -29,7 +29,12 @@ ROUNDS = 3
 
 @dataclass(frozen=True)
 class Tutorial:
-    """A network as its text has it. `rate` and `l2` are on gradients of the mean; `timed` epochs are enough to time."""
+    """A network with the hyperparameters of its tutorial.
+
+    `rate` and `l2` are for gradients of the mean loss. `timed` is the number of epochs to time. `reached` has the
+    accuracies of a correct implementation from the same five initial weights, for the training and the test part.
+    `scaled` says whether X is scaled to 0..1 where it is not standardised.
+    """
 
     load: Callable[[], datasets.Dataset]
     sizes: tuple[int, ...]
@@ -38,13 +43,13 @@ class Tutorial:
     rate: float
     epochs: int
     timed: int
-    reached: tuple[str, ...]  # by correct code, from the same five starts: train and test
+    reached: tuple[str, ...]
     dtype: str = "float64"
     n_batches: int = 1
     l2: float = 0.0
     bias: bool = True
     standardize: bool = False
-    scaled: bool = True  # to 0..1, where it does not standardise
+    scaled: bool = True
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
 
     @property
@@ -142,8 +147,8 @@ TUTORIALS = {
 }
 
 
-def start(tutorial: Tutorial, seed: int) -> dict[str, Any]:
-    """Return W1 (units, inputs), b1 (units, 1), W2, ..."""
+def draw_weights(tutorial: Tutorial, seed: int) -> dict[str, Any]:
+    """Return initial weights W1 (units, inputs), b1 (units, 1), W2, ..."""
     random = np.random.RandomState(seed)
     params = {}
     for i, (k, n) in enumerate(pairwise(tutorial.sizes), 1):
@@ -153,13 +158,15 @@ def start(tutorial: Tutorial, seed: int) -> dict[str, Any]:
     return params
 
 
-# ---- ours
+# ---- training by compiled-nn
 
 
-def ours(tutorial: Tutorial, data: datasets.Dataset, seed: int, epochs: int, **options: Any) -> cnn.Network:
-    """Train from images as they are stored."""
+def train_ours(
+    tutorial: Tutorial, data: datasets.Dataset, seed: int, epochs: int, **options: Any
+) -> cnn.Network:
+    """Return a network trained on the images as they are stored."""
     net = cnn.Network.from_dict(
-        start(tutorial, seed),
+        draw_weights(tutorial, seed),
         [
             {"nodes": n, "activation": a}
             for n, a in zip(tutorial.sizes[1:], tutorial.activations, strict=True)
@@ -171,15 +178,15 @@ def ours(tutorial: Tutorial, data: datasets.Dataset, seed: int, epochs: int, **o
         input_scale=tutorial.scale(data),
         **options,
     )
-    how = {"batch_size": "full"} if tutorial.n_batches == 1 else {"n_batches": tutorial.n_batches}
-    return net.fit(data.X_train, data.y_train, epochs=epochs, shuffle=False, **how)
+    batches = {"batch_size": "full"} if tutorial.n_batches == 1 else {"n_batches": tutorial.n_batches}
+    return net.fit(data.X_train, data.y_train, epochs=epochs, shuffle=False, **batches)
 
 
-# ---- the same steps in NumPy
+# ---- training by NumPy
 
 
 def sigmoid(Z: Any) -> Any:
-    """In place. Clipped, exp stays finite; beyond 80 the result is 0 or 1 to the last bit of a float32 anyway."""
+    """Replace Z by its sigmoid. Clipping keeps exp finite, and beyond 80 the sigmoid is 0 or 1 in float32 anyway."""
     np.clip(Z, -80, 80, out=Z)
     np.negative(Z, out=Z)
     np.exp(Z, out=Z)
@@ -187,10 +194,10 @@ def sigmoid(Z: Any) -> Any:
     return np.reciprocal(Z, out=Z)
 
 
-class Plain:
-    """The network in NumPy: columns are samples, one dtype, no product and no pass over memory more than needed.
+class NumPyNetwork:
+    """The network in NumPy, with one dtype and without redundant products or passes over memory.
 
-    W (units, inputs) @ X (inputs, samples) is the order in which OpenBLAS takes these shapes fastest.
+    Samples are columns: W (units, inputs) @ X (inputs, samples) is the fastest order of these shapes in OpenBLAS.
     """
 
     def __init__(self, tutorial: Tutorial, data: datasets.Dataset, dtype: str) -> None:
@@ -210,7 +217,7 @@ class Plain:
 
     def train(self, seed: int, epochs: int) -> Iterator[list[Any]]:
         """Yield W1, W2, ... (units, inputs) after each epoch."""
-        params = start(self.tutorial, seed)
+        params = draw_weights(self.tutorial, seed)
         layers = range(1, len(self.tutorial.sizes))
         Ws = [params[f"W{i}"].astype(self.X.dtype, order="C") for i in layers]
         bs = [np.zeros((len(W), 1), self.X.dtype) for W in Ws]
@@ -226,7 +233,7 @@ class Plain:
         return Ws
 
     def score(self, Ws: list[Any], A: Any, y: Any) -> float:
-        """Accuracy of a network without biases and of several classes."""
+        """Return the accuracy of a network without biases for several classes."""
         for W in Ws:
             A = sigmoid(W @ A)
         return float((A.argmax(axis=0) == y).mean())
@@ -264,32 +271,30 @@ class Plain:
         return cost
 
 
-# ---- the two tables
+# ---- tables
 
 
-def chosen(only: str | None) -> Iterator[tuple[str, Tutorial, datasets.Dataset]]:
+def load_tutorials(only: str | None) -> Iterator[tuple[str, Tutorial, datasets.Dataset]]:
     for name, tutorial in TUTORIALS.items():
         if only is None or name.split(",")[0] in only.split(","):
             try:
                 data = tutorial.load()
             except FileNotFoundError as error:
-                print(f"{name}: left out. {str(error).splitlines()[0]}")
+                print(f"{name}: skipped. {str(error).splitlines()[0]}")
                 continue
             yield name, tutorial, data
 
 
-def described(values: list[float]) -> str:
+def format_range(values: list[float]) -> str:
     mean = statistics.mean(values)
     return f"{mean:.4f} ({min(values):.4f} to {max(values):.4f})"
 
 
 def accuracy(only: str | None) -> None:
-    print(
-        "| tutorial | part | reached by correct code: mean (range) | ours: mean (range) | ours, each seed |"
-    )
+    print("| tutorial | part | correct code: mean (range) | ours: mean (range) | ours, each seed |")
     print("|---|---|---|---|---|")
-    for name, tutorial, data in chosen(only):
-        nets = [ours(tutorial, data, seed, tutorial.epochs) for seed in tutorial.seeds]
+    for name, tutorial, data in load_tutorials(only):
+        nets = [train_ours(tutorial, data, seed, tutorial.epochs) for seed in tutorial.seeds]
         parts = {"train": (data.X_train, data.y_train), "test": (data.X_test, data.y_test)}
         if len(data.X_validation):
             parts = {"train": parts["train"], "dev": (data.X_validation, data.y_validation)}
@@ -302,28 +307,28 @@ def accuracy(only: str | None) -> None:
                     for net in nets
                 ]
                 print(
-                    f"| {name} | {part} | {described([float(text) for text in reached.split()])} "
-                    f"| {described(found)} | {' '.join(f'{value:.4f}' for value in found)} |",
+                    f"| {name} | {part} | {format_range([float(text) for text in reached.split()])} "
+                    f"| {format_range(found)} | {' '.join(f'{value:.4f}' for value in found)} |",
                     flush=True,
                 )
 
 
 def end(only: str | None) -> None:
-    """Ours and NumPy from the same starts where the end point leaps about: test accuracy of the last epochs."""
+    """Print the test accuracy of the last epochs of ours and NumPy, where it changes much from epoch to epoch."""
     print(
         "| tutorial | seed | NumPy: mean of the last 11 epochs (range) | ours: mean of the last 11 epochs (range) |"
     )
     print("|---|---|---|---|")
-    for name, tutorial, data in chosen(only):
+    for name, tutorial, data in load_tutorials(only):
         if tutorial.n_batches == 1:
             continue
-        plain = Plain(tutorial, data, tutorial.dtype)
-        columns, last = plain.columns(data.X_test), tutorial.epochs - 11
+        reference = NumPyNetwork(tutorial, data, tutorial.dtype)
+        columns, last = reference.columns(data.X_test), tutorial.epochs - 11
         for seed in tutorial.seeds:
             found: tuple[list[float], list[float]] = ([], [])
-            for Ws in islice(plain.train(seed, tutorial.epochs), last, None):
-                found[0].append(plain.score(Ws, columns, data.y_test))
-            net = ours(tutorial, data, seed, last)
+            for Ws in islice(reference.train(seed, tutorial.epochs), last, None):
+                found[0].append(reference.score(Ws, columns, data.y_test))
+            net = train_ours(tutorial, data, seed, last)
             for _ in range(11):
                 net.fit(
                     data.X_train,
@@ -334,35 +339,36 @@ def end(only: str | None) -> None:
                     warm_start=True,
                 )
                 found[1].append(net.score(data.X_test, data.y_test))
-            print(f"| {name} | {seed} | {described(found[0])} | {described(found[1])} |", flush=True)
+            print(f"| {name} | {seed} | {format_range(found[0])} | {format_range(found[1])} |", flush=True)
 
 
-def seconds(run: Callable[[], object]) -> float:
+def time_run(run: Callable[[], object]) -> float:
     begin = time.perf_counter()
     run()
     return time.perf_counter() - begin
 
 
 def times(only: str | None) -> None:
-    """Whole runs of ours where a run has a start that its epochs repay; else as many epochs as are enough, scaled."""
+    """Print the times of complete runs, extrapolated from `timed` epochs; ours with Gram training runs completely."""
     print("| tutorial | epochs | ours, s | NumPy float64, s | ratio | NumPy float32, s | ratio |")
     print("|---|---|---|---|---|---|---|")
-    for name, tutorial, data in chosen(only):
+    for name, tutorial, data in load_tutorials(only):
         wide = tutorial.sizes[0] > len(data.X_train)
         parts = {"ours": tutorial.epochs if wide else tutorial.timed}
         parts |= dict.fromkeys(("float64", "float32"), tutorial.timed)
         runs: dict[str, Callable[[], object]] = {
-            "ours": partial(ours, tutorial, data, 1, parts["ours"], n_threads=1)
+            "ours": partial(train_ours, tutorial, data, 1, parts["ours"], n_threads=1)
         }
         for dtype in ("float64", "float32"):
-            runs[dtype] = partial(Plain(tutorial, data, dtype).fit, 1, tutorial.timed)
+            runs[dtype] = partial(NumPyNetwork(tutorial, data, dtype).fit, 1, tutorial.timed)
         samples: dict[str, list[float]] = {name: [] for name in runs}
         for _ in range(ROUNDS):
             for which, run in runs.items():
-                samples[which].append(seconds(run) * tutorial.epochs / parts[which])
-        own, f64, f32 = (statistics.median(values) for values in samples.values())
+                samples[which].append(time_run(run) * tutorial.epochs / parts[which])
+        ours, f64, f32 = (statistics.median(values) for values in samples.values())
         print(
-            f"| {name} | {tutorial.epochs} | {own:.3g} | {f64:.3g} | {f64 / own:.2f} | {f32:.3g} | {f32 / own:.2f} |",
+            f"| {name} | {tutorial.epochs} | {ours:.3g} | {f64:.3g} | {f64 / ours:.2f} | {f32:.3g}"
+            f" | {f32 / ours:.2f} |",
             flush=True,
         )
 
@@ -372,6 +378,6 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("table", choices=("accuracy", "end", "time"))
-    parser.add_argument("--only", help=f"of {', '.join(TUTORIALS)}")
+    parser.add_argument("--only", help="tutorials, such as fashion,xor (default: all)")
     options = parser.parse_args()
     {"accuracy": accuracy, "end": end, "time": times}[options.table](options.only)

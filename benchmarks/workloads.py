@@ -1,6 +1,6 @@
-"""The workloads of ``compiled-nn bench``, for the programs of this folder.
+"""Workloads of ``compiled-nn bench``, for the programs of this folder.
 
-Loaded from their file, not imported by name: the environments of the peers do not have compiled-nn.
+The module is loaded from its file, because compiled-nn is not installed in the environments of the peers.
 """
 
 import sys

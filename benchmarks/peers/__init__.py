@@ -1,29 +1,28 @@
-"""The peers as data: which file runs each one, in which environment, with which option."""
+"""Table of the peers: module, environment and option of each."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Peer:
-    """One competitor.
+    """A program to compare with.
 
     Attributes
     ----------
     module : str
-        File of this folder that speaks the protocol, without ``.py``.
+        Name of a file of this folder that implements the protocol, without ``.py``.
     environment : str
-        Key of `ENVIRONMENTS`; peers may share one.
+        Key of `ENVIRONMENTS`; several peers may share an environment.
     option : str
-        Variant of the same library, handed to the module. Default ``""``.
+        Variant of the library, which is passed to the module. Default ``""``.
     training, inference : bool
-        What it takes part in. Default True.
+        Whether it has training and prediction. Default True.
     gemm : bool
-        Whether `gemm.py` times its matrix product too. Default False.
+        Whether `gemm.py` times its matrix product. Default False.
     lower_precision : bool
-        Whether it may compute in fewer bits than asked; it is shown, but never counts as the best peer.
-        Default False.
+        Whether it may compute in lower precision than requested; it is then never the best peer. Default False.
     default : bool
-        Whether it runs when no ``--peers`` is given. Default True.
+        Whether it runs without ``--peers``. Default True.
     """
 
     module: str
@@ -53,8 +52,8 @@ PEERS = {
     "ours-core": Peer("ours", "ours", "core", gemm=True),
 }
 
-# Exact versions: a ratio is a statement about a version. "ours" has no entry: it is the interpreter that runs
-# the runner, or the one given by --python ours=PATH. threadpoolctl tells which kernels OpenBLAS chose.
+# Versions are exact, because results are valid for one version only. "ours" has no entry: it is the interpreter of
+# run.py, or that of --python ours=PATH. threadpoolctl reports the kernels that OpenBLAS chose.
 THREADPOOLCTL = "threadpoolctl==3.6.0"
 ENVIRONMENTS = {
     "numpy": ("numpy==2.4.6", THREADPOOLCTL),

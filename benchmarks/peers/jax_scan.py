@@ -1,4 +1,4 @@
-"""JAX with a whole epoch in one jitted scan; many full-batch steps in one jitted loop."""
+"""JAX: an epoch is one jitted scan, and all steps with the full batch are one jitted loop."""
 
 from functools import partial
 
@@ -12,19 +12,19 @@ jax.config.update("jax_enable_x64", True)
 
 
 def versions() -> dict[str, str]:
-    """Library versions."""
+    """Return the versions of the libraries."""
     import jaxlib
 
     return {"jax": jax.__version__, "jaxlib": jaxlib.__version__, "numpy": np.__version__}
 
 
 def blas() -> str:
-    """None: XLA brings its own matrix products."""
+    """Return "none": XLA has its own matrix products."""
     return "none"
 
 
 def forward(parameters, X, hidden: str):
-    """Logits."""
+    """Return the logits."""
     for W, b in parameters[:-1]:
         Z = X @ W + b
         X = jax.nn.relu(Z) if hidden == "relu" else jax.nn.sigmoid(Z)
@@ -33,7 +33,7 @@ def forward(parameters, X, hidden: str):
 
 
 def mean_loss(parameters, X, y, workload):
-    """Mean loss and penalty of a batch."""
+    """Return the mean loss of a batch with penalty."""
     Z = forward(parameters, X, workload.hidden)
     if workload.sizes[-1] == 1:
         loss = jnp.mean(jax.nn.softplus(Z[:, 0]) - y * Z[:, 0])
@@ -46,7 +46,7 @@ def mean_loss(parameters, X, y, workload):
 
 
 def update(state, gradients, workload):
-    """One optimizer step over (parameters, moments, count)."""
+    """Return (parameters, moments, count) after a step of the optimizer."""
     parameters, moments, count = state
     rate, tree = workload.learning_rate, jax.tree.map
     if workload.optimizer == "sgd":
@@ -57,25 +57,25 @@ def update(state, gradients, workload):
     count = count + 1
     v = tree(lambda v, g: 0.9 * v + 0.1 * g, moments[0], gradients)
     s = tree(lambda s, g: 0.999 * s + 0.001 * g * g, moments[1], gradients)
-    # In float64, where the differences keep their digits, then back: a float64 factor would widen the arrays.
+    # Computed in float64 for the accuracy of the differences, and converted back so that the arrays keep their dtype.
     dtype = parameters[0][0].dtype
     first, second = (1 - 0.9**count).astype(dtype), (1 - 0.999**count).astype(dtype)
 
-    def moved(p, v, s):
+    def updated(p, v, s):
         return p - rate * (v / first) / (jnp.sqrt(s / second) + 1e-8)
 
-    return tree(moved, parameters, v, s), (v, s), count
+    return tree(updated, parameters, v, s), (v, s), count
 
 
 def step(state, X, y, workload):
-    """Gradient and update of one batch."""
+    """Return the state after a step on a batch, and the loss."""
     loss, gradients = jax.value_and_grad(mean_loss)(state[0], X, y, workload)
     return update(state, gradients, workload), loss
 
 
 @partial(jax.jit, static_argnames="workload", donate_argnums=0)
 def epoch(state, X, y, order, workload):
-    """One epoch: a scan over whole batches, then the rows left over."""
+    """Train for one epoch: a scan over the whole batches, then a step on the remaining rows."""
     size = workload.batch_size
     whole = workload.rows // size
     if order is None:
@@ -101,7 +101,7 @@ def epoch(state, X, y, order, workload):
 
 @partial(jax.jit, static_argnames="workload", donate_argnums=0)
 def descend(state, X, y, steps, workload):
-    """So many full-batch steps; the number is data, so that one compilation serves all."""
+    """Train for `steps` steps with the full batch; `steps` is not static, so that the loop is compiled only once."""
 
     def body(_, carry):
         state, loss = step(carry[0], X, y, workload)
@@ -111,7 +111,7 @@ def descend(state, X, y, steps, workload):
 
 
 class Training:
-    """A jitted call an epoch, or one for all steps where the batch is full.
+    """One jitted call per epoch, or one for all steps with the full batch.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ class Training:
         self.state = (parameters, moments, jnp.zeros((), jnp.float64))
 
     def run(self, units: int) -> float:
-        """Train so many epochs; the mean loss of the last one."""
+        """Train for `units` epochs; return the mean loss of the last one."""
         workload = self.task.workload
         if workload.batch is None:
             self.state, loss = descend(self.state, self.X, self.y, units, workload)
@@ -142,17 +142,17 @@ class Training:
         return float(loss)
 
     def weights(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Weights and biases as they are now."""
+        """Return the current weights and biases."""
         return [(np.asarray(W), np.asarray(b)) for W, b in self.state[0]]
 
 
 def training(task: Task, option: str) -> Training:
-    """A training from the initial weights."""
+    """Return a training that starts from the initial weights."""
     return Training(task)
 
 
 def inference(task: Task, option: str):
-    """Prediction by the initial network: a function of X to probabilities."""
+    """Return a function from X to the probabilities of the initial network."""
     workload = task.workload
     parameters = [(jnp.array(W), jnp.array(b)) for W, b in task.weights]
     link = jax.nn.sigmoid if workload.sizes[-1] == 1 else jax.nn.softmax

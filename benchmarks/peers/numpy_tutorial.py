@@ -1,5 +1,4 @@
-"""NumPy as the tutorials write it, but right: a function a formula, a new array an operation, the data type
-kept."""
+"""NumPy in the style of the tutorials, with correct formulas: one function per formula, a new array per operation."""
 
 import numpy as np
 from data import Task
@@ -7,34 +6,34 @@ from protocol import openblas, serve
 
 
 def versions() -> dict[str, str]:
-    """Library versions."""
+    """Return the versions of the libraries."""
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return {"numpy": np.__version__, blas["name"]: blas["version"]}
 
 
 def blas() -> str:
-    """OpenBLAS's kernels."""
+    """Return OpenBLAS and its kernels."""
     return openblas()
 
 
 def sigmoid(Z: np.ndarray) -> np.ndarray:
-    """1 / (1 + exp(-Z))."""
+    """Return 1 / (1 + exp(-Z))."""
     return 1 / (1 + np.exp(-Z))
 
 
 def softmax(Z: np.ndarray) -> np.ndarray:
-    """Rows of probabilities, shifted so that no exponential overflows."""
+    """Return rows of probabilities, computed without overflow."""
     E = np.exp(Z - Z.max(axis=1, keepdims=True))
     return E / E.sum(axis=1, keepdims=True)
 
 
 def relu(Z: np.ndarray) -> np.ndarray:
-    """max(Z, 0)."""
+    """Return max(Z, 0)."""
     return np.maximum(Z, 0)
 
 
 class Training:
-    """Forward, backward and update of the tutorials.
+    """Forward propagation, back-propagation and update of the tutorials.
 
     Parameters
     ----------
@@ -49,12 +48,12 @@ class Training:
         self.step = 0
         self.rng = np.random.default_rng(0)
         self.binary = workload.sizes[-1] == 1
-        # One-hot labels once, as the tutorials do.
+        # One-hot labels are made once, as in the tutorials.
         self.Y = task.column() if self.binary else np.eye(workload.sizes[-1], dtype=task.dtype)[task.y]
         self.updates = {"sgd": self.sgd, "momentum": self.momentum, "adam": self.adam}
 
     def run(self, units: int) -> float:
-        """Train so many epochs; the mean loss of the last one."""
+        """Train for `units` epochs; return the mean loss of the last one."""
         workload, update = self.task.workload, self.updates[self.task.workload.optimizer]
         X, Y, m = self.task.X, self.Y, workload.rows
         for _ in range(units):
@@ -69,7 +68,7 @@ class Training:
         return total / m
 
     def gradients(self, X: np.ndarray, Y: np.ndarray) -> tuple[float, list[np.ndarray]]:
-        """Loss of a batch and the gradients of all parameters."""
+        """Return the loss of a batch, and the gradients of all parameters."""
         m, l2 = len(X), self.task.workload.l2
         hidden = self.task.workload.hidden
         W, b = self.parameters[::2], self.parameters[1::2]
@@ -98,13 +97,13 @@ class Training:
         return float(loss), gradients
 
     def sgd(self, gradients: list[np.ndarray]) -> None:
-        """w -= rate g."""
+        """Update the parameters: w -= rate g."""
         rate = self.task.workload.learning_rate
         for p, g in zip(self.parameters, gradients, strict=True):
             p -= rate * g
 
     def momentum(self, gradients: list[np.ndarray]) -> None:
-        """v = mu v - rate g; w += v."""
+        """Update the parameters: v = mu v - rate g, w += v."""
         rate, mu = self.task.workload.learning_rate, self.task.workload.momentum
         for p, g, v in zip(self.parameters, gradients, self.moments[0], strict=True):
             v *= mu
@@ -112,7 +111,7 @@ class Training:
             p += v
 
     def adam(self, gradients: list[np.ndarray]) -> None:
-        """Kingma and Ba's update with both corrections."""
+        """Update the parameters by Adam, with both bias corrections."""
         self.step += 1
         rate = self.task.workload.learning_rate / (1 - 0.9**self.step)
         correction = 1 - 0.999**self.step
@@ -122,17 +121,17 @@ class Training:
             p -= rate * v / (np.sqrt(s / correction) + 1e-8)
 
     def weights(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Weights and biases as they are now."""
+        """Return the current weights and biases."""
         return list(zip(self.parameters[::2], self.parameters[1::2], strict=True))
 
 
 def training(task: Task, option: str) -> Training:
-    """A training from the initial weights."""
+    """Return a training that starts from the initial weights."""
     return Training(task)
 
 
 def inference(task: Task, option: str):
-    """Prediction by the initial network: a function of X to probabilities."""
+    """Return a function from X to the probabilities of the initial network."""
     hidden = relu if task.workload.hidden == "relu" else sigmoid
     link = sigmoid if task.workload.sizes[-1] == 1 else softmax
     *body, (W_last, b_last) = task.weights
@@ -146,7 +145,7 @@ def inference(task: Task, option: str):
 
 
 def gemm(order: str, dtype: str, m: int, n: int, k: int, threads: int):
-    """A product into an existing array: a function and its arguments."""
+    """Return a function, and its arguments, that computes a product into an existing array."""
     rng = np.random.default_rng(0)
     A = rng.random((k, m) if order == "TN" else (m, k)).astype(dtype)
     B = rng.random((n, k) if order == "NT" else (k, n)).astype(dtype)

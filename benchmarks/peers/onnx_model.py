@@ -1,4 +1,4 @@
-"""A workload's network as an ONNX model, for the peers that read one."""
+"""The network of a workload as an ONNX model, for the peers that read such models."""
 
 from data import Task
 from onnx import TensorProto, checker, helper, numpy_helper
@@ -7,7 +7,7 @@ ELEMENT = {"float32": TensorProto.FLOAT, "float64": TensorProto.DOUBLE}
 
 
 def make_model(task: Task) -> bytes:
-    """The initial network of a workload, probabilities out.
+    """Return the initial network of a workload as a model with probabilities as output.
 
     Parameters
     ----------
@@ -17,7 +17,7 @@ def make_model(task: Task) -> bytes:
     Returns
     -------
     bytes
-        The serialised model, input ``X``, output ``probabilities``, rows as in the workload.
+        Serialised model with the input ``X`` and the output ``probabilities``, for the rows of the workload.
     """
     workload, nodes, initializers, name = task.workload, [], [], "X"
     for layer, (W, b) in enumerate(task.weights, 1):

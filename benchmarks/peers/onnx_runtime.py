@@ -1,4 +1,4 @@
-"""ONNX Runtime: a session on the CPU; ``bound`` with input and output buffers bound once."""
+"""ONNX Runtime: a session on the CPU; with ``bound``, input and output buffers are bound only once."""
 
 import numpy as np
 import onnxruntime
@@ -9,17 +9,17 @@ from peers.onnx_model import make_model
 
 
 def versions() -> dict[str, str]:
-    """Library versions."""
+    """Return the versions of the libraries."""
     return {"onnxruntime": onnxruntime.__version__, "numpy": np.__version__}
 
 
 def blas() -> str:
-    """None: MLAS multiplies the matrices."""
+    """Return "none": MLAS computes the matrix products."""
     return "none"
 
 
 def inference(task: Task, option: str):
-    """Prediction by the initial network: a function of X to probabilities."""
+    """Return a function from X to the probabilities of the initial network."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = task.threads
     options.inter_op_num_threads = 1

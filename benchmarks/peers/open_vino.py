@@ -1,5 +1,4 @@
-"""OpenVINO on the CPU, latency hint, forced to float32; ``native`` leaves the precision to it (bfloat16 where
-it can)."""
+"""OpenVINO on the CPU, for low latency, in float32; with ``native`` it chooses the precision, such as bfloat16."""
 
 import numpy as np
 import openvino
@@ -10,17 +9,17 @@ from peers.onnx_model import make_model
 
 
 def versions() -> dict[str, str]:
-    """Library versions."""
+    """Return the versions of the libraries."""
     return {"openvino": openvino.__version__, "numpy": np.__version__}
 
 
 def blas() -> str:
-    """None: oneDNN multiplies the matrices."""
+    """Return "none": oneDNN computes the matrix products."""
     return "none"
 
 
 def inference(task: Task, option: str):
-    """Prediction by the initial network: a function of X to probabilities."""
+    """Return a function from X to the probabilities of the initial network."""
     core = openvino.Core()
     settings = {"INFERENCE_NUM_THREADS": task.threads, "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1}
     if option != "native":
@@ -29,7 +28,7 @@ def inference(task: Task, option: str):
     request = compiled.create_infer_request()
 
     def predict(X: np.ndarray) -> np.ndarray:
-        # The input is shared, the output copied: the next call would overwrite a shared one.
+        # The input is shared; the output is copied, because the next call would overwrite a shared one.
         return request.infer([X], share_inputs=True)[0]
 
     return predict

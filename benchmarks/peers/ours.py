@@ -1,29 +1,27 @@
-"""compiled-nn: through ``Network`` by default, what a user gets; ``core`` calls the compiled class beneath
-it."""
+"""compiled-nn: ``Network`` by default; with ``core``, the compiled class that it uses."""
 
 import compiled_nn as cnn
 import numpy as np
 from data import Task
 from protocol import SkippedError, serve
 
-# A whole run may take a form whose steps are cheap and whose start is not (the Gram form): it is always timed
-# to its end.
+# Complete runs are not extrapolated: Gram training has fast steps after an expensive start.
 ALWAYS_WHOLE = True
 
-# Full batches of up to so many rows: a call of `Stack.train` is given many epochs at once.
+# With full batches of at most FEW_ROWS rows, one call of `Stack.train` runs up to MOST_EPOCHS epochs.
 FEW_ROWS = 64
 MOST_EPOCHS = 4096
 
 
 def versions() -> dict[str, str]:
-    """Library versions and the instruction set in use."""
+    """Return the versions of the libraries, and the instruction set in use."""
     import cnn_core
 
     return {"compiled-nn": cnn.__version__, "isa": cnn_core.isa, "numpy": np.__version__}
 
 
 def blas() -> str:
-    """None: the core multiplies the matrices."""
+    """Return "none": the core computes the matrix products."""
     return "none"
 
 
@@ -33,7 +31,7 @@ def prepare(threads: int) -> None:
 
 
 def network(task: Task) -> cnn.Network:
-    """The workload's network with its initial weights."""
+    """Return the network of a workload with its initial weights."""
     workload = task.workload
     if workload.optimizer == "adam":
         optimizer = cnn.Adam(workload.learning_rate)
@@ -55,7 +53,7 @@ def network(task: Task) -> cnn.Network:
 
 
 def stack(task: Task):
-    """The workload's network as the core has it."""
+    """Return the network of a workload as a `Stack` of the core."""
     from cnn_core.stack import Stack
 
     workload = task.workload
@@ -68,7 +66,7 @@ def stack(task: Task):
 
 
 class NetworkTraining:
-    """``Network.fit``, once a sample.
+    """Training by ``Network.fit``, with one call per sample.
 
     Parameters
     ----------
@@ -80,7 +78,7 @@ class NetworkTraining:
         self.task, self.net = task, network(task)
 
     def run(self, units: int) -> float:
-        """Train so many epochs; the mean loss of the last one."""
+        """Train for `units` epochs; return the mean loss of the last one."""
         workload = self.task.workload
         self.net.fit(
             self.task.X,
@@ -93,12 +91,12 @@ class NetworkTraining:
         return self.net.history["loss"][-1]
 
     def weights(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Weights and biases as they are now."""
+        """Return the current weights and biases."""
         return self.net.get_weights()
 
 
 class StackTraining:
-    """``Stack.train``: a call an epoch, or a call for many epochs of a few rows.
+    """Training by ``Stack.train``, with one call per epoch, or per many epochs of a few rows.
 
     Parameters
     ----------
@@ -109,21 +107,21 @@ class StackTraining:
     def __init__(self, task: Task) -> None:
         self.task, workload = task, task.workload
         if workload.kind == "run":
-            raise SkippedError("whole runs go through Network")
+            raise SkippedError("complete runs are measured with Network only")
         self.core = stack(task)
-        hyper = {"momentum": workload.momentum} if workload.optimizer == "momentum" else {}
-        self.core.set_optimizer(workload.optimizer, **hyper)
+        options = {"momentum": workload.momentum} if workload.optimizer == "momentum" else {}
+        self.core.set_optimizer(workload.optimizer, **options)
         self.rng = np.random.default_rng(0)
         self.y = task.column() if workload.sizes[-1] == 1 else task.y
 
     def run(self, units: int) -> float:
-        """Train so many epochs; the mean loss of the last call."""
+        """Train for `units` epochs; return the mean loss of the last call."""
         workload = self.task.workload
-        at_once = MOST_EPOCHS if workload.batch is None and workload.rows <= FEW_ROWS else 1
+        epochs_per_call = MOST_EPOCHS if workload.batch is None and workload.rows <= FEW_ROWS else 1
         loss = 0.0
-        for start in range(0, units, at_once):
-            epochs, order = min(at_once, units - start), None
-            if at_once > 1:
+        for start in range(0, units, epochs_per_call):
+            epochs, order = min(epochs_per_call, units - start), None
+            if epochs_per_call > 1:
                 order = np.tile(np.arange(workload.rows), epochs)
             elif workload.shuffle:
                 order = self.rng.permutation(workload.rows)
@@ -140,17 +138,17 @@ class StackTraining:
         return loss
 
     def weights(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Weights and biases as they are now."""
+        """Return the current weights and biases."""
         return self.core.views()
 
 
 def training(task: Task, option: str) -> NetworkTraining | StackTraining:
-    """A training from the initial weights."""
+    """Return a training that starts from the initial weights."""
     return StackTraining(task) if option == "core" else NetworkTraining(task)
 
 
 def inference(task: Task, option: str):
-    """Prediction by the initial network: a function of X to probabilities."""
+    """Return a function from X to the probabilities of the initial network."""
     if option != "core":
         return network(task).predict_proba
     core, threads = stack(task), task.threads
@@ -162,7 +160,7 @@ def inference(task: Task, option: str):
 
 
 def gemm(order: str, dtype: str, m: int, n: int, k: int, threads: int):
-    """A product into an existing array: a function and its arguments."""
+    """Return a function, and its arguments, that computes a product into an existing array."""
     from cnn_core.functions import matmul
 
     rng = np.random.default_rng(0)

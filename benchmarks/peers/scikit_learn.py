@@ -1,4 +1,4 @@
-"""scikit-learn's MLPClassifier, from the workload's initial weights."""
+"""scikit-learn's MLPClassifier, with the initial weights of the workload."""
 
 import warnings
 
@@ -10,33 +10,33 @@ from sklearn.neural_network import MLPClassifier
 
 
 def versions() -> dict[str, str]:
-    """Library versions."""
+    """Return the versions of the libraries."""
     return {"scikit-learn": sklearn.__version__, "numpy": np.__version__}
 
 
 def blas() -> str:
-    """OpenBLAS's kernels."""
+    """Return OpenBLAS and its kernels."""
     return openblas()
 
 
 class Classifier(MLPClassifier):
-    """MLPClassifier that starts from given weights."""
+    """MLPClassifier with given initial weights."""
 
     def _init_coef(self, fan_in: int, fan_out: int, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
         W, b = self.initial[len(self.coefs_)]
         if W.shape != (fan_in, fan_out):
-            raise SkippedError(f"layer of shape {(fan_in, fan_out)}; the workload has {W.shape}")
+            raise SkippedError(f"a layer has shape {(fan_in, fan_out)}; that of the workload has {W.shape}")
         return W.copy(), b.copy()
 
 
 def classifier(task: Task) -> Classifier:
-    """The estimator of a workload, not fitted yet."""
+    """Return the estimator of a workload before fit."""
     workload = task.workload
     model = Classifier(
         workload.sizes[1:-1],
         activation="relu" if workload.hidden == "relu" else "logistic",
         solver="adam" if workload.optimizer == "adam" else "sgd",
-        # The penalty is divided by the rows of the batch there.
+        # scikit-learn divides the penalty by the rows of the batch.
         alpha=workload.l2 * workload.batch_size,
         batch_size=workload.batch_size,
         learning_rate_init=workload.learning_rate,
@@ -53,7 +53,7 @@ def classifier(task: Task) -> Classifier:
 
 
 class Training:
-    """One ``fit`` a sample, of as many epochs as the sample has.
+    """Training by ``fit``, with one call per sample.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class Training:
         self.task, self.model = task, classifier(task)
 
     def run(self, units: int) -> float:
-        """Train so many epochs; the mean loss of the last one."""
+        """Train for `units` epochs; return the mean loss of the last one."""
         self.model.max_iter = units
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -73,19 +73,19 @@ class Training:
         return self.model.loss_
 
     def weights(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Weights and biases as they are now."""
+        """Return the current weights and biases."""
         return list(zip(self.model.coefs_, self.model.intercepts_, strict=True))
 
 
 def training(task: Task, option: str) -> Training:
-    """A training from the initial weights."""
+    """Return a training that starts from the initial weights."""
     return Training(task)
 
 
 def inference(task: Task, option: str):
-    """Prediction by the initial network: a function of X to probabilities."""
+    """Return a function from X to the probabilities of the initial network."""
     model = classifier(task)
-    # Fitted only to make it an estimator that predicts; the weights are put back.
+    # partial_fit makes the estimator ready to predict; then the initial weights are restored.
     classes = np.arange(max(2, task.workload.sizes[-1]))
     model.set_params(batch_size=1, warm_start=False)
     model.partial_fit(task.X[:1], task.y[:1], classes=classes)

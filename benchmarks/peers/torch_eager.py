@@ -1,5 +1,4 @@
-"""PyTorch: eager by default, ``fused`` with the optimizer in one kernel, ``compiled`` with torch.compile
-besides."""
+"""PyTorch in eager mode; ``fused`` has the optimizer in one kernel, ``compiled`` in addition uses torch.compile."""
 
 import re
 
@@ -13,18 +12,18 @@ DTYPE = {"float32": torch.float32, "float64": torch.float64}
 
 
 def versions() -> dict[str, str]:
-    """Library versions."""
+    """Return the versions of the libraries."""
     return {"torch": torch.__version__, "MKL": mkl_version() or "none", "numpy": np.__version__}
 
 
 def mkl_version() -> str | None:
-    """Version of the MKL that torch was built with, or None."""
+    """Return the version of the MKL with which torch was built, or None."""
     found = re.search(r"Math Kernel Library Version (\S+)", torch.__config__.show())
     return found[1] if found else None
 
 
 def blas() -> str:
-    """MKL, which does not tell its kernels; builds for other processors have OpenBLAS."""
+    """Return MKL, whose kernels are not known; on other processors torch uses OpenBLAS."""
     mkl = mkl_version()
     return f"MKL {mkl}" if mkl else openblas()
 
@@ -35,7 +34,7 @@ def prepare(threads: int) -> None:
 
 
 def network(task: Task) -> nn.Sequential:
-    """Layers with the workload's initial weights, logits out."""
+    """Return the network of a workload with its initial weights; its outputs are logits."""
     layers: list[nn.Module] = []
     for W, b in task.weights:
         layer = nn.Linear(*W.shape, dtype=DTYPE[task.dtype])
@@ -47,13 +46,13 @@ def network(task: Task) -> nn.Sequential:
 
 
 def optimizer(task: Task, model: nn.Module, fused: bool) -> torch.optim.Optimizer:
-    """The workload's optimizer; the penalty acts on weights, not on biases."""
+    """Return the optimizer of a workload; the penalty applies to weights, not to biases."""
     workload = task.workload
     groups = [
         {"params": [p for p in model.parameters() if p.ndim == 2], "weight_decay": workload.l2},
         {"params": [p for p in model.parameters() if p.ndim == 1], "weight_decay": 0.0},
     ]
-    # None, not False: the default choice between a loop and the batched form is the library's.
+    # With None, and unlike False, torch chooses between its loop and its batched implementation.
     choice = True if fused else None
     if workload.optimizer == "adam":
         return torch.optim.Adam(groups, workload.learning_rate, fused=choice)
@@ -62,14 +61,14 @@ def optimizer(task: Task, model: nn.Module, fused: bool) -> torch.optim.Optimize
 
 
 class Training:
-    """The usual loop over batches of tensors in memory, without a DataLoader.
+    """Training by a loop over batches of tensors in memory, without a DataLoader.
 
     Parameters
     ----------
     task : Task
         Workload and data.
     option : str
-        ``""``, ``"fused"`` or ``"compiled"`` (which is fused too).
+        Variant: ``""``, ``"fused"``, or ``"compiled"``, which is fused too.
     """
 
     def __init__(self, task: Task, option: str) -> None:
@@ -82,7 +81,7 @@ class Training:
         self.criterion = nn.BCEWithLogitsLoss() if binary else nn.CrossEntropyLoss()
 
     def run(self, units: int) -> float:
-        """Train so many epochs; the mean loss of the last one, without the penalty."""
+        """Train for `units` epochs; return the mean loss of the last one, without the penalty."""
         workload, size = self.task.workload, self.task.workload.batch_size
         for _ in range(units):
             total = torch.zeros(())
@@ -98,18 +97,18 @@ class Training:
         return float(total) / workload.rows
 
     def weights(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Weights and biases as they are now."""
+        """Return the current weights and biases."""
         layers = [layer for layer in self.model if isinstance(layer, nn.Linear)]
         return [(layer.weight.detach().numpy().T, layer.bias.detach().numpy()) for layer in layers]
 
 
 def training(task: Task, option: str) -> Training:
-    """A training from the initial weights."""
+    """Return a training that starts from the initial weights."""
     return Training(task, option)
 
 
 def inference(task: Task, option: str):
-    """Prediction by the initial network: a function of X to probabilities."""
+    """Return a function from X to the probabilities of the initial network."""
     link = nn.Sigmoid() if task.workload.sizes[-1] == 1 else nn.Softmax(dim=1)
     model = nn.Sequential(*network(task), link).eval()
     if option == "compiled":

@@ -1,4 +1,6 @@
-"""Two classes that textbooks write out, with their parameters, on a `Network`: silent, pure, repeatable.
+"""Two classes of well-known tutorials, with their parameters, computed by a `Network`.
+
+They print nothing, do not modify their arguments, and give the same result for the same seed.
 
 >>> from compiled_nn.tutorials import NeuralNet
 >>> model = NeuralNet([3, 1]).fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1], learning_rate=0.5, n_iterations=5)
@@ -30,8 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["NNClassifier", "NeuralNet"]
 
 
-class _OnNetwork:
-    """What both classes do with the network that fit makes."""
+class _NetworkModel:
+    """Base class of both: parameters, and methods of the fitted network."""
 
     def __init__(self, init: Any, dtype: DType, seed: int | None, n_threads: int | None) -> None:
         owner = type(self).__name__
@@ -61,7 +63,7 @@ class _OnNetwork:
         l1: float = 0.0,
         l2: float = 0.0,
     ) -> Network:
-        """Return a network of sigmoid layers with one binary cross-entropy an output, at its initial weights."""
+        """Return a new network of sigmoid layers, whose loss is the binary cross-entropy summed over the outputs."""
         given = self.init if isinstance(self.init, Mapping) else None
         init: Any = default_init if given is not None or self.init is None else self.init
         net = Network(
@@ -80,73 +82,77 @@ class _OnNetwork:
 
     @property
     def classes_(self) -> Array:
-        """Sorted labels that fit has seen."""
+        """Sorted labels of the y passed to fit."""
         return self.network_.classes_
 
     def predict(self, X: Any) -> Array:
-        """Return the most probable label of each row of X (m, k); with one output the larger of two from 0.5 on."""
+        """Return the most probable label (m,) of each row of X (m, k); with one output the second label from 0.5 on."""
         return self.network_.predict(X)
 
     def score(self, X: Any, y: Any) -> float:
-        """Return the share of the rows of X (m, k) whose label y (m,) is predicted."""
+        """Return the accuracy on X (m, k) and y (m,): the share of rows whose label is predicted."""
         return self.network_.score(X, y)
 
     def plot_cost(self, ax: Any = None, **kwargs: Any) -> LossCurveDisplay:
-        """Draw the cost of each epoch; nothing is shown on a screen.
+        """Draw the cost of each epoch; no window is opened.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Where to draw. Default: a new figure.
+            Axes to draw on. Default: those of a new figure.
         **kwargs
-            Passed to matplotlib's ``Axes.plot``.
+            Arguments of matplotlib's ``Axes.plot``.
 
         Returns
         -------
         LossCurveDisplay
-            With ``ax_`` and ``figure_``.
+            The display, drawn on ``ax_`` of ``figure_``.
 
         Raises
         ------
         NotFittedError
             Before fit.
         ImportError
-            matplotlib is not installed.
+            If matplotlib is not installed.
         """
         from .plotting import LossCurveDisplay
 
         return LossCurveDisplay.from_estimator(self.network_, ax, **kwargs)
 
 
-class NeuralNet(_OnNetwork):
-    """Layers of sigmoids, trained on all rows at once by gradient descent on the binary cross-entropy.
+class NeuralNet(_NetworkModel):
+    """Network of sigmoid layers, trained by full-batch gradient descent on the binary cross-entropy.
 
     Parameters
     ----------
     size_of_layers : sequence of int
-        Units from the first hidden layer to the output: 1 for two classes, or one a class. Copied.
+        Number of units of each layer after the input. The last layer has 1 unit for two classes, or one per class.
     init : dict, str, Normal or Uniform, optional
-        Weights to start from, W1 (units, inputs), b1 (units, 1), ..., copied; or an initialiser as for
-        :class:`Dense`. Default: "lecun_normal", normal draws over the root of the number of inputs.
+        Initial weights W1 (units, inputs), b1 (units, 1), ..., which are copied, or an initialiser of :class:`Dense`.
+        Default: "lecun_normal", normal with the standard deviation 1 / sqrt(inputs).
     dtype : {"float32", "float64"}, default "float32"
+        Dtype of weights and arithmetic.
     seed : int or None, default 42
-        Of a generator of its own.
+        Seed for the initial weights; None: a different seed in each fit.
     n_threads : int, optional
-        As for :class:`Network`.
+        Number of threads, see :class:`Network`.
 
     Attributes
     ----------
     costs : list of float
-        Cost of every iteration, before its step.
+        Cost of each iteration, before its step.
     parameters : dict
         Copies of W1 (units, inputs), b1 (units, 1), W2, ...
     size_of_layers : tuple of int
+        Copy of the parameter.
     length : int
         Number of layers.
     n : int
-        Rows that the last fit took; 0 before.
+        Number of rows of the last fit; 0 before fit.
     network_ : Network
-    classes_ : ndarray
+        The trained network.
+    classes_ : ndarray (n_classes,)
+        Sorted labels.
     """
 
     def __init__(
@@ -165,34 +171,37 @@ class NeuralNet(_OnNetwork):
         )
         if not self.size_of_layers:
             raise ValueError(
-                "The 'size_of_layers' parameter of NeuralNet must hold at least one layer. Got none."
+                "The 'size_of_layers' parameter of NeuralNet must have at least one entry. Got none."
             )
         self.seed = self._seed
         self.length = len(self.size_of_layers)
         self.n = 0
 
     def fit(self, X: Any, Y: Any, learning_rate: float = 0.01, n_iterations: int = 3000) -> Self:
-        """Train from the initial weights; fitting twice gives what fitting once does.
+        """Train from the initial weights; each call starts again from them.
 
         Parameters
         ----------
         X : array-like (m, k), or images
+            Samples.
         Y : array-like (m,) or (m, 1)
-            Labels of any kind.
+            Labels: numbers, strings or booleans.
         learning_rate : float, default 0.01
+            Learning rate, above 0.
         n_iterations : int, default 3000
-            Steps, each on all rows.
+            Number of steps, each on all rows.
 
         Returns
         -------
         self : NeuralNet
+            Fitted model.
 
         Raises
         ------
         TypeError, ValueError
-            When an argument cannot be used; all is then as before.
+            If an argument has an invalid type, shape or value; the model is then unchanged.
         DivergenceError
-            When an iteration ends with a cost or weights that are not finite.
+            If the cost or a weight is not finite at the end of an iteration.
         """
         net = self._new_network(self.size_of_layers, "lecun_normal", bias=True, learning_rate=learning_rate)
         net.fit(X, Y, epochs=n_iterations, batch_size="full")
@@ -201,12 +210,12 @@ class NeuralNet(_OnNetwork):
 
     @property
     def costs(self) -> list[float]:
-        """Cost of every iteration of the last fit; none before."""
+        """Cost of each iteration of the last fit; [] before fit."""
         return [] if self._network is None else list(self._network.history["loss"])
 
     @property
     def parameters(self) -> dict[str, Array]:
-        """Copies of the weights as W1 (units, inputs), b1 (units, 1), W2, ...; the given ones, or none, before fit."""
+        """Copies of the weights as W1 (units, inputs), b1 (units, 1), W2, ...; before fit those of `init`, or none."""
         if self._network is None:
             return shapes.copied(self.init) if isinstance(self.init, Mapping) else {}
         return self._network.to_dict()
@@ -216,44 +225,53 @@ class NeuralNet(_OnNetwork):
         return self.network_.predict_proba(X)
 
 
-class NNClassifier(_OnNetwork):
-    """One hidden layer of sigmoids, one sigmoid a class, no biases, batches in the order of the rows.
+class NNClassifier(_NetworkModel):
+    """Network of one hidden sigmoid layer and one sigmoid output per class, without biases and shuffling.
 
-    A step follows the gradient summed over the batch, with the penalty once a batch, as `learning_rate`, `l1` and `l2`
-    are meant here: ``w -= learning_rate * (sum of gradients + l2 * w + l1 * sign(w))``. On means over batches of b
-    rows that is a rate of ``learning_rate * b`` and penalties of ``l2 / b`` and ``l1 / b``, which is what the network
-    is given. b is ``ceil(m / n_batches)``; where it does not divide the rows, the last batch is shorter, and its
-    mean counts as that of a whole one.
+    The gradient is summed over a batch, and the penalty is added once per batch:
+    ``w -= learning_rate * (sum of gradients + l2 * w + l1 * sign(w))``. For a network with gradients averaged over
+    batches of b rows this is a learning rate of ``learning_rate * b`` and penalties of ``l2 / b`` and ``l1 / b``. b is
+    ``ceil(m / n_batches)``; where it does not divide the number of rows, the last batch is smaller, and its mean
+    gradient has the same weight as that of the other batches.
 
     Parameters
     ----------
     n_classes : int
-        At least 2.
+        Number of classes, at least 2.
     n_features : int
-        Columns of X.
+        Number of columns of X.
     n_hidden_units : int, default 50
+        Number of hidden units.
     l2 : float, default 0.5
+        L2 penalty, at least 0.
     l1 : float, default 0.0
+        L1 penalty, at least 0.
     epochs : int, default 300
+        Number of epochs.
     learning_rate : float, default 0.001
+        Learning rate, above 0.
     n_batches : int, default 25
+        Number of batches per epoch.
     random_seed : int, optional
-        Of a generator of its own.
+        Seed for the initial weights; None: a different seed in each fit.
     init : dict, str, Normal or Uniform, optional
-        Weights to start from, W1 (n_hidden_units, n_features) and W2 (n_classes, n_hidden_units), copied; or an
-        initialiser as for :class:`Dense`. Default: uniform from -1 to 1, which saturates on columns much
-        larger than 1: standardise them, or pass "glorot_uniform".
+        Initial weights W1 (n_hidden_units, n_features) and W2 (n_classes, n_hidden_units), which are copied, or an
+        initialiser of :class:`Dense`. Default: uniform from -1 to 1. With columns much larger than 1 these weights
+        saturate the sigmoids: standardise the columns, or pass "glorot_uniform".
     dtype : {"float32", "float64"}, default "float32"
+        Dtype of weights and arithmetic.
     n_threads : int, optional
-        As for :class:`Network`.
+        Number of threads, see :class:`Network`.
 
     Attributes
     ----------
     error_ : list of float
-        Mean over the samples of the loss, the sum of a binary cross-entropy a class, for each epoch, as seen
-        while training. The penalty is in ``network_.history``.
+        Mean loss over the samples during each epoch, where the loss is the binary cross-entropy summed over the
+        classes. The penalty is in ``network_.history``.
     network_ : Network
-    classes_ : ndarray
+        The trained network.
+    classes_ : ndarray (n_classes,)
+        Sorted labels.
     """
 
     def __init__(
@@ -284,24 +302,26 @@ class NNClassifier(_OnNetwork):
         self.random_seed = self._seed
 
     def fit(self, X: Any, y: Any) -> Self:
-        """Train from the initial weights; fitting twice with one seed gives what fitting once does.
+        """Train from the initial weights; each call starts again from them.
 
         Parameters
         ----------
         X : array-like (m, n_features), or images
+            Samples.
         y : array-like (m,) or (m, 1)
-            Labels of any kind, n_classes of them.
+            Labels: numbers, strings or booleans, with `n_classes` different ones.
 
         Returns
         -------
         self : NNClassifier
+            Fitted model.
 
         Raises
         ------
         TypeError, ValueError
-            When X or y cannot be used; all is then as before.
+            If X or y has an invalid type, shape or value; the model is then unchanged.
         DivergenceError
-            When an epoch ends with a loss or weights that are not finite.
+            If the loss or a weight is not finite at the end of an epoch.
         """
         X = arrays.design(X, dtype=self.dtype, n_features=self.n_features)
         rows = -(-len(X) // self.n_batches)
@@ -318,14 +338,14 @@ class NNClassifier(_OnNetwork):
 
     @property
     def error_(self) -> list[float]:
-        """Mean loss of every epoch of the last fit; none before."""
+        """Mean loss of each epoch of the last fit; [] before fit."""
         return [] if self._network is None else list(self._network.history["loss"])
 
     def predict_proba(self, X: Any) -> Array:
         """Return the probability of each class for X (m, k): (m, n_classes), each row summing to 1.
 
-        The outputs are independent sigmoids p of logits z. Given that exactly one class is true, its probability is in
-        proportion to p / (1 - p) = exp(z): the softmax of the logits.
+        The outputs are independent sigmoids p of logits z. Under the condition that exactly one class is true, its
+        probability is proportional to p / (1 - p) = exp(z), so that the result is the softmax of the logits.
         """
         from .functional import softmax
 

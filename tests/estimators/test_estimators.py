@@ -9,7 +9,7 @@ import compiled_nn as cnn
 import numpy as np
 import pytest
 from compiled_nn.estimators import random_draws
-from compiled_nn.estimators.progress import Progress, Watch
+from compiled_nn.estimators.progress import ConvergenceCheck, Progress
 from estimators import BOTH, CLASSIFIER, REGRESSOR, flat, three_blobs
 
 
@@ -150,9 +150,16 @@ def test_a_seed_that_is_none():
 
 
 def watch(progress, **changes):
-    how = {"n_rows": 10, "of_loss": 1.0, "of_penalty": 1.0, "monitor": None, "min_delta": 0.1, "patience": 2}
-    how |= {"rates": "constant", "initial_rate": 0.5, "power": 0.5, "time_limit": None}
-    return Watch(progress, **how | changes)
+    how = {
+        "n_rows": 10,
+        "loss_factor": 1.0,
+        "penalty_factor": 1.0,
+        "monitor": None,
+        "min_delta": 0.1,
+        "patience": 2,
+    }
+    how |= {"rate_rule": "constant", "initial_rate": 0.5, "power": 0.5, "time_limit": None}
+    return ConvergenceCheck(progress, **how | changes)
 
 
 class Rated:
@@ -177,7 +184,7 @@ def test_patience_counts_epochs_without_enough_gain():
 
 
 def test_adaptive_divides_by_five_where_it_would_stop():
-    net, looks = Rated(0.5), watch(Progress(), rates="adaptive", patience=1)
+    net, looks = Rated(0.5), watch(Progress(), rate_rule="adaptive", patience=1)
     rates = []
     for _ in range(40):
         if looks.on_epoch_end(net, 1, {"loss": [1.0], "penalty": [0.0]}):
@@ -189,7 +196,7 @@ def test_adaptive_divides_by_five_where_it_would_stop():
 
 
 def test_invscaling_counts_rows():
-    net, looks = Rated(0.5), watch(Progress(), rates="invscaling")
+    net, looks = Rated(0.5), watch(Progress(), rate_rule="invscaling")
     looks.on_epoch_end(net, 1, {"loss": [1.0], "penalty": [0.0]})
     assert net.optimizer.learning_rate == pytest.approx(0.5 / math.sqrt(11))
 
@@ -246,10 +253,10 @@ def test_validation_data_take_the_place_of_a_part(blobs):
 
 def test_a_held_out_part_keeps_the_shares_of_the_classes(rng):
     y = np.repeat([0, 1, 2], [60, 30, 10])
-    train, held = random_draws.held_out(np.random.RandomState(0), 100, 0.2, y)
+    train, held = random_draws.split_validation_rows(np.random.RandomState(0), 100, 0.2, y)
     assert sorted([*train, *held]) == list(range(100))
     assert np.bincount(y[held]).tolist() == [12, 6, 2]
-    train, held = random_draws.held_out(np.random.RandomState(0), 7, 0.3, None)
+    train, held = random_draws.split_validation_rows(np.random.RandomState(0), 7, 0.3, None)
     assert (len(train), len(held)) == (4, 3)
 
 
@@ -259,12 +266,12 @@ def test_a_held_out_part_keeps_the_shares_of_the_classes(rng):
 )
 def test_a_part_that_is_too_small(strata, fraction, words):
     with pytest.raises(ValueError, match=words):
-        random_draws.held_out(np.random.RandomState(0), 10, fraction, strata)
+        random_draws.split_validation_rows(np.random.RandomState(0), 10, fraction, strata)
 
 
 def test_many_classes_and_few_rows_are_drawn_whatever_their_class():
     for y in (np.arange(12) % 6, np.array([0] * 6 + [1] * 5 + [2])):
-        train, held = random_draws.held_out(np.random.RandomState(0), 12, 0.2, y)
+        train, held = random_draws.split_validation_rows(np.random.RandomState(0), 12, 0.2, y)
         assert sorted([*train, *held]) == list(range(12))
         assert len(held) == 3
 
@@ -328,9 +335,7 @@ def test_other_classes_than_before(blobs):
     with pytest.raises(ValueError, match="classes must be passed on the first call"):
         CLASSIFIER().partial_fit(X, y)
     model.partial_fit(X[y > 0], y[y > 0])
-    with pytest.raises(
-        ValueError, match=r"hidden_layer_sizes is \[5\]; the network to go on with has \[100\]"
-    ):
+    with pytest.raises(ValueError, match=r"hidden_layer_sizes is \[5\] .*; the fitted network has \[100\]"):
         model.set_params(hidden_layer_sizes=5).fit(X, y)
 
 

@@ -163,18 +163,18 @@ def test_a_subclass_has_its_own_parameters():
         ({"dropout": [0.1, 0.2]}, "dropout has 2 entries; hidden_layer_sizes has 1"),
         ({"input_dropout": 1.0}, "'input_dropout' parameter of MLP"),
         ({"clip_norm": 0}, "'clip_norm' parameter of MLP"),
-        ({"solver": "lbfgs", "norm": "batch"}, "solver='lbfgs' takes no steps; norm='batch' is"),
-        ({"solver": "lbfgs", "dropout": 0.1}, "takes no steps; dropout=0.1 is for 'adam' and 'sgd'"),
-        ({"solver": "lbfgs", "optimizer": cnn.SGD()}, "takes no steps; optimizer="),
+        ({"solver": "lbfgs", "norm": "batch"}, "solver='lbfgs' does not support norm='batch'"),
+        ({"solver": "lbfgs", "dropout": 0.1}, "does not support dropout=0.1; use solver='adam' or 'sgd'"),
+        ({"solver": "lbfgs", "optimizer": cnn.SGD()}, "does not support optimizer="),
         ({"dropout": 1.0}, "'dropout' parameter of MLP"),
         ({"norm": "bach"}, "Did you mean 'batch'"),
-        ({"residual": True}, r"residual=True is for hidden layers .* is \[100\]"),
+        ({"residual": True}, r"residual=True needs a hidden layer .* is \[100\]"),
         ({"ema": 1.0}, "'ema' parameter of MLP"),
         ({"standardize": "robus"}, "Did you mean 'robust'"),
         ({"optimizer": "adams"}, "Did you mean 'adam'"),
         ({"schedule": 0.1}, "'schedule' parameter of MLP"),
-        ({"solver": "sgd", "weight_decay": 0.1}, "weight_decay=0.1 is for solver='adam'"),
-        ({"metrics": ["f1"]}, "set early_stopping=True, or give fit validation_data"),
+        ({"solver": "sgd", "weight_decay": 0.1}, "weight_decay=0.1 is only for solver='adam'"),
+        ({"metrics": ["f1"]}, "set early_stopping=True, or pass validation_data"),
         ({"monitor": "val_f1"}, "'monitor' parameter of MLP"),
         ({"target": ("val_loss", 0.1)}, "'val_loss' is monitored"),
         ({"activation": "softmax"}, "for the last layer only"),
@@ -195,7 +195,7 @@ def test_parameters_are_checked_by_fit(estimator, wrong, words):
 def test_other_losses_are_for_values():
     with pytest.raises(ValueError, match="'loss' parameter of MLPRegressor"):
         REGRESSOR(loss="softmax_cross_entropy").fit([[0.0], [1.0]], [0, 1])
-    with pytest.raises(TypeError, match="must be a loss of values"):
+    with pytest.raises(TypeError, match="must be a loss for regression"):
         REGRESSOR(loss=cnn.losses.Focal()).fit([[0.0], [1.0]], [0, 1])
     medians = REGRESSOR(loss=cnn.losses.Huber(delta=2.0), max_iter=2).fit([[0.0], [1.0]], [0, 1])
     assert medians.predict([[0.0]]).shape == (1,)

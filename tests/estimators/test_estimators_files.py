@@ -83,7 +83,7 @@ def test_a_table_s_file(path):
 def test_objects_are_not_for_files(parameter, blobs, path, capsys):
     model = CLASSIFIER(max_iter=1, **parameter).fit(*blobs)
     with pytest.raises(
-        TypeError, match=f"{next(iter(parameter))} is .* which a file of an estimator does not"
+        TypeError, match=f"{next(iter(parameter))} is .* which cannot be saved to a file of an"
     ):
         model.save(path)
     assert not path.exists()

@@ -100,7 +100,7 @@ def test_dropping_leaves_the_other_draws_alone(blobs):
 def test_going_on_keeps_the_layers(blobs):
     X, y = blobs
     model = CLASSIFIER(warm_start=True, max_iter=1, random_state=0).fit(X, y)
-    with pytest.raises(ValueError, match=r"dropout is \[0.5\]; the network to go on with has \[0.0\]"):
+    with pytest.raises(ValueError, match=r"dropout is \[0.5\] .*; the fitted network has \[0.0\]"):
         model.set_params(dropout=0.5).fit(X, y)
 
 
@@ -129,7 +129,7 @@ def test_a_column_a_label_takes_losses_of_sigmoids(rng):
         assert model.predict(X).shape == (80, 3)
         assert (model.predict(X) == y).mean() > 0.9
     with pytest.raises(
-        ValueError, match="y has 3 columns, a label each; the loss focal is of one label a row"
+        ValueError, match="y has 3 columns, one per label; the loss focal takes one label per row"
     ):
         CLASSIFIER(loss="focal").fit(X, y)
 
@@ -146,9 +146,9 @@ def test_positives_that_count_more(rng):
 
 def test_wrong_losses_of_classes():
     X, y = [[0.0], [1.0]], [0, 1]
-    with pytest.raises(TypeError, match="must be a loss of classes"):
+    with pytest.raises(TypeError, match="must be a loss for classification"):
         CLASSIFIER(loss=losses.Huber()).fit(X, y)
-    with pytest.raises(ValueError, match=r"label_smoothing=0\.1 is for loss='log_loss'"):
+    with pytest.raises(ValueError, match=r"label_smoothing=0\.1 is only for loss='log_loss'"):
         CLASSIFIER(loss="focal", label_smoothing=0.1).fit(X, y)
 
 
@@ -229,13 +229,13 @@ def test_groups_are_not_torn_apart(rng):
     y = rng.integers(0, 2, 20)[groups]
     model = CLASSIFIER(early_stopping=True, validation_fraction=0.3, max_iter=5, random_state=0)
     model.fit(X, y, validation_groups=groups)
-    rows, held = model.network_._cut
+    rows, held = model.network_._split
     assert not set(groups[rows]) & set(groups[held])
     assert (len(held), model.t_ % 140) == (60, 0)
     recorded = CLASSIFIER(max_iter=2).fit(X, y, validation_groups=groups)
     assert len(recorded.history_["val_loss"]) == 2
     assert recorded.stop_reason_ == "max_iter"
-    with pytest.raises(ValueError, match="validation_data is given: validation_groups must be None"):
+    with pytest.raises(ValueError, match="validation_groups must be None when validation_data is given"):
         CLASSIFIER().fit(X, y, validation_groups=groups, validation_data=(X, y))
 
 

@@ -165,5 +165,7 @@ def test_the_same_rows_are_held_out(fraction, stratified):
         expected = train_test_split(
             np.arange(131), test_size=fraction, random_state=seed, stratify=y if stratified else None
         )
-        found = random_draws.held_out(np.random.RandomState(seed), 131, fraction, y if stratified else None)
+        found = random_draws.split_validation_rows(
+            np.random.RandomState(seed), 131, fraction, y if stratified else None
+        )
         assert [rows.tolist() for rows in found] == [rows.tolist() for rows in expected]

@@ -299,7 +299,7 @@ def test_cost_of_answers_of_one_half(m):
 def test_cost_is_refused():
     A = np.full((1, 4), 0.5)
     with pytest.raises(
-        ValueError, match=r"\(3,\); for 4 samples and 1 outputs it is \(4,\) or \(1, 4\) or \(4, 1\)"
+        ValueError, match=r"\(3,\); expected \(4,\) or \(1, 4\) or \(4, 1\) for 4 samples and 1 output\."
     ):
         F.compute_cost(A, np.ones(3))
     with pytest.raises(ValueError, match="m is 5; there are 4"):
@@ -326,7 +326,7 @@ def test_cross_entropy(rng):
 def test_one_hot():
     assert F.one_hot([2, 0], 3).tolist() == [[0, 0, 1], [1, 0, 0]]
     assert F.one_hot([[2], [0]], 3, samples_first=False, dtype="float32").T.tolist() == [[0, 0, 1], [1, 0, 0]]
-    with pytest.raises(ValueError, match="from 0 to 3; 3 classes are 0 to 2"):
+    with pytest.raises(ValueError, match="from 0 to 3; the labels of 3 classes are 0 to 2"):
         F.one_hot([0, 3], 3)
     with pytest.raises(ValueError, match=r"\(2, 2\)"):
         F.one_hot([[0, 1], [1, 0]], 2)
@@ -372,7 +372,7 @@ def test_what_does_not_fit_is_refused(rng):
             X, params["W1"], params["b1"], "rel"
         ),
         r"'sigmoidal'.*'sigmoid'": lambda: F.linear_activation_backward(AL, caches[1], "sigmoidal"),
-        r"layers of \[4, 1\] nodes; params of \[4\]": lambda: F.forward_prop(X, {"W1": params["W1"]}, shape),
+        r"layers of \[4, 1\] nodes; params has \[4\]": lambda: F.forward_prop(X, {"W1": params["W1"]}, shape),
         r"layer_dims is \[5\]": lambda: F.initialize_parameters_deep([5]),
         r"softmax, which is for the last layer only": lambda: F.forward_prop(
             X, params, [{"nodes": 4, "activation": "softmax"}, shape[1]]

@@ -1,6 +1,6 @@
-"""SHA-256 of results whose bits are promised: `python bits_check.py`, under the environment to be looked at.
+"""Print SHA-256 digests of results with documented bits: `python bits_check.py`, in the environment to be tested.
 
-Prints JSON: {result: digest}. Networks are small, but their sums are long enough for the kernels of a BLAS to differ.
+The output is JSON: {result: digest}. The networks are small, but their sums are long enough for BLAS kernels to differ.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ TABLE = np.column_stack([COLOURS, X[:, :9].astype(object)])
 
 
 def lbfgs(activation):
-    """Weights and losses of both estimators."""
+    """Yield losses, weights and predictions of both estimators."""
     options = {"hidden_layer_sizes": (40, 10), "solver": "lbfgs", "max_iter": 40, "activation": activation}
     for model in (
         cnn.MLPClassifier(random_state=0, **options).fit(X, LABELS),
@@ -33,14 +33,14 @@ def lbfgs(activation):
 
 
 def network(units, loss="softmax_cross_entropy", *, rows=X, y=LABELS, norm=None, epochs=5, **parameters):
-    """A network after some epochs."""
+    """Return a network trained for `epochs` epochs."""
     layers = [cnn.Dense(20, "tanh", norm=norm), cnn.Dense(units)]
     net = cnn.Network(layers, seed=0, loss=loss, **{"optimizer": cnn.Adam(0.01), **parameters})
     return net.fit(rows, y, epochs=epochs, batch_size=50)
 
 
 def trained(net, rows=X):
-    """Weights and predictions."""
+    """Yield weights, predictions and losses."""
     yield from (a for pair in net.get_weights() for a in pair if a is not None)
     yield from (net.predict(rows), net.transform(rows), net.history["loss"])
     if net.loss != "mse":
@@ -48,7 +48,7 @@ def trained(net, rows=X):
 
 
 def diagnosis():
-    """The numbers of findings: of weights that do not fit X, and of a rate that is too large."""
+    """Yield the findings about initial weights that do not suit X, and about too large a learning rate."""
     for norm in (None, "batch"):
         net = network(3, norm=norm, optimizer=cnn.SGD(300.0, momentum=0.5), epochs=0)
         findings = net.diagnose(X, LABELS)
@@ -57,7 +57,7 @@ def diagnosis():
 
 
 def of_labels():
-    """Scores of labels."""
+    """Yield scores of labels."""
     guessed, hot = np.roll(LABELS, 1), LABELS[:, np.newaxis] == np.arange(3)
     shares = np.abs(SCORES) / np.abs(SCORES).sum(axis=1, keepdims=True)
     for score in (metrics.f1, metrics.precision, metrics.recall):
@@ -69,7 +69,7 @@ def of_labels():
 
 
 def of_values():
-    """Scores of values."""
+    """Yield scores of values."""
     for score in (metrics.r2_score, metrics.mse, metrics.rmse, metrics.mae, metrics.median_absolute_error):
         yield score(VALUES, VALUES + SCORES[:, :2], WEIGHTS)
 
@@ -106,7 +106,7 @@ RESULTS = {
 
 
 def digest(results):
-    """SHA-256 of arrays, numbers and words."""
+    """Return the SHA-256 digest of arrays, numbers and strings."""
     total = hashlib.sha256()
     for result in results:
         total.update(np.asarray(result).tobytes() if not isinstance(result, str) else repr(result).encode())

@@ -1,4 +1,4 @@
-"""The command line in this process, and files for it to read."""
+"""Runs of the command line in this process, and files for it to read."""
 
 import gzip
 
@@ -7,7 +7,7 @@ from compiled_nn.cli import main
 
 
 def outcome(capsys, *argv):
-    """Run a command line; return exit code, stdout, stderr."""
+    """Run a command line; return its exit code, stdout and stderr."""
     try:
         code = main([str(word) for word in argv])
     except SystemExit as stop:
@@ -17,7 +17,7 @@ def outcome(capsys, *argv):
 
 
 def flowers(path="flowers.csv", *, target=True, rows=60):
-    """Write a CSV file of three classes that are easy to tell apart."""
+    """Write a CSV file with three well separated classes; return the label of each row."""
     rng = np.random.default_rng(5)
     kinds = np.arange(rows) % 3
     X = rng.normal(size=(rows, 4)) + 4 * kinds[:, np.newaxis]
@@ -30,6 +30,7 @@ def flowers(path="flowers.csv", *, target=True, rows=60):
 
 
 def write_idx(path, array, code=0x08):
+    """Write an IDX file, compressed if its name ends with .gz."""
     opener = gzip.open if path.endswith(".gz") else open
     with opener(path, "wb") as file:
         sizes = np.array(array.shape, ">u4").tobytes()

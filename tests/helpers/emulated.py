@@ -1,7 +1,7 @@
-"""For an emulator of another processor: `python emulated.py ISA`, the instruction set to be chosen there.
+"""Check for an emulated processor: `python emulated.py ISA`, where ISA is the instruction set that must be chosen.
 
-Predicts with fixed weights against stored outputs, then trains on the digits. An instruction that the
-processor does not have ends the process.
+It compares predictions with stored outputs, then trains on the digits. An instruction that the emulated processor does
+not have ends the process.
 """
 
 import itertools
@@ -12,7 +12,7 @@ import numpy as np
 
 import cnn_core
 
-# Probabilities for `weights()` and `inputs()`, by the oracle in float64.
+# Probabilities for `weights()` and `inputs()`, computed by the reference in float64.
 EXPECTED = [
     [0.099937186765241, 0.000072095518667, 0.003416983812517, 0.896573733903575],
     [0.023332089270973, 0.001337098796830, 0.969491806332576, 0.005839005599621],
@@ -20,12 +20,13 @@ EXPECTED = [
     [0.365632008992608, 0.037570505693051, 0.004563917641647, 0.592233567672694],
     [0.863408330911111, 0.003813521862248, 0.095845428079910, 0.036932719146731],
 ]
+# Rounding of two layers, with room for sums in another order.
 TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
 SIZES = (6, 37, 4)
 
 
 def wave(*shape):
-    """Numbers in [-1, 1] that need no random generator."""
+    """Return numbers in [-1, 1] without a random generator."""
     return np.sin(np.arange(1, np.prod(shape) + 1) ** 1.5).reshape(shape)
 
 
@@ -55,7 +56,7 @@ def check_training():
 
 
 def main(isa):
-    assert cnn_core.isa == isa, f"{cnn_core.isa} was chosen from {cnn_core.available()}, not {isa}"
+    assert cnn_core.isa == isa, f"{cnn_core.isa} was chosen from {cnn_core.available()}; expected {isa}"
     for dtype in TOLERANCE:
         check_predictions(dtype)
     check_training()

@@ -1,4 +1,4 @@
-"""What the tests of pictures share: another library's estimator, images, the text of a figure."""
+"""Shared parts of the tests of pictures: an estimator of another library, images, text of a figure."""
 
 import re
 from xml.etree import ElementTree
@@ -9,7 +9,7 @@ IMAGES = np.arange(6 * 4 * 5, dtype="uint8").reshape(6, 4, 5)
 
 
 class Table:
-    """An estimator of another library: it knows the class of each row by its first number."""
+    """Estimator like those of other libraries, which predicts the class of a row from its first number."""
 
     classes_ = np.array(["no", "yes"])
 
@@ -18,11 +18,12 @@ class Table:
 
 
 def texts(ax):
+    """Return the strings of the texts of an axes."""
     return [text.get_text() for text in ax.texts]
 
 
 def labels(ax):
-    """The texts of an axes that are drawn."""
+    """Yield the drawn texts of an axes: texts, legend, tick labels and labels of the axes."""
     yield from ax.texts
     if ax.get_legend() is not None:
         yield from ax.get_legend().get_texts()
@@ -33,7 +34,7 @@ def labels(ax):
 
 
 def written(display, path):
-    """The size of the PNG of a display, all of whose text lies within the picture."""
+    """Write a display as PNG, assert that all its text is within the picture, and return the size of the file."""
     display.figure_.savefig(path)
     whole = display.figure_.bbox.padded(1)
     for text in (text for ax in display.figure_.axes for text in labels(ax)):
@@ -47,9 +48,9 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def parsed(svg):
-    """The root of a picture, which has no need of anything outside it."""
+    """Return the root element of an SVG, after a check that it has no script and no reference to other files."""
     root = ElementTree.fromstring(svg)
     assert root.tag == SVG + "svg"
-    assert svg.count("http") == 1  # the name space, which nobody fetches
+    assert svg.count("http") == 1  # the name space, which is not an address to load
     assert not re.search(r"<(script|style|image|use|foreignObject)|href|url\(|font-face", svg)
     return root

@@ -1,9 +1,10 @@
-"""A compact numerical check of one instruction set: `python isa_check.py OUT.npz`, with CNN_CORE_ISA set.
+"""Numerical check of one instruction set: `python isa_check.py OUT.npz`, with CNN_CORE_ISA set.
 
-For float32 and float64 and 1 and 2 threads: forward, loss and gradient against the oracle, ten steps of every optimizer
-against it but those that step by signs (the least rounding turns one), normalised and residual layers with dropout, and
-products of arrays against NumPy. Prints JSON: {"isa", "errors": {check: worst relative error}, "digests": {dtype:
-{threads: SHA-256 of all results}}}, and writes the float results for the parent to compare between instruction sets.
+For float32 and float64, and for 1 and 2 threads, it compares with the reference: forward pass, loss and gradient; ten
+steps of every optimizer, except those whose steps are signs, which rounding can change; normalised and residual layers
+with dropout. It compares products of arrays with NumPy. It prints JSON, {"isa", "errors": {check: largest relative
+error}, "digests": {dtype: {threads: SHA-256 of all results}}}, and writes the results, which the parent process
+compares between instruction sets.
 """
 
 import hashlib
@@ -18,8 +19,8 @@ import cnn_core
 from cnn_core.functions import activate, derive_from_inputs, dot, matmul
 from cnn_core.stack import Stack
 
-# Remainders of every tile, a narrow and a wide layer, one network large enough to be shared between threads,
-# and one that is small where 64 bytes are a vector and not where 32 are.
+# They cover remainders of every tile, narrow and wide layers, a network large enough to be shared between threads, and
+# one that is small for vectors of 64 bytes but not for vectors of 32 bytes.
 SHAPES = [
     ((5, 3), 10),
     ((7, 16, 5, 2), 17),
@@ -30,15 +31,15 @@ SHAPES = [
     ((6, 8, 7, 3), 60),
     ((40, 30, 21, 16, 5), 60),
 ]
-UNFUSED = ("gelu", "silu", "elu")  # hidden layers of the last
-# Products m x n x k of every form: tiles, dot products, turned, several blocks.
+UNFUSED = ("gelu", "silu", "elu")  # activations of the hidden layers of the last shape
+# Products m x n x k of every form: tiles, dot products, transposed, several blocks.
 PRODUCTS = [(33, 10, 200), (50, 100, 784), (784, 10, 300), (1, 70, 2000), (70, 1, 300), (90, 300, 1500)]
 PENALTIES = {"l1": 0.001, "l2": 0.01}
 STEPS = 10
 
 
 class Problem:
-    """A network and its data in one dtype, and what the oracle makes of them."""
+    """A network and its data in one dtype, with the results of the reference."""
 
     def __init__(self, number, dtype):
         sizes, m = SHAPES[number]
@@ -48,7 +49,7 @@ class Problem:
         self.case = networks.draw(rng, sizes, hidden, loss, m=m, dtype=dtype, smooth=m < 50)
         self.batch_size = -(-m // STEPS)
         self.order, self.rates = rng.permutation(m), np.linspace(0.001, 0.02, -(-m // self.batch_size))
-        # The same rows once more, as a stack that standardises takes them.
+        # The same rows before standardisation, for a stack that standardises.
         stack, k = self.case.stack, sizes[0]
         self.standardizing = Stack(stack.sizes, stack.activations, stack.biases, dtype)
         mean, deviation = rng.uniform(-5, 5, k), rng.uniform(0.5, 2, k)
@@ -71,7 +72,7 @@ class Problem:
             )
 
     def check(self, n_threads, errors):
-        """Note the worst error of each kind; return the results for the digest."""
+        """Record the largest error of each kind; return the results for the digest."""
         case, stack = self.case, self.case.stack
         networks.write(stack, case.network)
         outputs = stack.forward(case.X, n_threads=n_threads)
@@ -112,7 +113,7 @@ class Problem:
 
 
 def blocks(dtype, n_threads, errors):
-    """Of normalised, residual and thinned layers the predictions, against the oracle, and a training."""
+    """Return predictions, compared with the reference, and results of a training of normalised and residual layers."""
     results = []
     for norm in ("layer", "rms", "batch"):
         rng = np.random.default_rng(len(norm))
@@ -137,7 +138,7 @@ def blocks(dtype, n_threads, errors):
 
 
 def products(dtype, n_threads, errors):
-    """A B and A' B of every shape, and an inner product."""
+    """Return A B and A' B for every shape, and an inner product, compared with NumPy."""
     results = []
     for m, n, k in PRODUCTS:
         rng = np.random.default_rng(m)
@@ -154,7 +155,7 @@ def products(dtype, n_threads, errors):
 
 
 def activations(dtype, errors):
-    """All of them that are taken from their inputs, and their derivatives."""
+    """Return the activations whose derivative is computed from z, and these derivatives."""
     z = np.linspace(-20, 20, 997).astype(dtype)
     results = []
     for f, exact in reference.UNFUSED.items():
@@ -166,6 +167,7 @@ def activations(dtype, errors):
 
 
 def note(errors, name, error):
+    """Record the largest error of a check; NaN counts as infinite."""
     errors[name] = max(errors.get(name, 0.0), float(error)) if error == error else float("inf")
 
 

@@ -61,7 +61,7 @@ class Pattern(NamedTuple):
 
 
 class Hit(NamedTuple):
-    """A phrase that was found: its line in the file, counted from 1, its words, and the pattern."""
+    """A match of a pattern: its line in the file, counted from 1, its text, and the pattern."""
 
     line: int
     words: str

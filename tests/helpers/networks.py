@@ -1,4 +1,4 @@
-"""Networks and data for the tests: the same weights in a `Stack` and in the oracle."""
+"""Networks and data for the tests: the same weights in a `Stack` and in the reference."""
 
 import json
 import subprocess
@@ -15,7 +15,7 @@ LINKS = {"binary_cross_entropy": "sigmoid", "softmax_cross_entropy": "softmax", 
 EPS = {dtype: float(np.finfo(dtype).eps) for dtype in ("float32", "float64")}
 HIDDEN = ("identity", "relu", "sigmoid", "tanh")
 UNFUSED = tuple(reference.UNFUSED)
-KINKS = {  # of f, or for elu of f'
+KINKS = {  # inputs at which f' jumps, for elu those at which f'' jumps
     **dict.fromkeys(("relu", "leaky_relu", "elu", "selu"), (0,)),
     **{"relu6": (0, 6), "hard_tanh": (-1, 1), "hard_sigmoid": (-3, 3), "hard_swish": (-3, 3)},
 }
@@ -46,9 +46,9 @@ HYPER = {
     "lion": {"beta_1": 0.8, "beta_2": 0.95, "weight_decay": 0.1},
     "rprop": {"decrease": 0.4, "increase": 1.3, "smallest": 1e-4, "largest": 0.06},
 }
-# Adam divides a gradient by its own size: one that is nearly 0 turns its rounding error into a step of the
-# full rate. A large epsilon leaves the step smooth in the gradient, so that large float32 networks can be
-# compared too. Where a step is a sign, nothing makes it smooth.
+# Adam divides a gradient by its size: where the gradient is nearly 0, its rounding error becomes a step of the full
+# learning rate. With a large epsilon the step is a smooth function of the gradient, so that large float32 networks can
+# be compared too. Steps that are signs cannot be made smooth.
 SMOOTH_HYPER = {
     name: {**hyper, "epsilon": max(hyper["epsilon"], 0.01)} if "epsilon" in hyper else hyper
     for name, hyper in HYPER.items()
@@ -58,8 +58,7 @@ SMOOTH_HYPER = {
 
 @dataclass
 class Case:
-    """One network twice, `stack` and `network` (float64 lists of the same numbers), with data for its
-    loss."""
+    """A network as `stack` and as `network`, lists of the same numbers in float64, with data for its loss."""
 
     stack: Stack
     network: list
@@ -74,7 +73,7 @@ class Case:
 
     @property
     def wide(self):
-        """(X, y) for the oracle: the same numbers in float64."""
+        """(X, y) for the reference: the same numbers in float64."""
         return self.X.astype(np.float64), self.y if self.y.ndim == 1 else self.y.astype(np.float64)
 
     def oracle_gradient(self, **penalties):
@@ -92,10 +91,10 @@ def draw(
     biases=None,
     smooth=False,
 ):
-    """A `Case` with normal inputs; `hidden` is one name, or one a layer.
+    """Return a `Case` with normal inputs; `hidden` is the name of one activation, or one name per layer.
 
-    `smooth` redraws until no activation has an input within 2e-3 of a kink, and each relu layer lets
-    something through.
+    With `smooth` it draws until no input of an activation is within 2e-3 of a kink, and each relu layer has an output
+    above 0.
     """
     hidden = (hidden,) * (len(sizes) - 2) if isinstance(hidden, str) else tuple(hidden)
     activations = (*hidden, LINKS[loss])
@@ -109,6 +108,7 @@ def draw(
 
 
 def away_from_kinks(network, activations, X):
+    """Return whether no input of an activation is within 2e-3 of a kink, and each relu layer has an output above 0."""
     zs = reference.pre_activations(network, activations, X)
     return all(
         all(np.abs(z - kink).min() > 2e-3 for kink in KINKS.get(name, ()))
@@ -118,6 +118,7 @@ def away_from_kinks(network, activations, X):
 
 
 def targets(rng, loss, m, n, dtype):
+    """Return random targets of `m` rows and `n` outputs for a loss."""
     if loss == "softmax_cross_entropy":
         return rng.integers(0, n, m)
     if loss == "mse":
@@ -126,11 +127,12 @@ def targets(rng, loss, m, n, dtype):
 
 
 def rounded(network, dtype):
-    """Float64 arrays of numbers that dtype can hold."""
+    """Return the network in float64, rounded to numbers of dtype."""
     return reference.combine(lambda w: w.astype(dtype).astype(np.float64), network)
 
 
 def stack_of(network, activations, dtype):
+    """Return a `Stack` with the weights of a network."""
     sizes = (network[0][0].shape[0], *(W.shape[1] for W, _ in network))
     stack = Stack(sizes, activations, biases=[b is not None for _, b in network], dtype=dtype)
     write(stack, network)
@@ -138,6 +140,7 @@ def stack_of(network, activations, dtype):
 
 
 def write(stack, network):
+    """Copy the weights of a network into a stack."""
     for (W, b), (W_new, b_new) in zip(stack.views(), network, strict=True):
         W[...] = W_new
         if b is not None:
@@ -145,12 +148,12 @@ def write(stack, network):
 
 
 def widened(views):
-    """Views of a stack as float64 copies."""
+    """Return float64 copies of the views of a stack."""
     return reference.combine(lambda w: w.astype(np.float64), views)
 
 
 def padding(stack, flat):
-    """The numbers of a vector of the arena's layout that belong to no weight and no bias."""
+    """Return the padding of a vector in the layout of the arena: its numbers outside weights and biases."""
     used = np.zeros_like(stack.parameters)
     for W, b in stack.views(used):
         W[...] = 1
@@ -161,10 +164,10 @@ def padding(stack, flat):
 
 
 def relative_error(got, expected):
-    """The largest error over the arrays of two networks, each relative to its array's largest number.
+    """Return the largest error over the arrays of two networks, relative to the largest number of each array.
 
-    An array far smaller than the others (a layer that is almost dead) is measured against a thousandth of
-    them.
+    For an array of much smaller numbers than the others the error is relative to a thousandth of the largest number of
+    all arrays.
     """
     arrays = [[a for layer in net for a in layer if a is not None] for net in (got, expected)]
     assert [a.shape for a in arrays[0]] == [a.shape for a in arrays[1]]
@@ -177,8 +180,7 @@ def relative_error(got, expected):
 
 
 def run_python(code, environment, *, timeout=60, **variables):
-    """Run code in a fresh interpreter and return what it printed as JSON; its stderr is the failure's
-    message."""
+    """Run code in a new interpreter and return the parsed JSON that it prints; a failure shows its output."""
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={**environment, **variables},
@@ -191,7 +193,7 @@ def run_python(code, environment, *, timeout=60, **variables):
 
 
 def true_gradients(case, **penalties):
-    """Central differences of the oracle's loss and penalty."""
+    """Return the central differences of loss and penalty of the reference."""
     X, y = case.wide
     return reference.central_differences(
         lambda: (
@@ -202,5 +204,5 @@ def true_gradients(case, **penalties):
     )
 
 
-# Of some optimizer steps against the oracle: a few roundings of each step.
+# Relative error of some optimizer steps against the reference: a few roundings per step.
 STEP_TOLERANCE = {"float32": 1e-5, "float64": 1e-10}

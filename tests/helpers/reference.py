@@ -1,10 +1,9 @@
-"""The oracle: dense networks in plain NumPy, written to be read.
+"""Reference implementation: dense networks in plain NumPy, written for readability.
 
-Letters everywhere: m rows of the batch, k inputs of a layer, n units. X is (m, k), W is (k, n), b is (n,) or
-None. A network is a list of (W, b), with one activation name a layer. The last activation is the *link*:
-losses are taken from the logits z before it. Everything follows the dtype it is given (float64, or longdouble
-for tables of values); nothing is modified in place except by `central_differences`, which restores what it
-moves.
+m is the number of rows of the batch, k that of the inputs of a layer, n that of its units. X is (m, k), W is (k, n), b
+is (n,) or None. A network is a list of (W, b), with one name of an activation per layer. The last activation is the
+*link*: losses are computed from the logits z before it. The arithmetic has the dtype of the arguments: float64, or
+longdouble for tables of values. Only `central_differences` modifies its arguments, and restores them.
 """
 
 import numpy as np
@@ -22,7 +21,7 @@ def identity_derivative(z):
 
 
 def relu(z):
-    return np.where(z <= 0, 0, z).astype(z.dtype)  # a comparison that NaN passes through
+    return np.where(z <= 0, 0, z).astype(z.dtype)  # written so that NaN stays NaN
 
 
 def relu_derivative(z):
@@ -30,7 +29,7 @@ def relu_derivative(z):
 
 
 def sigmoid(z):
-    e = np.exp(-np.abs(z))  # never above 1
+    e = np.exp(-np.abs(z))  # at most 1
     return np.where(z < 0, e, 1) / (1 + e)
 
 
@@ -57,15 +56,15 @@ ACTIVATIONS = {
     "relu": (relu, relu_derivative),
     "sigmoid": (sigmoid, sigmoid_derivative),
     "tanh": (tanh, tanh_derivative),
-    "softmax": (softmax, None),  # a link only
+    "softmax": (softmax, None),  # only as a link
     **UNFUSED,
 }
 
-# -- losses: mean over the m rows, from the logits; and their gradient with respect to z -----------
+# -- losses: mean over the m rows, from the logits, and the gradient with respect to z --------------
 
 
 def binary_cross_entropy(z, y):
-    """Sum over the n outputs of -y log sigmoid(z) - (1 - y) log(1 - sigmoid(z))."""
+    """Return the mean of the sum over the n outputs of -y log sigmoid(z) - (1 - y) log(1 - sigmoid(z))."""
     return np.sum(np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z)))) / len(z)
 
 
@@ -74,7 +73,7 @@ def binary_cross_entropy_gradient(z, y):
 
 
 def softmax_cross_entropy(z, y):
-    """-sum_j y_j log softmax(z)_j; y is (m,) class indices or (m, n) rows that sum to 1."""
+    """Return the mean of -sum_j y_j log softmax(z)_j; y is (m,) class indices or (m, n) rows that sum to 1."""
     y = one_hot(y, z)
     top = z.max(axis=1, keepdims=True)
     log_sum = np.log(np.exp(z - top).sum(axis=1, keepdims=True))
@@ -86,7 +85,7 @@ def softmax_cross_entropy_gradient(z, y):
 
 
 def mse(z, y):
-    """Sum over the n outputs of (z - y)^2."""
+    """Return the mean of the sum over the n outputs of (z - y)^2."""
     return np.sum((z - y) ** 2) / len(z)
 
 
@@ -95,7 +94,7 @@ def mse_gradient(z, y):
 
 
 def one_hot(y, z):
-    """Class indices (m,) as rows of 0 and 1 in the shape of z; (m, n) targets as they are."""
+    """Return class indices (m,) as one-hot rows in the shape of z, and (m, n) targets unchanged."""
     return y if y.ndim == 2 else (y[:, None] == np.arange(z.shape[1])).astype(z.dtype)
 
 
@@ -105,11 +104,11 @@ LOSSES = {
     "mse": (mse, mse_gradient),
 }
 
-# Losses of each row, (m, n) and (m, c) -> (m,): the tests take their gradients by differences.
+# Losses of each row, (m, n) and (m, c) -> (m,); the tests compute their gradients by differences.
 
 
 def distances(d, size):
-    """Sum over the outputs of a size of z - y."""
+    """Return the sum over the outputs of size(d), where d is z - y or its absolute value."""
     return size(d).sum(axis=1)
 
 
@@ -118,7 +117,7 @@ def huber(z, y, delta=1.0):
 
 
 def tweedie(z, y, power=1.5):
-    """Half the deviance of the mean exp(z)."""
+    """Return half the deviance of the mean exp(z)."""
     mean = np.exp(z)
     if power == 1:
         logs = np.where(y > 0, y * np.log(np.where(y > 0, y, 1) / mean), 0)
@@ -135,7 +134,7 @@ def quantile(z, y, quantiles=(0.1, 0.5, 0.9)):
 
 
 def gaussian_nll(z, y):
-    """Minus the log of the normal density, of means and variances exp(s)."""
+    """Return minus the log of the normal density for z = (means, s) and variances exp(s)."""
     mean, variance = z[:, : y.shape[1]], np.exp(z[:, y.shape[1] :])
     return -np.log(np.exp(-((y - mean) ** 2) / (2 * variance)) / np.sqrt(2 * np.pi * variance)).sum(axis=1)
 
@@ -152,7 +151,7 @@ def multiclass(z, y, gamma=0.0, label_smoothing=0.0):
 
 
 def ordinal_probabilities(z):
-    """P(y = k) (m, n + 1): differences of P(y > j), whose logits fall by log(1 + exp(z_j))."""
+    """Return P(y = k) (m, n + 1) as differences of P(y > j), whose logits decrease by log(1 + exp(z_j))."""
     a = np.cumsum(np.hstack([z[:, :1], -np.log1p(np.exp(z[:, 1:]))]), axis=1)
     above = np.hstack([np.ones((len(z), 1)), sigmoid(a), np.zeros((len(z), 1))])
     return above[:, :-1] - above[:, 1:]
@@ -180,7 +179,7 @@ ROW_LOSSES = {
 
 
 def pre_activations(network, activations, X):
-    """z of every layer, [(m, n1), ..., (m, nL)]."""
+    """Return z of each layer, [(m, n1), ..., (m, nL)]."""
     zs, a = [], X
     for (W, b), name in zip(network, activations, strict=True):
         z = a @ W if b is None else a @ W + b
@@ -190,23 +189,23 @@ def pre_activations(network, activations, X):
 
 
 def forward(network, activations, X, *, link=True):
-    """Outputs (m, nL); the logits if link is False."""
+    """Return the outputs (m, nL), or the logits with ``link=False``."""
     z = pre_activations(network, activations, X)[-1]
     return ACTIVATIONS[activations[-1]][0](z) if link else z
 
 
 def penalty(network, l1=0.0, l2=0.0):
-    """l2 / 2 sum(W^2) + l1 sum(|W|) over the weights, not the biases."""
+    """Return l2 / 2 sum(W^2) + l1 sum(|W|) over the weights, without the biases."""
     return sum(l2 / 2 * np.sum(W**2) + l1 * np.sum(np.abs(W)) for W, _ in network)
 
 
 def loss(network, activations, X, y, name):
-    """Data loss alone, without the penalty."""
+    """Return the mean loss without the penalty."""
     return LOSSES[name][0](forward(network, activations, X, link=False), y)
 
 
 def gradient(network, activations, X, y, name, *, l1=0.0, l2=0.0):
-    """(loss, penalty, [(dW, db), ...]): back-propagation of loss + penalty."""
+    """Return (loss, penalty, [(dW, db), ...]), by back-propagation of loss + penalty."""
     zs = pre_activations(network, activations, X)
     inputs = [X] + [ACTIVATIONS[f][0](z) for f, z in zip(activations[:-1], zs[:-1], strict=True)]
     value, dz = LOSSES[name][0](zs[-1], y), LOSSES[name][1](zs[-1], y)
@@ -221,14 +220,16 @@ def gradient(network, activations, X, y, name, *, l1=0.0, l2=0.0):
     return value, penalty(network, l1, l2), gradients
 
 
-# -- blocks: layers that are normalised or residual -------------------------------------------------
+# -- blocks: normalised and residual layers ---------------------------------------------------------
 
 EPSILON = 1e-5
 
 
 def normalize(norm, z, statistics=None):
-    """zhat of z (m, n): "layer" and "rms" over the units of a row, "batch" over the rows, or by `statistics`, a mean
-    and a variance (n,)."""
+    """Return the normalised z (m, n): over the units of each row for "layer" and "rms", over the rows for "batch".
+
+    `statistics`, a mean and a variance (n,), replace those of the batch.
+    """
     if norm == "batch":
         mean, variance = (z.mean(axis=0), z.var(axis=0)) if statistics is None else statistics
     elif norm == "layer":
@@ -239,8 +240,10 @@ def normalize(norm, z, statistics=None):
 
 
 def block_forward(network, gains, norms, residuals, activations, X, statistics=None):
-    """Logits: f(gain zhat + b) of each layer, + its input where it is residual. `statistics`: one (mean, variance) a
-    layer in place of the batch's own."""
+    """Return the logits of layers f(gain * normalize(z) + b), plus their input for residual layers.
+
+    `statistics`, one (mean, variance) per layer, replace those of the batch.
+    """
     a = X
     for i, (W, b) in enumerate(network):
         z = a @ W
@@ -252,11 +255,11 @@ def block_forward(network, gains, norms, residuals, activations, X, statistics=N
         a = ACTIVATIONS[activations[i]][0](z) + (a if residuals[i] else 0.0)
 
 
-# -- optimizers: step(network, gradients, rate) -> the new network; the state lives in the object --
+# -- optimizers: step(network, gradients, rate) -> the new network; the object keeps the state -------
 
 
 def combine(f, *networks):
-    """f over the matching arrays of networks of one shape; a missing bias stays None."""
+    """Return the network of f applied to the corresponding arrays of `networks`; a missing bias stays None."""
     result = []
     for layers in zip(*networks, strict=True):
         Ws, bs = zip(*layers, strict=True)
@@ -287,7 +290,7 @@ class Momentum:
 
 
 class Nesterov(Momentum):
-    """v as above; w = w + momentum v - rate g."""
+    """v as for Momentum; w = w + momentum v - rate g."""
 
     def step(self, network, gradients, rate):
         self.advance(network, gradients, rate)
@@ -295,7 +298,7 @@ class Nesterov(Momentum):
 
 
 class Adam:
-    """Kingma and Ba, with bias correction; epsilon is added to the root of the corrected second moment."""
+    """Adam (Kingma and Ba) with bias correction; epsilon is added to the root of the corrected second moment."""
 
     def __init__(self, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
@@ -318,7 +321,7 @@ class Adam:
 
 
 class AdamW(Adam):
-    """Adam after w = w - rate weight_decay w; the biases do not decay."""
+    """Adam after w = w - rate weight_decay w; biases do not decay."""
 
     def __init__(self, beta_1=0.9, beta_2=0.999, epsilon=1e-8, weight_decay=0.01):
         super().__init__(beta_1, beta_2, epsilon)
@@ -330,7 +333,7 @@ class AdamW(Adam):
 
 
 class Decaying:
-    """What methods with decoupled weight decay share: weights shrink first, biases do not; and moments by name."""
+    """Base class of methods with decoupled weight decay, which does not apply to biases; it keeps moments by name."""
 
     def __init__(self, weight_decay=0.0, **hyper):
         self.weight_decay = weight_decay
@@ -343,20 +346,20 @@ class Decaying:
         return combine(lambda w, d: w + d, decayed, self.direction(gradients, rate))
 
     def remember(self, name, f, *networks):
-        """Moment = f(moment, ...), from 0."""
+        """Update a moment by f(moment, ...), starting from 0, and return it."""
         before = getattr(self, name, None) or combine(np.zeros_like, networks[0])
         setattr(self, name, combine(f, before, *networks))
         return getattr(self, name)
 
     def means(self, gradients):
-        """The two means of Adam."""
+        """Update and return the two moments of Adam."""
         b1, b2 = self.beta_1, self.beta_2
         first = self.remember("first", lambda u, g: b1 * u + (1 - b1) * g, gradients)
         return first, self.remember("second", lambda v, g: b2 * v + (1 - b2) * g**2, gradients)
 
 
 class AMSGrad(Decaying):
-    """Adam, divided by the largest second moment so far."""
+    """Adam with the largest second moment so far."""
 
     def __init__(self, beta_1=0.9, beta_2=0.999, epsilon=1e-8, weight_decay=0.0):
         super().__init__(weight_decay, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
@@ -369,7 +372,7 @@ class AMSGrad(Decaying):
 
 
 class NAdam(AMSGrad):
-    """Adam with Nesterov's momentum, which grows from step to step (Dozat)."""
+    """Adam with Nesterov momentum that increases from step to step (Dozat)."""
 
     def __init__(self, beta_1=0.9, beta_2=0.999, epsilon=1e-8, momentum_decay=0.004, weight_decay=0.0):
         super().__init__(beta_1, beta_2, epsilon, weight_decay)
@@ -388,7 +391,7 @@ class NAdam(AMSGrad):
 
 
 class RAdam(AMSGrad):
-    """Adam, whose steps wait for the second moment to be known (Liu et al., algorithm 2)."""
+    """Adam with the variance of its adaptive rate rectified (Liu et al., algorithm 2)."""
 
     def direction(self, gradients, rate):
         first, second = self.means(gradients)
@@ -404,7 +407,7 @@ class RAdam(AMSGrad):
 
 
 class RMSprop(Decaying):
-    """The rate divided by the root of the mean square; v = momentum v - rate g / root."""
+    """Learning rate divided by the root of the mean square; v = momentum v - rate g / root."""
 
     centered = False
 
@@ -425,13 +428,13 @@ class RMSprop(Decaying):
 
 
 class CenteredRMSprop(RMSprop):
-    """The variance in place of the mean square."""
+    """RMSprop with the variance in place of the mean square."""
 
     centered = True
 
 
 class Adagrad(Decaying):
-    """The rate divided by the root of the sum of all squares."""
+    """Learning rate divided by the root of the sum of all squares."""
 
     def __init__(self, epsilon=1e-10):
         super().__init__(epsilon=epsilon)
@@ -442,7 +445,7 @@ class Adagrad(Decaying):
 
 
 class Adadelta(Decaying):
-    """Steps in the units of the weights: their own mean square over that of the gradient."""
+    """Gradient multiplied by the root of the mean square of the steps, and divided by that of the gradients."""
 
     def __init__(self, rho=0.9, epsilon=1e-6):
         super().__init__(rho=rho, epsilon=epsilon)
@@ -457,7 +460,7 @@ class Adadelta(Decaying):
 
 
 class Lion(Decaying):
-    """The sign of a mean (Chen et al., algorithm 2)."""
+    """Steps by the sign of a mean of the gradients (Chen et al., algorithm 2)."""
 
     def __init__(self, beta_1=0.9, beta_2=0.99, weight_decay=0.0):
         super().__init__(weight_decay, beta_1=beta_1, beta_2=beta_2)
@@ -471,7 +474,7 @@ class Lion(Decaying):
 
 
 class Rprop(Decaying):
-    """iRprop-: a step size a weight, that grows while the gradient keeps its sign; at first the rate."""
+    """iRprop-: one step size per weight, at first the rate, which grows while the gradient keeps its sign."""
 
     def __init__(self, decrease=0.5, increase=1.2, smallest=1e-6, largest=50.0):
         super().__init__(decrease=decrease, increase=increase, smallest=smallest, largest=largest)
@@ -511,8 +514,10 @@ OPTIMIZERS = {
 
 
 class Updated:
-    """An optimizer a layer, each with its own factor of the rate, after the whole gradient was clipped; with the
-    mean of the networks so far, weighted by powers of `ema`."""
+    """One optimizer per layer, each with a factor of the rate, applied to the clipped gradient of the network.
+
+    `average` returns the mean of the networks of all steps, weighted by powers of `ema`.
+    """
 
     def __init__(self, name, hyper, factors, clip_norm=np.inf, clip_value=np.inf, ema=None):
         self.optimizers = [OPTIMIZERS[name](**hyper) for _ in factors]
@@ -540,9 +545,9 @@ class Updated:
 
 
 def train(network, activations, X, y, name, optimizer, order, rates, *, batch_size, l1=0.0, l2=0.0):
-    """One epoch over the rows of `order`: (the new network, mean loss, penalty).
+    """Train for one epoch over the rows of `order`; return (new network, mean loss, penalty).
 
-    The loss is the mean over the rows, each before its batch's step; the penalty is that of the new network.
+    The loss of each row is that before the step of its batch; the penalty is that of the new network.
     """
     order = np.arange(len(X)) if order is None else order
     total = 0.0
@@ -558,10 +563,10 @@ def train(network, activations, X, y, name, optimizer, order, rates, *, batch_si
 
 
 def central_differences(f, network, h=1e-4):
-    """[(dW, db), ...] of the scalar f() by differences of order 4, moving each number of `network` in place
-    and back.
+    """Return the gradients [(dW, db), ...] of the scalar f() by central differences of order 4.
 
-    f' = (f(-2h) - 8 f(-h) + 8 f(h) - f(2h)) / 12h, an error of h^4 and of rounding / h.
+    Each number of `network` is changed in place and restored. f' = (f(-2h) - 8 f(-h) + 8 f(h) - f(2h)) / 12h; its error
+    is of the order of h^4, and of rounding / h.
     """
 
     def derivatives(array):
@@ -579,8 +584,7 @@ def central_differences(f, network, h=1e-4):
 
 
 def initial_weights(sizes, rng, biases=None):
-    """Float64 weights and biases away from 0 (|w| >= 0.1 of the largest), so that no |W| has its kink
-    near."""
+    """Return float64 weights and biases of at least 0.1 of the largest size, so that the kink of |W| is not near."""
 
     def draw(*shape):
         return rng.choice([-1.0, 1.0], shape) * rng.uniform(0.1, 1.0, shape)

@@ -1,4 +1,4 @@
-"""Small networks and data for the tests of the face, and the exact bits of a network."""
+"""Small networks and data for the tests of compiled_nn, and the exact bits of a network."""
 
 import tracemalloc
 
@@ -28,7 +28,7 @@ OPTIMIZERS = {
 
 
 def blobs(m=90, k=4, n=3, seed=0):
-    """Return X (m, k) and class indices y (m,) of n clouds."""
+    """Return X (m, k) and class indices y (m,) of n clusters."""
     rng = np.random.default_rng(seed)
     y = np.arange(m) % n
     centres = 3 * rng.normal(size=(n, k))
@@ -65,7 +65,7 @@ def outputs(net, samples=X):
 
 
 def sealed(value):
-    """The same arrays, which now refuse to be written to."""
+    """Return the same arrays, made read-only."""
     if isinstance(value, np.ndarray):
         value.flags.writeable = False
     elif isinstance(value, dict):
@@ -78,7 +78,7 @@ def sealed(value):
 
 
 def peak(call):
-    """The most memory in bytes that a call has in use at a time, beside what was there before."""
+    """Return the peak of the memory that a call allocates, in bytes, and its result."""
     call()
     tracemalloc.start()
     try:
@@ -89,5 +89,5 @@ def peak(call):
 
 
 def gradient_pairs(net, X, y, sample_weight=None):
-    """The gradients of a network of plain layers, in the form of its weights: [(dW, db or None), ...]."""
+    """Return the gradients of a network of plain layers in the form of its weights: [(dW, db or None), ...]."""
     return [(layer["weight"], layer.get("bias")) for layer in net.gradients(X, y, sample_weight)["layers"]]

@@ -1,7 +1,7 @@
-"""The oracle for activations whose derivative is taken from the input: f(z) and f'(z) in the dtype of z.
+"""Reference for activations whose derivative is computed from z: f(z) and f'(z) in the dtype of z.
 
-Written for accuracy in longdouble, straight from the definitions; where a definition would cancel or overflow, an equal
-form stands in its place.
+The functions follow the definitions, and are accurate in longdouble: where a definition would cancel or overflow, an
+equivalent formula is used.
 """
 
 import numpy as np
@@ -19,14 +19,14 @@ def normal_density(z):
 
 
 def normal_distribution(z):
-    """Phi(z): a series near 0, a continued fraction for the tail."""
+    """Return Phi(z), by a series near 0 and a continued fraction in the tail."""
     x = np.abs(z)
     near = np.minimum(x, 2.5)
     term = total = near
     for odd in range(3, 161, 2):
         term = term * near * near / odd
         total = total + term
-    ratio = far = np.clip(x, 2.5, 1e4)  # beyond, the density is 0
+    ratio = far = np.clip(x, 2.5, 1e4)  # the density is 0 for larger x
     for i in range(200, 0, -1):
         ratio = far + i / ratio
     tail = np.where(x < 2.5, 0.5 - total * normal_density(near), normal_density(np.minimum(x, 1e4)) / ratio)
@@ -34,12 +34,12 @@ def normal_distribution(z):
 
 
 def bounded(z):
-    """z where a factor beside it is not 0 or 1 anyway."""
+    """Return z, limited to where the factor of z in the formulas has not yet become 0 or 1."""
     return np.clip(z, -1e4, 1e4)
 
 
 def gated(gate, slope):
-    """z gate(z) and its derivative."""
+    """Return the functions z gate(z) and its derivative, where `slope` is the derivative of `gate`."""
 
     def f(z):
         return np.maximum(z, -1e4) * gate(z)
@@ -51,7 +51,7 @@ def gated(gate, slope):
 
 
 def ramp(low, high, slope=1.0, offset=0.0):
-    """A straight line from z = low to high, and levels outside; f' is 0 where they meet."""
+    """Return the functions of a line from z = low to high that is constant outside; f' is 0 at low and high."""
 
     def f(z):
         return np.clip(z, low, high) * slope + offset

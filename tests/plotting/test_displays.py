@@ -1,4 +1,4 @@
-"""Pictures of classes, planes and functions; the manners of all displays. matplotlib is optional."""
+"""Pictures of classes, planes and functions, and properties of all displays. matplotlib is optional."""
 
 import sys
 
@@ -201,7 +201,7 @@ def test_bad_boundaries(net):
     with pytest.raises(cnn.NotFittedError):
         DecisionBoundaryDisplay.from_estimator(classifier(), CLOUDS)
     two = regressor(2).fit(CLOUDS, CLOUDS, epochs=1)
-    with pytest.raises(ValueError, match="The estimator predicts 2 values; one can be drawn"):
+    with pytest.raises(ValueError, match="The estimator predicts 2 values per row; only one can be drawn"):
         DecisionBoundaryDisplay.from_estimator(two, CLOUDS)
 
 

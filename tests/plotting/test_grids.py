@@ -75,8 +75,8 @@ def test_what_is_an_image(X, image_shape, shape):
         (np.ones((3, 16)), (3, 5), "X has 16 columns; images of 3 x 5 have 15"),
         (np.ones((3, 4, 5, 2)), None, r"X has shape \(3, 4, 5, 2\)"),
         (np.ones(5), None, r"X has shape \(5,\)"),
-        (np.full((2, 4, 5, 3), 2.0), None, "X ranges from 2 to 2; colours of float64 are 0 to 1"),
-        (np.full((2, 4, 5, 3), -1), None, "X ranges from -1 to -1; colours of int64 are 0 to 255"),
+        (np.full((2, 4, 5, 3), 2.0), None, "X has values from 2 to 2; colours in float64 are from 0 to 1"),
+        (np.full((2, 4, 5, 3), -1), None, "X has values from -1 to -1; colours in int64 are from 0 to 255"),
         (np.full((2, 4, 5), np.nan), None, "Input X contains NaN"),
         (np.ones((0, 4, 5)), None, "X is empty"),
     ],
@@ -87,7 +87,7 @@ def test_what_is_none(X, image_shape, message):
 
 
 def test_text_is_no_image():
-    with pytest.raises(TypeError, match="images are of real numbers"):
+    with pytest.raises(TypeError, match="images hold real numbers"):
         ImageGridDisplay.from_images([["a"]])
 
 
@@ -165,7 +165,7 @@ def test_weight_images_in_colour():
 
 def test_weights_of_other_estimators():
     table = Table()
-    with pytest.raises(TypeError, match="The Table has neither 'get_weights'"):
+    with pytest.raises(TypeError, match="The Table has no weights: neither 'get_weights'"):
         WeightImagesDisplay.from_estimator(table)
     table.coefs_ = [np.arange(8.0).reshape(4, 2)]
     display = WeightImagesDisplay.from_estimator(table)
@@ -256,9 +256,9 @@ def test_percentages_say_what_is_certain():
 
 
 def test_bad_probabilities(looker):
-    with pytest.raises(ValueError, match=r"probabilities range from 0.5 to 1.5"):
+    with pytest.raises(ValueError, match=r"probabilities has values from 0.5 to 1.5"):
         ProbabilityBarsDisplay.from_predictions([0.5, 1.5])
-    with pytest.raises(ValueError, match="There are 3 names of classes; there are 2 probabilities"):
+    with pytest.raises(ValueError, match="names has 3 entries; there are 2 probabilities"):
         ProbabilityBarsDisplay([0.5, 0.5], names=TREES)
     with pytest.raises(ValueError, match="`y` has classes not in"):
         ProbabilityBarsDisplay.from_predictions([0.5, 0.5], 2)

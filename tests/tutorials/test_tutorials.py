@@ -271,7 +271,7 @@ def test_rows_that_do_not_divide_into_batches():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: NeuralNet([]), ValueError, "at least one layer"),
+        (lambda: NeuralNet([]), ValueError, "at least one entry"),
         (lambda: NeuralNet([3, 0]), ValueError, r"size_of_layers\[1\].*>= 1"),
         (lambda: NeuralNet([1], dtype="float16"), ValueError, "float32"),
         (lambda: NeuralNet([1], seed=-1), ValueError, "seed"),

@@ -1,1 +1,1 @@
-"""What is shown without matplotlib: the HTML page of a notebook, and network diagrams as SVG."""
+"""Display without matplotlib: HTML for notebooks, and network diagrams as SVG."""

@@ -1,4 +1,4 @@
-"""The picture of a network: its units, layer by layer, and the weights between them, as SVG."""
+"""Diagram of a network as SVG: units of each layer, and weights between them."""
 
 from __future__ import annotations
 
@@ -16,27 +16,28 @@ if TYPE_CHECKING:
     from ..data.arrays import Array
 
 _RADIUS = 10.0
-_DOWN = 30.0  # pixels from unit to unit
-_SMALLEST = 120.0  # pixels that the labels of a layer take
+_DOWN = 30.0  # pixels between units
+_SMALLEST = 120.0  # smallest width of the labels of a layer, in pixels
 _TOP = 22.0
-_MOST_DRAWN = 7  # units that stand for a layer of too many
-_MOST_LINES = 400  # weights drawn one by one
-_CHARACTER = 7.0  # width, in pixels
+_MOST_DRAWN = 7  # number of units drawn of a layer with more than max_units
+_MOST_LINES = 400  # maximum number of weights drawn by default
+_CHARACTER = 7.0  # width of a character, in pixels
 
 
 @dataclass(frozen=True)
 class _Column:
-    """A layer as it is drawn.
+    """Layout of a layer.
 
     Attributes
     ----------
     x : float
+        Centre of the units, in pixels.
     units : int or None
-        How many there are, None where that is not known.
+        Number of units; None if it is unknown.
     places : list of (int, float)
-        The units that are drawn, and where: (index, y). Counted from the last one, the index is negative.
+        Index and y of each drawn unit; indices of the last units are negative.
     dots : float or None
-        Where the dots stand for the others.
+        y of the dots that replace the other units; None without dots.
     """
 
     x: float
@@ -55,36 +56,36 @@ def network_diagram(
     weights: bool | None = None,
     max_units: int = 16,
 ) -> Svg:
-    """Draw a network as SVG: a circle a unit, layers from left to right.
+    """Draw a network as SVG, with one circle per unit and layers from left to right.
 
     Parameters
     ----------
     network : Network, or sequence of int
-        A network; or how many inputs there are and how many units each layer has, as [784, 50, 10].
+        Network, or the number of inputs and of units of each layer, such as [784, 50, 10].
     activations : sequence of str, optional
-        Of each layer after the input. Default: those of the network; none for a sequence of numbers.
+        Activation of each layer after the input. Default: those of the network; none for a sequence of numbers.
     layer_names : sequence of str, optional
-        Of the input and each layer. Default: "input", "hidden 1", ..., "output".
+        Name of the input and of each layer. Default: "input", "hidden 1", ..., "output".
     feature_names : sequence of str, optional
-        Written beside the inputs.
+        Names of the inputs, written beside them.
     class_names : sequence of str, optional
-        Written beside the outputs.
+        Names of the outputs, written beside them.
     weights : bool, optional
-        Whether lines show the weights: blue and solid above zero, red and dashed below, thick for large ones of
-        their layer. Default: where the network is fitted, and has few enough of them to be told apart.
+        Whether lines show the weights: blue and solid for positive, red and dashed for negative weights, with a width
+        proportional to their size in the layer. Default: True for a fitted network of at most 400 weights whose layers
+        have at most `max_units` units.
     max_units : int, default 16
-        A layer of more units is drawn as some of them and dots.
+        Maximum number of units drawn completely; a layer of more units is drawn as some of them and dots.
 
     Returns
     -------
     Svg
-        A str: the text of an SVG file without address, font or script from outside. A notebook shows the
-        picture.
+        Text of an SVG file without external addresses, fonts or scripts. A notebook shows it as a picture.
 
     Raises
     ------
     TypeError, ValueError
-        When an argument cannot be used; `weights` are wanted of what has none.
+        If an argument has an invalid type, length or value, or ``weights=True`` for a network that is not fitted.
 
     Examples
     --------
@@ -93,10 +94,10 @@ def network_diagram(
     9
     """
     max_units = checks.integer("network_diagram", "max_units", max_units, minimum=3)
-    sizes, known = _sizes(network)
+    sizes, default_activations = _get_sizes(network)
     names = layer_names or _default_names(len(sizes))
-    _check_length("layer_names", names, len(sizes), "layers, the input among them")
-    activations = known if activations is None else activations
+    _check_length("layer_names", names, len(sizes), "layers, including the input")
+    activations = default_activations if activations is None else activations
     if activations is not None:
         _check_length("activations", activations, len(sizes) - 1, "layers after the input")
     for name, given, units in (
@@ -105,35 +106,39 @@ def network_diagram(
     ):
         if given is not None and units is not None:
             _check_length(name, given, units, "units")
-    matrices = _matrices(network, sizes, weights, max_units)
+    matrices = _get_weights(network, sizes, weights, max_units)
     label_width = max(_SMALLEST, _CHARACTER * max(len(str(text)) for text in [*names, *(activations or ())]))
-    columns = _columns(sizes, max(label_width / 2, _room(feature_names)), label_width + 30, max_units)
+    columns = _lay_out_columns(
+        sizes, max(label_width / 2, _names_width(feature_names)), label_width + 30, max_units
+    )
     height = _TOP + max(place[-1][1] for place in (column.places for column in columns))
-    parts = [_lines(pair, matrix) for pair, matrix in zip(pairwise(columns), matrices, strict=True)]
-    parts += [_circles(column) for column in columns]
-    parts += _beside(columns[0], feature_names, -1) + _beside(columns[-1], class_names, 1)
+    parts = [_draw_weights(pair, matrix) for pair, matrix in zip(pairwise(columns), matrices, strict=True)]
+    parts += [_draw_units(column) for column in columns]
+    parts += _draw_names(columns[0], feature_names, -1) + _draw_names(columns[-1], class_names, 1)
     for i, (column, name) in enumerate(zip(columns, names, strict=True)):
         size = "? inputs" if column.units is None else _plural(column.units, "unit" if i else "input")
         detail = activations[i - 1] if i and activations is not None else ""
         parts.append(svg.text(column.x, height + 28, name, font_weight="bold"))
         parts += [svg.text(column.x, height + 44, size), svg.text(column.x, height + 60, detail)]
-    width = columns[-1].x + max(label_width / 2, _room(class_names))
+    width = columns[-1].x + max(label_width / 2, _names_width(class_names))
     if any(W is not None for W in matrices):
-        parts += _legend(width / 2, height + 86)
+        parts += _draw_legend(width / 2, height + 86)
         height += 22
     label = "Network " + "-".join("?" if size is None else str(size) for size in sizes)
     return svg.document(width, height + 70, label, parts)
 
 
-def _sizes(network: Any) -> tuple[list[int | None], Sequence[str] | None]:
-    """Return the sizes of a network, from the inputs on, and its activations where they are known."""
+def _get_sizes(network: Any) -> tuple[list[int | None], Sequence[str] | None]:
+    """Return the sizes of a network, starting with the inputs, and its activations; None for plain numbers."""
     if hasattr(network, "layers"):
         units = [layer.units for layer in network.layers]
         return [getattr(network, "n_features_", None), *units], network.activations
     if isinstance(network, (str, bytes)) or not hasattr(network, "__len__"):
-        raise TypeError(f"network must be a Network, or sizes as [784, 50, 10]. Got {network!r} instead.")
+        raise TypeError(
+            f"network must be a Network, or sizes such as [784, 50, 10]. Got {network!r} instead."
+        )
     if len(network) < 2:
-        raise ValueError(f"A network has at least 2 sizes, inputs and outputs. Got {len(network)}.")
+        raise ValueError(f"network must have at least 2 sizes, inputs and outputs. Got {len(network)}.")
     return [checks.integer("network_diagram", "network", size, minimum=1) for size in network], None
 
 
@@ -149,24 +154,26 @@ def _check_length(name: str, given: Sequence[str], expected: int, of: str) -> No
         raise ValueError(f"{name} has {len(given)} entries; there are {expected} {of}.")
 
 
-def _matrices(
-    network: Any, sizes: Sequence[int | None], wanted: bool | None, max_units: int
+def _get_weights(
+    network: Any, sizes: Sequence[int | None], weights: bool | None, max_units: int
 ) -> Sequence[Array | None]:
-    """Return the weights of each layer where lines are to show them, else None for each."""
-    known = hasattr(network, "n_features_")
-    if wanted is None:
+    """Return the weights of each layer if they are to be drawn, else None for each layer."""
+    fitted = hasattr(network, "n_features_")
+    if weights is None:
         numbers = [size or 0 for size in sizes]
         few = max(numbers) <= max_units and sum(a * b for a, b in pairwise(numbers)) <= _MOST_LINES
-        wanted = known and few
-    if checks.flag("network_diagram", "weights", wanted):
-        if not known:
-            raise ValueError("weights=True is for a network that is fitted; this one has no weights.")
+        weights = fitted and few
+    if checks.flag("network_diagram", "weights", weights):
+        if not fitted:
+            raise ValueError("weights=True needs a fitted network; this one has no weights yet.")
         return [W for W, _ in network.get_weights()]
     return [None] * (len(sizes) - 1)
 
 
-def _columns(sizes: Sequence[int | None], left: float, across: float, max_units: int) -> list[_Column]:
-    """Lay out the layers, each in the middle of the height."""
+def _lay_out_columns(
+    sizes: Sequence[int | None], left: float, across: float, max_units: int
+) -> list[_Column]:
+    """Lay out the layers, each centred vertically."""
     slots = [_slots(size, max_units) for size in sizes]
     most = max(map(len, slots))
     columns = []
@@ -180,7 +187,7 @@ def _columns(sizes: Sequence[int | None], left: float, across: float, max_units:
 
 
 def _slots(size: int | None, max_units: int) -> list[int | None]:
-    """Return the units of a layer from the top, None being dots in place of those left out."""
+    """Return the indices of the drawn units of a layer from the top; None stands for the dots."""
     if size is not None and size <= max_units:
         return list(range(size))
     drawn = min(_MOST_DRAWN, max_units - 1)
@@ -188,7 +195,7 @@ def _slots(size: int | None, max_units: int) -> list[int | None]:
     return [*range(drawn - tail), None, *range(-tail, 0)]
 
 
-def _lines(pair: tuple[_Column, _Column], W: Array | None) -> str:
+def _draw_weights(pair: tuple[_Column, _Column], W: Array | None) -> str:
     """Draw a line from each unit to each unit of the next layer."""
     before, after = pair
     x1, x2 = before.x + _RADIUS, after.x - _RADIUS
@@ -216,8 +223,8 @@ def _lines(pair: tuple[_Column, _Column], W: Array | None) -> str:
     return "".join(drawn)
 
 
-def _legend(x: float, y: float) -> list[str]:
-    """Say, around x, which lines are which weights."""
+def _draw_legend(x: float, y: float) -> list[str]:
+    """Draw the legend of the lines, centred at x."""
     return [
         svg.line(x - 96, y - 4, x - 70, y - 4, svg.BLUE, 2.5),
         svg.text(x - 64, y, "positive", "start"),
@@ -226,7 +233,7 @@ def _legend(x: float, y: float) -> list[str]:
     ]
 
 
-def _circles(column: _Column) -> str:
+def _draw_units(column: _Column) -> str:
     circles = [f'<circle cx="{column.x:g}" cy="{y:g}" r="{_RADIUS:g}"/>' for _, y in column.places]
     group = '<g fill-opacity="0.1" stroke="currentColor" stroke-width="1.2">' + "".join(circles) + "</g>"
     if column.dots is None:
@@ -235,16 +242,16 @@ def _circles(column: _Column) -> str:
     return group + "".join(dots)
 
 
-def _beside(column: _Column, names: Sequence[str] | None, side: int) -> list[str]:
-    """Write the names of units to their left (side -1) or right (1)."""
+def _draw_names(column: _Column, names: Sequence[str] | None, side: int) -> list[str]:
+    """Write the names of units at their left (side -1) or right (1)."""
     if names is None:
         return []
     x, anchor = column.x + side * (_RADIUS + 6), "start" if side > 0 else "end"
     return [svg.text(x, y + 4, names[index], anchor) for index, y in column.places]
 
 
-def _room(names: Sequence[str] | None) -> float:
-    """Return how many pixels names take beside their units."""
+def _names_width(names: Sequence[str] | None) -> float:
+    """Return the width of names beside their units, in pixels."""
     return 0.0 if not names else _RADIUS + 12 + _CHARACTER * max(len(str(name)) for name in names)
 
 

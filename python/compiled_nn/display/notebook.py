@@ -1,4 +1,4 @@
-"""What a notebook shows of a network: HTML and SVG, nothing that runs, nothing from elsewhere."""
+"""HTML of a network for notebooks: tables and SVG, without scripts and external files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..common.axes import is_logarithmic
 from ..spec import summary
 from . import svg
 from .diagram import network_diagram
-from .svg import Svg, plain
+from .svg import Svg, escape_text
 
 if TYPE_CHECKING:
     from ..common.protocols import History, NetworkLike
@@ -29,8 +29,15 @@ background:none;text-align:right}
 .compiled-nn summary{cursor:pointer}
 .compiled-nn svg{margin-left:16px}
 """.replace("\n", "")
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _UP, _BELOW = 440.0, 170.0, 60.0, 132.0, 12.0, 34.0  # of the curve, in pixels
-_MOST_POINTS = 200  # of a curve
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _UP, _BELOW = (
+    440.0,
+    170.0,
+    60.0,
+    132.0,
+    12.0,
+    34.0,
+)  # size and margins of the curve, in pixels
+_MOST_POINTS = 200  # maximum number of points of a curve
 _UNITS_DRAWN = 8
 
 
@@ -40,31 +47,45 @@ def page(net: NetworkLike, configuration: Configuration) -> str:
     Parameters
     ----------
     net : Network
+        Network to show, fitted or not.
     configuration : Configuration
-        Of the network.
+        Configuration of the network.
+
+    Returns
+    -------
+    str
+        HTML.
     """
     options = {**configuration.options, "n_threads": (net.n_threads, net.n_threads is not None)}
-    return _page(_head(type(net).__name__, net), _folded("parameters", _parameters(options)), *_parts(net))
+    return _page(
+        _head(type(net).__name__, net), _make_section("parameters", _parameters(options)), *_parts(net)
+    )
 
 
 def estimator_page(
     name: str, parameters: dict[str, Any], changed: Container[str], net: NetworkLike | None
 ) -> str:
-    """Return the HTML of an estimator: its parameters, and its network once there is one.
+    """Return the HTML of an estimator: its parameters and, after fit, its network.
 
     Parameters
     ----------
     name : str
-        Of its class.
+        Name of its class.
     parameters : dict
-        All of them.
+        All parameters, by name.
     changed : collection of str
-        Names of those that are not as by default.
+        Names of the parameters that differ from their defaults.
     net : Network or None
+        Network of the estimator; None before fit.
+
+    Returns
+    -------
+    str
+        HTML.
     """
     options = {key: (value, key in changed) for key, value in parameters.items()}
     parts = [] if net is None else _parts(net)
-    return _page(_head(name, net), _folded("parameters", _parameters(options)), *parts)
+    return _page(_head(name, net), _make_section("parameters", _parameters(options)), *parts)
 
 
 def _page(*parts: str) -> str:
@@ -76,21 +97,21 @@ def _head(name: str, net: NetworkLike | None) -> str:
     sizes = [] if net is None else [n_features, *(layer.units for layer in net.layers)]
     shape = "-".join("?" if size is None else str(size) for size in sizes)
     badge = "not fitted" if n_features is None else "fitted"
-    return f'<div><b>{plain(name)}</b> {shape}<span class="badge">{badge}</span></div>'
+    return f'<div><b>{escape_text(name)}</b> {shape}<span class="badge">{badge}</span></div>'
 
 
 def _parts(net: NetworkLike) -> list[str]:
-    """Return layers, diagram and loss curve of a network."""
+    """Return the sections layers, diagram and loss curve of a network."""
     parts = [
-        _folded("layers", _layers(net.layers, net.activations, getattr(net, "n_features_", None))),
-        _folded("diagram", network_diagram(net, max_units=_UNITS_DRAWN)),
+        _make_section("layers", _layers(net.layers, net.activations, getattr(net, "n_features_", None))),
+        _make_section("diagram", network_diagram(net, max_units=_UNITS_DRAWN)),
     ]
     if net.history["epoch"]:
-        parts.append(_folded("loss curve", loss_curve(net.history)))
+        parts.append(_make_section("loss curve", loss_curve(net.history)))
     return parts
 
 
-def _folded(title: str, content: str) -> str:
+def _make_section(title: str, content: str) -> str:
     return f"<details open><summary>{title}</summary>{content}</details>"
 
 
@@ -98,13 +119,13 @@ def _folded(title: str, content: str) -> str:
 
 
 def _parameters(options: dict[str, tuple[Any, bool]]) -> str:
-    """Return a table of values by name; those changed from their default stand out."""
+    """Return a table of values by name, in which changed ones are highlighted."""
     rows = []
     for name, (value, changed) in options.items():
         row_class = ' class="changed"' if changed else ""
         mark = "changed" if changed else ""
         rows.append(
-            f'<tr{row_class}><td class="word">{name}</td><td class="word">{plain(repr(value))}</td>'
+            f'<tr{row_class}><td class="word">{name}</td><td class="word">{escape_text(repr(value))}</td>'
             f'<td class="word">{mark}</td></tr>'
         )
     return f"<table>{''.join(rows)}</table>"
@@ -118,11 +139,11 @@ def _layers(layers: Sequence[Dense], activations: Sequence[str], n_features: int
 
 
 def _row(cells: Iterable[str], tag: str) -> str:
-    return "<tr>" + "".join(f"<{tag}>{plain(cell)}</{tag}>" for cell in cells) + "</tr>"
+    return "<tr>" + "".join(f"<{tag}>{escape_text(cell)}</{tag}>" for cell in cells) + "</tr>"
 
 
 def _changed(layer: Dense) -> list[str]:
-    """Return the parameters of a layer that differ from their default, beyond those with a column."""
+    """Return the parameters of a layer that differ from their defaults and have no column in the table."""
     texts = []
     for field in fields(layer):
         value = getattr(layer, field.name)
@@ -135,7 +156,7 @@ def _changed(layer: Dense) -> list[str]:
 
 
 def loss_curve(history: History) -> Svg:
-    """Return the loss of training, solid, and of the validation data, dashed, by epoch."""
+    """Return a picture of the loss by epoch: solid for training, dashed for the validation data."""
     columns = {"training": history["loss"], "validation": history.get("val_loss", [])}
     finite = [value for column in columns.values() for value in column if math.isfinite(value)]
     if not finite:
@@ -176,7 +197,7 @@ def loss_curve(history: History) -> Svg:
 
 
 def _points(column: Sequence[float], x_of: Any, y_of: Any) -> tuple[str, float | None]:
-    """Return a path through some hundred finite values at most, and the last of them; gaps stay gaps."""
+    """Return a path through the finite values, at most about 200 of them, and the last one; others are gaps."""
     step = -(-len(column) // _MOST_POINTS)
     chosen = sorted({*range(0, len(column), step or 1), *range(len(column))[-1:]})
     d, end, pen = [], None, "M"
@@ -188,12 +209,12 @@ def _points(column: Sequence[float], x_of: Any, y_of: Any) -> tuple[str, float |
         d.append(f"{pen}{x_of(i):.1f} {y_of(end):.1f}")
         pen = "L"
     if len(d) == 1:
-        d.append("h0.01")  # a point: round line ends make it visible
+        d.append("h0.01")  # a single point, made visible by round line ends
     return "".join(d), end
 
 
 def _labels(ends: Sequence[tuple[float, str]], x: float) -> list[str]:
-    """Write what the curves are beside their ends, from the bottom up, a line apart at least."""
+    """Return the labels of the curves, beside their ends, from the bottom up and at least one line apart."""
     labels, last = [], math.inf
     for y, label in sorted(ends, reverse=True):
         last = min(y, last - 15)

@@ -1,7 +1,7 @@
-"""Pieces of SVG: no dependency, no script, no font and no address from outside.
+"""Elements of SVG, without dependencies, scripts, fonts or external addresses.
 
-Text and lines are of `currentColor`, the colour of the text around: black in a file of its own, light on a
-dark page. The other colours, of `BLUE` and `VERMILION`, stand out from white and from black.
+Text and lines have the colour `currentColor`, that of the surrounding text: black in a separate file, light on a dark
+page. The colours `BLUE` and `VERMILION` are visible on white and on black.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from html import escape
 
 BLUE, VERMILION = "#3B8BC9", "#D9621C"
 
-# What XML 1.0 (5th edition, 2.2) allows no document to hold, not even escaped.
+# Characters that XML 1.0 (5th edition, section 2.2) does not allow, even escaped.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Svg(str):
-    """A picture as the text of an SVG file, which a notebook shows as what it is."""
+    """Text of an SVG file, which a notebook shows as a picture."""
 
     __slots__ = ()
 
@@ -28,23 +28,24 @@ class Svg(str):
         return str(self)
 
 
-def plain(text: object) -> str:
-    """Return text that neither SVG nor HTML takes for markup."""
+def escape_text(text: object) -> str:
+    """Return text with the markup of SVG and HTML escaped, and invalid characters replaced."""
     return escape(_FORBIDDEN.sub("\ufffd", str(text)))
 
 
 def document(width: float, height: float, label: str, parts: Iterable[str]) -> Svg:
-    """Return a picture of so many pixels, which shrinks with its page; `label` is read to the blind."""
+    """Return a picture of `width` x `height` pixels, which shrinks with its page; screen readers read `label`."""
     return Svg(
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}"'
-        f' height="{height:g}" style="max-width:100%;height:auto" role="img" aria-label="{plain(label)}"'
+        f' height="{height:g}" style="max-width:100%;height:auto" role="img" aria-label="{escape_text(label)}"'
         f' font-family="sans-serif" font-size="12" fill="currentColor">{"".join(parts)}</svg>'
     )
 
 
 def text(x: float, y: float, content: object, anchor: str = "middle", **attributes: object) -> str:
-    """Return a line of text, `anchor` being "start", "middle" or "end"."""
-    return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}"{_join(attributes)}>{plain(content)}</text>'
+    """Return a line of text; `anchor`, "start", "middle" or "end", is the part of the text at x."""
+    others = _format_attributes(attributes)
+    return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}"{others}>{escape_text(content)}</text>'
 
 
 def line(
@@ -58,9 +59,9 @@ def line(
     dashed: bool = False,
     title: str = "",
 ) -> str:
-    """Return a line; `title` is what a pointer over it shows."""
+    """Return a line; `title` is shown when the pointer is over it."""
     dash = ' stroke-dasharray="6 3"' if dashed else ""
-    end = f"><title>{plain(title)}</title></line>" if title else "/>"
+    end = f"><title>{escape_text(title)}</title></line>" if title else "/>"
     return (
         f'<line x1="{x1:g}" y1="{y1:g}" x2="{x2:g}" y2="{y2:g}" stroke="{colour}"'
         f' stroke-width="{width:.2g}"{dash}{end}'
@@ -68,10 +69,10 @@ def line(
 
 
 def path(d: str, colour: str = "currentColor", **attributes: object) -> str:
-    """Return a path that is drawn, not filled."""
-    return f'<path d="{d}" fill="none" stroke="{colour}"{_join(attributes)}/>'
+    """Return a path with a stroke and without a fill."""
+    return f'<path d="{d}" fill="none" stroke="{colour}"{_format_attributes(attributes)}/>'
 
 
-def _join(attributes: dict[str, object]) -> str:
-    """Return attributes of an element; `font_weight` is font-weight."""
-    return "".join(f' {name.replace("_", "-")}="{plain(value)}"' for name, value in attributes.items())
+def _format_attributes(attributes: dict[str, object]) -> str:
+    """Return the attributes of an element; `font_weight` becomes font-weight."""
+    return "".join(f' {name.replace("_", "-")}="{escape_text(value)}"' for name, value in attributes.items())

@@ -1,4 +1,4 @@
-"""Estimators: a network behind the interface that scikit-learn's tools know, without that library."""
+"""Estimators with the interface of scikit-learn; they do not need scikit-learn itself."""
 
 from .classifier import MLPClassifier
 from .regressor import MLPRegressor

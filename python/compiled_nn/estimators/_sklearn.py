@@ -1,4 +1,4 @@
-"""scikit-learn's own classes, for those who have it: imported by `manners` alone, once that library is there."""
+"""Classes that depend on scikit-learn: imported only by `sklearn_compat`, and only where scikit-learn is installed."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from ..common import errors
 
 
 class NotFittedError(errors.NotFittedError, _NotFittedError):
-    """An estimator was used before fit; both libraries' error."""
+    """Error of an estimator that is not fitted: an error of compiled_nn and of scikit-learn."""
 
 
 class ConvergenceWarning(errors.CompiledNNWarning, _ConvergenceWarning):
-    """Training ended before it converged; both libraries' warning."""
+    """Warning that training did not converge: a warning of compiled_nn and of scikit-learn."""
 
 
 class DataConversionWarning(errors.CompiledNNWarning, _DataConversionWarning):
-    """y was of another shape than expected; both libraries' warning."""
+    """Warning that y has an unexpected shape: a warning of compiled_nn and of scikit-learn."""
 
 
-def tags(estimator: Any) -> Tags:
-    """Return the tags of an estimator, as its parameters are now."""
+def make_tags(estimator: Any) -> Tags:
+    """Return scikit-learn's tags of an estimator for its present parameters."""
     classifies, encodes = estimator._kind == "classifier", estimator.categorical_features is not None
     return Tags(
         estimator_type=estimator._kind,
@@ -40,16 +40,16 @@ def tags(estimator: Any) -> Tags:
 
 
 @cache
-def _requester_class(owner: Any) -> Any:
-    """Return a class of that library which has the methods of `owner` that take metadata."""
+def _make_requester_class(owner: Any) -> Any:
+    """Return a subclass of ``sklearn.base.BaseEstimator`` with the methods of `owner` that take metadata."""
     names = [name for name in ("fit", "partial_fit", "score") if hasattr(owner, name)]
     return type(owner.__name__, (BaseEstimator,), {name: getattr(owner, name) for name in names})
 
 
-def requester(estimator: Any) -> Any:
-    """Return what keeps the requests of an estimator, as they are now."""
+def make_requester(estimator: Any) -> Any:
+    """Return a ``BaseEstimator`` with the present metadata requests of an estimator."""
     owner: Any = type(estimator)
-    made = _requester_class(owner)()
+    requester = _make_requester_class(owner)()
     if hasattr(estimator, "_metadata_request"):
-        made._metadata_request = estimator._metadata_request
-    return made
+        requester._metadata_request = estimator._metadata_request
+    return requester

@@ -1,4 +1,4 @@
-"""How both estimators learn: a network made from parameters, driven epoch by epoch, and what is known of it after."""
+"""Training of both estimators: from parameters to a network, its epochs, and the fitted attributes."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from . import inputs, lbfgs_solver, sklearn_compat
 from .fitted import Fitted
 from .network import EstimatorNetwork
 from .parameters import STOCHASTIC
-from .progress import Progress, Watch
-from .random_draws import draw_weights, held_out, random_state, thinning_seed
+from .progress import ConvergenceCheck, Progress
+from .random_draws import draw_dropout_seed, draw_weights, random_state, split_validation_rows
 
 if TYPE_CHECKING:
     from typing import Self
@@ -27,12 +27,13 @@ if TYPE_CHECKING:
     from ..training.targets import Targets
 
 
-# What a network takes as an estimator has it; and what its hidden layers may not change while training goes on.
-_OF_NETWORK = (
+# Parameters that are passed to the network unchanged.
+_NETWORK_PARAMETERS = (
     *("dtype", "n_threads", "standardize", "categorical_features", "min_frequency"),
     *("input_dropout", "clip_norm", "clip_value", "ema"),
 )
-_OF_LAYERS = {
+# Attributes of a hidden layer, and the parameters that set them; a warm start cannot change them.
+_LAYER_PARAMETERS = {
     "units": "hidden_layer_sizes",
     "activation": "activation",
     "bias": "use_bias",
@@ -41,7 +42,7 @@ _OF_LAYERS = {
 
 
 def _as_callbacks(callbacks: Sequence[Any] | None) -> list[Any]:
-    """Return callbacks as ``Network.fit`` takes them; other objects by their method ``on_epoch_end``."""
+    """Return callbacks for ``Network.fit``: of an object of another class, its method ``on_epoch_end``."""
     return [
         each if isinstance(each, Callback) else getattr(each, "on_epoch_end", each)
         for each in callbacks or ()
@@ -51,27 +52,27 @@ def _as_callbacks(callbacks: Sequence[Any] | None) -> list[Any]:
 class Perceptron(Fitted, ABC):
     """A multilayer perceptron behind the interface of scikit-learn's estimators."""
 
-    # ---- what classifier and regressor do each in their own way
+    # ---- overridden by classifier and regressor
 
     @abstractmethod
-    def _learned(self, y: Array) -> Targets:
-        """Return what a first y (m,) or (m, n) means, and by which loss it is learned."""
+    def _make_targets(self, y: Array) -> Targets:
+        """Return the targets of a first fit on y (m,) or (m, n): loss, number of outputs and classes."""
 
     @abstractmethod
-    def _check_known(self, y: Array, partial: bool) -> None:
-        """Refuse a later y that does not go with the first one."""
+    def _check_new_targets(self, y: Array, partial: bool) -> None:
+        """Raise ValueError where y of a later call does not match that of the first fit."""
 
-    def _strata(self, y: Array) -> Array | None:
-        """Return the labels whose shares a validation part keeps; None when there are none."""
+    def _stratification_labels(self, y: Array) -> Array | None:
+        """Return the labels (m,) that stratify a validation split; None for no stratification."""
         return None
 
-    def _weights(self, sample_weight: Array | None) -> dict[str, Any]:
-        """Return the weights of rows and classes as ``Network.fit`` takes them."""
+    def _weight_options(self, sample_weight: Array | None) -> dict[str, Any]:
+        """Return the arguments of ``Network.fit`` with the weights of rows and classes."""
         return {} if sample_weight is None else {"sample_weight": sample_weight}
 
-    def _of_network(self) -> dict[str, Any]:
-        """Return the parameters that the network takes as they are."""
-        return {name: getattr(self, name) for name in _OF_NETWORK}
+    def _network_options(self) -> dict[str, Any]:
+        """Return the parameters that are passed to the network unchanged."""
+        return {name: getattr(self, name) for name in _NETWORK_PARAMETERS}
 
     # ---- training
 
@@ -84,33 +85,35 @@ class Perceptron(Fitted, ABC):
         validation_data: Any = None,
         validation_groups: Any = None,
     ) -> Self:
-        """Train from new weights, or with ``warm_start=True`` from the present ones.
+        """Train from new initial weights, or with ``warm_start=True`` from the present weights.
 
         Parameters
         ----------
         X : array-like, data frame or sparse matrix (m, k)
-            Real and finite, of any dtype; with `categorical_features` numbers and categories, some of which may be
-            missing. Never changed, and sparse rows are never filled with zeros as a whole.
+            Samples: finite real numbers of any dtype. With `categorical_features` numbers and categories, where
+            values may be missing. X is not changed, and a sparse matrix is not converted to a dense one.
         y : array-like (m,) or (m, n_outputs)
-            Labels, or a 0/1 column a label; numbers for the regressor.
+            Targets. For the classifier labels, or one 0/1 column per label; for the regressor numbers.
         sample_weight : array-like (m,), optional
-            At least 0; what each row counts.
+            Weight of each row, at least 0. None: all rows have weight 1.
         validation_data : (X, y) or (X, y, sample_weight), optional
-            What early stopping looks at, in place of a part of the rows; without early stopping it is only recorded in
-            ``history_``.
+            Data for early stopping, in place of a part of the training rows. Without early stopping its loss and
+            score are only recorded in ``history_``.
         validation_groups : array-like (m,), optional
-            The group of each row: whole groups are taken to validate with, until `validation_fraction` is reached.
+            Group of each row: whole groups are held out for validation until they have `validation_fraction` of the
+            rows.
 
         Returns
         -------
         self : estimator
+            Fitted estimator.
 
         Raises
         ------
         TypeError, ValueError
-            When a parameter or the data cannot be used.
+            If a parameter, X, y or a weight has an invalid type, shape or value.
         DivergenceError
-            When an epoch ends with a loss or weights that are not finite.
+            If the loss or a weight is not finite at the end of an epoch.
         """
         return self._train(X, y, sample_weight, validation_data, validation_groups)
 
@@ -125,16 +128,16 @@ class Perceptron(Fitted, ABC):
         partial: bool = False,
         classes: Array | None = None,
     ) -> Self:
-        """Train for all epochs, or for one when `partial`; `classes` are those of the first y, where it lacks some."""
+        """Train for all epochs, or for one with `partial`; `classes` (n,) replace y as the source of classes."""
         before = dict(vars(self))
         try:
-            return self._trained(X, y, sample_weight, validation_data, groups, partial, classes)
+            return self._fit_network(X, y, sample_weight, validation_data, groups, partial, classes)
         except BaseException:
             vars(self).clear()
-            vars(self).update(before)  # a first fit that fails leaves no network behind
+            vars(self).update(before)  # so that a first fit that fails leaves no network
             raise
 
-    def _trained(
+    def _fit_network(
         self,
         X: Any,
         y: Any,
@@ -152,114 +155,119 @@ class Perceptron(Fitted, ABC):
         names = dataframes.feature_names(X)
         if resume:
             inputs.check_names(owner, getattr(self, "feature_names_in_", None), names)
-        encodes = self.network_.encodes if resume else self.categorical_features is not None
-        X = inputs.read(owner, X, self.dtype, self.n_features_in_ if resume else None, encodes)
-        y = inputs.targets(owner, y, len(X) if hasattr(X, "__len__") else None)
-        weight = inputs.weights(sample_weight, len(y))
+        encodes_table = self.network_.encodes_table if resume else self.categorical_features is not None
+        X = inputs.read(owner, X, self.dtype, self.n_features_in_ if resume else None, encodes_table)
+        y = inputs.read_targets(owner, y, len(X) if hasattr(X, "__len__") else None)
+        weight = inputs.read_weights(sample_weight, len(y))
         random = random_state(self.random_state)
         if resume:
-            self._check_layers()
-            self._check_known(y, partial)
+            self._check_same_layers()
+            self._check_new_targets(y, partial)
         else:
-            self._start(X, self._learned(y if classes is None else classes), random)
-            self._remember(names)
+            self._create_network(X, self._make_targets(y if classes is None else classes), random)
+            self._store_feature_names(names)
         net = self.network_
         if self.solver not in STOCHASTIC:
-            net.steer(random, self.l1, self.alpha)
-            self._minimize(X, y, weight)
+            net.prepare_fit(random, self.l1, self.alpha)
+            self._run_lbfgs(X, y, weight)
             return self
         if not partial:
-            net.restart(self._optimizer())
+            net.reset_optimizer(self._optimizer())
         if partial:
-            net.steer(random, self.l1, self.alpha)
-            self._descend(X, y, weight, len(y), 1, {})
+            net.prepare_fit(random, self.l1, self.alpha)
+            self._run_stochastic(X, y, weight, len(y), 1, {})
             return self
-        held: dict[str, Any] = {"validation_data": validation_data}
-        cut = self._cut(random, y, groups, validation_data)
-        if cut is not None:
-            held = {"validation_fraction": self.validation_fraction}
-        net.steer(random, self.l1, self.alpha, cut)
-        held |= {"metrics": self.metrics, "target": self.target}
-        self._descend(X, y, weight, len(y) if cut is None else len(cut[0]), self.max_iter, held)
-        self._warn_of_end(f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached")
+        options: dict[str, Any] = {"validation_data": validation_data}
+        split = self._split_for_validation(random, y, groups, validation_data)
+        if split is not None:
+            options = {"validation_fraction": self.validation_fraction}
+        net.prepare_fit(random, self.l1, self.alpha, split)
+        options |= {"metrics": self.metrics, "target": self.target}
+        self._run_stochastic(X, y, weight, len(y) if split is None else len(split[0]), self.max_iter, options)
+        self._warn_not_converged(f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached")
         return self
 
-    def _cut(
+    def _split_for_validation(
         self, random: RandomState, y: Array, groups: Any, validation_data: Any
     ) -> tuple[Array, Array] | None:
-        """Return the rows to train on and those to validate with; None where no part of the rows validates."""
+        """Return the training and validation row numbers; None without a validation split."""
         if validation_data is not None:
             if groups is not None:
-                raise ValueError("validation_data is given: validation_groups must be None.")
+                raise ValueError("validation_groups must be None when validation_data is given.")
             return None
         if groups is None and not self.early_stopping:
             if self.metrics:
                 raise ValueError(
-                    "metrics are those of validation: set early_stopping=True, or give fit validation_data or"
-                    " validation_groups."
+                    "metrics are computed on validation rows: set early_stopping=True, or pass validation_data or"
+                    " validation_groups to fit."
                 )
             return None
         if groups is None:
-            return held_out(random, len(y), self.validation_fraction, self._strata(y))
+            return split_validation_rows(
+                random, len(y), self.validation_fraction, self._stratification_labels(y)
+            )
         seed = int(random.randint(1 << 31))
-        held, rows = validation.by_groups(len(y), groups, self.validation_fraction, seed)
-        return rows, held
+        validation_rows, rows = validation.by_groups(len(y), groups, self.validation_fraction, seed)
+        return rows, validation_rows
 
-    def _start(self, X: Any, known: Targets, random: RandomState) -> None:
-        """Make the network; nothing has changed when this raises."""
-        layers, encoder = self._layers(known.n_outputs), None
+    def _create_network(self, X: Any, targets: Targets, random: RandomState) -> None:
+        """Create `network_` and `_progress`; the estimator is unchanged when this raises."""
+        layers, encoder = self._layers(targets.n_outputs), None
         if self.categorical_features is not None:
-            from ..preprocessing.tabular import Tabular  # few networks encode tables
+            from ..preprocessing.tabular import Tabular  # imported here to keep `import compiled_nn` fast
 
             encoder = Tabular(self.categorical_features, self.min_frequency).fit(X)
         n_inputs = X.shape[1] if encoder is None else encoder.n_columns_
         self.network_ = EstimatorNetwork(
             layers,
             weights=draw_weights(layers, random, n_inputs),
-            known=known,
+            targets=targets,
             encoder=encoder,
             random=random,
-            seed=thinning_seed(random, layers, self.input_dropout),
-            loss=known.loss,
+            seed=draw_dropout_seed(random, layers, self.input_dropout),
+            loss=targets.loss,
             optimizer=self._optimizer(),
-            **self._of_network(),
+            **self._network_options(),
         )
         self._progress = Progress()
 
-    def _check_layers(self) -> None:
-        """Refuse other layers than those that are there, when training goes on."""
-        present, asked = self.network_.layers[:-1], self._layers(1)[:-1]
-        for of, name in _OF_LAYERS.items():
-            ours, theirs = ([getattr(layer, of) for layer in layers] for layers in (asked, present))
-            if ours != theirs:
-                raise ValueError(f"{name} is {ours}; the network to go on with has {theirs}.")
+    def _check_same_layers(self) -> None:
+        """Raise ValueError where a parameter of the hidden layers differs from those of `network_`."""
+        present, requested = self.network_.layers[:-1], self._layers(1)[:-1]
+        for attribute, name in _LAYER_PARAMETERS.items():
+            new, old = ([getattr(layer, attribute) for layer in layers] for layers in (requested, present))
+            if new != old:
+                raise ValueError(
+                    f"{name} is {new} for the hidden layers; the fitted network has {old}. Set it back, or fit with"
+                    " warm_start=False."
+                )
 
-    def _remember(self, names: Array | None) -> None:
+    def _store_feature_names(self, names: Array | None) -> None:
         self.n_features_in_ = self.network_.n_features_
         if names is not None:
             self.feature_names_in_ = names
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
 
-    def _descend(
+    def _run_stochastic(
         self, X: Any, y: Array, weight: Array | None, n_rows: int, epochs: int, options: dict[str, Any]
     ) -> None:
-        """Take the epochs of a stochastic solver over `n_rows` of the rows; `options` are of ``Network.fit``."""
-        net, progress, size = self.network_, self._progress, self._rows_of_a_batch(n_rows)
+        """Train by "sgd" or "adam" on `n_rows` of the rows; `options` are further arguments of ``Network.fit``."""
+        net, progress, size = self.network_, self._progress, self._rows_per_batch(n_rows)
         if not isinstance(self.batch_size, str) and self.batch_size > n_rows:
             sklearn_compat.warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
                 CompiledNNWarning,
             )
-        watch = Watch(
+        check = ConvergenceCheck(
             progress,
             n_rows=n_rows,
-            of_loss=self._reported_loss(),
-            of_penalty=math.ceil(n_rows / size),
-            monitor=self._watched() if self.early_stopping else None,
+            loss_factor=self._loss_factor(),
+            penalty_factor=math.ceil(n_rows / size),
+            monitor=self._make_monitor() if self.early_stopping else None,
             min_delta=self.tol if self.min_delta is None else self.min_delta,
             patience=self.n_iter_no_change,
-            rates=self._rates(),
+            rate_rule=self._rate_rule(),
             initial_rate=self.learning_rate_init,
             power=self.power_t,
             time_limit=self.time_limit,
@@ -273,9 +281,9 @@ class Perceptron(Fitted, ABC):
                 shuffle=bool(self.shuffle),
                 warm_start=True,
                 verbose=int(self.verbose),
-                callbacks=[*_as_callbacks(self.callbacks), watch],
+                callbacks=[*_as_callbacks(self.callbacks), check],
                 **options,
-                **self._weights(weight),
+                **self._weight_options(weight),
             )
             self.stop_reason_ = net.stop_reason_
         except KeyboardInterrupt:
@@ -284,35 +292,35 @@ class Perceptron(Fitted, ABC):
         stopping_early = bool(self.early_stopping)
         if stopping_early and self.restore_best and progress.best_state is not None:
             net.restore(progress.best_state)
-        self.n_iter_, self.t_ = watch.epochs, progress.rows_seen
+        self.n_iter_, self.t_ = check.epochs, progress.rows_seen
         self.loss_curve_, self.best_iter_ = progress.losses, progress.best_epoch
         self.loss_ = progress.losses[-1] if progress.losses else math.nan
         self.best_loss_ = None if stopping_early else progress.best_loss
         self.best_validation_score_ = progress.best_score if stopping_early else None
         self.validation_scores_ = progress.scores if stopping_early else None
 
-    def _minimize(self, X: Any, y: Array, weight: Array | None) -> None:
-        """Run the solver that takes all rows at once."""
-        found = lbfgs_solver.minimize(
+    def _run_lbfgs(self, X: Any, y: Array, weight: Array | None) -> None:
+        """Train by "lbfgs": each step uses all rows."""
+        solution = lbfgs_solver.minimize(
             self.network_,
             X,
             y,
-            self._weights(weight),
+            self._weight_options(weight),
             max_iter=self.max_iter,
             max_fun=self.max_fun,
             tol=self.tol,
             time_limit=self.time_limit,
         )
-        self.n_iter_, self.stop_reason_, self.t_ = len(found.losses), found.reason, 0
-        scale = self._reported_loss()
-        self.loss_, self.loss_curve_ = scale * found.loss, [scale * loss for loss in found.losses]
-        self._warn_of_end("lbfgs failed to converge: the limit of iterations was reached")
+        self.n_iter_, self.stop_reason_, self.t_ = len(solution.losses), solution.reason, 0
+        scale = self._loss_factor()
+        self.loss_, self.loss_curve_ = scale * solution.loss, [scale * loss for loss in solution.losses]
+        self._warn_not_converged("lbfgs failed to converge: the limit of iterations was reached")
 
-    def _warn_of_end(self, what: str) -> None:
-        """Warn that a limit ended training, if the user has shown by a `tol` that this matters."""
+    def _warn_not_converged(self, message: str) -> None:
+        """Warn that `max_iter` ended training, but only where the user has set `tol`."""
         if self.stop_reason_ == "max_iter" and "tol" in self.changed():
-            sklearn_compat.warn_of_end(f"{what} and the optimization hasn't converged yet.")
+            sklearn_compat.warn_not_converged(f"{message} and the optimization hasn't converged yet.")
 
-    def _reported_loss(self) -> float:
-        """Return by what the network's loss is multiplied before it is reported."""
+    def _loss_factor(self) -> float:
+        """Return the factor from the network's loss to the reported loss."""
         return 1.0

@@ -1,15 +1,16 @@
-"""Files of estimators: that of the network, with parameters and fitted attributes beside it.
+"""Files of estimators: a network file with the parameters and fitted attributes in its metadata.
 
-The file is that of ``persistence.py``, and ``compiled_nn.load`` reads it as a network. The metadata have a second key,
-``compiled_nn_estimator``:
+The file is that of ``network_file.py``, and ``compiled_nn.load`` reads it as a network. The metadata have a second
+key, ``compiled_nn_estimator``:
 
     format_version    1
     estimator         name of the class
-    parameters        those that differ from their defaults
-    attributes        fitted ones, by name
-    progress          losses and scores so far, from which warm starts and partial_fit go on
+    parameters        parameters that differ from their defaults, by name
+    attributes        fitted attributes, by name
+    progress          losses and scores so far, which warm starts and partial_fit continue
 
-Values are JSON's, but for ``{"items": [[key, value], ...]}``, a dict, and ``{"float": "inf"}`` or "-inf" or "nan".
+Values are JSON, with two additions: ``{"items": [[key, value], ...]}`` is a dict, and ``{"float": "inf"}``, "-inf" or
+"nan" a float that is not finite.
 """
 
 from __future__ import annotations
@@ -45,53 +46,56 @@ _PROGRESS = tuple(field.name for field in fields(Progress) if field.name != "bes
 def write(
     path: str | os.PathLike[str], model: Parameters, network: EstimatorNetwork, progress: Progress
 ) -> None:
-    """Write a fitted estimator, replacing the file of that name only when all is on the disk."""
+    """Write a fitted estimator; an existing file is replaced only after the new one is complete on the disk."""
     tensors, content = network_file.content(network._parts(), __version__)
-    known, counts = vars(model), vars(progress)
+    attributes, state = vars(model), vars(progress)
     document = {
         "format_version": _VERSION,
         "estimator": type(model).__name__,
-        "parameters": {name: _plain(name, value) for name, value in model.changed().items()},
-        "attributes": {name: _plain(name, known[name]) for name in _ATTRIBUTES if name in known},
-        "progress": {name: _plain(name, counts[name]) for name in _PROGRESS},
+        "parameters": {name: _to_json(name, value) for name, value in model.changed().items()},
+        "attributes": {name: _to_json(name, attributes[name]) for name in _ATTRIBUTES if name in attributes},
+        "progress": {name: _to_json(name, state[name]) for name in _PROGRESS},
     }
     network_file.write_tensors(path, tensors, {network_file.KEY: content, _KEY: document})
 
 
 def read(path: str | os.PathLike[str], owner: type[Any]) -> Any:
-    """Return the estimator of class `owner` in a file that :func:`write` wrote."""
+    """Return the estimator of class `owner` from a file written by :func:`write`."""
     with network_file.opened(path) as file:
         parts = network_file.parse(file)
         text = (file.metadata() or {}).get(_KEY)
         if text is None:
-            raise ValueError("it holds a network without an estimator: read it by compiled_nn.load")
+            raise ValueError("it holds a network without an estimator; read it with compiled_nn.load")
         document = checks.fields("the estimator", network_file.parse_json(text), _FIELDS)
         if document["format_version"] != _VERSION:
-            raise ValueError(f"format version {document['format_version']!r} of estimators is not known")
+            raise ValueError(
+                f"its estimator has format version {document['format_version']!r}; this version of compiled_nn reads"
+                f" {_VERSION}"
+            )
         if document["estimator"] != owner.__name__:
             raise ValueError(f"it holds an estimator {document['estimator']!r}, not {owner.__name__}")
         parameters = checks.fields("parameters", document["parameters"], (), owner().get_params())
         attributes = checks.fields("attributes", document["attributes"], (), _ATTRIBUTES)
         progress = checks.fields("progress", document["progress"], _PROGRESS)
-        model = owner(**{name: _restored(value, tuple) for name, value in parameters.items()})
+        model = owner(**{name: _from_json(value, tuple) for name, value in parameters.items()})
         model._check()
         for name, value in attributes.items():
-            setattr(model, name, _restored(value, list))
-        for name, convert in (("feature_names_in_", _names), ("_label_dtype", np.dtype)):
+            setattr(model, name, _from_json(value, list))
+        for name, convert in (("feature_names_in_", _object_array), ("_label_dtype", np.dtype)):
             if name in attributes:
                 setattr(model, name, convert(getattr(model, name)))
-        model._progress = Progress(**{name: _restored(value, list) for name, value in progress.items()})
+        model._progress = Progress(**{name: _from_json(value, list) for name, value in progress.items()})
         model.network_ = EstimatorNetwork._of_parts(parts)
         model.network_.n_threads = model.n_threads
     return model
 
 
-def _names(names: Any) -> Any:
+def _object_array(names: Any) -> Any:
     return np.array(names, dtype=object)
 
 
-def _plain(name: str, value: Any) -> Any:
-    """Return a value as JSON can hold it."""
+def _to_json(name: str, value: Any) -> Any:
+    """Return the JSON form of a value."""
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, (bool, str, int)):
@@ -100,22 +104,22 @@ def _plain(name: str, value: Any) -> Any:
         number = float(value)
         return number if math.isfinite(number) else {"float": str(number)}
     if isinstance(value, Mapping):
-        return {"items": [[_plain(name, key), _plain(name, each)] for key, each in value.items()]}
+        return {"items": [[_to_json(name, key), _to_json(name, each)] for key, each in value.items()]}
     if isinstance(value, (list, tuple, np.ndarray)):
-        return [_plain(name, each) for each in value]
+        return [_to_json(name, each) for each in value]
     if isinstance(value, np.dtype):
         return value.str
     raise TypeError(
-        f"{name} is {value!r}, which a file of an estimator does not hold. Pickle keeps it; network_.save writes the"
-        " network alone."
+        f"{name} is {value!r}, which cannot be saved to a file of an estimator. Use pickle, or save only the network"
+        " with network_.save."
     )
 
 
-def _restored(value: Any, sequence: type[Any]) -> Any:
-    """Return the value that :func:`_plain` was given; a list or tuple as `sequence`."""
+def _from_json(value: Any, sequence: type[Any]) -> Any:
+    """Return the value whose JSON form is `value`; lists become `sequence`."""
     if isinstance(value, dict):
         if "float" in value:
             return float(value["float"])
         items = checks.fields("a parameter", value, ("items",))["items"]
-        return {_restored(key, sequence): _restored(each, sequence) for key, each in items}  # type: ignore[attr-defined]
-    return sequence(_restored(each, sequence) for each in value) if isinstance(value, list) else value
+        return {_from_json(key, sequence): _from_json(each, sequence) for key, each in items}  # type: ignore[attr-defined]
+    return sequence(_from_json(each, sequence) for each in value) if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""What both estimators are once they are fitted: how X is read again, what was learned, what is shown."""
+"""Methods and attributes of a fitted estimator: reading of X, fitted attributes, files and display."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from .progress import Progress
 if TYPE_CHECKING:
     from typing import Self
 
-_LINKS = {"sigmoid": "logistic"}  # scikit-learn's names, where they are others than ours
+_LINKS = {"sigmoid": "logistic"}  # links whose scikit-learn name differs
 
 
-class Fitted(Parameters, sklearn_compat.SklearnMember):
-    """Parameters, and what follows from the network once there is one."""
+class Fitted(Parameters, sklearn_compat.SklearnMixin):
+    """Base class of the estimators: their parameters, and what is available after fit."""
 
     network_: EstimatorNetwork
     n_features_in_: int
@@ -29,82 +29,110 @@ class Fitted(Parameters, sklearn_compat.SklearnMember):
 
     # ---- prediction
 
-    def _rows(self, X: Any) -> Any:
-        """Return X as the network reads it without further words, once there is one."""
+    def _read_rows(self, X: Any) -> Any:
+        """Return X checked for `network_`; raise NotFittedError before fit."""
         owner = type(self).__name__
         if not hasattr(self, "network_"):
-            sklearn_compat.refuse_unfitted(owner)
+            sklearn_compat.raise_not_fitted(owner)
         names = getattr(self, "feature_names_in_", None)
         if names is None and type(X) is np.ndarray:
             plain: Array = X
             if plain.dtype.kind == "f" and plain.size and plain.shape[1:] == (self.n_features_in_,):
-                return plain  # the network itself looks at the numbers
+                return plain  # the network checks that the numbers are finite
         inputs.check_names(owner, names, dataframes.feature_names(X))
         net = self.network_
-        return inputs.read(owner, X, net.dtype, self.n_features_in_, net.encodes)
+        return inputs.read(owner, X, net.dtype, self.n_features_in_, net.encodes_table)
 
     def calibrate_intervals(self, X: Any, y: Any) -> Self:
-        """Learn from rows that fit has not seen how far off the network is, for sets or intervals of a coverage.
+        """Calibrate prediction sets or intervals on rows that were not used to fit.
 
         Parameters
         ----------
         X, y : array-like
-            As for :meth:`fit`. A coverage c needs c / (1 - c) rows at least: 9 for 0.9.
+            Samples and targets, as for :meth:`fit`. A coverage c needs at least c / (1 - c) rows: 9 for 0.9.
 
         Returns
         -------
         self : estimator
+            Calibrated estimator.
 
         Raises
         ------
         TypeError, ValueError
-            When X or y cannot be used, or y has several labels a row.
+            If X or y is invalid, or y has several labels per row.
+        NotFittedError
+            Before fit.
         """
-        rows = self._rows(X)
+        rows = self._read_rows(X)
         self.network_.calibrate_intervals(rows, y)
         return self
 
     def input_gradient(self, X: Any, *, output: Any = None) -> Array:
-        """Return the derivatives of the outputs with respect to the numbers of X (m, k).
+        """Return the derivatives of the outputs with respect to X.
 
-        As :meth:`Network.input_gradient` does it: of ``decision_function`` for classes, of ``predict`` for values;
-        (m, k), or (m, n, k) for n outputs where `output`, a label or a column, names none of them.
+        They are those of ``decision_function`` for the classifier and of ``predict`` for the regressor; see
+        :meth:`Network.input_gradient`.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+            Samples.
+        output : label or int, optional
+            Output to differentiate: a label for the classifier, a column of y for the regressor. None: all outputs.
+
+        Returns
+        -------
+        ndarray (m, k), or (m, n, k) for all of n > 1 outputs
+            Derivatives in the network's dtype.
         """
-        rows = self._rows(X)
+        rows = self._read_rows(X)
         return self.network_.input_gradient(rows, output=output)
 
     def hidden(self, X: Any, layer: int = -1) -> Array:
-        """Return the output of a hidden layer (m, units) for X (m, k), by default of the last one.
+        """Return the output of a hidden layer.
 
-        As :meth:`Network.transform` does it, whose name would make a transformer of the estimator.
+        The corresponding method of a network is :meth:`Network.transform`; a method of that name would make the
+        estimator a transformer of scikit-learn.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+            Samples.
+        layer : int, default -1
+            Index of the hidden layer; -1 is the last.
+
+        Returns
+        -------
+        ndarray (m, units)
+            Output of the layer in the network's dtype.
         """
-        rows = self._rows(X)
+        rows = self._read_rows(X)
         return self.network_.transform(rows, layer)
 
     def __sklearn_is_fitted__(self) -> bool:
-        """Return whether there is a network."""
+        """Return whether the estimator is fitted."""
         return hasattr(self, "network_")
 
-    # ---- what was learned
+    # ---- fitted attributes
 
     @property
     def coefs_(self) -> list[Array]:
-        """Weights (inputs, units) of each layer: views; with `standardize` for scaled columns."""
-        return [W for W, _ in self.network_.views()]
+        """Weights (inputs, units) of each layer, as views; with `standardize` they apply to the scaled columns."""
+        return [W for W, _ in self.network_.weight_views()]
 
     @property
     def intercepts_(self) -> list[Array]:
-        """Biases (units,) of each layer: views, or zeros with ``use_bias=False``."""
-        return [np.zeros(W.shape[1], W.dtype) if b is None else b for W, b in self.network_.views()]
+        """Biases (units,) of each layer, as views; zeros with ``use_bias=False``."""
+        return [np.zeros(W.shape[1], W.dtype) if b is None else b for W, b in self.network_.weight_views()]
 
     @property
     def n_layers_(self) -> int:
-        """Layers, the input being one."""
+        """Number of layers, including the input."""
         return len(self.network_.layers) + 1
 
     @property
     def n_outputs_(self) -> int:
-        """Units of the last layer."""
+        """Number of units of the last layer."""
         return self.network_.layers[-1].units
 
     @property
@@ -115,65 +143,67 @@ class Fitted(Parameters, sklearn_compat.SklearnMember):
 
     @property
     def history_(self) -> dict[str, list[Any]]:
-        """The columns of ``Network.history``, an entry an epoch."""
+        """Columns of ``Network.history``, with one entry per epoch."""
         return self.network_.history
 
     # ---- files
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write parameters, network and fitted attributes to one safetensors file, as :meth:`Network.save` writes.
+        """Write parameters, network and fitted attributes to one safetensors file.
 
-        ``compiled_nn.load`` reads the network in it. As there, momenta and the history are not in it; pickle, deepcopy
-        and joblib keep them.
+        ``compiled_nn.load`` reads the network from it. As with :meth:`Network.save`, the file does not contain the
+        moments of the optimizer or the history; pickle, deepcopy and joblib keep them.
 
         Parameters
         ----------
         path : str or path-like
+            File to write; an existing file is replaced.
 
         Raises
         ------
         NotFittedError
             Before fit.
         TypeError
-            When a parameter is an object that JSON does not hold, as an optimizer, a callback or a RandomState.
+            If a parameter is an object that JSON cannot represent, such as an optimizer, a callback or a RandomState.
         OSError
-            When the file cannot be written; an older one is then untouched.
+            If the file cannot be written; an existing file is then unchanged.
         """
-        from . import files  # few estimators write one
+        from . import files  # imported here to keep `import compiled_nn` fast
 
         if not hasattr(self, "network_"):
-            sklearn_compat.refuse_unfitted(type(self).__name__)
+            sklearn_compat.raise_not_fitted(type(self).__name__)
         files.write(path, self, self.network_, self._progress)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read an estimator that :meth:`save` wrote; its predictions have the same bits.
+        """Read an estimator written by :meth:`save`; its predictions are bit for bit the same.
 
         Parameters
         ----------
         path : str or path-like
+            File to read.
 
         Returns
         -------
         estimator
-            Of this class. Sequences among its parameters are tuples.
+            Estimator of this class. Its parameters that are sequences are tuples.
 
         Raises
         ------
         FileNotFoundError
-            When there is no such file.
+            If the file does not exist.
         ValueError
-            When the file is anything but an estimator of this class. No content of a file can run code.
+            If the file is not that of an estimator of this class. Loading never runs code from the file.
         """
         from . import files
 
         loaded: Self = files.read(path, cls)
         return loaded
 
-    # ---- shown
+    # ---- display
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows: the parameters, and the network once there is one."""
+        """Return the HTML for a notebook: the parameters and, after fit, the network."""
         from ..display import notebook
 
         return notebook.estimator_page(

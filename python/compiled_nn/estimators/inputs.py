@@ -1,4 +1,4 @@
-"""X and y of an estimator, in the words that users of estimators look for; reading them is the network's matter."""
+"""Checks of X, y and sample_weight with scikit-learn's error messages; the network makes all other checks."""
 
 from __future__ import annotations
 
@@ -14,10 +14,21 @@ from . import sklearn_compat
 _NAMES_LISTED = 5
 
 
-def read(owner: str, X: Any, dtype: str, n_features: int | None, encodes: bool = False) -> Any:
-    """Return X as finite real numbers, a full array or sparse rows, of `n_features` columns where that is known.
+def read(owner: str, X: Any, dtype: str, n_features: int | None, encodes_table: bool = False) -> Any:
+    """Return X as a dense array or sparse rows of finite real numbers.
 
-    X itself where the network `encodes` it.
+    Parameters
+    ----------
+    owner : str
+        Name of the estimator's class, for messages.
+    X : array-like, data frame or sparse matrix (m, k)
+        Samples.
+    dtype : {"float32", "float64"}
+        Dtype of the network.
+    n_features : int or None
+        Required number of columns; None for any.
+    encodes_table : bool, default False
+        Whether the network encodes X itself; X is then returned unchanged.
     """
     if X is None:
         raise ValueError(f"This {owner} estimator got X=None; expected a 2D array.")
@@ -29,7 +40,7 @@ def read(owner: str, X: Any, dtype: str, n_features: int | None, encodes: bool =
             raise ValueError(
                 f"Found array with 0 {noun}(s) (shape={shape}) while a minimum of 1 is required by {owner}."
             )
-    rows: Any = X if encodes else samples.read(X, dtype=dtype)
+    rows: Any = X if encodes_table else samples.read(X, dtype=dtype)
     shape = getattr(rows, "shape", ())
     if n_features is not None and len(shape) == 2 and shape[1] != n_features:
         raise ValueError(
@@ -38,15 +49,15 @@ def read(owner: str, X: Any, dtype: str, n_features: int | None, encodes: bool =
     return rows
 
 
-def targets(owner: str, y: Any, n_rows: int | None) -> Array:
-    """Return y as an array of `n_rows` rows where that is known, (m, 1) as (m,)."""
+def read_targets(owner: str, y: Any, n_rows: int | None) -> Array:
+    """Return y as an array, (m, 1) as (m,); raise ValueError unless it has `n_rows` rows, where that is not None."""
     if y is None:
         raise ValueError(
             f"This {owner} estimator requires y to be passed, but the target y is None. Expected array-like (array or"
             " non-string sequence), got None"
         )
     if getattr(y, "ndim", 1) == 2 and y.shape[1] == 1:
-        sklearn_compat.warn_of_column(y.shape)
+        sklearn_compat.warn_column_vector(y.shape)
     values = arrays.targets(y)
     if values.dtype.kind == "c":
         raise ValueError(f"Complex data not supported\n{values!r}\n")
@@ -58,11 +69,20 @@ def targets(owner: str, y: Any, n_rows: int | None) -> Array:
     return values
 
 
+def check_indicator(y: Array) -> None:
+    """Raise ValueError unless a matrix y holds only 0 and 1."""
+    if y.dtype.kind not in "biuf" or not np.isin(y, (0, 1)).all():
+        raise ValueError(
+            "Multioutput target data is not supported with label binarization: y has"
+            f" {y.shape[1]} columns, which must hold only 0 and 1, one column per label."
+        )
+
+
 # ---- names of columns
 
 
 def check_names(owner: str, fitted: Array | None, given: Array | None) -> None:
-    """Refuse names or an order of columns other than those of fit; warn where one of both has no names."""
+    """Raise ValueError where column names or their order differ from fit; warn where only one side has names."""
     if fitted is None or given is None:
         if given is not None:
             sklearn_compat.warn(
@@ -92,8 +112,8 @@ def _listed(names: list[str]) -> list[str]:
     return [f"- {name}" for name in names[:_NAMES_LISTED]] + more
 
 
-def weights(sample_weight: Any, n_rows: int) -> Array | None:
-    """Return the weights of the rows (m,) as float64; a number stands for that of every row."""
+def read_weights(sample_weight: Any, n_rows: int) -> Array | None:
+    """Return the weights of the rows (m,) as float64; a single number is the weight of every row."""
     if sample_weight is None:
         return None
     weights = np.asarray(sample_weight, np.float64)

@@ -1,4 +1,4 @@
-"""solver="lbfgs": all rows at once, in float64, by L-BFGS."""
+"""Training with ``solver="lbfgs"``: L-BFGS in float64, where each step uses all rows."""
 
 from __future__ import annotations
 
@@ -9,12 +9,26 @@ from ..data.arrays import Array
 from ..optimizers import lbfgs
 from .network import EstimatorNetwork
 
-_REASONS = {"max_iter": "max_iter", "max_fun": "max_iter", "callback": "time_limit"}  # all else is "tol"
-_FTOL = 2.2e-9  # as scikit-learn has it by way of SciPy
+_REASONS = {
+    "max_iter": "max_iter",
+    "max_fun": "max_iter",
+    "callback": "time_limit",
+}  # any other reason is "tol"
+_FTOL = 2.2e-9  # default of SciPy, and so of scikit-learn
 
 
-class Found(NamedTuple):
-    """How a run ended: the losses of its iterations, the last of them, and why there were no more."""
+class Solution(NamedTuple):
+    """Result of a run.
+
+    Attributes
+    ----------
+    losses : list of float
+        Loss with penalty after each iteration.
+    loss : float
+        Loss with penalty at the end.
+    reason : {"tol", "max_iter", "time_limit"}
+        Reason for the end.
+    """
 
     losses: list[float]
     loss: float
@@ -31,26 +45,26 @@ def minimize(
     max_fun: int,
     tol: float,
     time_limit: float | None,
-) -> Found:
-    """Minimise the loss of a network over all rows; `options` are the weights of rows and classes, as fit has them."""
+) -> Solution:
+    """Minimise the loss of a network over all rows; `options` are arguments of fit: weights of rows and classes."""
     start = perf_counter()
-    twin = net.in_float64()
-    function = twin.loss_and_gradient(X, y, **options)
+    twin = net.to_float64()
+    function = twin.make_objective(X, y, **options)
     losses: list[float] = []
 
-    def follow(parameters: Array, value: float, iteration: int) -> bool:
+    def record(parameters: Array, value: float, iteration: int) -> bool:
         losses.append(value)
         return time_limit is not None and perf_counter() - start >= time_limit
 
-    found = lbfgs.minimize(
+    result = lbfgs.minimize(
         function,
         twin.parameters,
         max_iter=max_iter,
         max_fun=max_fun,
         gtol=tol,
-        ftol=min(_FTOL, tol**2),  # near a minimum the loss lies above it as the square of the gradient
-        callback=follow,
+        ftol=min(_FTOL, tol**2),  # near a minimum the loss exceeds it by about the square of the gradient
+        callback=record,
     )
-    twin.parameters = found.x
-    net.take(twin)
-    return Found(losses, found.value, _REASONS.get(found.reason, "tol"))
+    twin.parameters = result.x
+    net.copy_weights_from(twin)
+    return Solution(losses, result.value, _REASONS.get(result.reason, "tol"))

@@ -1,4 +1,4 @@
-"""The network of an estimator: a Network whose start, order of rows and penalty the estimator sets."""
+"""The network of an estimator: a Network with initial weights, row order and penalty set by the estimator."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from ..network.network import Network
 from ..optimizers.classes import Optimizer
 from ..spec.initializers import Pair
 from ..spec.layers import Dense
-from ..training import targets
 from ..training.objective import Objective
 from ..training.stacks import copy_of, new_stack, states_of
-from ..training.targets import Targets
+from ..training.targets import Targets, weights_of
 from ..training.trainer import Trainer
 from ..training.weights import assign_layers, layer_views
 from .random_draws import RowOrder
@@ -32,21 +31,23 @@ if TYPE_CHECKING:
 
 
 class EstimatorNetwork(Network):
-    """A :class:`Network` with given weights, and rows in a given order.
+    """A :class:`Network` with given initial weights, order of rows and validation split.
 
-    Its penalty counts rows: a batch of n rows takes ``(l2 / 2 sum(W**2) + l1 sum(abs(W))) / n``, scikit-learn's
-    `alpha` being `l2`. With weights n is their sum.
+    Its penalty is divided by the rows of a batch, as in scikit-learn: ``(l2 / 2 * sum(W**2) + l1 * sum(abs(W))) / n``
+    for n rows, where `l2` is scikit-learn's `alpha`. With sample weights n is their sum.
 
     Parameters
     ----------
     layers, **parameters
-        As for :class:`Network`.
+        Parameters of :class:`Network`.
     weights : list of (W, b or None)
-    known : Targets
+        Initial weights (inputs, units) and biases (units,) of each layer.
+    targets : Targets
+        Classes or number of columns of y.
     encoder : Tabular or None
-        Has learned the columns of X.
+        Encoder fitted on X; None where X is numeric.
     random : RandomState
-        Shuffles the rows.
+        Generator of the row order.
     """
 
     def __init__(
@@ -54,37 +55,46 @@ class EstimatorNetwork(Network):
         layers: Sequence[Dense],
         *,
         weights: list[Pair],
-        known: Targets,
+        targets: Targets,
         encoder: Tabular | None,
         random: RandomState,
         **parameters: Any,
     ) -> None:
         super().__init__(layers, **parameters)
         self._order = RowOrder(random)
-        # The order stands for the generator of a trainer, of which only `permutation` is asked once weights are drawn.
+        # A trainer with initial weights calls only `permutation` of its generator, so RowOrder can take that place.
         c = self._configuration
         self._trainer = Trainer(new_stack(c, states_of(weights)), None, self._order)  # type: ignore[arg-type]
         self._inputs = Inputs.of(c, len(weights[0][0]), encoder)
-        self._outputs = Outputs.of(c, known)
-        self._cut: tuple[Array, Array] | None = None
+        self._outputs = Outputs.of(c, targets)
+        self._split: tuple[Array, Array] | None = None
 
-    def steer(
-        self, random: RandomState, l1: float, l2: float, cut: tuple[Array, Array] | None = None
+    def prepare_fit(
+        self, random: RandomState, l1: float, l2: float, split: tuple[Array, Array] | None = None
     ) -> None:
-        """Let the next fit go on with rows in an order of its own, with these penalties, and, where it validates on a
-        part of the rows, with this cut: those to train on, in the order they begin in, and those to validate on."""
-        self._order.start(random)
-        self._cut = cut
+        """Set row order, penalties and validation split of the next fit.
+
+        Parameters
+        ----------
+        random : RandomState
+            Generator of the row order.
+        l1, l2 : float
+            Penalties, at least 0.
+        split : (rows, validation rows) or None
+            Row numbers to train on, in their initial order, and row numbers to validate on; None without such a split.
+        """
+        self._order.reset(random)
+        self._split = split
         self._configuration = replace(self._configuration, l1=l1, l2=l2)
 
-    def restart(self, optimizer: Optimizer) -> None:
-        """Let the next fit begin with moments of zero."""
+    def reset_optimizer(self, optimizer: Optimizer) -> None:
+        """Set the optimizer, with moments of zero."""
         self.optimizer = optimizer
         self._known_trainer().forget_moments()
 
     @property
     def parameters(self) -> Array:
-        """All weights and biases as the core keeps them; what is assigned is copied."""
+        """Weights and biases as one flat vector, in the layout of the core; assignment copies."""
         return self._fitted().parameters
 
     @parameters.setter
@@ -92,18 +102,18 @@ class EstimatorNetwork(Network):
         self._fitted().parameters[:] = parameters
         self._weights_changed()
 
-    def views(self) -> list[Pair]:
-        """Return the weights and biases that predict, layer by layer, as views; with `ema` of a copy."""
+    def weight_views(self) -> list[Pair]:
+        """Return views of the (W, b) of each layer used to predict; with `ema`, views of a copy."""
         return list(self._evaluated().views())
 
     @property
-    def encodes(self) -> bool:
-        """Whether X is a table, of which the network makes numbers."""
+    def encodes_table(self) -> bool:
+        """Whether X is a table that the network encodes."""
         return self._known_inputs().encoder is not None
 
     @property
     def loss_function(self) -> Loss:
-        """What is minimised."""
+        """Loss that training minimises."""
         return self._configuration.loss
 
     @property
@@ -115,21 +125,21 @@ class EstimatorNetwork(Network):
         return replace(super()._objective(smoothed=smoothed), penalty_per_row=True)
 
     def _split_rows(self, y: Array, known: Targets, fraction: float, groups: Any) -> tuple[Array, Array]:
-        assert self._cut is not None
-        rows, held_out = self._cut
+        assert self._split is not None
+        rows, held_out = self._split
         return held_out, rows
 
     @classmethod
     def _of_parts(cls, parts: Parts) -> Self:
         net = super()._of_parts(parts)
-        net._order, net._cut = RowOrder(RandomState()), None
+        net._order, net._split = RowOrder(RandomState()), None
         net._trainer = Trainer(net._fitted(), None, net._order)  # type: ignore[arg-type]
         return net
 
     # ---- as a function of its parameters
 
-    def in_float64(self) -> EstimatorNetwork:
-        """Return a network of the same weights in float64: itself, when it has them."""
+    def to_float64(self) -> EstimatorNetwork:
+        """Return a float64 copy of the network, or the network itself if its dtype is float64."""
         if self.dtype == "float64":
             return self
         twin = EstimatorNetwork.__new__(EstimatorNetwork)
@@ -140,16 +150,16 @@ class EstimatorNetwork(Network):
         twin._weights_changed()
         return twin
 
-    def loss_and_gradient(
+    def make_objective(
         self, X: Any, y: Any, sample_weight: Any = None, class_weight: Any = None
     ) -> Callable[[Array], tuple[float, Array]]:
-        """Return the loss with its penalty over all rows, and the gradient, as a function of `parameters`.
+        """Return the function from `parameters` to (loss with penalty over all rows, gradient).
 
-        The gradient is a buffer that the next call overwrites.
+        The gradient is a buffer that the next call of the function overwrites.
         """
-        X, y, known = self._labelled(X, y)
-        stack = self._begin(X, known, True, self._known_inputs().encoder).stack
-        weights = targets.weights_of(known, y, sample_weight, class_weight)
+        X, y, fitted_targets = self._labelled(X, y)
+        stack = self._begin(X, fitted_targets, True, self._known_inputs().encoder).stack
+        weights = weights_of(fitted_targets, y, sample_weight, class_weight)
         objective = self._objective().with_weights(weights).keywords
 
         def function(parameters: Array) -> tuple[float, Array]:
@@ -159,8 +169,8 @@ class EstimatorNetwork(Network):
 
         return function
 
-    def take(self, other: EstimatorNetwork) -> None:
-        """Copy what another network has learned: weights, and how it scales X and y."""
+    def copy_weights_from(self, other: EstimatorNetwork) -> None:
+        """Copy the weights of another network, and its scaling of X and y."""
         stack, source = self._fitted(), other._fitted()
         if other is not self:
             if source.statistics is not None:

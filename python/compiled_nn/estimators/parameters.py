@@ -1,4 +1,4 @@
-"""What an estimator is asked to do: parameters that a constructor only stores, and that fit checks."""
+"""Parameters of the estimators: stored unchanged by the constructor, and checked by fit."""
 
 from __future__ import annotations
 
@@ -47,23 +47,23 @@ _FLAGS = (
     "residual",
     "restore_best",
 )
-# What only steps can do: refused where it is not the default and the solver takes none.
-_OF_STEPS = (
+# Parameters that only "adam" and "sgd" support: "lbfgs" refuses values other than the defaults.
+_STOCHASTIC_ONLY = (
     *("dropout", "input_dropout", "weight_decay", "clip_norm", "clip_value", "ema"),
     *("optimizer", "schedule", "metrics", "target"),
 )
 
 
 @cache
-def _taken(owner: Any) -> dict[str, Any]:
-    """Return what the constructor of a class takes, which may be a user's subclass, and the defaults."""
-    taken = list(signature(owner.__init__).parameters.values())[1:]
-    return {one.name: one.default for one in taken if one.kind not in _VARIADIC}
+def _constructor_defaults(owner: Any) -> dict[str, Any]:
+    """Return the names and defaults of the constructor's parameters; a user's subclass may have other ones."""
+    parameters = list(signature(owner.__init__).parameters.values())[1:]
+    return {each.name: each.default for each in parameters if each.kind not in _VARIADIC}
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Parameters:
-    """The parameters that classifier and regressor share; documented at :class:`MLPClassifier`."""
+    """Parameters that classifier and regressor share; described at :class:`MLPClassifier`."""
 
     hidden_layer_sizes: int | Iterable[int] = (100,)
     activation: HiddenActivation | Sequence[HiddenActivation] = "relu"
@@ -114,14 +114,39 @@ class Parameters:
     n_threads: int | None = None
     callbacks: Any = None
 
-    # ---- as every estimator has them
+    # ---- interface of scikit-learn's estimators
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters by name; `deep` is without effect, as none of them is an estimator."""
+        """Return the parameters by name.
+
+        Parameters
+        ----------
+        deep : bool, default True
+            Without effect, as no parameter is an estimator.
+
+        Returns
+        -------
+        dict
+        """
         return {name: getattr(self, name) for name in self._defaults()}
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters by name and return self; an unknown name is a ValueError."""
+        """Set parameters by name.
+
+        Parameters
+        ----------
+        **params
+            New values; they are checked by fit.
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        ValueError
+            If a name is not that of a parameter; no parameter is changed then.
+        """
         names = sorted(self.get_params())
         for name in params:
             if name not in names:
@@ -139,17 +164,17 @@ class Parameters:
         return {name: value for name, value in given if repr(value) != repr(defaults[name])}
 
     def __repr__(self) -> str:
-        words = ", ".join(f"{name}={value!r}" for name, value in self.changed().items())
-        return f"{type(self).__name__}({words})"
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self.changed().items())
+        return f"{type(self).__name__}({arguments})"
 
     def _defaults(self) -> dict[str, Any]:
         owner: Any = type(self)
-        return _taken(owner)
+        return _constructor_defaults(owner)
 
-    # ---- checked
+    # ---- checks
 
     def _check(self) -> None:
-        """Refuse parameters of a wrong type or value."""
+        """Raise TypeError or ValueError for a parameter of invalid type or value."""
         owner = type(self).__name__
         checks.choice(owner, "solver", self.solver, SOLVERS)
         if isinstance(self.learning_rate, numbers.Real):
@@ -183,32 +208,34 @@ class Parameters:
         for name, below in (("clip_norm", math.inf), ("clip_value", math.inf), ("ema", 1)):
             if getattr(self, name) is not None:
                 checks.real(owner, name, getattr(self, name), above=0, below=below)
-        self._watched()
+        self._make_monitor()
         self._optimizer()
         self._layers(1)
         if self.solver not in STOCHASTIC:
-            self._check_without_steps()
+            self._check_for_lbfgs()
 
-    def _check_without_steps(self) -> None:
-        """Refuse what only steps can do."""
+    def _check_for_lbfgs(self) -> None:
+        """Raise ValueError for a parameter that "lbfgs" does not support."""
         changed = self.changed()
-        given = [f"{name}={changed[name]!r}" for name in _OF_STEPS if name in changed]
-        if "batch" in self._of_each_layer("norm", len(self._hidden_sizes())):
+        given = [f"{name}={changed[name]!r}" for name in _STOCHASTIC_ONLY if name in changed]
+        if "batch" in self._values_per_layer("norm", len(self._hidden_sizes())):
             given.append(f"norm={self.norm!r}")
         if given:
-            raise ValueError(f"solver={self.solver!r} takes no steps; {given[0]} is for 'adam' and 'sgd'.")
+            raise ValueError(
+                f"solver={self.solver!r} does not support {given[0]}; use solver='adam' or 'sgd'."
+            )
 
     def _layers(self, n_outputs: int) -> list[Dense]:
-        """Return the layers of a network of `n_outputs`."""
+        """Return the layers of a network with `n_outputs` outputs."""
         owner, sizes = type(self).__name__, self._hidden_sizes()
         residual = [bool(self.residual) and sizes[i] == sizes[i - 1] for i in range(1, len(sizes))]
         if self.residual and not any(residual):
             raise ValueError(
-                "residual=True is for hidden layers with as many units as the one before; hidden_layer_sizes is"
+                "residual=True needs a hidden layer with as many units as the one before it; hidden_layer_sizes is"
                 f" {sizes}."
             )
         options: dict[str, Any] = {"bias": bool(self.use_bias), "init": self.init}
-        each = [self._of_each_layer(name, len(sizes)) for name in ("activation", "norm", "dropout")]
+        each = [self._values_per_layer(name, len(sizes)) for name in ("activation", "norm", "dropout")]
         hidden = []
         for i, (size, activation, norm, dropout) in enumerate(zip(sizes, *each, strict=True)):
             if norm is not None:
@@ -225,8 +252,8 @@ class Parameters:
             )
         return [*hidden, Dense(n_outputs, **options)]
 
-    def _of_each_layer(self, name: str, n_layers: int) -> list[Any]:
-        """Return the value that a parameter has for each hidden layer."""
+    def _values_per_layer(self, name: str, n_layers: int) -> list[Any]:
+        """Return the value of a parameter for each hidden layer."""
         value = getattr(self, name)
         if not isinstance(value, (list, tuple, np.ndarray)):
             return [value] * n_layers
@@ -245,7 +272,7 @@ class Parameters:
         return [int(size) for size in sizes]
 
     def _activation(self, activation: object) -> ActivationName | Activation:
-        """Return an activation as :class:`Dense` takes it: scikit-learn's sigmoid is "logistic"."""
+        """Return an activation of :class:`Dense`; its "sigmoid" is scikit-learn's "logistic"."""
         if activation == "logistic":
             return "sigmoid"
         if activation == "softmax":
@@ -253,16 +280,16 @@ class Parameters:
         return activations.resolve(type(self).__name__, activation)
 
     def _optimizer(self) -> Optimizer:
-        """Return what takes the steps, at the initial rate."""
+        """Return the optimizer with its initial learning rate."""
         if self.schedule is not None and not callable(self.schedule):
             raise TypeError(
-                f"The 'schedule' parameter of {type(self).__name__} must be a schedule, as schedules.Cosine(0.01,"
-                f" over=1000), or another function of the step. Got {self.schedule!r} instead."
+                f"The 'schedule' parameter of {type(self).__name__} must be a schedule, such as"
+                f" schedules.Cosine(0.01, over=1000), or another function of the step. Got {self.schedule!r} instead."
             )
         if self.weight_decay and (self.solver != "adam" or self.optimizer is not None):
             raise ValueError(
-                f"weight_decay={self.weight_decay!r} is for solver='adam'; an optimizer has its own, and alpha is for"
-                " all."
+                f"weight_decay={self.weight_decay!r} is only for solver='adam' without optimizer=; pass weight_decay to"
+                " the optimizer, or use alpha, the penalty of every solver."
             )
         if self.optimizer is not None:
             optimizer = optimizers.resolve(self.optimizer)
@@ -276,19 +303,19 @@ class Parameters:
         nesterov = bool(self.nesterovs_momentum) and self.momentum > 0
         return SGD(rate, self.momentum, nesterov)
 
-    def _rates(self) -> str:
-        """Return by which of `RATES` the learning rate changes while training."""
-        own = self.solver == "sgd" and self.optimizer is None and self.schedule is None
-        return self.learning_rate if own else "constant"
+    def _rate_rule(self) -> str:
+        """Return which of `RATES` the learning rate follows."""
+        applies = self.solver == "sgd" and self.optimizer is None and self.schedule is None
+        return self.learning_rate if applies else "constant"
 
-    def _watched(self) -> Monitor:
-        """Return what early stopping looks at."""
+    def _make_monitor(self) -> Monitor:
+        """Return the monitor of early stopping."""
         owner = type(self).__name__
-        own = {f"val_{metric.name}": metric for metric in plan.metrics_of(self.metrics)}
+        by_column = {f"val_{metric.name}": metric for metric in plan.metrics_of(self.metrics)}
         column = "val_score" if self.monitor is None else self.monitor
-        checks.choice(owner, "monitor", column, (*MONITORS, *own))
-        rises = own[column].greater_is_better if column in own else None
+        checks.choice(owner, "monitor", column, (*MONITORS, *by_column))
+        rises = by_column[column].greater_is_better if column in by_column else None
         return Monitor(owner, column, "auto" if rises is None else "max" if rises else "min")
 
-    def _rows_of_a_batch(self, n_rows: int) -> int:
+    def _rows_per_batch(self, n_rows: int) -> int:
         return min(200 if isinstance(self.batch_size, str) else int(self.batch_size), n_rows)

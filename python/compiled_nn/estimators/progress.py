@@ -1,4 +1,4 @@
-"""What an estimator looks at after each epoch: whether it still gets better, at which rate to go on, when to stop."""
+"""Check after each epoch of an estimator: improvement, learning rate of the next epoch, end of training."""
 
 from __future__ import annotations
 
@@ -12,26 +12,28 @@ from ..callbacks.base import Callback, Monitor
 if TYPE_CHECKING:
     from ..common.protocols import History, NetworkLike
 
-_SMALLEST_RATE = 1e-6  # below which "adaptive" stops
+_SMALLEST_RATE = 1e-6  # lower bound of the rate: "adaptive" stops there
 _ADAPTIVE_FACTOR = 5.0
 
 
 @dataclass
 class Progress:
-    """What outlives a call of fit: warm starts and partial_fit go on from it.
+    """State kept between calls of fit, for warm starts and partial_fit.
 
     Attributes
     ----------
     losses, scores : list of float
-        Loss with penalty, and what is monitored, of each epoch.
+        Loss with penalty, and monitored value, of each epoch. A monitored value that should fall is negated.
     best_loss, best_score : float
+        Lowest loss and highest score so far.
     best_epoch : int
-        Of the best loss, or of the best score when there are any, counted from 1.
+        Epoch of the best score, or of the best loss where there are no scores, counted from 1; 0 before training.
     best_state : dict or None
-        A snapshot of the network at the epoch of the best score.
+        Snapshot of the network at the epoch of the best score.
     stale : int
-        Epochs since the last improvement that was large enough.
+        Number of epochs since the last improvement by at least `min_delta`.
     rows_seen : int
+        Number of rows that training has used so far, counted once per epoch.
     """
 
     losses: list[float] = field(default_factory=list)
@@ -44,14 +46,14 @@ class Progress:
     rows_seen: int = 0
 
     def add_loss(self, loss: float, min_delta: float) -> None:
-        """Take note of an epoch's loss, which training looks at."""
+        """Append the loss of an epoch, by which training stops."""
         self.losses.append(loss)
         self.stale = self.stale + 1 if loss > self.best_loss - min_delta else 0
         if loss < self.best_loss:
             self.best_loss, self.best_epoch = loss, len(self.losses)
 
     def add_score(self, score: float, min_delta: float, loss: float, net: NetworkLike) -> None:
-        """Take note of an epoch's score, the higher the better, which early stopping looks at."""
+        """Append the score of an epoch, where higher is better, by which early stopping stops."""
         self.losses.append(loss)
         self.scores.append(score)
         self.stale = self.stale + 1 if score < self.best_score + min_delta else 0
@@ -61,44 +63,46 @@ class Progress:
 
 
 @dataclass
-class Watch(Callback):
-    """The callback of one call of fit, asked after those of the user.
+class ConvergenceCheck(Callback):
+    """Callback of one call of fit, which runs after the callbacks of the user.
 
     Parameters
     ----------
     progress : Progress
+        State that each epoch updates.
     n_rows : int
-        Of an epoch.
-    of_loss, of_penalty : float
-        Factors by which the history's loss and penalty make the loss that is reported.
+        Number of rows per epoch.
+    loss_factor, penalty_factor : float
+        Factors of the loss and penalty of the history in the reported loss.
     monitor : Monitor or None
-        Of the column of the history that decides; None: the loss.
+        Monitor of the column of the history that decides; None: the reported loss.
     min_delta : float
-        Least improvement that counts.
+        Smallest improvement that counts.
     patience : float
-        Epochs without one, after which training stops.
-    rates : {"constant", "invscaling", "adaptive"}
+        Number of epochs without improvement after which training stops.
+    rate_rule : {"constant", "invscaling", "adaptive"}
+        Rule of the learning rate.
     initial_rate, power : float
-        Of "invscaling": ``initial_rate / (rows seen + 1) ** power`` after each epoch.
+        Parameters of "invscaling": the rate is ``initial_rate / (rows seen + 1) ** power`` after each epoch.
     time_limit : float or None
-        Seconds, after which the epoch is the last.
+        Time limit in seconds: the epoch that exceeds it is the last. None: no limit.
 
     Attributes
     ----------
     epochs : int
-        That this call has run.
+        Number of epochs that this call has run.
     stop_reason : str
-        Why training stops when this callback stops it.
+        Reason for which this callback stopped training.
     """
 
     progress: Progress
     n_rows: int
-    of_loss: float
-    of_penalty: float
+    loss_factor: float
+    penalty_factor: float
     monitor: Monitor | None
     min_delta: float
     patience: float
-    rates: str
+    rate_rule: str
     initial_rate: float
     power: float
     time_limit: float | None
@@ -107,19 +111,19 @@ class Watch(Callback):
     start: float = field(default_factory=perf_counter)
 
     def on_epoch_end(self, net: NetworkLike, epoch: int, history: History) -> bool:
-        """Look at the last epoch of the history; tell whether it was the last one of all."""
+        """Update `progress` and the learning rate; return True to stop training."""
         self.epochs += 1
         progress = self.progress
         progress.rows_seen += self.n_rows
-        loss = self.of_loss * history["loss"][-1] + self.of_penalty * history["penalty"][-1]
+        loss = self.loss_factor * history["loss"][-1] + self.penalty_factor * history["penalty"][-1]
         if self.monitor is None:
             progress.add_loss(loss, self.min_delta)
         else:
             value = self.monitor.latest(history)
             progress.add_score(value if self.monitor.rises else -value, self.min_delta, loss, net)
-        if self.rates == "invscaling":
+        if self.rate_rule == "invscaling":
             _set_rate(net, self.initial_rate / (progress.rows_seen + 1) ** self.power)
-        if progress.stale > self.patience and self._gives_up(net):
+        if progress.stale > self.patience and not self._lower_rate(net):
             self.stop_reason = "tol" if self.monitor is None else "early_stopping"
             return True
         if self.time_limit is not None and perf_counter() - self.start >= self.time_limit:
@@ -127,14 +131,14 @@ class Watch(Callback):
             return True
         return False
 
-    def _gives_up(self, net: NetworkLike) -> bool:
-        """Lower the rate, if that is the way to go on; tell whether it is not."""
+    def _lower_rate(self, net: NetworkLike) -> bool:
+        """Divide the rate of "adaptive" by 5 and return True; return False where the rate cannot be lowered."""
         rate = net.optimizer.learning_rate
-        if self.rates != "adaptive" or callable(rate) or rate <= _SMALLEST_RATE:
-            return True
+        if self.rate_rule != "adaptive" or callable(rate) or rate <= _SMALLEST_RATE:
+            return False
         _set_rate(net, rate / _ADAPTIVE_FACTOR)
         self.progress.stale = 0
-        return False
+        return True
 
 
 def _set_rate(net: NetworkLike, rate: float) -> None:

@@ -1,4 +1,4 @@
-"""Random numbers in the order in which scikit-learn draws them, so that the same seed gives the same network."""
+"""Random numbers, drawn in the same order as by scikit-learn, so that equal seeds give equal networks."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Rows: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 
 
 def random_state(seed: object) -> RandomState:
-    """Return a RandomState of a seed: None, an int, or a RandomState or Generator, which then moves on.
+    """Return the RandomState of a seed: an int, None, or a RandomState or Generator, whose state then advances.
 
-    NumPy's global generator is never touched: None is a state that nobody else has.
+    NumPy's global generator is not used: None gives a new state from the entropy of the operating system.
     """
     if isinstance(seed, RandomState):
         return seed
@@ -33,31 +33,31 @@ def random_state(seed: object) -> RandomState:
 
 
 class RowOrder:
-    """Orders of the rows, each a shuffle of the one before; in a Trainer it stands for a generator."""
+    """Row orders, where each shuffles the previous one; a Trainer uses it in place of its generator."""
 
     def __init__(self, random: RandomState) -> None:
-        self.start(random)
+        self.reset(random)
 
-    def start(self, random: RandomState) -> None:
-        """Begin with the rows as they are, to be shuffled by `random`."""
+    def reset(self, random: RandomState) -> None:
+        """Start from the rows in their given order, with the generator `random`."""
         self._random = random
         self._order: Rows | None = None
 
     def permutation(self, n_rows: int) -> Rows:
-        """Return the order of the next epoch."""
+        """Return the row order (n_rows,) of the next epoch."""
         shuffled = self._random.permutation(n_rows)
         self._order = shuffled if self._order is None else self._order[shuffled]
         return self._order
 
 
 def draw_weights(layers_: Sequence[Dense], random: RandomState, n_features: int) -> list[Pair]:
-    """Return initial weights: those of `init` where the layers have one, else Glorot's, biases included.
+    """Return initial weights and biases: by `init` where the layers have one, else by Glorot's rule.
 
-    Uniform between -b and b, ``b = sqrt(6 / (inputs + units))``, or ``sqrt(2 / ...)`` for sigmoid hidden layers; W
-    before b, layer by layer.
+    That is uniform in [-b, b] with ``b = sqrt(6 / (inputs + units))``, or ``sqrt(2 / (inputs + units))`` for sigmoid
+    hidden layers. Per layer, W is drawn before b.
     """
     if layers_[0].init is not None:
-        # RandomState has the distributions that the initialisers draw from a Generator.
+        # RandomState has the methods that the initialisers call of a Generator.
         pairs = layers.draw_weights(layers_, random, n_features)  # type: ignore[arg-type]
         return [
             (W, np.zeros(layer.units) if layer.bias and b is None else b)
@@ -73,8 +73,8 @@ def draw_weights(layers_: Sequence[Dense], random: RandomState, n_features: int)
     return drawn
 
 
-def thinning_seed(random: RandomState, layers_: Sequence[Dense], input_dropout: float) -> int | None:
-    """Return what decides which units are dropped; nothing is drawn where none are."""
+def draw_dropout_seed(random: RandomState, layers_: Sequence[Dense], input_dropout: float) -> int | None:
+    """Return the seed of dropout; None, without a draw, where nothing is dropped."""
     drops = input_dropout or any(layer.dropout for layer in layers_)
     return int(random.randint(1 << 31)) if drops else None
 
@@ -82,23 +82,27 @@ def thinning_seed(random: RandomState, layers_: Sequence[Dense], input_dropout: 
 # ---- validation
 
 
-def held_out(random: RandomState, n_rows: int, fraction: float, strata: Array | None) -> tuple[Rows, Rows]:
-    """Return the rows to train on and those to validate with, the latter rounded up.
+def split_validation_rows(
+    random: RandomState, n_rows: int, fraction: float, strata: Array | None
+) -> tuple[Rows, Rows]:
+    """Return the row numbers of the training and of the validation part.
 
     Parameters
     ----------
     random : RandomState
+        Generator of the split.
     n_rows : int
+        Number of rows to split.
     fraction : float
-        Of the rows, to validate with.
+        Share of the rows in the validation part, rounded up to whole rows.
     strata : ndarray (n_rows,) or None
-        Labels whose shares are to be the same in both parts, as near as whole rows allow. Where these are more than two
-        and a part is too small for a row of each, or a label has one row alone, rows are drawn whatever their label.
+        Labels that are stratified: each has the same share in both parts, up to whole rows. With more than two labels
+        the split is not stratified if a part has fewer rows than there are labels, or if a label has only one row.
 
     Raises
     ------
     ValueError
-        When a part would have too few rows.
+        If a part would have too few rows.
     """
     n_validation = math.ceil(fraction * n_rows)
     n_train = n_rows - n_validation
@@ -110,8 +114,8 @@ def held_out(random: RandomState, n_rows: int, fraction: float, strata: Array | 
         strata = None
     if strata is not None and counts.min() < 2 <= len(counts):
         raise ValueError(
-            "The least populated classes in y have only 1 member, which is too few: a stratified part to validate"
-            f" with takes at least 2. Classes with too few members are: {classes[counts < 2].tolist()}"
+            "The least populated classes in y have only 1 member, which is too few for a stratified validation"
+            f" split: it needs at least 2. Classes with too few members are: {classes[counts < 2].tolist()}"
         )
     if n_validation < 2 or n_train < 1:
         raise ValueError(
@@ -123,22 +127,22 @@ def held_out(random: RandomState, n_rows: int, fraction: float, strata: Array | 
         return order[n_validation:], order[:n_validation]
     if min(n_train, n_validation) < len(counts):
         raise ValueError(
-            f"validation_fraction={fraction:g} cuts {n_rows} rows into {n_train} and {n_validation}; each part should"
+            f"validation_fraction={fraction:g} splits {n_rows} rows into {n_train} and {n_validation}; each part should"
             f" be greater or equal to the number of classes = {len(counts)}."
         )
-    of_train = _shares(random, counts, n_train)
-    of_validation = _shares(random, counts - of_train, n_validation)
+    n_train_of_class = _draw_counts(random, counts, n_train)
+    n_validation_of_class = _draw_counts(random, counts - n_train_of_class, n_validation)
     rows_of_classes = np.split(np.argsort(codes, kind="stable"), np.cumsum(counts)[:-1])
     train, validation = [], []
-    for rows, first, second in zip(rows_of_classes, of_train, of_validation, strict=True):
+    for rows, first, second in zip(rows_of_classes, n_train_of_class, n_validation_of_class, strict=True):
         order = rows[random.permutation(len(rows))]
         train.append(order[:first])
         validation.append(order[first : first + second])
     return random.permutation(np.concatenate(train)), random.permutation(np.concatenate(validation))
 
 
-def _shares(random: RandomState, counts: Rows, n_drawn: int) -> Rows:
-    """Return how many of `n_drawn` rows come from each class: whole numbers nearest to its share, ties by lot."""
+def _draw_counts(random: RandomState, counts: Rows, n_drawn: int) -> Rows:
+    """Return the number of the `n_drawn` rows per class: its share rounded to whole rows, ties at random."""
     exact = counts / counts.sum() * n_drawn
     shares: Rows = np.floor(exact).astype(np.int64)
     missing = n_drawn - int(shares.sum())

@@ -1,4 +1,4 @@
-"""The regressor: numbers to outputs and back."""
+"""MLPRegressor: numbers to outputs of the network, and back."""
 
 from __future__ import annotations
 
@@ -22,115 +22,129 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class MLPRegressor(Perceptron):
-    """A multilayer perceptron that predicts numbers; scikit-learn's MLPRegressor, one import changed.
+    """Multilayer perceptron for regression, with the parameters of scikit-learn's MLPRegressor and further ones.
 
     Parameters
     ----------
-    loss : {"squared_error", "poisson"}, another loss of values, or its name; default "squared_error"
-        "squared_error" is half the square, summed over the columns of y; its gradient is the error itself. "poisson" is
-        half the Poisson deviance of exp(output), for y >= 0. Others are in :mod:`compiled_nn.losses`: of "quantile" a
-        column each is predicted, of "gaussian_nll" the mean.
+    loss : Loss or str, default "squared_error"
+        Loss. "squared_error" is half the squared error, summed over the columns of y; its gradient is the error itself.
+        "poisson" is half the Poisson deviance of exp(output), for y >= 0. Others are losses for regression of
+        :mod:`compiled_nn.losses`: with "quantile" each quantile is one column of the prediction, with "gaussian_nll"
+        the mean is predicted.
     hidden_layer_sizes : int or sequence of int, default (100,)
-        Units of each hidden layer; () for none.
+        Number of units of each hidden layer; () for no hidden layer.
     activation : str, Activation or a sequence of them, default "relu"
-        Of the hidden layers, or one a layer: "identity", "logistic", "tanh", "relu", or another of :class:`Dense`.
+        Activation of all hidden layers, or a sequence with one per layer: "identity", "logistic", "tanh", "relu", or
+        another activation of :class:`Dense`.
     solver : {"adam", "sgd", "lbfgs"}, default "adam"
-        "lbfgs" takes all rows at once, in float64; the others take batches.
+        Solver: "adam" and "sgd" train on batches; "lbfgs" uses all rows in each step and computes in float64.
     alpha : float, default 0.0001
-        Penalty ``alpha / 2 * sum(W ** 2)``, divided by the rows of a batch, on the mean loss.
+        L2 penalty: ``alpha / 2 * sum(W ** 2)`` divided by the number of rows of a batch is added to the mean loss.
     batch_size : int or "auto", default "auto"
-        Rows of a step; "auto" is 200, or all when there are fewer.
+        Number of rows per batch; "auto" is 200, or all rows where there are fewer.
     learning_rate : {"constant", "invscaling", "adaptive"}, default "constant"
-        For "sgd". "invscaling": ``learning_rate_init / (rows seen + 1) ** power_t``; "adaptive": divided by 5 where
-        training would stop, down to 1e-6.
+        Rule of the learning rate of "sgd". "invscaling": ``learning_rate_init / (rows seen + 1) ** power_t`` after each
+        epoch. "adaptive": it is divided by 5 each time training would stop, until it is at most 1e-6.
     learning_rate_init : float, default 0.001
+        Learning rate of "adam", and initial learning rate of "sgd".
     power_t : float, default 0.5
+        Exponent of "invscaling".
     max_iter : int, default 200
-        Most epochs, or iterations of "lbfgs".
+        Maximum number of epochs, or of iterations of "lbfgs".
     shuffle : bool, default True
-        Take the rows of each epoch in an order of its own.
+        Whether rows are shuffled before each epoch.
     random_state : int, RandomState, Generator or None, default None
-        Of weights, order of rows, validation part and what is dropped: an int gives scikit-learn's own. None is
-        different every time; NumPy's global generator is never touched.
+        Seed for initial weights, shuffling, validation split and dropout. An int gives scikit-learn's initial weights,
+        row orders and split. None: a different seed in each fit. NumPy's global generator is not used.
     tol : float, default 1e-4
-        Least improvement; for "lbfgs" the largest component of the gradient at the end. Reaching `max_iter` gives a
-        ConvergenceWarning only where it is not the default.
+        Smallest decrease of the loss, or rise of the score, that counts as an improvement; for "lbfgs" the largest
+        component of the gradient at which it stops. When `max_iter` ends training there is a ConvergenceWarning, but
+        only if `tol` is not the default.
     verbose : bool or int, default False
-        Print a line every so many epochs.
+        Print a line every `verbose` epochs; True is 1, False prints nothing.
     warm_start : bool, default False
-        Let fit go on from the present weights, with new momenta.
+        Whether fit continues from the present weights, with moments of zero.
     momentum : float, default 0.9
-        For "sgd", below 1.
+        Momentum of "sgd", in [0, 1).
     nesterovs_momentum : bool, default True
+        Whether "sgd" uses Nesterov's momentum.
     early_stopping : bool, default False
-        Stop by the score of a validation part, or of `validation_data`, in place of the training loss.
+        Whether training stops by the score on a validation part of the rows, or on `validation_data`, rather than by
+        the training loss.
     validation_fraction : float, default 0.1
-        Part of the rows to validate with.
+        Share of the rows in the validation part.
     beta_1, beta_2, epsilon : float, default 0.9, 0.999, 1e-8
-        For "adam".
+        Decay rates of the moments, and constant of the denominator, of "adam".
     n_iter_no_change : int or inf, default 10
-        Epochs without improvement, after which training stops.
+        Number of epochs without improvement after which training stops; inf: it does not stop for that.
     max_fun : int, default 15000
-        Most calls of the function, for "lbfgs".
+        Maximum number of evaluations of the loss by "lbfgs".
     l1 : float, default 0.0
-        Penalty ``l1 * sum(abs(W))``, as `alpha` divided by the rows of a batch.
+        L1 penalty ``l1 * sum(abs(W))``, divided by the number of rows of a batch like that of `alpha`.
     use_bias : bool, default True
         Whether layers have biases.
     init : str, Normal, Uniform or None, default None
-        Initial weights, as :class:`Dense` takes them; None: scikit-learn's.
+        Initialiser of the weights, see :class:`Dense`; None: the rule of scikit-learn.
     norm : {"batch", "layer", "rms"}, a sequence of them, or None, default None
-        What is normalised before the activation, in all hidden layers or one a layer; see :class:`Dense`. "batch" is
-        not for "lbfgs", and neither are the parameters from `dropout` to `schedule`, `metrics` and `target`.
+        Normalisation before the activation, of all hidden layers or with one entry per layer; see :class:`Dense`.
+        "lbfgs" does not support "batch", nor the parameters from `dropout` to `schedule`, `metrics` and `target`.
     residual : bool, default False
-        Add its input to the output of each hidden layer that has as many units as the one before.
+        Whether the input of a hidden layer is added to its output, in each layer with as many units as the one before.
     dropout : float or sequence of float, default 0.0
-        In training, the share of outputs that each hidden layer leaves out, or one a layer.
+        Share of the outputs that training sets to zero at random, of all hidden layers or with one entry per layer.
     input_dropout : float, default 0.0
-        The same of the numbers of X.
+        Share of the numbers of X that training sets to zero at random.
     weight_decay : float, default 0.0
-        Let "adam" shrink the weights by ``learning_rate * weight_decay`` of them at each step: :class:`AdamW`.
+        Decoupled weight decay of "adam": each step shrinks the weights by the share ``learning_rate * weight_decay``,
+        see :class:`AdamW`.
     clip_norm, clip_value : float or None, default None
-        Largest norm of the gradient, and largest size of each number of it.
+        Maximum norm of the gradient, and maximum absolute value of its components; None: no limit.
     ema : float or None, default None
-        Predict with an average of the weights of all steps, in which each step counts `ema` times the next.
+        Predict with the exponential moving average of the weights, in which each step has `ema` times the weight of
+        the next one. None: predict with the weights of the last step.
     optimizer : Optimizer, str or None, default None
-        Takes the steps in place of "adam" or "sgd", with hyperparameters and learning rate of its own.
+        Optimizer that replaces "adam" or "sgd"; its own hyperparameters and learning rate apply.
     schedule : callable or None, default None
-        The learning rate at each step, or epoch, in place of a number: see :mod:`compiled_nn.schedules`.
+        Function from the step, or epoch, to the learning rate, in place of `learning_rate_init`; see
+        :mod:`compiled_nn.schedules`.
     standardize : bool or {"standard", "robust", "minmax"}, default False
-        Take each column as (x - centre) / scale, learned from the rows that are trained on.
+        Scaling of each column to (x - centre) / scale, fitted on the training rows; True is "standard".
     categorical_features : "auto", sequence of int or str, or None, default None
-        X is a table of numbers and of categories, these by number or name, or all that are no numbers; see
-        :class:`preprocessing.Tabular`.
+        Columns of X that hold categories, by number or name; "auto": all columns that are not numeric. See
+        :class:`preprocessing.Tabular`. None: X has numbers only.
     min_frequency : int, float or None, default None
-        Categories that are rarer, in rows or as a share, have one column together.
+        Categories with fewer rows, or a smaller share of them for a float, share one column.
     metrics : sequence of str or callable, default ()
-        Of the validation rows, by names of :mod:`compiled_nn.metrics`; ``history_`` has them as "val_<name>".
+        Metrics of the validation rows, by their names in :mod:`compiled_nn.metrics` or as functions; ``history_`` has
+        them as "val_<name>".
     monitor : str or None, default None
-        What early stopping looks at: "val_score", "val_loss", "loss", or "val_<name>" of `metrics`; None: "val_score".
+        Column of ``history_`` that early stopping monitors: "val_score", "val_loss", "loss", "score", or
+        "val_<name>" of `metrics`; None: "val_score".
     target : (str, float) or None, default None
-        Stop when this column of ``history_`` has reached this value.
+        Column of ``history_`` and value: training stops when the column reaches the value.
     min_delta : float or None, default None
-        Least improvement, of the loss or of what is monitored; None is `tol`.
+        Smallest improvement of the loss, or of the monitored column, that counts; None: `tol`.
     restore_best : bool, default True
-        With early stopping, end with the weights of the best epoch.
+        Whether early stopping restores the weights of the best epoch.
     time_limit : float or None, default None
-        Seconds; the epoch that passes it is the last.
+        Time limit in seconds: the epoch that exceeds it is the last. None: no limit.
     dtype : {"float32", "float64"}, default "float32"
-        Of weights and arithmetic, whatever that of X. With "float64" and an int `random_state`, "sgd" and "adam" give
-        scikit-learn's own weights but for rounding.
+        Dtype of weights and arithmetic, independent of that of X. With "float64" and an int `random_state`, "sgd" and
+        "adam" give the same weights as scikit-learn, up to rounding.
     n_threads : int or None, default None
-        Threads of this network; None follows :func:`set_num_threads`.
+        Number of threads; None: that of :func:`set_num_threads`.
     callbacks : sequence of Callback or callable, or None, default None
-        Asked after each epoch of "adam" and "sgd" as ``callback(network, epoch, history)``; so is a method
-        ``on_epoch_end`` of other objects. True stops.
+        Callbacks that run after each epoch of "adam" and "sgd", called as ``callback(network, epoch, history)``; of an
+        object of another class its method ``on_epoch_end``. Training stops when one returns True.
     scale_targets : bool, default False
-        Train on (y - mean) / standard deviation of each column; predictions and scores are those of y as it is.
+        Whether training scales each column of y to (y - mean) / standard deviation; predictions and scores are in the
+        units of y.
 
     Attributes
     ----------
     coefs_, intercepts_, n_iter_, loss_, loss_curve_, ... :
-        Those of :class:`MLPClassifier` without `classes_`. Losses are means over the columns of y for "squared_error".
+        Attributes of :class:`MLPClassifier` except `classes_`. For "squared_error" losses are means over the columns
+        of y.
 
     Examples
     --------
@@ -148,78 +162,98 @@ class MLPRegressor(Perceptron):
     def _check(self) -> None:
         super()._check()
         checks.flag(type(self).__name__, "scale_targets", self.scale_targets)
-        self._resolved()
+        self._resolve_loss()
 
-    def _of_network(self) -> dict[str, Any]:
-        return {**super()._of_network(), "scale_targets": self.scale_targets}
+    def _network_options(self) -> dict[str, Any]:
+        return {**super()._network_options(), "scale_targets": self.scale_targets}
 
-    def _resolved(self) -> losses.Loss:
-        """Return the loss, which must be one of values."""
+    def _resolve_loss(self) -> losses.Loss:
+        """Return the loss, which must be one for regression."""
         name = type(self).__name__
-        known = [loss.name for loss in losses.LOSSES.values() if not loss.classifies]
+        names = [loss.name for loss in losses.LOSSES.values() if not loss.classifies]
         loss = (
-            losses.LOSSES[checks.choice(name, "loss", self.loss, known)]
+            losses.LOSSES[checks.choice(name, "loss", self.loss, names)]
             if isinstance(self.loss, str)
             else self.loss
         )
         if not isinstance(loss, losses.Loss) or loss.classifies:
             raise TypeError(
-                f"The 'loss' parameter of {name} must be a loss of values or a str among {known}. Got {self.loss!r}"
-                " instead."
+                f"The 'loss' parameter of {name} must be a loss for regression or a str among {names}. Got"
+                f" {self.loss!r} instead."
             )
         return loss
 
-    # ---- values
+    # ---- targets
 
-    def _learned(self, y: Array) -> Targets:
-        loss = self._resolved()
+    def _make_targets(self, y: Array) -> Targets:
+        loss = self._resolve_loss()
         return Targets(loss, loss.n_outputs(y.shape[1] if y.ndim == 2 else 1), "values", None)
 
-    def _check_known(self, y: Array, partial: bool) -> None:
-        """Leave it to the network, which tells by its outputs."""
+    def _check_new_targets(self, y: Array, partial: bool) -> None:
+        """Do nothing: the network compares the columns of y with its outputs."""
 
-    def _reported_loss(self) -> float:
-        return 1 / self.n_outputs_ if isinstance(self._resolved(), losses.SquaredError) else 1.0
+    def _loss_factor(self) -> float:
+        return 1 / self.n_outputs_ if isinstance(self._resolve_loss(), losses.SquaredError) else 1.0
 
     # ---- training
 
-    @sklearn_compat.OfStochasticSolvers
+    @sklearn_compat.StochasticSolverMethod
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Train by one pass over the data, going on from the present weights and momenta.
+        """Train for one epoch from the present weights and moments.
 
         Parameters
         ----------
         X, y, sample_weight : array-like
-            As for :meth:`fit`.
+            Samples, targets and weights of the rows, as for :meth:`fit`.
 
         Returns
         -------
         self : MLPRegressor
+            Fitted estimator.
 
         Raises
         ------
         TypeError, ValueError
-            When the data cannot be used.
+            If X, y or a weight has an invalid type, shape or value.
         DivergenceError
-            When the pass ends with a loss or weights that are not finite.
+            If the loss or a weight is not finite at the end of the epoch.
         """
         return self._train(X, y, sample_weight, partial=True)
 
     # ---- prediction
 
     def predict(self, X: Any) -> Array:
-        """Return the values (m,), or (m, n) where y had n columns, for X (m, k): means, or a column a quantile.
+        """Return the predicted values.
 
-        They are float32 for such an X, else float64.
+        Parameters
+        ----------
+        X : array-like (m, k)
+            Samples.
+
+        Returns
+        -------
+        ndarray (m,), or (m, n) where y had n columns
+            Predicted means, or one column per quantile for the loss "quantile": float32 if X is float32, else float64.
         """
-        rows = self._rows(X)
+        rows = self._read_rows(X)
         values = self.network_.predict(rows)
         of_x = getattr(rows, "dtype", None)
         return values.astype(np.float32 if of_x == np.float32 else np.float64, copy=False)
 
     def predict_distribution(self, X: Any) -> tuple[Array, Array]:
-        """Return mean and standard deviation (m,), or (m, n), of each row of X (m, k), for the loss "gaussian_nll"."""
-        rows = self._rows(X)
+        """Return the predicted means and standard deviations, for the loss "gaussian_nll".
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+            Samples.
+
+        Returns
+        -------
+        mean, deviation : ndarray (m,), or (m, n) where y had n columns
+            Values in the units of y.
+        """
+        rows = self._read_rows(X)
         return self.network_.predict_distribution(rows)
 
     def predict_interval(self, X: Any, coverage: float = 0.9) -> tuple[Array, Array]:
@@ -228,30 +262,45 @@ class MLPRegressor(Perceptron):
         Parameters
         ----------
         X : array-like (m, k)
+            Samples.
         coverage : float, default 0.9
-            Between 0 and 1; of several columns of y each one's own.
+            Probability that the interval holds the true value, between 0 and 1; for several columns of y, that of each
+            column.
 
         Returns
         -------
         lower, upper : ndarray (m,), or (m, n)
-            In the network's dtype. See :meth:`Network.predict_interval` for how wide they are.
+            Bounds in the network's dtype. :meth:`Network.predict_interval` describes their width.
 
         Raises
         ------
         TypeError, ValueError
-            Before :meth:`calibrate_intervals`, or when it saw too few rows.
+            If :meth:`calibrate_intervals` was not called, or had too few rows for `coverage`.
         """
-        rows = self._rows(X)
+        rows = self._read_rows(X)
         return self.network_.predict_interval(rows, coverage)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return R^2, a mean over the columns of y, on X (m, k) and y (m,) or (m, n); rows may have weights (m,).
+        """Return R^2, averaged over the columns of y; for the loss "quantile" D^2.
 
-        For the loss "quantile" D^2: the share of the loss of constant quantiles that is gone.
+        D^2 is 1 - loss / loss of the constant prediction of the quantiles of y.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+            Samples.
+        y : array-like (m,) or (m, n)
+            True values.
+        sample_weight : array-like (m,), optional
+            Weight of each row.
+
+        Returns
+        -------
+        float
         """
         predicted = self.predict(X)
-        y = inputs.targets(type(self).__name__, y, len(predicted))
-        weights = inputs.weights(sample_weight, len(y))
+        y = inputs.read_targets(type(self).__name__, y, len(predicted))
+        weights = inputs.read_weights(sample_weight, len(y))
         shape = (len(y), -1)
         loss = self.network_.loss_function
         return loss.score(np.reshape(y, shape), np.reshape(predicted, shape), weights)

@@ -1,4 +1,4 @@
-"""How estimators behave among scikit-learn's: what asks for that library asks only where it is there already."""
+"""Compatibility with scikit-learn: its warnings and errors where it is imported, tags and metadata requests."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 _PACKAGE = __name__.split(".")[0] + "."
 
 
-def _loaded() -> ModuleType | None:
-    """Return our module of scikit-learn's classes, when the program has imported that library."""
+def _import_if_loaded() -> ModuleType | None:
+    """Return the module `_sklearn` if the program has imported scikit-learn, else None."""
     if "sklearn.exceptions" not in sys.modules:
         return None
     from . import _sklearn
@@ -27,8 +27,8 @@ def _loaded() -> ModuleType | None:
     return _sklearn
 
 
-def _required() -> Any:  # scikit-learn has no types
-    """Return our module of scikit-learn's classes, or raise the ImportError that says how to get the library."""
+def _import_required() -> Any:  # scikit-learn has no types
+    """Return the module `_sklearn`; raise ImportError, with installation instructions, without scikit-learn."""
     optional.load("sklearn", purpose="Working inside scikit-learn", library="scikit-learn", extra="sklearn")
     from . import _sklearn
 
@@ -36,16 +36,16 @@ def _required() -> Any:  # scikit-learn has no types
 
 
 def warn(message: str, category: type[Warning]) -> None:
-    """Warn whoever called the package."""
+    """Warn at the line that called this package."""
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and frame.f_globals["__name__"].startswith(_PACKAGE):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)
 
 
-def warn_of_column(shape: tuple[int, ...]) -> None:
-    """Warn, where scikit-learn would be heard, that y is a column."""
-    _sklearn = _loaded()
+def warn_column_vector(shape: tuple[int, ...]) -> None:
+    """Warn that y is a column, as scikit-learn does, but only where scikit-learn is imported."""
+    _sklearn = _import_if_loaded()
     if _sklearn is not None:
         warn(
             f"A column-vector y was passed when a 1d array was expected. y has shape {shape}. Please change the shape"
@@ -54,23 +54,23 @@ def warn_of_column(shape: tuple[int, ...]) -> None:
         )
 
 
-def warn_of_end(message: str) -> None:
+def warn_not_converged(message: str) -> None:
     """Warn that training ended before it converged."""
-    _sklearn = _loaded()
+    _sklearn = _import_if_loaded()
     warn(message, CompiledNNWarning if _sklearn is None else _sklearn.ConvergenceWarning)
 
 
-def refuse_unfitted(owner: str) -> Never:
-    """Raise the error of an estimator that is asked before fit."""
-    _sklearn = _loaded()
+def raise_not_fitted(owner: str) -> Never:
+    """Raise NotFittedError for an estimator of class `owner`."""
+    _sklearn = _import_if_loaded()
     error = NotFittedError if _sklearn is None else _sklearn.NotFittedError
     raise error(
         f"This {owner} instance is not fitted yet. Call 'fit' with appropriate arguments before using this estimator."
     )
 
 
-class OfStochasticSolvers:
-    """A method that is there only while `solver` is one that takes steps."""
+class StochasticSolverMethod:
+    """Descriptor of a method that exists only if `solver` is "adam" or "sgd"."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
@@ -86,33 +86,33 @@ class OfStochasticSolvers:
         return MethodType(self._function, estimator)
 
 
-class SklearnMember:
-    """What scikit-learn asks an estimator for; each method imports that library."""
+class SklearnMixin:
+    """Methods that scikit-learn calls of an estimator; each of them imports scikit-learn."""
 
     _kind: str
 
     def __sklearn_tags__(self) -> Any:
-        """Return scikit-learn's tags: what X and y may be."""
-        return _required().tags(self)
+        """Return scikit-learn's tags, which describe the accepted X and y."""
+        return _import_required().make_tags(self)
 
     def get_metadata_routing(self) -> Any:
-        """Return which arguments of fit, partial_fit and score a meta-estimator is asked to hand on."""
-        return _required().requester(self).get_metadata_routing()
+        """Return the metadata requests: arguments that a meta-estimator passes to fit, partial_fit and score."""
+        return _import_required().make_requester(self).get_metadata_routing()
 
     def set_fit_request(self, **requests: Any) -> Self:
-        """Ask meta-estimators to hand on arguments of fit, as ``sample_weight=True``; return self."""
+        """Request arguments of fit from meta-estimators, such as ``sample_weight=True``; return self."""
         return self._request("set_fit_request", requests)
 
     def set_partial_fit_request(self, **requests: Any) -> Self:
-        """Ask meta-estimators to hand on arguments of partial_fit; return self."""
+        """Request arguments of partial_fit from meta-estimators; return self."""
         return self._request("set_partial_fit_request", requests)
 
     def set_score_request(self, **requests: Any) -> Self:
-        """Ask meta-estimators to hand on arguments of score; return self."""
+        """Request arguments of score from meta-estimators; return self."""
         return self._request("set_score_request", requests)
 
     def _request(self, method: str, requests: dict[str, Any]) -> Self:
-        requester = _required().requester(self)
+        requester = _import_required().make_requester(self)
         getattr(requester, method)(**requests)
         self._metadata_request = requester._metadata_request
         return self

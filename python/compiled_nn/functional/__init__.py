@@ -1,13 +1,13 @@
-"""Networks as functions: the building blocks that textbooks write out, computed by the compiled core.
+"""Networks as functions: the building blocks of textbooks, computed by the compiled core.
 
-Nothing here keeps state or changes what it is given. Parameters are a dict of W1 (units, inputs), b1 (units, 1), W2,
-..., in either orientation of the samples:
+No function keeps state or modifies its arguments. Parameters are a dict of W1 (units, inputs), b1 (units, 1), W2, ...,
+in both orientations of the samples:
 
-- functions of whole layers and networks take (features, samples), or (samples, features) with ``samples_first=True``;
+- functions of layers and networks take (features, samples), or (samples, features) with ``samples_first=True``;
 - `softmax`, `one_hot` and `cross_entropy` take (samples, classes), or (classes, samples) with
-  ``samples_first=False``; other functions of single numbers have no orientation.
+  ``samples_first=False``; all other functions are elementwise and have no orientation.
 
-Targets of one output may be (m,), (1, m) or (m, 1). The arithmetic has the dtype of the data, float32 or float64.
+Targets of one output have the shape (m,), (1, m) or (m, 1). Results have the dtype of the data, float32 or float64.
 
 >>> from compiled_nn import functional as F
 >>> shape = [{"nodes": 3, "activation": "relu"}, {"nodes": 1, "activation": "sigmoid"}]

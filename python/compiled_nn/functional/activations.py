@@ -11,7 +11,7 @@ from cnn_core import functions
 from ..data.arrays import Array
 from ..spec import activations
 from ..spec.activations import ActivationName, HiddenName
-from .orientation import reals
+from .orientation import as_reals
 
 Activated = tuple[Array, Array]
 
@@ -22,18 +22,21 @@ def activate(name: ActivationName, Z: Any) -> Array:
     Parameters
     ----------
     name : str
-        One that :class:`compiled_nn.Dense` takes. "softmax" is over the last axis.
+        Name of an activation of :class:`compiled_nn.Dense`. "softmax" is computed over the last axis.
     Z : array-like of any shape
-        float32 and float64 keep their dtype; integers become float64.
+        Inputs of the activation.
 
     Returns
     -------
     ndarray of the shape of Z
+        Outputs, float32 or float64 as Z; float64 for integers.
 
     Raises
     ------
-    TypeError, ValueError
-        When the name is not known.
+    TypeError
+        If the name is not a str, or Z is not real.
+    ValueError
+        If there is no activation of this name.
 
     Examples
     --------
@@ -41,34 +44,53 @@ def activate(name: ActivationName, Z: Any) -> Array:
     >>> activate("hard_tanh", [-3.0, 0.5, 2.0]).tolist()
     [-1.0, 0.5, 1.0]
     """
-    return functions.activate(activations.named("activate", name), reals(Z, "Z"))
+    return functions.activate(activations.named("activate", name), as_reals(Z, "Z"))
 
 
 def derivative(name: HiddenName, Z: Any) -> Array:
-    """Return f'(Z) for the activation called `name`, but "softmax"; parameters and errors as for :func:`activate`."""
-    Z = reals(Z, "Z")
+    """Return f'(Z) for the activation called `name`.
+
+    Parameters
+    ----------
+    name : str
+        Name of an activation of :class:`compiled_nn.Dense` other than "softmax".
+    Z : array-like of any shape
+        Inputs of the activation.
+
+    Returns
+    -------
+    ndarray of the shape of Z
+        Derivatives, float32 or float64 as Z; float64 for integers.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for :func:`activate`.
+    """
+    Z = as_reals(Z, "Z")
     return functions.derive_from_inputs(activations.named("derivative", name), Z, np.ones_like(Z))
 
 
 def _backward(name: str, dA: Any, cache: Any) -> Array:
-    Z = reals(cache, "Z")
-    dA = reals(dA, "dA", Z.dtype)
+    Z = as_reals(cache, "Z")
+    dA = as_reals(dA, "dA", Z.dtype)
     if dA.shape != Z.shape:
         raise ValueError(f"dA has shape {dA.shape}; the cache has {Z.shape}.")
     return functions.derive_from_inputs(name, Z, dA.astype(Z.dtype, copy=False))
 
 
 def sigmoid(Z: Any) -> Array:
-    """Return 1 / (1 + exp(-Z)), without overflow for any Z.
+    """Return 1 / (1 + exp(-Z)), which does not overflow for any Z.
 
     Parameters
     ----------
     Z : array-like of any shape
-        float32 and float64 keep their dtype; integers become float64.
+        Inputs of the activation.
 
     Returns
     -------
     ndarray of the shape of Z
+        Outputs, float32 or float64 as Z; float64 for integers.
 
     Examples
     --------
@@ -85,27 +107,27 @@ def relu(Z: Any) -> Array:
 
 
 def sigmoid_forward(Z: Any) -> Activated:
-    """Return (sigmoid(Z), Z): the output and what :func:`sigmoid_backward` needs of it."""
+    """Return (sigmoid(Z), Z): the output and the cache for :func:`sigmoid_backward`."""
     return sigmoid(Z), Z
 
 
 def relu_forward(Z: Any) -> Activated:
-    """Return (relu(Z), Z): the output and what :func:`relu_backward` needs of it."""
+    """Return (relu(Z), Z): the output and the cache for :func:`relu_backward`."""
     return relu(Z), Z
 
 
 def sigmoid_deriv(Z: Any) -> Array:
-    """Return the derivative of sigmoid at Z, sigmoid(Z) (1 - sigmoid(Z)); Z is not yet activated."""
+    """Return the derivative of sigmoid at Z, sigmoid(Z) * (1 - sigmoid(Z)); Z is the input of the sigmoid."""
     return derivative("sigmoid", Z)
 
 
 def sigmoid_prime(z: Any) -> Array:
-    """Return the derivative of sigmoid at z: :func:`sigmoid_deriv` by its other name."""
+    """Return the derivative of sigmoid at z; another name of :func:`sigmoid_deriv`."""
     return sigmoid_deriv(z)
 
 
 def relu_deriv(Z: Any) -> Array:
-    """Return the derivative of relu at Z: 1 where Z > 0, and 0 elsewhere, at 0 too."""
+    """Return the derivative of relu at Z: 1 where Z > 0, else 0."""
     return derivative("relu", Z)
 
 
@@ -117,42 +139,48 @@ def sigmoid_backward(dA: Any, cache: Any) -> Array:
     dA : array-like
         Gradient with respect to the output A.
     cache : array-like of the shape of dA
-        Z.
+        Inputs Z of the sigmoid.
 
     Returns
     -------
     ndarray
-        dZ = dA * sigmoid'(Z), of the dtype of Z.
+        dZ = dA * sigmoid'(Z), in the dtype of Z.
 
     Raises
     ------
     ValueError
-        When the shapes differ.
+        If the shapes differ.
     """
     return _backward("sigmoid", dA, cache)
 
 
 def relu_backward(dA: Any, cache: Any) -> Array:
-    """Return the gradient with respect to Z of a relu: dA where Z > 0, and 0 elsewhere.
+    """Return the gradient with respect to Z of a relu: dA where Z > 0, else 0.
 
-    Parameters, result and errors are those of :func:`sigmoid_backward`; dA is not changed.
+    Parameters, result and errors are those of :func:`sigmoid_backward`; dA is not modified.
     """
     return _backward("relu", dA, cache)
 
 
 def softmax(Z: Any, *, samples_first: bool = True) -> Array:
-    """Return exp(Z) / sum(exp(Z)) over the features of each sample, shifted so that nothing overflows.
+    """Return exp(Z) / sum(exp(Z)) over the features of each sample, without overflow.
 
     Parameters
     ----------
     Z : array-like (samples, features) or (features,)
+        Logits.
     samples_first : bool, default True
-        False: Z is (features, samples).
+        Whether Z is (samples, features); False: (features, samples).
 
     Returns
     -------
     ndarray of the shape of Z
-        float32 and float64 keep their dtype; integers become float64.
+        Probabilities, float32 or float64 as Z; float64 for integers.
+
+    Raises
+    ------
+    ValueError
+        If Z has neither 1 nor 2 dimensions.
 
     Examples
     --------
@@ -160,7 +188,7 @@ def softmax(Z: Any, *, samples_first: bool = True) -> Array:
     >>> softmax([[2, 4, 6, 8]]).round(8).tolist()
     [[0.00214401, 0.0158422, 0.11705891, 0.86495488]]
     """
-    Z = reals(Z, "Z")
+    Z = as_reals(Z, "Z")
     if Z.ndim not in (1, 2):
         raise ValueError(f"Z has shape {Z.shape}; expected 1 or 2 dimensions.")
     rows = Z if samples_first or Z.ndim == 1 else Z.T

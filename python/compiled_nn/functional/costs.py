@@ -1,4 +1,4 @@
-"""Costs and scores of outputs, and targets in the form of outputs."""
+"""Costs and scores of outputs, and one-hot encoding of targets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..common import checks
 from ..data.arrays import Array
 from ..network.network import Network
 from ..spec.layers import Dense
-from .orientation import matrix, outputs, targets, turned
+from .orientation import as_rows, orient, outputs_as_rows, targets_as_rows
 
 if TYPE_CHECKING:
     from ..losses import LossName
@@ -20,96 +20,106 @@ if TYPE_CHECKING:
 
 
 def one_hot(y: Any, n_classes: int, *, samples_first: bool = True, dtype: str = "float64") -> Array:
-    """Return a row of zeros with a single 1 for each label.
+    """Return one row per label, with a 1 in the column of the label and 0 elsewhere.
 
     Parameters
     ----------
     y : array-like of int, (m,), (m, 1) or (1, m)
         Labels from 0 to n_classes - 1.
     n_classes : int
+        Number of classes, at least 1.
     samples_first : bool, default True
-        True gives (m, n_classes), False (n_classes, m).
+        Whether the result is (m, n_classes); False: (n_classes, m).
     dtype : str, default "float64"
+        Dtype of the result.
+
+    Returns
+    -------
+    ndarray (m, n_classes), or (n_classes, m)
+        One-hot labels.
 
     Raises
     ------
-    TypeError, ValueError
-        When the labels are not such numbers.
+    TypeError
+        If y does not hold integers.
+    ValueError
+        If y has another shape, or a label is not in 0, ..., n_classes - 1.
     """
     n_classes = checks.integer("one_hot", "n_classes", n_classes, minimum=1)
     labels = np.asarray(y)
     if labels.dtype.kind not in "biu":
-        raise TypeError(f"y is of dtype {labels.dtype}; expected labels 0, 1, ...")
+        raise TypeError(f"y has dtype {labels.dtype}; expected integer labels 0, 1, ...")
     if labels.ndim not in (1, 2) or labels.size != max(labels.shape):
         raise ValueError(f"y has shape {labels.shape}; expected (m,), (m, 1) or (1, m).")
     if labels.size and not 0 <= labels.min() <= labels.max() < n_classes:
         raise ValueError(
-            f"y has labels from {labels.min()} to {labels.max()}; {n_classes} classes are 0 to {n_classes - 1}."
+            f"y has labels from {labels.min()} to {labels.max()}; the labels of {n_classes} classes are 0 to"
+            f" {n_classes - 1}."
         )
     rows: Array = (labels.reshape(-1, 1) == np.arange(n_classes)).astype(dtype)
-    return turned(rows, samples_first)
+    return orient(rows, samples_first)
 
 
 def compute_cost(
     AL: Any, Y: Any, m: int | None = None, *, logits: Any = None, samples_first: bool = False
 ) -> float:
-    """Return the binary cross-entropy, a sum over the outputs and a mean over the samples.
+    """Return the binary cross-entropy, summed over the outputs and averaged over the samples.
 
-    Called as ``compute_cost(AL, Y)``, or with the number of samples as ``compute_cost(Y, AL, m)``: both
-    orders are in use, and the number tells them apart.
+    Textbooks use two orders of the arguments: ``compute_cost(AL, Y)``, and with the number of samples
+    ``compute_cost(Y, AL, m)``.
 
     Parameters
     ----------
     AL : array-like (outputs, samples), or (samples,) for one output
         Probabilities.
     Y : array-like
-        Targets: (m,), (1, m) or (m, 1) for one output, else of the shape of AL.
+        Targets: (m,), (1, m) or (m, 1) for one output, else in the shape of AL.
     m : int, optional
-        Number of samples; Y then comes first.
+        Number of samples; with it, Y is the first argument and AL the second.
     logits : array-like of the shape of AL, optional
-        What AL is the sigmoid of (the Z of the last layer). The cost is then exact however saturated AL is,
-        and Y must be of 0 and 1 for one output.
+        Inputs of the sigmoid whose output is AL (Z of the last layer). The cost is then exact even where AL is
+        saturated, and Y must hold only 0 and 1 for one output.
     samples_first : bool, default False
-        True: AL and logits are (samples, outputs).
+        Whether AL and logits are (samples, outputs); False: (outputs, samples).
 
     Returns
     -------
     float
-        Finite. Without logits, a probability that was rounded to 0 counts as the smallest normal number of its dtype,
-        and one that was rounded to 1 as the largest number below 1: right predictions then cost nothing, and
-        wrong ones at most 709 (0) or 37 (1) in float64, 88 or 17 in float32.
+        Cost, always finite. Without logits, a probability of 0 is replaced by the smallest normal number of its dtype,
+        and a probability of 1 by the largest number below 1. The cost of one wrong output is then at most 709 for a
+        probability of 0 and 37 for 1 in float64, and 88 and 17 in float32.
 
     Raises
     ------
     TypeError, ValueError
-        When AL are no probabilities, or Y does not fit them.
+        If AL holds numbers that are not probabilities, or the shapes do not match.
     """
     if m is not None:
         AL, Y = Y, AL
-    A = outputs(AL, "AL", samples_first)
-    rows = targets(Y, A, samples_first)
+    A = outputs_as_rows(AL, "AL", samples_first)
+    rows = targets_as_rows(Y, A, samples_first)
     if m is not None and m != len(A):
         raise ValueError(f"m is {m}; there are {len(A)} samples.")
     if not (A >= 0).all() or not (A <= 1).all():
-        raise ValueError(f"AL goes from {A.min():g} to {A.max():g}; probabilities are from 0 to 1.")
+        raise ValueError(f"AL has values from {A.min():g} to {A.max():g}; probabilities are from 0 to 1.")
     if logits is None:
         below_one = 1 - np.finfo(A.dtype).epsneg
-        surprise = -rows * _finite_log(A) - (1 - rows) * np.log1p(-np.minimum(A, below_one))
-        return math.fsum(surprise.sum(axis=1).tolist()) / len(A)
-    Z = outputs(logits, "logits", samples_first)
+        losses = -rows * _finite_log(A) - (1 - rows) * np.log1p(-np.minimum(A, below_one))
+        return math.fsum(losses.sum(axis=1).tolist()) / len(A)
+    Z = outputs_as_rows(logits, "logits", samples_first)
     if Z.shape != A.shape:
         raise ValueError(f"logits has shape {np.shape(logits)}; AL has {np.shape(AL)}.")
     return _loss_of_logits("binary_cross_entropy", Z, rows)
 
 
 def _finite_log(p: Array) -> Array:
-    """Return log(p), a probability rounded to 0 being the smallest normal number."""
+    """Return log(p), where a p of 0 is replaced by the smallest normal number."""
     logarithm: Array = np.log(np.maximum(p, np.finfo(p.dtype).tiny))
     return logarithm
 
 
 def _loss_of_logits(loss: LossName, Z: Array, Y: Array) -> float:
-    """Return the loss of a network that hands its inputs on as logits."""
+    """Return the mean loss of logits Z (m, n): that of a network whose only layer is the identity."""
     n = Z.shape[1]
     net = Network([Dense(n, bias=False)], loss=loss, dtype=cast("DType", Z.dtype.name))
     net.set_weights([(np.eye(n), None)])
@@ -122,49 +132,60 @@ def cross_entropy(outputs: Any, y_target: Any, *, samples_first: bool = True) ->
     Parameters
     ----------
     outputs : array-like (samples, classes)
-        Probabilities p, as :func:`softmax` gives them. One rounded to 0 counts as the smallest normal number of its
+        Probabilities p, for example from :func:`softmax`. A p of 0 is replaced by the smallest normal number of its
         dtype, so that the result is finite.
     y_target : array-like of the shape of `outputs`
-        One-hot, or probabilities.
+        One-hot labels, or probabilities.
     samples_first : bool, default True
-        False: both are (classes, samples).
+        Whether both are (samples, classes); False: (classes, samples).
 
     Returns
     -------
     ndarray (samples,)
+        Cross-entropy of each sample.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the arrays are not real, or their shapes differ.
     """
-    p = matrix(outputs, "outputs", samples_first)
-    surprise: Array = -(targets(y_target, p, samples_first) * _finite_log(p)).sum(axis=1)
-    return surprise
+    p = as_rows(outputs, "outputs", samples_first)
+    losses: Array = -(targets_as_rows(y_target, p, samples_first) * _finite_log(p)).sum(axis=1)
+    return losses
 
 
 def accuracy(Y: Any, Y_pred: Any, *, samples_first: bool = False) -> float:
-    """Return the share of samples predicted right.
+    """Return the share of samples that are predicted correctly.
 
     Parameters
     ----------
     Y : array-like
-        Labels 0 and 1, (m,), (1, m) or (m, 1), for one output; for several, one-hot in the shape of Y_pred,
-        or labels 0, 1, ... (m,).
+        Labels. For one output 0 and 1, (m,), (1, m) or (m, 1); for several outputs one-hot in the shape of Y_pred, or
+        0, 1, ..., (m,).
     Y_pred : array-like
-        Probabilities: (m,), (1, m) or (m, 1) for one output, from 0.5 on class 1; for several outputs
-        (outputs, samples), the largest is the class.
+        Probabilities. For one output (m,), (1, m) or (m, 1), where class 1 is predicted from 0.5 on; for several
+        outputs (outputs, samples), where the output with the largest one is predicted.
     samples_first : bool, default False
-        True: several outputs are (samples, outputs).
+        Whether several outputs are (samples, outputs); False: (outputs, samples).
+
+    Returns
+    -------
+    float
+        Accuracy, from 0 to 1.
 
     Raises
     ------
     ValueError
-        When the shapes do not fit.
+        If the shapes do not match.
     """
     predicted = np.asarray(Y_pred)
     if predicted.size == max(predicted.shape, default=0):
         predicted = predicted.reshape(-1, 1)
-        return metrics.accuracy(targets(Y, predicted, True) >= 0.5, predicted >= 0.5)
-    rows = matrix(predicted, "Y_pred", samples_first)
+        return metrics.accuracy(targets_as_rows(Y, predicted, True) >= 0.5, predicted >= 0.5)
+    rows = as_rows(predicted, "Y_pred", samples_first)
     labels = np.asarray(Y)
     if labels.ndim == 2:
-        labels = targets(labels, rows, samples_first).argmax(axis=1)
+        labels = targets_as_rows(labels, rows, samples_first).argmax(axis=1)
     if labels.shape != rows.shape[:1]:
         raise ValueError(f"Y has shape {labels.shape}; Y_pred has {len(rows)} samples.")
     return metrics.accuracy(labels, rows.argmax(axis=1))

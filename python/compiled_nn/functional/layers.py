@@ -1,7 +1,7 @@
-"""A network a layer at a time: forward with caches, backward from them, an update; linear-relu ... linear-sigmoid.
+"""Functions of single layers: forward with caches, backward from the caches, and update of the parameters.
 
-W is (units, inputs) and b (units, 1), or None, in either orientation of the samples. The arithmetic has the dtype of
-the data: weights of another dtype are converted, the data never are (integers take the dtype of W).
+W is (units, inputs) and b (units, 1), or None, in both orientations of the samples. The arithmetic has the dtype of
+the data: weights of another dtype are converted to it. Integer data are converted to the dtype of W.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..spec.configuration import DTYPES, DType
 from ..spec.initializers import InitName, Normal, Uniform
 from ..spec.layers import Dense
 from ..training import trainer
-from .orientation import matrix, outputs, reals, targets, turned
+from .orientation import as_reals, as_rows, orient, outputs_as_rows, targets_as_rows
 
 Linear: TypeAlias = "tuple[Any, Any, Any]"
 Cache: TypeAlias = "tuple[Linear, Array]"
@@ -37,9 +37,9 @@ def initialize_parameters(n_x: int, n_h: int, n_y: int, **options: Any) -> dict[
     Parameters
     ----------
     n_x, n_h, n_y : int
-        Inputs, hidden units, outputs.
+        Number of inputs, hidden units and outputs.
     **options
-        As for :func:`initialize_parameters_deep`.
+        Options of :func:`initialize_parameters_deep`: `init`, `seed` and `dtype`.
 
     Returns
     -------
@@ -56,35 +56,43 @@ def initialize_parameters_deep(
     seed: int | None = None,
     dtype: DType = "float64",
 ) -> dict[str, Array]:
-    """Return initial weights of a network, relu in the hidden layers and sigmoid at the end.
+    """Return initial weights of a network with relu in the hidden layers and sigmoid in the last layer.
 
     Parameters
     ----------
     layer_dims : sequence of int
-        Inputs, then units of each layer.
+        Number of inputs, then number of units of each layer.
     init : str, Normal or Uniform, optional
-        As for :class:`Dense`. Default: he_normal before relu, glorot_uniform before sigmoid. (Normal(0.01) is what many
-        texts take; in deep networks no signal is left of it.)
+        Initialiser of the weights, see :class:`Dense`. Default: he_normal for relu, glorot_uniform for sigmoid. Many
+        texts use Normal(0.01), with which the signal vanishes in deep networks.
     seed : int, optional
-        Of a generator of its own; NumPy's global one is not touched. ``Network(..., seed=seed)`` of the same
-        layers starts from the same weights.
+        Seed for the weights; ``Network(..., seed=seed)`` of the same layers starts from the same weights. None: a
+        different seed in each call. NumPy's global generator is not used.
     dtype : {"float32", "float64"}, default "float64"
+        Dtype of the weights.
 
     Returns
     -------
     dict
         W1 (layer_dims[1], layer_dims[0]), b1 (layer_dims[1], 1) of zeros, W2, ...
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is invalid, or `layer_dims` has fewer than two entries.
     """
     n_x, *units = layer_dims
     if not units:
-        raise ValueError(f"layer_dims is {list(layer_dims)}; it holds inputs and at least one layer.")
+        raise ValueError(
+            f"layer_dims is {list(layer_dims)}; expected the number of inputs and of units of each layer."
+        )
     *hidden, n_y = units
     dense = [*(Dense(n, "relu", init=init) for n in hidden), Dense(n_y, "sigmoid", init=init)]
-    return draw(dense, n_x, seed, dtype)
+    return draw_parameters(dense, n_x, seed, dtype)
 
 
-def draw(dense: Sequence[Dense], n_x: int, seed: int | None, dtype: str) -> dict[str, Array]:
-    """Return initial weights of the layers, those that a Network of this seed starts from."""
+def draw_parameters(dense: Sequence[Dense], n_x: int, seed: int | None, dtype: str) -> dict[str, Array]:
+    """Return the initial weights of the layers: those of a Network with this seed."""
     n_x = checks.integer("initialize_parameters", "n_x", n_x, minimum=1)
     seed = checks.optional_integer("initialize_parameters", "seed", seed, minimum=0)
     chosen = checks.choice("initialize_parameters", "dtype", dtype, DTYPES)
@@ -106,34 +114,40 @@ def linear_forward(A: Any, W: Any, b: Any, *, samples_first: bool = False) -> tu
     Parameters
     ----------
     A : array-like (inputs, samples)
-        Data, or the outputs of the layer before.
+        Data, or outputs of the previous layer.
     W : array-like (units, inputs)
+        Weights.
     b : array-like (units, 1), or None
+        Biases; None for a layer without biases.
     samples_first : bool, default False
-        True: A is (samples, inputs) and Z (samples, units), Z = A W^T + b^T.
+        Whether A is (samples, inputs) and Z (samples, units), with Z = A W^T + b^T.
 
     Returns
     -------
     Z : ndarray (units, samples)
+        Outputs before the activation.
     cache : (A, W, b)
+        Cache for :func:`linear_backward`.
 
     Raises
     ------
-    TypeError, ValueError
-        When the arrays are not of real numbers, or their shapes do not fit.
+    TypeError
+        If an array is not real.
+    ValueError
+        If the shapes do not match.
     """
     W_, b_ = _weights(W, b)
-    rows = matrix(A, "A", samples_first, W_.dtype)
+    rows = as_rows(A, "A", samples_first, W_.dtype)
     if rows.shape[1] != W_.shape[1]:
         raise ValueError(f"A has {rows.shape[1]} features; W of shape {W_.shape} takes {W_.shape[1]}.")
     Z = matmul(rows, W_.T.astype(rows.dtype, copy=False))
     if b_ is not None:
         Z += b_.T.astype(rows.dtype, copy=False)
-    return turned(Z, samples_first), (A, W, b)
+    return orient(Z, samples_first), (A, W, b)
 
 
 def _weights(W: Any, b: Any) -> tuple[Array, Array | None]:
-    weights, biases = reals(W, "W"), None if b is None else reals(b, "b")
+    weights, biases = as_reals(W, "W"), None if b is None else as_reals(b, "b")
     shapes.check_layer(weights, biases)
     return weights, biases
 
@@ -146,43 +160,52 @@ def linear_activation_forward(
     Parameters
     ----------
     A_prev, W, b, samples_first
-        As for :func:`linear_forward`.
+        Arguments of :func:`linear_forward`.
     activation : str
-        The name of one that :class:`compiled_nn.Dense` takes. "softmax" is over the units of each sample.
+        Name of an activation of :class:`compiled_nn.Dense`. "softmax" is computed over the units of each sample.
 
     Returns
     -------
     A : ndarray (units, samples)
+        Outputs of the layer.
     cache : ((A_prev, W, b), Z)
+        Cache for :func:`linear_activation_backward`.
 
     Raises
     ------
     TypeError, ValueError
-        As for :func:`linear_forward`; and for an activation that is not known.
+        As for :func:`linear_forward`, or if there is no such activation.
     """
     name = activations.named("linear_activation_forward", activation)
     Z, linear_cache = linear_forward(A_prev, W, b, samples_first=samples_first)
-    return turned(activate(name, turned(Z, samples_first)), samples_first), (linear_cache, Z)
+    return orient(activate(name, orient(Z, samples_first)), samples_first), (linear_cache, Z)
 
 
 def L_model_forward(  # noqa: N802
     X: Any, parameters: Mapping[str, Any], *, samples_first: bool = False
 ) -> tuple[Array, list[Cache]]:
-    """Return the outputs of a network, relu in the hidden layers and sigmoid at the end.
+    """Return the outputs of a network with relu in the hidden layers and sigmoid in the last layer.
 
     Parameters
     ----------
     X : array-like (features, samples)
+        Data.
     parameters : dict
-        W1, b1, W2, ..., as :func:`initialize_parameters_deep` returns them.
+        W1, b1, W2, ..., in the form of :func:`initialize_parameters_deep`.
     samples_first : bool, default False
-        True: X and the outputs are (samples, features).
+        Whether X is (samples, features) and the outputs are (samples, outputs).
 
     Returns
     -------
     AL : ndarray (outputs, samples)
+        Probabilities.
     caches : list
-        The cache of :func:`linear_activation_forward` of every layer. The logits are ``caches[-1][1]``.
+        Cache of :func:`linear_activation_forward` for each layer. The logits are ``caches[-1][1]``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for :func:`linear_forward`.
     """
     caches = []
     pairs = shapes.arrays(parameters)
@@ -198,16 +221,16 @@ def L_model_forward(  # noqa: N802
 
 
 def linear_backward(dZ: Any, cache: Linear, *, samples_first: bool = False) -> Gradients:
-    """Return the gradients of a linear layer: dW and db are means over the samples, dA_prev is of each sample.
+    """Return the gradients of a linear layer: dW and db averaged over the samples, dA_prev per sample.
 
     Parameters
     ----------
     dZ : array-like (units, samples)
-        Gradient of each sample's loss with respect to Z.
+        Gradient of the loss of each sample with respect to Z.
     cache : (A_prev, W, b)
-        From :func:`linear_forward`.
+        Cache returned by :func:`linear_forward`.
     samples_first : bool, default False
-        As in the forward pass.
+        Orientation of the samples, as in the forward pass.
 
     Returns
     -------
@@ -216,22 +239,22 @@ def linear_backward(dZ: Any, cache: Linear, *, samples_first: bool = False) -> G
     dW : ndarray (units, inputs)
         dZ A_prev^T / m.
     db : ndarray (units, 1), or None without b
-        The mean of dZ over the samples.
+        Mean of dZ over the samples.
 
     Raises
     ------
     ValueError
-        When dZ does not fit the cache.
+        If the shape of dZ does not match the cache.
     """
-    dZ_, W = _gradient_rows(dZ, cache, samples_first)
-    return turned(matmul(dZ_, W), samples_first), *weight_gradients(dZ_, cache, samples_first)
+    dZ_, W = _check_gradient(dZ, cache, samples_first)
+    return orient(matmul(dZ_, W), samples_first), *weight_gradients(dZ_, cache, samples_first)
 
 
-def _gradient_rows(dZ: Any, cache: Linear, samples_first: bool) -> tuple[Array, Array]:
-    """Return dZ as rows and W, both of the dtype of the layer's data."""
+def _check_gradient(dZ: Any, cache: Linear, samples_first: bool) -> tuple[Array, Array]:
+    """Return dZ as rows, and W, both in the dtype of the layer's data; raise ValueError if the shapes do not match."""
     W, _ = _weights(*cache[1:])
-    A = matrix(cache[0], "A_prev", samples_first, W.dtype)
-    rows = matrix(dZ, "dZ", samples_first)
+    A = as_rows(cache[0], "A_prev", samples_first, W.dtype)
+    rows = as_rows(dZ, "dZ", samples_first)
     if rows.shape != (len(A), len(W)):
         raise ValueError(
             f"dZ has {rows.shape[1]} units and {len(rows)} samples; the cache has {len(W)} and {len(A)}."
@@ -240,9 +263,9 @@ def _gradient_rows(dZ: Any, cache: Linear, samples_first: bool) -> tuple[Array, 
 
 
 def weight_gradients(dZ: Array, cache: Linear, samples_first: bool) -> tuple[Array, Array | None]:
-    """Return dW (units, inputs) and db (units, 1) of rows dZ (samples, units)."""
+    """Return dW (units, inputs) and db (units, 1) for rows dZ (samples, units)."""
     A_prev, W, b = cache
-    A = matrix(A_prev, "A_prev", samples_first, reals(W, "W").dtype)
+    A = as_rows(A_prev, "A_prev", samples_first, as_reals(W, "W").dtype)
     dW = matmul(dZ.T, A)
     dW /= len(A)
     if b is None:
@@ -253,37 +276,38 @@ def weight_gradients(dZ: Array, cache: Linear, samples_first: bool) -> tuple[Arr
 def linear_activation_backward(
     dA: Any, cache: Cache, activation: HiddenName, *, samples_first: bool = False
 ) -> Gradients:
-    """Return the gradients of a layer f(W A_prev + b).
+    """Return the gradients of a layer f(W A_prev + b): dW and db averaged over the samples, dA_prev per sample.
 
     Parameters
     ----------
     dA : array-like (units, samples)
-        Gradient of each sample's loss with respect to the outputs of the layer.
+        Gradient of the loss of each sample with respect to the outputs of the layer.
     cache : ((A_prev, W, b), Z)
-        From :func:`linear_activation_forward`.
+        Cache returned by :func:`linear_activation_forward`.
     activation : str
-        As in the forward pass. Of a softmax no gradient is taken by itself: together with its loss it is A - Y.
+        Activation of the forward pass. "softmax" is not supported: the gradient of softmax and cross-entropy together
+        is dZ = A - Y, for :func:`linear_backward`.
     samples_first : bool, default False
-        As in the forward pass.
+        Orientation of the samples, as in the forward pass.
 
     Returns
     -------
     dA_prev, dW, db
-        As from :func:`linear_backward`.
+        Gradients, as returned by :func:`linear_backward`.
 
     Raises
     ------
     TypeError, ValueError
-        For an activation that is not known, or a dA that does not fit the cache.
+        If there is no such activation, or the shape of dA does not match the cache.
     """
     name = activations.named("linear_activation_backward", activation)
     linear_cache, Z = cache
-    dZ = through(name, matrix(dA, "dA", samples_first), turned(Z, samples_first))
-    return linear_backward(turned(dZ, samples_first), linear_cache, samples_first=samples_first)
+    dZ = activation_gradient(name, as_rows(dA, "dA", samples_first), orient(Z, samples_first))
+    return linear_backward(orient(dZ, samples_first), linear_cache, samples_first=samples_first)
 
 
-def through(name: str, dA: Array, Z: Array) -> Array:
-    """Return dA f'(Z) of rows dA and Z (samples, units), in the dtype of Z."""
+def activation_gradient(name: str, dA: Array, Z: Array) -> Array:
+    """Return dA * f'(Z) for rows dA and Z (samples, units), in the dtype of Z."""
     if dA.shape != Z.shape:
         raise ValueError(
             f"dA has {dA.shape[1]} units and {len(dA)} samples; Z has {Z.shape[1]} and {len(Z)}."
@@ -294,42 +318,42 @@ def through(name: str, dA: Array, Z: Array) -> Array:
 def L_model_backward(  # noqa: N802
     AL: Any, Y: Any, caches: Sequence[Cache], *, samples_first: bool = False
 ) -> dict[str, Array]:
-    """Return all gradients of the binary cross-entropy of a network, relu in the hidden layers, sigmoid at the end.
+    """Return the gradients of the binary cross-entropy of the network of :func:`L_model_forward`.
 
-    At the end dZ is AL - Y, which is the gradient of the cost through the sigmoid for every AL, saturated or not.
+    In the last layer dZ = AL - Y, the exact gradient of the cost and the sigmoid together, even where AL is saturated.
 
     Parameters
     ----------
     AL : array-like (outputs, samples)
-        From :func:`L_model_forward`.
+        Outputs returned by :func:`L_model_forward`.
     Y : array-like
-        Targets: (m,), (1, m) or (m, 1) for one output, else of the shape of AL.
+        Targets: (m,), (1, m) or (m, 1) for one output, else in the shape of AL.
     caches : list
-        From :func:`L_model_forward`.
+        Caches returned by :func:`L_model_forward`.
     samples_first : bool, default False
-        As in the forward pass.
+        Orientation of the samples, as in the forward pass.
 
     Returns
     -------
     dict
-        dW1 (units, inputs), db1 (units, 1), ...: of the mean cost; and dA0 (of the data), dA1, ..., of each sample's
-        own cost, in the shapes of what they are gradients of.
+        dW1 (units, inputs), db1 (units, 1), ..., gradients of the mean cost; and dA0 (for the data), dA1, ...,
+        gradients of the cost of each sample, in the shapes of A0, A1, ...
 
     Raises
     ------
     TypeError, ValueError
-        When the shapes do not fit.
+        If the shapes do not match.
     """
-    A = outputs(AL, "AL", samples_first)
-    dZ = A - targets(Y, A, samples_first)
+    A = outputs_as_rows(AL, "AL", samples_first)
+    dZ = A - targets_as_rows(Y, A, samples_first)
     grads: dict[str, Array] = {}
     for layer in range(len(caches), 0, -1):
         linear_cache, Z = caches[layer - 1]
         if layer < len(caches):
-            dA = turned(grads[f"dA{layer}"], samples_first)
-            dZ = through("relu", dA, turned(Z, samples_first))
+            dA = orient(grads[f"dA{layer}"], samples_first)
+            dZ = activation_gradient("relu", dA, orient(Z, samples_first))
         dA_prev, dW, db = linear_backward(
-            turned(dZ, samples_first), linear_cache, samples_first=samples_first
+            orient(dZ, samples_first), linear_cache, samples_first=samples_first
         )
         grads |= {f"dA{layer - 1}": dA_prev, f"dW{layer}": dW} | ({} if db is None else {f"db{layer}": db})
     return grads
@@ -341,37 +365,37 @@ def L_model_backward(  # noqa: N802
 def update_parameters(
     params: Mapping[str, Any], grads: Mapping[str, Any], learning_rate: float
 ) -> dict[str, Array]:
-    """Return the parameters after a step of gradient descent, p - learning_rate dp; nothing is changed in place.
+    """Return the parameters after a step of gradient descent, p - learning_rate * dp, as new arrays.
 
     Parameters
     ----------
     params : dict
-        W1, b1, ...
+        Parameters W1, b1, ...
     grads : dict
-        dW1, db1, ...; others in it are not looked at.
+        Gradients dW1, db1, ...; other entries are ignored.
     learning_rate : float
-        Finite.
+        Learning rate, finite.
 
     Returns
     -------
     dict
-        New arrays under the names of `params`, each of its own dtype.
+        New parameters under the same names, each in its dtype.
 
     Raises
     ------
     TypeError, ValueError
-        When a gradient is missing or of another shape than its parameter.
+        If a gradient is missing, or its shape differs from that of its parameter.
     """
     rate = checks.real("update_parameters", "learning_rate", learning_rate)
-    return {name: _moved(name, p, grads, rate) for name, p in params.items()}
+    return {name: _update(name, p, grads, rate) for name, p in params.items()}
 
 
-def _moved(name: str, parameter: Any, grads: Mapping[str, Any], rate: float) -> Array:
-    p = reals(parameter, name)
+def _update(name: str, parameter: Any, grads: Mapping[str, Any], rate: float) -> Array:
+    p = as_reals(parameter, name)
     if f"d{name}" not in grads:
         raise ValueError(f"grads lacks d{name}, the gradient of {name}.")
-    d = reals(grads[f"d{name}"], f"d{name}", p.dtype)
+    d = as_reals(grads[f"d{name}"], f"d{name}", p.dtype)
     if d.shape != p.shape:
         raise ValueError(f"d{name} has shape {d.shape}; {name} has {p.shape}.")
-    moved: Array = p - rate * d.astype(p.dtype, copy=False)
-    return moved
+    updated: Array = p - rate * d.astype(p.dtype, copy=False)
+    return updated

@@ -1,4 +1,4 @@
-"""A network as a list of layers and a dict of arrays: Z and A of every layer forward, a step of descent back."""
+"""A network as a list of layers and a dict of arrays: forward propagation, gradients and gradient descent."""
 
 from __future__ import annotations
 
@@ -16,8 +16,14 @@ from ..spec import activations, shapes
 from ..spec.activations import ActivationName
 from ..spec.configuration import DType
 from ..spec.shapes import Shape
-from .layers import draw, linear_activation_forward, through, update_parameters, weight_gradients
-from .orientation import matrix, targets, turned
+from .layers import (
+    activation_gradient,
+    draw_parameters,
+    linear_activation_forward,
+    update_parameters,
+    weight_gradients,
+)
+from .orientation import as_rows, orient, targets_as_rows
 
 
 def initialise_parameters(
@@ -28,59 +34,66 @@ def initialise_parameters(
     dtype: DType | None = None,
     samples_first: bool = False,
 ) -> dict[str, Array]:
-    """Return initial weights of a network on the data X.
+    """Return initial weights of a network for the data X.
 
     Parameters
     ----------
     X : array-like (features, samples), or int
-        Data, or how many features they have.
+        Data, or their number of features.
     nn_shape : list of dict
-        ``{"nodes": 4, "activation": "relu"}`` a layer, and "init" where another is wanted than he_normal
-        before relu and glorot_uniform elsewhere.
+        One entry ``{"nodes": 4, "activation": "relu"}`` per layer. An "init" in it replaces the default initialiser,
+        he_normal for relu and glorot_uniform elsewhere.
     seed : int, optional
-        Of a generator of its own. ``Network.from_shape(nn_shape, seed=seed)`` starts from the same weights.
+        Seed for the weights; ``Network.from_shape(nn_shape, seed=seed)`` starts from the same weights. None: a
+        different seed in each call.
     dtype : {"float32", "float64"}, optional
-        Default: that of X; float64 for integers.
+        Dtype of the weights. Default: that of X, or float64 for integers.
     samples_first : bool, default False
-        True: X is (samples, features).
+        Whether X is (samples, features).
 
     Returns
     -------
     dict
         W1 (nodes, features), b1 (nodes, 1) of zeros, W2, ...
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is invalid.
     """
     if isinstance(X, (int, np.integer)):
-        n_x, own = int(X), "float64"
+        n_x, default_dtype = int(X), "float64"
     else:
-        rows = matrix(X, "X", samples_first)
-        n_x, own = rows.shape[1], rows.dtype.name
-    return draw(shapes.layers(nn_shape), n_x, seed, dtype or own)
+        rows = as_rows(X, "X", samples_first)
+        n_x, default_dtype = rows.shape[1], rows.dtype.name
+    return draw_parameters(shapes.layers(nn_shape), n_x, seed, dtype or default_dtype)
 
 
 def forward_prop(
     X: Any, params: Mapping[str, Any], nn_shape: Shape, *, samples_first: bool = False
 ) -> dict[str, Array]:
-    """Return what every layer computes.
+    """Return Z and A of each layer.
 
     Parameters
     ----------
     X : array-like (features, samples)
+        Data.
     params : dict
-        W1, b1, ...
+        Parameters W1, b1, ...
     nn_shape : list of dict
-        ``{"nodes": 4, "activation": "relu"}`` a layer; "softmax" is for the last one.
+        One entry ``{"nodes": 4, "activation": "relu"}`` per layer; "softmax" is allowed only in the last one.
     samples_first : bool, default False
-        True: X is (samples, features), and so is all that is returned.
+        Whether X is (samples, features) and all results are (samples, nodes).
 
     Returns
     -------
     dict
-        A0 (X), Z1, A1, Z2, ...: (nodes, samples) each.
+        A0 (X), Z1, A1, Z2, ..., each (nodes, samples).
 
     Raises
     ------
     TypeError, ValueError
-        When data, weights and shape do not fit; an activation that is not known.
+        If data, parameters and `nn_shape` do not match, or there is no such activation.
     """
     result: dict[str, Array] = {"A0": np.asarray(X)}
     for i, (W, b, name) in enumerate(_layers(params, nn_shape), 1):
@@ -90,11 +103,11 @@ def forward_prop(
 
 
 def _layers(params: Mapping[str, Any], nn_shape: Shape) -> list[tuple[Array, Array | None, ActivationName]]:
-    """Return W, b and the activation of every layer."""
+    """Return W, b and the name of the activation of each layer."""
     dense, pairs = shapes.layers(nn_shape), shapes.arrays(params)
     if [layer.units for layer in dense] != [len(W) for W, _ in pairs]:
         raise ValueError(
-            f"nn_shape has layers of {[layer.units for layer in dense]} nodes; params of"
+            f"nn_shape has layers of {[layer.units for layer in dense]} nodes; params has"
             f" {[len(W) for W, _ in pairs]}."
         )
     names = [activations.named(f"nn_shape[{i}]", layer.activation) for i, layer in enumerate(dense)]
@@ -112,53 +125,55 @@ def gradients(
     *,
     samples_first: bool = False,
 ) -> dict[str, Array]:
-    """Return the gradients of the mean loss; nothing is changed or updated.
+    """Return the gradients of the mean loss, without an update.
 
-    The loss follows from the last activation: binary cross-entropy from sigmoid, softmax cross-entropy from softmax,
-    the sum of squared errors of a sample from identity. dZ of the last layer is A - Y, for the squares 2 (A - Y).
+    The last activation decides the loss: binary cross-entropy for sigmoid, softmax cross-entropy for softmax, the sum
+    of squared errors of a sample for identity. dZ of the last layer is A - Y, and 2 (A - Y) for squared errors.
 
     Parameters
     ----------
     X : array-like (features, samples)
+        Data.
     Y : array-like
-        Targets: (m,), (1, m) or (m, 1) for one output, else of the shape of the outputs.
+        Targets: (m,), (1, m) or (m, 1) for one output, else in the shape of the outputs.
     params : dict
-        W1, b1, ...
+        Parameters W1, b1, ...
     grads : dict
-        What :func:`forward_prop` returned for X and `params`.
+        Result of :func:`forward_prop` for X and `params`.
     nn_shape : list of dict
-        As for :func:`forward_prop`.
+        Layers, as for :func:`forward_prop`.
     samples_first : bool, default False
-        As in the forward pass.
+        Orientation of the samples, as in the forward pass.
 
     Returns
     -------
     dict
-        dW1 (nodes, inputs), db1 (nodes, 1), ..., of the mean loss; dZ1, dA1, ..., of each sample's own.
+        dW1 (nodes, inputs), db1 (nodes, 1), ..., gradients of the mean loss; dZ1, dA1, ..., gradients of the loss of
+        each sample.
 
     Raises
     ------
     TypeError, ValueError
-        When the arrays do not fit; when no loss belongs to the last activation.
+        If the shapes do not match, or the last activation is not one of the three above.
     """
     layers = _layers(params, nn_shape)
     last = len(layers)
     loss = losses.of_link(layers[-1][2])
-    A = matrix(grads[f"A{last}"], f"A{last}", samples_first)
-    dZ = A - targets(Y, A, samples_first)
+    A = as_rows(grads[f"A{last}"], f"A{last}", samples_first)
+    dZ = A - targets_as_rows(Y, A, samples_first)
     if loss.name == "mse":
         dZ *= 2
     result: dict[str, Array] = {}
     for i in range(last, 0, -1):
         W, b, name = layers[i - 1]
         if i < last:
-            above = layers[i][0].astype(dZ.dtype, copy=False)
-            dA = matmul(dZ, above)
-            dZ = through(name, dA, matrix(grads[f"Z{i}"], f"Z{i}", samples_first))
-            result[f"dA{i}"] = turned(dA, samples_first)
+            next_W = layers[i][0].astype(dZ.dtype, copy=False)
+            dA = matmul(dZ, next_W)
+            dZ = activation_gradient(name, dA, as_rows(grads[f"Z{i}"], f"Z{i}", samples_first))
+            result[f"dA{i}"] = orient(dA, samples_first)
         cache = (X if i == 1 else grads[f"A{i - 1}"], W, b)
         dW, db = weight_gradients(dZ, cache, samples_first)
-        result |= {f"dZ{i}": turned(dZ, samples_first), f"dW{i}": dW} | ({} if db is None else {f"db{i}": db})
+        result |= {f"dZ{i}": orient(dZ, samples_first), f"dW{i}": dW} | ({} if db is None else {f"db{i}": db})
     return result
 
 
@@ -172,21 +187,21 @@ def back_prop(
     *,
     samples_first: bool = False,
 ) -> dict[str, Array]:
-    """Return the parameters after a step of gradient descent; `params` and `grads` stay as they are.
+    """Return the parameters after a step of gradient descent; `params` and `grads` are not modified.
 
-    All gradients are taken at `params` (see :func:`gradients`), then all parameters move.
+    All gradients are computed at `params`, see :func:`gradients`, before any parameter is updated.
 
     Parameters
     ----------
     X, Y, params, grads, nn_shape, samples_first
-        As for :func:`gradients`.
+        Arguments of :func:`gradients`.
     learning_rate : float, default 0.001
-        Above 0.
+        Learning rate, above 0.
 
     Returns
     -------
     dict
-        New W1, b1, ...
+        New parameters W1, b1, ...
 
     Raises
     ------
@@ -194,10 +209,13 @@ def back_prop(
         As for :func:`gradients`.
     """
     rate = checks.real("back_prop", "learning_rate", learning_rate, above=0)
-    moves = gradients(X, Y, params, grads, nn_shape, samples_first=samples_first)
-    return update_parameters(params, moves, rate)
+    dparams = gradients(X, Y, params, grads, nn_shape, samples_first=samples_first)
+    return update_parameters(params, dparams, rate)
 
 
 def predict(X: Any, params: Mapping[str, Any], nn_shape: Shape, *, samples_first: bool = False) -> Array:
-    """Return the outputs of the last layer for X, as :func:`forward_prop` does: (outputs, samples)."""
+    """Return the outputs of the last layer for X: (outputs, samples), or (samples, outputs) with `samples_first`.
+
+    Parameters and errors are those of :func:`forward_prop`.
+    """
     return forward_prop(X, params, nn_shape, samples_first=samples_first)[f"A{len(nn_shape)}"]

@@ -1,13 +1,12 @@
-"""Pictures, drawn by matplotlib: imported when the first one is drawn, and never through pyplot.
+"""Pictures drawn with matplotlib, which is imported when the first picture is drawn; pyplot is not used.
 
-Each picture is a class in the manner of scikit-learn's displays. ``from_estimator`` (or ``from_predictions``,
-``from_images``, ``from_name``) computes what is shown, keeps it as attributes and draws it; ``plot(ax)`` draws
-it again, elsewhere or in another style. `ax_` and `figure_` are where it was drawn last. Nothing is shown on a
-screen: ``display.figure_.savefig("picture.png")`` writes a file, and a notebook shows ``display.figure_``.
+Each picture is a class like the displays of scikit-learn. ``from_estimator`` (or ``from_predictions``, ``from_images``,
+``from_name``) computes the data of the picture, stores them as attributes and draws them; ``plot(ax)`` draws them
+again, on other axes or in another style. `ax_` and `figure_` are the axes and the figure of the last drawing. No
+window is opened: ``display.figure_.savefig("picture.png")`` writes a file, and a notebook shows ``display.figure_``.
 
-An estimator is a :class:`compiled_nn.Network`, or anything else with `predict` and, where it has them,
-`predict_proba` and `classes_`. Colours are told apart by the colour-blind, and words, dashes or shapes say the
-same in gray.
+An estimator is a :class:`compiled_nn.Network`, or another object with `predict` and optionally `predict_proba` and
+`classes_`. All colours can be distinguished by colour-blind readers; text, dashes or markers show the same in gray.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""An activation function and its derivative, as the compiled core computes them."""
+"""Picture of an activation function and its derivative, computed by the compiled core."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from . import canvas
 
 
 class ActivationDisplay:
-    """f(z) and f'(z) of an activation function, over z.
+    """Curves of an activation function f(z) and its derivative f'(z).
 
-    Make one by :meth:`from_name`.
+    It is created by :meth:`from_name`.
 
     Parameters
     ----------
     name : str
+        Name of the activation.
     z, values, derivatives : ndarray (n,)
-        f(z) and f'(z) at each z.
+        Inputs z, and f(z) and f'(z) at each of them.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
-        Where the curves were drawn.
+        Axes with the curves.
     figure_ : matplotlib.figure.Figure
-        The figure of `ax_`.
+        Figure of `ax_`.
     lines_ : list of matplotlib.lines.Line2D
-        f, then f' where it was wanted.
+        Curve of f, then that of f' if it was drawn.
 
     Examples
     --------
@@ -55,24 +56,26 @@ class ActivationDisplay:
         Parameters
         ----------
         name : str or Activation
-            Any that :class:`compiled_nn.Dense` takes but softmax, which is no function of one number; or your own.
+            Activation of :class:`compiled_nn.Dense` other than softmax, which is not a function of one number; or a
+            user-defined one.
         limit : float, default 6.0
-            Draw from -limit to limit.
+            Limit of z: the curves are drawn for z in [-limit, limit].
         ax : matplotlib.axes.Axes, optional
-            Where to draw. Default: a new figure.
+            Axes to draw on. Default: those of a new figure.
         **kwargs
-            Passed to :meth:`plot`.
+            Arguments of :meth:`plot`.
 
         Returns
         -------
         ActivationDisplay
+            The display, drawn on `ax_`.
 
         Raises
         ------
         TypeError, ValueError
-            When an argument cannot be used.
+            If an argument has an invalid type, shape or value.
         ImportError
-            matplotlib is not installed.
+            If matplotlib is not installed.
         """
         if not isinstance(name, Activation):
             checks.choice("from_name", "name", name, ELEMENTWISE)
@@ -87,31 +90,32 @@ class ActivationDisplay:
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Where to draw. Default: a new figure.
+            Axes to draw on. Default: those of a new figure.
         derivative : bool, default True
-            Whether to draw f' too, dashed.
+            Whether to draw f' too, as a dashed line.
         **kwargs
-            Passed to matplotlib's ``Axes.plot``, for both curves.
+            Arguments of matplotlib's ``Axes.plot``, for both curves.
 
         Returns
         -------
         self : ActivationDisplay
+            The display, drawn on `ax_`.
 
         Raises
         ------
         TypeError
-            When `derivative` is no bool.
+            If `derivative` is not a bool.
         ImportError
-            matplotlib is not installed.
+            If matplotlib is not installed.
         """
         derivative = checks.flag("plot", "derivative", derivative)
-        ax, style = canvas.axes(ax, 4.8, 3.2), canvas.line_style(kwargs)
+        ax, style = canvas.axes(ax, 4.8, 3.2), canvas.normalize_line_style(kwargs)
         ax.axhline(0, color="black", linewidth=0.6)
         ax.axvline(0, color="black", linewidth=0.6)
         self.lines_ = ax.plot(self.z, self.values, **{"label": "f(z)", "color": canvas.BLUE, **style})
         if derivative:
-            own = {"label": "f'(z)", "color": canvas.VERMILION, "linestyle": "--"}
-            self.lines_ += ax.plot(self.z, self.derivatives, **{**own, **style})
+            defaults = {"label": "f'(z)", "color": canvas.VERMILION, "linestyle": "--"}
+            self.lines_ += ax.plot(self.z, self.derivatives, **{**defaults, **style})
         ax.set(xlabel="z", title=self.name)
         canvas.open_frame(ax)
         ax.legend(frameon=False)
@@ -120,10 +124,10 @@ class ActivationDisplay:
 
 
 def _evaluate(name: ElementwiseName | Activation, z: Array) -> tuple[Array, Array]:
-    """Return f(z) and f'(z), taken from one gradient: there is no second copy of the formulas here.
+    """Return f(z) and f'(z), derived from one gradient of a network, so that the formulas are not repeated here.
 
-    For an input of 1, weights z and then weights of 1, the output is sum(f(z)) + b. Its loss L has dL/db = d,
-    the gradient d f(z) in the second layer and d f'(z) in the first.
+    For an input of 1, weights z in the first layer and weights of 1 in the second, the output is sum(f(z)) + b. Its
+    loss L has the gradients dL/db = d, d f(z) for the second layer and d f'(z) for the first.
     """
     net = Network([Dense(len(z), name, bias=False), Dense(1)], loss="mse", dtype="float64")
     net.set_weights([(z[np.newaxis], None), (np.ones((len(z), 1)), np.zeros(1))])

@@ -1,4 +1,4 @@
-"""The decision boundary: what a network says of every point of a plane."""
+"""Picture of a decision boundary: the predictions of a network over a plane."""
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ from ..data.arrays import Array
 from ..metrics import inputs
 from . import canvas, classes
 
-_MARKERS = "o^sDvP*"  # fewer than colours: together they tell 56 classes apart
+_MARKERS = "o^sDvP*"  # 7 markers and 8 colours: 56 different combinations
 
 
 class DecisionBoundaryDisplay:
-    """What an estimator of two features predicts over the plane, and the samples in it.
+    """Predictions of an estimator of two features over the plane, with samples.
 
-    Make one by :meth:`from_estimator`. Two classes are shown by the probability of the second one, with a
-    black line where it is one half; more classes by a colour each, with black lines between; values of a
-    regression by shades. Samples of each class have a marker of its own; without samples, the names of three and
-    more classes stand in their regions.
+    It is created by :meth:`from_estimator`. Two classes are shown by the probability of the second class, with a black
+    line where it is one half; three and more classes by one colour per class, with black lines between them; values of
+    a regression by shades. Each class of samples has a different marker. Without samples, the names of three and more
+    classes are written in their regions.
 
     Parameters
     ----------
     x0, x1 : ndarray (r,)
-        Where the plane was asked, along each feature.
+        Coordinates of the grid along each feature.
     response : ndarray (r, r) or (r, r, n_classes)
-        Rows are those of `x1`: the probability of the second of two classes, or a predicted value; or of three
-        and more classes, the probability of each.
+        Predictions at the grid points, rows along `x1`: the probability of the second of two classes or a predicted
+        value; for three and more classes, the probability of each.
     names : sequence of str (n_classes,), optional
-        Of the classes; None for values.
+        Names of the classes; None for a regression.
     X : ndarray (m, 2), optional
         Samples to draw.
     y : ndarray (m,), optional
-        Their classes as indices, or their values.
+        Class indices of the samples, or their values.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
-        Where the plane was drawn.
+        Axes with the plane.
     figure_ : matplotlib.figure.Figure
-        The figure of `ax_`.
+        Figure of `ax_`.
     surface_ : matplotlib.image.AxesImage
-        The colours of the plane.
+        Image of the plane.
     points_ : list of matplotlib.collections.PathCollection
-        The samples, class by class.
+        The samples, one collection per class.
 
     Examples
     --------
@@ -90,59 +90,62 @@ class DecisionBoundaryDisplay:
         ax: Any = None,
         **kwargs: Any,
     ) -> DecisionBoundaryDisplay:
-        """Ask an estimator about a grid of points around samples, and draw its answers.
+        """Predict a grid of points around the samples, and draw the predictions.
 
         Parameters
         ----------
         net : Network, or estimator with `predict`
-            Of two features.
+            Fitted estimator of two features.
         X : array-like (m, 2)
-            The samples: they say how far the plane reaches.
+            Samples, whose ranges decide the limits of the plane.
         y : array-like (m,), optional
-            Their labels or values. Without it the samples are not drawn.
+            Labels or values of the samples. Without it the samples are not drawn.
         class_names : sequence of str (n_classes,), optional
-            In the order of the classes.
+            Names of the classes, in the order of `classes_`.
         resolution : int, default 200
-            Points along each feature.
+            Number of grid points along each feature.
         margin : float, default 0.15
-            How far the plane reaches beyond the samples, in ranges of each feature.
+            Margin around the samples, as a share of the range of each feature.
         ax : matplotlib.axes.Axes, optional
-            Where to draw. Default: a new figure.
+            Axes to draw on. Default: those of a new figure.
         **kwargs
-            Passed to :meth:`plot`.
+            Arguments of :meth:`plot`.
 
         Returns
         -------
         DecisionBoundaryDisplay
+            The display, drawn on `ax_`.
 
         Raises
         ------
         NotFittedError
-            The network has no weights.
+            If the network is not fitted.
         TypeError, ValueError
-            When an argument cannot be used.
+            If an argument has an invalid type, shape or value.
         ImportError
-            matplotlib is not installed.
+            If matplotlib is not installed.
         """
         resolution = checks.integer("from_estimator", "resolution", resolution, minimum=2)
         margin = checks.real("from_estimator", "margin", margin, minimum=0)
         X = arrays.design(X, dtype="float64")
         if X.shape[1] != 2:
             raise ValueError(f"X has {count(X.shape[1], 'column')}; a decision boundary is drawn over 2.")
-        x0, x1 = (_span(column, margin, resolution) for column in X.T)
+        x0, x1 = (_grid_coordinates(column, margin, resolution) for column in X.T)
         grid = np.stack(np.meshgrid(x0, x1), axis=-1).reshape(-1, 2)
-        known = getattr(net, "classes_", None)
+        labels = getattr(net, "classes_", None)
         if y is not None:
             y = inputs.labels(y, "y")
             arrays.check_rows(X, y)
-        if known is None:
+        if labels is None:
             response, names = np.asarray(net.predict(grid)), None
             if response.ndim != 1:
-                raise ValueError(f"The estimator predicts {response.shape[1]} values; one can be drawn.")
+                raise ValueError(
+                    f"The estimator predicts {response.shape[1]} values per row; only one can be drawn."
+                )
         else:
-            known = np.asarray(known)
-            response, names = _probabilities(net, grid, known), classes.names(known, class_names)
-            y = None if y is None else arrays.class_indices(y, known)
+            labels = np.asarray(labels)
+            response, names = _predict_shares(net, grid, labels), classes.get_names(labels, class_names)
+            y = None if y is None else arrays.class_indices(y, labels)
         plane = response.reshape(resolution, resolution, *response.shape[1:])
         display = cls(x0=x0, x1=x1, response=plane, names=names, X=X, y=y)
         return display.plot(ax, **kwargs)
@@ -155,68 +158,70 @@ class DecisionBoundaryDisplay:
         cmap: str = "cividis",
         **kwargs: Any,
     ) -> DecisionBoundaryDisplay:
-        """Draw the plane, and the samples.
+        """Draw the plane and the samples.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Where to draw. Default: a new figure.
+            Axes to draw on. Default: those of a new figure.
         feature_names : sequence of str (2,), default ("x0", "x1")
             Labels of the axes.
         cmap : str, default "cividis"
-            Colours of a probability or value; the default grows lighter with it, for all eyes.
+            Colour map of probabilities or values; the default becomes lighter with the value, also for colour-blind
+            readers.
         **kwargs
-            Passed to matplotlib's ``Axes.scatter``, for the samples.
+            Arguments of matplotlib's ``Axes.scatter``, for the samples.
 
         Returns
         -------
         self : DecisionBoundaryDisplay
+            The display, drawn on `ax_`.
 
         Raises
         ------
         ValueError
-            When there are not two names of features.
+            If `feature_names` does not have two entries.
         ImportError
-            matplotlib is not installed.
+            If matplotlib is not installed.
         """
         if len(feature_names) != 2:
             raise ValueError(f"feature_names has {count(len(feature_names), 'name')}; there are 2 features.")
         ax = canvas.axes(ax, 5.4, 4.2)
         if self.response.ndim == 3:
-            self.surface_ = self._regions(ax)
+            self.surface_ = self._draw_regions(ax)
         else:
-            self.surface_ = self._shades(ax, cmap)
-        self.points_ = [] if self.X is None or self.y is None else self._samples(ax, cmap, kwargs)
+            self.surface_ = self._draw_values(ax, cmap)
+        self.points_ = [] if self.X is None or self.y is None else self._draw_samples(ax, cmap, kwargs)
         ax.set(xlim=self.x0[[0, -1]], ylim=self.x1[[0, -1]], xlabel=feature_names[0], ylabel=feature_names[1])
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
     @property
     def _extent(self) -> tuple[float, ...]:
-        """The plane's edges, half a point beyond the outermost points."""
+        """Limits of the image of the plane, half a grid step beyond the outermost points."""
         edges = []
         for x in (self.x0, self.x1):
             half = (x[1] - x[0]) / 2
             edges += [float(x[0] - half), float(x[-1] + half)]
         return tuple(edges)
 
-    def _shades(self, ax: Any, cmap: str) -> Any:
-        """Draw one number a point; for classes it is a probability."""
+    def _draw_values(self, ax: Any, cmap: str) -> Any:
+        """Draw one number per grid point: a value, or the probability of the second class."""
         limits = {"vmin": 0, "vmax": 1} if self.names else {}
         surface = ax.imshow(
             self.response, extent=self._extent, origin="lower", aspect="auto", cmap=cmap, **limits
         )
         label = "predicted value"
         if self.names:
-            _line(ax, self.x0, self.x1, self.response - 0.5)
+            _draw_zero_line(ax, self.x0, self.x1, self.response - 0.5)
             label = f"probability of {self.names[1]}"
         ax.figure.colorbar(surface, ax=ax, label=label)
         return surface
 
-    def _regions(self, ax: Any) -> Any:
-        """Draw the most probable class of each point, and lines between classes."""
+    def _draw_regions(self, ax: Any) -> Any:
+        """Draw the most probable class of each grid point, and lines between the classes."""
         assert self.names is not None
-        colors = canvas.matplotlib("colors")
+        colors = canvas.import_matplotlib("colors")
         k = len(self.names)
         palette = [colors.to_rgb(canvas.PALETTE[i % len(canvas.PALETTE)]) for i in range(k)]
         light = colors.ListedColormap(0.55 + 0.45 * np.array(palette))
@@ -233,40 +238,39 @@ class DecisionBoundaryDisplay:
         )
         for i in np.unique(best):
             others = np.delete(self.response, i, axis=2).max(axis=2)
-            _line(ax, self.x0, self.x1, self.response[..., i] - others)
-            if self.y is None:  # no samples whose legend would say which class is where
-                row, column = _middle(best == i)
+            _draw_zero_line(ax, self.x0, self.x1, self.response[..., i] - others)
+            if self.y is None:  # without samples there is no legend to name the classes
+                row, column = _find_inner_point(best == i)
                 ax.text(self.x0[column], self.x1[row], self.names[i], ha="center", va="center")
         return surface
 
-    def _samples(self, ax: Any, cmap: str, style: dict[str, Any]) -> list[Any]:
-        """Draw the samples: those of a class with a marker of its own, values as shades."""
+    def _draw_samples(self, ax: Any, cmap: str, style: dict[str, Any]) -> list[Any]:
+        """Draw the samples: classes by different markers, values by shades."""
         assert self.X is not None
         assert self.y is not None
         X, y = self.X, self.y
-        own: dict[str, Any] = {"edgecolors": "black", "linewidths": 0.8, "s": 36, "zorder": 3}
+        defaults: dict[str, Any] = {"edgecolors": "black", "linewidths": 0.8, "s": 36, "zorder": 3}
         if self.names is None:
             shades = {"c": y, "cmap": cmap, "norm": self.surface_.norm}
-            return [ax.scatter(X[:, 0], X[:, 1], **{**own, **shades, **style})]
+            return [ax.scatter(X[:, 0], X[:, 1], **{**defaults, **shades, **style})]
         points = []
         many = self.response.ndim == 3
         for i, name in enumerate(self.names):
             colour = canvas.PALETTE[i % len(canvas.PALETTE)] if many else ("white", canvas.VERMILION)[i]
-            mine = {"marker": _MARKERS[i % len(_MARKERS)], "color": colour, "label": name}
-            points.append(ax.scatter(*X[y == i].T, **{**own, **mine, **style}))
-        _legend(ax, points)
+            of_class = {"marker": _MARKERS[i % len(_MARKERS)], "color": colour, "label": name}
+            points.append(ax.scatter(*X[y == i].T, **{**defaults, **of_class, **style}))
+        _draw_legend(ax, points)
         return points
 
 
-def _line(ax: Any, x0: Array, x1: Array, difference: Array) -> None:
-    """Draw where a difference is 0, if it is anywhere."""
+def _draw_zero_line(ax: Any, x0: Array, x1: Array, difference: Array) -> None:
+    """Draw the line where a difference is 0, if there is one."""
     if difference.min() < 0 <= difference.max():
         ax.contour(x0, x1, difference, levels=[0], colors="black", linewidths=1.4)
 
 
-def _middle(region: Array) -> tuple[int, int]:
-    """Return the row and column of a point of a region (r, r) that is far from its edges: the last one left
-    when its outermost points are taken away again and again."""
+def _find_inner_point(region: Array) -> tuple[int, int]:
+    """Return row and column of a point of a region (r, r) far from its edges: a point of the last erosion."""
     inner = region
     while inner.any():
         region = inner
@@ -276,8 +280,8 @@ def _middle(region: Array) -> tuple[int, int]:
     return row, column
 
 
-def _legend(ax: Any, handles: list[Any]) -> None:
-    """Name the classes: two above the plane, whose scale of colours is to its right; more at the right."""
+def _draw_legend(ax: Any, handles: list[Any]) -> None:
+    """Draw the legend of the classes: two above the plane, as the colour bar is at its right; more at the right."""
     if len(handles) == 2:
         place = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 2}
     else:
@@ -285,16 +289,19 @@ def _legend(ax: Any, handles: list[Any]) -> None:
     ax.legend(handles=handles, frameon=False, **place)
 
 
-def _span(column: Array, margin: float, resolution: int) -> Array:
+def _grid_coordinates(column: Array, margin: float, resolution: int) -> Array:
     low, high = float(column.min()), float(column.max())
-    beyond = margin * (high - low) or 0.5  # a constant column has no range of its own
+    beyond = margin * (high - low) or 0.5  # the range of a constant column is 0
     return np.linspace(low - beyond, high + beyond, resolution)
 
 
-def _probabilities(net: Any, grid: Array, known: Array) -> Array:
-    """Return the probability of the second of two classes (r,), or of each of more (r, n_classes)."""
+def _predict_shares(net: Any, grid: Array, labels: Array) -> Array:
+    """Return the probability of the second of two classes (r,), or of each of more classes (r, n_classes).
+
+    Without `predict_proba` the probability of the predicted class is 1.
+    """
     if hasattr(net, "predict_proba"):
         shares = np.asarray(net.predict_proba(grid))
     else:
-        shares = (np.asarray(net.predict(grid))[:, np.newaxis] == known).astype(np.float64)
-    return shares[:, 1] if len(known) == 2 else shares
+        shares = (np.asarray(net.predict(grid))[:, np.newaxis] == labels).astype(np.float64)
+    return shares[:, 1] if len(labels) == 2 else shares

@@ -1,4 +1,4 @@
-"""What a picture asks about classes: which there are, what people call them, which one a label is."""
+"""Classes of a picture: labels, names and indices."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from ..data.arrays import Array
 from ..metrics import inputs
 
 
-def of(estimator: Any) -> Array:
-    """Return the classes of an estimator that classifies; others are refused."""
+def get_classes(estimator: Any) -> Array:
+    """Return the classes of a classifier; raise ValueError for another estimator."""
     try:
         return np.asarray(estimator.classes_)
     except NotFittedError:
         raise
     except AttributeError as error:
         name = type(estimator).__name__
-        raise ValueError(f"This picture is of classes; the {name} has no 'classes_'.") from error
+        raise ValueError(f"This picture needs a classifier; the {name} has no 'classes_'.") from error
 
 
-def names(classes: Array, class_names: Sequence[str] | None) -> list[str]:
-    """Return what to call each class: the names given, in the order of the classes, or the classes themselves."""
+def get_names(classes: Array, class_names: Sequence[str] | None) -> list[str]:
+    """Return the name of each class: `class_names`, in the order of the classes, or by default the labels."""
     if class_names is None or len(class_names) == 0:
         return [str(label) for label in classes.tolist()]
     if len(class_names) != len(classes):
@@ -35,6 +35,6 @@ def names(classes: Array, class_names: Sequence[str] | None) -> list[str]:
     return [str(name) for name in class_names]
 
 
-def index(label: Any, classes: Array) -> int:
-    """Return where a label stands in the sorted classes."""
+def get_index(label: Any, classes: Array) -> int:
+    """Return the index of a label in the sorted classes."""
     return int(arrays.class_indices(inputs.labels([label], "y"), classes)[0])

@@ -1,4 +1,4 @@
-"""The confusion matrix: which classes are taken for which."""
+"""Picture of a confusion matrix."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ from . import canvas, classes
 
 Normalize: TypeAlias = Literal["true", "pred", "all"]
 _NORMALIZE: tuple[Normalize, ...] = ("true", "pred", "all")
-_MOST_NUMBERS = 25  # classes up to which the cells have room for their numbers
+_MOST_NUMBERS = 25  # largest number of classes whose cells have room for numbers
 
 
 class ConfusionMatrixDisplay:
-    """How many samples of each true class (down) were predicted as each class (across).
+    """Confusion matrix: number of samples of each true class (rows) that were predicted as each class (columns).
 
-    Make one by :meth:`from_estimator` or :meth:`from_predictions`.
+    It is created by :meth:`from_estimator` or :meth:`from_predictions`.
 
     Parameters
     ----------
     matrix : ndarray (n_classes, n_classes)
         Counts, or shares from 0 to 1.
     names : sequence of str (n_classes,)
-        Of the classes.
+        Names of the classes.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
-        Where the matrix was drawn.
+        Axes with the matrix.
     figure_ : matplotlib.figure.Figure
-        The figure of `ax_`.
+        Figure of `ax_`.
     image_ : matplotlib.image.AxesImage
-        The cells.
+        Image of the cells.
     texts_ : list of matplotlib.text.Text
-        Their numbers, row by row; empty beyond 25 classes, which a scale of the colours stands in for.
+        Numbers of the cells, row by row; empty for more than 25 classes, where a colour bar replaces them.
 
     Raises
     ------
     ValueError
-        When the matrix is not square, or has more or fewer classes than `names`.
+        If the matrix does not have one row and one column per name.
 
     Examples
     --------
@@ -75,39 +75,46 @@ class ConfusionMatrixDisplay:
         ax: Any = None,
         **kwargs: Any,
     ) -> ConfusionMatrixDisplay:
-        """Predict samples, and draw what their classes were taken for.
+        """Predict the samples, and draw the confusion matrix.
 
         Parameters
         ----------
         net : Network, or estimator with `predict` and `classes_`
+            Fitted classifier.
         X : array-like (m, k)
-            What the network takes.
+            Samples, in a form that the network accepts.
         y : array-like (m,)
-            Labels.
+            True labels.
         normalize : {"true", "pred", "all"}, optional
-            Shares in place of counts: of each true class, of each predicted class, or of all samples.
+            Divide the counts by the samples of each true class, of each predicted class, or by all samples. Default:
+            counts.
         class_names : sequence of str (n_classes,), optional
-            In the order of the classes.
+            Names of the classes, in the order of `classes_`.
         ax : matplotlib.axes.Axes, optional
-            Where to draw. Default: a new figure.
+            Axes to draw on. Default: those of a new figure.
         **kwargs
-            Passed to :meth:`plot`.
+            Arguments of :meth:`plot`.
 
         Returns
         -------
         ConfusionMatrixDisplay
+            The display, drawn on `ax_`.
 
         Raises
         ------
         NotFittedError
-            The network has no weights.
+            If the network is not fitted.
         TypeError, ValueError
-            When an argument cannot be used.
+            If an argument has an invalid type, shape or value.
         ImportError
-            matplotlib is not installed.
+            If matplotlib is not installed.
         """
-        how: dict[str, Any] = {"labels": classes.of(net), "normalize": normalize, "class_names": class_names}
-        return cls.from_predictions(y, net.predict(X), **how, ax=ax, **kwargs)
+        options: dict[str, Any] = {
+            "labels": classes.get_classes(net),
+            "normalize": normalize,
+            "class_names": class_names,
+        }
+        return cls.from_predictions(y, net.predict(X), **options, ax=ax, **kwargs)
 
     @classmethod
     def from_predictions(
@@ -121,36 +128,37 @@ class ConfusionMatrixDisplay:
         ax: Any = None,
         **kwargs: Any,
     ) -> ConfusionMatrixDisplay:
-        """Draw what the classes of samples were taken for.
+        """Draw the confusion matrix of predictions.
 
         Parameters
         ----------
         y_true, y_pred : array-like (m,)
-            Labels.
+            True and predicted labels.
         labels : array-like (n_classes,), optional
-            All labels there are. Default: those in `y_true` and `y_pred`.
+            All labels that can occur. Default: the labels in `y_true` and `y_pred`.
         normalize, ax, **kwargs
-            As for :meth:`from_estimator`.
+            Arguments of :meth:`from_estimator`.
         class_names : sequence of str (n_classes,), optional
-            In the order of the sorted labels.
+            Names of the classes, in the order of the sorted labels.
 
         Returns
         -------
         ConfusionMatrixDisplay
+            The display, drawn on `ax_`.
 
         Raises
         ------
         TypeError, ValueError
-            When an argument cannot be used.
+            If an argument has an invalid type, shape or value.
         ImportError
-            matplotlib is not installed.
+            If matplotlib is not installed.
         """
         if normalize is not None:
             checks.choice("the confusion matrix", "normalize", normalize, _NORMALIZE)
-        true, predicted, known = inputs.label_pair(y_true, y_pred, labels, ("y_true", "y_pred"))
-        names = classes.names(known, class_names)
-        counts = metrics.confusion(true, predicted, len(known))
-        return cls(_normalized(counts, normalize), names=names).plot(ax, **kwargs)
+        true, predicted, found = inputs.label_pair(y_true, y_pred, labels, ("y_true", "y_pred"))
+        names = classes.get_names(found, class_names)
+        counts = metrics.confusion(true, predicted, len(found))
+        return cls(_normalize_counts(counts, normalize), names=names).plot(ax, **kwargs)
 
     def plot(self, ax: Any = None, *, cmap: str = "Blues", **kwargs: Any) -> ConfusionMatrixDisplay:
         """Draw the matrix.
@@ -158,39 +166,40 @@ class ConfusionMatrixDisplay:
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Where to draw. Default: a new figure.
+            Axes to draw on. Default: those of a new figure.
         cmap : str, default "Blues"
-            Colours from few to many; the default darkens with the number.
+            Colour map of the cells; the default becomes darker with the number.
         **kwargs
-            Passed to matplotlib's ``Axes.imshow``.
+            Arguments of matplotlib's ``Axes.imshow``.
 
         Returns
         -------
         self : ConfusionMatrixDisplay
+            The display, drawn on `ax_`.
 
         Raises
         ------
         ImportError
-            matplotlib is not installed.
+            If matplotlib is not installed.
         """
         k = len(self.names)
         side = min(max(2.4, 0.46 * k), 11.0)
         ax = canvas.axes(ax, side + 1.5, side + 1.2)
         self.image_ = ax.imshow(self.matrix, **{"cmap": cmap, "vmin": 0, **kwargs})
-        self.texts_ = self._numbers(ax) if k <= _MOST_NUMBERS else []
+        self.texts_ = self._draw_numbers(ax) if k <= _MOST_NUMBERS else []
         if not self.texts_:
             ax.figure.colorbar(self.image_, ax=ax, shrink=0.8)
-        step = -(-k // 40)  # of more names than that, every second or third
-        slanted = max(map(len, self.names)) > 3
-        turn = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
-        ax.set_xticks(range(0, k, step), self.names[::step], **turn)
+        step = -(-k // 40)  # more than 40 names do not fit: only every second or third is written
+        rotated = max(map(len, self.names)) > 3
+        rotation = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if rotated else {}
+        ax.set_xticks(range(0, k, step), self.names[::step], **rotation)
         ax.set_yticks(range(0, k, step), self.names[::step])
         ax.set(xlabel="predicted", ylabel="true")
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
-    def _numbers(self, ax: Any) -> list[Any]:
-        """Write the numbers into the cells: white on dark, black on light; nothing for nothing."""
+    def _draw_numbers(self, ax: Any) -> list[Any]:
+        """Write the numbers into the cells: white on dark cells, black on light ones; zeros are faint."""
         texts = []
         shares = self.matrix.dtype.kind == "f"
         for (i, j), number in np.ndenumerate(self.matrix):
@@ -211,8 +220,8 @@ class ConfusionMatrixDisplay:
         return texts
 
 
-def _normalized(counts: Array, normalize: Normalize | None) -> Array:
-    """Return counts as shares; of a class without samples, zeros."""
+def _normalize_counts(counts: Array, normalize: Normalize | None) -> Array:
+    """Return counts divided as `normalize` says; 0 for a class without samples."""
     if normalize is None:
         return counts
     total = counts.sum(axis={"true": 1, "pred": 0, "all": None}[normalize], keepdims=True)

@@ -1,4 +1,4 @@
-"""Curves by epoch: of the loss, and of the score."""
+"""Pictures of loss and score by epoch."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from ..common.errors import NotFittedError
 from . import canvas
 
 _NO_HISTORY = (
-    "This {} instance has no history to draw. Call 'fit' first; neither 'partial_fit' nor a file keeps one."
+    "This {} instance has no history to draw. Call 'fit' first; 'partial_fit' and files keep no history."
 )
 
 
 class LossCurveDisplay:
-    """Loss by epoch of a network's training, and of its validation data.
+    """Loss by epoch, on the training rows and on the validation data.
 
-    Make one by :meth:`from_estimator`, or from numbers: of a cost, say, that was recorded every so many
-    iterations.
+    It is created by :meth:`from_estimator`, or from numbers, for example from a cost recorded every 100 iterations.
 
     Parameters
     ----------
     epochs : sequence of int (n_epochs,)
+        Numbers of the epochs.
     loss : sequence of float (n_epochs,)
-        Mean loss over the training rows, as seen while training, without the penalty.
+        Mean loss over the training rows during each epoch, without the penalty.
     val_loss : sequence of float (n_epochs,), optional
         Loss on the validation data.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
-        Where the curve was drawn.
+        Axes with the curves.
     figure_ : matplotlib.figure.Figure
-        The figure of `ax_`.
+        Figure of `ax_`.
     lines_ : list of matplotlib.lines.Line2D
-        The curves: training, then validation.
+        Curves: training, then validation.
 
     Examples
     --------
@@ -61,22 +61,23 @@ class LossCurveDisplay:
         Parameters
         ----------
         net : Network, or estimator with `loss_curve_`
-            One that `fit` has trained in this process; a file keeps no history.
+            Estimator that `fit` has trained in this process; a file does not keep the history.
         ax : matplotlib.axes.Axes, optional
-            Where to draw. Default: a new figure.
+            Axes to draw on. Default: those of a new figure.
         **kwargs
-            Passed to :meth:`plot`.
+            Arguments of :meth:`plot`.
 
         Returns
         -------
         LossCurveDisplay
+            The display, drawn on `ax_`.
 
         Raises
         ------
         NotFittedError
-            The network has no history.
+            If there is no history, because `fit` has not run in this process.
         ImportError
-            matplotlib is not installed.
+            If matplotlib is not installed.
         """
         history = _history(net, "loss", "loss_curve_")
         display = cls(epochs=history["epoch"], loss=history["loss"], val_loss=history.get("val_loss"))
@@ -91,27 +92,28 @@ class LossCurveDisplay:
         ylabel: str = "loss",
         **kwargs: Any,
     ) -> LossCurveDisplay:
-        """Draw the curves; the axis is logarithmic where the loss falls to a small part of its first value.
+        """Draw the curves; the axis is logarithmic where the largest loss is over 20 times the smallest.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Where to draw. Default: a new figure.
+            Axes to draw on. Default: those of a new figure.
         val_label : str, default "validation"
-            What the legend calls the validation data.
+            Name of the validation data in the legend.
         xlabel, ylabel : str, default "epoch" and "loss"
-            Labels of the axes: "iteration" and "cost", for one.
+            Labels of the axes, for example "iteration" and "cost".
         **kwargs
-            Passed to matplotlib's ``Axes.plot``, for both curves.
+            Arguments of matplotlib's ``Axes.plot``, for both curves.
 
         Returns
         -------
         self : LossCurveDisplay
+            The display, drawn on `ax_`.
 
         Raises
         ------
         ImportError
-            matplotlib is not installed.
+            If matplotlib is not installed.
         """
         curves = {"training": self.loss}
         if self.val_loss is not None:
@@ -124,34 +126,35 @@ class LossCurveDisplay:
 
 
 class ScoreCurveDisplay:
-    """Score by epoch, on the training rows and on the validation data: the accuracy of classes, R^2 of values.
+    """Score by epoch, on the training rows and on the validation data: accuracy of a classifier, R^2 of a regressor.
 
-    Make one by :meth:`from_estimator`. The history has the score of `validation_data`; that of training rows
-    is recorded by a callback, :class:`compiled_nn.callbacks.TrainingScore`.
+    It is created by :meth:`from_estimator`. The history has the score on `validation_data`; the score on the training
+    rows is recorded by the callback :class:`compiled_nn.callbacks.TrainingScore`.
 
     Parameters
     ----------
     epochs : sequence of int (n_epochs,)
+        Numbers of the epochs.
     score : sequence of float (n_epochs,), optional
         Score on the training rows.
     val_score : sequence of float (n_epochs,), optional
         Score on the validation data.
     name : str, default "accuracy"
-        What the score is called.
+        Name of the score.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
-        Where the curve was drawn.
+        Axes with the curves.
     figure_ : matplotlib.figure.Figure
-        The figure of `ax_`.
+        Figure of `ax_`.
     lines_ : list of matplotlib.lines.Line2D
-        The curves that there are: training, then validation.
+        Curves: training, then validation, of those that exist.
 
     Raises
     ------
     ValueError
-        Neither of the scores is given.
+        If neither `score` nor `val_score` is given.
 
     Examples
     --------
@@ -174,7 +177,7 @@ class ScoreCurveDisplay:
         name: str = "accuracy",
     ) -> None:
         if score is None and val_score is None:
-            raise ValueError("A score curve needs score, val_score or both. Got neither.")
+            raise ValueError("A score curve needs score, val_score or both; got neither.")
         self.epochs = epochs
         self.score = score
         self.val_score = val_score
@@ -187,31 +190,32 @@ class ScoreCurveDisplay:
         Parameters
         ----------
         net : Network, or estimator with `validation_scores_`
-            One that `fit` has trained in this process, with `validation_data`, with a `TrainingScore`, or both.
+            Estimator that `fit` has trained in this process with `validation_data`, a `TrainingScore`, or both.
         ax : matplotlib.axes.Axes, optional
-            Where to draw. Default: a new figure.
+            Axes to draw on. Default: those of a new figure.
         **kwargs
-            Passed to :meth:`plot`.
+            Arguments of :meth:`plot`.
 
         Returns
         -------
         ScoreCurveDisplay
+            The display, drawn on `ax_`.
 
         Raises
         ------
         NotFittedError
-            The network has no history.
+            If there is no history, because `fit` has not run in this process.
         ValueError
-            Its history has no scores.
+            If the history has no scores.
         ImportError
-            matplotlib is not installed.
+            If matplotlib is not installed.
         """
         history = _history(net, "val_score", "validation_scores_")
         score, val_score = history.get("score"), history.get("val_score")
         if score is None and val_score is None:
             raise ValueError(
-                "The history has no score. Call 'fit' with validation_data=(X, y), and with"
-                " callback=TrainingScore(X, y) of compiled_nn.callbacks for that of the training rows."
+                "The history has no score. Call 'fit' with validation_data=(X, y), or with"
+                " callback=compiled_nn.callbacks.TrainingScore(X, y) for the score on the training rows."
             )
         name = "accuracy" if hasattr(net, "classes_") else "R²"
         return cls(epochs=history["epoch"], score=score, val_score=val_score, name=name).plot(ax, **kwargs)
@@ -222,31 +226,32 @@ class ScoreCurveDisplay:
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Where to draw. Default: a new figure.
+            Axes to draw on. Default: those of a new figure.
         val_label : str, default "validation"
-            What the legend calls the validation data.
+            Name of the validation data in the legend.
         **kwargs
-            Passed to matplotlib's ``Axes.plot``, for both curves.
+            Arguments of matplotlib's ``Axes.plot``, for both curves.
 
         Returns
         -------
         self : ScoreCurveDisplay
+            The display, drawn on `ax_`.
 
         Raises
         ------
         ImportError
-            matplotlib is not installed.
+            If matplotlib is not installed.
         """
-        named = {"training": self.score, val_label: self.val_score}
-        curves = {label: column for label, column in named.items() if column is not None}
+        scores = {"training": self.score, val_label: self.val_score}
+        curves = {label: column for label, column in scores.items() if column is not None}
         self.ax_, self.lines_ = _draw(ax, self.epochs, curves, ("epoch", self.name), kwargs)
         self.figure_ = self.ax_.figure
-        self.ax_.legend(frameon=False)  # of a single curve too: which rows the score is of is not plain
+        self.ax_.legend(frameon=False)  # also for a single curve, to say which rows the score is of
         return self
 
 
 def _history(net: Any, column: str, attribute: str) -> dict[str, list[Any]]:
-    """Return a copy of the columns of a network's history; of other estimators, the list they keep."""
+    """Return a copy of the history of a network; of other estimators, one column from a list of values."""
     history = getattr(net, "history", None)
     if history is None and hasattr(net, attribute):
         values = list(getattr(net, attribute))
@@ -263,18 +268,18 @@ def _draw(
     labels: tuple[str, str],
     style: dict[str, Any],
 ) -> tuple[Any, list[Any]]:
-    """Draw the curves of a legend's labels: the training data's solid, others dashed."""
-    ticker = canvas.matplotlib("ticker")
-    ax, style = canvas.axes(ax, 6.4, 4.0), canvas.line_style(style)
+    """Draw curves, given by their labels in the legend: "training" as a solid line, others dashed."""
+    ticker = canvas.import_matplotlib("ticker")
+    ax, style = canvas.axes(ax, 6.4, 4.0), canvas.normalize_line_style(style)
     lines: list[Any] = []
     for label, values in curves.items():
         solid = label == "training"
-        own = {
+        defaults = {
             "color": canvas.BLUE if solid else canvas.VERMILION,
             "linestyle": "-" if solid else "--",
-            "marker": "o" if len(epochs) == 1 else None,  # one epoch is a point, which no line would show
+            "marker": "o" if len(epochs) == 1 else None,  # a line through one point is invisible
         }
-        lines += ax.plot(epochs, values, label=label, **{**own, **style})
+        lines += ax.plot(epochs, values, label=label, **{**defaults, **style})
     ax.set(xlabel=labels[0], ylabel=labels[1])
     ax.xaxis.set_major_locator(ticker.MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     canvas.open_frame(ax)

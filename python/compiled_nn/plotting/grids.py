@@ -1,4 +1,4 @@
-"""Images: what users pass as such, and many of them on one axes."""
+"""Grids of images on one axes: reading of the images, layout and captions."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from ..data import arrays
 from ..data.arrays import Array
 from . import canvas
 
-GAP = 0.12  # between images, in widths of one
-_LINE = 0.135  # height of a line of a caption, in widths of an image
-_INCHES = 1.15  # width of an image on a figure of our own
-_POINTS = (2.0, 11.0)  # smallest and largest type of captions
-_NARROW = 0.58  # width of an average character, in heights of the type
+GAP = 0.12  # gap between images, in widths of an image
+_LINE = 0.135  # height of one line of a caption, in widths of an image
+_INCHES = 1.15  # width of an image on a new figure
+_POINTS = (2.0, 11.0)  # smallest and largest font size of captions
+_NARROW = 0.58  # width of an average character, in font sizes
 
 
 @dataclass(frozen=True)
 class Caption:
-    """What stands above an image, and its frame; a dashed one is told apart in gray.
+    """Text above an image, and its frame, which may be dashed to be recognised in gray.
 
     Attributes
     ----------
     text : str
-        Lines of it.
+        Text, of one or several lines.
     colour : str
-        Of text and frame; "" for text in black and no frame.
+        Colour of text and frame; "" for black text without a frame.
     dashed : bool
+        Whether the frame is dashed.
     """
 
     text: str = ""
@@ -40,26 +41,26 @@ class Caption:
     dashed: bool = False
 
 
-def read(X: Any, image_shape: Sequence[int] | None = None, name: str = "X") -> Array:
-    """Return images as an array (n, h, w) in gray or (n, h, w, 3 or 4) in colour.
+def read_images(X: Any, image_shape: Sequence[int] | None = None, name: str = "X") -> Array:
+    """Return images as an array: (n, h, w) for gray or (n, h, w, 3 or 4) for colour.
 
     Parameters
     ----------
     X : array-like (n, h, w), (n, h, w, 1), (n, h, w, 3 or 4), or (n, k)
-        Integers 0 to 255 or floats 0 to 1 for colours; any numbers for gray.
+        Images: for colour integers from 0 to 255 or floats from 0 to 1, for gray any numbers.
     image_shape : sequence of int, optional
-        (h, w) or (h, w, channels) of rows of k numbers. Default: a square in gray.
+        Shape (h, w) or (h, w, channels) of images given as rows of k numbers. Default: square gray images.
     name : str
-        What the errors call `X`.
+        Name of `X` in messages.
 
     Raises
     ------
     TypeError, ValueError
-        When they are no images.
+        If X does not hold images.
     """
     images = np.asarray(X)
     if images.dtype.kind not in "biuf":
-        raise TypeError(f"{name} holds {images.dtype}; images are of real numbers.")
+        raise TypeError(f"{name} has dtype {images.dtype}; images hold real numbers.")
     if images.size == 0:
         raise ValueError(f"{name} is empty: it has shape {images.shape}.")
     if images.ndim == 2 and image_shape is None:
@@ -70,7 +71,7 @@ def read(X: Any, image_shape: Sequence[int] | None = None, name: str = "X") -> A
         if math.prod(image_shape) != k:
             shown = " x ".join(str(n) for n in image_shape)
             raise ValueError(
-                f"{name} has {count(k, 'column')}; images of {shown} have {math.prod(image_shape)}. Say"
+                f"{name} has {count(k, 'column')}; images of {shown} have {math.prod(image_shape)}. Pass"
                 " image_shape=(height, width) or (height, width, channels)."
             )
         images = images.reshape(len(images), *image_shape)
@@ -80,15 +81,16 @@ def read(X: Any, image_shape: Sequence[int] | None = None, name: str = "X") -> A
         raise ValueError(f"{name} has shape {images.shape}; images are (n, h, w), (n, h, w, 3) or (n, k).")
     if images.dtype.kind == "f":
         arrays.check_finite(images.reshape(len(images), -1), name, "float64")
-    return _colours(images, name) if images.ndim == 4 else images
+    return _check_colours(images, name) if images.ndim == 4 else images
 
 
-def _colours(images: Array, name: str) -> Array:
+def _check_colours(images: Array, name: str) -> Array:
+    """Return colour images as uint8, or as floats from 0 to 1; raise ValueError for other values."""
     largest = 1 if images.dtype.kind in "fb" else 255
     low, high = images.min(), images.max()
     if low < 0 or high > largest:
         raise ValueError(
-            f"{name} ranges from {low:g} to {high:g}; colours of {images.dtype} are 0 to {largest}."
+            f"{name} has values from {low:g} to {high:g}; colours in {images.dtype} are from 0 to {largest}."
         )
     return (
         images
@@ -98,55 +100,58 @@ def _colours(images: Array, name: str) -> Array:
 
 
 def gray_limits(images: Array) -> tuple[float, float]:
-    """Return what is black and what is white: 0 to 255 for bytes, else the range of all the images."""
+    """Return the values of black and white: 0 and 255 for uint8, else the range of all images."""
     if images.dtype == np.uint8:
         return 0.0, 255.0
     return float(images.min()), float(images.max())
 
 
-def columns_for(n: int, aspect: float) -> int:
-    """Return in how many columns to lay out `n` images of `aspect` height / width: about as wide as high or
-    half as wide again, with few places left empty."""
+def choose_columns(n: int, aspect: float) -> int:
+    """Return a number of columns for `n` images of `aspect` height / width.
+
+    The grid is between 1 and 1.5 times as wide as high, with as few empty places as possible.
+    """
     square = math.ceil(math.sqrt(n * aspect))
     most = math.ceil(1.5 * square)
     return min(n, min(range(square, most + 1), key=lambda columns: (-n % columns, columns)))
 
 
-def draw(
+def draw_images(
     ax: Any,
     images: Array,
     captions: Sequence[Caption],
     *,
     columns: int | None,
-    beside: float = 0.0,
+    right_space: float = 0.0,
     **style: Any,
 ) -> tuple[Any, list[Any]]:
-    """Draw images in rows of `columns`, each under its caption; return the axes and matplotlib's images.
+    """Draw images in rows of `columns`, each below its caption; return the axes and the drawn images.
 
     Parameters
     ----------
     ax : matplotlib.axes.Axes or None
-        None: a new figure.
+        Axes to draw on; None: those of a new figure.
     images : ndarray
-        As :func:`read` returns them.
+        Images in the form of :func:`read_images`.
     captions : sequence of Caption
+        Caption of each image.
     columns : int or None
-        None: as suits their number.
-    beside : float
-        Inches to leave free at the right of a new figure.
+        Number of images per row; None: :func:`choose_columns`.
+    right_space : float
+        Space at the right of a new figure, in inches.
     **style
-        Passed to ``Axes.imshow``; black and white are by default those of :func:`gray_limits`.
+        Arguments of ``Axes.imshow``; by default black and white are those of :func:`gray_limits`.
     """
     aspect = images.shape[1] / images.shape[2]
     if columns is None:
-        columns = columns_for(len(images), aspect)
+        columns = choose_columns(len(images), aspect)
     columns = checks.integer("plot", "columns", columns, minimum=1)
     rows = -(-len(images) // columns)
     lines = max(caption.text.count("\n") + 1 if caption.text else 0 for caption in captions)
     room = aspect + lines * _LINE + GAP
     width, height = columns * (1 + GAP) + GAP, rows * room + GAP
-    ax = canvas.axes(ax, width * _INCHES + beside, height * _INCHES)
-    points = _points(ax, captions, width, height)
+    ax = canvas.axes(ax, width * _INCHES + right_space, height * _INCHES)
+    points = _font_size(ax, captions, width, height)
     low, high = gray_limits(images)
     style = {"vmin": low, "vmax": high, **style}
     drawn = []
@@ -161,23 +166,23 @@ def draw(
                 linespacing=1.1,
             )  # fmt: skip
         if caption.colour:
-            ax.add_patch(_frame(left, top, aspect, caption))
+            ax.add_patch(_make_frame(left, top, aspect, caption))
     ax.set(xlim=(0, width), ylim=(height, 0), aspect="equal")
     ax.set_axis_off()
     return ax, drawn
 
 
-def _points(ax: Any, captions: Sequence[Caption], width: float, height: float) -> float:
-    """Return the size of type at which a line has its height, and the longest its width of an image."""
+def _font_size(ax: Any, captions: Sequence[Caption], width: float, height: float) -> float:
+    """Return the font size in points at which a line fits its height, and the longest line the width of an image."""
     box = ax.get_window_extent()
-    unit = 72 / ax.figure.dpi * min(box.width / width, box.height / height)  # points of one image's width
+    unit = 72 / ax.figure.dpi * min(box.width / width, box.height / height)  # width of an image, in points
     longest = max(len(line) for caption in captions for line in (caption.text or " ").split("\n"))
     size = unit * min(_LINE / 1.25, (1 + GAP) / (_NARROW * longest))
     return float(np.clip(size, *_POINTS))
 
 
-def _frame(left: float, top: float, aspect: float, caption: Caption) -> Any:
-    rectangle = canvas.matplotlib("patches").Rectangle
+def _make_frame(left: float, top: float, aspect: float, caption: Caption) -> Any:
+    rectangle = canvas.import_matplotlib("patches").Rectangle
     style = "--" if caption.dashed else "-"
     return rectangle(
         (left, top), 1, aspect, fill=False, edgecolor=caption.colour, linewidth=2.0, linestyle=style

@@ -1,4 +1,4 @@
-"""Pictures of images: samples of a data set, and what the units of a first layer look for."""
+"""Pictures of images: samples of a data set, and weights of the first layer."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from ..metrics import inputs
 from . import classes, grids
 from .grids import Caption
 
-_SHOWN = 0.998  # share of the weights within the scale of colours: a few extremes would make the rest pale
+_SHOWN = 0.998  # share of the weights within the colour scale: extreme weights would make all others pale
 
 
 class ImageGridDisplay:
-    """Images side by side, each with the name of its class above.
+    """Grid of images, each with the name of its class above it.
 
-    Make one by :meth:`from_images`.
+    It is created by :meth:`from_images`.
 
     Parameters
     ----------
     images : ndarray (n, h, w), or (n, h, w, 3 or 4)
-        In gray, or in colour: uint8, or floats from 0 to 1.
+        Gray images, or colour images in uint8 or floats from 0 to 1.
     titles : sequence of str (n,), optional
-        What stands above each image.
+        Text above each image.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
-        Where the images were drawn, all of them on one axes.
+        Axes with all the images.
     figure_ : matplotlib.figure.Figure
-        The figure of `ax_`.
+        Figure of `ax_`.
     images_ : list of matplotlib.image.AxesImage
-        The images, as they were drawn.
+        The drawn images.
 
     Raises
     ------
     TypeError, ValueError
-        When `images` are no images, or there are more or fewer titles.
+        If `images` does not hold images, or the number of titles differs.
 
     Examples
     --------
@@ -52,7 +52,7 @@ class ImageGridDisplay:
     """
 
     def __init__(self, images: Any, *, titles: Sequence[str] | None = None) -> None:
-        self.images = grids.read(images, name="images")
+        self.images = grids.read_images(images, name="images")
         if titles is not None:
             arrays.check_rows(self.images, titles, "images", "titles")
         self.titles = titles
@@ -74,38 +74,40 @@ class ImageGridDisplay:
         Parameters
         ----------
         X : array-like (m, h, w), (m, h, w, 3 or 4), or (m, k)
+            Images.
         y : array-like (m,), optional
-            Labels.
+            Labels of the images.
         class_names : sequence of str (n_classes,), optional
-            Names of the sorted distinct labels of `y`, all rows counted.
+            Names of the classes, in the order of the sorted labels of all rows of `y`.
         image_shape : sequence of int, optional
-            (h, w) or (h, w, channels) of rows of k numbers. Default: a square in gray.
+            Shape (h, w) or (h, w, channels) of images given as rows of k numbers. Default: square gray images.
         n_images : int, default 25
-            How many to draw, at most.
+            Maximum number of images.
         ax : matplotlib.axes.Axes, optional
-            Where to draw. Default: a new figure.
+            Axes to draw on. Default: those of a new figure.
         **kwargs
-            Passed to :meth:`plot`.
+            Arguments of :meth:`plot`.
 
         Returns
         -------
         ImageGridDisplay
+            The display, drawn on `ax_`.
 
         Raises
         ------
         TypeError, ValueError
-            When an argument cannot be used.
+            If an argument has an invalid type, shape or value.
         ImportError
-            matplotlib is not installed.
+            If matplotlib is not installed.
         """
         n_images = checks.integer("from_images", "n_images", n_images, minimum=1)
-        images = grids.read(X[:n_images], image_shape)
+        images = grids.read_images(X[:n_images], image_shape)
         titles = None
         if y is not None:
             y = inputs.labels(y, "y")
             arrays.check_rows(X, y)
             found, indices = np.unique(y, return_inverse=True)
-            names = classes.names(found, class_names)
+            names = classes.get_names(found, class_names)
             titles = [names[i] for i in indices[:n_images].tolist()]
         return cls(images, titles=titles).plot(ax, **kwargs)
 
@@ -117,49 +119,50 @@ class ImageGridDisplay:
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Where to draw. Default: a new figure.
+            Axes to draw on. Default: those of a new figure.
         columns : int, optional
-            Images in a row. Default: as suits their number.
+            Number of images per row. Default: chosen by the number of images.
         cmap : str, default "gray"
-            Colours of images in gray.
+            Colour map of gray images.
         **kwargs
-            Passed to matplotlib's ``Axes.imshow``.
+            Arguments of matplotlib's ``Axes.imshow``.
 
         Returns
         -------
         self : ImageGridDisplay
+            The display, drawn on `ax_`.
 
         Raises
         ------
         ImportError
-            matplotlib is not installed.
+            If matplotlib is not installed.
         """
         captions = [Caption(title) for title in self.titles or [""] * len(self.images)]
         style = {"cmap": cmap, **kwargs}
-        self.ax_, self.images_ = grids.draw(ax, self.images, captions, columns=columns, **style)
+        self.ax_, self.images_ = grids.draw_images(ax, self.images, captions, columns=columns, **style)
         self.figure_ = self.ax_.figure
         return self
 
 
 class WeightImagesDisplay:
-    """The weights of each unit of a first layer, as an image of the size of those it sees.
+    """Weights of each unit of the first layer, as an image of the shape of the input images.
 
-    Make one by :meth:`from_estimator`. All images share one scale, which is symmetric: the colour in its
-    middle is a weight of zero. A few extreme weights lie beyond its ends.
+    It is created by :meth:`from_estimator`. All images share one symmetric colour scale, with zero in the middle. A few
+    extreme weights are outside the scale.
 
     Parameters
     ----------
     weights : ndarray (n, h, w), or (n, h, w, 3 or 4)
-        Of n units.
+        Weights of n units.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
-        Where the images were drawn, all of them on one axes.
+        Axes with all the images.
     figure_ : matplotlib.figure.Figure
-        The figure of `ax_`.
+        Figure of `ax_`.
     images_ : list of matplotlib.image.AxesImage
-        The images, as they were drawn.
+        The drawn images.
 
     Examples
     --------
@@ -188,70 +191,73 @@ class WeightImagesDisplay:
         Parameters
         ----------
         net : Network, or estimator with `coefs_` or `coef_`
-            Fitted.
+            Fitted estimator.
         image_shape : sequence of int, optional
-            (h, w) or (h, w, channels) of the images that the network takes. Default: a square in gray.
+            Shape (h, w) or (h, w, channels) of the input images. Default: square gray images.
         n_images : int, default 25
-            How many units to draw, at most.
+            Maximum number of units.
         ax : matplotlib.axes.Axes, optional
-            Where to draw. Default: a new figure.
+            Axes to draw on. Default: those of a new figure.
         **kwargs
-            Passed to :meth:`plot`.
+            Arguments of :meth:`plot`.
 
         Returns
         -------
         WeightImagesDisplay
+            The display, drawn on `ax_`.
 
         Raises
         ------
         NotFittedError
-            The network has no weights.
+            If the network is not fitted.
         TypeError, ValueError
-            When an argument cannot be used.
+            If an argument has an invalid type, shape or value.
         ImportError
-            matplotlib is not installed.
+            If matplotlib is not installed.
         """
         n_images = checks.integer("from_estimator", "n_images", n_images, minimum=1)
-        rows = _first_layer(net).T[:n_images]
+        rows = _get_first_weights(net).T[:n_images]
         if image_shape is not None and len(image_shape) == 3:
-            # Read as gray, one strip an image: weights are no colours yet.
+            # Read as gray images of width * channels: weights are not in the range of colours yet.
             height, width, channels = image_shape
-            strips = grids.read(rows, (height, width * channels), "The first layer")
+            strips = grids.read_images(rows, (height, width * channels), "The first layer")
             return cls(strips.reshape(-1, height, width, channels)).plot(ax, **kwargs)
-        return cls(grids.read(rows, image_shape, "The first layer")).plot(ax, **kwargs)
+        return cls(grids.read_images(rows, image_shape, "The first layer")).plot(ax, **kwargs)
 
     def plot(
         self, ax: Any = None, *, columns: int | None = None, cmap: str = "cividis", **kwargs: Any
     ) -> WeightImagesDisplay:
-        """Draw the images, and the scale of their colours beside them where they are in gray.
+        """Draw the images, and for gray ones a colour bar beside them.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Where to draw. Default: a new figure.
+            Axes to draw on. Default: those of a new figure.
         columns : int, optional
-            Images in a row. Default: as suits their number.
+            Number of images per row. Default: chosen by the number of images.
         cmap : str, default "cividis"
-            Colours of the weights of images in gray; the default grows lighter with the weight, for all eyes.
+            Colour map of the weights of gray images; the default becomes lighter with the weight, also for colour-blind
+            readers.
         **kwargs
-            Passed to matplotlib's ``Axes.imshow``.
+            Arguments of matplotlib's ``Axes.imshow``.
 
         Returns
         -------
         self : WeightImagesDisplay
+            The display, drawn on `ax_`.
 
         Raises
         ------
         ImportError
-            matplotlib is not installed.
+            If matplotlib is not installed.
         """
         largest = float(np.quantile(np.abs(self.weights), _SHOWN)) or 1.0
         gray = self.weights.ndim == 3
         shown = self.weights if gray else np.clip(0.5 + self.weights / (2 * largest), 0, 1)
         style = {"cmap": cmap, "vmin": -largest, "vmax": largest, **kwargs}
         captions = [Caption()] * len(shown)
-        layout: dict[str, Any] = {"columns": columns, "beside": 1.0 if gray else 0.0}
-        self.ax_, self.images_ = grids.draw(ax, shown, captions, **layout, **style)
+        layout: dict[str, Any] = {"columns": columns, "right_space": 1.0 if gray else 0.0}
+        self.ax_, self.images_ = grids.draw_images(ax, shown, captions, **layout, **style)
         self.figure_ = self.ax_.figure
         if gray:
             self.ax_.set_anchor("E")
@@ -260,12 +266,14 @@ class WeightImagesDisplay:
         return self
 
 
-def _first_layer(net: Any) -> Array:
-    """Return the weights (inputs, units) of an estimator's first layer."""
+def _get_first_weights(net: Any) -> Array:
+    """Return the weights (inputs, units) of the first layer of an estimator."""
     if hasattr(net, "get_weights"):
         return np.asarray(net.get_weights()[0][0])
     if hasattr(net, "coefs_"):
         return np.asarray(net.coefs_[0])
     if hasattr(net, "coef_"):
         return np.atleast_2d(net.coef_).T
-    raise TypeError(f"The {type(net).__name__} has neither 'get_weights' nor 'coefs_' nor 'coef_'.")
+    raise TypeError(
+        f"The {type(net).__name__} has no weights: neither 'get_weights' nor 'coefs_' nor 'coef_'."
+    )

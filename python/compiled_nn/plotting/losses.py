@@ -1,4 +1,4 @@
-"""A loss of one sample, as the compiled core computes it."""
+"""Picture of a loss function, computed by the compiled core."""
 
 from __future__ import annotations
 
@@ -24,26 +24,27 @@ _XLABELS = {
 
 
 class LossFunctionDisplay:
-    """The loss of one sample over what was predicted for it.
+    """Loss of one sample as a function of its prediction.
 
-    Make one by :meth:`from_name`.
+    It is created by :meth:`from_name`.
 
     Parameters
     ----------
     name : str
+        Name of the loss.
     predicted : ndarray (n,)
-        What was predicted: a probability, or how far a value was off.
+        Predictions: probabilities, or errors of predicted values.
     losses : dict of str to ndarray (n,)
-        The loss of each prediction, under the truth that it is for.
+        Loss of each prediction, by the true value, such as "y = 1".
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
-        Where the curves were drawn.
+        Axes with the curves.
     figure_ : matplotlib.figure.Figure
-        The figure of `ax_`.
+        Figure of `ax_`.
     lines_ : list of matplotlib.lines.Line2D
-        One for each of `losses`.
+        One curve for each entry of `losses`.
 
     Examples
     --------
@@ -63,28 +64,29 @@ class LossFunctionDisplay:
         Parameters
         ----------
         name : {"binary_cross_entropy", "softmax_cross_entropy", "mse"}
-            The first is drawn for either class over the probability of class 1, the second over the
-            probability of the true class, the last over the error.
+            Name of the loss. "binary_cross_entropy" is drawn for both classes over the probability of class 1,
+            "softmax_cross_entropy" over the probability of the true class, "mse" over the error.
         ax : matplotlib.axes.Axes, optional
-            Where to draw. Default: a new figure.
+            Axes to draw on. Default: those of a new figure.
         **kwargs
-            Passed to :meth:`plot`.
+            Arguments of :meth:`plot`.
 
         Returns
         -------
         LossFunctionDisplay
+            The display, drawn on `ax_`.
 
         Raises
         ------
         TypeError, ValueError
-            When `name` is no loss.
+            If `name` is not one of these losses.
         ImportError
-            matplotlib is not installed.
+            If matplotlib is not installed.
         """
         loss = LOSSES[checks.choice("from_name", "name", name, _DRAWN)]
         predicted = np.linspace(0.005, 0.995, 199) if loss.classifies else np.linspace(-2, 2, 201)
         outputs = np.log(predicted / (1 - predicted)) if loss.classifies else predicted
-        # The weights make the one input the first logit, and any other one 0.
+        # With these weights the single input is the first logit, and any other logit is 0.
         W = np.eye(1, loss.min_outputs)
         net = Network([Dense(loss.min_outputs, bias=False)], loss=name, dtype="float64")
         net.set_weights([(W, None)])
@@ -101,24 +103,25 @@ class LossFunctionDisplay:
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Where to draw. Default: a new figure.
+            Axes to draw on. Default: those of a new figure.
         **kwargs
-            Passed to matplotlib's ``Axes.plot``, for all curves.
+            Arguments of matplotlib's ``Axes.plot``, for all curves.
 
         Returns
         -------
         self : LossFunctionDisplay
+            The display, drawn on `ax_`.
 
         Raises
         ------
         ImportError
-            matplotlib is not installed.
+            If matplotlib is not installed.
         """
-        ax, style = canvas.axes(ax, 4.8, 3.2), canvas.line_style(kwargs)
+        ax, style = canvas.axes(ax, 4.8, 3.2), canvas.normalize_line_style(kwargs)
         self.lines_ = []
         for i, (label, losses) in enumerate(self.losses.items()):
-            own = {"color": (canvas.BLUE, canvas.VERMILION)[i % 2], "linestyle": ("-", "--")[i % 2]}
-            self.lines_ += ax.plot(self.predicted, losses, **{"label": label, **own, **style})
+            defaults = {"color": (canvas.BLUE, canvas.VERMILION)[i % 2], "linestyle": ("-", "--")[i % 2]}
+            self.lines_ += ax.plot(self.predicted, losses, **{"label": label, **defaults, **style})
         ax.set(xlabel=_XLABELS[LOSSES[self.name].link], ylabel="loss", title=self.name)
         canvas.open_frame(ax)
         if len(self.lines_) > 1:

@@ -1,4 +1,4 @@
-"""Images with what was predicted for them, right or wrong."""
+"""Picture of images with their predicted classes."""
 
 from __future__ import annotations
 
@@ -15,27 +15,30 @@ from .grids import Caption
 
 
 class PredictionGridDisplay:
-    """Images with the class that was predicted: "right" in a blue frame, "wrong" and what it is in a dashed red one.
+    """Grid of images with their predicted classes.
 
-    Make one by :meth:`from_estimator` or :meth:`from_predictions`.
+    A correct prediction has a blue frame and the caption "right"; a wrong one has a dashed red frame, and the caption
+    "wrong" with the true class.
+
+    It is created by :meth:`from_estimator` or :meth:`from_predictions`.
 
     Parameters
     ----------
     images : ndarray (n, h, w), or (n, h, w, 3 or 4)
-        In gray, or in colour: uint8, or floats from 0 to 1.
+        Gray images, or colour images in uint8 or floats from 0 to 1.
     true, predicted : sequence of str (n,)
-        Names of the classes.
+        Names of the true and of the predicted classes.
     probability : sequence of float (n,), optional
-        Of the predicted classes.
+        Probabilities of the predicted classes.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
-        Where the images were drawn, all of them on one axes.
+        Axes with all the images.
     figure_ : matplotlib.figure.Figure
-        The figure of `ax_`.
+        Figure of `ax_`.
     images_ : list of matplotlib.image.AxesImage
-        The images, as they were drawn.
+        The drawn images.
 
     Examples
     --------
@@ -54,7 +57,7 @@ class PredictionGridDisplay:
         predicted: Sequence[str],
         probability: Sequence[float] | None = None,
     ) -> None:
-        self.images = grids.read(images, name="images")
+        self.images = grids.read_images(images, name="images")
         for name, column in (("true", true), ("predicted", predicted), ("probability", probability)):
             if column is not None:
                 arrays.check_rows(self.images, column, "images", name)
@@ -75,47 +78,49 @@ class PredictionGridDisplay:
         ax: Any = None,
         **kwargs: Any,
     ) -> PredictionGridDisplay:
-        """Predict the first images of a data set, and draw them.
+        """Predict and draw the first images of a data set.
 
         Parameters
         ----------
-        net : Network, or estimator with `predict`
+        net : Network, or estimator with `predict` and `classes_`
+            Fitted classifier.
         X : array-like (m, h, w), (m, h, w, 3 or 4), or (m, k)
-            What the network takes.
+            Samples, in a form that the network accepts.
         y : array-like (m,)
-            Labels.
+            True labels.
         class_names : sequence of str (n_classes,), optional
-            In the order of the classes.
+            Names of the classes, in the order of `classes_`.
         image_shape : sequence of int, optional
-            (h, w) or (h, w, channels) of rows of k numbers. Default: a square in gray.
+            Shape (h, w) or (h, w, channels) of images given as rows of k numbers. Default: square gray images.
         n_images : int, default 25
-            How many to draw, at most.
+            Maximum number of images.
         ax : matplotlib.axes.Axes, optional
-            Where to draw. Default: a new figure.
+            Axes to draw on. Default: those of a new figure.
         **kwargs
-            Passed to :meth:`plot`.
+            Arguments of :meth:`plot`.
 
         Returns
         -------
         PredictionGridDisplay
+            The display, drawn on `ax_`.
 
         Raises
         ------
         NotFittedError
-            The network has no weights.
+            If the network is not fitted.
         TypeError, ValueError
-            When an argument cannot be used.
+            If an argument has an invalid type, shape or value.
         ImportError
-            matplotlib is not installed.
+            If matplotlib is not installed.
         """
-        known = classes.of(net)
+        labels = classes.get_classes(net)
         n_images = checks.integer("from_estimator", "n_images", n_images, minimum=1)
         arrays.check_rows(X, y)
-        images = grids.read(X[:n_images], image_shape)
+        images = grids.read_images(X[:n_images], image_shape)
         proba = net.predict_proba(X[:n_images]) if hasattr(net, "predict_proba") else None
         true, predicted = y[:n_images], net.predict(X[:n_images])
-        how: dict[str, Any] = {"labels": known, "class_names": class_names, "probabilities": proba}
-        return cls.from_predictions(images, true, predicted, **how, n_images=n_images, ax=ax, **kwargs)
+        options: dict[str, Any] = {"labels": labels, "class_names": class_names, "probabilities": proba}
+        return cls.from_predictions(images, true, predicted, **options, n_images=n_images, ax=ax, **kwargs)
 
     @classmethod
     def from_predictions(
@@ -132,43 +137,45 @@ class PredictionGridDisplay:
         ax: Any = None,
         **kwargs: Any,
     ) -> PredictionGridDisplay:
-        """Draw the first of some images and their predictions.
+        """Draw the first images with their predictions.
 
         Parameters
         ----------
         X : array-like (m, h, w), (m, h, w, 3 or 4), or (m, k)
+            Images.
         y_true, y_pred : array-like (m,)
-            Labels.
+            True and predicted labels.
         probabilities : array-like (m, n_classes), optional
-            Of all classes; the largest of a row is shown.
+            Probabilities of all classes; the largest of each row is shown.
         labels : array-like (n_classes,), optional
-            All labels there are. Default: those in `y_true` and `y_pred`.
+            All labels that can occur. Default: the labels in `y_true` and `y_pred`.
         class_names : sequence of str (n_classes,), optional
-            In the order of the sorted labels.
+            Names of the classes, in the order of the sorted labels.
         image_shape, n_images, ax, **kwargs
-            As for :meth:`from_estimator`.
+            Arguments of :meth:`from_estimator`.
 
         Returns
         -------
         PredictionGridDisplay
+            The display, drawn on `ax_`.
 
         Raises
         ------
         TypeError, ValueError
-            When an argument cannot be used.
+            If an argument has an invalid type, shape or value.
         ImportError
-            matplotlib is not installed.
+            If matplotlib is not installed.
         """
         n_images = checks.integer("from_predictions", "n_images", n_images, minimum=1)
-        true, predicted, known = inputs.label_pair(y_true, y_pred, labels, ("y_true", "y_pred"))
+        true, predicted, found = inputs.label_pair(y_true, y_pred, labels, ("y_true", "y_pred"))
         arrays.check_rows(X, true, y_name="y_true")
-        names, shown = classes.names(known, class_names), slice(0, n_images)
+        names, shown = classes.get_names(found, class_names), slice(0, n_images)
         probability = None
         if probabilities is not None:
             arrays.check_rows(X, probabilities, y_name="probabilities")
             probability = np.max(probabilities, axis=1)[shown].tolist()
         return cls(
-            grids.read(X[shown], image_shape),
+            grids.read_images(X[shown], image_shape),
             true=[names[i] for i in true[shown].tolist()],
             predicted=[names[i] for i in predicted[shown].tolist()],
             probability=probability,
@@ -182,26 +189,27 @@ class PredictionGridDisplay:
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Where to draw. Default: a new figure.
+            Axes to draw on. Default: those of a new figure.
         columns : int, optional
-            Images in a row. Default: as suits their number.
+            Number of images per row. Default: chosen by the number of images.
         cmap : str, default "gray"
-            Colours of images in gray.
+            Colour map of gray images.
         **kwargs
-            Passed to matplotlib's ``Axes.imshow``.
+            Arguments of matplotlib's ``Axes.imshow``.
 
         Returns
         -------
         self : PredictionGridDisplay
+            The display, drawn on `ax_`.
 
         Raises
         ------
         ImportError
-            matplotlib is not installed.
+            If matplotlib is not installed.
         """
         shares = [""] * len(self.images)
         if self.probability is not None:
-            shares = [f" {canvas.percent(share)}" for share in self.probability]
+            shares = [f" {canvas.format_percent(share)}" for share in self.probability]
         captions = []
         for true, predicted, share in zip(self.true, self.predicted, shares, strict=True):
             if true == predicted:
@@ -209,6 +217,6 @@ class PredictionGridDisplay:
             else:
                 captions.append(Caption(f"{predicted}{share}\nwrong: {true}", canvas.VERMILION, dashed=True))
         style = {"cmap": cmap, **kwargs}
-        self.ax_, self.images_ = grids.draw(ax, self.images, captions, columns=columns, **style)
+        self.ax_, self.images_ = grids.draw_images(ax, self.images, captions, columns=columns, **style)
         self.figure_ = self.ax_.figure
         return self

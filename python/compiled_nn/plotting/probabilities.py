@@ -1,4 +1,4 @@
-"""The probabilities of one prediction."""
+"""Picture of the predicted probabilities of one sample."""
 
 from __future__ import annotations
 
@@ -13,36 +13,37 @@ from ..data.arrays import Array
 from ..metrics import inputs
 from . import canvas, classes, grids
 
-_LONGEST = 1.22  # end of the axis of probabilities, with room for the number of a bar of 1
+_LONGEST = 1.22  # end of the axis of probabilities, with room for the text of a bar of length 1
 _IMAGE = 0.4  # share of the axes' width that an image beside the bars takes
 
 
 class ProbabilityBarsDisplay:
-    """The probability of each class for one sample, as bars; the picture of the sample beside them.
+    """Bars of the probability of each class for one sample, and the sample as an image beside them.
 
-    Make one by :meth:`from_estimator` or :meth:`from_predictions`. The bar of the predicted class is dark, the
-    others light; where the true class is known, its name says so.
+    It is created by :meth:`from_estimator` or :meth:`from_predictions`. The bar of the predicted class is dark, all
+    others are light. The name of the true class, if given, is followed by "(true)".
 
     Parameters
     ----------
     probabilities : sequence of float (n_classes,)
+        Probability of each class.
     names : sequence of str (n_classes,)
-        Of the classes.
+        Names of the classes.
     image : ndarray (h, w), or (h, w, 3 or 4), optional
-        In gray, or in colour: uint8, or floats from 0 to 1.
+        Gray image, or colour image in uint8 or floats from 0 to 1.
     true : int, optional
         Index of the true class.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
-        Where the bars were drawn.
+        Axes with the bars.
     image_ax_ : matplotlib.axes.Axes or None
-        Where the image was drawn: to the right of the bars.
+        Axes with the image, at the right of the bars; None without an image.
     figure_ : matplotlib.figure.Figure
-        The figure of `ax_`.
+        Figure of `ax_`.
     bars_ : matplotlib.container.BarContainer
-        The bars, from the top.
+        Bars, from the top.
 
     Examples
     --------
@@ -64,13 +65,17 @@ class ProbabilityBarsDisplay:
         self.probabilities = arrays.weights(probabilities, "probabilities", dtype="float64", ndim=1)
         if len(names) != len(self.probabilities):
             raise ValueError(
-                f"There are {len(names)} names of classes; there are {len(self.probabilities)} probabilities."
+                f"names has {len(names)} entries; there are {len(self.probabilities)} probabilities."
             )
         low, high = self.probabilities.min(), self.probabilities.max()
         if low < 0 or high > 1:
-            raise ValueError(f"probabilities range from {low:g} to {high:g}; they are from 0 to 1.")
+            raise ValueError(
+                f"probabilities has values from {low:g} to {high:g}; probabilities are from 0 to 1."
+            )
         self.names = names
-        self.image = None if image is None else grids.read(np.asarray(image)[np.newaxis], name="image")[0]
+        self.image = (
+            None if image is None else grids.read_images(np.asarray(image)[np.newaxis], name="image")[0]
+        )
         self.true = true
 
     @classmethod
@@ -85,44 +90,46 @@ class ProbabilityBarsDisplay:
         ax: Any = None,
         **kwargs: Any,
     ) -> ProbabilityBarsDisplay:
-        """Predict one sample, and draw it.
+        """Predict one sample, and draw its probabilities.
 
         Parameters
         ----------
         net : Network, or estimator with `predict_proba` and `classes_`
+            Fitted classifier.
         x : array-like (k,), (h, w), (h, w, 3 or 4), or any of them in a batch of one row
-            The sample. It is shown where it is an image, or `image_shape` says so.
+            Sample. It is shown if it is an image, or if `image_shape` is given.
         y : label, optional
-            Its true class.
+            True class of the sample.
         class_names : sequence of str (n_classes,), optional
-            In the order of the classes.
+            Names of the classes, in the order of `classes_`.
         image_shape : sequence of int, optional
-            (h, w) or (h, w, channels) of the numbers of `x`.
+            Shape (h, w) or (h, w, channels) of the image whose numbers are `x`.
         ax : matplotlib.axes.Axes, optional
-            Where to draw. Default: a new figure.
+            Axes to draw on. Default: those of a new figure.
         **kwargs
-            Passed to :meth:`plot`.
+            Arguments of :meth:`plot`.
 
         Returns
         -------
         ProbabilityBarsDisplay
+            The display, drawn on `ax_`.
 
         Raises
         ------
         NotFittedError
-            The network has no weights.
+            If the network is not fitted.
         TypeError, ValueError
-            When an argument cannot be used.
+            If an argument has an invalid type, shape or value.
         ImportError
-            matplotlib is not installed.
+            If matplotlib is not installed.
         """
-        known = classes.of(net)
-        row = _one_row(np.asarray(x))
+        labels = classes.get_classes(net)
+        row = _as_one_row(np.asarray(x))
         image = row[0] if row.ndim > 2 else None
         if image_shape is not None:
-            image = grids.read(row, image_shape, "x")[0]
+            image = grids.read_images(row, image_shape, "x")[0]
         return cls.from_predictions(
-            net.predict_proba(row)[0], y, labels=known, class_names=class_names, image=image, ax=ax, **kwargs
+            net.predict_proba(row)[0], y, labels=labels, class_names=class_names, image=image, ax=ax, **kwargs
         )
 
     @classmethod
@@ -142,62 +149,65 @@ class ProbabilityBarsDisplay:
         Parameters
         ----------
         probabilities : array-like (n_classes,)
+            Probability of each class.
         y_true : label, optional
-            Its true class.
+            True class of the sample.
         labels : array-like (n_classes,), optional
-            All labels there are. Default: 0, 1, ...
+            All labels. Default: 0, 1, ...
         class_names : sequence of str (n_classes,), optional
-            In the order of the sorted labels.
+            Names of the classes, in the order of the sorted labels.
         image : array-like (h, w), or (h, w, 3 or 4), optional
-            The sample.
+            Image of the sample.
         ax : matplotlib.axes.Axes, optional
-            Where to draw. Default: a new figure.
+            Axes to draw on. Default: those of a new figure.
         **kwargs
-            Passed to :meth:`plot`.
+            Arguments of :meth:`plot`.
 
         Returns
         -------
         ProbabilityBarsDisplay
+            The display, drawn on `ax_`.
 
         Raises
         ------
         TypeError, ValueError
-            When an argument cannot be used.
+            If an argument has an invalid type, shape or value.
         ImportError
-            matplotlib is not installed.
+            If matplotlib is not installed.
         """
-        known = inputs.known(np.arange(len(probabilities)) if labels is None else labels)
-        true = None if y_true is None else classes.index(y_true, known)
-        names = classes.names(known, class_names)
+        found = inputs.known(np.arange(len(probabilities)) if labels is None else labels)
+        true = None if y_true is None else classes.get_index(y_true, found)
+        names = classes.get_names(found, class_names)
         return cls(probabilities, names=names, image=image, true=true).plot(ax, **kwargs)
 
     def plot(
         self, ax: Any = None, *, n_bars: int = 20, cmap: str = "gray", **kwargs: Any
     ) -> ProbabilityBarsDisplay:
-        """Draw the bars, and the image.
+        """Draw the bars and the image.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Where to draw. Default: a new figure.
+            Axes to draw on. Default: those of a new figure.
         n_bars : int, default 20
-            Of more classes than that, only the most probable are drawn, the best at the top.
+            Maximum number of bars. Of more classes only the most probable ones are drawn, in descending order.
         cmap : str, default "gray"
-            Colours of an image in gray.
+            Colour map of a gray image.
         **kwargs
-            Passed to matplotlib's ``Axes.barh``.
+            Arguments of matplotlib's ``Axes.barh``.
 
         Returns
         -------
         self : ProbabilityBarsDisplay
+            The display, drawn on `ax_`.
 
         Raises
         ------
         ImportError
-            matplotlib is not installed.
+            If matplotlib is not installed.
         """
         n_bars = checks.integer("plot", "n_bars", n_bars, minimum=1)
-        shown = self._shown(n_bars)
+        shown = self._choose_classes(n_bars)
         shares = self.probabilities[shown]
         predicted = int(np.argmax(self.probabilities))
         names = [self.names[i] + (" (true)" if i == self.true else "") for i in shown]
@@ -206,7 +216,7 @@ class ProbabilityBarsDisplay:
         places = np.arange(len(shown))
         self.bars_ = ax.barh(places, shares, **{"color": colours, "height": 0.75, **kwargs})
         for place, share in zip(places.tolist(), shares.tolist(), strict=True):
-            ax.text(share + 0.015, place, canvas.percent(share), va="center", size="small")
+            ax.text(share + 0.015, place, canvas.format_percent(share), va="center", size="small")
         ax.set_yticks(places, names)
         ax.set(xlim=(0, _LONGEST), ylim=(len(shown) - 0.4, -0.6), xticks=[0, 0.5, 1])
         ax.set_xlabel("probability", loc="left")
@@ -214,19 +224,19 @@ class ProbabilityBarsDisplay:
         ax.spines["bottom"].set_bounds(0, 1)
         self.image_ax_ = None
         if self.image is not None:
-            self.image_ax_ = _beside(ax, self.image, cmap)
+            self.image_ax_ = _draw_image(ax, self.image, cmap)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
-    def _shown(self, n_bars: int) -> list[int]:
-        """Return the classes of the bars: all of them in their order, or the most probable."""
+    def _choose_classes(self, n_bars: int) -> list[int]:
+        """Return the indices of the classes to draw: all of them in their order, or the most probable ones."""
         if len(self.probabilities) <= n_bars:
             return list(range(len(self.probabilities)))
         best: list[int] = np.argsort(-self.probabilities, kind="stable")[:n_bars].tolist()
         return best
 
 
-def _one_row(x: Array) -> Array:
+def _as_one_row(x: Array) -> Array:
     """Return one sample as a batch of one row."""
     if x.ndim > 1 and len(x) == 1:
         return x
@@ -235,11 +245,11 @@ def _one_row(x: Array) -> Array:
     raise ValueError(f"x has shape {x.shape}; expected one sample: (k,), (h, w), or (h, w, 3 or 4).")
 
 
-def _beside(ax: Any, image: Array, cmap: str) -> Any:
-    """Draw an image to the right of the bars, which make room for it."""
+def _draw_image(ax: Any, image: Array, cmap: str) -> Any:
+    """Draw an image at the right of the bars, and extend the axis to make room for it."""
     ax.set_xlim(0, _LONGEST / (1 - _IMAGE))
-    beside = ax.inset_axes([1 - _IMAGE, 0.0, _IMAGE, 1.0])
+    image_ax = ax.inset_axes([1 - _IMAGE, 0.0, _IMAGE, 1.0])
     low, high = grids.gray_limits(image)
-    beside.imshow(image, cmap=cmap, vmin=low, vmax=high, interpolation="nearest")
-    beside.set(xticks=[], yticks=[])
-    return beside
+    image_ax.imshow(image, cmap=cmap, vmin=low, vmax=high, interpolation="nearest")
+    image_ax.set(xticks=[], yticks=[])
+    return image_ax

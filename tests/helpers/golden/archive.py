@@ -1,8 +1,7 @@
-"""An archive of golden files: the files, and what each of them gave when it was written.
+"""Archive of golden files with the results that each of them gave when it was written.
 
 ``index.json`` has one document for each file: its kind, the names of its inputs and targets, and its results. A result
-is an array: dtype, shape, and its values, or for reals the place of the first one in ``float32.npy`` or
-``float64.npy``.
+is an array with dtype, shape and values; for reals, the index of its first value in ``float32.npy`` or ``float64.npy``.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from golden import files
 
 
 def write(path):
-    """Write the archive of all cases of `files`; a FileExistsError where there is one."""
+    """Write the archive of all cases of `files`; raise FileExistsError if the archive exists."""
     index, reals = {}, {dtype: [] for dtype in files.DTYPES}
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive, tempfile.TemporaryDirectory() as folder:
@@ -37,7 +36,7 @@ def write(path):
             _add(archive, f"{dtype}.npy", file.getvalue())
         _add(archive, "index.json", json.dumps(index, separators=(",", ":")).encode())
     with path.open("xb") as file:
-        # without dates, so that the same contents give the same bytes
+        # without a date, so that equal contents give equal bytes
         file.write(gzip.compress(buffer.getvalue(), mtime=0))
 
 
@@ -60,7 +59,7 @@ def _described(array, reals):
 
 
 class Archive:
-    """What :func:`write` wrote."""
+    """Content of an archive written by :func:`write`."""
 
     def __init__(self, path):
         with tarfile.open(path) as archive:

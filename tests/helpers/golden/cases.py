@@ -1,4 +1,4 @@
-"""Hashes of what trainings give, by groups: weights, predictions, histories."""
+"""Hashes of results of trainings, by groups: weights, predictions and histories."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ CASES = {
     "lbfgs": numpy_cases.LBFGS,
     "embeddings": numpy_cases.EMBEDDINGS,
 }
-FURTHER = ("predict_proba", "predict_distribution", "predict_interval", "predict_set")  # where there are such
+FURTHER = (
+    "predict_proba",
+    "predict_distribution",
+    "predict_interval",
+    "predict_set",
+)  # methods of some models
 
 
 def run(group, name):
@@ -40,7 +45,7 @@ def run(group, name):
 
 
 def drawn_by_numpy():
-    """Return a hash of what NumPy's generators draw, from which initial weights and orders of rows follow."""
+    """Return a hash of numbers drawn by NumPy's generators, on which initial weights and row orders depend."""
     new, old = np.random.default_rng(0), np.random.RandomState(0)
     return _digest(
         [new.normal(size=999), *(a for r in (new, old) for a in (r.uniform(size=99), r.permutation(99)))]
@@ -55,11 +60,11 @@ def _digest(arrays):
 
 
 def _further(model, samples):
-    """Yield what else a model predicts."""
+    """Yield the results of the other methods of prediction of a model."""
     for method in ("decision_function", *FURTHER):
         try:
             result = getattr(model, method)(samples)
-        except (AttributeError, ValueError):  # not for this loss, or not calibrated for this
+        except (AttributeError, ValueError):  # not supported by the loss, or not calibrated
             continue
         yield result if isinstance(result, tuple) else [result]
 

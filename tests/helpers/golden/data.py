@@ -1,7 +1,7 @@
-"""Inputs and targets of the golden files and hashes, from integers by sums, products and quotients alone.
+"""Inputs and targets of the golden files and hashes, computed from integers by sums, products and quotients only.
 
-These give the same bits on every machine and with every NumPy; `np.exp` and its like, `@` and means do not. Recorded
-results depend on these arrays: add to them, never change one.
+These operations give the same bits on every machine and with every NumPy; functions such as `np.exp`, `@` and means do
+not. The recorded results depend on these arrays: new ones may be added, but none may be changed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from functools import partial
 import compiled_nn as cnn
 import numpy as np
 
-M = 36  # rows of each
+M = 36  # number of rows
 ACTIVATIONS = (
     *(
         "identity",
@@ -32,7 +32,7 @@ ACTIVATIONS = (
 
 
 class CompressedRows:
-    """A matrix of compressed rows, as scipy.sparse has them, where that library is not installed."""
+    """Matrix of compressed rows like those of scipy.sparse, for environments without SciPy."""
 
     def __init__(self, dense):
         self._dense = dense
@@ -55,12 +55,12 @@ def integers(seed, low, high, shape):
 
 
 def grid(seed, m, k):
-    """Numbers (m, k) from -2 to 2."""
+    """Return numbers (m, k) from -2 to 2."""
     return integers(seed, -1000, 1001, (m, k)) / 500
 
 
 def table():
-    """Rows of two numbers, one of which may be missing, and two categories (M, 4)."""
+    """Return a table (M, 4) of two numbers, one of which may be missing, and two categories per row."""
     numbers, codes = grid(1, M, 2), integers(2, 0, 7, (M, 2))
     X = np.empty((M, 4), dtype=object)
     X[:, 0], X[:, 2] = numbers[:, 0].tolist(), numbers[:, 1].tolist()
@@ -100,7 +100,7 @@ TARGETS = {
 WEIGHTS = integers(7, 0, 4, M) / 2 + 0.25
 
 
-# ---- for trainings, whose results are recorded as hashes
+# ---- data of the trainings whose results are recorded as hashes
 
 X = grid(0, 90, 6)
 SIGNAL = X[:, 0] * X[:, 1] + X[:, 2]
@@ -109,7 +109,10 @@ GROUP_OF_ROW = np.arange(90) % 9
 
 
 def case(into, *variants):
-    """Add a function to a dict, once for each variant it is called with; it returns a fitted model and its X."""
+    """Return a decorator that adds a function to a dict, once per variant, which is the argument of the function.
+
+    The function returns a fitted model and its X.
+    """
 
     def add(function):
         for variant in variants or [None]:
@@ -120,11 +123,11 @@ def case(into, *variants):
     return add
 
 
-# ---- an activation of one's own
+# ---- a user-defined activation
 
 
 def hat(Z):
-    """z where |z| < 1, else 1 or -1, and a tenth of z: an activation of one's own."""
+    """Return clip(Z, -1, 1) + Z / 10, a user-defined activation."""
     return np.clip(Z, -1, 1) + Z / 10
 
 

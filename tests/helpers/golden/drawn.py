@@ -1,4 +1,4 @@
-"""Networks drawn at random from all that a network and `fit` can be given; the same on every machine."""
+"""Random networks and parameters of `fit`, which are the same on every machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOSSES = (
 
 
 class Draw:
-    """Choices made by drawing integers alone."""
+    """Random choices that draw integers only."""
 
     def __init__(self, seed):
         self.rng = np.random.Generator(np.random.PCG64(seed))
@@ -34,19 +34,19 @@ class Draw:
         return self.integer(0, 1000) < 1000 * share
 
     def grid(self, m, k):
-        """Numbers (m, k) from -2 to 2."""
+        """Return numbers (m, k) from -2 to 2."""
         return self.rng.integers(-1000, 1001, (m, k)) / 500
 
 
 def target(draw, loss, X):
-    """Return a y for a loss, learnable from X (m, k), and how many outputs it takes."""
+    """Return a y for a loss, which can be learned from X (m, k), and the number of outputs."""
     m = len(X)
     name = loss if isinstance(loss, str) else loss.name
     signal = X[:, 0] + X[:, 1] * draw.one_of(-1, 0.5, 2)
     rank = np.argsort(np.argsort(signal, kind="stable"), kind="stable")
     one_output = name == "binary_cross_entropy" or getattr(loss, "link", "") == "sigmoid"
     if one_output:
-        if draw.often(0.3):  # several labels a row
+        if draw.often(0.3):  # several labels per row
             return (X[:, :2] > draw.one_of(0, 0.5)).astype(int), 2
         return draw.one_of(np.array(["no", "yes"]), np.array([False, True]))[(2 * rank >= m).astype(int)], 1
     if name in ("softmax_cross_entropy", "focal", "ordinal"):
@@ -83,7 +83,7 @@ def hidden_layers(draw, activations):
 
 
 def draw(seed):
-    """Return layers, parameters, X, y, and keywords of fit. Seeds in a row go through all losses and optimizers."""
+    """Return layers, parameters, X, y, and keywords of fit. Consecutive seeds cover all losses and optimizers."""
     draw = Draw(seed)
     m, k = draw.integer(40, 100), draw.integer(2, 20)
     X = draw.grid(m, k) * draw.one_of(0.5, 1, 16) + draw.one_of(0, 5)
@@ -93,7 +93,7 @@ def draw(seed):
     names = [ACTIVATIONS[(at + i) % len(ACTIVATIONS)] for i in range(draw.integer(0, 4))]
     optimizer = OPTIMIZERS[seed % len(OPTIMIZERS)]
     if isinstance(optimizer, cnn.SGD):
-        # a larger one diverges where the slope of a loss has no bound
+        # a larger rate diverges for losses whose slope is unbounded
         optimizer = replace(optimizer, learning_rate=0.01)
     if draw.often(0.25):
         optimizer = (

@@ -1,4 +1,4 @@
-"""What the golden files hold: networks, checkpoints and estimators, small, with every part that a file can have."""
+"""Contents of the golden files: small networks, checkpoints and estimators with every part that a file can have."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from compiled_nn import losses, schedules
 from golden import data
 
 Dense = cnn.Dense
-ROWS = 8  # predicted rows of the inputs
+ROWS = 8  # number of rows to predict
 DTYPES = ("float32", "float64")
 
 
 @dataclass(frozen=True)
 class Case:
-    """How a file is made: `X` and `y` are names of `data`, `fit` holds keywords of `trained`."""
+    """Description of a file: `X` and `y` are names of `data`, `fit` has keywords of `trained`."""
 
     kind: str = "network"
     layers: tuple = (Dense(5, "tanh"), Dense(3))
@@ -30,7 +30,7 @@ class Case:
     then: str = ""  # name of a method that is called with X and y after training
 
     def described(self):
-        """Return what is needed to train on from the file, as JSON can hold it."""
+        """Return the JSON form of the parameters needed to continue training from the file."""
         return {"kind": self.kind, "X": self.X, "y": self.y, "fit": self.fit}
 
 
@@ -66,7 +66,7 @@ def make(case, dtype):
 
 
 def trained(net, X, y, how):
-    """Call fit with keywords as JSON can hold them: "swa" for `averaging`, "weighted" for `sample_weight`."""
+    """Call fit with keywords that JSON can represent: "swa" for `averaging`, "weighted" for `sample_weight`."""
     how = {"batch_size": 8, **how}
     if how.pop("weighted", False):
         how["sample_weight"] = data.WEIGHTS
@@ -80,7 +80,7 @@ def write(model, case, path):
 
 
 def read(kind, path):
-    """Return what a file of this kind holds."""
+    """Return the network, checkpoint or estimator in a file of this kind."""
     readers = {
         "network": cnn.load,
         "checkpoint": cnn.load_checkpoint,
@@ -91,13 +91,13 @@ def read(kind, path):
 
 
 def results(model, described):
-    """Return {name: array} of what a network or an estimator predicts, and its weights once it has trained on."""
+    """Return {name: array} of the predictions of a network or an estimator, and its weights after further training."""
     X, y = data.INPUTS[described["X"]], data.TARGETS[described["y"]]
     found = {}
     for method in ("predict", "predict_proba", "predict_distribution", "predict_interval", "predict_set"):
         try:
             result = getattr(model, method)(X[:ROWS])
-        except (AttributeError, ValueError):  # not for this loss, or it was not calibrated for this
+        except (AttributeError, ValueError):  # not supported by the loss, or not calibrated
             continue
         for i, array in enumerate(result if isinstance(result, tuple) else [result]):
             found[f"{method}.{i}"] = array
@@ -112,7 +112,7 @@ def results(model, described):
 
 
 def weights(model):
-    """Return weights, biases, and what normalised layers have besides."""
+    """Return weights, biases, and the parameters and statistics of normalised layers."""
     if hasattr(model, "coefs_"):
         arrays, net = [*model.coefs_, *model.intercepts_], model.network_
     else:

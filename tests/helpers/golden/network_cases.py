@@ -1,4 +1,4 @@
-"""Trainings of networks by all ways of `fit`, on all kinds of data."""
+"""Trainings of networks with all options of `fit`, on all kinds of data."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def classifier(*layers, **parameters):
 
 @case(CASES, "float32", "float64")
 def wide(dtype):
-    """Enough work for two threads."""
+    """Return a network large enough for two threads, and its X."""
     X = drawn.Draw(1).grid(700, 130)
     y = (X[:, 0] > 0) + 2 * (X[:, 1] > 0)
     layers = (

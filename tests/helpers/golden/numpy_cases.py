@@ -1,4 +1,4 @@
-"""Trainings whose results NumPy's kernels have a part in: temperatures, L-BFGS, folded embeddings."""
+"""Trainings that compute partly outside the core: temperatures, L-BFGS, folded embeddings."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Writes golden files and hashes: ``python write.py files format4``, or ``python write.py hashes [--only GROUP ...]``.
+"""Write golden files and hashes: ``python write.py files format4``, or ``python write.py hashes [--only GROUP ...]``.
 
-``files NAME`` writes NAME.tar.gz, for a format or a capability that no archive here has; no archive is ever replaced.
-``hashes`` writes hashes.json anew, or its groups: only in a commit that says which bits change, and why.
+``files NAME`` writes NAME.tar.gz, for a format or a capability that no archive has yet; an archive is never replaced.
+``hashes`` writes hashes.json, or some of its groups: only in a commit that says which bits change, and why.
 """
 
 from __future__ import annotations
@@ -25,42 +25,44 @@ SETS = {"fused": "x86_v3", "unfused": "x86_v2"}  # with fused multiply-add, and 
 
 
 def write_hashes(only):
-    """Write the hashes of these groups for both kinds of instruction sets, each in a process of its own."""
-    known = json.loads(HASHES.read_text()) if HASHES.exists() else {}
-    known["drawn_by_numpy"] = cases.drawn_by_numpy()
+    """Write the hashes of these groups for both kinds of instruction sets, each computed in a separate process."""
+    recorded = json.loads(HASHES.read_text()) if HASHES.exists() else {}
+    recorded["drawn_by_numpy"] = cases.drawn_by_numpy()
     for kind, isa in SETS.items():
         command = [sys.executable, __file__, "print", *only]
         done = subprocess.run(
             command, env={**os.environ, "CNN_CORE_ISA": isa}, stdout=subprocess.PIPE, check=True
         )
-        known[kind] = {**known.get(kind, {}), **json.loads(done.stdout)}
+        recorded[kind] = {**recorded.get(kind, {}), **json.loads(done.stdout)}
     with HASHES.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(json.dumps(known, indent=1).replace("\n    ", " ").replace("\n   }", " }") + "\n")
+        file.write(json.dumps(recorded, indent=1).replace("\n    ", " ").replace("\n   }", " }") + "\n")
 
 
 def computed(groups):
-    """Return {group: {case: {part: hash}}} of this process."""
+    """Return {group: {case: {part: hash}}}, computed in this process."""
     return {group: {name: cases.run(group, name) for name in cases.CASES[group]} for group in groups}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("files").add_argument("name", help="as format4")
+    commands.add_parser("files").add_argument("name", help="name of the archive, such as format4")
     hashes = commands.add_parser("hashes")
     hashes.add_argument(
         "--only", nargs="+", choices=list(cases.CASES), default=list(cases.CASES), metavar="GROUP"
     )
-    commands.add_parser("print", help="the hashes of this process, as JSON").add_argument("groups", nargs="+")
-    asked = parser.parse_args()
-    if asked.command == "files":
+    commands.add_parser("print", help="print the hashes of this process as JSON").add_argument(
+        "groups", nargs="+"
+    )
+    options = parser.parse_args()
+    if options.command == "files":
         if cnn_core.isa not in ("x86_v3", "x86_v4"):
             parser.error(f"files are written with fused multiply-add; the instruction set is {cnn_core.isa}")
-        archive.write(HERE / f"{asked.name}.tar.gz")
-    elif asked.command == "hashes":
-        write_hashes(asked.only)
+        archive.write(HERE / f"{options.name}.tar.gz")
+    elif options.command == "hashes":
+        write_hashes(options.only)
     else:
-        json.dump(computed(asked.groups), sys.stdout)
+        json.dump(computed(options.groups), sys.stdout)
 
 
 if __name__ == "__main__":
