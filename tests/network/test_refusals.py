@@ -91,7 +91,7 @@ BAD_FITS = {
     "no y": ({"y": None}, TypeError, "y is None"),
     "length": ({"y": Y_GOOD[:-1]}, ValueError, "X has 90 rows; y has 89"),
     "NaN": ({"X": np.where(X_GOOD[7, 2] == X_GOOD, np.nan, X_GOOD)}, ValueError, "NaN: row 7, column 2"),
-    "one class": ({"y": np.zeros(90)}, ValueError, "y has 1 class; the network has 3 outputs, one a class"),
+    "one class": ({"y": np.zeros(90)}, ValueError, "y has 1 class; the network has 3 outputs, one per class"),
     "four classes": ({"y": np.arange(90) % 4}, ValueError, "y has 4 classes; the network has 3 outputs"),
     "two columns": ({"y": np.ones((90, 2))}, ValueError, "y has 2 columns; the network has 3 outputs"),
     "shares": ({"y": np.full((90, 3), 0.5)}, ValueError, "Row 0 of y sums to 1.5"),

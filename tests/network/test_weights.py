@@ -101,7 +101,7 @@ def test_partial_fit_learns_classes_once():
         net.partial_fit(X[:1], [7])
     with pytest.raises(ValueError, match=r"y has 2 classes; the network has 3 outputs.*by classes=\.\.\."):
         classifier().partial_fit(X[y < 2], y[y < 2])
-    with pytest.raises(ValueError, match="classes is given; the loss mse has none"):
+    with pytest.raises(ValueError, match="classes is given, but the loss mse predicts values"):
         regressor().partial_fit(X, y, classes=[0, 1, 2])
 
 

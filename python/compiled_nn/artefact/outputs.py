@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..spec.configuration import Configuration
-from ..training import targets
-from ..training.targets import Targets
+from ..training.targets import Targets, default_targets
 from ..uncertainty.calibration import NOTHING, Calibration
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ class Outputs:
     @property
     def targets(self) -> Targets:
         """What was learned from y, or without that the classes 0, 1, ... or values as they are."""
-        return self.learned or targets.default(self.loss, self.n_outputs)
+        return self.learned or default_targets(self.loss, self.n_outputs)
 
     @property
     def scaling(self) -> Statistics | None:

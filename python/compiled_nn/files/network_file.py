@@ -44,8 +44,8 @@ from ..data import arrays
 from ..preprocessing.standardization import Statistics
 from ..spec.configuration import Configuration, from_config, to_config
 from ..spec.layers import Dense, check_weights
-from ..training import targets
 from ..training.stacks import pairs_of, states_of
+from ..training.targets import KINDS, restored_targets
 from ..uncertainty.calibration import NOTHING, Calibration
 
 if TYPE_CHECKING:
@@ -267,7 +267,7 @@ def parse(file: Any) -> Parts:
         raise ValueError(f"it has format version {document['format_version']}; this network takes {version}")
     kind = document["targets"]
     if kind is not None:
-        checks.choice("the file", "targets", kind, targets.KINDS)
+        checks.choice("the file", "targets", kind, KINDS)
     n_columns = checks.integer("the file", "n_features", document["n_features"], minimum=1)
     _check_tensors(file, configuration, n_columns, "temperature" in document)
     layers = layer_states(file, configuration.layers)
@@ -278,7 +278,7 @@ def parse(file: Any) -> Parts:
     classes = _classes_from_config(document["classes"])
     scaling, learned = _statistics(file, _TARGETS), None
     if kind is not None or classes is not None:
-        learned = targets.restored(configuration, kind, classes, scaling)
+        learned = restored_targets(configuration, kind, classes, scaling)
     encoder = None
     if document.get("encoder") is not None:
         encoder = configuration.new_encoder().restore(document["encoder"], n_columns)

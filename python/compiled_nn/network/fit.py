@@ -12,12 +12,11 @@ from ..artefact.outputs import Outputs
 from ..common.protocols import History
 from ..data.arrays import Array
 from ..data.samples import Samples
-from ..training import targets
 from ..training.batches import Data
-from ..training.divergence import LastFinite
+from ..training.divergence import Snapshot
 from ..training.history import new_history
 from ..training.objective import Objective
-from ..training.targets import Targets
+from ..training.targets import Targets, read_samples, targets_with_classes, weights_of
 from ..training.trainer import Trainer
 from .prediction import Prediction
 from .state import State
@@ -248,9 +247,9 @@ class Fitting(Prediction, State):
         )
         run = self._prepare(X, y, plan)
         run.trainer.set_optimizer(self.optimizer)
-        finite = LastFinite(run.trainer.stack)
+        last_finite = Snapshot(run.trainer.stack)
         try:
-            _, divergence = run.trainer.run(run.data, self.optimizer, run.objective, finite)
+            _, divergence = run.trainer.run(run.data, self.optimizer, run.objective, last_finite)
         finally:
             self._weights_changed()
         if divergence is not None:
@@ -264,36 +263,36 @@ class Fitting(Prediction, State):
         from ..training import gram, streams, validation  # imported here to keep `import compiled_nn` fast
 
         c, resume = self._configuration, plan.resume and self._trainer is not None
-        known = self._outputs.learned if resume else None
+        targets = self._outputs.learned if resume else None
         if plan.classes is not None:
-            known = targets.with_classes(known, c.loss, c.n_outputs, plan.classes)
-        batches = X if y is None else None
-        if batches is not None:
-            streams.check(plan)
-            X, y = streams.first(batches)
+            targets = targets_with_classes(targets, c.loss, c.n_outputs, plan.classes)
+        stream_source = X if y is None else None
+        if stream_source is not None:
+            streams.check_plan(plan)
+            X, y = streams.first_batch(stream_source)
         encoder = self._encoder_for(X, resume)
-        X, y, known = targets.prepare(c, X, y, self._n_columns(resume), known, encoder=encoder)
+        X, y, targets = read_samples(c, X, y, self._n_columns(resume), targets, encoder=encoder)
         weights = None
-        if batches is None:
-            weights = targets.weights_of(known, y, plan.sample_weight, plan.class_weight)
-        held_out, rows = validation.choose(
-            plan, c, X, y, known, encoder=encoder, weights=weights, parts=self._split_rows
+        if stream_source is None:
+            weights = weights_of(targets, y, plan.sample_weight, plan.class_weight)
+        held_out, rows = validation.hold_out(
+            plan, c, X, y, targets, encoder=encoder, weights=weights, split=self._split_rows
         )
         data = Data(X, y, plan.cut(len(X) if rows is None else len(rows), rows))
-        watched = batches is not None or held_out or plan.callbacks or plan.averaging
-        obstacle = gram.gram_obstacle(c, data, resume, watched)
+        each_epoch = stream_source is not None or held_out or plan.callbacks or plan.averaging
+        obstacle = gram.gram_obstacle(c, data, resume, each_epoch)
         on_gram = gram.uses_gram(plan.gram, obstacle, data, self.layers[0].units, plan.epochs)
         objective = self._objective().with_weights(weights)
-        trainer = self._begin(X, known, resume, encoder, rows, averages=plan.averaging is not None)
+        trainer = self._begin(X, targets, resume, encoder, rows, averages=plan.averaging is not None)
         stream = None
-        if batches is not None:
-            stream = streams.Streamed(trainer, batches, plan.cut, c, known, objective, encoder)
+        if stream_source is not None:
+            stream = streams.Streamed(trainer, stream_source, plan.cut, c, targets, objective, encoder)
         return Run(trainer, data, objective, stream, held_out, on_gram)
 
     def _begin(
         self,
         X: Samples,
-        known: Targets,
+        targets: Targets,
         resume: bool,
         encoder: Tabular | None,
         rows: Array | None = None,
@@ -309,15 +308,15 @@ class Fitting(Prediction, State):
         self._configuration = self._configuration.embedded(encoder)
         self._trainer = trainer
         self._inputs = Inputs.of(self._configuration, X.shape[1], encoder)
-        self._outputs = Outputs.of(self._configuration, known)
+        self._outputs = Outputs.of(self._configuration, targets)
         self._weights_changed()
         return trainer
 
-    def _split_rows(self, y: Array, known: Targets, fraction: float, groups: Any) -> tuple[Array, Array]:
-        """Return row numbers to validate and to train on."""
+    def _split_rows(self, y: Array, targets: Targets, fraction: float, groups: Any) -> tuple[Array, Array]:
+        """Return the indices of the validation rows and of the training rows."""
         from ..training import validation  # imported here to keep `import compiled_nn` fast
 
-        return validation.parts(y, known, fraction, groups, self._configuration.seed)
+        return validation.split_rows(y, targets, fraction, groups, self._configuration.seed)
 
     # ---- the run
 

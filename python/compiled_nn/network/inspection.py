@@ -11,8 +11,8 @@ from ..data import samples
 from ..data.arrays import Array
 from ..data.samples import Samples
 from ..spec import summary
-from ..training import targets
 from ..training.stacks import new_stack
+from ..training.targets import read_samples
 from ..training.weights import layer_views
 from .model import Model
 
@@ -67,17 +67,17 @@ class Inspection(Model):
         """
         from . import diagnosis
 
-        c, known, encoded = self._configuration, self._outputs.learned, None
-        trained = known is not None
+        c, targets, encoded = self._configuration, self._outputs.learned, None
+        trained = targets is not None
         n_columns = self._n_columns(self._trainer is not None)
         encoder = self._encoder_for(X, self._trainer is not None)
         if y is None:
             X = samples.read(X, dtype=c.dtype, n_features=n_columns, encoder=encoder)
         else:
-            X, encoded, known = targets.prepare(c, X, y, n_columns, known, encoder=encoder)
+            X, encoded, targets = read_samples(c, X, y, n_columns, targets, encoder=encoder)
         stack = self._examined(X, encoder)
         return diagnosis.examine(
-            diagnosis.Subject(stack, c, X, encoded, known, trained, self.history, self._objective())
+            diagnosis.Subject(stack, c, X, encoded, targets, trained, self.history, self._objective())
         )
 
     def _examined(self, X: Samples, encoder: Tabular | None) -> Stack:
@@ -162,8 +162,8 @@ class Inspection(Model):
 
     def _output(self, output: Any, n: int) -> tuple[int, float]:
         """Return which of `n` outputs is meant, and its sign."""
-        known = self._known_targets()
-        if known.kind == "classes" and known.loss.name != "ordinal":
+        targets = self._known_targets()
+        if targets.kind == "classes" and targets.loss.name != "ordinal":
             labels = self.classes_.tolist()
             if output not in labels:
                 raise ValueError(f"output is {output!r}; the classes are {labels}.")

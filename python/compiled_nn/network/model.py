@@ -19,11 +19,10 @@ from ..preprocessing.standardization import Statistics
 from ..spec.configuration import Configuration
 from ..spec.initializers import Pair
 from ..spec.layers import Dense, draw_weights
-from ..training import targets
 from ..training.history import new_history
 from ..training.objective import Objective
 from ..training.stacks import evaluated, new_stack, states_of
-from ..training.targets import Targets
+from ..training.targets import Targets, read_samples
 from ..training.trainer import Trainer, new_generator
 from ..training.weights import copy_layers, layer_views
 from ..uncertainty.calibration import NOTHING, Calibration
@@ -233,9 +232,9 @@ class Model:
     # ---- data and objective
 
     def _labelled(self, X: Any, y: Any, scaled: bool = True) -> tuple[Samples, Array, Targets]:
-        """Return X and y as the core takes them, and what y means."""
-        known, inputs = self._known_targets(), self._known_inputs()
-        return targets.prepare(self._configuration, X, y, inputs.n_columns, known, scaled, inputs.encoder)
+        """Return X and y converted for the core, and the encoding of y."""
+        targets, inputs = self._known_targets(), self._known_inputs()
+        return read_samples(self._configuration, X, y, inputs.n_columns, targets, scaled, inputs.encoder)
 
     def _objective(self, *, smoothed: bool = True) -> Objective:
         """Return what training minimises; `smoothed=False` drops label smoothing."""

@@ -6,8 +6,8 @@ from typing import Any
 
 from ..artefact import folding
 from ..data.arrays import Array
-from ..training import targets
 from ..training.stacks import new_stack
+from ..training.targets import weights_of
 from ..training.weights import copy_layers, layer_views
 from .model import Model
 
@@ -102,23 +102,23 @@ class Prediction(Model):
 
         For values R^2; for the loss "quantile" D^2, the share of the pinball loss that is saved against constants.
         """
-        X, y, known = self._labelled(X, y, scaled=False)
-        weights = targets.weights_of(known, y, sample_weight)
+        X, y, targets = self._labelled(X, y, scaled=False)
+        weights = weights_of(targets, y, sample_weight)
         predictor = self._predicting()
         outputs = predictor.layers.forward(X, scale=predictor.scale, n_threads=self._n_threads)
-        return known.score(y, outputs, weights)
+        return targets.score(y, outputs, weights)
 
     def loss(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the mean loss on the samples X (m, k) and targets y, each counting its weight (m,).
 
         Without the penalty, and with labels as they are where training smooths them.
         """
-        X, y, known = self._labelled(X, y, scaled=False)
-        weights = targets.weights_of(known, y, sample_weight)
+        X, y, targets = self._labelled(X, y, scaled=False)
+        weights = weights_of(targets, y, sample_weight)
         stack = self._evaluated()
-        if known.scaling is not None:
+        if targets.scaling is not None:
             layers, statistics = layer_views(stack), stack.statistics
-            W, b = folding.unscaled((layers[-1]["weight"], layers[-1].get("bias")), known.scaling)
+            W, b = folding.unscaled((layers[-1]["weight"], layers[-1].get("bias")), targets.scaling)
             stack = new_stack(self._configuration, [*layers[:-1], {**layers[-1], "weight": W, "bias": b}])
             if statistics is not None:
                 stack.standardize(*statistics)
@@ -150,8 +150,8 @@ class Prediction(Model):
         TypeError, ValueError
             When X or y cannot be used.
         """
-        X, y, known = self._labelled(X, y)
+        X, y, targets = self._labelled(X, y)
         stack = self._evaluated()
-        objective = self._objective().with_weights(targets.weights_of(known, y, sample_weight))
+        objective = self._objective().with_weights(weights_of(targets, y, sample_weight))
         stack.gradient(X, y, **objective.keywords)
         return {"layers": copy_layers(layer_views(stack, stack.gradients))}
