@@ -11,7 +11,7 @@ X_GOOD, Y_GOOD = blobs()
 BAD_PARAMETERS = {
     "no layers": ({"layers": []}, ValueError, "at least one layer"),
     "a layer alone": ({"layers": cnn.Dense(3)}, TypeError, "must be a list of layers"),
-    "a number": ({"layers": [128, cnn.Dense(3)]}, TypeError, r"layers\[0\] must be a layer, as Dense"),
+    "a number": ({"layers": [128, cnn.Dense(3)]}, TypeError, r"layers\[0\] must be a layer such as Dense"),
     "hidden softmax": (
         {"layers": [cnn.Dense(3, "softmax"), cnn.Dense(3)]},
         ValueError,
@@ -20,7 +20,7 @@ BAD_PARAMETERS = {
     "link": (
         {"layers": [cnn.Dense(3, "sigmoid")]},
         ValueError,
-        "is sigmoid; the loss makes it softmax",
+        "is sigmoid; the loss requires softmax",
     ),
     "one softmax": (
         {"layers": [cnn.Dense(1)]},

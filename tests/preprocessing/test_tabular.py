@@ -295,7 +295,7 @@ def test_what_does_not_fit_what_was_learned():
         ({"categorical_features": [-1]}, ValueError, "'auto' or a sequence"),
         ({"categorical_features": "auto", "min_frequency": 0}, ValueError, "'min_frequency' parameter"),
         ({"categorical_features": "auto", "min_frequency": 1.5}, ValueError, "'min_frequency' parameter"),
-        ({"min_frequency": 3}, ValueError, "min_frequency is given; categorical_features is not"),
+        ({"min_frequency": 3}, ValueError, "min_frequency is given, but categorical_features is not"),
     ],
 )
 def test_parameters(parameters, error, message):

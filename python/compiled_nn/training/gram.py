@@ -38,9 +38,9 @@ def gram_obstacle(configuration: Configuration, data: Data, resume: bool, watche
         return f"the optimizer is {type(optimizer).__name__}"
     if configuration.l1 or configuration.l2:
         return "there is a penalty"
-    if configuration.waits:
+    if configuration.needs_whole_gradient:
         return "gradients are clipped, weights are averaged, or layers have different learning rates"
-    if configuration.blocks:
+    if configuration.has_norm_residual_or_dropout:
         return "layers are normalised or residual, or there is dropout"
     if resume and optimizer.momentum:
         return "training continues with the momentum of an earlier call"
