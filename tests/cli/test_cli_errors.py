@@ -66,13 +66,13 @@ WRONG_DATA = [
     ("train digits -o nowhere/net", "there is no folder nowhere"),
     ("train digits -o .", "cannot be written"),
     ("train digits --layers 100000000000", "out of memory"),
-    ("evaluate good.csv digits", "is no readable network"),
+    ("evaluate good.csv digits", "is not a readable network"),
     ("evaluate nothing digits", "nothing: No such file or directory"),
     ("evaluate net xor", "X has 2 columns; the network takes 64."),
     ("evaluate net good.csv --part test", "good has no test part"),
     ("predict net good.csv", "is not a number"),
     ("predict values good.csv --proba", "predicts values"),
-    ("info good.csv", "is no readable network"),
+    ("info good.csv", "is not a readable network"),
 ]
 
 

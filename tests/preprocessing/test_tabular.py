@@ -337,5 +337,5 @@ def test_bad_encoders_in_a_file_are_refused(spoil, tmp_path):
         document = json.loads(file.metadata()["compiled_nn"])
     spoil(document["encoder"])
     save_file(load_file(path), path, metadata={"compiled_nn": json.dumps(document)})
-    with pytest.raises(ValueError, match="is no readable network"):
+    with pytest.raises(ValueError, match="is not a readable network"):
         cnn.load(path)

@@ -264,7 +264,9 @@ def test_bad_scales_in_a_file_are_refused(tmp_path):
         metadata = file.metadata()
     for scale in (0.0, -1.0, np.nan):
         save_file({**load_file(path), "targets.scale": np.array([scale])}, path, metadata=metadata)
-        with pytest.raises(ValueError, match=r"no readable network: the centres and scales of the targets"):
+        with pytest.raises(
+            ValueError, match=r"not a readable network: the centres and scales of the targets"
+        ):
             cnn.load(path)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..data.arrays import Array
 from ..files import network_file
+from ..files.safetensors_file import name_file_in_errors
 from ..spec import shapes
 from ..spec.configuration import DEFAULT_LOSS, configure
 from ..spec.layers import Dense
@@ -268,7 +269,7 @@ def load(path: str | os.PathLike[str]) -> Network:
         When the file is anything but a network, or of a newer format. No content of a file can run code.
     """
     parts = network_file.read(path)
-    with network_file.refusals(path):
+    with name_file_in_errors(path):
         return Network._of_parts(parts)
 
 
@@ -295,7 +296,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Network:
     from ..files import checkpoint_file
 
     parts, state, history = checkpoint_file.read(path)
-    with network_file.refusals(path):
+    with name_file_in_errors(path):
         net = Network._of_parts(parts)
         net._trainer = Trainer.restored(net._fitted(), state)
         net.history = history
