@@ -105,7 +105,7 @@ BAD_FITS = {
     "shuffle": ({"shuffle": 1}, TypeError, "'shuffle' parameter of fit must be a bool"),
     "warm": ({"warm_start": "yes"}, TypeError, "'warm_start' parameter of fit must be a bool"),
     "verbose": ({"verbose": -1}, ValueError, "'verbose' parameter"),
-    "callback": ({"callback": 3}, TypeError, "'callback' parameter of fit must be callable"),
+    "callback": ({"callback": 3}, TypeError, "'callback' parameter of fit must be a Callback, or a function"),
     "validation": ({"validation_data": X_GOOD}, TypeError, r"must be a pair \(X, y\)"),
     "validation width": ({"validation_data": (X_GOOD[:, :2], Y_GOOD)}, ValueError, "X has 2 columns"),
     "validation label": ({"validation_data": (X_GOOD[:1], [9])}, ValueError, "has classes not in"),
@@ -240,5 +240,5 @@ def test_not_fitted(use):
 def test_values_have_no_classes():
     net = regressor().fit(X_GOOD, Y_GOOD, epochs=1)
     assert not hasattr(net, "classes_")
-    with pytest.raises(ValueError, match="the loss mse has none"):
+    with pytest.raises(ValueError, match="the loss mse predicts values"):
         net.predict_proba(X_GOOD)
