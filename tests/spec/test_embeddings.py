@@ -284,7 +284,7 @@ def test_refuses_columns_without_categories(rng):
         net.predict(X)
     with pytest.raises(ValueError, match="embeddings is given, but categorical_features is not"):
         cnn.Network([cnn.Dense(1)], loss="mse", embeddings=3)
-    with pytest.raises(AttributeError, match="has learned no embeddings"):
+    with pytest.raises(AttributeError, match="has no embeddings_"):
         small.fitted().embeddings_  # noqa: B018
     with pytest.raises(ValueError, match=r"layers\[1\] has blocks, which are allowed in the first layer"):
         cnn.Network([cnn.Dense(3), cnn.Dense(2, bias=False, blocks=((3, 2),)), cnn.Dense(1)], loss="mse")

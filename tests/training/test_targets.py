@@ -245,7 +245,7 @@ def test_unlearned_networks(tmp_path):
     with pytest.raises(cnn.NotFittedError):
         _ = net.target_mean_
     net.set_weights([(np.ones((4, 6)), np.zeros(6)), (np.ones((6, 1)), np.zeros(1))])
-    with pytest.raises(cnn.NotFittedError, match="has seen no y"):
+    with pytest.raises(cnn.NotFittedError, match="no statistics to scale y with"):
         _ = net.target_mean_
     net.save(tmp_path / "net.safetensors")
     X, _ = line()

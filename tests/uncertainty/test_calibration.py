@@ -196,7 +196,7 @@ def test_values_have_no_temperature(rng):
 
 def test_thresholds_have_no_temperature():
     net = cnn.Network([cnn.Dense(2)], loss="ordinal", seed=0).fit(small.X, small.INDICES, epochs=1)
-    with pytest.raises(ValueError, match="those of the loss ordinal have a threshold each"):
+    with pytest.raises(ValueError, match="the loss ordinal has thresholds instead"):
         net.calibrate(small.X, small.INDICES)
 
 
