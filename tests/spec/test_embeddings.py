@@ -290,7 +290,7 @@ def test_refuses_columns_without_categories(rng):
         cnn.Network([cnn.Dense(3), cnn.Dense(2, bias=False, blocks=((3, 2),)), cnn.Dense(1)], loss="mse")
     with pytest.raises(ValueError, match="blocks have 2 columns in total; the layer has 4 units"):
         cnn.Dense(4, bias=False, blocks=((3, 2),))
-    with pytest.raises(ValueError, match="A layer with blocks is linear"):
+    with pytest.raises(ValueError, match="A layer with blocks must be linear"):
         cnn.Dense(2, "relu", bias=False, blocks=((3, 2),))
     with pytest.raises(ValueError, match="The last layer has blocks"):
         cnn.Network([cnn.Dense(2, bias=False, blocks=((3, 2),))], loss="mse")

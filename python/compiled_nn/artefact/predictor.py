@@ -152,5 +152,5 @@ class Predictor:
         values, deviations = loss.values(outputs), loss.deviations(outputs)
         n = loss.n_columns(
             outputs.shape[1]
-        )  # quantiles have more values than columns of y, in increasing order
+        )  # "quantile" has several values per column of y, in increasing order
         return values[:, :n], values[:, -n:], 1.0 if deviations is None else deviations

@@ -233,9 +233,7 @@ def _state(file: Any, parts: Parts, progress: dict[str, Any]) -> dict[str, Any]:
         "rate_scale": float(progress["rate_scale"]),
         "swa": swa,
     }
-    if (
-        configuration.ema is not None and live is not None
-    ):  # the layers of the network are the averaged weights
+    if configuration.ema is not None and live is not None:  # the layers in `parts` have the averaged weights
         state["average"] = [_without_running(layer) for layer in parts.layers]
         state["layers"] = [
             _with_trained(layer, trained) for layer, trained in zip(parts.layers, live, strict=True)

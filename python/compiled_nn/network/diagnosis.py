@@ -44,9 +44,7 @@ _DEAD = 0.5  # fraction of dead units of a relu or relu6 layer
 _SATURATED = {"sigmoid": 8.3, "tanh": 4.15, "softsign": 30.6, "hard_sigmoid": 3.0, "hard_tanh": 1.0}
 _DYING = ("relu", "relu6")  # activations whose value and derivative are 0 for negative numbers
 _STUCK = 0.9  # fraction of saturated derivatives of a layer
-_SIGNAL = (
-    1e-3  # variation of outputs divided by that of inputs; probabilities then change in their fourth digit
-)
+_SIGNAL = 1e-3  # variation of outputs divided by that of inputs; it changes the fourth digit of a probability
 _STEP = 1.0  # norm of a step divided by that of the weights; usual values are 1e-4 to 1e-2
 _FEWEST = 10  # smallest number of rows for which a single predicted class is a finding
 
@@ -139,9 +137,8 @@ class Subject:
 def examine(subject: Subject) -> Diagnosis:
     """Examine a network on X, and y if it is given, and return the findings."""
     X, y = _drawn(subject)
-    with np.errstate(
-        over="ignore", invalid="ignore"
-    ):  # overflow must not warn here, because it is reported as a finding
+    # No warnings of overflow, because it is reported as a finding.
+    with np.errstate(over="ignore", invalid="ignore"):
         inputs = _scaled_inputs(subject, X)
         found = list(_input(subject, inputs))
         found += _layers(subject, inputs, unscaled=bool(found))

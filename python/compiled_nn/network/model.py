@@ -62,9 +62,7 @@ class Model:
         self._trainer: Trainer | None = None
         self._inputs: Inputs | None = None  # None if there are no weights
         self._outputs = Outputs.of(configuration)
-        self._predictor: Predictor | None = (
-            None  # None: it is made from the present weights when it is needed
-        )
+        self._predictor: Predictor | None = None  # None: made from the present weights when it is needed
         self._initial: list[Pair] | None = None  # set by set_weights; None: fit draws the initial weights
 
     # ---- parameters and fitted attributes

@@ -30,24 +30,24 @@ _WIDEST = 600
 _SPREAD = 0.1  # standard deviation of initial vectors; small, so that rare categories have little effect
 
 
-def check(wanted: Any) -> EmbeddingWidths:
+def check(widths: Any) -> EmbeddingWidths:
     """Check the parameter `embeddings`, and return it; a mapping, which files store as pairs, becomes pairs."""
     message = (
         "The 'embeddings' parameter of Network must be 'auto', a width or a mapping of columns to widths."
-        f" Got {wanted!r} instead."
+        f" Got {widths!r} instead."
     )
-    if isinstance(wanted, str) and wanted == "auto":
-        return wanted
-    if isinstance(wanted, (Mapping, list, tuple)):
-        pairs = list(wanted.items()) if isinstance(wanted, Mapping) else wanted
+    if isinstance(widths, str) and widths == "auto":
+        return widths
+    if isinstance(widths, (Mapping, list, tuple)):
+        pairs = list(widths.items()) if isinstance(widths, Mapping) else widths
         if not all(isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in pairs):
             raise TypeError(message)
         if not all(type(column) in (int, str) for column, _ in pairs):
             raise TypeError(message)
         return tuple((column, checks.integer("Network", "embeddings", n, minimum=1)) for column, n in pairs)
-    if isinstance(wanted, str):
+    if isinstance(widths, str):
         raise ValueError(message)
-    return checks.integer("Network", "embeddings", wanted, minimum=1)
+    return checks.integer("Network", "embeddings", widths, minimum=1)
 
 
 def width_for(n: int) -> int:
@@ -55,32 +55,32 @@ def width_for(n: int) -> int:
     return min(_WIDEST, round(1.6 * math.pow(n, 0.56)))
 
 
-def embedded(layers: Sequence[Dense], wanted: EmbeddingWidths, encoder: Tabular) -> tuple[Dense, ...]:
+def embedded(layers: Sequence[Dense], widths: EmbeddingWidths, encoder: Tabular) -> tuple[Dense, ...]:
     """Return the layers of a network with an embedding layer as the first one, for the columns of a fitted encoder."""
-    blocks = _blocks(wanted, encoder)
+    blocks = _blocks(widths, encoder)
     first = Dense(sum(map(_units, blocks)), bias=False, init=Normal(_SPREAD), blocks=blocks)
     others = layers[1:] if layers[0].blocks else layers
     return first, *others
 
 
-def _blocks(wanted: EmbeddingWidths, encoder: Tabular) -> tuple[Block, ...]:
+def _blocks(widths: EmbeddingWidths, encoder: Tabular) -> tuple[Block, ...]:
     columns = encoder.embeddable()
     plain = encoder.n_columns_ - sum(n for _, _, n in columns)
-    if isinstance(wanted, tuple):
+    if isinstance(widths, tuple):
         names = {key for i, name, _ in columns for key in (i, name)}
-        for column, _ in wanted:
+        for column, _ in widths:
             if column not in names:
                 raise ValueError(f"embeddings contains {column!r}, which is not a categorical column of X.")
-    blocks = [(plain, 0), *((n, _width(wanted, i, name, n)) for i, name, n in columns)]
+    blocks = [(plain, 0), *((n, _width(widths, i, name, n)) for i, name, n in columns)]
     return tuple(block for block in blocks if block[0] > 0)
 
 
-def _width(wanted: EmbeddingWidths, i: int, name: str | None, n: int) -> int:
+def _width(widths: EmbeddingWidths, i: int, name: str | None, n: int) -> int:
     """Return the width of the embedding of column `i` with `n` categories; 0 for no embedding."""
-    if isinstance(wanted, tuple):
-        widths = dict(wanted)
-        return widths.get(i, 0 if name is None else widths.get(name, 0))
-    return wanted if isinstance(wanted, int) else width_for(n)
+    if isinstance(widths, tuple):
+        by_column = dict(widths)
+        return by_column.get(i, 0 if name is None else by_column.get(name, 0))
+    return widths if isinstance(widths, int) else width_for(n)
 
 
 def held(blocks: Sequence[Block], n_features: int) -> tuple[Array, Array]:

@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
 NORMS = ("batch", "layer", "rms")
-Block: TypeAlias = tuple[
-    int, int
-]  # number of columns, and width of their embedding, or 0 to pass them on unchanged
+# Number of columns, and width of their embedding, or 0 to pass them on unchanged.
+Block: TypeAlias = tuple[int, int]
 
 
 @dataclass(frozen=True, repr=False)

@@ -46,7 +46,7 @@ class Batches:
 
     @property
     def shuffles(self) -> bool:
-        """Whether the order of the rows differs between epochs; it does not matter if one batch holds all rows."""
+        """Whether rows are shuffled before each epoch: not if one batch holds all of them, in any order."""
         return self.shuffle and self.size < self.n_rows
 
     def order(self, rng: Generator) -> Array | None:

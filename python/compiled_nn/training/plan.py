@@ -119,7 +119,10 @@ def _callbacks(
     """
     if isinstance(callbacks, str) or not isinstance(callbacks, Sequence):
         raise TypeError(f"The 'callbacks' parameter of fit must be a list. Got {callbacks!r} instead.")
-    given = [as_callback(f"{i}th of callbacks", value) for i, value in enumerate(callbacks)]
+    given = [
+        as_callback(f"entry {i} of the 'callbacks' parameter of fit", value)
+        for i, value in enumerate(callbacks)
+    ]
     if callback is not None:
         given.append(as_callback("'callback' parameter of fit", callback))
     stopping: list[EarlyStopping | Target] = [*_early_stopping(early_stopping), *_target(target)]

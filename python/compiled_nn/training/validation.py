@@ -54,9 +54,9 @@ class Validation(NamedTuple):
             from ..metrics.inputs import both_classes  # imported here to keep `import compiled_nn` fast
 
             for metric in self.metrics:
-                given = both_classes(outputs) if metric.needs == "probabilities" else predicted
+                scored = both_classes(outputs) if metric.needs == "probabilities" else predicted
                 columns[f"val_{metric.name}"] = [
-                    metric(y, given, sample_weight=self.weights, classes=targets.classes)
+                    metric(y, scored, sample_weight=self.weights, classes=targets.classes)
                 ]
         return columns
 
