@@ -161,6 +161,7 @@ def read_samples(
     Returns
     -------
     X : ndarray (m, k) or SparseRows
+        Rows, converted for the core.
     y : ndarray
         Encoded y.
     targets : Targets

@@ -26,11 +26,12 @@ DEFAULT_FRACTION = 0.1
 
 
 class Validation(NamedTuple):
-    """Validation rows, converted for the core.
+    """Validation rows and metrics.
 
     Attributes
     ----------
     X : ndarray (m, k) or SparseRows
+        Rows, converted for the core.
     y : ndarray
         Encoded y.
     weights : ndarray (m,) of float64, or None
