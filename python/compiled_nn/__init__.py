@@ -1,4 +1,4 @@
-"""Dense neural networks on the CPU: a compiled core under a small face.
+"""Dense neural networks on the CPU, with a compiled core and a small Python interface.
 
 >>> import compiled_nn as cnn
 >>> net = cnn.Network([cnn.Dense(3, "tanh"), cnn.Dense(1)], loss="binary_cross_entropy", seed=0)
@@ -96,7 +96,7 @@ _MODULES = (
 )
 _OPTIMIZERS = ("SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Lion", "NAdam", "RAdam", "RMSprop", "Rprop")
 
-# What a program that only predicts does not need is imported when it is first used.
+# These modules are imported on first use, to keep `import compiled_nn` fast for programs that only predict.
 __getattr__, __dir__ = lazy.attach(
     __name__,
     {

@@ -103,7 +103,7 @@ def test_an_exception_leaves_the_last_weights():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"early_stopping": True}, ValueError, "'val_loss' is monitored: give validation_data"),
+        ({"early_stopping": True}, ValueError, "'val_loss' is monitored, but there are no validation rows"),
         ({"early_stopping": 5}, TypeError, "bool or an EarlyStopping. Got 5"),
         ({"target": "loss"}, TypeError, "must be a pair"),
         ({"target": ("loss", "x")}, TypeError, "'value' parameter of target"),
@@ -119,7 +119,7 @@ def test_refusals(arguments, error, message):
 
 
 def test_refusals_of_early_stopping():
-    with pytest.raises(ValueError, match=r"monitors 'los': whether it should rise or fall is not known"):
+    with pytest.raises(ValueError, match=r"monitors 'los', but it is unknown whether larger or smaller"):
         EarlyStopping("los")
     with pytest.raises(ValueError, match="'patience'"):
         EarlyStopping(patience=0)
@@ -167,7 +167,7 @@ def test_an_epoch_in_slices_is_the_same(monkeypatch):
     from compiled_nn.training import trainer
 
     plain = classifier().fit(X, y, epochs=3, batch_size=8)
-    monkeypatch.setattr(trainer, "_WORK_OF_A_SLICE", 1)
+    monkeypatch.setattr(trainer, "_WORK_PER_SLICE", 1)
     sliced = classifier().fit(X, y, epochs=3, batch_size=8, time_limit=1e6)
     assert bits(sliced) == bits(plain)
     assert sliced.history["loss"] == pytest.approx(plain.history["loss"], rel=1e-12)

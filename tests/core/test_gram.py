@@ -116,12 +116,12 @@ def test_chosen_by_itself_where_it_pays(monkeypatch):
         ({"l2": 0.1}, {}, "penalty"),
         ({"l1": 0.1}, {}, "penalty"),
         ({}, {"batch_size": 10}, "batch has 10 of the 30 rows"),
-        ({}, {"callback": lambda *_: None}, "look at every epoch"),
+        ({}, {"callback": lambda *_: None}, "need the weights of every epoch"),
     ],
 )
 def test_refused_where_it_is_not_exact(options, fit, reason):
     X, y = wide(30, 100, "float64")
-    with pytest.raises(ValueError, match=f"gram=True is for full-batch SGD.*{reason}"):
+    with pytest.raises(ValueError, match=f"gram=True needs full-batch SGD.*{reason}"):
         network(**options).fit(X, y, **{"batch_size": "full", "gram": True, **fit})
 
 

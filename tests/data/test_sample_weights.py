@@ -292,7 +292,9 @@ def test_fit_refuses(rng, case):
 
 
 def test_class_weight_is_for_classes(rng):
-    with pytest.raises(ValueError, match="class_weight is for one class a sample; y has values"):
+    with pytest.raises(
+        ValueError, match=r"class_weight needs one class per sample, but y has the kind 'values'"
+    ):
         made("mse", 1).fit(rng.standard_normal((5, 4)), np.ones(5), class_weight="balanced")
 
 

@@ -197,13 +197,13 @@ def test_refusals(name, tmp_path):
     path = tmp_path / "net.ckpt.safetensors"
     classifier().fit(X, y, epochs=2).save_checkpoint(path)
     altered(path, CHANGES[name])
-    with pytest.raises(ValueError, match=r"net\.ckpt\.safetensors is no readable network"):
+    with pytest.raises(ValueError, match=r"net\.ckpt\.safetensors is not a readable network"):
         cnn.load_checkpoint(path)
 
 
 def test_a_network_alone_is_no_checkpoint(tmp_path):
     classifier().fit(X, y, epochs=1).save(tmp_path / "net.safetensors")
-    with pytest.raises(ValueError, match="it is no checkpoint"):
+    with pytest.raises(ValueError, match="it is not a checkpoint"):
         cnn.load_checkpoint(tmp_path / "net.safetensors")
     with pytest.raises(FileNotFoundError):
         cnn.load_checkpoint(tmp_path / "none.safetensors")

@@ -303,8 +303,12 @@ def test_values_out_of_range(case):
             "has 2 numbers; the last layer has 3",
         ),
         (lambda: network("mse", 1).fit([[0.0]], [1.0]).predict_distribution([[0.0]]), ValueError, "is mse"),
-        (lambda: network("mse", 1).fit([[0.0]], [1.0]).predict_proba([[0.0]]), ValueError, "mse has none"),
-        (lambda: network("ordinal", 2).fit(np.ones((4, 1)), np.eye(4)), ValueError, "one label a sample"),
+        (
+            lambda: network("mse", 1).fit([[0.0]], [1.0]).predict_proba([[0.0]]),
+            ValueError,
+            "mse predicts values",
+        ),
+        (lambda: network("ordinal", 2).fit(np.ones((4, 1)), np.eye(4)), ValueError, "one label per sample"),
         (
             lambda: network("ordinal", 2).fit(np.ones((4, 1)), [0, 1, 2, 3]),
             ValueError,

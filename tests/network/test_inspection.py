@@ -145,7 +145,9 @@ def test_an_output_is_a_label_or_a_column(rng):
     every = net.input_gradient(X)
     assert every.shape == (90, 3, 4)
     assert np.array_equal(net.input_gradient(X, output="bee"), every[:, 1])
-    with pytest.raises(ValueError, match=r"output is 'dog'; the classes are \['ant', 'bee', 'cat'\]"):
+    with pytest.raises(
+        ValueError, match=r"output is 'dog'; expected one of the classes \['ant', 'bee', 'cat'\]"
+    ):
         net.input_gradient(X, output="dog")
     two = small.binary().fit(X, y > 0, epochs=2)
     assert np.array_equal(two.input_gradient(X, output=True), two.input_gradient(X))

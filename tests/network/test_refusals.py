@@ -11,7 +11,7 @@ X_GOOD, Y_GOOD = blobs()
 BAD_PARAMETERS = {
     "no layers": ({"layers": []}, ValueError, "at least one layer"),
     "a layer alone": ({"layers": cnn.Dense(3)}, TypeError, "must be a list of layers"),
-    "a number": ({"layers": [128, cnn.Dense(3)]}, TypeError, r"layers\[0\] must be a layer, as Dense"),
+    "a number": ({"layers": [128, cnn.Dense(3)]}, TypeError, r"layers\[0\] must be a layer such as Dense"),
     "hidden softmax": (
         {"layers": [cnn.Dense(3, "softmax"), cnn.Dense(3)]},
         ValueError,
@@ -20,7 +20,7 @@ BAD_PARAMETERS = {
     "link": (
         {"layers": [cnn.Dense(3, "sigmoid")]},
         ValueError,
-        "is sigmoid; the loss makes it softmax",
+        "is sigmoid; the loss requires softmax",
     ),
     "one softmax": (
         {"layers": [cnn.Dense(1)]},
@@ -91,7 +91,7 @@ BAD_FITS = {
     "no y": ({"y": None}, TypeError, "y is None"),
     "length": ({"y": Y_GOOD[:-1]}, ValueError, "X has 90 rows; y has 89"),
     "NaN": ({"X": np.where(X_GOOD[7, 2] == X_GOOD, np.nan, X_GOOD)}, ValueError, "NaN: row 7, column 2"),
-    "one class": ({"y": np.zeros(90)}, ValueError, "y has 1 class; the network has 3 outputs, one a class"),
+    "one class": ({"y": np.zeros(90)}, ValueError, "y has 1 class; the network has 3 outputs, one per class"),
     "four classes": ({"y": np.arange(90) % 4}, ValueError, "y has 4 classes; the network has 3 outputs"),
     "two columns": ({"y": np.ones((90, 2))}, ValueError, "y has 2 columns; the network has 3 outputs"),
     "shares": ({"y": np.full((90, 3), 0.5)}, ValueError, "Row 0 of y sums to 1.5"),
@@ -105,7 +105,7 @@ BAD_FITS = {
     "shuffle": ({"shuffle": 1}, TypeError, "'shuffle' parameter of fit must be a bool"),
     "warm": ({"warm_start": "yes"}, TypeError, "'warm_start' parameter of fit must be a bool"),
     "verbose": ({"verbose": -1}, ValueError, "'verbose' parameter"),
-    "callback": ({"callback": 3}, TypeError, "'callback' parameter of fit must be callable"),
+    "callback": ({"callback": 3}, TypeError, "'callback' parameter of fit must be a Callback, or a function"),
     "validation": ({"validation_data": X_GOOD}, TypeError, r"must be a pair \(X, y\)"),
     "validation width": ({"validation_data": (X_GOOD[:, :2], Y_GOOD)}, ValueError, "X has 2 columns"),
     "validation label": ({"validation_data": (X_GOOD[:1], [9])}, ValueError, "has classes not in"),
@@ -240,5 +240,5 @@ def test_not_fitted(use):
 def test_values_have_no_classes():
     net = regressor().fit(X_GOOD, Y_GOOD, epochs=1)
     assert not hasattr(net, "classes_")
-    with pytest.raises(ValueError, match="the loss mse has none"):
+    with pytest.raises(ValueError, match="the loss mse predicts values"):
         net.predict_proba(X_GOOD)

@@ -64,7 +64,7 @@ BAD_WEIGHTS = {
     "too few": ([(np.ones((4, 8)), np.ones(8))], ValueError, "weights has 1 pair; the network has 2 layers"),
     "no pair": ([np.ones((4, 8)), np.ones(8)], TypeError, r"weights\[0\] must be a pair"),
     "transposed": ([(np.ones((8, 4)), np.ones(8))] * 2, ValueError, r"weights\[0\]\[0\] has shape \(8, 4\)"),
-    "chain": ([(np.ones((4, 8)), np.ones(8)), (np.ones((7, 3)), np.ones(3))], ValueError, r"takes \(8, 3\)"),
+    "chain": ([(np.ones((4, 8)), np.ones(8)), (np.ones((7, 3)), np.ones(3))], ValueError, r"needs \(8, 3\)"),
     "bias": ([(np.ones((4, 8)), np.ones(7)), (np.ones((8, 3)), np.ones(3))], ValueError, "has 7 numbers"),
     "no bias": (
         [(np.ones((4, 8)), None), (np.ones((8, 3)), np.ones(3))],
@@ -101,7 +101,7 @@ def test_partial_fit_learns_classes_once():
         net.partial_fit(X[:1], [7])
     with pytest.raises(ValueError, match=r"y has 2 classes; the network has 3 outputs.*by classes=\.\.\."):
         classifier().partial_fit(X[y < 2], y[y < 2])
-    with pytest.raises(ValueError, match="classes is given; the loss mse has none"):
+    with pytest.raises(ValueError, match="classes is given, but the loss mse predicts values"):
         regressor().partial_fit(X, y, classes=[0, 1, 2])
 
 
@@ -164,7 +164,9 @@ def test_given_weights():
     assert net.get_weights()[0][0].tolist() == W_before.tolist()
     assert net.get_weights()[0][1].tolist() == b.tolist()
     assert net.get_weights()[1][1].tolist() == [0]
-    with pytest.raises(ValueError, match=r"init has shape \(2, 4\); a layer of 4 units on 3 inputs"):
+    with pytest.raises(
+        ValueError, match=r"init has shape \(2, 4\); a layer with 3 inputs and 4 units needs \(3, 4\)"
+    ):
         net.fit(np.ones((2, 3)), [1, 2])
 
 

@@ -416,7 +416,7 @@ def test_given_weights_are_for_standardised_columns(rng):
     assert close(net.decision_function(X), by_hand(X)[2] @ W + b, "float64")
     net.set_weights([(W[:2], b)])  # other columns: nothing is known of them
     assert close(net.decision_function(X[:, :2]), X[:, :2] @ W[:2] + b, "float64")
-    with pytest.raises(cnn.NotFittedError, match="seen no X"):
+    with pytest.raises(cnn.NotFittedError, match="no statistics to standardise X with"):
         _ = net.mean_
     net.fit(X[:, :2], y, epochs=1, warm_start=True)
     assert np.allclose(net.mean_, by_hand(X[:, :2])[0])

@@ -222,7 +222,7 @@ def test_networks_that_have_learned_no_encoder(tmp_path):
         _ = net.encoder_
     net.set_weights([(np.ones((3, 7)), np.zeros(7)), (np.ones((7, 2)), np.zeros(2))])
     net.save(tmp_path / "net.safetensors")
-    with pytest.raises(AttributeError, match="has learned no encoder"):
+    with pytest.raises(AttributeError, match="has no encoder_"):
         _ = cnn.load(tmp_path / "net.safetensors").encoder_
 
 
@@ -295,7 +295,7 @@ def test_what_does_not_fit_what_was_learned():
         ({"categorical_features": [-1]}, ValueError, "'auto' or a sequence"),
         ({"categorical_features": "auto", "min_frequency": 0}, ValueError, "'min_frequency' parameter"),
         ({"categorical_features": "auto", "min_frequency": 1.5}, ValueError, "'min_frequency' parameter"),
-        ({"min_frequency": 3}, ValueError, "min_frequency is given; categorical_features is not"),
+        ({"min_frequency": 3}, ValueError, "min_frequency is given, but categorical_features is not"),
     ],
 )
 def test_parameters(parameters, error, message):
@@ -337,5 +337,5 @@ def test_bad_encoders_in_a_file_are_refused(spoil, tmp_path):
         document = json.loads(file.metadata()["compiled_nn"])
     spoil(document["encoder"])
     save_file(load_file(path), path, metadata={"compiled_nn": json.dumps(document)})
-    with pytest.raises(ValueError, match="is no readable network"):
+    with pytest.raises(ValueError, match="is not a readable network"):
         cnn.load(path)

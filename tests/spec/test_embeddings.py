@@ -278,19 +278,19 @@ def test_refuses_other_widths(wanted, error, message):
 def test_refuses_columns_without_categories(rng):
     X, y = table(rng)
     net = network(embeddings={0: 2})
-    with pytest.raises(ValueError, match="embeddings names 0, which is no categorical column of X"):
+    with pytest.raises(ValueError, match="embeddings contains 0, which is not a categorical column of X"):
         net.fit(X, y)
     with pytest.raises(cnn.NotFittedError):
         net.predict(X)
-    with pytest.raises(ValueError, match="embeddings is given; categorical_features is not"):
+    with pytest.raises(ValueError, match="embeddings is given, but categorical_features is not"):
         cnn.Network([cnn.Dense(1)], loss="mse", embeddings=3)
-    with pytest.raises(AttributeError, match="has learned no embeddings"):
+    with pytest.raises(AttributeError, match="has no embeddings_"):
         small.fitted().embeddings_  # noqa: B018
-    with pytest.raises(ValueError, match=r"layers\[1\] has blocks, which are for the first layer"):
+    with pytest.raises(ValueError, match=r"layers\[1\] has blocks, which are allowed in the first layer"):
         cnn.Network([cnn.Dense(3), cnn.Dense(2, bias=False, blocks=((3, 2),)), cnn.Dense(1)], loss="mse")
-    with pytest.raises(ValueError, match="blocks give 2 columns; the layer has 4 units"):
+    with pytest.raises(ValueError, match="blocks have 2 columns in total; the layer has 4 units"):
         cnn.Dense(4, bias=False, blocks=((3, 2),))
-    with pytest.raises(ValueError, match="A layer with blocks is linear"):
+    with pytest.raises(ValueError, match="A layer with blocks must be linear"):
         cnn.Dense(2, "relu", bias=False, blocks=((3, 2),))
     with pytest.raises(ValueError, match="The last layer has blocks"):
         cnn.Network([cnn.Dense(2, bias=False, blocks=((3, 2),))], loss="mse")
@@ -304,7 +304,7 @@ def test_its_layer_makes_another_network_of_encoded_columns(rng):
     other.set_weights(net.get_weights())
     assert other.predict(encoded).tobytes() == net.predict(X).tobytes()
     assert is_held(other.fit(encoded, y, epochs=1, warm_start=True))
-    with pytest.raises(ValueError, match="The embeddings take 9 columns; there are 8"):
+    with pytest.raises(ValueError, match="The embedding layer needs 9 columns; the encoded X has 8"):
         cnn.Network(net.layers, loss="mse").fit(encoded[:, 1:], y)
 
 

@@ -174,10 +174,10 @@ def test_its_name():
     assert str(cnn.Activation(np.tanh, slope_of_tanh, "mine")) == "mine"
 
 
-def test_the_last_layer_is_the_loss_s_matter():
-    with pytest.raises(ValueError, match="The last layer is bent_sine; the loss makes it softmax"):
+def test_the_loss_determines_the_activation_of_the_last_layer():
+    with pytest.raises(ValueError, match="The last layer is bent_sine; the loss requires softmax"):
         cnn.Network([cnn.Dense(3, cnn.Activation(bent_sine, slope_of_bent_sine))])
-    with pytest.raises(ValueError, match="The last layer is gelu; the loss makes it softmax"):
+    with pytest.raises(ValueError, match="The last layer is gelu; the loss requires softmax"):
         cnn.Network([cnn.Dense(3, "gelu")])
 
 
@@ -197,7 +197,7 @@ def test_a_file_needs_the_name_registered(registry, tmp_path):
     assert outputs(cnn.load(path)) == outputs(net)
     activations._registered.clear()
     with pytest.raises(
-        ValueError, match=r"'wave' is not known.*register_activation\('wave'.*before the file"
+        ValueError, match=r"'wave' is unknown.*register_activation\('wave'.*before you load the file"
     ):
         cnn.load(path)
 
@@ -215,7 +215,7 @@ def test_registering_again_replaces(registry):
     newer = cnn.register_activation("wave", np.tanh, slope_of_tanh)
     assert cnn.Dense(3, "wave").activation == newer != layer.activation
     for name in ("relu", "swish"):
-        with pytest.raises(ValueError, match=f"'{name}' is one of the library"):
+        with pytest.raises(ValueError, match=f"'{name}' is built in"):
             cnn.register_activation(name, np.tanh, slope_of_tanh)
     with pytest.raises(ValueError, match=r"Got 'wvae' instead\. Did you mean 'wave'"):
         cnn.Dense(3, "wvae")

@@ -85,7 +85,7 @@ def test_set_weights_forgets_it():
         (
             lambda: classifier().fit(X, y, averaging=cnn.SWA(), early_stopping=True, validation_fraction=0.2),
             ValueError,
-            "take one",
+            "pass only one of them",
         ),
     ],
 )

@@ -215,12 +215,14 @@ def test_bad_values_are_refused(make, message):
         make()
 
 
-def test_descent_in_the_span_of_the_rows_is_refused():
+def test_gram_training_is_refused():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(10, 400)), np.arange(10) % 3
     for parameters in ({"clip_norm": 1.0}, {"ema": 0.5}, {"layers": [cnn.Dense(3, rate=0.5)]}):
         net = network(optimizer=cnn.SGD(0.1), **parameters)
-        with pytest.raises(ValueError, match="gradients are clipped, weights averaged, or layers have rates"):
+        with pytest.raises(
+            ValueError, match="gradients are clipped, weights are averaged, or layers have different"
+        ):
             net.fit(X, y, batch_size="full", gram=True)
         net.fit(X, y, batch_size="full", epochs=200)
 

@@ -245,7 +245,7 @@ def test_unlearned_networks(tmp_path):
     with pytest.raises(cnn.NotFittedError):
         _ = net.target_mean_
     net.set_weights([(np.ones((4, 6)), np.zeros(6)), (np.ones((6, 1)), np.zeros(1))])
-    with pytest.raises(cnn.NotFittedError, match="has seen no y"):
+    with pytest.raises(cnn.NotFittedError, match="no statistics to scale y with"):
         _ = net.target_mean_
     net.save(tmp_path / "net.safetensors")
     X, _ = line()
@@ -264,15 +264,17 @@ def test_bad_scales_in_a_file_are_refused(tmp_path):
         metadata = file.metadata()
     for scale in (0.0, -1.0, np.nan):
         save_file({**load_file(path), "targets.scale": np.array([scale])}, path, metadata=metadata)
-        with pytest.raises(ValueError, match=r"no readable network: the centres and scales of the targets"):
+        with pytest.raises(
+            ValueError, match=r"not a readable network: the centres and scales of the targets"
+        ):
             cnn.load(path)
 
 
 def test_classes_have_no_scale():
-    with pytest.raises(ValueError, match="scale_targets is for losses of values"):
+    with pytest.raises(ValueError, match="scale_targets=True needs a loss for values"):
         network(scale_targets=True)
     for loss, outputs in (("quantile", 3), ("gaussian_nll", 2), ("ordinal", 2)):
-        with pytest.raises(ValueError, match=f"one output for each column of y; {loss} is not one"):
+        with pytest.raises(ValueError, match=f"one output per column of y; {loss} is not one"):
             cnn.Network([cnn.Dense(outputs)], loss=loss, scale_targets=True)
     with pytest.raises(TypeError, match="'scale_targets' parameter of Network must be a bool"):
         regressor(scale_targets="yes")

@@ -4,21 +4,22 @@ import compiled_nn as cnn
 import numpy as np
 import pytest
 from compiled_nn.metrics import Metric
-from compiled_nn.training import targets, validation
+from compiled_nn.training import validation
 from compiled_nn.training.plan import Plan
+from compiled_nn.training.targets import read_samples
 from small import bits, blobs, classifier, regressor, sealed
 
 X, y = blobs()
 
 
 def chosen(labels, fraction=None, groups=None, seed=0, loss="softmax_cross_entropy", outputs=3):
-    """Row numbers of validation and of training, as the X of one column tells them."""
+    """Return the indices of the validation rows and of the training rows; X has them as its only column."""
     net = classifier(outputs, seed=seed, loss=loss)
     rows = np.arange(len(labels), dtype="float32")[:, np.newaxis]
-    design, encoded, known = targets.prepare(net._configuration, rows, labels, None, None)
+    design, encoded, targets = read_samples(net._configuration, rows, labels, None, None)
     plan = Plan(epochs=1, batch_size=32, shuffle=True, validation_fraction=fraction, validation_groups=groups)
-    held_out, rest = validation.choose(
-        plan, net._configuration, design, encoded, known, encoder=None, weights=None, parts=net._split_rows
+    held_out, rest = validation.hold_out(
+        plan, net._configuration, design, encoded, targets, encoder=None, weights=None, split=net._split_rows
     )
     return held_out.X[:, 0].astype(int), rest
 
@@ -111,7 +112,7 @@ def test_metrics_of_probabilities_and_values():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"metrics": ["accuracy"]}, ValueError, "metrics are those of validation"),
+        ({"metrics": ["accuracy"]}, ValueError, "metrics are computed on validation rows"),
         (
             {"metrics": "accuracy", "validation_data": (X, y)},
             TypeError,
@@ -132,7 +133,7 @@ def test_refusals(arguments, error, message):
 
 def test_a_class_of_one_row_is_named():
     labels = np.array([*"aabbc"])
-    with pytest.raises(ValueError, match="Class c has 1 row; validation_fraction takes at least 2"):
+    with pytest.raises(ValueError, match="Class c has 1 row; validation_fraction needs at least 2 rows"):
         classifier().fit(X[:5], labels, validation_fraction=0.2)
 
 

@@ -186,7 +186,7 @@ def test_files_and_copies_keep_it(rng, tmp_path, parameters):
 
 def test_values_have_no_temperature(rng):
     net = small.regressor().fit(small.X, small.X[:, 0], epochs=1)
-    with pytest.raises(ValueError, match="calibrate is for classes; the loss mse has none"):
+    with pytest.raises(ValueError, match="calibrate is for classes; the loss mse predicts values"):
         net.calibrate(small.X, small.X[:, 0])
     with pytest.raises(cnn.NotFittedError):
         small.classifier().calibrate(small.X, small.INDICES)
@@ -196,7 +196,7 @@ def test_values_have_no_temperature(rng):
 
 def test_thresholds_have_no_temperature():
     net = cnn.Network([cnn.Dense(2)], loss="ordinal", seed=0).fit(small.X, small.INDICES, epochs=1)
-    with pytest.raises(ValueError, match="those of the loss ordinal have a threshold each"):
+    with pytest.raises(ValueError, match="the loss ordinal has thresholds instead"):
         net.calibrate(small.X, small.INDICES)
 
 

@@ -46,7 +46,9 @@ def test_coverage_on_average(rng):
 
 
 def test_few_rows():
-    with pytest.raises(ValueError, match=r"A coverage of 0\.95 needs 19 held-out rows or more; there are 18"):
+    with pytest.raises(
+        ValueError, match=r"A coverage of 0\.95 needs at least 19 held-out rows; there are 18"
+    ):
         conformal.threshold(np.zeros((18, 1)), 0.95)
     conformal.threshold(np.zeros((19, 1)), 0.95)
     for coverage in (0, 1, 1.5, "most"):
@@ -205,14 +207,16 @@ def test_training_and_calibrating_forget_them(rng):
 
 def test_the_wrong_question(rng):
     values = small.regressor().fit(small.X, small.X[:, 0], epochs=1)
-    with pytest.raises(ValueError, match="predict_set is for classes; the loss mse has none"):
+    with pytest.raises(ValueError, match="predict_set is for classes; the loss mse predicts values"):
         values.predict_set(small.X)
     with pytest.raises(
-        ValueError, match="predict_interval is for values; the loss softmax_cross_entropy has"
+        ValueError, match="predict_interval is for values; the loss softmax_cross_entropy predicts classes"
     ):
         small.fitted().predict_interval(small.X)
     with pytest.raises(cnn.NotFittedError):
         small.regressor().predict_interval(small.X)
     many = small.classifier(2, loss="binary_cross_entropy").fit(small.X, small.X[:, :2] > 0, epochs=1)
-    with pytest.raises(ValueError, match="A set is of one class a row; y has any number of labels a row"):
+    with pytest.raises(
+        ValueError, match="Prediction sets need one class per row; this network was fitted on any"
+    ):
         many.calibrate_intervals(small.X, small.X[:, :2] > 0)

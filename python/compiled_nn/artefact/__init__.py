@@ -1,1 +1,1 @@
-"""What answers: inputs, layers and outputs of a network, and the parts that they are derived from and stored as."""
+"""Predictor of a network (inputs, folded layers, outputs), and the parts that it is derived from, which files store."""

@@ -1,9 +1,11 @@
-"""What predicts: a copy of the trained layers into which everything linear around them is folded, at no cost to a row.
+"""Folding: a copy of the trained layers for prediction, whose weights include the linear operations around them.
 
-(a) Batch normalisation by its running statistics is a factor and a shift of each unit: they go into W and b.
-(b) Scaled inputs: (x - mean) / s W + b = x (W / s) + (b - mean / s W). The sum cancels where a mean is far from zero in
-    units of s: beyond `_FARTHEST` of that, rows are scaled as in training. So they are where the first layer is
-    normalised row by row, since its b comes after that.
+Predicting a row then costs no more than without these operations:
+
+(a) Batch normalisation with running statistics is a factor and a shift per unit, which are folded into W and b.
+(b) Scaled inputs: (x - mean) / s W + b = x (W / s) + (b - mean / s W). The sum loses digits if a mean is large compared
+    with s. Above the limit `_FARTHEST`, rows are scaled as in training instead; also if the first layer is normalised
+    over the units of each row, because its b is added after that.
 (c) Embeddings are linear: x E W = x (E W).
 (d) Scaled targets: s (a W + b) + mean = a (W s) + (b s + mean). A temperature T: W / T and b / T.
 """
@@ -19,19 +21,33 @@ from ..data.arrays import Array
 from ..preprocessing.standardization import Statistics
 from ..spec.initializers import Pair
 
-_FARTHEST = 1e-4  # over the precision of the dtype: the rounding that a folded first layer may add to x
-_EPSILON = 1e-5  # that of the core's normalisation
+_FARTHEST = 1e-4  # largest rounding error, in units of s, that folding may add to a scaled input
+_EPSILON = 1e-5  # epsilon of the normalisation in the core
 
 
 def folded(
     layers: Layers, targets: Statistics | None = None, temperature: float = 1.0, *, embedded: bool = False
 ) -> Layers:
-    """Return layers that predict from X as it comes, in units of y, what `layers` predict from scaled rows.
+    """Return layers that predict from unscaled rows, in units of y.
 
-    `layers` themselves where there is nothing to fold; `embedded` says whether the first one are embeddings.
+    Parameters
+    ----------
+    layers : cnn_core.layers.Layers
+        Trained layers, with the statistics by which they scale their inputs, if any.
+    targets : Statistics, optional
+        Mean and scale of each output in y, if targets are scaled.
+    temperature : float, default 1.0
+        Number by which the logits are divided.
+    embedded : bool, default False
+        Whether the first layer is an embedding layer.
+
+    Returns
+    -------
+    cnn_core.layers.Layers
+        A copy, or `layers` itself if there is nothing to fold.
     """
     pairs, norms, gains = layers.views(), list(layers.norms), layers.gains()
-    above = 1 if embedded else 0
+    skipped = 1 if embedded else 0  # the embedding layer is merged into the next one
     for i, statistics in enumerate(layers.running_statistics()):
         gain = gains[i]
         if statistics is not None and gain is not None:
@@ -54,27 +70,27 @@ def folded(
     if not (rescaled or embedded or tuple(norms) != layers.norms):
         return layers
     copy = Layers(
-        (layers.sizes[0], *layers.sizes[1 + above :]),
-        layers.activations[above:],
+        (layers.sizes[0], *layers.sizes[1 + skipped :]),
+        layers.activations[skipped:],
         [b is not None for _, b in pairs],
         layers.dtype,
         norms=norms,
-        residuals=layers.residuals[above:],
+        residuals=layers.residuals[skipped:],
     )
     for (W, b), (new_W, new_b) in zip(copy.views(), pairs, strict=True):
         W[...] = new_W
         if b is not None:
             b[...] = new_b
-    for mine, gain in zip(copy.gains(), gains, strict=True):
-        if mine is not None:
-            mine[...] = gain
+    for view, gain in zip(copy.gains(), gains, strict=True):
+        if view is not None:
+            view[...] = gain
     if inputs is not None:
         copy.standardize(*inputs)
     return copy
 
 
 def _normalised(pair: Pair, gain: Array, running: Statistics) -> Pair:
-    """Return a layer that does what one does which is batch-normalised by running mean and variance."""
+    """Return (W, b) of a layer that includes batch normalisation by running mean and variance."""
     W, b = pair
     mean, variance = running
     factor = gain.astype(np.float64) / np.sqrt(variance.astype(np.float64) + _EPSILON)
@@ -83,14 +99,17 @@ def _normalised(pair: Pair, gain: Array, running: Statistics) -> Pair:
 
 
 def _scaling(pair: Pair, statistics: Statistics) -> Pair | None:
-    """Return a first layer that scales its inputs; None where that would lose digits, or all of a number."""
+    """Return (W, b) of a first layer that includes the scaling of its inputs.
+
+    None is returned if this would lose digits, or a number of W or b would overflow.
+    """
     W, b = pair
     mean, scale = statistics
     if (abs(mean) * np.finfo(W.dtype).eps > _FARTHEST * scale).any():
         return None
     with np.errstate(over="ignore", under="ignore"):
         new_W = (W / scale[:, np.newaxis]).astype(W.dtype)
-    # With W as it was rounded: its errors then meet x - mean, not x.
+    # The shift uses the rounded W, so that rounding errors of W are multiplied by x - mean instead of x.
     shift = arithmetic.weighted_sums(mean, new_W)
     with np.errstate(over="ignore"):
         new_b = ((0 if b is None else b) - shift).astype(W.dtype)
@@ -98,7 +117,7 @@ def _scaling(pair: Pair, statistics: Statistics) -> Pair | None:
 
 
 def unscaled(pair: Pair, targets: Statistics) -> Pair:
-    """Return a last layer (W, b) in units of y."""
+    """Return (W, b) of a last layer whose outputs are in units of y."""
     W, b = pair
     with np.errstate(over="ignore", under="ignore"):
         new_W = (W * targets.scale).astype(W.dtype)

@@ -1,4 +1,4 @@
-"""What X has to be, and how it becomes the rows of the first layer."""
+"""Inputs: the form that X must have, and its conversion to the rows of the first layer."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """The input side of a network. It is immutable.
+    """Description of the inputs of a network. It is immutable.
 
     Attributes
     ----------
     n_columns : int
-        Columns that the first layer takes.
+        Number of inputs of the first layer.
     dtype : {"float32", "float64"}
+        Dtype of the network.
     scale : float
-        Factor of every number of X.
-    scaling : str or None
-        How the columns are scaled, one of "standard", "robust" and "minmax".
+        Factor by which X is multiplied.
+    scaling : {"standard", "robust", "minmax"} or None
+        Method by which the columns are scaled; None if they are not.
     encoder : Tabular or None
-        Turns a table into numbers.
+        Encoder that turns a table into numbers; None for numeric X.
     """
 
     n_columns: int
@@ -38,19 +39,19 @@ class Inputs:
 
     @classmethod
     def of(cls, configuration: Configuration, n_columns: int, encoder: Tabular | None = None) -> Inputs:
-        """Return the inputs of a network of this configuration."""
+        """Return the inputs of a network with this configuration."""
         return cls(n_columns, configuration.dtype, configuration.scale, configuration.scaling, encoder)
 
     @property
     def n_features(self) -> int:
-        """Columns of X."""
+        """Number of columns of X, before encoding."""
         return self.n_columns if self.encoder is None else self.encoder.n_features_in_
 
     def read(self, X: Any) -> Samples:
-        """Return X as the core takes it; documented in :func:`compiled_nn.data.samples.read`."""
+        """Return X converted for the core; documented in :func:`compiled_nn.data.samples.read`."""
         return samples.read(X, dtype=self.dtype, n_features=self.n_columns, encoder=self.encoder)
 
     def range_error(self) -> ValueError:
-        """Return the error for an X that overflows once it is scaled."""
-        how = f"scaled by {self.scale:g}" if self.scaling is None else "standardised"
-        return ValueError(f"X is beyond the range of {self.dtype} once {how}.")
+        """Return the error for an X that overflows when it is scaled."""
+        operation = f"scaled by {self.scale:g}" if self.scaling is None else "standardised"
+        return ValueError(f"X is beyond the range of {self.dtype} once {operation}.")

@@ -1,4 +1,4 @@
-"""What the numbers of the last layer mean: classes or values, their scaling, and the calibration."""
+"""Outputs: the meaning of the outputs of the last layer (classes or values, scaling, calibration)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..spec.configuration import Configuration
-from ..training import targets
-from ..training.targets import Targets
+from ..training.targets import Targets, default_targets
 from ..uncertainty.calibration import NOTHING, Calibration
 
 if TYPE_CHECKING:
@@ -17,17 +16,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Outputs:
-    """The output side of a network. It is immutable.
+    """Description of the outputs of a network. It is immutable.
 
     Attributes
     ----------
     loss : Loss
+        Loss of the network.
     n_outputs : int
-        Units of the last layer.
+        Number of units of the last layer.
     learned : Targets or None
-        What was learned from y; None before any y was seen.
+        Encoding of y, as fit has determined it; None if the network was not fitted.
     calibration : Calibration
-        What was learned from rows that the network was not trained on.
+        Result of the calibration on held-out rows.
     """
 
     loss: Loss
@@ -37,15 +37,15 @@ class Outputs:
 
     @classmethod
     def of(cls, configuration: Configuration, learned: Targets | None = None) -> Outputs:
-        """Return the outputs of a network of this configuration."""
+        """Return the outputs of a network with this configuration."""
         return cls(configuration.loss, configuration.n_outputs, learned)
 
     @property
     def targets(self) -> Targets:
-        """What was learned from y, or without that the classes 0, 1, ... or values as they are."""
-        return self.learned or targets.default(self.loss, self.n_outputs)
+        """Encoding of y; if the network was not fitted, the classes 0, 1, ... or unscaled values."""
+        return self.learned or default_targets(self.loss, self.n_outputs)
 
     @property
     def scaling(self) -> Statistics | None:
-        """Mean and scale of each output in y, where targets are scaled."""
+        """Mean and scale of each output in y; None if targets are not scaled."""
         return None if self.learned is None else self.learned.scaling

@@ -1,4 +1,4 @@
-"""What a network is stored as: the unfolded parts from which a predictor is derived."""
+"""Parts of a network that files store: the unfolded parts from which the predictor is derived."""
 
 from __future__ import annotations
 
@@ -16,17 +16,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """The parts of a network that files, pickles and exporters hold.
+    """Parts of a network, as they are written to files.
 
     Attributes
     ----------
     configuration : Configuration
+        Parameters of the network.
     layers : list of dict
-        State of each layer, as :mod:`compiled_nn.training.weights` describes it: nothing is folded into it.
+        State of each layer, in the form of :mod:`compiled_nn.training.weights`; nothing is folded into it.
     statistics : Statistics or None
-        Centre and scale of each column; None when the network does not standardise, or has seen no X.
+        Centre and scale of each column; None if the network does not standardise, or was not fitted.
     inputs : Inputs
+        Description of the inputs.
     outputs : Outputs
+        Description of the outputs.
     """
 
     configuration: Configuration

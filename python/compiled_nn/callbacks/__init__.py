@@ -1,6 +1,6 @@
-"""Callbacks of fit: what to do before training, after each epoch, and after all.
+"""Callbacks of fit: objects whose methods run before training, after each epoch, and after training.
 
-``fit(callbacks=[...])`` takes them, and functions of (net, epoch, history) too.
+They are passed as ``fit(callbacks=[...])``. A function of (net, epoch, history) can be passed too.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Callbacks of other libraries, as ours."""
+"""Adapters for callbacks of other libraries."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ if TYPE_CHECKING:
 
 
 class OptunaPruning(Callback):
-    """Reports each epoch to a trial of Optuna, and gives the trial up when Optuna says so.
+    """Callback that reports each epoch to a trial of Optuna, and stops training if Optuna prunes the trial.
 
     Parameters
     ----------
     trial : optuna.Trial
+        Trial to report to.
     monitor : str, default "val_loss"
         Column of the history to report.
 
     Raises
     ------
     ImportError
-        When Optuna is not installed.
+        If Optuna is not installed.
     optuna.TrialPruned
-        After an epoch; the network stays usable.
+        If Optuna prunes the trial; fit raises it after an epoch. The network can still be used.
     """
 
     def __init__(self, trial: Any, monitor: str = "val_loss") -> None:
@@ -42,35 +43,37 @@ class OptunaPruning(Callback):
 
 
 def from_sklearn(callback: Any) -> Callback:
-    """Return a callback of scikit-learn (1.9 and later), as ``sklearn.callback.ProgressBar``, as one of ours.
+    """Return a callback of scikit-learn 1.9 or later, such as ``sklearn.callback.ProgressBar``, as a callback of fit.
 
-    Training is the root task, each epoch a task below it; a hook that returns True stops training. Hooks get no data
-    and no fitted estimator: metrics are for ``fit(metrics=...)``.
+    Training is the root task, and each epoch is a subtask. A hook that returns True stops training. Hooks receive
+    neither data nor a fitted estimator; use ``fit(metrics=...)`` for metrics.
 
     Parameters
     ----------
     callback : sklearn.callback.FitCallback
+        Callback of scikit-learn.
 
     Returns
     -------
     Callback
+        Callback for ``fit(callbacks=[...])``.
 
     Raises
     ------
     ImportError
-        When scikit-learn is not installed, or has no callbacks yet.
+        If scikit-learn is not installed, or is older than 1.9.
     TypeError
-        When it is no callback of scikit-learn.
+        If `callback` is not a callback of scikit-learn.
     """
     return _FromSklearn(callback)
 
 
 class _FromSklearn(Callback):
     def __init__(self, callback: Any) -> None:
-        what = {"purpose": "its callback", "library": "scikit-learn 1.9", "extra": "sklearn"}
-        support = optional.load("sklearn.callback", **what).CallbackSupportMixin
+        requirement = {"purpose": "its callback", "library": "scikit-learn 1.9", "extra": "sklearn"}
+        support = optional.load("sklearn.callback", **requirement).CallbackSupportMixin
         self._callback = callback
-        # What scikit-learn takes for the estimator in training: its name is shown.
+        # Placeholder for the estimator in training; scikit-learn displays the name of its class.
         self._estimator = type("Network", (support,), {})().set_callbacks(callback)
         self._root: Any = None
 

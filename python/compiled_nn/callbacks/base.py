@@ -1,4 +1,4 @@
-"""What a callback is, and how a column of the history is watched."""
+"""Base class of callbacks, and monitoring of a column of the history."""
 
 from __future__ import annotations
 
@@ -20,32 +20,53 @@ _RISING = ("score", "val_score")
 
 
 class Callback:
-    """What ``fit(callbacks=[...])`` calls; subclasses override what they need.
+    """Base class of callbacks for ``fit(callbacks=[...])``; subclasses override the methods that they need.
 
-    Callbacks are asked in their order after each epoch, all of them even when one stops training, and told of the end
-    in the opposite order: also when training raises. Epochs then take a call of the core each, where many short ones
-    share one without callbacks.
+    Callbacks run in order after each epoch; all of them run even if one stops training. When training ends, also with
+    an exception, they run in reverse order. With callbacks, each epoch is a separate call of the core; without them,
+    many short epochs share one call.
 
     Attributes
     ----------
     stop_reason : str
-        What ``net.stop_reason_`` is when this one stops training; "callback" unless a subclass says otherwise.
+        Value of ``net.stop_reason_`` if this callback stops training; "callback" unless a subclass overrides it.
     """
 
     stop_reason: str = "callback"
 
     def on_train_begin(self, net: Any) -> None:
-        """Get ready: ``net.epochs_planned_`` is how many epochs the history will have."""
+        """Run before the first epoch; ``net.epochs_planned_`` is the number of epochs that the history will have."""
 
     def on_epoch_end(self, net: Any, epoch: int, history: History) -> bool | None:
-        """Look at an epoch, from 1, whose columns are the last of `history`; return True to stop training."""
+        """Run after an epoch.
+
+        Parameters
+        ----------
+        net : Network
+            Network in training.
+        epoch : int
+            Number of the epoch, from 1.
+        history : dict of lists
+            History of the network; the last entry of each column belongs to this epoch.
+
+        Returns
+        -------
+        bool or None
+            True to stop training.
+        """
 
     def on_train_end(self, net: Any) -> None:
-        """Clean up: ``net.stop_reason_`` says why training ended, None after an exception."""
+        """Run after training; ``net.stop_reason_`` is the reason why it ended, None after an exception."""
 
 
 class FunctionCallback(Callback):
-    """A function of (net, epoch, history) as a callback."""
+    """Callback that calls a function of (net, epoch, history) after each epoch.
+
+    Parameters
+    ----------
+    function : callable
+        Function that returns True to stop training.
+    """
 
     def __init__(self, function: Function) -> None:
         self.function = function
@@ -61,27 +82,28 @@ def as_callback(owner: str, value: object) -> Callback:
         return value
     if callable(value) and not isinstance(value, type):
         return FunctionCallback(value)
-    raise TypeError(f"The {owner} must be callable, or a Callback. Got {value!r} instead.")
+    raise TypeError(f"The {owner} must be a Callback, or a function. Got {value!r} instead.")
 
 
 class Monitor:
-    """A column of the history, and which of two of its values is better.
+    """Column of the history, with the direction in which its values improve.
 
     Parameters
     ----------
     owner : str
-        Who watches, for messages.
+        Name of the callback, for messages.
     column : str
-    mode : {"auto", "min", "max"}
-        Whether smaller or larger is better; "auto" knows it of losses, scores and the metrics of
+        Name of the column.
+    mode : {"auto", "min", "max"}, default "auto"
+        Whether smaller or larger values are better. "auto" works for losses, scores and the metrics of
         :mod:`compiled_nn.metrics`.
-    min_delta : float
-        How much better a value must be to count, at least 0.
+    min_delta : float, default 0.0
+        Amount, at least 0, by which a value must be better to count as an improvement.
 
     Raises
     ------
     TypeError, ValueError
-        When a parameter cannot be used, or "auto" does not know the column.
+        If a parameter cannot be used, or `mode` is "auto" and the direction of the column is unknown.
     """
 
     def __init__(self, owner: str, column: str, mode: Mode = "auto", min_delta: float = 0.0) -> None:
@@ -99,11 +121,11 @@ class Monitor:
         Raises
         ------
         ValueError
-            When the history has no such column.
+            If the history does not have this column.
         """
         if self.column not in history:
             columns = ", ".join(map(repr, history))
-            hint = " Give validation_data or validation_fraction." if self.needs_validation else ""
+            hint = " Pass validation_data or validation_fraction." if self.needs_validation else ""
             raise ValueError(f"{self._owner} monitors {self.column!r}; the history has {columns}.{hint}")
         return float(history[self.column][-1])
 
@@ -114,29 +136,30 @@ class Monitor:
 
     @property
     def needs_validation(self) -> bool:
-        """Whether the column is one of validation."""
+        """Whether the column exists only with validation rows."""
         return self.column.startswith("val_")
 
     def better(self, value: float, best: float | None) -> bool:
-        """Return whether `value` is better than `best`, None being no value yet; NaN never is."""
+        """Return whether `value` improves on `best`; any number does if `best` is None, and NaN never does."""
         if math.isnan(value):
             return False
         return best is None or self._sign * (best - value) > self.min_delta
 
     def reaches(self, value: float, goal: float) -> bool:
-        """Return whether `value` is as good as `goal`."""
+        """Return whether `value` is as good as `goal`, or better."""
         return self._sign * (goal - value) >= 0
 
 
 def _rises(owner: str, column: str) -> bool:
     if column in _FALLING or column in _RISING:
         return column in _RISING
-    from .. import metrics  # few runs watch any
+    from .. import metrics  # imported here to keep `import compiled_nn` fast
 
     metric: Any = column.removeprefix("val_")
     try:
         return metrics.resolve(metric).greater_is_better
     except ValueError:
         raise ValueError(
-            f"{owner} monitors {column!r}: whether it should rise or fall is not known. Pass mode='min' or mode='max'."
+            f"{owner} monitors {column!r}, but it is unknown whether larger or smaller values are better."
+            " Pass mode='min' or mode='max'."
         ) from None

@@ -1,4 +1,4 @@
-"""A callback that keeps training on the disk."""
+"""Callback that saves checkpoints during training."""
 
 from __future__ import annotations
 
@@ -13,26 +13,28 @@ if TYPE_CHECKING:
 
 
 class Checkpoint(Callback):
-    """Writes a checkpoint every so many epochs, replacing the last one when all of the new one is on the disk.
+    """Callback that writes a checkpoint every `every` epochs.
 
-    ``compiled_nn.load_checkpoint(path)`` reads it; ``fit(..., warm_start=True)`` then goes on to the bit.
+    The previous checkpoint is replaced only after the new one is completely on the disk.
+    ``compiled_nn.load_checkpoint(path)`` reads it; ``fit(..., warm_start=True)`` then continues with the same bits as
+    training without interruption.
 
     Parameters
     ----------
     path : str or path-like
-        By custom ``*.ckpt.safetensors``.
+        Path of the file, by convention ``*.ckpt.safetensors``.
     every : int, default 1
-        Epochs between two checkpoints.
+        Number of epochs between checkpoints.
     keep_best : str, optional
-        A column of the history: write only epochs that are better in it than all before; then `every` is of those
-        epochs that are looked at.
+        Column of the history. A checkpoint is then written only if its value is the best one so far, which is compared
+        every `every` epochs.
     mode : {"auto", "min", "max"}, default "auto"
-        With `keep_best`: whether smaller or larger is better; "auto" knows it of losses, scores and named metrics.
+        Whether smaller or larger values of `keep_best` are better. "auto" works for losses, scores and named metrics.
 
     Raises
     ------
     TypeError, ValueError
-        When a parameter is of the wrong type or value.
+        If a parameter has the wrong type or value.
     """
 
     def __init__(
@@ -48,7 +50,7 @@ class Checkpoint(Callback):
         self._best: float | None = None
 
     def on_train_begin(self, net: NetworkLike) -> None:
-        """Take the best value from the epochs that the history has already."""
+        """Determine the best value of the epochs that are already in the history."""
         self._best = None
         if self.keep_best is not None:
             for value in net.history.get(self.keep_best.column, ()):
@@ -56,7 +58,7 @@ class Checkpoint(Callback):
                     self._best = value
 
     def on_epoch_end(self, net: NetworkLike, epoch: int, history: History) -> None:
-        """Write the checkpoint when it is time."""
+        """Write a checkpoint if the epoch is due, and with `keep_best` if its value is the best one."""
         if epoch % self.every:
             return
         if self.keep_best is not None:

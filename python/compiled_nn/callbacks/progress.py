@@ -1,4 +1,4 @@
-"""A callback that shows how far training is."""
+"""Callback that displays the progress of training."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ from .base import Callback
 if TYPE_CHECKING:
     from ..common.protocols import History, NetworkLike
 
-_WIDTH = 30  # of a bar in plain text
+_WIDTH = 30  # number of characters of a bar in plain text
 
 
 class ProgressBar(Callback):
-    """A bar of epochs with the loss: by rich where it is installed, else by tqdm, else in plain text.
+    """Callback that displays a progress bar over the epochs, with the loss.
 
-    It writes to stderr, and only to a terminal or a notebook unless asked.
+    The bar is that of rich if it is installed, otherwise that of tqdm if it is installed, otherwise plain text. It is
+    written to stderr, by default only if that is a terminal or Python runs in a notebook.
 
     Parameters
     ----------
     always : bool, default False
-        Write also where stderr is a file or a pipe.
+        Whether to write also if stderr is a file or a pipe.
 
     Raises
     ------
     TypeError
-        When `always` is no bool.
+        If `always` is not a bool.
     """
 
     def __init__(self, always: bool = False) -> None:
@@ -37,13 +38,13 @@ class ProgressBar(Callback):
         self._bar: Any = None
 
     def on_train_begin(self, net: NetworkLike) -> None:
-        """Open the bar, where it is to be seen."""
+        """Open the bar, if it is to be displayed."""
         self._bar = None
         if self.always or sys.stderr.isatty() or "ipykernel" in sys.modules:
             self._bar = _bar()(len(net.history["epoch"]), net.epochs_planned_)
 
     def on_epoch_end(self, net: NetworkLike, epoch: int, history: History) -> None:
-        """Move the bar on."""
+        """Advance the bar."""
         if self._bar is not None:
             shown = [name for name in ("loss", "val_loss") if name in history]
             self._bar.move(epoch, "  ".join(f"{name} {history[name][-1]:.4g}" for name in shown))

@@ -1,4 +1,4 @@
-"""A callback that scores given rows after each epoch."""
+"""Callback that computes a score after each epoch."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ if TYPE_CHECKING:
 
 
 class TrainingScore(Callback):
-    """Adds the score on given rows to the history, epoch by epoch.
+    """Callback that adds the score on some rows to the history after each epoch.
 
-    `fit` itself computes no score of the training rows, which would take a forward pass over all of them
-    after each epoch. Given as a callback, this does: on all rows, or on a sample of them.
+    `fit` does not compute a score of the training rows, because this takes a forward pass over all of them after each
+    epoch. This callback does, for all training rows or a sample of them.
 
     Parameters
     ----------
     X : array-like (m, k), or images (m, height, width[, channels])
+        Rows to score, as for ``Network.score``.
     y : array-like (m,) or (m, n_outputs)
-        As given to ``Network.score``.
+        Labels or values, as for ``Network.score``.
     name : str, default "score"
-        Column of the history; NaN for epochs that were trained without this callback.
+        Column of the history. It is NaN for epochs that were trained without this callback.
 
     Examples
     --------
@@ -42,6 +43,6 @@ class TrainingScore(Callback):
         self.name = name
 
     def on_epoch_end(self, net: NetworkLike, epoch: int, history: History) -> None:
-        """Record the score of this epoch."""
+        """Add the score of this epoch to the history."""
         column = history.setdefault(self.name, [math.nan] * len(history["epoch"]))
         column[-1] = net.score(self.X, self.y)

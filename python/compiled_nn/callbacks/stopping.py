@@ -1,4 +1,4 @@
-"""Callbacks that react to a column of the history: by stopping, or by a smaller learning rate."""
+"""Callbacks that monitor a column of the history, and stop training or reduce the learning rate."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ if TYPE_CHECKING:
 
 
 class EarlyStopping(Callback):
-    """Stops when a value has not improved for some epochs, and gives back the weights of the best one.
+    """Callback that stops training when a value has not improved for some epochs, and restores the best weights.
 
-    ``net.best_epoch_`` is the best epoch. Each call of fit starts with no best epoch. Momenta are those of the last
-    epoch.
+    ``net.best_epoch_`` is set to the best epoch of the present call of fit. Restoring does not change the state of the
+    optimizer, which stays that of the last epoch.
 
     Parameters
     ----------
     monitor : str, default "val_loss"
-        Column of the history.
+        Column of the history to monitor.
     patience : int, default 10
-        So many epochs in a row without an improvement end training.
+        Number of consecutive epochs without an improvement after which training stops.
     min_delta : float, default 0.0
-        A value improves when it is better than the best one by more than this.
+        Amount by which a value must be better than the best one to count as an improvement.
     restore_best : bool, default True
-        In the end, however it comes but by an exception, give the network the weights of the best epoch.
+        Whether to restore the weights of the best epoch when training ends for any reason except an exception.
     mode : {"auto", "min", "max"}, default "auto"
-        Whether smaller or larger is better; "auto" knows it of losses, scores and named metrics.
+        Whether smaller or larger values are better. "auto" works for losses, scores and named metrics.
 
     Raises
     ------
     TypeError, ValueError
-        When a parameter is of the wrong type or value.
+        If a parameter has the wrong type or value.
 
     Examples
     --------
@@ -64,12 +64,12 @@ class EarlyStopping(Callback):
         self._weights: dict[str, Any] | None = None
 
     def on_train_begin(self, net: NetworkLike) -> None:
-        """Forget the best epoch."""
+        """Reset the best epoch."""
         self._best, self._weights = None, None
         self._best_epoch = len(net.history["epoch"])
 
     def on_epoch_end(self, net: NetworkLike, epoch: int, history: History) -> bool:
-        """Keep the best epoch; stop when it is long past."""
+        """Compare the epoch with the best one; return True if that was `patience` epochs ago."""
         value = self.monitor.latest(history)
         if self.monitor.better(value, self._best):
             self._best, self._best_epoch = value, epoch
@@ -79,28 +79,28 @@ class EarlyStopping(Callback):
         return epoch - self._best_epoch >= self.patience
 
     def on_train_end(self, net: NetworkLike) -> None:
-        """Give the best weights back."""
+        """Restore the best weights."""
         if self._weights is not None and net.stop_reason_ is not None:
             net.restore(self._weights)
         self._weights = None
 
 
 class Target(Callback):
-    """Stops when a value is reached.
+    """Callback that stops training when a value is reached.
 
     Parameters
     ----------
     monitor : str
-        Column of the history.
+        Column of the history to monitor.
     value : float
-        To be reached, from above or below.
+        Value at which training stops, or when the column is better than it.
     mode : {"auto", "min", "max"}, default "auto"
-        Whether smaller or larger is better; "auto" knows it of losses, scores and named metrics.
+        Whether smaller or larger values are better. "auto" works for losses, scores and named metrics.
 
     Raises
     ------
     TypeError, ValueError
-        When a parameter is of the wrong type or value.
+        If a parameter has the wrong type or value.
     """
 
     stop_reason = "target"
@@ -110,36 +110,36 @@ class Target(Callback):
         self.value = checks.real("target", "value", value)
 
     def on_epoch_end(self, net: NetworkLike, epoch: int, history: History) -> bool:
-        """Stop when the value is reached."""
+        """Return True if the value is reached."""
         return self.monitor.reaches(self.monitor.latest(history), self.value)
 
 
 class Plateau(Callback):
-    """Makes the learning rate smaller when a value has not improved for some epochs.
+    """Callback that reduces the learning rate when a value has not improved for some epochs.
 
-    Whatever the learning rate is, a number or a schedule, it is multiplied by ``net.learning_rate_scale``, which
-    becomes smaller. That is kept by ``warm_start`` and in checkpoints, and how long the value has not improved follows
-    from the history: training that is interrupted goes on as if it had not been.
+    The learning rate, a number or a schedule, is multiplied by ``net.learning_rate_scale``, which this callback
+    reduces. ``warm_start`` and checkpoints keep the scale, and the number of epochs without improvement is computed
+    from the history, so interrupted training continues as if it had not been interrupted.
 
     Parameters
     ----------
     monitor : str, default "val_loss"
-        Column of the history.
+        Column of the history to monitor.
     factor : float, default 0.5
-        Above 0 and below 1.
+        Factor by which the learning rate is multiplied, above 0 and below 1.
     patience : int, default 5
-        So many epochs in a row without an improvement make the rate smaller.
+        Number of consecutive epochs without an improvement after which the learning rate is reduced.
     min_delta : float, default 0.0
-        A value improves when it is better than the best one by more than this.
+        Amount by which a value must be better than the best one to count as an improvement.
     smallest : float, default 0.0
-        The rate is not made smaller than this.
+        Lower limit of the learning rate.
     mode : {"auto", "min", "max"}, default "auto"
-        Whether smaller or larger is better; "auto" knows it of losses, scores and named metrics.
+        Whether smaller or larger values are better. "auto" works for losses, scores and named metrics.
 
     Raises
     ------
     TypeError, ValueError
-        When a parameter is of the wrong type or value.
+        If a parameter has the wrong type or value.
     """
 
     def __init__(
@@ -159,19 +159,19 @@ class Plateau(Callback):
         self._waited = 0
 
     def on_train_begin(self, net: NetworkLike) -> None:
-        """Take in the epochs that the history has already."""
+        """Count the epochs without improvement in the existing history."""
         self._best, self._waited = None, 0
         for value in net.history.get(self.monitor.column, ()):
             self._is_flat(value)
 
     def on_epoch_end(self, net: NetworkLike, epoch: int, history: History) -> None:
-        """Make the rate smaller when it is time."""
+        """Reduce the learning rate if the value has not improved for `patience` epochs."""
         rate = history["learning_rate"][-1]
         if self._is_flat(self.monitor.latest(history)) and rate > self.smallest:
             net.learning_rate_scale *= max(self.factor, self.smallest / rate)
 
     def _is_flat(self, value: float) -> bool:
-        """Take in the value of an epoch; tell whether it is the last of `patience` without an improvement."""
+        """Record the value of an epoch; return whether it is the last of `patience` epochs without an improvement."""
         if self.monitor.better(value, self._best):
             self._best, self._waited = value, 0
             return False

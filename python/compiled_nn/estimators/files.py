@@ -27,6 +27,7 @@ import numpy as np
 from .._version import __version__
 from ..common import checks
 from ..files import network_file
+from ..files.safetensors_file import open_tensors, parse_json, write_tensors
 from .network import EstimatorNetwork
 from .progress import Progress
 
@@ -47,7 +48,7 @@ def write(
     path: str | os.PathLike[str], model: Parameters, network: EstimatorNetwork, progress: Progress
 ) -> None:
     """Write a fitted estimator; an existing file is replaced only after the new one is complete on the disk."""
-    tensors, content = network_file.content(network._parts(), __version__)
+    tensors, content = network_file.make_content(network._parts(), __version__)
     attributes, state = vars(model), vars(progress)
     document = {
         "format_version": _VERSION,
@@ -56,17 +57,17 @@ def write(
         "attributes": {name: _to_json(name, attributes[name]) for name in _ATTRIBUTES if name in attributes},
         "progress": {name: _to_json(name, state[name]) for name in _PROGRESS},
     }
-    network_file.write_tensors(path, tensors, {network_file.KEY: content, _KEY: document})
+    write_tensors(path, tensors, {network_file.KEY: content, _KEY: document})
 
 
 def read(path: str | os.PathLike[str], owner: type[Any]) -> Any:
     """Return the estimator of class `owner` from a file written by :func:`write`."""
-    with network_file.opened(path) as file:
-        parts = network_file.parse(file)
+    with open_tensors(path) as file:
+        parts = network_file.parse_network(file)
         text = (file.metadata() or {}).get(_KEY)
         if text is None:
             raise ValueError("it holds a network without an estimator; read it with compiled_nn.load")
-        document = checks.fields("the estimator", network_file.parse_json(text), _FIELDS)
+        document = checks.fields("the estimator", parse_json(text), _FIELDS)
         if document["format_version"] != _VERSION:
             raise ValueError(
                 f"its estimator has format version {document['format_version']!r}; this version of compiled_nn reads"

@@ -1,1 +1,1 @@
-"""Files of networks and checkpoints."""
+"""Files of networks, with or without the state of training."""

@@ -1,17 +1,19 @@
-"""Checkpoints: a network's file with all that training on exactly needs beside it.
+"""Checkpoint files: the file of a network, with the state of training in additional tensors and metadata.
 
-The file is that of ``persistence.py``, and ``load`` reads it as such. Tensors of training begin with ``training.``:
+The file has the form that :mod:`compiled_nn.files.network_file` describes, so that ``load`` can read it. The names of
+the additional tensors begin with ``training.``:
 
-    training.moments.J.layers.I.weight, ...    momenta of the optimizer, in the network's dtype
-    training.mean.layers.I.weight, ...         mean of averaged weights, float64
-    training.live.layers.I.weight, ...         weights that a mean, or with ema an average of steps, stands in for, in
-                                               the network's dtype
+    training.moments.J.layers.I.weight, ...    moments of the optimizer, in the dtype of the network
+    training.mean.layers.I.weight, ...         running mean of the weights with SWA, float64
+    training.live.layers.I.weight, ...         weights from which training continues, if the network has averaged ones
+                                               (SWA, or ema), in the dtype of the network
     training.history.NAME                      columns of the history, float64
 
-where ... is .bias and .norm.weight of layers that have them.
+where ``...`` stands for .bias and .norm.weight of layers that have them.
 
-The metadata have a second key, ``compiled_nn_training``, with the optimizer as the core has it, its steps and epochs,
-the scale of learning rates, the state of the generator, the number of averaged weights and the columns' names.
+The metadata have a second key, ``compiled_nn_training``: name and hyperparameters of the optimizer, its steps and
+epochs, the factor of learning rates, the state of the generator, the number of averaged epochs, and the names of the
+columns of the history.
 """
 
 from __future__ import annotations
@@ -32,6 +34,15 @@ from ..training.trainer import Trainer, new_generator
 from ..training.weights import LayerState, copy_layers
 from . import network_file
 from .network_file import TRAINING
+from .safetensors_file import (
+    check_tensors,
+    expected_layers,
+    layer_states,
+    layer_tensors,
+    open_tensors,
+    parse_json,
+    write_tensors,
+)
 
 _KEY = "compiled_nn_training"
 _VERSION = 1
@@ -56,23 +67,36 @@ _MOST_MOMENTS = 3
 def write(
     path: str | os.PathLike[str], parts: Parts, trainer: Trainer, history: History, library_version: str
 ) -> None:
-    """Write a checkpoint, replacing the file of that name only when all is on the disk.
+    """Write a checkpoint; documented in :meth:`compiled_nn.Network.save_checkpoint`.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Path of the file.
+    parts : Parts
+        Parts of the network.
+    trainer : Trainer
+        Trainer of the network.
+    history : dict of lists
+        History of the network.
+    library_version : str
+        Version of compiled_nn, to be stored in the file.
 
     Raises
     ------
     TypeError
-        When a column of the history has anything but numbers.
+        If a column of the history contains a value that is not a number.
     OSError
-        When the file cannot be written.
+        If the file cannot be written; an existing file is then unchanged.
     """
-    tensors, document = network_file.content(parts, library_version)
+    tensors, document = network_file.make_content(parts, library_version)
     state = trainer.state()
     optimizer, average = state["optimizer"], state["swa"] or Average()
     for j, moment in enumerate(optimizer["moments"]):
-        tensors |= network_file.layer_tensors(moment, f"{TRAINING}moments.{j}.")
-    tensors |= network_file.layer_tensors(average.mean, f"{TRAINING}mean.")
+        tensors |= layer_tensors(moment, f"{TRAINING}moments.{j}.")
+    tensors |= layer_tensors(average.mean, f"{TRAINING}mean.")
     live = copy_layers(trainer.trained_layers()) if "average" in state else average.live
-    tensors |= network_file.layer_tensors(live or (), f"{TRAINING}live.")
+    tensors |= layer_tensors(live or (), f"{TRAINING}live.")
     tensors |= {f"{TRAINING}history.{name}": _as_tensor(name, column) for name, column in history.items()}
     progress = {
         "format_version": _VERSION,
@@ -88,32 +112,51 @@ def write(
         "dropout_key": state["dropout_key"],
         "columns": list(history),
     }
-    network_file.write_tensors(path, tensors, {network_file.KEY: document, _KEY: progress})
+    write_tensors(path, tensors, {network_file.KEY: document, _KEY: progress})
 
 
 def _as_tensor(name: str, column: list[Any]) -> Array:
     try:
         return np.array(column, np.float64).reshape(len(column))
     except (TypeError, ValueError) as error:
-        raise TypeError(f"Column {name!r} of the history has something that is no number.") from error
+        raise TypeError(
+            f"Column {name!r} of the history has a value that is not a number, which a checkpoint cannot store."
+            " Remove the column, or make all its values numbers."
+        ) from error
 
 
 def read(path: str | os.PathLike[str]) -> tuple[Parts, dict[str, Any], History]:
-    """Read a checkpoint: the network, a state for ``Trainer.restored``, the history.
+    """Read a checkpoint.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Path of the file.
+
+    Returns
+    -------
+    parts : Parts
+        Parts of the network.
+    state : dict
+        State of training, as ``Trainer.restored`` expects it.
+    history : dict of lists
+        History of the network.
 
     Raises
     ------
     OSError
-        When the file cannot be opened.
+        If the file cannot be opened; a FileNotFoundError if it does not exist.
     ValueError
-        When its content is anything but a checkpoint.
+        If its content is not a valid checkpoint.
     """
-    with network_file.opened(path) as file:
+    with open_tensors(path) as file:
         text = (file.metadata() or {}).get(_KEY)
         if text is None:
-            raise ValueError("it is no checkpoint: it has no state of training")
-        parts = network_file.parse(file)
-        progress = _progress(network_file.parse_json(text))
+            raise ValueError(
+                "it is not a checkpoint, because it has no state of training. Read it with compiled_nn.load"
+            )
+        parts = network_file.parse_network(file)
+        progress = _progress(parse_json(text))
         _check_tensors(file, parts, progress)
         return parts, _state(file, parts, progress), _history(file, progress["columns"])
 
@@ -121,17 +164,23 @@ def read(path: str | os.PathLike[str]) -> tuple[Parts, dict[str, Any], History]:
 def _progress(document: Any) -> dict[str, Any]:
     version = document.get("format_version") if isinstance(document, dict) else None
     if type(version) is not int or version != _VERSION:
-        raise ValueError(f"its training has format version {version!r}; this compiled_nn reads {_VERSION}")
+        raise ValueError(
+            f"its state of training has format version {version!r}; this compiled_nn reads {_VERSION}"
+        )
     fields: dict[str, Any] = checks.fields("training", document, _FIELDS)
     for name in ("steps", "epochs", "n_moments", "n_averaged", "dropout_key"):
         checks.integer("training", name, fields[name], minimum=0)
     if fields["n_moments"] > _MOST_MOMENTS:
-        raise ValueError(f"it has {fields['n_moments']} moments; there are at most {_MOST_MOMENTS}")
+        raise ValueError(
+            f"n_moments is {fields['n_moments']}; an optimizer has at most {_MOST_MOMENTS} moments"
+        )
     checks.real("training", "rate_scale", fields["rate_scale"], minimum=0)
     checks.flag("training", "lent", fields["lent"])
     columns = fields["columns"]
     if not isinstance(columns, list) or not set(new_history()).issubset(map(str, columns)):
-        raise ValueError("columns of the history are missing")
+        raise ValueError(
+            f"columns must be a list with the columns {sorted(new_history())} of the history. Got {columns!r} instead"
+        )
     for name, value in checks.fields(
         "hyperparameters", fields["hyperparameters"], fields["hyperparameters"]
     ).items():
@@ -147,24 +196,24 @@ def _check_tensors(file: Any, parts: Parts, progress: dict[str, Any]) -> None:
     )
     expected: dict[str, tuple[str, list[int]]] = {}
     for j in range(progress["n_moments"]):
-        expected |= network_file.expected_layers(layers, n_features, dtype, f"{TRAINING}moments.{j}.")
+        expected |= expected_layers(layers, n_features, dtype, f"{TRAINING}moments.{j}.")
     if progress["n_averaged"]:
-        expected |= network_file.expected_layers(layers, n_features, "float64", f"{TRAINING}mean.")
+        expected |= expected_layers(layers, n_features, "float64", f"{TRAINING}mean.")
     if progress["lent"]:
-        expected |= network_file.expected_layers(layers, n_features, dtype, f"{TRAINING}live.")
+        expected |= expected_layers(layers, n_features, dtype, f"{TRAINING}live.")
     names = [f"{TRAINING}history.{name}" for name in progress["columns"]]
-    found = {name for name in file.keys() if name.startswith(TRAINING)}  # noqa: SIM118 - no mapping
+    found = {name for name in file.keys() if name.startswith(TRAINING)}  # noqa: SIM118 - not a mapping
     if names and names[0] in found:
         expected |= dict.fromkeys(names, ("F64", list(file.get_slice(names[0]).get_shape())))
-    network_file.check_tensors(file, found, expected)
+    check_tensors(file, found, expected)
 
 
 def _state(file: Any, parts: Parts, progress: dict[str, Any]) -> dict[str, Any]:
-    """Return what ``Trainer.restored`` takes."""
+    """Return the state of training, as ``Trainer.restored`` expects it."""
     configuration = parts.configuration
 
     def layers(name: str) -> list[LayerState]:
-        return network_file.layer_states(file, configuration.layers, f"{TRAINING}{name}.", running=False)
+        return layer_states(file, configuration.layers, f"{TRAINING}{name}.", running=False)
 
     live = layers("live") if progress["lent"] else None
     swa = Average(progress["n_averaged"], layers("mean"), live) if progress["n_averaged"] else None
@@ -184,9 +233,11 @@ def _state(file: Any, parts: Parts, progress: dict[str, Any]) -> dict[str, Any]:
         "rate_scale": float(progress["rate_scale"]),
         "swa": swa,
     }
-    if configuration.ema is not None and live is not None:  # the file of the network has the averaged weights
+    if configuration.ema is not None and live is not None:  # the layers in `parts` have the averaged weights
         state["average"] = [_without_running(layer) for layer in parts.layers]
-        state["layers"] = [_with_trained(layer, own) for layer, own in zip(parts.layers, live, strict=True)]
+        state["layers"] = [
+            _with_trained(layer, trained) for layer, trained in zip(parts.layers, live, strict=True)
+        ]
     return state
 
 
@@ -195,7 +246,7 @@ def _without_running(layer: LayerState) -> LayerState:
 
 
 def _with_trained(layer: LayerState, trained: LayerState) -> LayerState:
-    """Return the state of a layer with other trained parts, and its running statistics."""
+    """Return the state of a layer with the running statistics of `layer` and everything else from `trained`."""
     return trained | {"norm": layer["norm"] | trained["norm"]} if "norm" in layer else trained
 
 
@@ -213,6 +264,6 @@ def _generator(state: Any) -> Any:
 def _history(file: Any, columns: list[str]) -> History:
     history: History = {name: file.get_tensor(f"{TRAINING}history.{name}").tolist() for name in columns}
     if not all(map(math.isfinite, history["epoch"])):
-        raise ValueError("an epoch of the history is no number")
+        raise ValueError("column 'epoch' of the history has a value that is not finite")
     history["epoch"] = [int(epoch) for epoch in history["epoch"]]
     return history

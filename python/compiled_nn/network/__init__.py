@@ -1,4 +1,4 @@
-"""The network: what the user holds."""
+"""The class Network, and functions that load one from a file."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Diagnosis: why a network does not learn, named, with a remedy each; see :meth:`compiled_nn.Network.diagnose`.
+"""Diagnosis: reasons why a network does not learn, with a remedy for each; see :meth:`compiled_nn.Network.diagnose`.
 
-A threshold is where learning stands still or falls apart, not where it could be better: a network that learns well
-must come out healthy.
+The thresholds are set where training stalls or diverges, not where it could be better: a network that learns well must
+have no findings.
 """
 
 from __future__ import annotations
@@ -30,41 +30,42 @@ if TYPE_CHECKING:
     from ..training.objective import Objective
     from ..training.targets import Targets
 
-_ROWS = 4096  # at most so many are looked at, drawn at random: shares are known to a hundredth then
-_NUMBERS = 1 << 22  # of sparse rows, no more than fill so many with their zeros
-# A layer starts with weights of about 1 / sqrt(k), so that its sums are about as large as its k inputs: at 10, a
-# sigmoid passes 5e-5 of a gradient. The gradient of its weights is as small as the inputs: at 0.01, they need a
-# hundred times the learning rate of the layers above.
+_ROWS = 4096  # largest number of rows examined, drawn at random; fractions are then accurate to about 0.01
+_NUMBERS = 1 << 22  # largest number of entries, zeros included, to which sparse rows are expanded
+# Initial weights are about 1 / sqrt(k), so that the sums of a layer are about as large as its k inputs. At a sum of 10,
+# the derivative of a sigmoid is 5e-5. The gradient of the weights is proportional to the inputs: inputs of 0.01 need
+# a hundred times the learning rate of the other layers.
 _LARGE, _SMALL = 10.0, 0.01
-# Networks that learn well have been seen to lose a third of a layer's units, and to saturate two thirds of its
-# derivatives: the tutorial's Fashion-MNIST network does, at 87 %. What that network loses without scaling is 99 %.
-_DEAD = 0.5  # of a relu or relu6 layer's units
-# |z| beyond which f' is below a thousandth of its maximum.
+# In networks that learn well, a third of the units of a layer can be dead, and two thirds of its derivatives can be
+# saturated: this is so in the Fashion-MNIST network of the tutorials, whose accuracy is 87 %. Without scaling of the
+# inputs, 99 % of its derivatives are saturated.
+_DEAD = 0.5  # fraction of dead units of a relu or relu6 layer
+# |z| above which f' is below a thousandth of its maximum.
 _SATURATED = {"sigmoid": 8.3, "tanh": 4.15, "softsign": 30.6, "hard_sigmoid": 3.0, "hard_tanh": 1.0}
-_DYING = ("relu", "relu6")  # 0, and without a gradient, for what is below 0
-_STUCK = 0.9  # of a layer's derivatives below that
-_SIGNAL = 1e-3  # variation of outputs over that of inputs: a probability then moves in its fourth digit
-_STEP = 1.0  # size of a step over the size of the weights: nothing is left of what they were; usual are 1e-4 to 1e-2
-_FEWEST = 10  # rows from which one predicted class says something
+_DYING = ("relu", "relu6")  # activations whose value and derivative are 0 for negative numbers
+_STUCK = 0.9  # fraction of saturated derivatives of a layer
+_SIGNAL = 1e-3  # variation of outputs divided by that of inputs; it changes the fourth digit of a probability
+_STEP = 1.0  # norm of a step divided by that of the weights; usual values are 1e-4 to 1e-2
+_FEWEST = 10  # smallest number of rows for which a single predicted class is a finding
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that keeps a network from learning.
+    """Problem that prevents a network from learning.
 
     Attributes
     ----------
     name : str
-        "unscaled_input", "dead_layer", "dead_units", "saturated_units", "vanishing_signal", "exploding_rate" or
-        "class_collapse".
+        Kind of the problem: "unscaled_input", "dead_layer", "dead_units", "saturated_units", "vanishing_signal",
+        "exploding_rate" or "class_collapse".
     layer : int or None
-        Which layer, from 0; None for the network as a whole.
+        Index of the layer, from 0; None for the network as a whole.
     numbers : dict of str to float
-        What was measured.
+        Measured values.
     text : str
-        The same in words.
+        Description with the measured values.
     remedy : str
-        What to try first.
+        Change to try first.
     """
 
     name: str
@@ -75,7 +76,7 @@ class Finding:
 
 
 class Diagnosis(tuple[Finding, ...]):
-    """Findings, from the input to the output: a tuple, empty for a healthy network, that prints as a table."""
+    """Tuple of findings, in order from the input to the output, that prints as a table; empty if there are none."""
 
     __slots__ = ()
 
@@ -96,47 +97,49 @@ class Diagnosis(tuple[Finding, ...]):
 
 @dataclass(frozen=True)
 class Subject:
-    """What is examined.
+    """Network and data to examine.
 
     Attributes
     ----------
     stack : Stack
-        With its weights and, where it standardises, its statistics.
+        Stack with the weights and, if it standardises, the statistics of the network.
     configuration : Configuration
-    X : ndarray (m, k)
-        As the core takes it.
+        Parameters of the network.
+    X : ndarray (m, k) or SparseRows
+        Rows, converted for the core.
     y : ndarray or None
-        Encoded.
-    known : Targets or None
-        What y means.
+        Encoded y.
+    targets : Targets or None
+        Encoding of y.
     trained : bool
-        Whether the weights come from training.
+        Whether the network was trained.
     history : dict of lists
+        History of the network.
     objective : Objective
+        Function that training minimises.
     """
 
     stack: Stack
     configuration: Configuration
     X: Samples
     y: Array | None
-    known: Targets | None
+    targets: Targets | None
     trained: bool
     history: History
     objective: Objective
 
     @property
     def default_start(self) -> bool:
-        """Whether all layers draw their initial weights by default."""
+        """Whether all layers have the default initialiser."""
         return all(layer.init is None for layer in self.configuration.layers)
 
 
 def examine(subject: Subject) -> Diagnosis:
-    """Return what is wrong with a network on X, and y where it is given."""
+    """Examine a network on X, and y if it is given, and return the findings."""
     X, y = _drawn(subject)
-    with np.errstate(
-        over="ignore", invalid="ignore"
-    ):  # numbers out of range are what some findings are about
-        inputs = _as_seen(subject, X)
+    # No warnings of overflow, because it is reported as a finding.
+    with np.errstate(over="ignore", invalid="ignore"):
+        inputs = _scaled_inputs(subject, X)
         found = list(_input(subject, inputs))
         found += _layers(subject, inputs, unscaled=bool(found))
         found += _rate(subject, X, y)
@@ -145,7 +148,7 @@ def examine(subject: Subject) -> Diagnosis:
 
 
 def _drawn(subject: Subject) -> tuple[Array, Array | None]:
-    """The rows to look at, all that are not too many; as an array."""
+    """Return the rows to examine as an array, at most `_ROWS` of them drawn at random, and their y."""
     X, y, most = subject.X, subject.y, _ROWS
     rows: Any = slice(None)
     if not isinstance(X, np.ndarray):
@@ -156,13 +159,13 @@ def _drawn(subject: Subject) -> tuple[Array, Array | None]:
     return X[rows] if isinstance(X, np.ndarray) else X.take(rows), None if y is None else y[rows]
 
 
-def _as_seen(subject: Subject, X: Array) -> Array:
-    """Rows as the first layer takes them, float64."""
-    seen = X.astype(np.float64)
+def _scaled_inputs(subject: Subject, X: Array) -> Array:
+    """Return the rows as the first layer receives them, in float64."""
+    inputs = X.astype(np.float64)
     if subject.stack.statistics is None:
-        return seen * subject.objective.scale
+        return inputs * subject.objective.scale
     mean, scale = subject.stack.statistics
-    standardised: Array = (seen - mean) / scale
+    standardised: Array = (inputs - mean) / scale
     return standardised
 
 
@@ -173,12 +176,12 @@ def _input(subject: Subject, inputs: Array) -> Iterator[Finding]:
         return
     low, high = float(inputs.min()), float(inputs.max())
     numbers = {"smallest": low, "largest": high, "size": float(sizes.max()), "columns": float(large.sum())}
-    which = f"{large.sum()} of {len(sizes)} columns" if large.any() else "all columns"
-    text = f"the first layer takes numbers from {low:.4g} to {high:.4g}; {which} are far from 1"
+    columns = f"{large.sum()} of {len(sizes)} columns" if large.any() else "all columns"
+    text = f"the first layer takes numbers from {low:.4g} to {high:.4g}; {columns} are far from 1"
     remedy = "standardize=True"
     if subject.stack.statistics is not None:
         text += " once standardised"
-        remedy = "give X in the units of the X that fit learned mean_ and scale_ from"
+        remedy = "pass X in the same units as in fit, which computed mean_ and scale_"
     yield Finding("unscaled_input", None, numbers, text, remedy)
 
 
@@ -200,30 +203,31 @@ def _layers(subject: Subject, inputs: Array, unscaled: bool) -> Iterator[Finding
             if stack.residuals[i]:
                 a = a + below
             elif activation in _DYING and not a.any():
-                return  # nothing comes through: what is above says nothing more
+                return  # the outputs are 0, so that later layers have no further findings
             after = _variation(a)
         gains.append(after / before if before > 0 else 1.0)
         before = after
-    # Values may be as small as they like once a network has learned them.
-    judged = subject.configuration.loss.classifies or not subject.trained
-    if judged and start > 0 and before < _SIGNAL * start:
+    # A trained network for values may have small outputs, because y can be small.
+    applies = subject.configuration.loss.classifies or not subject.trained
+    if applies and start > 0 and before < _SIGNAL * start:
         weakest = int(np.argmin(gains))
         yield Finding(
             "vanishing_signal",
             weakest,
             {"inputs": start, "outputs": before, "gain": gains[weakest]},
-            f"inputs vary by {start:.2g}, outputs by {before:.2g}; this layer passes {gains[weakest]:.2g} of it",
+            f"inputs vary by {start:.2g}, outputs by {before:.2g}; this layer multiplies the variation by"
+            f" {gains[weakest]:.2g}",
             "another seed"
             if subject.default_start
-            else "leave init out: the default keeps the signal's size",
+            else "leave init out: the default keeps the variation about the same",
         )
 
 
 def _outputs(subject: Subject, i: int, activation: Any, below: Array) -> Array:
-    """What a layer makes of the outputs of the one below, with another activation than its own if need be."""
+    """Return the outputs of layer `i` for the outputs of the layer below, with the given activation."""
     stack, n_threads = subject.stack, subject.objective.n_threads
     (k, n), norm = stack.sizes[i : i + 2], stack.norms[i]
-    # A last layer cannot be normalised: one that nobody asks is put on top.
+    # The last layer of a stack cannot be normalised, so an unused layer is added after it.
     layer = Layers(
         (k, n, 1), (activation, "identity"), (stack.biases[i], False), stack.dtype, norms=(norm, None)
     )
@@ -232,28 +236,28 @@ def _outputs(subject: Subject, i: int, activation: Any, below: Array) -> Array:
     running = layer.running_statistics()[0]
     if running is not None:
         Z = arithmetic.matmul(below, views[i]["weight"])
-        # From the last layer on: before fit, that of embeddings is not among the layers. One that learns normalises
-        # by the rows of a batch.
-        learns = subject.configuration.layers[i - len(stack.norms)].trainable
-        statistics = (Z.mean(axis=0), Z.var(axis=0)) if learns else stack.running_statistics()[i]
+        # Layers are counted from the last one, because before fit the embedding layer is not in the configuration. A
+        # trainable layer normalises by the rows of a batch in training.
+        trainable = subject.configuration.layers[i - len(stack.norms)].trainable
+        statistics = (Z.mean(axis=0), Z.var(axis=0)) if trainable else stack.running_statistics()[i]
         running[0][:], running[1][:] = cast("tuple[Array, Array]", statistics)
     return layer.hidden(below, 1, n_threads=n_threads)
 
 
 def _variation(a: Array) -> float:
-    """Root mean square of the deviations of the columns from their means."""
+    """Return the root mean square of the deviations of the columns from their means."""
     return float(np.sqrt(a.var(axis=0, dtype=np.float64).mean()))
 
 
 def _units(subject: Subject, i: int, z: Array, a: Array, unscaled: bool) -> Iterator[Finding]:
-    """Units of a hidden layer that pass no gradient; z (m, n) before the activation, a after it."""
+    """Yield the findings about units of a hidden layer without gradient; z (m, n) is before the activation, a after."""
     activation, n = subject.stack.activations[i], a.shape[1]
-    smaller = f"train anew with a learning rate of {_rate_of_next_step(subject) / 10:.2g}"
+    smaller = f"train again with a learning rate of {_rate_of_next_step(subject) / 10:.2g}"
     if activation in _DYING:
         dead = n - int(a.any(axis=0).sum())
         numbers = {"dead": float(dead), "units": float(n), "share": dead / n}
         if dead == n:
-            text = f"all {n} units are 0 for every row: nothing reaches the output, no gradient comes back"
+            text = f"all {n} units are 0 for every row: the outputs do not depend on X, and the gradient is 0"
             yield Finding("dead_layer", i, numbers, text, smaller if subject.trained else "another seed")
         elif dead >= _DEAD * n:
             text = f"{dead} of {n} units are 0 for every row"
@@ -304,7 +308,7 @@ def _rate(subject: Subject, X: Array, y: Array | None) -> Iterator[Finding]:
 
 
 def _step_ratios(subject: Subject, X: Array, y: Array, rate: float) -> list[float]:
-    """Size of the next step over the size of the weights, layer by layer; 0 where the weights are 0."""
+    """Return the norm of the next step divided by that of the weights, for each layer; 0 if the weights are 0."""
     stack, optimizer = subject.stack, subject.configuration.optimizer
     stack.gradient(X, y, **subject.objective.keywords)
     ratios = []
@@ -315,14 +319,14 @@ def _step_ratios(subject: Subject, X: Array, y: Array, rate: float) -> list[floa
 
 
 def _classes(subject: Subject, X: Array, y: Array | None, found: list[Finding]) -> Iterator[Finding]:
-    known = subject.known
-    if not subject.trained or known is None or known.kind != "classes" or len(X) < _FEWEST:
+    targets = subject.targets
+    if not subject.trained or targets is None or targets.kind != "classes" or len(X) < _FEWEST:
         return
     objective = subject.objective
     outputs = subject.stack.forward(X, scale=objective.scale, n_threads=objective.n_threads)
-    predicted = np.unique(known.decode(outputs))
+    predicted = np.unique(targets.decode(outputs))
     if y is not None and len(np.unique(y if y.ndim == 1 or y.shape[1] == 1 else y.argmax(axis=1))) == 1:
-        return  # and they have but one class
+        return  # y has one class, so that one predicted class is correct
     if len(predicted) == 1 and (X[0] != X).any():
         cause = next((finding.remedy for finding in found), None)
         yield Finding(

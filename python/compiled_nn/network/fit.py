@@ -1,4 +1,4 @@
-"""Training of a network in three steps: a plan of what is asked for, preparation of data and trainer, the run."""
+"""Training of a network in three steps: check the parameters (plan), prepare data and trainer, run the epochs."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from ..artefact.outputs import Outputs
 from ..common.protocols import History
 from ..data.arrays import Array
 from ..data.samples import Samples
-from ..training import targets
 from ..training.batches import Data
-from ..training.divergence import LastFinite
+from ..training.divergence import Snapshot
 from ..training.history import new_history
 from ..training.objective import Objective
-from ..training.targets import Targets
+from ..training.targets import Targets, read_samples, targets_with_classes, weights_of
 from ..training.trainer import Trainer
 from .prediction import Prediction
 from .state import State
@@ -39,19 +38,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What one call of fit or partial_fit trains, and on what.
+    """Trainer and prepared data of one call of fit or partial_fit.
 
     Attributes
     ----------
     trainer : Trainer
+        Trainer of the network.
     data : Data
-        All of the data, or the first of the batches that come one by one.
+        Training data; for streamed batches, the first one.
     objective : Objective
+        Function to minimise.
     stream : Streamed or None
-        Epochs over batches that come one by one.
+        Epochs over streamed batches; None for data in memory.
     held_out : Validation or None
+        Validation rows.
     gram : bool
-        Whether training runs on the Gram matrix of the rows.
+        Whether to use Gram training.
     """
 
     trainer: Trainer
@@ -63,7 +65,7 @@ class Run:
 
 
 class Fitting(Prediction, State):
-    """Training: ``fit`` and ``partial_fit``."""
+    """Methods of a network that train it: ``fit`` and ``partial_fit``."""
 
     def fit(
         self,
@@ -94,74 +96,79 @@ class Fitting(Prediction, State):
         gram: Gram = "auto",
         verbose: int = 0,
     ) -> Self:
-        """Train from the initial weights, or go on from the present ones.
+        """Train from the initial weights, or continue from the present weights.
 
         Parameters
         ----------
         X : array-like (m, k), or images (m, height, width[, channels])
-            Real and finite, of any dtype and layout; never changed, and not copied when NumPy can share it. Or, without
-            y, batches that are in memory one at a time: an iterable of pairs (X, y) of any numbers of rows that begins
-            anew each time, or a function that returns one. It is asked once for each epoch, and before for its first
-            item, by which `standardize` goes. Steps are taken, and rows shuffled, within an item.
-        y : array-like (m,), (m, 1) or (m, n_outputs)
-            Labels of any type; numbers for losses of values; or a column an output: one-hot or soft labels for
+            Rows: real and finite numbers of any dtype and layout. X is never changed, and not copied if NumPy can share
+            it. If y is None, X is a source of batches, of which only one is in memory at a time: an iterable of pairs
+            (X, y) with any number of rows, or a function that returns one. It is iterated once per epoch, and once
+            before for its first item, which determines the statistics of `standardize`. Steps and shuffling do not mix
+            rows of different items.
+        y : array-like (m,), (m, 1) or (m, n_outputs), optional
+            Labels of any type; values for losses of values; or one column per output: one-hot or soft labels for
             "softmax_cross_entropy", independent 0/1 targets for "binary_cross_entropy".
         epochs : int, default 10
-            Passes over the data.
+            Number of passes over the data.
         batch_size : int or "full", default 32
-            Rows of one step.
+            Number of rows per step.
         n_batches : int, optional
-            Cut the rows into so many batches instead: ``ceil(m / n_batches)`` rows each.
+            Number of batches per epoch, in place of `batch_size`: each has ``ceil(m / n_batches)`` rows.
         accumulate : int, default 1
-            So many batches make one step, with the mean gradient over all their rows: the step of one batch of as many
-            rows, to the bit.
+            Number of batches per step. The gradient is the mean over all their rows; the step has the same bits as that
+            of one batch with these rows.
         shuffle : bool, default True
-            Take the rows of each epoch in an order of its own.
+            Whether to shuffle the rows before each epoch.
         drop_last : bool, default False
-            Leave out the rows of an epoch that do not fill a batch.
+            Whether to skip the last batch of an epoch if it is smaller than the others.
         sample_weight : array-like (m,), optional
-            What each row counts, at least 0: losses are sum(weight * loss) / sum(weight) of a batch and of an epoch. 0
-            leaves a row out; a batch without weight is no step.
+            Weight of each row, at least 0. The loss of a batch or an epoch is sum(weight * loss) / sum(weight). A
+            weight of 0 excludes a row; a batch whose weights are all 0 is skipped.
         class_weight : "balanced" or dict, optional
-            What the rows of each class count besides: numbers by label (1 where it has none), or such that all classes
-            count the same in total.
+            Weight of each class, by which the sample weights are multiplied: a dict of weights by label (1 for labels
+            that are not in it), or "balanced" to give all classes the same total weight.
         validation_data : (X, y) or (X, y, sample_weight), optional
-            Loss and score on them are added to the history.
+            Validation rows. Their loss and score are added to the history after each epoch.
         validation_fraction : float, optional
-            Validate on this share of the rows instead, which are not trained on: drawn class by class, by the seed.
+            Fraction of the rows to hold out of training as validation rows, above 0 and below 1. They are drawn with
+            the seed of the network, stratified by class.
         validation_groups : array-like (m,), optional
-            The group of each row: no group is on both sides. The fraction is then by default 0.1.
+            Group of each row. All rows of a group are on the same side of the split. `validation_fraction` is then 0.1
+            by default.
         metrics : list of str or callable(y, predicted), default ()
-            Of the validation rows, by names of :mod:`compiled_nn.metrics`; the history has them as "val_<name>".
+            Metrics of the validation rows, as functions or names from :mod:`compiled_nn.metrics`. The history has them
+            as "val_<name>".
         early_stopping : bool or EarlyStopping, optional
-            Stop when an epoch's "val_loss" (or another column) has not improved for some epochs, and go back to the
-            weights of the best one, ``best_epoch_``.
+            Whether to stop when "val_loss" has not improved for some epochs, and restore the weights of the best epoch,
+            ``best_epoch_``. An :class:`compiled_nn.callbacks.EarlyStopping` sets the column and other options.
         target : (str, float), optional
-            Stop when this column of the history has reached this value.
+            Column of the history, and its value at which training stops.
         time_limit : float, optional
-            Seconds after which training ends between two steps, in the midst of an epoch if need be: that one is not in
-            the history, but its steps are in the weights.
+            Number of seconds after which training stops, between two steps. An epoch that is not finished by then is
+            not in the history, but its steps have changed the weights.
         averaging : SWA, optional
-            Predict with the mean of the weights after late epochs.
+            Parameters of weight averaging: the network then predicts with the mean of the weights after late epochs.
         classes : array-like (n_classes,), optional
-            All labels there are, where y, or the first of the batches, does not have every one of them.
+            All labels, if y or the first streamed batch does not contain all of them.
         callbacks : list of Callback or callable(net, epoch, history), default ()
-            Asked after each epoch; training stops when one returns True.
+            Callbacks that run after each epoch. Training stops when one returns True.
         callback : Callback or callable(net, epoch, history), optional
-            One more of them.
+            Callback that runs after those of `callbacks`.
         on_interrupt : {"raise", "return"}, default "raise"
-            Whether Ctrl-C raises KeyboardInterrupt, or lets fit return; the weights are those of the last whole step,
-            or of the best epoch when fit returns with `early_stopping`.
+            Whether Ctrl-C raises a KeyboardInterrupt, or ends training so that fit returns. The network has the weights
+            of the last complete step; if fit returns and `early_stopping` is on, those of the best epoch.
         warm_start : bool, default False
-            False: start from the initial weights (drawn anew, or those of :meth:`set_weights`), so that
-            fitting twice with one seed is fitting once. True: go on from the present weights, moments, schedule and
-            order of rows: twice 10 epochs are 20, to the bit.
+            Whether to continue from the present weights, moments, schedule and order of rows: two calls with 10 epochs
+            then give the same bits as one call with 20. Otherwise training starts from the initial weights, which are
+            drawn with the seed or were set by :meth:`set_weights`: a second call gives the same result as the first.
         gram : {"auto", True, False}, default "auto"
-            Whether full-batch descent runs in the span of the rows: the same steps, with the m x m products of
-            the rows in place of X. Exact for SGD, with or without momentum, without penalty, validation data
-            and callback; "auto" takes it where features far outnumber rows and the epochs repay it.
+            Whether to use Gram training for full-batch gradient descent: the same steps, computed with the Gram matrix
+            of the rows (m, m) in place of X. This is exact for SGD with or without momentum, without penalty,
+            validation data and callbacks. "auto" uses it if there are many more features than rows, and enough epochs
+            to be faster.
         verbose : int, default 0
-            Print a line to stdout every so many epochs; 0 is silent.
+            Number of epochs per printed line: a line is printed to stdout every `verbose` epochs. 0 prints nothing.
 
         Returns
         -------
@@ -170,11 +177,11 @@ class Fitting(Prediction, State):
         Raises
         ------
         TypeError, ValueError
-            When an argument cannot be used; the network is then as before.
+            If an argument cannot be used; the network is then unchanged.
         DivergenceError
-            When an epoch ends with a loss or weights that are not finite; the weights from before are kept.
+            If the loss or the weights are not finite after an epoch. The network keeps its last finite weights.
         KeyboardInterrupt
-            The network keeps the weights of the last whole step.
+            If training is interrupted. The network has the weights of the last complete step.
         """
         from ..training.plan import make_plan  # imported here to keep `import compiled_nn` fast
 
@@ -203,9 +210,9 @@ class Fitting(Prediction, State):
             gram=gram,
             verbose=verbose,
         )
-        resumes = plan.resume and self._trainer is not None
+        resume = plan.resume and self._trainer is not None
         run = self._prepare(X, y, plan)
-        if not resumes:
+        if not resume:
             self.history = new_history()
         self._run(run, plan)
         return self
@@ -220,18 +227,22 @@ class Fitting(Prediction, State):
         batch_size: BatchSize = 32,
         shuffle: bool = False,
     ) -> Self:
-        """Train by one pass over the data, going on from the present weights; the history stays as it is.
+        """Train for one pass over the data, continuing from the present weights. The history is not changed.
 
         Parameters
         ----------
-        X, y, sample_weight : array-like
-            As for :meth:`fit`.
+        X : array-like (m, k)
+            Rows, as for :meth:`fit`.
+        y : array-like
+            Labels or values, as for :meth:`fit`.
+        sample_weight : array-like (m,), optional
+            Weight of each row, at least 0.
         classes : array-like (n_classes,), optional
-            All labels there are; needed by the first call when its y does not have every one of them.
+            All labels. The first call needs them if its y does not contain all labels.
         batch_size : int or "full", default 32
-            Rows of one step.
+            Number of rows per step.
         shuffle : bool, default False
-            Take the rows in an order drawn at random.
+            Whether to shuffle the rows.
 
         Returns
         -------
@@ -240,9 +251,9 @@ class Fitting(Prediction, State):
         Raises
         ------
         TypeError, ValueError
-            When an argument cannot be used; the network is then as before.
+            If an argument cannot be used; the network is then unchanged.
         DivergenceError
-            When the pass ends with a loss or weights that are not finite; the weights from before are kept.
+            If the loss or the weights are not finite after the pass. The network keeps its last finite weights.
         """
         from ..training.plan import Plan  # imported here to keep `import compiled_nn` fast
 
@@ -251,9 +262,9 @@ class Fitting(Prediction, State):
         )
         run = self._prepare(X, y, plan)
         run.trainer.set_optimizer(self.optimizer)
-        finite = LastFinite(run.trainer.stack)
+        last_finite = Snapshot(run.trainer.stack)
         try:
-            _, divergence = run.trainer.run(run.data, self.optimizer, run.objective, finite)
+            _, divergence = run.trainer.run(run.data, self.optimizer, run.objective, last_finite)
         finally:
             self._weights_changed()
         if divergence is not None:
@@ -263,47 +274,51 @@ class Fitting(Prediction, State):
     # ---- preparation
 
     def _prepare(self, X: Any, y: Any, plan: Plan) -> Run:
-        """Return what the plan trains and on what, with the trainer at its start; when this raises, nothing changed."""
+        """Prepare trainer and data for a plan. If this raises an error, the network is unchanged."""
         from ..training import gram, streams, validation  # imported here to keep `import compiled_nn` fast
 
         c, resume = self._configuration, plan.resume and self._trainer is not None
-        known = self._outputs.learned if resume else None
+        targets = self._outputs.learned if resume else None
         if plan.classes is not None:
-            known = targets.with_classes(known, c.loss, c.n_outputs, plan.classes)
-        batches = X if y is None else None
-        if batches is not None:
-            streams.check(plan)
-            X, y = streams.first(batches)
+            targets = targets_with_classes(targets, c.loss, c.n_outputs, plan.classes)
+        stream_source = X if y is None else None
+        if stream_source is not None:
+            streams.check_plan(plan)
+            X, y = streams.first_batch(stream_source)
         encoder = self._encoder_for(X, resume)
-        X, y, known = targets.prepare(c, X, y, self._n_columns(resume), known, encoder=encoder)
+        X, y, targets = read_samples(c, X, y, self._n_columns(resume), targets, encoder=encoder)
         weights = None
-        if batches is None:
-            weights = targets.weights_of(known, y, plan.sample_weight, plan.class_weight)
-        held_out, rows = validation.choose(
-            plan, c, X, y, known, encoder=encoder, weights=weights, parts=self._split_rows
+        if stream_source is None:
+            weights = weights_of(targets, y, plan.sample_weight, plan.class_weight)
+        held_out, rows = validation.hold_out(
+            plan, c, X, y, targets, encoder=encoder, weights=weights, split=self._split_rows
         )
         data = Data(X, y, plan.cut(len(X) if rows is None else len(rows), rows))
-        watched = batches is not None or held_out or plan.callbacks or plan.averaging
-        obstacle = gram.gram_obstacle(c, data, resume, watched)
+        each_epoch = stream_source is not None or held_out or plan.callbacks or plan.averaging
+        obstacle = gram.gram_obstacle(c, data, resume, each_epoch)
         on_gram = gram.uses_gram(plan.gram, obstacle, data, self.layers[0].units, plan.epochs)
         objective = self._objective().with_weights(weights)
-        trainer = self._begin(X, known, resume, encoder, rows, averages=plan.averaging is not None)
+        trainer = self._begin(X, targets, resume, encoder, rows, averages=plan.averaging is not None)
         stream = None
-        if batches is not None:
-            stream = streams.Streamed(trainer, batches, plan.cut, c, known, objective, encoder)
+        if stream_source is not None:
+            stream = streams.Streamed(trainer, stream_source, plan.cut, c, targets, objective, encoder)
         return Run(trainer, data, objective, stream, held_out, on_gram)
 
     def _begin(
         self,
         X: Samples,
-        known: Targets,
+        targets: Targets,
         resume: bool,
         encoder: Tabular | None,
         rows: Array | None = None,
         *,
         averages: bool = False,
     ) -> Trainer:
-        """Take the network to where training on (rows of) X starts; nothing has changed when this raises."""
+        """Set the network to the state from which training on X starts, and return its trainer.
+
+        If this raises an error, the network is unchanged. `rows` are the indices of the training rows in X, None for
+        all rows; `averages` is whether training averages weights.
+        """
         trainer = (self._trainer if resume else None) or self._drawn(X, encoder)
         trainer.check_schedule(self.optimizer)
         if self._lacks_statistics(trainer.stack):
@@ -312,20 +327,20 @@ class Fitting(Prediction, State):
         self._configuration = self._configuration.embedded(encoder)
         self._trainer = trainer
         self._inputs = Inputs.of(self._configuration, X.shape[1], encoder)
-        self._outputs = Outputs.of(self._configuration, known)
+        self._outputs = Outputs.of(self._configuration, targets)
         self._weights_changed()
         return trainer
 
-    def _split_rows(self, y: Array, known: Targets, fraction: float, groups: Any) -> tuple[Array, Array]:
-        """Return row numbers to validate and to train on."""
+    def _split_rows(self, y: Array, targets: Targets, fraction: float, groups: Any) -> tuple[Array, Array]:
+        """Return the indices of the validation rows and of the training rows."""
         from ..training import validation  # imported here to keep `import compiled_nn` fast
 
-        return validation.parts(y, known, fraction, groups, self._configuration.seed)
+        return validation.split_rows(y, targets, fraction, groups, self._configuration.seed)
 
     # ---- the run
 
     def _run(self, run: Run, plan: Plan) -> None:
-        """Train until the plan is fulfilled, or something ends it."""
+        """Run the epochs of a plan."""
         from ..training import loop  # imported here to keep `import compiled_nn` fast
 
         if plan.averaging is not None:
@@ -339,7 +354,7 @@ class Fitting(Prediction, State):
 
     @contextmanager
     def _source(self, run: Run) -> Iterator[Source]:
-        """Give what runs epochs: over batches that come, on the Gram matrix, or on the data in memory."""
+        """Yield the object that runs epochs: with the Gram matrix, over streamed batches, or over data in memory."""
         from ..training import gram, loop  # imported here to keep `import compiled_nn` fast
 
         if run.gram:
@@ -349,7 +364,7 @@ class Fitting(Prediction, State):
             yield run.stream or loop.InMemory(run.trainer, run.data, run.objective)
 
     def _validator(self, held_out: Validation | None) -> Callable[[], History] | None:
-        """Return what gives the columns of validation, None where there are none."""
+        """Return a function that computes the validation columns of the history; None if there are no such rows."""
         if held_out is None:
             return None
         return lambda: held_out.columns(

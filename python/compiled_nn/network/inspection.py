@@ -1,4 +1,4 @@
-"""Inspection of a network: its table of layers, a diagnosis, hidden outputs, derivatives with respect to X."""
+"""Inspection of a network: summary, diagnosis, outputs of hidden layers, and derivatives with respect to X."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ..data import samples
 from ..data.arrays import Array
 from ..data.samples import Samples
 from ..spec import summary
-from ..training import targets
 from ..training.stacks import new_stack
+from ..training.targets import read_samples
 from ..training.weights import layer_views
 from .model import Model
 
@@ -24,64 +24,64 @@ if TYPE_CHECKING:
 
 
 class Inspection(Model):
-    """What is between X and the predictions of a network."""
+    """Methods of a network that help to understand it."""
 
     def summary(self) -> str:
-        """Return a table of the layers: inputs, units, activation, parameters."""
+        """Return a table with the inputs, units, activation and number of parameters of each layer, as text."""
         n_inputs = None if self._trainer is None else self._trainer.stack.sizes[0]
         return summary.table(self.layers, self.activations, n_inputs)
 
     def diagnose(self, X: Any, y: Any = None) -> Diagnosis:
-        """Look for what keeps the network from learning, or has kept it, and name a remedy for each finding.
+        """Search for problems that prevent the network from learning, and suggest a remedy for each of them.
 
-        Before fit it looks at the weights that fit would start from on this X; with ``seed=None`` at others of the
-        kind. The network is not changed. The findings, from the input to the output:
+        Before fit, the initial weights with which fit would start on this X are examined; with ``seed=None``, other
+        random ones. The network is not changed. The possible findings, in order from the input to the output:
 
-        - "unscaled_input": a column, as the first layer takes it, has a root mean square above 10, or all are below
-          0.01. Sums of such inputs saturate units, and the first layer learns at another speed than the others.
-        - "dead_layer": a relu layer is 0 for every row; "dead_units": half of its units or more are.
-        - "saturated_units": nine tenths of the derivatives of a sigmoid or tanh layer or more are below a thousandth of
-          their maximum.
-        - "vanishing_signal": outputs before the link vary less than a thousandth of what the inputs vary.
-        - "exploding_rate": with y, the next step is larger than the weights it changes; or the loss of the last epoch
-          is above that of the first.
-        - "class_collapse": after training, every row is predicted to be of one class.
+        - "unscaled_input": the root mean square of a column, as the first layer receives it, is above 10, or that of
+          all columns is below 0.01. Large inputs saturate units, and small ones make the first layer learn slowly.
+        - "dead_layer": all units of a relu layer are 0 for every row. "dead_units": at least half of them are.
+        - "saturated_units": at least 90 % of the derivatives of a sigmoid or tanh layer are below a thousandth of their
+          maximum.
+        - "vanishing_signal": the outputs before the link vary by less than a thousandth of the variation of the inputs.
+        - "exploding_rate": the next step, which is computed if y is given, is larger than the weights that it changes;
+          or the loss of the last epoch is above that of the first.
+        - "class_collapse": after training, the same class is predicted for every row.
 
         Parameters
         ----------
         X : array-like (m, k)
-            As for :meth:`fit`; some hundred rows suffice, and of more than 4096 so many are drawn.
+            Rows, as for :meth:`fit`. Some hundred rows suffice; at most 4096 are used, drawn at random.
         y : array-like, optional
-            As for :meth:`fit`.
+            Labels or values, as for :meth:`fit`.
 
         Returns
         -------
         Diagnosis
-            A tuple of findings with ``name``, ``layer``, ``numbers``, ``text`` and ``remedy``; it prints as a table.
-            Empty for a healthy network.
+            Tuple of findings with ``name``, ``layer``, ``numbers``, ``text`` and ``remedy``, which prints as a table.
+            It is empty if no problem was found.
 
         Raises
         ------
         TypeError, ValueError
-            When X or y cannot be used.
+            If X or y cannot be used.
         """
         from . import diagnosis
 
-        c, known, encoded = self._configuration, self._outputs.learned, None
-        trained = known is not None
+        c, targets, encoded = self._configuration, self._outputs.learned, None
+        trained = targets is not None
         n_columns = self._n_columns(self._trainer is not None)
         encoder = self._encoder_for(X, self._trainer is not None)
         if y is None:
             X = samples.read(X, dtype=c.dtype, n_features=n_columns, encoder=encoder)
         else:
-            X, encoded, known = targets.prepare(c, X, y, n_columns, known, encoder=encoder)
+            X, encoded, targets = read_samples(c, X, y, n_columns, targets, encoder=encoder)
         stack = self._examined(X, encoder)
         return diagnosis.examine(
-            diagnosis.Subject(stack, c, X, encoded, known, trained, self.history, self._objective())
+            diagnosis.Subject(stack, c, X, encoded, targets, trained, self.history, self._objective())
         )
 
     def _examined(self, X: Samples, encoder: Tabular | None) -> Stack:
-        """Return what diagnose looks at: a stack as training on X would start with it, or go on."""
+        """Return the stack that diagnose examines: that of the network, or the one with which fit would start on X."""
         stack = (self._trainer or self._drawn(X, encoder)).stack
         if self._lacks_statistics(stack):
             stack = new_stack(self._configuration.embedded(encoder), layer_views(stack))
@@ -89,65 +89,66 @@ class Inspection(Model):
         return stack
 
     def transform(self, X: Any, layer: int = -1) -> Array:
-        """Return the output of a hidden layer, as predicting has it.
+        """Return the output of a hidden layer, as in prediction.
 
         Parameters
         ----------
         X : array-like (m, k)
-            As for ``predict``.
+            Rows, as for ``predict``.
         layer : int, default -1
-            Of the hidden layers, from 0 on; negative ones count from the last.
+            Index of the hidden layer, from 0; a negative index counts from the last hidden layer.
 
         Returns
         -------
-        ndarray (m, units) of the network's dtype
-            After activation, and after the sum of a residual layer; nothing is dropped.
+        ndarray (m, units), in the dtype of the network
+            Output after the activation, and after the addition in a residual layer, without dropout.
 
         Raises
         ------
         NotFittedError
-            Before the network has weights.
+            If the network has no weights yet.
         TypeError, ValueError
-            When there is no such layer, or X cannot be used.
+            If there is no such layer, or X cannot be used.
         """
         return self._predicting().hidden(X, layer)
 
     def input_gradient(self, X: Any, *, output: Any = None) -> Array:
-        """Return the derivatives of the outputs with respect to the numbers of X.
+        """Return the derivatives of the outputs with respect to X.
 
-        Of ``decision_function`` for classes: logits, divided by the temperature of ``calibrate``. Of ``predict``, in
-        units of y, for values; of the means for the loss "gaussian_nll". They are per unit of X as it is given,
-        whatever scales it within the network; of a table that the network encodes, per unit of the columns that
-        ``encoder_`` makes of it. relu'(0) is 0.
+        For classes, they are derivatives of ``decision_function``: of the logits, divided by the temperature of
+        ``calibrate``. For values, they are derivatives of ``predict`` in units of y; for the loss "gaussian_nll", of
+        the means. They refer to the unscaled X; for a table with categories, to the columns into which ``encoder_``
+        transforms it. relu'(0) is 0.
 
         Parameters
         ----------
         X : array-like (m, k)
-            As for ``predict``.
+            Rows, as for ``predict``.
         output : label or int, optional
-            One of ``classes_``: its logit; of two classes with one output, the first one's is the second one's
-            negative. The number of an output where a row has any number of labels, for the loss "ordinal", and for
-            values. Default: all outputs.
+            Output whose derivatives are returned: a label of ``classes_``, for its logit (for two classes and one
+            output, the logit of the first class is minus that of the second); or the index of an output if a row can
+            have several labels, for the loss "ordinal", and for values. Default: all outputs.
 
         Returns
         -------
         ndarray (m, k), or (m, n_outputs, k)
-            The former for an `output`, or where there is one only. Of the network's dtype, and dense for a sparse X.
+            Derivatives in the dtype of the network, dense also for a sparse X. The first shape is that for one
+            `output`, or for a network with one output.
 
         Raises
         ------
         NotFittedError
-            Before the network has weights.
+            If the network has no weights yet.
         TypeError, ValueError
-            When there is no such output, or X cannot be used.
+            If there is no such output, or X cannot be used.
         """
         X, stack, loss = self._known_inputs().read(X), self._evaluated(), self._configuration.loss
-        how: dict[str, Any] = {"scale": self._configuration.scale, "n_threads": self._n_threads}
+        options: dict[str, Any] = {"scale": self._configuration.scale, "n_threads": self._n_threads}
         if loss.classifies:
             sources = np.arange(stack.sizes[-1])[np.newaxis]
             units = np.full(sources.shape[1], 1 / self._outputs.calibration.temperature)
         else:
-            sources = loss.sources(stack.forward(X, **how))
+            sources = loss.sources(stack.forward(X, **options))
             scaling = self._outputs.scaling
             units = np.ones(sources.shape[1]) if scaling is None else scaling.scale
         if output is not None:
@@ -157,16 +158,16 @@ class Inspection(Model):
         for j, unit in enumerate(units):
             shares = np.zeros((len(X), stack.sizes[-1]), stack.dtype)
             shares[np.arange(len(X)), sources[:, j]] = unit
-            stack.input_gradient(X, shares, gradients[:, j], link=not loss.classifies, **how)
+            stack.input_gradient(X, shares, gradients[:, j], link=not loss.classifies, **options)
         return gradients[:, 0] if len(units) == 1 else gradients
 
     def _output(self, output: Any, n: int) -> tuple[int, float]:
-        """Return which of `n` outputs is meant, and its sign."""
-        known = self._known_targets()
-        if known.kind == "classes" and known.loss.name != "ordinal":
+        """Return the index of the output that `output` selects out of `n`, and the sign of its derivatives."""
+        targets = self._known_targets()
+        if targets.kind == "classes" and targets.loss.name != "ordinal":
             labels = self.classes_.tolist()
             if output not in labels:
-                raise ValueError(f"output is {output!r}; the classes are {labels}.")
+                raise ValueError(f"output is {output!r}; expected one of the classes {labels}.")
             index = labels.index(output)
             return (index, 1.0) if n > 1 else (0, 2.0 * index - 1)
         return checks.place("output", output, n, "output"), 1.0

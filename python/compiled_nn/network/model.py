@@ -1,4 +1,4 @@
-"""What a network is: its configuration, its weights once it has any, and what was learned of inputs and outputs."""
+"""Base class of a network: configuration, weights, fitted attributes, and the predictor made from them."""
 
 from __future__ import annotations
 
@@ -19,11 +19,10 @@ from ..preprocessing.standardization import Statistics
 from ..spec.configuration import Configuration
 from ..spec.initializers import Pair
 from ..spec.layers import Dense, draw_weights
-from ..training import targets
 from ..training.history import new_history
 from ..training.objective import Objective
 from ..training.stacks import evaluated, new_stack, states_of
-from ..training.targets import Targets
+from ..training.targets import Targets, read_samples
 from ..training.trainer import Trainer, new_generator
 from ..training.weights import copy_layers, layer_views
 from ..uncertainty.calibration import NOTHING, Calibration
@@ -37,18 +36,19 @@ if TYPE_CHECKING:
 
 
 class Model:
-    """A configuration, a trainer once there are weights, and the predictor that was last made of them.
+    """Configuration of a network, its trainer if it has weights, and its current predictor.
 
     Parameters
     ----------
     configuration : Configuration
+        Checked parameters of the network.
     n_threads : int, optional
-        Threads of its own; None follows :func:`set_num_threads`.
+        Number of threads of this network; None follows :func:`set_num_threads`.
 
     Raises
     ------
     TypeError, ValueError
-        When `n_threads` is of the wrong type or below 1.
+        If `n_threads` is not an int of at least 1.
     """
 
     history: History
@@ -61,21 +61,21 @@ class Model:
         self._n_threads = checks.optional_integer("Network", "n_threads", n_threads, minimum=1)
         self.history = new_history()
         self._trainer: Trainer | None = None
-        self._inputs: Inputs | None = None  # None without weights
+        self._inputs: Inputs | None = None  # None if there are no weights
         self._outputs = Outputs.of(configuration)
-        self._predictor: Predictor | None = None  # None: to be made of the present weights when it is needed
-        self._initial: list[Pair] | None = None  # given by set_weights; None: drawn by the layers
+        self._predictor: Predictor | None = None  # None: made from the present weights when it is needed
+        self._initial: list[Pair] | None = None  # set by set_weights; None: fit draws the initial weights
 
-    # ---- what it is
+    # ---- parameters and fitted attributes
 
     @property
     def layers(self) -> tuple[Dense, ...]:
-        """The layers."""
+        """Layers, from the first hidden layer to the output."""
         return self._configuration.layers
 
     @property
     def optimizer(self) -> Optimizer:
-        """The optimizer. It may be assigned: a new learning rate keeps the moments."""
+        """Optimizer. It can be assigned; if only the learning rate differs, the moments are kept."""
         return self._configuration.optimizer
 
     @optimizer.setter
@@ -84,7 +84,7 @@ class Model:
 
     @property
     def n_threads(self) -> int | None:
-        """Threads of this network; None follows :func:`set_num_threads`. It may be assigned."""
+        """Number of threads of this network; None follows :func:`set_num_threads`. It can be assigned."""
         return self._n_threads
 
     @n_threads.setter
@@ -94,70 +94,76 @@ class Model:
 
     @property
     def classes_(self) -> Array:
-        """Sorted labels (n_classes,); 0, 1, ... before any y was seen."""
+        """Sorted labels (n_classes,); 0, 1, ... if the network has weights but was not fitted."""
         classes = self._known_targets().classes
         if classes is None:
-            raise AttributeError(f"The loss {self._configuration.loss.name} has no classes.")
+            raise AttributeError(
+                f"classes_ exists for classification only; the loss {self._configuration.loss.name} has no classes."
+            )
         return classes
 
     @property
     def n_features_(self) -> int:
-        """Columns of X."""
+        """Number of columns of X."""
         self._fitted()
         return self._known_inputs().n_features
 
     @property
     def encoder_(self) -> Tabular:
-        """What turns a table into numbers."""
+        """Encoder that turns the table X into numbers."""
         encoder = self._known_inputs().encoder
         if encoder is None:
-            raise AttributeError("The network has learned no encoder: see categorical_features.")
+            raise AttributeError(
+                "The network has no encoder_. It exists after fit with the parameter categorical_features."
+            )
         return encoder
 
     @property
     def mean_(self) -> Array:
-        """Means of the columns (n_features,), or what else they are centred by."""
+        """Centre of each column (n_features,) in float64: mean, median or minimum, depending on `standardize`."""
         return self._statistics().mean
 
     @property
     def scale_(self) -> Array:
-        """Standard deviations of the columns (n_features,), or what else they are scaled by."""
+        """Scale of each column (n_features,) in float64: standard deviation, interquartile range or range."""
         return self._statistics().scale
 
     @property
     def target_mean_(self) -> Array:
-        """Means of the outputs in y (n_outputs,)."""
+        """Mean of each output in y (n_outputs,) in float64."""
         return self._target_scaling().mean
 
     @property
     def target_scale_(self) -> Array:
-        """Standard deviations of the outputs in y (n_outputs,)."""
+        """Standard deviation of each output in y (n_outputs,) in float64."""
         return self._target_scaling().scale
 
     @property
     def norms_(self) -> list[dict[str, Array] | None]:
-        """Copies of what normalised layers have besides their weights."""
+        """Copies of the gain and the running statistics of each layer; None for a layer that is not normalised."""
         return [state.get("norm") for state in copy_layers(layer_views(self._evaluated()))]
 
     @property
     def n_parameters(self) -> int:
-        """Weights and biases that training moves."""
+        """Number of weights and biases that training can change."""
         stack, first = self._fitted(), self.layers[0]
         return stack.n_parameters - stack.sizes[0] * first.units + first.n_weights(stack.sizes[0])
 
     @property
     def embeddings_(self) -> dict[int | str, Array]:
-        """Vectors (categories, width) of each embedded column: copies."""
+        """Copies of the vectors (categories, width) of each embedded column, by name or index of the column."""
         encoder = None if self._inputs is None else self._inputs.encoder
         if encoder is None or not self.layers[0].blocks:
-            raise AttributeError("The network has learned no embeddings: see the parameter of this name.")
+            raise AttributeError(
+                "The network has no embeddings_. They exist after fit with the parameter embeddings."
+            )
         from ..spec import embeddings  # imported here to keep `import compiled_nn` fast
 
         return embeddings.tables(self.layers[0], layer_views(self._evaluated())[0]["weight"], encoder)
 
     @property
     def activations(self) -> list[str]:
-        """Activation of every layer, the last one being the link of the loss."""
+        """Name of the activation of each layer; that of the last layer is the link of the loss."""
         return self._configuration.activation_names
 
     # ---- fitted or not
@@ -171,7 +177,7 @@ class Model:
         return self._trainer.stack
 
     def _evaluated(self) -> Stack:
-        """Return the stack that predicts, is scored and saved; see :func:`compiled_nn.training.stacks.evaluated`."""
+        """Return the stack for predicting, scoring and saving; see :func:`compiled_nn.training.stacks.evaluated`."""
         return evaluated(self._fitted(), self._configuration)
 
     def _known_inputs(self) -> Inputs:
@@ -194,7 +200,7 @@ class Model:
         statistics = self._fitted().statistics
         if statistics is None:
             raise NotFittedError(
-                "The network has weights, but has seen no X to learn how to standardise from."
+                "The network has weights, but no statistics to standardise X with. Call 'fit' to compute them."
             )
         return Statistics(*statistics)
 
@@ -203,13 +209,15 @@ class Model:
             raise AttributeError("The network does not scale its targets: it has scale_targets=False.")
         self._fitted()
         if self._outputs.scaling is None:
-            raise NotFittedError("The network has weights, but has seen no y to learn how to scale from.")
+            raise NotFittedError(
+                "The network has weights, but no statistics to scale y with. Call 'fit' to compute them."
+            )
         return self._outputs.scaling
 
     # ---- the predictor
 
     def _predicting(self) -> Predictor:
-        """Return the predictor of the present weights."""
+        """Return the predictor for the present weights, making it if necessary."""
         if self._predictor is None:
             self._predictor = Predictor.of(
                 self._evaluated(),
@@ -221,12 +229,12 @@ class Model:
         return self._predictor
 
     def _set_calibration(self, calibration: Calibration) -> None:
-        """Keep what was learned from held-out rows, for predictions from now on."""
+        """Set the calibration on held-out rows, which later predictions use."""
         self._outputs = replace(self._outputs, calibration=calibration)
         self._predictor = None
 
     def _weights_changed(self) -> None:
-        """Drop the predictor, and the calibration, which was learned for other weights."""
+        """Discard the predictor and the calibration, which belong to the previous weights."""
         if self._outputs.calibration is not NOTHING:
             self._outputs = replace(self._outputs, calibration=NOTHING)
         self._predictor = None
@@ -234,18 +242,18 @@ class Model:
     # ---- data and objective
 
     def _labelled(self, X: Any, y: Any, scaled: bool = True) -> tuple[Samples, Array, Targets]:
-        """Return X and y as the core takes them, and what y means."""
-        known, inputs = self._known_targets(), self._known_inputs()
-        return targets.prepare(self._configuration, X, y, inputs.n_columns, known, scaled, inputs.encoder)
+        """Return X and y converted for the core, and the encoding of y."""
+        targets, inputs = self._known_targets(), self._known_inputs()
+        return read_samples(self._configuration, X, y, inputs.n_columns, targets, scaled, inputs.encoder)
 
     def _objective(self, *, smoothed: bool = True) -> Objective:
-        """Return what training minimises; `smoothed=False` drops label smoothing."""
+        """Return the objective of training; `smoothed=False` drops label smoothing."""
         c = self._configuration
         loss = c.loss if smoothed else c.loss.unsmoothed
         return Objective(loss.core, c.l1, c.l2, c.scale, self._n_threads)
 
     def _encoder_for(self, X: Any, resume: bool) -> Tabular | None:
-        """Return the encoder of a table: the present one, or one that has learned from X; None without need."""
+        """Return the encoder for X: the present one, or a new one fitted on X; None if X needs no encoder."""
         c, encoder = self._configuration, None if self._inputs is None else self._inputs.encoder
         if c.categorical_features is None or (resume and encoder is not None):
             return encoder
@@ -258,17 +266,17 @@ class Model:
         return encoder.statistics(X, method, rows)
 
     def _lacks_statistics(self, stack: Stack) -> bool:
-        """Whether a stack has yet to learn how to standardise."""
+        """Return whether a stack is to standardise X but has no statistics yet."""
         return self._configuration.scaling is not None and stack.statistics is None
 
     def _n_columns(self, resume: bool) -> int | None:
-        """Return how many columns training takes, None for any number."""
+        """Return the number of columns that training expects, None for any number."""
         if resume:
             return self._known_inputs().n_columns
         return None if self._initial is None else self._initial[0][0].shape[0]
 
     def _drawn(self, X: Samples, encoder: Tabular | None) -> Trainer:
-        """Return a trainer of the initial weights, for the columns of X, which it does not standardise yet."""
+        """Return a trainer with the initial weights for the columns of X, which it does not standardise yet."""
         configuration = self._configuration.embedded(encoder)
         rng = new_generator(configuration.seed)
         weights = self._initial or draw_weights(configuration.layers, rng, X.shape[1])

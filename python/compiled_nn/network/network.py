@@ -1,4 +1,4 @@
-"""The network: what the user holds, how it is made, and read from files. Orchestration only."""
+"""The class Network: its parameters, its creation from shapes and dicts of weights, and loading it from files."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..data.arrays import Array
 from ..files import network_file
+from ..files.safetensors_file import name_file_in_errors
 from ..spec import shapes
 from ..spec.configuration import DEFAULT_LOSS, configure
 from ..spec.layers import Dense
@@ -26,105 +27,106 @@ if TYPE_CHECKING:
 
 
 class Network(Fitting, Inspection, Uncertainty):
-    """A stack of fully connected layers, trained by gradients of one loss.
+    """Neural network of fully connected layers.
 
     Parameters
     ----------
     layers : sequence of Dense
-        From the first hidden layer to the output. How many columns X has is learned from the data.
+        Layers, from the first hidden layer to the output. The number of columns of X is determined by fit.
     loss : Loss or str, default "softmax_cross_entropy"
-        One of :mod:`compiled_nn.losses`, or its name for its defaults: "binary_cross_entropy",
-        "softmax_cross_entropy", "focal", "ordinal" for classes, "mse", "squared_error", "mae", "huber", "log_cosh",
-        "poisson", "gamma", "tweedie", "quantile", "gaussian_nll" for values. It decides the activation of the last
-        layer: softmax, sigmoid, exp or none. "binary_cross_entropy" takes one output for two classes, or one output
-        a class (then each output is a sigmoid of its own).
+        Loss of :mod:`compiled_nn.losses`, or its name for its default parameters: "binary_cross_entropy",
+        "softmax_cross_entropy", "focal" and "ordinal" for classes; "mse", "squared_error", "mae", "huber", "log_cosh",
+        "poisson", "gamma", "tweedie", "quantile" and "gaussian_nll" for values. The loss determines the activation of
+        the last layer: softmax, sigmoid, exp or none. With "binary_cross_entropy", the last layer has one output for
+        two classes, or one output per class, each with an independent sigmoid.
     optimizer : Optimizer or str, default "adam"
-        An object as ``SGD(0.1)``, or one of "sgd", "adam", "adamw", "nadam", "radam", "rmsprop", "adagrad",
-        "adadelta", "lion" and "rprop" for its default values.
+        Optimizer, such as ``SGD(0.1)``, or its name for its default parameters: "sgd", "adam", "adamw", "nadam",
+        "radam", "rmsprop", "adagrad", "adadelta", "lion" or "rprop".
     l1, l2 : float, default 0.0
-        Penalty ``l2 / 2 * sum(W ** 2) + l1 * sum(abs(W))`` on the mean loss; weights only, not biases.
+        Factors, at least 0, of the penalty ``l2 / 2 * sum(W ** 2) + l1 * sum(abs(W))``, which is added to the mean
+        loss. Biases are not penalised.
     input_scale : float, default 1.0
-        Every number of X is multiplied by it before the first layer; 1 / 255 for 8-bit images. Without effect
-        when `standardize` is True.
+        Factor, above 0, by which X is multiplied before the first layer, such as 1 / 255 for 8-bit images. It has no
+        effect with `standardize`.
     dtype : {"float32", "float64"}, default "float32"
-        Of weights and arithmetic. X may be of any dtype.
+        Dtype of weights and arithmetic. X may have any dtype.
     seed : int, optional
-        Of initial weights and shuffling: the same seed gives the same bits, with any number of threads.
-        NumPy's global generator is never touched.
+        Seed for initial weights and shuffling. The same seed gives the same bits with any number of threads. The global
+        generator of NumPy is not used.
     n_threads : int, optional
-        Threads of this network; None follows :func:`set_num_threads`.
+        Number of threads of this network; None follows :func:`set_num_threads`.
     standardize : bool or {"standard", "robust", "minmax"}, default False
-        Take each column of X as (x - centre) / scale, both learned from the X of fit alone (not from validation data),
-        or of the first partial_fit, and kept in the network and in its files. "standard", or True: mean and standard
-        deviation. "robust": median and interquartile range, which a few wild numbers do not move. "minmax": smallest
-        number and range, so that the X of fit lies in [0, 1]. X is given as it is everywhere; weights and gradients
-        are those of the scaled columns. X is not copied for it ("robust" sorts some columns at a time), and predicting
-        costs no more than without.
+        Whether, and how, each column of X is replaced by (x - centre) / scale. "standard", or True: mean and standard
+        deviation. "robust": median and interquartile range, on which outliers have little effect. "minmax": minimum and
+        range, so that the training rows are in [0, 1]. The statistics are computed from the training rows of fit, or
+        the first partial_fit, and stored in files. All methods expect unscaled X; weights and gradients are those for
+        scaled columns. X is not copied ("robust" sorts some columns at a time), and predicting takes no longer.
     scale_targets : bool, default False
-        For "mse": train on (y - mean) / standard deviation of each output, learned from the y of fit alone, or of the
-        first partial_fit, and kept in the network and in its files. y is given as it is everywhere; predictions, loss
-        and score are in its units. Weights, gradients and the history are those of the scaled outputs.
+        Whether to train on (y - mean) / standard deviation of each output, for the loss "mse". The statistics are
+        computed from the y of fit, or the first partial_fit, and stored in files. All methods expect unscaled y;
+        predictions, loss and score are in its units. Weights, gradients and the history are those for scaled outputs.
     categorical_features : "auto" or sequence of int or str, optional
-        X is a table of numbers and categories, which the network itself turns into numbers: see
-        :class:`compiled_nn.preprocessing.Tabular`, which it learns from the X of fit alone, or of the first
-        partial_fit, and keeps in its files. `standardize` then scales the columns of numbers alone.
+        Columns of X that contain categories, as for :class:`compiled_nn.preprocessing.Tabular`, by which the network
+        then encodes X. The encoder is fitted on the X of fit, or the first partial_fit, and stored in files.
+        `standardize` then scales the columns of numbers only.
     min_frequency : int or float, optional
-        Categories that are rarer, in rows or as a share of the rows, have one column together.
+        Number of rows, or fraction of the rows, below which a category is rare. All rare categories of a column share
+        one encoded column.
     input_dropout : float, default 0.0
-        In training, each number of X is left out with this probability, in [0, 1), and divided by 1 - input_dropout
-        otherwise.
+        Probability, in [0, 1), with which a number of X is set to 0 in training. The others are divided by
+        1 - input_dropout.
     clip_norm : float, optional
-        A gradient whose norm over all weights and biases is larger is scaled down to this, above 0. The history then
-        has the mean norm of each epoch, as it was before: a limit out of reach only measures.
+        Largest norm of the gradient over all weights and biases, above 0; a larger gradient is scaled down to it. The
+        history then has the mean norm before clipping of each epoch, so a very large value only measures the norm.
     clip_value : float, optional
-        Each number of the gradient, after that, is cut to lie between -clip_value and clip_value.
+        Largest absolute value of each number of the gradient, above 0; larger numbers are clipped, after `clip_norm`.
     ema : float, optional
-        In (0, 1): predict with an average of the weights after each step, each counting `ema` times as much as the one
-        after it, bias-corrected. Everything but training knows these weights only; files hold them. Training goes on
-        from those of the last step.
+        Decay, in (0, 1), of an exponential moving average of the weights over the steps, with bias correction.
+        Predictions, scores, ``get_weights`` and files use the average. Training continues from the weights of the last
+        step.
     embeddings : int, "auto" or dict, optional
-        Categories of `categorical_features` become vectors that are learned: all of this width; "auto": min(600,
-        round(1.6 n**0.56)) for n categories; or of these widths by name or number of the column, the others staying
-        columns of 0 and 1. They are a first layer, which `layers` and the weights then have: linear, with a block for
-        each column. An unknown category has the vector 0. Predicting costs no more than without.
+        Width of the trained vectors that represent the categories of `categorical_features`: an int for all columns;
+        "auto" for min(600, round(1.6 n**0.56)) with n categories; or a dict of widths by name or index of the column,
+        where columns that are not in it remain columns of 0 and 1. The embeddings are an additional linear first layer
+        in `layers` and in the weights. An unknown category has the vector 0. Predicting takes no longer.
 
     Attributes
     ----------
     classes_ : ndarray (n_classes,)
-        Sorted labels; classification only.
+        Sorted labels; for classification only.
     n_features_ : int
-        Columns of X.
+        Number of columns of X.
     n_parameters : int
-        Weights and biases.
+        Number of weights and biases.
     mean_, scale_ : ndarray (n_features,)
-        With `standardize`: mean and standard deviation of each column, float64, or what else it is centred and scaled
-        by; the scale is 1 where there is no spread.
+        Centre and scale of each column in float64, with `standardize`. The scale of a constant column is 1.
     target_mean_, target_scale_ : ndarray (n_outputs,)
-        With `scale_targets`: mean and standard deviation of each output, float64; 1 where it is constant.
+        Mean and standard deviation of each output in float64, with `scale_targets`. The scale of a constant output
+        is 1.
     encoder_ : Tabular
-        With `categorical_features`: what turns X into numbers.
+        Encoder that turns X into numbers, with `categorical_features`.
     embeddings_ : dict
-        With `embeddings`: vectors (categories, width) of each column by its name, or number; a row a category, in the
-        order of ``encoder_.columns_``, a last one for rare categories.
-    norms_ : list of dict or None, one a layer
-        Copies of what a normalised layer has besides its weights: "gain" (units,), and for "batch" the running "mean"
-        and "variance" (units,).
+        Vectors (categories, width) of each column by its name or index, with `embeddings`. There is one row per
+        category, in the order of ``encoder_.columns_``, and a last row for rare categories if there are any.
+    norms_ : list of dict or None
+        Copies of the parameters of normalisation of each layer: "gain" (units,), and for "batch" the running "mean" and
+        "variance" (units,). None for a layer that is not normalised.
     history : dict of lists
-        One entry an epoch of fit: "epoch" (from 1), "loss" (mean over the rows, as seen while training),
-        "penalty", "learning_rate" (of the last step), "seconds", and with validation data "val_loss" and
-        "val_score", with `clip_norm` "gradient_norm", and what metrics and callbacks add.
+        Training history with one entry per epoch in each column: "epoch" (from 1), "loss" (mean over the rows during
+        the epoch), "penalty", "learning_rate" (of the last step) and "seconds"; with validation rows "val_loss" and
+        "val_score"; with `clip_norm` "gradient_norm"; and the columns of metrics and callbacks.
     stop_reason_ : str or None
-        Why fit ended: "max_iter" (all epochs are done), "early_stopping", "target", "time_limit", "callback",
-        "interrupted"; None after an exception.
+        Reason why fit ended: "max_iter" (all epochs were trained), "early_stopping", "target", "time_limit",
+        "callback" or "interrupted". None after an exception.
     best_epoch_ : int or None
-        With early stopping: the best epoch.
+        Best epoch, with early stopping.
     epochs_planned_ : int
-        Epochs that the history has when fit has done all of them.
+        Number of epochs in the history if fit trains all of its epochs.
 
     Raises
     ------
     TypeError, ValueError
-        When a parameter is of the wrong type or value.
+        If a parameter has the wrong type or value, or parameters contradict one another.
 
     Examples
     --------
@@ -181,38 +183,51 @@ class Network(Fitting, Inspection, Uncertainty):
         return f"Network({self._configuration})"
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows: parameters, layers, diagram, loss curve."""
-        from ..display import notebook  # few programs are one
+        """Return the HTML that a notebook displays: parameters, layers, diagram and loss curve."""
+        from ..display import notebook  # imported here to keep `import compiled_nn` fast
 
         return notebook.page(self, self._configuration)
 
-    # ---- as tutorials write it
+    # ---- forms of a network in tutorials
 
     @classmethod
     def from_shape(cls, shape: shapes.Shape, **parameters: Any) -> Network:
-        """Return a network of the layers in `shape`; its loss follows from the last activation.
+        """Create a network from a shape, as tutorials use it. The last activation determines the loss.
 
         Parameters
         ----------
         shape : list of dict
-            ``{"nodes": 4, "activation": "relu"}`` a layer, from the first hidden layer to the output;
-            "bias" and "init", as for :class:`Dense`, may be added. The last activation is "sigmoid" for
-            binary_cross_entropy, "softmax" for softmax_cross_entropy, "identity" or "linear" for mse.
+            One dict per layer, such as ``{"nodes": 4, "activation": "relu"}``, from the first hidden layer to the
+            output. The optional keys "bias" and "init" are those of :class:`Dense`. The last activation is "sigmoid"
+            for the loss binary_cross_entropy, "softmax" for softmax_cross_entropy, "identity" or "linear" for mse.
         **parameters
-            As for :class:`Network`: optimizer, dtype, seed, ...
+            Other parameters of :class:`Network`, such as `optimizer`, `dtype` and `seed`.
+
+        Returns
+        -------
+        Network
+            Network without weights.
 
         Raises
         ------
         TypeError, ValueError
-            When the shape or a parameter cannot be used.
+            If the shape or a parameter cannot be used.
         """
         layers = shapes.layers(shape)
         return cls(layers, loss=shapes.loss(layers), **parameters)
 
     def to_shape(self) -> list[dict[str, Any]]:
-        """Return what :meth:`from_shape` takes: "nodes" and "activation" of each layer.
+        """Return the shape of the network, in the form of :meth:`from_shape`.
 
-        A ValueError for layers that are normalised or residual, which a shape cannot say.
+        Returns
+        -------
+        list of dict
+            "nodes" and "activation" of each layer, and "bias" for layers without biases.
+
+        Raises
+        ------
+        ValueError
+            If a layer is normalised or residual, which a shape cannot describe.
         """
         shapes.check_plain(self.layers)
         return shapes.from_layers(self.layers, self._configuration.activation_names)
@@ -221,21 +236,28 @@ class Network(Fitting, Inspection, Uncertainty):
     def from_dict(
         cls, weights: shapes.Parameters, shape: shapes.Shape | None = None, **parameters: Any
     ) -> Network:
-        """Return a network with given weights, which are also those that fit starts from.
+        """Create a network with given weights. Fit starts from them, too.
 
         Parameters
         ----------
         weights : dict of arrays
-            W1 (units, inputs), b1 (units, 1), W2, ...; a layer without b has no biases. They are copied.
+            Weights and biases by name: W1 (units, inputs), b1 (units, 1), W2, ... A layer without b has no biases. The
+            arrays are copied.
         shape : list of dict, optional
-            As for :meth:`from_shape`. Default: relu, and sigmoid at the end.
+            Shape in the form of :meth:`from_shape`. Default: relu in the hidden layers, sigmoid in the last layer.
         **parameters
-            As for :class:`Network`; dtype is by default that of W1 when it is float32 or float64.
+            Other parameters of :class:`Network`. The default of `dtype` is the dtype of W1 if that is float32 or
+            float64.
+
+        Returns
+        -------
+        Network
+            Network with these weights.
 
         Raises
         ------
         TypeError, ValueError
-            When the weights do not follow one another or do not fit the shape.
+            If the shapes of consecutive layers do not match, or the weights do not match `shape`.
         """
         layers = shapes.with_biases(shapes.layers(shape or shapes.default(weights)), weights)
         net = cls(layers, loss=shapes.loss(layers), **shapes.with_dtype(parameters, weights))
@@ -243,62 +265,78 @@ class Network(Fitting, Inspection, Uncertainty):
         return net
 
     def to_dict(self) -> dict[str, Array]:
-        """Return copies of the weights as W1 (units, inputs), b1 (units, 1), W2, ...
+        """Return copies of the weights in the form of :meth:`from_dict`.
 
-        A ValueError for layers that are normalised or residual, which have more than that.
+        Returns
+        -------
+        dict of arrays
+            W1 (units, inputs), b1 (units, 1), W2, ...; no b for layers without biases.
+
+        Raises
+        ------
+        NotFittedError
+            If the network has no weights yet.
+        ValueError
+            If a layer is normalised or residual, which this form cannot describe.
         """
         shapes.check_plain(self.layers)
         return shapes.to_dict(self.get_weights())
 
 
 def load(path: str | os.PathLike[str]) -> Network:
-    """Read a network from a file that :meth:`Network.save` wrote; its predictions have the same bits.
+    """Load a network from a file that :meth:`Network.save` wrote. Its predictions have the same bits.
+
+    Loading does not execute code from the file.
 
     Parameters
     ----------
     path : str or path-like
+        Path of the file.
 
     Returns
     -------
     Network
-        Fit with ``warm_start=True`` to train on from its weights.
+        Trained network. ``fit(..., warm_start=True)`` continues training from its weights.
 
     Raises
     ------
     FileNotFoundError
-        When there is no such file.
+        If the file does not exist.
     ValueError
-        When the file is anything but a network, or of a newer format. No content of a file can run code.
+        If the file is not a valid network, or has a newer format.
     """
     parts = network_file.read(path)
-    with network_file.refusals(path):
+    with name_file_in_errors(path):
         return Network._of_parts(parts)
 
 
 def load_checkpoint(path: str | os.PathLike[str]) -> Network:
-    """Read a network from a file that :meth:`Network.save_checkpoint` wrote, as it was in training.
+    """Load a network with its state of training from a file that :meth:`Network.save_checkpoint` wrote.
+
+    Loading does not execute code from the file.
 
     Parameters
     ----------
     path : str or path-like
+        Path of the file.
 
     Returns
     -------
     Network
-        ``fit(..., warm_start=True)`` trains on as the network would have that was written, to the bit. A learning rate
-        that was a function is to be assigned anew before: ``net.optimizer = Adam(schedule)``.
+        Network in training. ``fit(..., warm_start=True)`` continues with the same bits as the saved network would. If
+        the learning rate was a function, assign the optimizer again before: ``net.optimizer = Adam(schedule)``.
 
     Raises
     ------
     FileNotFoundError
-        When there is no such file.
+        If the file does not exist.
     ValueError
-        When the file is anything but a checkpoint, or of a newer format. No content of a file can run code.
+        If the file is not a valid checkpoint, or has a newer format.
     """
-    from ..files import checkpoint_file
+    from ..files import checkpoint_file  # imported here to keep `import compiled_nn` fast
 
     parts, state, history = checkpoint_file.read(path)
-    with network_file.refusals(path):
+    with name_file_in_errors(path):
         net = Network._of_parts(parts)
         net._trainer = Trainer.restored(net._fitted(), state)
         net.history = history

@@ -1,4 +1,4 @@
-"""Predictions, scores and losses of a network. The arithmetic is the predictor's and the core's."""
+"""Predictions, scores, losses and gradients of a network."""
 
 from __future__ import annotations
 
@@ -6,63 +6,67 @@ from typing import Any
 
 from ..artefact import folding
 from ..data.arrays import Array
-from ..training import targets
 from ..training.stacks import new_stack
+from ..training.targets import weights_of
 from ..training.weights import copy_layers, layer_views
 from .model import Model
 
 
 class Prediction(Model):
-    """What a network predicts, and how good that is on data."""
+    """Methods of a network that predict, and that evaluate predictions."""
 
     def predict(self, X: Any) -> Array:
-        """Return the label of each row, or its values.
+        """Predict the label of each row, or its values.
 
         Parameters
         ----------
         X : array-like (m, k), or images (m, height, width[, channels])
+            Rows, with the same columns as the X of fit.
 
         Returns
         -------
         ndarray (m,), or (m, n_outputs)
-            Labels in the dtype of ``classes_``: the most probable one, and with one sigmoid output
-            ``classes_[1]`` from a probability of 0.5 on; for "ordinal" the median class. A 0/1 matrix when y was
-            one. For losses of values these, in the network's dtype, (m,) for one column: means for "gaussian_nll",
-            for "quantile" a column each, in order.
+            For classes, labels in the dtype of ``classes_``: the most probable one; ``classes_[1]`` if the probability
+            of a single sigmoid output is at least 0.5; the median class for "ordinal"; a 0/1 matrix if y was one. For
+            values, numbers in the dtype of the network, with shape (m,) for one column: means for "gaussian_nll", and
+            one column per quantile, in increasing order, for "quantile".
 
         Raises
         ------
         NotFittedError
-            Before the network has weights; so do all methods below.
+            If the network has no weights yet.
         TypeError, ValueError
-            When X cannot be used.
+            If X cannot be used.
         """
         return self._predicting().predict(X)
 
     def predict_proba(self, X: Any, *, out: Array | None = None) -> Array:
-        """Return the probability of each class.
+        """Predict the probability of each class.
 
         Parameters
         ----------
         X : array-like (m, k)
+            Rows, as for :meth:`predict`.
         out : ndarray (m, n_classes), optional
-            Where to write: C-contiguous, of the network's dtype. Nothing is then allocated for an X that the
-            core reads as it is.
+            Array to write to, C-contiguous and in the dtype of the network. No memory is then allocated, if the core
+            can read X without a copy.
 
         Returns
         -------
-        ndarray (m, n_classes) of the network's dtype
-            `out`, or a new array. Two columns for one sigmoid output. Several sigmoid outputs are
-            independent: their rows need not sum to 1.
+        ndarray (m, n_classes), in the dtype of the network
+            `out`, or a new array. A single sigmoid output gives two columns. Several sigmoid outputs are independent,
+            so their rows need not sum to 1.
 
         Raises
         ------
-        ValueError
-            For a network that predicts values, or an `out` of another shape, dtype or layout.
+        NotFittedError
+            If the network has no weights yet.
+        TypeError, ValueError
+            If X cannot be used, the network predicts values, or `out` has another shape, dtype or layout.
         """
         predictor = self._predictor or self._predicting()
         if predictor.direct is not None and predictor.probabilities is not None:
-            # As few steps as there can be: for one row they would cost more than the network.
+            # A direct call of the core, because for a single row further Python calls take longer than the network.
             outputs = predictor.direct.try_forward(
                 X, out, predictor.probabilities, predictor.scale, predictor.n_threads
             )
@@ -71,54 +75,116 @@ class Prediction(Model):
         return predictor.predict_proba(X, out)
 
     def predict_distribution(self, X: Any) -> tuple[Array, Array]:
-        """Return mean and standard deviation of each row's normal distribution, for the loss "gaussian_nll".
+        """Predict the mean and standard deviation of the normal distribution of each row, with loss "gaussian_nll".
 
         Parameters
         ----------
         X : array-like (m, k)
+            Rows, as for :meth:`predict`.
 
         Returns
         -------
-        mean, std : ndarray (m,), or (m, n) for a y of n columns
+        mean, std : ndarray (m,), or (m, n) for a y with n columns
+            Mean and standard deviation in units of y.
 
         Raises
         ------
-        ValueError
-            For another loss.
+        NotFittedError
+            If the network has no weights yet.
+        TypeError, ValueError
+            If X cannot be used, or the network has another loss.
         """
         return self._predicting().predict_distribution(X)
 
     def decision_function(self, X: Any) -> Array:
-        """Return the outputs before the link for X (m, k): logits (m, n_outputs), (m,) for one output.
+        """Return the outputs before the link: logits for classes.
 
-        After :meth:`calibrate` they are divided by the temperature, so that the link makes probabilities of them.
+        After :meth:`calibrate` they are divided by the temperature, so that the link turns them into the calibrated
+        probabilities.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+            Rows, as for :meth:`predict`.
+
+        Returns
+        -------
+        ndarray (m, n_outputs), or (m,) for one output
+            Outputs in the dtype of the network.
+
+        Raises
+        ------
+        NotFittedError
+            If the network has no weights yet.
+        TypeError, ValueError
+            If X cannot be used.
         """
         return self._predicting().decision_function(X)
 
     # ---- scores, losses, gradients
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the accuracy on the samples X (m, k) and targets y, as given to fit, each counting its weight (m,).
+        """Return the accuracy for classes, or R^2 for values.
 
-        For values R^2; for the loss "quantile" D^2, the share of the pinball loss that is saved against constants.
+        For the loss "quantile" it is D^2: one minus the pinball loss divided by that of constant predictions.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+            Rows, as for :meth:`predict`.
+        y : array-like
+            True labels or values, as for :meth:`fit`.
+        sample_weight : array-like (m,), optional
+            Weight of each row, at least 0.
+
+        Returns
+        -------
+        float
+            Score; larger is better, and 1.0 is perfect.
+
+        Raises
+        ------
+        NotFittedError
+            If the network has no weights yet.
+        TypeError, ValueError
+            If an argument cannot be used.
         """
-        X, y, known = self._labelled(X, y, scaled=False)
-        weights = targets.weights_of(known, y, sample_weight)
+        X, y, targets = self._labelled(X, y, scaled=False)
+        weights = weights_of(targets, y, sample_weight)
         predictor = self._predicting()
         outputs = predictor.layers.forward(X, scale=predictor.scale, n_threads=self._n_threads)
-        return known.score(y, outputs, weights)
+        return targets.score(y, outputs, weights)
 
     def loss(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the mean loss on the samples X (m, k) and targets y, each counting its weight (m,).
+        """Return the mean loss in units of y, without penalty and without label smoothing.
 
-        Without the penalty, and with labels as they are where training smooths them.
+        Parameters
+        ----------
+        X : array-like (m, k)
+            Rows, as for :meth:`predict`.
+        y : array-like
+            True labels or values, as for :meth:`fit`.
+        sample_weight : array-like (m,), optional
+            Weight of each row, at least 0.
+
+        Returns
+        -------
+        float
+            Mean loss over the rows.
+
+        Raises
+        ------
+        NotFittedError
+            If the network has no weights yet.
+        TypeError, ValueError
+            If an argument cannot be used.
         """
-        X, y, known = self._labelled(X, y, scaled=False)
-        weights = targets.weights_of(known, y, sample_weight)
+        X, y, targets = self._labelled(X, y, scaled=False)
+        weights = weights_of(targets, y, sample_weight)
         stack = self._evaluated()
-        if known.scaling is not None:
+        if targets.scaling is not None:
             layers, statistics = layer_views(stack), stack.statistics
-            W, b = folding.unscaled((layers[-1]["weight"], layers[-1].get("bias")), known.scaling)
+            W, b = folding.unscaled((layers[-1]["weight"], layers[-1].get("bias")), targets.scaling)
             stack = new_stack(self._configuration, [*layers[:-1], {**layers[-1], "weight": W, "bias": b}])
             if statistics is not None:
                 stack.standardize(*statistics)
@@ -126,32 +192,33 @@ class Prediction(Model):
         return stack.loss(X, y, **objective.keywords)[0]
 
     def gradients(self, X: Any, y: Any, sample_weight: Any = None) -> dict[str, Any]:
-        """Return the gradients of mean loss plus penalty with respect to all that the optimizer moves.
+        """Return the gradients of the mean loss plus penalty with respect to the trained parameters.
 
         Parameters
         ----------
         X : array-like (m, k)
+            Rows, as for :meth:`fit`.
         y : array-like
-            As for ``fit``.
+            Labels or values, as for :meth:`fit`.
         sample_weight : array-like (m,), optional
-            Weight of each sample.
+            Weight of each row, at least 0.
 
         Returns
         -------
         dict
-            "layers": one dict per layer with "weight" (inputs, units), "bias" (units,) and "norm", a dict of "gain"
-            (units,), in the form of :meth:`snapshot`. With ``standardize`` and ``scale_targets`` they are with respect
-            to the weights of the scaled columns and outputs.
+            "layers" has one dict per layer, with "weight" (inputs, units), "bias" (units,) and "norm", a dict with
+            "gain" (units,), as in :meth:`snapshot`. With ``standardize`` and ``scale_targets``, the gradients belong to
+            the weights for scaled columns and scaled outputs.
 
         Raises
         ------
         NotFittedError
-            Before the network has weights.
+            If the network has no weights yet.
         TypeError, ValueError
-            When X or y cannot be used.
+            If an argument cannot be used.
         """
-        X, y, known = self._labelled(X, y)
+        X, y, targets = self._labelled(X, y)
         stack = self._evaluated()
-        objective = self._objective().with_weights(targets.weights_of(known, y, sample_weight))
+        objective = self._objective().with_weights(weights_of(targets, y, sample_weight))
         stack.gradient(X, y, **objective.keywords)
         return {"layers": copy_layers(layer_views(stack, stack.gradients))}

@@ -1,4 +1,4 @@
-"""Weights, snapshots, files and copies of a network."""
+"""State of a network: weights, snapshots, files and pickles."""
 
 from __future__ import annotations
 
@@ -26,31 +26,42 @@ _PICKLE_VERSION = 1
 
 
 class State(Model):
-    """The state of a network: what can be read, set, saved and copied."""
+    """Methods of a network that read, set, save and copy its state."""
 
     def get_weights(self) -> list[Pair]:
-        """Return copies of the weights, [(W (inputs, units), b (units,) or None), ...], one pair per layer.
+        """Return copies of the weights.
 
-        With ``standardize`` those of the first layer are for scaled columns: ``(X - mean_) / scale_``. With
-        ``scale_targets`` those of the last give ``(y - target_mean_) / target_scale_``.
+        With ``standardize``, the first layer expects the scaled columns ``(X - mean_) / scale_``. With
+        ``scale_targets``, the last layer predicts ``(y - target_mean_) / target_scale_``.
+
+        Returns
+        -------
+        list of (W (inputs, units), b (units,) or None)
+            One pair per layer, in the dtype of the network.
+
+        Raises
+        ------
+        NotFittedError
+            If the network has no weights yet.
         """
         return pairs_of(copy_layers(layer_views(self._evaluated())))
 
     def set_weights(self, weights: Sequence[tuple[Any, Any]]) -> None:
-        """Set all weights, also as those that fit starts from; the optimizer's moments become zero.
+        """Set all weights. Later calls of fit start from them, and the moments of the optimizer are reset to zero.
 
-        With ``standardize`` the first layer's are for standardised columns. Before fit has learned how to standardise,
-        or after another number of columns, X goes in as it is.
+        With ``standardize``, the first layer expects scaled columns. If the network has no statistics yet, or the
+        number of columns changes, X is not scaled until the next fit.
 
         Parameters
         ----------
         weights : list of (W (inputs, units), b (units,) or None)
-            As :meth:`get_weights` returns them; they are copied. The number of columns of X may be new.
+            Weights in the form of :meth:`get_weights`; they are copied. The number of inputs of the first layer may
+            differ from the present one.
 
         Raises
         ------
         TypeError, ValueError
-            When they do not fit the layers; the network is then as before.
+            If the weights do not match the layers; the network is then unchanged.
         """
         configuration = self._configuration
         pairs = check_weights(self.layers, weights, configuration.dtype)
@@ -68,42 +79,44 @@ class State(Model):
         self._weights_changed()
 
     def snapshot(self, *, optimizer: bool = True) -> dict[str, Any]:
-        """Return a copy of the network's state, which :meth:`restore` puts back.
+        """Return a copy of the weights and the state of the optimizer, which :meth:`restore` can restore.
 
         Parameters
         ----------
         optimizer : bool, default True
-            Whether the state of the optimizer is part of it.
+            Whether to include the state of the optimizer.
 
         Returns
         -------
         dict
-            "layers": one dict per layer with "weight" (inputs, units), "bias" (units,) and "norm", a dict of "gain",
-            and for batch normalisation of the running "mean" and "variance" (units,); a key is absent where the layer
-            has no such part. With ``ema``, "average" has the averaged weights in the same form. "optimizer" has "name",
-            "hyperparameters", "step" and "moments", a list in the form of "layers".
+            "layers" has one dict per layer, with "weight" (inputs, units), "bias" (units,) and "norm", a dict with
+            "gain" (units,) and, for batch normalisation, the running "mean" and "variance" (units,). A key is absent if
+            the layer has no such part. With ``ema``, "average" has the averaged weights in the same form. "optimizer"
+            has "name", "hyperparameters", "step" and "moments", a list with one entry per moment in the form of
+            "layers".
 
         Raises
         ------
         NotFittedError
-            Before the network has weights.
+            If the network has no weights yet.
         """
         return self._known_trainer().snapshot(optimizer=optimizer)
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Put a state back that :meth:`snapshot` returned.
+        """Restore a state returned by :meth:`snapshot`.
 
         Parameters
         ----------
         state : dict
-            As :meth:`snapshot` returns it; the arrays are copied. Without "optimizer", the optimizer stays as it is.
+            State in the form of :meth:`snapshot`; the arrays are copied. Without "optimizer", the state of the
+            optimizer is not changed.
 
         Raises
         ------
         NotFittedError
-            Before the network has weights.
+            If the network has no weights yet.
         TypeError, ValueError
-            When the state does not fit the network, which is then as before.
+            If the state does not match the network; the network is then unchanged.
         """
         self._known_trainer().restore(state)
         self._weights_changed()
@@ -113,7 +126,7 @@ class State(Model):
 
     @property
     def learning_rate_scale(self) -> float:
-        """What all learning rates are multiplied by: 1.0 when fit starts anew, changed by callbacks."""
+        """Factor of all learning rates: 1.0 when training starts from the initial weights; callbacks can change it."""
         return self._known_trainer().rate_scale
 
     @learning_rate_scale.setter
@@ -124,50 +137,56 @@ class State(Model):
     # ---- files and copies
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the network to a safetensors file, replacing one of that name only when all is on the disk.
+        """Write the network to a safetensors file. An existing file is replaced only after the new one is complete.
 
-        The file holds weights, classes and parameters; neither training state, nor initial weights given as
-        arrays, nor a learning rate given as a function. Pickle keeps those.
+        The file contains weights, classes and parameters. It does not contain the state of training, initial weights
+        given as arrays, and a learning rate given as a function; a pickle contains them too.
 
         Parameters
         ----------
         path : str or path-like
+            Path of the file, by convention ``*.safetensors``.
 
         Raises
         ------
         NotFittedError
-            Before the network has weights.
+            If the network has no weights yet.
+        ValueError
+            If the loss is a function, or an activation is user-defined and not registered.
         OSError
-            When the file cannot be written; an older one is then untouched.
+            If the file cannot be written; an existing file is then unchanged.
         """
         network_file.write(path, self._parts(), __version__)
 
     def save_checkpoint(self, path: str | os.PathLike[str]) -> None:
-        """Write all that training on exactly needs to one safetensors file, as :meth:`save` writes.
+        """Write the network and the state of training to a safetensors file, from which training continues exactly.
 
-        Beside what that keeps: moments, steps, the generator of the order of rows, the history, averages of weights.
-        A learning rate given as a function is not kept.
+        The file contains everything that :meth:`save` writes, and moments, number of steps, the generator that shuffles
+        the rows, the history, and averages of weights. It does not contain a learning rate given as a function. An
+        existing file is replaced only after the new one is complete.
 
         Parameters
         ----------
         path : str or path-like
-            By custom ``*.ckpt.safetensors``.
+            Path of the file, by convention ``*.ckpt.safetensors``.
 
         Raises
         ------
         NotFittedError
-            Before the network has weights.
+            If the network has no weights yet.
         TypeError
-            When a column of the history has anything but numbers.
+            If a column of the history contains a value that is not a number.
+        ValueError
+            If the loss is a function, or an activation is user-defined and not registered.
         OSError
-            When the file cannot be written; an older one is then untouched.
+            If the file cannot be written; an existing file is then unchanged.
         """
         from ..files import checkpoint_file  # imported here to keep `import compiled_nn` fast
 
         checkpoint_file.write(path, self._parts(), self._known_trainer(), self.history, __version__)
 
     def _parts(self) -> Parts:
-        """Return what files hold."""
+        """Return the parts of the network that files store."""
         configuration = self._configuration
         if self._initial is not None:
             configuration = configuration.without_given_weights()
@@ -182,7 +201,7 @@ class State(Model):
 
     @classmethod
     def _of_parts(cls, parts: Parts) -> Self:
-        """Return the network of the parts that a file holds."""
+        """Return a network made from the parts read from a file."""
         net = cls.__new__(cls)
         Model.__init__(net, parts.configuration)
         net._inputs, net._outputs = parts.inputs, parts.outputs
@@ -199,11 +218,11 @@ class State(Model):
     def __setstate__(self, state: dict[str, Any]) -> None:
         if state.get("_version") != _PICKLE_VERSION:
             raise ValueError(
-                "This pickle was made by another version of compiled_nn. Pickles are not kept readable across versions:"
-                " load the network there and write a file with save."
+                "This pickle was written by another version of compiled_nn, which this version cannot read. Load the"
+                " network with that version, and write a file with save, which this version can load."
             )
-        own = {name: value for name, value in state.items() if name != "_version"}
-        vars(self).update(own)
-        trainer = own["_trainer"]
+        attributes = {name: value for name, value in state.items() if name != "_version"}
+        vars(self).update(attributes)
+        trainer = attributes["_trainer"]
         if trainer is not None:
             self._trainer = Trainer.restored(new_stack(self._configuration, trainer["layers"]), trainer)

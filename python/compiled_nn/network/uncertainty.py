@@ -1,4 +1,4 @@
-"""Uncertainty of predictions: probabilities, intervals and sets of classes, calibrated on held-out rows."""
+"""Uncertainty of predictions: probabilities, intervals and sets of classes, all calibrated on held-out rows."""
 
 from __future__ import annotations
 
@@ -17,30 +17,32 @@ if TYPE_CHECKING:
 
 
 class Uncertainty(Model):
-    """What a trained network learns from rows that it was not trained on.
+    """Methods of a network that calibrate it on rows that it was not trained on, and use the calibration.
 
-    Training again, or ``set_weights``, drops it; files keep it.
+    Training and ``set_weights`` discard the calibration; files store it.
     """
 
     @property
     def temperature_(self) -> float:
-        """What logits are divided by before they become probabilities; 1.0 until :meth:`calibrate`."""
+        """Temperature by which logits are divided before they become probabilities; 1.0 before :meth:`calibrate`."""
         return self._outputs.calibration.temperature
 
     def calibrate(self, X: Any, y: Any, *, sample_weight: Any = None) -> Self:
-        """Learn the temperature at which the probabilities of held-out rows are best.
+        """Fit the temperature that minimises the log loss on held-out rows.
 
-        ``predict_proba`` and ``decision_function`` then use logits / ``temperature_``, at no cost: the last layer that
-        predicts is divided by it. The most probable class stays the same, but for ties within rounding. ``loss``,
-        ``gradients`` and ``get_weights`` are of the network without it. What :meth:`calibrate_intervals` learned is
-        forgotten.
+        ``predict_proba`` and ``decision_function`` then use logits / ``temperature_``. Predicting takes no longer,
+        because the weights of the last layer of the predictor are divided by it. The most probable class does not
+        change, except for ties within rounding. ``loss``, ``gradients`` and ``get_weights`` do not use the temperature.
+        The result of an earlier :meth:`calibrate_intervals` is discarded.
 
         Parameters
         ----------
-        X, y : array-like
-            As for ``fit``; rows that fit has not seen.
+        X : array-like (m, k)
+            Rows that the network was not trained on, as for ``fit``.
+        y : array-like
+            True labels, as for ``fit``.
         sample_weight : array-like (m,), optional
-            How much each row counts. Default: all alike.
+            Weight of each row. Default: 1 for each row.
 
         Returns
         -------
@@ -49,28 +51,29 @@ class Uncertainty(Model):
         Raises
         ------
         NotFittedError
-            Before the network has weights.
+            If the network has no weights yet.
         TypeError, ValueError
-            For a network that predicts values, or when an argument cannot be used; nothing has then changed.
+            If the network predicts values, or an argument cannot be used; the network is then unchanged.
 
         See Also
         --------
-        compiled_nn.calibration.fit_temperature : the same for logits.
+        compiled_nn.calibration.fit_temperature : Temperature for given logits.
         """
         if not self._configuration.loss.classifies:
             raise ValueError(
-                f"calibrate is for classes; the loss {self._configuration.loss.name} has none."
+                f"calibrate is for classes; the loss {self._configuration.loss.name} predicts values."
                 " Use calibrate_intervals."
             )
         if self._configuration.loss.ordered:
             raise ValueError(
-                "calibrate is for probabilities of one link; those of the loss ordinal have a threshold each."
+                "calibrate scales the logits of softmax and sigmoid; the loss ordinal has thresholds instead."
+                " Use calibrate_intervals."
             )
         X, encoded, _ = self._labelled(X, y)
         logits = self._evaluated().forward(
             X, link=False, scale=self._configuration.scale, n_threads=self._n_threads
         )
-        if self._configuration.loss.link == "sigmoid":  # each output is a question of its own
+        if self._configuration.loss.link == "sigmoid":  # each output is a separate two-class problem
             n_outputs = logits.shape[1]
             logits, encoded = logits.reshape(-1, 1), encoded.reshape(-1)
             sample_weight = None if sample_weight is None else np.repeat(sample_weight, n_outputs)
@@ -78,12 +81,15 @@ class Uncertainty(Model):
         return self
 
     def calibrate_intervals(self, X: Any, y: Any) -> Self:
-        """Learn from held-out rows how far off the network is, for :meth:`predict_interval` or :meth:`predict_set`.
+        """Compute conformal scores of held-out rows, for :meth:`predict_interval` or :meth:`predict_set`.
 
         Parameters
         ----------
-        X, y : array-like
-            As for ``fit``; rows that fit has not seen. A coverage c needs c / (1 - c) of them at least: 9 for 0.9.
+        X : array-like (m, k)
+            Rows that the network was not trained on, as for ``fit``. A coverage c needs at least c / (1 - c) rows: 9
+            for 0.9.
+        y : array-like
+            True labels or values, as for ``fit``.
 
         Returns
         -------
@@ -92,54 +98,57 @@ class Uncertainty(Model):
         Raises
         ------
         NotFittedError
-            Before the network has weights.
+            If the network has no weights yet.
         TypeError, ValueError
-            When X or y cannot be used, or y has several labels a row; nothing has then changed.
+            If X or y cannot be used, or a row of y can have several labels; the network is then unchanged.
         """
         from ..uncertainty import conformal
 
-        _, encoded, known = self._labelled(X, y)
-        if known.kind == "values":
+        _, encoded, targets = self._labelled(X, y)
+        if targets.kind == "values":
             lower, upper, unit = self._predicting().bounds(X)
             true = arrays.values(y, n_outputs=lower.shape[1], dtype="float64")
             scores = conformal.cqr(lower, upper, true) / unit
         else:
             p = self._class_probabilities(X)
-            scores = conformal.lac(p, known.indices(encoded), classes=np.arange(p.shape[1]))
+            scores = conformal.lac(p, targets.indices(encoded), classes=np.arange(p.shape[1]))
         self._set_calibration(self._outputs.calibration._replace(scores=scores))
         return self
 
     def predict_interval(self, X: Any, coverage: float = 0.9) -> tuple[Array, Array]:
-        """Return bounds that hold the true value of a new row with a probability of at least `coverage`.
+        """Return intervals that contain the true value of a new row with a probability of at least `coverage`.
 
-        Split conformal prediction: the margin is that within which the share `coverage` of the rows of
-        :meth:`calibrate_intervals` lay, with the correction for their number. It is the same for all rows on both sides
-        of what is predicted; for the loss "quantile" on the outer sides of the lowest and the highest quantile; and for
-        "gaussian_nll" it is a number of each row's own standard deviations.
+        This is split conformal prediction: the margin is the quantile of the scores of :meth:`calibrate_intervals`, at
+        the level `coverage` with the correction for their number. The interval is the predicted value plus and minus
+        the margin, which is the same for all rows. For the loss "quantile", it is from the lowest quantile minus the
+        margin to the highest quantile plus the margin. For "gaussian_nll", the margin is a multiple of the predicted
+        standard deviation of each row.
 
         Parameters
         ----------
         X : array-like (m, k)
+            Rows, as for ``predict``.
         coverage : float, default 0.9
-            Between 0 and 1; of several outputs each one's own.
+            Probability, between 0 and 1. It holds for each output separately.
 
         Returns
         -------
         lower, upper : ndarray (m,), or (m, n_outputs)
-            In the network's dtype.
+            Bounds of the intervals, in the dtype of the network.
 
         Raises
         ------
         NotFittedError
-            Before the network has weights.
+            If the network has no weights yet.
         TypeError, ValueError
-            For a network of classes, before :meth:`calibrate_intervals`, or when it saw too few rows.
+            If the network predicts classes, :meth:`calibrate_intervals` was not called or had too few rows, or an
+            argument cannot be used.
         """
         from ..uncertainty import conformal
 
         if self._configuration.loss.classifies:
             raise ValueError(
-                f"predict_interval is for values; the loss {self._configuration.loss.name} has classes."
+                f"predict_interval is for values; the loss {self._configuration.loss.name} predicts classes."
                 " Use predict_set."
             )
         margin = conformal.threshold(self._scores(), coverage)
@@ -149,43 +158,46 @@ class Uncertainty(Model):
         return (lower[:, 0], upper[:, 0]) if lower.shape[1] == 1 else (lower, upper)
 
     def predict_set(self, X: Any, coverage: float = 0.9) -> Array:
-        """Return which classes are probable enough for the true one to be among them as often as `coverage`.
+        """Return sets of classes that contain the true class of a new row with a probability of at least `coverage`.
 
         Parameters
         ----------
         X : array-like (m, k)
+            Rows, as for ``predict``.
         coverage : float, default 0.9
-            Between 0 and 1.
+            Probability, between 0 and 1.
 
         Returns
         -------
         ndarray (m, n_classes) of bool
-            A column a class of ``classes_``. A row may have none, where all classes are less probable than the true
-            ones of :meth:`calibrate_intervals` nearly always were.
+            Whether each class of ``classes_`` is in the set of a row. A set is empty if no class is probable enough.
 
         Raises
         ------
         NotFittedError
-            Before the network has weights.
+            If the network has no weights yet.
         TypeError, ValueError
-            For a network of values, before :meth:`calibrate_intervals`, or when it saw too few rows.
+            If the network predicts values, :meth:`calibrate_intervals` was not called or had too few rows, or an
+            argument cannot be used.
         """
         from ..uncertainty import conformal
 
         if not self._configuration.loss.classifies:
             raise ValueError(
-                f"predict_set is for classes; the loss {self._configuration.loss.name} has none."
+                f"predict_set is for classes; the loss {self._configuration.loss.name} predicts values."
                 " Use predict_interval."
             )
         margin = conformal.threshold(self._scores(), coverage)
-        improbable = 1 - self._class_probabilities(X)
-        among: Array = improbable <= margin
-        return among
+        scores = 1 - self._class_probabilities(X)
+        in_set: Array = scores <= margin
+        return in_set
 
     def _class_probabilities(self, X: Any) -> Array:
-        """Return what the sets are made of: probabilities in float64."""
+        """Return the probabilities of the classes in float64."""
         if self._known_targets().kind == "indicator":
-            raise ValueError("A set is of one class a row; y has any number of labels a row.")
+            raise ValueError(
+                "Prediction sets need one class per row; this network was fitted on any number of labels per row."
+            )
         return self._predicting().predict_proba(X).astype(np.float64)
 
     def _scores(self) -> Array:
@@ -193,6 +205,6 @@ class Uncertainty(Model):
         scores = self._outputs.calibration.scores
         if scores is None:
             raise ValueError(
-                "The network does not know yet how far off it is: call calibrate_intervals with held-out rows."
+                "The network has no conformal scores: call calibrate_intervals with held-out rows first."
             )
         return scores

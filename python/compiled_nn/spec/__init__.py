@@ -1,1 +1,1 @@
-"""What a network is specified to be: layers, activations, initial weights, and the configuration of all of it."""
+"""Specification of a network: layers, activations, initial weights, and the configuration that contains them."""

@@ -1,6 +1,6 @@
-"""Activations: their names, and those that a user adds as two functions of arrays.
+"""Activations: names of the built-in ones, and user-defined ones as two functions of arrays.
 
-What they compute is written in docs/numerics.md; how to add one, in docs/activations.md.
+The formulas are in docs/numerics.md; how to add an activation is described in docs/activations.md.
 """
 
 from __future__ import annotations
@@ -33,26 +33,28 @@ Function: TypeAlias = Callable[[Array], Array]
 
 @dataclass(frozen=True, repr=False)
 class Activation:
-    """An activation of your own for :class:`Dense`: a function and its derivative, on NumPy arrays.
+    """User-defined activation for :class:`Dense`: a function and its derivative, on NumPy arrays.
 
-    Both are called with Z (rows, units), read-only and of the network's dtype, and return an array of the same
-    shape and dtype: for each number, whatever the rows beside it. Subnormal numbers may count as 0 in them. A network
-    with such an activation computes with one thread; what the functions raise ends `fit`, with the weights of the
-    last whole step.
+    Both functions are called with a read-only array Z (rows, units) in the dtype of the network, and must return an
+    array of the same shape and dtype. They must be elementwise: the result for a number must not depend on other rows.
+    Subnormal numbers may be treated as 0. A network with a user-defined activation uses one thread. An exception that a
+    function raises ends `fit`; the network then has the weights of the last complete step.
 
     Parameters
     ----------
-    f, derivative : callable
-        Z -> f(Z), and Z -> f'(Z).
+    f : callable
+        Function Z -> f(Z).
+    derivative : callable
+        Function Z -> f'(Z).
     name : str, optional
-        What tables and pictures call it. Default: the name of `f`.
+        Name in tables and plots. Default: the name of `f`.
 
     Raises
     ------
     TypeError
-        When `f` or `derivative` cannot be called, or the name is no str.
+        If `f` or `derivative` is not callable, or the name is not a str.
     ValueError
-        When the name is empty.
+        If the name is empty.
 
     Examples
     --------
@@ -96,36 +98,39 @@ def _checked_name(owner: str, name: object) -> str:
 
 
 def register_activation(name: str, f: Function, derivative: Function) -> Activation:
-    """Make an activation known by a name, so that networks with it can be saved and loaded.
+    """Register a user-defined activation under a name, so that networks with it can be saved and loaded.
 
-    A file holds the name alone: a program that loads the network registers the functions first. Registering a name
-    again replaces what it stood for, for networks made from then on.
+    A file contains only the name: a program must register the functions before it loads the network. Registering a
+    name again replaces the activation for networks that are created afterwards.
 
     Parameters
     ----------
     name : str
-        ``Dense(32, name)`` then stands for it.
-    f, derivative : callable
-        As for :class:`Activation`.
+        Name of the activation, which can then be used as in ``Dense(32, name)``.
+    f : callable
+        Function Z -> f(Z), as for :class:`Activation`.
+    derivative : callable
+        Function Z -> f'(Z), as for :class:`Activation`.
 
     Returns
     -------
     Activation
+        Registered activation.
 
     Raises
     ------
     TypeError, ValueError
-        As for :class:`Activation`; or when an activation of the library has that name.
+        If an argument is not valid for :class:`Activation`, or a built-in activation has this name.
     """
     if _checked_name("register_activation", name) in (*ACTIVATIONS, *ALIASES):
-        raise ValueError(f"The activation {name!r} is one of the library. Register yours by another name.")
+        raise ValueError(f"The activation {name!r} is built in. Register yours under another name.")
     activation = Activation(f, derivative, name)
     _registered[name] = activation
     return activation
 
 
 def resolve(owner: str, activation: object) -> ActivationName | Activation:
-    """Return an activation given by name or as it is, checked; names that have another become that one."""
+    """Check an activation given by name or as an object, and return it; aliases become the name they stand for."""
     if isinstance(activation, Activation):
         return activation
     name = checks.choice(owner, "activation", activation, (*ACTIVATIONS, *ALIASES, *_registered))
@@ -133,46 +138,46 @@ def resolve(owner: str, activation: object) -> ActivationName | Activation:
 
 
 def named(owner: str, activation: object) -> ActivationName:
-    """Return the name of an activation of the library."""
+    """Check the name of a built-in activation, and return it; aliases become the name they stand for."""
     name = checks.choice(owner, "activation", activation, (*ACTIVATIONS, *ALIASES))
     return cast("ActivationName", ALIASES.get(name, name))
 
 
 def for_core(activation: str | Activation) -> str | tuple[Function, Function]:
-    """Return the activation as the core takes it: a name, or a pair of functions."""
+    """Return the activation in the form of the core: a name, or a pair of functions."""
     return (activation.f, activation.derivative) if isinstance(activation, Activation) else activation
 
 
 def to_config(activation: str | Activation | None) -> str | None:
-    """Return the name of an activation, for a file.
+    """Return the name of an activation, to be written to a file.
 
     Raises
     ------
     ValueError
-        When it is a user's and not registered: whoever reads the file could not know it.
+        If it is user-defined and not registered, because a program that reads the file could not find it by its name.
     """
     if not isinstance(activation, Activation):
         return activation
     name = str(activation.name)
     if _registered.get(name) != activation:
         raise ValueError(
-            f"The activation {name!r} is not registered, and a file holds its name alone. Call"
-            f" compiled_nn.register_activation({name!r}, f, derivative), and give the layer what that returns."
+            f"The activation {name!r} is not registered, and a file contains only its name. Call"
+            f" compiled_nn.register_activation({name!r}, f, derivative), and pass the returned activation to the layer."
         )
     return name
 
 
 def from_config(name: object) -> str | Activation | None:
-    """Return the activation of a name from a file.
+    """Return the activation with a name that was read from a file.
 
     Raises
     ------
     TypeError, ValueError
-        When the name is not known.
+        If no activation has this name.
     """
     if isinstance(name, str) and name not in ACTIVATIONS and name not in _registered:
         raise ValueError(
-            f"The activation {name!r} is not known. If it is one of your own, call"
-            f" compiled_nn.register_activation({name!r}, f, derivative) before the file is loaded."
+            f"The activation {name!r} is unknown. If it is user-defined, call"
+            f" compiled_nn.register_activation({name!r}, f, derivative) before you load the file."
         )
     return None if name is None else resolve("the file", name)

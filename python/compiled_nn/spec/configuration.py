@@ -1,7 +1,7 @@
-"""What a network is specified to be: its parameters, checked once, and their form in a file.
+"""Configuration: the checked parameters of a network, and their form in a file.
 
-The fields of :class:`Configuration` are the one declaration of the parameters of ``Network``: their defaults, checks,
-order in files and in the repr follow from them.
+The fields of :class:`Configuration` declare the parameters of ``Network``, with their defaults and checks. Their order
+in files and in the repr is the order of the fields.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..losses import Loss
     from ..optimizers.classes import Optimizer
     from ..preprocessing.tabular import Tabular
-    from .embeddings import Wanted
+    from .embeddings import EmbeddingWidths
 
 DEFAULT_LOSS: Literal["softmax_cross_entropy"] = "softmax_cross_entropy"
 DType: TypeAlias = Literal["float32", "float64"]
@@ -33,7 +33,11 @@ _STEPS = ("clip_norm", "clip_value", "ema")
 
 
 def _by(check: Callable[[str, Any], Any], *, optional: bool = False) -> dict[str, Any]:
-    """Return the metadata of a parameter: what checks it, by name and value, and whether a file may leave it out."""
+    """Return the metadata of a parameter.
+
+    `check` is a function of (name, value) that returns the checked value; `optional` is whether files leave the
+    parameter out if it is None or False.
+    """
     return {"check": check, "optional": optional}
 
 
@@ -66,7 +70,7 @@ def _frequency(name: str, value: Any) -> float | None:
     return tabular.frequency(value)
 
 
-def _embeddings(name: str, value: Any) -> Wanted:
+def _embeddings(name: str, value: Any) -> EmbeddingWidths:
     if value is None:
         return None
     from . import embeddings  # imported here to keep `import compiled_nn` fast
@@ -76,10 +80,10 @@ def _embeddings(name: str, value: Any) -> Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class Configuration:
-    """The parameters of a Network, checked; documented there.
+    """Checked parameters of a network; they are documented in :class:`compiled_nn.Network`.
 
-    `n_threads` is not part of the model, so it is not stored. :func:`configure` makes a configuration of what a user
-    gives.
+    `n_threads` is not part of the model, so it is not stored. :func:`configure` checks the parameters given by a user
+    and returns the configuration.
     """
 
     layers: tuple[Dense, ...]
@@ -104,85 +108,85 @@ class Configuration:
     )
     min_frequency: float | None = field(default=None, metadata=_by(_frequency, optional=True))
     input_dropout: float = field(default=0.0, metadata=_by(partial(_real, minimum=0, below=1), optional=True))
-    embeddings: Wanted = field(default=None, metadata=_by(_embeddings, optional=True))
+    embeddings: EmbeddingWidths = field(default=None, metadata=_by(_embeddings, optional=True))
     clip_norm: float | None = field(default=None, metadata=_by(_positive, optional=True))
     clip_value: float | None = field(default=None, metadata=_by(_positive, optional=True))
     ema: float | None = field(default=None, metadata=_by(partial(_positive, below=1), optional=True))
 
     @property
     def update(self) -> dict[str, Any]:
-        """What the steps wait for the whole gradient for, in the core's words."""
+        """Keyword arguments of ``Stack.set_update``: the options for which a step needs the whole gradient."""
         factors = [layer.rate_factor for layer in self.layers]
         return {"factors": factors, **{name: getattr(self, name) for name in _STEPS}}
 
     @property
     def n_outputs(self) -> int:
-        """Units of the last layer."""
+        """Number of units of the last layer."""
         return self.layers[-1].units
 
     @property
     def scale(self) -> float:
-        """Factor of every number of X: `input_scale` has no effect with `standardize`."""
+        """Factor by which X is multiplied: `input_scale`, which has no effect with `standardize`."""
         return 1.0 if self.standardize else self.input_scale
 
     @property
     def scaling(self) -> Scaling | None:
-        """How the columns of X are scaled, one of `SCALINGS`; None: they are not."""
+        """Method by which the columns of X are scaled, one of `SCALINGS`; None if they are not scaled."""
         return "standard" if self.standardize is True else self.standardize or None
 
     @property
     def activations(self) -> list[str | Activation]:
-        """Activation of every layer, the last one being the link of the loss."""
+        """Activation of each layer; that of the last layer is the link of the loss."""
         return layers.layer_activations(self.layers, self.loss.link)
 
     @property
     def activation_names(self) -> list[str]:
-        """The same, by name."""
+        """Names of the activations of all layers."""
         return list(map(str, self.activations))
 
     @property
-    def waits(self) -> bool:
-        """Whether the steps wait for the whole gradient."""
-        asked = (value is not None and value != [1.0] * len(self.layers) for value in self.update.values())
-        return self.embeddings is not None or self.layers[0].blocks is not None or any(asked)
+    def needs_whole_gradient(self) -> bool:
+        """Whether a step of the optimizer needs the whole gradient, instead of the part of one layer."""
+        changed = (value is not None and value != [1.0] * len(self.layers) for value in self.update.values())
+        return self.embeddings is not None or self.layers[0].blocks is not None or any(changed)
 
     @property
     def dropout(self) -> list[float]:
-        """How much is left out in training: of the inputs, then of the outputs of each layer."""
+        """Dropout probabilities: that of the inputs, then those of the outputs of each layer."""
         return [self.input_dropout, *(layer.dropout for layer in self.layers)]
 
     @property
-    def blocks(self) -> bool:
-        """Whether layers are more than a product and an activation: normalised, residual, or thinned out."""
+    def has_norm_residual_or_dropout(self) -> bool:
+        """Whether a layer is normalised or residual, or there is dropout."""
         return any(self.dropout) or any(layer.norm or layer.residual for layer in self.layers)
 
     def new_encoder(self) -> Tabular:
-        """Return an encoder for tables, which has not learned any columns yet."""
+        """Return an encoder for tables that is not fitted yet."""
         from ..preprocessing.tabular import Tabular  # imported here to keep `import compiled_nn` fast
 
         features = self.categorical_features
         return Tabular("auto" if features is None else features, self.min_frequency)
 
     def embedded(self, encoder: Tabular | None) -> Configuration:
-        """Return this configuration with the layer of the embeddings that it asks for, of what the encoder learned."""
+        """Return this configuration with the layer of its embeddings, if any, for the columns of a fitted encoder."""
         if self.embeddings is None or encoder is None:
             return self
-        from .embeddings import embedded  # few networks have any
+        from .embeddings import embedded  # imported here to keep `import compiled_nn` fast
 
         return replace(self, layers=embedded(self.layers, self.embeddings, encoder))
 
     def without_given_weights(self) -> Configuration:
-        """Return this configuration with initial weights that are not known any more."""
+        """Return this configuration with a placeholder for initial weights given as arrays, which files do not hold."""
         return replace(self, layers=tuple(replace(layer, init=NotSaved()) for layer in self.layers))
 
     @property
     def options(self) -> dict[str, tuple[Any, bool]]:
-        """All parameters but the layers by name: the value, and whether it differs from the default."""
+        """Value of each parameter except the layers, and whether it differs from the default, by name."""
         default = configure(self.layers, self.loss)
         short = losses.short(self.loss)
         loss = {"loss": (short, short != DEFAULT_LOSS)}
         values = {name: (getattr(self, name), getattr(default, name)) for name in _PARAMETERS}
-        return loss | {name: (value, value != usual) for name, (value, usual) in values.items()}
+        return loss | {name: (value, value != normal) for name, (value, normal) in values.items()}
 
     def __str__(self) -> str:
         changed = {
@@ -198,14 +202,23 @@ _NAMES = ("layers", "loss", *_PARAMETERS)
 
 
 def configure(layers_: Sequence[Dense], loss: Loss | str = DEFAULT_LOSS, **parameters: Any) -> Configuration:
-    """Check parameters of a Network, defaults for those that are not given, and return them as a configuration."""
+    """Check the parameters of a network, and return them as a configuration; parameters left out have their defaults.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is unknown, has the wrong type or value, or does not match another parameter.
+    """
     checked = layers.check_layers(layers_)
     unknown = parameters.keys() - _PARAMETERS.keys()
     if unknown:
         raise TypeError(f"Network has no parameter {min(unknown)!r}.")
     for name in ("min_frequency", "embeddings"):
         if parameters.get(name) is not None and parameters.get("categorical_features") is None:
-            raise ValueError(f"{name} is given; categorical_features is not.")
+            raise ValueError(
+                f"{name} is given, but categorical_features is not. Pass categorical_features='auto', or leave"
+                f" {name} out."
+            )
     configuration = Configuration(
         layers=checked,
         loss=losses.resolve(loss, checked[-1].units),
@@ -216,25 +229,26 @@ def configure(layers_: Sequence[Dense], loss: Loss | str = DEFAULT_LOSS, **param
     )
     if configuration.scale_targets:
         _check_scaled_targets(configuration)
-    layers.layer_activations(checked, configuration.loss.link)  # refuses a last layer at odds with the loss
+    layers.layer_activations(checked, configuration.loss.link)  # checks the activation of the last layer
     return configuration
 
 
 def _check_scaled_targets(configuration: Configuration) -> None:
-    """Refuse losses whose targets cannot be scaled."""
+    """Raise a ValueError for a loss whose targets cannot be scaled."""
     loss = configuration.loss
     if loss.link != "identity":
         raise ValueError(
-            f"scale_targets is for losses of values without a link; {loss.name} has the link {loss.link!r}."
+            f"scale_targets=True needs a loss for values without a link; {loss.name} has the link {loss.link!r}."
         )
     if loss.classifies or loss.n_columns(configuration.n_outputs) != configuration.n_outputs:
         raise ValueError(
-            f"scale_targets is for losses of values with one output for each column of y; {loss.name} is not one."
+            f"scale_targets=True needs a loss for values with one output per column of y; {loss.name} is not one."
+            " Use mse, or scale y yourself."
         )
 
 
 def to_config(configuration: Configuration) -> dict[str, Any]:
-    """Return `configuration` as JSON can hold it; optional parameters only where they are asked for."""
+    """Return `configuration` as JSON values; optional parameters that are None or False are left out."""
     names = [
         name for name in _NAMES if name not in _OPTIONAL or getattr(configuration, name) not in (None, False)
     ]
@@ -246,9 +260,11 @@ def to_config(configuration: Configuration) -> dict[str, Any]:
 
 
 def from_config(config: object) -> Configuration:
-    """Return the configuration of what :func:`to_config` made."""
-    asked = {name for name in _OPTIONAL if isinstance(config, dict) and config.get(name) not in (None, False)}
-    names = tuple(name for name in _NAMES if name not in _OPTIONAL or name in asked)
+    """Return the configuration from the JSON values that :func:`to_config` returned."""
+    given_optional = {
+        name for name in _OPTIONAL if isinstance(config, dict) and config.get(name) not in (None, False)
+    }
+    names = tuple(name for name in _NAMES if name not in _OPTIONAL or name in given_optional)
     given: dict[str, Any] = checks.fields("network", config, names)
     if not isinstance(given["layers"], list):
         raise ValueError("layers must be a JSON array.")

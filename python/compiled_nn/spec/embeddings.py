@@ -1,11 +1,11 @@
-"""Embeddings: a vector learned for each category of a column, in place of a column of 0 and 1 for each.
+"""Embeddings: each category of a column is represented by a trained vector, instead of by a column of 0 and 1.
 
-(a) They are a first layer: linear, without biases, whose W is a block for each column, categories x width, and lets
-    other columns through as they are. The core holds all other numbers of W (`Stack.set_mask`). So weights, files,
-    checkpoints, averages and optimizers know nothing of embeddings, and a category that no row of a batch has, has the
-    gradient 0: with plain SGD its vector does not move.
-(b) Predicting multiplies the blocks by the weights of the next layer, once: see `folding`.
-(c) An unknown category is a row of zeros, and has the vector 0.
+(a) Embeddings are a first layer that is linear and has no biases. Its W has one block (categories, width) per embedded
+    column, and an identity block that passes on the other columns. All numbers outside the embedding blocks are fixed
+    by the core (`Stack.set_mask`). Weights, files, checkpoints, averages and optimizers therefore need no special cases.
+    A category that is in no row of a batch has the gradient 0: with plain SGD its vector does not change.
+(b) For prediction, the blocks are multiplied by the weights of the next layer once: see `folding`.
+(c) An unknown category is encoded as a row of zeros, so its vector is 0.
 """
 
 from __future__ import annotations
@@ -26,69 +26,71 @@ if TYPE_CHECKING:
     from ..preprocessing.tabular import Tabular
 
 Widths: TypeAlias = "int | Literal['auto'] | Mapping[int, int] | Mapping[str, int] | Mapping[int | str, int]"
-Wanted: TypeAlias = "int | Literal['auto'] | tuple[tuple[int | str, int], ...] | None"
+EmbeddingWidths: TypeAlias = "int | Literal['auto'] | tuple[tuple[int | str, int], ...] | None"
 _WIDEST = 600
-_SPREAD = 0.1  # of initial vectors: small, so that categories which training rarely meets count little
+_SPREAD = 0.1  # standard deviation of initial vectors; small, so that rare categories have little effect
 
 
-def check(wanted: Any) -> Wanted:
-    """Return the parameter `embeddings`, checked; a mapping, or what a file has of it, as pairs."""
+def check(widths: Any) -> EmbeddingWidths:
+    """Check the parameter `embeddings`, and return it; a mapping, which files store as pairs, becomes pairs."""
     message = (
         "The 'embeddings' parameter of Network must be 'auto', a width or a mapping of columns to widths."
-        f" Got {wanted!r} instead."
+        f" Got {widths!r} instead."
     )
-    if isinstance(wanted, str) and wanted == "auto":
+    if isinstance(widths, str) and widths == "auto":
         return "auto"
-    if isinstance(wanted, (Mapping, list, tuple)):
-        pairs = list(wanted.items()) if isinstance(wanted, Mapping) else wanted
+    if isinstance(widths, (Mapping, list, tuple)):
+        pairs = list(widths.items()) if isinstance(widths, Mapping) else widths
         if not all(isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in pairs):
             raise TypeError(message)
         if not all(type(column) in (int, str) for column, _ in pairs):
             raise TypeError(message)
         return tuple((column, checks.integer("Network", "embeddings", n, minimum=1)) for column, n in pairs)
-    if isinstance(wanted, str):
+    if isinstance(widths, str):
         raise ValueError(message)
-    return checks.integer("Network", "embeddings", wanted, minimum=1)
+    return checks.integer("Network", "embeddings", widths, minimum=1)
 
 
 def width_for(n: int) -> int:
-    """Return how long a vector "auto" gives to each of `n` categories: ``min(600, round(1.6 n**0.56))``."""
+    """Return the width of the embedding of `n` categories for "auto": ``min(600, round(1.6 n**0.56))``."""
     return min(_WIDEST, round(1.6 * math.pow(n, 0.56)))
 
 
-def embedded(layers: Sequence[Dense], wanted: Wanted, encoder: Tabular) -> tuple[Dense, ...]:
-    """Return the layers of a network, with that of the embeddings of what `encoder` has learned as the first one."""
-    blocks = _blocks(wanted, encoder)
+def embedded(layers: Sequence[Dense], widths: EmbeddingWidths, encoder: Tabular) -> tuple[Dense, ...]:
+    """Return the layers of a network with an embedding layer as the first one, for the columns of a fitted encoder."""
+    blocks = _blocks(widths, encoder)
     first = Dense(sum(map(_units, blocks)), bias=False, init=Normal(_SPREAD), blocks=blocks)
-    own = layers[1:] if layers[0].blocks else layers
-    return first, *own
+    others = layers[1:] if layers[0].blocks else layers
+    return first, *others
 
 
-def _blocks(wanted: Wanted, encoder: Tabular) -> tuple[Block, ...]:
+def _blocks(widths: EmbeddingWidths, encoder: Tabular) -> tuple[Block, ...]:
     columns = encoder.embeddable()
     plain = encoder.n_columns_ - sum(n for _, _, n in columns)
-    if isinstance(wanted, tuple):
-        known = {key for i, name, _ in columns for key in (i, name)}
-        for column, _ in wanted:
-            if column not in known:
-                raise ValueError(f"embeddings names {column!r}, which is no categorical column of X.")
-    blocks = [(plain, 0), *((n, _width(wanted, i, name, n)) for i, name, n in columns)]
+    if isinstance(widths, tuple):
+        names = {key for i, name, _ in columns for key in (i, name)}
+        for column, _ in widths:
+            if column not in names:
+                raise ValueError(f"embeddings contains {column!r}, which is not a categorical column of X.")
+    blocks = [(plain, 0), *((n, _width(widths, i, name, n)) for i, name, n in columns)]
     return tuple(block for block in blocks if block[0] > 0)
 
 
-def _width(wanted: Wanted, i: int, name: str | None, n: int) -> int:
-    """Return the width for column `i` of `n` categories; 0 for none."""
-    if isinstance(wanted, tuple):
-        widths = dict(wanted)
-        return widths.get(i, 0 if name is None else widths.get(name, 0))
-    return wanted if isinstance(wanted, int) else width_for(n)
+def _width(widths: EmbeddingWidths, i: int, name: str | None, n: int) -> int:
+    """Return the width of the embedding of column `i` with `n` categories; 0 for no embedding."""
+    if isinstance(widths, tuple):
+        by_column = dict(widths)
+        return by_column.get(i, 0 if name is None else by_column.get(name, 0))
+    return widths if isinstance(widths, int) else width_for(n)
 
 
 def held(blocks: Sequence[Block], n_features: int) -> tuple[Array, Array]:
-    """Return which numbers of W (k, n) move, as booleans, and what the others are."""
+    """Return a mask of the numbers of W (k, n) that are trained, and the fixed values of the others."""
     shape = sum(n for n, _ in blocks), sum(map(_units, blocks))
     if shape[0] != n_features:
-        raise ValueError(f"The embeddings take {count(shape[0], 'column')}; there are {n_features}.")
+        raise ValueError(
+            f"The embedding layer needs {count(shape[0], 'column')}; the encoded X has {n_features}."
+        )
     free, values = np.zeros(shape, bool), np.zeros(shape)
     for (rows, columns), (n, width) in zip(_places(blocks), blocks, strict=True):
         if width:
@@ -99,10 +101,10 @@ def held(blocks: Sequence[Block], n_features: int) -> tuple[Array, Array]:
 
 
 def tables(layer: Dense, W: Array, encoder: Tabular) -> dict[int | str, Array]:
-    """Return the vectors (categories, width) of each embedded column, by its name or number."""
+    """Return the vectors (categories, width) of each embedded column, by its name or index."""
     assert layer.blocks is not None
     columns = encoder.embeddable()
-    places = _places(layer.blocks)[-len(columns) :]  # those of other columns come first
+    places = _places(layer.blocks)[-len(columns) :]  # the block of the other columns is first
     blocks = layer.blocks[-len(columns) :]
     return {
         i if name is None else name: W[rows, units].copy()
@@ -117,7 +119,7 @@ def _units(block: Block) -> int:
 
 
 def _places(blocks: Sequence[Block]) -> list[tuple[slice, slice]]:
-    """Return which rows and columns of W each block is."""
+    """Return the rows and columns of W that each block occupies."""
     places, row, column = [], 0, 0
     for n, width in blocks:
         places.append((slice(row, row + n), slice(column, column + _units((n, width)))))

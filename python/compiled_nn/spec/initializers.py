@@ -1,14 +1,13 @@
-"""Initial weights: names, distributions and given arrays, each drawn as a pair (W (k, n), b (n,) or None).
+"""Initial weights: named initialisers, distributions and given arrays; each is drawn as (W (k, n), b (n,) or None).
 
-Named initialisers have mean 0 and variance gain / fan, with k inputs and n units:
+Named initialisers have mean 0 and the following variance, with k inputs and n units:
 
-    he       2 / k          after relu and those like it
-    lecun    1 / k          after selu
-    glorot   2 / (k + n)    everywhere else
+    he       2 / k          default for relu and similar activations
+    lecun    1 / k          default for selu
+    glorot   2 / (k + n)    default for all other activations
 
-``_normal`` draws a plain (not truncated) normal, ``_uniform`` from the interval of that variance. Biases
-start at zero unless they are given. All draws are float64 and come from the generator that the caller hands
-in.
+``_normal`` draws from a normal distribution that is not truncated, ``_uniform`` from the interval with this variance.
+Biases start at zero unless they are given. All draws are float64 and use the generator that the caller passes.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ InitName: TypeAlias = Literal[
     "he_normal", "he_uniform", "glorot_normal", "glorot_uniform", "lecun_normal", "lecun_uniform", "zeros"
 ]  # fmt: skip
 
-# What lets about half of a signal through, as relu does.
+# Activations that, like relu, pass about half of a signal.
 _RELU_LIKE = ("relu", "leaky_relu", "elu", "gelu", "gelu_tanh", "silu", "mish", "hard_swish", "relu6")
 _DEFAULTS: dict[str, InitName] = {**dict.fromkeys(_RELU_LIKE, "he_normal"), "selu": "lecun_normal"}
 
@@ -50,12 +49,17 @@ Pair: TypeAlias = "tuple[arrays.Array, arrays.Array | None]"
 
 @dataclass(frozen=True)
 class Normal:
-    """Weights drawn from a normal distribution of mean 0.
+    """Initial weights from a normal distribution with mean 0.
 
     Parameters
     ----------
     sigma : float, default 0.01
-        Standard deviation.
+        Standard deviation, at least 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `sigma` is not a finite number of at least 0.
     """
 
     sigma: float = 0.01
@@ -70,12 +74,19 @@ class Normal:
 
 @dataclass(frozen=True)
 class Uniform:
-    """Weights drawn evenly from the interval [low, high).
+    """Initial weights from a uniform distribution over the interval [low, high).
 
     Parameters
     ----------
-    low, high : float, default -1.0 and 1.0
-        Ends of the interval.
+    low : float, default -1.0
+        Lower end of the interval.
+    high : float, default 1.0
+        Upper end of the interval.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an end is not a finite number, or `low` is not below `high`.
     """
 
     low: float = -1.0
@@ -95,7 +106,7 @@ class Uniform:
 
 
 class Given:
-    """Weights given as arrays: W (inputs, units) and, optionally, b (units,). Both are copied."""
+    """Initial weights given as arrays: W (inputs, units) and, optionally, b (units,). Both are copied."""
 
     def __init__(self, weight: Any, bias: Any = None) -> None:
         W = arrays.weights(weight, "init", dtype="float64", ndim=2)
@@ -110,23 +121,23 @@ class Given:
         return f"<array {self.weight.shape[0]} x {self.weight.shape[1]}>"
 
     def draw(self, rng: Generator, n_inputs: int, units: int) -> Pair:
-        """Return the arrays, when they fit the layer."""
+        """Return the arrays; a ValueError is raised if W does not have the shape (n_inputs, units)."""
         if self.weight.shape != (n_inputs, units):
             raise ValueError(
-                f"init has shape {self.weight.shape}; a layer of {units} units on {n_inputs} inputs takes"
+                f"init has shape {self.weight.shape}; a layer with {n_inputs} inputs and {units} units needs"
                 f" {(n_inputs, units)}."
             )
         return self.weight, self.bias
 
 
 class NotSaved:
-    """What stands for given arrays in a network read from a file, which holds the trained weights only."""
+    """Placeholder for initial weights given as arrays in a network read from a file, which does not contain them."""
 
     def __repr__(self) -> str:
         return "<array, not saved>"
 
     def draw(self, rng: Generator, n_inputs: int, units: int) -> Pair:
-        """Raise a ValueError: the initial weights are not known any more."""
+        """Raise a ValueError, because the initial weights are not available."""
         raise ValueError(
             "The initial weights of this network were given as arrays, which its file does not hold. Pass"
             " warm_start=True to train on from its present weights, or call set_weights first."
@@ -151,7 +162,7 @@ InitLike: TypeAlias = Init | SupportsArray | Sequence[Sequence[float]] | tuple[A
 
 
 def resolve(init: Any) -> Init:
-    """Return `init` checked: a name, None or an initialiser as it is, an array or a pair of them as Given."""
+    """Check the parameter `init`, and return it; an array, or a pair of arrays, becomes a `Given`."""
     if init is None or isinstance(init, (Normal, Uniform, Given, NotSaved)):
         return init
     if isinstance(init, str):
@@ -162,7 +173,7 @@ def resolve(init: Any) -> Init:
 
 
 def draw(init: Init, activation: str, rng: Generator, n_inputs: int, units: int) -> Pair:
-    """Return (W, b or None) from `init`; None is the default of the layer's activation."""
+    """Draw (W, b or None) from `init`; None is the default initialiser for the activation of the layer."""
     if init is None:
         init = _DEFAULTS.get(activation, "glorot_uniform")
     if isinstance(init, str):
@@ -171,7 +182,7 @@ def draw(init: Init, activation: str, rng: Generator, n_inputs: int, units: int)
 
 
 def to_config(init: Init) -> Any:
-    """Return `init` as JSON can hold it."""
+    """Return `init` as JSON values."""
     if isinstance(init, Normal):
         return {"name": "normal", "sigma": init.sigma}
     if isinstance(init, Uniform):
@@ -182,7 +193,7 @@ def to_config(init: Init) -> Any:
 
 
 def from_config(config: Any) -> Init:
-    """Return the initialiser of a configuration that :func:`to_config` made."""
+    """Return the initialiser from the JSON values that :func:`to_config` returned."""
     if config is None or isinstance(config, str):
         return resolve(config)
     name = config.get("name") if isinstance(config, dict) else None
@@ -194,4 +205,6 @@ def from_config(config: Any) -> Init:
     if name == "array":
         checks.fields("init", config, ("name",))
         return NotSaved()
-    raise ValueError(f"init is not known: {config!r}.")
+    raise ValueError(
+        f"init is {config!r}; expected None, a name, or an object with the name 'normal', 'uniform' or 'array'."
+    )

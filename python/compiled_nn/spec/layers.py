@@ -1,4 +1,4 @@
-"""Layers: frozen dataclasses that know their sizes and nothing of the arithmetic."""
+"""Layers: frozen dataclasses with the parameters of each layer, and checks of a list of them."""
 
 from __future__ import annotations
 
@@ -18,51 +18,53 @@ if TYPE_CHECKING:
 
 NORMS = ("batch", "layer", "rms")
 Norm: TypeAlias = Literal["batch", "layer", "rms"]
-Block: TypeAlias = tuple[
-    int, int
-]  # columns, and the width of their embedding; 0: they go through as they are
+# Number of columns, and width of their embedding, or 0 to pass them on unchanged.
+Block: TypeAlias = tuple[int, int]
 
 
 @dataclass(frozen=True, repr=False)
 class Dense:
-    """A fully connected layer: f(X W + b) for X (m, k), W (k, n), b (n,).
+    """Fully connected layer: f(X W + b) for X (m, k), W (k, n), b (n,).
 
     Parameters
     ----------
     units : int
-        Number of units n.
+        Number of units n, at least 1.
     activation : str or Activation, optional
-        One of "identity" (or "linear"), "relu", "sigmoid", "tanh", "softmax", "exp", "leaky_relu", "elu", "selu",
-        "gelu", "gelu_tanh", "silu" (or "swish"), "mish", "softplus", "softsign", "hard_sigmoid", "hard_swish",
-        "hard_tanh", "relu6"; the name of one that :func:`register_activation` has registered; or your own. None is
-        "identity". On the last layer the loss decides (sigmoid for "binary_cross_entropy", softmax for
-        "softmax_cross_entropy", identity for "mse"): leave it out there, or name the same. "softmax" is for the
-        last layer only.
+        Activation f: one of "identity" (or "linear"), "relu", "sigmoid", "tanh", "softmax", "exp", "leaky_relu", "elu",
+        "selu", "gelu", "gelu_tanh", "silu" (or "swish"), "mish", "softplus", "softsign", "hard_sigmoid", "hard_swish",
+        "hard_tanh", "relu6"; a name registered by :func:`register_activation`; or an :class:`Activation`. None means
+        "identity". The activation of the last layer is determined by the loss ("sigmoid" for "binary_cross_entropy",
+        "softmax" for "softmax_cross_entropy", "identity" for "mse"): leave it out there, or pass the same name.
+        "softmax" is allowed in the last layer only.
     bias : bool, default True
         Whether the layer has biases.
     init : str, Normal, Uniform, array (k, n) or pair of arrays (k, n) and (n,), optional
-        Initial weights; one of "he_normal", "he_uniform", "glorot_normal", "glorot_uniform", "lecun_normal",
-        "lecun_uniform", "zeros" when a str. None is "he_normal" for relu and those like it (leaky_relu,
-        elu, gelu, gelu_tanh, silu, mish, hard_swish, relu6), "lecun_normal" for selu, "glorot_uniform" otherwise.
-        Biases start at 0 unless they are given.
+        Initial weights. A str is one of "he_normal", "he_uniform", "glorot_normal", "glorot_uniform", "lecun_normal",
+        "lecun_uniform" and "zeros". None means "he_normal" for relu, leaky_relu, elu, gelu, gelu_tanh, silu, mish,
+        hard_swish and relu6, "lecun_normal" for selu, and "glorot_uniform" for all other activations. Biases start at 0
+        unless they are given.
     dropout : float, default 0.0
-        In training, each output is 0 with this probability, in [0, 1), and divided by 1 - dropout otherwise.
+        Probability, in [0, 1), with which an output is set to 0 in training. The other outputs are divided by
+        1 - dropout.
     norm : {"batch", "layer", "rms"}, optional
-        Normalise X W before bias and activation: over the rows of a batch (by running statistics when predicting), or
-        over the units of a row with or without their mean taken off. The layer then has a gain (n,) that starts at 1.
+        Normalisation of X W before bias and activation. "batch": over the rows of a batch in training, and by running
+        statistics in prediction. "layer": over the units of each row. "rms": over the units of each row, without
+        subtracting their mean. The layer then has a gain (n,) that starts at 1.
     residual : bool, default False
-        Add the layer's input to its output; it needs as many units as inputs.
+        Whether the input of the layer is added to its output. The layer must have as many units as inputs.
     trainable : bool, default True
-        False: training leaves the layer as it is.
+        Whether training changes the weights of this layer.
     rate : float, default 1.0
-        At least 0; the learning rate is multiplied by it in this layer.
+        Factor of the learning rate for this layer, at least 0.
     blocks : tuple of (int, int), optional
-        Of the first layer, which the parameter `embeddings` of a network makes; see :mod:`compiled_nn.embeddings`.
+        Number of columns and width of each block of an embedding layer. It is set by the parameter `embeddings` of a
+        network; see :mod:`compiled_nn.spec.embeddings`.
 
     Raises
     ------
     TypeError, ValueError
-        When a parameter is of the wrong type or value.
+        If a parameter has the wrong type or value, or parameters contradict one another.
     """
 
     units: int
@@ -92,7 +94,7 @@ class Dense:
             object.__setattr__(self, "blocks", _check_block_sizes(self.blocks, self.units))
             if self.bias or self.norm or self.activation not in (None, "identity"):
                 raise ValueError(
-                    "A layer with blocks is linear: bias=False, and neither activation nor norm."
+                    "A layer with blocks must be linear. Pass bias=False, and neither activation nor norm."
                 )
         init = initializers.resolve(self.init)
         if isinstance(init, initializers.Given):
@@ -101,16 +103,18 @@ class Dense:
                     f"init has {count(init.weight.shape[1], 'column')}; the layer has {count(self.units, 'unit')}."
                 )
             if init.bias is not None and not self.bias:
-                raise ValueError("init has a bias; the layer has bias=False.")
+                raise ValueError(
+                    "init has a bias; the layer has bias=False. Pass bias=True, or init without a bias."
+                )
         object.__setattr__(self, "init", init)
 
     @property
     def rate_factor(self) -> float:
-        """What the learning rate is multiplied by; 0 where the layer is frozen."""
+        """Factor of the learning rate for this layer; 0 if it is not trainable."""
         return self.rate if self.trainable else 0.0
 
     def n_weights(self, n_inputs: int) -> int:
-        """Return how many weights training moves, biases left out."""
+        """Return the number of weights that are not fixed, without biases."""
         return n_inputs * self.units if self.blocks is None else sum(n * width for n, width in self.blocks)
 
     def __repr__(self) -> str:
@@ -127,44 +131,48 @@ _SHOWN = object()  # no value equals it
 
 
 def check_layers(layers: Any) -> tuple[Dense, ...]:
-    """Return the layers of a network, which must be a non-empty sequence of Dense."""
+    """Check the parameter `layers` of a network, a non-empty sequence of Dense, and return it as a tuple."""
     if isinstance(layers, Dense) or not isinstance(layers, Sequence):
         raise TypeError(
             f"The 'layers' parameter of Network must be a list of layers. Got {layers!r} instead."
         )
     for i, layer in enumerate(layers):
         if not isinstance(layer, Dense):
-            raise TypeError(f"layers[{i}] must be a layer, as Dense(128, 'relu'). Got {layer!r} instead.")
+            raise TypeError(f"layers[{i}] must be a layer such as Dense(128, 'relu'). Got {layer!r} instead.")
     if not layers:
-        raise ValueError("The 'layers' parameter of Network must hold at least one layer. Got none.")
+        raise ValueError("The 'layers' parameter of Network must contain at least one layer. Got none.")
     _check_blocks(layers)
     return tuple(layers)
 
 
 def _check_block_sizes(blocks: Any, units: int) -> tuple[Block, ...]:
-    """Return the blocks of a layer as tuples, when they give as many columns as it has units."""
+    """Check the blocks of a layer, and return them as tuples; their widths must add up to its number of units."""
     checked = tuple(
         (checks.integer("Dense", "blocks", n, minimum=1), checks.integer("Dense", "blocks", width, minimum=0))
         for n, width in blocks
     )
     given = sum(width or n for n, width in checked)
     if given != units:
-        raise ValueError(f"blocks give {count(given, 'column')}; the layer has {count(units, 'unit')}.")
+        raise ValueError(
+            f"blocks have {count(given, 'column')} in total; the layer has {count(units, 'unit')}."
+        )
     return checked
 
 
 def _check_blocks(layers: Sequence[Dense]) -> None:
-    """Refuse a last layer with what is for hidden layers, and residual layers whose sizes differ."""
+    """Check the options of layers that depend on their place: last layer, first layer, and residual layers."""
     for name in ("dropout", "norm", "residual", "blocks"):
         if getattr(layers[-1], name):
             raise ValueError(
-                f"The last layer has {name}={getattr(layers[-1], name)!r}, which is for hidden layers."
+                f"The last layer has {name}={getattr(layers[-1], name)!r}, which is allowed in hidden layers only."
             )
     for i, layer in enumerate(layers):
         if layer.blocks and i > 0:
-            raise ValueError(f"layers[{i}] has blocks, which are for the first layer.")
+            raise ValueError(f"layers[{i}] has blocks, which are allowed in the first layer only.")
         if layer.residual and i == 0:
-            raise ValueError("layers[0] is residual; the first layer cannot be, its input being X.")
+            raise ValueError(
+                "layers[0] is residual, which is not allowed in the first layer, because its input is X."
+            )
         if layer.residual and layer.units != layers[i - 1].units:
             raise ValueError(
                 f"layers[{i}] is residual and has {count(layer.units, 'unit')}; its input has {layers[i - 1].units}."
@@ -172,27 +180,35 @@ def _check_blocks(layers: Sequence[Dense]) -> None:
 
 
 def layer_activations(layers: Sequence[Dense], link: str) -> list[str | Activation]:
-    """Return the activation of every layer, the last one being the link that the loss asks for."""
+    """Return the activation of each layer; that of the last layer is the link of the loss.
+
+    Raises
+    ------
+    ValueError
+        If a hidden layer is softmax, or the activation of the last layer does not match the loss.
+    """
     hidden: list[str | Activation] = [layer.activation or "identity" for layer in layers[:-1]]
     if "softmax" in hidden:
-        raise ValueError(f"layers[{hidden.index('softmax')}] is softmax, which is for the last layer only.")
+        raise ValueError(
+            f"layers[{hidden.index('softmax')}] is softmax, which is allowed in the last layer only."
+        )
     last = layers[-1].activation
     if last not in (None, "identity", link):
-        raise ValueError(f"The last layer is {last}; the loss makes it {link}. Leave its activation out.")
+        raise ValueError(f"The last layer is {last}; the loss requires {link}. Leave its activation out.")
     return [*hidden, link]
 
 
-_MOST_WEIGHTS = 1 << 44  # their bytes, with all that training keeps beside them, fit 64 bits
+_MOST_WEIGHTS = 1 << 44  # the number of bytes of weights, gradients and moments then fits 64 bits
 
 
 def draw_weights(layers: Sequence[Dense], rng: Generator, n_features: int) -> list[initializers.Pair]:
-    """Return the initial [(W, b or None), ...] of a network on `n_features` columns, drawn layer by layer."""
+    """Draw the initial weights [(W, b or None), ...] of a network with `n_features` inputs, layer by layer."""
     pairs = []
     n_inputs = n_features
     for i, layer in enumerate(layers):
         if n_inputs * layer.units > _MOST_WEIGHTS:
             raise ValueError(
-                f"Layer {i} would have {n_inputs} x {layer.units} weights; a layer can have {_MOST_WEIGHTS}."
+                f"Layer {i} would have {n_inputs} x {layer.units} weights; a layer can have at most {_MOST_WEIGHTS}."
             )
         pairs.append(
             initializers.draw(cast("Init", layer.init), str(layer.activation), rng, n_inputs, layer.units)
@@ -202,7 +218,13 @@ def draw_weights(layers: Sequence[Dense], rng: Generator, n_features: int) -> li
 
 
 def check_weights(layers: Sequence[Dense], weights: Any, dtype: str) -> list[initializers.Pair]:
-    """Return copies of a user's [(W (inputs, units), b (units,) or None), ...] when they fit the layers."""
+    """Check weights [(W (inputs, units), b (units,) or None), ...] given by a user, and return copies in `dtype`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If their number or shapes do not match the layers, or they are not finite real numbers.
+    """
     if not isinstance(weights, (list, tuple)):
         raise TypeError(f"weights must be a list of pairs (W, b). Got {type(weights).__name__} instead.")
     if len(weights) != len(layers):
@@ -210,14 +232,17 @@ def check_weights(layers: Sequence[Dense], weights: Any, dtype: str) -> list[ini
             f"weights has {count(len(weights), 'pair')}; the network has {count(len(layers), 'layer')}."
         )
     pairs: list[initializers.Pair] = []
-    n_inputs = None  # the first layer takes any number of them
+    n_inputs = None  # the first layer may have any number of inputs
     for i, (layer, pair) in enumerate(zip(layers, weights, strict=True)):
         if not isinstance(pair, (list, tuple)) or len(pair) != 2:
-            raise TypeError(f"weights[{i}] must be a pair (W, b), b being None for a layer without biases.")
+            raise TypeError(
+                f"weights[{i}] must be a pair (W, b), where b is None for a layer without biases."
+                f" Got {type(pair).__name__} instead."
+            )
         W = arrays.weights(pair[0], f"weights[{i}][0]", dtype=dtype, ndim=2)
         expected = (n_inputs or max(1, len(W)), layer.units)
         if W.shape != expected:
-            raise ValueError(f"weights[{i}][0] has shape {W.shape}; the layer takes {expected}.")
+            raise ValueError(f"weights[{i}][0] has shape {W.shape}; the layer needs {expected}.")
         pairs.append((W, _check_bias(layer, pair[1], f"weights[{i}][1]", dtype)))
         n_inputs = layer.units
     return pairs
@@ -226,7 +251,7 @@ def check_weights(layers: Sequence[Dense], weights: Any, dtype: str) -> list[ini
 def _check_bias(layer: Dense, bias: Any, name: str, dtype: str) -> arrays.Array | None:
     if not layer.bias:
         if bias is not None:
-            raise ValueError(f"{name} is given; the layer has bias=False, so it must be None.")
+            raise ValueError(f"{name} must be None, because the layer has bias=False.")
         return None
     b = arrays.weights(bias, name, dtype=dtype, ndim=1)
     if len(b) != layer.units:
@@ -235,7 +260,7 @@ def _check_bias(layer: Dense, bias: Any, name: str, dtype: str) -> arrays.Array 
 
 
 def to_config(layer: Dense) -> dict[str, Any]:
-    """Return `layer` as JSON can hold it; what came after the first format only where it is not the default."""
+    """Return `layer` as JSON values; parameters that the first file format did not have only if not the default."""
     config = {name: getattr(layer, name) for name in _ALWAYS}
     config["activation"] = activations.to_config(layer.activation)
     config["init"] = initializers.to_config(cast("Init", layer.init))
@@ -244,7 +269,7 @@ def to_config(layer: Dense) -> dict[str, Any]:
 
 
 def from_config(config: Any) -> Dense:
-    """Return the layer of a configuration that :func:`to_config` made."""
+    """Return the layer from the JSON values that :func:`to_config` returned."""
     fields: dict[str, Any] = checks.fields("layer", config, _ALWAYS, _DEFAULTS)
     fields["activation"] = activations.from_config(fields["activation"])
     fields["init"] = initializers.from_config(fields["init"])

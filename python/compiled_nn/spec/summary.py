@@ -1,4 +1,4 @@
-"""The table of a network's layers."""
+"""Summary table of the layers of a network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .layers import Dense
 def rows(
     layers: Sequence[Dense], activations: Sequence[str], n_features: int | None
 ) -> list[tuple[str, ...]]:
-    """Return the heads of the columns, a row a layer, and the total; unknown numbers are ``?``."""
+    """Return the header, one row per layer, and the row of totals; unknown numbers are ``?``."""
     table = [("layer", "inputs", "units", "activation", "parameters")]
     total = 0
     n_inputs = n_features
@@ -23,7 +23,7 @@ def rows(
 
 
 def table(layers: Sequence[Dense], activations: Sequence[str], n_features: int | None) -> str:
-    """Return one line a layer: inputs, units, activation, parameters; unknown numbers are ``?``."""
+    """Return the summary as text: one line per layer with its inputs, units, activation and number of parameters."""
     lines = rows(layers, activations, n_features)
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join("  ".join(map(str.rjust, row, widths)) for row in lines)

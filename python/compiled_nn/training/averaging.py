@@ -1,4 +1,4 @@
-"""Averages of weights over epochs: what is wanted, and the running mean with the weights that it stands in for."""
+"""Averages of weights over epochs: the parameters of averaging, and the running mean."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from .weights import LayerState, copy_layers, walk
 class SWA:
     """Stochastic weight averaging (Izmailov et al., 2018): predict with the mean of the weights after late epochs.
 
-    While training, validation and callbacks see the weights of each epoch. When fit returns, everything is that of the
-    mean: predictions, weights, files. ``fit(..., warm_start=True)`` goes on from the weights that were averaged.
+    During training, validation and callbacks use the weights of the current epoch. When fit returns, predictions,
+    ``get_weights`` and saved files use the mean. ``fit(..., warm_start=True)`` continues from the weights of the last
+    epoch, not from the mean.
 
     Parameters
     ----------
     start : float or int, default 0.75
-        A share of all epochs, at least 0 and below 1, or a number of epochs: those after it are averaged. With a
-        number, two calls of fit are one of as many epochs, to the bit.
+        Epoch after which averaging starts: a float in [0, 1) is a fraction of all epochs, an int is a number of epochs.
+        With an int, two calls of fit with ``warm_start=True`` give the same bits as one call with the sum of their
+        epochs.
 
     Raises
     ------
     TypeError, ValueError
-        When `start` is of the wrong type or value.
+        If `start` has the wrong type or is out of range.
     """
 
     start: float = 0.75
@@ -37,21 +39,22 @@ class SWA:
             object.__setattr__(self, "start", checks.real("SWA", "start", self.start, minimum=0, below=1))
 
     def first_epoch(self, epochs: int) -> float:
-        """Return the number of epochs, of so many, after which averaging starts."""
+        """Return the epoch after which averaging starts, when training ends after `epochs` epochs."""
         return self.start if isinstance(self.start, int) else self.start * epochs
 
 
 class Average:
-    """The mean of weights, and the weights that it stands in for.
+    """Running mean of the weights of several epochs.
 
     Attributes
     ----------
     count : int
-        Number of weights that the mean is of.
+        Number of epochs in the mean.
     mean : list of dict
-        State of each layer, in float64, without running statistics.
+        Mean of the state of each layer, in float64, without running statistics.
     live : list of dict, optional
-        Weights that training continues from, while the network has the mean in place of them.
+        Weights of the last epoch, from which training continues. They are stored here while the network holds the mean,
+        and None otherwise.
     """
 
     def __init__(
@@ -62,7 +65,7 @@ class Average:
         self.live = live
 
     def add(self, layers: Sequence[LayerState]) -> None:
-        """Add weights to the mean: ``mean += (w - mean) / count``."""
+        """Add the weights of an epoch to the mean: ``mean += (w - mean) / count``."""
         self.count += 1
         if self.count == 1:
             self.mean = copy_layers(layers, "float64")

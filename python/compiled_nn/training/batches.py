@@ -1,4 +1,4 @@
-"""How the rows of an epoch are cut into batches."""
+"""Batches: how the rows of an epoch are divided into training steps."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ BatchSize: TypeAlias = int | Literal["full"]
 
 @dataclass(frozen=True, eq=False)
 class Batches:
-    """How rows are cut into batches.
+    """Division of the training rows into batches.
 
     Attributes
     ----------
     n_rows : int
-        Rows to train on.
+        Number of training rows.
     size : int
-        Rows of a batch; the last one may have fewer.
+        Number of rows per batch; the last batch of an epoch may be smaller.
     shuffle : bool
-        Whether each epoch takes the rows in an order of its own.
+        Whether the rows are shuffled before each epoch.
     drop_last : bool
-        Whether an epoch leaves out the rows that do not fill a batch.
+        Whether the last batch of an epoch is skipped if it is smaller than the others.
     rows : ndarray of int64 (n_rows,), optional
-        Which rows of X they are; None: all.
+        Indices of the training rows in X. None: all rows of X.
     """
 
     n_rows: int
@@ -43,16 +43,16 @@ class Batches:
 
     @property
     def steps(self) -> int:
-        """Steps of one epoch."""
+        """Number of steps per epoch."""
         return self.n_rows // self.size if self.drop_last else -(-self.n_rows // self.size)
 
     @property
     def shuffles(self) -> bool:
-        """Whether the epochs differ in their order: a single batch of all rows has none."""
+        """Whether rows are shuffled before each epoch: not if one batch holds all of them, in any order."""
         return self.shuffle and self.size < self.n_rows
 
     def order(self, rng: Generator) -> Array | None:
-        """Return the rows of X in the order of one epoch; None as they are."""
+        """Return the indices of the rows of one epoch, in order; None for all rows of X in their given order."""
         used = min(self.n_rows, self.steps * self.size)
         if self.shuffles:
             order = rng.permutation(self.n_rows)
@@ -71,13 +71,14 @@ def make_batches(
     rows: Array | None = None,
     accumulate: object = 1,
 ) -> Batches:
-    """Return the batches that the parameters of fit ask for; `n_batches`, when given, decides.
+    """Return the batches for the parameters of fit; `n_batches`, if given, overrides `batch_size`.
 
-    The core takes a batch of any size in chunks that fit its caches: steps of several batches are larger ones.
+    With `accumulate`, several batches become one larger batch: the core splits a batch of any size into chunks that
+    fit the cache, so that gradients need not be accumulated here.
     """
     checks.flag("fit", "shuffle", shuffle)
     checks.flag("fit", "drop_last", drop_last)
-    together = checks.integer("fit", "accumulate", accumulate, minimum=1)
+    batches_per_step = checks.integer("fit", "accumulate", accumulate, minimum=1)
     if n_batches is not None:
         size = -(-n_rows // checks.integer("fit", "n_batches", n_batches, minimum=1))
     elif isinstance(batch_size, str):
@@ -85,11 +86,11 @@ def make_batches(
         size = n_rows
     else:
         size = min(n_rows, checks.integer("fit", "batch_size", batch_size, minimum=1))
-    return Batches(n_rows, min(n_rows, size * together), bool(shuffle), bool(drop_last), rows)
+    return Batches(n_rows, min(n_rows, size * batches_per_step), bool(shuffle), bool(drop_last), rows)
 
 
 class Data(NamedTuple):
-    """What a pass trains on: X (m, k) and y as the core takes them, and how to cut them."""
+    """Training data of an epoch: X (m, k) and encoded y, converted for the core, and their division into batches."""
 
     X: Samples
     y: Array

@@ -1,4 +1,4 @@
-"""Training that does not end finite: what is said of it, and the way back."""
+"""Divergence: the error when loss or weights are not finite, and the snapshot that training returns to."""
 
 from __future__ import annotations
 
@@ -13,39 +13,51 @@ if TYPE_CHECKING:
 
 
 class Divergence(NamedTuple):
-    """Learning rate and loss of an epoch that did not end finite, and the first layer with a bad weight, if any."""
+    """Description of an epoch after which the loss or a weight is not finite.
+
+    Attributes
+    ----------
+    learning_rate : float
+        Learning rate of the first step of the epoch.
+    loss : float
+        Mean loss of the epoch.
+    layer : int or None
+        Index of the first layer with a weight or bias that is not finite; None if there is none.
+    """
 
     learning_rate: float
     loss: float
     layer: int | None
 
     def error(self, when: str) -> DivergenceError:
-        """Return the error that says so."""
+        """Return the error to raise; `when` names the epoch or pass that diverged."""
         rate = self.learning_rate
         where = "" if self.layer is None else f", first in layer {self.layer}"
         return DivergenceError(
             "Solver produced non-finite parameter weights. The input data may contain large values and need"
             f" to be preprocessed. {when}, learning rate {rate:g}, loss {self.loss:g}{where}. Standardise the"
             " columns of X (standardize=True), or set input_scale (1/255 for 8-bit images), or try a learning rate of"
-            f" {rate / 10:g}. The weights from before are kept."
+            f" {rate / 10:g}. The network keeps its last finite weights."
         )
 
 
 def first_bad_layer(stack: Stack) -> int | None:
-    """Return the first layer, from 0, with a weight or bias that is not finite."""
+    """Return the index of the first layer with a weight or bias that is not finite, or None."""
     for number, pair in enumerate(stack.views()):
         if not all(array is None or np.isfinite(array).all() for array in pair):
             return number
     return None
 
 
-class LastFinite:
-    """A copy of what training changes in a stack, as of the last time that all of it was finite.
+class Snapshot:
+    """Copy of the state of a stack that training changes, taken when all of it was finite.
+
+    The state consists of weights, running statistics, averaged weights, moments of the optimizer and number of steps.
 
     Parameters
     ----------
     stack : cnn_core.stack.Stack
-        With its optimizer set.
+        Stack in training. Its optimizer must be set, because the moments are copied too.
     """
 
     def __init__(self, stack: Stack) -> None:
@@ -53,21 +65,21 @@ class LastFinite:
         average = () if stack.average is None else (stack.average,)
         state = (stack.parameters, stack.running, *average, *stack.moments)
         self._live = tuple(array for array in state if array.size)
-        self._kept = tuple(array.copy() for array in self._live)
+        self._copies = tuple(array.copy() for array in self._live)
         self._steps = stack.steps
 
-    def keep(self) -> bool:
-        """Copy the state when all is finite; tell whether it is."""
+    def update(self) -> bool:
+        """Copy the present state if all of it is finite, and return whether it is."""
         for array in self._live:
             if not np.logical_and.reduce(np.isfinite(array)):
                 return False
-        for kept, live in zip(self._kept, self._live, strict=True):
-            kept[:] = live
+        for copy, live in zip(self._copies, self._live, strict=True):
+            copy[:] = live
         self._steps = self._stack.steps
         return True
 
     def restore(self) -> None:
-        """Put the copy back."""
-        for kept, live in zip(self._kept, self._live, strict=True):
-            live[:] = kept
+        """Write the copy back into the stack."""
+        for copy, live in zip(self._copies, self._live, strict=True):
+            live[:] = copy
         self._stack.steps = self._steps

@@ -1,4 +1,4 @@
-"""Columns of the training history: created, extended and cut to one length."""
+"""Columns of the training history: creating, extending and cutting them to one length."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _COLUMNS = ("epoch", "loss", "penalty", "learning_rate", "seconds")
 
 
 def new_history() -> History:
-    """Return a history of no epochs."""
+    """Return a history without epochs: an empty list per column."""
     return {name: [] for name in _COLUMNS}
 
 
 def append_epochs(history: History, columns: dict[str, list[Any]]) -> None:
-    """Append epochs to `history`, a list a column; where a column begins or ends midway, the gap is NaN."""
+    """Append the epochs in `columns` to `history`; epochs for which a column has no value get NaN."""
     epochs, more = len(history["epoch"]), len(columns["epoch"])
     for name in columns:
         if name not in history:
@@ -27,14 +27,14 @@ def append_epochs(history: History, columns: dict[str, list[Any]]) -> None:
 
 
 def compact_column(values: Array) -> list[Any]:
-    """Return `values` as a list; of one number where all are equal, which short epochs feel."""
+    """Return `values` as a list; equal values become one shared float, which is faster for many short epochs."""
     if len(values) > 1 and values.min() == values.max():
         return [float(values[0])] * len(values)
     return list(values.tolist())
 
 
 def trim_columns(history: History) -> None:
-    """Cut the columns to one length, which an interrupt in the midst of `extend` may have spoiled."""
+    """Cut the columns to the shortest length: an interrupt during `append_epochs` can leave different lengths."""
     epochs = min(map(len, history.values()))
     for column in history.values():
         del column[epochs:]

@@ -1,4 +1,4 @@
-"""One call of fit: epochs run one or many at a time, recorded, validated, shown; in the span of the rows or not."""
+"""Training loop of one call of fit: runs epochs, extends the history, validates, runs callbacks, prints lines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..common.protocols import History
 from ..optimizers.classes import Optimizer
 from .averaging import SWA
 from .batches import Data
-from .divergence import Divergence, LastFinite
+from .divergence import Divergence, Snapshot
 from .history import append_epochs, trim_columns
 from .objective import Objective
 from .plan import Plan
@@ -25,36 +25,47 @@ if TYPE_CHECKING:
 Source: TypeAlias = "InMemory | Streamed"
 
 
-# ---- what is asked of a call of fit
-
-
-# ---- epochs
-
-
 class InMemory:
-    """Epochs over one X and y; :class:`streams.Streamed` does the same over batches that come.
+    """Epochs over data in memory; :class:`compiled_nn.training.streams.Streamed` is the same for streamed batches.
 
     Parameters
     ----------
     trainer : Trainer
+        Trainer of the network.
     data : Data
+        Training data.
     objective : Objective
+        Function to minimise.
     """
 
     def __init__(self, trainer: Trainer, data: Data, objective: Objective) -> None:
         self._trainer, self._data, self._objective = trainer, data, objective
-        self._finite: LastFinite | None = None
+        self._last_finite: Snapshot | None = None
 
     def run(self, optimizer: Optimizer, most: int, deadline: float) -> tuple[History, Divergence | None]:
-        """Train for as many epochs as are worth a call, but not more than `most`; none when the deadline comes before.
+        """Train for one epoch, or for several short ones in one call of the core.
 
-        Returns columns of the history, and why there are not more of them.
+        Parameters
+        ----------
+        optimizer : Optimizer
+            Optimizer of the network.
+        most : int
+            Largest number of epochs to train.
+        deadline : float
+            Time of `perf_counter` at which training ends; an epoch that is not finished by then is not recorded.
+
+        Returns
+        -------
+        columns : dict of lists
+            Columns of the history for the epochs that ended with finite values.
+        divergence : Divergence or None
+            Description of the epoch that diverged, if one did.
         """
         trainer = self._trainer
-        if trainer.set_optimizer(optimizer) or self._finite is None:
-            self._finite = LastFinite(trainer.stack)
-        together = trainer.epochs_together(self._data.batches, most)
-        return trainer.run(self._data, optimizer, self._objective, self._finite, together, deadline)
+        if trainer.set_optimizer(optimizer) or self._last_finite is None:
+            self._last_finite = Snapshot(trainer.stack)
+        epochs = trainer.epochs_together(self._data.batches, most)
+        return trainer.run(self._data, optimizer, self._objective, self._last_finite, epochs, deadline)
 
 
 def run(
@@ -64,24 +75,27 @@ def run(
     validate: Callable[[], History] | None,
     changed: Callable[[], None],
 ) -> None:
-    """Train until the plan is fulfilled, or something ends it: ``net.stop_reason_`` says what.
+    """Train for all epochs of the plan, or until training is stopped; ``net.stop_reason_`` is set to the reason.
 
     Parameters
     ----------
     net : NetworkLike
+        Network in training; its history is extended.
     source : Source
+        Runs the epochs.
     plan : Plan
+        Parameters of fit.
     validate : callable, optional
-        Returns further columns of an epoch that ended.
+        Function without arguments that returns the validation columns of the history for the present weights.
     changed : callable
-        Called when the weights have changed and before anything else sees the network.
+        Function without arguments that is called after the weights have changed, before callbacks use the network.
 
     Raises
     ------
     DivergenceError
-        When an epoch does not end finite.
+        If the loss or the weights are not finite after an epoch.
     KeyboardInterrupt
-        Unless the plan says to return.
+        If training is interrupted, unless ``plan.on_interrupt`` is "return".
     """
     net.epochs_planned_ = len(net.history["epoch"]) + plan.epochs
     net.stop_reason_ = net.best_epoch_ = None
@@ -107,7 +121,7 @@ def _epochs(
     validate: Callable[[], History] | None,
     changed: Callable[[], None],
 ) -> str:
-    """Train and return why it ended."""
+    """Train, and return the reason why training ended."""
     history, last = net.history, net.epochs_planned_
     epoch = len(history["epoch"])
     while epoch < last:
@@ -134,33 +148,35 @@ def _epochs(
 
 
 def _stops(net: NetworkLike, plan: Plan, epoch: int, changed: Callable[[], None]) -> str | None:
-    """Ask all callbacks about an epoch; return the reason of the first that stops training."""
+    """Run all callbacks after an epoch; return the stop reason of the first one that stops training, or None."""
     if not plan.callbacks:
         return None
     changed()
-    answers = [callback.on_epoch_end(net, epoch, net.history) for callback in plan.callbacks]
+    results = [callback.on_epoch_end(net, epoch, net.history) for callback in plan.callbacks]
     reasons = (
-        callback.stop_reason for callback, stop in zip(plan.callbacks, answers, strict=True) if stop is True
+        callback.stop_reason for callback, stop in zip(plan.callbacks, results, strict=True) if stop is True
     )
     return next(reasons, None)
 
 
 def line(history: History, last_epoch: int) -> str:
-    """Return one line about the latest epoch."""
+    """Return one line of text with the number of the last epoch and its columns of the history."""
     row = {name: column[-1] for name, column in history.items()}
     numbers = "  ".join(f"{name} {row[name]:.6g}" for name in row if name not in ("epoch", "seconds"))
     return f"epoch {row['epoch']}/{last_epoch}  {numbers}  {row['seconds']:.3g} s"
 
 
 class Averaging(Callback):
-    """Averages weights after late epochs; at the end the network gets the mean.
+    """Callback that averages the weights after late epochs, and sets the weights to the mean when training ends.
 
     Parameters
     ----------
     swa : SWA
+        Parameters of averaging.
     trainer : Trainer
+        Trainer of the network; it holds the mean.
     changed : callable
-        Called when the weights of the network have changed.
+        Function without arguments that is called after the weights of the network have changed.
     """
 
     def __init__(self, swa: SWA, trainer: Trainer, changed: Callable[[], None]) -> None:
@@ -174,6 +190,6 @@ class Averaging(Callback):
             self._trainer.average = None
 
     def on_train_end(self, net: NetworkLike) -> None:
-        """Give the network the mean."""
+        """Set the weights of the network to the mean."""
         self._trainer.apply_average()
         self._changed()

@@ -1,4 +1,4 @@
-"""What training minimises, as one argument of the core's calls."""
+"""Objective: the function that training minimises, and its keyword arguments for the core."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from ..data.arrays import Array
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """The mean loss over the rows, plus a penalty on the weights.
+    """Mean loss over the rows, plus a penalty on the weights.
 
     Attributes
     ----------
     loss : str, tuple or callable
-        Loss as the core knows it: a name, a name with its parameters, or a function.
+        Loss in the form of the core: a name, a name with parameters, or a function.
     l1, l2 : float
-        Penalty ``l2 / 2 * sum(W ** 2) + l1 * sum(abs(W))``.
+        Factors of the penalty ``l2 / 2 * sum(W ** 2) + l1 * sum(abs(W))``.
     scale : float
-        Factor of every number of X.
+        Factor by which X is multiplied.
     n_threads : int or None
+        Number of threads; None follows :func:`set_num_threads`.
     penalty_per_row : bool
         Whether the penalty is divided by the number of rows of a batch, or by the sum of their weights.
     weights : ndarray (m,) of float64 or None
@@ -37,9 +38,9 @@ class Objective:
 
     @property
     def keywords(self) -> dict[str, Any]:
-        """The objective as keyword arguments of ``Stack.loss``, ``gradient`` and ``train_epochs``."""
+        """Keyword arguments of ``Stack.loss``, ``Stack.gradient`` and ``Stack.train_epochs``."""
         return dict(vars(self))
 
     def with_weights(self, weights: Array | None) -> Objective:
-        """Return this objective for rows of these weights."""
+        """Return a copy of this objective with other row weights."""
         return replace(self, weights=weights)

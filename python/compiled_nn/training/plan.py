@@ -1,4 +1,4 @@
-"""Parameters of fit besides its data, checked."""
+"""Plan: the checked parameters of a call of fit, except for its data."""
 
 from __future__ import annotations
 
@@ -25,17 +25,20 @@ ENDINGS: tuple[OnInterrupt, ...] = ("raise", "return")
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Plan:
-    """Parameters of one call of fit or partial_fit besides its data. Those of fit that are not named here are as there.
+    """Parameters of one call of fit or partial_fit, except for its data.
+
+    Attributes that are not listed here are documented as parameters of :meth:`compiled_nn.Network.fit`.
 
     Attributes
     ----------
     callbacks : tuple of Callback
-        In the order in which they run; those of the parameters of fit that stop training are among them.
+        Callbacks in the order in which they run, including those made from `early_stopping` and `target`.
     deadline : float
         Time of `perf_counter` at which training ends.
     metrics : tuple of Metric
+        Metrics that are computed on the validation rows.
     resume : bool
-        Whether training goes on from the present weights.
+        Whether training continues from the present weights.
     """
 
     epochs: int
@@ -60,7 +63,7 @@ class Plan:
     gram: Gram = False
 
     def cut(self, n_rows: int, rows: Array | None = None) -> Batches:
-        """Return how this many rows, `rows` of X or all of them, are cut into batches."""
+        """Return the division of `n_rows` rows into batches; `rows` are their indices in X, None for all rows."""
         return make_batches(
             n_rows, self.batch_size, self.n_batches, self.shuffle, self.drop_last, rows, self.accumulate
         )
@@ -81,15 +84,17 @@ def make_plan(
     metrics: object,
     **others: Any,
 ) -> Plan:
-    """Return the plan of the parameters of fit, checked; `others` are those that are checked with the data."""
+    """Check the parameters of fit and return them as a plan; `others` are checked later, together with the data."""
     start = perf_counter()
-    watched = metrics_of(metrics)
+    metrics_to_compute = metrics_of(metrics)
     validates = any(
         others[name] is not None for name in ("validation_data", "validation_fraction", "validation_groups")
     )
     seconds = math.inf if time_limit is None else checks.real("fit", "time_limit", time_limit, above=0)
     if averaging is not None and not isinstance(averaging, SWA):
-        raise TypeError(f"The 'averaging' parameter of fit must be an SWA. Got {averaging!r} instead.")
+        raise TypeError(
+            f"The 'averaging' parameter of fit must be an SWA or None. Got {averaging!r} instead."
+        )
     verbose = int(verbose) if isinstance(verbose, bool) else verbose
     return Plan(
         callbacks=_callbacks(callbacks, callback, early_stopping, target, validates, averaging is not None),
@@ -99,7 +104,7 @@ def make_plan(
         deadline=start + seconds,
         on_interrupt=checks.choice("fit", "on_interrupt", on_interrupt, ENDINGS),
         resume=checks.flag("fit", "warm_start", warm_start),
-        metrics=watched,
+        metrics=metrics_to_compute,
         **others,
     )
 
@@ -112,24 +117,32 @@ def _callbacks(
     validates: bool,
     averages: bool,
 ) -> tuple[Callback, ...]:
-    """Return all callbacks in their order; `validates` is whether the history has columns of validation."""
+    """Return all callbacks in the order in which they run.
+
+    `validates` is whether fit has validation rows, `averages` whether it averages weights.
+    """
     if isinstance(callbacks, str) or not isinstance(callbacks, Sequence):
         raise TypeError(f"The 'callbacks' parameter of fit must be a list. Got {callbacks!r} instead.")
-    given = [as_callback(f"{i}th of callbacks", value) for i, value in enumerate(callbacks)]
+    given = [
+        as_callback(f"entry {i} of the 'callbacks' parameter of fit", value)
+        for i, value in enumerate(callbacks)
+    ]
     if callback is not None:
         given.append(as_callback("'callback' parameter of fit", callback))
-    watchers: list[EarlyStopping | Target] = [*_early_stopping(early_stopping), *_target(target)]
-    for watcher in watchers:
-        if watcher.monitor.needs_validation and not validates:
+    stopping: list[EarlyStopping | Target] = [*_early_stopping(early_stopping), *_target(target)]
+    for each in stopping:
+        if each.monitor.needs_validation and not validates:
             raise ValueError(
-                f"{watcher.monitor.column!r} is monitored: give validation_data or validation_fraction."
+                f"{each.monitor.column!r} is monitored, but there are no validation rows."
+                " Pass validation_data or validation_fraction."
             )
-    everyone = (*given, *watchers)
-    if averages and any(isinstance(each, EarlyStopping) and each.restore_best for each in everyone):
+    merged = (*given, *stopping)
+    if averages and any(isinstance(each, EarlyStopping) and each.restore_best for each in merged):
         raise ValueError(
-            "averaging and early stopping with restore_best=True each choose the weights: take one."
+            "averaging and early stopping with restore_best=True both set the final weights: pass only one of them,"
+            " or restore_best=False."
         )
-    return everyone
+    return merged
 
 
 def _early_stopping(value: object) -> tuple[EarlyStopping, ...]:
@@ -147,18 +160,18 @@ def _target(value: object) -> tuple[Target, ...]:
         return ()
     if not isinstance(value, (tuple, list)) or len(value) != 2:
         raise TypeError(
-            f"The 'target' parameter of fit must be a pair, as ('val_loss', 0.1). Got {value!r} instead."
+            f"The 'target' parameter of fit must be a pair such as ('val_loss', 0.1). Got {value!r} instead."
         )
     return (Target(*value),)
 
 
 def metrics_of(values: object) -> tuple[Metric, ...]:
-    """Return the metrics that the parameter of fit names.
+    """Return the metrics in the `metrics` parameter of fit, given as names or functions.
 
     Raises
     ------
     TypeError, ValueError
-        When it is no sequence, or one is unknown or comes twice.
+        If `values` is not a sequence, a metric is unknown, or two have the same name.
     """
     if isinstance(values, str) or not isinstance(values, Sequence):
         raise TypeError(
@@ -166,7 +179,7 @@ def metrics_of(values: object) -> tuple[Metric, ...]:
         )
     if not values:
         return ()
-    from .. import metrics  # few runs name any
+    from .. import metrics  # imported here to keep `import compiled_nn` fast
 
     found = tuple(metrics.resolve(value) for value in values)
     names = [metric.name for metric in found]

@@ -1,4 +1,4 @@
-"""Stacks of the core, made from a configuration and weights."""
+"""Stacks of the core, created from a configuration and weights."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 
 
 def new_stack(configuration: Configuration, layers: Sequence[LayerState]) -> Stack:
-    """Return a stack of the configuration's layers.
+    """Return a stack with the layers of a configuration.
 
     Parameters
     ----------
     configuration : Configuration
+        Parameters of the network.
     layers : list of dict
-        State of each layer. Without "norm", a normalised layer starts from a gain of 1 and no running statistics. The
-        last layer has a bias where its state has one, whatever the configuration says.
+        State of each layer. A normalised layer whose state has no "norm" starts with a gain of 1 and without running
+        statistics. The last layer also has a bias if its state has one and the configuration has bias=False.
     """
     sizes = (len(layers[0]["weight"]), *(layer.units for layer in configuration.layers))
     biases = [layer.bias for layer in configuration.layers]
@@ -48,7 +49,7 @@ def new_stack(configuration: Configuration, layers: Sequence[LayerState]) -> Sta
 
 
 def freeze(stack: Stack, first: Dense) -> None:
-    """Keep the weights of a first layer of embeddings that are no embeddings at 0 and 1."""
+    """Fix the weights of an embedding layer that are not embedding vectors, at 0 or 1."""
     if first.blocks:
         from ..spec import embeddings  # imported here to keep `import compiled_nn` fast
 
@@ -56,7 +57,7 @@ def freeze(stack: Stack, first: Dense) -> None:
 
 
 def evaluated(stack: Stack, configuration: Configuration) -> Stack:
-    """Return the stack that predicts, is scored and saved: with ``ema`` a copy that has the averaged weights."""
+    """Return the stack for predicting, scoring and saving: with ``ema``, a copy with the averaged weights."""
     if stack.average is None or stack.steps == 0:
         return stack
     copy = copy_of(stack, configuration)
@@ -65,7 +66,7 @@ def evaluated(stack: Stack, configuration: Configuration) -> Stack:
 
 
 def copy_of(stack: Stack, configuration: Configuration) -> Stack:
-    """Return a stack with the same weights, running statistics and scaling of its inputs."""
+    """Return a stack with copies of the weights, the running statistics and the scaling of the inputs."""
     copy = new_stack(configuration, layer_views(stack))
     if stack.statistics is not None:
         copy.standardize(*stack.statistics)
@@ -73,10 +74,10 @@ def copy_of(stack: Stack, configuration: Configuration) -> Stack:
 
 
 def states_of(weights: Sequence[Pair]) -> list[LayerState]:
-    """Return weights given as pairs (W, b or None) as states of layers."""
+    """Convert weights from pairs (W, b or None) to states of layers."""
     return [{"weight": W} if b is None else {"weight": W, "bias": b} for W, b in weights]
 
 
 def pairs_of(layers: Sequence[LayerState]) -> list[tuple[Array, Array | None]]:
-    """Return the weights and biases of states of layers as pairs (W, b or None)."""
+    """Convert weights from states of layers to pairs (W, b or None)."""
     return [(state["weight"], state.get("bias")) for state in layers]

@@ -1,4 +1,4 @@
-"""Data that do not fit memory: epochs over batches that come one after the other, and Parquet files as such batches."""
+"""Streamed training: epochs over batches of data that are read one at a time, for data larger than memory."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..common.protocols import History
-from . import targets
 from .batches import Batches, Data
-from .divergence import Divergence, LastFinite
+from .divergence import Divergence, Snapshot
 from .objective import Objective
+from .targets import read_samples
 from .trainer import Trainer
 
 if TYPE_CHECKING:
@@ -23,103 +23,119 @@ if TYPE_CHECKING:
 BatchSource: TypeAlias = Iterable[tuple[Any, Any]] | Callable[[], Iterable[tuple[Any, Any]]]
 
 
-def check(plan: Plan) -> None:
-    """Refuse parameters of fit that are for data in memory."""
+def check_plan(plan: Plan) -> None:
+    """Check that the plan has no parameters that need all data in memory.
+
+    Raises
+    ------
+    ValueError
+        If it has one; the message names it.
+    """
     for name in ("sample_weight", "class_weight", "n_batches", "validation_fraction", "validation_groups"):
         if getattr(plan, name) is not None:
-            raise ValueError(f"{name} is for data at hand; y is None, so that X gives batches.")
+            raise ValueError(
+                f"{name} needs X and y in memory, but y is None, so X is read as batches. Pass y, or leave {name} out."
+            )
 
 
-def begin(batches: BatchSource) -> Iterator[tuple[Any, Any]]:
-    """Return the pairs (X, y) of one epoch, from the first one on.
+def iterate_batches(source: BatchSource) -> Iterator[tuple[Any, Any]]:
+    """Yield the pairs (X, y) of one epoch.
 
     Raises
     ------
     TypeError
-        When there is no iterating over `batches`, or an item is no pair.
+        If `source` is not iterable, or an item is not a pair.
     """
-    items = batches() if callable(batches) else batches
+    items = source() if callable(source) else source
     if not isinstance(items, Iterable):
         raise TypeError(
-            f"y is None: X must then be an iterable of pairs (X, y). Got {type(items).__name__} instead."
+            f"y is None, so X must be an iterable of pairs (X, y). Got {type(items).__name__} instead."
         )
     for item in items:
         if not isinstance(item, (tuple, list)) or len(item) != 2:
-            raise TypeError(f"y is None: X must then give pairs (X, y). Got {type(item).__name__} instead.")
+            raise TypeError(f"y is None, so X must yield pairs (X, y). Got {type(item).__name__} instead.")
         yield item[0], item[1]
 
 
-def first(batches: BatchSource) -> tuple[Any, Any]:
-    """Return the first pair of batches that can be iterated over as often as wanted.
+def first_batch(source: BatchSource) -> tuple[Any, Any]:
+    """Return the first pair (X, y) of a source that can be read once per epoch.
 
     Raises
     ------
     TypeError
-        When they are an iterator, which has no second epoch.
+        If `source` is an iterator, which can be read only once.
     ValueError
-        When there is none.
+        If there are no batches.
     """
-    if isinstance(batches, Iterator):
+    if isinstance(source, Iterator):
         raise TypeError(
-            "X is an iterator of batches, which can be read only once. Give an object whose __iter__ begins anew, or"
-            " the function that makes the iterator."
+            "X is an iterator of batches, which can be read only once. Pass an object whose __iter__ returns a new"
+            " iterator, or a function that returns one."
         )
-    for pair in begin(batches):
+    for pair in iterate_batches(source):
         return pair
-    raise ValueError("X gives no batch.")
+    raise ValueError("X yields no batches.")
 
 
 class Streamed:
-    """Epochs over batches that are read anew for each of them.
+    """Epochs over batches that are read again from the source in each epoch.
 
     Parameters
     ----------
     trainer : Trainer
-    batches : iterable of (X, y), or callable returning one
+        Trainer of the network.
+    source : iterable of (X, y), or callable that returns one
+        Data, read one item at a time.
     cut : callable
-        From the number of rows of an item to how they are cut.
+        Function from the number of rows of an item to its division into batches.
     configuration : Configuration
-    known : Targets
+        Parameters of the network.
+    targets : Targets
+        Encoding of y.
     objective : Objective
+        Function to minimise.
     encoder : Encoder or None
-        What makes numbers of each X.
+        Encoder that turns each X into numbers; None if X is numeric.
     """
 
     def __init__(
         self,
         trainer: Trainer,
-        batches: BatchSource,
+        source: BatchSource,
         cut: Callable[[int], Batches],
         configuration: Configuration,
-        known: Targets,
+        targets: Targets,
         objective: Objective,
         encoder: Encoder | None,
     ) -> None:
-        self._trainer, self._batches, self._cut = trainer, batches, cut
-        self._configuration, self._known, self._objective = configuration, known, objective
+        self._trainer, self._source, self._cut = trainer, source, cut
+        self._configuration, self._targets, self._objective = configuration, targets, objective
         self._encoder = encoder
 
     def run(self, optimizer: Optimizer, most: int, deadline: float) -> tuple[History, Divergence | None]:
-        """Train for one epoch."""
+        """Train for one epoch, whatever `most` is; documented in :meth:`compiled_nn.training.loop.InMemory.run`."""
         trainer, start = self._trainer, perf_counter()
         trainer.set_optimizer(optimizer)
-        finite = LastFinite(trainer.stack)
+        last_finite = Snapshot(trainer.stack)
         epoch, rows, total, columns = trainer.epochs, 0, 0.0, dict[str, list[Any]]()
-        nothing: History = {name: [] for name in ("loss", "penalty", "learning_rate", "seconds")}
-        for X, y in begin(self._batches):
+        no_epochs: History = {name: [] for name in ("loss", "penalty", "learning_rate", "seconds")}
+        for X, y in iterate_batches(self._source):
             if perf_counter() >= deadline:
-                return nothing, None
+                return no_epochs, None
             n_features = trainer.stack.sizes[0]
-            X, y, _ = targets.prepare(
-                self._configuration, X, y, n_features, self._known, encoder=self._encoder
+            X, y, _ = read_samples(
+                self._configuration, X, y, n_features, self._targets, encoder=self._encoder
             )
-            trainer.epochs = epoch  # all of these batches are one
+            trainer.epochs = epoch  # Trainer.run counts each item as an epoch; all items together are one
             columns, divergence = trainer.run(
-                Data(X, y, self._cut(len(X))), optimizer, self._objective, finite, 1, deadline
+                Data(X, y, self._cut(len(X))), optimizer, self._objective, last_finite, 1, deadline
             )
             if divergence is not None or not columns["loss"]:
-                return nothing, divergence
+                return no_epochs, divergence
             rows, total = rows + len(X), total + len(X) * columns["loss"][0]
         if not rows:
-            raise ValueError("X gave batches for the first epoch, and none for another.")
+            raise ValueError(
+                "X yields no batches in this epoch, but did before. Its __iter__, or the function that was passed, must"
+                " return a new iterator each time."
+            )
         return {**columns, "loss": [total / rows], "seconds": [perf_counter() - start]}, None

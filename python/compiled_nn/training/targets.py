@@ -1,4 +1,4 @@
-"""Targets: how the y of a user maps to the outputs of a network, and back."""
+"""Targets: conversion of y to the outputs that a network is trained on, and of outputs to predictions."""
 
 from __future__ import annotations
 
@@ -23,18 +23,21 @@ KINDS = ("classes", "indicator", "values")
 
 @dataclass(frozen=True, eq=False)
 class Targets:
-    """What a network has learned about y.
+    """Encoding of y, as fit has determined it.
 
     Attributes
     ----------
     loss : Loss
+        Loss of the network.
     n_outputs : int
+        Number of units of the last layer.
     kind : {"classes", "indicator", "values"}
-        One class a sample; any number of them a sample, as a 0/1 matrix; or real numbers.
+        "classes": one class per sample. "indicator": any number of labels per sample, as a 0/1 matrix. "values": real
+        numbers.
     classes : ndarray (n_classes,) or None
-        Sorted labels, None for values.
+        Sorted labels; None for values.
     scaling : Statistics or None
-        Of values: what training centres and scales each output by; None: nothing.
+        Mean and scale of each output, by which training standardises values; None if it does not.
     """
 
     loss: Loss
@@ -44,7 +47,28 @@ class Targets:
     scaling: Statistics | None = None
 
     def encode(self, y: Any, dtype: str, scaled: bool = True) -> Array:
-        """Return `y` as the core takes it: int64 (m,) for labels under softmax and ordinal, else (m, n_columns)."""
+        """Return `y` encoded for the core.
+
+        Parameters
+        ----------
+        y : array-like (m,) or (m, n)
+            Labels, soft labels or values, as given to fit.
+        dtype : {"float32", "float64"}
+            Dtype of the network.
+        scaled : bool, default True
+            Whether to standardise values by `scaling`.
+
+        Returns
+        -------
+        ndarray (m,) of int64, or (m, n_columns) of `dtype`
+            Class indices for one label per sample and the losses with softmax, and for "ordinal"; otherwise one column
+            per output.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If y does not match the classes or the number of outputs, or its values are outside the range of the loss.
+        """
         if self.kind == "values" and self.scaling is not None and scaled:
             values = arrays.values(y, n_outputs=self.n_outputs, dtype="float64")
             return ((values - self.scaling.mean) / self.scaling.scale).astype(dtype)
@@ -54,7 +78,9 @@ class Targets:
             return values
         y = arrays.targets(y)
         if arrays.is_matrix(y) and self.loss.ordered:
-            raise ValueError(f"y has {y.shape[1]} columns; the loss ordinal takes one label a sample.")
+            raise ValueError(
+                f"y has {y.shape[1]} columns; the loss ordinal expects one label per sample, y of shape (m,)."
+            )
         if arrays.is_matrix(y) or self.kind == "indicator":
             shares = arrays.values(y, n_outputs=self.n_outputs, dtype=dtype)
             arrays.check_shares(shares, sum_to_one=self.loss.link == "softmax")
@@ -69,7 +95,7 @@ class Targets:
         return one_hot.astype(dtype)
 
     def decode(self, outputs: Array) -> Array:
-        """Return the labels or values that the outputs (m, n_outputs), after the link, stand for."""
+        """Return the predicted labels or values for outputs (m, n_outputs) after the link."""
         if self.kind == "values":
             values = self.loss.values(outputs)
             return values[:, 0] if values.shape[1] == 1 else values
@@ -80,13 +106,22 @@ class Targets:
         return labels
 
     def indices(self, encoded: Array) -> Array:
-        """Return the class index (m,) of each sample of an encoded y of one class a sample."""
+        """Return the class index of each sample (m,) of an encoded y with one class per sample."""
         return encoded if encoded.ndim == 1 else self.loss.class_indices(encoded)
 
     def score(self, encoded: Array, outputs: Array, weights: Array | None = None) -> float:
-        """Return the accuracy, or the loss's own score for values, of outputs after the link against an encoded y;
-        the rows may have weights (m,)."""
-        from .. import metrics  # what only predicts needs none
+        """Return the accuracy, or for values the score that belongs to the loss.
+
+        Parameters
+        ----------
+        encoded : ndarray
+            Encoded y.
+        outputs : ndarray (m, n_outputs)
+            Outputs after the link.
+        weights : ndarray (m,), optional
+            Weight of each row.
+        """
+        from .. import metrics  # imported here to keep `import compiled_nn` fast
 
         if self.kind == "values":
             return self.loss.score(encoded, self.loss.values(outputs), weights)
@@ -95,108 +130,175 @@ class Targets:
         return metrics.accuracy(self.indices(encoded), self.loss.class_indices(outputs), weights)
 
 
-def prepare(
+def read_samples(
     configuration: Configuration,
     X: Any,
     y: Any,
     n_features: int | None,
-    known: Targets | None,
+    targets: Targets | None,
     scaled: bool = True,
     encoder: Encoder | None = None,
 ) -> tuple[Samples, Array, Targets]:
-    """Return X and y as the core takes them, and what y means: `known`, or learned from it.
+    """Check samples and convert them for the core.
 
-    `scaled` says whether y is to be in the units of training, where these are not its own; `encoder` makes numbers of
-    X first.
+    Parameters
+    ----------
+    configuration : Configuration
+        Parameters of the network.
+    X : array-like (m, k)
+        Rows, as given to fit.
+    y : array-like
+        Labels or values, as given to fit.
+    n_features : int or None
+        Number of columns that X must have; None for any number.
+    targets : Targets or None
+        Encoding of y; None to determine it from y.
+    scaled : bool, default True
+        Whether to standardise y if the network was trained with ``scale_targets``.
+    encoder : Encoder, optional
+        Encoder that turns X into numbers.
+
+    Returns
+    -------
+    X : ndarray (m, k) or SparseRows
+        Rows, converted for the core.
+    y : ndarray
+        Encoded y.
+    targets : Targets
+        Encoding of y.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If X or y cannot be used.
     """
     X = samples.read(X, dtype=configuration.dtype, n_features=n_features, encoder=encoder)
     y = arrays.targets(y)
     arrays.check_rows(X, y)
-    known = known or infer(configuration.loss, configuration.n_outputs, y)
-    if configuration.scale_targets and known.scaling is None:
-        values = arrays.values(y, n_outputs=known.n_outputs, dtype="float64")
-        known = replace(known, scaling=standardization.fit_statistics(values, name="y"))
-    return X, known.encode(y, configuration.dtype, scaled), known
+    targets = targets or infer_targets(configuration.loss, configuration.n_outputs, y)
+    if configuration.scale_targets and targets.scaling is None:
+        values = arrays.values(y, n_outputs=targets.n_outputs, dtype="float64")
+        targets = replace(targets, scaling=standardization.fit_statistics(values, name="y"))
+    return X, targets.encode(y, configuration.dtype, scaled), targets
 
 
-def prepare_pair(
+def read_validation_data(
     configuration: Configuration,
     pair: Any,
     n_features: int,
-    known: Targets,
+    targets: Targets,
     encoder: Encoder | None = None,
 ) -> tuple[Samples, Array, Array | None]:
-    """Return the X, y and weights of `validation_data` as the core takes them."""
+    """Return the X, encoded y and row weights of the parameter `validation_data`, converted for the core."""
     if not isinstance(pair, (list, tuple)) or len(pair) not in (2, 3):
         raise TypeError(
             "The 'validation_data' parameter of fit must be a pair (X, y), or (X, y, sample_weight)."
             f" Got {type(pair).__name__} instead."
         )
-    X, y, _ = prepare(configuration, pair[0], pair[1], n_features, known, encoder=encoder)
+    X, y, _ = read_samples(configuration, pair[0], pair[1], n_features, targets, encoder=encoder)
     weights = pair[2] if len(pair) == 3 else None
     return X, y, sample_weights.check(weights, len(X), "the sample_weight of validation_data")
 
 
 def weights_of(
-    known: Targets, encoded: Array, sample_weight: Any = None, class_weight: Any = None
+    targets: Targets, encoded: Array, sample_weight: Any = None, class_weight: Any = None
 ) -> Array | None:
-    """Return what each row of an encoded y counts, float64 (m,), or None when all count 1."""
+    """Return the weight of each row of an encoded y, sample weight times class weight, or None if all are 1.
+
+    Returns
+    -------
+    ndarray (m,) of float64, or None
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the weights cannot be used, or `class_weight` is given and y is not one class per sample.
+    """
     weights = sample_weights.check(sample_weight, len(encoded))
     if class_weight is None:
         return weights
-    if known.kind != "classes" or known.classes is None:
-        raise ValueError(f"class_weight is for one class a sample; y has {known.kind}.")
-    factors = sample_weights.of_classes(class_weight, known.classes, known.indices(encoded), weights)
+    if targets.kind != "classes" or targets.classes is None:
+        raise ValueError(
+            f"class_weight needs one class per sample, but y has the kind {targets.kind!r}. Use sample_weight."
+        )
+    factors = sample_weights.of_classes(class_weight, targets.classes, targets.indices(encoded), weights)
     return factors if weights is None else weights * factors
 
 
-def infer(loss: Loss, n_outputs: int, y: Any) -> Targets:
-    """Return the targets that a first `y` implies, when the outputs fit its classes."""
+def infer_targets(loss: Loss, n_outputs: int, y: Any) -> Targets:
+    """Determine the encoding from the first `y`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If y cannot be used, or its number of classes does not match the outputs.
+    """
     if not loss.classifies:
         return Targets(loss, n_outputs, "values", None)
     y = arrays.targets(y)
     if arrays.is_matrix(y):
         kind = "classes" if loss.link == "softmax" else "indicator"
         return Targets(loss, n_outputs, kind, np.arange(n_outputs))
-    return from_classes(loss, n_outputs, arrays.labels(y), "y")
+    return _targets_of_labels(loss, n_outputs, arrays.labels(y), "y")
 
 
-def from_classes(loss: Loss, n_outputs: int, labels: Any, name: str) -> Targets:
-    """Return targets of one class a sample, the classes being the distinct `labels`."""
+def _targets_of_labels(loss: Loss, n_outputs: int, labels: Any, name: str) -> Targets:
+    """Return targets of kind "classes", whose classes are the distinct `labels`; `name` is for messages."""
     if not loss.classifies:
-        raise ValueError(f"classes is given; the loss {loss.name} has none.")
+        raise ValueError(
+            f"classes is given, but the loss {loss.name} predicts values. Leave classes out, or use a loss for classes."
+        )
     classes = arrays.unique_labels(arrays.labels(arrays.targets(labels)))
     expected = loss.n_classes(n_outputs)
     if len(classes) != expected:
         noun = "class" if len(classes) == 1 else "classes"
         outputs = count(n_outputs, "output")
-        outputs += ", one a class" if expected == n_outputs else f", for {expected} classes"
+        outputs += ", one per class" if expected == n_outputs else f", for {expected} classes"
         hint = " Name all of them by classes=..." if len(classes) < expected else ""
         raise ValueError(f"{name} has {len(classes)} {noun}; the network has {outputs}.{hint}")
     return Targets(loss, n_outputs, "classes", classes)
 
 
-def with_classes(known: Targets | None, loss: Loss, n_outputs: int, classes: Any) -> Targets:
-    """Return targets of the `classes` that a user names; a network that knows others already refuses them."""
-    named = from_classes(loss, n_outputs, classes, "classes")
-    if known is None:
-        return named
-    if known.classes is None or named.classes is None or not np.array_equal(known.classes, named.classes):
-        raise ValueError(f"classes is {named.classes}; the network was fitted on {known.classes}.")
-    return known
+def targets_with_classes(fitted: Targets | None, loss: Loss, n_outputs: int, classes: Any) -> Targets:
+    """Return targets with the given `classes`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the number of classes does not match the outputs, or the network was fitted on other classes.
+    """
+    targets = _targets_of_labels(loss, n_outputs, classes, "classes")
+    if fitted is None:
+        return targets
+    if (
+        fitted.classes is None
+        or targets.classes is None
+        or not np.array_equal(fitted.classes, targets.classes)
+    ):
+        raise ValueError(
+            f"classes is {targets.classes}; the network was fitted on {fitted.classes}."
+            " Pass the same classes, or fit a new network."
+        )
+    return fitted
 
 
-def default(loss: Loss, n_outputs: int) -> Targets:
-    """Return the targets of a network that has seen no y: classes 0, 1, ..."""
+def default_targets(loss: Loss, n_outputs: int) -> Targets:
+    """Return the targets of a network that was not fitted: values, or the classes 0, 1, ..."""
     if not loss.classifies:
         return Targets(loss, n_outputs, "values", None)
     return Targets(loss, n_outputs, "classes", np.arange(loss.n_classes(n_outputs)))
 
 
-def restored(
+def restored_targets(
     configuration: Configuration, kind: str | None, classes: Array | None, scaling: Statistics | None = None
 ) -> Targets:
-    """Return the targets that a file describes, when they go with its loss and outputs."""
+    """Return the targets that a file describes.
+
+    Raises
+    ------
+    ValueError
+        If they are not consistent with the loss and the number of outputs, or the scaling is not finite.
+    """
     loss, n_outputs = configuration.loss, configuration.n_outputs
     if kind == "values":
         consistent = not loss.classifies and classes is None
@@ -205,7 +307,7 @@ def restored(
         consistent &= kind == "classes" or (loss.link == "sigmoid" and n_outputs > 1)
     if kind is None or not consistent:
         raise ValueError(
-            f"targets {kind!r} and their classes do not go with {loss.name} and {n_outputs} outputs"
+            f"targets {kind!r} and their classes do not match the loss {loss.name} with {n_outputs} outputs"
         )
     if scaling is not None and not (np.isfinite(scaling).all() and scaling.scale.min() > 0):
         raise ValueError("the centres and scales of the targets are not finite, or a scale is not above zero")

@@ -1,4 +1,4 @@
-"""Training around the core's calls, of an epoch or many: batches, rates, history, the last finite weights."""
+"""Trainer: calls of the core that train for one or more epochs, and the state that training needs between them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..common import checks
 from ..common.protocols import History
 from ..data.arrays import Array
 from .batches import Batches, Data
-from .divergence import Divergence, LastFinite, first_bad_layer
+from .divergence import Divergence, Snapshot, first_bad_layer
 from .history import compact_column
 from .objective import Objective
 from .weights import LayerState, assign_layers, check_layers, copy_layers, layer_views
@@ -28,34 +28,38 @@ if TYPE_CHECKING:
     from .averaging import Average
 
 
-_WORK_OF_A_CALL = 20_000_000  # rows times parameters: some milliseconds
-_WORK_OF_A_SLICE = 200_000_000  # some hundredths of a second
+# Rows times parameters that one call of the core trains, about: some milliseconds for a call with several epochs, and
+# some hundredths of a second for a part of an epoch with a deadline.
+_WORK_PER_CALL = 20_000_000
+_WORK_PER_SLICE = 200_000_000
 
 
 def new_generator(seed: int | None) -> Generator:
-    """Return a new generator of the network's own; NumPy's global one is never touched."""
+    """Return a new generator for a network; the global generator of NumPy is not used."""
     return np.random.Generator(np.random.PCG64(seed))
 
 
 class Trainer:
-    """A stack in training, with the generator of its shuffles and its optimizer as the core has it.
+    """Stack in training, with its optimizer and the generator that shuffles the rows.
 
     Parameters
     ----------
     stack : cnn_core.stack.Stack
+        Stack to train.
     seed : int or None
+        Seed of the generator.
     rng : numpy.random.Generator, optional
-        One that has drawn the weights already; else a new one from the seed, made when it is first needed:
-        a network that only predicts never imports numpy.random.
+        Generator that has already drawn the initial weights. Default: a new one from `seed`, created on first use, so
+        that a network that only predicts does not import numpy.random.
 
     Attributes
     ----------
     epochs : int
-        Passes since the optimizer was set: the time of schedules by epochs.
+        Number of epochs since the optimizer was set; schedules by epochs depend on it.
     rate_scale : float
-        What all learning rates are multiplied by.
+        Factor by which all learning rates are multiplied.
     average : Average or None
-        Of weights, where they are averaged.
+        Running mean of the weights, if they are averaged.
     """
 
     def __init__(self, stack: Stack, seed: int | None, rng: Generator | None = None) -> None:
@@ -66,40 +70,56 @@ class Trainer:
         self._seed = seed
         self._rng = rng
         self._optimizer: tuple[str, dict[str, float]] | None = None
-        self._latest: Optimizer | None = None  # the object that this came from
+        self._latest: Optimizer | None = None  # object that _optimizer was read from
 
     def over(self, stack: Stack) -> Trainer:
-        """Return a trainer of another stack, at the same place in its optimizer."""
+        """Return a trainer of another stack, with the same generator, optimizer and number of epochs."""
         other = Trainer(stack, self._seed, self._generator())
         other.epochs, other.rate_scale, other._optimizer = self.epochs, self.rate_scale, self._optimizer
         return other
 
     def epochs_together(self, batches: Batches, most: int) -> int:
-        """How many epochs to run in one call: many where each is so short that the call would cost more."""
+        """Return the number of epochs to run in one call of the core, at most `most`.
+
+        It is above 1 if the epochs are so short that calls would take most of the time.
+        """
         if batches.shuffles:
             return 1
         work = batches.n_rows * (self.stack.n_parameters + 100)
-        return min(max(_WORK_OF_A_CALL // work, 1), most)
+        return min(max(_WORK_PER_CALL // work, 1), most)
 
     def run(
         self,
         data: Data,
         optimizer: Optimizer,
         objective: Objective,
-        finite: LastFinite,
+        last_finite: Snapshot,
         epochs: int = 1,
         deadline: float = math.inf,
     ) -> tuple[History, Divergence | None]:
-        """Train so many times over the data, with the optimizer that was set.
+        """Train for some epochs with the optimizer set by :meth:`set_optimizer`.
 
-        A single epoch ends between two steps when `deadline`, a time of `perf_counter`, has come.
+        Parameters
+        ----------
+        data : Data
+            Training data.
+        optimizer : Optimizer
+            Optimizer whose learning rates are used.
+        objective : Objective
+            Function to minimise.
+        last_finite : Snapshot
+            Snapshot to return to after a divergence; it is updated if the result is finite.
+        epochs : int, default 1
+            Number of epochs.
+        deadline : float, default inf
+            Time of `perf_counter` after which training ends between two steps, if `epochs` is 1.
 
         Returns
         -------
         columns : dict of lists
-            Loss, penalty, last learning rate and seconds of each epoch that ended, and ended finite.
+            Loss, penalty, last learning rate and seconds of each epoch that ended with finite values.
         divergence : Divergence or None
-            When an epoch did not end finite: the state is then that of the end of the one before.
+            Description of the epoch that diverged, if one did. The stack then has its state from before this epoch.
         """
         X, y, batches = data
         order = batches.order(self._generator())
@@ -114,12 +134,12 @@ class Trainer:
         seconds = (perf_counter() - start) / epochs
         norms = self.stack.gradient_norms
         ended, divergence = len(losses), None
-        if not (np.isfinite(losses).all() and finite.keep()):
+        if not (np.isfinite(losses).all() and last_finite.update()):
             layer = first_bad_layer(self.stack)
             ended = 0
             if epochs > 1:
-                ended, layer = self._return_to_finite(data, rates, options, finite, losses)
-            finite.restore()
+                ended, layer = self._return_to_finite(data, rates, options, last_finite, losses)
+            last_finite.restore()
             last_loss = float(losses[ended]) if len(losses) else math.nan
             divergence = Divergence(float(rates[batches.steps * ended]), last_loss, layer)
         self.epochs += ended
@@ -138,14 +158,14 @@ class Trainer:
         return rates if self.rate_scale == 1 else rates * self.rate_scale
 
     def _slices(self, batches: Batches) -> int:
-        """Into how many calls to cut an epoch that must look at the clock."""
-        steps = max(_WORK_OF_A_SLICE // ((self.stack.n_parameters + 100) * batches.size), 1)
+        """Return the number of calls into which an epoch with a deadline is divided."""
+        steps = max(_WORK_PER_SLICE // ((self.stack.n_parameters + 100) * batches.size), 1)
         return -(-batches.steps // steps)
 
     def _train_until(
         self, deadline: float, data: Data, rates: Array, options: dict[str, Any], slices: int
     ) -> tuple[Array, Array]:
-        """Train one epoch slice by slice; return the losses and penalties of no epoch when time runs out."""
+        """Train one epoch in slices; return its loss and penalty, or empty arrays if the deadline comes first."""
         X, y, batches = data
         order = options["order"]
         if order is None:
@@ -162,16 +182,21 @@ class Trainer:
         return np.array([total / len(order)]), penalties
 
     def _return_to_finite(
-        self, data: Data, rates: Array, options: dict[str, Any], finite: LastFinite, losses: Array
+        self, data: Data, rates: Array, options: dict[str, Any], last_finite: Snapshot, losses: Array
     ) -> tuple[int, int | None]:
-        """Find the last epoch of many that left all finite, by training again up to it, and keep its state.
+        """Find the last epoch with a finite state, by training again up to it, and store it in `last_finite`.
 
-        Returns how many epochs that are, and the first layer with a bad weight after the next one.
+        Returns
+        -------
+        ended : int
+            Number of epochs up to this state.
+        layer : int or None
+            First layer with a weight that is not finite after one more epoch.
         """
         X, y, batches = data
 
         def train(first: int, last: int) -> None:
-            finite.restore()
+            last_finite.restore()
             again = rates[batches.steps * first : batches.steps * last]
             self.stack.train_epochs(X, y, rates=again, epochs=last - first, **options)
 
@@ -179,7 +204,7 @@ class Trainer:
         ended = 0
         for epochs in range(first_bad, 0, -1):
             train(0, epochs)
-            if finite.keep():
+            if last_finite.update():
                 ended = epochs
                 break
         train(ended, ended + 1)
@@ -191,11 +216,17 @@ class Trainer:
         return self._rng
 
     def check_schedule(self, optimizer: Optimizer) -> None:
-        """Refuse a learning rate that cannot tell the rate of the next step."""
+        """Check that the optimizer returns a valid learning rate for the next step.
+
+        Raises
+        ------
+        ValueError
+            If it does not.
+        """
         self._rates(optimizer, 1, 1)
 
     def forget_moments(self) -> None:
-        """Let the next pass start from momenta of zero and step 0, and no average."""
+        """Reset the optimizer: moments of zero, step 0, and no average of weights."""
         self._optimizer = self._latest = self.average = None
         self.stack.steps = 0
 
@@ -207,13 +238,13 @@ class Trainer:
         self.average.add(self.trained_layers())
 
     def apply_average(self) -> None:
-        """Put the average in place of the weights, which are kept."""
+        """Set the weights to their mean, and keep the weights of the last epoch in the average."""
         if self.average is not None and self.average.live is None:
             self.average.live = copy_layers(self.trained_layers())
             assign_layers(self.trained_layers(), self.average.mean)
 
     def restore_weights(self, *, averages: bool) -> None:
-        """Put the weights back that an average stands in for; drop the average unless training goes on with it."""
+        """Undo :meth:`apply_average`; discard the mean unless the next training `averages` too."""
         if self.average is not None and self.average.live is not None:
             assign_layers(self.trained_layers(), self.average.live)
             self.average.live = None
@@ -221,20 +252,28 @@ class Trainer:
             self.average = None
 
     def trained_layers(self) -> list[LayerState]:
-        """Return views of what the optimizer moves, layer by layer."""
+        """Return the state of each layer as views, without the running statistics, which the optimizer does not set."""
         return layer_views(self.stack, self.stack.parameters)
 
     def set_optimizer(self, optimizer: Optimizer) -> bool:
-        """Tell the core when hyperparameters have changed, and return whether: that resets the momenta. A new
-        learning rate alone changes nothing there."""
+        """Set the optimizer of the core if its hyperparameters differ from the present ones.
+
+        This resets moments and steps. The learning rate is not a hyperparameter of the core: a new learning rate alone
+        resets nothing.
+
+        Returns
+        -------
+        bool
+            Whether the optimizer was set.
+        """
         if optimizer is self._latest:
             return False
-        wanted = optimizer.hyperparameters()
-        changed = wanted != self._optimizer
+        new = optimizer.hyperparameters()
+        changed = new != self._optimizer
         if changed:
-            name, hyperparameters = wanted
+            name, hyperparameters = new
             self.stack.set_optimizer(name, **hyperparameters)
-            self._optimizer = wanted
+            self._optimizer = new
             self.epochs = 0
         self._latest = optimizer
         return changed
@@ -242,7 +281,10 @@ class Trainer:
     # ---- state
 
     def snapshot(self, *, optimizer: bool = True) -> dict[str, Any]:
-        """Return copies of the layers, of the average of ``ema``, and of the optimizer's state."""
+        """Return copies of the state of the layers, of the average of ``ema``, and of the state of the optimizer.
+
+        Documented in :meth:`compiled_nn.Network.snapshot`.
+        """
         stack = self.stack
         state: dict[str, Any] = {"layers": copy_layers(layer_views(stack))}
         if stack.average is not None:
@@ -258,23 +300,23 @@ class Trainer:
         return state
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Put back what :meth:`snapshot` returned; parts that the state does not have stay as they are.
+        """Restore a state returned by :meth:`snapshot`; parts that are not in `state` stay unchanged.
 
         Raises
         ------
         TypeError, ValueError
-            When the state does not fit the stack; nothing has then been changed.
+            If the state does not match the stack. Nothing has then changed.
         """
         unknown = state.keys() - {"layers", "average", "optimizer"}
         if unknown:
             raise ValueError(
-                f"The state has the unknown keys {sorted(unknown)}; it takes 'layers', 'average' and 'optimizer'."
+                f"The state has the unknown keys {sorted(unknown)}; expected 'layers', 'average' and 'optimizer'."
             )
-        stack, parts = self.stack, list[tuple[Any, list[LayerState]]]()
+        stack, pairs = self.stack, list[tuple[Any, list[LayerState]]]()
         for name, flat in (("layers", None), ("average", stack.average)):
             if name in state and (name == "layers" or flat is not None):
-                parts.append((state[name], layer_views(stack, flat)))
-                check_layers(*parts[-1], f"state[{name!r}]")
+                pairs.append((state[name], layer_views(stack, flat)))
+                check_layers(*pairs[-1], f"state[{name!r}]")
         if state.get("optimizer") is not None:
             before = self.snapshot()["optimizer"]
             try:
@@ -282,21 +324,21 @@ class Trainer:
             except (TypeError, ValueError):
                 self._restore_optimizer(before)
                 raise
-        for given, views in parts:
+        for given, views in pairs:
             assign_layers(views, given)
 
     def _restore_optimizer(self, state: Mapping[str, Any]) -> None:
         checks.fields("state['optimizer']", state, ("name", "hyperparameters", "step", "moments"))
         if state["name"] is None:
             return self.forget_moments()
-        name, hyperparameters = wanted = state["name"], dict(state["hyperparameters"])
-        if wanted != self._optimizer:
+        name, hyperparameters = new = state["name"], dict(state["hyperparameters"])
+        if new != self._optimizer:
             self.stack.set_optimizer(name, **hyperparameters)
-            self._optimizer, self._latest = wanted, None
+            self._optimizer, self._latest = new, None
         moments = [layer_views(self.stack, moment) for moment in self.stack.moments]
         if len(state["moments"]) != len(moments):
             raise ValueError(
-                f"state['optimizer']['moments'] has {len(state['moments'])} lists; {name} takes {len(moments)}."
+                f"state['optimizer']['moments'] has {len(state['moments'])} lists; {name} has {len(moments)} moments."
             )
         for number, (given, views) in enumerate(zip(state["moments"], moments, strict=True)):
             check_layers(given, views, f"state['optimizer']['moments'][{number}]")
@@ -305,7 +347,10 @@ class Trainer:
         self.stack.steps = int(state["step"])
 
     def state(self) -> dict[str, Any]:
-        """Return all that exact continuation of training needs: :meth:`snapshot`, and how training goes on."""
+        """Return the whole state of training, from which training continues with the same bits.
+
+        It is that of :meth:`snapshot`, with the statistics of the inputs, the generators and the counts in addition.
+        """
         return self.snapshot() | {
             "statistics": self.stack.statistics,
             "dropout_key": self.stack.dropout_key,
@@ -318,7 +363,7 @@ class Trainer:
 
     @classmethod
     def restored(cls, stack: Stack, state: dict[str, Any]) -> Trainer:
-        """Return a trainer of a :meth:`state` over a stack of the same layers."""
+        """Return a trainer with a :meth:`state`; `stack` must have the same layers as the one it is from."""
         trainer = cls(stack, state["seed"], state["rng"])
         stack.set_dropout(stack.dropout, state["dropout_key"])
         if state["statistics"] is not None:

@@ -1,4 +1,4 @@
-"""Validation while training: which rows are kept for it, and what is recorded of them after each epoch."""
+"""Validation during training: selection of the validation rows, and their columns in the history."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from ..common.errors import count
 from ..data import samples
 from ..data.arrays import Array
 from ..data.samples import Encoder, Samples
-from . import targets
-from .targets import Targets
+from .targets import Targets, read_validation_data
 
 if TYPE_CHECKING:
     from cnn_core.stack import Stack
@@ -27,114 +26,170 @@ DEFAULT_FRACTION = 0.1
 
 
 class Validation(NamedTuple):
-    """Rows to validate on, X (m, k), y and weights as the core takes them, and metrics besides loss and score."""
+    """Validation rows and metrics.
+
+    Attributes
+    ----------
+    X : ndarray (m, k) or SparseRows
+        Rows, converted for the core.
+    y : ndarray
+        Encoded y.
+    weights : ndarray (m,) of float64, or None
+        Weight of each row.
+    metrics : tuple of Metric
+        Metrics to compute in addition to loss and score.
+    """
 
     X: Samples
     y: Array
     weights: Array | None
     metrics: tuple[Metric, ...] = ()
 
-    def columns(self, stack: Stack, known: Targets, objective: Objective) -> dict[str, list[float]]:
-        """Return the columns of the history that the present weights give."""
+    def columns(self, stack: Stack, targets: Targets, objective: Objective) -> dict[str, list[float]]:
+        """Return the validation columns of the history for the present weights, with one value each."""
         loss, _ = stack.loss(self.X, self.y, **objective.with_weights(self.weights).keywords)
         outputs = stack.forward(self.X, scale=objective.scale, n_threads=objective.n_threads)
-        columns = {"val_loss": [loss], "val_score": [known.score(self.y, outputs, self.weights)]}
+        columns = {"val_loss": [loss], "val_score": [targets.score(self.y, outputs, self.weights)]}
         if self.metrics:
-            y, predicted = self._labels(known), known.decode(outputs)
-            from ..metrics.inputs import both_classes  # loaded with the metrics
+            y, predicted = self._labels(targets), targets.decode(outputs)
+            from ..metrics.inputs import both_classes  # imported here to keep `import compiled_nn` fast
 
             for metric in self.metrics:
-                given = both_classes(outputs) if metric.needs == "probabilities" else predicted
+                scored = both_classes(outputs) if metric.needs == "probabilities" else predicted
                 columns[f"val_{metric.name}"] = [
-                    metric(y, given, sample_weight=self.weights, classes=known.classes)
+                    metric(y, scored, sample_weight=self.weights, classes=targets.classes)
                 ]
         return columns
 
-    def _labels(self, known: Targets) -> Array:
-        """Return y as the user gave it: labels or values."""
-        if self.y.ndim == 1 and known.classes is not None:
-            labels: Array = known.classes[self.y]
+    def _labels(self, targets: Targets) -> Array:
+        """Return y decoded to labels or values."""
+        if self.y.ndim == 1 and targets.classes is not None:
+            labels: Array = targets.classes[self.y]
             return labels
-        return known.decode(self.y)
+        return targets.decode(self.y)
 
 
-def choose(
+def hold_out(
     plan: Plan,
     configuration: Configuration,
     X: Samples,
     y: Array,
-    known: Targets,
+    targets: Targets,
     *,
     encoder: Encoder | None,
     weights: Array | None,
-    parts: Callable[[Array, Targets, float, Any], tuple[Array, Array]],
+    split: Callable[[Array, Targets, float, Any], tuple[Array, Array]],
 ) -> tuple[Validation | None, Array | None]:
-    """Return what to validate on, and the rows of X that are left to train on (None: all).
+    """Select the validation rows.
 
-    X and y are as the core takes them; `parts` splits the rows, as :func:`parts` does.
+    Parameters
+    ----------
+    plan : Plan
+        Parameters of fit.
+    configuration : Configuration
+        Parameters of the network.
+    X : ndarray (m, k) or SparseRows
+        Rows given to fit, converted for the core.
+    y : ndarray
+        Encoded y.
+    targets : Targets
+        Encoding of y.
+    encoder : Encoder or None
+        Encoder for the X of `validation_data`.
+    weights : ndarray (m,) or None
+        Weight of each row.
+    split : callable
+        Function of (y, targets, fraction, groups) that returns the indices of the validation rows and of the training
+        rows, such as :func:`split_rows` with a seed.
+
+    Returns
+    -------
+    validation : Validation or None
+        Validation rows; None if there are none.
+    rows : ndarray of int64, or None
+        Indices of the training rows in X; None for all rows.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the parameters of validation cannot be used, or contradict one another.
     """
-    fraction, groups, watched = plan.validation_fraction, plan.validation_groups, plan.metrics
+    fraction, groups, metrics = plan.validation_fraction, plan.validation_groups, plan.metrics
     if plan.validation_data is not None:
         if fraction is not None or groups is not None:
             raise ValueError(
-                "validation_data is given: validation_fraction and validation_groups must be None."
+                "validation_data is given, so validation_fraction and validation_groups must be None."
             )
-        pair = targets.prepare_pair(configuration, plan.validation_data, X.shape[1], known, encoder)
-        return Validation(*pair, watched), None
+        pair = read_validation_data(configuration, plan.validation_data, X.shape[1], targets, encoder)
+        return Validation(*pair, metrics), None
     if fraction is None and groups is None:
-        if watched:
-            raise ValueError("metrics are those of validation: give validation_data or validation_fraction.")
+        if metrics:
+            raise ValueError(
+                "metrics are computed on validation rows, but there are none."
+                " Pass validation_data or validation_fraction."
+            )
         return None, None
     share = DEFAULT_FRACTION if fraction is None else fraction
     share = checks.real("fit", "validation_fraction", share, above=0, below=1)
-    held_out, rows = parts(y, known, share, groups)
+    held_out, rows = split(y, targets, share, groups)
     held_weights = None if weights is None else weights[held_out]
-    return Validation(samples.select(X, held_out), y[held_out], held_weights, watched), rows
+    return Validation(samples.select(X, held_out), y[held_out], held_weights, metrics), rows
 
 
-def parts(y: Array, known: Targets, fraction: float, groups: Any, seed: int | None) -> tuple[Array, Array]:
-    """Return row numbers to validate and to train on, in order: whole groups, where there are any."""
+def split_rows(
+    y: Array, targets: Targets, fraction: float, groups: Any, seed: int | None
+) -> tuple[Array, Array]:
+    """Return the indices of the validation rows and of the training rows, sorted; groups are not divided."""
     if groups is None:
-        return _at_random(y, known, fraction, seed)
+        return _split_at_random(y, targets, fraction, seed)
     return by_groups(len(y), groups, fraction, seed)
 
 
-def _at_random(y: Array, known: Targets, fraction: float, seed: int | None) -> tuple[Array, Array]:
-    """Return row numbers to validate and to train on, in order; class by class where rows have one class each."""
-    from ..datasets.splits import split_rows  # training without it needs none
+def _split_at_random(y: Array, targets: Targets, fraction: float, seed: int | None) -> tuple[Array, Array]:
+    """Return the indices of the validation rows and of the training rows, sorted.
 
-    labels = _classes_of(y, known)
+    The split is stratified if each row has one class.
+    """
+    from ..datasets import splits  # imported here to keep `import compiled_nn` fast
+
+    labels = _classes_of(y, targets)
     if labels is not None:
         counts = np.bincount(labels)
         if (counts == 1).any():
-            assert known.classes is not None
-            label = known.classes[counts == 1][0]
+            assert targets.classes is not None
+            label = targets.classes[counts == 1][0]
             raise ValueError(
-                f"Class {label!s} has 1 row; validation_fraction takes at least 2 of each. Give validation_data."
+                f"Class {label!s} has 1 row; validation_fraction needs at least 2 rows of each class."
+                " Pass validation_data instead."
             )
     strata = np.zeros(len(y)) if labels is None else labels
-    held_out, rows = split_rows(strata, strata, [fraction], seed, labels is not None, "fit")
+    held_out, rows = splits.split_rows(strata, strata, [fraction], seed, labels is not None, "fit")
     return np.sort(held_out), np.sort(rows)
 
 
-def _classes_of(y: Array, known: Targets) -> Array | None:
-    """Return the class index of each row (m,), None where rows are not of one class each."""
+def _classes_of(y: Array, targets: Targets) -> Array | None:
+    """Return the class index of each row (m,), or None if a row can have another number of classes than one."""
     if y.ndim == 1:
         return y
-    if known.kind != "classes" or not ((y == 0) | (y == 1)).all():
+    if targets.kind != "classes" or not ((y == 0) | (y == 1)).all():
         return None
     indices: Array = y[:, 0].astype(np.intp) if y.shape[1] == 1 else np.argmax(y, axis=1)
     return indices
 
 
 def by_groups(m: int, groups: Any, fraction: float, seed: int | None) -> tuple[Array, Array]:
-    """Return row numbers to validate and to train on: whole groups, drawn until the fraction is reached."""
+    """Return the indices of the validation rows and of the training rows, sorted.
+
+    Groups are drawn at random until their rows reach the fraction; at least one group is left for training.
+    """
     groups = np.asarray(groups)
     if groups.shape != (m,):
         raise ValueError(f"validation_groups has shape {groups.shape}; X has {count(m, 'row')}.")
     names, codes = np.unique(groups, return_inverse=True)
     if len(names) < 2:
-        raise ValueError("validation_groups has 1 group; it takes at least 2, one of them to validate on.")
+        raise ValueError(
+            "validation_groups has 1 group; expected at least 2, one to validate on and one to train on."
+        )
     order = np.argsort(np.random.PCG64(seed).random_raw(len(names)), kind="stable")
     sizes = np.bincount(codes)[order].cumsum()
     n_groups = min(int(np.searchsorted(sizes, fraction * m)) + 1, len(names) - 1)

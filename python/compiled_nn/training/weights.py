@@ -1,8 +1,8 @@
-"""Weights, biases, gains and running statistics of a stack, layer by layer: views, copies, assignment.
+"""State of each layer of a stack: views, copies and assignment of weights, biases, gains and running statistics.
 
 The state of a layer is a dict of arrays: "weight" (inputs, units), "bias" (units,), and "norm", a dict with "gain"
-(units,) and, for batch normalisation, the running "mean" and "variance" (units,). A key is absent where the layer has
-no such part.
+(units,) and, for batch normalisation, the running "mean" and "variance" (units,). A key is absent if the layer has no
+such part.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from ..data.arrays import Array
 if TYPE_CHECKING:
     from cnn_core.layers import Layers
 
-LayerState: TypeAlias = "dict[str, Any]"  # documented at the head of this module
+LayerState: TypeAlias = "dict[str, Any]"  # documented in the docstring of this module
 
 
 def layer_views(stack: Layers, flat: Array | None = None) -> list[LayerState]:
-    """Return the state of each layer as views on the stack.
+    """Return the state of each layer as views of the arrays of the stack.
 
-    With `flat`, a vector in the order of the parameters (gradients, a moment, an average), the views are on that, and
-    there are no running statistics.
+    With `flat`, a vector in the order of the parameters (gradients, a moment, an average), the views are of that
+    vector, and the states have no running statistics.
     """
     states: list[LayerState] = []
     layers = zip(stack.views(flat), stack.gains(flat), stack.running_statistics(), strict=True)
@@ -41,7 +41,7 @@ def layer_views(stack: Layers, flat: Array | None = None) -> list[LayerState]:
 
 
 def copy_layers(states: Sequence[LayerState], dtype: str | None = None) -> list[LayerState]:
-    """Return copies of states, in another dtype if one is given."""
+    """Return copies of states, converted to `dtype` if it is given."""
     return [_copy(state, dtype) for state in states]
 
 
@@ -53,13 +53,13 @@ def _copy(state: LayerState, dtype: str | None) -> LayerState:
 
 
 def assign_layers(views: Sequence[LayerState], states: Sequence[LayerState]) -> None:
-    """Write states into views of the same form."""
+    """Write states into views with the same keys and shapes."""
     for (_, view), (_, array) in zip(walk(views), walk(states), strict=True):
         view[...] = array
 
 
 def walk(states: Sequence[LayerState]) -> Iterator[tuple[str, Array]]:
-    """Yield the name of each array, as "layers.0.norm.gain", and the array."""
+    """Yield each array with its name, such as "layers.0.norm.gain"."""
     for number, state in enumerate(states):
         yield from _walk(f"layers.{number}", state)
 
@@ -74,12 +74,12 @@ def _walk(path: str, state: LayerState) -> Iterator[tuple[str, Array]]:
 
 
 def check_layers(states: Any, views: Sequence[LayerState], owner: str) -> None:
-    """Refuse states that a user gives when they do not have the form of `views`.
+    """Check that states given by a user have the keys and shapes of `views`; `owner` names them in messages.
 
     Raises
     ------
     TypeError, ValueError
-        Naming the layer, and what it has and should have; `owner` is the part of the state, for the message.
+        If they do not. The message names the layer, its keys or shape, and the expected ones.
     """
     if not isinstance(states, Sequence):
         raise TypeError(
@@ -110,5 +110,5 @@ def _check(path: str, state: Any, view: LayerState) -> None:
 
 
 def dropout_key(seed: int | None) -> int:
-    """Return the key that, with the number of steps taken, decides which units are dropped."""
+    """Return the key of the dropout masks, which depend on it and on the number of the step."""
     return int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0])

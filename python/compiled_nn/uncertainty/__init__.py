@@ -1,1 +1,1 @@
-"""How certain predictions are: calibrated probabilities, intervals and sets."""
+"""Uncertainty of predictions: calibrated probabilities, prediction intervals and prediction sets."""

@@ -1,4 +1,4 @@
-"""Calibration: what is learned from held-out rows, and the temperature at which probabilities mean what they say."""
+"""Calibration on held-out rows: temperature scaling of probabilities, and scores for intervals and sets."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ _PRECISION = 1e-10
 
 
 class Calibration(NamedTuple):
-    """What a network has learned from rows that it was not trained on.
+    """Result of the calibration of a network on rows that it was not trained on.
 
     Attributes
     ----------
     temperature : float, default 1.0
-        Logits are divided by it before they become probabilities.
+        Number by which logits are divided before they become probabilities.
     scores : ndarray (m, n) of float64, optional
-        How far the network was off on each row, see :mod:`compiled_nn.conformal`: a column an output, or one for
-        classes.
+        Conformal score of each row, see :mod:`compiled_nn.conformal`: one column per output, or one column for classes.
     """
 
     temperature: float = 1.0
@@ -31,7 +30,7 @@ class Calibration(NamedTuple):
 
     @property
     def known(self) -> bool:
-        """Whether there is anything to keep in a file."""
+        """Whether the network was calibrated, so that a file must store the result."""
         return self.temperature != 1 or self.scores is not None
 
 
@@ -39,31 +38,32 @@ NOTHING = Calibration()
 
 
 def fit_temperature(logits: Any, y: Any, sample_weight: Any = None) -> float:
-    """Return the temperature T that minimises the log loss of softmax(logits / T), or sigmoid(logits / T).
+    """Return the temperature T that minimises the log loss of softmax(logits / T), or of sigmoid(logits / T).
 
-    The loss is convex in 1 / T: Newton's method, kept within bounds by bisection (Guo et al., On Calibration of Modern
-    Neural Networks, 2017).
+    The loss is convex in 1 / T and is minimised by Newton's method, with bisection as a safeguard (Guo et al., On
+    Calibration of Modern Neural Networks, 2017).
 
     Parameters
     ----------
-    logits : array-like (m, n), or (m,) or (m, 1) for one of two classes
-        Outputs before the link, of rows that the network was not trained on.
-    y : array-like (m,), or shares (m, n)
-        Indices of the classes, 0 to n - 1; or how much of each row is of each class.
+    logits : array-like (m, n), or (m,) or (m, 1) for two classes
+        Outputs before the link for rows that the network was not trained on. With one column, they are those of the
+        second class.
+    y : array-like (m,) or (m, n)
+        Class indices from 0 to n - 1, or the probability of each class per row (soft labels).
     sample_weight : array-like (m,), optional
-        How much each row counts. Default: all alike.
+        Weight of each row. Default: 1 for each row.
 
     Returns
     -------
     float
-        From 0.01 to 100: above 1 for a network that is too sure of itself.
+        Temperature in the range from 0.01 to 100. It is above 1 if the probabilities are overconfident.
 
     Raises
     ------
     TypeError, ValueError
-        When the arrays cannot be used.
+        If the arrays cannot be used.
     """
-    from ..metrics import inputs  # what only predicts needs none
+    from ..metrics import inputs  # imported here to keep predicting free of the metrics
 
     z = inputs.numbers(logits, "logits")
     arrays.check_finite(z, "logits", "float64")
@@ -71,14 +71,14 @@ def fit_temperature(logits: Any, y: Any, sample_weight: Any = None) -> float:
         z = np.hstack([np.zeros_like(z), z])
     z = z - z.max(axis=1, keepdims=True)
     w = sample_weights.check(sample_weight, len(z), rows_of="logits")
-    of_truth = np.average((_shares(y, z.shape) * z).sum(axis=1), weights=w)
+    mean_true = np.average((_shares(y, z.shape) * z).sum(axis=1), weights=w)
 
     def derivatives(inverse: float) -> tuple[float, float]:
-        """The first two of the loss, by 1 / T."""
+        """Return the first two derivatives of the loss with respect to 1 / T."""
         p = arithmetic.activate("softmax", inverse * z)
         mean = (p * z).sum(axis=1)
         variance = (p * (z - mean[:, np.newaxis]) ** 2).sum(axis=1)
-        return float(np.average(mean, weights=w) - of_truth), float(np.average(variance, weights=w))
+        return float(np.average(mean, weights=w) - mean_true), float(np.average(variance, weights=w))
 
     low, high, inverse = 1 / _HOTTEST, 1 / _COLDEST, 1.0
     slope, curvature = derivatives(inverse)
@@ -97,7 +97,7 @@ def fit_temperature(logits: Any, y: Any, sample_weight: Any = None) -> float:
 
 
 def _shares(y: Any, shape: tuple[int, ...]) -> Array:
-    """Return `y` as shares (m, n) of the classes."""
+    """Return `y` as the probability of each class per row (m, n)."""
     given = arrays.real(arrays.targets(y), "y")
     arrays.check_rows(given, range(shape[0]), "y", "logits")
     if given.ndim == 2:
@@ -105,7 +105,7 @@ def _shares(y: Any, shape: tuple[int, ...]) -> Array:
             raise ValueError(f"y has shape {given.shape}; logits has {shape}.")
         arrays.check_shares(given, sum_to_one=True)
         return given
-    if shape[1] == 2 and given.dtype.kind == "f":  # how much of the second class
+    if shape[1] == 2 and given.dtype.kind == "f":  # probabilities of the second class
         arrays.check_shares(given[:, np.newaxis], sum_to_one=False)
         return np.column_stack([1 - given, given])
     classes = np.arange(shape[1])

@@ -1,9 +1,10 @@
-"""Conformal prediction: from how far a network was off on held-out rows to intervals and sets that hold the truth.
+"""Split conformal prediction: intervals and sets that contain the true value with a given probability (coverage).
 
-Scores (m, n) say how far off each row is; `threshold` of them is how far off a new row may be. If the held-out rows and
-the new one could have come in any order, the truth is within it with at least the coverage asked for, on average over
-both, whatever the network and the distribution (Vovk, Gammerman and Shafer, 2005; split as in Lei et al.,
-Distribution-Free Predictive Inference for Regression, 2018).
+Scores (m, n) measure the errors of the predictions on held-out rows; `threshold` is the quantile of the scores up to
+which values are in the interval or set of a new row. If the held-out rows and the new row are exchangeable, the true
+value is in it with at least the given coverage, on average over both, for any network and any distribution (Vovk,
+Gammerman and Shafer, 2005; split conformal prediction is described in Lei et al., Distribution-Free Predictive
+Inference for Regression, 2018).
 
 >>> import numpy as np
 >>> from compiled_nn import conformal
@@ -26,16 +27,24 @@ from ..metrics import inputs
 
 
 def absolute(predicted: Any, y: Any) -> Array:
-    """Return |y - predicted| as (m, n): scores for intervals predicted - q to predicted + q.
+    """Return the absolute errors, the scores for intervals from predicted - q to predicted + q.
 
     Parameters
     ----------
-    predicted, y : array-like (m,) or (m, n)
+    predicted : array-like (m,) or (m, n)
+        Predicted values.
+    y : array-like (m,) or (m, n)
+        True values.
+
+    Returns
+    -------
+    ndarray (m, n) of float64
+        Scores ``|y - predicted|``.
 
     Raises
     ------
     TypeError, ValueError
-        When the shapes differ or the numbers are not real and finite.
+        If the shapes differ, or the numbers are not real and finite.
     """
     true, guessed, _ = inputs.value_pair(y, predicted, None)
     arrays.check_finite(guessed, "predicted", "float64")
@@ -43,19 +52,29 @@ def absolute(predicted: Any, y: Any) -> Array:
 
 
 def cqr(lower: Any, upper: Any, y: Any) -> Array:
-    """Return max(lower - y, y - upper) as (m, n): scores for intervals lower - q to upper + q.
+    """Return the scores of conformalised quantile regression, for intervals from lower - q to upper + q.
 
-    Conformalised quantile regression: the intervals keep the varying width of predicted quantiles; q is below 0 where
-    these are too wide (Romano, Patterson and Candès, 2019).
+    The width of the intervals varies with that of the predicted quantiles. q is negative if the quantiles are too far
+    apart (Romano, Patterson and Candès, 2019).
 
     Parameters
     ----------
-    lower, upper, y : array-like (m,) or (m, n)
+    lower : array-like (m,) or (m, n)
+        Lower quantiles.
+    upper : array-like (m,) or (m, n)
+        Upper quantiles.
+    y : array-like (m,) or (m, n)
+        True values.
+
+    Returns
+    -------
+    ndarray (m, n) of float64
+        Scores ``max(lower - y, y - upper)``.
 
     Raises
     ------
     TypeError, ValueError
-        When the shapes differ or the numbers are not real and finite.
+        If the shapes differ, or the numbers are not real and finite.
     """
     true, low, _ = inputs.value_pair(y, lower, None)
     true, high, _ = inputs.value_pair(y, upper, None)
@@ -66,23 +85,29 @@ def cqr(lower: Any, upper: Any, y: Any) -> Array:
 
 
 def lac(probabilities: Any, y: Any, *, classes: Any = None) -> Array:
-    """Return 1 - p of the true class as (m, 1): scores for the sets of classes with 1 - p <= q.
+    """Return 1 - p of the true class, the scores for sets of the classes with 1 - p <= q.
 
-    The least ambiguous sets of a coverage, if the probabilities are right (Sadinle, Lei and Wasserman, 2019). A set may
-    be empty where no class is probable enough.
+    If the probabilities are correct, these are the smallest sets with this coverage on average (least ambiguous
+    classifiers; Sadinle, Lei and Wasserman, 2019). A set is empty if no class is probable enough.
 
     Parameters
     ----------
-    probabilities : array-like (m, n_classes), or (m,) for the greater of two classes
+    probabilities : array-like (m, n_classes), or (m,)
+        Probability of each class; with shape (m,), that of the second of two classes in sorted order.
     y : array-like (m,)
-        Labels.
+        True labels.
     classes : array-like (n_classes,), optional
-        Labels of the columns, sorted. Default: those in `y`.
+        Labels of the columns, sorted. Default: the labels in `y`.
+
+    Returns
+    -------
+    ndarray (m, 1) of float64
+        Scores ``1 - p``.
 
     Raises
     ------
     TypeError, ValueError
-        When the arrays cannot be used.
+        If the arrays cannot be used.
     """
     p = inputs.probabilities(probabilities, "probabilities")
     true, p = inputs.columns(y, p, classes, "probabilities")
@@ -90,30 +115,31 @@ def lac(probabilities: Any, y: Any, *, classes: Any = None) -> Array:
 
 
 def threshold(scores: Array, coverage: float) -> Array:
-    """Return what scores a new row may have: the ceil((m + 1) coverage)-th smallest of each column.
+    """Return the largest score that is inside the interval or set of a new row.
 
     Parameters
     ----------
-    scores : ndarray (m, n), or (m,) as one column
-        Of rows that the network was not trained on.
+    scores : ndarray (m, n), or (m,) for one column
+        Scores of rows that the network was not trained on.
     coverage : float
-        Between 0 and 1: how often the truth is to lie within.
+        Probability, between 0 and 1, with which the true value is inside.
 
     Returns
     -------
     ndarray (n,) of float64
+        The ``ceil((m + 1) * coverage)``-th smallest score of each column.
 
     Raises
     ------
     TypeError, ValueError
-        When the coverage is out of range, or needs more rows than there are.
+        If the coverage is out of range, or needs more than m rows.
     """
     checks.real("the interval", "coverage", coverage, above=0, below=1)
     scores = scores.reshape(len(scores), -1)
     m = len(scores)
-    rank = math.ceil((m + 1) * coverage - 1e-9)  # 0.9 * 10 is 9, however it rounds
+    rank = math.ceil((m + 1) * coverage - 1e-9)  # the small number absorbs rounding: 0.9 * 10 must give 9
     if rank > m:
         least = math.ceil(coverage / (1 - coverage) - 1e-9)
-        raise ValueError(f"A coverage of {coverage:g} needs {least} held-out rows or more; there are {m}.")
+        raise ValueError(f"A coverage of {coverage:g} needs at least {least} held-out rows; there are {m}.")
     found: Array = np.partition(scores, rank - 1, axis=0)[rank - 1]
     return found

@@ -1,0 +1,214 @@
+"""Safetensors files: written in one step, opened with errors that name the file, with JSON documents as metadata.
+
+The states of layers are tensors with the names of a sequence of fully connected layers in other libraries, such as
+``layers.0.weight`` (units, inputs); :mod:`compiled_nn.files.network_file` lists them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..data.arrays import Array
+from ..spec.layers import Dense
+
+if TYPE_CHECKING:
+    from ..training.weights import LayerState
+
+TENSOR_DTYPES = {"float32": "F32", "float64": "F64"}
+NORM_TENSORS = {"gain": "weight", "mean": "running_mean", "variance": "running_var"}
+_TRAINED_TENSORS = ("weight", "bias", "norm.weight")  # tensors of a layer that optimizers change
+
+
+# ---- writing
+
+
+def write_tensors(path: str | os.PathLike[str], tensors: dict[str, Array], documents: dict[str, Any]) -> None:
+    """Write a safetensors file, with documents as JSON in its metadata.
+
+    An existing file is replaced only after the new one is completely on the disk.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Path of the file.
+    tensors : dict of str to ndarray
+        Tensors by name.
+    documents : dict of str to JSON values
+        Metadata by key.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written; an existing file is then unchanged.
+    """
+    from json import dumps
+
+    from safetensors.numpy import save
+
+    metadata = {key: dumps(text, separators=(",", ":"), allow_nan=False) for key, text in documents.items()}
+    _replace(path, save(tensors, metadata=metadata))
+
+
+def layer_tensors(layers: Iterable[LayerState], prefix: str = "") -> dict[str, Array]:
+    """Return the states of layers as tensors, by name; `prefix` is the start of the names."""
+    tensors = {}
+    for i, layer in enumerate(layers):
+        for name, value in layer.items():
+            arrays = (
+                {NORM_TENSORS[key]: each for key, each in value.items()} if name == "norm" else {name: value}
+            )
+            for key, array in arrays.items():
+                tensor = f"norm.{key}" if name == "norm" else key
+                tensors[f"{prefix}layers.{i}.{tensor}"] = np.ascontiguousarray(array.T)
+    return tensors
+
+
+def _replace(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write `content` to a temporary file in the same folder, then rename it: readers find the old or the new file."""
+    target = os.path.realpath(path)
+    temporary = f"{target}.{os.getpid()}-{os.urandom(4).hex()}.tmp"
+    try:
+        with open(temporary, "xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        if os.path.exists(temporary):
+            os.remove(temporary)
+        raise
+    _sync_folder(os.path.dirname(target))
+
+
+def _sync_folder(folder: str) -> None:
+    """Write the new name to the disk, on systems where a folder can be opened (not on Windows)."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+# ---- reading
+
+
+@contextmanager
+def name_file_in_errors(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn errors about the content of a file into a ValueError that names the file."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (SafetensorError, ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise ValueError(f"{os.fsdecode(path)} is not a readable network: {error}") from error
+
+
+@contextmanager
+def open_tensors(path: str | os.PathLike[str]) -> Iterator[Any]:
+    """Open a safetensors file for reading.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened.
+    ValueError
+        If there is an error in its content, also in the body of the ``with`` statement.
+    """
+    from safetensors import safe_open
+
+    with open(path, "rb"):  # raises the error of the operating system, which safe_open does not
+        pass
+    with name_file_in_errors(path), safe_open(os.fsdecode(path), framework="numpy") as file:
+        yield file
+
+
+def parse_json(text: str) -> Any:
+    """Return the value of a JSON text; NaN, infinities and duplicate keys raise a ValueError."""
+    from json import loads
+
+    return loads(text, parse_constant=_refuse_constant, object_pairs_hook=_without_duplicates)
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("a JSON object has a duplicate key")
+    return fields
+
+
+def expected_layers(
+    layers: Sequence[Dense], n_inputs: int, dtype: str, prefix: str = ""
+) -> dict[str, tuple[str, list[int]]]:
+    """Return the dtypes and shapes of the tensors of :func:`layer_tensors` by name, without running statistics."""
+    expected = {}
+    for i, layer in enumerate(layers):
+        shapes = [layer.units, n_inputs], [layer.units], [layer.units]
+        exists = (True, layer.bias, layer.norm is not None)
+        for name, shape, has_tensor in zip(_TRAINED_TENSORS, shapes, exists, strict=True):
+            if has_tensor:
+                expected[f"{prefix}layers.{i}.{name}"] = TENSOR_DTYPES[dtype], shape
+        n_inputs = layer.units
+    return expected
+
+
+def check_tensors(file: Any, found: set[str], expected: dict[str, tuple[str, list[int]]]) -> None:
+    """Check names, shapes and dtypes of tensors without reading them.
+
+    Parameters
+    ----------
+    file : safetensors.safe_open
+        Opened file.
+    found : set of str
+        Names of the tensors to check.
+    expected : dict of str to (str, list of int)
+        Dtype and shape of each tensor that the file must have.
+
+    Raises
+    ------
+    ValueError
+        If a tensor is missing or unknown, or has another dtype or shape.
+    """
+    if found != expected.keys():
+        missing, extra = expected.keys() - found, found - expected.keys()
+        raise ValueError(
+            f"it lacks the tensor {min(missing)}" if missing else f"it has the unknown tensor {min(extra)}"
+        )
+    for name, (dtype, shape) in expected.items():
+        tensor = file.get_slice(name)
+        if list(tensor.get_shape()) != shape or tensor.get_dtype() != dtype:
+            raise ValueError(
+                f"{name} is {tensor.get_dtype()} {tensor.get_shape()}; expected {dtype} {shape} from the configuration"
+            )
+
+
+def layer_states(
+    file: Any, layers: Sequence[Dense], prefix: str = "", *, running: bool = True
+) -> list[LayerState]:
+    """Read the states of layers; `running` is whether to read their running statistics too."""
+    states = []
+    for i, layer in enumerate(layers):
+        path = f"{prefix}layers.{i}"
+        state: LayerState = {"weight": file.get_tensor(f"{path}.weight").T}
+        if layer.bias:
+            state["bias"] = file.get_tensor(f"{path}.bias")
+        names = norm_names(layer) if running else norm_names(layer)[:1]
+        if names:
+            state["norm"] = {name: file.get_tensor(f"{path}.norm.{NORM_TENSORS[name]}") for name in names}
+        states.append(state)
+    return states
+
+
+def norm_names(layer: Dense) -> tuple[str, ...]:
+    """Return the keys of the "norm" part of the state of a layer; none for a layer that is not normalised."""
+    return () if layer.norm is None else tuple(NORM_TENSORS) if layer.norm == "batch" else ("gain",)
