@@ -1,3 +1,3 @@
-"""The version, in a module of its own so that every module may import it."""
+"""Version of the package, in a separate module so that every module can import it."""
 
 __version__ = "0.1.0"

@@ -18,10 +18,6 @@ READERS = {
 }
 
 
-def exempt(path):
-    return path.relative_to(language.ROOT).as_posix() in language.EXEMPT
-
-
 def names(hits):
     return [hit.pattern.name for hit in hits]
 
@@ -29,7 +25,7 @@ def names(hits):
 def covered():
     """Return the covered files; a copy of the sources (an sdist) may lack some."""
     paths = [language.ROOT / path for path in language.COVERED]
-    return [file for path in paths if path.exists() for file in language.list_files(path) if not exempt(file)]
+    return [file for path in paths if path.exists() for file in language.list_files(path)]
 
 
 @pytest.mark.parametrize("file", covered(), ids=lambda file: file.relative_to(language.ROOT).as_posix())
@@ -38,14 +34,6 @@ def test_covered_files_have_no_hits(file):
         f"line {hit.line}: {hit.words}; write {hit.pattern.instead}" for hit in language.search_file(file)
     ]
     assert not hits, "\n".join(hits)
-
-
-@pytest.mark.parametrize("path", language.EXEMPT)
-def test_exempt_files_have_hits(path):
-    file = language.ROOT / path
-    if not file.exists():
-        pytest.skip("this copy of the sources lacks it")
-    assert language.search_file(file), f"remove {path} from EXEMPT: it has no hits"
 
 
 class TestPatterns:

@@ -126,7 +126,11 @@ BAD = {
     "layers": (lambda state: state["layers"].pop(), ValueError, r"\['layers'\] has 2 layers.*has 3"),
     "no list": (lambda state: state.update(layers={}), TypeError, "must be a list of dicts"),
     "unknown": (lambda state: state.update(weights=1), ValueError, r"unknown keys \['weights'\]"),
-    "moments": (lambda state: state["optimizer"]["moments"].pop(), ValueError, "has 1 lists; adam has 2 moments"),
+    "moments": (
+        lambda state: state["optimizer"]["moments"].pop(),
+        ValueError,
+        "has 1 lists; adam has 2 moments",
+    ),
     "moment": (
         lambda state: state["optimizer"]["moments"][1][0].update(weight=np.zeros(3)),
         ValueError,
