@@ -2,7 +2,7 @@
 
 (a) Embeddings are a first layer that is linear and has no biases. Its W has one block (categories, width) per embedded
     column, and an identity block that passes on the other columns. All numbers outside the embedding blocks are fixed
-    by the core (`Stack.set_mask`). Weights, files, checkpoints, averages and optimizers therefore need no special cases.
+    by the core (`Stack.set_mask`). Weights, files, checkpoints, averages and optimizers need no special cases for them.
     A category that is in no row of a batch has the gradient 0: with plain SGD its vector does not change.
 (b) For prediction, the blocks are multiplied by the weights of the next layer once: see `folding`.
 (c) An unknown category is encoded as a row of zeros, so its vector is 0.
