@@ -1,8 +1,7 @@
-"""Builds the compiled core: each hot module once an instruction set and type of real, the others once.
+"""Builds the compiled core: each hot module once for each instruction set and type of real, the others once.
 
-Everything that can be declared stands in pyproject.toml; this file says which extensions there are, and the
-compiler's flags. Cython runs in one thread, since its threads would write other C from run to run; the C
-compiler runs in parallel.
+Everything that can be declared is in pyproject.toml; this file has the extensions and the compiler's flags. Cython
+runs in one thread, since several would write different C from run to run; the C compiler runs in parallel.
 """
 
 import os

@@ -1,12 +1,12 @@
-"""The compiled core of compiled-nn: dense layers at the limit of the processor ("cnn" is "compiled nn").
+"""The compiled core of compiled-nn: dense layers at the limit of the processor ("cnn" means "compiled nn").
 
-The kernels are compiled once for each instruction set; the best that this processor runs is chosen here, once, at
-import. The environment variable ``CNN_CORE_ISA`` names another one.
+The kernels are compiled once for each instruction set; at import the best one for this processor is chosen. The
+environment variable ``CNN_CORE_ISA`` chooses another one.
 
 Attributes
 ----------
 isa : str
-    The instruction set in use: "x86_v4", "x86_v3", "x86_v2" or "portable".
+    Instruction set in use: "x86_v4", "x86_v3", "x86_v2" or "portable".
 """
 
 import os
@@ -21,7 +21,7 @@ except ImportError as error:
 
 
 def available() -> tuple[str, ...]:
-    """Instruction sets that this build has and this processor runs, best first.
+    """Instruction sets of this build that this processor can run, best first.
 
     Returns
     -------

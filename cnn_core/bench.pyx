@@ -1,4 +1,4 @@
-"""The bounds of this machine, for the instruction set in use: multiply-adds a second, bytes read a second."""
+"""Bounds of this machine for the instruction set in use: multiply-adds per second and bytes read per second."""
 
 import time
 
@@ -21,7 +21,7 @@ array_kernels[1] = <ArrayKernels *>kernels_of("array_kernels", "f64", "cnn_core.
 
 cdef struct Probe:
     const ArrayKernels *kernels
-    Py_ssize_t rounds, count        # of reals that each thread reads; 0: multiply-adds instead
+    Py_ssize_t rounds, count        # count: reals that each thread reads; 0: multiply-adds instead
     const float *data
     double operations
     double result[MOST_THREADS]
@@ -39,7 +39,7 @@ cdef void probe_share(void *argument, int rank, int size) noexcept nogil:
 
 
 cdef double rounds_a_second(Probe *probe, int threads, double seconds) except -1:
-    """Of all threads together: the best of a few samples that last about so long."""
+    """Rounds per second of all threads together: the best of a few samples of about this length."""
     cdef double start, taken = 0, best = 0
     cdef int size, sample = 0
     probe.rounds = 1
@@ -59,21 +59,21 @@ cdef double rounds_a_second(Probe *probe, int threads, double seconds) except -1
 
 
 def peak(dtype="float32", *, double seconds=0.02, n_threads=None):
-    """How fast multiply-adds in registers run: no program with this instruction set is faster.
+    """Peak rate of multiply-adds in registers, which no program with this instruction set exceeds.
 
     Parameters
     ----------
     dtype : {"float32", "float64"}
-        The type of the numbers.
+        Type of the numbers.
     seconds : float
-        About how long a sample lasts; the best of five counts.
+        Approximate length of a sample; the result is the best of five.
     n_threads : int, optional
-        Threads at once; `get_num_threads()` by default.
+        Number of threads; `get_num_threads()` by default.
 
     Returns
     -------
     float
-        Floating-point operations a second, two a multiply-add, threads added up.
+        Floating-point operations per second, two per multiply-add, summed over threads.
     """
     cdef Probe probe
     cdef double rounds
@@ -84,21 +84,21 @@ def peak(dtype="float32", *, double seconds=0.02, n_threads=None):
 
 
 def bandwidth(Py_ssize_t size, *, double seconds=0.02, n_threads=None):
-    """How fast memory is read, each thread going over memory of its own again and again.
+    """Rate of reading memory, where each thread reads its own memory again and again.
 
     Parameters
     ----------
     size : int
-        Bytes of each thread, rounded up to whole kilobytes: they decide which cache serves them.
+        Bytes of each thread, rounded up to whole kilobytes; they decide which cache is measured.
     seconds : float
-        About how long a sample lasts; the best of five counts.
+        Approximate length of a sample; the result is the best of five.
     n_threads : int, optional
-        Threads at once; `get_num_threads()` by default.
+        Number of threads; `get_num_threads()` by default.
 
     Returns
     -------
     float
-        Bytes a second, threads added up.
+        Bytes per second, summed over threads.
 
     Raises
     ------
@@ -113,6 +113,6 @@ def bandwidth(Py_ssize_t size, *, double seconds=0.02, n_threads=None):
     probe.kernels = array_kernels[0]
     probe.count = (size + 1023) // 1024 * 256
     memory = aligned_zeros(probe.count * threads, np.dtype("float32"))
-    (<object>memory).fill(1)        # pages of zeros that were never written may all be the same one
+    (<object>memory).fill(1)        # pages that were never written may all be the same page of zeros
     probe.data = <const float *>cnp.PyArray_DATA(memory)
     return rounds_a_second(&probe, threads, seconds) * probe.count * 4

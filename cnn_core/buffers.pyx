@@ -1,6 +1,6 @@
 """Helpers for buffers and arguments: strides, alignment, overlap, codes of names, kernel tables; a part of `layers`.
 
-Not inline functions of a .pxd: a copy in each module that uses them would be 10 kB of the wheel.
+These are not inline functions of a .pxd: a copy in each module that uses them would add 10 kB to the wheel.
 """
 
 from importlib import import_module
@@ -20,28 +20,30 @@ from cnn_core.types cimport (
 
 
 cdef void *kernels_of(str concept, str real, const char *capsule) except NULL:
-    """What the kernels export of a concept, for the instruction set in use."""
+    """Table that the kernels of the instruction set in use export as `concept`."""
     return PyCapsule_GetPointer(getattr(import_module(f"cnn_core.{isa}.kernels_{real}"), concept), capsule)
 
 
 cdef Py_ssize_t padded_stride(Py_ssize_t n, Py_ssize_t itemsize) noexcept nogil:
-    """Row stride for n reals."""
+    """Row stride of n reals: whole cache lines, but no multiple of 1024 bytes."""
     cdef Py_ssize_t line = 64 // itemsize, reals = (n + line - 1) // line * line
     return reals + line if reals * itemsize % 1024 == 0 else reals
 
 
 cdef Py_ssize_t round_up_rows(Py_ssize_t n) noexcept nogil:
+    """n rounded up to a multiple of ROW_GROUP."""
     return (n + ROW_GROUP - 1) // ROW_GROUP * ROW_GROUP
 
 
 cdef cnp.ndarray aligned_zeros(Py_ssize_t count, dtype):
-    """A vector of zeros that starts on a cache line."""
+    """Vector of zeros that is aligned to a cache line."""
     cdef cnp.ndarray room = np.zeros(count + 64 // dtype.itemsize, dtype)
     cdef Py_ssize_t skip = (64 - <uintptr_t>cnp.PyArray_DATA(room) % 64) % 64 // dtype.itemsize
     return room[skip:skip + count]
 
 
 cdef int thread_count(n_threads) except -1:
+    """`n_threads`, checked, or its default."""
     cdef int count = current_threads() if n_threads is None else n_threads
     if count < 1:
         raise ValueError(f"n_threads is {count}; it must be at least 1")
@@ -49,7 +51,7 @@ cdef int thread_count(n_threads) except -1:
 
 
 cdef int number_of(cnp.ndarray array) except -2:
-    """The Number that an array holds; -1 for what the kernels do not read."""
+    """Element type of an array as a `Number`; -1 if the kernels cannot read it."""
     cdef int kind = cnp.PyArray_TYPE(array), size = <int>cnp.PyArray_ITEMSIZE(array)
     if cnp.PyArray_ISBYTESWAPPED(array):
         return -1
@@ -63,7 +65,7 @@ cdef int number_of(cnp.ndarray array) except -2:
 
 
 cdef void extent(cnp.ndarray array, uintptr_t *first, uintptr_t *last) noexcept:
-    """The bytes from the first to behind the last of an array's numbers; none if it is empty."""
+    """Address range of an array's numbers, from the first byte to the one after the last; empty if the array is."""
     cdef int axis
     cdef Py_ssize_t reach
     first[0] = last[0] = <uintptr_t>cnp.PyArray_DATA(array)
@@ -79,7 +81,7 @@ cdef void extent(cnp.ndarray array, uintptr_t *first, uintptr_t *last) noexcept:
 
 
 cdef bint overlap(cnp.ndarray one, cnp.ndarray other) noexcept:
-    """Whether the spans of memory of two arrays, from the first number to the last, meet."""
+    """Whether the address ranges of two arrays overlap."""
     cdef uintptr_t first, last, start, stop
     extent(one, &first, &last)
     extent(other, &start, &stop)
@@ -87,6 +89,7 @@ cdef bint overlap(cnp.ndarray one, cnp.ndarray other) noexcept:
 
 
 cdef code_of(str what, dict codes, name):
+    """Code of a name, or a ValueError that lists all names."""
     try:
         return codes[name]
     except (KeyError, TypeError):

@@ -21,12 +21,12 @@ def check_arguments(
     norms: Iterable[str | None] | None,
     residuals: Iterable[object] | None,
 ) -> tuple[tuple[Any, ...] | np.dtype[Any], ...]:
-    """Return the arguments of `Layers` as it keeps them: tuples, one entry a layer, and a dtype.
+    """Return the arguments of `Layers` as it keeps them: tuples with one entry for each layer, and a dtype.
 
     Raises
     ------
     ValueError, OverflowError
-        As `Layers` says; names are left to it.
+        As described in `Layers`; names are not checked here.
     """
     sizes, activations = tuple(map(operator.index, sizes)), tuple(activations)
     depth = len(sizes) - 1
@@ -63,7 +63,7 @@ def read_scaling(mean: ArrayLike, deviation: ArrayLike, k: int) -> tuple[NDArray
     Raises
     ------
     ValueError
-        If they have another shape, or one of their numbers cannot be used.
+        If they have another shape, or a number is not finite or a deviation not above zero.
     """
     means, deviations = np.array(mean, np.float64), np.array(deviation, np.float64)
     if means.shape != (k,) or deviations.shape != (k,):

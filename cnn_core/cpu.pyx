@@ -1,4 +1,4 @@
-"""What this processor can run, asked of the processor itself; compiled for the baseline, so safe on any of them.
+"""Instruction sets of this processor, found with cpuid; compiled for the baseline, so that it runs on every processor.
 
 An instruction set counts only if the processor has it (cpuid) and the operating system saves its registers (xgetbv,
 itself there only under OSXSAVE).

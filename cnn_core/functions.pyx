@@ -1,8 +1,8 @@
-"""Functions of arrays: matrix products, activations and their derivatives. Checks here; loops in `operations`.
+"""Functions of arrays: matrix products, activations and their derivatives. Checks here; loops in the kernels.
 
-(a) Arrays of any strides are taken. A product reads its operands where they lie; what is not a number of reals apart,
-    and what an activation would not find side by side, is copied first.
-(b) A call takes its own workspace, so that any number of threads may call.
+(a) Arrays may have any strides. A product reads its operands in place; operands whose strides are no multiples of the
+    element size, and those of activations that are not contiguous, are copied first.
+(b) A call has its own workspace, so that any number of threads may call.
 """
 
 import numpy as np
@@ -20,8 +20,8 @@ from cnn_core.types cimport SOFTMAX, fused
 cnp.import_array()
 
 cdef enum:
-    SMALL_WORK = 32768              # bytes of workspace that a call takes from the C stack
-    SERIAL_FLOPS = 4000000          # a product with less work is not shared out: waking a thread takes its time
+    SMALL_WORK = 32768              # bytes of workspace on the C stack
+    SERIAL_FLOPS = 4000000          # a product with less work uses one thread: waking others takes longer
 
 cdef ArrayKernels *array_kernels[2]
 array_kernels[0] = <ArrayKernels *>kernels_of("array_kernels", "f32", "cnn_core.ArrayKernels")
@@ -29,7 +29,7 @@ array_kernels[1] = <ArrayKernels *>kernels_of("array_kernels", "f64", "cnn_core.
 
 
 cdef ArrayKernels *array_kernels_of(cnp.ndarray array, str name) except NULL:
-    """The kernels for an array's type of real."""
+    """Kernels for an array's type of real."""
     cdef int kind = cnp.PyArray_TYPE(array)
     if (kind != cnp.NPY_FLOAT32 and kind != cnp.NPY_FLOAT64) or cnp.PyArray_ISBYTESWAPPED(array):
         raise TypeError(
@@ -38,7 +38,7 @@ cdef ArrayKernels *array_kernels_of(cnp.ndarray array, str name) except NULL:
 
 
 cdef bint is_element_aligned(cnp.ndarray matrix) noexcept:
-    """Whether a matrix lies on addresses of reals, whole numbers of them apart."""
+    """Whether the address and the strides of a matrix are multiples of the element size."""
     cdef Py_ssize_t size = cnp.PyArray_ITEMSIZE(matrix)
     return (<uintptr_t>cnp.PyArray_DATA(matrix) % size == 0 and cnp.PyArray_STRIDE(matrix, 0) % size == 0
             and cnp.PyArray_STRIDE(matrix, 1) % size == 0)
@@ -53,8 +53,8 @@ cdef check_output(cnp.ndarray out, cnp.ndarray like, tuple shape):
 
 
 cdef cnp.ndarray product_output(cnp.ndarray out, cnp.ndarray A, cnp.ndarray B):
-    """A new array for A B; or `out`, unless its shape or dtype is another, its rows are not contiguous, or it overlaps A
-    or B."""
+    """New array for A B; or `out`, after a check of its shape, dtype and strides and that it overlaps neither A nor
+    B."""
     cdef cnp.npy_intp shape[2]
     cdef Py_ssize_t size = cnp.PyArray_ITEMSIZE(A)
     shape[0], shape[1] = cnp.PyArray_DIM(A, 0), cnp.PyArray_DIM(B, 1)
@@ -76,7 +76,7 @@ cdef void gemm_share(void *g, int rank, int size) noexcept nogil:
 
 
 cdef int run_gemm(Gemm *g, Py_ssize_t itemsize, int threads) noexcept nogil:
-    """-1 when memory is out."""
+    """Compute the product; returns -1 when memory is out."""
     cdef char small[SMALL_WORK + 64]
     cdef char *room = small
     cdef Py_ssize_t bytes_
@@ -96,18 +96,18 @@ cdef int run_gemm(Gemm *g, Py_ssize_t itemsize, int threads) noexcept nogil:
 
 
 def matmul(cnp.ndarray A not None, cnp.ndarray B not None, cnp.ndarray out=None, *, n_threads=None):
-    """The product of two matrices.
+    """Product of two matrices.
 
     Parameters
     ----------
     A : ndarray (m, k)
         float32 or float64, any strides: the transpose of a matrix is its ``.T``.
     B : ndarray (k, n)
-        Of A's dtype.
+        Second matrix, of A's dtype.
     out : ndarray (m, n), optional
-        Where to write: of A's dtype, each row side by side, the rows not overlapping, apart from A and B.
+        Output array: of A's dtype, each row contiguous, overlapping neither each other nor A or B.
     n_threads : int, optional
-        At most so many threads; `get_num_threads()` by default. The bits of the result do not depend on it.
+        Largest number of threads; `get_num_threads()` by default. The bits of the result do not depend on it.
 
     Returns
     -------
@@ -192,13 +192,12 @@ def dot(cnp.ndarray a not None, cnp.ndarray b not None):
 
 
 cdef cnp.ndarray as_contiguous(cnp.ndarray array):
-    """The array, or a copy whose numbers lie side by side in C order."""
+    """The array if it is C-contiguous, else a copy that is."""
     return array if cnp.PyArray_ISCARRAY_RO(array) else np.array(array, order="C")
 
 
 cdef cnp.ndarray choose_output(cnp.ndarray out, cnp.ndarray like, list inputs):
-    """Where to write to: out itself if its numbers lie side by side and it is apart from the inputs or just one of
-    them, else a new array."""
+    """`out` if it is contiguous and overlaps no input, or starts where that input does; else a new array."""
     cdef cnp.ndarray array
     if out is None:
         return np.empty((<object>like).shape, (<object>like).dtype)
@@ -213,7 +212,7 @@ cdef cnp.ndarray choose_output(cnp.ndarray out, cnp.ndarray like, list inputs):
 
 
 cdef cnp.ndarray copy_to_output(cnp.ndarray out, cnp.ndarray made):
-    """The result where the caller wants it."""
+    """The result in `out`, if there is one."""
     if out is None or out is made:
         return made
     (<object>out)[...] = made
@@ -230,7 +229,7 @@ def activate(str name not None, cnp.ndarray Z not None, cnp.ndarray out=None):
     Z : ndarray
         float32 or float64, any shape (softmax: at least 1-D) and strides.
     out : ndarray, optional
-        Where to write: of Z's shape and dtype; it may be Z itself.
+        Output array: of Z's shape and dtype; it may be Z itself.
 
     Returns
     -------
@@ -242,7 +241,7 @@ def activate(str name not None, cnp.ndarray Z not None, cnp.ndarray out=None):
     TypeError
         If Z is not float32 or float64.
     ValueError
-        If the name is unknown, `out` does not fit, or softmax is to be taken of a number.
+        If the name is unknown, `out` does not fit, or Z is 0-D for softmax.
     """
     cdef int activation = code_of("activation", activation_codes, name)
     cdef ArrayKernels *run = array_kernels_of(Z, "Z")
@@ -268,7 +267,7 @@ def activate(str name not None, cnp.ndarray Z not None, cnp.ndarray out=None):
 
 
 cdef cnp.ndarray derivative(str name, cnp.ndarray A, str what, cnp.ndarray dA, cnp.ndarray out, bint from_inputs):
-    """dA f'(Z), A being f(Z), or Z itself with `from_inputs`; the array is called `what`."""
+    """dA f'(Z), where A is f(Z), or Z with `from_inputs`; `what` is the array's name in errors."""
     cdef int activation = code_of("activation", activation_codes, name)
     cdef ArrayKernels *run = array_kernels_of(A, what)
     cdef cnp.ndarray a, d, made
@@ -278,8 +277,8 @@ cdef cnp.ndarray derivative(str name, cnp.ndarray A, str what, cnp.ndarray dA, c
     cdef void *target
     if activation == SOFTMAX:
         raise ValueError(
-            "softmax has no derivative number by number; take the fused loss: the gradient of softmax and cross "
-            "entropy is P - Y")
+            "softmax has no elementwise derivative; use the loss softmax_cross_entropy, whose gradient with respect to "
+            "the logits is P - Y")
     if not from_inputs and not fused(activation):
         raise ValueError(f"the derivative of {name!r} takes the inputs Z; call derive_from_inputs")
     if array_kernels_of(dA, "dA") != run:
@@ -307,9 +306,9 @@ def derive(str name not None, cnp.ndarray A not None, cnp.ndarray dA not None, c
     A : ndarray
         float32 or float64, any shape and strides.
     dA : ndarray
-        Of A's shape and dtype: the gradient with respect to A.
+        Gradient with respect to A, of A's shape and dtype.
     out : ndarray, optional
-        Where to write: of A's shape and dtype; it may be A or dA itself.
+        Output array: of A's shape and dtype; it may be A or dA itself.
 
     Returns
     -------
@@ -321,7 +320,7 @@ def derive(str name not None, cnp.ndarray A not None, cnp.ndarray dA not None, c
     TypeError
         If A is not float32 or float64, or dA has another dtype.
     ValueError
-        If the name is unknown, or f' is not a function of A, or shapes differ.
+        If the name is unknown, f' is not a function of A, or shapes differ.
     """
     return derivative(name, A, "A", dA, out, False)
 

@@ -1,4 +1,4 @@
-"""Full-batch descent in the span of the rows: where features far outnumber rows, X is touched twice in a whole run.
+"""Full-batch descent with the Gram matrix of the rows: for many more features than rows, a run reads X only twice.
 
 The gradient of the first layer is X^T dZ, so that gradient descent, with or without momentum, moves W within the span
 of the rows of X:
@@ -7,8 +7,8 @@ of the rows of X:
     X W(t) = X W(0) + G S(t)        G = X X^T (m, m)
     S(t + 1) = S(t) - rate dZ(t)
 
-A step costs 2 m m n multiplications instead of 4 m k n, and is the same step: only the rounding differs. Penalties and
-adaptive steps (Adam) leave the span, and so do batches of fewer rows than all.
+A step takes 2 m m n multiplications instead of 4 m k n, and differs only in rounding. Penalties, adaptive steps (Adam)
+and batches of fewer rows than all leave the span, so they cannot be computed this way.
 """
 
 import numpy as np
@@ -29,7 +29,7 @@ from cnn_core.layers import Layers
 cnp.import_array()
 
 cdef enum:
-    GRAM_ROWS = 128         # of X X^T at once
+    GRAM_ROWS = 128         # rows of X X^T that are computed at once
 
 
 cdef void outer_share(void *run, int rank, int size) noexcept nogil:
@@ -37,7 +37,7 @@ cdef void outer_share(void *run, int rank, int size) noexcept nogil:
 
 
 cdef copy_other_parameters(source, target):
-    """Everything but the first layer's weights, from views to views."""
+    """Copy all parameters except the first layer's weights, from views to views."""
     for i, ((weight, bias), (new_weight, new_bias)) in enumerate(zip(source, target)):
         if i > 0:
             new_weight[...] = weight
@@ -46,9 +46,9 @@ cdef copy_other_parameters(source, target):
 
 
 cdef class GramStack(Stack):
-    """A stack that trains like `home` on `X`, full batch, in the span of X's rows; made by `make_gram_stack`.
+    """Stack that trains like `home` on all rows of X at once; made by `make_gram_stack`.
 
-    Its input is `gram`, and its first weights are S; everything else is as in `home`.
+    Its input is the Gram matrix `gram`, and its first weights are S; everything else is as in `home`.
     """
 
     cdef Stack home
@@ -59,15 +59,15 @@ cdef class GramStack(Stack):
     cdef readonly cnp.ndarray gram
 
     def write_back(self):
-        """Bring `home` to where this stack is: its weights, biases, momenta and count of steps.
+        """Copy the result to `home`: weights, biases, momenta and count of steps.
 
         Raises
         ------
         ValueError
-            If it was folded before: that is for the end of training, once.
+            If it was called before.
         """
         if self.home is None:
-            raise ValueError("this stack has no home: it was folded before, or not made by enter")
+            raise ValueError("write_back was called before, or this stack was not made by make_gram_stack")
         for mine, theirs in zip((self.parameters, *self.moments), (self.home.parameters, *self.home.moments)):
             self.add_outer(self.views(mine)[0][0], theirs)
             copy_other_parameters(self.views(mine), self.home.views(theirs))
@@ -75,7 +75,7 @@ cdef class GramStack(Stack):
         self.home = None
 
     cdef object add_outer(self, cnp.ndarray S, cnp.ndarray flat):
-        """The first layer's weights in `flat`, laid out like home's arena, += X^T S."""
+        """First layer's weights in `flat`, which has the layout of home's parameters, += X^T S."""
         cdef Run run
         cdef Layer *layer = &self.home.net.layers[0]
         cdef cnp.ndarray rows = aligned_zeros(round_up_rows(len(S)) * layer.ld, self.dtype)
@@ -96,8 +96,8 @@ cdef class GramStack(Stack):
 
 
 cdef object compute_gram(Stack home, cnp.ndarray X, double scale, int threads):
-    """X X^T (m, m), rows at a distance that suits the caches. A panel of columns at a time is taken to reals, and its
-    sums are added to those before: shorter sums round less. Right of the diagonal and on it; the rest is mirrored."""
+    """X X^T (m, m) with a padded row stride. One panel of columns of X at a time is converted to reals and its product
+    added: shorter sums have less rounding error. Only the upper triangle is computed; the lower one is its mirror."""
     cdef Py_ssize_t m = len(X), whole = round_up_rows(m), ld = padded_stride(whole, home.itemsize), p, i
     gram = (<object>aligned_zeros(whole * ld, home.dtype)).reshape(whole, ld)[:m, :m]
     for p in range(0, (<object>X).shape[1], GRAM_PANEL):
@@ -114,23 +114,23 @@ cdef object compute_gram(Stack home, cnp.ndarray X, double scale, int threads):
 
 
 def make_gram_stack(Stack home not None, cnp.ndarray X not None, *, double scale=1.0, n_threads=None):
-    """A stack that trains as `home` would on X.
+    """Stack that trains as `home` would on X.
 
     Parameters
     ----------
     home : Stack
-        With sgd, momentum or nesterov as its optimizer; the first layer's momenta zero.
+        Its optimizer must be sgd, momentum or nesterov, with zero momenta of the first layer.
     X : ndarray (m, k)
         As for `Stack.forward`.
     scale : float
-        What X is multiplied by.
+        Factor of X.
     n_threads : int, optional
-        At most so many threads.
+        Largest number of threads.
 
     Returns
     -------
     GramStack
-        Train it on its `gram` with scale 1, full batch, without penalties; then `fold`.
+        Train it on its `gram` with scale 1, all rows in each batch, without penalties; then call `write_back`.
 
     Raises
     ------
@@ -140,7 +140,7 @@ def make_gram_stack(Stack home not None, cnp.ndarray X not None, *, double scale
     cdef GramStack stack
     cdef Py_ssize_t m = len(X), n = home.sizes[1]
     if home.optimizer not in ("sgd", "momentum", "nesterov"):
-        raise ValueError(f"the optimizer is {home.optimizer!r}; descent in the span of the rows takes sgd or momentum")
+        raise ValueError(f"the optimizer is {home.optimizer!r}; gram training needs sgd, momentum or nesterov")
     if any([home.views(moment)[0][0].any() for moment in home.moments]):
         raise ValueError("the first layer has momenta that are not in the span of the rows")
     first = Layers((home.sizes[0], n), ("identity",), (False,), home.dtype)

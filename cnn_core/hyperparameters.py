@@ -1,10 +1,10 @@
-"""The optimizers' names, what each remembers, and what it takes besides a learning rate."""
+"""Names of the optimizers, their numbers of moments, and their hyperparameters besides the learning rate."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-MOMENTS = {  # vectors like the parameters, in the order of `Method` in types.pxd
+MOMENTS = {  # number of vectors like the parameters; in the order of `Method` in types.pxd
     "sgd": 0,
     "momentum": 1,
     "nesterov": 1,
@@ -42,7 +42,7 @@ _DEFAULTS: dict[str, dict[str, float]] = {
 
 
 def read(name: str, given: Mapping[str, float]) -> dict[str, float]:
-    """Return all that an optimizer takes: what is given, else its default.
+    """Return all hyperparameters of an optimizer: the given ones, and defaults for the others.
 
     Raises
     ------

@@ -3,17 +3,16 @@
 from cnn_core.types cimport Net, Rows, Run
 
 cdef struct DenseKernels:
-    # out[count, n or 2] = the stack applied to rows first, first + 1, ... of x; work holds 2 * (block + 1) * net.width
-    # reals.
-    # Returns 1; 0 and an unfinished out as soon as a number of x is not finite, with `finite_only`; -1 when a user's
-    # function has set an exception.
+    # out[count, n or 2] = the network's output for rows first, first + 1, ... of x; work has room for
+    # 2 * (block + 1) * net.width reals. Returns 1; with `finite_only` 0 as soon as a number of x is not finite (out is
+    # then incomplete); -1 when a user's function has set an exception.
     int (*forward)(const Net *net, const void *parameters, const Rows *x, Py_ssize_t first, Py_ssize_t count,
                    void *out, int output, bint finite_only, Py_ssize_t block, void *work) noexcept nogil
-    # one pass of training, or one gradient, or one loss: called by each thread of a team with its rank
+    # passes of training, or one gradient, or one loss; called by each thread of a region with its rank
     void (*run)(Run *run, int rank, int size) noexcept nogil
     # l2/2 sum w^2 + l1 sum |w| over count reals
     double (*penalty)(double l1, double l2, Py_ssize_t count, const void *w) noexcept nogil
-    # the first layer's weights += X^T dZ[0], where run.gradients are the parameters
+    # first layer's weights += X^T dZ[0]; run.gradients points to the parameters
     void (*add_outer)(Run *run, int rank, int size) noexcept nogil
 
 cdef struct Gemm:               # C[m, n] = A[m, k] B[k, n]; strides in reals, of any sign
@@ -24,11 +23,11 @@ cdef struct Gemm:               # C[m, n] = A[m, k] B[k, n]; strides in reals, o
     Py_ssize_t b_row, b_col
     void *c                     # rows ldc apart
     Py_ssize_t ldc
-    void *work                  # on a cache line; `work` reals for each thread
+    void *work                  # aligned to a cache line; `workspace_size` reals for each thread
     const void *kernels
 
 cdef struct ArrayKernels:
-    # reals of workspace a thread needs, a multiple of 64 bytes
+    # reals of workspace for each thread, a multiple of 64 bytes
     Py_ssize_t (*workspace_size)(const Gemm *g, int size) noexcept nogil
     # a thread's share of the product
     void (*gemm)(const Gemm *g, int rank, int size) noexcept nogil
@@ -40,10 +39,10 @@ cdef struct ArrayKernels:
     void (*derive_from_inputs)(int activation, Py_ssize_t count, const void *z, const void *d, void *out) noexcept nogil
     # out[m, n] = softmax of each row of z
     void (*softmax)(Py_ssize_t m, Py_ssize_t n, const void *z, void *out) noexcept nogil
-    # the sum of a[count] * b[count]
+    # sum of a[count] * b[count]
     double (*dot)(Py_ssize_t count, const void *a, const void *b) noexcept nogil
-    # at least so many rounds of multiply-adds in registers, nothing else; returns what depends on them, and tells how
-    # many operations these were
+    # at least `rounds` rounds of multiply-adds in registers; stores the number of operations, and returns a value that
+    # depends on all of them
     double (*multiply_add)(Py_ssize_t rounds, double *operations) noexcept nogil
-    # reads count reals, a multiple of 256, so many times
+    # reads `count` reals, a multiple of 256, `rounds` times
     double (*read_memory)(Py_ssize_t count, const void *data, Py_ssize_t rounds) noexcept nogil

@@ -36,8 +36,8 @@ cdef class Layers:
     cdef readonly tuple statistics
     cdef cnp.ndarray factors
 
-    # out[m, n] = the network's output for x[m, k], both C-contiguous reals of its dtype; -1 when memory is out,
-    # -2 when a user's activation has set an exception.
+    # out[m, n] = the network's output for x[m, k], both C-contiguous reals of its dtype. Returns 0; -1 when memory is
+    # out; -2 when a user's activation has set an exception.
     cdef int forward_rows(self, const void *x, Py_ssize_t m, void *out) noexcept nogil
     cdef int forward_block(self, const Rows *x, Py_ssize_t m, void *out, int output, bint finite_only,
                            int threads) noexcept nogil

@@ -1,12 +1,12 @@
-"""Dense layers: the arena of their parameters, the checks of what comes in, and the way forward.
+"""Dense layers: their parameters in one vector, the checks of all arguments, and prediction.
 
-(a) One arena: all parameters are one flat vector, layer after layer, W then b; so are the gradient and each moment of
-    an optimizer. Rows are padded to 64 bytes, and by one line more where they would lie a multiple of 1024 bytes
-    apart, which would put them into the same few cache sets. Padding is always zero.
+(a) The arena: all parameters are one flat vector, layer after layer, W then b; the gradient and each moment of an
+    optimizer have the same layout. Rows are padded to 64 bytes, and by one cache line more where the row stride would
+    be a multiple of 1024 bytes, which would put the rows into the same few cache sets. Padding is always zero.
 (b) W is stored inputs x units, or units x inputs where padding the units would waste work (`is_narrow`).
-(c) Everything is check_arguments here, once; below, no kernel allocates or raises.
-(d) A call takes its own workspace, so that any number of threads may predict with one network.
-(e) This file is longer than others because Cython keeps a class in one file: `Layers` is most of it.
+(c) Everything is checked here, once; no kernel allocates or raises.
+(d) A call has its own workspace, so that any number of threads may predict with one network.
+(e) This file is longer than others because Cython keeps a class in one file.
 """
 
 import operator
@@ -45,12 +45,12 @@ ACTIVATIONS = tuple(activation_codes)
 NORMS = tuple(_norms)[1:]
 
 cdef enum:
-    FORWARD_BLOCK = 64              # rows that go through all layers before the next,
-    GATHERED_BYTES = 1 << 22        # fewer where those that are gathered would take more than this, but
-    FEWEST_ROWS = 4
-    SMALL_WORK = 8192               # bytes of workspace that a call takes from the C stack
-    SHORT_WORK = 20000              # multiplications that take less time than letting the interpreter go, and back
-    SERIAL_FLOPS = 2000000          # a call with less work is not shared out
+    FORWARD_BLOCK = 64              # rows that are computed through all layers before the next ones:
+    GATHERED_BYTES = 1 << 22        # fewer if gathered rows would take more bytes than this,
+    FEWEST_ROWS = 4                 # but at least these
+    SMALL_WORK = 8192               # bytes of workspace on the C stack
+    SHORT_WORK = 20000              # multiplications that take less time than releasing the GIL
+    SERIAL_FLOPS = 2000000          # a call with less work uses one thread
 
 
 cdef DenseKernels *dense_kernels[2]
@@ -59,12 +59,13 @@ dense_kernels[1] = <DenseKernels *>kernels_of("dense", "f64", "cnn_core.DenseKer
 
 
 cdef bint is_narrow(Py_ssize_t k, Py_ssize_t n, Py_ssize_t itemsize) noexcept nogil:
-    """Whether W is better stored units x inputs: padding the units would waste a tenth or more of the work."""
+    """Whether W is stored units x inputs: padding the units would waste a tenth or more of the work."""
     cdef Py_ssize_t line = 64 // itemsize, full = (n + line - 1) // line * line
     return k >= 32 if n <= 4 else k >= 256 and full * 10 >= n * 11
 
 
 cdef int activation_code(entry) except -1:
+    """Code of an activation: a name, or a pair of callables."""
     if isinstance(entry, tuple) and len(entry) == 2 and callable(entry[0]) and callable(entry[1]):
         return USER
     return code_of("activation", activation_codes, entry)
@@ -72,7 +73,7 @@ cdef int activation_code(entry) except -1:
 
 cdef int call_user(void *owner, int index, Py_ssize_t m, Py_ssize_t n, void *a, void *slope,
                    Py_ssize_t ld) except -1 with gil:
-    """A `user_fn`: what the functions get is a copy, which they may keep and not change."""
+    """A `user_fn`. The functions are called with a read-only copy, which they may keep."""
     cdef Layers layers = <Layers>owner
     cdef cnp.npy_intp shape[2]
     cdef cnp.ndarray rows, Z
@@ -94,13 +95,13 @@ cdef int raise_pending() except -1:
 
 
 cdef int raise_failure(int failed) except -1:
-    """Raise what `forward_block` has failed with."""
+    """Raise the exception for a failure of `forward_block`."""
     if failed == -2:
         raise_pending()
     raise MemoryError
 
 
-cdef struct Forward:                # a region that predicts: each rank a share of the rows
+cdef struct Forward:                # a parallel region that predicts; each rank computes a part of the rows
     const Net *net
     const DenseKernels *dense
     const void *parameters
@@ -111,10 +112,11 @@ cdef struct Forward:                # a region that predicts: each rank a share 
     Py_ssize_t out_bytes, work_bytes
     int output
     bint finite_only
-    int outcome             # what `DenseKernels.forward` returned, unless all was well
+    int outcome             # 1, or what `DenseKernels.forward` returned on failure
 
 
 cdef void forward_share(void *argument, int rank, int size) noexcept nogil:
+    """The rank's part of a `Forward`."""
     cdef Forward *f = <Forward *>argument
     cdef Py_ssize_t first = share(f.count, rank, size, ROW_GROUP), last = share(f.count, rank + 1, size, ROW_GROUP)
     cdef int outcome = f.dense.forward(f.net, f.parameters, f.x, first, last - first, f.out + first*f.out_bytes,
@@ -131,16 +133,18 @@ cdef class Layers:
     sizes : sequence of int
         Inputs of the first layer, then the units of each layer: (k, n_1, ..., n_L).
     activations : sequence of str or pair of callables
-        One of `ACTIVATIONS` a layer; "softmax" on the last layer only. Or f and its derivative: each is called with
-        Z (rows, n), read-only and of the stack's dtype, and returns another such array. One thread then works.
+        For each layer one of `ACTIVATIONS`, "softmax" only for the last one; or f and its derivative: each is called
+        with Z (rows, n), read-only and of the stack's dtype, and returns a new array of that kind. Such networks use
+        one thread.
     biases : sequence of bool, optional
         Whether each layer has a bias; all have one by default.
     dtype : {"float32", "float64"}
-        The type of parameters, computation and results.
+        Type of parameters, computation and results.
     units_major : bool
-        False stores every W inputs x units, whatever its shape.
+        False stores every W inputs x units, for every shape.
     norms : sequence, optional
-        What normalises X W before a layer's bias and activation: one of `NORMS`, or None. Such a layer has a gain.
+        For each layer one of `NORMS`, which normalises X W before bias and activation, or None. A normalised layer
+        has a gain.
     residuals : sequence of bool, optional
         Whether a layer's input is added to its output.
 
@@ -211,7 +215,7 @@ cdef class Layers:
         raise TypeError(f"a {type(self).__name__} is not pickled; pickle the Network that owns it")
 
     def views(self, flat=None):
-        """The layers' (W, b) as views on a vector that is laid out like the arena.
+        """Views of the layers' (W, b) in a vector with the layout of `parameters`.
 
         Parameters
         ----------
@@ -226,14 +230,14 @@ cdef class Layers:
         Raises
         ------
         ValueError
-            If `flat` does not have the arena's length.
+            If `flat` does not have the length of `parameters`.
         """
         cdef Py_ssize_t i
         cdef Layer *layer
         if flat is None:
             flat = self.parameters
         if flat.shape != (len(self.parameters),):
-            raise ValueError(f"a vector of shape {flat.shape}; the arena has shape ({len(self.parameters)},)")
+            raise ValueError(f"flat has shape {flat.shape}; parameters has shape ({len(self.parameters)},)")
         result = []
         for i in range(self.net.depth):
             layer = &self.net.layers[i]
@@ -245,14 +249,14 @@ cdef class Layers:
         return result
 
     def gains(self, flat=None):
-        """The gains (n,) of the layers as views on `flat`, as `views` does it; None for a layer without."""
+        """Views of the layers' gains (n,) in `flat`, as for `views`; None for a layer without gain."""
         cdef Py_ssize_t i
         flat = self.parameters if flat is None else flat
         return [flat[self.net.layers[i].g:self.net.layers[i].g + self.net.layers[i].n]
                 if self.net.layers[i].g >= 0 else None for i in range(self.net.depth)]
 
     def running_statistics(self):
-        """The running mean and variance (n,) of each batch-normalised layer, as views; None for other layers."""
+        """Views of the running mean and variance (n,) of each batch-normalised layer; None for other layers."""
         cdef Py_ssize_t i
         cdef Layer *layer
         result = []
@@ -263,12 +267,12 @@ cdef class Layers:
         return result
 
     def standardize(self, mean, deviation):
-        """Let every row that comes in, here and in training, be (x - mean) / deviation; `scale` is then unused.
+        """Standardise all rows, in prediction and training: x becomes (x - mean) / deviation, and `scale` is unused.
 
         Parameters
         ----------
         mean, deviation : array-like (k,)
-            Of each column of X, finite; the deviations above zero. They are kept as `statistics`, in float64.
+            Mean and deviation of each column of X, finite, deviations above zero; kept as `statistics`, in float64.
 
         Raises
         ------
@@ -282,7 +286,7 @@ cdef class Layers:
         self.factor = <const double *>cnp.PyArray_DATA(factors)
 
     cdef int read_rows(self, samples, double scale, Rows *rows) except -1:
-        """Describe X to the kernels."""
+        """Describe X as `Rows`."""
         cdef cnp.ndarray X
         if not cnp.PyArray_Check(samples):
             return self.read_sparse(samples, scale, rows)
@@ -323,8 +327,8 @@ cdef class Layers:
 
     cdef int forward_block(self, const Rows *x, Py_ssize_t m, void *out, int output, bint finite_only,
                            int threads) noexcept nogil:
-        """out[m, n] = the network for x: 0; 1 for a number that is not finite where these are refused; -1 for no
-        memory; -2 when a user's function has set an exception."""
+        """out[m, n] = the network's output for x. Returns 0; with `finite_only` 1 if a number of x is not finite; -1
+        when memory is out; -2 when a user's function has set an exception."""
         return self.forward_net(&self.net, x, m, out, output, finite_only, threads)
 
     cdef int forward_net(self, const Net *net, const Rows *x, Py_ssize_t m, void *out, int output, bint finite_only,
@@ -366,20 +370,20 @@ cdef class Layers:
 
     def forward(self, X, cnp.ndarray out=None, *, bint link=True, double scale=1.0,
                 n_threads=None):
-        """The network's output for every row of X.
+        """Network's output for every row of X.
 
         Parameters
         ----------
         X : ndarray or SparseRows (m, k)
             An ndarray of any strides; float32, float64, integers or booleans of native byte order.
         out : ndarray (m, n), optional
-            Where to write: C-contiguous, of the stack's dtype, not overlapping X.
+            Output array: C-contiguous, of the stack's dtype, not overlapping X.
         link : bool
-            False leaves out the last layer's activation: logits.
+            False: logits, without the last layer's activation.
         scale : float
-            What X is multiplied by, unless it is standardised.
+            Factor of X, unless X is standardised.
         n_threads : int, optional
-            At most so many threads; `get_num_threads()` by default.
+            Largest number of threads; `get_num_threads()` by default.
 
         Returns
         -------
@@ -406,7 +410,7 @@ cdef class Layers:
         return out
 
     def hidden(self, X, count, *, double scale=1.0, n_threads=None):
-        """The output of the first `count` layers, activation included, for every row of X.
+        """Output of the first `count` layers, including the activation, for every row of X.
 
         Parameters
         ----------
@@ -443,7 +447,7 @@ cdef class Layers:
         return out
 
     def try_forward(self, X, cnp.ndarray out, int output, double scale, n_threads, /):
-        """`forward` for what needs no second look: the way of a single row, with little to pass and to check.
+        """`forward` for arrays that need no conversion, with as little overhead as possible for a single row.
 
         Parameters
         ----------
@@ -455,7 +459,7 @@ cdef class Layers:
         Returns
         -------
         ndarray (m, n), or None
-            None unless X is what `forward` takes, has rows, and is finite throughout. `out` may then
+            None if `forward` would refuse X, or X has no rows or a number that is not finite. `out` may then
             have been written to.
 
         Raises

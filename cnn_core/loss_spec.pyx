@@ -1,4 +1,4 @@
-"""What a loss is to the kernels: names, parameters and checks; a part of `stack`."""
+"""Losses as the kernels see them: names, parameters and checks of the targets; a part of `stack`."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ cdef dict _losses = {
     "binary_cross_entropy": BINARY_CROSS_ENTROPY, "softmax_cross_entropy": SOFTMAX_CROSS_ENTROPY, "mse": MSE,
     "squared_error": SQUARED_ERROR, "mae": MAE, "huber": HUBER, "log_cosh": LOG_COSH, "tweedie": TWEEDIE,
     "quantile": QUANTILE, "gaussian_nll": GAUSSIAN_NLL, "ordinal": ORDINAL}
-cdef dict _parameters = {       # and their defaults
+cdef dict _parameters = {       # with their defaults
     "binary_cross_entropy": {"gamma": 0.0, "label_smoothing": 0.0, "pos_weight": None},
     "softmax_cross_entropy": {"gamma": 0.0, "label_smoothing": 0.0},
     "huber": {"delta": 1.0}, "tweedie": {"power": 1.5}, "quantile": {"quantiles": (0.1, 0.5, 0.9)}}
@@ -26,7 +26,7 @@ LOSSES = tuple(_losses)
 cdef void call_custom_loss(LossSpec *spec, const Layer *last, Py_ssize_t m, const void *z, const Target *target,
                            const int64_t *rows, Py_ssize_t first, double weight, void *dz, void *scratch,
                            double *row_loss) noexcept with gil:
-    """A `loss_fn` that asks a `CustomLoss`."""
+    """A `loss_fn` that calls a `CustomLoss`."""
     cdef cnp.npy_intp shape[2]
     cdef int number
     cdef object custom = <object>spec.function
@@ -40,7 +40,7 @@ cdef void call_custom_loss(LossSpec *spec, const Layer *last, Py_ssize_t m, cons
 
 
 cdef object read_loss(LossSpec *spec, loss, Py_ssize_t outputs):
-    """Describe the loss to the kernels; returns what must stay alive."""
+    """Fill in a `LossSpec`; returns the object that must stay alive."""
     cdef cnp.ndarray levels
     if callable(loss):
         spec.loss = CUSTOM
@@ -66,13 +66,13 @@ cdef object read_loss(LossSpec *spec, loss, Py_ssize_t outputs):
         return None
     levels = np.full(outputs, numbers, np.float64) if np.ndim(numbers) == 0 else np.array(numbers, np.float64)
     if (<object>levels).shape != (outputs,):
-        raise ValueError(f"{name} is given {len(levels)} numbers; the stack has {outputs} outputs")
+        raise ValueError(f"{name} has {len(levels)} parameters; the stack has {outputs} outputs, which need one each")
     spec.levels = <const double *>cnp.PyArray_DATA(levels)
     return levels
 
 
 cdef cnp.ndarray read_target(Run *run, y, Py_ssize_t m, Py_ssize_t outputs, dtype):
-    """Describe the targets to the kernels; returns what must stay alive."""
+    """Fill in the targets of a run; returns the array that must stay alive."""
     cdef cnp.ndarray target = np.asarray(y)
     cdef int loss = run.loss_spec.loss
     cdef Py_ssize_t classes = outputs + 1 if loss == ORDINAL else outputs, columns = outputs
@@ -102,7 +102,7 @@ cdef cnp.ndarray read_target(Run *run, y, Py_ssize_t m, Py_ssize_t outputs, dtyp
 
 
 cdef object read_weights(Run *run, weights, Py_ssize_t m):
-    """Describe the rows' weights to the kernels; returns what must stay alive."""
+    """Fill in the sample weights of a run; returns the array that must stay alive."""
     cdef cnp.ndarray array
     if weights is None:
         return None
@@ -116,7 +116,7 @@ cdef object read_weights(Run *run, weights, Py_ssize_t m):
 
 
 cdef double row_count(const Run *run, weights, order) except -1:
-    """What the loss of a pass is divided by: its rows, or the sum of their weights."""
+    """Divisor of the loss of a pass: its number of rows, or the sum of their weights."""
     if weights is None:
         return run.count
     total = (weights if order is None else weights[order]).sum()

@@ -1,4 +1,4 @@
-"""Sparse rows, as the core reads them: of each row the numbers that are not zero, and the columns they stand in."""
+"""Sparse rows as the core reads them: for each row its non-zero numbers and their columns."""
 
 from __future__ import annotations
 
@@ -10,30 +10,32 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-_BLOCK = 1 << 18  # numbers whose columns are compared at a time
+_BLOCK = 1 << 18  # numbers whose columns are compared at once
 
 
 class SparseRows:
-    """A matrix (m, k) in compressed rows: row i has ``data[indptr[i] : indptr[i + 1]]`` in the columns ``indices``.
+    """Matrix (m, k) in compressed rows: row i has ``data[indptr[i] : indptr[i + 1]]`` in the columns ``indices``.
 
-    Columns of a row come in any order, each once; what is not there is zero. Numbers and columns are not copied, and
-    the core never writes to them.
+    The columns of a row are in any order, each at most once; all other numbers are zero. Numbers and columns are not
+    copied, and the core never writes to them.
 
     Parameters
     ----------
     indptr : array-like (m + 1,) of int
-        Where rows start, from 0 up; the last is behind the last number. Copied.
+        Start of each row, and the end of the last one; starts with 0. Copied.
     indices : ndarray of int32 or int64
+        Column of each number.
     data : ndarray of float32 or float64
-        As many as there are columns named, at least ``indptr[-1]``.
+        Numbers; both arrays have at least ``indptr[-1]`` entries.
     n_columns : int
+        Number of columns k.
 
     Raises
     ------
     TypeError
         If an array has another dtype.
     ValueError
-        If an array has another shape, is not contiguous, or does not describe a matrix of so many columns.
+        If an array has another shape, is not contiguous, or does not describe a matrix with `n_columns` columns.
     """
 
     __slots__ = ("data", "indices", "indptr", "shape")
@@ -76,14 +78,14 @@ class SparseRows:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of the numbers."""
+        """Type of the numbers."""
         return self.data.dtype
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def blocks(self, numbers: int = _BLOCK) -> Iterator[slice]:
-        """Cut the rows into slices of about so many numbers, at least a row each."""
+        """Yield slices of rows with about `numbers` numbers, each of at least one row."""
         start = 0
         while start < len(self):
             behind = int(np.searchsorted(self.indptr, self.indptr[start] + numbers, "right")) - 1
@@ -92,13 +94,13 @@ class SparseRows:
             start = stop
 
     def entries(self, rows: slice) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[Any]]:
-        """Return row (from 0), column and number of each entry of the rows from `rows.start` to `rows.stop`."""
+        """Return row (counted from `rows.start`), column and number of each entry of a slice of rows."""
         starts = self.indptr[rows.start : rows.stop + 1]
         within = slice(int(starts[0]), int(starts[-1]))
         return np.repeat(np.arange(len(starts) - 1), np.diff(starts)), self.indices[within], self.data[within]
 
     def has_duplicates(self) -> bool:
-        """Whether a column comes twice in a row."""
+        """Whether a column occurs twice in a row."""
         for rows in self.blocks():
             row, column, _ = self.entries(rows)
             place = row * self.shape[1] + column
@@ -107,18 +109,18 @@ class SparseRows:
         return False
 
     def select(self, rows: NDArray[np.integer[Any]]) -> SparseRows:
-        """Return the rows of these numbers, sparse."""
+        """Return the rows with these indices, sparse."""
         lengths = np.diff(self.indptr)[rows]
         indptr = np.concatenate([[0], np.cumsum(lengths)])
         places = np.repeat(self.indptr[rows] - indptr[:-1], lengths) + np.arange(indptr[-1])
         return SparseRows(indptr, self.indices[places], self.data[places], self.shape[1])
 
     def toarray(self) -> NDArray[Any]:
-        """Return all rows as a full array."""
+        """Return all rows as a dense array."""
         return self.take(np.arange(len(self)))
 
     def take(self, rows: NDArray[np.integer[Any]]) -> NDArray[Any]:
-        """Return the rows of these numbers as a full array."""
+        """Return the rows with these indices as a dense array."""
         full = np.zeros((len(rows), self.shape[1]), self.dtype)
         for target, row in zip(full, rows, strict=True):
             within = slice(self.indptr[row], self.indptr[row + 1])

@@ -11,20 +11,20 @@ from cnn_core.types cimport Run, Step, Update, loss_fn, step_fn
 cdef class Stack(Layers):
     cdef loss_fn loss_kernel
     cdef step_fn step_kernel
-    cdef Step step                      # the optimizer's hyperparameters and how many steps it has taken
+    cdef Step step                      # hyperparameters of the optimizer, and its count of steps
     cdef readonly cnp.ndarray gradients
     cdef readonly tuple moments
     cdef readonly object optimizer
-    cdef Update update                  # of steps that wait for the whole gradient
-    cdef bint updates, measured         # whether they do; whether norms are asked for
+    cdef Update update                  # steps after the whole gradient
+    cdef bint updates, measured         # whether `update` is used; whether gradient norms are measured
     cdef cnp.ndarray rate_factors, squares
     cdef cnp.ndarray mask, frozen       # of `set_mask`, laid out like the parameters; or None
     cdef readonly cnp.ndarray average, gradient_norms
-    cdef cnp.ndarray transposed         # the copies of weights in the other order, padding zero
+    cdef cnp.ndarray transposed         # second copies of weights in the other memory order, padding zero
     cdef cnp.ndarray workspace
     cdef double input_dropout
-    cdef readonly uint64_t dropout_key  # of what is dropped
-    cdef const void *offset             # of a `GramStack`, else NULL
+    cdef readonly uint64_t dropout_key  # seed of dropout
+    cdef const void *offset             # X W(0) of a `GramStack`, else NULL
 
     cdef object prepare(self, Run *run, X, y, object loss, object weights, double scale, Py_ssize_t batch, int threads,
                         bint by_running)

@@ -1,9 +1,9 @@
 """A stack of dense layers in training: losses, gradients, and passes of an optimizer over the rows.
 
-A pass is one call, and within it one region of threads for as many steps as take a good part of a second: then signals
-are checked. Many short passes are one call too.
+A pass is one call. Within it, one parallel region runs as many steps as take some tenths of a second; between regions
+signals are checked. Many short passes are one call too.
 
-This file is longer than others because Cython keeps a class in one file: `Stack` is most of it, half of that docstrings.
+This file is longer than others because Cython keeps a class in one file; half of the class is docstrings.
 """
 
 import operator
@@ -35,8 +35,8 @@ include "loss_spec.pyx"
 include "workspace.pyx"
 
 cdef enum:
-    SERIAL_STEP_FLOPS = 10000000    # a step with less work is not shared out: that also moves the weights about
-cdef double SLICE_FLOPS = 2e9       # signals are looked for after so much work
+    SERIAL_STEP_FLOPS = 10000000    # a step with less work uses one thread: others would have to fetch the weights
+cdef double SLICE_FLOPS = 2e9       # signals are checked after this much work
 
 cdef loss_fn loss_kernels[2]
 cdef step_fn step_kernels[2]
@@ -47,13 +47,14 @@ step_kernels[1] = <step_fn>kernels_of("optimizers", "f64", "cnn_core.step_fn")
 
 
 cdef void run_share(void *run, int rank, int size) noexcept nogil:
+    """The rank's part of a run."""
     (<DenseKernels *>(<Run *>run).kernels).run(<Run *>run, rank, size)
 
 
 cdef void given_gradient(LossSpec *spec, const Layer *last, Py_ssize_t m, const void *z, const Target *target,
                          const int64_t *rows, Py_ssize_t first, double weight, void *dz, void *scratch,
                          double *row_loss) noexcept nogil:
-    """A `loss_fn`: sum(y * z), whose dz is y. Nobody asks for its value."""
+    """A `loss_fn` with the gradient dz = y; its value is not used."""
     cdef Py_ssize_t size = (<Stack>spec.function).itemsize, i
     memset(row_loss, 0, m*sizeof(double))
     memset(dz, 0, m*last.ld*size)
@@ -62,7 +63,7 @@ cdef void given_gradient(LossSpec *spec, const Layer *last, Py_ssize_t m, const 
 
 
 cdef class Stack(Layers):
-    """Dense layers with a loss and an optimizer; made like `Layers`."""
+    """Dense layers with a loss and an optimizer; parameters as for `Layers`."""
 
     def __cinit__(self, sizes, activations, biases=None, dtype="float32", *, bint units_major=True, norms=None,
                   residuals=None):
@@ -73,7 +74,7 @@ cdef class Stack(Layers):
 
     @property
     def steps(self):
-        """Steps the optimizer has taken since `set_optimizer`."""
+        """Steps of the optimizer since `set_optimizer`."""
         return self.step.count
 
     @steps.setter
@@ -82,7 +83,7 @@ cdef class Stack(Layers):
         self.step.momentum_product, self.step.in_product = 1, 0
 
     def set_optimizer(self, name, **hyper):
-        """Choose the optimizer and forget what the last one remembered.
+        """Choose the optimizer; its moments and count of steps start from 0.
 
         Parameters
         ----------
@@ -118,21 +119,21 @@ cdef class Stack(Layers):
         self.moments, self.optimizer = moments, name
 
     def set_update(self, *, clip_norm=None, clip_value=None, ema=None, factors=None):
-        """Ask for steps from the whole gradient of a batch, or for none; what is not named is as without it.
+        """Set clipping, averaging and learning rates of layers; a parameter that is not given is switched off.
 
         Parameters
         ----------
         clip_norm : float, optional
-            A gradient whose norm over all layers is larger is scaled down to it; `gradient_norms` then holds the mean
-            norm, before that, of each pass of the last `train_epochs`. Infinite: it is measured only.
+            Largest norm of the gradient over all layers; a longer one is scaled down. `gradient_norms` then has the
+            mean norm before clipping of each pass of the last `train_epochs`. Infinite: the norm is only measured.
         clip_value : float, optional
-            Each number of the gradient is then cut to lie between -clip_value and clip_value.
+            Largest magnitude of a number of the gradient; applied after `clip_norm`.
         ema : float, optional
-            Keep in `average` that of the parameters after each step, each counting `ema` times as much as the one
-            after it: in [0, 1). It starts anew with the optimizer, and means nothing before the first step.
+            Decay, in [0, 1), of the moving average of the parameters in `average`. It starts with the optimizer, and
+            is not defined before the first step.
         factors : sequence of float, optional
-            What the learning rate is multiplied by, one a layer; where it is 0 neither parameters nor moments change,
-            and the layer's gradient does not count in the norm.
+            Factor of the learning rate for each layer. With 0 neither parameters nor moments change, and the layer's
+            gradient is not part of the norm.
 
         Raises
         ------
@@ -178,10 +179,11 @@ cdef class Stack(Layers):
         self.updates = True
 
     cdef object begin_updates(self, Run *run, Py_ssize_t passes):
-        """Let the run gather gradients, and the update take the steps."""
+        """Let the run compute gradients only, and the update take the steps."""
         if self.offset != NULL:
-            raise ValueError("in the span of the rows there is no gradient of the weights to wait for")
-        self.gradients[...] = 0         # that of a frozen layer remains so
+            raise ValueError("gram training computes no gradient of the first layer's weights: it allows no clipping, "
+                             "averages, masks or factors of layers")
+        self.gradients[...] = 0         # a frozen layer's gradient is not written
         if self.average is not None and self.step.count == 0:
             self.average[...] = self.parameters
         self.gradient_norms = np.zeros(passes) if self.measured else None
@@ -192,23 +194,23 @@ cdef class Stack(Layers):
 
     @property
     def dropout(self):
-        """The rates of `set_dropout`."""
+        """Rates of `set_dropout`."""
         return [self.input_dropout, *[self.net.layers[i].dropout for i in range(self.net.depth)]]
 
     def set_dropout(self, rates, key):
-        """In training, let inputs and outputs be left out at random: 0 with a probability p, else divided by 1 - p.
+        """Set dropout in training: inputs and outputs become 0 with a probability p, or are divided by 1 - p.
 
         Parameters
         ----------
         rates : sequence of float
             Probabilities in [0, 1): of the inputs, then of each layer's outputs; 0 for the last layer.
         key : int
-            Of 64 bits. With the number of steps taken it decides what is left out.
+            Seed of 64 bits. Together with the number of steps it decides what is dropped.
 
         Raises
         ------
         ValueError
-            If there are not so many rates, or one is out of range.
+            If the number of rates is wrong, or one is out of range.
         """
         cdef Py_ssize_t i
         values = [float(rate) for rate in rates]
@@ -224,18 +226,19 @@ cdef class Stack(Layers):
 
     cdef object prepare(self, Run *run, X, y, object loss, object weights, double scale, Py_ssize_t batch, int threads,
                         bint by_running):
-        """Fill in everything that a pass needs but its order and rates; returns what must stay alive meanwhile."""
+        """Fill in all of a run but its order and rates; returns the objects that must stay alive during the run."""
         cdef cnp.ndarray target
         cdef Py_ssize_t m
         memset(run, 0, sizeof(Run))
         self.read_rows(X, scale, &run.x)
         m = len(X)
         if run.x.row_stride % 1024 == 0:
-            run.x.direct = False        # rows in the same cache sets: better gathered into the padded buffer
+            run.x.direct = False        # the rows share few cache sets: they are gathered into the padded buffer
         if m == 0:
             raise ValueError("X has no rows")
         if self.offset != NULL and (not run.x.direct or m != self.sizes[0] or batch < m):
-            raise ValueError("in the span of the rows X is the gram of all rows, and a batch has them all")
+            raise ValueError("gram training uses all rows at once: X must be the Gram matrix `gram`, and "
+                             "batch_size the number of rows")
         run.loss_and_gradient = self.loss_kernel
         kept = read_loss(&run.loss_spec, loss, self.classes)
         target = read_target(run, y, m, self.classes, self.dtype)
@@ -251,11 +254,11 @@ cdef class Stack(Layers):
             kept = CustomLoss(loss, target, weights, self.dtype)
             run.loss_spec.function, run.loss_and_gradient = <void *>kept, call_custom_loss
         if run.loss_spec.loss == CUSTOM or (len(self.running) > 0 and not by_running):
-            run.chunk = round_up_rows(min(batch, m))      # its rows are judged, or normalised, together
+            run.chunk = round_up_rows(min(batch, m))      # loss, or statistics, of all rows together
         return (X, target, allocate_workspace(self, run, threads), weights, kept)
 
     cdef void execute(self, Run *run, int threads) noexcept nogil:
-        """One region over rows run.first, ..., run.first + run.count - 1."""
+        """One parallel region over rows run.first, ..., run.first + run.count - 1."""
         cdef int size = 1
         if (threads > 1 and 6.0 * self.n_parameters * min(run.batch, run.count) > SERIAL_STEP_FLOPS
                 and self.net.call == NULL):
@@ -265,7 +268,7 @@ cdef class Stack(Layers):
         release_threads(size)
 
     cdef double penalty(self, double l1, double l2) noexcept nogil:
-        """l2/2 sum W^2 + l1 sum |W| over all weights, biases left out."""
+        """l2/2 sum W^2 + l1 sum |W| over all weights, without biases."""
         cdef double total = 0
         cdef Py_ssize_t i, size
         cdef Layer *layer
@@ -315,22 +318,24 @@ cdef class Stack(Layers):
             the stack's dtype; (m, 1) for quantile, (m, n / 2) for gaussian_nll, (m, any) for a callable.
         loss : str, (str, dict) or callable
             One of `LOSSES`, with its parameters (the cross-entropies: gamma, label_smoothing, and pos_weight of all
-            outputs or each; huber: delta; tweedie: power; quantile: quantiles, one an output); or function(y, z) ->
-            (loss (m,), dz (m, n)) of the rows' targets and logits, called once a batch, in one thread.
+            outputs or each; huber: delta; tweedie: power; quantile: quantiles, one for each output); or
+            function(y, z) -> (loss (m,), dz (m, n)) of the rows' targets and logits, called once per batch, in one
+            thread.
         l1, l2 : float
-            The penalty is l2/2 sum(W**2) + l1 sum(abs(W)), biases left out.
+            The penalty is l2/2 sum(W**2) + l1 sum(abs(W)), without biases.
         scale : float
-            What X is multiplied by.
+            Factor of X.
         n_threads : int, optional
             At most so many threads; `get_num_threads()` by default.
         weights : array-like (m,), optional
-            Of the rows: means over rows become sum(weight * .) / sum(weight), and a batch without weight is no step.
+            Weight of each row: means over rows become sum(weight * .) / sum(weight), and a batch whose weights are all
+            0 is skipped.
         penalty_per_row : bool
-            Divide the penalty by the rows, or by the sum of their weights: those of a batch in its step, those of the
-            pass in what is returned.
+            Divide the penalty by the number of rows, or the sum of their weights: of the batch in a step, of the pass
+            in the returned value.
         training : bool
-            True: batch-normalised layers take the statistics of X, as a step of training would, not the running ones.
-            Nothing is dropped either way.
+            True: batch-normalised layers use the statistics of X, as in a step of training, instead of the running
+            ones. Dropout is not applied in either case.
 
         Returns
         -------
@@ -346,20 +351,20 @@ cdef class Stack(Layers):
 
     def gradient(self, X, y, loss, *, double l1=0.0, double l2=0.0, double scale=1.0, n_threads=None, weights=None,
                  bint penalty_per_row=False, bint training=False):
-        """The same as `loss`, and the gradient of loss + penalty in `gradients`."""
+        """`loss`, which also writes the gradient of loss + penalty to `gradients`."""
         return self.evaluate(X, y, loss, l1, l2, scale, n_threads, weights, penalty_per_row, True, training)
 
     def input_gradient(self, X, Y, cnp.ndarray out=None, *, bint link=True, double scale=1.0, n_threads=None):
-        """The gradient with respect to X of sum(Y * A), A being what `forward` makes of X.
+        """Gradient of sum(Y * A) with respect to X, where A = forward(X).
 
         Parameters
         ----------
         X, link, scale, n_threads
             As for `forward`.
         Y : ndarray (m, n)
-            What each output counts; C-contiguous, of the stack's dtype.
+            Weight of each output; C-contiguous, of the stack's dtype.
         out : ndarray (m, k), optional
-            Where to write: of the stack's dtype, each row side by side.
+            Output array: of the stack's dtype, each row contiguous.
 
         Returns
         -------
@@ -371,7 +376,7 @@ cdef class Stack(Layers):
         ValueError, TypeError
             If an array has another shape, dtype or layout.
         """
-        from cnn_core.functions import derive_from_inputs, matmul     # few programs ask for gradients
+        from cnn_core.functions import derive_from_inputs, matmul  # imported here to keep the import of the core fast
         cdef Run run
         cdef cnp.npy_intp shape[2]
         cdef double unused = 0
@@ -417,16 +422,16 @@ cdef class Stack(Layers):
         X, y, loss, l1, l2, scale, n_threads, weights, penalty_per_row
             As for `loss`.
         order : ndarray of int64, or None
-            The rows in the order to take them (they may repeat or be left out); None for 0, 1, 2, ...
+            Row indices in the order of training (rows may repeat or be missing); None for 0, 1, 2, ...
         rates : ndarray of float64
-            A learning rate for each of the ceil(rows / batch_size) steps.
+            Learning rate of each of the ceil(rows / batch_size) steps.
         batch_size : int
-            Rows a step; the last batch may be shorter.
+            Rows per step; the last batch may be shorter.
 
         Returns
         -------
         (float, float)
-            Mean over the rows of the loss before each row's step; the penalty after the last step.
+            Mean of the rows' losses, each before its step; penalty after the last step.
 
         Raises
         ------
@@ -458,7 +463,7 @@ cdef class Stack(Layers):
             raise ValueError(f"batch_size is {batch} and epochs {passes}; both must be at least 1")
         alive = self.prepare(&run, X, y, loss, weights, scale, batch, threads, False)
         if self.input_dropout > 0:
-            run.x.direct = False        # the rows are thinned out where they are gathered
+            run.x.direct = False        # dropout is applied to the gathered rows
         run.training, run.input_dropout, run.key = True, self.input_dropout, self.dropout_key
         self.read_order(&run, order, len(X))
         if callable(loss):
@@ -487,7 +492,7 @@ cdef class Stack(Layers):
         if order is None:
             return 0
         if self.offset != NULL:
-            raise ValueError("in the span of the rows there is no order")
+            raise ValueError("gram training uses all rows at once; order must be None")
         rows = order
         if cnp.PyArray_TYPE(rows) != cnp.NPY_INT64 or cnp.PyArray_NDIM(rows) != 1 or not cnp.PyArray_ISCARRAY_RO(rows):
             raise TypeError("order must be a contiguous int64 vector of row indices")
@@ -497,8 +502,8 @@ cdef class Stack(Layers):
         return 0
 
     cdef object run_epochs(self, Run *run, Py_ssize_t epochs, cnp.ndarray rates, int threads, double rows):
-        """The passes of `train_epochs`, in regions short enough for signals to be answered between them: many epochs
-        in one, or slices of one."""
+        """The passes of `train_epochs`, in regions that are short enough for signals: each has several epochs, or a
+        part of one."""
         cdef cnp.ndarray losses = np.zeros(epochs), penalties = np.zeros(epochs)
         cdef double *loss = <double *>cnp.PyArray_DATA(losses)
         cdef double *penalty = <double *>cnp.PyArray_DATA(penalties)

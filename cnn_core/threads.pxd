@@ -1,4 +1,4 @@
-"""A pool of threads for one region of nogil code: `run(work, argument, size)`."""
+"""A pool of threads for regions of nogil code: `run_parallel(work, argument, size)`."""
 
 cdef enum:
     MOST_THREADS = 64

@@ -1,13 +1,13 @@
-"""Our own small pool of threads: regions of nogil code in which every thread has a rank.
+"""A small pool of threads: parallel regions of nogil code in which every thread has a rank.
 
-(a) Not OpenMP: its runtime hangs in a child of fork, spins while idle, and would triple the wheel.
-(b) Threads and locks are the interpreter's own (`PyThread_*`), the same on every platform and usable without the
-    GIL. A lock is used as a binary semaphore: each run_worker of the pool sleeps on its own.
-(c) One region at a time. A caller that finds the pool at work runs its region alone: results do not depend on the
-    number of threads, and nested pools do not multiply.
-(d) Members meet at a barrier inside a region: they spin for some microseconds, since the others are at most that far
-    behind, then sleep. Between regions they sleep; nothing spins while idle.
-(e) A child of fork has no workers: the pool is founded anew there at the next region.
+(a) OpenMP is not used: its runtime hangs in a child of fork, spins while idle, and would triple the wheel.
+(b) Threads and locks are the interpreter's (`PyThread_*`), which every platform has and which need no GIL. A lock is
+    used as a binary semaphore: each worker sleeps on its own locks.
+(c) One region runs at a time. A caller that finds the pool busy runs its region with one thread: results do not depend
+    on the number of threads, and nested pools do not multiply.
+(d) At a barrier inside a region, threads spin for some microseconds, since the others are at most that far behind, then
+    sleep. Between regions they sleep; no thread spins while idle.
+(e) A child of fork has no workers: its pool starts new ones for the next region.
 """
 
 import os
@@ -48,18 +48,18 @@ cdef extern from *:
     void pause "cnn_pause"() noexcept nogil
 
 cdef enum:
-    SPINS = 4000            # about 40 microseconds: a barrier of a training step is met well within
+    SPINS = 4000            # about 40 microseconds, much longer than the usual wait at a barrier of a training step
 
 cdef struct Pool:
     int busy                # 1 while a region runs
-    int workers             # threads founded, the caller (rank 0) included
-    int size                # of the region that runs
-    int arrived, generation    # at the barrier: how many, and which one it is
+    int workers             # threads started, including the caller (rank 0)
+    int size                # threads of the region that runs
+    int arrived, generation  # threads at the barrier; number of barriers completed
     work_fn work
     void *argument
-    int asleep[MOST_THREADS]                # 1: the rank sleeps at the barrier until its barrier_lock rings
-    PyThread_type_lock barrier_lock[MOST_THREADS]   # what each rank sleeps on at the barrier
-    PyThread_type_lock wake_lock[MOST_THREADS]   # and between regions
+    int asleep[MOST_THREADS]                        # 1: the rank sleeps on its barrier_lock
+    PyThread_type_lock barrier_lock[MOST_THREADS]   # each rank sleeps on it at a barrier
+    PyThread_type_lock wake_lock[MOST_THREADS]      # and on this one between regions
 
 cdef Pool pool
 pool.workers = 1
@@ -70,8 +70,8 @@ cdef Pool *get_pool() noexcept nogil:
 
 
 cdef void wait(void *_, int rank) noexcept nogil:
-    """The barrier of the region that runs: returns when every run_worker has come."""
-    # The size is read before arriving: afterwards the next region may begin at any time, with another.
+    """Barrier of the region that runs: returns when all its threads have arrived."""
+    # The size is read before arriving: afterwards the next region may start at any time with another size.
     cdef int generation = get(&pool.generation), size = pool.size, _spin, other
     if add(&pool.arrived, 1) == size:
         swap(&pool.arrived, 0)
@@ -87,11 +87,12 @@ cdef void wait(void *_, int rank) noexcept nogil:
     while get(&pool.generation) == generation:
         swap(&pool.asleep[rank], 1)
         if get(&pool.generation) != generation and swap(&pool.asleep[rank], 0):
-            return          # the last to come had not seen this one asleep: no barrier_lock will ring
+            return          # the last thread did not see this one asleep, and does not release its lock
         PyThread_acquire_lock(pool.barrier_lock[rank], 1)
 
 
 cdef void run_worker(void *argument) noexcept nogil:
+    """Main function of a worker: sleep, run its part of a region, and again."""
     cdef int rank = <int><Py_ssize_t>argument
     while True:
         PyThread_acquire_lock(pool.wake_lock[rank], 1)
@@ -100,7 +101,7 @@ cdef void run_worker(void *argument) noexcept nogil:
 
 
 cdef bint new_lock(PyThread_type_lock *lock) noexcept nogil:
-    """Make a lock that the next to acquire it sleeps on; True if there is one."""
+    """Create a lock, already acquired, unless there is one; returns False if the system has no more."""
     if lock[0] == NULL:
         lock[0] = PyThread_allocate_lock()
         if lock[0] != NULL:
@@ -109,14 +110,15 @@ cdef bint new_lock(PyThread_type_lock *lock) noexcept nogil:
 
 
 cdef bint start_worker(int rank) noexcept nogil:
-    """Start the thread of this rank; False when the system gives no more."""
+    """Start the thread of this rank; returns False if the system cannot start one."""
     return (new_lock(&pool.barrier_lock[rank]) and new_lock(&pool.wake_lock[rank])
             and PyThread_start_new_thread(run_worker, <void *><Py_ssize_t>rank)
             != <unsigned long>PYTHREAD_INVALID_THREAD_ID)
 
 
 cdef int acquire_threads(int wanted) noexcept nogil:
-    """Take the pool for a region of at most `wanted` threads; returns how many there are: 1 needs no `end`."""
+    """Reserve the pool for a region of at most `wanted` threads; returns the number of threads. If it is 1, nothing is
+    reserved."""
     if wanted <= 1 or swap(&pool.busy, 1):
         return 1
     wanted = min(wanted, MOST_THREADS)
@@ -133,7 +135,7 @@ cdef int acquire_threads(int wanted) noexcept nogil:
 
 
 cdef void run_parallel(work_fn work, void *argument, int size) noexcept nogil:
-    """work(argument, rank, size) on every rank of the pool taken by `begin`, or alone for size 1."""
+    """Run work(argument, rank, size) on all threads reserved by `acquire_threads`, or on this one for size 1."""
     cdef int rank
     if size == 1:
         work(argument, 0, 1)
@@ -146,12 +148,13 @@ cdef void run_parallel(work_fn work, void *argument, int size) noexcept nogil:
 
 
 cdef void release_threads(int size) noexcept nogil:
+    """End the reservation of `acquire_threads`."""
     if size > 1:
         swap(&pool.busy, 0)
 
 
 def _reset_after_fork():
-    """In a child of fork: the workers stayed with the parent, and so did whoever held the pool."""
+    """In a child of fork: the workers stayed in the parent, and so did the thread that had reserved the pool."""
     cdef int rank
     for rank in range(MOST_THREADS):
         pool.barrier_lock[rank] = pool.wake_lock[rank] = NULL
@@ -162,7 +165,7 @@ def _reset_after_fork():
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_reset_after_fork)
 
-cdef int in_use = 0         # threads of a call that names none; 0: not asked for yet
+cdef int in_use = 0         # number of threads of a call without `n_threads`; 0: not determined yet
 
 
 cdef int current_threads() except -1:
@@ -173,7 +176,7 @@ cdef int current_threads() except -1:
 
 
 def _quota():
-    """Processors the control group grants, or None."""
+    """Number of processors that the control group allows, or None."""
     try:
         with open("/sys/fs/cgroup/cpu.max") as file:
             limit, period = file.read().split()
@@ -192,16 +195,17 @@ def _quota():
 
 
 def _from_environment(name):
-    """A positive number of threads, or None. OMP_NUM_THREADS may be a list: its first entry counts."""
+    """Positive number of threads from an environment variable, or None. Of a list (OMP_NUM_THREADS), the first
+    entry."""
     text = os.environ.get(name, "").split(",")[0].strip()
     return int(text) if text.isdigit() and int(text) > 0 else None
 
 
 def default_threads():
-    """Number of threads used when nobody says.
+    """Default number of threads.
 
-    The first that is set of: the environment variables COMPILED_NN_NUM_THREADS and OMP_NUM_THREADS, the number of
-    processors this process may run on (its affinity), cut to the quota of its control group.
+    The environment variable COMPILED_NN_NUM_THREADS; else OMP_NUM_THREADS; else the number of processors that this
+    process may run on (its affinity), limited to the quota of its control group.
 
     Returns
     -------
@@ -221,12 +225,12 @@ def default_threads():
 
 
 def set_num_threads(n):
-    """Set how many threads calls without `n_threads` use, in the whole process.
+    """Set the number of threads of calls without `n_threads`, in the whole process.
 
     Parameters
     ----------
     n : int or None
-        At least 1; None returns to `default_threads()`.
+        At least 1; None restores `default_threads()`.
 
     Raises
     ------
@@ -248,7 +252,7 @@ def set_num_threads(n):
 
 
 def get_num_threads():
-    """How many threads calls without `n_threads` use.
+    """Return the number of threads of calls without `n_threads`.
 
     Returns
     -------

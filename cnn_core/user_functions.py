@@ -1,5 +1,5 @@
-"""What the user writes in Python: activations, and a loss for one batch after another, whose errors are kept, since
-the core cannot raise."""
+"""Calls of the user's Python functions: activations, and custom losses, whose errors are kept since the core cannot
+raise."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 
 def call_function(function: Callable[[Array], object], Z: Array) -> Array:
-    """Return function(Z), which must look like Z."""
+    """Return function(Z), checked to have the shape and dtype of Z."""
     made = function(Z)
     if not isinstance(made, np.ndarray) or made.shape != Z.shape or made.dtype != Z.dtype:
         what = (
@@ -28,23 +28,23 @@ def call_function(function: Callable[[Array], object], Z: Array) -> Array:
 
 
 class CustomLoss:
-    """What a pass asks for the loss of a batch.
+    """Custom loss of the batches of a pass.
 
     Parameters
     ----------
     function : callable
-        function(y (m, c), z (m, n)) -> (loss (m,), dz (m, n)): of each row, not averaged. Both arguments are its own.
+        function(y (m, c), z (m, n)) -> (loss (m,), dz (m, n)) for each row, not averaged. Both arguments are copies.
     y : ndarray (rows, c)
     weights : ndarray (rows,) of float64, or None
     dtype : dtype
-        Of z.
+        Type of z.
 
     Attributes
     ----------
     order : ndarray of int64, or None
-        Which rows the places of a pass are.
+        Row at each position of the pass.
     error : BaseException or None
-        What the function raised, or what was wrong with its results.
+        Exception that the function raised, or that its results caused.
     """
 
     def __init__(
@@ -55,8 +55,10 @@ class CustomLoss:
         self.error: BaseException | None = None
 
     def evaluate(self, z: Array, gradient: Array | None, losses: Array, first: int, weight: float) -> bool:
-        """Fill losses (m,) and, unless it is None, gradient (m, ld), its padding with zeros, for the rows from place
-        `first` on; tell whether that went well."""
+        """Fill losses (m,) and, unless it is None, gradient (m, ld), padded with zeros.
+
+        The rows are those from position `first` on. Returns False if the function failed.
+        """
         try:
             places = slice(first, first + len(z))
             rows = places if self.order is None else self.order[places]

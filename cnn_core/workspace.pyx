@@ -1,9 +1,9 @@
-"""The workspace of a pass: how many rows go through at once, and where everything lies; a part of `stack`.
+"""Workspace of a pass: rows per chunk, and the addresses of all buffers; a part of `stack`.
 
-(a) The workspace of a pass is one block, kept for the next; a concurrent call that finds none makes its own.
-(b) A batch goes through in chunks: what the level-2 cache holds of rows and activations, or as many bytes of them as
-    of weights where those do not fit it anyway: wider chunks read long rows twice from memory (30000-4-3-2-1 in
-    float64: 512 rows took twice as long as 4), narrower ones read the weights too often.
+(a) The workspace is one block of memory that is kept for the next pass; a concurrent call allocates its own.
+(b) A batch is computed in chunks: as many rows and activations as fit the level-2 cache; or, if the weights do not fit
+    it anyway, as many bytes of rows as of weights. Larger chunks read long rows twice from memory (30000-4-3-2-1 in
+    float64: 512 rows took twice as long as 4), smaller ones read the weights too often.
 """
 
 import numpy as np
@@ -15,18 +15,17 @@ from cnn_core.stack cimport Stack
 from cnn_core.types cimport MOST_NARROW, NARROW_PANEL, NO_NORM, ROW_GROUP, Layer, Run, fused
 
 cdef enum:
-    CHUNK_BYTES = 512 * 1024        # what a thread's rows of a chunk may take of the level-2 cache
+    CHUNK_BYTES = 512 * 1024        # bytes of the level-2 cache for a thread's rows of a chunk
     SMALL_CHUNK = 4
     MOST_CHUNK = 128
     LARGE_CHUNK = 512
 
 
 cdef Py_ssize_t chunk_rows(Stack self, Py_ssize_t batch, int threads):
-    """Rows of a batch to take at once, in equal chunks: as many as the caches hold, unless the weights do not fit
-    there anyway: then as many bytes of rows as of weights, so that neither are read again too often."""
+    """Rows of each chunk of a batch, in equal chunks: see (b)."""
     cdef Py_ssize_t row = padded_stride(self.sizes[0], self.itemsize), chunks, most, i
     if self.offset != NULL:
-        return round_up_rows(batch)       # in the span of the rows no weight may move before all rows were seen
+        return round_up_rows(batch)     # gram training uses all rows in each step
     for i in range(self.net.depth):
         row += count_arrays(self, i) * self.net.layers[i].ld
     if len(self.parameters) * self.itemsize > CHUNK_BYTES:
@@ -39,21 +38,21 @@ cdef Py_ssize_t chunk_rows(Stack self, Py_ssize_t batch, int threads):
 
 
 cdef Py_ssize_t count_arrays(Stack self, Py_ssize_t i):
-    """Arrays of a chunk's rows that layer i needs: its output and its dZ; f'(Z) where the product leaves f out; zhat
-    and dy where it is normalised; the gradient at its output where it is residual."""
+    """Number of buffers of layer i with the chunk's rows: output and dZ; f'(Z) if the product leaves out f; zhat and
+    dy if it is normalised; the gradient of its output if it is residual."""
     cdef Layer *layer = &self.net.layers[i]
     return (2 + (i < self.net.depth - 1 and (layer.has_epilogue or not fused(layer.activation)))
             + 2*(layer.norm != NO_NORM) + layer.residual)
 
 
 cdef Py_ssize_t statistics_size(Stack self, Py_ssize_t i, Py_ssize_t chunk):
-    """Reals that layer i's normalisation keeps of a chunk: one a row, or four a column."""
+    """Reals of the statistics of layer i's normalisation for a chunk: one per row, or four per column."""
     cdef Layer *layer = &self.net.layers[i]
     return 0 if layer.norm == NO_NORM else max(round_up_rows(chunk), 4*layer.ld)
 
 
 cdef Py_ssize_t copy_size(Stack self, Py_ssize_t i):
-    """Reals in the copy of layer i's weights that a pass keeps: see `Run.wt`; the first layer has no dX."""
+    """Reals in the second copy of layer i's weights, see `Run.wt`; the first layer needs no dX."""
     cdef Layer *layer = &self.net.layers[i]
     if layer.units_major:
         return round_up_rows(layer.k) * layer.ldw if layer.whole > 0 else 0
@@ -61,7 +60,7 @@ cdef Py_ssize_t copy_size(Stack self, Py_ssize_t i):
 
 
 cdef cnp.ndarray allocate_workspace(Stack self, Run *run, int threads):
-    """Cut the workspace of a pass out of one block; the stack keeps the last block for the next pass."""
+    """Point the run's buffers into one block of memory, which the stack keeps for the next pass."""
     cdef Py_ssize_t depth = self.net.depth, reals = 0, widest = 0, needed, size, i
     cdef Layer *layer
     cdef char *at

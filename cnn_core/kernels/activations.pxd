@@ -5,7 +5,7 @@
 (b) log(x) from the atanh series of (m - 1)/(m + 1) for the mantissa m in [sqrt(1/2), sqrt(2)).
 (c) tanh: an odd polynomial below 0.625, 1 - 2/(exp(2x) + 1) above.
 (d) f' is taken from the output a = f(z), so that z need not be kept; relu'(0) = 0.
-(e) Only a few are applied so, in the products. The others are in `activations_of_z.pxd`: f' there takes z.
+(e) Only these few are applied by the products. The others are in `activations_of_z.pxd`: their f' is computed from z.
 (f) NaN passes through all of them, and no operand can overflow.
 """
 
@@ -19,12 +19,12 @@ from cnn_core.types cimport IDENTITY, RELU, SIGMOID, TANH, fused
 
 
 cdef inline vec v_lowest() noexcept nogil:
-    """Where exp becomes smaller than a normal number."""
+    """Below this x, exp(x) is smaller than a normal number."""
     return v_set1(<real>-87.336 if sizeof(real) == 4 else <real>-708.39)
 
 
 cdef inline vec v_exp_parts(vec x, vec *t) noexcept nogil:
-    """exp(x) = (1 + p) 2**n: p, and t = n + ROUNDING, for x brought into the range of exp."""
+    """exp(x) = (1 + p) 2**n: returns p, and t = n + ROUNDING; x is limited to the range of exp."""
     cdef vec n, r, p, highest
     if sizeof(real) == 4:
         highest = v_set1(<real>88.37)
@@ -145,7 +145,7 @@ cdef inline vec v_chain(int activation, vec a, vec d) noexcept nogil:
 
 
 cdef inline real total_of(vec *partial) noexcept nogil:
-    """The sum of GROUP vectors, by halves: the same order whatever the width of a vector."""
+    """Sum of all lanes of GROUP vectors, by halves: the same order for every width of a vector."""
     cdef real lanes[16]
     cdef int h = GROUP // 2, i
     while h >= 1:
@@ -218,7 +218,7 @@ cdef inline void derive_block(int activation, Py_ssize_t m, Py_ssize_t n, const 
 
 
 cdef inline void transpose_lanes(vec *r) noexcept nogil:
-    """LANES vectors as a matrix, transposed in registers."""
+    """Transpose LANES vectors as a matrix, in registers."""
     cdef vec w[16]
     cdef int q, s = LANES
     while s > 1:

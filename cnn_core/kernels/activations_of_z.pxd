@@ -1,6 +1,6 @@
-"""The formulas of the activations whose derivative is taken from the input z: f and f', on a vector of lanes.
+"""Formulas of the activations whose derivative is computed from the input z: f and f', on a vector of lanes.
 
-(a) f and f' are made together, since they share an exponential. `v_piecewise_linear` has those made of straight
+(a) f and f' are computed together, since they share an exponential. `v_piecewise_linear` has those made of straight
     lines, `v_smooth` the others, with one exponential for all of them: separate code for each would be a large part of
     a kernel's size.
 (b) The exponential is of -|z| where that is possible: e <= 1, and sigmoid(z) and 1 - sigmoid(z) both keep all their
@@ -13,7 +13,7 @@
     over Chebyshev points of (x - 2)/(x + 2), this Q being that of the pass before and w multiplied by the error after
     each pass (Lawson's way to the least maximum), in 60 digits. No digit of x^2 is lost: it is h^2 + (x - h)(x + h), h
     being x with half of its digits.
-(e) NaN passes through f, and through f' of what is curved.
+(e) NaN passes through f, and through f' of smooth activations.
 """
 
 from cnn_core.kernels.activations cimport v_exp, v_expm1, v_log1p
@@ -23,6 +23,7 @@ from cnn_core.types cimport (
 
 
 cdef inline bint is_piecewise_linear(int activation) noexcept nogil:
+    """Whether `v_piecewise_linear` has the activation."""
     return activation == LEAKY_RELU or HARD_SIGMOID <= activation <= RELU6
 
 
@@ -31,7 +32,7 @@ cdef inline vec v_clip(real low, real high, vec x) noexcept nogil:
 
 
 cdef inline vec v_piecewise_linear(int activation, vec z, vec *slope) noexcept nogil:
-    """f(z) and slope = f'(z) of what consists of straight lines, and of hard_swish."""
+    """f(z) and slope = f'(z) of activations made of straight lines, and of hard_swish."""
     cdef real low = -3, high = 3, steepness = 1
     cdef vec f
     if activation == LEAKY_RELU:
@@ -91,11 +92,12 @@ cdef inline vec v_tail_ratio(vec x) noexcept nogil:
 
 
 cdef inline vec v_smooth(int activation, vec z, vec *slope) noexcept nogil:
-    """f(z) and slope = f'(z) of what is curved."""
+    """f(z) and slope = f'(z) of smooth activations; all share the exponential e = exp(x)."""
     cdef ivec right = v_lt(v_set1(0), z)
     cdef vec near = v_clip(<real>-1e4, <real>1e4, z), floored = v_max(v_set1(<real>-1e4), z)
     cdef vec x = v_set1(0) - v_abs(z), e, s, rest, square = near * near, t, c, h
     cdef real scale = 1, alpha = 1
+    # The argument of the exponential.
     if activation == EXP:
         x = z
     elif activation == ELU or activation == SELU:

@@ -4,13 +4,13 @@
     backward    dX = (dZ W^T) * f'(X)               m x k       through a copy of W^T that the update keeps
                 dW = X^T dZ, db = sum over rows     k x n
 
-(a) Weights are stored inputs x units, which makes the forward product and dW direct; dX wants W^T, and the update
-    writes that copy while the rows are at hand. Where padding the units would waste work (50 of 64, 4 of 16) they are
-    stored units x inputs: dW and dX then waste nothing, and forward takes the units that fill whole lines from a copy
-    inputs x units, the rest by dot products.
-(b) Where a batch is one chunk, the gradient of a block of W rows is still in the first-level cache when the optimizer
-    takes its step on them: it is never written out.
-(c) Nothing here allocates, raises or knows Python.
+(a) Weights are stored inputs x units, the order that the forward product and dW read. dX needs W^T, and the update
+    writes that copy while the rows of W are in the cache. Where padding the units would waste work (50 of 64, 4 of 16),
+    W is stored units x inputs: dW and dX then waste nothing, and forward computes the units that fill whole cache lines
+    from a copy inputs x units, and the rest by dot products.
+(b) Where a batch is one chunk, the optimizer takes its step on a block of rows of W while their gradient is still in
+    the first-level cache: the gradient is never written out.
+(c) Nothing here allocates, raises or calls Python.
 """
 
 from libc.stdint cimport int64_t
@@ -23,11 +23,12 @@ from cnn_core.kernels.vec cimport DOTS, LANES, real, v_load, v_set1, v_store, ve
 from cnn_core.types cimport GRADIENT_ONLY, IDENTITY, NARROW_PANEL, NO_NORM, ROW_GROUP, Layer, Rows, Run, Step
 
 cdef enum:
-    PANEL_BYTES = 512 * 1024    # a larger W is walked panel by panel, each serving all rows before the next
+    PANEL_BYTES = 512 * 1024    # a larger W is read panel by panel, each for all rows before the next panel
 
 
 cdef void product_panel(int width, int height, int m, Py_ssize_t k, Operands *o) noexcept nogil:
-    """C[m, width vectors] = D + op(A) B, in tiles of so many rows; moves o on. The one compiled table of such tiles."""
+    """C[m, width vectors] = D + op(A) B in tiles of `height` rows; advances o. The only compiled table of these
+    tiles."""
     cdef int rows, count
     while m > 0:
         rows = min(height, m)
@@ -53,7 +54,7 @@ cdef void product(Py_ssize_t m, Py_ssize_t vectors, Py_ssize_t k, const Operands
 
 
 cdef void dot_product(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const Operands *whole) noexcept nogil:
-    """C[m, n] = D + A[m, k] B[n, k]^T for k a multiple of 64 bytes: all units of a few rows before the next rows."""
+    """C[m, n] = D + A[m, k] B[n, k]^T for k a multiple of 64 bytes; all units of ROW_GROUP rows, then the next rows."""
     cdef Py_ssize_t i = 0, j
     cdef int width, left, rows, count
     cdef Operands o = whole[0]
@@ -77,7 +78,7 @@ cdef void dot_product(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const Operands *
 
 cdef void gather_rows(const Rows *x, const int64_t *order, Py_ssize_t first, Py_ssize_t m, real *target,
                       Py_ssize_t ld) noexcept nogil:
-    """One compiled copy of `gather`, which is large."""
+    """The only compiled copy of `gather`, which is large."""
     gather(x, order, first, m, target, ld)
 
 
@@ -88,15 +89,15 @@ cdef inline void add_row(Py_ssize_t vectors, const real *b, real *a) noexcept no
 
 
 cdef inline Py_ssize_t block_height(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k) noexcept nogil:
-    """Rows of a product to finish before the next ones: one tile's where the other factor stays in cache."""
+    """Rows of a product to finish before the next rows: one tile's rows where the other factor stays in the cache."""
     if k * n * <Py_ssize_t>sizeof(real) > PANEL_BYTES:
         return m
     return tile_height(m, vectors_of(n))
 
 
 cdef void narrow_product(const Layer *layer, const real *copy, Py_ssize_t m, Operands *o) noexcept nogil:
-    """Z[m, n] = X W + b for W stored units x inputs. With a copy inputs x units, only the units past the last whole
-    line are left to dot products."""
+    """Z[m, n] = X W + b for W stored units x inputs. With a copy inputs x units, dot products compute only the units
+    past the last whole cache line."""
     cdef Operands main = o[0]
     cdef Py_ssize_t whole = layer.whole if copy != NULL else 0
     if whole > 0:
@@ -137,7 +138,7 @@ cdef void forward_layer(const Layer *layer, const real *parameters, const real *
 
 
 cdef void gram_layer(const Run *run, Py_ssize_t first, Py_ssize_t m, int activation) noexcept nogil:
-    """A[first : first + m] = f(Z0 + X S + b), for X the rows' products with one another: see `Run.offset`."""
+    """A[first : first + m] = f(Z0 + X S + b), where X is the Gram matrix of the rows: see `gram.pyx`, `Run.offset`."""
     cdef const Layer *layer = &run.net.layers[0]
     cdef Py_ssize_t i, j, n = vectors_of(layer.n), height = tile_height(m, n)
     cdef const real *b = <const real *>run.parameters + layer.b if layer.b >= 0 else NULL
@@ -165,11 +166,11 @@ cdef void gram_layer(const Run *run, Py_ssize_t first, Py_ssize_t m, int activat
 
 cdef void backward_layer(const Layer *layer, const Layer *below, const real *wt, const real *dz, const real *a,
                          Py_ssize_t m, real *dx) noexcept nogil:
-    """dX[m, k] = (dZ[m, n] W^T) * f'(A), for the outputs A of the layer below"""
+    """dX[m, k] = (dZ[m, n] W^T) * f'(A), where A is the output of the layer below."""
     cdef Py_ssize_t i = 0, height = block_height(m, layer.k, layer.n), rows, k = vectors_of(layer.k)
     cdef Operands o
     o.a_row, o.a_col = layer.ld, 1
-    o.b, o.ldb = wt, layer.ldt          # either the copy or W itself where it is stored so
+    o.b, o.ldb = wt, layer.ldt          # the copy of W^T, or W itself if it is stored units x inputs
     o.d, o.ldd = NULL, 0
     o.ldc = below.ld
     while i < m:
@@ -184,12 +185,13 @@ cdef void backward_layer(const Layer *layer, const Layer *below, const real *wt,
 
 cdef inline void take_step(Run *run, Py_ssize_t offset, Py_ssize_t rows, Py_ssize_t n, Py_ssize_t ld, bint is_weight,
                            real *g, Py_ssize_t ldg) noexcept nogil:
-    """The run's step on rows[n] of the arena from offset on, with gradient g."""
+    """Step of the run on rows[n] of the parameters from offset on, with gradient g."""
     step_with(run, &run.step, offset, rows, n, ld, is_weight, g, ldg)
 
 
 cdef inline void step_with(Run *run, const Step *step, Py_ssize_t offset, Py_ssize_t rows, Py_ssize_t n, Py_ssize_t ld,
                            bint is_weight, real *g, Py_ssize_t ldg) noexcept nogil:
+    """Given step on rows[n] of the parameters from offset on, with gradient g."""
     run.take_step(step, rows, n, ld, is_weight, <real *>run.parameters + offset, g, ldg,
                   <real *>run.m1 + offset if run.m1 != NULL else NULL,
                   <real *>run.m2 + offset if run.m2 != NULL else NULL,
@@ -198,7 +200,8 @@ cdef inline void step_with(Run *run, const Step *step, Py_ssize_t offset, Py_ssi
 
 cdef void weight_gradient(Run *run, int index, const real *x, Py_ssize_t ldx, Py_ssize_t m, Py_ssize_t first,
                           Py_ssize_t last, bint first_chunk, bint last_chunk, real *scratch) noexcept nogil:
-    """dW (+)= X[m]^T dZ[m] for inputs first to last, from zero if first_chunk; if last_chunk, the step on them."""
+    """dW += X[m]^T dZ[m] for inputs first to last; the first chunk of a batch starts from zero, and after the last
+    chunk the step is taken."""
     cdef const Layer *layer = &run.net.layers[index]
     cdef Py_ssize_t i = first, n = vectors_of(layer.n), inputs, height, offset
     cdef Py_ssize_t ld = layer.ldt if layer.units_major else layer.ld
@@ -211,9 +214,10 @@ cdef void weight_gradient(Run *run, int index, const real *x, Py_ssize_t ldx, Py
     else:
         height = block_height(last - first, layer.n, m)
         if height < 8:
-            height = ROW_GROUP // height * height       # low tiles share a panel of dZ while the first level has it
+            height = ROW_GROUP // height * height       # low tiles share a panel of dZ in the first-level cache
         o.b, o.a_row, o.a_col, o.ldb = <const real *>run.dz[index], 1, ldx, layer.ld
-    # The scratch holds ROW_GROUP rows of any layer, or NARROW_PANEL inputs of a narrow one.
+    # `scratch` has room for ROW_GROUP rows of any layer, or NARROW_PANEL inputs of a narrow one. If the whole batch is
+    # in this chunk, a block of the gradient is computed there, used for the step, and overwritten by the next block.
     passing = (first_chunk and last_chunk and run.step.method != GRADIENT_ONLY
                and (layer.units_major or height <= ROW_GROUP))
     while i < last:
@@ -237,7 +241,7 @@ cdef void weight_gradient(Run *run, int index, const real *x, Py_ssize_t ldx, Py
 
 
 cdef void bias_gradient(Run *run, int index, Py_ssize_t m, bint first_chunk, bint last_chunk) noexcept nogil:
-    """db (+)= sum over rows of dZ[m], and the step if last_chunk."""
+    """db += sum over rows of dZ[m]; chunks as for `weight_gradient`."""
     cdef const Layer *layer = &run.net.layers[index]
     cdef const real *dz = <const real *>(run.dz[index] if layer.norm == NO_NORM else run.dy[index])
     cdef real *g = <real *>run.gradients + layer.b
@@ -255,7 +259,8 @@ cdef void bias_gradient(Run *run, int index, Py_ssize_t m, bint first_chunk, bin
 
 cdef void copy_weights(const Layer *layer, const real *parameters, real *wt, Py_ssize_t first,
                        Py_ssize_t last) noexcept nogil:
-    """What W is not, for inputs first to last, first a multiple of LANES: W^T, or the whole lines inputs x units."""
+    """Second copy of W in the other memory order, for inputs first to last, first a multiple of LANES: W^T, or the
+    units that fill whole cache lines as inputs x units."""
     cdef Py_ssize_t i = first, j
     if layer.n == 1 and not layer.units_major:
         for i in range(first, last):

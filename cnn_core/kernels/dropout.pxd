@@ -1,7 +1,7 @@
-"""Dropout: which units of a row stay, from numbers alone (Srivastava et al. 2014; inverted: what stays is scaled up).
+"""Dropout: which units of a row are dropped (Srivastava et al. 2014; inverted: the others are scaled up).
 
-A unit's fate is a hash of the key, the step, the layer, the row's place in the pass and the unit: it needs no state, so
-that forward and backward find the same one, whatever thread takes the row.
+Whether a unit is dropped is decided by a hash of the key, the step, the layer, the row's position in the pass and the
+unit. It needs no state, so that forward and backward agree, whichever thread computes the row.
 """
 
 from libc.stdint cimport uint32_t, uint64_t
@@ -18,7 +18,8 @@ cdef inline uint64_t scrambled(uint64_t x) noexcept nogil:
 
 cdef inline void drop(double rate, uint64_t key, Py_ssize_t place, Py_ssize_t m, Py_ssize_t n, real *x,
                       Py_ssize_t ld) noexcept nogil:
-    """x[m, n] becomes x / (1 - rate), or 0 with probability `rate`; the first row is at `place` of the pass."""
+    """x[m, n] becomes x / (1 - rate), or 0 with probability `rate`; the first row is at position `place` of the
+    pass."""
     cdef uint32_t threshold = <uint32_t>(rate * 4294967296.0), low, high, h
     cdef real scale = <real>(1 / (1 - rate))
     cdef uint64_t row

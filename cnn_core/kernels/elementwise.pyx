@@ -1,5 +1,4 @@
-"""Activations and inner products of arrays, and loops that find what the machine can do: for one instruction set and
-one type of real."""
+"""Activations of arrays, their derivatives, and inner products, for one instruction set and one type of real."""
 
 from libc.string cimport memcpy, memmove, memset
 
@@ -13,10 +12,11 @@ from cnn_core.types cimport IDENTITY, RELU, SIGMOID, TANH, fused
 
 
 cdef enum:
-    BLOCK = 256             # numbers whose slopes are kept for a moment
+    BLOCK = 256             # numbers whose derivatives are computed at once
 
 
 cdef inline void activate_all(const int activation, Py_ssize_t count, const real *z, real *out) noexcept nogil:
+    """out[count] = f(z) for a fused activation; the last numbers are padded to a vector."""
     cdef Py_ssize_t i = 0
     cdef real rest[16]
     while i + LANES <= count:
@@ -30,6 +30,7 @@ cdef inline void activate_all(const int activation, Py_ssize_t count, const real
 
 
 cdef void activate_all_from_z(int activation, Py_ssize_t count, const real *z, real *out) noexcept nogil:
+    """out[count] = f(z) for the other activations."""
     cdef Py_ssize_t whole = count // LANES * LANES
     cdef real rest[16]
     memmove(out, z, count*sizeof(real))
@@ -41,6 +42,7 @@ cdef void activate_all_from_z(int activation, Py_ssize_t count, const real *z, r
 
 
 cdef void activate(int activation, Py_ssize_t count, const void *z, void *out) noexcept nogil:
+    """out[count] = f(z): `ArrayKernels.activate`."""
     cdef fp_state saved = flush_subnormals()
     if activation == RELU:
         activate_all(RELU, count, <const real *>z, <real *>out)

@@ -1,10 +1,10 @@
-"""What is done to the rows of a layer between its product and the next, on the way up and on the way down.
+"""Operations on the rows of a layer between its product and the next one, forward and backward.
 
-(a) An activation that is not `fused` is applied to the rows its product has just written. f' is made with f and kept
-    in `Run.slope`, in place of Z: f and f' share an exponential, and the way down is a multiplication. So is every
-    activation of a `block`: a layer that is normalised, residual, thinned out, or below a residual one.
+(a) An activation that is not `fused` is applied to the rows that the product has just written. f' is computed with f
+    and kept in `Run.slope` in place of Z: f and f' share an exponential, and backward is then one multiplication. The
+    same holds for every activation of a layer that is normalised, residual, has dropout, or is below a residual layer.
 (b) The order is Z = X W, norm, + b, activation, dropout, + X of a residual layer.
-(c) A user's activation is a call to Python, by one thread alone. Once it has failed, nothing further is done.
+(c) A user's activation is a call to Python, and only one thread then computes. If it raises, the pass ends.
 """
 
 from libc.stdint cimport int64_t, uint64_t
@@ -20,7 +20,7 @@ from cnn_core.types cimport NO_NORM, USER, Layer, Net, Part, Run, fused
 
 
 cdef void activate_from_z(int activation, Py_ssize_t n, real *a, real *slope) noexcept nogil:
-    """a[n] = f(a); slope[n] = f'(a) unless it is NULL; n a multiple of LANES. The one compiled copy of the formulas."""
+    """a[n] = f(a); slope[n] = f'(a) unless it is NULL; n a multiple of LANES. The only compiled copy."""
     cdef vec steepness
     cdef Py_ssize_t j = 0
     cdef bint piecewise_linear = is_piecewise_linear(activation)
@@ -35,8 +35,8 @@ cdef void activate_from_z(int activation, Py_ssize_t n, real *a, real *slope) no
 
 
 cdef bint activate_rows(const Net *net, int index, int activation, Py_ssize_t m, real *a, real *slope) noexcept nogil:
-    """A[m, n] = f(A) for a layer whose product left f out, and f'(A) in slope unless it is NULL; padding is zero. False
-    when a user's function has set an exception."""
+    """A[m, n] = f(A) if the activation is not fused, and slope = f'(A) unless it is NULL; padding is zero. Returns
+    False when a user's function has set an exception."""
     cdef const Layer *layer = &net.layers[index]
     cdef Py_ssize_t i
     if fused(activation):
@@ -55,7 +55,8 @@ cdef bint activate_rows(const Net *net, int index, int activation, Py_ssize_t m,
 
 
 cdef void activate_fused(const Layer *layer, Py_ssize_t m, real *a, real *slope) noexcept nogil:
-    """A = f(A) of a fused activation that the product has left out; f'(A) in slope, if any; padding is zero."""
+    """A = f(A) for a fused activation that the product left out, and slope = f'(A) unless it is NULL; padding is
+    zero."""
     cdef Py_ssize_t i, j
     activate_block(layer.activation, m, vectors_of(layer.n)*LANES, a, layer.ld)
     clear_padding(m, layer.n, a, layer.ld)
@@ -79,13 +80,14 @@ cdef void add_rows(Py_ssize_t m, Py_ssize_t n, const real *x, Py_ssize_t ldx, re
 
 
 cdef inline uint64_t drop_key(const Run *run, int index, int64_t step) noexcept nogil:
-    """What decides which outputs of a layer are dropped in a step; index -1 is for the network's inputs."""
+    """Key of the outputs of a layer that are dropped in a step; index -1 means the network's inputs."""
     return scrambled(run.key + <uint64_t>(step*(run.net.depth + 1) + index + 1) * <uint64_t>0xD1B54A32D192ED03)
 
 
 cdef void apply_dropout(const Run *run, double rate, int index, const Part *part, Py_ssize_t n, real *x,
                         Py_ssize_t ld) noexcept nogil:
-    """Dropout of the part's rows x[m, n] of a layer's outputs, or of their gradient: one compiled copy of `drop`."""
+    """Dropout of the part's rows x[m, n] of a layer's outputs, or of their gradient. The only compiled copy of
+    `drop`."""
     drop(rate, drop_key(run, index, part.step), part.at + part.first, part.m, n, x, ld)
 
 
@@ -95,7 +97,7 @@ cdef void drop_inputs(Run *run, Part *part, real *x, Py_ssize_t ldx) noexcept no
 
 
 cdef void epilogue_forward(Run *run, int index, const Part *part) noexcept nogil:
-    """What the part's rows of the layer still lack when its product has written them."""
+    """Norm, activation, dropout and residual of the part's rows, which the layer's product has just written."""
     cdef const Layer *layer = &run.net.layers[index]
     cdef const Layer *below = layer - 1
     cdef real *a = <real *>run.a[index] + part.first*layer.ld
@@ -117,7 +119,7 @@ cdef void epilogue_forward(Run *run, int index, const Part *part) noexcept nogil
 
 
 cdef void epilogue_backward(Run *run, int index, const Part *part) noexcept nogil:
-    """dZ of the part's rows of the layer from their dA, before the product takes it further down."""
+    """dZ of the part's rows from their dA: the steps of `epilogue_forward` in reverse order."""
     cdef const Layer *layer = &run.net.layers[index]
     cdef const Layer *above = layer + 1
     cdef Py_ssize_t i, j
@@ -144,8 +146,8 @@ cdef void epilogue_backward(Run *run, int index, const Part *part) noexcept nogi
 
 cdef bint epilogue_predict(const Net *net, int index, int activation, const real *parameters, Py_ssize_t m,
                            const real *x, Py_ssize_t ldx, real *a, real *room) noexcept nogil:
-    """What a layer's rows a[m, n] still lack in prediction; x is the layer's input, room holds two rows. False when a
-    user's function has set an exception."""
+    """`epilogue_forward` in prediction, for rows a[m, n]; x is the layer's input, room has two rows. Returns False
+    when a user's function has set an exception."""
     cdef const Layer *layer = &net.layers[index]
     if layer.norm != NO_NORM:
         normalize_in_place(layer, parameters, <const real *>net.running, m, a, room)

@@ -1,4 +1,4 @@
-"""The caller's rows, of any number type and layout, copied into adjacent reals a block at a time."""
+"""Copies of the caller's rows, of any number type and layout, as contiguous reals, one block of rows at a time."""
 
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
@@ -18,12 +18,13 @@ ctypedef fused number:
     double
 
 cdef inline const char *row_at(const Rows *x, const int64_t *order, Py_ssize_t i) noexcept nogil:
+    """Address of the row at position i of the order."""
     return x.data + (i if order == NULL else order[i])*x.row_stride
 
 
 cdef inline void copy_rows(const number *_, const Rows *x, const int64_t *order, Py_ssize_t first, Py_ssize_t m,
                            real *target, Py_ssize_t ld) noexcept nogil:
-    """Numbers that lie side by side in a row."""
+    """Copy rows whose numbers are contiguous."""
     cdef Py_ssize_t i, j
     cdef const number *row
     cdef real scale = <real>x.scale
@@ -69,7 +70,7 @@ cdef inline Py_ssize_t size_of(int kind) noexcept nogil:
 
 
 cdef inline real read_number(const Rows *x, const char *row, Py_ssize_t j, bint exactly) noexcept nogil:
-    """A number of a row, scaled; or standardised from the caller's own number."""
+    """Number j of a row, scaled; `exactly`: standardised in double."""
     cdef double value = number_at(x.kind, row + j*x.column_stride)
     if exactly:
         return <real>((value - x.mean[j]) * x.factor[j])
@@ -78,13 +79,13 @@ cdef inline real read_number(const Rows *x, const char *row, Py_ssize_t j, bint 
 
 cdef inline void copy_strided(const Rows *x, const int64_t *order, Py_ssize_t first, Py_ssize_t m, bint exactly,
                               real *target, Py_ssize_t ld) noexcept nogil:
-    """Numbers of any kind that lie anyhow, in the order of memory."""
+    """Copy rows of any dtype and any strides, in the order of memory."""
     cdef Py_ssize_t i, j
     if x.column_stride == size_of(x.kind):
         for i in range(m):
             for j in range(x.columns):
                 target[i*ld + j] = read_number(x, row_at(x, order, first + i), j, exactly)
-    else:                   # feature-major: neighbours in memory are rows
+    else:                   # feature-major: neighbours in memory are in different rows
         for j in range(x.columns):
             for i in range(m):
                 target[i*ld + j] = read_number(x, row_at(x, order, first + i), j, exactly)
@@ -100,7 +101,7 @@ cdef inline void standardize(const Rows *x, Py_ssize_t m, real *target, Py_ssize
 
 cdef inline void scatter_rows(const number *_, const Rows *x, const int64_t *order, Py_ssize_t first, Py_ssize_t m,
                               real *target, Py_ssize_t ld) noexcept nogil:
-    """The numbers of sparse rows, into rows that have what a zero becomes."""
+    """Write the entries of sparse rows into rows that are already filled with scaled or standardised zeros."""
     cdef Py_ssize_t i
     cdef int64_t row, at, j
     cdef number value
@@ -119,6 +120,7 @@ cdef inline void scatter_rows(const number *_, const Rows *x, const int64_t *ord
 
 cdef inline void gather_sparse(const Rows *x, const int64_t *order, Py_ssize_t first, Py_ssize_t m, real *target,
                                Py_ssize_t ld) noexcept nogil:
+    """`gather` for sparse rows."""
     cdef Py_ssize_t i, j
     for i in range(m):
         for j in range(x.columns):
@@ -137,7 +139,7 @@ cdef inline void gather(const Rows *caller, const int64_t *order, Py_ssize_t fir
     cdef Py_ssize_t i, j
     cdef Rows rows = caller[0]
     cdef const Rows *x = &rows
-    # As floats, such numbers would lose the digits that differ from the mean.
+    # Converted to float first, numbers of more than 24 bits would lose the digits that differ from the mean.
     cdef bint exactly = sizeof(real) == 4 and x.mean != NULL and size_of(x.kind) > 2 and x.kind != FLOAT32
     for i in range(m):
         for j in range(x.columns, ld):

@@ -1,25 +1,25 @@
-"""Products and activations of whole arrays: for one instruction set and one type of real.
+"""Products of whole arrays, for one instruction set and one type of real.
 
     C[m, n] = A[m, k] B[k, n]       any strides of A and B
 
 Percentages are of the peak of fused multiply-adds of one core, in float32 (Zen 4, AVX-512, GCC 12; a core to itself).
 
-(a) B is copied a block at a time into panels of three vectors, KC_BYTES of k deep, transposed on the way where it is
-    stored so. A panel comes from the second level while the rows of A pass by, the block from the third: in float64
-    512x2048x2048 reaches 72 % with blocks of 256 KiB and 1 KiB of k, 81 with 512 and 2, 84 with 4096 and 4.
-(b) A is broadcast from where it lies. Rows a multiple of 4096 bytes apart would share one set of the first level, and
-    columns read across many pages miss their table: ROWS_BYTES of such an A are copied next to each other.
-(c) For few rows (m <= FEW_ROWS) the copy would not pay: B is read where it lies; 32x512x784 goes from 73 to 90 %. For
-    one row it is read end to end, four of its rows side by side: 1x512x512 from 20 % by tiles to 30.
-(d) Columns past the last whole line are dot products where k is long (see tiles.pxd): 2400x50x784 is 3 vectors and 2
+(a) B is copied one block at a time into panels of three vectors with KC_BYTES of k, and transposed at the same time if
+    it is stored that way. A panel stays in the second-level cache while the rows of A are read, the block in the third:
+    in float64 512x2048x2048 reaches 72 % with blocks of 256 KiB and 1 KiB of k, 81 with 512 and 2, 84 with 4096 and 4.
+(b) A is broadcast from its place. Rows a multiple of 4096 bytes apart would share one set of the first-level cache, and
+    columns read across many pages miss the TLB: ROWS_BYTES of such an A are copied to contiguous memory.
+(c) For few rows (m <= FEW_ROWS) the copy costs more than it saves: B is read in place; 32x512x784 goes from 73 to 90 %.
+    For one row B is read from end to end, four of its rows at a time: 1x512x512 from 20 % with tiles to 30.
+(d) Columns past the last whole cache line are dot products if k is long (see tiles.pxd): 2400x50x784 is 3 vectors and 2
     dots instead of 4 vectors, 90 instead of 68 %. The last line of A is read from its end, masked, so that nothing
-    behind A is touched and no zero meets a number that is not finite.
-(e) Where the columns of a narrow C are not whole lines but its rows are, and A lies transposed, C^T = B^T A^T is made
-    instead and transposed on the way out: 784x50x2400 (TN) 80 instead of 59 %.
-(f) A last panel that is not whole starts earlier and computes some columns again, to the same bits; where it adds to C
-    it goes through a buffer.
-(g) Every element is summed over k in one order, and threads share C, never a sum. How a product is done depends on its
-    shape and strides in lines of 64 bytes, neither on the number of threads nor on the width of a vector: nor do its
+    behind A is read and no zero is multiplied by a number that is not finite.
+(e) If the columns of a narrow C are not whole lines but its rows are, and A is stored transposed, C^T = B^T A^T is
+    computed instead and written transposed: 784x50x2400 (TN) 80 instead of 59 %.
+(f) A last panel that is not whole starts earlier and computes some columns again, with the same bits; if it adds to C,
+    it uses a buffer.
+(g) Every element is summed over k in one order, and threads divide C, never a sum. The plan of a product depends on its
+    shape and on its strides in lines of 64 bytes, but not on the number of threads or the width of a vector: so do its
     bits.
 """
 
@@ -35,16 +35,16 @@ from cnn_core.types cimport share
 #     write_transposed
 
 cdef enum:
-    WHOLE_PANEL_BYTES = 384 * 1024      # of B in a block with few columns
-    BLOCK_BYTES = 4096 * 1024    # of B in a block with many
-    ROWS_BYTES = 512 * 1024     # of A that pass by a block of B before the next rows
-    PAGES_BYTES = 256 * 1024    # an A that is read across its rows is copied from this size on
-    KC_BYTES = 4096             # of a row of A in a block with many columns
+    WHOLE_PANEL_BYTES = 384 * 1024      # bytes of B in a block with few columns
+    BLOCK_BYTES = 4096 * 1024   # bytes of B in a block with many columns
+    ROWS_BYTES = 512 * 1024     # bytes of A that are multiplied by a block of B before the next rows
+    PAGES_BYTES = 256 * 1024    # size from which an A that is read across its rows is copied
+    KC_BYTES = 4096             # bytes of a row of A in a block with many columns
     MOST_KC = 4096
-    FEW_ROWS = 64               # a B that serves no more rows of A is read where it lies
+    FEW_ROWS = 64               # with at most this many rows of A, B is read in place
     ROWS = 8                    # most rows of a tile
 
-cdef struct Plan:               # C[m, n] = A[m, k] B[k, n], perhaps the caller's product transposed: C^T = B^T A^T
+cdef struct Plan:               # C[m, n] = A[m, k] B[k, n]: the caller's product, or its transpose C^T = B^T A^T
     Py_ssize_t m, n, k
     const real *a
     Py_ssize_t a_row, a_col
@@ -52,15 +52,15 @@ cdef struct Plan:               # C[m, n] = A[m, k] B[k, n], perhaps the caller'
     Py_ssize_t b_row, b_col
     real *c
     Py_ssize_t ldc
-    bint transposed                 # C is transposed on the way out
-    bint direct                 # whole vectors of B are read where they lie
+    bint transposed             # C is written transposed
+    bint direct                 # whole vectors of B are read in place
     bint copied                 # rows of A are copied
-    Py_ssize_t whole            # columns that go through panels; the others are dot products
-    Py_ssize_t kc, nc, mc       # a block
+    Py_ssize_t whole            # columns that are computed by panels; the others are dot products
+    Py_ssize_t kc, nc, mc       # size of a block
 
 
 cdef inline int rows_of_tile(int width, Py_ssize_t left) noexcept nogil:
-    """Rows of the next tile, of those left: 8, 6, 4, 2 or 1."""
+    """Rows of the next tile, of `left` rows: 8, 6, 4, 2 or 1."""
     cdef Py_ssize_t most = min(left, <Py_ssize_t>min(ROWS, ACCUMULATORS // width))
     if most == 8 and (left == 10 or left == 12):
         return 6
@@ -68,7 +68,8 @@ cdef inline int rows_of_tile(int width, Py_ssize_t left) noexcept nogil:
 
 
 cdef void single_row(const Block *s, Py_ssize_t n) noexcept nogil:
-    """c[n] (+)= a B for whole vectors of B where it lies: some of its rows side by side, from end to end."""
+    """c[n] += a B for whole vectors of B in place, four of its rows at a time from end to end; the first block of k
+    starts from zero."""
     cdef Py_ssize_t p = 0, j, step, ldb = s.b_row
     cdef const real *b = s.b
     cdef vec a[4]
@@ -92,7 +93,7 @@ cdef void single_row(const Block *s, Py_ssize_t n) noexcept nogil:
 
 
 cdef void multiply(const Block *s) noexcept nogil:
-    """A block of C: a panel of B at a time, each for all rows."""
+    """A block of C: one panel of B at a time, each for all rows."""
     cdef Operands o
     cdef Py_ssize_t i, j = 0, r, v, shift, columns, together
     cdef int width, rows
@@ -101,6 +102,7 @@ cdef void multiply(const Block *s) noexcept nogil:
     cdef real *c
     cdef real part[24*16]
     o.a_row, o.a_col = s.a_row, s.a_col
+    # One row: whole vectors first, and the loop below computes the columns that are left.
     if s.single and s.n >= LANES:
         j = s.n - s.n % LANES
         single_row(s, j)
@@ -113,12 +115,12 @@ cdef void multiply(const Block *s) noexcept nogil:
         else:
             o.b, o.ldb = panel, width*LANES
             panel += s.k*width*LANES
-        # A last panel that adds to C must not add to the columns it shares with the one before.
+        # A last panel that adds to C must not add to the columns that the panel before has computed: it uses a buffer.
         apart = columns < width*LANES and (shift == 0 or not s.from_zero)
         i = 0
         while i < s.m:
             rows = rows_of_tile(width, s.m - i)
-            together = rows         # of tiles of one height: all but the last two, which are balanced
+            together = rows         # rows of all tiles of one height: all but the last two tiles, which are balanced
             if s.from_zero and not apart:
                 together *= max(<Py_ssize_t>1, (s.m - i - 2*ROWS) // rows)
             o.a = s.a + i*s.a_row
@@ -157,7 +159,7 @@ cdef inline void dot_of(int width, Py_ssize_t k, const Operands *o, const real *
 
 
 cdef void multiply_dots(const Block *s) noexcept nogil:
-    """The last columns of a block of C."""
+    """The columns of a block of C that are dot products."""
     cdef Operands o
     cdef Py_ssize_t i, r, j = 0, done, line = LANES*GROUP, full = s.k - s.k % line, ld = round_up_to_cache_line(s.k)
     cdef int width, height, rows, v
@@ -174,7 +176,7 @@ cdef void multiply_dots(const Block *s) noexcept nogil:
         o.b = s.columns + j*ld
         i = 0
         while i < s.m:
-            # Rows too few for a tile are taken with some before them, or one by one.
+            # A last tile with too few rows starts earlier, and computes some rows again; few rows are computed singly.
             done = max(<Py_ssize_t>0, i + height - s.m) if s.m >= height else 0
             rows = height if s.m >= height else 1
             i -= done
@@ -190,7 +192,7 @@ cdef void multiply_dots(const Block *s) noexcept nogil:
 
 
 cdef Plan make_plan(const Gemm *g) noexcept nogil:
-    """How to go about a product; the same for any number of threads."""
+    """Plan of a product, which does not depend on the number of threads."""
     cdef Plan s
     cdef Py_ssize_t rest, size = sizeof(real), line = LANES*GROUP, blocks, filled
     s.m, s.n, s.k, s.c, s.ldc = g.m, g.n, g.k, <real *>g.c, g.ldc
@@ -202,7 +204,7 @@ cdef Plan make_plan(const Gemm *g) noexcept nogil:
         s.a_row = 1
     if g.k == 1:
         s.a_col = s.b_row = 1
-    # A narrow product whose rows are the columns of what lies there: its vectors run down A's rows.
+    # A narrow product with A stored transposed: its vectors run along A's rows.
     s.transposed = (s.a_row == 1 and g.m > 1 and g.k >= FEW_ROWS // 2 and g.n <= FEW_ROWS
                     and round_up_to_cache_line(g.n) * 10 > g.n * 11 and round_up_to_cache_line(g.m) * 10 <= g.m * 11)
     if s.transposed or (g.m == 1 and s.b_row == 1 and s.b_col != 1):
@@ -229,21 +231,25 @@ cdef Plan make_plan(const Gemm *g) noexcept nogil:
 
 
 cdef Py_ssize_t block_size(const Plan *s) noexcept nogil:
+    """Reals of the copied block of B."""
     cdef Py_ssize_t columns = 3*LANES if s.direct and s.whole >= 3*LANES else round_up(min(s.nc, s.whole), LANES)
     return s.kc * (columns + s.n - s.whole)
 
 
 cdef Py_ssize_t rows_size(const Plan *s) noexcept nogil:
+    """Reals of the copied rows of A."""
     return max(near_stride(s.kc) * min(s.mc, s.m), s.kc * round_up_to_cache_line(min(s.mc, s.m))) if s.copied else 0
 
 
 cdef Py_ssize_t workspace_size(const Gemm *g, int size) noexcept nogil:
+    """Reals of workspace for each thread: `ArrayKernels.workspace_size`."""
     cdef Plan s = make_plan(g)
     return (round_up_to_cache_line(block_size(&s)) + round_up_to_cache_line(rows_size(&s))
             + (s.m * round_up_to_cache_line(s.nc) if s.transposed else 0))
 
 
 cdef void gemm(const Gemm *g, int rank, int size) noexcept nogil:
+    """One thread's part of a product: `ArrayKernels.gemm`."""
     cdef fp_state saved = flush_subnormals()
     cdef Plan plan = make_plan(g)
     cdef real *panels = <real *>g.work + rank*workspace_size(g, size)
@@ -251,6 +257,7 @@ cdef void gemm(const Gemm *g, int rank, int size) noexcept nogil:
     cdef real *transposed = rows + round_up_to_cache_line(rows_size(&plan))
     cdef Py_ssize_t i0 = 0, i1 = plan.m, j0 = 0, j1 = plan.whole, i, j, p, dots
     cdef Block s
+    # Threads divide the columns of a wide C, else its rows.
     if size > 1 and plan.whole >= 2*LANES*size and (plan.n >= plan.m or plan.m < ROWS*size):
         j0, j1 = share(plan.whole, rank, size, LANES), share(plan.whole, rank + 1, size, LANES)
     else:

@@ -1,4 +1,4 @@
-"""Copies that `gemm` makes: B in panels of vectors, rows of A next to each other, C transposed on the way out."""
+"""Copies that `gemm` makes: B in panels of vectors, rows of A in contiguous memory, C transposed."""
 
 from libc.string cimport memcpy
 
@@ -6,29 +6,30 @@ from cnn_core.kernels.activations cimport transpose_block
 from cnn_core.kernels.partition cimport round_up_to_cache_line
 from cnn_core.kernels.vec cimport GROUP, LANES, PREFETCH, real, v_load, v_set1, v_store
 
-cdef struct Block:              # part of a product: C[m, n] (+)= A[m, k] B[k, n]
+cdef struct Block:              # part of a product: C[m, n] = or += A[m, k] B[k, n]
     Py_ssize_t m, n, k
     const real *a
     Py_ssize_t a_row, a_col
-    const real *b               # where it lies, if that is direct
+    const real *b               # B in place
     Py_ssize_t b_row
     bint direct
-    bint single                 # that, for a product of one row
-    const real *panels          # k x width vectors each; of a direct B, the last one alone if that is not whole
-    Py_ssize_t dots             # columns behind n that are dot products
-    const real *columns         # those, `round_up_to_cache_line(k)` apart
+    bint single                 # direct, for a product of one row
+    const real *panels          # copied panels of k x width vectors; of a direct B only the last one if not whole
+    Py_ssize_t dots             # columns after the first n, which are dot products
+    const real *columns         # copies of these columns, at a stride of `round_up_to_cache_line(k)`
     real *c
     Py_ssize_t ldc
-    bint from_zero                # from zero
+    bint from_zero              # the first block of k: C =, else C +=
 
 
 cdef inline Py_ssize_t round_up(Py_ssize_t count, Py_ssize_t group) noexcept nogil:
-    """count rounded up to whole groups."""
+    """count rounded up to a multiple of group."""
     return (count + group - 1) // group * group
 
 
 cdef void copy(Py_ssize_t n, const real *source, real *target) noexcept nogil:
-    """target[n] = source[n]: whole vectors, the last over the one before; for few, halves that overlap."""
+    """target[n] = source[n] in whole vectors, the last of which overlaps the one before; few numbers in overlapping
+    halves."""
     cdef Py_ssize_t j = 0, size = sizeof(real)
     if n >= LANES:
         while j + LANES < n:
@@ -48,27 +49,27 @@ cdef void copy(Py_ssize_t n, const real *source, real *target) noexcept nogil:
 
 cdef void transpose(const real *source, Py_ssize_t lds, Py_ssize_t rows, real *target, Py_ssize_t ldt,
                     Py_ssize_t columns) noexcept nogil:
-    """One compiled copy of `transpose_block`, which is large."""
+    """The only compiled copy of `transpose_block`, which is large."""
     transpose_block(source, lds, rows, target, ldt, columns)
 
 
 cdef inline int panel_width(const Block *s, Py_ssize_t j) noexcept nogil:
-    """Vectors of the panel at column j: threes, but four are two and two."""
+    """Vectors of the panel at column j: three, but the last four are two and two."""
     cdef Py_ssize_t vectors = round_up(s.n - j, LANES) // LANES
     return <int>vectors if vectors <= 2 else 2 if vectors == 4 else 3
 
 
 cdef inline Py_ssize_t shift_of(const Block *s, Py_ssize_t j, int width) noexcept nogil:
-    """Columns by which the last panel starts earlier, so that it is whole: they are computed again, to the same
-    bits."""
+    """Columns by which the last panel starts earlier to be whole; they are computed again, with the same bits."""
     return max(<Py_ssize_t>0, j + width*LANES - s.n) if width*LANES <= s.n else 0
 
 
 cdef void pack_panel(Py_ssize_t k, Py_ssize_t n, const real *b, Py_ssize_t row, Py_ssize_t column, int ld,
                      real *panel) noexcept nogil:
-    """panel[k, ld] = B[k, n], zeros behind."""
+    """panel[k, ld] = B[k, n], then zeros."""
     cdef Py_ssize_t p = 0, j, v, q, count, _
     cdef real square[16*16]
+    # B stored transposed: blocks are transposed in registers.
     if row == 1 and column != 1:
         while p < k:
             count = min(k - p, LANES)
@@ -104,7 +105,7 @@ cdef void pack_panel(Py_ssize_t k, Py_ssize_t n, const real *b, Py_ssize_t row, 
 
 
 cdef void pack_columns(Block *s, Py_ssize_t row, Py_ssize_t column, real *panels) noexcept nogil:
-    """The panels of a block, and behind them its columns that are dot products."""
+    """Copy the panels of a block, and after them its columns that are dot products."""
     cdef Py_ssize_t j = 0, p, q, ld = round_up_to_cache_line(s.k), full = s.k - s.k % (LANES*GROUP), columns, shift
     cdef int width
     cdef const real *b
@@ -138,7 +139,7 @@ cdef void pack_columns(Block *s, Py_ssize_t row, Py_ssize_t column, real *panels
 
 
 cdef void pack_rows(Block *s, real *rows) noexcept nogil:
-    """A's rows, or its columns, to where they are near each other."""
+    """Copy A's rows, or its columns, to contiguous memory."""
     cdef Py_ssize_t i, p, ld
     if s.a_row == 1:
         ld = round_up_to_cache_line(s.m)
@@ -162,7 +163,7 @@ cdef void pack_rows(Block *s, real *rows) noexcept nogil:
 
 
 cdef inline Py_ssize_t near_stride(Py_ssize_t k) noexcept nogil:
-    """Distance of copied rows of A: an odd number of lines."""
+    """Row stride of copied rows of A: an odd number of cache lines."""
     return round_up_to_cache_line(k) + (0 if round_up_to_cache_line(k) // (LANES*GROUP) % 2 else LANES*GROUP)
 
 

@@ -1,10 +1,10 @@
-"""Batches of long rows for few units, by one thread: X is read once, and its second use rides along with the first.
+"""Batches of long rows for few units, with one thread: one loop reads X once for both forward and gradient.
 
-Where some rows of X fill a level-2 cache, memory is slower than the arithmetic: forward waits for it, and the gradient
-then has the processor to itself while memory rests. So the rows roll on four at a time: while forward takes the next
-four from memory, the gradient takes its part from the four before them, column by column in one loop. A step of
-30000-4-3-2-1 on 1034 rows takes 0.85 of what it takes in chunks. Sums run in the order of the other ways, so the
-bits are the same. It takes 32 registers: elsewhere the chunks of `run_batch` do.
+Where a few rows of X fill a level-2 cache, forward waits for memory, and the gradient afterwards leaves memory idle.
+Here both run in one loop over the columns, four rows at a time: forward reads the next four rows from memory, and the
+gradient uses the four rows before them, which are in the cache. A step of 30000-4-3-2-1 on 1034 rows takes 0.85 of its
+time in chunks. Sums run in the same order as in `run_batch`, so the bits are the same. The loop needs 32 registers;
+without them `run_batch` is used.
 """
 
 from cnn_core.kernels.tiles cimport Operands, dot_results
@@ -18,7 +18,7 @@ cdef enum:
 
 
 cdef inline bint has_long_rows(const Run *run) noexcept nogil:
-    """Whether the batches of a pass are read so."""
+    """Whether the batches of a pass are computed this way."""
     cdef const Layer *layer = &run.net.layers[0]
     return (DOTS >= LONG_ROW_GROUP*LONG_ROW_UNITS and GROUP == 1 and run.net.plain and run.backward
             and run.offset == NULL and run.x.direct and run.order == NULL and not is_frozen(run, 0)
@@ -28,8 +28,8 @@ cdef inline bint has_long_rows(const Run *run) noexcept nogil:
 
 cdef inline void long_row_tile(const int N, Py_ssize_t k, const Operands *o, const real *before, const real *dz,
                                Py_ssize_t lddz, real *g, Py_ssize_t ldg) noexcept nogil:
-    """C[4, N] = D + A[4, k] B[N, k]^T as `dot_tile`; G[N, k] += dZ[4, N]^T A'[4, k], for the rows A' before, which are
-    as far apart as A's."""
+    """C[4, N] = D + A[4, k] B[N, k]^T as in `dot_tile`; G[N, k] += dZ[4, N]^T A'[4, k], where A' are the four rows
+    before A, at the same row stride."""
     cdef vec acc[4][4]
     cdef vec row[4]
     cdef vec total[16]
@@ -40,6 +40,7 @@ cdef inline void long_row_tile(const int N, Py_ssize_t k, const Operands *o, con
         for j in range(N):
             acc[i][j] = v_set1(0)
     while p < k:
+        # Forward for the next rows.
         for j in range(N):
             row[j] = v_load(o.b + j*o.ldb + p)
         for i in range(4):
@@ -47,6 +48,7 @@ cdef inline void long_row_tile(const int N, Py_ssize_t k, const Operands *o, con
             PREFETCH(o.a + i*o.a_row + p + 8*LANES)
             for j in range(N):
                 acc[i][j] = acc[i][j] + x * row[j]
+        # Gradient of the rows before.
         for i in range(4):
             row[i] = v_load(before + i*o.a_row + p)
         for j in range(N):

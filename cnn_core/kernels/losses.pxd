@@ -23,9 +23,9 @@ ordinal                 -log P(y): a cumulative link whose logits a_0 = z_0, a_j
                         s(x) = log(1 + exp(x)). P(y > j) = sigmoid(a_j), and
                         -log P(k) = s(-a_(k-1)) + s(a_k) + s(-z_k), without the terms that do not exist.
 
-Cross-entropies, squares and what is linear in d are finite for every z up to 1e30 and beyond: exponentials are taken
-of -|z| or of z - max z only, and squares in double. An exp(z) that would overflow stays at the largest power that does
-not.
+Cross-entropies, squares and losses linear in d are finite for every z up to 1e30 and beyond: exponentials are only
+taken of -|z| or of z - max z, and squares in double. An exp(z) that would overflow is limited to the largest power that
+does not.
 """
 
 from cnn_core.kernels.activations cimport v_exp, v_log, v_log1p, v_sigmoid, v_tanh
@@ -34,7 +34,7 @@ from cnn_core.types cimport HUBER, LOG_COSH, QUANTILE
 
 
 cdef inline vec tiny() noexcept nogil:
-    """A number so small that nothing is below it but 0."""
+    """The smallest normal number, about."""
     return v_set1(<real>1.2e-38 if sizeof(real) == 4 else <real>2.3e-308)
 
 
@@ -58,7 +58,7 @@ cdef inline vec v_sign(vec d) noexcept nogil:
 
 
 cdef inline vec v_distance(int loss, real parameter, vec z, vec y, vec *dz) noexcept nogil:
-    """A loss of d = z - y; the parameter is delta of Huber, the level of a quantile."""
+    """A loss of d = z - y; parameter: delta of Huber, level of a quantile."""
     cdef vec d = z - y, size = v_abs(d), part
     if loss == HUBER:
         part = v_min(v_set1(parameter), size)

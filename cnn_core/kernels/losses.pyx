@@ -1,8 +1,8 @@
 """Loss and gradient of a block of rows: kernels for one instruction set and one type of real.
 
-(a) LANES rows at a time, one row a lane: the block of logits is transposed in registers, so that maximum, sum and
-    logarithm are vertical operations, ten classes cost ten exponentials for sixteen rows, and the sum over the
-    classes has one order whatever the instruction set.
+(a) LANES rows at a time, one row per lane: the block of logits is transposed in registers. Maximum, sum and logarithm
+    are then vertical operations, ten classes cost ten exponentials for sixteen rows, and the sum over the classes has
+    the same order with every instruction set.
 (b) Rows past m in the last block are zeros, and their results are not used.
 """
 
@@ -18,12 +18,13 @@ from cnn_core.types cimport (
 
 
 cdef inline Py_ssize_t row_of(const int64_t *rows, Py_ssize_t i) noexcept nogil:
+    """Row at position i of the order."""
     return i if rows == NULL else rows[i]
 
 
 cdef vec target_lane(const Target *target, const int64_t *rows, Py_ssize_t first, Py_ssize_t m,
                      Py_ssize_t j) noexcept nogil:
-    """Output j of the targets of rows first, ..., one a lane, or what of each row's label is class j; 0 for rows past
+    """Target j of rows first, ..., one row per lane: a number, or 1 where the row's label is class j; 0 for rows past
     m."""
     cdef real y[16]
     cdef Py_ssize_t r, row
@@ -38,6 +39,7 @@ cdef vec target_lane(const Target *target, const int64_t *rows, Py_ssize_t first
 
 
 cdef inline vec largest_lane(Py_ssize_t n, const real *t) noexcept nogil:
+    """Largest of the n logits of each row."""
     cdef vec largest = v_load(t)
     cdef Py_ssize_t j
     for j in range(1, n):
@@ -58,8 +60,8 @@ cdef inline vec exponentiate(Py_ssize_t n, vec largest, real *t) noexcept nogil:
 
 cdef vec label_lanes(Py_ssize_t n, Py_ssize_t m, const Target *target, const int64_t *rows, Py_ssize_t first,
                      const real *weight, real *t) noexcept nogil:
-    """Softmax cross-entropy with class indices of LANES rows of logits t[n, LANES]; gradient times the rows' weights
-    left in t."""
+    """Softmax cross-entropy with class indices for LANES rows of logits t[n, LANES], which are replaced by the gradient
+    times the rows' weights."""
     cdef real picked[16]
     cdef Py_ssize_t j, r, label
     cdef vec largest = largest_lane(n, t), total, scale
@@ -79,7 +81,7 @@ cdef vec label_lanes(Py_ssize_t n, Py_ssize_t m, const Target *target, const int
 
 cdef vec distribution_lanes(Py_ssize_t n, Py_ssize_t m, const Target *target, const int64_t *rows, Py_ssize_t first,
                             const real *weight, real *t) noexcept nogil:
-    """The same with a row of probabilities as target."""
+    """`label_lanes` with a row of probabilities as target."""
     cdef vec largest = largest_lane(n, t), mass = v_set1(0), loss = v_set1(0), total, scale, y
     cdef Py_ssize_t j
     for j in range(n):
@@ -96,7 +98,7 @@ cdef vec distribution_lanes(Py_ssize_t n, Py_ssize_t m, const Target *target, co
 
 cdef vec binary_lanes(Py_ssize_t n, Py_ssize_t m, const Target *target, const int64_t *rows, Py_ssize_t first,
                       const real *weight, real *t) noexcept nogil:
-    """Binary cross-entropy, summed over the outputs, of LANES rows of logits t[n, LANES]."""
+    """Binary cross-entropy, summed over the outputs; t as for `label_lanes`."""
     cdef vec total = v_set1(0), dz
     cdef Py_ssize_t j
     for j in range(n):
@@ -107,8 +109,7 @@ cdef vec binary_lanes(Py_ssize_t n, Py_ssize_t m, const Target *target, const in
 
 cdef void squares(double factor, Py_ssize_t n, Py_ssize_t m, const Target *target, const int64_t *rows,
                   Py_ssize_t first, const real *weight, real *t, double *row_loss) noexcept nogil:
-    """Squared error times factor, summed over the outputs, of m rows of outputs t[n, LANES]; gradient times the rows'
-    weights left in t."""
+    """Squared error times factor, summed over the outputs in double; t as for `label_lanes`."""
     cdef real difference[16]
     cdef vec d
     cdef Py_ssize_t j, r
@@ -124,7 +125,7 @@ cdef void squares(double factor, Py_ssize_t n, Py_ssize_t m, const Target *targe
 
 cdef vec element_lanes(const LossSpec *c, Py_ssize_t n, Py_ssize_t m, const Target *target, const int64_t *rows,
                        Py_ssize_t first, const real *weight, real *t) noexcept nogil:
-    """A loss that is a sum over the outputs, or over pairs of them, of LANES rows of outputs t[n, LANES]."""
+    """A loss that is a sum over the outputs, or over pairs of them; t as for `label_lanes`."""
     cdef vec total = v_set1(0), z, y, level, dz, ds
     cdef Py_ssize_t j, pairs = n // 2
     for j in range(pairs if c.loss == GAUSSIAN_NLL else n):
@@ -146,7 +147,7 @@ cdef vec element_lanes(const LossSpec *c, Py_ssize_t n, Py_ssize_t m, const Targ
 
 cdef vec focal_lanes(const LossSpec *c, Py_ssize_t n, Py_ssize_t m, const Target *target, const int64_t *rows,
                      Py_ssize_t first, const real *weight, real *t) noexcept nogil:
-    """Focal loss of classes, whose labels may be smoothed, of LANES rows of logits t[n, LANES]."""
+    """Focal loss of classes, whose labels may be smoothed; t as for `label_lanes`."""
     cdef vec largest = largest_lane(n, t), total = v_set1(0), loss = v_set1(0), mass = v_set1(0)
     cdef vec y, p, factor, minus_log_p
     cdef Py_ssize_t j
@@ -154,6 +155,7 @@ cdef vec focal_lanes(const LossSpec *c, Py_ssize_t n, Py_ssize_t m, const Target
     for j in range(n):
         total = total + v_exp(v_load(t + j*LANES) - largest)
     total = v_log(total)
+    # The first pass sums the loss and what the gradient of every logit needs; the second replaces the logits.
     for second in range(2):
         for j in range(n):
             y = target_lane(target, rows, first, m, j) * <real>(1 - c.smoothing) + <real>(c.smoothing / n)
@@ -170,7 +172,7 @@ cdef vec focal_lanes(const LossSpec *c, Py_ssize_t n, Py_ssize_t m, const Target
 
 cdef vec ordinal_lanes(Py_ssize_t n, Py_ssize_t m, const Target *target, const int64_t *rows, Py_ssize_t first,
                        const real *weight, real *t) noexcept nogil:
-    """The ordinal loss of LANES rows of logits t[n, LANES], with class indices from 0 to n."""
+    """Ordinal loss with class indices from 0 to n; t as for `label_lanes`, and two passes as in `focal_lanes`."""
     cdef vec loss = v_set1(0), mass = v_set1(0), above, at, here, z, a, p, q, da, no, yes, more, less
     cdef Py_ssize_t j
     cdef int second
@@ -197,7 +199,7 @@ cdef vec ordinal_lanes(Py_ssize_t n, Py_ssize_t m, const Target *target, const i
 
 
 cdef inline void to_lanes(Py_ssize_t n, Py_ssize_t m, const real *z, Py_ssize_t ld, real *t) noexcept nogil:
-    """t[n, LANES] = z[m, n]^T, for m up to LANES."""
+    """t[n, LANES] = z[m, n]^T for at most LANES rows."""
     cdef Py_ssize_t r, j = 0
     if n == 1:
         v_store(t, v_set1(0))
@@ -227,7 +229,7 @@ cdef inline void from_lanes(Py_ssize_t n, Py_ssize_t m, real *t, real *z, Py_ssi
 
 cdef vec lanes_loss(const LossSpec *c, Py_ssize_t n, Py_ssize_t m, const Target *target, const int64_t *rows,
                     Py_ssize_t first, const real *weight, real *t) noexcept nogil:
-    """The loss of LANES rows of outputs t[n, LANES]; its gradient times the rows' weights left in t."""
+    """Loss of LANES rows; t as for `label_lanes`."""
     if c.loss == BINARY_CROSS_ENTROPY:
         return binary_lanes(n, m, target, rows, first, weight, t)
     if c.loss == SOFTMAX_CROSS_ENTROPY and target.labels != NULL:
@@ -244,9 +246,9 @@ cdef vec lanes_loss(const LossSpec *c, Py_ssize_t n, Py_ssize_t m, const Target 
 cdef void batch_loss(LossSpec *spec, const Layer *last, Py_ssize_t m, const void *z_, const Target *target,
                      const int64_t *rows, Py_ssize_t first, double weight, void *dz_, void *scratch,
                      double *row_loss) noexcept nogil:
-    """row_loss[m] and, unless dz is NULL, dz[m, n] = weight dL/dz, its padding zero, both times the rows' own weights;
-    z and dz have rows last.ld apart, scratch holds last.ld * LANES reals. Row i of z belongs to row rows[first + i] of
-    the targets."""
+    """row_loss[m] and, unless dz is NULL, dz[m, n] = weight dL/dz, its padding zero, both times the sample weights. z
+    and dz have row stride last.ld; scratch has last.ld * LANES reals. Row i of z has the targets of row rows[first +
+    i]."""
     cdef const real *z = <const real *>z_
     cdef real *dz = <real *>dz_
     cdef real *t = <real *>scratch

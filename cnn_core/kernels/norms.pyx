@@ -10,12 +10,12 @@ With g = gain dy, and every mean over what was normalised:
 layer           dz = (g - mean g - zhat mean(g zhat)) / sqrt(var + epsilon)
 rms             dz = (g - zhat mean(g zhat)) / sqrt(...)
 batch           dz = (g - p (sum g + zhat sum(g zhat))) / sqrt(var + epsilon); a row has the share p = w / sum w in mean
-                and var, which is 1 / m unless rows have weights: one of weight 0 is as if it were not there
+                and var, which is 1 / m without sample weights; a row of weight 0 has no effect
 running         dz = g / sqrt(var + epsilon)
 
-(a) Sums over a row have the order of `total_of`; sums over rows are taken by one thread, column by column in blocks of
-    rows. No bit depends on the number of threads, nor on the width of a register.
-(b) A batch that is normalised by its rows is one chunk; threads meet before its statistics and after them.
+(a) Sums over a row have the order of `total_of`; sums over rows are computed by one thread, column by column in blocks
+    of rows. No bit depends on the number of threads, nor on the width of a register.
+(b) A batch that is normalised over its rows is one chunk; threads are synchronised before and after its statistics.
 """
 
 from libc.math cimport sqrt
@@ -28,10 +28,10 @@ from cnn_core.types cimport BATCH_NORM, LAYER_NORM, ROW_GROUP, Layer, Part, Run,
 # from dense.pyx: take_step
 
 cdef enum:
-    SUMMED_ROWS = 64            # rows whose sum is taken before it is added to that of the rows before
+    SUMMED_ROWS = 64            # rows that are summed in one block; then the blocks are added
 
 cdef double NORM_EPSILON = 1e-5
-cdef double RUNNING_SHARE = 0.1       # the share of a batch in the running mean and variance
+cdef double RUNNING_SHARE = 0.1         # weight of a batch in the running mean and variance
 
 
 cdef real row_sum(Py_ssize_t n, const real *x, const real *y) noexcept nogil:
@@ -70,7 +70,7 @@ cdef void scale_and_shift(const Layer *layer, const real *parameters, Py_ssize_t
 
 
 cdef void normalize_rows(const Layer *layer, Py_ssize_t m, const real *z, real *hat, real *inverse) noexcept nogil:
-    """zhat of each row by itself, which may be where z is; inverse[m] = 1 / sqrt(var + epsilon), unless NULL."""
+    """zhat of each row, normalised over its units; hat may be z. inverse[m] = 1 / sqrt(var + epsilon), unless NULL."""
     cdef Py_ssize_t i, j
     cdef real mean = 0, factor
     for i in range(m):
@@ -126,8 +126,9 @@ cdef void weighted_sums(const Run *run, const Part *part, const real *x, const r
 
 
 cdef void batch_statistics(Run *run, int index, const Part *part, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
-    """Of columns first to last of the batch's z: mean and 1 / sqrt(var + epsilon), and their share in the running
-    ones, whose variance is that of a sample: divided by m - 1, or by the sum of the weights - 1 if that is above 0."""
+    """Mean and 1 / sqrt(var + epsilon) of columns first to last of the batch's z; in training, also the running
+    statistics, whose variance is unbiased: divided by m - 1, or by the sum of the sample weights - 1 if that is above
+    0."""
     cdef const Layer *layer = &run.net.layers[index]
     cdef const real *z = <const real *>run.a[index]
     cdef real *mean = <real *>run.inverse[index]
@@ -151,7 +152,7 @@ cdef void batch_statistics(Run *run, int index, const Part *part, Py_ssize_t fir
 
 
 cdef void running_statistics(const Layer *layer, const real *running, real *mean, real *factor) noexcept nogil:
-    """Mean and 1 / sqrt(var + epsilon) as training has left them."""
+    """Mean and 1 / sqrt(var + epsilon) from the running statistics."""
     cdef Py_ssize_t j = 0
     while j < layer.n:
         v_store(mean + j, v_load(running + layer.r + j))
@@ -175,12 +176,13 @@ cdef void center_and_scale(const Layer *layer, const real *mean, const real *fac
 
 
 cdef inline bint uses_running_statistics(const Run *run, int index) noexcept nogil:
-    """Whether a layer takes the running statistics, and leaves them: in training a frozen one does."""
+    """Whether a layer is normalised by the running statistics and does not update them, as a frozen layer in
+    training."""
     return run.by_running or is_frozen(run, index)
 
 
 cdef void normalize(Run *run, int index, const Part *part) noexcept nogil:
-    """y in run.a from z there, for the part's rows; zhat and statistics are kept."""
+    """Replace z by y in run.a for the part's rows; zhat and statistics are kept."""
     cdef const Layer *layer = &run.net.layers[index]
     cdef real *z = <real *>run.a[index] + part.first*layer.ld
     cdef real *hat = <real *>run.hat[index] + part.first*layer.ld
@@ -201,7 +203,7 @@ cdef void normalize(Run *run, int index, const Part *part) noexcept nogil:
 
 cdef void normalize_in_place(const Layer *layer, const real *parameters, const real *running, Py_ssize_t m,
                              real *z, real *room) noexcept nogil:
-    """y from z, as prediction does it; `room` holds 2 * layer.ld reals."""
+    """Replace z by y in prediction; `room` has 2 * layer.ld reals."""
     if layer.norm == BATCH_NORM:
         running_statistics(layer, running, room, room + layer.ld)
         center_and_scale(layer, room, room + layer.ld, m, z, z)
@@ -211,7 +213,7 @@ cdef void normalize_in_place(const Layer *layer, const real *parameters, const r
 
 
 cdef void denormalize(Run *run, int index, const Part *part) noexcept nogil:
-    """dz in run.dz from dy there, for the part's rows; dy is kept for the gradients of gain and b."""
+    """Replace dy by dz in run.dz for the part's rows; dy is kept for the gradients of gain and b."""
     cdef const Layer *layer = &run.net.layers[index]
     cdef const real *gain = <const real *>run.parameters + layer.g
     cdef real *d = <real *>run.dz[index] + part.first*layer.ld
@@ -221,6 +223,7 @@ cdef void denormalize(Run *run, int index, const Part *part) noexcept nogil:
     cdef const real *sums = inverse + 2*layer.ld
     cdef real factor, mean_g, mean_hat, weight
     cdef Py_ssize_t i, j
+    # d = g = gain dy
     for i in range(part.m):
         j = 0
         while j < layer.n:
@@ -228,7 +231,8 @@ cdef void denormalize(Run *run, int index, const Part *part) noexcept nogil:
             v_store(d + i*layer.ld + j, v_load(d + i*layer.ld + j) * v_load(gain + j))
             j += LANES
         clear_padding(1, layer.n, dy + i*layer.ld, layer.ld)
-        clear_padding(1, layer.n, d + i*layer.ld, layer.ld)     # written in vectors, summed in lines
+        clear_padding(1, layer.n, d + i*layer.ld, layer.ld)     # vectors were written, but whole lines are summed
+    # Batch norm: the sums over all rows of the chunk are computed column by column, then each thread takes its rows.
     if layer.norm == BATCH_NORM:
         if not uses_running_statistics(run, index):
             sync_threads(run, part.rank, part.size)
@@ -249,6 +253,7 @@ cdef void denormalize(Run *run, int index, const Part *part) noexcept nogil:
             d += layer.ld
             hat += layer.ld
         return
+    # Layer and RMS norm: each row by itself.
     for i in range(part.m):
         factor = inverse[part.first + i]
         mean_g = row_sum(layer.n, d, NULL) / layer.n if layer.norm == LAYER_NORM else 0
@@ -263,8 +268,7 @@ cdef void denormalize(Run *run, int index, const Part *part) noexcept nogil:
 
 
 cdef void gradient_sums(Run *run, int index, const Part *part, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
-    """Of columns first to last the sums of g and of g zhat over the rows of the batch, times the share of a row of
-    weight 1."""
+    """Sums of g and of g zhat over the rows of the batch for columns first to last, times `share_of_row`."""
     cdef const Layer *layer = &run.net.layers[index]
     cdef real *sums = <real *>run.inverse[index] + 2*layer.ld
     cdef const real *g = <const real *>run.dz[index]
@@ -279,7 +283,7 @@ cdef void gradient_sums(Run *run, int index, const Part *part, Py_ssize_t first,
 
 
 cdef void gain_gradient(Run *run, int index, Py_ssize_t m, bint first_chunk, bint last_chunk) noexcept nogil:
-    """dgain (+)= sum over rows of dy zhat, in the order of the rows whatever the chunks, and the step if last_chunk."""
+    """dgain += sum over rows of dy zhat, always in the order of the rows; chunks as for `weight_gradient`."""
     cdef const Layer *layer = &run.net.layers[index]
     cdef const real *dy = <const real *>run.dy[index]
     cdef const real *hat = <const real *>run.hat[index]

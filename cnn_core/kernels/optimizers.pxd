@@ -42,16 +42,18 @@ from cnn_core.types cimport (
     ADADELTA, ADAGRAD, ADAM, ADAMW, AMSGRAD, CENTERED_RMSPROP, GRADIENT_ONLY, LION, MOMENTUM, NADAM, NESTEROV,
     RADAM, RMSPROP, SGD, Step)
 
-cdef struct Constants:      # of one step, as reals
+cdef struct Constants:      # scalars of one step, as reals
     real rate, l1, l2, shrink
     real mu, b1, b2, one_minus_b1, one_minus_b2, adam_rate, adam_epsilon
 
 
 cdef inline double nadam_momentum(const Step *step, double t) noexcept nogil:
+    """mu(t)."""
     return step.beta_1 * (1 - 0.5*pow(0.96, t*step.momentum_decay))
 
 
 cdef inline void begin_step(Step *step, double rate) noexcept nogil:
+    """Count the step, and compute its bias corrections."""
     step.rate = rate
     step.count += 1
     if step.method < ADAM:
@@ -93,7 +95,7 @@ cdef inline vec penalized(const Constants *c, vec w, vec g) noexcept nogil:
 
 
 cdef inline void step_lane(int method, const Constants *c, real *w, real *g, real *m1, real *m2) noexcept nogil:
-    """One step of LANES parameters at w, from the gradient at g; m1 and m2 are its moments."""
+    """One step of LANES parameters w with gradient g and moments m1, m2."""
     cdef vec x = v_load(w), d = penalized(c, x, v_load(g)), v, s
     if method == GRADIENT_ONLY:
         v_store(g, d)
@@ -115,12 +117,12 @@ cdef inline void step_lane(int method, const Constants *c, real *w, real *g, rea
         v_store(m1, v)
         v_store(m2, s)
         d = v_div(v * c.adam_rate, v_sqrt(s) + c.adam_epsilon)
-        # One expression each: a multiplication and a subtraction apart may be fused in one place and not in another.
+        # One expression for each: a separate multiplication and subtraction might be fused in one place only.
         x = x * c.shrink - d if method == ADAMW else x - d
     v_store(w, x)
 
 
-cdef struct ExtraConstants:        # the scalars of one step, as reals
+cdef struct ExtraConstants:  # scalars of one step for the methods from AMSGRAD on
     real rate, shrink, mu, b1, b2, one_minus_b1, one_minus_b2, epsilon
     real gradient_factor, mean_factor, root_factor, root_addend
     real decrease, increase, smallest, largest
@@ -168,7 +170,7 @@ cdef inline vec update_mean(real *mean, real keep, vec x, real share) noexcept n
 
 cdef inline void extra_step_lane(int method, const ExtraConstants *f, real *w, const real *g_, real *m1, real *m2,
                                  real *m3) noexcept nogil:
-    """One step of LANES parameters at w, from the gradient at g; m1, m2 and m3 are its moments."""
+    """One step of LANES parameters w with gradient g and moments m1, m2, m3, for the methods from AMSGRAD on."""
     cdef vec x = v_load(w), g = v_load(g_), m, s, d, kept
     if method == AMSGRAD or method == NADAM:
         m = update_mean(m1, f.b1, g, f.one_minus_b1)
@@ -197,7 +199,7 @@ cdef inline void extra_step_lane(int method, const ExtraConstants *f, real *w, c
         m = v_load(m1)
         x = x * f.shrink - scaled_sign(f.rate, m * f.b1 + g * f.one_minus_b1)
         v_store(m1, m * f.b2 + g * f.one_minus_b2)
-    else:                   # RPROP: m1 the last gradient, m2 the sizes of the steps, 0 where there was none
+    else:                   # RPROP: m1 is the last gradient, m2 the step sizes, 0 before the first step
         d = v_load(m2)
         d = v_select(v_lt(v_set1(0), d), d, v_abs(scaled_sign(f.rate, g)))
         s = scaled_sign(1, g) * scaled_sign(1, v_load(m1))

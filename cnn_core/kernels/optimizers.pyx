@@ -1,4 +1,4 @@
-"""One optimizer step over a stretch of the arena: kernels for one instruction set and one type of real."""
+"""One optimizer step on a range of the parameters: kernels for one instruction set and one type of real."""
 
 
 from cnn_core.kernels.optimizers cimport (
@@ -27,7 +27,7 @@ cdef inline void extra_step_row(int method, const ExtraConstants *f, Py_ssize_t 
 
 cdef void extra_optimizer_step(const Step *step, Py_ssize_t rows, Py_ssize_t n, Py_ssize_t ld, bint is_weight, real *w,
                                real *g, Py_ssize_t ldg, real *m1, real *m2, real *m3) noexcept nogil:
-    """`optimizer_step` for the methods that tiny networks do not take; adds the penalty's gradient to g."""
+    """`optimizer_step` for the methods from AMSGRAD on; adds the penalty's gradient to g."""
     cdef Constants c = constants_of(step, is_weight)
     cdef ExtraConstants f = extra_constants_of(step, is_weight)
     cdef Py_ssize_t row, i
@@ -56,8 +56,8 @@ cdef void extra_optimizer_step(const Step *step, Py_ssize_t rows, Py_ssize_t n, 
 
 cdef void optimizer_step(const Step *step, Py_ssize_t rows, Py_ssize_t n, Py_ssize_t ld, bint is_weight, void *w_,
                          void *g_, Py_ssize_t ldg, void *m1_, void *m2_, void *m3_) noexcept nogil:
-    """One step of w[rows, n], rows ld apart like its moments', from the gradient g, rows ldg apart; n in whole LANES.
-    GRADIENT_ONLY adds the penalty's gradient to g and leaves w."""
+    """One step of w[rows, n] from the gradient g; row strides: ld of w and the moments, ldg of g; n a multiple of
+    LANES. GRADIENT_ONLY adds the penalty's gradient to g and does not change w."""
     cdef Constants c = constants_of(step, is_weight)
     cdef real *w = <real *>w_
     cdef real *g
@@ -70,7 +70,7 @@ cdef void optimizer_step(const Step *step, Py_ssize_t rows, Py_ssize_t n, Py_ssi
     for row in range(rows):
         i = row*ld
         g = <real *>g_ + row*ldg
-        # The method is a literal in each branch: the compiler makes a tight loop of each.
+        # The method is a literal in each branch, so that the compiler specialises the loop for it.
         if step.method == GRADIENT_ONLY:
             step_row(GRADIENT_ONLY, &c, n, w + i, g, NULL, NULL)
         elif step.method == SGD:

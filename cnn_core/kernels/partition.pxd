@@ -9,20 +9,21 @@ from cnn_core.kernels.vec cimport GROUP, LANES, real, v_first, v_load, v_set1, v
 from cnn_core.types cimport Part, Run, share
 
 cdef enum:
-    TILE_GROUP = 4              # rows of a chunk are shared out to threads in multiples of this
+    TILE_GROUP = 4              # rows of a chunk are divided among threads in multiples of this
 
 
 cdef inline Py_ssize_t vectors_of(Py_ssize_t n) noexcept nogil:
+    """Number of vectors that hold n reals."""
     return (n + LANES - 1) // LANES
 
 
 cdef inline Py_ssize_t round_up_to_cache_line(Py_ssize_t n) noexcept nogil:
-    """n rounded up to whole lines of 64 bytes."""
+    """n rounded up to whole cache lines of 64 bytes."""
     return (n + LANES*GROUP - 1) // (LANES*GROUP) * (LANES*GROUP)
 
 
 cdef inline void clear_padding(Py_ssize_t m, Py_ssize_t n, real *a, Py_ssize_t ld) noexcept nogil:
-    """Columns n up to the next line become zero: dot products and dW of the next layer read them."""
+    """Set columns n up to the next cache line to zero: dot products and dW of the next layer read them."""
     cdef Py_ssize_t _, j, whole = n // LANES * LANES
     if n == round_up_to_cache_line(n):
         return
@@ -36,19 +37,20 @@ cdef inline void clear_padding(Py_ssize_t m, Py_ssize_t n, real *a, Py_ssize_t l
 
 
 cdef inline void sync_threads(Run *run, int rank, int size) noexcept nogil:
+    """Wait until all threads of the region have arrived."""
     if size > 1:
         run.wait(run.pool, rank)
 
 
 cdef inline double weight_of(const Run *run, Py_ssize_t place) noexcept nogil:
-    """What the row at a place of the order counts."""
+    """Sample weight of the row at a position of the order."""
     if run.target.weights == NULL:
         return 1
     return run.target.weights[place if run.order == NULL else run.order[place]]
 
 
 cdef inline double share_of_row(const Run *run, Py_ssize_t start, Py_ssize_t count) noexcept nogil:
-    """What a row of weight 1 counts in a batch: 1 / the sum of its rows' weights; 0 if there is no weight in it."""
+    """1 / sum of the batch's sample weights; 0 if all of them are 0."""
     cdef double total = 0
     cdef Py_ssize_t i
     if run.target.weights == NULL:
@@ -59,7 +61,7 @@ cdef inline double share_of_row(const Run *run, Py_ssize_t start, Py_ssize_t cou
 
 
 cdef inline Part part_of(Py_ssize_t at, Py_ssize_t count, int64_t step, int rank, int size) noexcept nogil:
-    """The rank's rows of the chunk of `count` rows that starts at row `at` of the pass."""
+    """Rows of the rank in the chunk of `count` rows that starts at row `at` of the pass."""
     cdef Part part
     part.at, part.count, part.step, part.rank, part.size = at, count, step, rank, size
     part.first = share(count, rank, size, TILE_GROUP)

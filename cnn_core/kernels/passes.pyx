@@ -1,11 +1,10 @@
 """Whole passes over rows, in training and in prediction: for one instruction set and one type of real.
 
-(a) A pass of training cuts each batch into chunks of rows that stay in the level-2 cache: forward, loss and backward of
-    a chunk run while it is there. With several threads the rows of a chunk are shared out for these; then the rows of
-    W are shared out for dW and the update. Outputs are split and sums never, so the bits of a trained network depend
-    neither on the number of threads nor on the chunk.
-(b) Prediction takes a block of rows through all layers before the next.
-(c) Nothing here allocates, raises or knows Python.
+(a) A pass of training cuts each batch into chunks of rows that stay in the level-2 cache during forward, loss and
+    backward. Threads divide the rows of a chunk for these, and then the rows of W for dW and the update. They divide
+    outputs and never sums, so the bits of a trained network depend neither on the number of threads nor on the chunk.
+(b) Prediction computes all layers for one block of rows before the next block.
+(c) Nothing here allocates, raises or calls Python.
 """
 
 from libc.math cimport fabs
@@ -31,7 +30,7 @@ from cnn_core.types cimport (
 
 
 cdef const real *chunk_inputs(Run *run, Py_ssize_t first, Py_ssize_t *ldx) noexcept nogil:
-    """Where the rows first, ... of the pass lie: in the caller's array, or in the buffer they are gathered into."""
+    """Address of the rows first, ... of the pass: in the caller's array, or in the buffer they are gathered into."""
     if run.x.direct and run.order == NULL:
         ldx[0] = run.x.row_stride // <Py_ssize_t>sizeof(real)
         return <const real *>(run.x.data + first*run.x.row_stride)
@@ -41,7 +40,8 @@ cdef const real *chunk_inputs(Run *run, Py_ssize_t first, Py_ssize_t *ldx) noexc
 
 cdef void rows_phase(Run *run, const Part *part, const real *x, Py_ssize_t ldx, double weight, real *scratch,
                      bint begun) noexcept nogil:
-    """The part's rows: gather, forward, loss, backward. `begun`: the first layer's outputs are there."""
+    """Gather, forward, loss and backward for the part's rows. `begun`: the first layer's product is already
+    computed."""
     cdef const Net *net = run.net
     cdef const Layer *layer
     cdef Py_ssize_t first = part.first, m = part.m
@@ -53,6 +53,7 @@ cdef void rows_phase(Run *run, const Part *part, const real *x, Py_ssize_t ldx, 
         gather_rows(&run.x, run.order, part.at + first, m, <real *>run.inputs + first*ldx, ldx)
         if not net.plain:
             drop_inputs(run, part, <real *>run.inputs + first*ldx, ldx)
+    # Forward: each layer's product, then what it leaves out.
     for index in range(net.depth):
         layer = &net.layers[index]
         if index == 0 and begun:
@@ -68,10 +69,12 @@ cdef void rows_phase(Run *run, const Part *part, const real *x, Py_ssize_t ldx, 
         ldx = layer.ld
     if run.failed:
         return
+    # Loss and its gradient with respect to the last layer's logits.
     layer = &net.layers[top]
     run.loss_and_gradient(&run.loss_spec, layer, m, <real *>run.a[top] + first*layer.ld, &run.target, run.order,
                           part.at + first, weight, <real *>run.dz[top] + first*layer.ld if run.backward else NULL,
                           scratch, run.row_loss + first)
+    # Backward: dZ of each layer from dZ of the layer above.
     index = top if run.backward else 0
     while index > 0:
         layer = &net.layers[index]
@@ -86,8 +89,8 @@ cdef void rows_phase(Run *run, const Part *part, const real *x, Py_ssize_t ldx, 
 
 cdef void weights_phase(Run *run, const real *x, Py_ssize_t ldx, Py_ssize_t m, bint first_chunk, bint last_chunk,
                         int rank, int size, real *scratch) noexcept nogil:
-    """The gradient of the chunk for the rank's rows of every W, and the step when the batch closes; x = NULL leaves out
-    the W of the first layer."""
+    """Gradient of the chunk for the rank's rows of every W, and the step after the batch's last chunk; x = NULL leaves
+    out the first layer's W."""
     cdef const Layer *layer
     cdef Py_ssize_t first, last
     cdef int index = run.net.depth - 1
@@ -121,7 +124,7 @@ cdef inline void add_losses(const Run *run, Py_ssize_t m, double *loss) noexcept
 
 cdef void run_tiny_batch(Run *run, Py_ssize_t start, Py_ssize_t m, double weight, real *scratch,
                          double *loss) noexcept nogil:
-    """`run_batch` for a small network and one thread."""
+    """`run_batch` for a tiny network and one thread."""
     cdef Py_ssize_t ldx
     cdef const real *x = chunk_inputs(run, start, &ldx)
     if x == <const real *>run.inputs:
@@ -133,8 +136,7 @@ cdef void run_tiny_batch(Run *run, Py_ssize_t start, Py_ssize_t m, double weight
 cdef void run_batch(Run *run, Py_ssize_t start, Py_ssize_t count, double weight, int64_t step, int rank, int size,
                     real *scratch,
                     double *loss) noexcept nogil:
-    """Rows start, ..., start + count - 1 of the pass: their loss is added to `loss`, their gradient is taken, and the
-    step."""
+    """Loss, which is added to `loss`, gradient and step for rows start, ..., start + count - 1 of the pass."""
     cdef Py_ssize_t at = start, m, ldx
     cdef const real *x
     cdef Part part
@@ -155,7 +157,7 @@ cdef void run_batch(Run *run, Py_ssize_t start, Py_ssize_t count, double weight,
 
 
 cdef void forward_next_rows(Run *run, const real *x, Py_ssize_t ldx) noexcept nogil:
-    """The part of the four rows at x in the first layer's gradient; that layer's outputs for the four behind them."""
+    """Add the four rows at x to the first layer's gradient, and compute that layer's outputs for the next four rows."""
     cdef const Layer *layer = &run.net.layers[0]
     cdef real *a = <real *>run.a[0]
     cdef Operands o
@@ -176,7 +178,7 @@ cdef void run_long_row_batch(Run *run, Py_ssize_t start, Py_ssize_t count, doubl
     cdef Py_ssize_t at = start, end = start + count, m = min(LONG_ROW_GROUP, count), ldx
     cdef const Layer *layer = &run.net.layers[0]
     cdef const real *x = chunk_inputs(run, at, &ldx)
-    cdef const real *own        # NULL where `forward_next_rows` takes their part
+    cdef const real *own        # NULL if `forward_next_rows` adds these rows to the first layer's gradient
     cdef bint more = False
     cdef Part part
     memset(<real *>run.gradients + layer.w, 0, layer.n*layer.ldt*sizeof(real))
@@ -197,6 +199,7 @@ cdef void run_long_row_batch(Run *run, Py_ssize_t start, Py_ssize_t count, doubl
 
 
 cdef void run_passes(Run *run, int rank, int size) noexcept nogil:
+    """One thread's part of all passes of a run: `DenseKernels.run`."""
     cdef fp_state saved = flush_subnormals()
     cdef real *scratch = <real *>run.scratch + rank*run.scratch_size
     cdef Py_ssize_t index, start, count, end = run.first + run.count, step = 0
@@ -204,6 +207,7 @@ cdef void run_passes(Run *run, int rank, int size) noexcept nogil:
     cdef bint long_rows = alone and has_long_rows(run)
     cdef double weight
     cdef const Layer *layer
+    # The copies of W in the other memory order; afterwards each step updates them.
     for index in range(run.net.depth):
         layer = &run.net.layers[index]
         if run.wt[index] != NULL:
@@ -237,7 +241,7 @@ cdef void run_passes(Run *run, int rank, int size) noexcept nogil:
 
 
 cdef void add_outer(Run *run, int rank, int size) noexcept nogil:
-    """Weights of the first layer += X^T dZ, for the dZ of all rows in run.dz[0]."""
+    """First layer's weights += X^T dZ, where run.dz[0] has dZ of all rows."""
     cdef fp_state saved = flush_subnormals()
     cdef const Layer *layer = &run.net.layers[0]
     cdef Py_ssize_t at = 0, m, ldx, r0, r1
@@ -261,7 +265,7 @@ cdef void add_outer(Run *run, int rank, int size) noexcept nogil:
 
 
 cdef bint is_finite(Py_ssize_t m, Py_ssize_t k, const real *x, Py_ssize_t ldx) noexcept nogil:
-    """Whether x[m, k] has neither NaN nor infinity: zero times either is NaN."""
+    """Whether x[m, k] has neither NaN nor infinity; 0 times either of them is NaN."""
     cdef Py_ssize_t _, j
     cdef vec zero = v_set1(0)
     cdef real total = 0
@@ -279,6 +283,7 @@ cdef bint is_finite(Py_ssize_t m, Py_ssize_t k, const real *x, Py_ssize_t ldx) n
 
 cdef int forward(const Net *net, const void *parameters, const Rows *x, Py_ssize_t first, Py_ssize_t count,
                  void *out_, int output, bint finite_only, Py_ssize_t block, void *work) noexcept nogil:
+    """Prediction: see `DenseKernels.forward`."""
     cdef fp_state saved = flush_subnormals()
     cdef real *even = <real *>work
     cdef real *odd = even + block*net.width
@@ -299,12 +304,13 @@ cdef int forward(const Net *net, const void *parameters, const Rows *x, Py_ssize
         if finite_only and not is_finite(m, net.layers[0].k, below, ldx):
             restore_fp(saved)
             return 0
+        # Outputs of the layers alternate between two buffers.
         for index in range(net.depth):
             layer = &net.layers[index]
             a = odd if index % 2 else even
             activation = layer.activation
             if index == top and (output == LOGITS or activation == SOFTMAX):
-                activation = IDENTITY       # softmax comes last, row by row
+                activation = IDENTITY       # softmax is applied below, row by row
             forward_layer(layer, <const real *>parameters, NULL, below, ldx, m, a,
                           IDENTITY if layer.has_epilogue else activation)
             if not net.plain and not epilogue_predict(net, index, activation, <const real *>parameters, m, below, ldx,
@@ -312,6 +318,7 @@ cdef int forward(const Net *net, const void *parameters, const Rows *x, Py_ssize
                 restore_fp(saved)
                 return -1
             below, ldx = a, layer.ld
+        # Rows of the last layer without their padding, as the requested kind of output.
         for i in range(m):
             if output == BOTH_CLASSES:
                 out[0], out[1] = 1 - a[i*layer.ld], a[i*layer.ld]
@@ -328,6 +335,7 @@ cdef int forward(const Net *net, const void *parameters, const Rows *x, Py_ssize
 
 
 cdef double penalty(double l1, double l2, Py_ssize_t count, const void *w_) noexcept nogil:
+    """l2/2 sum w^2 + l1 sum |w|."""
     cdef const real *w = <const real *>w_
     cdef double squares = 0, magnitudes = 0
     cdef Py_ssize_t i

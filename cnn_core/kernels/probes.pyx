@@ -4,13 +4,14 @@ from cnn_core.kernels.vec cimport ACCUMULATORS, LANES, real, v_keep, v_load, v_s
 
 
 cdef double multiply_add(Py_ssize_t rounds, double *operations) noexcept nogil:
-    """As many independent chains as a tile has accumulators. They converge: no denormal slows them."""
+    """Multiply-adds in as many independent chains as a tile has accumulators; they converge to 2, never to
+    subnormals."""
     cdef vec chain[3][8]
     cdef vec half = v_keep(v_set1(<real>0.5)), one = v_keep(v_set1(1)), total = one
     cdef Py_ssize_t _, done = 0
     cdef int i, j
     cdef real lanes[16]
-    while done < rounds:        # short loops of literal length stay in registers where they lie within another
+    while done < rounds:        # loops of literal length inside another loop stay in registers
         for i in range(3):
             for j in range(ACCUMULATORS // 3):
                 chain[i][j] = v_set1(8*i + j)
@@ -28,6 +29,7 @@ cdef double multiply_add(Py_ssize_t rounds, double *operations) noexcept nogil:
 
 
 cdef double read_memory(Py_ssize_t count, const void *data, Py_ssize_t rounds) noexcept nogil:
+    """Sum of count reals, `rounds` times: `ArrayKernels.read_memory`."""
     cdef vec sums[8]
     cdef const real *p
     cdef Py_ssize_t _, _at

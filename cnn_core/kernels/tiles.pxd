@@ -2,13 +2,13 @@
 
     C[M, N] = D[M, N] + op(A)[M, K] B[K, N],     op(A) = A, or A^T
 
-(a) A tile keeps M x N vectors of C in registers while k runs: one load of B serves M rows, one broadcast of A serves
+(a) A tile keeps M x N vectors of C in registers while k runs: one load of B is used for M rows, one broadcast of A for
     N vectors. M and N are literals where a tile is called, so that every loop over them unrolls and the accumulators
     stay in registers; `CYTHON_INLINE` is "always inline" for these modules.
-(b) The sum over k runs in one order, a fused multiply-add at a time, starting from D (zeros, a bias row, or C itself):
-    the bits of C do not depend on the tile, on how rows are grouped, or on where k is cut.
-(c) B is prefetched eight rows ahead: its rows are too far apart for the hardware to guess. Every third row of A has a
-    pointer: with the stride, all addresses fit the registers (one a row does not: 4 % of the time).
+(b) The sum over k runs in one order, one fused multiply-add at a time, starting from D (zeros, a bias row, or C
+    itself): the bits of C do not depend on the tile, on how rows are grouped, or on where k is cut.
+(c) B is prefetched eight rows ahead: its rows are too far apart for the hardware's prefetcher. Every third row of A has
+    a pointer: with the stride, all addresses fit the registers (a pointer for each row does not fit: 4 % of the time).
 (d) Where B is stored transposed, its rows are k long and the tile is a block of dot products: the lanes run along k.
     A dot product has as many partial sums as 64 bytes have reals, whatever the width of a register, and they are
     added up in one order: its bits depend on k alone. k is a multiple of 64 bytes; the operands are padded with zeros.
@@ -20,38 +20,41 @@ from cnn_core.kernels.vec cimport (
 
 cdef enum:
     PRODUCT, DOT            # kinds of tile
-    MOST_ROWS = 12          # of a tile: with more, the addresses of the rows no longer fit the registers
+    MOST_ROWS = 12          # most rows of a tile: with more, their addresses no longer fit the registers
 
 cdef struct Operands:
     const real *a           # op(A)[i, p] at a[i*a_row + p*a_col]
     Py_ssize_t a_row, a_col
-    const real *b           # rows ldb apart
+    const real *b           # row stride ldb
     Py_ssize_t ldb
-    const real *d           # rows ldd apart; ldd = 0 repeats one row; NULL is zero
+    const real *d           # row stride ldd; ldd = 0 repeats one row; NULL means zeros
     Py_ssize_t ldd
     real *c
     Py_ssize_t ldc
 
 
 cdef inline void tile(const int M, const int N, Py_ssize_t k, const Operands *o) noexcept nogil:
+    """C[M, N vectors] = D + op(A) B."""
     cdef vec acc[12][8]
     cdef vec row[8]
     cdef vec x
     cdef int i, j
     cdef Py_ssize_t _
-    cdef const real *third[4]       # every third row of A: with the stride, all addresses fit the registers
+    cdef const real *third[4]       # every third row of A, see (c)
     cdef const real *b = o.b
     cdef const real *ahead
-    cdef const real *d = o.d if o.d != NULL else ZEROS      # not a branch: the loop would be compiled for each side
+    cdef const real *d = o.d if o.d != NULL else ZEROS      # a branch would compile the loop twice
     cdef real *c = o.c
     cdef Py_ssize_t ldd = o.ldd if o.d != NULL else 0
     cdef Py_ssize_t ldc = o.ldc, ldb = o.ldb, a_row = o.a_row, a_col = o.a_col
+    # The accumulators start from D.
     for i in range(M):
         for j in range(N):
             acc[i][j] = v_load(d + i*ldd + j*LANES)
     for i in range((M + 2) // 3):
         third[i] = o.a + 3*i*a_row
     ahead = b + 8*ldb
+    # One column of op(A) times one row of B at a time.
     for _ in range(k):
         for j in range(N):
             row[j] = v_load(b + j*LANES)
@@ -70,14 +73,15 @@ cdef inline void tile(const int M, const int N, Py_ssize_t k, const Operands *o)
 
 
 cdef inline void fold_halves(const int half, vec *r) noexcept nogil:
+    """Add pairs of lanes of 2 half vectors, which leaves half as many vectors."""
     cdef int i
     for i in range(half):
         r[i] = v_low(r[i], r[i + half]) + v_high(r[i], r[i + half])
 
 
 cdef inline vec lane_sums(vec *r) noexcept nogil:
-    """A vector whose lane i is the sum of the lanes of r[i]; LANES vectors. The halves are literals, so that all of it
-    stays in registers."""
+    """A vector whose lane i is the sum of the lanes of r[i], for LANES vectors. The halves are literals, which keeps
+    all vectors in registers."""
     if LANES >= 16:
         fold_halves(8, r)
     if LANES >= 8:
@@ -96,12 +100,12 @@ cdef inline void dot_tile(const int M, const int N, Py_ssize_t k, const Operands
 
 cdef inline void dot_tile_kept(const int M, const int N, Py_ssize_t k, const Operands *o, const real *last,
                                const real *keep) noexcept nogil:
-    """The same, and one line more: of A at `last`, for the first row, and only the lanes of which `keep` is positive;
-    of B behind the others. NULL: none."""
+    """`dot_tile` with one more cache line unless `last` is NULL: of A the line at `last` (address for the first row),
+    only lanes with positive `keep`; of B the line after the others."""
     cdef vec acc[12][8][4]
     cdef vec row[8]
     cdef vec total[48]
-    cdef vec zero = v_keep(v_set1(0)), x        # kept: GCC would clear the array with a call or a string instruction
+    cdef vec zero = v_keep(v_set1(0)), x        # GCC would clear the array with a call or a string instruction
     cdef int i, j, g
     cdef Py_ssize_t p = 0
     for i in range(M):
@@ -138,7 +142,7 @@ cdef inline void dot_tile_kept(const int M, const int N, Py_ssize_t k, const Ope
 
 
 cdef inline void dot_results(const int M, const int N, vec *total, const Operands *o) noexcept nogil:
-    """C[M, N] = D + the sums of the lanes of total[M * N], which has room for whole groups of LANES."""
+    """C[M, N] = D + sums of the lanes of total[M * N]; total has room for a multiple of LANES vectors."""
     cdef real sums[48]
     cdef int i, j
     for i in range(M*N, (M*N + LANES - 1) // LANES * LANES):
@@ -157,8 +161,9 @@ cdef inline bint fits(const int kind, const int M, const int N) noexcept nogil:
 
 cdef inline void tile_column(const int kind, const int M, const int N, int count, Py_ssize_t k,
                              Operands *o) noexcept nogil:
-    """So many tiles one below the other; moves o on. Literal loops that lie within another loop keep their accumulators
-    in registers, and so small a loop leaves registers for addresses (GCC; without either 784-196-1 takes 10 % more)."""
+    """`count` tiles one below the other; advances o. Literal loops inside another loop keep their accumulators in
+    registers, and so small a loop leaves registers for addresses (GCC; without either, 784-196-1 takes 10 % more
+    time)."""
     cdef int _
     for _ in range(count):
         if kind == PRODUCT:
@@ -172,7 +177,7 @@ cdef inline void tile_column(const int kind, const int M, const int N, int count
 
 
 cdef inline void tile_rows(const int kind, int rows, const int N, int count, Py_ssize_t k, Operands *o) noexcept nogil:
-    """Tiles with the given number of rows, at most MOST_ROWS, among those that fit."""
+    """`tile_column` for `rows` rows, at most MOST_ROWS, if such a tile fits the registers."""
     if rows == 1:
         tile_column(kind, 1, N, count, k, o)
     elif rows == 2 and fits(kind, 2, N):
@@ -200,8 +205,8 @@ cdef inline void tile_rows(const int kind, int rows, const int N, int count, Py_
 
 
 cdef inline int panel_vectors(Py_ssize_t height, Py_ssize_t vectors) noexcept nogil:
-    """How many of the vectors still to do the next tiles of this height take: 3 is best for tall ones, 8 for one to
-    three rows; a remainder of 4 is 4, or 2 + 2 where the tile is too tall for that."""
+    """Width of the next tiles, of `vectors` columns that are left: 3 is best for tall tiles, 8 for one to three rows;
+    the last 4 are one tile of 4, or 2 + 2 if the tile is too tall for that."""
     if vectors >= 8 and height * 8 <= ACCUMULATORS:
         return 8
     if vectors <= 3:
@@ -212,7 +217,7 @@ cdef inline int panel_vectors(Py_ssize_t height, Py_ssize_t vectors) noexcept no
 
 
 cdef inline void tile_at(const int kind, int width, int rows, int count, Py_ssize_t k, Operands *o) noexcept nogil:
-    """`count` tiles one below the other; moves o on."""
+    """`count` tiles one below the other; advances o."""
     if width == 1:
         tile_rows(kind, rows, 1, count, k, o)
     elif width == 2:
@@ -226,7 +231,8 @@ cdef inline void tile_at(const int kind, int width, int rows, int count, Py_ssiz
 
 
 cdef inline int dot_width(Py_ssize_t m, Py_ssize_t n) noexcept nogil:
-    """How many of n units the next dot tiles take, for m rows: as near a square as the registers allow."""
+    """Width of the next dot tiles, for m rows and n units that are left: as close to a square as the registers
+    allow."""
     if n >= 8 and DOTS // 8 >= min(m, 8):
         return 8
     if n >= 4 and DOTS // 4 >= min(m, 4):
@@ -237,7 +243,7 @@ cdef inline int dot_width(Py_ssize_t m, Py_ssize_t n) noexcept nogil:
 
 
 cdef inline Py_ssize_t tile_height(Py_ssize_t m, Py_ssize_t vectors) noexcept nogil:
-    """Rows a tile for a product of m rows, shared evenly: 50 rows are 5 tiles of 10."""
+    """Rows of each tile in a product of m rows, evenly divided: 50 rows are 5 tiles of 10."""
     cdef Py_ssize_t most, tiles
     if vectors >= 8 and m * 8 <= ACCUMULATORS:
         return m

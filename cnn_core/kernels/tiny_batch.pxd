@@ -1,9 +1,9 @@
-"""A training step of a small network, all of whose layers have no more units than a vector has lanes.
+"""A training step of a tiny network, in which no layer has more units than a vector has lanes.
 
-Tiles and phases are for products that are worth a plan; here a product is a few multiply-adds a row, and finding out
-how to do it would take longer. The sums run in the same order as theirs, so both ways give the same bits. A step of
-2-3-1 on four rows takes 0.56 of the time of the general way, one of 4-8-3 on eight 0.82; with more rows than TINY_ROWS
-or more inputs than TINY_INPUTS there is nothing to gain.
+A product is then a few multiply-adds per row, and choosing its tiles would take longer than computing it. Sums run in
+the same order as in `run_batch`, so the bits are the same. A step of 2-3-1 on four rows takes 0.56 of the time of
+`run_batch`, one of 4-8-3 on eight rows 0.82; with more rows than TINY_ROWS or more inputs than TINY_INPUTS nothing is
+gained.
 """
 
 from cnn_core.kernels.activations cimport v_activate, v_chain
@@ -17,7 +17,7 @@ cdef enum:
 
 
 cdef inline bint is_tiny(const Run *run) noexcept nogil:
-    """Whether `tiny_batch` can take the steps of a pass, and is the quicker way."""
+    """Whether `tiny_batch` can compute the steps of a pass, and is faster."""
     cdef const Layer *layer
     cdef int index
     if not run.net.plain or not run.backward:
@@ -56,6 +56,7 @@ cdef inline void tiny_backward(const Layer *layer, const Layer *below, const rea
     cdef vec d
     cdef Py_ssize_t _, j, p
     v_store(lanes, v_set1(0))
+    # The columns of W, as vectors along the inputs.
     for j in range(layer.n):
         for p in range(layer.k):
             lanes[p] = parameters[layer.w + p*layer.ld + j]
@@ -72,7 +73,7 @@ cdef inline void tiny_backward(const Layer *layer, const Layer *below, const rea
 
 cdef inline void tiny_step(Run *run, const Layer *layer, const real *x, Py_ssize_t ldx, const real *dz, Py_ssize_t m,
                            const Constants *of_weights, const Constants *of_biases) noexcept nogil:
-    """dW = X^T dZ, db = sum over rows, and the step on both."""
+    """dW = X^T dZ, db = sum of dZ over the rows, and the step on both."""
     cdef real gradient[16]
     cdef vec g
     cdef Py_ssize_t p, i
@@ -97,7 +98,7 @@ cdef inline void tiny_step_lane(Run *run, const Constants *c, Py_ssize_t offset,
 
 cdef inline void tiny_batch(Run *run, const real *x, Py_ssize_t ldx, Py_ssize_t m, Py_ssize_t at, double weight,
                             real *scratch) noexcept nogil:
-    """Forward, loss, backward and the step for the m rows of a batch, which starts at row `at` of the pass."""
+    """Forward, loss, backward and step for the m rows of a batch that starts at row `at` of the pass."""
     cdef const Net *net = run.net
     cdef const Layer *layer
     cdef const real *below = x
@@ -105,6 +106,7 @@ cdef inline void tiny_batch(Run *run, const real *x, Py_ssize_t ldx, Py_ssize_t 
     cdef Py_ssize_t ld = ldx
     cdef int index, top = net.depth - 1
     cdef Constants of_weights = constants_of(&run.step, True), of_biases = constants_of(&run.step, False)
+    # Forward.
     for index in range(net.depth):
         layer = &net.layers[index]
         tiny_forward(layer, parameters, below, ld, m, layer.activation if index < top else IDENTITY,
@@ -113,6 +115,7 @@ cdef inline void tiny_batch(Run *run, const real *x, Py_ssize_t ldx, Py_ssize_t 
     layer = &net.layers[top]
     run.loss_and_gradient(&run.loss_spec, layer, m, run.a[top], &run.target, run.order, at, weight, run.dz[top],
                           scratch, run.row_loss)
+    # Backward: dZ of the layer below, before this layer's W takes its step.
     index = top
     while index >= 0:
         layer = &net.layers[index]

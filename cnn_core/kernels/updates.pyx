@@ -1,13 +1,14 @@
-"""Steps that wait for the whole gradient of a batch: clipped, at a rate a layer, averaged over time.
+"""Steps after the whole gradient of a batch: clipping, a learning rate for each layer, averaged weights, frozen
+weights.
 
-Where none of it is asked for, the step is taken on each panel of W while its gradient is in the first-level cache.
-Here the gradient is first written out, threads meet, and each takes the step on its rows of every W.
+Without these, the step is taken on each panel of W while its gradient is in the first-level cache. Here the gradient is
+first written out, threads are synchronised, and each of them takes the step on its rows of every W.
 
-(a) The norm is summed in double over blocks of the arena, and then over the blocks: in one order, so that its bits
-    depend neither on the threads nor on the width of a vector.
-(b) Where parameters are held, the gradient becomes mask * g before anything looks at it, and after a step w becomes
-    mask * w + frozen, so that penalties and decay do not move them either.
-(c) A norm above the limit scales the whole gradient; what is then still beyond `clip_value` is cut.
+(a) The norm is summed in double over blocks of the gradient, and then over the blocks: always in the same order, so
+    that its bits depend neither on the threads nor on the width of a vector.
+(b) With a mask, the gradient is multiplied by it before the norm is computed, and after a step w becomes
+    mask * w + frozen: penalties and weight decay do not change frozen weights either.
+(c) If the norm is above its limit, the whole gradient is scaled down; then its numbers are clipped to `clip_value`.
 """
 
 from libc.math cimport INFINITY, pow, sqrt
@@ -19,7 +20,7 @@ from cnn_core.types cimport NORM_BLOCK, ROW_GROUP, Layer, Run, Step, Update, is_
 
 
 cdef double sum_of_squares(Py_ssize_t n, const real *g) noexcept nogil:
-    """Of whole lines: eight sums side by side, for any vector to take."""
+    """sum g^2 over whole cache lines, as eight partial sums, which suits vectors of every width."""
     cdef double sums[8]
     cdef Py_ssize_t i = 0, j
     for j in range(8):
@@ -32,7 +33,7 @@ cdef double sum_of_squares(Py_ssize_t n, const real *g) noexcept nogil:
 
 
 cdef double gradient_norm(Run *run, int rank, int size) noexcept nogil:
-    """Of the whole gradient, for each thread."""
+    """Norm of the whole gradient, returned to each thread."""
     cdef Update *update = run.update
     cdef Py_ssize_t blocks = (update.size + NORM_BLOCK - 1) // NORM_BLOCK, i
     cdef double total = 0
@@ -71,7 +72,7 @@ cdef void apply_mask(Py_ssize_t n, const real *mask, const real *frozen, real *w
 
 cdef void update_rows(Run *run, const Step *step, double factor, Py_ssize_t offset, Py_ssize_t rows, Py_ssize_t n,
                       Py_ssize_t ld, bint is_weight) noexcept nogil:
-    """The step on rows[n] of the arena from offset on, from factor times their gradient."""
+    """Step on rows[n] of the parameters from offset on, with factor times their gradient."""
     cdef Update *update = run.update
     cdef real *g = <real *>run.gradients + offset
     cdef real *w = <real *>run.parameters + offset
@@ -86,14 +87,14 @@ cdef void update_rows(Run *run, const Step *step, double factor, Py_ssize_t offs
             apply_mask(n, <const real *>update.mask + offset + row*ld, <const real *>update.frozen + offset + row*ld,
                        w + row*ld)
     if update.average != NULL:
-        # The mean of past weights, each counting `decay` times as much as the one after it; bias-corrected.
+        # Bias-corrected: after t steps the weights of the mean sum to 1 - decay^t.
         part = (1 - update.decay) / (1 - pow(update.decay, <double>step.count))
         for row in range(rows):
             ema_update(n, <real>part, w + row*ld, <real *>update.average + offset + row*ld)
 
 
 cdef void mask_gradient(Run *run, int rank, int size) noexcept nogil:
-    """g = mask g, this thread's part of the whole gradient."""
+    """g = mask g for this thread's part of the whole gradient."""
     cdef Py_ssize_t vectors = run.update.size // LANES, at
     cdef real *g = <real *>run.gradients
     for at in range(share(vectors, rank, size, 1), share(vectors, rank + 1, size, 1)):
@@ -102,7 +103,7 @@ cdef void mask_gradient(Run *run, int rank, int size) noexcept nogil:
 
 
 cdef void apply_update(Run *run, Py_ssize_t index, int rank, int size) noexcept nogil:
-    """The rank's part of the step that closes a batch of pass `index`."""
+    """The rank's part of the step at the end of a batch of pass `index`."""
     cdef Update *update = run.update
     cdef Step step
     cdef double norm, factor = 1

@@ -179,13 +179,13 @@ def test_refuses_what_is_not_descent_on_the_gram():
         return inner.train(gram, y, "binary_cross_entropy", order, rates, batch_size=batch_size)
 
     for gram in (inner.gram.astype(np.float32), inner.gram.T[::-1].copy().T, X[:, :20].astype(np.uint8)):
-        with pytest.raises(ValueError, match="X is the gram of all rows"):
+        with pytest.raises(ValueError, match="must be the Gram matrix"):
             train(gram)
-    with pytest.raises(ValueError, match="a batch has them all"):
+    with pytest.raises(ValueError, match="batch_size the number of rows"):
         train(inner.gram, batch_size=10, rates=np.array([0.1, 0.1]))
-    with pytest.raises(ValueError, match="there is no order"):
+    with pytest.raises(ValueError, match="order must be None"):
         train(inner.gram, order=np.arange(20))
     train(inner.gram)
     inner.write_back()
-    with pytest.raises(ValueError, match="folded before"):
+    with pytest.raises(ValueError, match="called before"):
         inner.write_back()

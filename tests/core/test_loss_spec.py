@@ -201,7 +201,7 @@ def test_kinks_have_the_derivative_between():
         (None, np.zeros((3, N)), ValueError, "loss is None"),
         (("huber", {"gamma": 1}), np.zeros((3, N)), TypeError, "'huber' has no parameter 'gamma'"),
         (("mse", {"gamma": 1}), np.zeros((3, N)), TypeError, "'mse' has no parameter 'gamma'"),
-        ("quantile", np.zeros((3, 1)), ValueError, "given 3 numbers; the stack has 4 outputs"),
+        ("quantile", np.zeros((3, 1)), ValueError, "has 3 parameters; the stack has 4 outputs"),
         ("gaussian_nll", np.zeros((3, 4)), ValueError, r"shape \(3, 4\); it must be \(3, 2\)"),
         ("ordinal", np.array([0, 1, 5]), ValueError, "indices from 0 to 5; the stack has 4 outputs"),
         ("ordinal", np.zeros((3, N)), TypeError, "contiguous int64"),

@@ -210,7 +210,7 @@ def test_a_batch_larger_than_the_data_is_the_data(rng):
 
 def test_views_of_another_length_are_refused(case):
     for wrong in (np.zeros(len(case.stack.parameters) - 1), np.zeros(case.stack.n_parameters)):
-        with pytest.raises(ValueError, match="arena"):
+        with pytest.raises(ValueError, match="flat has shape"):
             case.stack.views(wrong)
 
 
