@@ -17,7 +17,6 @@ from ..optimizers.classes import Optimizer
 from ..spec.initializers import Pair
 from ..spec.layers import Dense
 from ..training import targets
-from ..training.objective import Objective
 from ..training.stacks import copy_of, new_stack, states_of
 from ..training.targets import Targets
 from ..training.trainer import Trainer
@@ -26,6 +25,8 @@ from .random_draws import RowOrder
 
 if TYPE_CHECKING:
     from typing import Self
+
+    from cnn_core.stack import Objective
 
     from ..artefact.parts import Parts
     from ..preprocessing.tabular import Tabular
@@ -112,7 +113,7 @@ class EstimatorNetwork(Network):
         return self._configuration.dtype
 
     def _objective(self, *, smoothed: bool = True) -> Objective:
-        return replace(super()._objective(smoothed=smoothed), penalty_per_row=True)
+        return super()._objective(smoothed=smoothed).replace(penalty_per_row=True)
 
     def _split_rows(self, y: Array, known: Targets, fraction: float, groups: Any) -> tuple[Array, Array]:
         assert self._cut is not None
@@ -150,11 +151,11 @@ class EstimatorNetwork(Network):
         X, y, known = self._labelled(X, y)
         stack = self._begin(X, known, True, self._known_inputs().encoder).stack
         weights = targets.weights_of(known, y, sample_weight, class_weight)
-        objective = self._objective().with_weights(weights).keywords
+        objective = self._objective().replace(weights=weights)
 
         def function(parameters: Array) -> tuple[float, Array]:
             stack.parameters[:] = parameters
-            loss, penalty = stack.gradient(X, y, **objective)
+            loss, penalty = stack.gradient(X, y, objective)
             return loss + penalty, stack.gradients
 
         return function

@@ -23,11 +23,10 @@ from ..training.weights import assign_layers, layer_views
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cnn_core.stack import Stack
+    from cnn_core.stack import Objective, Stack
 
     from ..common.protocols import History
     from ..spec.configuration import Configuration
-    from ..training.objective import Objective
     from ..training.targets import Targets
 
 _ROWS = 4096  # at most so many are looked at, drawn at random: shares are known to a hundredth then
@@ -306,7 +305,7 @@ def _rate(subject: Subject, X: Array, y: Array | None) -> Iterator[Finding]:
 def _step_ratios(subject: Subject, X: Array, y: Array, rate: float) -> list[float]:
     """Size of the next step over the size of the weights, layer by layer; 0 where the weights are 0."""
     stack, optimizer = subject.stack, subject.configuration.optimizer
-    stack.gradient(X, y, **subject.objective.keywords)
+    stack.gradient(X, y, subject.objective)
     ratios = []
     for (W, _), (dW, _) in zip(stack.views(), stack.views(stack.gradients), strict=True):
         size = arithmetic.norm(W)

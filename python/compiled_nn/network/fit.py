@@ -16,7 +16,6 @@ from ..training import targets
 from ..training.batches import Data
 from ..training.divergence import LastFinite
 from ..training.history import new_history
-from ..training.objective import Objective
 from ..training.targets import Targets
 from ..training.trainer import Trainer
 from .prediction import Prediction
@@ -24,6 +23,8 @@ from .state import State
 
 if TYPE_CHECKING:
     from typing import Self
+
+    from cnn_core.stack import Objective
 
     from ..callbacks.base import Callback, Function
     from ..callbacks.stopping import EarlyStopping
@@ -283,7 +284,7 @@ class Fitting(Prediction, State):
         watched = batches is not None or held_out or plan.callbacks or plan.averaging
         obstacle = gram.gram_obstacle(c, data, resume, watched)
         on_gram = gram.uses_gram(plan.gram, obstacle, data, self.layers[0].units, plan.epochs)
-        objective = self._objective().with_weights(weights)
+        objective = self._objective().replace(weights=weights)
         trainer = self._begin(X, known, resume, encoder, rows, averages=plan.averaging is not None)
         stream = None
         if batches is not None:

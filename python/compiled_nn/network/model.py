@@ -21,15 +21,14 @@ from ..spec.initializers import Pair
 from ..spec.layers import Dense, draw_weights
 from ..training import targets
 from ..training.history import new_history
-from ..training.objective import Objective
-from ..training.stacks import evaluated, new_stack, states_of
+from ..training.stacks import evaluated, new_objective, new_stack, states_of
 from ..training.targets import Targets
 from ..training.trainer import Trainer, new_generator
 from ..training.weights import copy_layers, layer_views
 from ..uncertainty.calibration import NOTHING, Calibration
 
 if TYPE_CHECKING:
-    from cnn_core.stack import Stack
+    from cnn_core.stack import Objective, Stack
 
     from ..optimizers.classes import Optimizer
     from ..preprocessing.tabular import Tabular
@@ -239,9 +238,7 @@ class Model:
 
     def _objective(self, *, smoothed: bool = True) -> Objective:
         """Return what training minimises; `smoothed=False` drops label smoothing."""
-        c = self._configuration
-        loss = c.loss if smoothed else c.loss.unsmoothed
-        return Objective(loss.core, c.l1, c.l2, c.scale, self._n_threads)
+        return new_objective(self._configuration, self._n_threads, smoothed=smoothed)
 
     def _encoder_for(self, X: Any, resume: bool) -> Tabular | None:
         """Return the encoder of a table: the present one, or one that has learned from X; None without need."""

@@ -10,10 +10,11 @@ from ..common.protocols import History
 from . import targets
 from .batches import Batches, Data
 from .divergence import Divergence, LastFinite
-from .objective import Objective
 from .trainer import Trainer
 
 if TYPE_CHECKING:
+    from cnn_core.stack import Objective
+
     from ..data.samples import Encoder
     from ..optimizers.classes import Optimizer
     from ..spec.configuration import Configuration

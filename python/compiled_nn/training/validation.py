@@ -16,11 +16,10 @@ from . import targets
 from .targets import Targets
 
 if TYPE_CHECKING:
-    from cnn_core.stack import Stack
+    from cnn_core.stack import Objective, Stack
 
     from ..metrics import Metric
     from ..spec.configuration import Configuration
-    from .objective import Objective
     from .plan import Plan
 
 DEFAULT_FRACTION = 0.1
@@ -36,7 +35,7 @@ class Validation(NamedTuple):
 
     def columns(self, stack: Stack, known: Targets, objective: Objective) -> dict[str, list[float]]:
         """Return the columns of the history that the present weights give."""
-        loss, _ = stack.loss(self.X, self.y, **objective.with_weights(self.weights).keywords)
+        loss, _ = stack.loss(self.X, self.y, objective.replace(weights=self.weights))
         outputs = stack.forward(self.X, scale=objective.scale, n_threads=objective.n_threads)
         columns = {"val_loss": [loss], "val_score": [known.score(self.y, outputs, self.weights)]}
         if self.metrics:
