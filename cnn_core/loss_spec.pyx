@@ -1,4 +1,4 @@
-"""Losses as the kernels see them: names, parameters and checks of the targets; a part of `stack`."""
+"""Losses as the kernels see them, and checks of the targets and other arrays of a pass; a part of `stack`."""
 
 import numpy as np
 
@@ -112,6 +112,32 @@ cdef object read_weights(Run *run, weights, Py_ssize_t m):
     if not (array.min() >= 0 and 0 < array.sum() < np.inf):
         raise ValueError("weights must be finite and at least 0, and not all of them 0")
     run.target.weights = <const double *>cnp.PyArray_DATA(array)
+    return array
+
+
+cdef int read_order(Run *run, order, Py_ssize_t m) except -1:
+    """Describe the order of the rows to the kernels; the caller keeps `order` alive."""
+    cdef cnp.ndarray rows
+    if order is None:
+        return 0
+    if run.offset != NULL:
+        raise ValueError("gram training uses all rows at once: order must be None")
+    rows = order
+    if cnp.PyArray_TYPE(rows) != cnp.NPY_INT64 or cnp.PyArray_NDIM(rows) != 1 or not cnp.PyArray_ISCARRAY_RO(rows):
+        raise TypeError("order must be a contiguous int64 vector of row indices")
+    if len(rows) == 0 or rows.min() < 0 or rows.max() >= m:
+        raise ValueError(f"order must name rows from 0 to {m - 1}")
+    run.order, run.count = <const int64_t *>cnp.PyArray_DATA(rows), len(rows)
+    return 0
+
+
+cdef cnp.ndarray read_rates(const Run *run, rates, Py_ssize_t passes):
+    """Return the learning rates as an array with one number for each step of all passes."""
+    cdef cnp.ndarray array = np.ascontiguousarray(rates, np.float64)
+    cdef Py_ssize_t steps = passes * ((run.count + run.batch - 1) // run.batch)
+    if (<object>array).shape != (steps,):
+        raise ValueError(f"rates has shape {(<object>array).shape}; {passes} passes over {run.count} rows in batches "
+                         f"of {run.batch} take {steps} steps")
     return array
 
 

@@ -8,6 +8,14 @@ from cnn_core.layers cimport Layers
 from cnn_core.types cimport Run, Step, Update, loss_fn, step_fn
 
 
+cdef class Objective:
+    cdef readonly object loss, n_threads, weights
+    cdef readonly double l1, l2, scale
+    cdef readonly bint penalty_per_row
+
+    cdef int threads(self) except -1
+
+
 cdef class Stack(Layers):
     cdef loss_fn loss_kernel
     cdef step_fn step_kernel
@@ -26,15 +34,12 @@ cdef class Stack(Layers):
     cdef readonly uint64_t dropout_key  # seed of dropout
     cdef const void *offset             # X W(0) of a `GramStack`, else NULL
 
-    cdef object prepare(self, Run *run, X, y, object loss, object weights, double scale, Py_ssize_t batch, int threads,
-                        bint by_running)
+    cdef object prepare(self, Run *run, X, y, Objective objective, Py_ssize_t batch, int threads, bint by_running)
     cdef void execute(self, Run *run, int threads) noexcept nogil
     cdef double penalty(self, double l1, double l2) noexcept nogil
     cdef object begin_updates(self, Run *run, Py_ssize_t passes)
-    cdef int read_order(self, Run *run, order, Py_ssize_t m) except -1
     cdef object run_epochs(self, Run *run, Py_ssize_t epochs, cnp.ndarray rates, int threads, double rows)
-    cdef object evaluate(self, X, y, loss, double l1, double l2, double scale, n_threads, weights,
-                         bint penalty_per_row, bint backward, bint training)
+    cdef object evaluate(self, X, y, Objective objective, bint backward, bint training)
 
 
 cdef Py_ssize_t chunk_rows(Stack self, Py_ssize_t batch, int threads)

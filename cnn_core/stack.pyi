@@ -2,7 +2,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self, TypeAlias
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from cnn_core.layers import ACTIVATIONS as ACTIVATIONS
 from cnn_core.layers import Layers, _Activation
@@ -12,6 +12,34 @@ _Loss: TypeAlias = str | tuple[str, Mapping[str, Any]] | Callable[[NDArray[Any],
 
 LOSSES: tuple[str, ...]
 OPTIMIZERS: tuple[str, ...]
+
+class Objective:
+    @property
+    def loss(self) -> _Loss: ...
+    @property
+    def l1(self) -> float: ...
+    @property
+    def l2(self) -> float: ...
+    @property
+    def scale(self) -> float: ...
+    @property
+    def n_threads(self) -> int | None: ...
+    @property
+    def penalty_per_row(self) -> bool: ...
+    @property
+    def weights(self) -> Any: ...
+    def __new__(
+        cls,
+        loss: _Loss,
+        *,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        scale: float = 1.0,
+        n_threads: int | None = None,
+        penalty_per_row: bool = False,
+        weights: ArrayLike | None = None,
+    ) -> Self: ...
+    def replace(self, **changes: Any) -> Objective: ...
 
 class Stack(Layers):
     steps: int
@@ -55,28 +83,16 @@ class Stack(Layers):
         self,
         X: NDArray[Any] | SparseRows,
         y: NDArray[Any],
-        loss: _Loss,
+        objective: Objective,
         *,
-        l1: float = 0.0,
-        l2: float = 0.0,
-        scale: float = 1.0,
-        n_threads: int | None = None,
-        weights: NDArray[Any] | None = None,
-        penalty_per_row: bool = False,
         training: bool = False,
     ) -> tuple[float, float]: ...
     def gradient(
         self,
         X: NDArray[Any] | SparseRows,
         y: NDArray[Any],
-        loss: _Loss,
+        objective: Objective,
         *,
-        l1: float = 0.0,
-        l2: float = 0.0,
-        scale: float = 1.0,
-        n_threads: int | None = None,
-        weights: NDArray[Any] | None = None,
-        penalty_per_row: bool = False,
         training: bool = False,
     ) -> tuple[float, float]: ...
     def input_gradient(
@@ -93,32 +109,20 @@ class Stack(Layers):
         self,
         X: NDArray[Any] | SparseRows,
         y: NDArray[Any],
-        loss: _Loss,
+        objective: Objective,
         order: NDArray[np.int64] | None,
         rates: NDArray[np.float64],
         *,
         batch_size: int,
-        l1: float = 0.0,
-        l2: float = 0.0,
-        scale: float = 1.0,
-        n_threads: int | None = None,
-        weights: NDArray[Any] | None = None,
-        penalty_per_row: bool = False,
     ) -> tuple[float, float]: ...
     def train_epochs(
         self,
         X: NDArray[Any] | SparseRows,
         y: NDArray[Any],
-        loss: _Loss,
+        objective: Objective,
         order: NDArray[np.int64] | None,
         rates: NDArray[np.float64],
         *,
         epochs: int,
         batch_size: int,
-        l1: float = 0.0,
-        l2: float = 0.0,
-        scale: float = 1.0,
-        n_threads: int | None = None,
-        weights: NDArray[Any] | None = None,
-        penalty_per_row: bool = False,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...

@@ -30,8 +30,8 @@ from cnn_core.hyperparameters import OPTIMIZERS
 
 cnp.import_array()
 
+include "objective.pyx"
 include "loss_spec.pyx"
-
 include "workspace.pyx"
 
 cdef enum:
@@ -224,13 +224,12 @@ cdef class Stack(Layers):
             self.net.layers[i].has_epilogue |= values[i + 1] > 0
         self.net.plain = self.net.plain and not any(values)
 
-    cdef object prepare(self, Run *run, X, y, object loss, object weights, double scale, Py_ssize_t batch, int threads,
-                        bint by_running):
+    cdef object prepare(self, Run *run, X, y, Objective objective, Py_ssize_t batch, int threads, bint by_running):
         """Fill in all of a run but its order and rates; returns the objects that must stay alive during the run."""
         cdef cnp.ndarray target
         cdef Py_ssize_t m
         memset(run, 0, sizeof(Run))
-        self.read_rows(X, scale, &run.x)
+        self.read_rows(X, objective.scale, &run.x)
         m = len(X)
         if run.x.row_stride % 1024 == 0:
             run.x.direct = False        # the rows share few cache sets: they are gathered into the padded buffer
@@ -240,9 +239,9 @@ cdef class Stack(Layers):
             raise ValueError("gram training uses all rows at once: X must be the Gram matrix `gram`, and "
                              "batch_size the number of rows")
         run.loss_and_gradient = self.loss_kernel
-        kept = read_loss(&run.loss_spec, loss, self.classes)
+        kept = read_loss(&run.loss_spec, objective.loss, self.classes)
         target = read_target(run, y, m, self.classes, self.dtype)
-        weights = read_weights(run, weights, m)
+        weights = read_weights(run, objective.weights, m)
         run.net, run.kernels = &self.net, self.dense
         run.take_step, run.wait = self.step_kernel, wait
         run.parameters, run.gradients = self.parameters_data, cnp.PyArray_DATA(self.gradients)
@@ -251,7 +250,7 @@ cdef class Stack(Layers):
         run.count, run.batch = m, batch
         run.chunk = chunk_rows(self, min(batch, m), threads)
         if run.loss_spec.loss == CUSTOM:
-            kept = CustomLoss(loss, target, weights, self.dtype)
+            kept = CustomLoss(objective.loss, target, weights, self.dtype)
             run.loss_spec.function, run.loss_and_gradient = <void *>kept, call_custom_loss
         if run.loss_spec.loss == CUSTOM or (len(self.running) > 0 and not by_running):
             run.chunk = round_up_rows(min(batch, m))      # loss, or statistics, of all rows together
@@ -282,14 +281,13 @@ cdef class Stack(Layers):
                 total -= self.dense.penalty(l1, l2, size, self.update.frozen)
         return total
 
-    cdef object evaluate(self, X, y, loss, double l1, double l2, double scale, n_threads, weights,
-                         bint penalty_per_row, bint backward, bint training):
+    cdef object evaluate(self, X, y, Objective objective, bint backward, bint training):
         cdef Run run
-        cdef double loss_sum = 0, count
-        cdef int threads = 1 if callable(loss) else thread_count(n_threads)
-        alive = self.prepare(&run, X, y, loss, weights, scale, len(X), threads, not training)
+        cdef double loss_sum = 0, count, l1 = objective.l1, l2 = objective.l2
+        cdef int threads = objective.threads()
+        alive = self.prepare(&run, X, y, objective, len(X), threads, not training)
         count = row_count(&run, alive[3], None)
-        if penalty_per_row:
+        if objective.penalty_per_row:
             l1, l2 = l1 / count, l2 / count
         run.backward = backward
         run.step.method, run.step.l1, run.step.l2 = GRADIENT_ONLY, l1, l2
@@ -305,8 +303,7 @@ cdef class Stack(Layers):
             raise alive[4].error
         return loss_sum / count, self.penalty(l1, l2)
 
-    def loss(self, X, y, loss, *, double l1=0.0, double l2=0.0, double scale=1.0, n_threads=None, weights=None,
-             bint penalty_per_row=False, bint training=False):
+    def loss(self, X, y, Objective objective not None, *, bint training=False):
         """Mean loss over the rows of X, and the penalty.
 
         Parameters
@@ -316,23 +313,8 @@ cdef class Stack(Layers):
         y : ndarray
             int64 (m,) class indices for softmax_cross_entropy and ordinal (of n + 1 classes), or C-contiguous (m, n) of
             the stack's dtype; (m, 1) for quantile, (m, n / 2) for gaussian_nll, (m, any) for a callable.
-        loss : str, (str, dict) or callable
-            One of `LOSSES`, with its parameters (the cross-entropies: gamma, label_smoothing, and pos_weight of all
-            outputs or each; huber: delta; tweedie: power; quantile: quantiles, one for each output); or
-            function(y, z) -> (loss (m,), dz (m, n)) of the rows' targets and logits, called once per batch, in one
-            thread.
-        l1, l2 : float
-            The penalty is l2/2 sum(W**2) + l1 sum(abs(W)), without biases.
-        scale : float
-            Factor of X.
-        n_threads : int, optional
-            At most so many threads; `get_num_threads()` by default.
-        weights : array-like (m,), optional
-            Weight of each row: means over rows become sum(weight * .) / sum(weight), and a batch whose weights are all
-            0 is skipped.
-        penalty_per_row : bool
-            Divide the penalty by the number of rows, or the sum of their weights: of the batch in a step, of the pass
-            in the returned value.
+        objective : Objective
+            Loss, penalty, and weights of the rows.
         training : bool
             True: batch-normalised layers use the statistics of X, as in a step of training, instead of the running
             ones. Dropout is not applied in either case.
@@ -347,12 +329,11 @@ cdef class Stack(Layers):
         ValueError, TypeError
             If an array has another shape, dtype or layout, or the loss is unknown.
         """
-        return self.evaluate(X, y, loss, l1, l2, scale, n_threads, weights, penalty_per_row, False, training)
+        return self.evaluate(X, y, objective, False, training)
 
-    def gradient(self, X, y, loss, *, double l1=0.0, double l2=0.0, double scale=1.0, n_threads=None, weights=None,
-                 bint penalty_per_row=False, bint training=False):
-        """`loss`, which also writes the gradient of loss + penalty to `gradients`."""
-        return self.evaluate(X, y, loss, l1, l2, scale, n_threads, weights, penalty_per_row, True, training)
+    def gradient(self, X, y, Objective objective not None, *, bint training=False):
+        """The same as `loss`, and the gradient of loss + penalty in `gradients`."""
+        return self.evaluate(X, y, objective, True, training)
 
     def input_gradient(self, X, Y, cnp.ndarray out=None, *, bint link=True, double scale=1.0, n_threads=None):
         """Gradient of sum(Y * A) with respect to X, where A = forward(X).
@@ -392,7 +373,7 @@ cdef class Stack(Layers):
         transposed = W.T
         if self.factors is not None or scale != 1:
             transposed = (transposed * (self.factors if self.factors is not None else scale)).astype(self.dtype)
-        alive = self.prepare(&run, X, Y, "mse", None, scale, m, threads, True)
+        alive = self.prepare(&run, X, Y, Objective("mse", scale=scale), m, threads, True)
         run.loss_and_gradient, run.loss_spec.function = given_gradient, <void *>self
         run.backward, run.gradients, run.pass_loss = True, NULL, &unused
         run.batch, run.passes = run.chunk, 1
@@ -413,13 +394,12 @@ cdef class Stack(Layers):
         self.workspace = alive[2]
         return out
 
-    def train(self, X, y, loss, order, rates, *, batch_size, double l1=0.0, double l2=0.0, double scale=1.0,
-              n_threads=None, weights=None, bint penalty_per_row=False):
+    def train(self, X, y, Objective objective not None, order, rates, *, batch_size):
         """One pass over the rows, a step of the optimizer after every batch.
 
         Parameters
         ----------
-        X, y, loss, l1, l2, scale, n_threads, weights, penalty_per_row
+        X, y, objective
             As for `loss`.
         order : ndarray of int64, or None
             Row indices in the order of training (rows may repeat or be missing); None for 0, 1, 2, ...
@@ -440,13 +420,10 @@ cdef class Stack(Layers):
         KeyboardInterrupt
             Between two steps; the parameters are those of the last whole step.
         """
-        losses, penalties = self.train_epochs(X, y, loss, order, rates, epochs=1, batch_size=batch_size, l1=l1, l2=l2,
-                                              scale=scale, n_threads=n_threads, weights=weights,
-                                              penalty_per_row=penalty_per_row)
+        losses, penalties = self.train_epochs(X, y, objective, order, rates, epochs=1, batch_size=batch_size)
         return float(losses[0]), float(penalties[0])
 
-    def train_epochs(self, X, y, loss, order, rates, *, epochs, batch_size, double l1=0.0, double l2=0.0,
-                     double scale=1.0, n_threads=None, weights=None, bint penalty_per_row=False):
+    def train_epochs(self, X, y, Objective objective not None, order, rates, *, epochs, batch_size):
         """Several passes in one call: `train`, with `rates` for the steps of all of them.
 
         Returns
@@ -455,28 +432,24 @@ cdef class Stack(Layers):
             What `train` returns, for each pass.
         """
         cdef Run run
-        cdef int threads = 1 if callable(loss) else thread_count(n_threads)
-        cdef Py_ssize_t batch = operator.index(batch_size), passes = operator.index(epochs), steps
+        cdef int threads = objective.threads()
+        cdef Py_ssize_t batch = operator.index(batch_size), passes = operator.index(epochs)
         if self.optimizer is None:
             raise ValueError("no optimizer: call set_optimizer first")
         if batch < 1 or passes < 1:
             raise ValueError(f"batch_size is {batch} and epochs {passes}; both must be at least 1")
-        alive = self.prepare(&run, X, y, loss, weights, scale, batch, threads, False)
+        alive = self.prepare(&run, X, y, objective, batch, threads, False)
         if self.input_dropout > 0:
             run.x.direct = False        # dropout is applied to the gathered rows
         run.training, run.input_dropout, run.key = True, self.input_dropout, self.dropout_key
-        self.read_order(&run, order, len(X))
-        if callable(loss):
+        read_order(&run, order, len(X))
+        if run.loss_spec.loss == CUSTOM:
             alive[4].order = order
-        steps = (run.count + batch - 1) // batch
-        rates = np.ascontiguousarray(rates, np.float64)
-        if rates.shape != (passes * steps,):
-            raise ValueError(f"rates has shape {rates.shape}; {passes} passes over {run.count} rows in batches of "
-                             f"{batch} take {passes * steps} steps")
+        rates = read_rates(&run, rates, passes)
         run.backward = True
         run.step = self.step
-        run.step.l1, run.step.l2 = l1, l2
-        run.penalty_per_row, run.l1, run.l2 = penalty_per_row, l1, l2
+        run.step.l1, run.step.l2 = objective.l1, objective.l2
+        run.penalty_per_row, run.l1, run.l2 = objective.penalty_per_row, objective.l1, objective.l2
         run.m1 = cnp.PyArray_DATA(<cnp.ndarray>self.moments[0]) if len(self.moments) > 0 else NULL
         run.m2 = cnp.PyArray_DATA(<cnp.ndarray>self.moments[1]) if len(self.moments) > 1 else NULL
         run.m3 = cnp.PyArray_DATA(<cnp.ndarray>self.moments[2]) if len(self.moments) > 2 else NULL
@@ -486,20 +459,6 @@ cdef class Stack(Layers):
             return self.run_epochs(&run, passes, rates, threads, row_count(&run, alive[3], order))
         finally:
             self.workspace = alive[2]
-
-    cdef int read_order(self, Run *run, order, Py_ssize_t m) except -1:
-        cdef cnp.ndarray rows
-        if order is None:
-            return 0
-        if self.offset != NULL:
-            raise ValueError("gram training uses all rows at once; order must be None")
-        rows = order
-        if cnp.PyArray_TYPE(rows) != cnp.NPY_INT64 or cnp.PyArray_NDIM(rows) != 1 or not cnp.PyArray_ISCARRAY_RO(rows):
-            raise TypeError("order must be a contiguous int64 vector of row indices")
-        if len(rows) == 0 or rows.min() < 0 or rows.max() >= m:
-            raise ValueError(f"order must name rows from 0 to {m - 1}")
-        run.order, run.count = <const int64_t *>cnp.PyArray_DATA(rows), len(rows)
-        return 0
 
     cdef object run_epochs(self, Run *run, Py_ssize_t epochs, cnp.ndarray rates, int threads, double rows):
         """The passes of `train_epochs`, in regions that are short enough for signals: each has several epochs, or a

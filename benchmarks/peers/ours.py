@@ -105,12 +105,15 @@ class StackTraining:
     """
 
     def __init__(self, task: Task) -> None:
+        from cnn_core.stack import Objective
+
         self.task, workload = task, task.workload
         if workload.kind == "run":
             raise SkippedError("complete runs are measured with Network only")
         self.core = stack(task)
         options = {"momentum": workload.momentum} if workload.optimizer == "momentum" else {}
         self.core.set_optimizer(workload.optimizer, **options)
+        self.objective = Objective(workload.loss, l2=workload.l2, n_threads=task.threads)
         self.rng = np.random.default_rng(0)
         self.y = task.column() if workload.sizes[-1] == 1 else task.y
 
@@ -128,12 +131,10 @@ class StackTraining:
             loss, _ = self.core.train(
                 self.task.X,
                 self.y,
-                workload.loss,
+                self.objective,
                 order,
                 np.full(epochs * workload.steps_per_unit, workload.learning_rate),
                 batch_size=workload.batch_size,
-                l2=workload.l2,
-                n_threads=self.task.threads,
             )
         return loss
 

@@ -138,21 +138,21 @@ def find_learning_rate(
 def _losses(net: Network, X: Any, y: Any, batch_size: BatchSize, rates: Array) -> Array:
     """Return the loss after each step; fewer losses than rates if the loss explodes."""
     X, y, _ = net._labelled(X, y)
-    trainer, objective = net._known_trainer(), net._objective().keywords
+    trainer, objective = net._known_trainer(), net._objective()
     trainer.set_optimizer(net.optimizer)
     stack, rng = trainer.stack, new_generator(0)
     sample = np.sort(rng.permutation(len(X))[:_ROWS])
     sample_X, sample_y = samples.select(X, sample), y[sample]
     size = batches.make_batches(len(X), batch_size, None, True).size
-    most = _EXPLODED * stack.loss(sample_X, sample_y, **objective)[0]
+    most = _EXPLODED * stack.loss(sample_X, sample_y, objective)[0]
     losses: list[float] = []
     order = np.empty(0, np.int64)
     for rate in rates:
         if len(order) < size:
             order = rng.permutation(len(X))
         rows, order = order[:size], order[size:]
-        stack.train(X, y, order=rows, rates=np.array([rate]), batch_size=size, **objective)
-        losses.append(stack.loss(sample_X, sample_y, **objective)[0])
+        stack.train(X, y, objective, rows, np.array([rate]), batch_size=size)
+        losses.append(stack.loss(sample_X, sample_y, objective)[0])
         if not losses[-1] <= most:
             break
     return np.array(losses)

@@ -14,7 +14,7 @@ from float_flags import FLAGS, flags_raised, needs_fenv
 from unfused import tanh_argument
 
 from cnn_core.functions import activate, derive_from_inputs
-from cnn_core.stack import Stack
+from cnn_core.stack import Objective, Stack
 
 ELEMENTWISE = (*networks.HIDDEN, *networks.UNFUSED)
 # The largest error, in units in the last place of the exact value.
@@ -107,7 +107,7 @@ def test_derivatives_of_arrays_and_of_layers_are_the_same(rng, dtype, activation
     (W, b), (V, _) = stack.views()
     W[...], b[...], V[...] = z, 0, 1
     x = np.ones((1, 1), dtype)
-    stack.gradient(x, stack.forward(x) - np.dtype(dtype).type(0.5), "mse")
+    stack.gradient(x, stack.forward(x) - np.dtype(dtype).type(0.5), Objective("mse"))
     dA = stack.views(stack.gradients)[1][1]
     expected = derive_from_inputs(activation, z, np.repeat(dA, 37))
     assert np.array_equal(stack.views(stack.gradients)[0][0][0], expected)
@@ -290,7 +290,7 @@ def test_no_flag_over_the_finite_range(dtype, activation):
 TRAPPING = """
 import ctypes, json
 import numpy as np
-from cnn_core.stack import ACTIVATIONS, Stack
+from cnn_core.stack import ACTIVATIONS, Objective, Stack
 libm = ctypes.CDLL("libm.so.6")
 for dtype in ("float32", "float64"):
     top = np.finfo(dtype).max / 4
@@ -308,7 +308,7 @@ for dtype in ("float32", "float64"):
         stack.views()[0][1][...] = np.clip(z, -1e30, 1e30)
         y = (np.arange(len(z)) == 3).astype(dtype)[None]
         libm.feenableexcept(1 | 4 | 8)
-        stack.gradient(x, y, loss)
+        stack.gradient(x, y, Objective(loss))
         libm.fedisableexcept(1 | 4 | 8)
 print(json.dumps("no trap"))
 """
@@ -326,7 +326,9 @@ def test_nothing_traps_when_exceptions_are_unmasked(environment):
 def test_subnormals_survive_the_import_and_every_call(rng, n_threads):
     case = networks.draw(rng, (64, 64, 10), m=512, dtype="float32")
     case.stack.set_optimizer("adam")
-    case.stack.train(case.X, case.y, case.loss, None, np.full(8, 1e-3), batch_size=64, n_threads=n_threads)
+    case.stack.train(
+        case.X, case.y, Objective(case.loss, n_threads=n_threads), None, np.full(8, 1e-3), batch_size=64
+    )
     case.stack.forward(case.X, n_threads=n_threads)
     small = np.full(64, 1e-40, "float32")
     assert (small * np.float32(0.5) > 0).all()

@@ -7,7 +7,7 @@ import reference
 
 from cnn_core.gram import make_gram_stack
 from cnn_core.layers import Layers
-from cnn_core.stack import Stack
+from cnn_core.stack import Objective, Stack
 
 TOLERANCE = {"float32": 2e-5, "float64": 1e-12}
 unfused = pytest.mark.parametrize("activation", networks.UNFUSED)
@@ -30,7 +30,7 @@ def test_oracle_and_core_equal_central_differences(rng, activation):
         lambda: reference.loss(case.network, case.activations, X, y, case.loss), case.network
     )
     assert networks.relative_error(case.oracle_gradient()[2], differences) < 1e-7
-    case.stack.gradient(case.X, case.y, case.loss)
+    case.stack.gradient(case.X, case.y, Objective(case.loss))
     gradients = networks.widened(case.stack.views(case.stack.gradients))
     assert networks.relative_error(gradients, differences) < 1e-7
 
@@ -51,7 +51,7 @@ def test_core_equals_oracle(rng, dtype, activation, sizes, m):
     expected, _, expected_gradients = case.oracle_gradient()
     results = []
     for n_threads in (1, 2):
-        value = case.stack.gradient(case.X, case.y, case.loss, n_threads=n_threads)
+        value = case.stack.gradient(case.X, case.y, Objective(case.loss, n_threads=n_threads))
         assert value[0] == pytest.approx(expected, rel=TOLERANCE[dtype])
         gradients = networks.widened(case.stack.views(case.stack.gradients))
         assert networks.relative_error(gradients, expected_gradients) < TOLERANCE[dtype]
@@ -90,7 +90,12 @@ def test_training_equals_the_oracle(rng, activation, optimizer):
             networks.write(case.stack, case.network)
             case.stack.set_optimizer(optimizer, **hyper)
             value = case.stack.train(
-                case.X, case.y, case.loss, order, rates, batch_size=batch_size, l2=0.1, n_threads=n_threads
+                case.X,
+                case.y,
+                Objective(case.loss, l2=0.1, n_threads=n_threads),
+                order,
+                rates,
+                batch_size=batch_size,
             )
             assert value[0] == pytest.approx(loss, rel=1e-11)
             assert networks.relative_error(case.stack.views(), expected) < 1e-11
@@ -102,7 +107,7 @@ def test_training_equals_the_oracle(rng, activation, optimizer):
 def test_each_layer_has_its_own(rng, dtype, n_threads):
     for hidden in (("gelu", "relu", "silu"), ("tanh", "softplus", "sigmoid"), ("mish", "identity", "elu")):
         case = networks.draw(rng, (9, 20, 33, 7, 3), hidden, m=37, dtype=dtype)
-        case.stack.gradient(case.X, case.y, case.loss, n_threads=n_threads)
+        case.stack.gradient(case.X, case.y, Objective(case.loss, n_threads=n_threads))
         gradients = networks.widened(case.stack.views(case.stack.gradients))
         assert networks.relative_error(gradients, case.oracle_gradient()[2]) < TOLERANCE[dtype]
 
@@ -120,12 +125,12 @@ def test_in_the_span_of_the_rows(rng):
     inner = make_gram_stack(case.stack, case.X)
     rates = np.full(5, 0.01)
     arguments = {"epochs": 5, "batch_size": 9}
-    inner.train_epochs(inner.gram, case.y, "mse", None, rates, **arguments)
+    inner.train_epochs(inner.gram, case.y, Objective("mse"), None, rates, **arguments)
     inner.write_back()
     folded = case.stack.parameters.copy()
     networks.write(case.stack, case.network)
     case.stack.set_optimizer("momentum")
-    case.stack.train_epochs(case.X, case.y, "mse", None, rates, **arguments)
+    case.stack.train_epochs(case.X, case.y, Objective("mse"), None, rates, **arguments)
     assert np.allclose(folded, case.stack.parameters, rtol=1e-10, atol=1e-12)
 
 
@@ -156,12 +161,17 @@ def test_a_custom_identity_gives_the_bits_of_the_built_in(rng, dtype, n_threads,
     own = user_stack(case, [(np.copy, np.ones_like)] * 2)
     assert np.array_equal(own.forward(case.X, n_threads=n_threads), case.stack.forward(case.X))
     for stack in (own, case.stack):
-        stack.gradient(case.X, case.y, case.loss, n_threads=n_threads)
+        stack.gradient(case.X, case.y, Objective(case.loss, n_threads=n_threads))
     assert np.array_equal(own.gradients, case.stack.gradients)
     for stack in (own, case.stack):
         stack.set_optimizer("adam")
         stack.train(
-            case.X, case.y, case.loss, None, np.full(10, 0.01), batch_size=-(-m // 10), n_threads=n_threads
+            case.X,
+            case.y,
+            Objective(case.loss, n_threads=n_threads),
+            None,
+            np.full(10, 0.01),
+            batch_size=-(-m // 10),
         )
     assert np.array_equal(own.parameters, case.stack.parameters)
 
@@ -169,7 +179,7 @@ def test_a_custom_identity_gives_the_bits_of_the_built_in(rng, dtype, n_threads,
 def test_own_functions_beside_the_built_in(rng, dtype):
     case = networks.draw(rng, (6, 5, 4, 3), ("tanh", "silu"), m=20, dtype=dtype)
     own = user_stack(case, [(np.tanh, lambda Z: 1 - np.tanh(Z) ** 2), "silu"])
-    own.gradient(case.X, case.y, case.loss)
+    own.gradient(case.X, case.y, Objective(case.loss))
     gradients = networks.widened(own.views(own.gradients))
     assert networks.relative_error(gradients, case.oracle_gradient()[2]) < TOLERANCE[dtype]
 
@@ -206,7 +216,7 @@ def test_own_functions_must_return_what_fits(rng, dtype):
         with pytest.raises(ValueError, match=words):
             user_stack(case, [(f, two)]).forward(case.X)
         with pytest.raises(ValueError, match=words):
-            user_stack(case, [(scaled, f)]).gradient(case.X, case.y, case.loss)
+            user_stack(case, [(scaled, f)]).gradient(case.X, case.y, Objective(case.loss))
 
 
 @pytest.mark.parametrize("error", [KeyError, KeyboardInterrupt, SystemExit])
@@ -225,14 +235,20 @@ def test_what_own_functions_raise_ends_training_between_two_steps(rng, dtype, er
         stack.set_optimizer("adam")
     with pytest.raises(error, match="boom"):
         own.train_epochs(
-            case.X, case.y, case.loss, None, np.full(20, 0.01), epochs=4, batch_size=10, n_threads=2
+            case.X,
+            case.y,
+            Objective(case.loss, n_threads=2),
+            None,
+            np.full(20, 0.01),
+            epochs=4,
+            batch_size=10,
         )
-    good.train(case.X, case.y, case.loss, None, np.full(5, 0.01), batch_size=10)
+    good.train(case.X, case.y, Objective(case.loss), None, np.full(5, 0.01), batch_size=10)
     assert len(calls) == 6
     assert own.steps == good.steps == 5
     assert np.array_equal(own.parameters, good.parameters)
     for stack in (own, good):  # and on
-        stack.train(case.X, case.y, case.loss, None, np.full(5, 0.01), batch_size=10)
+        stack.train(case.X, case.y, Objective(case.loss), None, np.full(5, 0.01), batch_size=10)
     assert np.array_equal(own.parameters, good.parameters)
 
 
@@ -245,8 +261,8 @@ def test_what_own_functions_raise_in_predicting(rng, dtype):
     for call in (
         lambda: own.forward(case.X),
         lambda: own.try_forward(case.X[:1], None, 1, 1.0, 1),
-        lambda: own.loss(case.X, case.y, case.loss),
-        lambda: own.gradient(case.X, case.y, case.loss),
+        lambda: own.loss(case.X, case.y, Objective(case.loss)),
+        lambda: own.gradient(case.X, case.y, Objective(case.loss)),
     ):
         with pytest.raises(OSError, match="no such number"):
             call()

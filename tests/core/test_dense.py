@@ -9,7 +9,7 @@ import reference
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnn_core.stack import Stack
+from cnn_core.stack import Objective, Stack
 
 INPUT_DTYPES = [
     "float32",
@@ -295,15 +295,12 @@ def test_padding_stays_exactly_zero(rng, dtype, n_threads, optimizer):
         case.stack.train(
             case.X,
             case.y,
-            case.loss,
+            Objective(case.loss, l1=0.01, l2=0.1, n_threads=n_threads),
             None,
             np.full(4, 0.1),
             batch_size=16,
-            l1=0.01,
-            l2=0.1,
-            n_threads=n_threads,
         )
-    case.stack.gradient(case.X, case.y, case.loss, l1=0.01, l2=0.1, n_threads=n_threads)
+    case.stack.gradient(case.X, case.y, Objective(case.loss, l1=0.01, l2=0.1, n_threads=n_threads))
     for i, flat in enumerate((case.stack.parameters, case.stack.gradients, *case.stack.moments)):
         if (optimizer, i) != ("rprop", 2):  # its last gradients are 0 where the sign has changed
             assert np.count_nonzero(flat) >= 0.9 * case.stack.n_parameters
@@ -319,11 +316,11 @@ def test_inputs_are_never_changed(rng, dtype, n_threads):
         for a in arrays:
             a.flags.writeable = False
         parameters = case.stack.parameters.copy()
-        case.stack.gradient(case.X, case.y, loss, n_threads=n_threads)
-        case.stack.loss(case.X, case.y, loss, n_threads=n_threads)
+        case.stack.gradient(case.X, case.y, Objective(loss, n_threads=n_threads))
+        case.stack.loss(case.X, case.y, Objective(loss, n_threads=n_threads))
         case.stack.forward(case.X, n_threads=n_threads)
         assert_same_bits(case.stack.parameters, parameters)
         case.stack.set_optimizer("adam")
-        case.stack.train(case.X, case.y, loss, order, rates, batch_size=8, n_threads=n_threads)
+        case.stack.train(case.X, case.y, Objective(loss, n_threads=n_threads), order, rates, batch_size=8)
         assert [a.tobytes() for a in arrays] == before
         assert not np.array_equal(case.stack.parameters, parameters)

@@ -6,7 +6,7 @@ import pytest
 import reference
 
 from cnn_core.layers import Layers
-from cnn_core.stack import Stack
+from cnn_core.stack import Objective, Stack
 
 NORMS = (None, "layer", "rms", "batch")
 ACTIVATIONS = ("identity", "tanh", "sigmoid", "relu", "silu")
@@ -105,9 +105,11 @@ def test_gradients_are_those_of_central_differences(width, norm, activation, res
         block = Block(rng, (5, width, width, 3), norm, activation, residual=residual, m=6)
     for threads in (1, 2):
         block.stack.gradient(
-            block.X[:5], block.y[:5], LOSS
+            block.X[:5], block.y[:5], Objective(LOSS)
         )  # what it leaves in the workspace is in nobody's way
-        loss, _ = block.stack.gradient(block.X, block.y, LOSS, n_threads=threads, training=training)
+        loss, _ = block.stack.gradient(
+            block.X, block.y, Objective(LOSS, n_threads=threads), training=training
+        )
         assert loss == pytest.approx(block.loss(training), rel=1e-12)
         assert error(block.gradients(), block.differences(training)) < 1e-6
 
@@ -136,7 +138,13 @@ def test_any_number_of_threads_trains_the_same_bits(norm, dtype):
         block.stack.set_dropout([0.1, 0.2, 0.3, 0], 77)
         block.stack.set_optimizer("adam")
         losses, _ = block.stack.train_epochs(
-            block.X, block.y, LOSS, None, np.full(6, 1e-3), epochs=2, batch_size=300, n_threads=threads
+            block.X,
+            block.y,
+            Objective(LOSS, n_threads=threads),
+            None,
+            np.full(6, 1e-3),
+            epochs=2,
+            batch_size=300,
         )
         results.append((losses.tobytes(), block.stack.parameters.tobytes(), block.stack.running.tobytes()))
     assert results[0] == results[1] == results[2]
@@ -159,7 +167,7 @@ def test_running_statistics_move_a_tenth_towards_those_of_a_batch():
     before = block.statistics()[0]
     z = block.X @ block.network[0][0]
     block.stack.set_optimizer("sgd")
-    block.stack.train(block.X, block.y, LOSS, None, np.array([0.1]), batch_size=100)
+    block.stack.train(block.X, block.y, Objective(LOSS), None, np.array([0.1]), batch_size=100)
     mean, variance = block.statistics()[0]
     assert np.allclose(mean, 0.9 * before[0] + 0.1 * z.mean(axis=0), rtol=1e-12, atol=0)
     assert np.allclose(variance, 0.9 * before[1] + 0.1 * z.var(axis=0, ddof=1), rtol=1e-12, atol=0)
@@ -177,7 +185,7 @@ def test_dropout_leaves_out_the_rate_and_keeps_the_mean(rate, dtype):
     X = np.ones((m, 1), dtype)
     y = np.zeros((m, 1), dtype)
     y[:] = -0.5  # dL/dz = 2 (0 + 0.5) / m
-    stack.train(X, y, LOSS, None, np.array([-1.0]), batch_size=m)
+    stack.train(X, y, Objective(LOSS), None, np.array([-1.0]), batch_size=m)
     means = stack.views()[1][0][:, 0].astype(np.float64)  # of each unit, over the rows: kept / (1 - rate)
     kept = means.mean() * (1 - rate)
     assert abs(kept - (1 - rate)) < 3 * np.sqrt(rate * (1 - rate) / (m * n))
@@ -194,7 +202,7 @@ def test_gradients_with_dropout_are_those_of_the_thinned_network(norm):
     def loss():
         stack.set_optimizer("sgd")
         stack.running[...] = running
-        return stack.train(block.X, block.y, LOSS, None, np.zeros(1), batch_size=10)[0]
+        return stack.train(block.X, block.y, Objective(LOSS), None, np.zeros(1), batch_size=10)[0]
 
     running = stack.running.copy()
     start = stack.parameters.copy()
@@ -207,10 +215,10 @@ def test_gradients_with_dropout_are_those_of_the_thinned_network(norm):
         stack.parameters[index] = start[index]
         differences[index] = (values[0] - 8 * values[1] + 8 * values[2] - values[3]) / 1.2e-3
     stack.set_optimizer("sgd")
-    stack.train(block.X, block.y, LOSS, None, np.ones(1), batch_size=10)
+    stack.train(block.X, block.y, Objective(LOSS), None, np.ones(1), batch_size=10)
     step = np.where(start != 0, start - stack.parameters, 0)
     assert np.abs(step - differences).max() < 1e-7
-    assert loss() != pytest.approx(stack.loss(block.X, block.y, LOSS)[0])
+    assert loss() != pytest.approx(stack.loss(block.X, block.y, Objective(LOSS))[0])
 
 
 def test_input_dropout_thins_the_rows_and_leaves_the_callers_array_alone():
@@ -220,7 +228,7 @@ def test_input_dropout_thins_the_rows_and_leaves_the_callers_array_alone():
     stack = Stack((8, 3, 1), ("relu", "identity"))
     stack.set_dropout([0.5, 0, 0], 9)
     stack.set_optimizer("sgd")
-    stack.train(X, np.zeros((50, 1), np.float32), LOSS, None, np.full(5, 0.01), batch_size=10)
+    stack.train(X, np.zeros((50, 1), np.float32), Objective(LOSS), None, np.full(5, 0.01), batch_size=10)
     assert np.array_equal(X, copy)
 
 
@@ -230,8 +238,8 @@ def test_prediction_and_loss_drop_nothing():
     thinned = Block(np.random.default_rng(6), (5, 9, 2), None, "tanh")
     thinned.stack.set_dropout([0.5, 0.5, 0], 1)
     assert np.allclose(plain.stack.forward(plain.X), thinned.stack.forward(plain.X), rtol=0, atol=1e-15)
-    assert plain.stack.loss(plain.X, plain.y, LOSS) == pytest.approx(
-        thinned.stack.loss(plain.X, plain.y, LOSS), rel=1e-14
+    assert plain.stack.loss(plain.X, plain.y, Objective(LOSS)) == pytest.approx(
+        thinned.stack.loss(plain.X, plain.y, Objective(LOSS)), rel=1e-14
     )
 
 
@@ -273,18 +281,16 @@ def test_a_row_of_weight_0_is_removed_and_one_of_weight_2_is_there_twice(norm, s
     for rows, counts in ((np.arange(80), weights.astype(float)), (chosen, None)):
         X, y = block.X[rows], block.y[rows]
         block.stack.parameters[:], block.stack.running[:] = start, running
-        value = block.stack.gradient(X, y, LOSS, weights=counts, n_threads=threads, training=True)
+        value = block.stack.gradient(X, y, Objective(LOSS, weights=counts, n_threads=threads), training=True)
         results.append([np.array(value), *(a.copy() for a in block.gradients())])
         block.stack.set_optimizer("momentum")
         value = block.stack.train(
             X,
             y,
-            LOSS,
+            Objective(LOSS, weights=counts, n_threads=threads),
             order if counts is not None else None,
             np.array([0.1]),
             batch_size=len(X),
-            weights=counts,
-            n_threads=threads,
         )
         state = (np.array(value), block.stack.parameters.copy(), block.stack.running.copy())
         results[-1] += state[: 3 if norm == "batch" else 2]
@@ -297,14 +303,19 @@ def test_equal_weights_change_nothing_but_the_running_variance():
     variances = []
     for weights in (None, np.full(12, 3.0), np.full(12, 1 / 12)):
         block = Block(np.random.default_rng(9), (5, 6, 1), "batch", "tanh")
-        block.stack.gradient(block.X, block.y, LOSS, weights=weights, training=True)
+        block.stack.gradient(block.X, block.y, Objective(LOSS, weights=weights), training=True)
         variances.append(block.statistics()[0][1])
         assert error(block.gradients(), block.differences(True)) < 1e-6
         before = block.statistics()[0][1]
         z = block.X @ block.network[0][0]
         block.stack.set_optimizer("sgd")
         block.stack.train(
-            block.X, block.y, LOSS, rng.permutation(12), np.zeros(1), batch_size=12, weights=weights
+            block.X,
+            block.y,
+            Objective(LOSS, weights=weights),
+            rng.permutation(12),
+            np.zeros(1),
+            batch_size=12,
         )
         total = 12 if weights is None else weights.sum()
         correction = 1 if total < 1.5 else total / (total - 1)
@@ -349,7 +360,7 @@ def test_norms_are_those_of_pytorch(norm):
     twin.train()
     loss = ((twin(X) - y) ** 2).sum(dim=1).mean()
     loss.backward()
-    value, _ = block.stack.gradient(block.X, block.y, LOSS, training=True)
+    value, _ = block.stack.gradient(block.X, block.y, Objective(LOSS), training=True)
     assert value == pytest.approx(loss.item(), rel=1e-12)
     linears = [module for module in twin if isinstance(module, torch.nn.Linear)]
     norms = [module for module in twin if hasattr(module, "eps")]
@@ -370,7 +381,9 @@ def test_norms_are_those_of_pytorch(norm):
         ((twin(X) - y) ** 2).sum(dim=1).mean().backward()
         descent.step()
     block.stack.set_optimizer("sgd")
-    block.stack.train_epochs(block.X, block.y, LOSS, None, np.full(3, 0.1), epochs=3, batch_size=20)
+    block.stack.train_epochs(
+        block.X, block.y, Objective(LOSS), None, np.full(3, 0.1), epochs=3, batch_size=20
+    )
     twin.eval()
     with torch.no_grad():
         outputs = twin(X).numpy()

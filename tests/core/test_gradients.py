@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import reference
 
-from cnn_core.stack import Stack
+from cnn_core.stack import Objective, Stack
 
 # Against the oracle; central differences of order 4 are good to 1e-6.
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
@@ -22,7 +22,7 @@ matrix = pytest.mark.parametrize(
 
 def core_gradient(case, n_threads=1, **penalties):
     """(loss + penalty, [(dW, db), ...] in float64) of the stack."""
-    value = sum(case.stack.gradient(case.X, case.y, case.loss, n_threads=n_threads, **penalties))
+    value = sum(case.stack.gradient(case.X, case.y, Objective(case.loss, n_threads=n_threads, **penalties)))
     return value, networks.widened(case.stack.views(case.stack.gradients))
 
 
@@ -39,7 +39,7 @@ def oracle_differences(case, **penalties):
 def core_differences(case, **penalties):
     """Central differences of the stack's own loss: its float64 weights are moved through its views."""
     return reference.central_differences(
-        lambda: sum(case.stack.loss(case.X, case.y, case.loss, **penalties)), case.stack.views()
+        lambda: sum(case.stack.loss(case.X, case.y, Objective(case.loss, **penalties))), case.stack.views()
     )
 
 
@@ -133,7 +133,7 @@ def test_the_gradient_of_integers_is_exact(dtype, n_threads):
         X, y = rng.integers(-2, 3, (m, k)).astype(float), rng.integers(-2, 3, (m, n)).astype(float)
         stack = networks.stack_of(network, ("identity",), dtype)
         expected, _, ((dW, db),) = reference.gradient(network, ("identity",), X, y, "mse")
-        value, _ = stack.gradient(X, y.astype(dtype), "mse", n_threads=n_threads)
+        value, _ = stack.gradient(X, y.astype(dtype), Objective("mse", n_threads=n_threads))
         ((got_W, got_b),) = stack.views(stack.gradients)
         assert value == expected
         assert np.array_equal(got_W, dW), (m, k, n)
@@ -146,7 +146,7 @@ def test_relu_has_derivative_zero_at_zero(dtype, n):
     stack = Stack((1, 3 * n, 1), ("relu", "identity"), dtype=dtype)
     (_, b), (V, _) = stack.views()
     b[...], V[...] = np.repeat([0, 1, -1], n), 1
-    stack.gradient(np.ones((4, 1), dtype), np.full((4, 1), 100, dtype), "mse")
+    stack.gradient(np.ones((4, 1), dtype), np.full((4, 1), 100, dtype), Objective("mse"))
     (dW, db), (dV, _) = stack.views(stack.gradients)
     slope = 2 * (n - 100)  # z = n, y = 100
     assert np.array_equal(db, np.repeat([0, slope, 0], n))
@@ -158,7 +158,7 @@ def test_a_dead_layer_still_trains_what_follows(dtype):
     """All relu inputs negative: the layers before get a gradient of 0, the bias after gets the loss's own."""
     stack = Stack((3, 4, 2), ("relu", "softmax"), dtype=dtype)
     stack.views()[0][1][...] = -5
-    stack.gradient(np.zeros((6, 3), dtype), np.array([0, 0, 0, 0, 0, 1]), "softmax_cross_entropy")
+    stack.gradient(np.zeros((6, 3), dtype), np.array([0, 0, 0, 0, 0, 1]), Objective("softmax_cross_entropy"))
     (dW, db), (dV, dc) = stack.views(stack.gradients)
     assert not dW.any()
     assert not db.any()
@@ -168,11 +168,11 @@ def test_a_dead_layer_still_trains_what_follows(dtype):
 
 def test_gradients_do_not_accumulate_or_depend_on_the_call_before(rng, dtype, n_threads):
     case = networks.draw(rng, (20, 30, 10), m=100, dtype=dtype)
-    case.stack.gradient(case.X, case.y, case.loss, n_threads=n_threads)
+    case.stack.gradient(case.X, case.y, Objective(case.loss, n_threads=n_threads))
     first = case.stack.gradients.tobytes()
-    case.stack.gradient(case.X[:3] * 7, case.y[:3], case.loss, l1=1.0, n_threads=n_threads)
+    case.stack.gradient(case.X[:3] * 7, case.y[:3], Objective(case.loss, l1=1.0, n_threads=n_threads))
     assert case.stack.gradients.tobytes() != first
-    case.stack.gradient(case.X, case.y, case.loss, n_threads=n_threads)
+    case.stack.gradient(case.X, case.y, Objective(case.loss, n_threads=n_threads))
     assert case.stack.gradients.tobytes() == first
 
 
@@ -181,13 +181,16 @@ def test_scale_and_input_dtype_reach_the_gradient(rng, dtype, n_threads, input_d
     raw = rng.integers(0, 256, (60, 20)).astype(input_dtype)
     case = networks.draw(rng, (20, 9, 10), "sigmoid", m=60, dtype=dtype)
     scaled = raw.astype(dtype) * np.dtype(dtype).type(1 / 255)
-    expected = case.stack.gradient(scaled, case.y, case.loss)
+    expected = case.stack.gradient(scaled, case.y, Objective(case.loss))
     gradients = case.stack.gradients.copy()
-    assert case.stack.gradient(raw, case.y, case.loss, scale=1 / 255, n_threads=n_threads) == expected
+    assert (
+        case.stack.gradient(raw, case.y, Objective(case.loss, scale=1 / 255, n_threads=n_threads)) == expected
+    )
     assert np.array_equal(case.stack.gradients, gradients)
     fortran = np.asfortranarray(raw)[::-1]
     assert (
-        case.stack.gradient(fortran[::-1], case.y, case.loss, scale=1 / 255, n_threads=n_threads) == expected
+        case.stack.gradient(fortran[::-1], case.y, Objective(case.loss, scale=1 / 255, n_threads=n_threads))
+        == expected
     )
     assert np.array_equal(case.stack.gradients, gradients)
 
@@ -198,7 +201,7 @@ def test_a_short_batch_equals_the_same_rows_of_a_long_one(rng, dtype):
     _, whole = core_gradient(case)
     total = reference.combine(np.zeros_like, whole)
     for i in range(37):
-        case.stack.gradient(case.X[i : i + 1], case.y[i : i + 1], case.loss)
+        case.stack.gradient(case.X[i : i + 1], case.y[i : i + 1], Objective(case.loss))
         total = reference.combine(
             lambda t, g: t + g / 37, total, networks.widened(case.stack.views(case.stack.gradients))
         )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import cnn_core.gram
-from cnn_core.stack import Stack
+from cnn_core.stack import Objective, Stack
 
 
 def wide(m, k, dtype, seed=0):
@@ -176,7 +176,7 @@ def test_refuses_what_is_not_descent_on_the_gram():
     y, rates = np.zeros((20, 1)), np.array([0.1])
 
     def train(gram, order=None, batch_size=20, rates=rates):
-        return inner.train(gram, y, "binary_cross_entropy", order, rates, batch_size=batch_size)
+        return inner.train(gram, y, Objective("binary_cross_entropy"), order, rates, batch_size=batch_size)
 
     for gram in (inner.gram.astype(np.float32), inner.gram.T[::-1].copy().T, X[:, :20].astype(np.uint8)):
         with pytest.raises(ValueError, match="must be the Gram matrix"):

@@ -11,7 +11,7 @@ import reference
 from processes import run_with_isa
 
 import cnn_core
-from cnn_core.stack import Stack
+from cnn_core.stack import Objective, Stack
 
 CASES = {
     "squared error": ("squared_error", {}),
@@ -67,7 +67,7 @@ def rows(stack, z, y, loss, **options):
     """The loss (m,) and dz (m, N) of every row by itself."""
     values, gradients = [], []
     for i in range(len(z)):
-        value, _ = stack.gradient(z, y, loss, weights=np.eye(len(z))[i], **options)
+        value, _ = stack.gradient(z, y, Objective(loss, weights=np.eye(len(z))[i], **options))
         values.append(value)
         gradients.append(stack.views(stack.gradients)[0][1].copy())
     return np.array(values), np.array(gradients)
@@ -110,10 +110,10 @@ def test_backpropagation(rng, n_threads, case):
     _, y, loss, _ = drawn(case, rng, 23)
     case = networks.draw(rng, (5, 7, N), "tanh", m=23)
     stack, weights = case.stack, rng.uniform(0, 2, 23)
-    stack.gradient(case.X, y, loss, weights=weights, n_threads=n_threads)
+    stack.gradient(case.X, y, Objective(loss, weights=weights, n_threads=n_threads))
     got = networks.widened(stack.views(stack.gradients))
     expected = reference.central_differences(
-        lambda: stack.loss(case.X, y, loss, weights=weights, n_threads=n_threads)[0], stack.views()
+        lambda: stack.loss(case.X, y, Objective(loss, weights=weights, n_threads=n_threads))[0], stack.views()
     )
     assert networks.relative_error(got, expected) < 1e-6
 
@@ -142,9 +142,9 @@ def test_labels_are_one_hot_rows(rng, dtype):
     z = rng.normal(0, 2, (20, N)).astype(dtype)
     y = np.arange(20) % N
     stack, loss = identity_stack("softmax_cross_entropy", dtype), ("softmax_cross_entropy", {"gamma": 2.0})
-    by_index = stack.gradient(z, y, loss)
+    by_index = stack.gradient(z, y, Objective(loss))
     gradients = stack.gradients.copy()
-    assert stack.gradient(z, np.eye(N, dtype=dtype)[y], loss) == by_index
+    assert stack.gradient(z, np.eye(N, dtype=dtype)[y], Objective(loss)) == by_index
     assert np.array_equal(stack.gradients, gradients)
 
 
@@ -153,9 +153,9 @@ def test_without_gamma_it_is_cross_entropy(rng, name):
     z = rng.normal(0, 3, (40, N))
     y = np.arange(40) % N if name.startswith("soft") else rng.integers(0, 2, (40, N)).astype(float)
     stack = identity_stack(name, "float64")
-    plain, _ = stack.gradient(z, y, name)
+    plain, _ = stack.gradient(z, y, Objective(name))
     gradients = stack.gradients.copy()
-    assert stack.gradient(z, y, (name, {"gamma": 0.0}))[0] == pytest.approx(plain, rel=1e-14)
+    assert stack.gradient(z, y, Objective((name, {"gamma": 0.0})))[0] == pytest.approx(plain, rel=1e-14)
     assert np.allclose(stack.gradients, gradients, rtol=1e-13, atol=1e-16)
 
 
@@ -209,12 +209,14 @@ def test_kinks_have_the_derivative_between():
 )
 def test_refusals(loss, y, error, words):
     with pytest.raises(error, match=words):
-        identity_stack("mse", "float64").loss(np.zeros((3, N)), y, loss)
+        identity_stack("mse", "float64").loss(np.zeros((3, N)), y, Objective(loss))
 
 
 def test_an_odd_number_of_outputs_has_no_pairs():
     with pytest.raises(ValueError, match="the stack has 3 outputs"):
-        Stack((2, 3), ("identity",), dtype="float64").loss(np.zeros((1, 2)), np.zeros((1, 1)), "gaussian_nll")
+        Stack((2, 3), ("identity",), dtype="float64").loss(
+            np.zeros((1, 2)), np.zeros((1, 1)), Objective("gaussian_nll")
+        )
 
 
 # -- custom losses ---------------------------------------------------------------------------------
@@ -237,15 +239,15 @@ def test_a_custom_square_trains_to_the_same_bits(rng, dtype, n_threads, sizes, w
         losses, _ = case.stack.train_epochs(
             case.X,
             case.y,
-            loss,
+            Objective(loss, n_threads=n_threads, weights=weights),
             order,
             np.full(12, 0.01),
             epochs=3,
             batch_size=16,
-            n_threads=n_threads,
-            weights=weights,
         )
-        results.append((case.stack.parameters.copy(), case.stack.loss(case.X, case.y, loss, weights=weights)))
+        results.append(
+            (case.stack.parameters.copy(), case.stack.loss(case.X, case.y, Objective(loss, weights=weights)))
+        )
         assert losses[0] != losses[-1]
     assert np.array_equal(results[0][0], results[1][0])
     assert results[0][1][0] == pytest.approx(results[1][1][0], rel=1e-6)
@@ -263,17 +265,17 @@ def test_an_error_in_a_custom_loss_ends_training(rng):
 
     case.stack.set_optimizer("momentum")
     with pytest.raises(RuntimeError, match="the third batch"):
-        case.stack.train(case.X, case.y, failing, None, np.full(4, 0.1), batch_size=10)
+        case.stack.train(case.X, case.y, Objective(failing), None, np.full(4, 0.1), batch_size=10)
     assert calls == [10, 10, 10]
     assert case.stack.steps == 2
     after = case.stack.parameters.copy()
     networks.write(case.stack, case.network)
     case.stack.set_optimizer("momentum")
-    case.stack.train(case.X[:20], case.y[:20], "mse", None, np.full(2, 0.1), batch_size=10)
+    case.stack.train(case.X[:20], case.y[:20], Objective("mse"), None, np.full(2, 0.1), batch_size=10)
     assert np.array_equal(case.stack.parameters, after)
     calls[:] = [0, 0]
     with pytest.raises(RuntimeError, match="the third batch"):
-        case.stack.loss(case.X, case.y, failing)
+        case.stack.loss(case.X, case.y, Objective(failing))
 
 
 @pytest.mark.parametrize(
@@ -288,7 +290,7 @@ def test_an_error_in_a_custom_loss_ends_training(rng):
 def test_results_of_a_custom_loss_are_checked(rng, result, error, words):
     case = networks.draw(rng, (3, 4, 2), loss="mse", m=5)
     with pytest.raises(error, match=words):
-        case.stack.gradient(case.X, case.y, result)
+        case.stack.gradient(case.X, case.y, Objective(result))
 
 
 def test_a_custom_loss_may_change_its_arguments(rng):
@@ -300,8 +302,8 @@ def test_a_custom_loss_may_change_its_arguments(rng):
         return (z**2).sum(axis=1), 2 * z
 
     before = case.y.copy()
-    assert case.stack.gradient(case.X, case.y, careless)[0] == pytest.approx(
-        case.stack.gradient(case.X, case.y, "mse")[0], rel=1e-14
+    assert case.stack.gradient(case.X, case.y, Objective(careless))[0] == pytest.approx(
+        case.stack.gradient(case.X, case.y, Objective("mse"))[0], rel=1e-14
     )
     assert np.array_equal(case.y, before)
 

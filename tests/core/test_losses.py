@@ -12,7 +12,7 @@ import pytest
 import reference
 from float_flags import flags_raised, needs_fenv
 
-from cnn_core.stack import Stack
+from cnn_core.stack import Objective, Stack
 
 LOGITS = np.concatenate(
     [np.linspace(-50, 50, 201), [-1e4, -1e3, -745.2, -709.8, -104, -88.8, 0, 88.8, 104, 709.8, 1e3, 1e4]]
@@ -24,9 +24,9 @@ def loss_and_gradient(loss, z, y, dtype, n_threads=1):
     stack = Stack((1, len(z)), (networks.LINKS[loss],), dtype=dtype)
     stack.views()[0][1][...] = z
     x = np.zeros((1, 1), dtype)
-    value, penalty = stack.gradient(x, y, loss, n_threads=n_threads)
+    value, penalty = stack.gradient(x, y, Objective(loss, n_threads=n_threads))
     assert penalty == 0
-    assert np.array_equal(stack.loss(x, y, loss), (value, 0), equal_nan=True)
+    assert np.array_equal(stack.loss(x, y, Objective(loss)), (value, 0), equal_nan=True)
     return value, stack.views(stack.gradients)[0][1].copy()
 
 
@@ -92,19 +92,21 @@ def test_zero_logits_of_any_batch_give_ln_n(dtype, n_threads, m):
     for n in (2, 10, 19):
         stack = Stack((5, n), ("softmax",), dtype=dtype)
         value, _ = stack.loss(
-            np.ones((m, 5), dtype), np.arange(m) % n, "softmax_cross_entropy", n_threads=n_threads
+            np.ones((m, 5), dtype), np.arange(m) % n, Objective("softmax_cross_entropy", n_threads=n_threads)
         )
         assert value == pytest.approx(math.log(n), rel=4 * eps)
         stack = Stack((5, n), ("sigmoid",), dtype=dtype)
         value, _ = stack.loss(
-            np.ones((m, 5), dtype), np.ones((m, n), dtype), "binary_cross_entropy", n_threads=n_threads
+            np.ones((m, 5), dtype),
+            np.ones((m, n), dtype),
+            Objective("binary_cross_entropy", n_threads=n_threads),
         )
         assert value == pytest.approx(n * math.log(2), rel=4 * eps)  # a sum over the outputs
 
 
 def test_mse_sums_outputs_and_means_rows(dtype):
     stack, X = logit_rows(np.array([[1.0, 2.0], [0.0, 3.0]]), dtype)
-    value, _ = stack.gradient(X, np.zeros((2, 2), dtype), "mse")
+    value, _ = stack.gradient(X, np.zeros((2, 2), dtype), Objective("mse"))
     assert value == (1 + 4 + 9) / 2
     assert stack.views(stack.gradients)[0][1].tolist() == [1, 5]  # 2 (z - y) / m, summed over the rows
 
@@ -112,13 +114,13 @@ def test_mse_sums_outputs_and_means_rows(dtype):
 @pytest.mark.parametrize("loss", networks.LOSSES)
 def test_a_batch_is_the_mean_of_its_rows(rng, dtype, n_threads, loss):
     case = networks.draw(rng, (6, 9, 4), loss=loss, m=300, dtype=dtype)
-    value, _ = case.stack.gradient(case.X, case.y, loss, n_threads=n_threads)
+    value, _ = case.stack.gradient(case.X, case.y, Objective(loss, n_threads=n_threads))
     gradients = networks.widened(case.stack.views(case.stack.gradients))
-    single = [case.stack.loss(case.X[i : i + 1], case.y[i : i + 1], loss)[0] for i in range(300)]
+    single = [case.stack.loss(case.X[i : i + 1], case.y[i : i + 1], Objective(loss))[0] for i in range(300)]
     eps = networks.EPS[dtype]
     assert value == pytest.approx(np.mean(single), rel=16 * eps)
     twice, _ = case.stack.gradient(
-        np.tile(case.X, (2, 1)), np.concatenate([case.y, case.y]), loss, n_threads=n_threads
+        np.tile(case.X, (2, 1)), np.concatenate([case.y, case.y]), Objective(loss, n_threads=n_threads)
     )
     assert twice == pytest.approx(value, rel=16 * eps)
     again = networks.widened(case.stack.views(case.stack.gradients))
@@ -181,8 +183,8 @@ def test_no_flag_is_raised(dtype, loss):
     x, y = np.zeros((1, 1), dtype), (np.arange(len(z)) % 3 == 0).astype(dtype)[None]
     if loss == "softmax_cross_entropy":
         y = np.array([5])
-    assert flags_raised(lambda: stack.gradient(x, y, loss)) == 0
-    assert flags_raised(lambda: stack.loss(x, y, loss)) == 0
+    assert flags_raised(lambda: stack.gradient(x, y, Objective(loss))) == 0
+    assert flags_raised(lambda: stack.loss(x, y, Objective(loss))) == 0
 
 
 # -- targets ---------------------------------------------------------------------------------------
@@ -192,9 +194,9 @@ def test_three_encodings_of_a_class_give_one_loss(rng, dtype, n_threads):
     for n in (2, 10, 17):
         case = networks.draw(rng, (5, 8, n), m=50, dtype=dtype)
         one_hot = np.eye(n, dtype=dtype)[case.y]
-        by_index = case.stack.gradient(case.X, case.y, case.loss, n_threads=n_threads)
+        by_index = case.stack.gradient(case.X, case.y, Objective(case.loss, n_threads=n_threads))
         gradients = case.stack.gradients.copy()
-        by_row = case.stack.gradient(case.X, one_hot, case.loss, n_threads=n_threads)
+        by_row = case.stack.gradient(case.X, one_hot, Objective(case.loss, n_threads=n_threads))
         eps = networks.EPS[dtype]
         assert by_row == pytest.approx(by_index, rel=8 * eps)
         assert np.abs(case.stack.gradients - gradients).max() <= 8 * eps * np.abs(gradients).max()
@@ -202,7 +204,7 @@ def test_three_encodings_of_a_class_give_one_loss(rng, dtype, n_threads):
         expected, _, expected_gradient = reference.gradient(
             case.network, case.activations, case.wide[0], soft.astype(float), case.loss
         )
-        value, _ = case.stack.gradient(case.X, soft, case.loss, n_threads=n_threads)
+        value, _ = case.stack.gradient(case.X, soft, Objective(case.loss, n_threads=n_threads))
         assert value == pytest.approx(expected, rel=64 * eps)
         assert networks.relative_error(case.stack.views(case.stack.gradients), expected_gradient) <= 256 * eps
 
@@ -227,14 +229,16 @@ def test_binary_cross_entropy_equals_softmax_of_two(rng, dtype):
 
 def test_the_penalty_is_apart_and_spares_the_biases(rng, dtype, n_threads):
     case = networks.draw(rng, (7, 5, 3), m=20, dtype=dtype)
-    plain, nothing = case.stack.gradient(case.X, case.y, case.loss, n_threads=n_threads)
+    plain, nothing = case.stack.gradient(case.X, case.y, Objective(case.loss, n_threads=n_threads))
     assert nothing == 0
     biases = [b.copy() for _, b in case.stack.views(case.stack.gradients)]
     for l1, l2 in ((0.0, 0.3), (0.2, 0.0), (0.2, 0.3)):
-        value, extra = case.stack.gradient(case.X, case.y, case.loss, l1=l1, l2=l2, n_threads=n_threads)
+        value, extra = case.stack.gradient(
+            case.X, case.y, Objective(case.loss, l1=l1, l2=l2, n_threads=n_threads)
+        )
         assert value == plain
         assert extra == pytest.approx(reference.penalty(case.network, l1, l2), rel=16 * networks.EPS[dtype])
-        assert case.stack.loss(case.X, case.y, case.loss, l1=l1, l2=l2) == (value, extra)
+        assert case.stack.loss(case.X, case.y, Objective(case.loss, l1=l1, l2=l2)) == (value, extra)
         for (_, db), before in zip(case.stack.views(case.stack.gradients), biases, strict=True):
             assert np.array_equal(db, before)
 
@@ -243,6 +247,6 @@ def test_the_gradient_of_l1_at_zero_is_zero(dtype):
     stack = Stack((3, 2), ("identity",), dtype=dtype)
     W, _ = stack.views()[0]
     W[...] = [[0, 2], [-0.0, -3], [1e-3, 0]]
-    stack.gradient(np.zeros((4, 3), dtype), np.zeros((4, 2), dtype), "mse", l1=0.5)
+    stack.gradient(np.zeros((4, 3), dtype), np.zeros((4, 2), dtype), Objective("mse", l1=0.5))
     dW, _ = stack.views(stack.gradients)[0]
     assert dW.tolist() == [[0, 0.5], [0, -0.5], [0.5, 0]]

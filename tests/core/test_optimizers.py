@@ -8,6 +8,8 @@ import pytest
 import reference
 from networks import STEP_TOLERANCE
 
+from cnn_core.stack import Objective
+
 OPTIMIZERS = list(networks.HYPER)
 MOMENTS = {  # by their names in the oracle; of the others "first" and "second"
     "sgd": (),
@@ -44,7 +46,7 @@ def test_ten_full_batch_steps_equal_the_oracle(rng, dtype, n_threads, optimizer,
         rates = np.array([rate])
         case.network, *expected = oracle_train(case, oracle, None, rates, batch_size=50, **penalties)
         got = case.stack.train(
-            case.X, case.y, loss, None, rates, batch_size=50, n_threads=n_threads, **penalties
+            case.X, case.y, Objective(loss, n_threads=n_threads, **penalties), None, rates, batch_size=50
         )
         assert got == pytest.approx(expected, rel=STEP_TOLERANCE[dtype])
     assert case.stack.steps == 10
@@ -59,9 +61,10 @@ def test_shuffled_batches_with_a_short_last_equal_the_oracle(rng, dtype, n_threa
     oracle = reference.OPTIMIZERS[optimizer](**networks.HYPER[optimizer])
     for _ in range(2):
         order, rates = rng.permutation(75), rates_of(rng, 5)  # batches of 16, the last of 11
-        options = {"batch_size": 16, "l1": 0.002, "l2": 0.05}
-        case.network, *expected = oracle_train(case, oracle, order, rates, **options)
-        got = case.stack.train(case.X, case.y, case.loss, order, rates, n_threads=n_threads, **options)
+        penalties = {"l1": 0.002, "l2": 0.05}
+        case.network, *expected = oracle_train(case, oracle, order, rates, batch_size=16, **penalties)
+        objective = Objective(case.loss, n_threads=n_threads, **penalties)
+        got = case.stack.train(case.X, case.y, objective, order, rates, batch_size=16)
         assert got == pytest.approx(expected, rel=STEP_TOLERANCE[dtype])
     assert networks.relative_error(case.stack.views(), case.network) <= STEP_TOLERANCE[dtype]
 
@@ -78,7 +81,7 @@ def test_a_wide_network_and_any_batch_size_equal_the_oracle(rng, dtype, n_thread
     oracle = reference.OPTIMIZERS[optimizer](**hyper)
     network, *expected = oracle_train(case, oracle, order, rates, batch_size=batch_size)
     got = case.stack.train(
-        case.X, case.y, case.loss, order, rates, batch_size=batch_size, n_threads=n_threads
+        case.X, case.y, Objective(case.loss, n_threads=n_threads), order, rates, batch_size=batch_size
     )
     assert got == pytest.approx(expected, rel=STEP_TOLERANCE[dtype])
     assert networks.relative_error(case.stack.views(), network) <= STEP_TOLERANCE[dtype]
@@ -95,7 +98,7 @@ def test_few_inputs_and_many_units_equal_the_oracle(rng, dtype, n_threads, input
     for rate in rates:
         case.network, *expected = oracle_train(case, oracle, None, np.array([rate]), **options)
         got = case.stack.train(
-            case.X, case.y, case.loss, None, np.array([rate]), n_threads=n_threads, **options
+            case.X, case.y, Objective(case.loss, n_threads=n_threads), None, np.array([rate]), **options
         )
         assert got == pytest.approx(expected, rel=10 * STEP_TOLERANCE[dtype])
     assert networks.relative_error(case.stack.views(), case.network) <= 10 * STEP_TOLERANCE[dtype]
@@ -120,12 +123,12 @@ def test_narrow_layers_equal_the_oracle(rng, dtype, n_threads, optimizer, batch_
     case.stack.set_optimizer(optimizer, **hyper)
     order, rates = rng.permutation(m), rates_of(rng, 5) / 10
     oracle = reference.OPTIMIZERS[optimizer](**hyper)
-    options = {"batch_size": batch_size, "l2": 0.01}
-    network, *expected = oracle_train(case, oracle, order, rates, **options)
-    got = case.stack.train(case.X, case.y, case.loss, order, rates, n_threads=n_threads, **options)
+    network, *expected = oracle_train(case, oracle, order, rates, batch_size=batch_size, l2=0.01)
+    objective = Objective(case.loss, n_threads=n_threads, l2=0.01)
+    got = case.stack.train(case.X, case.y, objective, order, rates, batch_size=batch_size)
     assert got == pytest.approx(expected, rel=10 * STEP_TOLERANCE[dtype])
     assert networks.relative_error(case.stack.views(), network) <= 10 * STEP_TOLERANCE[dtype]
-    loss, _ = case.stack.loss(case.X, case.y, case.loss, n_threads=n_threads)
+    loss, _ = case.stack.loss(case.X, case.y, Objective(case.loss, n_threads=n_threads))
     assert loss == pytest.approx(reference.loss(network, case.activations, *case.wide, case.loss), rel=1e-4)
 
 
@@ -139,7 +142,7 @@ def test_defaults_are_the_oracles(rng, optimizer):
     assert case.stack.optimizer == optimizer
     rates = np.full(10, 0.05)
     network, _, _ = oracle_train(case, reference.OPTIMIZERS[optimizer](), None, rates, batch_size=1)
-    case.stack.train(case.X, case.y, case.loss, None, rates, batch_size=1)
+    case.stack.train(case.X, case.y, Objective(case.loss), None, rates, batch_size=1)
     assert networks.relative_error(case.stack.views(), network) <= 1e-10
 
 
@@ -151,7 +154,7 @@ def test_moments_hold_the_state(rng, dtype, optimizer):
     assert case.stack.steps == 0
     rates = np.full(5, 0.02)
     oracle_train(case, oracle, None, rates, batch_size=2)
-    case.stack.train(case.X, case.y, case.loss, None, rates, batch_size=2)
+    case.stack.train(case.X, case.y, Objective(case.loss), None, rates, batch_size=2)
     assert case.stack.steps == 5
     for moment, name in zip(case.stack.moments, MOMENTS.get(optimizer, ("first", "second")), strict=True):
         assert moment.shape == case.stack.parameters.shape
@@ -169,13 +172,13 @@ def test_two_calls_equal_one_longer_call(rng, dtype, n_threads, optimizer):
     case = networks.draw(rng, (9, 13, 4), "relu", m=96, dtype=dtype)
     start, rates = case.stack.parameters.copy(), rates_of(rng, 6)
     case.stack.set_optimizer(optimizer)
-    case.stack.train(case.X, case.y, case.loss, None, rates, batch_size=16, n_threads=n_threads)
+    case.stack.train(case.X, case.y, Objective(case.loss, n_threads=n_threads), None, rates, batch_size=16)
     long = case.stack.parameters.tobytes()
     case.stack.parameters[...] = start
     case.stack.set_optimizer(optimizer)
     for rows, part in ((slice(0, 32), rates[:2]), (slice(32, 96), rates[2:])):
         case.stack.train(
-            case.X[rows], case.y[rows], case.loss, None, part, batch_size=16, n_threads=n_threads
+            case.X[rows], case.y[rows], Objective(case.loss, n_threads=n_threads), None, part, batch_size=16
         )
     assert case.stack.parameters.tobytes() == long
 
@@ -186,7 +189,7 @@ def test_the_state_can_be_carried_to_another_stack(rng, dtype, optimizer):
     case = networks.draw(rng, (9, 13, 4), "relu", m=48, dtype=dtype)
     rates = rates_of(rng, 3)
     case.stack.set_optimizer(optimizer)
-    case.stack.train(case.X, case.y, case.loss, None, rates, batch_size=16)
+    case.stack.train(case.X, case.y, Objective(case.loss), None, rates, batch_size=16)
     other = networks.stack_of(case.network, case.activations, dtype)
     other.set_optimizer(optimizer)
     other.parameters[...] = case.stack.parameters
@@ -194,7 +197,7 @@ def test_the_state_can_be_carried_to_another_stack(rng, dtype, optimizer):
         mine[...] = theirs
     other.steps = case.stack.steps
     for stack in (case.stack, other):
-        stack.train(case.X, case.y, case.loss, None, rates, batch_size=16)
+        stack.train(case.X, case.y, Objective(case.loss), None, rates, batch_size=16)
     assert other.parameters.tobytes() == case.stack.parameters.tobytes()
     assert other.steps == 6
 
@@ -204,7 +207,7 @@ def test_the_rate_of_each_step_is_its_own(rng):
     case = networks.draw(rng, (5, 4, 3), "tanh", m=30)
     case.stack.set_optimizer("sgd")
     rates = np.array([0.0, 0.0, 0.3])
-    case.stack.train(case.X, case.y, case.loss, None, rates, batch_size=10)
+    case.stack.train(case.X, case.y, Objective(case.loss), None, rates, batch_size=10)
     X, y = case.wide
     _, _, gradients = reference.gradient(case.network, case.activations, X[20:], y[20:], case.loss)
     expected = reference.SGD().step(case.network, gradients, 0.3)
@@ -216,7 +219,9 @@ def test_the_order_may_repeat_rows_and_leave_rows_out(rng, dtype, n_threads):
     order, rates = np.array([3, 3, 19, 0, 7, 3, 3]), rates_of(rng, 3)
     case.stack.set_optimizer("sgd")
     network, *expected = oracle_train(case, reference.SGD(), order, rates, batch_size=3)
-    got = case.stack.train(case.X, case.y, case.loss, order, rates, batch_size=3, n_threads=n_threads)
+    got = case.stack.train(
+        case.X, case.y, Objective(case.loss, n_threads=n_threads), order, rates, batch_size=3
+    )
     assert got == pytest.approx(expected, rel=STEP_TOLERANCE[dtype])
     assert networks.relative_error(case.stack.views(), network) <= STEP_TOLERANCE[dtype]
 
@@ -227,7 +232,7 @@ def test_no_order_is_the_order_of_the_rows(rng, dtype):
     for order in (None, np.arange(30)):
         case.stack.parameters[...] = start
         case.stack.set_optimizer("adam")
-        loss = case.stack.train(case.X, case.y, case.loss, order, rates, batch_size=8)
+        loss = case.stack.train(case.X, case.y, Objective(case.loss), order, rates, batch_size=8)
         results.append((loss, case.stack.parameters.tobytes()))
     assert results[0] == results[1]
 
@@ -242,13 +247,13 @@ def test_training_gathers_rows_of_any_dtype_and_layout(rng, dtype, n_threads, la
     order, rates, start = rng.permutation(100), rates_of(rng, 4), case.stack.parameters.copy()
     scaled = raw.astype(dtype) * np.dtype(dtype).type(1 / 255)
     case.stack.set_optimizer("adam")
-    expected = case.stack.train(scaled, case.y, case.loss, order, rates, batch_size=32)
+    expected = case.stack.train(scaled, case.y, Objective(case.loss), order, rates, batch_size=32)
     parameters = case.stack.parameters.copy()
     case.stack.parameters[...] = start
     case.stack.set_optimizer("adam")
     X = layout(raw.astype(input_dtype))
     got = case.stack.train(
-        X, case.y, case.loss, order, rates, batch_size=32, scale=1 / 255, n_threads=n_threads
+        X, case.y, Objective(case.loss, scale=1 / 255, n_threads=n_threads), order, rates, batch_size=32
     )
     assert got == expected
     assert np.array_equal(case.stack.parameters, parameters)
@@ -321,7 +326,7 @@ def test_ten_steps_equal_torch(rng, optimizer, loss):
         steps.step()
     case.stack.set_optimizer(optimizer, **networks.HYPER[optimizer])
     for _ in range(10):
-        case.stack.train(case.X, case.y, loss, None, np.array([rate]), batch_size=50, l1=l1, l2=l2)
+        case.stack.train(case.X, case.y, Objective(loss, l1=l1, l2=l2), None, np.array([rate]), batch_size=50)
     expected = [(W.detach().numpy(), b.detach().numpy()) for W, b in zip(weights, biases, strict=True)]
     tolerance = 1e-7 if optimizer == "nadam" else 1e-10  # torch keeps nadam's product of momenta in float32
     assert networks.relative_error(case.stack.views(), expected) <= tolerance
@@ -351,7 +356,9 @@ def test_clipped_steps_at_several_rates_equal_torch(rng):
         steps.step()
     case.stack.set_optimizer("rmsprop", rho=0.9, epsilon=1e-3)
     case.stack.set_update(clip_norm=limit, factors=factors)
-    case.stack.train_epochs(case.X, case.y, case.loss, None, np.full(10, rate), epochs=10, batch_size=50)
+    case.stack.train_epochs(
+        case.X, case.y, Objective(case.loss), None, np.full(10, rate), epochs=10, batch_size=50
+    )
     expected = [(W.detach().numpy(), b.detach().numpy()) for W, b in pairs]
     assert max(norms) > limit
     # torch divides the limit by the norm + 1e-6
@@ -388,6 +395,6 @@ def test_training_learns_xor(dtype, optimizer, rate):
     stack = networks.stack_of(reference.initial_weights((2, 8, 1), rng), ("tanh", "sigmoid"), dtype)
     stack.set_optimizer(optimizer)
     for _ in range(1000):
-        loss, _ = stack.train(X, y, "binary_cross_entropy", None, np.array([rate]), batch_size=4)
+        loss, _ = stack.train(X, y, Objective("binary_cross_entropy"), None, np.array([rate]), batch_size=4)
     assert loss < 0.05 < math.log(2)
     assert np.array_equal(stack.forward(X) > 0.5, y > 0.5)

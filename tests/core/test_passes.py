@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 import reference
 
+from cnn_core.stack import Objective
+
 LONG = (
     4800  # columns whose rows are long enough to roll, in float32 as in float64, and fill whole cache lines
 )
@@ -18,12 +20,12 @@ def trained(case, *, order=None, batch_size, optimizer="momentum", epochs=1, tog
     rows = len(case.X) if order is None else len(order)
     steps = -(-rows // batch_size)
     rates = np.linspace(0.01, 0.001, steps * epochs)
-    options = {"batch_size": batch_size, "n_threads": 1}
+    data = (case.X, case.y, Objective(case.loss, n_threads=1), order)
     if together:
-        losses, _ = stack.train_epochs(case.X, case.y, case.loss, order, rates, epochs=epochs, **options)
+        losses, _ = stack.train_epochs(*data, rates, epochs=epochs, batch_size=batch_size)
     else:
         parts = np.split(rates, epochs)
-        losses = [stack.train(case.X, case.y, case.loss, order, part, **options)[0] for part in parts]
+        losses = [stack.train(*data, part, batch_size=batch_size)[0] for part in parts]
     return stack.parameters.copy(), np.array(losses)
 
 
@@ -37,7 +39,7 @@ def test_long_rows_read_in_place_or_gathered(rng, dtype, units, rows):
     assert np.array_equal(in_place, gathered)
     assert np.array_equal(losses, same)
     networks.write(case.stack, case.network)
-    case.stack.gradient(case.X, case.y, case.loss, l2=0.1, n_threads=1)
+    case.stack.gradient(case.X, case.y, Objective(case.loss, l2=0.1, n_threads=1))
     expected = case.oracle_gradient(l2=0.1)[2]
     tolerance = 2000 * networks.EPS[dtype]  # sums of 4,800 products
     assert networks.relative_error(case.stack.views(case.stack.gradients), expected) < tolerance
@@ -68,7 +70,7 @@ def test_a_small_network_follows_the_oracle(rng, dtype, optimizer):
     case = networks.draw(rng, (5, 4, 6, 2), "tanh", "mse", m=7, dtype=dtype)
     hyper, order, rates = networks.SMOOTH_HYPER[optimizer], rng.integers(0, 7, 60), np.full(20, 0.02)
     case.stack.set_optimizer(optimizer, **hyper)
-    loss, _ = case.stack.train(case.X, case.y, "mse", order, rates, batch_size=3, n_threads=1)
+    loss, _ = case.stack.train(case.X, case.y, Objective("mse", n_threads=1), order, rates, batch_size=3)
     oracle = reference.OPTIMIZERS[optimizer](**hyper)
     expected, expected_loss, _ = reference.train(
         case.network, case.activations, *case.wide, "mse", oracle, order, rates, batch_size=3

@@ -4,7 +4,7 @@ import networks
 import numpy as np
 import pytest
 
-from cnn_core.stack import ACTIVATIONS, LOSSES, OPTIMIZERS, Stack
+from cnn_core.stack import ACTIVATIONS, LOSSES, OPTIMIZERS, Objective, Stack
 
 
 @pytest.fixture
@@ -14,11 +14,11 @@ def case(rng):
     return drawn
 
 
-def train(case, **changes):
+def train(case, *, loss=None, n_threads=None, **changes):
     arguments = {
         "X": case.X,
         "y": case.y,
-        "loss": case.loss,
+        "objective": Objective(loss or case.loss, n_threads=n_threads),
         "order": None,
         "rates": np.full(3, 0.1),
         "batch_size": 4,
@@ -96,7 +96,7 @@ def test_unknown_names_are_refused_with_the_choices(case):
     with pytest.raises(ValueError, match=r"'rule'.*'relu'"):
         Stack((6, 3), ("rule",))
     with pytest.raises(ValueError, match=r"'hinge'.*'mse'"):
-        case.stack.gradient(case.X, case.y, "hinge")
+        case.stack.gradient(case.X, case.y, Objective("hinge"))
     with pytest.raises(ValueError, match=r"'lbfgs'.*'adamw'"):
         case.stack.set_optimizer("lbfgs")
 
@@ -151,7 +151,7 @@ def test_wrong_targets_are_refused(case, loss, y, error):
     before = case.stack.parameters.copy()
     for call in (case.stack.gradient, case.stack.loss):
         with pytest.raises(error):
-            call(case.X, y, loss)
+            call(case.X, y, Objective(loss))
     with pytest.raises(error):
         train(case, y=y, loss=loss)
     assert np.array_equal(case.stack.parameters, before)
@@ -189,6 +189,42 @@ def test_wrong_arguments_of_train_are_refused(case, changes, error):
     assert case.stack.steps == 0
     train(case)
     assert case.stack.steps == 3
+
+
+def test_an_objective_keeps_what_it_is_given(rng):
+    weights = rng.random(10)
+    given = {"l1": 0.5, "l2": 2.0, "scale": 3.0, "n_threads": 2, "penalty_per_row": True, "weights": weights}
+    objective = Objective("mse", **given)
+    assert all(
+        getattr(objective, name) is value or getattr(objective, name) == value
+        for name, value in given.items()
+    )
+    other = objective.replace(loss="mae", weights=None)
+    assert (other.loss, other.weights, other.l1, other.penalty_per_row) == ("mae", None, 0.5, True)
+    assert objective.loss == "mse"
+    assert objective.weights is weights
+    with pytest.raises(AttributeError):
+        objective.l1 = 1.0
+
+
+@pytest.mark.parametrize(
+    "options", [{"l1": "0.1"}, {"l2": None}, {"scale": 1j}, {"l3": 0.1}, {"weight": None}], ids=str
+)
+def test_an_objective_refuses(options):
+    with pytest.raises(TypeError):
+        Objective("mse", **options)
+    with pytest.raises(TypeError):
+        Objective("mse").replace(**options)
+
+
+@pytest.mark.parametrize("objective", ["softmax_cross_entropy", None])
+def test_a_call_takes_an_objective(case, objective):
+    for call in (case.stack.gradient, case.stack.loss):
+        with pytest.raises(TypeError, match="objective"):
+            call(case.X, case.y, objective)
+    with pytest.raises(TypeError, match="objective"):
+        case.stack.train(case.X, case.y, objective, None, np.full(3, 0.1), batch_size=4)
+    assert case.stack.steps == 0
 
 
 def test_training_needs_an_optimizer(rng):

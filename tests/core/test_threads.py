@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import cnn_core.threads as threads
+from cnn_core.stack import Objective
 
 # From a network far too small to share to one where every phase of a step is shared.
 SIZES = [(2, 3, 1), (30, 17, 3), (784, 128, 10), (64, 300, 300, 10), (3000, 5)]
@@ -24,12 +25,10 @@ def trained_bits(sizes, optimizer, dtype, n_threads):
         case.stack.train(
             case.X,
             case.y,
-            loss,
+            Objective(loss, l2=0.01, n_threads=n_threads),
             rng.permutation(300),
             np.full(3, 0.01),
             batch_size=128,
-            l2=0.01,
-            n_threads=n_threads,
         )
         for _ in range(2)
     ]
@@ -52,7 +51,7 @@ def test_gradients_have_the_same_bits(rng, dtype, sizes, m):
     case = networks.draw(rng, sizes, "tanh", loss, m=m, dtype=dtype)
     results = []
     for n_threads in (1, 2, 3):
-        value = case.stack.gradient(case.X, case.y, loss, l1=0.1, l2=0.1, n_threads=n_threads)
+        value = case.stack.gradient(case.X, case.y, Objective(loss, l1=0.1, l2=0.1, n_threads=n_threads))
         results.append((value, case.stack.gradients.tobytes()))
     assert results[0] == results[1] == results[2]
 
@@ -148,7 +147,7 @@ def test_the_number_can_be_set_and_forgotten():
 FORK = """
 import json, os, signal, sys, threading, time
 import numpy as np
-from cnn_core.stack import Stack
+from cnn_core.stack import Objective, Stack
 
 stack = Stack((784, 128, 10), ("relu", "softmax"))
 rng = np.random.default_rng(0)
@@ -160,7 +159,7 @@ y = rng.integers(0, 10, 500)
 
 def work():
     outputs = stack.forward(X, n_threads=2)
-    stack.gradient(X, y, "softmax_cross_entropy", n_threads=2)
+    stack.gradient(X, y, Objective("softmax_cross_entropy", n_threads=2))
     return outputs.tobytes()
 
 expected, stop = work(), threading.Event()
@@ -275,6 +274,7 @@ INTERRUPTED = """
 import json, os, signal, threading, time
 import numpy as np
 import networks
+from cnn_core.stack import Objective
 
 rng = np.random.default_rng(3)
 case = networks.draw(rng, (20, 64, 64, 10), m=1, dtype="float32")
@@ -291,7 +291,7 @@ def interrupt():
 
 def train(X, y, rates):
     case.stack.set_optimizer("adam")
-    case.stack.train(X, y, case.loss, None, rates, batch_size=4, n_threads=N_THREADS)
+    case.stack.train(X, y, Objective(case.loss, n_threads=N_THREADS), None, rates, batch_size=4)
 
 threading.Thread(target=interrupt).start()
 try:

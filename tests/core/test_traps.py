@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import reference
 
-from cnn_core.stack import Stack
+from cnn_core.stack import Objective, Stack
 
 
 def core_gradients(case, **penalties):
-    case.stack.gradient(case.X, case.y, case.loss, **penalties)
+    case.stack.gradient(case.X, case.y, Objective(case.loss, **penalties))
     return networks.widened(case.stack.views(case.stack.gradients))
 
 
@@ -25,7 +25,7 @@ def one_row(loss, z, y, dtype="float64"):
     """(loss, gradient with respect to z) of the core for one row of logits."""
     stack = Stack((1, len(z)), (networks.LINKS[loss],), dtype=dtype)
     stack.views()[0][1][...] = z
-    value, _ = stack.gradient(np.zeros((1, 1), dtype), y, loss)
+    value, _ = stack.gradient(np.zeros((1, 1), dtype), y, Objective(loss))
     return value, stack.views(stack.gradients)[0][1].copy()
 
 
@@ -52,7 +52,7 @@ def test_b01_gradients_are_all_taken_before_any_update(rng, rate):
     # Ours, read back from the step itself: plain descent moves each weight by rate times its gradient.
     case.stack.set_optimizer("sgd")
     before = networks.widened(case.stack.views())
-    case.stack.train(case.X, case.y, case.loss, None, np.array([rate]), batch_size=12)
+    case.stack.train(case.X, case.y, Objective(case.loss), None, np.array([rate]), batch_size=12)
     moved = reference.combine(lambda a, b: (a - b) / rate, before, networks.widened(case.stack.views()))
     assert networks.relative_error(moved, truth) < 1e-6
 
@@ -63,7 +63,7 @@ def test_b03_targets_that_would_broadcast_are_refused(rng):
     assert (output - flat).shape == (64, 64)  # the tutorial's A - Y
     for wrong in (flat, case.y.T.copy(), flat[None].copy()):
         with pytest.raises((TypeError, ValueError)):
-            case.stack.gradient(case.X, wrong, case.loss)
+            case.stack.gradient(case.X, wrong, Objective(case.loss))
 
 
 def test_b04_relu_has_derivative_zero_at_zero():
@@ -77,7 +77,7 @@ def test_b04_relu_has_derivative_zero_at_zero():
     stack = Stack((1, 3, 1), ("relu", "identity"), dtype="float64")
     (_, b), (V, _) = stack.views()
     b[...], V[...] = z, 1
-    stack.gradient(np.zeros((1, 1)), np.array([[0.5]]), "mse")
+    stack.gradient(np.zeros((1, 1)), np.array([[0.5]]), Objective("mse"))
     assert stack.views(stack.gradients)[0][1].tolist() == [0, 0, 1]
 
 
@@ -109,7 +109,7 @@ def test_b07_float32_stays_float32(rng):
     W = 0.01 * rng.standard_normal((5, 4))
     assert (case.X @ W).dtype == np.float64  # the tutorial's weights widen the data
     case.stack.set_optimizer("adam")
-    case.stack.gradient(case.X.astype("float64"), case.y, case.loss)
+    case.stack.gradient(case.X.astype("float64"), case.y, Objective(case.loss))
     assert case.stack.forward(case.X.astype("float64")).dtype == np.float32
     for vector in (case.stack.parameters, case.stack.gradients, *case.stack.moments):
         assert vector.dtype == np.float32
@@ -190,7 +190,9 @@ def test_b15_the_global_generator_is_left_alone(rng):
     case = networks.draw(rng, (5, 4, 3), m=30)
     before = np.random.get_state(legacy=False)
     case.stack.set_optimizer("adam")
-    case.stack.train(case.X, case.y, case.loss, rng.permutation(30), np.full(3, 0.1), batch_size=10)
+    case.stack.train(
+        case.X, case.y, Objective(case.loss), rng.permutation(30), np.full(3, 0.1), batch_size=10
+    )
     after = np.random.get_state(legacy=False)
     assert np.array_equal(before["state"]["key"], after["state"]["key"])
     assert before["state"]["pos"] == after["state"]["pos"]
@@ -201,7 +203,7 @@ def test_b18_targets_that_would_wrap_are_refused(rng):
     unsigned = np.ones((4, 1), np.uint8)
     assert (-unsigned)[0, 0] == 255  # the tutorial's -Y
     with pytest.raises(TypeError):
-        case.stack.gradient(case.X, unsigned, case.loss)
+        case.stack.gradient(case.X, unsigned, Objective(case.loss))
 
 
 def test_b19_softmax_is_shifted(dtype):
@@ -231,7 +233,7 @@ def test_b21_the_loss_does_not_depend_on_the_size_of_the_batch():
     for m in (24, 240, 2400):
         y = np.eye(10)[np.arange(m) % 10]
         wrong.append(tutorial(np.full((m, 10), 0.5), y))
-        losses.append(stack.loss(np.zeros((m, 3)), y, "binary_cross_entropy")[0])
+        losses.append(stack.loss(np.zeros((m, 3)), y, Objective("binary_cross_entropy"))[0])
     assert wrong[2] == pytest.approx(100 * wrong[0])
     assert losses == pytest.approx([10 * math.log(2)] * 3, rel=1e-12)
 
@@ -292,4 +294,4 @@ def test_b27_a_bad_model_has_a_loss_even_if_its_errors_cancel():
     y = np.array([[1.0], [-1.0]])
     errors = stack.forward(np.zeros((2, 1))) - y
     assert errors.sum() == 0  # the tutorial's sum of signed errors
-    assert stack.loss(np.zeros((2, 1)), y, "mse") == (1, 0)
+    assert stack.loss(np.zeros((2, 1)), y, Objective("mse")) == (1, 0)

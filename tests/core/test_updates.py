@@ -7,7 +7,7 @@ import reference
 from networks import STEP_TOLERANCE
 
 import cnn_core.gram
-from cnn_core.stack import Stack
+from cnn_core.stack import Objective, Stack
 
 SHAPES = [
     (9, 13, 6, 4),
@@ -22,18 +22,16 @@ def factors_of(case):
     return FACTORS[: len(case.network)]
 
 
-def trained(case, optimizer, rates, *, update, hyper, order=None, batch_size=128, n_threads=1, **options):
+def trained(case, optimizer, rates, *, update, hyper, order=None, batch_size=128, n_threads=1, **penalties):
     case.stack.set_optimizer(optimizer, **hyper)
     case.stack.set_update(**update)
     return case.stack.train(
         case.X,
         case.y,
-        case.loss,
+        Objective(case.loss, n_threads=n_threads, **penalties),
         order,
         rates,
         batch_size=batch_size,
-        n_threads=n_threads,
-        **options,
     )
 
 
@@ -98,10 +96,10 @@ def test_threads_and_epochs_in_one_call_change_no_bit(rng, dtype, sizes):
         networks.write(stack, case.network)
         stack.set_optimizer("adam")
         stack.set_update(clip_norm=0.1, ema=0.7)
-        options = {"batch_size": 100, "n_threads": n_threads}
+        objective = Objective(case.loss, n_threads=n_threads)
         norms = []
         for part in [rates] if together else np.split(rates, 3):
-            stack.train_epochs(case.X, case.y, case.loss, None, part, epochs=len(part) // 3, **options)
+            stack.train_epochs(case.X, case.y, objective, None, part, epochs=len(part) // 3, batch_size=100)
             norms.extend(stack.gradient_norms)
         assert len(norms) == 3
         results.append((norms, stack.parameters.tobytes(), stack.average.tobytes()))
@@ -125,8 +123,8 @@ def test_a_frozen_layer_keeps_its_bytes(rng, dtype, n_threads):
     stack = case.stack
     stack.set_optimizer("adamw")
     rates = np.full(3, 0.01)
-    options = {"batch_size": 32, "n_threads": n_threads, "l2": 0.1}
-    stack.train(case.X, case.y, case.loss, None, rates[:2], **options)  # moments that are not zero
+    objective = Objective(case.loss, n_threads=n_threads, l2=0.1)
+    stack.train(case.X, case.y, objective, None, rates[:2], batch_size=32)  # moments that are not zero
 
     def layer(index):
         flats = (stack.parameters, *stack.moments)
@@ -134,7 +132,7 @@ def test_a_frozen_layer_keeps_its_bytes(rng, dtype, n_threads):
 
     before = [layer(index) for index in range(3)]
     stack.set_update(factors=[0.0, 1.0, 0.0])
-    stack.train(case.X, case.y, case.loss, None, rates[:2], **options)
+    stack.train(case.X, case.y, objective, None, rates[:2], batch_size=32)
     after = [layer(index) for index in range(3)]
     assert [one == other for one, other in zip(before, after, strict=True)] == [True, False, True]
 
@@ -149,7 +147,7 @@ def test_a_frozen_first_layer_with_long_rows(rng, dtype):
     assert np.array_equal(case.stack.views()[0][0], case.network[0][0])
     case.stack.set_update(clip_norm=1e9)
     networks.write(case.stack, case.network)
-    case.stack.train(case.X, case.y, case.loss, None, np.full(1, 0.1), batch_size=12)
+    case.stack.train(case.X, case.y, Objective(case.loss), None, np.full(1, 0.1), batch_size=12)
     gradients = [g for layer in case.oracle_gradient()[2] for g in layer]
     expected = np.sqrt(sum((g**2).sum() for g in gradients))
     assert case.stack.gradient_norms == pytest.approx([expected], rel=1e-5)
@@ -160,7 +158,7 @@ def test_a_gradient_of_all_layers_is_not_cut_short(rng):
     case = networks.draw(rng, (6, 5, 4), "tanh", m=20)
     trained(case, "sgd", np.full(1, 0.1), update={"clip_norm": 1e-6, "factors": (0, 1)}, hyper={})
     networks.write(case.stack, case.network)
-    case.stack.gradient(case.X, case.y, case.loss)
+    case.stack.gradient(case.X, case.y, Objective(case.loss))
     gradients = case.stack.views(case.stack.gradients)
     assert networks.relative_error(gradients, case.oracle_gradient()[2]) < 1e-12
 
@@ -172,7 +170,7 @@ def test_the_state_goes_on_in_another_stack(rng, dtype):
     for stack in (case.stack, other):
         stack.set_optimizer("nadam")
         stack.set_update(ema=0.9)
-    case.stack.train(case.X, case.y, case.loss, None, rates, batch_size=16)
+    case.stack.train(case.X, case.y, Objective(case.loss), None, rates, batch_size=16)
     flats = zip(
         (other.parameters, other.average, *other.moments),
         (case.stack.parameters, case.stack.average, *case.stack.moments),
@@ -182,7 +180,7 @@ def test_the_state_goes_on_in_another_stack(rng, dtype):
         mine[...] = theirs
     other.steps = case.stack.steps
     for stack in (case.stack, other):
-        stack.train(case.X, case.y, case.loss, None, rates, batch_size=16)
+        stack.train(case.X, case.y, Objective(case.loss), None, rates, batch_size=16)
     assert other.parameters.tobytes() == case.stack.parameters.tobytes()
     assert other.average.tobytes() == case.stack.average.tobytes()
 
@@ -205,29 +203,29 @@ def test_what_cannot_be_is_refused(rng):
     inner = cnn_core.gram.make_gram_stack(case.stack, case.X)
     inner.set_update(ema=0.5)
     with pytest.raises(ValueError, match="gram training"):
-        inner.train(inner.gram, case.y, case.loss, None, np.full(1, 0.1), batch_size=10)
+        inner.train(inner.gram, case.y, Objective(case.loss), None, np.full(1, 0.1), batch_size=10)
 
 
 # -- with what else there is in a pass -------------------------------------------------------------
 
 
-def normed(rng, dtype, norm):
+def normed(rng, dtype, norm, **options):
     stack = Stack((9, 12, 12, 4), ("relu", "tanh", "softmax"), dtype=dtype, norms=(norm, norm, None))
     for W, b in stack.views():
         W[...] = rng.standard_normal(W.shape) / 3
         b[...] = rng.standard_normal(b.shape) / 10
     X, y = rng.standard_normal((300, 9)).astype(dtype), rng.integers(0, 4, 300)
-    return stack, X, y, "softmax_cross_entropy"
+    return stack, X, y, Objective("softmax_cross_entropy", **options)
 
 
 @pytest.mark.parametrize("norm", ["batch", "layer", "rms"])
 def test_gains_take_the_step_too(rng, dtype, n_threads, norm):
     """With norms, dropout, weights of rows (a batch of none among them) and a penalty per row."""
-    stack, *data = normed(rng, dtype, norm)
+    stack, X, y, objective = normed(rng, dtype, norm, l2=0.1, n_threads=n_threads, penalty_per_row=True)
     start, results = stack.parameters.copy(), []
     weights = rng.uniform(0, 2, 300)
     weights[100:200] = 0
-    options = {"batch_size": 100, "n_threads": n_threads, "weights": weights, "penalty_per_row": True}
+    objective = objective.replace(weights=weights)
     for update in ({}, {"clip_norm": 1e30, "clip_value": 1e30, "ema": 0.9}):
         stack.parameters[...] = start
         for gain, running in zip(stack.gains(), stack.running_statistics(), strict=True):
@@ -238,7 +236,7 @@ def test_gains_take_the_step_too(rng, dtype, n_threads, norm):
         stack.set_dropout((0.1, 0.2, 0, 0), 7)
         stack.set_optimizer("adam")
         stack.set_update(**update)
-        value = stack.train(*data, None, np.full(3, 0.01), l2=0.1, **options)
+        value = stack.train(X, y, objective, None, np.full(3, 0.01), batch_size=100)
         results.append((value, stack.parameters.tobytes(), *map(bytes, stack.moments), stack.steps))
     assert results[0] == results[1]
     assert not np.array_equal(stack.gains()[0], np.ones(12))
@@ -247,9 +245,9 @@ def test_gains_take_the_step_too(rng, dtype, n_threads, norm):
 @pytest.mark.parametrize("norm", ["batch", "layer"])
 def test_a_frozen_normalised_layer_keeps_all_of_it(rng, dtype, n_threads, norm):
     """It predicts and trains alike: with the statistics that it has."""
-    stack, *data = normed(rng, dtype, norm)
+    stack, *data = normed(rng, dtype, norm, n_threads=n_threads)
     stack.set_optimizer("sgd")
-    stack.train(*data, None, np.full(3, 0.1), batch_size=100, n_threads=n_threads)
+    stack.train(*data, None, np.full(3, 0.1), batch_size=100)
 
     def first_layer():
         statistics = stack.running_statistics()[0] or ()
@@ -257,12 +255,12 @@ def test_a_frozen_normalised_layer_keeps_all_of_it(rng, dtype, n_threads, norm):
 
     before, gain = first_layer(), stack.gains()[1].copy()
     stack.set_update(factors=(0, 1, 1))
-    stack.train(*data, None, np.full(3, 0.1), batch_size=100, n_threads=n_threads)
+    stack.train(*data, None, np.full(3, 0.1), batch_size=100)
     assert all(np.array_equal(a, b) for a, b in zip(before, first_layer(), strict=True))
     assert not np.array_equal(gain, stack.gains()[1])
     stack.set_update(factors=(0, 0, 0))
     (loss, _), (expected, _) = (
-        stack.train(*data, None, np.full(1, 0.1), batch_size=300, n_threads=n_threads),
-        stack.loss(*data, n_threads=n_threads),
+        stack.train(*data, None, np.full(1, 0.1), batch_size=300),
+        stack.loss(*data),
     )
     assert loss == pytest.approx(expected, rel=1e-6)

@@ -7,7 +7,7 @@ import pytest
 import reference
 from small import gradient_pairs
 
-from cnn_core.stack import Stack
+from cnn_core.stack import Objective, Stack
 
 # Small without tiles, tiled, long rows that roll, and several threads' worth.
 SIZES = [(3, 5, 2), (30, 20, 3), (5000, 4, 2), (300, 100, 10)]
@@ -22,13 +22,11 @@ def trained(case, rows, weights, optimizer="momentum", *, batch_size=None, epoch
     losses, penalties = case.stack.train_epochs(
         np.ascontiguousarray(case.X[rows]),
         np.ascontiguousarray(case.y[rows]),
-        case.loss,
+        Objective(case.loss, weights=weights, **options),
         order,
         np.full(epochs * -(-count // batch_size), 0.01),
         epochs=epochs,
         batch_size=batch_size,
-        weights=weights,
-        **options,
     )
     return losses, penalties, case.stack.parameters.copy()
 
@@ -57,7 +55,7 @@ def test_equal_weights_are_none_to_the_last_bit(rng, dtype, n_threads, sizes, lo
 def test_gradients_are_those_of_the_oracle(rng, dtype, n_threads, sizes, loss):
     case = networks.draw(rng, sizes, "tanh", loss, m=41, dtype=dtype)
     weights = rng.uniform(0, 3, 41) * (rng.random(41) < 0.8)
-    value, _ = case.stack.gradient(case.X, case.y, loss, weights=weights, n_threads=n_threads)
+    value, _ = case.stack.gradient(case.X, case.y, Objective(loss, weights=weights, n_threads=n_threads))
     X, y = case.wide
     total, expected = 0.0, None
     for i, weight in enumerate(weights / weights.sum()):
@@ -71,7 +69,7 @@ def test_gradients_are_those_of_the_oracle(rng, dtype, n_threads, sizes, loss):
     assert (
         networks.relative_error(case.stack.views(case.stack.gradients), expected) < 600 * networks.EPS[dtype]
     )
-    assert case.stack.loss(case.X, case.y, loss, weights=weights, n_threads=n_threads)[0] == value
+    assert case.stack.loss(case.X, case.y, Objective(loss, weights=weights, n_threads=n_threads))[0] == value
 
 
 @pytest.mark.parametrize("sizes", SIZES)
@@ -121,12 +119,12 @@ def test_a_penalty_per_row_is_divided_by_the_batch(rng, dtype, n_threads, weight
     case = networks.draw(rng, (7, 6, 2), loss="mse", m=25, dtype=dtype)
     weights = rng.uniform(0.5, 2, 25) if weighted else None
     size = 25.0 if weights is None else weights.sum()
-    plain = case.stack.gradient(case.X, case.y, "mse", l1=0.3 / size, l2=2 / size, weights=weights)
+    plain = case.stack.gradient(case.X, case.y, Objective("mse", l1=0.3 / size, l2=2 / size, weights=weights))
     gradients = case.stack.gradients.copy()
     options = {"l1": 0.3, "l2": 2, "penalty_per_row": True, "weights": weights, "n_threads": n_threads}
-    assert case.stack.gradient(case.X, case.y, "mse", **options) == plain
+    assert case.stack.gradient(case.X, case.y, Objective("mse", **options)) == plain
     assert np.array_equal(case.stack.gradients, gradients)
-    assert case.stack.loss(case.X, case.y, "mse", **options) == plain
+    assert case.stack.loss(case.X, case.y, Objective("mse", **options)) == plain
     # Two batches: each step has its own divisor, and the penalty reported that of all rows.
     _, penalties, got = trained(
         case, np.arange(25), weights, "sgd", batch_size=20, epochs=1, l1=0.3, l2=2, penalty_per_row=True
@@ -139,13 +137,10 @@ def test_a_penalty_per_row_is_divided_by_the_batch(rng, dtype, n_threads, weight
         case.stack.train(
             case.X[rows],
             case.y[rows],
-            "mse",
+            Objective("mse", l1=0.3 / divisor, l2=2 / divisor, weights=part),
             None,
             np.array([0.01]),
             batch_size=25,
-            l1=0.3 / divisor,
-            l2=2 / divisor,
-            weights=part,
         )
     assert np.allclose(got, case.stack.parameters, rtol=20 * networks.EPS[dtype], atol=1e-12)
     W = [W for W, _ in case.stack.views()]
@@ -168,7 +163,7 @@ def test_a_penalty_per_row_is_divided_by_the_batch(rng, dtype, n_threads, weight
 def test_the_core_refuses(weights, words):
     stack = Stack((2, 1), ("identity",))
     with pytest.raises(ValueError, match=words):
-        stack.loss(np.zeros((3, 2)), np.zeros((3, 1), "float32"), "mse", weights=weights)
+        stack.loss(np.zeros((3, 2)), np.zeros((3, 1), "float32"), Objective("mse", weights=weights))
 
 
 # -- the network -----------------------------------------------------------------------------------

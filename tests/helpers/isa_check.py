@@ -17,7 +17,7 @@ import reference
 
 import cnn_core
 from cnn_core.functions import activate, derive_from_inputs, dot, matmul
-from cnn_core.stack import Stack
+from cnn_core.stack import Objective, Stack
 
 # They cover remainders of every tile, narrow and wide layers, a network large enough to be shared between threads, and
 # one that is small for vectors of 64 bytes but not for vectors of 32 bytes.
@@ -77,14 +77,14 @@ class Problem:
         networks.write(stack, case.network)
         outputs = stack.forward(case.X, n_threads=n_threads)
         note(errors, "forward", np.abs(outputs - self.outputs).max() / np.abs(self.outputs).max())
-        value = stack.gradient(case.X, case.y, case.loss, n_threads=n_threads, **PENALTIES)
+        value = stack.gradient(case.X, case.y, Objective(case.loss, n_threads=n_threads, **PENALTIES))
         note(errors, "loss", abs(sum(value) / sum(self.gradient[:2]) - 1))
         note(errors, "gradient", networks.relative_error(stack.views(stack.gradients), self.gradient[2]))
         results = [outputs, stack.gradients.copy(), np.array(value)]
         networks.write(self.standardizing, case.network)
         outputs = self.standardizing.forward(self.raw, n_threads=n_threads)
         note(errors, "forward", np.abs(outputs - self.outputs).max() / np.abs(self.outputs).max())
-        self.standardizing.gradient(self.raw, case.y, case.loss, n_threads=n_threads, **PENALTIES)
+        self.standardizing.gradient(self.raw, case.y, Objective(case.loss, n_threads=n_threads, **PENALTIES))
         gradients = self.standardizing.views(self.standardizing.gradients)
         note(errors, "gradient", networks.relative_error(gradients, self.gradient[2]))
         results += [outputs, self.standardizing.gradients.copy()]
@@ -94,12 +94,10 @@ class Problem:
             value = stack.train(
                 case.X,
                 case.y,
-                case.loss,
+                Objective(case.loss, n_threads=n_threads, **PENALTIES),
                 self.order,
                 self.rates,
                 batch_size=self.batch_size,
-                n_threads=n_threads,
-                **PENALTIES,
             )
             network, *expected = self.trained[name]
             note(errors, "loss", abs(sum(value) / sum(expected) - 1))
@@ -131,7 +129,14 @@ def blocks(dtype, n_threads, errors):
         stack.set_dropout([0.1, 0.2, 0, 0], 7)
         stack.set_optimizer("momentum")
         weights = rng.uniform(0, 2, 300)
-        stack.train(X, y, "mse", None, np.full(3, 0.01), batch_size=100, n_threads=n_threads, weights=weights)
+        stack.train(
+            X,
+            y,
+            Objective("mse", n_threads=n_threads, weights=weights),
+            None,
+            np.full(3, 0.01),
+            batch_size=100,
+        )
         results += [outputs, stack.forward(X, n_threads=n_threads), stack.parameters.copy()]
         results += [stack.running.copy()] if norm == "batch" else []
     return results

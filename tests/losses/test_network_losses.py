@@ -10,6 +10,8 @@ from compiled_nn import losses
 from compiled_nn.losses import LOSSES, Loss
 from small import bits
 
+from cnn_core.stack import Objective
+
 # The units of the last layer and the columns of y where they differ, for losses of values.
 SHAPES = {"quantile": (3, 1), "gaussian_nll": (4, 2)}
 
@@ -407,5 +409,5 @@ def test_losses_equal_torch(rng):
     for loss, (target, total) in expected.items():
         net = cnn.Network([cnn.Dense(4)], loss=loss, dtype="float64")
         net.set_weights([(np.eye(4), np.zeros(4))])
-        core = net._fitted().loss(z, target, loss.core)[0]
+        core = net._fitted().loss(z, target, Objective(loss.core))[0]
         assert core == pytest.approx(float(total) / 30, rel=1e-12), loss

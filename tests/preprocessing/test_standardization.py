@@ -17,7 +17,7 @@ from compiled_nn.preprocessing import standardization
 from small import blobs, fitted, gradient_pairs, outputs
 
 import cnn_core.gram
-from cnn_core.stack import Stack
+from cnn_core.stack import Objective, Stack
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
 NUMBERS = (
@@ -172,7 +172,7 @@ def test_the_core_gathers_standardised_rows(rng, dtype, n_threads, number, k):
     for layout in (X, np.asfortranarray(X), np.repeat(X, 2, axis=0)[::2]):
         assert close(stack.forward(layout, n_threads=n_threads), expected, dtype)
         assert close(stack.forward(layout, n_threads=n_threads, scale=7), expected, dtype)
-        loss, _ = stack.gradient(layout, y, "softmax_cross_entropy", n_threads=n_threads)
+        loss, _ = stack.gradient(layout, y, Objective("softmax_cross_entropy", n_threads=n_threads))
         assert close(loss, value, dtype)
         assert close(stack.views(stack.gradients)[0][0], gradients[0][0], dtype)
 
@@ -202,7 +202,7 @@ def test_the_span_of_standardised_rows(rng, dtype, n_threads):
         stack.set_optimizer("sgd")
         inner = cnn_core.gram.make_gram_stack(stack, data, n_threads=n_threads)
         assert close(inner.gram, Z @ Z.T, dtype, 10)
-        inner.train_epochs(inner.gram, y, "mse", None, np.full(5, 1e-4), epochs=5, batch_size=12)
+        inner.train_epochs(inner.gram, y, Objective("mse"), None, np.full(5, 1e-4), epochs=5, batch_size=12)
         inner.write_back()
         results.append(stack.views()[0][0].copy())
     assert close(results[0], results[1].astype(np.float64), dtype)

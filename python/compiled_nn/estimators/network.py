@@ -16,7 +16,6 @@ from ..network.network import Network
 from ..optimizers.classes import Optimizer
 from ..spec.initializers import Pair
 from ..spec.layers import Dense
-from ..training.objective import Objective
 from ..training.stacks import copy_of, new_stack, states_of
 from ..training.targets import Targets, weights_of
 from ..training.trainer import Trainer
@@ -25,6 +24,8 @@ from .random_draws import RowOrder
 
 if TYPE_CHECKING:
     from typing import Self
+
+    from cnn_core.stack import Objective
 
     from ..artefact.parts import Parts
     from ..preprocessing.tabular import Tabular
@@ -122,7 +123,7 @@ class EstimatorNetwork(Network):
         return self._configuration.dtype
 
     def _objective(self, *, smoothed: bool = True) -> Objective:
-        return replace(super()._objective(smoothed=smoothed), penalty_per_row=True)
+        return super()._objective(smoothed=smoothed).replace(penalty_per_row=True)
 
     def _split_rows(self, y: Array, known: Targets, fraction: float, groups: Any) -> tuple[Array, Array]:
         assert self._split is not None
@@ -160,11 +161,11 @@ class EstimatorNetwork(Network):
         X, y, fitted_targets = self._labelled(X, y)
         stack = self._begin(X, fitted_targets, True, self._known_inputs().encoder).stack
         weights = weights_of(fitted_targets, y, sample_weight, class_weight)
-        objective = self._objective().with_weights(weights).keywords
+        objective = self._objective().replace(weights=weights)
 
         def function(parameters: Array) -> tuple[float, Array]:
             stack.parameters[:] = parameters
-            loss, penalty = stack.gradient(X, y, **objective)
+            loss, penalty = stack.gradient(X, y, objective)
             return loss + penalty, stack.gradients
 
         return function

@@ -23,11 +23,10 @@ from ..training.weights import assign_layers, layer_views
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cnn_core.stack import Stack
+    from cnn_core.stack import Objective, Stack
 
     from ..common.protocols import History
     from ..spec.configuration import Configuration
-    from ..training.objective import Objective
     from ..training.targets import Targets
 
 _ROWS = 4096  # largest number of rows examined, drawn at random; fractions are then accurate to about 0.01
@@ -310,7 +309,7 @@ def _rate(subject: Subject, X: Array, y: Array | None) -> Iterator[Finding]:
 def _step_ratios(subject: Subject, X: Array, y: Array, rate: float) -> list[float]:
     """Return the norm of the next step divided by that of the weights, for each layer; 0 if the weights are 0."""
     stack, optimizer = subject.stack, subject.configuration.optimizer
-    stack.gradient(X, y, **subject.objective.keywords)
+    stack.gradient(X, y, subject.objective)
     ratios = []
     for (W, _), (dW, _) in zip(stack.views(), stack.views(stack.gradients), strict=True):
         size = arithmetic.norm(W)

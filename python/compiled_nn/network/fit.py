@@ -15,7 +15,6 @@ from ..data.samples import Samples
 from ..training.batches import Data
 from ..training.divergence import Snapshot
 from ..training.history import new_history
-from ..training.objective import Objective
 from ..training.targets import Targets, read_samples, targets_with_classes, weights_of
 from ..training.trainer import Trainer
 from .prediction import Prediction
@@ -23,6 +22,8 @@ from .state import State
 
 if TYPE_CHECKING:
     from typing import Self
+
+    from cnn_core.stack import Objective
 
     from ..callbacks.base import Callback, Function
     from ..callbacks.stopping import EarlyStopping
@@ -297,7 +298,7 @@ class Fitting(Prediction, State):
         each_epoch = stream_source is not None or held_out or plan.callbacks or plan.averaging
         obstacle = gram.gram_obstacle(c, data, resume, each_epoch)
         on_gram = gram.uses_gram(plan.gram, obstacle, data, self.layers[0].units, plan.epochs)
-        objective = self._objective().with_weights(weights)
+        objective = self._objective().replace(weights=weights)
         trainer = self._begin(X, targets, resume, encoder, rows, averages=plan.averaging is not None)
         stream = None
         if stream_source is not None:

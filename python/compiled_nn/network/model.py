@@ -20,15 +20,14 @@ from ..spec.configuration import Configuration
 from ..spec.initializers import Pair
 from ..spec.layers import Dense, draw_weights
 from ..training.history import new_history
-from ..training.objective import Objective
-from ..training.stacks import evaluated, new_stack, states_of
+from ..training.stacks import evaluated, new_objective, new_stack, states_of
 from ..training.targets import Targets, read_samples
 from ..training.trainer import Trainer, new_generator
 from ..training.weights import copy_layers, layer_views
 from ..uncertainty.calibration import NOTHING, Calibration
 
 if TYPE_CHECKING:
-    from cnn_core.stack import Stack
+    from cnn_core.stack import Objective, Stack
 
     from ..optimizers.classes import Optimizer
     from ..optimizers.registry import OptimizerName
@@ -248,9 +247,7 @@ class Model:
 
     def _objective(self, *, smoothed: bool = True) -> Objective:
         """Return the objective of training; `smoothed=False` drops label smoothing."""
-        c = self._configuration
-        loss = c.loss if smoothed else c.loss.unsmoothed
-        return Objective(loss.core, c.l1, c.l2, c.scale, self._n_threads)
+        return new_objective(self._configuration, self._n_threads, smoothed=smoothed)
 
     def _encoder_for(self, X: Any, resume: bool) -> Tabular | None:
         """Return the encoder for X: the present one, or a new one fitted on X; None if X needs no encoder."""

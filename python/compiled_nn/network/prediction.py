@@ -188,8 +188,8 @@ class Prediction(Model):
             stack = new_stack(self._configuration, [*layers[:-1], {**layers[-1], "weight": W, "bias": b}])
             if statistics is not None:
                 stack.standardize(*statistics)
-        objective = self._objective(smoothed=False).with_weights(weights)
-        return stack.loss(X, y, **objective.keywords)[0]
+        objective = self._objective(smoothed=False).replace(weights=weights)
+        return stack.loss(X, y, objective)[0]
 
     def gradients(self, X: Any, y: Any, sample_weight: Any = None) -> dict[str, Any]:
         """Return the gradients of the mean loss plus penalty with respect to the trained parameters.
@@ -219,6 +219,6 @@ class Prediction(Model):
         """
         X, y, targets = self._labelled(X, y)
         stack = self._evaluated()
-        objective = self._objective().with_weights(weights_of(targets, y, sample_weight))
-        stack.gradient(X, y, **objective.keywords)
+        objective = self._objective().replace(weights=weights_of(targets, y, sample_weight))
+        stack.gradient(X, y, objective)
         return {"layers": copy_layers(layer_views(stack, stack.gradients))}

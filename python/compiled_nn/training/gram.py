@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,10 +16,11 @@ from ..common import checks
 from ..optimizers.classes import SGD, Optimizer
 from .batches import Data
 from .loop import InMemory
-from .objective import Objective
 from .trainer import Trainer
 
 if TYPE_CHECKING:
+    from cnn_core.stack import Objective
+
     from ..spec.configuration import Configuration
 
 
@@ -99,7 +99,7 @@ def gram_training(
     inner = gram.make_gram_stack(trainer.stack, data.X, scale=objective.scale, n_threads=objective.n_threads)
     other = trainer.over(inner)
     try:
-        yield InMemory(other, data._replace(X=inner.gram), replace(objective, scale=1.0))
+        yield InMemory(other, data._replace(X=inner.gram), objective.replace(scale=1.0))
     finally:
         inner.write_back()
         trainer.epochs = other.epochs

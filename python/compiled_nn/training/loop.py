@@ -14,11 +14,12 @@ from .averaging import SWA
 from .batches import Data
 from .divergence import Divergence, Snapshot
 from .history import append_epochs, trim_columns
-from .objective import Objective
 from .plan import Plan
 from .trainer import Trainer
 
 if TYPE_CHECKING:
+    from cnn_core.stack import Objective
+
     from ..common.protocols import NetworkLike
     from .streams import Streamed
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cnn_core.stack import Stack
+from cnn_core.stack import Objective, Stack
 
 from ..data.arrays import Array
 from ..spec.activations import for_core
@@ -46,6 +46,13 @@ def new_stack(configuration: Configuration, layers: Sequence[LayerState]) -> Sta
     if any(configuration.dropout):
         stack.set_dropout(configuration.dropout, dropout_key(configuration.seed))
     return stack
+
+
+def new_objective(configuration: Configuration, n_threads: int | None, *, smoothed: bool = True) -> Objective:
+    """Return the objective of training; `smoothed=False` drops label smoothing."""
+    c = configuration
+    loss = c.loss if smoothed else c.loss.unsmoothed
+    return Objective(loss.core, l1=c.l1, l2=c.l2, scale=c.scale, n_threads=n_threads)
 
 
 def freeze(stack: Stack, first: Dense) -> None:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ..common.protocols import History
 from .batches import Batches, Data
 from .divergence import Divergence, Snapshot
-from .objective import Objective
 from .targets import read_samples
 from .trainer import Trainer
 
 if TYPE_CHECKING:
+    from cnn_core.stack import Objective
+
     from ..data.samples import Encoder
     from ..optimizers.classes import Optimizer
     from ..spec.configuration import Configuration

@@ -16,13 +16,12 @@ from ..data.arrays import Array
 from .batches import Batches, Data
 from .divergence import Divergence, Snapshot, first_bad_layer
 from .history import compact_column
-from .objective import Objective
 from .weights import LayerState, assign_layers, check_layers, copy_layers, layer_views
 
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-    from cnn_core.stack import Stack
+    from cnn_core.stack import Objective, Stack
 
     from ..optimizers.classes import Optimizer
     from .averaging import Average
@@ -124,7 +123,7 @@ class Trainer:
         X, y, batches = data
         order = batches.order(self._generator())
         rates = self._rates(optimizer, batches.steps * epochs, epochs)
-        options = {**objective.keywords, "order": order, "batch_size": batches.size}
+        options: dict[str, Any] = {"objective": objective, "order": order, "batch_size": batches.size}
         start = perf_counter()
         slices = self._slices(batches) if epochs == 1 and deadline < math.inf else 1
         if slices > 1:

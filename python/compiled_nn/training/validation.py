@@ -15,11 +15,10 @@ from ..data.samples import Encoder, Samples
 from .targets import Targets, read_validation_data
 
 if TYPE_CHECKING:
-    from cnn_core.stack import Stack
+    from cnn_core.stack import Objective, Stack
 
     from ..metrics import Metric
     from ..spec.configuration import Configuration
-    from .objective import Objective
     from .plan import Plan
 
 DEFAULT_FRACTION = 0.1
@@ -47,7 +46,7 @@ class Validation(NamedTuple):
 
     def columns(self, stack: Stack, targets: Targets, objective: Objective) -> dict[str, list[float]]:
         """Return the validation columns of the history for the present weights, with one value each."""
-        loss, _ = stack.loss(self.X, self.y, **objective.with_weights(self.weights).keywords)
+        loss, _ = stack.loss(self.X, self.y, objective.replace(weights=self.weights))
         outputs = stack.forward(self.X, scale=objective.scale, n_threads=objective.n_threads)
         columns = {"val_loss": [loss], "val_score": [targets.score(self.y, outputs, self.weights)]}
         if self.metrics:

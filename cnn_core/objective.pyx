@@ -1,0 +1,47 @@
+"""The objective of training, as one argument of the methods of `Stack`; a part of `stack`."""
+
+from cnn_core.layers cimport thread_count
+
+
+cdef class Objective:
+    """Mean loss over the rows, plus a penalty on the weights; immutable.
+
+    Parameters
+    ----------
+    loss : str, (str, dict) or callable
+        One of `LOSSES`, with its parameters (the cross-entropies: gamma, label_smoothing, and pos_weight of all outputs
+        or each; huber: delta; tweedie: power; quantile: quantiles, one per output); or function(y, z) -> (loss (m,),
+        dz (m, n)) of the rows' targets and logits, called once per batch, in one thread.
+    l1, l2 : float
+        Factors of the penalty l2/2 sum(W**2) + l1 sum(abs(W)), biases left out.
+    scale : float
+        Factor of every number of X.
+    n_threads : int, optional
+        Upper limit of threads; `get_num_threads()` by default.
+    penalty_per_row : bool
+        Divide the penalty by the number of rows, or by the sum of their weights: those of a batch in its step, those of
+        the pass in the returned value.
+    weights : array-like (m,), optional
+        Weights of the rows: means over rows become sum(weight * .) / sum(weight), and a batch whose weights are all 0
+        is skipped.
+
+    Raises
+    ------
+    TypeError
+        If l1, l2 or scale is not a number.
+    """
+
+    def __cinit__(self, loss, *, double l1=0.0, double l2=0.0, double scale=1.0, n_threads=None,
+                  bint penalty_per_row=False, weights=None):
+        self.loss, self.l1, self.l2, self.scale = loss, l1, l2, scale
+        self.n_threads, self.penalty_per_row, self.weights = n_threads, penalty_per_row, weights
+
+    def replace(self, **changes):
+        """Return a copy in which some parameters have other values."""
+        return Objective(**{
+            "loss": self.loss, "l1": self.l1, "l2": self.l2, "scale": self.scale, "n_threads": self.n_threads,
+            "penalty_per_row": self.penalty_per_row, "weights": self.weights, **changes})
+
+    cdef int threads(self) except -1:
+        """Upper limit of threads of a call: one for a loss that is written in Python."""
+        return 1 if callable(self.loss) else thread_count(self.n_threads)
