@@ -1,7 +1,7 @@
 """Functions of arrays: matrix products, activations and their derivatives. Checks here; loops in the kernels.
 
-(a) Arrays may have any strides. A product reads its operands in place; operands whose strides are no multiples of the
-    element size, and those of activations that are not contiguous, are copied first.
+(a) Arrays may have any strides. A product reads its operands in place; operands whose strides are not multiples of the
+    element size, and operands of activations that are not contiguous, are copied first.
 (b) A call has its own workspace, so that any number of threads may call.
 """
 

@@ -1,14 +1,14 @@
 """Full-batch descent with the Gram matrix of the rows: for many more features than rows, a run reads X only twice.
 
-The gradient of the first layer is X^T dZ, so that gradient descent, with or without momentum, moves W within the span
-of the rows of X:
+The gradient of the first layer is X^T dZ, so that gradient descent, with or without momentum, changes W only by
+linear combinations of the rows of X:
 
     W(t) = W(0) + X^T S(t)          S(t) (m, n), S(0) = 0
     X W(t) = X W(0) + G S(t)        G = X X^T (m, m)
     S(t + 1) = S(t) - rate dZ(t)
 
 A step takes 2 m m n multiplications instead of 4 m k n, and differs only in rounding. Penalties, adaptive steps (Adam)
-and batches of fewer rows than all leave the span, so they cannot be computed this way.
+and batches of fewer rows than all give other changes, so they cannot be computed this way.
 """
 
 import numpy as np
@@ -142,7 +142,7 @@ def make_gram_stack(Stack home not None, cnp.ndarray X not None, *, double scale
     if home.optimizer not in ("sgd", "momentum", "nesterov"):
         raise ValueError(f"the optimizer is {home.optimizer!r}; gram training needs sgd, momentum or nesterov")
     if any([home.views(moment)[0][0].any() for moment in home.moments]):
-        raise ValueError("the first layer has momenta that are not in the span of the rows")
+        raise ValueError("the first layer has moments that are not linear combinations of the rows of X")
     first = Layers((home.sizes[0], n), ("identity",), (False,), home.dtype)
     first.views()[0][0][...] = home.views()[0][0]
     if home.statistics is not None:

@@ -76,7 +76,7 @@ cdef struct Rows:           # a matrix of the caller, read row by row
     const double *mean      # (x - mean[column]) * factor[column]
     const double *factor
 
-cdef struct Target:         # class indices, or rows of so many reals
+cdef struct Target:         # class indices, or rows of `columns` reals
     const int64_t *labels
     const void *values
     Py_ssize_t columns

@@ -87,7 +87,7 @@ INL ivec v_bits(vec a) { ivec i; memcpy(&i, &a, sizeof i); return i; }
 INL vec v_real(ivec i) { vec a; memcpy(&a, &i, sizeof a); return a; }
 #endif
 
-/* What a tile of up to eight vectors a row starts from. */
+/* Start of the sums of a tile without biases: up to eight vectors per row. */
 static const real ZEROS[8 * LANES];
 #define SIGN ((ivec)(v_bits(v_set1((real)-0.0))))
 INL vec v_select(ivec mask, vec a, vec b) { return v_real((v_bits(a) & mask) | (v_bits(b) & ~mask)); }

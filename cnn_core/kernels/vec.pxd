@@ -1,4 +1,4 @@
-"""The vector type of `vec.h`, as Cython sees it: arithmetic on all lanes at once."""
+"""The vector type of `vec.h`, declared for Cython: arithmetic on all lanes at once."""
 
 cdef extern from "vec.h" nogil:
     ctypedef float real                     # float, or double under CNN_DOUBLE

@@ -164,7 +164,7 @@ def test_refuses_a_stack_out_of_the_span():
             cnn_core.gram.make_gram_stack(home, X)
     home.set_optimizer("momentum")
     home.moments[0][0] = 1
-    with pytest.raises(ValueError, match="not in the span"):
+    with pytest.raises(ValueError, match="not linear combinations of the rows"):
         cnn_core.gram.make_gram_stack(home, X)
 
 

@@ -20,6 +20,7 @@ COVERED = (
     "docs",
     "python",
     "benchmarks",
+    "cnn_core",
 )
 # Readers blank program text and inline code with characters that are not white space, so that no phrase spans it.
 CODE, INLINE, QUOTE = "\0", "_", "\1"  # program text, inline code, and the opening quote of a string

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-CORE = Path(__file__).parents[1] / "cnn_core"
+CORE = Path(__file__).resolve().parents[2] / "cnn_core"
 KERNELS = CORE / "kernels"
 INCLUDED = re.findall(r'^include "(\w+)\.pyx"', (KERNELS / "kernels.pyx").read_text(), re.MULTILINE)
 DECLARATIONS = {f"cnn_core.{name}": CORE / f"{name}.pxd" for name in ("types", "kernel_tables")} | {
