@@ -12,10 +12,10 @@ from libc.stdint cimport uintptr_t
 
 cimport numpy as cnp
 
+from cnn_core.activation_codes cimport SOFTMAX, fused
 from cnn_core.layers cimport activation_codes, code_of, kernels_of, overlap, thread_count
 from cnn_core.kernel_tables cimport Gemm, ArrayKernels
 from cnn_core.threads cimport acquire_threads, release_threads, run_parallel
-from cnn_core.types cimport SOFTMAX, fused
 
 cnp.import_array()
 

@@ -23,23 +23,21 @@ from cnn_core.checks import check_arguments, read_scaling
 from cnn_core.sparse import SparseRows
 from cnn_core.user_functions import call_function
 
+from cnn_core.activation_codes cimport USER, fused, name_of_activation
 from cnn_core.kernel_tables cimport DenseKernels
 from cnn_core.threads cimport acquire_threads, release_threads, run_parallel
 from cnn_core.types cimport (
-    BATCH_NORM, BOTH_CLASSES, ELU, EXP, FLOAT32, FLOAT64, GELU, GELU_TANH, HARD_SIGMOID, HARD_SWISH, HARD_TANH,
-    IDENTITY, LAYER_NORM, LEAKY_RELU, LINKED, LOGITS, MISH, NO_NORM, RELU, RELU6, RMS_NORM,
-    ROW_GROUP, SELU, SIGMOID, SILU, SOFTMAX, SOFTPLUS, SOFTSIGN, TANH, USER, Layer, Net,
-    Rows, fused, share, user_fn)
+    BATCH_NORM, BOTH_CLASSES, FLOAT32, FLOAT64, LAYER_NORM, LINKED, LOGITS, NO_NORM, RMS_NORM, ROW_GROUP, Layer, Net,
+    Rows, share, user_fn)
 
 cnp.import_array()
 
 include "buffers.pyx"
 
-cdef dict activation_codes = {
-    "identity": IDENTITY, "relu": RELU, "sigmoid": SIGMOID, "tanh": TANH, "softmax": SOFTMAX, "exp": EXP,
-    "leaky_relu": LEAKY_RELU, "elu": ELU, "selu": SELU, "gelu": GELU, "gelu_tanh": GELU_TANH, "silu": SILU,
-    "mish": MISH, "softplus": SOFTPLUS, "softsign": SOFTSIGN, "hard_sigmoid": HARD_SIGMOID, "hard_swish": HARD_SWISH,
-    "hard_tanh": HARD_TANH, "relu6": RELU6}
+cdef dict activation_codes = {}
+cdef int code
+for code in range(USER):
+    activation_codes[name_of_activation(code).decode()] = code
 cdef dict _norms = {None: NO_NORM, "layer": LAYER_NORM, "rms": RMS_NORM, "batch": BATCH_NORM}
 ACTIVATIONS = tuple(activation_codes)
 NORMS = tuple(_norms)[1:]

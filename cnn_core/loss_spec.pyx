@@ -11,15 +11,20 @@ from cnn_core.types cimport (
     BINARY_CROSS_ENTROPY, BINARY_FOCAL, CUSTOM, GAUSSIAN_NLL, HUBER, LOG_COSH, MAE, MSE, ORDINAL, QUANTILE,
     SOFTMAX_CROSS_ENTROPY, SOFTMAX_FOCAL, SQUARED_ERROR, TWEEDIE, LossSpec, Layer, Run, Target)
 
-cdef dict _losses = {
-    "binary_cross_entropy": BINARY_CROSS_ENTROPY, "softmax_cross_entropy": SOFTMAX_CROSS_ENTROPY, "mse": MSE,
-    "squared_error": SQUARED_ERROR, "mae": MAE, "huber": HUBER, "log_cosh": LOG_COSH, "tweedie": TWEEDIE,
-    "quantile": QUANTILE, "gaussian_nll": GAUSSIAN_NLL, "ordinal": ORDINAL}
-cdef dict _parameters = {       # with their defaults
-    "binary_cross_entropy": {"gamma": 0.0, "label_smoothing": 0.0, "pos_weight": None},
-    "softmax_cross_entropy": {"gamma": 0.0, "label_smoothing": 0.0},
-    "huber": {"delta": 1.0}, "tweedie": {"power": 1.5}, "quantile": {"quantiles": (0.1, 0.5, 0.9)}}
-
+cdef dict _table = {            # the code of each, and its parameters with their defaults
+    "binary_cross_entropy": (BINARY_CROSS_ENTROPY, {"gamma": 0.0, "label_smoothing": 0.0, "pos_weight": None}),
+    "softmax_cross_entropy": (SOFTMAX_CROSS_ENTROPY, {"gamma": 0.0, "label_smoothing": 0.0}),
+    "mse": (MSE, {}),
+    "squared_error": (SQUARED_ERROR, {}),
+    "mae": (MAE, {}),
+    "huber": (HUBER, {"delta": 1.0}),
+    "log_cosh": (LOG_COSH, {}),
+    "tweedie": (TWEEDIE, {"power": 1.5}),
+    "quantile": (QUANTILE, {"quantiles": (0.1, 0.5, 0.9)}),
+    "gaussian_nll": (GAUSSIAN_NLL, {}),
+    "ordinal": (ORDINAL, {})}
+cdef dict _losses = {name: code for name, (code, _) in _table.items()}
+LOSS_PARAMETERS = {name: parameters for name, (_, parameters) in _table.items()}
 LOSSES = tuple(_losses)
 
 
@@ -47,7 +52,7 @@ cdef object read_loss(LossSpec *spec, loss, Py_ssize_t outputs):
         return None
     name, given = loss if isinstance(loss, tuple) else (loss, {})
     spec.loss = code_of("loss", _losses, name)
-    parameters = _parameters.get(name, {})
+    parameters = LOSS_PARAMETERS[name]
     for key in given:
         if key not in parameters:
             raise TypeError(f"loss {name!r} has no parameter {key!r}; it has {list(parameters)}")

@@ -11,6 +11,7 @@ from cnn_core.sparse import SparseRows
 _Loss: TypeAlias = str | tuple[str, Mapping[str, Any]] | Callable[[NDArray[Any], NDArray[Any]], Any]
 
 LOSSES: tuple[str, ...]
+LOSS_PARAMETERS: dict[str, dict[str, Any]]
 OPTIMIZERS: tuple[str, ...]
 
 class Objective:

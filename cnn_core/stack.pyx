@@ -90,12 +90,7 @@ cdef class Stack(Layers):
         name : str
             One of `OPTIMIZERS`.
         **hyper : float
-            momentum (0.9) for momentum and nesterov; beta_1 (0.9), beta_2 (0.999), epsilon (1e-8) for adam, adamw,
-            amsgrad, nadam and radam; epsilon_hat (0) for adam and adamw: 1 adds epsilon to the root before its bias is
-            corrected; weight_decay for these but adam (0, 0.01 for adamw); momentum_decay (0.004) for nadam; rho (0.9),
-            momentum (0), epsilon (1e-7) for rmsprop and centered_rmsprop; epsilon (1e-10) for adagrad; rho (0.9),
-            epsilon (1e-6) for adadelta; beta_1 (0.9), beta_2 (0.99), weight_decay (0) for lion; decrease (0.5),
-            increase (1.2), smallest (1e-6), largest (50) for rprop.
+            Its hyperparameters in `cnn_core.hyperparameters`; defaults for the others.
 
         Raises
         ------

@@ -13,11 +13,6 @@ cdef enum:
     GRAM_PANEL = 1024       # columns of X that are added to X X^T at once
     NORM_BLOCK = 4096       # reals of a gradient whose squares are summed in one block
 
-cdef enum Activation:       # those up to SOFTMAX are applied by the products, see `fused`
-    IDENTITY, RELU, SIGMOID, TANH, SOFTMAX
-    EXP, LEAKY_RELU, ELU, SELU, GELU, GELU_TANH, SILU, MISH, SOFTPLUS, SOFTSIGN
-    HARD_SIGMOID, HARD_SWISH, HARD_TANH, RELU6, USER
-
 cdef enum Norm:             # normalisation of z before the activation: see `norms.pyx`
     NO_NORM, LAYER_NORM, RMS_NORM, BATCH_NORM
 
@@ -172,11 +167,6 @@ cdef struct Run:            # passes over rows: everything a parallel region nee
 cdef inline bint is_frozen(const Run *run, Py_ssize_t index) noexcept nogil:
     """Whether a layer is not trained."""
     return run.update != NULL and run.update.factors[index] == 0
-
-
-cdef inline bint fused(int activation) noexcept nogil:
-    """Whether the products apply an activation: its derivative is computed from its output."""
-    return activation <= SOFTMAX
 
 
 cdef inline Py_ssize_t share(Py_ssize_t count, int rank, int size, Py_ssize_t group) noexcept nogil:

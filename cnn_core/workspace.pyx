@@ -10,9 +10,10 @@ import numpy as np
 
 cimport numpy as cnp
 
+from cnn_core.activation_codes cimport fused
 from cnn_core.layers cimport aligned_zeros, padded_stride, round_up_rows
 from cnn_core.stack cimport Stack
-from cnn_core.types cimport MOST_NARROW, NARROW_PANEL, NO_NORM, ROW_GROUP, Layer, Run, fused
+from cnn_core.types cimport MOST_NARROW, NARROW_PANEL, NO_NORM, ROW_GROUP, Layer, Run
 
 cdef enum:
     CHUNK_BYTES = 512 * 1024        # bytes of the level-2 cache for a thread's rows of a chunk

@@ -12,10 +12,10 @@
 from libc.math cimport INFINITY
 from libc.string cimport memcpy
 
+from cnn_core.activation_codes cimport IDENTITY, RELU, SIGMOID, TANH, fused
 from cnn_core.kernels.vec cimport (
     GROUP, LANES, ROUNDING, ivec, real, v_abs, v_copysign, v_div, v_exponent, v_high, v_load, v_low, v_lt,
     v_mantissa, v_max, v_min, v_scale, v_select, v_set1, v_store, v_where, vec)
-from cnn_core.types cimport IDENTITY, RELU, SIGMOID, TANH, fused
 
 
 cdef inline vec v_lowest() noexcept nogil:

@@ -16,10 +16,10 @@
 (e) NaN passes through f, and through f' of smooth activations.
 """
 
+from cnn_core.activation_codes cimport (
+    ELU, EXP, GELU, GELU_TANH, HARD_SIGMOID, HARD_TANH, LEAKY_RELU, MISH, RELU6, SELU, SOFTPLUS, SOFTSIGN)
 from cnn_core.kernels.activations cimport v_exp, v_expm1, v_log1p
 from cnn_core.kernels.vec cimport ROUNDING, ivec, real, v_abs, v_div, v_lt, v_max, v_min, v_select, v_set1, v_where, vec
-from cnn_core.types cimport (
-    ELU, EXP, GELU, GELU_TANH, HARD_SIGMOID, HARD_TANH, LEAKY_RELU, MISH, RELU6, SELU, SOFTPLUS, SOFTSIGN)
 
 
 cdef inline bint is_piecewise_linear(int activation) noexcept nogil:

@@ -15,12 +15,13 @@
 
 from libc.stdint cimport int64_t
 
+from cnn_core.activation_codes cimport IDENTITY
 from cnn_core.kernels.activations cimport activate_block, derive_block, transpose_block
 from cnn_core.kernels.gather cimport gather
 from cnn_core.kernels.partition cimport clear_padding, round_up_to_cache_line, vectors_of
 from cnn_core.kernels.tiles cimport DOT, MOST_ROWS, PRODUCT, Operands, dot_width, panel_vectors, tile_at, tile_height
 from cnn_core.kernels.vec cimport DOTS, LANES, real, v_load, v_set1, v_store, vec
-from cnn_core.types cimport GRADIENT_ONLY, IDENTITY, NARROW_PANEL, NO_NORM, ROW_GROUP, Layer, Rows, Run, Step
+from cnn_core.types cimport GRADIENT_ONLY, NARROW_PANEL, NO_NORM, ROW_GROUP, Layer, Rows, Run, Step
 
 cdef enum:
     PANEL_BYTES = 512 * 1024    # a larger W is read panel by panel, each for all rows before the next panel

@@ -2,12 +2,12 @@
 
 from libc.string cimport memcpy, memmove, memset
 
+from cnn_core.activation_codes cimport IDENTITY, RELU, SIGMOID, TANH, fused
 from cnn_core.kernels.activations cimport softmax_row, v_activate, v_chain
 from cnn_core.kernels.partition cimport vectors_of
 from cnn_core.kernels.tiles cimport Operands, dot_tile
 from cnn_core.kernels.vec cimport (
     GROUP, LANES, flush_subnormals, fp_state, real, restore_fp, v_load, v_set1, v_store)
-from cnn_core.types cimport IDENTITY, RELU, SIGMOID, TANH, fused
 # from epilogue.pyx: activate_from_z
 
 
@@ -44,14 +44,16 @@ cdef void activate_all_from_z(int activation, Py_ssize_t count, const real *z, r
 cdef void activate(int activation, Py_ssize_t count, const void *z, void *out) noexcept nogil:
     """out[count] = f(z): `ArrayKernels.activate`."""
     cdef fp_state saved = flush_subnormals()
-    if activation == RELU:
+    if activation == IDENTITY:
+        memmove(out, z, count*sizeof(real))
+    elif activation == RELU:
         activate_all(RELU, count, <const real *>z, <real *>out)
     elif activation == SIGMOID:
         activate_all(SIGMOID, count, <const real *>z, <real *>out)
     elif activation == TANH:
         activate_all(TANH, count, <const real *>z, <real *>out)
-    elif fused(activation):
-        activate_all(IDENTITY, count, <const real *>z, <real *>out)
+    elif fused(activation):     # right for all of them; a literal above makes a loop of its own
+        activate_all(activation, count, <const real *>z, <real *>out)
     else:
         activate_all_from_z(activation, count, <const real *>z, <real *>out)
     restore_fp(saved)
@@ -76,14 +78,16 @@ cdef inline void derive_all(const int activation, Py_ssize_t count, const real *
 
 cdef void derive(int activation, Py_ssize_t count, const void *a, const void *d, void *out) noexcept nogil:
     cdef fp_state saved = flush_subnormals()
-    if activation == RELU:
+    if activation == IDENTITY:
+        memmove(out, d, count*sizeof(real))
+    elif activation == RELU:
         derive_all(RELU, count, <const real *>a, <const real *>d, <real *>out)
     elif activation == SIGMOID:
         derive_all(SIGMOID, count, <const real *>a, <const real *>d, <real *>out)
     elif activation == TANH:
         derive_all(TANH, count, <const real *>a, <const real *>d, <real *>out)
     else:
-        derive_all(IDENTITY, count, <const real *>a, <const real *>d, <real *>out)
+        derive_all(activation, count, <const real *>a, <const real *>d, <real *>out)
     restore_fp(saved)
 
 

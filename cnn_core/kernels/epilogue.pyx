@@ -10,12 +10,13 @@
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy
 
+from cnn_core.activation_codes cimport USER, fused
 from cnn_core.kernels.activations cimport activate_block, v_chain
 from cnn_core.kernels.activations_of_z cimport is_piecewise_linear, v_piecewise_linear, v_smooth
 from cnn_core.kernels.dropout cimport drop, scrambled
 from cnn_core.kernels.partition cimport clear_padding, vectors_of
 from cnn_core.kernels.vec cimport LANES, real, v_load, v_set1, v_store, vec
-from cnn_core.types cimport NO_NORM, USER, Layer, Net, Part, Run, fused
+from cnn_core.types cimport NO_NORM, Layer, Net, Part, Run
 # from norms.pyx: denormalize, normalize, normalize_in_place
 
 

@@ -11,6 +11,7 @@ from libc.math cimport fabs
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
+from cnn_core.activation_codes cimport IDENTITY, SOFTMAX
 from cnn_core.kernels.activations cimport activate_block, softmax_row
 from cnn_core.kernels.long_rows cimport LONG_ROW_GROUP, has_long_rows, long_row_tile_of
 from cnn_core.kernels.optimizers cimport begin_step
@@ -20,8 +21,7 @@ from cnn_core.kernels.tiles cimport Operands
 from cnn_core.kernels.tiny_batch cimport is_tiny, tiny_batch
 from cnn_core.kernels.vec cimport LANES, flush_subnormals, fp_state, real, restore_fp, v_is_zero, v_load, v_set1, vec
 from cnn_core.types cimport (
-    BOTH_CLASSES, GRADIENT_ONLY, IDENTITY, LINKED, LOGITS, ROW_GROUP, SOFTMAX, Layer, Net, Part, Rows, Run,
-    is_frozen, share)
+    BOTH_CLASSES, GRADIENT_ONLY, LINKED, LOGITS, ROW_GROUP, Layer, Net, Part, Rows, Run, is_frozen, share)
 # from dense.pyx: backward_layer, bias_gradient, copy_weights, forward_layer, gather_rows, gram_layer, take_step,
 #     weight_gradient
 # from norms.pyx: gain_gradient

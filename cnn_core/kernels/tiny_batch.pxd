@@ -6,10 +6,11 @@ the same order as in `run_batch`, so the bits are the same. A step of 2-3-1 on f
 gained.
 """
 
+from cnn_core.activation_codes cimport IDENTITY
 from cnn_core.kernels.activations cimport v_activate, v_chain
 from cnn_core.kernels.optimizers cimport Constants, constants_of, step_lane
 from cnn_core.kernels.vec cimport LANES, real, v_first, v_load, v_set1, v_store, vec
-from cnn_core.types cimport ADAMW, GRADIENT_ONLY, IDENTITY, Layer, Net, Run
+from cnn_core.types cimport ADAMW, GRADIENT_ONLY, Layer, Net, Run
 
 cdef enum:
     TINY_ROWS = 16

@@ -11,19 +11,12 @@ import numpy as np
 import pytest
 import reference
 from float_flags import FLAGS, flags_raised, needs_fenv
-from unfused import tanh_argument
+from unfused import FINITE
 
 from cnn_core.functions import activate, derive_from_inputs
 from cnn_core.stack import Objective, Stack
 
 ELEMENTWISE = (*networks.HIDDEN, *networks.UNFUSED)
-# The largest error, in units in the last place of the exact value.
-ULP = {
-    **{"identity": 0, "relu": 0, "sigmoid": 2.5, "tanh": 1.5, "exp": 1.5, "leaky_relu": 1, "elu": 1.5},
-    **{"selu": 2, "gelu": 10, "silu": 3.5, "mish": 4, "softplus": 2.5, "softsign": 2, "hard_sigmoid": 1.5},
-    **{"hard_swish": 2, "hard_tanh": 0, "relu6": 0},
-}
-TOP = {"exp": {"float32": 88, "float64": 709}, "selu": {"float32": 3.2e38, "float64": 1.7e308}}
 
 
 def through(activation, z, dtype, n_threads=1):
@@ -66,14 +59,13 @@ def ulp_errors(got, expected):
 
 def in_range(activation, z, dtype):
     """Of z, where f(z) is a number of dtype."""
-    return z[np.abs(z) < TOP[activation][dtype]] if activation in TOP else z
+    return z[np.abs(z) < FINITE[activation][dtype]] if activation in FINITE else z
 
 
 def bound(activation, z):
-    """`ULP`; gelu_tanh rounds the argument u of an exponential, which becomes an error of 2 |u| units."""
-    if activation != "gelu_tanh":
-        return np.full(len(z), ULP[activation], float)
-    return 4 + 2 * np.minimum(np.abs(tanh_argument(z.clip(-50, 50).astype(float))), 1000)
+    """Return the largest error in units in the last place, for each z."""
+    units = reference.ULP[activation]
+    return units(z.astype(float)) if callable(units) else np.full(len(z), units, float)
 
 
 @pytest.mark.parametrize("activation", ELEMENTWISE)
@@ -113,17 +105,8 @@ def test_derivatives_of_arrays_and_of_layers_are_the_same(rng, dtype, activation
     assert np.array_equal(stack.views(stack.gradients)[0][0][0], expected)
 
 
-# PyTorch's: that of the left for leaky_relu and the like, that of the level where a ramp meets one.
-AT_KINKS = {
-    **{"relu": {0: 0}, "leaky_relu": {0: 0.01}, "elu": {0: 1}, "selu": {0: 1.7580993408473768}},
-    **{"relu6": {0: 0, 6: 0}, "hard_tanh": {-1: 0, 1: 0}, "hard_sigmoid": {-3: 0, 3: 0}},
-    "hard_swish": {-3: 0, 3: 1},
-}
-
-
 def test_derivatives_at_kinks(dtype):
-    assert AT_KINKS.keys() == networks.KINKS.keys()
-    for activation, slopes in AT_KINKS.items():
+    for activation, slopes in reference.SLOPES.items():
         z = np.array([*slopes, 0.5], dtype)
         got = derive_from_inputs(activation, z, np.full(len(z), 2, dtype))
         assert np.array_equal(got[:-1], 2 * np.array([*slopes.values()], dtype)), activation

@@ -9,9 +9,9 @@ import pytest
 CORE = Path(__file__).resolve().parents[2] / "cnn_core"
 KERNELS = CORE / "kernels"
 INCLUDED = re.findall(r'^include "(\w+)\.pyx"', (KERNELS / "kernels.pyx").read_text(), re.MULTILINE)
-DECLARATIONS = {f"cnn_core.{name}": CORE / f"{name}.pxd" for name in ("types", "kernel_tables")} | {
-    f"cnn_core.kernels.{path.stem}": path for path in KERNELS.glob("*.pxd")
-}
+DECLARATIONS = {
+    f"cnn_core.{name}": CORE / f"{name}.pxd" for name in ("types", "activation_codes", "kernel_tables")
+} | {f"cnn_core.kernels.{path.stem}": path for path in KERNELS.glob("*.pxd")}
 FILES = [path for path in sorted(KERNELS.glob("*.p[yx][xd]")) if path.name not in ("kernels.pyx", "vec.pxd")]
 
 
@@ -58,7 +58,7 @@ def cimported(path):
 
 
 def test_the_search_finds_names():
-    assert {"share", "Run", "RELU", "ROW_GROUP", "is_frozen"} <= functions(CORE / "types.pxd") | (
+    assert {"share", "Run", "SGD", "ROW_GROUP", "is_frozen"} <= functions(CORE / "types.pxd") | (
         types_and_constants(CORE / "types.pxd")
     )
     assert {"v_load", "LANES"} <= used(KERNELS / "dense.pyx", KERNELS / "vec.pxd")

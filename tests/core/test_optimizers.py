@@ -11,17 +11,6 @@ from networks import STEP_TOLERANCE
 from cnn_core.stack import Objective
 
 OPTIMIZERS = list(networks.HYPER)
-MOMENTS = {  # by their names in the oracle; of the others "first" and "second"
-    "sgd": (),
-    "momentum": ("velocity",),
-    "nesterov": ("velocity",),
-    "amsgrad": ("first", "second", "third"),
-    "rmsprop": ("velocity", "second"),
-    "centered_rmsprop": ("velocity", "second", "third"),
-    "adagrad": ("total",),
-    "lion": ("first",),
-    "rprop": ("last", "sizes"),
-}
 
 
 def oracle_train(case, optimizer, order, rates, **options):
@@ -156,7 +145,9 @@ def test_moments_hold_the_state(rng, dtype, optimizer):
     oracle_train(case, oracle, None, rates, batch_size=2)
     case.stack.train(case.X, case.y, Objective(case.loss), None, rates, batch_size=2)
     assert case.stack.steps == 5
-    for moment, name in zip(case.stack.moments, MOMENTS.get(optimizer, ("first", "second")), strict=True):
+    for moment, name in zip(
+        case.stack.moments, reference.MOMENTS.get(optimizer, ("first", "second")), strict=True
+    ):
         assert moment.shape == case.stack.parameters.shape
         assert moment.dtype == case.stack.dtype
         assert (
@@ -262,24 +253,20 @@ def test_training_gathers_rows_of_any_dtype_and_layout(rng, dtype, n_threads, la
 # -- PyTorch ---------------------------------------------------------------------------------------
 
 
+TORCH = {  # the class and its options; PyTorch has no lion
+    **{"sgd": ("SGD", {}), "momentum": ("SGD", {}), "nesterov": ("SGD", {"nesterov": True})},
+    **{"adam": ("Adam", {}), "adamw": ("AdamW", {}), "amsgrad": ("AdamW", {"amsgrad": True})},
+    "nadam": ("NAdam", {"decoupled_weight_decay": True}),
+    "radam": ("RAdam", {"decoupled_weight_decay": True}),
+    **{"rmsprop": ("RMSprop", {}), "centered_rmsprop": ("RMSprop", {"centered": True})},
+    **{"adagrad": ("Adagrad", {}), "adadelta": ("Adadelta", {}), "rprop": ("Rprop", {})},
+}
+
+
 def torch_optimizer(torch, name, weights, biases, rate):
     hyper = networks.HYPER[name]
-    if name in ("sgd", "momentum", "nesterov"):
-        return torch.optim.SGD(
-            [*weights, *biases], rate, momentum=hyper.get("momentum", 0), nesterov=name == "nesterov"
-        )
-    kind, options = {
-        "adam": (torch.optim.Adam, {}),
-        "adamw": (torch.optim.AdamW, {}),
-        "amsgrad": (torch.optim.AdamW, {"amsgrad": True}),
-        "nadam": (torch.optim.NAdam, {"decoupled_weight_decay": True}),
-        "radam": (torch.optim.RAdam, {"decoupled_weight_decay": True}),
-        "rmsprop": (torch.optim.RMSprop, {}),
-        "centered_rmsprop": (torch.optim.RMSprop, {"centered": True}),
-        "adagrad": (torch.optim.Adagrad, {}),
-        "adadelta": (torch.optim.Adadelta, {}),
-        "rprop": (torch.optim.Rprop, {}),
-    }[name]
+    kind_name, options = TORCH[name]
+    kind, options = getattr(torch.optim, kind_name), dict(options)
     if "beta_1" in hyper:
         options["betas"] = hyper["beta_1"], hyper["beta_2"]
     if name == "rprop":
@@ -305,7 +292,7 @@ def torch_loss(torch, name, z, y):
     return torch.nn.functional.binary_cross_entropy_with_logits(z, y, reduction="sum") / len(z)
 
 
-@pytest.mark.parametrize("optimizer", [name for name in OPTIMIZERS if name != "lion"])  # which torch lacks
+@pytest.mark.parametrize("optimizer", TORCH)
 @pytest.mark.parametrize("loss", networks.LOSSES)
 def test_ten_steps_equal_torch(rng, optimizer, loss):
     torch = pytest.importorskip("torch")
@@ -369,26 +356,9 @@ def test_clipped_steps_at_several_rates_equal_torch(rng):
 # -- what it is all for ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("optimizer", "rate"),
-    [
-        ("sgd", 0.5),
-        ("momentum", 0.2),
-        ("nesterov", 0.2),
-        ("adam", 0.02),
-        ("adamw", 0.02),
-        ("amsgrad", 0.02),
-        ("nadam", 0.02),
-        ("radam", 0.02),
-        ("rmsprop", 0.02),
-        ("centered_rmsprop", 0.02),
-        ("adagrad", 0.2),
-        ("adadelta", 10.0),
-        ("lion", 0.005),
-        ("rprop", 0.05),
-    ],
-)
-def test_training_learns_xor(dtype, optimizer, rate):
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_training_learns_xor(dtype, optimizer):
+    rate = reference.RATES.get(optimizer, 0.02)
     rng = np.random.default_rng(1)
     X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype)
     y = np.array([[0], [1], [1], [0]], dtype)

@@ -4,7 +4,7 @@ import networks
 import numpy as np
 import pytest
 
-from cnn_core.stack import ACTIVATIONS, LOSSES, OPTIMIZERS, Objective, Stack
+from cnn_core.stack import Objective, Stack
 
 
 @pytest.fixture
@@ -25,25 +25,6 @@ def train(case, *, loss=None, n_threads=None, **changes):
         **changes,
     }
     return case.stack.train(**arguments)
-
-
-def test_the_names():
-    assert ACTIVATIONS[:5] == ("identity", "relu", "sigmoid", "tanh", "softmax")
-    assert ACTIVATIONS[5:] == networks.UNFUSED
-    assert LOSSES == (
-        "binary_cross_entropy",
-        "softmax_cross_entropy",
-        "mse",
-        "squared_error",
-        "mae",
-        "huber",
-        "log_cosh",
-        "tweedie",
-        "quantile",
-        "gaussian_nll",
-        "ordinal",
-    )
-    assert tuple(networks.HYPER) == OPTIMIZERS
 
 
 def test_a_new_stack_is_zero_and_tells_what_it_is(dtype):

@@ -13,46 +13,17 @@ from cnn_core.stack import Stack
 LOSSES = ("binary_cross_entropy", "softmax_cross_entropy", "mse")
 LINKS = {"binary_cross_entropy": "sigmoid", "softmax_cross_entropy": "softmax", "mse": "identity"}
 EPS = {dtype: float(np.finfo(dtype).eps) for dtype in ("float32", "float64")}
-HIDDEN = ("identity", "relu", "sigmoid", "tanh")
+HIDDEN = tuple(name for name in reference.ACTIVATIONS if name not in (*reference.UNFUSED, "softmax"))
 UNFUSED = tuple(reference.UNFUSED)
-KINKS = {  # inputs at which f' jumps, for elu those at which f'' jumps
-    **dict.fromkeys(("relu", "leaky_relu", "elu", "selu"), (0,)),
-    **{"relu6": (0, 6), "hard_tanh": (-1, 1), "hard_sigmoid": (-3, 3), "hard_swish": (-3, 3)},
-}
-HYPER = {
-    "sgd": {},
-    "momentum": {"momentum": 0.8},
-    "nesterov": {"momentum": 0.8},
-    "adam": {"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-6},
-    "adamw": {"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-6, "weight_decay": 0.1},
-    "amsgrad": {"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-6, "weight_decay": 0.1},
-    "nadam": {
-        "beta_1": 0.8,
-        "beta_2": 0.95,
-        "epsilon": 1e-3,
-        "momentum_decay": 0.3,
-        "weight_decay": 0.1,
-    },
-    "radam": {
-        "beta_1": 0.8,
-        "beta_2": 0.95,
-        "epsilon": 1e-6,
-        "weight_decay": 0.1,
-    },  # rectified from step 6 on
-    "rmsprop": {"rho": 0.8, "momentum": 0.5, "epsilon": 0.03},
-    "centered_rmsprop": {"rho": 0.8, "momentum": 0.5, "epsilon": 1e-3},
-    "adagrad": {"epsilon": 1e-6},
-    "adadelta": {"rho": 0.8, "epsilon": 1e-4},
-    "lion": {"beta_1": 0.8, "beta_2": 0.95, "weight_decay": 0.1},
-    "rprop": {"decrease": 0.4, "increase": 1.3, "smallest": 1e-4, "largest": 0.06},
-}
+KINKS = {name: tuple(slopes) for name, slopes in reference.SLOPES.items()}
+HYPER = reference.HYPER
 # Adam divides a gradient by its size: where the gradient is nearly 0, its rounding error becomes a step of the full
 # learning rate. With a large epsilon the step is a smooth function of the gradient, so that large float32 networks can
 # be compared too. Steps that are signs cannot be made smooth.
 SMOOTH_HYPER = {
     name: {**hyper, "epsilon": max(hyper["epsilon"], 0.01)} if "epsilon" in hyper else hyper
     for name, hyper in HYPER.items()
-    if name not in ("lion", "rprop")
+    if name not in reference.SIGNS
 }
 
 

@@ -7,6 +7,7 @@ longdouble for tables of values. Only `central_differences` modifies its argumen
 """
 
 import numpy as np
+import unfused
 from unfused import UNFUSED
 
 # -- activations: f(z) and f'(z), (m, n) -> (m, n) -------------------------------------------------
@@ -59,6 +60,9 @@ ACTIVATIONS = {
     "softmax": (softmax, None),  # only as a link
     **UNFUSED,
 }
+# As in `unfused`: the largest errors, and f' at its jumps.
+ULP = {"identity": 0, "relu": 0, "sigmoid": 2.5, "tanh": 1.5, **unfused.ULP}
+SLOPES = {"relu": {0: 0}, **unfused.SLOPES}
 
 # -- losses: mean over the m rows, from the logits, and the gradient with respect to z --------------
 
@@ -174,6 +178,7 @@ ROW_LOSSES = {
     "softmax_cross_entropy": multiclass,
     "ordinal": ordinal,
 }
+UNBOUNDED = ("mse", "squared_error", "tweedie", "gaussian_nll")  # those whose derivative grows with |z|
 
 # -- the network -----------------------------------------------------------------------------------
 
@@ -510,6 +515,39 @@ OPTIMIZERS = {
     "adadelta": Adadelta,
     "lion": Lion,
     "rprop": Rprop,
+}
+_ADAM = {"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-6}
+HYPER = {  # hyperparameters under which ten steps depend on each of them; radam is rectified from step 6 on
+    "sgd": {},
+    "momentum": {"momentum": 0.8},
+    "nesterov": {"momentum": 0.8},
+    "adam": _ADAM,
+    "adamw": {**_ADAM, "weight_decay": 0.1},
+    "amsgrad": {**_ADAM, "weight_decay": 0.1},
+    "nadam": {**_ADAM, "epsilon": 1e-3, "momentum_decay": 0.3, "weight_decay": 0.1},
+    "radam": {**_ADAM, "weight_decay": 0.1},
+    "rmsprop": {"rho": 0.8, "momentum": 0.5, "epsilon": 0.03},
+    "centered_rmsprop": {"rho": 0.8, "momentum": 0.5, "epsilon": 1e-3},
+    "adagrad": {"epsilon": 1e-6},
+    "adadelta": {"rho": 0.8, "epsilon": 1e-4},
+    "lion": {"beta_1": 0.8, "beta_2": 0.95, "weight_decay": 0.1},
+    "rprop": {"decrease": 0.4, "increase": 1.3, "smallest": 1e-4, "largest": 0.06},
+}
+SIGNS = ("lion", "rprop")  # a step is a sign of the gradient: not a smooth function of it
+MOMENTS = {  # attributes of the classes, in the order of the core; "first" and "second" for the others
+    "sgd": (),
+    "momentum": ("velocity",),
+    "nesterov": ("velocity",),
+    "amsgrad": ("first", "second", "third"),
+    "rmsprop": ("velocity", "second"),
+    "centered_rmsprop": ("velocity", "second", "third"),
+    "adagrad": ("total",),
+    "lion": ("first",),
+    "rprop": ("last", "sizes"),
+}
+RATES = {  # learning rates with which a small network learns xor; 0.02 for the others
+    **{"sgd": 0.5, "momentum": 0.2, "nesterov": 0.2, "adagrad": 0.2, "adadelta": 10.0, "lion": 0.005},
+    "rprop": 0.05,
 }
 
 

@@ -9,6 +9,7 @@ X = np.random.default_rng(0).normal(size=(30, 4)).astype("float32")
 INDICES = np.arange(30) % 3
 LN2 = 0.6931471805599453
 OPTIMIZERS = {
+    **{name: cnn.optimizers.kind_of(name)() for name in cnn.optimizers.OPTIMIZERS},
     "sgd": cnn.SGD(0.05),
     "momentum": cnn.SGD(0.05, momentum=0.9),
     "nesterov": cnn.SGD(0.05, momentum=0.9, nesterov=True),
@@ -20,7 +21,6 @@ OPTIMIZERS = {
     "rmsprop": cnn.RMSprop(0.01),
     "centered_rmsprop": cnn.RMSprop(0.01, momentum=0.5, centered=True),
     "adagrad": cnn.Adagrad(0.1),
-    "adadelta": cnn.Adadelta(),
     "lion": cnn.Lion(0.01, weight_decay=0.1),
     "rprop": cnn.Rprop(0.01),
     "schedule": cnn.SGD(lambda step: 0.1 / (1 + step)),

@@ -132,3 +132,28 @@ UNFUSED = {
     "hard_tanh": ramp(-1, 1),
     "relu6": ramp(0, 6),
 }
+
+# The largest error of f, in units in the last place: a number, or a function of z. For gelu_tanh the argument u of an
+# exponential is rounded, which becomes an error of 2 |u| units.
+ULP = {
+    **{
+        "exp": 1.5,
+        "leaky_relu": 1,
+        "elu": 1.5,
+        "selu": 2,
+        "gelu": 10,
+        "silu": 3.5,
+        "mish": 4,
+        "softplus": 2.5,
+    },
+    **{"softsign": 2, "hard_sigmoid": 1.5, "hard_swish": 2, "hard_tanh": 0, "relu6": 0},
+    "gelu_tanh": lambda z: 4 + 2 * np.minimum(np.abs(tanh_argument(z.clip(-50, 50))), 1000),
+}
+# f' at its jumps, for elu at those of f''. As in PyTorch: the value to the left for leaky_relu and those like it, the
+# value of the level where a ramp meets a level.
+SLOPES = {
+    **{"leaky_relu": {0: 0.01}, "elu": {0: 1}, "selu": {0: 1.7580993408473768}, "relu6": {0: 0, 6: 0}},
+    **{"hard_tanh": {-1: 0, 1: 0}, "hard_sigmoid": {-3: 0, 3: 0}, "hard_swish": {-3: 0, 3: 1}},
+}
+# Where |z| is smaller than this, f(z) is finite; elsewhere for every finite z.
+FINITE = {"exp": {"float32": 88, "float64": 709}, "selu": {"float32": 3.2e38, "float64": 1.7e308}}

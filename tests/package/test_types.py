@@ -11,13 +11,12 @@ from typing import get_args
 
 import compiled_nn as cnn
 import pytest
-from compiled_nn import losses
+from compiled_nn import losses, optimizers
 from compiled_nn.callbacks import base
 from compiled_nn.datasets import images
 from compiled_nn.estimators import parameters
 from compiled_nn.losses import classes, values
 from compiled_nn.metrics import labels, ranking, scorers
-from compiled_nn.optimizers import registry
 from compiled_nn.plotting import confusion
 from compiled_nn.plotting import losses as drawn
 from compiled_nn.schedules import base as schedule
@@ -43,7 +42,7 @@ NAMES = {
     "link of focal": (classes.FocalLink, classes._FOCAL_LINKS),
     "link of a custom loss": (values.Link, values._LINKS),
     "drawn loss": (drawn.DrawnLoss, drawn._DRAWN),
-    "optimizer": (registry.OptimizerName, registry.OPTIMIZERS),
+    "optimizer": (optimizers.OptimizerName, optimizers.OPTIMIZERS),
     "dtype": (configuration.DType, configuration.DTYPES),
     "standardize": (configuration.Scaling, configuration.SCALINGS),
     "norm": (layers.Norm, layers.NORMS),
@@ -70,7 +69,7 @@ def test_types_have_the_names_of_the_tables(name):
 
 def test_defaults_are_names_of_the_types():
     assert configuration.DEFAULT_LOSS in get_args(losses.LossName)
-    assert set(initializers._DEFAULTS.values()) <= set(get_args(initializers.InitName))
+    assert set(activations.INITIALIZERS.values()) <= set(get_args(initializers.InitName))
 
 
 def marked(program):

@@ -158,7 +158,7 @@ def _add_numbers(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_steps(group: argparse._ArgumentGroup) -> None:
-    from ..optimizers.registry import OPTIMIZERS
+    from ..optimizers import OPTIMIZERS
 
     group.add_argument(
         "--epochs",

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from ..metrics.scorers import MetricLike
-    from ..optimizers.registry import OptimizerName
+    from ..optimizers import OptimizerName
     from ..preprocessing.tabular import Features
     from ..spec.initializers import InitName, Normal, Uniform
 

@@ -29,8 +29,8 @@ from ..uncertainty.calibration import NOTHING, Calibration
 if TYPE_CHECKING:
     from cnn_core.stack import Objective, Stack
 
+    from ..optimizers import OptimizerName
     from ..optimizers.classes import Optimizer
-    from ..optimizers.registry import OptimizerName
     from ..preprocessing.tabular import Tabular
 
 

@@ -19,8 +19,8 @@ from .uncertainty import Uncertainty
 
 if TYPE_CHECKING:
     from ..losses import Loss, LossName
+    from ..optimizers import OptimizerName
     from ..optimizers.classes import Optimizer
-    from ..optimizers.registry import OptimizerName
     from ..preprocessing.tabular import Features
     from ..spec.configuration import DType, Scaling
     from ..spec.embeddings import Widths
@@ -34,14 +34,12 @@ class Network(Fitting, Inspection, Uncertainty):
     layers : sequence of Dense
         Layers, from the first hidden layer to the output. The number of columns of X is determined by fit.
     loss : Loss or str, default "softmax_cross_entropy"
-        Loss of :mod:`compiled_nn.losses`, or its name for its default parameters: "binary_cross_entropy",
-        "softmax_cross_entropy", "focal" and "ordinal" for classes; "mse", "squared_error", "mae", "huber", "log_cosh",
-        "poisson", "gamma", "tweedie", "quantile" and "gaussian_nll" for values. The loss determines the activation of
-        the last layer: softmax, sigmoid, exp or none. With "binary_cross_entropy", the last layer has one output for
-        two classes, or one output per class, each with an independent sigmoid.
+        Loss of :mod:`compiled_nn.losses`, or a name in `losses.LOSSES` for its default parameters, such as
+        "binary_cross_entropy" for classes or "mse" for values. The loss determines the activation of the last layer:
+        softmax, sigmoid, exp or none. With "binary_cross_entropy", the last layer has one output for two classes, or
+        one output per class, each with an independent sigmoid.
     optimizer : Optimizer or str, default "adam"
-        Optimizer, such as ``SGD(0.1)``, or its name for its default parameters: "sgd", "adam", "adamw", "nadam",
-        "radam", "rmsprop", "adagrad", "adadelta", "lion" or "rprop".
+        Optimizer, such as ``SGD(0.1)``, or a name in `optimizers.OPTIMIZERS` for its default parameters, such as "sgd".
     l1, l2 : float, default 0.0
         Factors, at least 0, of the penalty ``l2 / 2 * sum(W ** 2) + l1 * sum(abs(W))``, which is added to the mean
         loss. Biases are not penalised.

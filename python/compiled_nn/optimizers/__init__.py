@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from ..common import lazy
-from .registry import OPTIMIZERS, from_config, kind_of, learning_rates, resolve, to_config
+from ..common import checks, lazy
+from ..common.errors import did_you_mean
+from .registry import learning_rates, to_config, with_parameters
 
 if TYPE_CHECKING:
     from .classes import (
@@ -42,18 +43,62 @@ __all__ = [
     "to_config",
 ]
 
-_CLASSES = (
-    "SGD",
-    "Adadelta",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "Lion",
-    "NAdam",
-    "Optimizer",
-    "RAdam",
-    "RMSprop",
-    "Rprop",
-)
+_KINDS = {  # class of each name
+    "sgd": "SGD",
+    "adam": "Adam",
+    "adamw": "AdamW",
+    "nadam": "NAdam",
+    "radam": "RAdam",
+    "rmsprop": "RMSprop",
+    "adagrad": "Adagrad",
+    "adadelta": "Adadelta",
+    "lion": "Lion",
+    "rprop": "Rprop",
+}
+OptimizerName: TypeAlias = Literal[
+    "sgd", "adam", "adamw", "nadam", "radam", "rmsprop", "adagrad", "adadelta", "lion", "rprop"
+]  # fmt: skip
+OPTIMIZERS = tuple(_KINDS)
 
-__getattr__, __dir__ = lazy.attach(__name__, dict.fromkeys(_CLASSES, "classes"))
+__getattr__, __dir__ = lazy.attach(__name__, dict.fromkeys((*_KINDS.values(), "Optimizer"), "classes"))
+
+
+def kind_of(name: str) -> type[Optimizer]:
+    """Return the class of the optimizer with a name in `OPTIMIZERS`."""
+    kind: type[Optimizer] = __getattr__(_KINDS[name])
+    return kind
+
+
+def resolve(optimizer: Any) -> Optimizer:
+    """Return `optimizer` itself, or the optimizer of that name with default hyperparameters.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `optimizer` is neither an optimizer of this package nor one of `OPTIMIZERS`.
+    """
+    from .classes import Optimizer
+
+    if isinstance(optimizer, Optimizer) and optimizer.name in OPTIMIZERS:
+        return optimizer
+    if isinstance(optimizer, str):
+        return kind_of(checks.choice("Network", "optimizer", optimizer, OPTIMIZERS))()
+    names = ", ".join(repr(name) for name in OPTIMIZERS)
+    raise TypeError(
+        "The 'optimizer' parameter of Network must be an optimizer, such as SGD(0.1), or a str among"
+        f" {{{names}}}. Got {optimizer!r} instead."
+    )
+
+
+def from_config(config: Any) -> Optimizer:
+    """Return the optimizer of a configuration from :func:`to_config`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the optimizer is unknown, or its parameters are missing, unknown or invalid.
+    """
+    name = config.get("name") if isinstance(config, dict) else None
+    if not isinstance(name, str) or name not in OPTIMIZERS:
+        raise ValueError(f"unknown optimizer {name!r}.{did_you_mean(name, OPTIMIZERS)}")
+    return with_parameters(kind_of(name), config)

@@ -367,17 +367,3 @@ class Rprop(Optimizer):
             raise ValueError(
                 f"Rprop needs smallest <= largest. Got smallest={self.smallest}, largest={self.largest}."
             )
-
-
-KINDS: tuple[type[Optimizer], ...] = (
-    SGD,
-    Adam,
-    AdamW,
-    NAdam,
-    RAdam,
-    RMSprop,
-    Adagrad,
-    Adadelta,
-    Lion,
-    Rprop,
-)

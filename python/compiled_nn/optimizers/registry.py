@@ -1,4 +1,4 @@
-"""Names of the optimizers, their learning rates at each step, and their configurations in files."""
+"""Learning rates of an optimizer at each step, and its parameters in files."""
 
 from __future__ import annotations
 
@@ -6,48 +6,14 @@ import math
 import numbers
 from collections.abc import Callable
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..common import checks
-from ..common.errors import did_you_mean
 
 if TYPE_CHECKING:
     from .classes import Optimizer
-
-OPTIMIZERS = ("sgd", "adam", "adamw", "nadam", "radam", "rmsprop", "adagrad", "adadelta", "lion", "rprop")
-OptimizerName: TypeAlias = Literal[
-    "sgd", "adam", "adamw", "nadam", "radam", "rmsprop", "adagrad", "adadelta", "lion", "rprop"
-]  # fmt: skip
-
-
-def kind_of(name: str) -> type[Optimizer]:
-    """Return the class of the optimizer with a name in `OPTIMIZERS`."""
-    from .classes import KINDS  # imported here to keep `import compiled_nn` fast
-
-    return next(kind for kind in KINDS if name == kind.__name__.lower())
-
-
-def resolve(optimizer: Any) -> Optimizer:
-    """Return `optimizer` itself, or the optimizer of that name with default hyperparameters.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `optimizer` is neither an optimizer of this package nor one of `OPTIMIZERS`.
-    """
-    from .classes import Optimizer
-
-    if isinstance(optimizer, Optimizer) and optimizer.name in OPTIMIZERS:
-        return optimizer
-    if isinstance(optimizer, str):
-        return kind_of(checks.choice("Network", "optimizer", optimizer, OPTIMIZERS))()
-    names = ", ".join(repr(name) for name in OPTIMIZERS)
-    raise TypeError(
-        "The 'optimizer' parameter of Network must be an optimizer, such as SGD(0.1), or a str among"
-        f" {{{names}}}. Got {optimizer!r} instead."
-    )
 
 
 def learning_rates(
@@ -126,18 +92,14 @@ def to_config(optimizer: Optimizer) -> dict[str, Any]:
     return config
 
 
-def from_config(config: Any) -> Optimizer:
-    """Return the optimizer of a configuration from :func:`to_config`.
+def with_parameters(kind: type[Optimizer], config: dict[str, Any]) -> Optimizer:
+    """Return an optimizer of this class with the parameters of a configuration from :func:`to_config`.
 
     Raises
     ------
     TypeError, ValueError
-        If the optimizer is unknown, or its parameters are missing, unknown or invalid.
+        If parameters are missing, unknown or invalid.
     """
-    name = config.get("name") if isinstance(config, dict) else None
-    if not isinstance(name, str) or name not in OPTIMIZERS:
-        raise ValueError(f"unknown optimizer {name!r}.{did_you_mean(name, OPTIMIZERS)}")
-    kind = kind_of(name)
     names = [f.name for f in fields(kind) if not f.kw_only or f.name in config]
     values: dict[str, Any] = checks.fields("optimizer", config, ("name", *names))
     del values["name"]

@@ -12,11 +12,29 @@ from typing import Literal, TypeAlias, cast
 from ..common import checks
 from ..data.arrays import Array
 
-ACTIVATIONS = (
-    *("identity", "relu", "sigmoid", "tanh", "softmax"),
-    *("exp", "leaky_relu", "elu", "selu", "gelu", "gelu_tanh", "silu", "mish", "softplus", "softsign"),
-    *("hard_sigmoid", "hard_swish", "hard_tanh", "relu6"),
-)
+_Default: TypeAlias = Literal["glorot_uniform", "he_normal", "lecun_normal"]
+INITIALIZERS: dict[str, _Default] = {  # of the layers with each activation, in the order of the core's codes
+    "identity": "glorot_uniform",
+    "relu": "he_normal",
+    "sigmoid": "glorot_uniform",
+    "tanh": "glorot_uniform",
+    "softmax": "glorot_uniform",
+    "exp": "glorot_uniform",
+    "leaky_relu": "he_normal",
+    "elu": "he_normal",
+    "selu": "lecun_normal",
+    "gelu": "he_normal",
+    "gelu_tanh": "he_normal",
+    "silu": "he_normal",
+    "mish": "he_normal",
+    "softplus": "glorot_uniform",
+    "softsign": "glorot_uniform",
+    "hard_sigmoid": "glorot_uniform",
+    "hard_swish": "he_normal",
+    "hard_tanh": "glorot_uniform",
+    "relu6": "he_normal",
+}
+ACTIVATIONS = tuple(INITIALIZERS)
 ELEMENTWISE = tuple(name for name in ACTIVATIONS if name != "softmax")
 ALIASES = {"linear": "identity", "swish": "silu"}
 

@@ -23,6 +23,7 @@ from ..common import checks
 from ..common.errors import count
 from ..common.protocols import SupportsArray
 from ..data import arrays
+from .activations import INITIALIZERS
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -39,10 +40,6 @@ NAMES: tuple[InitName, ...] = (
 InitName: TypeAlias = Literal[
     "he_normal", "he_uniform", "glorot_normal", "glorot_uniform", "lecun_normal", "lecun_uniform", "zeros"
 ]  # fmt: skip
-
-# Activations that, like relu, pass about half of a signal.
-_RELU_LIKE = ("relu", "leaky_relu", "elu", "gelu", "gelu_tanh", "silu", "mish", "hard_swish", "relu6")
-_DEFAULTS: dict[str, InitName] = {**dict.fromkeys(_RELU_LIKE, "he_normal"), "selu": "lecun_normal"}
 
 Pair: TypeAlias = "tuple[arrays.Array, arrays.Array | None]"
 
@@ -175,7 +172,7 @@ def resolve(init: Any) -> Init:
 def draw(init: Init, activation: str, rng: Generator, n_inputs: int, units: int) -> Pair:
     """Draw (W, b or None) from `init`; None is the default initialiser for the activation of the layer."""
     if init is None:
-        init = _DEFAULTS.get(activation, "glorot_uniform")
+        init = INITIALIZERS.get(activation, "glorot_uniform")  # the latter for a user's function
     if isinstance(init, str):
         return _draw_named(init, rng, n_inputs, units), None
     return init.draw(rng, n_inputs, units)

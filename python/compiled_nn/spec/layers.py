@@ -31,19 +31,16 @@ class Dense:
     units : int
         Number of units n, at least 1.
     activation : str or Activation, optional
-        Activation f: one of "identity" (or "linear"), "relu", "sigmoid", "tanh", "softmax", "exp", "leaky_relu", "elu",
-        "selu", "gelu", "gelu_tanh", "silu" (or "swish"), "mish", "softplus", "softsign", "hard_sigmoid", "hard_swish",
-        "hard_tanh", "relu6"; a name registered by :func:`register_activation`; or an :class:`Activation`. None means
-        "identity". The activation of the last layer is determined by the loss ("sigmoid" for "binary_cross_entropy",
-        "softmax" for "softmax_cross_entropy", "identity" for "mse"): leave it out there, or pass the same name.
-        "softmax" is allowed in the last layer only.
+        Activation f: a name in the table of the page "Activations", such as "relu" or "gelu"; a name registered by
+        :func:`register_activation`; or an :class:`Activation`. None means "identity". The activation of the last
+        layer is determined by the loss ("sigmoid" for "binary_cross_entropy", "softmax" for "softmax_cross_entropy",
+        "identity" for "mse"): leave it out there, or pass the same name. "softmax" is allowed in the last layer only.
     bias : bool, default True
         Whether the layer has biases.
     init : str, Normal, Uniform, array (k, n) or pair of arrays (k, n) and (n,), optional
         Initial weights. A str is one of "he_normal", "he_uniform", "glorot_normal", "glorot_uniform", "lecun_normal",
-        "lecun_uniform" and "zeros". None means "he_normal" for relu, leaky_relu, elu, gelu, gelu_tanh, silu, mish,
-        hard_swish and relu6, "lecun_normal" for selu, and "glorot_uniform" for all other activations. Biases start at 0
-        unless they are given.
+        "lecun_uniform" and "zeros". None means "he_normal" for relu and similar activations, "lecun_normal" for selu,
+        and "glorot_uniform" otherwise. Biases start at 0 unless they are given.
     dropout : float, default 0.0
         Probability, in [0, 1), with which an output is set to 0 in training. The other outputs are divided by
         1 - dropout.

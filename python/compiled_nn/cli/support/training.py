@@ -19,7 +19,7 @@ from ...common import optional
 from ...datasets import Dataset
 from ...losses import LOSSES, LossName
 from ...network.network import Network, load
-from ...optimizers.registry import kind_of
+from ...optimizers import kind_of
 from ...spec.layers import Dense
 from . import inputs, report, results
 from .report import Progress
