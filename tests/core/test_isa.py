@@ -11,16 +11,16 @@ from pathlib import Path
 import networks
 import numpy as np
 import pytest
+from instruction_sets import NAMES, WITH_FMA, WITHOUT_FMA
 from processes import run_with_isa
 
 import cnn_core
 
 CHECK = Path(__file__).resolve().parents[1] / "helpers" / "isa_check.py"
-NAMES = ("x86_v4", "x86_v3", "x86_v2", "portable")
 TOLERANCE = {"float32": 2e-6, "float64": 1e-13}
 # These run the same operations in the same order on every element, with and without fused multiply-add: not a
 # bit differs within a group.
-SAME_BITS = ({"x86_v4", "x86_v3"}, {"x86_v2", "portable"})
+SAME_BITS = (set(WITH_FMA), set(WITHOUT_FMA))
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ import compiled_nn as cnn
 import numpy as np
 import pytest
 from golden import archive, cases, data, drawn, files, network_cases
+from instruction_sets import WITH_FMA
 
 import cnn_core
 
@@ -25,7 +26,7 @@ COMPARED = [(group, name) for group, named in cases.CASES.items() for name in na
 # Where bits differ: docs/numerics.md allows this much for outputs of a first layer that has scaling folded into it, and
 # less for ten steps of training; no file takes more.
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
-FUSED = cnn_core.isa in ("x86_v4", "x86_v3")
+FUSED = cnn_core.isa in WITH_FMA
 ON_RECORD = (platform.system(), platform.machine(), platform.libc_ver()[0]) == ("Linux", "x86_64", "glibc")
 
 
