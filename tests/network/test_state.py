@@ -183,9 +183,17 @@ def test_a_predictor_is_immutable_and_replaced_when_weights_change():
     net.predict(X)
     predictor = net._predictor
     for part in (predictor, predictor.inputs, predictor.outputs):
-        name = dataclasses.fields(part)[0].name
-        with pytest.raises(dataclasses.FrozenInstanceError):
-            setattr(part, name, None)
+        name = next(iter(vars(part)))
+        for change in (
+            lambda part=part, name=name: setattr(part, name, None),
+            lambda part=part, name=name: delattr(part, name),
+        ):
+            with pytest.raises(AttributeError, match=f"is immutable: '{name}'"):
+                change()
+    assert predictor.inputs.replace(scale=2.0).scale == 2.0
+    assert predictor.inputs.scale == 1.0
+    with pytest.raises(TypeError, match="Inputs has no attribute 'scales'"):
+        predictor.inputs.replace(scales=2.0)
     assert net._predicting() is predictor
     for change in (
         lambda: net.fit(X, Y, epochs=1, warm_start=True),

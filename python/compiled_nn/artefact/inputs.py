@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..common.immutable import Immutable
 from ..data import samples
 from ..data.samples import Samples
 from ..spec.configuration import Configuration
@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from ..preprocessing.tabular import Tabular
 
 
-@dataclass(frozen=True, eq=False)
-class Inputs:
+class Inputs(Immutable):
     """Description of the inputs of a network. It is immutable.
 
     Attributes
@@ -33,9 +32,19 @@ class Inputs:
 
     n_columns: int
     dtype: str
-    scale: float = 1.0
-    scaling: str | None = None
-    encoder: Tabular | None = None
+    scale: float
+    scaling: str | None
+    encoder: Tabular | None
+
+    def __init__(
+        self,
+        n_columns: int,
+        dtype: str,
+        scale: float = 1.0,
+        scaling: str | None = None,
+        encoder: Tabular | None = None,
+    ) -> None:
+        self._set(n_columns=n_columns, dtype=dtype, scale=scale, scaling=scaling, encoder=encoder)
 
     @classmethod
     def of(cls, configuration: Configuration, n_columns: int, encoder: Tabular | None = None) -> Inputs:

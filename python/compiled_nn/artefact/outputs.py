@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..common.immutable import Immutable
 from ..spec.configuration import Configuration
 from ..training.targets import Targets, default_targets
 from ..uncertainty.calibration import NOTHING, Calibration
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from ..preprocessing.standardization import Statistics
 
 
-@dataclass(frozen=True, eq=False)
-class Outputs:
+class Outputs(Immutable):
     """Description of the outputs of a network. It is immutable.
 
     Attributes
@@ -32,8 +31,17 @@ class Outputs:
 
     loss: Loss
     n_outputs: int
-    learned: Targets | None = None
-    calibration: Calibration = NOTHING
+    learned: Targets | None
+    calibration: Calibration
+
+    def __init__(
+        self,
+        loss: Loss,
+        n_outputs: int,
+        learned: Targets | None = None,
+        calibration: Calibration = NOTHING,
+    ) -> None:
+        self._set(loss=loss, n_outputs=n_outputs, learned=learned, calibration=calibration)
 
     @classmethod
     def of(cls, configuration: Configuration, learned: Targets | None = None) -> Outputs:

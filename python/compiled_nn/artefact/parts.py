@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..common.immutable import Immutable
 from ..spec.configuration import Configuration
 from .inputs import Inputs
 from .outputs import Outputs
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from ..training.weights import LayerState
 
 
-@dataclass(frozen=True, eq=False)
-class Parts:
+class Parts(Immutable):
     """Parts of a network, as they are written to files.
 
     Attributes
@@ -37,3 +36,15 @@ class Parts:
     statistics: Statistics | None
     inputs: Inputs
     outputs: Outputs
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        layers: list[LayerState],
+        statistics: Statistics | None,
+        inputs: Inputs,
+        outputs: Outputs,
+    ) -> None:
+        self._set(
+            configuration=configuration, layers=layers, statistics=statistics, inputs=inputs, outputs=outputs
+        )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..common import checks
+from ..common.immutable import Immutable
 from ..data.arrays import Array
 from .folding import folded
 from .inputs import Inputs
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 LOGITS, LINKED, BOTH_CLASSES = range(3)  # kinds of output of Layers.try_forward
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Predictor:
+class Predictor(Immutable):
     """Predictor of a network, made from its weights. It is replaced as a whole when they change.
 
     Attributes
@@ -49,11 +48,10 @@ class Predictor:
     probabilities: int | None
     scale: float
 
-    @classmethod
-    def of(
-        cls, layers: Layers, inputs: Inputs, outputs: Outputs, *, embedded: bool, n_threads: int | None
-    ) -> Predictor:
-        """Return the predictor for trained layers; `embedded` is whether the first one is an embedding layer."""
+    def __init__(
+        self, layers: Layers, inputs: Inputs, outputs: Outputs, *, embedded: bool, n_threads: int | None
+    ) -> None:
+        """Make the predictor of trained layers; `embedded` is whether the first one is an embedding layer."""
         loss = outputs.loss
         probabilities = None
         if loss.classifies and not loss.ordered:
@@ -61,7 +59,15 @@ class Predictor:
         temperature = outputs.calibration.temperature
         folded_layers = folded(layers, outputs.scaling, temperature, embedded=embedded)
         direct = folded_layers if inputs.encoder is None else None
-        return cls(inputs, folded_layers, outputs, n_threads, direct, probabilities, inputs.scale)
+        self._set(
+            inputs=inputs,
+            layers=folded_layers,
+            outputs=outputs,
+            n_threads=n_threads,
+            direct=direct,
+            probabilities=probabilities,
+            scale=inputs.scale,
+        )
 
     def forward(self, X: Any, output: int = LINKED, out: Array | None = None) -> Array:
         """Return the outputs for X.

@@ -146,7 +146,7 @@ class EstimatorNetwork(Network):
         twin = EstimatorNetwork.__new__(EstimatorNetwork)
         vars(twin).update(vars(self))
         twin._configuration = replace(self._configuration, dtype="float64")
-        twin._inputs = replace(self._known_inputs(), dtype="float64")
+        twin._inputs = self._known_inputs().replace(dtype="float64")
         twin._trainer = Trainer(copy_of(self._fitted(), twin._configuration), None)
         twin._weights_changed()
         return twin
@@ -177,5 +177,5 @@ class EstimatorNetwork(Network):
             if source.statistics is not None:
                 stack.standardize(*source.statistics)
             assign_layers(layer_views(stack, stack.parameters), layer_views(source, source.parameters))
-            self._outputs = replace(self._outputs, learned=other._outputs.learned)
+            self._outputs = self._outputs.replace(learned=other._outputs.learned)
         self._weights_changed()

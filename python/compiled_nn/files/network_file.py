@@ -31,7 +31,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -225,7 +224,7 @@ def parse_network(file: Any) -> Parts:
         layers,
         _statistics(file, _STATISTICS),
         Inputs.of(configuration, n_columns, encoder),
-        replace(Outputs.of(configuration, learned), calibration=_calibration(file, document)),
+        Outputs.of(configuration, learned).replace(calibration=_calibration(file, document)),
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..artefact.inputs import Inputs
 from ..artefact.outputs import Outputs
+from ..common.immutable import Immutable
 from ..common.protocols import History
 from ..data.arrays import Array
 from ..data.samples import Samples
@@ -37,8 +38,7 @@ if TYPE_CHECKING:
     from ..training.validation import Validation
 
 
-@dataclass(frozen=True, eq=False)
-class Run:
+class Run(Immutable):
     """Trainer and prepared data of one call of fit or partial_fit.
 
     Attributes
@@ -63,6 +63,19 @@ class Run:
     stream: Source | None
     held_out: Validation | None
     gram: bool
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        data: Data,
+        objective: Objective,
+        stream: Source | None,
+        held_out: Validation | None,
+        gram: bool,
+    ) -> None:
+        self._set(
+            trainer=trainer, data=data, objective=objective, stream=stream, held_out=held_out, gram=gram
+        )
 
 
 class Fitting(Prediction, State):

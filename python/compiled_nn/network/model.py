@@ -218,7 +218,7 @@ class Model:
     def _predicting(self) -> Predictor:
         """Return the predictor for the present weights, making it if necessary."""
         if self._predictor is None:
-            self._predictor = Predictor.of(
+            self._predictor = Predictor(
                 self._evaluated(),
                 self._known_inputs(),
                 self._outputs,
@@ -229,13 +229,13 @@ class Model:
 
     def _set_calibration(self, calibration: Calibration) -> None:
         """Set the calibration on held-out rows, which later predictions use."""
-        self._outputs = replace(self._outputs, calibration=calibration)
+        self._outputs = self._outputs.replace(calibration=calibration)
         self._predictor = None
 
     def _weights_changed(self) -> None:
         """Discard the predictor and the calibration, which belong to the previous weights."""
         if self._outputs.calibration is not NOTHING:
-            self._outputs = replace(self._outputs, calibration=NOTHING)
+            self._outputs = self._outputs.replace(calibration=NOTHING)
         self._predictor = None
 
     # ---- data and objective
