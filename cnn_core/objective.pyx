@@ -9,9 +9,9 @@ cdef class Objective:
     Parameters
     ----------
     loss : str, (str, dict) or callable
-        One of `LOSSES`, with its parameters (the cross-entropies: gamma, label_smoothing, and pos_weight of all outputs
-        or each; huber: delta; tweedie: power; quantile: quantiles, one per output); or function(y, z) -> (loss (m,),
-        dz (m, n)) of the rows' targets and logits, called once per batch, in one thread.
+        One of `LOSSES`, alone or with parameters of `LOSS_PARAMETERS` (one number or, for pos_weight and quantiles,
+        one per output); or function(y, z) -> (loss (m,), dz (m, n)) of the rows' targets and logits, called once per
+        batch, in one thread.
     l1, l2 : float
         Factors of the penalty l2/2 sum(W**2) + l1 sum(abs(W)), biases left out.
     scale : float

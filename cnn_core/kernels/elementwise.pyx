@@ -52,7 +52,7 @@ cdef void activate(int activation, Py_ssize_t count, const void *z, void *out) n
         activate_all(SIGMOID, count, <const real *>z, <real *>out)
     elif activation == TANH:
         activate_all(TANH, count, <const real *>z, <real *>out)
-    elif fused(activation):     # right for all of them; a literal above makes a loop of its own
+    elif fused(activation):     # correct for all of these; the literals above make faster loops
         activate_all(activation, count, <const real *>z, <real *>out)
     else:
         activate_all_from_z(activation, count, <const real *>z, <real *>out)
