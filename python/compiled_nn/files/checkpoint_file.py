@@ -20,13 +20,12 @@ from __future__ import annotations
 
 import math
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..artefact.parts import Parts
 from ..common import checks
-from ..common.protocols import History
 from ..data.arrays import Array
 from ..training.averaging import Average
 from ..training.history import new_history
@@ -43,6 +42,9 @@ from .safetensors_file import (
     parse_json,
     write_tensors,
 )
+
+if TYPE_CHECKING:
+    from ..common.protocols import History
 
 _KEY = "compiled_nn_training"
 _VERSION = 1

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from ..artefact.inputs import Inputs
 from ..artefact.outputs import Outputs
 from ..common.immutable import Immutable
-from ..common.protocols import History
 from ..data.arrays import Array
 from ..data.samples import Samples
 from ..training.batches import Data
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from ..callbacks.base import Callback, Function
     from ..callbacks.stopping import EarlyStopping
+    from ..common.protocols import History
     from ..data.sample_weights import ClassWeight
     from ..metrics.scorers import MetricLike
     from ..preprocessing.tabular import Tabular

@@ -11,7 +11,6 @@ from ..artefact.outputs import Outputs
 from ..artefact.predictor import Predictor
 from ..common import checks
 from ..common.errors import NotFittedError
-from ..common.protocols import History
 from ..data.arrays import Array
 from ..data.samples import Samples
 from ..preprocessing import standardization
@@ -29,6 +28,7 @@ from ..uncertainty.calibration import NOTHING, Calibration
 if TYPE_CHECKING:
     from cnn_core.stack import Objective, Stack
 
+    from ..common.protocols import History
     from ..optimizers import OptimizerName
     from ..optimizers.classes import Optimizer
     from ..preprocessing.tabular import Tabular

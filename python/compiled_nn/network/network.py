@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..data.arrays import Array
-from ..files import network_file
-from ..files.safetensors_file import name_file_in_errors
 from ..spec import shapes
 from ..spec.configuration import DEFAULT_LOSS, configure
 from ..spec.layers import Dense
@@ -303,6 +301,9 @@ def load(path: str | os.PathLike[str]) -> Network:
     ValueError
         If the file is not a valid network, or has a newer format.
     """
+    from ..files import network_file  # imported here to keep `import compiled_nn` fast
+    from ..files.safetensors_file import name_file_in_errors
+
     parts = network_file.read(path)
     with name_file_in_errors(path):
         return Network._of_parts(parts)
@@ -332,6 +333,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Network:
         If the file is not a valid checkpoint, or has a newer format.
     """
     from ..files import checkpoint_file  # imported here to keep `import compiled_nn` fast
+    from ..files.safetensors_file import name_file_in_errors
 
     parts, state, history = checkpoint_file.read(path)
     with name_file_in_errors(path):

@@ -10,7 +10,6 @@ from .._version import __version__
 from ..artefact.inputs import Inputs
 from ..artefact.parts import Parts
 from ..common import checks
-from ..files import network_file
 from ..preprocessing.standardization import Statistics
 from ..spec.initializers import Pair
 from ..spec.layers import check_weights
@@ -156,6 +155,8 @@ class State(Model):
         OSError
             If the file cannot be written; an existing file is then unchanged.
         """
+        from ..files import network_file  # imported here to keep `import compiled_nn` fast
+
         network_file.write(path, self._parts(), __version__)
 
     def save_checkpoint(self, path: str | os.PathLike[str]) -> None:

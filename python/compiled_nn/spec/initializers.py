@@ -21,12 +21,13 @@ import numpy as np
 
 from ..common import checks
 from ..common.errors import count
-from ..common.protocols import SupportsArray
 from ..data import arrays
 from .activations import INITIALIZERS
 
 if TYPE_CHECKING:
     from numpy.random import Generator
+
+    from ..common.protocols import SupportsArray
 
 NAMES: tuple[InitName, ...] = (
     "he_normal",
@@ -153,9 +154,9 @@ def _draw_named(name: str, rng: Generator, n_inputs: int, units: int) -> arrays.
     return rng.uniform(-limit, limit, shape)
 
 
-Init: TypeAlias = InitName | Normal | Uniform | Given | NotSaved | None
+Init: TypeAlias = "InitName | Normal | Uniform | Given | NotSaved | None"
 # What a layer takes: an initialiser, or the weights and perhaps the biases.
-InitLike: TypeAlias = Init | SupportsArray | Sequence[Sequence[float]] | tuple[Any, Any]
+InitLike: TypeAlias = "Init | SupportsArray | Sequence[Sequence[float]] | tuple[Any, Any]"
 
 
 def resolve(init: Any) -> Init:

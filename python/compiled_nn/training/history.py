@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..common.protocols import History
 from ..data.arrays import Array
+
+if TYPE_CHECKING:
+    from ..common.protocols import History
 
 _COLUMNS = ("epoch", "loss", "penalty", "learning_rate", "seconds")
 

@@ -8,7 +8,6 @@ from time import perf_counter
 from typing import TYPE_CHECKING, TypeAlias
 
 from ..callbacks.base import Callback
-from ..common.protocols import History
 from ..optimizers.classes import Optimizer
 from .averaging import SWA
 from .batches import Data
@@ -20,7 +19,7 @@ from .trainer import Trainer
 if TYPE_CHECKING:
     from cnn_core.stack import Objective
 
-    from ..common.protocols import NetworkLike
+    from ..common.protocols import History, NetworkLike
     from .streams import Streamed
 
 Source: TypeAlias = "InMemory | Streamed"

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ..common.protocols import History
 from .batches import Batches, Data
 from .divergence import Divergence, Snapshot
 from .targets import read_samples
@@ -15,6 +14,7 @@ from .trainer import Trainer
 if TYPE_CHECKING:
     from cnn_core.stack import Objective
 
+    from ..common.protocols import History
     from ..data.samples import Encoder
     from ..optimizers.classes import Optimizer
     from ..spec.configuration import Configuration

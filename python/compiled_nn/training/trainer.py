@@ -11,7 +11,6 @@ import numpy as np
 
 from .. import optimizers
 from ..common import checks
-from ..common.protocols import History
 from ..data.arrays import Array
 from .batches import Batches, Data
 from .divergence import Divergence, Snapshot, first_bad_layer
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from cnn_core.stack import Objective, Stack
 
+    from ..common.protocols import History
     from ..optimizers.classes import Optimizer
     from .averaging import Average
 
