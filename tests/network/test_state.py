@@ -2,7 +2,6 @@
 
 import ast
 import copy
-import dataclasses
 import inspect
 import pickle
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import compiled_nn as cnn
 import numpy as np
 import pytest
-from compiled_nn.spec.configuration import Configuration
+from compiled_nn.spec import configuration
 from small import bits, blobs
 
 X, Y = blobs()
@@ -221,16 +220,14 @@ def test_an_old_pickle_is_refused_in_one_sentence(monkeypatch):
 
 
 def test_parameters_are_those_of_the_configuration():
-    """`Network` repeats names and defaults of the fields of `Configuration` for editors: nothing else."""
-    declared = {
-        field.name: field.default
-        for field in dataclasses.fields(Configuration)
-        if field.name not in ("layers", "loss")
-    }
+    """`Network` repeats the names and defaults of the table `PARAMETERS` for editors, and nothing else."""
+    declared = {name: default for name, (default, _) in configuration.PARAMETERS.items()}
     signature = inspect.signature(cnn.Network).parameters
     extra = {"layers", "loss", "n_threads"}
     assert {name: p.default for name, p in signature.items() if name not in extra} == declared
     assert extra <= signature.keys()
+    annotated = configuration.Configuration.__annotations__
+    assert list(annotated) == ["layers", "loss", *configuration.PARAMETERS]
 
 
 def test_callbacks_use_the_public_interface_alone():

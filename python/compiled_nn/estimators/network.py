@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from numpy.random import RandomState
@@ -86,7 +85,7 @@ class EstimatorNetwork(Network):
         """
         self._order.reset(random)
         self._split = split
-        self._configuration = replace(self._configuration, l1=l1, l2=l2)
+        self._configuration = self._configuration.replace(l1=l1, l2=l2)
 
     def reset_optimizer(self, optimizer: Optimizer) -> None:
         """Set the optimizer, with moments of zero."""
@@ -145,7 +144,7 @@ class EstimatorNetwork(Network):
             return self
         twin = EstimatorNetwork.__new__(EstimatorNetwork)
         vars(twin).update(vars(self))
-        twin._configuration = replace(self._configuration, dtype="float64")
+        twin._configuration = self._configuration.replace(dtype="float64")
         twin._inputs = self._known_inputs().replace(dtype="float64")
         twin._trainer = Trainer(copy_of(self._fitted(), twin._configuration), None)
         twin._weights_changed()

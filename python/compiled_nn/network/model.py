@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .. import optimizers
@@ -79,7 +78,7 @@ class Model:
 
     @optimizer.setter
     def optimizer(self, optimizer: Optimizer | OptimizerName) -> None:
-        self._configuration = replace(self._configuration, optimizer=optimizers.resolve(optimizer))
+        self._configuration = self._configuration.replace(optimizer=optimizers.resolve(optimizer))
 
     @property
     def n_threads(self) -> int | None:

@@ -1,18 +1,19 @@
 """Configuration: the checked parameters of a network, and their form in a file.
 
-The fields of :class:`Configuration` declare the parameters of ``Network``, with their defaults and checks. Their order
-in files and in the repr is the order of the fields.
+The table `PARAMETERS` declares the parameters of ``Network``, with their defaults and checks. Their order in files and
+in the repr is the order of the table.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from .. import losses, optimizers
 from ..common import checks
+from ..common.immutable import Immutable
 from . import layers
 from .activations import Activation
 from .initializers import NotSaved
@@ -30,15 +31,6 @@ DTYPES: tuple[DType, ...] = ("float32", "float64")
 Scaling: TypeAlias = Literal["standard", "robust", "minmax"]
 SCALINGS: tuple[Scaling, ...] = ("standard", "robust", "minmax")
 _STEPS = ("clip_norm", "clip_value", "ema")
-
-
-def _by(check: Callable[[str, Any], Any], *, optional: bool = False) -> dict[str, Any]:
-    """Return the metadata of a parameter.
-
-    `check` is a function of (name, value) that returns the checked value; `optional` is whether files leave the
-    parameter out if it is None or False.
-    """
-    return {"check": check, "optional": optional}
 
 
 def _real(name: str, value: object, **bounds: float) -> float:
@@ -78,9 +70,32 @@ def _embeddings(name: str, value: Any) -> EmbeddingWidths:
     return embeddings.check(value)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Configuration:
-    """Checked parameters of a network; they are documented in :class:`compiled_nn.Network`.
+# For each parameter besides layers and loss: its default, and the function of (name, value) that returns the checked
+# value. Files leave out those of _OPTIONAL that are None or False.
+PARAMETERS: dict[str, tuple[Any, Callable[[str, Any], Any]]] = {
+    "optimizer": ("adam", lambda name, value: optimizers.resolve(value)),
+    "l1": (0.0, partial(_real, minimum=0)),
+    "l2": (0.0, partial(_real, minimum=0)),
+    "input_scale": (1.0, partial(_real, above=0)),
+    "dtype": ("float32", lambda name, value: checks.choice("Network", name, value, DTYPES)),
+    "seed": (None, lambda name, value: checks.optional_integer("Network", name, value, minimum=0)),
+    "standardize": (False, _standardize),
+    "scale_targets": (False, partial(checks.flag, "Network")),
+    "categorical_features": (None, _categorical),
+    "min_frequency": (None, _frequency),
+    "input_dropout": (0.0, partial(_real, minimum=0, below=1)),
+    "embeddings": (None, _embeddings),
+    "clip_norm": (None, _positive),
+    "clip_value": (None, _positive),
+    "ema": (None, partial(_positive, below=1)),
+}
+_FIRST = ("optimizer", "l1", "l2", "input_scale", "dtype", "seed")  # in files of every format
+_OPTIONAL = [name for name in PARAMETERS if name not in _FIRST]
+_NAMES = ("layers", "loss", *PARAMETERS)
+
+
+class Configuration(Immutable):
+    """The checked parameters of a Network, which documents them.
 
     `n_threads` is not part of the model, so it is not stored. :func:`configure` checks the parameters given by a user
     and returns the configuration.
@@ -88,30 +103,29 @@ class Configuration:
 
     layers: tuple[Dense, ...]
     loss: Loss
-    optimizer: Optimizer = field(
-        default=cast("Optimizer", "adam"), metadata=_by(lambda name, value: optimizers.resolve(value))
-    )
-    l1: float = field(default=0.0, metadata=_by(partial(_real, minimum=0)))
-    l2: float = field(default=0.0, metadata=_by(partial(_real, minimum=0)))
-    input_scale: float = field(default=1.0, metadata=_by(partial(_real, above=0)))
-    dtype: DType = field(
-        default="float32", metadata=_by(lambda name, value: checks.choice("Network", name, value, DTYPES))
-    )
-    seed: int | None = field(
-        default=None,
-        metadata=_by(lambda name, value: checks.optional_integer("Network", name, value, minimum=0)),
-    )
-    standardize: bool | Scaling = field(default=False, metadata=_by(_standardize, optional=True))
-    scale_targets: bool = field(default=False, metadata=_by(partial(checks.flag, "Network"), optional=True))
-    categorical_features: tuple[int | str, ...] | Literal["auto"] | None = field(
-        default=None, metadata=_by(_categorical, optional=True)
-    )
-    min_frequency: float | None = field(default=None, metadata=_by(_frequency, optional=True))
-    input_dropout: float = field(default=0.0, metadata=_by(partial(_real, minimum=0, below=1), optional=True))
-    embeddings: EmbeddingWidths = field(default=None, metadata=_by(_embeddings, optional=True))
-    clip_norm: float | None = field(default=None, metadata=_by(_positive, optional=True))
-    clip_value: float | None = field(default=None, metadata=_by(_positive, optional=True))
-    ema: float | None = field(default=None, metadata=_by(partial(_positive, below=1), optional=True))
+    optimizer: Optimizer
+    l1: float
+    l2: float
+    input_scale: float
+    dtype: DType
+    seed: int | None
+    standardize: bool | Scaling
+    scale_targets: bool
+    categorical_features: tuple[int | str, ...] | Literal["auto"] | None
+    min_frequency: float | None
+    input_dropout: float
+    embeddings: EmbeddingWidths
+    clip_norm: float | None
+    clip_value: float | None
+    ema: float | None
+
+    def __init__(self, *, layers: tuple[Dense, ...], loss: Loss, **parameters: Any) -> None:
+        self._set(layers=layers, loss=loss, **parameters)
+
+    def __eq__(self, other: object) -> bool:
+        return vars(self) == vars(other) if isinstance(other, Configuration) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
 
     @property
     def update(self) -> dict[str, Any]:
@@ -173,11 +187,11 @@ class Configuration:
             return self
         from .embeddings import embedded  # imported here to keep `import compiled_nn` fast
 
-        return replace(self, layers=embedded(self.layers, self.embeddings, encoder))
+        return self.replace(layers=embedded(self.layers, self.embeddings, encoder))
 
     def without_given_weights(self) -> Configuration:
         """Return this configuration with a placeholder for initial weights given as arrays, which files do not hold."""
-        return replace(self, layers=tuple(replace(layer, init=NotSaved()) for layer in self.layers))
+        return self.replace(layers=tuple(replace(layer, init=NotSaved()) for layer in self.layers))
 
     @property
     def options(self) -> dict[str, tuple[Any, bool]]:
@@ -185,7 +199,7 @@ class Configuration:
         default = configure(self.layers, self.loss)
         short = losses.short(self.loss)
         loss = {"loss": (short, short != DEFAULT_LOSS)}
-        values = {name: (getattr(self, name), getattr(default, name)) for name in _PARAMETERS}
+        values = {name: (getattr(self, name), getattr(default, name)) for name in PARAMETERS}
         return loss | {name: (value, value != normal) for name, (value, normal) in values.items()}
 
     def __str__(self) -> str:
@@ -194,11 +208,6 @@ class Configuration:
         }
         options = "".join(f", {name}={value!r}" for name, value in changed.items())
         return f"{list(self.layers)!r}{options}"
-
-
-_PARAMETERS = {each.name: each for each in fields(Configuration) if "check" in each.metadata}
-_OPTIONAL = [name for name, each in _PARAMETERS.items() if each.metadata["optional"]]
-_NAMES = ("layers", "loss", *_PARAMETERS)
 
 
 def configure(layers_: Sequence[Dense], loss: Loss | str = DEFAULT_LOSS, **parameters: Any) -> Configuration:
@@ -210,7 +219,7 @@ def configure(layers_: Sequence[Dense], loss: Loss | str = DEFAULT_LOSS, **param
         If a parameter is unknown, has the wrong type or value, or does not match another parameter.
     """
     checked = layers.check_layers(layers_)
-    unknown = parameters.keys() - _PARAMETERS.keys()
+    unknown = parameters.keys() - PARAMETERS.keys()
     if unknown:
         raise TypeError(f"Network has no parameter {min(unknown)!r}.")
     for name in ("min_frequency", "embeddings"):
@@ -222,10 +231,7 @@ def configure(layers_: Sequence[Dense], loss: Loss | str = DEFAULT_LOSS, **param
     configuration = Configuration(
         layers=checked,
         loss=losses.resolve(loss, checked[-1].units),
-        **{
-            name: each.metadata["check"](name, parameters.get(name, each.default))
-            for name, each in _PARAMETERS.items()
-        },
+        **{name: check(name, parameters.get(name, default)) for name, (default, check) in PARAMETERS.items()},
     )
     if configuration.scale_targets:
         _check_scaled_targets(configuration)

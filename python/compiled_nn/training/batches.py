@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
 from ..common import checks
+from ..common.immutable import Immutable
 from ..data.arrays import Array
 from ..data.samples import Samples
 
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-BatchSize: TypeAlias = int | Literal["full"]
+BatchSize: TypeAlias = "int | Literal['full']"
 
 
-@dataclass(frozen=True, eq=False)
-class Batches:
+class Batches(Immutable):
     """Division of the training rows into batches.
 
     Attributes
@@ -38,8 +37,13 @@ class Batches:
     n_rows: int
     size: int
     shuffle: bool
-    drop_last: bool = False
-    rows: Array | None = None
+    drop_last: bool
+    rows: Array | None
+
+    def __init__(
+        self, n_rows: int, size: int, shuffle: bool, drop_last: bool = False, rows: Array | None = None
+    ) -> None:
+        self._set(n_rows=n_rows, size=size, shuffle=shuffle, drop_last=drop_last, rows=rows)
 
     @property
     def steps(self) -> int:

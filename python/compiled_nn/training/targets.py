@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..common.errors import count
+from ..common.immutable import Immutable
 from ..data import arrays, sample_weights, samples
 from ..data.arrays import Array
 from ..data.samples import Encoder, Samples
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 KINDS = ("classes", "indicator", "values")
 
 
-@dataclass(frozen=True, eq=False)
-class Targets:
+class Targets(Immutable):
     """Encoding of y, as fit has determined it.
 
     Attributes
@@ -44,7 +43,17 @@ class Targets:
     n_outputs: int
     kind: str
     classes: Array | None
-    scaling: Statistics | None = None
+    scaling: Statistics | None
+
+    def __init__(
+        self,
+        loss: Loss,
+        n_outputs: int,
+        kind: str,
+        classes: Array | None,
+        scaling: Statistics | None = None,
+    ) -> None:
+        self._set(loss=loss, n_outputs=n_outputs, kind=kind, classes=classes, scaling=scaling)
 
     def encode(self, y: Any, dtype: str, scaled: bool = True) -> Array:
         """Return `y` encoded for the core.
@@ -178,7 +187,7 @@ def read_samples(
     targets = targets or infer_targets(configuration.loss, configuration.n_outputs, y)
     if configuration.scale_targets and targets.scaling is None:
         values = arrays.values(y, n_outputs=targets.n_outputs, dtype="float64")
-        targets = replace(targets, scaling=standardization.fit_statistics(values, name="y"))
+        targets = targets.replace(scaling=standardization.fit_statistics(values, name="y"))
     return X, targets.encode(y, configuration.dtype, scaled), targets
 
 
