@@ -65,11 +65,10 @@ class Prediction(Model):
             If X cannot be used, the network predicts values, or `out` has another shape, dtype or layout.
         """
         predictor = self._predictor or self._predicting()
-        if predictor.direct is not None and predictor.probabilities is not None:
+        layers, kind = predictor.direct, predictor.probabilities
+        if layers is not None and kind is not None:
             # A direct call of the core, because for a single row further Python calls take longer than the network.
-            outputs = predictor.direct.try_forward(
-                X, out, predictor.probabilities, predictor.scale, predictor.n_threads
-            )
+            outputs = layers.try_forward(X, out, kind, predictor.scale, predictor.n_threads)
             if outputs is not None:
                 return outputs
         return predictor.predict_proba(X, out)
