@@ -18,7 +18,10 @@ class Immutable:
 
     def _set(self, **attributes: Any) -> None:
         """Set the attributes; only the constructor calls this."""
-        for name, value in attributes.items():  # one by one: an object whose __dict__ was used is slower to read
+        for (
+            name,
+            value,
+        ) in attributes.items():  # one by one: an object whose __dict__ was used is slower to read
             object.__setattr__(self, name, value)
 
     def replace(self, **changes: Any) -> Self:
