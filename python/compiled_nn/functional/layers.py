@@ -96,11 +96,10 @@ def draw_parameters(dense: Sequence[Dense], n_x: int, seed: int | None, dtype: s
     n_x = checks.integer("initialize_parameters", "n_x", n_x, minimum=1)
     seed = checks.optional_integer("initialize_parameters", "seed", seed, minimum=0)
     chosen = checks.choice("initialize_parameters", "dtype", dtype, DTYPES)
+    drawn = layers.draw_weights(dense, trainer.new_generator(seed), n_x)
     pairs = [
         (W, np.zeros(layer.units) if b is None and layer.bias else b)
-        for layer, (W, b) in zip(
-            dense, layers.draw_weights(dense, trainer.new_generator(seed), n_x), strict=True
-        )
+        for layer, (W, b) in zip(dense, drawn, strict=True)
     ]
     return {name: array.astype(chosen) for name, array in shapes.to_dict(pairs).items()}
 

@@ -224,11 +224,7 @@ class Fitting(Prediction, State):
             gram=gram,
             verbose=verbose,
         )
-        resume = plan.resume and self._trainer is not None
-        run = self._prepare(X, y, plan)
-        if not resume:
-            self.history = new_history()
-        self._run(run, plan)
+        self._run(self._prepare(X, y, plan), plan)
         return self
 
     def partial_fit(
@@ -338,6 +334,8 @@ class Fitting(Prediction, State):
         if self._lacks_statistics(trainer.stack):
             trainer.stack.standardize(*self._fit_statistics(X, encoder, rows))
         trainer.restore_weights(averages=averages)
+        if not resume:
+            self.history = new_history()
         self._configuration = self._configuration.embedded(encoder)
         self._trainer = trainer
         self._inputs = Inputs.of(self._configuration, X.shape[1], encoder)
