@@ -124,7 +124,11 @@ BAD = {
     "norm": (changed(norm=np.zeros(6)), TypeError, r"\['norm'\] must be a dict.*ndarray"),
     "layers": (lambda state: state["layers"].pop(), ValueError, r"\['layers'\] has 2 layers.*has 3"),
     "no list": (lambda state: state.update(layers={}), TypeError, "must be a list of dicts"),
-    "unknown": (lambda state: state.update(weights=1), ValueError, r"unknown keys \['weights'\]"),
+    "unknown": (
+        lambda state: state.update(weights=1),
+        ValueError,
+        r"has the keys.*'weights'.*expected some of",
+    ),
     "moments": (
         lambda state: state["optimizer"]["moments"].pop(),
         ValueError,
@@ -135,8 +139,44 @@ BAD = {
         ValueError,
         r"\['moments'\]\[1\]\[0\]\['weight'\] has shape \(3,\)",
     ),
-    "optimizer": (lambda state: state["optimizer"].pop("step"), ValueError, "lacks.*step"),
+    "optimizer": (
+        lambda state: state["optimizer"].pop("step"),
+        ValueError,
+        r"has the keys.*expected.*'step'",
+    ),
     "name": (lambda state: state["optimizer"].update(name="adamm"), ValueError, "adamm"),
+    "nan": (
+        changed(bias=np.full(6, np.nan)),
+        ValueError,
+        r"\['bias'\] has a number that is not finite in float32",
+    ),
+    "range": (
+        changed(bias=np.full(6, 1e300)),
+        ValueError,
+        r"\['bias'\] has a number that is not finite in float32",
+    ),
+    "ragged": (changed(bias=[[1], [2, 3]]), ValueError, r"\['bias'\] is not an array"),
+    "variance": (
+        lambda state: state["layers"][0]["norm"].update(variance=np.full(6, -1.0)),
+        ValueError,
+        r"\['variance'\] has a number below 0",
+    ),
+    "average": (
+        lambda state: state.update(average=state["optimizer"]["moments"][0]),
+        ValueError,
+        "made without ema",
+    ),
+    "step": (lambda state: state["optimizer"].update(step=-5), ValueError, "step.*>= 0. Got -5"),
+    "late step": (lambda state: state["optimizer"].update(step=2**70), ValueError, r"\['step'\] is 1180"),
+    "half a step": (lambda state: state["optimizer"].update(step=1.5), TypeError, "step.*int"),
+    "no dict": (lambda state: state.update(optimizer="adam"), TypeError, r"\['optimizer'\] must be a dict"),
+    "no moments": (lambda state: state["optimizer"].update(moments=3), TypeError, "must be a list"),
+    "hyperparameters": (
+        lambda state: state["optimizer"].update(hyperparameters={"beta_1": np.nan}),
+        ValueError,
+        "beta_1.*finite",
+    ),
+    "kinds of keys": (lambda state: state.update({1: 2}), ValueError, "has the keys"),
 }
 
 
@@ -150,6 +190,81 @@ def test_a_bad_state_is_refused_and_changes_nothing(case):
     with pytest.raises(error, match=message):
         net.restore(state)
     assert equal(net.snapshot(), before)
+
+
+@pytest.mark.parametrize("state", [None, [1], "x"])
+def test_a_state_is_a_dict(state):
+    with pytest.raises(TypeError, match="state must be a dict"):
+        normalised().fit(X, Y, epochs=1).restore(state)
+
+
+def test_restored_weights_stay_after_averaging():
+    net = normalised().fit(X, Y, epochs=4, averaging=cnn.SWA(1))
+    state = net.snapshot()
+    for layer in state["layers"]:
+        layer["weight"][:] = 0
+    net.restore(state)
+    net.optimizer = cnn.SGD(1e-12)
+    net.partial_fit(X, Y)
+    assert max(abs(W).max() for W, _ in net.get_weights()) < 1e-9
+
+
+def test_weights_outside_the_embeddings_stay_fixed(tmp_path):
+    rows = [["abc"[i % 3], float(i)] for i in range(30)]
+    net = cnn.Network([cnn.Dense(3)], seed=0, categorical_features=[0], embeddings=2)
+    net.fit(rows, np.arange(30) % 3, epochs=1)
+    state = net.snapshot()
+    state["layers"][0]["weight"] += 0.5
+    net.restore(state)
+    net.save(tmp_path / "net")
+    assert np.array_equal(net.predict_proba(rows), cnn.load(tmp_path / "net").predict_proba(rows))
+
+
+def test_the_time_of_schedules_is_restored():
+    def made():
+        rate = cnn.schedules.Step(0.05, every=1, factor=0.5, per="epoch")
+        return cnn.Network([cnn.Dense(3)], optimizer=cnn.Adam(rate), seed=0)
+
+    late, early = made().fit(X, Y, epochs=3, shuffle=False), made().fit(X, Y, epochs=1, shuffle=False)
+    early.restore(late.snapshot())
+    assert bits(late.partial_fit(X, Y)) == bits(early.partial_fit(X, Y))
+
+
+def test_averages_follow_restored_weights():
+    net = normalised(ema=0.9).fit(X, Y, epochs=2)
+    layers = normalised().fit(X, Y, epochs=1).snapshot(optimizer=False)
+    net.restore(layers)
+    assert equal(
+        net.snapshot()["average"],
+        [
+            {**each, "norm": {"gain": each["norm"]["gain"]}} if "norm" in each else each
+            for each in layers["layers"]
+        ],
+    )
+    new = normalised(ema=0.9)
+    new.set_weights([(np.ones((4, 6)), np.zeros(6)), (np.ones((6, 5)), None), (np.ones((5, 3)), np.zeros(3))])
+    with pytest.raises(ValueError, match="needs both"):
+        new.restore(net.snapshot(optimizer=False))
+
+
+def test_divergence_after_a_refused_state_returns_to_finite_moments():
+    class Restores(cnn.callbacks.Callback):
+        def on_epoch_end(self, net, epoch, history):
+            if epoch == 2:
+                state = net.snapshot()
+                other = {"name": "sgd", "hyperparameters": {}, "step": 0, "epoch": 0, "moments": []}
+                net.restore({"optimizer": other})
+                net.restore(state)
+                net.optimizer = cnn.Adam(1e38)
+
+    net = cnn.Network([cnn.Dense(5, "relu"), cnn.Dense(1)], loss="mse", seed=0, optimizer=cnn.Adam(1e-3))
+    with pytest.raises(cnn.DivergenceError):
+        net.fit(X, Y.astype(float), epochs=20, callbacks=[Restores()])
+    assert all(
+        np.isfinite(array).all() for array in everything(net.snapshot()["optimizer"]["moments"]).values()
+    )
+    net.optimizer = cnn.Adam(1e-3)
+    net.fit(X, Y.astype(float), epochs=1, warm_start=True)
 
 
 def test_before_there_are_weights():
@@ -205,6 +320,16 @@ def test_a_predictor_is_immutable_and_replaced_when_weights_change():
         last = net._predicting()
         change()
         assert net._predicting() is not last
+
+
+def test_predictions_follow_writes_into_coefs():
+    model = cnn.MLPClassifier(hidden_layer_sizes=(4,), random_state=0, max_iter=5, standardize=True)
+    model.fit(X, Y)
+    for factor in (0.5, 0.0):
+        before = model.predict_proba(X)
+        model.coefs_[0][...] *= factor
+        assert (model.predict_proba(X) != before).any()
+        assert np.array_equal(model.predict_proba(X), copy.deepcopy(model).predict_proba(X))
 
 
 def test_an_old_pickle_is_refused_in_one_sentence(monkeypatch):

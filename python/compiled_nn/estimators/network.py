@@ -104,6 +104,7 @@ class EstimatorNetwork(Network):
 
     def weight_views(self) -> list[Pair]:
         """Return views of the (W, b) of each layer used to predict; with `ema`, views of a copy."""
+        self._discard_predictor()  # the caller may write into the views
         return list(self._evaluated().views())
 
     @property

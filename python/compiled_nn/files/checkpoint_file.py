@@ -225,6 +225,7 @@ def _state(file: Any, parts: Parts, progress: dict[str, Any]) -> dict[str, Any]:
             "name": progress["optimizer"],
             "hyperparameters": progress["hyperparameters"],
             "step": progress["steps"],
+            "epoch": progress["epochs"],
             "moments": [layers(f"moments.{j}") for j in range(progress["n_moments"])],
         },
         "statistics": parts.statistics,

@@ -61,6 +61,7 @@ class Model:
         self._trainer: Trainer | None = None
         self._inputs: Inputs | None = None  # None if there are no weights
         self._outputs = Outputs.of(configuration)
+        self._changes = 0  # number of changes that made the predictor out of date
         self._predictor: Predictor | None = None  # None: made from the present weights when it is needed
         self._initial: list[Pair] | None = None  # set by set_weights; None: fit draws the initial weights
 
@@ -88,7 +89,7 @@ class Model:
     @n_threads.setter
     def n_threads(self, n_threads: int | None) -> None:
         self._n_threads = checks.optional_integer("Network", "n_threads", n_threads, minimum=1)
-        self._predictor = None
+        self._discard_predictor()
 
     @property
     def classes_(self) -> Array:
@@ -216,26 +217,34 @@ class Model:
 
     def _predicting(self) -> Predictor:
         """Return the predictor for the present weights, making it if necessary."""
-        if self._predictor is None:
-            self._predictor = Predictor(
+        predictor, changes = self._predictor, self._changes
+        if predictor is None:
+            predictor = Predictor(
                 self._evaluated(),
                 self._known_inputs(),
                 self._outputs,
                 embedded=self.layers[0].blocks is not None,
                 n_threads=self._n_threads,
             )
-        return self._predictor
+            self._predictor = predictor
+            if changes != self._changes:  # another thread has changed the weights meanwhile
+                self._predictor = None
+        return predictor
+
+    def _discard_predictor(self) -> None:
+        self._changes += 1
+        self._predictor = None
 
     def _set_calibration(self, calibration: Calibration) -> None:
         """Set the calibration on held-out rows, which later predictions use."""
         self._outputs = self._outputs.replace(calibration=calibration)
-        self._predictor = None
+        self._discard_predictor()
 
     def _weights_changed(self) -> None:
         """Discard the predictor and the calibration, which belong to the previous weights."""
         if self._outputs.calibration is not NOTHING:
             self._outputs = self._outputs.replace(calibration=NOTHING)
-        self._predictor = None
+        self._discard_predictor()
 
     # ---- data and objective
 

@@ -91,8 +91,8 @@ class State(Model):
             "layers" has one dict per layer, with "weight" (inputs, units), "bias" (units,) and "norm", a dict with
             "gain" (units,) and, for batch normalisation, the running "mean" and "variance" (units,). A key is absent if
             the layer has no such part. With ``ema``, "average" has the averaged weights in the same form. "optimizer"
-            has "name", "hyperparameters", "step" and "moments", a list with one entry per moment in the form of
-            "layers".
+            has "name", "hyperparameters", "step", "epoch" and "moments", a list with one entry per moment in the
+            form of "layers".
 
         Raises
         ------
@@ -108,7 +108,7 @@ class State(Model):
         ----------
         state : dict
             State in the form of :meth:`snapshot`; the arrays are copied. Without "optimizer", the state of the
-            optimizer is not changed.
+            optimizer is not changed. Without "average", the averaged weights of ``ema`` become those of "layers".
 
         Raises
         ------
@@ -117,7 +117,9 @@ class State(Model):
         TypeError, ValueError
             If the state does not match the network; the network is then unchanged.
         """
-        self._known_trainer().restore(state)
+        trainer = self._known_trainer()
+        trainer.restore(state)
+        freeze(trainer.stack, self.layers[0])
         self._weights_changed()
 
     get_state = snapshot

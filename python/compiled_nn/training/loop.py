@@ -41,6 +41,7 @@ class InMemory:
     def __init__(self, trainer: Trainer, data: Data, objective: Objective) -> None:
         self._trainer, self._data, self._objective = trainer, data, objective
         self._last_finite: Snapshot | None = None
+        self._resets = trainer.resets
 
     def run(self, optimizer: Optimizer, most: int, deadline: float) -> tuple[History, Divergence | None]:
         """Train for one epoch, or for several short ones in one call of the core.
@@ -62,8 +63,9 @@ class InMemory:
             Description of the epoch that diverged, if one did.
         """
         trainer = self._trainer
-        if trainer.set_optimizer(optimizer) or self._last_finite is None:
-            self._last_finite = Snapshot(trainer.stack)
+        trainer.set_optimizer(optimizer)
+        if self._last_finite is None or self._resets != trainer.resets:
+            self._last_finite, self._resets = Snapshot(trainer.stack), trainer.resets
         epochs = trainer.epochs_together(self._data.batches, most)
         return trainer.run(self._data, optimizer, self._objective, self._last_finite, epochs, deadline)
 

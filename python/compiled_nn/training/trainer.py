@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import optimizers
-from ..common import checks
 from ..data.arrays import Array
 from .batches import Batches, Data
 from .divergence import Divergence, Snapshot, first_bad_layer
 from .history import compact_column
-from .weights import LayerState, assign_layers, check_layers, copy_layers, layer_views
+from .weights import LayerState, assign_layers, copy_layers, layer_views
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -55,6 +54,8 @@ class Trainer:
     ----------
     epochs : int
         Number of epochs since the optimizer was set; schedules by epochs depend on it.
+    resets : int
+        Number of times that moments were allocated, or a state was restored: copies of the state are then out of date.
     rate_scale : float
         Factor by which all learning rates are multiplied.
     average : Average or None
@@ -64,6 +65,7 @@ class Trainer:
     def __init__(self, stack: Stack, seed: int | None, rng: Generator | None = None) -> None:
         self.stack = stack
         self.epochs = 0
+        self.resets = 0
         self.rate_scale = 1.0
         self.average: Average | None = None
         self._seed = seed
@@ -274,6 +276,7 @@ class Trainer:
             self.stack.set_optimizer(name, **hyperparameters)
             self._optimizer = new
             self.epochs = 0
+            self.resets += 1
         self._latest = optimizer
         return changed
 
@@ -290,11 +293,13 @@ class Trainer:
             state["average"] = copy_layers(layer_views(stack, stack.average))
         if optimizer:
             name, hyperparameters = self._optimizer or (None, {})
+            moments = () if name is None else stack.moments
             state["optimizer"] = {
                 "name": name,
                 "hyperparameters": dict(hyperparameters),
                 "step": stack.steps,
-                "moments": [copy_layers(layer_views(stack, moment)) for moment in stack.moments],
+                "epoch": self.epochs,
+                "moments": [copy_layers(layer_views(stack, moment)) for moment in moments],
             }
         return state
 
@@ -306,44 +311,31 @@ class Trainer:
         TypeError, ValueError
             If the state does not match the stack. Nothing has then changed.
         """
-        unknown = state.keys() - {"layers", "average", "optimizer"}
-        if unknown:
-            raise ValueError(
-                f"The state has the unknown keys {sorted(unknown)}; expected 'layers', 'average' and 'optimizer'."
-            )
-        stack, pairs = self.stack, list[tuple[Any, list[LayerState]]]()
-        for name, flat in (("layers", None), ("average", stack.average)):
-            if name in state and (name == "layers" or flat is not None):
-                pairs.append((state[name], layer_views(stack, flat)))
-                check_layers(*pairs[-1], f"state[{name!r}]")
-        if state.get("optimizer") is not None:
-            before = self.snapshot()["optimizer"]
-            try:
-                self._restore_optimizer(state["optimizer"])
-            except (TypeError, ValueError):
-                self._restore_optimizer(before)
-                raise
-        for given, views in pairs:
-            assign_layers(views, given)
+        from .state_checks import check_state  # imported here to keep `import compiled_nn` fast
+
+        stack = self.stack
+        check_state(state, stack)
+        if "optimizer" in state:
+            self._restore_optimizer(state["optimizer"])
+        if "layers" in state:
+            assign_layers(layer_views(stack), state["layers"])
+            self.average = None
+            if stack.average is not None and "average" not in state:
+                stack.average[:] = stack.parameters
+        if "average" in state and stack.average is not None:
+            assign_layers(layer_views(stack, stack.average), state["average"])
+        self.resets += 1
 
     def _restore_optimizer(self, state: Mapping[str, Any]) -> None:
-        checks.fields("state['optimizer']", state, ("name", "hyperparameters", "step", "moments"))
         if state["name"] is None:
             return self.forget_moments()
         name, hyperparameters = new = state["name"], dict(state["hyperparameters"])
         if new != self._optimizer:
             self.stack.set_optimizer(name, **hyperparameters)
             self._optimizer, self._latest = new, None
-        moments = [layer_views(self.stack, moment) for moment in self.stack.moments]
-        if len(state["moments"]) != len(moments):
-            raise ValueError(
-                f"state['optimizer']['moments'] has {len(state['moments'])} lists; {name} has {len(moments)} moments."
-            )
-        for number, (given, views) in enumerate(zip(state["moments"], moments, strict=True)):
-            check_layers(given, views, f"state['optimizer']['moments'][{number}]")
-        for given, views in zip(state["moments"], moments, strict=True):
-            assign_layers(views, given)
-        self.stack.steps = int(state["step"])
+        for moment, given in zip(self.stack.moments, state["moments"], strict=True):
+            assign_layers(layer_views(self.stack, moment), given)
+        self.stack.steps, self.epochs = state["step"], state["epoch"]
 
     def state(self) -> dict[str, Any]:
         """Return the whole state of training, from which training continues with the same bits.

@@ -7,7 +7,7 @@ such part.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -71,42 +71,6 @@ def _walk(path: str, state: LayerState) -> Iterator[tuple[str, Array]]:
             yield from _walk(f"{path}.{name}", value)
         elif value is not None:
             yield f"{path}.{name}", value
-
-
-def check_layers(states: Any, views: Sequence[LayerState], owner: str) -> None:
-    """Check that states given by a user have the keys and shapes of `views`; `owner` names them in messages.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If they do not. The message names the layer, its keys or shape, and the expected ones.
-    """
-    if not isinstance(states, Sequence):
-        raise TypeError(
-            f"{owner} must be a list of dicts, one per layer. Got {type(states).__name__} instead."
-        )
-    if len(states) != len(views):
-        raise ValueError(f"{owner} has {len(states)} layers; the network has {len(views)}.")
-    for number, (state, view) in enumerate(zip(states, views, strict=True)):
-        _check(f"{owner}[{number}]", state, view)
-
-
-def _check(path: str, state: Any, view: LayerState) -> None:
-    if not isinstance(state, Mapping):
-        raise TypeError(f"{path} must be a dict. Got {type(state).__name__} instead.")
-    if state.keys() != view.keys():
-        raise ValueError(f"{path} has the keys {sorted(state)}; the layer has {sorted(view)}.")
-    for name, value in view.items():
-        if isinstance(value, dict):
-            _check(f"{path}[{name!r}]", state[name], value)
-            continue
-        given = np.asarray(state[name])
-        if given.dtype.kind not in "fiub":
-            raise TypeError(
-                f"{path}[{name!r}] must be an array of real numbers. Got dtype {given.dtype} instead."
-            )
-        if given.shape != value.shape:
-            raise ValueError(f"{path}[{name!r}] has shape {given.shape}; the layer has {value.shape}.")
 
 
 def dropout_key(seed: int | None) -> int:

@@ -1,0 +1,114 @@
+"""Checks of states that users pass to ``Network.restore``, before anything is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cnn_core.hyperparameters import MOMENTS, read
+
+from ..common import checks
+from .weights import LayerState, layer_views
+
+if TYPE_CHECKING:
+    from cnn_core.stack import Stack
+
+_OWNER = "the state"
+_LAST_STEP = 2**62
+
+
+def check_state(state: Any, stack: Stack) -> None:
+    """Check a state in the form of ``Network.snapshot`` for a stack.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the state does not match the stack, or has numbers that are not finite or beyond the range of its dtype.
+    """
+    _check_keys("state", state, (), ("layers", "average", "optimizer"))
+    if "layers" in state:
+        _check_layers("state['layers']", state["layers"], layer_views(stack))
+    if "average" in state:
+        if stack.average is None:
+            raise ValueError("state has an 'average'; the network has none, because it was made without ema.")
+        _check_layers("state['average']", state["average"], layer_views(stack, stack.average))
+        if "optimizer" not in state and not stack.steps:
+            raise ValueError(
+                "state has an 'average' and no 'optimizer'; the network has not taken a step yet, so it needs both."
+            )
+    if "optimizer" in state:
+        _check_optimizer(state["optimizer"], stack)
+
+
+def _check_optimizer(state: Any, stack: Stack) -> None:
+    path = "state['optimizer']"
+    _check_keys(path, state, ("name", "hyperparameters", "step", "epoch", "moments"))
+    name, moments = state["name"], state["moments"]
+    for count in ("step", "epoch"):
+        if checks.integer(_OWNER, count, state[count], minimum=0) > _LAST_STEP:
+            raise ValueError(f"{path}[{count!r}] is {state[count]}; it must be at most {_LAST_STEP}.")
+    if not isinstance(state["hyperparameters"], Mapping):
+        raise TypeError(
+            f"{path}['hyperparameters'] must be a dict. Got {type(state['hyperparameters']).__name__} instead."
+        )
+    for key, value in state["hyperparameters"].items():
+        checks.real(_OWNER, str(key), value)
+    if not isinstance(moments, Sequence):
+        raise TypeError(f"{path}['moments'] must be a list. Got {type(moments).__name__} instead.")
+    if name is not None:
+        read(name, state["hyperparameters"])
+    expected = 0 if name is None else MOMENTS[name]
+    if len(moments) != expected:
+        raise ValueError(f"{path}['moments'] has {len(moments)} lists; {name} has {expected} moments.")
+    for number, moment in enumerate(moments):
+        _check_layers(f"{path}['moments'][{number}]", moment, layer_views(stack, stack.parameters))
+
+
+def _check_layers(path: str, states: Any, views: Sequence[LayerState]) -> None:
+    if not isinstance(states, Sequence):
+        raise TypeError(
+            f"{path} must be a list of dicts, one per layer. Got {type(states).__name__} instead."
+        )
+    if len(states) != len(views):
+        raise ValueError(f"{path} has {len(states)} layers; the network has {len(views)}.")
+    for number, (state, view) in enumerate(zip(states, views, strict=True)):
+        _check_layer(f"{path}[{number}]", state, view)
+
+
+def _check_layer(path: str, state: Any, view: LayerState) -> None:
+    _check_keys(path, state, tuple(view))
+    for name, value in view.items():
+        if isinstance(value, dict):
+            _check_layer(f"{path}[{name!r}]", state[name], value)
+        else:
+            _check_array(f"{path}[{name!r}]", state[name], value, negative=name != "variance")
+
+
+def _check_array(path: str, array: Any, view: Any, *, negative: bool) -> None:
+    try:
+        given = np.asarray(array)
+    except ValueError as error:
+        raise ValueError(f"{path} is not an array: {error}") from error
+    if given.dtype.kind not in "fiub":
+        raise TypeError(f"{path} must be an array of real numbers. Got dtype {given.dtype} instead.")
+    if given.shape != view.shape:
+        raise ValueError(f"{path} has shape {given.shape}; the layer has {view.shape}.")
+    if not (abs(given.astype(np.float64)) <= np.finfo(view.dtype).max).all():
+        raise ValueError(f"{path} has a number that is not finite in {view.dtype}.")
+    if not negative and (given < 0).any():
+        raise ValueError(f"{path} has a number below 0.")
+
+
+def _check_keys(
+    path: str, state: Any, names: tuple[str, ...], optional: tuple[str, ...] | None = None
+) -> None:
+    """Check that `state` is a dict with the keys `names`, or without those, with some of the keys `optional`."""
+    if not isinstance(state, Mapping):
+        raise TypeError(f"{path} must be a dict. Got {type(state).__name__} instead.")
+    keys = sorted(map(str, state))
+    if optional is None and keys != sorted(names):
+        raise ValueError(f"{path} has the keys {keys}; expected {sorted(names)}.")
+    if optional is not None and not set(keys) <= set(optional):
+        raise ValueError(f"{path} has the keys {keys}; expected some of {list(optional)}.")
