@@ -70,8 +70,7 @@ class State(Model):
             self._trainer = Trainer(new_stack(configuration, states_of(pairs)), configuration.seed)
             self._inputs = Inputs.of(configuration, n_columns, encoder)
         else:
-            for view, state in zip(layer_views(trainer.stack), states_of(pairs), strict=True):
-                assign_layers([{name: view[name] for name in state}], [state])
+            assign_layers(layer_views(trainer.stack), states_of(pairs))
             freeze(trainer.stack, self.layers[0])
             trainer.forget_moments()
         self._initial = pairs

@@ -70,5 +70,5 @@ class Average:
         if self.count == 1:
             self.mean = copy_layers(layers, "float64")
             return
-        for (_, array), (_, mean) in zip(walk(layers), walk(self.mean), strict=True):
+        for array, mean in zip(walk(layers), walk(self.mean), strict=True):
             mean += (array - mean) / self.count

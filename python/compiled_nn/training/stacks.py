@@ -40,8 +40,7 @@ def new_stack(configuration: Configuration, layers: Sequence[LayerState]) -> Sta
         residuals=[layer.residual for layer in configuration.layers],
     )
     stack.set_update(**configuration.update)
-    for view, state in zip(layer_views(stack), layers, strict=True):
-        assign_layers([{name: view[name] for name in view if name in state}], [state])
+    assign_layers(layer_views(stack), layers)
     freeze(stack, configuration.layers[0])
     if any(configuration.dropout):
         stack.set_dropout(configuration.dropout, dropout_key(configuration.seed))

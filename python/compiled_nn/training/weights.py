@@ -53,24 +53,28 @@ def _copy(state: LayerState, dtype: str | None) -> LayerState:
 
 
 def assign_layers(views: Sequence[LayerState], states: Sequence[LayerState]) -> None:
-    """Write states into views with the same keys and shapes."""
-    for (_, view), (_, array) in zip(walk(views), walk(states), strict=True):
-        view[...] = array
+    """Write states into views; parts of a layer that its state does not have stay unchanged."""
+    for view, state in zip(views, states, strict=True):
+        _assign(view, state)
 
 
-def walk(states: Sequence[LayerState]) -> Iterator[tuple[str, Array]]:
-    """Yield each array with its name, such as "layers.0.norm.gain"."""
-    for number, state in enumerate(states):
-        yield from _walk(f"layers.{number}", state)
-
-
-def _walk(path: str, state: LayerState) -> Iterator[tuple[str, Array]]:
-    for name in ("weight", "bias", "norm", "gain", "mean", "variance"):
-        value = state.get(name)
+def _assign(view: LayerState, state: LayerState) -> None:
+    for name, value in state.items():
         if isinstance(value, dict):
-            yield from _walk(f"{path}.{name}", value)
-        elif value is not None:
-            yield f"{path}.{name}", value
+            _assign(view[name], value)
+        else:
+            view[name][...] = value
+
+
+def walk(states: Sequence[LayerState]) -> Iterator[Array]:
+    """Yield the arrays of states, in the same order for states with the same keys."""
+    for state in states:
+        for name in sorted(state):
+            value = state[name]
+            if isinstance(value, dict):
+                yield from walk([value])
+            else:
+                yield value
 
 
 def dropout_key(seed: int | None) -> int:
