@@ -48,9 +48,9 @@ def test_a_folder(tmp_path):
 def test_a_newer_format(path, content):
     header, data = header_of(content)
     document = json.loads(header["__metadata__"]["compiled_nn"])
-    header["__metadata__"]["compiled_nn"] = json.dumps({**document, "format_version": 4, "more": []})
+    header["__metadata__"]["compiled_nn"] = json.dumps({**document, "format_version": 5, "more": []})
     path.write_bytes(with_header(header, data))
-    with pytest.raises(ValueError, match="it has format version 4; this compiled_nn reads versions up to 3"):
+    with pytest.raises(ValueError, match="it has format version 5; this compiled_nn reads versions up to 4"):
         cnn.load(path)
 
 

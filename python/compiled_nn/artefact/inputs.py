@@ -28,6 +28,10 @@ class Inputs(Immutable):
         Method by which the columns are scaled; None if they are not.
     encoder : Tabular or None
         Encoder that turns a table into numbers; None for numeric X.
+    names : tuple of str, or None
+        Names of the columns of X, before encoding; None if they have none.
+    shape : tuple of int, or None
+        Shape of one image, (height, width) or (height, width, channels); None for other rows.
     """
 
     n_columns: int
@@ -35,6 +39,8 @@ class Inputs(Immutable):
     scale: float
     scaling: str | None
     encoder: Tabular | None
+    names: tuple[str, ...] | None
+    shape: tuple[int, ...] | None
 
     def __init__(
         self,
@@ -43,13 +49,35 @@ class Inputs(Immutable):
         scale: float = 1.0,
         scaling: str | None = None,
         encoder: Tabular | None = None,
+        names: tuple[str, ...] | None = None,
+        shape: tuple[int, ...] | None = None,
     ) -> None:
-        self._set(n_columns=n_columns, dtype=dtype, scale=scale, scaling=scaling, encoder=encoder)
+        if encoder is not None:
+            titles = encoder.feature_names_in_
+            names = None if titles is None else tuple(titles.tolist())
+        self._set(
+            n_columns=n_columns,
+            dtype=dtype,
+            scale=scale,
+            scaling=scaling,
+            encoder=encoder,
+            names=names,
+            shape=shape,
+        )
 
     @classmethod
-    def of(cls, configuration: Configuration, n_columns: int, encoder: Tabular | None = None) -> Inputs:
+    def of(
+        cls,
+        configuration: Configuration,
+        n_columns: int,
+        encoder: Tabular | None = None,
+        *,
+        names: tuple[str, ...] | None = None,
+        shape: tuple[int, ...] | None = None,
+    ) -> Inputs:
         """Return the inputs of a network with this configuration."""
-        return cls(n_columns, configuration.dtype, configuration.scale, configuration.scaling, encoder)
+        c = configuration
+        return cls(n_columns, c.dtype, c.scale, c.scaling, encoder, names, shape)
 
     @property
     def n_features(self) -> int:

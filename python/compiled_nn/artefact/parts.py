@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..common.immutable import Immutable
 from ..spec.configuration import Configuration
@@ -29,6 +29,8 @@ class Parts(Immutable):
         Description of the inputs.
     outputs : Outputs
         Description of the outputs.
+    metadata : dict
+        Content of the user, which files store as JSON.
     """
 
     configuration: Configuration
@@ -36,6 +38,7 @@ class Parts(Immutable):
     statistics: Statistics | None
     inputs: Inputs
     outputs: Outputs
+    metadata: dict[str, Any]
 
     def __init__(
         self,
@@ -44,7 +47,13 @@ class Parts(Immutable):
         statistics: Statistics | None,
         inputs: Inputs,
         outputs: Outputs,
+        metadata: dict[str, Any],
     ) -> None:
         self._set(
-            configuration=configuration, layers=layers, statistics=statistics, inputs=inputs, outputs=outputs
+            configuration=configuration,
+            layers=layers,
+            statistics=statistics,
+            inputs=inputs,
+            outputs=outputs,
+            metadata=metadata,
         )

@@ -4,21 +4,22 @@ The tensors have the dtype of the network and are named as in a sequence of full
 ``layers.0.weight`` (units, inputs) and ``layers.0.bias`` (units,). The metadata have one key, ``compiled_nn``:
 
     format_version    1; 2 for a network with standardize=True; 3 for a network with options that version 0.1.0 did not
-                      have
+                      have; 4 for one with any of the objects inputs, outputs and metadata
     library_version   version of compiled_nn that wrote the file
-    network           layers, loss, optimizer, l1, l2, input_scale, dtype, seed; in format 2 also standardize, in
-                      format 3 also the other parameters that are not None or False
+    network           layers, loss, optimizer, l1, l2, input_scale, dtype, seed; in format 2 also standardize, from
+                      format 3 on also the other parameters that are not None or False
     n_features        number of columns of the first layer
     targets           "classes", "indicator" or "values"; null if the network was not fitted on y
     classes           {"dtype": ..., "values": [...]} or null
-    temperature       format 3: number by which logits are divided
+    temperature       from format 3 on: number by which logits are divided
     encoder           with categorical_features: columns of the encoder, see preprocessing/columns.py, or null
+    inputs, outputs, metadata    format 4: optional objects, at least one of them, see files/extras.py
 
 A normalised layer also has ``layers.0.norm.weight`` (units,), and for "batch" ``layers.0.norm.running_mean`` and
 ``layers.0.norm.running_var``. With standardize, there are ``standardization.mean`` and ``standardization.scale``
 (n_features,) in float64, unless the network was not fitted on X. The same holds for scale_targets, with
 ``targets.mean`` and ``targets.scale`` (n_outputs,). ``calibration.scores`` (m, n) in float64 is optional. ``loss`` is a
-name if all its parameters have their defaults; in format 3 it may be ``{"name": ..., parameters}``.
+name if all its parameters have their defaults; from format 3 on it may be ``{"name": ..., parameters}``.
 
 Initial weights given as arrays are not in the file: "init" of the layer is ``{"name": "array"}``. The file has no state
 of training, unless :mod:`compiled_nn.files.checkpoint_file` wrote it, with additional tensors and a second key. Reading
@@ -46,6 +47,7 @@ from ..spec.layers import check_weights
 from ..training.stacks import pairs_of, states_of
 from ..training.targets import KINDS, restored_targets
 from ..uncertainty.calibration import NOTHING, Calibration
+from . import extras
 from .safetensors_file import (
     NORM_TENSORS,
     TENSOR_DTYPES,
@@ -62,7 +64,8 @@ from .safetensors_file import (
 if TYPE_CHECKING:
     from ..training.weights import LayerState
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
+_WITH_TEMPERATURE = 3  # first format with the field "temperature"
 KEY = "compiled_nn"
 TRAINING = "training."  # prefix of the tensors that only a checkpoint has
 _DOCUMENT = (
@@ -120,7 +123,8 @@ def write(path: str | os.PathLike[str], parts: Parts, library_version: str) -> N
 def make_content(parts: Parts, library_version: str) -> tuple[dict[str, arrays.Array], dict[str, Any]]:
     """Return the tensors and the JSON document of the file of a network."""
     calibration, learned, encoder = parts.outputs.calibration, parts.outputs.learned, parts.inputs.encoder
-    version = _version_for(parts.configuration, calibration.known)
+    objects = extras.extras(parts)
+    version = _version_for(parts.configuration, calibration.known, bool(objects))
     document: dict[str, Any] = {
         "format_version": version,
         "library_version": library_version,
@@ -129,10 +133,11 @@ def make_content(parts: Parts, library_version: str) -> tuple[dict[str, arrays.A
         "targets": None if learned is None else learned.kind,
         "classes": _classes_to_config(None if learned is None else learned.classes),
     }
-    if version == FORMAT_VERSION:
+    if version >= _WITH_TEMPERATURE:
         document["temperature"] = calibration.temperature
     if parts.configuration.categorical_features is not None:
         document["encoder"] = None if encoder is None else encoder.to_config()
+    document |= objects
     tensors = layer_tensors(parts.layers)
     if parts.statistics is not None:
         tensors |= dict(zip(_STATISTICS, parts.statistics, strict=True))
@@ -143,8 +148,10 @@ def make_content(parts: Parts, library_version: str) -> tuple[dict[str, arrays.A
     return tensors, document
 
 
-def _version_for(configuration: Configuration, calibrated: bool) -> int:
+def _version_for(configuration: Configuration, calibrated: bool, extended: bool) -> int:
     """Return the oldest format that can describe the network, so that older versions can read the file."""
+    if extended:
+        return FORMAT_VERSION
     config = to_config(configuration)
     standardize = config.pop("standardize", False)
     if calibrated or not _is_of_first_formats(config) or standardize not in (False, True):
@@ -197,7 +204,7 @@ def parse_network(file: Any) -> Parts:
     """Return the parts of the network in a file opened by :func:`open_tensors`."""
     document = _document((file.metadata() or {}).get(KEY))
     configuration = from_config(document["network"])
-    version = _version_for(configuration, "temperature" in document)
+    version = _version_for(configuration, "temperature" in document, bool(extras.given(document)))
     if document["format_version"] != version:
         raise ValueError(
             f"it has format version {document['format_version']}; a network with these parameters has {version}"
@@ -223,8 +230,11 @@ def parse_network(file: Any) -> Parts:
         configuration,
         layers,
         _statistics(file, _STATISTICS),
-        Inputs.of(configuration, n_columns, encoder),
-        Outputs.of(configuration, learned).replace(calibration=_calibration(file, document)),
+        Inputs.of(configuration, n_columns, encoder, **extras.read_inputs(document, n_columns)),
+        Outputs.of(configuration, learned).replace(
+            calibration=_calibration(file, document), **extras.read_outputs(document)
+        ),
+        extras.read_metadata(document),
     )
 
 
@@ -237,10 +247,13 @@ def _document(text: str | None) -> dict[str, Any]:
         raise ValueError(
             f"it has format version {version}; this compiled_nn reads versions up to {FORMAT_VERSION}. Upgrade it"
         )
-    names = (*_DOCUMENT, "temperature") if version == FORMAT_VERSION else _DOCUMENT
     network = document.get("network") if isinstance(document, dict) else None
-    has_encoder = isinstance(network, dict) and "categorical_features" in network
-    fields = checks.fields("the document", document, (*names, "encoder") if has_encoder else names)
+    names = list(_DOCUMENT)
+    if isinstance(version, int) and version >= _WITH_TEMPERATURE:
+        names.append("temperature")
+    if isinstance(network, dict) and "categorical_features" in network:
+        names.append("encoder")
+    fields = checks.fields("the document", document, names, extras.NAMES if version == FORMAT_VERSION else ())
     if type(version) is not int or version < 1:
         raise ValueError(f"it has format version {version!r}; expected an int from 1 to {FORMAT_VERSION}")
     if not isinstance(fields["library_version"], str):

@@ -53,11 +53,13 @@ class Model:
     stop_reason_: str | None
     best_epoch_: int | None
     epochs_planned_: int
+    metadata: dict[str, Any]
 
     def __init__(self, configuration: Configuration, n_threads: int | None = None) -> None:
         self._configuration = configuration
         self._n_threads = checks.optional_integer("Network", "n_threads", n_threads, minimum=1)
         self.history = new_history()
+        self.metadata = {}
         self._trainer: Trainer | None = None
         self._inputs: Inputs | None = None  # None if there are no weights
         self._outputs = Outputs.of(configuration)

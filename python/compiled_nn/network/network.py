@@ -107,6 +107,9 @@ class Network(Fitting, Inspection, Uncertainty):
     norms_ : list of dict or None
         Copies of the parameters of normalisation of each layer: "gain" (units,), and for "batch" the running "mean" and
         "variance" (units,). None for a layer that is not normalised.
+    metadata : dict
+        Content of the user, empty at first: anything that JSON can express, by name. Files and pickles store it, and
+        training does not change it.
     history : dict of lists
         Training history with one entry per epoch in each column: "epoch" (from 1), "loss" (mean over the rows during
         the epoch), "penalty", "learning_rate" (of the last step) and "seconds"; with validation rows "val_loss" and

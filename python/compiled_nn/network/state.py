@@ -151,6 +151,8 @@ class State(Model):
         ------
         NotFittedError
             If the network has no weights yet.
+        TypeError
+            If JSON cannot express `metadata`.
         ValueError
             If the loss is a function, or an activation is user-defined and not registered.
         OSError
@@ -177,7 +179,7 @@ class State(Model):
         NotFittedError
             If the network has no weights yet.
         TypeError
-            If a column of the history contains a value that is not a number.
+            If a column of the history contains a value that is not a number, or JSON cannot express `metadata`.
         ValueError
             If the loss is a function, or an activation is user-defined and not registered.
         OSError
@@ -199,6 +201,7 @@ class State(Model):
             statistics and Statistics(*statistics),
             self._known_inputs(),
             self._outputs,
+            self.metadata,
         )
 
     @classmethod
@@ -206,7 +209,7 @@ class State(Model):
         """Return a network made from the parts read from a file."""
         net = cls.__new__(cls)
         Model.__init__(net, parts.configuration)
-        net._inputs, net._outputs = parts.inputs, parts.outputs
+        net._inputs, net._outputs, net.metadata = parts.inputs, parts.outputs, parts.metadata
         net._trainer = Trainer(new_stack(parts.configuration, parts.layers), parts.configuration.seed)
         if parts.statistics is not None:
             net._trainer.stack.standardize(*parts.statistics)
