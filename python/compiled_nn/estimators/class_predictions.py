@@ -1,0 +1,126 @@
+"""Predictions of MLPClassifier: labels, probabilities, outputs before the link, prediction sets and accuracy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import losses, metrics
+from ..common import arithmetic
+from ..data.arrays import Array
+from . import inputs
+from .base import Perceptron
+
+if TYPE_CHECKING:
+    from typing import Self
+
+
+class ClassPredictions(Perceptron):
+    """Base class of :class:`MLPClassifier`: what it predicts after fit."""
+
+    _label_dtype: np.dtype[Any]
+
+    @property
+    def classes_(self) -> Array:
+        """Sorted labels (n_classes,) in the dtype of y; 0, 1, ... where y has one 0/1 column per label."""
+        return np.unique(self.network_.classes_).astype(self._label_dtype)
+
+    def predict(self, X: Any) -> Array:
+        """Return the label (m,) of each row of X (m, k) in the dtype of ``classes_``; for several labels 0/1 (m, n)."""
+        rows = self._read_rows(X)
+        labels = self.network_.predict(rows)
+        return labels.astype(self._label_dtype, copy=False)
+
+    def predict_proba(self, X: Any) -> Array:
+        """Return the probability of each class (m, n_classes) for X (m, k), in the order of ``classes_``."""
+        rows = self._read_rows(X)
+        return self.network_.predict_proba(rows)
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """Return the logarithms of the probabilities (m, n_classes), finite even where a probability rounds to 0."""
+        rows = self._read_rows(X)
+        if isinstance(self.network_.loss_function, losses.Ordinal):
+            p = self.network_.predict_proba(rows)
+            return arithmetic.log(np.maximum(p, np.finfo(p.dtype).tiny))
+        logits = self.network_.decision_function(rows)
+        if self.out_activation_ == "softmax":
+            logits = logits - logits.max(axis=1, keepdims=True)
+            sums = arithmetic.activate("exp", logits).sum(axis=1, keepdims=True)
+            log_proba: Array = logits - arithmetic.log(sums)
+            return log_proba
+        positive: Array = -np.logaddexp(0, -logits)
+        return positive if logits.ndim == 2 else np.stack([-np.logaddexp(0, logits), positive], axis=1)
+
+    def decision_function(self, X: Any) -> Array:
+        """Return the outputs before the link (m, n_outputs) for X (m, k); (m,) for one output."""
+        rows = self._read_rows(X)
+        return self.network_.decision_function(rows)
+
+    def calibrate(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Calibrate the probabilities by temperature scaling on rows that were not used to fit.
+
+        Parameters
+        ----------
+        X, y, sample_weight : array-like
+            Samples, targets and weights of the rows, as for :meth:`fit`.
+
+        Returns
+        -------
+        self : MLPClassifier
+            Calibrated estimator: the outputs before the link are divided by ``network_.temperature_``, which does not
+            change the predicted labels.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X or y is invalid, or the loss is ordinal.
+        NotFittedError
+            Before fit.
+        """
+        rows = self._read_rows(X)
+        self.network_.calibrate(rows, y, sample_weight=sample_weight)
+        return self
+
+    def predict_set(self, X: Any, coverage: float = 0.9) -> Array:
+        """Return the prediction set of each row, which holds the true class with a probability of at least `coverage`.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+            Samples.
+        coverage : float, default 0.9
+            Probability that the set holds the true class, between 0 and 1.
+
+        Returns
+        -------
+        ndarray (m, n_classes) of bool
+            Whether each class is in the set; the columns are in the order of ``classes_``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If :meth:`calibrate_intervals` was not called, or had too few rows for `coverage`.
+        """
+        rows = self._read_rows(X)
+        return self.network_.predict_set(rows, coverage)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy: the share of rows whose label, or whose labels in all columns, are predicted.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+            Samples.
+        y : array-like (m,) or (m, n)
+            True labels.
+        sample_weight : array-like (m,), optional
+            Weight of each row.
+
+        Returns
+        -------
+        float
+        """
+        predicted = self.predict(X)
+        y = inputs.read_targets(type(self).__name__, y, len(predicted))
+        return metrics.accuracy(y, predicted, inputs.read_weights(sample_weight, len(y)))

@@ -1,0 +1,98 @@
+"""Predictions of MLPRegressor: values, distributions, intervals and the score."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..data.arrays import Array
+from . import inputs
+from .base import Perceptron
+
+
+class ValuePredictions(Perceptron):
+    """Base class of :class:`MLPRegressor`: what it predicts after fit."""
+
+    def predict(self, X: Any) -> Array:
+        """Return the predicted values.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+            Samples.
+
+        Returns
+        -------
+        ndarray (m,), or (m, n) where y had n columns
+            Predicted means, or one column per quantile for the loss "quantile": float32 if X is float32, else float64.
+        """
+        rows = self._read_rows(X)
+        values = self.network_.predict(rows)
+        of_x = getattr(rows, "dtype", None)
+        return values.astype(np.float32 if of_x == np.float32 else np.float64, copy=False)
+
+    def predict_distribution(self, X: Any) -> tuple[Array, Array]:
+        """Return the predicted means and standard deviations, for the loss "gaussian_nll".
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+            Samples.
+
+        Returns
+        -------
+        mean, deviation : ndarray (m,), or (m, n) where y had n columns
+            Values in the units of y.
+        """
+        rows = self._read_rows(X)
+        return self.network_.predict_distribution(rows)
+
+    def predict_interval(self, X: Any, coverage: float = 0.9) -> tuple[Array, Array]:
+        """Return bounds that hold the true value of a new row with a probability of at least `coverage`.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+            Samples.
+        coverage : float, default 0.9
+            Probability that the interval holds the true value, between 0 and 1; for several columns of y, that of each
+            column.
+
+        Returns
+        -------
+        lower, upper : ndarray (m,), or (m, n)
+            Bounds in the network's dtype. :meth:`Network.predict_interval` describes their width.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If :meth:`calibrate_intervals` was not called, or had too few rows for `coverage`.
+        """
+        rows = self._read_rows(X)
+        return self.network_.predict_interval(rows, coverage)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return R^2, averaged over the columns of y; for the loss "quantile" D^2.
+
+        D^2 is 1 - loss / loss of the constant prediction of the quantiles of y.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+            Samples.
+        y : array-like (m,) or (m, n)
+            True values.
+        sample_weight : array-like (m,), optional
+            Weight of each row.
+
+        Returns
+        -------
+        float
+        """
+        predicted = self.predict(X)
+        y = inputs.read_targets(type(self).__name__, y, len(predicted))
+        weights = inputs.read_weights(sample_weight, len(y))
+        shape = (len(y), -1)
+        loss = self.network_.loss_function
+        return loss.score(np.reshape(y, shape), np.reshape(predicted, shape), weights)
