@@ -139,8 +139,8 @@ def test_a_picture_in_notebooks():
         ({"network": [3]}, ValueError, "at least 2 sizes, inputs and outputs. Got 1"),
         ({"network": [3, 0]}, ValueError, "must be an int >= 1. Got 0"),
         ({"network": [3, 2.5]}, TypeError, "must be an int >= 1. Got 2.5"),
-        ({"network": "3-4-2"}, TypeError, "network must be a Network, or sizes"),
-        ({"network": 5}, TypeError, "network must be a Network, or sizes"),
+        ({"network": "3-4-2"}, TypeError, "network must be a Network, an estimator, or sizes"),
+        ({"network": 5}, TypeError, "network must be a Network, an estimator, or sizes"),
         ({"network": [2, 3], "max_units": 2}, ValueError, "'max_units' .* >= 3. Got 2"),
         ({"network": [2, 3], "weights": True}, ValueError, "this one has no weights"),
         ({"network": [2, 3], "weights": 1}, TypeError, "'weights' parameter"),
@@ -158,3 +158,13 @@ def test_a_picture_in_notebooks():
 def test_bad_arguments(arguments, error, message):
     with pytest.raises(error, match=message):
         network_diagram(**arguments)
+
+
+@pytest.mark.parametrize("kind", [cnn.MLPClassifier, cnn.MLPRegressor])
+def test_estimators(kind):
+    X, y = blobs()
+    estimator = kind(hidden_layer_sizes=(5, 4), max_iter=1, random_state=0)
+    assert {"? inputs", "5 units", "4 units", "? units"} <= set(texts(parsed(network_diagram(estimator))))
+    estimator.fit(X, y)
+    assert network_diagram(estimator) == network_diagram(estimator.network_)
+    assert len(list(parsed(network_diagram(estimator)).iter(SVG + "line"))) > 4 * 5 + 5 * 4

@@ -264,19 +264,57 @@ def test_repr_shows_what_was_asked():
 
 def test_summary():
     net = cnn.Network([cnn.Dense(5, "relu"), cnn.Dense(3, bias=False)])
-    assert net.summary().splitlines()[1:] == [
-        "    0       ?      5        relu           ?",
-        "    1       5      3     softmax          15",
-        "total                                      ?",
+    assert str(net.summary()).splitlines()[1:] == [
+        "    0       ?      5        relu           ?      ?      ?",
+        "    1       5      3     softmax          15     30     60",
+        "total                                      ?      ?      ?",
     ]
+    assert net.summary().n_parameters is None
     net.fit(*blobs(), epochs=0)
-    assert net.summary().splitlines() == [
-        "layer  inputs  units  activation  parameters",
-        "    0       4      5        relu          25",
-        "    1       5      3     softmax          15",
-        "total                                     40",
+    assert str(net.summary()).splitlines() == [
+        "layer  inputs  units  activation  parameters  FLOPs  bytes",
+        "    0       4      5        relu          25     40    100",
+        "    1       5      3     softmax          15     30     60",
+        "total                                     40     70    160",
     ]
+    assert repr(net.summary()) == str(net.summary())  # a bare last line in a notebook or a shell
     assert net.n_parameters == 40
+
+
+def test_summary_of_784_50_10():
+    net = cnn.Network([cnn.Dense(50, "relu"), cnn.Dense(10)], dtype="float64").fit(
+        np.zeros((10, 784)), np.arange(10), epochs=0
+    )
+    summary = net.summary()
+    assert (summary.n_parameters, summary.flops, summary.bytes) == (39760, 79400, 39760 * 8)
+    assert summary._repr_html_().count("<tr>") == 4
+    assert "\x1b" not in repr(summary)
+
+
+def test_summary_counts_gains_frozen_layers_and_embeddings():
+    X, y = blobs()
+    layers = [
+        cnn.Dense(8, "relu", norm="batch"),
+        cnn.Dense(8, "tanh", norm="layer", dropout=0.25, residual=True, bias=False),
+        cnn.Dense(8, "tanh", norm="rms", trainable=False),
+        cnn.Dense(3, rate=0),
+    ]
+    net = cnn.Network(layers, seed=0).fit(X, y, epochs=1)
+    summary = net.summary()
+    assert [layer.parameters for layer in summary.layers] == [4 * 8 + 16, 64 + 8, 64 + 16, 24 + 3]
+    assert summary.n_parameters == net.n_parameters == 227
+    assert summary.n_trainable == 120
+    assert summary.layers[0].bytes == 4 * (48 + 16)  # with the running statistics
+    head, *_, totals, trainable = map(str.split, str(summary).splitlines())
+    assert head[4:8] == ["norm", "dropout", "residual", "trainable"]
+    assert totals[:2] == ["total", "227"]
+    assert trainable == ["trainable", "120"]
+    table = [[a, "uvw"[i % 3]] for i, a in enumerate(X[:, 0].tolist())]
+    embedded = cnn.Network(
+        [cnn.Dense(4, "relu"), cnn.Dense(3)], categorical_features=[1], embeddings=2, seed=0
+    ).fit(table, y, epochs=1)
+    assert embedded.summary().layers[0].parameters == 3 * 2
+    assert embedded.summary().n_parameters == embedded.n_parameters
 
 
 def test_threads_are_restored():

@@ -107,7 +107,7 @@ def test_it_learns_and_is_shown(dtype):
     )
     assert net.score(samples, y) > 0.9
     assert net.activations == ["wave", "softmax"]
-    assert "wave" in net.summary()
+    assert "wave" in str(net.summary())
     assert "wave" in net._repr_html_()
     assert "wave" in str(network_diagram(net))
     assert "<activation wave>" in repr(net)

@@ -16,6 +16,13 @@ class SupportsArray(Protocol):
         """Return the array."""
 
 
+class Summarized(Protocol):
+    """An object with a table of its layers: a network or an estimator."""
+
+    def summary(self) -> Any:
+        """Return the table of the layers."""
+
+
 class NetworkLike(Protocol):
     """Attributes and methods of :class:`compiled_nn.Network` that callbacks, the training loop and drawings use."""
 
@@ -53,3 +60,7 @@ class NetworkLike(Protocol):
 
     def save_checkpoint(self, path: str | os.PathLike[str]) -> None:
         """Write a checkpoint to a file."""
+
+
+class DrawnNetwork(NetworkLike, Summarized, Protocol):
+    """A network with a table of its layers, for displays."""

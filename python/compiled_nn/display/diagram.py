@@ -12,7 +12,7 @@ from . import svg
 from .svg import Svg
 
 if TYPE_CHECKING:
-    from ..common.protocols import NetworkLike
+    from ..common.protocols import Summarized
     from ..data.arrays import Array
 
 _RADIUS = 10.0
@@ -47,7 +47,7 @@ class _Column:
 
 
 def network_diagram(
-    network: NetworkLike | Sequence[int],
+    network: Summarized | Sequence[int],
     *,
     activations: Sequence[str] | None = None,
     layer_names: Sequence[str] | None = None,
@@ -60,8 +60,9 @@ def network_diagram(
 
     Parameters
     ----------
-    network : Network, or sequence of int
-        Network, or the number of inputs and of units of each layer, such as [784, 50, 10].
+    network : Network, MLPClassifier or MLPRegressor, or sequence of int
+        Network, or the number of inputs and of units of each layer, such as [784, 50, 10]. Of a table with categories,
+        the inputs are the columns into which it is encoded.
     activations : sequence of str, optional
         Activation of each layer after the input. Default: those of the network; none for a sequence of numbers.
     layer_names : sequence of str, optional
@@ -93,6 +94,7 @@ def network_diagram(
     >>> network_diagram([3, 4, 2]).count("<circle")
     9
     """
+    network = getattr(network, "network_", network)  # that of a fitted estimator
     max_units = checks.integer("network_diagram", "max_units", max_units, minimum=3)
     sizes, default_activations = _get_sizes(network)
     names = layer_names or _default_names(len(sizes))
@@ -116,7 +118,7 @@ def network_diagram(
     parts += [_draw_units(column) for column in columns]
     parts += _draw_names(columns[0], feature_names, -1) + _draw_names(columns[-1], class_names, 1)
     for i, (column, name) in enumerate(zip(columns, names, strict=True)):
-        size = "? inputs" if column.units is None else _plural(column.units, "unit" if i else "input")
+        size = _plural(column.units, "unit" if i else "input")
         detail = activations[i - 1] if i and activations is not None else ""
         parts.append(svg.text(column.x, height + 28, name, font_weight="bold"))
         parts += [svg.text(column.x, height + 44, size), svg.text(column.x, height + 60, detail)]
@@ -130,12 +132,13 @@ def network_diagram(
 
 def _get_sizes(network: Any) -> tuple[list[int | None], Sequence[str] | None]:
     """Return the sizes of a network, starting with the inputs, and its activations; None for plain numbers."""
-    if hasattr(network, "layers"):
-        units = [layer.units for layer in network.layers]
-        return [getattr(network, "n_features_", None), *units], network.activations
+    if hasattr(network, "summary"):
+        layers = network.summary().layers
+        activations = ["?" if layer.activation is None else layer.activation for layer in layers]
+        return [layers[0].inputs, *(layer.units for layer in layers)], activations
     if isinstance(network, (str, bytes)) or not hasattr(network, "__len__"):
         raise TypeError(
-            f"network must be a Network, or sizes such as [784, 50, 10]. Got {network!r} instead."
+            f"network must be a Network, an estimator, or sizes such as [784, 50, 10]. Got {network!r} instead."
         )
     if len(network) < 2:
         raise ValueError(f"network must have at least 2 sizes, inputs and outputs. Got {len(network)}.")
@@ -255,5 +258,7 @@ def _names_width(names: Sequence[str] | None) -> float:
     return 0.0 if not names else _RADIUS + 12 + _CHARACTER * max(len(str(name)) for name in names)
 
 
-def _plural(n: int, noun: str) -> str:
+def _plural(n: int | None, noun: str) -> str:
+    if n is None:
+        return f"? {noun}s"
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"

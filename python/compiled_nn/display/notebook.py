@@ -8,13 +8,12 @@ from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any
 
 from ..common.axes import is_logarithmic
-from ..spec import summary
 from . import svg
 from .diagram import network_diagram
 from .svg import Svg, escape_text
 
 if TYPE_CHECKING:
-    from ..common.protocols import History, NetworkLike
+    from ..common.protocols import DrawnNetwork, History
     from ..spec.configuration import Configuration
     from ..spec.layers import Dense
 
@@ -27,6 +26,7 @@ background:none;text-align:right}
 .compiled-nn .changed td{background:rgba(230,159,0,.22);font-weight:bold}
 .compiled-nn .badge{border:1px solid;border-radius:8px;padding:0 7px;margin:0 8px}
 .compiled-nn summary{cursor:pointer}
+.compiled-nn details details{margin-left:16px}
 .compiled-nn svg{margin-left:16px}
 """.replace("\n", "")
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _UP, _BELOW = (
@@ -39,9 +39,10 @@ _WIDTH, _HEIGHT, _LEFT, _RIGHT, _UP, _BELOW = (
 )  # size and margins of the curve, in pixels
 _MOST_POINTS = 200  # maximum number of points of a curve
 _UNITS_DRAWN = 8
+_SUMMARIZED = ("activation", "norm", "dropout", "residual", "trainable")  # columns of the summary
 
 
-def page(net: NetworkLike, configuration: Configuration) -> str:
+def page(net: DrawnNetwork, configuration: Configuration) -> str:
     """Return the HTML of a network: whether it is fitted, parameters, layers, diagram and loss curve.
 
     Parameters
@@ -57,13 +58,11 @@ def page(net: NetworkLike, configuration: Configuration) -> str:
         HTML.
     """
     options = {**configuration.options, "n_threads": (net.n_threads, net.n_threads is not None)}
-    return _page(
-        _head(type(net).__name__, net), _make_section("parameters", _parameters(options)), *_parts(net)
-    )
+    return _page(_head("Network", net), _make_section("parameters", _parameters(options)), *_parts(net))
 
 
 def estimator_page(
-    name: str, parameters: dict[str, Any], changed: Container[str], net: NetworkLike | None
+    name: str, parameters: dict[str, Any], changed: Container[str], net: DrawnNetwork | None
 ) -> str:
     """Return the HTML of an estimator: its parameters and, after fit, its network.
 
@@ -92,18 +91,18 @@ def _page(*parts: str) -> str:
     return f'<div class="compiled-nn"><style>{_STYLE}</style>{"".join(parts)}</div>'
 
 
-def _head(name: str, net: NetworkLike | None) -> str:
-    n_features = getattr(net, "n_features_", None)
-    sizes = [] if net is None else [n_features, *(layer.units for layer in net.layers)]
+def _head(name: str, net: DrawnNetwork | None) -> str:
+    layers = [] if net is None else net.summary().layers
+    sizes = [*(layer.inputs for layer in layers[:1]), *(layer.units for layer in layers)]
     shape = "-".join("?" if size is None else str(size) for size in sizes)
-    badge = "not fitted" if n_features is None else "fitted"
+    badge = "not fitted" if None in sizes or not sizes else "fitted"
     return f'<div><b>{escape_text(name)}</b> {shape}<span class="badge">{badge}</span></div>'
 
 
-def _parts(net: NetworkLike) -> list[str]:
+def _parts(net: DrawnNetwork) -> list[str]:
     """Return the sections layers, diagram and loss curve of a network."""
     parts = [
-        _make_section("layers", _layers(net.layers, net.activations, getattr(net, "n_features_", None))),
+        _make_section("layers", _layers(net)),
         _make_section("diagram", network_diagram(net, max_units=_UNITS_DRAWN)),
     ]
     if net.history["epoch"]:
@@ -119,22 +118,29 @@ def _make_section(title: str, content: str) -> str:
 
 
 def _parameters(options: dict[str, tuple[Any, bool]]) -> str:
-    """Return a table of values by name, in which changed ones are highlighted."""
-    rows = []
-    for name, (value, changed) in options.items():
-        row_class = ' class="changed"' if changed else ""
-        mark = "changed" if changed else ""
-        rows.append(
-            f'<tr{row_class}><td class="word">{name}</td><td class="word">{escape_text(repr(value))}</td>'
-            f'<td class="word">{mark}</td></tr>'
-        )
-    return f"<table>{''.join(rows)}</table>"
+    """Return a table of the changed parameters, highlighted, and a folded table of those that have their defaults."""
+    changed = [_parameter(name, value, True) for name, (value, differs) in options.items() if differs]
+    others = [_parameter(name, value, False) for name, (value, differs) in options.items() if not differs]
+    shown = f"<table>{''.join(changed)}</table>" if changed else ""
+    if not others:
+        return shown
+    title = f"{len(others)} parameters with their defaults"
+    return f"{shown}<details><summary>{title}</summary><table>{''.join(others)}</table></details>"
 
 
-def _layers(layers: Sequence[Dense], activations: Sequence[str], n_features: int | None) -> str:
-    head, *rows = summary.rows(layers, activations, n_features)
-    others = [", ".join(_changed(layer)) for layer in layers]
-    body = [_row([*row, other], "td") for row, other in zip(rows, [*others, ""], strict=True)]
+def _parameter(name: str, value: Any, changed: bool) -> str:
+    row_class, mark = (' class="changed"', "changed") if changed else ("", "")
+    return (
+        f'<tr{row_class}><td class="word">{name}</td><td class="word">{escape_text(repr(value))}</td>'
+        f'<td class="word">{mark}</td></tr>'
+    )
+
+
+def _layers(net: DrawnNetwork) -> str:
+    head, *rows = net.summary().rows()
+    others = [", ".join(_changed(layer)) for layer in net.layers]
+    others += [""] * (len(rows) - len(others))
+    body = [_row([*row, other], "td") for row, other in zip(rows, others, strict=True)]
     return f"<table>{_row([*head, ''], 'th')}{''.join(body)}</table>"
 
 
@@ -147,7 +153,7 @@ def _changed(layer: Dense) -> list[str]:
     texts = []
     for field in fields(layer):
         value = getattr(layer, field.name)
-        if field.name != "activation" and field.default is not MISSING and value != field.default:
+        if field.name not in _SUMMARIZED and field.default is not MISSING and value != field.default:
             texts.append(f"{field.name}={value!r}")
     return texts
 

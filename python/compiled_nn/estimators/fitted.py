@@ -10,8 +10,8 @@ import numpy as np
 from ..data import dataframes
 from ..data.arrays import Array
 from . import inputs, sklearn_compat
+from .inspection import Inspection
 from .network import EstimatorNetwork
-from .parameters import Parameters
 from .progress import Progress
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _LINKS = {"sigmoid": "logistic"}  # links whose scikit-learn name differs
 
 
-class Fitted(Parameters, sklearn_compat.SklearnMixin):
+class Fitted(Inspection, sklearn_compat.SklearnMixin):
     """Base class of the estimators: their parameters, and what is available after fit."""
 
     network_: EstimatorNetwork

@@ -10,7 +10,7 @@ from ..common import checks
 from ..data import samples
 from ..data.arrays import Array
 from ..data.samples import Samples
-from ..spec import summary
+from ..spec.summary import Summary, summarize
 from ..training.stacks import new_stack
 from ..training.targets import read_samples
 from ..training.weights import layer_views
@@ -26,10 +26,30 @@ if TYPE_CHECKING:
 class Inspection(Model):
     """Methods of a network that help to understand it."""
 
-    def summary(self) -> str:
-        """Return a table with the inputs, units, activation and number of parameters of each layer, as text."""
-        n_inputs = None if self._trainer is None else self._trainer.stack.sizes[0]
-        return summary.table(self.layers, self.activations, n_inputs)
+    def summary(self) -> Summary:
+        """Return the sizes of each layer: inputs, units, parameters, operations per row and bytes.
+
+        The summary prints as a table, with columns for norm, dropout, residual and trainable if a layer has them.
+
+        Returns
+        -------
+        Summary
+            Table with one :class:`~compiled_nn.spec.summary.LayerSummary` per layer in `layers`, and the totals
+            `n_parameters`, `n_trainable`, `flops` and `bytes`. Numbers that depend on the columns of X are None before
+            fit, and "?" in the table.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> cnn.Network([cnn.Dense(50, "relu"), cnn.Dense(10)]).fit([[0.0] * 784], [0], epochs=0).summary()
+        layer  inputs  units  activation  parameters  FLOPs   bytes
+            0     784     50        relu       39250  78400  157000
+            1      50     10     softmax         510   1000    2040
+        total                                  39760  79400  159040
+        """
+        c, stack = self._configuration, None if self._trainer is None else self._trainer.stack
+        n_inputs, biases = (None, None) if stack is None else (stack.sizes[0], stack.biases)
+        return summarize(c.layers, c.activation_names, n_inputs, c.dtype, biases=biases)
 
     def diagnose(self, X: Any, y: Any = None) -> Diagnosis:
         """Search for problems that prevent the network from learning, and suggest a remedy for each of them.

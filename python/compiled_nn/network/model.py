@@ -146,7 +146,7 @@ class Model:
 
     @property
     def n_parameters(self) -> int:
-        """Number of weights and biases that training can change."""
+        """Number of weights, biases and gains; of an embedding layer, that of the numbers in its vectors."""
         stack, first = self._fitted(), self.layers[0]
         return stack.n_parameters - stack.sizes[0] * first.units + first.n_weights(stack.sizes[0])
 

@@ -93,7 +93,7 @@ class Network(Fitting, Inspection, Uncertainty):
     n_features_ : int
         Number of columns of X.
     n_parameters : int
-        Number of weights and biases.
+        Number of weights, biases and gains.
     mean_, scale_ : ndarray (n_features,)
         Centre and scale of each column in float64, with `standardize`. The scale of a constant column is 1.
     target_mean_, target_scale_ : ndarray (n_outputs,)
@@ -186,6 +186,9 @@ class Network(Fitting, Inspection, Uncertainty):
         from ..display import notebook  # imported here to keep `import compiled_nn` fast
 
         return notebook.page(self, self._configuration)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
     # ---- forms of a network in tutorials
 
