@@ -5,7 +5,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from compiled_nn.data import arrays
+from compiled_nn.data import arrays, class_labels
 
 DTYPES = [
     "bool",
@@ -264,25 +264,29 @@ def test_every_place_is_checked(shape, layout, bad, rng):
     ],
 )
 def test_labels_of_any_type(y, classes):
-    labels = arrays.labels(arrays.targets(y))
-    found = arrays.unique_labels(labels)
+    labels = class_labels.read(arrays.targets(y))
+    found = class_labels.distinct(labels)
     assert found.tolist() == classes
     assert found.dtype.isnative
-    np.testing.assert_array_equal(arrays.class_indices(labels, found), [1, 0, 1])
+    np.testing.assert_array_equal(class_labels.indices(labels, found), [1, 0, 1])
 
 
 def test_classes_take_no_more_room_than_their_text():
     y = np.array(["b", "a"], "<U500")
-    assert arrays.unique_labels(arrays.labels(y)).dtype == np.dtype("<U1")
+    assert class_labels.distinct(class_labels.read(y)).dtype == np.dtype("<U1")
 
 
 BAD_LABELS = {
     "None": (None, TypeError, "y is None"),
-    "mixed": ([1, "a"], TypeError, "y mixes text with other labels"),
-    "mixed objects": (np.array([1, "a"], dtype=object), TypeError, "y mixes text with other labels"),
-    "None inside": ([1, None], TypeError, "y holds None: row 1"),
+    "mixed": ([1, "a"], TypeError, "y mixes numbers with text: row 0 is 1, row 1 is 'a'"),
+    "mixed objects": (
+        np.array([1, "a"], dtype=object),
+        TypeError,
+        "y mixes numbers with text: row 0 is 1, row 1 is 'a'",
+    ),
+    "None inside": ([1, None], ValueError, "Input y contains None: row 1"),
     "complex": ([1j, 2], TypeError, "y holds complex numbers"),
-    "objects": ([object(), object()], TypeError, "y holds objects"),
+    "objects": ([object(), object()], TypeError, "y holds <object"),
     "dates": (np.array(["2020-01-01"], "M8[D]"), TypeError, "y holds dates"),
     "NaN": ([0.0, np.nan], ValueError, "y contains NaN: row 1"),
     "infinity": ([0.0, np.inf], ValueError, "y contains infinity: row 1"),
@@ -304,7 +308,7 @@ BAD_LABELS = {
 def test_bad_labels_are_refused(case):
     y, error, words = BAD_LABELS[case]
     with pytest.raises(error, match=words):
-        arrays.unique_labels(arrays.labels(arrays.targets(y)))
+        class_labels.distinct(class_labels.read(arrays.targets(y)))
 
 
 @pytest.mark.parametrize(
@@ -322,14 +326,14 @@ def test_bad_labels_are_refused(case):
 )
 def test_unseen_labels_are_named(classes, y):
     with pytest.raises(ValueError, match="has classes not in `self") as raised:
-        arrays.class_indices(np.array(y), np.array(classes))
+        class_labels.indices(np.array(y), np.array(classes))
     assert repr(np.unique(y).tolist()) in str(raised.value)
 
 
 def test_labels_of_equal_value_are_the_same_class():
     classes = np.array([0, 1])
     for y in ([True, False], [1.0, 0.0], np.array([1, 0], "uint8")):
-        np.testing.assert_array_equal(arrays.class_indices(np.array(y), classes), [1, 0])
+        np.testing.assert_array_equal(class_labels.indices(np.array(y), classes), [1, 0])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -3,7 +3,7 @@
 import compiled_nn as cnn
 import numpy as np
 import pytest
-from compiled_nn.data import arrays, dataframes
+from compiled_nn.data import arrays, class_labels, dataframes
 from small import bits
 
 pandas = pytest.importorskip("pandas")
@@ -90,9 +90,9 @@ def test_labels_in_columns_of_their_own():
         pyarrow.chunked_array([text[:2], text[2:]]).dictionary_encode(),
     ]
     for y in series:
-        assert arrays.labels(arrays.targets(y)).tolist() == text
+        assert class_labels.read(arrays.targets(y)).tolist() == text
     for y in (pandas.Series([2, 1], dtype="Int64"), polars.Series([2, 1]), pyarrow.array([2, 1])):
-        assert arrays.labels(arrays.targets(y)).tolist() == [2, 1]
+        assert class_labels.read(arrays.targets(y)).tolist() == [2, 1]
 
 
 @every_library
@@ -137,8 +137,8 @@ def test_missing_values_of_encoded_columns_stay_missing():
     column = pyarrow.chunked_array([["u", "v"], ["v", None]]).dictionary_encode()
     ((_, values),) = dataframes.columns(pyarrow.table({"a": column}))
     assert values.tolist() == ["u", "v", "v", None]
-    with pytest.raises(TypeError, match="y holds None: row 3"):
-        arrays.labels(arrays.targets(column))
+    with pytest.raises(ValueError, match="Input y contains None: row 3"):
+        class_labels.read(arrays.targets(column))
 
 
 def test_lazy_tables_are_refused():

@@ -406,7 +406,7 @@ def test_probabilities():
         metrics.log_loss([0, 1], [[0, 1.5], [0, 1]])
     with pytest.raises(ValueError, match=r"Row 1 of probabilities sums to 0\.9"):
         metrics.brier([0, 1], [[0, 1], [0.5, 0.4]])
-    with pytest.raises(TypeError, match="predicted has int64"):
+    with pytest.raises(TypeError, match="predicted has numbers, such as 0"):
         metrics.f1(["a", "b"], [0, 1])
 
 

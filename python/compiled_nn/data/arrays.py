@@ -20,11 +20,10 @@ from typing import Any, Never
 import numpy as np
 
 from ..common.errors import count
-from . import dataframes
+from . import cells, class_labels, dataframes
 
 _WIDTHS = {"f": (4, 8), "b": (1,), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8)}
 CORE_DTYPES = frozenset(np.dtype(f"{kind}{width}") for kind, widths in _WIDTHS.items() for width in widths)
-LONGEST_LABEL = 1000  # characters; limits the memory that the class labels in a file can take
 
 _BLOCK = 1 << 18  # elements per block of the check for non-finite values
 _SMALL = 1 << 12  # largest size for the sum of squares; above it a BLAS could start threads
@@ -97,92 +96,19 @@ def is_matrix(y: Array) -> bool:
     return y.ndim == 2 and y.shape[1] != 1
 
 
-def targets(y: Any) -> Array:
+def targets(y: Any, name: str = "y") -> Array:
     """Return `y` as an array of 1 or 2 dimensions in its own dtype; shape (m, 1) becomes (m,)."""
-    array = _as_array(y, "y")
-    if isinstance(y, (list, tuple)) and array.dtype.kind in "US":
-        _refuse_mixed_labels(y)  # np.asarray has converted the numbers in the list to text
+    array = _as_array(y, name)
+    if isinstance(y, (list, tuple)) and array.dtype.kind in "US" and array.ndim in (1, 2):
+        # NumPy has converted other labels in the list to text.
+        class_labels.check(y if array.ndim == 1 else [label for row in y for label in row], name)
     if array.ndim not in (1, 2):
         raise ValueError(
-            f"y has {count(array.ndim, 'dimension')}; expected 1, or 2 with one column per output."
+            f"{name} has {count(array.ndim, 'dimension')}; expected 1, or 2 with one column per output."
         )
     if array.size == 0:
-        raise ValueError(f"y is empty: it has shape {array.shape}.")
+        raise ValueError(f"{name} is empty: it has shape {array.shape}.")
     return array if is_matrix(array) else array.reshape(-1)
-
-
-def labels(y: Array) -> Array:
-    """Return the labels (m,) as finite bool, int, float, str or bytes in native byte order."""
-    if y.dtype.kind == "O":
-        _refuse_mixed_labels(y)
-        y = np.array(y.tolist())
-    elif y.dtype.kind == "T":
-        y = np.array(y.tolist())
-    if y.dtype.kind not in "biufUS":
-        raise TypeError(f"y holds {_kind(y)}; labels are text, integers, booleans or real numbers.")
-    if y.dtype.kind in "US":
-        return y
-    if y.dtype.kind == "f" and y.dtype.itemsize > 8:
-        y = y.astype(np.float64)
-    if not y.dtype.isnative:
-        y = y.astype(y.dtype.newbyteorder("="))
-    if y.dtype.kind == "f":
-        _check_finite_column(y)
-    return y
-
-
-def _check_finite_column(y: Array) -> None:
-    bad = ~np.isfinite(y)
-    if bad.any():
-        raise ValueError(f"Input y contains {_name_of(y[bad][0])}: row {int(np.argmax(bad))}.")
-
-
-def _refuse_mixed_labels(y: Any) -> None:
-    for row, label in enumerate(y):
-        if label is None:
-            raise TypeError(f"y holds None: row {row}.")
-    texts = sum(isinstance(label, (str, bytes)) for label in y)
-    if 0 < texts < len(y):
-        raise TypeError("y mixes text with other labels; all labels must be of one type.")
-
-
-def unique_labels(y: Array) -> Array:
-    """Return the sorted distinct labels; the item size of text is that of the longest label."""
-    found: Array = np.unique(y)
-    if found.dtype.kind in "US":
-        found = np.array(found.tolist())
-        longest = max(len(label) for label in found.tolist())
-        if longest > LONGEST_LABEL:
-            raise ValueError(
-                f"y has a label of {longest} characters; the longest allowed has {LONGEST_LABEL}."
-            )
-    return found
-
-
-def class_indices(y: Array, classes: Array) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Return the index in `classes` of each label in `y` (m,); an unknown label raises ValueError."""
-    if _family(y) != _family(classes):
-        _refuse_unseen(y, classes)
-    indices = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
-    if not (classes[indices] == y).all():
-        _refuse_unseen(y, classes)
-    return indices.astype(np.int64, copy=False)
-
-
-def _family(labels: Array) -> str:
-    return labels.dtype.kind if labels.dtype.kind in "US" else "number"
-
-
-def _refuse_unseen(y: Array, classes: Array) -> Never:
-    raise ValueError(
-        "`y` has classes not in `self.classes_`. "
-        f"`self.classes_` has {_some(classes)}. 'y' has {_some(unique_labels(y))}."
-    )
-
-
-def _some(values: Array, at_most: int = 10) -> str:
-    texts = [repr(value) for value in values[:at_most].tolist()]
-    return f"[{', '.join(texts)}{', ...' if len(values) > at_most else ''}]"
 
 
 def values(y: Any, *, n_outputs: int, dtype: str) -> Array:
@@ -301,8 +227,12 @@ def _as_array(a: Any, name: str) -> Array:
         raise TypeError(f"{name} is a {type(a).__name__}, which is not computed yet; pass {name}.collect().")
     masked = sys.modules.get("numpy.ma")  # without this module in memory, `a` cannot be a masked array
     if masked is not None and masked.is_masked(a):
+        mask = masked.getmaskarray(a)
+        first = np.argwhere(mask)[0].tolist()
+        where = f"row {first[0]}" + (f", column {first[1]}" if len(first) == 2 else "")
         raise ValueError(
-            f"{name} has masked entries; fill them first, for example with {name}.filled(value)."
+            f"{name} has masked entries: {where}, {int(mask.sum())} in all. Leave these rows out, or fill them first,"
+            f" for example with {name}.filled(value)."
         )
     try:
         if hasattr(a, "__dlpack__") and not hasattr(a, "__array__"):
@@ -353,7 +283,7 @@ def _numeric(array: Array, name: str) -> Array:
     if kind == "O":
         return _from_objects(array, name)
     if kind not in "biuf":
-        raise TypeError(f"{name} holds {_kind(array)}; the network takes real numbers.")
+        raise TypeError(f"{name} holds {cells.kind_of_array(array)}; the network takes real numbers.")
     if kind == "f" and array.dtype.itemsize not in (4, 8):
         with np.errstate(over="ignore"):  # numbers too large for float64 are rejected later, by check_finite
             return array.astype(np.float32 if array.dtype.itemsize == 2 else np.float64)
@@ -370,15 +300,3 @@ def _from_objects(array: Array, name: str) -> Array:
         return array.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise TypeError(f"{name} holds objects that are not real numbers: {error}") from error
-
-
-def _kind(array: Array) -> str:
-    return {
-        "c": f"complex numbers ({array.dtype})",
-        "O": "objects",
-        "U": "text",
-        "S": "bytes",
-        "T": "text",
-        "M": "dates",
-        "m": "time differences",
-    }.get(array.dtype.kind, f"records ({array.dtype})")

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import losses
 from ..common import checks
-from ..data import arrays
+from ..data import arrays, class_labels
 from ..data.arrays import Array
 from ..training.targets import Targets
 from . import inputs, sklearn_compat
@@ -227,13 +227,13 @@ class MLPClassifier(ClassPredictions):
                     " Use losses.BinaryCrossEntropy() or losses.Focal(link='sigmoid')."
                 )
             return Targets(loss, y.shape[1], "indicator", np.arange(y.shape[1]))
-        labels = arrays.labels(y)
+        labels = class_labels.read(y)
         if labels.dtype.kind == "f" and (labels != np.floor(labels)).any():
             raise ValueError(
                 "Unknown label type: continuous. Maybe you are trying to fit a classifier, which expects discrete"
                 " classes on a regression target with continuous values."
             )
-        classes = arrays.unique_labels(labels)
+        classes = class_labels.distinct(labels)
         loss = self._resolve_loss("softmax" if len(classes) > 2 else "sigmoid")
         # A single class is entered twice, so that it is predicted whatever the output.
         classes = np.resize(classes, max(len(classes), 2))
@@ -243,7 +243,7 @@ class MLPClassifier(ClassPredictions):
         if y.ndim == 2:
             inputs.check_indicator(y)
         elif not partial:
-            classes = arrays.unique_labels(arrays.labels(y))
+            classes = class_labels.distinct(class_labels.read(y))
             if classes.tolist() != self.classes_.tolist():
                 raise ValueError(
                     "warm_start can only be used where `y` has the same classes as in the previous call to fit."
@@ -251,7 +251,7 @@ class MLPClassifier(ClassPredictions):
                 )
 
     def _stratification_labels(self, y: Array) -> Array | None:
-        return arrays.labels(y) if y.ndim == 1 else None
+        return class_labels.read(y) if y.ndim == 1 else None
 
     def _weight_options(self, sample_weight: Array | None) -> dict[str, Any]:
         options = super()._weight_options(sample_weight)
@@ -282,7 +282,7 @@ class MLPClassifier(ClassPredictions):
         DivergenceError
             If the loss or a weight is not finite at the end of the epoch.
         """
-        labels = None if classes is None else np.unique(np.asarray(classes))
+        labels = None if classes is None else class_labels.of_list(arrays.targets(classes, "classes"))
         if hasattr(self, "network_"):
             if labels is not None and labels.tolist() != self.classes_.tolist():
                 raise ValueError(

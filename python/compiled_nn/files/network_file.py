@@ -40,7 +40,7 @@ from ..artefact.inputs import Inputs
 from ..artefact.outputs import Outputs
 from ..artefact.parts import Parts
 from ..common import checks
-from ..data import arrays
+from ..data import arrays, class_labels
 from ..preprocessing.standardization import Statistics
 from ..spec.configuration import Configuration, from_config, to_config
 from ..spec.layers import check_weights
@@ -323,9 +323,9 @@ def _classes_from_config(config: object) -> arrays.Array | None:
 
 def _class_array(labels: list[Any], dtype: str) -> arrays.Array:
     if dtype in ("str", "bytes"):
-        if max(map(len, labels)) > arrays.LONGEST_LABEL:
+        if max(map(len, labels)) > class_labels.LONGEST:
             raise ValueError(
-                f"a label has {max(map(len, labels))} characters; at most {arrays.LONGEST_LABEL} are allowed"
+                f"a label has {max(map(len, labels))} characters; at most {class_labels.LONGEST} are allowed"
             )
         classes = np.array(labels if dtype == "str" else [label.encode("latin-1") for label in labels])
     else:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..common.errors import count
-from ..data import arrays, sample_weights
+from ..data import arrays, class_labels, sample_weights
 from ..data.arrays import Array
 
 
@@ -26,15 +26,15 @@ def mean(values: Array, w: Array | None) -> float:
 
 def labels(y: Any, name: str) -> Array:
     """Return labels (m,) as an array; raise ValueError, with `name` in the message, for a matrix of targets."""
-    y = arrays.targets(y)
+    y = arrays.targets(y, name)
     if y.ndim != 1:
         raise ValueError(f"{name} has shape {y.shape}; expected one label per row.")
-    return arrays.labels(y)
+    return class_labels.read(y, name)
 
 
 def known(y: Any) -> Array:
     """Return the sorted distinct labels of `y`."""
-    return arrays.unique_labels(labels(y, "labels"))
+    return class_labels.of_list(labels(y, "classes"))
 
 
 def label_pair(
@@ -65,12 +65,11 @@ def label_pair(
     """
     true, guessed = labels(y, names[0]), labels(predicted, names[1])
     arrays.check_rows(true, guessed, *names)
-    if (true.dtype.kind in "US") != (guessed.dtype.kind in "US"):
-        raise TypeError(f"{names[0]} has labels of dtype {true.dtype}; {names[1]} has {guessed.dtype}.")
+    class_labels.check_same_kind(true, guessed, names)
     sorted_classes = known(np.concatenate([true, guessed]) if classes is None else classes)
     return (
-        arrays.class_indices(true, sorted_classes),
-        arrays.class_indices(guessed, sorted_classes),
+        class_labels.indices(true, sorted_classes),
+        class_labels.indices(guessed, sorted_classes),
         sorted_classes,
     )
 
@@ -144,7 +143,7 @@ def columns(y: Any, scores: Any, classes: Any, name: str) -> tuple[Array, Array]
         source = f"y has {n} classes" if classes is None else f"classes has {count(n, 'label')}"
         hint = " Pass the labels of all columns as classes=..." if classes is None else ""
         raise ValueError(f"{source}; {name} has {count(matrix.shape[1], 'column')}.{hint}")
-    return arrays.class_indices(true, column_labels), matrix
+    return class_labels.indices(true, column_labels), matrix
 
 
 def both_classes(p: Array) -> Array:

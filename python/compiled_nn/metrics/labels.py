@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from ..common import arithmetic, checks
-from ..data import arrays, sample_weights
+from ..data import arrays, class_labels, sample_weights
 from ..data.arrays import Array
 from . import inputs
 
@@ -41,7 +41,10 @@ def accuracy(y: Any, predicted: Any, sample_weight: Any = None) -> float:
     >>> metrics.accuracy([0, 1, 1, 1], [0, 1, 1, 0])
     0.75
     """
-    true, guessed = arrays.targets(y), arrays.targets(predicted)
+    true, guessed = arrays.targets(y), arrays.targets(predicted, "predicted")
+    if true.ndim == guessed.ndim == 1:
+        true, guessed = inputs.labels(true, "y"), inputs.labels(guessed, "predicted")
+        class_labels.check_same_kind(true, guessed, ("y", "predicted"))
     if true.shape != guessed.shape:
         raise ValueError(f"y has shape {np.shape(y)}; predicted has {np.shape(predicted)}.")
     right = true == guessed

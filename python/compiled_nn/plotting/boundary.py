@@ -9,7 +9,7 @@ import numpy as np
 
 from ..common import checks
 from ..common.errors import count
-from ..data import arrays
+from ..data import arrays, class_labels
 from ..data.arrays import Array
 from ..metrics import inputs
 from . import canvas, classes
@@ -145,7 +145,7 @@ class DecisionBoundaryDisplay:
         else:
             labels = np.asarray(labels)
             response, names = _predict_shares(net, grid, labels), classes.get_names(labels, class_names)
-            y = None if y is None else arrays.class_indices(y, labels)
+            y = None if y is None else class_labels.indices(y, labels)
         plane = response.reshape(resolution, resolution, *response.shape[1:])
         display = cls(x0=x0, x1=x1, response=plane, names=names, X=X, y=y)
         return display.plot(ax, **kwargs)

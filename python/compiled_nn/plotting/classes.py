@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..common.errors import NotFittedError, count
-from ..data import arrays
+from ..data import class_labels
 from ..data.arrays import Array
 from ..metrics import inputs
 
@@ -37,4 +37,4 @@ def get_names(classes: Array, class_names: Sequence[str] | None) -> list[str]:
 
 def get_index(label: Any, classes: Array) -> int:
     """Return the index of a label in the sorted classes."""
-    return int(arrays.class_indices(inputs.labels([label], "y"), classes)[0])
+    return int(class_labels.indices(inputs.labels([label], "y"), classes)[0])

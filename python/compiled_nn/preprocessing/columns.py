@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..common import checks
-from ..data import arrays
+from ..data import arrays, cells, class_labels
 from ..data.arrays import Array
 
 
@@ -104,7 +104,7 @@ class Categorical:
                     f"{where} holds {value!r}; during fit it held only {'text' if text else 'numbers'}."
                 )
         values = (
-            -1 if is_missing(value) else codes.get(value, len(codes) if self.rare else -1)
+            -1 if cells.is_missing(value) else codes.get(value, len(codes) if self.rare else -1)
             for value in column.tolist()
         )
         return np.fromiter(values, dtype=np.int64, count=len(column))
@@ -135,11 +135,6 @@ def read_encoder(config: object) -> Numeric | Categorical:
     return Categorical(**{**fields, "categories": tuple(categories)})
 
 
-def is_missing(value: Any) -> bool:
-    """Whether a value is missing: None or NaN."""
-    return value is None or (isinstance(value, float) and value != value)
-
-
 def holds_text(column: Array) -> bool:
     """Whether any value of a column is text."""
     if column.dtype.kind == "O":
@@ -148,13 +143,13 @@ def holds_text(column: Array) -> bool:
 
 
 def _present(column: Array) -> list[Any]:
-    return [value for value in column.tolist() if not is_missing(value)]
+    return [value for value in column.tolist() if not cells.is_missing(value)]
 
 
 def _numbers(column: Array, where: str) -> Array:
     """Return a column of numbers with NaN in place of None; raise an error for other values and for infinity."""
     if column.dtype.kind == "O":
-        column = np.array([np.nan if is_missing(value) else value for value in column], dtype=object)
+        column = np.array([np.nan if cells.is_missing(value) else value for value in column], dtype=object)
     numbers = arrays.real(column, where)
     if np.isinf(numbers).any():
         raise ValueError(f"{where} contains infinity: row {int(np.argmax(np.isinf(numbers)))}.")
@@ -171,8 +166,8 @@ def _check_categories(categories: list[Any], where: str) -> None:
             raise TypeError(
                 f"{where} holds {category!r}; categories are text, integers, booleans or finite numbers."
             )
-        if isinstance(category, str) and len(category) > arrays.LONGEST_LABEL:
+        if isinstance(category, str) and len(category) > class_labels.LONGEST:
             raise ValueError(
                 f"{where} has a category of {len(category)} characters; the longest allowed has"
-                f" {arrays.LONGEST_LABEL}."
+                f" {class_labels.LONGEST}."
             )

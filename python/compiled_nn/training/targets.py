@@ -8,7 +8,7 @@ import numpy as np
 
 from ..common.errors import count
 from ..common.immutable import Immutable
-from ..data import arrays, sample_weights, samples
+from ..data import arrays, class_labels, sample_weights, samples
 from ..data.arrays import Array
 from ..data.samples import Encoder, Samples
 from ..preprocessing import standardization
@@ -95,7 +95,7 @@ class Targets(Immutable):
             arrays.check_shares(shares, sum_to_one=self.loss.link == "softmax")
             return shares
         assert self.classes is not None
-        indices = arrays.class_indices(arrays.labels(y), self.classes)
+        indices = class_labels.indices(class_labels.read(y), self.classes)
         if self.loss.takes_indices:
             return indices
         if self.n_outputs == 1:
@@ -248,7 +248,7 @@ def infer_targets(loss: Loss, n_outputs: int, y: Any) -> Targets:
     if arrays.is_matrix(y):
         kind = "classes" if loss.link == "softmax" else "indicator"
         return Targets(loss, n_outputs, kind, np.arange(n_outputs))
-    return _targets_of_labels(loss, n_outputs, arrays.labels(y), "y")
+    return _targets_of_labels(loss, n_outputs, class_labels.read(y), "y")
 
 
 def _targets_of_labels(loss: Loss, n_outputs: int, labels: Any, name: str) -> Targets:
@@ -257,7 +257,7 @@ def _targets_of_labels(loss: Loss, n_outputs: int, labels: Any, name: str) -> Ta
         raise ValueError(
             f"classes is given, but the loss {loss.name} predicts values. Leave classes out, or use a loss for classes."
         )
-    classes = arrays.unique_labels(arrays.labels(arrays.targets(labels)))
+    classes = class_labels.distinct(class_labels.read(arrays.targets(labels, name), name))
     expected = loss.n_classes(n_outputs)
     if len(classes) != expected:
         noun = "class" if len(classes) == 1 else "classes"

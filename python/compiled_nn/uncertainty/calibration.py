@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..common import arithmetic
-from ..data import arrays, sample_weights
+from ..data import arrays, class_labels, sample_weights
 from ..data.arrays import Array
 
 _COLDEST, _HOTTEST = 0.01, 100.0
@@ -109,5 +109,5 @@ def _shares(y: Any, shape: tuple[int, ...]) -> Array:
         arrays.check_shares(given[:, np.newaxis], sum_to_one=False)
         return np.column_stack([1 - given, given])
     classes = np.arange(shape[1])
-    hot: Array = arrays.class_indices(given, classes)[:, np.newaxis] == classes
+    hot: Array = class_labels.indices(given, classes)[:, np.newaxis] == classes
     return hot
