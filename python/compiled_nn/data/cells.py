@@ -50,7 +50,7 @@ def kind(value: Any) -> str:
 
 
 def kind_of_array(array: np.ndarray[Any, np.dtype[Any]]) -> str:
-    """Return what an array holds, for messages."""
+    """Return the kind of contents of an array, for messages."""
     return {
         "c": f"complex numbers ({array.dtype})",
         "O": "objects",
