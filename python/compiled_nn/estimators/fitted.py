@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..common.errors import count
 from ..data import dataframes
 from ..data.arrays import Array
 from . import inputs, sklearn_compat
@@ -16,6 +18,8 @@ from .progress import Progress
 
 if TYPE_CHECKING:
     from typing import Self
+
+    from .layer_arrays import LayerArrays
 
 _LINKS = {"sigmoid": "logistic"}  # links whose scikit-learn name differs
 
@@ -117,13 +121,45 @@ class Fitted(Inspection, sklearn_compat.SklearnMixin):
 
     @property
     def coefs_(self) -> list[Array]:
-        """Weights (inputs, units) of each layer, as views; with `standardize` they apply to the scaled columns."""
-        return [W for W, _ in self.network_.weight_views()]
+        """Weights (inputs, units) of each layer, as views; with `standardize` they apply to the scaled columns.
+
+        A write to a view changes the network. ``model.coefs_[i] = W`` and ``model.coefs_ = [...]`` copy weights into
+        it. With ``ema`` the views are read-only; assigned weights replace both the averaged and the trained ones.
+        """
+        return self._layer_arrays("coefs_")
+
+    @coefs_.setter
+    def coefs_(self, arrays: Iterable[Any]) -> None:
+        self._assign_arrays("coefs_", arrays)
 
     @property
     def intercepts_(self) -> list[Array]:
-        """Biases (units,) of each layer, as views; zeros with ``use_bias=False``."""
-        return [np.zeros(W.shape[1], W.dtype) if b is None else b for W, b in self.network_.weight_views()]
+        """Biases (units,) of each layer, as views, assigned as `coefs_`; read-only zeros with ``use_bias=False``."""
+        return self._layer_arrays("intercepts_")
+
+    @intercepts_.setter
+    def intercepts_(self, arrays: Iterable[Any]) -> None:
+        self._assign_arrays("intercepts_", arrays)
+
+    def _layer_arrays(self, name: str) -> LayerArrays:
+        """Return the arrays of `coefs_` or `intercepts_`."""
+        from .layer_arrays import LayerArrays  # imported here to keep `import compiled_nn` fast
+
+        net = self.network_
+        return LayerArrays(net.weight_views(name), lambda arrays: net.assign_weights(name, arrays))
+
+    def _assign_arrays(self, name: str, arrays: Iterable[Any]) -> None:
+        """Copy one array per layer into the network."""
+        if not hasattr(self, "network_"):
+            sklearn_compat.raise_not_fitted(type(self).__name__)
+        if isinstance(arrays, (str, Mapping)) or not isinstance(arrays, Iterable):
+            raise TypeError(f"{name} must be a list of arrays. Got {type(arrays).__name__} instead.")
+        given, n_layers = dict(enumerate(arrays)), len(self.network_.layers)
+        if len(given) != n_layers:
+            raise ValueError(
+                f"{name} has {count(len(given), 'array')}; the network has {count(n_layers, 'layer')}."
+            )
+        self.network_.assign_weights(name, given)
 
     @property
     def n_layers_(self) -> int:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+import weakref
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.random import RandomState
 
 from ..artefact.inputs import Inputs
 from ..artefact.outputs import Outputs
+from ..data import arrays
 from ..data.arrays import Array
 from ..losses import Loss
 from ..network.network import Network
@@ -18,7 +22,7 @@ from ..spec.layers import Dense
 from ..training.stacks import copy_of, new_stack, states_of
 from ..training.targets import Targets, weights_of
 from ..training.trainer import Trainer
-from ..training.weights import assign_layers, layer_views
+from ..training.weights import assign_layers, copy_layers, layer_views
 from .random_draws import RowOrder
 
 if TYPE_CHECKING:
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from cnn_core.stack import Objective
 
     from ..artefact.parts import Parts
+    from ..artefact.predictor import Predictor
     from ..preprocessing.tabular import Tabular
 
 
@@ -49,6 +54,8 @@ class EstimatorNetwork(Network):
     random : RandomState
         Generator of the row order.
     """
+
+    _lent: weakref.ref[Array] | None = None  # alias of the weights, if a caller has views of it
 
     def __init__(
         self,
@@ -102,10 +109,62 @@ class EstimatorNetwork(Network):
         self._fitted().parameters[:] = parameters
         self._weights_changed()
 
-    def weight_views(self) -> list[Pair]:
-        """Return views of the (W, b) of each layer used to predict; with `ema`, views of a copy."""
-        self._discard_predictor()  # the caller may write into the views
-        return list(self._evaluated().views())
+    def weight_views(self, name: str) -> list[Array]:
+        """Return views of the "coefs_" or "intercepts_" of each layer, as they are used to predict.
+
+        They are read-only if a write could not be seen by further training, because the weights are averages; and so
+        are the zeros for layers without biases.
+        """
+        trainer, stack = self._known_trainer(), self._evaluated()
+        if stack is trainer.stack and trainer.average is None:
+            self._discard_predictor()  # the caller may write into the views
+            views = stack.views(self._lend(stack.parameters))
+        else:
+            views = stack.views()
+            for array in itertools.chain.from_iterable(views):
+                if array is not None:
+                    array.flags.writeable = False
+        if name == "coefs_":
+            return [W for W, _ in views]
+        return [_no_biases(W) if b is None else b for W, b in views]
+
+    def _lend(self, parameters: Array) -> Array:
+        """Return an alias of the parameters, which exists as long as a view of it, or a view of that, does."""
+        alias = None if self._lent is None else self._lent()
+        if alias is None or not np.may_share_memory(alias, parameters):
+            alias = np.frombuffer(parameters.data, parameters.dtype)
+            self._lent = weakref.ref(alias)
+        return alias
+
+    def _can_change(self, predictor: Predictor) -> bool:
+        """Return whether a caller has views of the weights that the predictor has copies of."""
+        if self._lent is not None and self._lent() is None:
+            self._lent = None
+        return self._lent is not None and predictor.layers is not self._fitted()
+
+    def assign_weights(self, name: str, values: Mapping[int, Any]) -> None:
+        """Copy "coefs_" or "intercepts_" into the network; the moments of the optimizer are kept.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an array does not match its layer. The network is then unchanged.
+        """
+        states = copy_layers(layer_views(self._evaluated()))
+        part = "weight" if name == "coefs_" else "bias"
+        for i, value in values.items():
+            shape = states[i]["weight"].shape
+            shape = shape if part == "weight" else shape[1:]
+            array = arrays.weights(value, f"{name}[{i}]", dtype=self.dtype, ndim=len(shape))
+            if array.shape != shape:
+                raise ValueError(f"{name}[{i}] has shape {array.shape}; the layer has {shape}.")
+            if part in states[i]:
+                states[i][part] = array
+            elif array.any():
+                raise ValueError(
+                    f"{name}[{i}] must be zeros, because the layer has no biases (use_bias=False)."
+                )
+        self.restore({"layers": states})
 
     @property
     def encodes_table(self) -> bool:
@@ -136,6 +195,9 @@ class EstimatorNetwork(Network):
         net._order, net._split = RowOrder(RandomState()), None
         net._trainer = Trainer(net._fitted(), None, net._order)  # type: ignore[arg-type]
         return net
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_lent": None}
 
     # ---- as a function of its parameters
 
@@ -179,3 +241,10 @@ class EstimatorNetwork(Network):
             assign_layers(layer_views(stack, stack.parameters), layer_views(source, source.parameters))
             self._outputs = self._outputs.replace(learned=other._outputs.learned)
         self._weights_changed()
+
+
+def _no_biases(W: Array) -> Array:
+    """Return the read-only zeros that stand for the biases of a layer without them."""
+    zeros = np.zeros(W.shape[1], W.dtype)
+    zeros.flags.writeable = False
+    return zeros

@@ -15,13 +15,12 @@ from ..data.samples import Samples
 from ..preprocessing import standardization
 from ..preprocessing.standardization import Statistics
 from ..spec.configuration import Configuration
-from ..spec.initializers import Pair
 from ..spec.layers import Dense, draw_weights
 from ..training.history import new_history
 from ..training.stacks import evaluated, new_objective, new_stack, states_of
 from ..training.targets import Targets, read_samples
 from ..training.trainer import Trainer, new_generator
-from ..training.weights import copy_layers, layer_views
+from ..training.weights import LayerState, copy_layers, layer_views
 from ..uncertainty.calibration import NOTHING, Calibration
 
 if TYPE_CHECKING:
@@ -65,7 +64,9 @@ class Model:
         self._outputs = Outputs.of(configuration)
         self._changes = 0  # number of changes that made the predictor out of date
         self._predictor: Predictor | None = None  # None: made from the present weights when it is needed
-        self._initial: list[Pair] | None = None  # set by set_weights; None: fit draws the initial weights
+        self._initial: list[LayerState] | None = (
+            None  # set by set_weights; None: fit draws the initial weights
+        )
 
     # ---- parameters and fitted attributes
 
@@ -229,9 +230,13 @@ class Model:
                 n_threads=self._n_threads,
             )
             self._predictor = predictor
-            if changes != self._changes:  # another thread has changed the weights meanwhile
+            if changes != self._changes or self._can_change(predictor):  # by another thread, or by a caller
                 self._predictor = None
         return predictor
+
+    def _can_change(self, predictor: Predictor) -> bool:
+        """Return whether the weights can change without a call that discards the predictor."""
+        return False
 
     def _discard_predictor(self) -> None:
         self._changes += 1
@@ -280,11 +285,11 @@ class Model:
         """Return the number of columns that training expects, None for any number."""
         if resume:
             return self._known_inputs().n_columns
-        return None if self._initial is None else self._initial[0][0].shape[0]
+        return None if self._initial is None else len(self._initial[0]["weight"])
 
     def _drawn(self, X: Samples, encoder: Tabular | None) -> Trainer:
         """Return a trainer with the initial weights for the columns of X, which it does not standardise yet."""
         configuration = self._configuration.embedded(encoder)
         rng = new_generator(configuration.seed)
-        weights = self._initial or draw_weights(configuration.layers, rng, X.shape[1])
-        return Trainer(new_stack(configuration, states_of(weights)), configuration.seed, rng)
+        states = self._initial or states_of(draw_weights(configuration.layers, rng, X.shape[1]))
+        return Trainer(new_stack(configuration, states), configuration.seed, rng)

@@ -12,8 +12,7 @@ from ..artefact.parts import Parts
 from ..common import checks
 from ..preprocessing.standardization import Statistics
 from ..spec.initializers import Pair
-from ..spec.layers import check_weights
-from ..training.stacks import freeze, new_stack, pairs_of, states_of
+from ..training.stacks import freeze, new_stack, pairs_of
 from ..training.trainer import Trainer
 from ..training.weights import assign_layers, copy_layers, layer_views
 from .model import Model
@@ -45,7 +44,7 @@ class State(Model):
         """
         return pairs_of(copy_layers(layer_views(self._evaluated())))
 
-    def set_weights(self, weights: Sequence[tuple[Any, Any]]) -> None:
+    def set_weights(self, weights: Sequence[tuple[Any, Any]] | Sequence[Mapping[str, Any]]) -> None:
         """Set all weights. Later calls of fit start from them, and the moments of the optimizer are reset to zero.
 
         With ``standardize``, the first layer expects scaled columns. If the network has no statistics yet, or the
@@ -53,27 +52,31 @@ class State(Model):
 
         Parameters
         ----------
-        weights : list of (W (inputs, units), b (units,) or None)
-            Weights in the form of :meth:`get_weights`; they are copied. The number of inputs of the first layer may
-            differ from the present one.
+        weights : list of (W (inputs, units), b (units,) or None), or list of dict
+            Weights in the form of :meth:`get_weights`, or states of the layers in the form of ``snapshot()["layers"]``,
+            which also have the gains and running statistics of normalised layers. A normalised layer without these
+            keeps them until fit starts from the beginning. The arrays are copied. The number of inputs of the first layer may differ
+            from the present one.
 
         Raises
         ------
         TypeError, ValueError
             If the weights do not match the layers; the network is then unchanged.
         """
+        from ..training.state_checks import checked_layers  # imported here to keep `import compiled_nn` fast
+
         configuration = self._configuration
-        pairs = check_weights(self.layers, weights, configuration.dtype)
-        trainer, n_columns = self._trainer, len(pairs[0][0])
+        states = checked_layers(self.layers, weights, configuration.dtype)
+        trainer, n_columns = self._trainer, len(states[0]["weight"])
         if trainer is None or trainer.stack.sizes[0] != n_columns:
             encoder = None if self._inputs is None else self._inputs.encoder
-            self._trainer = Trainer(new_stack(configuration, states_of(pairs)), configuration.seed)
+            self._trainer = Trainer(new_stack(configuration, states), configuration.seed)
             self._inputs = Inputs.of(configuration, n_columns, encoder)
         else:
-            assign_layers(layer_views(trainer.stack), states_of(pairs))
+            assign_layers(layer_views(trainer.stack), states)
             freeze(trainer.stack, self.layers[0])
             trainer.forget_moments()
-        self._initial = pairs
+        self._initial = states
         self._weights_changed()
 
     def snapshot(self, *, optimizer: bool = True) -> dict[str, Any]:

@@ -214,8 +214,12 @@ def draw_weights(layers: Sequence[Dense], rng: Generator, n_features: int) -> li
     return pairs
 
 
-def check_weights(layers: Sequence[Dense], weights: Any, dtype: str) -> list[initializers.Pair]:
+def check_weights(
+    layers: Sequence[Dense], weights: Any, dtype: str, parts: tuple[str, str] = ("[0]", "[1]")
+) -> list[initializers.Pair]:
     """Check weights [(W (inputs, units), b (units,) or None), ...] given by a user, and return copies in `dtype`.
+
+    `parts` are the names of W and b in messages, after that of the layer.
 
     Raises
     ------
@@ -236,11 +240,11 @@ def check_weights(layers: Sequence[Dense], weights: Any, dtype: str) -> list[ini
                 f"weights[{i}] must be a pair (W, b), where b is None for a layer without biases."
                 f" Got {type(pair).__name__} instead."
             )
-        W = arrays.weights(pair[0], f"weights[{i}][0]", dtype=dtype, ndim=2)
+        W = arrays.weights(pair[0], f"weights[{i}]{parts[0]}", dtype=dtype, ndim=2)
         expected = (n_inputs or max(1, len(W)), layer.units)
         if W.shape != expected:
-            raise ValueError(f"weights[{i}][0] has shape {W.shape}; the layer needs {expected}.")
-        pairs.append((W, _check_bias(layer, pair[1], f"weights[{i}][1]", dtype)))
+            raise ValueError(f"weights[{i}]{parts[0]} has shape {W.shape}; the layer needs {expected}.")
+        pairs.append((W, _check_bias(layer, pair[1], f"weights[{i}]{parts[1]}", dtype)))
         n_inputs = layer.units
     return pairs
 

@@ -1,4 +1,4 @@
-"""Checks of states that users pass to ``Network.restore``, before anything is changed."""
+"""Checks of states and weights that users pass to a network, before anything is changed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import numpy as np
 from cnn_core.hyperparameters import MOMENTS, read
 
 from ..common import checks
+from ..spec.layers import Dense, check_weights
+from .stacks import states_of
 from .weights import LayerState, layer_views
 
 if TYPE_CHECKING:
@@ -40,6 +42,50 @@ def check_state(state: Any, stack: Stack) -> None:
             )
     if "optimizer" in state:
         _check_optimizer(state["optimizer"], stack)
+
+
+def checked_layers(layers: Sequence[Dense], weights: Any, dtype: str) -> list[LayerState]:
+    """Return copies of the weights of ``Network.set_weights`` as states of layers in `dtype`.
+
+    Parameters
+    ----------
+    layers : sequence of Dense
+        Layers of the network.
+    weights : list of (W, b or None), or list of dict
+        Weights as pairs, or states of layers, in which "norm" is optional.
+    dtype : {"float32", "float64"}
+        Dtype of the network.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the weights do not match the layers, or are not finite real numbers.
+    """
+    if not isinstance(weights, (list, tuple)) or not any(isinstance(state, Mapping) for state in weights):
+        return states_of(check_weights(layers, weights, dtype))
+    pairs = []
+    for i, state in enumerate(weights):
+        path = f"weights[{i}]"
+        _check_keys(path, state, (), ("weight", "bias", "norm"))
+        if "weight" not in state:
+            raise ValueError(f"{path} has no 'weight'.")
+        pairs.append((state["weight"], state.get("bias")))
+    states = states_of(check_weights(layers, pairs, dtype, ("['weight']", "['bias']")))
+    for i, (layer, given) in enumerate(zip(layers, weights, strict=True)):
+        if "norm" in given:
+            states[i]["norm"] = _checked_norm(layer, given["norm"], f"weights[{i}]['norm']", dtype)
+    return states
+
+
+def _checked_norm(layer: Dense, given: Any, path: str, dtype: str) -> dict[str, Any]:
+    if layer.norm is None:
+        raise ValueError(f"{path} is given; the layer is not normalised.")
+    names = ("gain", "mean", "variance") if layer.norm == "batch" else ("gain",)
+    _check_keys(path, given, (), names)
+    example = np.empty(layer.units, dtype)
+    for name, value in given.items():
+        _check_array(f"{path}[{name!r}]", value, example, negative=name != "variance")
+    return {name: np.array(value, dtype) for name, value in given.items()}
 
 
 def _check_optimizer(state: Any, stack: Stack) -> None:
