@@ -28,7 +28,7 @@ _EXPLODED = 4.0  # ratio of the loss to the first loss at which the test ends
 _SMOOTHED = 5  # width of the moving average of the losses
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RangeTest:
     """Result of :func:`find_learning_rate`.
 
@@ -73,6 +73,21 @@ class RangeTest:
         ax.legend(title="suggestion", frameon=False)
         canvas.open_frame(ax)
         return ax
+
+    def _repr_png_(self) -> bytes | None:
+        """Return the plot for a notebook; None without matplotlib, where the notebook shows the text."""
+        from .plotting import canvas
+
+        try:
+            return canvas.png(self.plot().figure)
+        except ImportError:
+            return None
+
+    def __repr__(self) -> str:
+        return (
+            f"RangeTest(suggestion={self.suggestion:.2g}; {len(self.rates)} steps with rates from"
+            f" {self.rates[0]:.2g} to {self.rates[-1]:.2g})"
+        )
 
 
 def find_learning_rate(

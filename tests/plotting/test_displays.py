@@ -7,7 +7,7 @@ import networks
 import numpy as np
 import pytest
 import reference
-from compiled_nn import plotting
+from compiled_nn import plotting, rates
 from compiled_nn.plotting import (
     ActivationDisplay,
     ConfusionMatrixDisplay,
@@ -287,3 +287,26 @@ def test_matplotlib_absent(name, monkeypatch):
         monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ImportError, match=r'plotting needs matplotlib; pip install "compiled-nn\[plot\]"'):
         DRAWN[name]()
+
+
+@pytest.mark.parametrize("name", plotting.__all__)
+def test_a_notebook_shows_the_picture(name, figure):
+    png = DRAWN[name]()._repr_png_()
+    assert png.startswith(b"\x89PNG\r\n")
+    assert len(png) > 1000
+    assert "matplotlib.pyplot" not in sys.modules
+
+
+def test_what_a_notebook_does_not_show_twice_or_yet(figure):
+    assert LossFunctionDisplay("mse", predicted=np.zeros(1), losses={})._repr_png_() is None  # not drawn
+    display = DRAWN["ActivationDisplay"]()
+    display.figure_.canvas.manager = object()  # as pyplot sets it
+    assert display._repr_png_() is None
+
+
+def test_a_range_test_shows_its_curve(monkeypatch):
+    result = rates.find_learning_rate(classifier(), CLOUDS, CLASSES, steps=40)
+    assert result._repr_png_().startswith(b"\x89PNG")
+    assert repr(result).startswith(f"RangeTest(suggestion={result.suggestion:.2g}; ")
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert result._repr_png_() is None

@@ -207,8 +207,8 @@ def test_prediction_grid_from_predictions(tmp_path):
         n_images=2,
     )
     assert texts(display.ax_) == [
-        "rather long name of a class 75 %\nright",
-        "rather long name of a class 75 %\nwrong: b & c",
+        "rather long name of a class (75 %)\nright",
+        "rather long name of a class (75 %)\nwrong: b & c",
     ]
     written(display, tmp_path / "long.png")
     with pytest.raises(ValueError, match="y_true has 1 row; y_pred has 2"):
@@ -252,7 +252,7 @@ def test_probability_bars_of_many_classes():
 
 def test_percentages_say_what_is_certain():
     display = ProbabilityBarsDisplay.from_predictions([1.0, 0.0, 0.9999, 0.0001, 0.345])
-    assert texts(display.ax_) == ["100 %", "0 %", "> 99 %", "< 1 %", "34 %"]
+    assert texts(display.ax_) == ["100 %", "0 %", "over 99 %", "under 1 %", "34 %"]
 
 
 def test_bad_probabilities(looker):
@@ -264,3 +264,45 @@ def test_bad_probabilities(looker):
         ProbabilityBarsDisplay.from_predictions([0.5, 0.5], 2)
     with pytest.raises(ValueError, match=r"x has shape \(2, 4, 5\); expected one sample"):
         ProbabilityBarsDisplay.from_estimator(looker, IMAGES[:2])
+
+
+# ---- the bundled digits, of 17 shades
+
+
+def shades(image):
+    """Colours from black to white with which matplotlib draws an image, from 0 to 1."""
+    return np.asarray(image.norm(image.get_array()))
+
+
+def test_bundled_digits_are_drawn_from_black_to_white():
+    data = cnn.datasets.load_digits()
+    images = data.X_train[:4]
+    assert (images.dtype, images.max()) == (np.uint8, 16)
+    proba = np.tile([0.1, 0.9] + [0.0] * 8, (4, 1))
+    digits = data.y_train[:4]
+    grid = ImageGridDisplay.from_images(images, digits)
+    predictions = PredictionGridDisplay.from_predictions(images, digits, digits, probabilities=proba)
+    bars = ProbabilityBarsDisplay.from_predictions(proba[0], image=images[0])
+    for drawn, i in [
+        *zip(grid.images_, range(4), strict=True),
+        *zip(predictions.images_, range(4), strict=True),
+    ]:
+        np.testing.assert_allclose(shades(drawn), images[i] / 16)
+    np.testing.assert_allclose(shades(bars.image_ax_.images[0]), images[0] / images[0].max())
+    assert f"{digits[0]} (90 %)\nright" in texts(predictions.ax_)
+
+
+@pytest.mark.parametrize(
+    ("images", "limits"),
+    [
+        (np.uint8([[[0, 64]]]), (0, 255)),
+        (np.uint8([[[3, 63]]]), (0, 63)),
+        (np.uint8([[[0, 0]]]), (0, 255)),
+        (np.float32([[[0, 1]]]), (0, 1)),
+        (np.float64([[[-2, 7]]]), (-2, 7)),
+        (np.int64([[[5, 200]]]), (5, 200)),
+        (np.array([[[False, True]]]), (0, 1)),
+    ],
+)
+def test_limits_of_gray_images(images, limits):
+    assert ImageGridDisplay(images).plot().images_[0].get_clim() == limits

@@ -3,7 +3,8 @@
 Each picture is a class like the displays of scikit-learn. ``from_estimator`` (or ``from_predictions``, ``from_images``,
 ``from_name``) computes the data of the picture, stores them as attributes and draws them; ``plot(ax)`` draws them
 again, on other axes or in another style. `ax_` and `figure_` are the axes and the figure of the last drawing. No
-window is opened: ``display.figure_.savefig("picture.png")`` writes a file, and a notebook shows ``display.figure_``.
+window is opened: ``display.figure_.savefig("picture.png")`` writes a file, and a notebook shows a display that is the
+last line of a cell.
 
 An estimator is a :class:`compiled_nn.Network`, or another object with `predict` and optionally `predict_proba` and
 `classes_`. All colours can be distinguished by colour-blind readers; text, dashes or markers show the same in gray.

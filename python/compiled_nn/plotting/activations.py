@@ -14,7 +14,7 @@ from ..spec.layers import Dense
 from . import canvas
 
 
-class ActivationDisplay:
+class ActivationDisplay(canvas.Display):
     """Curves of an activation function f(z) and its derivative f'(z).
 
     It is created by :meth:`from_name`.

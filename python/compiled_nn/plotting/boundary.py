@@ -17,7 +17,7 @@ from . import canvas, classes
 _MARKERS = "o^sDvP*"  # 7 markers and 8 colours: 56 different combinations
 
 
-class DecisionBoundaryDisplay:
+class DecisionBoundaryDisplay(canvas.Display):
     """Predictions of an estimator of two features over the plane, with samples.
 
     It is created by :meth:`from_estimator`. Two classes are shown by the probability of the second class, with a black

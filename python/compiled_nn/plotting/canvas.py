@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 from ..common import optional
@@ -10,6 +11,24 @@ from ..common import optional
 BLUE, ORANGE, VERMILION, GRAY = "#0072B2", "#E69F00", "#D55E00", "#999999"
 PALETTE = (BLUE, ORANGE, "#009E73", "#CC79A7", "#56B4E9", VERMILION, "#F0E442", GRAY)
 DPI = 150
+
+
+class Display:
+    """Base class of the displays: a notebook shows the last drawing as a picture."""
+
+    figure_: Any
+
+    def _repr_png_(self) -> bytes | None:
+        """Return the figure as PNG; None before a drawing, and for one of pyplot, which a notebook shows itself."""
+        figure = getattr(self, "figure_", None)
+        return None if figure is None or figure.canvas.manager is not None else png(figure)
+
+
+def png(figure: Any) -> bytes:
+    """Return a figure as a PNG file."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png")
+    return file.getvalue()
 
 
 def import_matplotlib(module: str) -> Any:
@@ -48,5 +67,5 @@ def luminance(rgba: Any) -> float:
 def format_percent(share: float) -> str:
     """Return a share in per cent; only 1 is "100 %", and only 0 is "0 %"."""
     if 0.995 <= share < 1:
-        return "> 99 %"
-    return "< 1 %" if 0 < share < 0.005 else f"{100 * share:.0f} %"
+        return "over 99 %"
+    return "under 1 %" if 0 < share < 0.005 else f"{100 * share:.0f} %"

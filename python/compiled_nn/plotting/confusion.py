@@ -18,7 +18,7 @@ _NORMALIZE: tuple[Normalize, ...] = ("true", "pred", "all")
 _MOST_NUMBERS = 25  # largest number of classes whose cells have room for numbers
 
 
-class ConfusionMatrixDisplay:
+class ConfusionMatrixDisplay(canvas.Display):
     """Confusion matrix: number of samples of each true class (rows) that were predicted as each class (columns).
 
     It is created by :meth:`from_estimator` or :meth:`from_predictions`.

@@ -14,7 +14,7 @@ _NO_HISTORY = (
 )
 
 
-class LossCurveDisplay:
+class LossCurveDisplay(canvas.Display):
     """Loss by epoch, on the training rows and on the validation data.
 
     It is created by :meth:`from_estimator`, or from numbers, for example from a cost recorded every 100 iterations.
@@ -125,7 +125,7 @@ class LossCurveDisplay:
         return self
 
 
-class ScoreCurveDisplay:
+class ScoreCurveDisplay(canvas.Display):
     """Score by epoch, on the training rows and on the validation data: accuracy of a classifier, R^2 of a regressor.
 
     It is created by :meth:`from_estimator`. The history has the score on `validation_data`; the score on the training

@@ -19,6 +19,7 @@ GAP = 0.12  # gap between images, in widths of an image
 _LINE = 0.135  # height of one line of a caption, in widths of an image
 _INCHES = 1.15  # width of an image on a new figure
 _POINTS = (2.0, 11.0)  # smallest and largest font size of captions
+_QUARTER = 64  # uint8 images with smaller values only, such as the bundled digits, have at most 6 bits
 _NARROW = 0.58  # width of an average character, in font sizes
 
 
@@ -100,10 +101,14 @@ def _check_colours(images: Array, name: str) -> Array:
 
 
 def gray_limits(images: Array) -> tuple[float, float]:
-    """Return the values of black and white: 0 and 255 for uint8, else the range of all images."""
+    """Return the values of black and white.
+
+    They are the range of all images, except for uint8: 0, and 255 or the largest value if that is below 64.
+    """
+    low, high = float(images.min()), float(images.max())
     if images.dtype == np.uint8:
-        return 0.0, 255.0
-    return float(images.min()), float(images.max())
+        return 0.0, high if 0 < high < _QUARTER else 255.0
+    return low, high
 
 
 def choose_columns(n: int, aspect: float) -> int:

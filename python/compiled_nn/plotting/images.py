@@ -11,13 +11,13 @@ from ..common import checks
 from ..data import arrays
 from ..data.arrays import Array
 from ..metrics import inputs
-from . import classes, grids
+from . import canvas, classes, grids
 from .grids import Caption
 
 _SHOWN = 0.998  # share of the weights within the colour scale: extreme weights would make all others pale
 
 
-class ImageGridDisplay:
+class ImageGridDisplay(canvas.Display):
     """Grid of images, each with the name of its class above it.
 
     It is created by :meth:`from_images`.
@@ -25,7 +25,9 @@ class ImageGridDisplay:
     Parameters
     ----------
     images : ndarray (n, h, w), or (n, h, w, 3 or 4)
-        Gray images, or colour images in uint8 or floats from 0 to 1.
+        Gray images, or colour images in uint8 or floats from 0 to 1. Gray images are drawn from black for the smallest
+        value of all images to white for the largest one; in uint8 from 0 to 255, or to the largest value if that is
+        below 64.
     titles : sequence of str (n,), optional
         Text above each image.
 
@@ -144,7 +146,7 @@ class ImageGridDisplay:
         return self
 
 
-class WeightImagesDisplay:
+class WeightImagesDisplay(canvas.Display):
     """Weights of each unit of the first layer, as an image of the shape of the input images.
 
     It is created by :meth:`from_estimator`. All images share one symmetric colour scale, with zero in the middle. A few

@@ -23,7 +23,7 @@ _XLABELS = {
 }
 
 
-class LossFunctionDisplay:
+class LossFunctionDisplay(canvas.Display):
     """Loss of one sample as a function of its prediction.
 
     It is created by :meth:`from_name`.

@@ -14,7 +14,7 @@ from . import canvas, classes, grids
 from .grids import Caption
 
 
-class PredictionGridDisplay:
+class PredictionGridDisplay(canvas.Display):
     """Grid of images with their predicted classes.
 
     A correct prediction has a blue frame and the caption "right"; a wrong one has a dashed red frame, and the caption
@@ -25,7 +25,7 @@ class PredictionGridDisplay:
     Parameters
     ----------
     images : ndarray (n, h, w), or (n, h, w, 3 or 4)
-        Gray images, or colour images in uint8 or floats from 0 to 1.
+        Gray images, or colour images in uint8 or floats from 0 to 1, drawn as by :class:`ImageGridDisplay`.
     true, predicted : sequence of str (n,)
         Names of the true and of the predicted classes.
     probability : sequence of float (n,), optional
@@ -209,7 +209,7 @@ class PredictionGridDisplay:
         """
         shares = [""] * len(self.images)
         if self.probability is not None:
-            shares = [f" {canvas.format_percent(share)}" for share in self.probability]
+            shares = [f" ({canvas.format_percent(share)})" for share in self.probability]
         captions = []
         for true, predicted, share in zip(self.true, self.predicted, shares, strict=True):
             if true == predicted:

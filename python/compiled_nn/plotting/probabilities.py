@@ -13,11 +13,11 @@ from ..data.arrays import Array
 from ..metrics import inputs
 from . import canvas, classes, grids
 
-_LONGEST = 1.22  # end of the axis of probabilities, with room for the text of a bar of length 1
+_LONGEST = 1.32  # end of the axis of probabilities, with room for the text of a bar of length 1
 _IMAGE = 0.4  # share of the axes' width that an image beside the bars takes
 
 
-class ProbabilityBarsDisplay:
+class ProbabilityBarsDisplay(canvas.Display):
     """Bars of the probability of each class for one sample, and the sample as an image beside them.
 
     It is created by :meth:`from_estimator` or :meth:`from_predictions`. The bar of the predicted class is dark, all
@@ -30,7 +30,7 @@ class ProbabilityBarsDisplay:
     names : sequence of str (n_classes,)
         Names of the classes.
     image : ndarray (h, w), or (h, w, 3 or 4), optional
-        Gray image, or colour image in uint8 or floats from 0 to 1.
+        Gray image, or colour image in uint8 or floats from 0 to 1, drawn as by :class:`ImageGridDisplay`.
     true : int, optional
         Index of the true class.
 
