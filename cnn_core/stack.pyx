@@ -438,6 +438,7 @@ cdef class Stack(Layers):
             run.x.direct = False        # dropout is applied to the gathered rows
         run.training, run.input_dropout, run.key = True, self.input_dropout, self.dropout_key
         read_order(&run, order, len(X))
+        run.batch = min(run.batch, run.count)
         if run.loss_spec.loss == CUSTOM:
             alive[4].order = order
         rates = read_rates(&run, rates, passes)

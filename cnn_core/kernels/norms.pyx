@@ -13,6 +13,10 @@ batch           dz = (g - p (sum g + zhat sum(g zhat))) / sqrt(var + epsilon); a
                 and var, which is 1 / m without sample weights; a row of weight 0 has no effect
 running         dz = g / sqrt(var + epsilon)
 
+The running statistics move by RUNNING_SHARE towards those of a batch, and by less for a last batch of fewer rows, in
+proportion to its rows. One row, or one row with a weight above 0, has no variance: it is normalised by the running
+statistics, which it does not change.
+
 (a) Sums over a row have the order of `total_of`; sums over rows are computed by one thread, column by column in blocks
     of rows. No bit depends on the number of threads, nor on the width of a register.
 (b) A batch that is normalised over its rows is one chunk; threads are synchronised before and after its statistics.
@@ -31,7 +35,7 @@ cdef enum:
     SUMMED_ROWS = 64            # rows that are summed in one block; then the blocks are added
 
 cdef double NORM_EPSILON = 1e-5
-cdef double RUNNING_SHARE = 0.1         # weight of a batch in the running mean and variance
+cdef double RUNNING_SHARE = 0.1         # weight of a full batch in the running mean and variance
 
 
 cdef real row_sum(Py_ssize_t n, const real *x, const real *y) noexcept nogil:
@@ -135,7 +139,8 @@ cdef void batch_statistics(Run *run, int index, const Part *part, Py_ssize_t fir
     cdef real *factor = mean + layer.ld
     cdef real *running = <real *>run.running + layer.r
     cdef real variance[16]
-    cdef real share_ = <real>RUNNING_SHARE
+    cdef real share_ = <real>RUNNING_SHARE if part.count == run.batch else (
+        <real>(RUNNING_SHARE * part.count / run.batch))
     cdef double row = share_of_row(run, part.at, part.count), unbiased = 1 / (1 - row) if row < 1 else 1.0
     cdef Py_ssize_t j = first, q
     while j < last:
@@ -175,10 +180,21 @@ cdef void center_and_scale(const Layer *layer, const real *mean, const real *fac
         hat += layer.ld
 
 
-cdef inline bint uses_running_statistics(const Run *run, int index) noexcept nogil:
+cdef bint is_lone_row(const Run *run, const Part *part) noexcept nogil:
+    """Whether fewer than two rows of a chunk have a weight above 0."""
+    cdef Py_ssize_t i
+    cdef int found = 0
+    for i in range(part.count):
+        found += weight_of(run, part.at + i) > 0
+        if found == 2:
+            return False
+    return True
+
+
+cdef inline bint uses_running_statistics(const Run *run, int index, const Part *part) noexcept nogil:
     """Whether a layer is normalised by the running statistics and does not update them, as a frozen layer in
-    training."""
-    return run.by_running or is_frozen(run, index)
+    training and a batch of one row."""
+    return run.by_running or is_frozen(run, index) or is_lone_row(run, part)
 
 
 cdef void normalize(Run *run, int index, const Part *part) noexcept nogil:
@@ -191,7 +207,7 @@ cdef void normalize(Run *run, int index, const Part *part) noexcept nogil:
         normalize_rows(layer, part.m, z, hat, inverse + part.first)
     else:
         sync_threads(run, part.rank, part.size)
-        if not uses_running_statistics(run, index):
+        if not uses_running_statistics(run, index, part):
             batch_statistics(run, index, part, share(round_up_to_cache_line(layer.n), part.rank, part.size, ROW_GROUP),
                              share(round_up_to_cache_line(layer.n), part.rank + 1, part.size, ROW_GROUP))
         elif part.rank == 0:
@@ -223,6 +239,7 @@ cdef void denormalize(Run *run, int index, const Part *part) noexcept nogil:
     cdef const real *sums = inverse + 2*layer.ld
     cdef real factor, mean_g, mean_hat, weight
     cdef Py_ssize_t i, j
+    cdef bint by_running = layer.norm == BATCH_NORM and uses_running_statistics(run, index, part)
     # d = g = gain dy
     for i in range(part.m):
         j = 0
@@ -234,7 +251,7 @@ cdef void denormalize(Run *run, int index, const Part *part) noexcept nogil:
         clear_padding(1, layer.n, d + i*layer.ld, layer.ld)     # vectors were written, but whole lines are summed
     # Batch norm: the sums over all rows of the chunk are computed column by column, then each thread takes its rows.
     if layer.norm == BATCH_NORM:
-        if not uses_running_statistics(run, index):
+        if not by_running:
             sync_threads(run, part.rank, part.size)
             gradient_sums(run, index, part, share(round_up_to_cache_line(layer.n), part.rank, part.size, ROW_GROUP),
                           share(round_up_to_cache_line(layer.n), part.rank + 1, part.size, ROW_GROUP))
@@ -242,7 +259,7 @@ cdef void denormalize(Run *run, int index, const Part *part) noexcept nogil:
         for i in range(part.m):
             weight, j = <real>weight_of(run, part.at + part.first + i), 0
             while j < layer.n:
-                if uses_running_statistics(run, index):
+                if by_running:
                     v_store(d + j, v_load(d + j) * v_load(inverse + layer.ld + j))
                 else:
                     v_store(d + j, (v_load(d + j) - v_load(sums + j) * weight

@@ -158,7 +158,8 @@ def _losses(net: Network, X: Any, y: Any, batch_size: BatchSize, rates: Array) -
     stack, rng = trainer.stack, new_generator(0)
     sample = np.sort(rng.permutation(len(X))[:_ROWS])
     sample_X, sample_y = samples.select(X, sample), y[sample]
-    size = batches.make_batches(len(X), batch_size, None, True).size
+    batch_norm = net._configuration.has_batch_norm
+    size = batches.make_batches(len(X), batch_size, None, True, batch_norm=batch_norm).size
     most = _EXPLODED * stack.loss(sample_X, sample_y, objective)[0]
     losses: list[float] = []
     order = np.empty(0, np.int64)

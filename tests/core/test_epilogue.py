@@ -174,6 +174,44 @@ def test_running_statistics_move_a_tenth_towards_those_of_a_batch():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("m", [20, 21, 22, 27, 5, 1])
+def test_running_statistics_count_rows(m, threads, dtype):
+    """A rate of 0 keeps the weights, so that the oracle needs only the batches' z."""
+    rng = np.random.default_rng(m)
+    block = Block(rng, (5, 6, 1), "batch", "relu", dtype=dtype, m=m)
+    expected, order, full = block.statistics()[0], rng.permutation(m), min(m, 10)
+    block.stack.set_optimizer("sgd")
+    for _ in range(2):
+        objective, rates = Objective(LOSS, n_threads=threads), np.zeros(-(-m // 10))
+        block.stack.train(block.X, block.y, objective, order, rates, batch_size=10)
+        for first in range(0, m, 10):
+            z = block.X[order[first : first + 10]].astype(float) @ block.network[0][0]
+            expected = reference.moved_statistics(expected, z, full)
+    tolerance = 1e-12 if dtype == "float64" else 1e-5  # some roundings of numbers near 1
+    assert error(block.statistics()[0], expected) < tolerance
+
+
+@pytest.mark.parametrize("weights", [None, [2.0, 0.0, 0.0]])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_single_row_is_normalised_by_the_running_statistics_and_leaves_them(weights, threads):
+    """Also the only row of a batch with a weight above 0."""
+    m = 1 if weights is None else len(weights)
+    block = Block(np.random.default_rng(12), (5, 20, 20, 3), "batch", "tanh", residual=True, m=m)
+    stack, before = block.stack, block.stack.running.copy()
+    objective = Objective(LOSS, weights=weights, n_threads=threads)
+    stack.gradient(block.X, block.y, objective, training=True)
+    by_batch = block.gradients()
+    block.X, block.y = block.X[:1], block.y[:1]
+    assert error(by_batch, block.differences(False)) < 1e-6  # central differences with the running statistics
+    stack.set_optimizer("sgd")
+    X, y = np.repeat(block.X, m, axis=0), np.repeat(block.y, m, axis=0)
+    loss, _ = stack.train(X, y, objective, None, np.array([0.1]), batch_size=m)
+    assert loss == pytest.approx(block.loss(False), rel=1e-12)
+    assert np.array_equal(stack.running, before)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
 def test_dropout_leaves_out_the_rate_and_keeps_the_mean(rate, dtype):
     # A layer of ones, then a sum: with sgd at rate -1/2 the second layer's gradient shows what was dropped.

@@ -244,6 +244,18 @@ def normalize(norm, z, statistics=None):
     return (z - mean) / np.sqrt(variance + EPSILON)
 
 
+def moved_statistics(statistics, z, batch_size):
+    """Return the running mean and variance (n,) after a batch z (m, n): by a tenth towards those of a full batch.
+
+    A last batch of fewer rows counts in proportion to them, and one row not at all.
+    """
+    if len(z) == 1:
+        return statistics
+    part = 0.1 * len(z) / batch_size
+    now = z.mean(axis=0), z.var(axis=0, ddof=1)
+    return tuple(r + part * (s - r) for r, s in zip(statistics, now, strict=True))
+
+
 def block_forward(network, gains, norms, residuals, activations, X, statistics=None):
     """Return the logits of layers f(gain * normalize(z) + b), plus their input for residual layers.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..artefact.inputs import Inputs
@@ -303,7 +304,8 @@ class Fitting(Prediction, State):
         held_out, rows = validation.hold_out(
             plan, c, X, y, targets, encoder=encoder, weights=weights, split=self._split_rows
         )
-        data = Data(X, y, plan.cut(len(X) if rows is None else len(rows), rows))
+        cut = partial(plan.cut, batch_norm=c.has_batch_norm)
+        data = Data(X, y, cut(len(X) if rows is None else len(rows), rows))
         each_epoch = stream_source is not None or held_out or plan.callbacks or plan.averaging
         obstacle = gram.gram_obstacle(c, data, resume, each_epoch)
         on_gram = gram.uses_gram(plan.gram, obstacle, data, self.layers[0].units, plan.epochs)
@@ -311,7 +313,7 @@ class Fitting(Prediction, State):
         trainer = self._begin(X, targets, resume, encoder, rows, averages=plan.averaging is not None)
         stream = None
         if stream_source is not None:
-            stream = streams.Streamed(trainer, stream_source, plan.cut, c, targets, objective, encoder)
+            stream = streams.Streamed(trainer, stream_source, cut, c, targets, objective, encoder)
         return Run(trainer, data, objective, stream, held_out, on_gram)
 
     def _begin(

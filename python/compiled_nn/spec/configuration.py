@@ -174,6 +174,11 @@ class Configuration(Immutable):
         """Whether a layer is normalised or residual, or there is dropout."""
         return any(self.dropout) or any(layer.norm or layer.residual for layer in self.layers)
 
+    @property
+    def has_batch_norm(self) -> bool:
+        """Whether a layer is normalised over the rows of a batch."""
+        return any(layer.norm == "batch" for layer in self.layers)
+
     def new_encoder(self) -> Tabular:
         """Return an encoder for tables that is not fitted yet."""
         from ..preprocessing.tabular import Tabular  # imported here to keep `import compiled_nn` fast

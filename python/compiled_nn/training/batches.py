@@ -74,11 +74,19 @@ def make_batches(
     drop_last: object = False,
     rows: Array | None = None,
     accumulate: object = 1,
+    *,
+    batch_norm: bool = False,
 ) -> Batches:
     """Return the batches for the parameters of fit; `n_batches`, if given, overrides `batch_size`.
 
     With `accumulate`, several batches become one larger batch: the core splits a batch of any size into chunks that
-    fit the cache, so that gradients need not be accumulated here.
+    fit the cache, so that gradients need not be accumulated here. With `batch_norm`, batches get more rows, usually one
+    more, if the last batch would otherwise be a single row, which has no variance.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not valid, or batches of one row are normalised over their rows.
     """
     checks.flag("fit", "shuffle", shuffle)
     checks.flag("fit", "drop_last", drop_last)
@@ -90,7 +98,15 @@ def make_batches(
         size = n_rows
     else:
         size = min(n_rows, checks.integer("fit", "batch_size", batch_size, minimum=1))
-    return Batches(n_rows, min(n_rows, size * batches_per_step), bool(shuffle), bool(drop_last), rows)
+    size = min(n_rows, size * batches_per_step)
+    if batch_norm and size == 1 < n_rows:
+        raise ValueError(
+            f"norm='batch' normalises over the rows of a batch, but each batch of the {n_rows} rows has 1 row. Pass a"
+            " larger batch_size, or use norm='layer'."
+        )
+    while batch_norm and not drop_last and n_rows % size == 1 < n_rows:
+        size += 1
+    return Batches(n_rows, size, bool(shuffle), bool(drop_last), rows)
 
 
 class Data(NamedTuple):

@@ -62,10 +62,17 @@ class Plan:
     resume: bool = True
     gram: Gram = False
 
-    def cut(self, n_rows: int, rows: Array | None = None) -> Batches:
+    def cut(self, n_rows: int, rows: Array | None = None, *, batch_norm: bool) -> Batches:
         """Return the division of `n_rows` rows into batches; `rows` are their indices in X, None for all rows."""
         return make_batches(
-            n_rows, self.batch_size, self.n_batches, self.shuffle, self.drop_last, rows, self.accumulate
+            n_rows,
+            self.batch_size,
+            self.n_batches,
+            self.shuffle,
+            self.drop_last,
+            rows,
+            self.accumulate,
+            batch_norm=batch_norm,
         )
 
 
