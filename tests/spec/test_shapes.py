@@ -118,10 +118,10 @@ def test_integers_become_the_default_dtype():
         ({"W1": np.ones((1, 2)), "c1": 1}, None, ValueError, "Got W1, c1"),
         ({"W1": np.ones(2)}, None, ValueError, r"W1 has shape \(2,\)"),
         (
-            {"W1": np.ones((1, 2)), "b1": np.ones(1)},
+            {"W1": np.ones((1, 2)), "b1": np.ones((1, 1, 1))},
             None,
             ValueError,
-            r"b1 has shape \(1,\).*must be \(1, 1\)",
+            r"b1 has shape \(1, 1, 1\).*must be \(1, 1\)",
         ),
         ({"W1": np.ones((3, 2)), "W2": np.ones((1, 4))}, None, ValueError, r"W2 has shape \(1, 4\).*3 units"),
         ({"W1": np.ones((3, 2))}, with_end(1, "sigmoid"), ValueError, "1 layer; the shape has 3"),

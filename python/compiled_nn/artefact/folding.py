@@ -58,7 +58,7 @@ def folded(
         norms, gains = norms[1:], gains[1:]
     inputs = layers.statistics
     if inputs is not None and norms[0] is None:
-        first = _scaling(pairs[0], Statistics(*inputs))
+        first = scaled(pairs[0], Statistics(*inputs))
         if first is not None:
             pairs[0], inputs = first, None
     if targets is not None:
@@ -98,7 +98,7 @@ def _normalised(pair: Pair, gain: Array, running: Statistics) -> Pair:
     return (W * factor).astype(W.dtype), new_b.astype(W.dtype)
 
 
-def _scaling(pair: Pair, statistics: Statistics) -> Pair | None:
+def scaled(pair: Pair, statistics: Statistics) -> Pair | None:
     """Return (W, b) of a first layer that includes the scaling of its inputs.
 
     None is returned if this would lose digits, or a number of W or b would overflow.

@@ -184,6 +184,20 @@ class Fitted(Inspection, sklearn_compat.SklearnMixin):
 
     # ---- files
 
+    def to_dict(self) -> dict[str, Array]:
+        """Return the weights W1 (units, inputs), b1 (units, 1), W2, ...; documented in :meth:`Network.to_dict`."""
+        return self._network().to_dict()
+
+    def to_shape(self) -> list[dict[str, Any]]:
+        """Return "nodes" and "activation" of each layer; documented in :meth:`Network.to_shape`."""
+        return self._network().to_shape()
+
+    def _network(self) -> EstimatorNetwork:
+        """Return the network; raise NotFittedError before fit."""
+        if not hasattr(self, "network_"):
+            sklearn_compat.raise_not_fitted(type(self).__name__)
+        return self.network_
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write parameters, network and fitted attributes to one safetensors file.
 
@@ -206,9 +220,7 @@ class Fitted(Inspection, sklearn_compat.SklearnMixin):
         """
         from . import files  # imported here to keep `import compiled_nn` fast
 
-        if not hasattr(self, "network_"):
-            sklearn_compat.raise_not_fitted(type(self).__name__)
-        files.write(path, self, self.network_, self._progress)
+        files.write(path, self, self._network(), self._progress)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:

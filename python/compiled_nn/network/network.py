@@ -229,9 +229,10 @@ class Network(Fitting, Inspection, Uncertainty):
         Raises
         ------
         ValueError
-            If a layer is normalised or residual, which a shape cannot describe.
+            If a shape cannot describe the network: a layer is normalised or residual, or the predictions are not the
+            outputs of the last activation, as for the losses "ordinal", "quantile" and "gaussian_nll".
         """
-        shapes.check_plain(self.layers)
+        self._check_plain()
         return shapes.from_layers(self.layers, self._configuration.activation_names)
 
     @classmethod
@@ -243,8 +244,9 @@ class Network(Fitting, Inspection, Uncertainty):
         Parameters
         ----------
         weights : dict of arrays
-            Weights and biases by name: W1 (units, inputs), b1 (units, 1), W2, ... A layer without b has no biases. The
-            arrays are copied.
+            Weights and biases by name: W1 (units, inputs), b1 (units, 1) or (units,), W2, ... A layer without b has no
+            biases. The arrays are copied. PyTorch stores weights in this order; ``coefs_`` of scikit-learn are the
+            transposes.
         shape : list of dict, optional
             Shape in the form of :meth:`from_shape`. Default: relu in the hidden layers, sigmoid in the last layer.
         **parameters
@@ -254,7 +256,7 @@ class Network(Fitting, Inspection, Uncertainty):
         Returns
         -------
         Network
-            Network with these weights.
+            Network with these weights. For classes, its labels are 0, 1, ...
 
         Raises
         ------
@@ -267,22 +269,38 @@ class Network(Fitting, Inspection, Uncertainty):
         return net
 
     def to_dict(self) -> dict[str, Array]:
-        """Return copies of the weights in the form of :meth:`from_dict`.
+        """Return weights in the form of :meth:`from_dict`, which predict from unscaled X in units of y.
+
+        ``Network.from_dict(net.to_dict(), net.to_shape())`` has the same outputs, up to rounding: the scaling of X and
+        y (`input_scale`, `standardize`, `scale_targets`) and the temperature of :meth:`calibrate` are included in the
+        weights. Other parameters and the labels are not in the dict; :meth:`get_weights` returns the weights without
+        the scaling.
 
         Returns
         -------
         dict of arrays
-            W1 (units, inputs), b1 (units, 1), W2, ...; no b for layers without biases.
+            Copies W1 (units, inputs), b1 (units, 1), W2, ... in the dtype of the network; no b for layers without
+            biases.
 
         Raises
         ------
         NotFittedError
             If the network has no weights yet.
         ValueError
-            If a layer is normalised or residual, which this form cannot describe.
+            If this form cannot describe the network: in the cases of :meth:`to_shape`; if it encodes categories; or if
+            the dtype of the network has too few digits to include the scaling in the weights.
         """
+        from ..artefact.plain_weights import plain_weights  # imported here to keep `import compiled_nn` fast
+
+        self._check_plain()
+        return shapes.to_dict(plain_weights(self._parts()))
+
+    def _check_plain(self) -> None:
+        """Raise a ValueError for a network that a shape cannot describe."""
+        from ..artefact.plain_weights import check_link  # imported here to keep `import compiled_nn` fast
+
         shapes.check_plain(self.layers)
-        return shapes.to_dict(self.get_weights())
+        check_link(self._configuration)
 
 
 def load(path: str | os.PathLike[str]) -> Network:

@@ -55,8 +55,8 @@ class State(Model):
         weights : list of (W (inputs, units), b (units,) or None), or list of dict
             Weights in the form of :meth:`get_weights`, or states of the layers in the form of ``snapshot()["layers"]``,
             which also have the gains and running statistics of normalised layers. A normalised layer without these
-            keeps them until fit starts from the beginning. The arrays are copied. The number of inputs of the first layer may differ
-            from the present one.
+            keeps them until fit starts from the beginning. The arrays are copied. The number of inputs of the first
+            layer may differ from the present one.
 
         Raises
         ------

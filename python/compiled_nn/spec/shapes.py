@@ -24,6 +24,7 @@ Shape: TypeAlias = "Sequence[Mapping[str, Any]]"
 Parameters: TypeAlias = "Mapping[str, Any]"
 
 _KEYS = ("nodes", "activation", "bias", "init")
+_HINT = " Arrays (inputs, units), such as coefs_ of scikit-learn, must be transposed: W.T."
 
 
 def layers(shape: Shape) -> list[Dense]:
@@ -121,6 +122,8 @@ def to_dict(pairs: Sequence[Pair]) -> dict[str, Array]:
 def arrays(parameters: Parameters) -> list[tuple[Array, Array | None]]:
     """Return the arrays of a dict of W1, b1, W2, ... as [(W (units, inputs), b (units, 1) or None), ...], not copied.
 
+    A given b may also have the shape (units,).
+
     Raises
     ------
     TypeError, ValueError
@@ -142,11 +145,13 @@ def arrays(parameters: Parameters) -> list[tuple[Array, Array | None]]:
     for i in range(1, n_layers + 1):
         W = np.asarray(parameters[f"W{i}"])
         b = None if parameters.get(f"b{i}") is None else np.asarray(parameters[f"b{i}"])
+        if b is not None and b.ndim == 1:
+            b = b[:, np.newaxis]
         check_layer(W, b, f"W{i}", f"b{i}")
         if found and W.shape[1] != len(found[-1][0]):
             raise ValueError(
                 f"W{i} has shape {W.shape}, but layer {i - 1} has {len(found[-1][0])} units:"
-                f" W{i} must have {len(found[-1][0])} columns."
+                f" W{i} must have {len(found[-1][0])} columns.{_HINT if W.shape[0] == len(found[-1][0]) else ''}"
             )
         found.append((W, b))
     return found
@@ -157,8 +162,10 @@ def check_layer(W: Array, b: Array | None, W_name: str = "W", b_name: str = "b")
     if W.ndim != 2:
         raise ValueError(f"{W_name} has shape {W.shape}; expected (units, inputs).")
     if b is not None and b.shape != (len(W), 1):
+        hint = _HINT if b.shape == (W.shape[1], 1) else ""
         raise ValueError(
             f"{b_name} has shape {b.shape}; {W_name} has {count(len(W), 'unit')}, so {b_name} must be ({len(W)}, 1)."
+            f"{hint}"
         )
 
 
