@@ -340,9 +340,9 @@ def test_the_share_of_pinball_loss_that_is_saved(rng, weight):
 
     # the best constant is one of the values themselves
     saved = [1 - loss(p[:, i], q) / min(loss(c, q) for c in y) for i, q in enumerate((0.2, 0.7))]
-    assert metrics.d2_pinball(y, p, (0.2, 0.7), weight) == pytest.approx(np.mean(saved), rel=1e-12)
+    assert metrics.d2_pinball(y, p, weight, quantiles=(0.2, 0.7)) == pytest.approx(np.mean(saved), rel=1e-12)
     with pytest.raises(ValueError, match="predicted has 2 columns; there are 3 quantiles"):
-        metrics.d2_pinball(y, p, (0.1, 0.5, 0.9))
+        metrics.d2_pinball(y, p, quantiles=(0.1, 0.5, 0.9))
 
 
 def test_median_absolute_error():

@@ -239,7 +239,7 @@ class Quantile(Loss):
         """Return D^2, averaged over the quantiles: 1 - (loss / loss of constant quantiles)."""
         from .. import metrics  # imported here, because prediction needs no metrics
 
-        return metrics.d2_pinball(y[:, 0], predicted, self.quantiles, weights)
+        return metrics.d2_pinball(y[:, 0], predicted, weights, quantiles=self.quantiles)
 
 
 class GaussianNLL(Loss):

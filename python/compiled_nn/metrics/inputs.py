@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 
-from ..common.errors import count
+from ..common.errors import CompiledNNWarning, count
 from ..data import arrays, class_labels, sample_weights
 from ..data.arrays import Array
 
@@ -120,7 +121,8 @@ def columns(y: Any, scores: Any, classes: Any, name: str) -> tuple[Array, Array]
     scores : array-like (m, n), or (m,) or (m, 1) for the greater of two classes
         Scores of the classes. A single column must have probabilities.
     classes : array-like (n,), optional
-        Sorted labels of the columns. Default: the labels in `y`.
+        Sorted labels of the columns. Default: the labels in `y`; for a single column and labels of one class, 0 and 1,
+        or -1 and 1, if the class is one of them.
     name : str
         Name of the scores in errors.
 
@@ -134,7 +136,9 @@ def columns(y: Any, scores: Any, classes: Any, name: str) -> tuple[Array, Array]
     TypeError, ValueError
         If the shapes differ, the number of classes is not the number of columns, or a label is not in `classes`.
     """
-    matrix = both_classes(numbers(scores, name))
+    matrix = numbers(scores, name)
+    classes = of_single_column(y, matrix, classes)
+    matrix = both_classes(matrix)
     true = labels(y, "y")
     arrays.check_rows(true, matrix, "y", name)
     column_labels = known(true if classes is None else classes)
@@ -144,6 +148,16 @@ def columns(y: Any, scores: Any, classes: Any, name: str) -> tuple[Array, Array]
         hint = " Pass the labels of all columns as classes=..." if classes is None else ""
         raise ValueError(f"{source}; {name} has {count(matrix.shape[1], 'column')}.{hint}")
     return class_labels.indices(true, column_labels), matrix
+
+
+def of_single_column(y: Any, scores: Any, classes: Any) -> Any:
+    """Return `classes`; if None, 0 and 1, or -1 and 1, for a single column of scores and labels of only one of them."""
+    if classes is None and (np.ndim(scores) == 1 or np.shape(scores)[1:] == (1,)) and not is_indicator(y):
+        found = known(y)
+        for pair in ([0, 1], [-1, 1]):
+            if len(found) == 1 and found.dtype.kind not in "US" and found[0] in pair:
+                return pair
+    return classes
 
 
 def both_classes(p: Array) -> Array:
@@ -190,6 +204,15 @@ def numbers(a: Any, name: str) -> Array:
     if array.ndim not in (1, 2) or array.size == 0:
         raise ValueError(f"{name} has shape {array.shape}; expected (m,) or (m, n), and at least one row.")
     return array.reshape(len(array), -1).astype(np.float64)
+
+
+def has_variation(y: Array, name: str) -> bool:
+    """Whether `y` has at least two rows, which a score relative to a constant needs; a warning is issued if not."""
+    if len(y) < 2:
+        warnings.warn(
+            f"{name} is NaN: y has 1 row; the score needs at least 2.", CompiledNNWarning, stacklevel=3
+        )
+    return len(y) > 1
 
 
 def value_pair(y: Any, predicted: Any, sample_weight: Any) -> tuple[Array, Array, Array | None]:

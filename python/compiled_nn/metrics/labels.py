@@ -105,17 +105,17 @@ def confusion(true: Array, predicted: Array, n_classes: int, sample_weight: Arra
     return counts.reshape(n_classes, n_classes)
 
 
-def confusion_matrix(y: Any, predicted: Any, *, classes: Any = None, sample_weight: Any = None) -> Array:
+def confusion_matrix(y: Any, predicted: Any, sample_weight: Any = None, *, classes: Any = None) -> Array:
     """Return the number of samples of each true class that were predicted as each class.
 
     Parameters
     ----------
     y, predicted : array-like (m,)
         True and predicted labels.
-    classes : array-like (n_classes,), optional
-        Labels of all classes. Default: the labels in `y` and `predicted`.
     sample_weight : array-like (m,), optional
         Weight of each sample, >= 0. Default: samples are counted.
+    classes : array-like (n_classes,), optional
+        Labels of all classes. Default: the labels in `y` and `predicted`.
 
     Returns
     -------

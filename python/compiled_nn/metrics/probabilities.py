@@ -122,6 +122,7 @@ def ece(
     """
     checks.integer("ece", "bins", bins, minimum=1)
     p = inputs.probabilities(probabilities, "probabilities")
+    classes = inputs.of_single_column(y, probabilities, classes)
     true, _ = inputs.columns(y, p, classes, "probabilities")
     w = inputs.ones_for(sample_weights.check(sample_weight, len(true), rows_of="y"), len(true))
     excess = (p.argmax(axis=1) == true) - p.max(axis=1)
@@ -176,6 +177,7 @@ def _checked(
 ) -> tuple[Array, Array, Array | None]:
     """Return predicted and true probabilities (m, n), and the sample weights."""
     p = inputs.probabilities(probabilities, "probabilities")
+    classes = inputs.of_single_column(y, probabilities, classes)
     return (
         p,
         inputs.shares(y, p, classes, "probabilities"),

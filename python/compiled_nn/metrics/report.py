@@ -18,10 +18,10 @@ _HEADS = ("precision", "recall", "f1-score", "support")
 def classification_report(
     y: Any,
     predicted: Any,
+    sample_weight: Any = None,
     *,
     classes: Any = None,
     class_names: Sequence[str] | None = None,
-    sample_weight: Any = None,
     digits: int = 2,
 ) -> str:
     """Return a table of the precision, recall and F1 score of each class, and their averages.
@@ -30,12 +30,12 @@ def classification_report(
     ----------
     y, predicted : array-like (m,), or 0/1 matrices (m, n)
         True and predicted labels.
+    sample_weight : array-like (m,), optional
+        Weight of each sample, >= 0. Default: all weights are equal.
     classes : array-like (n_classes,), optional
         Labels of all classes. Default: the labels in `y` and `predicted`.
     class_names : sequence of str, optional
         Names of the classes, in the order of the sorted labels. Default: the labels.
-    sample_weight : array-like (m,), optional
-        Weight of each sample, >= 0. Default: all weights are equal.
     digits : int, default 2
         Number of decimal places.
 

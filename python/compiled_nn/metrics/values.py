@@ -22,7 +22,8 @@ from . import inputs
 def r2_score(y: Any, predicted: Any, sample_weight: Any = None) -> float:
     """Return the coefficient of determination R^2, averaged over the columns.
 
-    The score of a constant column of `y` is 1 if it is predicted exactly, else 0.
+    The score of a constant column of `y` is 1 if it is predicted exactly, else 0. That of a single row is NaN, with a
+    warning, as in scikit-learn.
 
     Parameters
     ----------
@@ -48,6 +49,8 @@ def r2_score(y: Any, predicted: Any, sample_weight: Any = None) -> float:
     0.5
     """
     true, guessed, w = inputs.value_pair(y, predicted, sample_weight)
+    if not inputs.has_variation(true, "r2_score"):
+        return float("nan")
     factors = inputs.ones_for(w, len(true))
     residual = arithmetic.weighted_sums(factors, (true - guessed) ** 2)
     total = arithmetic.weighted_sums(factors, (true - np.average(true, axis=0, weights=w)) ** 2)
@@ -242,10 +245,12 @@ def pinball(y: Any, predicted: Any, sample_weight: Any = None, *, quantile: floa
     return inputs.mean(np.maximum(quantile * above, (quantile - 1) * above), w)
 
 
-def d2_pinball(y: Any, predicted: Any, quantiles: Sequence[float], sample_weight: Any = None) -> float:
+def d2_pinball(
+    y: Any, predicted: Any, sample_weight: Any = None, *, quantiles: Sequence[float] = (0.1, 0.5, 0.9)
+) -> float:
     """Return D^2 of predicted quantiles: 1 - (pinball loss / pinball loss of a constant), averaged over the quantiles.
 
-    The constant is the quantile of `y` itself [1]_.
+    The constant is the quantile of `y` itself [1]_. The score of a single row is NaN, with a warning.
 
     Parameters
     ----------
@@ -253,10 +258,10 @@ def d2_pinball(y: Any, predicted: Any, quantiles: Sequence[float], sample_weight
         True values.
     predicted : array-like (m, n)
         Predicted values, with one column per quantile.
-    quantiles : sequence of float (n,)
-        Predicted quantiles, from 0 to 1.
     sample_weight : array-like (m,), optional
         Weight of each sample, >= 0. Default: all weights are equal.
+    quantiles : sequence of float (n,), default (0.1, 0.5, 0.9)
+        Predicted quantiles, from 0 to 1.
 
     Returns
     -------
@@ -284,6 +289,8 @@ def d2_pinball(y: Any, predicted: Any, quantiles: Sequence[float], sample_weight
         raise ValueError(
             f"y has shape {np.shape(y)}; predicted has {count(len(guessed), 'row')}, each with the quantiles of one y."
         )
+    if not inputs.has_variation(true, "d2_pinball"):
+        return float("nan")
     true = true[:, 0]
     constants = np.quantile(true, quantiles, weights=w, method="inverted_cdf")
     scores = []
