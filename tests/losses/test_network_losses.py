@@ -411,3 +411,28 @@ def test_losses_equal_torch(rng):
         net.set_weights([(np.eye(4), np.zeros(4))])
         core = net._fitted().loss(z, target, Objective(loss.core))[0]
         assert core == pytest.approx(float(total) / 30, rel=1e-12), loss
+
+
+@pytest.mark.parametrize(
+    "array", [np.array([1, 2, 3]), np.array([1.0, 2.0, 3.0], np.float32), (1, 2.0, np.int64(3))]
+)
+def test_numbers_of_a_loss_may_be_an_array(array):
+    loss, quantile = losses.BinaryCrossEntropy(pos_weight=array), losses.Quantile(np.asarray(array) / 4)
+    assert loss == losses.BinaryCrossEntropy(pos_weight=[1.0, 2.0, 3.0])
+    assert hash(loss) == hash(losses.BinaryCrossEntropy(pos_weight=(1.0, 2.0, 3.0)))
+    assert quantile == losses.Quantile((0.25, 0.5, 0.75))
+    X = np.arange(12.0).reshape(6, 2)
+    net = network(loss, 3).fit(X, np.eye(3)[[0, 1, 2, 0, 1, 2]], epochs=1)
+    assert np.isfinite(net.loss(X, np.eye(3)[[0, 1, 2, 0, 1, 2]]))
+    assert losses.from_config(losses.to_config(loss)) == loss
+
+
+@pytest.mark.parametrize("value", ["2", [], [[1.0]], np.zeros((0,)), np.ones((2, 2)), None])
+def test_other_numbers_of_a_loss_are_refused(value):
+    with pytest.raises(TypeError, match="'quantiles' parameter of Quantile must be a sequence of numbers"):
+        losses.Quantile(value)
+    if value is not None:
+        with pytest.raises(
+            TypeError, match="'pos_weight' parameter of BinaryCrossEntropy must be a sequence"
+        ):
+            losses.BinaryCrossEntropy(pos_weight=value)

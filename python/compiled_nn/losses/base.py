@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -112,6 +113,24 @@ def keep_real(loss: Loss, name: str, **bounds: float) -> None:
     """Check a parameter of a loss, and store it as a float."""
     value = checks.real(type(loss).__name__, name, getattr(loss, name), **bounds)
     object.__setattr__(loss, name, value)
+
+
+def keep_reals(loss: Loss, name: str, **bounds: float) -> tuple[float, ...]:
+    """Check a parameter of a loss that is a sequence or an array (n,) of numbers, and store it as a tuple of floats."""
+    value = getattr(loss, name)
+    one_dimension = np.ndim(value) == 1 and len(value) > 0
+    if (
+        isinstance(value, str)
+        or not (isinstance(value, Sequence) or hasattr(value, "__array__"))
+        or not one_dimension
+    ):
+        owner = type(loss).__name__
+        raise TypeError(
+            f"The '{name}' parameter of {owner} must be a sequence of numbers. Got {value!r} instead."
+        )
+    numbers = tuple(checks.real(type(loss).__name__, name, number, **bounds) for number in value)
+    object.__setattr__(loss, name, numbers)
+    return numbers
 
 
 def refuse_values(loss: Loss, y: Array, bad: Array, name: str, valid: str) -> None:

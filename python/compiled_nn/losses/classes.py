@@ -10,6 +10,7 @@ References
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
@@ -18,7 +19,7 @@ import numpy as np
 
 from ..common import arithmetic, checks
 from ..data.arrays import Array
-from .base import Loss, keep_real
+from .base import Loss, keep_real, keep_reals
 
 FocalLink: TypeAlias = Literal["softmax", "sigmoid"]
 _FOCAL_LINKS: tuple[FocalLink, ...] = ("softmax", "sigmoid")
@@ -32,7 +33,7 @@ class BinaryCrossEntropy(Loss):
 
     Parameters
     ----------
-    pos_weight : float or sequence of float, optional
+    pos_weight : float or array-like (n_outputs,), optional
         Weight w > 0 of positive targets, for all outputs or for each output. Default: 1.
     label_smoothing : float, default 0.0
         Smoothing e in [0, 1): y is replaced by ``y (1 - e) + e / 2`` in training, but not in validation or in
@@ -48,16 +49,15 @@ class BinaryCrossEntropy(Loss):
     link = "sigmoid"
     classifies = True
 
-    pos_weight: float | tuple[float, ...] | None = None
+    pos_weight: float | Sequence[float] | Array | None = None
     label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
         keep_real(self, "label_smoothing", minimum=0, below=1)
-        if isinstance(self.pos_weight, Sequence):
-            weights = tuple(checks.real(self.name, "pos_weight", w, above=0) for w in self.pos_weight)
-            object.__setattr__(self, "pos_weight", weights)
-        elif self.pos_weight is not None:
+        if isinstance(self.pos_weight, numbers.Real):
             keep_real(self, "pos_weight", above=0)
+        elif self.pos_weight is not None:
+            keep_reals(self, "pos_weight", above=0)
 
     @property
     def core(self) -> Any:

@@ -21,7 +21,7 @@ import numpy as np
 
 from ..common import arithmetic, checks
 from ..data.arrays import Array
-from .base import Loss, keep_real, refuse_values
+from .base import Loss, keep_real, keep_reals, refuse_values
 
 Link: TypeAlias = Literal["identity", "sigmoid", "tanh", "relu", "exp", "softmax"]
 _LINKS: tuple[Link, ...] = ("identity", "sigmoid", "tanh", "relu", "exp", "softmax")
@@ -197,19 +197,14 @@ class Quantile(Loss):
     name = "quantile"
     _parameters = ("quantiles",)
 
-    quantiles: tuple[float, ...] = (0.1, 0.5, 0.9)
+    quantiles: Sequence[float] | Array = (0.1, 0.5, 0.9)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.quantiles, (Sequence, np.ndarray)) or len(self.quantiles) == 0:
-            raise TypeError(
-                f"The 'quantiles' parameter of Quantile must be a sequence of numbers. Got {self.quantiles!r} instead."
-            )
-        levels = tuple(checks.real("Quantile", "quantiles", q, above=0, below=1) for q in self.quantiles)
+        levels = keep_reals(self, "quantiles", above=0, below=1)
         if any(b <= a for a, b in itertools.pairwise(levels)):
             raise ValueError(
                 f"The 'quantiles' parameter of Quantile must be in increasing order. Got {levels} instead."
             )
-        object.__setattr__(self, "quantiles", levels)
 
     def n_outputs(self, n: int) -> int:
         """Return the number of outputs, one per quantile."""

@@ -246,7 +246,7 @@ def pinball(y: Any, predicted: Any, sample_weight: Any = None, *, quantile: floa
 
 
 def d2_pinball(
-    y: Any, predicted: Any, sample_weight: Any = None, *, quantiles: Sequence[float] = (0.1, 0.5, 0.9)
+    y: Any, predicted: Any, sample_weight: Any = None, *, quantiles: Sequence[float] | Array = (0.1, 0.5, 0.9)
 ) -> float:
     """Return D^2 of predicted quantiles: 1 - (pinball loss / pinball loss of a constant), averaged over the quantiles.
 
