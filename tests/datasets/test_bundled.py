@@ -281,7 +281,7 @@ BAD_SPLITS = {
     "nothing": (([], []), {}, ValueError, "X has 0 rows; a split takes at least 2"),
     "one row": (([1], [1]), {"stratify": False}, ValueError, "X has 1 row; a split takes at least 2"),
     "a class of one": (([1, 2, 3], [0, 0, 7]), {}, ValueError, "class 7 has 1 row; .* stratify=False"),
-    "columns": (([1, 2], [[1], [2]]), {}, ValueError, "y has 2 dimensions; a stratified split takes 1"),
+    "columns": (([1, 2], [[1, 0], [2, 1]]), {}, ValueError, "y has 2 dimensions; a stratified split takes 1"),
     "fraction 0": (([1, 2], [1, 1]), {"test_fraction": 0}, ValueError, "test_fraction"),
     "fraction 1": (([1, 2], [1, 1]), {"test_fraction": 1.0}, ValueError, "test_fraction"),
     "fraction nan": (([1, 2], [1, 1]), {"test_fraction": float("nan")}, ValueError, "test_fraction"),

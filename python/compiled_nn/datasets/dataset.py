@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data import rows
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
@@ -18,9 +20,9 @@ class Dataset:
 
     Attributes
     ----------
-    X_train, X_test, X_validation : ndarray of shape (m, ...)
+    X_train, X_test, X_validation : ndarray of shape (m, ...), table or sparse matrix
         Samples. Images keep their shape; ``Network`` flattens them.
-    y_train, y_test, y_validation : ndarray of shape (m,) or (m, n)
+    y_train, y_test, y_validation : ndarray of shape (m,) or (m, n), or column of a table
         Labels or targets of the rows of `X_train`, `X_test` and `X_validation`.
     class_names : tuple of str
         Names of the classes in the order of their sorted labels; () if they are not known.
@@ -31,7 +33,7 @@ class Dataset:
         if no factor is known.
     name : str
         Name of the data set.
-    X, y : ndarray
+    X, y : ndarray, or table
         All rows: training, validation, test. `X_train` and `y_train` themselves if there is no other part, else a new
         array at each access.
     """
@@ -49,7 +51,7 @@ class Dataset:
 
     def __post_init__(self) -> None:
         for name in ("X", "y"):
-            if not len(getattr(self, f"{name}_validation")):
+            if not rows.shape(getattr(self, f"{name}_validation"))[0]:
                 object.__setattr__(self, f"{name}_validation", getattr(self, f"{name}_train")[:0])
 
     @property
@@ -63,10 +65,13 @@ class Dataset:
     def __repr__(self) -> str:
         names = [f"{name}_{part}" for part in ("train", "validation", "test") for name in ("X", "y")]
         arrays = {name: getattr(self, name) for name in names}
-        shapes = ", ".join(f"{part} {array.shape}" for part, array in arrays.items() if len(array))
+        shapes = ", ".join(
+            f"{part} {rows.shape(array)}" for part, array in arrays.items() if rows.shape(array)[0]
+        )
         return f"<Dataset {self.name!r}: {shapes}>"
 
 
 def _concatenate(first: NDArray[Any], *others: NDArray[Any]) -> NDArray[Any]:
-    not_empty = [part for part in others if len(part)]
-    return np.concatenate([first, *not_empty]) if not_empty else first
+    not_empty = [part for part in others if rows.shape(part)[0]]
+    joined: NDArray[Any] = rows.concatenate([first, *not_empty]) if not_empty else first
+    return joined

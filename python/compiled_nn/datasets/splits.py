@@ -9,12 +9,13 @@ import numpy as np
 
 from ..common import checks
 from ..common.errors import count, did_you_mean
+from ..data import class_labels, dataframes, rows
 from .dataset import Dataset
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
 __all__ = ["only_classes", "relabel", "train_test_split", "train_validation_test_split"]
 
@@ -25,8 +26,8 @@ _PARTS = ("train", "validation", "test")
 
 
 def train_test_split(
-    X: ArrayLike, y: ArrayLike, *, test_fraction: float = 0.2, seed: int | None = 0, stratify: bool = True
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
+    X: Any, y: Any, *, test_fraction: float = 0.2, seed: int | None = 0, stratify: bool = True
+) -> tuple[Any, Any, Any, Any]:
     """Split rows at random into a training and a test part.
 
     The same seed gives the same rows on every machine and with every version of NumPy, because the order is computed
@@ -34,9 +35,9 @@ def train_test_split(
 
     Parameters
     ----------
-    X : array-like of shape (m, ...)
+    X : array-like of shape (m, ...), table, or sparse matrix
         Samples.
-    y : array-like of shape (m,) or (m, n)
+    y : array-like of shape (m,) or (m, n), or table
         Labels or targets.
     test_fraction : float, default 0.2
         Share of the rows in the test part, above 0 and below 1; rounded to whole rows.
@@ -48,8 +49,10 @@ def train_test_split(
 
     Returns
     -------
-    X_train, X_test, y_train, y_test : ndarray
-        New arrays with rows in random order, returned in the same order as by scikit-learn.
+    X_train, X_test, y_train, y_test : ndarray, or objects of the types of X and y
+        Rows in random order, returned in the same order as by scikit-learn. Tables and columns of pandas, polars and
+        Arrow, and sparse matrices, keep their type, names, dtypes, categories and missing values; other containers
+        become arrays.
 
     Raises
     ------
@@ -57,15 +60,15 @@ def train_test_split(
         If `X` and `y` differ in their number of rows, a parameter is invalid, or there are too few rows, in total or
         of a class.
     """
-    X, y = np.asarray(X), np.asarray(y)
+    X, y = rows.of(X), rows.of(y)
     test_fraction = checks.real("train_test_split", "test_fraction", test_fraction, above=0, below=1)
     test, train = split_rows(X, y, [test_fraction], seed, stratify, "train_test_split")
-    return X[train], X[test], y[train], y[test]
+    return rows.take(X, train), rows.take(X, test), rows.take(y, train), rows.take(y, test)
 
 
 def train_validation_test_split(
-    X: ArrayLike,
-    y: ArrayLike,
+    X: Any,
+    y: Any,
     *,
     validation_fraction: float = 0.2,
     test_fraction: float = 0.2,
@@ -88,14 +91,15 @@ def train_validation_test_split(
     Returns
     -------
     Dataset
-        Data set with all three parts: new arrays with rows in random order.
+        Data set with all three parts, with rows in random order. Tables and sparse matrices keep their type, as in
+        :func:`train_test_split`; the names of the columns of a table are its `feature_names`.
 
     Raises
     ------
     TypeError, ValueError
         Same as in :func:`train_test_split`, or if the fractions leave no rows for training.
     """
-    X, y = np.asarray(X), np.asarray(y)
+    X, y = rows.of(X), rows.of(y)
     owner = "train_validation_test_split"
     test = checks.real(owner, "test_fraction", test_fraction, above=0, below=1)
     validation = checks.real(owner, "validation_fraction", validation_fraction, above=0, below=1)
@@ -105,32 +109,32 @@ def train_validation_test_split(
         )
     test_rows, validation_rows, train_rows = split_rows(X, y, [test, validation], seed, stratify, owner)
     return Dataset(
-        X[train_rows],
-        y[train_rows],
-        X[test_rows],
-        y[test_rows],
-        X_validation=X[validation_rows],
-        y_validation=y[validation_rows],
+        rows.take(X, train_rows),
+        rows.take(y, train_rows),
+        rows.take(X, test_rows),
+        rows.take(y, test_rows),
+        feature_names=rows.names(X),
+        X_validation=rows.take(X, validation_rows),
+        y_validation=rows.take(y, validation_rows),
         name=name,
     )
 
 
 def split_rows(
-    X: NDArray[Any], y: NDArray[Any], fractions: Sequence[float], seed: int | None, stratify: bool, owner: str
+    X: Any, y: Any, fractions: Sequence[float], seed: int | None, stratify: bool, owner: str
 ) -> list[NDArray[np.intp]]:
     """Return the row indices of one part per fraction, then of the remaining part; each has a row of each class."""
-    if not X.ndim or not y.ndim or len(X) != len(y):
+    X_shape, y_shape = rows.shape(X), rows.shape(y)
+    if X_shape[:1] != y_shape[:1] or not X_shape:
         raise ValueError(
-            f"X has shape {X.shape}; y has shape {y.shape}; both must have the same number of rows"
+            f"X has shape {X_shape}; y has shape {y_shape}; both must have the same number of rows"
         )
     if seed is not None:
         seed = checks.integer(owner, "seed", seed, minimum=0)
-    if stratify and y.ndim != 1:
-        raise ValueError(f"y has {y.ndim} dimensions; a stratified split takes 1; pass stratify=False")
-    m, fewest = len(y), len(fractions) + 1
+    m, fewest = y_shape[0], len(fractions) + 1
     if m < fewest:
         raise ValueError(f"X has {count(m, 'row')}; a split takes at least {fewest}")
-    strata = y if stratify else np.zeros(m)
+    strata = _strata(y) if stratify else np.zeros(m)
     classes, codes, counts = np.unique(strata, return_inverse=True, return_counts=True)
     if counts.min() < fewest:
         raise ValueError(
@@ -148,6 +152,16 @@ def split_rows(
         end = start + np.clip(np.rint(counts * fraction), 1, counts - start - still_to_come)
         part[(start[codes] <= rank) & (rank < end[codes])] = i
     return [order[part == i] for i in range(fewest)]
+
+
+def _strata(y: Any) -> NDArray[Any]:
+    """Return the label of each row (m,), none of which may be missing."""
+    labels = np.asarray(dataframes.decoded(y))
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1:
+        raise ValueError(f"y has {labels.ndim} dimensions; a stratified split takes 1; pass stratify=False")
+    return class_labels.read(labels) if labels.dtype.kind in "OTf" else labels
 
 
 # ---- labels
@@ -186,9 +200,9 @@ def only_classes(data: Dataset, classes: Iterable[Hashable]) -> Dataset:
         raise ValueError("classes is empty; expected at least 1 class")
     changes: dict[str, Any] = {"class_names": tuple(names[i] for i in kept) if names else ()}
     for part in _PARTS:
-        rows = np.isin(getattr(data, f"y_{part}"), labels[kept])
+        (chosen,) = np.nonzero(np.isin(np.asarray(getattr(data, f"y_{part}")), labels[kept]))
         for array in (f"X_{part}", f"y_{part}"):
-            changes[array] = getattr(data, array)[rows]
+            changes[array] = rows.take(getattr(data, array), chosen)
     return replace(data, **changes)
 
 
@@ -238,17 +252,17 @@ def relabel(data: Dataset, new_labels: Mapping[Any, int | str], others: int | st
     changes: dict[str, Any] = {"class_names": _joined(new, names)}
     table = np.array(new)
     for part in _PARTS:
-        y = getattr(data, f"y_{part}")
+        y = np.asarray(getattr(data, f"y_{part}"))
         changes[f"y_{part}"] = table[np.searchsorted(labels, y)]
     return replace(data, **changes)
 
 
 def _labels(data: Dataset) -> tuple[NDArray[Any], tuple[str, ...]]:
     """Return the sorted labels of all parts, and their names; () if the names are not known."""
-    parts = [getattr(data, f"y_{part}") for part in _PARTS]
-    if any(y.ndim != 1 for y in parts) or not len(data.y_train):
+    parts = [np.asarray(getattr(data, f"y_{part}")) for part in _PARTS]
+    if any(y.ndim != 1 for y in parts) or not len(parts[0]):
         raise ValueError(
-            f"y_train has shape {data.y_train.shape}; expected at least 1 row, with one label per row"
+            f"y_train has shape {parts[0].shape}; expected at least 1 row, with one label per row"
         )
     labels = np.unique(np.concatenate([y for y in parts if len(y)]))
     if len(labels) == len(data.class_names):
