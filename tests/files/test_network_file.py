@@ -88,7 +88,7 @@ def test_every_parameter(path):
         assert repr(loaded) == repr(net)
         assert outputs(loaded.fit(X, INDICES, epochs=2)) == outputs(net.fit(X, INDICES, epochs=2))
         loaded.save(path)
-        assert repr(cnn.load(os.fsencode(path))) == repr(net)
+        assert repr(cnn.load(path.read_bytes())) == repr(net)
 
 
 def test_file_is_what_others_read(path):
@@ -281,7 +281,7 @@ def test_a_place_that_cannot_be_written(tmp_path):
     with pytest.raises(FileNotFoundError):
         fitted().save(tmp_path / "nowhere" / "net.safetensors")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(OSError, match=r"directory|denied"):
+    with pytest.raises(OSError, match=r"folder|denied"):
         fitted().save(tmp_path / "folder")
     assert litter(tmp_path) == ["folder"]
 

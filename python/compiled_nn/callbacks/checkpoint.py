@@ -44,7 +44,7 @@ class Checkpoint(Callback):
         keep_best: str | None = None,
         mode: Mode = "auto",
     ) -> None:
-        self.path = os.fspath(path)
+        self.path = os.fsdecode(path)
         self.every = checks.integer("Checkpoint", "every", every, minimum=1)
         self.keep_best = None if keep_best is None else Monitor("Checkpoint", keep_best, mode)
         self._best: float | None = None

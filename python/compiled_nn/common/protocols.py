@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeAlias
 
@@ -58,7 +57,7 @@ class NetworkLike(Protocol):
     def restore(self, state: Any) -> None:
         """Restore the state that :meth:`snapshot` returned."""
 
-    def save_checkpoint(self, path: str | os.PathLike[str]) -> None:
+    def save_checkpoint(self, path: Any) -> None:
         """Write a checkpoint to a file."""
 
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import math
 import numbers
-import os
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
@@ -32,6 +31,7 @@ from .network import EstimatorNetwork
 from .progress import Progress
 
 if TYPE_CHECKING:
+    from ..files.places import Readable, Writable
     from .parameters import Parameters
 
 _KEY = "compiled_nn_estimator"
@@ -44,9 +44,7 @@ _ATTRIBUTES = (
 _PROGRESS = tuple(field.name for field in fields(Progress) if field.name != "best_state")
 
 
-def write(
-    path: str | os.PathLike[str], model: Parameters, network: EstimatorNetwork, progress: Progress
-) -> None:
+def write(path: Writable, model: Parameters, network: EstimatorNetwork, progress: Progress) -> None:
     """Write a fitted estimator; an existing file is replaced only after the new one is complete on the disk."""
     tensors, content = network_file.make_content(network._parts(), __version__)
     attributes, state = vars(model), vars(progress)
@@ -60,7 +58,7 @@ def write(
     write_tensors(path, tensors, {network_file.KEY: content, _KEY: document})
 
 
-def read(path: str | os.PathLike[str], owner: type[Any]) -> Any:
+def read(path: Readable, owner: type[Any]) -> Any:
     """Return the estimator of class `owner` from a file written by :func:`write`."""
     with open_tensors(path) as file:
         parts = network_file.parse_network(file)

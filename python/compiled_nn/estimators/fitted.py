@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from .progress import Progress
 if TYPE_CHECKING:
     from typing import Self
 
+    from ..files.places import Readable, Writable
     from .layer_arrays import LayerArrays
 
 _LINKS = {"sigmoid": "logistic"}  # links whose scikit-learn name differs
@@ -198,7 +198,7 @@ class Fitted(Inspection, sklearn_compat.SklearnMixin):
             sklearn_compat.raise_not_fitted(type(self).__name__)
         return self.network_
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: Writable) -> None:
         """Write parameters, network and fitted attributes to one safetensors file.
 
         ``compiled_nn.load`` reads the network from it. As with :meth:`Network.save`, the file does not contain the
@@ -206,7 +206,7 @@ class Fitted(Inspection, sklearn_compat.SklearnMixin):
 
         Parameters
         ----------
-        path : str or path-like
+        path : str, path-like or binary file object
             File to write; an existing file is replaced.
 
         Raises
@@ -223,13 +223,13 @@ class Fitted(Inspection, sklearn_compat.SklearnMixin):
         files.write(path, self, self._network(), self._progress)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
+    def load(cls, path: Readable) -> Self:
         """Read an estimator written by :meth:`save`; its predictions are bit for bit the same.
 
         Parameters
         ----------
-        path : str or path-like
-            File to read.
+        path : str, path-like, bytes or binary file object
+            File to read, or its content.
 
         Returns
         -------

@@ -19,7 +19,6 @@ columns of the history.
 from __future__ import annotations
 
 import math
-import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,6 +44,7 @@ from .safetensors_file import (
 
 if TYPE_CHECKING:
     from ..common.protocols import History
+    from .places import Readable, Writable
 
 _KEY = "compiled_nn_training"
 _VERSION = 1
@@ -66,15 +66,13 @@ _GENERATOR = ("bit_generator", "state", "has_uint32", "uinteger")
 _MOST_MOMENTS = 3
 
 
-def write(
-    path: str | os.PathLike[str], parts: Parts, trainer: Trainer, history: History, library_version: str
-) -> None:
+def write(path: Writable, parts: Parts, trainer: Trainer, history: History, library_version: str) -> None:
     """Write a checkpoint; documented in :meth:`compiled_nn.Network.save_checkpoint`.
 
     Parameters
     ----------
-    path : str or path-like
-        Path of the file.
+    path : str, path-like or binary file object
+        Place to write to.
     parts : Parts
         Parts of the network.
     trainer : Trainer
@@ -127,13 +125,13 @@ def _as_tensor(name: str, column: list[Any]) -> Array:
         ) from error
 
 
-def read(path: str | os.PathLike[str]) -> tuple[Parts, dict[str, Any], History]:
+def read(path: Readable) -> tuple[Parts, dict[str, Any], History]:
     """Read a checkpoint.
 
     Parameters
     ----------
-    path : str or path-like
-        Path of the file.
+    path : str, path-like, bytes or binary file object
+        Place to read from.
 
     Returns
     -------

@@ -30,7 +30,6 @@ that names the file.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +62,7 @@ from .safetensors_file import (
 
 if TYPE_CHECKING:
     from ..training.weights import LayerState
+    from .places import Readable, Writable
 
 FORMAT_VERSION = 4
 _WITH_TEMPERATURE = 3  # first format with the field "temperature"
@@ -114,7 +114,7 @@ _CLASS_DTYPES = {
 # ---- writing
 
 
-def write(path: str | os.PathLike[str], parts: Parts, library_version: str) -> None:
+def write(path: Writable, parts: Parts, library_version: str) -> None:
     """Write a network; documented in :meth:`compiled_nn.Network.save`."""
     tensors, document = make_content(parts, library_version)
     write_tensors(path, tensors, {KEY: document})
@@ -186,7 +186,7 @@ def _classes_to_config(classes: arrays.Array | None) -> dict[str, Any] | None:
 # ---- reading
 
 
-def read(path: str | os.PathLike[str]) -> Parts:
+def read(path: Readable) -> Parts:
     """Read a file that :func:`write` wrote.
 
     Raises

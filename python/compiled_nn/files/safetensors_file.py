@@ -15,9 +15,12 @@ import numpy as np
 
 from ..data.arrays import Array
 from ..spec.layers import Dense
+from . import places
+from .content import Content
 
 if TYPE_CHECKING:
     from ..training.weights import LayerState
+    from .places import Readable, Writable
 
 TENSOR_DTYPES = {"float32": "F32", "float64": "F64"}
 NORM_TENSORS = {"gain": "weight", "mean": "running_mean", "variance": "running_var"}
@@ -27,15 +30,15 @@ _TRAINED_TENSORS = ("weight", "bias", "norm.weight")  # tensors of a layer that 
 # ---- writing
 
 
-def write_tensors(path: str | os.PathLike[str], tensors: dict[str, Array], documents: dict[str, Any]) -> None:
+def write_tensors(path: Writable, tensors: dict[str, Array], documents: dict[str, Any]) -> None:
     """Write a safetensors file, with documents as JSON in its metadata.
 
     An existing file is replaced only after the new one is completely on the disk.
 
     Parameters
     ----------
-    path : str or path-like
-        Path of the file.
+    path : str, path-like or binary file object
+        Place to write to.
     tensors : dict of str to ndarray
         Tensors by name.
     documents : dict of str to JSON values
@@ -51,7 +54,7 @@ def write_tensors(path: str | os.PathLike[str], tensors: dict[str, Array], docum
     from safetensors.numpy import save
 
     metadata = {key: dumps(text, separators=(",", ":"), allow_nan=False) for key, text in documents.items()}
-    _replace(path, save(tensors, metadata=metadata))
+    places.write(path, save(tensors, metadata=metadata))
 
 
 def layer_tensors(layers: Iterable[LayerState], prefix: str = "") -> dict[str, Array]:
@@ -68,54 +71,31 @@ def layer_tensors(layers: Iterable[LayerState], prefix: str = "") -> dict[str, A
     return tensors
 
 
-def _replace(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write `content` to a temporary file in the same folder, then rename it: readers find the old or the new file."""
-    target = os.path.realpath(path)
-    temporary = f"{target}.{os.getpid()}-{os.urandom(4).hex()}.tmp"
-    try:
-        with open(temporary, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        if os.path.exists(temporary):
-            os.remove(temporary)
-        raise
-    _sync_folder(os.path.dirname(target))
-
-
-def _sync_folder(folder: str) -> None:
-    """Write the new name to the disk, on systems where a folder can be opened (not on Windows)."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 # ---- reading
 
 
 @contextmanager
-def name_file_in_errors(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Turn errors about the content of a file into a ValueError that names the file."""
+def name_file_in_errors(path: Readable) -> Iterator[None]:
+    """Turn errors about the content of a file into a ValueError that names the file, and its kind if it is known."""
     from safetensors import SafetensorError
 
     try:
         yield
     except (SafetensorError, ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise ValueError(f"{os.fsdecode(path)} is not a readable network: {error}") from error
+        problem = str(error)
+        if isinstance(error, SafetensorError) and isinstance(path, (str, os.PathLike)):
+            problem = places.explain(places.head_of(path), problem)
+        raise ValueError(f"{places.name(path)} is not a readable network: {problem}") from error
 
 
 @contextmanager
-def open_tensors(path: str | os.PathLike[str]) -> Iterator[Any]:
+def open_tensors(path: Readable) -> Iterator[Any]:
     """Open a safetensors file for reading.
 
     Raises
     ------
+    TypeError
+        If `path` is neither a path, nor bytes, nor a binary file object.
     OSError
         If the file cannot be opened.
     ValueError
@@ -123,10 +103,15 @@ def open_tensors(path: str | os.PathLike[str]) -> Iterator[Any]:
     """
     from safetensors import safe_open
 
-    with open(path, "rb"):  # raises the error of the operating system, which safe_open does not
-        pass
-    with name_file_in_errors(path), safe_open(os.fsdecode(path), framework="numpy") as file:
-        yield file
+    if isinstance(path, (str, os.PathLike)):
+        with open(path, "rb"):  # raises the error of the operating system, which safe_open does not
+            pass
+        with name_file_in_errors(path), safe_open(os.fsdecode(path), framework="numpy") as file:
+            yield file
+    else:
+        content = places.content_of(path)
+        with name_file_in_errors(path):
+            yield Content(content)
 
 
 def parse_json(text: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from .inspection import Inspection
 from .uncertainty import Uncertainty
 
 if TYPE_CHECKING:
+    from ..files.places import Readable
     from ..losses import Loss, LossName
     from ..optimizers import OptimizerName
     from ..optimizers.classes import Optimizer
@@ -303,15 +303,15 @@ class Network(Fitting, Inspection, Uncertainty):
         check_link(self._configuration)
 
 
-def load(path: str | os.PathLike[str]) -> Network:
+def load(path: Readable) -> Network:
     """Load a network from a file that :meth:`Network.save` wrote. Its predictions have the same bits.
 
     Loading does not execute code from the file.
 
     Parameters
     ----------
-    path : str or path-like
-        Path of the file.
+    path : str, path-like, bytes or binary file object
+        Path of the file, or its content, or a file object to read it from.
 
     Returns
     -------
@@ -333,15 +333,15 @@ def load(path: str | os.PathLike[str]) -> Network:
         return Network._of_parts(parts)
 
 
-def load_checkpoint(path: str | os.PathLike[str]) -> Network:
+def load_checkpoint(path: Readable) -> Network:
     """Load a network with its state of training from a file that :meth:`Network.save_checkpoint` wrote.
 
     Loading does not execute code from the file.
 
     Parameters
     ----------
-    path : str or path-like
-        Path of the file.
+    path : str, path-like, bytes or binary file object
+        Path of the file, or its content, or a file object to read it from.
 
     Returns
     -------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,8 @@ from .model import Model
 
 if TYPE_CHECKING:
     from typing import Self
+
+    from ..files.places import Writable
 
 _PICKLE_VERSION = 1
 
@@ -139,7 +140,7 @@ class State(Model):
 
     # ---- files and copies
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: Writable) -> None:
         """Write the network to a safetensors file. An existing file is replaced only after the new one is complete.
 
         The file contains weights, classes and parameters. It does not contain the state of training, initial weights
@@ -147,8 +148,8 @@ class State(Model):
 
         Parameters
         ----------
-        path : str or path-like
-            Path of the file, by convention ``*.safetensors``.
+        path : str, path-like or binary file object
+            Path of the file, by convention ``*.safetensors``, or a file object to write to.
 
         Raises
         ------
@@ -165,7 +166,7 @@ class State(Model):
 
         network_file.write(path, self._parts(), __version__)
 
-    def save_checkpoint(self, path: str | os.PathLike[str]) -> None:
+    def save_checkpoint(self, path: Writable) -> None:
         """Write the network and the state of training to a safetensors file, from which training continues exactly.
 
         The file contains everything that :meth:`save` writes, and moments, number of steps, the generator that shuffles
@@ -174,8 +175,8 @@ class State(Model):
 
         Parameters
         ----------
-        path : str or path-like
-            Path of the file, by convention ``*.ckpt.safetensors``.
+        path : str, path-like or binary file object
+            Path of the file, by convention ``*.ckpt.safetensors``, or a file object to write to.
 
         Raises
         ------
