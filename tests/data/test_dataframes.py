@@ -109,7 +109,7 @@ def test_several_outputs(make):
 
 @every_library
 def test_missing_numbers_are_nan(make):
-    with pytest.raises(ValueError, match="Input X contains NaN: row 1, column 0"):
+    with pytest.raises(ValueError, match="Input X contains NaN: row 1, column 'a'"):
         design(make({"a": [1, None, 3], "b": [1.0, 2.0, 3.0]}))
 
 
@@ -157,9 +157,7 @@ def test_tables_without_columns(make):
 
 @every_library
 def test_feature_names(make):
-    names = dataframes.feature_names(make({"b": [1], "a": [2]}))
-    assert names.dtype == object
-    assert names.tolist() == ["b", "a"]
+    assert dataframes.feature_names(make({"b": [1], "a": [2]})) == ("b", "a")
 
 
 def test_feature_names_there_are_none_of():

@@ -3,10 +3,11 @@
 import compiled_nn as cnn
 import numpy as np
 import pytest
+from compiled_nn.artefact.inputs import Inputs
 from compiled_nn.metrics import Metric
 from compiled_nn.training import validation
 from compiled_nn.training.plan import Plan
-from compiled_nn.training.targets import read_samples
+from compiled_nn.training.targets import read_targets
 from small import bits, blobs, classifier, regressor, sealed
 
 X, y = blobs()
@@ -16,10 +17,11 @@ def chosen(labels, fraction=None, groups=None, seed=0, loss="softmax_cross_entro
     """Return the indices of the validation rows and of the training rows; X has them as its only column."""
     net = classifier(outputs, seed=seed, loss=loss)
     rows = np.arange(len(labels), dtype="float32")[:, np.newaxis]
-    design, encoded, targets = read_samples(net._configuration, rows, labels, None, None)
+    inputs, design = Inputs.learned(net._configuration, rows)
+    encoded, targets = read_targets(net._configuration, design, labels, None)
     plan = Plan(epochs=1, batch_size=32, shuffle=True, validation_fraction=fraction, validation_groups=groups)
     held_out, rest = validation.hold_out(
-        plan, net._configuration, design, encoded, targets, encoder=None, weights=None, split=net._split_rows
+        plan, net._configuration, design, encoded, targets, inputs=inputs, weights=None, split=net._split_rows
     )
     return held_out.X[:, 0].astype(int), rest
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
 
 from ..common.immutable import Immutable
-from ..data import samples
+from ..data import column_names, dataframes, images, samples
 from ..data.samples import Samples
 from ..spec.configuration import Configuration
 
 if TYPE_CHECKING:
+    from ..data.arrays import Array
     from ..preprocessing.tabular import Tabular
 
 
@@ -84,9 +87,70 @@ class Inputs(Immutable):
         """Number of columns of X, before encoding."""
         return self.n_columns if self.encoder is None else self.encoder.n_features_in_
 
+    @classmethod
+    def learned(
+        cls, configuration: Configuration, X: Any, n_columns: int | None = None
+    ) -> tuple[Inputs, Samples]:
+        """Return the inputs of a network that is fitted on X, and X converted for the core.
+
+        Parameters
+        ----------
+        configuration : Configuration
+            Parameters of the network.
+        X : array-like or table (m, k), or images
+            Rows, as given to fit.
+        n_columns : int, optional
+            Number of columns that the first layer takes. Default: any number.
+
+        Returns
+        -------
+        inputs : Inputs
+            Inputs with the names of the columns of X, its encoder, or the shape of its images.
+        X : ndarray (m, n_columns) or SparseRows
+            Rows, converted for the core.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X cannot be used.
+        """
+        c, encoder = configuration, None
+        X = dataframes.opened(X)
+        names = dataframes.feature_names(X)
+        column_names.check_distinct(names or ())
+        if c.categorical_features is not None:
+            encoder = c.new_encoder().fit(X)
+        else:
+            X = samples.plain(X)
+        rows = samples.read(X, dtype=c.dtype, n_features=n_columns, encoder=encoder)
+        shape = images.shape_of(X) if encoder is None else None
+        return cls.of(c, rows.shape[1], encoder, names=names, shape=shape), rows
+
     def read(self, X: Any) -> Samples:
-        """Return X converted for the core; documented in :func:`compiled_nn.data.samples.read`."""
-        return samples.read(X, dtype=self.dtype, n_features=self.n_columns, encoder=self.encoder)
+        """Return X converted for the core, with its columns in the order of fit.
+
+        The columns of a table are matched by name, if those of fit had names as well; arrays are taken by position.
+        Otherwise X is read as :func:`compiled_nn.data.samples.read` describes.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X cannot be used: names are missing or additional, or images have another shape.
+        """
+        order = None
+        if type(X) is not np.ndarray:
+            X = dataframes.opened(X)
+            order = self._order(X)
+        if self.shape is not None:
+            X = samples.plain(X)
+            images.check_shape(self.shape, X)
+        rows = samples.read(X, dtype=self.dtype, n_features=self.n_columns, encoder=self.encoder)
+        return rows if order is None else cast("Array", rows)[:, order]
+
+    def _order(self, X: Any) -> list[int] | None:
+        """Return the indices of the columns of X in the order of fit; None if that is their order."""
+        given = None if self.names is None or self.encoder is not None else dataframes.feature_names(X)
+        return None if given is None or self.names is None else column_names.order(self.names, given)
 
     def range_error(self) -> ValueError:
         """Return the error for an X that overflows when it is scaled."""

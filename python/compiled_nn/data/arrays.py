@@ -57,12 +57,14 @@ def design(X: Any, *, dtype: str, n_features: int | None = None) -> Array:
     TypeError, ValueError
         If `X` cannot be read as real numbers, has another shape, or has numbers that are not finite in `dtype`.
     """
-    samples = _numeric(_as_array(X, "X"), "X")
+    if type(X) is not np.ndarray:
+        X = dataframes.opened(X)
+    samples = _numeric(as_array(X, "X"), "X")
     if samples.ndim != 2:
         samples = _flat_images(samples)
     check_shape(samples.shape, n_features)
     if samples.dtype.kind == "f":
-        check_finite(samples, "X", dtype)
+        check_finite(samples, "X", dtype, table=X)
     return samples
 
 
@@ -98,7 +100,7 @@ def is_matrix(y: Array) -> bool:
 
 def targets(y: Any, name: str = "y") -> Array:
     """Return `y` as an array of 1 or 2 dimensions in its own dtype; shape (m, 1) becomes (m,)."""
-    array = _as_array(y, name)
+    array = as_array(y, name)
     if isinstance(y, (list, tuple)) and array.dtype.kind in "US" and array.ndim in (1, 2):
         # NumPy has converted other labels in the list to text.
         class_labels.check(y if array.ndim == 1 else [label for row in y for label in row], name)
@@ -151,7 +153,7 @@ def check_rows(X: Sized, y: Sized, X_name: str = "X", y_name: str = "y") -> None
 
 def weights(array: Any, name: str, *, dtype: str, ndim: int) -> Array:
     """Return a C-contiguous copy of the weights as finite real numbers with `ndim` dimensions and `dtype`."""
-    array = _numeric(_as_array(array, name), name)
+    array = _numeric(as_array(array, name), name)
     if array.ndim != ndim:
         raise ValueError(f"{name} has {count(array.ndim, 'dimension')}; expected {ndim}.")
     if array.dtype.kind == "f" and array.size:
@@ -161,11 +163,14 @@ def weights(array: Any, name: str, *, dtype: str, ndim: int) -> Array:
 
 def real(array: Any, name: str) -> Array:
     """Return `array` as real numbers of one of `CORE_DTYPES`, without a check of shape or finiteness."""
-    return _numeric(_as_array(array, name), name)
+    return _numeric(as_array(array, name), name)
 
 
-def check_finite(A: Array, name: str, dtype: str) -> None:
-    """Raise ValueError if a 2-D array of floats has NaN, infinity or numbers beyond the range of `dtype`."""
+def check_finite(A: Array, name: str, dtype: str, table: Any = None) -> None:
+    """Raise ValueError if a 2-D array of floats has NaN, infinity or numbers beyond the range of `dtype`.
+
+    The error names the column as `table` does, if that is a table with named columns.
+    """
     if A.size <= _SMALL and A.flags.c_contiguous and float(np.vdot(A, A)) <= _LARGEST[dtype]:
         return
     transposed = abs(A.strides[0]) < abs(A.strides[1])
@@ -176,7 +181,7 @@ def check_finite(A: Array, name: str, dtype: str) -> None:
         if position is not None:
             position += (start, 0)
             row, column = (position[::-1] if transposed else position).tolist()
-            refuse(A[row, column], name, dtype, row, column)
+            refuse(A[row, column], name, dtype, row, dataframes.title(table, column))
 
 
 def _first_unusable(block: Array, dtype: str) -> Array | None:
@@ -200,9 +205,9 @@ def first_unusable(numbers: Array, dtype: str) -> int | None:
     return None
 
 
-def refuse(number: Any, name: str, dtype: str, row: int, column: int) -> Never:
+def refuse(number: Any, name: str, dtype: str, row: int, column: int | str) -> Never:
     """Raise the ValueError for a number that is NaN, infinite or beyond the range of `dtype`."""
-    raise ValueError(f"Input {name} contains {_name_of(number, dtype)}: row {row}, column {column}.")
+    raise ValueError(f"Input {name} contains {_name_of(number, dtype)}: row {row}, column {column!r}.")
 
 
 def _name_of(value: Any, dtype: str = "") -> str:
@@ -211,7 +216,7 @@ def _name_of(value: Any, dtype: str = "") -> str:
     return "infinity" if np.isinf(value) else f"{value:g}, a value too large for {dtype}"
 
 
-def _as_array(a: Any, name: str) -> Array:
+def as_array(a: Any, name: str) -> Array:
     """Return `a` as an ndarray, which shares its memory if possible."""
     if type(a) is np.ndarray:
         return a
@@ -255,9 +260,9 @@ def _from_table(table: Any, name: str) -> Array:
     """Return a table as an array of the common dtype of all columns, without a copy if possible."""
     if dataframes.one_dtype(table):
         array = np.asarray(table)
-        if array.dtype in CORE_DTYPES:
+        if array.dtype in CORE_DTYPES and array.ndim == 2:
             return array
-    columns = dataframes.columns(table)
+    columns = dataframes.columns(table, name)
     if len(columns) == 1:
         return columns[0][1].reshape(-1, 1)
     numeric = [_numeric(column, f"{name}[{title!r}]") for title, column in columns]
@@ -270,7 +275,7 @@ def _from_table(table: Any, name: str) -> Array:
 
 def floats(array: Any, name: str) -> Array:
     """Return numbers as a contiguous array of float32 if it holds them exactly, else float64; no needless copy."""
-    numbers_ = _numeric(_as_array(array, name), name)
+    numbers_ = _numeric(as_array(array, name), name)
     exact = numbers_.dtype.itemsize <= (4 if numbers_.dtype.kind == "f" else 2)
     return np.ascontiguousarray(numbers_, dtype=np.float32 if exact else np.float64)
 

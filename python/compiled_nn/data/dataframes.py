@@ -6,6 +6,7 @@ Tables are recognised by their methods, so that none of these libraries is impor
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,26 @@ from ..common import optional
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+_NESTED = (np.ndarray, list, tuple, dict)  # types of cells that have several values
+
 
 def is_table(X: Any) -> bool:
     """Whether X has named columns, or exports an Arrow stream."""
     return _names(X) is not None or (hasattr(X, "__arrow_c_stream__") and not hasattr(X, "__array__"))
+
+
+def opened(X: Any) -> Any:
+    """Return an object that only exports an Arrow stream, which can be read once, as a table; any other X unchanged.
+
+    Raises
+    ------
+    ImportError
+        If it is such an object, and pyarrow is not installed.
+    """
+    if _names(X) is not None or hasattr(X, "__array__") or not hasattr(X, "__arrow_c_stream__"):
+        return X
+    pyarrow = optional.load("pyarrow", purpose="reading an Arrow stream", library="pyarrow", extra="arrow")
+    return pyarrow.table(X)
 
 
 def _names(X: Any) -> list[Any] | None:
@@ -28,22 +45,46 @@ def _names(X: Any) -> list[Any] | None:
     return None
 
 
-def columns(X: Any) -> list[tuple[Any, Array]]:
+def columns(X: Any, of: str = "X") -> list[tuple[Any, Array]]:
     """Return the name and the values (m,) of each column of a table; views, if the library offers them.
+
+    `of` is the name of the table in errors.
 
     Raises
     ------
     ImportError
         If X only exports an Arrow stream, and pyarrow is not installed.
+    TypeError
+        If a cell of a column has several values.
     """
-    names = _names(X)
-    if names is None:
-        pyarrow = optional.load(
-            "pyarrow", purpose="reading an Arrow stream", library="pyarrow", extra="arrow"
+    X = opened(X)
+    found = [(name, _column(X, i, name)) for i, name in enumerate(_names(X) or ())]
+    for name, column in found:
+        _check_cells(f"{of}[{name!r}]", column)
+    return found
+
+
+def _check_cells(where: str, column: Array) -> None:
+    """Raise a TypeError for a column whose cells are arrays, lists or records."""
+    row, size = 0, math.prod(column.shape[1:])
+    if column.ndim == 1:
+        nested = (
+            {kind for kind in set(map(type, column)) if issubclass(kind, _NESTED)}
+            if _is_object(column)
+            else ()
         )
-        X = pyarrow.table(X)
-        names = list(X.column_names)
-    return [(name, _column(X, i, name)) for i, name in enumerate(names)]
+        if not nested:
+            return
+        row = next(i for i, cell in enumerate(column) if type(cell) in nested)
+        size = len(column[row])
+    raise TypeError(
+        f"{where} has several values per row: {size} in row {row}. A column has one value per row. Pass an array, such"
+        f" as np.stack({where}.to_numpy()), or a table with one column for each value."
+    )
+
+
+def _is_object(column: Array) -> bool:
+    return column.dtype.kind == "O"
 
 
 def _column(X: Any, i: int, name: Any) -> Array:
@@ -54,7 +95,7 @@ def _column(X: Any, i: int, name: Any) -> Array:
         missing = bool(column.isna().any())  # a nullable column of numbers: pandas would return objects
         return np.asarray(column.to_numpy(np.float64 if missing else None, na_value=np.nan if missing else 0))
     array = np.asarray(column)
-    return np.where(column.isna(), np.array(None, object), array) if array.dtype.kind == "O" else array
+    return np.where(column.isna(), np.array(None, object), array) if _is_object(array) else array
 
 
 def decoded(column: Any) -> Any:
@@ -76,8 +117,14 @@ def one_dtype(X: Any) -> bool:
     return len({str(dtype) for dtype in getattr(X, "dtypes", ())}) == 1
 
 
-def feature_names(X: Any) -> Array | None:
-    """Return the column names of X, shape (k,), dtype object; None if X has no names, or if none is a str.
+def title(X: Any, i: int) -> str | int:
+    """Return the name of the column of X with the index `i`, or `i` if it has no name that is a str."""
+    names = _names(X)
+    return names[i] if names is not None and isinstance(names[i], str) else i
+
+
+def feature_names(X: Any) -> tuple[str, ...] | None:
+    """Return the column names of X; None if X has no names, or if none is a str.
 
     Raises
     ------
@@ -95,4 +142,4 @@ def feature_names(X: Any) -> Array | None:
             " them are str: rename the others, for example with X.columns = X.columns.astype(str), or pass an array"
             " without names."
         )
-    return np.array(names, dtype=object) if texts else None
+    return tuple(map(str, names)) if texts else None

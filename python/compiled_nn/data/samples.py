@@ -15,10 +15,17 @@ import numpy as np
 from cnn_core.sparse import SparseRows
 
 from ..common.errors import count
-from . import arrays
+from . import arrays, dataframes
 from .arrays import Array
 
 Samples: TypeAlias = "Array | SparseRows"
+
+
+class Reader(Protocol):
+    """Description of the inputs of a network, such as :class:`compiled_nn.artefact.inputs.Inputs`."""
+
+    def read(self, X: Any) -> Samples:
+        """Return the rows, converted for the core."""
 
 
 class Encoder(Protocol):
@@ -60,6 +67,13 @@ def read(X: Any, *, dtype: str, n_features: int | None = None, encoder: Encoder 
     arrays.check_shape(rows.shape, n_features)
     _check_finite(rows, dtype)
     return rows
+
+
+def plain(X: Any) -> Any:
+    """Return array-likes as an ndarray, sharing memory with `X` if possible; tables and sparse matrices unchanged."""
+    if type(X) is np.ndarray or isinstance(X, SparseRows) or hasattr(X, "tocsr") or dataframes.is_table(X):
+        return X
+    return arrays.as_array(X, "X")
 
 
 def select(X: Samples, rows: Array) -> Samples:

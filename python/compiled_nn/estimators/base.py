@@ -11,7 +11,7 @@ from numpy.random import RandomState
 
 from ..callbacks.base import Callback
 from ..common.errors import CompiledNNWarning
-from ..data import dataframes
+from ..data import column_names, dataframes, images
 from ..data.arrays import Array
 from ..training import validation
 from . import inputs, lbfgs_solver, sklearn_compat
@@ -152,11 +152,15 @@ class Perceptron(Fitted, ABC):
             raise ValueError("partial_fit does not support early_stopping=True")
         owner = type(self).__name__
         resume = hasattr(self, "network_") and (partial or bool(self.warm_start))
-        names = dataframes.feature_names(X)
-        if resume:
-            inputs.check_names(owner, getattr(self, "feature_names_in_", None), names)
-        encodes_table = self.network_.encodes_table if resume else self.categorical_features is not None
-        X = inputs.read(owner, X, self.dtype, self.n_features_in_ if resume else None, encodes_table)
+        known = self.network_.inputs if resume else None
+        encodes_table = self.categorical_features is not None if known is None else known.encoder is not None
+        X = inputs.opened(owner, X, encodes_table)
+        names, shape = dataframes.feature_names(X), images.shape_of(X)
+        if known is None:
+            column_names.check_distinct(names or ())
+        else:
+            inputs.check_names(owner, known.names, names)
+        X = inputs.read(owner, X, self.dtype, known, encodes_table)
         y = inputs.read_targets(owner, y, len(X) if hasattr(X, "__len__") else None)
         weight = inputs.read_weights(sample_weight, len(y))
         random = random_state(self.random_state)
@@ -164,8 +168,8 @@ class Perceptron(Fitted, ABC):
             self._check_same_layers()
             self._check_new_targets(y, partial)
         else:
-            self._create_network(X, self._make_targets(y if classes is None else classes), random)
-            self._store_feature_names(names)
+            targets = self._make_targets(y if classes is None else classes)
+            self._create_network(X, targets, random, names, shape)
         net = self.network_
         if self.solver not in STOCHASTIC:
             net.prepare_fit(random, self.l1, self.alpha)
@@ -177,7 +181,7 @@ class Perceptron(Fitted, ABC):
             net.prepare_fit(random, self.l1, self.alpha)
             self._run_stochastic(X, y, weight, len(y), 1, {})
             return self
-        options: dict[str, Any] = {"validation_data": validation_data}
+        options: dict[str, Any] = {"validation_data": self._read_validation_data(validation_data)}
         split = self._split_for_validation(random, y, groups, validation_data)
         if split is not None:
             options = {"validation_fraction": self.validation_fraction}
@@ -210,7 +214,20 @@ class Perceptron(Fitted, ABC):
         validation_rows, rows = validation.by_groups(len(y), groups, self.validation_fraction, seed)
         return rows, validation_rows
 
-    def _create_network(self, X: Any, targets: Targets, random: RandomState) -> None:
+    def _read_validation_data(self, validation_data: Any) -> Any:
+        """Return `validation_data` with an X that is checked as that of predict; other objects unchanged."""
+        if not isinstance(validation_data, (list, tuple)) or len(validation_data) not in (2, 3):
+            return validation_data
+        return (self._read_rows(validation_data[0]), *validation_data[1:])
+
+    def _create_network(
+        self,
+        X: Any,
+        targets: Targets,
+        random: RandomState,
+        names: tuple[str, ...] | None,
+        shape: tuple[int, ...] | None,
+    ) -> None:
         """Create `network_` and `_progress`; the estimator is unchanged when this raises."""
         layers, encoder = self._layers(targets.n_outputs), None
         if self.categorical_features is not None:
@@ -223,12 +240,15 @@ class Perceptron(Fitted, ABC):
             weights=draw_weights(layers, random, n_inputs),
             targets=targets,
             encoder=encoder,
+            names=names,
+            shape=shape,
             random=random,
             seed=draw_dropout_seed(random, layers, self.input_dropout),
             loss=targets.loss,
             optimizer=self._optimizer(),
             **self._network_options(),
         )
+        self.n_features_in_ = self.network_.n_features_
         self._progress = Progress()
 
     def _check_same_layers(self) -> None:
@@ -241,13 +261,6 @@ class Perceptron(Fitted, ABC):
                     f"{name} is {new} for the hidden layers; the fitted network has {old}. Set it back, or fit with"
                     " warm_start=False."
                 )
-
-    def _store_feature_names(self, names: Array | None) -> None:
-        self.n_features_in_ = self.network_.n_features_
-        if names is not None:
-            self.feature_names_in_ = names
-        elif hasattr(self, "feature_names_in_"):
-            del self.feature_names_in_
 
     def _run_stochastic(
         self, X: Any, y: Array, weight: Array | None, n_rows: int, epochs: int, options: dict[str, Any]

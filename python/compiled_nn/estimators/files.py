@@ -25,7 +25,7 @@ import numpy as np
 
 from .._version import __version__
 from ..common import checks
-from ..files import network_file
+from ..files import extras, network_file
 from ..files.safetensors_file import open_tensors, parse_json, write_tensors
 from .network import EstimatorNetwork
 from .progress import Progress
@@ -39,8 +39,9 @@ _VERSION = 1
 _FIELDS = ("format_version", "estimator", "parameters", "attributes", "progress")
 _ATTRIBUTES = (
     *("n_features_in_", "n_iter_", "t_", "stop_reason_", "loss_", "loss_curve_", "best_loss_", "best_iter_"),
-    *("best_validation_score_", "validation_scores_", "feature_names_in_", "_label_dtype"),
+    *("best_validation_score_", "validation_scores_", "_label_dtype"),
 )
+_OLD_NAMES = "feature_names_in_"  # attribute that files of format 4 do not have: the network has the names
 _PROGRESS = tuple(field.name for field in fields(Progress) if field.name != "best_state")
 
 
@@ -74,23 +75,27 @@ def read(path: Readable, owner: type[Any]) -> Any:
         if document["estimator"] != owner.__name__:
             raise ValueError(f"it holds an estimator {document['estimator']!r}, not {owner.__name__}")
         parameters = checks.fields("parameters", document["parameters"], (), owner().get_params())
-        attributes = checks.fields("attributes", document["attributes"], (), _ATTRIBUTES)
+        attributes = checks.fields("attributes", document["attributes"], (), (*_ATTRIBUTES, _OLD_NAMES))
         progress = checks.fields("progress", document["progress"], _PROGRESS)
         model = owner(**{name: _from_json(value, tuple) for name, value in parameters.items()})
         model._check()
+        names = attributes.pop(_OLD_NAMES, None)
         for name, value in attributes.items():
             setattr(model, name, _from_json(value, list))
-        for name, convert in (("feature_names_in_", _object_array), ("_label_dtype", np.dtype)):
-            if name in attributes:
-                setattr(model, name, convert(getattr(model, name)))
+        if "_label_dtype" in attributes:
+            model._label_dtype = np.dtype(model._label_dtype)
         model._progress = Progress(**{name: _from_json(value, list) for name, value in progress.items()})
+        if names is not None and parts.inputs.encoder is None:
+            parts = parts.replace(inputs=parts.inputs.replace(names=_names(names, parts.inputs.n_columns)))
         model.network_ = EstimatorNetwork._of_parts(parts)
         model.network_.n_threads = model.n_threads
     return model
 
 
-def _object_array(names: Any) -> Any:
-    return np.array(names, dtype=object)
+def _names(names: Any, n_columns: int) -> tuple[str, ...]:
+    """Return the names of columns in a file of a format before 4."""
+    read: tuple[str, ...] = extras.read_inputs({"inputs": {"names": names}}, n_columns)["names"]
+    return read
 
 
 def _to_json(name: str, value: Any) -> Any:

@@ -38,14 +38,16 @@ class Fitted(Inspection, sklearn_compat.SklearnMixin):
         owner = type(self).__name__
         if not hasattr(self, "network_"):
             sklearn_compat.raise_not_fitted(owner)
-        names = getattr(self, "feature_names_in_", None)
-        if names is None and type(X) is np.ndarray:
+        net = self.network_
+        known = net.inputs
+        if known.names is None and type(X) is np.ndarray:
             plain: Array = X
             if plain.dtype.kind == "f" and plain.size and plain.shape[1:] == (self.n_features_in_,):
                 return plain  # the network checks that the numbers are finite
-        inputs.check_names(owner, names, dataframes.feature_names(X))
-        net = self.network_
-        return inputs.read(owner, X, net.dtype, self.n_features_in_, net.encodes_table)
+        encodes_table = known.encoder is not None
+        X = inputs.opened(owner, X, encodes_table)
+        inputs.check_names(owner, known.names, dataframes.feature_names(X))
+        return inputs.read(owner, X, net.dtype, known, encodes_table)
 
     def calibrate_intervals(self, X: Any, y: Any) -> Self:
         """Calibrate prediction sets or intervals on rows that were not used to fit.
@@ -118,6 +120,13 @@ class Fitted(Inspection, sklearn_compat.SklearnMixin):
         return hasattr(self, "network_")
 
     # ---- fitted attributes
+
+    @property
+    def feature_names_in_(self) -> Array:
+        """Names of the columns of X (n_features_in_,), if X was a table whose names are texts."""
+        if not hasattr(self, "network_"):
+            sklearn_compat.raise_not_fitted(type(self).__name__)
+        return self.network_.feature_names_in_
 
     @property
     def coefs_(self) -> list[Array]:

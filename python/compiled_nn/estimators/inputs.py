@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..common.errors import CompiledNNWarning
-from ..data import arrays, samples
+from ..data import arrays, column_names, dataframes, images, samples
 from ..data.arrays import Array
 from . import sklearn_compat
 
-_NAMES_LISTED = 5
+if TYPE_CHECKING:
+    from ..artefact.inputs import Inputs
 
 
-def read(owner: str, X: Any, dtype: str, n_features: int | None, encodes_table: bool = False) -> Any:
-    """Return X as a dense array or sparse rows of finite real numbers.
-
-    Parameters
-    ----------
-    owner : str
-        Name of the estimator's class, for messages.
-    X : array-like, data frame or sparse matrix (m, k)
-        Samples.
-    dtype : {"float32", "float64"}
-        Dtype of the network.
-    n_features : int or None
-        Required number of columns; None for any.
-    encodes_table : bool, default False
-        Whether the network encodes X itself; X is then returned unchanged.
-    """
+def opened(owner: str, X: Any, encodes_table: bool) -> Any:
+    """Return X as a table, an array or a sparse matrix; documented in :func:`read`."""
     if X is None:
         raise ValueError(f"This {owner} estimator got X=None; expected a 2D array.")
     if getattr(getattr(X, "dtype", None), "kind", "") == "c":
@@ -40,11 +27,33 @@ def read(owner: str, X: Any, dtype: str, n_features: int | None, encodes_table: 
             raise ValueError(
                 f"Found array with 0 {noun}(s) (shape={shape}) while a minimum of 1 is required by {owner}."
             )
+    X = dataframes.opened(X)
+    return X if encodes_table else samples.plain(X)
+
+
+def read(owner: str, X: Any, dtype: str, known: Inputs | None, encodes_table: bool) -> Any:
+    """Return X as a dense array or sparse rows of finite real numbers.
+
+    Parameters
+    ----------
+    owner : str
+        Name of the estimator's class, for messages.
+    X : array-like, data frame or sparse matrix (m, k)
+        Samples, as returned by :func:`opened`.
+    dtype : {"float32", "float64"}
+        Dtype of the network.
+    known : Inputs or None
+        Inputs of the fitted network; None if it is not fitted.
+    encodes_table : bool
+        Whether the network encodes X itself; X is then returned unchanged.
+    """
+    if known is not None and known.shape is not None:
+        images.check_shape(known.shape, X)
     rows: Any = X if encodes_table else samples.read(X, dtype=dtype)
-    shape = getattr(rows, "shape", ())
-    if n_features is not None and len(shape) == 2 and shape[1] != n_features:
+    shape: tuple[int, ...] = getattr(rows, "shape", ())
+    if known is not None and len(shape) == 2 and shape[1] != known.n_features:
         raise ValueError(
-            f"X has {shape[1]} features, but {owner} is expecting {n_features} features as input."
+            f"X has {shape[1]} features, but {owner} is expecting {known.n_features} features as input."
         )
     return rows
 
@@ -81,7 +90,7 @@ def check_indicator(y: Array) -> None:
 # ---- names of columns
 
 
-def check_names(owner: str, fitted: Array | None, given: Array | None) -> None:
+def check_names(owner: str, fitted: tuple[str, ...] | None, given: tuple[str, ...] | None) -> None:
     """Raise ValueError where column names or their order differ from fit; warn where only one side has names."""
     if fitted is None or given is None:
         if given is not None:
@@ -94,22 +103,7 @@ def check_names(owner: str, fitted: Array | None, given: Array | None) -> None:
                 CompiledNNWarning,
             )
         return
-    if list(fitted) == list(given):
-        return
-    unexpected, missing = sorted(set(given) - set(fitted)), sorted(set(fitted) - set(given))
-    lines = ["The feature names should match those that were passed during fit."]
-    if unexpected:
-        lines += ["Feature names unseen at fit time:", *_listed(unexpected)]
-    if missing:
-        lines += ["Feature names seen at fit time, yet now missing:", *_listed(missing)]
-    if not unexpected and not missing:
-        lines.append("Feature names must be in the same order as they were in fit.")
-    raise ValueError("\n".join([*lines, ""]))
-
-
-def _listed(names: list[str]) -> list[str]:
-    more = ["- ..."] if len(names) > _NAMES_LISTED else []
-    return [f"- {name}" for name in names[:_NAMES_LISTED]] + more
+    column_names.check_same(fitted, given, ordered=True)
 
 
 def read_weights(sample_weight: Any, n_rows: int) -> Array | None:

@@ -51,6 +51,10 @@ class EstimatorNetwork(Network):
         Classes or number of columns of y.
     encoder : Tabular or None
         Encoder fitted on X; None where X is numeric.
+    names : tuple of str, or None
+        Names of the columns of X.
+    shape : tuple of int, or None
+        Shape of one image; None if X does not have images.
     random : RandomState
         Generator of the row order.
     """
@@ -64,6 +68,8 @@ class EstimatorNetwork(Network):
         weights: list[Pair],
         targets: Targets,
         encoder: Tabular | None,
+        names: tuple[str, ...] | None,
+        shape: tuple[int, ...] | None,
         random: RandomState,
         **parameters: Any,
     ) -> None:
@@ -72,7 +78,7 @@ class EstimatorNetwork(Network):
         # A trainer with initial weights calls only `permutation` of its generator, so RowOrder can take that place.
         c = self._configuration
         self._trainer = Trainer(new_stack(c, states_of(weights)), None, self._order)  # type: ignore[arg-type]
-        self._inputs = Inputs.of(c, len(weights[0][0]), encoder)
+        self._inputs = Inputs.of(c, len(weights[0][0]), encoder, names=names, shape=shape)
         self._outputs = Outputs.of(c, targets)
         self._split: tuple[Array, Array] | None = None
 
@@ -167,9 +173,9 @@ class EstimatorNetwork(Network):
         self.restore({"layers": states})
 
     @property
-    def encodes_table(self) -> bool:
-        """Whether X is a table that the network encodes."""
-        return self._known_inputs().encoder is not None
+    def inputs(self) -> Inputs:
+        """Description of the inputs."""
+        return self._known_inputs()
 
     @property
     def loss_function(self) -> Loss:
@@ -221,7 +227,7 @@ class EstimatorNetwork(Network):
         The gradient is a buffer that the next call of the function overwrites.
         """
         X, y, fitted_targets = self._labelled(X, y)
-        stack = self._begin(X, fitted_targets, True, self._known_inputs().encoder).stack
+        stack = self._begin(X, fitted_targets, True, self._known_inputs()).stack
         weights = weights_of(fitted_targets, y, sample_weight, class_weight)
         objective = self._objective().replace(weights=weights)
 

@@ -16,7 +16,7 @@ from ..data.samples import Samples
 from ..training.batches import Data
 from ..training.divergence import Snapshot
 from ..training.history import new_history
-from ..training.targets import Targets, read_samples, targets_with_classes, weights_of
+from ..training.targets import Targets, read_targets, targets_with_classes, weights_of
 from ..training.trainer import Trainer
 from .prediction import Prediction
 from .state import State
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from ..common.protocols import History
     from ..data.sample_weights import ClassWeight
     from ..metrics.scorers import MetricLike
-    from ..preprocessing.tabular import Tabular
     from ..training.averaging import SWA
     from ..training.batches import BatchSize
     from ..training.loop import Source
@@ -296,13 +295,13 @@ class Fitting(Prediction, State):
         if stream_source is not None:
             streams.check_plan(plan)
             X, y = streams.first_batch(stream_source)
-        encoder = self._encoder_for(X, resume)
-        X, y, targets = read_samples(c, X, y, self._n_columns(resume), targets, encoder=encoder)
+        inputs, X = self._inputs_for(X, resume)
+        y, targets = read_targets(c, X, y, targets)
         weights = None
         if stream_source is None:
             weights = weights_of(targets, y, plan.sample_weight, plan.class_weight)
         held_out, rows = validation.hold_out(
-            plan, c, X, y, targets, encoder=encoder, weights=weights, split=self._split_rows
+            plan, c, X, y, targets, inputs=inputs, weights=weights, split=self._split_rows
         )
         cut = partial(plan.cut, batch_norm=c.has_batch_norm)
         data = Data(X, y, cut(len(X) if rows is None else len(rows), rows))
@@ -310,10 +309,10 @@ class Fitting(Prediction, State):
         obstacle = gram.gram_obstacle(c, data, resume, each_epoch)
         on_gram = gram.uses_gram(plan.gram, obstacle, data, self.layers[0].units, plan.epochs)
         objective = self._objective().replace(weights=weights)
-        trainer = self._begin(X, targets, resume, encoder, rows, averages=plan.averaging is not None)
+        trainer = self._begin(X, targets, resume, inputs, rows, averages=plan.averaging is not None)
         stream = None
         if stream_source is not None:
-            stream = streams.Streamed(trainer, stream_source, cut, c, targets, objective, encoder)
+            stream = streams.Streamed(trainer, stream_source, cut, c, targets, objective, inputs)
         return Run(trainer, data, objective, stream, held_out, on_gram)
 
     def _begin(
@@ -321,7 +320,7 @@ class Fitting(Prediction, State):
         X: Samples,
         targets: Targets,
         resume: bool,
-        encoder: Tabular | None,
+        inputs: Inputs,
         rows: Array | None = None,
         *,
         averages: bool = False,
@@ -331,6 +330,7 @@ class Fitting(Prediction, State):
         If this raises an error, the network is unchanged. `rows` are the indices of the training rows in X, None for
         all rows; `averages` is whether training averages weights.
         """
+        encoder = inputs.encoder
         trainer = (self._trainer if resume else None) or self._drawn(X, encoder)
         trainer.check_schedule(self.optimizer)
         if self._lacks_statistics(trainer.stack):
@@ -340,7 +340,7 @@ class Fitting(Prediction, State):
             self.history = new_history()
         self._configuration = self._configuration.embedded(encoder)
         self._trainer = trainer
-        self._inputs = Inputs.of(self._configuration, X.shape[1], encoder)
+        self._inputs = inputs
         self._outputs = Outputs.of(self._configuration, targets)
         self._weights_changed()
         return trainer

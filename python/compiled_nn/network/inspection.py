@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..common import checks
-from ..data import samples
 from ..data.arrays import Array
 from ..data.samples import Samples
 from ..spec.summary import Summary, summarize
 from ..training.stacks import new_stack
-from ..training.targets import read_samples
+from ..training.targets import read_targets
 from ..training.weights import layer_views
 from .model import Model
 
@@ -89,13 +88,10 @@ class Inspection(Model):
 
         c, targets, encoded = self._configuration, self._outputs.learned, None
         trained = targets is not None
-        n_columns = self._n_columns(self._trainer is not None)
-        encoder = self._encoder_for(X, self._trainer is not None)
-        if y is None:
-            X = samples.read(X, dtype=c.dtype, n_features=n_columns, encoder=encoder)
-        else:
-            X, encoded, targets = read_samples(c, X, y, n_columns, targets, encoder=encoder)
-        stack = self._examined(X, encoder)
+        inputs, X = self._inputs_for(X, self._trainer is not None)
+        if y is not None:
+            encoded, targets = read_targets(c, X, y, targets)
+        stack = self._examined(X, inputs.encoder)
         return diagnosis.examine(
             diagnosis.Subject(stack, c, X, encoded, targets, trained, self.history, self._objective())
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .. import optimizers
 from ..artefact.inputs import Inputs
 from ..artefact.outputs import Outputs
@@ -109,6 +111,17 @@ class Model:
         """Number of columns of X."""
         self._fitted()
         return self._known_inputs().n_features
+
+    @property
+    def feature_names_in_(self) -> Array:
+        """Names of the columns of X (n_features_,), if X was a table whose names are texts."""
+        names = self._known_inputs().names
+        if names is None:
+            raise AttributeError(
+                "The network has no feature_names_in_. They exist after fit with a table whose columns have names that"
+                " are str; set_weights does not set them."
+            )
+        return np.array(names, dtype=object)
 
     @property
     def encoder_(self) -> Tabular:
@@ -257,19 +270,22 @@ class Model:
 
     def _labelled(self, X: Any, y: Any, scaled: bool = True) -> tuple[Samples, Array, Targets]:
         """Return X and y converted for the core, and the encoding of y."""
-        targets, inputs = self._known_targets(), self._known_inputs()
-        return read_samples(self._configuration, X, y, inputs.n_columns, targets, scaled, inputs.encoder)
+        return read_samples(self._configuration, X, y, self._known_inputs(), self._known_targets(), scaled)
 
     def _objective(self, *, smoothed: bool = True) -> Objective:
         """Return the objective of training; `smoothed=False` drops label smoothing."""
         return new_objective(self._configuration, self._n_threads, smoothed=smoothed)
 
-    def _encoder_for(self, X: Any, resume: bool) -> Tabular | None:
-        """Return the encoder for X: the present one, or a new one fitted on X; None if X needs no encoder."""
-        c, encoder = self._configuration, None if self._inputs is None else self._inputs.encoder
-        if c.categorical_features is None or (resume and encoder is not None):
-            return encoder
-        return c.new_encoder().fit(X)
+    def _inputs_for(self, X: Any, resume: bool) -> tuple[Inputs, Samples]:
+        """Return the inputs for training on X, and X converted for the core.
+
+        They are the present inputs if training resumes, otherwise new ones, with the names and the encoder of X.
+        """
+        known = self._inputs if resume else None
+        if known is not None and (self._outputs.learned is not None or known.encoder is not None):
+            return known, known.read(X)
+        n_columns = self._n_columns(resume)
+        return Inputs.learned(self._configuration, X, n_columns)
 
     def _fit_statistics(self, X: Samples, encoder: Tabular | None, rows: Array | None = None) -> Statistics:
         method = self._configuration.scaling or "standard"

@@ -49,7 +49,8 @@ class State(Model):
         """Set all weights. Later calls of fit start from them, and the moments of the optimizer are reset to zero.
 
         With ``standardize``, the first layer expects scaled columns. If the network has no statistics yet, or the
-        number of columns changes, X is not scaled until the next fit.
+        number of columns changes, X is not scaled until the next fit. A new number of columns also discards the names
+        of columns, the shape of images and the encoder of categories.
 
         Parameters
         ----------
@@ -70,9 +71,8 @@ class State(Model):
         states = checked_layers(self.layers, weights, configuration.dtype)
         trainer, n_columns = self._trainer, len(states[0]["weight"])
         if trainer is None or trainer.stack.sizes[0] != n_columns:
-            encoder = None if self._inputs is None else self._inputs.encoder
             self._trainer = Trainer(new_stack(configuration, states), configuration.seed)
-            self._inputs = Inputs.of(configuration, n_columns, encoder)
+            self._inputs = Inputs.of(configuration, n_columns)
         else:
             assign_layers(layer_views(trainer.stack), states)
             freeze(trainer.stack, self.layers[0])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..data import arrays
+from ..data import arrays, dataframes
 from ..data.arrays import Array
 from ..uncertainty import calibration
 from ..uncertainty.calibration import Calibration
@@ -104,6 +104,7 @@ class Uncertainty(Model):
         """
         from ..uncertainty import conformal
 
+        X = dataframes.opened(X)  # read twice below
         _, encoded, targets = self._labelled(X, y)
         if targets.kind == "values":
             lower, upper, unit = self._predicting().bounds(X)

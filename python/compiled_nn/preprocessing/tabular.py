@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -16,7 +17,7 @@ from cnn_core.sparse import SparseRows
 
 from ..common import checks
 from ..common.errors import NotFittedError, count
-from ..data import dataframes
+from ..data import column_names, dataframes
 from ..data.arrays import Array
 from ..data.samples import Samples
 from . import columns, standardization
@@ -150,6 +151,7 @@ class Tabular:
             If X cannot be encoded. The encoder is then unchanged.
         """
         names, table = _read_table(X)
+        column_names.check_distinct(names or ())
         chosen = self._choose_categorical(X, names, table)
         fitted: list[Numeric | Categorical] = []
         for i, column in enumerate(table):
@@ -167,7 +169,8 @@ class Tabular:
         Parameters
         ----------
         X : array-like or table (m, k)
-            Rows with the same columns as during fit.
+            Rows with the same columns as during fit. The columns of a table are matched by name, if that of fit had
+            names as well; those of an array are taken by position.
 
         Returns
         -------
@@ -181,8 +184,7 @@ class Tabular:
         TypeError, ValueError
             If X has other columns than during fit, or cannot be encoded.
         """
-        names, table = _read_table(X)
-        self._check_columns(names, table)
+        names, table = self._in_order(*_read_table(X))
         numbers, missing, codes = [], [], []
         for i, (column, encoder) in enumerate(zip(table, self.columns_, strict=True)):
             if isinstance(encoder, Categorical):
@@ -236,7 +238,7 @@ class Tabular:
             mean[:n], scale[:n] = standardization.fit_statistics(entries[:, :n], method, rows=rows)
         return Statistics(mean, scale)
 
-    def _choose_categorical(self, X: Any, names: list[Any] | None, table: list[Array]) -> set[int]:
+    def _choose_categorical(self, X: Any, names: Sequence[str] | None, table: list[Array]) -> set[int]:
         """Return the indices of the categorical columns."""
         if self.categorical_features == "auto":
             return dataframes.categorical(X) | {
@@ -255,16 +257,17 @@ class Tabular:
             chosen.add(feature)
         return chosen
 
-    def _check_columns(self, names: list[Any] | None, table: list[Array]) -> None:
+    def _in_order(
+        self, names: Sequence[str] | None, table: list[Array]
+    ) -> tuple[Sequence[str] | None, list[Array]]:
+        """Return the names and the columns in the order of fit, matched by name if both tables have names."""
+        expected = self.feature_names_in_
+        order = None if expected is None or names is None else column_names.order(expected.tolist(), names)
+        if names is not None and order is not None:
+            names, table = [names[i] for i in order], [table[i] for i in order]
         if len(table) != self.n_features_in_:
             raise ValueError(f"X has {count(len(table), 'column')}; the network takes {self.n_features_in_}.")
-        expected = self.feature_names_in_
-        if expected is not None and names is not None and expected.tolist() != names:
-            i = next(i for i, name in enumerate(names) if name != expected[i])
-            raise ValueError(
-                "The feature names should match those that were passed during fit:"
-                f" column {i} of X is {names[i]!r}, and was {expected[i]!r}."
-            )
+        return names, table
 
     # ---- files
 
@@ -336,12 +339,12 @@ def frequency(least: object) -> float | None:
 # ---- columns
 
 
-def _read_table(X: Any) -> tuple[list[Any] | None, list[Array]]:
+def _read_table(X: Any) -> tuple[Sequence[str] | None, list[Array]]:
     """Return the column names, or None if they are not text, and the columns (m,)."""
     if dataframes.is_table(X):
-        named = dataframes.columns(X)
-        names = None if dataframes.feature_names(X) is None else [name for name, _ in named]
-        table = [column for _, column in named]
+        X = dataframes.opened(X)
+        names = dataframes.feature_names(X)
+        table = [column for _, column in dataframes.columns(X)]
     elif hasattr(X, "tocsr") or isinstance(X, SparseRows):
         raise TypeError("X is sparse; categorical_features takes tables and dense arrays.")
     else:
@@ -356,5 +359,5 @@ def _read_table(X: Any) -> tuple[list[Any] | None, list[Array]]:
     return names, table
 
 
-def _where(i: int, names: list[Any] | None) -> str:
+def _where(i: int, names: Sequence[str] | None) -> str:
     return f"Column {i} of X" if names is None else f"X[{names[i]!r}]"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cnn_core.stack import Objective
 
     from ..common.protocols import History
-    from ..data.samples import Encoder
+    from ..data.samples import Reader
     from ..optimizers.classes import Optimizer
     from ..spec.configuration import Configuration
     from .plan import Plan
@@ -95,8 +95,8 @@ class Streamed:
         Encoding of y.
     objective : Objective
         Function to minimise.
-    encoder : Encoder or None
-        Encoder that turns each X into numbers; None if X is numeric.
+    inputs : Inputs
+        Inputs of the network, which read each X.
     """
 
     def __init__(
@@ -107,11 +107,11 @@ class Streamed:
         configuration: Configuration,
         targets: Targets,
         objective: Objective,
-        encoder: Encoder | None,
+        inputs: Reader,
     ) -> None:
         self._trainer, self._source, self._cut = trainer, source, cut
         self._configuration, self._targets, self._objective = configuration, targets, objective
-        self._encoder = encoder
+        self._inputs = inputs
 
     def run(self, optimizer: Optimizer, most: int, deadline: float) -> tuple[History, Divergence | None]:
         """Train for one epoch, whatever `most` is; documented in :meth:`compiled_nn.training.loop.InMemory.run`."""
@@ -123,10 +123,7 @@ class Streamed:
         for X, y in iterate_batches(self._source):
             if perf_counter() >= deadline:
                 return no_epochs, None
-            n_features = trainer.stack.sizes[0]
-            X, y, _ = read_samples(
-                self._configuration, X, y, n_features, self._targets, encoder=self._encoder
-            )
+            X, y, _ = read_samples(self._configuration, X, y, self._inputs, self._targets)
             trainer.epochs = epoch  # Trainer.run counts each item as an epoch; all items together are one
             columns, divergence = trainer.run(
                 Data(X, y, self._cut(len(X))), optimizer, self._objective, last_finite, 1, deadline

@@ -8,9 +8,9 @@ import numpy as np
 
 from ..common.errors import count
 from ..common.immutable import Immutable
-from ..data import arrays, class_labels, sample_weights, samples
+from ..data import arrays, class_labels, sample_weights
 from ..data.arrays import Array
-from ..data.samples import Encoder, Samples
+from ..data.samples import Reader, Samples
 from ..preprocessing import standardization
 from ..preprocessing.standardization import Statistics
 from ..spec.configuration import Configuration
@@ -143,10 +143,9 @@ def read_samples(
     configuration: Configuration,
     X: Any,
     y: Any,
-    n_features: int | None,
+    inputs: Reader,
     targets: Targets | None,
     scaled: bool = True,
-    encoder: Encoder | None = None,
 ) -> tuple[Samples, Array, Targets]:
     """Check samples and convert them for the core.
 
@@ -158,14 +157,12 @@ def read_samples(
         Rows, as given to fit.
     y : array-like
         Labels or values, as given to fit.
-    n_features : int or None
-        Number of columns that X must have; None for any number.
+    inputs : Inputs
+        Inputs of the network, which read X.
     targets : Targets or None
         Encoding of y; None to determine it from y.
     scaled : bool, default True
         Whether to standardise y if the network was trained with ``scale_targets``.
-    encoder : Encoder, optional
-        Encoder that turns X into numbers.
 
     Returns
     -------
@@ -181,22 +178,28 @@ def read_samples(
     TypeError, ValueError
         If X or y cannot be used.
     """
-    X = samples.read(X, dtype=configuration.dtype, n_features=n_features, encoder=encoder)
+    X = inputs.read(X)
+    return X, *read_targets(configuration, X, y, targets, scaled)
+
+
+def read_targets(
+    configuration: Configuration, X: Samples, y: Any, targets: Targets | None, scaled: bool = True
+) -> tuple[Array, Targets]:
+    """Return y encoded for the core, and its encoding; as :func:`read_samples`, for an X that is converted already."""
     y = arrays.targets(y)
     arrays.check_rows(X, y)
     targets = targets or infer_targets(configuration.loss, configuration.n_outputs, y)
     if configuration.scale_targets and targets.scaling is None:
         values = arrays.values(y, n_outputs=targets.n_outputs, dtype="float64")
         targets = targets.replace(scaling=standardization.fit_statistics(values, name="y"))
-    return X, targets.encode(y, configuration.dtype, scaled), targets
+    return targets.encode(y, configuration.dtype, scaled), targets
 
 
 def read_validation_data(
     configuration: Configuration,
     pair: Any,
-    n_features: int,
+    inputs: Reader,
     targets: Targets,
-    encoder: Encoder | None = None,
 ) -> tuple[Samples, Array, Array | None]:
     """Return the X, encoded y and row weights of the parameter `validation_data`, converted for the core."""
     if not isinstance(pair, (list, tuple)) or len(pair) not in (2, 3):
@@ -204,7 +207,7 @@ def read_validation_data(
             "The 'validation_data' parameter of fit must be a pair (X, y), or (X, y, sample_weight)."
             f" Got {type(pair).__name__} instead."
         )
-    X, y, _ = read_samples(configuration, pair[0], pair[1], n_features, targets, encoder=encoder)
+    X, y, _ = read_samples(configuration, pair[0], pair[1], inputs, targets)
     weights = pair[2] if len(pair) == 3 else None
     return X, y, sample_weights.check(weights, len(X), "the sample_weight of validation_data")
 

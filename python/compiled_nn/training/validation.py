@@ -11,7 +11,7 @@ from ..common import checks
 from ..common.errors import count
 from ..data import samples
 from ..data.arrays import Array
-from ..data.samples import Encoder, Samples
+from ..data.samples import Reader, Samples
 from .targets import Targets, read_validation_data
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def hold_out(
     y: Array,
     targets: Targets,
     *,
-    encoder: Encoder | None,
+    inputs: Reader,
     weights: Array | None,
     split: Callable[[Array, Targets, float, Any], tuple[Array, Array]],
 ) -> tuple[Validation | None, Array | None]:
@@ -93,8 +93,8 @@ def hold_out(
         Encoded y.
     targets : Targets
         Encoding of y.
-    encoder : Encoder or None
-        Encoder for the X of `validation_data`.
+    inputs : Inputs
+        Inputs of the network, which read the X of `validation_data`.
     weights : ndarray (m,) or None
         Weight of each row.
     split : callable
@@ -119,7 +119,7 @@ def hold_out(
             raise ValueError(
                 "validation_data is given, so validation_fraction and validation_groups must be None."
             )
-        pair = read_validation_data(configuration, plan.validation_data, X.shape[1], targets, encoder)
+        pair = read_validation_data(configuration, plan.validation_data, inputs, targets)
         return Validation(*pair, metrics), None
     if fraction is None and groups is None:
         if metrics:
