@@ -83,9 +83,9 @@ def test_weight_decay_shrinks_weights(blobs):
 def test_a_schedule_in_place_of_the_rate(blobs):
     X, y = blobs
     falling = schedules.Step(0.1, every=1, factor=0.5, per="epoch")
-    model = CLASSIFIER(solver="sgd", learning_rate="invscaling", schedule=falling, max_iter=4).fit(X, y)
+    model = CLASSIFIER(solver="sgd", schedule=falling, max_iter=4).fit(X, y)
     assert model.history_["learning_rate"] == [0.1, 0.05, 0.025, 0.0125]
-    model.set_params(optimizer=cnn.RMSprop()).fit(X, y)
+    model.set_params(solver="adam", optimizer=cnn.RMSprop()).fit(X, y)
     assert isinstance(model.network_.optimizer, cnn.RMSprop)
     assert model.history_["learning_rate"] == [0.1, 0.05, 0.025, 0.0125]
 
@@ -100,8 +100,8 @@ def test_dropping_leaves_the_other_draws_alone(blobs):
 def test_going_on_keeps_the_layers(blobs):
     X, y = blobs
     model = CLASSIFIER(warm_start=True, max_iter=1, random_state=0).fit(X, y)
-    with pytest.raises(ValueError, match=r"dropout is \[0.5\] .*; the fitted network has \[0.0\]"):
-        model.set_params(dropout=0.5).fit(X, y)
+    with pytest.raises(ValueError, match=r"norm is \['rms'\] .*; the fitted network has \[None\]"):
+        model.set_params(norm="rms").fit(X, y)
 
 
 # ---- losses

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,31 +15,27 @@ from ..common.errors import CompiledNNWarning
 from ..data import column_names, dataframes, images
 from ..data.arrays import Array
 from ..training import validation
-from . import inputs, lbfgs_solver, sklearn_compat
+from . import continuing, inputs, lbfgs_solver, sklearn_compat
 from .fitted import Fitted
+from .initial_weights import InitialWeights
 from .network import EstimatorNetwork
 from .parameters import STOCHASTIC
 from .progress import ConvergenceCheck, Progress
-from .random_draws import draw_dropout_seed, draw_weights, random_state, split_validation_rows
+from .random_draws import random_state, split_validation_rows
 
 if TYPE_CHECKING:
     from typing import Self
 
+    from ..losses import Loss
+    from ..optimizers.classes import Optimizer
     from ..training.targets import Targets
 
 
 # Parameters that are passed to the network unchanged.
 _NETWORK_PARAMETERS = (
-    *("dtype", "n_threads", "standardize", "categorical_features", "min_frequency"),
+    *("dtype", "input_scale", "standardize", "categorical_features", "min_frequency", "embeddings"),
     *("input_dropout", "clip_norm", "clip_value", "ema"),
 )
-# Attributes of a hidden layer, and the parameters that set them; a warm start cannot change them.
-_LAYER_PARAMETERS = {
-    "units": "hidden_layer_sizes",
-    "activation": "activation",
-    "bias": "use_bias",
-    **{name: name for name in ("norm", "dropout", "residual")},
-}
 
 
 def _as_callbacks(callbacks: Sequence[Any] | None) -> list[Any]:
@@ -52,6 +49,9 @@ def _as_callbacks(callbacks: Sequence[Any] | None) -> list[Any]:
 class Perceptron(Fitted, ABC):
     """A multilayer perceptron behind the interface of scikit-learn's estimators."""
 
+    _initial_parameters: dict[str, Any]
+    _latest_optimizer: Optimizer
+
     # ---- overridden by classifier and regressor
 
     @abstractmethod
@@ -61,6 +61,10 @@ class Perceptron(Fitted, ABC):
     @abstractmethod
     def _check_new_targets(self, y: Array, partial: bool) -> None:
         """Raise ValueError where y of a later call does not match that of the first fit."""
+
+    @abstractmethod
+    def _present_loss(self) -> Loss:
+        """Return the loss for the present parameters and the targets of the first fit."""
 
     def _stratification_labels(self, y: Array) -> Array | None:
         """Return the labels (m,) that stratify a validation split; None for no stratification."""
@@ -148,8 +152,9 @@ class Perceptron(Fitted, ABC):
         classes: Array | None,
     ) -> Self:
         self._check()
-        if self.early_stopping and partial:
-            raise ValueError("partial_fit does not support early_stopping=True")
+        for name in ("early_stopping", "averaging", "metrics"):
+            if partial and getattr(self, name):
+                raise ValueError(f"partial_fit does not support {name}={getattr(self, name)!r}")
         owner = type(self).__name__
         resume = hasattr(self, "network_") and (partial or bool(self.warm_start))
         known = self.network_.inputs if resume else None
@@ -165,8 +170,8 @@ class Perceptron(Fitted, ABC):
         weight = inputs.read_weights(sample_weight, len(y))
         random = random_state(self.random_state)
         if resume:
-            self._check_same_layers()
             self._check_new_targets(y, partial)
+            self._apply_parameters(random)
         else:
             targets = self._make_targets(y if classes is None else classes)
             self._create_network(X, targets, random, names, shape)
@@ -175,8 +180,7 @@ class Perceptron(Fitted, ABC):
             net.prepare_fit(random, self.l1, self.alpha)
             self._run_lbfgs(X, y, weight)
             return self
-        if not partial:
-            net.reset_optimizer(self._optimizer())
+        self._set_optimizer(keep=partial)
         if partial:
             net.prepare_fit(random, self.l1, self.alpha)
             self._run_stochastic(X, y, weight, len(y), 1, {})
@@ -186,7 +190,7 @@ class Perceptron(Fitted, ABC):
         if split is not None:
             options = {"validation_fraction": self.validation_fraction}
         net.prepare_fit(random, self.l1, self.alpha, split)
-        options |= {"metrics": self.metrics, "target": self.target}
+        options |= {"metrics": self.metrics, "target": self.target, "averaging": self.averaging}
         self._run_stochastic(X, y, weight, len(y) if split is None else len(split[0]), self.max_iter, options)
         self._warn_not_converged(f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached")
         return self
@@ -198,6 +202,11 @@ class Perceptron(Fitted, ABC):
         if validation_data is not None:
             if groups is not None:
                 raise ValueError("validation_groups must be None when validation_data is given.")
+            if "validation_fraction" in self.changed():
+                raise ValueError(
+                    f"validation_fraction={self.validation_fraction!r} has no effect with validation_data; leave one of"
+                    " them out."
+                )
             return None
         if groups is None and not self.early_stopping:
             if self.metrics:
@@ -229,54 +238,68 @@ class Perceptron(Fitted, ABC):
         shape: tuple[int, ...] | None,
     ) -> None:
         """Create `network_` and `_progress`; the estimator is unchanged when this raises."""
-        layers, encoder = self._layers(targets.n_outputs), None
+        encoder = None
         if self.categorical_features is not None:
             from ..preprocessing.tabular import Tabular  # imported here to keep `import compiled_nn` fast
 
             encoder = Tabular(self.categorical_features, self.min_frequency).fit(X)
         n_inputs = X.shape[1] if encoder is None else encoder.n_columns_
         self.network_ = EstimatorNetwork(
-            layers,
-            weights=draw_weights(layers, random, n_inputs),
+            self._layers(targets.n_outputs),
+            n_inputs=n_inputs,
+            initial=InitialWeights(self.coefs_init, self.intercepts_init),
             targets=targets,
             encoder=encoder,
             names=names,
             shape=shape,
             random=random,
-            seed=draw_dropout_seed(random, layers, self.input_dropout),
             loss=targets.loss,
             optimizer=self._optimizer(),
+            n_threads=self.n_threads,
             **self._network_options(),
         )
         self.n_features_in_ = self.network_.n_features_
         self._progress = Progress()
+        self._remember_parameters()
 
-    def _check_same_layers(self) -> None:
-        """Raise ValueError where a parameter of the hidden layers differs from those of `network_`."""
-        present, requested = self.network_.layers[:-1], self._layers(1)[:-1]
-        for attribute, name in _LAYER_PARAMETERS.items():
-            new, old = ([getattr(layer, attribute) for layer in layers] for layers in (requested, present))
-            if new != old:
-                raise ValueError(
-                    f"{name} is {new} for the hidden layers; the fitted network has {old}. Set it back, or fit with"
-                    " warm_start=False."
-                )
+    def _remember_parameters(self) -> None:
+        """Store the parameters of the initial weights and of the optimizer, to which later calls compare theirs."""
+        self._initial_parameters = {name: getattr(self, name) for name in continuing.INITIAL}
+        self._latest_optimizer = self._optimizer()
+
+    def _apply_parameters(self, random: RandomState) -> None:
+        """Apply the parameters that were changed since the last call to `network_`, or raise ValueError."""
+        net = self.network_
+        for name, value in self._initial_parameters.items():
+            continuing.check_initial(name, value, getattr(self, name))
+        layers = self._layers(net.layers[-1].units)
+        new = continuing.requested(net._configuration, layers, self._present_loss(), self._network_options())
+        net.apply(new, self.n_threads, random)
+
+    def _set_optimizer(self, keep: bool) -> None:
+        """Set the optimizer, with moments of zero; `keep` an unchanged one with its moments and rate."""
+        optimizer = self._optimizer()
+        if not keep:
+            self.network_.reset_optimizer(optimizer)
+        elif optimizer != self._latest_optimizer:
+            self.network_.optimizer = optimizer
+        self._latest_optimizer = optimizer
 
     def _run_stochastic(
         self, X: Any, y: Array, weight: Array | None, n_rows: int, epochs: int, options: dict[str, Any]
     ) -> None:
         """Train by "sgd" or "adam" on `n_rows` of the rows; `options` are further arguments of ``Network.fit``."""
-        net, progress, size = self.network_, self._progress, self._rows_per_batch(n_rows)
-        if not isinstance(self.batch_size, str) and self.batch_size > n_rows:
+        net, progress, batches = self.network_, self._progress, self._batches(n_rows)
+        if isinstance(self.batch_size, numbers.Integral) and self.batch_size > n_rows:
             sklearn_compat.warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
                 CompiledNNWarning,
             )
         check = ConvergenceCheck(
             progress,
-            n_rows=n_rows,
+            n_rows=min(n_rows, batches.steps * batches.size),
             loss_factor=self._loss_factor(),
-            penalty_factor=math.ceil(n_rows / size),
+            penalty_factor=batches.steps,
             monitor=self._make_monitor() if self.early_stopping else None,
             min_delta=self.tol if self.min_delta is None else self.min_delta,
             patience=self.n_iter_no_change,
@@ -290,8 +313,9 @@ class Perceptron(Fitted, ABC):
                 X,
                 y,
                 epochs=epochs,
-                batch_size=size,
-                shuffle=bool(self.shuffle),
+                batch_size=batches.size,
+                drop_last=batches.drop_last,
+                shuffle=batches.shuffle,
                 warm_start=True,
                 verbose=int(self.verbose),
                 callbacks=[*_as_callbacks(self.callbacks), check],
@@ -300,15 +324,19 @@ class Perceptron(Fitted, ABC):
             )
             self.stop_reason_ = net.stop_reason_
         except KeyboardInterrupt:
+            if self.on_interrupt == "raise":
+                raise
             self.stop_reason_ = "interrupted"
             sklearn_compat.warn("Training interrupted by user.", CompiledNNWarning)
+        if isinstance(self.random_state, RandomState) and batches.shuffle and not batches.shuffles:
+            net.skip_orders(n_rows, check.epochs)  # scikit-learn shuffles the rows of a single batch, too
         stopping_early = bool(self.early_stopping)
         if stopping_early and self.restore_best and progress.best_state is not None:
             net.restore(progress.best_state)
         self.n_iter_, self.t_ = check.epochs, progress.rows_seen
         self.loss_curve_, self.best_iter_ = progress.losses, progress.best_epoch
         self.loss_ = progress.losses[-1] if progress.losses else math.nan
-        self.best_loss_ = None if stopping_early else progress.best_loss
+        self.best_loss_ = None if stopping_early or not progress.losses else progress.best_loss
         self.best_validation_score_ = progress.best_score if stopping_early else None
         self.validation_scores_ = progress.scores if stopping_early else None
 

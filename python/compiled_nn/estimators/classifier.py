@@ -37,17 +37,17 @@ class MLPClassifier(ClassPredictions):
         Solver: "adam" and "sgd" train on batches; "lbfgs" uses all rows in each step and computes in float64.
     alpha : float, default 0.0001
         L2 penalty: ``alpha / 2 * sum(W ** 2)`` divided by the number of rows of a batch is added to the mean loss.
-    batch_size : int or "auto", default "auto"
-        Number of rows per batch; "auto" is 200, or all rows where there are fewer.
+    batch_size : int, "auto", "full" or None, default "auto"
+        Number of rows per batch; "auto" is 200, or all rows where there are fewer; "full" and None are all rows.
     learning_rate : {"constant", "invscaling", "adaptive"}, default "constant"
         Rule of the learning rate of "sgd". "invscaling": ``learning_rate_init / (rows seen + 1) ** power_t`` after each
         epoch. "adaptive": it is divided by 5 each time training would stop, until it is at most 1e-6.
     learning_rate_init : float, default 0.001
-        Learning rate of "adam", and initial learning rate of "sgd".
+        Learning rate of "adam" and of an `optimizer` given by its name, and initial learning rate of "sgd".
     power_t : float, default 0.5
         Exponent of "invscaling".
     max_iter : int, default 200
-        Maximum number of epochs, or of iterations of "lbfgs".
+        Maximum number of epochs, or of iterations of "lbfgs"; 0 leaves the initial weights.
     shuffle : bool, default True
         Whether rows are shuffled before each epoch.
     random_state : int, RandomState, Generator or None, default None
@@ -62,7 +62,7 @@ class MLPClassifier(ClassPredictions):
     warm_start : bool, default False
         Whether fit continues from the present weights, with moments of zero.
     momentum : float, default 0.9
-        Momentum of "sgd", in [0, 1).
+        Momentum of "sgd", in [0, 1); of an `optimizer` given by another name if it differs from the default.
     nesterovs_momentum : bool, default True
         Whether "sgd" uses Nesterov's momentum.
     early_stopping : bool, default False
@@ -71,7 +71,8 @@ class MLPClassifier(ClassPredictions):
     validation_fraction : float, default 0.1
         Share of the rows in the validation part, which is stratified by class where it has enough rows.
     beta_1, beta_2, epsilon : float, default 0.9, 0.999, 1e-8
-        Decay rates of the moments, and constant of the denominator, of "adam".
+        Decay rates of the moments, and constant of the denominator, of "adam"; of an `optimizer` given by another name
+        if they differ from the defaults.
     n_iter_no_change : int or inf, default 10
         Number of epochs without improvement after which training stops; inf: it does not stop for that.
     max_fun : int, default 15000
@@ -80,30 +81,48 @@ class MLPClassifier(ClassPredictions):
         L1 penalty ``l1 * sum(abs(W))``, divided by the number of rows of a batch like that of `alpha`.
     use_bias : bool, default True
         Whether layers have biases.
-    init : str, Normal, Uniform or None, default None
-        Initialiser of the weights, see :class:`Dense`; None: the rule of scikit-learn.
+    init : str, Normal, Uniform, None, or a sequence of them, default None
+        Initialiser of the weights, of all layers or with one entry per layer, also for the last one; see
+        :class:`Dense`. None: the rule of scikit-learn.
+    coefs_init, intercepts_init : sequence of array (inputs, units) and (units,), or None, default None
+        Initial weights and biases of each layer, in the form of `coefs_` and `intercepts_`. None: they are drawn.
     norm : {"batch", "layer", "rms"}, a sequence of them, or None, default None
         Normalisation before the activation, of all hidden layers or with one entry per layer; see :class:`Dense`.
-        "lbfgs" does not support "batch", nor the parameters from `dropout` to `schedule`, `metrics` and `target`.
+        "lbfgs" does not support "batch".
     residual : bool, default False
         Whether the input of a hidden layer is added to its output, in each layer with as many units as the one before.
     dropout : float or sequence of float, default 0.0
         Share of the outputs that training sets to zero at random, of all hidden layers or with one entry per layer.
     input_dropout : float, default 0.0
         Share of the numbers of X that training sets to zero at random.
+    n_batches : int or None, default None
+        Number of batches per epoch, in place of `batch_size`; None: `batch_size` applies.
+    accumulate : int, default 1
+        Number of batches per step; the gradient is the mean over all their rows.
+    drop_last : bool, default False
+        Whether the last batch of an epoch is skipped if it is smaller than the others.
+    layer_rates : sequence of float or None, default None
+        Factor of the learning rate of each layer, also of the last one; a layer with 0 is not trained. None: factors
+        of 1.
     weight_decay : float, default 0.0
         Decoupled weight decay of "adam": each step shrinks the weights by the share ``learning_rate * weight_decay``,
-        see :class:`AdamW`.
+        see :class:`AdamW`; also of an `optimizer` given by its name.
     clip_norm, clip_value : float or None, default None
         Maximum norm of the gradient, and maximum absolute value of its components; None: no limit.
     ema : float or None, default None
         Predict with the exponential moving average of the weights, in which each step has `ema` times the weight of
         the next one. None: predict with the weights of the last step.
+    averaging : SWA or None, default None
+        Weight averaging: predict with the mean of the weights after late epochs of `max_iter`.
     optimizer : Optimizer, str or None, default None
-        Optimizer that replaces "adam" or "sgd"; its own hyperparameters and learning rate apply.
+        Optimizer that replaces "adam" or "sgd". An object has its own learning rate and hyperparameters; one given by
+        its name has `learning_rate_init`, and those of `momentum`, `nesterovs_momentum`, `beta_1`, `beta_2`, `epsilon`
+        and `weight_decay` that differ from their defaults. The name "sgd" is the solver "sgd".
     schedule : callable or None, default None
         Function from the step, or epoch, to the learning rate, in place of `learning_rate_init`; see
         :mod:`compiled_nn.schedules`.
+    input_scale : float, default 1.0
+        Factor by which X is multiplied before the first layer, such as 1 / 255 for 8-bit images.
     standardize : bool or {"standard", "robust", "minmax"}, default False
         Scaling of each column to (x - centre) / scale, fitted on the training rows; True is "standard".
     categorical_features : "auto", sequence of int or str, or None, default None
@@ -111,6 +130,9 @@ class MLPClassifier(ClassPredictions):
         :class:`preprocessing.Tabular`. None: X has numbers only.
     min_frequency : int, float or None, default None
         Categories with fewer rows, or a smaller share of them for a float, share one column.
+    embeddings : int, "auto", dict or None, default None
+        Width of the trained vectors that represent the categories; see :class:`Network`. They are an additional first
+        layer in `coefs_`. None: each category is a column of 0 and 1.
     metrics : sequence of str or callable, default ()
         Metrics of the validation rows, by their names in :mod:`compiled_nn.metrics` or as functions; ``history_`` has
         them as "val_<name>".
@@ -125,6 +147,8 @@ class MLPClassifier(ClassPredictions):
         Whether early stopping restores the weights of the best epoch.
     time_limit : float or None, default None
         Time limit in seconds: the epoch that exceeds it is the last. None: no limit.
+    on_interrupt : {"return", "raise"}, default "return"
+        Whether Ctrl-C ends training, with a warning, so that fit returns, or raises a KeyboardInterrupt.
     dtype : {"float32", "float64"}, default "float32"
         Dtype of weights and arithmetic, independent of that of X. With "float64" and an int `random_state`, "sgd" and
         "adam" give the same weights as scikit-learn, up to rounding.
@@ -249,6 +273,11 @@ class MLPClassifier(ClassPredictions):
                     "warm_start can only be used where `y` has the same classes as in the previous call to fit."
                     f" Previously got {self.classes_}, `y` has {classes}"
                 )
+
+    def _present_loss(self) -> losses.Loss:
+        targets = self.network_._known_targets()
+        several = targets.kind == "classes" and len(self.classes_) > 2
+        return self._resolve_loss("softmax" if several else "sigmoid")
 
     def _stratification_labels(self, y: Array) -> Array | None:
         return class_labels.read(y) if y.ndim == 1 else None

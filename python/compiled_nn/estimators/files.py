@@ -79,6 +79,7 @@ def read(path: Readable, owner: type[Any]) -> Any:
         progress = checks.fields("progress", document["progress"], _PROGRESS)
         model = owner(**{name: _from_json(value, tuple) for name, value in parameters.items()})
         model._check()
+        model._remember_parameters()
         names = attributes.pop(_OLD_NAMES, None)
         for name, value in attributes.items():
             setattr(model, name, _from_json(value, list))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..spec.summary import Summary, summarize
-from .parameters import Parameters
+from .settings import Settings
 
 if TYPE_CHECKING:
     from .network import EstimatorNetwork
 
 
-class Inspection(Parameters):
+class Inspection(Settings):
     """Methods of an estimator that help to understand its network."""
 
     network_: EstimatorNetwork

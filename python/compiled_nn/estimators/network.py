@@ -17,13 +17,12 @@ from ..data.arrays import Array
 from ..losses import Loss
 from ..network.network import Network
 from ..optimizers.classes import Optimizer
-from ..spec.initializers import Pair
 from ..spec.layers import Dense
 from ..training.stacks import copy_of, new_stack, states_of
 from ..training.targets import Targets, weights_of
 from ..training.trainer import Trainer
-from ..training.weights import assign_layers, copy_layers, layer_views
-from .random_draws import RowOrder
+from ..training.weights import assign_layers, copy_layers, dropout_key, layer_views
+from .random_draws import RowOrder, draw_dropout_seed, draw_weights
 
 if TYPE_CHECKING:
     from typing import Self
@@ -33,6 +32,8 @@ if TYPE_CHECKING:
     from ..artefact.parts import Parts
     from ..artefact.predictor import Predictor
     from ..preprocessing.tabular import Tabular
+    from ..spec.configuration import Configuration
+    from .initial_weights import InitialWeights
 
 
 class EstimatorNetwork(Network):
@@ -45,8 +46,10 @@ class EstimatorNetwork(Network):
     ----------
     layers, **parameters
         Parameters of :class:`Network`.
-    weights : list of (W, b or None)
-        Initial weights (inputs, units) and biases (units,) of each layer.
+    n_inputs : int
+        Number of inputs of the first layer.
+    initial : InitialWeights
+        Initial weights and biases given by the user.
     targets : Targets
         Classes or number of columns of y.
     encoder : Tabular or None
@@ -56,7 +59,7 @@ class EstimatorNetwork(Network):
     shape : tuple of int, or None
         Shape of one image; None if X does not have images.
     random : RandomState
-        Generator of the row order.
+        Generator of the initial weights and of the row order.
     """
 
     _lent: weakref.ref[Array] | None = None  # alias of the weights, if a caller has views of it
@@ -65,7 +68,8 @@ class EstimatorNetwork(Network):
         self,
         layers: Sequence[Dense],
         *,
-        weights: list[Pair],
+        n_inputs: int,
+        initial: InitialWeights,
         targets: Targets,
         encoder: Tabular | None,
         names: tuple[str, ...] | None,
@@ -75,6 +79,9 @@ class EstimatorNetwork(Network):
     ) -> None:
         super().__init__(layers, **parameters)
         self._order = RowOrder(random)
+        c = self._configuration.embedded(encoder)
+        weights = initial.replace(draw_weights(c.layers, random, n_inputs), c)
+        self._configuration = c.replace(seed=draw_dropout_seed(random, c.layers, c.input_dropout))
         # A trainer with initial weights calls only `permutation` of its generator, so RowOrder can take that place.
         c = self._configuration
         self._trainer = Trainer(new_stack(c, states_of(weights)), None, self._order)  # type: ignore[arg-type]
@@ -100,10 +107,44 @@ class EstimatorNetwork(Network):
         self._split = split
         self._configuration = self._configuration.replace(l1=l1, l2=l2)
 
+    def skip_orders(self, n_rows: int, epochs: int) -> None:
+        """Advance the generator by the row orders of some epochs with `n_rows` rows."""
+        self._order.skip(n_rows, epochs)
+
     def reset_optimizer(self, optimizer: Optimizer) -> None:
-        """Set the optimizer, with moments of zero."""
+        """Set the optimizer, with moments of zero; averaged weights become those of the last epoch again."""
+        trainer = self._known_trainer()
+        trainer.restore_weights(averages=False)
         self.optimizer = optimizer
-        self._known_trainer().forget_moments()
+        trainer.forget_moments()
+
+    def apply(self, configuration: Configuration, n_threads: int | None, random: RandomState) -> None:
+        """Set the parameters of the following training: loss, dropout, clipping, averages, factors of rates.
+
+        Parameters
+        ----------
+        configuration : Configuration
+            Configuration of the same layers, with the new parameters.
+        n_threads : int or None
+            Number of threads.
+        random : RandomState
+            Generator of the seed of dropout, if there was none before.
+        """
+        old, stack = self._configuration, self._fitted()
+        self._n_threads = n_threads
+        if configuration == old:
+            return
+        if configuration.dropout != old.dropout:
+            key = stack.dropout_key if any(old.dropout) else dropout_key(int(random.randint(1 << 31)))
+            stack.set_dropout(configuration.dropout, key)
+        if configuration.update != old.update:
+            stack.set_update(**configuration.update)
+            if stack.average is not None:
+                stack.average[:] = stack.parameters
+        learned = self._known_targets().replace(loss=configuration.loss)
+        self._outputs = self._outputs.replace(loss=configuration.loss, learned=learned)
+        self._configuration = configuration
+        self._weights_changed()
 
     @property
     def parameters(self) -> Array:

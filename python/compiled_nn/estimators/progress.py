@@ -56,7 +56,7 @@ class Progress:
         """Append the score of an epoch, where higher is better, by which early stopping stops."""
         self.losses.append(loss)
         self.scores.append(score)
-        self.stale = self.stale + 1 if score < self.best_score + min_delta else 0
+        self.stale = 0 if score >= self.best_score + min_delta else self.stale + 1  # NaN counts as worse
         if score > self.best_score:
             self.best_score, self.best_epoch = score, len(self.losses)
             self.best_state = net.snapshot(optimizer=False)

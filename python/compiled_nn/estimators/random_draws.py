@@ -49,23 +49,27 @@ class RowOrder:
         self._order = shuffled if self._order is None else self._order[shuffled]
         return self._order
 
+    def skip(self, n_rows: int, epochs: int) -> None:
+        """Advance the generator by the row orders of some epochs, which were not needed."""
+        for _ in range(epochs):
+            self._random.permutation(n_rows)
+
 
 def draw_weights(layers_: Sequence[Dense], random: RandomState, n_features: int) -> list[Pair]:
-    """Return initial weights and biases: by `init` where the layers have one, else by Glorot's rule.
+    """Return the initial weights and biases of each layer: by its `init` if it has one, else by Glorot's rule.
 
     That is uniform in [-b, b] with ``b = sqrt(6 / (inputs + units))``, or ``sqrt(2 / (inputs + units))`` for sigmoid
     hidden layers. Per layer, W is drawn before b.
     """
-    if layers_[0].init is not None:
-        # RandomState has the methods that the initialisers call of a Generator.
-        pairs = layers.draw_weights(layers_, random, n_features)  # type: ignore[arg-type]
-        return [
-            (W, np.zeros(layer.units) if layer.bias and b is None else b)
-            for layer, (W, b) in zip(layers_, pairs, strict=True)
-        ]
     drawn: list[Pair] = []
     factor = 2.0 if any(layer.activation == "sigmoid" for layer in layers_) else 6.0
     for layer in layers_:
+        if layer.init is not None:
+            # RandomState has the methods that the initialisers call of a Generator.
+            ((W, b),) = layers.draw_weights([layer], random, n_features)  # type: ignore[arg-type]
+            drawn.append((W, np.zeros(layer.units) if layer.bias and b is None else b))
+            n_features = layer.units
+            continue
         bound = math.sqrt(factor / (n_features + layer.units))
         W = random.uniform(-bound, bound, (n_features, layer.units))
         drawn.append((W, random.uniform(-bound, bound, layer.units) if layer.bias else None))
