@@ -84,7 +84,7 @@ cdef class GramStack(Stack):
         memset(&run, 0, sizeof(Run))
         self.home.read_rows(self.X, self.scale, &run.x)
         run.net, run.kernels = &self.home.net, self.home.dense
-        run.count, run.chunk = len(S), chunk_rows(self.home, len(S), self.threads)
+        run.count, run.chunk = len(S), chunk_rows(self.home, len(S), self.threads, False)
         work = allocate_workspace(self.home, &run, self.threads)
         run.dz[0], run.gradients, run.wait = cnp.PyArray_DATA(rows), cnp.PyArray_DATA(flat), wait
         with nogil:

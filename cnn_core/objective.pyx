@@ -24,6 +24,9 @@ cdef class Objective:
     weights : array-like (m,), optional
         Weights of the rows: means over rows become sum(weight * .) / sum(weight), and a batch whose weights are all 0
         is skipped.
+    activated : bool
+        The loss is one of the last layer's outputs after its activation, whose derivative is then a part of the
+        gradient; else one of the logits.
 
     Raises
     ------
@@ -32,15 +35,17 @@ cdef class Objective:
     """
 
     def __cinit__(self, loss, *, double l1=0.0, double l2=0.0, double scale=1.0, n_threads=None,
-                  bint penalty_per_row=False, weights=None):
+                  bint penalty_per_row=False, weights=None, bint activated=False):
         self.loss, self.l1, self.l2, self.scale = loss, l1, l2, scale
         self.n_threads, self.penalty_per_row, self.weights = n_threads, penalty_per_row, weights
+        self.activated = activated
 
     def replace(self, **changes):
         """Return a copy in which some parameters have other values."""
         return Objective(**{
             "loss": self.loss, "l1": self.l1, "l2": self.l2, "scale": self.scale, "n_threads": self.n_threads,
-            "penalty_per_row": self.penalty_per_row, "weights": self.weights, **changes})
+            "penalty_per_row": self.penalty_per_row, "weights": self.weights, "activated": self.activated,
+            **changes})
 
     cdef int threads(self) except -1:
         """Upper limit of threads of a call: one for a loss that is written in Python."""

@@ -11,7 +11,7 @@ from cnn_core.types cimport Run, Step, Update, loss_fn, step_fn
 cdef class Objective:
     cdef readonly object loss, n_threads, weights
     cdef readonly double l1, l2, scale
-    cdef readonly bint penalty_per_row
+    cdef readonly bint penalty_per_row, activated
 
     cdef int threads(self) except -1
 
@@ -42,5 +42,5 @@ cdef class Stack(Layers):
     cdef object evaluate(self, X, y, Objective objective, bint backward, bint training)
 
 
-cdef Py_ssize_t chunk_rows(Stack self, Py_ssize_t batch, int threads)
+cdef Py_ssize_t chunk_rows(Stack self, Py_ssize_t batch, int threads, bint activated)
 cdef cnp.ndarray allocate_workspace(Stack self, Run *run, int threads)

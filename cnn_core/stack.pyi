@@ -29,6 +29,8 @@ class Objective:
     def penalty_per_row(self) -> bool: ...
     @property
     def weights(self) -> Any: ...
+    @property
+    def activated(self) -> bool: ...
     def __new__(
         cls,
         loss: _Loss,
@@ -39,6 +41,7 @@ class Objective:
         n_threads: int | None = None,
         penalty_per_row: bool = False,
         weights: ArrayLike | None = None,
+        activated: bool = False,
     ) -> Self: ...
     def replace(self, **changes: Any) -> Objective: ...
 

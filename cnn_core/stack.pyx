@@ -24,7 +24,7 @@ from cnn_core.types cimport (
     CUSTOM, GRADIENT_ONLY, NORM_BLOCK, SGD, LossSpec, Layer, Run, Step, Target, loss_fn, step_fn)
 
 from cnn_core import hyperparameters
-from cnn_core.user_functions import CustomLoss
+from cnn_core.user_functions import CustomLoss, call_function
 from cnn_core.layers import ACTIVATIONS  # no-cython-lint: a name of this module too
 from cnn_core.hyperparameters import OPTIMIZERS
 
@@ -242,8 +242,8 @@ cdef class Stack(Layers):
         run.parameters, run.gradients = self.parameters_data, cnp.PyArray_DATA(self.gradients)
         run.offset = self.offset
         run.running, run.by_running = cnp.PyArray_DATA(self.running), by_running
-        run.count, run.batch = m, batch
-        run.chunk = chunk_rows(self, min(batch, m), threads)
+        run.count, run.batch, run.activated = m, batch, objective.activated
+        run.chunk = chunk_rows(self, min(batch, m), threads, run.activated)
         if run.loss_spec.loss == CUSTOM:
             kept = CustomLoss(objective.loss, target, weights, self.dtype)
             run.loss_spec.function, run.loss_and_gradient = <void *>kept, call_custom_loss
@@ -362,6 +362,8 @@ cdef class Stack(Layers):
         if link and activation == "softmax":
             A = self.forward(X, scale=scale, n_threads=threads)
             Y = A * (Y - (A * Y).sum(axis=1, keepdims=True))
+        elif link and isinstance(activation, tuple):
+            Y = Y * call_function(activation[1], self.forward(X, link=False, scale=scale, n_threads=threads))
         elif link and activation != "identity":
             Y = derive_from_inputs(activation, self.forward(X, link=False, scale=scale, n_threads=threads), Y)
         (W, _), *_ = self.views()

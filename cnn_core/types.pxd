@@ -126,6 +126,7 @@ cdef struct Run:            # passes over rows: everything a parallel region nee
     Py_ssize_t first, count  # rows of the pass, as positions in the order
     Py_ssize_t batch, chunk
     LossSpec loss_spec
+    bint activated          # the loss is one of the last layer's f(z), else one of its z
     bint backward           # False: only the loss is computed
     Step step
     Update *update          # NULL: each panel of W takes its step as soon as its gradient is computed

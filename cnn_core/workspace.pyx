@@ -22,13 +22,13 @@ cdef enum:
     LARGE_CHUNK = 512
 
 
-cdef Py_ssize_t chunk_rows(Stack self, Py_ssize_t batch, int threads):
+cdef Py_ssize_t chunk_rows(Stack self, Py_ssize_t batch, int threads, bint activated):
     """Rows of each chunk of a batch, in equal chunks: see (b)."""
     cdef Py_ssize_t row = padded_stride(self.sizes[0], self.itemsize), chunks, most, i
     if self.offset != NULL:
         return round_up_rows(batch)     # gram training uses all rows in each step
     for i in range(self.net.depth):
-        row += count_arrays(self, i) * self.net.layers[i].ld
+        row += count_arrays(self, i, activated) * self.net.layers[i].ld
     if len(self.parameters) * self.itemsize > CHUNK_BYTES:
         most = min(len(self.parameters) // row, LARGE_CHUNK)
     else:
@@ -38,12 +38,17 @@ cdef Py_ssize_t chunk_rows(Stack self, Py_ssize_t batch, int threads):
     return (batch + chunks*SMALL_CHUNK - 1) // (chunks*SMALL_CHUNK) * SMALL_CHUNK
 
 
-cdef Py_ssize_t count_arrays(Stack self, Py_ssize_t i):
-    """Number of buffers of layer i with the chunk's rows: output and dZ; f'(Z) if the product leaves out f; zhat and
-    dy if it is normalised; the gradient of its output if it is residual."""
+cdef bint keeps_slope(Stack self, Py_ssize_t i, bint activated):
+    """Whether f'(Z) of layer i is kept: if the product leaves out f, in the last layer only with a loss of f(Z)."""
     cdef Layer *layer = &self.net.layers[i]
-    return (2 + (i < self.net.depth - 1 and (layer.has_epilogue or not fused(layer.activation)))
-            + 2*(layer.norm != NO_NORM) + layer.residual)
+    return (layer.has_epilogue or not fused(layer.activation)) and (i < self.net.depth - 1 or activated)
+
+
+cdef Py_ssize_t count_arrays(Stack self, Py_ssize_t i, bint activated):
+    """Number of buffers of layer i with the chunk's rows: output and dZ; f'(Z), see `keeps_slope`; zhat and dy if it
+    is normalised; the gradient of its output if it is residual."""
+    cdef Layer *layer = &self.net.layers[i]
+    return (2 + keeps_slope(self, i, activated) + 2*(layer.norm != NO_NORM) + layer.residual)
 
 
 cdef Py_ssize_t statistics_size(Stack self, Py_ssize_t i, Py_ssize_t chunk):
@@ -67,7 +72,8 @@ cdef cnp.ndarray allocate_workspace(Stack self, Run *run, int threads):
     cdef char *at
     for i in range(depth):
         widest = max(widest, self.net.layers[i].ld)
-        reals += count_arrays(self, i) * run.chunk * self.net.layers[i].ld + statistics_size(self, i, run.chunk)
+        reals += count_arrays(self, i, run.activated) * run.chunk * self.net.layers[i].ld
+        reals += statistics_size(self, i, run.chunk)
     run.scratch_size = max(ROW_GROUP * widest, MOST_NARROW * NARROW_PANEL)
     reals += run.chunk*self.net.layers[0].ldt + threads*run.scratch_size
     needed = reals*self.itemsize + run.chunk*sizeof(double) + round_up_rows(8*depth)*sizeof(void *)
@@ -93,7 +99,7 @@ cdef cnp.ndarray allocate_workspace(Stack self, Run *run, int threads):
         run.a[i], run.dz[i] = at, at + size
         at += 2 * size
         run.slope[i] = run.hat[i] = run.dy[i] = run.inverse[i] = run.skip_gradient[i] = NULL
-        if i < depth - 1 and (layer.has_epilogue or not fused(layer.activation)):
+        if keeps_slope(self, i, run.activated):
             run.slope[i] = at
             at += size
         if layer.norm != NO_NORM:

@@ -11,7 +11,7 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy
 
 from cnn_core.activation_codes cimport USER, fused
-from cnn_core.kernels.activations cimport activate_block, v_chain
+from cnn_core.kernels.activations cimport activate_block, derive_block, v_chain
 from cnn_core.kernels.activations_of_z cimport is_piecewise_linear, v_piecewise_linear, v_smooth
 from cnn_core.kernels.dropout cimport drop, scrambled
 from cnn_core.kernels.partition cimport clear_padding, vectors_of
@@ -70,6 +70,42 @@ cdef void activate_fused(const Layer *layer, Py_ssize_t m, real *a, real *slope)
             j += LANES
 
 
+cdef void activate_output(Run *run, const Part *part) noexcept nogil:
+    """Outputs of the last layer from its logits, for a loss of f(z)."""
+    cdef int top = run.net.depth - 1
+    cdef const Layer *layer = &run.net.layers[top]
+    cdef real *a = <real *>run.a[top] + part.first*layer.ld
+    cdef real *slope = <real *>run.slope[top] + part.first*layer.ld if run.backward and run.slope[top] != NULL else NULL
+    if fused(layer.activation):
+        activate_fused(layer, part.m, a, NULL)
+    else:
+        run.failed = not activate_rows(run.net, top, layer.activation, part.m, a, slope)
+
+
+cdef void derive_output(Run *run, const Part *part) noexcept nogil:
+    """dZ of the last layer from the gradient with respect to its outputs."""
+    cdef int top = run.net.depth - 1
+    cdef const Layer *layer = &run.net.layers[top]
+    cdef Py_ssize_t at = part.first*layer.ld
+    cdef real *dz = <real *>run.dz[top] + at
+    if fused(layer.activation):
+        derive_block(layer.activation, part.m, vectors_of(layer.n)*LANES, <const real *>run.a[top] + at, dz, layer.ld)
+    else:
+        multiply_rows(part.m, layer.n, <const real *>run.slope[top] + at, dz, layer.ld)
+
+
+cdef void multiply_rows(Py_ssize_t m, Py_ssize_t n, const real *x, real *y, Py_ssize_t ld) noexcept nogil:
+    """y[m, n] *= x[m, n], in whole vectors."""
+    cdef Py_ssize_t _, j
+    for _ in range(m):
+        j = 0
+        while j < n:
+            v_store(y + j, v_load(y + j) * v_load(x + j))
+            j += LANES
+        x += ld
+        y += ld
+
+
 cdef void add_rows(Py_ssize_t m, Py_ssize_t n, const real *x, Py_ssize_t ldx, real *y, Py_ssize_t ldy) noexcept nogil:
     """y[m, n] += x[m, n], in whole vectors."""
     cdef Py_ssize_t i, j
@@ -123,7 +159,6 @@ cdef void epilogue_backward(Run *run, int index, const Part *part) noexcept nogi
     """dZ of the part's rows from their dA: the steps of `epilogue_forward` in reverse order."""
     cdef const Layer *layer = &run.net.layers[index]
     cdef const Layer *above = layer + 1
-    cdef Py_ssize_t i, j
     cdef real *dz = <real *>run.dz[index] + part.first*layer.ld
     cdef const real *slope = <const real *>run.slope[index] + part.first*layer.ld
     if run.net.plain:
@@ -136,11 +171,7 @@ cdef void epilogue_backward(Run *run, int index, const Part *part) noexcept nogi
     if run.training and layer.dropout > 0:
         apply_dropout(run, layer.dropout, index, part, layer.n, dz, layer.ld)
     if run.slope[index] != NULL:
-        for i in range(part.m):
-            j = i*layer.ld
-            while j < i*layer.ld + layer.n:
-                v_store(dz + j, v_load(dz + j) * v_load(slope + j))
-                j += LANES
+        multiply_rows(part.m, layer.n, slope, dz, layer.ld)
     if layer.norm != NO_NORM:
         denormalize(run, index, part)
 

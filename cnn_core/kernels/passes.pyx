@@ -25,7 +25,7 @@ from cnn_core.types cimport (
 # from dense.pyx: backward_layer, bias_gradient, copy_weights, forward_layer, gather_rows, gram_layer, take_step,
 #     weight_gradient
 # from norms.pyx: gain_gradient
-# from epilogue.pyx: drop_inputs, epilogue_backward, epilogue_forward, epilogue_predict
+# from epilogue.pyx: activate_output, derive_output, drop_inputs, epilogue_backward, epilogue_forward, epilogue_predict
 # from updates.pyx: apply_update
 
 
@@ -67,13 +67,17 @@ cdef void rows_phase(Run *run, const Part *part, const real *x, Py_ssize_t ldx, 
         epilogue_forward(run, index, part)
         below = <const real *>run.a[index] + first*layer.ld
         ldx = layer.ld
+    if run.activated and not run.failed:
+        activate_output(run, part)
     if run.failed:
         return
-    # Loss and its gradient with respect to the last layer's logits.
+    # Loss and its gradient with respect to the last layer's logits, or to its outputs.
     layer = &net.layers[top]
     run.loss_and_gradient(&run.loss_spec, layer, m, <real *>run.a[top] + first*layer.ld, &run.target, run.order,
                           part.at + first, weight, <real *>run.dz[top] + first*layer.ld if run.backward else NULL,
                           scratch, run.row_loss + first)
+    if run.activated and run.backward:
+        derive_output(run, part)
     # Backward: dZ of each layer from dZ of the layer above.
     index = top if run.backward else 0
     while index > 0:

@@ -21,7 +21,7 @@ cdef inline bint is_tiny(const Run *run) noexcept nogil:
     """Whether `tiny_batch` can compute the steps of a pass, and is faster."""
     cdef const Layer *layer
     cdef int index
-    if not run.net.plain or not run.backward:
+    if not run.net.plain or not run.backward or run.activated:
         return False
     if run.step.method == GRADIENT_ONLY or run.offset != NULL or run.batch > TINY_ROWS:
         return False
