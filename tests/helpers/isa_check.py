@@ -138,6 +138,27 @@ def blocks(dtype, n_threads, errors):
     return results
 
 
+def activated_outputs(dtype, n_threads, errors):
+    """Return gradients of a loss of f(z), compared with the reference, and the weights after some steps."""
+    results = []
+    for f in ("tanh", "softplus"):
+        rng = np.random.default_rng(len(f))
+        sizes = (20, 70, 9)
+        network = networks.rounded(reference.initial_weights(sizes, rng), dtype)
+        stack = networks.stack_of(network, ("relu", f), dtype)
+        X, y = rng.standard_normal((90, 20)).astype(dtype), rng.standard_normal((90, 9)).astype(dtype)
+        wide = X.astype(float), y.astype(float)
+        _, _, expected = reference.gradient(network, ("relu", f), *wide, "mse", activated=True)
+        objective = Objective("mse", activated=True, n_threads=n_threads)
+        stack.gradient(X, y, objective)
+        note(errors, "gradient", networks.relative_error(stack.views(stack.gradients), expected))
+        results.append(stack.gradients.copy())
+        stack.set_optimizer("momentum")
+        stack.train(X, y, objective, None, np.full(3, 0.001), batch_size=30)
+        results.append(stack.parameters.copy())
+    return results
+
+
 def products(dtype, n_threads, errors):
     """Return A B and A' B for every shape, and an inner product, compared with NumPy."""
     results = []
@@ -182,7 +203,7 @@ def main(path):
         for n_threads in (1, 2):
             results = [result for problem in problems for result in problem.check(n_threads, errors)]
             results += products(dtype, n_threads, errors) + activations(dtype, errors)
-            results += blocks(dtype, n_threads, errors)
+            results += blocks(dtype, n_threads, errors) + activated_outputs(dtype, n_threads, errors)
             digests[n_threads] = hashlib.sha256(b"".join(r.tobytes() for r in results)).hexdigest()
         kept.update({f"{dtype} {i}": r for i, r in enumerate(results)})
     np.savez(path, **kept)

@@ -204,16 +204,17 @@ def penalty(network, l1=0.0, l2=0.0):
     return sum(l2 / 2 * np.sum(W**2) + l1 * np.sum(np.abs(W)) for W, _ in network)
 
 
-def loss(network, activations, X, y, name):
-    """Return the mean loss without the penalty."""
-    return LOSSES[name][0](forward(network, activations, X, link=False), y)
+def loss(network, activations, X, y, name, *, activated=False):
+    """Return the mean loss without the penalty; `activated`: of the last layer's outputs instead of its logits."""
+    return LOSSES[name][0](forward(network, activations, X, link=activated), y)
 
 
-def gradient(network, activations, X, y, name, *, l1=0.0, l2=0.0):
-    """Return (loss, penalty, [(dW, db), ...]), by back-propagation of loss + penalty."""
+def gradient(network, activations, X, y, name, *, l1=0.0, l2=0.0, activated=False):
+    """Return (loss, penalty, [(dW, db), ...]), by back-propagation of loss + penalty; `activated` as for `loss`."""
     zs = pre_activations(network, activations, X)
     inputs = [X] + [ACTIVATIONS[f][0](z) for f, z in zip(activations[:-1], zs[:-1], strict=True)]
-    value, dz = LOSSES[name][0](zs[-1], y), LOSSES[name][1](zs[-1], y)
+    f, slope = ACTIVATIONS[activations[-1] if activated else "identity"]
+    value, dz = LOSSES[name][0](f(zs[-1]), y), LOSSES[name][1](f(zs[-1]), y) * slope(zs[-1])
     gradients = []
     for layer in reversed(range(len(network))):
         W, b = network[layer]

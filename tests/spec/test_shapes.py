@@ -51,7 +51,6 @@ def test_a_shape_may_name_biases_and_initialisers():
         ([{"nodes": 4}], ValueError, r"shape\[0\] lacks the key 'activation'"),
         ([{"nodes": 0, "activation": "relu"}], ValueError, r"'nodes' parameter of shape\[0\].*>= 1"),
         ([{"nodes": 4, "activation": None}], TypeError, "'activation' parameter"),
-        (with_end(1, "relu"), ValueError, "'relu', which is not the link function of a loss; use 'sigmoid'"),
         (with_end(1, "softmax"), ValueError, "needs at least 2 outputs"),
     ],
 )

@@ -91,7 +91,7 @@ def check_link(configuration: Configuration) -> None:
     The loss of a network made from a shape is the one that belongs to the last activation.
     """
     loss, link = configuration.loss, configuration.activation_names[-1]
-    implied = losses.of_link(link)
+    implied = losses.LOSSES["mse"] if configuration.activated else losses.of_link(link)
     if implied.classifies != loss.classifies or any(
         getattr(type(loss), name) is not getattr(Loss, name) for name in ("values", "probabilities")
     ):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .. import losses
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from ..losses import Loss, ValueLossName
+    from ..spec.layers import Dense
+    from .parameters import HiddenActivation
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -161,6 +163,9 @@ class MLPRegressor(ValuePredictions):
     scale_targets : bool, default False
         Whether training scales each column of y to (y - mean) / standard deviation; predictions and scores are in the
         units of y.
+    output_activation : str, Activation or None, default None
+        Activation of the last layer, for losses without a link: "tanh" or "logistic" for values in a range, "softplus"
+        for values above 0, or another activation of :class:`Dense`. None: predictions are not limited.
 
     Attributes
     ----------
@@ -180,6 +185,14 @@ class MLPRegressor(ValuePredictions):
 
     loss: Loss | ValueLossName = "squared_error"
     scale_targets: bool = False
+    output_activation: HiddenActivation | None = None
+
+    def _layers(self, n_outputs: int) -> list[Dense]:
+        """Return the layers of a network with `n_outputs` outputs, the last one with `output_activation`."""
+        *hidden, last = super()._layers(n_outputs)
+        if self.output_activation is not None:
+            last = replace(last, activation=self._activation(self.output_activation))
+        return [*hidden, last]
 
     def _check(self) -> None:
         super()._check()

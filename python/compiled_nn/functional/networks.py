@@ -127,8 +127,9 @@ def gradients(
 ) -> dict[str, Array]:
     """Return the gradients of the mean loss, without an update.
 
-    The last activation decides the loss: binary cross-entropy for sigmoid, softmax cross-entropy for softmax, the sum
-    of squared errors of a sample for identity. dZ of the last layer is A - Y, and 2 (A - Y) for squared errors.
+    The last activation decides the loss: binary cross-entropy for sigmoid, softmax cross-entropy for softmax, Poisson
+    for exp; dZ of the last layer is then A - Y. For any other activation, or with ``"loss": "mse"`` in the last dict of
+    `nn_shape`, it is the sum of squared errors of a sample, and dA of the last layer is 2 (A - Y).
 
     Parameters
     ----------
@@ -154,16 +155,23 @@ def gradients(
     Raises
     ------
     TypeError, ValueError
-        If the shapes do not match, or the last activation is not one of the three above.
+        If the shapes do not match, or `nn_shape` has another loss.
     """
     layers = _layers(params, nn_shape)
     last = len(layers)
-    loss = losses.of_link(layers[-1][2])
+    loss = shapes.loss(nn_shape)
     A = as_rows(grads[f"A{last}"], f"A{last}", samples_first)
     dZ = A - targets_as_rows(Y, A, samples_first)
-    if loss.name == "mse":
-        dZ *= 2
     result: dict[str, Array] = {}
+    if loss == "mse":
+        dZ *= 2
+        if layers[-1][2] != "identity":
+            result[f"dA{last}"] = orient(dZ, samples_first)
+            dZ = activation_gradient(layers[-1][2], dZ, as_rows(grads[f"Z{last}"], f"Z{last}", samples_first))
+    elif losses.kind_of(loss).link != layers[-1][2]:
+        raise ValueError(
+            f"The loss is {loss}; gradients takes mse, or the loss whose link is {layers[-1][2]}."
+        )
     for i in range(last, 0, -1):
         W, b, name = layers[i - 1]
         if i < last:

@@ -123,16 +123,23 @@ def resolve(loss: object, n_outputs: int) -> Loss:
     return loss
 
 
-def of_link(activation: str) -> Loss:
-    """Return the first loss whose link function is this activation; ValueError if there is none."""
+@cache
+def links() -> dict[str, Loss]:
+    """Return the first loss with each link function."""
     first: dict[str, Loss] = {}
     for loss in _defaults().values():
         first.setdefault(loss.link, loss)
+    return first
+
+
+def of_link(activation: str) -> Loss:
+    """Return the first loss whose link function is this activation; ValueError if there is none."""
+    first = links()
     if activation in first:
         return first[activation]
-    links = ", ".join(f"{link!r} for {loss.name}" for link, loss in first.items())
+    names = ", ".join(f"{link!r} for {loss.name}" for link, loss in first.items())
     raise ValueError(
-        f"The last layer has the activation {activation!r}, which is not the link function of a loss; use {links}."
+        f"The last layer has the activation {activation!r}, which is not the link function of a loss; use {names}."
     )
 
 

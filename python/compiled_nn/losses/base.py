@@ -52,6 +52,11 @@ class Loss:
         return self
 
     @property
+    def takes_activation(self) -> bool:
+        """Whether the last layer may have an activation: for losses that compare outputs of any range with y."""
+        return self.link == "identity" and not self.classifies
+
+    @property
     def takes_indices(self) -> bool:
         """Whether the core takes one class index per row as targets."""
         return self.link == "softmax"

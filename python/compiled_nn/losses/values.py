@@ -252,6 +252,7 @@ class GaussianNLL(Loss):
 
     name = "gaussian_nll"
     min_outputs = 2
+    takes_activation = False  # it would change the log variances, too
 
     def n_outputs(self, n: int) -> int:
         """Return the number of outputs, two per column of y."""
@@ -293,7 +294,8 @@ class CustomLoss(Loss):
     Parameters
     ----------
     function : callable(y, z) -> (loss, dz)
-        Function of the targets y (m, n) and the outputs before the link z (m, n), in the dtype of the network. It
+        Function of the targets y (m, n) and the outputs before the link z (m, n), in the dtype of the network. If the
+        last layer has an activation that is not the link, z are the outputs after the activation. The function
         returns the loss of each row (m,) and its derivatives dz (m, n), both not divided by m. It may modify its
         arguments.
     link : {"identity", "sigmoid", "tanh", "relu", "exp", "softmax"}, default "identity"

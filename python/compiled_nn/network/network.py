@@ -194,16 +194,17 @@ class Network(Fitting, Inspection, Uncertainty):
 
     @classmethod
     def from_shape(cls, shape: shapes.Shape, **parameters: Any) -> Network:
-        """Create a network from a shape, as tutorials use it. The last activation determines the loss.
+        """Create a network from a shape, as tutorials use it. The last activation determines the default loss.
 
         Parameters
         ----------
         shape : list of dict
             One dict per layer, such as ``{"nodes": 4, "activation": "relu"}``, from the first hidden layer to the
-            output. The optional keys "bias" and "init" are those of :class:`Dense`. The last activation is "sigmoid"
-            for the loss binary_cross_entropy, "softmax" for softmax_cross_entropy, "identity" or "linear" for mse.
+            output. The optional keys "bias" and "init" are those of :class:`Dense`. The default loss is
+            binary_cross_entropy for "sigmoid", softmax_cross_entropy for "softmax", poisson for "exp", and mse for any
+            other last activation; the key "loss" in the last dict, or the parameter `loss`, is another one.
         **parameters
-            Other parameters of :class:`Network`, such as `optimizer`, `dtype` and `seed`.
+            Other parameters of :class:`Network`, such as `loss`, `optimizer`, `dtype` and `seed`.
 
         Returns
         -------
@@ -216,7 +217,7 @@ class Network(Fitting, Inspection, Uncertainty):
             If the shape or a parameter cannot be used.
         """
         layers = shapes.layers(shape)
-        return cls(layers, loss=shapes.loss(layers), **parameters)
+        return cls(layers, **{"loss": shapes.loss(shape), **parameters})
 
     def to_shape(self) -> list[dict[str, Any]]:
         """Return the shape of the network, in the form of :meth:`from_shape`.
@@ -224,7 +225,8 @@ class Network(Fitting, Inspection, Uncertainty):
         Returns
         -------
         list of dict
-            "nodes" and "activation" of each layer, and "bias" for layers without biases.
+            "nodes" and "activation" of each layer, and "bias" for layers without biases; "loss" is "mse" for an
+            activation such as "sigmoid" that is not the link of the loss.
 
         Raises
         ------
@@ -233,7 +235,8 @@ class Network(Fitting, Inspection, Uncertainty):
             outputs of the last activation, as for the losses "ordinal", "quantile" and "gaussian_nll".
         """
         self._check_plain()
-        return shapes.from_layers(self.layers, self._configuration.activation_names)
+        c = self._configuration
+        return shapes.from_layers(self.layers, c.activation_names, activated=c.activated)
 
     @classmethod
     def from_dict(
@@ -263,8 +266,9 @@ class Network(Fitting, Inspection, Uncertainty):
         TypeError, ValueError
             If the shapes of consecutive layers do not match, or the weights do not match `shape`.
         """
-        layers = shapes.with_biases(shapes.layers(shape or shapes.default(weights)), weights)
-        net = cls(layers, loss=shapes.loss(layers), **shapes.with_dtype(parameters, weights))
+        shape = shape or shapes.default(weights)
+        layers = shapes.with_biases(shapes.layers(shape), weights)
+        net = cls(layers, **{"loss": shapes.loss(shape), **shapes.with_dtype(parameters, weights)})
         net.set_weights(shapes.from_dict(weights))
         return net
 

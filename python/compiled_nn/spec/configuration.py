@@ -150,8 +150,13 @@ class Configuration(Immutable):
 
     @property
     def activations(self) -> list[str | Activation]:
-        """Activation of each layer; that of the last layer is the link of the loss."""
-        return layers.layer_activations(self.layers, self.loss.link)
+        """Activation of each layer; that of the last layer is the link of the loss, or its own activation."""
+        return layers.layer_activations(self.layers, self.loss)
+
+    @property
+    def activated(self) -> bool:
+        """Whether the loss is one of the outputs of the last activation, which is not a link: see `Objective`."""
+        return self.activations[-1] != self.loss.link
 
     @property
     def activation_names(self) -> list[str]:
@@ -240,7 +245,7 @@ def configure(layers_: Sequence[Dense], loss: Loss | str = DEFAULT_LOSS, **param
     )
     if configuration.scale_targets:
         _check_scaled_targets(configuration)
-    layers.layer_activations(checked, configuration.loss.link)  # checks the activation of the last layer
+    layers.layer_activations(checked, configuration.loss)  # checks the activation of the last layer
     return configuration
 
 
@@ -255,6 +260,11 @@ def _check_scaled_targets(configuration: Configuration) -> None:
         raise ValueError(
             f"scale_targets=True needs a loss for values with one output per column of y; {loss.name} is not one."
             " Use mse, or scale y yourself."
+        )
+    if configuration.activated:
+        raise ValueError(
+            f"scale_targets=True standardises y, but the outputs of the last layer are those of"
+            f" {configuration.activations[-1]}, which do not have the range of a standardised y. Leave one of them out."
         )
 
 

@@ -16,6 +16,8 @@ from .initializers import Init, InitLike
 if TYPE_CHECKING:
     from numpy.random import Generator
 
+    from ..losses import Loss
+
 NORMS = ("batch", "layer", "rms")
 Norm: TypeAlias = Literal["batch", "layer", "rms"]
 # Number of columns, and width of their embedding, or 0 to pass them on unchanged.
@@ -32,9 +34,10 @@ class Dense:
         Number of units n, at least 1.
     activation : str or Activation, optional
         Activation f: a name in the table of the page "Activations", such as "relu" or "gelu"; a name registered by
-        :func:`register_activation`; or an :class:`Activation`. None means "identity". The activation of the last
-        layer is determined by the loss ("sigmoid" for "binary_cross_entropy", "softmax" for "softmax_cross_entropy",
-        "identity" for "mse"): leave it out there, or pass the same name. "softmax" is allowed in the last layer only.
+        :func:`register_activation`; or an :class:`Activation`. None means "identity". In the last layer, None means the
+        link of the loss ("sigmoid" for "binary_cross_entropy", "softmax" for "softmax_cross_entropy"). A loss with a
+        link accepts no other activation there. Losses of values without a link ("mse", "huber", "quantile", ...) accept
+        every activation except "softmax"; they compare its outputs with y.
     bias : bool, default True
         Whether the layer has biases.
     init : str, Normal, Uniform, array (k, n) or pair of arrays (k, n) and (n,), optional
@@ -176,8 +179,11 @@ def _check_blocks(layers: Sequence[Dense]) -> None:
             )
 
 
-def layer_activations(layers: Sequence[Dense], link: str) -> list[str | Activation]:
-    """Return the activation of each layer; that of the last layer is the link of the loss.
+def layer_activations(layers: Sequence[Dense], loss: Loss) -> list[str | Activation]:
+    """Return the activation of each layer.
+
+    That of the last layer is the link of the loss, or an activation that is a part of the network; see
+    :attr:`Loss.takes_activation`.
 
     Raises
     ------
@@ -190,9 +196,18 @@ def layer_activations(layers: Sequence[Dense], link: str) -> list[str | Activati
             f"layers[{hidden.index('softmax')}] is softmax, which is allowed in the last layer only."
         )
     last = layers[-1].activation
-    if last not in (None, "identity", link):
-        raise ValueError(f"The last layer is {last}; the loss requires {link}. Leave its activation out.")
-    return [*hidden, link]
+    if last in (None, "identity", loss.link):
+        return [*hidden, loss.link]
+    if last == "softmax" and loss.takes_activation:
+        raise ValueError(
+            f"The last layer is softmax, which is the link of softmax_cross_entropy; the loss {loss.name} takes another"
+            " activation, or none."
+        )
+    if last is None or not loss.takes_activation:
+        raise ValueError(
+            f"The last layer is {last}; the loss requires {loss.link}. Leave its activation out."
+        )
+    return [*hidden, last]
 
 
 _MOST_WEIGHTS = 1 << 44  # the number of bytes of weights, gradients and moments then fits 64 bits

@@ -13,6 +13,7 @@ from ..common import checks
 from ..common.errors import count, did_you_mean
 from ..data.arrays import Array
 from . import activations
+from .activations import Activation
 from .configuration import DTYPES
 from .layers import Dense
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 Shape: TypeAlias = "Sequence[Mapping[str, Any]]"
 Parameters: TypeAlias = "Mapping[str, Any]"
 
-_KEYS = ("nodes", "activation", "bias", "init")
+_KEYS = ("nodes", "activation", "bias", "init", "loss")
 _HINT = " Arrays (inputs, units), such as coefs_ of scikit-learn, must be transposed: W.T."
 
 
@@ -34,7 +35,8 @@ def layers(shape: Shape) -> list[Dense]:
     ----------
     shape : list of dict
         One dict per layer, from the first hidden layer to the output. "nodes" is the number of units, "activation" the
-        activation; the optional keys "bias" and "init" are those of :class:`Dense`.
+        activation; the optional keys "bias" and "init" are those of :class:`Dense`. "loss", in the last dict only, is
+        the name of a loss.
 
     Returns
     -------
@@ -53,7 +55,11 @@ def layers(shape: Shape) -> list[Dense]:
         )
     if not shape:
         raise ValueError("A shape must contain at least one layer. Got none.")
-    return [_layer(f"shape[{i}]", entry) for i, entry in enumerate(shape)]
+    result = [_layer(f"shape[{i}]", entry) for i, entry in enumerate(shape)]
+    for i, entry in enumerate(shape[:-1]):
+        if "loss" in entry:
+            raise ValueError(f"shape[{i}] has the key 'loss', which is for the last layer only.")
+    return result
 
 
 def _layer(owner: str, entry: Any) -> Dense:
@@ -72,9 +78,18 @@ def _layer(owner: str, entry: Any) -> Dense:
     return Dense(units, activation, bias=entry.get("bias", True), init=entry.get("init"))
 
 
-def loss(layers: Sequence[Dense]) -> LossName:
-    """Return the name of the loss that belongs to the activation of the last layer."""
-    return cast("LossName", losses.of_link(str(layers[-1].activation or "identity")).name)
+def loss(shape: Shape) -> LossName:
+    """Return the name of the loss of a shape: its "loss", or the one that belongs to the last activation."""
+    if "loss" in shape[-1]:
+        return cast("LossName", shape[-1]["loss"])
+    return default_loss(layers(shape)[-1].activation or "identity")
+
+
+def default_loss(activation: str | Activation) -> LossName:
+    """Return the name of the first loss whose link is this activation of the last layer, else "mse"."""
+    return cast(
+        "LossName", losses.of_link(str(activation)).name if str(activation) in losses.links() else "mse"
+    )
 
 
 def check_plain(layers_: Sequence[Dense]) -> None:
@@ -88,12 +103,21 @@ def check_plain(layers_: Sequence[Dense]) -> None:
             )
 
 
-def from_layers(layers: Sequence[Dense], activations: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the shape of a network: "nodes" and "activation" per layer, and "bias" for layers without biases."""
-    return [
+def from_layers(
+    layers: Sequence[Dense], activations: Sequence[str], *, activated: bool
+) -> list[dict[str, Any]]:
+    """Return the shape of a network: "nodes" and "activation" per layer, and "bias" for layers without biases.
+
+    `activated` is whether the last activation is not the link of the loss. The last layer then has the "loss" "mse" if
+    another loss belongs to its activation.
+    """
+    shape: list[dict[str, Any]] = [
         {"nodes": layer.units, "activation": name} | ({} if layer.bias else {"bias": False})
         for layer, name in zip(layers, activations, strict=True)
     ]
+    if activated and default_loss(activations[-1]) != "mse":
+        shape[-1]["loss"] = "mse"
+    return shape
 
 
 def default(parameters: Parameters) -> list[dict[str, Any]]:

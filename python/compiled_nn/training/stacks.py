@@ -51,7 +51,7 @@ def new_objective(configuration: Configuration, n_threads: int | None, *, smooth
     """Return the objective of training; `smoothed=False` drops label smoothing."""
     c = configuration
     loss = c.loss if smoothed else c.loss.unsmoothed
-    return Objective(loss.core, l1=c.l1, l2=c.l2, scale=c.scale, n_threads=n_threads)
+    return Objective(loss.core, l1=c.l1, l2=c.l2, scale=c.scale, n_threads=n_threads, activated=c.activated)
 
 
 def freeze(stack: Stack, first: Dense) -> None:
