@@ -51,6 +51,50 @@ def test_rows_are_shuffled_within_an_item():
     assert bits(shuffled) == bits(classifier().fit(PARTS, epochs=1, batch_size=10))
 
 
+WEIGHTS = np.random.default_rng(1).random(90)
+WEIGHTED = [(*part, WEIGHTS[30 * i : 30 * i + 30]) for i, part in enumerate(PARTS)]
+
+
+@pytest.mark.parametrize("batch_size", [30, 15])
+def test_weights_of_items(batch_size):
+    """The loss of an epoch is the mean over the rows of all items, in another order of summation."""
+    options = {"epochs": 3, "shuffle": False, "batch_size": batch_size}
+    net = classifier().fit(WEIGHTED, **options)
+    twin = classifier().fit(X, y, sample_weight=WEIGHTS, **options)
+    assert bits(net) == bits(twin)
+    assert net.history["loss"] == pytest.approx(twin.history["loss"], rel=1e-12)
+    assert bits(net) != bits(classifier().fit(PARTS, **options))
+
+
+def test_items_without_weights_have_weights_of_one():
+    mixed = [WEIGHTED[0], PARTS[1], (*PARTS[2], None)]
+    ones = [WEIGHTED[0], (*PARTS[1], np.ones(30)), (*PARTS[2], np.ones(30))]
+    assert bits(classifier().fit(mixed, epochs=2)) == bits(classifier().fit(ones, epochs=2))
+
+
+def test_an_item_of_weight_0_is_skipped():
+    nothing = (*PARTS[1], np.zeros(30))
+    expected = classifier().fit([PARTS[0], PARTS[2]], epochs=2)
+    net = classifier().fit([PARTS[0], nothing, PARTS[2]], epochs=2)
+    assert bits(net) == bits(expected)
+    assert net.history["loss"] == expected.history["loss"]
+    with pytest.raises(ValueError, match="or only rows of weight 0"):
+        classifier().fit([nothing])
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        (np.ones(29), "X has 30 rows; sample_weight has 29"),
+        (-np.ones(30), "Negative values in sample_weight"),
+        (np.full(30, np.nan), "sample_weight contains NaN"),
+    ],
+)
+def test_bad_weights_of_items(weights, words):
+    with pytest.raises(ValueError, match=words):
+        classifier().fit([PARTS[0], (*PARTS[1], weights)])
+
+
 def test_an_epoch_is_one_for_schedules():
     net = classifier(optimizer=cnn.SGD(schedules.Step(0.1, 1, 0.5, per="epoch"))).fit(PARTS, epochs=3)
     assert net.history["learning_rate"] == [0.1, 0.05, 0.025]
@@ -100,9 +144,12 @@ def test_divergence():
     [
         (iter(PARTS), {}, TypeError, "is an iterator of batches"),
         ([], {}, ValueError, "yields no batches"),
-        (X, {}, TypeError, r"y is None, so X must yield pairs \(X, y\)\. Got ndarray"),
+        (X, {}, TypeError, r"y is None, so X must yield pairs .*\. Got ndarray"),
         (3, {}, TypeError, r"y is None, so X must be an iterable of pairs \(X, y\)\. Got int"),
         (PARTS, {"validation_fraction": 0.1}, ValueError, "validation_fraction needs X and y in memory"),
+        ([(X, y, None, None)], {}, TypeError, "Got tuple of 4 items"),
+        ([(X,)], {}, TypeError, "Got tuple of 1 item instead"),
+        (PARTS, {"sample_weight": np.ones(90)}, ValueError, r"as \(X, y, sample_weight\)"),
         (PARTS, {"n_batches": 3}, ValueError, "n_batches"),
         (PARTS, {"gram": True}, ValueError, "gram"),
         ([*PARTS, (X[:, :2], y)], {}, ValueError, "2 features|2 columns"),
@@ -175,13 +222,18 @@ class TestParquet:
 
         with pytest.raises(ValueError, match=r"no column 'labl'.*Did you mean 'label'"):
             ParquetBatches(folder, "labl")
-        with pytest.raises(TypeError, match="Column 'label' has the type string"):
-            next(iter(ParquetBatches(folder, "x0")))
+        with pytest.raises(TypeError, match=r"X\['label'\].*the network takes real numbers"):
+            regressor().fit(ParquetBatches(folder, "x0"))
         with pytest.raises(ValueError, match="0 columns for X"):
             ParquetBatches(folder, "x0", columns=[])
         table = pyarrow.dataset.dataset(pyarrow.table({"a": [1.0, None], "b": [0, 1]}))
-        with pytest.raises(ValueError, match="Column 'a' has missing values"):
-            list(ParquetBatches(table, "b"))
+        with pytest.raises(ValueError, match="Input X contains NaN: row 1, column 'a'"):
+            classifier(2).fit(ParquetBatches(table, "b"))
+        for options in ({"target": "a"}, {"target": "b", "weights": "a"}):
+            with pytest.raises(ValueError, match="Column 'a' has missing values"):
+                list(ParquetBatches(table, columns=["b"], **options))
+        with pytest.raises(ValueError, match="no column 'w'"):
+            ParquetBatches(table, "b", weights="w")
 
     def test_memory_is_bounded(self, tmp_path):
         """A file of 40 MB is read in batches of 0.4 MB."""

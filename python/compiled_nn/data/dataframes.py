@@ -15,6 +15,7 @@ from ..common import optional
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+_UNNAMED_INDEX = "__index_level_"  # start of the names that pandas gives to an index without a name
 _NESTED = (np.ndarray, list, tuple, dict)  # types of cells that have several values
 
 
@@ -26,15 +27,32 @@ def is_table(X: Any) -> bool:
 def opened(X: Any) -> Any:
     """Return an object that only exports an Arrow stream, which can be read once, as a table; any other X unchanged.
 
+    An Arrow table is returned without the columns that hold the unnamed index of a pandas data frame.
+
     Raises
     ------
     ImportError
         If it is such an object, and pyarrow is not installed.
     """
-    if _names(X) is not None or hasattr(X, "__array__") or not hasattr(X, "__arrow_c_stream__"):
-        return X
-    pyarrow = optional.load("pyarrow", purpose="reading an Arrow stream", library="pyarrow", extra="arrow")
-    return pyarrow.table(X)
+    if _names(X) is None:
+        if hasattr(X, "__array__") or not hasattr(X, "__arrow_c_stream__"):
+            return X
+        pyarrow = optional.load(
+            "pyarrow", purpose="reading an Arrow stream", library="pyarrow", extra="arrow"
+        )
+        X = pyarrow.table(X)
+    unnamed = {name for name in index_columns(getattr(X, "schema", None)) if name.startswith(_UNNAMED_INDEX)}
+    return X.select([name for name in X.column_names if name not in unnamed]) if unnamed else X
+
+
+def index_columns(schema: Any) -> set[str]:
+    """Return the names of the columns that hold the index of a pandas data frame, by the metadata of the schema."""
+    if b"pandas" not in (getattr(schema, "metadata", None) or {}):
+        return set()
+    stored = schema.pandas_metadata.get("index_columns", ())
+    return {name for name in stored if isinstance(name, str)} & set(
+        schema.names
+    )  # a range is stored as a dict
 
 
 def _names(X: Any) -> list[Any] | None:
@@ -99,12 +117,17 @@ def _column(X: Any, i: int, name: Any) -> Array:
 
 
 def decoded(column: Any) -> Any:
-    """Return a dictionary-encoded Arrow column as a column of values, and any other object unchanged.
+    """Return an Arrow column of dictionary-encoded values or decimals in another form, any other object unchanged.
 
-    Converted to an array directly, a dictionary-encoded column of several chunks would lose its nulls.
+    Converted to an array directly, a dictionary-encoded column of several chunks would lose its nulls. Decimals become
+    the nearest floats, by way of text: the direct conversion of pyarrow has rounding errors.
     """
-    encoded = hasattr(getattr(column, "type", None), "index_type")
-    return column.cast(column.type.value_type) if encoded else column
+    kind: Any = getattr(column, "type", None)
+    if hasattr(kind, "index_type"):
+        return column.cast(kind.value_type)
+    if hasattr(kind, "precision") and hasattr(kind, "scale"):
+        return column.cast("string").cast("float64")
+    return column
 
 
 def categorical(X: Any) -> set[int]:

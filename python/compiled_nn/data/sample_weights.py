@@ -15,14 +15,19 @@ ClassWeight: TypeAlias = Literal["balanced"] | Mapping[Any, float]
 
 
 def check(
-    sample_weight: Any, n_rows: int, name: str = "sample_weight", *, rows_of: str = "X"
+    sample_weight: Any,
+    n_rows: int,
+    name: str = "sample_weight",
+    *,
+    rows_of: str = "X",
+    may_be_zero: bool = False,
 ) -> Array | None:
-    """Return the weights as float64 (n_rows,); None is returned unchanged.
+    """Return the weights as float64 (n_rows,); None is returned unchanged. With `may_be_zero`, all may be 0.
 
     Raises
     ------
     TypeError, ValueError
-        If a weight is not finite or is negative, if all weights are 0, or if their number is not `n_rows`.
+        If a weight is not finite or is negative, if their number is not `n_rows`, or if all are 0 and may not be.
     """
     if sample_weight is None:
         return None
@@ -31,7 +36,7 @@ def check(
     if weights.min() < 0:
         row = int(np.argmin(weights))
         raise ValueError(f"Negative values in {name}: row {row} is {weights[row]:g}; weights are at least 0.")
-    if not weights.any():
+    if not may_be_zero and not weights.any():
         raise ValueError(f"{name} is 0 in every row; some row must have a weight above 0.")
     return weights
 

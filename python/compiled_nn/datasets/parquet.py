@@ -10,13 +10,15 @@ import numpy as np
 
 from ..common import checks, optional
 from ..common.errors import count, did_you_mean
+from ..data import dataframes
 from ..data.arrays import Array
 
 
 class ParquetBatches:
     """Batches of rows for ``Network.fit``, from Parquet files or any other data set that pyarrow reads.
 
-    Each iteration reads the files from the start, one batch at a time.
+    Each iteration reads the files from the start, one batch at a time. The X of a batch is a ``pyarrow.RecordBatch``,
+    so that the network has the names of the columns.
 
     Parameters
     ----------
@@ -25,10 +27,12 @@ class ParquetBatches:
     target : str
         Name of the column that becomes y.
     columns : sequence of str, optional
-        Names of the columns that become X, in this order; they must have numbers or booleans. Default: all columns
-        except `target`.
+        Names of the columns that become X, in this order. Default: all columns except `target`, `weights`, and the
+        index of a pandas data frame that was written to the file.
     batch_rows : int, default 65536
         Maximum number of rows per batch.
+    weights : str, optional
+        Name of the column with the weight of each row. Default: all rows have weight 1.
 
     Raises
     ------
@@ -37,8 +41,8 @@ class ParquetBatches:
     OSError
         If a file cannot be read.
     TypeError, ValueError
-        If a parameter is invalid, or if a column does not exist, is not numeric or has missing values. The content of
-        columns is checked during iteration.
+        If a parameter is invalid, a column does not exist, or a target or a weight is missing. The content of columns
+        is checked during iteration.
 
     Examples
     --------
@@ -53,14 +57,16 @@ class ParquetBatches:
         target: str,
         columns: Sequence[str] | None = None,
         batch_rows: int = 65536,
+        weights: str | None = None,
     ) -> None:
         arrow = optional.load("pyarrow.dataset", purpose="reading Parquet", library="pyarrow", extra="arrow")
         self._data = source if isinstance(source, arrow.Dataset) else _unbuffered(arrow, source)
         self.batch_rows = checks.integer("ParquetBatches", "batch_rows", batch_rows, minimum=1)
         names = list(self._data.schema.names)
-        self.target = target
-        self.columns = [name for name in names if name != target] if columns is None else list(columns)
-        for name in (target, *self.columns):
+        self.target, self.weights = target, weights
+        apart = {target, weights, *dataframes.index_columns(self._data.schema)}
+        self.columns = [name for name in names if name not in apart] if columns is None else list(columns)
+        for name in (target, *([] if weights is None else [weights]), *self.columns):
             if name not in names:
                 raise ValueError(
                     f"there is no column {name!r}; there are {', '.join(map(repr, names))}.{did_you_mean(name, names)}"
@@ -70,17 +76,17 @@ class ParquetBatches:
                 f"there are {count(0, 'column')} for X: {target!r} is the target; X takes at least 1 other column"
             )
 
-    def __iter__(self) -> Iterator[tuple[Array, Array]]:
-        """Iterate over batches of X (m, k) and y (m,)."""
-        names = [*self.columns, self.target]
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        """Iterate over batches: a ``pyarrow.RecordBatch`` (m, k), y (m,), and weights (m,) if there are any."""
+        apart = [self.target] if self.weights is None else [self.target, self.weights]
         for batch in self._data.to_batches(
-            columns=names, batch_size=self.batch_rows, batch_readahead=1, fragment_readahead=1
+            columns=list(dict.fromkeys([*self.columns, *apart])),
+            batch_size=self.batch_rows,
+            batch_readahead=1,
+            fragment_readahead=1,
         ):
             if batch.num_rows:
-                yield (
-                    np.column_stack([_numbers(batch, name) for name in self.columns]),
-                    _column(batch, self.target),
-                )
+                yield (batch.select(self.columns), *(_values(batch, name) for name in apart))
 
 
 def _unbuffered(arrow: Any, source: Any) -> Any:
@@ -89,16 +95,9 @@ def _unbuffered(arrow: Any, source: Any) -> Any:
     return arrow.dataset(source, format=arrow.ParquetFileFormat(default_fragment_scan_options=options))
 
 
-def _column(batch: Any, name: str) -> Array:
+def _values(batch: Any, name: str) -> Array:
+    """Return a column that may not have missing values."""
     column = batch.column(name)
     if column.null_count:
         raise ValueError(f"Column {name!r} has missing values; fill them, or filter their rows out.")
-    values: Array = column.to_numpy(zero_copy_only=False)
-    return values
-
-
-def _numbers(batch: Any, name: str) -> Array:
-    values = _column(batch, name)
-    if values.dtype.kind not in "biuf":
-        raise TypeError(f"Column {name!r} has the type {batch.column(name).type}; X takes numbers.")
-    return values
+    return np.asarray(dataframes.decoded(column))

@@ -117,9 +117,9 @@ class Fitting(Prediction, State):
         X : array-like (m, k), or images (m, height, width[, channels])
             Rows: real and finite numbers of any dtype and layout. X is never changed, and not copied if NumPy can share
             it. If y is None, X is a source of batches, of which only one is in memory at a time: an iterable of pairs
-            (X, y) with any number of rows, or a function that returns one. It is iterated once per epoch, and once
-            before for its first item, which determines the statistics of `standardize`. Steps and shuffling do not mix
-            rows of different items.
+            (X, y), or (X, y, sample_weight), with any number of rows, or a function that returns one. It is iterated
+            once per epoch, and once before for its first item, which determines the names of the columns and the
+            statistics of `standardize`. Steps and shuffling do not mix rows of different items.
         y : array-like (m,), (m, 1) or (m, n_outputs), optional
             Labels of any type; values for losses of values; or one column per output: one-hot or soft labels for
             "softmax_cross_entropy", independent 0/1 targets for "binary_cross_entropy".

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from ..common.errors import count
+from ..data import sample_weights
 from .batches import Batches, Data
 from .divergence import Divergence, Snapshot
 from .targets import read_samples
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from .plan import Plan
     from .targets import Targets
 
-BatchSource: TypeAlias = Iterable[tuple[Any, Any]] | Callable[[], Iterable[tuple[Any, Any]]]
+BatchSource: TypeAlias = Iterable[tuple[Any, ...]] | Callable[[], Iterable[tuple[Any, ...]]]
 
 
 def check_plan(plan: Plan) -> None:
@@ -32,20 +34,25 @@ def check_plan(plan: Plan) -> None:
     ValueError
         If it has one; the message names it.
     """
-    for name in ("sample_weight", "class_weight", "n_batches", "validation_fraction", "validation_groups"):
+    if plan.sample_weight is not None:
+        raise ValueError(
+            "sample_weight is given, but y is None, so X is read as batches. Pass the weights of a batch in it, as"
+            " (X, y, sample_weight)."
+        )
+    for name in ("class_weight", "n_batches", "validation_fraction", "validation_groups"):
         if getattr(plan, name) is not None:
             raise ValueError(
                 f"{name} needs X and y in memory, but y is None, so X is read as batches. Pass y, or leave {name} out."
             )
 
 
-def iterate_batches(source: BatchSource) -> Iterator[tuple[Any, Any]]:
-    """Yield the pairs (X, y) of one epoch.
+def iterate_batches(source: BatchSource) -> Iterator[tuple[Any, Any, Any]]:
+    """Yield the items (X, y, sample_weight) of one epoch; the weights are None for an item (X, y).
 
     Raises
     ------
     TypeError
-        If `source` is not iterable, or an item is not a pair.
+        If `source` is not iterable, or an item is of another form.
     """
     items = source() if callable(source) else source
     if not isinstance(items, Iterable):
@@ -53,13 +60,17 @@ def iterate_batches(source: BatchSource) -> Iterator[tuple[Any, Any]]:
             f"y is None, so X must be an iterable of pairs (X, y). Got {type(items).__name__} instead."
         )
     for item in items:
-        if not isinstance(item, (tuple, list)) or len(item) != 2:
-            raise TypeError(f"y is None, so X must yield pairs (X, y). Got {type(item).__name__} instead.")
-        yield item[0], item[1]
+        if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
+            got = type(item).__name__
+            got += f" of {count(len(item), 'item')}" if isinstance(item, (tuple, list)) else ""
+            raise TypeError(
+                f"y is None, so X must yield pairs (X, y), or (X, y, sample_weight). Got {got} instead."
+            )
+        yield item[0], item[1], item[2] if len(item) == 3 else None
 
 
 def first_batch(source: BatchSource) -> tuple[Any, Any]:
-    """Return the first pair (X, y) of a source that can be read once per epoch.
+    """Return X and y of the first item of a source that can be read once per epoch.
 
     Raises
     ------
@@ -73,8 +84,8 @@ def first_batch(source: BatchSource) -> tuple[Any, Any]:
             "X is an iterator of batches, which can be read only once. Pass an object whose __iter__ returns a new"
             " iterator, or a function that returns one."
         )
-    for pair in iterate_batches(source):
-        return pair
+    for X, y, _ in iterate_batches(source):
+        return X, y
     raise ValueError("X yields no batches.")
 
 
@@ -85,8 +96,8 @@ class Streamed:
     ----------
     trainer : Trainer
         Trainer of the network.
-    source : iterable of (X, y), or callable that returns one
-        Data, read one item at a time.
+    source : iterable of (X, y) or (X, y, sample_weight), or callable that returns one
+        Data, read one item at a time. An item whose weights are all 0 is skipped.
     cut : callable
         Function from the number of rows of an item to its division into batches.
     configuration : Configuration
@@ -118,22 +129,31 @@ class Streamed:
         trainer, start = self._trainer, perf_counter()
         trainer.set_optimizer(optimizer)
         last_finite = Snapshot(trainer.stack)
-        epoch, rows, total, columns = trainer.epochs, 0, 0.0, dict[str, list[Any]]()
+        epoch, share, total, columns = trainer.epochs, 0.0, 0.0, dict[str, list[Any]]()
         no_epochs: History = {name: [] for name in ("loss", "penalty", "learning_rate", "seconds")}
-        for X, y in iterate_batches(self._source):
+        for X, y, weights in iterate_batches(self._source):
             if perf_counter() >= deadline:
                 return no_epochs, None
             X, y, _ = read_samples(self._configuration, X, y, self._inputs, self._targets)
+            weights = sample_weights.check(weights, len(X), may_be_zero=True)
+            of_item = float(len(X) if weights is None else weights.sum())
+            if not of_item:
+                continue
             trainer.epochs = epoch  # Trainer.run counts each item as an epoch; all items together are one
             columns, divergence = trainer.run(
-                Data(X, y, self._cut(len(X))), optimizer, self._objective, last_finite, 1, deadline
+                Data(X, y, self._cut(len(X))),
+                optimizer,
+                self._objective.replace(weights=weights),
+                last_finite,
+                1,
+                deadline,
             )
             if divergence is not None or not columns["loss"]:
                 return no_epochs, divergence
-            rows, total = rows + len(X), total + len(X) * columns["loss"][0]
-        if not rows:
+            share, total = share + of_item, total + of_item * columns["loss"][0]
+        if not share:
             raise ValueError(
-                "X yields no batches in this epoch, but did before. Its __iter__, or the function that was passed, must"
-                " return a new iterator each time."
+                "X yields no batches in this epoch, but did before, or only rows of weight 0. Its __iter__, or the"
+                " function that was passed, must return a new iterator each time."
             )
-        return {**columns, "loss": [total / rows], "seconds": [perf_counter() - start]}, None
+        return {**columns, "loss": [total / share], "seconds": [perf_counter() - start]}, None
