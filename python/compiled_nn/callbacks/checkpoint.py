@@ -26,8 +26,8 @@ class Checkpoint(Callback):
     every : int, default 1
         Number of epochs between checkpoints.
     keep_best : str, optional
-        Column of the history. A checkpoint is then written only if its value is the best one so far, which is compared
-        every `every` epochs.
+        Column of the history. A checkpoint is then written only if its value is the best one so far. Only every
+        `every`-th epoch is compared; after a warm start also those of the earlier calls, if the file exists.
     mode : {"auto", "min", "max"}, default "auto"
         Whether smaller or larger values of `keep_best` are better. "auto" works for losses, scores and named metrics.
 
@@ -50,11 +50,12 @@ class Checkpoint(Callback):
         self._best: float | None = None
 
     def on_train_begin(self, net: NetworkLike) -> None:
-        """Determine the best value of the epochs that are already in the history."""
+        """Determine the best value of the epochs in the history that the existing file is the best of."""
         self._best = None
-        if self.keep_best is not None:
-            for value in net.history.get(self.keep_best.column, ()):
-                if self.keep_best.better(value, self._best):
+        if self.keep_best is not None and os.path.exists(self.path):
+            values = net.history.get(self.keep_best.column, ())
+            for epoch, value in zip(net.history["epoch"], values, strict=False):
+                if epoch % self.every == 0 and self.keep_best.better(value, self._best):
                     self._best = value
 
     def on_epoch_end(self, net: NetworkLike, epoch: int, history: History) -> None:

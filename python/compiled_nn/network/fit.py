@@ -162,7 +162,8 @@ class Fitting(Prediction, State):
             Number of seconds after which training stops, between two steps. An epoch that is not finished by then is
             not in the history, but its steps have changed the weights.
         averaging : SWA, optional
-            Parameters of weight averaging: the network then predicts with the mean of the weights after late epochs.
+            Parameters of weight averaging: the network then predicts with the mean of the weights after late epochs. It
+            cannot be combined with the parameter `ema` of the network.
         classes : array-like (n_classes,), optional
             All labels, if y or the first streamed batch does not contain all of them.
         callbacks : list of Callback or callable(net, epoch, history), default ()
@@ -288,6 +289,7 @@ class Fitting(Prediction, State):
         from ..training import gram, streams, validation  # imported here to keep `import compiled_nn` fast
 
         c, resume = self._configuration, plan.resume and self._trainer is not None
+        plan.check_averages(c.ema)
         targets = self._outputs.learned if resume else None
         if plan.classes is not None:
             targets = targets_with_classes(targets, c.loss, c.n_outputs, plan.classes)
@@ -358,8 +360,11 @@ class Fitting(Prediction, State):
         from ..training import loop  # imported here to keep `import compiled_nn` fast
 
         if plan.averaging is not None:
-            averaging = loop.Averaging(plan.averaging, run.trainer, self._weights_changed)
-            plan = replace(plan, callbacks=(*plan.callbacks, averaging))
+            first, last = (
+                loop.Averaging(plan.averaging, run.trainer),
+                loop.MeanWeights(run.trainer, self._weights_changed),
+            )
+            plan = replace(plan, callbacks=(first, *plan.callbacks, last))
         try:
             with self._source(run) as source:
                 loop.run(self, source, plan, self._validator(run.held_out), self._weights_changed)

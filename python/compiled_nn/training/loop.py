@@ -169,7 +169,7 @@ def line(history: History, last_epoch: int) -> str:
 
 
 class Averaging(Callback):
-    """Callback that averages the weights after late epochs, and sets the weights to the mean when training ends.
+    """Callback that averages the weights after late epochs. It runs first, so that checkpoints contain the mean.
 
     Parameters
     ----------
@@ -177,12 +177,10 @@ class Averaging(Callback):
         Parameters of averaging.
     trainer : Trainer
         Trainer of the network; it holds the mean.
-    changed : callable
-        Function without arguments that is called after the weights of the network have changed.
     """
 
-    def __init__(self, swa: SWA, trainer: Trainer, changed: Callable[[], None]) -> None:
-        self._swa, self._trainer, self._changed = swa, trainer, changed
+    def __init__(self, swa: SWA, trainer: Trainer) -> None:
+        self._swa, self._trainer = swa, trainer
 
     def on_epoch_end(self, net: NetworkLike, epoch: int, history: History) -> None:
         """Add the weights of a late epoch to the mean."""
@@ -190,6 +188,21 @@ class Averaging(Callback):
             self._trainer.add_to_average()
         else:
             self._trainer.average = None
+
+
+class MeanWeights(Callback):
+    """Callback that sets the weights to the mean when training ends, before other callbacks use them.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        Trainer of the network; it holds the mean.
+    changed : callable
+        Function without arguments that is called after the weights of the network have changed.
+    """
+
+    def __init__(self, trainer: Trainer, changed: Callable[[], None]) -> None:
+        self._trainer, self._changed = trainer, changed
 
     def on_train_end(self, net: NetworkLike) -> None:
         """Set the weights of the network to the mean."""

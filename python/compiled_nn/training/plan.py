@@ -62,6 +62,14 @@ class Plan:
     resume: bool = True
     gram: Gram = False
 
+    def check_averages(self, ema: float | None) -> None:
+        """Raise a ValueError if both `averaging` and the parameter `ema` of the network determine the weights."""
+        if self.averaging is not None and ema is not None:
+            raise ValueError(
+                f"averaging={self.averaging!r} would have no effect: with ema={ema!r}, the network predicts with the"
+                " exponential average of its weights. Leave out one of them."
+            )
+
     def cut(self, n_rows: int, rows: Array | None = None, *, batch_norm: bool) -> Batches:
         """Return the division of `n_rows` rows into batches; `rows` are their indices in X, None for all rows."""
         return make_batches(

@@ -138,11 +138,13 @@ def rows_into_steps(kind):
     return classifier(Dense(9, "silu", dropout=0.25)).fit(X, CLASSES, epochs=4, **how), X
 
 
-@case(CASES, "swa", "swa_ema", "share", "warm")
+@case(CASES, "swa", "ema", "share", "warm")
 def averaged(kind):
     net = classifier(
-        Dense(6, "relu", norm="batch"), optimizer=SGD(0.05, 0.5), ema=0.75 if kind == "swa_ema" else None
+        Dense(6, "relu", norm="batch"), optimizer=SGD(0.05, 0.5), ema=0.75 if kind == "ema" else None
     )
+    if kind == "ema":
+        return net.fit(X, CLASSES, epochs=4), X
     net.fit(X, CLASSES, epochs=4, averaging=cnn.SWA(0.25 if kind == "share" else 2))
     return net.fit(X, CLASSES, epochs=3, averaging=cnn.SWA(0), warm_start=True) if kind == "warm" else net, X
 
