@@ -25,8 +25,8 @@ def choice(owner: str, name: str, value: object, options: Collection[Name]) -> N
     allowed = "{" + ", ".join(repr(option) for option in options) + "}"
     message = f"The '{name}' parameter of {owner} must be a str among {allowed}. Got {value!r} instead."
     if not isinstance(value, str):
-        raise TypeError(message)
-    raise ValueError(message + did_you_mean(value, options))
+        raise TypeError(message + did_you_mean(value, options, name))
+    raise ValueError(message + did_you_mean(value, options, name))
 
 
 def integer(owner: str, name: str, value: object, *, minimum: int) -> int:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class CompiledNNWarning(UserWarning):
@@ -30,10 +34,48 @@ def count(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
-def did_you_mean(name: object, options: Iterable[str]) -> str:
-    """Return `` Did you mean 'relu'?`` with the most similar option, or an empty string if none is similar."""
-    from difflib import get_close_matches  # imported here to keep `import compiled_nn` fast
+def did_you_mean(name: object, options: Iterable[str], concept: str = "") -> str:
+    """Return a hint such as `` Did you mean 'relu'?``, or an empty string; documented at :func:`.hints.hint`."""
+    from .hints import hint  # imported here to keep `import compiled_nn` fast
 
-    by_lower_case = {option.lower(): option for option in options}
-    matches = get_close_matches(str(name).lower(), by_lower_case, n=1)
-    return f" Did you mean '{by_lower_case[matches[0]]}'?" if matches else ""
+    return hint(name, options, concept)
+
+
+def suggest_keywords(concept: str) -> Callable[[F], F]:
+    """Return a decorator that adds a hint to the TypeError for an unknown keyword argument.
+
+    Parameters
+    ----------
+    concept : str
+        Kind of the names, as for :func:`did_you_mean`.
+
+    Returns
+    -------
+    callable
+        Decorator of functions, and of classes, for which it changes the constructor.
+    """
+
+    def decorate(target: Any) -> Any:
+        if isinstance(target, type):
+            target.__init__ = decorate(target.__init__)  # type: ignore[misc]
+            return target
+
+        @wraps(target)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return target(*args, **kwargs)
+            except TypeError as error:
+                if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+                    raise  # not an error of this call's arguments
+                message, marker, rest = str(error).partition("unexpected keyword argument ")
+                if not marker:
+                    raise
+                from inspect import signature  # imported here to keep `import compiled_nn` fast
+
+                name = rest.split("'")[1]
+                hint = did_you_mean(name, list(signature(target).parameters)[1:], concept)
+            raise TypeError(f"{message}{marker}{name!r}.{hint}")
+
+        return call
+
+    return decorate

@@ -7,6 +7,8 @@ from importlib import import_module
 from sys import modules
 from typing import Any
 
+from .errors import did_you_mean
+
 
 def attach(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return ``__getattr__`` and ``__dir__`` for a package whose names are imported when they are first used.
@@ -27,7 +29,9 @@ def attach(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any]
 
     def get(name: str) -> Any:
         if name not in homes:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            options = [] if name.startswith("_") else modules[package].__all__
+            hint = did_you_mean(name, options, package.rpartition(".")[2])
+            raise AttributeError(f"module {package!r} has no attribute {name!r}.{hint}")
         home = homes[name]
         if not home:
             return import_module(f"{package}.{name}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..common import checks
-from ..common.errors import count, did_you_mean
+from ..common.errors import count, did_you_mean, suggest_keywords
 from ..data import class_labels, dataframes, rows
 from .dataset import Dataset
 
@@ -25,6 +25,7 @@ _PARTS = ("train", "validation", "test")
 # ---- splits
 
 
+@suggest_keywords("split")
 def train_test_split(
     X: Any, y: Any, *, test_fraction: float = 0.2, seed: int | None = 0, stratify: bool = True
 ) -> tuple[Any, Any, Any, Any]:
@@ -66,6 +67,7 @@ def train_test_split(
     return rows.take(X, train), rows.take(X, test), rows.take(y, train), rows.take(y, test)
 
 
+@suggest_keywords("split")
 def train_validation_test_split(
     X: Any,
     y: Any,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.random import RandomState
 
 from ..callbacks.base import Callback
-from ..common.errors import CompiledNNWarning
+from ..common.errors import CompiledNNWarning, suggest_keywords
 from ..data import column_names, dataframes, images
 from ..data.arrays import Array
 from ..training import validation
@@ -80,6 +80,7 @@ class Perceptron(Fitted, ABC):
 
     # ---- training
 
+    @suggest_keywords("estimator fit")
     def fit(
         self,
         X: Any,

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import losses
 from ..common import checks
+from ..common.errors import suggest_keywords
 from ..data import arrays, class_labels
 from ..data.arrays import Array
 from ..training.targets import Targets
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ..losses import ClassLossName, Loss
 
 
+@suggest_keywords("estimator")
 @dataclass(kw_only=True, eq=False, repr=False)
 class MLPClassifier(ClassPredictions):
     """Multilayer perceptron for classification, with the parameters of scikit-learn's MLPClassifier and further ones.

@@ -8,6 +8,7 @@ from functools import cache
 from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from ..common.errors import did_you_mean
 from ..spec.activations import Activation, HiddenName
 from ..spec.configuration import DType, Scaling
 from ..spec.layers import Norm
@@ -148,6 +149,7 @@ class Parameters:
             if name not in names:
                 raise ValueError(
                     f"Invalid parameter {name!r} for estimator {self!r}. Valid parameters are: {names!r}."
+                    + did_you_mean(name, names, "estimator")
                 )
         for name, value in params.items():
             setattr(self, name, value)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import losses
 from ..common import checks
+from ..common.errors import suggest_keywords
 from ..data.arrays import Array
 from ..training.targets import Targets
 from . import sklearn_compat
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from .parameters import HiddenActivation
 
 
+@suggest_keywords("estimator")
 @dataclass(kw_only=True, eq=False, repr=False)
 class MLPRegressor(ValuePredictions):
     """Multilayer perceptron for regression, with the parameters of scikit-learn's MLPRegressor and further ones.

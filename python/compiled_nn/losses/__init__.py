@@ -85,7 +85,8 @@ def __getattr__(name: str) -> Any:
     if name == "LOSSES":
         return _defaults()
     if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        hint = "" if name.startswith("_") else did_you_mean(name, __all__, "losses")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{hint}")
     return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'values')}"), name)
 
 
@@ -175,7 +176,7 @@ def from_config(config: Any) -> Any:
         return config
     name = config.get("name")
     if not isinstance(name, str) or name not in _KINDS:
-        raise ValueError(f"unknown loss {name!r}.{did_you_mean(name, _KINDS)}")
+        raise ValueError(f"unknown loss {name!r}.{did_you_mean(name, _KINDS, 'loss')}")
     kind = kind_of(name)
     names = [field.name for field in fields(kind)]
     parameters = checks.fields("loss", config, ("name", *names))

@@ -9,6 +9,7 @@ accepted as well.
 0.6666666666666666
 """
 
+from ..common import lazy
 from .labels import accuracy, balanced_accuracy, confusion, confusion_matrix, f1, matthews, precision, recall
 from .probabilities import brier, ece, log_loss, top_k_accuracy
 from .ranking import average_precision, roc_auc
@@ -60,3 +61,5 @@ __all__ = [
     "top_k_accuracy",
     "tweedie_deviance",
 ]
+
+__getattr__, __dir__ = lazy.attach(__name__, {})  # an error with a hint for an unknown name

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..artefact.inputs import Inputs
 from ..artefact.outputs import Outputs
+from ..common.errors import suggest_keywords
 from ..common.immutable import Immutable
 from ..data.arrays import Array
 from ..data.samples import Samples
@@ -81,6 +82,7 @@ class Run(Immutable):
 class Fitting(Prediction, State):
     """Methods of a network that train it: ``fit`` and ``partial_fit``."""
 
+    @suggest_keywords("fit")
     def fit(
         self,
         X: Any,
@@ -228,6 +230,7 @@ class Fitting(Prediction, State):
         self._run(self._prepare(X, y, plan), plan)
         return self
 
+    @suggest_keywords("fit")
     def partial_fit(
         self,
         X: Any,

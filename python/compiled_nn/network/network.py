@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..common.errors import suggest_keywords
 from ..data.arrays import Array
 from ..spec import shapes
 from ..spec.configuration import DEFAULT_LOSS, configure
@@ -135,6 +136,7 @@ class Network(Fitting, Inspection, Uncertainty):
     (1,)
     """
 
+    @suggest_keywords("Network")
     def __init__(
         self,
         layers: Sequence[Dense],

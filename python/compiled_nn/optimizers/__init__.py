@@ -100,5 +100,5 @@ def from_config(config: Any) -> Optimizer:
     """
     name = config.get("name") if isinstance(config, dict) else None
     if not isinstance(name, str) or name not in OPTIMIZERS:
-        raise ValueError(f"unknown optimizer {name!r}.{did_you_mean(name, OPTIMIZERS)}")
+        raise ValueError(f"unknown optimizer {name!r}.{did_you_mean(name, OPTIMIZERS, 'optimizer')}")
     return with_parameters(kind_of(name), config)

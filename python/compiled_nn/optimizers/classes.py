@@ -29,6 +29,7 @@ from typing import TypeAlias
 import numpy as np
 
 from ..common import arithmetic, checks
+from ..common.errors import suggest_keywords
 from ..data.arrays import Array
 
 Rate: TypeAlias = float | Callable[[int], float]
@@ -93,6 +94,7 @@ class Optimizer:
         return rate * math.sqrt(np.count_nonzero(gradient))
 
 
+@suggest_keywords("Optimizer")
 @dataclass(frozen=True)
 class SGD(Optimizer):
     """Stochastic gradient descent with optional momentum (Sutskever et al., 2013).
@@ -130,6 +132,7 @@ class SGD(Optimizer):
         return rate / (1 - self.momentum) * arithmetic.norm(gradient)
 
 
+@suggest_keywords("Optimizer")
 @dataclass(frozen=True)
 class Adam(Optimizer):
     """Adam with bias correction (Kingma and Ba, 2015).
@@ -170,6 +173,7 @@ class Adam(Optimizer):
         return ("amsgrad" if self.amsgrad else name), {**hyper, **hat}
 
 
+@suggest_keywords("Optimizer")
 @dataclass(frozen=True)
 class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov and Hutter, 2019).
@@ -187,6 +191,7 @@ class AdamW(Adam):
     weight_decay: float = 0.01
 
 
+@suggest_keywords("Optimizer")
 @dataclass(frozen=True)
 class NAdam(Optimizer):
     """Adam with Nesterov momentum (Dozat, 2016).
@@ -216,6 +221,7 @@ class NAdam(Optimizer):
     weight_decay: float = 0.0
 
 
+@suggest_keywords("Optimizer")
 @dataclass(frozen=True)
 class RAdam(Optimizer):
     """Rectified Adam, which needs no warm-up (Liu et al., 2020).
@@ -242,6 +248,7 @@ class RAdam(Optimizer):
     weight_decay: float = 0.0
 
 
+@suggest_keywords("Optimizer")
 @dataclass(frozen=True)
 class RMSprop(Optimizer):
     """RMSprop: step of each weight divided by the root mean square of its gradients (Tieleman and Hinton, 2012).
@@ -274,6 +281,7 @@ class RMSprop(Optimizer):
         return ("centered_rmsprop" if self.centered else name), hyper
 
 
+@suggest_keywords("Optimizer")
 @dataclass(frozen=True)
 class Adagrad(Optimizer):
     """Adagrad: step of each weight divided by the root of the sum of its squared gradients (Duchi et al., 2011).
@@ -290,6 +298,7 @@ class Adagrad(Optimizer):
     epsilon: float = 1e-10
 
 
+@suggest_keywords("Optimizer")
 @dataclass(frozen=True)
 class Adadelta(Optimizer):
     """Adadelta: gradient of each weight, scaled by its root mean square step over its root mean square gradient.
@@ -315,6 +324,7 @@ class Adadelta(Optimizer):
         return super().step_norm(rate * self.epsilon**0.5, gradient)
 
 
+@suggest_keywords("Optimizer")
 @dataclass(frozen=True)
 class Lion(Optimizer):
     """Lion: learning rate times the sign of a running mean of the gradients (Chen et al., 2023).
@@ -337,6 +347,7 @@ class Lion(Optimizer):
     weight_decay: float = 0.0
 
 
+@suggest_keywords("Optimizer")
 @dataclass(frozen=True)
 class Rprop(Optimizer):
     """Resilient propagation, variant iRprop-, for full batches (Igel and Huesken, 2000).

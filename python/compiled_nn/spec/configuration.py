@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from .. import losses, optimizers
 from ..common import checks
+from ..common.errors import did_you_mean
 from ..common.immutable import Immutable
 from . import layers
 from .activations import Activation
@@ -231,7 +232,8 @@ def configure(layers_: Sequence[Dense], loss: Loss | str = DEFAULT_LOSS, **param
     checked = layers.check_layers(layers_)
     unknown = parameters.keys() - PARAMETERS.keys()
     if unknown:
-        raise TypeError(f"Network has no parameter {min(unknown)!r}.")
+        name = min(unknown)
+        raise TypeError(f"Network has no parameter {name!r}.{did_you_mean(name, PARAMETERS, 'Network')}")
     for name in ("min_frequency", "embeddings"):
         if parameters.get(name) is not None and parameters.get("categorical_features") is None:
             raise ValueError(

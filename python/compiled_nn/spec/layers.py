@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from ..common import checks
-from ..common.errors import count
+from ..common.errors import count, suggest_keywords
 from ..data import arrays
 from . import activations, initializers
 from .activations import Activation, ActivationName
@@ -24,6 +24,7 @@ Norm: TypeAlias = Literal["batch", "layer", "rms"]
 Block: TypeAlias = tuple[int, int]
 
 
+@suggest_keywords("Dense")
 @dataclass(frozen=True, repr=False)
 class Dense:
     """Fully connected layer: f(X W + b) for X (m, k), W (k, n), b (n,).

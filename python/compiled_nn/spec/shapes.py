@@ -69,7 +69,7 @@ def _layer(owner: str, entry: Any) -> Dense:
         )
     for key in entry:
         if key not in _KEYS:
-            raise ValueError(f"{owner} has the unknown key {key!r}.{did_you_mean(key, _KEYS)}")
+            raise ValueError(f"{owner} has the unknown key {key!r}.{did_you_mean(key, _KEYS, 'shape')}")
     for key in ("nodes", "activation"):
         if key not in entry:
             raise ValueError(f"{owner} lacks the key {key!r}.")
