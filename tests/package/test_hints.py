@@ -11,7 +11,7 @@ from compiled_nn import callbacks, datasets, losses, metrics, optimizers, schedu
 from compiled_nn.common import hints
 from compiled_nn.common.counterparts import NOTES, TABLES
 from compiled_nn.common.errors import did_you_mean
-from compiled_nn.estimators import parameters
+from compiled_nn.estimators import parameters, settings
 from compiled_nn.metrics.scorers import METRICS
 from compiled_nn.optimizers import OPTIMIZERS
 from compiled_nn.spec import activations, configuration, initializers, layers, shapes
@@ -39,7 +39,7 @@ OPTIONS = {
     "standardize": configuration.SCALINGS,
     "class_weight": ["balanced"],
     "learning_rate": parameters.RATES,
-    "monitor": parameters.MONITORS,
+    "monitor": settings.MONITORS,
     "shape": shapes._KEYS,
     "Dense": names(cnn.Dense),
     "Network": names(cnn.Network),
