@@ -5,6 +5,9 @@ cimport numpy as cnp
 from cnn_core.kernel_tables cimport DenseKernels
 from cnn_core.types cimport Net, Rows
 
+cdef enum:
+    SLICE_FLOPS = 1000000000    # signals are checked after this much work, which takes some hundredths of a second
+
 cdef dict activation_codes
 cdef Py_ssize_t padded_stride(Py_ssize_t n, Py_ssize_t itemsize) noexcept nogil
 cdef Py_ssize_t round_up_rows(Py_ssize_t n) noexcept nogil
@@ -12,6 +15,7 @@ cdef cnp.ndarray aligned_zeros(Py_ssize_t count, dtype)
 cdef int thread_count(n_threads) except -1
 cdef code_of(str what, dict codes, name)
 cdef int raise_pending() except -1
+cdef bint has_expired(double deadline) except -1
 cdef bint overlap(cnp.ndarray one, cnp.ndarray other) noexcept
 cdef void *kernels_of(str concept, str real, const char *capsule) except NULL
 
@@ -41,8 +45,10 @@ cdef class Layers:
     cdef int forward_rows(self, const void *x, Py_ssize_t m, void *out) noexcept nogil
     cdef int forward_block(self, const Rows *x, Py_ssize_t m, void *out, int output, bint finite_only,
                            int threads) noexcept nogil
-    cdef int forward_net(self, const Net *net, const Rows *x, Py_ssize_t m, void *out, int output, bint finite_only,
-                         int threads) noexcept nogil
+    cdef int forward_slices(self, const Rows *x, Py_ssize_t m, char *out, int output, bint finite_only,
+                            int threads, double deadline) except? -3
+    cdef int forward_net(self, const Net *net, const Rows *x, Py_ssize_t first, Py_ssize_t m, void *out, int output,
+                         bint finite_only, int threads) noexcept nogil
     cdef cnp.ndarray output(self, X, cnp.ndarray out, Py_ssize_t m, Py_ssize_t n)
     cdef int read_rows(self, samples, double scale, Rows *rows) except -1
     cdef int read_sparse(self, X, double scale, Rows *rows) except -1

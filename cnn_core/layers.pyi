@@ -55,6 +55,7 @@ class Layers:
         link: bool = True,
         scale: float = 1.0,
         n_threads: int | None = None,
+        deadline: float = ...,
     ) -> NDArray[Any]: ...
     def hidden(
         self, X: NDArray[Any] | SparseRows, count: int, *, scale: float = 1.0, n_threads: int | None = None

@@ -10,10 +10,13 @@
 """
 
 import operator
+from time import perf_counter
 
 import numpy as np
 
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_RawFree, PyMem_RawMalloc
+from libc.math cimport INFINITY
 from libc.stdint cimport int64_t, uintptr_t
 from libc.string cimport memset
 
@@ -87,6 +90,11 @@ cdef int call_user(void *owner, int index, Py_ssize_t m, Py_ssize_t n, void *a, 
     return 0
 
 
+cdef bint has_expired(double deadline) except -1:
+    """Whether `deadline`, a value of `time.perf_counter`, has passed."""
+    return deadline < INFINITY and perf_counter() >= deadline
+
+
 cdef int raise_pending() except -1:
     """Raise the exception that a `user_fn` has set."""
     return -1
@@ -104,7 +112,7 @@ cdef struct Forward:                # a parallel region that predicts; each rank
     const DenseKernels *dense
     const void *parameters
     const Rows *x
-    Py_ssize_t count, block
+    Py_ssize_t first, count, block
     char *out
     char *work
     Py_ssize_t out_bytes, work_bytes
@@ -117,8 +125,9 @@ cdef void forward_share(void *argument, int rank, int size) noexcept nogil:
     """The rank's part of a `Forward`."""
     cdef Forward *f = <Forward *>argument
     cdef Py_ssize_t first = share(f.count, rank, size, ROW_GROUP), last = share(f.count, rank + 1, size, ROW_GROUP)
-    cdef int outcome = f.dense.forward(f.net, f.parameters, f.x, first, last - first, f.out + first*f.out_bytes,
-                                       f.output, f.finite_only, f.block, f.work + rank*f.work_bytes)
+    cdef int outcome = f.dense.forward(f.net, f.parameters, f.x, f.first + first, last - first,
+                                       f.out + first*f.out_bytes, f.output, f.finite_only, f.block,
+                                       f.work + rank*f.work_bytes)
     if outcome != 1:
         f.outcome = outcome
 
@@ -327,10 +336,29 @@ cdef class Layers:
                            int threads) noexcept nogil:
         """out[m, n] = the network's output for x. Returns 0; with `finite_only` 1 if a number of x is not finite; -1
         when memory is out; -2 when a user's function has set an exception."""
-        return self.forward_net(&self.net, x, m, out, output, finite_only, threads)
+        return self.forward_net(&self.net, x, 0, m, out, output, finite_only, threads)
 
-    cdef int forward_net(self, const Net *net, const Rows *x, Py_ssize_t m, void *out, int output, bint finite_only,
-                         int threads) noexcept nogil:
+    cdef int forward_slices(self, const Rows *x, Py_ssize_t m, char *out, int output, bint finite_only,
+                            int threads, double deadline) except? -3:
+        """`forward_block` in slices of rows that are short enough to check signals and deadline between them."""
+        cdef Py_ssize_t most = max(FORWARD_BLOCK, <Py_ssize_t>(SLICE_FLOPS / (2.0*self.n_parameters + 1e3)))
+        cdef Py_ssize_t out_bytes = (2 if output == BOTH_CLASSES else self.classes) * self.itemsize
+        cdef Py_ssize_t at = 0, count
+        cdef int failed
+        while True:
+            count = min(most, m - at)
+            with nogil:
+                failed = self.forward_net(&self.net, x, at, count, out + at*out_bytes, output, finite_only, threads)
+            at += count
+            if failed or at >= m:
+                return failed
+            PyErr_CheckSignals()
+            if has_expired(deadline):
+                raise TimeoutError("the deadline has passed")
+
+    cdef int forward_net(self, const Net *net, const Rows *x, Py_ssize_t first, Py_ssize_t m, void *out, int output,
+                         bint finite_only, int threads) noexcept nogil:
+        """Rows first, ..., first + m - 1 of x."""
         cdef Forward f
         cdef char small[SMALL_WORK + 64]
         cdef char *room = small
@@ -338,6 +366,7 @@ cdef class Layers:
         if threads > 1 and 2.0 * self.n_parameters * m > SERIAL_FLOPS and self.net.call == NULL:
             size = acquire_threads(threads)
         f.net, f.dense, f.parameters, f.x = net, self.dense, self.parameters_data, x
+        f.first = first
         f.count, f.block, f.output, f.out = m, min(m, FORWARD_BLOCK), output, <char *>out
         if not x.direct:
             f.block = min(f.block, max(FEWEST_ROWS, GATHERED_BYTES // (self.net.width * self.itemsize)))
@@ -367,7 +396,7 @@ cdef class Layers:
         return self.forward_block(&rows, m, out, LINKED, False, 1)
 
     def forward(self, X, cnp.ndarray out=None, *, bint link=True, double scale=1.0,
-                n_threads=None):
+                n_threads=None, double deadline=INFINITY):
         """Network's output for every row of X.
 
         Parameters
@@ -382,6 +411,8 @@ cdef class Layers:
             Factor of X, unless X is standardised.
         n_threads : int, optional
             Largest number of threads; `get_num_threads()` by default.
+        deadline : float
+            Value of `time.perf_counter` after which a long computation ends with a TimeoutError.
 
         Returns
         -------
@@ -392,6 +423,8 @@ cdef class Layers:
         ------
         ValueError, TypeError
             If X or out has another shape, dtype or layout.
+        TimeoutError
+            If the deadline has passed.
         """
         cdef Rows rows
         cdef int failed, threads = thread_count(n_threads)
@@ -401,8 +434,7 @@ cdef class Layers:
         m = len(X)
         out = self.output(X, out, m, self.classes)
         data = cnp.PyArray_DATA(out)
-        with nogil:
-            failed = self.forward_block(&rows, m, data, LINKED if link else LOGITS, False, threads)
+        failed = self.forward_slices(&rows, m, <char *>data, LINKED if link else LOGITS, False, threads, deadline)
         if failed:
             raise_failure(failed)
         return out
@@ -439,7 +471,7 @@ cdef class Layers:
         data = cnp.PyArray_DATA(out)
         whole.depth = depth
         with nogil:
-            failed = self.forward_net(&whole, &rows, m, data, LINKED, False, threads)
+            failed = self.forward_net(&whole, &rows, 0, m, data, LINKED, False, threads)
         if failed:
             raise_failure(failed)
         return out
@@ -489,8 +521,7 @@ cdef class Layers:
         if <double>self.n_parameters * m < SHORT_WORK:
             failed = self.forward_block(&rows, m, data, output, True, 1)
         else:
-            with nogil:
-                failed = self.forward_block(&rows, m, data, output, True, threads)
+            failed = self.forward_slices(&rows, m, <char *>data, output, True, threads, INFINITY)
         if failed < 0:
             raise_failure(failed)
         return None if failed else out

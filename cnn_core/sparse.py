@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +29,8 @@ class SparseRows:
         Numbers; both arrays have at least ``indptr[-1]`` entries.
     n_columns : int
         Number of columns k.
+    tick : callable, optional
+        Function without arguments that is called between blocks of the check; its exceptions are raised.
 
     Raises
     ------
@@ -40,7 +42,14 @@ class SparseRows:
 
     __slots__ = ("data", "indices", "indptr", "shape")
 
-    def __init__(self, indptr: ArrayLike, indices: NDArray[Any], data: NDArray[Any], n_columns: int) -> None:
+    def __init__(
+        self,
+        indptr: ArrayLike,
+        indices: NDArray[Any],
+        data: NDArray[Any],
+        n_columns: int,
+        tick: Callable[[], None] | None = None,
+    ) -> None:
         starts = np.array(indptr)
         if starts.dtype.kind not in "iu" or indices.dtype not in (np.int32, np.int64):
             raise TypeError(
@@ -52,9 +61,9 @@ class SparseRows:
         self.indptr.flags.writeable = False
         self.indices, self.data = indices, data
         self.shape = (len(self.indptr) - 1, int(n_columns)) if starts.ndim == 1 else (-1, int(n_columns))
-        self._check()
+        self._check(tick)
 
-    def _check(self) -> None:
+    def _check(self, tick: Callable[[], None] | None) -> None:
         m, k = self.shape
         indptr, indices, data = self.arrays
         if m < 0 or k < 0 or indices.ndim != 1 or data.ndim != 1:
@@ -67,9 +76,14 @@ class SparseRows:
             raise ValueError(
                 f"indptr ends with {indptr[-1]}; there are {len(indices)} indices and {len(data)} numbers"
             )
-        used = indices[: indptr[-1]]
-        if len(used) and (used.min() < 0 or used.max() >= k):
-            raise ValueError(f"indices reach from {used.min()} to {used.max()}; the matrix has {k} columns")
+        for start in range(0, int(indptr[-1]), _BLOCK):  # in blocks, so that signals are handled between them
+            used = indices[start : min(start + _BLOCK, int(indptr[-1]))]
+            if used.min() < 0 or used.max() >= k:
+                raise ValueError(
+                    f"indices reach from {used.min()} to {used.max()}; the matrix has {k} columns"
+                )
+            if tick is not None:
+                tick()
 
     @property
     def arrays(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
@@ -99,9 +113,11 @@ class SparseRows:
         within = slice(int(starts[0]), int(starts[-1]))
         return np.repeat(np.arange(len(starts) - 1), np.diff(starts)), self.indices[within], self.data[within]
 
-    def has_duplicates(self) -> bool:
-        """Whether a column occurs twice in a row."""
+    def has_duplicates(self, tick: Callable[[], None] | None = None) -> bool:
+        """Whether a column occurs twice in a row; `tick` is called between blocks."""
         for rows in self.blocks():
+            if tick is not None:
+                tick()
             row, column, _ = self.entries(rows)
             place = row * self.shape[1] + column
             if (place[1:] <= place[:-1]).any() and (np.diff(np.sort(place)) == 0).any():

@@ -33,13 +33,15 @@ cdef class Stack(Layers):
     cdef double input_dropout
     cdef readonly uint64_t dropout_key  # seed of dropout
     cdef const void *offset             # X W(0) of a `GramStack`, else NULL
+    cdef object interruption            # exception of a signal within a batch, to be raised
 
     cdef object prepare(self, Run *run, X, y, Objective objective, Py_ssize_t batch, int threads, bint by_running)
     cdef void execute(self, Run *run, int threads) noexcept nogil
     cdef double penalty(self, double l1, double l2) noexcept nogil
     cdef object begin_updates(self, Run *run, Py_ssize_t passes)
-    cdef object run_epochs(self, Run *run, Py_ssize_t epochs, cnp.ndarray rates, int threads, double rows)
-    cdef object evaluate(self, X, y, Objective objective, bint backward, bint training)
+    cdef object run_epochs(self, Run *run, Py_ssize_t epochs, cnp.ndarray rates, int threads, double rows,
+                           double deadline, on_step)
+    cdef object evaluate(self, X, y, Objective objective, bint backward, bint training, double deadline)
 
 
 cdef Py_ssize_t chunk_rows(Stack self, Py_ssize_t batch, int threads, bint activated)

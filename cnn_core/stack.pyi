@@ -90,6 +90,7 @@ class Stack(Layers):
         objective: Objective,
         *,
         training: bool = False,
+        deadline: float = ...,
     ) -> tuple[float, float]: ...
     def gradient(
         self,
@@ -98,6 +99,7 @@ class Stack(Layers):
         objective: Objective,
         *,
         training: bool = False,
+        deadline: float = ...,
     ) -> tuple[float, float]: ...
     def input_gradient(
         self,
@@ -129,4 +131,6 @@ class Stack(Layers):
         *,
         epochs: int,
         batch_size: int,
+        deadline: float = ...,
+        on_step: Callable[[int, float], object] | None = None,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...

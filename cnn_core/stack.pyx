@@ -1,7 +1,8 @@
 """A stack of dense layers in training: losses, gradients, and passes of an optimizer over the rows.
 
-A pass is one call. Within it, one parallel region runs as many steps as take some tenths of a second; between regions
-signals are checked. Many short passes are one call too.
+A pass is one call. Within it, one parallel region runs as many steps as take some hundredths of a second; between
+regions signals and the deadline are checked, and within a region that is one long step too: see `polling`. Many short
+passes are one call too.
 
 This file is longer than others because Cython keeps a class in one file; half of the class is docstrings.
 """
@@ -33,10 +34,10 @@ cnp.import_array()
 include "objective.pyx"
 include "loss_spec.pyx"
 include "workspace.pyx"
+include "polling.pyx"
 
 cdef enum:
     SERIAL_STEP_FLOPS = 10000000    # a step with less work uses one thread: others would have to fetch the weights
-cdef double SLICE_FLOPS = 2e9       # signals are checked after this much work
 
 cdef loss_fn loss_kernels[2]
 cdef step_fn step_kernels[2]
@@ -276,8 +277,9 @@ cdef class Stack(Layers):
                 total -= self.dense.penalty(l1, l2, size, self.update.frozen)
         return total
 
-    cdef object evaluate(self, X, y, Objective objective, bint backward, bint training):
+    cdef object evaluate(self, X, y, Objective objective, bint backward, bint training, double deadline):
         cdef Run run
+        cdef Poll poll
         cdef double loss_sum = 0, count, l1 = objective.l1, l2 = objective.l2
         cdef int threads = objective.threads()
         alive = self.prepare(&run, X, y, objective, len(X), threads, not training)
@@ -287,18 +289,17 @@ cdef class Stack(Layers):
         run.backward = backward
         run.step.method, run.step.l1, run.step.l2 = GRADIENT_ONLY, l1, l2
         run.passes, run.pass_loss = 1, &loss_sum
+        start_polling(self, &run, &poll, deadline)
         with nogil:
             self.execute(&run, threads)
-        if run.failed:
-            raise_pending()
+        self.workspace = alive[2]
+        if end_of_run(self, &run, &poll):
+            raise TimeoutError("the deadline has passed")
         if backward and self.mask is not None:
             self.gradients *= self.mask
-        self.workspace = alive[2]
-        if run.loss_spec.failed:
-            raise alive[4].error
         return loss_sum / count, self.penalty(l1, l2)
 
-    def loss(self, X, y, Objective objective not None, *, bint training=False):
+    def loss(self, X, y, Objective objective not None, *, bint training=False, double deadline=INFINITY):
         """Mean loss over the rows of X, and the penalty.
 
         Parameters
@@ -313,6 +314,8 @@ cdef class Stack(Layers):
         training : bool
             True: batch-normalised layers use the statistics of X, as in a step of training, instead of the running
             ones. Dropout is not applied in either case.
+        deadline : float
+            Value of `time.perf_counter` after which a long computation ends with a TimeoutError.
 
         Returns
         -------
@@ -323,12 +326,14 @@ cdef class Stack(Layers):
         ------
         ValueError, TypeError
             If an array has another shape, dtype or layout, or the loss is unknown.
+        TimeoutError
+            If the deadline has passed.
         """
-        return self.evaluate(X, y, objective, False, training)
+        return self.evaluate(X, y, objective, False, training, deadline)
 
-    def gradient(self, X, y, Objective objective not None, *, bint training=False):
+    def gradient(self, X, y, Objective objective not None, *, bint training=False, double deadline=INFINITY):
         """The same as `loss`, and the gradient of loss + penalty in `gradients`."""
-        return self.evaluate(X, y, objective, True, training)
+        return self.evaluate(X, y, objective, True, training, deadline)
 
     def input_gradient(self, X, Y, cnp.ndarray out=None, *, bint link=True, double scale=1.0, n_threads=None):
         """Gradient of sum(Y * A) with respect to X, where A = forward(X).
@@ -420,13 +425,33 @@ cdef class Stack(Layers):
         losses, penalties = self.train_epochs(X, y, objective, order, rates, epochs=1, batch_size=batch_size)
         return float(losses[0]), float(penalties[0])
 
-    def train_epochs(self, X, y, Objective objective not None, order, rates, *, epochs, batch_size):
+    def train_epochs(self, X, y, Objective objective not None, order, rates, *, epochs, batch_size,
+                     double deadline=INFINITY, on_step=None):
         """Several passes in one call: `train`, with `rates` for the steps of all of them.
+
+        Parameters
+        ----------
+        X, y, objective, order, rates, batch_size
+            As for `train`.
+        epochs : int
+            Number of passes.
+        deadline : float
+            Value of `time.perf_counter` after which training ends between two steps. A pass that is not complete by
+            then is not in the result, but its steps have changed the parameters.
+        on_step : callable, optional
+            Function ``on_step(batch, loss)`` that is called after each step with the number of the batch in its pass,
+            from 1, and the mean loss of its rows before the step. Training ends if it returns True. It may read the
+            parameters and assign to them, but neither train this stack nor set its optimizer.
 
         Returns
         -------
         (ndarray (epochs,), ndarray (epochs,))
-            What `train` returns, for each pass.
+            What `train` returns, for each complete pass.
+
+        Raises
+        ------
+        RuntimeError
+            If `on_step` has trained this stack or set its optimizer.
         """
         cdef Run run
         cdef int threads = objective.threads()
@@ -454,28 +479,36 @@ cdef class Stack(Layers):
         if self.updates:
             self.begin_updates(&run, passes)
         try:
-            return self.run_epochs(&run, passes, rates, threads, row_count(&run, alive[3], order))
+            return self.run_epochs(&run, passes, rates, threads, row_count(&run, alive[3], order), deadline, on_step)
         finally:
             self.workspace = alive[2]
 
-    cdef object run_epochs(self, Run *run, Py_ssize_t epochs, cnp.ndarray rates, int threads, double rows):
+    cdef object run_epochs(self, Run *run, Py_ssize_t epochs, cnp.ndarray rates, int threads, double rows,
+                           double deadline, on_step):
         """The passes of `train_epochs`, in regions that are short enough for signals: each has several epochs, or a
-        part of one."""
+        part of one; with `on_step` it has one step."""
+        cdef Poll poll
+        cdef double before = 0
         cdef cnp.ndarray losses = np.zeros(epochs), penalties = np.zeros(epochs)
         cdef double *loss = <double *>cnp.PyArray_DATA(losses)
         cdef double *penalty = <double *>cnp.PyArray_DATA(penalties)
         cdef double *norm = NULL
         cdef double l1 = run.step.l1, l2 = run.step.l2, divisor = rows if run.penalty_per_row else 1
         cdef bint penalized = l1 != 0 or l2 != 0
-        cdef Py_ssize_t count = run.count, epoch = 0, at = 0
-        cdef Py_ssize_t batches = max(1, <Py_ssize_t>(SLICE_FLOPS / ((6.0*self.n_parameters + 1e3) * run.batch)))
+        cdef Py_ssize_t count = run.count, batch = run.batch, epoch = 0, at = 0
+        cdef bint last = False
+        cdef Py_ssize_t batches = max(1, <Py_ssize_t>(SLICE_FLOPS / (work_per_row(self) * run.batch)))
+        if on_step is not None:
+            batches = 1
+        kept = self.moments, self.gradient_norms        # `run` has their addresses
         run.rates = <const double *>cnp.PyArray_DATA(rates)
         if run.update != NULL and self.gradient_norms is not None:
             norm = <double *>cnp.PyArray_DATA(self.gradient_norms)
-        while epoch < epochs:
+        start_polling(self, run, &poll, deadline)
+        while epoch < epochs and not (deadline < INFINITY and has_expired(deadline)):
             run.first, run.count = at, min(batches * run.batch, count - at)
             run.passes = 1
-            if run.count == count and not penalized:
+            if run.count == count and not penalized and on_step is None:
                 run.passes = min(epochs - epoch, max(1, batches * run.batch // count))
             run.pass_loss = loss + epoch
             self.update.pass_norm = norm + epoch if norm != NULL else NULL
@@ -483,18 +516,25 @@ cdef class Stack(Layers):
             with nogil:
                 self.execute(run, threads)
             self.step = run.step if run.update == NULL else run.update.step
-            self.step.count -= run.failed or run.loss_spec.failed
-            if run.failed:
-                raise_pending()
-            if run.loss_spec.failed:
-                raise (<object>run.loss_spec.function).error
+            if run.failed or run.loss_spec.failed:
+                self.steps = self.step.count - 1
+            if end_of_run(self, run, &poll):
+                break
             run.rates += run.passes * ((run.count + run.batch - 1) // run.batch)
             at += run.count
+            if on_step is not None:
+                steps = self.steps
+                last = on_step((at + batch - 1) // batch, (run.pass_loss[0] - before) / weight_of_rows(run)) is True
+                if self.moments is not kept[0] or self.steps != steps:
+                    raise RuntimeError("a callback has trained the network, or set its optimizer, between two batches")
+                before = run.pass_loss[0]
             if at == count:
                 penalty[epoch] = self.penalty(l1 / divisor, l2 / divisor)
-                epoch, at = epoch + run.passes, 0
+                epoch, at, before = epoch + run.passes, 0, 0
+            if last:
+                break
             PyErr_CheckSignals()
         losses /= rows
         if norm != NULL:
             (<object>self.gradient_norms)[:] *= <double>epochs / len(rates)
-        return losses, penalties
+        return (losses, penalties) if epoch == epochs else (losses[:epoch], penalties[:epoch])

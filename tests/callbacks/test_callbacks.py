@@ -121,7 +121,7 @@ def test_its_column_is_in_the_line_of_its_epoch(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2
     for line, score in zip(lines, net.history["score"], strict=True):
-        assert f"  score {score:.6g}  " in line
+        assert f"  score {score:.4g}  " in line
 
 
 def test_a_callback_that_stops_still_has_its_line(capsys):

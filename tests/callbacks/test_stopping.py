@@ -163,16 +163,6 @@ def test_time_limit_in_the_midst_of_an_epoch():
     assert np.isfinite(net.predict_proba(big[:5])).all()
 
 
-def test_an_epoch_in_slices_is_the_same(monkeypatch):
-    from compiled_nn.training import trainer
-
-    plain = classifier().fit(X, y, epochs=3, batch_size=8)
-    monkeypatch.setattr(trainer, "_WORK_PER_SLICE", 1)
-    sliced = classifier().fit(X, y, epochs=3, batch_size=8, time_limit=1e6)
-    assert bits(sliced) == bits(plain)
-    assert sliced.history["loss"] == pytest.approx(plain.history["loss"], rel=1e-12)
-
-
 def test_time_limit_in_the_span_of_the_rows(rng):
     wide, values = rng.normal(size=(10, 5000)).astype("float32"), rng.normal(size=10)
     net = regressor(optimizer=cnn.SGD(1e-6))

@@ -118,7 +118,7 @@ def test_lbfgs_takes_weights_standardises_and_stops_by_the_clock(blobs):
     weight = np.where(y == 2, 0.0, 1.0)
     how = {"solver": "lbfgs", "random_state": 0, "standardize": True, "alpha": 0.1, "dtype": "float64"}
     weighted = CLASSIFIER(**how).fit(X, y == 1, sample_weight=weight)
-    fewer = CLASSIFIER(**how, max_iter=1, time_limit=0.0).fit(X[y < 2], y[y < 2] == 1)
+    fewer = CLASSIFIER(**how, max_iter=1, time_limit=1e-9).fit(X[y < 2], y[y < 2] == 1)
     assert weighted.score(X[y < 2], y[y < 2] == 1) == 1.0
     assert fewer.stop_reason_ == "time_limit"
     assert fewer.n_iter_ == 1
@@ -158,7 +158,7 @@ def watch(progress, **changes):
         "min_delta": 0.1,
         "patience": 2,
     }
-    how |= {"rate_rule": "constant", "initial_rate": 0.5, "power": 0.5, "time_limit": None}
+    how |= {"rate_rule": "constant", "initial_rate": 0.5, "power": 0.5}
     return ConvergenceCheck(progress, **how | changes)
 
 
@@ -210,7 +210,8 @@ def test_the_reason_why_it_stopped(blobs):
     X, y = blobs
     assert CLASSIFIER(max_iter=2).fit(X, y).stop_reason_ == "max_iter"
     assert CLASSIFIER(max_iter=50, min_delta=10.0, n_iter_no_change=2).fit(X, y).stop_reason_ == "tol"
-    assert CLASSIFIER(max_iter=5, time_limit=0.0).fit(X, y).n_iter_ == 1
+    with pytest.warns(cnn.CompiledNNWarning, match="before the first step"):
+        assert CLASSIFIER(max_iter=5, time_limit=1e-9).fit(X, y).stop_reason_ == "time_limit"
     stopped = CLASSIFIER(callbacks=[lambda net, epoch, history: epoch == 3]).fit(X, y)
     assert (stopped.stop_reason_, stopped.n_iter_) == ("callback", 3)
     assert CLASSIFIER(callbacks=[AtOnce()]).fit(X, y).n_iter_ == 1

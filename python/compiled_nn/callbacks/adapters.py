@@ -45,8 +45,9 @@ class OptunaPruning(Callback):
 def from_sklearn(callback: Any) -> Callback:
     """Return a callback of scikit-learn 1.9 or later, such as ``sklearn.callback.ProgressBar``, as a callback of fit.
 
-    Training is the root task, and each epoch is a subtask. A hook that returns True stops training. Hooks receive
-    neither data nor a fitted estimator; use ``fit(metrics=...)`` for metrics.
+    Training is the root task, and each epoch is a subtask. A hook that returns True stops training. Hooks that ask for
+    X, y and a fitted estimator, such as those of ``sklearn.callback.ScoringMonitor``, receive the data of fit and the
+    network in training; with streamed batches they receive neither.
 
     Parameters
     ----------
@@ -72,23 +73,70 @@ class _FromSklearn(Callback):
     def __init__(self, callback: Any) -> None:
         requirement = {"purpose": "its callback", "library": "scikit-learn 1.9", "extra": "sklearn"}
         support = optional.load("sklearn.callback", **requirement).CallbackSupportMixin
-        self._callback = callback
-        # Placeholder for the estimator in training; scikit-learn displays the name of its class.
-        self._estimator = type("Network", (support,), {})().set_callbacks(callback)
+        type("Network", (support,), {})().set_callbacks(callback)  # raises TypeError for another object
+        self._callback, self._support = callback, support
+        self._data: dict[str, Any] = {}
+        self._estimator: Any = None
         self._root: Any = None
+
+    def set_data(self, X: Any, y: Any) -> None:
+        self._data = {} if y is None else {"X": X, "y": y}
 
     def on_train_begin(self, net: NetworkLike) -> None:
         epochs = net.epochs_planned_ - len(net.history["epoch"])
+        self._estimator = _estimator(net, self._support).set_callbacks(self._callback)
         self._root = self._estimator._init_callback_context(max_subtasks=epochs)
-        self._root.call_on_fit_task_begin(estimator=self._estimator)
+        self._root.call_on_fit_task_begin(estimator=self._estimator, **self._data)
 
     def on_epoch_end(self, net: NetworkLike, epoch: int, history: History) -> bool:
         task = self._root.subcontext(task_name="epoch")
-        task.call_on_fit_task_begin(estimator=self._estimator)
-        return bool(task.call_on_fit_task_end(estimator=self._estimator))
+        task.call_on_fit_task_begin(estimator=self._estimator, **self._data)
+        return self._end(task, net)
 
     def on_train_end(self, net: NetworkLike) -> None:
         try:
-            self._root.call_on_fit_task_end(estimator=self._estimator)
+            self._end(self._root, net)
         finally:
             self._callback.teardown(estimator=self._estimator, context=self._root)
+            self._data = {}
+
+    def _end(self, task: Any, net: NetworkLike) -> bool:
+        fitted = {"network": net} if self._data else None
+        return bool(
+            task.call_on_fit_task_end(
+                estimator=self._estimator, reconstruction_attributes=fitted, **self._data
+            )
+        )
+
+
+def _estimator(net: NetworkLike, support: Any) -> Any:
+    """Return an estimator of scikit-learn that predicts with the network; scikit-learn displays the name of its class.
+
+    Its scorers need the kind of the estimator, and the methods that it has.
+    """
+    base = optional.load("sklearn.base", purpose="its callback", library="scikit-learn", extra="sklearn")
+    classifies = hasattr(net, "classes_")
+    kinds = (base.ClassifierMixin, _Classifier) if classifies else (base.RegressorMixin, _Predictor)
+    return type("Network", (support, *kinds, base.BaseEstimator), {"network": net})()
+
+
+class _Predictor:
+    network: Any
+
+    def fit(self, X: Any, y: Any) -> Any:
+        return self
+
+    def predict(self, X: Any) -> Any:
+        return self.network.predict(X)
+
+
+class _Classifier(_Predictor):
+    @property
+    def classes_(self) -> Any:
+        return self.network.classes_
+
+    def predict_proba(self, X: Any) -> Any:
+        return self.network.predict_proba(X)
+
+    def decision_function(self, X: Any) -> Any:
+        return self.network.decision_function(X)

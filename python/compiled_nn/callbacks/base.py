@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ..common import checks
+from ..common.errors import did_you_mean
 
 if TYPE_CHECKING:
     from ..common.protocols import History
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 Mode: TypeAlias = Literal["auto", "min", "max"]
 MODES: tuple[Mode, ...] = ("auto", "min", "max")
 Function: TypeAlias = "Callable[[Any, int, History], bool | None]"
+HOOKS = ("on_train_begin", "on_epoch_begin", "on_batch_end", "on_epoch_end", "on_train_end")
 
 _FALLING = ("loss", "penalty", "val_loss")
 _RISING = ("score", "val_score")
@@ -24,7 +26,11 @@ class Callback:
 
     Callbacks run in order after each epoch; all of them run even if one stops training. When training ends, also with
     an exception, they run in reverse order. With callbacks, each epoch is a separate call of the core; without them,
-    many short epochs share one call.
+    many short epochs share one call. Each batch is a separate region of the core if a callback has a method
+    `on_batch_end`. Neither changes a bit of the result.
+
+    fit raises a TypeError if a subclass has another method whose name begins with ``on_``, because it would never be
+    called.
 
     Attributes
     ----------
@@ -34,8 +40,32 @@ class Callback:
 
     stop_reason: str = "callback"
 
+    def set_data(self, X: Any, y: Any) -> None:
+        """Receive the arguments X and y of fit, before :meth:`on_train_begin`; y is None for streamed batches."""
+
     def on_train_begin(self, net: Any) -> None:
         """Run before the first epoch; ``net.epochs_planned_`` is the number of epochs that the history will have."""
+
+    def on_epoch_begin(self, net: Any, epoch: int, history: History) -> None:
+        """Run before an epoch; `epoch` is its number, from 1, and the history ends with the epoch before it."""
+
+    def on_batch_end(self, net: Any, epoch: int, batch: int, loss: float) -> bool | None:
+        """Run after the step of a batch. It must not train the network or set its optimizer.
+
+        Parameters
+        ----------
+        net : Network
+            Network in training, with the weights after the step.
+        epoch, batch : int
+            Number of the epoch, and of the batch in it, both from 1. An iteration of L-BFGS is one batch.
+        loss : float
+            Mean loss of the rows of the batch before the step, without the penalty.
+
+        Returns
+        -------
+        bool or None
+            True to stop training. An epoch that is not complete then is not in the history.
+        """
 
     def on_epoch_end(self, net: Any, epoch: int, history: History) -> bool | None:
         """Run after an epoch.
@@ -76,13 +106,60 @@ class FunctionCallback(Callback):
         return self.function(net, epoch, history)
 
 
+class ObjectCallback(Callback):
+    """Callback that calls the methods of an object of another class, of which it needs to have only one.
+
+    Parameters
+    ----------
+    value : object
+        Object with methods named like those of :class:`Callback`.
+    """
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+        self.stop_reason = str(getattr(value, "stop_reason", "callback"))
+        for hook in HOOKS:
+            if callable(method := getattr(value, hook, None)):
+                setattr(self, hook, method)
+
+
 def as_callback(owner: str, value: object) -> Callback:
-    """Return `value`, a callback or a function of (net, epoch, history), as a callback."""
+    """Return `value` as a callback: a callback, an object with one of its methods, or a function.
+
+    Raises
+    ------
+    TypeError
+        If `value` is none of these, or has a method that would never be called.
+    """
     if isinstance(value, Callback):
+        _check_hooks(value)
         return value
-    if callable(value) and not isinstance(value, type):
-        return FunctionCallback(value)
-    raise TypeError(f"The {owner} must be a Callback, or a function. Got {value!r} instead.")
+    if not isinstance(value, type):
+        if any(callable(getattr(value, hook, None)) for hook in HOOKS):
+            _check_hooks(value)
+            return ObjectCallback(value)
+        if callable(value):
+            return FunctionCallback(value)
+    hint = ""
+    if callable(getattr(value, "on_fit_task_end", None)):
+        hint = " A callback of scikit-learn is passed as callbacks.from_sklearn(callback)."
+    raise TypeError(f"The {owner} must be a Callback, or a function. Got {value!r} instead.{hint}")
+
+
+def overrides(callback: Callback, hook: str) -> bool:
+    """Return whether a callback overrides the method of this name."""
+    return hook in vars(callback) or getattr(type(callback), hook) is not getattr(Callback, hook)
+
+
+def _check_hooks(value: object) -> None:
+    """Raise TypeError for a method whose name begins with ``on_`` and that is not one of `HOOKS`."""
+    for name in dir(type(value)):
+        if name.startswith("on_") and name not in HOOKS and callable(getattr(type(value), name)):
+            hint = did_you_mean(name, HOOKS)
+            raise TypeError(
+                f"{type(value).__name__} has a method {name!r}, which would never be called; the methods of a callback"
+                f" are {', '.join(HOOKS)}.{hint}"
+            )
 
 
 class Monitor:

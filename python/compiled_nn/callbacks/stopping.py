@@ -29,6 +29,11 @@ class EarlyStopping(Callback):
         Whether to restore the weights of the best epoch when training ends for any reason except an exception.
     mode : {"auto", "min", "max"}, default "auto"
         Whether smaller or larger values are better. "auto" works for losses, scores and named metrics.
+    start_from_epoch : int, default 0
+        Number of epochs of this call of fit that are neither compared nor counted, because values often become worse
+        at first.
+    baseline : float, optional
+        Value that must be improved on: epochs that are not better than it are without an improvement.
 
     Raises
     ------
@@ -55,22 +60,30 @@ class EarlyStopping(Callback):
         min_delta: float = 0.0,
         restore_best: bool = True,
         mode: Mode = "auto",
+        start_from_epoch: int = 0,
+        baseline: float | None = None,
     ) -> None:
         self.monitor = Monitor("EarlyStopping", monitor, mode, min_delta)
+        self.start_from_epoch = checks.integer(
+            "EarlyStopping", "start_from_epoch", start_from_epoch, minimum=0
+        )
+        self.baseline = None if baseline is None else checks.real("EarlyStopping", "baseline", baseline)
         self.patience = checks.integer("EarlyStopping", "patience", patience, minimum=1)
         self.restore_best = checks.flag("EarlyStopping", "restore_best", restore_best)
         self._best: float | None = None
-        self._best_epoch = 0
+        self._best_epoch = 0  # epoch from which epochs without an improvement are counted
         self._weights: dict[str, Any] | None = None
 
     def on_train_begin(self, net: NetworkLike) -> None:
         """Reset the best epoch."""
-        self._best, self._weights = None, None
-        self._best_epoch = len(net.history["epoch"])
+        self._best, self._weights = self.baseline, None
+        self._best_epoch = len(net.history["epoch"]) + self.start_from_epoch
 
     def on_epoch_end(self, net: NetworkLike, epoch: int, history: History) -> bool:
         """Compare the epoch with the best one; return True if that was `patience` epochs ago."""
         value = self.monitor.latest(history)
+        if epoch <= self._best_epoch:
+            return False
         if self.monitor.better(value, self._best):
             self._best, self._best_epoch = value, epoch
             net.best_epoch_ = epoch
@@ -135,6 +148,8 @@ class Plateau(Callback):
         Lower limit of the learning rate.
     mode : {"auto", "min", "max"}, default "auto"
         Whether smaller or larger values are better. "auto" works for losses, scores and named metrics.
+    cooldown : int, default 0
+        Number of epochs after a reduction that are not counted as epochs without an improvement.
 
     Raises
     ------
@@ -150,13 +165,15 @@ class Plateau(Callback):
         min_delta: float = 0.0,
         smallest: float = 0.0,
         mode: Mode = "auto",
+        cooldown: int = 0,
     ) -> None:
         self.monitor = Monitor("Plateau", monitor, mode, min_delta)
+        self.cooldown = checks.integer("Plateau", "cooldown", cooldown, minimum=0)
         self.factor = checks.real("Plateau", "factor", factor, above=0, below=1)
         self.patience = checks.integer("Plateau", "patience", patience, minimum=1)
         self.smallest = checks.real("Plateau", "smallest", smallest, minimum=0)
         self._best: float | None = None
-        self._waited = 0
+        self._waited = 0  # number of epochs without an improvement; negative during the cooldown
 
     def on_train_begin(self, net: NetworkLike) -> None:
         """Count the epochs without improvement in the existing history."""
@@ -172,8 +189,14 @@ class Plateau(Callback):
 
     def _is_flat(self, value: float) -> bool:
         """Record the value of an epoch; return whether it is the last of `patience` epochs without an improvement."""
-        if self.monitor.better(value, self._best):
-            self._best, self._waited = value, 0
+        improved = self.monitor.better(value, self._best)
+        if improved:
+            self._best = value
+        if improved and self._waited >= 0:
+            self._waited = 0
             return False
-        self._waited = (self._waited + 1) % self.patience
-        return self._waited == 0
+        self._waited += 1
+        if self._waited < self.patience:
+            return False
+        self._waited = -self.cooldown
+        return True

@@ -19,6 +19,7 @@ from typing import Any, Never
 
 import numpy as np
 
+from ..common import clock
 from ..common.errors import count
 from . import cells, class_labels, dataframes
 
@@ -177,6 +178,7 @@ def check_finite(A: Array, name: str, dtype: str, table: Any = None) -> None:
     B = A.T if transposed else A
     rows = max(1, _BLOCK // B.shape[1])
     for start in range(0, len(B), rows):
+        clock.check()
         position = _first_unusable(B[start : start + rows], dtype)
         if position is not None:
             position += (start, 0)
@@ -199,6 +201,7 @@ def _first_unusable(block: Array, dtype: str) -> Array | None:
 def first_unusable(numbers: Array, dtype: str) -> int | None:
     """Return the index of the first of the numbers (n,) that :func:`check_finite` rejects; None if there is none."""
     for start in range(0, len(numbers), _BLOCK):
+        clock.check()
         index = _first_unusable(numbers[start : start + _BLOCK], dtype)
         if index is not None:
             return start + int(index[0])

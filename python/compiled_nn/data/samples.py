@@ -14,6 +14,7 @@ import numpy as np
 
 from cnn_core.sparse import SparseRows
 
+from ..common import clock
 from ..common.errors import count
 from . import arrays, dataframes
 from .arrays import Array
@@ -86,14 +87,16 @@ def _sparse(X: Any) -> SparseRows:
     if len(csr.shape) != 2:
         raise ValueError(f"X has {count(len(csr.shape), 'dimension')}; expected 2.")
     try:
-        rows = SparseRows(csr.indptr, _whole(csr.indices), arrays.floats(csr.data, "X"), csr.shape[1])
+        rows = SparseRows(
+            csr.indptr, _whole(csr.indices), arrays.floats(csr.data, "X"), csr.shape[1], clock.check
+        )
     except ValueError as error:
         raise ValueError(f"X is not a sparse matrix of shape {csr.shape}: {error}.") from error
     if len(rows) != csr.shape[0]:
         raise ValueError(
             f"X is not a sparse matrix of shape {csr.shape}: its indptr is for {len(rows)} rows."
         )
-    return _summed(rows) if rows.has_duplicates() else rows
+    return _summed(rows) if rows.has_duplicates(clock.check) else rows
 
 
 def _whole(indices: Array) -> Array:
@@ -105,6 +108,7 @@ def _summed(rows: SparseRows) -> SparseRows:
     """Return the rows with duplicate entries summed, in the order in which they are stored."""
     indptr, indices, data = [np.zeros(1, np.int64)], [], []
     for part in rows.blocks():
+        clock.check()
         row, column, number = rows.entries(part)
         keys, which = np.unique(row * rows.shape[1] + column, return_inverse=True)
         sums = np.zeros(len(keys), number.dtype)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import numbers
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from numpy.random import RandomState
 
-from ..callbacks.base import Callback
+from ..common import clock
 from ..common.errors import CompiledNNWarning, suggest_keywords
 from ..data import column_names, dataframes, images
 from ..data.arrays import Array
@@ -20,7 +20,7 @@ from .fitted import Fitted
 from .initial_weights import InitialWeights
 from .network import EstimatorNetwork
 from .parameters import STOCHASTIC
-from .progress import ConvergenceCheck, Progress
+from .progress import ConvergenceCheck, Progress, seconds_until
 from .random_draws import random_state, split_validation_rows
 
 if TYPE_CHECKING:
@@ -36,14 +36,6 @@ _NETWORK_PARAMETERS = (
     *("dtype", "input_scale", "standardize", "categorical_features", "min_frequency", "embeddings"),
     *("input_dropout", "clip_norm", "clip_value", "ema"),
 )
-
-
-def _as_callbacks(callbacks: Sequence[Any] | None) -> list[Any]:
-    """Return callbacks for ``Network.fit``: of an object of another class, its method ``on_epoch_end``."""
-    return [
-        each if isinstance(each, Callback) else getattr(each, "on_epoch_end", each)
-        for each in callbacks or ()
-    ]
 
 
 class Perceptron(Fitted, ABC):
@@ -117,8 +109,16 @@ class Perceptron(Fitted, ABC):
         ------
         TypeError, ValueError
             If a parameter, X, y or a weight has an invalid type, shape or value.
+        TimeoutError
+            If `time_limit` passes while the data are read and checked.
         DivergenceError
             If the loss or a weight is not finite at the end of an epoch.
+
+        Notes
+        -----
+        After an exception before the first step, the estimator is as it was before. After one during training, such as
+        a DivergenceError or an exception of a callback, it has the last finite weights and can predict;
+        `stop_reason_` is None.
         """
         return self._train(X, y, sample_weight, validation_data, validation_groups)
 
@@ -133,32 +133,35 @@ class Perceptron(Fitted, ABC):
         partial: bool = False,
         classes: Array | None = None,
     ) -> Self:
-        """Train for all epochs, or for one with `partial`; `classes` (n,) replace y as the source of classes."""
-        before = dict(vars(self))
+        """Train for all epochs, or for one with `partial`; `classes` (n,) replace y as the source of classes.
+
+        If an exception is raised before training begins, the estimator is as it was before.
+        """
+        before, start = dict(vars(self)), perf_counter()
         try:
-            return self._fit_network(X, y, sample_weight, validation_data, groups, partial, classes)
+            self._check()
+            deadline = math.inf if self.time_limit is None else start + self.time_limit
+            data = clock.run_until(deadline, self._read, X, y, sample_weight, partial, classes)
+            return self._fit_network(*data, validation_data, groups, partial, deadline)
         except BaseException:
-            vars(self).clear()
-            vars(self).update(before)  # so that a first fit that fails leaves no network
+            progress = vars(self).get("_progress")
+            if progress is None or not progress.has_begun:
+                vars(self).clear()
+                vars(self).update(before)
             raise
 
-    def _fit_network(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any,
-        validation_data: Any,
-        groups: Any,
-        partial: bool,
-        classes: Array | None,
-    ) -> Self:
-        self._check()
+    def _read(
+        self, X: Any, y: Any, sample_weight: Any, partial: bool, classes: Array | None
+    ) -> tuple[Any, Array, Array | None, RandomState]:
+        """Return checked X, y and weights, and the generator of the fit; create or change the network."""
         for name in ("early_stopping", "averaging", "metrics"):
             if partial and getattr(self, name):
                 raise ValueError(f"partial_fit does not support {name}={getattr(self, name)!r}")
         owner = type(self).__name__
         resume = hasattr(self, "network_") and (partial or bool(self.warm_start))
         known = self.network_.inputs if resume else None
+        if resume:
+            self._progress.has_begun = False
         encodes_table = self.categorical_features is not None if known is None else known.encoder is not None
         X = inputs.opened(owner, X, encodes_table)
         names, shape = dataframes.feature_names(X), images.shape_of(X)
@@ -176,6 +179,19 @@ class Perceptron(Fitted, ABC):
         else:
             targets = self._make_targets(y if classes is None else classes)
             self._create_network(X, targets, random, names, shape)
+        return X, y, weight, random
+
+    def _fit_network(
+        self,
+        X: Any,
+        y: Array,
+        weight: Array | None,
+        random: RandomState,
+        validation_data: Any,
+        groups: Any,
+        partial: bool,
+        deadline: float,
+    ) -> Self:
         net = self.network_
         if self.solver not in STOCHASTIC:
             net.prepare_fit(random, self.l1, self.alpha)
@@ -184,7 +200,7 @@ class Perceptron(Fitted, ABC):
         self._set_optimizer(keep=partial)
         if partial:
             net.prepare_fit(random, self.l1, self.alpha)
-            self._run_stochastic(X, y, weight, len(y), 1, {})
+            self._run_stochastic(X, y, weight, len(y), 1, {}, deadline)
             return self
         options: dict[str, Any] = {"validation_data": self._read_validation_data(validation_data)}
         split = self._split_for_validation(random, y, groups, validation_data)
@@ -192,7 +208,8 @@ class Perceptron(Fitted, ABC):
             options = {"validation_fraction": self.validation_fraction}
         net.prepare_fit(random, self.l1, self.alpha, split)
         options |= {"metrics": self.metrics, "target": self.target, "averaging": self.averaging}
-        self._run_stochastic(X, y, weight, len(y) if split is None else len(split[0]), self.max_iter, options)
+        n_rows = len(y) if split is None else len(split[0])
+        self._run_stochastic(X, y, weight, n_rows, self.max_iter, options, deadline)
         self._warn_not_converged(f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached")
         return self
 
@@ -287,7 +304,14 @@ class Perceptron(Fitted, ABC):
         self._latest_optimizer = optimizer
 
     def _run_stochastic(
-        self, X: Any, y: Array, weight: Array | None, n_rows: int, epochs: int, options: dict[str, Any]
+        self,
+        X: Any,
+        y: Array,
+        weight: Array | None,
+        n_rows: int,
+        epochs: int,
+        options: dict[str, Any],
+        deadline: float,
     ) -> None:
         """Train by "sgd" or "adam" on `n_rows` of the rows; `options` are further arguments of ``Network.fit``."""
         net, progress, batches = self.network_, self._progress, self._batches(n_rows)
@@ -307,8 +331,8 @@ class Perceptron(Fitted, ABC):
             rate_rule=self._rate_rule(),
             initial_rate=self.learning_rate_init,
             power=self.power_t,
-            time_limit=self.time_limit,
         )
+        self.stop_reason_ = None
         try:
             net.fit(
                 X,
@@ -319,20 +343,25 @@ class Perceptron(Fitted, ABC):
                 shuffle=batches.shuffle,
                 warm_start=True,
                 verbose=int(self.verbose),
-                callbacks=[*_as_callbacks(self.callbacks), check],
+                callbacks=[*(self.callbacks or ()), check],
+                time_limit=seconds_until(deadline),
+                on_interrupt=self.on_interrupt,
                 **options,
                 **self._weight_options(weight),
             )
-            self.stop_reason_ = net.stop_reason_
-        except KeyboardInterrupt:
-            if self.on_interrupt == "raise":
-                raise
-            self.stop_reason_ = "interrupted"
+        finally:
+            if progress.has_begun:
+                self._store_results(check)
+        if self.stop_reason_ == "interrupted":
             sklearn_compat.warn("Training interrupted by user.", CompiledNNWarning)
         if isinstance(self.random_state, RandomState) and batches.shuffle and not batches.shuffles:
             net.skip_orders(n_rows, check.epochs)  # scikit-learn shuffles the rows of a single batch, too
-        stopping_early = bool(self.early_stopping)
-        if stopping_early and self.restore_best and progress.best_state is not None:
+
+    def _store_results(self, check: ConvergenceCheck) -> None:
+        """Set the fitted attributes, after training or after an exception that has ended it."""
+        net, progress, stopping_early = self.network_, self._progress, bool(self.early_stopping)
+        self.stop_reason_ = net.stop_reason_
+        if self.stop_reason_ and stopping_early and self.restore_best and progress.best_state is not None:
             net.restore(progress.best_state)
         self.n_iter_, self.t_ = check.epochs, progress.rows_seen
         self.loss_curve_, self.best_iter_ = progress.losses, progress.best_epoch

@@ -60,7 +60,7 @@ class MLPClassifier(ClassPredictions):
         component of the gradient at which it stops. When `max_iter` ends training there is a ConvergenceWarning, but
         only if `tol` is not the default.
     verbose : bool or int, default False
-        Print a line every `verbose` epochs; True is 1, False prints nothing.
+        False or 0 prints nothing, True or 1 one line per epoch, 2 a table, n > 2 one line every n epochs.
     warm_start : bool, default False
         Whether fit continues from the present weights, with moments of zero.
     momentum : float, default 0.9
@@ -148,7 +148,7 @@ class MLPClassifier(ClassPredictions):
     restore_best : bool, default True
         Whether early stopping restores the weights of the best epoch.
     time_limit : float or None, default None
-        Time limit in seconds: the epoch that exceeds it is the last. None: no limit.
+        Number of seconds after which training stops, between two steps; see :meth:`Network.fit`. None: no limit.
     on_interrupt : {"return", "raise"}, default "return"
         Whether Ctrl-C ends training, with a warning, so that fit returns, or raises a KeyboardInterrupt.
     dtype : {"float32", "float64"}, default "float32"
@@ -192,8 +192,8 @@ class MLPClassifier(ClassPredictions):
         Highest of `validation_scores_`; None without early stopping.
     history_ : dict of lists
         ``Network.history``.
-    stop_reason_ : {"max_iter", "tol", "early_stopping", "target", "time_limit", "callback", "interrupted"}
-        Reason for the end of training.
+    stop_reason_ : {"max_iter", "tol", "early_stopping", "target", "time_limit", "callback", "interrupted"} or None
+        Reason for the end of training; None after an exception.
     network_ : Network
         The network.
 

@@ -42,7 +42,8 @@ _ATTRIBUTES = (
     *("best_validation_score_", "validation_scores_", "_label_dtype"),
 )
 _OLD_NAMES = "feature_names_in_"  # attribute that files of format 4 do not have: the network has the names
-_PROGRESS = tuple(field.name for field in fields(Progress) if field.name != "best_state")
+_NOT_STORED = ("best_state", "has_begun")  # of `Progress`: they concern one call of fit
+_PROGRESS = tuple(field.name for field in fields(Progress) if field.name not in _NOT_STORED)
 
 
 def write(path: Writable, model: Parameters, network: EstimatorNetwork, progress: Progress) -> None:

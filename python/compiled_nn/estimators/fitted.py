@@ -29,6 +29,7 @@ class Fitted(Inspection, sklearn_compat.SklearnMixin):
 
     network_: EstimatorNetwork
     n_features_in_: int
+    stop_reason_: str | None
     _progress: Progress
 
     # ---- prediction

@@ -68,9 +68,10 @@ def _check_optional(owner: str, model: Parameters) -> None:
     else:
         checks.optional_integer(owner, "batch_size", size, minimum=1)
     checks.optional_integer(owner, "n_batches", model.n_batches, minimum=1)
-    for name in ("min_delta", "time_limit"):
-        if getattr(model, name) is not None:
-            checks.real(owner, name, getattr(model, name), minimum=0)
+    if model.time_limit is not None:
+        checks.real(owner, "time_limit", model.time_limit, above=0)
+    if model.min_delta is not None:
+        checks.real(owner, "min_delta", model.min_delta, minimum=0)
     for name, below in (("clip_norm", math.inf), ("clip_value", math.inf), ("ema", 1)):
         if getattr(model, name) is not None:
             checks.real(owner, name, getattr(model, name), above=0, below=below)

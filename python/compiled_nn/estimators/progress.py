@@ -34,6 +34,8 @@ class Progress:
         Number of epochs since the last improvement by at least `min_delta`.
     rows_seen : int
         Number of rows that training has used so far, counted once per epoch.
+    has_begun : bool
+        Whether training has begun in the present or last call of fit.
     """
 
     losses: list[float] = field(default_factory=list)
@@ -44,6 +46,7 @@ class Progress:
     best_state: dict[str, Any] | None = None
     stale: int = 0
     rows_seen: int = 0
+    has_begun: bool = False
 
     def add_loss(self, loss: float, min_delta: float) -> None:
         """Append the loss of an epoch, by which training stops."""
@@ -84,8 +87,6 @@ class ConvergenceCheck(Callback):
         Rule of the learning rate.
     initial_rate, power : float
         Parameters of "invscaling": the rate is ``initial_rate / (rows seen + 1) ** power`` after each epoch.
-    time_limit : float or None
-        Time limit in seconds: the epoch that exceeds it is the last. None: no limit.
 
     Attributes
     ----------
@@ -105,10 +106,12 @@ class ConvergenceCheck(Callback):
     rate_rule: str
     initial_rate: float
     power: float
-    time_limit: float | None
     epochs: int = 0
     stop_reason: str = "tol"
-    start: float = field(default_factory=perf_counter)
+
+    def on_train_begin(self, net: NetworkLike) -> None:
+        """Record that training begins: the callbacks of the user have run."""
+        self.progress.has_begun = True
 
     def on_epoch_end(self, net: NetworkLike, epoch: int, history: History) -> bool:
         """Update `progress` and the learning rate; return True to stop training."""
@@ -126,9 +129,6 @@ class ConvergenceCheck(Callback):
         if progress.stale > self.patience and not self._lower_rate(net):
             self.stop_reason = "tol" if self.monitor is None else "early_stopping"
             return True
-        if self.time_limit is not None and perf_counter() - self.start >= self.time_limit:
-            self.stop_reason = "time_limit"
-            return True
         return False
 
     def _lower_rate(self, net: NetworkLike) -> bool:
@@ -143,3 +143,8 @@ class ConvergenceCheck(Callback):
 
 def _set_rate(net: NetworkLike, rate: float) -> None:
     net.optimizer = replace(net.optimizer, learning_rate=rate)
+
+
+def seconds_until(deadline: float) -> float | None:
+    """Return the time limit in seconds that ends at a deadline, a value of `perf_counter`; None for an infinite one."""
+    return None if deadline == math.inf else max(deadline - perf_counter(), 1e-9)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..artefact.inputs import Inputs
 from ..artefact.outputs import Outputs
+from ..common import clock
 from ..common.errors import suggest_keywords
 from ..common.immutable import Immutable
 from ..data.arrays import Array
@@ -161,15 +162,16 @@ class Fitting(Prediction, State):
         target : (str, float), optional
             Column of the history, and its value at which training stops.
         time_limit : float, optional
-            Number of seconds after which training stops, between two steps. An epoch that is not finished by then is
-            not in the history, but its steps have changed the weights.
+            Number of seconds after which training stops, between two steps; the clock starts when fit is called. An
+            epoch that is not finished by then is not in the history, but its steps have changed the weights. If the
+            limit passes before the first step, there is a CompiledNNWarning, and the weights are those from before.
         averaging : SWA, optional
             Parameters of weight averaging: the network then predicts with the mean of the weights after late epochs. It
             cannot be combined with the parameter `ema` of the network.
         classes : array-like (n_classes,), optional
             All labels, if y or the first streamed batch does not contain all of them.
         callbacks : list of Callback or callable(net, epoch, history), default ()
-            Callbacks that run after each epoch. Training stops when one returns True.
+            Callbacks, or functions that run after each epoch. Training stops when one returns True.
         callback : Callback or callable(net, epoch, history), optional
             Callback that runs after those of `callbacks`.
         on_interrupt : {"raise", "return"}, default "raise"
@@ -185,7 +187,9 @@ class Fitting(Prediction, State):
             validation data and callbacks. "auto" uses it if there are many more features than rows, and enough epochs
             to be faster.
         verbose : int, default 0
-            Number of epochs per printed line: a line is printed to stdout every `verbose` epochs. 0 prints nothing.
+            0: nothing is printed to stdout; 1: one line per epoch; 2: a table with one line per epoch, in which "*"
+            marks the best loss so far; n > 2: one line every n epochs. The logger ``compiled_nn`` has the start and the
+            end of training at the level INFO, and each epoch at the level DEBUG.
 
         Returns
         -------
@@ -195,10 +199,14 @@ class Fitting(Prediction, State):
         ------
         TypeError, ValueError
             If an argument cannot be used; the network is then unchanged.
+        TimeoutError
+            If `time_limit` passes while X and y are read and checked; the network is then unchanged.
         DivergenceError
-            If the loss or the weights are not finite after an epoch. The network keeps its last finite weights.
+            If the loss or the weights are not finite after an epoch, or weights are so large that the loss is not. The
+            network keeps its last finite weights.
         KeyboardInterrupt
-            If training is interrupted. The network has the weights of the last complete step.
+            If training is interrupted. The network has the weights of the last complete step. The same holds for any
+            exception of a callback, a metric or a source of batches.
         """
         from ..training.plan import make_plan  # imported here to keep `import compiled_nn` fast
 
@@ -227,7 +235,9 @@ class Fitting(Prediction, State):
             gram=gram,
             verbose=verbose,
         )
-        self._run(self._prepare(X, y, plan), plan)
+        for each in plan.callbacks:
+            each.set_data(X, y)
+        self._run(clock.run_until(plan.deadline, self._prepare, X, y, plan), plan)
         return self
 
     @suggest_keywords("fit")
@@ -282,7 +292,7 @@ class Fitting(Prediction, State):
         finally:
             self._weights_changed()
         if divergence is not None:
-            raise divergence.error("This pass of partial_fit")
+            raise divergence.error("This pass of partial_fit", self._configuration)
         return self
 
     # ---- preparation
@@ -370,7 +380,8 @@ class Fitting(Prediction, State):
             plan = replace(plan, callbacks=(first, *plan.callbacks, last))
         try:
             with self._source(run) as source:
-                loop.run(self, source, plan, self._validator(run.held_out), self._weights_changed)
+                validate, changed = self._validator(run.held_out), self._weights_changed
+                loop.run(self, source, plan, validate, changed, self._configuration)
         finally:
             self._weights_changed()
 
@@ -385,10 +396,13 @@ class Fitting(Prediction, State):
         else:
             yield run.stream or loop.InMemory(run.trainer, run.data, run.objective)
 
-    def _validator(self, held_out: Validation | None) -> Callable[[], History] | None:
-        """Return a function that computes the validation columns of the history; None if there are no such rows."""
+    def _validator(self, held_out: Validation | None) -> Callable[[float], History] | None:
+        """Return a function of the deadline that computes the validation columns of the history.
+
+        It is None if there are no validation rows.
+        """
         if held_out is None:
             return None
-        return lambda: held_out.columns(
-            self._evaluated(), self._known_targets(), self._objective(smoothed=False)
+        return lambda deadline: held_out.columns(
+            self._evaluated(), self._known_targets(), self._objective(smoothed=False), deadline
         )

@@ -23,6 +23,7 @@ import numpy as np
 
 from cnn_core.sparse import SparseRows
 
+from ..common import clock
 from ..data.arrays import Array
 from ..data.samples import Samples
 
@@ -156,6 +157,7 @@ def _iterate_blocks(X: Samples, chosen: Array | None) -> Iterator[tuple[slice, s
     if abs(X.strides[1]) > abs(X.strides[0]):
         order = ((rows, columns) for columns, rows in product(all_columns, all_rows))
     for rows, columns in order:
+        clock.check()
         block = X[rows, columns] if chosen is None else X[chosen[rows], columns]
         yield rows, columns, block.astype(np.float64, order="C")
 
@@ -164,6 +166,7 @@ def _iterate_filled(X: SparseRows) -> Iterator[tuple[slice, slice, Array]]:
     """Iterate over the same blocks of sparse rows, as dense arrays."""
     all_rows, all_columns = _cut(*X.shape)
     for rows in all_rows:
+        clock.check()
         for columns, block in _iterate_filled_columns(X, rows, all_columns):
             yield rows, columns, block
 
@@ -188,4 +191,5 @@ def _iterate_whole_columns(X: Samples, chosen: Array | None) -> Iterator[tuple[s
         yield from _iterate_filled_columns(X, slice(0, m), cuts)
         return
     for columns in cuts:
+        clock.check()
         yield columns, (X[:, columns] if chosen is None else X[chosen, columns]).astype(np.float64)

@@ -15,7 +15,7 @@ import numpy as np
 
 from cnn_core.sparse import SparseRows
 
-from ..common import checks
+from ..common import checks, clock
 from ..common.errors import NotFittedError, count
 from ..data import column_names, dataframes
 from ..data.arrays import Array
@@ -155,6 +155,7 @@ class Tabular:
         chosen = self._choose_categorical(X, names, table)
         fitted: list[Numeric | Categorical] = []
         for i, column in enumerate(table):
+            clock.check()
             name = None if names is None else names[i]
             if i in chosen:
                 fitted.append(Categorical.fit(column, name, _where(i, names), self.min_frequency))
@@ -187,6 +188,7 @@ class Tabular:
         names, table = self._in_order(*_read_table(X))
         numbers, missing, codes = [], [], []
         for i, (column, encoder) in enumerate(zip(table, self.columns_, strict=True)):
+            clock.check()
             if isinstance(encoder, Categorical):
                 codes.append(encoder.codes(column, _where(i, names)))
                 continue

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from contextlib import ExitStack
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeAlias
 
-from ..callbacks.base import Callback
+from ..callbacks.base import Callback, overrides
+from ..common.errors import CompiledNNWarning
 from ..optimizers.classes import Optimizer
 from .averaging import SWA
 from .batches import Data
 from .divergence import Divergence, Snapshot
 from .history import append_epochs, trim_columns
 from .plan import Plan
+from .report import Report
 from .trainer import Trainer
 
 if TYPE_CHECKING:
     from cnn_core.stack import Objective
 
     from ..common.protocols import History, NetworkLike
+    from ..spec.configuration import Configuration
     from .streams import Streamed
 
 Source: TypeAlias = "InMemory | Streamed"
+OnStep: TypeAlias = Callable[[int, float], bool]
 
 
 class InMemory:
@@ -36,14 +41,22 @@ class InMemory:
         Training data.
     objective : Objective
         Function to minimise.
+
+    Attributes
+    ----------
+    has_stepped : bool
+        Whether a step was taken.
     """
 
     def __init__(self, trainer: Trainer, data: Data, objective: Objective) -> None:
         self._trainer, self._data, self._objective = trainer, data, objective
         self._last_finite: Snapshot | None = None
         self._resets = trainer.resets
+        self.has_stepped = False
 
-    def run(self, optimizer: Optimizer, most: int, deadline: float) -> tuple[History, Divergence | None]:
+    def run(
+        self, optimizer: Optimizer, most: int, deadline: float, on_step: OnStep | None = None
+    ) -> tuple[History, Divergence | None]:
         """Train for one epoch, or for several short ones in one call of the core.
 
         Parameters
@@ -54,6 +67,9 @@ class InMemory:
             Largest number of epochs to train.
         deadline : float
             Time of `perf_counter` at which training ends; an epoch that is not finished by then is not recorded.
+        on_step : callable, optional
+            Function of the number of a batch in its epoch and its loss, which is called after each step. Training ends
+            if it returns True.
 
         Returns
         -------
@@ -66,16 +82,21 @@ class InMemory:
         trainer.set_optimizer(optimizer)
         if self._last_finite is None or self._resets != trainer.resets:
             self._last_finite, self._resets = Snapshot(trainer.stack), trainer.resets
-        epochs = trainer.epochs_together(self._data.batches, most)
-        return trainer.run(self._data, optimizer, self._objective, self._last_finite, epochs, deadline)
+        epochs, before = trainer.epochs_together(self._data.batches, most), trainer.stack.steps
+        result = trainer.run(
+            self._data, optimizer, self._objective, self._last_finite, epochs, deadline, on_step
+        )
+        self.has_stepped = self.has_stepped or trainer.stack.steps != before
+        return result
 
 
 def run(
     net: NetworkLike,
     source: Source,
     plan: Plan,
-    validate: Callable[[], History] | None,
+    validate: Callable[[float], History] | None,
     changed: Callable[[], None],
+    configuration: Configuration,
 ) -> None:
     """Train for all epochs of the plan, or until training is stopped; ``net.stop_reason_`` is set to the reason.
 
@@ -88,9 +109,11 @@ def run(
     plan : Plan
         Parameters of fit.
     validate : callable, optional
-        Function without arguments that returns the validation columns of the history for the present weights.
+        Function of the deadline that returns the validation columns of the history for the present weights.
     changed : callable
         Function without arguments that is called after the weights have changed, before callbacks use the network.
+    configuration : Configuration
+        Parameters of the network, for the advice after a divergence.
 
     Raises
     ------
@@ -101,71 +124,124 @@ def run(
     """
     net.epochs_planned_ = len(net.history["epoch"]) + plan.epochs
     net.stop_reason_ = net.best_epoch_ = None
-    with ExitStack() as ends:
-        for callback in plan.callbacks:
-            callback.on_train_begin(net)
-            ends.callback(callback.on_train_end, net)
-        try:
-            net.stop_reason_ = _epochs(net, source, plan, validate, changed)
-        except KeyboardInterrupt:
-            if plan.on_interrupt == "raise":
-                raise
-            net.stop_reason_ = "interrupted"
-        finally:
-            trim_columns(net.history)
-            changed()
+    report, owner = Report(plan.verbose), type(net).__name__
+    report.begin(owner, plan.epochs)
+    try:
+        with ExitStack() as ends:
+            for callback in plan.callbacks:
+                callback.on_train_begin(net)
+                ends.callback(callback.on_train_end, net)
+            try:
+                net.stop_reason_ = _Epochs(net, source, plan, validate, changed, configuration, report).run()
+            except KeyboardInterrupt:
+                if plan.on_interrupt == "raise":
+                    raise
+                net.stop_reason_ = "interrupted"
+            finally:
+                trim_columns(net.history)
+                changed()
+    except BaseException as error:
+        net.stop_reason_ = None
+        report.failure(owner, error)
+        raise
+    report.end(owner, net.stop_reason_, len(net.history["epoch"]))
 
 
-def _epochs(
-    net: NetworkLike,
-    source: Source,
-    plan: Plan,
-    validate: Callable[[], History] | None,
-    changed: Callable[[], None],
-) -> str:
-    """Train, and return the reason why training ended."""
-    history, last = net.history, net.epochs_planned_
-    epoch = len(history["epoch"])
-    while epoch < last:
-        most = 1 if validate or plan.callbacks else last - epoch
-        if plan.verbose:
-            most = min(most, plan.verbose - epoch % plan.verbose)
-        columns, divergence = source.run(net.optimizer, most, plan.deadline)
-        ended = len(columns["loss"])
-        columns["epoch"] = list(range(epoch + 1, epoch + 1 + ended))
-        if validate is not None and divergence is None and ended:
-            columns |= validate()
-        append_epochs(history, columns)
-        epoch += ended
-        if divergence is not None:
-            raise divergence.error(f"Epoch {epoch + 1}")
-        reason = _stops(net, plan, epoch, changed) if ended else None
-        if plan.verbose and ended and (epoch % plan.verbose == 0 or epoch == last):
-            print(line(history, last))
-        if reason is not None:
-            return reason
-        if epoch < last and perf_counter() >= plan.deadline:
-            return "time_limit"
-    return "max_iter"
+class _Epochs:
+    """Epochs of one call of fit; the parameters are those of :func:`run`."""
 
+    def __init__(
+        self,
+        net: NetworkLike,
+        source: Source,
+        plan: Plan,
+        validate: Callable[[float], History] | None,
+        changed: Callable[[], None],
+        configuration: Configuration,
+        report: Report,
+    ) -> None:
+        self.net, self.source, self.plan = net, source, plan
+        self.validate, self.changed = validate, changed
+        self.configuration, self.report = configuration, report
+        self.at_begin = [each for each in plan.callbacks if overrides(each, "on_epoch_begin")]
+        self.at_batch = [each for each in plan.callbacks if overrides(each, "on_batch_end")]
+        self.epoch = len(net.history["epoch"])
+        self.stopped: str | None = None  # reason of the callback that has stopped training after a batch
+        self.steps = 0  # number of steps that callbacks were called for
 
-def _stops(net: NetworkLike, plan: Plan, epoch: int, changed: Callable[[], None]) -> str | None:
-    """Run all callbacks after an epoch; return the stop reason of the first one that stops training, or None."""
-    if not plan.callbacks:
-        return None
-    changed()
-    results = [callback.on_epoch_end(net, epoch, net.history) for callback in plan.callbacks]
-    reasons = (
-        callback.stop_reason for callback, stop in zip(plan.callbacks, results, strict=True) if stop is True
-    )
-    return next(reasons, None)
+    def run(self) -> str:
+        """Train, and return the reason why training ended."""
+        plan, history, last = self.plan, self.net.history, self.net.epochs_planned_
+        first = self.epoch
+        while self.epoch < last:
+            for callback in self.at_begin:
+                callback.on_epoch_begin(self.net, self.epoch + 1, history)
+            columns, divergence = self.source.run(
+                self.net.optimizer,
+                self._most(last),
+                plan.deadline,
+                self._after_step if self.at_batch else None,
+            )
+            ended = len(columns["loss"])
+            if self.validate is not None and divergence is None and ended:
+                try:
+                    columns |= self.validate(plan.deadline)
+                except TimeoutError:
+                    if perf_counter() < plan.deadline:  # it comes from a metric
+                        raise
+                    columns, ended = {name: [] for name in columns}, 0
+            columns["epoch"] = list(range(self.epoch + 1, self.epoch + 1 + ended))
+            append_epochs(history, columns)
+            self.epoch += ended
+            if divergence is not None:
+                raise divergence.error(f"Epoch {self.epoch + 1}", self.configuration)
+            reason = self._after_epoch() if ended else self.stopped
+            if ended:
+                self.report.epoch(history, last, reason is not None)
+            if reason is not None:
+                return reason
+            if not ended or (self.epoch < last and perf_counter() >= plan.deadline):
+                self._warn_of_no_step(first)
+                return "time_limit"
+        return "max_iter"
 
+    def _most(self, last: int) -> int:
+        """Return the largest number of epochs that the next call of the core may train."""
+        most = 1 if self.validate or self.plan.callbacks else last - self.epoch
+        period = self.report.period
+        return min(most, period - self.epoch % period) if period else most
 
-def line(history: History, last_epoch: int) -> str:
-    """Return one line of text with the number of the last epoch and its columns of the history."""
-    row = {name: column[-1] for name, column in history.items()}
-    numbers = "  ".join(f"{name} {row[name]:.6g}" for name in row if name not in ("epoch", "seconds"))
-    return f"epoch {row['epoch']}/{last_epoch}  {numbers}  {row['seconds']:.3g} s"
+    def _after_step(self, batch: int, loss: float) -> bool:
+        """Run the callbacks after a batch; return whether one of them stops training."""
+        self.steps += 1
+        self.changed()
+        for callback in self.at_batch:
+            if callback.on_batch_end(self.net, self.epoch + 1, batch, loss) is True and self.stopped is None:
+                self.stopped = callback.stop_reason
+        return self.stopped is not None
+
+    def _after_epoch(self) -> str | None:
+        """Run all callbacks after an epoch; return the stop reason of the first one that stops training, or None."""
+        callbacks = self.plan.callbacks
+        if not callbacks:
+            return None
+        self.changed()
+        net = self.net
+        results = [callback.on_epoch_end(net, self.epoch, net.history) for callback in callbacks]
+        reasons = (
+            callback.stop_reason for callback, stop in zip(callbacks, results, strict=True) if stop is True
+        )
+        return next(reasons, self.stopped)
+
+    def _warn_of_no_step(self, first: int) -> None:
+        """Warn if the time limit has passed before the first step."""
+        if self.epoch == first and not self.source.has_stepped:
+            warnings.warn(
+                "time_limit has passed before the first step of training, which leaves the weights as they were. Pass a"
+                " larger time_limit.",
+                CompiledNNWarning,
+                stacklevel=2,
+            )
 
 
 class Averaging(Callback):

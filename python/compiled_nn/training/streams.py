@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from ..common import clock
 from ..common.errors import count
 from ..data import sample_weights
 from .batches import Batches, Data
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from cnn_core.stack import Objective
 
     from ..common.protocols import History
-    from ..data.samples import Reader
+    from ..data.arrays import Array
+    from ..data.samples import Reader, Samples
     from ..optimizers.classes import Optimizer
     from ..spec.configuration import Configuration
     from .plan import Plan
@@ -123,23 +125,35 @@ class Streamed:
         self._trainer, self._source, self._cut = trainer, source, cut
         self._configuration, self._targets, self._objective = configuration, targets, objective
         self._inputs = inputs
+        self.has_stepped = False
 
-    def run(self, optimizer: Optimizer, most: int, deadline: float) -> tuple[History, Divergence | None]:
+    def run(
+        self,
+        optimizer: Optimizer,
+        most: int,
+        deadline: float,
+        on_step: Callable[[int, float], bool] | None = None,
+    ) -> tuple[History, Divergence | None]:
         """Train for one epoch, whatever `most` is; documented in :meth:`compiled_nn.training.loop.InMemory.run`."""
         trainer, start = self._trainer, perf_counter()
         trainer.set_optimizer(optimizer)
         last_finite = Snapshot(trainer.stack)
-        epoch, share, total, columns = trainer.epochs, 0.0, 0.0, dict[str, list[Any]]()
+        epoch, share, total, before = trainer.epochs, 0.0, 0.0, trainer.stack.steps
+        columns: dict[str, list[Any]] = {}
         no_epochs: History = {name: [] for name in ("loss", "penalty", "learning_rate", "seconds")}
+        steps = _Steps(on_step)
         for X, y, weights in iterate_batches(self._source):
-            if perf_counter() >= deadline:
+            if steps.stopped or perf_counter() >= deadline:
                 return no_epochs, None
-            X, y, _ = read_samples(self._configuration, X, y, self._inputs, self._targets)
-            weights = sample_weights.check(weights, len(X), may_be_zero=True)
+            try:
+                X, y, weights = clock.run_until(deadline, self._read, X, y, weights)
+            except clock.TimeIsUpError:
+                return no_epochs, None
             of_item = float(len(X) if weights is None else weights.sum())
             if not of_item:
                 continue
             trainer.epochs = epoch  # Trainer.run counts each item as an epoch; all items together are one
+            steps.done += steps.last
             columns, divergence = trainer.run(
                 Data(X, y, self._cut(len(X))),
                 optimizer,
@@ -147,7 +161,9 @@ class Streamed:
                 last_finite,
                 1,
                 deadline,
+                steps.run if on_step else None,
             )
+            self.has_stepped = self.has_stepped or trainer.stack.steps != before
             if divergence is not None or not columns["loss"]:
                 return no_epochs, divergence
             share, total = share + of_item, total + of_item * columns["loss"][0]
@@ -157,3 +173,24 @@ class Streamed:
                 " function that was passed, must return a new iterator each time."
             )
         return {**columns, "loss": [total / share], "seconds": [perf_counter() - start]}, None
+
+    def _read(self, X: Any, y: Any, weights: Any) -> tuple[Samples, Array, Array | None]:
+        """Return an item of the source, converted for the core."""
+        X, y, _ = read_samples(self._configuration, X, y, self._inputs, self._targets)
+        return X, y, sample_weights.check(weights, len(X), may_be_zero=True)
+
+
+class _Steps:
+    """Steps of an epoch, which are numbered over all items."""
+
+    def __init__(self, on_step: Callable[[int, float], bool] | None) -> None:
+        self.on_step = on_step
+        self.done = self.last = 0  # number of batches of the items before, and of the present item
+        self.stopped = False
+
+    def run(self, batch: int, loss: float) -> bool:
+        """Call `on_step` after a batch."""
+        assert self.on_step is not None
+        self.last = batch
+        self.stopped = self.on_step(self.done + batch, loss)
+        return self.stopped

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from .. import optimizers
 from ..data.arrays import Array
 from .batches import Batches, Data
-from .divergence import Divergence, Snapshot, first_bad_layer
+from .divergence import Divergence, Snapshot, worst_layer
 from .history import compact_column
 from .weights import LayerState, assign_layers, copy_layers, layer_views
 
@@ -26,10 +26,8 @@ if TYPE_CHECKING:
     from .averaging import Average
 
 
-# Rows times parameters that one call of the core trains, about: some milliseconds for a call with several epochs, and
-# some hundredths of a second for a part of an epoch with a deadline.
+# Rows times parameters that one call of the core with several epochs trains, about: some milliseconds of work.
 _WORK_PER_CALL = 20_000_000
-_WORK_PER_SLICE = 200_000_000
 
 
 def new_generator(seed: int | None) -> Generator:
@@ -97,6 +95,7 @@ class Trainer:
         last_finite: Snapshot,
         epochs: int = 1,
         deadline: float = math.inf,
+        on_step: Callable[[int, float], bool] | None = None,
     ) -> tuple[History, Divergence | None]:
         """Train for some epochs with the optimizer set by :meth:`set_optimizer`.
 
@@ -113,12 +112,15 @@ class Trainer:
         epochs : int, default 1
             Number of epochs.
         deadline : float, default inf
-            Time of `perf_counter` after which training ends between two steps, if `epochs` is 1.
+            Time of `perf_counter` after which training ends between two steps.
+        on_step : callable, optional
+            Function of the number of a batch and its loss that is called after each step. Training ends if it returns
+            True.
 
         Returns
         -------
         columns : dict of lists
-            Loss, penalty, last learning rate and seconds of each epoch that ended with finite values.
+            Loss, penalty, last learning rate and seconds of each complete epoch that ended with finite values.
         divergence : Divergence or None
             Description of the epoch that diverged, if one did. The stack then has its state from before this epoch.
         """
@@ -127,22 +129,27 @@ class Trainer:
         rates = self._rates(optimizer, batches.steps * epochs, epochs)
         options: dict[str, Any] = {"objective": objective, "order": order, "batch_size": batches.size}
         start = perf_counter()
-        slices = self._slices(batches) if epochs == 1 and deadline < math.inf else 1
-        if slices > 1:
-            losses, penalties = self._train_until(deadline, data, rates, options, slices)
-        else:
-            losses, penalties = self.stack.train_epochs(X, y, rates=rates, epochs=epochs, **options)
-        seconds = (perf_counter() - start) / epochs
-        norms = self.stack.gradient_norms
+        losses, penalties = self.stack.train_epochs(
+            X, y, rates=rates, epochs=epochs, deadline=deadline, on_step=on_step, **options
+        )
         ended, divergence = len(losses), None
-        if not (np.isfinite(losses).all() and last_finite.update()):
-            layer = first_bad_layer(self.stack)
+        seconds = (perf_counter() - start) / max(ended, 1)
+        norms = self.stack.gradient_norms
+
+        def has_finite_loss() -> bool:
+            return math.isfinite(self.stack.loss(X, y, objective)[0])
+
+        if not (np.isfinite(losses).all() and last_finite.update(has_finite_loss)):
+            worst = worst_layer(self.stack)
+            bad_loss = math.nan if not ended else float(losses[-1])
             ended = 0
             if epochs > 1:
-                ended, layer = self._return_to_finite(data, rates, options, last_finite, losses)
+                ended, worst = self._return_to_finite(
+                    data, rates, options, last_finite, losses, has_finite_loss
+                )
+                bad_loss = float(losses[ended]) if ended < len(losses) else math.nan
             last_finite.restore()
-            last_loss = float(losses[ended]) if len(losses) else math.nan
-            divergence = Divergence(float(rates[batches.steps * ended]), last_loss, layer)
+            divergence = Divergence(float(rates[batches.steps * ended]), bad_loss, *worst)
         self.epochs += ended
         columns: History = {
             "loss": losses[:ended].tolist(),
@@ -158,41 +165,23 @@ class Trainer:
         rates = optimizers.learning_rates(optimizer, self.stack.steps, steps, self.epochs, epochs)
         return rates if self.rate_scale == 1 else rates * self.rate_scale
 
-    def _slices(self, batches: Batches) -> int:
-        """Return the number of calls into which an epoch with a deadline is divided."""
-        steps = max(_WORK_PER_SLICE // ((self.stack.n_parameters + 100) * batches.size), 1)
-        return -(-batches.steps // steps)
-
-    def _train_until(
-        self, deadline: float, data: Data, rates: Array, options: dict[str, Any], slices: int
-    ) -> tuple[Array, Array]:
-        """Train one epoch in slices; return its loss and penalty, or empty arrays if the deadline comes first."""
-        X, y, batches = data
-        order = options["order"]
-        if order is None:
-            order = np.arange(batches.n_rows)
-        total, penalties = 0.0, np.zeros(0)
-        for steps in np.array_split(np.arange(batches.steps), slices):
-            if perf_counter() >= deadline:
-                return np.zeros(0), np.zeros(0)
-            part = order[steps[0] * batches.size : (steps[-1] + 1) * batches.size]
-            losses, penalties = self.stack.train_epochs(
-                X, y, rates=rates[steps], epochs=1, **{**options, "order": part}
-            )
-            total += float(losses[0]) * len(part)
-        return np.array([total / len(order)]), penalties
-
     def _return_to_finite(
-        self, data: Data, rates: Array, options: dict[str, Any], last_finite: Snapshot, losses: Array
-    ) -> tuple[int, int | None]:
+        self,
+        data: Data,
+        rates: Array,
+        options: dict[str, Any],
+        last_finite: Snapshot,
+        losses: Array,
+        has_finite_loss: Callable[[], bool],
+    ) -> tuple[int, tuple[int, float]]:
         """Find the last epoch with a finite state, by training again up to it, and store it in `last_finite`.
 
         Returns
         -------
         ended : int
             Number of epochs up to this state.
-        layer : int or None
-            First layer with a weight that is not finite after one more epoch.
+        worst : (int, float)
+            Result of :func:`worst_layer` after one more epoch.
         """
         X, y, batches = data
 
@@ -201,15 +190,18 @@ class Trainer:
             again = rates[batches.steps * first : batches.steps * last]
             self.stack.train_epochs(X, y, rates=again, epochs=last - first, **options)
 
-        first_bad = int(np.argmin(np.isfinite(losses))) if not np.isfinite(losses).all() else len(losses) - 1
+        finite = np.isfinite(losses)
+        first_bad = (
+            min(len(losses), len(rates) // batches.steps - 1) if finite.all() else int(np.argmin(finite))
+        )
         ended = 0
         for epochs in range(first_bad, 0, -1):
             train(0, epochs)
-            if last_finite.update():
+            if last_finite.update(has_finite_loss):
                 ended = epochs
                 break
         train(ended, ended + 1)
-        return ended, first_bad_layer(self.stack)
+        return ended, worst_layer(self.stack)
 
     def _generator(self) -> Generator:
         if self._rng is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -44,10 +45,20 @@ class Validation(NamedTuple):
     weights: Array | None
     metrics: tuple[Metric, ...] = ()
 
-    def columns(self, stack: Stack, targets: Targets, objective: Objective) -> dict[str, list[float]]:
-        """Return the validation columns of the history for the present weights, with one value each."""
-        loss, _ = stack.loss(self.X, self.y, objective.replace(weights=self.weights))
-        outputs = stack.forward(self.X, scale=objective.scale, n_threads=objective.n_threads)
+    def columns(
+        self, stack: Stack, targets: Targets, objective: Objective, deadline: float = math.inf
+    ) -> dict[str, list[float]]:
+        """Return the validation columns of the history for the present weights, with one value each.
+
+        Raises
+        ------
+        TimeoutError
+            If the deadline, a value of `perf_counter`, passes during the computation.
+        """
+        loss, _ = stack.loss(self.X, self.y, objective.replace(weights=self.weights), deadline=deadline)
+        outputs = stack.forward(
+            self.X, scale=objective.scale, n_threads=objective.n_threads, deadline=deadline
+        )
         columns = {"val_loss": [loss], "val_score": [targets.score(self.y, outputs, self.weights)]}
         if self.metrics:
             y, predicted = self._labels(targets), targets.decode(outputs)
