@@ -139,6 +139,7 @@ def test_training_between_two_batches_is_refused():
     [
         ("on_epoch_ends", "on_epoch_end"),
         ("on_batch_begin", "on_batch_end"),
+        ("on_train_epoch_end", "on_epoch_end"),
         ("on_fit_begin", "on_train_begin"),
     ],
 )

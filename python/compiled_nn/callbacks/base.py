@@ -16,6 +16,14 @@ Mode: TypeAlias = Literal["auto", "min", "max"]
 MODES: tuple[Mode, ...] = ("auto", "min", "max")
 Function: TypeAlias = "Callable[[Any, int, History], bool | None]"
 HOOKS = ("on_train_begin", "on_epoch_begin", "on_batch_end", "on_epoch_end", "on_train_end")
+_FOREIGN_HOOKS = {  # methods of callbacks of other libraries
+    **dict.fromkeys(("on_batch_begin", "on_step_end", "on_step_begin"), "on_batch_end"),
+    **dict.fromkeys(("on_train_batch_begin", "on_train_batch_start", "on_train_batch_end"), "on_batch_end"),
+    **dict.fromkeys(("on_train_epoch_start", "on_train_epoch_begin", "on_epoch_start"), "on_epoch_begin"),
+    **dict.fromkeys(("on_train_epoch_end", "on_test_end", "on_validation_end"), "on_epoch_end"),
+    **dict.fromkeys(("on_fit_begin", "on_fit_start", "on_train_start"), "on_train_begin"),
+    "on_fit_end": "on_train_end",
+}
 
 _FALLING = ("loss", "penalty", "val_loss")
 _RISING = ("score", "val_score")
@@ -155,7 +163,7 @@ def _check_hooks(value: object) -> None:
     """Raise TypeError for a method whose name begins with ``on_`` and that is not one of `HOOKS`."""
     for name in dir(type(value)):
         if name.startswith("on_") and name not in HOOKS and callable(getattr(type(value), name)):
-            hint = did_you_mean(name, HOOKS)
+            hint = did_you_mean(_FOREIGN_HOOKS.get(name, name), HOOKS)
             raise TypeError(
                 f"{type(value).__name__} has a method {name!r}, which would never be called; the methods of a callback"
                 f" are {', '.join(HOOKS)}.{hint}"
