@@ -4,12 +4,15 @@ import copy
 import json
 import pickle
 import tracemalloc
+from decimal import Decimal
+from fractions import Fraction
 
 import compiled_nn as cnn
 import numpy as np
 import pytest
 import safetensors
-from compiled_nn.preprocessing import Tabular
+from compiled_nn.data import cells
+from compiled_nn.preprocessing import Tabular, columns
 from safetensors.numpy import load_file, save_file
 from small import bits
 
@@ -337,3 +340,104 @@ def test_bad_encoders_in_a_file_are_refused(spoil, tmp_path):
     save_file(load_file(path), path, metadata={"compiled_nn": json.dumps(document)})
     with pytest.raises(ValueError, match="is not a readable network"):
         cnn.load(path)
+
+
+# ---- values of any type
+
+
+def slow_codes(encoder, column):
+    """Return the codes by their definition, one row after the other."""
+    table = {category: code for code, category in enumerate(encoder.categories)}
+    other = len(table) if encoder.rare else -1
+    return [-1 if cells.is_missing(value) else table.get(value, other) for value in column.tolist()]
+
+
+NUMBERS = [1, 1.0, True, 0, False, 2.5, np.int64(7), np.float32(2.5), np.bool_(True), 10**20, -3, np.uint8(7)]
+TEXTS = ["1", "a", "", "long text", "1.0", "True", np.str_("a"), "nan", "None"]
+GAPS = [None, float("nan"), np.float64("nan"), np.nan]
+
+
+@pytest.mark.parametrize("values", [NUMBERS, TEXTS])
+@pytest.mark.parametrize("gaps", [[], GAPS])
+@pytest.mark.parametrize("min_frequency", [None, 12])
+def test_codes_are_those_of_the_definition(rng, values, gaps, min_frequency):
+    pool = [*values, *gaps]
+    weights = rng.dirichlet(np.ones(len(pool)))
+    column = np.empty(300, object)
+    column[:] = [pool[i] for i in rng.choice(len(pool), 300, p=weights)]
+    encoder = columns.Categorical.fit(column, None, "x", min_frequency)
+    assert all(type(category) in (int, float, bool, str) for category in encoder.categories)
+    present = {value for value in column.tolist() if not cells.is_missing(value)}
+    assert len(encoder.categories) == len(present) or min_frequency
+    new = ["never", "seen"] if values is TEXTS else [99, -0.5, np.int8(98)]
+    later = np.empty(300, object)
+    later[:] = [[*pool, *new][i] for i in rng.choice(len(pool) + len(new), 300)]
+    for rows in (column, later):
+        assert encoder.codes(rows, "x").tolist() == slow_codes(encoder, rows)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.int64, np.uint16, np.float32, np.float64, "U3", object])
+def test_codes_of_arrays_of_any_dtype(rng, dtype):
+    column = rng.integers(0, 2 if dtype is bool else 5, 200).astype(dtype)
+    encoder = columns.Categorical.fit(column, None, "x", None)
+    assert [encoder.categories[code] for code in encoder.codes(column, "x")] == column.tolist()
+
+
+def test_pandas_categories_and_arrow_dictionaries_have_the_codes_of_their_values():
+    pandas = pytest.importorskip("pandas")
+    pyarrow = pytest.importorskip("pyarrow")
+    texts = ["b", "a", None, "c", "b", "never again"] * 3
+    plain = pandas.DataFrame({"x": np.array(texts, object), "n": np.arange(18.0)})
+    encoder = Tabular().fit(plain)
+    expected = encoder.transform(plain).toarray()
+    category = plain.assign(x=pandas.Categorical(texts, categories=["never", "c", "b", "a", "never again"]))
+    arrow = pyarrow.table({"x": pyarrow.array(texts).dictionary_encode(), "n": np.arange(18.0)})
+    chunks = pyarrow.concat_tables([arrow.slice(0, 7), arrow.slice(7)])
+    for table in (category, arrow, chunks, plain.convert_dtypes()):
+        assert (encoder.transform(table).toarray() == expected).all()
+        assert Tabular().fit(table).to_config() == encoder.to_config()
+
+
+B12 = [[0.5, np.int64(20)], [1.5, np.int64(30)], [2.5, np.int64(20)], [0.0, np.int64(30)]]
+
+
+@pytest.mark.parametrize(
+    "kind", [int, np.int64, np.int8, np.float32, float, Decimal, Fraction, lambda n: np.bool_(n == 20)]
+)
+def test_fit_and_predict_take_the_same_cells(kind):
+    rows = [[first, kind(int(second))] for first, second in B12]
+    net = cnn.Network([cnn.Dense(2)], categorical_features=[1], seed=0).fit(rows, [0, 1, 0, 1], epochs=2)
+    same = cnn.Network([cnn.Dense(2)], categorical_features=[1], seed=0)
+    plain = [[first, (second == 20 if kind(20) is np.bool_(True) else int(second))] for first, second in B12]
+    same.fit(plain, [0, 1, 0, 1], epochs=2)
+    assert (net.predict_proba(rows) == same.predict_proba(rows)).all()
+    assert (net.predict_proba(rows) == net.predict_proba(plain)).all()
+    estimator = cnn.MLPClassifier(categorical_features=[1], max_iter=2, random_state=0).fit(
+        rows, [0, 1, 0, 1]
+    )
+    assert (estimator.predict_proba(rows) == estimator.predict_proba(plain)).all()
+
+
+def test_decimals_that_no_float_equals_have_one_category():
+    rows = [[Decimal("0.1")], [Decimal("0.2")], [Decimal("0.1")]]
+    encoder = Tabular([0]).fit(rows)
+    assert encoder.columns_[0].categories == (0.1, 0.2)
+    assert encoder.transform(rows).toarray().tolist() == [[1, 0], [0, 1], [1, 0]]
+    assert encoder.transform([[0.1], [0.2]]).toarray().tolist() == [[1, 0], [0, 1]]
+
+
+def test_numbers_of_the_module_decimal_are_numbers():
+    rows = [[Decimal("0.5"), "a"], [Decimal("NaN"), "b"], [Decimal("1.5"), "a"]]
+    encoder = Tabular().fit(rows)
+    assert encoder.transform(rows).toarray()[:, 0].tolist() == [0.5, 1.0, 1.5]
+
+
+def test_cells_without_a_hash_are_refused():
+    rows = np.empty((2, 1), object)
+    rows[0, 0], rows[1, 0] = [1], [2]
+    with pytest.raises(
+        TypeError, match="Column 0 of X holds values that are not categories: unhashable type"
+    ):
+        Tabular([0]).fit(rows)
+    with pytest.raises(TypeError, match="Column 0 of X holds values that are not categories"):
+        Tabular([0]).fit([[1], [2]]).transform(rows)

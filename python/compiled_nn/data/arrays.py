@@ -26,6 +26,7 @@ from . import cells, class_labels, dataframes
 _WIDTHS = {"f": (4, 8), "b": (1,), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8)}
 CORE_DTYPES = frozenset(np.dtype(f"{kind}{width}") for kind, widths in _WIDTHS.items() for width in widths)
 
+_PLAIN_NUMBERS = {int, float, bool}
 _BLOCK = 1 << 18  # elements per block of the check for non-finite values
 _SMALL = 1 << 12  # largest size for the sum of squares; above it a BLAS could start threads
 _LARGEST = {name: float(np.finfo(name).max) for name in ("float32", "float64")}
@@ -299,7 +300,8 @@ def _numeric(array: Array, name: str) -> Array:
 
 
 def _from_objects(array: Array, name: str) -> Array:
-    for index, value in np.ndenumerate(array):
+    plain = set(map(type, array.ravel().tolist())) <= _PLAIN_NUMBERS
+    for index, value in () if plain else np.ndenumerate(array):
         real = not isinstance(value, numbers.Complex) or isinstance(value, numbers.Real)
         if isinstance(value, (str, bytes)) or not real:
             where = ", ".join(str(i) for i in index)

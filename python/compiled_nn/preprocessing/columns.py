@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,9 @@ import numpy as np
 from ..common import checks
 from ..data import arrays, cells, class_labels
 from ..data.arrays import Array
+
+_OTHER = -2  # code of values that need a closer look: missing, unknown, or of another type
+_PLAIN_NUMBERS = {int, float, bool, type(None)}
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ class Categorical:
         Categories that occur in fewer rows than `min_frequency`, or in a smaller share of the rows if it is below 1,
         are rare. `where` names the column in errors.
         """
-        counts = Counter(_present(column))
+        counts = _counts(column, where)
         _check_categories(list(counts), where)
         least: float = min_frequency or 0
         if 0 < least < 1:
@@ -95,19 +98,34 @@ class Categorical:
 
     def codes(self, column: Array, where: str) -> Array:
         """Return, for each row (m,), the index of the result column that is 1; -1 if none is."""
-        codes = {category: code for code, category in enumerate(self.categories)}
-        if codes:
-            text = isinstance(self.categories[0], str)
-            mistyped = (value for value in _present(column) if isinstance(value, (str, bytes)) != text)
-            if (value := next(mistyped, None)) is not None:
-                raise TypeError(
-                    f"{where} holds {value!r}; during fit it held only {'text' if text else 'numbers'}."
-                )
-        values = (
-            -1 if cells.is_missing(value) else codes.get(value, len(codes) if self.rare else -1)
-            for value in column.tolist()
-        )
-        return np.fromiter(values, dtype=np.int64, count=len(column))
+        table = {category: code for code, category in enumerate(self.categories)}
+        values = column.tolist()
+        try:
+            codes = np.fromiter(map(table.get, values, repeat(_OTHER)), np.int64, len(values))
+        except TypeError as error:  # a value without a hash
+            raise TypeError(f"{where} holds values that are not categories: {error}.") from error
+        (others,) = np.nonzero(codes == _OTHER)
+        seen: dict[Any, int] = {}
+        for row in others.tolist():
+            value = values[row]
+            if value is None:
+                codes[row] = -1
+                continue
+            if value not in seen:
+                seen[value] = self._code_of_other(value, table, where)
+            codes[row] = seen[value]
+        return codes
+
+    def _code_of_other(self, value: Any, table: dict[Any, int], where: str) -> int:
+        """Return the code of a value that is not among the keys of the table of codes."""
+        if cells.is_missing(value):
+            return -1
+        text = bool(table) and isinstance(self.categories[0], str)
+        if table and isinstance(value, (str, bytes)) != text:
+            raise TypeError(
+                f"{where} holds {value!r}; during fit it held only {'text' if text else 'numbers'}."
+            )
+        return table.get(_plain(value), len(table) if self.rare else -1)
 
     def to_config(self) -> dict[str, Any]:
         """Return the encoder as a JSON-serialisable dict."""
@@ -138,18 +156,43 @@ def read_encoder(config: object) -> Numeric | Categorical:
 def holds_text(column: Array) -> bool:
     """Whether any value of a column is text."""
     if column.dtype.kind == "O":
-        return any(isinstance(value, (str, bytes)) for value in column)
+        return any(issubclass(kind, (str, bytes)) for kind in set(map(type, column.tolist())))
     return column.dtype.kind in "UST"
 
 
-def _present(column: Array) -> list[Any]:
-    return [value for value in column.tolist() if not cells.is_missing(value)]
+def _counts(column: Array, where: str) -> Counter[Any]:
+    """Return the number of rows of each category (plain values) that is not missing."""
+    try:
+        found = Counter(column.tolist())
+    except TypeError as error:  # a value without a hash
+        raise TypeError(f"{where} holds values that are not categories: {error}.") from error
+    counts = Counter[Any]()
+    for value, rows in found.items():
+        if not cells.is_missing(value):
+            counts[_plain(value)] += rows
+    return counts
+
+
+def _plain(value: Any) -> Any:
+    """Return a number of NumPy, or of the modules decimal and fractions, as one of Python; other values unchanged."""
+    if isinstance(value, (np.number, np.bool_, np.str_)):
+        return value.item()
+    if isinstance(value, (str, bytes, int, float)) or not hasattr(value, "as_integer_ratio"):
+        return value
+    if hasattr(value, "is_finite") and not value.is_finite():
+        return float(value)
+    return int(value) if value == int(value) else float(value)
 
 
 def _numbers(column: Array, where: str) -> Array:
     """Return a column of numbers with NaN in place of None; raise an error for other values and for infinity."""
     if column.dtype.kind == "O":
-        column = np.array([np.nan if cells.is_missing(value) else value for value in column], dtype=object)
+        values = column.tolist()
+        if set(map(type, values)) <= _PLAIN_NUMBERS:
+            values = [np.nan if value is None else value for value in values]
+        else:
+            values = [np.nan if cells.is_missing(value) else _plain(value) for value in values]
+        column = np.array(values, dtype=object)
     numbers = arrays.real(column, where)
     if np.isinf(numbers).any():
         raise ValueError(f"{where} contains infinity: row {int(np.argmax(np.isinf(numbers)))}.")
