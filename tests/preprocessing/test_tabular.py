@@ -441,3 +441,99 @@ def test_cells_without_a_hash_are_refused():
         Tabular([0]).fit(rows)
     with pytest.raises(TypeError, match="Column 0 of X holds values that are not categories"):
         Tabular([0]).fit([[1], [2]]).transform(rows)
+
+
+# ---- names of the result, and repr
+
+
+def test_names_of_the_result():
+    """Each name stands at the column that is set by its rows."""
+    pandas = pytest.importorskip("pandas")
+    X = pandas.DataFrame(
+        {
+            "city": ["Rome", "Paris", None, "Rome", "Oslo", "Paris"],
+            "a": [1.0, None, 3.0, 4.0, 5.0, 6.0],
+            "kind": [3, 1, 3, 1, 3, 1],
+            "b": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+        }
+    )
+    encoder = Tabular(["city", "kind"], min_frequency=2).fit(X)
+    names = encoder.get_feature_names_out()
+    assert names.dtype == object
+    expected = ["a", "b", "missingindicator_a", "city_Paris", "city_Rome", "city_rare", "kind_1", "kind_3"]
+    assert names.tolist() == expected
+    columns = dict(zip(names, encoder.transform(X).toarray().T, strict=True))
+    assert columns["b"].tolist() == X["b"].tolist()
+    assert columns["missingindicator_a"].tolist() == [0, 1, 0, 0, 0, 0]
+    assert columns["city_Rome"].tolist() == [1, 0, 0, 1, 0, 0]
+    assert columns["city_rare"].tolist() == [0, 0, 0, 0, 1, 0]
+    assert columns["kind_3"].tolist() == [1, 0, 1, 0, 1, 0]
+    assert encoder.get_feature_names_out(list(X.columns)).tolist() == names.tolist()
+    with pytest.raises(ValueError, match="input_features is not equal to feature_names_in_"):
+        encoder.get_feature_names_out(["a", "b", "c", "d"])
+
+
+def test_names_of_the_result_without_names():
+    encoder = Tabular([1]).fit([[1.0, "u"], [2.0, "v"]])
+    assert encoder.get_feature_names_out().tolist() == ["x0", "x1_u", "x1_v"]
+    assert encoder.get_feature_names_out(["n", "c"]).tolist() == ["n", "c_u", "c_v"]
+    with pytest.raises(ValueError, match="input_features has 1 name; the table of fit had 2 columns"):
+        encoder.get_feature_names_out(["n"])
+    with pytest.raises(cnn.NotFittedError):
+        Tabular().get_feature_names_out()
+
+
+def test_names_of_input_gradients():
+    """For each name, the derivative is the slope of the prediction along that column of the encoded table."""
+    pandas = pytest.importorskip("pandas")
+    X = pandas.DataFrame({"city": ["Rome", "Paris", "Oslo"] * 4, "a": np.linspace(0, 1, 12)})
+    y = np.linspace(0, 1, 12) + (X["city"] == "Rome")
+    net = cnn.Network(
+        [cnn.Dense(4, "tanh"), cnn.Dense(1)],
+        loss="mse",
+        dtype="float64",
+        seed=0,
+        categorical_features=["city"],
+    ).fit(X, y, epochs=3)
+    names = net.encoder_.get_feature_names_out().tolist()
+    gradient = net.input_gradient(X)
+    assert gradient.shape == (12, len(names))
+    step = 1e-6
+    slope = (net.predict(X.assign(a=X["a"] + step)) - net.predict(X.assign(a=X["a"] - step))) / (2 * step)
+    np.testing.assert_allclose(gradient[:, names.index("a")], slope, rtol=1e-6)  # central differences
+    np.testing.assert_array_equal(net.input_gradient(X[["a", "city"]]), gradient)
+
+
+def test_repr():
+    assert repr(Tabular()) == "Tabular()"
+    assert (
+        repr(Tabular(["a", 2], min_frequency=5)) == "Tabular(categorical_features=('a', 2), min_frequency=5)"
+    )
+
+
+def test_sklearn_takes_the_names():
+    sklearn = pytest.importorskip("sklearn.preprocessing")
+    pandas = pytest.importorskip("pandas")
+    X = pandas.DataFrame({"city": ["Rome", "Paris", "Oslo"]})
+    expected = sklearn.OneHotEncoder().fit(X).get_feature_names_out().tolist()
+    assert Tabular().fit(X).get_feature_names_out().tolist() == expected
+
+
+# ---- names of columns
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_columns_are_matched_by_name(library):
+    module = pytest.importorskip(library)
+    make = module.table if library == "pyarrow" else module.DataFrame
+    data = {"a": [1.0, 2.0, 3.0, None], "city": ["u", "v", "u", None], "b": [4.0, 5.0, 6.0, 7.0]}
+    encoder = Tabular(["city"]).fit(make(data))
+    expected = encoder.transform(make(data)).toarray()
+    shuffled = make({name: data[name] for name in ("b", "a", "city")})
+    np.testing.assert_array_equal(encoder.transform(shuffled).toarray(), expected)
+    for wrong, words in (
+        ({**data, "c": data["b"]}, "unseen at fit time:\n- c\n"),
+        ({"a": data["a"], "city": data["city"]}, "now missing:\n- b\n"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            encoder.transform(make(wrong))

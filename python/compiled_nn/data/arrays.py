@@ -309,4 +309,6 @@ def _from_objects(array: Array, name: str) -> Array:
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:
+        if array.ndim == 1:
+            dataframes.check_cells(name, array)
         raise TypeError(f"{name} holds objects that are not real numbers: {error}") from error

@@ -78,11 +78,11 @@ def columns(X: Any, of: str = "X") -> list[tuple[Any, Array]]:
     X = opened(X)
     found = [(name, _column(X, i, name)) for i, name in enumerate(_names(X) or ())]
     for name, column in found:
-        _check_cells(f"{of}[{name!r}]", column)
+        check_cells(f"{of}[{name!r}]", column)
     return found
 
 
-def _check_cells(where: str, column: Array) -> None:
+def check_cells(where: str, column: Array) -> None:
     """Raise a TypeError for a column whose cells are arrays, lists or records."""
     row, size = 0, math.prod(column.shape[1:])
     if column.ndim == 1:
@@ -96,8 +96,8 @@ def _check_cells(where: str, column: Array) -> None:
         row = next(i for i, cell in enumerate(column) if type(cell) in nested)
         size = len(column[row])
     raise TypeError(
-        f"{where} has several values per row: {size} in row {row}. A column has one value per row. Pass an array, such"
-        f" as np.stack({where}.to_numpy()), or a table with one column for each value."
+        f"{where} has several values per row: {size} in row {row}. A column has one value per row. Pass an array"
+        " (m, n) in its place, as np.stack makes of such a column, or a table with one column for each value."
     )
 
 

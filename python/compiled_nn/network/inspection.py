@@ -133,8 +133,9 @@ class Inspection(Model):
 
         For classes, they are derivatives of ``decision_function``: of the logits, divided by the temperature of
         ``calibrate``. For values, they are derivatives of ``predict`` in units of y; for the loss "gaussian_nll", of
-        the means. They refer to the unscaled X; for a table with categories, to the columns into which ``encoder_``
-        transforms it. relu'(0) is 0.
+        the means. They refer to the unscaled X, with its columns in the order of ``feature_names_in_``. Categories have
+        no derivative: for a table with categories, the derivatives refer to the columns into which ``encoder_``
+        transforms it, and ``encoder_.get_feature_names_out()`` returns their names. relu'(0) is 0.
 
         Parameters
         ----------
@@ -148,8 +149,8 @@ class Inspection(Model):
         Returns
         -------
         ndarray (m, k), or (m, n_outputs, k)
-            Derivatives in the dtype of the network, dense also for a sparse X. The first shape is that for one
-            `output`, or for a network with one output.
+            Derivatives in the dtype of the network, dense also for a sparse X; k is the number of columns of X, or of
+            the encoded X. The first shape is that for one `output`, or for a network with one output.
 
         Raises
         ------

@@ -73,12 +73,24 @@ class Tabular:
     array([[1., 0., 0., 1.],
            [2., 1., 1., 0.],
            [3., 0., 0., 1.]])
+    >>> encoder.get_feature_names_out().tolist()
+    ['x0', 'missingindicator_x0', 'x1_blue', 'x1_red']
     """
 
     def __init__(self, categorical_features: Features = "auto", min_frequency: float | None = None) -> None:
         self.categorical_features = categorical(categorical_features)
         self.min_frequency = frequency(min_frequency)
         self._columns: tuple[Numeric | Categorical, ...] | None = None
+
+    def __repr__(self) -> str:
+        """Return the parameters that differ from their defaults."""
+        defaults = {"categorical_features": "auto", "min_frequency": None}
+        changed = (
+            f"{name}={getattr(self, name)!r}"
+            for name, default in defaults.items()
+            if getattr(self, name) != default
+        )
+        return f"Tabular({', '.join(changed)})"
 
     # ---- fitted attributes
 
@@ -109,6 +121,53 @@ class Tabular:
         """Names of the columns of the table (n_features_in_,); None if the table has no names."""
         names = [column.name for column in self.columns_]
         return None if None in names else np.array(names, dtype=object)
+
+    def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> Array:
+        """Return the names of the columns of the result.
+
+        A numeric column keeps its name; its indicator of missing numbers is "missingindicator_NAME", as in
+        scikit-learn; a category is "NAME_CATEGORY", and the column of rare categories "NAME_rare".
+
+        Parameters
+        ----------
+        input_features : sequence of str, optional
+            Names of the columns of the table, which must be those of fit if it had names. Default: the names of fit, or
+            "x0", "x1", ... if it had none.
+
+        Returns
+        -------
+        ndarray (n_columns_,) of str
+            Names, with dtype object.
+
+        Raises
+        ------
+        NotFittedError
+            If the encoder is not fitted.
+        ValueError
+            If `input_features` differs from the names, or the number, of the columns of fit.
+        """
+        names = self.feature_names_in_
+        if input_features is not None:
+            if names is not None and list(names) != list(input_features):
+                raise ValueError("input_features is not equal to feature_names_in_")
+            if len(input_features) != self.n_features_in_:
+                raise ValueError(
+                    f"input_features has {count(len(input_features), 'name')}; the table of fit had"
+                    f" {count(self.n_features_in_, 'column')}."
+                )
+        given = input_features if input_features is not None else names
+        titles = (
+            [f"x{i}" for i in range(self.n_features_in_)] if given is None else [str(name) for name in given]
+        )
+        named = list(zip(titles, self.columns_, strict=True))
+        numeric = [(name, column) for name, column in named if isinstance(column, Numeric)]
+        result = [name for name, _ in numeric]
+        result += [f"missingindicator_{name}" for name, column in numeric if column.indicator]
+        for name, column in named:
+            if isinstance(column, Categorical):
+                result += [f"{name}_{category}" for category in column.categories]
+                result += [f"{name}_rare"] if column.rare else []
+        return np.array(result, dtype=object)
 
     def _numeric(self) -> list[Numeric]:
         return [column for column in self.columns_ if isinstance(column, Numeric)]
