@@ -240,7 +240,7 @@ def test_every_place_is_checked(shape, layout, bad, rng):
     for row, column in [(0, 0), (shape[0] - 1, shape[1] - 1), (shape[0] // 2, shape[1] // 3)]:
         Y = X.copy()
         Y[row, column] = bad
-        with pytest.raises(ValueError, match=f"row {row}, column {column}\\.$"):
+        with pytest.raises(ValueError, match=f"row {row}, column {column}\\."):
             design(LAYOUTS[layout](Y))
 
 

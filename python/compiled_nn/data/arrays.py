@@ -30,6 +30,11 @@ _PLAIN_NUMBERS = {int, float, bool}
 _BLOCK = 1 << 18  # elements per block of the check for non-finite values
 _SMALL = 1 << 12  # largest size for the sum of squares; above it a BLAS could start threads
 _LARGEST = {name: float(np.finfo(name).max) for name in ("float32", "float64")}
+_REMEDIES = {  # for missing numbers
+    "X": " With categorical_features='auto', missing numbers are replaced by the mean of their column; without it, fill"
+    " them or leave the row out.",
+    "y": " Leave out rows without a target.",
+}
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -211,7 +216,10 @@ def first_unusable(numbers: Array, dtype: str) -> int | None:
 
 def refuse(number: Any, name: str, dtype: str, row: int, column: int | str) -> Never:
     """Raise the ValueError for a number that is NaN, infinite or beyond the range of `dtype`."""
-    raise ValueError(f"Input {name} contains {_name_of(number, dtype)}: row {row}, column {column!r}.")
+    remedy = _REMEDIES.get(name, "") if np.isnan(number) else ""
+    raise ValueError(
+        f"Input {name} contains {_name_of(number, dtype)}: row {row}, column {column!r}.{remedy}"
+    )
 
 
 def _name_of(value: Any, dtype: str = "") -> str:
@@ -267,7 +275,7 @@ def _from_table(table: Any, name: str) -> Array:
         if array.dtype in CORE_DTYPES and array.ndim == 2:
             return array
     columns = dataframes.columns(table, name)
-    if len(columns) == 1:
+    if len(columns) == 1 and name != "X":
         return columns[0][1].reshape(-1, 1)
     numeric = [_numeric(column, f"{name}[{title!r}]") for title, column in columns]
     m = len(numeric[0]) if numeric else 0
@@ -292,11 +300,24 @@ def _numeric(array: Array, name: str) -> Array:
     if kind == "O":
         return _from_objects(array, name)
     if kind not in "biuf":
-        raise TypeError(f"{name} holds {cells.kind_of_array(array)}; the network takes real numbers.")
+        place = ", ".join("0" for _ in array.shape)
+        first = f" {name}[{place}] is {array.flat[0].item()!r}." if kind in "UST" and array.size else ""
+        raise TypeError(
+            f"{name} holds {cells.kind_of_array(array)}; the network takes real numbers.{first}{_advice(name, kind)}"
+        )
     if kind == "f" and array.dtype.itemsize not in (4, 8):
         with np.errstate(over="ignore"):  # numbers too large for float64 are rejected later, by check_finite
             return array.astype(np.float32 if array.dtype.itemsize == 2 else np.float64)
     return array.astype(array.dtype.newbyteorder("="))
+
+
+def _advice(name: str, kind: str) -> str:
+    """Return a sentence on values of X that are not numbers, by the kind of their dtype."""
+    if not name.startswith("X"):
+        return ""
+    if kind == "M":
+        return " Convert dates to numbers, such as days since a date."
+    return " Columns of text are encoded with categorical_features='auto'." if kind in "UST" else ""
 
 
 def _from_objects(array: Array, name: str) -> Array:
@@ -305,7 +326,8 @@ def _from_objects(array: Array, name: str) -> Array:
         real = not isinstance(value, numbers.Complex) or isinstance(value, numbers.Real)
         if isinstance(value, (str, bytes)) or not real:
             where = ", ".join(str(i) for i in index)
-            raise TypeError(f"{name}[{where}] is {value!r}; the network takes real numbers.")
+            advice = _advice(name, "U" if isinstance(value, (str, bytes)) else "O")
+            raise TypeError(f"{name}[{where}] is {value!r}; the network takes real numbers.{advice}")
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:
