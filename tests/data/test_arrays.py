@@ -181,7 +181,7 @@ BAD_SAMPLES = {
     "text in a list": ([[1, "a"]], TypeError, "X holds text"),
     "bytes": (np.array([[b"a"]]), TypeError, "X holds bytes"),
     "text among objects": (np.array([[1, "3.5"]], dtype=object), TypeError, r"X\[0, 1\] is '3.5'"),
-    "dict": ({"a": 1}, TypeError, "not real numbers"),
+    "dict": ({"a": 1}, TypeError, "X is a dict; pass an array or a table"),
     "set": ({1, 2}, TypeError, "not real numbers"),
     "generator": ((i for i in range(3)), TypeError, "not real numbers"),
     "object": (object(), TypeError, "not real numbers"),

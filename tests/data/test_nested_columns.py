@@ -143,3 +143,12 @@ def test_text_and_missing_values_are_no_nested_columns(make):
     table = make({"n": [1.0, None] * 15, "c": ["a", None, "b"] * 10})
     net = classifier(categorical_features="auto").fit(table, LABELS)
     assert net.predict(table).shape == (30,)
+
+
+def test_a_dict_is_no_table():
+    data = {"a": PLAIN, "b": PLAIN}
+    for model in (classifier(), cnn.MLPClassifier()):
+        with refused("X is a dict; pass an array or a table, such as pandas.DataFrame(X)"):
+            model.fit(data, LABELS)
+    with refused("y is a dict"):
+        classifier().fit(VALUES, {"y": LABELS})

@@ -238,6 +238,8 @@ def as_array(a: Any, name: str) -> Array:
         raise TypeError(
             f"{name} is sparse ({type(a).__name__}), which is not supported here; pass {name}.toarray()."
         )
+    if isinstance(a, dict):
+        raise TypeError(f"{name} is a dict; pass an array or a table, such as pandas.DataFrame({name}).")
     if dataframes.is_table(a):
         return _from_table(a, name)
     if hasattr(a, "collect") and not hasattr(a, "__array__"):

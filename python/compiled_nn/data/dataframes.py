@@ -82,6 +82,19 @@ def columns(X: Any, of: str = "X") -> list[tuple[Any, Array]]:
     return found
 
 
+def like(table: Any, values: Array) -> Any:
+    """Return numbers (m, k) as a table of the type of `table`, with its k names.
+
+    `values` are returned unchanged if `table` has no names that are all str.
+    """
+    names = feature_names(table)
+    if names is None:
+        return values
+    native = table.to_native() if hasattr(table, "to_native") else table
+    make = getattr(type(native), "from_pydict", type(native))  # pyarrow; pandas and polars take a dict
+    return make(dict(zip(names, values.T, strict=True)))
+
+
 def check_cells(where: str, column: Array) -> None:
     """Raise a TypeError for a column whose cells are arrays, lists or records."""
     row, size = 0, math.prod(column.shape[1:])

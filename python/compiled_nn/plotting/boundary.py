@@ -9,7 +9,7 @@ import numpy as np
 
 from ..common import checks
 from ..common.errors import count
-from ..data import arrays, class_labels
+from ..data import arrays, class_labels, dataframes
 from ..data.arrays import Array
 from ..metrics import inputs
 from . import canvas, classes
@@ -96,8 +96,8 @@ class DecisionBoundaryDisplay(canvas.Display):
         ----------
         net : Network, or estimator with `predict`
             Fitted estimator of two features.
-        X : array-like (m, 2)
-            Samples, whose ranges decide the limits of the plane.
+        X : array-like or table (m, 2)
+            Samples, whose ranges decide the limits of the plane. The names of a table label the axes.
         y : array-like (m,), optional
             Labels or values of the samples. Without it the samples are not drawn.
         class_names : sequence of str (n_classes,), optional
@@ -127,11 +127,14 @@ class DecisionBoundaryDisplay(canvas.Display):
         """
         resolution = checks.integer("from_estimator", "resolution", resolution, minimum=2)
         margin = checks.real("from_estimator", "margin", margin, minimum=0)
-        X = arrays.design(X, dtype="float64")
+        table = dataframes.opened(X)
+        X = arrays.design(table, dtype="float64")
         if X.shape[1] != 2:
             raise ValueError(f"X has {count(X.shape[1], 'column')}; a decision boundary is drawn over 2.")
         x0, x1 = (_grid_coordinates(column, margin, resolution) for column in X.T)
-        grid = np.stack(np.meshgrid(x0, x1), axis=-1).reshape(-1, 2)
+        grid = dataframes.like(table, np.stack(np.meshgrid(x0, x1), axis=-1).reshape(-1, 2))
+        if titles := dataframes.feature_names(table):
+            kwargs.setdefault("feature_names", titles)
         labels = getattr(net, "classes_", None)
         if y is not None:
             y = inputs.labels(y, "y")

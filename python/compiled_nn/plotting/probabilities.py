@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..common import checks
-from ..data import arrays
+from ..data import arrays, dataframes
 from ..data.arrays import Array
 from ..metrics import inputs
 from . import canvas, classes, grids
@@ -96,7 +96,7 @@ class ProbabilityBarsDisplay(canvas.Display):
         ----------
         net : Network, or estimator with `predict_proba` and `classes_`
             Fitted classifier.
-        x : array-like (k,), (h, w), (h, w, 3 or 4), or any of them in a batch of one row
+        x : array-like (k,), (h, w), (h, w, 3 or 4), any of them in a batch of one row, or a table of one row
             Sample. It is shown if it is an image, or if `image_shape` is given.
         y : label, optional
             True class of the sample.
@@ -124,8 +124,12 @@ class ProbabilityBarsDisplay(canvas.Display):
             If matplotlib is not installed.
         """
         labels = classes.get_classes(net)
-        row = _as_one_row(np.asarray(x))
-        image = row[0] if row.ndim > 2 else None
+        row = dataframes.opened(x)
+        if not dataframes.is_table(row):
+            row = _as_one_row(np.asarray(x))
+        elif len(row) != 1:
+            raise ValueError(f"x has {len(row)} rows; the probabilities of 1 row are drawn.")
+        image = row[0] if getattr(row, "ndim", 2) > 2 else None
         if image_shape is not None:
             image = grids.read_images(row, image_shape, "x")[0]
         return cls.from_predictions(
