@@ -75,7 +75,8 @@ def test_every_format_gives_the_bits_of_the_full_matrix(rng, form):
 def test_bits_of_training(rng, dtype, number, standardize, shuffle, n_threads):
     X, y = dense(rng, 200, 300, number), rng.integers(0, 3, 200)
     V, v = dense(rng, 30, 300, number), rng.integers(0, 3, 30)
-    how = {"dtype": dtype, "standardize": standardize, "n_threads": n_threads, "input_scale": 0.5}
+    scale = 1.0 if standardize else 0.5
+    how = {"dtype": dtype, "standardize": standardize, "n_threads": n_threads, "input_scale": scale}
     fit = {"epochs": 2, "batch_size": 24, "shuffle": shuffle}
     one = network(**how).fit(X, y, validation_data=(V, v), **fit)
     other = network(**how).fit(

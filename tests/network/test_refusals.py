@@ -100,7 +100,7 @@ BAD_FITS = {
     "epochs type": ({"epochs": 2.0}, TypeError, "'epochs' parameter"),
     "batch": ({"batch_size": 0}, ValueError, "'batch_size' parameter of fit must be an int >= 1"),
     "batch name": ({"batch_size": "ful"}, ValueError, "Did you mean 'full'"),
-    "batch type": ({"batch_size": None}, TypeError, "'batch_size' parameter"),
+    "batch type": ({"batch_size": 1.5}, TypeError, "'batch_size' parameter"),
     "batches": ({"n_batches": 0}, ValueError, "'n_batches' parameter of fit must be an int >= 1"),
     "shuffle": ({"shuffle": 1}, TypeError, "'shuffle' parameter of fit must be a bool"),
     "warm": ({"warm_start": "yes"}, TypeError, "'warm_start' parameter of fit must be a bool"),

@@ -90,7 +90,7 @@ def estimators() -> None:
     cnn.MLPClassifier(activation="softmax")  # error
     cnn.MLPClassifier(activation=["relu", "rellu"])  # error
     cnn.MLPClassifier(solver="lbgfs")  # error
-    cnn.MLPClassifier(batch_size="full")  # error
+    cnn.MLPClassifier(batch_size="fll")  # error
     cnn.MLPClassifier(learning_rate="invscalling")  # error
     cnn.MLPClassifier(learning_rate=0.1)  # error
     cnn.MLPClassifier(loss="mse")  # error

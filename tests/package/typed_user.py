@@ -83,9 +83,8 @@ def classes(folder: Path) -> None:
         loss=losses.SoftmaxCrossEntropy(label_smoothing=0.1),
         optimizer=cnn.Adam(schedules.WarmUp(schedules.Cosine(0.01, over=100, per="epoch"), over=2)),
         dtype="float64",
-        input_scale=data.input_scale,
         standardize="robust",
-        seed=0,
+        seed=np.random.default_rng(0),
     )
     net.optimizer = "nadam"
     watch = Patience(2)

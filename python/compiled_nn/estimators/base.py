@@ -363,11 +363,17 @@ class Perceptron(Fitted, ABC):
         self.stop_reason_ = net.stop_reason_
         if self.stop_reason_ and stopping_early and self.restore_best and progress.best_state is not None:
             net.restore(progress.best_state)
+        if stopping_early and progress.losses and not progress.best_epoch:
+            column = "val_score" if self.monitor is None else self.monitor
+            sklearn_compat.warn(
+                f"{column!r} was NaN in each epoch; the last weights are kept.", CompiledNNWarning
+            )
         self.n_iter_, self.t_ = check.epochs, progress.rows_seen
         self.loss_curve_, self.best_iter_ = progress.losses, progress.best_epoch
         self.loss_ = progress.losses[-1] if progress.losses else math.nan
         self.best_loss_ = None if stopping_early or not progress.losses else progress.best_loss
-        self.best_validation_score_ = progress.best_score if stopping_early else None
+        best_score = progress.best_score if progress.best_epoch else math.nan
+        self.best_validation_score_ = best_score if stopping_early else None
         self.validation_scores_ = progress.scores if stopping_early else None
 
     def _run_lbfgs(self, X: Any, y: Array, weight: Array | None) -> None:

@@ -7,13 +7,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import losses, metrics
-from ..common import arithmetic
 from ..data.arrays import Array
-from . import inputs
+from . import inputs, sklearn_compat
 from .base import Perceptron
 
 if TYPE_CHECKING:
     from typing import Self
+
+
+def _has_decision_function(estimator: Any) -> str | None:
+    """Return the reason why an estimator has no decision_function; None if it has one."""
+    loss = estimator.network_.loss_function if hasattr(estimator, "network_") else estimator.loss
+    if loss == "ordinal" or isinstance(loss, losses.Ordinal):
+        return (
+            "decision_function does not exist for the loss 'ordinal', whose outputs belong to thresholds, not to"
+            " classes. Use predict_proba."
+        )
+    return None
 
 
 class ClassPredictions(Perceptron):
@@ -40,22 +50,32 @@ class ClassPredictions(Perceptron):
     def predict_log_proba(self, X: Any) -> Array:
         """Return the logarithms of the probabilities (m, n_classes), finite even where a probability rounds to 0."""
         rows = self._read_rows(X)
-        if isinstance(self.network_.loss_function, losses.Ordinal):
-            p = self.network_.predict_proba(rows)
-            return arithmetic.log(np.maximum(p, np.finfo(p.dtype).tiny))
-        logits = self.network_.decision_function(rows)
-        if self.out_activation_ == "softmax":
-            logits = logits - logits.max(axis=1, keepdims=True)
-            sums = arithmetic.activate("exp", logits).sum(axis=1, keepdims=True)
-            log_proba: Array = logits - arithmetic.log(sums)
-            return log_proba
-        positive: Array = -np.logaddexp(0, -logits)
-        return positive if logits.ndim == 2 else np.stack([-np.logaddexp(0, logits), positive], axis=1)
+        return self.network_.predict_log_proba(rows)
 
+    @sklearn_compat.AvailableIf(_has_decision_function)
     def decision_function(self, X: Any) -> Array:
-        """Return the outputs before the link (m, n_outputs) for X (m, k); (m,) for one output."""
+        """Return the outputs before the link, from which the prediction follows.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+            Samples.
+
+        Returns
+        -------
+        ndarray (m,), or (m, n_outputs) for more than two classes or several labels per row
+            For two classes, the logarithm of the odds of ``classes_[1]``; otherwise one column per class or label.
+
+        Notes
+        -----
+        The method is absent for the loss "ordinal", whose outputs belong to the thresholds between classes.
+        """
         rows = self._read_rows(X)
-        return self.network_.decision_function(rows)
+        outputs = self.network_.decision_function(rows)
+        if outputs.ndim == 2 and outputs.shape[1] == 2 and self.out_activation_ == "softmax":
+            difference: Array = outputs[:, 1] - outputs[:, 0]
+            return difference
+        return outputs
 
     def calibrate(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Calibrate the probabilities by temperature scaling on rows that were not used to fit.

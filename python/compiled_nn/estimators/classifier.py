@@ -290,7 +290,7 @@ class MLPClassifier(ClassPredictions):
 
     # ---- training
 
-    @sklearn_compat.StochasticSolverMethod
+    @sklearn_compat.stochastic_only
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """Train for one epoch from the present weights and moments.
 

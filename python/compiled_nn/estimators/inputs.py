@@ -49,13 +49,29 @@ def read(owner: str, X: Any, dtype: str, known: Inputs | None, encodes_table: bo
     """
     if known is not None and known.shape is not None:
         images.check_shape(known.shape, X)
-    rows: Any = X if encodes_table else samples.read(X, dtype=dtype)
+    rows: Any = X if encodes_table else samples.read(numeric_text(X), dtype=dtype)
     shape: tuple[int, ...] = getattr(rows, "shape", ())
     if known is not None and len(shape) == 2 and shape[1] != known.n_features:
         raise ValueError(
             f"X has {shape[1]} features, but {owner} is expecting {known.n_features} features as input."
         )
     return rows
+
+
+def numeric_text(X: Any) -> Any:
+    """Return X in float64 if it has numbers that are written as text, such as "1.5"; otherwise X itself."""
+    kind = getattr(getattr(X, "dtype", None), "kind", "")
+    if kind not in "OUS" and not (isinstance(X, (list, tuple)) and X and _holds_text(X[0])):
+        return X
+    try:
+        converted: Array = np.asarray(X).astype(np.float64)
+    except (TypeError, ValueError):
+        return X  # its error names the row and the column
+    return converted
+
+
+def _holds_text(row: Any) -> bool:
+    return isinstance(row, (list, tuple)) and any(isinstance(value, (str, bytes)) for value in row)
 
 
 def read_targets(owner: str, y: Any, n_rows: int | None) -> Array:
@@ -67,7 +83,7 @@ def read_targets(owner: str, y: Any, n_rows: int | None) -> Array:
         )
     if getattr(y, "ndim", 1) == 2 and y.shape[1] == 1:
         sklearn_compat.warn_column_vector(y.shape)
-    values = arrays.targets(y)
+    values = arrays.targets(y.toarray() if hasattr(y, "tocsr") else y)
     if values.dtype.kind == "c":
         raise ValueError(f"Complex data not supported\n{values!r}\n")
     if n_rows is not None and len(values) != n_rows:

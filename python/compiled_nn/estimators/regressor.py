@@ -237,7 +237,7 @@ class MLPRegressor(ValuePredictions):
 
     # ---- training
 
-    @sklearn_compat.StochasticSolverMethod
+    @sklearn_compat.stochastic_only
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train for one epoch from the present weights and moments.
 

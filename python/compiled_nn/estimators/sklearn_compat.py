@@ -69,21 +69,46 @@ def raise_not_fitted(owner: str) -> Never:
     )
 
 
-class StochasticSolverMethod:
-    """Descriptor of a method that exists only if `solver` is "adam" or "sgd"."""
+class AvailableIf:
+    """Decorator of a method that only some estimators of a class have.
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = function
+    Parameters
+    ----------
+    obstacle : callable
+        Function of the estimator that returns the reason why it does not have the method; None if it has.
+    """
+
+    def __init__(self, obstacle: Callable[[Any], str | None]) -> None:
+        self._obstacle = obstacle
+
+    def __call__(self, function: Callable[..., Any]) -> Any:
+        """Return the descriptor of the method."""
+        return _Available(function, self._obstacle)
+
+
+class _Available:
+    """Descriptor of a method that raises an AttributeError if an estimator does not have it."""
+
+    def __init__(self, function: Callable[..., Any], obstacle: Callable[[Any], str | None]) -> None:
+        self._function, self._obstacle = function, obstacle
         self.__doc__ = function.__doc__
 
     def __get__(self, estimator: Any, owner: type) -> Any:
         if estimator is None:
             return self._function
-        if estimator.solver not in STOCHASTIC:
-            raise AttributeError(
-                f"partial_fit is only available for stochastic optimizers. {estimator.solver} is not stochastic."
-            )
+        reason = self._obstacle(estimator)
+        if reason is not None:
+            raise AttributeError(reason)
         return MethodType(self._function, estimator)
+
+
+def _is_not_stochastic(estimator: Any) -> str | None:
+    if estimator.solver in STOCHASTIC:
+        return None
+    return f"partial_fit is only available for stochastic optimizers. {estimator.solver} is not stochastic."
+
+
+stochastic_only = AvailableIf(_is_not_stochastic)
 
 
 class SklearnMixin:

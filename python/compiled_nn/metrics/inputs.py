@@ -142,6 +142,10 @@ def columns(y: Any, scores: Any, classes: Any, name: str) -> tuple[Array, Array]
     true = labels(y, "y")
     arrays.check_rows(true, matrix, "y", name)
     column_labels = known(true if classes is None else classes)
+    if classes is not None and len(column_labels) == 1 and len(classes) == matrix.shape[1]:
+        matrix = matrix.sum(
+            axis=1, keepdims=True
+        )  # a network of one class, which is the label of both columns
     if len(column_labels) != matrix.shape[1]:
         n = len(column_labels)
         source = f"y has {n} classes" if classes is None else f"classes has {count(n, 'label')}"

@@ -128,8 +128,8 @@ class Fitting(Prediction, State):
             "softmax_cross_entropy", independent 0/1 targets for "binary_cross_entropy".
         epochs : int, default 10
             Number of passes over the data.
-        batch_size : int or "full", default 32
-            Number of rows per step.
+        batch_size : int, "full" or None, default 32
+            Number of rows per step; "full" and None are all rows.
         n_batches : int, optional
             Number of batches per epoch, in place of `batch_size`: each has ``ceil(m / n_batches)`` rows.
         accumulate : int, default 1
@@ -263,8 +263,8 @@ class Fitting(Prediction, State):
             Weight of each row, at least 0.
         classes : array-like (n_classes,), optional
             All labels. The first call needs them if its y does not contain all labels.
-        batch_size : int or "full", default 32
-            Number of rows per step.
+        batch_size : int, "full" or None, default 32
+            Number of rows per step; "full" and None are all rows.
         shuffle : bool, default False
             Whether to shuffle the rows.
 

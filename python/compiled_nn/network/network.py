@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..common.errors import suggest_keywords
 from ..data.arrays import Array
 from ..spec import shapes
-from ..spec.configuration import DEFAULT_LOSS, configure
+from ..spec.configuration import DEFAULT_LOSS, check_scales, configure
 from ..spec.layers import Dense
 from ..training.trainer import Trainer
 from .fit import Fitting
@@ -16,6 +16,8 @@ from .inspection import Inspection
 from .uncertainty import Uncertainty
 
 if TYPE_CHECKING:
+    from numpy.random import Generator, RandomState
+
     from ..files.places import Readable
     from ..losses import Loss, LossName
     from ..optimizers import OptimizerName
@@ -43,13 +45,13 @@ class Network(Fitting, Inspection, Uncertainty):
         Factors, at least 0, of the penalty ``l2 / 2 * sum(W ** 2) + l1 * sum(abs(W))``, which is added to the mean
         loss. Biases are not penalised.
     input_scale : float, default 1.0
-        Factor, above 0, by which X is multiplied before the first layer, such as 1 / 255 for 8-bit images. It has no
-        effect with `standardize`.
+        Factor, above 0, by which X is multiplied before the first layer, such as 1 / 255 for 8-bit images. It cannot be
+        combined with `standardize`.
     dtype : {"float32", "float64"}, default "float32"
         Dtype of weights and arithmetic. X may have any dtype.
-    seed : int, optional
-        Seed for initial weights and shuffling. The same seed gives the same bits with any number of threads. The global
-        generator of NumPy is not used.
+    seed : int, Generator or RandomState, optional
+        Seed for initial weights and shuffling. The same seed gives the same bits with any number of threads. A
+        generator draws an int, once, when the network is created. The global generator of NumPy is not used.
     n_threads : int, optional
         Number of threads of this network; None follows :func:`set_num_threads`.
     standardize : bool or {"standard", "robust", "minmax"}, default False
@@ -147,7 +149,7 @@ class Network(Fitting, Inspection, Uncertainty):
         l2: float = 0.0,
         input_scale: float = 1.0,
         dtype: DType = "float32",
-        seed: int | None = None,
+        seed: int | Generator | RandomState | None = None,
         n_threads: int | None = None,
         standardize: bool | Scaling = False,
         scale_targets: bool = False,
@@ -159,6 +161,7 @@ class Network(Fitting, Inspection, Uncertainty):
         ema: float | None = None,
         embeddings: Widths | None = None,
     ) -> None:
+        check_scales(input_scale, standardize)
         configuration = configure(
             layers,
             loss=loss,

@@ -73,6 +73,32 @@ class Prediction(Model):
                 return outputs
         return predictor.predict_proba(X, out)
 
+    def predict_log_proba(self, X: Any) -> Array:
+        """Predict the logarithm of the probability of each class, finite even where the probability rounds to 0.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+            Rows, as for :meth:`predict`.
+
+        Returns
+        -------
+        ndarray (m, n_classes), in the dtype of the network
+            Logarithms of the numbers that :meth:`predict_proba` returns.
+
+        Raises
+        ------
+        NotFittedError
+            If the network has no weights yet.
+        TypeError, ValueError
+            If X cannot be used, or the network predicts values.
+        """
+        from ..artefact.log_probabilities import (
+            log_probabilities,
+        )  # imported here to keep `import compiled_nn` fast
+
+        return log_probabilities(self._predicting(), X)
+
     def predict_distribution(self, X: Any) -> tuple[Array, Array]:
         """Predict the mean and standard deviation of the normal distribution of each row, with loss "gaussian_nll".
 

@@ -6,6 +6,7 @@ in the repr is the order of the table.
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -63,6 +64,22 @@ def _frequency(name: str, value: Any) -> float | None:
     return tabular.frequency(value)
 
 
+def _seed(name: str, value: Any) -> int | None:
+    """Return a seed as an int or None; a generator draws one, so that its state advances."""
+    if value is None or isinstance(value, numbers.Integral):
+        return checks.optional_integer("Network", name, value, minimum=0)
+    from numpy.random import Generator, RandomState  # imported here to keep `import compiled_nn` fast
+
+    if isinstance(value, RandomState):
+        return int(value.randint(1 << 31))
+    if isinstance(value, Generator):
+        return int(value.integers(1 << 63))
+    raise TypeError(
+        f"The 'seed' parameter of Network must be an int >= 0, a Generator, a RandomState or None. Got {value!r}"
+        " instead."
+    )
+
+
 def _embeddings(name: str, value: Any) -> EmbeddingWidths:
     if value is None:
         return None
@@ -79,7 +96,7 @@ PARAMETERS: dict[str, tuple[Any, Callable[[str, Any], Any]]] = {
     "l2": (0.0, partial(_real, minimum=0)),
     "input_scale": (1.0, partial(_real, above=0)),
     "dtype": ("float32", lambda name, value: checks.choice("Network", name, value, DTYPES)),
-    "seed": (None, lambda name, value: checks.optional_integer("Network", name, value, minimum=0)),
+    "seed": (None, _seed),
     "standardize": (False, _standardize),
     "scale_targets": (False, partial(checks.flag, "Network")),
     "categorical_features": (None, _categorical),
@@ -219,6 +236,15 @@ class Configuration(Immutable):
         }
         options = "".join(f", {name}={value!r}" for name, value in changed.items())
         return f"{list(self.layers)!r}{options}"
+
+
+def check_scales(input_scale: object, standardize: object) -> None:
+    """Raise ValueError for an `input_scale` that has no effect; files may have it, so :func:`configure` accepts it."""
+    if standardize is not False and input_scale != 1:
+        raise ValueError(
+            f"input_scale={input_scale!r} has no effect with standardize={standardize!r}, which scales each column;"
+            " leave one of them out."
+        )
 
 
 def configure(layers_: Sequence[Dense], loss: Loss | str = DEFAULT_LOSS, **parameters: Any) -> Configuration:

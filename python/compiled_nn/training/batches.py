@@ -14,7 +14,8 @@ from ..data.samples import Samples
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-BatchSize: TypeAlias = "int | Literal['full']"
+DEFAULT_BATCH_SIZE = 32
+BatchSize: TypeAlias = "int | Literal['full'] | None"
 
 
 class Batches(Immutable):
@@ -93,8 +94,8 @@ def make_batches(
     batches_per_step = checks.integer("fit", "accumulate", accumulate, minimum=1)
     if n_batches is not None:
         size = -(-n_rows // checks.integer("fit", "n_batches", n_batches, minimum=1))
-    elif isinstance(batch_size, str):
-        checks.choice("fit", "batch_size", batch_size, ("full",))
+    elif batch_size is None or isinstance(batch_size, str):
+        checks.choice("fit", "batch_size", batch_size or "full", ("full",))
         size = n_rows
     else:
         size = min(n_rows, checks.integer("fit", "batch_size", batch_size, minimum=1))

@@ -12,7 +12,7 @@ from ..callbacks.base import Callback, as_callback
 from ..callbacks.stopping import EarlyStopping, Target
 from ..common import checks
 from .averaging import SWA
-from .batches import Batches, make_batches
+from .batches import DEFAULT_BATCH_SIZE, Batches, make_batches
 
 if TYPE_CHECKING:
     from ..data.arrays import Array
@@ -110,6 +110,7 @@ def make_plan(
         raise TypeError(
             f"The 'averaging' parameter of fit must be an SWA or None. Got {averaging!r} instead."
         )
+    _check_batches(**others)
     verbose = int(verbose) if isinstance(verbose, bool) else verbose
     return Plan(
         callbacks=_callbacks(callbacks, callback, early_stopping, target, validates, averaging is not None),
@@ -122,6 +123,23 @@ def make_plan(
         metrics=metrics_to_compute,
         **others,
     )
+
+
+def _check_batches(
+    *, batch_size: object, n_batches: object, accumulate: object, drop_last: object, **_: object
+) -> None:
+    """Raise ValueError for a parameter of batches that another one leaves without an effect."""
+    if n_batches is not None and batch_size != DEFAULT_BATCH_SIZE:
+        raise ValueError(
+            f"batch_size={batch_size!r} has no effect with n_batches={n_batches!r}; leave one of them out."
+        )
+    if n_batches is None and (batch_size is None or batch_size == "full"):
+        for name, value, default in (("accumulate", accumulate, 1), ("drop_last", drop_last, False)):
+            if value != default:
+                raise ValueError(
+                    f"{name}={value!r} has no effect with batch_size={batch_size!r}: a batch has all rows. Leave one of"
+                    " them out."
+                )
 
 
 def _callbacks(

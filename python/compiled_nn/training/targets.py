@@ -55,6 +55,13 @@ class Targets(Immutable):
     ) -> None:
         self._set(loss=loss, n_outputs=n_outputs, kind=kind, classes=classes, scaling=scaling)
 
+    @property
+    def has_one_class(self) -> bool:
+        """Whether all outputs stand for the same class, because y had only one."""
+        return (
+            self.kind == "classes" and self.classes is not None and bool(self.classes[0] == self.classes[-1])
+        )
+
     def encode(self, y: Any, dtype: str, scaled: bool = True) -> Array:
         """Return `y` encoded for the core.
 

@@ -59,6 +59,8 @@ class Validation(NamedTuple):
         outputs = stack.forward(
             self.X, scale=objective.scale, n_threads=objective.n_threads, deadline=deadline
         )
+        if targets.has_one_class:
+            outputs = _certain(outputs)
         columns = {"val_loss": [loss], "val_score": [targets.score(self.y, outputs, self.weights)]}
         if self.metrics:
             y, predicted = self._labels(targets), targets.decode(outputs)
@@ -77,6 +79,13 @@ class Validation(NamedTuple):
             labels: Array = targets.classes[self.y]
             return labels
         return targets.decode(self.y)
+
+
+def _certain(outputs: Array) -> Array:
+    """Return the outputs after the link for which the first class is certain."""
+    certain = np.zeros_like(outputs)
+    certain[:, 0] = outputs.shape[1] > 1
+    return certain
 
 
 def hold_out(

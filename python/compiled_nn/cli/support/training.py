@@ -145,7 +145,7 @@ def _network(options: Namespace, loss: LossName, n_outputs: int, input_scale: fl
         optimizer=optimizer() if options.learning_rate is None else optimizer(options.learning_rate),
         l1=options.l1,
         l2=options.l2,
-        input_scale=input_scale,
+        input_scale=1.0 if options.standardize else input_scale,
         dtype=options.dtype,
         seed=options.seed,
         n_threads=options.threads,
