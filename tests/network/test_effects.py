@@ -100,6 +100,8 @@ def judge(condition, y, capsys, units=2, loss=None):
             after = observed(changed, arguments, y, capsys, units)
         except (ValueError, TypeError):
             continue
+        except TimeoutError as error:
+            after = repr(error)
         if after != before:
             seen.add(name)
         same = repr((network | fit).get(name)) == repr(value)

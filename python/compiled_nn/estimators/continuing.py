@@ -74,8 +74,10 @@ def _check_layers(present: tuple[Dense, ...], new: list[Dense]) -> None:
                 f"{name} is {after} for the hidden layers; the fitted network has {before}. Set it back, or fit with"
                 " warm_start=False."
             )
-    if present[-1].bias != new[-1].bias:
-        raise ValueError(_refusal("use_bias", new[-1].bias, present[-1].bias))
+    for attribute, name in (("bias", "use_bias"), ("activation", "output_activation")):
+        after, before = (getattr(layers[-1], attribute) for layers in (new, present))
+        if after != before:
+            raise ValueError(_refusal(name, after, before))
 
 
 def check_initial(name: str, before: object, after: object) -> None:
