@@ -185,3 +185,21 @@ def test_numbers_are_read_exactly(tmp_path):
     X = np.random.default_rng(0).standard_normal((50, 7)) * 10.0 ** np.arange(-9, 12, 3)
     lines = "".join(",".join(map(repr, row)) + "\n" for row in X.tolist())
     np.testing.assert_array_equal(read_csv(write(tmp_path, lines), None).X, X)
+
+
+@pytest.mark.parametrize(
+    ("targets", "expected"),
+    [
+        (["007", "7", "8", "8"], ["007", "7", "8", "8"]),
+        (["00", "0", "1", "1"], ["00", "0", "1", "1"]),
+        (["07", "08", "09", "10"], [7, 8, 9, 10]),
+        (["7", "7.0", "8", "+8"], [7.0, 7.0, 8.0, 8.0]),
+        (["0", "-0", "1", "1"], [0, 0, 1, 1]),
+    ],
+)
+def test_labels_that_differ_in_leading_zeros_stay_apart(tmp_path, targets, expected):
+    path = tmp_path / "codes.csv"
+    path.write_text("a,code\n" + "".join(f"{i},{target}\n" for i, target in enumerate(targets)))
+    data = read_csv(path)
+    assert data.y_train.tolist() == expected
+    assert len(data.class_names) == (len(set(targets)) if isinstance(expected[0], str) else 0)

@@ -47,7 +47,8 @@ def read_csv(
     -------
     Dataset
         `X_train` of shape (m, k), float64. `y_train` of shape (m,): int64 if all targets are integers in the range
-        of int64, float64 if all are numbers, else text; for text, `class_names` has the sorted distinct targets.
+        of int64, float64 if all are numbers, else text; for text, `class_names` has the sorted distinct targets. Targets
+        such as 007 and 7, which differ in leading zeros only, are text.
         `feature_names` from the header; no test part; `name` is the file name without its extension.
 
     Raises
@@ -186,6 +187,12 @@ def _target_column(target: int | str | None, names: Sequence[str] | None, n_colu
     return target % n_columns
 
 
+def _differ_in_zeros(texts: Sequence[str]) -> bool:
+    """Whether two targets are the same number with other leading zeros, such as 007 and 7: labels that differ."""
+    digits = {text for text in texts if text.isdigit()}
+    return len({text.lstrip("0") or "0" for text in digits}) < len(digits)
+
+
 def _targets(cells: list[str], lines: Sequence[int], column: int) -> NDArray[Any]:
     """Return the targets as int64, float64 or text: the first of these types that can represent all of them."""
     place = f"column {column + 1}"
@@ -204,6 +211,8 @@ def _targets(cells: list[str], lines: Sequence[int], column: int) -> NDArray[Any
             f"line {lines[first_text]}, {place}: the target {texts[first_text]!r} is not a number, "
             f"but other targets are, such as {number!r}"
         )
+    if _differ_in_zeros(texts):
+        return np.array(texts)
     values = np.array(parsed, np.float64)
     if not np.isfinite(values).all():
         bad = int(np.argmin(np.isfinite(values)))
