@@ -17,7 +17,7 @@ from .common.errors import CompiledNNWarning, DivergenceError, NotFittedError
 from .common.threads import get_num_threads, set_num_threads, threads
 from .network.network import Network, load, load_checkpoint
 from .spec.activations import Activation, register_activation
-from .spec.initializers import Normal, Uniform
+from .spec.initializers import Constant, Normal, Uniform
 from .spec.layers import Dense
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "CompiledNNWarning",
+    "Constant",
     "Dense",
     "DivergenceError",
     "Lion",

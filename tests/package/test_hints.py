@@ -30,7 +30,7 @@ OPTIONS = {
     "loss": [*losses.LOSSES, "log_loss"],
     "activation": [*activations.ACTIVATIONS, *activations.ALIASES, "logistic"],
     "optimizer": OPTIMIZERS,
-    "init": [*initializers.NAMES, "ones"],
+    "init": initializers.NAMES,
     "metric": METRICS,
     "metrics": [*METRICS, *metrics.__all__],
     "dtype": configuration.DTYPES,

@@ -191,7 +191,7 @@ TABLES: dict[str, dict[str, str]] = {
         "hidden_layer_sizes": "layers hidden_layers hidden_units layer_sizes n_hidden"
         " n_hidden_units hidden_sizes units",
         "activation": "activations act hidden_activation activation_function nonlinearity",
-        "alpha": "l2 lambda_l2 reg_lambda l2_penalty ridge regularization",
+        "alpha": "l2 lambda_l2 reg_lambda l2_penalty weight_penalty ridge regularization",
         "l1": "lambda_l1 reg_alpha lasso l1_penalty",
         "batch_size": "mini_batch_size bs batch",
         "learning_rate_init": "lr eta step_size initial_lr",
@@ -302,6 +302,7 @@ NOTES: dict[str, dict[str, str]] = {
         "randomnormal": "Pass Normal(sigma) of compiled_nn.",
         "gaussian": "Pass Normal(sigma) of compiled_nn.",
         "truncatednormal": "Pass Normal(sigma) of compiled_nn, whose numbers are not truncated.",
+        "constant": "Pass Constant(value) of compiled_nn.",
         "uniform": "Pass Uniform(low, high) of compiled_nn.",
         "randomuniform": "Pass Uniform(low, high) of compiled_nn.",
     },
@@ -376,9 +377,6 @@ NOTES: dict[str, dict[str, str]] = {
         **dict.fromkeys(("validationsplit", "valsplit"), "Pass validation_fraction to the constructor."),
         **dict.fromkeys(("evalset", "valdata", "validation"), "Did you mean 'validation_data'?"),
         **dict.fromkeys(("sampleweights", "weights"), "Did you mean 'sample_weight'?"),
-    },
-    "estimator": {
-        "weightpenalty": "Did you mean 'alpha'?",
     },
     "Dense": dict.fromkeys(
         ("infeatures", "inputshape", "inputdim", "inputs", "ninputs"),

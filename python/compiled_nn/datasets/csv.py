@@ -47,9 +47,9 @@ def read_csv(
     -------
     Dataset
         `X_train` of shape (m, k), float64. `y_train` of shape (m,): int64 if all targets are integers in the range
-        of int64, float64 if all are numbers, else text; for text, `class_names` has the sorted distinct targets. Targets
-        such as 007 and 7, which differ in leading zeros only, are text.
-        `feature_names` from the header; no test part; `name` is the file name without its extension.
+        of int64, float64 if all are numbers, else text; for text, `class_names` has the sorted distinct targets.
+        Targets such as 007 and 7, which differ in leading zeros only, are text. `feature_names` from the header; no
+        test part; `name` is the file name without its extension.
 
     Raises
     ------

@@ -83,7 +83,7 @@ class MLPClassifier(ClassPredictions):
         L1 penalty ``l1 * sum(abs(W))``, divided by the number of rows of a batch like that of `alpha`.
     use_bias : bool, default True
         Whether layers have biases.
-    init : str, Normal, Uniform, None, or a sequence of them, default None
+    init : str, Normal, Uniform, Constant, None, or a sequence of them, default None
         Initialiser of the weights, of all layers or with one entry per layer, also for the last one; see
         :class:`Dense`. None: the rule of scikit-learn.
     coefs_init, intercepts_init : sequence of array (inputs, units) and (units,), or None, default None

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..optimizers.classes import Optimizer
     from ..preprocessing.tabular import Features
     from ..spec.embeddings import Widths
-    from ..spec.initializers import InitName, Normal, Uniform
+    from ..spec.initializers import Constant, InitName, Normal, Uniform
     from ..training.averaging import SWA
     from ..training.plan import OnInterrupt
 
@@ -32,7 +32,7 @@ Solver: TypeAlias = Literal["lbfgs", "sgd", "adam"]
 RATES = ("constant", "invscaling", "adaptive")
 Rates: TypeAlias = Literal["constant", "invscaling", "adaptive"]
 HiddenActivation: TypeAlias = HiddenName | Literal["logistic"] | Activation
-Initializer: TypeAlias = "InitName | Normal | Uniform | None"
+Initializer: TypeAlias = "InitName | Normal | Uniform | Constant | None"
 _VARIADIC = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 
 

@@ -165,7 +165,9 @@ def _is_of_first_formats(config: dict[str, Any]) -> bool:
     return (
         config.keys() <= _FIRST_FIELDS
         and all(
-            layer.keys() <= _FIRST_LAYER and layer["activation"] in _FIRST_ACTIVATIONS
+            layer.keys() <= _FIRST_LAYER
+            and layer["activation"] in _FIRST_ACTIVATIONS
+            and not _is_later_init(layer["init"])
             for layer in config["layers"]
         )
         and config["loss"] in _FIRST_LOSSES
@@ -173,6 +175,11 @@ def _is_of_first_formats(config: dict[str, Any]) -> bool:
         and optimizer.keys() <= _FIRST_OPTIMIZER
         and not isinstance(optimizer["learning_rate"], dict)
     )
+
+
+def _is_later_init(init: Any) -> bool:
+    """Whether formats 1 and 2 do not have an initialiser, given as JSON values."""
+    return init == "ones" or (isinstance(init, dict) and init["name"] in ("constant", "pair"))
 
 
 def _classes_to_config(classes: arrays.Array | None) -> dict[str, Any] | None:

@@ -7,12 +7,14 @@ Named initialisers have mean 0 and the following variance, with k inputs and n u
     glorot   2 / (k + n)    default for all other activations
 
 ``_normal`` draws from a normal distribution that is not truncated, ``_uniform`` from the interval with this variance.
-Biases start at zero unless they are given. All draws are float64 and use the generator that the caller passes.
+Biases start at zero unless they are given, or drawn by an initialiser of theirs. All draws are float64 and use the
+generator that the caller passes.
 """
 
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -37,9 +39,11 @@ NAMES: tuple[InitName, ...] = (
     "lecun_normal",
     "lecun_uniform",
     "zeros",
+    "ones",
 )
 InitName: TypeAlias = Literal[
-    "he_normal", "he_uniform", "glorot_normal", "glorot_uniform", "lecun_normal", "lecun_uniform", "zeros"
+    "he_normal", "he_uniform", "glorot_normal", "glorot_uniform", "lecun_normal", "lecun_uniform", "zeros",
+    "ones",
 ]  # fmt: skip
 
 Pair: TypeAlias = "tuple[arrays.Array, arrays.Array | None]"
@@ -103,6 +107,75 @@ class Uniform:
         return rng.uniform(self.low, self.high, (n_inputs, units)), None
 
 
+@dataclass(frozen=True)
+class Constant:
+    """Initial weights that are all the same number.
+
+    Units with equal weights stay equal in training, so this is for biases, and for the weights of a first hidden layer
+    of one unit or of a last layer.
+
+    Parameters
+    ----------
+    value : float, default 0.0
+        Weight.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `value` is not a finite number.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> layer = cnn.Dense(8, "relu", init=("he_normal", cnn.Constant(0.01)))
+    """
+
+    value: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", checks.real("Constant", "value", self.value))
+
+    def draw(self, rng: Generator, n_inputs: int, units: int) -> Pair:
+        """Return (W (n_inputs, units), None)."""
+        return np.full((n_inputs, units), self.value), None
+
+
+class WithBiases:
+    """Initialiser of the weights together with one of the biases, or with biases (units,), which are copied."""
+
+    def __init__(self, weight: Any, bias: Any) -> None:
+        self.weight = resolve(weight)
+        self.bias: Any = _bias(bias)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, WithBiases) and repr(self) == repr(other)
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
+
+    def __repr__(self) -> str:
+        return f"({self.weight!r}, {self.bias!r})"
+
+    def draw(self, activation: str, rng: Generator, n_inputs: int, units: int) -> Pair:
+        """Draw (W (n_inputs, units), b (units,)); `activation` is that of the layer."""
+        W, _ = draw(self.weight, activation, rng, n_inputs, units)
+        if isinstance(self.bias, np.ndarray):
+            return W, self.bias
+        b, _ = draw(self.bias, activation, rng, 1, units)
+        return W, b[0]
+
+
+def _bias(bias: Any) -> Any:
+    """Return the initialiser of biases: a number as a `Constant`, an array (n,) in float64."""
+    if isinstance(bias, (Normal, Uniform, Constant)):
+        return bias
+    if isinstance(bias, str):
+        return checks.choice("Dense", "init", bias, ("zeros", "ones"))
+    if isinstance(bias, numbers.Real) and not isinstance(bias, bool):
+        return Constant(float(bias))
+    return arrays.weights(bias, "the bias in init", dtype="float64", ndim=1)
+
+
 class Given:
     """Initial weights given as arrays: W (inputs, units) and, optionally, b (units,). Both are copied."""
 
@@ -144,8 +217,8 @@ class NotSaved:
 
 def _draw_named(name: str, rng: Generator, n_inputs: int, units: int) -> arrays.Array:
     shape = (n_inputs, units)
-    if name == "zeros":
-        return np.zeros(shape)
+    if name in ("zeros", "ones"):
+        return np.full(shape, float(name == "ones"))
     family, distribution = name.split("_")
     variance = {"he": 2 / n_inputs, "glorot": 2 / (n_inputs + units), "lecun": 1 / n_inputs}[family]
     if distribution == "normal":
@@ -154,19 +227,20 @@ def _draw_named(name: str, rng: Generator, n_inputs: int, units: int) -> arrays.
     return rng.uniform(-limit, limit, shape)
 
 
-Init: TypeAlias = "InitName | Normal | Uniform | Given | NotSaved | None"
-# What a layer takes: an initialiser, or the weights and perhaps the biases.
+Init: TypeAlias = "InitName | Normal | Uniform | Constant | WithBiases | Given | NotSaved | None"
+# A layer takes an initialiser, a pair of those of weights and biases, or the weights and perhaps the biases.
 InitLike: TypeAlias = "Init | SupportsArray | Sequence[Sequence[float]] | tuple[Any, Any]"
 
 
 def resolve(init: Any) -> Init:
     """Check the parameter `init`, and return it; an array, or a pair of arrays, becomes a `Given`."""
-    if init is None or isinstance(init, (Normal, Uniform, Given, NotSaved)):
+    if init is None or isinstance(init, (Normal, Uniform, Constant, WithBiases, Given, NotSaved)):
         return init
     if isinstance(init, str):
         return checks.choice("Dense", "init", init, NAMES)
     if isinstance(init, tuple) and len(init) == 2:
-        return Given(*init)
+        named = init[0] is None or isinstance(init[0], (str, Normal, Uniform, Constant))
+        return WithBiases(*init) if named else Given(*init)
     return Given(init)
 
 
@@ -176,6 +250,8 @@ def draw(init: Init, activation: str, rng: Generator, n_inputs: int, units: int)
         init = INITIALIZERS.get(activation, "glorot_uniform")  # the latter for a user's function
     if isinstance(init, str):
         return _draw_named(init, rng, n_inputs, units), None
+    if isinstance(init, WithBiases):
+        return init.draw(activation, rng, n_inputs, units)
     return init.draw(rng, n_inputs, units)
 
 
@@ -185,7 +261,11 @@ def to_config(init: Init) -> Any:
         return {"name": "normal", "sigma": init.sigma}
     if isinstance(init, Uniform):
         return {"name": "uniform", "low": init.low, "high": init.high}
-    if isinstance(init, (Given, NotSaved)):
+    if isinstance(init, Constant):
+        return {"name": "constant", "value": init.value}
+    if isinstance(init, WithBiases) and not isinstance(init.bias, np.ndarray):
+        return {"name": "pair", "weights": to_config(init.weight), "biases": to_config(init.bias)}
+    if isinstance(init, (WithBiases, Given, NotSaved)):
         return {"name": "array"}
     return init
 
@@ -200,9 +280,15 @@ def from_config(config: Any) -> Init:
     if name == "uniform":
         fields = checks.fields("init", config, ("name", "low", "high"))
         return Uniform(fields["low"], fields["high"])  # type: ignore[arg-type]
+    if name == "constant":
+        return Constant(checks.fields("init", config, ("name", "value"))["value"])  # type: ignore[arg-type]
+    if name == "pair":
+        fields = checks.fields("init", config, ("name", "weights", "biases"))
+        return WithBiases(from_config(fields["weights"]), from_config(fields["biases"]))
     if name == "array":
         checks.fields("init", config, ("name",))
         return NotSaved()
     raise ValueError(
-        f"init is {config!r}; expected None, a name, or an object with the name 'normal', 'uniform' or 'array'."
+        f"init is {config!r}; expected None, a name, or an object with the name 'normal', 'uniform', 'constant',"
+        " 'pair' or 'array'."
     )

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
+import numpy as np
+
 from ..common import checks
 from ..common.errors import count, suggest_keywords
 from ..data import arrays
@@ -41,10 +43,11 @@ class Dense:
         every activation except "softmax"; they compare its outputs with y.
     bias : bool, default True
         Whether the layer has biases.
-    init : str, Normal, Uniform, array (k, n) or pair of arrays (k, n) and (n,), optional
+    init : str, Normal, Uniform, Constant, array (k, n), or pair of weights and biases, optional
         Initial weights. A str is one of "he_normal", "he_uniform", "glorot_normal", "glorot_uniform", "lecun_normal",
-        "lecun_uniform" and "zeros". None means "he_normal" for relu and similar activations, "lecun_normal" for selu,
-        and "glorot_uniform" otherwise. Biases start at 0 unless they are given.
+        "lecun_uniform", "zeros" and "ones". None means "he_normal" for relu and similar activations, "lecun_normal" for
+        selu, and "glorot_uniform" otherwise. Biases start at 0 unless `init` is a pair: of arrays (k, n) and (n,), or
+        of an initialiser (or None) and the biases as a number, an array (n,), Normal, Uniform or Constant.
     dropout : float, default 0.0
         Probability, in [0, 1), with which an output is set to 0 in training. The other outputs are divided by
         1 - dropout.
@@ -98,16 +101,23 @@ class Dense:
                     "A layer with blocks must be linear. Pass bias=False, and neither activation nor norm."
                 )
         init = initializers.resolve(self.init)
-        if isinstance(init, initializers.Given):
-            if init.weight.shape[1] != self.units:
-                raise ValueError(
-                    f"init has {count(init.weight.shape[1], 'column')}; the layer has {count(self.units, 'unit')}."
-                )
-            if init.bias is not None and not self.bias:
-                raise ValueError(
-                    "init has a bias; the layer has bias=False. Pass bias=True, or init without a bias."
-                )
+        if isinstance(init, initializers.Given) and init.weight.shape[1] != self.units:
+            raise ValueError(
+                f"init has {count(init.weight.shape[1], 'column')}; the layer has {count(self.units, 'unit')}."
+            )
+        if isinstance(init, (initializers.Given, initializers.WithBiases)) and init.bias is not None:
+            self._check_initial_bias(init.bias)
         object.__setattr__(self, "init", init)
+
+    def _check_initial_bias(self, bias: Any) -> None:
+        if not self.bias:
+            raise ValueError(
+                "init has a bias; the layer has bias=False. Pass bias=True, or init without a bias."
+            )
+        if isinstance(bias, np.ndarray) and len(bias) != self.units:
+            raise ValueError(
+                f"The bias in init has {count(len(bias), 'number')}; the layer has {count(self.units, 'unit')}."
+            )
 
     @property
     def rate_factor(self) -> float:
