@@ -47,8 +47,10 @@ def test_a_file_keeps_all_but_momenta(estimator, blobs, path):
     loaded = estimator.load(path)
     assert (loaded.predict(X) == model.predict(X)).all()
     assert loaded.get_params() == model.get_params() | {"dropout": (0.1, 0.0)}
-    for name in ("n_iter_", "t_", "loss_", "loss_curve_", "validation_scores_", "best_iter_", "stop_reason_"):
+    for name in ("n_iter_", "t_", "loss_", "best_validation_score_", "best_iter_", "stop_reason_"):
         assert getattr(loaded, name) == getattr(model, name)
+    for name in ("loss_curve_", "validation_scores_"):  # stored in the dtype of the network
+        assert getattr(loaded, name) == np.float32(getattr(model, name)).tolist()
     assert loaded.n_features_in_ == 3
     assert same(loaded, model)
     loaded.set_params(early_stopping=False).partial_fit(X, y)
@@ -78,7 +80,11 @@ def test_a_table_s_file(path):
 
 @pytest.mark.parametrize(
     "parameter",
-    [{"optimizer": cnn.SGD()}, {"callbacks": [print]}, {"random_state": np.random.RandomState(0)}],
+    [
+        {"optimizer": cnn.SGD(lambda step: 0.1)},
+        {"callbacks": [print]},
+        {"random_state": np.random.RandomState(0)},
+    ],
 )
 def test_objects_are_not_for_files(parameter, blobs, path, capsys):
     model = CLASSIFIER(max_iter=1, **parameter).fit(*blobs)
@@ -108,7 +114,7 @@ def test_files_of_something_else(blobs, path):
     ("old", "new"),
     [
         ('"max_iter"', '"max_itex"'),
-        ('"format_version":1,"estimator"', '"format_version":7,"estimator"'),
+        ('"format_version":2,"estimator"', '"format_version":7,"estimator"'),
         ('"n_iter_"', '"__class"'),
         ('"stale"', '"stalk"'),
         ('"<i8"', '"zzz"'),

@@ -83,7 +83,7 @@ class _FromSklearn(Callback):
         self._data = {} if y is None else {"X": X, "y": y}
 
     def on_train_begin(self, net: NetworkLike) -> None:
-        epochs = net.epochs_planned_ - len(net.history["epoch"])
+        epochs = net.epochs_planned_ - (net.history["epoch"] or [0])[-1]
         self._estimator = _estimator(net, self._support).set_callbacks(self._callback)
         self._root = self._estimator._init_callback_context(max_subtasks=epochs)
         self._root.call_on_fit_task_begin(estimator=self._estimator, **self._data)

@@ -16,8 +16,12 @@ class Checkpoint(Callback):
     """Callback that writes a checkpoint every `every` epochs.
 
     The previous checkpoint is replaced only after the new one is completely on the disk.
-    ``compiled_nn.load_checkpoint(path)`` reads it; ``fit(..., warm_start=True)`` then continues with the same bits as
-    training without interruption.
+    ``compiled_nn.load_checkpoint(path)`` reads that of a network; ``fit(..., warm_start=True)`` then continues with the
+    same bits as training without interruption.
+
+    In an estimator, the file is that of the estimator, with the moments of the optimizer and the history, but without
+    `callbacks`. ``MLPClassifier.load(path)`` reads it: ``partial_fit`` continues with these moments, ``fit`` with
+    ``warm_start=True`` from the weights, with moments of zero, as in scikit-learn.
 
     Parameters
     ----------

@@ -41,7 +41,7 @@ class ProgressBar(Callback):
         """Open the bar, if it is to be displayed."""
         self._bar = None
         if self.always or sys.stderr.isatty() or "ipykernel" in sys.modules:
-            self._bar = _bar()(len(net.history["epoch"]), net.epochs_planned_)
+            self._bar = _bar()((net.history["epoch"] or [0])[-1], net.epochs_planned_)
 
     def on_epoch_end(self, net: NetworkLike, epoch: int, history: History) -> None:
         """Advance the bar."""

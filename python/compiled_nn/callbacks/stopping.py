@@ -77,7 +77,7 @@ class EarlyStopping(Callback):
     def on_train_begin(self, net: NetworkLike) -> None:
         """Reset the best epoch."""
         self._best, self._weights = self.baseline, None
-        self._best_epoch = len(net.history["epoch"]) + self.start_from_epoch
+        self._best_epoch = (net.history["epoch"] or [0])[-1] + self.start_from_epoch
 
     def on_epoch_end(self, net: NetworkLike, epoch: int, history: History) -> bool:
         """Compare the epoch with the best one; return True if that was `patience` epochs ago."""

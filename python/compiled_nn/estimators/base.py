@@ -15,12 +15,13 @@ from ..common.errors import CompiledNNWarning, suggest_keywords
 from ..data import column_names, dataframes, images
 from ..data.arrays import Array
 from ..training import validation
+from ..training.history import keep_last
 from . import continuing, inputs, lbfgs_solver, sklearn_compat
 from .fitted import Fitted
 from .initial_weights import InitialWeights
 from .network import EstimatorNetwork
 from .parameters import STOCHASTIC
-from .progress import ConvergenceCheck, Progress, seconds_until
+from .progress import EPOCHS_KEPT, ConvergenceCheck, Progress, in_order, seconds_until
 from .random_draws import random_state, split_validation_rows
 
 if TYPE_CHECKING:
@@ -201,6 +202,8 @@ class Perceptron(Fitted, ABC):
         if partial:
             net.prepare_fit(random, self.l1, self.alpha)
             self._run_stochastic(X, y, weight, len(y), 1, {}, deadline)
+            self._progress.keep_last(EPOCHS_KEPT)
+            keep_last(net.history, EPOCHS_KEPT)
             return self
         options: dict[str, Any] = {"validation_data": self._read_validation_data(validation_data)}
         split = self._split_for_validation(random, y, groups, validation_data)
@@ -333,6 +336,7 @@ class Perceptron(Fitted, ABC):
             power=self.power_t,
         )
         self.stop_reason_ = None
+        net.describe = lambda: self._described(check)
         try:
             net.fit(
                 X,
@@ -343,13 +347,14 @@ class Perceptron(Fitted, ABC):
                 shuffle=batches.shuffle,
                 warm_start=True,
                 verbose=int(self.verbose),
-                callbacks=[*(self.callbacks or ()), check],
+                callbacks=in_order(self.callbacks or (), check),
                 time_limit=seconds_until(deadline),
                 on_interrupt=self.on_interrupt,
                 **options,
                 **self._weight_options(weight),
             )
         finally:
+            net.describe = None
             if progress.has_begun:
                 self._store_results(check)
         if self.stop_reason_ == "interrupted":
@@ -368,13 +373,13 @@ class Perceptron(Fitted, ABC):
             sklearn_compat.warn(
                 f"{column!r} was NaN in each epoch; the last weights are kept.", CompiledNNWarning
             )
-        self.n_iter_, self.t_ = check.epochs, progress.rows_seen
-        self.loss_curve_, self.best_iter_ = progress.losses, progress.best_epoch
-        self.loss_ = progress.losses[-1] if progress.losses else math.nan
-        self.best_loss_ = None if stopping_early or not progress.losses else progress.best_loss
-        best_score = progress.best_score if progress.best_epoch else math.nan
-        self.best_validation_score_ = best_score if stopping_early else None
-        self.validation_scores_ = progress.scores if stopping_early else None
+        vars(self).update(check.attributes(stopping_early))
+
+    def _described(self, check: ConvergenceCheck) -> tuple[dict[str, Array], dict[str, Any]]:
+        """Return the tensors and the document of the estimator in training, for a checkpoint."""
+        from . import files  # imported here to keep `import compiled_nn` fast
+
+        return files.described_in_training(self, check.attributes(bool(self.early_stopping)))
 
     def _run_lbfgs(self, X: Any, y: Array, weight: Array | None) -> None:
         """Train by "lbfgs": each step uses all rows."""

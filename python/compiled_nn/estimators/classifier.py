@@ -186,8 +186,8 @@ class MLPClassifier(ClassPredictions):
     loss_, best_loss_ : float
         Training loss with penalty, of the last and of the best epoch; `best_loss_` is None with early stopping.
     loss_curve_, validation_scores_ : list of float
-        Training loss and monitored value of each epoch; `validation_scores_` is None without early stopping, and its
-        values are negated where a lower one is better.
+        Training loss and monitored value of each epoch, after partial_fit of the last 1000; `validation_scores_` is
+        None without early stopping, and its values are negated where a lower one is better.
     best_validation_score_ : float or None
         Highest of `validation_scores_`; None without early stopping.
     history_ : dict of lists
@@ -293,6 +293,8 @@ class MLPClassifier(ClassPredictions):
     @sklearn_compat.stochastic_only
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """Train for one epoch from the present weights and moments.
+
+        ``loss_curve_`` and ``history_`` keep the last 1000 epochs.
 
         Parameters
         ----------

@@ -1,23 +1,22 @@
 """Files of estimators: a network file with the parameters and fitted attributes in its metadata.
 
-The file is that of ``network_file.py``, and ``compiled_nn.load`` reads it as a network. The metadata have a second
-key, ``compiled_nn_estimator``:
+The file is that of ``network_file.py``, and ``compiled_nn.load`` reads it as a network. A Checkpoint callback writes
+that of ``checkpoint_file.py``. The metadata have one more key, ``compiled_nn_estimator``:
 
-    format_version    1
+    format_version    2; 1 before there were tensors
     estimator         name of the class
-    parameters        parameters that differ from their defaults, by name
+    parameters        parameters that differ from their defaults, by name, as values of ``json_values.py``
     attributes        fitted attributes, by name
-    progress          losses and scores so far, which warm starts and partial_fit continue
+    progress          counts and best values so far, which warm starts and partial_fit continue
 
-Values are JSON, with two additions: ``{"items": [[key, value], ...]}`` is a dict, and ``{"float": "inf"}``, "-inf" or
-"nan" a float that is not finite.
+The losses and scores of the epochs are tensors, in the dtype of the network: ``training.estimator.losses`` and
+``.scores``, and ``.curve`` for the losses of "lbfgs". An attribute that is one of them has the value
+``{"tensor": name}``. In format 1 they are lists in `attributes` and `progress`.
 """
 
 from __future__ import annotations
 
-import math
-import numbers
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -25,107 +24,184 @@ import numpy as np
 
 from .._version import __version__
 from ..common import checks
-from ..files import extras, network_file
+from ..data.arrays import Array
+from ..files import checkpoint_file, extras, network_file
+from ..files.network_file import ESTIMATOR, ESTIMATOR_TENSORS
 from ..files.safetensors_file import open_tensors, parse_json, write_tensors
+from . import parameter_checks
+from .json_values import from_json, to_json
 from .network import EstimatorNetwork
 from .progress import Progress
 
 if TYPE_CHECKING:
     from ..files.places import Readable, Writable
-    from .parameters import Parameters
+    from .base import Perceptron
+    from .fitted import Fitted
 
-_KEY = "compiled_nn_estimator"
-_VERSION = 1
+_VERSION = 2
 _FIELDS = ("format_version", "estimator", "parameters", "attributes", "progress")
 _ATTRIBUTES = (
     *("n_features_in_", "n_iter_", "t_", "stop_reason_", "loss_", "loss_curve_", "best_loss_", "best_iter_"),
     *("best_validation_score_", "validation_scores_", "_label_dtype"),
 )
 _OLD_NAMES = "feature_names_in_"  # attribute that files of format 4 do not have: the network has the names
+_CURVES = ("losses", "scores")  # attributes of `Progress` that are tensors
 _NOT_STORED = ("best_state", "has_begun")  # of `Progress`: they concern one call of fit
-_PROGRESS = tuple(field.name for field in fields(Progress) if field.name not in _NOT_STORED)
+_PROGRESS = tuple(each.name for each in fields(Progress) if each.name not in (*_NOT_STORED, *_CURVES))
+_SKIPPED = ("callbacks",)  # parameters that a checkpoint does not contain
 
 
-def write(path: Writable, model: Parameters, network: EstimatorNetwork, progress: Progress) -> None:
+def write(path: Writable, model: Fitted, network: EstimatorNetwork, progress: Progress) -> None:
     """Write a fitted estimator; an existing file is replaced only after the new one is complete on the disk."""
     tensors, content = network_file.make_content(network._parts(), __version__)
-    attributes, state = vars(model), vars(progress)
+    curves, document = described(model, vars(model), progress)
+    write_tensors(path, tensors | curves, {network_file.KEY: content, ESTIMATOR: document})
+
+
+def described(
+    model: Fitted, attributes: dict[str, Any], progress: Progress, without: Iterable[str] = ()
+) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Return the tensors and the JSON document of an estimator.
+
+    Parameters
+    ----------
+    model : Fitted
+        Estimator.
+    attributes : dict
+        Fitted attributes; others are skipped.
+    progress : Progress
+        Losses and scores so far.
+    without : iterable of str
+        Names of parameters that are left out.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is invalid, or an object that JSON cannot represent.
+    """
+    parameter_checks.check(model)
+    checks.optional_integer(type(model).__name__, "n_threads", model.n_threads, minimum=1)
+    given = {name: value for name, value in model.changed().items() if name not in without}
+    curves = {name: vars(progress)[name] for name in _CURVES if vars(progress)[name]}
+    stored = {name: attributes[name] for name in _ATTRIBUTES if name in attributes}
+    for name in ("loss_curve_", "validation_scores_"):
+        if isinstance(stored.get(name), list):
+            tensor = next((key for key, curve in curves.items() if curve == stored[name]), "curve")
+            curves[tensor] = stored[name]
+            stored[name] = _Tensor(tensor)
     document = {
         "format_version": _VERSION,
         "estimator": type(model).__name__,
-        "parameters": {name: _to_json(name, value) for name, value in model.changed().items()},
-        "attributes": {name: _to_json(name, attributes[name]) for name in _ATTRIBUTES if name in attributes},
-        "progress": {name: _to_json(name, state[name]) for name in _PROGRESS},
+        "parameters": {name: to_json(name, value) for name, value in given.items()},
+        "attributes": {name: _attribute_to_json(name, value) for name, value in stored.items()},
+        "progress": {name: to_json(name, vars(progress)[name]) for name in _PROGRESS},
     }
-    write_tensors(path, tensors, {network_file.KEY: content, _KEY: document})
+    dtype = model.network_.dtype
+    return {
+        f"{ESTIMATOR_TENSORS}{name}": _as_tensor(curve, dtype) for name, curve in curves.items()
+    }, document
+
+
+def described_in_training(
+    model: Perceptron, attributes: dict[str, Any]
+) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Return the tensors and the document of an estimator in training, for a checkpoint."""
+    return described(model, vars(model) | attributes, model._progress, without=_SKIPPED)
+
+
+class _Tensor(str):
+    """Name of the tensor that an attribute is stored as."""
+
+
+def _attribute_to_json(name: str, value: Any) -> Any:
+    return {"tensor": str(value)} if isinstance(value, _Tensor) else to_json(name, value)
+
+
+def _as_tensor(curve: list[float], dtype: str) -> Array:
+    numbers = np.array(curve, np.float64)
+    fits = (np.abs(numbers[np.isfinite(numbers)]) <= np.finfo(dtype).max).all()
+    return numbers.astype(dtype) if fits else numbers
 
 
 def read(path: Readable, owner: type[Any]) -> Any:
-    """Return the estimator of class `owner` from a file written by :func:`write`."""
+    """Return the estimator of class `owner` from a file written by :func:`write`, or from a checkpoint."""
     with open_tensors(path) as file:
         parts = network_file.parse_network(file)
-        text = (file.metadata() or {}).get(_KEY)
+        text = (file.metadata() or {}).get(ESTIMATOR)
         if text is None:
             raise ValueError("it holds a network without an estimator; read it with compiled_nn.load")
-        document = checks.fields("the estimator", parse_json(text), _FIELDS)
-        if document["format_version"] != _VERSION:
+        document = parse_json(text)
+        version = document.get("format_version") if isinstance(document, dict) else None
+        if type(version) is not int or not 1 <= version <= _VERSION:
             raise ValueError(
-                f"its estimator has format version {document['format_version']!r}; this version of compiled_nn reads"
+                f"its estimator has format version {version!r}; this version of compiled_nn reads versions up to"
                 f" {_VERSION}"
             )
+        document = checks.fields("the estimator", document, _FIELDS)
         if document["estimator"] != owner.__name__:
             raise ValueError(f"it holds an estimator {document['estimator']!r}, not {owner.__name__}")
-        parameters = checks.fields("parameters", document["parameters"], (), owner().get_params())
-        attributes = checks.fields("attributes", document["attributes"], (), (*_ATTRIBUTES, _OLD_NAMES))
-        progress = checks.fields("progress", document["progress"], _PROGRESS)
-        model = owner(**{name: _from_json(value, tuple) for name, value in parameters.items()})
-        model._check()
-        model._remember_parameters()
-        names = attributes.pop(_OLD_NAMES, None)
-        for name, value in attributes.items():
-            setattr(model, name, _from_json(value, list))
-        if "_label_dtype" in attributes:
-            model._label_dtype = np.dtype(model._label_dtype)
-        model._progress = Progress(**{name: _from_json(value, list) for name, value in progress.items()})
+        model = _with_parameters(owner, document["parameters"])
+        curves = _curves(file, version)
+        attributes: dict[str, Any] = checks.fields(
+            "attributes", document["attributes"], (), (*_ATTRIBUTES, _OLD_NAMES)
+        )
+        _set_progress(model, document["progress"], curves, version)
+        _set_attributes(model, attributes, curves)
+        names = attributes.get(_OLD_NAMES)
         if names is not None and parts.inputs.encoder is None:
             parts = parts.replace(inputs=parts.inputs.replace(names=_names(names, parts.inputs.n_columns)))
         model.network_ = EstimatorNetwork._of_parts(parts)
+        if checkpoint_file.is_checkpoint(file):
+            model.network_.resume(*checkpoint_file.parse_training(file, parts))
         model.network_.n_threads = model.n_threads
     return model
+
+
+def _with_parameters(owner: type[Any], config: Any) -> Any:
+    parameters = checks.fields("parameters", config, (), owner().get_params())
+    model = owner(**{name: from_json(value, tuple) for name, value in parameters.items()})
+    parameter_checks.check(model)
+    model._remember_parameters()
+    return model
+
+
+def _curves(file: Any, version: int) -> dict[str, list[float]]:
+    if version == 1:
+        return {}
+    names = [name for name in file.keys() if name.startswith(ESTIMATOR_TENSORS)]  # noqa: SIM118 - not a mapping
+    for name in names:
+        tensor = file.get_slice(name)
+        if tensor.get_dtype() not in ("F32", "F64") or len(tensor.get_shape()) != 1:
+            raise ValueError(
+                f"{name} is {tensor.get_dtype()} {tensor.get_shape()}; expected one dimension of reals"
+            )
+    return {name.removeprefix(ESTIMATOR_TENSORS): file.get_tensor(name).tolist() for name in names}
+
+
+def _set_progress(model: Any, config: Any, curves: dict[str, list[float]], version: int) -> None:
+    first = (*(name for name in _PROGRESS if name != "dropped"), *_CURVES)
+    names = first if version == 1 else _PROGRESS
+    progress = {
+        name: from_json(value, list) for name, value in checks.fields("progress", config, names).items()
+    }
+    model._progress = Progress(**{name: curves[name] for name in _CURVES if name in curves} | progress)
+
+
+def _set_attributes(model: Any, attributes: dict[str, Any], curves: dict[str, list[float]]) -> None:
+    for name, value in attributes.items():
+        if name == _OLD_NAMES:
+            continue
+        if isinstance(value, dict) and "tensor" in value:
+            if value["tensor"] not in curves:
+                raise ValueError(f"it lacks the tensor {ESTIMATOR_TENSORS}{value['tensor']}")
+            setattr(model, name, curves[value["tensor"]])
+        else:
+            setattr(model, name, from_json(value, list))
+    if "_label_dtype" in attributes:
+        model._label_dtype = np.dtype(model._label_dtype)
 
 
 def _names(names: Any, n_columns: int) -> tuple[str, ...]:
     """Return the names of columns in a file of a format before 4."""
     read: tuple[str, ...] = extras.read_inputs({"inputs": {"names": names}}, n_columns)["names"]
     return read
-
-
-def _to_json(name: str, value: Any) -> Any:
-    """Return the JSON form of a value."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or isinstance(value, (bool, str, int)):
-        return value
-    if isinstance(value, numbers.Real):
-        number = float(value)
-        return number if math.isfinite(number) else {"float": str(number)}
-    if isinstance(value, Mapping):
-        return {"items": [[_to_json(name, key), _to_json(name, each)] for key, each in value.items()]}
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return [_to_json(name, each) for each in value]
-    if isinstance(value, np.dtype):
-        return value.str
-    raise TypeError(
-        f"{name} is {value!r}, which cannot be saved to a file of an estimator. Use pickle, or save only the network"
-        " with network_.save."
-    )
-
-
-def _from_json(value: Any, sequence: type[Any]) -> Any:
-    """Return the value whose JSON form is `value`; lists become `sequence`."""
-    if isinstance(value, dict):
-        if "float" in value:
-            return float(value["float"])
-        items = checks.fields("a parameter", value, ("items",))["items"]
-        return {_from_json(key, sequence): _from_json(each, sequence) for key, each in items}  # type: ignore[attr-defined]
-    return sequence(_from_json(each, sequence) for each in value) if isinstance(value, list) else value

@@ -225,7 +225,10 @@ class Fitted(Inspection, sklearn_compat.SklearnMixin):
         NotFittedError
             Before fit.
         TypeError
-            If a parameter is an object that JSON cannot represent, such as an optimizer, a callback or a RandomState.
+            If a parameter is an object that JSON cannot represent, such as a function, a callback or a RandomState; or
+            has an invalid type.
+        ValueError
+            If a parameter has an invalid value, which was set after fit.
         OSError
             If the file cannot be written; an existing file is then unchanged.
         """

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from ..artefact.parts import Parts
     from ..artefact.predictor import Predictor
+    from ..common.protocols import History
+    from ..files.places import Writable
     from ..preprocessing.tabular import Tabular
     from ..spec.configuration import Configuration
     from .initial_weights import InitialWeights
@@ -62,6 +64,9 @@ class EstimatorNetwork(Network):
         Generator of the initial weights and of the row order.
     """
 
+    describe: Callable[[], tuple[dict[str, Array], dict[str, Any]]] | None = (
+        None  # of the estimator, during fit
+    )
     _lent: weakref.ref[Array] | None = None  # alias of the weights, if a caller has views of it
 
     def __init__(
@@ -244,7 +249,37 @@ class EstimatorNetwork(Network):
         return net
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_lent": None}
+        return {**super().__getstate__(), "_lent": None, "describe": None}
+
+    def resume(self, state: dict[str, Any], history: History) -> None:
+        """Set the state of training and the history of a checkpoint."""
+        self._trainer = Trainer.restored(self._fitted(), state | {"rng": self._order})
+        self.history = history
+
+    def save_checkpoint(self, path: Writable) -> None:
+        """Write a checkpoint of the estimator while it is in training; see :class:`compiled_nn.callbacks.Checkpoint`.
+
+        Raises
+        ------
+        ValueError
+            If the network is not in training, or a parameter of the estimator is invalid.
+        TypeError
+            If a parameter of the estimator is an object that JSON cannot represent.
+        """
+        if self.describe is None:
+            raise ValueError(
+                "The network of an estimator writes checkpoints only during fit. After fit, use save of the estimator."
+            )
+        from .._version import __version__
+        from ..files import checkpoint_file, network_file
+        from ..files.safetensors_file import write_tensors
+
+        curves, document = self.describe()
+        parts = self._parts()
+        tensors, documents = checkpoint_file.make_content(
+            parts, self._known_trainer(), self.history, __version__
+        )
+        write_tensors(path, tensors | curves, documents | {network_file.ESTIMATOR: document})
 
     # ---- as a function of its parameters
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from ..callbacks.base import Callback, Monitor
+from ..callbacks.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     from ..common.protocols import History, NetworkLike
 
 _SMALLEST_RATE = 1e-6  # lower bound of the rate: "adaptive" stops there
 _ADAPTIVE_FACTOR = 5.0
+EPOCHS_KEPT = 1000  # epochs that partial_fit leaves in the curves, so that a stream does not fill memory
 
 
 @dataclass
@@ -36,6 +39,8 @@ class Progress:
         Number of rows that training has used so far, counted once per epoch.
     has_begun : bool
         Whether training has begun in the present or last call of fit.
+    dropped : int
+        Number of epochs that :meth:`keep_last` has removed from `losses`.
     """
 
     losses: list[float] = field(default_factory=list)
@@ -47,13 +52,24 @@ class Progress:
     stale: int = 0
     rows_seen: int = 0
     has_begun: bool = False
+    dropped: int = 0
+
+    @property
+    def epoch(self) -> int:
+        """Number of the last epoch, from 1."""
+        return self.dropped + len(self.losses)
+
+    def keep_last(self, n_epochs: int) -> None:
+        """Remove all losses and scores except for the last `n_epochs`."""
+        self.dropped += max(len(self.losses) - n_epochs, 0)
+        del self.losses[:-n_epochs], self.scores[:-n_epochs]
 
     def add_loss(self, loss: float, min_delta: float) -> None:
         """Append the loss of an epoch, by which training stops."""
         self.losses.append(loss)
         self.stale = self.stale + 1 if loss > self.best_loss - min_delta else 0
         if loss < self.best_loss:
-            self.best_loss, self.best_epoch = loss, len(self.losses)
+            self.best_loss, self.best_epoch = loss, self.epoch
 
     def add_score(self, score: float, min_delta: float, loss: float, net: NetworkLike) -> None:
         """Append the score of an epoch, where higher is better, by which early stopping stops."""
@@ -61,7 +77,7 @@ class Progress:
         self.scores.append(score)
         self.stale = 0 if score >= self.best_score + min_delta else self.stale + 1  # NaN counts as worse
         if score > self.best_score:
-            self.best_score, self.best_epoch = score, len(self.losses)
+            self.best_score, self.best_epoch = score, self.epoch
             self.best_state = net.snapshot(optimizer=False)
 
 
@@ -131,6 +147,21 @@ class ConvergenceCheck(Callback):
             return True
         return False
 
+    def attributes(self, stopping_early: bool) -> dict[str, Any]:
+        """Return the fitted attributes that describe the epochs so far."""
+        progress = self.progress
+        best_score = progress.best_score if progress.best_epoch else math.nan
+        return {
+            "n_iter_": self.epochs,
+            "t_": progress.rows_seen,
+            "loss_curve_": progress.losses,
+            "best_iter_": progress.best_epoch,
+            "loss_": progress.losses[-1] if progress.losses else math.nan,
+            "best_loss_": None if stopping_early or not progress.losses else progress.best_loss,
+            "best_validation_score_": best_score if stopping_early else None,
+            "validation_scores_": progress.scores if stopping_early else None,
+        }
+
     def _lower_rate(self, net: NetworkLike) -> bool:
         """Divide the rate of "adaptive" by 5 and return True; return False where the rate cannot be lowered."""
         rate = net.optimizer.learning_rate
@@ -148,3 +179,9 @@ def _set_rate(net: NetworkLike, rate: float) -> None:
 def seconds_until(deadline: float) -> float | None:
     """Return the time limit in seconds that ends at a deadline, a value of `perf_counter`; None for an infinite one."""
     return None if deadline == math.inf else max(deadline - perf_counter(), 1e-9)
+
+
+def in_order(callbacks: Sequence[Any], check: ConvergenceCheck) -> list[Any]:
+    """Return callbacks with the check before the checkpoints, which contain its results."""
+    late = [each for each in callbacks if isinstance(each, Checkpoint)]
+    return [*(each for each in callbacks if not isinstance(each, Checkpoint)), check, *late]

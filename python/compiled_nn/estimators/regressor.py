@@ -241,6 +241,8 @@ class MLPRegressor(ValuePredictions):
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train for one epoch from the present weights and moments.
 
+        ``loss_curve_`` and ``history_`` keep the last 1000 epochs.
+
         Parameters
         ----------
         X, y, sample_weight : array-like

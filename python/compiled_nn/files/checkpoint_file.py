@@ -31,7 +31,7 @@ from ..training.history import new_history
 from ..training.trainer import Trainer, new_generator
 from ..training.weights import LayerState, copy_layers
 from . import network_file
-from .network_file import TRAINING
+from .network_file import ESTIMATOR_TENSORS, TRAINING
 from .safetensors_file import (
     check_tensors,
     expected_layers,
@@ -89,6 +89,14 @@ def write(path: Writable, parts: Parts, trainer: Trainer, history: History, libr
     OSError
         If the file cannot be written; an existing file is then unchanged.
     """
+    tensors, documents = make_content(parts, trainer, history, library_version)
+    write_tensors(path, tensors, documents)
+
+
+def make_content(
+    parts: Parts, trainer: Trainer, history: History, library_version: str
+) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Return the tensors and the JSON documents of a checkpoint."""
     tensors, document = network_file.make_content(parts, library_version)
     state = trainer.state()
     optimizer, average = state["optimizer"], state["swa"] or Average()
@@ -105,14 +113,20 @@ def write(path: Writable, parts: Parts, trainer: Trainer, history: History, libr
         "steps": optimizer["step"],
         "epochs": state["epochs"],
         "rate_scale": state["rate_scale"],
-        "generator": None if state["rng"] is None else state["rng"].bit_generator.state,
+        "generator": _generator_state(state["rng"]),
         "n_moments": len(optimizer["moments"]),
         "n_averaged": average.count,
         "lent": live is not None,
         "dropout_key": state["dropout_key"],
         "columns": list(history),
     }
-    write_tensors(path, tensors, {network_file.KEY: document, _KEY: progress})
+    return tensors, {network_file.KEY: document, _KEY: progress}
+
+
+def _generator_state(rng: Any) -> Any:
+    """Return the state of a generator; None if it is not stored, as the order of rows of an estimator."""
+    generator = getattr(rng, "bit_generator", None)
+    return None if generator is None else generator.state
 
 
 def _as_tensor(name: str, column: list[Any]) -> Array:
@@ -150,15 +164,29 @@ def read(path: Readable) -> tuple[Parts, dict[str, Any], History]:
         If its content is not a valid checkpoint.
     """
     with open_tensors(path) as file:
-        text = (file.metadata() or {}).get(_KEY)
-        if text is None:
+        if not is_checkpoint(file):
             raise ValueError(
                 "it is not a checkpoint, because it has no state of training. Read it with compiled_nn.load"
             )
+        if network_file.ESTIMATOR in file.metadata():
+            raise ValueError(
+                "it is the checkpoint of an estimator. Read it with the method load of the class of the estimator, or"
+                " with compiled_nn.load as a trained network"
+            )
         parts = network_file.parse_network(file)
-        progress = _progress(parse_json(text))
-        _check_tensors(file, parts, progress)
-        return parts, _state(file, parts, progress), _history(file, progress["columns"])
+        return parts, *parse_training(file, parts)
+
+
+def is_checkpoint(file: Any) -> bool:
+    """Return whether a file opened by :func:`open_tensors` has a state of training."""
+    return _KEY in (file.metadata() or {})
+
+
+def parse_training(file: Any, parts: Parts) -> tuple[dict[str, Any], History]:
+    """Return the state of training and the history in an opened file, for the network with these parts."""
+    progress = _progress(parse_json(file.metadata()[_KEY]))
+    _check_tensors(file, parts, progress)
+    return _state(file, parts, progress), _history(file, progress["columns"])
 
 
 def _progress(document: Any) -> dict[str, Any]:
@@ -203,6 +231,7 @@ def _check_tensors(file: Any, parts: Parts, progress: dict[str, Any]) -> None:
         expected |= expected_layers(layers, n_features, dtype, f"{TRAINING}live.")
     names = [f"{TRAINING}history.{name}" for name in progress["columns"]]
     found = {name for name in file.keys() if name.startswith(TRAINING)}  # noqa: SIM118 - not a mapping
+    found = {name for name in found if not name.startswith(ESTIMATOR_TENSORS)}
     if names and names[0] in found:
         expected |= dict.fromkeys(names, ("F64", list(file.get_slice(names[0]).get_shape())))
     check_tensors(file, found, expected)

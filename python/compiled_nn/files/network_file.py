@@ -67,7 +67,9 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 4
 _WITH_TEMPERATURE = 3  # first format with the field "temperature"
 KEY = "compiled_nn"
-TRAINING = "training."  # prefix of the tensors that only a checkpoint has
+TRAINING = "training."  # prefix of the tensors that a network that only predicts does not need
+ESTIMATOR = "compiled_nn_estimator"  # key of the metadata of an estimator, and prefix of its tensors
+ESTIMATOR_TENSORS = f"{TRAINING}estimator."
 _DOCUMENT = (
     "format_version",
     "library_version",
@@ -340,6 +342,7 @@ def _class_array(labels: list[Any], dtype: str) -> arrays.Array:
             classes = np.array(labels, dtype=dtype)
         if not all(math.isfinite(label) for label in classes.tolist()):
             raise ValueError("classes.values has a number that is not finite")
-    if not (classes[1:] > classes[:-1]).all():
+    only_one = len(classes) == 2 and classes[0] == classes[1]  # an estimator enters a single class twice
+    if not (only_one or (classes[1:] > classes[:-1]).all()):
         raise ValueError("classes.values must be sorted and distinct")
     return classes

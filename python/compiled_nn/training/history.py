@@ -18,6 +18,17 @@ def new_history() -> History:
     return {name: [] for name in _COLUMNS}
 
 
+def last_epoch(history: History) -> int:
+    """Return the number of the last epoch, 0 before training."""
+    return int(history["epoch"][-1]) if history["epoch"] else 0
+
+
+def keep_last(history: History, n_epochs: int) -> None:
+    """Remove all epochs except for the last `n_epochs`; their numbers stay the same."""
+    for column in history.values():
+        del column[:-n_epochs]
+
+
 def append_epochs(history: History, columns: dict[str, list[Any]]) -> None:
     """Append the epochs in `columns` to `history`; epochs for which a column has no value get NaN."""
     epochs, more = len(history["epoch"]), len(columns["epoch"])

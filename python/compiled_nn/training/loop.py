@@ -14,7 +14,7 @@ from ..optimizers.classes import Optimizer
 from .averaging import SWA
 from .batches import Data
 from .divergence import Divergence, Snapshot
-from .history import append_epochs, trim_columns
+from .history import append_epochs, last_epoch, trim_columns
 from .plan import Plan
 from .report import Report
 from .trainer import Trainer
@@ -122,7 +122,7 @@ def run(
     KeyboardInterrupt
         If training is interrupted, unless ``plan.on_interrupt`` is "return".
     """
-    net.epochs_planned_ = len(net.history["epoch"]) + plan.epochs
+    net.epochs_planned_ = last_epoch(net.history) + plan.epochs
     net.stop_reason_ = net.best_epoch_ = None
     report, owner = Report(plan.verbose), type(net).__name__
     report.begin(owner, plan.epochs)
@@ -165,7 +165,7 @@ class _Epochs:
         self.configuration, self.report = configuration, report
         self.at_begin = [each for each in plan.callbacks if overrides(each, "on_epoch_begin")]
         self.at_batch = [each for each in plan.callbacks if overrides(each, "on_batch_end")]
-        self.epoch = len(net.history["epoch"])
+        self.epoch = last_epoch(net.history)
         self.stopped: str | None = None  # reason of the callback that has stopped training after a batch
         self.steps = 0  # number of steps that callbacks were called for
 
