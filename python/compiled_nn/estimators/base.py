@@ -336,7 +336,7 @@ class Perceptron(Fitted, ABC):
             power=self.power_t,
         )
         self.stop_reason_ = None
-        net.describe = lambda: self._described(check)
+        net.describe = lambda: self._described(check.attributes(bool(self.early_stopping)))
         try:
             net.fit(
                 X,
@@ -374,12 +374,6 @@ class Perceptron(Fitted, ABC):
                 f"{column!r} was NaN in each epoch; the last weights are kept.", CompiledNNWarning
             )
         vars(self).update(check.attributes(stopping_early))
-
-    def _described(self, check: ConvergenceCheck) -> tuple[dict[str, Array], dict[str, Any]]:
-        """Return the tensors and the document of the estimator in training, for a checkpoint."""
-        from . import files  # imported here to keep `import compiled_nn` fast
-
-        return files.described_in_training(self, check.attributes(bool(self.early_stopping)))
 
     def _run_lbfgs(self, X: Any, y: Array, weight: Array | None) -> None:
         """Train by "lbfgs": each step uses all rows."""

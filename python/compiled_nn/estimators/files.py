@@ -35,8 +35,7 @@ from .progress import Progress
 
 if TYPE_CHECKING:
     from ..files.places import Readable, Writable
-    from .base import Perceptron
-    from .fitted import Fitted
+    from .parameters import Parameters
 
 _VERSION = 2
 _FIELDS = ("format_version", "estimator", "parameters", "attributes", "progress")
@@ -51,22 +50,24 @@ _PROGRESS = tuple(each.name for each in fields(Progress) if each.name not in (*_
 _SKIPPED = ("callbacks",)  # parameters that a checkpoint does not contain
 
 
-def write(path: Writable, model: Fitted, network: EstimatorNetwork, progress: Progress) -> None:
+def write(path: Writable, model: Parameters, network: EstimatorNetwork, progress: Progress) -> None:
     """Write a fitted estimator; an existing file is replaced only after the new one is complete on the disk."""
     tensors, content = network_file.make_content(network._parts(), __version__)
-    curves, document = described(model, vars(model), progress)
+    curves, document = described(model, network.dtype, vars(model), progress)
     write_tensors(path, tensors | curves, {network_file.KEY: content, ESTIMATOR: document})
 
 
 def described(
-    model: Fitted, attributes: dict[str, Any], progress: Progress, without: Iterable[str] = ()
+    model: Parameters, dtype: str, attributes: dict[str, Any], progress: Progress, without: Iterable[str] = ()
 ) -> tuple[dict[str, Array], dict[str, Any]]:
     """Return the tensors and the JSON document of an estimator.
 
     Parameters
     ----------
-    model : Fitted
+    model : Parameters
         Estimator.
+    dtype : {"float32", "float64"}
+        Dtype of the network.
     attributes : dict
         Fitted attributes; others are skipped.
     progress : Progress
@@ -96,17 +97,16 @@ def described(
         "attributes": {name: _attribute_to_json(name, value) for name, value in stored.items()},
         "progress": {name: to_json(name, vars(progress)[name]) for name in _PROGRESS},
     }
-    dtype = model.network_.dtype
     return {
         f"{ESTIMATOR_TENSORS}{name}": _as_tensor(curve, dtype) for name, curve in curves.items()
     }, document
 
 
 def described_in_training(
-    model: Perceptron, attributes: dict[str, Any]
+    model: Parameters, dtype: str, attributes: dict[str, Any], progress: Progress
 ) -> tuple[dict[str, Array], dict[str, Any]]:
     """Return the tensors and the document of an estimator in training, for a checkpoint."""
-    return described(model, vars(model) | attributes, model._progress, without=_SKIPPED)
+    return described(model, dtype, vars(model) | attributes, progress, without=_SKIPPED)
 
 
 class _Tensor(str):

@@ -236,6 +236,12 @@ class Fitted(Inspection, sklearn_compat.SklearnMixin):
 
         files.write(path, self, self._network(), self._progress)
 
+    def _described(self, attributes: dict[str, Any]) -> tuple[dict[str, Array], dict[str, Any]]:
+        """Return the tensors and the document of the estimator in training, for a checkpoint."""
+        from . import files  # imported here to keep `import compiled_nn` fast
+
+        return files.described_in_training(self, self.network_.dtype, attributes, self._progress)
+
     @classmethod
     def load(cls, path: Readable) -> Self:
         """Read an estimator written by :meth:`save`; its predictions are bit for bit the same.
