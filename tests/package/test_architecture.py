@@ -100,7 +100,9 @@ def run(code, environment):
 def test_the_walk_sees_imports():
     assert {"cnn_core.stack", "compiled_nn.spec.configuration"} <= imports("training.stacks")
     assert {"training.trainer", "artefact.predictor"} <= own_imports("network.model")
-    assert "network.diagnosis" in own_imports("network.inspection"), "imports for type checkers count"
+    assert "network.diagnosis.findings" in own_imports("network.inspection"), (
+        "imports for type checkers count"
+    )
 
 
 def test_every_chapter_has_its_place():
@@ -135,7 +137,7 @@ def test_aliases_only_import():
     [
         ("stack", {"training.stacks"}),
         ("gram", {"training.gram"}),
-        ("layers", {"artefact.folding", "network.diagnosis"}),
+        ("layers", {"artefact.folding", "network.diagnosis.layers"}),
         ("functions", {"functional", "common.arithmetic"}),
         ("threads", {"common.threads", "cli"}),
     ],

@@ -1,17 +1,31 @@
-"""Summary of the layers of an estimator, before and after fit."""
+"""Summary and diagnosis of an estimator, before and after fit."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from copy import copy, deepcopy
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+from numpy.random import RandomState
+
+from ..data.arrays import Array
 from ..spec.summary import Summary, summarize
+from . import inputs
+from .parameters import STOCHASTIC
 from .settings import Settings
 
 if TYPE_CHECKING:
+    from ..network.diagnosis.findings import Diagnosis
     from .network import EstimatorNetwork
 
+# Names of the parameters of a network that estimators have under another name.
+_NAMES = {"l2": "alpha", "epochs": "max_iter", "seed": "random_state"}
 
-class Inspection(Settings):
+
+class Inspection(Settings, ABC):
     """Methods of an estimator that help to understand its network."""
 
     network_: EstimatorNetwork
@@ -35,3 +49,78 @@ class Inspection(Settings):
         layers = self._layers(1)
         activations = [str(layer.activation or "identity") for layer in layers[:-1]]
         return summarize(layers, [*activations, None], None, self.dtype, n_outputs_known=False)
+
+    def diagnose(self, X: Any, y: Any) -> Diagnosis:
+        """Search for problems that prevent the estimator from learning, and suggest a remedy for each of them.
+
+        The findings are described at :meth:`Network.diagnose`. Before fit, initial weights with which fit would start
+        are examined. The estimator is not changed.
+
+        Parameters
+        ----------
+        X, y : array-like
+            Samples and targets, as for :meth:`fit`; at most 4096 rows are used, drawn at random.
+
+        Returns
+        -------
+        Diagnosis
+            Tuple of findings, which prints as a table. The `change` of a finding has the parameters that carry out its
+            remedy: ``estimator.set_params(**finding.change)``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter, X or y has an invalid type, shape or value.
+        """
+        fitted = hasattr(self, "network_")
+        net, rows, targets = self._examined(X, y)
+        translation = partial(self._translated, n_rows=len(targets))
+        return net._diagnosed(rows, targets, fitted, translation, uses_rate=self.solver in STOCHASTIC)
+
+    def _examined(self, X: Any, y: Any) -> tuple[EstimatorNetwork, Any, Array]:
+        """Return `network_`, or one with initial weights before fit, and X and y as it takes them."""
+        if hasattr(self, "network_"):
+            n_rows = len(X) if hasattr(X, "__len__") else None
+            return self.network_, self._read_rows(X), inputs.read_targets(self._owner, y, n_rows)
+        twin = copy(self)
+        twin.random_state = deepcopy(self.random_state)
+        twin._check()
+        X, y, _, random = twin._read(X, y, None, False, None)
+        twin.network_.prepare_fit(random, self.l1, self.alpha)
+        return twin.network_, X, y
+
+    @abstractmethod
+    def _read_rows(self, X: Any) -> Any:
+        """Return X checked for `network_`."""
+
+    @abstractmethod
+    def _read(
+        self, X: Any, y: Any, sample_weight: Any, partial: bool, classes: Array | None
+    ) -> tuple[Any, Array, Array | None, RandomState]:
+        """Return checked X, y and weights, and the generator of the fit; create or change the network."""
+
+    def _translated(self, change: Mapping[str, Any], n_rows: int) -> dict[str, Any]:
+        """Return a change of a diagnosis as parameters of the estimator, which is fitted on `n_rows` rows."""
+        parameters = {_NAMES.get(name, name): value for name, value in change.items()}
+        if parameters.get("alpha"):
+            parameters["alpha"] *= self._rows_per_batch(
+                n_rows
+            )  # the penalty is divided by the rows of a batch
+        if "learning_rate" in parameters:
+            rate, optimizer = parameters.pop("learning_rate"), self._optimizer()
+            if self.optimizer is not None:
+                parameters["optimizer"] = replace(optimizer, learning_rate=rate)
+            else:
+                parameters["learning_rate_init"] = rate
+            if self.schedule is not None:
+                parameters["schedule"] = None
+        if self.solver not in STOCHASTIC and parameters.keys() & {"optimizer", "dropout"}:
+            parameters["solver"] = "adam"
+        if "max_iter" in parameters and getattr(self, "stop_reason_", None) == "tol":
+            parameters["tol"] = 0.0  # otherwise training ends as early as before
+        if "layers" in parameters:
+            hidden = parameters.pop("layers")[:-1]
+            parameters["hidden_layer_sizes"] = tuple(layer.units for layer in hidden)
+            activations = [str(layer.activation or "identity") for layer in hidden]
+            parameters["activation"] = activations[0] if len(set(activations)) == 1 else activations
+        return parameters

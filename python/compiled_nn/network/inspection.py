@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import optimizers
 from ..common import checks
+from ..data import arrays
 from ..data.arrays import Array
 from ..data.samples import Samples
+from ..spec.initializers import NotSaved
+from ..spec.layers import draw_weights
 from ..spec.summary import Summary, summarize
-from ..training.stacks import new_stack
+from ..training.stacks import new_stack, states_of
 from ..training.targets import read_targets
+from ..training.trainer import new_generator
 from ..training.weights import layer_views
 from .model import Model
 
@@ -19,7 +24,7 @@ if TYPE_CHECKING:
     from cnn_core.stack import Stack
 
     from ..preprocessing.tabular import Tabular
-    from .diagnosis import Diagnosis
+    from .diagnosis.findings import Diagnosis, Translation
 
 
 class Inspection(Model):
@@ -53,18 +58,32 @@ class Inspection(Model):
     def diagnose(self, X: Any, y: Any = None) -> Diagnosis:
         """Search for problems that prevent the network from learning, and suggest a remedy for each of them.
 
-        Before fit, the initial weights with which fit would start on this X are examined; with ``seed=None``, other
-        random ones. The network is not changed. The possible findings, in order from the input to the output:
+        Before fit, the initial weights with which fit would start on this X are examined; with ``seed=None``, those of
+        the seed 0. The network is not changed. With y, copies are trained for some hundred steps: a reference network,
+        with one hidden layer of 64 relu units on standardised columns, shows what score the columns allow on held-out
+        rows, and remedies are tried before they are suggested. A trained network with about this score has learned, and
+        has only findings of the last group. The possible findings, in order from the input to the output:
 
-        - "unscaled_input": the root mean square of a column, as the first layer receives it, is above 10, or that of
-          all columns is below 0.01. Large inputs saturate units, and small ones make the first layer learn slowly.
+        - "constant_input": all rows are equal. "unscaled_input": the root mean square of a column, as the first layer
+          receives it, is above 10, or that of all columns is below 0.01. "unscaled_target": the mean or standard
+          deviation of a column of y is above 100, or the deviations are below 0.001.
         - "dead_layer": all units of a relu layer are 0 for every row. "dead_units": at least half of them are.
-        - "saturated_units": at least 90 % of the derivatives of a sigmoid or tanh layer are below a thousandth of their
-          maximum.
-        - "vanishing_signal": the outputs before the link vary by less than a thousandth of the variation of the inputs.
-        - "exploding_rate": the next step, which is computed if y is given, is larger than the weights that it changes;
-          or the loss of the last epoch is above that of the first.
-        - "class_collapse": after training, the same class is predicted for every row.
+          "saturated_units": at least 90 % of the derivatives of a sigmoid or tanh layer are below a thousandth of their
+          maximum. "vanishing_signal": the outputs before the link vary by less than a thousandth of the variation of
+          the inputs, or of y.
+        - "frozen": no layer is trainable. "strong_dropout": at least 90 % of the numbers are dropped.
+          "strong_penalty": the penalty is 30 times the loss. "clipped_gradient": clipping makes the first step 100
+          times smaller. "exploding_rate": the first step is larger than the weights that it changes, or the loss of the
+          last epoch is above that of the first. "small_rate": the first step changes the weights by less than a
+          millionth.
+        - "class_collapse": after training, the same class is predicted for every row. "running_statistics": the running
+          statistics of batch normalisation do not fit the rows.
+        - After training, if the score is below three quarters of that of the reference and nothing else is found:
+          "few_epochs", one of the previous names if a trial without the parameter reaches that score, or
+          "underfitting".
+        - "overfitting": the validation loss rises again. "label_noise": of the rows that the reference predicts with
+          most confidence, nearly as many have another label as of all rows. "no_information": the reference is no
+          better than for y in random order.
 
         Parameters
         ----------
@@ -76,29 +95,74 @@ class Inspection(Model):
         Returns
         -------
         Diagnosis
-            Tuple of findings with ``name``, ``layer``, ``numbers``, ``text`` and ``remedy``, which prints as a table.
-            It is empty if no problem was found.
+            Tuple of findings with ``name``, ``layer``, ``numbers``, ``text``, ``remedy``, and the remedy as arguments
+            of ``Network`` or ``fit`` in ``change``. It prints as a table, and is empty if no problem was found.
 
         Raises
         ------
         TypeError, ValueError
             If X or y cannot be used.
-        """
-        from . import diagnosis
 
-        c, targets, encoded = self._configuration, self._outputs.learned, None
-        trained = targets is not None
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X, y = [[float(i)] for i in range(50)], [1000.0 * i for i in range(50)]
+        >>> net = cnn.Network([cnn.Dense(8, "tanh"), cnn.Dense(1)], loss="mse", seed=0)
+        >>> [finding.change for finding in net.diagnose(X, y)]
+        [{'standardize': True}, {'scale_targets': True}]
+        """
+        from .diagnosis import findings  # imported here to keep `import compiled_nn` fast
+
+        learned = self._outputs.learned is not None
+        return self._diagnosed(X, y, learned, findings.network_translation(self._configuration))
+
+    def _diagnosed(
+        self, X: Any, y: Any, trained: bool, translation: Translation, *, uses_rate: bool = True
+    ) -> Diagnosis:
+        """Return the diagnosis, with changes in the arguments that `translation` returns."""
+        from .diagnosis import examination, subject
+
+        targets, encoded, values = self._outputs.learned, None, None
         inputs, X = self._inputs_for(X, self._trainer is not None)
+        encoder = inputs.encoder
+        c = self._configuration.embedded(encoder)
         if y is not None:
             encoded, targets = read_targets(c, X, y, targets)
-        stack = self._examined(X, inputs.encoder)
-        return diagnosis.examine(
-            diagnosis.Subject(stack, c, X, encoded, targets, trained, self.history, self._objective())
+        present = None if self._trainer is None else self._trainer.stack
+        known = not any(isinstance(layer.init, NotSaved) for layer in c.layers)
+        initial = self._initial_stack(X, encoder) if known or present is None else present
+        stack = initial if present is None else self._with_statistics(present, X, encoder)
+        rows = subject.drawn_rows(X)
+        drawn = X[rows] if isinstance(X, np.ndarray) else X.take(rows)
+        if targets is not None and targets.kind == "values" and y is not None:
+            values = arrays.values(y, n_outputs=c.loss.n_columns(c.n_outputs), dtype="float64")[rows]
+        examined = subject.Subject(
+            stack=stack,
+            initial=initial,
+            configuration=c,
+            X=drawn,
+            y=None if encoded is None else encoded[rows],
+            values=values,
+            targets=targets,
+            rows=rows,
+            trained=trained,
+            uses_rate=uses_rate and not isinstance(c.optimizer.learning_rate, optimizers.registry.NotSaved),
+            history=self.history,
+            objective=self._objective(),
+            statistics=self._fit_statistics(drawn, encoder),
+            translation=translation,
         )
+        return examination.examine(examined, restored=getattr(self, "best_epoch_", None) is not None)
 
-    def _examined(self, X: Samples, encoder: Tabular | None) -> Stack:
-        """Return the stack that diagnose examines: that of the network, or the one with which fit would start on X."""
-        stack = (self._trainer or self._drawn(X, encoder)).stack
+    def _initial_stack(self, X: Samples, encoder: Tabular | None) -> Stack:
+        """Return the stack with which fit would start on X; with the seed 0 for None."""
+        c = self._configuration.embedded(encoder)
+        rng = new_generator(c.seed or 0)
+        states = self._initial or states_of(draw_weights(c.layers, rng, X.shape[1]))
+        return self._with_statistics(new_stack(c, states), X, encoder)
+
+    def _with_statistics(self, stack: Stack, X: Samples, encoder: Tabular | None) -> Stack:
+        """Return a stack that standardises X if the network does."""
         if self._lacks_statistics(stack):
             stack = new_stack(self._configuration.embedded(encoder), layer_views(stack))
             stack.standardize(*self._fit_statistics(X, encoder))

@@ -1,0 +1,56 @@
+"""Examination of a network: all checks in their order, and which of them apply to a network that has learned."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import data, layers, outcome, training
+from .findings import Diagnosis, Finding
+from .subject import Subject
+
+# Changes of findings that come before the check of the learning rate, by the name of the finding.
+_FIRST: dict[str, dict[str, Any]] = {
+    "unscaled_input": {"standardize": True},
+    "unscaled_target": {"scale_targets": True},
+    "frozen": {"trainable": True},
+}
+
+
+def examine(subject: Subject, *, restored: bool) -> Diagnosis:
+    """Examine a network on its rows, and return the findings; `restored`: the weights are those of the best epoch."""
+    # No warnings of overflow, because it is reported as a finding.
+    with np.errstate(over="ignore", invalid="ignore"):
+        inputs = data.scaled_inputs(subject)
+        found = list(data.check_inputs(subject, inputs))
+        if found and found[0].name == "constant_input":
+            return Diagnosis(found)
+        result = outcome.Outcome(subject)
+        if result.learned:
+            found = [finding for finding in found if not finding.change]
+        else:
+            found += _of_training(subject, inputs, unscaled=bool(found))
+        found += outcome.check_running_statistics(subject)
+        found += outcome.check_classes(subject, found)
+        if result.poor and not found:
+            found += outcome.check_progress(result)
+        found += outcome.check_overfitting(subject, restored)
+        found += outcome.check_information(result)
+    return Diagnosis(found)
+
+
+def _of_training(subject: Subject, inputs: np.ndarray[Any, Any], unscaled: bool) -> list[Finding]:
+    """Return the findings of the checks of thresholds, except those about X."""
+    found = list(data.check_targets(subject)) if subject.uses_rate else []
+    found += layers.check_layers(subject, inputs, unscaled)
+    found += training.check_parameters(subject)
+    fixed: dict[str, Any] = {"standardize": True} if unscaled else {}
+    for finding in found:
+        fixed |= _FIRST.get(finding.name, {})
+        if finding.name == "strong_dropout":
+            fixed |= {"dropout": 0.0, "input_dropout": 0.0}
+    steps = [] if subject.y is None else list(training.check_steps(subject, fixed))
+    if not found and not steps:
+        steps += training.check_losses(subject, fixed)
+    return found + steps
