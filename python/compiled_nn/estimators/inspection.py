@@ -103,9 +103,7 @@ class Inspection(Settings, ABC):
         """Return a change of a diagnosis as parameters of the estimator, which is fitted on `n_rows` rows."""
         parameters = {_NAMES.get(name, name): value for name, value in change.items()}
         if parameters.get("alpha"):
-            parameters["alpha"] *= self._rows_per_batch(
-                n_rows
-            )  # the penalty is divided by the rows of a batch
+            parameters["alpha"] *= self._batches(n_rows).size  # the penalty is divided by the rows of a batch
         if "learning_rate" in parameters:
             rate, optimizer = parameters.pop("learning_rate"), self._optimizer()
             if self.optimizer is not None:
