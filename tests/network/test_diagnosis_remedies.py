@@ -243,8 +243,8 @@ def test_classes_that_overlap_are_not_wrong_labels(seed):
 
 def test_rare_class_that_is_never_predicted():
     rng = np.random.default_rng(0)
-    X = rng.uniform(-1, 1, (600, 2))
-    y = (rng.random(600) < 0.4 / (1 + np.exp(-6 * X[:, 0]))).astype(int)
+    X = np.sign(rng.uniform(-1, 1, (600, 2)))
+    y = (rng.random(600) < np.where(X[:, 0] > 0, 0.35, 0.02)).astype(int)
     parameters = {"layers": [D(1)], "loss": "binary_cross_entropy", "optimizer": cnn.SGD(0.1)}
     net = trained(parameters, {}, X, y)
     assert net.predict(X).sum() == 0
