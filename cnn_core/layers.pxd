@@ -20,6 +20,20 @@ cdef bint overlap(cnp.ndarray one, cnp.ndarray other) noexcept
 cdef void *kernels_of(str concept, str real, const char *capsule) except NULL
 
 
+cdef struct UnitsOfY:
+    const double *factor            # NULL: outputs are only rounded to the type of the result
+    const double *shift
+    bint is_double
+
+
+cdef class Units:
+    cdef UnitsOfY of_y
+    cdef int type_number
+    cdef Py_ssize_t count
+    cdef cnp.ndarray factors
+    cdef cnp.ndarray shifts
+
+
 cdef class Layers:
     cdef Net net
     cdef DenseKernels *dense
@@ -46,9 +60,11 @@ cdef class Layers:
     cdef int forward_block(self, const Rows *x, Py_ssize_t m, void *out, int output, bint finite_only,
                            int threads) noexcept nogil
     cdef int forward_slices(self, const Rows *x, Py_ssize_t m, char *out, int output, bint finite_only,
-                            int threads, double deadline) except? -3
+                            int threads, double deadline, const UnitsOfY *units) except? -3
     cdef int forward_net(self, const Net *net, const Rows *x, Py_ssize_t first, Py_ssize_t m, void *out, int output,
-                         bint finite_only, int threads) noexcept nogil
+                         bint finite_only, int threads, const UnitsOfY *units) noexcept nogil
     cdef cnp.ndarray output(self, X, cnp.ndarray out, Py_ssize_t m, Py_ssize_t n)
+    cdef cnp.ndarray output_in(self, Units units, X, cnp.ndarray out, Py_ssize_t m)
+    cdef int check_overlap(self, X, cnp.ndarray out) except -1
     cdef int read_rows(self, samples, double scale, Rows *rows) except -1
     cdef int read_sparse(self, X, double scale, Rows *rows) except -1

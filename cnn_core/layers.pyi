@@ -11,6 +11,11 @@ NORMS: tuple[str, ...]
 _Function: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
 _Activation: TypeAlias = str | tuple[_Function, _Function]
 
+class Units:
+    def __new__(
+        cls, dtype: DTypeLike, factor: ArrayLike | None = None, shift: ArrayLike | None = None
+    ) -> Self: ...
+
 class Layers:
     @property
     def sizes(self) -> tuple[int, ...]: ...
@@ -61,5 +66,12 @@ class Layers:
         self, X: NDArray[Any] | SparseRows, count: int, *, scale: float = 1.0, n_threads: int | None = None
     ) -> NDArray[Any]: ...
     def try_forward(
-        self, X: object, out: NDArray[Any] | None, output: int, scale: float, n_threads: int | None, /
+        self,
+        X: object,
+        out: NDArray[Any] | None,
+        output: int,
+        scale: float,
+        n_threads: int | None,
+        units: Units | None = None,
+        /,
     ) -> NDArray[Any] | None: ...

@@ -36,6 +36,7 @@ from cnn_core.types cimport (
 cnp.import_array()
 
 include "buffers.pyx"
+include "units.pyx"
 
 cdef dict activation_codes = {}
 cdef int code
@@ -115,9 +116,12 @@ cdef struct Forward:                # a parallel region that predicts; each rank
     Py_ssize_t first, count, block
     char *out
     char *work
-    Py_ssize_t out_bytes, work_bytes
+    Py_ssize_t out_bytes, work_bytes, row_bytes
     int output
     bint finite_only
+    const UnitsOfY *units   # NULL: outputs are written as they are
+    Py_ssize_t columns
+    bint is_double          # the reals of the network
     int outcome             # 1, or what `DenseKernels.forward` returned on failure
 
 
@@ -125,11 +129,30 @@ cdef void forward_share(void *argument, int rank, int size) noexcept nogil:
     """The rank's part of a `Forward`."""
     cdef Forward *f = <Forward *>argument
     cdef Py_ssize_t first = share(f.count, rank, size, ROW_GROUP), last = share(f.count, rank + 1, size, ROW_GROUP)
-    cdef int outcome = f.dense.forward(f.net, f.parameters, f.x, f.first + first, last - first,
-                                       f.out + first*f.out_bytes, f.output, f.finite_only, f.block,
-                                       f.work + rank*f.work_bytes)
+    cdef int outcome
+    if f.units == NULL:
+        outcome = f.dense.forward(f.net, f.parameters, f.x, f.first + first, last - first,
+                                  f.out + first*f.out_bytes, f.output, f.finite_only, f.block,
+                                  f.work + rank*f.work_bytes)
+    else:
+        outcome = forward_in_units(f, first, last, f.work + rank*f.work_bytes)
     if outcome != 1:
         f.outcome = outcome
+
+
+cdef int forward_in_units(const Forward *f, Py_ssize_t first, Py_ssize_t last, char *work) noexcept nogil:
+    """`DenseKernels.forward` for rows first, ..., last - 1, a block at a time, with outputs in units of y."""
+    cdef char *z = work + 2 * (f.block + 1) * f.row_bytes
+    cdef Py_ssize_t m
+    cdef int outcome = 1
+    while first < last and outcome == 1:
+        m = min(f.block, last - first)
+        outcome = f.dense.forward(f.net, f.parameters, f.x, f.first + first, m, z, f.output, f.finite_only, f.block,
+                                  work)
+        if outcome == 1 and not write_in_units(f.units, m, f.columns, f.is_double, z, f.out + first*f.out_bytes):
+            outcome = 0
+        first += m
+    return outcome
 
 
 cdef class Layers:
@@ -334,21 +357,24 @@ cdef class Layers:
 
     cdef int forward_block(self, const Rows *x, Py_ssize_t m, void *out, int output, bint finite_only,
                            int threads) noexcept nogil:
-        """out[m, n] = the network's output for x. Returns 0; with `finite_only` 1 if a number of x is not finite; -1
-        when memory is out; -2 when a user's function has set an exception."""
-        return self.forward_net(&self.net, x, 0, m, out, output, finite_only, threads)
+        """out[m, n] = the network's output for x. Returns 0; with `finite_only` 1 if a number of x or out is not finite;
+        -1 when memory is out; -2 when a user's function has set an exception."""
+        return self.forward_net(&self.net, x, 0, m, out, output, finite_only, threads, NULL)
 
     cdef int forward_slices(self, const Rows *x, Py_ssize_t m, char *out, int output, bint finite_only,
-                            int threads, double deadline) except? -3:
+                            int threads, double deadline, const UnitsOfY *units) except? -3:
         """`forward_block` in slices of rows that are short enough to check signals and deadline between them."""
         cdef Py_ssize_t most = max(FORWARD_BLOCK, <Py_ssize_t>(SLICE_FLOPS / (2.0*self.n_parameters + 1e3)))
         cdef Py_ssize_t out_bytes = (2 if output == BOTH_CLASSES else self.classes) * self.itemsize
         cdef Py_ssize_t at = 0, count
         cdef int failed
+        if units != NULL:
+            out_bytes = self.classes * (8 if units.is_double else 4)
         while True:
             count = min(most, m - at)
             with nogil:
-                failed = self.forward_net(&self.net, x, at, count, out + at*out_bytes, output, finite_only, threads)
+                failed = self.forward_net(&self.net, x, at, count, out + at*out_bytes, output, finite_only, threads,
+                                          units)
             at += count
             if failed or at >= m:
                 return failed
@@ -357,7 +383,7 @@ cdef class Layers:
                 raise TimeoutError("the deadline has passed")
 
     cdef int forward_net(self, const Net *net, const Rows *x, Py_ssize_t first, Py_ssize_t m, void *out, int output,
-                         bint finite_only, int threads) noexcept nogil:
+                         bint finite_only, int threads, const UnitsOfY *units) noexcept nogil:
         """Rows first, ..., first + m - 1 of x."""
         cdef Forward f
         cdef char small[SMALL_WORK + 64]
@@ -370,9 +396,14 @@ cdef class Layers:
         f.count, f.block, f.output, f.out = m, min(m, FORWARD_BLOCK), output, <char *>out
         if not x.direct:
             f.block = min(f.block, max(FEWEST_ROWS, GATHERED_BYTES // (self.net.width * self.itemsize)))
-        f.finite_only, f.outcome = finite_only, 1
+        f.finite_only, f.outcome, f.units = finite_only, 1, units
         f.out_bytes = (2 if output == BOTH_CLASSES else net.layers[net.depth - 1].n) * self.itemsize
         f.work_bytes = 2 * (f.block + 1) * self.net.width * self.itemsize
+        if units != NULL:
+            f.columns, f.is_double = net.layers[net.depth - 1].n, self.itemsize == 8
+            f.out_bytes = f.columns * (8 if units.is_double else 4)
+            f.row_bytes = self.net.width * self.itemsize
+            f.work_bytes += f.block * f.row_bytes
         if f.work_bytes * size > SMALL_WORK:
             room = <char *>PyMem_RawMalloc(f.work_bytes*size + 64)
             if room == NULL:
@@ -434,7 +465,8 @@ cdef class Layers:
         m = len(X)
         out = self.output(X, out, m, self.classes)
         data = cnp.PyArray_DATA(out)
-        failed = self.forward_slices(&rows, m, <char *>data, LINKED if link else LOGITS, False, threads, deadline)
+        failed = self.forward_slices(&rows, m, <char *>data, LINKED if link else LOGITS, False, threads, deadline,
+                                     NULL)
         if failed:
             raise_failure(failed)
         return out
@@ -471,12 +503,12 @@ cdef class Layers:
         data = cnp.PyArray_DATA(out)
         whole.depth = depth
         with nogil:
-            failed = self.forward_net(&whole, &rows, 0, m, data, LINKED, False, threads)
+            failed = self.forward_net(&whole, &rows, 0, m, data, LINKED, False, threads, NULL)
         if failed:
             raise_failure(failed)
         return out
 
-    def try_forward(self, X, cnp.ndarray out, int output, double scale, n_threads, /):
+    def try_forward(self, X, cnp.ndarray out, int output, double scale, n_threads, Units units=None, /):
         """`forward` for arrays that need no conversion, with as little overhead as possible for a single row.
 
         Parameters
@@ -485,12 +517,15 @@ cdef class Layers:
             As for `forward`.
         output : int
             0 for logits; 1 for the link's output; 2 for both classes of a network of one output p: 1 - p and p.
+        units : Units, optional
+            Units and type of the outputs. `out` may then be float32 or float64 whatever the type, and a vector (m,) if
+            there is one output.
 
         Returns
         -------
         ndarray (m, n), or None
-            None if `forward` would refuse X, or X has no rows or a number that is not finite. `out` may then
-            have been written to.
+            None if `forward` would refuse X, or X has no rows, or X or the output has a number that is not finite.
+            `out` may then have been written to.
 
         Raises
         ------
@@ -501,6 +536,8 @@ cdef class Layers:
         cdef int failed, threads
         cdef Py_ssize_t m
         cdef void *data
+        cdef UnitsOfY of_y
+        cdef const UnitsOfY *in_units = NULL
         if output < LOGITS or output > BOTH_CLASSES or (output == BOTH_CLASSES and self.classes != 1):
             raise ValueError(f"output is {output}; a network of {self.classes} outputs has no such form")
         if cnp.PyArray_CheckExact(X):
@@ -516,12 +553,19 @@ cdef class Layers:
             return None
         threads = thread_count(n_threads)
         self.read_rows(X, scale, &rows)
-        out = self.output(X, out, m, 2 if output == BOTH_CLASSES else self.classes)
+        if units is None:
+            out = self.output(X, out, m, 2 if output == BOTH_CLASSES else self.classes)
+        else:
+            out = self.output_in(units, X, out, m)
+            of_y = units.of_y
+            of_y.is_double = cnp.PyArray_TYPE(out) == cnp.NPY_FLOAT64
+            if of_y.factor != NULL or cnp.PyArray_TYPE(out) != self.type_number:
+                in_units = &of_y
         data = cnp.PyArray_DATA(out)
         if <double>self.n_parameters * m < SHORT_WORK:
-            failed = self.forward_block(&rows, m, data, output, True, 1)
+            failed = self.forward_net(&self.net, &rows, 0, m, data, output, True, 1, in_units)
         else:
-            failed = self.forward_slices(&rows, m, <char *>data, output, True, threads, INFINITY)
+            failed = self.forward_slices(&rows, m, <char *>data, output, True, threads, INFINITY, in_units)
         if failed < 0:
             raise_failure(failed)
         return None if failed else out
@@ -537,6 +581,30 @@ cdef class Layers:
             raise ValueError(
                 f"out has shape {(<object>out).shape} and dtype {(<object>out).dtype}; it must be a writable "
                 f"C-contiguous array of shape ({m}, {n}) and dtype {self.dtype}")
+        self.check_overlap(X, out)
+        return out
+
+    cdef cnp.ndarray output_in(self, Units units, X, cnp.ndarray out, Py_ssize_t m):
+        """`output` in the type of `units`, or an `out` of either type."""
+        cdef cnp.npy_intp shape[2]
+        cdef Py_ssize_t n = self.classes
+        cdef bint fits
+        if units.count >= 0 and units.count != n:
+            raise ValueError(f"units are of {units.count} outputs; the network has {n}")
+        shape[0], shape[1] = m, n
+        if out is None:
+            return cnp.PyArray_EMPTY(2, shape, units.type_number, 0)
+        fits = cnp.PyArray_NDIM(out) == 2 and cnp.PyArray_DIM(out, 1) == n or cnp.PyArray_NDIM(out) == 1 and n == 1
+        if (not fits or cnp.PyArray_DIM(out, 0) != m or not cnp.PyArray_ISCARRAY(out)
+                or cnp.PyArray_TYPE(out) not in (cnp.NPY_FLOAT32, cnp.NPY_FLOAT64)):
+            expected = f"({m},)" if n == 1 else f"({m}, {n})"
+            raise ValueError(
+                f"out has shape {(<object>out).shape} and dtype {(<object>out).dtype}; it must be a writable "
+                f"C-contiguous array of shape {expected} and dtype float32 or float64")
+        self.check_overlap(X, out)
+        return out
+
+    cdef int check_overlap(self, X, cnp.ndarray out) except -1:
         if overlap(X, out) if cnp.PyArray_Check(X) else any([overlap(part, out) for part in X.arrays]):
             raise ValueError("out overlaps X")
-        return out
+        return 0

@@ -285,6 +285,17 @@ cdef bint is_finite(Py_ssize_t m, Py_ssize_t k, const real *x, Py_ssize_t ldx) n
     return total == 0 and v_is_zero(zero)
 
 
+cdef inline bint are_finite(Py_ssize_t m, Py_ssize_t vectors, const real *a, Py_ssize_t ld) noexcept nogil:
+    """`is_finite` for rows of whole vectors."""
+    cdef vec zero = v_set1(0)
+    cdef Py_ssize_t _, j
+    for _ in range(m):
+        for j in range(vectors):
+            zero = zero + v_load(a + j*LANES) * <real>0.0
+        a += ld
+    return v_is_zero(zero)
+
+
 cdef int forward(const Net *net, const void *parameters, const Rows *x, Py_ssize_t first, Py_ssize_t count,
                  void *out_, int output, bint finite_only, Py_ssize_t block, void *work) noexcept nogil:
     """Prediction: see `DenseKernels.forward`."""
@@ -322,6 +333,10 @@ cdef int forward(const Net *net, const void *parameters, const Rows *x, Py_ssize
                 restore_fp(saved)
                 return -1
             below, ldx = a, layer.ld
+        # The padding is zero. A softmax of finite numbers is finite.
+        if finite_only and not are_finite(m, vectors_of(layer.n), a, layer.ld):
+            restore_fp(saved)
+            return 0
         # Rows of the last layer without their padding, as the requested kind of output.
         for i in range(m):
             if output == BOTH_CLASSES:

@@ -153,7 +153,8 @@ def test_files_have_the_names_once(estimator, encoded, tmp_path):
         metadata = dict(file.metadata())
     assert sum(json.dumps(text).count("weight") for text in metadata.values()) == 1
     network = json.loads(metadata["compiled_nn"])
-    assert network["format_version"] == (3 if encoded else 4)
+    is_old = encoded and estimator is cnn.MLPClassifier  # the regressor has the dtype of y
+    assert network["format_version"] == (3 if is_old else 4)
     loaded = estimator.load(tmp_path / "a")
     assert loaded.feature_names_in_.tolist() == NAMES
     np.testing.assert_array_equal(loaded.predict(table), model.predict(table))
@@ -175,6 +176,7 @@ def with_old_names(path, names):
     metadata = header["__metadata__"]
     network, model = json.loads(metadata["compiled_nn"]), json.loads(metadata["compiled_nn_estimator"])
     del network["inputs"]
+    network.pop("outputs", None)
     network["format_version"], model["attributes"]["feature_names_in_"] = 3, names
     metadata |= {"compiled_nn": json.dumps(network), "compiled_nn_estimator": json.dumps(model)}
     text = json.dumps(header).encode()

@@ -85,6 +85,10 @@ def exact(name, result):
     """Whether a result has the recorded bits: not where the BLAS or the exp of NumPy had a part in it at that time."""
     if "embed" in name:
         return result == "trained_on"
+    if (
+        "scale" in name or "regressor" in name
+    ):  # values were not converted to units of y in float64 at that time
+        return result == "trained_on"
     if result == "predict_proba.0":
         return "ordinal" not in name
     normal = "gaussian_nll" in name or "normal" in name

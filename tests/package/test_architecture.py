@@ -33,7 +33,7 @@ ALLOWED = {
     "spec": "common data losses optimizers preprocessing",
     "callbacks": "common metrics",
     "training": "callbacks common data datasets losses metrics optimizers preprocessing spec",
-    "artefact": "common data losses preprocessing spec training uncertainty",
+    "artefact": "common data losses metrics preprocessing spec training uncertainty",
     "files": "artefact common data preprocessing spec training uncertainty",
     "display": "common data spec",
     "network": "_version artefact callbacks common data display files losses metrics optimizers preprocessing spec"

@@ -120,7 +120,7 @@ def test_one_row():
     assert [a.tolist() for a in statistics] == [[3, -1], [1, 1]]
 
 
-@pytest.mark.parametrize("spread", [1e200, 1e-310])
+@pytest.mark.parametrize("spread", [1e-310])
 def test_a_deviation_beyond_float64_names_the_column(spread):
     net = cnn.Network([cnn.Dense(1)], loss="mse", dtype="float64", standardize=True)
     with pytest.raises(
@@ -339,7 +339,7 @@ def test_predicting_takes_x_in_place(rng):
 
 
 def test_columns_far_from_zero_are_not_folded(rng):
-    """x W / s - mean W / s would cancel to nothing in float32; in float64 it need not."""
+    """x W / s - mean W / s would cancel to nothing in float32, and to 8 digits in float64."""
     X = 1e7 + rng.normal(size=(200, 3)) * [1, 5, 20]
     y = (X[:, 0] > 1e7).astype(int)
     _, _, Z = by_hand(X)
@@ -350,7 +350,7 @@ def test_columns_far_from_zero_are_not_folded(rng):
         assert close(
             inside.decision_function(X), plain.decision_function(Z), dtype, 1 if dtype == "float32" else 1e4
         )
-        assert (inside._predicting().layers.statistics is None) == (dtype == "float64")
+        assert inside._predicting().layers.statistics is not None
 
 
 def test_a_column_too_narrow_for_the_weights_is_not_folded():

@@ -271,10 +271,12 @@ def test_bad_scales_in_a_file_are_refused(tmp_path):
 
 
 def test_classes_have_no_scale():
-    with pytest.raises(ValueError, match="scale_targets=True needs a loss for values"):
+    with pytest.raises(ValueError, match="scale_targets=True is for a loss for values"):
         network(scale_targets=True)
-    for loss, outputs in (("quantile", 3), ("gaussian_nll", 2), ("ordinal", 2)):
-        with pytest.raises(ValueError, match=f"one output per column of y; {loss} is not one"):
-            cnn.Network([cnn.Dense(outputs)], loss=loss, scale_targets=True)
+    with pytest.raises(ValueError, match="the loss ordinal predicts classes"):
+        cnn.Network([cnn.Dense(2)], loss="ordinal", scale_targets=True)
+    for loss in ("poisson", "gamma", "tweedie"):
+        with pytest.raises(ValueError, match=rf"{loss} predicts exp\(z\): values in the range of the link"):
+            cnn.Network([cnn.Dense(1)], loss=loss, scale_targets=True)
     with pytest.raises(TypeError, match="'scale_targets' parameter of Network must be a bool"):
         regressor(scale_targets="yes")

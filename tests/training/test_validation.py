@@ -21,7 +21,15 @@ def chosen(labels, fraction=None, groups=None, seed=0, loss="softmax_cross_entro
     encoded, targets = read_targets(net._configuration, design, labels, None)
     plan = Plan(epochs=1, batch_size=32, shuffle=True, validation_fraction=fraction, validation_groups=groups)
     held_out, rest = validation.hold_out(
-        plan, net._configuration, design, encoded, targets, inputs=inputs, weights=None, split=net._split_rows
+        plan,
+        net._configuration,
+        design,
+        encoded,
+        targets,
+        inputs=inputs,
+        weights=None,
+        given=labels,
+        split=net._split_rows,
     )
     return held_out.X[:, 0].astype(int), rest
 

@@ -96,7 +96,7 @@ def test_intervals(rng, outputs, standardize):
     for coverage in COVERAGES:
         lower, upper = net.predict_interval(X, coverage)
         assert lower.shape == upper.shape == y.shape
-        assert lower.dtype == upper.dtype == "float32"
+        assert lower.dtype == upper.dtype == "float64"  # that of y
         np.testing.assert_allclose((lower + upper) / 2, net.predict(X), atol=1e-5)
         within = (lower <= y) & (y <= upper)
         np.testing.assert_allclose(within.mean(axis=0), coverage, atol=0.02)

@@ -4,38 +4,43 @@ Predicting a row then costs no more than without these operations:
 
 (a) Batch normalisation with running statistics is a factor and a shift per unit, which are folded into W and b.
 (b) Scaled inputs: (x - mean) / s W + b = x (W / s) + (b - mean / s W). The sum loses digits if a mean is large compared
-    with s. Above the limit `_FARTHEST`, rows are scaled as in training instead; also if the first layer is normalised
+    with s. Above the limits `_FARTHEST`, rows are scaled as in training instead; also if the first layer is normalised
     over the units of each row, because its b is added after that.
 (c) Embeddings are linear: x E W = x (E W).
-(d) Scaled targets: s (a W + b) + mean = a (W s) + (b s + mean). A temperature T: W / T and b / T.
+(d) A temperature T: W / T and b / T.
+
+Scaled targets are not folded, because a sum in the dtype of the network would lose the digits of y if its mean is large
+compared with its deviation: the last step of a prediction computes z s + mean in float64, see `units`.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from cnn_core.layers import Layers
+from cnn_core.layers import Layers, Units
 
 from ..common import arithmetic
 from ..data.arrays import Array
 from ..preprocessing.standardization import Statistics
 from ..spec.initializers import Pair
 
-_FARTHEST = 1e-4  # largest rounding error, in units of s, that folding may add to a scaled input
+if TYPE_CHECKING:
+    from .outputs import Outputs
+
+# Largest rounding error, in units of s, that folding may add to a scaled input, by dtype.
+_FARTHEST = {"float32": 1e-4, "float64": 1e-11}
 _EPSILON = 1e-5  # epsilon of the normalisation in the core
 
 
-def folded(
-    layers: Layers, targets: Statistics | None = None, temperature: float = 1.0, *, embedded: bool = False
-) -> Layers:
-    """Return layers that predict from unscaled rows, in units of y.
+def folded(layers: Layers, temperature: float = 1.0, *, embedded: bool = False) -> Layers:
+    """Return layers that predict from unscaled rows.
 
     Parameters
     ----------
     layers : cnn_core.layers.Layers
         Trained layers, with the statistics by which they scale their inputs, if any.
-    targets : Statistics, optional
-        Mean and scale of each output in y, if targets are scaled.
     temperature : float, default 1.0
         Number by which the logits are divided.
     embedded : bool, default False
@@ -58,15 +63,13 @@ def folded(
         norms, gains = norms[1:], gains[1:]
     inputs = layers.statistics
     if inputs is not None and norms[0] is None:
-        first = scaled(pairs[0], Statistics(*inputs))
+        first = scaled(pairs[0], Statistics(*inputs), _FARTHEST[layers.dtype.name])
         if first is not None:
             pairs[0], inputs = first, None
-    if targets is not None:
-        pairs[-1] = unscaled(pairs[-1], targets)
     if temperature != 1:
         W, b = pairs[-1]
         pairs[-1] = W / temperature, None if b is None else b / temperature
-    rescaled = inputs is not layers.statistics or targets is not None or temperature != 1
+    rescaled = inputs is not layers.statistics or temperature != 1
     if not (rescaled or embedded or tuple(norms) != layers.norms):
         return layers
     copy = Layers(
@@ -98,14 +101,15 @@ def _normalised(pair: Pair, gain: Array, running: Statistics) -> Pair:
     return (W * factor).astype(W.dtype), new_b.astype(W.dtype)
 
 
-def scaled(pair: Pair, statistics: Statistics) -> Pair | None:
+def scaled(pair: Pair, statistics: Statistics, largest_error: float) -> Pair | None:
     """Return (W, b) of a first layer that includes the scaling of its inputs.
 
-    None is returned if this would lose digits, or a number of W or b would overflow.
+    None is returned if this would add a rounding error above `largest_error` to a scaled input, or a number of W or b
+    would overflow.
     """
     W, b = pair
     mean, scale = statistics
-    if (abs(mean) * np.finfo(W.dtype).eps > _FARTHEST * scale).any():
+    if (abs(mean) * np.finfo(W.dtype).eps > largest_error * scale).any():
         return None
     with np.errstate(over="ignore", under="ignore"):
         new_W = (W / scale[:, np.newaxis]).astype(W.dtype)
@@ -116,10 +120,17 @@ def scaled(pair: Pair, statistics: Statistics) -> Pair | None:
     return (new_W, new_b) if np.isfinite(new_W).all() and np.isfinite(new_b).all() else None
 
 
-def unscaled(pair: Pair, targets: Statistics) -> Pair:
-    """Return (W, b) of a last layer whose outputs are in units of y."""
+def units(outputs: Outputs, dtype: str) -> Units:
+    """Return the units of the outputs of a network that predicts values, for predictions of this dtype."""
+    if outputs.scaling is None:
+        return Units(dtype)
+    return Units(dtype, *outputs.loss.in_units(*outputs.scaling))
+
+
+def unscaled(pair: Pair, factor: Array, shift: Array) -> Pair:
+    """Return (W, b) of a last layer whose outputs are in units of y: its outputs times `factor`, plus `shift`."""
     W, b = pair
     with np.errstate(over="ignore", under="ignore"):
-        new_W = (W * targets.scale).astype(W.dtype)
-        new_b = ((0 if b is None else b) * targets.scale + targets.mean).astype(W.dtype)
+        new_W = (W * factor).astype(W.dtype)
+        new_b = ((0 if b is None else b) * factor + shift).astype(W.dtype)
     return new_W, new_b

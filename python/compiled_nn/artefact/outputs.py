@@ -54,6 +54,11 @@ class Outputs(Immutable):
         return self.learned or default_targets(self.loss, self.n_outputs)
 
     @property
+    def dtype(self) -> str | None:
+        """Dtype of predicted values; None if it is not known, and for classes."""
+        return None if self.learned is None else self.learned.dtype
+
+    @property
     def scaling(self) -> Statistics | None:
-        """Mean and scale of each output in y; None if targets are not scaled."""
+        """Mean and scale of each column of y; None if targets are not scaled."""
         return None if self.learned is None else self.learned.scaling

@@ -13,7 +13,9 @@ from . import folding
 from .parts import Parts
 
 _INSTEAD = "Use save, or get_weights"
-_LARGEST_ERROR = 1e-4  # largest rounding error, in units of the scale of y, that folding may add to an output
+_LARGEST_ERROR = (
+    1e-4  # largest rounding error, in units of its scale, that folding may add to an input or an output
+)
 
 
 def plain_weights(parts: Parts) -> list[Pair]:
@@ -41,7 +43,7 @@ def plain_weights(parts: Parts) -> list[Pair]:
             scaled = (W * np.float64(c.scale)).astype(W.dtype)
         pairs[0] = _finite((scaled, b), "input_scale")
     if scaling is not None:
-        pairs[-1] = _in_units_of_y(pairs[-1], scaling, c.dtype)
+        pairs[-1] = _in_units_of_y(pairs[-1], scaling, parts.outputs.loss, c.dtype)
     temperature = parts.outputs.calibration.temperature
     if temperature != 1:
         W, b = pairs[-1]
@@ -52,7 +54,7 @@ def plain_weights(parts: Parts) -> list[Pair]:
 
 
 def _from_unscaled(pair: Pair, statistics: Statistics, dtype: str) -> Pair:
-    folded = folding.scaled(pair, statistics)
+    folded = folding.scaled(pair, statistics, _LARGEST_ERROR)
     if folded is None:
         column = int(np.argmax(abs(statistics.mean) / statistics.scale))
         raise ValueError(
@@ -63,7 +65,7 @@ def _from_unscaled(pair: Pair, statistics: Statistics, dtype: str) -> Pair:
     return folded
 
 
-def _in_units_of_y(pair: Pair, scaling: Statistics, dtype: str) -> Pair:
+def _in_units_of_y(pair: Pair, scaling: Statistics, loss: Loss, dtype: str) -> Pair:
     mean, scale = scaling
     error = abs(mean) * np.finfo(dtype).eps / scale
     if error.max() > _LARGEST_ERROR:
@@ -73,7 +75,7 @@ def _in_units_of_y(pair: Pair, scaling: Statistics, dtype: str) -> Pair:
             " digits to include this scaling in the weights. Use dtype='float64'; or save, or get_weights with"
             " target_mean_ and target_scale_."
         )
-    return _finite(folding.unscaled(pair, scaling), "scale_targets")
+    return _finite(folding.unscaled(pair, *loss.in_units(mean, scale)), "scale_targets")
 
 
 def _finite(pair: Pair, source: str) -> Pair:

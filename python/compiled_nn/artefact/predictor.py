@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..common import checks
 from ..common.immutable import Immutable
+from ..data import arrays, samples
 from ..data.arrays import Array
-from .folding import folded
+from . import refusals
+from .folding import folded, units
 from .inputs import Inputs
 from .outputs import Outputs
 
 if TYPE_CHECKING:
-    from cnn_core.layers import Layers
+    from cnn_core.layers import Layers, Units
+
+    from ..data.samples import Samples
 
 LOGITS, LINKED, BOTH_CLASSES = range(3)  # kinds of output of Layers.try_forward
 
@@ -38,6 +43,8 @@ class Predictor(Immutable):
         Kind of output of the core that gives the probabilities; None if the loss computes them, or there are none.
     scale : float
         Factor by which X is multiplied.
+    units, exact : cnn_core.layers.Units or None
+        Units of predicted values, in the dtype of y and in float64; None for classes.
     """
 
     inputs: Inputs
@@ -47,6 +54,8 @@ class Predictor(Immutable):
     direct: Layers | None
     probabilities: int | None
     scale: float
+    units: Units | None
+    exact: Units | None
 
     def __init__(
         self, layers: Layers, inputs: Inputs, outputs: Outputs, *, embedded: bool, n_threads: int | None
@@ -56,21 +65,23 @@ class Predictor(Immutable):
         probabilities = None
         if loss.classifies and not loss.ordered:
             probabilities = LINKED if outputs.n_outputs > 1 else BOTH_CLASSES
-        temperature = outputs.calibration.temperature
-        folded_layers = folded(layers, outputs.scaling, temperature, embedded=embedded)
-        direct = folded_layers if inputs.encoder is None else None
+        folded_layers = folded(layers, outputs.calibration.temperature, embedded=embedded)
         self._set(
             inputs=inputs,
             layers=folded_layers,
             outputs=outputs,
             n_threads=n_threads,
-            direct=direct,
+            direct=folded_layers if inputs.encoder is None else None,
             probabilities=probabilities,
             scale=inputs.scale,
+            units=None if loss.classifies else units(outputs, outputs.dtype or inputs.dtype),
+            exact=None if loss.classifies else units(outputs, "float64"),
         )
 
-    def forward(self, X: Any, output: int = LINKED, out: Array | None = None) -> Array:
-        """Return the outputs for X.
+    def forward(
+        self, X: Any, output: int = LINKED, out: Array | None = None, *, exact: bool = False
+    ) -> Array:
+        """Return the outputs for X, which are finite; values are in units of y.
 
         Parameters
         ----------
@@ -80,7 +91,9 @@ class Predictor(Immutable):
             Kind of output: before the link, after the link, or the probabilities of both classes for one sigmoid
             output.
         out : ndarray, optional
-            Array to write to, C-contiguous and in the dtype of the network.
+            Array to write to, C-contiguous and in the dtype of the network; for values, in either dtype.
+        exact : bool, default False
+            Whether values are float64 whatever the dtype of y.
 
         Returns
         -------
@@ -90,21 +103,87 @@ class Predictor(Immutable):
         Raises
         ------
         TypeError, ValueError
-            If X or `out` cannot be used.
+            If X or `out` cannot be used, or an output is not finite.
         """
-        outputs = None
+        of_y, outputs = self.exact if exact else self.units, None
         if self.direct is not None:
-            outputs = self.direct.try_forward(X, out, output, self.scale, self.n_threads)
+            outputs = self.direct.try_forward(X, out, output, self.scale, self.n_threads, of_y)
         if outputs is None:  # the core cannot read X as it is: convert it, or raise the error
-            rows = self.inputs.read(X)
-            outputs = self.layers.try_forward(rows, out, output, self.scale, self.n_threads)
-            if outputs is None:
-                raise self.inputs.range_error()
+            outputs = self._of_rows(self.inputs.read(X), output, out, of_y)
         return outputs
 
-    def predict(self, X: Any) -> Array:
+    def _of_rows(self, rows: Samples, output: int, out: Array | None, of_y: Units | None) -> Array:
+        """Return the outputs of rows that are converted for the core, or raise the error for them."""
+        outputs = self.layers.try_forward(rows, out, output, self.scale, self.n_threads, of_y)
+        if outputs is None:
+            raise self._refusal(rows, output != LOGITS)
+        return outputs
+
+    def _refusal(self, rows: Samples, link: bool) -> ValueError:
+        """Return, or raise, the error for rows that the core has refused."""
+        checked = samples.read(rows, dtype=self.inputs.dtype, n_features=self.inputs.n_columns)
+        return refusals.refusal(self.layers, self.inputs, self.outputs, checked, link, self.n_threads)
+
+    def predict(self, X: Any, out: Array | None = None) -> Array:
         """Return labels or values; documented in :meth:`compiled_nn.Network.predict`."""
-        return self.outputs.targets.decode(self.forward(X))
+        if self.units is None:
+            return self._labels(X, out)
+        values = self.values(X, out)
+        return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 and out is None else values
+
+    def values(self, X: Any, out: Array | None = None) -> Array:
+        """Return predicted values (m, n) in the dtype of y; `out`, which may be (m,) for one column, is optional."""
+        loss = self.outputs.loss
+        if loss.n_columns(self.outputs.n_outputs) == self.outputs.n_outputs:
+            return self.forward(X, LINKED, out)  # one value per output
+        values = loss.values(self.forward(X, exact=getattr(out, "dtype", None) == np.float64))
+        if out is None:
+            return values
+        return _written(out, values[:, 0] if values.shape[1] == 1 and np.ndim(out) == 1 else values)
+
+    def _labels(self, X: Any, out: Array | None) -> Array:
+        """Return the predicted labels."""
+        targets = self.outputs.targets
+        if out is not None or self._is_large(X):
+            return self._by_blocks(self._rows(X), targets.decode, out)
+        return targets.decode(self.forward(X))
+
+    def _is_large(self, X: Any) -> bool:
+        """Return whether the outputs for X are too large to compute all of them before they are decoded."""
+        shape = getattr(X, "shape", None)
+        m = shape[0] if isinstance(shape, tuple) and shape else len(X) if isinstance(X, list) else 0
+        return m * self.outputs.n_outputs > samples.TOGETHER
+
+    def _by_blocks(self, rows: Samples, decode: Callable[[Array], Array], out: Array | None = None) -> Array:
+        """Return ``decode(outputs)`` for rows that the core reads, from the outputs of some of them at a time."""
+        m, buffer = len(rows), None
+        for part in samples.parts(rows, self.outputs.n_outputs):
+            some = samples.between(rows, part.start, part.stop)
+            buffer = self.layers.try_forward(
+                some, None if buffer is None else buffer[: len(some)], LINKED, self.scale, self.n_threads
+            )
+            if buffer is None:
+                raise self._refusal(rows, True)
+            decoded = decode(buffer)
+            if out is None:
+                out = np.empty((m, *decoded.shape[1:]), decoded.dtype)
+            elif part.start == 0:
+                _check_out(out, (m, *decoded.shape[1:]), decoded.dtype)
+            out[part] = decoded
+        assert out is not None  # there is at least one row
+        return out
+
+    def _rows(self, X: Any) -> Samples:
+        """Return X in the form that the core reads; an array of which it can read the numbers is not checked."""
+        if self.direct is not None and type(X) is np.ndarray and X.ndim == 2 and len(X):
+            rows: Array = X
+            if (
+                rows.dtype in arrays.CORE_DTYPES
+                and rows.flags.aligned
+                and rows.shape[1] == self.inputs.n_columns
+            ):
+                return rows
+        return self.inputs.read(X)
 
     def predict_proba(self, X: Any, out: Array | None = None) -> Array:
         """Return probabilities of classes; documented in :meth:`compiled_nn.Network.predict_proba`."""
@@ -116,32 +195,48 @@ class Predictor(Immutable):
                 f"predict_proba is for classes; the loss {loss.name} predicts values. Use predict."
             )
         probabilities = loss.probabilities(self.forward(X))
-        if out is None:
-            return probabilities
-        if out.shape != probabilities.shape:
-            raise ValueError(f"out has shape {out.shape}; expected {probabilities.shape}.")
-        out[...] = probabilities
-        return out
+        return probabilities if out is None else _written(out, probabilities)
 
-    def predict_distribution(self, X: Any) -> tuple[Array, Array]:
+    def predict_distribution(self, X: Any, out: tuple[Array, Array] | None = None) -> tuple[Array, Array]:
         """Return means and standard deviations; documented in :meth:`compiled_nn.Network.predict_distribution`."""
         loss = self.outputs.loss
         outputs = self.forward(X)
         mean, std = loss.values(outputs), loss.deviations(outputs)
         if std is None:
             raise ValueError(f"predict_distribution needs the loss gaussian_nll; the loss is {loss.name}.")
-        return (mean[:, 0], std[:, 0]) if mean.shape[1] == 1 else (mean, std)
+        refusals.check_rows(std, "the standard deviation")
+        if mean.shape[1] == 1:
+            mean, std = mean[:, 0], std[:, 0]
+        if out is None:
+            return mean, std
+        return _written(out[0], mean), _written(out[1], std)
 
-    def decision_function(self, X: Any) -> Array:
+    def decision_function(self, X: Any, out: Array | None = None) -> Array:
         """Return logits; documented in :meth:`compiled_nn.Network.decision_function`."""
-        logits = self.forward(X, LOGITS)
-        return logits[:, 0] if logits.shape[1] == 1 else logits
+        if isinstance(out, np.ndarray) and out.ndim == 1 and self.outputs.n_outputs == 1:
+            self.forward(X, LOGITS, out[:, np.newaxis])
+            return out
+        logits = self.forward(X, LOGITS, out)
+        return logits[:, 0] if logits.shape[1] == 1 and out is None else logits
+
+    def score(self, rows: Samples, y: Array, weights: Array | None) -> float:
+        """Return the score of rows converted for the core; `y` is encoded, values are in units of y and float64."""
+        targets, loss = self.outputs.targets, self.outputs.loss
+        if targets.kind == "values":
+            return loss.score(y, loss.values(self._of_rows(rows, LINKED, None, self.units)), weights)
+        from .. import metrics  # imported here to keep `import compiled_nn` fast
+
+        if targets.kind == "indicator":
+            return metrics.accuracy(y >= 0.5, self._by_blocks(rows, targets.decode) == 1, weights)
+        return metrics.accuracy(targets.indices(y), self._by_blocks(rows, loss.class_indices), weights)
 
     def hidden(self, X: Any, layer: int) -> Array:
         """Return the output of a hidden layer; documented in :meth:`compiled_nn.Network.transform`."""
         rows = self.inputs.read(X)
         index = checks.place("layer", layer, len(self.layers.sizes) - 2, "hidden layer")
-        return self.layers.hidden(rows, index + 1, scale=self.scale, n_threads=self.n_threads)
+        hidden = self.layers.hidden(rows, index + 1, scale=self.scale, n_threads=self.n_threads)
+        refusals.check_rows(hidden, f"hidden layer {index}")
+        return hidden
 
     def bounds(self, X: Any) -> tuple[Array, Array, Array | float]:
         """Return the lowest and highest predicted value of each row, and the unit of the margins of intervals.
@@ -154,9 +249,32 @@ class Predictor(Immutable):
             Predicted standard deviations for "gaussian_nll", otherwise 1.0.
         """
         loss = self.outputs.loss
-        outputs = self.forward(X).astype(np.float64)
+        outputs = self.forward(X, exact=True)
         values, deviations = loss.values(outputs), loss.deviations(outputs)
+        if deviations is not None:
+            refusals.check_rows(deviations, "the standard deviation")
         n = loss.n_columns(
             outputs.shape[1]
         )  # "quantile" has several values per column of y, in increasing order
         return values[:, :n], values[:, -n:], 1.0 if deviations is None else deviations
+
+
+def _written(out: Array, result: Array) -> Array:
+    """Return `out` after writing a result to it."""
+    _check_out(out, result.shape, result.dtype)
+    out[...] = result
+    return out
+
+
+def _check_out(out: Array, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Raise an error if a result of this shape and dtype cannot be written to `out`."""
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out is of the type {type(out).__name__}; expected an array of shape {shape}.")
+    if out.shape != shape:
+        raise ValueError(f"out has shape {out.shape}; expected {shape}.")
+    floats = out.dtype.kind == dtype.kind == "f" and out.dtype.itemsize >= 4
+    if not (floats or np.can_cast(dtype, out.dtype)) or not out.flags.writeable:
+        raise ValueError(
+            f"out has dtype {out.dtype}{'' if out.flags.writeable else ' and is read-only'}; expected a writable array"
+            f" of dtype {dtype}."
+        )

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -20,6 +21,7 @@ from . import arrays, dataframes
 from .arrays import Array
 
 Samples: TypeAlias = "Array | SparseRows"
+TOGETHER = 1 << 20  # numbers of the rows that are computed together, where all of them would take much memory
 
 
 class Reader(Protocol):
@@ -75,6 +77,22 @@ def plain(X: Any) -> Any:
     if type(X) is np.ndarray or isinstance(X, SparseRows) or hasattr(X, "tocsr") or dataframes.is_table(X):
         return X
     return arrays.as_array(X, "X")
+
+
+def between(X: Samples, start: int, stop: int) -> Samples:
+    """Return the rows start, ..., stop - 1, without a copy of their numbers."""
+    if not isinstance(X, SparseRows):
+        return X[start:stop]
+    first, last = int(X.indptr[start]), int(X.indptr[stop])
+    indptr = X.indptr[start : stop + 1] - first
+    return SparseRows(indptr, X.indices[first:last], X.data[first:last], X.shape[1])
+
+
+def parts(X: Samples, width: int) -> Iterator[slice]:
+    """Yield slices of rows, which have about `TOGETHER` numbers if each row has `width` of them."""
+    height = max(1, TOGETHER // width)
+    for start in range(0, len(X), height):
+        yield slice(start, min(start + height, len(X)))
 
 
 def select(X: Samples, rows: Array) -> Samples:

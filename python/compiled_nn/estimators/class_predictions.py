@@ -36,16 +36,25 @@ class ClassPredictions(Perceptron):
         """Sorted labels (n_classes,) in the dtype of y; 0, 1, ... where y has one 0/1 column per label."""
         return np.unique(self.network_.classes_).astype(self._label_dtype)
 
-    def predict(self, X: Any) -> Array:
-        """Return the label (m,) of each row of X (m, k) in the dtype of ``classes_``; for several labels 0/1 (m, n)."""
+    def predict(self, X: Any, *, out: Array | None = None) -> Array:
+        """Return the label (m,) of each row of X (m, k) in the dtype of ``classes_``; for several labels 0/1 (m, n).
+
+        `out` is an array to write to, of a dtype that holds the labels.
+        """
         rows = self._read_rows(X)
+        if out is not None:
+            return self.network_.predict(rows, out=out)
         labels = self.network_.predict(rows)
         return labels.astype(self._label_dtype, copy=False)
 
-    def predict_proba(self, X: Any) -> Array:
-        """Return the probability of each class (m, n_classes) for X (m, k), in the order of ``classes_``."""
+    def predict_proba(self, X: Any, *, out: Array | None = None) -> Array:
+        """Return the probability of each class (m, n_classes) for X (m, k), in the order of ``classes_``.
+
+        `out` is an array to write to, C-contiguous and in the dtype of the network. No memory is then allocated, if X
+        is an array of floats.
+        """
         rows = self._read_rows(X)
-        return self.network_.predict_proba(rows)
+        return self.network_.predict_proba(rows, out=out)
 
     def predict_log_proba(self, X: Any) -> Array:
         """Return the logarithms of the probabilities (m, n_classes), finite even where a probability rounds to 0."""
@@ -53,13 +62,15 @@ class ClassPredictions(Perceptron):
         return self.network_.predict_log_proba(rows)
 
     @sklearn_compat.AvailableIf(_has_decision_function)
-    def decision_function(self, X: Any) -> Array:
+    def decision_function(self, X: Any, *, out: Array | None = None) -> Array:
         """Return the outputs before the link, from which the prediction follows.
 
         Parameters
         ----------
         X : array-like (m, k)
             Samples.
+        out : ndarray (m,) or (m, n_outputs), optional
+            Array to write to, C-contiguous and in the dtype of the network.
 
         Returns
         -------
@@ -71,11 +82,11 @@ class ClassPredictions(Perceptron):
         The method is absent for the loss "ordinal", whose outputs belong to the thresholds between classes.
         """
         rows = self._read_rows(X)
-        outputs = self.network_.decision_function(rows)
-        if outputs.ndim == 2 and outputs.shape[1] == 2 and self.out_activation_ == "softmax":
-            difference: Array = outputs[:, 1] - outputs[:, 0]
-            return difference
-        return outputs
+        network = self.network_
+        if network.layers[-1].units == 2 and self.out_activation_ == "softmax":
+            outputs = network.decision_function(rows)
+            return np.subtract(outputs[:, 1], outputs[:, 0], out=out)
+        return network.decision_function(rows, out=out)
 
     def calibrate(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Calibrate the probabilities by temperature scaling on rows that were not used to fit.

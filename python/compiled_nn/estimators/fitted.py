@@ -77,9 +77,9 @@ class Fitted(Inspection, sklearn_compat.SklearnMixin):
     def input_gradient(self, X: Any, *, output: Any = None) -> Array:
         """Return the derivatives of the outputs with respect to X.
 
-        They are those of the outputs before the link for the classifier and of ``predict`` for the regressor. For a table
-        with categories, they refer to the encoded columns, which ``network_.encoder_.get_feature_names_out()`` names;
-        see :meth:`Network.input_gradient`.
+        They are those of the outputs before the link for the classifier and of ``predict`` for the regressor. For a
+        table with categories, they refer to the encoded columns, which ``network_.encoder_.get_feature_names_out()``
+        names; see :meth:`Network.input_gradient`.
 
         Parameters
         ----------

@@ -49,7 +49,7 @@ def minimize(
     """Minimise the loss of a network over all rows; `options` are arguments of fit: weights of rows and classes."""
     start = perf_counter()
     twin = net.to_float64()
-    function = twin.make_objective(X, y, **options)
+    function = twin.make_objective(X, y, **options, stored=net.dtype)
     losses: list[float] = []
 
     def record(parameters: Array, value: float, iteration: int) -> bool:

@@ -12,7 +12,7 @@ from numpy.random import RandomState
 
 from ..artefact.inputs import Inputs
 from ..artefact.outputs import Outputs
-from ..data import arrays
+from ..data import arrays, sample_weights
 from ..data.arrays import Array
 from ..losses import Loss
 from ..network.network import Network
@@ -296,14 +296,22 @@ class EstimatorNetwork(Network):
         return twin
 
     def make_objective(
-        self, X: Any, y: Any, sample_weight: Any = None, class_weight: Any = None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        stored: str | None = None,
     ) -> Callable[[Array], tuple[float, Array]]:
         """Return the function from `parameters` to (loss with penalty over all rows, gradient).
 
-        The gradient is a buffer that the next call of the function overwrites.
+        The gradient is a buffer that the next call of the function overwrites. `stored` is the dtype of the network
+        that gets the parameters in the end, by default that of this one.
         """
-        X, y, fitted_targets = self._labelled(X, y)
-        stack = self._begin(X, fitted_targets, True, self._known_inputs()).stack
+        options = {"sample_weight": sample_weight, "training": stored or self.dtype}
+        X, y, fitted_targets = self._labelled(X, y, **options)
+        own = sample_weights.check(sample_weight, len(X))
+        stack = self._begin(X, fitted_targets, True, self._known_inputs(), weights=own).stack
         weights = weights_of(fitted_targets, y, sample_weight, class_weight)
         objective = self._objective().replace(weights=weights)
 

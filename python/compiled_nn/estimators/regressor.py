@@ -223,7 +223,7 @@ class MLPRegressor(ValuePredictions):
     # ---- targets
 
     def _make_targets(self, y: Array) -> Targets:
-        loss = self._resolve_loss()
+        loss, self._label_dtype = self._resolve_loss(), y.dtype
         return Targets(loss, loss.n_outputs(y.shape[1] if y.ndim == 2 else 1), "values", None)
 
     def _check_new_targets(self, y: Array, partial: bool) -> None:

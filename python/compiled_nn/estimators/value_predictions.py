@@ -14,31 +14,44 @@ from .base import Perceptron
 class ValuePredictions(Perceptron):
     """Base class of :class:`MLPRegressor`: what it predicts after fit."""
 
-    def predict(self, X: Any) -> Array:
+    _label_dtype: np.dtype[Any]
+    scale_targets: bool
+
+    def predict(self, X: Any, *, out: Array | None = None) -> Array:
         """Return the predicted values.
 
         Parameters
         ----------
         X : array-like (m, k)
             Samples.
+        out : ndarray (m,) or (m, n), optional
+            C-contiguous array of float32 or float64 to write to. No memory is then allocated, if X is an array of
+            floats.
 
         Returns
         -------
         ndarray (m,), or (m, n) where y had n columns
-            Predicted means, or one column per quantile for the loss "quantile": float32 if X is float32, else float64.
+            Predicted means, or one column per quantile for the loss "quantile", in the float dtype of the y of fit. For
+            integers y they are float64; float32 if X is float32 and `scale_targets` is False.
         """
         rows = self._read_rows(X)
-        values = self.network_.predict(rows)
-        of_x = getattr(rows, "dtype", None)
-        return values.astype(np.float32 if of_x == np.float32 else np.float64, copy=False)
+        if out is not None:
+            return self.network_.predict(rows, out=out)
+        values, of_y = self.network_.predict(rows), getattr(self, "_label_dtype", None)
+        if of_y is None or (of_y.kind != "f" and not self.scale_targets):  # as in scikit-learn
+            of_x = getattr(rows, "dtype", None)
+            return values.astype(np.float32 if of_x == np.float32 else np.float64, copy=False)
+        return values
 
-    def predict_distribution(self, X: Any) -> tuple[Array, Array]:
+    def predict_distribution(self, X: Any, *, out: tuple[Array, Array] | None = None) -> tuple[Array, Array]:
         """Return the predicted means and standard deviations, for the loss "gaussian_nll".
 
         Parameters
         ----------
         X : array-like (m, k)
             Samples.
+        out : pair of ndarray, optional
+            Arrays to write the means and the standard deviations to.
 
         Returns
         -------
@@ -46,7 +59,7 @@ class ValuePredictions(Perceptron):
             Values in the units of y.
         """
         rows = self._read_rows(X)
-        return self.network_.predict_distribution(rows)
+        return self.network_.predict_distribution(rows, out=out)
 
     def predict_interval(self, X: Any, coverage: float = 0.9) -> tuple[Array, Array]:
         """Return bounds that hold the true value of a new row with a probability of at least `coverage`.
@@ -62,7 +75,7 @@ class ValuePredictions(Perceptron):
         Returns
         -------
         lower, upper : ndarray (m,), or (m, n)
-            Bounds in the network's dtype. :meth:`Network.predict_interval` describes their width.
+            Bounds in the float dtype of y. :meth:`Network.predict_interval` describes their width.
 
         Raises
         ------

@@ -1,7 +1,7 @@
 """Optional objects of file format 4: ``inputs``, ``outputs`` and ``metadata``.
 
     inputs      {"names": [...], "shape": [...]}: names of the columns of X, or shape of one image; one of them or both
-    outputs     description of the outputs; no key is defined yet
+    outputs     {"dtype": "float32" or "float64"}: dtype of predicted values, if it is not that of the network
     metadata    any JSON object: content of the user, which the network does not interpret
 
 An object without content is absent, and a network without any of them is written in an older format. In ``inputs`` and
@@ -16,22 +16,24 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..common import checks
+from ..spec.configuration import DTYPES
 
 if TYPE_CHECKING:
     from ..artefact.inputs import Inputs
     from ..artefact.outputs import Outputs
     from ..artefact.parts import Parts
+    from ..training.targets import Targets
 
 NAMES = ("inputs", "outputs", "metadata")
 _INPUTS = ("names", "shape")
-_OUTPUTS: tuple[str, ...] = ()
+_OUTPUTS = ("dtype",)
 
 
 def extras(parts: Parts) -> dict[str, Any]:
     """Return those of the objects that have content."""
     found = {
         "inputs": _inputs_to_config(parts.inputs),
-        "outputs": _outputs_to_config(parts.outputs),
+        "outputs": _outputs_to_config(parts.outputs, parts.inputs.dtype),
         "metadata": _metadata_to_config(parts.metadata),
     }
     return {name: content for name, content in found.items() if content}
@@ -84,13 +86,25 @@ def read_inputs(document: Mapping[str, Any], n_columns: int) -> dict[str, Any]:
 # ---- outputs
 
 
-def _outputs_to_config(outputs: Outputs) -> dict[str, Any]:
-    return {}
+def _outputs_to_config(outputs: Outputs, dtype: str) -> dict[str, Any]:
+    return {} if outputs.dtype in (None, dtype) else {"dtype": outputs.dtype}
 
 
-def read_outputs(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the attributes of :class:`Outputs` that the document of a file describes, by name."""
-    return _content(document, "outputs", _OUTPUTS)
+def read_outputs(document: Mapping[str, Any], learned: Targets | None) -> Targets | None:
+    """Return the encoding of y with what the document of a file describes.
+
+    Raises
+    ------
+    ValueError
+        If the description is not valid, or the network does not predict values.
+    """
+    config = _content(document, "outputs", _OUTPUTS)
+    if not config:
+        return learned
+    dtype = checks.choice("outputs", "dtype", config["dtype"], DTYPES)
+    if learned is None or learned.kind != "values":
+        raise ValueError("outputs.dtype is given, but the network was not fitted on values")
+    return learned.replace(dtype=dtype)
 
 
 # ---- metadata

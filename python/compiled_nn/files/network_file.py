@@ -18,8 +18,8 @@ The tensors have the dtype of the network and are named as in a sequence of full
 A normalised layer also has ``layers.0.norm.weight`` (units,), and for "batch" ``layers.0.norm.running_mean`` and
 ``layers.0.norm.running_var``. With standardize, there are ``standardization.mean`` and ``standardization.scale``
 (n_features,) in float64, unless the network was not fitted on X. The same holds for scale_targets, with
-``targets.mean`` and ``targets.scale`` (n_outputs,). ``calibration.scores`` (m, n) in float64 is optional. ``loss`` is a
-name if all its parameters have their defaults; from format 3 on it may be ``{"name": ..., parameters}``.
+``targets.mean`` and ``targets.scale``, a number per column of y. ``calibration.scores`` (m, n) in float64 is optional.
+``loss`` is a name if all its parameters have their defaults; from format 3 on it may be ``{"name": ..., parameters}``.
 
 Initial weights given as arrays are not in the file: "init" of the layer is ``{"name": "array"}``. The file has no state
 of training, unless :mod:`compiled_nn.files.checkpoint_file` wrote it, with additional tensors and a second key. Reading
@@ -240,8 +240,8 @@ def parse_network(file: Any) -> Parts:
         layers,
         _statistics(file, _STATISTICS),
         Inputs.of(configuration, n_columns, encoder, **extras.read_inputs(document, n_columns)),
-        Outputs.of(configuration, learned).replace(
-            calibration=_calibration(file, document), **extras.read_outputs(document)
+        Outputs.of(configuration, extras.read_outputs(document, learned)).replace(
+            calibration=_calibration(file, document)
         ),
         extras.read_metadata(document),
     )
@@ -284,7 +284,7 @@ def _check_tensors(file: Any, configuration: Configuration, n_features: int, cal
     if configuration.standardize and found.intersection(_STATISTICS):
         expected |= dict.fromkeys(_STATISTICS, ("F64", [n_features]))
     if configuration.scale_targets and found.intersection(_TARGETS):
-        expected |= dict.fromkeys(_TARGETS, ("F64", [configuration.n_outputs]))
+        expected |= dict.fromkeys(_TARGETS, ("F64", [configuration.loss.n_columns(configuration.n_outputs)]))
     check_tensors(file, found, expected)
 
 

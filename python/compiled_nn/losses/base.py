@@ -89,6 +89,13 @@ class Loss:
         """Return the predicted standard deviations (m, n) from the outputs after the link; None if there are none."""
         return None
 
+    def in_units(self, mean: Array, scale: Array) -> tuple[Array, Array]:
+        """Return the factor and the shift (n_outputs,) of the outputs in units of y, if training scales y.
+
+        `mean` and `scale` are those of the columns of y (n_columns,): training is on (y - mean) / scale.
+        """
+        return scale, mean
+
     def class_indices(self, outputs: Array) -> Array:
         """Return the predicted class (m,) from the outputs after the link.
 

@@ -70,7 +70,8 @@ class Huber(Loss):
     Parameters
     ----------
     delta : float, default 1.0
-        Error > 0, in the unit of y, from which the loss is linear.
+        Error > 0, in the unit of y, from which the loss is linear. With ``scale_targets``, training applies it to
+        errors in standard deviations of y.
 
     Examples
     --------
@@ -221,6 +222,11 @@ class Quantile(Loss):
                 f"quantile has {len(self.quantiles)} quantiles, one per output; the last layer has {n_outputs}."
             )
 
+    def in_units(self, mean: Array, scale: Array) -> tuple[Array, Array]:
+        """Return the factor and the shift of the outputs in units of y: the same for all quantiles."""
+        n = len(self.quantiles)
+        return np.repeat(scale, n), np.repeat(mean, n)
+
     def values(self, outputs: Array) -> Array:
         """Return the predicted quantiles in increasing order."""
         sorted_outputs: Array = np.sort(outputs, axis=1)
@@ -269,6 +275,10 @@ class GaussianNLL(Loss):
                 f"gaussian_nll takes a mean and a log variance for each column of y; the last layer has {n_outputs}"
                 f" output{'s' if n_outputs > 1 else ''}."
             )
+
+    def in_units(self, mean: Array, scale: Array) -> tuple[Array, Array]:
+        """Return the factor and the shift of the outputs in units of y: log variances are shifted by 2 log(scale)."""
+        return np.append(scale, np.ones(len(scale))), np.append(mean, 2 * arithmetic.log(scale))
 
     def values(self, outputs: Array) -> Array:
         """Return the predicted means."""

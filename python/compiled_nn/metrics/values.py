@@ -52,6 +52,9 @@ def r2_score(y: Any, predicted: Any, sample_weight: Any = None) -> float:
     if not inputs.has_variation(true, "r2_score"):
         return float("nan")
     factors = inputs.ones_for(w, len(true))
+    _, exponents = np.frexp(abs(true).max(axis=0))  # squares of huge and tiny values would be out of range
+    with np.errstate(over="ignore"):
+        true, guessed = np.ldexp(true, -exponents), np.ldexp(guessed, -exponents)
     residual = arithmetic.weighted_sums(factors, (true - guessed) ** 2)
     total = arithmetic.weighted_sums(factors, (true - np.average(true, axis=0, weights=w)) ** 2)
     constant = total == 0

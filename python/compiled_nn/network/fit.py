@@ -13,6 +13,7 @@ from ..artefact.outputs import Outputs
 from ..common import clock
 from ..common.errors import suggest_keywords
 from ..common.immutable import Immutable
+from ..data import sample_weights
 from ..data.arrays import Array
 from ..data.samples import Samples
 from ..training.batches import Data
@@ -311,12 +312,13 @@ class Fitting(Prediction, State):
             streams.check_plan(plan)
             X, y = streams.first_batch(stream_source)
         inputs, X = self._inputs_for(X, resume)
-        y, targets = read_targets(c, X, y, targets)
+        given, own = y, sample_weights.check(plan.sample_weight, len(X))
+        y, targets = read_targets(c, X, y, targets, sample_weight=own, training=c.dtype)
         weights = None
         if stream_source is None:
             weights = weights_of(targets, y, plan.sample_weight, plan.class_weight)
         held_out, rows = validation.hold_out(
-            plan, c, X, y, targets, inputs=inputs, weights=weights, split=self._split_rows
+            plan, c, X, y, targets, inputs=inputs, weights=weights, given=given, split=self._split_rows
         )
         cut = partial(plan.cut, batch_norm=c.has_batch_norm)
         data = Data(X, y, cut(len(X) if rows is None else len(rows), rows))
@@ -324,7 +326,8 @@ class Fitting(Prediction, State):
         obstacle = gram.gram_obstacle(c, data, resume, each_epoch)
         on_gram = gram.uses_gram(plan.gram, obstacle, data, self.layers[0].units, plan.epochs)
         objective = self._objective().replace(weights=weights)
-        trainer = self._begin(X, targets, resume, inputs, rows, averages=plan.averaging is not None)
+        averages = plan.averaging is not None
+        trainer = self._begin(X, targets, resume, inputs, rows, weights=own, averages=averages)
         stream = None
         if stream_source is not None:
             stream = streams.Streamed(trainer, stream_source, cut, c, targets, objective, inputs)
@@ -338,18 +341,19 @@ class Fitting(Prediction, State):
         inputs: Inputs,
         rows: Array | None = None,
         *,
+        weights: Array | None = None,
         averages: bool = False,
     ) -> Trainer:
         """Set the network to the state from which training on X starts, and return its trainer.
 
         If this raises an error, the network is unchanged. `rows` are the indices of the training rows in X, None for
-        all rows; `averages` is whether training averages weights.
+        all rows; `weights` are the sample weights (m,); `averages` is whether training averages weights.
         """
         encoder = inputs.encoder
         trainer = (self._trainer if resume else None) or self._drawn(X, encoder)
         trainer.check_schedule(self.optimizer)
         if self._lacks_statistics(trainer.stack):
-            trainer.stack.standardize(*self._fit_statistics(X, encoder, rows))
+            trainer.stack.standardize(*self._fit_statistics(X, encoder, rows, weights))
         trainer.restore_weights(averages=averages)
         if not resume:
             self.history = new_history()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import optimizers
+from ..artefact import refusals
 from ..common import checks
 from ..data import arrays
 from ..data.arrays import Array
@@ -213,8 +214,9 @@ class Inspection(Model):
         Returns
         -------
         ndarray (m, k), or (m, n_outputs, k)
-            Derivatives in the dtype of the network, dense also for a sparse X; k is the number of columns of X, or of
-            the encoded X. The first shape is that for one `output`, or for a network with one output.
+            Derivatives in the dtype of the network; for values, in the dtype of :meth:`predict`. They are dense also
+            for a sparse X; k is the number of columns of X, or of the encoded X. The first shape is that for one
+            `output`, or for a network with one output.
 
         Raises
         ------
@@ -230,8 +232,7 @@ class Inspection(Model):
             units = np.full(sources.shape[1], 1 / self._outputs.calibration.temperature)
         else:
             sources = loss.sources(stack.forward(X, **options))
-            scaling = self._outputs.scaling
-            units = np.ones(sources.shape[1]) if scaling is None else scaling.scale
+            units = np.ones(sources.shape[1])
         if output is not None:
             chosen, sign = self._output(output, sources.shape[1])
             sources, units = sources[:, [chosen]], sign * units[[chosen]]
@@ -240,7 +241,19 @@ class Inspection(Model):
             shares = np.zeros((len(X), stack.sizes[-1]), stack.dtype)
             shares[np.arange(len(X)), sources[:, j]] = unit
             stack.input_gradient(X, shares, gradients[:, j], link=not loss.classifies, **options)
+        if not loss.classifies:
+            gradients = self._in_units(gradients, sources)
+        refusals.check_rows(gradients.reshape(len(gradients), -1), "the derivatives")
         return gradients[:, 0] if len(units) == 1 else gradients
+
+    def _in_units(self, gradients: Array, sources: Array) -> Array:
+        """Return derivatives (m, n, k) of the outputs `sources` in units of y, and in the dtype of predictions."""
+        dtype, scaling = self._outputs.dtype or gradients.dtype, self._outputs.scaling
+        if scaling is not None:
+            factor, _ = self._configuration.loss.in_units(*scaling)
+            gradients = gradients * factor[sources][:, :, np.newaxis]
+        with np.errstate(over="ignore"):
+            return gradients.astype(dtype, copy=False)
 
     def _output(self, output: Any, n: int) -> tuple[int, float]:
         """Return the index of the output that `output` selects out of `n`, and the sign of its derivatives."""

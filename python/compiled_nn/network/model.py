@@ -268,9 +268,12 @@ class Model:
 
     # ---- data and objective
 
-    def _labelled(self, X: Any, y: Any, scaled: bool = True) -> tuple[Samples, Array, Targets]:
-        """Return X and y converted for the core, and the encoding of y."""
-        return read_samples(self._configuration, X, y, self._known_inputs(), self._known_targets(), scaled)
+    def _labelled(
+        self, X: Any, y: Any, scaled: bool = True, **options: Any
+    ) -> tuple[Samples, Array, Targets]:
+        """Return X and y converted for the core, and the encoding of y; `options` are those of `read_targets`."""
+        inputs, targets = self._known_inputs(), self._known_targets()
+        return read_samples(self._configuration, X, y, inputs, targets, scaled, **options)
 
     def _objective(self, *, smoothed: bool = True) -> Objective:
         """Return the objective of training; `smoothed=False` drops label smoothing."""
@@ -287,11 +290,13 @@ class Model:
         n_columns = self._n_columns(resume)
         return Inputs.learned(self._configuration, X, n_columns)
 
-    def _fit_statistics(self, X: Samples, encoder: Tabular | None, rows: Array | None = None) -> Statistics:
+    def _fit_statistics(
+        self, X: Samples, encoder: Tabular | None, rows: Array | None = None, weights: Array | None = None
+    ) -> Statistics:
         method = self._configuration.scaling or "standard"
         if encoder is None:
-            return standardization.fit_statistics(X, method, rows=rows)
-        return encoder.statistics(X, method, rows)
+            return standardization.fit_statistics(X, method, rows=rows, weights=weights)
+        return encoder.statistics(X, method, rows, weights)
 
     def _lacks_statistics(self, stack: Stack) -> bool:
         """Return whether a stack is to standardise X but has no statistics yet."""

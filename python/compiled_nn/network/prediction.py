@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from ..artefact import folding
 from ..data.arrays import Array
-from ..training.stacks import new_stack
+from ..training.stacks import loss_of_values
 from ..training.targets import weights_of
 from ..training.weights import copy_layers, layer_views
 from .model import Model
@@ -15,30 +15,34 @@ from .model import Model
 class Prediction(Model):
     """Methods of a network that predict, and that evaluate predictions."""
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: Any, *, out: Array | None = None) -> Array:
         """Predict the label of each row, or its values.
 
         Parameters
         ----------
         X : array-like (m, k), or images (m, height, width[, channels])
             Rows, with the same columns as the X of fit.
+        out : ndarray (m,), or (m, n_outputs), optional
+            Array to write to, C-contiguous. For values it is float32 or float64, and no memory is allocated if the core
+            can read X without a copy; for classes its dtype holds the labels.
 
         Returns
         -------
         ndarray (m,), or (m, n_outputs)
             For classes, labels in the dtype of ``classes_``: the most probable one; ``classes_[1]`` if the probability
             of a single sigmoid output is at least 0.5; the median class for "ordinal"; a 0/1 matrix if y was one. For
-            values, numbers in the dtype of the network, with shape (m,) for one column: means for "gaussian_nll", and
-            one column per quantile, in increasing order, for "quantile".
+            values, numbers in the float dtype of the y of fit, float64 for integers, with shape (m,) for one column:
+            means for "gaussian_nll", and one column per quantile, in increasing order, for "quantile". A network that
+            was not fitted predicts values in its own dtype, and one of float64 in float64 in any case.
 
         Raises
         ------
         NotFittedError
             If the network has no weights yet.
         TypeError, ValueError
-            If X cannot be used.
+            If X cannot be used, a prediction is not finite, or `out` has another shape, dtype or layout.
         """
-        return self._predicting().predict(X)
+        return (self._predictor or self._predicting()).predict(X, out)
 
     def predict_proba(self, X: Any, *, out: Array | None = None) -> Array:
         """Predict the probability of each class.
@@ -99,18 +103,20 @@ class Prediction(Model):
 
         return log_probabilities(self._predicting(), X)
 
-    def predict_distribution(self, X: Any) -> tuple[Array, Array]:
+    def predict_distribution(self, X: Any, *, out: tuple[Array, Array] | None = None) -> tuple[Array, Array]:
         """Predict the mean and standard deviation of the normal distribution of each row, with loss "gaussian_nll".
 
         Parameters
         ----------
         X : array-like (m, k)
             Rows, as for :meth:`predict`.
+        out : pair of ndarray, optional
+            Arrays to write the means and the standard deviations to.
 
         Returns
         -------
         mean, std : ndarray (m,), or (m, n) for a y with n columns
-            Mean and standard deviation in units of y.
+            Mean and standard deviation in units of y, and in the dtype of :meth:`predict`.
 
         Raises
         ------
@@ -119,9 +125,9 @@ class Prediction(Model):
         TypeError, ValueError
             If X cannot be used, or the network has another loss.
         """
-        return self._predicting().predict_distribution(X)
+        return self._predicting().predict_distribution(X, out)
 
-    def decision_function(self, X: Any) -> Array:
+    def decision_function(self, X: Any, *, out: Array | None = None) -> Array:
         """Return the outputs before the link: logits for classes.
 
         After :meth:`calibrate` they are divided by the temperature, so that the link turns them into the calibrated
@@ -131,11 +137,13 @@ class Prediction(Model):
         ----------
         X : array-like (m, k)
             Rows, as for :meth:`predict`.
+        out : ndarray (m, n_outputs), or (m,) for one output, optional
+            Array to write to, C-contiguous and in the dtype of the network; for values, float32 or float64.
 
         Returns
         -------
         ndarray (m, n_outputs), or (m,) for one output
-            Outputs in the dtype of the network.
+            Outputs in the dtype of the network; for values, in the dtype of :meth:`predict`.
 
         Raises
         ------
@@ -144,7 +152,7 @@ class Prediction(Model):
         TypeError, ValueError
             If X cannot be used.
         """
-        return self._predicting().decision_function(X)
+        return self._predicting().decision_function(X, out)
 
     # ---- scores, losses, gradients
 
@@ -175,13 +183,13 @@ class Prediction(Model):
             If an argument cannot be used.
         """
         X, y, targets = self._labelled(X, y, scaled=False)
-        weights = weights_of(targets, y, sample_weight)
-        predictor = self._predicting()
-        outputs = predictor.layers.forward(X, scale=predictor.scale, n_threads=self._n_threads)
-        return targets.score(y, outputs, weights)
+        return self._predicting().score(X, y, weights_of(targets, y, sample_weight))
 
     def loss(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the mean loss in units of y, without penalty and without label smoothing.
+        """Return the mean loss, without penalty and without label smoothing.
+
+        For values it is computed in float64 from y and the outputs in units of y, also with ``scale_targets``, where
+        the history has the loss of the scaled y.
 
         Parameters
         ----------
@@ -202,19 +210,23 @@ class Prediction(Model):
         NotFittedError
             If the network has no weights yet.
         TypeError, ValueError
-            If an argument cannot be used.
+            If an argument cannot be used, or the loss is not finite.
         """
         X, y, targets = self._labelled(X, y, scaled=False)
         weights = weights_of(targets, y, sample_weight)
         stack = self._evaluated()
-        if targets.scaling is not None:
-            layers, statistics = layer_views(stack), stack.statistics
-            W, b = folding.unscaled((layers[-1]["weight"], layers[-1].get("bias")), targets.scaling)
-            stack = new_stack(self._configuration, [*layers[:-1], {**layers[-1], "weight": W, "bias": b}])
-            if statistics is not None:
-                stack.standardize(*statistics)
-        objective = self._objective(smoothed=False).replace(weights=weights)
-        return stack.loss(X, y, objective)[0]
+        if targets.kind == "values":
+            c = self._configuration
+            outputs = stack.forward(X, link=c.activated, scale=c.scale, n_threads=self._n_threads)
+            loss = loss_of_values(targets.loss, targets.in_units(outputs), y, weights, self._n_threads)
+        else:
+            loss, _ = stack.loss(X, y, self._objective(smoothed=False).replace(weights=weights))
+        if not math.isfinite(loss):
+            raise ValueError(
+                f"The mean loss of these rows is {loss}: an output, or the loss of a row, is beyond the range of its"
+                " dtype. predict names the rows whose output is; check X and y."
+            )
+        return loss
 
     def gradients(self, X: Any, y: Any, sample_weight: Any = None) -> dict[str, Any]:
         """Return the gradients of the mean loss plus penalty with respect to the trained parameters.

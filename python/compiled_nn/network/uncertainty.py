@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..data import arrays, dataframes
+from ..data import dataframes
 from ..data.arrays import Array
 from ..uncertainty import calibration
 from ..uncertainty.calibration import Calibration
@@ -105,11 +105,10 @@ class Uncertainty(Model):
         from ..uncertainty import conformal
 
         X = dataframes.opened(X)  # read twice below
-        _, encoded, targets = self._labelled(X, y)
+        _, encoded, targets = self._labelled(X, y, scaled=False)
         if targets.kind == "values":
             lower, upper, unit = self._predicting().bounds(X)
-            true = arrays.values(y, n_outputs=lower.shape[1], dtype="float64")
-            scores = conformal.cqr(lower, upper, true) / unit
+            scores = conformal.cqr(lower, upper, encoded) / unit
         else:
             p = self._class_probabilities(X)
             scores = conformal.lac(p, targets.indices(encoded), classes=np.arange(p.shape[1]))
@@ -135,7 +134,7 @@ class Uncertainty(Model):
         Returns
         -------
         lower, upper : ndarray (m,), or (m, n_outputs)
-            Bounds of the intervals, in the dtype of the network.
+            Bounds of the intervals, in the dtype of ``predict``.
 
         Raises
         ------
@@ -155,7 +154,8 @@ class Uncertainty(Model):
         margin = conformal.threshold(self._scores(), coverage)
         low, high, unit = self._predicting().bounds(X)
         bounds = (low - margin * unit, high + margin * unit)
-        lower, upper = (bound.astype(self._configuration.dtype) for bound in bounds)
+        dtype = self._outputs.dtype or self._configuration.dtype
+        lower, upper = (bound.astype(dtype) for bound in bounds)
         return (lower[:, 0], upper[:, 0]) if lower.shape[1] == 1 else (lower, upper)
 
     def predict_set(self, X: Any, coverage: float = 0.9) -> Array:

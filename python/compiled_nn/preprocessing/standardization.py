@@ -46,7 +46,11 @@ class Statistics(NamedTuple):
 
 
 def fit_statistics(
-    X: Samples, method: str = "standard", name: str = "X", rows: Array | None = None
+    X: Samples,
+    method: str = "standard",
+    name: str = "X",
+    rows: Array | None = None,
+    weights: Array | None = None,
 ) -> Statistics:
     """Return the statistics of a finite X (m, k), in float64 whatever its dtype.
 
@@ -60,6 +64,8 @@ def fit_statistics(
         Name of X in errors.
     rows : ndarray of int, optional
         Distinct indices of the rows to use. Default: all rows.
+    weights : ndarray (m,), optional
+        Weight of each row of X, at least 0; rows of weight 0 are left out. Default: 1 for each row.
 
     Returns
     -------
@@ -70,11 +76,16 @@ def fit_statistics(
     ValueError
         If the centre or the scale of a column, or the reciprocal of the scale, is beyond the range of float64.
     """
+    rows, weights = _used(rows, weights)
     with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
         if rows is not None and isinstance(X, SparseRows):
             X, rows = X.select(rows), None
-        mean, scale = METHODS[method](X, rows)
+        mean, scale = METHODS[method](X, rows, weights)
         usable = np.isfinite(mean) & np.isfinite(scale) & np.isfinite(1 / scale)
+        if isinstance(X, np.ndarray):
+            for column in np.flatnonzero(~usable).tolist():  # the squares of its numbers are beyond the range
+                mean[column], scale[column] = _of_extreme(X[:, column], method, rows, weights)
+            usable = np.isfinite(mean) & np.isfinite(scale) & np.isfinite(1 / scale)
     if not usable.all():
         column = int(np.argmin(usable))
         raise ValueError(
@@ -83,40 +94,87 @@ def fit_statistics(
     return Statistics(mean, scale)
 
 
-def _standard(X: Samples, chosen: Array | None) -> tuple[Array, Array]:
+def _used(rows: Array | None, weights: Array | None) -> tuple[Array | None, Array | None]:
+    """Return the indices of the rows whose weight is not 0, None for all, and their weights, None if all are equal."""
+    if weights is None:
+        return rows, None
+    of_rows = weights if rows is None else weights[rows]
+    used = of_rows > 0
+    if used.any() and not used.all():
+        rows = np.flatnonzero(used) if rows is None else rows[used]
+        of_rows = of_rows[used]
+    return rows, None if (of_rows == of_rows[0]).all() else of_rows
+
+
+def _of_extreme(column: Array, method: str, rows: Array | None, weights: Array | None) -> tuple[float, float]:
+    """Return centre and scale of a column of huge or tiny numbers, computed from them times a power of 2."""
+    numbers = column.astype(np.float64)
+    _, exponent = np.frexp(abs(numbers).max())
+    mean, scale = METHODS[method](np.ldexp(numbers, -exponent)[:, np.newaxis], rows, weights)
+    constant = scale[0] == 1 and numbers.min() == numbers.max()
+    return float(np.ldexp(mean[0], exponent)), 1.0 if constant else float(np.ldexp(scale[0], exponent))
+
+
+def _standard(X: Samples, chosen: Array | None, weights: Array | None) -> tuple[Array, Array]:
     """Return means and standard deviations from one pass over X, with blocks merged by Chan, Golub and LeVeque (1979).
 
     A column is constant if its minimum equals its maximum.
     """
-    k = X.shape[1]
+    k, merged = X.shape[1], np.zeros(X.shape[1])  # `merged` is the weight of the rows of each column so far
     mean, squares = np.zeros(k), np.zeros(k)
     smallest, largest = np.full(k, np.inf), np.full(k, -np.inf)
     for rows, columns, block in _iterate_blocks(X, chosen):
         np.minimum(smallest[columns], block.min(axis=0), out=smallest[columns])
         np.maximum(largest[columns], block.max(axis=0), out=largest[columns])
-        block_mean = block.mean(axis=0)
-        block -= block_mean
-        shift, share = block_mean - mean[columns], len(block) / (rows.start + len(block))
-        squares[columns] += np.einsum("mk,mk->k", block, block) + shift**2 * (rows.start * share)
+        if weights is None:
+            block_mean, weight = block.mean(axis=0), float(len(block))
+            block -= block_mean
+            block_squares = np.einsum("mk,mk->k", block, block)
+        else:
+            w = weights[rows]
+            weight = float(w.sum())
+            block_mean = (block * w[:, np.newaxis]).sum(axis=0) / weight
+            block -= block_mean
+            block_squares = np.einsum("m,mk,mk->k", w, block, block)
+        before = merged[columns]
+        shift, share = block_mean - mean[columns], weight / (before + weight)
+        squares[columns] += block_squares + shift**2 * (before * share)
         mean[columns] += shift * share
-    scale = np.sqrt(squares / (len(X) if chosen is None else len(chosen)))
+        merged[columns] = before + weight
+    scale = np.sqrt(squares / merged)
     constant = smallest == largest
     mean[constant], scale[constant] = smallest[constant], 1
     return mean, scale
 
 
-def _robust(X: Samples, chosen: Array | None) -> tuple[Array, Array]:
+def _robust(X: Samples, chosen: Array | None, weights: Array | None) -> tuple[Array, Array]:
     """Return medians and interquartile ranges, with linearly interpolated quartiles; a range of 0 becomes 1."""
     median, scale = np.empty(X.shape[1]), np.empty(X.shape[1])
     for columns, block in _iterate_whole_columns(X, chosen):
-        low, median[columns], high = np.percentile(block, (25, 50, 75), axis=0, overwrite_input=True)
+        if weights is None:
+            low, median[columns], high = np.percentile(block, (25, 50, 75), axis=0, overwrite_input=True)
+        else:
+            low, median[columns], high = np.transpose([_quartiles(column, weights) for column in block.T])
         scale[columns] = high - low
     scale[scale == 0] = 1
     return median, scale
 
 
-def _minmax(X: Samples, chosen: Array | None) -> tuple[Array, Array]:
-    """Return minima and ranges; a range of 0 becomes 1."""
+def _quartiles(column: Array, weights: Array) -> Array:
+    """Return the three quartiles of weighted numbers; equal weights give those of :func:`numpy.percentile`.
+
+    Number i (from 0) of n in increasing order is at i w_i + (n - 1) (w_0 + ... + w_(i-1)), and the quartiles are
+    interpolated between them.
+    """
+    order = np.argsort(column, kind="stable")
+    w, n = weights[order], len(column)
+    places = np.arange(n) * w + (n - 1) * (np.cumsum(w) - w)
+    quartiles: Array = np.interp(np.array([0.25, 0.5, 0.75]) * places[-1], places, column[order])
+    return quartiles
+
+
+def _minmax(X: Samples, chosen: Array | None, weights: Array | None) -> tuple[Array, Array]:
+    """Return minima and ranges, which do not depend on the weights; a range of 0 becomes 1."""
     smallest, largest = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)
     for _, columns, block in _iterate_blocks(X, chosen):
         np.minimum(smallest[columns], block.min(axis=0), out=smallest[columns])
@@ -126,7 +184,7 @@ def _minmax(X: Samples, chosen: Array | None) -> tuple[Array, Array]:
     return smallest, scale
 
 
-METHODS: dict[str, Callable[[Samples, Array | None], tuple[Array, Array]]] = {
+METHODS: dict[str, Callable[[Samples, Array | None, Array | None], tuple[Array, Array]]] = {
     "standard": _standard,
     "robust": _robust,
     "minmax": _minmax,

@@ -277,7 +277,9 @@ class Tabular:
         indptr = np.arange(m + 1) * data.shape[1]
         return SparseRows(indptr, indices.reshape(-1), data.reshape(-1), start)
 
-    def statistics(self, encoded: Samples, method: str, rows: Array | None = None) -> Statistics:
+    def statistics(
+        self, encoded: Samples, method: str, rows: Array | None = None, weights: Array | None = None
+    ) -> Statistics:
         """Return centres and scales of encoded columns; those of columns that are not numeric are 0 and 1.
 
         Parameters
@@ -288,6 +290,8 @@ class Tabular:
             Method of standardization.
         rows : ndarray of int, optional
             Indices of the rows to use. Default: all rows.
+        weights : ndarray (m,), optional
+            Weight of each row of `encoded`. Default: 1 for each row.
 
         Returns
         -------
@@ -296,7 +300,9 @@ class Tabular:
         mean, scale = np.zeros(self.n_columns_), np.ones(self.n_columns_)
         if n := self.n_numeric_:
             entries = encoded if isinstance(encoded, np.ndarray) else encoded.data.reshape(len(encoded), -1)
-            mean[:n], scale[:n] = standardization.fit_statistics(entries[:, :n], method, rows=rows)
+            mean[:n], scale[:n] = standardization.fit_statistics(
+                entries[:, :n], method, rows=rows, weights=weights
+            )
         return Statistics(mean, scale)
 
     def _choose_categorical(self, X: Any, names: Sequence[str] | None, table: list[Array]) -> set[int]:

@@ -280,14 +280,15 @@ def configure(layers_: Sequence[Dense], loss: Loss | str = DEFAULT_LOSS, **param
 def _check_scaled_targets(configuration: Configuration) -> None:
     """Raise a ValueError for a loss whose targets cannot be scaled."""
     loss = configuration.loss
+    if loss.classifies:
+        raise ValueError(
+            f"scale_targets=True is for a loss for values, such as mse; the loss {loss.name} predicts classes."
+        )
     if loss.link != "identity":
         raise ValueError(
-            f"scale_targets=True needs a loss for values without a link; {loss.name} has the link {loss.link!r}."
-        )
-    if loss.classifies or loss.n_columns(configuration.n_outputs) != configuration.n_outputs:
-        raise ValueError(
-            f"scale_targets=True needs a loss for values with one output per column of y; {loss.name} is not one."
-            " Use mse, or scale y yourself."
+            f"scale_targets=True needs a loss without a link, but {loss.name} predicts {loss.link}(z): values in the"
+            " range of the link cannot be scaled to mean 0. Leave scale_targets out; y may have any size within the"
+            " range."
         )
     if configuration.activated:
         raise ValueError(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from cnn_core.stack import Objective, Stack
 
 from ..data.arrays import Array
@@ -14,7 +16,10 @@ from ..spec.layers import Dense
 from .weights import LayerState, assign_layers, dropout_key, layer_views
 
 if TYPE_CHECKING:
+    from ..losses import Loss
     from ..spec.initializers import Pair
+
+_TOGETHER = 64  # columns of y whose loss is computed together
 
 
 def new_stack(configuration: Configuration, layers: Sequence[LayerState]) -> Stack:
@@ -52,6 +57,43 @@ def new_objective(configuration: Configuration, n_threads: int | None, *, smooth
     c = configuration
     loss = c.loss if smoothed else c.loss.unsmoothed
     return Objective(loss.core, l1=c.l1, l2=c.l2, scale=c.scale, n_threads=n_threads, activated=c.activated)
+
+
+def loss_of_values(
+    loss: Loss, outputs: Array, y: Array, weights: Array | None = None, n_threads: int | None = None
+) -> float:
+    """Return the mean loss of outputs in float64: that of networks whose layer is the identity.
+
+    Parameters
+    ----------
+    loss : Loss
+        Loss for values.
+    outputs : ndarray (m, n_outputs) of float64
+        Outputs before the link; after an activation of the last layer that is not the link.
+    y : ndarray (m, n_columns) of float64
+        Values, in the same units.
+    weights : ndarray (m,), optional
+        Weight of each row.
+    n_threads : int, optional
+        Number of threads.
+    """
+    objective = Objective(loss.core, n_threads=n_threads, weights=weights)
+    n_columns = y.shape[1]
+    together = n_columns if callable(loss.core) else _TOGETHER
+    layout = np.arange(outputs.shape[1]).reshape(
+        -1, n_columns
+    )  # the outputs of column j are j, j + n_columns, ...
+    total = 0.0
+    for start in range(
+        0, n_columns, together
+    ):  # the loss is the sum over the columns, and the product is (n, n)
+        columns = slice(start, min(start + together, n_columns))
+        chosen = layout[:, columns].ravel()
+        stack = Stack((len(chosen), len(chosen)), ["identity"], [False], "float64")
+        stack.views()[0][0][...] = np.eye(len(chosen))
+        Z, part = np.ascontiguousarray(outputs[:, chosen]), np.ascontiguousarray(y[:, columns])
+        total += stack.loss(Z, part, objective)[0]
+    return total
 
 
 def freeze(stack: Stack, first: Dense) -> None:

@@ -14,6 +14,7 @@ from ..data.samples import Reader, Samples
 from ..preprocessing import standardization
 from ..preprocessing.standardization import Statistics
 from ..spec.configuration import Configuration
+from . import levels
 
 if TYPE_CHECKING:
     from ..losses import Loss
@@ -36,7 +37,10 @@ class Targets(Immutable):
     classes : ndarray (n_classes,) or None
         Sorted labels; None for values.
     scaling : Statistics or None
-        Mean and scale of each output, by which training standardises values; None if it does not.
+        Mean and scale of each column of values, by which training standardises them; None if it does not.
+    dtype : {"float32", "float64"} or None
+        Dtype of predicted values: float32 if those given to fit and the network are float32, else float64. None if it
+        is not known, and for classes.
     """
 
     loss: Loss
@@ -44,6 +48,7 @@ class Targets(Immutable):
     kind: str
     classes: Array | None
     scaling: Statistics | None
+    dtype: str | None
 
     def __init__(
         self,
@@ -52,8 +57,14 @@ class Targets(Immutable):
         kind: str,
         classes: Array | None,
         scaling: Statistics | None = None,
+        dtype: str | None = None,
     ) -> None:
-        self._set(loss=loss, n_outputs=n_outputs, kind=kind, classes=classes, scaling=scaling)
+        self._set(loss=loss, n_outputs=n_outputs, kind=kind, classes=classes, scaling=scaling, dtype=dtype)
+
+    @property
+    def n_columns(self) -> int:
+        """Number of columns of values y."""
+        return self.loss.n_columns(self.n_outputs)
 
     @property
     def has_one_class(self) -> bool:
@@ -72,7 +83,8 @@ class Targets(Immutable):
         dtype : {"float32", "float64"}
             Dtype of the network.
         scaled : bool, default True
-            Whether to standardise values by `scaling`.
+            Whether to return values as training takes them: standardised by `scaling`, in `dtype`. False: in their own
+            units, in float64.
 
         Returns
         -------
@@ -85,13 +97,10 @@ class Targets(Immutable):
         TypeError, ValueError
             If y does not match the classes or the number of outputs, or its values are outside the range of the loss.
         """
-        if self.kind == "values" and self.scaling is not None and scaled:
-            values = arrays.values(y, n_outputs=self.n_outputs, dtype="float64")
-            return ((values - self.scaling.mean) / self.scaling.scale).astype(dtype)
         if self.kind == "values":
-            values = arrays.values(y, n_outputs=self.loss.n_columns(self.n_outputs), dtype=dtype)
+            values = arrays.values(y, n_outputs=self.n_columns, dtype="float64")
             self.loss.check_values(values)
-            return values
+            return levels.rounded(self.standardized(values), dtype, self.loss) if scaled else values
         y = arrays.targets(y)
         if arrays.is_matrix(y) and self.loss.ordered:
             raise ValueError(
@@ -110,8 +119,23 @@ class Targets(Immutable):
         one_hot: Array = indices[:, np.newaxis] == np.arange(self.n_outputs)
         return one_hot.astype(dtype)
 
+    def standardized(self, values: Array) -> Array:
+        """Return values (m, n_columns) in float64 as training takes them."""
+        if self.scaling is None:
+            return values
+        scaled: Array = (values - self.scaling.mean) / self.scaling.scale
+        return scaled
+
+    def in_units(self, outputs: Array) -> Array:
+        """Return the outputs (m, n_outputs) of a network that is trained on these values in units of y, in float64."""
+        exact = outputs.astype(np.float64)
+        if self.scaling is None:
+            return exact
+        factor, shift = self.loss.in_units(*self.scaling)
+        return exact * factor + shift
+
     def decode(self, outputs: Array) -> Array:
-        """Return the predicted labels or values for outputs (m, n_outputs) after the link."""
+        """Return the predicted labels or values for outputs (m, n_outputs) after the link; values are in units of y."""
         if self.kind == "values":
             values = self.loss.values(outputs)
             return values[:, 0] if values.shape[1] == 1 else values
@@ -131,9 +155,9 @@ class Targets(Immutable):
         Parameters
         ----------
         encoded : ndarray
-            Encoded y.
+            Encoded y; values are in units of y.
         outputs : ndarray (m, n_outputs)
-            Outputs after the link.
+            Outputs after the link; values are in units of y.
         weights : ndarray (m,), optional
             Weight of each row.
         """
@@ -153,6 +177,7 @@ def read_samples(
     inputs: Reader,
     targets: Targets | None,
     scaled: bool = True,
+    **options: Any,
 ) -> tuple[Samples, Array, Targets]:
     """Check samples and convert them for the core.
 
@@ -169,7 +194,9 @@ def read_samples(
     targets : Targets or None
         Encoding of y; None to determine it from y.
     scaled : bool, default True
-        Whether to standardise y if the network was trained with ``scale_targets``.
+        Whether values y are returned as training takes them, or in their own units, in float64.
+    **options
+        Keyword arguments of :func:`read_targets`.
 
     Returns
     -------
@@ -186,20 +213,54 @@ def read_samples(
         If X or y cannot be used.
     """
     X = inputs.read(X)
-    return X, *read_targets(configuration, X, y, targets, scaled)
+    return X, *read_targets(configuration, X, y, targets, scaled, **options)
 
 
 def read_targets(
-    configuration: Configuration, X: Samples, y: Any, targets: Targets | None, scaled: bool = True
+    configuration: Configuration,
+    X: Samples,
+    y: Any,
+    targets: Targets | None,
+    scaled: bool = True,
+    *,
+    sample_weight: Any = None,
+    training: str | None = None,
 ) -> tuple[Array, Targets]:
-    """Return y encoded for the core, and its encoding; as :func:`read_samples`, for an X that is converted already."""
+    """Return y encoded for the core, and its encoding; as :func:`read_samples`, for an X that is converted already.
+
+    Parameters
+    ----------
+    configuration, X, y, targets, scaled
+        As for :func:`read_samples`.
+    sample_weight : array-like (m,), optional
+        Weight of each row, for the statistics of `scale_targets`.
+    training : {"float32", "float64"}, optional
+        Dtype of a network that is to be trained on the samples: it must hold the differences in y. None: it is not
+        trained on them.
+    """
     y = arrays.targets(y)
     arrays.check_rows(X, y)
     targets = targets or infer_targets(configuration.loss, configuration.n_outputs, y)
-    if configuration.scale_targets and targets.scaling is None:
-        values = arrays.values(y, n_outputs=targets.n_outputs, dtype="float64")
-        targets = targets.replace(scaling=standardization.fit_statistics(values, name="y"))
+    if targets.kind == "values" and targets.dtype is None:
+        weights = sample_weights.check(sample_weight, len(y))
+        targets = _of_values(targets, y, configuration, weights, training or configuration.dtype)
+        if training is not None and targets.scaling is None:
+            levels.check(targets.encode(y, training, scaled=False), training, targets.loss)
     return targets.encode(y, configuration.dtype, scaled), targets
+
+
+def _of_values(
+    targets: Targets, y: Array, configuration: Configuration, weights: Array | None, network: str
+) -> Targets:
+    """Return targets with what the first y determines: dtype of predictions, and mean and scale if it is scaled.
+
+    `network` is the dtype of the network that predicts.
+    """
+    targets = targets.replace(dtype=levels.dtype_of_predictions(y, network))
+    if not configuration.scale_targets or targets.scaling is not None:
+        return targets
+    values = arrays.values(y, n_outputs=targets.n_columns, dtype="float64")
+    return targets.replace(scaling=standardization.fit_statistics(values, name="y", weights=weights))
 
 
 def read_validation_data(
@@ -214,7 +275,7 @@ def read_validation_data(
             "The 'validation_data' parameter of fit must be a pair (X, y), or (X, y, sample_weight)."
             f" Got {type(pair).__name__} instead."
         )
-    X, y, _ = read_samples(configuration, pair[0], pair[1], inputs, targets)
+    X, y, _ = read_samples(configuration, pair[0], pair[1], inputs, targets, scaled=False)
     weights = pair[2] if len(pair) == 3 else None
     return X, y, sample_weights.check(weights, len(X), "the sample_weight of validation_data")
 

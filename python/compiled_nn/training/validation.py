@@ -13,6 +13,7 @@ from ..common.errors import count
 from ..data import samples
 from ..data.arrays import Array
 from ..data.samples import Reader, Samples
+from .stacks import loss_of_values
 from .targets import Targets, read_validation_data
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Validation(NamedTuple):
     X : ndarray (m, k) or SparseRows
         Rows, converted for the core.
     y : ndarray
-        Encoded y.
+        Encoded y; values are in their own units, in float64.
     weights : ndarray (m,) of float64, or None
         Weight of each row.
     metrics : tuple of Metric
@@ -55,10 +56,13 @@ class Validation(NamedTuple):
         TimeoutError
             If the deadline, a value of `perf_counter`, passes during the computation.
         """
-        loss, _ = stack.loss(self.X, self.y, objective.replace(weights=self.weights), deadline=deadline)
-        outputs = stack.forward(
-            self.X, scale=objective.scale, n_threads=objective.n_threads, deadline=deadline
-        )
+        if targets.kind == "values":
+            loss, outputs = self._values(stack, targets, objective, deadline)
+        else:
+            loss, _ = stack.loss(self.X, self.y, objective.replace(weights=self.weights), deadline=deadline)
+            outputs = stack.forward(
+                self.X, scale=objective.scale, n_threads=objective.n_threads, deadline=deadline
+            )
         if targets.has_one_class:
             outputs = _certain(outputs)
         columns = {"val_loss": [loss], "val_score": [targets.score(self.y, outputs, self.weights)]}
@@ -73,8 +77,28 @@ class Validation(NamedTuple):
                 ]
         return columns
 
+    def _values(
+        self, stack: Stack, targets: Targets, objective: Objective, deadline: float
+    ) -> tuple[float, Array]:
+        """Return the loss in the units of training, and the outputs after the link in units of y and in its dtype."""
+        options: dict[str, Any] = {
+            "scale": objective.scale,
+            "n_threads": objective.n_threads,
+            "deadline": deadline,
+        }
+        activated = objective.activated
+        outputs = stack.forward(self.X, link=activated, **options)
+        exact, y = outputs.astype(np.float64), targets.standardized(self.y)
+        loss = loss_of_values(targets.loss, exact, y, self.weights, objective.n_threads)
+        if targets.loss.link != "identity" and not activated:
+            outputs = stack.forward(self.X, **options)
+        with np.errstate(over="ignore"):
+            return loss, targets.in_units(outputs).astype(targets.dtype or stack.dtype)
+
     def _labels(self, targets: Targets) -> Array:
         """Return y decoded to labels or values."""
+        if targets.kind == "values":
+            return self.y[:, 0] if self.y.shape[1] == 1 else self.y
         if self.y.ndim == 1 and targets.classes is not None:
             labels: Array = targets.classes[self.y]
             return labels
@@ -97,6 +121,7 @@ def hold_out(
     *,
     inputs: Reader,
     weights: Array | None,
+    given: Any,
     split: Callable[[Array, Targets, float, Any], tuple[Array, Array]],
 ) -> tuple[Validation | None, Array | None]:
     """Select the validation rows.
@@ -117,6 +142,8 @@ def hold_out(
         Inputs of the network, which read the X of `validation_data`.
     weights : ndarray (m,) or None
         Weight of each row.
+    given : array-like
+        The y given to fit.
     split : callable
         Function of (y, targets, fraction, groups) that returns the indices of the validation rows and of the training
         rows, such as :func:`split_rows` with a seed.
@@ -152,6 +179,8 @@ def hold_out(
     share = checks.real("fit", "validation_fraction", share, above=0, below=1)
     held_out, rows = split(y, targets, share, groups)
     held_weights = None if weights is None else weights[held_out]
+    if targets.kind == "values":
+        y = targets.encode(given, configuration.dtype, scaled=False)
     return Validation(samples.select(X, held_out), y[held_out], held_weights, metrics), rows
 
 

@@ -1,0 +1,44 @@
+"""Units of predicted values: the last step of a prediction, in float64 whatever the type; a part of `layers`."""
+
+cdef class Units:
+    """Units of the outputs of `try_forward`, for networks that predict values; immutable.
+
+    Parameters
+    ----------
+    dtype : {"float32", "float64"}
+        Type of a new output array.
+    factor, shift : array-like (n,), optional
+        Output z becomes z * factor + shift, computed in float64, before it is rounded to the type of the array.
+    """
+
+    def __cinit__(self, dtype, factor=None, shift=None):
+        self.type_number = cnp.NPY_FLOAT64 if np.dtype(dtype) == np.float64 else cnp.NPY_FLOAT32
+        self.count = -1
+        if factor is not None:
+            self.factors = np.array(factor, np.float64, order="C", ndmin=1)
+            self.shifts = np.array(shift, np.float64, order="C", ndmin=1)
+            self.count = len(self.factors)
+            if (<object>self.shifts).shape != (self.count,) or (<object>self.factors).shape != (self.count,):
+                raise ValueError("factor and shift must be vectors of one length")
+            self.of_y.factor = <const double *>cnp.PyArray_DATA(self.factors)
+            self.of_y.shift = <const double *>cnp.PyArray_DATA(self.shifts)
+
+
+cdef bint write_in_units(const UnitsOfY *units, Py_ssize_t m, Py_ssize_t n, bint from_double, const char *z,
+                         char *out) noexcept nogil:
+    """out[m, n] = z * factor + shift in double, then in the type of the result; returns whether all are finite: 0 times
+    a number that is not is NaN."""
+    cdef Py_ssize_t i, j = 0
+    cdef double value, total = 0
+    for i in range(m * n):
+        value = (<const double *>z)[i] if from_double else (<const float *>z)[i]
+        if units.factor != NULL:
+            value = value * units.factor[j] + units.shift[j]
+        if units.is_double:
+            (<double *>out)[i] = value
+        else:
+            (<float *>out)[i] = <float>value
+            value = (<float *>out)[i]
+        total = total + value * 0.0
+        j = 0 if j + 1 == n else j + 1
+    return total == 0
