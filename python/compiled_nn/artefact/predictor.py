@@ -43,6 +43,8 @@ class Predictor(Immutable):
         Kind of output of the core that gives the probabilities; None if the loss computes them, or there are none.
     scale : float
         Factor by which X is multiplied.
+    largest : float or None
+        Number that exp of the core returns for all larger ones, if it is the link.
     units, exact : cnn_core.layers.Units or None
         Units of predicted values, in the dtype of y and in float64; None for classes.
     """
@@ -54,6 +56,7 @@ class Predictor(Immutable):
     direct: Layers | None
     probabilities: int | None
     scale: float
+    largest: float | None
     units: Units | None
     exact: Units | None
 
@@ -74,6 +77,7 @@ class Predictor(Immutable):
             direct=folded_layers if inputs.encoder is None else None,
             probabilities=probabilities,
             scale=inputs.scale,
+            largest=refusals.largest_exp(inputs.dtype) if layers.activations[-1] == "exp" else None,
             units=None if loss.classifies else units(outputs, outputs.dtype or inputs.dtype),
             exact=None if loss.classifies else units(outputs, "float64"),
         )
@@ -109,7 +113,9 @@ class Predictor(Immutable):
         if self.direct is not None:
             outputs = self.direct.try_forward(X, out, output, self.scale, self.n_threads, of_y)
         if outputs is None:  # the core cannot read X as it is: convert it, or raise the error
-            outputs = self._of_rows(self.inputs.read(X), output, out, of_y)
+            return self._of_rows(self.inputs.read(X), output, out, of_y)
+        if self.largest is not None and output == LINKED:
+            refusals.check_below(outputs, self.largest, "an output")
         return outputs
 
     def _of_rows(self, rows: Samples, output: int, out: Array | None, of_y: Units | None) -> Array:
@@ -117,6 +123,8 @@ class Predictor(Immutable):
         outputs = self.layers.try_forward(rows, out, output, self.scale, self.n_threads, of_y)
         if outputs is None:
             raise self._refusal(rows, output != LOGITS)
+        if self.largest is not None and output == LINKED:
+            refusals.check_below(outputs, self.largest, "an output")
         return outputs
 
     def _refusal(self, rows: Samples, link: bool) -> ValueError:
@@ -204,7 +212,7 @@ class Predictor(Immutable):
         mean, std = loss.values(outputs), loss.deviations(outputs)
         if std is None:
             raise ValueError(f"predict_distribution needs the loss gaussian_nll; the loss is {loss.name}.")
-        refusals.check_rows(std, "the standard deviation")
+        refusals.check_below(std, refusals.largest_exp(std.dtype), "a standard deviation")
         if mean.shape[1] == 1:
             mean, std = mean[:, 0], std[:, 0]
         if out is None:
@@ -252,7 +260,7 @@ class Predictor(Immutable):
         outputs = self.forward(X, exact=True)
         values, deviations = loss.values(outputs), loss.deviations(outputs)
         if deviations is not None:
-            refusals.check_rows(deviations, "the standard deviation")
+            refusals.check_below(deviations, refusals.largest_exp(deviations.dtype), "a standard deviation")
         n = loss.n_columns(
             outputs.shape[1]
         )  # "quantile" has several values per column of y, in increasing order
@@ -273,7 +281,7 @@ def _check_out(out: Array, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None
     if out.shape != shape:
         raise ValueError(f"out has shape {out.shape}; expected {shape}.")
     floats = out.dtype.kind == dtype.kind == "f" and out.dtype.itemsize >= 4
-    if not (floats or np.can_cast(dtype, out.dtype)) or not out.flags.writeable:
+    if not (floats or (np.can_cast(dtype, out.dtype) and out.dtype.kind != "c")) or not out.flags.writeable:
         raise ValueError(
             f"out has dtype {out.dtype}{'' if out.flags.writeable else ' and is read-only'}; expected a writable array"
             f" of dtype {dtype}."

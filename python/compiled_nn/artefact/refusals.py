@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..common import arithmetic
 from ..data import arrays, samples
 from ..data.arrays import Array
 
@@ -64,6 +65,21 @@ def check_rows(outputs: Array, what: str) -> None:
     unusable = ~np.isfinite(outputs).all(axis=1)
     text = f"a number of {what} beyond the range of {outputs.dtype}"
     raise ValueError(_message(int(np.argmax(unusable)), int(unusable.sum()), len(outputs), text))
+
+
+def largest_exp(dtype: Any) -> float:
+    """Return the number that the core computes for exp of all numbers that are too large."""
+    return float(arithmetic.activate("exp", np.array([1e4], dtype))[0])
+
+
+def check_below(outputs: Array, largest: float, what: str) -> None:
+    """Raise a ValueError that names the first row of `outputs` (m, n) with a number that is not below `largest`."""
+    rows = outputs.reshape(len(outputs), -1)
+    if float(rows.max()) < largest:
+        return
+    above = ~(rows < largest).all(axis=1)
+    text = f"{what} beyond the range of {outputs.dtype}"
+    raise ValueError(_message(int(np.argmax(above)), int(above.sum()), len(rows), text))
 
 
 def _message(row: int, n_bad: int, m: int, what: str) -> str:

@@ -163,13 +163,15 @@ def _robust(X: Samples, chosen: Array | None, weights: Array | None) -> tuple[Ar
 def _quartiles(column: Array, weights: Array) -> Array:
     """Return the three quartiles of weighted numbers; equal weights give those of :func:`numpy.percentile`.
 
-    Number i (from 0) of n in increasing order is at i w_i + (n - 1) (w_0 + ... + w_(i-1)), and the quartiles are
-    interpolated between them.
+    Whole multiples of the smallest weight u give the quartiles of repeated numbers: a number takes the places from the
+    sum of the weights of smaller ones to u below the sum that includes its own, and between them is interpolated.
     """
     order = np.argsort(column, kind="stable")
-    w, n = weights[order], len(column)
-    places = np.arange(n) * w + (n - 1) * (np.cumsum(w) - w)
-    quartiles: Array = np.interp(np.array([0.25, 0.5, 0.75]) * places[-1], places, column[order])
+    w = weights[order]
+    ends, unit = np.cumsum(w), w.min()
+    places = np.column_stack([ends - w, ends - unit]).ravel()
+    q = np.array([0.25, 0.5, 0.75]) * (ends[-1] - unit)
+    quartiles: Array = np.interp(q, places, np.repeat(column[order], 2))
     return quartiles
 
 

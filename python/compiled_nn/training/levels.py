@@ -77,9 +77,10 @@ def check(values: Array, dtype: str, loss: Loss) -> None:
         value = values[row, column]
         raise ValueError(
             f"The standard deviation of column {column} of y, {deviations[column]:g}, is too small for its size: row"
-            f" {row} is {value!s}, which {dtype} rounds to {np.dtype(dtype).type(value)!s}. {_remedy(loss)}."
+            f" {row} is {value!s}, which {dtype} rounds to {float(np.dtype(dtype).type(value)):.15g}. {_remedy(loss)}."
         )
-    if loss.link == "identity" and size != 0 and not _USUAL_SIZE[0] <= size <= _USUAL_SIZE[1]:
+    usual = size == 0 or _USUAL_SIZE[0] <= size <= _USUAL_SIZE[1]
+    if loss.link == "identity" and not usual and np.isfinite(errors).all():
         warnings.warn(
             f"The root mean square of y is {size:.3g}. Training starts with outputs near 0 and of size 1, from which it"
             " hardly reaches such values. Use scale_targets=True.",
