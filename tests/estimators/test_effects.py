@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+from pathlib import Path
 
 import compiled_nn as cnn
 import numpy as np
@@ -188,6 +189,15 @@ def test_combinations_name_parameters():
     for combination in (*combinations.SILENT, *combinations.REFUSED):
         assert set(combination.names) <= every
     assert set(combinations.NOT_IN_PARTIAL_FIT) <= every
+
+
+def test_the_page_lists_what_scikit_learn_ignores():
+    page = Path(__file__).resolve().parents[2] / "docs" / "estimators.md"
+    section = page.read_text(encoding="utf-8").split("## Parameters without an effect")[1].split("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| `")]
+    expected = [[", ".join(f"`{name}`" for name in each.names), each.reason] for each in combinations.SILENT]
+    assert rows == expected
+    assert all(f"`{name}`" in section for name in combinations.NOT_IN_PARTIAL_FIT)
 
 
 # ---- set at construction

@@ -1,10 +1,13 @@
 """scikit-learn's own checks of an estimator."""
 
 import compiled_nn as cnn
+import numpy as np
 import pytest
 
 pytest.importorskip("sklearn")
 
+from sklearn.base import is_classifier
+from sklearn.model_selection import cross_val_score
 from sklearn.utils.estimator_checks import check_estimator
 
 COUNTS = ("check_sample_weight_equivalence_on_dense_data", "check_sample_weight_equivalence_on_sparse_data")
@@ -27,6 +30,12 @@ OTHERS = [
     ),
     ({"solver": "lbfgs", "alpha": 1.0}, {}),
     ({"class_weight": "balanced"}, {}),
+    ({"loss": "focal"}, {}),
+    (
+        {"scale_targets": True},
+        dict.fromkeys(COUNTS, "targets are scaled by their rows, whatever these count"),
+    ),
+    ({"averaging": cnn.SWA(0.5)}, dict.fromkeys(IN_PARTS, "partial_fit refuses averaging")),
     ({"optimizer": cnn.RMSprop(), "ema": 0.9, "clip_norm": 1.0}, {}),
 ]
 
@@ -35,6 +44,29 @@ def failed(estimator, expected):
     results = check_estimator(estimator, expected_failed_checks=expected, on_fail=None, on_skip=None)
     assert sum(one["status"] == "passed" for one in results) > 40
     return [(one["check_name"], one["exception"]) for one in results if one["status"] == "failed"]
+
+
+def test_an_old_scikit_learn_is_an_error(monkeypatch, rng):
+    """Whatever asks for the kind of the estimator, as versions before 1.6 do, or for its tags."""
+    import sklearn
+
+    X, y = rng.normal(size=(20, 2)), np.arange(20) % 2
+    monkeypatch.setattr(sklearn, "__version__", "1.6.1")
+    model = cnn.MLPClassifier(max_iter=2)
+    message = "work inside scikit-learn 1.7 or newer; 1.6.1 is installed"
+    with pytest.raises(ImportError, match=message):
+        getattr(model, "_estimator_type", None)
+    for attempt in (
+        model.__sklearn_tags__,
+        model.get_metadata_routing,
+        lambda: cross_val_score(model, X, y, cv=2),
+        lambda: is_classifier(model),
+    ):
+        with pytest.raises(ImportError, match=message):
+            attempt()
+    with pytest.raises(cnn.NotFittedError):
+        model.predict(X)
+    assert model.fit(X, y).predict(X).shape == (20,)
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -48,6 +80,8 @@ def test_every_check_passes(estimator, dtype):
 @pytest.mark.parametrize(("parameters", "expected"), OTHERS, ids=[str(how) for how, _ in OTHERS])
 @pytest.mark.parametrize("estimator", [cnn.MLPClassifier, cnn.MLPRegressor])
 def test_with_other_parameters(estimator, parameters, expected):
-    if "class_weight" in parameters and estimator is cnn.MLPRegressor:
-        pytest.skip("of classes")
+    if parameters.keys() - estimator().get_params().keys() or (
+        "loss" in parameters and estimator is cnn.MLPRegressor
+    ):
+        pytest.skip("a parameter of the other estimator")
     assert not failed(estimator(max_iter=100, dtype="float64", **parameters), expected)

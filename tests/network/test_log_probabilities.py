@@ -81,3 +81,16 @@ def test_a_drawn_seed_is_saved(rng, tmp_path):
     net.save(tmp_path / "n.safetensors")
     loaded = cnn.load(tmp_path / "n.safetensors")
     assert weights(loaded.fit(X, y, epochs=2)) == weights(net)
+
+
+# ---- ties
+
+
+def test_ties_of_probabilities():
+    """The first of equal classes with a softmax, the second class with a sigmoid of 0.5."""
+    softmax = cnn.Network([Dense(3)])
+    softmax.set_weights([(np.zeros((2, 3)), np.zeros(3))])
+    assert softmax.predict([[1.0, 2.0]]).tolist() == [0]
+    sigmoid = cnn.Network([Dense(1)], loss="binary_cross_entropy")
+    sigmoid.set_weights([(np.zeros((2, 1)), np.zeros(1))])
+    assert sigmoid.predict([[1.0, 2.0]]).tolist() == [1]

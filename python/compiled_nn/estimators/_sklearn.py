@@ -33,7 +33,7 @@ def make_tags(estimator: Any) -> Tags:
         estimator_type=estimator._kind,
         target_tags=TargetTags(required=True, multi_output=not classifies),
         transformer_tags=None,
-        classifier_tags=ClassifierTags(multi_label=estimator.class_weight is None) if classifies else None,
+        classifier_tags=ClassifierTags(multi_label=estimator._takes_several_labels()) if classifies else None,
         regressor_tags=None if classifies else RegressorTags(),
         input_tags=InputTags(sparse=not encodes, string=encodes, categorical=encodes, allow_nan=encodes),
     )

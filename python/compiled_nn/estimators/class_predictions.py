@@ -40,6 +40,9 @@ class ClassPredictions(Perceptron):
         """Return the label (m,) of each row of X (m, k) in the dtype of ``classes_``; for several labels 0/1 (m, n).
 
         `out` is an array to write to, of a dtype that holds the labels.
+        The label is that of the highest probability; between equal ones the first class with a softmax, and the second
+        of two classes with a sigmoid, as a probability of 0.5 counts as positive. The loss "ordinal" predicts the
+        median.
         """
         rows = self._read_rows(X)
         if out is not None:

@@ -164,8 +164,8 @@ class MLPClassifier(ClassPredictions):
         of a softmax. Others are losses for classification of :mod:`compiled_nn.losses`, such as ``Focal(2.0)`` or
         "ordinal".
     class_weight : "balanced", dict or None, default None
-        Weight of the rows of each class, by label; "balanced" gives all classes the same total weight. None: weights
-        of 1.
+        Weight of the rows of each class, by label; "balanced" gives all classes the same total weight, in partial_fit
+        those of the rows of the call. None: weights of 1.
     label_smoothing : float, default 0.0
         Share of each label that training distributes evenly over the classes, for "log_loss"; in [0, 1).
 
@@ -275,6 +275,10 @@ class MLPClassifier(ClassPredictions):
                     "warm_start can only be used where `y` has the same classes as in the previous call to fit."
                     f" Previously got {self.classes_}, `y` has {classes}"
                 )
+
+    def _takes_several_labels(self) -> bool:
+        """Return whether y can have one 0/1 column per label."""
+        return self.class_weight is None and self._resolve_loss("sigmoid").link == "sigmoid"
 
     def _present_loss(self) -> losses.Loss:
         targets = self.network_._known_targets()

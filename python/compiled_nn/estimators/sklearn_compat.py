@@ -15,12 +15,18 @@ from .parameters import STOCHASTIC
 if TYPE_CHECKING:
     from typing import Self
 
+_OLDEST = (1, 7)  # first version of scikit-learn that the estimators support
 _PACKAGE = __name__.split(".")[0] + "."
 
 
+def _version(sklearn: Any) -> tuple[int, ...]:
+    """Return the first two numbers of the version of scikit-learn."""
+    return tuple(int(number) for number in sklearn.__version__.split(".")[:2])
+
+
 def _import_if_loaded() -> ModuleType | None:
-    """Return the module `_sklearn` if the program has imported scikit-learn, else None."""
-    if "sklearn.exceptions" not in sys.modules:
+    """Return the module `_sklearn` if the program has imported a scikit-learn that it supports, else None."""
+    if "sklearn.exceptions" not in sys.modules or _version(sys.modules["sklearn"]) < _OLDEST:
         return None
     from . import _sklearn
 
@@ -28,8 +34,15 @@ def _import_if_loaded() -> ModuleType | None:
 
 
 def _import_required() -> Any:  # scikit-learn has no types
-    """Return the module `_sklearn`; raise ImportError, with installation instructions, without scikit-learn."""
-    optional.load("sklearn", purpose="Working inside scikit-learn", library="scikit-learn", extra="sklearn")
+    """Return the module `_sklearn`; raise ImportError, with instructions, without scikit-learn or with an old one."""
+    sklearn = optional.load(
+        "sklearn", purpose="Working inside scikit-learn", library="scikit-learn", extra="sklearn"
+    )
+    if _version(sklearn) < _OLDEST:
+        raise ImportError(
+            f"The estimators work inside scikit-learn 1.7 or newer; {sklearn.__version__} is installed. Update it:"
+            " pip install -U scikit-learn"
+        )
     from . import _sklearn
 
     return _sklearn
@@ -115,6 +128,12 @@ class SklearnMixin:
     """Methods that scikit-learn calls of an estimator; each of them imports scikit-learn."""
 
     _kind: str
+
+    @property
+    def _estimator_type(self) -> str:
+        """Kind of the estimator, which versions of scikit-learn without tags read: they are too old."""
+        _import_required()
+        return self._kind
 
     def __sklearn_tags__(self) -> Any:
         """Return scikit-learn's tags, which describe the accepted X and y."""

@@ -29,11 +29,12 @@ class Prediction(Model):
         Returns
         -------
         ndarray (m,), or (m, n_outputs)
-            For classes, labels in the dtype of ``classes_``: the most probable one; ``classes_[1]`` if the probability
-            of a single sigmoid output is at least 0.5; the median class for "ordinal"; a 0/1 matrix if y was one. For
-            values, numbers in the float dtype of the y of fit, float64 for integers, with shape (m,) for one column:
-            means for "gaussian_nll", and one column per quantile, in increasing order, for "quantile". A network that
-            was not fitted predicts values in its own dtype, and one of float64 in float64 in any case.
+            For classes, labels in the dtype of ``classes_``: the most probable one, the first of equal ones;
+            ``classes_[1]`` if the probability of a single sigmoid output is at least 0.5; the median class for
+            "ordinal"; a 0/1 matrix if y was one. For values, numbers in the float dtype of the y of fit, float64 for
+            integers, with shape (m,) for one column: means for "gaussian_nll", and one column per quantile, in
+            increasing order, for "quantile". A network that was not fitted predicts values in its own dtype, and one of
+            float64 in float64 in any case.
 
         Raises
         ------
