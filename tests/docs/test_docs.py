@@ -139,6 +139,65 @@ def test_the_commands_are_seen():
     assert {"pip", "compiled-nn", "pytest"} <= set(seen)
 
 
+# -- printed output ----------------------------------------------------------------------------------
+
+# Numbers on a page may differ from those that are printed by 5 %: between instruction sets, sums are rounded
+# differently, and after a thousand steps accuracies differ by some hundredths.
+TOLERANCE = 0.05
+SMALLEST = 1e-6  # smaller differences of numbers that would be 0 in exact arithmetic
+NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?")
+DRAWN = re.compile("[\u2580-\u259f]|trained for")  # lines of charts, and times
+
+
+def transcripts():
+    """Commands of the text blocks that print something, each with the lines below it."""
+    for page in sorted(PAGES):
+        for block in fenced(page, "text"):
+            command, *lines = block.splitlines()
+            if re.match(r"\$ compiled-nn (train|tutorial) ", command):
+                yield pytest.param(shlex.split(command)[1:], lines, id=f"{page}: {command[2:]}")
+
+
+def split(line):
+    """The words of a line without its numbers, and the numbers."""
+    numbers = [float(number.replace(",", "")) for number in NUMBER.findall(line)]
+    return " ".join(NUMBER.sub("#", line).split()), numbers
+
+
+def printed(line, output):
+    """Whether a line is in the output, with numbers that are about the same."""
+    words, numbers = split(line)
+    return any(
+        words == found
+        and all(abs(a - b) <= TOLERANCE * abs(a) + SMALLEST for a, b in zip(numbers, others, strict=True))
+        for found, others in map(split, output)
+    )
+
+
+@pytest.mark.parametrize(("command", "lines"), list(transcripts()))
+def test_commands_print_what_the_page_shows(command, lines, tmp_path):
+    program = shutil.which(command[0], path=str(Path(sys.executable).parent))
+    done = subprocess.run([program, *command[1:]], cwd=tmp_path, capture_output=True, text=True)
+    absent = re.search(".*was not found. Looked in", done.stderr + done.stdout)
+    if absent is not None:
+        pytest.skip(absent[0])
+    assert done.returncode == 0, done.stderr
+    output = done.stdout.splitlines()
+    shown = [line for line in lines if line.strip() not in ("", "...") and not DRAWN.search(line)]
+    assert shown
+    missing = [line for line in shown if not printed(line, output)]
+    assert not missing, done.stdout
+
+
+def test_other_numbers_and_words_are_seen():
+    output = ["Cost at #0: 0.7045", "test accuracy  0.9805 (352 of 359 rows)"]
+    assert printed("Cost at #0:  0.7046", output)
+    assert not printed("Cost at #0: 0.6", output)
+    assert not printed("Cost at #1: 0.7045", output)
+    assert not printed("Price at #0: 0.7045", output)
+    assert printed("test accuracy  0.97 (350 of 359 rows)", output)
+
+
 # -- names -----------------------------------------------------------------------------------------
 
 
