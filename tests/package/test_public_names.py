@@ -1,5 +1,6 @@
 """Public names: every path in the documentation can be imported, and the packages list what they have."""
 
+import ast
 import importlib
 import re
 import subprocess
@@ -56,6 +57,16 @@ def test_modules_are_attributes_of_a_fresh_import(environment):
     code = f"import compiled_nn as cnn\nfor name in {MODULES}: assert getattr(cnn, name).__doc__, name"
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_lazy_face_is_listed_and_typed():
+    assert set(MODULES) <= set(dir(cnn))
+    tree = ast.parse(Path(cnn.__file__).read_text(encoding="utf-8"))
+    (typed,) = (node for node in tree.body if isinstance(node, ast.If))  # what type checkers read
+    names = {alias.name for node in typed.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert set(MODULES) <= names
+    with pytest.raises(AttributeError, match=r"Did you mean 'plotting'\?"):
+        _ = cnn.ploting
 
 
 @pytest.mark.parametrize("name", FACES)
