@@ -61,7 +61,7 @@ def read(owner: str, X: Any, dtype: str, known: Inputs | None, encodes_table: bo
 def numeric_text(X: Any) -> Any:
     """Return X in float64 if it has numbers that are written as text, such as "1.5"; otherwise X itself."""
     kind = getattr(getattr(X, "dtype", None), "kind", "")
-    if kind not in "OUS" and not (isinstance(X, (list, tuple)) and X and _holds_text(X[0])):
+    if kind not in ("O", "U", "S") and not (isinstance(X, (list, tuple)) and X and _holds_text(X[0])):
         return X
     try:
         converted: Array = np.asarray(X).astype(np.float64)
