@@ -389,7 +389,7 @@ def test_info(run, run_json, digits_file):
     assert card["parameters"] == sum(layer["parameters"] for layer in card["layers"]) == 17226
     assert [layer["activation"] for layer in card["layers"]] == ["relu", "relu", "softmax"]
     assert (card["n_features"], card["loss"]) == (64, "softmax_cross_entropy")
-    assert (card["written_by"], card["format_version"]) == (cnn.__version__, 1)
+    assert (card["written_by"], card["format_version"]) == (cnn.__version__, 4)
     code, out, _ = run("info", digits_file)
     assert code == 0
     assert "classification, 10 classes" in out

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from .._version import __version__
-from ..network.network import load
 from .support import arguments
 from .support.terminal import Terminal
 
@@ -44,15 +43,19 @@ def run(options: Namespace) -> int:
     )
     rows = {
         "written by": f"compiled-nn {card['written_by']}, format version {card['format_version']}",
+        "estimator": card["estimator"],
         "task": card["task"] if classes is None else f"{card['task']}, {len(classes)} classes",
         "classes": None if classes is None else _listed(classes, screen.width - 14),
         "loss": _described(card["loss"]),
         "optimizer": _described(card["optimizer"]),
         "penalty": f"l1 {card['l1']:g}, l2 {card['l2']:g}" if card["l1"] or card["l2"] else None,
         "input": f"{card['n_features']:,} features, {scaling}",
+        "columns": None if card["columns"] is None else _listed(card["columns"], screen.width - 14),
+        "images": None if card["image_shape"] is None else " x ".join(map(str, card["image_shape"])),
         "parameters": f"{card['parameters']:,} of type {card['dtype']}; file of {card['bytes']:,} bytes",
     }
-    lines = [f"{name:<14}{text}" for name, text in rows.items() if text is not None]
+    rows |= {f"metadata {name}": json.dumps(value) for name, value in card["metadata"].items()}
+    lines = [f"{name:<13} {text}" for name, text in rows.items() if text is not None]
     title, *table = _layer_table(card["layers"])
     screen.print(screen.style(options.model, "bold"), *lines, "", screen.style(title, "bold"), *table)
     return 0
@@ -67,22 +70,28 @@ def _layer_table(layers: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _card(path: str) -> dict[str, Any]:
-    """Return the description of a network's file; the network is loaded, so that a damaged file is an error."""
-    net = load(path)
-    document = _document(path)
-    network = document["network"]
-    layers = []
-    for i, (layer, (W, _)) in enumerate(zip(net.layers, net.get_weights(), strict=True)):
+    """Return the description of a network's file. Its weights are not read; their names and shapes are checked."""
+    from ..files import network_file
+    from ..files.safetensors_file import open_tensors, parse_json
+
+    with open_tensors(path) as file:
+        document, configuration, inputs, outputs = network_file.describe(file)
+        text = (file.metadata() or {}).get(network_file.ESTIMATOR)
+        estimator = None if text is None else parse_json(text)
+    network, n_inputs, layers = document["network"], inputs.n_columns, []
+    for layer, activation in zip(configuration.layers, configuration.activation_names, strict=True):
+        others = (layer.bias + (layer.norm is not None)) * layer.units
         layers.append(
             {
-                "inputs": len(W),
+                "inputs": n_inputs,
                 "units": layer.units,
-                "activation": net.activations[i],
+                "activation": activation,
                 "bias": layer.bias,
-                "parameters": (len(W) + layer.bias + (layer.norm is not None)) * layer.units,
+                "parameters": layer.n_weights(n_inputs) + others,
             }
         )
-    classes = net.classes_.tolist() if hasattr(net, "classes_") else None
+        n_inputs = layer.units
+    classes = None if outputs.targets.classes is None else outputs.targets.classes.tolist()
     return {
         "command": "info",
         "version": __version__,
@@ -90,22 +99,18 @@ def _card(path: str) -> dict[str, Any]:
         "bytes": os.path.getsize(path),
         "format_version": document["format_version"],
         "written_by": document["library_version"],
+        "estimator": None if estimator is None else estimator["estimator"],
         "task": "regression" if classes is None else "classification",
         "classes": classes,
-        "n_features": net.n_features_,
-        "parameters": net.n_parameters,
+        "n_features": inputs.n_features,
+        "columns": None if inputs.names is None else list(inputs.names),
+        "image_shape": None if inputs.shape is None else list(inputs.shape),
+        "parameters": sum(layer["parameters"] for layer in layers),
         **{key: network[key] for key in ("loss", "optimizer", "l1", "l2", "input_scale", "dtype", "seed")},
         "standardize": network.get("standardize", False),
         "layers": layers,
+        "metadata": document.get("metadata", {}),
     }
-
-
-def _document(path: str) -> dict[str, Any]:
-    from safetensors import safe_open
-
-    with safe_open(path, framework="numpy") as file:
-        document: dict[str, Any] = json.loads(file.metadata()["compiled_nn"])
-    return document
 
 
 def _described(config: str | dict[str, Any]) -> str:

@@ -50,9 +50,17 @@ _PROGRESS = tuple(each.name for each in fields(Progress) if each.name not in (*_
 _SKIPPED = ("callbacks",)  # parameters that a checkpoint does not contain
 
 
-def write(path: Writable, model: Parameters, network: EstimatorNetwork, progress: Progress) -> None:
+def write(
+    path: Writable,
+    model: Parameters,
+    network: EstimatorNetwork,
+    progress: Progress,
+    metadata: dict[str, Any] | None = None,
+) -> None:
     """Write a fitted estimator; an existing file is replaced only after the new one is complete on the disk."""
-    tensors, content = network_file.make_content(network._parts(), __version__)
+    parts = network._parts()
+    parts = parts if metadata is None else parts.replace(metadata=metadata)
+    tensors, content = network_file.make_content(parts, __version__)
     curves, document = described(model, network.dtype, vars(model), progress)
     write_tensors(path, tensors | curves, {network_file.KEY: content, ESTIMATOR: document})
 

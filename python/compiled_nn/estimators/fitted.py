@@ -209,7 +209,12 @@ class Fitted(Inspection, sklearn_compat.SklearnMixin):
             sklearn_compat.raise_not_fitted(type(self).__name__)
         return self.network_
 
-    def save(self, path: Writable) -> None:
+    @property
+    def metadata_(self) -> dict[str, Any]:
+        """Content of the user, as in :class:`Network`: anything that JSON can express, by name. Files contain it."""
+        return self.network_.metadata
+
+    def save(self, path: Writable, *, metadata: dict[str, Any] | None = None) -> None:
         """Write parameters, network and fitted attributes to one safetensors file.
 
         ``compiled_nn.load`` reads the network from it. As with :meth:`Network.save`, the file does not contain the
@@ -219,6 +224,9 @@ class Fitted(Inspection, sklearn_compat.SklearnMixin):
         ----------
         path : str, path-like or binary file object
             File to write; an existing file is replaced.
+        metadata : dict, optional
+            Content of the user in the file, which the loaded estimator has as `metadata_`. Default: that of this
+            estimator.
 
         Raises
         ------
@@ -234,7 +242,7 @@ class Fitted(Inspection, sklearn_compat.SklearnMixin):
         """
         from . import files  # imported here to keep `import compiled_nn` fast
 
-        files.write(path, self, self._network(), self._progress)
+        files.write(path, self, self._network(), self._progress, metadata)
 
     def _described(self, attributes: dict[str, Any]) -> tuple[dict[str, Array], dict[str, Any]]:
         """Return the tensors and the document of the estimator in training, for a checkpoint."""

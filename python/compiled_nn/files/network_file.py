@@ -31,7 +31,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -209,8 +209,35 @@ def read(path: Readable) -> Parts:
         return parse_network(file)
 
 
-def parse_network(file: Any) -> Parts:
-    """Return the parts of the network in a file opened by :func:`open_tensors`."""
+class Description(NamedTuple):
+    """Content of the file of a network without the weights.
+
+    Attributes
+    ----------
+    document : dict
+        Document of the file.
+    configuration : Configuration
+        Parameters of the network.
+    inputs : Inputs
+        Description of the inputs.
+    outputs : Outputs
+        Description of the outputs.
+    """
+
+    document: dict[str, Any]
+    configuration: Configuration
+    inputs: Inputs
+    outputs: Outputs
+
+
+def describe(file: Any) -> Description:
+    """Return the description of a network in a file opened by :func:`open_tensors`; no weights are read.
+
+    Raises
+    ------
+    ValueError
+        If it is not that of a valid network, or the names, shapes or dtypes of the tensors do not match it.
+    """
     document = _document((file.metadata() or {}).get(KEY))
     configuration = from_config(document["network"])
     version = _version_for(configuration, "temperature" in document, bool(extras.given(document)))
@@ -223,11 +250,6 @@ def parse_network(file: Any) -> Parts:
         checks.choice("the file", "targets", kind, KINDS)
     n_columns = checks.integer("the file", "n_features", document["n_features"], minimum=1)
     _check_tensors(file, configuration, n_columns, "temperature" in document)
-    layers = layer_states(file, configuration.layers)
-    _check_norms(layers)
-    pairs = check_weights(configuration.layers, pairs_of(layers), configuration.dtype)
-    for layer, state in zip(layers, states_of(pairs), strict=True):
-        layer |= state
     classes = _classes_from_config(document["classes"])
     scaling, learned = _statistics(file, _TARGETS), None
     if kind is not None or classes is not None:
@@ -235,16 +257,26 @@ def parse_network(file: Any) -> Parts:
     encoder = None
     if document.get("encoder") is not None:
         encoder = configuration.new_encoder().restore(document["encoder"], n_columns)
-    return Parts(
+    return Description(
+        document,
         configuration,
-        layers,
-        _statistics(file, _STATISTICS),
         Inputs.of(configuration, n_columns, encoder, **extras.read_inputs(document, n_columns)),
         Outputs.of(configuration, extras.read_outputs(document, learned)).replace(
             calibration=_calibration(file, document)
         ),
-        extras.read_metadata(document),
     )
+
+
+def parse_network(file: Any) -> Parts:
+    """Return the parts of the network in a file opened by :func:`open_tensors`."""
+    document, configuration, inputs, outputs = describe(file)
+    layers = layer_states(file, configuration.layers)
+    _check_norms(layers)
+    pairs = check_weights(configuration.layers, pairs_of(layers), configuration.dtype)
+    for layer, state in zip(layers, states_of(pairs), strict=True):
+        layer |= state
+    statistics = _statistics(file, _STATISTICS)
+    return Parts(configuration, layers, statistics, inputs, outputs, extras.read_metadata(document))
 
 
 def _document(text: str | None) -> dict[str, Any]:

@@ -140,7 +140,7 @@ class State(Model):
 
     # ---- files and copies
 
-    def save(self, path: Writable) -> None:
+    def save(self, path: Writable, *, metadata: dict[str, Any] | None = None) -> None:
         """Write the network to a safetensors file. An existing file is replaced only after the new one is complete.
 
         The file contains weights, classes and parameters. It does not contain the state of training, initial weights
@@ -150,6 +150,9 @@ class State(Model):
         ----------
         path : str, path-like or binary file object
             Path of the file, by convention ``*.safetensors``, or a file object to write to.
+        metadata : dict, optional
+            Content of the user in the file: anything that JSON can express, by name. The loaded network has it as its
+            attribute `metadata`. Default: that of this network.
 
         Raises
         ------
@@ -164,7 +167,8 @@ class State(Model):
         """
         from ..files import network_file  # imported here to keep `import compiled_nn` fast
 
-        network_file.write(path, self._parts(), __version__)
+        parts = self._parts()
+        network_file.write(path, parts if metadata is None else parts.replace(metadata=metadata), __version__)
 
     def save_checkpoint(self, path: Writable) -> None:
         """Write the network and the state of training to a safetensors file, from which training continues exactly.
