@@ -25,6 +25,7 @@ cdef class Stack(Layers):
     cdef readonly object optimizer
     cdef Update update                  # steps after the whole gradient
     cdef bint updates, measured         # whether `update` is used; whether gradient norms are measured
+    cdef bint proximal                  # whether l1 is applied after the step of the optimizer
     cdef cnp.ndarray rate_factors, squares
     cdef cnp.ndarray mask, frozen       # of `set_mask`, laid out like the parameters; or None
     cdef readonly cnp.ndarray average, gradient_norms

@@ -81,6 +81,7 @@ class Stack(Layers):
         clip_value: float | None = None,
         ema: float | None = None,
         factors: Sequence[float] | None = None,
+        proximal: bool | None = None,
     ) -> None: ...
     def set_mask(self, mask: NDArray[np.bool_], frozen: NDArray[Any]) -> None: ...
     def loss(

@@ -114,8 +114,9 @@ cdef class Stack(Layers):
         self.steps = 0
         self.moments, self.optimizer = moments, name
 
-    def set_update(self, *, clip_norm=None, clip_value=None, ema=None, factors=None):
-        """Set clipping, averaging and learning rates of layers; a parameter that is not given is switched off.
+    def set_update(self, *, clip_norm=None, clip_value=None, ema=None, factors=None, proximal=None):
+        """Set clipping, averaging, learning rates of layers and proximal steps; a parameter that is not given is
+        switched off.
 
         Parameters
         ----------
@@ -130,6 +131,9 @@ cdef class Stack(Layers):
         factors : sequence of float, optional
             Factor of the learning rate for each layer. With 0 neither parameters nor moments change, and the layer's
             gradient is not part of the norm.
+        proximal : bool, optional
+            Apply l1 by a separate step after that of the optimizer, which makes weights exactly 0. Not for lion and
+            rprop, whose steps do not depend on the size of the gradient: training with them is refused.
 
         Raises
         ------
@@ -143,8 +147,9 @@ cdef class Stack(Layers):
         self.squares = np.empty((len(self.parameters) + NORM_BLOCK - 1) // NORM_BLOCK)
         self.average = None if ema is None else aligned_zeros(len(self.parameters), self.dtype)
         self.gradient_norms = None
+        self.proximal = bool(proximal)
         self.updates = (self.mask is not None or (clip_norm, clip_value, ema) != (None, None, None)
-                        or bool((rates != 1).any()))
+                        or self.proximal or bool((rates != 1).any()))
         self.update.factors = <const double *>cnp.PyArray_DATA(self.rate_factors)
         self.update.squares = <double *>cnp.PyArray_DATA(self.squares)
         self.update.size = len(self.parameters)
@@ -183,8 +188,14 @@ cdef class Stack(Layers):
         if self.average is not None and self.step.count == 0:
             self.average[...] = self.parameters
         self.gradient_norms = np.zeros(passes) if self.measured else None
+        if self.proximal and run.step.l1 > 0 and self.optimizer in ("lion", "rprop"):
+            raise ValueError(f"proximal steps need an optimizer whose steps depend on the size of the gradient; "
+                             f"{self.optimizer} uses only its sign")
         self.update.step = run.step
         self.update.step.l1 = self.update.step.l2 = 0
+        self.update.l1 = self.update.shrinkage = run.step.l1 if self.proximal else 0
+        if self.proximal:
+            run.step.l1 = run.l1 = 0
         run.step.method = GRADIENT_ONLY
         run.update = &self.update
 
@@ -493,7 +504,8 @@ cdef class Stack(Layers):
         cdef double *loss = <double *>cnp.PyArray_DATA(losses)
         cdef double *penalty = <double *>cnp.PyArray_DATA(penalties)
         cdef double *norm = NULL
-        cdef double l1 = run.step.l1, l2 = run.step.l2, divisor = rows if run.penalty_per_row else 1
+        cdef double l1 = run.step.l1 + (run.update.l1 if run.update != NULL else 0), l2 = run.step.l2
+        cdef double divisor = rows if run.penalty_per_row else 1
         cdef bint penalized = l1 != 0 or l2 != 0
         cdef Py_ssize_t count = run.count, batch = run.batch, epoch = 0, at = 0
         cdef bint last = False

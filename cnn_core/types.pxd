@@ -116,6 +116,8 @@ cdef struct Update:         # a step that is taken after the whole gradient of a
     double decay            # decay of the average
     const void *mask        # 1 where a parameter is trained, 0 where it is frozen; NULL: all are trained
     const void *frozen      # the values of the frozen ones, 0 elsewhere
+    double l1               # factor of the L1 penalty of proximal steps; 0: it is a part of the gradient
+    double shrinkage        # l1 of this step
 
 cdef struct Run:            # passes over rows: everything a parallel region needs, so that no kernel allocates
     const Net *net

@@ -226,6 +226,8 @@ cdef void run_passes(Run *run, int rank, int size) noexcept nogil:
             if rank == 0 and run.rates != NULL and weight > 0:
                 if run.penalty_per_row:
                     run.step.l1, run.step.l2 = run.l1*weight, run.l2*weight
+                    if run.update != NULL:
+                        run.update.shrinkage = run.update.l1*weight
                 begin_step(&run.step if run.update == NULL else &run.update.step, run.rates[step])
             if weight == 0:
                 pass

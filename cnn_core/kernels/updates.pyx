@@ -1,5 +1,5 @@
 """Steps after the whole gradient of a batch: clipping, a learning rate for each layer, averaged weights, frozen
-weights.
+weights, proximal steps.
 
 Without these, the step is taken on each panel of W while its gradient is in the first-level cache. Here the gradient is
 first written out, threads are synchronised, and each of them takes the step on its rows of every W.
@@ -8,14 +8,22 @@ first written out, threads are synchronised, and each of them takes the step on 
     that its bits depend neither on the threads nor on the width of a vector.
 (b) With a mask, the gradient is multiplied by it before the norm is computed, and after a step w becomes
     mask * w + frozen: penalties and weight decay do not change frozen weights either.
-(c) If the norm is above its limit, the whole gradient is scaled down; then its numbers are clipped to `clip_value`.
+(c) A proximal step follows the step of the optimizer: w = sign(w) max(|w| - l1 rate, 0). Its rate is that of the
+    optimizer for each weight, such as rate / (sqrt(v') + epsilon) for adam (Yun, Lozano and Yang 2021). A velocity
+    becomes the whole change of w, also by the proximal step. A weight then stays 0 as long as its gradient is at most
+    l1, which is the condition of the minimum of loss + l1 sum |w|.
+(d) If the norm is above its limit, the whole gradient is scaled down; then its numbers are clipped to `clip_value`.
 """
 
 from libc.math cimport INFINITY, pow, sqrt
 
+from cnn_core.kernels.optimizers cimport Constants, ExtraConstants, constants_of, extra_constants_of
 from cnn_core.kernels.partition cimport sync_threads, vectors_of
-from cnn_core.kernels.vec cimport LANES, real, v_load, v_max, v_min, v_set1, v_store
-from cnn_core.types cimport NORM_BLOCK, ROW_GROUP, Layer, Run, Step, Update, is_frozen, share
+from cnn_core.kernels.vec cimport (
+    LANES, real, v_abs, v_copysign, v_div, v_load, v_lt, v_max, v_min, v_set1, v_sqrt, v_store, v_where, vec)
+from cnn_core.types cimport (
+    ADADELTA, ADAGRAD, ADAM, ADAMW, AMSGRAD, CENTERED_RMSPROP, NADAM, NESTEROV, NORM_BLOCK, RADAM, RMSPROP, ROW_GROUP,
+    Layer, Run, Step, Update, is_frozen, share)
 # from dense.pyx: copy_weights, step_with
 
 
@@ -62,6 +70,47 @@ cdef void ema_update(Py_ssize_t n, real part, const real *w, real *average) noex
         j += LANES
 
 
+cdef void soft_threshold(const Step *step, double l1, Py_ssize_t n, real *w, real *m1, const real *m2,
+                         const real *m3) noexcept nogil:
+    """Proximal step of weights w[n], after the step of the optimizer, with its moments; m1 is changed if it is a
+    velocity."""
+    cdef Constants c = constants_of(step, True)
+    cdef ExtraConstants f = extra_constants_of(step, True)
+    cdef double rate = step.rate, part = 1
+    cdef int method = step.method
+    cdef bint has_velocity = step.momentum != 0
+    cdef vec t, s, x
+    cdef Py_ssize_t j = 0
+    if method == NESTEROV:      # a gradient changes w by 1 + mu of what it changes the velocity by
+        rate, part = rate * (1 + step.momentum), 1 / (1 + step.momentum)
+    elif method == ADAM or method == ADAMW:
+        rate = step.rate * sqrt(step.correction_2)
+    elif method == AMSGRAD or method == NADAM or method == RADAM:
+        rate = f.gradient_factor + f.mean_factor*step.correction_1
+    while j < n:
+        t = v_set1(<real>(l1*rate))
+        if method == ADAM or method == ADAMW:
+            t = v_div(t, v_sqrt(v_load(m2 + j)) + c.adam_epsilon)
+        elif method == AMSGRAD or method == NADAM or method == RADAM:
+            t = v_div(t, v_sqrt(v_load(m3 + j if method == AMSGRAD else m2 + j)) * f.root_factor + f.root_addend)
+        elif method == RMSPROP or method == CENTERED_RMSPROP:
+            s = v_load(m2 + j)
+            if method == CENTERED_RMSPROP:
+                s = v_max(v_set1(0), s - v_load(m3 + j) * v_load(m3 + j))
+            t = v_div(t, v_sqrt(s) + f.epsilon)
+        elif method == ADAGRAD:
+            t = v_div(t, v_sqrt(v_load(m1 + j)) + f.epsilon)
+        elif method == ADADELTA:
+            t = v_div(t * v_sqrt(v_load(m2 + j) + f.epsilon), v_sqrt(v_load(m1 + j) + f.epsilon))
+        x = v_load(w + j)
+        s = v_max(v_set1(0), v_abs(x) - t)
+        s = v_where(v_lt(v_set1(0), v_abs(s)), v_copysign(s, x))
+        v_store(w + j, s)
+        if has_velocity:
+            v_store(m1 + j, v_load(m1 + j) + (s - x) * <real>part)
+        j += LANES
+
+
 cdef void apply_mask(Py_ssize_t n, const real *mask, const real *frozen, real *w) noexcept nogil:
     """w = mask w + frozen."""
     cdef Py_ssize_t j = 0
@@ -82,6 +131,12 @@ cdef void update_rows(Run *run, const Step *step, double factor, Py_ssize_t offs
         for row in range(rows):
             clip(n, <real>factor, <real>update.clip_value, g + row*ld)
     step_with(run, step, offset, rows, n, ld, is_weight, g, ld)
+    if is_weight and update.shrinkage > 0:
+        for row in range(rows):
+            soft_threshold(step, update.shrinkage, n, w + row*ld,
+                           <real *>run.m1 + offset + row*ld if run.m1 != NULL else NULL,
+                           <real *>run.m2 + offset + row*ld if run.m2 != NULL else NULL,
+                           <real *>run.m3 + offset + row*ld if run.m3 != NULL else NULL)
     if update.mask != NULL:
         for row in range(rows):
             apply_mask(n, <const real *>update.mask + offset + row*ld, <const real *>update.frozen + offset + row*ld,

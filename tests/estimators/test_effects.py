@@ -61,6 +61,7 @@ CONDITIONS = {
     "min_delta": {"tol": LEFT_OUT, "min_delta": 10.0},
     "no patience": {"n_iter_no_change": np.inf},
     "coefs_init": {"coefs_init": WEIGHTS},
+    "l1": {"l1": 0.1},
     "ema": {"ema": 0.9},
     "averaging": {"averaging": SWA(0)},
 }
@@ -83,6 +84,7 @@ CHANGES = {
     **{"schedule": schedules.Step(0.02, every=3), "input_scale": 2.0, "standardize": "minmax"},
     **{"categorical_features": [0], "min_frequency": 0.4, "embeddings": 2, "metrics": ["max_error"]},
     **{"monitor": "loss", "target": ("loss", 1e9), "min_delta": 1e-9, "restore_best": False},
+    **{"proximal": True},
     **{"time_limit": 1e-9, "on_interrupt": "raise", "dtype": "float64", "n_threads": 2, "callbacks": [stop]},
 }
 OWN = {

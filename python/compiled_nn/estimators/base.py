@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 # Parameters that are passed to the network unchanged.
 _NETWORK_PARAMETERS = (
     *("dtype", "input_scale", "standardize", "categorical_features", "min_frequency", "embeddings"),
-    *("input_dropout", "clip_norm", "clip_value", "ema"),
+    *("input_dropout", "clip_norm", "clip_value", "ema", "proximal"),
 )
 
 

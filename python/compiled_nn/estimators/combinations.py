@@ -27,6 +27,7 @@ _STOCHASTIC_ONLY = (
         "clip_norm",
         "clip_value",
         "ema",
+        "proximal",
         "averaging",
         "layer_rates",
     ),
@@ -83,6 +84,10 @@ def _lacks(name: str) -> Callable[[Any], bool]:
         return name not in {field.name for field in fields(type(optimizers.resolve(model.optimizer)))}
 
     return lacks
+
+
+def _optimizer_kind(model: Parameters) -> Any:
+    return None if model.optimizer is None else optimizers.resolve(model.optimizer)
 
 
 def _is_lbfgs(model: Parameters) -> bool:
@@ -209,6 +214,12 @@ REFUSED = (
         ("accumulate", "drop_last"),
         _takes_all_rows,
         "has no effect with batch_size={batch_size!r}: a batch has all rows; leave one of them out",
+    ),
+    Combination(("proximal",), lambda model: model.l1 == 0, "has no effect with l1=0; pass l1 > 0"),
+    Combination(
+        ("proximal",),
+        lambda model: isinstance(_optimizer_kind(model), (optimizers.Lion, optimizers.Rprop)),
+        "needs an optimizer whose steps depend on the size of the gradient; {optimizer!r} uses only its sign",
     ),
     Combination(
         ("init",),

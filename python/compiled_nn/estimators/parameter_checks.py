@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _FLAGS = (
     "shuffle",
+    "proximal",
     "warm_start",
     "nesterovs_momentum",
     "early_stopping",

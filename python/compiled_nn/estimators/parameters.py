@@ -87,6 +87,7 @@ class Parameters:
     clip_norm: float | None = None
     clip_value: float | None = None
     ema: float | None = None
+    proximal: bool = False
     averaging: SWA | None = None
     optimizer: Optimizer | OptimizerName | None = None
     schedule: Callable[[int], float] | None = None

@@ -84,6 +84,9 @@ class MLPRegressor(ValuePredictions):
         Maximum number of evaluations of the loss by "lbfgs".
     l1 : float, default 0.0
         L1 penalty ``l1 * sum(abs(W))``, divided by the number of rows of a batch like that of `alpha`.
+    proximal : bool, default False
+        Whether the L1 penalty is applied by a proximal step after each step of "adam", "sgd" or `optimizer`, which
+        makes weights exactly 0, in place of its gradient.
     use_bias : bool, default True
         Whether layers have biases.
     init : str, Normal, Uniform, Constant, None, or a sequence of them, default None

@@ -16,6 +16,7 @@ from ..common.immutable import Immutable
 from ..data import sample_weights
 from ..data.arrays import Array
 from ..data.samples import Samples
+from ..spec.configuration import check_proximal
 from ..training.batches import Data
 from ..training.divergence import Snapshot
 from ..training.history import new_history
@@ -304,6 +305,7 @@ class Fitting(Prediction, State):
 
         c, resume = self._configuration, plan.resume and self._trainer is not None
         plan.check_averages(c.ema)
+        check_proximal(c)
         targets = self._outputs.learned if resume else None
         if plan.classes is not None:
             targets = targets_with_classes(targets, c.loss, c.n_outputs, plan.classes)

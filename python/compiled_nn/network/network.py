@@ -43,7 +43,7 @@ class Network(Fitting, Inspection, Uncertainty):
         Optimizer, such as ``SGD(0.1)``, or a name in `optimizers.OPTIMIZERS` for its default parameters, such as "sgd".
     l1, l2 : float, default 0.0
         Factors, at least 0, of the penalty ``l2 / 2 * sum(W ** 2) + l1 * sum(abs(W))``, which is added to the mean
-        loss. Biases are not penalised.
+        loss. Biases are not penalised. See `proximal`.
     input_scale : float, default 1.0
         Factor, above 0, by which X is multiplied before the first layer, such as 1 / 255 for 8-bit images. It cannot be
         combined with `standardize`.
@@ -88,6 +88,9 @@ class Network(Fitting, Inspection, Uncertainty):
         "auto" for min(600, round(1.6 n**0.56)) with n categories; or a dict of widths by name or index of the column,
         where columns that are not in it remain columns of 0 and 1. The embeddings are an additional linear first layer
         in `layers` and in the weights. An unknown category has the vector 0. Predicting takes no longer.
+    proximal : bool, default False
+        Whether the L1 penalty is applied by a proximal step (soft threshold) after each step of the optimizer, in place
+        of its gradient. Weights then become exactly 0. Not for Lion and Rprop.
 
     Attributes
     ----------
@@ -160,6 +163,7 @@ class Network(Fitting, Inspection, Uncertainty):
         clip_value: float | None = None,
         ema: float | None = None,
         embeddings: Widths | None = None,
+        proximal: bool = False,
     ) -> None:
         check_scales(input_scale, standardize)
         configuration = configure(
@@ -180,6 +184,7 @@ class Network(Fitting, Inspection, Uncertainty):
             clip_value=clip_value,
             ema=ema,
             embeddings=embeddings,
+            proximal=proximal,
         )
         super().__init__(configuration, n_threads)
 

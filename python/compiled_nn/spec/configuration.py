@@ -106,6 +106,7 @@ PARAMETERS: dict[str, tuple[Any, Callable[[str, Any], Any]]] = {
     "clip_norm": (None, _positive),
     "clip_value": (None, _positive),
     "ema": (None, partial(_positive, below=1)),
+    "proximal": (False, partial(checks.flag, "Network")),
 }
 _FIRST = ("optimizer", "l1", "l2", "input_scale", "dtype", "seed")  # in files of every format
 _OPTIONAL = [name for name in PARAMETERS if name not in _FIRST]
@@ -136,6 +137,7 @@ class Configuration(Immutable):
     clip_norm: float | None
     clip_value: float | None
     ema: float | None
+    proximal: bool
 
     def __init__(self, *, layers: tuple[Dense, ...], loss: Loss, **parameters: Any) -> None:
         self._set(layers=layers, loss=loss, **parameters)
@@ -149,7 +151,8 @@ class Configuration(Immutable):
     def update(self) -> dict[str, Any]:
         """Keyword arguments of ``Stack.set_update``: the options for which a step needs the whole gradient."""
         factors = [layer.rate_factor for layer in self.layers]
-        return {"factors": factors, **{name: getattr(self, name) for name in _STEPS}}
+        steps = {name: getattr(self, name) for name in _STEPS}
+        return {"factors": factors, "proximal": self.proximal or None, **steps}
 
     @property
     def n_outputs(self) -> int:
@@ -275,6 +278,19 @@ def configure(layers_: Sequence[Dense], loss: Loss | str = DEFAULT_LOSS, **param
         _check_scaled_targets(configuration)
     layers.layer_activations(checked, configuration.loss)  # checks the activation of the last layer
     return configuration
+
+
+def check_proximal(configuration: Configuration) -> None:
+    """Raise a ValueError if proximal steps have no effect, or the optimizer does not allow them."""
+    c = configuration
+    if c.proximal and c.l1 == 0:
+        raise ValueError("proximal=True has no effect with l1=0. Pass l1 > 0, or leave proximal out.")
+    if c.proximal and isinstance(c.optimizer, (optimizers.Lion, optimizers.Rprop)):
+        name = type(c.optimizer).__name__
+        raise ValueError(
+            f"proximal=True needs an optimizer whose steps depend on the size of the gradient; {name} uses only its"
+            " sign. Use another optimizer, such as Adam."
+        )
 
 
 def _check_scaled_targets(configuration: Configuration) -> None:
