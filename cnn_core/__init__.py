@@ -1,7 +1,8 @@
 """The compiled core of compiled-nn: dense layers at the limit of the processor ("cnn" means "compiled nn").
 
 The kernels are compiled once for each instruction set; at import the best one for this processor is chosen. The
-environment variable ``CNN_CORE_ISA`` chooses another one.
+environment variable ``CNN_CORE_ISA``, or ``COMPILED_NN_ISA``, chooses another one by its name; "baseline" is the one
+that runs on most processors.
 
 Attributes
 ----------
@@ -38,7 +39,9 @@ def available() -> tuple[str, ...]:
     )
 
 
-def _choose(wanted: str | None) -> str:
+def _choose() -> str:
+    variable = next((name for name in ("CNN_CORE_ISA", "COMPILED_NN_ISA") if os.environ.get(name)), "")
+    wanted = os.environ.get(variable)
     names = available()
     if not names:
         raise ImportError(
@@ -47,11 +50,13 @@ def _choose(wanted: str | None) -> str:
         )
     if not wanted:
         return names[0]
+    if wanted == "baseline":
+        return names[-1]
     if wanted not in names:
         raise ImportError(
-            f"CNN_CORE_ISA is {wanted!r}; this build on this processor has {', '.join(map(repr, names))}"
+            f"{variable} is {wanted!r}; this build on this processor has {', '.join(map(repr, names))}"
         )
     return wanted
 
 
-isa: str = _choose(os.environ.get("CNN_CORE_ISA"))
+isa: str = _choose()

@@ -175,25 +175,6 @@ cdef int current_threads() except -1:
     return in_use
 
 
-def _quota():
-    """Number of processors that the control group allows, or None."""
-    try:
-        with open("/sys/fs/cgroup/cpu.max") as file:
-            limit, period = file.read().split()
-    except (OSError, ValueError):
-        try:
-            with open("/sys/fs/cgroup/cpu/cpu.cfs_quota_us") as file:
-                limit = file.read().strip()
-            with open("/sys/fs/cgroup/cpu/cpu.cfs_period_us") as file:
-                period = file.read().strip()
-        except OSError:
-            return None
-    try:
-        return max(1, int(limit) // int(period)) if int(limit) > 0 else None
-    except (ValueError, ZeroDivisionError):
-        return None         # "max": no limit
-
-
 def _from_environment(name):
     """Positive number of threads from an environment variable, or None. Of a list (OMP_NUM_THREADS), the first
     entry."""
@@ -205,13 +186,14 @@ def default_threads():
     """Default number of threads.
 
     The environment variable COMPILED_NN_NUM_THREADS; else OMP_NUM_THREADS; else the number of processors that this
-    process may run on (its affinity), limited to the quota of its control group.
+    process may run on (its affinity), limited to the quota of its control groups (`cnn_core.quota`).
 
     Returns
     -------
     int
         At least 1.
     """
+    from cnn_core.quota import quota  # imported here to keep the import of the core fast
     for name in ("COMPILED_NN_NUM_THREADS", "OMP_NUM_THREADS"):
         count = _from_environment(name)
         if count:
@@ -220,8 +202,7 @@ def default_threads():
         count = len(os.sched_getaffinity(0))
     except (AttributeError, OSError):
         count = os.cpu_count() or 1
-    quota = _quota()
-    return max(1, min(count, quota or count, MOST_THREADS))
+    return max(1, min(count, quota() or count, MOST_THREADS))
 
 
 def set_num_threads(n):

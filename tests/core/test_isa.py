@@ -6,6 +6,8 @@ The instruction set is chosen once at import, so each has a process of its own (
 import itertools
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import networks
@@ -84,6 +86,21 @@ def test_an_unknown_instruction_set_is_refused_with_the_choices(nonsense):
     assert nonsense in message
     for name in cnn_core.available():
         assert name in message
+
+
+@pytest.mark.parametrize("variable", ["CNN_CORE_ISA", "COMPILED_NN_ISA"])
+def test_both_names_of_the_variable_are_read(variable):
+    def chosen(**variables):
+        child = {name: value for name, value in os.environ.items() if name != "CNN_CORE_ISA"}
+        command = [sys.executable, "-c", "import cnn_core; print(cnn_core.isa)"]
+        return subprocess.run(command, env=child | variables, capture_output=True, text=True)
+
+    for name in cnn_core.available():
+        assert chosen(**{variable: name}).stdout.strip() == name
+    assert chosen(**{variable: "baseline"}).stdout.strip() == cnn_core.available()[-1]
+    assert f"{variable} is 'sse9'" in chosen(**{variable: "sse9"}).stderr
+    both = {"CNN_CORE_ISA": cnn_core.available()[0], "COMPILED_NN_ISA": "baseline"}
+    assert chosen(**both).stdout.strip() == cnn_core.available()[0]
 
 
 def test_an_empty_choice_is_no_choice():

@@ -229,3 +229,10 @@ def value_pair(y: Any, predicted: Any, sample_weight: Any) -> tuple[Array, Array
         raise ValueError(f"y has shape {np.shape(y)}; predicted has {np.shape(predicted)}.")
     arrays.check_finite(true, "y", "float64")
     return true, guessed, sample_weights.check(sample_weight, len(true), rows_of="y")
+
+
+def squares(differences: Array) -> Array:
+    """Return the squares of numbers; those beyond the range of float64 are infinite, without a warning."""
+    with np.errstate(over="ignore", under="ignore"):
+        result: Array = differences**2
+    return result

@@ -55,7 +55,7 @@ def r2_score(y: Any, predicted: Any, sample_weight: Any = None) -> float:
     _, exponents = np.frexp(abs(true).max(axis=0))  # squares of huge and tiny values would be out of range
     with np.errstate(over="ignore"):
         true, guessed = np.ldexp(true, -exponents), np.ldexp(guessed, -exponents)
-    residual = arithmetic.weighted_sums(factors, (true - guessed) ** 2)
+    residual = arithmetic.weighted_sums(factors, inputs.squares(true - guessed))
     total = arithmetic.weighted_sums(factors, (true - np.average(true, axis=0, weights=w)) ** 2)
     constant = total == 0
     score = 1 - residual / np.where(constant, 1.0, total)
@@ -86,7 +86,7 @@ def mse(y: Any, predicted: Any, sample_weight: Any = None) -> float:
     2.0
     """
     true, guessed, w = inputs.value_pair(y, predicted, sample_weight)
-    return inputs.mean((true - guessed) ** 2, w)
+    return inputs.mean(inputs.squares(true - guessed), w)
 
 
 def rmse(y: Any, predicted: Any, sample_weight: Any = None) -> float:
@@ -109,7 +109,7 @@ def rmse(y: Any, predicted: Any, sample_weight: Any = None) -> float:
         If the shapes differ, or an array is invalid.
     """
     true, guessed, w = inputs.value_pair(y, predicted, sample_weight)
-    return float(np.sqrt(np.average((true - guessed) ** 2, axis=0, weights=w)).mean())
+    return float(np.sqrt(np.average(inputs.squares(true - guessed), axis=0, weights=w)).mean())
 
 
 def mae(y: Any, predicted: Any, sample_weight: Any = None) -> float:
@@ -352,7 +352,7 @@ def _refuse(bad: Array, values: Array, name: str, power: float, allowed: str) ->
 
 def _deviance(y: Array, p: Array, power: float) -> Array:
     if power == 0:
-        return (y - p) ** 2
+        return inputs.squares(y - p)
     if power == 1:
         return 2 * (y * np.log(np.where(y > 0, y, 1.0) / p) - y + p)
     if power == 2:

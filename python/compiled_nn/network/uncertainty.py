@@ -153,9 +153,10 @@ class Uncertainty(Model):
             )
         margin = conformal.threshold(self._scores(), coverage)
         low, high, unit = self._predicting().bounds(X)
-        bounds = (low - margin * unit, high + margin * unit)
-        dtype = self._outputs.dtype or self._configuration.dtype
-        lower, upper = (bound.astype(dtype) for bound in bounds)
+        with np.errstate(over="ignore", under="ignore"):  # beyond the range of the dtype, a bound is infinite
+            bounds = (low - margin * unit, high + margin * unit)
+            dtype = self._outputs.dtype or self._configuration.dtype
+            lower, upper = (bound.astype(dtype) for bound in bounds)
         return (lower[:, 0], upper[:, 0]) if lower.shape[1] == 1 else (lower, upper)
 
     def predict_set(self, X: Any, coverage: float = 0.9) -> Array:

@@ -76,9 +76,11 @@ def fit_temperature(logits: Any, y: Any, sample_weight: Any = None) -> float:
     def derivatives(inverse: float) -> tuple[float, float]:
         """Return the first two derivatives of the loss with respect to 1 / T."""
         p = arithmetic.activate("softmax", inverse * z)
-        mean = (p * z).sum(axis=1)
-        variance = (p * (z - mean[:, np.newaxis]) ** 2).sum(axis=1)
-        return float(np.average(mean, weights=w) - mean_true), float(np.average(variance, weights=w))
+        with np.errstate(under="ignore"):  # probabilities that are nearly 0
+            mean = (p * z).sum(axis=1)
+            variance = (p * (z - mean[:, np.newaxis]) ** 2).sum(axis=1)
+            slope = float(np.average(mean, weights=w) - mean_true)
+            return slope, float(np.average(variance, weights=w))
 
     low, high, inverse = 1 / _HOTTEST, 1 / _COLDEST, 1.0
     slope, curvature = derivatives(inverse)
