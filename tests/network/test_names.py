@@ -310,3 +310,16 @@ def test_errors_name_the_column(make, value):
             fitted(make(DATA)).predict(make(reordered(bad, order)))
     with pytest.raises(ValueError, match=f"Input X contains {what}.*: row 7, column 'weight'"):
         fitted(make(bad))
+
+
+@pytest.mark.parametrize("categories", [["city"], []])
+@pytest.mark.parametrize("value", [np.inf, 1e300])
+def test_errors_name_the_column_of_an_encoded_table(categories, value):
+    city = {"city": ["Rome", "Paris", "Oslo"] * 20} if categories else {}
+    bad = {**city, **DATA, "weight": np.where(np.arange(60) == 7, value, DATA["weight"])}
+    net = fitted(pandas.DataFrame({**city, **DATA}), categorical_features=categories)
+    for each in (net, make_net(LABELS, categorical_features=categories)):
+        with pytest.raises(ValueError, match=r"weight'.*row 7|row 7, column 'weight'"):
+            each.partial_fit(pandas.DataFrame(bad), LABELS)
+    with pytest.raises(ValueError, match=r"weight'.*row 7|row 7, column 'weight'"):
+        net.predict(pandas.DataFrame(bad)[sorted(bad)])

@@ -14,8 +14,9 @@ from __future__ import annotations
 import math
 import numbers
 import sys
-from collections.abc import Sized
-from typing import Any, Never
+from collections.abc import Callable, Sized
+from functools import partial
+from typing import Any, Never, TypeAlias
 
 import numpy as np
 
@@ -42,7 +43,10 @@ Array = np.ndarray[Any, np.dtype[Any]]
 # ---- samples
 
 
-def design(X: Any, *, dtype: str, n_features: int | None = None) -> Array:
+Title: TypeAlias = Callable[[int], int | str]
+
+
+def design(X: Any, *, dtype: str, n_features: int | None = None, title: Title | None = None) -> Array:
     """Return the samples as a 2-D array of finite real numbers, which shares memory with `X` if possible.
 
     Parameters
@@ -53,6 +57,8 @@ def design(X: Any, *, dtype: str, n_features: int | None = None) -> Array:
         Dtype of the network; numbers beyond its range are rejected.
     n_features : int, optional
         Number of columns that the network takes. Default: any number.
+    title : callable, optional
+        Function from the index of a column to its name, for errors. Default: the name in the table `X`, or the index.
 
     Returns
     -------
@@ -71,7 +77,7 @@ def design(X: Any, *, dtype: str, n_features: int | None = None) -> Array:
         samples = _flat_images(samples)
     check_shape(samples.shape, n_features)
     if samples.dtype.kind == "f":
-        check_finite(samples, "X", dtype, table=X)
+        check_finite(samples, "X", dtype, title or partial(dataframes.title, X))
     return samples
 
 
@@ -173,10 +179,10 @@ def real(array: Any, name: str) -> Array:
     return _numeric(as_array(array, name), name)
 
 
-def check_finite(A: Array, name: str, dtype: str, table: Any = None) -> None:
+def check_finite(A: Array, name: str, dtype: str, title: Title = int) -> None:
     """Raise ValueError if a 2-D array of floats has NaN, infinity or numbers beyond the range of `dtype`.
 
-    The error names the column as `table` does, if that is a table with named columns.
+    `title` is the function from the index of a column to its name in the error.
     """
     if A.size <= _SMALL and A.flags.c_contiguous and float(np.vdot(A, A)) <= _LARGEST[dtype]:
         return
@@ -189,7 +195,7 @@ def check_finite(A: Array, name: str, dtype: str, table: Any = None) -> None:
         if position is not None:
             position += (start, 0)
             row, column = (position[::-1] if transposed else position).tolist()
-            refuse(A[row, column], name, dtype, row, dataframes.title(table, column))
+            refuse(A[row, column], name, dtype, row, title(column))
 
 
 def _first_unusable(block: Array, dtype: str) -> Array | None:
@@ -238,10 +244,10 @@ def as_array(a: Any, name: str) -> Array:
         raise TypeError(
             f"{name} is sparse ({type(a).__name__}), which is not supported here; pass {name}.toarray()."
         )
-    if isinstance(a, dict):
-        raise TypeError(f"{name} is a dict; pass an array or a table, such as pandas.DataFrame({name}).")
     if dataframes.is_table(a):
         return _from_table(a, name)
+    if isinstance(a, dict):
+        raise TypeError(f"{name} is a dict; pass an array or a table, such as pandas.DataFrame({name}).")
     if hasattr(a, "collect") and not hasattr(a, "__array__"):
         raise TypeError(f"{name} is a {type(a).__name__}, which is not computed yet; pass {name}.collect().")
     masked = sys.modules.get("numpy.ma")  # without this module in memory, `a` cannot be a masked array

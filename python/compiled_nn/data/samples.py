@@ -37,6 +37,9 @@ class Encoder(Protocol):
     def transform(self, X: Any) -> Samples:
         """Return the encoded rows."""
 
+    def get_feature_names_out(self) -> Array:
+        """Return the names of the encoded columns."""
+
 
 def read(X: Any, *, dtype: str, n_features: int | None = None, encoder: Encoder | None = None) -> Samples:
     """Return finite samples in the form that the core reads, sharing memory with `X` if possible.
@@ -62,13 +65,15 @@ def read(X: Any, *, dtype: str, n_features: int | None = None, encoder: Encoder 
     TypeError, ValueError
         If X is not a matrix of finite real numbers, or has another number of columns.
     """
+    title = None
     if encoder is not None:
         X = encoder.transform(X)
+        title = _titles(encoder)
     if type(X) is np.ndarray or not (isinstance(X, SparseRows) or hasattr(X, "tocsr")):
-        return arrays.design(X, dtype=dtype, n_features=n_features)
+        return arrays.design(X, dtype=dtype, n_features=n_features, title=title)
     rows = X if isinstance(X, SparseRows) else _sparse(X)
     arrays.check_shape(rows.shape, n_features)
-    _check_finite(rows, dtype)
+    _check_finite(rows, dtype, title or int)
     return rows
 
 
@@ -139,9 +144,13 @@ def _summed(rows: SparseRows) -> SparseRows:
     return SparseRows(starts, columns, numbers, rows.shape[1])
 
 
-def _check_finite(rows: SparseRows, dtype: str) -> None:
+def _titles(encoder: Encoder) -> arrays.Title:
+    return lambda i: str(encoder.get_feature_names_out()[i])
+
+
+def _check_finite(rows: SparseRows, dtype: str, title: arrays.Title) -> None:
     used = rows.data[: rows.indptr[-1]]
     at = arrays.first_unusable(used, dtype)
     if at is not None:
         row = int(np.searchsorted(rows.indptr, at, "right")) - 1
-        arrays.refuse(used[at], "X", dtype, row, int(rows.indices[at]))
+        arrays.refuse(used[at], "X", dtype, row, title(int(rows.indices[at])))

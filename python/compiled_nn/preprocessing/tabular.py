@@ -23,6 +23,7 @@ from ..data.samples import Samples
 from . import columns, standardization
 from .columns import Categorical, Numeric
 from .standardization import Statistics
+from .tables import read_table, where
 
 Columns: TypeAlias = list[int] | list[str] | list[int | str] | tuple[int | str, ...] | Array
 Features: TypeAlias = Literal["auto"] | Columns  # indices or names of columns
@@ -209,7 +210,7 @@ class Tabular:
         TypeError, ValueError
             If X cannot be encoded. The encoder is then unchanged.
         """
-        names, table = _read_table(X)
+        names, table = read_table(X)
         column_names.check_distinct(names or ())
         chosen = self._choose_categorical(X, names, table)
         fitted: list[Numeric | Categorical] = []
@@ -217,9 +218,9 @@ class Tabular:
             clock.check()
             name = None if names is None else names[i]
             if i in chosen:
-                fitted.append(Categorical.fit(column, name, _where(i, names), self.min_frequency))
+                fitted.append(Categorical.fit(column, name, where(i, names), self.min_frequency))
             else:
-                fitted.append(Numeric.fit(column, name, _where(i, names)))
+                fitted.append(Numeric.fit(column, name, where(i, names)))
         self._columns = tuple(fitted)
         return self
 
@@ -244,14 +245,14 @@ class Tabular:
         TypeError, ValueError
             If X has other columns than during fit, or cannot be encoded.
         """
-        names, table = self._in_order(*_read_table(X))
+        names, table = self._in_order(*read_table(X))
         numbers, missing, codes = [], [], []
         for i, (column, encoder) in enumerate(zip(table, self.columns_, strict=True)):
             clock.check()
             if isinstance(encoder, Categorical):
-                codes.append(encoder.codes(column, _where(i, names)))
+                codes.append(encoder.codes(column, where(i, names)))
                 continue
-            filled, gaps = encoder.fill(column, _where(i, names))
+            filled, gaps = encoder.fill(column, where(i, names))
             numbers.append(filled)
             if encoder.indicator:
                 missing.append(gaps)
@@ -401,30 +402,3 @@ def frequency(least: object) -> float | None:
     if isinstance(least, float):
         return checks.real("Tabular", "min_frequency", least, above=0, below=1)
     return checks.integer("Tabular", "min_frequency", least, minimum=1)
-
-
-# ---- columns
-
-
-def _read_table(X: Any) -> tuple[Sequence[str] | None, list[Array]]:
-    """Return the column names, or None if they are not text, and the columns (m,)."""
-    if dataframes.is_table(X):
-        X = dataframes.opened(X)
-        names = dataframes.feature_names(X)
-        table = [column for _, column in dataframes.columns(X)]
-    elif hasattr(X, "tocsr") or isinstance(X, SparseRows):
-        raise TypeError("X is sparse; categorical_features takes tables and dense arrays.")
-    else:
-        # dtype=object, because NumPy would otherwise convert the numbers in lists with text to text.
-        array = np.array(X, dtype=object) if isinstance(X, (list, tuple)) else np.asarray(X)
-        if array.ndim != 2:
-            raise ValueError(f"X has {count(array.ndim, 'dimension')}; expected 2.")
-        names, table = None, list(array.T)
-    if not table or len(table[0]) == 0:
-        rows = len(table[0]) if table else 0
-        raise ValueError(f"X is empty: it has {count(rows, 'row')} and {count(len(table), 'column')}.")
-    return names, table
-
-
-def _where(i: int, names: Sequence[str] | None) -> str:
-    return f"Column {i} of X" if names is None else f"X[{names[i]!r}]"
