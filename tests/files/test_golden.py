@@ -55,10 +55,10 @@ def own_activation():
 
 def test_every_file_is_expected():
     assert {path.stem for path in GOLDEN.glob("*.safetensors")} == set(EXPECTED["networks"])
-    assert set(ARCHIVES) == {"format3"}
+    assert set(ARCHIVES) == {"format3", "format4"}
     for each in ARCHIVES.values():
         assert set(each.files()) == set(each.index)
-    assert sum(path.stat().st_size for path in GOLDEN.iterdir() if path.is_file()) < 400_000
+    assert sum(path.stat().st_size for path in GOLDEN.iterdir() if path.is_file()) < 420_000
 
 
 @pytest.mark.parametrize("name", EXPECTED["networks"])
@@ -81,8 +81,10 @@ def test_the_first_formats(name, tmp_path):
     assert again.decision_function(X).tobytes() == scores.tobytes()
 
 
-def exact(name, result):
+def exact(of, name, result):
     """Whether a result has the recorded bits: not where the BLAS or the exp of NumPy had a part in it at that time."""
+    if of != "format3":
+        return True
     if "embed" in name:
         return result == "trained_on"
     if (
@@ -106,7 +108,7 @@ def test_loads_predicts_and_trains_on(of, name, tmp_path):
         assert (results[key].dtype, results[key].shape) == (array.dtype, array.shape)
         kept = len(array) - COUNTED.get(name.rpartition("-")[0], 0) if key == "trained_on" else None
         results[key], array = results[key][:kept], array[:kept]
-        if array.dtype.kind != "f" or (FUSED and SAME_BITS and exact(name, key)):
+        if array.dtype.kind != "f" or (FUSED and SAME_BITS and exact(of, name, key)):
             assert results[key].tobytes() == array.tobytes(), key
         else:
             assert np.abs(results[key] - array).max() <= tolerance * np.abs(array).max(), key

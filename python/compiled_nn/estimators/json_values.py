@@ -22,7 +22,7 @@ from ..optimizers.registry import to_config
 from ..schedules.base import Schedule
 from ..spec import activations, initializers
 from ..spec.activations import Activation
-from ..spec.initializers import Normal, Uniform
+from ..spec.initializers import Constant, Normal, Uniform
 from ..training.averaging import SWA
 
 _FUNCTION = "function"  # a schedule that is a function, which JSON cannot express
@@ -75,7 +75,7 @@ def _object_to_json(value: Any) -> dict[str, Any] | None:
     if isinstance(value, Optimizer):
         config = to_config(value)
         return None if config["learning_rate"] == _FUNCTION else {"optimizer": config}
-    if isinstance(value, (Normal, Uniform)):
+    if isinstance(value, (Normal, Uniform, Constant)):
         return {"init": initializers.to_config(value)}
     if isinstance(value, SWA):
         return {"averaging": value.start}

@@ -19,13 +19,13 @@ from golden import files
 
 
 def write(path):
-    """Write the archive of all cases of `files`; raise FileExistsError if the archive exists."""
+    """Write the archive with the cases of its name in `files`; raise FileExistsError if the archive exists."""
     index, reals = {}, {dtype: [] for dtype in files.DTYPES}
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive, tempfile.TemporaryDirectory() as folder:
-        for name, (case, dtype) in files.cases().items():
+        for name, (case, dtype) in files.cases(path.name.removesuffix(".tar.gz")).items():
             file = Path(folder, "file")
-            files.write(files.make(case, dtype), case, file)
+            files.write(case, dtype, file)
             _add(archive, f"{name}.safetensors", file.read_bytes())
             described = case.described()
             results = files.results(files.read(case.kind, file), described)

@@ -50,6 +50,25 @@ class CompressedRows:
         return CompressedRows(self._dense[rows])
 
 
+class Named:
+    """Table with named columns, for environments without pandas."""
+
+    def __init__(self, array, names):
+        self._array, self.columns = array, list(names)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self._array, dtype)
+
+    def __len__(self):
+        return len(self._array)
+
+    def __getitem__(self, rows):
+        return Named(self._array[rows], self.columns)
+
+    def get_column(self, name):
+        return self._array[:, self.columns.index(name)]
+
+
 def integers(seed, low, high, shape):
     return np.random.Generator(np.random.PCG64(seed)).integers(low, high, shape)
 
@@ -78,6 +97,8 @@ INPUTS = {
     "bytes": integers(3, 0, 256, (M, 4)).astype(np.uint8),
     "sparse": CompressedRows(np.where(integers(4, 0, 3, (M, 4)) == 0, NUMBERS, 0)),
     "table": table(),
+    "named": Named(NUMBERS, ["width", "height", "größe", "d e"]),
+    "images": NUMBERS.reshape(M, 2, 2),
 }
 _SUM = NUMBERS[:, 0] + NUMBERS[:, 1] * NUMBERS[:, 2]
 THREE = (_SUM > -1).astype(int) + (_SUM > 0.5)
@@ -94,6 +115,8 @@ TARGETS = {
     "indicator": (NUMBERS[:, :3] > 0.25).astype(int),
     "values": 3 * _SUM + 10,
     "pairs": np.stack([_SUM, 50 * NUMBERS[:, 3] - 7], axis=1),
+    "far_values": 3 * _SUM + 1e9,
+    "one": np.array(["only"] * M),
     "counts": integers(5, 0, 5, M),
     "positive": 0.25 + integers(6, 1, 9, M) / 4,
 }

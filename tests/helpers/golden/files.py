@@ -10,6 +10,7 @@ from typing import Any
 import compiled_nn as cnn
 import numpy as np
 from compiled_nn import losses, schedules
+from compiled_nn.callbacks import Checkpoint
 from golden import data
 
 Dense = cnn.Dense
@@ -53,14 +54,16 @@ def make(case, dtype):
     X, y = data.INPUTS[case.X], data.TARGETS[case.y]
     if case.kind in ("classifier", "regressor"):
         kind = cnn.MLPClassifier if case.kind == "classifier" else cnn.MLPRegressor
-        model = kind(dtype=dtype, **case.options)
+        options = {name: value for name, value in case.options.items() if name != "metadata"}
+        model = kind(dtype=dtype, **options)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", cnn.CompiledNNWarning)  # three epochs do not converge
             model.fit(X, y)
     else:
-        model = cnn.Network(case.layers, dtype=dtype, **{"seed": 0, **case.options})
+        options = {name: value for name, value in case.options.items() if name != "metadata"}
+        model = cnn.Network(case.layers, dtype=dtype, **{"seed": 0, **options})
         trained(model, X, y, {"epochs": 2, **case.fit})
-    if case.then:
+    if case.then not in ("", "checkpoint"):
         getattr(model, case.then)(X, y)
     return model
 
@@ -78,9 +81,17 @@ def trained(net, X, y, how):
     return net.fit(X, y, averaging=cnn.SWA(swa) if averaged else None, **how)
 
 
-def write(model, case, path):
-    """Write the file of a case."""
-    (model.save_checkpoint if case.kind == "checkpoint" else model.save)(path)
+def write(case, dtype, path):
+    """Train the model of a case, and write its file."""
+    if case.then == "checkpoint":  # an estimator, whose checkpoints are written by fit
+        make(replace(case, options={**case.options, "callbacks": [Checkpoint(path)]}), dtype)
+        return
+    model = make(case, dtype)
+    if case.kind == "checkpoint":
+        model.metadata = case.options.get("metadata", {})
+        model.save_checkpoint(path)
+    else:
+        model.save(path, metadata=case.options.get("metadata"))
 
 
 def read(kind, path):
@@ -109,7 +120,9 @@ def results(model, described):
         found["decision_function.0"] = model.decision_function(X[:ROWS])
     if described["kind"] == "checkpoint":
         trained(model, X, y, {"epochs": 2, **described["fit"], "warm_start": True})
-    elif getattr(model, "solver", None) != "lbfgs" and not getattr(model, "early_stopping", False):
+    elif getattr(model, "solver", None) != "lbfgs" and not any(
+        getattr(model, name, None) for name in ("early_stopping", "averaging")
+    ):
         model.partial_fit(X, y)
     found["trained_on"] = np.concatenate([array.ravel() for array in weights(model)])
     return found
@@ -271,13 +284,50 @@ def _estimators():
     yield "regressor_lbfgs", estimator("regressor", y="pairs", solver="lbfgs", alpha=1.0)
 
 
-def cases():
-    """Return {name: (Case, dtype)} of all files."""
+def _with_format4():
+    """Yield the networks, checkpoints and estimators that need format 4, or the second one of estimators."""
+    yield "network-columns", network(X="named")
+    yield "network-images", network(X="images", standardize=True)
+    yield "network-metadata", network(metadata={"unit": "mm", "deep": [None, {"é": 1.5}]})
+    yield (
+        "network-far_values",
+        network(Dense(4, "tanh"), Dense(1), loss="mse", y="far_values", scale_targets=True),
+    )
+    yield (
+        "checkpoint-columns",
+        checkpoint(Dense(4, "relu", norm="batch"), Dense(3), X="named", metadata={"a": 1}),
+    )
+    yield "estimator-columns", estimator("classifier", X="named", y="names", metadata={"a": 1})
+    yield "estimator-one_class", estimator("classifier", y="one")
+    yield "estimator-averaged", estimator("classifier", averaging=cnn.SWA(1), early_stopping=False)
+    yield (
+        "estimator-stopped",
+        estimator("regressor", y="values", early_stopping=True, validation_fraction=0.25, scale_targets=True),
+    )
+    yield (
+        "estimator-objects",
+        estimator(
+            "regressor",
+            y="values",
+            optimizer=cnn.AdamW(schedules.Cosine(0.1, 5)),
+            init=cnn.Normal(0.25),
+            loss=cnn.losses.Huber(0.5),
+        ),
+    )
+    yield "estimator-far_values", estimator("regressor", y="far_values", scale_targets=True, standardize=True)
+    yield "estimator-lbfgs", estimator("classifier", X="images", solver="lbfgs")
+    yield "estimator-in_training", replace(estimator("classifier", X="named"), then="checkpoint")
+
+
+def cases(archive):
+    """Return {name: (Case, dtype)} of the files of an archive: of "format4" those with what is new in it."""
     parts = {
         "network": itertools.chain(_layers_and_scaling(), _losses_and_labels()),
         "checkpoint": _checkpoints(),
         "estimator": _estimators(),
     }
+    if archive == "format4":
+        return {f"{name}-{dtype}": (case, dtype) for name, case in _with_format4() for dtype in DTYPES}
     return {
         f"{part}-{name}-{dtype}": (case, dtype)
         for part, named in parts.items()
