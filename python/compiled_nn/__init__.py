@@ -40,10 +40,11 @@ if TYPE_CHECKING:
         tutorials,
     )
     from .estimators import MLPClassifier, MLPRegressor
-    from .optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, Lion, NAdam, RAdam, RMSprop, Rprop
+    from .optimizers import LBFGS, SGD, Adadelta, Adagrad, Adam, AdamW, Lion, NAdam, RAdam, RMSprop, Rprop
     from .training.averaging import SWA
 
 __all__ = [
+    "LBFGS",
     "SGD",
     "SWA",
     "Activation",
@@ -95,7 +96,19 @@ _MODULES = (
     *("calibration", "callbacks", "conformal", "datasets", "diagram", "estimators", "functional", "losses"),
     *("metrics", "optimizers", "plotting", "preprocessing", "rates", "schedules", "streams", "tutorials"),
 )
-_OPTIMIZERS = ("SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Lion", "NAdam", "RAdam", "RMSprop", "Rprop")
+_OPTIMIZERS = (
+    "LBFGS",
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Lion",
+    "NAdam",
+    "RAdam",
+    "RMSprop",
+    "Rprop",
+)
 
 # These modules are imported on first use, to keep `import compiled_nn` fast for programs that only predict.
 __getattr__, __dir__ = lazy.attach(

@@ -91,7 +91,7 @@ class RangeTest:
 
 
 def find_learning_rate(
-    net: Network,
+    net: Any,
     X: Any,
     y: Any,
     *,
@@ -107,8 +107,8 @@ def find_learning_rate(
 
     Parameters
     ----------
-    net : Network
-        Network to test, with its optimizer; the learning rate of the optimizer is ignored.
+    net : Network, MLPClassifier or MLPRegressor
+        Network or estimator to test, with its optimizer; the learning rate of the optimizer is ignored.
     X, y : array-like
         Training data, as in ``Network.fit``.
     batch_size : int or "full", default 32
@@ -142,12 +142,26 @@ def find_learning_rate(
     highest = checks.real(owner, "highest", highest, above=lowest)
     steps = checks.integer(owner, "steps", steps, minimum=10)
     rates = np.array([lowest * (highest / lowest) ** (i / (steps - 1)) for i in range(steps - 1)] + [highest])
-    copy = deepcopy(net)
-    copy.optimizer = replace(net.optimizer, learning_rate=lowest)
-    copy.fit(X, y, epochs=0)
+    copy = _network_of(net, X, y) if hasattr(net, "get_params") else deepcopy(net).fit(X, y, epochs=0)
+    if copy.optimizer.name == "lbfgs":
+        raise ValueError("LBFGS has no learning rate: its line search finds the length of each step.")
+    copy.optimizer = replace(copy.optimizer, learning_rate=lowest)
     losses = _losses(copy, X, y, batch_size, rates)
     rates = rates[: len(losses)]
     return RangeTest(rates, losses, _suggestion(rates, losses))
+
+
+def _network_of(estimator: Any, X: Any, y: Any) -> Network:
+    """Return the network of a copy of an estimator, with its initial weights for X and y."""
+    parameters = estimator.get_params()
+    if parameters["solver"] == "lbfgs":
+        raise ValueError(
+            "solver='lbfgs' has no learning rate: its line search finds the length of each step. Use solver='adam' or"
+            " 'sgd'."
+        )
+    changes = {"max_iter": 0, "warm_start": False, "early_stopping": False, "callbacks": None, "metrics": ()}
+    network: Network = type(estimator)(**parameters | changes).fit(X, y).network_
+    return network
 
 
 def _losses(net: Network, X: Any, y: Any, batch_size: BatchSize, rates: Array) -> Array:

@@ -42,7 +42,7 @@ NAMES = {
     "link of focal": (classes.FocalLink, classes._FOCAL_LINKS),
     "link of a custom loss": (values.Link, values._LINKS),
     "drawn loss": (drawn.DrawnLoss, drawn._DRAWN),
-    "optimizer": (optimizers.OptimizerName, optimizers.OPTIMIZERS),
+    "optimizer": (optimizers.OptimizerName, optimizers.NAMES),
     "dtype": (configuration.DType, configuration.DTYPES),
     "standardize": (configuration.Scaling, configuration.SCALINGS),
     "norm": (layers.Norm, layers.NORMS),

@@ -84,3 +84,17 @@ def test_plot():
 def test_refusals(arguments, message):
     with pytest.raises(ValueError, match=message):
         find_learning_rate(classifier(optimizer="sgd"), X, y, **arguments)
+
+
+@pytest.mark.parametrize("kind", [cnn.MLPClassifier, cnn.MLPRegressor])
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_estimators_have_a_learning_rate_too(kind, solver, rng):
+    X = rng.normal(size=(200, 4))
+    y = (X[:, 0] > 0).astype(int)
+    model = kind(solver=solver, random_state=0, early_stopping=True, learning_rate_init=123.0)
+    test = cnn.rates.find_learning_rate(model, X, y)
+    assert 1e-4 < test.suggestion < 5
+    assert not hasattr(model, "network_")
+    assert model.learning_rate_init == 123.0
+    with pytest.raises(ValueError, match="solver='lbfgs' has no learning rate"):
+        cnn.rates.find_learning_rate(kind(solver="lbfgs"), X, y)

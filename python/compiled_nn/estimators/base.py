@@ -16,13 +16,13 @@ from ..data import column_names, dataframes, images
 from ..data.arrays import Array
 from ..training import validation
 from ..training.history import keep_last
-from . import continuing, inputs, lbfgs_solver, sklearn_compat
-from .fitted import Fitted
+from . import continuing, inputs, sklearn_compat
 from .initial_weights import InitialWeights
 from .network import EstimatorNetwork
 from .parameters import STOCHASTIC
-from .progress import EPOCHS_KEPT, ConvergenceCheck, Progress, in_order, seconds_until
+from .progress import EPOCHS_KEPT, ConvergenceCheck, Progress
 from .random_draws import random_state, split_validation_rows
+from .running import Running
 
 if TYPE_CHECKING:
     from typing import Self
@@ -39,7 +39,7 @@ _NETWORK_PARAMETERS = (
 )
 
 
-class Perceptron(Fitted, ABC):
+class Perceptron(Running, ABC):
     """A multilayer perceptron behind the interface of scikit-learn's estimators."""
 
     _initial_parameters: dict[str, Any]
@@ -62,10 +62,6 @@ class Perceptron(Fitted, ABC):
     def _stratification_labels(self, y: Array) -> Array | None:
         """Return the labels (m,) that stratify a validation split; None for no stratification."""
         return None
-
-    def _weight_options(self, sample_weight: Array | None) -> dict[str, Any]:
-        """Return the arguments of ``Network.fit`` with the weights of rows and classes."""
-        return {} if sample_weight is None else {"sample_weight": sample_weight}
 
     def _network_options(self) -> dict[str, Any]:
         """Return the parameters that are passed to the network unchanged."""
@@ -194,9 +190,15 @@ class Perceptron(Fitted, ABC):
         deadline: float,
     ) -> Self:
         net = self.network_
+        options: dict[str, Any]
         if self.solver not in STOCHASTIC:
+            if groups is not None:
+                raise ValueError(
+                    "validation_groups is not supported by solver='lbfgs'; use solver='adam' or 'sgd'."
+                )
             net.prepare_fit(random, self.l1, self.alpha)
-            self._run_lbfgs(X, y, weight)
+            options = {"validation_data": self._read_validation_data(validation_data)}
+            self._run_lbfgs(X, y, weight, options, deadline)
             return self
         self._set_optimizer(keep=partial)
         if partial:
@@ -205,7 +207,7 @@ class Perceptron(Fitted, ABC):
             self._progress.keep_last(EPOCHS_KEPT)
             keep_last(net.history, EPOCHS_KEPT)
             return self
-        options: dict[str, Any] = {"validation_data": self._read_validation_data(validation_data)}
+        options = {"validation_data": self._read_validation_data(validation_data)}
         split = self._split_for_validation(random, y, groups, validation_data)
         if split is not None:
             options = {"validation_fraction": self.validation_fraction}
@@ -335,68 +337,7 @@ class Perceptron(Fitted, ABC):
             initial_rate=self.learning_rate_init,
             power=self.power_t,
         )
-        self.stop_reason_ = None
-        net.describe = lambda: self._described(check.attributes(bool(self.early_stopping)))
-        try:
-            net.fit(
-                X,
-                y,
-                epochs=epochs,
-                batch_size=batches.size,
-                drop_last=batches.drop_last,
-                shuffle=batches.shuffle,
-                warm_start=True,
-                verbose=int(self.verbose),
-                callbacks=in_order(self.callbacks or (), check),
-                time_limit=seconds_until(deadline),
-                on_interrupt=self.on_interrupt,
-                **options,
-                **self._weight_options(weight),
-            )
-        finally:
-            net.describe = None
-            if progress.has_begun:
-                self._store_results(check)
-        if self.stop_reason_ == "interrupted":
-            sklearn_compat.warn("Training interrupted by user.", CompiledNNWarning)
+        options |= {"batch_size": batches.size, "drop_last": batches.drop_last, "shuffle": batches.shuffle}
+        self._run(X, y, weight, epochs, options, check, deadline)
         if isinstance(self.random_state, RandomState) and batches.shuffle and not batches.shuffles:
             net.skip_orders(n_rows, check.epochs)  # scikit-learn shuffles the rows of a single batch, too
-
-    def _store_results(self, check: ConvergenceCheck) -> None:
-        """Set the fitted attributes, after training or after an exception that has ended it."""
-        net, progress, stopping_early = self.network_, self._progress, bool(self.early_stopping)
-        self.stop_reason_ = net.stop_reason_
-        if self.stop_reason_ and stopping_early and self.restore_best and progress.best_state is not None:
-            net.restore(progress.best_state)
-        if stopping_early and progress.losses and not progress.best_epoch:
-            column = "val_score" if self.monitor is None else self.monitor
-            sklearn_compat.warn(
-                f"{column!r} was NaN in each epoch; the last weights are kept.", CompiledNNWarning
-            )
-        vars(self).update(check.attributes(stopping_early))
-
-    def _run_lbfgs(self, X: Any, y: Array, weight: Array | None) -> None:
-        """Train by "lbfgs": each step uses all rows."""
-        solution = lbfgs_solver.minimize(
-            self.network_,
-            X,
-            y,
-            self._weight_options(weight),
-            max_iter=self.max_iter,
-            max_fun=self.max_fun,
-            tol=self.tol,
-            time_limit=self.time_limit,
-        )
-        self.n_iter_, self.stop_reason_, self.t_ = len(solution.losses), solution.reason, 0
-        scale = self._loss_factor()
-        self.loss_, self.loss_curve_ = scale * solution.loss, [scale * loss for loss in solution.losses]
-        self._warn_not_converged("lbfgs failed to converge: the limit of iterations was reached")
-
-    def _warn_not_converged(self, message: str) -> None:
-        """Warn that `max_iter` ended training, but only where the user has set `tol`."""
-        if self.stop_reason_ == "max_iter" and "tol" in self.changed():
-            sklearn_compat.warn_not_converged(f"{message} and the optimization hasn't converged yet.")
-
-    def _loss_factor(self) -> float:
-        """Return the factor from the network's loss to the reported loss."""
-        return 1.0

@@ -12,16 +12,16 @@ from numpy.random import RandomState
 
 from ..artefact.inputs import Inputs
 from ..artefact.outputs import Outputs
-from ..data import arrays, sample_weights
+from ..data import arrays
 from ..data.arrays import Array
 from ..losses import Loss
 from ..network.network import Network
 from ..optimizers.classes import Optimizer
 from ..spec.layers import Dense
-from ..training.stacks import copy_of, new_stack, states_of
-from ..training.targets import Targets, weights_of
+from ..training.stacks import new_stack, states_of
+from ..training.targets import Targets
 from ..training.trainer import Trainer
-from ..training.weights import assign_layers, copy_layers, dropout_key, layer_views
+from ..training.weights import copy_layers, dropout_key, layer_views
 from .random_draws import RowOrder, draw_dropout_seed, draw_weights
 
 if TYPE_CHECKING:
@@ -280,57 +280,6 @@ class EstimatorNetwork(Network):
             parts, self._known_trainer(), self.history, __version__
         )
         write_tensors(path, tensors | curves, documents | {network_file.ESTIMATOR: document})
-
-    # ---- as a function of its parameters
-
-    def to_float64(self) -> EstimatorNetwork:
-        """Return a float64 copy of the network, or the network itself if its dtype is float64."""
-        if self.dtype == "float64":
-            return self
-        twin = EstimatorNetwork.__new__(EstimatorNetwork)
-        vars(twin).update(vars(self))
-        twin._configuration = self._configuration.replace(dtype="float64")
-        twin._inputs = self._known_inputs().replace(dtype="float64")
-        twin._trainer = Trainer(copy_of(self._fitted(), twin._configuration), None)
-        twin._weights_changed()
-        return twin
-
-    def make_objective(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        class_weight: Any = None,
-        stored: str | None = None,
-    ) -> Callable[[Array], tuple[float, Array]]:
-        """Return the function from `parameters` to (loss with penalty over all rows, gradient).
-
-        The gradient is a buffer that the next call of the function overwrites. `stored` is the dtype of the network
-        that gets the parameters in the end, by default that of this one.
-        """
-        options = {"sample_weight": sample_weight, "training": stored or self.dtype}
-        X, y, fitted_targets = self._labelled(X, y, **options)
-        own = sample_weights.check(sample_weight, len(X))
-        stack = self._begin(X, fitted_targets, True, self._known_inputs(), weights=own).stack
-        weights = weights_of(fitted_targets, y, sample_weight, class_weight)
-        objective = self._objective().replace(weights=weights)
-
-        def function(parameters: Array) -> tuple[float, Array]:
-            stack.parameters[:] = parameters
-            loss, penalty = stack.gradient(X, y, objective)
-            return loss + penalty, stack.gradients
-
-        return function
-
-    def copy_weights_from(self, other: EstimatorNetwork) -> None:
-        """Copy the weights of another network, and its scaling of X and y."""
-        stack, source = self._fitted(), other._fitted()
-        if other is not self:
-            if source.statistics is not None:
-                stack.standardize(*source.statistics)
-            assign_layers(layer_views(stack, stack.parameters), layer_views(source, source.parameters))
-            self._outputs = self._outputs.replace(learned=other._outputs.learned)
-        self._weights_changed()
 
 
 def _no_biases(W: Array) -> Array:

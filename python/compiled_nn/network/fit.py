@@ -8,11 +8,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..artefact.inputs import Inputs
 from ..artefact.outputs import Outputs
 from ..common import clock
 from ..common.errors import suggest_keywords
-from ..common.immutable import Immutable
 from ..data import sample_weights
 from ..data.arrays import Array
 from ..data.samples import Samples
@@ -23,12 +24,11 @@ from ..training.history import new_history
 from ..training.targets import Targets, read_targets, targets_with_classes, weights_of
 from ..training.trainer import Trainer
 from .prediction import Prediction
+from .run import Run
 from .state import State
 
 if TYPE_CHECKING:
     from typing import Self
-
-    from cnn_core.stack import Objective
 
     from ..callbacks.base import Callback, Function
     from ..callbacks.stopping import EarlyStopping
@@ -42,46 +42,6 @@ if TYPE_CHECKING:
     from ..training.validation import Validation
 
 
-class Run(Immutable):
-    """Trainer and prepared data of one call of fit or partial_fit.
-
-    Attributes
-    ----------
-    trainer : Trainer
-        Trainer of the network.
-    data : Data
-        Training data; for streamed batches, the first one.
-    objective : Objective
-        Function to minimise.
-    stream : Streamed or None
-        Epochs over streamed batches; None for data in memory.
-    held_out : Validation or None
-        Validation rows.
-    gram : bool
-        Whether to use Gram training.
-    """
-
-    trainer: Trainer
-    data: Data
-    objective: Objective
-    stream: Source | None
-    held_out: Validation | None
-    gram: bool
-
-    def __init__(
-        self,
-        trainer: Trainer,
-        data: Data,
-        objective: Objective,
-        stream: Source | None,
-        held_out: Validation | None,
-        gram: bool,
-    ) -> None:
-        self._set(
-            trainer=trainer, data=data, objective=objective, stream=stream, held_out=held_out, gram=gram
-        )
-
-
 class Fitting(Prediction, State):
     """Methods of a network that train it: ``fit`` and ``partial_fit``."""
 
@@ -91,7 +51,7 @@ class Fitting(Prediction, State):
         X: Any,
         y: Any = None,
         *,
-        epochs: int = 10,
+        epochs: int | None = None,
         batch_size: BatchSize = 32,
         n_batches: int | None = None,
         accumulate: int = 1,
@@ -128,8 +88,8 @@ class Fitting(Prediction, State):
         y : array-like (m,), (m, 1) or (m, n_outputs), optional
             Labels of any type; values for losses of values; or one column per output: one-hot or soft labels for
             "softmax_cross_entropy", independent 0/1 targets for "binary_cross_entropy".
-        epochs : int, default 10
-            Number of passes over the data.
+        epochs : int, optional
+            Number of passes over the data: 10 by default, and the `max_iter` of the optimizer :class:`LBFGS`.
         batch_size : int, "full" or None, default 32
             Number of rows per step; "full" and None are all rows.
         n_batches : int, optional
@@ -213,7 +173,7 @@ class Fitting(Prediction, State):
         from ..training.plan import make_plan  # imported here to keep `import compiled_nn` fast
 
         plan = make_plan(
-            epochs=epochs,
+            epochs=self.optimizer.epochs if epochs is None else epochs,
             batch_size=batch_size,
             n_batches=n_batches,
             accumulate=accumulate,
@@ -283,6 +243,11 @@ class Fitting(Prediction, State):
         """
         from ..training.plan import Plan  # imported here to keep `import compiled_nn` fast
 
+        if self.optimizer.name == "lbfgs":
+            raise ValueError(
+                "partial_fit takes one step per batch, but LBFGS uses all rows in each step. Use fit, or assign another"
+                " optimizer, such as net.optimizer = Adam()."
+            )
         plan = Plan(
             epochs=1, batch_size=batch_size, shuffle=shuffle, sample_weight=sample_weight, classes=classes
         )
@@ -310,6 +275,11 @@ class Fitting(Prediction, State):
         if plan.classes is not None:
             targets = targets_with_classes(targets, c.loss, c.n_outputs, plan.classes)
         stream_source = X if y is None else None
+        if c.optimizer.name == "lbfgs":
+            from ..training import lbfgs  # imported here to keep `import compiled_nn` fast
+
+            lbfgs.check(plan, c, stream_source is not None)
+        given_y = y
         if stream_source is not None:
             streams.check_plan(plan)
             X, y = streams.first_batch(stream_source)
@@ -330,7 +300,12 @@ class Fitting(Prediction, State):
         objective = self._objective().replace(weights=weights)
         averages = plan.averaging is not None
         trainer = self._begin(X, targets, resume, inputs, rows, weights=own, averages=averages)
-        stream = None
+        stream: Source | None = None
+        if c.optimizer.name == "lbfgs":
+            if data.y.dtype == np.float32:
+                exact = read_targets(c.replace(dtype="float64"), X, given_y, targets)[0]
+                data = data._replace(y=exact)
+            stream = lbfgs.FullBatch(trainer, data, objective, c)
         if stream_source is not None:
             stream = streams.Streamed(trainer, stream_source, cut, c, targets, objective, inputs)
         return Run(trainer, data, objective, stream, held_out, on_gram)

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
         RMSprop,
         Rprop,
     )
+    from .full_batch import LBFGS
 
 __all__ = [
+    "LBFGS",
     "OPTIMIZERS",
     "SGD",
     "Adadelta",
@@ -56,16 +58,19 @@ _KINDS = {  # class of each name
     "rprop": "Rprop",
 }
 OptimizerName: TypeAlias = Literal[
-    "sgd", "adam", "adamw", "nadam", "radam", "rmsprop", "adagrad", "adadelta", "lion", "rprop"
+    "sgd", "adam", "adamw", "nadam", "radam", "rmsprop", "adagrad", "adadelta", "lion", "rprop", "lbfgs"
 ]  # fmt: skip
-OPTIMIZERS = tuple(_KINDS)
+OPTIMIZERS = tuple(_KINDS)  # those that take steps on batches
+NAMES = (*OPTIMIZERS, "lbfgs")
 
-__getattr__, __dir__ = lazy.attach(__name__, dict.fromkeys((*_KINDS.values(), "Optimizer"), "classes"))
+__getattr__, __dir__ = lazy.attach(
+    __name__, {**dict.fromkeys((*_KINDS.values(), "Optimizer"), "classes"), "LBFGS": "full_batch"}
+)
 
 
 def kind_of(name: str) -> type[Optimizer]:
-    """Return the class of the optimizer with a name in `OPTIMIZERS`."""
-    kind: type[Optimizer] = __getattr__(_KINDS[name])
+    """Return the class of the optimizer with a name in `NAMES`."""
+    kind: type[Optimizer] = __getattr__("LBFGS" if name == "lbfgs" else _KINDS[name])
     return kind
 
 
@@ -75,15 +80,15 @@ def resolve(optimizer: Any) -> Optimizer:
     Raises
     ------
     TypeError, ValueError
-        If `optimizer` is neither an optimizer of this package nor one of `OPTIMIZERS`.
+        If `optimizer` is neither an optimizer of this package nor one of `NAMES`.
     """
     from .classes import Optimizer
 
-    if isinstance(optimizer, Optimizer) and optimizer.name in OPTIMIZERS:
+    if isinstance(optimizer, Optimizer) and optimizer.name in NAMES:
         return optimizer
     if isinstance(optimizer, str):
-        return kind_of(checks.choice("Network", "optimizer", optimizer, OPTIMIZERS))()
-    names = ", ".join(repr(name) for name in OPTIMIZERS)
+        return kind_of(checks.choice("Network", "optimizer", optimizer, NAMES))()
+    names = ", ".join(repr(name) for name in NAMES)
     raise TypeError(
         "The 'optimizer' parameter of Network must be an optimizer, such as SGD(0.1), or a str among"
         f" {{{names}}}. Got {optimizer!r} instead."
@@ -99,6 +104,6 @@ def from_config(config: Any) -> Optimizer:
         If the optimizer is unknown, or its parameters are missing, unknown or invalid.
     """
     name = config.get("name") if isinstance(config, dict) else None
-    if not isinstance(name, str) or name not in OPTIMIZERS:
-        raise ValueError(f"unknown optimizer {name!r}.{did_you_mean(name, OPTIMIZERS, 'optimizer')}")
+    if not isinstance(name, str) or name not in NAMES:
+        raise ValueError(f"unknown optimizer {name!r}.{did_you_mean(name, NAMES, 'optimizer')}")
     return with_parameters(kind_of(name), config)

@@ -85,6 +85,11 @@ class Optimizer:
         """Name of the optimizer, one of `optimizers.OPTIMIZERS`."""
         return type(self).__name__.lower()
 
+    @property
+    def epochs(self) -> int:
+        """Number of epochs of a call of fit without `epochs`."""
+        return 10
+
     def hyperparameters(self) -> tuple[str, dict[str, float]]:
         """Return the name of the optimizer in the core, and its hyperparameters except the learning rate."""
         return self.name, {name: value for name, value in vars(self).items() if name in _BOUNDS}

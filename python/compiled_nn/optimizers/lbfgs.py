@@ -117,27 +117,54 @@ def minimize(
     ValueError
         If the value or the gradient is not finite at the start.
     """
-    return _Search(function, start, max_fun, memory).run(max_iter, gtol, ftol, callback)
+    return Search(function, start, max_fun, memory).run(max_iter, gtol, ftol, callback)
 
 
-class _Search:
-    """State of a run: the current point, and the stored pairs of steps and gradient changes."""
+class NotFiniteError(ValueError):
+    """Exception raised when the value or the gradient is not finite at the start.
+
+    Parameters
+    ----------
+    value : float
+        Value at the start.
+    """
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+        super().__init__(f"The value or the gradient is not finite at the start: the value is {value}.")
+
+
+class Search:
+    """State of a run: the current point, and the stored pairs of steps and gradient changes.
+
+    Parameters
+    ----------
+    function, start, max_fun, memory
+        As for :func:`minimize`.
+
+    Attributes
+    ----------
+    point : Point
+        Point after the last step.
+    iterations, evaluations : int
+        Number of steps, and number of calls of the function.
+    """
 
     def __init__(
         self, function: Callable[[Array], tuple[float, Array]], start: Array, max_fun: int, memory: int
     ) -> None:
         self.function = function
         self.max_fun = max_fun
-        self.evaluations = 0
+        self.evaluations = self.iterations = 0
         self.pairs: deque[tuple[Array, Array, float]] = deque(maxlen=memory)  # s, y, s.y
         self.scale = 1.0  # s.y / y.y of the newest pair
         self.slope = 0.0  # slope along the direction at the start of the last step
+        self.gain = math.inf  # relative decrease of the value by the last step
+        self.failed = False  # whether the last line search found no point
         x = np.array(start, np.float64)
         self.point = self.on_line(x, np.zeros_like(x), 0.0)
         if not math.isfinite(self.point.value) or not np.isfinite(self.point.gradient).all():
-            raise ValueError(
-                f"The value or the gradient is not finite at the start: the value is {self.point.value}."
-            )
+            raise NotFiniteError(self.point.value)
 
     def run(
         self,
@@ -146,37 +173,49 @@ class _Search:
         ftol: float,
         callback: Callable[[Array, float, int], bool | None] | None,
     ) -> Minimum:
-        iterations, gain = 0, math.inf
-        stopped = failed = False
+        """Take steps until there is a reason to end."""
+        stopped = False
         while True:
-            point = self.point
-            reasons: dict[Reason, bool] = {
-                "callback": stopped,
-                "gtol": float(abs(point.gradient).max(initial=0.0)) <= gtol,
-                "ftol": gain <= ftol,
-                "max_fun": self.evaluations >= self.max_fun,
-                "line_search": failed,
-                "max_iter": iterations >= max_iter,
-            }
-            for reason, holds in reasons.items():
-                if holds:
-                    return Minimum(point.x, point.value, point.gradient, iterations, self.evaluations, reason)
+            point, reason = self.point, self.reason(gtol, ftol)
+            if stopped:
+                reason = "callback"
+            elif reason is None and self.iterations >= max_iter:
+                reason = "max_iter"
+            if reason is not None:
+                return Minimum(
+                    point.x, point.value, point.gradient, self.iterations, self.evaluations, reason
+                )
+            if self.advance(ftol) and callback is not None:
+                stopped = bool(callback(self.point.x, self.point.value, self.iterations))
+
+    def reason(self, gtol: float, ftol: float) -> Reason | None:
+        """Return the reason why the search has ended, or None if it has not."""
+        if float(abs(self.point.gradient).max(initial=0.0)) <= gtol:
+            return "gtol"
+        if self.gain <= ftol:
+            return "ftol"
+        if self.evaluations >= self.max_fun:
+            return "max_fun"
+        return "line_search" if self.failed else None
+
+    def advance(self, ftol: float) -> bool:
+        """Take one step; return False if no point with a lower value was found."""
+        point, new = self.point, self.step()
+        if new is None and self.pairs:  # retry along the negative gradient, without the stored pairs
+            self.pairs.clear()
             new = self.step()
-            if new is None and self.pairs:  # retry along the negative gradient, without the stored pairs
-                self.pairs.clear()
-                new = self.step()
-            if new is None:
-                failed = True
-                continue
-            iterations += 1
-            gain = (point.value - new.value) / max(abs(point.value), abs(new.value), 1.0)
-            smooth = abs(new.slope) <= -_CURVATURE * self.slope
-            self.remember(new.x - point.x, new.gradient - point.gradient)
-            self.point = new
-            if gain <= ftol and len(self.pairs) > 1 and not smooth:
-                self.pairs.clear()
-                gain = math.inf
-            stopped = callback is not None and bool(callback(new.x, new.value, iterations))
+        if new is None:
+            self.failed = True
+            return False
+        self.iterations += 1
+        self.gain = (point.value - new.value) / max(abs(point.value), abs(new.value), 1.0)
+        smooth = abs(new.slope) <= -_CURVATURE * self.slope
+        self.remember(new.x - point.x, new.gradient - point.gradient)
+        self.point = new
+        if self.gain <= ftol and len(self.pairs) > 1 and not smooth:
+            self.pairs.clear()
+            self.gain = math.inf
+        return True
 
     def remember(self, s: Array, y: Array) -> None:
         """Store a step and its change of the gradient, if the curvature along the step is positive."""

@@ -100,10 +100,10 @@ def with_parameters(kind: type[Optimizer], config: dict[str, Any]) -> Optimizer:
     TypeError, ValueError
         If parameters are missing, unknown or invalid.
     """
-    names = [f.name for f in fields(kind) if not f.kw_only or f.name in config]
+    names = [f.name for f in fields(kind) if f.init and (not f.kw_only or f.name in config)]
     values: dict[str, Any] = checks.fields("optimizer", config, ("name", *names))
     del values["name"]
-    rate = values["learning_rate"]
+    rate = values.get("learning_rate")
     if rate == _UNKNOWN_SCHEDULE:
         values["learning_rate"] = NotSaved()
     elif isinstance(rate, dict):

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
     from ..common.protocols import History, NetworkLike
     from ..spec.configuration import Configuration
+    from .lbfgs import FullBatch
     from .streams import Streamed
 
-Source: TypeAlias = "InMemory | Streamed"
+Source: TypeAlias = "InMemory | Streamed | FullBatch"
 OnStep: TypeAlias = Callable[[int, float], bool]
 
 
@@ -46,7 +47,11 @@ class InMemory:
     ----------
     has_stepped : bool
         Whether a step was taken.
+    finished : None
+        Stop reason of the optimizer: it has none.
     """
+
+    finished: str | None = None
 
     def __init__(self, trainer: Trainer, data: Data, objective: Objective) -> None:
         self._trainer, self._data, self._objective = trainer, data, objective
@@ -195,7 +200,7 @@ class _Epochs:
             self.epoch += ended
             if divergence is not None:
                 raise divergence.error(f"Epoch {self.epoch + 1}", self.configuration)
-            reason = self._after_epoch() if ended else self.stopped
+            reason = (self._after_epoch() if ended else self.stopped) or self.source.finished
             if ended:
                 self.report.epoch(history, last, reason is not None)
             if reason is not None:

@@ -112,6 +112,8 @@ class Streamed:
         Inputs of the network, which read each X.
     """
 
+    finished: str | None = None
+
     def __init__(
         self,
         trainer: Trainer,

@@ -1,0 +1,55 @@
+"""Trainer and prepared data of one call of fit or partial_fit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..common.immutable import Immutable
+
+if TYPE_CHECKING:
+    from cnn_core.stack import Objective
+
+    from ..training.batches import Data
+    from ..training.loop import Source
+    from ..training.trainer import Trainer
+    from ..training.validation import Validation
+
+
+class Run(Immutable):
+    """Trainer and prepared data of one call of fit or partial_fit.
+
+    Attributes
+    ----------
+    trainer : Trainer
+        Trainer of the network.
+    data : Data
+        Training data; for streamed batches, the first one.
+    objective : Objective
+        Function to minimise.
+    stream : Streamed, FullBatch or None
+        Epochs over streamed batches, or of L-BFGS; None for steps on batches of data in memory.
+    held_out : Validation or None
+        Validation rows.
+    gram : bool
+        Whether to use Gram training.
+    """
+
+    trainer: Trainer
+    data: Data
+    objective: Objective
+    stream: Source | None
+    held_out: Validation | None
+    gram: bool
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        data: Data,
+        objective: Objective,
+        stream: Source | None,
+        held_out: Validation | None,
+        gram: bool,
+    ) -> None:
+        self._set(
+            trainer=trainer, data=data, objective=objective, stream=stream, held_out=held_out, gram=gram
+        )
