@@ -11,6 +11,9 @@ import pytest
 from compiled_nn import MLPClassifier, MLPRegressor
 from small import bits
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:The root mean square of y"
+)  # the warning of fit about such a y
 D = cnn.Dense
 OF_FIT = {"epochs", "batch_size", "class_weight"}
 
@@ -62,6 +65,19 @@ CASES = {
     "deep classes": (classes(*[D(16, "sigmoid")] * 50), {}, label, identity, "vanishing_signal", None, 0.85),
     "large y": (values(), {}, lambda X: 1e6 * value(X) + 3e6, identity, "unscaled_target", None, 0.8),
     "small y": (values(), {}, lambda X: 1e-6 * value(X), identity, "unscaled_target", None, 0.8),
+    "quantile": (
+        *(
+            {"layers": [D(16, "relu"), D(3)], "loss": "quantile"},
+            {},
+            lambda X: 1000 * value(X) + 5000,
+            identity,
+        ),
+        *("unscaled_target", None, 0.6),
+    ),
+    "normal density": (
+        *({"layers": [D(16, "relu"), D(2)], "loss": "gaussian_nll"}, {}, lambda X: 1000 * value(X) + 5000),
+        *(identity, "unscaled_target", None, 0.7),
+    ),
     "Adam(1e-9)": (values(optimizer=cnn.Adam(1e-9)), {}, value, identity, "small_rate", None, 0.95),
     "l2=100": (values(l2=100.0), {}, value, identity, "strong_penalty", None, 0.7),
     "l2=100 classes": (classes(l2=100.0), {}, label, identity, "strong_penalty", None, 0.9),
@@ -343,6 +359,17 @@ HEALTHY = {
         lambda X: (X[:, 0] > 1.3).astype(int),
     ),
 }
+
+
+def test_large_counts_are_not_called_unrelated():
+    """Means of exp(9) are far from the first outputs of a network with the link exp; the columns explain them."""
+    y = np.round(np.exp(value(X) / 3 + 9))
+    net = cnn.Network([D(16, "relu"), D(1)], loss="poisson", seed=0)
+    assert "no_information" not in [finding.name for finding in net.diagnose(X, y)]
+    net.fit(X, y, epochs=10)
+    found = [finding.name for finding in net.diagnose(X, y)]
+    assert found
+    assert "no_information" not in found
 
 
 @pytest.mark.parametrize("name", HEALTHY)

@@ -145,7 +145,9 @@ def _units(subject: Subject, i: int, z: Array, a: Array, unscaled: bool) -> Iter
         if dead == n:
             name = "dead_layer"
             text = f"all {n} units are 0 for every row: the outputs do not depend on X, and the gradient is 0"
-        yield subject.finding(name, text, numbers, _change_for_dead(subject), layer=i)
+        change = _change_for_dead(subject)
+        if subject.uses_rate or "learning_rate" not in change:
+            yield subject.finding(name, text, numbers, change, layer=i)
     elif activation in _SATURATED:
         share = float((np.abs(z) > _SATURATED[activation]).mean())
         if share < _STUCK:

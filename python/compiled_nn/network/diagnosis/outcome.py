@@ -20,9 +20,10 @@ _ENOUGH = 40  # smallest number of rows for a reference network
 _POOR = 0.75  # quality of a network that has not learned, divided by that of the reference
 _CLEAR = 0.1  # smallest difference of these qualities
 _INFORMATIVE = 0.3  # quality of the reference above which it is not compared with shuffled y
-_DEVIATIONS = (
-    2.0  # standard deviations of a chance score by which the reference must be better than for shuffled y
-)
+_CLEARLY = 6.0  # the same, in standard deviations of a chance score
+# Standard deviations of a chance score by which the reference must be better than for shuffled y: to find any relation,
+# and to be the measure of a network.
+_DEVIATIONS, _CERTAIN = 2.0, 3.0
 _IMBALANCED = 0.75  # share of the largest class from which its weight is a cause of a collapse
 _MOST_EPOCHS = 20  # number of epochs that is advised at most, divided by the number trained
 _MARGIN = 2.0  # number of epochs that is advised, divided by the number needed in a trial
@@ -58,24 +59,34 @@ class Outcome:
         self.reference = trials.reference(subject) if known else None
         if self.reference is not None and math.isnan(self.reference.quality):
             self.reference = None  # y is constant
-        clear = self.reference is None or self.reference.quality >= _INFORMATIVE
+        clear = self.reference is None or self.reference.quality >= max(_INFORMATIVE, _CLEARLY * self._chance)
         self.shuffled = () if clear else tuple(trials.permuted(subject))
 
     @cached_property
     def expected(self) -> float:
-        """Quality that the columns allow, by the reference; NaN if it is unknown or no better than chance."""
-        return math.nan if self.reference is None or self.uninformative else self.reference.quality
+        """Quality that the columns allow, by the reference; NaN if it is unknown or could be chance."""
+        if self.reference is None or self._deviations <= _CERTAIN:
+            return math.nan
+        return self.reference.quality
 
-    @cached_property
+    @property
     def uninformative(self) -> bool:
         """Whether the reference is no better than for shuffled y."""
+        return self._deviations <= _DEVIATIONS
+
+    @cached_property
+    def _deviations(self) -> float:
+        """Standard deviations of a chance score by which the reference is better than for shuffled y."""
         if self.reference is None or not self.shuffled:
-            return False
+            return math.inf
+        return (self.reference.quality - float(np.mean(self.shuffled))) / self._chance
+
+    @property
+    def _chance(self) -> float:
+        """Standard deviation of the quality of random predictions."""
         targets = self.subject.targets
-        assert targets is not None
-        classes = 2 if targets.classes is None else len(targets.classes)
-        chance = 1 / math.sqrt(max(classes - 1, 1) * len(self.subject.X))
-        return self.reference.quality <= float(np.mean(self.shuffled)) + _DEVIATIONS * chance
+        n_classes = 2 if targets is None or targets.classes is None else len(targets.classes)
+        return 1 / math.sqrt(max(n_classes - 1, 1) * len(self.subject.X))
 
     @property
     def learned(self) -> bool:

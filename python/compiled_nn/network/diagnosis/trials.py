@@ -11,6 +11,7 @@ import numpy as np
 
 from ... import optimizers
 from ...data.arrays import Array
+from ...losses.values import MeanSquaredError
 from ...optimizers.classes import Adam
 from ...spec.layers import Dense, draw_weights
 from ...training.stacks import new_stack, states_of
@@ -71,6 +72,8 @@ def prepare(subject: Subject, change: Mapping[str, Any], y: Array | None = None)
         kept = subject.initial.statistics if c.standardize else None
         stack.standardize(*(subject.statistics if kept is None else kept))
     objective = subject.objective.replace(l1=new.l1, l2=new.l2, scale=new.scale)
+    if "loss" in change:
+        objective = objective.replace(loss=new.loss.core)
     if y is None:
         assert subject.y is not None
         y = scaled_values(subject) if change.get("scale_targets") else subject.y
@@ -79,7 +82,7 @@ def prepare(subject: Subject, change: Mapping[str, Any], y: Array | None = None)
 
 _OPTIONS = (
     *("l1", "l2", "input_dropout", "clip_norm", "clip_value"),
-    *("standardize", "scale_targets", "optimizer"),
+    *("standardize", "scale_targets", "optimizer", "loss"),
 )
 
 
@@ -190,13 +193,18 @@ def reference_change(subject: Subject) -> dict[str, Any]:
         change["l2"] *= _BATCH  # the penalty is divided by the rows of a batch
     if can_scale_targets(subject):
         change["scale_targets"] = True
+    elif subject.values is not None and not subject.configuration.scale_targets:
+        # Outputs of another link or loss can be far from y at the start, so that 600 steps do not reach it.
+        columns = subject.values.shape[1]
+        change |= {"loss": MeanSquaredError(), "scale_targets": True}
+        change["layers"] = (change["layers"][0], Dense(columns))
     return change
 
 
 def can_scale_targets(subject: Subject) -> bool:
     """Whether y consists of values that the last layer outputs without a link, and is not scaled yet."""
     c = subject.configuration
-    if subject.values is None or c.scale_targets or c.loss.link != "identity":
+    if subject.values is None or c.scale_targets or c.activation_names[-1] != "identity":
         return False
     return bool(subject.values.std(axis=0).min() > 0)
 
@@ -219,7 +227,7 @@ def out_of_fold(subject: Subject, change: Mapping[str, Any], y: Array, *, best_e
     """
     targets, m = subject.targets, len(subject.X)
     assert targets is not None
-    outputs = np.zeros((m, subject.configuration.n_outputs))
+    outputs = np.zeros((m, changed_layers(subject.configuration, change)[-1].units))
     folds = new_generator(2).permutation(m) % _FOLDS
     for fold in range(_FOLDS):
         rows, judged = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
