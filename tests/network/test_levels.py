@@ -239,6 +239,20 @@ def test_a_warning_for_sizes_out_of_reach(unit):
     network(scale_targets=False).fit(X, np.zeros(200), epochs=1)
 
 
+@pytest.mark.parametrize("weight", [1e39, 1e-46, 1e300])
+def test_only_ratios_of_weights_matter(weight):
+    nets = [network().fit(X, V, epochs=2, sample_weight=np.full(200, w)) for w in (1, weight)]
+    assert nets[1].history["loss"] == pytest.approx(nets[0].history["loss"], rel=1e-6)
+
+
+@pytest.mark.parametrize("weight", [1e308, 1e-320])
+def test_sums_of_weights_beyond_float64(weight):
+    w = np.where(np.arange(200) < 5, weight, 0)
+    net = network()
+    with pytest.raises(ValueError, match="The sum of sample_weight is beyond the range of float64: row 0 is"):
+        net.fit(X, V, sample_weight=w)
+
+
 # ---- statistics weighted by sample_weight
 
 

@@ -38,6 +38,14 @@ def check(
         raise ValueError(f"Negative values in {name}: row {row} is {weights[row]:g}; weights are at least 0.")
     if not may_be_zero and not weights.any():
         raise ValueError(f"{name} is 0 in every row; some row must have a weight above 0.")
+    with np.errstate(over="ignore", under="ignore"):
+        total = float(weights.sum())
+    if not np.finfo(np.float64).tiny <= total < np.inf:
+        row = int(np.argmax(weights))
+        raise ValueError(
+            f"The sum of {name} is beyond the range of float64: row {row} is {weights[row]:g}. Multiply all weights by"
+            " one number, since only their ratios matter."
+        )
     return weights
 
 
