@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -16,34 +16,20 @@ from ..data import column_names, dataframes, images
 from ..data.arrays import Array
 from ..training import validation
 from ..training.history import keep_last
-from . import continuing, inputs, sklearn_compat
-from .initial_weights import InitialWeights
-from .network import EstimatorNetwork
+from . import inputs, sklearn_compat
+from .creation import Creation
 from .parameters import STOCHASTIC
-from .progress import EPOCHS_KEPT, ConvergenceCheck, Progress
+from .progress import EPOCHS_KEPT, ConvergenceCheck
 from .random_draws import random_state, split_validation_rows
-from .running import Running
 
 if TYPE_CHECKING:
     from typing import Self
 
-    from ..losses import Loss
-    from ..optimizers.classes import Optimizer
     from ..training.targets import Targets
 
 
-# Parameters that are passed to the network unchanged.
-_NETWORK_PARAMETERS = (
-    *("dtype", "input_scale", "standardize", "categorical_features", "min_frequency", "embeddings"),
-    *("input_dropout", "clip_norm", "clip_value", "ema", "proximal"),
-)
-
-
-class Perceptron(Running, ABC):
+class Perceptron(Creation):
     """A multilayer perceptron behind the interface of scikit-learn's estimators."""
-
-    _initial_parameters: dict[str, Any]
-    _latest_optimizer: Optimizer
 
     # ---- overridden by classifier and regressor
 
@@ -55,17 +41,9 @@ class Perceptron(Running, ABC):
     def _check_new_targets(self, y: Array, partial: bool) -> None:
         """Raise ValueError where y of a later call does not match that of the first fit."""
 
-    @abstractmethod
-    def _present_loss(self) -> Loss:
-        """Return the loss for the present parameters and the targets of the first fit."""
-
     def _stratification_labels(self, y: Array) -> Array | None:
         """Return the labels (m,) that stratify a validation split; None for no stratification."""
         return None
-
-    def _network_options(self) -> dict[str, Any]:
-        """Return the parameters that are passed to the network unchanged."""
-        return {name: getattr(self, name) for name in _NETWORK_PARAMETERS}
 
     # ---- training
 
@@ -136,7 +114,7 @@ class Perceptron(Running, ABC):
         """
         before, start = dict(vars(self)), perf_counter()
         try:
-            self._check()
+            self._check_changes()
             deadline = math.inf if self.time_limit is None else start + self.time_limit
             data = clock.run_until(deadline, self._read, X, y, sample_weight, partial, classes)
             return self._fit_network(*data, validation_data, groups, partial, deadline)
@@ -251,62 +229,6 @@ class Perceptron(Running, ABC):
         if not isinstance(validation_data, (list, tuple)) or len(validation_data) not in (2, 3):
             return validation_data
         return (self._read_rows(validation_data[0]), *validation_data[1:])
-
-    def _create_network(
-        self,
-        X: Any,
-        targets: Targets,
-        random: RandomState,
-        names: tuple[str, ...] | None,
-        shape: tuple[int, ...] | None,
-    ) -> None:
-        """Create `network_` and `_progress`; the estimator is unchanged when this raises."""
-        encoder = None
-        if self.categorical_features is not None:
-            from ..preprocessing.tabular import Tabular  # imported here to keep `import compiled_nn` fast
-
-            encoder = Tabular(self.categorical_features, self.min_frequency).fit(X)
-        n_inputs = X.shape[1] if encoder is None else encoder.n_columns_
-        self.network_ = EstimatorNetwork(
-            self._layers(targets.n_outputs),
-            n_inputs=n_inputs,
-            initial=InitialWeights(self.coefs_init, self.intercepts_init),
-            targets=targets,
-            encoder=encoder,
-            names=names,
-            shape=shape,
-            random=random,
-            loss=targets.loss,
-            optimizer=self._optimizer(),
-            n_threads=self.n_threads,
-            **self._network_options(),
-        )
-        self.n_features_in_ = self.network_.n_features_
-        self._progress = Progress()
-        self._remember_parameters()
-
-    def _remember_parameters(self) -> None:
-        """Store the parameters of the initial weights and of the optimizer, to which later calls compare theirs."""
-        self._initial_parameters = {name: getattr(self, name) for name in continuing.INITIAL}
-        self._latest_optimizer = self._optimizer()
-
-    def _apply_parameters(self, random: RandomState) -> None:
-        """Apply the parameters that were changed since the last call to `network_`, or raise ValueError."""
-        net = self.network_
-        for name, value in self._initial_parameters.items():
-            continuing.check_initial(name, value, getattr(self, name))
-        layers = self._layers(net.layers[-1].units)
-        new = continuing.requested(net._configuration, layers, self._present_loss(), self._network_options())
-        net.apply(new, self.n_threads, random)
-
-    def _set_optimizer(self, keep: bool) -> None:
-        """Set the optimizer, with moments of zero; `keep` an unchanged one with its moments and rate."""
-        optimizer = self._optimizer()
-        if not keep:
-            self.network_.reset_optimizer(optimizer)
-        elif optimizer != self._latest_optimizer:
-            self.network_.optimizer = optimizer
-        self._latest_optimizer = optimizer
 
     def _run_stochastic(
         self,

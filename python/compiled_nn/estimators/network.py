@@ -67,6 +67,7 @@ class EstimatorNetwork(Network):
     describe: Callable[[], tuple[dict[str, Array], dict[str, Any]]] | None = (
         None  # of the estimator, during fit
     )
+    applied: list[Any] | None = None  # values of the estimator's parameters, if they cannot change in place
     _lent: weakref.ref[Array] | None = None  # alias of the weights, if a caller has views of it
 
     def __init__(

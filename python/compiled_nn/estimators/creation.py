@@ -1,0 +1,129 @@
+"""Creation of the network of an estimator, and changes of its parameters between calls of fit."""
+
+from __future__ import annotations
+
+import operator
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from numpy.random import RandomState
+
+from . import continuing
+from .initial_weights import InitialWeights
+from .network import EstimatorNetwork
+from .progress import Progress
+from .running import Running
+
+if TYPE_CHECKING:
+    from ..losses import Loss
+    from ..optimizers.classes import Optimizer
+    from ..training.targets import Targets
+
+# Parameters that are passed to the network unchanged.
+_NETWORK_PARAMETERS = (
+    *("dtype", "input_scale", "standardize", "categorical_features", "min_frequency", "embeddings"),
+    *("input_dropout", "clip_norm", "clip_value", "ema", "proximal"),
+)
+_UNCHANGING = (bool, int, float, str, type(None))
+
+
+def _cannot_change(value: object) -> bool:
+    """Return whether a parameter can only change by assignment, not in place."""
+    return type(value) in _UNCHANGING or (
+        type(value) is tuple and all(type(each) in _UNCHANGING for each in value)
+    )
+
+
+def _are_same(values: list[Any] | None, others: list[Any] | None) -> bool:
+    """Return whether two lists of parameters hold the same objects; not if one is None."""
+    return values is not None and others is not None and all(map(operator.is_, values, others))
+
+
+class Creation(Running, ABC):
+    """Base class of the estimators: how their parameters become a network."""
+
+    _initial_parameters: dict[str, Any]
+    _latest_optimizer: Optimizer
+    _checked: list[Any] | None = (
+        None  # values of the parameters at the last check, if they cannot change in place
+    )
+
+    @abstractmethod
+    def _present_loss(self) -> Loss:
+        """Return the loss for the present parameters and the targets of the first fit."""
+
+    def _network_options(self) -> dict[str, Any]:
+        """Return the parameters that are passed to the network unchanged."""
+        return {name: getattr(self, name) for name in _NETWORK_PARAMETERS}
+
+    def _values(self) -> list[Any] | None:
+        """Return the values of all parameters; None if one of them can change in place."""
+        values = [getattr(self, name) for name in self._defaults()]
+        return values if all(map(_cannot_change, values)) else None
+
+    def _check_changes(self) -> None:
+        """Check the parameters, unless they are those of the last check, which would take much of a small fit."""
+        values = self._values()
+        if not _are_same(values, self._checked):
+            self._check()
+            self._checked = values
+
+    def _create_network(
+        self,
+        X: Any,
+        targets: Targets,
+        random: RandomState,
+        names: tuple[str, ...] | None,
+        shape: tuple[int, ...] | None,
+    ) -> None:
+        """Create `network_` and `_progress`; the estimator is unchanged when this raises."""
+        encoder = None
+        if self.categorical_features is not None:
+            from ..preprocessing.tabular import Tabular  # imported here to keep `import compiled_nn` fast
+
+            encoder = Tabular(self.categorical_features, self.min_frequency).fit(X)
+        n_inputs = X.shape[1] if encoder is None else encoder.n_columns_
+        self.network_ = EstimatorNetwork(
+            self._layers(targets.n_outputs),
+            n_inputs=n_inputs,
+            initial=InitialWeights(self.coefs_init, self.intercepts_init),
+            targets=targets,
+            encoder=encoder,
+            names=names,
+            shape=shape,
+            random=random,
+            loss=targets.loss,
+            optimizer=self._optimizer(),
+            n_threads=self.n_threads,
+            **self._network_options(),
+        )
+        self.n_features_in_ = self.network_.n_features_
+        self._progress = Progress()
+        self._remember_parameters()
+        self.network_.applied = self._values()
+
+    def _remember_parameters(self) -> None:
+        """Store the parameters of the initial weights and of the optimizer, to which later calls compare theirs."""
+        self._initial_parameters = {name: getattr(self, name) for name in continuing.INITIAL}
+        self._latest_optimizer = self._optimizer()
+
+    def _apply_parameters(self, random: RandomState) -> None:
+        """Apply the parameters that were changed since the last call to `network_`, or raise ValueError."""
+        net, values = self.network_, self._values()
+        if _are_same(values, net.applied):
+            return
+        for name, value in self._initial_parameters.items():
+            continuing.check_initial(name, value, getattr(self, name))
+        layers = self._layers(net.layers[-1].units)
+        new = continuing.requested(net._configuration, layers, self._present_loss(), self._network_options())
+        net.apply(new, self.n_threads, random)
+        net.applied = values
+
+    def _set_optimizer(self, keep: bool) -> None:
+        """Set the optimizer, with moments of zero; `keep` an unchanged one with its moments and rate."""
+        optimizer = self._optimizer()
+        if not keep:
+            self.network_.reset_optimizer(optimizer)
+        elif optimizer != self._latest_optimizer:
+            self.network_.optimizer = optimizer
+        self._latest_optimizer = optimizer
