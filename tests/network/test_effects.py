@@ -31,6 +31,7 @@ def stop(net, epoch, history):
 CONDITIONS = {
     "plain": ({}, {}),
     "sgd": ({"optimizer": cnn.SGD(0.01)}, {}),
+    "l1": ({"l1": 0.05}, {}),
     "all rows": ({}, {"batch_size": "full"}),
     "all rows, sgd": ({"optimizer": cnn.SGD(0.01)}, {"batch_size": None}),
     "n_batches": ({}, {"batch_size": LEFT_OUT, "n_batches": 3}),
@@ -47,7 +48,7 @@ CHANGES = {
     **{"input_scale": 2.0, "dtype": "float64", "seed": 1, "n_threads": 2, "standardize": "minmax"},
     **{"scale_targets": True, "categorical_features": [0], "min_frequency": 0.4, "input_dropout": 0.4},
     **{"clip_norm": 1e-3, "clip_value": 1e-4, "ema": 0.5, "embeddings": 2},
-    "loss": cnn.losses.Focal(3.0),
+    **{"loss": cnn.losses.Focal(3.0), "proximal": True},
 }
 FIT_CHANGES = {
     **{"epochs": 2, "batch_size": 7, "n_batches": 2, "accumulate": 2, "shuffle": False, "drop_last": True},
