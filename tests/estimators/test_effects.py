@@ -109,8 +109,6 @@ def changes(estimator, condition):
     values.pop("on_interrupt")
     if "early stopping" in condition:
         values["tol"] = 100.0
-    if condition == "lbfgs":
-        del values["verbose"], values["callbacks"]
     if CONDITIONS[condition].get("hidden_layer_sizes") == ():
         values |= {"coefs_init": [WEIGHTS[0][:, :1]], "intercepts_init": BIASES[-1:], "layer_rates": [0.5]}
     if "categorical_features" in CONDITIONS[condition]:
