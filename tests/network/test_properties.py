@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import compiled_nn as cnn
 import numpy as np
 import pytest
+from compiled_nn import metrics
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-import compiled_nn as cnn
-from compiled_nn import metrics
 
 pandas = pytest.importorskip("pandas")
 
@@ -255,10 +254,14 @@ def test_plain_weights_predict_the_same_or_are_refused(case: Case) -> None:
     if case.loss == "focal" and case.target == "two classes":
         n_outputs = 2
     shape.append({"nodes": n_outputs, "activation": last})
+    if case.norm is not None:
+        with pytest.raises(ValueError, match="norm"):
+            model.to_dict()
+        return
     try:
         plain = model.to_dict()
-    except ValueError as error:
-        assert str(error).endswith(".")
+    except ValueError:  # an encoder, or a level that the dtype of the weights cannot hold
+        assert case.category or case.level
         return
     net = cnn.Network.from_dict(plain, shape)
     outputs = net.predict_proba if case.classifies else net.predict
