@@ -5,13 +5,14 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 from functools import partial
 
 import compiled_nn as cnn
 import numpy as np
 import pytest
 from command_line import flowers, outcome, write_idx
-from compiled_nn.cli import main
+from compiled_nn.cli import info, main
 from compiled_nn.cli.support import inputs, training
 
 FEW = ("--layers", "16", "--epochs", "2", "--no-plot")
@@ -81,7 +82,7 @@ def test_training_json(run_json):
     result = run_json("train", "digits", "--layers", "20,10", "--epochs", 3, "--no-plot")
     assert " ".join(result) == (
         "command version data task classes sizes parameters loss optimizer learning_rate batch_size seed "
-        "epochs best_epoch seconds interrupted train test history model plot"
+        "columns target scale_targets epochs best_epoch seconds interrupted train test history model plot"
     )
     assert result["sizes"] == [64, 20, 10, 10]
     assert result["epochs"] == len(result["history"]["loss"]) == 3
@@ -299,6 +300,37 @@ def test_large_features_are_noted(run):
     np.savez("large.npz", X=X, y=np.arange(20) % 2)
     assert "--scale 2.56e-05" in run("train", "large.npz", *FEW)[2]
     assert "--scale" not in run("train", "large.npz", *FEW, "--scale", "1e-5")[2]
+
+
+def test_options_before_the_command(run, digits_file):
+    expected = run("info", digits_file, "--json")
+    assert expected[0] == 0
+    assert run("--json", "info", digits_file) == expected
+    result = run("evaluate", digits_file, "digits", "--threads", 1, "--json")
+    assert run("--threads", 1, "--json", "evaluate", digits_file, "digits") == result
+    assert run("--version", "info")[1] == f"compiled-nn {cnn.__version__}\n"
+
+
+def test_an_option_does_not_take_the_data(run_json):
+    flowers()
+    for argv in (
+        ("--standardize", "flowers.csv", "--layers", "6", "4", "--epochs", "2"),
+        ("--layers", "6", "4", "flowers.csv", "--epochs", "2", "--standardize"),
+        ("--layers", "6,", "4", "flowers.csv", "--epochs", "2", "--standardize", "standard"),
+    ):
+        assert run_json("train", *argv, "--no-plot")["sizes"] == [4, 6, 4, 3]
+        assert run_json("info", "flowers.safetensors")["standardize"] is True
+
+
+def test_warnings_are_notes(run, monkeypatch):
+    def warn(options):
+        warnings.warn("first\n second", cnn.CompiledNNWarning, stacklevel=1)
+        return 0
+
+    monkeypatch.setattr(info, "run", warn)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert run("info", "net") == (0, "", "note: first second\n")
 
 
 # ---- the file of the loss curve

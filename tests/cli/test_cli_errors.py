@@ -55,6 +55,9 @@ WRONG_USAGE = [
     ),
     ("train images.idx", "give the file with their labels by --labels FILE"),
     ("train images.idx --labels l.idx --test-images images.idx", "must be given together"),
+    ("train digits -o net.pt", "'net.pt' ends in .pt, but the file has the format safetensors"),
+    ("train digits --layers 10 0", "'10,0' is neither a list of units"),
+    ("--jsno train digits", "unrecognized arguments: --jsno. Did you mean '--json'?"),
     ("predict net digits -o out.txt", "'out.txt' does not end in .csv or .npy"),
 ]
 
@@ -71,6 +74,10 @@ WRONG_DATA = [
         "', but regression needs numbers; name a column of numbers with --target",
     ),
     ("train rare.csv", "give --test-fraction 0"),
+    (
+        "train few.csv --early-stopping 3",
+        "class b has 1 row to train on, but --early-stopping holds out rows of each class",
+    ),
     ("train one.csv", "the target has 1 class, but classification needs at least 2"),
     ("train values.npz --task classification", "is not one-hot, but classification needs one label per row"),
     ("train array.npy", "numpy.savez"),
@@ -97,6 +104,7 @@ def files(tmp_path, monkeypatch):
     (tmp_path / "empty.csv").write_text("\n")
     (tmp_path / "half.csv").write_text("a,2,kind\n1,2,x\n")
     (tmp_path / "rare.csv").write_text("1,a\n" * 20 + "1,b\n")
+    (tmp_path / "few.csv").write_text("1,a\n" * 20 + "1,b\n" * 2)
     (tmp_path / "one.csv").write_text("1,a\n" * 20)
     np.savez("values.npz", X=np.ones((20, 2)), y=np.full((20, 2), 0.5))
     np.save("array.npy", np.ones(3))

@@ -21,6 +21,7 @@ import argparse
 import os
 import re
 import sys
+import warnings
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -31,7 +32,8 @@ from typing import NoReturn
 
 from .._version import __version__
 from ..common.errors import DivergenceError, did_you_mean
-from .support.terminal import Terminal, UsageError, print_error
+from .support.command_line import command_first, separated
+from .support.terminal import Terminal, UsageError, print_error, print_warning
 
 _EXIT_CODES = """\
 exit codes:
@@ -97,10 +99,12 @@ def script(example: Callable[..., None]) -> NoReturn:
 def _parse(argv: Sequence[str]) -> Namespace:
     """Return the options of a command line; on wrong usage, print an error and raise SystemExit(2)."""
     found = commands()
+    argv = command_first(argv, found)
     parser, chosen = _parser(found, argv)
     if argv and argv[0] == chosen and chosen not in found:
         known = ", ".join(found)
         parser.error(f"unknown command {chosen!r}; the commands are {known}.{did_you_mean(chosen, found)}")
+    argv = separated(argv)
     options, unknown = parser.parse_known_args(argv)
     if unknown:
         known_options = set(re.findall(r"--[a-z][a-z0-9-]*", options.parser.format_help()))
@@ -142,7 +146,9 @@ def _parser(found: dict[str, ModuleType], argv: Sequence[str]) -> tuple[Argument
 def _exit_code(run: Callable[[Namespace], int], options: Namespace) -> int:
     """Run a command and return its exit code; an exception becomes one line on stderr."""
     try:
-        code = run(options)
+        with warnings.catch_warnings():
+            warnings.showwarning = print_warning
+            code = run(options)
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:

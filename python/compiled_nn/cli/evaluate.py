@@ -11,9 +11,13 @@ from .support.terminal import Terminal
 
 ORDER = 30
 SUMMARY = "print loss, score and confusion table on labelled data"
-EXAMPLES = ("evaluate digits.safetensors digits",)
+EXAMPLES = ("evaluate digits.safetensors digits", "evaluate iris.safetensors iris.csv --part test")
 USAGE = "MODEL DATA"
-DESCRIPTION = ""
+DESCRIPTION = """\
+Print the loss, the score and, for classes, the confusion table of labelled
+rows. A model of compiled-nn train has a record of the rows that were held out:
+with --part test, they are found again in DATA.
+"""
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -26,11 +30,11 @@ def add_options(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Evaluate the network and print the result."""
-    from .support import inputs, results
+    from .support import inputs, record, results
 
     net = inputs.load_network(options)
-    data = inputs.load(options)
-    X, y, part = inputs.select_part(data, options.part)
+    data = inputs.load(options, net=net)
+    X, y, part = inputs.select_part(data, options.part, record.of(net))
     classifies = results.classifies(net)
     if classifies:
         labels = inputs.class_labels(y)

@@ -54,6 +54,13 @@ def run(options: Namespace) -> int:
         "images": None if card["image_shape"] is None else " x ".join(map(str, card["image_shape"])),
         "parameters": f"{card['parameters']:,} of type {card['dtype']}; file of {card['bytes']:,} bytes",
     }
+    split = card["split"]
+    rows["target"] = card["target"]
+    rows["test rows"] = (
+        None
+        if split is None
+        else f"{split['test_rows']:,}, {split['fraction']:g} of the rows, held out by train with seed {split['seed']}"
+    )
     rows |= {f"metadata {name}": json.dumps(value) for name, value in card["metadata"].items()}
     lines = [f"{name:<13} {text}" for name, text in rows.items() if text is not None]
     title, *table = _layer_table(card["layers"])
@@ -73,6 +80,7 @@ def _card(path: str) -> dict[str, Any]:
     """Return the description of a network's file. Its weights are not read; their names and shapes are checked."""
     from ..files import network_file
     from ..files.safetensors_file import open_tensors, parse_json
+    from .support import record
 
     with open_tensors(path) as file:
         document, configuration, inputs, outputs = network_file.describe(file)
@@ -91,6 +99,8 @@ def _card(path: str) -> dict[str, Any]:
             }
         )
         n_inputs = layer.units
+    metadata = dict(document.get("metadata", {}))
+    known = record.parsed(metadata.pop(record.KEY, None))
     classes = None if outputs.targets.classes is None else outputs.targets.classes.tolist()
     return {
         "command": "info",
@@ -109,7 +119,10 @@ def _card(path: str) -> dict[str, Any]:
         **{key: network[key] for key in ("loss", "optimizer", "l1", "l2", "input_scale", "dtype", "seed")},
         "standardize": network.get("standardize", False),
         "layers": layers,
-        "metadata": document.get("metadata", {}),
+        "scale_targets": network.get("scale_targets", False),
+        "target": known.target,
+        "split": known.split,
+        "metadata": metadata,
     }
 
 

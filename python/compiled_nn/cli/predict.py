@@ -27,8 +27,9 @@ DESCRIPTION = """\
 Write the predicted label or value of each row, as CSV with a header line. An
 existing output file is replaced.
 
-A CSV file may have one column more than the network has inputs. That column,
-the last one or the --target, is ignored.
+The columns of a table are found by name; the target and other columns that the
+network does not take are left out, with a note. Without names, in the file or
+in the model, they are taken by position, with or without a target.
 """
 
 
@@ -51,15 +52,17 @@ def add_options(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Predict and write the result."""
-    from .support import inputs, results
+    from .support import inputs, record, results
 
     net = inputs.load_network(options)
     if options.proba and not results.classifies(net):
         raise ValueError(
             f"{options.model} is a network for regression, which has no class probabilities; omit --proba"
         )
-    data = inputs.load(options, labels=False, n_features=net.n_features_)
-    X, _, part = inputs.select_part(data, options.part)
+    known = record.of(net)
+    by_hash = options.part in ("train", "test") and len(known.held_out) > 0
+    data = inputs.load(options, labels=by_hash, net=net)
+    X, _, part = inputs.select_part(data, options.part, known)
     predicted = net.predict_proba(X) if options.proba else net.predict(X)
     header = _header(net, predicted, options.proba)
     if options.output is not None:

@@ -86,6 +86,7 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
         "-o",
         "--output",
         metavar="MODEL",
+        type=values.model,
         help="file for the network (default: the name of DATA with the ending .safetensors)",
     )
     group.add_argument(
@@ -120,7 +121,7 @@ def _add_architecture(group: argparse._ArgumentGroup) -> None:
         type=values.choice(("auto", "classification", "regression")),
         default="auto",
         help="classification, regression or auto: classification if the targets are text or a small number of "
-        "different integers, else regression (default: auto)",
+        "different whole numbers, also if written as 1.0, else regression (default: auto)",
     )
     group.add_argument(
         "--loss",
@@ -131,7 +132,7 @@ def _add_architecture(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_numbers(group: argparse._ArgumentGroup) -> None:
-    from ..spec.configuration import DTYPES, SCALINGS
+    from ..spec.configuration import DTYPES
 
     group.add_argument(
         "--dtype",
@@ -151,9 +152,15 @@ def _add_numbers(group: argparse._ArgumentGroup) -> None:
         const=True,
         default=False,
         metavar="METHOD",
-        type=values.choice(SCALINGS),
+        type=values.scaling,
         help="centre and scale every feature, with statistics of the training rows: standard (mean and standard "
         "deviation; the default METHOD), robust (median and quartiles) or minmax (to 0..1)",
+    )
+    group.add_argument(
+        "--scale-targets",
+        action=argparse.BooleanOptionalAction,
+        help="train on targets that are shifted and scaled to mean 0 and standard deviation 1; predictions are in "
+        "the unit of the targets (default: yes for values, if the loss allows it)",
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import itertools
 import numbers
 import os
 from array import array
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -14,11 +16,13 @@ from ..common.errors import did_you_mean
 from .dataset import Dataset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
 __all__ = ["read_csv"]
+
+_GZIP = b"\x1f\x8b"
 
 
 def read_csv(
@@ -33,7 +37,7 @@ def read_csv(
     Parameters
     ----------
     path : path-like
-        File of UTF-8 text, with or without a header line. Blank lines are skipped.
+        File of UTF-8 text, with or without a header line, which may be compressed with gzip. Blank lines are skipped.
     target : int, str or None, default -1
         Column of the targets: its index (negative values count from the end) or its name in the header. None: all
         columns are features, and `y_train` has zero rows.
@@ -60,52 +64,131 @@ def read_csv(
     TypeError
         If `target` is not an int, a str or None.
     """
-    import csv
-
     path = os.fspath(path)
+
+    def choose(cells: list[str], line: int) -> Columns:
+        return default_columns(cells, line, target, header)
+
+    with open(path, "rb") as file:
+        return read_open(file, path, choose, delimiter)
+
+
+class Columns(NamedTuple):
+    """Columns that are read from a file.
+
+    Attributes
+    ----------
+    header : bool
+        Whether the first line has the names of the columns.
+    target : int or None
+        Index of the target column, None without targets.
+    features : list of int
+        Indices of the columns of X, in their order.
+    """
+
+    header: bool
+    target: int | None
+    features: list[int]
+
+
+def read_open(
+    file: BinaryIO,
+    path: str,
+    choose: Callable[[list[str], int], Columns],
+    delimiter: str = ",",
+    *,
+    text_targets: bool = False,
+) -> Dataset:
+    """Read an open CSV file, compressed with gzip or not.
+
+    Parameters
+    ----------
+    file : binary file with a method ``peek``
+        File, which is read from its present position on; it may be a pipe.
+    path : str
+        Its name, for the messages and the name of the data set.
+    choose : callable (cells, line)
+        Function that returns the columns to read, from the cells of the first line that is not blank and its number.
+    delimiter : str, default ","
+        Character between two columns.
+    text_targets : bool, default False
+        Whether the targets are text, also if they are numbers.
+
+    Raises
+    ------
+    ValueError
+        Same as in :func:`read_csv`, or if a compressed file is damaged.
+    """
+    import csv
+    import zlib
+
     # Bytes that are not UTF-8 become lone surrogates, so that the error can name their line and column.
-    with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
-        reader = csv.reader(file, delimiter=delimiter, strict=True)
+    with io.TextIOWrapper(_plain(file), newline="", encoding="utf-8-sig", errors="surrogateescape") as text:
+        reader = csv.reader(text, delimiter=delimiter, strict=True)
         rows = ((reader.line_num, cells) for cells in reader if cells)
         try:
-            return _parse(rows, os.path.splitext(os.path.basename(path))[0], target, header)
+            return _parse(rows, _stem(path), choose, text_targets)
         except csv.Error as error:
             raise ValueError(f"{path}, line {reader.line_num}: {error}") from error
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise ValueError(f"{path} is a damaged gzip file: {error}") from error
         except ValueError as error:
             raise ValueError(f"{path}, {error}") from error
 
 
+def first_cells(file: BinaryIO, delimiter: str) -> list[str]:
+    """Return the cells of the first line of an open CSV file that is not blank."""
+    import csv
+
+    with io.TextIOWrapper(_plain(file), newline="", encoding="utf-8-sig", errors="replace") as text:
+        return next(filter(None, csv.reader(text, delimiter=delimiter)), [])
+
+
+def _plain(file: Any) -> Any:
+    """Return the file without its compression by gzip, if any."""
+    return gzip.GzipFile(fileobj=file) if file.peek(2)[:2] == _GZIP else file
+
+
+def _stem(path: str) -> str:
+    """Return the name of a file without its folder and extension."""
+    return os.path.splitext(os.path.basename(path).removesuffix(".gz"))[0]
+
+
 def _parse(
-    rows: Iterator[tuple[int, list[str]]], name: str, target: int | str | None, header: bool | None
+    rows: Iterator[tuple[int, list[str]]],
+    name: str,
+    choose: Callable[[list[str], int], Columns],
+    text_targets: bool,
 ) -> Dataset:
     first = next(rows, None)
     if first is None:
         raise ValueError("line 1: the file holds no rows")
     n_columns = len(first[1])
     names = [_text(cell, first[0], column) for column, cell in enumerate(first[1])]
-    named = isinstance(target, str) if header is None else header
-    target_column = _target_column(target, names if named else None, n_columns)
-    if header is None and not named:
-        named = _is_header(names, target_column, first[0])
-    columns = [column for column in range(n_columns) if column != target_column]
+    named, target, columns = choose(names, first[0])
     if not columns:
         raise ValueError(
             f"line {first[0]}: the only column is the target, so there are no features; check the delimiter"
         )
+    chosen = None if columns == [column for column in range(n_columns) if column != target] else columns
 
     values, lines, targets = array("d"), array("q"), []
     for line, cells in rows if named else itertools.chain([first], rows):
         if len(cells) != n_columns:
             raise ValueError(f"line {line}: {len(cells)} columns; line {first[0]} has {n_columns}")
         lines.append(line)
-        if target_column is not None:
-            targets.append(cells.pop(target_column))
+        if target is not None:
+            targets.append(cells[target])
+        if chosen is not None:
+            cells = [cells[column] for column in chosen]
+        elif target is not None:
+            del cells[target]
         try:
             if "_" in "".join(cells):  # float() would read 1_000 as 1000
                 raise ValueError
             values.extend(map(float, cells))
         except ValueError:
-            bad = next(i for i, cell in enumerate(cells) if _number(cell) is None)
+            bad = next(i for i, cell in enumerate(cells) if parse_number(cell) is None)
             raise ValueError(
                 f"line {line}, column {columns[bad] + 1}: {cells[bad]!r} is not a number"
             ) from None
@@ -118,7 +201,7 @@ def _parse(
         raise ValueError(
             f"line {lines[row]}, column {columns[bad] + 1}: {X[row, bad]} is not a finite number"
         )
-    y = np.empty(0, np.int64) if target_column is None else _targets(targets, lines, target_column)
+    y = np.empty(0, np.int64) if target is None else _targets(targets, lines, target, text_targets)
     return Dataset(
         X,
         y,
@@ -130,8 +213,17 @@ def _parse(
     )
 
 
-def _number(cell: str) -> float | None:
-    """Return the number in a cell, or None if the cell is not a number."""
+def default_columns(cells: list[str], line: int, target: int | str | None, header: bool | None) -> Columns:
+    """Return the target column of a file and all others as features."""
+    named = isinstance(target, str) if header is None else header
+    column = target_column(target, cells if named else None, len(cells))
+    if header is None and not named:
+        named = _is_header(cells, column, line)
+    return Columns(named, column, [i for i in range(len(cells)) if i != column])
+
+
+def parse_number(cell: str) -> float | None:
+    """Return the number in a cell; None if it is text."""
     try:
         return None if "_" in cell else float(cell)
     except ValueError:
@@ -147,10 +239,10 @@ def _text(cell: str, line: int, column: int) -> str:
     return cell.strip()
 
 
-def _is_header(cells: Sequence[str], target_column: int | None, line: int) -> bool:
+def _is_header(cells: Sequence[str], target: int | None, line: int) -> bool:
     """Whether the first line is a header: none of its feature cells is a number."""
-    features = [(column, cell) for column, cell in enumerate(cells) if column != target_column]
-    texts = [(column, cell) for column, cell in features if _number(cell) is None]
+    features = [(column, cell) for column, cell in enumerate(cells) if column != target]
+    texts = [(column, cell) for column, cell in features if parse_number(cell) is None]
     if texts and len(texts) < len(features):
         column, cell = texts[0]
         raise ValueError(
@@ -160,8 +252,14 @@ def _is_header(cells: Sequence[str], target_column: int | None, line: int) -> bo
     return bool(texts)
 
 
-def _target_column(target: int | str | None, names: Sequence[str] | None, n_columns: int) -> int | None:
-    """Return the index of the target column, from 0 to n_columns - 1, or None if there is no target."""
+def target_column(target: int | str | None, names: Sequence[str] | None, n_columns: int) -> int | None:
+    """Return the index of the target column, from 0 to n_columns - 1; None without a target.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the file has no such column, or `target` has another type.
+    """
     if target is None:
         return None
     if isinstance(target, str):
@@ -193,13 +291,18 @@ def _differ_in_zeros(texts: Sequence[str]) -> bool:
     return len({text.lstrip("0") or "0" for text in digits}) < len(digits)
 
 
-def _targets(cells: list[str], lines: Sequence[int], column: int) -> NDArray[Any]:
-    """Return the targets as int64, float64 or text: the first of these types that can represent all of them."""
+def _targets(cells: list[str], lines: Sequence[int], column: int, as_text: bool) -> NDArray[Any]:
+    """Return the targets as int64, float64 or text: the first of these types that can represent all of them.
+
+    With `as_text`, they are text.
+    """
     place = f"column {column + 1}"
     texts = [_text(cell, line, column) for cell, line in zip(cells, lines, strict=True)]
     if "" in texts:
         raise ValueError(f"line {lines[texts.index('')]}, {place}: the target is missing")
-    parsed = [_number(text) for text in texts]
+    if as_text:
+        return np.array(texts)
+    parsed = [parse_number(text) for text in texts]
     n_texts = parsed.count(None)
     if n_texts == len(texts):
         return np.array(texts)

@@ -7,8 +7,9 @@ import argparse
 from . import values
 
 _DATA_HELP = (
-    "data set: digits, xor, mnist or fashion-mnist; or a CSV or .npz file; or a folder with idx files; or one "
-    "idx file of samples, with --labels. The format is recognized by the content of the file"
+    "data set: digits, xor, mnist or fashion-mnist; or a CSV (also .csv.gz), Parquet or .npz file; or - for CSV "
+    "from standard input; or a folder with idx files; or one idx file of samples, with --labels. The format is "
+    "recognized by the content of the file"
 )
 
 
@@ -32,8 +33,8 @@ def add_data(parser: argparse.ArgumentParser, note: str = "") -> argparse._Argum
         "--target",
         type=values.target,
         metavar="COLUMN",
-        help="CSV: target column, as a name or as a number from 0; negative numbers count from the last column "
-        "(default: -1)",
+        help="table: target column, as a name or as a number from 0; negative numbers count from the last column "
+        "(default: that of training; in training, -1)",
     )
     group.add_argument(
         "--header",
@@ -55,7 +56,8 @@ def add_part(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--part",
         type=values.choice(("train", "test", "all")),
-        help="rows to use: train, test or all (default: test if DATA has a test part, else all)",
+        help="rows to use: train, test (of a table, the rows that train held out) or all (default: test if DATA has a "
+        "test part, else all)",
     )
 
 

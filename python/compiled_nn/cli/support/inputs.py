@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import csv
+import gzip
 import os
+import sys
+import zlib
 from argparse import Namespace
 from dataclasses import replace
 from typing import Any
@@ -13,17 +15,30 @@ from numpy.typing import NDArray
 
 from ... import datasets
 from ...common.errors import did_you_mean
-from ...datasets import Dataset, read_csv, read_idx, read_npz
+from ...datasets import Dataset, read_idx, read_npz
 from ...losses import LOSSES
 from ...network.network import Network
 from ...network.network import load as _load_network
-from .terminal import UsageError
+from . import record, tables
+from .tables import Source
+from .terminal import Terminal, UsageError
 
 _NAMES = ("digits", "xor", "mnist", "fashion-mnist")
 _FEWEST_TO_SPLIT = 10
+TEST_FRACTION = 0.2  # of the rows, by default
 _MOST_CLASSES = 100  # more different integers are values, not classes
+_EXACT = 2.0**53  # smaller whole numbers are exact in float64
 _ROWS_PER_CLASS = 5  # fewer on average: the integers are values
 
+_OTHER_FORMATS = {
+    b"\x93NUMPY": "contains one array only; write samples and labels to one file with numpy.savez(path, X=X, y=y)",
+    b"ARROW1": "is an Arrow (Feather) file; write it as Parquet or CSV",
+    b"\x89HDF": "is an HDF5 file, which the command line does not read; write it as CSV or .npz",
+    b"SQLite ": "is an SQLite database; export a table as CSV",
+    b"BZh": "is compressed with bzip2; decompress it, or compress it with gzip",
+    b"\xfd7zXZ": "is compressed with xz; decompress it, or compress it with gzip",
+    b"\x28\xb5\x2f\xfd": "is compressed with zstd; decompress it, or compress it with gzip",
+}
 _CSV_OPTIONS = ("target", "header", "delimiter")
 _IDX_OPTIONS = ("labels", "test_images", "test_labels")
 _OPTION_USES = {
@@ -40,7 +55,7 @@ def load_network(options: Namespace) -> Network:
     return net
 
 
-def load(options: Namespace, *, labels: bool = True, n_features: int | None = None) -> Dataset:
+def load(options: Namespace, *, labels: bool = True, net: Network | None = None) -> Dataset:
     """Return the data set of DATA.
 
     Parameters
@@ -49,9 +64,8 @@ def load(options: Namespace, *, labels: bool = True, n_features: int | None = No
         Options of a command that has the argument DATA.
     labels : bool, default True
         Whether labels are required.
-    n_features : int, optional
-        Number of inputs of the network. If labels are not required, a CSV file with one column more has a target
-        column.
+    net : Network, optional
+        Network that takes the data: its columns are found in a table by name, and others are not read.
 
     Raises
     ------
@@ -67,11 +81,12 @@ def load(options: Namespace, *, labels: bool = True, n_features: int | None = No
     if os.path.isdir(name):
         _refuse(options, ("folder", *_CSV_OPTIONS, *_IDX_OPTIONS))
         return _scaled(_idx_folder(name))
-    if not os.path.exists(name):
+    if name != "-" and not os.path.exists(name):
         hint = did_you_mean(name, _NAMES)
         known = ", ".join(_NAMES)
         raise FileNotFoundError(f"{name!r} is neither a file nor the name of a data set ({known}).{hint}")
-    kind = _kind(name)
+    source = Source.of(name)
+    kind = _kind(source)
     if kind == "npz":
         _refuse(options, ("folder", *_CSV_OPTIONS, *_IDX_OPTIONS))
         return _scaled(read_npz(name, labels=labels))
@@ -79,7 +94,11 @@ def load(options: Namespace, *, labels: bool = True, n_features: int | None = No
         _refuse(options, ("folder", *_CSV_OPTIONS))
         return _scaled(_idx_files(options, labels))
     _refuse(options, ("folder", *_IDX_OPTIONS))
-    return _csv(options, labels, n_features)
+    if net is not None:
+        return tables.read(source, options, labels, tables.Expected.by(net))
+    data = tables.read(source, options, labels, None)
+    options.target_of_data = tables.target_of(source, options, named=bool(data.feature_names))
+    return data
 
 
 def _refuse(options: Namespace, names: tuple[str, ...]) -> None:
@@ -100,41 +119,47 @@ def _built_in(options: Namespace) -> Dataset:
         raise FileNotFoundError(f"{error} On the command line, name the folder with --data DIR.") from error
 
 
-def _kind(path: str) -> str:
-    """Return "npz", "idx" or "csv" by the first bytes of a file; raise ValueError for known other formats."""
-    with open(path, "rb") as file:
+def _kind(source: Source) -> str:
+    """Return "npz", "idx" or "table" by the first bytes of a file; raise ValueError for known other formats."""
+    path = source.path
+    with source.open() as file:
         start = file.read(9)
-    if start[:4] == b"PK\3\4":
-        return "npz"
-    if start[:6] == b"\x93NUMPY":
-        raise ValueError(
-            f"{path} contains one array only; write samples and labels to one file with numpy.savez(path, X=X, y=y)"
-        )
+        if start[:2] == b"\x1f\x8b":
+            return _kind_of_gzip(source)
+        if start[:4] == b"PK\3\4" and b"xl/" in file.read(4096):
+            raise ValueError(f"{path} is an Excel workbook; export its sheet as CSV")
+    for signature, description in _OTHER_FORMATS.items():
+        if start.startswith(signature):
+            raise ValueError(f"{path} {description}")
     if start[8:] == b"{" and b"\0" in start[:8]:
         raise ValueError(
             f"{path} is a safetensors file, which contains a network; give a data set or a file of data as DATA"
         )
-    return "idx" if start[:2] in (b"\0\0", b"\x1f\x8b") else "csv"
+    kind = "npz" if start[:4] == b"PK\3\4" else "idx" if start[:2] == b"\0\0" else "table"
+    if kind != "table" and source.content is not None:
+        raise ValueError(
+            f"{path} contains an {kind} file, which cannot be read from a pipe; give it as a file"
+        )
+    return kind
+
+
+def _kind_of_gzip(source: Source) -> str:
+    """Return the kind of a compressed file."""
+    with source.open() as file:
+        try:
+            start = gzip.GzipFile(fileobj=file).read(2)
+        except (OSError, EOFError, zlib.error) as error:
+            raise ValueError(f"{source.path} is a damaged gzip file: {error}") from error
+    if start != b"\0\0":
+        return "table"
+    if source.content is not None:
+        raise ValueError(
+            f"{source.path} contains an idx file, which cannot be read from a pipe; give it as a file"
+        )
+    return "idx"
 
 
 # ---- files
-
-
-def _csv(options: Namespace, labels: bool, n_features: int | None) -> Dataset:
-    delimiter = options.delimiter or ","
-    target = -1 if options.target is None else options.target
-    if not labels and options.target is None and _n_columns(options.data, delimiter) != (n_features or 0) + 1:
-        target = None
-    try:
-        return read_csv(options.data, target, header=options.header, delimiter=delimiter)
-    except ValueError as error:
-        raise ValueError(str(error).replace("pass header=True", "give --header")) from error
-
-
-def _n_columns(path: str, delimiter: str) -> int:
-    """Return the number of columns of the first row that is not blank."""
-    with open(path, newline="", encoding="utf-8-sig", errors="replace") as file:
-        return len(next(filter(None, csv.reader(file, delimiter=delimiter)), []))
 
 
 def _idx_files(options: Namespace, labels: bool) -> Dataset:
@@ -217,8 +242,48 @@ def _scaled(data: Dataset) -> Dataset:
 # ---- parts and targets
 
 
-def select_part(data: Dataset, name: str | None) -> tuple[NDArray[Any], NDArray[Any], str]:
-    """Return X, y and the name of the part of --part."""
+def select_part(
+    data: Dataset, name: str | None, known: record.Record
+) -> tuple[NDArray[Any], NDArray[Any], str]:
+    """Return X, y and the name of the part of --part.
+
+    Parameters
+    ----------
+    data : Dataset
+        Data with targets, if the parts are to be found by the record.
+    name : {"train", "test", "all"} or None
+        Part. None: the rows that train held out, if the data have a test part; else all rows.
+    known : Record
+        Record of the model.
+    """
+    own = len(data.X_test) > 0
+    if not len(known.trained) or not len(data.y) or name == "all":
+        return _own_part(data, name)
+    X, y = data.X, data.y
+    labels = class_labels(y)
+    held, repeated = known.find(X, y if labels is None else labels)
+    n_held, n_known = int(held.sum()), len(known.held_out)
+    if name is None and not (own and n_held):
+        if repeated and not own:
+            _note_repeated(n_held)
+        return _own_part(data, name)
+    if not n_held:
+        if own or name == "train":
+            return _own_part(data, name)
+        reason = (
+            f"holds none of the {n_known:,} rows"
+            if n_known
+            else "has no test part: the model was trained on all rows"
+        )
+        raise ValueError(f"{data.name} {reason}{' that train held out' * bool(n_known)}; give --part all")
+    if n_held < n_known:
+        _note(f"{data.name} holds {n_held:,} of the {n_known:,} rows that train held out")
+    chosen = ~held if name == "train" else held
+    return X[chosen], y[chosen], name or "test"
+
+
+def _own_part(data: Dataset, name: str | None) -> tuple[NDArray[Any], NDArray[Any], str]:
+    """Return X, y and the name of a part of the data set itself."""
     if name is None:
         name = "test" if len(data.X_test) else "all"
     if name == "test" and not len(data.X_test):
@@ -228,15 +293,31 @@ def select_part(data: Dataset, name: str | None) -> tuple[NDArray[Any], NDArray[
     return (data.X_test, data.y_test, name) if name == "test" else (data.X_train, data.y_train, name)
 
 
+def _note_repeated(n_held: int) -> None:
+    remedy = f"; --part test uses the {n_held:,} rows that train held out" if n_held else ""
+    _note(
+        f"the rows include those that the model was trained on, so that its score on new rows may be lower{remedy}"
+    )
+
+
+def _note(text: str) -> None:
+    Terminal(sys.stderr).print(f"note: {text}")
+
+
 def class_labels(y: NDArray[Any]) -> NDArray[Any] | None:
-    """Return one label per row: y itself, its only column, or the classes of one-hot rows; None for other shapes."""
+    """Return one label per row: y itself, its only column, or the classes of one-hot rows; None for other shapes.
+
+    Whole numbers that are written as decimals, such as 1.0, become int64.
+    """
     if y.ndim == 2 and y.shape[1] == 1:
-        column: NDArray[Any] = y[:, 0]
-        return column
+        return class_labels(y[:, 0])
     if y.ndim == 2 and y.dtype.kind != "U" and np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all():
         places: NDArray[Any] = y.argmax(axis=1)
         return places
-    return y if y.ndim == 1 else None
+    if y.ndim != 1:
+        return None
+    whole = y.dtype.kind == "f" and bool((np.rint(y) == y).all()) and bool((abs(y) < _EXACT).all())
+    return y.astype(np.int64) if whole else y
 
 
 def is_classification(y: NDArray[Any], task: str, loss: str | None) -> bool:
@@ -268,7 +349,7 @@ def split(data: Dataset, fraction: float | None, *, stratify: bool) -> Dataset:
     if fraction is None:
         if len(data.X_test) or len(data.X_train) < _FEWEST_TO_SPLIT:
             return data
-        fraction = 0.2
+        fraction = TEST_FRACTION
     X, y = data.X, data.y
     data = replace(data, X_validation=X[:0], y_validation=y[:0])
     if fraction == 0:
@@ -282,6 +363,6 @@ def split(data: Dataset, fraction: float | None, *, stratify: bool) -> Dataset:
                 "target is a quantity"
             )
     X_train, X_test, y_train, y_test = datasets.train_test_split(
-        X, y, test_fraction=fraction, stratify=stratify
+        X, y, test_fraction=fraction, seed=record.SEED, stratify=stratify
     )
     return replace(data, X_train=X_train, y_train=y_train, X_test=X_test, y_test=y_test)

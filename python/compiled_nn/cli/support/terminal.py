@@ -9,6 +9,11 @@ from typing import TextIO
 
 _WIDTH = 80
 _NARROWEST = 50
+_OPTIONS = {  # of the command line, by their names in Python
+    "scale_targets=True": "--scale-targets",
+    "standardize=True": "--standardize",
+    "header=True": "--header",
+}
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "cyan": "36"}
 
 
@@ -18,7 +23,27 @@ class UsageError(Exception):
 
 def print_error(message: object) -> None:
     """Print an error as one line on stderr."""
-    Terminal(sys.stderr).print("compiled-nn: error: " + "; ".join(map(str.strip, str(message).splitlines())))
+    Terminal(sys.stderr).print("compiled-nn: error: " + "; ".join(_lines(message)))
+
+
+def print_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Print a warning as one line on stderr, without its place in a program; a ``warnings.showwarning``."""
+    Terminal(sys.stderr).print("note: " + " ".join(_lines(message)))
+
+
+def _lines(message: object) -> list[str]:
+    """Return the lines of a message, with the names of options on the command line."""
+    text = str(message)
+    for name, option in _OPTIONS.items():
+        text = text.replace(name, option)
+    return [line.strip() for line in text.splitlines()]
 
 
 class Terminal:

@@ -21,13 +21,15 @@ from ...losses import LOSSES, LossName
 from ...network.network import Network, load
 from ...optimizers import kind_of
 from ...spec.layers import Dense
-from . import inputs, report, results
+from . import inputs, record, report, results
 from .report import Progress
-from .terminal import Terminal
+from .table import Table
+from .terminal import Terminal, UsageError
 
 _EPOCHS = 30
 _STEPS = 1000  # least number by default: 30 epochs of a small file have too few steps
 _VALIDATION = 0.1  # share of the training rows that early stopping holds out
+_FEWEST_TO_HOLD_OUT = 2
 _LARGE = 100.0  # a note is printed for features beyond it, after scaling
 
 
@@ -38,6 +40,8 @@ class _Plan(NamedTuple):
     classifies: bool
     loss: str
     net: Network
+    scales_targets: bool
+    known: record.Record | None
     epochs: int
     batch_rows: int
     patience: int | None
@@ -47,6 +51,12 @@ class _Plan(NamedTuple):
     @property
     def score(self) -> str:
         return results.score_title("accuracy" if self.classifies else "r2")
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """Names of the columns that the model keeps; None if there are none, or some are equal."""
+        names = self.data.feature_names
+        return names if names and len(set(names)) == len(names) else None
 
     @property
     def watched(self) -> str:
@@ -63,10 +73,14 @@ def train(options: Namespace) -> int:
         screen.print(*_heading(options, plan))
     if not (options.quiet or options.standardize):
         _note_large(plan.data, stderr)
+    if plan.names is None and plan.data.feature_names and not options.quiet:
+        stderr.print("note: some columns have the same name; the model takes columns by position")
     progress = None if options.quiet else Progress(stderr, plan.epochs, plan.score, plan.watched)
     start = perf_counter()
     interrupted = _fit(options, plan, progress)
     seconds = perf_counter() - start
+    if plan.known is not None:
+        plan.net.metadata = {record.KEY: plan.known.to_metadata()}
     # Saved before any further output: printing fails if the reader of stdout was closed.
     plan.net.save(plan.model)
     if interrupted:
@@ -91,16 +105,51 @@ def _make_plan(options: Namespace) -> _Plan:
     classifies = inputs.is_classification(data.y_train, options.task, options.loss)
     if classifies:
         data = _with_labels(data)
+    whole = data
     data = inputs.split(data, options.test_fraction, stratify=classifies)
+    known = None
+    if data is not whole or not len(data.X_test):
+        share = options.test_fraction or inputs.TEST_FRACTION
+        known = record.of_training(
+            data, getattr(options, "target_of_data", None), share, stratified=classifies
+        )
     if options.scale is not None:
         data = replace(data, input_scale=options.scale)
     loss, n_outputs = _loss(options, data, classifies)
     m = len(data.X_train)
     rows = m if options.batch_size == "full" else min(m, options.batch_size)
     epochs = options.epochs or max(_EPOCHS, math.ceil(_STEPS / math.ceil(m / rows)))
-    net = _network(options, loss, n_outputs, data.input_scale)
+    scales = _scales_targets(options, loss)
+    net = _network(options, loss, n_outputs, data.input_scale, scales)
     patience = options.early_stopping
-    return _Plan(data, classifies, loss, net, epochs, rows, patience, *_files(options, data.name))
+    if patience is not None and classifies:
+        _check_held_out(data)
+    return _Plan(
+        data, classifies, loss, net, scales, known, epochs, rows, patience, *_files(options, data.name)
+    )
+
+
+def _check_held_out(data: Dataset) -> None:
+    """Raise a ValueError if early stopping cannot hold out a row of each class."""
+    classes, counts = np.unique(data.y_train, return_counts=True)
+    if counts.min() < _FEWEST_TO_HOLD_OUT:
+        raise ValueError(
+            f"class {classes[counts.argmin()]} has {counts.min()} row to train on, but --early-stopping holds out "
+            "rows of each class, which takes at least 2 per class; omit --early-stopping, or add rows of the class"
+        )
+
+
+def _scales_targets(options: Namespace, loss: LossName) -> bool:
+    """Return whether the targets are scaled: as the options say, or else if the loss allows it."""
+    possible = not LOSSES[loss].classifies and LOSSES[loss].link == "identity"
+    if options.scale_targets and not possible:
+        kind = (
+            "for classes"
+            if LOSSES[loss].classifies
+            else f"whose values have the range of {LOSSES[loss].link}"
+        )
+        raise UsageError(f"--scale-targets does not apply to the loss {loss}, {kind}; omit it")
+    return possible if options.scale_targets is None else bool(options.scale_targets)
 
 
 def _with_labels(data: Dataset) -> Dataset:
@@ -134,7 +183,9 @@ def _loss(options: Namespace, data: Dataset, classifies: bool) -> tuple[LossName
     return loss, LOSSES[loss].n_outputs(n_classes)
 
 
-def _network(options: Namespace, loss: LossName, n_outputs: int, input_scale: float) -> Network:
+def _network(
+    options: Namespace, loss: LossName, n_outputs: int, input_scale: float, scale_targets: bool
+) -> Network:
     optimizer = kind_of(options.optimizer)
     return Network(
         [
@@ -150,6 +201,7 @@ def _network(options: Namespace, loss: LossName, n_outputs: int, input_scale: fl
         seed=options.seed,
         n_threads=options.threads,
         standardize=options.standardize,
+        scale_targets=scale_targets,
     )
 
 
@@ -192,6 +244,8 @@ def _heading(options: Namespace, plan: _Plan) -> list[str]:
     scale = f", input scale {data.input_scale:.4g}" if data.input_scale != 1 else ""
     if options.standardize:
         scale = f", input {results.scaling_text(options.standardize)}"
+    if plan.scales_targets:
+        scale += ", targets standardised"
     return [
         f"{data.name}: {rows}; {n_features:,} features, {task}",
         network + scale,
@@ -225,7 +279,7 @@ def _fit(options: Namespace, plan: _Plan, progress: Progress | None) -> bool:
         watched = {"validation_data": (data.X_test, data.y_test)}
     try:
         plan.net.fit(
-            data.X_train,
+            data.X_train if plan.names is None else Table(data.X_train, plan.names),
             data.y_train,
             epochs=plan.epochs,
             batch_size=options.batch_size,
@@ -314,6 +368,9 @@ def _result(
         "learning_rate": net.optimizer.learning_rate,
         "batch_size": plan.batch_rows,
         "seed": options.seed,
+        "columns": None if plan.names is None else list(plan.names),
+        "target": None if plan.known is None else plan.known.target,
+        "scale_targets": plan.scales_targets,
         "epochs": len(net.history["epoch"]),
         "best_epoch": net.best_epoch_,
         "seconds": seconds,

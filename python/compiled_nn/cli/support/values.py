@@ -3,10 +3,29 @@
 from __future__ import annotations
 
 import math
+import os
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Collection
 
 from ...common.errors import did_you_mean
+
+_OTHER_MODELS = (
+    *(
+        ".pt",
+        ".pth",
+        ".ckpt",
+        ".pkl",
+        ".pickle",
+        ".joblib",
+        ".h5",
+        ".hdf5",
+        ".keras",
+        ".onnx",
+        ".pb",
+        ".tflite",
+    ),
+    *(".npz", ".npy", ".csv", ".json", ".parquet", ".gz", ".zip", ".png", ".svg", ".pdf"),
+)
 
 
 def choice(names: Collection[str]) -> Callable[[str], str]:
@@ -79,6 +98,24 @@ def layers(text: str) -> tuple[int, ...]:
         raise ArgumentTypeError(
             f"{text!r} is neither a list of units, such as 128,64, nor the word none"
         ) from None
+
+
+def scaling(text: str) -> bool | str:
+    """Convert the name of a method that scales columns; the default method is True."""
+    from ...spec.configuration import SCALINGS  # imported here: a start imports no code of a command
+
+    method = choice(SCALINGS)(text)
+    return True if method == SCALINGS[0] else method
+
+
+def model(text: str) -> str:
+    """Convert the name of the file of a network; endings of other formats are refused."""
+    ending = os.path.splitext(text)[1].lower()
+    if ending in _OTHER_MODELS:
+        raise ArgumentTypeError(
+            f"{text!r} ends in {ending}, but the file has the format safetensors; use the ending .safetensors"
+        )
+    return text
 
 
 def batch_size(text: str) -> int | str:
