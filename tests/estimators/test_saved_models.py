@@ -89,6 +89,7 @@ SHAPES = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:A column-vector y was passed")
 @pytest.mark.parametrize("case", SHAPES)
 def test_shapes(case, tmp_path):
     kind, rows, y = SHAPES[case]

@@ -6,7 +6,7 @@ import compiled_nn as cnn
 import numpy as np
 import pytest
 from command_line import outcome
-from compiled_nn import losses
+from compiled_nn import losses, metrics
 from compiled_nn.losses import LOSSES, Loss
 from small import bits
 
@@ -108,6 +108,25 @@ def test_crossed_quantiles_are_predicted_in_order():
     net = network("quantile", 3, hidden=0)
     net.set_weights([(np.zeros((1, 3)), np.array([5.0, -1.0, 2.0]))])
     assert net.predict([[0.0]]).tolist() == [[-1.0, 2.0, 5.0]]
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_loss_of_quantiles_is_that_of_predictions(scaled, weighted, rng):
+    """One step from weights whose outputs cross, also in units of y; the sum over the quantiles, as in training."""
+    X, y = rng.normal(size=(50, 1)), 100 + 5 * rng.normal(size=50)
+    loss = losses.Quantile((0.1, 0.5, 0.9))
+    net = network(loss, 3, hidden=0, dtype="float64", scale_targets=scaled, optimizer=cnn.SGD(1e-9))
+    weights = rng.random(50) if weighted else None
+    net.fit(X, y, epochs=1, batch_size="full")
+    net.set_weights([(np.array([[1.0, -1.0, 0.5]]), np.array([2.0, -1.0, 0.0]))])
+    assert (np.diff(net.decision_function(X), axis=1) < 0).any()
+    predicted = net.predict(X)
+    expected = sum(
+        metrics.pinball(y, column, weights, quantile=q)
+        for column, q in zip(predicted.T, loss.quantiles, strict=True)
+    )
+    assert net.loss(X, y, weights) == pytest.approx(expected, rel=1e-12)  # float64: rounding of sums
 
 
 def test_gaussian_finds_mean_and_deviation(rng):

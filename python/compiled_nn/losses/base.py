@@ -81,6 +81,10 @@ class Loss:
     def check_values(self, y: Array) -> None:
         """Raise ValueError if targets (m, n) are out of the range of the loss."""
 
+    def arranged(self, outputs: Array) -> Array:
+        """Return outputs (m, n_outputs) in the order in which predictions use them."""
+        return outputs
+
     def values(self, outputs: Array) -> Array:
         """Return the predicted values (m, n) from the outputs after the link."""
         return outputs

@@ -227,10 +227,14 @@ class Quantile(Loss):
         n = len(self.quantiles)
         return np.repeat(scale, n), np.repeat(mean, n)
 
-    def values(self, outputs: Array) -> Array:
-        """Return the predicted quantiles in increasing order."""
+    def arranged(self, outputs: Array) -> Array:
+        """Return the outputs in increasing order, because quantiles may cross."""
         sorted_outputs: Array = np.sort(outputs, axis=1)
         return sorted_outputs
+
+    def values(self, outputs: Array) -> Array:
+        """Return the predicted quantiles in increasing order."""
+        return self.arranged(outputs)
 
     def sources(self, outputs: Array) -> Array:
         """Return the index of the output of each predicted quantile."""

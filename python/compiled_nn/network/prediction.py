@@ -190,7 +190,9 @@ class Prediction(Model):
         """Return the mean loss, without penalty and without label smoothing.
 
         For values it is computed in float64 from y and the outputs in units of y, also with ``scale_targets``, where
-        the history has the loss of the scaled y.
+        the history has the loss of the scaled y. For "quantile" it is the sum of the mean pinball losses of the
+        sorted quantiles that :meth:`predict` returns; the training loss of the history is that of the outputs, which may
+        cross.
 
         Parameters
         ----------

@@ -62,7 +62,7 @@ def new_objective(configuration: Configuration, n_threads: int | None, *, smooth
 def loss_of_values(
     loss: Loss, outputs: Array, y: Array, weights: Array | None = None, n_threads: int | None = None
 ) -> float:
-    """Return the mean loss of outputs in float64: that of networks whose layer is the identity.
+    """Return the mean loss of outputs in float64, arranged as predictions: that of networks whose layer is the identity.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def loss_of_values(
         Number of threads.
     """
     objective = Objective(loss.core, n_threads=n_threads, weights=weights)
-    n_columns = y.shape[1]
+    n_columns, outputs = y.shape[1], loss.arranged(outputs)
     together = n_columns if callable(loss.core) else _TOGETHER
     layout = np.arange(outputs.shape[1]).reshape(
         -1, n_columns
