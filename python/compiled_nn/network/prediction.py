@@ -191,8 +191,8 @@ class Prediction(Model):
 
         For values it is computed in float64 from y and the outputs in units of y, also with ``scale_targets``, where
         the history has the loss of the scaled y. For "quantile" it is the sum of the mean pinball losses of the
-        sorted quantiles that :meth:`predict` returns; the training loss of the history is that of the outputs, which may
-        cross.
+        sorted quantiles that :meth:`predict` returns; the training loss of the history is that of the outputs before
+        sorting.
 
         Parameters
         ----------

@@ -62,7 +62,7 @@ def new_objective(configuration: Configuration, n_threads: int | None, *, smooth
 def loss_of_values(
     loss: Loss, outputs: Array, y: Array, weights: Array | None = None, n_threads: int | None = None
 ) -> float:
-    """Return the mean loss of outputs in float64, arranged as predictions: that of networks whose layer is the identity.
+    """Return the mean loss of outputs in float64, in the order of predictions, computed by layers of the identity.
 
     Parameters
     ----------
