@@ -139,6 +139,15 @@ def test_missing_columns_are_named(run, write, model, columns, command, names, m
     assert err.count("\n") == 1
 
 
+def test_another_delimiter(run, model, columns, folder):
+    (folder / "semicolons.csv").write_text(table(columns, ["b", "a"]).replace(",", ";"))
+    code, _, err = run("predict", model, "semicolons.csv")
+    assert code == 1
+    assert err.endswith("are missing: 'a', 'b'; the file has 'b;a'; check --delimiter\n")
+    (folder / "ab.csv").write_text(table(columns, ["a", "b"]))
+    assert predicted(run, model, "semicolons.csv", "--delimiter", ";") == predicted(run, model, "ab.csv")
+
+
 def test_evaluate_without_the_target(run, write, model, columns):
     columns["Label"] = columns["label"]
     write("new.csv", "a,b,Label")

@@ -4,6 +4,7 @@ import argparse
 import inspect
 import json
 import re
+import shutil
 import subprocess
 import sys
 from functools import partial
@@ -105,6 +106,38 @@ def test_unknown_option_before_a_command(run):
     assert "unrecognized arguments: --foo." in err
 
 
+@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
+def test_completion(run, shell):
+    pytest.importorskip("shtab", reason="shtab is not installed")
+    code, out, err = run("--print-completion", shell)
+    assert (code, err) == (0, "")
+    for name, command in COMMANDS.items():
+        assert name in out
+        for option in options_of(command):
+            assert option.lstrip("-") in out or not option.startswith("--")
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+def test_completion_in_bash(run):
+    pytest.importorskip("shtab", reason="shtab is not installed")
+    script = run("--print-completion", "bash")[1]
+    script += """
+COMP_WORDS=(compiled-nn evaluate model --par) COMP_CWORD=3
+_shtab_compiled_nn
+echo "${COMPREPLY[@]}"
+"""
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["--part"]
+
+
+def test_completion_without_shtab(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    code, out, err = run("--print-completion", "bash")
+    message = 'compiled-nn: error: --print-completion needs shtab; pip install "compiled-nn[completion]"\n'
+    assert (code, out, err) == (1, "", message)
+    assert "Did you mean 'zsh'?" in run("--print-completion", "zhs")[2]
+
+
 def test_help_precedes_an_unknown_command(run):
     assert run("--help", "trian")[0] == 0
 
@@ -175,7 +208,8 @@ print(json.dumps(sorted(name for name in set(sys.modules) - before if name.start
 @pytest.mark.parametrize("option", ["--version", "--help"])
 def test_a_start_imports_no_code_of_a_command(environment, option):
     support = {
-        f"compiled_nn.cli.support.{name}" for name in ("arguments", "command_line", "terminal", "values")
+        f"compiled_nn.cli.support.{name}"
+        for name in ("arguments", "command_line", "completion", "terminal", "values")
     }
     commands = {f"compiled_nn.cli.{name}" for name in COMMANDS}
     assert imported(environment, option) == commands | support | {

@@ -32,9 +32,15 @@ from typing import NoReturn
 
 from .._version import __version__
 from ..common.errors import DivergenceError, did_you_mean
+from .support import values
 from .support.command_line import command_first, separated
+from .support.completion import OPTION, SHELLS, PrintCompletion
 from .support.terminal import Terminal, UsageError, print_error, print_warning
 
+_COMPLETION = """\
+completion of command lines in bash, zsh or tcsh, with compiled-nn[completion]:
+  eval "$(compiled-nn --print-completion bash)"
+"""
 _EXIT_CODES = """\
 exit codes:
   0    success
@@ -117,16 +123,24 @@ def _parse(argv: Sequence[str]) -> Namespace:
 def _parser(found: dict[str, ModuleType], argv: Sequence[str]) -> tuple[ArgumentParser, str | None]:
     """Return the parser, and the command that a command line names, None for none.
 
-    Only that command gets its options: those of the others would import modules that are not used.
+    Only that command gets its options: those of the others would import modules that are not used. For the completion
+    of a shell, all commands have theirs.
     """
     examples = [f"  compiled-nn {example}" for command in found.values() for example in command.EXAMPLES]
     parser = ArgumentParser(
         prog="compiled-nn",
         description="Train and use dense neural networks on the CPU.",
-        epilog="\n".join(["examples:", *examples, "", _EXIT_CODES]),
+        epilog="\n".join(["examples:", *examples, "", _COMPLETION, _EXIT_CODES]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"compiled-nn {__version__}")
+    parser.add_argument(
+        OPTION,
+        action=PrintCompletion,
+        type=values.choice(SHELLS),
+        metavar="SHELL",
+        help=argparse.SUPPRESS,
+    )
     subparsers = parser.add_subparsers(title="commands", dest="command", required=True, metavar="COMMAND")
     chosen = next((word for word in argv if not word.startswith("-")), None)
     for name, command in found.items():
@@ -137,7 +151,7 @@ def _parser(found: dict[str, ModuleType], argv: Sequence[str]) -> tuple[Argument
             description=command.DESCRIPTION or f"{command.SUMMARY[:1].upper()}{command.SUMMARY[1:]}.",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        if name == chosen:
+        if name == chosen or OPTION in argv:
             command.add_options(subparser)
             subparser.set_defaults(run=command.run, parser=subparser)
     return parser, chosen

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 from ...common.errors import did_you_mean
 
-_AT_ONCE = {"-h", "--help", "--version"}  # options that print something and end
+_AT_ONCE = {"-h", "--help", "--version", "--print-completion"}  # options that print something and end
 
 
 def command_first(argv: Sequence[str], commands: Collection[str]) -> list[str]:

@@ -229,7 +229,7 @@ def _refuse_missing(cells: Sequence[str], line: int, names: Sequence[str]) -> No
     if missing:
         raise ValueError(
             f"line {line}: {len(missing)} of the {len(names)} columns that the model takes are missing: "
-            f"{_listed(missing)}; the file has {_listed(cells)}"
+            f"{_listed(missing)}; the file has {_listed(cells)}{'; check --delimiter' * (len(cells) == 1)}"
         )
     for name in names:
         if cells.count(name) > 1:
