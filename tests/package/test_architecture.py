@@ -268,6 +268,7 @@ print(json.dumps(sorted(set(sys.modules) - before)))
         ),
         *("callbacks", "training.loop", "training.plan", "training.validation", "training.averaging"),
         *("optimizers.classes", "losses.base", "display.notebook", "network.diagnosis"),
+        *("common.hints", "common.counterparts"),
     }
     lazy = {f"compiled_nn.{name}" for name in lazy} | {"cnn_core.functions"}
     assert not (lazy | {"json", "difflib", "tempfile", "pathlib"}) & set(loaded)

@@ -45,9 +45,9 @@ class OptunaPruning(Callback):
 def from_sklearn(callback: Any) -> Callback:
     """Return a callback of scikit-learn 1.9 or later, such as ``sklearn.callback.ProgressBar``, as a callback of fit.
 
-    Training is the root task, and each epoch is a subtask. A hook that returns True stops training. Hooks that ask for
-    X, y and a fitted estimator, such as those of ``sklearn.callback.ScoringMonitor``, receive the data of fit and the
-    network in training; with streamed batches they receive neither.
+    Training is the root task, and each epoch is a subtask. A hook that returns True stops training. Hooks with
+    parameters for X, y and a fitted estimator, such as those of ``sklearn.callback.ScoringMonitor``, receive the data
+    of fit and the network in training; with streamed batches they receive neither.
 
     Parameters
     ----------

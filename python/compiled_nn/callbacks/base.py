@@ -115,7 +115,7 @@ class FunctionCallback(Callback):
 
 
 class ObjectCallback(Callback):
-    """Callback that calls the methods of an object of another class, of which it needs to have only one.
+    """Callback that calls the methods of an object of another class, which may have only some of them.
 
     Parameters
     ----------

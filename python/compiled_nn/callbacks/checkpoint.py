@@ -54,7 +54,7 @@ class Checkpoint(Callback):
         self._best: float | None = None
 
     def on_train_begin(self, net: NetworkLike) -> None:
-        """Determine the best value of the epochs in the history that the existing file is the best of."""
+        """Set the best value so far, if the file exists: that of the epochs in the history that were compared."""
         self._best = None
         if self.keep_best is not None and os.path.exists(self.path):
             values = net.history.get(self.keep_best.column, ())

@@ -33,7 +33,7 @@ class EarlyStopping(Callback):
         Number of epochs of this call of fit that are neither compared nor counted, because values often become worse
         at first.
     baseline : float, optional
-        Value that must be improved on: epochs that are not better than it are without an improvement.
+        Value in place of a best one at first: an epoch is an improvement only if it is better.
 
     Raises
     ------

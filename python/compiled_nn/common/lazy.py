@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from importlib.machinery import PathFinder
 from sys import modules
 from typing import Any
 
@@ -29,8 +30,11 @@ def attach(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any]
 
     def get(name: str) -> Any:
         if name not in homes:
-            options = [] if name.startswith("_") else modules[package].__all__
-            hint = did_you_mean(name, options, package.rpartition(".")[2])
+            # `from package import module` calls this function first, and imports the module after the error.
+            is_module = PathFinder.find_spec(f"{package}.{name}", modules[package].__path__) is not None
+            hint = ""
+            if not (is_module or name.startswith("_")):
+                hint = did_you_mean(name, modules[package].__all__, package.rpartition(".")[2])
             raise AttributeError(f"module {package!r} has no attribute {name!r}.{hint}")
         home = homes[name]
         if not home:

@@ -168,7 +168,7 @@ class MLPClassifier(ClassPredictions):
         "ordinal".
     class_weight : "balanced", dict or None, default None
         Weight of the rows of each class, by label; "balanced" gives all classes the same total weight, in partial_fit
-        those of the rows of the call. None: weights of 1.
+        among the rows of that call. None: weights of 1.
     label_smoothing : float, default 0.0
         Share of each label that training distributes evenly over the classes, for "log_loss"; in [0, 1).
 

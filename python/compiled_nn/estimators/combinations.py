@@ -74,7 +74,7 @@ def _has_name(model: Parameters) -> bool:
 
 
 def _lacks(name: str) -> Callable[[Any], bool]:
-    """Return a function that tells whether the optimizer of a name has no hyperparameter `name`."""
+    """Return a function of an estimator: whether its named optimizer has no hyperparameter `name`."""
 
     def lacks(model: Parameters) -> bool:
         if not isinstance(model.optimizer, str):

@@ -62,7 +62,7 @@ class Creation(Running, ABC):
         return values if all(map(_cannot_change, values)) else None
 
     def _check_changes(self) -> None:
-        """Check the parameters, unless they are those of the last check, which would take much of a small fit."""
+        """Check the parameters, unless they are those of the last check, which keeps small fits fast."""
         values = self._values()
         if not _are_same(values, self._checked):
             self._check()

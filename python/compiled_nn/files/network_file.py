@@ -180,7 +180,7 @@ def _is_of_first_formats(config: dict[str, Any]) -> bool:
 
 
 def _is_later_init(init: Any) -> bool:
-    """Whether formats 1 and 2 do not have an initialiser, given as JSON values."""
+    """Whether an initialiser, in its JSON form, needs format 3."""
     return init == "ones" or (isinstance(init, dict) and init["name"] in ("constant", "pair"))
 
 

@@ -127,9 +127,9 @@ def gradients(
 ) -> dict[str, Array]:
     """Return the gradients of the mean loss, without an update.
 
-    The last activation decides the loss: binary cross-entropy for sigmoid, softmax cross-entropy for softmax, Poisson
-    for exp; dZ of the last layer is then A - Y. For any other activation, or with ``"loss": "mse"`` in the last dict of
-    `nn_shape`, it is the sum of squared errors of a sample, and dA of the last layer is 2 (A - Y).
+    The last activation determines the loss: binary cross-entropy for sigmoid, softmax cross-entropy for softmax,
+    Poisson for exp; dZ of the last layer is then A - Y. For any other activation, or with ``"loss": "mse"`` in the last
+    dict of `nn_shape`, it is the sum of squared errors of a sample, and dA of the last layer is 2 (A - Y).
 
     Parameters
     ----------

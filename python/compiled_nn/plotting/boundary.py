@@ -97,7 +97,7 @@ class DecisionBoundaryDisplay(canvas.Display):
         net : Network, or estimator with `predict`
             Fitted estimator of two features.
         X : array-like or table (m, 2)
-            Samples, whose ranges decide the limits of the plane. The names of a table label the axes.
+            Samples, whose ranges determine the limits of the plane. The names of a table label the axes.
         y : array-like (m,), optional
             Labels or values of the samples. Without it the samples are not drawn.
         class_names : sequence of str (n_classes,), optional

@@ -163,8 +163,9 @@ def _robust(X: Samples, chosen: Array | None, weights: Array | None) -> tuple[Ar
 def _quartiles(column: Array, weights: Array) -> Array:
     """Return the three quartiles of weighted numbers; equal weights give those of :func:`numpy.percentile`.
 
-    Whole multiples of the smallest weight u give the quartiles of repeated numbers: a number takes the places from the
-    sum of the weights of smaller ones to u below the sum that includes its own, and between them is interpolated.
+    Weights that are multiples of the smallest weight u give the quartiles of repeated numbers. On an axis of summed
+    weights, a number extends from the sum of the weights before it to the sum with its own weight, less u; the gaps
+    between numbers are interpolated.
     """
     order = np.argsort(column, kind="stable")
     w = weights[order]

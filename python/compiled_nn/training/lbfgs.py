@@ -171,5 +171,5 @@ class FullBatch:
 
 
 def _ftol(optimizer: LBFGS) -> float:
-    """Return the tolerance of the loss: near a minimum it exceeds it by about the square of the gradient."""
+    """Return the relative decrease of the loss below which the search ends: near a minimum, squares of gradients."""
     return min(_FTOL, optimizer.tol**2)

@@ -174,7 +174,7 @@ def _smaller_rate(subject: Subject) -> dict[str, Any]:
 
 
 def _change_for_dead(subject: Subject) -> dict[str, Any]:
-    """Return a change after which units live: of the initial weights if they are dead from the start."""
+    """Return a change after which fewer units are dead: of the initial weights if it is they that are at fault."""
     if subject.trained and _dead_share(subject, subject.initial) < _DEAD:
         return _smaller_rate(subject)
     if not subject.default_start:

@@ -24,9 +24,9 @@ _CLEARLY = 6.0  # the same, in standard deviations of a chance score
 # Standard deviations of a chance score by which the reference must be better than for shuffled y: to find any relation,
 # and to be the measure of a network.
 _DEVIATIONS, _CERTAIN = 2.0, 3.0
-_IMBALANCED = 0.75  # share of the largest class from which its weight is a cause of a collapse
-_MOST_EPOCHS = 20  # number of epochs that is advised at most, divided by the number trained
-_MARGIN = 2.0  # number of epochs that is advised, divided by the number needed in a trial
+_IMBALANCED = 0.75  # share of the largest class above which class weights are suggested
+_MOST_EPOCHS = 20  # largest number of epochs that is suggested, divided by the number trained
+_MARGIN = 2.0  # number of further epochs that is suggested, divided by the number needed in a trial
 _LONG = 2000  # steps of the trial that continues training
 _MISMATCH = 0.1  # quality lost by running statistics
 _RISE = 0.2  # rise of the validation loss after its minimum, divided by its fall before

@@ -14,7 +14,7 @@ from .findings import Finding
 from .subject import Subject
 
 _STEP = 1.0  # norm of a step divided by that of the weights; usual values are 1e-4 to 1e-2
-_NO_STEP = 1e-6  # a million steps then change the weights by as much as they are
+_NO_STEP = 1e-6  # a million steps then change the weights by their own size
 _PENALTY = 30.0  # penalty divided by the loss; it is below 3 for an l2 of 0.01 and 1000 units
 _SLOWED = 0.1  # norm of the clipped step divided by that of the whole one
 _SLOW = 1e-4  # norm of a clipped step divided by that of the weights

@@ -33,7 +33,7 @@ _RATES = tuple(10 ** (i / 2) for i in range(-10, 3))  # 1e-5 to 10
 _NEAR = 0.02  # share of the decrease of the loss that a smaller learning rate may miss
 _FALLEN = 0.7  # loss after a short trial divided by that before, at a learning rate that is not too high
 _HIDDEN = (16, 64)  # smallest and largest number of units of the reference network
-_WEIGHTS = 200_000  # weights of a reference network with more than the smallest number of units
+_WEIGHTS = 200_000  # largest number of weights of its hidden layer, if that has more than the smallest number
 _REFERENCE_L2 = 0.02
 _FOLDS = 4
 _PERMUTATIONS = 3
@@ -210,7 +210,7 @@ def can_scale_targets(subject: Subject) -> bool:
 
 
 def reference(subject: Subject, permutation: Array | None = None) -> Reference:
-    """Return the out-of-fold predictions of the reference network; the best epoch counts.
+    """Return the out-of-fold predictions of the reference network, each by the best epoch.
 
     With `permutation`, it is trained and judged on y in another order.
     """
