@@ -172,7 +172,7 @@ def test_hyperparameters_of_an_optimizer(name):
 @with_docs
 def test_optimizers_are_documented():
     found = documented("optimizers.md", "| name | class with its defaults | use |")
-    assert found.keys() == set(optimizers.OPTIMIZERS)
+    assert found.keys() == set(optimizers.NAMES)
     for name, call in found.items():
         kind = optimizers.kind_of(name)
         check_call(call, kind, kind())
