@@ -486,7 +486,7 @@ def test_ctrl_c_before_training(run, folder, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(inputs, "load", interrupt)
+    monkeypatch.setattr(inputs, "load_training", interrupt)
     assert run("train", "digits") == (130, "", "compiled-nn: interrupted\n")
     assert os.listdir(folder) == []
 

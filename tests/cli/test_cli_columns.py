@@ -158,7 +158,7 @@ def test_evaluate_without_the_target(run, write, model, columns):
         in err
     )
     assert run("evaluate", model, "new.csv", "--target", "Label")[0] == 0
-    code, _, err = run("evaluate", model, "new.csv", "--target", "a")
+    code, _, err = run("evaluate", model, "new.csv", "--target", 0)
     assert code == 1
     assert "column 'a' cannot be the target, because it is a feature of the model" in err
 
@@ -330,6 +330,10 @@ def test_parquet(run, write, model, columns, folder):
     parquet.write_table(pyarrow.table({name: columns[name] for name in names}), "new.parquet")
     assert predicted(run, model, "new.parquet") == (expected, "note: 2 columns are not used: 'id', 'label'\n")
     assert json.loads(run("evaluate", model, "new.parquet", "--json", "--part", "test")[1])["rows"] == 24
+    parquet.write_table(pyarrow.table({"1": columns["a"], "2": columns["b"]}), "numbers.parquet")
+    assert (
+        "2 of the 2 columns that the model takes are missing" in run("predict", model, "numbers.parquet")[2]
+    )
     names = ["label", "a", "b"]
     parquet.write_table(pyarrow.table({name: columns[name] for name in names}), "train.parquet")
     assert run("train", "train.parquet", "--target", "label", *TRAIN, "-o", "two.safetensors") == (0, "", "")

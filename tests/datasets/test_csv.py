@@ -1,5 +1,7 @@
 """CSV files: headers seen and said, targets of every kind, and bad ones."""
 
+import gzip
+
 import numpy as np
 import pytest
 from compiled_nn.datasets.csv import read_csv
@@ -203,3 +205,20 @@ def test_labels_that_differ_in_leading_zeros_stay_apart(tmp_path, targets, expec
     data = read_csv(path)
     assert data.y_train.tolist() == expected
     assert len(data.class_names) == (len(set(targets)) if isinstance(expected[0], str) else 0)
+
+
+def test_gzip(tmp_path):
+    content = b"a,b,kind\n1,2.5,x\n3,4,y\n"
+    (tmp_path / "plain.csv").write_bytes(content)
+    (tmp_path / "plain.csv.gz").write_bytes(gzip.compress(content))
+    expected, data = (read_csv(tmp_path / name) for name in ("plain.csv", "plain.csv.gz"))
+    assert np.array_equal(data.X_train, expected.X_train)
+    assert data.y_train.tolist() == ["x", "y"]
+    assert (data.name, data.feature_names) == ("plain", ("a", "b"))
+
+
+@pytest.mark.parametrize("cut", [4, 12, -6])
+def test_damaged_gzip(tmp_path, cut):
+    (tmp_path / "bad.csv.gz").write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * 100)[:cut])
+    with pytest.raises(ValueError, match=r"bad\.csv\.gz is a damaged gzip file: "):
+        read_csv(tmp_path / "bad.csv.gz")

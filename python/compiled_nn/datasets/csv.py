@@ -136,14 +136,6 @@ def read_open(
             raise ValueError(f"{path}, {error}") from error
 
 
-def first_cells(file: BinaryIO, delimiter: str) -> list[str]:
-    """Return the cells of the first line of an open CSV file that is not blank."""
-    import csv
-
-    with io.TextIOWrapper(_plain(file), newline="", encoding="utf-8-sig", errors="replace") as text:
-        return next(filter(None, csv.reader(text, delimiter=delimiter)), [])
-
-
 def _plain(file: Any) -> Any:
     """Return the file without its compression by gzip, if any."""
     return gzip.GzipFile(fileobj=file) if file.peek(2)[:2] == _GZIP else file

@@ -20,7 +20,7 @@ from ...losses import LOSSES
 from ...network.network import Network
 from ...network.network import load as _load_network
 from . import record, tables
-from .tables import Source
+from .tables import Source, Target
 from .terminal import Terminal, UsageError
 
 _NAMES = ("digits", "xor", "mnist", "fashion-mnist")
@@ -56,7 +56,7 @@ def load_network(options: Namespace) -> Network:
 
 
 def load(options: Namespace, *, labels: bool = True, net: Network | None = None) -> Dataset:
-    """Return the data set of DATA.
+    """Return the data set of DATA, for a command that has a model.
 
     Parameters
     ----------
@@ -74,13 +74,22 @@ def load(options: Namespace, *, labels: bool = True, net: Network | None = None)
     OSError, ValueError
         The data cannot be read.
     """
+    return _load(options, labels, net)[0]
+
+
+def load_training(options: Namespace) -> tuple[Dataset, Target | None]:
+    """Return the data set of DATA, and the name and the index of the target column of a table, for training."""
+    return _load(options, True, None)
+
+
+def _load(options: Namespace, labels: bool, net: Network | None) -> tuple[Dataset, Target | None]:
     name = options.data
     if name in _NAMES:
         _refuse(options, _CSV_OPTIONS + _IDX_OPTIONS)
-        return _built_in(options)
+        return _built_in(options), None
     if os.path.isdir(name):
         _refuse(options, ("folder", *_CSV_OPTIONS, *_IDX_OPTIONS))
-        return _scaled(_idx_folder(name))
+        return _scaled(_idx_folder(name)), None
     if name != "-" and not os.path.exists(name):
         hint = did_you_mean(name, _NAMES)
         known = ", ".join(_NAMES)
@@ -89,16 +98,12 @@ def load(options: Namespace, *, labels: bool = True, net: Network | None = None)
     kind = _kind(source)
     if kind == "npz":
         _refuse(options, ("folder", *_CSV_OPTIONS, *_IDX_OPTIONS))
-        return _scaled(read_npz(name, labels=labels))
+        return _scaled(read_npz(name, labels=labels)), None
     if kind == "idx":
         _refuse(options, ("folder", *_CSV_OPTIONS))
-        return _scaled(_idx_files(options, labels))
+        return _scaled(_idx_files(options, labels)), None
     _refuse(options, ("folder", *_IDX_OPTIONS))
-    if net is not None:
-        return tables.read(source, options, labels, tables.Expected.by(net))
-    data = tables.read(source, options, labels, None)
-    options.target_of_data = tables.target_of(source, options, named=bool(data.feature_names))
-    return data
+    return tables.read(source, options, labels, None if net is None else tables.Expected.by(net))
 
 
 def _refuse(options: Namespace, names: tuple[str, ...]) -> None:

@@ -15,10 +15,12 @@ import numpy as np
 from ...common import optional
 from ...common.errors import did_you_mean
 from ...datasets import Dataset
-from ...datasets.csv import Columns, default_columns, first_cells, parse_number, read_open, target_column
+from ...datasets.csv import Columns, default_columns, parse_number, read_open, target_column
 from ...network.network import Network
 from . import record
 from .terminal import Terminal
+
+Target = tuple[str | None, int]  # name, None without a header, and index of the target column
 
 _LISTED = 10  # names in a message
 
@@ -86,8 +88,10 @@ class Expected(NamedTuple):
         return cls(net.n_features_, titles, known.target, known.target_column, text)
 
 
-def read(source: Source, options: Namespace, labels: bool, expected: Expected | None) -> Dataset:
-    """Read a CSV or Parquet file.
+def read(
+    source: Source, options: Namespace, labels: bool, expected: Expected | None
+) -> tuple[Dataset, Target | None]:
+    """Read a CSV or Parquet file, and return its data, and the name and the index of its target column.
 
     Parameters
     ----------
@@ -99,25 +103,30 @@ def read(source: Source, options: Namespace, labels: bool, expected: Expected | 
     expected : Expected or None
         Columns of the model; None in training.
     """
+    with source.open() as file:
+        parquet = file.peek(4)[:4] == b"PAR1"  # type: ignore[attr-defined]
+    if parquet:
+        options = Namespace(**{**vars(options), "header": True})
     ignored: list[str] = []
+    targets: list[Target] = []
 
     def choose(cells: list[str], line: int) -> Columns:
         if expected is None:
             target = -1 if options.target is None else options.target
-            return default_columns(cells, line, target, options.header)
-        if expected.names is None:
+            columns = default_columns(cells, line, target, options.header)
+        elif expected.names is None:
             columns = _by_position(cells, line, options, labels, expected)
         else:
             columns = _by_name(cells, line, options, labels, expected)
         if not labels:
             columns = columns._replace(target=None)
+        if columns.target is not None:
+            targets.append((cells[columns.target] if columns.header else None, columns.target))
         if columns.header:
             taken = {*columns.features, columns.target}
             ignored.extend(cell for i, cell in enumerate(cells) if i not in taken)
         return columns
 
-    with source.open() as file:
-        parquet = file.peek(4)[:4] == b"PAR1"  # type: ignore[attr-defined]
     text = expected is not None and expected.text_targets
     try:
         if parquet:
@@ -130,17 +139,7 @@ def read(source: Source, options: Namespace, labels: bool, expected: Expected | 
     if ignored:
         noun = "column is" if len(ignored) == 1 else "columns are"
         Terminal(sys.stderr).print(f"note: {len(ignored)} {noun} not used: {_listed(ignored)}")
-    return data
-
-
-def target_of(source: Source, options: Namespace, *, named: bool) -> tuple[str | None, int]:
-    """Return the name of the target column of training data, None if the columns have none, and its index."""
-    with source.open() as file:
-        parquet = file.peek(4)[:4] == b"PAR1"  # type: ignore[attr-defined]
-        cells = _parquet_names(source) if parquet else first_cells(file, options.delimiter or ",")
-    cells = [cell.strip() for cell in cells]
-    column = target_column(-1 if options.target is None else options.target, cells, len(cells)) or 0
-    return (cells[column] if named else None), column
+    return data, targets[0] if targets else None
 
 
 # ---- columns of a model
@@ -179,12 +178,8 @@ def _by_name(cells: list[str], line: int, options: Namespace, labels: bool, expe
             f"--target.{hint}"
         )
     if target in features:
-        column = f"column {cells[target or 0]!r}"
-        if options.target is None:
-            raise ValueError(
-                f"line {line}: every column is a feature of the model; name the target with --target"
-            )
-        raise ValueError(f"line {line}: {column} cannot be the target, because it is a feature of the model")
+        column = f"column {cells[target or 0]!r} cannot be the target, because it is a feature of the model"
+        raise ValueError(f"line {line}: {column}; name the target with --target")
     return Columns(True, target, features)
 
 
@@ -251,10 +246,6 @@ def _parquet(source: Source) -> Any:
     """Return an open Parquet file."""
     parquet = optional.load("pyarrow.parquet", purpose="reading Parquet", library="pyarrow", extra="arrow")
     return parquet.ParquetFile(source.path if source.content is None else io.BytesIO(source.content))
-
-
-def _parquet_names(source: Source) -> list[str]:
-    return list(_parquet(source).schema_arrow.names)
 
 
 def _read_parquet(source: Source, choose: Callable[[list[str], int], Columns]) -> Dataset:

@@ -101,7 +101,7 @@ def train(options: Namespace) -> int:
 
 
 def _make_plan(options: Namespace) -> _Plan:
-    data = inputs.load(options)
+    data, target = inputs.load_training(options)
     classifies = inputs.is_classification(data.y_train, options.task, options.loss)
     if classifies:
         data = _with_labels(data)
@@ -110,9 +110,7 @@ def _make_plan(options: Namespace) -> _Plan:
     known = None
     if data is not whole or not len(data.X_test):
         share = options.test_fraction or inputs.TEST_FRACTION
-        known = record.of_training(
-            data, getattr(options, "target_of_data", None), share, stratified=classifies
-        )
+        known = record.of_training(data, target, share, stratified=classifies)
     if options.scale is not None:
         data = replace(data, input_scale=options.scale)
     loss, n_outputs = _loss(options, data, classifies)
