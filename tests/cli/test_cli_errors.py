@@ -55,6 +55,7 @@ WRONG_USAGE = [
     ),
     ("train images.idx", "give the file with their labels by --labels FILE"),
     ("train images.idx --labels l.idx --test-images images.idx", "must be given together"),
+    ("train values.csv --class-weight balanced", "--class-weight is for classes, but the targets are values"),
     ("train digits -o net.pt", "'net.pt' ends in .pt, but the file has the format safetensors"),
     ("train digits --layers 10 0", "'10,0' is neither a list of units"),
     ("--jsno train digits", "unrecognized arguments: --jsno. Did you mean '--json'?"),
@@ -74,6 +75,8 @@ WRONG_DATA = [
         "', but regression needs numbers; name a column of numbers with --target",
     ),
     ("train rare.csv", "give --test-fraction 0"),
+    ("train row.csv --early-stopping 3", "1 row to train on, so that --early-stopping can hold out no rows"),
+    ("train row.csv --test-fraction 0.5", "row has 1 row, which cannot be split into training and test rows"),
     (
         "train few.csv --early-stopping 3",
         "class b has 1 row to train on, but --early-stopping holds out rows of each class",
@@ -105,6 +108,8 @@ def files(tmp_path, monkeypatch):
     (tmp_path / "half.csv").write_text("a,2,kind\n1,2,x\n")
     (tmp_path / "rare.csv").write_text("1,a\n" * 20 + "1,b\n")
     (tmp_path / "few.csv").write_text("1,a\n" * 20 + "1,b\n" * 2)
+    (tmp_path / "row.csv").write_text("1,2.5\n")
+    (tmp_path / "values.csv").write_text("".join(f"{i},{i + 0.5}\n" for i in range(20)))
     (tmp_path / "one.csv").write_text("1,a\n" * 20)
     np.savez("values.npz", X=np.ones((20, 2)), y=np.full((20, 2), 0.5))
     np.save("array.npy", np.ones(3))
@@ -130,3 +135,14 @@ def test_wrong_data(run, files, words, message):
     assert err.count("\n") == 1
     assert message in err
     assert sorted(os.listdir()) == before
+
+
+def test_divergence_names_options_of_the_command_line(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.savez("huge.npz", X=np.linspace(-1e30, 1e30, 50)[:, None], y=np.linspace(0, 1, 50))
+    code, _, err = run("train", "huge.npz", "-q", "--no-plot", "--no-scale-targets")
+    assert (code, err.count("\n")) == (1, 1)
+    assert "--scale" in err
+    assert "input_scale" not in err
+    assert "standardize=True" not in err
+    assert "clip_norm" not in err

@@ -96,7 +96,7 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
         help="file for the loss curve: .png, .svg or .pdf (default: MODEL-loss.png)",
     )
     group.add_argument("--no-plot", action="store_true", help="do not draw the loss curve to a file")
-    group.add_argument("-q", "--quiet", action="store_true", help="print errors only")
+    group.add_argument("-q", "--quiet", action="store_true", help="print errors and warnings only")
 
 
 def _add_architecture(group: argparse._ArgumentGroup) -> None:

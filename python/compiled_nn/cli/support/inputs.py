@@ -359,6 +359,10 @@ def split(data: Dataset, fraction: float | None, *, stratify: bool) -> Dataset:
     data = replace(data, X_validation=X[:0], y_validation=y[:0])
     if fraction == 0:
         return replace(data, X_train=X, y_train=y, X_test=X[:0], y_test=y[:0])
+    if len(X) < 2:
+        raise ValueError(
+            f"{data.name} has 1 row, which cannot be split into training and test rows; give --test-fraction 0"
+        )
     if stratify:
         classes, counts = np.unique(y, return_counts=True)
         if counts.min() < 2:

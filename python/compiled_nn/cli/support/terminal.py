@@ -9,10 +9,13 @@ from typing import TextIO
 
 _WIDTH = 80
 _NARROWEST = 50
-_OPTIONS = {  # of the command line, by their names in Python
+_OPTIONS = {  # words of the command line by those of Python; "" where it has no such option
+    ", or limit the gradient (clip_norm=1.0)": "",
     "scale_targets=True": "--scale-targets",
     "standardize=True": "--standardize",
     "header=True": "--header",
+    "input_scale": "--scale",
+    "r2_score": "R^2",
 }
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "cyan": "36"}
 

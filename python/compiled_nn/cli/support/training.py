@@ -120,15 +120,21 @@ def _make_plan(options: Namespace) -> _Plan:
     scales = _scales_targets(options, loss)
     net = _network(options, loss, n_outputs, data.input_scale, scales)
     patience = options.early_stopping
-    if patience is not None and classifies:
-        _check_held_out(data)
+    if patience is not None:
+        _check_held_out(data, classifies)
+    if options.class_weight is not None and not classifies:
+        raise UsageError("--class-weight is for classes, but the targets are values; omit it")
     return _Plan(
         data, classifies, loss, net, scales, known, epochs, rows, patience, *_files(options, data.name)
     )
 
 
-def _check_held_out(data: Dataset) -> None:
-    """Raise a ValueError if early stopping cannot hold out a row of each class."""
+def _check_held_out(data: Dataset, classifies: bool) -> None:
+    """Raise a ValueError if early stopping cannot hold out a row, or one of each class."""
+    if len(data.X_train) < _FEWEST_TO_HOLD_OUT:
+        raise ValueError("there is 1 row to train on, so that --early-stopping can hold out no rows; omit it")
+    if not classifies:
+        return
     classes, counts = np.unique(data.y_train, return_counts=True)
     if counts.min() < _FEWEST_TO_HOLD_OUT:
         raise ValueError(
