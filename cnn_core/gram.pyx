@@ -23,6 +23,7 @@ from cnn_core.stack cimport Stack, allocate_workspace, chunk_rows
 from cnn_core.threads cimport acquire_threads, release_threads, get_pool, wait, run_parallel
 from cnn_core.types cimport GRAM_PANEL, Layer, Run
 
+from cnn_core.clipping import clip
 from cnn_core.functions import matmul
 from cnn_core.layers import Layers
 
@@ -104,6 +105,7 @@ cdef object compute_gram(Stack home, cnp.ndarray X, double scale, int threads):
         panel = (<object>X)[:, p:p + GRAM_PANEL]
         if home.statistics is not None:
             panel = (panel - home.statistics[0][p:p + GRAM_PANEL]) * (<object>home.factors)[p:p + GRAM_PANEL]
+            panel = clip(panel, min(max(home.clipped - p, 0), GRAM_PANEL))
         panel = panel.astype(home.dtype, copy=False)
         if scale != 1 and home.statistics is None:
             panel = panel * home.dtype.type(scale)
@@ -146,7 +148,7 @@ def make_gram_stack(Stack home not None, cnp.ndarray X not None, *, double scale
     first = Layers((home.sizes[0], n), ("identity",), (False,), home.dtype)
     first.views()[0][0][...] = home.views()[0][0]
     if home.statistics is not None:
-        first.standardize(*home.statistics)
+        first.standardize(*home.statistics, home.clipped)
     stack = GramStack((m, *home.sizes[1:]), home.activations, home.biases, home.dtype, units_major=False)
     stack.home, stack.X, stack.scale, stack.threads = home, X, scale, thread_count(n_threads)
     stack.start = aligned_zeros(round_up_rows(m) * stack.net.layers[0].ld, home.dtype)

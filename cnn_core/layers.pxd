@@ -42,6 +42,7 @@ cdef class Layers:
     cdef void *parameters_data
     cdef const double *mean
     cdef const double *factor
+    cdef readonly Py_ssize_t clipped
     cdef readonly tuple sizes
     cdef readonly tuple activations
     cdef readonly tuple biases

@@ -296,13 +296,15 @@ cdef class Layers:
                 self.running[layer.r:layer.r + layer.n], self.running[layer.r + layer.ld:layer.r + layer.ld + layer.n]))
         return result
 
-    def standardize(self, mean, deviation):
+    def standardize(self, mean, deviation, Py_ssize_t clipped=0):
         """Standardise all rows, in prediction and training: x becomes (x - mean) / deviation, and `scale` is unused.
 
         Parameters
         ----------
         mean, deviation : array-like (k,)
             Mean and deviation of each column of X, finite, deviations above zero; kept as `statistics`, in float64.
+        clipped : int, default 0
+            Number of first columns of which each result z then becomes z / sqrt(1 + (z / 3)^2).
 
         Raises
         ------
@@ -310,8 +312,10 @@ cdef class Layers:
             If they have another shape, or one of their numbers cannot be used.
         """
         cdef cnp.ndarray means, factors
+        if not 0 <= clipped <= self.sizes[0]:
+            raise ValueError(f"clipped is {clipped}; the first layer takes {self.sizes[0]} columns")
         means, deviations, factors = read_scaling(mean, deviation, self.sizes[0])
-        self.statistics, self.factors = (means, deviations), factors
+        self.statistics, self.factors, self.clipped = (means, deviations), factors, clipped
         self.mean = <const double *>cnp.PyArray_DATA(means)
         self.factor = <const double *>cnp.PyArray_DATA(factors)
 
@@ -333,6 +337,7 @@ cdef class Layers:
         rows.columns = self.net.layers[0].k
         rows.row_stride, rows.column_stride = cnp.PyArray_STRIDE(X, 0), cnp.PyArray_STRIDE(X, 1)
         rows.scale, rows.mean, rows.factor = scale, self.mean, self.factor
+        rows.clipped = self.clipped
         rows.direct = (
             cnp.PyArray_TYPE(X) == self.type_number and scale == 1 and self.mean == NULL
             and (rows.column_stride == self.itemsize or rows.columns == 1)
@@ -353,6 +358,7 @@ cdef class Layers:
         rows.wide_indices = cnp.PyArray_ITEMSIZE(X.indices) == 8
         rows.columns = self.net.layers[0].k
         rows.scale, rows.mean, rows.factor = scale, self.mean, self.factor
+        rows.clipped = self.clipped
         return 0
 
     cdef int forward_block(self, const Rows *x, Py_ssize_t m, void *out, int output, bint finite_only,
@@ -419,7 +425,7 @@ cdef class Layers:
     cdef int forward_rows(self, const void *x, Py_ssize_t m, void *out) noexcept nogil:
         cdef Rows rows
         rows.data, rows.columns, rows.scale = <const char *>x, self.net.layers[0].k, 1
-        rows.mean, rows.factor, rows.starts = self.mean, self.factor, NULL
+        rows.mean, rows.factor, rows.clipped, rows.starts = self.mean, self.factor, self.clipped, NULL
         rows.kind = FLOAT32 if self.itemsize == 4 else FLOAT64
         rows.direct = self.mean == NULL and (
             rows.columns * self.itemsize % 64 == 0 or not self.net.layers[0].units_major)

@@ -368,7 +368,9 @@ cdef class Stack(Layers):
         ValueError, TypeError
             If an array has another shape, dtype or layout.
         """
-        from cnn_core.functions import derive_from_inputs, matmul  # imported here to keep the import of the core fast
+        # imported here to keep the import of the core fast
+        from cnn_core.clipping import slopes
+        from cnn_core.functions import derive_from_inputs, matmul
         cdef Run run
         cdef cnp.npy_intp shape[2]
         cdef double unused = 0
@@ -402,6 +404,9 @@ cdef class Stack(Layers):
                 raise_pending()
             dz = cnp.PyArray_SimpleNewFromData(2, shape, self.type_number, run.dz[0])
             matmul(dz[:, :self.sizes[1]], transposed, (<object>out)[at:stop], n_threads=threads)
+            if self.clipped:
+                (<object>out)[at:stop, :self.clipped] *= slopes(
+                    X, slice(at, stop), self.statistics[0], self.factors, self.clipped)
             PyErr_CheckSignals()
             at = stop
         self.workspace = alive[2]

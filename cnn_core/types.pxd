@@ -70,6 +70,7 @@ cdef struct Rows:           # a matrix of the caller, read row by row
     double scale            # factor of every x; unused if `mean` is not NULL: then x becomes
     const double *mean      # (x - mean[column]) * factor[column]
     const double *factor
+    Py_ssize_t clipped      # number of first columns that are clipped after this, see `smooth_clip`
 
 cdef struct Target:         # class indices, or rows of `columns` reals
     const int64_t *labels

@@ -1,5 +1,6 @@
 """Copies of the caller's rows, of any number type and layout, as contiguous reals, one block of rows at a time."""
 
+from libc.math cimport copysign, fabs, sqrt
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from cnn_core.kernels.vec cimport real
@@ -69,11 +70,25 @@ cdef inline Py_ssize_t size_of(int kind) noexcept nogil:
     return 4 if kind == FLOAT32 or kind == INT32 or kind == UINT32 else 8
 
 
+cdef inline double smooth_clip(double z) noexcept nogil:
+    """z / sqrt(1 + (z / 3)^2), which is between -3 and 3; NaN if z is not finite."""
+    cdef double third = z / 3
+    if fabs(third) > 1e150:             # the square would overflow
+        return z - z + copysign(3, z)
+    return z / sqrt(1 + third*third)
+
+
+cdef inline double standardized(const Rows *x, Py_ssize_t j, double value) noexcept nogil:
+    """A number of column j, standardised and clipped."""
+    cdef double z = (value - x.mean[j]) * x.factor[j]
+    return smooth_clip(z) if j < x.clipped else z
+
+
 cdef inline real read_number(const Rows *x, const char *row, Py_ssize_t j, bint exactly) noexcept nogil:
     """Number j of a row, scaled; `exactly`: standardised in double."""
     cdef double value = number_at(x.kind, row + j*x.column_stride)
     if exactly:
-        return <real>((value - x.mean[j]) * x.factor[j])
+        return <real>standardized(x, j, value)
     return <real>value * <real>x.scale
 
 
@@ -92,10 +107,12 @@ cdef inline void copy_strided(const Rows *x, const int64_t *order, Py_ssize_t fi
 
 
 cdef inline void standardize(const Rows *x, Py_ssize_t m, real *target, Py_ssize_t ld) noexcept nogil:
-    """target[m, columns] = (target - mean) factor"""
+    """target[m, columns] = (target - mean) factor, clipped in the first columns"""
     cdef Py_ssize_t i, j
     for i in range(m):
-        for j in range(x.columns):
+        for j in range(x.clipped):
+            target[i*ld + j] = <real>standardized(x, j, target[i*ld + j])
+        for j in range(x.clipped, x.columns):
             target[i*ld + j] = <real>((target[i*ld + j] - x.mean[j]) * x.factor[j])
 
 
@@ -113,7 +130,7 @@ cdef inline void scatter_rows(const number *_, const Rows *x, const int64_t *ord
             if 0 <= j < x.columns:
                 value = (<const number *>x.data)[at]
                 if x.mean != NULL:
-                    target[i*ld + j] = <real>((<double>value - x.mean[j]) * x.factor[j])
+                    target[i*ld + j] = <real>standardized(x, j, <double>value)
                 else:
                     target[i*ld + j] = <real>value * scale
 
@@ -122,11 +139,13 @@ cdef inline void gather_sparse(const Rows *x, const int64_t *order, Py_ssize_t f
                                Py_ssize_t ld) noexcept nogil:
     """`gather` for sparse rows."""
     cdef Py_ssize_t i, j
-    for i in range(m):
-        for j in range(x.columns):
-            target[i*ld + j] = 0
+    for j in range(x.columns):
+        target[j] = 0
     if x.mean != NULL:
-        standardize(x, m, target, ld)
+        standardize(x, 1, target, ld)
+    for i in range(1, m):
+        for j in range(x.columns):
+            target[i*ld + j] = target[j]
     if x.kind == FLOAT32:
         scatter_rows[float](NULL, x, order, first, m, target, ld)
     else:

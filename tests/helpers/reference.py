@@ -52,6 +52,10 @@ def softmax(z):
     return e / e.sum(axis=1, keepdims=True)
 
 
+def smooth_clip(z):
+    return z / np.sqrt(1 + (z / 3) ** 2)
+
+
 ACTIVATIONS = {
     "identity": (identity, identity_derivative),
     "relu": (relu, relu_derivative),

@@ -27,7 +27,7 @@ class Inputs(Immutable):
         Dtype of the network.
     scale : float
         Factor by which X is multiplied.
-    scaling : {"standard", "robust", "minmax"} or None
+    scaling : {"standard", "robust", "robust_smooth_clip", "minmax"} or None
         Method by which the columns are scaled; None if they are not.
     encoder : Tabular or None
         Encoder that turns a table into numbers; None for numeric X.
@@ -86,6 +86,13 @@ class Inputs(Immutable):
     def n_features(self) -> int:
         """Number of columns of X, before encoding."""
         return self.n_columns if self.encoder is None else self.encoder.n_features_in_
+
+    @property
+    def n_clipped(self) -> int:
+        """Number of columns that are clipped after they are scaled: those of numbers, which are the first ones."""
+        if self.scaling != "robust_smooth_clip":
+            return 0
+        return self.n_columns if self.encoder is None else self.encoder.n_numeric_
 
     @classmethod
     def learned(

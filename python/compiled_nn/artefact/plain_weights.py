@@ -34,6 +34,11 @@ def plain_weights(parts: Parts) -> list[Pair]:
             "The network encodes a table with categories, which a dict of weights cannot describe."
             f" {_INSTEAD} and encoder_."
         )
+    if parts.inputs.n_clipped and statistics is not None:
+        raise ValueError(
+            "The network has standardize='robust_smooth_clip', and the clip is not linear, so that weights cannot"
+            f" include it. {_INSTEAD} with mean_ and scale_, and clip the columns of X before the first layer."
+        )
     pairs: list[Pair] = [(layer["weight"], layer.get("bias")) for layer in parts.layers]
     if statistics is not None:
         pairs[0] = _from_unscaled(pairs[0], statistics, c.dtype)

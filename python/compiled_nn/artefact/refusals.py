@@ -89,9 +89,11 @@ def _message(row: int, n_bad: int, m: int, what: str) -> str:
 def _is_in_range(layers: Layers, scale: float, row: Samples) -> bool:
     """Return whether a row (1, k) is within the range of the dtype after scaling."""
     dense = row if isinstance(row, np.ndarray) else row.toarray()
+    from cnn_core.clipping import clip  # imported here to keep `import compiled_nn` fast
+
     statistics = layers.statistics
     with np.errstate(over="ignore"):
         scaled = dense * np.float64(scale)
         if statistics is not None:
-            scaled = (dense - statistics[0]) / statistics[1]
+            scaled = clip((dense - statistics[0]) / statistics[1], layers.clipped)
     return bool((abs(scaled) <= np.finfo(layers.dtype).max).all())

@@ -154,7 +154,8 @@ def _add_numbers(group: argparse._ArgumentGroup) -> None:
         metavar="METHOD",
         type=values.scaling,
         help="centre and scale every feature, with statistics of the training rows: standard (mean and standard "
-        "deviation; the default METHOD), robust (median and quartiles) or minmax (to 0..1)",
+        "deviation; the default METHOD), robust (median and quartiles), robust_smooth_clip (the same, then clipped "
+        "smoothly to -3..3) or minmax (to 0..1)",
     )
     group.add_argument(
         "--scale-targets",

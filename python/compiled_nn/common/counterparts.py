@@ -127,6 +127,7 @@ TABLES: dict[str, dict[str, str]] = {
         "standard": "z_score standard_scaler mean_std",
         "minmax": "min_max min_max_scaler normalize",
         "robust": "robust_scaler iqr median",
+        "robust_smooth_clip": "smooth_clip robust_scale_smooth_clip robust_clip realmlp",
     },
     "class_weight": {"balanced": "auto balance balanced_subsample"},
     "learning_rate": {"invscaling": "inverse_scaling inv_scaling", "adaptive": "plateau reduce_on_plateau"},

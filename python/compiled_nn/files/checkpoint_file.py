@@ -256,6 +256,7 @@ def _state(file: Any, parts: Parts, progress: dict[str, Any]) -> dict[str, Any]:
             "moments": [layers(f"moments.{j}") for j in range(progress["n_moments"])],
         },
         "statistics": parts.statistics,
+        "clipped": parts.inputs.n_clipped,
         "dropout_key": progress["dropout_key"] % 2**64,
         "seed": configuration.seed,
         "rng": _generator(progress["generator"]),

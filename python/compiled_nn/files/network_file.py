@@ -4,7 +4,8 @@ The tensors have the dtype of the network and are named as in a sequence of full
 ``layers.0.weight`` (units, inputs) and ``layers.0.bias`` (units,). The metadata have one key, ``compiled_nn``:
 
     format_version    1; 2 for a network with standardize=True; 3 for a network with options that version 0.1.0 did not
-                      have; 4 for one with any of the objects inputs, outputs and metadata
+                      have; 4 for one with any of the objects inputs, outputs and metadata, or with
+                      standardize="robust_smooth_clip"
     library_version   version of compiled_nn that wrote the file
     network           layers, loss, optimizer, l1, l2, input_scale, dtype, seed; in format 2 also standardize, from
                       format 3 on also the other parameters that are not None or False
@@ -13,7 +14,7 @@ The tensors have the dtype of the network and are named as in a sequence of full
     classes           {"dtype": ..., "values": [...]} or null
     temperature       from format 3 on: number by which logits are divided
     encoder           with categorical_features: columns of the encoder, see preprocessing/columns.py, or null
-    inputs, outputs, metadata    format 4: optional objects, at least one of them, see files/extras.py
+    inputs, outputs, metadata    format 4: optional objects, see files/extras.py
 
 A normalised layer also has ``layers.0.norm.weight`` (units,), and for "batch" ``layers.0.norm.running_mean`` and
 ``layers.0.norm.running_var``. With standardize, there are ``standardization.mean`` and ``standardization.scale``
@@ -152,9 +153,9 @@ def make_content(parts: Parts, library_version: str) -> tuple[dict[str, arrays.A
 
 def _version_for(configuration: Configuration, calibrated: bool, extended: bool) -> int:
     """Return the oldest format that can describe the network, so that older versions can read the file."""
-    if extended:
-        return FORMAT_VERSION
     config = to_config(configuration)
+    if extended or config.get("standardize") == "robust_smooth_clip":
+        return FORMAT_VERSION
     standardize = config.pop("standardize", False)
     if calibrated or not _is_of_first_formats(config) or standardize not in (False, True):
         return 3

@@ -330,7 +330,8 @@ class Fitting(Prediction, State):
         trainer = (self._trainer if resume else None) or self._drawn(X, encoder)
         trainer.check_schedule(self.optimizer)
         if self._lacks_statistics(trainer.stack):
-            trainer.stack.standardize(*self._fit_statistics(X, encoder, rows, weights))
+            statistics = self._fit_statistics(X, encoder, rows, weights)
+            trainer.stack.standardize(*statistics, inputs.n_clipped)
         trainer.restore_weights(averages=averages)
         if not resume:
             self.history = new_history()

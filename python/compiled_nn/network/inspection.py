@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import optimizers
 from ..artefact import refusals
+from ..artefact.inputs import Inputs
 from ..common import checks
 from ..data import arrays
 from ..data.arrays import Array
@@ -166,7 +167,8 @@ class Inspection(Model):
         """Return a stack that standardises X if the network does."""
         if self._lacks_statistics(stack):
             stack = new_stack(self._configuration.embedded(encoder), layer_views(stack))
-            stack.standardize(*self._fit_statistics(X, encoder))
+            inputs = Inputs.of(self._configuration, X.shape[1], encoder)
+            stack.standardize(*self._fit_statistics(X, encoder), inputs.n_clipped)
         return stack
 
     def transform(self, X: Any, layer: int = -1) -> Array:

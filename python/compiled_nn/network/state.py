@@ -220,7 +220,7 @@ class State(Model):
         net._inputs, net._outputs, net.metadata = parts.inputs, parts.outputs, parts.metadata
         net._trainer = Trainer(new_stack(parts.configuration, parts.layers), parts.configuration.seed)
         if parts.statistics is not None:
-            net._trainer.stack.standardize(*parts.statistics)
+            net._trainer.stack.standardize(*parts.statistics, parts.inputs.n_clipped)
         return net
 
     def __getstate__(self) -> dict[str, Any]:

@@ -287,7 +287,7 @@ class Tabular:
         ----------
         encoded : SparseRows or ndarray (m, n_columns_)
             Result of :meth:`transform`.
-        method : {"standard", "robust", "minmax"}
+        method : {"standard", "robust", "robust_smooth_clip", "minmax"}
             Method of standardization.
         rows : ndarray of int, optional
             Indices of the rows to use. Default: all rows.

@@ -336,6 +336,7 @@ class Trainer:
         """
         return self.snapshot() | {
             "statistics": self.stack.statistics,
+            "clipped": self.stack.clipped,
             "dropout_key": self.stack.dropout_key,
             "seed": self._seed,
             "rng": self._rng,
@@ -350,7 +351,8 @@ class Trainer:
         trainer = cls(stack, state["seed"], state["rng"])
         stack.set_dropout(stack.dropout, state["dropout_key"])
         if state["statistics"] is not None:
-            stack.standardize(*state["statistics"])
+            mean, deviation = state["statistics"]
+            stack.standardize(mean, deviation, state["clipped"])
         trainer.restore({name: state[name] for name in ("layers", "average", "optimizer") if name in state})
         trainer.epochs, trainer.rate_scale, trainer.average = (
             state["epochs"],

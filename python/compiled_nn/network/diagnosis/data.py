@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from cnn_core.clipping import clip
+
 from ...data.arrays import Array
 from . import trials
 from .findings import Finding
@@ -26,8 +28,7 @@ def scaled_inputs(subject: Subject) -> Array:
     if subject.stack.statistics is None:
         return inputs * subject.objective.scale
     mean, scale = subject.stack.statistics
-    standardised: Array = (inputs - mean) / scale
-    return standardised
+    return clip((inputs - mean) / scale, subject.stack.clipped)
 
 
 def check_inputs(subject: Subject, inputs: Array) -> Iterator[Finding]:

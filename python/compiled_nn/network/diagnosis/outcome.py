@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from cnn_core.clipping import clip
+
 from ...data.arrays import Array
 from ...training.stacks import copy_of
 from . import trials
@@ -163,8 +165,7 @@ def _first_inputs(subject: Subject) -> Array:
         scaled: Array = X * X.dtype.type(subject.objective.scale)
         return scaled
     mean, scale = subject.stack.statistics
-    standardised: Array = ((X - mean) / scale).astype(X.dtype)
-    return standardised
+    return clip((X - mean) / scale, subject.stack.clipped).astype(X.dtype)
 
 
 # ---- history

@@ -69,8 +69,11 @@ def prepare(subject: Subject, change: Mapping[str, Any], y: Array | None = None)
         rng = new_generator(change.get("seed", 0))
         stack = new_stack(new, states_of(draw_weights(new.layers, rng, subject.X.shape[1])))
     if new.standardize:
-        kept = subject.initial.statistics if c.standardize else None
-        stack.standardize(*(subject.statistics if kept is None else kept))
+        initial = subject.initial
+        if c.standardize and initial.statistics is not None:
+            stack.standardize(*initial.statistics, initial.clipped)
+        else:
+            stack.standardize(*subject.statistics)
     objective = subject.objective.replace(l1=new.l1, l2=new.l2, scale=new.scale)
     if "loss" in change:
         objective = objective.replace(loss=new.loss.core)
