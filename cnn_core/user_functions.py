@@ -75,10 +75,13 @@ class CustomLoss:
     def _checked(self, result: Any, shape: tuple[int, ...]) -> tuple[Array, Array]:
         try:
             value, dz = result
+            unreal = [a.dtype for a in map(np.asarray, result) if a.dtype.kind not in "biufO"]
+            if unreal:
+                raise TypeError(f"it must hold real numbers, not {unreal[0]}")
             value, dz = np.asarray(value, np.float64), np.asarray(dz, self.dtype)
         except (TypeError, ValueError) as error:
             raise TypeError(
-                f"a custom loss returns a pair of arrays (loss, dz); got {type(result).__name__}"
+                f"a custom loss returns a pair of arrays (loss, dz); got {type(result).__name__}: {error}"
             ) from error
         if value.shape != shape[:1] or dz.shape != shape:
             raise ValueError(

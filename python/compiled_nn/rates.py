@@ -138,6 +138,11 @@ def find_learning_rate(
     True
     """
     owner = "find_learning_rate"
+    if isinstance(net, type) or not hasattr(net, "fit"):
+        got = f"the class {net.__name__}" if isinstance(net, type) else repr(net)
+        raise TypeError(
+            f"The 'net' parameter of {owner} must be a Network or an estimator. Got {got} instead."
+        )
     lowest = checks.real(owner, "lowest", lowest, above=0)
     highest = checks.real(owner, "highest", highest, above=lowest)
     steps = checks.integer(owner, "steps", steps, minimum=10)

@@ -217,6 +217,15 @@ class Predictor(Immutable):
             mean, std = mean[:, 0], std[:, 0]
         if out is None:
             return mean, std
+        if not isinstance(out, (tuple, list)) or len(out) != 2:
+            raise TypeError(
+                f"out must be a pair of arrays, for the means and the standard deviations. Got {type(out).__name__}"
+                f"{f' of {len(out)}' if isinstance(out, (tuple, list)) else ''} instead."
+            )
+        for array, result in zip(out, (mean, std), strict=True):
+            _check_out(array, result.shape, result.dtype)
+        if np.shares_memory(*out):
+            raise ValueError("The two arrays of out share memory, so one result would overwrite the other.")
         return _written(out[0], mean), _written(out[1], std)
 
     def decision_function(self, X: Any, out: Array | None = None) -> Array:

@@ -10,6 +10,8 @@ from .base import Callback
 if TYPE_CHECKING:
     from ..common.protocols import History, NetworkLike
 
+_COLUMNS = ("epoch", "loss", "penalty", "learning_rate", "seconds", "val_loss", "val_score")
+
 
 class TrainingScore(Callback):
     """Callback that adds the score on some rows to the history after each epoch.
@@ -38,6 +40,12 @@ class TrainingScore(Callback):
     """
 
     def __init__(self, X: Any, y: Any, name: str = "score") -> None:
+        if not isinstance(name, str) or name in _COLUMNS:
+            taken = ", ".join(map(repr, _COLUMNS))
+            raise (ValueError if isinstance(name, str) else TypeError)(
+                f"The 'name' parameter of TrainingScore must be a str other than the columns of every history, {taken}."
+                f" Got {name!r} instead."
+            )
         self.X = X
         self.y = y
         self.name = name

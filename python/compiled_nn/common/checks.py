@@ -82,6 +82,11 @@ def real(
 
 def rate(owner: str, name: str, value: object) -> Rate:
     """Return `value` as a learning rate: a finite float above 0, or a function of the step."""
+    if isinstance(value, type):
+        raise TypeError(
+            f"The '{name}' parameter of {owner} is the class {value.__name__}; pass a number, or an object of this"
+            " class."
+        )
     return value if callable(value) else real(owner, name, value, above=0)
 
 

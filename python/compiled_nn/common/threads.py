@@ -13,6 +13,17 @@ from . import checks
 __all__ = ["get_num_threads", "set_num_threads", "threads"]
 
 
+_MOST = 1024
+
+
+def check_number(owner: str, name: str, n: object) -> int | None:
+    """Return a number of threads from 1 to 1024, or None."""
+    checked = checks.optional_integer(owner, name, n, minimum=1)
+    if checked is not None and checked > _MOST:
+        raise ValueError(f"The '{name}' parameter of {owner} must be at most {_MOST}. Got {checked} instead.")
+    return checked
+
+
 def set_num_threads(n: int | None) -> None:
     """Set the number of threads for every network whose ``n_threads`` is None.
 
@@ -28,7 +39,7 @@ def set_num_threads(n: int | None) -> None:
     TypeError, ValueError
         If `n` is not an int >= 1 or None.
     """
-    _set_num_threads(n if n is None else checks.integer("set_num_threads", "n", n, minimum=1))
+    _set_num_threads(check_number("set_num_threads", "n", n))
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from __future__ import annotations
 import math
 import numbers
 import sys
-from collections.abc import Callable, Sized
+from collections.abc import Callable, Iterator, Set, Sized
+from datetime import date
 from functools import partial
 from typing import Any, Never, TypeAlias
 
@@ -91,6 +92,8 @@ def check_shape(shape: tuple[int, ...], n_features: int | None) -> None:
 
 
 def _flat_images(X: Array) -> Array:
+    if X.ndim == 1 and X.size == 0:
+        check_shape((0, 0), None)
     if X.ndim in (3, 4):
         flat: Array = np.reshape(X, (len(X), math.prod(X.shape[1:])))
         return flat
@@ -170,6 +173,8 @@ def weights(array: Any, name: str, *, dtype: str, ndim: int) -> Array:
     if array.ndim != ndim:
         raise ValueError(f"{name} has {count(array.ndim, 'dimension')}; expected {ndim}.")
     if array.dtype.kind == "f" and array.size:
+        if ndim == 1 and (row := first_unusable(array, dtype)) is not None:
+            refuse(array[row], name, dtype, row)
         check_finite(array.reshape(len(array), -1), name, dtype)
     return np.array(array, dtype=dtype, order="C")
 
@@ -220,12 +225,11 @@ def first_unusable(numbers: Array, dtype: str) -> int | None:
     return None
 
 
-def refuse(number: Any, name: str, dtype: str, row: int, column: int | str) -> Never:
+def refuse(number: Any, name: str, dtype: str, row: int, column: int | str | None = None) -> Never:
     """Raise the ValueError for a number that is NaN, infinite or beyond the range of `dtype`."""
     remedy = _REMEDIES.get(name, "") if np.isnan(number) else ""
-    raise ValueError(
-        f"Input {name} contains {_name_of(number, dtype)}: row {row}, column {column!r}.{remedy}"
-    )
+    place = f"row {row}" if column is None else f"row {row}, column {column!r}"
+    raise ValueError(f"Input {name} contains {_name_of(number, dtype)}: {place}.{remedy}")
 
 
 def _name_of(value: Any, dtype: str = "") -> str:
@@ -248,6 +252,10 @@ def as_array(a: Any, name: str) -> Array:
         return _from_table(a, name)
     if isinstance(a, dict):
         raise TypeError(f"{name} is a dict; pass an array or a table, such as pandas.DataFrame({name}).")
+    if isinstance(a, list) and a and isinstance(a[0], dict):
+        raise TypeError(f"{name} is a list of dicts; pass a table, such as pandas.DataFrame({name}).")
+    if isinstance(a, (str, bytes, Iterator, Set, type, numbers.Number)) or callable(a):
+        raise TypeError(f"{name} is {_described(a)}; expected an array.{_remedy_for(a, name)}")
     if hasattr(a, "collect") and not hasattr(a, "__array__"):
         raise TypeError(f"{name} is a {type(a).__name__}, which is not computed yet; pass {name}.collect().")
     masked = sys.modules.get("numpy.ma")  # without this module in memory, `a` cannot be a masked array
@@ -274,6 +282,18 @@ def as_array(a: Any, name: str) -> Array:
         BufferError,
     ) as error:  # for example a tensor on another device
         raise TypeError(f"{name} cannot be read as an array: {error}") from error
+
+
+def _described(a: Any) -> str:
+    if isinstance(a, type):
+        return f"the class {a.__name__}"
+    return repr(a)[:60] if isinstance(a, (str, bytes, numbers.Number)) else f"a {type(a).__name__}"
+
+
+def _remedy_for(a: Any, name: str) -> str:
+    if isinstance(a, Iterator):
+        return f" Pass list({name})."
+    return f" A set has no order; pass sorted({name}), or a list." if isinstance(a, Set) else ""
 
 
 def _from_table(table: Any, name: str) -> Array:
@@ -333,12 +353,35 @@ def _from_objects(array: Array, name: str) -> Array:
     for index, value in () if plain else np.ndenumerate(array):
         real = not isinstance(value, numbers.Complex) or isinstance(value, numbers.Real)
         if isinstance(value, (str, bytes)) or not real:
-            where = ", ".join(str(i) for i in index)
             advice = _advice(name, "U" if isinstance(value, (str, bytes)) else "O")
-            raise TypeError(f"{name}[{where}] is {value!r}; the network takes real numbers.{advice}")
+            raise TypeError(f"{_place(name, index)} is {value!r}; the network takes real numbers.{advice}")
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         if array.ndim == 1:
             dataframes.check_cells(name, array)
-        raise TypeError(f"{name} holds objects that are not real numbers: {error}") from error
+        raise _not_a_number(array, name) or TypeError(
+            f"{name} holds objects that are not real numbers: {error}"
+        ) from error
+
+
+def _place(name: str, index: tuple[int, ...]) -> str:
+    return f"{name}[{', '.join(map(str, index))}]"
+
+
+def _not_a_number(array: Array, name: str) -> Exception | None:
+    """Return the error for the first object of an array that float64 cannot hold."""
+    for index, value in np.ndenumerate(array):
+        try:
+            np.float64(value)
+        except OverflowError:
+            return ValueError(f"{_place(name, index)} is an integer too large for float64.")
+        except (TypeError, ValueError):
+            if isinstance(value, date) or type(value).__name__ == "Period":
+                return TypeError(
+                    f"{_place(name, index)} is {value!r}, a date; the network takes real numbers.{_advice(name, 'M')}"
+                )
+            return TypeError(
+                f"{_place(name, index)} is of the type {type(value).__name__}; the network takes real numbers."
+            )
+    return None

@@ -32,6 +32,12 @@ def read(y: Array, name: str = "y") -> Array:
         values = y.astype(object).tolist()
         check(values, name)
         y = np.array(values)
+        if y.dtype.kind == "O":
+            row = next(i for i, value in enumerate(values) if np.asarray(value).dtype.kind == "O")
+            raise ValueError(
+                f"{name} holds {values[row]!r} in row {row}, an integer beyond the range of int64. Convert the labels"
+                " to text."
+            )
     if y.dtype.kind not in "biufUS":
         raise TypeError(
             f"{name} holds {cells.kind_of_array(y)}; labels are text, integers, booleans or real numbers."

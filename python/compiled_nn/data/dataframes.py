@@ -21,7 +21,8 @@ _NESTED = (np.ndarray, list, tuple, dict)  # types of cells that have several va
 
 def is_table(X: Any) -> bool:
     """Whether X has named columns, or exports an Arrow stream."""
-    return _names(X) is not None or (hasattr(X, "__arrow_c_stream__") and not hasattr(X, "__array__"))
+    streams = hasattr(X, "__arrow_c_stream__") and not hasattr(X, "__array__") and not isinstance(X, type)
+    return _names(X) is not None or streams
 
 
 def opened(X: Any) -> Any:
@@ -35,7 +36,7 @@ def opened(X: Any) -> Any:
         If it is such an object, and pyarrow is not installed.
     """
     if _names(X) is None:
-        if hasattr(X, "__array__") or not hasattr(X, "__arrow_c_stream__"):
+        if hasattr(X, "__array__") or not hasattr(X, "__arrow_c_stream__") or isinstance(X, type):
             return X
         pyarrow = optional.load(
             "pyarrow", purpose="reading an Arrow stream", library="pyarrow", extra="arrow"
@@ -56,6 +57,8 @@ def index_columns(schema: Any) -> set[str]:
 
 
 def _names(X: Any) -> list[Any] | None:
+    if isinstance(X, type):
+        return None
     if hasattr(X, "column_names") and hasattr(X, "column"):
         return list(X.column_names)
     if (hasattr(X, "iloc") or hasattr(X, "get_column")) and hasattr(X, "columns"):

@@ -11,19 +11,22 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array
+from .arrays import Array, as_array
 
 
 def _is_arrow(X: Any) -> bool:
     return hasattr(X, "take") and (hasattr(X, "column_names") or hasattr(X, "type"))
 
 
-def of(X: Any) -> Any:
-    """Return X itself if it is a table, a column or a sparse matrix of another library, else X as an array."""
-    if isinstance(X, np.ndarray):
+def of(X: Any, name: str = "X") -> Any:
+    """Return X itself if it is a table, a column or a sparse matrix of another library, else X as an array.
+
+    `name` is the name of X in errors.
+    """
+    if type(X) is np.ndarray:
         return X
     kept = ("iloc", "gather", "get_column", "tocsr")
-    return X if any(hasattr(X, name) for name in kept) or _is_arrow(X) else np.asarray(X)
+    return X if any(hasattr(X, method) for method in kept) or _is_arrow(X) else as_array(X, name)
 
 
 def shape(X: Any) -> tuple[int, ...]:

@@ -31,6 +31,11 @@ def check(
     """
     if sample_weight is None:
         return None
+    if isinstance(sample_weight, str):
+        raise TypeError(
+            f"{name} is {sample_weight!r}; expected one number for each row. Weights of classes are given by"
+            " class_weight."
+        )
     weights = arrays.weights(sample_weight, name, dtype="float64", ndim=1)
     arrays.check_rows(range(n_rows), weights, rows_of, name)
     if weights.min() < 0:
@@ -40,7 +45,7 @@ def check(
         raise ValueError(f"{name} is 0 in every row; some row must have a weight above 0.")
     with np.errstate(over="ignore", under="ignore"):
         total = float(weights.sum())
-    if not np.finfo(np.float64).tiny <= total < np.inf:
+    if weights.any() and not np.finfo(np.float64).tiny <= total < np.inf:
         row = int(np.argmax(weights))
         raise ValueError(
             f"The sum of {name} is beyond the range of float64: row {row} is {weights[row]:g}. Multiply all weights by"
@@ -82,7 +87,10 @@ def of_classes(class_weight: Any, classes: Array, indices: Array, weights: Array
                 f"class_weight has {unknown[0]!r}, which is not a class; the classes are {labels}."
             )
         factors = np.array(
-            [checks.real("fit", "class_weight", class_weight.get(label, 1.0), minimum=0) for label in labels]
+            [
+                checks.real("fit", f"class_weight[{label!r}]", class_weight.get(label, 1.0), minimum=0)
+                for label in labels
+            ]
         )
     elif isinstance(class_weight, str):
         checks.choice("fit", "class_weight", class_weight, ("balanced",))

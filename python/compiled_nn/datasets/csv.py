@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from ..common import checks
 from ..common.errors import did_you_mean
 from .dataset import Dataset
 
@@ -64,6 +65,12 @@ def read_csv(
     TypeError
         If `target` is not an int, a str or None.
     """
+    if header is not None:
+        checks.flag("read_csv", "header", header)
+    if not isinstance(delimiter, str) or len(delimiter) != 1:
+        raise (ValueError if isinstance(delimiter, str) else TypeError)(
+            f"The 'delimiter' parameter of read_csv must be a single character. Got {delimiter!r} instead."
+        )
     path = os.fspath(path)
 
     def choose(cells: list[str], line: int) -> Columns:

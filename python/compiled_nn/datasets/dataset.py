@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..common.errors import count
 from ..data import rows
 
 
@@ -50,9 +51,17 @@ class Dataset:
     y_validation: NDArray[Any] = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
+        for name in ("X_train", "y_train", "X_test", "y_test"):
+            if getattr(self, name) is None:
+                raise TypeError(f"{name} is None; expected an array, which may be empty.")
         for name in ("X", "y"):
             if not rows.shape(getattr(self, f"{name}_validation"))[0]:
                 object.__setattr__(self, f"{name}_validation", getattr(self, f"{name}_train")[:0])
+
+        for part in ("train", "validation", "test"):
+            m, n = (rows.shape(getattr(self, f"{name}_{part}"))[0] for name in ("X", "y"))
+            if n not in (0, m):  # y is empty if there are no labels
+                raise ValueError(f"X_{part} has {count(m, 'row')}; y_{part} has {n}.")
 
     @property
     def X(self) -> NDArray[Any]:  # noqa: N802 - a matrix

@@ -114,6 +114,11 @@ def _feature(columns: Any, name: str) -> Any:
 
 
 def _column(columns: Any, name: str, part: str) -> Any:
+    if not hasattr(columns, "column_names"):
+        raise TypeError(
+            f"{part} is of the type {type(columns).__name__}; expected a Dataset or a DatasetDict of the library"
+            " datasets."
+        )
     names = list(columns.column_names)
     if name not in names:
         raise ValueError(f"{part} has no column {name!r}; it has {', '.join(map(repr, names))}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from ..data import class_labels, dataframes, rows
 from .dataset import Dataset
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Hashable, Sequence
 
     from numpy.typing import NDArray
 
@@ -61,7 +62,7 @@ def train_test_split(
         If `X` and `y` differ in their number of rows, a parameter is invalid, or there are too few rows, in total or
         of a class.
     """
-    X, y = rows.of(X), rows.of(y)
+    X, y = rows.of(X), rows.of(y, "y")
     test_fraction = checks.real("train_test_split", "test_fraction", test_fraction, above=0, below=1)
     test, train = split_rows(X, y, [test_fraction], seed, stratify, "train_test_split")
     return rows.take(X, train), rows.take(X, test), rows.take(y, train), rows.take(y, test)
@@ -101,7 +102,7 @@ def train_validation_test_split(
     TypeError, ValueError
         Same as in :func:`train_test_split`, or if the fractions leave no rows for training.
     """
-    X, y = rows.of(X), rows.of(y)
+    X, y = rows.of(X), rows.of(y, "y")
     owner = "train_validation_test_split"
     test = checks.real(owner, "test_fraction", test_fraction, above=0, below=1)
     validation = checks.real(owner, "validation_fraction", validation_fraction, above=0, below=1)
@@ -196,6 +197,8 @@ def only_classes(data: Dataset, classes: Iterable[Hashable]) -> Dataset:
     >>> datasets.only_classes(datasets.load_digits(), {1, 2})
     <Dataset 'digits': X_train (288, 8, 8), y_train (288,), X_test (71, 8, 8), y_test (71,)>
     """
+    if isinstance(classes, str) or not isinstance(classes, Iterable):
+        raise TypeError(f"The 'classes' parameter of only_classes must be a list. Got {classes!r} instead.")
     labels, names = _labels(data)
     kept = np.sort([_index(labels, names, label) for label in dict.fromkeys(classes)]).astype(np.intp)
     if not len(kept):
@@ -241,6 +244,10 @@ def relabel(data: Dataset, new_labels: Mapping[Any, int | str], others: int | st
     >>> data.y_train.mean().round(2).item()
     0.1
     """
+    if not isinstance(new_labels, Mapping):
+        raise TypeError(
+            f"The 'new_labels' parameter of relabel must be a dict of new labels by class. Got {new_labels!r} instead."
+        )
     labels, names = _labels(data)
     by_index = {_index(labels, names, label): new for label, new in new_labels.items()}
     unnamed = [label for i, label in enumerate(labels.tolist()) if i not in by_index]
@@ -261,6 +268,8 @@ def relabel(data: Dataset, new_labels: Mapping[Any, int | str], others: int | st
 
 def _labels(data: Dataset) -> tuple[NDArray[Any], tuple[str, ...]]:
     """Return the sorted labels of all parts, and their names; () if the names are not known."""
+    if not isinstance(data, Dataset):
+        raise TypeError(f"The 'data' parameter must be a Dataset. Got {type(data).__name__} instead.")
     parts = [np.asarray(getattr(data, f"y_{part}")) for part in _PARTS]
     if any(y.ndim != 1 for y in parts) or not len(parts[0]):
         raise ValueError(

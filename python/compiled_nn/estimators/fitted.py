@@ -156,6 +156,8 @@ class Fitted(Inspection, sklearn_compat.SklearnMixin):
         """Return the arrays of `coefs_` or `intercepts_`."""
         from .layer_arrays import LayerArrays  # imported here to keep `import compiled_nn` fast
 
+        if not hasattr(self, "network_"):
+            sklearn_compat.raise_not_fitted(type(self).__name__)
         net = self.network_
         return LayerArrays(net.weight_views(name), lambda arrays: net.assign_weights(name, arrays))
 

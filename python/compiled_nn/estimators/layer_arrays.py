@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, SupportsIndex
 
@@ -33,7 +34,10 @@ class LayerArrays(list[Array]):
                 raise ValueError(f"{len(values)} arrays are assigned to {len(chosen)} layers.")
             self._assign(dict(zip(chosen, values, strict=True)))
         else:
-            self._assign({range(len(self))[index]: value})
+            place = operator.index(index)
+            if not -len(self) <= place < len(self):
+                raise IndexError(f"The index is {place}; there are {len(self)} arrays, one per layer.")
+            self._assign({place % len(self): value})
 
     def __reduce__(self) -> Any:
         return list, (list(self),)

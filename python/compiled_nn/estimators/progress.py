@@ -183,5 +183,7 @@ def seconds_until(deadline: float) -> float | None:
 
 def in_order(callbacks: Sequence[Any], check: ConvergenceCheck) -> list[Any]:
     """Return callbacks with the check before the checkpoints, which contain its results."""
+    if isinstance(callbacks, str) or not isinstance(callbacks, Sequence):
+        raise TypeError(f"The 'callbacks' parameter must be a list. Got {callbacks!r} instead.")
     late = [each for each in callbacks if isinstance(each, Checkpoint)]
     return [*(each for each in callbacks if not isinstance(each, Checkpoint)), check, *late]

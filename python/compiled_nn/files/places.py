@@ -58,10 +58,22 @@ def content_of(place: Any) -> bytes:
         raise TypeError(
             f"A file must be given as a path, as bytes, or as a binary file object. Got {place!r} instead."
         )
-    content = read()
+    try:
+        content = read()
+    except io.UnsupportedOperation as error:
+        raise TypeError(f"{name(place)} is not open for reading. Open it in mode 'rb'.") from error
+    if content == b"" and _position(place):
+        raise ValueError(
+            f"{name(place)} has nothing after its position {_position(place)}. Call seek(0) first."
+        )
     if not isinstance(content, (bytes, bytearray, memoryview)):
         raise TypeError(f"{name(place)} is a file object for text. Open it in binary mode, 'rb'.")
     return bytes(content)
+
+
+def _position(place: Any) -> int:
+    """Return the position in a file object, 0 if it has none."""
+    return int(place.tell()) if hasattr(place, "seekable") and place.seekable() else 0
 
 
 def explain(head: bytes, problem: str) -> str:

@@ -21,7 +21,15 @@ from ..spec.configuration import DTYPES, DType
 from ..spec.initializers import InitName, Normal, Uniform
 from ..spec.layers import Dense
 from ..training import trainer
-from .orientation import as_reals, as_rows, orient, outputs_as_rows, targets_as_rows
+from .orientation import (
+    as_reals,
+    as_rows,
+    check_caches,
+    check_tuple,
+    orient,
+    outputs_as_rows,
+    targets_as_rows,
+)
 
 Linear: TypeAlias = "tuple[Any, Any, Any]"
 Cache: TypeAlias = "tuple[Linear, Array]"
@@ -81,10 +89,10 @@ def initialize_parameters_deep(
     TypeError, ValueError
         If an argument is invalid, or `layer_dims` has fewer than two entries.
     """
-    n_x, *units = layer_dims
+    n_x, *units = layer_dims or (0,)
     if not units:
         raise ValueError(
-            f"layer_dims is {list(layer_dims)}; expected the number of inputs and of units of each layer."
+            f"layer_dims is {layer_dims!r}; expected the number of inputs and of units of each layer."
         )
     *hidden, n_y = units
     dense = [*(Dense(n, "relu", init=init) for n in hidden), Dense(n_y, "sigmoid", init=init)]
@@ -251,6 +259,7 @@ def linear_backward(dZ: Any, cache: Linear, *, samples_first: bool = False) -> G
 
 def _check_gradient(dZ: Any, cache: Linear, samples_first: bool) -> tuple[Array, Array]:
     """Return dZ as rows, and W, both in the dtype of the layer's data; raise ValueError if the shapes do not match."""
+    check_tuple(cache, 3, "The cache", "(A, W, b), the one of linear_forward")
     W, _ = _weights(*cache[1:])
     A = as_rows(cache[0], "A_prev", samples_first, W.dtype)
     rows = as_rows(dZ, "dZ", samples_first)
@@ -300,6 +309,7 @@ def linear_activation_backward(
         If there is no such activation, or the shape of dA does not match the cache.
     """
     name = activations.named("linear_activation_backward", activation)
+    check_tuple(cache, 2, "The cache", "(linear_cache, Z), the one of linear_activation_forward")
     linear_cache, Z = cache
     dZ = activation_gradient(name, as_rows(dA, "dA", samples_first), orient(Z, samples_first))
     return linear_backward(orient(dZ, samples_first), linear_cache, samples_first=samples_first)
@@ -343,6 +353,7 @@ def L_model_backward(  # noqa: N802
     TypeError, ValueError
         If the shapes do not match.
     """
+    check_caches(caches)
     A = outputs_as_rows(AL, "AL", samples_first)
     dZ = A - targets_as_rows(Y, A, samples_first)
     grads: dict[str, Array] = {}

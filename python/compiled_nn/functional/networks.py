@@ -160,6 +160,9 @@ def gradients(
     layers = _layers(params, nn_shape)
     last = len(layers)
     loss = shapes.loss(nn_shape)
+    needed = [f"{kind}{i}" for i in range(1, last + 1) for kind in "AZ"]
+    if not isinstance(grads, Mapping) or not all(name in grads for name in needed):
+        raise ValueError(f"grads must be the dict that forward_prop returns, with {', '.join(needed)}.")
     A = as_rows(grads[f"A{last}"], f"A{last}", samples_first)
     dZ = A - targets_as_rows(Y, A, samples_first)
     result: dict[str, Array] = {}

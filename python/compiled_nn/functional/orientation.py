@@ -64,3 +64,17 @@ def targets_as_rows(Y: Any, like: Array, samples_first: bool) -> Array:
         )
     rows = array.reshape(m, 1) if n == 1 else orient(array, samples_first)
     return arrays.values(rows, n_outputs=n, dtype=like.dtype.name)
+
+
+def check_tuple(value: Any, size: int, name: str, form: str) -> None:
+    """Raise TypeError if a cache is not a tuple of this size, described by `form`."""
+    if not isinstance(value, (tuple, list)) or len(value) != size:
+        raise TypeError(f"{name} must be a tuple {form}. Got {type(value).__name__} instead.")
+
+
+def check_caches(caches: Any) -> None:
+    """Raise TypeError if `caches` is not a list as returned by ``L_model_forward``."""
+    if not isinstance(caches, (list, tuple)) or not caches:
+        raise TypeError(f"caches must be the list that L_model_forward returns. Got {caches!r} instead.")
+    for i, cache in enumerate(caches):
+        check_tuple(cache, 2, f"caches[{i}]", "(linear_cache, Z)")

@@ -101,8 +101,28 @@ def confusion(true: Array, predicted: Array, n_classes: int, sample_weight: Arra
         Number of samples of each true class (rows) that were predicted as each class (columns), int64; with
         `sample_weight` their total weight, float64.
     """
+    checks.integer("confusion", "n_classes", n_classes, minimum=1)
+    true, predicted = (_indices(a, name, n_classes) for a, name in ((true, "true"), (predicted, "predicted")))
+    arrays.check_rows(true, predicted, "true", "predicted")
     counts = np.bincount(true * n_classes + predicted, sample_weight, n_classes * n_classes)
     return counts.reshape(n_classes, n_classes)
+
+
+def _indices(a: Any, name: str, n_classes: int) -> Array:
+    """Return indices of classes (m,), which must be integers from 0 to n_classes - 1."""
+    indices = arrays.as_array(a, name)
+    if indices.ndim != 1 or indices.dtype.kind not in "iub":
+        raise TypeError(
+            f"{name} has shape {indices.shape} and dtype {indices.dtype}; expected indices of classes, one int per row."
+        )
+    outside = (indices < 0) | (indices >= n_classes)
+    if outside.any():
+        row = int(outside.argmax())
+        raise ValueError(
+            f"{name} is {indices[row]} in row {row}; expected an index from 0 to {n_classes - 1}, because n_classes is"
+            f" {n_classes}."
+        )
+    return indices.astype(np.intp)
 
 
 def confusion_matrix(y: Any, predicted: Any, sample_weight: Any = None, *, classes: Any = None) -> Array:
@@ -356,4 +376,8 @@ def _of_positive(c: Counts, scores: Array, positive: Any) -> float:
         )
     label = inputs.positive(c.classes) if positive is None else positive
     (where,) = np.nonzero(c.classes == label)
+    if positive is not None and not len(where):
+        raise ValueError(
+            f"positive is {positive!r}, which is not a label of y or predicted; the labels are {c.classes.tolist()}."
+        )
     return float(scores[where[0]]) if len(where) else 0.0

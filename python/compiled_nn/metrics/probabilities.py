@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..common import checks
-from ..data import sample_weights
+from ..data import arrays, sample_weights
 from ..data.arrays import Array
 from . import inputs
 
@@ -166,6 +166,7 @@ def top_k_accuracy(
     """
     checks.integer("top_k_accuracy", "k", k, minimum=1)
     true, matrix = inputs.columns(y, scores, classes, "scores")
+    arrays.check_finite(matrix, "scores", "float64")
     best = np.argsort(matrix, axis=1, kind="stable")[:, ::-1][:, :k]
     return inputs.mean(
         (best == true[:, np.newaxis]).any(axis=1), sample_weights.check(sample_weight, len(true), rows_of="y")

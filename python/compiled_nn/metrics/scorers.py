@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal, TypeAlias
 
+import numpy as np
+
 from ..common import checks
 from . import labels, probabilities, ranking, values
 
@@ -67,7 +69,15 @@ class Metric:
         options = {} if sample_weight is None else {"sample_weight": sample_weight}
         if classes is not None and self.needs == "probabilities":
             options["classes"] = classes
-        return float(self.function(y, predicted, **options))
+        result = self.function(y, predicted, **options)
+        try:
+            if isinstance(result, (str, bytes)) or np.ndim(result):
+                raise TypeError("it is not a single number")
+            return float(result)
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                f"The metric {self.name!r} returned {result!r:.60}; a metric must return a number."
+            ) from error
 
     def measure(self, estimator: Any, X: Any, y: Any, *, sample_weight: Any = None) -> float:
         """Return the metric of the predictions of a fitted network or estimator.
@@ -168,7 +178,9 @@ MetricName: TypeAlias = Literal[
 MetricLike: TypeAlias = MetricName | Metric | Callable[..., float]
 
 
-def resolve(metric: MetricName | Metric | Callable[..., Any]) -> Metric:
+def resolve(
+    metric: MetricName | Metric | Callable[..., Any], owner: str = "resolve", parameter: str = "metric"
+) -> Metric:
     """Return a metric by name.
 
     Parameters
@@ -178,6 +190,8 @@ def resolve(metric: MetricName | Metric | Callable[..., Any]) -> Metric:
         "roc_auc_ovo_weighted"), or name of a scikit-learn scorer ("neg_log_loss", "r2"); "neg_" stands for the negative
         of a loss. A callable ``metric(y, predicted)`` is called with the result of ``predict``, and greater is better;
         for anything else, pass a :class:`Metric`.
+    owner, parameter : str
+        Names of the function and of its parameter that takes the metric, for errors.
 
     Returns
     -------
@@ -195,4 +209,4 @@ def resolve(metric: MetricName | Metric | Callable[..., Any]) -> Metric:
             if registered.function is metric:
                 return registered
         return Metric(getattr(metric, "__name__", type(metric).__name__), metric, "labels")
-    return METRICS[checks.choice("resolve", "metric", metric, METRICS)]
+    return METRICS[checks.choice(owner, parameter, metric, METRICS)]

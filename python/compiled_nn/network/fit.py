@@ -305,7 +305,7 @@ class Fitting(Prediction, State):
             if data.y.dtype == np.float32:
                 exact = read_targets(c.replace(dtype="float64"), X, given_y, targets)[0]
                 data = data._replace(y=exact)
-            stream = lbfgs.FullBatch(trainer, data, objective, c)
+            stream = lbfgs.FullBatch(trainer, data, objective, self._configuration)
         if stream_source is not None:
             stream = streams.Streamed(trainer, stream_source, cut, c, targets, objective, inputs)
         return Run(trainer, data, objective, stream, held_out, on_gram)

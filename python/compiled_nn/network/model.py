@@ -10,13 +10,13 @@ from .. import optimizers
 from ..artefact.inputs import Inputs
 from ..artefact.outputs import Outputs
 from ..artefact.predictor import Predictor
-from ..common import checks
+from ..common import threads
 from ..common.errors import NotFittedError
 from ..data.arrays import Array
 from ..data.samples import Samples
 from ..preprocessing import standardization
 from ..preprocessing.standardization import Statistics
-from ..spec.configuration import Configuration
+from ..spec.configuration import PARAMETERS, Configuration
 from ..spec.layers import Dense, draw_weights
 from ..training.history import new_history
 from ..training.stacks import evaluated, new_objective, new_stack, states_of
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from ..optimizers import OptimizerName
     from ..optimizers.classes import Optimizer
     from ..preprocessing.tabular import Tabular
+
+
+_FIXED = frozenset({"layers", "loss", *PARAMETERS} - {"optimizer"})  # parameters that cannot be assigned
 
 
 class Model:
@@ -58,7 +61,7 @@ class Model:
 
     def __init__(self, configuration: Configuration, n_threads: int | None = None) -> None:
         self._configuration = configuration
-        self._n_threads = checks.optional_integer("Network", "n_threads", n_threads, minimum=1)
+        self._n_threads = threads.check_number("Network", "n_threads", n_threads)
         self.history = new_history()
         self.metadata = {}
         self._trainer: Trainer | None = None
@@ -71,6 +74,14 @@ class Model:
         )
 
     # ---- parameters and fitted attributes
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _FIXED:
+            raise AttributeError(
+                f"'{name}' is a parameter of the constructor and cannot be assigned. Create another network, such as"
+                f" Network(..., {name}=...); optimizer and n_threads can be assigned."
+            )
+        object.__setattr__(self, name, value)
 
     @property
     def layers(self) -> tuple[Dense, ...]:
@@ -93,7 +104,7 @@ class Model:
 
     @n_threads.setter
     def n_threads(self, n_threads: int | None) -> None:
-        self._n_threads = checks.optional_integer("Network", "n_threads", n_threads, minimum=1)
+        self._n_threads = threads.check_number("Network", "n_threads", n_threads)
         self._discard_predictor()
 
     @property

@@ -70,6 +70,7 @@ __getattr__, __dir__ = lazy.attach(
 
 def kind_of(name: str) -> type[Optimizer]:
     """Return the class of the optimizer with a name in `NAMES`."""
+    checks.choice("kind_of", "name", name, NAMES)
     kind: type[Optimizer] = __getattr__("LBFGS" if name == "lbfgs" else _KINDS[name])
     return kind
 
@@ -103,7 +104,9 @@ def from_config(config: Any) -> Optimizer:
     TypeError, ValueError
         If the optimizer is unknown, or its parameters are missing, unknown or invalid.
     """
-    name = config.get("name") if isinstance(config, dict) else None
+    if not isinstance(config, dict):
+        raise TypeError(f"The configuration of an optimizer must be a dict. Got {config!r} instead.")
+    name = config.get("name")
     if not isinstance(name, str) or name not in NAMES:
         raise ValueError(f"unknown optimizer {name!r}.{did_you_mean(name, NAMES, 'optimizer')}")
     return with_parameters(kind_of(name), config)

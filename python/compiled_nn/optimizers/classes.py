@@ -69,8 +69,7 @@ class Optimizer:
 
     def __post_init__(self) -> None:
         owner = type(self).__name__
-        if not callable(self.learning_rate):
-            self._set("learning_rate", checks.real(owner, "learning_rate", self.learning_rate, above=0))
+        object.__setattr__(self, "learning_rate", checks.rate(owner, "learning_rate", self.learning_rate))
         for name, value in list(vars(self).items())[1:]:
             if name in _BOUNDS:
                 self._set(name, checks.real(owner, name, value, **_BOUNDS[name]))

@@ -43,6 +43,12 @@ def learning_rates(
     TypeError, ValueError
         If a learning-rate function returns anything but a finite number >= 0.
     """
+    if not hasattr(optimizer, "learning_rate"):
+        raise TypeError(
+            "The 'optimizer' parameter of learning_rates must be an optimizer, such as SGD(0.1)."
+            f" Got {optimizer!r} instead."
+        )
+    checks.integer("learning_rates", "n_steps", n_steps, minimum=0)
     rate = optimizer.learning_rate
     if not callable(rate):
         return np.full(n_steps, rate)
@@ -53,7 +59,12 @@ def learning_rates(
 
 
 def _scheduled(schedule: Callable[[int], float], step: int) -> float:
-    rate = schedule(step)
+    try:
+        rate = schedule(step)
+    except OverflowError as error:
+        raise ValueError(
+            f"The learning rate of step {step} is beyond the range of float64: {schedule!r}."
+        ) from error
     if not isinstance(rate, numbers.Real):
         raise TypeError(f"The learning rate of step {step} must be a number. Got {rate!r} instead.")
     if not (math.isfinite(rate) and rate >= 0):

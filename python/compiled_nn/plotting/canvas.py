@@ -39,6 +39,8 @@ def import_matplotlib(module: str) -> Any:
 def axes(ax: Any, width: float, height: float) -> Any:
     """Return `ax`, or if it is None the axes of a new figure of `width` x `height` inches."""
     if ax is not None:
+        if not hasattr(ax, "plot"):
+            raise TypeError(f"ax is {ax!r}; expected Axes of matplotlib, such as those of plt.subplots().")
         return ax
     return (
         import_matplotlib("figure").Figure(figsize=(width, height), dpi=DPI, layout="constrained").subplots()

@@ -176,6 +176,10 @@ class WeightImagesDisplay(canvas.Display):
     """
 
     def __init__(self, weights: Array) -> None:
+        if np.ndim(weights) not in (3, 4):
+            raise ValueError(
+                f"weights has shape {np.shape(weights)}; expected (n, h, w), or (n, h, w, 3 or 4)."
+            )
         self.weights = weights
 
     @classmethod

@@ -11,7 +11,7 @@ from cnn_core.sparse import SparseRows
 
 from ..common.errors import count
 from ..data import dataframes
-from ..data.arrays import Array
+from ..data.arrays import Array, as_array
 
 
 def read_table(X: Any) -> tuple[Sequence[str] | None, list[Array]]:
@@ -24,7 +24,7 @@ def read_table(X: Any) -> tuple[Sequence[str] | None, list[Array]]:
         raise TypeError("X is sparse; categorical_features takes tables and dense arrays.")
     else:
         # dtype=object, because NumPy would otherwise convert the numbers in lists with text to text.
-        array = np.array(X, dtype=object) if isinstance(X, (list, tuple)) else np.asarray(X)
+        array = np.array(X, dtype=object) if isinstance(X, (list, tuple)) else as_array(X, "X")
         if array.ndim != 2:
             raise ValueError(f"X has {count(array.ndim, 'dimension')}; expected 2.")
         names, table = None, list(array.T)

@@ -158,6 +158,11 @@ def check_layers(layers: Any) -> tuple[Dense, ...]:
 
 def _check_block_sizes(blocks: Any, units: int) -> tuple[Block, ...]:
     """Check the blocks of a layer, and return them as tuples; their widths must add up to its number of units."""
+    pairs = isinstance(blocks, Sequence) and not isinstance(blocks, str)
+    if not (pairs and all(isinstance(block, (tuple, list)) and len(block) == 2 for block in blocks)):
+        raise TypeError(
+            f"The 'blocks' parameter of Dense must be a list of pairs (columns, width). Got {blocks!r} instead."
+        )
     checked = tuple(
         (checks.integer("Dense", "blocks", n, minimum=1), checks.integer("Dense", "blocks", width, minimum=0))
         for n, width in blocks

@@ -214,7 +214,7 @@ def metrics_of(values: object) -> tuple[Metric, ...]:
         return ()
     from .. import metrics  # imported here to keep `import compiled_nn` fast
 
-    found = tuple(metrics.resolve(value) for value in values)
+    found = tuple(metrics.resolve(value, "fit", "metrics") for value in values)
     names = [metric.name for metric in found]
     if len(set(names)) < len(names):
         raise ValueError(f"The metrics of fit must have different names. Got {names}.")

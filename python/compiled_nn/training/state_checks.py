@@ -30,6 +30,8 @@ def check_state(state: Any, stack: Stack) -> None:
         If the state does not match the stack, or has numbers that are not finite or beyond the range of its dtype.
     """
     _check_keys("state", state, (), ("layers", "average", "optimizer"))
+    if not state:
+        raise ValueError("state is empty; expected some of 'layers', 'average' and 'optimizer'.")
     if "layers" in state:
         _check_layers("state['layers']", state["layers"], layer_views(stack))
     if "average" in state:

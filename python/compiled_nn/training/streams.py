@@ -144,13 +144,16 @@ class Streamed:
         columns: dict[str, list[Any]] = {}
         no_epochs: History = {name: [] for name in ("loss", "penalty", "learning_rate", "seconds")}
         steps = _Steps(on_step)
-        for X, y, weights in iterate_batches(self._source):
+        for number, (X, y, weights) in enumerate(iterate_batches(self._source)):
             if steps.stopped or perf_counter() >= deadline:
                 return no_epochs, None
             try:
                 X, y, weights = clock.run_until(deadline, self._read, X, y, weights)
             except clock.TimeIsUpError:
                 return no_epochs, None
+            except (TypeError, ValueError) as error:
+                error.add_note(f"This is item {number} of the batches, counted from 0.")
+                raise
             of_item = float(len(X) if weights is None else weights.sum())
             if not of_item:
                 continue

@@ -275,7 +275,11 @@ def read_validation_data(
             "The 'validation_data' parameter of fit must be a pair (X, y), or (X, y, sample_weight)."
             f" Got {type(pair).__name__} instead."
         )
-    X, y, _ = read_samples(configuration, pair[0], pair[1], inputs, targets, scaled=False)
+    try:
+        X, y, _ = read_samples(configuration, pair[0], pair[1], inputs, targets, scaled=False)
+    except (TypeError, ValueError) as error:
+        error.add_note("X and y are those of validation_data.")
+        raise
     weights = pair[2] if len(pair) == 3 else None
     return X, y, sample_weights.check(weights, len(X), "the sample_weight of validation_data")
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..common import checks
 from ..common.errors import count
-from ..data import samples
+from ..data import cells, samples
 from ..data.arrays import Array
 from ..data.samples import Reader, Samples
 from .stacks import loss_of_values
@@ -233,7 +233,16 @@ def by_groups(m: int, groups: Any, fraction: float, seed: int | None) -> tuple[A
     groups = np.asarray(groups)
     if groups.shape != (m,):
         raise ValueError(f"validation_groups has shape {groups.shape}; X has {count(m, 'row')}.")
-    names, codes = np.unique(groups, return_inverse=True)
+    missing = np.fromiter((cells.is_missing(group) for group in groups), np.bool_, m)
+    if missing.any():
+        raise ValueError(
+            f"Input validation_groups contains {cells.name_of_missing(groups[missing][0])}: row {missing.argmax()}."
+            " Give each row the name or the number of its group."
+        )
+    try:
+        names, codes = np.unique(groups, return_inverse=True)
+    except TypeError as error:
+        raise TypeError(f"validation_groups mixes values that cannot be sorted: {error}") from error
     if len(names) < 2:
         raise ValueError(
             "validation_groups has 1 group; expected at least 2, one to validate on and one to train on."
