@@ -277,7 +277,7 @@ def test_split_without_classes():
 
 BAD_SPLITS = {
     "rows differ": (([1, 2, 3], [1, 2]), {}, ValueError, r"X has shape \(3,\); y has shape \(2,\)"),
-    "scalars": ((1, 1), {}, ValueError, r"shape \(\)"),
+    "scalars": ((1, 1), {}, TypeError, "X is 1; expected an array"),
     "nothing": (([], []), {}, ValueError, "X has 0 rows; a split takes at least 2"),
     "one row": (([1], [1]), {"stratify": False}, ValueError, "X has 1 row; a split takes at least 2"),
     "a class of one": (([1, 2, 3], [0, 0, 7]), {}, ValueError, "class 7 has 1 row; .* stratify=False"),

@@ -117,7 +117,7 @@ def test_delimiter(tmp_path):
     assert read_csv(path, delimiter=";").X.shape == (2, 2)
     with pytest.raises(ValueError, match=r"line 1: the only column is the target.*delimiter"):
         read_csv(path)
-    with pytest.raises(TypeError, match="delimiter"):
+    with pytest.raises(ValueError, match="delimiter"):
         read_csv(path, delimiter=";;")
 
 

@@ -366,7 +366,7 @@ def _from_objects(array: Array, name: str) -> Array:
 
 
 def _place(name: str, index: tuple[int, ...]) -> str:
-    return f"{name}[{', '.join(map(str, index))}]"
+    return f"{name}[{', '.join(map(str, index))}]" if index else name
 
 
 def _not_a_number(array: Array, name: str) -> Exception | None:
