@@ -67,7 +67,7 @@ def test_bad_parameters(case):
         ),
         (lambda: cnn.Dense(2, bias=False, init=(np.ones((3, 2)), np.ones(2))), ValueError, "bias=False"),
         (lambda: cnn.Dense(2, init=[[np.nan, 1]]), ValueError, "init contains NaN"),
-        (lambda: cnn.Dense(2, init=object()), TypeError, "init holds objects"),
+        (lambda: cnn.Dense(2, init=object()), TypeError, "init is of the type object"),
         (lambda: cnn.SGD(0), ValueError, "'learning_rate' parameter of SGD must be a finite number > 0"),
         (lambda: cnn.SGD("0.1"), TypeError, "'learning_rate' parameter"),
         (lambda: cnn.SGD(momentum=1), ValueError, ">= 0 and < 1. Got 1 instead"),

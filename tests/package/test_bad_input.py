@@ -180,7 +180,7 @@ CASES = {
     "coefs_ before fit": (lambda: cnn.MLPRegressor().coefs_,
       ValueError, "This MLPRegressor instance is not fitted yet."),
     "coefs_[9]": (lambda: CLASSIFIER.coefs_.__setitem__(9, X),
-      IndexError, "The index is 9; there are 2 arrays, one per layer."),
+      IndexError, "The index 9 is out of range: there are 2 arrays, one per layer."),
     # metrics
     "NaN scores": (lambda: metrics.top_k_accuracy([0, 1], [[np.nan, 1], [0, 1]]),
       ValueError, "Input scores contains NaN: row 0, column 0."),

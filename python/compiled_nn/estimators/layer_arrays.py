@@ -36,7 +36,9 @@ class LayerArrays(list[Array]):
         else:
             place = operator.index(index)
             if not -len(self) <= place < len(self):
-                raise IndexError(f"The index is {place}; there are {len(self)} arrays, one per layer.")
+                raise IndexError(
+                    f"The index {place} is out of range: there are {len(self)} arrays, one per layer."
+                )
             self._assign({place % len(self): value})
 
     def __reduce__(self) -> Any:
