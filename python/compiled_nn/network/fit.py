@@ -285,13 +285,16 @@ class Fitting(Prediction, State):
             X, y = streams.first_batch(stream_source)
         inputs, X = self._inputs_for(X, resume)
         given, own = y, sample_weights.check(plan.sample_weight, len(X))
-        y, targets = read_targets(c, X, y, targets, sample_weight=own, training=c.dtype)
+        read = partial(read_targets, c, X, given, targets, sample_weight=own, training=c.dtype)
+        y, targets = read()
         weights = None
         if stream_source is None:
             weights = weights_of(targets, y, plan.sample_weight, plan.class_weight)
         held_out, rows = validation.hold_out(
             plan, c, X, y, targets, inputs=inputs, weights=weights, given=given, split=self._split_rows
         )
+        if rows is not None and targets.scaling is not None:
+            y, targets = read(rows=rows)
         cut = partial(plan.cut, batch_norm=c.has_batch_norm)
         data = Data(X, y, cut(len(X) if rows is None else len(rows), rows))
         each_epoch = stream_source is not None or held_out or plan.callbacks or plan.averaging

@@ -64,8 +64,9 @@ class Network(Fitting, Inspection, Uncertainty):
         ("robust" sorts some columns at a time), and predicting takes no longer, except with the clip.
     scale_targets : bool, default False
         Whether to train on (y - mean) / standard deviation of each output, for the loss "mse". The statistics are
-        computed from the y of fit, or the first partial_fit, and stored in files. All methods expect unscaled y;
-        predictions, loss and score are in its units. Weights, gradients and the history are those for scaled outputs.
+        computed from the y of the training rows of fit, or the first partial_fit, and stored in files. All methods
+        expect unscaled y; predictions, loss and score are in its units. Weights, gradients and the history are those
+        for scaled outputs.
     categorical_features : "auto" or sequence of int or str, optional
         Columns of X that contain categories, as for :class:`compiled_nn.preprocessing.Tabular`, by which the network
         then encodes X. The encoder is fitted on the X of fit, or the first partial_fit, and stored in files.

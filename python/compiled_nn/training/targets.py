@@ -225,6 +225,7 @@ def read_targets(
     *,
     sample_weight: Any = None,
     training: str | None = None,
+    rows: Array | None = None,
 ) -> tuple[Array, Targets]:
     """Return y encoded for the core, and its encoding; as :func:`read_samples`, for an X that is converted already.
 
@@ -237,30 +238,38 @@ def read_targets(
     training : {"float32", "float64"}, optional
         Dtype of a network that is to be trained on the samples: it must hold the differences in y. None: it is not
         trained on them.
+    rows : ndarray of int, optional
+        Indices of the rows from which the statistics of `scale_targets` are computed. Default: all rows.
     """
     y = arrays.targets(y)
     arrays.check_rows(X, y)
     targets = targets or infer_targets(configuration.loss, configuration.n_outputs, y)
     if targets.kind == "values" and targets.dtype is None:
         weights = sample_weights.check(sample_weight, len(y))
-        targets = _of_values(targets, y, configuration, weights, training or configuration.dtype)
+        targets = _of_values(targets, y, configuration, weights, training or configuration.dtype, rows)
         if training is not None and targets.scaling is None:
             levels.check(targets.encode(y, training, scaled=False), training, targets.loss)
     return targets.encode(y, configuration.dtype, scaled), targets
 
 
 def _of_values(
-    targets: Targets, y: Array, configuration: Configuration, weights: Array | None, network: str
+    targets: Targets,
+    y: Array,
+    configuration: Configuration,
+    weights: Array | None,
+    network: str,
+    rows: Array | None,
 ) -> Targets:
     """Return targets with what the first y determines: dtype of predictions, and mean and scale if it is scaled.
 
-    `network` is the dtype of the network that predicts.
+    `network` is the dtype of the network that predicts, `rows` are those that it is trained on.
     """
     targets = targets.replace(dtype=levels.dtype_of_predictions(y, network))
     if not configuration.scale_targets or targets.scaling is not None:
         return targets
     values = arrays.values(y, n_outputs=targets.n_columns, dtype="float64")
-    return targets.replace(scaling=standardization.fit_statistics(values, name="y", weights=weights))
+    scaling = standardization.fit_statistics(values, name="y", rows=rows, weights=weights)
+    return targets.replace(scaling=scaling)
 
 
 def read_validation_data(
