@@ -116,6 +116,14 @@ CASES = {
       ValueError, "Input sample_weight contains NaN: row 29."),
     "a class weight": (lambda: classes().fit(X, Y, class_weight={1: -1}),
       ValueError, "The 'class_weight[1]' parameter of fit must be a finite number >= 0. Got -1 instead."),
+    "both weights": (lambda: classes().fit(X, Y, sample_weight=Y == 2, class_weight={2: 0}), ValueError,
+     "class_weight is 0 for the class of every row whose sample_weight is above 0;"),
+    "weights of one part": (lambda: VALUES.fit(X, V, validation_fraction=0.3, sample_weight=np.eye(30)[0]), ValueError,
+     "The weights of all 9 validation rows are 0. Pass validation_data,"),
+    "weights of the other part": (lambda: VALUES.fit(X, V, validation_fraction=0.3, sample_weight=np.eye(30)[1]),
+     ValueError, "The weights of all 21 training rows are 0. Pass validation_data,"),
+    "a null character": (lambda: classes().fit(X, np.array(["a", "a\0", "b"] * 10, object)), ValueError,
+     "y holds 'a\\x00' in row 1; arrays of text cannot hold a label that ends with a null character."),
     # options of fit
     "a group is missing": (lambda: classes().fit(X, Y, validation_groups=GROUPS),
       ValueError, "Input validation_groups contains None: row 0. Give each row the name or the number of "

@@ -32,6 +32,16 @@ def read(y: Array, name: str = "y") -> Array:
         values = y.astype(object).tolist()
         check(values, name)
         y = np.array(values)
+        end = "\0" if y.dtype.kind == "U" else b"\0"
+        ended = (
+            [row for row, label in enumerate(values) if label.endswith(end)] if y.dtype.kind in "US" else []
+        )
+        if ended:
+            row = ended[0]
+            raise ValueError(
+                f"{name} holds {values[row]!r} in row {row}; arrays of text cannot hold a label that ends with a null"
+                " character."
+            )
         if y.dtype.kind == "O":
             row = next(i for i, value in enumerate(values) if np.asarray(value).dtype.kind == "O")
             raise ValueError(

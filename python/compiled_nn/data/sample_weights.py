@@ -104,4 +104,9 @@ def of_classes(class_weight: Any, classes: Array, indices: Array, weights: Array
     of_rows: Array = factors[indices]
     if not of_rows.any():
         raise ValueError("class_weight is 0 for the class of every row; some row must have a weight above 0.")
+    if weights is not None and not of_rows[weights > 0].any():
+        raise ValueError(
+            "class_weight is 0 for the class of every row whose sample_weight is above 0; some row must have a weight"
+            " above 0."
+        )
     return of_rows

@@ -178,6 +178,12 @@ def hold_out(
     share = DEFAULT_FRACTION if fraction is None else fraction
     share = checks.real("fit", "validation_fraction", share, above=0, below=1)
     held_out, rows = split(y, targets, share, groups)
+    for part, chosen in (("validation", held_out), ("training", rows)):
+        if weights is not None and not weights[chosen].any():
+            raise ValueError(
+                f"The weights of all {len(chosen)} {part} rows are 0. Pass validation_data, in which each part has rows"
+                " of a weight above 0, or leave out the rows of weight 0."
+            )
     held_weights = None if weights is None else weights[held_out]
     if targets.kind == "values":
         y = targets.encode(given, configuration.dtype, scaled=False)
