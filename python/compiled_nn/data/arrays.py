@@ -376,12 +376,12 @@ def _not_a_number(array: Array, name: str) -> Exception | None:
             np.float64(value)
         except OverflowError:
             return ValueError(f"{_place(name, index)} is an integer too large for float64.")
-        except (TypeError, ValueError):
+        except (TypeError, ValueError) as error:
             if isinstance(value, date) or type(value).__name__ == "Period":
                 return TypeError(
                     f"{_place(name, index)} is {value!r}, a date; the network takes real numbers.{_advice(name, 'M')}"
                 )
             return TypeError(
-                f"{_place(name, index)} is of the type {type(value).__name__}; the network takes real numbers."
+                f"{_place(name, index)} is of the type {type(value).__name__}; the network takes real numbers: {error}"
             )
     return None
