@@ -10,5 +10,10 @@ class GramStack(Stack):
     def write_back(self) -> None: ...
 
 def make_gram_stack(
-    home: Stack, X: NDArray[Any], *, scale: float = 1.0, n_threads: int | None = None
+    home: Stack,
+    X: NDArray[Any],
+    *,
+    scale: float = 1.0,
+    n_threads: int | None = None,
+    deadline: float = ...,
 ) -> GramStack: ...

@@ -13,12 +13,14 @@ and batches of fewer rows than all give other changes, so they cannot be compute
 
 import numpy as np
 
+from cpython.exc cimport PyErr_CheckSignals
+from libc.math cimport INFINITY
 from libc.string cimport memset
 
 cimport numpy as cnp
 
 from cnn_core.kernel_tables cimport DenseKernels
-from cnn_core.layers cimport aligned_zeros, padded_stride, round_up_rows, thread_count
+from cnn_core.layers cimport aligned_zeros, has_expired, padded_stride, round_up_rows, thread_count
 from cnn_core.stack cimport Stack, allocate_workspace, chunk_rows
 from cnn_core.threads cimport acquire_threads, release_threads, get_pool, wait, run_parallel
 from cnn_core.types cimport GRAM_PANEL, Layer, Run
@@ -96,7 +98,7 @@ cdef class GramStack(Stack):
         return work
 
 
-cdef object compute_gram(Stack home, cnp.ndarray X, double scale, int threads):
+cdef object compute_gram(Stack home, cnp.ndarray X, double scale, int threads, double deadline):
     """X X^T (m, m) with a padded row stride. One panel of columns of X at a time is converted to reals and its product
     added: shorter sums have less rounding error. Only the upper triangle is computed; the lower one is its mirror."""
     cdef Py_ssize_t m = len(X), whole = round_up_rows(m), ld = padded_stride(whole, home.itemsize), p, i
@@ -110,12 +112,16 @@ cdef object compute_gram(Stack home, cnp.ndarray X, double scale, int threads):
         if scale != 1 and home.statistics is None:
             panel = panel * home.dtype.type(scale)
         for i in range(0, m, GRAM_ROWS):
+            PyErr_CheckSignals()
+            if has_expired(deadline):
+                raise TimeoutError("the deadline has passed")
             gram[i:i + GRAM_ROWS, i:] += matmul(panel[i:i + GRAM_ROWS], panel[i:].T, n_threads=threads)
     np.copyto(gram, gram.T, where=np.tri(m, k=-1, dtype=bool))
     return gram
 
 
-def make_gram_stack(Stack home not None, cnp.ndarray X not None, *, double scale=1.0, n_threads=None):
+def make_gram_stack(Stack home not None, cnp.ndarray X not None, *, double scale=1.0, n_threads=None,
+                    double deadline=INFINITY):
     """Stack that trains as `home` would on X.
 
     Parameters
@@ -128,6 +134,8 @@ def make_gram_stack(Stack home not None, cnp.ndarray X not None, *, double scale
         Factor of X.
     n_threads : int, optional
         Largest number of threads.
+    deadline : float
+        Value of `time.perf_counter` at which the computation of the Gram matrix ends.
 
     Returns
     -------
@@ -138,6 +146,8 @@ def make_gram_stack(Stack home not None, cnp.ndarray X not None, *, double scale
     ------
     ValueError
         If the optimizer is another, or has moved the first layer already.
+    TimeoutError
+        If the deadline has passed.
     """
     cdef GramStack stack
     cdef Py_ssize_t m = len(X), n = home.sizes[1]
@@ -153,9 +163,9 @@ def make_gram_stack(Stack home not None, cnp.ndarray X not None, *, double scale
     stack.home, stack.X, stack.scale, stack.threads = home, X, scale, thread_count(n_threads)
     stack.start = aligned_zeros(round_up_rows(m) * stack.net.layers[0].ld, home.dtype)
     (<object>stack.start)[:m * stack.net.layers[0].ld].reshape(m, -1)[:, :n] = first.forward(
-        X, scale=scale, n_threads=n_threads)
+        X, scale=scale, n_threads=n_threads, deadline=deadline)
     stack.offset = cnp.PyArray_DATA(stack.start)
-    stack.gram = compute_gram(home, X, scale, stack.threads)
+    stack.gram = compute_gram(home, X, scale, stack.threads, deadline)
     stack.set_optimizer(home.optimizer, momentum=home.step.momentum) if home.moments else stack.set_optimizer("sgd")
     stack.steps = home.steps
     for mine, theirs in zip((stack.parameters, *stack.moments), (home.parameters, *home.moments)):

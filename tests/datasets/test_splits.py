@@ -189,3 +189,21 @@ def test_whole_and_repr_of_three_parts():
     assert "X_validation (3, 2)" in repr(data)
     assert load_digits().X_validation.shape == (0, 8, 8)
     assert load_digits().y_validation.shape == (0,)
+
+
+@pytest.mark.parametrize("split", [train_test_split, train_validation_test_split])
+def test_a_dataset_stands_for_its_rows(split):
+    data = split(np.arange(60).reshape(30, 2), np.arange(30) % 3, seed=1)
+    if not isinstance(data, Dataset):
+        data = Dataset(data[0], data[2], data[1], data[3])
+    given, expected = split(data, seed=2), split(data.X, data.y, seed=2)
+    if isinstance(given, Dataset):
+        given, expected = ([each.X, each.y, each.X_test, each.y_test] for each in (given, expected))
+    for a, b in zip(given, expected, strict=True):
+        assert np.array_equal(a, b)
+    with pytest.raises(
+        TypeError, match=r"is a Dataset, which contains y; leave out y, or pass data\.X and y"
+    ):
+        split(data, data.y)
+    with pytest.raises(TypeError, match="needs X and y, or a Dataset in place of both; y is missing"):
+        split(data.X)

@@ -278,7 +278,7 @@ def test_what_does_not_fit_what_was_learned():
         encoder.transform([["a"]])
     with pytest.raises(TypeError, match="Column 0 of X holds 3; during fit it held only text"):
         encoder.transform([[3, 1.0]])
-    with pytest.raises(TypeError, match="is 'b'; the network takes real numbers"):
+    with pytest.raises(TypeError, match="Column 1 of X holds 'b' in row 0; during fit it held only numbers"):
         encoder.transform([["a", "b"]])
     with pytest.raises(cnn.NotFittedError):
         Tabular().transform([[1.0]])
@@ -537,3 +537,25 @@ def test_columns_are_matched_by_name(library):
     ):
         with pytest.raises(ValueError, match=words):
             encoder.transform(make(wrong))
+
+
+@pytest.mark.parametrize("value", ["x", b"x", np.str_("x")])
+def test_text_in_a_column_of_numbers_is_an_error_with_its_row(value):
+    table = np.array([[1.0, "u"], [2.0, "v"], [3.0, "u"]], dtype=object)
+    other = table.copy()
+    other[2, 0] = value
+    y, layers = [0, 1, 0], [cnn.Dense(2)]
+    net = cnn.Network(layers, categorical_features=[1]).fit(table, y, epochs=1)
+    model = cnn.MLPClassifier(max_iter=1, categorical_features=[1]).fit(table, y)
+    encoder = Tabular([1]).fit(table)
+    for attempt in (net.predict, model.predict, encoder.transform):
+        with pytest.raises(
+            TypeError, match=r"Column 0 of X holds b?'x' in row 2; during fit it held only num"
+        ):
+            attempt(other)
+    for fit in (
+        lambda: Tabular([1]).fit(other),
+        lambda: cnn.Network(layers, categorical_features=[1]).fit(other, y),
+    ):
+        with pytest.raises(TypeError, match=r"in row 2; it is not in categorical_features\. Add it to them"):
+            fit()

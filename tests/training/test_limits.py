@@ -4,6 +4,7 @@ Bounds of time are wide, because the machine may be busy: what they exclude take
 """
 
 import _thread
+import pickle
 import threading
 import time
 
@@ -11,6 +12,7 @@ import compiled_nn as cnn
 import numpy as np
 import pytest
 from compiled_nn.common import clock
+from compiled_nn.rates import find_learning_rate
 from small import bits, blobs, classifier
 
 X, y = blobs()
@@ -211,3 +213,66 @@ def test_estimators_stop_within_an_epoch(solver):
     assert time.perf_counter() - start < 0.4 + SOON
     assert model.stop_reason_ == "interrupted"
     assert model.predict(BIG[:5]).shape == (5,)
+
+
+# ---- Gram training
+
+
+def gram_network():
+    return cnn.Network([cnn.Dense(16, "tanh"), cnn.Dense(1)], loss="mse", optimizer=cnn.SGD(1e-6), seed=0)
+
+
+def test_the_gram_matrix_is_interrupted_and_ends_with_the_limit():
+    rows = np.resize(BIG, (4000, 24000))  # its Gram matrix takes some seconds
+    values = np.arange(4000.0) / 4000
+    net = gram_network().fit(rows[:50], values[:50], epochs=1)
+    net.n_threads = 1
+    before = bits(net)
+    how = {"epochs": 3, "batch_size": "full", "gram": True, "warm_start": True}
+    assert interrupted(0.3, lambda: net.fit(rows, values, **how)) < SOON
+    assert bits(net) == before
+    start = time.perf_counter()
+    with pytest.warns(cnn.CompiledNNWarning, match="before the first step"):
+        net.fit(rows, values, **how, time_limit=0.5)
+    assert time.perf_counter() - start < 0.5 + SOON
+    assert (bits(net), net.stop_reason_) == (before, "time_limit")
+    assert np.isfinite(net.predict(rows[:5])).all()
+
+
+def test_gram_training_ends_with_the_limit():
+    """Whole epochs, with the same weights as that many epochs without a limit."""
+    rows, values = BIG[:60].reshape(-1, 4500), np.arange(4.0)
+    how = {"batch_size": "full", "gram": True}
+    net, start = gram_network(), time.perf_counter()
+    net.fit(rows, values, epochs=10**7, **how, time_limit=0.3)
+    assert time.perf_counter() - start < 0.3 + SOON
+    epochs = len(net.history["loss"])
+    assert net.stop_reason_ == "time_limit"
+    assert epochs > 0
+    assert bits(net) == bits(gram_network().fit(rows, values, epochs=epochs, **how))
+
+
+@pytest.mark.parametrize("run", ["calibrate", "calibrate_intervals", "find_learning_rate", "score"])
+@pytest.mark.parametrize("kind", ["network", "estimator", "values"])
+def test_an_interrupt_leaves_the_model_as_before(run, kind):
+    if (run, kind) in (("calibrate", "values"), ("calibrate", "estimator")):
+        pytest.skip("not a method of this model")
+    y_of = BIG[:, 0] if kind == "values" else LABELS
+    if kind == "estimator":
+        model = cnn.MLPClassifier(hidden_layer_sizes=(600, 600), max_iter=1, tol=0.0, n_threads=1)
+        model.fit(BIG[:200], y_of[:200])
+    elif kind == "values":
+        layers = [cnn.Dense(600, "relu"), cnn.Dense(600, "relu"), cnn.Dense(1)]
+        model = cnn.Network(layers, loss="mse", seed=0, n_threads=1).fit(BIG[:200], y_of[:200], epochs=1)
+    else:
+        model = big().fit(BIG[:200], y_of[:200], epochs=1)
+    before = pickle.dumps(model)
+
+    def call():
+        if run == "find_learning_rate":
+            find_learning_rate(model, BIG, y_of, batch_size=len(BIG))
+        else:
+            getattr(model, run)(BIG, y_of)
+
+    assert interrupted(0.1, call) < SOON
+    assert pickle.dumps(model) == before

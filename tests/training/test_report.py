@@ -81,3 +81,40 @@ def test_weights_after_divergence_predict(batch_size, options, rng):
         assert ("standardize=True" in str(caught.value)) == ("standardize" not in options)
         assert np.isfinite(net.predict(rows)).all()
         assert np.isfinite(net.loss(rows, values))
+
+
+ROWS = np.random.default_rng(0).normal(size=(200, 3))
+VALUES = 3 * ROWS[:, 0]
+WIDE = np.random.default_rng(1).normal(size=(20, 400))
+
+
+def passes(net, batch_size):
+    for _ in range(300):
+        net.partial_fit(ROWS, VALUES, batch_size=batch_size)
+
+
+DIVERGING = {
+    "partial_fit": lambda net: passes(net, 16),
+    "partial_fit of all rows": lambda net: passes(net, "full"),
+    "stream": lambda net: net.fit([(ROWS[i::4], VALUES[i::4]) for i in range(4)], epochs=300),
+    "gram": lambda net: net.fit(WIDE, 3 * WIDE[:, 0], epochs=300, batch_size="full", gram=True),
+    "averages": lambda net: net.fit(ROWS, VALUES, epochs=300, batch_size="full", averaging=cnn.SWA(2)),
+    "averages of batches": lambda net: net.fit(ROWS, VALUES, epochs=300, averaging=cnn.SWA(0.0)),
+}
+
+
+@pytest.mark.parametrize("case", DIVERGING)
+def test_weights_after_divergence_predict_in_every_entrance(case):
+    """The last finite weights, twice; the message says so, and names the epoch or the pass."""
+    layers = [cnn.Dense(16, "relu"), cnn.Dense(1)]
+    net = cnn.Network(layers, loss="mse", seed=0, optimizer=cnn.SGD(1.0))
+    X = WIDE if case == "gram" else ROWS
+    for _ in range(2):
+        with pytest.raises(
+            cnn.DivergenceError, match=r"learning rate 1, .* keeps its last finite weights"
+        ) as caught:
+            DIVERGING[case](net)
+        assert ("This pass of partial_fit" if "partial" in case else "Epoch ") in str(caught.value)
+        assert np.isfinite(net.predict(X)).all()
+        assert np.isfinite(net.loss(X, 3 * X[:, 0]))
+        assert np.isfinite(net.history["loss"]).all()

@@ -280,3 +280,30 @@ def test_classes_have_no_scale():
             cnn.Network([cnn.Dense(1)], loss=loss, scale_targets=True)
     with pytest.raises(TypeError, match="'scale_targets' parameter of Network must be a bool"):
         regressor(scale_targets="yes")
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_errors_name_the_column_of_a_table_y(library):
+    module = pytest.importorskip(library)
+    make = module.table if library == "pyarrow" else module.DataFrame
+    X, good = columns()[:, :2], np.arange(61.0)
+
+    def fit(values, **options):
+        table = make({"p": good, "q": values})
+        cnn.Network([cnn.Dense(2)], loss="mse", **options).fit(X, table, epochs=1)
+
+    for bad, words in ((np.nan, "NaN: row 5"), (-np.inf, "infinity: row 5")):
+        values = np.where(good == 5, bad, good)
+        with pytest.raises(ValueError, match=f"Input y contains {words}, column 'q'"):
+            fit(values)
+        with pytest.raises(ValueError, match=f"Input y contains {words}, column 'q'"):
+            fit(values, scale_targets=True)
+        with pytest.raises(ValueError, match=f"Input y contains {words}, column 'q'"):
+            cnn.MLPRegressor(max_iter=1).fit(X, make({"p": good, "q": values}))
+    with pytest.raises(ValueError, match="1e\\+39, a value too large for float32: row 5, column 'q'"):
+        fit(np.where(good == 5, 1e39, good))
+    with pytest.raises(ValueError, match="standard deviation of column 'q' of y"):
+        fit(1e9 + 1e-3 * good)
+    net = cnn.Network([cnn.Dense(2)], loss="mse").fit(X, make({"p": good, "q": good}), epochs=1)
+    with pytest.raises(ValueError, match="NaN: row 5, column 'q'"):
+        net.score(X, make({"p": good, "q": np.where(good == 5, np.nan, good)}))

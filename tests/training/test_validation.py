@@ -157,3 +157,26 @@ def test_drop_last():
     )
     whole = classifier().fit(X, y, epochs=2, batch_size=45)
     assert bits(whole) == bits(classifier().fit(X, y, epochs=2, batch_size=45, drop_last=True))
+
+
+@pytest.mark.parametrize(
+    ("pair", "error", "message"),
+    [
+        ((X, np.where(np.arange(len(y)) == 4, np.nan, y)), ValueError, "Input y contains NaN: row 4"),
+        ((X, ["a", None] * (len(y) // 2)), ValueError, "Input y contains None: row 1"),
+        ((X, y[:3]), ValueError, "X has 90 rows; y has 3"),
+        ((np.full_like(X, np.inf), y), ValueError, "Input X contains infinity: row 0, column 0"),
+        ((X[:, :1], y), ValueError, "X has 1 (feature|column)"),
+        ((np.full(X.shape, "a"), y), (TypeError, ValueError), ""),
+    ],
+)
+@pytest.mark.parametrize("estimator", [False, True])
+def test_errors_say_that_the_data_are_for_validation(pair, error, message, estimator):
+    def fit():
+        if estimator:
+            cnn.MLPClassifier(max_iter=1).fit(X, y, validation_data=pair)
+        else:
+            classifier().fit(X, y, epochs=1, validation_data=pair)
+
+    with pytest.raises(error, match=f"^validation_data: {message}"):
+        fit()

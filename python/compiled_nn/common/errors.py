@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -27,6 +28,17 @@ class DivergenceError(ArithmeticError, ValueError):
     It is also a ValueError, as in scikit-learn. The network keeps the weights of the last finite epoch and stays
     usable.
     """
+
+
+@contextmanager
+def located(place: str) -> Iterator[None]:
+    """Put `place` in front of the message of each TypeError and ValueError that is raised in the block."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        if len(error.args) == 1:
+            error.args = (f"{place}: {error}",)
+        raise
 
 
 def count(n: int, noun: str) -> str:

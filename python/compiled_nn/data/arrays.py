@@ -129,15 +129,18 @@ def targets(y: Any, name: str = "y") -> Array:
     return array if is_matrix(array) else array.reshape(-1)
 
 
-def values(y: Any, *, n_outputs: int, dtype: str) -> Array:
-    """Return finite real targets as a C-contiguous array (m, n_outputs) of `dtype`."""
+def values(y: Any, *, n_outputs: int, dtype: str, title: Title = int) -> Array:
+    """Return finite real targets as a C-contiguous array (m, n_outputs) of `dtype`.
+
+    `title` is the function from the index of a column to its name in errors.
+    """
     y = _numeric(targets(y), "y")
     width = y.shape[1] if y.ndim == 2 else 1
     if width != n_outputs:
         raise ValueError(f"y has {count(width, 'column')}; the network has {count(n_outputs, 'output')}.")
     y = y.reshape(len(y), n_outputs)
     if y.dtype.kind == "f":
-        check_finite(y, "y", dtype)
+        check_finite(y, "y", dtype, title)
     return np.ascontiguousarray(y, dtype=dtype)
 
 

@@ -28,7 +28,7 @@ _PARTS = ("train", "validation", "test")
 
 @suggest_keywords("split")
 def train_test_split(
-    X: Any, y: Any, *, test_fraction: float = 0.2, seed: int | None = 0, stratify: bool = True
+    X: Any, y: Any = None, *, test_fraction: float = 0.2, seed: int | None = 0, stratify: bool = True
 ) -> tuple[Any, Any, Any, Any]:
     """Split rows at random into a training and a test part.
 
@@ -37,10 +37,10 @@ def train_test_split(
 
     Parameters
     ----------
-    X : array-like of shape (m, ...), table, or sparse matrix
-        Samples.
+    X : array-like of shape (m, ...), table, sparse matrix, or Dataset
+        Samples. A Dataset stands for its `X` and `y`, all of its rows.
     y : array-like of shape (m,) or (m, n), or table
-        Labels or targets.
+        Labels or targets; omitted if `X` is a Dataset.
     test_fraction : float, default 0.2
         Share of the rows in the test part, above 0 and below 1; rounded to whole rows.
     seed : int or None, default 0
@@ -62,7 +62,7 @@ def train_test_split(
         If `X` and `y` differ in their number of rows, a parameter is invalid, or there are too few rows, in total or
         of a class.
     """
-    X, y = rows.of(X), rows.of(y, "y")
+    X, y = _pair(X, y, "train_test_split")
     test_fraction = checks.real("train_test_split", "test_fraction", test_fraction, above=0, below=1)
     test, train = split_rows(X, y, [test_fraction], seed, stratify, "train_test_split")
     return rows.take(X, train), rows.take(X, test), rows.take(y, train), rows.take(y, test)
@@ -71,7 +71,7 @@ def train_test_split(
 @suggest_keywords("split")
 def train_validation_test_split(
     X: Any,
-    y: Any,
+    y: Any = None,
     *,
     validation_fraction: float = 0.2,
     test_fraction: float = 0.2,
@@ -102,8 +102,8 @@ def train_validation_test_split(
     TypeError, ValueError
         Same as in :func:`train_test_split`, or if the fractions leave no rows for training.
     """
-    X, y = rows.of(X), rows.of(y, "y")
     owner = "train_validation_test_split"
+    X, y = _pair(X, y, owner)
     test = checks.real(owner, "test_fraction", test_fraction, above=0, below=1)
     validation = checks.real(owner, "validation_fraction", validation_fraction, above=0, below=1)
     if test + validation >= 1:
@@ -121,6 +121,19 @@ def train_validation_test_split(
         y_validation=rows.take(y, validation_rows),
         name=name,
     )
+
+
+def _pair(X: Any, y: Any, owner: str) -> tuple[Any, Any]:
+    """Return X and y as objects with rows; those of a Dataset if X is one."""
+    if isinstance(X, Dataset):
+        if y is not None:
+            raise TypeError(
+                f"The X of {owner} is a Dataset, which contains y; leave out y, or pass data.X and y."
+            )
+        X, y = X.X, X.y
+    elif y is None:
+        raise TypeError(f"{owner} needs X and y, or a Dataset in place of both; y is missing.")
+    return rows.of(X), rows.of(y, "y")
 
 
 def split_rows(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.random import RandomState
 
 from ..common import clock
-from ..common.errors import CompiledNNWarning, suggest_keywords
+from ..common.errors import CompiledNNWarning, located, suggest_keywords
 from ..data import column_names, dataframes, images
 from ..data.arrays import Array
 from ..training import validation
@@ -228,7 +228,8 @@ class Perceptron(Creation):
         """Return `validation_data` with an X that is checked as that of predict; other objects unchanged."""
         if not isinstance(validation_data, (list, tuple)) or len(validation_data) not in (2, 3):
             return validation_data
-        return (self._read_rows(validation_data[0]), *validation_data[1:])
+        with located("validation_data"):
+            return (self._read_rows(validation_data[0]), *validation_data[1:])
 
     def _run_stochastic(
         self,

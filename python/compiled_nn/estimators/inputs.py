@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -86,6 +87,10 @@ def read_targets(owner: str, y: Any, n_rows: int | None) -> Array:
     values = arrays.targets(y.toarray() if hasattr(y, "tocsr") else y)
     if values.dtype.kind == "c":
         raise ValueError(f"Complex data not supported\n{values!r}\n")
+    if values.ndim == 2 and values.dtype.kind == "f" and dataframes.is_table(y):
+        arrays.check_finite(
+            values, "y", "float64", partial(dataframes.title, y)
+        )  # with the names of its columns
     if n_rows is not None and len(values) != n_rows:
         raise ValueError(
             f"Found input variables with inconsistent numbers of samples: [{n_rows}, {len(values)}]: X has {n_rows}"

@@ -364,19 +364,19 @@ class Fitting(Prediction, State):
             )
             plan = replace(plan, callbacks=(first, *plan.callbacks, last))
         try:
-            with self._source(run) as source:
+            with self._source(run, plan.deadline) as source:
                 validate, changed = self._validator(run.held_out), self._weights_changed
                 loop.run(self, source, plan, validate, changed, self._configuration)
         finally:
             self._weights_changed()
 
     @contextmanager
-    def _source(self, run: Run) -> Iterator[Source]:
+    def _source(self, run: Run, deadline: float) -> Iterator[Source]:
         """Yield the object that runs epochs: with the Gram matrix, over streamed batches, or over data in memory."""
         from ..training import gram, loop  # imported here to keep `import compiled_nn` fast
 
         if run.gram:
-            with gram.gram_training(run.trainer, run.data, run.objective, self.optimizer) as source:
+            with gram.gram_training(run.trainer, run.data, run.objective, self.optimizer, deadline) as source:
                 yield source
         else:
             yield run.stream or loop.InMemory(run.trainer, run.data, run.objective)

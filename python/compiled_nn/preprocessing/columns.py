@@ -39,6 +39,9 @@ class Numeric:
     @classmethod
     def fit(cls, column: Array, name: str | None, where: str) -> Numeric:
         """Return an encoder fitted on a column (m,); `where` names the column in errors."""
+        _refuse_text(
+            column, where, "it is not in categorical_features. Add it to them, or convert it to numbers."
+        )
         numbers = _numbers(column, where)
         gaps = np.isnan(numbers)
         mean = numbers[~gaps].mean(dtype=np.float64) if not gaps.all() else 0.0
@@ -49,6 +52,12 @@ class Numeric:
 
         The numbers have one of the dtypes in `arrays.CORE_DTYPES`.
         """
+        _refuse_text(
+            column,
+            where,
+            "during fit it held only numbers. Convert it to numbers, or fit a new model with it in"
+            " categorical_features.",
+        )
         numbers = _numbers(column, where)
         gaps = np.isnan(numbers)
         return np.where(gaps, numbers.dtype.type(self.mean), numbers) if gaps.any() else numbers, gaps
@@ -158,6 +167,14 @@ def holds_text(column: Array) -> bool:
     if column.dtype.kind == "O":
         return any(issubclass(kind, (str, bytes)) for kind in set(map(type, column.tolist())))
     return column.dtype.kind in "UST"
+
+
+def _refuse_text(column: Array, where: str, reason: str) -> None:
+    """Raise TypeError with the reason if a value of a column is text."""
+    if holds_text(column):
+        values = column.tolist()
+        row = next(i for i, value in enumerate(values) if isinstance(value, (str, bytes)))
+        raise TypeError(f"{where} holds {_plain(values[row])!r} in row {row}; {reason}")
 
 
 def _counts(column: Array, where: str) -> Counter[Any]:

@@ -7,7 +7,8 @@ products of the rows. This is faster if there are many more features than rows.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,13 +16,15 @@ import numpy as np
 from ..common import checks
 from ..optimizers.classes import SGD, Optimizer
 from .batches import Data
-from .loop import InMemory
+from .loop import InMemory, OnStep
 from .trainer import Trainer
 
 if TYPE_CHECKING:
     from cnn_core.stack import Objective
 
+    from ..common.protocols import History
     from ..spec.configuration import Configuration
+    from .divergence import Divergence
 
 
 _GRAM_BYTES = 1 << 29  # largest Gram matrix that "auto" allocates
@@ -87,19 +90,51 @@ def uses_gram(gram: object, obstacle: str | None, data: Data, units: int, epochs
     return bool(gram)
 
 
+class _OnGram(InMemory):
+    """Epochs with the Gram matrix, which end early enough for the weights to be written back before the deadline.
+
+    `reserve` is the time in seconds that writing back takes, about; the other parameters are those of `InMemory`.
+    """
+
+    def __init__(self, trainer: Trainer, data: Data, objective: Objective, reserve: float) -> None:
+        super().__init__(trainer, data, objective)
+        self._reserve = reserve
+
+    def run(
+        self, optimizer: Optimizer, most: int, deadline: float, on_step: OnStep | None = None
+    ) -> tuple[History, Divergence | None]:
+        """Train for one epoch, or for several short ones; parameters and result are those of `InMemory.run`."""
+        return super().run(optimizer, most, deadline - self._reserve, on_step)
+
+
 @contextmanager
 def gram_training(
-    trainer: Trainer, data: Data, objective: Objective, optimizer: Optimizer
+    trainer: Trainer, data: Data, objective: Objective, optimizer: Optimizer, deadline: float
 ) -> Iterator[InMemory]:
-    """Yield the epochs to run with the Gram matrix; on exit, write the trained weights back into the network."""
+    """Yield the epochs to run with the Gram matrix; on exit, write the trained weights back into the network.
+
+    If the deadline passes before the Gram matrix is there, the epochs are those without it, which end at once.
+    """
     from cnn_core import gram  # imported here to keep `import compiled_nn` fast
 
     trainer.set_optimizer(optimizer)
     assert isinstance(data.X, np.ndarray)  # gram_obstacle rejects sparse X
-    inner = gram.make_gram_stack(trainer.stack, data.X, scale=objective.scale, n_threads=objective.n_threads)
+    start, home, inner = perf_counter(), trainer.stack, None
+    with suppress(TimeoutError):
+        inner = gram.make_gram_stack(
+            home, data.X, scale=objective.scale, n_threads=objective.n_threads, deadline=deadline
+        )
+    if inner is None:
+        yield InMemory(trainer, data, objective)
+        return
+    # Writing back is a product for the weights and for each moment; until now there were a product of the same size and
+    # the Gram matrix, half of which is computed.
+    units = home.sizes[1]
+    products = (1 + len(home.moments)) * units / (units + len(data.X) / 2)
+    reserve = products * (perf_counter() - start)
     other = trainer.over(inner)
     try:
-        yield InMemory(other, data._replace(X=inner.gram), objective.replace(scale=1.0))
+        yield _OnGram(other, data._replace(X=inner.gram), objective.replace(scale=1.0), reserve)
     finally:
         inner.write_back()
         trainer.epochs = other.epochs

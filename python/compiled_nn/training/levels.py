@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..common.errors import CompiledNNWarning
-from ..data.arrays import Array
+from ..data.arrays import Array, Title
 
 if TYPE_CHECKING:
     from ..losses import Loss
@@ -32,8 +32,8 @@ def _remedy(loss: Loss) -> str:
     return f"Use {scaling}dtype='float64'"
 
 
-def rounded(values: Array, dtype: str, loss: Loss) -> Array:
-    """Return finite values (m, n) in the dtype of the network.
+def rounded(values: Array, dtype: str, loss: Loss, title: Title = int) -> Array:
+    """Return finite values (m, n) in the dtype of the network; `title` names their columns in the error.
 
     Raises
     ------
@@ -46,14 +46,16 @@ def rounded(values: Array, dtype: str, loss: Loss) -> Array:
     if bad.any():
         row, column = np.argwhere(bad)[0].tolist()
         raise ValueError(
-            f"Input y contains {values[row, column]:g}, a value too large for {dtype}: row {row}, column {column}."
-            f" {_remedy(loss)}, or check y."
+            f"Input y contains {values[row, column]:g}, a value too large for {dtype}: row {row}, column"
+            f" {title(column)!r}. {_remedy(loss)}, or check y."
         )
     return result
 
 
-def check(values: Array, dtype: str, loss: Loss) -> None:
+def check(values: Array, dtype: str, loss: Loss, title: Title = int) -> None:
     """Check values y (m, n) in float64 on which a network of this dtype is to be trained without scaling.
+
+    `title` is the function from the index of a column to its name in errors.
 
     Raises
     ------
@@ -75,9 +77,10 @@ def check(values: Array, dtype: str, loss: Loss) -> None:
         column = int(np.argmax(lost))
         row = int(np.argmax(abs(errors[:, column])))
         value = values[row, column]
+        nearest = float(np.dtype(dtype).type(value))
         raise ValueError(
-            f"The standard deviation of column {column} of y, {deviations[column]:g}, is too small for its size: row"
-            f" {row} is {value!s}, which {dtype} rounds to {float(np.dtype(dtype).type(value)):.15g}. {_remedy(loss)}."
+            f"The standard deviation of column {title(column)!r} of y, {deviations[column]:g}, is too small for its"
+            f" size: row {row} is {value!s}, which {dtype} rounds to {nearest:.15g}. {_remedy(loss)}."
         )
     usual = size == 0 or _USUAL_SIZE[0] <= size <= _USUAL_SIZE[1]
     if loss.link == "identity" and not usual and np.isfinite(errors).all():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..common.errors import count
+from ..common.errors import count, located
 from ..common.immutable import Immutable
-from ..data import arrays, class_labels, sample_weights
+from ..data import arrays, class_labels, dataframes, sample_weights
 from ..data.arrays import Array
 from ..data.samples import Reader, Samples
 from ..preprocessing import standardization
@@ -73,7 +74,7 @@ class Targets(Immutable):
             self.kind == "classes" and self.classes is not None and bool(self.classes[0] == self.classes[-1])
         )
 
-    def encode(self, y: Any, dtype: str, scaled: bool = True) -> Array:
+    def encode(self, y: Any, dtype: str, scaled: bool = True, title: arrays.Title = int) -> Array:
         """Return `y` encoded for the core.
 
         Parameters
@@ -85,6 +86,8 @@ class Targets(Immutable):
         scaled : bool, default True
             Whether to return values as training takes them: standardised by `scaling`, in `dtype`. False: in their own
             units, in float64.
+        title : callable, optional
+            Function from the index of a column of y to its name, for errors. Default: the index.
 
         Returns
         -------
@@ -98,16 +101,16 @@ class Targets(Immutable):
             If y does not match the classes or the number of outputs, or its values are outside the range of the loss.
         """
         if self.kind == "values":
-            values = arrays.values(y, n_outputs=self.n_columns, dtype="float64")
+            values = arrays.values(y, n_outputs=self.n_columns, dtype="float64", title=title)
             self.loss.check_values(values)
-            return levels.rounded(self.standardized(values), dtype, self.loss) if scaled else values
+            return levels.rounded(self.standardized(values), dtype, self.loss, title) if scaled else values
         y = arrays.targets(y)
         if arrays.is_matrix(y) and self.loss.ordered:
             raise ValueError(
                 f"y has {y.shape[1]} columns; the loss ordinal expects one label per sample, y of shape (m,)."
             )
         if arrays.is_matrix(y) or self.kind == "indicator":
-            shares = arrays.values(y, n_outputs=self.n_outputs, dtype=dtype)
+            shares = arrays.values(y, n_outputs=self.n_outputs, dtype=dtype, title=title)
             arrays.check_shares(shares, sum_to_one=self.loss.link == "softmax")
             return shares
         assert self.classes is not None
@@ -241,15 +244,18 @@ def read_targets(
     rows : ndarray of int, optional
         Indices of the rows from which the statistics of `scale_targets` are computed. Default: all rows.
     """
+    title = partial(dataframes.title, y)
     y = arrays.targets(y)
     arrays.check_rows(X, y)
     targets = targets or infer_targets(configuration.loss, configuration.n_outputs, y)
     if targets.kind == "values" and targets.dtype is None:
         weights = sample_weights.check(sample_weight, len(y))
-        targets = _of_values(targets, y, configuration, weights, training or configuration.dtype, rows)
+        network = training or configuration.dtype
+        targets = _of_values(targets, y, configuration, weights, network, rows, title)
         if training is not None and targets.scaling is None:
-            levels.check(targets.encode(y, training, scaled=False), training, targets.loss)
-    return targets.encode(y, configuration.dtype, scaled), targets
+            exact = targets.encode(y, training, scaled=False, title=title)
+            levels.check(exact, training, targets.loss, title)
+    return targets.encode(y, configuration.dtype, scaled, title), targets
 
 
 def _of_values(
@@ -259,15 +265,17 @@ def _of_values(
     weights: Array | None,
     network: str,
     rows: Array | None,
+    title: arrays.Title,
 ) -> Targets:
     """Return targets with what the first y determines: dtype of predictions, and mean and scale if it is scaled.
 
-    `network` is the dtype of the network that predicts, `rows` are those that it is trained on.
+    `network` is the dtype of the network that predicts, `rows` are those that it is trained on; `title` names the
+    columns of y in errors.
     """
     targets = targets.replace(dtype=levels.dtype_of_predictions(y, network))
     if not configuration.scale_targets or targets.scaling is not None:
         return targets
-    values = arrays.values(y, n_outputs=targets.n_columns, dtype="float64")
+    values = arrays.values(y, n_outputs=targets.n_columns, dtype="float64", title=title)
     scaling = standardization.fit_statistics(values, name="y", rows=rows, weights=weights)
     return targets.replace(scaling=scaling)
 
@@ -284,11 +292,8 @@ def read_validation_data(
             "The 'validation_data' parameter of fit must be a pair (X, y), or (X, y, sample_weight)."
             f" Got {type(pair).__name__} instead."
         )
-    try:
+    with located("validation_data"):
         X, y, _ = read_samples(configuration, pair[0], pair[1], inputs, targets, scaled=False)
-    except (TypeError, ValueError) as error:
-        error.add_note("X and y are those of validation_data.")
-        raise
     weights = pair[2] if len(pair) == 3 else None
     return X, y, sample_weights.check(weights, len(X), "the sample_weight of validation_data")
 
