@@ -259,7 +259,7 @@ def test_an_interrupt_leaves_the_model_as_before(run, kind):
         pytest.skip("not a method of this model")
     y_of = BIG[:, 0] if kind == "values" else LABELS
     if kind == "estimator":
-        model = cnn.MLPClassifier(hidden_layer_sizes=(600, 600), max_iter=1, tol=0.0, n_threads=1)
+        model = cnn.MLPClassifier(hidden_layer_sizes=(600, 600), max_iter=1, n_threads=1)
         model.fit(BIG[:200], y_of[:200])
     elif kind == "values":
         layers = [cnn.Dense(600, "relu"), cnn.Dense(600, "relu"), cnn.Dense(1)]
