@@ -122,9 +122,11 @@ class Inputs(Immutable):
             If X cannot be used.
         """
         c, encoder = configuration, None
-        X = dataframes.opened(X)
-        names = dataframes.feature_names(X)
-        column_names.check_distinct(names or ())
+        names = None
+        if type(X) is not np.ndarray:
+            X = dataframes.opened(X)
+            names = dataframes.feature_names(X)
+            column_names.check_distinct(names or ())
         if c.categorical_features is not None:
             encoder = c.new_encoder().fit(X)
         else:

@@ -45,6 +45,10 @@ class Predictor(Immutable):
         Factor by which X is multiplied.
     largest : float or None
         Number that exp of the core returns for all larger ones, if it is the link.
+    few : int
+        Number of rows for which all outputs are computed together.
+    one_each : bool
+        Whether each output is a value.
     units, exact : cnn_core.layers.Units or None
         Units of predicted values, in the dtype of y and in float64; None for classes.
     """
@@ -57,6 +61,8 @@ class Predictor(Immutable):
     probabilities: int | None
     scale: float
     largest: float | None
+    few: int
+    one_each: bool
     units: Units | None
     exact: Units | None
 
@@ -78,6 +84,8 @@ class Predictor(Immutable):
             probabilities=probabilities,
             scale=inputs.scale,
             largest=refusals.largest_exp(inputs.dtype) if layers.activations[-1] == "exp" else None,
+            few=samples.TOGETHER // outputs.n_outputs,
+            one_each=not loss.classifies and loss.n_columns(outputs.n_outputs) == outputs.n_outputs,
             units=None if loss.classifies else units(outputs, outputs.dtype or inputs.dtype),
             exact=None if loss.classifies else units(outputs, "float64"),
         )
@@ -135,15 +143,17 @@ class Predictor(Immutable):
     def predict(self, X: Any, out: Array | None = None) -> Array:
         """Return labels or values; documented in :meth:`compiled_nn.Network.predict`."""
         if self.units is None:
+            if out is None and type(X) is np.ndarray and X.size <= self.few:
+                return self.outputs.targets.decode(self.forward(X))
             return self._labels(X, out)
-        values = self.values(X, out)
+        values = self.forward(X) if out is None and self.one_each else self.values(X, out)
         return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 and out is None else values
 
     def values(self, X: Any, out: Array | None = None) -> Array:
         """Return predicted values (m, n) in the dtype of y; `out`, which may be (m,) for one column, is optional."""
         loss = self.outputs.loss
-        if loss.n_columns(self.outputs.n_outputs) == self.outputs.n_outputs:
-            return self.forward(X, LINKED, out)  # one value per output
+        if self.one_each:
+            return self.forward(X, LINKED, out)
         values = loss.values(self.forward(X, exact=getattr(out, "dtype", None) == np.float64))
         if out is None:
             return values

@@ -25,6 +25,8 @@ _FOREIGN_HOOKS = {  # methods of callbacks of other libraries
     "on_fit_end": "on_train_end",
 }
 
+_OWN = __name__.partition(".")[0] + "."  # start of the names of this package's modules
+
 _FALLING = ("loss", "penalty", "val_loss")
 _RISING = ("score", "val_score")
 
@@ -161,6 +163,8 @@ def overrides(callback: Callback, hook: str) -> bool:
 
 def _check_hooks(value: object) -> None:
     """Raise TypeError for a method whose name begins with ``on_`` and that is not one of `HOOKS`."""
+    if type(value).__module__.startswith(_OWN):
+        return
     for name in dir(type(value)):
         if name.startswith("on_") and name not in HOOKS and callable(getattr(type(value), name)):
             hint = did_you_mean(_FOREIGN_HOOKS.get(name, name), HOOKS)

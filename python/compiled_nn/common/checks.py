@@ -31,12 +31,14 @@ def choice(owner: str, name: str, value: object, options: Collection[Name]) -> N
 
 def integer(owner: str, name: str, value: object, *, minimum: int) -> int:
     """Return `value` as an int of at least `minimum`; a bool is rejected."""
-    message = f"The '{name}' parameter of {owner} must be an int >= {minimum}. Got {value!r} instead."
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(message)
-    if value < minimum:
-        raise ValueError(message)
-    return operator.index(value)
+    if type(value) is int or (isinstance(value, numbers.Integral) and not isinstance(value, bool)):
+        number = operator.index(value)
+        if number >= minimum:
+            return number
+        error: type[Exception] = ValueError
+    else:
+        error = TypeError
+    raise error(f"The '{name}' parameter of {owner} must be an int >= {minimum}. Got {value!r} instead.")
 
 
 def optional_integer(owner: str, name: str, value: object, *, minimum: int) -> int | None:
@@ -64,7 +66,7 @@ def real(
     below: float = math.inf,
 ) -> float:
     """Return `value` as a finite float with `minimum` <= value and `above` < value < `below`."""
-    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+    if type(value) is float or (isinstance(value, numbers.Real) and not isinstance(value, bool)):
         number = float(value)
         if math.isfinite(number) and minimum <= number and above < number < below:
             return number

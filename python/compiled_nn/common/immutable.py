@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,8 +28,8 @@ class Immutable:
         unknown = changes.keys() - vars(self).keys()
         if unknown:
             raise TypeError(f"{type(self).__name__} has no attribute {min(unknown)!r}.")
-        other = copy(self)
-        vars(other).update(changes)
+        other = object.__new__(type(self))
+        vars(other).update(vars(self) | changes)
         return other
 
     def __setattr__(self, name: str, value: object) -> None:

@@ -15,6 +15,7 @@ from ..common.errors import count
 from . import cells
 
 LONGEST = 1000  # characters; limits the memory that the class labels in a file can take
+_KINDS = {"U": "text", "S": "bytes"}
 _PLAIN = ({str}, {bytes}, {int}, {bool})
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -132,7 +133,7 @@ def indices(labels: Array, classes: Array) -> np.ndarray[Any, np.dtype[np.int64]
 
 def kind(labels: Array) -> str:
     """Return the kind of labels in an array: "text", "bytes" or "numbers"."""
-    return {"U": "text", "S": "bytes"}.get(labels.dtype.kind, "numbers")
+    return _KINDS.get(labels.dtype.kind, "numbers")
 
 
 def check_same_kind(labels: Array, others: Array, names: tuple[str, str]) -> None:

@@ -24,18 +24,16 @@ _NETWORK_PARAMETERS = (
     *("dtype", "input_scale", "standardize", "categorical_features", "min_frequency", "embeddings"),
     *("input_dropout", "clip_norm", "clip_value", "ema", "proximal"),
 )
-_UNCHANGING = (bool, int, float, str, type(None))
+_UNCHANGING = frozenset((bool, int, float, str, type(None)))
 
 
-def _cannot_change(value: object) -> bool:
-    """Return whether a parameter can only change by assignment, not in place."""
-    return type(value) in _UNCHANGING or (
-        type(value) is tuple and all(type(each) in _UNCHANGING for each in value)
-    )
+def _can_change(value: object) -> bool:
+    """Return whether a parameter can change in place, not only by assignment."""
+    return type(value) is not tuple or not _UNCHANGING.issuperset(map(type, value))
 
 
-def _are_same(values: list[Any] | None, others: list[Any] | None) -> bool:
-    """Return whether two lists of parameters hold the same objects; not if one is None."""
+def _are_same(values: tuple[Any, ...] | None, others: tuple[Any, ...] | None) -> bool:
+    """Return whether two tuples of parameters hold the same objects; not if one is None."""
     return values is not None and others is not None and all(map(operator.is_, values, others))
 
 
@@ -44,7 +42,7 @@ class Creation(Running, ABC):
 
     _initial_parameters: dict[str, Any]
     _latest_optimizer: Optimizer
-    _checked: list[Any] | None = (
+    _checked: tuple[Any, ...] | None = (
         None  # values of the parameters at the last check, if they cannot change in place
     )
 
@@ -56,17 +54,19 @@ class Creation(Running, ABC):
         """Return the parameters that are passed to the network unchanged."""
         return {name: getattr(self, name) for name in _NETWORK_PARAMETERS}
 
-    def _values(self) -> list[Any] | None:
+    def _constant_values(self) -> tuple[Any, ...] | None:
         """Return the values of all parameters; None if one of them can change in place."""
-        values = [getattr(self, name) for name in self._defaults()]
-        return values if all(map(_cannot_change, values)) else None
+        values = self._values()
+        return (
+            None if any([_can_change(each) for each in values if type(each) not in _UNCHANGING]) else values
+        )
 
     def _check_changes(self) -> None:
         """Check the parameters, unless they are those of the last check, which keeps small fits fast."""
-        values = self._values()
+        values = self._constant_values()
         if not _are_same(values, self._checked):
             self._check()
-            self._checked = values
+        self._checked = values
 
     def _create_network(
         self,
@@ -99,17 +99,17 @@ class Creation(Running, ABC):
         )
         self.n_features_in_ = self.network_.n_features_
         self._progress = Progress()
-        self._remember_parameters()
-        self.network_.applied = self._values()
+        self._remember_parameters(self.network_.optimizer)
+        self.network_.applied = self._checked
 
-    def _remember_parameters(self) -> None:
-        """Store the parameters of the initial weights and of the optimizer, to which later calls compare theirs."""
+    def _remember_parameters(self, optimizer: Optimizer) -> None:
+        """Store the parameters of the initial weights, and the optimizer, to which later calls compare theirs."""
         self._initial_parameters = {name: getattr(self, name) for name in continuing.INITIAL}
-        self._latest_optimizer = self._optimizer()
+        self._latest_optimizer = optimizer
 
     def _apply_parameters(self, random: RandomState) -> None:
         """Apply the parameters that were changed since the last call to `network_`, or raise ValueError."""
-        net, values = self.network_, self._values()
+        net, values = self.network_, self._checked
         if _are_same(values, net.applied):
             return
         for name, value in self._initial_parameters.items():

@@ -169,7 +169,7 @@ def _with_parameters(owner: type[Any], config: Any) -> Any:
     parameters = checks.fields("parameters", config, (), owner().get_params())
     model = owner(**{name: from_json(value, tuple) for name, value in parameters.items()})
     parameter_checks.check(model)
-    model._remember_parameters()
+    model._remember_parameters(model._optimizer())
     return model
 
 

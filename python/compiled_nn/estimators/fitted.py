@@ -36,15 +36,15 @@ class Fitted(Inspection, sklearn_compat.SklearnMixin):
 
     def _read_rows(self, X: Any) -> Any:
         """Return X checked for `network_`; raise NotFittedError before fit."""
-        owner = type(self).__name__
         if not hasattr(self, "network_"):
-            sklearn_compat.raise_not_fitted(owner)
+            sklearn_compat.raise_not_fitted(type(self).__name__)
         net = self.network_
-        known = net.inputs
-        if known.names is None and type(X) is np.ndarray:
+        if type(X) is np.ndarray:
             plain: Array = X
-            if plain.dtype.kind == "f" and plain.size and plain.shape[1:] == (self.n_features_in_,):
+            fits = plain.dtype.kind == "f" and plain.size and plain.shape[1:] == (self.n_features_in_,)
+            if fits and (net._inputs is None or net._inputs.names is None):
                 return plain  # the network checks that the numbers are finite
+        known, owner = net.inputs, type(self).__name__
         encodes_table = known.encoder is not None
         X = inputs.opened(owner, X, encodes_table)
         inputs.check_names(owner, known.names, dataframes.feature_names(X))

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from numpy.random import RandomState
 
 from ..data.arrays import Array
-from ..spec.summary import Summary, summarize
 from . import inputs
 from .parameters import STOCHASTIC
 from .settings import Settings
 
 if TYPE_CHECKING:
     from ..network.diagnosis.findings import Diagnosis
+    from ..spec.summary import Summary
     from .network import EstimatorNetwork
 
 # Names of the parameters of a network that estimators have under another name.
@@ -46,6 +46,8 @@ class Inspection(Settings, ABC):
         """
         if hasattr(self, "network_"):
             return self.network_.summary()
+        from ..spec.summary import summarize  # imported here to keep `import compiled_nn` fast
+
         layers = self._layers(1)
         activations = [str(layer.activation or "identity") for layer in layers[:-1]]
         return summarize(layers, [*activations, None], None, self.dtype, n_outputs_known=False)

@@ -67,7 +67,9 @@ class EstimatorNetwork(Network):
     describe: Callable[[], tuple[dict[str, Array], dict[str, Any]]] | None = (
         None  # of the estimator, during fit
     )
-    applied: list[Any] | None = None  # values of the estimator's parameters, if they cannot change in place
+    applied: tuple[Any, ...] | None = (
+        None  # values of the estimator's parameters, if they cannot change in place
+    )
     _lent: weakref.ref[Array] | None = None  # alias of the weights, if a caller has views of it
 
     def __init__(
@@ -222,7 +224,8 @@ class EstimatorNetwork(Network):
     @property
     def inputs(self) -> Inputs:
         """Description of the inputs."""
-        return self._known_inputs()
+        assert self._inputs is not None  # the constructor sets weights
+        return self._inputs
 
     @property
     def loss_function(self) -> Loss:

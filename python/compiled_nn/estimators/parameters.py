@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from inspect import Parameter, signature
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ..common.errors import did_you_mean
@@ -41,6 +42,14 @@ def _constructor_defaults(owner: Any) -> dict[str, Any]:
     """Return the names and defaults of the constructor's parameters; a user's subclass may have other ones."""
     parameters = list(signature(owner.__init__).parameters.values())[1:]
     return {each.name: each.default for each in parameters if each.kind not in _VARIADIC}
+
+
+@cache
+def _reader(owner: Any) -> Callable[[Any], tuple[Any, ...]]:
+    """Return the function of an estimator that returns its class, twice, and the values of its parameters."""
+    return attrgetter(
+        "__class__", "__class__", *_constructor_defaults(owner)
+    )  # a tuple for any number of names
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -126,7 +135,7 @@ class Parameters:
         -------
         dict
         """
-        return {name: getattr(self, name) for name in self._defaults()}
+        return dict(zip(self._defaults(), self._values(), strict=True))
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters by name.
@@ -159,8 +168,11 @@ class Parameters:
     def changed(self) -> dict[str, Any]:
         """Return the parameters that differ from their defaults, by name, in alphabetical order."""
         defaults = self._defaults()
-        given = sorted(self.get_params().items())
-        return {name: value for name, value in given if repr(value) != repr(defaults[name])}
+        given = zip(defaults, self._values(), strict=True)
+        others = sorted(
+            ((name, value) for name, value in given if value is not defaults[name]), key=itemgetter(0)
+        )
+        return {name: value for name, value in others if repr(value) != repr(defaults[name])}
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.changed().items())
@@ -169,3 +181,8 @@ class Parameters:
     def _defaults(self) -> dict[str, Any]:
         owner: Any = type(self)
         return _constructor_defaults(owner)
+
+    def _values(self) -> tuple[Any, ...]:
+        """Return the values of the parameters, in the order of :meth:`_defaults`."""
+        owner: Any = type(self)
+        return _reader(owner)(self)[2:]

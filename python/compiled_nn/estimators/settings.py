@@ -154,7 +154,8 @@ class Settings(Parameters):
             bool(self.shuffle),
             bool(self.drop_last),
             accumulate=self.accumulate,
-            batch_norm="batch" in self._values_per_layer("norm", len(self._hidden_sizes())),
+            batch_norm=self.norm is not None
+            and "batch" in self._values_per_layer("norm", len(self._hidden_sizes())),
         )
 
     def _make_monitor(self) -> Monitor:

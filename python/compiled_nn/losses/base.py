@@ -106,7 +106,7 @@ class Loss:
         A single output of 0.5 means the second class. Among several equal outputs, the first class is predicted.
         """
         chosen: Array = (
-            (outputs[:, 0] >= 0.5).astype(np.intp) if outputs.shape[1] == 1 else np.argmax(outputs, axis=1)
+            (outputs[:, 0] >= 0.5).astype(np.intp) if outputs.shape[1] == 1 else outputs.argmax(axis=1)
         )
         return chosen
 

@@ -269,13 +269,14 @@ class Fitting(Prediction, State):
         from ..training import gram, streams, validation  # imported here to keep `import compiled_nn` fast
 
         c, resume = self._configuration, plan.resume and self._trainer is not None
+        is_lbfgs = c.optimizer.name == "lbfgs"
         plan.check_averages(c.ema)
         check_proximal(c)
         targets = self._outputs.learned if resume else None
         if plan.classes is not None:
             targets = targets_with_classes(targets, c.loss, c.n_outputs, plan.classes)
         stream_source = X if y is None else None
-        if c.optimizer.name == "lbfgs":
+        if is_lbfgs:
             from ..training import lbfgs  # imported here to keep `import compiled_nn` fast
 
             lbfgs.check(plan, c, stream_source is not None)
@@ -304,7 +305,7 @@ class Fitting(Prediction, State):
         averages = plan.averaging is not None
         trainer = self._begin(X, targets, resume, inputs, rows, weights=own, averages=averages)
         stream: Source | None = None
-        if c.optimizer.name == "lbfgs":
+        if is_lbfgs:
             if data.y.dtype == np.float32:
                 exact = read_targets(c.replace(dtype="float64"), X, given_y, targets)[0]
                 data = data._replace(y=exact)
@@ -338,9 +339,12 @@ class Fitting(Prediction, State):
         trainer.restore_weights(averages=averages)
         if not resume:
             self.history = new_history()
-        self._configuration = self._configuration.embedded(encoder)
-        self._trainer = trainer
-        self._inputs = inputs
+        if encoder is not None:
+            self._configuration = self._configuration.embedded(encoder)
+        if trainer is not self._trainer:
+            self._trainer = trainer
+        if inputs is not self._inputs:
+            self._inputs = inputs
         self._outputs = Outputs.of(self._configuration, targets)
         self._weights_changed()
         return trainer

@@ -15,7 +15,6 @@ from ..data.arrays import Array
 from ..data.samples import Samples
 from ..spec.initializers import NotSaved
 from ..spec.layers import draw_weights
-from ..spec.summary import Summary, summarize
 from ..training.stacks import new_stack, states_of
 from ..training.targets import read_targets
 from ..training.trainer import new_generator
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from cnn_core.stack import Stack
 
     from ..preprocessing.tabular import Tabular
+    from ..spec.summary import Summary
     from .diagnosis.findings import Diagnosis, Translation
 
 
@@ -55,6 +55,8 @@ class Inspection(Model):
         """
         c, stack = self._configuration, None if self._trainer is None else self._trainer.stack
         n_inputs, biases = (None, None) if stack is None else (stack.sizes[0], stack.biases)
+        from ..spec.summary import summarize  # imported here to keep `import compiled_nn` fast
+
         return summarize(c.layers, c.activation_names, n_inputs, c.dtype, biases=biases)
 
     def diagnose(self, X: Any, y: Any = None) -> Diagnosis:

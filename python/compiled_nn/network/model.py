@@ -67,7 +67,7 @@ class Model:
         self._trainer: Trainer | None = None
         self._inputs: Inputs | None = None  # None if there are no weights
         self._outputs = Outputs.of(configuration)
-        self._changes = 0  # number of changes that made the predictor out of date
+        self._changes = [0]  # number of changes that made the predictor out of date
         self._predictor: Predictor | None = None  # None: made from the present weights when it is needed
         self._initial: list[LayerState] | None = (
             None  # set by set_weights; None: fit draws the initial weights
@@ -244,7 +244,7 @@ class Model:
 
     def _predicting(self) -> Predictor:
         """Return the predictor for the present weights, making it if necessary."""
-        predictor, changes = self._predictor, self._changes
+        predictor, changes = self._predictor, self._changes[0]
         if predictor is None:
             predictor = Predictor(
                 self._evaluated(),
@@ -254,7 +254,9 @@ class Model:
                 n_threads=self._n_threads,
             )
             self._predictor = predictor
-            if changes != self._changes or self._can_change(predictor):  # by another thread, or by a caller
+            if changes != self._changes[0] or self._can_change(
+                predictor
+            ):  # by another thread, or by a caller
                 self._predictor = None
         return predictor
 
@@ -263,8 +265,9 @@ class Model:
         return False
 
     def _discard_predictor(self) -> None:
-        self._changes += 1
-        self._predictor = None
+        self._changes[0] += 1  # first, so that a predictor that another thread makes meanwhile is not kept
+        if self._predictor is not None:
+            self._predictor = None
 
     def _set_calibration(self, calibration: Calibration) -> None:
         """Set the calibration on held-out rows, which later predictions use."""

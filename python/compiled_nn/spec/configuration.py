@@ -177,7 +177,7 @@ class Configuration(Immutable):
     @property
     def activated(self) -> bool:
         """Whether the loss is one of the outputs of the last activation, which is not a link: see `Objective`."""
-        return self.activations[-1] != self.loss.link
+        return self.layers[-1].activation not in (None, "identity", self.loss.link)
 
     @property
     def activation_names(self) -> list[str]:
@@ -203,7 +203,7 @@ class Configuration(Immutable):
     @property
     def has_batch_norm(self) -> bool:
         """Whether a layer is normalised over the rows of a batch."""
-        return any(layer.norm == "batch" for layer in self.layers)
+        return "batch" in [layer.norm for layer in self.layers]
 
     def new_encoder(self) -> Tabular:
         """Return an encoder for tables that is not fitted yet."""

@@ -23,6 +23,7 @@ import numpy as np
 
 from ..common import checks
 from ..common.errors import count
+from ..common.immutable import Immutable
 from ..data import arrays
 from .activations import INITIALIZERS
 
@@ -107,8 +108,7 @@ class Uniform:
         return rng.uniform(self.low, self.high, (n_inputs, units)), None
 
 
-@dataclass(frozen=True)
-class Constant:
+class Constant(Immutable):
     """Initial weights that are all the same number.
 
     Units with equal weights stay equal in training, so this is for biases, and for the weights of a first hidden layer
@@ -130,10 +130,19 @@ class Constant:
     >>> layer = cnn.Dense(8, "relu", init=("he_normal", cnn.Constant(0.01)))
     """
 
-    value: float = 0.0
+    value: float
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "value", checks.real("Constant", "value", self.value))
+    def __init__(self, value: float = 0.0) -> None:
+        self._set(value=checks.real("Constant", "value", value))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Constant) and self.value == other.value
+
+    def __hash__(self) -> int:
+        return hash((Constant, self.value))
+
+    def __repr__(self) -> str:
+        return f"Constant(value={self.value!r})"
 
     def draw(self, rng: Generator, n_inputs: int, units: int) -> Pair:
         """Return (W (n_inputs, units), None)."""

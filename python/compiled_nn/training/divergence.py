@@ -110,7 +110,7 @@ class Snapshot:
         If weights have become large, the state counts as finite only if ``has_finite_loss()`` is true.
         """
         for array in self._live[1:]:
-            if not np.logical_and.reduce(np.isfinite(array)):
+            if not _largest(array) < math.inf:
                 return False
         largest = _largest(self._live[0])
         if not largest < math.inf:
@@ -132,5 +132,6 @@ class Snapshot:
 
 
 def _largest(array: Array) -> float:
-    """Return the largest absolute value; NaN if there is a NaN."""
-    return max(float(np.maximum.reduce(array)), -float(np.minimum.reduce(array)))
+    """Return the largest absolute value of an array (n,); NaN if there is a NaN, which argmax and argmin find first."""
+    largest: float = max(array.item(array.argmax()), -array.item(array.argmin()))
+    return largest

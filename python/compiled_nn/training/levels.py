@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from ..losses import Loss
 
 _LARGEST_ERROR = 0.1  # root mean square of the rounding errors, in standard deviations of y
+_EPSILON = 2.0**-23  # larger than the relative rounding error of float32
+_LARGEST = {name: float(np.finfo(name).max) for name in ("float32", "float64")}
 _USUAL_SIZE = 1e-4, 1e4  # root mean squares of y that training without scaling reaches
 
 
@@ -40,6 +43,9 @@ def rounded(values: Array, dtype: str, loss: Loss, title: Title = int) -> Array:
     ValueError
         If a value is beyond the range of the dtype.
     """
+    largest = _LARGEST[dtype]
+    if values.item(values.argmax()) <= largest and values.item(values.argmin()) >= -largest:
+        return values.astype(dtype, copy=False)
     with np.errstate(over="ignore"):
         result = values.astype(dtype)
     bad = ~np.isfinite(result)
@@ -50,6 +56,20 @@ def rounded(values: Array, dtype: str, loss: Loss, title: Title = int) -> Array:
             f" {title(column)!r}. {_remedy(loss)}, or check y."
         )
     return result
+
+
+def _are_usual(values: Array) -> bool:
+    """Return whether bounds on the values y (m, 1) are enough to see that :func:`check` finds nothing."""
+    if values.shape[1] > 1:
+        return False
+    highest, lowest = values.item(values.argmax()), values.item(values.argmin())
+    largest = max(highest, -lowest)
+    smallest, largest_usual = _USUAL_SIZE
+    if not smallest * math.sqrt(values.size) <= largest <= largest_usual:
+        return False
+    # The deviation is at least (highest - lowest) / sqrt(2 * m), and no rounding error is above epsilon * largest.
+    largest_error = math.sqrt(2 * len(values)) * _EPSILON * largest
+    return bool((highest - lowest) * _LARGEST_ERROR >= largest_error)
 
 
 def check(values: Array, dtype: str, loss: Loss, title: Title = int) -> None:
@@ -67,6 +87,8 @@ def check(values: Array, dtype: str, loss: Loss, title: Title = int) -> None:
     CompiledNNWarning
         If the values are so large or small that training will hardly reach them.
     """
+    if _are_usual(values):
+        return
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         errors = values.astype(dtype) - values
         deviations = values.std(axis=0)

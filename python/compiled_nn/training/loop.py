@@ -177,7 +177,7 @@ class _Epochs:
     def run(self) -> str:
         """Train, and return the reason why training ended."""
         plan, history, last = self.plan, self.net.history, self.net.epochs_planned_
-        first = self.epoch
+        first, has_output = self.epoch, self.report.has_output
         while self.epoch < last:
             for callback in self.at_begin:
                 callback.on_epoch_begin(self.net, self.epoch + 1, history)
@@ -201,7 +201,7 @@ class _Epochs:
             if divergence is not None:
                 raise divergence.error(f"Epoch {self.epoch + 1}", self.configuration)
             reason = (self._after_epoch() if ended else self.stopped) or self.source.finished
-            if ended:
+            if ended and has_output:
                 self.report.epoch(history, last, reason is not None)
             if reason is not None:
                 return reason

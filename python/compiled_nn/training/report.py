@@ -31,12 +31,15 @@ class Report:
     ----------
     period : int
         Number of epochs from one line to the next; 0 if nothing is printed.
+    has_output : bool
+        Whether anything is printed or logged.
     """
 
     def __init__(self, verbose: int) -> None:
         self.period = verbose if verbose > _TABLE else min(verbose, 1)
         self._table = _Table() if verbose == _TABLE else None
         self._logger = logger()
+        self.has_output = bool(self.period) or self._logger is not None
 
     def begin(self, owner: str, epochs: int) -> None:
         """Log the start of training."""

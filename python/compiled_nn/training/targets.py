@@ -255,6 +255,9 @@ def read_targets(
         if training is not None and targets.scaling is None:
             exact = targets.encode(y, training, scaled=False, title=title)
             levels.check(exact, training, targets.loss, title)
+            if scaled:
+                return levels.rounded(exact, configuration.dtype, targets.loss, title), targets
+            return exact, targets
     return targets.encode(y, configuration.dtype, scaled, title), targets
 
 
