@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import itertools
 import numbers
@@ -127,6 +126,7 @@ def read_open(
         Same as in :func:`read_csv`, or if a compressed file is damaged.
     """
     import csv
+    import gzip
     import zlib
 
     # Bytes that are not UTF-8 become lone surrogates, so that the error can name their line and column.
@@ -145,7 +145,11 @@ def read_open(
 
 def _plain(file: Any) -> Any:
     """Return the file without its compression by gzip, if any."""
-    return gzip.GzipFile(fileobj=file) if file.peek(2)[:2] == _GZIP else file
+    if file.peek(2)[:2] != _GZIP:
+        return file
+    import gzip  # imported here to keep `import compiled_nn` fast
+
+    return gzip.GzipFile(fileobj=file)
 
 
 def _stem(path: str) -> str:
