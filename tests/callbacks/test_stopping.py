@@ -143,21 +143,22 @@ def test_all_epochs_done():
 
 
 def test_time_limit_of_many_short_epochs():
-    start = time.perf_counter()
+    start, of_process = time.perf_counter(), time.process_time()
     net = classifier(optimizer=cnn.SGD(1e-6)).fit(X, y, epochs=10**9, time_limit=0.2)
     assert net.stop_reason_ == "time_limit"
-    assert 0.2 <= time.perf_counter() - start < 2
+    assert time.perf_counter() - start >= 0.2
+    assert time.process_time() - of_process < 2
     assert len(net.history["loss"]) > 10
 
 
 def test_time_limit_in_the_midst_of_an_epoch():
-    """An epoch of some seconds ends after some tenths."""
+    """An epoch of many seconds ends with the limit."""
     rng = np.random.default_rng(0)
-    big, labels = rng.normal(size=(20000, 400)).astype("float32"), np.arange(20000) % 10
-    net = cnn.Network([cnn.Dense(1500, "relu"), cnn.Dense(1500, "relu"), cnn.Dense(10)], seed=0)
-    start = time.perf_counter()
-    net.fit(big, labels, time_limit=0.3)
-    assert time.perf_counter() - start < 4
+    big, labels = rng.normal(size=(40000, 400)).astype("float32"), np.arange(40000) % 10
+    net = cnn.Network([cnn.Dense(2000, "relu"), cnn.Dense(2000, "relu"), cnn.Dense(10)], seed=0, n_threads=1)
+    start = time.process_time()
+    net.fit(big, labels, time_limit=1.0)
+    assert time.process_time() - start < 3
     assert net.stop_reason_ == "time_limit"
     assert net.history["loss"] == []
     assert np.isfinite(net.predict_proba(big[:5])).all()
@@ -211,9 +212,9 @@ def test_plateau_goes_on_where_it_was_and_starts_anew():
 def test_an_interrupt_may_return():
     net = classifier(optimizer=cnn.SGD(1e-6))
     threading.Timer(0.1, _thread.interrupt_main).start()
-    start = time.perf_counter()
+    start = time.process_time()
     net.fit(X, y, epochs=10**9, on_interrupt="return")
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
     assert net.stop_reason_ == "interrupted"
     assert np.isfinite(net.predict_proba(X)).all()
 

@@ -142,11 +142,11 @@ def test_files_have_the_optimizer(tmp_path):
 
 BIG = np.random.default_rng(0).normal(size=(60000, 300)).astype("float32")
 LABELS = (BIG[:, 0] > 0).astype(int)
-SOON = 0.8  # seconds; one evaluation takes more than one second
+SOON = 1.5  # seconds of this process; one evaluation takes four to ten
 
 
 def big(**options):
-    layers = [cnn.Dense(600, "relu"), cnn.Dense(600, "relu"), cnn.Dense(2)]
+    layers = [cnn.Dense(1500, "relu"), cnn.Dense(1500, "relu"), cnn.Dense(2)]
     return cnn.Network(layers, seed=0, n_threads=1, optimizer=cnn.LBFGS(), **options)
 
 
@@ -154,15 +154,15 @@ def big(**options):
 def test_an_evaluation_is_interrupted_and_limited(dtype):
     net = big(dtype=dtype).fit(BIG[:300], LABELS[:300], epochs=2)
     before = bits(net)
-    threading.Timer(0.2, _thread.interrupt_main).start()
-    start = time.perf_counter()
+    threading.Timer(0.5, _thread.interrupt_main).start()
+    start = time.process_time()
     net.fit(BIG, LABELS, warm_start=True, on_interrupt="return")
-    assert time.perf_counter() - start < 0.2 + SOON
+    assert time.process_time() - start < 0.7 + SOON
     assert (net.stop_reason_, bits(net)) == ("interrupted", before)
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.warns(cnn.CompiledNNWarning, match="before the first step"):
-        net.fit(BIG, LABELS, warm_start=True, time_limit=0.3)
-    assert time.perf_counter() - start < 0.3 + SOON
+        net.fit(BIG, LABELS, warm_start=True, time_limit=0.7)
+    assert time.process_time() - start < 0.7 + SOON
     assert (net.stop_reason_, bits(net)) == ("time_limit", before)
 
 

@@ -1,6 +1,6 @@
 """Time limits and Ctrl-C: training and everything around it ends soon, with the weights of the last whole step.
 
-Bounds of time are wide, because the machine may be busy: what they exclude takes many seconds.
+Bounds are seconds of this process, which do not grow when the machine is busy: what they exclude takes many seconds.
 """
 
 import _thread
@@ -16,14 +16,14 @@ from compiled_nn.rates import find_learning_rate
 from small import bits, blobs, classifier
 
 X, y = blobs()
-SOON = 0.6  # seconds; without the checks within a batch, the steps below take more than one second
-# A step over all rows takes about two seconds.
+SOON = 1.5  # seconds; without the checks within a batch, the steps below take longer
+# A step over all rows takes four to ten seconds.
 BIG = np.random.default_rng(0).normal(size=(60000, 300)).astype("float32")
 LABELS = (BIG[:, 0] > 0).astype(int)
 
 
 def big(**options):
-    layers = [cnn.Dense(600, "relu"), cnn.Dense(600, "relu"), cnn.Dense(2)]
+    layers = [cnn.Dense(1500, "relu"), cnn.Dense(1500, "relu"), cnn.Dense(2)]
     return cnn.Network(layers, seed=0, n_threads=1, **options)
 
 
@@ -32,13 +32,13 @@ def interrupted(after, run):
     times = []
 
     def press():
-        times.append(time.perf_counter())
+        times.append(time.process_time())
         _thread.interrupt_main()
 
     threading.Timer(after, press).start()
     with pytest.raises(KeyboardInterrupt):
         run()
-    return time.perf_counter() - times[0]
+    return time.process_time() - times[0]
 
 
 @pytest.mark.parametrize("options", [{}, {"optimizer": "nadam", "clip_norm": 1.0}, {"dtype": "float64"}])
@@ -46,12 +46,12 @@ def test_a_full_batch_is_interrupted_before_its_step(options):
     net = big(**options).fit(BIG[:200], LABELS[:200], epochs=1)
     before, steps = bits(net), net._trainer.stack.steps
     how = {"epochs": 3, "batch_size": "full", "warm_start": True}
-    assert interrupted(0.2, lambda: net.fit(BIG, LABELS, **how)) < SOON
+    assert interrupted(0.5, lambda: net.fit(BIG, LABELS, **how)) < SOON
     assert (bits(net), net._trainer.stack.steps) == (before, steps)
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.warns(cnn.CompiledNNWarning, match="before the first step"):
-        net.fit(BIG, LABELS, **how, time_limit=0.3)
-    assert time.perf_counter() - start < 0.3 + SOON
+        net.fit(BIG, LABELS, **how, time_limit=0.7)
+    assert time.process_time() - start < 0.7 + SOON
     assert (bits(net), net.stop_reason_) == (before, "time_limit")
     net.fit(BIG[:200], LABELS[:200], epochs=1, warm_start=True)
     again = big(**options).fit(BIG[:200], LABELS[:200], epochs=1)
@@ -65,16 +65,16 @@ def test_a_full_batch_is_interrupted_before_its_step(options):
 def test_evaluation_is_interrupted(run):
     net = big().fit(BIG[:200], LABELS[:200], epochs=1)
     arguments = (BIG,) if run == "predict" else (BIG, LABELS)
-    assert interrupted(0.1, lambda: getattr(net, run)(*arguments)) < SOON
+    assert interrupted(0.3, lambda: getattr(net, run)(*arguments)) < SOON
 
 
 def test_validation_is_interrupted_and_ends_with_the_limit():
     net = big()
     how = {"epochs": 1, "validation_data": (BIG, LABELS)}
-    assert interrupted(0.2, lambda: net.fit(BIG[:50], LABELS[:50], **how)) < SOON
-    start = time.perf_counter()
-    net.fit(BIG[:50], LABELS[:50], **how, time_limit=0.2)
-    assert time.perf_counter() - start < 0.2 + SOON
+    assert interrupted(0.5, lambda: net.fit(BIG[:50], LABELS[:50], **how)) < SOON
+    start = time.process_time()
+    net.fit(BIG[:50], LABELS[:50], **how, time_limit=0.7)
+    assert time.process_time() - start < 0.7 + SOON
     assert (net.stop_reason_, net.history["epoch"], net.history["loss"]) == ("time_limit", [], [])
 
 
@@ -185,9 +185,9 @@ def test_streams_end_with_the_limit():
             time.sleep(0.05)
             yield X[start : start + 20], y[start : start + 20]
 
-    net, start = classifier(), time.perf_counter()
-    net.fit(items, epochs=1000, classes=[0, 1, 2], time_limit=0.3)
-    assert time.perf_counter() - start < 0.3 + SOON
+    net, start = classifier(), time.process_time()
+    net.fit(items, epochs=1000, classes=[0, 1, 2], time_limit=0.7)
+    assert time.process_time() - start < 0.7 + SOON
     assert net.stop_reason_ == "time_limit"
     net.predict(X)
 
@@ -195,22 +195,22 @@ def test_streams_end_with_the_limit():
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 def test_estimators_stop_within_an_epoch(solver):
     model = cnn.MLPClassifier(
-        hidden_layer_sizes=(600, 600), solver=solver, n_threads=1, time_limit=0.4, batch_size=60000
+        hidden_layer_sizes=(1500, 1500), solver=solver, n_threads=1, time_limit=0.7, batch_size=60000
     )
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.warns(cnn.CompiledNNWarning, match="before the first step"):
         model.fit(BIG, LABELS)
-    assert time.perf_counter() - start < 0.4 + SOON
+    assert time.process_time() - start < 0.7 + SOON
     assert (model.stop_reason_, model.n_iter_) == ("time_limit", 0)
     assert model.predict(BIG[:5]).shape == (5,)
-    model.set_params(batch_size=200, time_limit=0.4).fit(BIG, LABELS)
+    model.set_params(batch_size=200, time_limit=0.7).fit(BIG, LABELS)
     assert (model.stop_reason_, model.n_iter_) == ("time_limit", 0)
     assert model.t_ == 0
-    threading.Timer(0.2, _thread.interrupt_main).start()
-    start = time.perf_counter()
+    threading.Timer(0.5, _thread.interrupt_main).start()
+    start = time.process_time()
     with pytest.warns(cnn.CompiledNNWarning, match="Training interrupted by user"):
         model.set_params(batch_size=60000, time_limit=None).fit(BIG, LABELS)
-    assert time.perf_counter() - start < 0.4 + SOON
+    assert time.process_time() - start < 0.7 + SOON
     assert model.stop_reason_ == "interrupted"
     assert model.predict(BIG[:5]).shape == (5,)
 
@@ -231,10 +231,10 @@ def test_the_gram_matrix_is_interrupted_and_ends_with_the_limit():
     how = {"epochs": 3, "batch_size": "full", "gram": True, "warm_start": True}
     assert interrupted(0.3, lambda: net.fit(rows, values, **how)) < SOON
     assert bits(net) == before
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.warns(cnn.CompiledNNWarning, match="before the first step"):
-        net.fit(rows, values, **how, time_limit=0.5)
-    assert time.perf_counter() - start < 0.5 + SOON
+        net.fit(rows, values, **how, time_limit=0.7)
+    assert time.process_time() - start < 0.7 + SOON
     assert (bits(net), net.stop_reason_) == (before, "time_limit")
     assert np.isfinite(net.predict(rows[:5])).all()
 
@@ -243,9 +243,9 @@ def test_gram_training_ends_with_the_limit():
     """Whole epochs, with the same weights as that many epochs without a limit."""
     rows, values = BIG[:60].reshape(-1, 4500), np.arange(4.0)
     how = {"batch_size": "full", "gram": True}
-    net, start = gram_network(), time.perf_counter()
-    net.fit(rows, values, epochs=10**7, **how, time_limit=0.3)
-    assert time.perf_counter() - start < 0.3 + SOON
+    net, start = gram_network(), time.process_time()
+    net.fit(rows, values, epochs=10**7, **how, time_limit=0.7)
+    assert time.process_time() - start < 0.7 + SOON
     epochs = len(net.history["loss"])
     assert net.stop_reason_ == "time_limit"
     assert epochs > 0
@@ -259,10 +259,10 @@ def test_an_interrupt_leaves_the_model_as_before(run, kind):
         pytest.skip("not a method of this model")
     y_of = BIG[:, 0] if kind == "values" else LABELS
     if kind == "estimator":
-        model = cnn.MLPClassifier(hidden_layer_sizes=(600, 600), max_iter=1, n_threads=1)
+        model = cnn.MLPClassifier(hidden_layer_sizes=(1500, 1500), max_iter=1, n_threads=1)
         model.fit(BIG[:200], y_of[:200])
     elif kind == "values":
-        layers = [cnn.Dense(600, "relu"), cnn.Dense(600, "relu"), cnn.Dense(1)]
+        layers = [cnn.Dense(1500, "relu"), cnn.Dense(1500, "relu"), cnn.Dense(1)]
         model = cnn.Network(layers, loss="mse", seed=0, n_threads=1).fit(BIG[:200], y_of[:200], epochs=1)
     else:
         model = big().fit(BIG[:200], y_of[:200], epochs=1)
@@ -274,5 +274,5 @@ def test_an_interrupt_leaves_the_model_as_before(run, kind):
         else:
             getattr(model, run)(BIG, y_of)
 
-    assert interrupted(0.1, call) < SOON
+    assert interrupted(0.3, call) < SOON
     assert pickle.dumps(model) == before
