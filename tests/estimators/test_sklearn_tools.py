@@ -96,7 +96,7 @@ def test_cross_validated():
         lambda: BaggingClassifier(quick(), n_estimators=3, random_state=0),
         lambda: CalibratedClassifierCV(quick(), cv=3),
         lambda: OneVsRestClassifier(quick()),
-        lambda: AdaBoostClassifier(quick(), n_estimators=2),
+        lambda: AdaBoostClassifier(quick(), n_estimators=2, random_state=0),
     ],
     ids=["voting", "stacking", "bagging", "calibrated", "one vs rest", "boosting"],
 )

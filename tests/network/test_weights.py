@@ -73,7 +73,7 @@ BAD_WEIGHTS = {
     ),
     "NaN": ([(np.ones((4, 8)), np.ones(8)), (np.ones((8, 3)), [1, np.nan, 1])], ValueError, "contains NaN"),
     "no inputs": ([(np.ones((0, 8)), np.ones(8)), (np.ones((8, 3)), np.ones(3))], ValueError, r"\(0, 8\)"),
-    "text": ([("a", "b"), ("c", "d")], TypeError, "holds text"),
+    "text": ([("a", "b"), ("c", "d")], TypeError, r"weights\[0\]\[0\] is 'a'; expected an array"),
 }
 
 
