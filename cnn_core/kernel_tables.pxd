@@ -4,8 +4,8 @@ from cnn_core.types cimport Net, Rows, Run
 
 cdef struct DenseKernels:
     # out[count, n or 2] = the network's output for rows first, first + 1, ... of x; work has room for
-    # 2 * (block + 1) * net.width reals. Returns 1; with `finite_only` 0 as soon as a number of x or of the output is not
-    # finite (out is then incomplete); -1 when a user's function has set an exception.
+    # 2 * (block + 1) * net.width reals. Returns 1; with `finite_only` 0 as soon as a number of x or of the output is
+    # not finite (out is then incomplete); -1 when a user's function has set an exception.
     int (*forward)(const Net *net, const void *parameters, const Rows *x, Py_ssize_t first, Py_ssize_t count,
                    void *out, int output, bint finite_only, Py_ssize_t block, void *work) noexcept nogil
     # passes of training, or one gradient, or one loss; called by each thread of a region with its rank

@@ -363,8 +363,8 @@ cdef class Layers:
 
     cdef int forward_block(self, const Rows *x, Py_ssize_t m, void *out, int output, bint finite_only,
                            int threads) noexcept nogil:
-        """out[m, n] = the network's output for x. Returns 0; with `finite_only` 1 if a number of x or out is not finite;
-        -1 when memory is out; -2 when a user's function has set an exception."""
+        """out[m, n] = the network's output for x. Returns 0; with `finite_only` 1 if a number of x or out is not
+        finite; -1 when memory is out; -2 when a user's function has set an exception."""
         return self.forward_net(&self.net, x, 0, m, out, output, finite_only, threads, NULL)
 
     cdef int forward_slices(self, const Rows *x, Py_ssize_t m, char *out, int output, bint finite_only,

@@ -1,6 +1,7 @@
 """Fixtures shared by every test; the modules in helpers/ are imported by their own names."""
 
 import os
+import signal
 import sys
 import zlib
 from pathlib import Path
@@ -15,6 +16,10 @@ sys.path.insert(0, HELPERS)
 # The same for child processes, which must not take the source folder they start in for the installed package.
 os.environ["PYTHONSAFEPATH"] = "1"
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [HELPERS, os.environ.get("PYTHONPATH")]))
+
+# A job in the background of a shell inherits a SIGINT that is ignored, with which the tests of Ctrl-C would not end.
+if signal.getsignal(signal.SIGINT) != signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples on every run, no time limit for an example, nothing written beside the tests. The profile "long"
 # (`pytest --hypothesis-profile=long`) draws other ones on every run.
