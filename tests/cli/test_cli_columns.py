@@ -250,14 +250,12 @@ def test_labels_that_differ_in_zeros_stay_apart(run, write, columns):
     assert (sum(confusion[0]), sum(confusion[1])) == (0, int(sevens.sum()))
 
 
-def test_equal_names_are_noted(run, write, columns):
-    columns["label "] = columns["label"]
+def test_equal_names_are_refused(run, write, columns):
     write("twice.csv", "a,a,label")
     code, _, err = run("train", "twice.csv", "--layers", 4, "--epochs", 1, "--no-plot")
-    assert code == 0
-    assert "note: some columns have the same name; the model takes columns by position\n" in err
-    assert json.loads(run("info", "twice.safetensors", "--json")[1])["columns"] is None
-    assert run("predict", "twice.safetensors", "twice.csv")[0] == 0
+    assert code == 1
+    assert "several columns of twice are named 'a', and columns are matched by name; rename them in" in err
+    assert not os.path.exists("twice.safetensors")
 
 
 def test_a_model_without_names_takes_columns_by_position(run, write, columns):

@@ -113,6 +113,8 @@ class Perceptron(Creation):
         If an exception is raised before training begins, the estimator is as it was before.
         """
         before, start = dict(vars(self)), perf_counter()
+        if "_progress" in before:
+            self._progress.has_begun = False
         try:
             self._check_changes()
             deadline = math.inf if self.time_limit is None else start + self.time_limit
@@ -135,8 +137,6 @@ class Perceptron(Creation):
         owner = type(self).__name__
         resume = hasattr(self, "network_") and (partial or bool(self.warm_start))
         known = self.network_.inputs if resume else None
-        if resume:
-            self._progress.has_begun = False
         encodes_table = self.categorical_features is not None if known is None else known.encoder is not None
         X = inputs.opened(owner, X, encodes_table)
         names, shape = dataframes.feature_names(X), images.shape_of(X)

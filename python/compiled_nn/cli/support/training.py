@@ -6,6 +6,7 @@ import math
 import os
 import sys
 from argparse import Namespace
+from collections import Counter
 from dataclasses import replace
 from importlib.util import find_spec
 from time import perf_counter
@@ -54,9 +55,8 @@ class _Plan(NamedTuple):
 
     @property
     def names(self) -> tuple[str, ...] | None:
-        """Names of the columns that the model keeps; None if there are none, or some are equal."""
-        names = self.data.feature_names
-        return names if names and len(set(names)) == len(names) else None
+        """Names of the columns that the model keeps; None if there are none."""
+        return self.data.feature_names or None
 
     @property
     def watched(self) -> str:
@@ -73,8 +73,6 @@ def train(options: Namespace) -> int:
         screen.print(*_heading(options, plan))
     if not (options.quiet or options.standardize):
         _note_large(plan.data, stderr)
-    if plan.names is None and plan.data.feature_names and not options.quiet:
-        stderr.print("note: some columns have the same name; the model takes columns by position")
     progress = None if options.quiet else Progress(stderr, plan.epochs, plan.score, plan.watched)
     start = perf_counter()
     interrupted = _fit(options, plan, progress)
@@ -100,8 +98,19 @@ def train(options: Namespace) -> int:
 # ---- before training
 
 
+def _check_names(data: Dataset) -> None:
+    """Raise ValueError if two columns have the same name."""
+    names = Counter(data.feature_names)
+    if len(names) < len(data.feature_names):
+        raise ValueError(
+            f"several columns of {data.name} are named {names.most_common(1)[0][0]!r}, and columns are matched by name;"
+            " rename them in the file"
+        )
+
+
 def _make_plan(options: Namespace) -> _Plan:
     data, target = inputs.load_training(options)
+    _check_names(data)
     classifies = inputs.is_classification(data.y_train, options.task, options.loss)
     if classifies:
         data = _with_labels(data)
