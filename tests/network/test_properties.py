@@ -49,6 +49,13 @@ class Case:
         """Whether the model predicts labels."""
         return self.target in ("two classes", "three classes")
 
+    @property
+    def n_outputs(self) -> int:
+        """Number of units of the last layer."""
+        if self.loss == "focal" and self.target == "two classes":
+            return 2
+        return {"three classes": 3, "two values": 2}.get(self.target, 1)
+
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
@@ -131,10 +138,7 @@ def fitted(case: Case, X: Any, y: Any, weights: Any) -> Any:
         if case.loss in ("focal", "mae", "huber"):
             options["loss"] = case.loss
         return getattr(cnn, case.entrance)(**options).fit(X, y, sample_weight=weights)
-    n_outputs = {"three classes": 3, "two values": 2}.get(case.target, 1)
-    if case.loss == "focal" and case.target == "two classes":
-        n_outputs = 2
-    layers = [cnn.Dense(6, "relu", norm=case.norm), cnn.Dense(n_outputs)]
+    layers = [cnn.Dense(6, "relu", norm=case.norm), cnn.Dense(case.n_outputs)]
     net = cnn.Network(layers, loss=loss_of(case), seed=case.seed, **options)
     if case.entrance == "partial_fit":
         known = {"classes": np.unique(y)} if case.classifies else {}
@@ -250,10 +254,7 @@ def test_plain_weights_predict_the_same_or_are_refused(case: Case) -> None:
     last = "identity" if not case.classifies else "sigmoid" if case.target == "two classes" else "softmax"
     if case.loss == "focal":
         last = "softmax"
-    n_outputs = {"three classes": 3, "two values": 2}.get(case.target, 1)
-    if case.loss == "focal" and case.target == "two classes":
-        n_outputs = 2
-    shape.append({"nodes": n_outputs, "activation": last})
+    shape.append({"nodes": case.n_outputs, "activation": last})
     if case.norm is not None:
         with pytest.raises(ValueError, match="norm"):
             model.to_dict()

@@ -8,6 +8,7 @@ import compiled_nn as cnn
 import numpy as np
 import pytest
 from compiled_nn.callbacks import Callback, EarlyStopping, Plateau
+from long_steps import BIG, LABELS, SOON, big
 from small import bits, blobs, classifier, regressor
 
 X, y = blobs()
@@ -140,19 +141,10 @@ def test_files_have_the_optimizer(tmp_path):
 
 # ---- Ctrl-C, the clock, failures
 
-BIG = np.random.default_rng(0).normal(size=(60000, 300)).astype("float32")
-LABELS = (BIG[:, 0] > 0).astype(int)
-SOON = 1.5  # seconds of this process; one evaluation takes four to ten
-
-
-def big(**options):
-    layers = [cnn.Dense(1500, "relu"), cnn.Dense(1500, "relu"), cnn.Dense(2)]
-    return cnn.Network(layers, seed=0, n_threads=1, optimizer=cnn.LBFGS(), **options)
-
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_an_evaluation_is_interrupted_and_limited(dtype):
-    net = big(dtype=dtype).fit(BIG[:300], LABELS[:300], epochs=2)
+    net = big(dtype=dtype, optimizer=cnn.LBFGS()).fit(BIG[:300], LABELS[:300], epochs=2)
     before = bits(net)
     threading.Timer(0.5, _thread.interrupt_main).start()
     start = time.process_time()

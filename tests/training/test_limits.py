@@ -1,7 +1,4 @@
-"""Time limits and Ctrl-C: training and everything around it ends soon, with the weights of the last whole step.
-
-Bounds are seconds of this process, which do not grow when the machine is busy: what they exclude takes many seconds.
-"""
+"""Time limits and Ctrl-C: training and everything around it ends soon, with the weights of the last whole step."""
 
 import _thread
 import pickle
@@ -13,18 +10,10 @@ import numpy as np
 import pytest
 from compiled_nn.common import clock
 from compiled_nn.rates import find_learning_rate
+from long_steps import BIG, LABELS, SOON, big
 from small import bits, blobs, classifier
 
 X, y = blobs()
-SOON = 1.5  # seconds; without the checks within a batch, the steps below take longer
-# A step over all rows takes four to ten seconds.
-BIG = np.random.default_rng(0).normal(size=(60000, 300)).astype("float32")
-LABELS = (BIG[:, 0] > 0).astype(int)
-
-
-def big(**options):
-    layers = [cnn.Dense(1500, "relu"), cnn.Dense(1500, "relu"), cnn.Dense(2)]
-    return cnn.Network(layers, seed=0, n_threads=1, **options)
 
 
 def interrupted(after, run):

@@ -14,6 +14,7 @@ from ..data import samples
 from ..optimizers import lbfgs
 from ..optimizers.full_batch import LBFGS
 from .divergence import Divergence, worst_layer
+from .history import new_history
 from .stacks import copy_of
 from .weights import assign_layers, layer_views
 
@@ -115,7 +116,7 @@ class FullBatch:
     ) -> tuple[History, Divergence | None]:
         """Take one step, whatever `most` is; documented in :meth:`compiled_nn.training.loop.InMemory.run`."""
         assert isinstance(optimizer, LBFGS)
-        no_epochs: History = {name: [] for name in ("loss", "penalty", "learning_rate", "seconds")}
+        no_epochs = new_history()
         self._deadline, start = deadline, perf_counter()
         search = None
         try:

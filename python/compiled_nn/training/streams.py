@@ -11,6 +11,7 @@ from ..common.errors import count
 from ..data import sample_weights
 from .batches import Batches, Data
 from .divergence import Divergence, Snapshot
+from .history import new_history
 from .targets import read_samples
 from .trainer import Trainer
 
@@ -142,7 +143,7 @@ class Streamed:
         last_finite = Snapshot(trainer.stack)
         epoch, share, total, before = trainer.epochs, 0.0, 0.0, trainer.stack.steps
         columns: dict[str, list[Any]] = {}
-        no_epochs: History = {name: [] for name in ("loss", "penalty", "learning_rate", "seconds")}
+        no_epochs = new_history()
         steps = _Steps(on_step)
         for number, (X, y, weights) in enumerate(iterate_batches(self._source)):
             if steps.stopped or perf_counter() >= deadline:
