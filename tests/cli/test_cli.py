@@ -6,30 +6,15 @@ import signal
 import subprocess
 import sys
 import warnings
-from functools import partial
 
 import compiled_nn as cnn
 import numpy as np
 import pytest
-from command_line import flowers, outcome, write_idx
+from command_line import flowers, write_idx
 from compiled_nn.cli import info, main
 from compiled_nn.cli.support import inputs, training
 
 FEW = ("--layers", "16", "--epochs", "2", "--no-plot")
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    """Every test runs in an empty folder, without the environment that changes what is printed."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("NO_COLOR", "TERM", "COLUMNS", "COMPILED_NN_DATA"):
-        monkeypatch.delenv(name, raising=False)
-    return tmp_path
-
-
-@pytest.fixture
-def run(capsys):
-    return partial(outcome, capsys)
 
 
 @pytest.fixture

@@ -8,27 +8,14 @@ import subprocess
 import sys
 import threading
 import warnings
-from functools import partial
 from pathlib import Path
 
 import compiled_nn as cnn
 import numpy as np
 import pytest
-from command_line import outcome
 
 TRAIN = ("--layers", "16", "--epochs", "200", "--no-plot", "-q")
 ROWS = 120
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def run(capsys):
-    return partial(outcome, capsys)
 
 
 @pytest.fixture

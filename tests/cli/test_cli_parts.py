@@ -3,26 +3,14 @@
 import base64
 import json
 import random
-from functools import partial
 
 import compiled_nn as cnn
 import numpy as np
 import pytest
-from command_line import flowers, outcome
+from command_line import flowers
 from compiled_nn.cli.support import record
 
 TRAIN = ("--layers", "8", "--epochs", "5", "--no-plot")
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def run(capsys):
-    return partial(outcome, capsys)
 
 
 @pytest.fixture
