@@ -1,6 +1,9 @@
 """Fixtures shared by every test; the modules in helpers/ are imported by their own names."""
 
+import dataclasses
+import json
 import os
+import re
 import signal
 import sys
 import zlib
@@ -22,10 +25,23 @@ if signal.getsignal(signal.SIGINT) != signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples on every run, no time limit for an example, nothing written beside the tests. The profile "long"
-# (`pytest --hypothesis-profile=long`) draws other ones on every run.
+# (`pytest --long`) draws other ones on every run.
 settings.register_profile("suite", deadline=None, derandomize=True, database=None, print_blob=False)
 settings.register_profile("long", deadline=None, max_examples=20_000, database=None, print_blob=True)
 settings.load_profile("suite")
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("robustness")
+    group.addoption("--long", action="store_true", help="run the long form of the tests: minutes to hours")
+    group.addoption(
+        "--figures", metavar="FILE", help="append what the tests measure to FILE, as lines of JSON"
+    )
+
+
+def pytest_configure(config):
+    if config.getoption("long"):
+        settings.load_profile("long")
 
 
 @pytest.fixture(params=["float32", "float64"])
@@ -56,3 +72,44 @@ def isa():
 def environment():
     """The environment for a child process: this one, without what the core reads."""
     return {k: v for k, v in os.environ.items() if k not in ("COMPILED_NN_NUM_THREADS", "OMP_NUM_THREADS")}
+
+
+@dataclasses.dataclass(frozen=True)
+class Effort:
+    """Form of the tests in tests/robustness: seconds, or with the option `--long` as long as it takes."""
+
+    long: bool
+
+    def count(self, short, long):
+        """Return the number of repetitions for this form."""
+        return long if self.long else short
+
+
+@pytest.fixture(scope="session")
+def effort(request):
+    return Effort(request.config.getoption("long"))
+
+
+@pytest.fixture
+def figures(request):
+    """Function (name, value): a measured figure for the file of the option `--figures`, if it is given.
+
+    A name begins with its promise in docs/reliability.md: "P8 growth per refused call, bytes". The value is a number
+    or text.
+    """
+    path = request.config.getoption("figures")
+
+    def write(name, value):
+        if not re.fullmatch(r"P\d+ .+", name):
+            raise ValueError(f"a figure is named 'P<number> <what>', not {name!r}")
+        line = {
+            "name": name,
+            "value": value,
+            "test": request.node.nodeid,
+            "long": request.config.getoption("long"),
+        }
+        if path:
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(json.dumps(line, default=lambda number: number.item()) + "\n")
+
+    return write
