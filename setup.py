@@ -38,6 +38,7 @@ DIRECTIVES = {
     "wraparound": False,
     "cdivision": True,
     "initializedcheck": False,
+    "freethreading_compatible": True,
     "binding": False,  # functions of Cython's own kind would be 6 kB a module
     "embedsignature": True,
     "embedsignature.format": "clinic",

@@ -27,11 +27,16 @@ cdef extern from *:
       #include <intrin.h>
       static int cnn_add(int *p, int v) { return (int)_InterlockedExchangeAdd((volatile long *)p, v) + v; }
       static int cnn_swap(int *p, int v) { return (int)_InterlockedExchange((volatile long *)p, v); }
+      static void cnn_fill(int *p, int v) { _InterlockedCompareExchange((volatile long *)p, v, 0); }
       #define cnn_get(p) cnn_add(p, 0)
       static void cnn_pause(void) { _mm_pause(); }
     #else
       static inline int cnn_add(int *p, int v) { return __atomic_add_fetch(p, v, __ATOMIC_SEQ_CST); }
       static inline int cnn_swap(int *p, int v) { return __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST); }
+      static inline void cnn_fill(int *p, int v) {
+        int zero = 0;
+        __atomic_compare_exchange_n(p, &zero, v, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+      }
       static inline int cnn_get(int *p) { return __atomic_load_n(p, __ATOMIC_SEQ_CST); }
       #if defined(__x86_64__) || defined(__i386__)
         static inline void cnn_pause(void) { __builtin_ia32_pause(); }
@@ -44,6 +49,7 @@ cdef extern from *:
     """
     int add "cnn_add"(int *, int) noexcept nogil
     int swap "cnn_swap"(int *, int) noexcept nogil
+    void fill "cnn_fill"(int *, int) noexcept nogil     # only if the number is 0
     int get "cnn_get"(int *) noexcept nogil
     void pause "cnn_pause"() noexcept nogil
 
@@ -169,10 +175,12 @@ cdef int in_use = 0         # number of threads of a call without `n_threads`; 0
 
 
 cdef int current_threads() except -1:
-    global in_use
-    if in_use == 0:
-        in_use = default_threads()
-    return in_use
+    """Number of threads of a call without `n_threads`; at least 1, whatever other threads set meanwhile."""
+    cdef int count = get(&in_use)
+    if count == 0:
+        count = default_threads()
+        fill(&in_use, count)
+    return count
 
 
 def _from_environment(name):
@@ -220,16 +228,15 @@ def set_num_threads(n):
     ValueError
         If `n` is less than 1.
     """
-    global in_use
     if n is None:
-        in_use = 0
+        swap(&in_use, 0)
         return
     if isinstance(n, bool) or not hasattr(n, "__index__"):
         raise TypeError(f"the number of threads must be an integer, not {type(n).__name__}")
     count = n.__index__()
     if count < 1:
         raise ValueError(f"the number of threads must be at least 1, not {n}")
-    in_use = min(count, MOST_THREADS)
+    swap(&in_use, min(count, MOST_THREADS))
 
 
 def get_num_threads():
