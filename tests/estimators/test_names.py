@@ -7,9 +7,9 @@ import pickle
 import compiled_nn as cnn
 import numpy as np
 import pytest
+import tensors
 from compiled_nn.common.errors import CompiledNNWarning
 from estimators import BOTH, CLASSIFIER, REGRESSOR
-from safetensors import safe_open
 from tables import columns_of, every_library, pandas, polars, pyarrow, reordered
 
 NAMES = ["height", "weight", "age", "Ωmega"]
@@ -149,8 +149,7 @@ def test_files_have_the_names_once(estimator, encoded, tmp_path):
     table = TABLE.assign(age=np.round(TABLE["age"] * 20))
     model = fitted(estimator, table, categorical_features=["age"] if encoded else None)
     model.save(tmp_path / "a")
-    with safe_open(tmp_path / "a", framework="numpy") as file:
-        metadata = dict(file.metadata())
+    metadata = tensors.metadata(tmp_path / "a")
     assert sum(json.dumps(text).count("weight") for text in metadata.values()) == 1
     network = json.loads(metadata["compiled_nn"])
     is_old = encoded and estimator is cnn.MLPClassifier  # the regressor has the dtype of y

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from compiled_nn import schedules
 from compiled_nn.callbacks import Checkpoint, EarlyStopping, Plateau
-from safetensors import safe_open
-from safetensors.numpy import load_file, save_file
 from small import OPTIMIZERS, bits, blobs, classifier
+from tensors import load_file, save_file
+from tensors import metadata as metadata_of
 
 X, y = blobs()
 SCHEDULE = cnn.Adam(schedules.Cosine(0.05, 40))
@@ -149,9 +149,7 @@ def test_a_column_of_no_numbers_is_refused(tmp_path):
 
 def altered(path, change, drop=()):
     """Write the checkpoint of a path anew, its document of training and its tensors changed."""
-    tensors = load_file(path)
-    with safe_open(path, framework="numpy") as file:
-        metadata = file.metadata()
+    tensors, metadata = load_file(path), metadata_of(path)
     document = json.loads(metadata["compiled_nn_training"])
     change(document, tensors)
     for name in drop:

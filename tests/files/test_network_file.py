@@ -13,7 +13,6 @@ import time
 import compiled_nn as cnn
 import numpy as np
 import pytest
-import safetensors
 from small import INDICES, X, fitted, outputs
 
 
@@ -92,6 +91,7 @@ def test_every_parameter(path):
 
 
 def test_file_is_what_others_read(path):
+    safetensors = pytest.importorskip("safetensors")
     net = fitted()
     net.save(path)
     with safetensors.safe_open(path, framework="numpy") as file:

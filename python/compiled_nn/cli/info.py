@@ -79,13 +79,14 @@ def _layer_table(layers: Sequence[dict[str, Any]]) -> list[str]:
 def _card(path: str) -> dict[str, Any]:
     """Return the description of a network's file. Its weights are not read; their names and shapes are checked."""
     from ..files import network_file
-    from ..files.safetensors_file import open_tensors, parse_json
+    from ..files.documents import parse_json
+    from ..files.safetensors_file import open_tensors
     from .support import record
 
     with open_tensors(path) as file:
         document, configuration, inputs, outputs = network_file.describe(file)
         text = (file.metadata() or {}).get(network_file.ESTIMATOR)
-        estimator = None if text is None else parse_json(text)
+        estimator = None if text is None else parse_json(text, file.n_bytes)
     network, n_inputs, layers = document["network"], inputs.n_columns, []
     for layer, activation in zip(configuration.layers, configuration.activation_names, strict=True):
         others = (layer.bias + (layer.norm is not None)) * layer.units

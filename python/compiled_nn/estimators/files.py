@@ -26,8 +26,9 @@ from .._version import __version__
 from ..common import checks
 from ..data.arrays import Array
 from ..files import checkpoint_file, extras, network_file
+from ..files.documents import parse_json
 from ..files.network_file import ESTIMATOR, ESTIMATOR_TENSORS
-from ..files.safetensors_file import open_tensors, parse_json, write_tensors
+from ..files.safetensors_file import open_tensors, write_tensors
 from . import parameter_checks
 from .json_values import from_json, to_json
 from .network import EstimatorNetwork
@@ -138,7 +139,7 @@ def read(path: Readable, owner: type[Any]) -> Any:
         text = (file.metadata() or {}).get(ESTIMATOR)
         if text is None:
             raise ValueError("it holds a network without an estimator; read it with compiled_nn.load")
-        document = parse_json(text)
+        document = parse_json(text, file.n_bytes)
         version = document.get("format_version") if isinstance(document, dict) else None
         if type(version) is not int or not 1 <= version <= _VERSION:
             raise ValueError(

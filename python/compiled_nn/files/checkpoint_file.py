@@ -31,6 +31,7 @@ from ..training.history import new_history
 from ..training.trainer import Trainer, new_generator
 from ..training.weights import LayerState, copy_layers
 from . import network_file
+from .documents import parse_json
 from .network_file import ESTIMATOR_TENSORS, TRAINING
 from .safetensors_file import (
     check_tensors,
@@ -38,7 +39,6 @@ from .safetensors_file import (
     layer_states,
     layer_tensors,
     open_tensors,
-    parse_json,
     write_tensors,
 )
 
@@ -168,7 +168,7 @@ def read(path: Readable) -> tuple[Parts, dict[str, Any], History]:
             raise ValueError(
                 "it is not a checkpoint, because it has no state of training. Read it with compiled_nn.load"
             )
-        if network_file.ESTIMATOR in file.metadata():
+        if network_file.ESTIMATOR in (file.metadata() or {}):
             raise ValueError(
                 "it is the checkpoint of an estimator. Read it with the method load of the class of the estimator, or"
                 " with compiled_nn.load as a trained network"
@@ -184,7 +184,7 @@ def is_checkpoint(file: Any) -> bool:
 
 def parse_training(file: Any, parts: Parts) -> tuple[dict[str, Any], History]:
     """Return the state of training and the history in an opened file, for the network with these parts."""
-    progress = _progress(parse_json(file.metadata()[_KEY]))
+    progress = _progress(parse_json(file.metadata()[_KEY], file.n_bytes))
     _check_tensors(file, parts, progress)
     return _state(file, parts, progress), _history(file, progress["columns"])
 

@@ -48,6 +48,7 @@ from ..training.stacks import pairs_of, states_of
 from ..training.targets import KINDS, restored_targets
 from ..uncertainty.calibration import NOTHING, Calibration
 from . import extras
+from .documents import parse_json
 from .safetensors_file import (
     NORM_TENSORS,
     TENSOR_DTYPES,
@@ -57,7 +58,6 @@ from .safetensors_file import (
     layer_tensors,
     norm_names,
     open_tensors,
-    parse_json,
     write_tensors,
 )
 
@@ -239,7 +239,7 @@ def describe(file: Any) -> Description:
     ValueError
         If it is not that of a valid network, or the names, shapes or dtypes of the tensors do not match it.
     """
-    document = _document((file.metadata() or {}).get(KEY))
+    document = _document((file.metadata() or {}).get(KEY), file.n_bytes)
     configuration = from_config(document["network"])
     version = _version_for(configuration, "temperature" in document, bool(extras.given(document)))
     if document["format_version"] != version:
@@ -280,10 +280,10 @@ def parse_network(file: Any) -> Parts:
     return Parts(configuration, layers, statistics, inputs, outputs, extras.read_metadata(document))
 
 
-def _document(text: str | None) -> dict[str, Any]:
+def _document(text: str | None, n_bytes: int) -> dict[str, Any]:
     if text is None:
         raise ValueError("it is a safetensors file without the metadata of compiled_nn")
-    document = parse_json(text)
+    document = parse_json(text, n_bytes)
     version = document.get("format_version") if isinstance(document, dict) else None
     if isinstance(version, int) and version > FORMAT_VERSION:
         raise ValueError(

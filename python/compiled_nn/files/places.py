@@ -5,12 +5,16 @@ from __future__ import annotations
 import errno
 import io
 import os
-import stat
+from collections.abc import Iterable
 from typing import IO, Any, TypeAlias
+
+from . import replacing
+from .replacing import Piece
 
 Writable: TypeAlias = "str | os.PathLike[str] | IO[bytes]"
 Readable: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]"
 
+_TOGETHER = 1 << 20  # bytes that are read together
 HEAD = 64  # number of bytes by which the kind of a file is recognised
 # Beginnings of files of other kinds, in lower case, with what such a file is.
 _KINDS = (
@@ -43,32 +47,73 @@ def name(place: Any) -> str:
     return title if isinstance(title, str) else f"The given {type(place).__name__}"
 
 
-def content_of(place: Any) -> bytes:
-    """Return the content of a place that is not a path.
+def check_mappable(place: Any) -> None:
+    """Raise a ValueError if a place cannot be mapped into memory."""
+    if not is_path(place) or not os.path.isfile(place):
+        raise ValueError(f"mmap=True needs the path of a regular file. Got {name(place)} instead.")
+
+
+class Stream:
+    """Binary file object, or pipe, that is read from its position.
+
+    Parameters
+    ----------
+    place : binary file object
+        Object with a method `read`.
 
     Raises
     ------
     TypeError
-        If it is neither bytes nor a binary file object.
+        If it is not a binary file object.
     """
-    if isinstance(place, (bytes, bytearray, memoryview)):
-        return bytes(place)
-    read = getattr(place, "read", None)
-    if not callable(read):
-        raise TypeError(
-            f"A file must be given as a path, as bytes, or as a binary file object. Got {place!r} instead."
-        )
-    try:
-        content = read()
-    except io.UnsupportedOperation as error:
-        raise TypeError(f"{name(place)} is not open for reading. Open it in mode 'rb'.") from error
-    if content == b"" and _position(place):
-        raise ValueError(
-            f"{name(place)} has nothing after its position {_position(place)}. Call seek(0) first."
-        )
-    if not isinstance(content, (bytes, bytearray, memoryview)):
-        raise TypeError(f"{name(place)} is a file object for text. Open it in binary mode, 'rb'.")
-    return bytes(content)
+
+    def __init__(self, place: Any) -> None:
+        if not callable(getattr(place, "read", None)):
+            raise TypeError(
+                f"A file must be given as a path, as bytes, or as a binary file object. Got {place!r} instead."
+            )
+        self._place, self._ahead = place, b""
+        self._ahead = self._part(HEAD)
+        if not self._ahead and _position(place):
+            raise ValueError(
+                f"{name(place)} has nothing after its position {_position(place)}. Call seek(0) first."
+            )
+
+    def read(self, n_bytes: int) -> bytes | bytearray:
+        """Return that many bytes, or fewer at the end of the file."""
+        content = bytearray(self._ahead[:n_bytes])
+        self._ahead = self._ahead[n_bytes:]
+        while len(content) < n_bytes:
+            part = self._part(min(n_bytes - len(content), _TOGETHER))
+            if not part:
+                break
+            content += part
+        return content
+
+    def unread(self, content: bytes | bytearray) -> None:
+        """Put back bytes, which are read next."""
+        self._ahead = bytes(content) + self._ahead
+
+    def is_at_end(self) -> bool:
+        """Return whether there are no more bytes."""
+        return not self._ahead and not self._part(1)
+
+    def _part(self, n_bytes: int) -> bytes:
+        place = self._place
+        try:
+            part = place.read(n_bytes)
+        except io.UnsupportedOperation as error:
+            raise TypeError(f"{name(place)} is not open for reading. Open it in mode 'rb'.") from error
+        if part is None:
+            raise BlockingIOError(
+                errno.EAGAIN, f"{name(place)} has no bytes at present; open it in blocking mode"
+            )
+        if not isinstance(part, (bytes, bytearray, memoryview)):
+            raise TypeError(f"{name(place)} is a file object for text. Open it in binary mode, 'rb'.")
+        part = bytes(part)
+        if len(part) > n_bytes:
+            raise ValueError(f"{name(place)} returned {len(part)} bytes; at most {n_bytes} were requested.")
+        return part
 
 
 def _position(place: Any) -> int:
@@ -76,7 +121,7 @@ def _position(place: Any) -> int:
     return int(place.tell()) if hasattr(place, "seekable") and place.seekable() else 0
 
 
-def explain(head: bytes, problem: str) -> str:
+def explain(head: bytes | bytearray, problem: str) -> str:
     """Return the kind of the file that begins with `head`, if it is known; else `problem`, the error of the reader."""
     if not head:
         return "it is empty"
@@ -84,14 +129,8 @@ def explain(head: bytes, problem: str) -> str:
     return next((f"it is {kind}" for beginning, kind in _KINDS if start.startswith(beginning)), problem)
 
 
-def head_of(path: str | os.PathLike[str]) -> bytes:
-    """Return the first bytes of a file."""
-    with open(path, "rb") as file:
-        return file.read(HEAD)
-
-
-def write(place: Writable, content: bytes) -> None:
-    """Write `content` to a file, which is replaced only after the new one is complete, or to a file object.
+def write(place: Writable, content: Iterable[Piece]) -> None:
+    """Write pieces to a file, which is replaced only after the new one is complete, or to a file object.
 
     Raises
     ------
@@ -101,53 +140,27 @@ def write(place: Writable, content: bytes) -> None:
         If the file cannot be written; an existing file is then unchanged.
     """
     if isinstance(place, (str, os.PathLike)):
-        _write_file(place, content)
+        replacing.write(place, content)
         return
     if not hasattr(place, "write"):
         raise TypeError(f"A file must be given as a path, or as a binary file object. Got {place!r} instead.")
     if isinstance(place, io.TextIOBase):
         raise TypeError(f"{name(place)} is a file object for text. Open it in binary mode, 'wb'.")
-    place.write(content)
+    for piece in content:
+        _write_all(place, piece)
 
 
-def _write_file(path: str | os.PathLike[str], content: bytes) -> None:
-    target = os.path.realpath(path)
-    folder = os.path.dirname(target)
-    if not os.path.isdir(folder):
-        raise FileNotFoundError(errno.ENOENT, "There is no such folder to write the file to", folder)
-    if os.path.isdir(target):
-        raise IsADirectoryError(errno.EISDIR, "This is a folder; pass the path of a file in it", target)
-    if os.path.exists(target) and not os.path.isfile(target):  # a device or a pipe cannot be replaced
-        with open(target, "wb") as file:
-            file.write(content)
-    else:
-        _replace(target, content)
-
-
-def _replace(target: str, content: bytes) -> None:
-    """Write `content` to a temporary file in the same folder, then rename it: readers find the old or the new file."""
-    temporary = f"{target}.{os.getpid()}-{os.urandom(4).hex()}.tmp"
-    try:
-        with open(temporary, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if os.path.exists(target):
-            os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
-        os.replace(temporary, target)
-    except BaseException:
-        if os.path.exists(temporary):
-            os.remove(temporary)
-        raise
-    _sync_folder(os.path.dirname(target))
-
-
-def _sync_folder(folder: str) -> None:
-    """Write the new name to the disk, on systems where a folder can be opened (not on Windows)."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _write_all(place: Any, piece: Piece) -> None:
+    """Write a piece to a file object, also to one that takes only a part of it in each call."""
+    rest = memoryview(piece)
+    while len(rest):
+        n_written = place.write(bytes(rest[:_TOGETHER]))  # bytes, which an object may keep
+        if n_written is None:
+            if isinstance(place, io.RawIOBase):
+                raise BlockingIOError(
+                    errno.EAGAIN, f"{name(place)} takes no bytes at present; open it in blocking mode"
+                )
+            n_written = min(len(rest), _TOGETHER)  # an object of another kind has written everything
+        if not 0 < n_written <= len(rest):
+            raise OSError(errno.EIO, f"{name(place)} reported {n_written} of {len(rest)} bytes as written")
+        rest = rest[n_written:]

@@ -6,7 +6,7 @@ The states of layers are tensors with the names of a sequence of fully connected
 
 from __future__ import annotations
 
-import os
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -15,15 +15,17 @@ import numpy as np
 
 from ..data.arrays import Array
 from ..spec.layers import Dense
-from . import places
-from .content import Content
+from . import content, header, places
 
 if TYPE_CHECKING:
     from ..training.weights import LayerState
+    from .content import Content
     from .places import Readable, Writable
+    from .replacing import Piece
 
 TENSOR_DTYPES = {"float32": "F32", "float64": "F64"}
 NORM_TENSORS = {"gain": "weight", "mean": "running_mean", "variance": "running_var"}
+_TOGETHER = 1 << 22  # bytes that are written together
 _TRAINED_TENSORS = ("weight", "bias", "norm.weight")  # tensors of a layer that optimizers change
 
 
@@ -49,12 +51,28 @@ def write_tensors(path: Writable, tensors: dict[str, Array], documents: dict[str
     OSError
         If the file cannot be written; an existing file is then unchanged.
     """
-    from json import dumps
+    metadata = {
+        key: json.dumps(text, separators=(",", ":"), allow_nan=False) for key, text in documents.items()
+    }
+    places.write(path, _pieces(tensors, metadata))
 
-    from safetensors.numpy import save
 
-    metadata = {key: dumps(text, separators=(",", ":"), allow_nan=False) for key, text in documents.items()}
-    places.write(path, save(tensors, metadata=metadata))
+def _pieces(tensors: dict[str, Array], metadata: dict[str, str]) -> Iterator[Piece]:
+    """Yield the bytes of a file. At most `_TOGETHER` of them are copies of numbers at any time."""
+    beginning, names = header.make(tensors, metadata)
+    yield beginning
+    for name in names:
+        yield from _numbers(tensors[name])
+
+
+def _numbers(array: Array) -> Iterator[Piece]:
+    """Yield the bytes of an array in C order; parts that are stored otherwise are copied in blocks of rows."""
+    rows = array.reshape(1) if array.ndim == 0 else array
+    together = max(1, _TOGETHER * len(rows) // max(1, rows.nbytes))
+    for start in range(0, len(rows), together):
+        part = rows[start : start + together]
+        block = np.ascontiguousarray(part, part.dtype.newbyteorder("<"))
+        yield block.reshape(-1).view(np.uint8).data
 
 
 def layer_tensors(layers: Iterable[LayerState], prefix: str = "") -> dict[str, Array]:
@@ -67,7 +85,7 @@ def layer_tensors(layers: Iterable[LayerState], prefix: str = "") -> dict[str, A
             )
             for key, array in arrays.items():
                 tensor = f"norm.{key}" if name == "norm" else key
-                tensors[f"{prefix}layers.{i}.{tensor}"] = np.ascontiguousarray(array.T)
+                tensors[f"{prefix}layers.{i}.{tensor}"] = array.T
     return tensors
 
 
@@ -76,21 +94,16 @@ def layer_tensors(layers: Iterable[LayerState], prefix: str = "") -> dict[str, A
 
 @contextmanager
 def name_file_in_errors(path: Readable) -> Iterator[None]:
-    """Turn errors about the content of a file into a ValueError that names the file, and its kind if it is known."""
-    from safetensors import SafetensorError
-
+    """Turn errors about the content of a file into a ValueError that names the file."""
     try:
         yield
-    except (SafetensorError, ValueError, TypeError, OverflowError, RecursionError) as error:
-        problem = str(error)
-        if isinstance(error, SafetensorError) and isinstance(path, (str, os.PathLike)):
-            problem = places.explain(places.head_of(path), problem)
-        raise ValueError(f"{places.name(path)} is not a readable network: {problem}") from error
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise ValueError(f"{places.name(path)} is not a readable network: {error}") from error
 
 
 @contextmanager
-def open_tensors(path: Readable) -> Iterator[Any]:
-    """Open a safetensors file for reading.
+def open_tensors(path: Readable, *, mmap: bool = False) -> Iterator[Content]:
+    """Open a safetensors file for reading; with `mmap`, a file at a path is mapped into memory.
 
     Raises
     ------
@@ -101,35 +114,8 @@ def open_tensors(path: Readable) -> Iterator[Any]:
     ValueError
         If there is an error in its content, also in the body of the ``with`` statement.
     """
-    from safetensors import safe_open
-
-    if isinstance(path, (str, os.PathLike)):
-        with open(path, "rb"):  # raises the error of the operating system, which safe_open does not
-            pass
-        with name_file_in_errors(path), safe_open(os.fsdecode(path), framework="numpy") as file:
-            yield file
-    else:
-        content = places.content_of(path)
-        with name_file_in_errors(path):
-            yield Content(content)
-
-
-def parse_json(text: str) -> Any:
-    """Return the value of a JSON text; NaN, infinities and duplicate keys raise a ValueError."""
-    from json import loads
-
-    return loads(text, parse_constant=_refuse_constant, object_pairs_hook=_without_duplicates)
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a JSON number")
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise ValueError("a JSON object has a duplicate key")
-    return fields
+    with content.opened(path, mmap=mmap) as parse, name_file_in_errors(path):
+        yield parse()
 
 
 def expected_layers(
@@ -147,12 +133,12 @@ def expected_layers(
     return expected
 
 
-def check_tensors(file: Any, found: set[str], expected: dict[str, tuple[str, list[int]]]) -> None:
+def check_tensors(file: Content, found: set[str], expected: dict[str, tuple[str, list[int]]]) -> None:
     """Check names, shapes and dtypes of tensors without reading them.
 
     Parameters
     ----------
-    file : safetensors.safe_open
+    file : Content
         Opened file.
     found : set of str
         Names of the tensors to check.
@@ -178,7 +164,7 @@ def check_tensors(file: Any, found: set[str], expected: dict[str, tuple[str, lis
 
 
 def layer_states(
-    file: Any, layers: Sequence[Dense], prefix: str = "", *, running: bool = True
+    file: Content, layers: Sequence[Dense], prefix: str = "", *, running: bool = True
 ) -> list[LayerState]:
     """Read the states of layers; `running` is whether to read their running statistics too."""
     states = []
