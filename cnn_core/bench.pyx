@@ -4,6 +4,9 @@ import time
 
 import numpy as np
 
+from cpython.exc cimport PyErr_CheckSignals
+from libc.math cimport INFINITY
+
 cimport numpy as cnp
 
 from cnn_core.layers cimport aligned_zeros, kernels_of, thread_count
@@ -11,6 +14,9 @@ from cnn_core.kernel_tables cimport ArrayKernels
 from cnn_core.threads cimport MOST_THREADS, acquire_threads, release_threads, run_parallel
 
 cnp.import_array()
+
+cdef extern from "Python.h":
+    Py_ssize_t PY_SSIZE_T_MAX
 
 cdef enum:
     SAMPLES = 5
@@ -42,8 +48,11 @@ cdef double rounds_a_second(Probe *probe, int threads, double seconds) except -1
     """Rounds per second of all threads together: the best of a few samples of about this length."""
     cdef double start, taken = 0, best = 0
     cdef int size, sample = 0
+    if not 0 < seconds < INFINITY:
+        raise ValueError(f"seconds is {seconds}; it must be positive and finite")
     probe.rounds = 1
     while sample < SAMPLES:
+        PyErr_CheckSignals()
         start = time.perf_counter()
         with nogil:
             size = acquire_threads(threads)
@@ -74,10 +83,18 @@ def peak(dtype="float32", *, double seconds=0.02, n_threads=None):
     -------
     float
         Floating-point operations per second, two per multiply-add, summed over threads.
+
+    Raises
+    ------
+    ValueError
+        If dtype is another one, or seconds is not positive and finite.
     """
     cdef Probe probe
     cdef double rounds
-    probe.kernels = array_kernels[0 if np.dtype(dtype).itemsize == 4 else 1]
+    numbers = np.dtype(dtype)
+    if numbers != np.float32 and numbers != np.float64:
+        raise ValueError(f"dtype is {numbers}; it must be float32 or float64")
+    probe.kernels = array_kernels[0 if numbers == np.float32 else 1]
     probe.count = 0
     rounds = rounds_a_second(&probe, thread_count(n_threads), seconds)
     return rounds * probe.operations / probe.rounds
@@ -103,13 +120,17 @@ def bandwidth(Py_ssize_t size, *, double seconds=0.02, n_threads=None):
     Raises
     ------
     ValueError
-        If size is less than 1.
+        If size is less than 1, or seconds is not positive and finite.
+    MemoryError
+        If there is not so much memory.
     """
     cdef Probe probe
-    cdef int threads = min(thread_count(n_threads), <int>MOST_THREADS)
+    cdef int threads = thread_count(n_threads)
     cdef cnp.ndarray memory
     if size < 1:
         raise ValueError(f"size is {size}; it must be at least 1")
+    if size > PY_SSIZE_T_MAX // 2 // threads:
+        raise MemoryError(f"{threads} threads with {size} bytes each do not fit the address space")
     probe.kernels = array_kernels[0]
     probe.count = (size + 1023) // 1024 * 256
     memory = aligned_zeros(probe.count * threads, np.dtype("float32"))

@@ -14,9 +14,12 @@ cimport numpy as cnp
 
 from cnn_core import isa
 
-from cnn_core.threads cimport current_threads
+from cnn_core.threads cimport MOST_THREADS, current_threads
 from cnn_core.types cimport (
     FLOAT32, FLOAT64, INT8, INT16, INT32, INT64, ROW_GROUP, UINT8, UINT16, UINT32, UINT64)
+
+cdef extern from "Python.h":
+    long PyLong_AsLongAndOverflow(object number, int *overflow) except? -1
 
 
 cdef void *kernels_of(str concept, str real, const char *capsule) except NULL:
@@ -43,11 +46,17 @@ cdef cnp.ndarray aligned_zeros(Py_ssize_t count, dtype):
 
 
 cdef int thread_count(n_threads) except -1:
-    """`n_threads`, checked, or its default."""
-    cdef int count = current_threads() if n_threads is None else n_threads
+    """`n_threads`, checked and at most MOST_THREADS, or its default."""
+    cdef int overflow
+    cdef long count
+    if n_threads is None:
+        return current_threads()
+    count = PyLong_AsLongAndOverflow(n_threads, &overflow)      # at most MOST_THREADS, whatever the size of the integer
+    if overflow > 0 or count > MOST_THREADS:
+        return MOST_THREADS
     if count < 1:
-        raise ValueError(f"n_threads is {count}; it must be at least 1")
-    return count
+        raise ValueError(f"n_threads is {n_threads}; it must be at least 1")
+    return <int>count
 
 
 cdef int number_of(cnp.ndarray array) except -2:

@@ -70,6 +70,8 @@ cdef struct Pool:
 cdef Pool pool
 pool.workers = 1
 
+MOST = <int>MOST_THREADS        # largest number of threads of a call
+
 
 cdef Pool *get_pool() noexcept nogil:
     return &pool
@@ -170,6 +172,7 @@ def _reset_after_fork():
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_reset_after_fork)
+del _reset_after_fork       # called in this process, it would take the threads' locks away
 
 cdef int in_use = 0         # number of threads of a call without `n_threads`; 0: not determined yet
 
@@ -184,28 +187,32 @@ cdef int current_threads() except -1:
 
 
 def _from_environment(name):
-    """Positive number of threads from an environment variable, or None. Of a list (OMP_NUM_THREADS), the first
-    entry."""
-    text = os.environ.get(name, "").split(",")[0].strip()
-    return int(text) if text.isdigit() and int(text) > 0 else None
+    """Number of threads from an environment variable, at most MOST_THREADS; None unless it is a positive integer in
+    ASCII digits. Of a list (OMP_NUM_THREADS), the first entry."""
+    digits = os.environ.get(name, "").split(",")[0].strip(" \t")
+    if not (digits.isascii() and digits.isdigit()):
+        return None
+    digits = digits.lstrip("0")[:9]         # int() refuses integers of thousands of digits
+    return min(int(digits), MOST_THREADS) if digits else None
 
 
 def default_threads():
     """Default number of threads.
 
-    The environment variable COMPILED_NN_NUM_THREADS; else OMP_NUM_THREADS; else the number of processors that this
-    process may run on (its affinity), limited to the quota of its control groups (`cnn_core.quota`).
+    The environment variable COMPILED_NN_NUM_THREADS; else OMP_NUM_THREADS, or its first entry if it is a list; else the
+    number of processors that this process may run on (its affinity), limited to the quota of its control groups
+    (`cnn_core.quota`). A variable that is not a positive integer is ignored.
 
     Returns
     -------
     int
-        At least 1.
+        From 1 to `MOST`.
     """
     from cnn_core.quota import quota  # imported here to keep the import of the core fast
     for name in ("COMPILED_NN_NUM_THREADS", "OMP_NUM_THREADS"):
         count = _from_environment(name)
         if count:
-            return min(count, MOST_THREADS)
+            return count
     try:
         count = len(os.sched_getaffinity(0))
     except (AttributeError, OSError):
@@ -219,7 +226,7 @@ def set_num_threads(n):
     Parameters
     ----------
     n : int or None
-        At least 1; None restores `default_threads()`.
+        At least 1; a number above `MOST` counts as `MOST`. None restores `default_threads()`.
 
     Raises
     ------

@@ -55,6 +55,13 @@ cdef bint activate_rows(const Net *net, int index, int activation, Py_ssize_t m,
     return True
 
 
+cdef inline void apply_activation(Run *run, int index, const Part *part, real *a, real *slope) noexcept nogil:
+    """`activate_rows` in training. Only a user's function fails, for which one thread computes: `failed` has one
+    writer."""
+    if not activate_rows(run.net, index, run.net.layers[index].activation, part.m, a, slope):
+        run.failed = True
+
+
 cdef void activate_fused(const Layer *layer, Py_ssize_t m, real *a, real *slope) noexcept nogil:
     """A = f(A) for a fused activation that the product left out, and slope = f'(A) unless it is NULL; padding is
     zero."""
@@ -79,7 +86,7 @@ cdef void activate_output(Run *run, const Part *part) noexcept nogil:
     if fused(layer.activation):
         activate_fused(layer, part.m, a, NULL)
     else:
-        run.failed = not activate_rows(run.net, top, layer.activation, part.m, a, slope)
+        apply_activation(run, top, part, a, slope)
 
 
 cdef void derive_output(Run *run, const Part *part) noexcept nogil:
@@ -118,7 +125,8 @@ cdef void add_rows(Py_ssize_t m, Py_ssize_t n, const real *x, Py_ssize_t ldx, re
 
 cdef inline uint64_t drop_key(const Run *run, int index, int64_t step) noexcept nogil:
     """Key of the outputs of a layer that are dropped in a step; index -1 means the network's inputs."""
-    return scrambled(run.key + <uint64_t>(step*(run.net.depth + 1) + index + 1) * <uint64_t>0xD1B54A32D192ED03)
+    cdef uint64_t place = <uint64_t>step*<uint64_t>(run.net.depth + 1) + <uint64_t>(index + 1)
+    return scrambled(run.key + place * <uint64_t>0xD1B54A32D192ED03)
 
 
 cdef void apply_dropout(const Run *run, double rate, int index, const Part *part, Py_ssize_t n, real *x,
@@ -146,7 +154,7 @@ cdef void epilogue_forward(Run *run, int index, const Part *part) noexcept nogil
     if layer.norm != NO_NORM:
         normalize(run, index, part)
     if not fused(layer.activation):
-        run.failed = not activate_rows(run.net, index, layer.activation, part.m, a, slope)
+        apply_activation(run, index, part, a, slope)
     elif layer.has_epilogue:
         activate_fused(layer, part.m, a, slope)
     if run.training and layer.dropout > 0:

@@ -137,10 +137,13 @@ cdef void run_tiny_batch(Run *run, Py_ssize_t start, Py_ssize_t m, double weight
     add_losses(run, m, loss)
 
 
-cdef void run_batch(Run *run, Py_ssize_t start, Py_ssize_t count, double weight, int64_t step, int rank, int size,
+cdef bint run_batch(Run *run, Py_ssize_t start, Py_ssize_t count, double weight, int64_t step, int rank, int size,
                     real *scratch,
                     double *loss) noexcept nogil:
-    """Loss, which is added to `loss`, gradient and step for rows start, ..., start + count - 1 of the pass."""
+    """Loss, which is added to `loss`, gradient and step for rows start, ..., start + count - 1 of the pass. Returns
+    False, on all ranks, if the pass ends before the step. Ranks read the flags here only: after the last barrier of a
+    batch another rank may have set one for the next batch already, and a rank that left alone would not be waited
+    for."""
     cdef Py_ssize_t at = start, m, ldx
     cdef const real *x
     cdef Part part
@@ -151,13 +154,14 @@ cdef void run_batch(Run *run, Py_ssize_t start, Py_ssize_t count, double weight,
         rows_phase(run, &part, x, ldx, weight, scratch, False)
         sync_threads(run, rank, size)
         if run.failed or run.loss_spec.failed:
-            return
+            return False
         if rank == 0:
             add_losses(run, m, loss)
         if run.backward and run.gradients != NULL:
             weights_phase(run, x, ldx, m, at == start, at + m == start + count, rank, size, scratch)
         sync_threads(run, rank, size)
         at += m
+    return True
 
 
 cdef void forward_next_rows(Run *run, const real *x, Py_ssize_t ldx) noexcept nogil:
@@ -208,7 +212,7 @@ cdef void run_passes(Run *run, int rank, int size) noexcept nogil:
     cdef real *scratch = <real *>run.scratch + rank*run.scratch_size
     cdef Py_ssize_t index, start, count, end = run.first + run.count, step = 0
     cdef bint alone = size == 1 and run.loss_spec.function == NULL, tiny = alone and is_tiny(run)
-    cdef bint long_rows = alone and has_long_rows(run)
+    cdef bint long_rows = alone and has_long_rows(run), going = True
     cdef double weight
     cdef const Layer *layer
     # The copies of W in the other memory order; afterwards each step updates them.
@@ -220,7 +224,7 @@ cdef void run_passes(Run *run, int rank, int size) noexcept nogil:
     sync_threads(run, rank, size)
     for index in range(run.passes):
         start = run.first
-        while start < end and not run.failed and not run.loss_spec.failed:
+        while start < end and going:
             count = min(run.batch, end - start)
             weight = share_of_row(run, start, count)
             if rank == 0 and run.rates != NULL and weight > 0:
@@ -236,9 +240,9 @@ cdef void run_passes(Run *run, int rank, int size) noexcept nogil:
             elif long_rows:
                 run_long_row_batch(run, start, count, weight, scratch, run.pass_loss + index)
             else:
-                run_batch(run, start, count, weight, run.first_step + step, rank, size, scratch,
-                          run.pass_loss + index)
-            if run.update != NULL and weight > 0 and not run.failed and not run.loss_spec.failed:
+                going = run_batch(run, start, count, weight, run.first_step + step, rank, size, scratch,
+                                  run.pass_loss + index)
+            if run.update != NULL and weight > 0 and going:
                 apply_update(run, index, rank, size)
                 sync_threads(run, rank, size)
             start += run.batch

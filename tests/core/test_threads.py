@@ -110,9 +110,22 @@ PINNED = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))});" +
         ({"COMPILED_NN_NUM_THREADS": "many", "OMP_NUM_THREADS": "5"}, 5),
         ({"COMPILED_NN_NUM_THREADS": "0", "OMP_NUM_THREADS": "5"}, 5),
         ({"OMP_NUM_THREADS": "4,2"}, 4),
+        ({"OMP_NUM_THREADS": " 4 , 2"}, 4),
+        ({"COMPILED_NN_NUM_THREADS": "²", "OMP_NUM_THREADS": "5"}, 5),
+        ({"COMPILED_NN_NUM_THREADS": "٣", "OMP_NUM_THREADS": "5"}, 5),
+        ({"COMPILED_NN_NUM_THREADS": "+3", "OMP_NUM_THREADS": "5"}, 5),
+        ({"COMPILED_NN_NUM_THREADS": "-3", "OMP_NUM_THREADS": "1_0"}, None),
+        ({"COMPILED_NN_NUM_THREADS": "3.0", "OMP_NUM_THREADS": ",5"}, None),
+        ({"COMPILED_NN_NUM_THREADS": "\u20033", "OMP_NUM_THREADS": "0x5"}, None),
+        ({"OMP_NUM_THREADS": "1000000"}, threads.MOST),
+        ({"OMP_NUM_THREADS": "9" * 5000}, threads.MOST),
+        ({"OMP_NUM_THREADS": "0" * 5000 + "5"}, 5),
+        ({"OMP_NUM_THREADS": "0" * 5000}, None),
     ],
 )
 def test_the_environment_comes_first(environment, variables, expected):
+    if expected is None:  # as without variables
+        expected = networks.run_python(DEFAULT, environment)
     assert networks.run_python(DEFAULT, environment, **variables) == expected
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cnn_core.threads import get_num_threads
+from cnn_core.threads import MOST, get_num_threads
 from cnn_core.threads import set_num_threads as _set_num_threads
 
 from . import checks
@@ -13,15 +13,10 @@ from . import checks
 __all__ = ["get_num_threads", "set_num_threads", "threads"]
 
 
-_MOST = 1024
-
-
 def check_number(owner: str, name: str, n: object) -> int | None:
-    """Return a number of threads from 1 to 1024, or None."""
+    """Return a number of threads, at most those of the core's pool, or None."""
     checked = checks.optional_integer(owner, name, n, minimum=1)
-    if checked is not None and checked > _MOST:
-        raise ValueError(f"The '{name}' parameter of {owner} must be at most {_MOST}. Got {checked} instead.")
-    return checked
+    return None if checked is None else min(checked, MOST)
 
 
 def set_num_threads(n: int | None) -> None:
@@ -30,9 +25,9 @@ def set_num_threads(n: int | None) -> None:
     Parameters
     ----------
     n : int or None
-        Number of threads, at least 1. None restores the default: the environment variable COMPILED_NN_NUM_THREADS,
-        else OMP_NUM_THREADS, else the number of processors that the process may use, limited by the quota of its
-        control group.
+        Number of threads, at least 1; a number above 64 counts as 64. None restores the default: the environment
+        variable COMPILED_NN_NUM_THREADS, else OMP_NUM_THREADS, else the number of processors that the process may
+        use, limited by the quotas of its control groups.
 
     Raises
     ------

@@ -13,7 +13,7 @@ import numpy as np
 
 import cnn_core
 from cnn_core.bench import bandwidth, peak
-from cnn_core.threads import get_num_threads
+from cnn_core.threads import MOST, get_num_threads
 
 from ..._version import __version__
 from ...network.network import Network
@@ -36,7 +36,7 @@ def benchmark(options: Namespace) -> int:
 
     The limit is measured again after a workload that exceeds it, or during which the machine was busy.
     """
-    machine = _Machine(options.threads or get_num_threads())
+    machine = _Machine(min(options.threads or get_num_threads(), MOST))
     screen = Terminal(sys.stdout)
     measured: list[dict[str, Any]] = []
     if not options.json:
