@@ -25,6 +25,13 @@ _TABLE: dict[str, tuple[int, dict[str, float]]] = {
 }
 OPTIMIZERS = tuple(_TABLE)
 MOMENTS = {name: moments for name, (moments, _) in _TABLE.items()}
+# Indices of the moments that are means of squares, or for rprop sizes of steps: they are not negative.
+NOT_NEGATIVE = {
+    **dict.fromkeys(("adam", "adamw", "nadam", "radam", "rmsprop", "centered_rmsprop", "rprop"), (1,)),
+    "amsgrad": (1, 2),
+    "adagrad": (0,),
+    "adadelta": (0, 1),
+}
 
 
 def read(name: str, given: Mapping[str, float]) -> dict[str, float]:

@@ -42,6 +42,10 @@ from cnn_core.types cimport (
     ADADELTA, ADAGRAD, ADAM, ADAMW, AMSGRAD, CENTERED_RMSPROP, GRADIENT_ONLY, LION, MOMENTUM, NADAM, NESTEROV,
     RADAM, RMSPROP, SGD, Step)
 
+cdef enum:
+    MOST_FACTORS = 1 << 24      # about half a second
+
+
 cdef struct Constants:      # scalars of one step, as reals
     real rate, l1, l2, shrink
     real mu, b1, b2, one_minus_b1, one_minus_b2, adam_rate, adam_epsilon
@@ -50,6 +54,21 @@ cdef struct Constants:      # scalars of one step, as reals
 cdef inline double nadam_momentum(const Step *step, double t) noexcept nogil:
     """mu(t)."""
     return step.beta_1 * (1 - 0.5*pow(0.96, t*step.momentum_decay))
+
+
+cdef inline void extend_product(Step *step) noexcept nogil:
+    """Multiply the momenta of the steps up to `count`.
+
+    A restored state has its count of steps, which may be any number, but not the product. Factors have no effect once 1
+    minus the product is 1; after MOST_FACTORS, all others count as equal.
+    """
+    cdef long long last = step.in_product + MOST_FACTORS
+    while step.in_product < step.count and step.in_product < last and step.momentum_product > 1e-20:
+        step.in_product += 1
+        step.momentum_product *= nadam_momentum(step, <double>step.in_product)
+    if step.in_product < step.count:
+        step.momentum_product *= pow(nadam_momentum(step, <double>step.count), <double>(step.count - step.in_product))
+        step.in_product = step.count
 
 
 cdef inline void begin_step(Step *step, double rate) noexcept nogil:
@@ -62,9 +81,7 @@ cdef inline void begin_step(Step *step, double rate) noexcept nogil:
     step.correction_2 = 1 - pow(step.beta_2, <double>step.count)
     if step.method != NADAM:
         return
-    while step.in_product < step.count:
-        step.in_product += 1
-        step.momentum_product *= nadam_momentum(step, <double>step.in_product)
+    extend_product(step)
     step.momentum_now = nadam_momentum(step, <double>step.count)
     step.momentum_next = nadam_momentum(step, <double>step.count + 1)
 

@@ -67,7 +67,10 @@ def real(
 ) -> float:
     """Return `value` as a finite float with `minimum` <= value and `above` < value < `below`."""
     if type(value) is float or (isinstance(value, numbers.Real) and not isinstance(value, bool)):
-        number = float(value)
+        try:
+            number = float(value)
+        except OverflowError:  # an integer beyond the range of float64
+            number = math.inf
         if math.isfinite(number) and minimum <= number and above < number < below:
             return number
         error: type[Exception] = ValueError

@@ -216,8 +216,8 @@ class MLPClassifier(ClassPredictions):
     class_weight: ClassWeight | None = None
     label_smoothing: float = 0.0
 
-    def _check(self) -> None:
-        super()._check()
+    def _check(self, *, combined: bool = True) -> None:
+        super()._check(combined=combined)
         checks.real(type(self).__name__, "label_smoothing", self.label_smoothing, minimum=0, below=1)
         self._resolve_loss("softmax")
 

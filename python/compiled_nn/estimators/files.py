@@ -29,21 +29,19 @@ from ..files import checkpoint_file, extras, network_file
 from ..files.documents import parse_json
 from ..files.network_file import ESTIMATOR, ESTIMATOR_TENSORS
 from ..files.safetensors_file import open_tensors, write_tensors
-from . import parameter_checks
+from ..spec.configuration import PARAMETERS
+from . import file_schemas
 from .json_values import from_json, to_json
 from .network import EstimatorNetwork
 from .progress import Progress
 
 if TYPE_CHECKING:
+    from ..artefact.parts import Parts
     from ..files.places import Readable, Writable
     from .parameters import Parameters
 
 _VERSION = 2
 _FIELDS = ("format_version", "estimator", "parameters", "attributes", "progress")
-_ATTRIBUTES = (
-    *("n_features_in_", "n_iter_", "t_", "stop_reason_", "loss_", "loss_curve_", "best_loss_", "best_iter_"),
-    *("best_validation_score_", "validation_scores_", "_label_dtype"),
-)
 _OLD_NAMES = "feature_names_in_"  # attribute that files of format 4 do not have: the network has the names
 _CURVES = ("losses", "scores")  # attributes of `Progress` that are tensors
 _NOT_STORED = ("best_state", "has_begun")  # of `Progress`: they concern one call of fit
@@ -89,11 +87,10 @@ def described(
     TypeError, ValueError
         If a parameter is invalid, or an object that JSON cannot represent.
     """
-    parameter_checks.check(model)
-    checks.optional_integer(type(model).__name__, "n_threads", model.n_threads, minimum=1)
+    _check_parameters(model)
     given = {name: value for name, value in model.changed().items() if name not in without}
     curves = {name: vars(progress)[name] for name in _CURVES if vars(progress)[name]}
-    stored = {name: attributes[name] for name in _ATTRIBUTES if name in attributes}
+    stored = {name: attributes[name] for name in file_schemas.ATTRIBUTE_NAMES if name in attributes}
     for name in ("loss_curve_", "validation_scores_"):
         if isinstance(stored.get(name), list):
             tensor = next((key for key, curve in curves.items() if curve == stored[name]), "curve")
@@ -151,11 +148,10 @@ def read(path: Readable, owner: type[Any]) -> Any:
             raise ValueError(f"it holds an estimator {document['estimator']!r}, not {owner.__name__}")
         model = _with_parameters(owner, document["parameters"])
         curves = _curves(file, version)
-        attributes: dict[str, Any] = checks.fields(
-            "attributes", document["attributes"], (), (*_ATTRIBUTES, _OLD_NAMES)
-        )
+        attributes = file_schemas.ATTRIBUTES("attributes", document["attributes"])
+        file_schemas.check_network(owner, parts, attributes["n_features_in_"])
         _set_progress(model, document["progress"], curves, version)
-        _set_attributes(model, attributes, curves)
+        _set_attributes(model, attributes, curves, parts)
         names = attributes.get(_OLD_NAMES)
         if names is not None and parts.inputs.encoder is None:
             parts = parts.replace(inputs=parts.inputs.replace(names=_names(names, parts.inputs.n_columns)))
@@ -169,9 +165,19 @@ def read(path: Readable, owner: type[Any]) -> Any:
 def _with_parameters(owner: type[Any], config: Any) -> Any:
     parameters = checks.fields("parameters", config, (), owner().get_params())
     model = owner(**{name: from_json(value, tuple) for name, value in parameters.items()})
-    parameter_checks.check(model)
+    if model.callbacks:
+        raise ValueError(f"parameters.callbacks is {model.callbacks!r}; a file has no callbacks")
+    _check_parameters(model)
     model._remember_parameters(model._optimizer())
     return model
+
+
+def _check_parameters(model: Any) -> None:
+    """Raise a TypeError or a ValueError for a parameter of an estimator in a file that fit would refuse."""
+    model._check(combined=False)
+    checks.optional_integer(type(model).__name__, "n_threads", model.n_threads, minimum=1)
+    for name, value in model._network_options().items():
+        PARAMETERS[name][1](name, value)
 
 
 def _curves(file: Any, version: int) -> dict[str, list[float]]:
@@ -184,30 +190,36 @@ def _curves(file: Any, version: int) -> dict[str, list[float]]:
             raise ValueError(
                 f"{name} is {tensor.get_dtype()} {tensor.get_shape()}; expected one dimension of reals"
             )
-    return {name.removeprefix(ESTIMATOR_TENSORS): file.get_tensor(name).tolist() for name in names}
+    curves = {name.removeprefix(ESTIMATOR_TENSORS): file.get_tensor(name).tolist() for name in names}
+    for name, curve in curves.items():
+        file_schemas.check_curve(name, curve)
+    return curves
 
 
 def _set_progress(model: Any, config: Any, curves: dict[str, list[float]], version: int) -> None:
-    first = (*(name for name in _PROGRESS if name != "dropped"), *_CURVES)
-    names = first if version == 1 else _PROGRESS
-    progress = {
-        name: from_json(value, list) for name, value in checks.fields("progress", config, names).items()
-    }
-    model._progress = Progress(**{name: curves[name] for name in _CURVES if name in curves} | progress)
+    progress = {name: curves.get(name, []) for name in _CURVES} | file_schemas.PROGRESS[version](
+        "progress", config
+    )
+    file_schemas.check_progress(progress)
+    model._progress = Progress(**progress)
 
 
-def _set_attributes(model: Any, attributes: dict[str, Any], curves: dict[str, list[float]]) -> None:
+def _set_attributes(
+    model: Any, attributes: dict[str, Any], curves: dict[str, list[float]], parts: Parts
+) -> None:
     for name, value in attributes.items():
         if name == _OLD_NAMES:
             continue
-        if isinstance(value, dict) and "tensor" in value:
+        if isinstance(value, dict):
             if value["tensor"] not in curves:
                 raise ValueError(f"it lacks the tensor {ESTIMATOR_TENSORS}{value['tensor']}")
             setattr(model, name, curves[value["tensor"]])
         else:
-            setattr(model, name, from_json(value, list))
+            setattr(model, name, value)
     if "_label_dtype" in attributes:
-        model._label_dtype = np.dtype(model._label_dtype)
+        model._label_dtype = file_schemas.label_dtype(attributes["_label_dtype"], parts)
+    elif model._kind == "classifier":
+        raise ValueError("attributes lacks ['_label_dtype']")
 
 
 def _names(names: Any, n_columns: int) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ import numpy as np
 
 from .. import losses, optimizers, schedules
 from ..common import checks
+from ..files.schemas import NOT_FINITE, choice
 from ..losses import Loss
 from ..optimizers.classes import Optimizer
 from ..optimizers.registry import to_config
@@ -27,7 +28,7 @@ from ..training.averaging import SWA
 
 _FUNCTION = "function"  # a schedule that is a function, which JSON cannot express
 _READERS = {
-    "float": float,
+    "float": lambda name: NOT_FINITE[choice(NOT_FINITE)("a parameter", name)],
     "optimizer": optimizers.from_config,
     "loss": losses.from_config,
     "schedule": schedules.from_config,

@@ -48,6 +48,8 @@ def check(model: Parameters) -> None:
     for name in ("momentum", "validation_fraction", "beta_1", "beta_2", "input_dropout"):
         checks.real(owner, name, getattr(model, name), minimum=0, below=1)
     checks.integer(owner, "max_iter", model.max_iter, minimum=0)
+    if not isinstance(model.verbose, (bool, np.bool_)):
+        checks.integer(owner, "verbose", model.verbose, minimum=0)
     for name in ("max_fun", "accumulate"):
         checks.integer(owner, name, getattr(model, name), minimum=1)
     for name in _FLAGS:

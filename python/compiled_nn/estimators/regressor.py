@@ -200,8 +200,8 @@ class MLPRegressor(ValuePredictions):
             last = replace(last, activation=self._activation(self.output_activation))
         return [*hidden, last]
 
-    def _check(self) -> None:
-        super()._check()
+    def _check(self, *, combined: bool = True) -> None:
+        super()._check(combined=combined)
         checks.flag(type(self).__name__, "scale_targets", self.scale_targets)
         self._resolve_loss()
 

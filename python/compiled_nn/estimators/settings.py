@@ -27,11 +27,12 @@ MONITORS = ("val_score", "val_loss", "loss", "score")
 class Settings(Parameters):
     """Base class of the estimators: parameters, and the objects that they stand for."""
 
-    def _check(self) -> None:
-        """Raise TypeError or ValueError for a parameter of invalid type or value, or without an effect."""
+    def _check(self, *, combined: bool = True) -> None:
+        """Raise TypeError or ValueError for an invalid parameter, and if `combined`, for one without an effect."""
         parameter_checks.check(self)
         self._make_monitor()
-        combinations.check(self)
+        if combined:
+            combinations.check(self)
         self._optimizer()
         self._layers(1)
 

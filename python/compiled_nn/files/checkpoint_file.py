@@ -18,13 +18,13 @@ columns of the history.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnn_core.hyperparameters import MOMENTS, OPTIMIZERS
+
 from ..artefact.parts import Parts
-from ..common import checks
 from ..data.arrays import Array
 from ..training.averaging import Average
 from ..training.history import new_history
@@ -41,6 +41,7 @@ from .safetensors_file import (
     open_tensors,
     write_tensors,
 )
+from .schemas import LARGEST, array, choice, fail, flag, integer, mapping, optional, real, record, text
 
 if TYPE_CHECKING:
     from ..common.protocols import History
@@ -48,22 +49,31 @@ if TYPE_CHECKING:
 
 _KEY = "compiled_nn_training"
 _VERSION = 1
-_FIELDS = (
-    "format_version",
-    "optimizer",
-    "hyperparameters",
-    "steps",
-    "epochs",
-    "rate_scale",
-    "generator",
-    "n_moments",
-    "n_averaged",
-    "lent",
-    "dropout_key",
-    "columns",
+_GENERATOR = record(
+    {
+        "bit_generator": choice(("PCG64",)),
+        "state": record({"state": integer(0, 2**128 - 1), "inc": integer(0, 2**128 - 1)}),
+        "has_uint32": integer(0, 1),
+        "uinteger": integer(0, 2**32 - 1),
+    }
 )
-_GENERATOR = ("bit_generator", "state", "has_uint32", "uinteger")
-_MOST_MOMENTS = 3
+_SCHEMA = record(
+    {
+        "format_version": integer(_VERSION, _VERSION),
+        "optimizer": optional(choice(OPTIMIZERS)),
+        "hyperparameters": mapping(real()),
+        "steps": integer(),
+        "epochs": integer(),
+        "rate_scale": real(minimum=0),
+        "generator": optional(_GENERATOR),
+        "n_moments": integer(0, max(MOMENTS.values())),
+        "n_averaged": integer(),
+        "lent": flag,
+        "dropout_key": integer(0, 2**64 - 1),
+        "columns": array(text()),
+    }
+)
+_ALWAYS_FINITE = ("epoch", "loss", "learning_rate", "seconds")  # columns of the history
 
 
 def write(path: Writable, parts: Parts, trainer: Trainer, history: History, library_version: str) -> None:
@@ -195,24 +205,10 @@ def _progress(document: Any) -> dict[str, Any]:
         raise ValueError(
             f"its state of training has format version {version!r}; this compiled_nn reads {_VERSION}"
         )
-    fields: dict[str, Any] = checks.fields("training", document, _FIELDS)
-    for name in ("steps", "epochs", "n_moments", "n_averaged", "dropout_key"):
-        checks.integer("training", name, fields[name], minimum=0)
-    if fields["n_moments"] > _MOST_MOMENTS:
-        raise ValueError(
-            f"n_moments is {fields['n_moments']}; an optimizer has at most {_MOST_MOMENTS} moments"
-        )
-    checks.real("training", "rate_scale", fields["rate_scale"], minimum=0)
-    checks.flag("training", "lent", fields["lent"])
+    fields: dict[str, Any] = _SCHEMA("training", document)
     columns = fields["columns"]
-    if not isinstance(columns, list) or not set(new_history()).issubset(map(str, columns)):
-        raise ValueError(
-            f"columns must be a list with the columns {sorted(new_history())} of the history. Got {columns!r} instead"
-        )
-    for name, value in checks.fields(
-        "hyperparameters", fields["hyperparameters"], fields["hyperparameters"]
-    ).items():
-        checks.real("hyperparameters", name, value)
+    if not set(new_history()).issubset(columns) or len(set(columns)) < len(columns):
+        fail("training.columns", columns, f"different names, among them {', '.join(new_history())}")
     return fields
 
 
@@ -242,7 +238,11 @@ def _state(file: Any, parts: Parts, progress: dict[str, Any]) -> dict[str, Any]:
     configuration = parts.configuration
 
     def layers(name: str) -> list[LayerState]:
-        return layer_states(file, configuration.layers, f"{TRAINING}{name}.", running=False)
+        states = layer_states(file, configuration.layers, f"{TRAINING}{name}.", running=False)
+        for tensor, numbers in layer_tensors(states, f"{TRAINING}{name}.").items():
+            if not np.isfinite(numbers).all():
+                raise ValueError(f"{tensor} has a number that is not finite")
+        return states
 
     live = layers("live") if progress["lent"] else None
     swa = Average(progress["n_averaged"], layers("mean"), live) if progress["n_averaged"] else None
@@ -257,11 +257,11 @@ def _state(file: Any, parts: Parts, progress: dict[str, Any]) -> dict[str, Any]:
         },
         "statistics": parts.statistics,
         "clipped": parts.inputs.n_clipped,
-        "dropout_key": progress["dropout_key"] % 2**64,
+        "dropout_key": progress["dropout_key"],
         "seed": configuration.seed,
         "rng": _generator(progress["generator"]),
         "epochs": progress["epochs"],
-        "rate_scale": float(progress["rate_scale"]),
+        "rate_scale": progress["rate_scale"],
         "swa": swa,
     }
     if configuration.ema is not None and live is not None:  # the layers in `parts` have the averaged weights
@@ -284,9 +284,6 @@ def _with_trained(layer: LayerState, trained: LayerState) -> LayerState:
 def _generator(state: Any) -> Any:
     if state is None:
         return None
-    checks.fields("generator", state, _GENERATOR)
-    for name, value in checks.fields("generator.state", state["state"], ("state", "inc")).items():
-        checks.integer("generator", name, value, minimum=0)
     generator = new_generator(None)
     generator.bit_generator.state = state
     return generator
@@ -294,7 +291,16 @@ def _generator(state: Any) -> Any:
 
 def _history(file: Any, columns: list[str]) -> History:
     history: History = {name: file.get_tensor(f"{TRAINING}history.{name}").tolist() for name in columns}
-    if not all(map(math.isfinite, history["epoch"])):
-        raise ValueError("column 'epoch' of the history has a value that is not finite")
+    for name in _ALWAYS_FINITE:
+        if not np.isfinite(history[name]).all():
+            raise ValueError(f"column {name!r} of the history has a value that is not finite")
+    epochs = np.array(history["epoch"])
+    if (
+        not ((epochs >= 0) & (epochs <= LARGEST) & (epochs == np.floor(epochs))).all()
+        or (np.diff(epochs) <= 0).any()
+    ):
+        raise ValueError(
+            "column 'epoch' of the history has values that are not the numbers of epochs in their order"
+        )
     history["epoch"] = [int(epoch) for epoch in history["epoch"]]
     return history

@@ -273,7 +273,8 @@ def parse_network(file: Any) -> Parts:
     document, configuration, inputs, outputs = describe(file)
     layers = layer_states(file, configuration.layers)
     _check_norms(layers)
-    pairs = check_weights(configuration.layers, pairs_of(layers), configuration.dtype)
+    names = "layers.{}.weight", "layers.{}.bias"
+    pairs = check_weights(configuration.layers, pairs_of(layers), configuration.dtype, names)
     for layer, state in zip(layers, states_of(pairs), strict=True):
         layer |= state
     statistics = _statistics(file, _STATISTICS)

@@ -35,7 +35,7 @@ from ..data.arrays import Array
 Rate: TypeAlias = float | Callable[[int], float]
 
 _BETWEEN_0_AND_1: dict[str, float] = {"minimum": 0, "below": 1}
-_BOUNDS: dict[str, dict[str, float]] = {
+BOUNDS: dict[str, dict[str, float]] = {  # of each hyperparameter that is a number
     "momentum": _BETWEEN_0_AND_1,
     "beta_1": _BETWEEN_0_AND_1,
     "beta_2": _BETWEEN_0_AND_1,
@@ -71,8 +71,8 @@ class Optimizer:
         owner = type(self).__name__
         object.__setattr__(self, "learning_rate", checks.rate(owner, "learning_rate", self.learning_rate))
         for name, value in list(vars(self).items())[1:]:
-            if name in _BOUNDS:
-                self._set(name, checks.real(owner, name, value, **_BOUNDS[name]))
+            if name in BOUNDS:
+                self._set(name, checks.real(owner, name, value, **BOUNDS[name]))
             else:
                 checks.flag(owner, name, value)
 
@@ -91,7 +91,7 @@ class Optimizer:
 
     def hyperparameters(self) -> tuple[str, dict[str, float]]:
         """Return the name of the optimizer in the core, and its hyperparameters except the learning rate."""
-        return self.name, {name: value for name, value in vars(self).items() if name in _BOUNDS}
+        return self.name, {name: value for name, value in vars(self).items() if name in BOUNDS}
 
     def step_norm(self, rate: float, gradient: Array) -> float:
         """Return an estimate of the norm of the next step: each weight with a gradient moves by `rate`."""

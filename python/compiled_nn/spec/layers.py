@@ -246,11 +246,14 @@ def draw_weights(layers: Sequence[Dense], rng: Generator, n_features: int) -> li
 
 
 def check_weights(
-    layers: Sequence[Dense], weights: Any, dtype: str, parts: tuple[str, str] = ("[0]", "[1]")
+    layers: Sequence[Dense],
+    weights: Any,
+    dtype: str,
+    names: tuple[str, str] = ("weights[{}][0]", "weights[{}][1]"),
 ) -> list[initializers.Pair]:
     """Check weights [(W (inputs, units), b (units,) or None), ...] given by a user, and return copies in `dtype`.
 
-    `parts` are the names of W and b in messages, after that of the layer.
+    `names` are the names of W and b in messages, in which the number of the layer replaces ``{}``.
 
     Raises
     ------
@@ -271,11 +274,12 @@ def check_weights(
                 f"weights[{i}] must be a pair (W, b), where b is None for a layer without biases."
                 f" Got {type(pair).__name__} instead."
             )
-        W = arrays.weights(pair[0], f"weights[{i}]{parts[0]}", dtype=dtype, ndim=2)
+        title, title_of_bias = (name.format(i) for name in names)
+        W = arrays.weights(pair[0], title, dtype=dtype, ndim=2)
         expected = (n_inputs or max(1, len(W)), layer.units)
         if W.shape != expected:
-            raise ValueError(f"weights[{i}]{parts[0]} has shape {W.shape}; the layer needs {expected}.")
-        pairs.append((W, _check_bias(layer, pair[1], f"weights[{i}]{parts[1]}", dtype)))
+            raise ValueError(f"{title} has shape {W.shape}; the layer needs {expected}.")
+        pairs.append((W, _check_bias(layer, pair[1], title_of_bias, dtype)))
         n_inputs = layer.units
     return pairs
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnn_core.hyperparameters import MOMENTS, read
+from cnn_core.hyperparameters import MOMENTS, NOT_NEGATIVE, read
 
 from ..common import checks
+from ..optimizers.classes import BOUNDS
 from ..spec.layers import Dense, check_weights
 from .stacks import states_of
 from .weights import LayerState, layer_views
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from cnn_core.stack import Stack
 
 _OWNER = "the state"
-_LAST_STEP = 2**62
+_LAST_STEP = 2**53  # float64 has all counts up to this one
 
 
 def check_state(state: Any, stack: Stack) -> None:
@@ -72,7 +73,7 @@ def checked_layers(layers: Sequence[Dense], weights: Any, dtype: str) -> list[La
         if "weight" not in state:
             raise ValueError(f"{path} has no 'weight'.")
         pairs.append((state["weight"], state.get("bias")))
-    states = states_of(check_weights(layers, pairs, dtype, ("['weight']", "['bias']")))
+    states = states_of(check_weights(layers, pairs, dtype, ("weights[{}]['weight']", "weights[{}]['bias']")))
     for i, (layer, given) in enumerate(zip(layers, weights, strict=True)):
         if "norm" in given:
             states[i]["norm"] = _checked_norm(layer, given["norm"], f"weights[{i}]['norm']", dtype)
@@ -102,7 +103,7 @@ def _check_optimizer(state: Any, stack: Stack) -> None:
             f"{path}['hyperparameters'] must be a dict. Got {type(state['hyperparameters']).__name__} instead."
         )
     for key, value in state["hyperparameters"].items():
-        checks.real(_OWNER, str(key), value)
+        checks.real(_OWNER, str(key), value, **BOUNDS.get(str(key), {}))
     if not isinstance(moments, Sequence):
         raise TypeError(f"{path}['moments'] must be a list. Got {type(moments).__name__} instead.")
     if name is not None:
@@ -111,10 +112,12 @@ def _check_optimizer(state: Any, stack: Stack) -> None:
     if len(moments) != expected:
         raise ValueError(f"{path}['moments'] has {len(moments)} lists; {name} has {expected} moments.")
     for number, moment in enumerate(moments):
-        _check_layers(f"{path}['moments'][{number}]", moment, layer_views(stack, stack.parameters))
+        negative = number not in NOT_NEGATIVE.get(name, ())
+        views = layer_views(stack, stack.parameters)
+        _check_layers(f"{path}['moments'][{number}]", moment, views, negative=negative)
 
 
-def _check_layers(path: str, states: Any, views: Sequence[LayerState]) -> None:
+def _check_layers(path: str, states: Any, views: Sequence[LayerState], *, negative: bool = True) -> None:
     if not isinstance(states, Sequence):
         raise TypeError(
             f"{path} must be a list of dicts, one per layer. Got {type(states).__name__} instead."
@@ -122,16 +125,16 @@ def _check_layers(path: str, states: Any, views: Sequence[LayerState]) -> None:
     if len(states) != len(views):
         raise ValueError(f"{path} has {len(states)} layers; the network has {len(views)}.")
     for number, (state, view) in enumerate(zip(states, views, strict=True)):
-        _check_layer(f"{path}[{number}]", state, view)
+        _check_layer(f"{path}[{number}]", state, view, negative=negative)
 
 
-def _check_layer(path: str, state: Any, view: LayerState) -> None:
+def _check_layer(path: str, state: Any, view: LayerState, *, negative: bool) -> None:
     _check_keys(path, state, tuple(view))
     for name, value in view.items():
         if isinstance(value, dict):
-            _check_layer(f"{path}[{name!r}]", state[name], value)
+            _check_layer(f"{path}[{name!r}]", state[name], value, negative=negative)
         else:
-            _check_array(f"{path}[{name!r}]", state[name], value, negative=name != "variance")
+            _check_array(f"{path}[{name!r}]", state[name], value, negative=negative and name != "variance")
 
 
 def _check_array(path: str, array: Any, view: Any, *, negative: bool) -> None:
