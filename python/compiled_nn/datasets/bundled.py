@@ -22,6 +22,7 @@ _IDX_FILES = (
     "t10k-labels-idx1-ubyte",
 )
 _IDX_ENDINGS = ("", ".gz")
+_MAX_BYTES = 1 << 28  # more than any of the named data sets has in one file
 _SYSTEM_FOLDER = "/usr/share/datasets"  # where Debian's dataset packages install
 
 # Number of training images per class. MNIST and Fashion-MNIST have the same file names; the counts distinguish them.
@@ -187,7 +188,9 @@ def load_beans(path: str | os.PathLike[str] | None = None) -> Dataset:
         "into one folder, and read it with read_image_folder(folder, size=100). "
     )
     folder = _find(path, "beans", "Beans", _BEAN_FILES, hint=hint)
-    train, validation, test = (read_npz(os.path.join(folder, name)) for name in _BEAN_FILES)
+    train, validation, test = (
+        read_npz(os.path.join(folder, name), max_bytes=_MAX_BYTES) for name in _BEAN_FILES
+    )
     return Dataset(
         train.X,
         train.y,
@@ -230,7 +233,7 @@ def load_catvnoncat(path: str | os.PathLike[str] | None = None) -> Dataset:
     """
     hint = "They are part of the first course of the Deep Learning Specialization; many repositories have copies. "
     folder = _find(path, "catvnoncat", "Cat or non-cat", _CAT_FILES, hint=hint)
-    train, test = (read_hdf5(os.path.join(folder, name)) for name in _CAT_FILES)
+    train, test = (read_hdf5(os.path.join(folder, name), max_bytes=_MAX_BYTES) for name in _CAT_FILES)
     return Dataset(
         train.X,
         train.y,
@@ -248,7 +251,8 @@ def _find_folder(
     """Return the first folder that has the four files, with `counts` training labels of each class."""
 
     def objection(folder: str) -> str | None:
-        labels = read_idx(os.path.join(folder, _find_file(folder, _IDX_FILES[1]) or ""))
+        path = os.path.join(folder, _find_file(folder, _IDX_FILES[1]) or "")
+        labels = read_idx(path, max_bytes=_MAX_BYTES)
         if labels.dtype == np.uint8 and np.array_equal(np.bincount(labels.ravel()), counts):
             return None
         return f"has files with these names, but their labels are not those of {title}"
@@ -304,7 +308,7 @@ def _find_file(folder: str, name: str, endings: Sequence[str] = _IDX_ENDINGS) ->
 
 def _load_folder(folder: str, name: str, class_names: tuple[str, ...]) -> Dataset:
     paths = [os.path.join(folder, _find_file(folder, file_name) or file_name) for file_name in _IDX_FILES]
-    X_train, y_train, X_test, y_test = (read_idx(path) for path in paths)
+    X_train, y_train, X_test, y_test = (read_idx(path, max_bytes=_MAX_BYTES) for path in paths)
     for X, y, path in ((X_train, y_train, paths[0]), (X_test, y_test, paths[2])):
         if X.shape[:1] != y.shape:
             raise ValueError(f"{path}: images of shape {X.shape}; their labels have shape {y.shape}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..common import checks
+from . import limits
 from .dataset import Dataset
 from .images import MODES, Color, checked_size, read_pictures
 
@@ -34,6 +35,7 @@ def from_hugging_face(
     *,
     size: int | tuple[int, int] | None = None,
     color: Color = "rgb",
+    max_bytes: int = limits.MAX_BYTES,
 ) -> Dataset:
     """Return the columns of a `datasets.Dataset` or `datasets.DatasetDict` as arrays.
 
@@ -50,6 +52,8 @@ def from_hugging_face(
         Size in pixels to which every image is resized. Default: no resizing; all images must have the same size.
     color : {"rgb", "gray"}, default "rgb"
         Color mode to which images are converted.
+    max_bytes : int, default 4 GiB
+        Largest number of bytes of all arrays of the result, and of an image while it is decoded.
 
     Returns
     -------
@@ -60,8 +64,8 @@ def from_hugging_face(
     Raises
     ------
     TypeError, ValueError
-        If a parameter is invalid, a column does not exist, its rows differ in length, or an image cannot be read. The
-        message names the column.
+        If a parameter is invalid, a column does not exist, its rows differ in length, an image cannot be read, or the
+        arrays are larger than `max_bytes`. The message names the column.
     ImportError
         If Pillow is not installed, and `X` is a column of images.
 
@@ -70,13 +74,14 @@ def from_hugging_face(
     >>> from datasets import load_dataset  # doctest: +SKIP
     >>> beans = from_hugging_face(load_dataset("beans"), "image", "labels", size=100)  # doctest: +SKIP
     """
+    budget = limits.Budget.of("from_hugging_face", max_bytes)
     height_width = checked_size("from_hugging_face", size)
     checks.choice("from_hugging_face", "color", color, MODES)
     parts = _parts(data)
     arrays: dict[str, Any] = {}
     for part, columns in parts.items():
-        arrays[f"X_{part}"] = _samples(columns, X, height_width, color, part)
-        arrays[f"y_{part}"] = _array(columns, y, part)
+        arrays[f"X_{part}"] = _samples(columns, X, height_width, color, part, budget)
+        arrays[f"y_{part}"] = _array(columns, y, part, budget)
         if len(arrays[f"X_{part}"]) != len(arrays[f"y_{part}"]):
             raise ValueError(
                 f"{part}: {X!r} has {len(arrays[f'X_{part}'])} rows; {y!r} has {len(arrays[f'y_{part}'])}"
@@ -126,22 +131,36 @@ def _column(columns: Any, name: str, part: str) -> Any:
 
 
 def _samples(
-    columns: Any, X: str | Sequence[str], size: tuple[int, int] | None, color: Color, part: str
+    columns: Any,
+    X: str | Sequence[str],
+    size: tuple[int, int] | None,
+    color: Color,
+    part: str,
+    budget: limits.Budget,
 ) -> NDArray[Any]:
     if not isinstance(X, str):
-        features = [_array(columns, name, part) for name in X]
+        features = [_array(columns, name, part, budget) for name in X]
         if any(feature.ndim != 1 for feature in features):
             raise ValueError(f"{part}: a sequence of columns must have one number per row; {X!r} have arrays")
         return np.stack(features, axis=1)
     column = _column(columns, X, part)
     if len(column) and hasattr(column[0], "convert"):
-        return read_pictures(column, size, color, [f"{part}, {X!r}, row {i}" for i in range(len(column))])
-    return _array(columns, X, part)
+        names = [f"{part}, {X!r}, row {i}" for i in range(len(column))]
+        return read_pictures(column, size, color, names, budget)
+    return _array(columns, X, part, budget)
 
 
-def _array(columns: Any, name: str, part: str) -> NDArray[Any]:
+def _array(columns: Any, name: str, part: str, budget: limits.Budget) -> NDArray[Any]:
+    cells = list(_column(columns, name, part))
+    texts = [len(cell) for cell in cells if isinstance(cell, str)]
+    if texts:
+        described = f"{part}: {name!r} with {len(cells)} texts, one with {max(texts)} characters,"
+        budget.take(4 * len(cells) * max(texts), described)
+    elif cells:
+        described = f"{part}: {name!r} with {len(cells)} rows"
+        budget.take(len(cells) * np.asarray(cells[0]).nbytes, described)
     try:
-        array = np.array(list(_column(columns, name, part)))
+        array = np.array(cells)
     except ValueError as error:
         if "inhomogeneous" not in str(error):
             raise

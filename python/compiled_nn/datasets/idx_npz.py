@@ -1,7 +1,8 @@
 """Readers for ``.idx`` and ``.npz`` files.
 
-The sizes in the header of a file are not trusted. Data are read in steps until they end, so that a short file whose
-header claims terabytes takes no more memory than its content. Nothing is ever unpickled.
+The sizes in the header of a file are not trusted. They are compared with `max_bytes`, and those of a plain file with
+its size. Data are then read in steps until they end, so that a short file takes no more memory than its content.
+Nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
+from . import limits
 from .dataset import Dataset
+from .texts import check_characters
 
 if TYPE_CHECKING:
     import zipfile
@@ -42,13 +45,15 @@ class _Stream(Protocol):
     def read1(self, size: int, /) -> bytes: ...
 
 
-def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
+def read_idx(path: str | os.PathLike[str], *, max_bytes: int = limits.MAX_BYTES) -> NDArray[Any]:
     """Read an array from an idx file, the format of MNIST [1]_.
 
     Parameters
     ----------
     path : path-like
         File, plain or gzipped. Compression is detected from the content, not from the file name.
+    max_bytes : int, default 4 GiB
+        Largest number of bytes of the array.
 
     Returns
     -------
@@ -58,33 +63,33 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
     Raises
     ------
     ValueError
-        If the file is not an idx file, or if its length differs from the length in its header. Memory use is limited by
-        the content of the file, whatever the header claims.
+        If the file is not an idx file, its length differs from the length in its header, or the array is larger than
+        `max_bytes`. Memory use is limited by the content of the file, whatever the header claims.
 
     References
     ----------
     .. [1] Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits", 1998.
     """
+    budget = limits.Budget.of("read_idx", max_bytes)
     path = os.fspath(path)
     with open(path, "rb") as file:
-        gzipped = file.read(2) == b"\x1f\x8b"
-        file.seek(0)
+        gzipped = file.peek(2)[:2] == b"\x1f\x8b"
         try:
             if not gzipped:
-                return _parse_idx(file)
+                return _parse_idx(file, budget, limits.size_of(file))
             import gzip
             import zlib
 
             try:
                 with gzip.GzipFile(fileobj=file) as stream:
-                    return _parse_idx(stream)
+                    return _parse_idx(stream, budget)
             except (EOFError, gzip.BadGzipFile, zlib.error) as error:
                 raise ValueError(f"the gzip stream is damaged: {error}") from error
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
 
 
-def _parse_idx(stream: _Stream) -> NDArray[Any]:
+def _parse_idx(stream: _Stream, budget: limits.Budget, size: int | None = None) -> NDArray[Any]:
     magic = _read_up_to(stream, 4)
     if len(magic) < 4:
         raise ValueError(f"not an idx file: it holds {len(magic)} bytes; the magic number takes 4")
@@ -100,7 +105,9 @@ def _parse_idx(stream: _Stream) -> NDArray[Any]:
         raise ValueError(
             f"the header of {ndim} dimensions takes {4 + 4 * ndim} bytes; the file holds {4 + len(sizes)}"
         )
-    return _read_array(stream, tuple(np.frombuffer(sizes, ">u4").tolist()), np.dtype(dtype))
+    shape = tuple(np.frombuffer(sizes, ">u4").tolist())
+    held = None if size is None else size - 4 - 4 * ndim
+    return _read_array(stream, shape, np.dtype(dtype), budget, held)
 
 
 def _read_up_to(stream: _Stream, size: int) -> bytearray:
@@ -117,9 +124,17 @@ def _read_up_to(stream: _Stream, size: int) -> bytearray:
 
 
 def _read_array(
-    stream: _Stream, shape: tuple[int, ...], dtype: np.dtype[Any], fortran_order: bool = False
+    stream: _Stream,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    budget: limits.Budget,
+    held: int | None,
+    fortran_order: bool = False,
 ) -> NDArray[Any]:
-    """Return the array stored in the rest of the stream, in native byte order; its length must match exactly."""
+    """Return the array stored in the rest of the stream, in native byte order; its length must match exactly.
+
+    `held` is the largest number of bytes that the rest of the stream may have; None if it is not known.
+    """
     # max(size, 1), because NumPy multiplies the other dimensions even if one of them is 0.
     most = math.prod(max(size, 1) for size in shape) * dtype.itemsize
     if most > sys.maxsize or len(shape) > _MAX_NDIM or min(shape, default=0) < 0:
@@ -128,17 +143,26 @@ def _read_array(
             f"sizes must be >= 0, and the limits are {sys.maxsize} bytes and {_MAX_NDIM} dimensions"
         )
     n_bytes = math.prod(shape) * dtype.itemsize
+    described = f"shape {shape} of {dtype.name}"
+    if held is not None and n_bytes > held:
+        raise ValueError(f"{described} takes {n_bytes} bytes; the file holds {held}")
+    budget.take(most, described)
     data = _read_up_to(stream, n_bytes)
     available = str(len(data))
     if len(data) == n_bytes and stream.read1(1):
         available = f"at least {n_bytes + 1}"
     if available != str(n_bytes):
-        raise ValueError(f"shape {shape} of {dtype.name} takes {n_bytes} bytes; the file holds {available}")
+        raise ValueError(f"{described} takes {n_bytes} bytes; the file holds {available}")
     array: NDArray[Any] = np.ndarray(shape, dtype, buffer=data, order="F" if fortran_order else "C")
-    return array.astype(dtype.newbyteorder("="), copy=False)
+    if not dtype.isnative:
+        array = array.byteswap(inplace=True).view(dtype.newbyteorder("="))
+    check_characters(array)
+    return array
 
 
-def read_npz(path: str | os.PathLike[str], *, labels: bool = True) -> Dataset:
+def read_npz(
+    path: str | os.PathLike[str], *, labels: bool = True, max_bytes: int = limits.MAX_BYTES
+) -> Dataset:
     """Read samples and labels from an ``.npz`` file written by ``numpy.savez`` or ``numpy.savez_compressed``.
 
     Parameters
@@ -150,6 +174,8 @@ def read_npz(path: str | os.PathLike[str], *, labels: bool = True) -> Dataset:
         are read if present. Other arrays are ignored.
     labels : bool, default True
         Whether labels are read. With False, for prediction, `y_train` and `y_test` have zero rows.
+    max_bytes : int, default 4 GiB
+        Largest number of bytes of all arrays that are read.
 
     Returns
     -------
@@ -159,26 +185,28 @@ def read_npz(path: str | os.PathLike[str], *, labels: bool = True) -> Dataset:
     Raises
     ------
     ValueError
-        If the file is not an npz file or is damaged, if names are missing or ambiguous, or if an array is not numeric
-        (labels may be text). Arrays of Python objects are rejected. Memory use is limited by the uncompressed content
-        of the file, whatever its headers claim.
+        If the file is not an npz file or is damaged, if names are missing or ambiguous, if an array is not numeric
+        (labels may be text), or if the arrays are larger than `max_bytes`. Arrays of Python objects are rejected.
+        Memory use is limited by the uncompressed content of the file, whatever its headers claim.
     """
+    import struct
     import zipfile
     import zlib
 
+    budget = limits.Budget.of("read_npz", max_bytes)
     path = os.fspath(path)
     name = os.path.splitext(os.path.basename(path))[0]
     with open(path, "rb") as file:
         try:
             with zipfile.ZipFile(file) as archive:
-                return _parse_npz(archive, name, labels)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
+                return _parse_npz(archive, name, labels, budget)
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, struct.error) as error:
             raise ValueError(f"{path}: not a readable npz file: {error}") from error
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
 
 
-def _parse_npz(archive: zipfile.ZipFile, name: str, labels: bool) -> Dataset:
+def _parse_npz(archive: zipfile.ZipFile, name: str, labels: bool, budget: limits.Budget) -> Dataset:
     names = [member.removesuffix(".npy") for member in archive.namelist()]
     content = f"the file holds {', '.join(repr(array) for array in names[:20]) or 'no arrays'}"
     if len(set(names)) < len(names):
@@ -188,21 +216,23 @@ def _parse_npz(archive: zipfile.ZipFile, name: str, labels: bool) -> Dataset:
         supported = ", ".join(repr(style[0]) for style in _NPZ_NAMES)
         raise ValueError(f"expected exactly one of the arrays {supported}; {content}")
     X_name, y_name, X_test_name, y_test_name = styles[0]
-    X_train, y_train = _read_pair(archive, X_name, y_name if labels else "")
+    X_train, y_train = _read_pair(archive, X_name, y_name if labels else "", budget)
     X_test, y_test = X_train[:0], y_train[:0]
     if X_test_name in names:
-        X_test, y_test = _read_pair(archive, X_test_name, y_test_name if labels else "")
+        X_test, y_test = _read_pair(archive, X_test_name, y_test_name if labels else "", budget)
     class_names, feature_names = (
-        tuple(_read_member(archive, text, "U").ravel().tolist()) if text in names else ()
+        tuple(_read_member(archive, text, "U", budget).ravel().tolist()) if text in names else ()
         for text in ("class_names", "feature_names")
     )
     return Dataset(X_train, y_train, X_test, y_test, class_names, feature_names, name=name)
 
 
-def _read_pair(archive: zipfile.ZipFile, X_name: str, y_name: str) -> tuple[NDArray[Any], NDArray[Any]]:
+def _read_pair(
+    archive: zipfile.ZipFile, X_name: str, y_name: str, budget: limits.Budget
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return samples and their labels; the labels have zero rows if `y_name` is empty."""
-    X = _read_member(archive, X_name, "buif")
-    y = _read_member(archive, y_name, "buifU") if y_name else np.empty(0, np.int64)
+    X = _read_member(archive, X_name, "buif", budget)
+    y = _read_member(archive, y_name, "buifU", budget) if y_name else np.empty(0, np.int64)
     if not X.ndim or (y_name and X.shape[:1] != y.shape[:1]):
         raise ValueError(
             f"array {X_name!r} has shape {X.shape}" + (f"; {y_name!r} has shape {y.shape}" if y_name else "")
@@ -210,7 +240,7 @@ def _read_pair(archive: zipfile.ZipFile, X_name: str, y_name: str) -> tuple[NDAr
     return X, y
 
 
-def _read_member(archive: zipfile.ZipFile, name: str, kinds: str) -> NDArray[Any]:
+def _read_member(archive: zipfile.ZipFile, name: str, kinds: str, budget: limits.Budget) -> NDArray[Any]:
     """Return an array of the archive whose dtype kind is in `kinds`."""
     members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
     if name not in members:
@@ -234,6 +264,7 @@ def _read_member(archive: zipfile.ZipFile, name: str, kinds: str) -> NDArray[Any
             if dtype.kind not in kinds:
                 expected = {"U": "text", "buif": "numbers"}.get(kinds, "numbers or text")
                 raise ValueError(f"its dtype is {dtype}; expected {expected}")
-            return _read_array(cast("_Stream", stream), shape, dtype, fortran_order)
+            held = members[name].file_size - stream.tell()
+            return _read_array(cast("_Stream", stream), shape, dtype, budget, held, fortran_order)
     except ValueError as error:
         raise ValueError(f"array {name!r}: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from contextlib import nullcontext
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from ..common import checks, optional
+from . import limits
 from .dataset import Dataset
 
 if TYPE_CHECKING:
@@ -31,11 +33,16 @@ _FORMATS = (
 _ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 Color: TypeAlias = Literal["rgb", "gray"]
 MODES: dict[Color, str] = {"rgb": "RGB", "gray": "L"}
+_DECODED = 8  # bytes per pixel: up to 4 channels, and their conversion
 _PART_FOLDERS = {"train": ("train",), "validation": ("validation", "valid", "val"), "test": ("test",)}
 
 
 def read_image_folder(
-    path: str | os.PathLike[str], *, size: int | tuple[int, int] | None = None, color: Color = "rgb"
+    path: str | os.PathLike[str],
+    *,
+    size: int | tuple[int, int] | None = None,
+    color: Color = "rgb",
+    max_bytes: int = limits.MAX_BYTES,
 ) -> Dataset:
     """Read images from a folder that has one subfolder per class.
 
@@ -50,6 +57,10 @@ def read_image_folder(
         Default: no resizing; all images must have the same size.
     color : {"rgb", "gray"}, default "rgb"
         Color mode: three channels, or one channel of brightness. Transparency is dropped.
+    max_bytes : int, default 4 GiB
+        Largest number of bytes of all images of the result, and of one image while it is decoded. The sizes in the
+        headers of the files are compared with it. Pillow also limits a single image, by
+        ``PIL.Image.MAX_IMAGE_PIXELS``.
 
     Returns
     -------
@@ -63,7 +74,8 @@ def read_image_folder(
     ------
     TypeError, ValueError
         If a parameter is invalid, if there are no classes, if a class has no images, if a file is not a readable
-        image, or if images have different sizes. The message names the file or folder.
+        image, if images have different sizes, or if they are larger than `max_bytes`. The message names the file or
+        folder.
     ImportError
         If Pillow is not installed.
 
@@ -72,6 +84,7 @@ def read_image_folder(
     >>> from compiled_nn.datasets import read_image_folder
     >>> leaves = read_image_folder("leaves", size=100)  # doctest: +SKIP
     """
+    budget = limits.Budget.of("read_image_folder", max_bytes)
     path = os.fspath(path)
     height_width = checked_size("read_image_folder", size)
     checks.choice("read_image_folder", "color", color, MODES)
@@ -80,7 +93,7 @@ def read_image_folder(
     arrays: dict[str, Any] = {}
     for part, folder in parts.items():
         files, labels = _files(folder, class_names)
-        arrays[f"X_{part}"] = read_pictures(files, height_width, color, files)
+        arrays[f"X_{part}"] = read_pictures(files, height_width, color, files, budget)
         arrays[f"y_{part}"] = np.array(labels, np.int64)
         shape, train = (arrays[X].shape[1:3] for X in (f"X_{part}", "X_train"))
         if shape != train:
@@ -168,7 +181,11 @@ def checked_size(owner: str, size: object) -> tuple[int, int] | None:
 
 
 def read_pictures(
-    sources: Sequence[Any], size: tuple[int, int] | None, color: Color, names: Sequence[str]
+    sources: Sequence[Any],
+    size: tuple[int, int] | None,
+    color: Color,
+    names: Sequence[str],
+    budget: limits.Budget,
 ) -> NDArray[np.uint8]:
     """Return images as an array (m, height, width, 3), or (m, height, width) for the color "gray".
 
@@ -182,6 +199,8 @@ def read_pictures(
         Color mode of the result.
     names : sequence of str
         Name of each source, for error messages.
+    budget : Budget
+        Bytes that the images may take.
 
     Returns
     -------
@@ -190,7 +209,7 @@ def read_pictures(
     Raises
     ------
     ValueError
-        If an image cannot be read, or has another size than the first one.
+        If an image cannot be read, has another size than the first one, or is too large.
     ImportError
         If Pillow is not installed.
     """
@@ -198,13 +217,15 @@ def read_pictures(
     pictures: NDArray[np.uint8] | None = None
     for i, (source, name) in enumerate(zip(sources, names, strict=True)):
         try:
-            pixels = _pixels(source, opener, size, color)
+            pixels = _pixels(source, opener, size, color, budget)
         except MemoryError:
             raise
         except Exception as error:  # Pillow's decoders raise many classes of errors for damaged images
             raise ValueError(f"{name} is not a readable image: {error}") from error
         if pictures is None:
-            pictures = np.empty((len(sources), *pixels.shape), np.uint8)
+            shape = (len(sources), *pixels.shape)
+            budget.take(math.prod(shape), f"{names[0]}: an array of shape {shape} and dtype uint8")
+            pictures = np.empty(shape, np.uint8)
         if pixels.shape != pictures.shape[1:]:
             height, width = pictures.shape[1:3]
             raise ValueError(
@@ -217,7 +238,11 @@ def read_pictures(
 
 
 def _pixels(
-    source: Any, opener: Callable[..., Any], size: tuple[int, int] | None, color: Color
+    source: Any,
+    opener: Callable[..., Any],
+    size: tuple[int, int] | None,
+    color: Color,
+    budget: limits.Budget,
 ) -> NDArray[np.uint8]:
     """Return an image as an array (height, width[, 3]); an image object of the caller is not closed."""
     opened = opener(source, formats=_FORMATS) if isinstance(source, str) else nullcontext(source)
@@ -226,6 +251,8 @@ def _pixels(
             raise ValueError(
                 f"it has mode {image.mode!r}, with more than 8 bits per channel; convert it first"
             )
+        width, height = image.size
+        budget.check(_DECODED * width * height, f"to decode {height} x {width} pixels", alone=True)
         image = image.convert(MODES[color])
         if size is not None and image.size != size[::-1]:
             image = image.resize(size[::-1])

@@ -15,7 +15,8 @@ import numpy as np
 from ...common import optional
 from ...common.errors import did_you_mean
 from ...datasets import Dataset
-from ...datasets.csv import Columns, default_columns, parse_number, read_open, target_column
+from ...datasets.csv import Columns, default_columns, read_open, target_column
+from ...datasets.csv_targets import parse_number
 from ...network.network import Network
 from . import record
 from .terminal import Terminal
