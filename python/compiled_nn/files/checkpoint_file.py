@@ -228,8 +228,8 @@ def _check_tensors(file: Any, parts: Parts, progress: dict[str, Any]) -> None:
     names = [f"{TRAINING}history.{name}" for name in progress["columns"]]
     found = {name for name in file.keys() if name.startswith(TRAINING)}  # noqa: SIM118 - not a mapping
     found = {name for name in found if not name.startswith(ESTIMATOR_TENSORS)}
-    if names and names[0] in found:
-        expected |= dict.fromkeys(names, ("F64", list(file.get_slice(names[0]).get_shape())))
+    length = file.get_slice(names[0]).get_shape() if names[0] in found else [0]
+    expected |= dict.fromkeys(names, ("F64", length[:1]))
     check_tensors(file, found, expected)
 
 
@@ -246,6 +246,9 @@ def _state(file: Any, parts: Parts, progress: dict[str, Any]) -> dict[str, Any]:
 
     live = layers("live") if progress["lent"] else None
     swa = Average(progress["n_averaged"], layers("mean"), live) if progress["n_averaged"] else None
+    for name, states in (("live", live), ("mean", None if swa is None else swa.mean)):
+        if states is not None:
+            network_file.check_embeddings(configuration, states, f"{TRAINING}{name}.")
     state: dict[str, Any] = {
         "layers": parts.layers,
         "optimizer": {

@@ -277,8 +277,18 @@ def parse_network(file: Any) -> Parts:
     pairs = check_weights(configuration.layers, pairs_of(layers), configuration.dtype, names)
     for layer, state in zip(layers, states_of(pairs), strict=True):
         layer |= state
+    check_embeddings(configuration, layers)
     statistics = _statistics(file, _STATISTICS)
     return Parts(configuration, layers, statistics, inputs, outputs, extras.read_metadata(document))
+
+
+def check_embeddings(configuration: Configuration, layers: Sequence[LayerState], prefix: str = "") -> None:
+    """Raise a ValueError if weights of an embedding layer that are fixed have other values than 0 and 1."""
+    blocks = configuration.layers[0].blocks
+    if blocks is not None:
+        from ..spec import embeddings  # imported here because most networks have no embeddings
+
+        embeddings.check_held(blocks, layers[0]["weight"], f"{prefix}layers.0.weight")
 
 
 def _document(text: str | None, n_bytes: int) -> dict[str, Any]:

@@ -84,13 +84,26 @@ def _width(widths: EmbeddingWidths, i: int, name: str | None, n: int) -> int:
     return widths if isinstance(widths, int) else width_for(n)
 
 
+def check_held(blocks: Sequence[Block], W: Array, name: str) -> None:
+    """Raise a ValueError if a number of W (k, n) that is not trained is not the one that :func:`held` returns."""
+    _check_columns(blocks, len(W))
+    for (rows, columns), (n, width) in zip(_places(blocks), blocks, strict=True):
+        part = W[rows].view(f"u{W.itemsize}")  # in which -0.0 is not 0
+        wrong = part[:, : columns.start].any() or part[:, columns.stop :].any()
+        if not width:
+            ones = np.diagonal(W[rows, columns]) == 1
+            wrong = wrong or not ones.all() or np.count_nonzero(part[:, columns]) != n
+        if wrong:
+            raise ValueError(
+                f"{name} has other numbers than 0 and 1 in rows {rows.start} to {rows.stop - 1}, outside the vectors of"
+                " the embeddings"
+            )
+
+
 def held(blocks: Sequence[Block], n_features: int) -> tuple[Array, Array]:
     """Return a mask of the numbers of W (k, n) that are trained, and the fixed values of the others."""
-    shape = sum(n for n, _ in blocks), sum(map(_units, blocks))
-    if shape[0] != n_features:
-        raise ValueError(
-            f"The embedding layer needs {count(shape[0], 'column')}; the encoded X has {n_features}."
-        )
+    _check_columns(blocks, n_features)
+    shape = n_features, sum(map(_units, blocks))
     free, values = np.zeros(shape, bool), np.zeros(shape)
     for (rows, columns), (n, width) in zip(_places(blocks), blocks, strict=True):
         if width:
@@ -111,6 +124,14 @@ def tables(layer: Dense, W: Array, encoder: Tabular) -> dict[int | str, Array]:
         for (i, name, _), (rows, units), (_, width) in zip(columns, places, blocks, strict=True)
         if width
     }
+
+
+def _check_columns(blocks: Sequence[Block], n_features: int) -> None:
+    needed = sum(n for n, _ in blocks)
+    if needed != n_features:
+        raise ValueError(
+            f"The embedding layer needs {count(needed, 'column')}; the encoded X has {n_features}."
+        )
 
 
 def _units(block: Block) -> int:

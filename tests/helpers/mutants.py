@@ -1,0 +1,483 @@
+"""Damaged model files, and what they must do: be refused with a ValueError, or load and answer.
+
+``python tests/helpers/mutants.py --count 100000 --seed 7`` examines mutants until it finds a fault, in this process.
+The seeds of the mutants are the golden files: every kind of network, checkpoint and estimator of every format.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import faulthandler
+import functools
+import io
+import json
+import linecache
+import random
+import struct
+import sys
+import tempfile
+import time
+import traceback
+import tracemalloc
+import warnings
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import numpy as np
+from containers import joined, split
+from golden import archive, data, files
+
+GOLDEN = Path(__file__).resolve().parent / "golden"
+FREE, TIMES = 16 << 20, 4  # bytes of memory for any file, and for each byte of it
+ANSWERS = 64 << 20  # bytes for all answers of a model with a few rows
+SECONDS = 2.0  # for a load or an answer; a file of some kB takes milliseconds
+ROWS = 6
+KINDS = ("bytes", "header", "document", "tensors", "crossed")
+
+LONG = "9" * 400
+HOSTILE = (
+    *(None, True, False, 0, 1, -1, 2, 3, 10**6, 2**31, 2**32 + 1, 2**53, 2**62, 2**63, 2**64, 10**40, int(LONG)),
+    *(0.0, -0.0, 0.5, 1.0, 1.5, -2.5, 1e-320, 1e-30, 1e30, 1e300, 1e308, -1e308, 0.999999999999, 1e-16),
+    *("", "x", "nan", "inf", "relu", "softmax", "exp", "mse", "adam", "array", "function", "auto", "\u0000", "\ud800"),
+    *("\U0001f600", "a" * 2000, "<U10000000", "|O", "<i8", "float64", "1", "batch", "__class__", "layers.0.weight"),
+    *([], [[]], {}, {"a": 1}, [None], [0], [1, 2, 3], ["a", "b"], [0.5] * 300, {"float": "nan"}, {"float": "inf"}),
+    *({"items": [[[], 1]]}, {"items": [["a", {"float": "nan"}]]}, {"tensor": "losses"}, {"name": "sgd"}),
+    *({"optimizer": {"name": "lbfgs", "max_iter": 5, "max_fun": 5, "tol": 0.1, "memory": 3}}, {"averaging": 0.5}),
+    *({"name": "normal", "sigma": 1e300}, {"name": "cosine", "initial": 0.1, "over": 1, "final": 0, "restarts": True,
+       "growth": 10**30, "per": "step"}, {"loss": {"name": "huber", "delta": 1e-300}}),
+)  # fmt: skip
+
+
+class MutantError(Exception):
+    """A mutant that did what none may do."""
+
+
+# ---- seeds
+
+
+@functools.cache
+def seeds():
+    """Return {name: (description, content)} of the golden files, with the names of their kinds, inputs and targets."""
+    data.own_activation()
+    found = {}
+    for path in sorted(GOLDEN.glob("*.tar.gz")):
+        golden = archive.Archive(path)
+        for name, content in golden.files().items():
+            described = golden.index[name]
+            found[name] = {key: described[key] for key in ("kind", "X", "y")}, content
+    for path in sorted(GOLDEN.glob("*.safetensors")):
+        found[path.stem] = {"kind": "network", "X": "numbers", "y": "three"}, path.read_bytes()
+    return found
+
+
+@functools.cache
+def parts(name):
+    """Return the header of a seed without its metadata, its documents by key, and its numbers."""
+    header, numbers = split(seeds()[name][1])
+    documents = {key: json.loads(text) for key, text in header.pop("__metadata__").items() if key != "format"}
+    return header, documents, numbers
+
+
+def copied(tree):
+    """Return a copy of nested lists and dicts."""
+    if isinstance(tree, dict):
+        return {key: copied(value) for key, value in tree.items()}
+    return [*map(copied, tree)] if isinstance(tree, list) else tree
+
+
+def places(tree):
+    """Return (container, key) of everything inside nested dicts and lists."""
+    found = []
+    for key, value in [*(tree.items() if isinstance(tree, dict) else enumerate(tree))]:
+        found.append((tree, key))
+        if isinstance(value, (dict, list)):
+            found += places(value)
+    return found
+
+
+# ---- mutations
+
+
+def changed_bytes(draw, content):
+    content = bytearray(content)
+    for _ in range(draw.choice((1, 1, 1, 2, 5))):
+        at = draw.randrange(len(content))
+        how = draw.randrange(7)
+        if how <= 1:
+            content[at] ^= 1 << draw.randrange(8)
+        elif how == 2:
+            content[at] = draw.randrange(256)
+        elif how == 3:
+            del content[at : at + draw.choice((1, 4, 8, 64, 10**6))]
+        elif how == 4:
+            content[at:at] = content[at : at + draw.choice((1, 8, 64))]
+        elif how == 5:
+            content[:8] = struct.pack("<Q", draw.choice((0, 1, 2, len(content), 2**31, 2**63, 2**64 - 1)))
+        else:
+            content += bytes(draw.choice((1, 8, 4096)))
+        if not content:
+            break
+    return bytes(content)
+
+
+def changed_value(draw, value):
+    """Return another value in place of one in a document."""
+    how = draw.randrange(6)
+    if how == 0 and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return draw.choice((value + 1, value - 1, -value, value * 2, value + 0.5, float(value), str(value)))
+    if how == 1 and isinstance(value, str):
+        return draw.choice((value.upper(), value + "x", value[:-1], [value], value * 3))
+    if how == 2 and isinstance(value, list):
+        return draw.choice((value + value, value[::-1], value[1:], value * 50, [value]))
+    if how == 3:
+        for _ in range(draw.choice((1, 3, 40, 150))):
+            value = draw.choice(([value], {"a": value}))
+        return value
+    return copied(draw.choice(HOSTILE))
+
+
+def changed_tree(draw, tree):
+    """Change something inside nested dicts and lists."""
+    container, key = draw.choice(places(tree))
+    how = draw.randrange(10)
+    if how == 0:
+        del container[key]
+    elif how == 1 and isinstance(container, dict):
+        container[
+            draw.choice(("x", "", "name", "format_version", "dropout", "norm", "standardize", "ema"))
+        ] = copied(draw.choice(HOSTILE))
+    elif how == 2:
+        other, place = draw.choice(places(tree))
+        if isinstance(other, dict) or place < len(other):
+            container[key] = copied(other[place])
+    elif how == 3 and isinstance(container, list):
+        container.insert(key, copied(draw.choice(HOSTILE)))
+    else:
+        container[key] = changed_value(draw, container[key])
+
+
+def put_together(draw, header, documents, numbers):
+    """Return the file of a header, documents and numbers, with some JSON that ``json.dumps`` does not write."""
+    texts = {key: json.dumps(document) for key, document in documents.items()}
+    if draw.random() < 0.05:
+        key = draw.choice([*texts])
+        text, position = texts[key], draw.randrange(len(texts[key]))
+        texts[key] = draw.choice(
+            (
+                text.replace(":0", ":NaN", 1), text.replace(":1", ":1e999", 1), "{" + text[1:-1] + "," + text[1:],
+                "[" * 100_000, text[:position], text + " ",
+                text[:position] + draw.choice('{}[]",:0-\\') + text[position:], text.replace("\\", "\\\\"), "\ufeff" + text, "null",
+            )
+        )  # fmt: skip
+    return joined(json.dumps({"__metadata__": texts, **header}).encode(), numbers)
+
+
+def changed_header(draw, name):
+    header, documents, numbers = parts(name)
+    header, documents = copied(header), copied(documents)
+    tensors, how = [*header], draw.randrange(8)
+    first, second = draw.choice(tensors), draw.choice(tensors)
+    if how == 0:
+        header[first], header[second] = header[second], header[first]
+    elif how == 1:
+        del header[first]
+    elif how == 2:
+        header[draw.choice((first + "x", "training.x", "layers.7.weight", "training.estimator.x", ""))] = (
+            header.pop(first)
+        )
+    elif how == 3:
+        header[first]["data_offsets"], header[second]["data_offsets"] = (
+            header[second]["data_offsets"], header[first]["data_offsets"])  # fmt: skip
+    elif how == 4:
+        header[first]["shape"] = draw.choice(
+            (header[first]["shape"][::-1], [], [0], [1], [2**62], [*header[first]["shape"], 1])
+        )
+    elif how == 5:
+        header[first]["dtype"] = draw.choice(("F16", "F32", "F64", "I64", "BOOL", "x"))
+    elif how == 6:
+        size = len(numbers)
+        header["training.estimator.curve"] = {
+            "dtype": "F32",
+            "shape": [draw.choice((1, 0))],
+            "data_offsets": [size, size + 4],
+        }
+        numbers += bytes(4)
+    else:
+        changed_tree(draw, header)
+    return put_together(draw, header, documents, numbers)
+
+
+def changed_document(draw, name):
+    header, documents, numbers = parts(name)
+    documents = copied(documents)
+    key = draw.choice([*documents])
+    for _ in range(draw.choice((1, 1, 1, 2, 4))):
+        if documents[key]:
+            changed_tree(draw, documents[key])
+    if draw.random() < 0.1:  # also beyond what json.dumps may write
+        documents[key]["format_version"] = draw.choice((1, 2, 3, 4))
+    return put_together(draw, header, documents, numbers)
+
+
+def crossed(draw, name):
+    """Return a file with a part of a document of another seed."""
+    header, documents, numbers = parts(name)
+    documents, other = copied(documents), parts(draw.choice([*seeds()]))
+    key = draw.choice([*documents])
+    if key not in other[1]:
+        documents |= copied(other[1])
+    elif draw.random() < 0.3:
+        documents[key] = copied(other[1][key])
+    else:
+        mine, theirs = places(documents[key]), places(other[1][key])
+        container, place = draw.choice(mine)
+        same = [(c, p) for c, p in theirs if p == place]
+        c, p = draw.choice(same or theirs)
+        container[place] = copied(c[p])
+    return put_together(draw, header, documents, numbers)
+
+
+def changed_tensors(draw, name):
+    header, documents, numbers = parts(name)
+    numbers = bytearray(numbers)
+    for _ in range(draw.choice((1, 1, 3))):
+        entry = header[draw.choice([*header])]
+        start, stop = entry["data_offsets"]
+        form, width = ("<f", 4) if entry["dtype"] == "F32" else ("<d", 8)
+        count = (stop - start) // width
+        number = draw.choice(
+            (float("nan"), float("inf"), -float("inf"), -1.0, 0.0, 1e-40, 3e38, -3e38, 1e5, 0.5)
+        )
+        at = [draw.randrange(count)] if draw.random() < 0.7 and count else range(count)
+        for i in at:
+            struct.pack_into(form, numbers, start + i * width, number)
+    return put_together(draw, header, documents, bytes(numbers))
+
+
+def mutant(seed):
+    """Return the kind of the mutation, the name of the golden file, and the damaged file with this number."""
+    draw = random.Random(seed)
+    kind, name = draw.choices(KINDS, (2, 2, 6, 1, 2))[0], draw.choice([*seeds()])
+    if kind == "bytes":
+        return kind, name, changed_bytes(draw, seeds()[name][1])
+    makers = {
+        "header": changed_header,
+        "document": changed_document,
+        "tensors": changed_tensors,
+        "crossed": crossed,
+    }
+    return kind, name, makers[kind](draw, name)
+
+
+# ---- what a mutant must do
+
+
+def rows_of(described):
+    X, y = data.INPUTS[described["X"]], data.TARGETS[described["y"]]
+    return X[:ROWS], y[:ROWS]
+
+
+def _raised_on_purpose(error):
+    """Return whether a TypeError was raised by a check of ours, not by an operation."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    line = linecache.getline(frame.filename, frame.lineno or 0)
+    return "compiled_nn" in frame.filename and ("raise " in line or "fail(" in line)
+
+
+@contextlib.contextmanager
+def _answering(what):
+    """Accept a ValueError, and the TypeError of a check of ours; ValueErrors of NumPy are not errors of ours."""
+    start = time.process_time()
+    try:
+        yield
+    except (ValueError, AttributeError, TypeError) as error:
+        if not isinstance(error, ValueError) and not _raised_on_purpose(error):
+            raise MutantError(f"{what}: {type(error).__name__}: {error}") from error
+    except MemoryError:
+        raise MutantError(f"{what}: MemoryError") from None
+    except Exception as error:
+        raise MutantError(f"{what}: {type(error).__name__}: {error}") from error
+    if time.process_time() - start > SECONDS:
+        raise MutantError(f"{what} took {time.process_time() - start:.1f} s")
+
+
+def _save(model):
+    buffer = io.BytesIO()
+    model.save(buffer)
+    return buffer.getvalue()
+
+
+def _saved_again(model, kind):
+    """Save a model, load it, and save that: the second file has the bytes of the first one."""
+    content = _save(model)
+    again = _save(files.read(kind if kind != "checkpoint" else "network", content))
+    if content != again:
+        raise MutantError("a file that is loaded and saved again has other bytes")
+
+
+_SOME = ("predict", "repr", "save", "partial_fit")  # calls that each model answers
+
+
+def answer(model, described, fully=True):
+    """Call the methods of a model that a mutant has become, or some of them."""
+    X, y = rows_of(described)
+    kind = described["kind"]
+    calls = {
+        "predict": lambda: model.predict(X),
+        "predict_proba": lambda: model.predict_proba(X),
+        "summary": lambda: str(model.summary()),
+        "repr": lambda: repr(model),
+        "html": lambda: model._repr_html_(),
+        "save": lambda: _saved_again(model, kind),
+        "attributes": lambda: [
+            getattr(model, name) for name in ("classes_", "mean_", "embeddings_") if hasattr(model, name)
+        ],
+        "get_params": lambda: (
+            repr(model.get_params()) if hasattr(model, "get_params") else model.get_weights()
+        ),
+        "diagnose": lambda: str(model.diagnose(X, y)),
+        "partial_fit": lambda: model.partial_fit(X[:1], y[:1]),
+        "predict again": lambda: model.predict(X),
+    }
+    if kind == "checkpoint":
+        calls["save_checkpoint"] = lambda: model.save_checkpoint(io.BytesIO())
+        calls["fit"] = lambda: model.fit(X, y, epochs=1, warm_start=True, batch_size=4)
+    for name, call in calls.items():
+        if not fully and name not in _SOME:
+            continue
+        if name.startswith("predict") and not hasattr(model, name.removesuffix(" again")):
+            continue
+        with _answering(name):
+            call()
+
+
+def load(described, content, folder=None):
+    """Load a file, from memory or if there is a folder, from a path; return None where it is refused."""
+    place = content
+    if folder is not None:
+        place = Path(folder, "mutant.safetensors")
+        place.write_bytes(content)
+    start = time.process_time()
+    try:
+        model = files.read(described["kind"], place)
+    except ValueError as error:
+        model = None
+        if "is not a readable network: " not in str(error):
+            raise MutantError(f"load: the error does not name the file: {error}") from error
+    except MemoryError:
+        raise MutantError("load: MemoryError") from None
+    except Exception as error:
+        raise MutantError(f"load: {type(error).__name__}: {error}") from error
+    if time.process_time() - start > SECONDS:
+        raise MutantError(f"load took {time.process_time() - start:.1f} s")
+    return model
+
+
+def _info(folder):
+    """Run ``compiled-nn info`` on the file in a folder."""
+    from compiled_nn.cli import main
+
+    path = str(Path(folder, "mutant.safetensors"))
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        for options in ([], ["--json"]):
+            try:
+                main(["info", path, *options])
+            except SystemExit:
+                pass
+            except Exception as error:
+                raise MutantError(f"info: {type(error).__name__}: {error}") from error
+
+
+def examine(described, content, folder=None, measured=False, fully=True):
+    """Load a file and let the model answer.
+
+    Parameters
+    ----------
+    described : dict
+        Kind, inputs and targets of the file.
+    content : bytes
+        File.
+    folder : path-like, optional
+        Folder that the file is written to, to be read from there.
+    measured : bool, default False
+        Whether the peaks of memory are compared with their bounds, which takes longer.
+    fully : bool, default True
+        Whether the model is asked for everything.
+
+    Returns
+    -------
+    bool
+        Whether the file was loaded.
+
+    Raises
+    ------
+    MutantError
+        If the file, or the model that is read from it, does something that it may not do.
+    """
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        if measured:
+            tracemalloc.start()
+        try:
+            model = load(described, content, folder)
+            if measured and (peak := tracemalloc.get_traced_memory()[1]) > FREE + TIMES * len(content):
+                raise MutantError(f"load: {peak} bytes of memory for a file of {len(content)} bytes")
+            if folder is not None:
+                _info(folder)
+            if model is not None:
+                answer(model, described, fully)
+            if measured and (peak := tracemalloc.get_traced_memory()[1]) > FREE + ANSWERS:
+                raise MutantError(f"answers: {peak} bytes of memory for a file of {len(content)} bytes")
+        finally:
+            if measured:
+                tracemalloc.stop()
+    return model is not None
+
+
+def run(first, count, folder, keep_going=False):
+    """Examine the mutants with the numbers from `first` on; return {kind: [refused, loaded]} and the faults."""
+    counts, faults = {kind: [0, 0] for kind in KINDS}, []
+    for number in range(first, first + count):
+        kind, name, content = mutant(number)
+        if number % 50 == 0:
+            faulthandler.dump_traceback_later(
+                60, exit=True
+            )  # a loop of the core cannot be interrupted otherwise
+        try:
+            loaded = examine(
+                seeds()[name][0],
+                content,
+                folder if number % 100 == 0 else None,
+                measured=number % 40 == 0,
+                fully=number % 4 == 0,
+            )
+            counts[kind][loaded] += 1
+        except MutantError as fault:
+            faults.append((number, kind, name, str(fault)))
+            if not keep_going:
+                raise MutantError(f"mutant {number} ({kind} of {name}): {fault}") from fault
+    faulthandler.cancel_dump_traceback_later()
+    return counts, faults
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=0, help="number of the first mutant")
+    parser.add_argument("--count", type=int, default=100_000)
+    parser.add_argument("--batch", type=int, default=2000)
+    options = parser.parse_args()
+    start, n_faults = time.perf_counter(), 0
+    with tempfile.TemporaryDirectory() as folder:
+        for first in range(options.seed, options.seed + options.count, options.batch):
+            counts, faults = run(first, options.batch, folder, keep_going=True)
+            n_faults += len(faults)
+            for fault in faults:
+                print("FAULT", *fault, flush=True)
+            rate = (first + options.batch - options.seed) / (time.perf_counter() - start)
+            print(f"{first}: {counts}, {rate:.0f} per second, {n_faults} faults", flush=True)
+
+
+if __name__ == "__main__":
+    main()
