@@ -1,13 +1,13 @@
 """Damaged model files by the thousand: each is refused with a ValueError, or loads and answers, in bounded memory.
 
-The mutants are made in `mutants.py`, whose command examines any number of them; each has a number that makes it again.
+The mutants are made in `mutants.py`. The command of `examined.py` examines any number of them.
 """
 
 import time
 
 import compiled_nn as cnn
+import examined
 import mutants
-import numpy as np
 import pytest
 from containers import joined, split
 from golden import files
@@ -29,14 +29,14 @@ def test_a_seed_put_together_again_is_a_model(number):
     """A mutant is not refused for the way it is put together."""
     name = [*mutants.seeds()][number % len(mutants.seeds())]
     described, content = mutants.seeds()[name]
-    assert mutants.examine(described, content, measured=True)
-    assert mutants.examine(described, joined(*split(content)))
+    assert examined.examine(described, content, measured=True)
+    assert examined.examine(described, joined(*split(content)))
 
 
 def test_mutants(effort, figures, tmp_path):
     first, count = effort.count(0, time.time_ns()), effort.count(1500, 100_000)
     start = time.perf_counter()
-    counts, _ = mutants.run(first, count, tmp_path)
+    counts, _ = examined.run(first, count, tmp_path)
     loaded = sum(each for _, each in counts.values())
     assert all(sum(counts[kind]) > count // 50 and counts[kind][0] for kind in mutants.KINDS)
     assert count // 20 < loaded < count // 2
@@ -53,9 +53,9 @@ def test_every_flip_of_a_bit(figures):
         for bit in range(8):
             flipped = content[:position] + bytes([byte ^ 1 << bit]) + content[position + 1 :]
             if bit == 7:  # the sign, or the highest bit of the exponent and of whole numbers
-                loaded += mutants.examine(described, flipped, fully=False)
+                loaded += examined.examine(described, flipped, fully=False)
             else:
-                loaded += mutants.load(described, flipped) is not None
+                loaded += examined.load(described, flipped) is not None
     assert 100 < loaded < 4 * len(content)
     figures("P14 single flips of a bit", 8 * len(content))
 
@@ -74,12 +74,12 @@ def test_a_fault_is_found(monkeypatch):
     for method, does, words in (
         ("predict", lambda self, X: {}["x"], "predict: KeyError"),
         ("predict", lambda self, X: None + 1, "predict: TypeError"),
-        ("get_weights", lambda self: np.ones(mutants.ANSWERS // 4), "bytes of memory"),
-        ("save", lambda self, file: file.write(bytes([mutants.ROWS]) + content[1:] * 2), "save: "),
+        ("__repr__", lambda self: "x" * (2 * examined.ANSWERS), "bytes of memory"),
+        ("save", lambda self, file: file.write(bytes([examined.ROWS]) + content[1:] * 2), "save: "),
         ("diagnose", lambda self, X, y: [float(i) for i in range(40_000_000) if i < 5], "diagnose took"),
     ):
         with monkeypatch.context() as patch:
             patch.setattr(type(net), method, does)
-            with pytest.raises(mutants.MutantError, match=words):
-                mutants.examine(described, content, measured="memory" in words)
-    assert mutants.examine(described, content)
+            with pytest.raises(examined.MutantError, match=words):
+                examined.examine(described, content, measured="memory" in words)
+    assert examined.examine(described, content)

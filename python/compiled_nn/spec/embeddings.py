@@ -89,10 +89,10 @@ def check_held(blocks: Sequence[Block], W: Array, name: str) -> None:
     _check_columns(blocks, len(W))
     for (rows, columns), (n, width) in zip(_places(blocks), blocks, strict=True):
         part = W[rows].view(f"u{W.itemsize}")  # in which -0.0 is not 0
-        wrong = part[:, : columns.start].any() or part[:, columns.stop :].any()
+        wrong = bool(part[:, : columns.start].any() or part[:, columns.stop :].any())
         if not width:
             ones = np.diagonal(W[rows, columns]) == 1
-            wrong = wrong or not ones.all() or np.count_nonzero(part[:, columns]) != n
+            wrong |= not ones.all() or np.count_nonzero(part[:, columns]) != n
         if wrong:
             raise ValueError(
                 f"{name} has other numbers than 0 and 1 in rows {rows.start} to {rows.stop - 1}, outside the vectors of"
