@@ -55,7 +55,7 @@ MISSING = {
     "column of None": ([[label] for label in with_gaps(None)], "None"),
     "tuples": (tuple((label,) for label in with_gaps(NAN)), "NaN"),
     "objects": (with_gaps(NAN, object), "NaN"),
-    "NaT": (with_gaps(np.datetime64("NaT"), object), "NaT"),
+    "NaT": (with_gaps(np.datetime64("NaT", "s"), object), "NaT"),
     "decimal": (with_gaps(Decimal("NaN"), object), "NaN"),
     "signalling decimal": (with_gaps(Decimal("sNaN"), object), "NaN"),
     "masked": (with_gaps(np.ma.masked, object), "a masked entry"),
@@ -152,7 +152,7 @@ def test_masked_labels_are_refused_with_their_row():
         network().fit(X[:3], y)
 
 
-@pytest.mark.parametrize("value", [None, NAN, np.nan, np.datetime64("NaT"), Decimal("NaN"), np.ma.masked])
+@pytest.mark.parametrize("value", [None, NAN, np.nan, np.datetime64("NaT", "s"), Decimal("NaN"), np.ma.masked])
 def test_missing_values(value):
     assert cells.is_missing(value)
 

@@ -202,34 +202,6 @@ def test_many_estimators_live_as_if_each_were_alone(effort):
 # ---- training and other calls at the same time
 
 
-def test_predictions_during_training_are_those_of_one_step(effort):
-    """Each answer has the weights after a whole number of steps."""
-    net, alone = (classifier(hidden=32).fit(X, Y, epochs=1) for _ in range(2))
-    n_steps = effort.count(60, 2000)
-    allowed = {alone.predict_proba(X).tobytes()}
-    for _ in range(n_steps):
-        alone.partial_fit(X, Y, batch_size="full")
-        allowed.add(alone.predict_proba(X).tobytes())
-    trained = threading.Event()
-
-    def work(number):
-        if number == 0:
-            try:
-                for _ in range(n_steps):
-                    net.partial_fit(X, Y, batch_size="full")
-            finally:
-                trained.set()
-            return set()
-        found = set()
-        while not trained.is_set():
-            found.add(net.predict_proba(X).tobytes())
-        return found
-
-    for found in together(work, 4):
-        assert found <= allowed
-    assert bits(net) == bits(alone)
-
-
 def test_the_number_of_threads_may_change_while_others_compute(effort):
     net = classifier(hidden=300, dtype="float64").fit(np.tile(X, (20, 1)), np.tile(Y, 20), epochs=1)
     rows = np.tile(X, (20, 1))
