@@ -152,7 +152,9 @@ def test_masked_labels_are_refused_with_their_row():
         network().fit(X[:3], y)
 
 
-@pytest.mark.parametrize("value", [None, NAN, np.nan, np.datetime64("NaT", "s"), Decimal("NaN"), np.ma.masked])
+@pytest.mark.parametrize(
+    "value", [None, NAN, np.nan, np.datetime64("NaT", "s"), Decimal("NaN"), np.ma.masked]
+)
 def test_missing_values(value):
     assert cells.is_missing(value)
 
