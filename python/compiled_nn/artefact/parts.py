@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..common.immutable import Immutable
@@ -21,7 +22,7 @@ class Parts(Immutable):
     ----------
     configuration : Configuration
         Parameters of the network.
-    layers : list of dict
+    layers : sequence of dict
         State of each layer, in the form of :mod:`compiled_nn.training.weights`; nothing is folded into it.
     statistics : Statistics or None
         Centre and scale of each column; None if the network does not standardise, or was not fitted.
@@ -34,7 +35,7 @@ class Parts(Immutable):
     """
 
     configuration: Configuration
-    layers: list[LayerState]
+    layers: Sequence[LayerState]
     statistics: Statistics | None
     inputs: Inputs
     outputs: Outputs
@@ -43,7 +44,7 @@ class Parts(Immutable):
     def __init__(
         self,
         configuration: Configuration,
-        layers: list[LayerState],
+        layers: Sequence[LayerState],
         statistics: Statistics | None,
         inputs: Inputs,
         outputs: Outputs,

@@ -114,14 +114,22 @@ def flag_or_choice(owner: str, name: str, value: object, options: Collection[Nam
     )
 
 
+def _listed(names: list[str]) -> str:
+    """Return the first names and the number of others, for messages of a bounded length."""
+    names.sort()
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return f"{[name[:60] for name in names[:5]]}{more}"
+
+
 def fields(
     owner: str, config: object, names: Collection[str], optional: Collection[str] = ()
 ) -> dict[str, object]:
     """Return `config`, a mapping read from a file; its keys must be all of `names`, and may be any of `optional`."""
     if not isinstance(config, Mapping):
         raise ValueError(f"{owner} must be a JSON object. Got {type(config).__name__} instead.")
-    missing, extra = set(names) - set(config), set(config) - set(names) - set(optional)
+    missing = [name for name in names if name not in config]
+    extra = [name for name in config if name not in names and name not in optional]
     if missing or extra:
-        problem = f"lacks {sorted(missing)}" if missing else f"has unknown {sorted(extra)}"
+        problem = f"lacks {_listed(missing)}" if missing else f"has unknown {_listed(extra)}"
         raise ValueError(f"{owner} {problem}.")
     return dict(config)

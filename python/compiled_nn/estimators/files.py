@@ -129,9 +129,9 @@ def _as_tensor(curve: list[float], dtype: str) -> Array:
     return numbers.astype(dtype) if fits else numbers
 
 
-def read(path: Readable, owner: type[Any]) -> Any:
+def read(path: Readable, owner: type[Any], *, mmap: bool = False) -> Any:
     """Return the estimator of class `owner` from a file written by :func:`write`, or from a checkpoint."""
-    with open_tensors(path) as file:
+    with open_tensors(path, mmap=mmap) as file:
         parts = network_file.parse_network(file)
         text = (file.metadata() or {}).get(ESTIMATOR)
         if text is None:

@@ -253,13 +253,15 @@ class Fitted(Inspection, sklearn_compat.SklearnMixin):
         return files.described_in_training(self, self.network_.dtype, attributes, self._progress)
 
     @classmethod
-    def load(cls, path: Readable) -> Self:
+    def load(cls, path: Readable, *, mmap: bool = False) -> Self:
         """Read an estimator written by :meth:`save`; its predictions are bit for bit the same.
 
         Parameters
         ----------
         path : str, path-like, bytes or binary file object
             File to read, or its content.
+        mmap : bool, default False
+            Whether the file is mapped into memory while it is read; see :func:`compiled_nn.load`.
 
         Returns
         -------
@@ -275,7 +277,7 @@ class Fitted(Inspection, sklearn_compat.SklearnMixin):
         """
         from . import files
 
-        loaded: Self = files.read(path, cls)
+        loaded: Self = files.read(path, cls, mmap=mmap)
         return loaded
 
     # ---- display

@@ -184,6 +184,7 @@ def read(path: Readable) -> tuple[Parts, dict[str, Any], History]:
                 " with compiled_nn.load as a trained network"
             )
         parts = network_file.parse_network(file)
+        parts = parts.replace(layers=list(parts.layers))
         return parts, *parse_training(file, parts)
 
 
@@ -250,7 +251,7 @@ def _state(file: Any, parts: Parts, progress: dict[str, Any]) -> dict[str, Any]:
         if states is not None:
             network_file.check_embeddings(configuration, states, f"{TRAINING}{name}.")
     state: dict[str, Any] = {
-        "layers": parts.layers,
+        "layers": list(parts.layers),
         "optimizer": {
             "name": progress["optimizer"],
             "hyperparameters": progress["hyperparameters"],

@@ -63,10 +63,12 @@ class Content:
         """Return dtype and shape of a tensor, whose numbers are not read."""
         return self._tensors[name]
 
-    def get_tensor(self, name: str) -> Array:
-        """Return a tensor as an array; it is a copy, unless the file is mapped."""
+    def get_tensor(self, name: str, *, copy: bool = True) -> Array:
+        """Return a tensor as an array; with `copy=False`, it may be a view of the content or of the mapped file."""
         dtype, shape, start, stop = self._tensors[name]
-        array = self._numbers.between(start, stop).view(_DTYPES[dtype]).reshape(shape)
+        numbers = self._numbers.between(start, stop)
+        numbers = numbers.copy() if copy and numbers.base is not None else numbers
+        array = numbers.view(_DTYPES[dtype]).reshape(shape)
         return array if sys.byteorder == "little" else array.astype(array.dtype.newbyteorder("="))
 
 
@@ -77,7 +79,7 @@ class _Numbers(Protocol):
         """Prepare `needed` bytes, and return how many there are; any larger number stands for more."""
 
     def between(self, start: int, stop: int) -> Array:
-        """Return an array of bytes."""
+        """Return an array of bytes, which may be a view."""
 
 
 class _InFile:
@@ -102,17 +104,16 @@ class _InFile:
 
 
 class _InMemory:
-    """Bytes in memory; `mapped`: arrays are views of them."""
+    """Bytes in memory, or in a mapped file."""
 
-    def __init__(self, content: memoryview, mapped: bool = False) -> None:
-        self._content, self._mapped = content, mapped
+    def __init__(self, content: memoryview) -> None:
+        self._content = content
 
     def take(self, needed: int) -> int:
         return len(self._content)
 
     def between(self, start: int, stop: int) -> Array:
-        view = np.frombuffer(self._content[start:stop], np.uint8)
-        return view if self._mapped else view.copy()
+        return np.frombuffer(self._content, np.uint8, stop - start, start)
 
 
 class _InStream:
@@ -128,7 +129,7 @@ class _InStream:
         return len(content) + (len(content) == needed and not self._stream.is_at_end())
 
     def between(self, start: int, stop: int) -> Array:
-        return np.frombuffer(self._content, np.uint8, stop - start, start).copy()
+        return np.frombuffer(self._content, np.uint8, stop - start, start)
 
 
 @contextmanager
@@ -181,12 +182,14 @@ def _of_file(file: Any, mapped: bool) -> Content:
         from mmap import ACCESS_READ, mmap  # imported here to keep loading fast
 
         content = memoryview(mmap(file.fileno(), n_bytes, access=ACCESS_READ))
-        return Content(beginning, _InMemory(content[position:], mapped=True))
+        return Content(beginning, _InMemory(content[position:]))
     return Content(beginning, _InFile(file, position, n_bytes - position))
 
 
 def _of_memory(view: memoryview) -> Content:
-    content = view.cast("B") if view.c_contiguous and view.nbytes else memoryview(bytes(view))
+    # Content that can change is copied, so that what has been checked is what is used.
+    is_fixed = isinstance(view.obj, bytes) and view.c_contiguous and view.nbytes
+    content = view.cast("B") if is_fixed else memoryview(bytes(view))
     n_header = _length(bytes(content[: places.HEAD]), len(content))
     position = header.PREFIX + n_header
     return Content(bytes(content[header.PREFIX : position]), _InMemory(content[position:]))

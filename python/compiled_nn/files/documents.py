@@ -7,11 +7,14 @@ import re
 from typing import Any
 
 _FREE = 16 << 20  # bytes that any file may take
+_SHORT = 1 << 14  # characters whose values take less than `_FREE`
 _TIMES = 4  # bytes of memory for each byte of the file
 # Upper bounds of the bytes of memory for each of these characters outside texts: an empty list or dict; a pair of a
-# dict, which is also in a temporary list; a number, which is an object and a pointer.
-_COSTS = {"[": 72, "{": 72, ":": 200, ",": 40}
-_TEXT = re.compile(r'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+# dict, which is also in a temporary list; a number, which is an object and a pointer; a text without its characters.
+_COSTS = {"[": 72, "{": 72, ":": 240, ",": 40, '"': 24}
+_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|[\[{:,]', re.DOTALL)
+# Bytes for each character of a text, also while it is put together from parts: plain, with escapes of ASCII, or any.
+_PLAIN, _ESCAPED, _WIDE = 1, 3, 7
 
 
 def parse_json(text: str, n_bytes: int = 0) -> Any:
@@ -44,18 +47,20 @@ def parse_json(text: str, n_bytes: int = 0) -> Any:
 
 def check_cost(text: str, n_bytes: int) -> None:
     """Raise a ValueError if the values of a JSON text could take more memory than a file of `n_bytes` may."""
+    if len(text) <= _SHORT:
+        return
     limit = _FREE + _TIMES * max(n_bytes, len(text)) - len(text)
-    if _cost(text) > limit and _cost(_TEXT.sub('""', text)) > limit:
-        raise ValueError(
-            f"its JSON of {len(text)} characters has too many small values; reading them could take more than"
-            f" {limit >> 20} MiB of memory"
-        )
-
-
-def _cost(text: str) -> int:
-    """Return an upper bound of the bytes of the values, among them the texts with 1 or 4 bytes per character."""
-    width = 1 if text.isascii() and "\\u" not in text else 4
-    return width * len(text) + sum(cost * text.count(character) for character, cost in _COSTS.items())
+    is_ascii = text.isascii() and "\\u" not in text
+    cost = (_WIDE if not is_ascii else _ESCAPED if "\\" in text else _PLAIN) * len(text)
+    if cost + sum(each * text.count(character) for character, each in _COSTS.items()) <= limit:
+        return
+    for token in _TOKEN.finditer(text):  # the characters within texts do not count
+        cost += _COSTS.get(text[token.start()], 0)
+        if cost > limit:
+            raise ValueError(
+                f"its JSON of {len(text)} characters could take more than {limit >> 20} MiB of memory, because it has"
+                " too many small values or too long texts"
+            )
 
 
 def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

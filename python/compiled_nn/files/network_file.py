@@ -31,8 +31,8 @@ that names the file.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -43,8 +43,6 @@ from ..common import checks
 from ..data import arrays, class_labels
 from ..preprocessing.standardization import Statistics
 from ..spec.configuration import Configuration, from_config, to_config
-from ..spec.layers import check_weights
-from ..training.stacks import pairs_of, states_of
 from ..training.targets import KINDS, restored_targets
 from ..uncertainty.calibration import NOTHING, Calibration
 from . import extras
@@ -54,16 +52,18 @@ from .safetensors_file import (
     TENSOR_DTYPES,
     check_tensors,
     expected_layers,
-    layer_states,
     layer_tensors,
     norm_names,
     open_tensors,
     write_tensors,
 )
+from .stored_layers import StoredLayers
 
 if TYPE_CHECKING:
     from ..training.weights import LayerState
     from .places import Readable, Writable
+
+_Built = TypeVar("_Built")
 
 FORMAT_VERSION = 4
 _WITH_TEMPERATURE = 3  # first format with the field "temperature"
@@ -196,8 +196,10 @@ def _classes_to_config(classes: arrays.Array | None) -> dict[str, Any] | None:
 # ---- reading
 
 
-def read(path: Readable) -> Parts:
-    """Read a file that :func:`write` wrote.
+def read(path: Readable, build: Callable[[Parts], _Built], *, mmap: bool = False) -> _Built:
+    """Read a file written by :func:`write`, and return the result of `build` for its parts.
+
+    The weights are read while `build` uses them, one layer at a time; with `mmap` from the file mapped into memory.
 
     Raises
     ------
@@ -206,8 +208,8 @@ def read(path: Readable) -> Parts:
     ValueError
         If its content is not a valid network.
     """
-    with open_tensors(path) as file:
-        return parse_network(file)
+    with open_tensors(path, mmap=mmap) as file:
+        return build(parse_network(file))
 
 
 class Description(NamedTuple):
@@ -269,14 +271,12 @@ def describe(file: Any) -> Description:
 
 
 def parse_network(file: Any) -> Parts:
-    """Return the parts of the network in a file opened by :func:`open_tensors`."""
+    """Return the parts of the network in a file opened by :func:`open_tensors`.
+
+    The file must be open while the layers of the parts are used: each of them is read and checked then.
+    """
     document, configuration, inputs, outputs = describe(file)
-    layers = layer_states(file, configuration.layers)
-    _check_norms(layers)
-    names = "layers.{}.weight", "layers.{}.bias"
-    pairs = check_weights(configuration.layers, pairs_of(layers), configuration.dtype, names)
-    for layer, state in zip(layers, states_of(pairs), strict=True):
-        layer |= state
+    layers = StoredLayers(file, configuration.layers)
     check_embeddings(configuration, layers)
     statistics = _statistics(file, _STATISTICS)
     return Parts(configuration, layers, statistics, inputs, outputs, extras.read_metadata(document))
@@ -347,16 +347,6 @@ def _calibration(file: Any, document: dict[str, Any]) -> Calibration:
     return Calibration(
         temperature, arrays.weights(file.get_tensor(_SCORES), _SCORES, dtype="float64", ndim=2)
     )
-
-
-def _check_norms(layers: Sequence[LayerState]) -> None:
-    """Raise a ValueError for gains or running statistics that are not finite, or variances below 0."""
-    for i, layer in enumerate(layers):
-        for name, array in layer.get("norm", {}).items():
-            tensor = f"layers.{i}.norm.{NORM_TENSORS[name]}"
-            arrays.weights(array, tensor, dtype=array.dtype.name, ndim=1)
-            if name == "variance" and array.min() < 0:
-                raise ValueError(f"{tensor} is {array.min():g} for a unit; a variance must be at least 0")
 
 
 def _classes_from_config(config: object) -> arrays.Array | None:

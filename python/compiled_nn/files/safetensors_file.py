@@ -16,6 +16,7 @@ import numpy as np
 from ..data.arrays import Array
 from ..spec.layers import Dense
 from . import content, header, places
+from .documents import check_cost
 
 if TYPE_CHECKING:
     from ..training.weights import LayerState
@@ -50,10 +51,18 @@ def write_tensors(path: Writable, tensors: dict[str, Array], documents: dict[str
     ------
     OSError
         If the file cannot be written; an existing file is then unchanged.
+    ValueError
+        If the documents are so large in comparison with the tensors that the file would be refused when it is read.
     """
     metadata = {
         key: json.dumps(text, separators=(",", ":"), allow_nan=False) for key, text in documents.items()
     }
+    n_bytes = sum(array.nbytes for array in tensors.values()) + sum(map(len, metadata.values()))
+    try:
+        for text in metadata.values():
+            check_cost(text, n_bytes)
+    except ValueError as error:
+        raise ValueError(f"The file would be refused by load: {error}.") from None
     places.write(path, _pieces(tensors, metadata))
 
 
@@ -167,17 +176,24 @@ def layer_states(
     file: Content, layers: Sequence[Dense], prefix: str = "", *, running: bool = True
 ) -> list[LayerState]:
     """Read the states of layers; `running` is whether to read their running statistics too."""
-    states = []
-    for i, layer in enumerate(layers):
-        path = f"{prefix}layers.{i}"
-        state: LayerState = {"weight": file.get_tensor(f"{path}.weight").T}
-        if layer.bias:
-            state["bias"] = file.get_tensor(f"{path}.bias")
-        names = norm_names(layer) if running else norm_names(layer)[:1]
-        if names:
-            state["norm"] = {name: file.get_tensor(f"{path}.norm.{NORM_TENSORS[name]}") for name in names}
-        states.append(state)
-    return states
+    return [
+        layer_state(file, layer, f"{prefix}layers.{i}", running=running) for i, layer in enumerate(layers)
+    ]
+
+
+def layer_state(
+    file: Content, layer: Dense, path: str, *, running: bool = True, copy: bool = True
+) -> LayerState:
+    """Read the state of the layer whose tensors have names that begin with `path`; `copy` as for ``get_tensor``."""
+    state: LayerState = {"weight": file.get_tensor(f"{path}.weight", copy=copy).T}
+    if layer.bias:
+        state["bias"] = file.get_tensor(f"{path}.bias", copy=copy)
+    names = norm_names(layer) if running else norm_names(layer)[:1]
+    if names:
+        state["norm"] = {
+            name: file.get_tensor(f"{path}.norm.{NORM_TENSORS[name]}", copy=copy) for name in names
+        }
+    return state
 
 
 def norm_names(layer: Dense) -> tuple[str, ...]:

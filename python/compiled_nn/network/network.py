@@ -325,7 +325,7 @@ class Network(Fitting, Inspection, Uncertainty):
         check_link(self._configuration)
 
 
-def load(path: Readable) -> Network:
+def load(path: Readable, *, mmap: bool = False) -> Network:
     """Load a network from a file that :meth:`Network.save` wrote. Its predictions have the same bits.
 
     Loading does not execute code from the file.
@@ -334,6 +334,10 @@ def load(path: Readable) -> Network:
     ----------
     path : str, path-like, bytes or binary file object
         Path of the file, or its content, or a file object to read it from.
+    mmap : bool, default False
+        Whether the file is mapped into memory while it is read, which needs its path, and saves a copy of one layer at
+        a time. The network has its own copy of the weights either way. If another program truncates the file
+        meanwhile, the operating system ends the process; without `mmap` there is a ValueError.
 
     Returns
     -------
@@ -345,14 +349,11 @@ def load(path: Readable) -> Network:
     FileNotFoundError
         If the file does not exist.
     ValueError
-        If the file is not a valid network, or has a newer format.
+        If the file is not a valid network, or has a newer format; or if it cannot be mapped.
     """
     from ..files import network_file  # imported here to keep `import compiled_nn` fast
-    from ..files.safetensors_file import name_file_in_errors
 
-    parts = network_file.read(path)
-    with name_file_in_errors(path):
-        return Network._of_parts(parts)
+    return network_file.read(path, Network._of_parts, mmap=mmap)
 
 
 def load_checkpoint(path: Readable) -> Network:

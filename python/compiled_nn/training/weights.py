@@ -54,8 +54,10 @@ def _copy(state: LayerState, dtype: str | None) -> LayerState:
 
 def assign_layers(views: Sequence[LayerState], states: Sequence[LayerState]) -> None:
     """Write states into views; parts of a layer that its state does not have stay unchanged."""
-    for view, state in zip(views, states, strict=True):
-        _assign(view, state)
+    for i in range(len(views)):
+        _assign(
+            views[i], states[i]
+        )  # no name refers to a state, so that one from a file is freed before the next
 
 
 def _assign(view: LayerState, state: LayerState) -> None:
