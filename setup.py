@@ -59,7 +59,8 @@ def cold_extension(concept: str) -> Extension:
         f"cnn_core.{concept}",
         [f"cnn_core/{concept}.pyx"],
         include_dirs=[numpy.get_include()],
-        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
+        # With vectors of arguments, Cython 3.3 releases uninitialised references when a tuple cannot be allocated.
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("CYTHON_VECTORCALL_TPNEW", "0")],
     )
 
 

@@ -153,8 +153,9 @@ def make_gram_stack(Stack home not None, cnp.ndarray X not None, *, double scale
     cdef Py_ssize_t m = len(X), n = home.sizes[1]
     if home.optimizer not in ("sgd", "momentum", "nesterov"):
         raise ValueError(f"the optimizer is {home.optimizer!r}; gram training needs sgd, momentum or nesterov")
-    if any([home.views(moment)[0][0].any() for moment in home.moments]):
-        raise ValueError("the first layer has moments that are not linear combinations of the rows of X")
+    for moment in home.moments:
+        if home.views(moment)[0][0].any():
+            raise ValueError("the first layer has moments that are not linear combinations of the rows of X")
     first = Layers((home.sizes[0], n), ("identity",), (False,), home.dtype)
     first.views()[0][0][...] = home.views()[0][0]
     if home.statistics is not None:

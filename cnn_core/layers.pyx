@@ -282,8 +282,13 @@ cdef class Layers:
         """Views of the layers' gains (n,) in `flat`, as for `views`; None for a layer without gain."""
         cdef Py_ssize_t i
         flat = self.parameters if flat is None else flat
-        return [flat[self.net.layers[i].g:self.net.layers[i].g + self.net.layers[i].n]
-                if self.net.layers[i].g >= 0 else None for i in range(self.net.depth)]
+        result = []
+        for i in range(self.net.depth):
+            gain = None
+            if self.net.layers[i].g >= 0:
+                gain = flat[self.net.layers[i].g:self.net.layers[i].g + self.net.layers[i].n]
+            result.append(gain)
+        return result
 
     def running_statistics(self):
         """Views of the running mean and variance (n,) of each batch-normalised layer; None for other layers."""
@@ -611,6 +616,7 @@ cdef class Layers:
         return out
 
     cdef int check_overlap(self, X, cnp.ndarray out) except -1:
-        if overlap(X, out) if cnp.PyArray_Check(X) else any([overlap(part, out) for part in X.arrays]):
-            raise ValueError("out overlaps X")
+        for part in (X,) if cnp.PyArray_Check(X) else X.arrays:
+            if overlap(part, out):
+                raise ValueError("out overlaps X")
         return 0

@@ -100,19 +100,24 @@ cdef class Stack(Layers):
         TypeError
             If the optimizer has no such hyperparameter.
         """
+        cdef Step step
         values = hyperparameters.read(name, hyper)
-        moments = tuple([aligned_zeros(len(self.parameters), self.dtype) for _ in range(hyperparameters.MOMENTS[name])])
-        memset(&self.step, 0, sizeof(Step))
-        self.step.momentum = values.get("momentum", 0.0)
-        self.step.beta_1, self.step.beta_2 = values.get("beta_1", 0.0), values.get("beta_2", values.get("rho", 0.0))
-        self.step.epsilon, self.step.weight_decay = values.get("epsilon", 0.0), values.get("weight_decay", 0.0)
-        self.step.momentum_decay = values.get("momentum_decay", 0.0)
-        self.step.decrease, self.step.increase = values.get("decrease", 0.0), values.get("increase", 0.0)
-        self.step.smallest, self.step.largest = values.get("smallest", 0.0), values.get("largest", 0.0)
-        self.step.epsilon_hat = values.get("epsilon_hat", 0.0) != 0
-        self.step.method = SGD + OPTIMIZERS.index(name)
-        self.steps = 0
-        self.moments, self.optimizer = moments, name
+        moments = []
+        for _ in range(hyperparameters.MOMENTS[name]):
+            moments.append(aligned_zeros(len(self.parameters), self.dtype))
+        kept = tuple(moments)
+        memset(&step, 0, sizeof(Step))
+        step.momentum = values.get("momentum", 0.0)
+        step.beta_1, step.beta_2 = values.get("beta_1", 0.0), values.get("beta_2", values.get("rho", 0.0))
+        step.epsilon, step.weight_decay = values.get("epsilon", 0.0), values.get("weight_decay", 0.0)
+        step.momentum_decay = values.get("momentum_decay", 0.0)
+        step.decrease, step.increase = values.get("decrease", 0.0), values.get("increase", 0.0)
+        step.smallest, step.largest = values.get("smallest", 0.0), values.get("largest", 0.0)
+        step.epsilon_hat = values.get("epsilon_hat", 0.0) != 0
+        step.method = SGD + OPTIMIZERS.index(name)
+        # Nothing below can fail: the step and its moments change together.
+        self.step, self.steps = step, 0
+        self.moments, self.optimizer = kept, name
 
     def set_update(self, *, clip_norm=None, clip_value=None, ema=None, factors=None, proximal=None):
         """Set clipping, averaging, learning rates of layers and proximal steps; a parameter that is not given is
@@ -202,7 +207,11 @@ cdef class Stack(Layers):
     @property
     def dropout(self):
         """Rates of `set_dropout`."""
-        return [self.input_dropout, *[self.net.layers[i].dropout for i in range(self.net.depth)]]
+        cdef Py_ssize_t i
+        rates = [self.input_dropout]
+        for i in range(self.net.depth):
+            rates.append(self.net.layers[i].dropout)
+        return rates
 
     def set_dropout(self, rates, key):
         """Set dropout in training: inputs and outputs become 0 with a probability p, or are divided by 1 - p.
@@ -222,7 +231,7 @@ cdef class Stack(Layers):
         cdef Py_ssize_t i
         values = [float(rate) for rate in rates]
         depth = self.net.depth
-        if len(values) != depth + 1 or not all([0 <= rate < 1 for rate in values]) or values[depth] != 0:
+        if len(values) != depth + 1 or not all(0 <= rate < 1 for rate in values) or values[depth] != 0:
             raise ValueError(f"rates is {values}; it must hold {depth + 1} numbers from 0 to below 1, the last of them "
                              "0")
         self.input_dropout, self.dropout_key = values[0], key

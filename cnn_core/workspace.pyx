@@ -81,7 +81,10 @@ cdef cnp.ndarray allocate_workspace(Stack self, Run *run, int threads):
     if work is None or len(work) < needed:
         work = aligned_zeros(needed, np.dtype("uint8"))
     if self.transposed is None:
-        self.transposed = aligned_zeros(sum([copy_size(self, i) for i in range(depth)]), self.dtype)
+        size = 0
+        for i in range(depth):
+            size += copy_size(self, i)
+        self.transposed = aligned_zeros(size, self.dtype)
     at = <char *>cnp.PyArray_DATA(work)
     run.inputs = at
     at += run.chunk * self.net.layers[0].ldt * self.itemsize
