@@ -44,7 +44,7 @@ def test_every_allocation_fails_once(library, tmp_path, kind, effort, figures):
     has_scipy = importlib.util.find_spec("scipy") is not None
     names = [name for name in allocations.OPERATIONS if has_scipy or name != "sparse"]
     groups = [[name] for name in names] if effort.long else [names]
-    results = [line for group in groups for line in scan(library, tmp_path, kind, effort.count(8, 0), group)]
+    results = [line for group in groups for line in scan(library, tmp_path, kind, effort.count(5, 0), group)]
     assert [result["operation"] for result in results] == names
     assert not {result["operation"]: result["bad"] for result in results if result["bad"]}
     totals = Counter()
