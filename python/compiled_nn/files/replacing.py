@@ -17,6 +17,7 @@ import time
 import zlib
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 from typing import BinaryIO, TypeAlias
 
 try:
@@ -75,9 +76,20 @@ def _write(file: BinaryIO, content: Iterable[Piece]) -> None:
 
 
 def _replace(target: str, old: os.stat_result | None, content: Iterable[Piece]) -> None:
-    temporary, descriptor = _create(os.path.dirname(target), 0o666 if old is None else 0o600)
+    while not _try_to_replace(target, old, content):
+        pass  # another process took the temporary file for one that was left, before it was locked
+
+
+def _try_to_replace(target: str, old: os.stat_result | None, content: Iterable[Piece]) -> bool:
+    """Write the new file and rename it; return False, and leave nothing, if it could not be locked."""
+    name = f".compiled-nn-{'-'.join(_process())}-{os.urandom(4).hex()}.tmp"
+    temporary = os.path.join(os.path.dirname(target), name)
+    create = partial(os.open, mode=0o666 if old is None else 0o600)
     try:
-        with open(descriptor, "wb") as file:
+        with open(temporary, "xb", opener=create) as file:
+            descriptor = file.fileno()
+            if _lock(descriptor) is False or not os.fstat(descriptor).st_nlink:
+                return False
             _write(file, content)
             file.flush()
             if old is not None and os.name == "posix":
@@ -87,23 +99,13 @@ def _replace(target: str, old: os.stat_result | None, content: Iterable[Piece]) 
                 os.replace(temporary, target)
         if fcntl is None:  # Windows does not rename an open file
             os.replace(temporary, target)
+    except FileExistsError:  # the temporary file is not this one
+        raise
     except BaseException:
         with suppress(FileNotFoundError):
             os.remove(temporary)
         raise
-
-
-def _create(folder: str, mode: int) -> tuple[str, int]:
-    """Return the path and the descriptor of a new temporary file, which is locked."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-    flags |= getattr(os, "O_BINARY", 0) | getattr(os, "O_NOINHERIT", 0) | getattr(os, "O_CLOEXEC", 0)
-    while True:
-        name = f".compiled-nn-{'-'.join(_process())}-{os.urandom(4).hex()}.tmp"
-        path = os.path.join(folder, name)
-        descriptor = os.open(path, flags, mode)
-        if _lock(descriptor) is not False and os.fstat(descriptor).st_nlink:
-            return path, descriptor
-        os.close(descriptor)  # another process took it for one that was left, before it was locked
+    return True
 
 
 def _lock(descriptor: int) -> bool | None:
