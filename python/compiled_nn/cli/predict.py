@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._version import __version__
+from ..files import places
 from .support import arguments, values
 from .support.terminal import Terminal
 
@@ -115,5 +116,4 @@ def _write(path: str, header: Sequence[str], predicted: NDArray[Any]) -> None:
         data = content.getvalue()
     else:
         data = _csv(header, predicted).encode()
-    with open(path, "wb") as file:
-        file.write(data)
+    places.write(path, [data])

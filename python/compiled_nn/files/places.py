@@ -38,9 +38,10 @@ def is_path(place: object) -> bool:
 
 
 def name(place: Any) -> str:
-    """Return the name of a place for messages."""
+    """Return the name of a place for messages; characters that cannot be printed are escaped."""
     if is_path(place):
-        return os.fsdecode(place)
+        text = os.fsdecode(place)
+        return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
     if isinstance(place, (bytes, bytearray, memoryview)):
         return f"The given content of {memoryview(place).nbytes} bytes"
     title = getattr(place, "name", None)

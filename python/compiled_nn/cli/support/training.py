@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import sys
@@ -18,6 +19,7 @@ from ..._version import __version__
 from ...callbacks import EarlyStopping
 from ...common import optional
 from ...datasets import Dataset
+from ...files import places
 from ...losses import LOSSES, LossName
 from ...network.network import Network, load
 from ...optimizers import kind_of
@@ -235,7 +237,7 @@ def _files(options: Namespace, name: str) -> tuple[str, str | None]:
             raise IsADirectoryError(f"{path} cannot be written: it is a folder; give the name of a file")
         if not os.access(folder, os.W_OK):
             raise PermissionError(f"{path} cannot be written: no permission to write to the folder {folder}")
-    if os.path.exists(model):
+    if os.path.isfile(model):
         try:
             load(model)
         except ValueError as error:
@@ -328,7 +330,12 @@ def _plot(plan: _Plan, options: Namespace, stderr: Terminal) -> str | None:
     try:
         from ...plotting import LossCurveDisplay
 
-        LossCurveDisplay.from_estimator(plan.net, val_label=plan.watched).figure_.savefig(plan.plot)
+        figure, picture = (
+            LossCurveDisplay.from_estimator(plan.net, val_label=plan.watched).figure_,
+            io.BytesIO(),
+        )
+        figure.savefig(picture, format=os.path.splitext(plan.plot)[1][1:] or "png")
+        places.write(plan.plot, [picture.getbuffer()])
     except (ImportError, OSError, ValueError) as error:
         if options.plot is not None:
             raise
