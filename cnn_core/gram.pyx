@@ -23,7 +23,7 @@ from cnn_core.kernel_tables cimport DenseKernels
 from cnn_core.layers cimport aligned_zeros, has_expired, padded_stride, round_up_rows, thread_count
 from cnn_core.stack cimport Stack, allocate_workspace, chunk_rows
 from cnn_core.threads cimport acquire_threads, release_threads, get_pool, wait, run_parallel
-from cnn_core.types cimport GRAM_PANEL, Layer, Run
+from cnn_core.types cimport GRAM_PANEL, ROW_GROUP, Layer, Run
 
 from cnn_core.clipping import clip
 from cnn_core.functions import matmul
@@ -82,7 +82,7 @@ cdef class GramStack(Stack):
         cdef Run run
         cdef Layer *layer = &self.home.net.layers[0]
         cdef cnp.ndarray rows = aligned_zeros(round_up_rows(len(S)) * layer.ld, self.dtype)
-        cdef int size
+        cdef int threads, size
         (<object>rows)[:len(S) * layer.ld].reshape(len(S), layer.ld)[:, :layer.n] = S
         memset(&run, 0, sizeof(Run))
         self.home.read_rows(self.X, self.scale, &run.x)
@@ -90,8 +90,9 @@ cdef class GramStack(Stack):
         run.count, run.chunk = len(S), chunk_rows(self.home, len(S), self.threads, False)
         work = allocate_workspace(self.home, &run, self.threads)
         run.dz[0], run.gradients, run.wait = cnp.PyArray_DATA(rows), cnp.PyArray_DATA(flat), wait
+        threads = min(self.threads, round_up_rows(layer.k) // ROW_GROUP)    # no thread without inputs
         with nogil:
-            size = acquire_threads(self.threads)
+            size = acquire_threads(threads)
             run.pool = get_pool()
             run_parallel(outer_share, &run, size)
             release_threads(size)

@@ -6,7 +6,7 @@ import compiled_nn as cnn
 import numpy as np
 import pytest
 from compiled_nn.spec import configuration
-from small import OPTIMIZERS, bits, blobs, classifier, gradient_pairs
+from small import INDICES, OPTIMIZERS, bits, blobs, classifier, gradient_pairs
 
 LAYERS = [cnn.Dense(8, "tanh"), cnn.Dense(3)]
 
@@ -231,3 +231,15 @@ def test_small_networks_wait_too():
     X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
     net = classifier(outputs=1, loss="binary_cross_entropy", clip_norm=1.0).fit(X, y, epochs=2, batch_size=4)
     assert len(net.history["gradient_norm"]) == 2
+
+
+@pytest.mark.parametrize("columns", [1, 4, 17, 40])
+def test_gram_training_of_few_columns_on_any_number_of_threads(columns):
+    """A thread without a column of its own does nothing."""
+    x = np.random.default_rng(0).normal(size=(30, columns)).astype("float32")
+    found = set()
+    for n_threads in (1, 2, 3):
+        with cnn.threads(n_threads):
+            net = cnn.Network([cnn.Dense(8, "tanh"), cnn.Dense(3)], optimizer=cnn.SGD(0.1), seed=0)
+            found.add(bits(net.fit(x, INDICES, epochs=3, batch_size="full", gram=True)))
+    assert len(found) == 1

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -145,7 +147,9 @@ class FullBatch:
 
     def _begin(self, optimizer: LBFGS) -> lbfgs.Search:
         start = np.array(self._stack.parameters, np.float64)
-        return lbfgs.Search(self._evaluate, start, optimizer.max_fun, optimizer.memory)
+        # A reference from the search to this object would be a cycle, and its memory would be freed late.
+        evaluate = partial(FullBatch._evaluate, weakref.proxy(self))
+        return lbfgs.Search(evaluate, start, optimizer.max_fun, optimizer.memory)
 
     def _has_finished(self, optimizer: LBFGS) -> bool:
         """Set `finished` if the search has ended, and return whether it has."""
