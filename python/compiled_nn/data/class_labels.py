@@ -131,8 +131,19 @@ def indices(labels: Array, classes: Array) -> np.ndarray[Any, np.dtype[np.int64]
     return found.astype(np.int64, copy=False)
 
 
+def stored(labels: list[Any], at_most: int) -> Array:
+    """Return text or bytes as an array, of objects if it would take more than `at_most` bytes.
+
+    An array of text has the width of the longest label for each of them.
+    """
+    width = max(map(len, labels)) * (4 if isinstance(labels[0], str) else 1)
+    return np.array(labels, object if width * len(labels) > at_most else None)
+
+
 def kind(labels: Array) -> str:
     """Return the kind of labels in an array: "text", "bytes" or "numbers"."""
+    if labels.dtype.kind == "O":
+        return "text" if isinstance(labels[0], str) else "bytes"
     return _KINDS.get(labels.dtype.kind, "numbers")
 
 

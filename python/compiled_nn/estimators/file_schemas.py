@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..files.schemas import Check
 
 CURVES = ("losses", "scores", "curve")  # names of the tensors of curves
+_LARGEST_LABELS = 1 << 20  # bytes of all classes in a dtype that is wider than the longest of them
 _ANY = tuple(NOT_FINITE)
 _LABEL_DTYPE = re.compile(r"[<>|=]?([biufSUO])(\d{0,9})", re.ASCII)
 _SIZES = {"b": (1,), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "f": (2, 4, 8, 12, 16), "O": (8,)}
@@ -132,7 +133,8 @@ def _of_classes(path: str, name: str, dtype: np.dtype[Any], classes: Array) -> n
     if text:
         if dtype.itemsize < classes.dtype.itemsize:
             fail(path, name, f"a dtype that holds the classes, such as {classes.dtype.str!r}")
-        return dtype if dtype.itemsize <= class_labels.LONGEST else classes.dtype
+        fits = dtype.itemsize <= 4 * class_labels.LONGEST and dtype.itemsize * len(classes) <= _LARGEST_LABELS
+        return dtype if fits else classes.dtype
     with np.errstate(all="ignore"):
         held = classes.astype(dtype)
     if not (held == classes).all():

@@ -46,6 +46,11 @@ _OLD_NAMES = "feature_names_in_"  # attribute that files of format 4 do not have
 _CURVES = ("losses", "scores")  # attributes of `Progress` that are tensors
 _NOT_STORED = ("best_state", "has_begun")  # of `Progress`: they concern one call of fit
 _PROGRESS = tuple(each.name for each in fields(Progress) if each.name not in (*_NOT_STORED, *_CURVES))
+_LONG = (
+    100_000  # epochs of a curve that is stored in float64, so that the file pays for the memory of its list
+)
+_MEMORY = 32  # bytes of a number in a list
+_FREE, _TIMES = 12 << 20, 4  # bytes of the list of a curve for any file, and for each byte of it
 _SKIPPED = ("callbacks",)  # parameters that a checkpoint does not contain
 
 
@@ -125,6 +130,8 @@ def _attribute_to_json(name: str, value: Any) -> Any:
 
 def _as_tensor(curve: list[float], dtype: str) -> Array:
     numbers = np.array(curve, np.float64)
+    if len(curve) > _LONG:
+        return numbers
     fits = (np.abs(numbers[np.isfinite(numbers)]) <= np.finfo(dtype).max).all()
     return numbers.astype(dtype) if fits else numbers
 
@@ -190,6 +197,10 @@ def _curves(file: Any, version: int) -> dict[str, list[float]]:
             raise ValueError(
                 f"{name} is {tensor.get_dtype()} {tensor.get_shape()}; expected one dimension of reals"
             )
+        if (length := tensor.get_shape()[0]) * _MEMORY > _FREE + _TIMES * file.n_bytes:
+            raise ValueError(
+                f"{name} has {length} numbers; their list would take {_MEMORY * length >> 20} MiB"
+            )
     curves = {name.removeprefix(ESTIMATOR_TENSORS): file.get_tensor(name).tolist() for name in names}
     for name, curve in curves.items():
         file_schemas.check_curve(name, curve)
@@ -200,6 +211,8 @@ def _set_progress(model: Any, config: Any, curves: dict[str, list[float]], versi
     progress = {name: curves.get(name, []) for name in _CURVES} | file_schemas.PROGRESS[version](
         "progress", config
     )
+    if version == 1:
+        file_schemas.count_dropped(progress)
     file_schemas.check_progress(progress)
     model._progress = Progress(**progress)
 

@@ -15,7 +15,7 @@ from ..common import checks
 from ..optimizers.classes import SGD, Adam, AdamW, Optimizer
 from ..spec import activations
 from ..spec.activations import Activation, ActivationName
-from ..spec.layers import NORMS, Dense
+from ..spec.layers import NORMS, Dense, check_number
 from ..training import plan
 from ..training.batches import Batches, make_batches
 from . import combinations, parameter_checks
@@ -96,6 +96,7 @@ class Settings(Parameters):
     def _hidden_sizes(self) -> list[int]:
         sizes = self.hidden_layer_sizes
         sizes = list(sizes) if isinstance(sizes, Iterable) else [sizes]
+        check_number(len(sizes))
         for size in sizes:
             if isinstance(size, bool) or not isinstance(size, numbers.Integral):
                 raise TypeError(f"hidden_layer_sizes must hold integers, got {sizes}.")

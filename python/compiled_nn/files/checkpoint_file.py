@@ -294,17 +294,22 @@ def _generator(state: Any) -> Any:
 
 
 def _history(file: Any, columns: list[str]) -> History:
-    history: History = {name: file.get_tensor(f"{TRAINING}history.{name}").tolist() for name in columns}
-    for name in _ALWAYS_FINITE:
-        if not np.isfinite(history[name]).all():
+    history: History = {}
+    for name in columns:
+        column = file.get_tensor(f"{TRAINING}history.{name}")
+        if name in _ALWAYS_FINITE and not np.isfinite(column).all():
             raise ValueError(f"column {name!r} of the history has a value that is not finite")
-    epochs = np.array(history["epoch"])
-    if (
-        not ((epochs >= 0) & (epochs <= LARGEST) & (epochs == np.floor(epochs))).all()
-        or (np.diff(epochs) <= 0).any()
-    ):
+        if name == "epoch":
+            column = _epochs(column)
+        history[name] = column.tolist()
+    return history
+
+
+def _epochs(column: Array) -> Array:
+    """Return the numbers of epochs as integers."""
+    in_range = (column >= 0) & (column <= LARGEST) & (column == np.floor(column))
+    if not in_range.all() or (np.diff(column) <= 0).any():
         raise ValueError(
             "column 'epoch' of the history has values that are not the numbers of epochs in their order"
         )
-    history["epoch"] = [int(epoch) for epoch in history["epoch"]]
-    return history
+    return column.astype(np.int64)

@@ -103,6 +103,7 @@ _FIRST_OPTIMIZER = {
     "weight_decay",
 }
 _FIRST_LOSSES = ("binary_cross_entropy", "softmax_cross_entropy", "mse")
+_FREE, _TIMES = 4 << 20, 2  # bytes of the array of classes for any file, and for each byte of it
 _SCORES = "calibration.scores"
 _STATISTICS = ("standardization.mean", "standardization.scale")
 _TARGETS = ("targets.mean", "targets.scale")
@@ -188,9 +189,10 @@ def _is_later_init(init: Any) -> bool:
 def _classes_to_config(classes: arrays.Array | None) -> dict[str, Any] | None:
     if classes is None:
         return None
-    if classes.dtype.kind == "S":
+    kind = class_labels.kind(classes)
+    if kind == "bytes":
         return {"dtype": "bytes", "values": [label.decode("latin-1") for label in classes.tolist()]}
-    return {"dtype": "str" if classes.dtype.kind == "U" else classes.dtype.name, "values": classes.tolist()}
+    return {"dtype": "str" if kind == "text" else classes.dtype.name, "values": classes.tolist()}
 
 
 # ---- reading
@@ -253,7 +255,7 @@ def describe(file: Any) -> Description:
         checks.choice("the file", "targets", kind, KINDS)
     n_columns = checks.integer("the file", "n_features", document["n_features"], minimum=1)
     _check_tensors(file, configuration, n_columns, "temperature" in document)
-    classes = _classes_from_config(document["classes"])
+    classes = _classes_from_config(document["classes"], _FREE + _TIMES * file.n_bytes)
     scaling, learned = _statistics(file, _TARGETS), None
     if kind is not None or classes is not None:
         learned = restored_targets(configuration, kind, classes, scaling)
@@ -349,7 +351,8 @@ def _calibration(file: Any, document: dict[str, Any]) -> Calibration:
     )
 
 
-def _classes_from_config(config: object) -> arrays.Array | None:
+def _classes_from_config(config: object, at_most: int) -> arrays.Array | None:
+    """Return the classes in a document; `at_most` are the bytes of an array of text."""
     if config is None:
         return None
     fields = checks.fields("classes", config, ("dtype", "values"))
@@ -361,16 +364,17 @@ def _classes_from_config(config: object) -> arrays.Array | None:
         raise ValueError(f"classes of type {kind.__name__} cannot have the dtype {dtype!r}")
     if any(type(label) is not kind for label in labels):
         raise ValueError("classes.values must be labels of one type")
-    return _class_array(labels, str(dtype))
+    return _class_array(labels, str(dtype), at_most)
 
 
-def _class_array(labels: list[Any], dtype: str) -> arrays.Array:
+def _class_array(labels: list[Any], dtype: str, at_most: int) -> arrays.Array:
     if dtype in ("str", "bytes"):
         if max(map(len, labels)) > class_labels.LONGEST:
             raise ValueError(
                 f"a label has {max(map(len, labels))} characters; at most {class_labels.LONGEST} are allowed"
             )
-        classes = np.array(labels if dtype == "str" else [label.encode("latin-1") for label in labels])
+        labels = labels if dtype == "str" else [label.encode("latin-1") for label in labels]
+        classes = class_labels.stored(labels, at_most)
     else:
         with np.errstate(over="ignore"):  # a float16 out of range becomes infinite, which is checked below
             classes = np.array(labels, dtype=dtype)

@@ -334,6 +334,7 @@ def from_config(config: object) -> Configuration:
     given: dict[str, Any] = checks.fields("network", config, names)
     if not isinstance(given["layers"], list):
         raise ValueError("layers must be a JSON array.")
+    layers.check_number(len(given["layers"]))
     given["layers_"] = [layers.from_config(layer) for layer in given.pop("layers")]
     given["loss"] = losses.from_config(given["loss"])
     given["optimizer"] = optimizers.from_config(given["optimizer"])

@@ -101,16 +101,16 @@ def check_held(blocks: Sequence[Block], W: Array, name: str) -> None:
 
 
 def held(blocks: Sequence[Block], n_features: int) -> tuple[Array, Array]:
-    """Return a mask of the numbers of W (k, n) that are trained, and the fixed values of the others."""
+    """Return a mask of the numbers of W (k, n) that are trained, and a mask of those that are fixed at 1."""
     _check_columns(blocks, n_features)
     shape = n_features, sum(map(_units, blocks))
-    free, values = np.zeros(shape, bool), np.zeros(shape)
-    for (rows, columns), (n, width) in zip(_places(blocks), blocks, strict=True):
+    free, ones = np.zeros(shape, bool), np.zeros(shape, bool)
+    for (rows, columns), (_, width) in zip(_places(blocks), blocks, strict=True):
         if width:
             free[rows, columns] = True
         else:
-            values[rows, columns] = np.eye(n)
-    return free, values
+            np.fill_diagonal(ones[rows, columns], True)
+    return free, ones
 
 
 def tables(layer: Dense, W: Array, encoder: Tabular) -> dict[int | str, Array]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from ..losses import Loss
 
+MOST_LAYERS = 4096  # bounds the memory for a file, in which a layer takes some hundred bytes
 NORMS = ("batch", "layer", "rms")
 Norm: TypeAlias = Literal["batch", "layer", "rms"]
 # Number of columns, and width of their embedding, or 0 to pass them on unchanged.
@@ -147,6 +148,7 @@ def check_layers(layers: Any) -> tuple[Dense, ...]:
         raise TypeError(
             f"The 'layers' parameter of Network must be a list of layers. Got {layers!r} instead."
         )
+    check_number(len(layers))
     for i, layer in enumerate(layers):
         if not isinstance(layer, Dense):
             raise TypeError(f"layers[{i}] must be a layer such as Dense(128, 'relu'). Got {layer!r} instead.")
@@ -154,6 +156,12 @@ def check_layers(layers: Any) -> tuple[Dense, ...]:
         raise ValueError("The 'layers' parameter of Network must contain at least one layer. Got none.")
     _check_blocks(layers)
     return tuple(layers)
+
+
+def check_number(n_layers: int) -> None:
+    """Raise a ValueError for a network with more layers than any can have."""
+    if n_layers > MOST_LAYERS:
+        raise ValueError(f"The network has {n_layers} layers; at most {MOST_LAYERS} are allowed.")
 
 
 def _check_block_sizes(blocks: Any, units: int) -> tuple[Block, ...]:

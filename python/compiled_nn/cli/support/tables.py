@@ -84,7 +84,7 @@ class Expected(NamedTuple):
         """Return the columns that a network takes."""
         known = record.of(net)
         names = getattr(net, "feature_names_in_", None)
-        text = hasattr(net, "classes_") and net.classes_.dtype.kind == "U"
+        text = hasattr(net, "classes_") and net.classes_.dtype.kind in "UO"
         titles = None if names is None else tuple(map(str, names))
         return cls(net.n_features_, titles, known.target, known.target_column, text)
 
