@@ -37,7 +37,7 @@ def load(content, reader=cnn.load):
 
 def with_labels(labels, dtype="str"):
     net = cnn.Network([cnn.Dense(len(labels))], seed=0)
-    net.partial_fit(X[:, :1], INDICES, classes=np.arange(len(labels)))
+    net.partial_fit(X[:, :1], INDICES % 2, classes=np.arange(len(labels)))
     return with_value(content_of(net), NETWORK, ("classes",), {"dtype": dtype, "values": sorted(labels)})
 
 
@@ -85,7 +85,7 @@ def test_many_layers():
     assert load(content).n_parameters == 2 * MOST_LAYERS
     header, numbers = split(content)
     document = json.loads(header["__metadata__"][NETWORK])
-    for count in (MOST_LAYERS + 1, 1_000_000):
+    for count in (MOST_LAYERS + 1, 20_000):
         document["network"]["layers"] = document["network"]["layers"][:1] * count
         header["__metadata__"][NETWORK] = json.dumps(document)
         refused = load(joined(header, numbers))
@@ -106,7 +106,7 @@ def test_layers_that_the_file_does_not_have(units):
         with_value(classifier, ESTIMATOR, ("parameters", "hidden_layer_sizes"), [units]),
         cnn.MLPClassifier.load,
     )
-    with pytest.raises(ValueError, match="hidden_layer_sizes|units is"):
+    with pytest.raises(ValueError, match=r"hidden_layer_sizes|units is"):
         model.partial_fit(X, INDICES)
 
 
@@ -126,7 +126,7 @@ def test_wide_embeddings():
 @pytest.mark.parametrize("value", [[], {}, "", 0.5, 1, {"": 0}, [[[[]]]], "\U0001f600"], ids=repr)
 def test_documents_of_small_values(value):
     """Python's objects take up to thirty times the bytes of their JSON."""
-    for count in (10_000, 1_000_000):
+    for count in (1_000, 100_000):
         load(with_value(content_of(fitted()), NETWORK, ("metadata",), {"x": [value] * count}))
         load(
             with_value(

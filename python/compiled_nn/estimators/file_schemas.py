@@ -71,19 +71,22 @@ def check_curve(name: str, curve: list[float]) -> None:
         raise ValueError(f"{name} has a loss that is not finite")
 
 
+def count_dropped(progress: dict[str, Any]) -> None:
+    """Add the smallest number of epochs that are no longer in the curves, which earlier files do not have."""
+    latest = max(progress["best_epoch"], progress["stale"])
+    progress["dropped"] = max(latest - len(progress["losses"]), 0)
+
+
 def check_progress(progress: dict[str, Any]) -> None:
     """Raise a ValueError if counts of epochs in the progress contradict one another."""
-    epochs = progress.get("dropped", 0) + len(progress["losses"])
+    epochs = progress["dropped"] + len(progress["losses"])
     if len(progress["scores"]) > len(progress["losses"]):
         raise ValueError(
             f"progress has {len(progress['scores'])} scores; there are {len(progress['losses'])} losses of epochs"
         )
-    if (
-        "dropped" in progress
-    ):  # earlier files do not have the number of epochs that are no longer in the curves
-        for name in ("best_epoch", "stale"):
-            if progress[name] > epochs:
-                fail(f"progress.{name}", progress[name], f"at most {epochs}, the number of epochs")
+    for name in ("best_epoch", "stale"):
+        if progress[name] > epochs:
+            fail(f"progress.{name}", progress[name], f"at most {epochs}, the number of epochs")
 
 
 def check_network(owner: type[Any], parts: Parts, n_features: int) -> None:
