@@ -191,3 +191,60 @@ def test_a_line_without_an_end(tmp_path):
         in str(result)
     )
     assert peak < 8 * MIB
+
+
+# Parquet
+
+
+def written(path, columns, **options):
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(arrow.table(columns), path, **options)
+    return path
+
+
+def batches(path, **options):
+    return list(datasets.ParquetBatches(path, "y", **options))
+
+
+def test_rows_of_a_parquet_file(tmp_path):
+    path = written(tmp_path / "x.parquet", {"a": np.zeros(10**6), "y": np.zeros(10**6, np.int64)})
+    assert path.stat().st_size < 20_000
+    assert sum(len(y) for _, y in batches(path, batch_rows=1000, max_bytes=10**5)) == 10**6
+    with pytest.raises(
+        ValueError, match=r"x\.parquet: 1000 rows of 2 columns takes 16000 .*max_bytes is 15999\."
+    ):
+        batches(path, batch_rows=1000, max_bytes=15_999)
+
+
+@pytest.mark.parametrize("encoding", ["dictionary", "DELTA_BYTE_ARRAY"])
+def test_one_long_text_many_times(tmp_path, encoding):
+    texts = ["b" * 100_000] * 5000
+    options = (
+        {} if encoding == "dictionary" else {"use_dictionary": False, "column_encoding": {"y": encoding}}
+    )
+    path = written(tmp_path / "x.parquet", {"a": np.zeros(5000), "y": texts}, **options)
+    assert path.stat().st_size < 400_000
+    result, peak = peak_of(lambda: batches(path, max_bytes=100 * MIB))
+    assert f"takes {5000 * 100_000}" in str(result) or "in the encoding DELTA_BYTE_ARRAY, takes" in str(
+        result
+    )
+    assert "max_bytes is 104857600. If" in str(result)
+    assert str(result).startswith(str(path))
+    assert peak < 10 * MIB
+
+
+def test_texts_of_parquet_are_as_before(tmp_path):
+    y = ["a", "b", "a", "c"]
+    path = written(tmp_path / "x.parquet", {"a": np.arange(4.0), "t": ["x", None, "y", "x"], "y": y})
+    ((X, labels),) = batches(path)
+    assert labels.tolist() == y
+    assert X.column("t").to_pylist() == ["x", None, "y", "x"]
+    assert str(X.schema.field("t").type) == "string"
+
+
+@pytest.mark.parametrize("cut", [1, 4, 8, 100, 300])
+def test_damaged_parquet_names_the_file(tmp_path, cut):
+    path = written(tmp_path / "x.parquet", {"a": np.zeros(100), "y": np.zeros(100)})
+    path.write_bytes(path.read_bytes()[:-cut])
+    with pytest.raises(ValueError, match=r"^[^:]*x\.parquet"):
+        batches(path)

@@ -32,6 +32,7 @@ from typing import NoReturn
 
 from .._version import __version__
 from ..common.errors import DivergenceError, did_you_mean
+from ..common.text import printable
 from .support import values
 from .support.command_line import command_first, separated
 from .support.completion import OPTION, SHELLS, PrintCompletion
@@ -49,6 +50,14 @@ exit codes:
   130  interrupted; train has saved the weights of the last complete step
   141  the reader of the output was closed
 """
+
+
+class Parser(ArgumentParser):
+    """Parser whose errors have escapes in place of the control characters of arguments."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and an error, and exit with code 2."""
+        super().error(printable(message))
 
 
 def commands() -> dict[str, ModuleType]:
@@ -97,7 +106,7 @@ def script(example: Callable[..., None]) -> NoReturn:
     """
     from . import tutorial
 
-    parser = ArgumentParser(description=sys.modules[example.__module__].__doc__)
+    parser = Parser(description=sys.modules[example.__module__].__doc__)
     tutorial.add_example_options(parser)
     sys.exit(_exit_code(partial(tutorial.run_example, example), parser.parse_args()))
 
@@ -127,7 +136,7 @@ def _parser(found: dict[str, ModuleType], argv: Sequence[str]) -> tuple[Argument
     of a shell, all commands have theirs.
     """
     examples = [f"  compiled-nn {example}" for command in found.values() for example in command.EXAMPLES]
-    parser = ArgumentParser(
+    parser = Parser(
         prog="compiled-nn",
         description="Train and use dense neural networks on the CPU.",
         epilog="\n".join(["examples:", *examples, "", _COMPLETION, _EXIT_CODES]),

@@ -6,6 +6,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 
 from .._version import __version__
+from ..common.text import printable
 from .support import arguments
 from .support.terminal import Terminal
 
@@ -48,7 +49,7 @@ def run(options: Namespace) -> int:
     screen = Terminal(sys.stdout)
     score = results.score_title(results.score_name(net))
     lines = [
-        f"{'data':<10}{data.name}, {part} rows: {len(X):,}",
+        f"{'data':<10}{printable(data.name)}, {part} rows: {len(X):,}",
         f"{'loss':<10}{measured['loss']:.6g}",
         f"{score:<10}{screen.style(results.score_text(measured), 'bold')}",
     ]

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .._version import __version__
+from ..common.text import printable
 from .support import arguments
 from .support.terminal import Terminal
 
@@ -62,7 +63,7 @@ def run(options: Namespace) -> int:
         else f"{split['test_rows']:,}, {split['fraction']:g} of the rows, held out by train with seed {split['seed']}"
     )
     rows |= {f"metadata {name}": json.dumps(value) for name, value in card["metadata"].items()}
-    lines = [f"{name:<13} {text}" for name, text in rows.items() if text is not None]
+    lines = [f"{printable(name):<13} {printable(text)}" for name, text in rows.items() if text is not None]
     title, *table = _layer_table(card["layers"])
     screen.print(screen.style(options.model, "bold"), *lines, "", screen.style(title, "bold"), *table)
     return 0
@@ -136,6 +137,13 @@ def _described(config: str | dict[str, Any]) -> str:
 
 
 def _listed(labels: Sequence[object], width: int) -> str:
-    """Return labels separated by blanks, cut at the width with "..."."""
-    text = " ".join(map(str, labels))
-    return text if len(text) <= width else text[: width - 4].rsplit(" ", 1)[0] + " ..."
+    """Return labels separated by blanks, cut at the width with "..."; those that are empty or have blanks in quotes."""
+    texts, length = [], 0
+    for label in labels:
+        text = printable(str(label))
+        texts.append(text if text and not any(map(str.isspace, text)) else repr(text))
+        length += len(texts[-1]) + 1
+        if length > width + 1:
+            cut = " ".join(texts)[: width - 4]
+            return cut.rsplit(" ", 1)[0] + " ..."
+    return " ".join(texts)

@@ -31,6 +31,10 @@ existing output file is replaced.
 The columns of a table are found by name; the target and other columns that the
 network does not take are left out, with a note. Without names, in the file or
 in the model, they are taken by position, with or without a target.
+
+Labels are written exactly as the model has them; a terminal shows control
+characters as escapes. A spreadsheet takes a label that begins with =, +, - or
+@ for a formula: import predictions of a model from an unknown source as text.
 """
 
 
@@ -82,7 +86,11 @@ def run(options: Namespace) -> int:
         }
         results.print_json(result)
     elif options.output is None:
-        sys.stdout.write(_csv(header, predicted))
+        text, screen = _csv(header, predicted), Terminal(sys.stdout)
+        if screen.is_tty:  # a reader of CSV gets the labels as they are
+            screen.print(*text.removesuffix("\n").split("\n"))
+        else:
+            sys.stdout.write(text)
     else:
         Terminal(sys.stdout).print(f"predictions for {len(X):,} rows ({part}) written to {options.output}")
     return 0
@@ -100,13 +108,20 @@ def _csv(header: Sequence[str], predicted: NDArray[Any]) -> str:
     """Return a header line and one line per row; floats have as many digits as reading them back exactly needs."""
     import csv
 
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    lines = _Lines()
+    writer = csv.writer(lines)
     writer.writerow(header)
     rows = predicted.reshape(len(predicted), -1)
     # str() of a NumPy float32 is shorter than that of the Python float from tolist(), and as exact.
     writer.writerows(map(str, row) for row in (rows if predicted.dtype.kind == "f" else rows.tolist()))
-    return text.getvalue()
+    return "".join(lines)
+
+
+class _Lines(list[str]):
+    """Lines of a ``csv.writer``, which quotes a carriage return in a label only if its own lines end with one."""
+
+    def write(self, line: str) -> None:
+        self.append(line[:-2] + "\n")
 
 
 def _write(path: str, header: Sequence[str], predicted: NDArray[Any]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..common.text import printable
+
 _LISTED = 5  # largest number of names in an error message
 
 
@@ -11,7 +13,11 @@ def check_distinct(names: Sequence[str]) -> None:
     """Raise a ValueError if two columns have the same name."""
     if len(set(names)) == len(names):
         return
-    twice = next(name for i, name in enumerate(names) if name in names[:i])
+    known: set[str] = set()
+    for twice in names:
+        if twice in known:
+            break
+        known.add(twice)
     places = " and ".join(str(i) for i, name in enumerate(names) if name == twice)
     raise ValueError(
         f"X has several columns named {twice!r}: columns {places}, counted from 0. Columns are matched by name, so"
@@ -54,4 +60,4 @@ def check_same(fitted: Sequence[str], given: Sequence[str], *, ordered: bool = F
 
 def _listed(names: list[str]) -> list[str]:
     more = ["- ..."] if len(names) > _LISTED else []
-    return [f"- {name}" for name in names[:_LISTED]] + more
+    return [f"- {printable(name)}" for name in names[:_LISTED]] + more

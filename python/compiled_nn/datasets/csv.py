@@ -28,6 +28,7 @@ _GZIP = b"\x1f\x8b"
 _MOST_COLUMNS = 1 << 18  # a cell takes 50 bytes while its row is read, also where it has 1 character
 _BYTES_PER_ROW = 32  # of line numbers and targets while the file is read
 _BYTES_PER_CHARACTER = 16  # of a line and its cells
+_SHORT_LINE = 4096  # characters of a line that is read whatever `max_bytes` is
 
 
 def read_csv(
@@ -173,17 +174,17 @@ class _Lines:
 
     def __init__(self, text: io.TextIOWrapper, delimiter: str, max_bytes: int) -> None:
         self._text, self._delimiter = text, delimiter
-        self._longest = max(1, max_bytes // _BYTES_PER_CHARACTER)
+        self._longest = max(_SHORT_LINE, min(max_bytes // _BYTES_PER_CHARACTER, sys.maxsize))
         self._max_bytes = max_bytes
         self.n_delimiters, self.has_underscore = 0, False
 
     def __iter__(self) -> Iterator[str]:
-        number, longest, read = 0, min(self._longest, sys.maxsize), self._text.readline
+        number, longest, read = 0, self._longest, self._text.readline
         while line := read(longest):
             number += 1
             if "_" in line:
                 self.has_underscore = True
-            if len(line) >= longest > 1 and line[-1] not in "\r\n":
+            if len(line) >= longest and line[-1] not in "\r\n":
                 raise ValueError(
                     f"line {number}: it has {longest} characters or more, which may take {self._max_bytes} bytes of "
                     f"memory; max_bytes is {self._max_bytes}. If the file is to be trusted, pass a larger max_bytes"

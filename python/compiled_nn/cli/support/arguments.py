@@ -48,6 +48,12 @@ def add_data(parser: argparse.ArgumentParser, note: str = "") -> argparse._Argum
         help='CSV: character between columns, or "tab" (default: ",")',
     )
     group.add_argument("--labels", metavar="FILE", help="idx: file with the labels of DATA")
+    group.add_argument(
+        "--max-bytes",
+        type=values.size,
+        metavar="SIZE",
+        help="file: largest number of bytes of memory that its arrays may take, such as 16G (default: 4G)",
+    )
     return group
 
 

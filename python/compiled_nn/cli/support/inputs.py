@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import os
-import sys
 import zlib
 from argparse import Namespace
 from dataclasses import replace
@@ -20,8 +19,8 @@ from ...losses import LOSSES
 from ...network.network import Network
 from ...network.network import load as _load_network
 from . import record, tables
-from .tables import Source, Target
-from .terminal import Terminal, UsageError
+from .tables import Source, Target, limit_of
+from .terminal import UsageError, print_note
 
 _NAMES = ("digits", "xor", "mnist", "fashion-mnist")
 _FEWEST_TO_SPLIT = 10
@@ -45,6 +44,7 @@ _OPTION_USES = {
     "folder": ("--data", "mnist and fashion-mnist"),
     **{name: (f"--{name}", "CSV files") for name in _CSV_OPTIONS},
     **{name: ("--" + name.replace("_", "-"), "idx files") for name in _IDX_OPTIONS},
+    "max_bytes": ("--max-bytes", "files"),
 }
 
 
@@ -85,20 +85,20 @@ def load_training(options: Namespace) -> tuple[Dataset, Target | None]:
 def _load(options: Namespace, labels: bool, net: Network | None) -> tuple[Dataset, Target | None]:
     name = options.data
     if name in _NAMES:
-        _refuse(options, _CSV_OPTIONS + _IDX_OPTIONS)
+        _refuse(options, (*_CSV_OPTIONS, *_IDX_OPTIONS, "max_bytes"))
         return _built_in(options), None
     if os.path.isdir(name):
         _refuse(options, ("folder", *_CSV_OPTIONS, *_IDX_OPTIONS))
-        return _scaled(_idx_folder(name)), None
+        return _scaled(_idx_folder(name, limit_of(options))), None
     if name != "-" and not os.path.exists(name):
         hint = did_you_mean(name, _NAMES)
         known = ", ".join(_NAMES)
         raise FileNotFoundError(f"{name!r} is neither a file nor the name of a data set ({known}).{hint}")
-    source = Source.of(name)
+    source = Source.of(name, limit_of(options))
     kind = _kind(source)
     if kind == "npz":
         _refuse(options, ("folder", *_CSV_OPTIONS, *_IDX_OPTIONS))
-        return _scaled(read_npz(name, labels=labels)), None
+        return _scaled(read_npz(name, labels=labels, max_bytes=limit_of(options))), None
     if kind == "idx":
         _refuse(options, ("folder", *_CSV_OPTIONS))
         return _scaled(_idx_files(options, labels)), None
@@ -176,12 +176,11 @@ def _idx_files(options: Namespace, labels: bool) -> Dataset:
     if (test_images is None) != (test_labels is None):
         raise UsageError("--test-images and --test-labels must be given together")
     name = os.path.basename(options.data).split(".")[0]
-    return _idx_dataset(
-        name, options.data, options.labels if labels else None, test_images, test_labels, labels=labels
-    )
+    paths = (options.data, options.labels if labels else None, test_images, test_labels)
+    return _idx_dataset(name, *paths, labels=labels, max_bytes=limit_of(options))
 
 
-def _idx_folder(folder: str) -> Dataset:
+def _idx_folder(folder: str, max_bytes: int) -> Dataset:
     """Read the files of a folder, found by their usual names."""
     held = sorted(os.listdir(folder), key=lambda name: (name.endswith(".gz"), name))  # plain before .gz
 
@@ -206,7 +205,8 @@ def _idx_folder(folder: str) -> Dataset:
             "and optionally both *t10k-images* and *t10k-labels*, each with or without .gz"
         )
     name = os.path.basename(os.path.abspath(folder))
-    return _idx_dataset(name, images, labels, test_images, test_labels, labels=True)
+    paths = (images, labels, test_images, test_labels)
+    return _idx_dataset(name, *paths, labels=True, max_bytes=max_bytes)
 
 
 def _idx_dataset(
@@ -217,19 +217,20 @@ def _idx_dataset(
     test_labels_path: str | None,
     *,
     labels: bool,
+    max_bytes: int,
 ) -> Dataset:
-    X, y = _idx_pair(images_path, labels_path)
+    X, y = _idx_pair(images_path, labels_path, max_bytes)
     X_test, y_test = X[:0], y[:0]
     if test_images_path is not None:
-        X_test, y_test = _idx_pair(test_images_path, test_labels_path if labels else None)
+        X_test, y_test = _idx_pair(test_images_path, test_labels_path if labels else None, max_bytes)
     return Dataset(X, y, X_test, y_test, name=name)
 
 
-def _idx_pair(images: str, labels: str | None) -> tuple[NDArray[Any], NDArray[Any]]:
-    X = read_idx(images)
+def _idx_pair(images: str, labels: str | None, max_bytes: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    X = read_idx(images, max_bytes=max_bytes)
     if labels is None:
         return X, np.empty(0, np.int64)
-    y = read_idx(labels)
+    y = read_idx(labels, max_bytes=max_bytes)
     if X.shape[:1] != y.shape:
         raise ValueError(
             f"{images} has shape {X.shape} and {labels} has shape {y.shape}; expected one label per sample"
@@ -282,7 +283,7 @@ def select_part(
         )
         raise ValueError(f"{data.name} {reason}{' that train held out' * bool(n_known)}; give --part all")
     if n_held < n_known:
-        _note(f"{data.name} holds {n_held:,} of the {n_known:,} rows that train held out")
+        print_note(f"{data.name} holds {n_held:,} of the {n_known:,} rows that train held out")
     chosen = ~held if name == "train" else held
     return X[chosen], y[chosen], name or "test"
 
@@ -300,13 +301,9 @@ def _own_part(data: Dataset, name: str | None) -> tuple[NDArray[Any], NDArray[An
 
 def _note_repeated(n_held: int) -> None:
     remedy = f"; --part test uses the {n_held:,} rows that train held out" if n_held else ""
-    _note(
+    print_note(
         f"the rows include those that the model was trained on, so that its score on new rows may be lower{remedy}"
     )
-
-
-def _note(text: str) -> None:
-    Terminal(sys.stderr).print(f"note: {text}")
 
 
 def class_labels(y: NDArray[Any]) -> NDArray[Any] | None:

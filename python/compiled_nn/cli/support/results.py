@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ... import metrics
+from ...common.text import printable
 from ...network.network import Network
 from . import report
 from .terminal import Terminal
@@ -69,8 +70,10 @@ def confusion_lines(
     """Return an empty line and the confusion table of a result of :func:`measure`; no lines if it has none."""
     if "confusion" not in result:
         return []
-    labels = [str(label) for label in classes.tolist()]
-    return ["", *report.confusion(np.array(result["confusion"]), labels, class_names, terminal)]
+    # Escaped before the columns are aligned.
+    labels = [printable(str(label)) for label in classes.tolist()]
+    names = [printable(name) for name in class_names]
+    return ["", *report.confusion(np.array(result["confusion"]), labels, names, terminal)]
 
 
 def print_json(result: dict[str, Any]) -> None:

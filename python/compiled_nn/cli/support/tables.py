@@ -7,23 +7,22 @@ import os
 import stat
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Sequence
-from typing import Any, BinaryIO, NamedTuple, cast
+from collections import Counter
+from collections.abc import Sequence
+from typing import BinaryIO, NamedTuple, cast
 
-import numpy as np
-
-from ...common import optional
 from ...common.errors import did_you_mean
-from ...datasets import Dataset
+from ...datasets import Dataset, limits
 from ...datasets.csv import Columns, default_columns, read_open, target_column
 from ...datasets.csv_targets import parse_number
 from ...network.network import Network
-from . import record
-from .terminal import Terminal
+from . import parquet, record
+from .terminal import print_note
 
 Target = tuple[str | None, int]  # name, None without a header, and index of the target column
 
 _LISTED = 10  # names in a message
+_STEP = 1 << 20  # bytes of a pipe that are read in one step
 
 
 class Source(NamedTuple):
@@ -40,20 +39,38 @@ class Source(NamedTuple):
     content: bytes | None
 
     @classmethod
-    def of(cls, path: str) -> Source:
-        """Return the source of a path; ``-`` is standard input."""
+    def of(cls, path: str, max_bytes: int) -> Source:
+        """Return the source of a path; ``-`` is standard input. Raise a ValueError if a pipe has more bytes."""
         if path == "-":
-            return cls("stdin", sys.stdin.buffer.read())
+            return cls("stdin", _content(sys.stdin.buffer, "stdin", max_bytes))
         if stat.S_ISREG(os.stat(path).st_mode):
             return cls(path, None)
         with open(path, "rb") as file:
-            return cls(path, file.read())
+            return cls(path, _content(file, path, max_bytes))
 
     def open(self) -> BinaryIO:
         """Return the content as a file with a method ``peek``."""
         if self.content is None:
             return open(self.path, "rb")
         return cast("BinaryIO", io.BufferedReader(cast("io.RawIOBase", io.BytesIO(self.content))))
+
+
+def _content(file: BinaryIO, path: str, max_bytes: int) -> bytes:
+    """Return the content of a pipe, of which at most `max_bytes` are read."""
+    content = bytearray()
+    while part := file.read(min(_STEP, max_bytes + 1 - len(content))):
+        content += part
+    if len(content) > max_bytes:
+        raise ValueError(
+            f"{path} has more bytes than max_bytes, which is {max_bytes}; pass a larger max_bytes"
+        )
+    return bytes(content)
+
+
+def limit_of(options: Namespace) -> int:
+    """Return the number of bytes of --max-bytes."""
+    limit: int | None = getattr(options, "max_bytes", None)
+    return limits.MAX_BYTES if limit is None else limit
 
 
 class Expected(NamedTuple):
@@ -105,8 +122,8 @@ def read(
         Columns of the model; None in training.
     """
     with source.open() as file:
-        parquet = file.peek(4)[:4] == b"PAR1"  # type: ignore[attr-defined]
-    if parquet:
+        is_parquet = file.peek(4)[:4] == b"PAR1"  # type: ignore[attr-defined]
+    if is_parquet:
         options = Namespace(**{**vars(options), "header": True})
     ignored: list[str] = []
     targets: list[Target] = []
@@ -130,16 +147,19 @@ def read(
 
     text = expected is not None and expected.text_targets
     try:
-        if parquet:
-            data = _read_parquet(source, choose)
+        if is_parquet:
+            data = parquet.read(source.path, source.content, choose, limits.Budget(limit_of(options)))
         else:
             with source.open() as file:
-                data = read_open(file, source.path, choose, options.delimiter or ",", text_targets=text)
+                delimiter = options.delimiter or ","
+                data = read_open(
+                    file, source.path, choose, delimiter, text_targets=text, max_bytes=limit_of(options)
+                )
     except ValueError as error:
         raise ValueError(str(error).replace("pass header", "give header")) from error
     if ignored:
         noun = "column is" if len(ignored) == 1 else "columns are"
-        Terminal(sys.stderr).print(f"note: {len(ignored)} {noun} not used: {_listed(ignored)}")
+        print_note(f"{len(ignored)} {noun} not used: {_listed(ignored)}")
     return data, targets[0] if targets else None
 
 
@@ -164,7 +184,8 @@ def _by_name(cells: list[str], line: int, options: Namespace, labels: bool, expe
     if not _has_header(cells, options, expected):
         return _without_header(cells, line, options, labels, expected)
     _refuse_missing(cells, line, names)
-    features = [cells.index(name) for name in names]
+    places = {name: i for i, name in enumerate(cells)}
+    features = [places[name] for name in names]
     target = None
     if options.target is not None:
         target = target_column(options.target, cells, len(cells))
@@ -173,7 +194,8 @@ def _by_name(cells: list[str], line: int, options: Namespace, labels: bool, expe
     elif labels:
         target = len(cells) - 1
     if labels and target is None:
-        hint = did_you_mean(expected.target, [cell for cell in cells if cell not in names])
+        taken = set(names)
+        hint = did_you_mean(expected.target, [cell for cell in cells if cell not in taken])
         raise ValueError(
             f"line {line}: no column is named {expected.target!r}, the target in training; name the target with "
             f"--target.{hint}"
@@ -217,8 +239,9 @@ def _without_header(
 
 def _refuse_missing(cells: Sequence[str], line: int, names: Sequence[str]) -> None:
     """Raise a ValueError if a name is missing, or has several columns."""
-    missing = [name for name in names if name not in cells]
-    others = [cell for cell in cells if cell not in names]
+    counts, wanted = Counter(cells), set(names)
+    missing = [name for name in names if name not in counts]
+    others = [cell for cell in cells if cell not in wanted]
     if len(missing) == 1:
         hint = did_you_mean(missing[0], others)
         raise ValueError(f"line {line}: no column is named {missing[0]!r}, which the model takes.{hint}")
@@ -228,9 +251,9 @@ def _refuse_missing(cells: Sequence[str], line: int, names: Sequence[str]) -> No
             f"{_listed(missing)}; the file has {_listed(cells)}{'; check --delimiter' * (len(cells) == 1)}"
         )
     for name in names:
-        if cells.count(name) > 1:
+        if counts[name] > 1:
             raise ValueError(
-                f"line {line}: {cells.count(name)} columns are named {name!r}, so that the one to take is not clear; "
+                f"line {line}: {counts[name]} columns are named {name!r}, so that the one to take is not clear; "
                 "rename one of them"
             )
 
@@ -238,62 +261,3 @@ def _refuse_missing(cells: Sequence[str], line: int, names: Sequence[str]) -> No
 def _listed(names: Sequence[str]) -> str:
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
     return ", ".join(map(repr, names[:_LISTED])) + more
-
-
-# ---- Parquet
-
-
-def _parquet(source: Source) -> Any:
-    """Return an open Parquet file."""
-    parquet = optional.load("pyarrow.parquet", purpose="reading Parquet", library="pyarrow", extra="arrow")
-    return parquet.ParquetFile(source.path if source.content is None else io.BytesIO(source.content))
-
-
-def _read_parquet(source: Source, choose: Callable[[list[str], int], Columns]) -> Dataset:
-    """Read a Parquet file whose features are numbers."""
-    file = _parquet(source)
-    cells = list(file.schema_arrow.names)
-    try:
-        _, target, features = choose(cells, 1)
-    except ValueError as error:
-        raise ValueError(f"{source.path}, {str(error).removeprefix('line 1: ')}") from error
-    wanted = [cells[i] for i in features] + ([] if target is None else [cells[target]])
-    table = file.read(columns=wanted)
-    if not features or not table.num_rows:
-        raise ValueError(f"{source.path}: {'no rows' if features else 'no column beside the target'}")
-    X = np.empty((table.num_rows, len(features)))
-    for i, name in enumerate(wanted[: len(features)]):
-        column = np.asarray(table.column(name).to_numpy())
-        if column.dtype.kind not in "biuf":
-            kind = table.schema.field(name).type
-            raise ValueError(f"{source.path}, column {name!r}: it has the type {kind}; expected numbers")
-        X[:, i] = column
-    finite = np.isfinite(X)
-    if not finite.all():
-        row, bad = np.argwhere(~finite)[0].tolist()
-        raise ValueError(
-            f"{source.path}, column {wanted[bad]!r}: row {row}, counted from 0, is missing or not finite"
-        )
-    y = (
-        np.empty(0, np.int64)
-        if target is None
-        else _parquet_target(source, table.column(cells[target]), cells[target])
-    )
-    return Dataset(
-        X,
-        y,
-        X[:0],
-        y[:0],
-        class_names=tuple(np.unique(y).tolist()) if y.dtype.kind == "U" else (),
-        feature_names=tuple(wanted[: len(features)]),
-        name=os.path.splitext(os.path.basename(source.path))[0],
-    )
-
-
-def _parquet_target(source: Source, column: Any, name: str) -> Any:
-    if column.null_count:
-        raise ValueError(f"{source.path}, column {name!r}: {column.null_count} targets are missing")
-    values = column.to_numpy()
-    if values.dtype.kind == "O":
-        values = np.array([str(value) for value in values.tolist()])
-    return values.astype(np.int64) if values.dtype.kind in "iu" else values

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from typing import TextIO
+
+from ...common.text import printable
 
 _WIDTH = 80
 _NARROWEST = 50
@@ -16,8 +19,10 @@ _OPTIONS = {  # words of the command line by those of Python; "" where it has no
     "header=True": "--header",
     "input_scale": "--scale",
     "r2_score": "R^2",
+    "max_bytes": "--max-bytes",
 }
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "cyan": "36"}
+_STYLED = re.compile(rf"(\033\[(?:{'|'.join((*_STYLES.values(), '0'))})m)")
 
 
 class UsageError(Exception):
@@ -26,7 +31,7 @@ class UsageError(Exception):
 
 def print_error(message: object) -> None:
     """Print an error as one line on stderr."""
-    Terminal(sys.stderr).print("compiled-nn: error: " + "; ".join(_lines(message)))
+    Terminal(sys.stderr).print("compiled-nn: error: " + printable("; ".join(_lines(message))))
 
 
 def print_warning(
@@ -38,7 +43,12 @@ def print_warning(
     line: str | None = None,
 ) -> None:
     """Print a warning as one line on stderr, without its place in a program; a ``warnings.showwarning``."""
-    Terminal(sys.stderr).print("note: " + " ".join(_lines(message)))
+    print_note(" ".join(_lines(message)))
+
+
+def print_note(text: str) -> None:
+    """Print a note as one line on stderr."""
+    Terminal(sys.stderr).print("note: " + printable(text))
 
 
 def _lines(message: object) -> list[str]:
@@ -46,7 +56,7 @@ def _lines(message: object) -> list[str]:
     text = str(message)
     for name, option in _OPTIONS.items():
         text = text.replace(name, option)
-    return [line.strip() for line in text.splitlines()]
+    return [line.strip() for line in text.split("\n")]
 
 
 class Terminal:
@@ -82,7 +92,8 @@ class Terminal:
         )
 
     def style(self, text: str, name: str) -> str:
-        """Return `text` in bold, dim or a colour; unchanged where the stream does not show styles."""
+        """Return `text`, with escapes for control characters, in bold, dim or a colour if the stream shows styles."""
+        text = printable(text)
         return f"\033[{_STYLES[name]}m{text}\033[0m" if self._colours else text
 
     def write(self, text: str) -> None:
@@ -91,8 +102,14 @@ class Terminal:
         self._stream.flush()
 
     def print(self, *lines: str) -> None:
-        """Write lines."""
-        self.write("".join(line + "\n" for line in lines))
+        """Write lines, with escapes for their control characters, other than those of :meth:`style`."""
+        self.write("".join(self._escaped(line) + "\n" for line in lines))
+
+    def _escaped(self, line: str) -> str:
+        if not self._colours:
+            return printable(line)
+        parts = _STYLED.split(line)  # every second part is the code of a style
+        return "".join(part if i % 2 else printable(part) for i, part in enumerate(parts))
 
 
 def _can_encode(text: str, encoding: str) -> bool:

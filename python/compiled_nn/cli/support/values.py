@@ -59,6 +59,19 @@ def integer(minimum: int) -> Callable[[str], int]:
     return convert
 
 
+def size(text: str) -> int:
+    """Return a number of bytes; K, M and G after it are powers of 1024."""
+    digits = text.upper().removesuffix("B").removesuffix("I")
+    unit = "KMG".find(digits[-1:]) + 1 if digits else 0
+    try:
+        number = int(digits[:-1] if unit else digits) << 10 * unit
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise ArgumentTypeError(f"{text!r} is not a number of bytes, such as 4000000 or 16G")
+    return number
+
+
 def real(
     *, minimum: float = -math.inf, above: float = -math.inf, below: float = math.inf
 ) -> Callable[[str], float]:
