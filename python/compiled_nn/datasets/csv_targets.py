@@ -61,7 +61,7 @@ def convert(cells: Texts, lines: Sequence[int], column: int, most: int, *, as_te
     finite = np.isfinite(np.frombuffer(values))
     if not finite.all():
         bad = int(np.argmin(finite))
-        raise ValueError(f"line {lines[bad]}, {place}: the target {cells[bad]!r} is not a finite number")
+        raise ValueError(f"line {lines[bad]}, {place}: the target {shown(cells[bad])} is not a finite number")
     try:
         whole = array("q", map(int, cells))
     except (ValueError, OverflowError):

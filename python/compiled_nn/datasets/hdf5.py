@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from itertools import islice
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..common import optional
-from . import limits
+from . import hdf5_heaps, limits
 from .dataset import Dataset
 from .texts import Texts, check_characters
 
@@ -93,9 +94,9 @@ def read_hdf5(
         if size is None:
             raise ValueError("it is a pipe or a device, from which HDF5 cannot be read")
         with h5py.File(path, "r") as file:
-            reader = _Reader(h5py, file, size, budget)
+            reader = _Reader(h5py, file, path, size, budget)
             return _parse(reader, os.path.splitext(os.path.basename(path))[0], X, y)
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, zlib.error) as error:
         raise ValueError(f"{path}: {error}") from error
 
 
@@ -141,8 +142,8 @@ class _Reader:
     Links are looked up without following them: ``name in group`` of h5py would open the file of an external link.
     """
 
-    def __init__(self, h5py: Any, file: Any, size: int, budget: limits.Budget) -> None:
-        self._h5py, self._file, self._size, self._budget = h5py, file, size, budget
+    def __init__(self, h5py: Any, file: Any, path: str, size: int, budget: limits.Budget) -> None:
+        self._h5py, self._file, self._path, self._size, self._budget = h5py, file, path, size, budget
 
     def __contains__(self, name: str) -> bool:
         return bool(name) and _has(self._file, name)
@@ -211,6 +212,10 @@ class _Reader:
         """Return text, read in steps: each of its texts may be as long as the file, at the same place of it."""
         if item.ndim > 2 or (item.ndim == 2 and 1 not in item.shape):
             raise ValueError(f"{name!r} is text of shape {item.shape}; expected one dimension")
+        if self._h5py.check_string_dtype(item.dtype).length is None:
+            address, length = self._file.id.get_create_plist().get_sizes()
+            hdf5_heaps.check(self._path, length)
+            hdf5_heaps.check_lengths(self._path, item, address)
         texts, count, source = Texts(), prod(item.shape), item.asstr()
         fewest, together = _TEXTS_TOGETHER
         step = max(fewest, together // max(1, self._size, item.dtype.itemsize))

@@ -264,6 +264,7 @@ def _read_member(archive: zipfile.ZipFile, name: str, kinds: str, budget: limits
             if dtype.kind not in kinds:
                 expected = {"U": "text", "buif": "numbers"}.get(kinds, "numbers or text")
                 raise ValueError(f"its dtype is {dtype}; expected {expected}")
+            shape = tuple(map(int, shape))  # a header may have True as a size
             held = members[name].file_size - stream.tell()
             return _read_array(cast("_Stream", stream), shape, dtype, budget, held, fortran_order)
     except ValueError as error:
