@@ -7,6 +7,7 @@ from importlib import import_module
 
 import numpy as np
 
+cimport cython
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.stdint cimport uintptr_t
 
@@ -20,6 +21,20 @@ from cnn_core.types cimport (
 
 cdef extern from "Python.h":
     long PyLong_AsLongAndOverflow(object number, int *overflow) except? -1
+    object PyWeakref_NewRef(object target, void *callback)
+
+cdef extern from *:
+    """
+    #if defined(_MSC_VER) && !defined(__clang__)
+      static __declspec(thread) int cnn_nested;
+    #else
+      static __thread int cnn_nested;
+    #endif
+    """
+    int nested "cnn_nested"     # calls of users' functions in which this thread is
+
+cdef enum:
+    MOST_NESTED = 20
 
 
 cdef void *kernels_of(str concept, str real, const char *capsule) except NULL:
@@ -38,11 +53,77 @@ cdef Py_ssize_t round_up_rows(Py_ssize_t n) noexcept nogil:
     return (n + ROW_GROUP - 1) // ROW_GROUP * ROW_GROUP
 
 
+@cython.final
+cdef class Block:
+    """Memory of the core: a vector of zeros that is aligned to a cache line, made by `allocate`.
+
+    `data` and `count` are what the core uses. Python only gets arrays of `array_of`, whose base is the block: nothing
+    that can be done to such an array, as `ndarray.resize` or another shape, moves or frees the memory.
+    """
+
+    def __reduce__(self):
+        raise TypeError("the memory of a stack is not pickled")
+
+
+cdef Block allocate(Py_ssize_t count, dtype):
+    """Block of `count` zeros."""
+    cdef Block block = Block.__new__(Block)
+    cdef cnp.ndarray room = np.zeros(count + 64 // dtype.itemsize, dtype)
+    block.room, block.count, block.type_number = room, count, cnp.PyArray_TYPE(room)
+    block.data = <char *>cnp.PyArray_DATA(room) + (64 - <uintptr_t>cnp.PyArray_DATA(room) % 64) % 64
+    return block
+
+
+cdef cnp.ndarray array_of(Block block):
+    """New array of all numbers of a block."""
+    cdef cnp.npy_intp shape[1]
+    cdef cnp.ndarray array
+    shape[0] = block.count
+    array = cnp.PyArray_SimpleNewFromData(1, shape, block.type_number, block.data)
+    cnp.set_array_base(array, block)
+    return array
+
+
 cdef cnp.ndarray aligned_zeros(Py_ssize_t count, dtype):
     """Vector of zeros that is aligned to a cache line."""
-    cdef cnp.ndarray room = np.zeros(count + 64 // dtype.itemsize, dtype)
-    cdef Py_ssize_t skip = (64 - <uintptr_t>cnp.PyArray_DATA(room) % 64) % 64 // dtype.itemsize
-    return room[skip:skip + count]
+    return array_of(allocate(count, dtype))
+
+
+cdef object pinned(cnp.ndarray array):
+    """Weak reference to the array that owns the memory of `array`: as long as there is one, `ndarray.resize` refuses to
+    move it. Functions that are called during a computation cannot take its memory away then."""
+    base = cnp.get_array_base(array)
+    while base is not None and cnp.PyArray_Check(base):
+        array = base
+        base = cnp.get_array_base(array)
+    return PyWeakref_NewRef(array, NULL)
+
+
+cdef int enter_user() except -1:
+    """Count a call of a user's function by this thread, before it: each level takes some kilobytes of the C stack,
+    which Python's limit of recursion does not count."""
+    global nested
+    if nested >= MOST_NESTED:
+        raise RecursionError(f"functions of activations, losses and steps call the core within each other, {MOST_NESTED} "
+                             "times; it must be less")
+    nested += 1
+    return 0
+
+
+cdef void leave_user() noexcept:
+    global nested
+    nested -= 1
+
+
+cdef bint same_shape(cnp.ndarray one, cnp.ndarray other) noexcept:
+    """Whether two arrays have one shape, whatever the attribute `shape` of a subclass is."""
+    cdef int axis
+    if cnp.PyArray_NDIM(one) != cnp.PyArray_NDIM(other):
+        return False
+    for axis in range(cnp.PyArray_NDIM(one)):
+        if cnp.PyArray_DIM(one, axis) != cnp.PyArray_DIM(other, axis):
+            return False
+    return True
 
 
 cdef int thread_count(n_threads) except -1:
@@ -95,6 +176,13 @@ cdef bint overlap(cnp.ndarray one, cnp.ndarray other) noexcept:
     extent(one, &first, &last)
     extent(other, &start, &stop)
     return first < stop and start < last
+
+
+cdef bint is_in(cnp.ndarray array, Block block) noexcept:
+    """Whether the address range of an array overlaps a block."""
+    cdef uintptr_t first, last, start = <uintptr_t>block.data
+    extent(array, &first, &last)
+    return first < start + block.count*cnp.PyArray_ITEMSIZE(block.room) and start < last
 
 
 cdef code_of(str what, dict codes, name):

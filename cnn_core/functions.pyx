@@ -13,7 +13,7 @@ from libc.stdint cimport uintptr_t
 cimport numpy as cnp
 
 from cnn_core.activation_codes cimport SOFTMAX, fused
-from cnn_core.layers cimport activation_codes, code_of, kernels_of, overlap, thread_count
+from cnn_core.layers cimport activation_codes, code_of, kernels_of, overlap, same_shape, thread_count
 from cnn_core.kernel_tables cimport Gemm, ArrayKernels
 from cnn_core.threads cimport acquire_threads, release_threads, run_parallel
 
@@ -44,8 +44,9 @@ cdef bint is_element_aligned(cnp.ndarray matrix) noexcept:
             and cnp.PyArray_STRIDE(matrix, 1) % size == 0)
 
 
-cdef check_output(cnp.ndarray out, cnp.ndarray like, tuple shape):
-    if (<object>out).shape != shape or cnp.PyArray_TYPE(out) != cnp.PyArray_TYPE(like):
+cdef check_output(cnp.ndarray out, cnp.ndarray like, tuple shape, bint fits):
+    """Check an output array; `fits`: whether it has the shape."""
+    if not fits or cnp.PyArray_TYPE(out) != cnp.PyArray_TYPE(like):
         raise ValueError(f"out has shape {(<object>out).shape} and dtype {(<object>out).dtype}; it must have shape "
                          f"{shape} and dtype {(<object>like).dtype}")
     if not cnp.PyArray_ISWRITEABLE(out) or cnp.PyArray_ISBYTESWAPPED(out):
@@ -60,7 +61,8 @@ cdef cnp.ndarray product_output(cnp.ndarray out, cnp.ndarray A, cnp.ndarray B):
     shape[0], shape[1] = cnp.PyArray_DIM(A, 0), cnp.PyArray_DIM(B, 1)
     if out is None:
         return cnp.PyArray_EMPTY(2, shape, cnp.PyArray_TYPE(A), 0)
-    check_output(out, A, (shape[0], shape[1]))
+    check_output(out, A, (shape[0], shape[1]), cnp.PyArray_NDIM(out) == 2 and cnp.PyArray_DIM(out, 0) == shape[0]
+                 and cnp.PyArray_DIM(out, 1) == shape[1])
     if (not is_element_aligned(out) or (cnp.PyArray_STRIDE(out, 1) != size and shape[1] > 1)
             or (cnp.PyArray_STRIDE(out, 0) < shape[1]*size and shape[0] > 1)):
         raise ValueError(
@@ -137,7 +139,7 @@ def matmul(cnp.ndarray A not None, cnp.ndarray B not None, cnp.ndarray out=None,
     if g.m == 0 or g.n == 0:
         return out
     if g.k == 0:
-        (<object>out)[...] = 0
+        np.ndarray.__setitem__(out, ..., 0)
         return out
     if not is_element_aligned(A):
         A = np.ascontiguousarray(A)
@@ -196,26 +198,31 @@ cdef cnp.ndarray as_contiguous(cnp.ndarray array):
     return array if cnp.PyArray_ISCARRAY_RO(array) else np.array(array, order="C")
 
 
+cdef cnp.ndarray new_like(cnp.ndarray like):
+    """New C-contiguous array of the shape and type of another one."""
+    return cnp.PyArray_EMPTY(cnp.PyArray_NDIM(like), cnp.PyArray_DIMS(like), cnp.PyArray_TYPE(like), 0)
+
+
 cdef cnp.ndarray choose_output(cnp.ndarray out, cnp.ndarray like, list inputs):
     """`out` if it is contiguous and overlaps no input, or starts where that input does; else a new array."""
     cdef cnp.ndarray array
     if out is None:
-        return np.empty((<object>like).shape, (<object>like).dtype)
-    check_output(out, like, (<object>like).shape)
+        return new_like(like)
+    check_output(out, like, (<object>like).shape, same_shape(out, like))
     if cnp.PyArray_ISCARRAY(out):
         for array in inputs:
             if overlap(out, array) and cnp.PyArray_DATA(out) != cnp.PyArray_DATA(array):
                 break
         else:
             return out
-    return np.empty((<object>like).shape, (<object>like).dtype)
+    return new_like(like)
 
 
 cdef cnp.ndarray copy_to_output(cnp.ndarray out, cnp.ndarray made):
     """The result in `out`, if there is one."""
     if out is None or out is made:
         return made
-    (<object>out)[...] = made
+    np.ndarray.__setitem__(out, ..., made)
     return out
 
 
@@ -283,7 +290,7 @@ cdef cnp.ndarray derivative(str name, cnp.ndarray A, str what, cnp.ndarray dA, c
         raise ValueError(f"the derivative of {name!r} takes the inputs Z; call derive_from_inputs")
     if array_kernels_of(dA, "dA") != run:
         raise TypeError(f"{what} has dtype {(<object>A).dtype} and dA {(<object>dA).dtype}; they must be the same")
-    if (<object>A).shape != (<object>dA).shape:
+    if not same_shape(A, dA):
         raise ValueError(f"{what} has shape {(<object>A).shape} and dA {(<object>dA).shape}; they must be the same")
     a, d = as_contiguous(A), as_contiguous(dA)
     made = choose_output(out, A, [a, d])

@@ -85,7 +85,9 @@ cdef class GramStack(Stack):
         cdef int threads, size
         (<object>rows)[:len(S) * layer.ld].reshape(len(S), layer.ld)[:, :layer.n] = S
         memset(&run, 0, sizeof(Run))
-        self.home.read_rows(self.X, self.scale, &run.x)
+        kept = self.home.read_rows(self.X, self.scale, &run.x)
+        if run.x.count != len(S):
+            raise ValueError(f"X has {run.x.count} rows now; it had {len(S)} when this stack was made")
         run.net, run.kernels = &self.home.net, self.home.dense
         run.count, run.chunk = len(S), chunk_rows(self.home, len(S), self.threads, False)
         work = allocate_workspace(self.home, &run, self.threads)
@@ -96,13 +98,13 @@ cdef class GramStack(Stack):
             run.pool = get_pool()
             run_parallel(outer_share, &run, size)
             release_threads(size)
-        return work
+        return work, kept
 
 
 cdef object compute_gram(Stack home, cnp.ndarray X, double scale, int threads, double deadline):
     """X X^T (m, m) with a padded row stride. One panel of columns of X at a time is converted to reals and its product
     added: shorter sums have less rounding error. Only the upper triangle is computed; the lower one is its mirror."""
-    cdef Py_ssize_t m = len(X), whole = round_up_rows(m), ld = padded_stride(whole, home.itemsize), p, i
+    cdef Py_ssize_t m = cnp.PyArray_DIM(X, 0), whole = round_up_rows(m), ld = padded_stride(whole, home.itemsize), p, i
     gram = (<object>aligned_zeros(whole * ld, home.dtype)).reshape(whole, ld)[:m, :m]
     for p in range(0, (<object>X).shape[1], GRAM_PANEL):
         panel = (<object>X)[:, p:p + GRAM_PANEL]
@@ -151,7 +153,7 @@ def make_gram_stack(Stack home not None, cnp.ndarray X not None, *, double scale
         If the deadline has passed.
     """
     cdef GramStack stack
-    cdef Py_ssize_t m = len(X), n = home.sizes[1]
+    cdef Py_ssize_t m = cnp.PyArray_DIM(X, 0) if cnp.PyArray_NDIM(X) == 2 else 0, n = home.sizes[1]
     if home.optimizer not in ("sgd", "momentum", "nesterov"):
         raise ValueError(f"the optimizer is {home.optimizer!r}; gram training needs sgd, momentum or nesterov")
     for moment in home.moments:

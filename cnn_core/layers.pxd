@@ -12,12 +12,27 @@ cdef dict activation_codes
 cdef Py_ssize_t padded_stride(Py_ssize_t n, Py_ssize_t itemsize) noexcept nogil
 cdef Py_ssize_t round_up_rows(Py_ssize_t n) noexcept nogil
 cdef cnp.ndarray aligned_zeros(Py_ssize_t count, dtype)
+cdef object pinned(cnp.ndarray array)
+cdef bint same_shape(cnp.ndarray one, cnp.ndarray other) noexcept
+cdef int enter_user() except -1
+cdef void leave_user() noexcept
 cdef int thread_count(n_threads) except -1
 cdef code_of(str what, dict codes, name)
 cdef int raise_pending() except -1
 cdef bint has_expired(double deadline) except -1
 cdef bint overlap(cnp.ndarray one, cnp.ndarray other) noexcept
 cdef void *kernels_of(str concept, str real, const char *capsule) except NULL
+
+
+cdef class Block:
+    cdef cnp.ndarray room
+    cdef void *data
+    cdef Py_ssize_t count
+    cdef int type_number
+
+
+cdef Block allocate(Py_ssize_t count, dtype)
+cdef cnp.ndarray array_of(Block block)
 
 
 cdef struct UnitsOfY:
@@ -40,6 +55,8 @@ cdef class Layers:
     cdef Py_ssize_t itemsize, classes
     cdef int type_number
     cdef void *parameters_data
+    cdef Block memory, running_memory
+    cdef Block scaling              # means and factors of `standardize`; the same memory as long as the object lives
     cdef const double *mean
     cdef const double *factor
     cdef readonly Py_ssize_t clipped
@@ -64,8 +81,10 @@ cdef class Layers:
                             int threads, double deadline, const UnitsOfY *units) except? -3
     cdef int forward_net(self, const Net *net, const Rows *x, Py_ssize_t first, Py_ssize_t m, void *out, int output,
                          bint finite_only, int threads, const UnitsOfY *units) noexcept nogil
+    cdef cnp.ndarray vector(self, cnp.ndarray flat)
     cdef cnp.ndarray output(self, X, cnp.ndarray out, Py_ssize_t m, Py_ssize_t n)
     cdef cnp.ndarray output_in(self, Units units, X, cnp.ndarray out, Py_ssize_t m)
     cdef int check_overlap(self, X, cnp.ndarray out) except -1
-    cdef int read_rows(self, samples, double scale, Rows *rows) except -1
-    cdef int read_sparse(self, X, double scale, Rows *rows) except -1
+    cdef object read_rows(self, samples, double scale, Rows *rows)
+    cdef int read_dense(self, cnp.ndarray X, double scale, Rows *rows) except -1
+    cdef object read_sparse(self, X, double scale, Rows *rows)

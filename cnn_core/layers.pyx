@@ -18,7 +18,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_RawFree, PyMem_RawMalloc
 from libc.math cimport INFINITY
 from libc.stdint cimport int64_t, uintptr_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 cimport numpy as cnp
 
@@ -52,6 +52,7 @@ cdef enum:
     FEWEST_ROWS = 4                 # but at least these
     SMALL_WORK = 8192               # bytes of workspace on the C stack
     SHORT_WORK = 20000              # multiplications that take less time than releasing the GIL
+    PINNED_WORK = 1000000           # multiplications next to which the time of `pinned` does not count
     SERIAL_FLOPS = 2000000          # a call with less work uses one thread
 
 
@@ -155,6 +156,21 @@ cdef int forward_in_units(const Forward *f, Py_ssize_t first, Py_ssize_t last, c
     return outcome
 
 
+cdef bint is_vector(cnp.ndarray array) noexcept:
+    return cnp.PyArray_NDIM(array) == 1 and cnp.PyArray_ISCARRAY_RO(array)
+
+
+cdef bint are_starts(const int64_t *starts, Py_ssize_t count, Py_ssize_t entries) noexcept nogil:
+    """Whether these are the starts of rows in `entries` numbers, and the end of the last row."""
+    cdef Py_ssize_t i
+    if count < 1 or starts[0] != 0 or starts[count - 1] > entries:
+        return False
+    for i in range(1, count):
+        if starts[i] < starts[i - 1]:
+            return False
+    return True
+
+
 cdef class Layers:
     """Dense layers a = f(x W + b), one after another, for one type of real.
 
@@ -228,11 +244,10 @@ cdef class Layers:
         self.classes = self.sizes[depth]
         self.type_number = cnp.NPY_FLOAT32 if self.itemsize == 4 else cnp.NPY_FLOAT64
         self.dense = dense_kernels[0 if self.itemsize == 4 else 1]
-        self.parameters = aligned_zeros(size, self.dtype)
-        self.parameters_data = cnp.PyArray_DATA(self.parameters)
-        self.running = aligned_zeros(running, self.dtype)
-        self.net.running = cnp.PyArray_DATA(self.running)
-        for gain, variance in zip(self.gains(), self.running_statistics()):
+        self.memory, self.running_memory = allocate(size, self.dtype), allocate(running, self.dtype)
+        self.parameters, self.running = array_of(self.memory), array_of(self.running_memory)
+        self.parameters_data, self.net.running = self.memory.data, self.running_memory.data
+        for gain, variance in zip(Layers.gains(self), Layers.running_statistics(self)):
             if gain is not None:
                 gain[...] = 1
             if variance is not None:
@@ -243,6 +258,14 @@ cdef class Layers:
 
     def __reduce__(self):
         raise TypeError(f"a {type(self).__name__} is not pickled; pickle the Network that owns it")
+
+    cdef cnp.ndarray vector(self, cnp.ndarray flat):
+        """A vector with the layout of the parameters, checked; the parameters by default."""
+        if flat is None:
+            return array_of(self.memory)
+        if cnp.PyArray_NDIM(flat) != 1 or cnp.PyArray_DIM(flat, 0) != self.memory.count:
+            raise ValueError(f"flat has shape {(<object>flat).shape}; parameters has shape ({self.memory.count},)")
+        return flat
 
     def views(self, flat=None):
         """Views of the layers' (W, b) in a vector with the layout of `parameters`.
@@ -259,15 +282,14 @@ cdef class Layers:
 
         Raises
         ------
+        TypeError
+            If `flat` is not an array.
         ValueError
             If `flat` does not have the length of `parameters`.
         """
         cdef Py_ssize_t i
         cdef Layer *layer
-        if flat is None:
-            flat = self.parameters
-        if flat.shape != (len(self.parameters),):
-            raise ValueError(f"flat has shape {flat.shape}; parameters has shape ({len(self.parameters)},)")
+        flat = self.vector(flat)
         result = []
         for i in range(self.net.depth):
             layer = &self.net.layers[i]
@@ -281,7 +303,7 @@ cdef class Layers:
     def gains(self, flat=None):
         """Views of the layers' gains (n,) in `flat`, as for `views`; None for a layer without gain."""
         cdef Py_ssize_t i
-        flat = self.parameters if flat is None else flat
+        flat = self.vector(flat)
         result = []
         for i in range(self.net.depth):
             gain = None
@@ -294,11 +316,11 @@ cdef class Layers:
         """Views of the running mean and variance (n,) of each batch-normalised layer; None for other layers."""
         cdef Py_ssize_t i
         cdef Layer *layer
-        result = []
+        running, result = array_of(self.running_memory), []
         for i in range(self.net.depth):
             layer = &self.net.layers[i]
             result.append(None if layer.r < 0 else (
-                self.running[layer.r:layer.r + layer.n], self.running[layer.r + layer.ld:layer.r + layer.ld + layer.n]))
+                running[layer.r:layer.r + layer.n], running[layer.r + layer.ld:layer.r + layer.ld + layer.n]))
         return result
 
     def standardize(self, mean, deviation, Py_ssize_t clipped=0):
@@ -317,19 +339,29 @@ cdef class Layers:
             If they have another shape, or one of their numbers cannot be used.
         """
         cdef cnp.ndarray means, factors
+        cdef double *room
         if not 0 <= clipped <= self.sizes[0]:
             raise ValueError(f"clipped is {clipped}; the first layer takes {self.sizes[0]} columns")
         means, deviations, factors = read_scaling(mean, deviation, self.sizes[0])
+        if self.scaling is None:
+            self.scaling = allocate(2*self.net.layers[0].k, np.dtype("float64"))
+        room = <double *>self.scaling.data
+        memcpy(room, cnp.PyArray_DATA(means), self.net.layers[0].k*sizeof(double))
+        memcpy(room + self.net.layers[0].k, cnp.PyArray_DATA(factors), self.net.layers[0].k*sizeof(double))
         self.statistics, self.factors, self.clipped = (means, deviations), factors, clipped
-        self.mean = <const double *>cnp.PyArray_DATA(means)
-        self.factor = <const double *>cnp.PyArray_DATA(factors)
+        self.mean, self.factor = room, room + self.net.layers[0].k
 
-    cdef int read_rows(self, samples, double scale, Rows *rows) except -1:
-        """Describe X as `Rows`."""
-        cdef cnp.ndarray X
+    cdef object read_rows(self, samples, double scale, Rows *rows):
+        """Describe X as `Rows`; returns an object that must stay alive as long as the rows are read."""
         if not cnp.PyArray_Check(samples):
             return self.read_sparse(samples, scale, rows)
-        X = samples
+        kept = pinned(<cnp.ndarray>samples)     # before the address is read: making an object may call finalizers
+        self.read_dense(<cnp.ndarray>samples, scale, rows)
+        return kept
+
+    cdef int read_dense(self, cnp.ndarray X, double scale, Rows *rows) except -1:
+        """`read_rows` for a dense array, which is not pinned. Sizes are those of the array itself, not attributes of a
+        subclass."""
         rows.starts = NULL
         rows.kind = number_of(X)
         if rows.kind < 0:
@@ -338,7 +370,7 @@ cdef class Layers:
                 "order")
         if cnp.PyArray_NDIM(X) != 2 or cnp.PyArray_DIM(X, 1) != self.net.layers[0].k:
             raise ValueError(f"X has shape {(<object>X).shape}; the stack takes (m, {self.net.layers[0].k})")
-        rows.data = <const char *>cnp.PyArray_DATA(X)
+        rows.data, rows.count = <const char *>cnp.PyArray_DATA(X), cnp.PyArray_DIM(X, 0)
         rows.columns = self.net.layers[0].k
         rows.row_stride, rows.column_stride = cnp.PyArray_STRIDE(X, 0), cnp.PyArray_STRIDE(X, 1)
         rows.scale, rows.mean, rows.factor = scale, self.mean, self.factor
@@ -350,21 +382,33 @@ cdef class Layers:
             and (rows.columns * self.itemsize % 64 == 0 or not self.net.layers[0].units_major))
         return 0
 
-    cdef int read_sparse(self, X, double scale, Rows *rows) except -1:
+    cdef object read_sparse(self, X, double scale, Rows *rows):
+        """`read_rows` for sparse rows, whose attributes and numbers may have changed since they were checked: the start
+        of each row is copied and checked again, and the kernels skip columns out of range."""
+        cdef cnp.ndarray starts, indices, data
         if not isinstance(X, SparseRows):
             raise TypeError(f"X is of the type {type(X).__name__}; the core reads ndarray and SparseRows")
         if X.shape[1] != self.net.layers[0].k:
             raise ValueError(f"X has shape {X.shape}; the stack takes (m, {self.net.layers[0].k})")
+        starts, indices, data = X.arrays
+        starts = np.array(starts)
+        kept = (starts, indices, data, pinned(indices), pinned(data))
         memset(rows, 0, sizeof(Rows))
-        rows.data = <const char *>cnp.PyArray_DATA(X.data)
-        rows.indices = cnp.PyArray_DATA(X.indices)
-        rows.starts = <const int64_t *>cnp.PyArray_DATA(X.indptr)
-        rows.kind = number_of(X.data)
-        rows.wide_indices = cnp.PyArray_ITEMSIZE(X.indices) == 8
+        rows.kind = number_of(data)
+        rows.wide_indices = number_of(indices) == INT64
+        if (not is_vector(starts) or not is_vector(indices) or not is_vector(data) or number_of(starts) != INT64
+                or number_of(indices) not in (INT32, INT64) or rows.kind not in (FLOAT32, FLOAT64)
+                or not are_starts(<const int64_t *>cnp.PyArray_DATA(starts), cnp.PyArray_DIM(starts, 0),
+                                  min(cnp.PyArray_DIM(indices, 0), cnp.PyArray_DIM(data, 0)))):
+            raise ValueError("the arrays of the sparse rows have changed and no longer describe a matrix; make a new "
+                             "SparseRows")
+        rows.data, rows.count = <const char *>cnp.PyArray_DATA(data), cnp.PyArray_DIM(starts, 0) - 1
+        rows.indices = cnp.PyArray_DATA(indices)
+        rows.starts = <const int64_t *>cnp.PyArray_DATA(starts)
         rows.columns = self.net.layers[0].k
         rows.scale, rows.mean, rows.factor = scale, self.mean, self.factor
         rows.clipped = self.clipped
-        return 0
+        return kept
 
     cdef int forward_block(self, const Rows *x, Py_ssize_t m, void *out, int output, bint finite_only,
                            int threads) noexcept nogil:
@@ -429,7 +473,7 @@ cdef class Layers:
 
     cdef int forward_rows(self, const void *x, Py_ssize_t m, void *out) noexcept nogil:
         cdef Rows rows
-        rows.data, rows.columns, rows.scale = <const char *>x, self.net.layers[0].k, 1
+        rows.data, rows.count, rows.columns, rows.scale = <const char *>x, m, self.net.layers[0].k, 1
         rows.mean, rows.factor, rows.clipped, rows.starts = self.mean, self.factor, self.clipped, NULL
         rows.kind = FLOAT32 if self.itemsize == 4 else FLOAT64
         rows.direct = self.mean == NULL and (
@@ -472,9 +516,10 @@ cdef class Layers:
         cdef int failed, threads = thread_count(n_threads)
         cdef Py_ssize_t m
         cdef void *data
-        self.read_rows(X, scale, &rows)
-        m = len(X)
+        kept = self.read_rows(X, scale, &rows)
+        m = rows.count
         out = self.output(X, out, m, self.classes)
+        kept = kept, pinned(out)
         data = cnp.PyArray_DATA(out)
         failed = self.forward_slices(&rows, m, <char *>data, LINKED if link else LOGITS, False, threads, deadline,
                                      NULL)
@@ -508,8 +553,8 @@ cdef class Layers:
         cdef void *data
         if not 1 <= depth <= whole.depth:
             raise ValueError(f"count is {count}; the stack has {whole.depth} layers")
-        self.read_rows(X, scale, &rows)
-        m, n = len(X), whole.layers[depth - 1].n
+        kept = self.read_rows(X, scale, &rows)  # no-cython-lint: alive until the end
+        m, n = rows.count, whole.layers[depth - 1].n
         out = self.output(X, None, m, n)
         data = cnp.PyArray_DATA(out)
         whole.depth = depth
@@ -541,7 +586,7 @@ cdef class Layers:
         Raises
         ------
         ValueError
-            If out has another shape, dtype or layout, or output another value.
+            If out has another shape, dtype or layout, or output another value, or is 2 with `units`.
         """
         cdef Rows rows
         cdef int failed, threads
@@ -549,21 +594,27 @@ cdef class Layers:
         cdef void *data
         cdef UnitsOfY of_y
         cdef const UnitsOfY *in_units = NULL
+        cdef object kept = None
         if output < LOGITS or output > BOTH_CLASSES or (output == BOTH_CLASSES and self.classes != 1):
             raise ValueError(f"output is {output}; a network of {self.classes} outputs has no such form")
+        if output == BOTH_CLASSES and units is not None:
+            raise ValueError("output is 2, both classes; units are for networks that predict values")
+        threads = thread_count(n_threads)       # may call Python: nothing of X is read before
         if cnp.PyArray_CheckExact(X):
             if (cnp.PyArray_NDIM(<cnp.ndarray>X) != 2 or cnp.PyArray_DIM(<cnp.ndarray>X, 1) != self.net.layers[0].k
                     or number_of(<cnp.ndarray>X) < 0 or not cnp.PyArray_ISALIGNED(<cnp.ndarray>X)):
                 return None
-            m = cnp.PyArray_DIM(<cnp.ndarray>X, 0)
+            if (<double>self.n_parameters * cnp.PyArray_DIM(<cnp.ndarray>X, 0) >= PINNED_WORK
+                    or self.net.call != NULL):
+                kept = pinned(<cnp.ndarray>X)
+            self.read_dense(<cnp.ndarray>X, scale, &rows)
         elif isinstance(X, SparseRows) and X.shape[1] == self.net.layers[0].k:
-            m = len(X)
+            kept = self.read_sparse(X, scale, &rows)
         else:
             return None
+        m = rows.count
         if m == 0:
             return None
-        threads = thread_count(n_threads)
-        self.read_rows(X, scale, &rows)
         if units is None:
             out = self.output(X, out, m, 2 if output == BOTH_CLASSES else self.classes)
         else:
@@ -572,6 +623,8 @@ cdef class Layers:
             of_y.is_double = cnp.PyArray_TYPE(out) == cnp.NPY_FLOAT64
             if of_y.factor != NULL or cnp.PyArray_TYPE(out) != self.type_number:
                 in_units = &of_y
+        if kept is not None:
+            kept = kept, pinned(out)
         data = cnp.PyArray_DATA(out)
         if <double>self.n_parameters * m < SHORT_WORK:
             failed = self.forward_net(&self.net, &rows, 0, m, data, output, True, 1, in_units)
@@ -619,4 +672,6 @@ cdef class Layers:
         for part in (X,) if cnp.PyArray_Check(X) else X.arrays:
             if overlap(part, out):
                 raise ValueError("out overlaps X")
+        if is_in(out, self.memory) or is_in(out, self.running_memory):
+            raise ValueError("out overlaps the parameters of the network")
         return 0

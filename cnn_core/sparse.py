@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,8 @@ class SparseRows:
     """Matrix (m, k) in compressed rows: row i has ``data[indptr[i] : indptr[i + 1]]`` in the columns ``indices``.
 
     The columns of a row are in any order, each at most once; all other numbers are zero. Numbers and columns are not
-    copied, and the core never writes to them.
+    copied, and the core never writes to them. Each call of the core copies and checks the starts of the rows again: the
+    attributes and arrays can change.
 
     Parameters
     ----------
@@ -35,7 +37,7 @@ class SparseRows:
     Raises
     ------
     TypeError
-        If an array has another dtype.
+        If an array has another dtype, or `n_columns` is not an integer.
     ValueError
         If an array has another shape, is not contiguous, or does not describe a matrix with `n_columns` columns.
     """
@@ -50,7 +52,11 @@ class SparseRows:
         n_columns: int,
         tick: Callable[[], None] | None = None,
     ) -> None:
-        starts = np.array(indptr)
+        if not isinstance(indices, np.ndarray) or not isinstance(data, np.ndarray):
+            raise TypeError(
+                f"indices is {type(indices).__name__} and data {type(data).__name__}; both must be arrays"
+            )
+        starts, indices, data = np.array(indptr), np.asarray(indices), np.asarray(data)
         if starts.dtype.kind not in "iu" or indices.dtype not in (np.int32, np.int64):
             raise TypeError(
                 f"indptr has dtype {starts.dtype}, indices {indices.dtype}; these must be integers, int32 or int64"
@@ -60,7 +66,7 @@ class SparseRows:
         self.indptr = starts.astype(np.int64)
         self.indptr.flags.writeable = False
         self.indices, self.data = indices, data
-        self.shape = (len(self.indptr) - 1, int(n_columns)) if starts.ndim == 1 else (-1, int(n_columns))
+        self.shape = (len(self.indptr) - 1 if starts.ndim == 1 else -1, operator.index(n_columns))
         self._check(tick)
 
     def _check(self, tick: Callable[[], None] | None) -> None:

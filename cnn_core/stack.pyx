@@ -19,7 +19,8 @@ from libc.string cimport memcpy, memset
 cimport numpy as cnp
 
 from cnn_core.kernel_tables cimport DenseKernels
-from cnn_core.layers cimport Layers, aligned_zeros, kernels_of, raise_pending, round_up_rows, thread_count
+from cnn_core.layers cimport (
+    Layers, aligned_zeros, kernels_of, pinned, raise_pending, round_up_rows, thread_count)
 from cnn_core.threads cimport acquire_threads, release_threads, get_pool, wait, run_parallel
 from cnn_core.types cimport (
     CUSTOM, GRADIENT_ONLY, NORM_BLOCK, SGD, LossSpec, Layer, Run, Step, Target, loss_fn, step_fn)
@@ -245,8 +246,8 @@ cdef class Stack(Layers):
         cdef cnp.ndarray target
         cdef Py_ssize_t m
         memset(run, 0, sizeof(Run))
-        self.read_rows(X, objective.scale, &run.x)
-        m = len(X)
+        rows = self.read_rows(X, objective.scale, &run.x)
+        m = run.x.count
         if run.x.row_stride % 1024 == 0:
             run.x.direct = False        # the rows share few cache sets: they are gathered into the padded buffer
         if m == 0:
@@ -270,7 +271,7 @@ cdef class Stack(Layers):
             run.loss_spec.function, run.loss_and_gradient = <void *>kept, call_custom_loss
         if run.loss_spec.loss == CUSTOM or (len(self.running) > 0 and not by_running):
             run.chunk = round_up_rows(min(batch, m))      # loss, or statistics, of all rows together
-        return (X, target, allocate_workspace(self, run, threads), weights, kept)
+        return (X, target, allocate_workspace(self, run, threads), weights, kept, rows, pinned(target))
 
     cdef void execute(self, Run *run, int threads) noexcept nogil:
         """One parallel region over rows run.first, ..., run.first + run.count - 1."""

@@ -60,6 +60,7 @@ cdef struct Net:
 
 cdef struct Rows:           # a matrix of the caller, read row by row
     const char *data
+    Py_ssize_t count        # number of rows
     Py_ssize_t columns
     Py_ssize_t row_stride, column_stride    # bytes
     int kind                # a Number

@@ -9,10 +9,20 @@ cdef class Units:
         Type of a new output array.
     factor, shift : array-like (n,), optional
         Output z becomes z * factor + shift, computed in float64, before it is rounded to the type of the array.
+
+    Raises
+    ------
+    ValueError
+        If dtype is another one, or factor and shift are not vectors of one length.
     """
 
     def __cinit__(self, dtype, factor=None, shift=None):
-        self.type_number = cnp.NPY_FLOAT64 if np.dtype(dtype) == np.float64 else cnp.NPY_FLOAT32
+        numbers = np.dtype(dtype)
+        if numbers != np.float32 and numbers != np.float64:
+            raise ValueError(f"dtype is {numbers}; it must be float32 or float64")
+        if (factor is None) != (shift is None):
+            raise ValueError("factor and shift are given together, or neither")
+        self.type_number = cnp.NPY_FLOAT64 if numbers == np.float64 else cnp.NPY_FLOAT32
         self.count = -1
         if factor is not None:
             self.factors = np.array(factor, np.float64, order="C", ndmin=1)
