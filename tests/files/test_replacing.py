@@ -89,6 +89,7 @@ def test_an_existing_file_keeps_its_mode(mode, net, tmp_path):
     path = tmp_path / "net"
     path.write_bytes(b"")
     path.chmod(mode)
+    mode = stat.S_IMODE(path.stat().st_mode)  # some systems clear bits of files of certain groups
     during = []
     during_write(path, lambda: during.append(stat.S_IMODE(temporary(tmp_path)[0].stat().st_mode)))
     assert stat.S_IMODE(path.stat().st_mode) == mode
@@ -226,6 +227,24 @@ def test_standard_output_is_written_through(environment, tmp_path):
     assert result.stdout == b"new"
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="there is no /proc")
+def test_open_files_without_a_name_are_written_through(tmp_path):
+    with open(tmp_path / "a", "w+b") as file:
+        (tmp_path / "a").unlink()
+        places.write(f"/proc/self/fd/{file.fileno()}", [b"new"])
+        assert file.read() == b"new"
+    assert names(tmp_path) == []
+
+
+def test_paths_of_bytes_from_a_path_like_object(tmp_path):
+    class Path:
+        def __fspath__(self):
+            return os.fsencode(tmp_path / "a")
+
+    places.write(Path(), [b"new"])
+    assert (tmp_path / "a").read_bytes() == b"new"
+
+
 @posix
 @pytest.mark.parametrize(
     "name",
@@ -242,6 +261,8 @@ def test_standard_output_is_written_through(environment, tmp_path):
     ],
 )
 def test_any_name_that_the_file_system_takes(name, net, tmp_path):
+    if sys.platform == "darwin" and name.startswith(b"\xff"):
+        pytest.skip("its file systems take names in UTF-8 only")
     path = os.path.join(os.fsencode(tmp_path), name)
     for _ in range(2):
         net.save(os.fsdecode(path))
@@ -486,6 +507,7 @@ def test_an_interrupt_leaves_nothing(tmp_path):
     assert names(tmp_path) == ["net"]
 
 
+@posix
 def test_two_writers_of_one_path(tmp_path):
     """Eight threads: every read finds the whole content of one of them."""
     path, contents = tmp_path / "net", [bytes([i]) * 100_000 for i in range(8)]

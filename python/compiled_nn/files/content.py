@@ -66,6 +66,8 @@ class Content:
     def get_tensor(self, name: str, *, copy: bool = True) -> Array:
         """Return a tensor as an array; with `copy=False`, it may be a view of the content or of the mapped file."""
         dtype, shape, start, stop = self._tensors[name]
+        if dtype not in _DTYPES:
+            raise ValueError(f"{name} is {dtype}; expected one of {sorted(_DTYPES)}")
         numbers = self._numbers.between(start, stop)
         numbers = numbers.copy() if copy and numbers.base is not None else numbers
         array = numbers.view(_DTYPES[dtype]).reshape(shape)

@@ -85,7 +85,7 @@ def make(tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> tuple[byt
         try:
             name.encode()
         except UnicodeEncodeError:
-            raise ValueError(f"{name!a} cannot name a tensor, because it is not Unicode.") from None
+            raise ValueError(f"{_shown(name)} cannot name a tensor, because it is not Unicode.") from None
     text = json.dumps(entries, separators=(",", ":")).encode()
     text += b" " * (-len(text) % PREFIX)
     if len(text) > LONGEST or len(names) > _MOST:
@@ -153,7 +153,7 @@ def _object(
         name, at = _string(text, at)
         value, at = read(name, text, _after(text, at, ":"))
         if name in members:
-            raise ValueError(f"its header has {name!a} twice")
+            raise ValueError(f"its header has {_shown(name)} twice")
         members[name] = value
         if len(members) > _MOST:
             raise ValueError(f"its header has more than {_MOST} members")
@@ -195,31 +195,36 @@ def _member(name: str, text: str, at: int) -> tuple[Any, int]:
         return _object(text, at, lambda _name, text, at: _string(text, at))
     found = _entry(text, at)
     if found is None:
-        raise ValueError(f"the entry of {name!a} in its header is not that of a tensor")
+        raise ValueError(f"the entry of {_shown(name)} in its header is not that of a tensor")
     return _tensor(name, parse_json(found[0])), found.end()
 
 
 def _tensor(name: str, entry: dict[str, Any]) -> Tensor:
     """Return the tensor that an entry describes, if it is valid on its own."""
     if entry.keys() != {"dtype", "shape", "data_offsets"}:
-        raise ValueError(f"{name!a} has {sorted(entry)}; expected data_offsets, dtype and shape")
+        raise ValueError(f"{_shown(name)} has {sorted(entry)}; expected data_offsets, dtype and shape")
     dtype, shape, place = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or dtype not in _BITS:
-        raise ValueError(f"{name!a} has the unknown dtype {dtype!a}")
+        raise ValueError(f"{_shown(name)} has the unknown dtype {dtype!a}")
     if not _are_sizes(shape) or len(shape) > _MOST_DIMENSIONS:
         raise ValueError(
-            f"{name!a} has the shape {shape!a}; expected at most {_MOST_DIMENSIONS} whole numbers"
+            f"{_shown(name)} has the shape {shape!a}; expected at most {_MOST_DIMENSIONS} whole numbers"
         )
     if not _are_sizes(place) or len(place) != 2:
-        raise ValueError(f"{name!a} is at {place!a}; expected two whole numbers")
+        raise ValueError(f"{_shown(name)} is at {place!a}; expected two whole numbers")
     if math.prod(size for size in shape if size) * _BITS[dtype] >= 1 << 63:
-        raise ValueError(f"{name!a} has the shape {shape}, whose size is beyond 64 bits")
+        raise ValueError(f"{_shown(name)} has the shape {shape}, whose size is beyond 64 bits")
     start, stop = place
     if (stop - start) * 8 != math.prod(shape) * _BITS[dtype]:
         raise ValueError(
-            f"{name!a} is {dtype} {shape}, which does not match its bytes from {start} to {stop}"
+            f"{_shown(name)} is {dtype} {shape}, which does not match its bytes from {start} to {stop}"
         )
     return Tensor(dtype, tuple(shape), start, stop)
+
+
+def _shown(name: str) -> str:
+    """Return a name for messages, which are not long."""
+    return ascii(name if len(name) <= 80 else f"{name[:80]}...")
 
 
 def _are_sizes(values: Any) -> bool:
@@ -232,7 +237,7 @@ def _check_places(tensors: Mapping[str, Tensor]) -> int:
     for name in sorted(tensors, key=lambda name: tensors[name][2:]):
         if tensors[name].start != stop:
             raise ValueError(
-                f"{name!a} begins at byte {tensors[name].start}; the tensors before end at {stop}"
+                f"{_shown(name)} begins at byte {tensors[name].start}; the tensors before end at {stop}"
             )
         stop = tensors[name].stop
     return stop

@@ -46,14 +46,14 @@ def write(path: str | os.PathLike[str], content: Iterable[Piece]) -> None:
     OSError
         If the file cannot be written; an existing file is then unchanged.
     """
-    status = None
+    path, status = os.fsdecode(path), None
     with suppress(FileNotFoundError):
         status = os.stat(path)
-    if status is not None and not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+    target = os.path.realpath(path)  # the file that a symbolic link refers to
+    if status is not None and not _can_be_replaced(target, status):
         with open(path, "wb") as file:
             _write(file, content)
         return
-    target = os.path.realpath(path)  # the file that a symbolic link refers to
     folder = os.path.dirname(target)
     if not os.path.isdir(folder):
         raise FileNotFoundError(errno.ENOENT, "There is no such folder to write the file to", folder)
@@ -67,6 +67,13 @@ def write(path: str | os.PathLike[str], content: Iterable[Piece]) -> None:
             raise
         raise OSError(error.errno, error.strerror, target) from error
     _sync_folder(folder)
+
+
+def _can_be_replaced(target: str, status: os.stat_result) -> bool:
+    """Return whether a place that exists is a file with a name (or a folder); not a device, a pipe or an open file."""
+    if stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
+        return os.path.exists(target)  # false for /proc/self/fd/3 if the name of that file was removed
+    return False
 
 
 def _write(file: BinaryIO, content: Iterable[Piece]) -> None:

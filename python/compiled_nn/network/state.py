@@ -198,14 +198,14 @@ class State(Model):
         checkpoint_file.write(path, self._parts(), self._known_trainer(), self.history, __version__)
 
     def _parts(self) -> Parts:
-        """Return the parts of the network that files store."""
+        """Return the parts of the network that files store; their layers are views of the present weights."""
         configuration = self._configuration
         if self._initial is not None:
             configuration = configuration.without_given_weights()
         statistics = self._fitted().statistics
         return Parts(
             configuration,
-            copy_layers(layer_views(self._evaluated())),
+            layer_views(self._evaluated()),
             statistics and Statistics(*statistics),
             self._known_inputs(),
             self._outputs,
