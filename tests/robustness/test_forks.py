@@ -27,9 +27,9 @@ def test_fork_while_threads_work(work, environment, effort, figures):
     assert result["forks"] == count
     assert result["parent works"]
     assert not result["faults"]
-    figures(f"P9 forks while another thread is to {work}", count)
-    figures(f"P9 slowest child while another thread is to {work}, seconds", round(result["slowest"], 3))
-    figures(f"P9 median child while another thread is to {work}, seconds", round(result["median"], 3))
+    figures("P9 forks while other threads work", count)
+    figures("P9 slowest child that answered, trained and saved, seconds", round(result["slowest"], 3))
+    figures("P9 median of these children, seconds", round(result["median"], 3))
 
 
 IN_CALLBACK = """
