@@ -319,6 +319,85 @@ def _with_format4():
     yield "estimator-in_training", replace(estimator("classifier", X="named"), then="checkpoint")
 
 
+def _with_options():
+    """Yield models with parameters that no file of the other archives has."""
+    for X in ("shifted", "table"):
+        options = {"categorical_features": "auto"} if X == "table" else {}
+        yield f"network-smooth_clip_{X}", network(standardize="robust_smooth_clip", X=X, **options)
+    inits = ("ones", "he_normal", cnn.Constant(0.25), ("glorot_uniform", cnn.Constant(0.125)))
+    yield "network-constant_inits", network(*(Dense(3, "tanh", init=init) for init in inits), Dense(3))
+    yield "network-proximal", network(optimizer=cnn.SGD(0.1), l1=0.02, proximal=True)
+    for name in ("softplus", "tanh"):
+        yield f"network-last_{name}", network(Dense(4, "relu"), Dense(1, name), loss="mse", y="values")
+    yield (
+        "network-focal_indicator",
+        network(loss=losses.Focal(2.0, link="sigmoid"), y="indicator", then="calibrate"),
+    )
+    yield (
+        "checkpoint-smooth_clip",
+        checkpoint(
+            Dense(5, "tanh", norm="rms"),
+            Dense(3),
+            standardize="robust_smooth_clip",
+            X="shifted",
+            fit={"swa": 1},
+        ),
+    )
+    yield "checkpoint-ema_table", checkpoint(categorical_features="auto", embeddings=2, X="table", ema=0.75)
+    yield "checkpoint-images", checkpoint(X="images", optimizer=cnn.Rprop(0.01), metadata={"n": [1, 2.5]})
+    yield "estimator-stream", estimator("classifier", y="names", then="partial_fit")
+    yield "estimator-stream_of_values", estimator("regressor", y="pairs", solver="sgd", then="partial_fit")
+    yield "estimator-sets", estimator("classifier", y="yes_no", then="calibrate_intervals")
+    yield (
+        "estimator-ordinal",
+        estimator("classifier", y="three", loss="ordinal", class_weight={0: 2.0, 1: 0.5, 2: 1.0}),
+    )
+    yield (
+        "estimator-smoothed",
+        estimator("classifier", y="bytes", label_smoothing=0.125, l1=1e-3, shuffle=False),
+    )
+    yield (
+        "estimator-embeddings",
+        estimator("classifier", X="table", categorical_features=[1, 3], embeddings={3: 2}, min_frequency=4),
+    )
+    yield (
+        "estimator-counts",
+        estimator("regressor", y="counts", loss="poisson", n_iter_no_change=float("inf")),
+    )
+    yield (
+        "estimator-last_softplus",
+        estimator("regressor", y="positive", loss="mse", output_activation="softplus"),
+    )
+    yield (
+        "estimator-intervals",
+        estimator("regressor", y="values", loss=losses.Quantile((0.25, 0.75)), then="calibrate_intervals"),
+    )
+    yield (
+        "estimator-monitored",
+        estimator(
+            "classifier",
+            early_stopping=True,
+            validation_fraction=0.25,
+            metrics=("f1_macro",),
+            monitor="val_f1_macro",
+            min_delta=0.01,
+            restore_best=False,
+            learning_rate_init=0.05,
+        ),
+    )
+    for i, optimizer in enumerate(
+        ("lion", "adagrad", *(each for each in OPTIMIZERS if not isinstance(each, cnn.Adam)))
+    ):
+        yield (
+            f"estimator-optimizer_{i}",
+            estimator("regressor", y="values", optimizer=optimizer, hidden_layer_sizes=(3,)),
+        )
+    yield (
+        "estimator-schedule",
+        estimator("classifier", schedule=schedules.OneCycle(0.1, 16), dropout=[0.25], accumulate=2),
+    )
+
+
 def cases(archive):
     """Return {name: (Case, dtype)} of the files of an archive: of "format4" those with what is new in it."""
     parts = {
@@ -326,6 +405,8 @@ def cases(archive):
         "checkpoint": _checkpoints(),
         "estimator": _estimators(),
     }
+    if archive == "options":
+        return {f"{name}-{dtype}": (case, dtype) for name, case in _with_options() for dtype in DTYPES}
     if archive == "format4":
         return {f"{name}-{dtype}": (case, dtype) for name, case in _with_format4() for dtype in DTYPES}
     return {
