@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable
 from typing import IO, Any, TypeAlias
 
+from ..common.text import printable
 from . import replacing
 from .replacing import Piece
 
@@ -40,8 +41,7 @@ def is_path(place: object) -> bool:
 def name(place: Any) -> str:
     """Return the name of a place for messages; characters that cannot be printed are escaped."""
     if is_path(place):
-        text = os.fsdecode(place)
-        return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+        return printable(os.fsdecode(place))
     if isinstance(place, (bytes, bytearray, memoryview)):
         return f"The given content of {memoryview(place).nbytes} bytes"
     title = getattr(place, "name", None)
