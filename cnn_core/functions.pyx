@@ -7,20 +7,25 @@
 
 import numpy as np
 
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
+from libc.math cimport INFINITY
 from libc.stdint cimport uintptr_t
 
 cimport numpy as cnp
 
 from cnn_core.activation_codes cimport SOFTMAX, fused
-from cnn_core.layers cimport activation_codes, code_of, kernels_of, overlap, same_shape, thread_count
+from cnn_core.layers cimport (
+    Poll, activation_codes, code_of, kernels_of, new_poll, overlap, poll_run, raise_signal, same_shape, thread_count)
 from cnn_core.kernel_tables cimport Gemm, ArrayKernels
 from cnn_core.threads cimport acquire_threads, release_threads, run_parallel
+from cnn_core.types cimport SLICE_FLOPS
 
 cnp.import_array()
 
 cdef enum:
     SMALL_WORK = 32768              # bytes of workspace on the C stack
+    ELEMENTS = 1 << 22              # numbers that are activated before signals are checked
     SERIAL_FLOPS = 4000000          # a product with less work uses one thread: waking others takes longer
 
 cdef ArrayKernels *array_kernels[2]
@@ -77,6 +82,14 @@ cdef void gemm_share(void *g, int rank, int size) noexcept nogil:
     (<ArrayKernels *>(<Gemm *>g).kernels).gemm(<Gemm *>g, rank, size)
 
 
+cdef void start_polling(Gemm *g, Poll *poll) noexcept:
+    """Let a long product be polled. `poll` must stay at its address during the product."""
+    poll[0] = new_poll(INFINITY)
+    g.poll, g.poller = NULL, poll
+    if 2.0*g.m*g.n*g.k > SLICE_FLOPS:
+        g.poll = poll_run
+
+
 cdef int run_gemm(Gemm *g, Py_ssize_t itemsize, int threads) noexcept nogil:
     """Compute the product; returns -1 when memory is out."""
     cdef char small[SMALL_WORK + 64]
@@ -124,6 +137,7 @@ def matmul(cnp.ndarray A not None, cnp.ndarray B not None, cnp.ndarray out=None,
         If A or B is not 2-D, their shapes do not match, or `out` does not fit or overlaps one of them.
     """
     cdef Gemm g
+    cdef Poll poll
     cdef Py_ssize_t size
     cdef int failed, threads
     g.kernels = array_kernels_of(A, "A")
@@ -149,10 +163,12 @@ def matmul(cnp.ndarray A not None, cnp.ndarray B not None, cnp.ndarray out=None,
     g.a_row, g.a_col = cnp.PyArray_STRIDE(A, 0) // size, cnp.PyArray_STRIDE(A, 1) // size
     g.b_row, g.b_col = cnp.PyArray_STRIDE(B, 0) // size, cnp.PyArray_STRIDE(B, 1) // size
     g.ldc = cnp.PyArray_STRIDE(out, 0) // size
+    start_polling(&g, &poll)
     with nogil:
         failed = run_gemm(&g, size, threads)
     if failed:
         raise MemoryError
+    raise_signal(&poll)
     return out
 
 
@@ -253,9 +269,9 @@ def activate(str name not None, cnp.ndarray Z not None, cnp.ndarray out=None):
     cdef int activation = code_of("activation", activation_codes, name)
     cdef ArrayKernels *run = array_kernels_of(Z, "Z")
     cdef cnp.ndarray z, made
-    cdef Py_ssize_t count = cnp.PyArray_SIZE(Z), n = 0
-    cdef const void *source
-    cdef void *target
+    cdef Py_ssize_t count = cnp.PyArray_SIZE(Z), size = cnp.PyArray_ITEMSIZE(Z), n = 1, at = 0, some, step
+    cdef const char *source
+    cdef char *target
     if activation == SOFTMAX:
         if cnp.PyArray_NDIM(Z) == 0:
             raise ValueError("Z has shape (); softmax needs an axis")
@@ -264,12 +280,18 @@ def activate(str name not None, cnp.ndarray Z not None, cnp.ndarray out=None):
     made = choose_output(out, Z, [z])
     if count == 0:
         return copy_to_output(out, made)
-    source, target = cnp.PyArray_DATA(z), cnp.PyArray_DATA(made)
-    with nogil:
-        if activation == SOFTMAX:
-            run.softmax(count // n, n, source, target)
-        else:
-            run.activate(activation, count, source, target)
+    source, target = <const char *>cnp.PyArray_DATA(z), <char *>cnp.PyArray_DATA(made)
+    step = max(<Py_ssize_t>1, ELEMENTS // n) * n
+    while at < count:
+        some = min(step, count - at)
+        with nogil:
+            if activation == SOFTMAX:
+                run.softmax(some // n, n, source + at*size, target + at*size)
+            else:
+                run.activate(activation, some, source + at*size, target + at*size)
+        at += some
+        if at < count:
+            PyErr_CheckSignals()
     return copy_to_output(out, made)
 
 
@@ -278,10 +300,10 @@ cdef cnp.ndarray derivative(str name, cnp.ndarray A, str what, cnp.ndarray dA, c
     cdef int activation = code_of("activation", activation_codes, name)
     cdef ArrayKernels *run = array_kernels_of(A, what)
     cdef cnp.ndarray a, d, made
-    cdef Py_ssize_t count = cnp.PyArray_SIZE(A)
-    cdef const void *numbers
-    cdef const void *above
-    cdef void *target
+    cdef Py_ssize_t count = cnp.PyArray_SIZE(A), size = cnp.PyArray_ITEMSIZE(A), at = 0, some
+    cdef const char *numbers
+    cdef const char *above
+    cdef char *target
     if activation == SOFTMAX:
         raise ValueError(
             "softmax has no elementwise derivative; use the loss softmax_cross_entropy, whose gradient with respect to "
@@ -294,12 +316,18 @@ cdef cnp.ndarray derivative(str name, cnp.ndarray A, str what, cnp.ndarray dA, c
         raise ValueError(f"{what} has shape {(<object>A).shape} and dA {(<object>dA).shape}; they must be the same")
     a, d = as_contiguous(A), as_contiguous(dA)
     made = choose_output(out, A, [a, d])
-    numbers, above, target = cnp.PyArray_DATA(a), cnp.PyArray_DATA(d), cnp.PyArray_DATA(made)
-    with nogil:
-        if from_inputs:
-            run.derive_from_inputs(activation, count, numbers, above, target)
-        else:
-            run.derive(activation, count, numbers, above, target)
+    numbers, above = <const char *>cnp.PyArray_DATA(a), <const char *>cnp.PyArray_DATA(d)
+    target = <char *>cnp.PyArray_DATA(made)
+    while at < count:
+        some = min(<Py_ssize_t>ELEMENTS, count - at)
+        with nogil:
+            if from_inputs:
+                run.derive_from_inputs(activation, some, numbers + at*size, above + at*size, target + at*size)
+            else:
+                run.derive(activation, some, numbers + at*size, above + at*size, target + at*size)
+        at += some
+        if at < count:
+            PyErr_CheckSignals()
     return copy_to_output(out, made)
 
 

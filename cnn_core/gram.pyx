@@ -119,7 +119,13 @@ cdef object compute_gram(Stack home, cnp.ndarray X, double scale, int threads, d
             if has_expired(deadline):
                 raise TimeoutError("the deadline has passed")
             gram[i:i + GRAM_ROWS, i:] += matmul(panel[i:i + GRAM_ROWS], panel[i:].T, n_threads=threads)
-    np.copyto(gram, gram.T, where=np.tri(m, k=-1, dtype=bool))
+    for i in range(0, m, GRAM_ROWS):
+        PyErr_CheckSignals()
+        if has_expired(deadline):
+            raise TimeoutError("the deadline has passed")
+        own = gram[i:i + GRAM_ROWS, i:i + GRAM_ROWS]
+        gram[i:i + GRAM_ROWS, :i] = gram[:i, i:i + GRAM_ROWS].T
+        np.copyto(own, own.T.copy(), where=np.tri(len(own), k=-1, dtype=bool))
     return gram
 
 

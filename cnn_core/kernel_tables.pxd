@@ -1,6 +1,6 @@
 """Tables of pointers to the kernels of one instruction set and type of real, which the cold modules fetch once."""
 
-from cnn_core.types cimport Net, Rows, Run
+from cnn_core.types cimport Net, Rows, Run, poll_fn
 
 cdef struct DenseKernels:
     # out[count, n or 2] = the network's output for rows first, first + 1, ... of x; work has room for
@@ -25,11 +25,13 @@ cdef struct Gemm:               # C[m, n] = A[m, k] B[k, n]; strides in reals, o
     Py_ssize_t ldc
     void *work                  # aligned to a cache line; `workspace_size` reals for each thread
     const void *kernels
+    poll_fn poll                # NULL: the product is too small to be polled
+    void *poller
 
 cdef struct ArrayKernels:
     # reals of workspace for each thread, a multiple of 64 bytes
     Py_ssize_t (*workspace_size)(const Gemm *g, int size) noexcept nogil
-    # a thread's share of the product
+    # a thread's share of the product; incomplete if `poll` ends it
     void (*gemm)(const Gemm *g, int rank, int size) noexcept nogil
     # out[count] = f(z)
     void (*activate)(int activation, Py_ssize_t count, const void *z, void *out) noexcept nogil

@@ -5,8 +5,13 @@ cimport numpy as cnp
 from cnn_core.kernel_tables cimport DenseKernels
 from cnn_core.types cimport Net, Rows
 
-cdef enum:
-    SLICE_FLOPS = 1000000000    # signals are checked after this much work, which takes some hundredths of a second
+cdef struct Poll:                   # of a long computation: see `polling.pyx`
+    double flops                    # work of the calling thread since the last check
+    double deadline                 # value of `perf_counter`
+    bint expired                    # the deadline has passed
+    int ending                      # flag that all threads of the region read: the computation must end
+    void *error                     # exception of a signal handler, owned; or NULL
+
 
 cdef dict activation_codes
 cdef Py_ssize_t padded_stride(Py_ssize_t n, Py_ssize_t itemsize) noexcept nogil
@@ -20,6 +25,9 @@ cdef int thread_count(n_threads) except -1
 cdef code_of(str what, dict codes, name)
 cdef int raise_pending() except -1
 cdef bint has_expired(double deadline) except -1
+cdef Poll new_poll(double deadline) noexcept
+cdef bint poll_run(void *poller, int rank, double flops) noexcept nogil
+cdef int raise_signal(Poll *poll) except -1
 cdef bint overlap(cnp.ndarray one, cnp.ndarray other) noexcept
 cdef void *kernels_of(str concept, str real, const char *capsule) except NULL
 
@@ -77,7 +85,7 @@ cdef class Layers:
     cdef int forward_rows(self, const void *x, Py_ssize_t m, void *out) noexcept nogil
     cdef int forward_block(self, const Rows *x, Py_ssize_t m, void *out, int output, bint finite_only,
                            int threads) noexcept nogil
-    cdef int forward_slices(self, const Rows *x, Py_ssize_t m, char *out, int output, bint finite_only,
+    cdef int forward_slices(self, const Net *net, const Rows *x, Py_ssize_t m, char *out, int output, bint finite_only,
                             int threads, double deadline, const UnitsOfY *units) except? -3
     cdef int forward_net(self, const Net *net, const Rows *x, Py_ssize_t first, Py_ssize_t m, void *out, int output,
                          bint finite_only, int threads, const UnitsOfY *units) noexcept nogil

@@ -30,13 +30,14 @@ from cnn_core.activation_codes cimport USER, fused, name_of_activation
 from cnn_core.kernel_tables cimport DenseKernels
 from cnn_core.threads cimport acquire_threads, release_threads, run_parallel
 from cnn_core.types cimport (
-    BATCH_NORM, BOTH_CLASSES, FLOAT32, FLOAT64, LAYER_NORM, LINKED, LOGITS, NO_NORM, RMS_NORM, ROW_GROUP, Layer, Net,
-    Rows, share, user_fn)
+    BATCH_NORM, BOTH_CLASSES, FLOAT32, FLOAT64, LAYER_NORM, LINKED, LOGITS, NO_NORM, RMS_NORM, ROW_GROUP, SLICE_FLOPS,
+    Layer, Net, Rows, share, user_fn)
 
 cnp.import_array()
 
 include "buffers.pyx"
 include "units.pyx"
+include "polling.pyx"
 
 cdef dict activation_codes = {}
 cdef int code
@@ -416,11 +417,11 @@ cdef class Layers:
         finite; -1 when memory is out; -2 when a user's function has set an exception."""
         return self.forward_net(&self.net, x, 0, m, out, output, finite_only, threads, NULL)
 
-    cdef int forward_slices(self, const Rows *x, Py_ssize_t m, char *out, int output, bint finite_only,
+    cdef int forward_slices(self, const Net *net, const Rows *x, Py_ssize_t m, char *out, int output, bint finite_only,
                             int threads, double deadline, const UnitsOfY *units) except? -3:
         """`forward_block` in slices of rows that are short enough to check signals and deadline between them."""
         cdef Py_ssize_t most = max(FORWARD_BLOCK, <Py_ssize_t>(SLICE_FLOPS / (2.0*self.n_parameters + 1e3)))
-        cdef Py_ssize_t out_bytes = (2 if output == BOTH_CLASSES else self.classes) * self.itemsize
+        cdef Py_ssize_t out_bytes = (2 if output == BOTH_CLASSES else net.layers[net.depth - 1].n) * self.itemsize
         cdef Py_ssize_t at = 0, count
         cdef int failed
         if units != NULL:
@@ -428,7 +429,7 @@ cdef class Layers:
         while True:
             count = min(most, m - at)
             with nogil:
-                failed = self.forward_net(&self.net, x, at, count, out + at*out_bytes, output, finite_only, threads,
+                failed = self.forward_net(net, x, at, count, out + at*out_bytes, output, finite_only, threads,
                                           units)
             at += count
             if failed or at >= m:
@@ -521,8 +522,8 @@ cdef class Layers:
         out = self.output(X, out, m, self.classes)
         kept = kept, pinned(out)
         data = cnp.PyArray_DATA(out)
-        failed = self.forward_slices(&rows, m, <char *>data, LINKED if link else LOGITS, False, threads, deadline,
-                                     NULL)
+        failed = self.forward_slices(&self.net, &rows, m, <char *>data, LINKED if link else LOGITS, False, threads,
+                                     deadline, NULL)
         if failed:
             raise_failure(failed)
         return out
@@ -558,8 +559,7 @@ cdef class Layers:
         out = self.output(X, None, m, n)
         data = cnp.PyArray_DATA(out)
         whole.depth = depth
-        with nogil:
-            failed = self.forward_net(&whole, &rows, 0, m, data, LINKED, False, threads, NULL)
+        failed = self.forward_slices(&whole, &rows, m, <char *>data, LINKED, False, threads, INFINITY, NULL)
         if failed:
             raise_failure(failed)
         return out
@@ -629,7 +629,7 @@ cdef class Layers:
         if <double>self.n_parameters * m < SHORT_WORK:
             failed = self.forward_net(&self.net, &rows, 0, m, data, output, True, 1, in_units)
         else:
-            failed = self.forward_slices(&rows, m, <char *>data, output, True, threads, INFINITY, in_units)
+            failed = self.forward_slices(&self.net, &rows, m, <char *>data, output, True, threads, INFINITY, in_units)
         if failed < 0:
             raise_failure(failed)
         return None if failed else out

@@ -34,7 +34,6 @@ cdef class Stack(Layers):
     cdef double input_dropout
     cdef readonly uint64_t dropout_key  # seed of dropout
     cdef const void *offset             # X W(0) of a `GramStack`, else NULL
-    cdef object interruption            # exception of a signal within a batch, to be raised
 
     cdef object prepare(self, Run *run, X, y, Objective objective, Py_ssize_t batch, int threads, bint by_running)
     cdef void execute(self, Run *run, int threads) noexcept nogil

@@ -1,7 +1,7 @@
 """A stack of dense layers in training: losses, gradients, and passes of an optimizer over the rows.
 
 A pass is one call. Within it, one parallel region runs as many steps as take some hundredths of a second; between
-regions signals and the deadline are checked, and within a region that is one long step too: see `polling`. Many short
+regions signals and the deadline are checked, and within a region that is one long step too: see `long_runs`. Many short
 passes are one call too.
 
 This file is longer than others because Cython keeps a class in one file; half of the class is docstrings.
@@ -20,7 +20,7 @@ cimport numpy as cnp
 
 from cnn_core.kernel_tables cimport DenseKernels
 from cnn_core.layers cimport (
-    Layers, aligned_zeros, kernels_of, pinned, raise_pending, round_up_rows, thread_count)
+    Layers, aligned_zeros, has_expired, kernels_of, pinned, round_up_rows, thread_count)
 from cnn_core.threads cimport acquire_threads, release_threads, get_pool, wait, run_parallel
 from cnn_core.types cimport (
     CUSTOM, GRADIENT_ONLY, NORM_BLOCK, SGD, LossSpec, Layer, Run, Step, Target, loss_fn, step_fn)
@@ -35,7 +35,7 @@ cnp.import_array()
 include "objective.pyx"
 include "loss_spec.pyx"
 include "workspace.pyx"
-include "polling.pyx"
+include "long_runs.pyx"
 
 cdef enum:
     SERIAL_STEP_FLOPS = 10000000    # a step with less work uses one thread: others would have to fetch the weights
@@ -314,7 +314,7 @@ cdef class Stack(Layers):
         with nogil:
             self.execute(&run, threads)
         self.workspace = alive[2]
-        if end_of_run(self, &run, &poll):
+        if end_of_run(&run, &poll):
             raise TimeoutError("the deadline has passed")
         if backward and self.mask is not None:
             self.gradients *= self.mask
@@ -382,6 +382,7 @@ cdef class Stack(Layers):
         from cnn_core.clipping import slopes
         from cnn_core.functions import derive_from_inputs, matmul
         cdef Run run
+        cdef Poll poll
         cdef cnp.npy_intp shape[2]
         cdef double unused = 0
         cdef int threads = thread_count(n_threads)
@@ -402,6 +403,7 @@ cdef class Stack(Layers):
         run.loss_and_gradient, run.loss_spec.function = given_gradient, <void *>self
         run.backward, run.gradients, run.pass_loss = True, NULL, &unused
         run.batch, run.passes = run.chunk, 1
+        start_polling(self, &run, &poll, INFINITY)
         if out is None:
             out = np.empty((m, self.sizes[0]), self.dtype)
         shape[1] = self.net.layers[0].ld
@@ -410,8 +412,7 @@ cdef class Stack(Layers):
             run.first, run.count, shape[0] = at, stop - at, stop - at
             with nogil:
                 self.execute(&run, threads)
-            if run.failed:
-                raise_pending()
+            end_of_run(&run, &poll)
             dz = cnp.PyArray_SimpleNewFromData(2, shape, self.type_number, run.dz[0])
             matmul(dz[:, :self.sizes[1]], transposed, (<object>out)[at:stop], n_threads=threads)
             if self.clipped:
@@ -523,7 +524,8 @@ cdef class Stack(Layers):
         cdef double divisor = rows if run.penalty_per_row else 1
         cdef bint penalized = l1 != 0 or l2 != 0
         cdef Py_ssize_t count = run.count, batch = run.batch, epoch = 0, at = 0
-        cdef bint last = False
+        cdef bint last = False, failed
+        cdef object running = None
         cdef Py_ssize_t batches = max(1, <Py_ssize_t>(SLICE_FLOPS / (work_per_row(self) * run.batch)))
         if on_step is not None:
             batches = 1
@@ -532,6 +534,8 @@ cdef class Stack(Layers):
         if run.update != NULL and self.gradient_norms is not None:
             norm = <double *>cnp.PyArray_DATA(self.gradient_norms)
         start_polling(self, run, &poll, deadline)
+        if len(self.running) > 0 and (run.poll != NULL or run.loss_spec.loss == CUSTOM or self.net.call != NULL):
+            batches, running = 1, (<object>self.running).copy()     # a step that ends early must not change them
         while epoch < epochs and not (deadline < INFINITY and has_expired(deadline)):
             run.first, run.count = at, min(batches * run.batch, count - at)
             run.passes = 1
@@ -543,9 +547,14 @@ cdef class Stack(Layers):
             with nogil:
                 self.execute(run, threads)
             self.step = run.step if run.update == NULL else run.update.step
-            if run.failed or run.loss_spec.failed:
+            failed = has_failed(run)
+            if failed:
                 self.steps = self.step.count - 1
-            if end_of_run(self, run, &poll):
+            if running is not None and failed:
+                self.running[...] = running
+            elif running is not None:
+                running[...] = self.running
+            if end_of_run(run, &poll):
                 break
             run.rates += run.passes * ((run.count + run.batch - 1) // run.batch)
             at += run.count

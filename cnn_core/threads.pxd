@@ -13,3 +13,5 @@ cdef int acquire_threads(int wanted) noexcept nogil
 cdef void run_parallel(work_fn work, void *argument, int size) noexcept nogil
 cdef void release_threads(int size) noexcept nogil
 cdef void wait(void *pool, int rank) noexcept nogil
+cdef void raise_flag(int *flag) noexcept nogil
+cdef bint is_raised(int *flag) noexcept nogil

@@ -99,6 +99,15 @@ cdef void wait(void *_, int rank) noexcept nogil:
         PyThread_acquire_lock(pool.barrier_lock[rank], 1)
 
 
+cdef void raise_flag(int *flag) noexcept nogil:
+    """Set a flag that other threads of a region read."""
+    swap(flag, 1)
+
+
+cdef bint is_raised(int *flag) noexcept nogil:
+    return get(flag) != 0
+
+
 cdef void run_worker(void *argument) noexcept nogil:
     """Main function of a worker: sleep, run its part of a region, and again."""
     cdef int rank = <int><Py_ssize_t>argument

@@ -13,6 +13,10 @@ cdef enum:
     GRAM_PANEL = 1024       # columns of X that are added to X X^T at once
     NORM_BLOCK = 4096       # reals of a gradient whose squares are summed in one block
 
+cdef enum:
+    SLICE_FLOPS = 1000000000    # signals are checked after this much work, which takes some hundredths of a second,
+    POLLED_FRACTION = 4         # and within a long batch after a fraction of it, 1 / this
+
 cdef enum Norm:             # normalisation of z before the activation: see `norms.pyx`
     NO_NORM, LAYER_NORM, RMS_NORM, BATCH_NORM
 
@@ -106,6 +110,9 @@ ctypedef void (*loss_fn)(LossSpec *spec, const Layer *last, Py_ssize_t m, const 
 ctypedef void (*step_fn)(const Step *step, Py_ssize_t rows, Py_ssize_t n, Py_ssize_t ld, bint is_weight, void *w,
                          void *g, Py_ssize_t ldg, void *m1, void *m2, void *m3) noexcept nogil
 ctypedef void (*wait_fn)(void *pool, int rank) noexcept nogil
+# Called by each rank before a part of a long computation, with the number of operations of the part; returns False if
+# the computation must end.
+ctypedef bint (*poll_fn)(void *poller, int rank, double flops) noexcept nogil
 
 cdef struct Update:         # a step that is taken after the whole gradient of a batch has been written
     Step step               # the optimizer's step; `Run.step` then only computes gradients
@@ -168,6 +175,9 @@ cdef struct Run:            # passes over rows: everything a parallel region nee
     wait_fn wait
     void *pool
     bint failed             # a user's function has set an exception: the pass ends
+    poll_fn poll            # NULL: no batch is long enough to be polled
+    void *poller
+    bint ended, ended_late  # decisions of `poll` for all ranks: after the rows of a chunk, before the step
 
 cdef inline bint is_frozen(const Run *run, Py_ssize_t index) noexcept nogil:
     """Whether a layer is not trained."""

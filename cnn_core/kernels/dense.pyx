@@ -199,24 +199,26 @@ cdef inline void step_with(Run *run, const Step *step, Py_ssize_t offset, Py_ssi
                   <real *>run.m3 + offset if run.m3 != NULL else NULL)
 
 
-cdef void weight_gradient(Run *run, int index, const real *x, Py_ssize_t ldx, Py_ssize_t m, Py_ssize_t first,
-                          Py_ssize_t last, bint first_chunk, bint last_chunk, real *scratch) noexcept nogil:
-    """dW += X[m]^T dZ[m] for inputs first to last; the first chunk of a batch starts from zero, and after the last
-    chunk the step is taken."""
+cdef void weight_gradient(Run *run, int index, const real *x, Py_ssize_t ldx, Py_ssize_t row, Py_ssize_t m,
+                          Py_ssize_t first, Py_ssize_t last, bint first_chunk, bint last_chunk,
+                          real *scratch) noexcept nogil:
+    """dW += X[m]^T dZ[row : row + m] for inputs first to last; the first chunk of a batch starts from zero, and after
+    the last chunk the step is taken."""
     cdef const Layer *layer = &run.net.layers[index]
     cdef Py_ssize_t i = first, n = vectors_of(layer.n), inputs, height, offset
     cdef Py_ssize_t ld = layer.ldt if layer.units_major else layer.ld
     cdef bint passing
+    cdef const real *dz = <const real *>run.dz[index] + row*layer.ld
     cdef real *g
     cdef Operands o
     if layer.units_major:
         height = NARROW_PANEL
-        o.a, o.a_row, o.a_col, o.ldb = <const real *>run.dz[index], 1, layer.ld, ldx
+        o.a, o.a_row, o.a_col, o.ldb = dz, 1, layer.ld, ldx
     else:
         height = block_height(last - first, layer.n, m)
         if height < 8:
             height = ROW_GROUP // height * height       # low tiles share a panel of dZ in the first-level cache
-        o.b, o.a_row, o.a_col, o.ldb = <const real *>run.dz[index], 1, ldx, layer.ld
+        o.b, o.a_row, o.a_col, o.ldb = dz, 1, ldx, layer.ld
     # `scratch` has room for ROW_GROUP rows of any layer, or NARROW_PANEL inputs of a narrow one. If the whole batch is
     # in this chunk, a block of the gradient is computed there, used for the step, and overwritten by the next block.
     passing = (first_chunk and last_chunk and run.step.method != GRADIENT_ONLY
@@ -241,10 +243,11 @@ cdef void weight_gradient(Run *run, int index, const real *x, Py_ssize_t ldx, Py
         i += height
 
 
-cdef void bias_gradient(Run *run, int index, Py_ssize_t m, bint first_chunk, bint last_chunk) noexcept nogil:
-    """db += sum over rows of dZ[m]; chunks as for `weight_gradient`."""
+cdef void bias_gradient(Run *run, int index, Py_ssize_t row, Py_ssize_t m, bint first_chunk,
+                        bint last_chunk) noexcept nogil:
+    """db += sum over dZ[row : row + m]; chunks as for `weight_gradient`."""
     cdef const Layer *layer = &run.net.layers[index]
-    cdef const real *dz = <const real *>(run.dz[index] if layer.norm == NO_NORM else run.dy[index])
+    cdef const real *dz = <const real *>(run.dz[index] if layer.norm == NO_NORM else run.dy[index]) + row*layer.ld
     cdef real *g = <real *>run.gradients + layer.b
     cdef Py_ssize_t i, j = 0
     cdef vec total

@@ -14,7 +14,7 @@ from cnn_core.activation_codes cimport USER, fused
 from cnn_core.kernels.activations cimport activate_block, derive_block, v_chain
 from cnn_core.kernels.activations_of_z cimport is_piecewise_linear, v_piecewise_linear, v_smooth
 from cnn_core.kernels.dropout cimport drop, scrambled
-from cnn_core.kernels.partition cimport clear_padding, vectors_of
+from cnn_core.kernels.partition cimport EPILOGUE_FLOPS, clear_padding, next_part, no_rows, vectors_of
 from cnn_core.kernels.vec cimport LANES, real, v_load, v_set1, v_store, vec
 from cnn_core.types cimport NO_NORM, Layer, Net, Part, Run
 # from norms.pyx: denormalize, normalize, normalize_in_place
@@ -141,18 +141,14 @@ cdef void drop_inputs(Run *run, Part *part, real *x, Py_ssize_t ldx) noexcept no
         apply_dropout(run, run.input_dropout, -1, part, run.net.layers[0].k, x, ldx)
 
 
-cdef void epilogue_forward(Run *run, int index, const Part *part) noexcept nogil:
-    """Norm, activation, dropout and residual of the part's rows, which the layer's product has just written."""
+cdef void activate_part(Run *run, int index, const Part *part) noexcept nogil:
+    """Activation, dropout and residual of the part's rows."""
     cdef const Layer *layer = &run.net.layers[index]
     cdef const Layer *below = layer - 1
     cdef real *a = <real *>run.a[index] + part.first*layer.ld
     cdef real *slope = NULL
-    if run.net.plain or index == run.net.depth - 1 or run.failed:
-        return
     if run.backward and run.slope[index] != NULL:
         slope = <real *>run.slope[index] + part.first*layer.ld
-    if layer.norm != NO_NORM:
-        normalize(run, index, part)
     if not fused(layer.activation):
         apply_activation(run, index, part, a, slope)
     elif layer.has_epilogue:
@@ -163,14 +159,27 @@ cdef void epilogue_forward(Run *run, int index, const Part *part) noexcept nogil
         add_rows(part.m, layer.n, <const real *>run.a[index - 1] + part.first*below.ld, below.ld, a, layer.ld)
 
 
-cdef void epilogue_backward(Run *run, int index, const Part *part) noexcept nogil:
-    """dZ of the part's rows from their dA: the steps of `epilogue_forward` in reverse order."""
+cdef void epilogue_forward(Run *run, int index, const Part *part) noexcept nogil:
+    """Norm, activation, dropout and residual of the part's rows, which the layer's product has just written."""
+    cdef const Layer *layer = &run.net.layers[index]
+    cdef Part some = no_rows(part)
+    if run.net.plain or index == run.net.depth - 1 or run.failed:
+        return
+    if layer.norm != NO_NORM:
+        normalize(run, index, part)
+    if layer.activation == USER:
+        activate_part(run, index, part)     # one call of the user's function
+        return
+    while next_part(run, part, &some, EPILOGUE_FLOPS*layer.ld):
+        activate_part(run, index, &some)
+
+
+cdef void derive_part(Run *run, int index, const Part *part) noexcept nogil:
+    """The steps of `activate_part` in reverse order, for dA of the part's rows."""
     cdef const Layer *layer = &run.net.layers[index]
     cdef const Layer *above = layer + 1
     cdef real *dz = <real *>run.dz[index] + part.first*layer.ld
     cdef const real *slope = <const real *>run.slope[index] + part.first*layer.ld
-    if run.net.plain:
-        return
     if above.residual:
         add_rows(part.m, layer.n, <const real *>run.skip_gradient[index + 1] + part.first*above.ld, above.ld, dz,
                  layer.ld)
@@ -180,6 +189,16 @@ cdef void epilogue_backward(Run *run, int index, const Part *part) noexcept nogi
         apply_dropout(run, layer.dropout, index, part, layer.n, dz, layer.ld)
     if run.slope[index] != NULL:
         multiply_rows(part.m, layer.n, slope, dz, layer.ld)
+
+
+cdef void epilogue_backward(Run *run, int index, const Part *part) noexcept nogil:
+    """dZ of the part's rows from their dA: the steps of `epilogue_forward` in reverse order."""
+    cdef const Layer *layer = &run.net.layers[index]
+    cdef Part some = no_rows(part)
+    if run.net.plain:
+        return
+    while next_part(run, part, &some, EPILOGUE_FLOPS*layer.ld):
+        derive_part(run, index, &some)
     if layer.norm != NO_NORM:
         denormalize(run, index, part)
 

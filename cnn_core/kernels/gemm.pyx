@@ -278,6 +278,9 @@ cdef void gemm(const Gemm *g, int rank, int size) noexcept nogil:
             i = i0
             while i < i1:
                 s.m = min(plan.mc, i1 - i)
+                if g.poll != NULL and not g.poll(g.poller, rank, 2.0*s.m*(s.n + s.dots)*s.k):
+                    restore_fp(saved)
+                    return
                 s.a, s.a_row, s.a_col = plan.a + i*plan.a_row + p*plan.a_col, plan.a_row, plan.a_col
                 if plan.transposed:
                     s.c, s.ldc = transposed + i*round_up_to_cache_line(plan.nc), round_up_to_cache_line(plan.nc)

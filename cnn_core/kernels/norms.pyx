@@ -26,13 +26,15 @@ from libc.math cimport sqrt
 
 from cnn_core.kernels.activations cimport total_of
 from cnn_core.kernels.partition cimport (
-    clear_padding, round_up_to_cache_line, share_of_row, sync_threads, vectors_of, weight_of)
+    EPILOGUE_FLOPS, clear_padding, goes_on, next_part, no_rows, round_up_to_cache_line, share_of_row, sync_threads,
+    vectors_of, weight_of)
 from cnn_core.kernels.vec cimport GROUP, LANES, real, v_div, v_load, v_set1, v_sqrt, v_store, vec
 from cnn_core.types cimport BATCH_NORM, LAYER_NORM, ROW_GROUP, Layer, Part, Run, is_frozen, share
 # from dense.pyx: take_step
 
 cdef enum:
     SUMMED_ROWS = 64            # rows that are summed in one block; then the blocks are added
+    COLUMN_FLOPS = 400          # operations of a product that take as long as one number in sums over many long rows
 
 cdef double NORM_EPSILON = 1e-5
 cdef double RUNNING_SHARE = 0.1         # weight of a full batch in the running mean and variance
@@ -143,7 +145,7 @@ cdef void batch_statistics(Run *run, int index, const Part *part, Py_ssize_t fir
         <real>(RUNNING_SHARE * part.count / run.batch))
     cdef double row = share_of_row(run, part.at, part.count), unbiased = 1 / (1 - row) if row < 1 else 1.0
     cdef Py_ssize_t j = first, q
-    while j < last:
+    while j < last and goes_on(run, part.rank, <double>COLUMN_FLOPS*LANES*part.count):
         weighted_sums(run, part, z + j, NULL, layer.ld, mean + j)
         v_store(mean + j, v_load(mean + j) * <real>row)
         weighted_sums(run, part, z + j, mean + j, layer.ld, variance)
@@ -200,12 +202,11 @@ cdef inline bint uses_running_statistics(const Run *run, int index, const Part *
 cdef void normalize(Run *run, int index, const Part *part) noexcept nogil:
     """Replace z by y in run.a for the part's rows; zhat and statistics are kept."""
     cdef const Layer *layer = &run.net.layers[index]
-    cdef real *z = <real *>run.a[index] + part.first*layer.ld
-    cdef real *hat = <real *>run.hat[index] + part.first*layer.ld
     cdef real *inverse = <real *>run.inverse[index]
-    if layer.norm != BATCH_NORM:
-        normalize_rows(layer, part.m, z, hat, inverse + part.first)
-    else:
+    cdef real *z
+    cdef real *hat
+    cdef Part some = no_rows(part)
+    if layer.norm == BATCH_NORM:
         sync_threads(run, part.rank, part.size)
         if not uses_running_statistics(run, index, part):
             batch_statistics(run, index, part, share(round_up_to_cache_line(layer.n), part.rank, part.size, ROW_GROUP),
@@ -213,8 +214,14 @@ cdef void normalize(Run *run, int index, const Part *part) noexcept nogil:
         elif part.rank == 0:
             running_statistics(layer, <const real *>run.running, inverse, inverse + layer.ld)
         sync_threads(run, part.rank, part.size)
-        center_and_scale(layer, inverse, inverse + layer.ld, part.m, z, hat)
-    scale_and_shift(layer, <const real *>run.parameters, part.m, hat, z)
+    while next_part(run, part, &some, EPILOGUE_FLOPS*layer.ld):
+        z = <real *>run.a[index] + some.first*layer.ld
+        hat = <real *>run.hat[index] + some.first*layer.ld
+        if layer.norm == BATCH_NORM:
+            center_and_scale(layer, inverse, inverse + layer.ld, some.m, z, hat)
+        else:
+            normalize_rows(layer, some.m, z, hat, inverse + some.first)
+        scale_and_shift(layer, <const real *>run.parameters, some.m, hat, z)
 
 
 cdef void normalize_in_place(const Layer *layer, const real *parameters, const real *running, Py_ssize_t m,
@@ -228,49 +235,57 @@ cdef void normalize_in_place(const Layer *layer, const real *parameters, const r
     scale_and_shift(layer, parameters, m, z, z)
 
 
-cdef void denormalize(Run *run, int index, const Part *part) noexcept nogil:
-    """Replace dy by dz in run.dz for the part's rows; dy is kept for the gradients of gain and b."""
+cdef void scale_by_gain(Run *run, int index, const Part *part) noexcept nogil:
+    """d = g = gain dy for the part's rows; dy is kept."""
     cdef const Layer *layer = &run.net.layers[index]
     cdef const real *gain = <const real *>run.parameters + layer.g
     cdef real *d = <real *>run.dz[index] + part.first*layer.ld
     cdef real *dy = <real *>run.dy[index] + part.first*layer.ld
-    cdef const real *hat = <const real *>run.hat[index] + part.first*layer.ld
-    cdef real *inverse = <real *>run.inverse[index]
-    cdef const real *sums = inverse + 2*layer.ld
-    cdef real factor, mean_g, mean_hat, weight
-    cdef Py_ssize_t i, j
-    cdef bint by_running = layer.norm == BATCH_NORM and uses_running_statistics(run, index, part)
-    # d = g = gain dy
-    for i in range(part.m):
+    cdef Py_ssize_t _, j
+    for _ in range(part.m):
         j = 0
         while j < layer.n:
-            v_store(dy + i*layer.ld + j, v_load(d + i*layer.ld + j))
-            v_store(d + i*layer.ld + j, v_load(d + i*layer.ld + j) * v_load(gain + j))
+            v_store(dy + j, v_load(d + j))
+            v_store(d + j, v_load(d + j) * v_load(gain + j))
             j += LANES
-        clear_padding(1, layer.n, dy + i*layer.ld, layer.ld)
-        clear_padding(1, layer.n, d + i*layer.ld, layer.ld)     # vectors were written, but whole lines are summed
-    # Batch norm: the sums over all rows of the chunk are computed column by column, then each thread takes its rows.
-    if layer.norm == BATCH_NORM:
-        if not by_running:
-            sync_threads(run, part.rank, part.size)
-            gradient_sums(run, index, part, share(round_up_to_cache_line(layer.n), part.rank, part.size, ROW_GROUP),
-                          share(round_up_to_cache_line(layer.n), part.rank + 1, part.size, ROW_GROUP))
-            sync_threads(run, part.rank, part.size)
-        for i in range(part.m):
-            weight, j = <real>weight_of(run, part.at + part.first + i), 0
-            while j < layer.n:
-                if by_running:
-                    v_store(d + j, v_load(d + j) * v_load(inverse + layer.ld + j))
-                else:
-                    v_store(d + j, (v_load(d + j) - v_load(sums + j) * weight
-                                    - v_load(hat + j) * weight * v_load(sums + layer.ld + j))
-                            * v_load(inverse + layer.ld + j))
-                j += LANES
-            clear_padding(1, layer.n, d, layer.ld)
-            d += layer.ld
-            hat += layer.ld
-        return
-    # Layer and RMS norm: each row by itself.
+        clear_padding(1, layer.n, dy, layer.ld)
+        clear_padding(1, layer.n, d, layer.ld)      # vectors were written, but whole lines are summed
+        d += layer.ld
+        dy += layer.ld
+
+
+cdef void denormalize_columns(Run *run, int index, const Part *part, bint by_running) noexcept nogil:
+    """dz of a batch-normalised layer from g for the part's rows."""
+    cdef const Layer *layer = &run.net.layers[index]
+    cdef real *d = <real *>run.dz[index] + part.first*layer.ld
+    cdef const real *hat = <const real *>run.hat[index] + part.first*layer.ld
+    cdef const real *inverse = <const real *>run.inverse[index]
+    cdef const real *sums = inverse + 2*layer.ld
+    cdef real weight
+    cdef Py_ssize_t i, j
+    for i in range(part.m):
+        weight, j = <real>weight_of(run, part.at + part.first + i), 0
+        while j < layer.n:
+            if by_running:
+                v_store(d + j, v_load(d + j) * v_load(inverse + layer.ld + j))
+            else:
+                v_store(d + j, (v_load(d + j) - v_load(sums + j) * weight
+                                - v_load(hat + j) * weight * v_load(sums + layer.ld + j))
+                        * v_load(inverse + layer.ld + j))
+            j += LANES
+        clear_padding(1, layer.n, d, layer.ld)
+        d += layer.ld
+        hat += layer.ld
+
+
+cdef void denormalize_rows(Run *run, int index, const Part *part) noexcept nogil:
+    """dz of a layer normalised by layer or RMS norm from g for the part's rows, each row by itself."""
+    cdef const Layer *layer = &run.net.layers[index]
+    cdef real *d = <real *>run.dz[index] + part.first*layer.ld
+    cdef const real *hat = <const real *>run.hat[index] + part.first*layer.ld
+    cdef const real *inverse = <const real *>run.inverse[index]
+    cdef real factor, mean_g, mean_hat
+    cdef Py_ssize_t i, j
     for i in range(part.m):
         factor = inverse[part.first + i]
         mean_g = row_sum(layer.n, d, NULL) / layer.n if layer.norm == LAYER_NORM else 0
@@ -284,6 +299,27 @@ cdef void denormalize(Run *run, int index, const Part *part) noexcept nogil:
         hat += layer.ld
 
 
+cdef void denormalize(Run *run, int index, const Part *part) noexcept nogil:
+    """Replace dy by dz in run.dz for the part's rows; dy is kept for the gradients of gain and b."""
+    cdef const Layer *layer = &run.net.layers[index]
+    cdef bint by_running = layer.norm == BATCH_NORM and uses_running_statistics(run, index, part)
+    cdef Part some = no_rows(part)
+    while next_part(run, part, &some, EPILOGUE_FLOPS*layer.ld):
+        scale_by_gain(run, index, &some)
+    # Batch norm: the sums over all rows of the chunk are computed column by column, then each thread takes its rows.
+    if layer.norm == BATCH_NORM and not by_running:
+        sync_threads(run, part.rank, part.size)
+        gradient_sums(run, index, part, share(round_up_to_cache_line(layer.n), part.rank, part.size, ROW_GROUP),
+                      share(round_up_to_cache_line(layer.n), part.rank + 1, part.size, ROW_GROUP))
+        sync_threads(run, part.rank, part.size)
+    some = no_rows(part)
+    while next_part(run, part, &some, EPILOGUE_FLOPS*layer.ld):
+        if layer.norm == BATCH_NORM:
+            denormalize_columns(run, index, &some, by_running)
+        else:
+            denormalize_rows(run, index, &some)
+
+
 cdef void gradient_sums(Run *run, int index, const Part *part, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
     """Sums of g and of g zhat over the rows of the batch for columns first to last, times `share_of_row`."""
     cdef const Layer *layer = &run.net.layers[index]
@@ -291,7 +327,7 @@ cdef void gradient_sums(Run *run, int index, const Part *part, Py_ssize_t first,
     cdef const real *g = <const real *>run.dz[index]
     cdef real row = <real>share_of_row(run, part.at, part.count)
     cdef Py_ssize_t j = first
-    while j < last:
+    while j < last and goes_on(run, part.rank, <double>COLUMN_FLOPS*LANES*part.count):
         column_sums(part.count, g + j, NULL, layer.ld, sums + j)
         column_sums(part.count, g + j, <const real *>run.hat[index] + j, layer.ld, sums + layer.ld + j)
         v_store(sums + j, v_load(sums + j) * row)
@@ -299,11 +335,13 @@ cdef void gradient_sums(Run *run, int index, const Part *part, Py_ssize_t first,
         j += LANES
 
 
-cdef void gain_gradient(Run *run, int index, Py_ssize_t m, bint first_chunk, bint last_chunk) noexcept nogil:
-    """dgain += sum over rows of dy zhat, always in the order of the rows; chunks as for `weight_gradient`."""
+cdef void gain_gradient(Run *run, int index, Py_ssize_t row, Py_ssize_t m, bint first_chunk,
+                        bint last_chunk) noexcept nogil:
+    """dgain += sum over rows row, ..., row + m - 1 of dy zhat, always in the order of the rows; chunks as for
+    `weight_gradient`."""
     cdef const Layer *layer = &run.net.layers[index]
-    cdef const real *dy = <const real *>run.dy[index]
-    cdef const real *hat = <const real *>run.hat[index]
+    cdef const real *dy = <const real *>run.dy[index] + row*layer.ld
+    cdef const real *hat = <const real *>run.hat[index] + row*layer.ld
     cdef real *g = <real *>run.gradients + layer.g
     cdef Py_ssize_t i, j = 0
     cdef vec total

@@ -6,10 +6,12 @@
 from libc.stdint cimport int64_t
 
 from cnn_core.kernels.vec cimport GROUP, LANES, real, v_first, v_load, v_set1, v_store
-from cnn_core.types cimport Part, Run, share
+from cnn_core.types cimport POLLED_FRACTION, ROW_GROUP, SLICE_FLOPS, Part, Run, share
 
 cdef enum:
     TILE_GROUP = 4              # rows of a chunk are divided among threads in multiples of this
+    FEWEST_POLLED_ROWS = 64     # rows of a part between polls: fewer would read the weights too often
+    EPILOGUE_FLOPS = 40         # operations of a product that take as long as the other work on one number of a layer
 
 
 cdef inline Py_ssize_t vectors_of(Py_ssize_t n) noexcept nogil:
@@ -40,6 +42,35 @@ cdef inline void sync_threads(Run *run, int rank, int size) noexcept nogil:
     """Wait until all threads of the region have arrived."""
     if size > 1:
         run.wait(run.pool, rank)
+
+
+cdef inline bint goes_on(Run *run, int rank, double flops) noexcept nogil:
+    """Whether the batch has not been ended by a signal or the deadline; `flops` is the work until the next call."""
+    return run.poll == NULL or run.poll(run.poller, rank, flops)
+
+
+cdef inline Py_ssize_t rows_between_polls(const Run *run, Py_ssize_t m, double flops) noexcept nogil:
+    """Rows, of m, that are computed between two polls if a row takes `flops` operations."""
+    if run.poll == NULL:
+        return m
+    return min(m, max(<Py_ssize_t>FEWEST_POLLED_ROWS,
+                      <Py_ssize_t>(SLICE_FLOPS / (POLLED_FRACTION*flops)) // ROW_GROUP * ROW_GROUP))
+
+
+cdef inline bint next_part(Run *run, const Part *whole, Part *some, double flops) noexcept nogil:
+    """Set `some` to the rows of `whole` after those it has, as many as are computed between two polls; returns False
+    at the end. It starts with no rows: see `no_rows`."""
+    cdef Py_ssize_t at = some.first + some.m - whole.first
+    some.first = whole.first + at
+    some.m = min(whole.m - at, rows_between_polls(run, whole.m, flops))
+    return some.m > 0 and goes_on(run, whole.rank, flops * some.m)
+
+
+cdef inline Part no_rows(const Part *whole) noexcept nogil:
+    """The rows before the first one of a part."""
+    cdef Part some = whole[0]
+    some.m = 0
+    return some
 
 
 cdef inline double weight_of(const Run *run, Py_ssize_t place) noexcept nogil:

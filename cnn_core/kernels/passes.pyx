@@ -16,7 +16,8 @@ from cnn_core.kernels.activations cimport activate_block, softmax_row
 from cnn_core.kernels.long_rows cimport LONG_ROW_GROUP, has_long_rows, long_row_tile_of
 from cnn_core.kernels.optimizers cimport begin_step
 from cnn_core.kernels.partition cimport (
-    TILE_GROUP, clear_padding, part_of, round_up_to_cache_line, share_of_row, sync_threads, vectors_of)
+    EPILOGUE_FLOPS, TILE_GROUP, clear_padding, goes_on, next_part, no_rows, part_of, round_up_to_cache_line,
+    rows_between_polls, share_of_row, sync_threads, vectors_of)
 from cnn_core.kernels.tiles cimport Operands
 from cnn_core.kernels.tiny_batch cimport is_tiny, tiny_batch
 from cnn_core.kernels.vec cimport LANES, flush_subnormals, fp_state, real, restore_fp, v_is_zero, v_load, v_set1, vec
@@ -38,6 +39,32 @@ cdef const real *chunk_inputs(Run *run, Py_ssize_t first, Py_ssize_t *ldx) noexc
     return <const real *>run.inputs
 
 
+cdef void forward_part(Run *run, int index, const Part *part, const real *below, Py_ssize_t ldx) noexcept nogil:
+    """Product of a layer for the part's rows; `below` are the rows of the chunk that it reads."""
+    cdef const Layer *layer = &run.net.layers[index]
+    cdef int activation = layer.activation if index < run.net.depth - 1 else IDENTITY
+    cdef Part some = no_rows(part)
+    while next_part(run, part, &some, 2.0*layer.k*layer.n):
+        if index == 0 and run.offset != NULL:
+            gram_layer(run, some.first, some.m, activation)
+        else:
+            forward_layer(layer, <const real *>run.parameters, <const real *>run.wt[index], below + some.first*ldx,
+                          ldx, some.m, <real *>run.a[index] + some.first*layer.ld,
+                          IDENTITY if layer.has_epilogue else activation)
+
+
+cdef void backward_part(Run *run, int index, const Part *part) noexcept nogil:
+    """dZ of the layer below, before its epilogue, for the part's rows."""
+    cdef const Layer *layer = &run.net.layers[index]
+    cdef const Layer *below = layer - 1
+    cdef const real *wt = <const real *>run.parameters + layer.w if layer.units_major else <const real *>run.wt[index]
+    cdef Part some = no_rows(part)
+    while next_part(run, part, &some, 2.0*layer.k*layer.n):
+        backward_layer(layer, below, wt, <const real *>run.dz[index] + some.first*layer.ld,
+                       <const real *>run.a[index - 1] + some.first*below.ld, some.m,
+                       <real *>run.dz[index - 1] + some.first*below.ld)
+
+
 cdef void rows_phase(Run *run, const Part *part, const real *x, Py_ssize_t ldx, double weight, real *scratch,
                      bint begun) noexcept nogil:
     """Gather, forward, loss and backward for the part's rows. `begun`: the first layer's product is already
@@ -46,57 +73,49 @@ cdef void rows_phase(Run *run, const Part *part, const real *x, Py_ssize_t ldx, 
     cdef const Layer *layer
     cdef Py_ssize_t first = part.first, m = part.m
     cdef int index, top = net.depth - 1
-    cdef const real *below = x + first*ldx
+    cdef const real *below = x
+    cdef Part some = no_rows(part)
     if m <= 0 and net.plain:
         return
     if x == <const real *>run.inputs:
-        gather_rows(&run.x, run.order, part.at + first, m, <real *>run.inputs + first*ldx, ldx)
-        if not net.plain:
-            drop_inputs(run, part, <real *>run.inputs + first*ldx, ldx)
+        while next_part(run, part, &some, EPILOGUE_FLOPS*ldx):
+            gather_rows(&run.x, run.order, part.at + some.first, some.m, <real *>run.inputs + some.first*ldx, ldx)
+            if not net.plain:
+                drop_inputs(run, &some, <real *>run.inputs + some.first*ldx, ldx)
     # Forward: each layer's product, then what it leaves out.
     for index in range(net.depth):
         layer = &net.layers[index]
-        if index == 0 and begun:
-            pass
-        elif index == 0 and run.offset != NULL:
-            gram_layer(run, first, m, layer.activation if index < top else IDENTITY)
-        else:
-            forward_layer(layer, <const real *>run.parameters, <const real *>run.wt[index], below, ldx, m,
-                          <real *>run.a[index] + first*layer.ld,
-                          layer.activation if index < top and not layer.has_epilogue else IDENTITY)
+        if index > 0 or not begun:
+            forward_part(run, index, part, below, ldx)
         epilogue_forward(run, index, part)
-        below = <const real *>run.a[index] + first*layer.ld
-        ldx = layer.ld
+        below, ldx = <const real *>run.a[index], layer.ld
     if run.activated and not run.failed:
         activate_output(run, part)
     if run.failed:
         return
     # Loss and its gradient with respect to the last layer's logits, or to its outputs.
     layer = &net.layers[top]
-    run.loss_and_gradient(&run.loss_spec, layer, m, <real *>run.a[top] + first*layer.ld, &run.target, run.order,
-                          part.at + first, weight, <real *>run.dz[top] + first*layer.ld if run.backward else NULL,
-                          scratch, run.row_loss + first)
+    if goes_on(run, part.rank, 0):
+        run.loss_and_gradient(&run.loss_spec, layer, m, <real *>run.a[top] + first*layer.ld, &run.target, run.order,
+                              part.at + first, weight, <real *>run.dz[top] + first*layer.ld if run.backward else NULL,
+                              scratch, run.row_loss + first)
     if run.activated and run.backward:
         derive_output(run, part)
     # Backward: dZ of each layer from dZ of the layer above.
     index = top if run.backward else 0
     while index > 0:
-        layer = &net.layers[index]
-        backward_layer(layer, &net.layers[index - 1],
-                       <const real *>run.parameters + layer.w if layer.units_major else <const real *>run.wt[index],
-                       <const real *>run.dz[index] + first*layer.ld,
-                       <const real *>run.a[index - 1] + first*net.layers[index - 1].ld, m,
-                       <real *>run.dz[index - 1] + first*net.layers[index - 1].ld)
+        backward_part(run, index, part)
         index -= 1
         epilogue_backward(run, index, part)
 
 
-cdef void weights_phase(Run *run, const real *x, Py_ssize_t ldx, Py_ssize_t m, bint first_chunk, bint last_chunk,
-                        int rank, int size, real *scratch) noexcept nogil:
-    """Gradient of the chunk for the rank's rows of every W, and the step after the batch's last chunk; x = NULL leaves
-    out the first layer's W."""
+cdef void weights_phase(Run *run, const real *inputs, Py_ssize_t ld_inputs, Py_ssize_t row, Py_ssize_t m,
+                        bint first_chunk, bint last_chunk, int rank, int size, real *scratch) noexcept nogil:
+    """Gradient of m rows of the chunk, from `row` on, for the rank's rows of every W, and the step after the last rows
+    of the batch; inputs = NULL leaves out the first layer's W."""
     cdef const Layer *layer
-    cdef Py_ssize_t first, last
+    cdef const real *x
+    cdef Py_ssize_t first, last, ldx
     cdef int index = run.net.depth - 1
     while index >= 0:
         if is_frozen(run, index):
@@ -104,19 +123,22 @@ cdef void weights_phase(Run *run, const real *x, Py_ssize_t ldx, Py_ssize_t m, b
             continue
         layer = &run.net.layers[index]
         first, last = share(layer.k, rank, size, ROW_GROUP), share(layer.k, rank + 1, size, ROW_GROUP)
-        if first < last and index == 0 and run.offset != NULL:
-            take_step(run, layer.w + first*layer.ld, last - first, vectors_of(layer.n)*LANES, layer.ld, True,
-                      <real *>run.dz[0] + first*layer.ld, layer.ld)
-        elif first < last and (index > 0 or x != NULL):
-            weight_gradient(run, index, x if index == 0 else <const real *>run.a[index - 1],
-                            ldx if index == 0 else run.net.layers[index - 1].ld, m, first, last, first_chunk,
-                            last_chunk, scratch)
+        if index == 0 and run.offset != NULL:
+            if first < last and last_chunk:
+                take_step(run, layer.w + first*layer.ld, last - first, vectors_of(layer.n)*LANES, layer.ld, True,
+                          <real *>run.dz[0] + first*layer.ld, layer.ld)
+        elif first < last and (index > 0 or inputs != NULL):
+            if index > 0:
+                x, ldx = <const real *>run.a[index - 1], run.net.layers[index - 1].ld
+            else:
+                x, ldx = inputs, ld_inputs
+            weight_gradient(run, index, x + row*ldx, ldx, row, m, first, last, first_chunk, last_chunk, scratch)
             if run.wt[index] != NULL and last_chunk and run.step.method != GRADIENT_ONLY:
                 copy_weights(layer, <const real *>run.parameters, <real *>run.wt[index], first, last)
         if layer.b >= 0 and rank == size - 1:
-            bias_gradient(run, index, m, first_chunk, last_chunk)
+            bias_gradient(run, index, row, m, first_chunk, last_chunk)
         if layer.g >= 0 and rank == size - 1:
-            gain_gradient(run, index, m, first_chunk, last_chunk)
+            gain_gradient(run, index, row, m, first_chunk, last_chunk)
         index -= 1
 
 
@@ -137,13 +159,45 @@ cdef void run_tiny_batch(Run *run, Py_ssize_t start, Py_ssize_t m, double weight
     add_losses(run, m, loss)
 
 
+cdef double weight_flops(const Run *run, int size) noexcept nogil:
+    """Operations of one rank for the gradient of one row, about."""
+    cdef double total = 0
+    cdef int index
+    for index in range(run.net.depth):
+        total += 2.0 * run.net.layers[index].k * run.net.layers[index].n
+    return total / size
+
+
+cdef bint weights_in_parts(Run *run, const real *x, Py_ssize_t ldx, Py_ssize_t m, bint first_chunk, bint last_chunk,
+                           int rank, int size, real *scratch) noexcept nogil:
+    """`weights_phase` for a chunk of m rows, some rows after the others, with polls between them. Returns False, to all
+    ranks, if the run must end before the step."""
+    cdef double flops
+    cdef Py_ssize_t row = 0, some
+    if run.poll == NULL:
+        weights_phase(run, x, ldx, 0, m, first_chunk, last_chunk, rank, size, scratch)
+        return True
+    flops = weight_flops(run, size)
+    some = rows_between_polls(run, m, flops)
+    while row + some < m and goes_on(run, rank, flops * some):
+        weights_phase(run, x, ldx, row, some, first_chunk and row == 0, False, rank, size, scratch)
+        row += some
+    if not last_chunk and not goes_on(run, rank, flops * some):
+        return True                 # the run ends after the rows of the next chunk
+    if last_chunk:
+        if rank == 0:
+            run.ended_late = not goes_on(run, rank, flops * some)
+        sync_threads(run, rank, size)
+        if run.ended_late:
+            return False
+    weights_phase(run, x, ldx, row, m - row, first_chunk and row == 0, last_chunk, rank, size, scratch)
+    return True
+
+
 cdef bint run_batch(Run *run, Py_ssize_t start, Py_ssize_t count, double weight, int64_t step, int rank, int size,
-                    real *scratch,
-                    double *loss) noexcept nogil:
+                    real *scratch, double *loss) noexcept nogil:
     """Loss, which is added to `loss`, gradient and step for rows start, ..., start + count - 1 of the pass. Returns
-    False, on all ranks, if the pass ends before the step. Ranks read the flags here only: after the last barrier of a
-    batch another rank may have set one for the next batch already, and a rank that left alone would not be waited
-    for."""
+    False, to all ranks, if the run ends before the step."""
     cdef Py_ssize_t at = start, m, ldx
     cdef const real *x
     cdef Part part
@@ -152,13 +206,18 @@ cdef bint run_batch(Run *run, Py_ssize_t start, Py_ssize_t count, double weight,
         x = chunk_inputs(run, at, &ldx)
         part = part_of(at, m, step, rank, size)
         rows_phase(run, &part, x, ldx, weight, scratch, False)
+        # Decisions are written before a barrier and read after it, and not written again before the next barrier: all
+        # ranks find the same.
+        if rank == 0:
+            run.ended = not goes_on(run, rank, 0)
         sync_threads(run, rank, size)
-        if run.failed or run.loss_spec.failed:
+        if run.failed or run.loss_spec.failed or run.ended:
             return False
         if rank == 0:
             add_losses(run, m, loss)
         if run.backward and run.gradients != NULL:
-            weights_phase(run, x, ldx, m, at == start, at + m == start + count, rank, size, scratch)
+            if not weights_in_parts(run, x, ldx, m, at == start, at + m == start + count, rank, size, scratch):
+                return False
         sync_threads(run, rank, size)
         at += m
     return True
@@ -198,7 +257,7 @@ cdef void run_long_row_batch(Run *run, Py_ssize_t start, Py_ssize_t count, doubl
         own = x
         if more:
             own = NULL
-        weights_phase(run, own, ldx, m, at == start, at + m == end, 0, 1, scratch)
+        weights_phase(run, own, ldx, 0, m, at == start, at + m == end, 0, 1, scratch)
         if more:
             forward_next_rows(run, x, ldx)
         at += m
@@ -211,7 +270,7 @@ cdef void run_passes(Run *run, int rank, int size) noexcept nogil:
     cdef fp_state saved = flush_subnormals()
     cdef real *scratch = <real *>run.scratch + rank*run.scratch_size
     cdef Py_ssize_t index, start, count, end = run.first + run.count, step = 0
-    cdef bint alone = size == 1 and run.loss_spec.function == NULL, tiny = alone and is_tiny(run)
+    cdef bint alone = size == 1 and run.loss_spec.function == NULL and run.poll == NULL, tiny = alone and is_tiny(run)
     cdef bint long_rows = alone and has_long_rows(run), going = True
     cdef double weight
     cdef const Layer *layer
@@ -267,7 +326,7 @@ cdef void add_outer(Run *run, int rank, int size) noexcept nogil:
         if rank == 0:
             run.dz[0] = <real *>dz + at*layer.ld
         sync_threads(run, rank, size)
-        weight_gradient(run, 0, x, ldx, m, share(layer.k, rank, size, ROW_GROUP),
+        weight_gradient(run, 0, x, ldx, 0, m, share(layer.k, rank, size, ROW_GROUP),
                         share(layer.k, rank + 1, size, ROW_GROUP), False, False, NULL)
         sync_threads(run, rank, size)
         at += m
