@@ -84,6 +84,28 @@ def plain(X: Any) -> Any:
     return arrays.as_array(X, "X")
 
 
+def stated_rows(a: Any, ndim: int) -> int | None:
+    """Return the number of rows that an array, a table or a list states, without reading it.
+
+    None if it states none, or has fewer than `ndim` dimensions.
+    """
+    shape = getattr(a, "shape", None)
+    if isinstance(shape, tuple):
+        return shape[0] if len(shape) >= ndim and isinstance(shape[0], int) else None
+    if type(a) not in (list, tuple) or not a:
+        return None
+    return len(a) if ndim == 1 or isinstance(a[0], (list, tuple, np.ndarray)) else None
+
+
+def check_lengths(X: Any, y: Any, sample_weight: Any = None) -> None:
+    """Raise ValueError if X and y, or the weights, state different numbers of rows, before any of them is read."""
+    m = stated_rows(X, 2)
+    for other, name in ((y, "y"), (sample_weight, "sample_weight")):
+        n = stated_rows(other, 1)
+        if m and n and m != n:
+            arrays.check_rows(range(m), range(n), y_name=name)
+
+
 def between(X: Samples, start: int, stop: int) -> Samples:
     """Return the rows start, ..., stop - 1, without a copy of their numbers."""
     if not isinstance(X, SparseRows):

@@ -138,6 +138,7 @@ class Perceptron(Creation):
         resume = hasattr(self, "network_") and (partial or bool(self.warm_start))
         known = self.network_.inputs if resume else None
         encodes_table = self.categorical_features is not None if known is None else known.encoder is not None
+        inputs.check_lengths(X, y)
         X = inputs.opened(owner, X, encodes_table)
         names, shape = dataframes.feature_names(X), images.shape_of(X)
         if known is None:

@@ -155,6 +155,7 @@ class ClassPredictions(Perceptron):
         -------
         float
         """
+        inputs.check_lengths(X, y)
         predicted = self.predict(X)
         y = inputs.read_targets(type(self).__name__, y, len(predicted))
         return metrics.accuracy(y, predicted, inputs.read_weights(sample_weight, len(y)))

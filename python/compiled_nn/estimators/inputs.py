@@ -91,12 +91,23 @@ def read_targets(owner: str, y: Any, n_rows: int | None) -> Array:
         arrays.check_finite(
             values, "y", "float64", partial(dataframes.title, y)
         )  # with the names of its columns
-    if n_rows is not None and len(values) != n_rows:
-        raise ValueError(
-            f"Found input variables with inconsistent numbers of samples: [{n_rows}, {len(values)}]: X has {n_rows}"
-            f" rows; y has {len(values)}."
-        )
+    if n_rows is not None:
+        _check_rows(n_rows, len(values))
     return values
+
+
+def check_lengths(X: Any, y: Any) -> None:
+    """Raise ValueError if X and y state different numbers of rows, before either of them is read."""
+    m, n = samples.stated_rows(X, 2), samples.stated_rows(y, 1)
+    if m and n:
+        _check_rows(m, n)
+
+
+def _check_rows(m: int, n: int) -> None:
+    if m != n:
+        raise ValueError(
+            f"Found input variables with inconsistent numbers of samples: [{m}, {n}]: X has {m} rows; y has {n}."
+        )
 
 
 def check_indicator(y: Array) -> None:

@@ -103,6 +103,7 @@ class ValuePredictions(Perceptron):
         -------
         float
         """
+        inputs.check_lengths(X, y)
         predicted = self.predict(X)
         y = inputs.read_targets(type(self).__name__, y, len(predicted))
         weights = inputs.read_weights(sample_weight, len(y))

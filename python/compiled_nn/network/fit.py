@@ -16,7 +16,7 @@ from ..common import clock
 from ..common.errors import suggest_keywords
 from ..data import sample_weights
 from ..data.arrays import Array
-from ..data.samples import Samples
+from ..data.samples import Samples, check_lengths
 from ..spec.configuration import check_proximal
 from ..training.batches import Data
 from ..training.divergence import Snapshot
@@ -284,6 +284,7 @@ class Fitting(Prediction, State):
         if stream_source is not None:
             streams.check_plan(plan)
             X, y = streams.first_batch(stream_source)
+        check_lengths(X, y, plan.sample_weight)
         inputs, X = self._inputs_for(X, resume)
         given, own = y, sample_weights.check(plan.sample_weight, len(X))
         read = partial(read_targets, c, X, given, targets, sample_weight=own, training=c.dtype)

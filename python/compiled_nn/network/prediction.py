@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..data import arrays
 from ..data.arrays import Array
 from ..training.stacks import loss_of_values
 from ..training.targets import weights_of
@@ -255,10 +256,16 @@ class Prediction(Model):
         NotFittedError
             If the network has no weights yet.
         TypeError, ValueError
-            If an argument cannot be used.
+            If an argument cannot be used, or a gradient is not finite.
         """
         X, y, targets = self._labelled(X, y)
         stack = self._evaluated()
         objective = self._objective().replace(weights=weights_of(targets, y, sample_weight))
         stack.gradient(X, y, objective)
+        if arrays.first_unusable(stack.gradients, stack.gradients.dtype.name) is not None:
+            raise ValueError(
+                "The gradients for these rows are not finite: an output, the loss of a row, or its derivative is beyond"
+                f" the range of {stack.gradients.dtype}. predict names the rows whose output is; check X, y and the"
+                " weights."
+            )
         return {"layers": copy_layers(layer_views(stack, stack.gradients))}

@@ -11,7 +11,7 @@ from ..common.errors import count, located
 from ..common.immutable import Immutable
 from ..data import arrays, class_labels, dataframes, sample_weights
 from ..data.arrays import Array
-from ..data.samples import Reader, Samples
+from ..data.samples import Reader, Samples, check_lengths
 from ..preprocessing import standardization
 from ..preprocessing.standardization import Statistics
 from ..spec.configuration import Configuration
@@ -215,6 +215,7 @@ def read_samples(
     TypeError, ValueError
         If X or y cannot be used.
     """
+    check_lengths(X, y)
     X = inputs.read(X)
     return X, *read_targets(configuration, X, y, targets, scaled, **options)
 
