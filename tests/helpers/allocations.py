@@ -203,7 +203,7 @@ LIBRARIES = {"any": None, "numpy": b"_multiarray_umath"}
 OUTCOMES = ("answers", "refuses", "refuses otherwise")
 # What NumPy raises if a reduction cannot allocate, and Python if it cannot allocate a lock.
 OTHERS = re.compile(
-    r"SystemError: .*without (exception set|setting an exception)|RuntimeError: can't allocate lock"
+    r"SystemError: .*without (exception set|setting an exception)|RuntimeError: can't allocate (read )?lock"
 )
 REPEATS = (5, 40, 40)
 LEAK = 500  # bytes for each failure: NumPy and the interpreter lose up to some hundred where they fail
