@@ -17,7 +17,12 @@ PAGES = {
     for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 }
 CORE, FACE = ROOT / "cnn_core", ROOT / "python" / "compiled_nn"
-NOT_INSTALLED_HERE = ("safetensors", "torch", "scipy")  # what a page may use and the tests need not have
+NOT_INSTALLED_HERE = (
+    "safetensors",
+    "torch",
+    "scipy",
+    "threadpoolctl",
+)  # what a page may use and the tests need not have
 EXAMPLES = ("my_timing.py",)  # a reader's own file
 
 every_page = pytest.mark.parametrize("page", sorted(PAGES))
