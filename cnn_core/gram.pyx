@@ -160,6 +160,9 @@ def make_gram_stack(Stack home not None, cnp.ndarray X not None, *, double scale
     """
     cdef GramStack stack
     cdef Py_ssize_t m = cnp.PyArray_DIM(X, 0) if cnp.PyArray_NDIM(X) == 2 else 0, n = home.sizes[1]
+    X = np.asarray(X)               # not a subclass
+    if cnp.PyArray_NDIM(X) != 2 or cnp.PyArray_DIM(X, 0) == 0 or cnp.PyArray_DIM(X, 1) != home.sizes[0]:
+        raise ValueError(f"X has shape {(<object>X).shape}; the stack takes (m, {home.sizes[0]}), m at least 1")
     if home.optimizer not in ("sgd", "momentum", "nesterov"):
         raise ValueError(f"the optimizer is {home.optimizer!r}; gram training needs sgd, momentum or nesterov")
     for moment in home.moments:

@@ -73,6 +73,7 @@ cdef class Stack(Layers):
         self.loss_kernel, self.step_kernel = loss_kernels[real], step_kernels[real]
         self.gradients = aligned_zeros(len(self.parameters), self.dtype)
         self.moments = ()
+        Stack.set_update(self)
 
     @property
     def steps(self):
@@ -387,6 +388,8 @@ cdef class Stack(Layers):
         cdef double unused = 0
         cdef int threads = thread_count(n_threads)
         cdef Py_ssize_t m = len(X), at = 0, stop
+        if out is not None and cnp.PyArray_NDIM(out) != 2:
+            raise ValueError(f"out has shape {(<object>out).shape}; it must be (m, {self.sizes[0]})")
         activation = self.activations[self.net.depth - 1]
         if link and activation == "softmax":
             A = self.forward(X, scale=scale, n_threads=threads)
