@@ -206,7 +206,7 @@ OTHERS = re.compile(
     r"SystemError: .*without (exception set|setting an exception)|RuntimeError: can't allocate (read )?lock"
 )
 REPEATS = (5, 40, 40)
-LEAK = 500  # bytes for each failure: NumPy and the interpreter lose up to some hundred where they fail
+LEAK = 1000  # bytes for each failure: NumPy and the interpreter lose some hundred where they fail
 
 
 def described(error):
