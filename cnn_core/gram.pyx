@@ -21,7 +21,8 @@ cimport numpy as cnp
 
 from cnn_core.kernel_tables cimport DenseKernels
 from cnn_core.layers cimport aligned_zeros, has_expired, padded_stride, round_up_rows, thread_count
-from cnn_core.stack cimport Stack, allocate_workspace, chunk_rows
+from cnn_core.stack cimport (
+    Stack, allocate_workspace, begin_pass, begin_writing, chunk_rows, end_pass, end_writing, set_steps)
 from cnn_core.threads cimport acquire_threads, release_threads, get_pool, wait, run_parallel
 from cnn_core.types cimport GRAM_PANEL, ROW_GROUP, Layer, Run
 
@@ -49,7 +50,8 @@ cdef copy_other_parameters(source, target):
 
 
 cdef class GramStack(Stack):
-    """Stack that trains like `home` on all rows of X at once; made by `make_gram_stack`.
+    """Stack that trains like `home` on all rows of X at once; made by `make_gram_stack`. Until it writes the result
+    back, or is deleted, `home` refuses every change.
 
     Its input is the Gram matrix `gram`, and its first weights are S; everything else is as in `home`.
     """
@@ -61,6 +63,10 @@ cdef class GramStack(Stack):
     cdef cnp.ndarray start                  # X W(0)
     cdef readonly cnp.ndarray gram
 
+    def __dealloc__(self):
+        if self.home is not None:
+            end_pass(self.home)
+
     def write_back(self):
         """Copy the result to `home`: weights, biases, momenta and count of steps.
 
@@ -71,11 +77,16 @@ cdef class GramStack(Stack):
         """
         if self.home is None:
             raise ValueError("write_back was called before, or this stack was not made by make_gram_stack")
-        for mine, theirs in zip((self.parameters, *self.moments), (self.home.parameters, *self.home.moments)):
-            self.add_outer(self.views(mine)[0][0], theirs)
-            copy_other_parameters(self.views(mine), self.home.views(theirs))
-        self.home.steps = self.steps
-        self.home = None
+        begin_writing(self.home)
+        try:
+            for mine, theirs in zip((self.parameters, *self.moments), (self.home.parameters, *self.home.moments)):
+                self.add_outer(self.views(mine)[0][0], theirs)
+                copy_other_parameters(self.views(mine), self.home.views(theirs))
+            set_steps(self.home, self.steps)
+        finally:
+            end_writing(self.home)
+            end_pass(self.home)
+            self.home = None
 
     cdef object add_outer(self, cnp.ndarray S, cnp.ndarray flat):
         """First layer's weights in `flat`, which has the layout of home's parameters, += X^T S."""
@@ -158,8 +169,6 @@ def make_gram_stack(Stack home not None, cnp.ndarray X not None, *, double scale
     TimeoutError
         If the deadline has passed.
     """
-    cdef GramStack stack
-    cdef Py_ssize_t m = cnp.PyArray_DIM(X, 0) if cnp.PyArray_NDIM(X) == 2 else 0, n = home.sizes[1]
     X = np.asarray(X)               # not a subclass
     if cnp.PyArray_NDIM(X) != 2 or cnp.PyArray_DIM(X, 0) == 0 or cnp.PyArray_DIM(X, 1) != home.sizes[0]:
         raise ValueError(f"X has shape {(<object>X).shape}; the stack takes (m, {home.sizes[0]}), m at least 1")
@@ -168,12 +177,23 @@ def make_gram_stack(Stack home not None, cnp.ndarray X not None, *, double scale
     for moment in home.moments:
         if home.views(moment)[0][0].any():
             raise ValueError("the first layer has moments that are not linear combinations of the rows of X")
+    begin_pass(home, "gram training")
+    try:
+        return make_held_stack(home, X, scale, n_threads, deadline)
+    except BaseException:
+        end_pass(home)
+        raise
+
+
+cdef object make_held_stack(Stack home, cnp.ndarray X, double scale, n_threads, double deadline):
+    cdef GramStack stack
+    cdef Py_ssize_t m = cnp.PyArray_DIM(X, 0) if cnp.PyArray_NDIM(X) == 2 else 0, n = home.sizes[1]
     first = Layers((home.sizes[0], n), ("identity",), (False,), home.dtype)
     first.views()[0][0][...] = home.views()[0][0]
     if home.statistics is not None:
         first.standardize(*home.statistics, home.clipped)
     stack = GramStack((m, *home.sizes[1:]), home.activations, home.biases, home.dtype, units_major=False)
-    stack.home, stack.X, stack.scale, stack.threads = home, X, scale, thread_count(n_threads)
+    stack.X, stack.scale, stack.threads = X, scale, thread_count(n_threads)
     stack.start = aligned_zeros(round_up_rows(m) * stack.net.layers[0].ld, home.dtype)
     (<object>stack.start)[:m * stack.net.layers[0].ld].reshape(m, -1)[:, :n] = first.forward(
         X, scale=scale, n_threads=n_threads, deadline=deadline)
@@ -183,4 +203,5 @@ def make_gram_stack(Stack home not None, cnp.ndarray X not None, *, double scale
     stack.steps = home.steps
     for mine, theirs in zip((stack.parameters, *stack.moments), (home.parameters, *home.moments)):
         copy_other_parameters(home.views(theirs), stack.views(mine))
+    stack.home = home
     return stack

@@ -11,6 +11,7 @@ cdef struct Poll:                   # of a long computation: see `polling.pyx`
     bint expired                    # the deadline has passed
     int ending                      # flag that all threads of the region read: the computation must end
     void *error                     # exception of a signal handler, owned; or NULL
+    void *owner                 # stack in training, which is paused while Python runs; or NULL
 
 
 cdef dict activation_codes
@@ -37,6 +38,7 @@ cdef class Block:
     cdef void *data
     cdef Py_ssize_t count
     cdef int type_number
+    cdef object token               # exists as long as memory is shared, see `guard`; None for the owner's block
 
 
 cdef Block allocate(Py_ssize_t count, dtype)
@@ -79,7 +81,11 @@ cdef class Layers:
     cdef readonly cnp.ndarray parameters
     cdef readonly tuple statistics
     cdef cnp.ndarray factors
+    cdef bint units_major
 
+    # Around the call of a Python function in a slice of training: `pause`, and `resume` if that was true; see `Stack`.
+    cdef bint pause(self) noexcept
+    cdef void resume(self) noexcept
     # out[m, n] = the network's output for x[m, k], both C-contiguous reals of its dtype. Returns 0; -1 when memory is
     # out; -2 when a user's activation has set an exception.
     cdef int forward_rows(self, const void *x, Py_ssize_t m, void *out) noexcept nogil

@@ -81,15 +81,21 @@ cdef int call_user(void *owner, int index, Py_ssize_t m, Py_ssize_t n, void *a, 
     cdef Layers layers = <Layers>owner
     cdef cnp.npy_intp shape[2]
     cdef cnp.ndarray rows, Z
+    cdef bint paused
     shape[0], shape[1] = m, ld
     rows = cnp.PyArray_SimpleNewFromData(2, shape, layers.type_number, a)
     Z = np.array((<object>rows)[:, :n])
     (<object>Z).setflags(write=False)
     f, derivative = layers.activations[index]
-    (<object>rows)[:, :n] = call_function(f, Z)
-    if slope != NULL:
-        rows = cnp.PyArray_SimpleNewFromData(2, shape, layers.type_number, slope)
-        (<object>rows)[:, :n] = call_function(derivative, Z)
+    paused = layers.pause()
+    try:
+        (<object>rows)[:, :n] = call_function(f, Z)
+        if slope != NULL:
+            rows = cnp.PyArray_SimpleNewFromData(2, shape, layers.type_number, slope)
+            (<object>rows)[:, :n] = call_function(derivative, Z)
+    finally:
+        if paused:
+            layers.resume()
     return 0
 
 
@@ -211,6 +217,7 @@ cdef class Layers:
         (self.sizes, self.activations, self.biases, self.dtype, self.norms, self.residuals) = check_arguments(
             sizes, activations, biases, dtype, norms, residuals)
         depth, self.itemsize = len(self.sizes) - 1, self.dtype.itemsize
+        self.units_major = units_major
         self.net.layers = <Layer *>PyMem_Malloc(depth * sizeof(Layer))
         if self.net.layers == NULL:
             raise MemoryError
@@ -267,6 +274,12 @@ cdef class Layers:
         if cnp.PyArray_NDIM(flat) != 1 or cnp.PyArray_DIM(flat, 0) != self.memory.count:
             raise ValueError(f"flat has shape {(<object>flat).shape}; parameters has shape ({self.memory.count},)")
         return flat
+
+    cdef bint pause(self) noexcept:
+        return False
+
+    cdef void resume(self) noexcept:
+        pass
 
     def views(self, flat=None):
         """Views of the layers' (W, b) in a vector with the layout of `parameters`.

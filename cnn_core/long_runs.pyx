@@ -17,11 +17,12 @@ cdef double work_per_row(Stack self):
 cdef void start_polling(Stack self, Run *run, Poll *poll, double deadline):
     """Let a run with long batches be polled. `poll` must stay at its address during the run."""
     poll[0] = new_poll(deadline)
+    poll.owner = <void *>self
     if work_per_row(self) * min(run.batch, run.count) > SLICE_FLOPS:
         run.poll, run.poller = poll_run, poll
 
 
-cdef bint has_failed(const Run *run) noexcept:
+cdef bint has_failed(const Run *run) noexcept nogil:
     """Whether a run has ended before the step of its last batch."""
     return run.failed or run.loss_spec.failed or run.ended or run.ended_late
 

@@ -7,6 +7,7 @@ from libc.stdint cimport int64_t
 cimport numpy as cnp
 
 from cnn_core.layers cimport code_of
+from cnn_core.stack cimport Stack
 from cnn_core.types cimport (
     BINARY_CROSS_ENTROPY, BINARY_FOCAL, CUSTOM, GAUSSIAN_NLL, HUBER, LOG_COSH, MAE, MSE, ORDINAL, QUANTILE,
     SOFTMAX_CROSS_ENTROPY, SOFTMAX_FOCAL, SQUARED_ERROR, TWEEDIE, LossSpec, Layer, Run, Target)
@@ -34,6 +35,7 @@ cdef void call_custom_loss(LossSpec *spec, const Layer *last, Py_ssize_t m, cons
     """A `loss_fn` that calls a `CustomLoss`."""
     cdef cnp.npy_intp shape[2]
     cdef int number
+    cdef bint paused
     cdef object custom = <object>spec.function
     shape[0], shape[1] = m, last.ld
     number = custom.dtype.num
@@ -41,7 +43,10 @@ cdef void call_custom_loss(LossSpec *spec, const Layer *last, Py_ssize_t m, cons
     outputs = cnp.PyArray_SimpleNewFromData(2, shape, number, <void *>z)
     gradient = None if dz == NULL else cnp.PyArray_SimpleNewFromData(2, shape, number, dz)
     losses = cnp.PyArray_SimpleNewFromData(1, shape, cnp.NPY_FLOAT64, row_loss)
+    paused = (<Stack>custom.stack).pause()
     spec.failed = not custom.evaluate(outputs[:, :last.n], gradient, losses, first, weight)
+    if paused:
+        (<Stack>custom.stack).resume()
 
 
 cdef object read_loss(LossSpec *spec, loss, Py_ssize_t outputs):
@@ -85,6 +90,7 @@ cdef cnp.ndarray read_target(Run *run, y, Py_ssize_t m, Py_ssize_t outputs, dtyp
         if (cnp.PyArray_TYPE(target) != cnp.NPY_INT64 or cnp.PyArray_NDIM(target) != 1
                 or not cnp.PyArray_ISCARRAY_RO(target)):
             raise TypeError("y must be a contiguous int64 array of class indices")
+        target = target.copy()          # what is checked is what is used, whatever functions of the pass write to y
         if len(target) != m:
             raise ValueError(f"y has {len(target)} labels; X has {m} rows")
         if target.min() < 0 or target.max() >= classes:
@@ -111,7 +117,7 @@ cdef object read_weights(Run *run, weights, Py_ssize_t m):
     cdef cnp.ndarray array
     if weights is None:
         return None
-    array = np.ascontiguousarray(weights, np.float64)
+    array = np.array(weights, np.float64, order="C")
     if (<object>array).shape != (m,):
         raise ValueError(f"weights has shape {(<object>array).shape}; X has {m} rows")
     if not (array.min() >= 0 and 0 < array.sum() < np.inf):
@@ -120,25 +126,26 @@ cdef object read_weights(Run *run, weights, Py_ssize_t m):
     return array
 
 
-cdef int read_order(Run *run, order, Py_ssize_t m) except -1:
-    """Describe the order of the rows to the kernels; the caller keeps `order` alive."""
+cdef cnp.ndarray read_order(Run *run, order, Py_ssize_t m):
+    """Describe the order of the rows to the kernels; returns the copy that must stay alive, or None."""
     cdef cnp.ndarray rows
     if order is None:
-        return 0
+        return None
     if run.offset != NULL:
         raise ValueError("gram training uses all rows at once: order must be None")
     rows = order
     if cnp.PyArray_TYPE(rows) != cnp.NPY_INT64 or cnp.PyArray_NDIM(rows) != 1 or not cnp.PyArray_ISCARRAY_RO(rows):
         raise TypeError("order must be a contiguous int64 vector of row indices")
+    rows = rows.copy()
     if len(rows) == 0 or rows.min() < 0 or rows.max() >= m:
         raise ValueError(f"order must name rows from 0 to {m - 1}")
     run.order, run.count = <const int64_t *>cnp.PyArray_DATA(rows), len(rows)
-    return 0
+    return rows
 
 
 cdef cnp.ndarray read_rates(const Run *run, rates, Py_ssize_t passes):
     """Return the learning rates as an array with one number for each step of all passes."""
-    cdef cnp.ndarray array = np.ascontiguousarray(rates, np.float64)
+    cdef cnp.ndarray array = np.array(rates, np.float64, order="C", ndmin=1)
     cdef Py_ssize_t steps = passes * ((run.count + run.batch - 1) // run.batch)
     if (<object>array).shape != (steps,):
         raise ValueError(f"rates has shape {(<object>array).shape}; {passes} passes over {run.count} rows in batches "

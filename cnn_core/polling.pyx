@@ -15,11 +15,13 @@ cdef Poll new_poll(double deadline) noexcept:
     """A `Poll` with nothing done yet, which must stay at its address during the computation."""
     cdef Poll poll
     poll.flops, poll.deadline, poll.expired, poll.ending, poll.error = 0, deadline, False, 0, NULL
+    poll.owner = NULL
     return poll
 
 
 cdef bint must_end(Poll *poll) noexcept with gil:
     """Handle signals; return whether one of them has raised an exception, or the deadline has passed."""
+    cdef bint paused = poll.owner != NULL and (<Layers>poll.owner).pause()
     try:
         PyErr_CheckSignals()
         poll.expired = has_expired(poll.deadline)
@@ -27,6 +29,9 @@ cdef bint must_end(Poll *poll) noexcept with gil:
         Py_INCREF(error)
         poll.error = <void *>error
         return True
+    finally:
+        if paused:
+            (<Layers>poll.owner).resume()
     return poll.expired
 
 

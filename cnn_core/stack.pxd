@@ -1,6 +1,6 @@
 """A stack of dense layers in training; for predicting from Cython see `cnn_core.layers`, its base."""
 
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int64_t, uint64_t
 
 cimport numpy as cnp
 
@@ -34,6 +34,15 @@ cdef class Stack(Layers):
     cdef double input_dropout
     cdef readonly uint64_t dropout_key  # seed of dropout
     cdef const void *offset             # X W(0) of a `GramStack`, else NULL
+    cdef void *gate                     # see `guard`: held by a slice, or while the state is copied
+    cdef void *clock                    # lock that is never free, to wait for some microseconds
+    cdef unsigned long holder, runner, changer      # threads: with the pass, in a slice, in `changing`; or 0
+    cdef int waiting, readers           # threads that wait for the gate; calls that read memory of the stack
+    cdef int state, captured_state      # number of returns of the core to Python; that of `captured`
+    cdef int forks
+    cdef Stack captured                 # copy of the state at the last return, if one was needed
+    cdef void *settled                  # running statistics before a batch that may end early, until its step; or NULL
+    cdef object token, shared           # token of memory of another stack; weak one of memory that others share
 
     cdef object prepare(self, Run *run, X, y, Objective objective, Py_ssize_t batch, int threads, bint by_running)
     cdef void execute(self, Run *run, int threads) noexcept nogil
@@ -46,3 +55,8 @@ cdef class Stack(Layers):
 
 cdef Py_ssize_t chunk_rows(Stack self, Py_ssize_t batch, int threads, bint activated)
 cdef cnp.ndarray allocate_workspace(Stack self, Run *run, int threads)
+cdef int begin_pass(Stack self, str what) except -1
+cdef int end_pass(Stack self) except -1
+cdef int begin_writing(Stack self) except -1
+cdef int end_writing(Stack self) except -1
+cdef int set_steps(Stack self, int64_t count) except -1

@@ -36,6 +36,7 @@ include "objective.pyx"
 include "loss_spec.pyx"
 include "workspace.pyx"
 include "long_runs.pyx"
+include "guard.pyx"
 
 cdef enum:
     SERIAL_STEP_FLOPS = 10000000    # a step with less work uses one thread: others would have to fetch the weights
@@ -64,6 +65,11 @@ cdef void given_gradient(LossSpec *spec, const Layer *last, Py_ssize_t m, const 
         memcpy(<char *>dz + i*last.ld*size, <const char *>target.values + (first + i)*last.n*size, last.n*size)
 
 
+cdef int set_steps(Stack self, int64_t count) except -1:
+    self.step.count, self.step.momentum_product, self.step.in_product = count, 1, 0
+    return 0
+
+
 cdef class Stack(Layers):
     """Dense layers with a loss and an optimizer; parameters as for `Layers`."""
 
@@ -73,7 +79,75 @@ cdef class Stack(Layers):
         self.loss_kernel, self.step_kernel = loss_kernels[real], step_kernels[real]
         self.gradients = aligned_zeros(len(self.parameters), self.dtype)
         self.moments = ()
+        make_locks(self)
         Stack.set_update(self)
+
+    def __dealloc__(self):
+        free_locks(self)
+
+    cdef bint pause(self) noexcept:
+        """Release the gate if this thread has it."""
+        if self.runner != PyThread_get_thread_ident():
+            return False
+        leave_slice(self)
+        return True
+
+    cdef void resume(self) noexcept:
+        with nogil:
+            enter_slice(self)
+
+    def standardize(self, mean, deviation, Py_ssize_t clipped=0):
+        """Documented in `Layers.standardize`; refused with a RuntimeError while a pass runs."""
+        check_free(self, "standardize")
+        if living_token(self) is not None:
+            self.scaling = None         # others have the present one
+        Layers.standardize(self, mean, deviation, clipped)
+
+    def present(self, *, bint averaged=False):
+        """Stack of the same layers with the present parameters, which later changes of this stack do not reach.
+
+        It has no optimizer. During a pass its parameters are those of the last step before the core returned to Python.
+        If no earlier call has copied them since then, the call waits for the next return, which takes some hundredths
+        of a second at most, but for a batch of batch normalisation. Memory is shared if no pass runs.
+
+        Parameters
+        ----------
+        averaged : bool
+            Whether the parameters are those in `average`, if it is defined.
+
+        Returns
+        -------
+        Stack
+        """
+        return present_state(self, averaged)
+
+    def copy(self, *, bint moments=True):
+        """Copy of the parameters, the average and the steps, of the same moment as for `present`.
+
+        Parameters
+        ----------
+        moments : bool
+            Whether it has the optimizer and its moments, too.
+
+        Returns
+        -------
+        Stack
+            Copy without dropout, clipping and learning rates of layers.
+        """
+        forget_other_threads(self)
+        return copy_state(self, moments)
+
+    def changing(self):
+        """Context manager in which only this thread reads or changes parameters, moments and average.
+
+        Views of `parameters` from before are of another vector if a result of `present` exists, which keeps it.
+
+        Returns
+        -------
+        context manager
+            Entering it raises a RuntimeError during a pass.
+        """
+        return Change(self)
 
     @property
     def steps(self):
@@ -82,8 +156,8 @@ cdef class Stack(Layers):
 
     @steps.setter
     def steps(self, count):
-        self.step.count = operator.index(count)
-        self.step.momentum_product, self.step.in_product = 1, 0
+        check_free(self, "a change of steps")
+        set_steps(self, operator.index(count))
 
     def set_optimizer(self, name, **hyper):
         """Choose the optimizer; its moments and count of steps start from 0.
@@ -103,6 +177,7 @@ cdef class Stack(Layers):
             If the optimizer has no such hyperparameter.
         """
         cdef Step step
+        check_free(self, "set_optimizer")
         values = hyperparameters.read(name, hyper)
         moments = []
         for _ in range(hyperparameters.MOMENTS[name]):
@@ -118,7 +193,8 @@ cdef class Stack(Layers):
         step.epsilon_hat = values.get("epsilon_hat", 0.0) != 0
         step.method = SGD + OPTIMIZERS.index(name)
         # Nothing below can fail: the step and its moments change together.
-        self.step, self.steps = step, 0
+        self.step = step
+        set_steps(self, 0)
         self.moments, self.optimizer = kept, name
 
     def set_update(self, *, clip_norm=None, clip_value=None, ema=None, factors=None, proximal=None):
@@ -147,6 +223,7 @@ cdef class Stack(Layers):
         ValueError
             If there are not as many factors as layers.
         """
+        check_free(self, "set_update")
         rates = np.ones(self.net.depth) if factors is None else np.array(factors, np.float64)
         if rates.shape != (self.net.depth,):
             raise ValueError(f"factors has shape {rates.shape}; there are {self.net.depth} layers")
@@ -176,6 +253,7 @@ cdef class Stack(Layers):
         frozen : ndarray (k, n)
             Values of the other weights, 0 where `mask` is True. They are set at once and have no penalty.
         """
+        check_free(self, "set_mask")
         self.mask = aligned_zeros(len(self.parameters), self.dtype)
         self.frozen = aligned_zeros(len(self.parameters), self.dtype)
         self.mask[...] = 1
@@ -231,6 +309,7 @@ cdef class Stack(Layers):
             If the number of rates is wrong, or one is out of range.
         """
         cdef Py_ssize_t i
+        check_free(self, "set_dropout")
         values = [float(rate) for rate in rates]
         depth = self.net.depth
         if len(values) != depth + 1 or not all(0 <= rate < 1 for rate in values) or values[depth] != 0:
@@ -268,7 +347,7 @@ cdef class Stack(Layers):
         run.count, run.batch, run.activated = m, batch, objective.activated
         run.chunk = chunk_rows(self, min(batch, m), threads, run.activated)
         if run.loss_spec.loss == CUSTOM:
-            kept = CustomLoss(objective.loss, target, weights, self.dtype)
+            kept = CustomLoss(objective.loss, target, weights, self.dtype, self)
             run.loss_spec.function, run.loss_and_gradient = <void *>kept, call_custom_loss
         if run.loss_spec.loss == CUSTOM or (len(self.running) > 0 and not by_running):
             run.chunk = round_up_rows(min(batch, m))      # loss, or statistics, of all rows together
@@ -350,12 +429,22 @@ cdef class Stack(Layers):
             If an array has another shape, dtype or layout, or the loss is unknown.
         TimeoutError
             If the deadline has passed.
+        RuntimeError
+            If a pass of training runs.
         """
-        return self.evaluate(X, y, objective, False, training, deadline)
+        begin_reading(self, "loss")
+        try:
+            return self.evaluate(X, y, objective, False, training, deadline)
+        finally:
+            end_reading(self)
 
     def gradient(self, X, y, Objective objective not None, *, bint training=False, double deadline=INFINITY):
         """The same as `loss`, and the gradient of loss + penalty in `gradients`."""
-        return self.evaluate(X, y, objective, True, training, deadline)
+        begin_pass(self, "gradient")
+        try:
+            return self.evaluate(X, y, objective, True, training, deadline)
+        finally:
+            end_pass(self)
 
     def input_gradient(self, X, Y, cnp.ndarray out=None, *, bint link=True, double scale=1.0, n_threads=None):
         """Gradient of sum(Y * A) with respect to X, where A = forward(X).
@@ -390,41 +479,45 @@ cdef class Stack(Layers):
         cdef Py_ssize_t m = len(X), at = 0, stop
         if out is not None and cnp.PyArray_NDIM(out) != 2:
             raise ValueError(f"out has shape {(<object>out).shape}; it must be (m, {self.sizes[0]})")
-        activation = self.activations[self.net.depth - 1]
-        if link and activation == "softmax":
-            A = self.forward(X, scale=scale, n_threads=threads)
-            Y = A * (Y - (A * Y).sum(axis=1, keepdims=True))
-        elif link and isinstance(activation, tuple):
-            Y = Y * call_function(activation[1], self.forward(X, link=False, scale=scale, n_threads=threads))
-        elif link and activation != "identity":
-            Y = derive_from_inputs(activation, self.forward(X, link=False, scale=scale, n_threads=threads), Y)
-        (W, _), *_ = self.views()
-        transposed = W.T
-        if self.factors is not None or scale != 1:
-            transposed = (transposed * (self.factors if self.factors is not None else scale)).astype(self.dtype)
-        alive = self.prepare(&run, X, Y, Objective("mse", scale=scale), m, threads, True)
-        run.loss_and_gradient, run.loss_spec.function = given_gradient, <void *>self
-        run.backward, run.gradients, run.pass_loss = True, NULL, &unused
-        run.batch, run.passes = run.chunk, 1
-        start_polling(self, &run, &poll, INFINITY)
-        if out is None:
-            out = np.empty((m, self.sizes[0]), self.dtype)
-        shape[1] = self.net.layers[0].ld
-        while at < m:
-            stop = min(at + run.chunk, m)
-            run.first, run.count, shape[0] = at, stop - at, stop - at
-            with nogil:
-                self.execute(&run, threads)
-            end_of_run(&run, &poll)
-            dz = cnp.PyArray_SimpleNewFromData(2, shape, self.type_number, run.dz[0])
-            matmul(dz[:, :self.sizes[1]], transposed, (<object>out)[at:stop], n_threads=threads)
-            if self.clipped:
-                (<object>out)[at:stop, :self.clipped] *= slopes(
-                    X, slice(at, stop), self.statistics[0], self.factors, self.clipped)
-            PyErr_CheckSignals()
-            at = stop
-        self.workspace = alive[2]
-        return out
+        begin_reading(self, "input_gradient")
+        try:
+            activation = self.activations[self.net.depth - 1]
+            if link and activation == "softmax":
+                A = self.forward(X, scale=scale, n_threads=threads)
+                Y = A * (Y - (A * Y).sum(axis=1, keepdims=True))
+            elif link and isinstance(activation, tuple):
+                Y = Y * call_function(activation[1], self.forward(X, link=False, scale=scale, n_threads=threads))
+            elif link and activation != "identity":
+                Y = derive_from_inputs(activation, self.forward(X, link=False, scale=scale, n_threads=threads), Y)
+            (W, _), *_ = self.views()
+            transposed = W.T
+            if self.factors is not None or scale != 1:
+                transposed = (transposed * (self.factors if self.factors is not None else scale)).astype(self.dtype)
+            alive = self.prepare(&run, X, Y, Objective("mse", scale=scale), m, threads, True)
+            run.loss_and_gradient, run.loss_spec.function = given_gradient, <void *>self
+            run.backward, run.gradients, run.pass_loss = True, NULL, &unused
+            run.batch, run.passes = run.chunk, 1
+            start_polling(self, &run, &poll, INFINITY)
+            if out is None:
+                out = np.empty((m, self.sizes[0]), self.dtype)
+            shape[1] = self.net.layers[0].ld
+            while at < m:
+                stop = min(at + run.chunk, m)
+                run.first, run.count, shape[0] = at, stop - at, stop - at
+                with nogil:
+                    self.execute(&run, threads)
+                end_of_run(&run, &poll)
+                dz = cnp.PyArray_SimpleNewFromData(2, shape, self.type_number, run.dz[0])
+                matmul(dz[:, :self.sizes[1]], transposed, (<object>out)[at:stop], n_threads=threads)
+                if self.clipped:
+                    (<object>out)[at:stop, :self.clipped] *= slopes(
+                        X, slice(at, stop), self.statistics[0], self.factors, self.clipped)
+                PyErr_CheckSignals()
+                at = stop
+            self.workspace = alive[2]
+            return out
+        finally:
+            end_reading(self)
 
     def train(self, X, y, Objective objective not None, order, rates, *, batch_size):
         """One pass over the rows, a step of the optimizer after every batch.
@@ -471,7 +564,7 @@ cdef class Stack(Layers):
         on_step : callable, optional
             Function ``on_step(batch, loss)`` that is called after each step with the number of the batch in its pass,
             from 1, and the mean loss of its rows before the step. Training ends if it returns True. It may read the
-            parameters and assign to them, but neither train this stack nor set its optimizer.
+            parameters and assign to them, but calls of this stack that change other memory are refused.
 
         Returns
         -------
@@ -481,7 +574,7 @@ cdef class Stack(Layers):
         Raises
         ------
         RuntimeError
-            If `on_step` has trained this stack or set its optimizer.
+            If this stack is in use by another pass, or by a call of `loss`.
         """
         cdef Run run
         cdef int threads = objective.threads()
@@ -490,28 +583,34 @@ cdef class Stack(Layers):
             raise ValueError("no optimizer: call set_optimizer first")
         if batch < 1 or passes < 1:
             raise ValueError(f"batch_size is {batch} and epochs {passes}; both must be at least 1")
-        alive = self.prepare(&run, X, y, objective, batch, threads, False)
-        if self.input_dropout > 0:
-            run.x.direct = False        # dropout is applied to the gathered rows
-        run.training, run.input_dropout, run.key = True, self.input_dropout, self.dropout_key
-        read_order(&run, order, len(X))
-        run.batch = min(run.batch, run.count)
-        if run.loss_spec.loss == CUSTOM:
-            alive[4].order = order
-        rates = read_rates(&run, rates, passes)
-        run.backward = True
-        run.step = self.step
-        run.step.l1, run.step.l2 = objective.l1, objective.l2
-        run.penalty_per_row, run.l1, run.l2 = objective.penalty_per_row, objective.l1, objective.l2
-        run.m1 = cnp.PyArray_DATA(<cnp.ndarray>self.moments[0]) if len(self.moments) > 0 else NULL
-        run.m2 = cnp.PyArray_DATA(<cnp.ndarray>self.moments[1]) if len(self.moments) > 1 else NULL
-        run.m3 = cnp.PyArray_DATA(<cnp.ndarray>self.moments[2]) if len(self.moments) > 2 else NULL
-        if self.updates:
-            self.begin_updates(&run, passes)
+        begin_pass(self, "another pass")
         try:
-            return self.run_epochs(&run, passes, rates, threads, row_count(&run, alive[3], order), deadline, on_step)
+            own_memory(self)
+            alive = self.prepare(&run, X, y, objective, batch, threads, False)
+            if self.input_dropout > 0:
+                run.x.direct = False        # dropout is applied to the gathered rows
+            run.training, run.input_dropout, run.key = True, self.input_dropout, self.dropout_key
+            rows = read_order(&run, order, len(X))
+            run.batch = min(run.batch, run.count)
+            if run.loss_spec.loss == CUSTOM:
+                alive[4].order = rows
+            rates = read_rates(&run, rates, passes)
+            run.backward = True
+            run.step = self.step
+            run.step.l1, run.step.l2 = objective.l1, objective.l2
+            run.penalty_per_row, run.l1, run.l2 = objective.penalty_per_row, objective.l1, objective.l2
+            run.m1 = cnp.PyArray_DATA(<cnp.ndarray>self.moments[0]) if len(self.moments) > 0 else NULL
+            run.m2 = cnp.PyArray_DATA(<cnp.ndarray>self.moments[1]) if len(self.moments) > 1 else NULL
+            run.m3 = cnp.PyArray_DATA(<cnp.ndarray>self.moments[2]) if len(self.moments) > 2 else NULL
+            if self.updates:
+                self.begin_updates(&run, passes)
+            divisor = row_count(&run, alive[3], rows)
+            try:
+                return self.run_epochs(&run, passes, rates, threads, divisor, deadline, on_step)
+            finally:
+                self.workspace = alive[2]
         finally:
-            self.workspace = alive[2]
+            end_pass(self)
 
     cdef object run_epochs(self, Run *run, Py_ssize_t epochs, cnp.ndarray rates, int threads, double rows,
                            double deadline, on_step):
@@ -530,9 +629,9 @@ cdef class Stack(Layers):
         cdef bint last = False, failed
         cdef object running = None
         cdef Py_ssize_t batches = max(1, <Py_ssize_t>(SLICE_FLOPS / (work_per_row(self) * run.batch)))
-        if on_step is not None:
-            batches = 1
-        kept = self.moments, self.gradient_norms        # `run` has their addresses
+        if on_step is not None or run.loss_spec.loss == CUSTOM or self.net.call != NULL:
+            batches = 1         # Python functions see the state of a whole step
+        _kept = self.moments, self.gradient_norms       # `run` has their addresses
         run.rates = <const double *>cnp.PyArray_DATA(rates)
         if run.update != NULL and self.gradient_norms is not None:
             norm = <double *>cnp.PyArray_DATA(self.gradient_norms)
@@ -547,25 +646,29 @@ cdef class Stack(Layers):
             run.pass_loss = loss + epoch
             self.update.pass_norm = norm + epoch if norm != NULL else NULL
             run.first_step = self.step.count
+            if running is not None:
+                self.settled = cnp.PyArray_DATA(<cnp.ndarray>running)
             with nogil:
+                enter_slice(self)
                 self.execute(run, threads)
+                if not has_failed(run):
+                    self.settled = NULL
+                leave_slice(self)
             self.step = run.step if run.update == NULL else run.update.step
             failed = has_failed(run)
             if failed:
-                self.steps = self.step.count - 1
+                set_steps(self, self.step.count - 1)
             if running is not None and failed:
                 self.running[...] = running
-            elif running is not None:
+            self.settled = NULL
+            if running is not None and not failed:
                 running[...] = self.running
             if end_of_run(run, &poll):
                 break
             run.rates += run.passes * ((run.count + run.batch - 1) // run.batch)
             at += run.count
             if on_step is not None:
-                steps = self.steps
                 last = on_step((at + batch - 1) // batch, (run.pass_loss[0] - before) / weight_of_rows(run)) is True
-                if self.moments is not kept[0] or self.steps != steps:
-                    raise RuntimeError("a callback has trained the network, or set its optimizer, between two batches")
                 before = run.pass_loss[0]
             if at == count:
                 penalty[epoch] = self.penalty(l1 / divisor, l2 / divisor)

@@ -15,3 +15,4 @@ cdef void release_threads(int size) noexcept nogil
 cdef void wait(void *pool, int rank) noexcept nogil
 cdef void raise_flag(int *flag) noexcept nogil
 cdef bint is_raised(int *flag) noexcept nogil
+cdef int atomic_add(int *number, int summand) noexcept nogil

@@ -77,6 +77,11 @@ cdef Pool *get_pool() noexcept nogil:
     return &pool
 
 
+cdef int atomic_add(int *number, int summand) noexcept nogil:
+    """Add to a number that other threads change, too; returns the sum."""
+    return add(number, summand)
+
+
 cdef void wait(void *_, int rank) noexcept nogil:
     """Barrier of the region that runs: returns when all its threads have arrived."""
     # The size is read before arriving: afterwards the next region may start at any time with another size.

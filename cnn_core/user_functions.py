@@ -38,6 +38,8 @@ class CustomLoss:
     weights : ndarray (rows,) of float64, or None
     dtype : dtype
         Type of z.
+    stack : Stack
+        Stack that computes z.
 
     Attributes
     ----------
@@ -48,9 +50,14 @@ class CustomLoss:
     """
 
     def __init__(
-        self, function: Callable[[Array, Array], Any], y: Array, weights: Array | None, dtype: np.dtype[Any]
+        self,
+        function: Callable[[Array, Array], Any],
+        y: Array,
+        weights: Array | None,
+        dtype: np.dtype[Any],
+        stack: Any,
     ) -> None:
-        self.function, self.y, self.weights, self.dtype = function, y, weights, dtype
+        self.function, self.y, self.weights, self.dtype, self.stack = function, y, weights, dtype, stack
         self.order: Array | None = None
         self.error: BaseException | None = None
 

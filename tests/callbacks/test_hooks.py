@@ -129,7 +129,9 @@ def test_training_between_two_batches_is_refused():
             net.partial_fit(X, y)
 
     net = classifier().fit(X, y, epochs=1)
-    with pytest.raises(RuntimeError, match="has trained the network"):
+    with pytest.raises(
+        RuntimeError, match="is being trained, so another call of fit or partial_fit is refused"
+    ):
         net.fit(X, y, epochs=1, batch_size=16, warm_start=True, callbacks=[Nested()])
     net.predict(X)
 

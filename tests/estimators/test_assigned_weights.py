@@ -8,6 +8,7 @@ import compiled_nn as cnn
 import numpy as np
 import pytest
 from estimators import BOTH, CLASSIFIER, REGRESSOR, flat, three_blobs
+from small import blobs
 
 # Networks that predict with their own weights, with folded copies of them, and with averages.
 KINDS = {
@@ -271,3 +272,39 @@ def test_weights_of_an_estimator_that_is_not_fitted():
     with pytest.raises(cnn.NotFittedError, match="not fitted yet"):
         CLASSIFIER().coefs_ = [np.ones((3, 3))]
     assert not hasattr(CLASSIFIER(), "coefs_")
+
+
+@pytest.mark.parametrize("way", ["in place", "kept view", "view before", "entry", "list", "intercept"])
+def test_every_change_of_weights_discards_the_calibration(way):
+    """Writes into a view, too: temperature and conformal scores belong to the previous weights."""
+    X, y = blobs(60)
+    model = cnn.MLPClassifier(hidden_layer_sizes=8, max_iter=5, random_state=0).fit(X, y)
+    early = model.coefs_ if way == "view before" else None
+    model.calibrate(X, y).calibrate_intervals(X, y)
+    assert model.network_.temperature_ != 1
+    model.coefs_[0].sum()  # reading discards nothing
+    assert model.network_.temperature_ != 1
+    assert model.predict_set(X).any()
+    if way == "in place":
+        model.coefs_[1][...] *= 2
+    elif way == "kept view":
+        views = model.coefs_
+        model.predict_proba(X)
+        views[1][...] *= 2
+    elif way == "view before":
+        early[1][...] *= 2
+    elif way == "entry":
+        model.coefs_[1] = 2 * model.coefs_[1]
+    elif way == "list":
+        model.coefs_ = [model.coefs_[0], 2 * model.coefs_[1]]
+    else:
+        model.intercepts_[1][...] += 1
+    same = cnn.MLPClassifier(hidden_layer_sizes=8, max_iter=5, random_state=0).fit(X, y)
+    same.coefs_, same.intercepts_ = list(model.coefs_), list(model.intercepts_)
+    assert (model.predict_proba(X) == same.predict_proba(X)).all()
+    assert model.network_.temperature_ == 1
+    assert (model.input_gradient(X) == same.input_gradient(X)).all()
+    with pytest.raises(ValueError, match="no conformal scores"):
+        model.predict_set(X)
+    model.calibrate_intervals(X, y)
+    assert model.network_.temperature_ == 1

@@ -11,6 +11,7 @@ from compiled_nn import schedules
 from compiled_nn.estimators import combinations
 from compiled_nn.training.averaging import SWA
 from estimators import BOTH, CLASSIFIER, REGRESSOR
+from small import blobs
 
 pytestmark = [pytest.mark.filterwarnings("ignore")]
 
@@ -278,3 +279,18 @@ def test_on_interrupt(estimator):
     assert np.isfinite(model.predict(X)).all()
     with pytest.raises(KeyboardInterrupt):
         model.set_params(on_interrupt="raise").fit(X, Y[estimator])
+
+
+def test_lbfgs_refuses_early_stopping_with_validation_data():
+    """Without validation_data scikit-learn ignores early_stopping; with it, a loss is recorded that stops nothing."""
+    X, y = blobs(60)
+    model = cnn.MLPClassifier(hidden_layer_sizes=4, solver="lbfgs", early_stopping=True, max_iter=3)
+    assert model.fit(X, y).n_iter_ <= 3
+    before = model.predict_proba(X)
+    with pytest.raises(
+        ValueError, match="early_stopping=True with validation_data is not supported by solver='lbfgs'"
+    ):
+        model.fit(X, y, validation_data=(X, y))
+    assert (model.predict_proba(X) == before).all()
+    model.set_params(early_stopping=False).fit(X, y, validation_data=(X, y))
+    assert len(model.history_["val_loss"]) == model.n_iter_

@@ -39,7 +39,7 @@ ALLOWED = {
     "network": "_version artefact callbacks common data display files losses metrics optimizers preprocessing spec"
     " training uncertainty",
     "estimators": "_version artefact callbacks common data display files losses metrics network optimizers"
-    " preprocessing schedules spec training",
+    " preprocessing schedules spec training uncertainty",
     "functional": "common data losses metrics network spec training",
     "plotting": "common data losses metrics network spec",
     "rates": "common data network plotting training",

@@ -177,7 +177,9 @@ def test_a_memory_map_is_not_copied(tmp_path):
         tracemalloc.start()
         try:
             classifier(standardize=True).fit(*arguments, epochs=1, batch_size=256)
-            assert tracemalloc.get_traced_memory()[1] < 6e6
+            assert (
+                tracemalloc.get_traced_memory()[1] < 8e6
+            )  # labels, their order, and the core's copies of both
         finally:
             tracemalloc.stop()
 

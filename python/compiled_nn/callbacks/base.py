@@ -60,7 +60,7 @@ class Callback:
         """Run before an epoch; `epoch` is its number, from 1, and the history ends with the epoch before it."""
 
     def on_batch_end(self, net: Any, epoch: int, batch: int, loss: float) -> bool | None:
-        """Run after the step of a batch. It must not train the network or set its optimizer.
+        """Run after the step of a batch. Training, and changes of weights or the optimizer, raise a RuntimeError.
 
         Parameters
         ----------

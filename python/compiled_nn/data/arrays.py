@@ -261,8 +261,9 @@ def as_array(a: Any, name: str) -> Array:
         raise TypeError(f"{name} is {_described(a)}; expected an array.{_remedy_for(a, name)}")
     if hasattr(a, "collect") and not hasattr(a, "__array__"):
         raise TypeError(f"{name} is a {type(a).__name__}, which is not computed yet; pass {name}.collect().")
-    masked = sys.modules.get("numpy.ma")  # without this module in memory, `a` cannot be a masked array
-    if masked is not None and masked.is_masked(a):
+    # Without this module in memory, `a` cannot be a masked array. Another thread may have imported a part of it.
+    masked: Any = sys.modules.get("numpy.ma")
+    if hasattr(masked, "is_masked") and masked.is_masked(a):
         mask = masked.getmaskarray(a)
         first = np.argwhere(mask)[0].tolist()
         where = f"row {first[0]}" + (f", column {first[1]}" if len(first) == 2 else "")

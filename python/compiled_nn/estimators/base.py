@@ -12,6 +12,7 @@ from numpy.random import RandomState
 
 from ..common import clock
 from ..common.errors import CompiledNNWarning, located, suggest_keywords
+from ..common.exclusive import exclusive
 from ..data import column_names, dataframes, images
 from ..data.arrays import Array
 from ..training import validation
@@ -97,6 +98,7 @@ class Perceptron(Creation):
         """
         return self._train(X, y, sample_weight, validation_data, validation_groups)
 
+    @exclusive("")
     def _train(
         self,
         X: Any,
@@ -123,7 +125,8 @@ class Perceptron(Creation):
         except BaseException:
             progress = vars(self).get("_progress")
             if progress is None or not progress.has_begun:
-                vars(self).clear()
+                for name in vars(self).keys() - before.keys():
+                    delattr(self, name)
                 vars(self).update(before)
             raise
 
@@ -174,6 +177,11 @@ class Perceptron(Creation):
             if groups is not None:
                 raise ValueError(
                     "validation_groups is not supported by solver='lbfgs'; use solver='adam' or 'sgd'."
+                )
+            if validation_data is not None and self.early_stopping:
+                raise ValueError(
+                    "early_stopping=True with validation_data is not supported by solver='lbfgs', which does not stop"
+                    " early; use solver='adam' or 'sgd', or leave early_stopping out to only record val_loss."
                 )
             net.prepare_fit(random, self.l1, self.alpha)
             options = {"validation_data": self._read_validation_data(validation_data)}

@@ -122,7 +122,7 @@ SILENT = (
     Combination(
         ("batch_size", "learning_rate_init", "shuffle", "n_iter_no_change", "early_stopping"),
         _is_lbfgs,
-        "with solver='lbfgs'",
+        "with solver='lbfgs'; fit refuses early_stopping with validation_data, which scikit-learn does not have",
     ),
     Combination(
         ("validation_fraction",),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..common.errors import count
+from ..common.exclusive import stored
 from ..data import dataframes
 from ..data.arrays import Array
 from . import inputs, sklearn_compat
@@ -135,7 +136,9 @@ class Fitted(Inspection, sklearn_compat.SklearnMixin):
         """Weights (inputs, units) of each layer, as views; with `standardize` they apply to the scaled columns.
 
         A write to a view changes the network. ``model.coefs_[i] = W`` and ``model.coefs_ = [...]`` copy weights into
-        it. With ``ema`` the views are read-only; assigned weights replace both the averaged and the trained ones.
+        it. Both discard the temperature and the conformal scores, which belong to the previous weights. Read `coefs_`
+        again after training, which may move the weights. With ``ema`` the views are read-only; assigned weights replace
+        both the averaged and the trained ones. During training the arrays are read-only copies.
         """
         return self._layer_arrays("coefs_")
 
@@ -279,6 +282,9 @@ class Fitted(Inspection, sklearn_compat.SklearnMixin):
 
         loaded: Self = files.read(path, cls, mmap=mmap)
         return loaded
+
+    def __getstate__(self) -> dict[str, Any]:
+        return stored(vars(self))
 
     # ---- display
 

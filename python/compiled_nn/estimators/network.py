@@ -12,6 +12,7 @@ from numpy.random import RandomState
 
 from ..artefact.inputs import Inputs
 from ..artefact.outputs import Outputs
+from ..common.exclusive import check_change, may_change
 from ..data import arrays
 from ..data.arrays import Array
 from ..losses import Loss
@@ -22,6 +23,7 @@ from ..training.stacks import new_stack, states_of
 from ..training.targets import Targets
 from ..training.trainer import Trainer
 from ..training.weights import copy_layers, dropout_key, layer_views
+from ..uncertainty.calibration import NOTHING
 from .random_draws import RowOrder, draw_dropout_seed, draw_weights
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from ..files.places import Writable
     from ..preprocessing.tabular import Tabular
     from ..spec.configuration import Configuration
+    from ..uncertainty.calibration import Calibration
     from .initial_weights import InitialWeights
 
 
@@ -71,6 +74,7 @@ class EstimatorNetwork(Network):
         None  # values of the estimator's parameters, if they cannot change in place
     )
     _lent: weakref.ref[Array] | None = None  # alias of the weights, if a caller has views of it
+    _calibrated: Array | None = None  # copy of the weights of the calibration, if a caller could change them
 
     def __init__(
         self,
@@ -111,6 +115,7 @@ class EstimatorNetwork(Network):
         split : (rows, validation rows) or None
             Row numbers to train on, in their initial order, and row numbers to validate on; None without such a split.
         """
+        check_change(self, "another call of fit or partial_fit", "Network")
         self._order.reset(random)
         self._split = split
         self._configuration = self._configuration.replace(l1=l1, l2=l2)
@@ -121,6 +126,7 @@ class EstimatorNetwork(Network):
 
     def reset_optimizer(self, optimizer: Optimizer) -> None:
         """Set the optimizer, with moments of zero; averaged weights become those of the last epoch again."""
+        check_change(self, "another call of fit or partial_fit", "Network")
         trainer = self._known_trainer()
         trainer.restore_weights(averages=False)
         self.optimizer = optimizer
@@ -138,6 +144,7 @@ class EstimatorNetwork(Network):
         random : RandomState
             Generator of the seed of dropout, if there was none before.
         """
+        check_change(self, "another call of fit or partial_fit", "Network")
         old, stack = self._configuration, self._fitted()
         self._n_threads = n_threads
         if configuration == old:
@@ -148,7 +155,8 @@ class EstimatorNetwork(Network):
         if configuration.update != old.update:
             stack.set_update(**configuration.update)
             if stack.average is not None:
-                stack.average[:] = stack.parameters
+                with stack.changing():
+                    stack.average[:] = stack.parameters
         learned = self._known_targets().replace(loss=configuration.loss)
         self._outputs = self._outputs.replace(loss=configuration.loss, learned=learned)
         self._configuration = configuration
@@ -161,27 +169,51 @@ class EstimatorNetwork(Network):
 
     @parameters.setter
     def parameters(self, parameters: Array) -> None:
-        self._fitted().parameters[:] = parameters
+        check_change(self, "the assignment of parameters", "Network")
+        self._discard_predictor()
+        stack = self._fitted()
+        with stack.changing():
+            stack.parameters[:] = parameters
         self._weights_changed()
 
     def weight_views(self, name: str) -> list[Array]:
         """Return views of the "coefs_" or "intercepts_" of each layer, as they are used to predict.
 
-        They are read-only if a write could not be seen by further training, because the weights are averages; and so
-        are the zeros for layers without biases.
+        They are read-only if a write could not be seen by further training, because the weights are averages, or
+        because they are a copy during training; and so are the zeros for layers without biases.
         """
-        trainer, stack = self._known_trainer(), self._evaluated()
-        if stack is trainer.stack and trainer.average is None:
+        trainer = self._known_trainer()
+        stack = trainer.stack
+        is_averaged = trainer.average is not None or (stack.average is not None and stack.steps > 0)
+        if not is_averaged and may_change(self):
             self._discard_predictor()  # the caller may write into the views
+            self._check_calibration()
+            if self._calibrated is None and self._outputs.calibration is not NOTHING:
+                self._calibrated = stack.parameters.copy()
             views = stack.views(self._lend(stack.parameters))
         else:
-            views = stack.views()
+            views = self._evaluated().views()
             for array in itertools.chain.from_iterable(views):
                 if array is not None:
                     array.flags.writeable = False
         if name == "coefs_":
             return [W for W, _ in views]
         return [_no_biases(W) if b is None else b for W, b in views]
+
+    def _set_calibration(self, calibration: Calibration) -> None:
+        super()._set_calibration(calibration)
+        is_lent = self._lent is not None and self._lent() is not None
+        self._calibrated = self._fitted().parameters.copy() if is_lent else None
+
+    def _weights_changed(self) -> None:
+        super()._weights_changed()
+        self._calibrated = None
+
+    def _check_calibration(self) -> None:
+        """Discard the calibration if the weights that it belongs to were changed through a view."""
+        before = self._calibrated
+        if before is not None and before.tobytes() != self._fitted().parameters.tobytes():
+            self._weights_changed()
 
     def _lend(self, parameters: Array) -> Array:
         """Return an alias of the parameters, which exists as long as a view of it, or a view of that, does."""
@@ -195,7 +227,8 @@ class EstimatorNetwork(Network):
         """Return whether a caller has views of the weights that the predictor has copies of."""
         if self._lent is not None and self._lent() is None:
             self._lent = None
-        return self._lent is not None and predictor.layers is not self._fitted()
+        present = self._fitted().parameters
+        return self._lent is not None and not np.may_share_memory(predictor.layers.parameters, present)
 
     def assign_weights(self, name: str, values: Mapping[int, Any]) -> None:
         """Copy "coefs_" or "intercepts_" into the network; the moments of the optimizer are kept.
@@ -253,7 +286,7 @@ class EstimatorNetwork(Network):
         return net
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_lent": None, "describe": None}
+        return {**super().__getstate__(), "_lent": None, "_calibrated": None, "describe": None}
 
     def resume(self, state: dict[str, Any], history: History) -> None:
         """Set the state of training and the history of a checkpoint."""
@@ -270,6 +303,7 @@ class EstimatorNetwork(Network):
         TypeError
             If a parameter of the estimator is an object that JSON cannot represent.
         """
+        self._check_checkpoint()
         if self.describe is None:
             raise ValueError(
                 "The network of an estimator writes checkpoints only during fit. After fit, use save of the estimator."

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from ..artefact.inputs import Inputs
 from ..artefact.outputs import Outputs
 from ..common import clock
 from ..common.errors import suggest_keywords
+from ..common.exclusive import exclusive, switching
 from ..data import sample_weights
 from ..data.arrays import Array
 from ..data.samples import Samples, check_lengths
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 class Fitting(Prediction, State):
     """Methods of a network that train it: ``fit`` and ``partial_fit``."""
 
+    @exclusive("Network")
     @suggest_keywords("fit")
     def fit(
         self,
@@ -169,6 +170,14 @@ class Fitting(Prediction, State):
         KeyboardInterrupt
             If training is interrupted. The network has the weights of the last complete step. The same holds for any
             exception of a callback, a metric or a source of batches.
+        RuntimeError
+            If the network is being trained already, by a caller of this call or in another thread.
+
+        Notes
+        -----
+        In callbacks, and in other threads during training, the network predicts with the weights after one whole step:
+        the last one before the core returned to Python. It refuses changes then with a RuntimeError; only callbacks may
+        set weights and the optimizer, before and after an epoch.
         """
         from ..training.plan import make_plan  # imported here to keep `import compiled_nn` fast
 
@@ -202,6 +211,7 @@ class Fitting(Prediction, State):
         self._run(clock.run_until(plan.deadline, self._prepare, X, y, plan), plan)
         return self
 
+    @exclusive("Network")
     @suggest_keywords("fit")
     def partial_fit(
         self,
@@ -240,6 +250,8 @@ class Fitting(Prediction, State):
             If an argument cannot be used; the network is then unchanged.
         DivergenceError
             If the loss or the weights are not finite after the pass. The network keeps its last finite weights.
+        RuntimeError
+            If the network is being trained already, by a caller of this call or in another thread.
         """
         from ..training.plan import Plan  # imported here to keep `import compiled_nn` fast
 
@@ -340,14 +352,12 @@ class Fitting(Prediction, State):
         trainer.restore_weights(averages=averages)
         if not resume:
             self.history = new_history()
-        if encoder is not None:
-            self._configuration = self._configuration.embedded(encoder)
-        if trainer is not self._trainer:
-            self._trainer = trainer
-        if inputs is not self._inputs:
-            self._inputs = inputs
-        self._outputs = Outputs.of(self._configuration, targets)
-        self._weights_changed()
+        with switching:
+            if encoder is not None:
+                self._configuration = self._configuration.embedded(encoder)
+            self._trainer, self._inputs = trainer, inputs
+            self._outputs = Outputs.of(self._configuration, targets)
+            self._weights_changed()
         return trainer
 
     def _split_rows(self, y: Array, targets: Targets, fraction: float, groups: Any) -> tuple[Array, Array]:
@@ -369,22 +379,11 @@ class Fitting(Prediction, State):
             )
             plan = replace(plan, callbacks=(first, *plan.callbacks, last))
         try:
-            with self._source(run, plan.deadline) as source:
+            with run.source(self.optimizer, plan.deadline) as source:
                 validate, changed = self._validator(run.held_out), self._weights_changed
                 loop.run(self, source, plan, validate, changed, self._configuration)
         finally:
             self._weights_changed()
-
-    @contextmanager
-    def _source(self, run: Run, deadline: float) -> Iterator[Source]:
-        """Yield the object that runs epochs: with the Gram matrix, over streamed batches, or over data in memory."""
-        from ..training import gram, loop  # imported here to keep `import compiled_nn` fast
-
-        if run.gram:
-            with gram.gram_training(run.trainer, run.data, run.objective, self.optimizer, deadline) as source:
-                yield source
-        else:
-            yield run.stream or loop.InMemory(run.trainer, run.data, run.objective)
 
     def _validator(self, held_out: Validation | None) -> Callable[[float], History] | None:
         """Return a function of the deadline that computes the validation columns of the history.
@@ -393,6 +392,10 @@ class Fitting(Prediction, State):
         """
         if held_out is None:
             return None
-        return lambda deadline: held_out.columns(
-            self._evaluated(), self._known_targets(), self._objective(smoothed=False), deadline
-        )
+
+        def columns(deadline: float) -> History:
+            stack = self._fitted()  # nobody changes it now: a copy is not necessary
+            stack = stack if stack.average is None else self._evaluated()
+            return held_out.columns(stack, self._known_targets(), self._objective(smoothed=False), deadline)
+
+        return columns

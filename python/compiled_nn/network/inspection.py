@@ -132,7 +132,7 @@ class Inspection(Model):
         c = self._configuration.embedded(encoder)
         if y is not None:
             encoded, targets = read_targets(c, X, y, targets)
-        present = None if self._trainer is None else self._trainer.stack
+        present = None if self._trainer is None else self._trainer.stack.copy()
         known = not any(isinstance(layer.init, NotSaved) for layer in c.layers)
         initial = self._initial_stack(X, encoder) if known or present is None else present
         stack = initial if present is None else self._with_statistics(present, X, encoder)
@@ -229,6 +229,7 @@ class Inspection(Model):
         TypeError, ValueError
             If there is no such output, or X cannot be used.
         """
+        self._check_calibration()
         X, stack, loss = self._known_inputs().read(X), self._evaluated(), self._configuration.loss
         options: dict[str, Any] = {"scale": self._configuration.scale, "n_threads": self._n_threads}
         if loss.classifies:

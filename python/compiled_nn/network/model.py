@@ -12,6 +12,7 @@ from ..artefact.outputs import Outputs
 from ..artefact.predictor import Predictor
 from ..common import threads
 from ..common.errors import NotFittedError
+from ..common.exclusive import check_change, switching, training_of
 from ..data.arrays import Array
 from ..data.samples import Samples
 from ..preprocessing import standardization
@@ -19,7 +20,7 @@ from ..preprocessing.standardization import Statistics
 from ..spec.configuration import PARAMETERS, Configuration
 from ..spec.layers import Dense, draw_weights
 from ..training.history import new_history
-from ..training.stacks import evaluated, new_objective, new_stack, states_of
+from ..training.stacks import new_objective, new_stack, states_of
 from ..training.targets import Targets, read_samples
 from ..training.trainer import Trainer, new_generator
 from ..training.weights import LayerState, copy_layers, layer_views
@@ -67,8 +68,11 @@ class Model:
         self._trainer: Trainer | None = None
         self._inputs: Inputs | None = None  # None if there are no weights
         self._outputs = Outputs.of(configuration)
-        self._changes = [0]  # number of changes that made the predictor out of date
+        self._changes = 0  # number of changes that made the predictor out of date
         self._predictor: Predictor | None = None  # None: made from the present weights when it is needed
+        self._latest: tuple[Stack, Predictor, int] | None = (
+            None  # in training: latest predictor, its stack, `_changes`
+        )
         self._initial: list[LayerState] | None = (
             None  # set by set_weights; None: fit draws the initial weights
         )
@@ -95,6 +99,7 @@ class Model:
 
     @optimizer.setter
     def optimizer(self, optimizer: Optimizer | OptimizerName) -> None:
+        check_change(self, "the assignment of optimizer", "Network")
         self._configuration = self._configuration.replace(optimizer=optimizers.resolve(optimizer))
 
     @property
@@ -203,8 +208,11 @@ class Model:
         return self._trainer.stack
 
     def _evaluated(self) -> Stack:
-        """Return the stack for predicting, scoring and saving; see :func:`compiled_nn.training.stacks.evaluated`."""
-        return evaluated(self._fitted(), self._configuration)
+        """Return a stack for predicting, scoring and saving, which later training does not change.
+
+        With ``ema`` it has the averaged weights. During training it has those of the last return of the core to Python.
+        """
+        return self._fitted().present(averaged=True)
 
     def _known_inputs(self) -> Inputs:
         self._fitted()
@@ -244,20 +252,25 @@ class Model:
 
     def _predicting(self) -> Predictor:
         """Return the predictor for the present weights, making it if necessary."""
-        predictor, changes = self._predictor, self._changes[0]
-        if predictor is None:
-            predictor = Predictor(
-                self._evaluated(),
-                self._known_inputs(),
-                self._outputs,
-                embedded=self.layers[0].blocks is not None,
-                n_threads=self._n_threads,
-            )
-            self._predictor = predictor
-            if changes != self._changes[0] or self._can_change(
-                predictor
-            ):  # by another thread, or by a caller
-                self._predictor = None
+        self._check_calibration()
+        with switching:
+            predictor, changes = self._predictor, self._changes
+            if predictor is not None:
+                return predictor
+            stack, inputs, outputs = self._fitted(), self._known_inputs(), self._outputs
+            embedded, n_threads = self.layers[0].blocks is not None, self._n_threads
+        stack = stack.present(averaged=True)
+        latest = self._latest
+        is_latest = latest is not None and latest[2] == changes
+        if latest is not None and is_latest and np.may_share_memory(latest[0].parameters, stack.parameters):
+            return latest[1]
+        predictor = Predictor(stack, inputs, outputs, embedded=embedded, n_threads=n_threads)
+        with switching:
+            if changes == self._changes and not self._can_change(predictor):
+                if training_of(self) is None:
+                    self._predictor = predictor
+                else:  # it is that of the present weights as long as its stack has them
+                    self._latest = stack, predictor, changes
         return predictor
 
     def _can_change(self, predictor: Predictor) -> bool:
@@ -265,20 +278,26 @@ class Model:
         return False
 
     def _discard_predictor(self) -> None:
-        self._changes[0] += 1  # first, so that a predictor that another thread makes meanwhile is not kept
-        if self._predictor is not None:
-            self._predictor = None
+        with switching:  # a predictor that another thread makes meanwhile is not kept
+            self._changes += 1
+            self._predictor = self._latest = None
+
+    def _check_calibration(self) -> None:
+        """Discard the calibration if weights have changed without a call of this object."""
 
     def _set_calibration(self, calibration: Calibration) -> None:
         """Set the calibration on held-out rows, which later predictions use."""
-        self._outputs = self._outputs.replace(calibration=calibration)
-        self._discard_predictor()
+        check_change(self, "a calibration", "Network")
+        with switching:
+            self._outputs = self._outputs.replace(calibration=calibration)
+            self._discard_predictor()
 
     def _weights_changed(self) -> None:
         """Discard the predictor and the calibration, which belong to the previous weights."""
-        if self._outputs.calibration is not NOTHING:
-            self._outputs = self._outputs.replace(calibration=NOTHING)
-        self._discard_predictor()
+        with switching:
+            if self._outputs.calibration is not NOTHING:
+                self._outputs = self._outputs.replace(calibration=NOTHING)
+            self._discard_predictor()
 
     # ---- data and objective
 

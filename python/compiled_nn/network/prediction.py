@@ -43,6 +43,12 @@ class Prediction(Model):
             If the network has no weights yet.
         TypeError, ValueError
             If X cannot be used, a prediction is not finite, or `out` has another shape, dtype or layout.
+
+        Notes
+        -----
+        Any number of threads may predict with one network, also while it is trained: then with the weights after one
+        whole step, the last one before the core returned to Python. The first such call after a step waits for the end
+        of the running slice of training, which takes less than 0.1 s (a batch with batch normalisation is one slice).
         """
         return (self._predictor or self._predicting()).predict(X, out)
 

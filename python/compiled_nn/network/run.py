@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..common.immutable import Immutable
@@ -9,6 +11,7 @@ from ..common.immutable import Immutable
 if TYPE_CHECKING:
     from cnn_core.stack import Objective
 
+    from ..optimizers.classes import Optimizer
     from ..training.batches import Data
     from ..training.loop import Source
     from ..training.trainer import Trainer
@@ -53,3 +56,14 @@ class Run(Immutable):
         self._set(
             trainer=trainer, data=data, objective=objective, stream=stream, held_out=held_out, gram=gram
         )
+
+    @contextmanager
+    def source(self, optimizer: Optimizer, deadline: float) -> Iterator[Source]:
+        """Yield the object that runs epochs: with the Gram matrix, over streamed batches, or over data in memory."""
+        from ..training import gram, loop  # imported here to keep `import compiled_nn` fast
+
+        if self.gram:
+            with gram.gram_training(self.trainer, self.data, self.objective, optimizer, deadline) as source:
+                yield source
+        else:
+            yield self.stream or loop.InMemory(self.trainer, self.data, self.objective)

@@ -9,6 +9,7 @@ from .._version import __version__
 from ..artefact.inputs import Inputs
 from ..artefact.parts import Parts
 from ..common import checks
+from ..common.exclusive import check_change, is_elsewhere, stored, switching
 from ..preprocessing.standardization import Statistics
 from ..spec.initializers import Pair
 from ..training.stacks import freeze, new_stack, pairs_of
@@ -64,19 +65,26 @@ class State(Model):
         ------
         TypeError, ValueError
             If the weights do not match the layers; the network is then unchanged.
+        RuntimeError
+            If the network is being trained, except for its callbacks before and after an epoch.
         """
         from ..training.state_checks import checked_layers  # imported here to keep `import compiled_nn` fast
 
+        check_change(self, "set_weights", "Network")
         configuration = self._configuration
         states = checked_layers(self.layers, weights, configuration.dtype)
         trainer, n_columns = self._trainer, len(states[0]["weight"])
         if trainer is None or trainer.stack.sizes[0] != n_columns:
-            self._trainer = Trainer(new_stack(configuration, states), configuration.seed)
-            self._inputs = Inputs.of(configuration, n_columns)
+            trainer = Trainer(new_stack(configuration, states), configuration.seed)
+            with switching:
+                self._trainer, self._inputs = trainer, Inputs.of(configuration, n_columns)
+                self._weights_changed()
         else:
-            assign_layers(layer_views(trainer.stack), states)
-            freeze(trainer.stack, self.layers[0])
-            trainer.forget_moments()
+            self._discard_predictor()
+            with trainer.stack.changing():
+                assign_layers(layer_views(trainer.stack), states)
+                freeze(trainer.stack, self.layers[0])
+                trainer.forget_moments()
         self._initial = states
         self._weights_changed()
 
@@ -119,10 +127,15 @@ class State(Model):
             If the network has no weights yet.
         TypeError, ValueError
             If the state does not match the network; the network is then unchanged.
+        RuntimeError
+            If the network is being trained, except for its callbacks before and after an epoch.
         """
         trainer = self._known_trainer()
-        trainer.restore(state)
-        freeze(trainer.stack, self.layers[0])
+        check_change(self, "restore", "Network")
+        self._discard_predictor()
+        with trainer.stack.changing():
+            trainer.restore(state)
+            freeze(trainer.stack, self.layers[0])
         self._weights_changed()
 
     get_state = snapshot
@@ -136,6 +149,8 @@ class State(Model):
     @learning_rate_scale.setter
     def learning_rate_scale(self, scale: float) -> None:
         checked = checks.real("Network", "learning_rate_scale", scale, minimum=0)
+        if is_elsewhere(self):
+            check_change(self, "the assignment of learning_rate_scale", "Network")
         self._known_trainer().rate_scale = checked
 
     # ---- files and copies
@@ -195,22 +210,28 @@ class State(Model):
         """
         from ..files import checkpoint_file  # imported here to keep `import compiled_nn` fast
 
+        self._check_checkpoint()
         checkpoint_file.write(path, self._parts(), self._known_trainer(), self.history, __version__)
+
+    def _check_checkpoint(self) -> None:
+        """Raise RuntimeError if another thread trains the network: its state of training is that of no moment."""
+        if is_elsewhere(self):
+            raise RuntimeError(
+                "Another thread trains this network, whose state of training changes all the time. Write checkpoints in"
+                " a callback of the training, such as callbacks.Checkpoint; save can be called in any thread."
+            )
 
     def _parts(self) -> Parts:
         """Return the parts of the network that files store; their layers are views of the present weights."""
-        configuration = self._configuration
+        self._check_calibration()
+        with switching:
+            configuration, stack = self._configuration, self._fitted()
+            inputs, outputs = self._known_inputs(), self._outputs
         if self._initial is not None:
             configuration = configuration.without_given_weights()
-        statistics = self._fitted().statistics
-        return Parts(
-            configuration,
-            layer_views(self._evaluated()),
-            statistics and Statistics(*statistics),
-            self._known_inputs(),
-            self._outputs,
-            self.metadata,
-        )
+        stack = stack.present(averaged=True)
+        statistics = stack.statistics and Statistics(*stack.statistics)
+        return Parts(configuration, layer_views(stack), statistics, inputs, outputs, self.metadata)
 
     @classmethod
     def _of_parts(cls, parts: Parts) -> Self:
@@ -224,9 +245,11 @@ class State(Model):
         return net
 
     def __getstate__(self) -> dict[str, Any]:
+        self._check_calibration()
         trainer = self._trainer
         state = None if trainer is None else trainer.state()
-        return {**vars(self), "_trainer": state, "_predictor": None, "_version": _PICKLE_VERSION}
+        without = {"_trainer": state, "_predictor": None, "_latest": None, "_version": _PICKLE_VERSION}
+        return {**stored(vars(self)), **without}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         if state.get("_version") != _PICKLE_VERSION:

@@ -25,6 +25,7 @@ class Uncertainty(Model):
     @property
     def temperature_(self) -> float:
         """Temperature by which logits are divided before they become probabilities; 1.0 before :meth:`calibrate`."""
+        self._check_calibration()
         return self._outputs.calibration.temperature
 
     def calibrate(self, X: Any, y: Any, *, sample_weight: Any = None) -> Self:
@@ -104,6 +105,7 @@ class Uncertainty(Model):
         """
         from ..uncertainty import conformal
 
+        self._check_calibration()
         X = dataframes.opened(X)  # read twice below
         _, encoded, targets = self._labelled(X, y, scaled=False)
         if targets.kind == "values":
@@ -204,6 +206,7 @@ class Uncertainty(Model):
 
     def _scores(self) -> Array:
         self._fitted()
+        self._check_calibration()
         scores = self._outputs.calibration.scores
         if scores is None:
             raise ValueError(

@@ -97,38 +97,43 @@ class Snapshot:
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
-        average = () if stack.average is None else (stack.average,)
-        state = (stack.parameters, stack.running, *average, *stack.moments)
-        self._live = tuple(array for array in state if array.size)
-        self._copies = tuple(array.copy() for array in self._live)
+        self._copies = tuple(array.copy() for array in self._live())
         self._largest = 0.0
         self._steps = stack.steps
+
+    def _live(self) -> tuple[Array, ...]:
+        """Return the present arrays of the state: the stack may have moved to other memory."""
+        stack = self._stack
+        average = () if stack.average is None else (stack.average,)
+        return tuple([a for a in (stack.parameters, stack.running, *average, *stack.moments) if a.size])
 
     def update(self, has_finite_loss: Callable[[], bool]) -> bool:
         """Copy the present state if all of it is finite, and return whether it is.
 
         If weights have become large, the state counts as finite only if ``has_finite_loss()`` is true.
         """
-        for array in self._live[1:]:
+        state = self._live()
+        for array in state[1:]:
             if not _largest(array) < math.inf:
                 return False
-        largest = _largest(self._live[0])
+        largest = _largest(state[0])
         if not largest < math.inf:
             return False
         if largest > max(_SUSPICIOUS, 2 * self._largest):
             if not has_finite_loss():
                 return False
             self._largest = largest
-        for copy, live in zip(self._copies, self._live, strict=True):
+        for copy, live in zip(self._copies, state, strict=True):
             copy[:] = live
         self._steps = self._stack.steps
         return True
 
     def restore(self) -> None:
         """Write the copy back into the stack."""
-        for copy, live in zip(self._copies, self._live, strict=True):
-            live[:] = copy
-        self._stack.steps = self._steps
+        with self._stack.changing():
+            for copy, live in zip(self._copies, self._live(), strict=True):
+                live[:] = copy
+            self._stack.steps = self._steps
 
 
 def _largest(array: Array) -> float:

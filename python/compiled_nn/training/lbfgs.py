@@ -96,9 +96,8 @@ class FullBatch:
         self.has_stepped = False
         self.finished: str | None = None
         self._trainer = trainer
-        self._stack = trainer.stack
-        if configuration.dtype != "float64":
-            self._stack = copy_of(trainer.stack, configuration.replace(dtype="float64"))
+        # A copy: the network keeps the weights of the last iteration while a search tries others.
+        self._stack = copy_of(trainer.stack, configuration.replace(dtype="float64"))
         self._X, self._y, rows = data.X, data.y, data.batches.rows
         self._objective = objective
         if rows is not None:
@@ -171,7 +170,7 @@ class FullBatch:
     def _set_weights(self, parameters: Any) -> None:
         stack, source = self._trainer.stack, self._stack
         source.parameters[:] = parameters
-        if source is not stack:
+        with stack.changing():
             assign_layers(layer_views(stack, stack.parameters), layer_views(source, source.parameters))
 
 

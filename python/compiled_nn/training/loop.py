@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from ..callbacks.base import Callback, overrides
 from ..common.errors import CompiledNNWarning
+from ..common.exclusive import BetweenEpochs
 from ..optimizers.classes import Optimizer
 from .averaging import SWA
 from .batches import Data
@@ -134,8 +135,9 @@ def run(
     try:
         with ExitStack() as ends:
             for callback in plan.callbacks:
-                callback.on_train_begin(net)
-                ends.callback(callback.on_train_end, net)
+                with BetweenEpochs(net):
+                    callback.on_train_begin(net)
+                ends.callback(_end, callback, net)
             try:
                 net.stop_reason_ = _Epochs(net, source, plan, validate, changed, configuration, report).run()
             except KeyboardInterrupt:
@@ -150,6 +152,11 @@ def run(
         report.failure(owner, error)
         raise
     report.end(owner, net.stop_reason_, len(net.history["epoch"]))
+
+
+def _end(callback: Callback, net: NetworkLike) -> None:
+    with BetweenEpochs(net):
+        callback.on_train_end(net)
 
 
 class _Epochs:
@@ -179,8 +186,9 @@ class _Epochs:
         plan, history, last = self.plan, self.net.history, self.net.epochs_planned_
         first, has_output = self.epoch, self.report.has_output
         while self.epoch < last:
-            for callback in self.at_begin:
-                callback.on_epoch_begin(self.net, self.epoch + 1, history)
+            with BetweenEpochs(self.net):
+                for callback in self.at_begin:
+                    callback.on_epoch_begin(self.net, self.epoch + 1, history)
             columns, divergence = self.source.run(
                 self.net.optimizer,
                 self._most(last),
@@ -232,7 +240,8 @@ class _Epochs:
             return None
         self.changed()
         net = self.net
-        results = [callback.on_epoch_end(net, self.epoch, net.history) for callback in callbacks]
+        with BetweenEpochs(net):
+            results = [callback.on_epoch_end(net, self.epoch, net.history) for callback in callbacks]
         reasons = (
             callback.stop_reason for callback, stop in zip(callbacks, results, strict=True) if stop is True
         )

@@ -104,15 +104,6 @@ def freeze(stack: Stack, first: Dense) -> None:
         stack.set_mask(*embeddings.held(first.blocks, stack.sizes[0]))
 
 
-def evaluated(stack: Stack, configuration: Configuration) -> Stack:
-    """Return the stack for predicting, scoring and saving: with ``ema``, a copy with the averaged weights."""
-    if stack.average is None or stack.steps == 0:
-        return stack
-    copy = copy_of(stack, configuration)
-    copy.parameters[:] = stack.average
-    return copy
-
-
 def copy_of(stack: Stack, configuration: Configuration) -> Stack:
     """Return a stack with copies of the weights, the running statistics and the scaling of the inputs."""
     copy = new_stack(configuration, layer_views(stack))

@@ -234,12 +234,14 @@ class Trainer:
         """Set the weights to their mean, and keep the weights of the last epoch in the average."""
         if self.average is not None and self.average.live is None:
             self.average.live = copy_layers(self.trained_layers())
-            assign_layers(self.trained_layers(), self.average.mean)
+            with self.stack.changing():
+                assign_layers(self.trained_layers(), self.average.mean)
 
     def restore_weights(self, *, averages: bool) -> None:
         """Undo :meth:`apply_average`; discard the mean unless the next training `averages` too."""
         if self.average is not None and self.average.live is not None:
-            assign_layers(self.trained_layers(), self.average.live)
+            with self.stack.changing():
+                assign_layers(self.trained_layers(), self.average.live)
             self.average.live = None
         if not averages:
             self.average = None
@@ -279,7 +281,7 @@ class Trainer:
 
         Documented in :meth:`compiled_nn.Network.snapshot`.
         """
-        stack = self.stack
+        stack = self.stack.copy(moments=optimizer)
         state: dict[str, Any] = {"layers": copy_layers(layer_views(stack))}
         if stack.average is not None:
             state["average"] = copy_layers(layer_views(stack, stack.average))
@@ -307,15 +309,16 @@ class Trainer:
 
         stack = self.stack
         check_state(state, stack)
-        if "optimizer" in state:
-            self._restore_optimizer(state["optimizer"])
-        if "layers" in state:
-            assign_layers(layer_views(stack), state["layers"])
-            self.average = None
-            if stack.average is not None and "average" not in state:
-                stack.average[:] = stack.parameters
-        if "average" in state and stack.average is not None:
-            assign_layers(layer_views(stack, stack.average), state["average"])
+        with stack.changing():
+            if "optimizer" in state:
+                self._restore_optimizer(state["optimizer"])
+            if "layers" in state:
+                assign_layers(layer_views(stack), state["layers"])
+                self.average = None
+                if stack.average is not None and "average" not in state:
+                    stack.average[:] = stack.parameters
+            if "average" in state and stack.average is not None:
+                assign_layers(layer_views(stack, stack.average), state["average"])
         self.resets += 1
 
     def _restore_optimizer(self, state: Mapping[str, Any]) -> None:
