@@ -15,7 +15,7 @@ from ..common.errors import CompiledNNWarning, located, suggest_keywords
 from ..common.exclusive import exclusive
 from ..data import column_names, dataframes, images
 from ..data.arrays import Array
-from ..training import validation
+from ..training import levels, validation
 from ..training.history import keep_last
 from . import inputs, sklearn_compat
 from .creation import Creation
@@ -156,6 +156,9 @@ class Perceptron(Creation):
             self._check_new_targets(y, partial)
             self._apply_parameters(random)
         else:
+            for name in ("standardize", "scale_targets"):
+                if partial and len(y) == 1 and getattr(self, name, False):
+                    levels.refuse_first_row(name)
             targets = self._make_targets(y if classes is None else classes)
             self._create_network(X, targets, random, names, shape)
         return X, y, weight, random

@@ -21,6 +21,7 @@ from ..spec.configuration import check_proximal
 from ..training.batches import Data
 from ..training.divergence import Snapshot
 from ..training.history import new_history
+from ..training.levels import check_columns, check_first_row
 from ..training.targets import Targets, read_targets, targets_with_classes, weights_of
 from ..training.trainer import Trainer
 from .prediction import Prediction
@@ -263,7 +264,7 @@ class Fitting(Prediction, State):
         plan = Plan(
             epochs=1, batch_size=batch_size, shuffle=shuffle, sample_weight=sample_weight, classes=classes
         )
-        run = self._prepare(X, y, plan)
+        run = self._prepare(X, y, plan, continues=True)
         run.trainer.set_optimizer(self.optimizer)
         last_finite = Snapshot(run.trainer.stack)
         try:
@@ -276,7 +277,7 @@ class Fitting(Prediction, State):
 
     # ---- preparation
 
-    def _prepare(self, X: Any, y: Any, plan: Plan) -> Run:
+    def _prepare(self, X: Any, y: Any, plan: Plan, *, continues: bool = False) -> Run:
         """Prepare trainer and data for a plan. If this raises an error, the network is unchanged."""
         from ..training import gram, streams, validation  # imported here to keep `import compiled_nn` fast
 
@@ -298,6 +299,8 @@ class Fitting(Prediction, State):
             X, y = streams.first_batch(stream_source)
         check_lengths(X, y, plan.sample_weight)
         inputs, X = self._inputs_for(X, resume)
+        if len(X) == 1 and (continues or stream_source is not None):
+            check_first_row(c, self._trainer if resume else None, self._outputs.learned)
         given, own = y, sample_weights.check(plan.sample_weight, len(X))
         read = partial(read_targets, c, X, given, targets, sample_weight=own, training=c.dtype)
         y, targets = read()
@@ -349,6 +352,8 @@ class Fitting(Prediction, State):
         if self._lacks_statistics(trainer.stack):
             statistics = self._fit_statistics(X, encoder, rows, weights)
             trainer.stack.standardize(*statistics, inputs.n_clipped)
+        elif not trainer.stack.steps and self._configuration.scaling is None:
+            check_columns(X, self._configuration.dtype, None if encoder else inputs.names)
         trainer.restore_weights(averages=averages)
         if not resume:
             self.history = new_history()

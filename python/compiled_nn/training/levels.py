@@ -1,10 +1,10 @@
-"""Level and size of values y: what a dtype can hold, and what a network can be trained on without scaling."""
+"""Level and size of the columns of y and X: what a dtype can hold, and what can be trained on without scaling."""
 
 from __future__ import annotations
 
 import math
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Never
 
 import numpy as np
 
@@ -12,11 +12,17 @@ from ..common.errors import CompiledNNWarning
 from ..data.arrays import Array, Title
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..data.samples import Samples
     from ..losses import Loss
+    from ..spec.configuration import Configuration
+    from .trainer import Trainer
 
 _LARGEST_ERROR = 0.1  # root mean square of the rounding errors, in standard deviations of y
 _EPSILON = 2.0**-23  # larger than the relative rounding error of float32
 _LARGEST = {name: float(np.finfo(name).max) for name in ("float32", "float64")}
+_SAMPLE = 4096  # rows of X that decide whether a column is looked at
 _USUAL_SIZE = 1e-4, 1e4  # root mean squares of y that training without scaling reaches
 
 
@@ -112,3 +118,56 @@ def check(values: Array, dtype: str, loss: Loss, title: Title = int) -> None:
             CompiledNNWarning,
             stacklevel=5,
         )
+
+
+def check_columns(X: Samples, dtype: str, names: Sequence[str] | None) -> None:
+    """Warn of columns of X (m, k) whose differences are lost when they are rounded to the dtype of the network.
+
+    It is meant for X that is not standardised: the core subtracts the means in float64, before it rounds.
+
+    Warns
+    -----
+    CompiledNNWarning
+        If there is such a column.
+    """
+    if dtype != "float32" or not isinstance(X, np.ndarray) or X.dtype.itemsize <= 4:
+        return
+    some = X[:: max(1, len(X) // _SAMPLE)]
+    low, high = some.min(axis=0).astype(np.float64), some.max(axis=0).astype(np.float64)
+    # No rounding error is above epsilon * size, and the deviation is about the spread.
+    for i in np.flatnonzero(
+        high - low < _EPSILON / _LARGEST_ERROR * np.maximum(high, -low) * _SAMPLE
+    ).tolist():
+        column = X[:, i].astype(np.float64)
+        error = float(np.sqrt(np.mean((column.astype(dtype) - column) ** 2)))
+        deviation = float(column.std())
+        if deviation > 0 and error > _LARGEST_ERROR * deviation:
+            row = int(np.argmax(abs(column.astype(dtype) - column)))
+            name = i if names is None else names[i]
+            warnings.warn(
+                f"The standard deviation of column {name!r} of X, {deviation:g}, is too small for its size: row {row}"
+                f" is {column[row]!s}, which {dtype} rounds to {float(np.float32(column[row])):.15g}. Use"
+                " standardize=True, or subtract a constant from the column.",
+                CompiledNNWarning,
+                stacklevel=5,
+            )
+            return
+
+
+def check_first_row(configuration: Configuration, trainer: Trainer | None, learned: object) -> None:
+    """Raise a ValueError if statistics, which hold for all later rows, would be computed from one row.
+
+    `trainer` and `learned` are the trainer and the targets of a network that has been trained; None for a new one.
+    """
+    if configuration.scaling is not None and (trainer is None or trainer.stack.statistics is None):
+        refuse_first_row("standardize")
+    if configuration.scale_targets and learned is None:
+        refuse_first_row("scale_targets")
+
+
+def refuse_first_row(parameter: str) -> Never:
+    """Raise the ValueError for statistics that would be computed from one row, and hold for all later rows."""
+    raise ValueError(
+        f"The statistics of {parameter} are computed from the rows of the first call of partial_fit, or the first"
+        " item of a stream, and stay as they are. 1 row has no deviations; begin with more rows, or call fit."
+    )
