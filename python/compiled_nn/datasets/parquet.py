@@ -74,7 +74,7 @@ class ParquetBatches:
         self._place = str(source) if isinstance(source, (str, os.PathLike)) else "the data set"
         with damage(self._place):
             self._data = source if isinstance(source, arrow.Dataset) else _unbuffered(arrow, source)
-        names = list(self._data.schema.names)
+            names = list(self._data.schema.names)
         self.target, self.weights = target, weights
         apart = {target, weights, *dataframes.index_columns(self._data.schema)}
         self.columns = [name for name in names if name not in apart] if columns is None else list(columns)

@@ -44,7 +44,7 @@ def read(
     with damage(path):
         file = opened([])
         schema, metadata = file.schema_arrow, file.metadata
-    cells = list(schema.names)
+        cells = list(schema.names)
     try:
         _, target, features = choose(cells, 1)
     except ValueError as error:
