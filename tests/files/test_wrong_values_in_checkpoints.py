@@ -7,7 +7,7 @@ import compiled_nn as cnn
 import numpy as np
 import pytest
 from compiled_nn.files import schemas
-from containers import TRAINING, tensor_names, with_number, with_value
+from containers import NETWORK, TRAINING, tensor_names, with_document, with_number, with_value
 from small import OPTIMIZERS, blobs, classifier
 
 from cnn_core.hyperparameters import NOT_NEGATIVE
@@ -209,3 +209,32 @@ def test_checks_return_the_value():
     ):
         with pytest.raises(ValueError, match=words):
             check("it", value)
+
+
+def test_encoders_that_contradict_themselves():
+    """Names of columns are distinct, and all columns have one or none has; the embeddings are those of the columns."""
+    table = np.empty((40, 2), object)
+    table[:, 0], table[:, 1] = ["ab"[i % 2] for i in range(40)], ["abc"[i % 3] for i in range(40)]
+    net = cnn.Network([cnn.Dense(3)], categorical_features="auto", embeddings=2, seed=0)
+    net.fit(table, np.arange(40) % 3, epochs=1)
+    buffer = io.BytesIO()
+    net.save(buffer)
+    content = buffer.getvalue()
+
+    def named(*names):
+        def change(document):
+            for column, name in zip(document["encoder"], names, strict=True):
+                column["name"] = name
+
+        return with_document(content, NETWORK, change)
+
+    assert cnn.load(named("x", "y")).feature_names_in_.tolist() == ["x", "y"]
+    for names, words in ((("x", None), "the encoder has 1 names for 2 columns"), (("x", "x"), "'x'")):
+        with pytest.raises(ValueError, match=words):
+            cnn.load(named(*names))
+
+    def swap(document):
+        document["encoder"].reverse()
+
+    with pytest.raises(ValueError, match="blocks of the first layer do not match the embeddings"):
+        cnn.load(with_document(content, NETWORK, swap))

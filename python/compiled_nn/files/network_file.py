@@ -262,6 +262,10 @@ def describe(file: Any) -> Description:
     encoder = None
     if document.get("encoder") is not None:
         encoder = configuration.new_encoder().restore(document["encoder"], n_columns)
+        if configuration.embedded(encoder).layers[0].blocks != configuration.layers[0].blocks:
+            raise ValueError(
+                "blocks of the first layer do not match the embeddings of the columns of the encoder"
+            )
     return Description(
         document,
         configuration,

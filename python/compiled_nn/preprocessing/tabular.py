@@ -364,7 +364,12 @@ class Tabular:
         """
         if not isinstance(config, list) or not config:
             raise ValueError("the encoder is not a list of columns")
-        self._columns = tuple(map(columns.read_encoder, config))
+        fitted = tuple(map(columns.read_encoder, config))
+        names = [column.name for column in fitted if column.name is not None]
+        if len(names) not in (0, len(fitted)):
+            raise ValueError(f"the encoder has {len(names)} names for {count(len(fitted), 'column')}")
+        column_names.check_distinct(names)
+        self._columns = fitted
         if self.n_columns_ != n_columns:
             raise ValueError(
                 f"the encoder returns {count(self.n_columns_, 'column')}; the network takes {n_columns}"
