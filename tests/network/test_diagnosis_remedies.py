@@ -11,11 +11,12 @@ import pytest
 from compiled_nn import MLPClassifier, MLPRegressor
 from small import bits
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:The root mean square of y"
-)  # the warning of fit about such a y
+pytestmark = [  # warnings of fit about such a y, and such a time limit
+    pytest.mark.filterwarnings("ignore:The root mean square of y"),
+    pytest.mark.filterwarnings("ignore:time_limit has passed before the first step"),
+]
 D = cnn.Dense
-OF_FIT = {"epochs", "batch_size", "class_weight"}
+OF_FIT = {"epochs", "batch_size", "class_weight", "time_limit"}
 
 
 def table(seed, m=400):
@@ -48,6 +49,24 @@ def classes(*hidden, **parameters):
 
 def identity(y):
     return y
+
+
+def smoothed(loss, n):
+    return {"layers": [D(16, "relu"), D(n)], "loss": loss(label_smoothing=0.99)}
+
+
+def steps(X):
+    return np.digitize(X[:, 0], [-1, 0, 1])
+
+
+def rare(X):
+    """2 % positives."""
+    return (X[:, 0] + X[:, 1] > 2.9).astype(int)
+
+
+def heavy(X):
+    """Counts most of whose deviance is in few rows: the largest is about 1000 times the median."""
+    return np.random.default_rng(len(X)).poisson(np.exp(2 * X[:, 0] + 1))
 
 
 # Name: parameters, arguments of fit, function of X, change of y for training, finding before fit (None: there is none)
@@ -112,6 +131,29 @@ CASES = {
             None,
             0.9,
         ),
+    ),
+    "AdamW(weight_decay=100)": (
+        *(values(optimizer=cnn.AdamW(weight_decay=100)), {}, value, identity),
+        *("strong_decay", None, 0.7),
+    ),
+    "AdamW(weight_decay=100) classes": (
+        *(classes(optimizer=cnn.AdamW(weight_decay=100)), {}, label, identity),
+        *("strong_decay", None, 0.85),
+    ),
+    "label_smoothing=.99": (
+        *(smoothed(cnn.losses.SoftmaxCrossEntropy, 4), {}, steps, identity),
+        *("strong_smoothing", None, 0.5),
+    ),
+    "label_smoothing=.99, one output": (
+        *(smoothed(cnn.losses.BinaryCrossEntropy, 1), {}, label, identity),
+        *("strong_smoothing", None, 0.9),
+    ),
+    "time_limit": (classes(), {"time_limit": 1e-9}, label, identity, "", "time_limit", 0.9),
+    "ema=.99999": (values(ema=0.99999), {"epochs": 3}, value, identity, "", "few_epochs", 0.9),
+    "ema=.99999, enough epochs": (classes(ema=0.99999), {}, label, identity, "", "slow_average", 0.85),
+    "heavy tails": (
+        *({"layers": [D(16, "relu"), D(1)], "loss": "poisson"}, {"epochs": 10}, heavy, identity),
+        *("", "few_epochs", 0.5),
     ),
     "few epochs": (classes(), {"epochs": 1}, label, identity, "", "few_epochs", 0.95),
     "low rate": (classes(optimizer=cnn.SGD(1e-4)), {}, label, identity, "", "small_rate", 0.95),
@@ -178,6 +220,17 @@ def test_the_remedy_works(name):
         (MLPRegressor(solver="sgd", learning_rate_init=100.0), value, "exploding_rate"),
         (MLPClassifier(hidden_layer_sizes=(128, 128), learning_rate_init=0.01), label, "label_noise"),
         (MLPClassifier(max_iter=1), label, "few_epochs"),
+        (MLPRegressor(weight_decay=100.0), value, "strong_decay"),
+        (MLPClassifier(optimizer=cnn.AdamW(weight_decay=100.0)), label, "strong_decay"),
+        (MLPClassifier(label_smoothing=0.99), label, "strong_smoothing"),
+        (
+            MLPClassifier(loss=cnn.losses.SoftmaxCrossEntropy(label_smoothing=0.99), max_iter=100),
+            label,
+            "strong_smoothing",
+        ),
+        (MLPRegressor(time_limit=1e-9), value, "time_limit"),
+        (MLPClassifier(ema=0.99999, max_iter=3), label, "few_epochs"),
+        (MLPRegressor(loss="poisson", max_iter=30), heavy, "few_epochs"),
         (MLPClassifier(hidden_layer_sizes=()), lambda X: X[:, 0] * X[:, 1] > 0, "underfitting"),
     ],
 )
@@ -195,7 +248,7 @@ def test_the_remedy_works_for_estimators(model, function, name):
     except cnn.DivergenceError:
         start, finding = -np.inf, before[0]
     assert finding.name == name
-    if name not in ("few_epochs", "underfitting"):
+    if name not in ("few_epochs", "underfitting", "time_limit"):
         assert [each.name for each in before] == [name]
     end = followed.set_params(**finding.change).fit(X, y).score(TEST, t)
     # Fifty layers are still the hardest to train; without the remedy the score is about 0.
@@ -267,9 +320,45 @@ def test_rare_class_that_is_never_predicted():
     assert net.predict(X).sum() == 0
     finding = net.diagnose(X, y)[0]
     assert (finding.name, finding.change) == ("class_collapse", {"class_weight": "balanced"})
+    assert len(net.diagnose(X, y)) == 1  # no "no_information"
     followed = trained(parameters, finding.change, X, y)
     recalls = [(followed.predict(X)[y == k] == k).mean() for k in (0, 1)]
     assert np.mean(recalls) > 0.6  # 0.5 before
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        classes(),
+        classes(optimizer=cnn.SGD(0.01)),
+        {"layers": [D(16, "relu"), D(1)], "loss": "binary_cross_entropy"},
+    ],
+)
+def test_rare_class_that_the_columns_explain(parameters):
+    """With the remedy, the accuracy rises above that of the largest class, and the recall of the rare one above 0."""
+    y, t = rare(X), rare(TEST)
+    assert not cnn.Network(**parameters, seed=0).diagnose(X, y)
+    net = trained(parameters, {}, X, y)
+    assert net.predict(X).sum() == 0
+    finding = net.diagnose(X, y)[0]
+    assert finding.name == "class_collapse"
+    assert finding.remedy.endswith(", or class_weight='balanced'")
+    for change in (finding.change, {"class_weight": "balanced"}):
+        of_fit = {key: change[key] for key in change.keys() & OF_FIT}
+        others = {key: value for key, value in change.items() if key not in of_fit}
+        followed = trained({**parameters, **others}, of_fit, X, y)
+        assert (followed.predict(TEST)[t == 1] == 1).mean() >= 0.4
+        if change is finding.change:
+            assert followed.score(TEST, t) > net.score(TEST, t)
+
+
+@pytest.mark.parametrize("model", [MLPClassifier(max_iter=30), MLPClassifier(max_iter=30, solver="sgd")])
+def test_rare_class_and_estimators(model):
+    y, t = rare(X), rare(TEST)
+    model.set_params(random_state=0).fit(X, y)
+    start, finding = model.score(TEST, t), model.diagnose(X, y)[0]
+    assert finding.name == "class_collapse"
+    assert model.set_params(**finding.change).fit(X, y).score(TEST, t) > start
 
 
 def test_overfitting_is_seen_in_the_history():
@@ -313,10 +402,6 @@ def digits():
 
 def product(X):
     return X[:, 0] * X[:, 1] + X[:, 2]
-
-
-def steps(X):
-    return np.digitize(X[:, 0], [-1, 0, 1])
 
 
 STEEP = {"layers": [D(1)], "loss": "mse", "optimizer": cnn.SGD(0.05)}
@@ -371,6 +456,18 @@ def test_large_counts_are_not_called_unrelated():
     found = [finding.name for finding in net.diagnose(X, y)]
     assert found
     assert "no_information" not in found
+
+
+@pytest.mark.parametrize("loss", ["poisson", "gamma", "mse"])
+@pytest.mark.parametrize("deviation", [0.5, 1.0, 1.5])
+def test_heavy_tails_are_not_called_unrelated(loss, deviation):
+    """Few rows have most of the deviance, so that D^2 and R^2 can be near 0 for any network."""
+    rng = np.random.default_rng(1)
+    y = rng.poisson(np.exp(value(X) / 3 + 1) * rng.lognormal(0, deviation, len(X))) + 0.1
+    net = cnn.Network([D(16, "relu"), D(1)], loss=loss, seed=0)
+    assert not net.diagnose(X, y)
+    unrelated = net.diagnose(X, rng.permutation(y))
+    assert [finding.name for finding in unrelated] == ["no_information"]
 
 
 @pytest.mark.parametrize("name", HEALTHY)

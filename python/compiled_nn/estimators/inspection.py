@@ -106,8 +106,18 @@ class Inspection(Settings, ABC):
         parameters = {_NAMES.get(name, name): value for name, value in change.items()}
         if parameters.get("alpha"):
             parameters["alpha"] *= self._batches(n_rows).size  # the penalty is divided by the rows of a batch
+        if "loss" in parameters and self.changed().get("label_smoothing"):
+            del parameters["loss"]
+            parameters["label_smoothing"] = 0.0
+        if (
+            "weight_decay" in parameters
+            and self.optimizer is not None
+            and not isinstance(self.optimizer, str)
+        ):
+            optimizer: Any = self._optimizer()
+            parameters["optimizer"] = replace(optimizer, weight_decay=parameters.pop("weight_decay"))
         if "learning_rate" in parameters:
-            rate, optimizer = parameters.pop("learning_rate"), self._optimizer()
+            rate, optimizer = parameters.pop("learning_rate"), parameters.get("optimizer", self._optimizer())
             if self.optimizer is not None:
                 parameters["optimizer"] = replace(optimizer, learning_rate=rate)
             else:

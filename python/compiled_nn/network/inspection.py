@@ -75,6 +75,8 @@ class Inspection(Model):
           "saturated_units": at least 90 % of the derivatives of a sigmoid or tanh layer are below a thousandth of their
           maximum. "vanishing_signal": the outputs before the link vary by less than a thousandth of the variation of
           the inputs, or of y.
+        - "strong_decay": in a trial, the score without weight decay is higher by 0.1. "strong_smoothing": label
+          smoothing leaves at most 10 % of the difference between labels.
         - "frozen": no layer is trainable. "strong_dropout": at least 90 % of the numbers are dropped.
           "strong_penalty": the penalty is 30 times the loss. "clipped_gradient": clipping makes the first step 100
           times smaller. "exploding_rate": the first step is larger than the weights that it changes, or the loss of the
@@ -82,7 +84,9 @@ class Inspection(Model):
           millionth.
         - "class_collapse": after training, the same class is predicted for every row. "running_statistics": the running
           statistics of batch normalisation do not fit the rows.
+        - "time_limit": it ended training, and the score is below three quarters of that of the reference.
         - After training, if the score is below three quarters of that of the reference and nothing else is found:
+          "slow_average" if the weights of the last step reach that score and their average of ``ema`` does not,
           "few_epochs", one of the previous names if a trial without the parameter reaches that score, or
           "underfitting".
         - "overfitting": the validation loss rises again. "label_noise": of the rows that the reference predicts with
@@ -133,9 +137,10 @@ class Inspection(Model):
         if y is not None:
             encoded, targets = read_targets(c, X, y, targets)
         present = None if self._trainer is None else self._trainer.stack.copy()
+        averaged = None if present is None or present.average is None else present.present(averaged=True)
         known = not any(isinstance(layer.init, NotSaved) for layer in c.layers)
         initial = self._initial_stack(X, encoder) if known or present is None else present
-        stack = initial if present is None else self._with_statistics(present, X, encoder)
+        stack = initial if present is None else self._with_statistics(averaged or present, X, encoder)
         rows = subject.drawn_rows(X)
         drawn = X[rows] if isinstance(X, np.ndarray) else X.take(rows)
         if targets is not None and targets.kind == "values" and y is not None:
@@ -143,6 +148,7 @@ class Inspection(Model):
         examined = subject.Subject(
             stack=stack,
             initial=initial,
+            last=stack if averaged is None or present is None else self._with_statistics(present, X, encoder),
             configuration=c,
             X=drawn,
             y=None if encoded is None else encoded[rows],
@@ -156,7 +162,8 @@ class Inspection(Model):
             statistics=self._fit_statistics(drawn, encoder),
             translation=translation,
         )
-        return examination.examine(examined, restored=getattr(self, "best_epoch_", None) is not None)
+        restored = getattr(self, "best_epoch_", None) is not None
+        return examination.examine(examined, restored=restored, stopped=getattr(self, "stop_reason_", None))
 
     def _initial_stack(self, X: Samples, encoder: Tabular | None) -> Stack:
         """Return the stack with which fit would start on X; with the seed 0 for None."""

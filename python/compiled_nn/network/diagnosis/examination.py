@@ -18,8 +18,11 @@ _FIRST: dict[str, dict[str, Any]] = {
 }
 
 
-def examine(subject: Subject, *, restored: bool) -> Diagnosis:
-    """Examine a network on its rows, and return the findings; `restored`: the weights are those of the best epoch."""
+def examine(subject: Subject, *, restored: bool, stopped: str | None) -> Diagnosis:
+    """Examine a network on its rows, and return the findings.
+
+    `restored`: whether the weights are those of the best epoch. `stopped`: reason for which training ended.
+    """
     # No warnings of overflow, because it is reported as a finding.
     with np.errstate(over="ignore", invalid="ignore"):
         inputs = data.scaled_inputs(subject)
@@ -31,8 +34,10 @@ def examine(subject: Subject, *, restored: bool) -> Diagnosis:
             found = [finding for finding in found if not finding.change]
         else:
             found += _of_training(subject, inputs, unscaled=bool(found))
+        if result.poor and stopped == "time_limit":
+            found = [outcome.time_limit(subject), *found]
         found += outcome.check_running_statistics(subject)
-        found += outcome.check_classes(subject, found)
+        found += outcome.check_classes(result, found)
         if result.poor and not found:
             found += outcome.check_progress(result)
         found += outcome.check_overfitting(subject, restored)
@@ -43,13 +48,20 @@ def examine(subject: Subject, *, restored: bool) -> Diagnosis:
 def _of_training(subject: Subject, inputs: np.ndarray[Any, Any], unscaled: bool) -> list[Finding]:
     """Return the findings of the checks of thresholds, except those about X."""
     found = list(data.check_targets(subject)) if subject.uses_rate else []
-    found += layers.check_layers(subject, inputs, unscaled)
-    found += training.check_parameters(subject)
     fixed: dict[str, Any] = {"standardize": True} if unscaled else {}
+    decay = list(training.check_decay(subject, fixed | ({"scale_targets": True} if found else {})))
+    if not (decay and subject.trained):  # otherwise, the state of the units is an effect of the decay
+        found += layers.check_layers(subject, inputs, unscaled)
+    found += decay
+    found += training.check_parameters(subject)
     for finding in found:
         fixed |= _FIRST.get(finding.name, {})
         if finding.name == "strong_dropout":
             fixed |= {"dropout": 0.0, "input_dropout": 0.0}
+        if finding.name == "strong_decay":
+            fixed |= {"weight_decay": 0.0}
+        if finding.name == "strong_smoothing":
+            fixed |= {"loss": subject.configuration.loss.unsmoothed}
     steps = [] if subject.y is None else list(training.check_steps(subject, fixed))
     if not found and not steps:
         steps += training.check_losses(subject, fixed)

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 Translation: TypeAlias = "Callable[[Mapping[str, Any]], dict[str, Any]]"
 # Parameters of a change that are attributes of the hidden layers of a network.
 LAYER_PARAMETERS = ("activation", "norm", "dropout", "init")
+OPTIMIZER_PARAMETERS = (
+    "learning_rate",
+    "weight_decay",
+)  # parameters of a change that are attributes of the optimizer
 
 
 @dataclass(frozen=True)
@@ -32,8 +36,8 @@ class Finding:
     remedy : str
         Change to try first.
     change : dict
-        The remedy as arguments: of ``Network(...)`` or of ``fit`` ("epochs", "batch_size", "class_weight"); for an
-        estimator of ``set_params``. Empty if the remedy is not a parameter.
+        The remedy as arguments: of ``Network(...)`` or of ``fit`` ("epochs", "batch_size", "class_weight",
+        "time_limit"); for an estimator of ``set_params``. Empty if the remedy is not a parameter.
     rows : tuple of int
         Indices of the rows that the finding is about, if it is about rows.
     """
@@ -72,9 +76,9 @@ def network_translation(configuration: Configuration) -> Translation:
 
     def translate(change: Mapping[str, Any]) -> dict[str, Any]:
         arguments = dict(change)
-        if "learning_rate" in arguments:
-            rate = arguments.pop("learning_rate")
-            arguments["optimizer"] = replace(configuration.optimizer, learning_rate=rate)
+        of_optimizer = {name: arguments.pop(name) for name in OPTIMIZER_PARAMETERS if name in arguments}
+        if of_optimizer:
+            arguments["optimizer"] = replace(configuration.optimizer, **of_optimizer)
         of_layers = {name: arguments.pop(name) for name in LAYER_PARAMETERS if name in arguments}
         if of_layers or "trainable" in arguments:
             arguments["layers"] = list(changed_layers(configuration, {**change}))
@@ -112,6 +116,8 @@ def _word(name: str, value: Any, arguments: Mapping[str, Any]) -> str:
         if "learning_rate_init" in arguments:
             return f"learning_rate_init={value:.2g}"
         return f"a learning rate of {value:.2g}"
+    if name == "loss":
+        return "label_smoothing=0.0"
     if name == "layers":
         hidden = [str(layer.units) for layer in value[:-1]]
         return f"hidden layers of {' and '.join(hidden)} {value[0].activation} units"

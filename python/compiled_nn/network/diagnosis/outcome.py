@@ -16,7 +16,7 @@ from ...training.stacks import copy_of
 from . import trials
 from .findings import Finding
 from .layers import outputs_of_layer
-from .subject import FEWEST, Subject, quality, variation
+from .subject import FEWEST, Subject, quality, strongest_relation, variation
 
 _ENOUGH = 40  # smallest number of rows for a reference network
 _POOR = 0.75  # quality of a network that has not learned, divided by that of the reference
@@ -29,6 +29,7 @@ _DEVIATIONS, _CERTAIN = 2.0, 3.0
 _IMBALANCED = 0.75  # share of the largest class above which class weights are suggested
 _MOST_EPOCHS = 20  # largest number of epochs that is suggested, divided by the number trained
 _MARGIN = 2.0  # number of further epochs that is suggested, divided by the number needed in a trial
+_HORIZONS = 10.0  # smallest number of steps of a training, divided by those that an average of weights covers
 _LONG = 2000  # steps of the trial that continues training
 _MISMATCH = 0.1  # quality lost by running statistics
 _RISE = 0.2  # rise of the validation loss after its minimum, divided by its fall before
@@ -51,8 +52,8 @@ class Outcome:
     ----------
     reference : Reference or None
         Out-of-fold predictions of the reference network; None without y, or with too few rows.
-    shuffled : sequence of float
-        Qualities of reference networks for y in random orders; empty if the reference is clearly better than chance.
+    shuffled : sequence of Reference
+        Results of reference networks for y in random orders; empty if the reference is clearly better than chance.
     """
 
     def __init__(self, subject: Subject) -> None:
@@ -73,15 +74,28 @@ class Outcome:
 
     @property
     def uninformative(self) -> bool:
-        """Whether the reference is no better than for shuffled y."""
-        return self._deviations <= _DEVIATIONS
+        """Whether the reference is no better than for shuffled y, neither by its score nor by ranks.
+
+        A score can miss a relation: that of the classes if the largest one is predicted for every row, and R^2 or D^2
+        if few rows have most of the deviance. The ranks are those of the outputs, and those of single columns.
+        """
+        if self.reference is None or self._deviations > _DEVIATIONS:
+            return False
+        rank = self.reference.rank - float(np.mean([each.rank for each in self.shuffled]))
+        if rank * math.sqrt(len(self.subject.X)) > _CERTAIN:
+            return False
+        strongest, pairs = strongest_relation(self.subject)
+        # The largest of several normal numbers grows by the second term.
+        return strongest * math.sqrt(len(self.subject.X)) <= math.sqrt(_CERTAIN**2 + 2 * math.log(pairs))
 
     @cached_property
     def _deviations(self) -> float:
         """Standard deviations of a chance score by which the reference is better than for shuffled y."""
         if self.reference is None or not self.shuffled:
             return math.inf
-        return (self.reference.quality - float(np.mean(self.shuffled))) / self._chance
+        return (
+            self.reference.quality - float(np.mean([each.quality for each in self.shuffled]))
+        ) / self._chance
 
     @property
     def _chance(self) -> float:
@@ -107,8 +121,9 @@ class Outcome:
 # ---- predictions
 
 
-def check_classes(subject: Subject, found: list[Finding]) -> Iterator[Finding]:
+def check_classes(outcome: Outcome, found: list[Finding]) -> Iterator[Finding]:
     """Yield the finding about a trained network that predicts one class; `found` are the previous findings."""
+    subject = outcome.subject
     X, y, targets = subject.X, subject.y, subject.targets
     if not subject.trained or targets is None or targets.kind != "classes" or len(X) < FEWEST:
         return
@@ -127,7 +142,10 @@ def check_classes(subject: Subject, found: list[Finding]) -> Iterator[Finding]:
     share = 0.0 if indices is None else float(np.bincount(indices).max()) / len(X)
     if share >= _IMBALANCED:
         text += f"; {share:.0%} of the rows have one class"
-        yield subject.finding("class_collapse", text, numbers, {"class_weight": "balanced"})
+        better = None if math.isnan(outcome.expected) else next(_remedies(outcome), None)
+        tail = ", or class_weight='balanced'" if better else ""
+        change = better[-1] if better else {"class_weight": "balanced"}
+        yield subject.finding("class_collapse", text, numbers, change, tail=tail)
         return
     rate = subject.first_rate * 10 if y is None else trials.best_rate(subject, {})
     change = {} if rate is None or not subject.uses_rate else {"learning_rate": rate}
@@ -198,16 +216,13 @@ def check_progress(outcome: Outcome) -> Iterator[Finding]:
     subject, expected = outcome.subject, outcome.expected
     gap = f"the score is {subject.quality:.2g}; a reference network reaches {expected:.2g} on held-out rows"
     numbers = {"score": subject.quality, "reference": expected}
-    epochs = _epochs_needed(outcome)
-    if epochs is not None:
-        yield subject.finding(
-            "few_epochs", f"{gap}, and this one with more epochs", numbers, {"epochs": epochs}
-        )
+    if subject.last is not subject.stack and _quality_of_last(subject) >= _POOR * expected:
+        text = f"{gap}, and this one with the weights of its last step in place of their average"
+        yield subject.finding("slow_average", text, numbers, {"ema": None})
         return
-    for name, words, change in _suspects(subject):
-        if trials.reached(subject, change) >= _POOR * expected:
-            yield subject.finding(name, f"{gap}, and this one {words}", numbers, change)
-            return
+    for name, words, change in _remedies(outcome):
+        yield subject.finding(name, f"{gap}, and this one {words}", numbers, change)
+        return
     change = trials.reference_change(subject)
     change = {
         key: change[key] for key in ("layers", "standardize", "scale_targets", "optimizer") if key in change
@@ -219,12 +234,50 @@ def check_progress(outcome: Outcome) -> Iterator[Finding]:
     )
 
 
+def time_limit(subject: Subject) -> Finding:
+    """Return the finding about a poor network whose training the time limit ended."""
+    epochs = len(subject.history["epoch"])
+    text = f"time_limit ended training after {epochs} epochs and {subject.last.steps} steps"
+    return subject.finding("time_limit", text, {"epochs": float(epochs)}, {"time_limit": None})
+
+
+def _quality_of_last(subject: Subject) -> float:
+    assert subject.targets is not None
+    assert subject.y is not None
+    return quality(subject.targets, subject.y, subject.forward(subject.last, subject.X))
+
+
+def _longer(outcome: Outcome) -> dict[str, Any]:
+    """Return the change to a number of epochs that suffices, without a longer average; empty if there is none."""
+    subject, epochs = outcome.subject, _epochs_needed(outcome)
+    if epochs is None:
+        return {}
+    ema = subject.configuration.ema
+    steps = epochs * subject.last.steps / len(subject.history["epoch"])
+    slow = ema is not None and (1 - ema) * steps < _HORIZONS
+    return {"epochs": epochs, "ema": None} if slow else {"epochs": epochs}
+
+
+def _remedies(outcome: Outcome) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield name, words and change of what lets trials reach three quarters of the score of the reference."""
+    longer = _longer(outcome)
+    if longer:
+        yield "few_epochs", "with more epochs", longer
+    for name, words, change in _suspects(outcome.subject):
+        if trials.reached(outcome.subject, change) >= _POOR * outcome.expected:
+            yield name, words, change
+
+
 def _suspects(subject: Subject) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yield name, words and change of the parameters that can be the cause, the simplest first."""
     c = subject.configuration
     penalties = {name: 0.0 for name in ("l1", "l2") if getattr(c, name)}
     if penalties:
         yield "strong_penalty", "without penalties", penalties
+    if getattr(c.optimizer, "weight_decay", 0.0) and subject.uses_rate:
+        yield "strong_decay", "without weight decay", {"weight_decay": 0.0}
+    if c.loss.unsmoothed != c.loss:
+        yield "strong_smoothing", "without label smoothing", {"loss": c.loss.unsmoothed}
     if any(layer.dropout for layer in c.layers):
         yield "strong_dropout", "without dropout", {"dropout": 0.0}
     if c.input_dropout:
@@ -252,7 +305,7 @@ def _epochs_needed(outcome: Outcome) -> int | None:
     if not epochs or not subject.uses_rate or targets is None or y is None:
         return None
     c = subject.configuration.replace(ema=None)
-    stack = copy_of(subject.stack, c)
+    stack = copy_of(subject.last, c)
     setting, n = trials.Setting(stack, y, subject.objective, c), [0]
 
     def judge() -> bool:
@@ -263,7 +316,7 @@ def _epochs_needed(outcome: Outcome) -> int | None:
     trials.train(setting, subject.X, rows, trials.n_steps(stack, _LONG), judge)
     if not judge():
         return None
-    per_epoch = subject.stack.steps / epochs or math.ceil(len(rows) / 32)
+    per_epoch = subject.last.steps / epochs or math.ceil(len(rows) / 32)
     needed = math.ceil(epochs + _MARGIN * stack.steps / per_epoch)
     return needed if needed <= max(_MOST_EPOCHS * epochs, 100) else None
 
@@ -277,7 +330,8 @@ def check_information(outcome: Outcome) -> Iterator[Finding]:
     if reference is None:
         return
     if outcome.uninformative:
-        low, high = min(outcome.shuffled), max(outcome.shuffled)
+        shuffled = [each.quality for each in outcome.shuffled]
+        low, high = min(shuffled), max(shuffled)
         yield subject.finding(
             "no_information",
             f"a reference network predicts held-out rows with a score of {reference.quality:.2g}, where 0 is that of"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,6 +40,8 @@ class Subject:
         Stack with the present weights and, if it standardises, the statistics of the network.
     initial : Stack
         Stack with the initial weights; `stack` before fit.
+    last : Stack
+        Stack with the weights of the last step; `stack` without ``ema``.
     configuration : Configuration
         Parameters of the network.
     X : ndarray (m, k)
@@ -67,6 +70,7 @@ class Subject:
 
     stack: Stack
     initial: Stack
+    last: Stack
     configuration: Configuration
     X: Array
     y: Array | None
@@ -158,6 +162,56 @@ def _informedness(true: Array, predicted: Array) -> float:
         return np.nan
     recall = np.mean([(predicted[true == label] == label).mean() for label in labels])
     return float((recall * len(labels) - 1) / (len(labels) - 1))
+
+
+def rank_correlation(targets: Targets, encoded: Array, outputs: Array) -> float:
+    """Return the largest correlation of the ranks of a column of y, or of an indicator of a class, with its outputs.
+
+    Unlike the score of a loss, it has the same distribution for unrelated rows whatever the tails of y.
+    """
+    given = targets.loss.values(outputs) if targets.kind == "values" else outputs
+    true = _ranked(_columns(targets, encoded, outputs.shape[1]))
+    given = _ranked(given)
+    same = true.shape == given.shape  # otherwise, an output is one of several quantiles of a column
+    pairs = zip(true.T, given.T, strict=True) if same else product(true.T, given.T)
+    return max(_correlation(a, b) for a, b in pairs)
+
+
+def strongest_relation(subject: Subject) -> tuple[float, int]:
+    """Return the largest absolute rank correlation of a column of X with one of y, and the number of these pairs."""
+    assert subject.targets is not None
+    assert subject.y is not None
+    n_outputs = subject.configuration.n_outputs
+    X, y = _ranked(subject.X), _ranked(_columns(subject.targets, subject.y, n_outputs))
+    return max(abs(_correlation(a, b)) for a, b in product(X.T, y.T)), X.shape[1] * y.shape[1]
+
+
+def _columns(targets: Targets, encoded: Array, n_outputs: int) -> Array:
+    """Return the columns of y, for classes an indicator for each output."""
+    if targets.kind != "classes":
+        return encoded
+    # One output is the probability of the second class; those of ordered classes are of y > 0, 1, ...
+    cumulative = targets.loss.ordered or n_outputs == 1
+    indices, columns = targets.indices(encoded)[:, None], np.arange(n_outputs)
+    return indices > columns if cumulative else indices == columns
+
+
+def _ranked(a: Array) -> Array:
+    """Return the ranks of the numbers in each column of (m, n)."""
+    return np.stack([_ranks(column) for column in a.T], axis=1)
+
+
+def _ranks(a: Array) -> Array:
+    """Return the ranks of numbers (m,), for equal numbers their mean rank."""
+    _, places, counts = np.unique(a, return_inverse=True, return_counts=True)
+    ranks: Array = (np.cumsum(counts) - (counts - 1) / 2)[places]
+    return ranks
+
+
+def _correlation(a: Array, b: Array) -> float:
+    a, b = a - a.mean(), b - b.mean()
+    size = float(np.sqrt((a * a).sum() * (b * b).sum()))
+    return float((a * b).sum()) / size if size > 0 else 0.0
 
 
 def variation(a: Array) -> float:

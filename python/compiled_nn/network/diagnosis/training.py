@@ -18,6 +18,9 @@ _NO_STEP = 1e-6  # a million steps then change the weights by their own size
 _PENALTY = 30.0  # penalty divided by the loss; it is below 3 for an l2 of 0.01 and 1000 units
 _SLOWED = 0.1  # norm of the clipped step divided by that of the whole one
 _SLOW = 1e-4  # norm of a clipped step divided by that of the weights
+_DECAYED = 1.0  # weight decay from which it is tried whether training is better without it; usual values are below 0.1
+_BETTER = 0.1  # gain in quality of such a trial
+_SMOOTHED = 0.9  # label smoothing; usual values are 0.05 to 0.2
 _DROPPED = 0.9  # dropout probability; usual values are 0.1 to 0.5
 
 
@@ -28,6 +31,14 @@ def check_parameters(subject: Subject) -> Iterator[Finding]:
         yield subject.finding(
             "frozen", "no layer is trained: all have trainable=False or rate=0", {}, {"trainable": True}
         )
+    smoothing = getattr(c.loss, "label_smoothing", 0.0)
+    if smoothing >= _SMOOTHED:
+        yield subject.finding(
+            "strong_smoothing",
+            f"label_smoothing={smoothing:g} leaves {100 * (1 - smoothing):.2g} % of the difference between labels",
+            {"label_smoothing": smoothing},
+            {"loss": c.loss.unsmoothed},
+        )
     worst = max(layer.dropout for layer in c.layers)
     for name, value in (("dropout", worst), ("input_dropout", c.input_dropout)):
         if value >= _DROPPED:
@@ -37,6 +48,23 @@ def check_parameters(subject: Subject) -> Iterator[Finding]:
                 {"dropout": value},
                 {name: 0.0},
             )
+
+
+def check_decay(subject: Subject, fixed: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yield the finding about a large weight decay without which a trial is better, with the changes `fixed`."""
+    decay = getattr(subject.configuration.optimizer, "weight_decay", 0.0)
+    if decay < _DECAYED or subject.y is None or not subject.uses_rate:
+        return
+    present, without = (
+        trials.reached(subject, {**fixed, **change}) for change in ({}, {"weight_decay": 0.0})
+    )
+    if without > max(present, 0.0) + _BETTER:
+        yield subject.finding(
+            "strong_decay",
+            f"a trial with weight_decay={decay:g} reaches a score of {present:.2g}, and one without it {without:.2g}",
+            {"decay": float(decay), "with": present, "without": without},
+            {"weight_decay": 0.0},
+        )
 
 
 def check_steps(subject: Subject, fixed: Mapping[str, Any]) -> Iterator[Finding]:

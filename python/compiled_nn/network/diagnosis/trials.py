@@ -11,13 +11,13 @@ import numpy as np
 
 from ... import optimizers
 from ...data.arrays import Array
-from ...losses.values import MeanSquaredError
+from ...losses.values import Gamma, MeanSquaredError, Poisson, Tweedie
 from ...optimizers.classes import Adam
 from ...spec.layers import Dense, draw_weights
 from ...training.stacks import new_stack, states_of
 from ...training.trainer import Trainer, new_generator
-from .findings import changed_layers
-from .subject import Subject, quality
+from .findings import OPTIMIZER_PARAMETERS, changed_layers
+from .subject import Subject, quality, rank_correlation
 
 if TYPE_CHECKING:
     from cnn_core.stack import Objective, Stack
@@ -53,16 +53,17 @@ class Setting(NamedTuple):
 def prepare(subject: Subject, change: Mapping[str, Any], y: Array | None = None) -> Setting:
     """Return the network of a subject with a change and initial weights; `y` replaces the encoded y.
 
-    A change may have "learning_rate", "standardize", "scale_targets", "l1", "l2", "input_dropout", "clip_norm",
-    "clip_value", and the changes of layers.
+    A change may have "learning_rate", "weight_decay", "loss", "standardize", "scale_targets", "l1", "l2",
+    "input_dropout", "clip_norm", "clip_value", and the changes of layers.
     """
     c = subject.configuration
     options = {name: change[name] for name in _OPTIONS if name in change}
     layers = changed_layers(c, change)
     # Average weights are of no use in a short trial.
     new = c.replace(**options, layers=layers, ema=None)
-    if "learning_rate" in change:
-        new = new.replace(optimizer=replace(c.optimizer, learning_rate=change["learning_rate"]))
+    of_optimizer = {name: change[name] for name in OPTIMIZER_PARAMETERS if name in change}
+    if of_optimizer:
+        new = new.replace(optimizer=replace(new.optimizer, **of_optimizer))
     if layers == c.layers and "seed" not in change:
         stack = new_stack(new, _states(subject))
     else:
@@ -175,11 +176,14 @@ class Reference(NamedTuple):
     ----------
     quality : float
         Quality of the predictions, each by a network that was trained on other rows.
+    rank : float
+        Largest rank correlation of a column of y with its predictions; for classes, of their indicators.
     outputs : ndarray (m, n_outputs)
         These predictions.
     """
 
     quality: float
+    rank: float
     outputs: Array
 
 
@@ -190,13 +194,14 @@ def reference_change(subject: Subject) -> dict[str, Any]:
         "layers": (Dense(min(most, max(least, _WEIGHTS // subject.X.shape[1])), "relu"), Dense(last.units)),
         "standardize": True,
         "optimizer": Adam(0.01),
+        "loss": subject.configuration.loss.unsmoothed,
         **{"l1": 0.0, "l2": _REFERENCE_L2, "input_dropout": 0.0, "clip_norm": None, "clip_value": None},
     }
     if subject.objective.penalty_per_row:
         change["l2"] *= _BATCH  # the penalty is divided by the rows of a batch
     if can_scale_targets(subject):
         change["scale_targets"] = True
-    elif subject.values is not None and not subject.configuration.scale_targets:
+    elif subject.values is not None and not subject.configuration.scale_targets and not _has_units(subject):
         # Outputs of another link or loss can be far from y at the start, so that 600 steps do not reach it.
         columns = subject.values.shape[1]
         change |= {"loss": MeanSquaredError(), "scale_targets": True}
@@ -212,6 +217,11 @@ def can_scale_targets(subject: Subject) -> bool:
     return bool(subject.values.std(axis=0).min() > 0)
 
 
+def _has_units(subject: Subject) -> bool:
+    """Whether the loss is a deviance of positive means, whose D^2 is the same in all units of y."""
+    return isinstance(subject.configuration.loss, Poisson | Gamma | Tweedie)
+
+
 def reference(subject: Subject, permutation: Array | None = None) -> Reference:
     """Return the out-of-fold predictions of the reference network, each by the best epoch.
 
@@ -220,6 +230,8 @@ def reference(subject: Subject, permutation: Array | None = None) -> Reference:
     change = reference_change(subject)
     y = scaled_values(subject) if change.get("scale_targets") else subject.y
     assert y is not None
+    if _has_units(subject):
+        y = y / y.mean(axis=0)  # the first outputs of exp are near 1
     return out_of_fold(subject, change, y if permutation is None else y[permutation], best_epoch=True)
 
 
@@ -236,7 +248,7 @@ def out_of_fold(subject: Subject, change: Mapping[str, Any], y: Array, *, best_e
         rows, judged = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
         setting = prepare(subject, change, y)
         outputs[judged] = _held_out(subject, setting, rows, judged, best_epoch)
-    return Reference(quality(targets, y, outputs), outputs)
+    return Reference(quality(targets, y, outputs), rank_correlation(targets, y, outputs), outputs)
 
 
 def _held_out(subject: Subject, setting: Setting, rows: Array, judged: Array, best_epoch: bool) -> Array:
@@ -273,7 +285,7 @@ def best_penalty(subject: Subject) -> float | None:
     return best if found[best] > found[present] + _GAIN else None
 
 
-def permuted(subject: Subject) -> Sequence[float]:
-    """Return the qualities of reference networks for y in random orders."""
+def permuted(subject: Subject) -> Sequence[Reference]:
+    """Return the results of reference networks for y in random orders."""
     rng = new_generator(3)
-    return [reference(subject, rng.permutation(len(subject.X))).quality for _ in range(_PERMUTATIONS)]
+    return [reference(subject, rng.permutation(len(subject.X))) for _ in range(_PERMUTATIONS)]
