@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._version import __version__
-from ..files import places
 from .support import arguments, values
 from .support.terminal import Terminal
 
@@ -125,6 +124,8 @@ class _Lines(list[str]):
 
 
 def _write(path: str, header: Sequence[str], predicted: NDArray[Any]) -> None:
+    from ..files import places  # imported here: a start of the program does not need it
+
     if path.lower().endswith(".npy"):
         content = io.BytesIO()
         np.save(content, predicted, allow_pickle=False)
