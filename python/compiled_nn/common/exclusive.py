@@ -57,18 +57,18 @@ def exclusive(owner: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
             if not args:
                 return method(*args, **kwargs)  # raises the error of a call without a model
-            attributes, training = vars(args[0]), Training()
-            present = attributes.setdefault(_KEY, training)
-            if present is not training:
-                if not present.has_ended:
-                    raise _refusal(args[0], owner, "another call of fit or partial_fit")
-                attributes[_KEY] = training
+            model, training = args[0], Training()
+            with switching:
+                if training_of(model) is not None:
+                    raise _refusal(model, owner, "another call of fit or partial_fit")
+                # Not in `vars(model)`: Python reads attributes more slowly once this dict has been made.
+                object.__setattr__(model, _KEY, training)
             _running.add(training)
             try:
                 return method(*args, **kwargs)
             finally:
                 _running.discard(training)
-                del attributes[_KEY]
+                object.__delattr__(model, _KEY)
 
         return call
 
@@ -77,7 +77,7 @@ def exclusive(owner: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 def training_of(model: object) -> Training | None:
     """Return the training of a model; None if it is not being trained."""
-    training: Training | None = vars(model).get(_KEY)
+    training: Training | None = getattr(model, _KEY, None)
     return None if training is None or training.has_ended else training
 
 
