@@ -104,8 +104,8 @@ cdef int enter_user() except -1:
     which Python's limit of recursion does not count."""
     global nested
     if nested >= MOST_NESTED:
-        raise RecursionError(f"functions of activations, losses and steps call the core within each other, {MOST_NESTED} "
-                             "times; it must be less")
+        raise RecursionError("functions of activations, losses and steps call the core within each other, "
+                             f"{MOST_NESTED} times; it must be less")
     nested += 1
     return 0
 

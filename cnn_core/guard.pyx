@@ -20,7 +20,7 @@ from libc.string cimport memcpy
 
 from cpython.exc cimport PyErr_CheckSignals
 
-from cnn_core.layers cimport Block, aligned_zeros, allocate, array_of
+from cnn_core.layers cimport Block, allocate, array_of
 from cnn_core.stack cimport Stack
 from cnn_core.threads cimport atomic_add
 
@@ -115,7 +115,7 @@ cdef int begin_pass(Stack self, str what) except -1:
 cdef int end_pass(Stack self) except -1:
     atomic_add(&self.state, 1)
     active.pop(<size_t><void *>self, None)
-    self.captured, self.settled = None, NULL
+    self.captured, self.settled = None, None
     self.holder = 0
     return 0
 
@@ -170,12 +170,13 @@ cdef int take_gate(Stack self, bint signals=True) except -1:
     return 0
 
 
-cdef void copy_block(Block target, const void *source) noexcept:
-    """Copy as many numbers as the target has."""
-    cdef void *data = target.data
-    cdef size_t size = target.count * cnp.PyArray_ITEMSIZE(target.room)
+cdef void copy_block(Block target, Block source) noexcept:
+    """Copy a block to another one of the same size."""
+    cdef void *to = target.data
+    cdef const void *data = source.data
+    cdef size_t size = source.count * cnp.PyArray_ITEMSIZE(source.room)
     with nogil:
-        memcpy(data, source, size)
+        memcpy(to, data, size)
 
 
 # ---- states
@@ -211,7 +212,7 @@ cdef object living_token(Stack self):
 
 cdef Block copy_of(Block block, dtype):
     cdef Block copy = allocate(block.count, dtype)
-    copy_block(copy, block.data)
+    copy_block(copy, block)
     return copy
 
 
@@ -250,29 +251,32 @@ cdef bint share(Stack new, Stack old) except -1:
 cdef Stack copy_state(Stack self, bint moments):
     """See `Stack.copy`; during a pass, a copy without moments is kept for the next caller, until the next step."""
     cdef Stack new = similar(self), kept
-    cdef Py_ssize_t i, size = self.memory.count
-    average = None if self.average is None else aligned_zeros(size, self.dtype)
-    copies = []
+    cdef Py_ssize_t i
+    cdef Block average = None
+    if self.average_memory is not None:
+        average = allocate(self.memory.count, self.dtype)
+    copies, arrays = [], []
     if moments:
-        for _ in range(len(self.moments)):
-            copies.append(aligned_zeros(size, self.dtype))
+        for _ in range(len(self.moment_memory)):
+            block = allocate(self.memory.count, self.dtype)
+            copies.append(block)
+            arrays.append(array_of(block))
     take_gate(self)
     try:
         kept = self.captured
         if kept is not None and self.captured_state == self.state and not moments:
             return kept
-        copy_block(new.memory, self.memory.data)
-        copy_block(new.running_memory,
-                   self.running_memory.data if self.settled == NULL else self.settled)
+        copy_block(new.memory, self.memory)
+        copy_block(new.running_memory, self.settled if self.in_batch else self.running_memory)
         take_fixed(new, self)
-        if average is not None and self.average is not None:
-            copy_block(<Block>cnp.get_array_base(average), cnp.PyArray_DATA(self.average))
-            new.average = average
+        if average is not None and self.average_memory is not None:
+            copy_block(average, self.average_memory)
+            new.average_memory, new.average = average, array_of(average)
         new.step = self.step
-        if moments and len(copies) == len(self.moments):
+        if moments and len(copies) == len(self.moment_memory):
             for i in range(len(copies)):
-                copy_block(<Block>cnp.get_array_base(copies[i]), cnp.PyArray_DATA(<cnp.ndarray>self.moments[i]))
-            new.moments, new.optimizer = tuple(copies), self.optimizer
+                copy_block(copies[i], self.moment_memory[i])
+            new.moment_memory, new.moments, new.optimizer = tuple(copies), tuple(arrays), self.optimizer
         elif not moments and self.holder != 0:
             self.captured, self.captured_state = new, self.state
     finally:
@@ -284,18 +288,17 @@ cdef Stack present_state(Stack self, bint averaged):
     """See `Stack.present`."""
     cdef Stack new, source = self
     forget_other_threads(self)
-    averaged = averaged and self.average is not None and self.step.count > 0
+    averaged = averaged and self.average_memory is not None and self.step.count > 0
     new = similar(self)
     if not averaged and share(new, self):
         return new
     source = self.captured
     if source is None or self.captured_state != self.state:
         source = copy_state(self, False)
-    if averaged and source.average is not None:
+    if averaged and source.average_memory is not None:
         new.token = Token()
         take_fixed(new, source)
-        set_memory(new, sharing(<Block>cnp.get_array_base(source.average), new.token),
-                   sharing(source.running_memory, new.token))
+        set_memory(new, sharing(source.average_memory, new.token), sharing(source.running_memory, new.token))
     else:
         share(new, source)
     return new

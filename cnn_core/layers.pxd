@@ -66,7 +66,7 @@ cdef class Layers:
     cdef int type_number
     cdef void *parameters_data
     cdef Block memory, running_memory
-    cdef Block scaling              # means and factors of `standardize`; the same memory as long as the object lives
+    cdef Block scaling              # means and factors of `standardize`; a call keeps it alive
     cdef const double *mean
     cdef const double *factor
     cdef readonly Py_ssize_t clipped

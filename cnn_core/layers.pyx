@@ -87,6 +87,7 @@ cdef int call_user(void *owner, int index, Py_ssize_t m, Py_ssize_t n, void *a, 
     Z = np.array((<object>rows)[:, :n])
     (<object>Z).setflags(write=False)
     f, derivative = layers.activations[index]
+    enter_user()
     paused = layers.pause()
     try:
         (<object>rows)[:, :n] = call_function(f, Z)
@@ -94,6 +95,7 @@ cdef int call_user(void *owner, int index, Py_ssize_t m, Py_ssize_t n, void *a, 
             rows = cnp.PyArray_SimpleNewFromData(2, shape, layers.type_number, slope)
             (<object>rows)[:, :n] = call_function(derivative, Z)
     finally:
+        leave_user()
         if paused:
             layers.resume()
     return 0
@@ -354,16 +356,16 @@ cdef class Layers:
         """
         cdef cnp.ndarray means, factors
         cdef double *room
+        cdef Block scaling
         if not 0 <= clipped <= self.sizes[0]:
             raise ValueError(f"clipped is {clipped}; the first layer takes {self.sizes[0]} columns")
         means, deviations, factors = read_scaling(mean, deviation, self.sizes[0])
-        if self.scaling is None:
-            self.scaling = allocate(2*self.net.layers[0].k, np.dtype("float64"))
-        room = <double *>self.scaling.data
+        scaling = allocate(2*self.net.layers[0].k, np.dtype("float64"))
+        room = <double *>scaling.data
         memcpy(room, cnp.PyArray_DATA(means), self.net.layers[0].k*sizeof(double))
         memcpy(room + self.net.layers[0].k, cnp.PyArray_DATA(factors), self.net.layers[0].k*sizeof(double))
         self.statistics, self.factors, self.clipped = (means, deviations), factors, clipped
-        self.mean, self.factor = room, room + self.net.layers[0].k
+        self.scaling, self.mean, self.factor = scaling, room, room + self.net.layers[0].k
 
     cdef object read_rows(self, samples, double scale, Rows *rows):
         """Describe X as `Rows`; returns an object that must stay alive as long as the rows are read."""
@@ -371,7 +373,7 @@ cdef class Layers:
             return self.read_sparse(samples, scale, rows)
         kept = pinned(<cnp.ndarray>samples)     # before the address is read: making an object may call finalizers
         self.read_dense(<cnp.ndarray>samples, scale, rows)
-        return kept
+        return kept, self.scaling, self.memory, self.running_memory
 
     cdef int read_dense(self, cnp.ndarray X, double scale, Rows *rows) except -1:
         """`read_rows` for a dense array, which is not pinned. Sizes are those of the array itself, not attributes of a
@@ -406,7 +408,7 @@ cdef class Layers:
             raise ValueError(f"X has shape {X.shape}; the stack takes (m, {self.net.layers[0].k})")
         starts, indices, data = X.arrays
         starts = np.array(starts)
-        kept = (starts, indices, data, pinned(indices), pinned(data))
+        kept = (starts, indices, data, pinned(indices), pinned(data), self.scaling, self.memory, self.running_memory)
         memset(rows, 0, sizeof(Rows))
         rows.kind = number_of(data)
         rows.wide_indices = number_of(indices) == INT64
@@ -608,6 +610,7 @@ cdef class Layers:
         cdef UnitsOfY of_y
         cdef const UnitsOfY *in_units = NULL
         cdef object kept = None
+        cdef Block _memory = self.memory, _running = self.running_memory, _scaling = self.scaling   # for the whole call
         if output < LOGITS or output > BOTH_CLASSES or (output == BOTH_CLASSES and self.classes != 1):
             raise ValueError(f"output is {output}; a network of {self.classes} outputs has no such form")
         if output == BOTH_CLASSES and units is not None:

@@ -27,13 +27,31 @@ cdef bint has_failed(const Run *run) noexcept nogil:
     return run.failed or run.loss_spec.failed or run.ended or run.ended_late
 
 
+cdef void begin_batch(Stack self, Run *run, void *settled) noexcept nogil:
+    """Copy the running statistics to `settled`, if it is not NULL: a batch that ends early must not change them."""
+    if settled != NULL:
+        memcpy(settled, run.running, self.running_memory.count * self.itemsize)
+        self.in_batch = True
+
+
+cdef void end_batch(Stack self, Run *run, const void *settled) noexcept nogil:
+    """Take the count of steps of a slice. A batch that ended early does not count, and its statistics are `settled`."""
+    cdef bint failed = has_failed(run)
+    self.step = run.step if run.update == NULL else run.update.step
+    if failed:
+        set_steps(self, self.step.count - 1)
+    if failed and settled != NULL:
+        memcpy(run.running, settled, self.running_memory.count * self.itemsize)
+    self.in_batch = False
+
+
 cdef int end_of_run(Run *run, Poll *poll) except -1:
     """Raise the exception that has ended a run; return 1 if the deadline has ended it, and 0 if nothing has."""
     raise_signal(poll)
     if run.failed:
         raise_pending()
     if run.loss_spec.failed:
-        raise (<object>run.loss_spec.function).error
+        raise (<CustomCall>run.loss_spec.function).error
     return run.ended or run.ended_late
 
 

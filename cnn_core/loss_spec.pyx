@@ -29,24 +29,42 @@ LOSS_PARAMETERS = {name: parameters for name, (_, parameters) in _table.items()}
 LOSSES = tuple(_losses)
 
 
+cdef class CustomCall:
+    """A `CustomLoss`, and the stack that is trained with it."""
+    cdef object loss
+    cdef Stack stack
+    cdef int type_number
+    cdef object error           # exception of the function, or that its results caused; or None
+
+
 cdef void call_custom_loss(LossSpec *spec, const Layer *last, Py_ssize_t m, const void *z, const Target *target,
                            const int64_t *rows, Py_ssize_t first, double weight, void *dz, void *scratch,
                            double *row_loss) noexcept with gil:
     """A `loss_fn` that calls a `CustomLoss`."""
     cdef cnp.npy_intp shape[2]
-    cdef int number
     cdef bint paused
-    cdef object custom = <object>spec.function
+    cdef CustomCall call = <CustomCall>spec.function
     shape[0], shape[1] = m, last.ld
-    number = custom.dtype.num
     spec.failed = True
-    outputs = cnp.PyArray_SimpleNewFromData(2, shape, number, <void *>z)
-    gradient = None if dz == NULL else cnp.PyArray_SimpleNewFromData(2, shape, number, dz)
-    losses = cnp.PyArray_SimpleNewFromData(1, shape, cnp.NPY_FLOAT64, row_loss)
-    paused = (<Stack>custom.stack).pause()
-    spec.failed = not custom.evaluate(outputs[:, :last.n], gradient, losses, first, weight)
+    outputs = (<object>cnp.PyArray_SimpleNewFromData(2, shape, call.type_number, <void *>z))[:, :last.n]
+    paused = call.stack.pause()
+    try:
+        enter_user()
+        try:
+            made = call.loss.evaluate(outputs.copy(), dz != NULL, first, weight)
+        finally:
+            leave_user()
+        # The buffers themselves are never in the reach of Python functions, which might keep them.
+        (<object>cnp.PyArray_SimpleNewFromData(1, shape, cnp.NPY_FLOAT64, row_loss))[:] = made[0]
+        if dz != NULL:
+            gradient = cnp.PyArray_SimpleNewFromData(2, shape, call.type_number, dz)
+            gradient[:, :last.n] = made[1]
+            gradient[:, last.n:] = 0
+        spec.failed = False
+    except BaseException as error:
+        call.error = error
     if paused:
-        (<Stack>custom.stack).resume()
+        call.stack.resume()
 
 
 cdef object read_loss(LossSpec *spec, loss, Py_ssize_t outputs):
@@ -56,6 +74,7 @@ cdef object read_loss(LossSpec *spec, loss, Py_ssize_t outputs):
         spec.loss = CUSTOM
         return None
     name, given = loss if isinstance(loss, tuple) else (loss, {})
+    name, given = str.__str__(name) if isinstance(name, str) else name, dict(given)     # the same in all tables
     spec.loss = code_of("loss", _losses, name)
     parameters = LOSS_PARAMETERS[name]
     for key in given:
@@ -72,6 +91,8 @@ cdef object read_loss(LossSpec *spec, loss, Py_ssize_t outputs):
         raise ValueError(f"gaussian_nll has a mean and a log variance for each target; the stack has "
                          f"{outputs} outputs")
     numbers = values.get("quantiles", values.get("pos_weight"))
+    if numbers is None and spec.loss == QUANTILE:
+        raise ValueError("quantiles is None; the loss 'quantile' needs a number, or one for each output")
     if numbers is None:
         return None
     levels = np.full(outputs, numbers, np.float64) if np.ndim(numbers) == 0 else np.array(numbers, np.float64)
@@ -136,7 +157,7 @@ cdef cnp.ndarray read_order(Run *run, order, Py_ssize_t m):
     rows = order
     if cnp.PyArray_TYPE(rows) != cnp.NPY_INT64 or cnp.PyArray_NDIM(rows) != 1 or not cnp.PyArray_ISCARRAY_RO(rows):
         raise TypeError("order must be a contiguous int64 vector of row indices")
-    rows = rows.copy()
+    rows = np.array(rows)               # not a subclass
     if len(rows) == 0 or rows.min() < 0 or rows.max() >= m:
         raise ValueError(f"order must name rows from 0 to {m - 1}")
     run.order, run.count = <const int64_t *>cnp.PyArray_DATA(rows), len(rows)
@@ -146,7 +167,10 @@ cdef cnp.ndarray read_order(Run *run, order, Py_ssize_t m):
 cdef cnp.ndarray read_rates(const Run *run, rates, Py_ssize_t passes):
     """Return the learning rates as an array with one number for each step of all passes."""
     cdef cnp.ndarray array = np.array(rates, np.float64, order="C", ndmin=1)
-    cdef Py_ssize_t steps = passes * ((run.count + run.batch - 1) // run.batch)
+    cdef Py_ssize_t steps = (run.count + run.batch - 1) // run.batch
+    if passes > PY_SSIZE_T_MAX // 8 // steps:
+        raise ValueError(f"epochs is {passes}; with {steps} steps each, their number does not fit the address space")
+    steps *= passes
     if (<object>array).shape != (steps,):
         raise ValueError(f"rates has shape {(<object>array).shape}; {passes} passes over {run.count} rows in batches "
                          f"of {run.batch} take {steps} steps")

@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t, uint64_t
 
 cimport numpy as cnp
 
-from cnn_core.layers cimport Layers
+from cnn_core.layers cimport Block, Layers
 from cnn_core.types cimport Run, Step, Update, loss_fn, step_fn
 
 
@@ -26,8 +26,10 @@ cdef class Stack(Layers):
     cdef Update update                  # steps after the whole gradient
     cdef bint updates, measured         # whether `update` is used; whether gradient norms are measured
     cdef bint proximal                  # whether l1 is applied after the step of the optimizer
-    cdef cnp.ndarray rate_factors, squares
-    cdef cnp.ndarray mask, frozen       # of `set_mask`, laid out like the parameters; or None
+    cdef Block rate_factors, squares
+    cdef Block mask, frozen             # of `set_mask`, laid out like the parameters; or None
+    cdef Block gradient_memory, average_memory
+    cdef tuple moment_memory            # of blocks
     cdef readonly cnp.ndarray average, gradient_norms
     cdef cnp.ndarray transposed         # second copies of weights in the other memory order, padding zero
     cdef cnp.ndarray workspace
@@ -41,7 +43,8 @@ cdef class Stack(Layers):
     cdef int state, captured_state      # number of returns of the core to Python; that of `captured`
     cdef int forks
     cdef Stack captured                 # copy of the state at the last return, if one was needed
-    cdef void *settled                  # running statistics before a batch that may end early, until its step; or NULL
+    cdef Block settled                  # running statistics before a batch that may end early; or None
+    cdef bint in_batch                  # whether the last whole step had `settled`; changed within slices only
     cdef object token, shared           # token of memory of another stack; weak one of memory that others share
 
     cdef object prepare(self, Run *run, X, y, Objective objective, Py_ssize_t batch, int threads, bint by_running)
@@ -59,4 +62,4 @@ cdef int begin_pass(Stack self, str what) except -1
 cdef int end_pass(Stack self) except -1
 cdef int begin_writing(Stack self) except -1
 cdef int end_writing(Stack self) except -1
-cdef int set_steps(Stack self, int64_t count) except -1
+cdef void set_steps(Stack self, int64_t count) noexcept nogil

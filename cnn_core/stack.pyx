@@ -20,7 +20,8 @@ cimport numpy as cnp
 
 from cnn_core.kernel_tables cimport DenseKernels
 from cnn_core.layers cimport (
-    Layers, aligned_zeros, has_expired, kernels_of, pinned, round_up_rows, thread_count)
+    Block, Layers, allocate, array_of, enter_user, has_expired, kernels_of, leave_user, pinned, round_up_rows,
+    thread_count)
 from cnn_core.threads cimport acquire_threads, release_threads, get_pool, wait, run_parallel
 from cnn_core.types cimport (
     CUSTOM, GRADIENT_ONLY, NORM_BLOCK, SGD, LossSpec, Layer, Run, Step, Target, loss_fn, step_fn)
@@ -32,6 +33,9 @@ from cnn_core.hyperparameters import OPTIMIZERS
 
 cnp.import_array()
 
+cdef extern from "Python.h":
+    Py_ssize_t PY_SSIZE_T_MAX
+
 include "objective.pyx"
 include "loss_spec.pyx"
 include "workspace.pyx"
@@ -40,6 +44,9 @@ include "guard.pyx"
 
 cdef enum:
     SERIAL_STEP_FLOPS = 10000000    # a step with less work uses one thread: others would have to fetch the weights
+
+MOST_STEPS = 1 << 62
+cdef dict _moments = dict(hyperparameters.MOMENTS)
 
 cdef loss_fn loss_kernels[2]
 cdef step_fn step_kernels[2]
@@ -65,9 +72,8 @@ cdef void given_gradient(LossSpec *spec, const Layer *last, Py_ssize_t m, const 
         memcpy(<char *>dz + i*last.ld*size, <const char *>target.values + (first + i)*last.n*size, last.n*size)
 
 
-cdef int set_steps(Stack self, int64_t count) except -1:
+cdef void set_steps(Stack self, int64_t count) noexcept nogil:
     self.step.count, self.step.momentum_product, self.step.in_product = count, 1, 0
-    return 0
 
 
 cdef class Stack(Layers):
@@ -77,8 +83,9 @@ cdef class Stack(Layers):
                   residuals=None):
         cdef int real = 0 if self.itemsize == 4 else 1
         self.loss_kernel, self.step_kernel = loss_kernels[real], step_kernels[real]
-        self.gradients = aligned_zeros(len(self.parameters), self.dtype)
-        self.moments = ()
+        self.gradient_memory = allocate(self.memory.count, self.dtype)
+        self.gradients = array_of(self.gradient_memory)
+        self.moments = self.moment_memory = ()
         make_locks(self)
         Stack.set_update(self)
 
@@ -99,8 +106,6 @@ cdef class Stack(Layers):
     def standardize(self, mean, deviation, Py_ssize_t clipped=0):
         """Documented in `Layers.standardize`; refused with a RuntimeError while a pass runs."""
         check_free(self, "standardize")
-        if living_token(self) is not None:
-            self.scaling = None         # others have the present one
         Layers.standardize(self, mean, deviation, clipped)
 
     def present(self, *, bint averaged=False):
@@ -156,8 +161,11 @@ cdef class Stack(Layers):
 
     @steps.setter
     def steps(self, count):
+        number = operator.index(count)
+        if not 0 <= number < MOST_STEPS:
+            raise ValueError(f"steps is {number}; it must be at least 0 and less than {MOST_STEPS}")
         check_free(self, "a change of steps")
-        set_steps(self, operator.index(count))
+        set_steps(self, number)
 
     def set_optimizer(self, name, **hyper):
         """Choose the optimizer; its moments and count of steps start from 0.
@@ -177,12 +185,14 @@ cdef class Stack(Layers):
             If the optimizer has no such hyperparameter.
         """
         cdef Step step
-        check_free(self, "set_optimizer")
+        name = str.__str__(name) if isinstance(name, str) else name     # the same in all tables, whatever a subclass is
         values = hyperparameters.read(name, hyper)
-        moments = []
-        for _ in range(hyperparameters.MOMENTS[name]):
-            moments.append(aligned_zeros(len(self.parameters), self.dtype))
-        kept = tuple(moments)
+        blocks, arrays = [], []
+        for _ in range(_moments[name]):
+            block = allocate(self.memory.count, self.dtype)
+            blocks.append(block)
+            arrays.append(array_of(block))
+        kept, moments = tuple(blocks), tuple(arrays)
         memset(&step, 0, sizeof(Step))
         step.momentum = values.get("momentum", 0.0)
         step.beta_1, step.beta_2 = values.get("beta_1", 0.0), values.get("beta_2", values.get("rho", 0.0))
@@ -192,10 +202,11 @@ cdef class Stack(Layers):
         step.smallest, step.largest = values.get("smallest", 0.0), values.get("largest", 0.0)
         step.epsilon_hat = values.get("epsilon_hat", 0.0) != 0
         step.method = SGD + OPTIMIZERS.index(name)
+        check_free(self, "set_optimizer")
         # Nothing below can fail: the step and its moments change together.
         self.step = step
         set_steps(self, 0)
-        self.moments, self.optimizer = kept, name
+        self.moment_memory, self.moments, self.optimizer = kept, moments, name
 
     def set_update(self, *, clip_norm=None, clip_value=None, ema=None, factors=None, proximal=None):
         """Set clipping, averaging, learning rates of layers and proximal steps; a parameter that is not given is
@@ -221,26 +232,35 @@ cdef class Stack(Layers):
         Raises
         ------
         ValueError
-            If there are not as many factors as layers.
+            If there are not as many factors as layers, or a number is out of range.
         """
-        check_free(self, "set_update")
+        cdef Block average = None, factors_memory, squares
+        cdef double norm = INFINITY if clip_norm is None else clip_norm
+        cdef double value = INFINITY if clip_value is None else clip_value
+        cdef double decay = 0 if ema is None else ema
+        cdef bint separate = bool(proximal)
         rates = np.ones(self.net.depth) if factors is None else np.array(factors, np.float64)
         if rates.shape != (self.net.depth,):
             raise ValueError(f"factors has shape {rates.shape}; there are {self.net.depth} layers")
-        self.rate_factors = rates
-        self.squares = np.empty((len(self.parameters) + NORM_BLOCK - 1) // NORM_BLOCK)
-        self.average = None if ema is None else aligned_zeros(len(self.parameters), self.dtype)
-        self.gradient_norms = None
-        self.proximal = bool(proximal)
-        self.updates = (self.mask is not None or (clip_norm, clip_value, ema) != (None, None, None)
-                        or self.proximal or bool((rates != 1).any()))
-        self.update.factors = <const double *>cnp.PyArray_DATA(self.rate_factors)
-        self.update.squares = <double *>cnp.PyArray_DATA(self.squares)
-        self.update.size = len(self.parameters)
-        self.update.clip_norm = INFINITY if clip_norm is None else clip_norm
-        self.update.clip_value = INFINITY if clip_value is None else clip_value
-        self.update.average = NULL if ema is None else cnp.PyArray_DATA(self.average)
-        self.update.decay = 0 if ema is None else ema
+        if not (norm >= 0 and value >= 0 and 0 <= decay < 1 and (rates >= 0).all() and (rates < INFINITY).all()):
+            raise ValueError(f"clip_norm is {clip_norm}, clip_value {clip_value}, ema {ema} and factors {factors}; "
+                             "clip_norm and clip_value must be at least 0, ema below 1, and factors finite")
+        factors_memory = allocate(self.net.depth, rates.dtype)
+        squares = allocate((self.memory.count + NORM_BLOCK - 1) // NORM_BLOCK, rates.dtype)
+        array_of(factors_memory)[...] = rates
+        if ema is not None:
+            average = allocate(self.memory.count, self.dtype)
+        array = None if average is None else array_of(average)
+        check_free(self, "set_update")
+        # Nothing below can fail: addresses and memory change together.
+        self.rate_factors, self.squares, self.average_memory, self.average = factors_memory, squares, average, array
+        self.gradient_norms, self.proximal = None, separate
+        self.updates = (self.mask is not None or clip_norm is not None or clip_value is not None or ema is not None
+                        or separate or factors is not None and bool((rates != 1).any()))
+        self.update.factors, self.update.squares = <const double *>factors_memory.data, <double *>squares.data
+        self.update.size = self.memory.count
+        self.update.clip_norm, self.update.clip_value = norm, value
+        self.update.average, self.update.decay = NULL if average is None else average.data, decay
         self.measured = clip_norm is not None
 
     def set_mask(self, mask, frozen):
@@ -252,27 +272,38 @@ cdef class Stack(Layers):
             True where a weight is trained.
         frozen : ndarray (k, n)
             Values of the other weights, 0 where `mask` is True. They are set at once and have no penalty.
+
+        Raises
+        ------
+        ValueError
+            If one of them has another shape.
         """
+        cdef Block trained, held
+        shape = self.sizes[0], self.sizes[1]
+        mask, frozen = np.array(mask, bool), np.array(frozen, self.dtype)
+        if mask.shape != shape or frozen.shape != shape:
+            raise ValueError(f"mask has shape {mask.shape} and frozen {frozen.shape}; the first layer has {shape}")
+        trained, held = allocate(self.memory.count, self.dtype), allocate(self.memory.count, self.dtype)
+        array_of(trained)[...] = 1
+        Layers.views(self, array_of(trained))[0][0][...] = mask
+        Layers.views(self, array_of(held))[0][0][...] = frozen
         check_free(self, "set_mask")
-        self.mask = aligned_zeros(len(self.parameters), self.dtype)
-        self.frozen = aligned_zeros(len(self.parameters), self.dtype)
-        self.mask[...] = 1
-        self.views(self.mask)[0][0][...] = mask
-        self.views(self.frozen)[0][0][...] = frozen
-        self.parameters *= self.mask
-        self.parameters += self.frozen
-        self.update.mask, self.update.frozen = cnp.PyArray_DATA(self.mask), cnp.PyArray_DATA(self.frozen)
+        self.mask, self.frozen = trained, held
+        self.update.mask, self.update.frozen = trained.data, held.data
         self.updates = True
+        parameters = array_of(self.memory)
+        parameters *= array_of(trained)
+        parameters += array_of(held)
 
     cdef object begin_updates(self, Run *run, Py_ssize_t passes):
         """Let the run compute gradients only, and the update take the steps."""
         if self.offset != NULL:
             raise ValueError("gram training computes no gradient of the first layer's weights: it allows no clipping, "
                              "averages, masks or factors of layers")
-        self.gradients[...] = 0         # a frozen layer's gradient is not written
-        if self.average is not None and self.step.count == 0:
-            self.average[...] = self.parameters
-        self.gradient_norms = np.zeros(passes) if self.measured else None
+        memset(self.gradient_memory.data, 0, self.memory.count*self.itemsize)   # that of a frozen layer is not written
+        if self.average_memory is not None and self.step.count == 0:
+            copy_block(self.average_memory, self.memory)
+        self.gradient_norms = None
         if self.proximal and run.step.l1 > 0 and self.optimizer in ("lion", "rprop"):
             raise ValueError(f"proximal steps need an optimizer whose steps depend on the size of the gradient; "
                              f"{self.optimizer} uses only its sign")
@@ -315,7 +346,8 @@ cdef class Stack(Layers):
         if len(values) != depth + 1 or not all(0 <= rate < 1 for rate in values) or values[depth] != 0:
             raise ValueError(f"rates is {values}; it must hold {depth + 1} numbers from 0 to below 1, the last of them "
                              "0")
-        self.input_dropout, self.dropout_key = values[0], key
+        self.dropout_key = key
+        self.input_dropout = values[0]
         for i in range(self.net.depth):
             self.net.layers[i].dropout = values[i + 1]
             self.net.layers[i].has_epilogue |= values[i + 1] > 0
@@ -324,6 +356,7 @@ cdef class Stack(Layers):
     cdef object prepare(self, Run *run, X, y, Objective objective, Py_ssize_t batch, int threads, bint by_running):
         """Fill in all of a run but its order and rates; returns the objects that must stay alive during the run."""
         cdef cnp.ndarray target
+        cdef CustomCall call
         cdef Py_ssize_t m
         memset(run, 0, sizeof(Run))
         rows = self.read_rows(X, objective.scale, &run.x)
@@ -341,15 +374,17 @@ cdef class Stack(Layers):
         weights = read_weights(run, objective.weights, m)
         run.net, run.kernels = &self.net, self.dense
         run.take_step, run.wait = self.step_kernel, wait
-        run.parameters, run.gradients = self.parameters_data, cnp.PyArray_DATA(self.gradients)
+        run.parameters, run.gradients = self.parameters_data, self.gradient_memory.data
         run.offset = self.offset
-        run.running, run.by_running = cnp.PyArray_DATA(self.running), by_running
+        run.running, run.by_running = self.running_memory.data, by_running
         run.count, run.batch, run.activated = m, batch, objective.activated
         run.chunk = chunk_rows(self, min(batch, m), threads, run.activated)
         if run.loss_spec.loss == CUSTOM:
-            kept = CustomLoss(objective.loss, target, weights, self.dtype, self)
-            run.loss_spec.function, run.loss_and_gradient = <void *>kept, call_custom_loss
-        if run.loss_spec.loss == CUSTOM or (len(self.running) > 0 and not by_running):
+            call = CustomCall()
+            call.loss = CustomLoss(objective.loss, target, weights, self.dtype)
+            call.stack, call.type_number, kept = self, self.type_number, call
+            run.loss_spec.function, run.loss_and_gradient = <void *>call, call_custom_loss
+        if run.loss_spec.loss == CUSTOM or (self.running_memory.count > 0 and not by_running):
             run.chunk = round_up_rows(min(batch, m))      # loss, or statistics, of all rows together
         return (X, target, allocate_workspace(self, run, threads), weights, kept, rows, pinned(target))
 
@@ -383,7 +418,8 @@ cdef class Stack(Layers):
         cdef Poll poll
         cdef double loss_sum = 0, count, l1 = objective.l1, l2 = objective.l2
         cdef int threads = objective.threads()
-        alive = self.prepare(&run, X, y, objective, len(X), threads, not training)
+        alive = self.prepare(&run, X, y, objective, PY_SSIZE_T_MAX, threads, not training)
+        run.batch = run.count
         count = row_count(&run, alive[3], None)
         if objective.penalty_per_row:
             l1, l2 = l1 / count, l2 / count
@@ -397,7 +433,8 @@ cdef class Stack(Layers):
         if end_of_run(&run, &poll):
             raise TimeoutError("the deadline has passed")
         if backward and self.mask is not None:
-            self.gradients *= self.mask
+            gradients = array_of(self.gradient_memory)
+            gradients *= array_of(self.mask)
         return loss_sum / count, self.penalty(l1, l2)
 
     def loss(self, X, y, Objective objective not None, *, bint training=False, double deadline=INFINITY):
@@ -476,9 +513,7 @@ cdef class Stack(Layers):
         cdef cnp.npy_intp shape[2]
         cdef double unused = 0
         cdef int threads = thread_count(n_threads)
-        cdef Py_ssize_t m = len(X), at = 0, stop
-        if out is not None and cnp.PyArray_NDIM(out) != 2:
-            raise ValueError(f"out has shape {(<object>out).shape}; it must be (m, {self.sizes[0]})")
+        cdef Py_ssize_t m, at = 0, stop
         begin_reading(self, "input_gradient")
         try:
             activation = self.activations[self.net.depth - 1]
@@ -493,13 +528,19 @@ cdef class Stack(Layers):
             transposed = W.T
             if self.factors is not None or scale != 1:
                 transposed = (transposed * (self.factors if self.factors is not None else scale)).astype(self.dtype)
-            alive = self.prepare(&run, X, Y, Objective("mse", scale=scale), m, threads, True)
+            alive = self.prepare(&run, X, Y, Objective("mse", scale=scale), PY_SSIZE_T_MAX, threads, True)
+            m = run.count
             run.loss_and_gradient, run.loss_spec.function = given_gradient, <void *>self
             run.backward, run.gradients, run.pass_loss = True, NULL, &unused
             run.batch, run.passes = run.chunk, 1
             start_polling(self, &run, &poll, INFINITY)
             if out is None:
                 out = np.empty((m, self.sizes[0]), self.dtype)
+            elif cnp.PyArray_NDIM(out) != 2 or cnp.PyArray_DIM(out, 0) != m:
+                raise ValueError(f"out has shape {(<object>out).shape}; it must be ({m}, {self.sizes[0]})")
+            else:
+                self.check_overlap(X, out)
+            kept = pinned(out)          # no-cython-lint: alive until the end
             shape[1] = self.net.layers[0].ld
             while at < m:
                 stop = min(at + run.chunk, m)
@@ -581,6 +622,8 @@ cdef class Stack(Layers):
         cdef Py_ssize_t batch = operator.index(batch_size), passes = operator.index(epochs)
         if self.optimizer is None:
             raise ValueError("no optimizer: call set_optimizer first")
+        if on_step is not None and not callable(on_step):
+            raise TypeError(f"on_step is of the type {type(on_step).__name__}; it must be callable")
         if batch < 1 or passes < 1:
             raise ValueError(f"batch_size is {batch} and epochs {passes}; both must be at least 1")
         begin_pass(self, "another pass")
@@ -590,18 +633,19 @@ cdef class Stack(Layers):
             if self.input_dropout > 0:
                 run.x.direct = False        # dropout is applied to the gathered rows
             run.training, run.input_dropout, run.key = True, self.input_dropout, self.dropout_key
-            rows = read_order(&run, order, len(X))
+            rows = read_order(&run, order, run.count)
             run.batch = min(run.batch, run.count)
             if run.loss_spec.loss == CUSTOM:
-                alive[4].order = rows
+                (<CustomCall>alive[4]).loss.order = rows
             rates = read_rates(&run, rates, passes)
             run.backward = True
             run.step = self.step
             run.step.l1, run.step.l2 = objective.l1, objective.l2
             run.penalty_per_row, run.l1, run.l2 = objective.penalty_per_row, objective.l1, objective.l2
-            run.m1 = cnp.PyArray_DATA(<cnp.ndarray>self.moments[0]) if len(self.moments) > 0 else NULL
-            run.m2 = cnp.PyArray_DATA(<cnp.ndarray>self.moments[1]) if len(self.moments) > 1 else NULL
-            run.m3 = cnp.PyArray_DATA(<cnp.ndarray>self.moments[2]) if len(self.moments) > 2 else NULL
+            moments = self.moment_memory
+            run.m1 = (<Block>moments[0]).data if len(moments) > 0 else NULL
+            run.m2 = (<Block>moments[1]).data if len(moments) > 1 else NULL
+            run.m3 = (<Block>moments[2]).data if len(moments) > 2 else NULL
             if self.updates:
                 self.begin_updates(&run, passes)
             divisor = row_count(&run, alive[3], rows)
@@ -622,22 +666,25 @@ cdef class Stack(Layers):
         cdef double *loss = <double *>cnp.PyArray_DATA(losses)
         cdef double *penalty = <double *>cnp.PyArray_DATA(penalties)
         cdef double *norm = NULL
+        cdef cnp.ndarray norms
         cdef double l1 = run.step.l1 + (run.update.l1 if run.update != NULL else 0), l2 = run.step.l2
         cdef double divisor = rows if run.penalty_per_row else 1
         cdef bint penalized = l1 != 0 or l2 != 0
         cdef Py_ssize_t count = run.count, batch = run.batch, epoch = 0, at = 0
-        cdef bint last = False, failed
-        cdef object running = None
+        cdef bint last = False, calls_python = run.loss_spec.loss == CUSTOM or self.net.call != NULL
+        cdef void *settled = NULL
         cdef Py_ssize_t batches = max(1, <Py_ssize_t>(SLICE_FLOPS / (work_per_row(self) * run.batch)))
-        if on_step is not None or run.loss_spec.loss == CUSTOM or self.net.call != NULL:
+        if on_step is not None or calls_python:
             batches = 1         # Python functions see the state of a whole step
-        _kept = self.moments, self.gradient_norms       # `run` has their addresses
+        _kept = self.moment_memory, self.average_memory         # `run` has their addresses
         run.rates = <const double *>cnp.PyArray_DATA(rates)
-        if run.update != NULL and self.gradient_norms is not None:
-            norm = <double *>cnp.PyArray_DATA(self.gradient_norms)
+        if run.update != NULL and self.measured:
+            norms = np.zeros(epochs)
+            norm = <double *>cnp.PyArray_DATA(norms)
         start_polling(self, run, &poll, deadline)
-        if len(self.running) > 0 and (run.poll != NULL or run.loss_spec.loss == CUSTOM or self.net.call != NULL):
-            batches, running = 1, (<object>self.running).copy()     # a step that ends early must not change them
+        if self.running_memory.count > 0 and (run.poll != NULL or calls_python):
+            batches, self.settled = 1, allocate(self.running_memory.count, self.dtype)
+            settled = self.settled.data
         while epoch < epochs and not (deadline < INFINITY and has_expired(deadline)):
             run.first, run.count = at, min(batches * run.batch, count - at)
             run.passes = 1
@@ -646,29 +693,23 @@ cdef class Stack(Layers):
             run.pass_loss = loss + epoch
             self.update.pass_norm = norm + epoch if norm != NULL else NULL
             run.first_step = self.step.count
-            if running is not None:
-                self.settled = cnp.PyArray_DATA(<cnp.ndarray>running)
             with nogil:
                 enter_slice(self)
+                begin_batch(self, run, settled)
                 self.execute(run, threads)
-                if not has_failed(run):
-                    self.settled = NULL
+                end_batch(self, run, settled)
                 leave_slice(self)
-            self.step = run.step if run.update == NULL else run.update.step
-            failed = has_failed(run)
-            if failed:
-                set_steps(self, self.step.count - 1)
-            if running is not None and failed:
-                self.running[...] = running
-            self.settled = NULL
-            if running is not None and not failed:
-                running[...] = self.running
             if end_of_run(run, &poll):
                 break
             run.rates += run.passes * ((run.count + run.batch - 1) // run.batch)
             at += run.count
             if on_step is not None:
-                last = on_step((at + batch - 1) // batch, (run.pass_loss[0] - before) / weight_of_rows(run)) is True
+                enter_user()
+                try:
+                    last = on_step((at + batch - 1) // batch,
+                                   (run.pass_loss[0] - before) / weight_of_rows(run)) is True
+                finally:
+                    leave_user()
                 before = run.pass_loss[0]
             if at == count:
                 penalty[epoch] = self.penalty(l1 / divisor, l2 / divisor)
@@ -678,5 +719,5 @@ cdef class Stack(Layers):
             PyErr_CheckSignals()
         losses /= rows
         if norm != NULL:
-            (<object>self.gradient_norms)[:] *= <double>epochs / len(rates)
+            self.gradient_norms = norms * (<double>epochs / len(rates))
         return (losses, penalties) if epoch == epochs else (losses[:epoch], penalties[:epoch])

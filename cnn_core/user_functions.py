@@ -1,5 +1,4 @@
-"""Calls of the user's Python functions: activations, and custom losses, whose errors are kept since the core cannot
-raise."""
+"""Calls of the user's Python functions: activations and custom losses, whose results are checked."""
 
 from __future__ import annotations
 
@@ -38,15 +37,11 @@ class CustomLoss:
     weights : ndarray (rows,) of float64, or None
     dtype : dtype
         Type of z.
-    stack : Stack
-        Stack that computes z.
 
     Attributes
     ----------
     order : ndarray of int64, or None
         Row at each position of the pass.
-    error : BaseException or None
-        Exception that the function raised, or that its results caused.
     """
 
     def __init__(
@@ -55,29 +50,18 @@ class CustomLoss:
         y: Array,
         weights: Array | None,
         dtype: np.dtype[Any],
-        stack: Any,
     ) -> None:
-        self.function, self.y, self.weights, self.dtype, self.stack = function, y, weights, dtype, stack
+        self.function, self.y, self.weights, self.dtype = function, y, weights, dtype
         self.order: Array | None = None
-        self.error: BaseException | None = None
 
-    def evaluate(self, z: Array, gradient: Array | None, losses: Array, first: int, weight: float) -> bool:
-        """Fill losses (m,) and, unless it is None, gradient (m, ld), padded with zeros.
-
-        The rows are those from position `first` on. Returns False if the function failed.
-        """
-        try:
-            places = slice(first, first + len(z))
-            rows = places if self.order is None else self.order[places]
-            value, dz = self._checked(self.function(self.y[rows].copy(), z.copy()), z.shape)
-            of_rows = np.ones(len(z)) if self.weights is None else self.weights[rows]
-            losses[:] = value * of_rows
-            if gradient is not None:
-                gradient[:, : z.shape[1]] = dz * (weight * of_rows[:, np.newaxis]).astype(self.dtype)
-                gradient[:, z.shape[1] :] = 0
-        except BaseException as error:
-            self.error = error
-        return self.error is None
+    def evaluate(self, z: Array, with_gradient: bool, first: int, weight: float) -> tuple[Array, Array | None]:
+        """Return losses (m,), and the gradient (m, n) if it is wanted, of the rows from position `first` on."""
+        places = slice(first, first + len(z))
+        rows = places if self.order is None else self.order[places]
+        value, dz = self._checked(self.function(self.y[rows].copy(), z), z.shape)
+        of_rows = np.ones(len(z)) if self.weights is None else self.weights[rows]
+        factors = (weight * of_rows[:, np.newaxis]).astype(self.dtype)
+        return value * of_rows, dz * factors if with_gradient else None
 
     def _checked(self, result: Any, shape: tuple[int, ...]) -> tuple[Array, Array]:
         try:

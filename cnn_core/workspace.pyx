@@ -29,8 +29,8 @@ cdef Py_ssize_t chunk_rows(Stack self, Py_ssize_t batch, int threads, bint activ
         return round_up_rows(batch)     # gram training uses all rows in each step
     for i in range(self.net.depth):
         row += count_arrays(self, i, activated) * self.net.layers[i].ld
-    if len(self.parameters) * self.itemsize > CHUNK_BYTES:
-        most = min(len(self.parameters) // row, LARGE_CHUNK)
+    if self.memory.count * self.itemsize > CHUNK_BYTES:
+        most = min(self.memory.count // row, LARGE_CHUNK)
     else:
         most = min(CHUNK_BYTES // (row * self.itemsize), MOST_CHUNK)
     most = max(most, SMALL_CHUNK) * threads

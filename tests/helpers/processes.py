@@ -1,8 +1,12 @@
 """Child processes of the tests."""
 
 import os
+import signal
 import subprocess
 import sys
+
+MEMORY = 8 * 2**30  # bytes of address space of a child of `outcome`
+OTHER_ERROR = 3
 
 
 def run_with_isa(name, *arguments):
@@ -11,3 +15,22 @@ def run_with_isa(name, *arguments):
     return subprocess.run(
         [sys.executable, *arguments], env=child, capture_output=True, text=True, timeout=120
     )
+
+
+def outcome(function, *arguments):
+    """Run a function in a child of fork; return 0, the signal that ended it as a negative number, or OTHER_ERROR."""
+    child = os.fork()
+    if child == 0:
+        code = OTHER_ERROR
+        try:
+            import resource  # imported here since Windows has neither it nor fork
+
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+            signal.alarm(60)
+            function(*arguments)
+            code = 0
+        except BaseException as error:  # the child must not return into pytest
+            print(f"{type(error).__name__}: {error}", flush=True)
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

@@ -9,6 +9,7 @@ import warnings
 
 import numpy as np
 import pytest
+from processes import OTHER_ERROR, outcome
 
 import cnn_core
 from cnn_core import bench, functions, gram, threads
@@ -18,28 +19,7 @@ from cnn_core.stack import Objective, Stack
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 ALLOWED = (TypeError, ValueError, MemoryError, OverflowError, RecursionError)
-MEMORY = 8 * 2**30  # bytes of address space of a child
-OTHER_ERROR = 3
 DRAWS = 50  # of each child
-
-
-def outcome(function, *arguments):
-    """Run a function in a child; return 0, the signal that ended it as a negative number, or OTHER_ERROR."""
-    child = os.fork()
-    if child == 0:
-        code = OTHER_ERROR
-        try:
-            import resource  # imported here since Windows has neither it nor fork
-
-            resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-            signal.alarm(60)
-            function(*arguments)
-            code = 0
-        except BaseException as error:  # the child must not return into pytest
-            print(f"{type(error).__name__}: {error}", flush=True)
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 # -- arguments -------------------------------------------------------------------------------------
