@@ -298,6 +298,8 @@ y, rates = rng.integers(0, 10, m), np.full(m // 4, 1e-4)
 
 def interrupt():
     global pressed
+    while case.stack.steps == 0:
+        time.sleep(0.01)
     time.sleep(0.3)
     pressed = time.monotonic()
     os.kill(os.getpid(), signal.SIGINT)
