@@ -54,7 +54,9 @@ class CustomLoss:
         self.function, self.y, self.weights, self.dtype = function, y, weights, dtype
         self.order: Array | None = None
 
-    def evaluate(self, z: Array, with_gradient: bool, first: int, weight: float) -> tuple[Array, Array | None]:
+    def evaluate(
+        self, z: Array, with_gradient: bool, first: int, weight: float
+    ) -> tuple[Array, Array | None]:
         """Return losses (m,), and the gradient (m, n) if it is wanted, of the rows from position `first` on."""
         places = slice(first, first + len(z))
         rows = places if self.order is None else self.order[places]
