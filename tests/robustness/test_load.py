@@ -265,6 +265,8 @@ def long_training(**parameters):
     )
 
 
+# On a busy machine the time limit ends training within the first full batch, while the requests are answered.
+@pytest.mark.filterwarnings("ignore:time_limit has passed before the first step")
 @pytest.mark.parametrize("batch_size", [64, "full"])
 def test_a_request_waits_for_the_end_of_the_slice(batch_size, effort, figures):
     """Some hundredths of a second, also within a long batch; the median, because other programs use the machine."""
