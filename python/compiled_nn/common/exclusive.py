@@ -28,7 +28,7 @@ class Training:
     may_change : bool
         Whether this thread may change the model, as in callbacks between two epochs.
     has_ended : bool
-        Whether training has ended because the thread does not exist in this process, a child of fork.
+        Whether training has ended, or the thread does not exist in this process, a child of fork.
     """
 
     __slots__ = ("has_ended", "may_change", "thread")
@@ -58,17 +58,20 @@ def exclusive(owner: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
             if not args:
                 return method(*args, **kwargs)  # raises the error of a call without a model
             model, training = args[0], Training()
-            with switching:
-                if training_of(model) is not None:
-                    raise _refusal(model, owner, "another call of fit or partial_fit")
-                # Not in `vars(model)`: Python reads attributes more slowly once this dict has been made.
-                object.__setattr__(model, _KEY, training)
-            _running.add(training)
             try:
+                with switching:
+                    if training_of(model) is not None:
+                        raise _refusal(model, owner, "another call of fit or partial_fit")
+                    # Not in `vars(model)`: Python reads attributes more slowly once this dict has been made.
+                    object.__setattr__(model, _KEY, training)
+                _running.add(training)
                 return method(*args, **kwargs)
             finally:
+                training.has_ended = True  # first, because Ctrl-C may end the rest
                 _running.discard(training)
-                object.__delattr__(model, _KEY)
+                with switching:
+                    if getattr(model, _KEY, None) is training:
+                        object.__delattr__(model, _KEY)
 
         return call
 
@@ -133,7 +136,7 @@ def _end_other_trainings() -> None:
     """In a child of fork: end the training by threads that only the parent has."""
     switching.release()
     for training in _running:
-        training.has_ended = training.thread != get_ident()
+        training.has_ended = training.has_ended or training.thread != get_ident()
 
 
 if hasattr(os, "register_at_fork"):

@@ -13,7 +13,7 @@ from ..artefact.inputs import Inputs
 from ..artefact.outputs import Outputs
 from ..common import clock
 from ..common.errors import suggest_keywords
-from ..common.exclusive import exclusive, switching
+from ..common.exclusive import exclusive
 from ..data import sample_weights
 from ..data.arrays import Array
 from ..data.samples import Samples, check_lengths
@@ -354,15 +354,16 @@ class Fitting(Prediction, State):
             trainer.stack.standardize(*statistics, inputs.n_clipped)
         elif not trainer.stack.steps and self._configuration.scaling is None:
             check_columns(X, self._configuration.dtype, None if encoder else inputs.names)
+        configuration = self._configuration.embedded(encoder)
+        self._begin_with(
+            _configuration=configuration,
+            _trainer=trainer,
+            _inputs=inputs,
+            _outputs=Outputs.of(configuration, targets),
+            history=self.history if resume else new_history(),
+        )
         trainer.restore_weights(averages=averages)
-        if not resume:
-            self.history = new_history()
-        with switching:
-            if encoder is not None:
-                self._configuration = self._configuration.embedded(encoder)
-            self._trainer, self._inputs = trainer, inputs
-            self._outputs = Outputs.of(self._configuration, targets)
-            self._weights_changed()
+        self._weights_changed()
         return trainer
 
     def _split_rows(self, y: Array, targets: Targets, fraction: float, groups: Any) -> tuple[Array, Array]:

@@ -13,6 +13,7 @@ from ..artefact.predictor import Predictor
 from ..common import threads
 from ..common.errors import NotFittedError
 from ..common.exclusive import check_change, switching, training_of
+from ..common.together import set_together
 from ..data.arrays import Array
 from ..data.samples import Samples
 from ..preprocessing import standardization
@@ -281,6 +282,12 @@ class Model:
         with switching:  # a predictor that another thread makes meanwhile is not kept
             self._changes += 1
             self._predictor = self._latest = None
+
+    def _begin_with(self, **attributes: Any) -> None:
+        """Set attributes that describe other weights, all at once, and discard the predictor."""
+        with switching:
+            nothing = {"_changes": self._changes + 1, "_predictor": None, "_latest": None}
+            set_together(self, attributes | nothing)
 
     def _check_calibration(self) -> None:
         """Discard the calibration if weights have changed without a call of this object."""

@@ -76,9 +76,8 @@ class State(Model):
         trainer, n_columns = self._trainer, len(states[0]["weight"])
         if trainer is None or trainer.stack.sizes[0] != n_columns:
             trainer = Trainer(new_stack(configuration, states), configuration.seed)
-            with switching:
-                self._trainer, self._inputs = trainer, Inputs.of(configuration, n_columns)
-                self._weights_changed()
+            inputs = Inputs.of(configuration, n_columns)
+            self._begin_with(_trainer=trainer, _inputs=inputs, _initial=states)
         else:
             self._discard_predictor()
             with trainer.stack.changing():

@@ -66,9 +66,7 @@ class Average:
 
     def add(self, layers: Sequence[LayerState]) -> None:
         """Add the weights of an epoch to the mean: ``mean += (w - mean) / count``."""
-        self.count += 1
-        if self.count == 1:
-            self.mean = copy_layers(layers, "float64")
-            return
-        for array, mean in zip(walk(layers), walk(self.mean), strict=True):
-            mean += (array - mean) / self.count
+        count, new = self.count + 1, copy_layers(self.mean or layers, "float64")
+        for array, mean in zip(walk(layers), walk(new), strict=True):
+            mean += (array - mean) / count
+        self.count, self.mean = count, new

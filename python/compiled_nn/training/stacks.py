@@ -13,7 +13,7 @@ from ..data.arrays import Array
 from ..spec.activations import for_core
 from ..spec.configuration import Configuration
 from ..spec.layers import Dense
-from .weights import LayerState, assign_layers, dropout_key, layer_views
+from .weights import LayerState, dropout_key, fill_layers, layer_views
 
 if TYPE_CHECKING:
     from ..losses import Loss
@@ -45,7 +45,7 @@ def new_stack(configuration: Configuration, layers: Sequence[LayerState]) -> Sta
         residuals=[layer.residual for layer in configuration.layers],
     )
     stack.set_update(**configuration.update)
-    assign_layers(layer_views(stack), layers)
+    fill_layers(layer_views(stack), layers)
     freeze(stack, configuration.layers[0])
     if any(configuration.dropout):
         stack.set_dropout(configuration.dropout, dropout_key(configuration.seed))

@@ -227,8 +227,9 @@ class Trainer:
         """Add the present weights to the average."""
         from .averaging import Average  # imported here to keep `import compiled_nn` fast
 
-        self.average = self.average or Average()
-        self.average.add(self.trained_layers())
+        average = self.average or Average()
+        average.add(self.trained_layers())
+        self.average = average
 
     def apply_average(self) -> None:
         """Set the weights to their mean, and keep the weights of the last epoch in the average."""

@@ -8,10 +8,13 @@ such part.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import repeat
+from operator import setitem
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from ..common.together import together
 from ..data.arrays import Array
 
 if TYPE_CHECKING:
@@ -52,20 +55,28 @@ def _copy(state: LayerState, dtype: str | None) -> LayerState:
     }
 
 
-def assign_layers(views: Sequence[LayerState], states: Sequence[LayerState]) -> None:
-    """Write states into views; parts of a layer that its state does not have stay unchanged."""
+def fill_layers(views: Sequence[LayerState], states: Sequence[LayerState]) -> None:
+    """Write states into views of a new stack, one after another, so that one from a file is freed before the next."""
     for i in range(len(views)):
-        _assign(
-            views[i], states[i]
-        )  # no name refers to a state, so that one from a file is freed before the next
+        assign_layers(views[i : i + 1], states[i : i + 1])
 
 
-def _assign(view: LayerState, state: LayerState) -> None:
+def assign_layers(views: Sequence[LayerState], states: Sequence[LayerState]) -> None:
+    """Write states into views; parts of a layer that its state does not have stay unchanged.
+
+    Ctrl-C and signal handlers see all of them written, or none.
+    """
+    pairs = [pair for view, state in zip(views, states, strict=True) for pair in _pairs(view, state)]
+    together(setitem, [view for view, _ in pairs], repeat(...), [value for _, value in pairs])
+
+
+def _pairs(view: LayerState, state: LayerState) -> Iterator[tuple[Array, Any]]:
+    """Yield the array to write to and the value of each part of a state."""
     for name, value in state.items():
         if isinstance(value, dict):
-            _assign(view[name], value)
+            yield from _pairs(view[name], value)
         else:
-            view[name][...] = value
+            yield view[name], value
 
 
 def walk(states: Sequence[LayerState]) -> Iterator[Array]:
