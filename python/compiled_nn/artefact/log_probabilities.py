@@ -8,6 +8,7 @@ import numpy as np
 
 from ..common import arithmetic
 from ..data.arrays import Array
+from . import refusals
 from .predictor import LOGITS
 
 if TYPE_CHECKING:
@@ -21,11 +22,12 @@ def log_probabilities(predictor: Predictor, X: Any) -> Array:
         p = predictor.predict_proba(X)
         return arithmetic.log(np.maximum(p, np.finfo(p.dtype).tiny))
     logits = predictor.forward(X, LOGITS)
-    with np.errstate(under="ignore"):
+    with np.errstate(over="ignore", under="ignore"):
         if outputs.loss.link == "softmax":
             logits = logits - logits.max(axis=1, keepdims=True)
             sums = arithmetic.activate("exp", logits).sum(axis=1, keepdims=True)
             log_proba: Array = logits - arithmetic.log(sums)
+            refusals.check_rows(log_proba, "the logarithms of probabilities")
             return log_proba
         positive: Array = -np.logaddexp(0, -logits)
         if logits.shape[1] > 1:

@@ -135,6 +135,10 @@ class Predictor(Immutable):
             refusals.check_below(outputs, self.largest, "an output")
         return outputs
 
+    def check(self, rows: Samples) -> None:
+        """Raise the error for the first of the rows, converted for the core, whose outputs are not finite, if any."""
+        self._of_rows(rows, LOGITS, None, self.units)
+
     def _refusal(self, rows: Samples, link: bool) -> ValueError:
         """Return, or raise, the error for rows that the core has refused."""
         checked = samples.read(rows, dtype=self.inputs.dtype, n_features=self.inputs.n_columns)
@@ -280,6 +284,7 @@ class Predictor(Immutable):
         values, deviations = loss.values(outputs), loss.deviations(outputs)
         if deviations is not None:
             refusals.check_below(deviations, refusals.largest_exp(deviations.dtype), "a standard deviation")
+            refusals.check_above_zero(deviations)
         n = loss.n_columns(
             outputs.shape[1]
         )  # "quantile" has several values per column of y, in increasing order

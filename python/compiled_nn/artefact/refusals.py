@@ -82,6 +82,29 @@ def check_below(outputs: Array, largest: float, what: str) -> None:
     raise ValueError(_message(int(np.argmax(above)), int(above.sum()), len(rows), text))
 
 
+def finite_score(score: float) -> float:
+    """Return a score of values unless it is infinite; that of a single row is NaN."""
+    if np.isinf(score):
+        raise ValueError(
+            f"The score of these rows is {score}: an error is beyond the range of float64. Check X, y and the weights."
+        )
+    return score
+
+
+def check_above_zero(deviations: Array) -> None:
+    """Raise a ValueError that names the first row of `deviations` (m, n) with a number that is 0."""
+    zero = (deviations == 0).any(axis=1)
+    if zero.any():
+        raise ValueError(
+            _message(
+                int(np.argmax(zero)),
+                int(zero.sum()),
+                len(zero),
+                "the standard deviation 0, below the range of exp",
+            )
+        )
+
+
 def _message(row: int, n_bad: int, m: int, what: str) -> str:
     return f"Row {row} of X has {what} ({n_bad} of {m} rows). {_REMEDY}"
 

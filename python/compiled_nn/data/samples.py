@@ -97,10 +97,13 @@ def stated_rows(a: Any, ndim: int) -> int | None:
     return len(a) if ndim == 1 or isinstance(a[0], (list, tuple, np.ndarray)) else None
 
 
-def check_lengths(X: Any, y: Any, sample_weight: Any = None) -> None:
-    """Raise ValueError if X and y, or the weights, state different numbers of rows, before any of them is read."""
+def check_lengths(X: Any, **others: Any) -> None:
+    """Raise ValueError if X and others with one item per row state different numbers of rows; nothing is read.
+
+    The names of the others are those in the message; None is skipped.
+    """
     m = stated_rows(X, 2)
-    for other, name in ((y, "y"), (sample_weight, "sample_weight")):
+    for name, other in others.items():
         n = stated_rows(other, 1)
         if m and n and m != n:
             arrays.check_rows(range(m), range(n), y_name=name)

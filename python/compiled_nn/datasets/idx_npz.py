@@ -20,8 +20,12 @@ from .texts import check_characters
 
 if TYPE_CHECKING:
     import zipfile
+    from collections.abc import Callable
+    from typing import TypeAlias
 
     from numpy.typing import NDArray
+
+    CheckShape: TypeAlias = Callable[[tuple[int, ...]], None]
 
 __all__ = ["read_idx", "read_npz"]
 
@@ -70,26 +74,35 @@ def read_idx(path: str | os.PathLike[str], *, max_bytes: int = limits.MAX_BYTES)
     ----------
     .. [1] Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits", 1998.
     """
+    return read_idx_if(path, None, max_bytes=max_bytes)
+
+
+def read_idx_if(
+    path: str | os.PathLike[str], check_shape: CheckShape | None, *, max_bytes: int
+) -> NDArray[Any]:
+    """Read an array as `read_idx` does, after `check_shape`, which raises ValueError if it must not be read."""
     budget = limits.Budget.of("read_idx", max_bytes)
     path = os.fspath(path)
     with open(path, "rb") as file:
         gzipped = file.peek(2)[:2] == b"\x1f\x8b"
         try:
             if not gzipped:
-                return _parse_idx(file, budget, limits.size_of(file))
+                return _parse_idx(file, budget, check_shape, limits.size_of(file))
             import gzip
             import zlib
 
             try:
                 with gzip.GzipFile(fileobj=file) as stream:
-                    return _parse_idx(stream, budget)
+                    return _parse_idx(stream, budget, check_shape)
             except (EOFError, gzip.BadGzipFile, zlib.error) as error:
                 raise ValueError(f"the gzip stream is damaged: {error}") from error
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
 
 
-def _parse_idx(stream: _Stream, budget: limits.Budget, size: int | None = None) -> NDArray[Any]:
+def _parse_idx(
+    stream: _Stream, budget: limits.Budget, check_shape: CheckShape | None, size: int | None = None
+) -> NDArray[Any]:
     magic = _read_up_to(stream, 4)
     if len(magic) < 4:
         raise ValueError(f"not an idx file: it holds {len(magic)} bytes; the magic number takes 4")
@@ -106,6 +119,8 @@ def _parse_idx(stream: _Stream, budget: limits.Budget, size: int | None = None) 
             f"the header of {ndim} dimensions takes {4 + 4 * ndim} bytes; the file holds {4 + len(sizes)}"
         )
     shape = tuple(np.frombuffer(sizes, ">u4").tolist())
+    if check_shape is not None:
+        check_shape(shape)
     held = None if size is None else size - 4 - 4 * ndim
     return _read_array(stream, shape, np.dtype(dtype), budget, held)
 

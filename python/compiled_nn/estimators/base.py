@@ -13,7 +13,7 @@ from numpy.random import RandomState
 from ..common import clock
 from ..common.errors import CompiledNNWarning, located, suggest_keywords
 from ..common.exclusive import exclusive
-from ..data import column_names, dataframes, images
+from ..data import column_names, dataframes, images, samples
 from ..data.arrays import Array
 from ..training import levels, validation
 from ..training.history import keep_last
@@ -119,6 +119,7 @@ class Perceptron(Creation):
             self._progress.has_begun = False
         try:
             self._check_changes()
+            inputs.check_lengths(X, y, sample_weight, groups)
             deadline = math.inf if self.time_limit is None else start + self.time_limit
             data = clock.run_until(deadline, self._read, X, y, sample_weight, partial, classes)
             return self._fit_network(*data, validation_data, groups, partial, deadline)
@@ -141,7 +142,6 @@ class Perceptron(Creation):
         resume = hasattr(self, "network_") and (partial or bool(self.warm_start))
         known = self.network_.inputs if resume else None
         encodes_table = self.categorical_features is not None if known is None else known.encoder is not None
-        inputs.check_lengths(X, y)
         X = inputs.opened(owner, X, encodes_table)
         names, shape = dataframes.feature_names(X), images.shape_of(X)
         if known is None:
@@ -240,7 +240,9 @@ class Perceptron(Creation):
         """Return `validation_data` with an X that is checked as that of predict; other objects unchanged."""
         if not isinstance(validation_data, (list, tuple)) or len(validation_data) not in (2, 3):
             return validation_data
+        weights = validation_data[2] if len(validation_data) == 3 else None
         with located("validation_data"):
+            samples.check_lengths(validation_data[0], y=validation_data[1], sample_weight=weights)
             return (self._read_rows(validation_data[0]), *validation_data[1:])
 
     def _run_stochastic(

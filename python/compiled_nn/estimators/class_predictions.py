@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import losses, metrics
+from ..artefact import refusals
 from ..data.arrays import Array
 from . import inputs, sklearn_compat
 from .base import Perceptron
@@ -88,7 +89,10 @@ class ClassPredictions(Perceptron):
         network = self.network_
         if network.layers[-1].units == 2 and self.out_activation_ == "softmax":
             outputs = network.decision_function(rows)
-            return np.subtract(outputs[:, 1], outputs[:, 0], out=out)
+            with np.errstate(over="ignore"):
+                odds = np.subtract(outputs[:, 1], outputs[:, 0], out=out)
+            refusals.check_rows(odds[:, np.newaxis], "the logarithms of the odds")
+            return odds
         return network.decision_function(rows, out=out)
 
     def calibrate(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -112,6 +116,7 @@ class ClassPredictions(Perceptron):
         NotFittedError
             Before fit.
         """
+        inputs.check_lengths(X, y, sample_weight)
         rows = self._read_rows(X)
         self.network_.calibrate(rows, y, sample_weight=sample_weight)
         return self
@@ -155,7 +160,7 @@ class ClassPredictions(Perceptron):
         -------
         float
         """
-        inputs.check_lengths(X, y)
+        inputs.check_lengths(X, y, sample_weight)
         predicted = self.predict(X)
         y = inputs.read_targets(type(self).__name__, y, len(predicted))
         return metrics.accuracy(y, predicted, inputs.read_weights(sample_weight, len(y)))

@@ -71,6 +71,7 @@ class Fitted(Inspection, sklearn_compat.SklearnMixin):
         NotFittedError
             Before fit.
         """
+        inputs.check_lengths(X, y)
         rows = self._read_rows(X)
         self.network_.calibrate_intervals(rows, y)
         return self

@@ -96,17 +96,31 @@ def read_targets(owner: str, y: Any, n_rows: int | None) -> Array:
     return values
 
 
-def check_lengths(X: Any, y: Any) -> None:
-    """Raise ValueError if X and y state different numbers of rows, before either of them is read."""
-    m, n = samples.stated_rows(X, 2), samples.stated_rows(y, 1)
+def check_lengths(X: Any, y: Any, sample_weight: Any = None, validation_groups: Any = None) -> None:
+    """Raise ValueError if X and the others state different numbers of rows, before any of them is read."""
+    m, n, n_weights = (
+        samples.stated_rows(X, 2),
+        samples.stated_rows(y, 1),
+        samples.stated_rows(sample_weight, 1),
+    )
     if m and n:
         _check_rows(m, n)
+    if m and n_weights:
+        _check_weights(m, n_weights)
+    samples.check_lengths(X, validation_groups=validation_groups)
 
 
 def _check_rows(m: int, n: int) -> None:
     if m != n:
         raise ValueError(
             f"Found input variables with inconsistent numbers of samples: [{m}, {n}]: X has {m} rows; y has {n}."
+        )
+
+
+def _check_weights(m: int, n: int) -> None:
+    if m != n:
+        raise ValueError(
+            f"sample_weight.shape == {(n,)}, expected {(m,)}! It has {n} numbers; X has {m} rows."
         )
 
 
@@ -147,11 +161,7 @@ def read_weights(sample_weight: Any, n_rows: int) -> Array | None:
         weights = np.full(n_rows, weights)
     if weights.ndim != 1:
         raise ValueError(f"Sample weights must be 1D array or scalar, got {weights.ndim}D array.")
-    if len(weights) != n_rows:
-        raise ValueError(
-            f"sample_weight.shape == {weights.shape}, expected {(n_rows,)}! It has {len(weights)} numbers; X has"
-            f" {n_rows} rows."
-        )
+    _check_weights(n_rows, len(weights))
     if not weights.any():
         raise ValueError("Sample weights must contain at least one non-zero number.")
     return weights

@@ -81,6 +81,7 @@ class Inspection(Settings, ABC):
 
     def _examined(self, X: Any, y: Any) -> tuple[EstimatorNetwork, Any, Array]:
         """Return `network_`, or one with initial weights before fit, and X and y as it takes them."""
+        inputs.check_lengths(X, y)
         if hasattr(self, "network_"):
             n_rows = len(X) if hasattr(X, "__len__") else None
             return self.network_, self._read_rows(X), inputs.read_targets(self._owner, y, n_rows)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..artefact import refusals
 from ..data.arrays import Array
 from . import inputs
 from .base import Perceptron
@@ -103,10 +104,10 @@ class ValuePredictions(Perceptron):
         -------
         float
         """
-        inputs.check_lengths(X, y)
+        inputs.check_lengths(X, y, sample_weight)
         predicted = self.predict(X)
         y = inputs.read_targets(type(self).__name__, y, len(predicted))
         weights = inputs.read_weights(sample_weight, len(y))
         shape = (len(y), -1)
         loss = self.network_.loss_function
-        return loss.score(np.reshape(y, shape), np.reshape(predicted, shape), weights)
+        return refusals.finite_score(loss.score(np.reshape(y, shape), np.reshape(predicted, shape), weights))

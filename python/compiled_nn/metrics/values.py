@@ -298,7 +298,8 @@ def d2_pinball(
     constants = np.quantile(true, quantiles, weights=w, method="inverted_cdf")
     scores = []
     for quantile, column, constant in zip(quantiles, guessed.T, constants, strict=True):
-        loss = pinball(true, column, w, quantile=quantile)
+        with np.errstate(over="ignore"):
+            loss = pinball(true, column, w, quantile=quantile)
         baseline = pinball(true, np.full(len(true), constant), w, quantile=quantile)
         scores.append(1 - loss / baseline if baseline > 0 else float(loss == 0))
     return float(np.mean(scores))

@@ -297,7 +297,7 @@ class Fitting(Prediction, State):
         if stream_source is not None:
             streams.check_plan(plan)
             X, y = streams.first_batch(stream_source)
-        check_lengths(X, y, plan.sample_weight)
+        check_lengths(X, y=y, sample_weight=plan.sample_weight, validation_groups=plan.validation_groups)
         inputs, X = self._inputs_for(X, resume)
         if len(X) == 1 and (continues or stream_source is not None):
             check_first_row(c, self._trainer if resume else None, self._outputs.learned)

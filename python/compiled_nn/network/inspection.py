@@ -12,7 +12,7 @@ from ..artefact.inputs import Inputs
 from ..common import checks
 from ..data import arrays
 from ..data.arrays import Array
-from ..data.samples import Samples
+from ..data.samples import Samples, check_lengths
 from ..spec.initializers import NotSaved
 from ..spec.layers import draw_weights
 from ..training.stacks import new_stack, states_of
@@ -131,6 +131,7 @@ class Inspection(Model):
         from .diagnosis import examination, subject
 
         targets, encoded, values = self._outputs.learned, None, None
+        check_lengths(X, y=y)
         inputs, X = self._inputs_for(X, self._trainer is not None)
         encoder = inputs.encoder
         c = self._configuration.embedded(encoder)

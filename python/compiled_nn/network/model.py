@@ -15,7 +15,7 @@ from ..common.errors import NotFittedError
 from ..common.exclusive import check_change, switching, training_of
 from ..common.together import set_together
 from ..data.arrays import Array
-from ..data.samples import Samples
+from ..data.samples import Samples, check_lengths
 from ..preprocessing import standardization
 from ..preprocessing.standardization import Statistics
 from ..spec.configuration import PARAMETERS, Configuration
@@ -309,11 +309,12 @@ class Model:
     # ---- data and objective
 
     def _labelled(
-        self, X: Any, y: Any, scaled: bool = True, **options: Any
+        self, X: Any, y: Any, sample_weight: Any = None, *, scaled: bool = True
     ) -> tuple[Samples, Array, Targets]:
-        """Return X and y converted for the core, and the encoding of y; `options` are those of `read_targets`."""
+        """Return X and y converted for the core, and the encoding of y; of the weights, only the number is compared."""
         inputs, targets = self._known_inputs(), self._known_targets()
-        return read_samples(self._configuration, X, y, inputs, targets, scaled, **options)
+        check_lengths(X, y=y, sample_weight=sample_weight)
+        return read_samples(self._configuration, X, y, inputs, targets, scaled)
 
     def _objective(self, *, smoothed: bool = True) -> Objective:
         """Return the objective of training; `smoothed=False` drops label smoothing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..artefact import refusals
 from ..data import arrays
 from ..data.arrays import Array
 from ..training.stacks import loss_of_values
@@ -190,8 +191,9 @@ class Prediction(Model):
         TypeError, ValueError
             If an argument cannot be used.
         """
-        X, y, targets = self._labelled(X, y, scaled=False)
-        return self._predicting().score(X, y, weights_of(targets, y, sample_weight))
+        X, y, targets = self._labelled(X, y, sample_weight, scaled=False)
+        score = self._predicting().score(X, y, weights_of(targets, y, sample_weight))
+        return refusals.finite_score(score)
 
     def loss(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the mean loss, without penalty and without label smoothing.
@@ -222,7 +224,7 @@ class Prediction(Model):
         TypeError, ValueError
             If an argument cannot be used, or the loss is not finite.
         """
-        X, y, targets = self._labelled(X, y, scaled=False)
+        X, y, targets = self._labelled(X, y, sample_weight, scaled=False)
         weights = weights_of(targets, y, sample_weight)
         stack = self._evaluated()
         if targets.kind == "values":
@@ -232,9 +234,10 @@ class Prediction(Model):
         else:
             loss, _ = stack.loss(X, y, self._objective(smoothed=False).replace(weights=weights))
         if not math.isfinite(loss):
+            self._predicting().check(X)
             raise ValueError(
-                f"The mean loss of these rows is {loss}: an output, or the loss of a row, is beyond the range of its"
-                " dtype. predict names the rows whose output is; check X and y."
+                f"The mean loss of these rows is {loss}: the loss of a row is beyond the range of its dtype. Check X, y"
+                " and the weights."
             )
         return loss
 
@@ -264,14 +267,14 @@ class Prediction(Model):
         TypeError, ValueError
             If an argument cannot be used, or a gradient is not finite.
         """
-        X, y, targets = self._labelled(X, y)
+        X, y, targets = self._labelled(X, y, sample_weight)
         stack = self._evaluated()
         objective = self._objective().replace(weights=weights_of(targets, y, sample_weight))
         stack.gradient(X, y, objective)
         if arrays.first_unusable(stack.gradients, stack.gradients.dtype.name) is not None:
+            self._predicting().check(X)
             raise ValueError(
-                "The gradients for these rows are not finite: an output, the loss of a row, or its derivative is beyond"
-                f" the range of {stack.gradients.dtype}. predict names the rows whose output is; check X, y and the"
-                " weights."
+                "The gradients for these rows are not finite: the loss of a row, or a derivative, is beyond the range"
+                f" of {stack.gradients.dtype}. Check X, y and the weights."
             )
         return {"layers": copy_layers(layer_views(stack, stack.gradients))}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..artefact import refusals
 from ..data import dataframes
 from ..data.arrays import Array
 from ..uncertainty import calibration
@@ -70,10 +71,11 @@ class Uncertainty(Model):
                 "calibrate scales the logits of softmax and sigmoid; the loss ordinal has thresholds instead."
                 " Use calibrate_intervals."
             )
-        X, encoded, _ = self._labelled(X, y)
+        X, encoded, _ = self._labelled(X, y, sample_weight)
         logits = self._evaluated().forward(
             X, link=False, scale=self._configuration.scale, n_threads=self._n_threads
         )
+        refusals.check_rows(logits, "the outputs before the link")
         if self._configuration.loss.link == "sigmoid":  # each output is a separate two-class problem
             n_outputs = logits.shape[1]
             logits, encoded = logits.reshape(-1, 1), encoded.reshape(-1)

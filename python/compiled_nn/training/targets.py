@@ -215,7 +215,7 @@ def read_samples(
     TypeError, ValueError
         If X or y cannot be used.
     """
-    check_lengths(X, y)
+    check_lengths(X, y=y)
     X = inputs.read(X)
     return X, *read_targets(configuration, X, y, targets, scaled, **options)
 
@@ -296,9 +296,10 @@ def read_validation_data(
             "The 'validation_data' parameter of fit must be a pair (X, y), or (X, y, sample_weight)."
             f" Got {type(pair).__name__} instead."
         )
-    with located("validation_data"):
-        X, y, _ = read_samples(configuration, pair[0], pair[1], inputs, targets, scaled=False)
     weights = pair[2] if len(pair) == 3 else None
+    with located("validation_data"):
+        check_lengths(pair[0], y=pair[1], sample_weight=weights)
+        X, y, _ = read_samples(configuration, pair[0], pair[1], inputs, targets, scaled=False)
     return X, y, sample_weights.check(weights, len(X), "the sample_weight of validation_data")
 
 

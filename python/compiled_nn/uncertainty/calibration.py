@@ -12,6 +12,9 @@ from ..data.arrays import Array
 
 _COLDEST, _HOTTEST = 0.01, 100.0
 _PRECISION = 1e-10
+_LOWEST = (
+    -1e140
+)  # of differences of logits: their squares are in range, and their probability is 0 at all temperatures
 
 
 class Calibration(NamedTuple):
@@ -69,7 +72,8 @@ def fit_temperature(logits: Any, y: Any, sample_weight: Any = None) -> float:
     arrays.check_finite(z, "logits", "float64")
     if z.shape[1] == 1:
         z = np.hstack([np.zeros_like(z), z])
-    z = z - z.max(axis=1, keepdims=True)
+    with np.errstate(over="ignore"):
+        z = np.maximum(z - z.max(axis=1, keepdims=True), _LOWEST)
     w = sample_weights.check(sample_weight, len(z), rows_of="logits")
     mean_true = np.average((_shares(y, z.shape) * z).sum(axis=1), weights=w)
 

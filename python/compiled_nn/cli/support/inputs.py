@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ... import datasets
 from ...common.errors import did_you_mean
 from ...datasets import Dataset, read_idx, read_npz
+from ...datasets.idx_npz import read_idx_if
 from ...losses import LOSSES
 from ...network.network import Network
 from ...network.network import load as _load_network
@@ -227,14 +228,17 @@ def _idx_dataset(
 
 
 def _idx_pair(images: str, labels: str | None, max_bytes: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    X = read_idx(images, max_bytes=max_bytes)
     if labels is None:
-        return X, np.empty(0, np.int64)
+        return read_idx(images, max_bytes=max_bytes), np.empty(0, np.int64)
     y = read_idx(labels, max_bytes=max_bytes)
-    if X.shape[:1] != y.shape:
-        raise ValueError(
-            f"{images} has shape {X.shape} and {labels} has shape {y.shape}; expected one label per sample"
-        )
+
+    def check_shape(shape: tuple[int, ...]) -> None:
+        if shape[:1] != y.shape:
+            raise ValueError(
+                f"it has shape {shape} and {labels} has shape {y.shape}; expected one label per sample"
+            )
+
+    X = read_idx_if(images, check_shape, max_bytes=max_bytes)
     return X, y.astype(np.int64) if y.dtype.kind in "iu" else y
 
 
