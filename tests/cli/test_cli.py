@@ -464,7 +464,9 @@ def test_ctrl_c_saves_the_last_whole_step(environment):
     assert "Traceback" not in err
     assert "the weights of the last complete step are saved in digits.safetensors" in err
     digits = cnn.datasets.load_digits()
-    assert cnn.load("digits.safetensors").score(digits.X_test, digits.y_test) == result["test"]["accuracy"]
+    assert result["train"] is result["test"] is result["plot"] is None
+    assert len(result["history"]["epoch"]) == result["epochs"] >= 1
+    assert cnn.load("digits.safetensors").score(digits.X_test, digits.y_test) > 0.3
 
 
 def test_ctrl_c_before_training(run, folder, monkeypatch):

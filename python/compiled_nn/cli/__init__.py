@@ -47,7 +47,8 @@ exit codes:
   0    success
   1    error in the data or the model
   2    wrong usage
-  130  interrupted; train has saved the weights of the last complete step
+  130  interrupted; train has saved the weights of the last complete step, and
+       has not evaluated them
   141  the reader of the output was closed
 """
 
@@ -86,7 +87,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     SystemExit
         With code 2 for wrong usage, 0 after ``--help`` and ``--version``.
     """
-    options = _parse(sys.argv[1:] if argv is None else argv)
+    try:
+        options = _parse(sys.argv[1:] if argv is None else argv)
+    except KeyboardInterrupt:
+        return _interrupted()
     return _exit_code(options.run, options)
 
 
@@ -175,8 +179,7 @@ def _exit_code(run: Callable[[Namespace], int], options: Namespace) -> int:
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
-        Terminal(sys.stderr).print("compiled-nn: interrupted")
-        return 130
+        return _interrupted()
     except BrokenPipeError:
         # Buffered output is discarded: writing it would raise a second error when Python exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -195,3 +198,9 @@ def _exit_code(run: Callable[[Namespace], int], options: Namespace) -> int:
     except (ValueError, TypeError, ArithmeticError, ImportError) as error:
         print_error(error)
     return 1
+
+
+def _interrupted() -> int:
+    """Print that the command was interrupted, and return the exit code for it."""
+    Terminal(sys.stderr).print("compiled-nn: interrupted")
+    return 130

@@ -23,6 +23,7 @@ ORDER = 20
 SUMMARY = "predict labels or values for data"
 EXAMPLES = ("predict iris.safetensors new.csv --proba -o probabilities.csv",)
 USAGE = "MODEL DATA [-o FILE]"
+_TOGETHER = 10_000  # rows
 DESCRIPTION = """\
 Write the predicted label or value of each row, as CSV with a header line. An
 existing output file is replaced.
@@ -111,8 +112,10 @@ def _csv(header: Sequence[str], predicted: NDArray[Any]) -> str:
     writer = csv.writer(lines)
     writer.writerow(header)
     rows = predicted.reshape(len(predicted), -1)
-    # str() of a NumPy float32 is shorter than that of the Python float from tolist(), and as exact.
-    writer.writerows(map(str, row) for row in (rows if predicted.dtype.kind == "f" else rows.tolist()))
+    for start in range(0, len(rows), _TOGETHER):  # Ctrl-C is noticed between the parts
+        part = rows[start : start + _TOGETHER]
+        # str() of a NumPy float32 is shorter than that of the Python float from tolist(), and as exact.
+        writer.writerows(map(str, row) for row in (part if predicted.dtype.kind == "f" else part.tolist()))
     return "".join(lines)
 
 

@@ -189,7 +189,7 @@ class Prediction(Model):
         NotFittedError
             If the network has no weights yet.
         TypeError, ValueError
-            If an argument cannot be used.
+            If an argument cannot be used, or the score is infinite.
         """
         X, y, targets = self._labelled(X, y, sample_weight, scaled=False)
         score = self._predicting().score(X, y, weights_of(targets, y, sample_weight))

@@ -88,13 +88,16 @@ def train(options: Namespace) -> int:
             f"compiled-nn: interrupted after {len(plan.net.history['epoch'])} of {plan.epochs} epochs; the "
             f"weights of the last complete step are saved in {plan.model}"
         )
+        if options.json:
+            results.print_json(_result(options, plan, {}, seconds, True, None))
+        return 130
     plot = _plot(plan, options, stderr)
     measured = _measure(plan)
     if options.json:
-        results.print_json(_result(options, plan, measured, seconds, interrupted, plot))
+        results.print_json(_result(options, plan, measured, seconds, False, plot))
     elif show:
         screen.print(*_report(plan, measured, seconds, plot, screen))
-    return 130 if interrupted else 0
+    return 0
 
 
 # ---- before training
@@ -395,7 +398,7 @@ def _result(
         "best_epoch": net.best_epoch_,
         "seconds": seconds,
         "interrupted": interrupted,
-        "train": measured["train"],
+        "train": measured.get("train"),
         "test": measured.get("test"),
         "history": net.history,
         "model": plan.model,
