@@ -61,9 +61,7 @@ def test_loss_in_units_of_y(level, unit, dtype):
 def test_a_loss_beyond_float64_is_refused():
     y = 1e200 * V
     net = network().fit(X, y, epochs=5)
-    with pytest.raises(
-        ValueError, match="The mean loss of these rows is inf: the loss of a row"
-    ):
+    with pytest.raises(ValueError, match="The mean loss of these rows is inf: the loss of a row"):
         net.loss(X, y)
 
 
