@@ -135,6 +135,20 @@ def test_estimators_files_streams_and_the_command_line(kind, tmp_path, capsys, m
         batches.fit([(X, y)], epochs=1, warm_start=True)
 
 
+@pytest.mark.parametrize("dtype", HUGE)
+def test_a_sigmoid_of_a_sum_beyond_the_range_is_its_limit(dtype):
+    net = cnn.Network([cnn.Dense(4, "relu"), cnn.Dense(1)], loss="binary_cross_entropy", dtype=dtype, seed=0)
+    net = with_huge_weights(net.fit(X, CLASSES % 2, epochs=1), dtype)
+    assert net.predict_proba(X).tolist() == [[0, 1]] * 12
+    assert net.predict(X).tolist() == [1] * 12
+    for name in ("decision_function", "predict_log_proba", "input_gradient"):
+        with pytest.raises(ValueError, match=NAMED):
+            getattr(net, name)(X)
+    for name in ("loss", "gradients", "calibrate"):
+        with pytest.raises(ValueError, match=NAMED):
+            getattr(net, name)(X, CLASSES % 2)
+
+
 # ---- huge finite logits
 
 
