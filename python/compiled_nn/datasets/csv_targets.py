@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .texts import Texts, shown
 
 _FEW = 100_000  # distinct labels that are collected in a set
+_TOGETHER = 4096  # targets
 
 
 def parse_number(cell: str) -> float | None:
@@ -101,8 +102,10 @@ def class_names(y: NDArray[Any]) -> tuple[str, ...]:
     if y.dtype.kind != "U":
         return ()
     different: set[str] = set()
-    for text in y:
-        different.add(str(text))
+    for start in range(
+        0, len(y), _TOGETHER
+    ):  # NumPy drops exceptions of signal handlers while it yields texts
+        different.update(y[start : start + _TOGETHER].tolist())
         if len(different) > _FEW:
             return tuple(np.unique(y).tolist())
     return tuple(sorted(different))

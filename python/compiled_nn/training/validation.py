@@ -239,7 +239,9 @@ def by_groups(m: int, groups: Any, fraction: float, seed: int | None) -> tuple[A
     groups = np.asarray(groups)
     if groups.shape != (m,):
         raise ValueError(f"validation_groups has shape {groups.shape}; X has {count(m, 'row')}.")
-    missing = np.fromiter((cells.is_missing(group) for group in groups), np.bool_, m)
+    texts = groups.dtype.kind == "U"  # NumPy drops exceptions of signal handlers while it yields texts
+    each = groups.tolist() if texts else groups
+    missing = np.fromiter((cells.is_missing(group) for group in each), np.bool_, m)
     if missing.any():
         raise ValueError(
             f"Input validation_groups contains {cells.name_of_missing(groups[missing][0])}: row {missing.argmax()}."
