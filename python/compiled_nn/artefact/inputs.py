@@ -32,7 +32,9 @@ class Inputs(Immutable):
     encoder : Tabular or None
         Encoder that turns a table into numbers; None for numeric X.
     names : tuple of str, or None
-        Names of the columns of X, before encoding; None if they have none.
+        Names of the columns of X, before encoding, if they are texts; otherwise None.
+    labels : tuple of numbers or tuples, or None
+        These names if they are not texts; None if they are 0, 1, ... in this order, as those of an array.
     shape : tuple of int, or None
         Shape of one image, (height, width) or (height, width, channels); None for other rows.
     """
@@ -44,6 +46,7 @@ class Inputs(Immutable):
     encoder: Tabular | None
     names: tuple[str, ...] | None
     shape: tuple[int, ...] | None
+    labels: tuple[column_names.Label, ...] | None
 
     def __init__(
         self,
@@ -54,6 +57,7 @@ class Inputs(Immutable):
         encoder: Tabular | None = None,
         names: tuple[str, ...] | None = None,
         shape: tuple[int, ...] | None = None,
+        labels: tuple[column_names.Label, ...] | None = None,
     ) -> None:
         if encoder is not None:
             titles = encoder.feature_names_in_
@@ -66,6 +70,7 @@ class Inputs(Immutable):
             encoder=encoder,
             names=names,
             shape=shape,
+            labels=labels,
         )
 
     @classmethod
@@ -77,10 +82,11 @@ class Inputs(Immutable):
         *,
         names: tuple[str, ...] | None = None,
         shape: tuple[int, ...] | None = None,
+        labels: tuple[column_names.Label, ...] | None = None,
     ) -> Inputs:
         """Return the inputs of a network with this configuration."""
         c = configuration
-        return cls(n_columns, c.dtype, c.scale, c.scaling, encoder, names, shape)
+        return cls(n_columns, c.dtype, c.scale, c.scaling, encoder, names, shape, labels)
 
     @property
     def n_features(self) -> int:
@@ -122,23 +128,26 @@ class Inputs(Immutable):
             If X cannot be used.
         """
         c, encoder = configuration, None
-        names = None
+        names = labels = None
         if type(X) is not np.ndarray:
             X = dataframes.opened(X)
             names = dataframes.feature_names(X)
-            column_names.check_distinct(names or ())
+            labels = dataframes.labels(X)
+            column_names.check_distinct(names or labels or ())
+            labels = None if labels is None or column_names.counted(labels) else labels
         if c.categorical_features is not None:
             encoder = c.new_encoder().fit(X)
         else:
             X = samples.plain(X)
         rows = samples.read(X, dtype=c.dtype, n_features=n_columns, encoder=encoder)
         shape = images.shape_of(X) if encoder is None else None
-        return cls.of(c, rows.shape[1], encoder, names=names, shape=shape), rows
+        return cls.of(c, rows.shape[1], encoder, names=names, shape=shape, labels=labels), rows
 
     def read(self, X: Any) -> Samples:
         """Return X converted for the core, with its columns in the order of fit.
 
         The columns of a table are matched by name, if those of fit had names as well; arrays are taken by position.
+        Names 0, 1, ... in this order are none, and those in another order are a permutation of positions.
         Otherwise X is read as :func:`compiled_nn.data.samples.read` describes.
 
         Raises
@@ -150,6 +159,8 @@ class Inputs(Immutable):
         if type(X) is not np.ndarray:
             X = dataframes.opened(X)
             order = self._order(X)
+            if order is not None and self.encoder is not None:
+                X, order = dataframes.Reordered(X, order), None
         if self.shape is not None:
             X = samples.plain(X)
             images.check_shape(self.shape, X)
@@ -158,8 +169,23 @@ class Inputs(Immutable):
 
     def _order(self, X: Any) -> list[int] | None:
         """Return the indices of the columns of X in the order of fit; None if that is their order."""
-        given = None if self.names is None or self.encoder is not None else dataframes.feature_names(X)
-        return None if given is None or self.names is None else column_names.order(self.names, given)
+        names = dataframes.feature_names(X)
+        if names is not None:
+            if self.labels is not None:
+                column_names.check_same(self.labels, names)
+            # The encoder matches texts itself.
+            return (
+                None
+                if self.names is None or self.encoder is not None
+                else column_names.order(self.names, names)
+            )
+        known, labels = self.names or self.labels, dataframes.positions(X)
+        if known is None:
+            return None if labels is None else column_names.order(range(len(labels)), labels)
+        labels = labels or dataframes.labels(X)
+        if labels is None or (column_names.counted(labels) and set(labels) != set(known)):
+            return None
+        return column_names.order(known, labels)
 
     def range_error(self) -> ValueError:
         """Return the error for an X that overflows when it is scaled."""

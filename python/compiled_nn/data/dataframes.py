@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..common import optional
+from . import column_names
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -182,3 +183,61 @@ def feature_names(X: Any) -> tuple[str, ...] | None:
             " without names."
         )
     return tuple(map(str, names)) if texts else None
+
+
+def labels(X: Any) -> tuple[column_names.Label, ...] | None:
+    """Return the column names of X that are numbers or tuples; None if X has no names, or texts.
+
+    Raises
+    ------
+    TypeError
+        If the names are of any other kind.
+    """
+    names = _names(X)
+    if not names or any(isinstance(name, str) for name in names):
+        return None
+    found = column_names.labels(names)
+    if found is None:
+        kinds = sorted({type(name).__name__ for name in names})
+        raise TypeError(
+            f"The columns of X have names of the types {', '.join(kinds)}. Columns are matched by names that are all"
+            " str, all finite numbers, or all tuples of both: rename them, for example with X.columns ="
+            " list(map(str, X.columns)), or pass an array without names."
+        )
+    return found
+
+
+def positions(X: Any) -> tuple[column_names.Label, ...] | None:
+    """Return the column names of X if they are 0, 1, ... in any order; otherwise None."""
+    names = _names(X)
+    found = column_names.labels(names) if names and not isinstance(names[0], str) else None
+    return found if found is not None and set(found) == set(range(len(found))) else None
+
+
+class Reordered:
+    """Table with columns of another table in another order.
+
+    Parameters
+    ----------
+    X : table
+        Table.
+    order : list of int
+        Indices of its columns.
+    """
+
+    def __init__(self, X: Any, order: list[int]) -> None:
+        found = columns(X)
+        self._columns = [found[i][1] for i in order]
+        self.column_names = [found[i][0] for i in order]
+
+    def column(self, i: int) -> Array:
+        """Return the column with the index `i`."""
+        return self._columns[i]
+
+
+def without_labels(X: Any) -> Any:
+    """Return a data frame whose column names are not texts with the names 0, 1, ...; any other X unchanged."""
+    names = _names(X)
+    if not names or isinstance(names[0], str) or not hasattr(X, "set_axis"):
+        return X
+    return X.set_axis(range(len(names)), axis=1)

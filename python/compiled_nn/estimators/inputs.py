@@ -29,7 +29,8 @@ def opened(owner: str, X: Any, encodes_table: bool) -> Any:
                 f"Found array with 0 {noun}(s) (shape={shape}) while a minimum of 1 is required by {owner}."
             )
     X = dataframes.opened(X)
-    return X if encodes_table else samples.plain(X)
+    # As in scikit-learn, columns are taken by position unless their names are texts.
+    return dataframes.without_labels(X) if encodes_table else samples.plain(X)
 
 
 def read(owner: str, X: Any, dtype: str, known: Inputs | None, encodes_table: bool) -> Any:

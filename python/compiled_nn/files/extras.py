@@ -1,11 +1,12 @@
 """Optional objects of file format 4: ``inputs``, ``outputs`` and ``metadata``.
 
-    inputs      {"names": [...], "shape": [...]}: names of the columns of X, or shape of one image; one of them or both
+    inputs      {"names": [...], "shape": [...]}: names of the columns of X, or shape of one image; one of them or both;
+                names are all texts, all numbers, or all lists of texts and numbers
     outputs     {"dtype": "float32" or "float64"}: dtype of predicted values, if it is not that of the network
     metadata    any JSON object: content of the user, which the network does not interpret
 
 An object without content is absent, and a network without any of them is written in an older format. In ``inputs`` and
-``outputs`` unknown keys are refused. With an encoder, the names are those of its columns, so that ``inputs`` has none.
+``outputs`` unknown keys are refused. With an encoder, texts are the names of its columns, so that ``inputs`` has none.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..common import checks
+from ..data import column_names
 from ..spec.configuration import DTYPES
 
 if TYPE_CHECKING:
     from ..artefact.inputs import Inputs
     from ..artefact.outputs import Outputs
     from ..artefact.parts import Parts
+    from ..data.column_names import Label
     from ..training.targets import Targets
 
 NAMES = ("inputs", "outputs", "metadata")
@@ -51,13 +54,15 @@ def _inputs_to_config(inputs: Inputs) -> dict[str, Any]:
     config: dict[str, Any] = {}
     if inputs.names is not None and inputs.encoder is None:
         config["names"] = list(inputs.names)
+    elif inputs.labels is not None:
+        config["names"] = [list(name) if isinstance(name, tuple) else name for name in inputs.labels]
     if inputs.shape is not None:
         config["shape"] = list(inputs.shape)
     return config
 
 
 def read_inputs(document: Mapping[str, Any], n_columns: int) -> dict[str, Any]:
-    """Return the arguments `names` and `shape` of :class:`Inputs` from the document of a file.
+    """Return the arguments `names`, `labels` and `shape` of :class:`Inputs` from the document of a file.
 
     Raises
     ------
@@ -65,22 +70,42 @@ def read_inputs(document: Mapping[str, Any], n_columns: int) -> dict[str, Any]:
         If they do not match a network with `n_columns` inputs.
     """
     config = _content(document, "inputs", _INPUTS)
-    if document.get("encoder") is not None and config:
-        raise ValueError(f"inputs has {sorted(config)} beside an encoder, which describes the columns of X")
+    encoder = document.get("encoder")
     names, shape = config.get("names"), config.get("shape")
-    if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
-        raise ValueError("inputs.names must be a list of texts")
-    if names is not None and len(names) != n_columns:
-        raise ValueError(f"inputs.names has {len(names)} names; the network takes {n_columns} columns")
-    if names is not None and len(set(names)) < len(names):
-        raise ValueError("inputs.names has a name twice")
+    texts, labels = _read_names(names, n_columns if encoder is None else len(encoder))
+    if encoder is not None and (texts or shape):
+        raise ValueError(f"inputs has {sorted(config)} beside an encoder, which describes the columns of X")
     if shape is not None and not (isinstance(shape, list) and len(shape) in (2, 3)):
         raise ValueError(f"inputs.shape must be a list of 2 or 3 sizes. Got {shape!r} instead")
     for size in shape or ():
         checks.integer("inputs", "shape", size, minimum=1)
     if shape is not None and math.prod(shape) != n_columns:
         raise ValueError(f"inputs.shape is {shape}; the network takes {n_columns} columns")
-    return {"names": None if names is None else tuple(names), "shape": shape and tuple(shape)}
+    return {"names": texts, "labels": labels, "shape": shape and tuple(shape)}
+
+
+def _read_names(names: Any, n: int) -> tuple[tuple[str, ...] | None, tuple[Label, ...] | None]:
+    """Return the names of `n` columns: texts, or labels; both are None without names."""
+    if names is None:
+        return None, None
+    if not isinstance(names, list):
+        raise ValueError("inputs.names must be a list")
+    if len(names) != n:
+        raise ValueError(f"inputs.names has {len(names)} names; the network takes {n} columns")
+    if all(isinstance(name, str) for name in names):
+        texts, found = tuple(names), None
+        known: tuple[Any, ...] | None = texts
+    else:
+        texts, found = (
+            None,
+            column_names.labels(tuple(name) if isinstance(name, list) else name for name in names),
+        )
+        known = found
+    if known is None:
+        raise ValueError("inputs.names must be texts, or finite numbers, or lists of texts and numbers")
+    if len(set(known)) < n:
+        raise ValueError("inputs.names has a name twice")
+    return texts, found
 
 
 # ---- outputs

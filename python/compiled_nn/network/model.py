@@ -131,14 +131,16 @@ class Model:
 
     @property
     def feature_names_in_(self) -> Array:
-        """Names of the columns of X (n_features_,), if X was a table whose names are texts."""
-        names = self._known_inputs().names
+        """Names of the columns of X (n_features_,), if X was a table whose names are not 0, 1, ... in this order."""
+        names = self._known_inputs().names or self._known_inputs().labels
         if names is None:
             raise AttributeError(
-                "The network has no feature_names_in_. They exist after fit with a table whose columns have names that"
-                " are str; set_weights does not set them."
+                "The network has no feature_names_in_. They exist after fit with a table whose columns have names other"
+                " than 0, 1, ... in this order; set_weights does not set them."
             )
-        return np.array(names, dtype=object)
+        result: Array = np.empty(len(names), object)
+        result[:] = names  # np.array would make a matrix of tuples
+        return result
 
     @property
     def encoder_(self) -> Tabular:
