@@ -371,7 +371,7 @@ def test_nothing_of_a_mapped_file_is_kept(tmp_path):
 def test_only_files_at_paths_are_mapped(tmp_path):
     data = written({"a": np.zeros(1)})
     for place in (data, io.BytesIO(data)):
-        with pytest.raises(ValueError, match=r"mmap=True needs the path of a regular file. Got The given"):
+        with pytest.raises(ValueError, match=r"mmap=True needs the path of a regular file. The given"):
             cnn.load(place, mmap=True)
     with pytest.raises(FileNotFoundError):
         cnn.load(tmp_path / "missing", mmap=True)

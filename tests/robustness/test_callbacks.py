@@ -210,6 +210,39 @@ def test_training_is_refused_between_epochs_too(train):
     assert model.fit(X, VALUES).n_iter_ == 2
 
 
+WIDER = [(np.ones((5, 8)), np.ones(8)), (np.ones((8, 2)), np.ones(2))]
+OTHER_TRAINING = {
+    "number of inputs": (cnn.Adam(), lambda net: net.set_weights(WIDER), "weights for 5 inputs is refused"),
+    "to LBFGS": (cnn.Adam(), lambda net: setattr(net, "optimizer", "lbfgs"), "from adam to lbfgs is refused"),
+    "from LBFGS": (
+        cnn.LBFGS(),
+        lambda net: setattr(net, "optimizer", "adam"),
+        "from lbfgs to adam is refused",
+    ),
+}
+
+
+@pytest.mark.parametrize("event", ["on_train_begin", "on_epoch_begin", "on_epoch_end", "on_train_end"])
+@pytest.mark.parametrize("name", OTHER_TRAINING)
+def test_what_training_relies_on_is_kept_between_epochs(name, event):
+    optimizer, change, message = OTHER_TRAINING[name]
+    refused = []
+
+    def attempt(self, net, *_):
+        with pytest.raises(RuntimeError, match=message):
+            change(net)
+        refused.append(event)
+
+    def fit(*callbacks):
+        net = cnn.Network([cnn.Dense(8), cnn.Dense(2)], loss="mse", optimizer=optimizer, seed=0)
+        return net.fit(X, VALUES, epochs=2, callbacks=callbacks)
+
+    net = fit(type("Changing", (Callback,), {event: attempt})())
+    assert refused
+    assert bits(net) == bits(fit())
+    change(net)  # after training
+
+
 def test_what_callbacks_may_do_between_epochs(tmp_path):
     calls = []
 

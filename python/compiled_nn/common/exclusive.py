@@ -102,6 +102,12 @@ def check_change(model: object, what: str, owner: str = "") -> None:
         raise _refusal(model, owner, what)
 
 
+def check_kept(model: object, is_kept: bool, what: str, owner: str = "") -> None:
+    """Raise RuntimeError if a model is being trained and its training relies on what a change does not keep."""
+    if not is_kept and training_of(model) is not None:
+        raise _refusal(model, owner, what)
+
+
 def _refusal(model: object, owner: str, what: str) -> RuntimeError:
     return RuntimeError(
         f"This {owner or type(model).__name__} is being trained, so {what} is refused; nothing has changed. Wait until"

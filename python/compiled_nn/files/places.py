@@ -51,7 +51,7 @@ def name(place: Any) -> str:
 def check_mappable(place: Any) -> None:
     """Raise a ValueError if a place cannot be mapped into memory."""
     if not is_path(place) or not os.path.isfile(place):
-        raise ValueError(f"mmap=True needs the path of a regular file. Got {name(place)} instead.")
+        raise ValueError(f"mmap=True needs the path of a regular file. {name(place)} is not one.")
 
 
 class Stream:

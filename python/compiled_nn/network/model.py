@@ -12,7 +12,7 @@ from ..artefact.outputs import Outputs
 from ..artefact.predictor import Predictor
 from ..common import threads
 from ..common.errors import NotFittedError
-from ..common.exclusive import check_change, switching, training_of
+from ..common.exclusive import check_change, check_kept, switching, training_of
 from ..common.together import set_together
 from ..data.arrays import Array
 from ..data.samples import Samples, check_lengths
@@ -101,7 +101,10 @@ class Model:
     @optimizer.setter
     def optimizer(self, optimizer: Optimizer | OptimizerName) -> None:
         check_change(self, "the assignment of optimizer", "Network")
-        self._configuration = self._configuration.replace(optimizer=optimizers.resolve(optimizer))
+        new, old = optimizers.resolve(optimizer), self.optimizer
+        is_kept = (new.name == "lbfgs") == (old.name == "lbfgs")  # LBFGS has a loop of its own
+        check_kept(self, is_kept, f"the change of the optimizer from {old.name} to {new.name}", "Network")
+        self._configuration = self._configuration.replace(optimizer=new)
 
     @property
     def n_threads(self) -> int | None:

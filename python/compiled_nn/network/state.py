@@ -9,7 +9,7 @@ from .._version import __version__
 from ..artefact.inputs import Inputs
 from ..artefact.parts import Parts
 from ..common import checks
-from ..common.exclusive import check_change, is_elsewhere, stored, switching
+from ..common.exclusive import check_change, check_kept, is_elsewhere, stored, switching
 from ..preprocessing.standardization import Statistics
 from ..spec.initializers import Pair
 from ..training.stacks import freeze, new_stack, pairs_of
@@ -66,7 +66,8 @@ class State(Model):
         TypeError, ValueError
             If the weights do not match the layers; the network is then unchanged.
         RuntimeError
-            If the network is being trained, except for its callbacks before and after an epoch.
+            If the network is being trained, except for its callbacks before and after an epoch; these cannot change
+            the number of inputs.
         """
         from ..training.state_checks import checked_layers  # imported here to keep `import compiled_nn` fast
 
@@ -75,6 +76,7 @@ class State(Model):
         states = checked_layers(self.layers, weights, configuration.dtype)
         trainer, n_columns = self._trainer, len(states[0]["weight"])
         if trainer is None or trainer.stack.sizes[0] != n_columns:
+            check_kept(self, False, f"set_weights with weights for {n_columns} inputs", "Network")
             trainer = Trainer(new_stack(configuration, states), configuration.seed)
             inputs = Inputs.of(configuration, n_columns)
             self._begin_with(_trainer=trainer, _inputs=inputs, _initial=states)
