@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from compiled_nn.callbacks import Callback
 from compiled_nn.common import exclusive
+from compiled_nn.training import trainer
 from small import blobs
 
 X, LABELS = blobs(24)
@@ -145,6 +146,44 @@ def test_ctrl_c_while_training_begins_or_ends(kind, method, monkeypatch):
     other = estimator() if kind == "estimator" else network(cnn.Adam())
     fit()(other)
     assert weights(model) == weights(other)
+
+
+def test_a_signal_handler_trains_while_training_ends(monkeypatch):
+    net, calls = network(cnn.Adam()), []
+
+    def getattr_then_train(model, *names):  # a signal is handled after this call
+        value = getattr(model, *names)
+        if isinstance(value, exclusive.Training) and value.has_ended and not calls:
+            calls.append(1)
+            fit()(model)
+        return value
+
+    monkeypatch.setattr(exclusive, "getattr", getattr_then_train, raising=False)
+    fit()(net)
+    assert calls
+    other = network(cnn.Adam())
+    fit()(other)
+    assert weights(net) == weights(other)
+    assert exclusive.training_of(net) is None
+
+
+def test_a_signal_handler_restores_weights_while_the_mean_is_set(monkeypatch):
+    net = network(cnn.SGD(0.1))
+    original = trainer.copy_layers
+
+    def copy_then_restore(layers, *dtype):  # a signal is handled after this call
+        copy = original(layers, *dtype)
+        if net._trainer.average is not None:
+            monkeypatch.setattr(trainer, "copy_layers", original)
+            net.restore({"layers": copy})
+        return copy
+
+    monkeypatch.setattr(trainer, "copy_layers", copy_then_restore)
+    fit(averaging=cnn.SWA())(net)
+    assert trainer.copy_layers is original
+    reference = network(cnn.SGD(0.1))
+    fit(averaging=cnn.SWA())(reference)
+    assert weights(net) == weights(reference)
 
 
 def test_an_average_of_no_epoch_is_not_applied():

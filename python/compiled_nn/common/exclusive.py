@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from _thread import RLock, get_ident
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -69,7 +70,8 @@ def exclusive(owner: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
             finally:
                 training.has_ended = True  # first, because Ctrl-C may end the rest
                 _running.discard(training)
-                with switching:
+                # A signal handler that trains between the two lines has deleted the attribute already.
+                with switching, suppress(AttributeError):
                     if getattr(model, _KEY, None) is training:
                         object.__delattr__(model, _KEY)
 

@@ -102,7 +102,7 @@ class Model:
     def optimizer(self, optimizer: Optimizer | OptimizerName) -> None:
         check_change(self, "the assignment of optimizer", "Network")
         new, old = optimizers.resolve(optimizer), self.optimizer
-        is_kept = (new.name == "lbfgs") == (old.name == "lbfgs")  # LBFGS has a loop of its own
+        is_kept = (new.name == "lbfgs") == (old.name == "lbfgs")  # LBFGS is trained by another loop
         check_kept(self, is_kept, f"the change of the optimizer from {old.name} to {new.name}", "Network")
         self._configuration = self._configuration.replace(optimizer=new)
 

@@ -233,17 +233,19 @@ class Trainer:
 
     def apply_average(self) -> None:
         """Set the weights to their mean, and keep the weights of the last epoch in the average."""
-        if self.average is not None and self.average.live is None:
-            self.average.live = copy_layers(self.trained_layers())
+        average = self.average
+        if average is not None and average.live is None:
+            average.live = copy_layers(self.trained_layers())
             with self.stack.changing():
-                assign_layers(self.trained_layers(), self.average.mean)
+                assign_layers(self.trained_layers(), average.mean)
 
     def restore_weights(self, *, averages: bool) -> None:
         """Undo :meth:`apply_average`; discard the mean unless the next training `averages` too."""
-        if self.average is not None and self.average.live is not None:
+        average = self.average
+        if average is not None and average.live is not None:
             with self.stack.changing():
-                assign_layers(self.trained_layers(), self.average.live)
-            self.average.live = None
+                assign_layers(self.trained_layers(), average.live)
+            average.live = None
         if not averages:
             self.average = None
 
