@@ -119,11 +119,11 @@ cdef object compute_gram(Stack home, cnp.ndarray X, double scale, int threads, d
     gram = (<object>aligned_zeros(whole * ld, home.dtype)).reshape(whole, ld)[:m, :m]
     for p in range(0, (<object>X).shape[1], GRAM_PANEL):
         panel = (<object>X)[:, p:p + GRAM_PANEL]
-        if home.statistics is not None:
-            panel = (panel - home.statistics[0][p:p + GRAM_PANEL]) * (<object>home.factors)[p:p + GRAM_PANEL]
+        if home.scaled_by is not None:
+            panel = (panel - home.scaled_by[0][p:p + GRAM_PANEL]) * (<object>home.factors)[p:p + GRAM_PANEL]
             panel = clip(panel, min(max(home.clipped - p, 0), GRAM_PANEL))
         panel = panel.astype(home.dtype, copy=False)
-        if scale != 1 and home.statistics is None:
+        if scale != 1 and home.scaled_by is None:
             panel = panel * home.dtype.type(scale)
         for i in range(0, m, GRAM_ROWS):
             PyErr_CheckSignals()
@@ -190,8 +190,8 @@ cdef object make_held_stack(Stack home, cnp.ndarray X, double scale, n_threads, 
     cdef Py_ssize_t m = cnp.PyArray_DIM(X, 0) if cnp.PyArray_NDIM(X) == 2 else 0, n = home.sizes[1]
     first = Layers((home.sizes[0], n), ("identity",), (False,), home.dtype)
     first.views()[0][0][...] = home.views()[0][0]
-    if home.statistics is not None:
-        first.standardize(*home.statistics, home.clipped)
+    if home.scaled_by is not None:
+        first.standardize(*home.scaled_by, home.clipped)
     stack = GramStack((m, *home.sizes[1:]), home.activations, home.biases, home.dtype, units_major=False)
     stack.X, stack.scale, stack.threads = X, scale, thread_count(n_threads)
     stack.start = aligned_zeros(round_up_rows(m) * stack.net.layers[0].ld, home.dtype)

@@ -57,7 +57,6 @@ cdef int make_locks(Stack self) except -1:
     if self.gate == NULL or self.clock == NULL:
         raise MemoryError
     PyThread_acquire_lock(self.clock, 1)
-    self.forks = forks
     return 0
 
 
@@ -71,12 +70,18 @@ cdef void free_locks(Stack self) noexcept:
 
 cdef int forget_other_threads(Stack self) except -1:
     """After a fork, end the passes of threads that this process does not have."""
-    if self.forks != forks:
-        make_locks(self)        # another thread may have held the old ones
-        self.waiting = self.readers = 0
-        if self.holder != PyThread_get_thread_ident():
-            self.holder = self.changer = 0
-        self.runner = 0
+    if self.forks == forks:
+        return 0
+    with cython.critical_section(self):     # several threads of the child may come here
+        if self.forks != forks:
+            make_locks(self)        # another thread may have held the old ones
+            self.waiting = self.readers = 0
+            if self.holder != PyThread_get_thread_ident():
+                if self.in_batch:       # of a pass that ends here
+                    memcpy(self.running_memory.data, self.settled.data, self.running_memory.count * self.itemsize)
+                self.holder = self.changer = self.in_batch = 0
+            self.runner = 0
+            self.forks = forks
     return 0
 
 
@@ -87,8 +92,8 @@ cdef object in_use(str what):
 
 
 cdef int check_free(Stack self, str what) except -1:
-    """Raise RuntimeError if a pass uses the memory of the stack."""
-    forget_other_threads(self)
+    """Raise RuntimeError if a pass uses the memory of the stack; called in the critical section of the change, after
+    `forget_other_threads`."""
     if self.readers > 0 or (self.holder != 0 and self.changer != PyThread_get_thread_ident()):
         raise in_use(what)
     return 0
@@ -115,8 +120,10 @@ cdef int begin_pass(Stack self, str what) except -1:
 cdef int end_pass(Stack self) except -1:
     atomic_add(&self.state, 1)
     active.pop(<size_t><void *>self, None)
-    self.captured, self.settled = None, None
-    self.holder = 0
+    with cython.critical_section(self):
+        _captured, _settled = self.captured, self.settled       # released after the section, without an allocation
+        self.captured = self.settled = None
+        self.holder = 0
     return 0
 
 
@@ -187,16 +194,19 @@ cdef Stack similar(Stack self):
                  residuals=self.residuals)
 
 
-cdef int set_memory(Stack self, Block memory, Block running) except -1:
-    self.memory, self.running_memory = memory, running
-    self.parameters, self.running = array_of(memory), array_of(running)
-    self.parameters_data, self.net.running = memory.data, running.data
+cdef int set_memory(Stack self, Block memory, Block running_memory) except -1:
+    parameters, running = array_of(memory), array_of(running_memory)
+    with cython.critical_section(self):
+        _old = self.memory, self.running_memory, self.parameters_array, self.running_array
+        self.memory, self.running_memory = memory, running_memory
+        self.parameters_array, self.running_array = parameters, running
+        self.parameters_data, self.net.running = memory.data, running_memory.data
     return 0
 
 
 cdef int take_fixed(Stack new, Stack old) except -1:
     """Set what no pass changes: the scaling of the inputs, and the frozen weights."""
-    new.statistics, new.factors, new.clipped = old.statistics, old.factors, old.clipped
+    new.scaled_by, new.factors, new.clipped = old.scaled_by, old.factors, old.clipped
     new.scaling, new.mean, new.factor = old.scaling, old.mean, old.factor
     new.mask, new.frozen = old.mask, old.frozen
     new.update.mask, new.update.frozen = old.update.mask, old.update.frozen
@@ -234,6 +244,7 @@ cdef Block sharing(Block block, token):
 
 cdef bint share(Stack new, Stack old) except -1:
     """Let `new` share the memory of `old`; False if a pass has begun."""
+    cdef Block memory, running
     token = Token()
     reference = weakref.ref(token)
     with cython.critical_section(old):      # and, with the GIL, without an allocation, after which others may run
@@ -242,43 +253,51 @@ cdef bint share(Stack new, Stack old) except -1:
         present = living_token(old)
         if present is None:
             present, old.shared = token, reference
-        new.token = present
-        set_memory(new, sharing(old.memory, present), sharing(old.running_memory, present))
+        memory, running = old.memory, old.running_memory
         take_fixed(new, old)
-        return True
+    new.token = present
+    set_memory(new, sharing(memory, present), sharing(running, present))
+    return True
+
+
+cdef Stack captured_now(Stack self):
+    """Return the copy of the present state, if there is one."""
+    with cython.critical_section(self):
+        return self.captured if self.captured_state == self.state else None
+
+
+cdef Block copy_or_none(Block block, dtype):
+    return None if block is None else copy_of(block, dtype)
 
 
 cdef Stack copy_state(Stack self, bint moments):
     """See `Stack.copy`; during a pass, a copy without moments is kept for the next caller, until the next step."""
     cdef Stack new = similar(self), kept
-    cdef Py_ssize_t i
-    cdef Block average = None
-    if self.average_memory is not None:
-        average = allocate(self.memory.count, self.dtype)
-    copies, arrays = [], []
-    if moments:
-        for _ in range(len(self.moment_memory)):
-            block = allocate(self.memory.count, self.dtype)
-            copies.append(block)
-            arrays.append(array_of(block))
+    cdef Block memory, running, average
     take_gate(self)
     try:
-        kept = self.captured
-        if kept is not None and self.captured_state == self.state and not moments:
+        kept = None if moments else captured_now(self)
+        if kept is not None:
             return kept
-        copy_block(new.memory, self.memory)
-        copy_block(new.running_memory, self.settled if self.in_batch else self.running_memory)
-        take_fixed(new, self)
-        if average is not None and self.average_memory is not None:
-            copy_block(average, self.average_memory)
-            new.average_memory, new.average = average, array_of(average)
-        new.step = self.step
-        if moments and len(copies) == len(self.moment_memory):
-            for i in range(len(copies)):
-                copy_block(copies[i], self.moment_memory[i])
-            new.moment_memory, new.moments, new.optimizer = tuple(copies), tuple(arrays), self.optimizer
-        elif not moments and self.holder != 0:
-            self.captured, self.captured_state = new, self.state
+        with cython.critical_section(self):
+            memory, average = self.memory, self.average_memory
+            running = self.settled if self.in_batch else self.running_memory
+            sources, optimizer = self.moment_memory, self.optimizer_name
+            new.step = self.step
+            take_fixed(new, self)
+        copy_block(new.memory, memory)
+        copy_block(new.running_memory, running)
+        new.average_memory = copy_or_none(average, self.dtype)
+        new.average_array = None if average is None else array_of(new.average_memory)
+        if moments:
+            new.moment_memory = tuple([copy_of(source, self.dtype) for source in sources])
+            new.moment_arrays = tuple([array_of(block) for block in new.moment_memory])
+            new.optimizer_name = optimizer
+        else:
+            with cython.critical_section(self):
+                _old = self.captured
+                if self.holder != 0:
+                    self.captured, self.captured_state = new, self.state
     finally:
         PyThread_release_lock(self.gate)
     return new
@@ -286,14 +305,14 @@ cdef Stack copy_state(Stack self, bint moments):
 
 cdef Stack present_state(Stack self, bint averaged):
     """See `Stack.present`."""
-    cdef Stack new, source = self
+    cdef Stack new, source
     forget_other_threads(self)
     averaged = averaged and self.average_memory is not None and self.step.count > 0
     new = similar(self)
     if not averaged and share(new, self):
         return new
-    source = self.captured
-    if source is None or self.captured_state != self.state:
+    source = captured_now(self)
+    if source is None:
         source = copy_state(self, False)
     if averaged and source.average_memory is not None:
         new.token = Token()
@@ -357,7 +376,7 @@ def _before_fork():
     cdef Stack stack
     _entrance.acquire()
     taken = held[PyThread_get_thread_ident()] = []
-    for _, each in sorted(active.items()):
+    for _, each in sorted(active.copy().items()):
         stack = each
         if stack.forks == forks and stack.changer != PyThread_get_thread_ident():
             take_gate(stack, signals=False)

@@ -75,14 +75,16 @@ cdef class Layers:
     cdef readonly tuple biases
     cdef readonly tuple norms
     cdef readonly tuple residuals
-    cdef readonly cnp.ndarray running
+    cdef cnp.ndarray running_array      # `running`, and so on: a `Stack` replaces them, in critical sections
     cdef readonly Py_ssize_t n_parameters
     cdef readonly object dtype
-    cdef readonly cnp.ndarray parameters
-    cdef readonly tuple statistics
+    cdef cnp.ndarray parameters_array
+    cdef tuple scaled_by                # `statistics`
     cdef cnp.ndarray factors
     cdef bint units_major
 
+    # Raise RuntimeError if a pass uses what is changed.
+    cdef int check_change(self, str what) except -1
     # Around the call of a Python function in a slice of training: `pause`, and `resume` if that was true; see `Stack`.
     cdef bint pause(self) noexcept
     cdef void resume(self) noexcept

@@ -255,7 +255,7 @@ cdef class Layers:
         self.type_number = cnp.NPY_FLOAT32 if self.itemsize == 4 else cnp.NPY_FLOAT64
         self.dense = dense_kernels[0 if self.itemsize == 4 else 1]
         self.memory, self.running_memory = allocate(size, self.dtype), allocate(running, self.dtype)
-        self.parameters, self.running = array_of(self.memory), array_of(self.running_memory)
+        self.parameters_array, self.running_array = array_of(self.memory), array_of(self.running_memory)
         self.parameters_data, self.net.running = self.memory.data, self.running_memory.data
         for gain, variance in zip(Layers.gains(self), Layers.running_statistics(self)):
             if gain is not None:
@@ -276,6 +276,27 @@ cdef class Layers:
         if cnp.PyArray_NDIM(flat) != 1 or cnp.PyArray_DIM(flat, 0) != self.memory.count:
             raise ValueError(f"flat has shape {(<object>flat).shape}; parameters has shape ({self.memory.count},)")
         return flat
+
+    @property
+    def parameters(self):
+        """Vector of all weights and biases; `views` has those of each layer."""
+        with cython.critical_section(self):
+            return self.parameters_array
+
+    @property
+    def running(self):
+        """Vector of the running statistics of batch normalisation."""
+        with cython.critical_section(self):
+            return self.running_array
+
+    @property
+    def statistics(self):
+        """Mean and deviation of each input, as given to `standardize`; or None."""
+        with cython.critical_section(self):
+            return self.scaled_by
+
+    cdef int check_change(self, str what) except -1:
+        return 0
 
     cdef bint pause(self) noexcept:
         return False
@@ -364,8 +385,12 @@ cdef class Layers:
         room = <double *>scaling.data
         memcpy(room, cnp.PyArray_DATA(means), self.net.layers[0].k*sizeof(double))
         memcpy(room + self.net.layers[0].k, cnp.PyArray_DATA(factors), self.net.layers[0].k*sizeof(double))
-        self.statistics, self.factors, self.clipped = (means, deviations), factors, clipped
-        self.scaling, self.mean, self.factor = scaling, room, room + self.net.layers[0].k
+        statistics = means, deviations
+        with cython.critical_section(self):     # after the check, nothing fails or releases objects
+            _old = self.scaled_by, self.factors, self.scaling
+            self.check_change("standardize")
+            self.scaled_by, self.factors, self.clipped = statistics, factors, clipped
+            self.scaling, self.mean, self.factor = scaling, room, room + self.net.layers[0].k
 
     cdef object read_rows(self, samples, double scale, Rows *rows):
         """Describe X as `Rows`; returns an object that must stay alive as long as the rows are read."""

@@ -21,8 +21,8 @@ cdef class Stack(Layers):
     cdef step_fn step_kernel
     cdef Step step                      # hyperparameters of the optimizer, and its count of steps
     cdef readonly cnp.ndarray gradients
-    cdef readonly tuple moments
-    cdef readonly object optimizer
+    cdef tuple moment_arrays            # `moments`, and so on: read and replaced in critical sections
+    cdef object optimizer_name
     cdef Update update                  # steps after the whole gradient
     cdef bint updates, measured         # whether `update` is used; whether gradient norms are measured
     cdef bint proximal                  # whether l1 is applied after the step of the optimizer
@@ -30,7 +30,7 @@ cdef class Stack(Layers):
     cdef Block mask, frozen             # of `set_mask`, laid out like the parameters; or None
     cdef Block gradient_memory, average_memory
     cdef tuple moment_memory            # of blocks
-    cdef readonly cnp.ndarray average, gradient_norms
+    cdef cnp.ndarray average_array, norms_array
     cdef cnp.ndarray transposed         # second copies of weights in the other memory order, padding zero
     cdef cnp.ndarray workspace
     cdef double input_dropout

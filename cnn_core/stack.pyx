@@ -76,6 +76,12 @@ cdef void set_steps(Stack self, int64_t count) noexcept nogil:
     self.step.count, self.step.momentum_product, self.step.in_product = count, 1, 0
 
 
+cdef int set_norms(Stack self, cnp.ndarray norms) except -1:
+    with cython.critical_section(self):
+        _old, self.norms_array = self.norms_array, norms
+    return 0
+
+
 cdef class Stack(Layers):
     """Dense layers with a loss and an optimizer; parameters as for `Layers`."""
 
@@ -85,8 +91,9 @@ cdef class Stack(Layers):
         self.loss_kernel, self.step_kernel = loss_kernels[real], step_kernels[real]
         self.gradient_memory = allocate(self.memory.count, self.dtype)
         self.gradients = array_of(self.gradient_memory)
-        self.moments = self.moment_memory = ()
+        self.moment_arrays = self.moment_memory = ()
         make_locks(self)
+        self.forks = forks
         Stack.set_update(self)
 
     def __dealloc__(self):
@@ -105,8 +112,11 @@ cdef class Stack(Layers):
 
     def standardize(self, mean, deviation, Py_ssize_t clipped=0):
         """Documented in `Layers.standardize`; refused with a RuntimeError while a pass runs."""
-        check_free(self, "standardize")
+        forget_other_threads(self)
         Layers.standardize(self, mean, deviation, clipped)
+
+    cdef int check_change(self, str what) except -1:
+        return check_free(self, what)
 
     def present(self, *, bint averaged=False):
         """Stack of the same layers with the present parameters, which later changes of this stack do not reach.
@@ -155,6 +165,30 @@ cdef class Stack(Layers):
         return Change(self)
 
     @property
+    def moments(self):
+        """Vectors of the optimizer's moments, laid out like `parameters`."""
+        with cython.critical_section(self):
+            return self.moment_arrays
+
+    @property
+    def optimizer(self):
+        """Name of the optimizer; or None."""
+        with cython.critical_section(self):
+            return self.optimizer_name
+
+    @property
+    def average(self):
+        """Moving average of `parameters`, if `set_update` has set one; or None."""
+        with cython.critical_section(self):
+            return self.average_array
+
+    @property
+    def gradient_norms(self):
+        """Mean norm of the gradient in each epoch of the last pass, if gradients are clipped by their norm; or None."""
+        with cython.critical_section(self):
+            return self.norms_array
+
+    @property
     def steps(self):
         """Steps of the optimizer since `set_optimizer`."""
         return self.step.count
@@ -164,8 +198,10 @@ cdef class Stack(Layers):
         number = operator.index(count)
         if not 0 <= number < MOST_STEPS:
             raise ValueError(f"steps is {number}; it must be at least 0 and less than {MOST_STEPS}")
-        check_free(self, "a change of steps")
-        set_steps(self, number)
+        forget_other_threads(self)
+        with cython.critical_section(self):
+            check_free(self, "a change of steps")
+            set_steps(self, number)
 
     def set_optimizer(self, name, **hyper):
         """Choose the optimizer; its moments and count of steps start from 0.
@@ -202,11 +238,13 @@ cdef class Stack(Layers):
         step.smallest, step.largest = values.get("smallest", 0.0), values.get("largest", 0.0)
         step.epsilon_hat = values.get("epsilon_hat", 0.0) != 0
         step.method = SGD + OPTIMIZERS.index(name)
-        check_free(self, "set_optimizer")
-        # Nothing below can fail: the step and its moments change together.
-        self.step = step
-        set_steps(self, 0)
-        self.moment_memory, self.moments, self.optimizer = kept, moments, name
+        forget_other_threads(self)
+        with cython.critical_section(self):     # after the check, nothing fails or releases objects
+            _old = self.moment_memory, self.moment_arrays, self.optimizer_name
+            check_free(self, "set_optimizer")
+            self.step = step
+            set_steps(self, 0)
+            self.moment_memory, self.moment_arrays, self.optimizer_name = kept, moments, name
 
     def set_update(self, *, clip_norm=None, clip_value=None, ema=None, factors=None, proximal=None):
         """Set clipping, averaging, learning rates of layers and proximal steps; a parameter that is not given is
@@ -251,17 +289,19 @@ cdef class Stack(Layers):
         if ema is not None:
             average = allocate(self.memory.count, self.dtype)
         array = None if average is None else array_of(average)
-        check_free(self, "set_update")
-        # Nothing below can fail: addresses and memory change together.
-        self.rate_factors, self.squares, self.average_memory, self.average = factors_memory, squares, average, array
-        self.gradient_norms, self.proximal = None, separate
-        self.updates = (self.mask is not None or clip_norm is not None or clip_value is not None or ema is not None
-                        or separate or factors is not None and bool((rates != 1).any()))
-        self.update.factors, self.update.squares = <const double *>factors_memory.data, <double *>squares.data
-        self.update.size = self.memory.count
-        self.update.clip_norm, self.update.clip_value = norm, value
-        self.update.average, self.update.decay = NULL if average is None else average.data, decay
-        self.measured = clip_norm is not None
+        given = clip_norm is not None or clip_value is not None or ema is not None or bool((rates != 1).any())
+        forget_other_threads(self)
+        with cython.critical_section(self):     # as in `set_optimizer`
+            _old = self.rate_factors, self.squares, self.average_memory, self.average_array, self.norms_array
+            check_free(self, "set_update")
+            self.rate_factors, self.squares, self.average_memory = factors_memory, squares, average
+            self.average_array, self.norms_array, self.proximal = array, None, separate
+            self.updates = self.mask is not None or given or separate
+            self.update.factors, self.update.squares = <const double *>factors_memory.data, <double *>squares.data
+            self.update.size = self.memory.count
+            self.update.clip_norm, self.update.clip_value = norm, value
+            self.update.average, self.update.decay = NULL if average is None else average.data, decay
+            self.measured = clip_norm is not None
 
     def set_mask(self, mask, frozen):
         """Freeze some weights of the first layer in all later steps.
@@ -287,13 +327,15 @@ cdef class Stack(Layers):
         array_of(trained)[...] = 1
         Layers.views(self, array_of(trained))[0][0][...] = mask
         Layers.views(self, array_of(held))[0][0][...] = frozen
-        check_free(self, "set_mask")
-        self.mask, self.frozen = trained, held
-        self.update.mask, self.update.frozen = trained.data, held.data
-        self.updates = True
-        parameters = array_of(self.memory)
-        parameters *= array_of(trained)
-        parameters += array_of(held)
+        with Change(self):
+            with cython.critical_section(self):
+                _old = self.mask, self.frozen
+                self.mask, self.frozen = trained, held
+                self.update.mask, self.update.frozen = trained.data, held.data
+                self.updates = True
+            parameters = array_of(self.memory)
+            parameters *= array_of(trained)
+            parameters += array_of(held)
 
     cdef object begin_updates(self, Run *run, Py_ssize_t passes):
         """Let the run compute gradients only, and the update take the steps."""
@@ -303,10 +345,10 @@ cdef class Stack(Layers):
         memset(self.gradient_memory.data, 0, self.memory.count*self.itemsize)   # that of a frozen layer is not written
         if self.average_memory is not None and self.step.count == 0:
             copy_block(self.average_memory, self.memory)
-        self.gradient_norms = None
-        if self.proximal and run.step.l1 > 0 and self.optimizer in ("lion", "rprop"):
+        set_norms(self, None)
+        if self.proximal and run.step.l1 > 0 and self.optimizer_name in ("lion", "rprop"):
             raise ValueError(f"proximal steps need an optimizer whose steps depend on the size of the gradient; "
-                             f"{self.optimizer} uses only its sign")
+                             f"{self.optimizer_name} uses only its sign")
         self.update.step = run.step
         self.update.step.l1 = self.update.step.l2 = 0
         self.update.l1 = self.update.shrinkage = run.step.l1 if self.proximal else 0
@@ -340,18 +382,21 @@ cdef class Stack(Layers):
             If the number of rates is wrong, or one is out of range.
         """
         cdef Py_ssize_t i
-        check_free(self, "set_dropout")
+        cdef uint64_t seed = key
         values = [float(rate) for rate in rates]
         depth = self.net.depth
         if len(values) != depth + 1 or not all(0 <= rate < 1 for rate in values) or values[depth] != 0:
             raise ValueError(f"rates is {values}; it must hold {depth + 1} numbers from 0 to below 1, the last of them "
                              "0")
-        self.dropout_key = key
-        self.input_dropout = values[0]
-        for i in range(self.net.depth):
-            self.net.layers[i].dropout = values[i + 1]
-            self.net.layers[i].has_epilogue |= values[i + 1] > 0
-        self.net.plain = self.net.plain and not any(values)
+        forget_other_threads(self)
+        with cython.critical_section(self):
+            check_free(self, "set_dropout")
+            self.dropout_key = seed
+            self.input_dropout = values[0]
+            for i in range(self.net.depth):
+                self.net.layers[i].dropout = values[i + 1]
+                self.net.layers[i].has_epilogue |= values[i + 1] > 0
+            self.net.plain = self.net.plain and not any(values)
 
     cdef object prepare(self, Run *run, X, y, Objective objective, Py_ssize_t batch, int threads, bint by_running):
         """Fill in all of a run but its order and rates; returns the objects that must stay alive during the run."""
@@ -429,7 +474,7 @@ cdef class Stack(Layers):
         start_polling(self, &run, &poll, deadline)
         with nogil:
             self.execute(&run, threads)
-        self.workspace = alive[2]
+        keep_workspace(self, alive[2])
         if end_of_run(&run, &poll):
             raise TimeoutError("the deadline has passed")
         if backward and self.mask is not None:
@@ -552,10 +597,10 @@ cdef class Stack(Layers):
                 matmul(dz[:, :self.sizes[1]], transposed, (<object>out)[at:stop], n_threads=threads)
                 if self.clipped:
                     (<object>out)[at:stop, :self.clipped] *= slopes(
-                        X, slice(at, stop), self.statistics[0], self.factors, self.clipped)
+                        X, slice(at, stop), self.scaled_by[0], self.factors, self.clipped)
                 PyErr_CheckSignals()
                 at = stop
-            self.workspace = alive[2]
+            keep_workspace(self, alive[2])
             return out
         finally:
             end_reading(self)
@@ -620,7 +665,7 @@ cdef class Stack(Layers):
         cdef Run run
         cdef int threads = objective.threads()
         cdef Py_ssize_t batch = operator.index(batch_size), passes = operator.index(epochs)
-        if self.optimizer is None:
+        if self.optimizer_name is None:
             raise ValueError("no optimizer: call set_optimizer first")
         if on_step is not None and not callable(on_step):
             raise TypeError(f"on_step is of the type {type(on_step).__name__}; it must be callable")
@@ -652,7 +697,7 @@ cdef class Stack(Layers):
             try:
                 return self.run_epochs(&run, passes, rates, threads, divisor, deadline, on_step)
             finally:
-                self.workspace = alive[2]
+                keep_workspace(self, alive[2])
         finally:
             end_pass(self)
 
@@ -683,7 +728,7 @@ cdef class Stack(Layers):
             norm = <double *>cnp.PyArray_DATA(norms)
         start_polling(self, run, &poll, deadline)
         if self.running_memory.count > 0 and (run.poll != NULL or calls_python):
-            batches, self.settled = 1, allocate(self.running_memory.count, self.dtype)
+            batches, self.settled = 1, allocate(self.running_memory.count, self.dtype)     # None before: see `end_pass`
             settled = self.settled.data
         while epoch < epochs and not (deadline < INFINITY and has_expired(deadline)):
             run.first, run.count = at, min(batches * run.batch, count - at)
@@ -719,5 +764,5 @@ cdef class Stack(Layers):
             PyErr_CheckSignals()
         losses /= rows
         if norm != NULL:
-            self.gradient_norms = norms * (<double>epochs / len(rates))
+            set_norms(self, norms * (<double>epochs / len(rates)))
         return (losses, penalties) if epoch == epochs else (losses[:epoch], penalties[:epoch])

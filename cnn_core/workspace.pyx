@@ -8,6 +8,7 @@
 
 import numpy as np
 
+cimport cython
 cimport numpy as cnp
 
 from cnn_core.activation_codes cimport fused
@@ -65,6 +66,32 @@ cdef Py_ssize_t copy_size(Stack self, Py_ssize_t i):
     return round_up_rows(layer.n) * layer.ldt if i > 0 else 0
 
 
+cdef cnp.ndarray take_workspace(Stack self):
+    """Return the block of memory of an earlier call, for this call alone; None if there is none."""
+    with cython.critical_section(self):
+        work, self.workspace = self.workspace, None
+    return work
+
+
+cdef int keep_workspace(Stack self, cnp.ndarray work) except -1:
+    """Keep the block of memory of a call that has ended."""
+    with cython.critical_section(self):
+        _old, self.workspace = self.workspace, work
+    return 0
+
+
+cdef int make_transposed(Stack self) except -1:
+    """Allocate the second copies of the weights, unless another thread has done so."""
+    cdef Py_ssize_t i, size = 0
+    for i in range(self.net.depth):
+        size += copy_size(self, i)
+    made = aligned_zeros(size, self.dtype)
+    with cython.critical_section(self):
+        if self.transposed is None:
+            self.transposed = made
+    return 0
+
+
 cdef cnp.ndarray allocate_workspace(Stack self, Run *run, int threads):
     """Point the run's buffers into one block of memory, which the stack keeps for the next pass."""
     cdef Py_ssize_t depth = self.net.depth, reals = 0, widest = 0, needed, size, i
@@ -77,14 +104,11 @@ cdef cnp.ndarray allocate_workspace(Stack self, Run *run, int threads):
     run.scratch_size = max(ROW_GROUP * widest, MOST_NARROW * NARROW_PANEL)
     reals += run.chunk*self.net.layers[0].ldt + threads*run.scratch_size
     needed = reals*self.itemsize + run.chunk*sizeof(double) + round_up_rows(8*depth)*sizeof(void *)
-    work, self.workspace = self.workspace, None
+    work = take_workspace(self)
     if work is None or len(work) < needed:
         work = aligned_zeros(needed, np.dtype("uint8"))
     if self.transposed is None:
-        size = 0
-        for i in range(depth):
-            size += copy_size(self, i)
-        self.transposed = aligned_zeros(size, self.dtype)
+        make_transposed(self)
     at = <char *>cnp.PyArray_DATA(work)
     run.inputs = at
     at += run.chunk * self.net.layers[0].ldt * self.itemsize

@@ -189,7 +189,7 @@ def test_reading_during_training_never_sees_a_mixture(name, way, effort):
             "gram": way == "gram",
         }
         try:
-            while time.perf_counter() < end:
+            while time.perf_counter() < end or len(seen) < 3:  # on a busy machine, longer
                 if way == "partial_fit":
                     net.partial_fit(X_ONES, Y_ZEROS)
                 elif way == "restore":

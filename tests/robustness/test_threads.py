@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 from small import binary, bits, blobs, classifier, regressor
 
+from cnn_core.stack import Objective, Stack
+
 N_THREADS = 6
 X, Y = blobs(120, 5, 3, seed=4)
 VALUES = X[:, 0] * X[:, 1] + X[:, 2]
@@ -91,6 +93,7 @@ READERS = {
     "copy": lambda net: bits(copy.deepcopy(net)),
     "text": lambda net: (repr(net), str(net.summary())),
     "input_gradient": lambda net: net.input_gradient(X),
+    "gradients": lambda net: net.gradients(X, Y),
 }
 
 
@@ -200,6 +203,87 @@ def test_many_estimators_live_as_if_each_were_alone(effort):
 
 
 # ---- training and other calls at the same time
+
+
+def test_predictions_during_training_are_those_of_one_step(effort):
+    """Each answer has the weights after a whole number of steps."""
+    net, alone = (classifier(hidden=32).fit(X, Y, epochs=1) for _ in range(2))
+    n_steps = effort.count(60, 2000)
+    allowed = {alone.predict_proba(X).tobytes()}
+    for _ in range(n_steps):
+        alone.partial_fit(X, Y, batch_size="full")
+        allowed.add(alone.predict_proba(X).tobytes())
+    trained = threading.Event()
+
+    def work(number):
+        if number == 0:
+            try:
+                for _ in range(n_steps):
+                    net.partial_fit(X, Y, batch_size="full")
+            finally:
+                trained.set()
+            return set()
+        found = set()
+        while not trained.is_set():
+            found.add(net.predict_proba(X).tobytes())
+        return found
+
+    for found in together(work, 4):
+        assert found <= allowed
+    assert bits(net) == bits(alone)
+
+
+def test_a_stack_is_read_while_its_memory_is_replaced(effort):
+    """The writer may meet readers of the loss, and then tries again; other calls are never refused."""
+    inputs, targets = X.astype(np.float32), np.ones((len(X), 3), np.float32)
+    objective, changed = Objective("mse", n_threads=1), threading.Event()
+
+    def made():
+        stack = Stack((5, 8, 3), ("relu", "identity"), None, "float32", norms=("batch", None))
+        stack.views()[0][0][...] = 0.1
+        return stack
+
+    def insist(call, *arguments, **options):
+        for _ in range(100_000):
+            try:
+                return call(*arguments, **options)
+            except RuntimeError as error:
+                if "in use by a pass" not in str(error):
+                    raise
+        raise AssertionError("never free")
+
+    def change(stack):
+        for step in range(effort.count(100, 5000)):
+            insist(stack.set_optimizer, ("adam", "sgd", "radam")[step % 3])
+            insist(stack.set_update, ema=0.5, clip_norm=1.0 + step)
+            insist(stack.standardize, np.full(5, 0.1), np.full(5, 2.0))
+            insist(stack.set_dropout, [0, 0.1, 0], step)
+            insist(stack.train, inputs, targets, objective, None, np.full(3, 0.01), batch_size=50)
+
+    def work(number):
+        if number == 0:
+            try:
+                change(stack)
+            finally:
+                changed.set()
+        seen = [stack]
+        while not changed.is_set():
+            arrays = [stack.parameters, stack.running, *stack.moments, *(stack.statistics or ())]
+            arrays += [a for a in (stack.average, stack.gradient_norms) if a is not None]
+            assert all(np.isfinite(array).all() for array in arrays)
+            assert stack.optimizer in (None, "adam", "sgd", "radam")
+            seen = [stack.present(averaged=number == 1), stack.copy()]
+            if number == 2:
+                assert np.isfinite(insist(stack.loss, inputs, targets, objective)).all()
+        for each in seen:
+            assert np.isfinite(each.forward(inputs, n_threads=1)).all()
+
+    stack, alone = made(), made()
+    together(work, 4)
+    change(alone)
+    assert stack.copy().parameters.tobytes() == alone.copy().parameters.tobytes()
+    assert stack.running.tobytes() == alone.running.tobytes()
+    assert stack.average.tobytes() == alone.average.tobytes()
 
 
 def test_the_number_of_threads_may_change_while_others_compute(effort):
