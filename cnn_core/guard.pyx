@@ -188,10 +188,10 @@ cdef void copy_block(Block target, Block source) noexcept:
 
 # ---- states
 
-cdef Stack similar(Stack self):
-    """Return a stack of the same layers."""
+cdef Stack similar(Stack self, memory=None):
+    """Return a stack of the same layers, in new memory by default."""
     return Stack(self.sizes, self.activations, self.biases, self.dtype, units_major=self.units_major, norms=self.norms,
-                 residuals=self.residuals)
+                 residuals=self.residuals, memory=memory)
 
 
 cdef int set_memory(Stack self, Block memory, Block running_memory) except -1:
@@ -290,8 +290,11 @@ cdef Stack copy_state(Stack self, bint moments):
         new.average_memory = copy_or_none(average, self.dtype)
         new.average_array = None if average is None else array_of(new.average_memory)
         if moments:
-            new.moment_memory = tuple([copy_of(source, self.dtype) for source in sources])
-            new.moment_arrays = tuple([array_of(block) for block in new.moment_memory])
+            copies, arrays = [], []         # no comprehensions: a failed allocation releases an item twice
+            for source in sources:
+                copies.append(copy_of(source, self.dtype))
+                arrays.append(array_of(copies[len(copies) - 1]))
+            new.moment_memory, new.moment_arrays = tuple(copies), tuple(arrays)
             new.optimizer_name = optimizer
         else:
             with cython.critical_section(self):
@@ -308,7 +311,9 @@ cdef Stack present_state(Stack self, bint averaged):
     cdef Stack new, source
     forget_other_threads(self)
     averaged = averaged and self.average_memory is not None and self.step.count > 0
-    new = similar(self)
+    with cython.critical_section(self):
+        memory = self.memory, self.running_memory
+    new = similar(self, memory)     # until `share`, or the copy, sets that of the state
     if not averaged and share(new, self):
         return new
     source = captured_now(self)

@@ -202,6 +202,8 @@ cdef class Layers:
         has a gain.
     residuals : sequence of bool, optional
         Whether a layer's input is added to its output.
+    memory : (Block, Block), optional
+        Blocks of the parameters and of the running statistics of other layers of the same kind; new ones by default.
 
     Raises
     ------
@@ -213,7 +215,7 @@ cdef class Layers:
     """
 
     def __cinit__(self, sizes, activations, biases=None, dtype="float32", *, bint units_major=True, norms=None,
-                  residuals=None):
+                  residuals=None, memory=None):
         cdef Py_ssize_t size = 0, running = 0, depth, i
         cdef Layer *layer
         (self.sizes, self.activations, self.biases, self.dtype, self.norms, self.residuals) = check_arguments(
@@ -254,14 +256,17 @@ cdef class Layers:
         self.classes = self.sizes[depth]
         self.type_number = cnp.NPY_FLOAT32 if self.itemsize == 4 else cnp.NPY_FLOAT64
         self.dense = dense_kernels[0 if self.itemsize == 4 else 1]
-        self.memory, self.running_memory = allocate(size, self.dtype), allocate(running, self.dtype)
+        self.memory, self.running_memory = memory or (allocate(size, self.dtype), allocate(running, self.dtype))
+        if not (fits(self.memory, size, self.type_number) and fits(self.running_memory, running, self.type_number)):
+            raise ValueError("memory is not that of layers of the same kind")
         self.parameters_array, self.running_array = array_of(self.memory), array_of(self.running_memory)
         self.parameters_data, self.net.running = self.memory.data, self.running_memory.data
-        for gain, variance in zip(Layers.gains(self), Layers.running_statistics(self)):
-            if gain is not None:
-                gain[...] = 1
-            if variance is not None:
-                variance[1][...] = 1
+        if memory is None:
+            for gain, variance in zip(Layers.gains(self), Layers.running_statistics(self)):
+                if gain is not None:
+                    gain[...] = 1
+                if variance is not None:
+                    variance[1][...] = 1
 
     def __dealloc__(self):
         PyMem_Free(self.net.layers)

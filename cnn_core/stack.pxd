@@ -20,7 +20,7 @@ cdef class Stack(Layers):
     cdef loss_fn loss_kernel
     cdef step_fn step_kernel
     cdef Step step                      # hyperparameters of the optimizer, and its count of steps
-    cdef readonly cnp.ndarray gradients
+    cdef cnp.ndarray gradient_array
     cdef tuple moment_arrays            # `moments`, and so on: read and replaced in critical sections
     cdef object optimizer_name
     cdef Update update                  # steps after the whole gradient

@@ -64,6 +64,7 @@ class Stack(Layers):
         units_major: bool = True,
         norms: Sequence[str | None] | None = None,
         residuals: Sequence[bool] | None = None,
+        memory: tuple[object, object] | None = None,
     ) -> Self: ...
     @property
     def dropout(self) -> list[float]: ...

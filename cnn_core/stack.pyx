@@ -86,11 +86,9 @@ cdef class Stack(Layers):
     """Dense layers with a loss and an optimizer; parameters as for `Layers`."""
 
     def __cinit__(self, sizes, activations, biases=None, dtype="float32", *, bint units_major=True, norms=None,
-                  residuals=None):
+                  residuals=None, memory=None):
         cdef int real = 0 if self.itemsize == 4 else 1
         self.loss_kernel, self.step_kernel = loss_kernels[real], step_kernels[real]
-        self.gradient_memory = allocate(self.memory.count, self.dtype)
-        self.gradients = array_of(self.gradient_memory)
         self.moment_arrays = self.moment_memory = ()
         make_locks(self)
         self.forks = forks
@@ -163,6 +161,15 @@ cdef class Stack(Layers):
             Entering it raises a RuntimeError during a pass.
         """
         return Change(self)
+
+    @property
+    def gradients(self):
+        """Gradient of the last `gradient`, laid out like `parameters`."""
+        with cython.critical_section(self):
+            if self.gradient_memory is None:
+                self.gradient_memory = allocate(self.memory.count, self.dtype)
+                self.gradient_array = array_of(self.gradient_memory)
+            return self.gradient_array
 
     @property
     def moments(self):
@@ -419,7 +426,7 @@ cdef class Stack(Layers):
         weights = read_weights(run, objective.weights, m)
         run.net, run.kernels = &self.net, self.dense
         run.take_step, run.wait = self.step_kernel, wait
-        run.parameters, run.gradients = self.parameters_data, self.gradient_memory.data
+        run.parameters, run.gradients = self.parameters_data, cnp.PyArray_DATA(<cnp.ndarray>self.gradients)
         run.offset = self.offset
         run.running, run.by_running = self.running_memory.data, by_running
         run.count, run.batch, run.activated = m, batch, objective.activated

@@ -238,3 +238,28 @@ def test_a_stack_outlives_its_views_and_its_views_the_stack(rng):
     junk = [np.full(1000, np.nan) for _ in range(100)]  # takes the memory if it was given back
     assert np.array_equal(W, expected)
     del junk
+
+
+def test_memory_of_other_layers_must_be_of_the_same_kind():
+    stack = Stack((3, 4, 2), ("tanh", "identity"), norms=("batch", None))
+    stack.parameters[:] = 5
+    blocks = stack.parameters.base, stack.running.base
+    shared = Stack((3, 4, 2), ("tanh", "identity"), norms=("batch", None), memory=blocks)
+    assert (shared.parameters == 5).all()
+    shared.parameters[0] = 6
+    assert stack.parameters[0] == 6
+    for memory in ((None, None), blocks[::-1], (type(blocks[0])(), type(blocks[0])())):
+        with pytest.raises(ValueError, match="memory is not that of layers of the same kind"):
+            Stack((3, 4, 2), ("tanh", "identity"), norms=("batch", None), memory=memory)
+    for options in ({"dtype": "float64"}, {"norms": None}):
+        with pytest.raises(ValueError, match="memory is not that of layers of the same kind"):
+            Stack((3, 4, 2), ("tanh", "identity"), **{"norms": ("batch", None), **options, "memory": blocks})
+    for wrong in ("ab", (1, 2), (stack.parameters, stack.running), (blocks[0],)):
+        with pytest.raises((TypeError, ValueError)):
+            Stack((3, 4, 2), ("tanh", "identity"), norms=("batch", None), memory=wrong)
+
+
+def test_gradients_exist_when_they_are_needed():
+    stack = Stack((3, 2), ("identity",))
+    assert (stack.gradients == 0).all()
+    assert stack.gradients is stack.gradients
