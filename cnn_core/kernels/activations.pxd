@@ -15,7 +15,7 @@ from libc.string cimport memcpy
 from cnn_core.activation_codes cimport IDENTITY, RELU, SIGMOID, TANH, fused
 from cnn_core.kernels.vec cimport (
     GROUP, LANES, ROUNDING, ivec, real, v_abs, v_copysign, v_div, v_exponent, v_high, v_load, v_low, v_lt,
-    v_mantissa, v_max, v_min, v_scale, v_select, v_set1, v_store, v_where, vec)
+    v_mantissa, v_max, v_min, v_rounded, v_scale, v_select, v_set1, v_store, v_where, vec)
 
 
 cdef inline vec v_lowest() noexcept nogil:
@@ -78,7 +78,7 @@ cdef inline vec v_atanh_series(vec s) noexcept nogil:
     while odd > 3:
         odd -= 2
         p = p * q + <real>2.0 / odd
-    return s * <real>2.0 + s * q * p
+    return s * <real>2.0 + v_rounded(s * q * p)
 
 
 cdef inline vec v_log(vec x) noexcept nogil:

@@ -19,7 +19,8 @@
 from cnn_core.activation_codes cimport (
     ELU, EXP, GELU, GELU_TANH, HARD_SIGMOID, HARD_TANH, LEAKY_RELU, MISH, RELU6, SELU, SOFTPLUS, SOFTSIGN)
 from cnn_core.kernels.activations cimport v_exp, v_expm1, v_log1p
-from cnn_core.kernels.vec cimport ROUNDING, ivec, real, v_abs, v_div, v_lt, v_max, v_min, v_select, v_set1, v_where, vec
+from cnn_core.kernels.vec cimport (
+    ROUNDING, ivec, real, v_abs, v_div, v_lt, v_max, v_min, v_rounded, v_select, v_set1, v_where, vec)
 
 
 cdef inline bint is_piecewise_linear(int activation) noexcept nogil:
@@ -127,7 +128,7 @@ cdef inline vec v_smooth(int activation, vec z, vec *slope) noexcept nogil:
         t = v_abs(near)
         x = (t - h) * (t + h) * <real>-0.5
         e = e + e * (x * ((x * <real>(1.0 / 6) + <real>0.5) * x + <real>1.0))       # exp(-z^2/2)
-        t = e * v_tail_ratio(t)
+        t = v_rounded(e * v_tail_ratio(t))
         s = v_select(right, v_set1(1) - t, t)
         slope[0] = s + near * e * <real>0.39894228040143267794
         return floored * s

@@ -29,7 +29,8 @@ does not.
 """
 
 from cnn_core.kernels.activations cimport v_exp, v_log, v_log1p, v_sigmoid, v_tanh
-from cnn_core.kernels.vec cimport real, v_abs, v_copysign, v_div, v_lt, v_max, v_min, v_select, v_set1, v_where, vec
+from cnn_core.kernels.vec cimport (
+    real, v_abs, v_copysign, v_div, v_lt, v_max, v_min, v_rounded, v_select, v_set1, v_where, vec)
 from cnn_core.types cimport HUBER, LOG_COSH, QUANTILE
 
 
@@ -63,33 +64,33 @@ cdef inline vec v_distance(int loss, real parameter, vec z, vec y, vec *dz) noex
     if loss == HUBER:
         part = v_min(v_set1(parameter), size)
         dz[0] = v_copysign(part, d)
-        return part * (size - part * <real>0.5)
+        return v_rounded(part * (size - part * <real>0.5))
     if loss == LOG_COSH:
         dz[0] = v_tanh(d)
         return size + v_log1p(v_exp(size * <real>-2.0)) - <real>0.693147180559945309417
     if loss == QUANTILE:
         dz[0] = v_sign(d) * <real>0.5 + <real>(0.5 - parameter)
-        return size * <real>0.5 + d * <real>(0.5 - parameter)
+        return size * <real>0.5 + v_rounded(d * <real>(0.5 - parameter))
     dz[0] = v_sign(d)
     return size
 
 
 cdef inline vec v_tweedie(double power, vec z, vec y, vec *dz) noexcept nogil:
     cdef vec log_y = v_log(v_max(tiny(), y))
-    cdef vec below = y * v_exp(z * <real>(1 - power)), above = v_exp(z * <real>(2 - power))
+    cdef vec below = v_rounded(y * v_exp(z * <real>(1 - power))), above = v_exp(z * <real>(2 - power))
     dz[0] = above - below
     if power == 1:
         return y * (log_y - z) - y + above
     if power == 2:
         return below + z - log_y - <real>1.0
     return (v_where(v_lt(v_set1(0), y), v_exp(log_y * <real>(2 - power))) * <real>(1.0 / ((1 - power)*(2 - power)))
-            - below * <real>(1.0 / (1 - power)) + above * <real>(1.0 / (2 - power)))
+            - v_rounded(below * <real>(1.0 / (1 - power))) + above * <real>(1.0 / (2 - power)))
 
 
 cdef inline vec v_normal(vec mean, vec s, vec y, vec *d_mean, vec *d_s) noexcept nogil:
     cdef vec d = mean - y, ratio
     d_mean[0] = d * v_exp(v_set1(0) - s)
-    ratio = d * d_mean[0]
+    ratio = v_rounded(d * d_mean[0])
     d_s[0] = v_set1(<real>0.5) - ratio * <real>0.5
     return (s + ratio + <real>1.837877066409345483561) * <real>0.5
 
@@ -98,8 +99,8 @@ cdef inline vec v_binary_focal(double gamma, vec z, vec yes_share, vec no_share,
     """yes_share L(class 1) + no_share L(class 0)."""
     cdef vec no, yes, p = v_logistic(z, &no, &yes), q = v_set1(1) - p, f, g
     f, g = v_exp(no * <real>-gamma) * yes_share, v_exp(yes * <real>-gamma) * no_share
-    dz[0] = g * (q * no * <real>gamma + p) - f * (p * yes * <real>gamma + q)
-    return f * yes + g * no
+    dz[0] = g * (q * no * <real>gamma + p) - v_rounded(f * (p * yes * <real>gamma + q))
+    return f * yes + v_rounded(g * no)
 
 
 cdef inline vec v_focal_class(double gamma, vec minus_log_p, vec p, vec *factor) noexcept nogil:

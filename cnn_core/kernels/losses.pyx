@@ -11,7 +11,7 @@ from libc.stdint cimport int64_t
 from cnn_core.kernels.activations cimport transpose_block, v_exp, v_log
 from cnn_core.kernels.losses cimport (
     v_binary_cross_entropy, v_binary_focal, v_distance, v_focal_class, v_logistic, v_normal, v_tweedie)
-from cnn_core.kernels.vec cimport LANES, real, v_div, v_first, v_load, v_max, v_set1, v_store, vec
+from cnn_core.kernels.vec cimport LANES, real, v_div, v_first, v_load, v_max, v_rounded, v_set1, v_store, vec
 from cnn_core.types cimport (
     BINARY_CROSS_ENTROPY, BINARY_FOCAL, GAUSSIAN_NLL, MSE, ORDINAL, QUANTILE, SOFTMAX_CROSS_ENTROPY, SOFTMAX_FOCAL,
     SQUARED_ERROR, TWEEDIE, Layer, LossSpec, Target)
@@ -92,7 +92,7 @@ cdef vec distribution_lanes(Py_ssize_t n, Py_ssize_t m, const Target *target, co
     scale = v_div(mass * v_load(weight), total)
     for j in range(n):
         y = target_lane(target, rows, first, m, j)
-        v_store(t + j*LANES, v_load(t + j*LANES) * scale - y * v_load(weight))
+        v_store(t + j*LANES, v_load(t + j*LANES) * scale - v_rounded(y * v_load(weight)))
     return loss + mass * v_log(total)
 
 
@@ -163,7 +163,7 @@ cdef vec focal_lanes(const LossSpec *c, Py_ssize_t n, Py_ssize_t m, const Target
             p = v_exp(v_set1(0) - minus_log_p)
             minus_log_p = v_focal_class(c.parameter, minus_log_p, p, &factor)
             if second:
-                v_store(t + j*LANES, (p * mass - y * factor) * v_load(weight))
+                v_store(t + j*LANES, (p * mass - v_rounded(y * factor)) * v_load(weight))
             else:
                 loss = loss + y * minus_log_p
                 mass = mass + y * factor
@@ -185,7 +185,7 @@ cdef vec ordinal_lanes(Py_ssize_t n, Py_ssize_t m, const Target *target, const i
             q = v_logistic(z, &no, &yes)
             a = z if j == 0 else a - no
             p = v_logistic(a, &more, &less)
-            da = at * p - above * (v_set1(1) - p)
+            da = at * p - v_rounded(above * (v_set1(1) - p))
             here = at if j > 0 else v_set1(0)
             if second:
                 z = mass if j == 0 else v_set1(0) - q * mass

@@ -37,7 +37,8 @@ The adams share w = shrink w - (gradient_factor g + mean_factor m) / (root_facto
 from libc.math cimport pow, sqrt
 
 from cnn_core.kernels.vec cimport (
-    real, v_abs, v_copysign, v_div, v_load, v_lt, v_max, v_min, v_select, v_set1, v_sqrt, v_store, v_where, vec)
+    real, v_abs, v_copysign, v_div, v_load, v_lt, v_max, v_min, v_rounded, v_select, v_set1, v_sqrt, v_store, v_where,
+    vec)
 from cnn_core.types cimport (
     ADADELTA, ADAGRAD, ADAM, ADAMW, AMSGRAD, CENTERED_RMSPROP, GRADIENT_ONLY, LION, MOMENTUM, NADAM, NESTEROV,
     RADAM, RMSPROP, SGD, Step)
@@ -120,22 +121,21 @@ cdef inline void step_lane(int method, const Constants *c, real *w, real *g, rea
     if method == SGD:
         x = x - d * c.rate
     elif method == MOMENTUM:
-        v = v_load(m1) * c.mu - d * c.rate
+        v = v_load(m1) * c.mu - v_rounded(d * c.rate)
         v_store(m1, v)
         x = x + v
     elif method == NESTEROV:
         d = d * c.rate
-        v = v_load(m1) * c.mu - d
+        v = v_rounded(v_load(m1) * c.mu) - d
         v_store(m1, v)
-        x = x + (v * c.mu - d)
+        x = x + (v_rounded(v * c.mu) - d)
     else:
-        v = v_load(m1) * c.b1 + d * c.one_minus_b1
-        s = v_load(m2) * c.b2 + d * d * c.one_minus_b2
+        v = v_load(m1) * c.b1 + v_rounded(d * c.one_minus_b1)
+        s = v_load(m2) * c.b2 + v_rounded(d * d * c.one_minus_b2)
         v_store(m1, v)
         v_store(m2, s)
         d = v_div(v * c.adam_rate, v_sqrt(s) + c.adam_epsilon)
-        # One expression for each: a separate multiplication and subtraction might be fused in one place only.
-        x = x * c.shrink - d if method == ADAMW else x - d
+        x = x * c.shrink - d            # shrink is 1 for adam: a branch might keep the compiler from fusing
     v_store(w, x)
 
 
@@ -180,7 +180,7 @@ cdef inline vec scaled_sign(real size, vec x) noexcept nogil:
 
 cdef inline vec update_mean(real *mean, real keep, vec x, real share) noexcept nogil:
     """mean = keep mean + share x."""
-    cdef vec m = v_load(mean) * keep + x * share
+    cdef vec m = v_load(mean) * keep + v_rounded(x * share)
     v_store(mean, m)
     return m
 
@@ -195,7 +195,8 @@ cdef inline void extra_step_lane(int method, const ExtraConstants *f, real *w, c
         if method == AMSGRAD:
             s = v_max(v_load(m3), s)
             v_store(m3, s)
-        x = x * f.shrink - v_div(g * f.gradient_factor + m * f.mean_factor, v_sqrt(s) * f.root_factor + f.root_addend)
+        d = g * f.gradient_factor + v_rounded(m * f.mean_factor)
+        x = x * f.shrink - v_div(d, v_sqrt(s) * f.root_factor + f.root_addend)
     elif method == RMSPROP or method == CENTERED_RMSPROP:
         s = update_mean(m2, f.b2, g * g, f.one_minus_b2)
         if method == CENTERED_RMSPROP:
@@ -205,7 +206,8 @@ cdef inline void extra_step_lane(int method, const ExtraConstants *f, real *w, c
         v_store(m1, d)
         x = x + d
     elif method == ADAGRAD:
-        s = update_mean(m1, 1, g * g, 1)
+        s = v_load(m1) + g * g
+        v_store(m1, s)
         x = x - v_div(g * f.rate, v_sqrt(s) + f.epsilon)
     elif method == ADADELTA:
         s = update_mean(m1, f.b2, g * g, f.one_minus_b2)
@@ -214,8 +216,8 @@ cdef inline void extra_step_lane(int method, const ExtraConstants *f, real *w, c
         x = x - d * f.rate
     elif method == LION:
         m = v_load(m1)
-        x = x * f.shrink - scaled_sign(f.rate, m * f.b1 + g * f.one_minus_b1)
-        v_store(m1, m * f.b2 + g * f.one_minus_b2)
+        x = x * f.shrink - scaled_sign(f.rate, m * f.b1 + v_rounded(g * f.one_minus_b1))
+        v_store(m1, m * f.b2 + v_rounded(g * f.one_minus_b2))
     else:                   # RPROP: m1 is the last gradient, m2 the step sizes, 0 before the first step
         d = v_load(m2)
         d = v_select(v_lt(v_set1(0), d), d, v_abs(scaled_sign(f.rate, g)))

@@ -79,7 +79,5 @@ cdef void optimizer_step(const Step *step, Py_ssize_t rows, Py_ssize_t n, Py_ssi
             step_row(MOMENTUM, &c, n, w + i, g, m1 + i, NULL)
         elif step.method == NESTEROV:
             step_row(NESTEROV, &c, n, w + i, g, m1 + i, NULL)
-        elif step.method == ADAM:
+        else:               # adam and adamw
             step_row(ADAM, &c, n, w + i, g, m1 + i, m2 + i)
-        else:
-            step_row(ADAMW, &c, n, w + i, g, m1 + i, m2 + i)

@@ -2,7 +2,8 @@
 
    The widest register decides: 64 bytes with AVX-512, 32 with AVX, 16 with SSE or NEON, and one lane (plain scalars)
    for a compiler without vector extensions. CNN_DOUBLE selects double. To Cython `vec` is an arithmetic type, so that
-   acc + a*b compiles to a fused multiply-add wherever the instruction set has one. */
+   acc + a*b compiles to a fused multiply-add wherever the instruction set has one. In a*b + c*d the compiler could fuse
+   either product: `v_rounded` marks the one that is not fused, so that all copies of a formula give the same bits. */
 #ifndef CNN_VEC_H
 #define CNN_VEC_H
 #include <float.h>
@@ -69,6 +70,8 @@ INL vec v_keep(vec x) {
 #endif
   return x;
 }
+/* A product that is rounded before it is added. */
+INL vec v_rounded(vec x) { return v_keep(x); }
 INL ivec v_lt(vec a, vec b) { return a < b; }
 static const ireal FIRST[2 * LANES] = {[0 ... LANES - 1] = -1};
 INL ivec v_bits(vec a) { return (ivec)a; }
@@ -81,6 +84,7 @@ INL vec v_load(const real *p) { return *p; }
 INL void v_store(real *p, vec v) { *p = v; }
 INL vec v_set1(real x) { return x; }
 INL vec v_keep(vec x) { return x; }
+INL vec v_rounded(vec x) { return x; }
 INL ivec v_lt(vec a, vec b) { return -(ireal)(a < b); }
 static const ireal FIRST[2] = {-1};
 INL ivec v_bits(vec a) { ivec i; memcpy(&i, &a, sizeof i); return i; }

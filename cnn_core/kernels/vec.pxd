@@ -17,6 +17,7 @@ cdef extern from "vec.h" nogil:
     void v_store(real *, vec) noexcept
     vec v_set1(real) noexcept
     vec v_keep(vec) noexcept                # the same, kept in a register
+    vec v_rounded(vec) noexcept             # a product that is not fused with an addition
     ivec v_lt(vec, vec) noexcept            # a < b
     vec v_select(ivec, vec, vec) noexcept
     vec v_where(ivec, vec) noexcept         # the vector, or 0 where the mask is off
