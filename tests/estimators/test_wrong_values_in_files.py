@@ -7,7 +7,9 @@ import re
 import compiled_nn as cnn
 import numpy as np
 import pytest
+from compiled_nn import cli
 from compiled_nn.callbacks import Checkpoint
+from compiled_nn.optimizers.registry import to_config
 from containers import ESTIMATOR, split, with_document, with_number, with_value
 from small import blobs
 
@@ -197,3 +199,32 @@ def test_checkpoints_of_estimators(tmp_path):
     for moment, number in ((0, np.nan), (1, np.inf), (1, -1.0)):
         with pytest.raises(ValueError, match=r"moments.*has a number"):
             cnn.MLPClassifier.load(with_number(content, f"training.moments.{moment}.layers.0.weight", number))
+
+
+@pytest.mark.parametrize("wrong", [None, 1.5, {}, ["MLPClassifier"], "x" * 1001])
+def test_info_names_a_wrong_class(wrong, tmp_path, capsys):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(with_value(CLASSIFIER, ESTIMATOR, ("estimator",), wrong))
+    assert cli.main(["info", str(path)]) == 1
+    error = capsys.readouterr().err
+    assert "model.safetensors is not a readable network: the estimator's class is " in error
+    assert "Traceback" not in error
+
+
+def test_info_of_a_document_that_is_no_object(tmp_path, capsys):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(with_document(CLASSIFIER, ESTIMATOR, lambda _: "3"))
+    assert cli.main(["info", str(path)]) == 1
+    assert "the estimator is 3; expected a JSON object" in capsys.readouterr().err
+
+
+def test_an_optimizer_without_a_learning_rate_is_saved():
+    model = cnn.MLPRegressor(**COMMON).fit(X, X[:, 0])
+    content = with_value(
+        content_of(model), ESTIMATOR, ("parameters", "optimizer"), {"optimizer": to_config(cnn.LBFGS(5))}
+    )
+    loaded = cnn.MLPRegressor.load(content)
+    assert loaded.optimizer == cnn.LBFGS(5)
+    again = cnn.MLPRegressor.load(content_of(loaded))
+    assert again.optimizer == cnn.LBFGS(5)
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))

@@ -87,7 +87,7 @@ def _card(path: str) -> dict[str, Any]:
     with open_tensors(path) as file:
         document, configuration, inputs, outputs = network_file.describe(file)
         text = (file.metadata() or {}).get(network_file.ESTIMATOR)
-        estimator = None if text is None else parse_json(text, file.n_bytes)
+        estimator = None if text is None else _estimator_of(parse_json(text, file.n_bytes))
     network, n_inputs, layers = document["network"], inputs.n_columns, []
     for layer, activation in zip(configuration.layers, configuration.activation_names, strict=True):
         others = (layer.bias + (layer.norm is not None)) * layer.units
@@ -111,7 +111,7 @@ def _card(path: str) -> dict[str, Any]:
         "bytes": os.path.getsize(path),
         "format_version": document["format_version"],
         "written_by": document["library_version"],
-        "estimator": None if estimator is None else estimator["estimator"],
+        "estimator": estimator,
         "task": "regression" if classes is None else "classification",
         "classes": classes,
         "n_features": inputs.n_features,
@@ -126,6 +126,16 @@ def _card(path: str) -> dict[str, Any]:
         "split": known.split,
         "metadata": metadata,
     }
+
+
+def _estimator_of(document: Any) -> str:
+    """Return the class of the estimator that a document describes."""
+    from ..files import schemas
+
+    if not isinstance(document, dict):
+        schemas.fail("the estimator", document, "a JSON object")
+    name: str = schemas.text()("the estimator's class", document.get("estimator"))
+    return name
 
 
 def _described(config: str | dict[str, Any]) -> str:

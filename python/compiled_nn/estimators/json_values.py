@@ -75,7 +75,7 @@ def _object_to_json(value: Any) -> dict[str, Any] | None:
         return None if schedule == _FUNCTION else {"schedule": schedule}
     if isinstance(value, Optimizer):
         config = to_config(value)
-        return None if config["learning_rate"] == _FUNCTION else {"optimizer": config}
+        return None if config.get("learning_rate") == _FUNCTION else {"optimizer": config}
     if isinstance(value, (Normal, Uniform, Constant)):
         return {"init": initializers.to_config(value)}
     if isinstance(value, SWA):
