@@ -47,6 +47,7 @@ cdef class Stack(Layers):
     cdef bint in_batch                  # whether the last whole step had `settled`; changed within slices only
     cdef object token, shared           # token of memory of another stack; weak one of memory that others share
 
+    cdef Block gradient_block(self)
     cdef object prepare(self, Run *run, X, y, Objective objective, Py_ssize_t batch, int threads, bint by_running)
     cdef void execute(self, Run *run, int threads) noexcept nogil
     cdef double penalty(self, double l1, double l2) noexcept nogil

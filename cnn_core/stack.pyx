@@ -162,13 +162,19 @@ cdef class Stack(Layers):
         """
         return Change(self)
 
-    @property
-    def gradients(self):
-        """Gradient of the last `gradient`, laid out like `parameters`."""
+    cdef Block gradient_block(self):
+        """Memory of the gradient, which is allocated when it is first needed."""
         with cython.critical_section(self):
             if self.gradient_memory is None:
                 self.gradient_memory = allocate(self.memory.count, self.dtype)
                 self.gradient_array = array_of(self.gradient_memory)
+            return self.gradient_memory
+
+    @property
+    def gradients(self):
+        """Gradient of the last `gradient`, laid out like `parameters`."""
+        self.gradient_block()
+        with cython.critical_section(self):
             return self.gradient_array
 
     @property
@@ -426,7 +432,7 @@ cdef class Stack(Layers):
         weights = read_weights(run, objective.weights, m)
         run.net, run.kernels = &self.net, self.dense
         run.take_step, run.wait = self.step_kernel, wait
-        run.parameters, run.gradients = self.parameters_data, cnp.PyArray_DATA(<cnp.ndarray>self.gradients)
+        run.parameters, run.gradients = self.parameters_data, self.gradient_block().data
         run.offset = self.offset
         run.running, run.by_running = self.running_memory.data, by_running
         run.count, run.batch, run.activated = m, batch, objective.activated
