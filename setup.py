@@ -27,7 +27,7 @@ INSTRUCTION_SETS = {
 }
 # Not -ffast-math: linked with it, an import makes the whole process flush subnormals, and it breaks the
 # rounding in exp. Without -fno-ipa-cp GCC compiles the tables of tiles once more for each constant argument
-# (clang does not, and says that it ignores the flag). Without avoid-fma-max-bits=0, GCC from 13 on fuses sums of
+# (clang does not, and says that it ignores the flag). Without avoid-fma-max-bits=0, a later GCC (16) fuses sums of
 # products in vectors of 32 bytes in some copies of a loop and not in others: bits would depend on the number of
 # threads. The last flags leave out copies of loops, a tenth of what is shipped, which are not felt: the kernels say
 # themselves what is inlined, and which loop is for which case.
