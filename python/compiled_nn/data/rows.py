@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import Array, as_array
+from .table import Table
 
 
 def _is_arrow(X: Any) -> bool:
@@ -50,6 +51,8 @@ def concatenate(parts: list[Any]) -> Any:
     first = parts[0]
     if isinstance(first, np.ndarray):
         return np.concatenate(parts)
+    if isinstance(first, Table):
+        return Table.concatenate(parts)
     library = sys.modules[type(first).__module__.partition(".")[0]]
     if hasattr(first, "tocsr"):
         return sys.modules["scipy.sparse"].vstack(parts, format="csr")

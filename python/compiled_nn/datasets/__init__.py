@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from .images import read_image_folder
     from .parquet import ParquetBatches
     from .splits import only_classes, relabel, train_test_split, train_validation_test_split
+    from .tables import Table
 
 __all__ = [
     "Dataset",
     "ParquetBatches",
+    "Table",
     "from_hugging_face",
     "load_beans",
     "load_catvnoncat",
@@ -50,6 +52,7 @@ __getattr__, __dir__ = lazy.attach(
         **dict.fromkeys(_BUNDLED, "bundled"),
         **dict.fromkeys(_SPLITS, "splits"),
         "Dataset": "dataset",
+        "Table": "tables",
         "ParquetBatches": "parquet",
         "from_hugging_face": "hugging_face",
         "read_csv": "csv",

@@ -1,0 +1,5 @@
+"""Tables of files."""
+
+from ..data.table import Table
+
+__all__ = ["Table"]
