@@ -47,7 +47,7 @@ WRONG_USAGE = [
     ("train digits --early-stopping 0", "'0' is not a whole number >= 1"),
     ("train digits --class-weight even", "'even' is not among balanced"),
     ("train digits --plot a.docx", "does not end in .png or .svg or .pdf"),
-    ("train digits --target 0", "--target applies only to CSV files, and DATA is 'digits'; omit --target"),
+    ("train digits --target 0", "--target applies only to tables, and DATA is 'digits'; omit --target"),
     ("train digits --data .", "--data applies only to mnist and fashion-mnist, and DATA is 'digits'; omit"),
     (
         "train good.csv --labels x",

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from . import values
 
 _DATA_HELP = (
-    "data set: digits, xor, mnist or fashion-mnist; or a CSV (also .csv.gz), Parquet or .npz file; or - for CSV "
-    "from standard input; or a folder with idx files; or one idx file of samples, with --labels. The format is "
-    "recognized by the content of the file"
+    "data set: digits, xor, mnist or fashion-mnist; or a CSV (also .csv.gz), Parquet, Arrow, Excel or .npz file; or - "
+    "for a table from standard input; or a folder with idx files; or one idx file of samples, with --labels. The "
+    "format is recognized by the content of the file"
+)
+# Options of tables that are keywords of `read_table` and `iter_table` as well.
+READING = (
+    *("header", "delimiter", "quote", "encoding", "decimal", "thousands", "date_format", "missing", "sheet"),
+    "max_bytes",
 )
 
 
@@ -31,22 +37,12 @@ def add_data(parser: argparse.ArgumentParser, note: str = "") -> argparse._Argum
     )
     group.add_argument(
         "--target",
-        type=values.target,
+        type=values.column,
         metavar="COLUMN",
         help="table: target column, as a name or as a number from 0; negative numbers count from the last column "
         "(default: that of training; in training, -1)",
     )
-    group.add_argument(
-        "--header",
-        action=argparse.BooleanOptionalAction,
-        help="CSV: whether the first line contains the names of the columns (default: determined from the file)",
-    )
-    group.add_argument(
-        "--delimiter",
-        metavar="CHAR",
-        type=values.character,
-        help='CSV: character between columns, or "tab" (default: ",")',
-    )
+    _add_reading(group)
     group.add_argument("--labels", metavar="FILE", help="idx: file with the labels of DATA")
     group.add_argument(
         "--max-bytes",
@@ -55,6 +51,67 @@ def add_data(parser: argparse.ArgumentParser, note: str = "") -> argparse._Argum
         help="file: largest number of bytes of memory that its arrays may take, such as 16G (default: 4G)",
     )
     return group
+
+
+def _add_reading(group: argparse._ArgumentGroup) -> None:
+    """Add the options for reading a table; what is not given is determined from the file."""
+    group.add_argument(
+        "--header",
+        action=argparse.BooleanOptionalAction,
+        help="CSV, Excel: whether the first line contains the names of the columns (default: determined from the file)",
+    )
+    group.add_argument(
+        "--delimiter",
+        metavar="CHAR",
+        type=values.character,
+        help='CSV: character between columns, or "tab" (default: determined from the file)',
+    )
+    group.add_argument(
+        "--quote",
+        metavar="CHAR",
+        type=values.character,
+        help="CSV: character around cells that contain the delimiter (default: determined from the file)",
+    )
+    group.add_argument(
+        "--encoding",
+        metavar="NAME",
+        type=values.encoding,
+        help="CSV: encoding of the text, such as latin-1 (default: determined from the file)",
+    )
+    group.add_argument(
+        "--decimal",
+        metavar="CHAR",
+        type=values.choice((".", ",")),
+        help='CSV: decimal mark of numbers, "." or "," (default: determined from the file)',
+    )
+    group.add_argument(
+        "--thousands",
+        metavar="CHAR",
+        type=values.character,
+        help="CSV: character between groups of three digits, as in 1,234,567 (default: determined from the file)",
+    )
+    group.add_argument(
+        "--date-format",
+        metavar="FORMAT",
+        help="format of dates that are text, such as %%d.%%m.%%Y (default: determined from the file)",
+    )
+    group.add_argument(
+        "--missing",
+        metavar="TEXT",
+        action="append",
+        help='further spelling of a missing value, such as "?"; may be given several times',
+    )
+    group.add_argument(
+        "--sheet",
+        metavar="NAME",
+        type=values.column,
+        help="Excel: name of the sheet, or its number from 0 (default: the first one)",
+    )
+
+
+def reading_options(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the options for reading a table that were given, as keywords of `read_table` and `iter_table`."""
+    return {name: value for name in READING if (value := getattr(options, name, None)) is not None}
 
 
 def add_part(group: argparse._ArgumentGroup) -> None:

@@ -20,6 +20,7 @@ from ...losses import LOSSES
 from ...network.network import Network
 from ...network.network import load as _load_network
 from . import record, tables
+from .arguments import READING
 from .tables import Source, Target, limit_of
 from .terminal import UsageError, print_note
 
@@ -39,11 +40,11 @@ _OTHER_FORMATS = {
     b"\xfd7zXZ": "is compressed with xz; decompress it, or compress it with gzip",
     b"\x28\xb5\x2f\xfd": "is compressed with zstd; decompress it, or compress it with gzip",
 }
-_CSV_OPTIONS = ("target", "header", "delimiter")
+_TABLE_OPTIONS = ("target", *(name for name in READING if name != "max_bytes"))
 _IDX_OPTIONS = ("labels", "test_images", "test_labels")
 _OPTION_USES = {
     "folder": ("--data", "mnist and fashion-mnist"),
-    **{name: (f"--{name}", "CSV files") for name in _CSV_OPTIONS},
+    **{name: ("--" + name.replace("_", "-"), "tables") for name in _TABLE_OPTIONS},
     **{name: ("--" + name.replace("_", "-"), "idx files") for name in _IDX_OPTIONS},
     "max_bytes": ("--max-bytes", "files"),
 }
@@ -86,10 +87,10 @@ def load_training(options: Namespace) -> tuple[Dataset, Target | None]:
 def _load(options: Namespace, labels: bool, net: Network | None) -> tuple[Dataset, Target | None]:
     name = options.data
     if name in _NAMES:
-        _refuse(options, (*_CSV_OPTIONS, *_IDX_OPTIONS, "max_bytes"))
+        _refuse(options, (*_TABLE_OPTIONS, *_IDX_OPTIONS, "max_bytes"))
         return _built_in(options), None
     if os.path.isdir(name):
-        _refuse(options, ("folder", *_CSV_OPTIONS, *_IDX_OPTIONS))
+        _refuse(options, ("folder", *_TABLE_OPTIONS, *_IDX_OPTIONS))
         return _scaled(_idx_folder(name, limit_of(options))), None
     if name != "-" and not os.path.exists(name):
         hint = did_you_mean(name, _NAMES)
@@ -98,10 +99,10 @@ def _load(options: Namespace, labels: bool, net: Network | None) -> tuple[Datase
     source = Source.of(name, limit_of(options))
     kind = _kind(source)
     if kind == "npz":
-        _refuse(options, ("folder", *_CSV_OPTIONS, *_IDX_OPTIONS))
+        _refuse(options, ("folder", *_TABLE_OPTIONS, *_IDX_OPTIONS))
         return _scaled(read_npz(name, labels=labels, max_bytes=limit_of(options))), None
     if kind == "idx":
-        _refuse(options, ("folder", *_CSV_OPTIONS))
+        _refuse(options, ("folder", *_TABLE_OPTIONS))
         return _scaled(_idx_files(options, labels)), None
     _refuse(options, ("folder", *_IDX_OPTIONS))
     return tables.read(source, options, labels, None if net is None else tables.Expected.by(net))

@@ -141,8 +141,8 @@ def batch_size(text: str) -> int | str:
         raise ArgumentTypeError(f"{text!r} is neither a whole number >= 1 nor the word full") from None
 
 
-def target(text: str) -> int | str:
-    """Convert the index of a column, or its name."""
+def column(text: str) -> int | str:
+    """Convert the index of a column or a sheet, or its name."""
     try:
         return int(text)
     except ValueError:
@@ -154,6 +154,19 @@ def character(text: str) -> str:
     text = {r"\t": "\t", "tab": "\t"}.get(text, text)
     if len(text) != 1:
         raise ArgumentTypeError(f"{text!r} has {len(text)} characters; expected 1 character, or the word tab")
+    return text
+
+
+def encoding(text: str) -> str:
+    """Convert the name of an encoding of text."""
+    import codecs  # imported here: a start imports no code of a command
+
+    try:
+        "".encode(codecs.lookup(text).name)
+    except (LookupError, ValueError):
+        raise ArgumentTypeError(
+            f"{text!r} is not the name of an encoding, such as utf-8 or latin-1"
+        ) from None
     return text
 
 
