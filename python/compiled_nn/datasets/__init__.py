@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from .images import read_image_folder
     from .parquet import ParquetBatches
     from .splits import only_classes, relabel, train_test_split, train_validation_test_split
-    from .tables import Table
+    from .tables import Table, iter_table, read_table
 
 __all__ = [
     "Dataset",
     "ParquetBatches",
     "Table",
     "from_hugging_face",
+    "iter_table",
     "load_beans",
     "load_catvnoncat",
     "load_digits",
@@ -37,6 +38,7 @@ __all__ = [
     "read_idx",
     "read_image_folder",
     "read_npz",
+    "read_table",
     "relabel",
     "train_test_split",
     "train_validation_test_split",
@@ -52,7 +54,7 @@ __getattr__, __dir__ = lazy.attach(
         **dict.fromkeys(_BUNDLED, "bundled"),
         **dict.fromkeys(_SPLITS, "splits"),
         "Dataset": "dataset",
-        "Table": "tables",
+        **dict.fromkeys(("Table", "iter_table", "read_table"), "tables"),
         "ParquetBatches": "parquet",
         "from_hugging_face": "hugging_face",
         "read_csv": "csv",
