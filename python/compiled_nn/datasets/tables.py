@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..common import checks
+from ..common import checks, optional
 from ..common.errors import did_you_mean
+from ..data import dataframes
 from ..data.column_types import Word
 from ..data.table import Table
 from . import limits
@@ -74,11 +75,10 @@ def read_table(
     else:
         content = source.read()
     if content[:4] == b"PAR1":
-        from pyarrow import parquet
-
+        parquet = optional.load(
+            "pyarrow.parquet", purpose="reading Parquet", library="pyarrow", extra="arrow"
+        )
         found = parquet.read_table(io.BytesIO(content))
-        from ..data import dataframes
-
         return Table(dict(dataframes.columns(found)))
     text = content.decode(encoding or "utf-8-sig")
     if delimiter is None:
