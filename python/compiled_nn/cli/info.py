@@ -29,7 +29,7 @@ def add_options(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Print the description of the network."""
-    from .support import results
+    from .support import record, results
 
     card = _card(options.model)
     if options.json:
@@ -57,11 +57,7 @@ def run(options: Namespace) -> int:
     }
     split = card["split"]
     rows["target"] = card["target"]
-    rows["test rows"] = (
-        None
-        if split is None
-        else f"{split['test_rows']:,}, {split['fraction']:g} of the rows, held out by train with seed {split['seed']}"
-    )
+    rows["test rows"] = None if split is None else record.split_text(split)
     rows |= {f"metadata {name}": json.dumps(value) for name, value in card["metadata"].items()}
     lines = [f"{printable(name):<13} {printable(text)}" for name, text in rows.items() if text is not None]
     title, *table = _layer_table(card["layers"])

@@ -275,7 +275,7 @@ def select_part(
     held, repeated = known.find(X, y if labels is None else labels)
     n_held, n_known = int(held.sum()), len(known.held_out)
     if name is None and not (own and n_held):
-        if repeated and not own:
+        if repeated.any() and not own:
             _note_repeated(n_held)
         return _own_part(data, name)
     if not n_held:

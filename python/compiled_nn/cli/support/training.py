@@ -124,7 +124,9 @@ def _make_plan(options: Namespace) -> _Plan:
     known = None
     if data is not whole or not len(data.X_test):
         share = options.test_fraction or inputs.TEST_FRACTION
-        known = record.of_training(data, target, share, stratified=classifies)
+        rule = {"fraction": share, "seed": record.SEED, "stratified": classifies, "time": None, "group": None}
+        parts = {"train": (data.X_train, data.y_train), "test": (data.X_test, data.y_test)}
+        known = record.of_training(parts, target=target, split=rule if len(data.X_test) else None)
     if options.scale is not None:
         data = replace(data, input_scale=options.scale)
     loss, n_outputs = _loss(options, data, classifies)
