@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         tutorials,
     )
     from .estimators import MLPClassifier, MLPRegressor
+    from .network.importance import permutation_importance
     from .optimizers import LBFGS, SGD, Adadelta, Adagrad, Adam, AdamW, Lion, NAdam, RAdam, RMSprop, Rprop
     from .training.averaging import SWA
 
@@ -81,6 +82,7 @@ __all__ = [
     "losses",
     "metrics",
     "optimizers",
+    "permutation_importance",
     "plotting",
     "preprocessing",
     "rates",
@@ -118,5 +120,6 @@ __getattr__, __dir__ = lazy.attach(
         **dict.fromkeys(_OPTIMIZERS, "optimizers"),
         **dict.fromkeys(("MLPClassifier", "MLPRegressor"), "estimators"),
         "SWA": "training.averaging",
+        "permutation_importance": "network.importance",
     },
 )

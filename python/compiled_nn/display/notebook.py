@@ -91,6 +91,13 @@ def _page(*parts: str) -> str:
     return f'<div class="compiled-nn"><style>{_STYLE}</style>{"".join(parts)}</div>'
 
 
+def table_page(title: str, rows: Sequence[Sequence[str]]) -> str:
+    """Return the HTML of a table below its title; the first of the rows is the header, the first column is text."""
+    head, *body = rows
+    lines = [_row(head, "th"), *(_row(cells, "td") for cells in body)]
+    return _page(f"<div>{escape_text(title)}</div><table>{''.join(lines)}</table>")
+
+
 def _head(name: str, net: DrawnNetwork | None) -> str:
     layers = [] if net is None else net.summary().layers
     sizes = [*(layer.inputs for layer in layers[:1]), *(layer.units for layer in layers)]

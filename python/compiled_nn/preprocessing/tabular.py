@@ -170,6 +170,14 @@ class Tabular:
                 result += [f"{name}_rare"] if column.rare else []
         return np.array(result, dtype=object)
 
+    def sources(self) -> Array:
+        """Return the index of the table's column for each column of the result (n_columns_,)."""
+        numeric = [(i, column) for i, column in enumerate(self.columns_) if isinstance(column, Numeric)]
+        found = [i for i, _ in numeric] + [i for i, column in numeric if column.indicator]
+        for i, _, width in self.embeddable():
+            found += [i] * width
+        return np.array(found, dtype=np.int64)
+
     def _numeric(self) -> list[Numeric]:
         return [column for column in self.columns_ if isinstance(column, Numeric)]
 
