@@ -84,6 +84,7 @@ CHANGES = {
     **{"clip_value": 1e-4, "ema": 0.5, "averaging": SWA(2), "optimizer": "lion"},
     **{"schedule": schedules.Step(0.02, every=3), "input_scale": 2.0, "standardize": "minmax"},
     **{"categorical_features": [0], "min_frequency": 0.4, "embeddings": 2, "metrics": ["max_error"]},
+    **{"column_types": {1: "ignore"}},
     **{"monitor": "loss", "target": ("loss", 1e9), "min_delta": 1e-9, "restore_best": False},
     **{"proximal": True},
     **{"time_limit": 1e-9, "on_interrupt": "raise", "dtype": "float64", "n_threads": 2, "callbacks": [stop]},

@@ -121,7 +121,7 @@ def test_memory_is_that_of_the_entries():
     X = np.empty((m, 2), object)
     X[:, 0] = [f"user-{i}" for i in range(m)]
     X[:, 1] = 1.5
-    encoder = Tabular().fit(X)
+    encoder = Tabular([0]).fit(X)
     assert encoder.n_columns_ == m + 1
     tracemalloc.start()
     encoded = encoder.transform(X)

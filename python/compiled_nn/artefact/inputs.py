@@ -160,19 +160,23 @@ class Inputs(Immutable):
             X = dataframes.opened(X)
             order = self._order(X)
             if order is not None and self.encoder is not None:
-                X, order = dataframes.Reordered(X, order), None
+                X, order = (
+                    dataframes.Reordered(X, order, self.names or self.labels or range(len(order))),
+                    None,
+                )
         if self.shape is not None:
             X = samples.plain(X)
             images.check_shape(self.shape, X)
         rows = samples.read(X, dtype=self.dtype, n_features=self.n_columns, encoder=self.encoder)
-        return rows if order is None else cast("Array", rows)[:, order]
+        return rows if order is None else cast("Array", rows)[:, cast("list[int]", order)]
 
-    def _order(self, X: Any) -> list[int] | None:
+    def _order(self, X: Any) -> list[int | None] | None:
         """Return the indices of the columns of X in the order of fit; None if that is their order."""
+        optional = () if self.encoder is None else self.encoder.optional
         names = dataframes.feature_names(X)
         if names is not None:
             if self.labels is not None:
-                column_names.check_same(self.labels, names)
+                column_names.check_same(self.labels, names, optional=optional)
             # The encoder matches texts itself.
             return (
                 None
@@ -185,7 +189,7 @@ class Inputs(Immutable):
         labels = labels or dataframes.labels(X)
         if labels is None or (column_names.counted(labels) and set(labels) != set(known)):
             return None
-        return column_names.order(known, labels)
+        return column_names.order(known, labels, optional)
 
     def range_error(self) -> ValueError:
         """Return the error for an X that overflows when it is scaled."""

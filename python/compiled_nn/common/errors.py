@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
+_PACKAGE = f"{__name__.partition('.')[0]}."  # start of the names of the modules of this package
 
 
 class CompiledNNWarning(UserWarning):
@@ -28,6 +31,14 @@ class DivergenceError(ArithmeticError, ValueError):
     It is also a ValueError, as in scikit-learn. The network keeps the weights of the last finite epoch and stays
     usable.
     """
+
+
+def warn(message: str, category: type[Warning]) -> None:
+    """Warn at the line that called this package."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals["__name__"].startswith(_PACKAGE):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from ..common.text import printable
@@ -61,8 +61,12 @@ def check_distinct(names: Sequence[Hashable]) -> None:
     )
 
 
-def order(fitted: Sequence[Any], given: Sequence[Any]) -> list[int] | None:
+def order(
+    fitted: Sequence[Any], given: Sequence[Any], optional: Collection[int] = ()
+) -> list[int | None] | None:
     """Return the index in `given` of each name in `fitted`; None if both are the same, in the same order.
+
+    `optional` are the indices in `fitted` of names that `given` may lack; their index is None then.
 
     Raises
     ------
@@ -71,18 +75,22 @@ def order(fitted: Sequence[Any], given: Sequence[Any]) -> list[int] | None:
     """
     if list(fitted) == list(given):
         return None
-    check_same(fitted, given)
+    check_same(fitted, given, optional=optional)
     check_distinct(given)
     places = {name: i for i, name in enumerate(given)}
-    return [places[name] for name in fitted]
+    return [places.get(name) for name in fitted]
 
 
-def check_same(fitted: Sequence[Any], given: Sequence[Any], *, ordered: bool = False) -> None:
+def check_same(
+    fitted: Sequence[Any], given: Sequence[Any], *, ordered: bool = False, optional: Collection[int] = ()
+) -> None:
     """Raise a ValueError, in scikit-learn's words, if a name is missing or additional.
 
-    With `ordered`, it is also raised if the names are in another order.
+    With `ordered`, it is also raised if the names are in another order. `optional` are the indices in `fitted` of names
+    that `given` may lack.
     """
-    unexpected, missing = _sorted(set(given) - set(fitted)), _sorted(set(fitted) - set(given))
+    needed = {name for i, name in enumerate(fitted) if i not in optional}
+    unexpected, missing = _sorted(set(given) - set(fitted)), _sorted(needed - set(given))
     lines = ["The feature names should match those that were passed during fit."]
     if unexpected:
         lines += ["Feature names unseen at fit time:", *_listed(unexpected)]

@@ -2,31 +2,45 @@
 
 number      numbers, which are scaled
 category    text or other values with few levels, which are encoded one by one
-date        dates and times, which are encoded by their parts
+date        dates and times, which are encoded by their parts; also text of which each value is a date of ISO 8601
 identifier  all different: names a row and says nothing about others; left out
-constant    one value in every row; left out
+constant    one value in every row, or no value at all; left out
 text        text of many levels; left out
+
+Nothing is left out of a table with less than `FEWEST_ROWS` rows, where such columns cannot be recognised.
 """
 
 from __future__ import annotations
 
+import numbers
 import re
+from decimal import Decimal
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
-from . import cells
-from .arrays import Array
+from . import cells, dates
+from .coded import Array, Coded, coded, types
 
 Word: TypeAlias = Literal["number", "category", "date", "ignore"]  # what a user may say of a column
-Kind: TypeAlias = Literal["number", "category", "date", "identifier", "constant", "text"]
+Kind: TypeAlias = Literal["number", "category", "date", "identifier", "constant", "text", "ignore"]
 
 WORDS: tuple[Word, ...] = ("number", "category", "date", "ignore")
-_USED = ("number", "category", "date")
-_FEWEST_ROWS = 50  # with fewer rows, columns whose values all differ are not taken for identifiers
-_MANY = 0.5  # share of the rows; text with more levels is free text
+LEFT_OUT: tuple[Kind, ...] = ("identifier", "constant", "text", "ignore")
+FEWEST_ROWS = 50  # with fewer rows, nothing is left out
+_MANY = 0.5  # share of the rows with a value; text with more levels is free text
+_DIFFERENT, _SAME, _EMPTY = (
+    "its values are all different",
+    "it has the same value in every row",
+    "it has no values",
+)
+_NUMBERS = (numbers.Real, Decimal, np.bool_, type(None))
+_PLAIN = {int, float, bool, type(None)}
+# Names of identifiers: "id", "customer_id", "customerID", "userid", "row_index"; not "paid" or "price_index".
 _IDENTIFIER = re.compile(
-    r"(^|[\W_])(id|key|index|idx|uuid|guid)($|[\W_])|(?<=[a-z])(ID|Id|Key|Index)$", re.IGNORECASE
+    r"(?i:^(.*[\W_])?(id|key|uuid|guid)$|^id[\W_]|^(row[\W_]?)?(index|idx)$)"
+    r"|(?i:^(row|user|customer|client|patient|order)id$)"
+    r"|(?<=[a-z])(ID|Id|Key)$"
 )
 
 
@@ -35,8 +49,8 @@ class ColumnType(NamedTuple):
 
     Attributes
     ----------
-    kind : {"number", "category", "date", "identifier", "constant", "text"}
-        Type.
+    kind : {"number", "category", "date", "identifier", "constant", "text", "ignore"}
+        Type; "ignore" if the user said so.
     reason : str
         Reason for which the column is left out; "" if it is used.
     """
@@ -47,54 +61,94 @@ class ColumnType(NamedTuple):
     @property
     def used(self) -> bool:
         """Whether a network learns from the column."""
-        return self.kind in _USED
+        return self.kind not in LEFT_OUT
 
 
-def infer(column: Array, name: Any = None) -> ColumnType:
+def infer(column: Array | Coded, name: Any = None) -> ColumnType:
     """Return the type of a column (m,); `name` is its name, None if it has none."""
-    present = _present(column)
-    texts = present.dtype.kind in "OUST"
-    kind: Kind = "date" if present.dtype.kind == "M" else "category" if texts else "number"
-    if len(present) in (0, len(column)):
-        levels = len(set(present.tolist())) if texts else len(np.unique(present))
-        if levels <= 1:
-            return ColumnType(
-                "constant", "it has the same value in every row" if levels else "it has no values"
-            )
-    elif kind != "category":
+    if holds_text(column) or isinstance(column, Coded) or dates.holds_dates(column):
+        if isinstance(column, np.ndarray) and column.dtype.kind == "M":
+            return _constant(column, np.isnat(column)) or ColumnType("date")
+        try:
+            return _of_levels(coded(column))
+        except TypeError:  # a value without a hash, which the encoder refuses with the name of the column
+            return ColumnType("category")
+    array = _plain_numbers(column)
+    if array.dtype.kind not in "biuf":
+        return ColumnType("number")  # the encoder refuses it with the name of the column
+    missing = np.isnan(array) if array.dtype.kind == "f" else np.zeros(1, bool)
+    if constant := _constant(array, missing):
+        return constant
+    if len(array) >= FEWEST_ROWS and not missing.any() and _names_rows(array, name):
+        return ColumnType("identifier", _DIFFERENT)
+    return ColumnType("number")
+
+
+def holds_text(column: Array | Coded) -> bool:
+    """Whether any value of a column is text."""
+    if isinstance(column, Coded) or column.dtype.kind == "O":
+        return any(issubclass(kind, (str, bytes)) for kind in types(column))
+    return column.dtype.kind in "UST"
+
+
+def _constant(column: Array, missing: Array) -> ColumnType | None:
+    """Return the type of an array in which all values are missing or the same; None for other ones."""
+    if len(column) < FEWEST_ROWS:
+        return None
+    if missing.any():
+        return ColumnType("constant", _EMPTY) if missing.all() else None
+    return ColumnType("constant", _SAME) if (column == column[0]).all() else None
+
+
+def _of_levels(distinct: Coded) -> ColumnType:
+    """Return the type of a column of text, of dates in objects, or of categories."""
+    counts = distinct.counts().tolist()
+    levels = [(value, n) for value, n in zip(distinct.values, counts, strict=True) if n]
+    present = [(value, n) for value, n in levels if not cells.is_missing(value)]
+    values, m = [value for value, _ in present], sum(n for _, n in present)
+    is_date = dates.is_iso(values) or dates.holds_dates(distinct)
+    kind: Kind = "date" if is_date else "category"
+    if len(distinct) < FEWEST_ROWS:
         return ColumnType(kind)
-    else:
-        levels = len(set(present.tolist()))
-    m = len(column)
-    if kind == "date" or m < _FEWEST_ROWS:
+    if not present:
+        return ColumnType("constant", _EMPTY)
+    if len(present) == 1 and m == len(distinct):
+        return ColumnType("constant", _SAME)
+    if is_date or m < FEWEST_ROWS:
         return ColumnType(kind)
-    if levels == m and (texts or _names_rows(present, name)):
-        return ColumnType("identifier", "its values are all different")
-    if texts and levels > _MANY * m:
-        return ColumnType("text", f"it is text with {levels:,} levels in {m:,} rows")
+    if len(present) == len(distinct):
+        return ColumnType("identifier", _DIFFERENT)
+    if len(present) > _MANY * m:
+        return ColumnType("text", f"it is text with {len(present):,} levels in {m:,} rows")
     return ColumnType(kind)
 
 
-def _present(column: Array) -> Array:
-    """Return the values that are not missing, as numbers if all are."""
-    if column.dtype.kind in "fM":
-        return column[~np.isnan(column)] if column.dtype.kind == "f" else column[~np.isnat(column)]
+def _plain_numbers(column: Array) -> Array:
+    """Return objects that are all numbers or missing as an array of numbers; anything else unchanged."""
     if column.dtype.kind != "O":
         return column
-    values = [value for value in column.tolist() if not cells.is_missing(value)]
-    if all(isinstance(value, (int, float, np.number)) for value in values):
-        return np.array(values)
-    found = np.empty(len(values), object)
-    found[:] = values
-    return found
+    values = column.tolist()
+    kinds = set(map(type, values))
+    if not all(issubclass(kind, _NUMBERS) or kind.__name__ == "NAType" for kind in kinds):
+        return column
+    try:
+        if kinds - _PLAIN:
+            values = [None if cells.is_missing(value) else float(value) for value in values]
+        return np.array(values, np.float64)  # None becomes NaN
+    except OverflowError:  # an integer beyond the range of float64
+        return column
 
 
-def _names_rows(numbers: Array, name: Any) -> bool:
-    """Whether different numbers are whole, and evenly spaced in row order or named like an identifier."""
-    if numbers.dtype.kind not in "iu" and not (
-        numbers.dtype.kind == "f" and (numbers == np.rint(numbers)).all()
-    ):
+def _names_rows(whole: Array, name: Any) -> bool:
+    """Whether numbers (m,) are whole and all different, and evenly spaced in row order or named like an identifier."""
+    if whole.dtype.kind == "b":
         return False
-    if isinstance(name, str) and _IDENTIFIER.search(name):
-        return True
-    return len(np.unique(np.diff(numbers))) == 1
+    if whole.dtype.kind == "f" and not (np.isfinite(whole) & (whole == np.rint(whole))).all():
+        return False
+    first, second, last = (int(whole[i]) for i in (0, 1, -1))
+    if first != second and last - first == (second - first) * (len(whole) - 1):
+        steps = np.diff(whole)  # of integers, modulo the range of their dtype
+        if (steps == steps[0]).all():
+            return True
+    named = isinstance(name, str) and _IDENTIFIER.search(name) is not None
+    return named and len(np.unique(whole)) == len(whole)

@@ -7,6 +7,7 @@ Tables are recognised by their methods, so that none of these libraries is impor
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -221,14 +222,17 @@ class Reordered:
     ----------
     X : table
         Table.
-    order : list of int
-        Indices of its columns.
+    order : list of int or None
+        Indices of its columns; None for a column that it lacks, which is zeros.
+    names : sequence
+        Names of the columns in this order.
     """
 
-    def __init__(self, X: Any, order: list[int]) -> None:
-        found = columns(X)
-        self._columns = [found[i][1] for i in order]
-        self.column_names = [found[i][0] for i in order]
+    def __init__(self, X: Any, order: Sequence[int | None], names: Sequence[Any]) -> None:
+        found = [values for _, values in columns(X)]
+        filler = np.zeros(len(found[0]) if found else 0)
+        self._columns = [filler if i is None else found[i] for i in order]
+        self.column_names = list(names)
 
     def column(self, i: int) -> Array:
         """Return the column with the index `i`."""

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from numpy.random import RandomState
 
 from ..common import clock
-from ..common.errors import CompiledNNWarning, located, suggest_keywords
+from ..common.errors import CompiledNNWarning, located, suggest_keywords, warn
 from ..common.exclusive import exclusive
 from ..data import column_names, dataframes, images, samples
 from ..data.arrays import Array
 from ..training import levels, validation
 from ..training.history import keep_last
-from . import inputs, sklearn_compat
+from . import inputs
 from .creation import Creation
 from .parameters import STOCHASTIC
 from .progress import EPOCHS_KEPT, ConvergenceCheck
@@ -147,7 +147,7 @@ class Perceptron(Creation):
         if known is None:
             column_names.check_distinct(names or ())
         else:
-            inputs.check_names(owner, known.names, names)
+            inputs.check_names(owner, known, names)
         X = inputs.read(owner, X, self.dtype, known, encodes_table)
         y = inputs.read_targets(owner, y, len(X) if hasattr(X, "__len__") else None)
         weight = inputs.read_weights(sample_weight, len(y))
@@ -258,7 +258,7 @@ class Perceptron(Creation):
         """Train by "sgd" or "adam" on `n_rows` of the rows; `options` are further arguments of ``Network.fit``."""
         net, progress, batches = self.network_, self._progress, self._batches(n_rows)
         if isinstance(self.batch_size, numbers.Integral) and self.batch_size > n_rows:
-            sklearn_compat.warn(
+            warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
                 CompiledNNWarning,
             )

@@ -232,7 +232,7 @@ REFUSED = (
         "has no effect with standardize={standardize!r}, which scales each column; leave one of them out",
     ),
     Combination(
-        ("min_frequency", "embeddings"),
+        ("min_frequency", "column_types", "embeddings"),
         lambda model: model.categorical_features is None,
         "has no effect without categorical_features; pass categorical_features='auto', or leave it out",
     ),

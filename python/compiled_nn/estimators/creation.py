@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 # Parameters that are passed to the network unchanged.
 _NETWORK_PARAMETERS = (
-    *("dtype", "input_scale", "standardize", "categorical_features", "min_frequency", "embeddings"),
+    *("dtype", "input_scale", "standardize", "categorical_features", "min_frequency"),
+    *("column_types", "embeddings"),
     *("input_dropout", "clip_norm", "clip_value", "ema", "proximal"),
 )
 _UNCHANGING = frozenset((bool, int, float, str, type(None)))
@@ -81,7 +82,7 @@ class Creation(Running, ABC):
         if self.categorical_features is not None:
             from ..preprocessing.tabular import Tabular  # imported here to keep `import compiled_nn` fast
 
-            encoder = Tabular(self.categorical_features, self.min_frequency).fit(X)
+            encoder = Tabular(self.categorical_features, self.min_frequency, self.column_types).fit(X)
         n_inputs = X.shape[1] if encoder is None else encoder.n_columns_
         self.network_ = EstimatorNetwork(
             self._layers(targets.n_outputs),

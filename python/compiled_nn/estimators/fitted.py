@@ -48,7 +48,7 @@ class Fitted(Inspection, sklearn_compat.SklearnMixin):
         known, owner = net.inputs, type(self).__name__
         encodes_table = known.encoder is not None
         X = inputs.opened(owner, X, encodes_table)
-        inputs.check_names(owner, known.names, dataframes.feature_names(X))
+        inputs.check_names(owner, known, dataframes.feature_names(X))
         return inputs.read(owner, X, net.dtype, known, encodes_table)
 
     def calibrate_intervals(self, X: Any, y: Any) -> Self:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..common.errors import CompiledNNWarning
+from ..common.errors import CompiledNNWarning, warn
 from ..data import arrays, column_names, dataframes, images, samples
 from ..data.arrays import Array
 from . import sklearn_compat
@@ -53,6 +53,8 @@ def read(owner: str, X: Any, dtype: str, known: Inputs | None, encodes_table: bo
         images.check_shape(known.shape, X)
     rows: Any = X if encodes_table else samples.read(numeric_text(X), dtype=dtype)
     shape: tuple[int, ...] = getattr(rows, "shape", ())
+    if known is not None and known.encoder is not None and known.names and dataframes.feature_names(X):
+        return rows  # columns are matched by name, and those that are left out may be absent
     if known is not None and len(shape) == 2 and shape[1] != known.n_features:
         raise ValueError(
             f"X has {shape[1]} features, but {owner} is expecting {known.n_features} features as input."
@@ -137,20 +139,23 @@ def check_indicator(y: Array) -> None:
 # ---- names of columns
 
 
-def check_names(owner: str, fitted: tuple[str, ...] | None, given: tuple[str, ...] | None) -> None:
-    """Raise ValueError where column names or their order differ from fit; warn where only one side has names."""
+def check_names(owner: str, known: Inputs, given: tuple[str, ...] | None) -> None:
+    """Raise ValueError where column names or their order differ from fit; warn where only one side has names.
+
+    An encoder matches the columns by name itself, so that their order does not matter.
+    """
+    fitted = known.names
     if fitted is None or given is None:
         if given is not None:
-            sklearn_compat.warn(
-                f"X has feature names, but {owner} was fitted without feature names", CompiledNNWarning
-            )
+            warn(f"X has feature names, but {owner} was fitted without feature names", CompiledNNWarning)
         elif fitted is not None:
-            sklearn_compat.warn(
+            warn(
                 f"X does not have valid feature names, but {owner} was fitted with feature names",
                 CompiledNNWarning,
             )
         return
-    column_names.check_same(fitted, given, ordered=True)
+    if known.encoder is None:
+        column_names.check_same(fitted, given, ordered=True)
 
 
 def read_weights(sample_weight: Any, n_rows: int) -> Array | None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..metrics.scorers import MetricLike
     from ..optimizers import OptimizerName
     from ..optimizers.classes import Optimizer
-    from ..preprocessing.tabular import Features
+    from ..preprocessing.choices import Features, Types
     from ..spec.embeddings import Widths
     from ..spec.initializers import Constant, InitName, Normal, Uniform
     from ..training.averaging import SWA
@@ -104,6 +104,7 @@ class Parameters:
     standardize: bool | Scaling = False
     categorical_features: Features | None = None
     min_frequency: float | None = None
+    column_types: Types | None = None
     embeddings: Widths | None = None
     metrics: Sequence[MetricLike] = ()
     monitor: str | None = None

@@ -139,6 +139,9 @@ class MLPRegressor(ValuePredictions):
         :class:`preprocessing.Tabular`. None: X has numbers only.
     min_frequency : int, float or None, default None
         Categories with fewer rows, or a smaller share of them for a float, share one column.
+    column_types : dict of str or int to {"number", "category", "date", "ignore"}, or None, default None
+        Types of some columns of X, by name or number, in place of those that `categorical_features` results in;
+        "ignore" leaves a column out. None: identifiers, constant columns and free text are left out with a warning.
     embeddings : int, "auto", dict or None, default None
         Width of the trained vectors that represent the categories; see :class:`Network`. They are an additional first
         layer in `coefs_`. None: each category is a column of 0 and 1.

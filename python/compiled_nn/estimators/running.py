@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from ..common.errors import CompiledNNWarning
+from ..common.errors import CompiledNNWarning, warn
 from ..data.arrays import Array
 from ..optimizers.full_batch import LBFGS
 from . import sklearn_compat
@@ -57,7 +57,7 @@ class Running(Fitted):
             if self._progress.has_begun:
                 self._store_results(check)
         if self.stop_reason_ == "interrupted":
-            sklearn_compat.warn("Training interrupted by user.", CompiledNNWarning)
+            warn("Training interrupted by user.", CompiledNNWarning)
 
     def _store_results(self, check: ConvergenceCheck) -> None:
         """Set the fitted attributes, after training or after an exception that has ended it."""
@@ -67,9 +67,7 @@ class Running(Fitted):
             net.restore(progress.best_state)
         if stopping_early and progress.losses and not progress.best_epoch:
             column = "val_score" if self.monitor is None else self.monitor
-            sklearn_compat.warn(
-                f"{column!r} was NaN in each epoch; the last weights are kept.", CompiledNNWarning
-            )
+            warn(f"{column!r} was NaN in each epoch; the last weights are kept.", CompiledNNWarning)
         vars(self).update(check.attributes(stopping_early))
 
     def _run_lbfgs(

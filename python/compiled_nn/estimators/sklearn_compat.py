@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Callable
 from types import MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Never
 
 from ..common import optional
-from ..common.errors import CompiledNNWarning, NotFittedError
+from ..common.errors import CompiledNNWarning, NotFittedError, warn
 from .parameters import STOCHASTIC
 
 if TYPE_CHECKING:
     from typing import Self
 
 _OLDEST = (1, 7)  # first version of scikit-learn that the estimators support
-_PACKAGE = __name__.split(".")[0] + "."
 
 
 def _version(sklearn: Any) -> tuple[int, ...]:
@@ -46,14 +44,6 @@ def _import_required() -> Any:  # scikit-learn has no types
     from . import _sklearn
 
     return _sklearn
-
-
-def warn(message: str, category: type[Warning]) -> None:
-    """Warn at the line that called this package."""
-    level, frame = 1, sys._getframe()
-    while frame.f_back is not None and frame.f_globals["__name__"].startswith(_PACKAGE):
-        level, frame = level + 1, frame.f_back
-    warnings.warn(message, category, stacklevel=level)
 
 
 def warn_column_vector(shape: tuple[int, ...]) -> None:

@@ -4,8 +4,9 @@ The tensors have the dtype of the network and are named as in a sequence of full
 ``layers.0.weight`` (units, inputs) and ``layers.0.bias`` (units,). The metadata have one key, ``compiled_nn``:
 
     format_version    1; 2 for a network with standardize=True; 3 for a network with options that version 0.1.0 did not
-                      have; 4 for one with any of the objects inputs, outputs and metadata, or with
-                      standardize="robust_smooth_clip"
+                      have; 4 for one with any of the objects inputs, outputs and metadata, with
+                      standardize="robust_smooth_clip", with column_types, or with an encoder of dates or with columns
+                      that are left out
     library_version   version of compiled_nn that wrote the file
     network           layers, loss, optimizer, l1, l2, input_scale, dtype, seed; in format 2 also standardize, from
                       format 3 on also the other parameters that are not None or False
@@ -128,7 +129,8 @@ def make_content(parts: Parts, library_version: str) -> tuple[dict[str, arrays.A
     """Return the tensors and the JSON document of the file of a network."""
     calibration, learned, encoder = parts.outputs.calibration, parts.outputs.learned, parts.inputs.encoder
     objects = extras.extras(parts)
-    version = _version_for(parts.configuration, calibration.known, bool(objects))
+    columns = None if encoder is None else encoder.to_config()
+    version = _version_for(parts.configuration, calibration.known, bool(objects) or _has_later(columns))
     document: dict[str, Any] = {
         "format_version": version,
         "library_version": library_version,
@@ -140,7 +142,7 @@ def make_content(parts: Parts, library_version: str) -> tuple[dict[str, arrays.A
     if version >= _WITH_TEMPERATURE:
         document["temperature"] = calibration.temperature
     if parts.configuration.categorical_features is not None:
-        document["encoder"] = None if encoder is None else encoder.to_config()
+        document["encoder"] = columns
     document |= objects
     tensors = layer_tensors(parts.layers)
     if parts.statistics is not None:
@@ -155,12 +157,21 @@ def make_content(parts: Parts, library_version: str) -> tuple[dict[str, arrays.A
 def _version_for(configuration: Configuration, calibrated: bool, extended: bool) -> int:
     """Return the oldest format that can describe the network, so that older versions can read the file."""
     config = to_config(configuration)
-    if extended or config.get("standardize") == "robust_smooth_clip":
+    if extended or config.get("standardize") == "robust_smooth_clip" or "column_types" in config:
         return FORMAT_VERSION
     standardize = config.pop("standardize", False)
     if calibrated or not _is_of_first_formats(config) or standardize not in (False, True):
         return 3
     return 2 if standardize else 1
+
+
+def _has_later(columns: object) -> bool:
+    """Whether a column of an encoder, in its JSON form, needs format 4."""
+    if not isinstance(columns, list):
+        return False
+    from ..preprocessing.columns import is_later  # imported here because most networks have no encoder
+
+    return any(map(is_later, columns))
 
 
 def _is_of_first_formats(config: dict[str, Any]) -> bool:
@@ -245,7 +256,8 @@ def describe(file: Any) -> Description:
     """
     document = _document((file.metadata() or {}).get(KEY), file.n_bytes)
     configuration = from_config(document["network"])
-    version = _version_for(configuration, "temperature" in document, bool(extras.given(document)))
+    extended = bool(extras.given(document)) or _has_later(document.get("encoder"))
+    version = _version_for(configuration, "temperature" in document, extended)
     if document["format_version"] != version:
         raise ValueError(
             f"it has format version {document['format_version']}; a network with these parameters has {version}"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..losses import Loss, LossName
     from ..optimizers import OptimizerName
     from ..optimizers.classes import Optimizer
-    from ..preprocessing.tabular import Features
+    from ..preprocessing.choices import Features, Types
     from ..spec.configuration import DType, Scaling
     from ..spec.embeddings import Widths
 
@@ -74,6 +74,10 @@ class Network(Fitting, Inspection, Uncertainty):
     min_frequency : int or float, optional
         Number of rows, or fraction of the rows, below which a category is rare. All rare categories of a column share
         one encoded column.
+    column_types : dict of str or int to {"number", "category", "date", "ignore"}, optional
+        Types of some columns of X, by name or index, in place of those that `categorical_features` results in. "ignore"
+        leaves a column out. With "auto", columns that name the rows, such as an id, have one value only, or hold free
+        text, are left out with a warning; their type here uses them, or leaves them out without the warning.
     input_dropout : float, default 0.0
         Probability, in [0, 1), with which a number of X is set to 0 in training. The others are divided by
         1 - input_dropout.
@@ -166,6 +170,7 @@ class Network(Fitting, Inspection, Uncertainty):
         scale_targets: bool = False,
         categorical_features: Features | None = None,
         min_frequency: float | None = None,
+        column_types: Types | None = None,
         input_dropout: float = 0.0,
         clip_norm: float | None = None,
         clip_value: float | None = None,
@@ -187,6 +192,7 @@ class Network(Fitting, Inspection, Uncertainty):
             scale_targets=scale_targets,
             categorical_features=categorical_features,
             min_frequency=min_frequency,
+            column_types=column_types,
             input_dropout=input_dropout,
             clip_norm=clip_norm,
             clip_value=clip_value,

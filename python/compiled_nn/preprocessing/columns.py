@@ -1,17 +1,19 @@
-"""Encoders of single table columns: numeric columns with missing values, and categorical columns."""
+"""Encoders of single table columns: numeric columns with missing values, categorical columns, and those left out."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise, repeat
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from ..common import checks
-from ..data import arrays, cells, class_labels
+from ..data import arrays, cells, class_labels, column_types
 from ..data.arrays import Array
+from ..data.column_types import ColumnType
+from .dates import Date
 
 _OTHER = -2  # code of values that need a closer look: missing, unknown, or of another type
 _PLAIN_NUMBERS = {int, float, bool, type(None)}
@@ -62,6 +64,16 @@ class Numeric:
         gaps = np.isnan(numbers)
         return np.where(gaps, numbers.dtype.type(self.mean), numbers) if gaps.any() else numbers, gaps
 
+    @property
+    def n_numbers(self) -> int:
+        """Number of columns of the result besides the indicator."""
+        return 1
+
+    @property
+    def column_type(self) -> ColumnType:
+        """Type of the column."""
+        return ColumnType("number")
+
     def to_config(self) -> dict[str, Any]:
         """Return the encoder as a JSON-serialisable dict."""
         return {"name": self.name, "mean": self.mean, "indicator": self.indicator}
@@ -97,6 +109,7 @@ class Categorical:
         Categories that occur in fewer rows than `min_frequency`, or in a smaller share of the rows if it is below 1,
         are rare. `where` names the column in errors.
         """
+        _refuse_dates(column, where)
         counts = _counts(column, where)
         _check_categories(list(counts), where)
         least: float = min_frequency or 0
@@ -136,19 +149,75 @@ class Categorical:
             )
         return table.get(_plain(value), len(table) if self.rare else -1)
 
+    @property
+    def column_type(self) -> ColumnType:
+        """Type of the column."""
+        return ColumnType("category")
+
     def to_config(self) -> dict[str, Any]:
         """Return the encoder as a JSON-serialisable dict."""
         return {"name": self.name, "categories": list(self.categories), "rare": self.rare}
 
 
-def read_encoder(config: object) -> Numeric | Categorical:
+@dataclass(frozen=True)
+class LeftOut:
+    """Column that does not become any column of the result.
+
+    Attributes
+    ----------
+    name : str or None
+        Name of the column; None if the table has no names.
+    kind : {"identifier", "constant", "text", "ignore"}
+        Type of the column; "ignore" if the user said so.
+    reason : str
+        Reason for which it is left out.
+    """
+
+    name: str | None
+    kind: column_types.Kind
+    reason: str
+
+    @property
+    def column_type(self) -> ColumnType:
+        """Type of the column."""
+        return ColumnType(self.kind, self.reason)
+
+    def to_config(self) -> dict[str, Any]:
+        """Return the column as a JSON-serialisable dict."""
+        return {"name": self.name, "kind": self.kind, "reason": self.reason}
+
+
+Column: TypeAlias = Numeric | Categorical | Date | LeftOut
+_FIELDS = {
+    "mean": ("name", "mean", "indicator"),
+    "categories": ("name", "categories", "rare"),
+    "first": ("name", "first", "parts", "means", "indicator"),
+    "kind": ("name", "kind", "reason"),
+}
+_LATER = ("first", "kind")  # in format 4
+_LONGEST_REASON = 200
+
+
+def is_later(config: object) -> bool:
+    """Whether the result of ``to_config`` for a column, as read from a file, needs format 4."""
+    return isinstance(config, dict) and any(field in config for field in _LATER)
+
+
+def read_encoder(config: object) -> Column:
     """Return the encoder from the result of ``to_config``; any other `config` raises ValueError or TypeError."""
-    categorical = isinstance(config, dict) and "categories" in config
-    names = ("name", "categories", "rare") if categorical else ("name", "mean", "indicator")
-    fields: dict[str, Any] = checks.fields("a column of the encoder", config, names)
+    given = config if isinstance(config, dict) else {}
+    kind = next((field for field in _FIELDS if field in given), "mean")
+    fields: dict[str, Any] = checks.fields("a column of the encoder", config, _FIELDS[kind])
     if fields["name"] is not None and not isinstance(fields["name"], str):
         raise ValueError("the name of a column is not a str")
-    if not categorical:
+    if kind == "first":
+        return Date.read(fields)
+    if kind == "kind":
+        checks.choice("the encoder", "kind", fields["kind"], column_types.LEFT_OUT)
+        if not isinstance(fields["reason"], str) or len(fields["reason"]) > _LONGEST_REASON:
+            raise ValueError(f"the reason of a column is not a str of at most {_LONGEST_REASON} characters")
+        return LeftOut(**fields)
+    if kind == "mean":
         checks.real("the encoder", "mean", fields["mean"])
         checks.flag("the encoder", "indicator", fields["indicator"])
         return Numeric(**fields)
@@ -162,19 +231,21 @@ def read_encoder(config: object) -> Numeric | Categorical:
     return Categorical(**{**fields, "categories": tuple(categories)})
 
 
-def holds_text(column: Array) -> bool:
-    """Whether any value of a column is text."""
-    if column.dtype.kind == "O":
-        return any(issubclass(kind, (str, bytes)) for kind in set(map(type, column.tolist())))
-    return column.dtype.kind in "UST"
-
-
 def _refuse_text(column: Array, where: str, reason: str) -> None:
     """Raise TypeError with the reason if a value of a column is text."""
-    if holds_text(column):
+    if column_types.holds_text(column):
         values = column.tolist()
         row = next(i for i, value in enumerate(values) if isinstance(value, (str, bytes)))
         raise TypeError(f"{where} holds {_plain(values[row])!r} in row {row}; {reason}")
+
+
+def _refuse_dates(column: Array, where: str) -> None:
+    """Raise TypeError if a column of categories has a dtype of dates or of time differences."""
+    if column.dtype.kind in "Mm":
+        raise TypeError(
+            f"{where} holds {cells.kind_of_array(column)}; categories are text, integers, booleans or finite numbers."
+            " Convert it to text, or leave it out of the categories."
+        )
 
 
 def _counts(column: Array, where: str) -> Counter[Any]:

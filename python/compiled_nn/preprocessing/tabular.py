@@ -1,61 +1,75 @@
-"""Encoding of tables with numbers and categories: one-hot categories, and means in place of missing numbers.
+"""Encoding of tables: one-hot categories, means in place of missing numbers, and dates as numbers.
 
 (a) Every row of the sparse result stores the same number of entries: its numbers, its indicators of missing numbers,
     and one entry per categorical column. The entry of a missing or unknown category is a stored zero. The result can
     therefore be computed column by column, and its memory does not depend on the number of categories.
-(b) Numbers are the first columns of the result. With `standardize` only these are scaled; columns of 0 and 1 are not.
+(b) Numbers, and the parts of dates, are the first columns of the result. With `standardize` only these are scaled;
+    columns of 0 and 1 are not.
+(c) A missing category needs no column: its row of zeros is one more point, so weights and biases represent
+    each function of the categories and of "missing". Unknown categories share it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from cnn_core.sparse import SparseRows
 
-from ..common import checks, clock
+from ..common import clock
 from ..common.errors import NotFittedError, count
-from ..data import column_names, dataframes
+from ..data import column_names
 from ..data.arrays import Array
+from ..data.column_types import ColumnType
 from ..data.samples import Samples
-from . import columns, standardization
-from .columns import Categorical, Numeric
+from . import choices, columns, standardization
+from .choices import Features, Types
+from .columns import Categorical, Column, LeftOut, Numeric
+from .dates import Date
 from .standardization import Statistics
 from .tables import read_table, where
 
-Columns: TypeAlias = list[int] | list[str] | list[int | str] | tuple[int | str, ...] | Array
-Features: TypeAlias = Literal["auto"] | Columns  # indices or names of columns
-
 
 class Tabular:
-    """Encoder of tables whose columns are numbers or categories.
+    """Encoder of tables whose columns are numbers, categories or dates.
 
-    The result has, in this order, the numeric columns; one indicator column for each numeric column that had missing
-    numbers during fit; and one column for each category. Missing numbers are replaced by the mean of their column. A
-    missing category is 0 in all columns of its feature. An unknown category is 1 in the column of rare categories if
-    the feature has one, else 0 in all columns.
+    The result has, in this order, the columns of numbers, where a date becomes the days since the first date of fit and
+    those of its year, month, day, weekday and hour that varied in fit; one indicator column for each number or date
+    that was missing in some rows of fit; and one column for each category. Missing numbers, and the parts of missing
+    dates, are replaced by the mean of their column. A missing category is 0 in all columns of its feature. An unknown
+    category is 1 in the column of rare categories if the feature has one, else 0 in all columns.
 
     Parameters
     ----------
     categorical_features : "auto" or sequence of int or str, default "auto"
-        Categorical columns, by index or, for a table with column names, by name. "auto": columns of text, and columns
-        of a data frame that have a categorical dtype.
+        Categorical columns, by index or, for a table with column names, by name; the others are numbers, or dates if
+        they have such a dtype. "auto": the type of each column follows from its values. Text is a category, unless each
+        value is a date of ISO 8601, such as "2024-03-01"; so is a column that has a categorical dtype. In a table, or
+        an array of objects, of at least 50 rows, identifiers (text or whole numbers that are all different; whole
+        numbers only if they are evenly spaced or have a name such as "id"), constant columns and free text (a level for
+        every second row or more) are left out.
     min_frequency : int or float, optional
         Minimum frequency of a category: a number of rows (int), or a share of the rows (float below 1). All categories
         of a feature that are less frequent share one column. Default: every category has its own column.
+    column_types : dict of str or int to {"number", "category", "date", "ignore"}, optional
+        Types of some columns, by name or index, in place of those that `categorical_features` results in. "ignore"
+        leaves a column out.
 
     Attributes
     ----------
-    columns_ : tuple of Numeric or Categorical
+    columns_ : tuple of Numeric, Categorical, Date or LeftOut
         Fitted encoder of each column.
+    column_types_ : dict of str or int to ColumnType
+        Type of each column by its name, or its index if the table has no names: its `kind`, and the `reason` for which
+        it is left out.
     n_features_in_ : int
         Number of columns of the table.
     n_columns_ : int
         Number of columns of the result.
     n_numeric_ : int
-        Number of numeric columns, which are the first columns of the result.
+        Number of columns of numbers and parts of dates, which are the first columns of the result.
     feature_names_in_ : ndarray of str, or None
         Names of the columns of the table; None if the table has no names.
 
@@ -63,6 +77,14 @@ class Tabular:
     ------
     TypeError, ValueError
         If a parameter is invalid.
+
+    Notes
+    -----
+    Columns that are left out count in `n_features_in_`, but their values are neither checked nor used, and a table with
+    names may lack them after fit. :meth:`fit` names them in a warning, except those that `column_types` ignores.
+
+    Dates are those of the module datetime, of NumPy, pandas, polars and Arrow, and with "date" in `column_types` also
+    text of ISO 8601. Those with a time zone are converted to UTC.
 
     Examples
     --------
@@ -78,14 +100,22 @@ class Tabular:
     ['x0', 'missingindicator_x0', 'x1_blue', 'x1_red']
     """
 
-    def __init__(self, categorical_features: Features = "auto", min_frequency: float | None = None) -> None:
-        self.categorical_features = categorical(categorical_features)
-        self.min_frequency = frequency(min_frequency)
-        self._columns: tuple[Numeric | Categorical, ...] | None = None
+    def __init__(
+        self,
+        categorical_features: Features = "auto",
+        min_frequency: float | None = None,
+        column_types: Types | None = None,
+    ) -> None:
+        self.categorical_features = choices.categorical(categorical_features)
+        self.min_frequency = choices.frequency(min_frequency)
+        types = choices.typed(column_types)
+        self.column_types = None if types is None else dict(types)
+        choices.check_contradictions(self.categorical_features, types or ())
+        self._columns: tuple[Column, ...] | None = None
 
     def __repr__(self) -> str:
         """Return the parameters that differ from their defaults."""
-        defaults = {"categorical_features": "auto", "min_frequency": None}
+        defaults = {"categorical_features": "auto", "min_frequency": None, "column_types": None}
         changed = (
             f"{name}={getattr(self, name)!r}"
             for name, default in defaults.items()
@@ -96,11 +126,19 @@ class Tabular:
     # ---- fitted attributes
 
     @property
-    def columns_(self) -> tuple[Numeric | Categorical, ...]:
+    def columns_(self) -> tuple[Column, ...]:
         """Fitted encoder of each column."""
         if self._columns is None:
             raise NotFittedError("This Tabular instance is not fitted yet. Call 'fit' before using it.")
         return self._columns
+
+    @property
+    def column_types_(self) -> dict[str | int, ColumnType]:
+        """Type of each column, by its name, or by its index if the table has no names."""
+        return {
+            i if column.name is None else column.name: column.column_type
+            for i, column in enumerate(self.columns_)
+        }
 
     @property
     def n_features_in_(self) -> int:
@@ -109,8 +147,8 @@ class Tabular:
 
     @property
     def n_numeric_(self) -> int:
-        """Number of numeric columns."""
-        return len(self._numeric())
+        """Number of columns of numbers and parts of dates."""
+        return sum(column.n_numbers for column in self._numeric())
 
     @property
     def n_columns_(self) -> int:
@@ -126,8 +164,9 @@ class Tabular:
     def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> Array:
         """Return the names of the columns of the result.
 
-        A numeric column keeps its name; its indicator of missing numbers is "missingindicator_NAME", as in
-        scikit-learn; a category is "NAME_CATEGORY", and the column of rare categories "NAME_rare".
+        A numeric column keeps its name; the parts of a date are "NAME_days", "NAME_month" and so on; the indicator of
+        missing values is "missingindicator_NAME", as in scikit-learn; a category is "NAME_CATEGORY", and the column of
+        rare categories "NAME_rare".
 
         Parameters
         ----------
@@ -161,9 +200,17 @@ class Tabular:
             [f"x{i}" for i in range(self.n_features_in_)] if given is None else [str(name) for name in given]
         )
         named = list(zip(titles, self.columns_, strict=True))
-        numeric = [(name, column) for name, column in named if isinstance(column, Numeric)]
-        result = [name for name, _ in numeric]
-        result += [f"missingindicator_{name}" for name, column in numeric if column.indicator]
+        result: list[str] = []
+        for name, column in named:
+            if isinstance(column, Date):
+                result += [f"{name}_{part}" for part in column.parts]
+            elif isinstance(column, Numeric):
+                result.append(name)
+        result += [
+            f"missingindicator_{name}"
+            for name, column in named
+            if isinstance(column, (Numeric, Date)) and column.indicator
+        ]
         for name, column in named:
             if isinstance(column, Categorical):
                 result += [f"{name}_{category}" for category in column.categories]
@@ -172,16 +219,19 @@ class Tabular:
 
     def sources(self) -> Array:
         """Return the index of the table's column for each column of the result (n_columns_,)."""
-        numeric = [(i, column) for i, column in enumerate(self.columns_) if isinstance(column, Numeric)]
-        found = [i for i, _ in numeric] + [i for i, column in numeric if column.indicator]
+        numeric = [
+            (i, column) for i, column in enumerate(self.columns_) if isinstance(column, (Numeric, Date))
+        ]
+        found = [i for i, column in numeric for _ in range(column.n_numbers)]
+        found += [i for i, column in numeric if column.indicator]
         for i, _, width in self.embeddable():
             found += [i] * width
         return np.array(found, dtype=np.int64)
 
-    def _numeric(self) -> list[Numeric]:
-        return [column for column in self.columns_ if isinstance(column, Numeric)]
+    def _numeric(self) -> list[Numeric | Date]:
+        return [column for column in self.columns_ if isinstance(column, (Numeric, Date))]
 
-    def _indicators(self) -> list[Numeric]:
+    def _indicators(self) -> list[Numeric | Date]:
         return [column for column in self._numeric() if column.indicator]
 
     def _categorical(self) -> list[Categorical]:
@@ -201,7 +251,7 @@ class Tabular:
     # ---- fit and transform
 
     def fit(self, X: Any) -> Tabular:
-        """Fit the means and categories of the columns.
+        """Fit the types, means, categories and dates of the columns.
 
         Parameters
         ----------
@@ -220,15 +270,27 @@ class Tabular:
         """
         names, table = read_table(X)
         column_names.check_distinct(names or ())
-        chosen = self._choose_categorical(X, names, table)
-        fitted: list[Numeric | Categorical] = []
-        for i, column in enumerate(table):
+        types = choices.choose(
+            X, names, table, self.categorical_features, tuple((self.column_types or {}).items())
+        )
+        fitted: list[Column] = []
+        for i, (column, (kind, reason)) in enumerate(zip(table, types, strict=True)):
             clock.check()
-            name = None if names is None else names[i]
-            if i in chosen:
-                fitted.append(Categorical.fit(column, name, where(i, names), self.min_frequency))
+            name, place = None if names is None else names[i], where(i, names)
+            if kind == "number":
+                fitted.append(Numeric.fit(column, name, place))
+            elif kind == "category":
+                fitted.append(Categorical.fit(column, name, place, self.min_frequency))
+            elif kind == "date":
+                fitted.append(Date.fit(column, name, place))
             else:
-                fitted.append(Numeric.fit(column, name, where(i, names)))
+                fitted.append(LeftOut(name, kind, reason))
+        left_out = [
+            (i if column.name is None else column.name, column.column_type)
+            for i, column in enumerate(fitted)
+            if isinstance(column, LeftOut)
+        ]
+        choices.announce(left_out, all_columns=len(left_out) == len(fitted))
         self._columns = tuple(fitted)
         return self
 
@@ -239,12 +301,13 @@ class Tabular:
         ----------
         X : array-like or table (m, k)
             Rows with the same columns as during fit. The columns of a table are matched by name, if that of fit had
-            names as well; those of an array are taken by position.
+            names as well, and those that are left out may be absent; the columns of an array are taken by position.
 
         Returns
         -------
         SparseRows or ndarray (m, n_columns_)
-            Encoded rows, sparse if any column is categorical; float64 if a numeric column is float64, else float32.
+            Encoded rows, sparse if any column is categorical; float64 if a numeric column is float64 or a column has
+            dates, else float32.
 
         Raises
         ------
@@ -257,14 +320,21 @@ class Tabular:
         numbers, missing, codes = [], [], []
         for i, (column, encoder) in enumerate(zip(table, self.columns_, strict=True)):
             clock.check()
+            if isinstance(encoder, LeftOut):
+                continue
             if isinstance(encoder, Categorical):
                 codes.append(encoder.codes(column, where(i, names)))
                 continue
-            filled, gaps = encoder.fill(column, where(i, names))
-            numbers.append(filled)
+            if isinstance(encoder, Date):
+                parts, gaps = encoder.fill(column, where(i, names))
+                numbers += parts
+            else:
+                filled, gaps = encoder.fill(column, where(i, names))
+                numbers.append(filled)
             if encoder.indicator:
                 missing.append(gaps)
-        return self._assemble(len(table[0]), [*numbers, *missing], codes)
+        m = max(map(len, table))
+        return self._assemble(m, [*numbers, *missing], codes)
 
     def _assemble(self, m: int, dense: list[Array], codes: list[Array]) -> Samples:
         """Return the encoded rows from the dense columns (m,) and the codes (m,) of the categorical columns."""
@@ -314,33 +384,24 @@ class Tabular:
             )
         return Statistics(mean, scale)
 
-    def _choose_categorical(self, X: Any, names: Sequence[str] | None, table: list[Array]) -> set[int]:
-        """Return the indices of the categorical columns."""
-        if self.categorical_features == "auto":
-            return dataframes.categorical(X) | {
-                i for i, column in enumerate(table) if columns.holds_text(column)
-            }
-        chosen = set()
-        for feature in self.categorical_features:
-            if isinstance(feature, str):
-                if names is None or feature not in names:
-                    raise ValueError(f"categorical_features has {feature!r}; X has no column of that name.")
-                feature = names.index(feature)
-            if feature >= len(table):
-                raise ValueError(
-                    f"categorical_features has column {feature}, counted from 0; X has {count(len(table), 'column')}."
-                )
-            chosen.add(feature)
-        return chosen
+    @property
+    def optional(self) -> frozenset[int]:
+        """Indices of the columns that a table may lack, because they are left out."""
+        return frozenset(i for i, column in enumerate(self.columns_) if isinstance(column, LeftOut))
 
     def _in_order(
         self, names: Sequence[str] | None, table: list[Array]
     ) -> tuple[Sequence[str] | None, list[Array]]:
-        """Return the names and the columns in the order of fit, matched by name if both tables have names."""
+        """Return the names and the columns in the order of fit, matched by name if both tables have names.
+
+        A column that is left out and that the table lacks has no rows.
+        """
         expected = self.feature_names_in_
-        order = None if expected is None or names is None else column_names.order(expected.tolist(), names)
-        if names is not None and order is not None:
-            names, table = [names[i] for i in order], [table[i] for i in order]
+        if names is not None and expected is not None:
+            order = column_names.order(expected.tolist(), names, self.optional)
+            if order is not None:
+                table = [np.empty(0) if i is None else table[i] for i in order]
+            names = expected.tolist()
         if len(table) != self.n_features_in_:
             raise ValueError(f"X has {count(len(table), 'column')}; the network takes {self.n_features_in_}.")
         return names, table
@@ -383,35 +444,3 @@ class Tabular:
                 f"the encoder returns {count(self.n_columns_, 'column')}; the network takes {n_columns}"
             )
         return self
-
-
-# ---- parameters
-
-
-def categorical(features: object) -> tuple[int | str, ...] | Literal["auto"]:
-    """Return the checked parameter `categorical_features`, with a sequence as a tuple of Python ints and strs."""
-    message = (
-        "The 'categorical_features' parameter must be 'auto' or a sequence of column indices >= 0 and names."
-        f" Got {features!r} instead."
-    )
-    if isinstance(features, str):
-        if features != "auto":
-            raise ValueError(message)
-        return "auto"
-    if not isinstance(features, (list, tuple, np.ndarray)):
-        raise TypeError(message)
-    plain = tuple(feature.item() if isinstance(feature, np.generic) else feature for feature in features)
-    if not all(type(feature) in (int, str) for feature in plain):
-        raise TypeError(message)
-    if any(isinstance(feature, int) and feature < 0 for feature in plain):
-        raise ValueError(message)
-    return plain
-
-
-def frequency(least: object) -> float | None:
-    """Return the checked parameter `min_frequency`: a number of rows, a share below 1, or None."""
-    if least is None:
-        return None
-    if isinstance(least, float):
-        return checks.real("Tabular", "min_frequency", least, above=0, below=1)
-    return checks.integer("Tabular", "min_frequency", least, minimum=1)

@@ -22,6 +22,7 @@ from .initializers import NotSaved
 from .layers import Dense
 
 if TYPE_CHECKING:
+    from ..data.column_types import Word
     from ..losses import Loss
     from ..optimizers.classes import Optimizer
     from ..preprocessing.tabular import Tabular
@@ -51,17 +52,25 @@ def _standardize(name: str, value: object) -> bool | Scaling:
 def _categorical(name: str, value: Any) -> tuple[int | str, ...] | Literal["auto"] | None:
     if value is None:
         return None
-    from ..preprocessing import tabular  # imported here to keep `import compiled_nn` fast
+    from ..preprocessing import choices  # imported here to keep `import compiled_nn` fast
 
-    return tabular.categorical(value)
+    return choices.categorical(value)
 
 
 def _frequency(name: str, value: Any) -> float | None:
     if value is None:
         return None
-    from ..preprocessing import tabular  # imported here to keep `import compiled_nn` fast
+    from ..preprocessing import choices  # imported here to keep `import compiled_nn` fast
 
-    return tabular.frequency(value)
+    return choices.frequency(value)
+
+
+def _column_types(name: str, value: Any) -> tuple[tuple[int | str, Word], ...] | None:
+    if value is None:
+        return None
+    from ..preprocessing import choices  # imported here to keep `import compiled_nn` fast
+
+    return choices.typed(value)
 
 
 def _seed(name: str, value: Any) -> int | None:
@@ -101,6 +110,7 @@ PARAMETERS: dict[str, tuple[Any, Callable[[str, Any], Any]]] = {
     "scale_targets": (False, partial(checks.flag, "Network")),
     "categorical_features": (None, _categorical),
     "min_frequency": (None, _frequency),
+    "column_types": (None, _column_types),
     "input_dropout": (0.0, partial(_real, minimum=0, below=1)),
     "embeddings": (None, _embeddings),
     "clip_norm": (None, _positive),
@@ -132,6 +142,7 @@ class Configuration(Immutable):
     scale_targets: bool
     categorical_features: tuple[int | str, ...] | Literal["auto"] | None
     min_frequency: float | None
+    column_types: tuple[tuple[int | str, Word], ...] | None
     input_dropout: float
     embeddings: EmbeddingWidths
     clip_norm: float | None
@@ -210,7 +221,8 @@ class Configuration(Immutable):
         from ..preprocessing.tabular import Tabular  # imported here to keep `import compiled_nn` fast
 
         features = self.categorical_features
-        return Tabular("auto" if features is None else features, self.min_frequency)
+        types = None if self.column_types is None else dict(self.column_types)
+        return Tabular("auto" if features is None else features, self.min_frequency, types)
 
     def embedded(self, encoder: Tabular | None) -> Configuration:
         """Return this configuration with the layer of its embeddings, if any, for the columns of a fitted encoder."""
@@ -263,7 +275,7 @@ def configure(layers_: Sequence[Dense], loss: Loss | str = DEFAULT_LOSS, **param
     if unknown:
         name = min(unknown)
         raise TypeError(f"Network has no parameter {name!r}.{did_you_mean(name, PARAMETERS, 'Network')}")
-    for name in ("min_frequency", "embeddings"):
+    for name in ("min_frequency", "column_types", "embeddings"):
         if parameters.get(name) is not None and parameters.get("categorical_features") is None:
             raise ValueError(
                 f"{name} is given, but categorical_features is not. Pass categorical_features='auto', or leave"
@@ -274,6 +286,10 @@ def configure(layers_: Sequence[Dense], loss: Loss | str = DEFAULT_LOSS, **param
         loss=losses.resolve(loss, checked[-1].units),
         **{name: check(name, parameters.get(name, default)) for name, (default, check) in PARAMETERS.items()},
     )
+    if configuration.column_types is not None:
+        from ..preprocessing import choices  # imported here to keep `import compiled_nn` fast
+
+        choices.check_contradictions(configuration.categorical_features, configuration.column_types)
     if configuration.scale_targets:
         _check_scaled_targets(configuration)
     layers.layer_activations(checked, configuration.loss)  # checks the activation of the last layer

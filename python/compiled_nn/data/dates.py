@@ -1,0 +1,104 @@
+"""Dates and times of tables as ``datetime64[us]``, whatever the library or the type that holds them.
+
+Dates with a time zone become those of UTC, without a zone. Text is read if it is a date of ISO 8601 with year, month
+and day, and optionally a time: ``2024-03-01``, ``2024-03-01 12:30``, ``2024-03-01T12:30:05.25+01:00``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from typing import Any, Never
+
+import numpy as np
+
+from . import cells
+from .coded import Array, Coded, coded, types
+
+UNIT = "datetime64[us]"
+_ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.]\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
+_REMEDY = (
+    " A column of dates holds dates of the module datetime, of NumPy, pandas, polars or Arrow, or text such as"
+    " 2024-03-01 or 2024-03-01 12:30. Convert it first, for example with pandas.to_datetime."
+)
+
+
+def is_iso(texts: Iterable[Any]) -> bool:
+    """Whether all of some values, which are not missing, are text with a date of ISO 8601; False for none."""
+    found = False
+    for text in texts:
+        if not isinstance(text, str) or not _ISO.fullmatch(text):
+            return False
+        found = True
+    return found
+
+
+def holds_dates(column: Array | Coded) -> bool:
+    """Whether the values of a column that are not missing are dates, which are not text."""
+    if isinstance(column, Coded) or column.dtype.kind == "O":
+        kinds = [kind for kind in types(column) if kind is not type(None)]
+        dated = [kind for kind in kinds if issubclass(kind, (date, np.datetime64))]
+        others = [kind for kind in kinds if kind not in dated]
+        return bool(dated) and all(kind is float or kind.__name__ == "NAType" for kind in others)
+    return column.dtype.kind == "M"
+
+
+def read(column: Array | Coded, where: str) -> Array:
+    """Return a column of dates (m,) as ``datetime64[us]``, with NaT for missing ones; `where` names it in errors.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a value is not a date.
+    """
+    if isinstance(column, Coded) or column.dtype.kind in "OUT":
+        distinct = coded(column)
+        return distinct.mapped(_of_values(distinct, where), "NaT")
+    if column.dtype.kind != "M":
+        raise TypeError(f"{where} holds {cells.kind_of_array(column)}, not dates.{_REMEDY}")
+    result = column.astype(UNIT)
+    if np.datetime_data(column.dtype)[0] in ("Y", "M", "W", "D", "h", "m", "s", "ms"):
+        beyond = result.astype(column.dtype) != column  # the product with the unit has overflowed
+        beyond &= ~np.isnat(column)
+        if beyond.any():
+            row = int(np.argmax(beyond))
+            raise ValueError(f"{where} has a date beyond the range of {UNIT} in row {row}: {column[row]}.")
+    return result
+
+
+def _of_values(distinct: Coded, where: str) -> Array:
+    """Return the dates of the distinct values of a column."""
+    found: list[date | np.datetime64[Any] | None] = []
+    zones = set()
+    for value in distinct.values:
+        if cells.is_missing(value):
+            found.append(None)
+            continue
+        moment = _parsed(value) if isinstance(value, str) else value
+        if isinstance(moment, datetime):
+            zones.add(moment.tzinfo is None)
+            if moment.tzinfo is not None:
+                moment = moment.astimezone(UTC).replace(tzinfo=None)
+        elif not isinstance(moment, (date, np.datetime64)):
+            _refuse(value, distinct, where)
+        found.append(moment)
+    if len(zones) > 1:
+        raise ValueError(
+            f"{where} mixes dates with and without a time zone. Convert all of them to one zone, or remove the zones."
+        )
+    return np.array(found, UNIT)
+
+
+def _parsed(text: str) -> datetime | None:
+    """Return the date of a text, None if it is none."""
+    try:
+        return datetime.fromisoformat(text) if _ISO.fullmatch(text) else None
+    except ValueError:  # no date, such as 2023-02-30
+        return None
+
+
+def _refuse(value: Any, distinct: Coded, where: str) -> Never:
+    row = distinct.row(lambda other: other is value)
+    error = ValueError if isinstance(value, str) else TypeError
+    raise error(f"{where} holds {value!r} in row {row}, which is not a date.{_REMEDY}")

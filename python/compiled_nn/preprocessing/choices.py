@@ -1,0 +1,198 @@
+"""Parameters of Tabular, and the type of each column that follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from ..common import checks
+from ..common.errors import CompiledNNWarning, count, did_you_mean, warn
+from ..common.text import printable
+from ..data import column_types, dataframes, dates
+from ..data.arrays import Array
+from ..data.column_types import ColumnType, Word
+
+Columns: TypeAlias = list[int] | list[str] | list[int | str] | tuple[int | str, ...] | Array
+Features: TypeAlias = Literal["auto"] | Columns  # indices or names of columns
+Types: TypeAlias = Mapping[int, Word] | Mapping[str, Word] | Mapping[int | str, Word]
+_IGNORED = ColumnType("ignore", "column_types says so")
+_LISTED = 5  # names in a message
+
+
+def categorical(features: object) -> tuple[int | str, ...] | Literal["auto"]:
+    """Return the checked parameter `categorical_features`, with a sequence as a tuple of Python ints and strs."""
+    message = (
+        "The 'categorical_features' parameter must be 'auto' or a sequence of column indices >= 0 and names."
+        f" Got {features!r} instead."
+    )
+    if isinstance(features, str):
+        if features != "auto":
+            raise ValueError(message)
+        return "auto"
+    if not isinstance(features, (list, tuple, np.ndarray)):
+        raise TypeError(message)
+    plain = tuple(feature.item() if isinstance(feature, np.generic) else feature for feature in features)
+    if not all(type(feature) in (int, str) for feature in plain):
+        raise TypeError(message)
+    if any(isinstance(feature, int) and feature < 0 for feature in plain):
+        raise ValueError(message)
+    return plain
+
+
+def frequency(least: object) -> float | None:
+    """Return the checked parameter `min_frequency`: a number of rows, a share below 1, or None."""
+    if least is None:
+        return None
+    if isinstance(least, float):
+        return checks.real("Tabular", "min_frequency", least, above=0, below=1)
+    return checks.integer("Tabular", "min_frequency", least, minimum=1)
+
+
+def typed(types: object) -> tuple[tuple[int | str, Word], ...] | None:
+    """Return the checked parameter `column_types` as pairs, in which files store it; None if it has none."""
+    if types is None:
+        return None
+    message = (
+        "The 'column_types' parameter must be a dict of column names or indices >= 0 to one of"
+        f" {', '.join(map(repr, column_types.WORDS))}, or None. Got {types!r} instead."
+    )
+    if not isinstance(types, (Mapping, list, tuple)):
+        raise TypeError(message)
+    pairs = list(types.items()) if isinstance(types, Mapping) else list(types)
+    if not all(isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in pairs):
+        raise TypeError(message)
+    found: dict[int | str, Word] = {}
+    for key, word in pairs:
+        column = key.item() if isinstance(key, np.generic) else key
+        if type(column) not in (int, str):
+            raise TypeError(message)
+        if not isinstance(word, str) or word not in column_types.WORDS:
+            hint = did_you_mean(word, column_types.WORDS)
+            raise (ValueError if isinstance(word, str) else TypeError)(
+                f"column_types[{column!r}] is {word!r}; it must be one of"
+                f" {', '.join(map(repr, column_types.WORDS))}.{hint}"
+            )
+        if isinstance(column, int) and column < 0:
+            raise ValueError(message)
+        if column in found:
+            raise ValueError(f"column_types has the column {column!r} twice.")
+        found[column] = word
+    return tuple(found.items()) or None
+
+
+def check_contradictions(features: object, types: Iterable[tuple[int | str, Word]]) -> None:
+    """Raise a ValueError for a column that `features` lists and `types` calls anything but a category."""
+    listed = () if isinstance(features, str) else tuple(features)  # type: ignore[arg-type]
+    for column, word in types:
+        if column in listed and word != "category":
+            raise ValueError(
+                f"{column!r} is in categorical_features, but column_types[{column!r}] is {word!r}. Leave the column"
+                " out of one of them."
+            )
+
+
+def choose(
+    X: Any,
+    names: Sequence[str] | None,
+    table: Sequence[Array],
+    features: tuple[int | str, ...] | Literal["auto"],
+    types: Sequence[tuple[int | str, Word]],
+) -> list[ColumnType]:
+    """Return the type of each column of a table.
+
+    Parameters
+    ----------
+    X : table or array-like (m, k)
+        Table.
+    names : sequence of str, or None
+        Names of its columns.
+    table : sequence of ndarray (m,)
+        Its columns.
+    features, types
+        Parameters `categorical_features` and `column_types`, checked.
+
+    Raises
+    ------
+    ValueError
+        If a parameter names a column that X does not have, or both contradict each other.
+    """
+    words = {_index("column_types", column, names, len(table)): word for column, word in types}
+    chosen = {
+        _index("categorical_features", feature, names, len(table)): "category" for feature in _of(features)
+    }
+    check_contradictions(chosen, words.items())
+    given = chosen | words
+    always = dataframes.categorical(X) if features == "auto" else set()
+    plain = (
+        isinstance(X, np.ndarray) and X.dtype.kind != "O"
+    )  # numbers, or text; none of them is an identifier
+    result = []
+    for i, column in enumerate(table):
+        word: Any = given.get(i)
+        if word is not None:
+            result.append(_IGNORED if word == "ignore" else ColumnType(word))
+        elif features == "auto":
+            name = None if names is None else names[i]
+            kind = _plain(column) if plain else column_types.infer(column, name)
+            result.append(ColumnType("category") if i in always and kind.used else kind)
+        else:
+            result.append(ColumnType("date" if dates.holds_dates(column) else "number"))
+    return result
+
+
+def _of(features: tuple[int | str, ...] | Literal["auto"]) -> tuple[int | str, ...]:
+    return () if features == "auto" else features
+
+
+def _plain(column: Array) -> ColumnType:
+    if column.dtype.kind == "M":
+        return ColumnType("date")
+    return ColumnType("category" if column_types.holds_text(column) else "number")
+
+
+def _index(parameter: str, column: int | str, names: Sequence[str] | None, k: int) -> int:
+    """Return the index of a column that a parameter gives by its name or index."""
+    if isinstance(column, str):
+        if names is None or column not in names:
+            hint = did_you_mean(column, names or ())
+            raise ValueError(f"{parameter} has {column!r}; X has no column of that name.{hint}")
+        return list(names).index(column)
+    if column >= k:
+        raise ValueError(f"{parameter} has column {column}, counted from 0; X has {count(k, 'column')}.")
+    return column
+
+
+def announce(left_out: Sequence[tuple[str | int, ColumnType]], *, all_columns: bool) -> None:
+    """Warn about columns that are left out, except those that `column_types` ignores.
+
+    Raises
+    ------
+    ValueError
+        If they are all columns of X.
+    """
+    if all_columns:
+        raise ValueError(
+            f"X has no column to learn from: {_listed(left_out)}. Pass column_types with 'number', 'category' or 'date'"
+            " for the columns to use."
+        )
+    noted = [(name, kind) for name, kind in left_out if kind.kind != "ignore"]
+    if not noted:
+        return
+    many = len(noted) > 1
+    ignored = ", ".join(f"{name!r}: 'ignore'" for name, _ in noted[:_LISTED])
+    ignored += ", ..." if len(noted) > _LISTED else ""
+    warn(
+        f"{count(len(noted), 'column')} of X {'are' if many else 'is'} left out: {_listed(noted)}. Pass"
+        f" column_types={{{ignored}}} to leave {'them' if many else 'it'} out without this warning, or 'number',"
+        f" 'category' or 'date' to use {'them' if many else 'it'}.",
+        CompiledNNWarning,
+    )
+
+
+def _listed(left_out: Sequence[tuple[str | int, ColumnType]]) -> str:
+    """Return names with reasons."""
+    shown = [f"{printable(repr(name))} ({printable(kind.reason)})" for name, kind in left_out[:_LISTED]]
+    more = f" and {len(left_out) - _LISTED} more" if len(left_out) > _LISTED else ""
+    return ", ".join(shown) + more
