@@ -181,7 +181,7 @@ BAD_SAMPLES = {
     "text in a list": ([[1, "a"]], TypeError, "X holds text"),
     "bytes": (np.array([[b"a"]]), TypeError, "X holds bytes"),
     "text among objects": (np.array([[1, "3.5"]], dtype=object), TypeError, r"X\[0, 1\] is '3.5'"),
-    "dict": ({"a": 1}, TypeError, "X is a dict; pass an array or a table"),
+    "dict": ({"a": [1], "b": 2}, TypeError, "X is a dict with a column, 'a', and a single value, 'b'"),
     "set": ({1, 2}, TypeError, "X is a set; expected an array"),
     "generator": ((i for i in range(3)), TypeError, r"X is a generator; expected an array. Pass list\(X\)"),
     "object": (object(), TypeError, "X is of the type object; the network takes real numbers"),

@@ -145,10 +145,6 @@ def test_text_and_missing_values_are_no_nested_columns(make):
     assert net.predict(table).shape == (30,)
 
 
-def test_a_dict_is_no_table():
-    data = {"a": PLAIN, "b": PLAIN}
-    for model in (classifier(), cnn.MLPClassifier()):
-        with refused("X is a dict; pass an array or a table, such as pandas.DataFrame(X)"):
-            model.fit(data, LABELS)
+def test_y_is_no_dict():
     with refused("y is a dict"):
         classifier().fit(VALUES, {"y": LABELS})

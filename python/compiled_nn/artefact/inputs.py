@@ -8,6 +8,7 @@ import numpy as np
 
 from ..common.immutable import Immutable
 from ..data import column_names, dataframes, images, samples
+from ..data.records import Records
 from ..data.samples import Samples
 from ..spec.configuration import Configuration
 
@@ -158,6 +159,8 @@ class Inputs(Immutable):
         order = None
         if type(X) is not np.ndarray:
             X = dataframes.opened(X)
+            if isinstance(X, Records):
+                self._check_keys(X)
             order = self._order(X)
             if order is not None and self.encoder is not None:
                 X, order = (
@@ -169,6 +172,30 @@ class Inputs(Immutable):
             images.check_shape(self.shape, X)
         rows = samples.read(X, dtype=self.dtype, n_features=self.n_columns, encoder=self.encoder)
         return rows if order is None else cast("Array", rows)[:, cast("list[int]", order)]
+
+    def in_order(self, X: Records) -> Any:
+        """Return a table of dicts with its columns in the order of fit, unless the encoder matches them.
+
+        Raises
+        ------
+        ValueError
+            If keys are missing or additional, or the network was fitted without names.
+        """
+        self._check_keys(X)
+        order = self._order(X)
+        return (
+            X
+            if order is None
+            else dataframes.Reordered(X, order, self.names or self.labels or range(len(order)))
+        )
+
+    def _check_keys(self, X: Records) -> None:
+        """Raise ValueError for dicts if their keys cannot be matched, since columns of dicts are in no order."""
+        if self.names is None and self.labels is None and dataframes.positions(X) is None:
+            raise ValueError(
+                f"X has the keys {column_names.some(X.column_names)}, but the network was fitted without names of"
+                " columns, so they cannot be matched. Pass an array, or fit the network on dicts or a table."
+            )
 
     def _order(self, X: Any) -> list[int | None] | None:
         """Return the indices of the columns of X in the order of fit; None if that is their order."""

@@ -75,7 +75,7 @@ def design(X: Any, *, dtype: str, n_features: int | None = None, title: Title | 
         X = dataframes.opened(X)
     samples = _numeric(as_array(X, "X"), "X")
     if samples.ndim != 2:
-        samples = _flat_images(samples)
+        samples = _flat_images(samples, X)
     check_shape(samples.shape, n_features)
     if samples.dtype.kind == "f":
         check_finite(samples, "X", dtype, title or partial(dataframes.title, X))
@@ -91,19 +91,27 @@ def check_shape(shape: tuple[int, ...], n_features: int | None) -> None:
         raise ValueError(f"X is empty: it has {count(m, 'row')} and {count(k, 'column')}.")
 
 
-def _flat_images(X: Array) -> Array:
+def _flat_images(X: Array, given: Any) -> Array:
     if X.ndim == 1 and X.size == 0:
         check_shape((0, 0), None)
     if X.ndim in (3, 4):
         flat: Array = np.reshape(X, (len(X), math.prod(X.shape[1:])))
         return flat
-    hint = ""
-    if X.ndim == 1:
-        hint = (
-            " Reshape your data either using X.reshape(-1, 1) if it has a single feature"
-            " or X.reshape(1, -1) if it is a single sample."
-        )
-    raise ValueError(f"X has {count(X.ndim, 'dimension')}; expected 2, or 3 or 4 for images.{hint}")
+    raise ValueError(
+        f"X has {count(X.ndim, 'dimension')}; expected 2, or 3 or 4 for images.{advice_on_shape(given, X.ndim)}"
+    )
+
+
+def advice_on_shape(X: Any, ndim: int) -> str:
+    """Return a sentence for an X that has `ndim` dimensions in place of 2."""
+    if ndim != 1:
+        return ""
+    if hasattr(X, "iloc"):
+        return " Pass a single row of a data frame as df.iloc[[i]], or as a dict, row.to_dict()."
+    return (
+        " Reshape your data either using X.reshape(-1, 1) if it has a single feature"
+        " or X.reshape(1, -1) if it is a single sample."
+    )
 
 
 # ---- targets
@@ -255,7 +263,7 @@ def as_array(a: Any, name: str) -> Array:
         return _from_table(a, name)
     if isinstance(a, dict):
         raise TypeError(f"{name} is a dict; pass an array or a table, such as pandas.DataFrame({name}).")
-    if isinstance(a, list) and a and isinstance(a[0], dict):
+    if isinstance(a, (list, tuple)) and a and isinstance(a[0], dict):
         raise TypeError(f"{name} is a list of dicts; pass a table, such as pandas.DataFrame({name}).")
     if isinstance(a, (str, bytes, Iterator, Set, type, numbers.Number)) or callable(a):
         raise TypeError(f"{name} is {_described(a)}; expected an array.{_remedy_for(a, name)}")

@@ -102,6 +102,12 @@ def check_same(
         raise ValueError("\n".join([*lines, ""]))
 
 
+def some(names: Sequence[Any]) -> str:
+    """Return the first names in a line, for errors."""
+    more = ", ..." if len(names) > _LISTED else ""
+    return ", ".join(printable(repr(name)) for name in names[:_LISTED]) + more
+
+
 def _sorted(names: set[Any]) -> list[Any]:
     """Return names of one kind in their order, but tuples, which can have texts and numbers, in that of their texts."""
     return sorted(names, key=repr if any(isinstance(name, tuple) for name in names) else None)

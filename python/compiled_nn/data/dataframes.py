@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..common import optional
-from . import column_names
+from . import column_names, records
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -28,16 +28,21 @@ def is_table(X: Any) -> bool:
 
 
 def opened(X: Any) -> Any:
-    """Return an object that only exports an Arrow stream, which can be read once, as a table; any other X unchanged.
+    """Return dicts, and an object that only exports an Arrow stream, as a table; any other X unchanged.
 
-    An Arrow table is returned without the columns that hold the unnamed index of a pandas data frame.
+    Such a stream can be read once. An Arrow table is returned without the columns that hold the unnamed index of a
+    pandas data frame.
 
     Raises
     ------
     ImportError
-        If it is such an object, and pyarrow is not installed.
+        If X is such an object, and pyarrow is not installed.
+    TypeError, ValueError
+        If X consists of dicts that cannot be read as a table.
     """
     if _names(X) is None:
+        if records.is_records(X):
+            return records.read(X)
         if hasattr(X, "__array__") or not hasattr(X, "__arrow_c_stream__") or isinstance(X, type):
             return X
         pyarrow = optional.load(
@@ -124,9 +129,15 @@ def _is_object(column: Array) -> bool:
 
 
 def _column(X: Any, i: int, name: Any) -> Array:
-    if not hasattr(X, "iloc"):
-        return np.asarray(decoded(X.get_column(name) if hasattr(X, "get_column") else X.column(i)))
-    column = X.iloc[:, i]
+    if hasattr(X, "iloc"):
+        return _values(X.iloc[:, i])
+    return _values(X.get_column(name) if hasattr(X, "get_column") else X.column(i))
+
+
+def _values(column: Any) -> Array:
+    """Return a column of pandas, polars or Arrow, or an array, as an array."""
+    if not hasattr(column, "iloc"):
+        return np.asarray(decoded(column))
     if not isinstance(column.dtype, np.dtype) and getattr(column.dtype, "kind", "") in "biuf":
         missing = bool(column.isna().any())  # a nullable column of numbers: pandas would return objects
         return np.asarray(column.to_numpy(np.float64 if missing else None, na_value=np.nan if missing else 0))
@@ -233,6 +244,9 @@ class Reordered:
         filler = np.zeros(len(found[0]) if found else 0)
         self._columns = [filler if i is None else found[i] for i in order]
         self.column_names = list(names)
+
+    def __len__(self) -> int:
+        return len(self._columns[0])
 
     def column(self, i: int) -> Array:
         """Return the column with the index `i`."""

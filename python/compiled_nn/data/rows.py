@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from . import dataframes, records
 from .arrays import Array, as_array
 from .table import Table
 
@@ -20,12 +21,14 @@ def _is_arrow(X: Any) -> bool:
 
 
 def of(X: Any, name: str = "X") -> Any:
-    """Return X itself if it is a table, a column or a sparse matrix of another library, else X as an array.
+    """Return X itself if it is a table, a column or a sparse matrix; dicts as a table, and others as an array.
 
     `name` is the name of X in errors.
     """
     if type(X) is np.ndarray:
         return X
+    if name == "X" and records.is_records(X):
+        return Table(dict(dataframes.columns(X)))
     kept = ("iloc", "gather", "get_column", "tocsr")
     return X if any(hasattr(X, method) for method in kept) or _is_arrow(X) else as_array(X, name)
 

@@ -94,7 +94,7 @@ def stated_rows(a: Any, ndim: int) -> int | None:
         return shape[0] if len(shape) >= ndim and isinstance(shape[0], int) else None
     if type(a) not in (list, tuple) or not a:
         return None
-    return len(a) if ndim == 1 or isinstance(a[0], (list, tuple, np.ndarray)) else None
+    return len(a) if ndim == 1 or isinstance(a[0], (list, tuple, dict, np.ndarray)) else None
 
 
 def check_lengths(X: Any, **others: Any) -> None:

@@ -62,7 +62,7 @@ class Perceptron(Creation):
 
         Parameters
         ----------
-        X : array-like, data frame or sparse matrix (m, k)
+        X : array-like, data frame, list of dicts or sparse matrix (m, k)
             Samples: finite real numbers of any dtype. With `categorical_features` numbers and categories, where
             values may be missing. X is not changed, and a sparse matrix is not converted to a dense one.
         y : array-like (m,) or (m, n_outputs)
@@ -142,7 +142,7 @@ class Perceptron(Creation):
         resume = hasattr(self, "network_") and (partial or bool(self.warm_start))
         known = self.network_.inputs if resume else None
         encodes_table = self.categorical_features is not None if known is None else known.encoder is not None
-        X = inputs.opened(owner, X, encodes_table)
+        X = inputs.opened(owner, X, encodes_table, known)
         names, shape = dataframes.feature_names(X), images.shape_of(X)
         if known is None:
             column_names.check_distinct(names or ())

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..common.errors import count
 from ..common.exclusive import stored
-from ..data import dataframes
+from ..data import records
 from ..data.arrays import Array
 from . import inputs, sklearn_compat
 from .inspection import Inspection
@@ -45,6 +45,8 @@ class Fitted(Inspection, sklearn_compat.SklearnMixin):
             fits = plain.dtype.kind == "f" and plain.size and plain.shape[1:] == (self.n_features_in_,)
             if fits and (net._inputs is None or net._inputs.names is None):
                 return plain  # the network checks that the numbers are finite
+        if records.is_records(X):
+            return X  # the network matches the keys
         known, owner = net.inputs, type(self).__name__
         encodes_table = known.encoder is not None
         X = inputs.opened(owner, X, encodes_table)

@@ -10,14 +10,18 @@ import numpy as np
 from ..common.errors import CompiledNNWarning, warn
 from ..data import arrays, column_names, dataframes, images, samples
 from ..data.arrays import Array
+from ..data.records import Records
 from . import sklearn_compat
 
 if TYPE_CHECKING:
     from ..artefact.inputs import Inputs
 
 
-def opened(owner: str, X: Any, encodes_table: bool) -> Any:
-    """Return X as a table, an array or a sparse matrix; documented in :func:`read`."""
+def opened(owner: str, X: Any, encodes_table: bool, known: Inputs | None = None) -> Any:
+    """Return X as a table, an array or a sparse matrix; documented in :func:`read`.
+
+    Columns of dicts, which are in no order, are put in the order of `known`.
+    """
     if X is None:
         raise ValueError(f"This {owner} estimator got X=None; expected a 2D array.")
     if getattr(getattr(X, "dtype", None), "kind", "") == "c":
@@ -29,6 +33,8 @@ def opened(owner: str, X: Any, encodes_table: bool) -> Any:
                 f"Found array with 0 {noun}(s) (shape={shape}) while a minimum of 1 is required by {owner}."
             )
     X = dataframes.opened(X)
+    if known is not None and isinstance(X, Records):
+        X = known.in_order(X)
     # As in scikit-learn, columns are taken by position unless their names are texts.
     return dataframes.without_labels(X) if encodes_table else samples.plain(X)
 

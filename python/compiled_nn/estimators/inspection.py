@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.random import RandomState
 
+from ..data import samples
 from ..data.arrays import Array
 from . import inputs
 from .parameters import STOCHASTIC
@@ -83,7 +84,7 @@ class Inspection(Settings, ABC):
         """Return `network_`, or one with initial weights before fit, and X and y as it takes them."""
         inputs.check_lengths(X, y)
         if hasattr(self, "network_"):
-            n_rows = len(X) if hasattr(X, "__len__") else None
+            n_rows = samples.stated_rows(X, 2)
             return self.network_, self._read_rows(X), inputs.read_targets(self._owner, y, n_rows)
         twin = copy(self)
         twin.random_state = deepcopy(self.random_state)

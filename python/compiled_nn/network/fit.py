@@ -81,7 +81,7 @@ class Fitting(Prediction, State):
 
         Parameters
         ----------
-        X : array-like (m, k), or images (m, height, width[, channels])
+        X : array-like (m, k), table, list of dicts, or images (m, height, width[, channels])
             Rows: real and finite numbers of any dtype and layout. X is never changed, and not copied if NumPy can share
             it. If y is None, X is a source of batches, of which only one is in memory at a time: an iterable of pairs
             (X, y), or (X, y, sample_weight), with any number of rows, or a function that returns one. It is iterated

@@ -23,7 +23,8 @@ class Prediction(Model):
         Parameters
         ----------
         X : array-like (m, k), or images (m, height, width[, channels])
-            Rows, with the same columns as the X of fit.
+            Rows, with the same columns as the X of fit. A table or a list of dicts is matched by the names of its
+            columns; one dict is one row.
         out : ndarray (m,), or (m, n_outputs), optional
             Array to write to, C-contiguous. For values it is float32 or float64, and no memory is allocated if the core
             can read X without a copy; for classes its dtype holds the labels.

@@ -11,13 +11,13 @@ from cnn_core.sparse import SparseRows
 
 from ..common.errors import count
 from ..data import dataframes
-from ..data.arrays import Array, as_array
+from ..data.arrays import Array, advice_on_shape, as_array
 
 
 def read_table(X: Any) -> tuple[Sequence[str] | None, list[Array]]:
     """Return the column names, or None if they are not text, and the columns (m,)."""
+    X = dataframes.opened(X)
     if dataframes.is_table(X):
-        X = dataframes.opened(X)
         names = dataframes.feature_names(X)
         table = [column for _, column in dataframes.columns(X)]
     elif hasattr(X, "tocsr") or isinstance(X, SparseRows):
@@ -26,7 +26,8 @@ def read_table(X: Any) -> tuple[Sequence[str] | None, list[Array]]:
         # dtype=object, because NumPy would otherwise convert the numbers in lists with text to text.
         array = np.array(X, dtype=object) if isinstance(X, (list, tuple)) else as_array(X, "X")
         if array.ndim != 2:
-            raise ValueError(f"X has {count(array.ndim, 'dimension')}; expected 2.")
+            advice = advice_on_shape(X, array.ndim)
+            raise ValueError(f"X has {count(array.ndim, 'dimension')}; expected 2.{advice}")
         names, table = None, list(array.T)
     if not table or len(table[0]) == 0:
         rows = len(table[0]) if table else 0
