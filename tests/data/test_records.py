@@ -128,9 +128,9 @@ def test_training_continues_with_keys_in_another_order(kind, rows):
         for model, X in zip(models, (rows, backwards), strict=True):
             model.fit(X, y) if change else model.partial_fit(X, y)
         assert (models[0].predict(rows) == models[1].predict(rows)).all()
-    frame = pandas.DataFrame(backwards)
-    with pytest.raises(ValueError, match="must be in the same order"):
-        models[0].predict(frame)
+    if rows is NUMBERS:
+        with pytest.raises(ValueError, match="must be in the same order"):
+            models[0].predict(pandas.DataFrame(backwards))
 
 
 def test_validation_data_and_splits():

@@ -20,8 +20,10 @@ TABLE = pd.DataFrame(
         "city": rng.choice(["Ulm", "Bonn", None], M),
         "gap": np.where(rng.random(M) < 0.3, np.nan, NUMBERS[:, 2]),
         "same": "x",
+        "day": np.datetime64("2024-01-01") + rng.permutation(M).astype("timedelta64[D]"),
     }
 )
+ENCODED = {"categorical_features": "auto", "column_types": {"same": "ignore"}, "standardize": True}
 
 
 def regressor(X, y=VALUES, **options):
@@ -43,8 +45,8 @@ def orders(n_repeats, seed=0):
     [
         (NUMBERS, {}),
         (np.asfortranarray(NUMBERS.astype(np.float32)), {}),
-        (TABLE, {"categorical_features": "auto"}),
-        (TABLE[["city", "same"]], {"categorical_features": "auto"}),
+        (TABLE, ENCODED),
+        (TABLE[["city", "same"]], ENCODED),
         (pd.DataFrame(NUMBERS, columns=list("abcd")), {}),
     ],
     ids=["array", "columns", "table", "categories", "named"],
@@ -58,7 +60,7 @@ def test_an_importance_is_the_loss_of_score_for_a_permuted_column(X, options, ma
     for j in range(frame.shape[1]):
         for repeat, order in enumerate(orders(2)):
             mixed = frame.copy()
-            mixed[mixed.columns[j]] = frame.iloc[order, j].to_numpy()
+            mixed[mixed.columns[j]] = frame.iloc[order, j].array
             mixed = mixed if isinstance(X, pd.DataFrame) else mixed.to_numpy()
             # sums of the same numbers in blocks of other sizes
             expected = model.score(X, y) - model.score(mixed, y)
@@ -113,17 +115,23 @@ def test_a_callable_gets_labels():
 
 
 def test_columns_in_another_order_have_the_same_importances():
-    model = network(TABLE, categorical_features="auto")
+    model = network(TABLE, **ENCODED)
     first = cnn.permutation_importance(model, TABLE, LABELS)
-    second = cnn.permutation_importance(model, TABLE[["same", "gap", "age", "city"]], LABELS)
+    second = cnn.permutation_importance(model, TABLE[["day", "same", "gap", "age", "city"]], LABELS)
     assert first.feature_names == second.feature_names
     assert (first.importances == second.importances).all()
-    other = network(TABLE[["same", "age", "gap", "city"]], categorical_features="auto")
-    assert cnn.permutation_importance(other, TABLE, LABELS).feature_names == ("same", "age", "gap", "city")
+    other = network(TABLE[["same", "age", "gap", "day", "city"]], **ENCODED)
+    assert cnn.permutation_importance(other, TABLE, LABELS).feature_names == (
+        "same",
+        "age",
+        "gap",
+        "day",
+        "city",
+    )
 
 
-def test_a_constant_column_has_no_importance():
-    result = cnn.permutation_importance(network(TABLE, categorical_features="auto"), TABLE, LABELS)
+def test_a_column_that_is_left_out_has_no_importance():
+    result = cnn.permutation_importance(network(TABLE, **ENCODED), TABLE, LABELS)
     assert (result.importances[3] == 0).all()
     assert result.importances_mean[0] > 0.1
 
@@ -209,7 +217,7 @@ def test_seeds():
 
 
 def test_the_text_is_a_table():
-    model = network(TABLE, categorical_features="auto")
+    model = network(TABLE, **ENCODED)
     result = cnn.permutation_importance(model, TABLE, LABELS)
     title, head, *lines = repr(result).splitlines()
     assert title.startswith("Permutation importance by accuracy, which is 0.")

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..common.errors import count
 from ..common.exclusive import stored
-from ..data import records
+from ..data import dataframes, records
 from ..data.arrays import Array
 from . import inputs, sklearn_compat
 from .inspection import Inspection
