@@ -11,6 +11,7 @@ from ..common import lazy
 
 if TYPE_CHECKING:
     from .bundled import load_beans, load_catvnoncat, load_digits, load_fashion_mnist, load_mnist, xor
+    from .churn import write_churn
     from .csv import read_csv
     from .dataset import Dataset
     from .hdf5 import read_hdf5
@@ -42,6 +43,7 @@ __all__ = [
     "relabel",
     "train_test_split",
     "train_validation_test_split",
+    "write_churn",
     "xor",
 ]
 
@@ -58,6 +60,7 @@ __getattr__, __dir__ = lazy.attach(
         "ParquetBatches": "parquet",
         "from_hugging_face": "hugging_face",
         "read_csv": "csv",
+        "write_churn": "churn",
         "read_hdf5": "hdf5",
         "read_idx": "idx_npz",
         "read_image_folder": "images",
