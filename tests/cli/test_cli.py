@@ -365,7 +365,7 @@ def test_predict_probabilities(run, digits_file):
     code, out, _ = run("predict", digits_file, "digits", "--proba", "-o", "p.csv", "--part", "train")
     assert (code, out) == (0, "predictions for 1,438 rows (train) written to p.csv\n")
     with open("p.csv") as file:
-        assert file.readline() == "0,1,2,3,4,5,6,7,8,9\n"
+        assert file.readline() == ",".join(f"probability_{i}" for i in range(10)) + "\n"
         assert np.array_equal(np.loadtxt(file, delimiter=",", dtype=np.float32), expected)
     run("predict", digits_file, "digits", "--proba", "-o", "p.npy", "--part", "train")
     assert np.array_equal(np.load("p.npy"), expected)

@@ -59,7 +59,7 @@ WRONG_USAGE = [
     ("train digits -o net.pt", "'net.pt' ends in .pt, but the file has the format safetensors"),
     ("train digits --layers 10 0", "'10,0' is neither a list of units"),
     ("--jsno train digits", "unrecognized arguments: --jsno. Did you mean '--json'?"),
-    ("predict net digits -o out.txt", "'out.txt' does not end in .csv or .npy"),
+    ("predict net digits -o out.txt", "'out.txt' does not end in .csv or .jsonl or .parquet or .npy"),
 ]
 
 WRONG_DATA = [
@@ -90,9 +90,13 @@ WRONG_DATA = [
     ("train digits --layers 100000000000", "out of memory: "),
     ("evaluate good.csv digits", "readable network: "),
     ("evaluate nothing digits", "nothing: No such file or directory"),
-    ("evaluate net xor", "X has 2 columns; the network takes 64."),
-    ("evaluate net good.csv --part test", "good has no test part; give --part all"),
-    ("predict net good.csv", "is not a number"),
+    ("evaluate net xor", "xor: the data have 2 columns; the network takes 64."),
+    ("evaluate narrow good.csv --part test", "good has no test part; give --part all"),
+    (
+        "predict net good.csv",
+        "good.csv: 5 columns, and the model has no names of columns, so that they are taken by position: 64, or 65 "
+        "with the target",
+    ),
     ("predict values good.csv --proba", "which has no class probabilities; omit --proba"),
     ("info good.csv", "readable network: "),
 ]
@@ -115,6 +119,7 @@ def files(tmp_path, monkeypatch):
     np.save("array.npy", np.ones(3))
     write_idx("images.idx", np.ones((20, 2, 2), np.uint8))
     cnn.Network([cnn.Dense(2)]).fit(np.eye(2, 64), [0, 1], epochs=1).save("net")
+    cnn.Network([cnn.Dense(2)]).fit(np.eye(2, 4), ["x", "y"], epochs=1).save("narrow")
     cnn.Network([cnn.Dense(1)], loss="mse").fit([[1.0] * 4], [1.0]).save("values")
 
 

@@ -1,9 +1,10 @@
-"""The command ``evaluate``: loss, score and confusion table of a network on labelled data."""
+"""The command ``evaluate``: loss, scores and confusion table of a network on labelled data."""
 
 from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
+from typing import Any
 
 from .._version import __version__
 from ..common.text import printable
@@ -25,35 +26,48 @@ def add_options(parser: ArgumentParser) -> None:
     """Add the arguments and options of the command."""
     arguments.add_model(parser)
     arguments.add_part(arguments.add_data(parser))
+    arguments.add_metric(parser)
+    arguments.add_interval(
+        parser, "print the share of the rows whose truth is in the interval, or the set of classes"
+    )
     arguments.add_threads(parser)
     arguments.add_json(parser)
 
 
 def run(options: Namespace) -> int:
     """Evaluate the network and print the result."""
-    from .support import inputs, record, results
+    from .support import inputs, parts, record, results, scores
+    from .support.batches import in_data
 
     net = inputs.load_network(options)
-    data = inputs.load(options, net=net)
-    X, y, part = inputs.select_part(data, options.part, record.of(net))
-    classifies = results.classifies(net)
-    if classifies:
-        labels = inputs.class_labels(y)
-        y = y if labels is None else labels
-    measured = results.measure(net, X, y)
+    metrics = scores.metrics_of(net, options.metric or ())
+    coverages = scores.coverages_of(net, options.interval, options.model)
+    rows = parts.labelled(options, net)
+    X, y = rows.X, rows.y
+    with in_data(rows.name):
+        measured = results.measure(net, X, y)
+        values = {metric.name: scores.measure(metric, net, X, y) for metric in metrics}
+        covered = [scores.coverage(net, X, y, coverage) for coverage in coverages]
+    baseline = getattr(record.of(net), "baseline", None)
     if options.json:
-        head = {"command": "evaluate", "version": __version__, "model": options.model, "data": data.name}
-        classes = net.classes_.tolist() if classifies else None
-        results.print_json({**head, "part": part, "classes": classes, **measured})
+        head = {"command": "evaluate", "version": __version__, "model": options.model, "data": rows.name}
+        classes = net.classes_.tolist() if results.classifies(net) else None
+        result: dict[str, Any] = {**head, "part": rows.part, "classes": classes, **measured}
+        result |= {"metrics": values, "baseline": baseline, "intervals": covered}
+        results.print_json(result)
         return 0
     screen = Terminal(sys.stdout)
     score = results.score_title(results.score_name(net))
-    lines = [
-        f"{'data':<10}{printable(data.name)}, {part} rows: {len(X):,}",
-        f"{'loss':<10}{measured['loss']:.6g}",
-        f"{score:<10}{screen.style(results.score_text(measured), 'bold')}",
-    ]
-    if classifies:
-        lines += results.confusion_lines(measured, net.classes_, data.class_names, screen)
+    table = {
+        "data": f"{printable(rows.name)}, {rows.part} rows: {len(X):,}",
+        "loss": f"{measured['loss']:.6g}",
+        score: screen.style(results.score_text(measured), "bold"),
+        **{name: f"{value:.6g}" for name, value in values.items()},
+        **{f"interval {found['coverage']:g}": scores.coverage_text(found) for found in covered},
+    }
+    width = max(9, *map(len, table)) + 1
+    lines = [f"{name:<{width}}{text}" for name, text in table.items()]
+    if results.classifies(net):
+        lines += results.confusion_lines(measured, net.classes_, rows.class_names, screen)
     screen.print(*lines)
     return 0

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .._version import __version__
+from ..common.errors import count
 from ..common.text import printable
 from .support import arguments
 from .support.terminal import Terminal
@@ -19,6 +20,7 @@ SUMMARY = "describe a saved network; needs no data"
 EXAMPLES = ("info digits.safetensors --json",)
 USAGE = "MODEL"
 DESCRIPTION = ""
+_LONGEST = 40  # characters of a name of a column
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -36,7 +38,7 @@ def run(options: Namespace) -> int:
         results.print_json(card)
         return 0
     screen = Terminal(sys.stdout)
-    classes = card["classes"]
+    classes, room = card["classes"], screen.width - 14
     scaling = (
         results.scaling_text(card["standardize"])
         if card["standardize"]
@@ -46,23 +48,45 @@ def run(options: Namespace) -> int:
         "written by": f"compiled-nn {card['written_by']}, format version {card['format_version']}",
         "estimator": card["estimator"],
         "task": card["task"] if classes is None else f"{card['task']}, {len(classes)} classes",
-        "classes": None if classes is None else _listed(classes, screen.width - 14),
+        "classes": None if classes is None else _listed(classes, room),
         "loss": _described(card["loss"]),
         "optimizer": _described(card["optimizer"]),
         "penalty": f"l1 {card['l1']:g}, l2 {card['l2']:g}" if card["l1"] or card["l2"] else None,
         "input": f"{card['n_features']:,} features, {scaling}",
-        "columns": None if card["columns"] is None else _listed(card["columns"], screen.width - 14),
+        "columns": None
+        if card["column_types"] or card["columns"] is None
+        else _listed(card["columns"], room),
         "images": None if card["image_shape"] is None else " x ".join(map(str, card["image_shape"])),
         "parameters": f"{card['parameters']:,} of type {card['dtype']}; file of {card['bytes']:,} bytes",
     }
     split = card["split"]
     rows["target"] = card["target"]
     rows["test rows"] = None if split is None else record.split_text(split)
+    interval = card["interval"]
+    rows["intervals"] = None if interval is None else f"of coverage {interval:g}, added by predict"
     rows |= {f"metadata {name}": json.dumps(value) for name, value in card["metadata"].items()}
     lines = [f"{printable(name):<13} {printable(text)}" for name, text in rows.items() if text is not None]
     title, *table = _layer_table(card["layers"])
+    if card["column_types"] is not None:
+        lines += _column_table(card["column_types"], screen)
     screen.print(screen.style(options.model, "bold"), *lines, "", screen.style(title, "bold"), *table)
     return 0
+
+
+def _column_table(columns: Sequence[dict[str, Any]], screen: Terminal) -> list[str]:
+    """Return a title line and one line per column of a table: its name, its type, and what is known of it."""
+    names = [printable(str(column["name"])) for column in columns]
+    width = min(max(map(len, ["column", *names])), _LONGEST)
+    lines = ["", screen.style(f"{'column':<{width}}  type", "bold")]
+    for name, column in zip(names, columns, strict=True):
+        kind = column["type"]
+        if column["levels"] is not None:
+            kind += f", {count(column['levels'], 'level')}"
+        if column["reason"]:
+            kind += f", left out: {column['reason']}"
+        short = name if len(name) <= width else name[: width - 2] + ".."
+        lines.append(f"{short:<{width}}  {kind}")
+    return lines
 
 
 def _layer_table(layers: Sequence[dict[str, Any]]) -> list[str]:
@@ -71,6 +95,17 @@ def _layer_table(layers: Sequence[dict[str, Any]]) -> list[str]:
     table = [head] + [(str(i), *(str(layer[key]) for key in head[1:])) for i, layer in enumerate(layers)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return ["  ".join(map(str.rjust, row, widths)) for row in table]
+
+
+def _column_types(encoder: Any) -> list[dict[str, Any]] | None:
+    """Return the name, type and levels of each column of an encoder, and the reason if it is left out."""
+    if encoder is None:
+        return None
+    found = []
+    for column, (name, kind) in zip(encoder.columns_, encoder.column_types_.items(), strict=True):
+        levels = len(column.categories) if kind.kind == "category" and kind.used else None
+        found.append({"name": name, "type": kind.kind, "levels": levels, "reason": kind.reason or None})
+    return found
 
 
 def _card(path: str) -> dict[str, Any]:
@@ -112,6 +147,7 @@ def _card(path: str) -> dict[str, Any]:
         "classes": classes,
         "n_features": inputs.n_features,
         "columns": None if inputs.names is None else list(inputs.names),
+        "column_types": _column_types(inputs.encoder),
         "image_shape": None if inputs.shape is None else list(inputs.shape),
         "parameters": sum(layer["parameters"] for layer in layers),
         **{key: network[key] for key in ("loss", "optimizer", "l1", "l2", "input_scale", "dtype", "seed")},
@@ -120,6 +156,7 @@ def _card(path: str) -> dict[str, Any]:
         "scale_targets": network.get("scale_targets", False),
         "target": known.target,
         "split": known.split,
+        "interval": known.interval,
         "metadata": metadata,
     }
 

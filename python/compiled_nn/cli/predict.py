@@ -1,32 +1,39 @@
-"""The command ``predict``: labels, values or probabilities for each row."""
+"""The command ``predict``: labels, values, intervals or probabilities for each row."""
 
 from __future__ import annotations
 
-import io
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from .._version import __version__
 from .support import arguments, values
 from .support.terminal import Terminal
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from ..network.network import Network
+    from .support.outputs import Columns, Outputs
+    from .support.parts import Answered
 
 ORDER = 20
 SUMMARY = "predict labels or values for data"
 EXAMPLES = ("predict iris.safetensors new.csv --proba -o probabilities.csv",)
 USAGE = "MODEL DATA [-o FILE]"
-_TOGETHER = 10_000  # rows
 DESCRIPTION = """\
-Write the predicted label or value of each row, as CSV with a header line. An
-existing output file is replaced.
+Write the predicted label or value of each row. The columns have names:
+
+  prediction             label or value (prediction_0, prediction_1, ... if a
+                         row has several)
+  probability_CLASS      with --proba, in place of predictions
+  lower_0.9, upper_0.9   bounds of an interval: with --interval 0.9, or if the
+                         model was trained with --interval
+  set_0.9_CLASS          1 for the classes of a prediction set, else 0: with
+                         --interval 0.9, for a model of classes
+  q0.05, q0.5, ...       quantiles, for a model with the loss quantile
+  std                    standard deviation, for one with the loss gaussian_nll
+
+Rows are read, predicted and written in batches, so that data of any size take
+little memory. An existing output file is replaced when all rows are written.
 
 The columns of a table are found by name; the target and other columns that the
 network does not take are left out, with a note. Without names, in the file or
@@ -40,99 +47,113 @@ characters as escapes. A spreadsheet takes a label that begins with =, +, - or
 
 def add_options(parser: ArgumentParser) -> None:
     """Add the arguments and options of the command."""
+    from .support.writers import WRITERS
+
     arguments.add_model(parser)
     group = arguments.add_data(parser, ". Labels are optional")
     arguments.add_part(group)
+    group.add_argument(
+        "--keep",
+        metavar="COLUMNS",
+        action="append",
+        default=[],
+        help="table: columns, separated by commas, that are copied to the output before the predictions, by name or "
+        "by number from 0",
+    )
     parser.add_argument(
         "-o",
         "--output",
         metavar="FILE",
-        type=values.file(".csv", ".npy"),
-        help="output file, .csv or .npy (default: CSV to stdout)",
+        type=values.file(*(f".{ending}" for ending in WRITERS)),
+        help="output file: .csv, .jsonl (one JSON object per line), .parquet or .npy (default: CSV to stdout)",
+    )
+    parser.add_argument(
+        "--format",
+        type=values.choice(WRITERS),
+        help=f"format of the output: {', '.join(WRITERS)} (default: by the ending of the output file)",
     )
     parser.add_argument("--proba", action="store_true", help="write the probability of each class instead")
+    arguments.add_interval(
+        parser, "add intervals, or sets of classes, that contain the truth with this probability"
+    )
     arguments.add_threads(parser)
     arguments.add_json(parser)
 
 
 def run(options: Namespace) -> int:
     """Predict and write the result."""
-    from .support import inputs, record, results
+    from .support import inputs, parts, results, scores, writers
+    from .support.outputs import Outputs
 
     net = inputs.load_network(options)
     if options.proba and not results.classifies(net):
         raise ValueError(
             f"{options.model} is a network for regression, which has no class probabilities; omit --proba"
         )
-    known = record.of(net)
-    by_hash = options.part in ("train", "test") and len(known.held_out) > 0
-    data = inputs.load(options, labels=by_hash, net=net)
-    X, _, part = inputs.select_part(data, options.part, known)
-    predicted = net.predict_proba(X) if options.proba else net.predict(X)
-    header = _header(net, predicted, options.proba)
-    if options.output is not None:
-        _write(options.output, header, predicted)
+    coverages = scores.coverages_of(net, options.interval, options.model)
+    if options.interval is None and results.classifies(net):
+        coverages = ()
+    outputs = Outputs(net, proba=options.proba, coverages=coverages)
+    answered = parts.Answered(options, net, options.keep)
+    batches = _predicted(answered, outputs)
+    if options.json and options.output is None:
+        columns = list(batches)
+        results.print_json(_result(options, answered, list(columns[0]), _rows(columns)))
+        return 0
+    names: list[str] = []
+    writers.write(options.output, writers.of(options.output, options.format), _noting(batches, names))
     if options.json:
-        result = {
-            "command": "predict",
-            "version": __version__,
-            "model": options.model,
-            "data": data.name,
-            "part": part,
-            "rows": len(X),
-            "columns": header,
-            "predictions": None if options.output is not None else predicted.tolist(),
-            "output": options.output,
-        }
-        results.print_json(result)
-    elif options.output is None:
-        text, screen = _csv(header, predicted), Terminal(sys.stdout)
-        if screen.is_tty:  # a reader of CSV gets the labels as they are
-            screen.print(*text.removesuffix("\n").split("\n"))
-        else:
-            sys.stdout.write(text)
-    else:
-        Terminal(sys.stdout).print(f"predictions for {len(X):,} rows ({part}) written to {options.output}")
+        results.print_json(_result(options, answered, names, None))
+    elif options.output is not None:
+        Terminal(sys.stdout).print(
+            f"predictions for {answered.n_rows:,} rows ({answered.part}) written to {options.output}"
+        )
     return 0
 
 
-def _header(net: Network, predicted: NDArray[Any], proba: bool) -> list[str]:
-    if proba:
-        return [str(label) for label in net.classes_.tolist()]
-    if predicted.ndim == 1:
-        return ["prediction"]
-    return [f"prediction_{i}" for i in range(predicted.shape[1])]
+def _predicted(answered: Answered, outputs: Outputs) -> Iterator[Columns]:
+    """Yield the columns of the output for each batch."""
+    from .support.batches import in_data
+
+    for rows in answered:
+        with in_data(answered.name, rows.numbers):
+            found = outputs.of(rows.X)
+        for name in rows.kept:
+            if name in found:
+                raise ValueError(
+                    f"the column {name!r} of {answered.name} has the name of an output; rename it, or omit it in --keep"
+                )
+        yield rows.kept | found
 
 
-def _csv(header: Sequence[str], predicted: NDArray[Any]) -> str:
-    """Return a header line and one line per row; floats have as many digits as reading them back exactly needs."""
-    import csv
-
-    lines = _Lines()
-    writer = csv.writer(lines)
-    writer.writerow(header)
-    rows = predicted.reshape(len(predicted), -1)
-    for start in range(0, len(rows), _TOGETHER):  # Ctrl-C is noticed between the parts
-        part = rows[start : start + _TOGETHER]
-        # str() of a NumPy float32 is shorter than that of the Python float from tolist(), and as exact.
-        writer.writerows(map(str, row) for row in (part if predicted.dtype.kind == "f" else part.tolist()))
-    return "".join(lines)
+def _noting(batches: Iterator[Columns], names: list[str]) -> Iterator[Columns]:
+    """Yield the batches, and append the names of their columns to `names`."""
+    for batch in batches:
+        if not names:
+            names += batch
+        yield batch
 
 
-class _Lines(list[str]):
-    """Lines of a ``csv.writer``, which quotes a carriage return in a label only if its own lines end with one."""
+def _rows(batches: list[Columns]) -> list[Any]:
+    """Return the rows of an output: values of its only column, or lists."""
+    rows: list[Any] = []
+    for batch in batches:
+        columns = [values.tolist() for values in batch.values()]
+        rows += columns[0] if len(columns) == 1 else map(list, zip(*columns, strict=True))
+    return rows
 
-    def write(self, line: str) -> None:
-        self.append(line[:-2] + "\n")
 
-
-def _write(path: str, header: Sequence[str], predicted: NDArray[Any]) -> None:
-    from ..files import places  # imported here: a start of the program does not need it
-
-    if path.lower().endswith(".npy"):
-        content = io.BytesIO()
-        np.save(content, predicted, allow_pickle=False)
-        data = content.getvalue()
-    else:
-        data = _csv(header, predicted).encode()
-    places.write(path, [data])
+def _result(
+    options: Namespace, answered: Answered, columns: list[str], rows: list[Any] | None
+) -> dict[str, Any]:
+    return {
+        "command": "predict",
+        "version": __version__,
+        "model": options.model,
+        "data": answered.name,
+        "part": answered.part,
+        "rows": answered.n_rows,
+        "columns": columns,
+        "predictions": rows,
+        "output": options.output,
+    }

@@ -114,13 +114,37 @@ def reading_options(options: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name in READING if (value := getattr(options, name, None)) is not None}
 
 
-def add_part(group: argparse._ArgumentGroup) -> None:
+def add_part(group: argparse._ArgumentGroup, default: str = "test if DATA has a test part, else all") -> None:
     """Add --part."""
     group.add_argument(
         "--part",
         type=values.choice(("train", "test", "all")),
-        help="rows to use: train, test (of a table, the rows that train held out) or all (default: test if DATA has a "
-        "test part, else all)",
+        help="rows to use: train, test (of a table, the rows that train held out) or all (default: "
+        f"{default})",
+    )
+
+
+def add_metric(
+    parser: argparse.ArgumentParser | argparse._ArgumentGroup, note: str = "further scores"
+) -> None:
+    """Add --metric."""
+    from ...metrics.scorers import METRICS  # imported here: a start imports no code of a command
+
+    parser.add_argument(
+        "--metric",
+        metavar="NAMES",
+        type=values.choices(METRICS),
+        help=f"{note}, separated by commas, such as roc_auc,log_loss or mae,rmse: the names of compiled_nn.metrics",
+    )
+
+
+def add_interval(parser: argparse.ArgumentParser, description: str) -> None:
+    """Add --interval, for a model that is calibrated."""
+    parser.add_argument(
+        "--interval",
+        metavar="COVERAGE",
+        type=values.shares,
+        help=f"{description}, such as 0.9 or 0.5,0.9; the model must be trained with --interval",
     )
 
 

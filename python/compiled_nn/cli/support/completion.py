@@ -9,6 +9,7 @@ from typing import Any
 
 from ...common import optional
 from .terminal import print_error
+from .values import Choice
 
 OPTION = "--print-completion"
 SHELLS = ("bash", "zsh", "tcsh")
@@ -37,6 +38,8 @@ class PrintCompletion(argparse.Action):
                     action.complete = shtab.FILE  # type: ignore[attr-defined]
                 elif action.metavar == "DIR":
                     action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
+                elif isinstance(action.type, Choice):
+                    action.choices = list(action.type.names)
         sys.stdout.write(shtab.complete(parser, str(values)) + "\n")
         parser.exit(0)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import os
-import zlib
 from argparse import Namespace
 from dataclasses import replace
 from typing import Any
@@ -14,15 +12,16 @@ from numpy.typing import NDArray
 
 from ... import datasets
 from ...common.errors import did_you_mean
-from ...datasets import Dataset, read_idx, read_npz
+from ...datasets import Dataset, limits, read_idx, read_npz
 from ...datasets.idx_npz import read_idx_if
 from ...losses import LOSSES
 from ...network.network import Network
 from ...network.network import load as _load_network
 from . import record, tables
 from .arguments import READING
-from .tables import Source, Target, limit_of
-from .terminal import UsageError, print_note
+from .source import Source
+from .tables import Target, limit_of
+from .terminal import UsageError
 
 _NAMES = ("digits", "xor", "mnist", "fashion-mnist")
 _FEWEST_TO_SPLIT = 10
@@ -31,15 +30,6 @@ _MOST_CLASSES = 100  # more different integers are values, not classes
 _EXACT = 2.0**53  # smaller whole numbers are exact in float64
 _ROWS_PER_CLASS = 5  # fewer on average: the integers are values
 
-_OTHER_FORMATS = {
-    b"\x93NUMPY": "contains one array only; write samples and labels to one file with numpy.savez(path, X=X, y=y)",
-    b"ARROW1": "is an Arrow (Feather) file; write it as Parquet or CSV",
-    b"\x89HDF": "is an HDF5 file, which the command line does not read; write it as CSV or .npz",
-    b"SQLite ": "is an SQLite database; export a table as CSV",
-    b"BZh": "is compressed with bzip2; decompress it, or compress it with gzip",
-    b"\xfd7zXZ": "is compressed with xz; decompress it, or compress it with gzip",
-    b"\x28\xb5\x2f\xfd": "is compressed with zstd; decompress it, or compress it with gzip",
-}
 _TABLE_OPTIONS = ("target", *(name for name in READING if name != "max_bytes"))
 _IDX_OPTIONS = ("labels", "test_images", "test_labels")
 _OPTION_USES = {
@@ -57,17 +47,40 @@ def load_network(options: Namespace) -> Network:
     return net
 
 
-def load(options: Namespace, *, labels: bool = True, net: Network | None = None) -> Dataset:
-    """Return the data set of DATA, for a command that has a model.
+def source_of(options: Namespace) -> Source | None:
+    """Return the source of DATA; None for a built-in data set or a folder.
+
+    Raises
+    ------
+    UsageError
+        An option applies only to another kind of data.
+    OSError, ValueError
+        The source cannot be read, or has a format that no command reads.
+    """
+    name = options.data
+    if name in _NAMES or os.path.isdir(name):
+        return None
+    if name != "-" and not os.path.exists(name):
+        hint = did_you_mean(name, _NAMES)
+        known = ", ".join(_NAMES)
+        raise FileNotFoundError(f"{name!r} is neither a file nor the name of a data set ({known}).{hint}")
+    source = Source.of(name)
+    if source.kind == "table":
+        _refuse(options, ("folder", *_IDX_OPTIONS))
+    return source
+
+
+def arrays(options: Namespace, source: Source | None, *, labels: bool = True) -> Dataset:
+    """Return the data set of DATA that is not a table.
 
     Parameters
     ----------
     options : Namespace
         Options of a command that has the argument DATA.
+    source : Source or None
+        Result of :func:`source_of`.
     labels : bool, default True
         Whether labels are required.
-    net : Network, optional
-        Network that takes the data: its columns are found in a table by name, and others are not read.
 
     Raises
     ------
@@ -76,36 +89,29 @@ def load(options: Namespace, *, labels: bool = True, net: Network | None = None)
     OSError, ValueError
         The data cannot be read.
     """
-    return _load(options, labels, net)[0]
+    name = options.data
+    if source is None and name in _NAMES:
+        _refuse(options, (*_TABLE_OPTIONS, *_IDX_OPTIONS, "max_bytes"))
+        return _built_in(options)
+    if source is None:
+        _refuse(options, ("folder", *_TABLE_OPTIONS, *_IDX_OPTIONS))
+        return _scaled(_idx_folder(name, limit_of(options)))
+    if source.kind == "npz":
+        _refuse(options, ("folder", *_TABLE_OPTIONS, *_IDX_OPTIONS))
+        return _scaled(read_npz(name, labels=labels, max_bytes=limit_of(options)))
+    _refuse(options, ("folder", *_TABLE_OPTIONS))
+    return _scaled(_idx_files(options, labels))
 
 
 def load_training(options: Namespace) -> tuple[Dataset, Target | None]:
     """Return the data set of DATA, and the name and the index of the target column of a table, for training."""
-    return _load(options, True, None)
-
-
-def _load(options: Namespace, labels: bool, net: Network | None) -> tuple[Dataset, Target | None]:
-    name = options.data
-    if name in _NAMES:
-        _refuse(options, (*_TABLE_OPTIONS, *_IDX_OPTIONS, "max_bytes"))
-        return _built_in(options), None
-    if os.path.isdir(name):
-        _refuse(options, ("folder", *_TABLE_OPTIONS, *_IDX_OPTIONS))
-        return _scaled(_idx_folder(name, limit_of(options))), None
-    if name != "-" and not os.path.exists(name):
-        hint = did_you_mean(name, _NAMES)
-        known = ", ".join(_NAMES)
-        raise FileNotFoundError(f"{name!r} is neither a file nor the name of a data set ({known}).{hint}")
-    source = Source.of(name, limit_of(options))
-    kind = _kind(source)
-    if kind == "npz":
-        _refuse(options, ("folder", *_TABLE_OPTIONS, *_IDX_OPTIONS))
-        return _scaled(read_npz(name, labels=labels, max_bytes=limit_of(options))), None
-    if kind == "idx":
-        _refuse(options, ("folder", *_TABLE_OPTIONS))
-        return _scaled(_idx_files(options, labels)), None
-    _refuse(options, ("folder", *_IDX_OPTIONS))
-    return tables.read(source, options, labels, None if net is None else tables.Expected.by(net))
+    source = source_of(options)
+    if source is None or source.kind != "table":
+        return arrays(options, source), None
+    content = None if isinstance(source.place, str) else source.place.read(limit_of(options) + 1)
+    if content is not None:
+        limits.Budget(limit_of(options)).check(len(content), f"{source.path}: the content")
+    return tables.read(tables.Source(source.path, content), options, True, None)
 
 
 def _refuse(options: Namespace, names: tuple[str, ...]) -> None:
@@ -124,46 +130,6 @@ def _built_in(options: Namespace) -> Dataset:
         return read(options.folder)
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{error} On the command line, name the folder with --data DIR.") from error
-
-
-def _kind(source: Source) -> str:
-    """Return "npz", "idx" or "table" by the first bytes of a file; raise ValueError for known other formats."""
-    path = source.path
-    with source.open() as file:
-        start = file.read(9)
-        if start[:2] == b"\x1f\x8b":
-            return _kind_of_gzip(source)
-        if start[:4] == b"PK\3\4" and b"xl/" in file.read(4096):
-            raise ValueError(f"{path} is an Excel workbook; export its sheet as CSV")
-    for signature, description in _OTHER_FORMATS.items():
-        if start.startswith(signature):
-            raise ValueError(f"{path} {description}")
-    if start[8:] == b"{" and b"\0" in start[:8]:
-        raise ValueError(
-            f"{path} is a safetensors file, which contains a network; give a data set or a file of data as DATA"
-        )
-    kind = "npz" if start[:4] == b"PK\3\4" else "idx" if start[:2] == b"\0\0" else "table"
-    if kind != "table" and source.content is not None:
-        raise ValueError(
-            f"{path} contains an {kind} file, which cannot be read from a pipe; give it as a file"
-        )
-    return kind
-
-
-def _kind_of_gzip(source: Source) -> str:
-    """Return the kind of a compressed file."""
-    with source.open() as file:
-        try:
-            start = gzip.GzipFile(fileobj=file).read(2)
-        except (OSError, EOFError, zlib.error) as error:
-            raise ValueError(f"{source.path} is a damaged gzip file: {error}") from error
-    if start != b"\0\0":
-        return "table"
-    if source.content is not None:
-        raise ValueError(
-            f"{source.path} contains an idx file, which cannot be read from a pipe; give it as a file"
-        )
-    return "idx"
 
 
 # ---- files
@@ -250,65 +216,7 @@ def _scaled(data: Dataset) -> Dataset:
     return replace(data, input_scale=1 / max(1, int(data.X_train.max())))
 
 
-# ---- parts and targets
-
-
-def select_part(
-    data: Dataset, name: str | None, known: record.Record
-) -> tuple[NDArray[Any], NDArray[Any], str]:
-    """Return X, y and the name of the part of --part.
-
-    Parameters
-    ----------
-    data : Dataset
-        Data with targets, if the parts are to be found by the record.
-    name : {"train", "test", "all"} or None
-        Part. None: the rows that train held out, if the data have a test part; else all rows.
-    known : Record
-        Record of the model.
-    """
-    own = len(data.X_test) > 0
-    if not len(known.trained) or not len(data.y) or name == "all":
-        return _own_part(data, name)
-    X, y = data.X, data.y
-    labels = class_labels(y)
-    held, repeated = known.find(X, y if labels is None else labels)
-    n_held, n_known = int(held.sum()), len(known.held_out)
-    if name is None and not (own and n_held):
-        if repeated.any() and not own:
-            _note_repeated(n_held)
-        return _own_part(data, name)
-    if not n_held:
-        if own or name == "train":
-            return _own_part(data, name)
-        reason = (
-            f"holds none of the {n_known:,} rows"
-            if n_known
-            else "has no test part: the model was trained on all rows"
-        )
-        raise ValueError(f"{data.name} {reason}{' that train held out' * bool(n_known)}; give --part all")
-    if n_held < n_known:
-        print_note(f"{data.name} holds {n_held:,} of the {n_known:,} rows that train held out")
-    chosen = ~held if name == "train" else held
-    return X[chosen], y[chosen], name or "test"
-
-
-def _own_part(data: Dataset, name: str | None) -> tuple[NDArray[Any], NDArray[Any], str]:
-    """Return X, y and the name of a part of the data set itself."""
-    if name is None:
-        name = "test" if len(data.X_test) else "all"
-    if name == "test" and not len(data.X_test):
-        raise ValueError(f"{data.name} has no test part; give --part all")
-    if name == "all":
-        return data.X, data.y, name
-    return (data.X_test, data.y_test, name) if name == "test" else (data.X_train, data.y_train, name)
-
-
-def _note_repeated(n_held: int) -> None:
-    remedy = f"; --part test uses the {n_held:,} rows that train held out" if n_held else ""
-    print_note(
-        f"the rows include those that the model was trained on, so that its score on new rows may be lower{remedy}"
-    )
+# ---- targets
 
 
 def class_labels(y: NDArray[Any]) -> NDArray[Any] | None:

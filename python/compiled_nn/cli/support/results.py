@@ -25,6 +25,11 @@ def classifies(net: Network) -> bool:
     return hasattr(net, "classes_")
 
 
+def is_calibrated(net: Network) -> bool:
+    """Return whether the network has scores of held-out rows, for intervals or sets of classes."""
+    return net._outputs.calibration.scores is not None
+
+
 def score_name(net: Network) -> str:
     """Return the key of the network's score in JSON."""
     return "accuracy" if classifies(net) else "r2"

@@ -6,6 +6,7 @@ import math
 import os
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Collection
+from typing import Any
 
 from ...common.errors import did_you_mean
 
@@ -28,20 +29,42 @@ _OTHER_MODELS = (
 )
 
 
-def choice(names: Collection[str]) -> Callable[[str], str]:
-    """Return a converter that accepts one of these names."""
+class Choice:
+    """Converter that accepts one of some names.
 
-    def convert(text: str) -> str:
-        if text in names:
+    Attributes
+    ----------
+    names : collection of str
+    """
+
+    def __init__(self, names: Collection[str]) -> None:
+        self.names = names
+
+    def __call__(self, text: str) -> Any:
+        """Return the name."""
+        if text in self.names:
             return text
-        raise ArgumentTypeError(f"{text!r} is not among {', '.join(names)}.{did_you_mean(text, names)}")
+        known = ", ".join(self.names)
+        raise ArgumentTypeError(f"{text!r} is not among {known}.{did_you_mean(text, self.names)}")
 
-    return convert
+
+class Choices(Choice):
+    """Converter that accepts some of these names, separated by commas."""
+
+    def __call__(self, text: str) -> Any:
+        """Return the names as a tuple."""
+        one = super().__call__
+        return tuple(one(name.strip()) for name in text.split(","))
 
 
-def choices(names: Collection[str]) -> Callable[[str], tuple[str, ...]]:
+def choice(names: Collection[str]) -> Choice:
+    """Return a converter that accepts one of these names."""
+    return Choice(names)
+
+
+def choices(names: Collection[str]) -> Choices:
     """Return a converter that accepts some of these names, separated by commas."""
-    return lambda text: tuple(choice(names)(name.strip()) for name in text.split(","))
+    return Choices(names)
 
 
 def integer(minimum: int) -> Callable[[str], int]:
@@ -91,6 +114,11 @@ def real(
     return convert
 
 
+def shares(text: str) -> tuple[float, ...]:
+    """Convert numbers between 0 and 1, separated by commas."""
+    return tuple(real(above=0, below=1)(part.strip()) for part in text.split(","))
+
+
 def scale(text: str) -> float:
     """Convert a number or a fraction such as 1/255."""
     numerator, _, denominator = text.partition("/")
@@ -117,7 +145,7 @@ def scaling(text: str) -> bool | str:
     """Convert the name of a method that scales columns; the default method is True."""
     from ...spec.configuration import SCALINGS  # imported here: a start imports no code of a command
 
-    method = choice(SCALINGS)(text)
+    method = Choice(SCALINGS)(text)
     return True if method == SCALINGS[0] else method
 
 
