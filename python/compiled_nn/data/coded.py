@@ -24,7 +24,7 @@ class Coded:
     Attributes
     ----------
     codes : ndarray (m,) of int
-        Index in `values` for each row; negative for a missing value.
+        Index in `values` for each row; -1 for a missing value.
     values : list
         Values; some may be in no row, equal, or missing.
     """
@@ -49,7 +49,13 @@ class Coded:
 
     def mapped(self, results: Array, missing: Any) -> Array:
         """Return, for each row (m,), the item of `results` at its value, or `missing`."""
-        return np.append(results, np.array(missing, results.dtype))[self.codes]
+        table = np.empty(len(results) + 1, results.dtype)
+        table[:-1], table[-1] = results, missing
+        return table[self.codes]
+
+    def objects(self) -> Array:
+        """Return the value of each row (m,), None for missing ones."""
+        return self.mapped(np.fromiter(self.values, object, len(self.values)), None)
 
     def row(self, condition: Callable[[Any], bool]) -> int:
         """Return the first row whose value meets the condition; there must be one."""
@@ -57,8 +63,8 @@ class Coded:
         return int(np.argmax(self.mapped(hits, False)))
 
 
-def coded(column: Array | Coded) -> Coded:
-    """Return a column of text or objects by its distinct values.
+def coded(column: Array | Coded, where: str = "X") -> Coded:
+    """Return a column of text or objects by its distinct values; `where` is its place in errors.
 
     Raises
     ------
@@ -67,11 +73,23 @@ def coded(column: Array | Coded) -> Coded:
     """
     if isinstance(column, Coded):
         return column
-    values = column.tolist()
+    try:
+        return coded_values(column.tolist())
+    except TypeError as error:
+        raise TypeError(f"{where} holds values that are not categories: {error}.") from error
+
+
+def coded_values(values: list[Any]) -> Coded:
+    """Return a column of values, given one by one, by its distinct values."""
     codes = {value: code for code, value in enumerate(dict.fromkeys(values))}
     return Coded(np.fromiter(map(codes.__getitem__, values), np.int64, len(values)), list(codes))
 
 
+def objects(column: Array | Coded) -> Array:
+    """Return a column as an array, that of :meth:`Coded.objects` if it is coded."""
+    return column.objects() if isinstance(column, Coded) else column
+
+
 def types(column: Array | Coded) -> set[type]:
-    """Return the types of the values of a column of objects."""
-    return set(map(type, column.values if isinstance(column, Coded) else column.tolist()))
+    """Return the types of the values of a column of objects, except None."""
+    return set(map(type, column.values if isinstance(column, Coded) else column.tolist())) - {type(None)}

@@ -20,7 +20,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from . import cells, dates
-from .coded import Array, Coded, coded, types
+from .coded import Array, Coded, coded, objects, types
 
 Word: TypeAlias = Literal["number", "category", "date", "ignore"]  # what a user may say of a column
 Kind: TypeAlias = Literal["number", "category", "date", "identifier", "constant", "text", "ignore"]
@@ -34,8 +34,8 @@ _DIFFERENT, _SAME, _EMPTY = (
     "it has the same value in every row",
     "it has no values",
 )
-_NUMBERS = (numbers.Real, Decimal, np.bool_, type(None))
-_PLAIN = {int, float, bool, type(None)}
+_NUMBERS = (numbers.Real, Decimal, np.bool_)
+_PLAIN = {int, float, bool}
 # Names of identifiers: "id", "customer_id", "customerID", "userid", "row_index"; not "paid" or "price_index".
 _IDENTIFIER = re.compile(
     r"(?i:^(.*[\W_])?(id|key|uuid|guid)$|^id[\W_]|^(row[\W_]?)?(index|idx)$)"
@@ -64,15 +64,28 @@ class ColumnType(NamedTuple):
         return self.kind not in LEFT_OUT
 
 
-def infer(column: Array | Coded, name: Any = None) -> ColumnType:
-    """Return the type of a column (m,); `name` is its name, None if it has none."""
-    if holds_text(column) or isinstance(column, Coded) or dates.holds_dates(column):
-        if isinstance(column, np.ndarray) and column.dtype.kind == "M":
-            return _constant(column, np.isnat(column)) or ColumnType("date")
+def infer(column: Array | Coded, name: Any = None, *, categories: bool = False) -> ColumnType:
+    """Return the type of a column (m,).
+
+    Parameters
+    ----------
+    column : ndarray or Coded (m,)
+        Values.
+    name : object, optional
+        Name of the column.
+    categories : bool, default False
+        Whether its values are known to be categories, whatever they are.
+    """
+    if isinstance(column, np.ndarray) and column.dtype.kind == "M":
+        return _constant(column, np.isnat(column)) or ColumnType("date")
+    text, is_date = holds_text(column), dates.holds_dates(column)
+    if text or is_date or categories:
         try:
-            return _of_levels(coded(column))
+            distinct = coded(column)
         except TypeError:  # a value without a hash, which the encoder refuses with the name of the column
             return ColumnType("category")
+        kind: Kind = "category" if categories or not (is_date or dates.is_iso(distinct.present())) else "date"
+        return _of_levels(distinct, kind)
     array = _plain_numbers(column)
     if array.dtype.kind not in "biuf":
         return ColumnType("number")  # the encoder refuses it with the name of the column
@@ -100,43 +113,40 @@ def _constant(column: Array, missing: Array) -> ColumnType | None:
     return ColumnType("constant", _SAME) if (column == column[0]).all() else None
 
 
-def _of_levels(distinct: Coded) -> ColumnType:
-    """Return the type of a column of text, of dates in objects, or of categories."""
-    counts = distinct.counts().tolist()
-    levels = [(value, n) for value, n in zip(distinct.values, counts, strict=True) if n]
-    present = [(value, n) for value, n in levels if not cells.is_missing(value)]
-    values, m = [value for value, _ in present], sum(n for _, n in present)
-    is_date = dates.is_iso(values) or dates.holds_dates(distinct)
-    kind: Kind = "date" if is_date else "category"
+def _of_levels(distinct: Coded, kind: Kind) -> ColumnType:
+    """Return the type of a column of categories or dates: `kind`, unless it is left out."""
     if len(distinct) < FEWEST_ROWS:
         return ColumnType(kind)
-    if not present:
+    counts = distinct.counts().tolist()
+    rows = [n for value, n in zip(distinct.values, counts, strict=True) if n and not cells.is_missing(value)]
+    levels, m = len(rows), sum(rows)
+    if not levels:
         return ColumnType("constant", _EMPTY)
-    if len(present) == 1 and m == len(distinct):
+    if levels == 1 and m == len(distinct):
         return ColumnType("constant", _SAME)
-    if is_date or m < FEWEST_ROWS:
+    if kind == "date" or m < FEWEST_ROWS:
         return ColumnType(kind)
-    if len(present) == len(distinct):
+    if levels == len(distinct):
         return ColumnType("identifier", _DIFFERENT)
-    if len(present) > _MANY * m:
-        return ColumnType("text", f"it is text with {len(present):,} levels in {m:,} rows")
+    if levels > _MANY * m:
+        return ColumnType("text", f"it is text with {levels:,} levels in {m:,} rows")
     return ColumnType(kind)
 
 
-def _plain_numbers(column: Array) -> Array:
-    """Return objects that are all numbers or missing as an array of numbers; anything else unchanged."""
-    if column.dtype.kind != "O":
-        return column
-    values = column.tolist()
-    kinds = set(map(type, values))
+def _plain_numbers(column: Array | Coded) -> Array:
+    """Return objects that are all numbers or missing as an array of numbers; anything else as objects."""
+    array = objects(column)
+    if array.dtype.kind != "O":
+        return array
+    kinds, values = types(array), array.tolist()
     if not all(issubclass(kind, _NUMBERS) or kind.__name__ == "NAType" for kind in kinds):
-        return column
+        return array
     try:
         if kinds - _PLAIN:
             values = [None if cells.is_missing(value) else float(value) for value in values]
         return np.array(values, np.float64)  # None becomes NaN
     except OverflowError:  # an integer beyond the range of float64
-        return column
+        return array
 
 
 def _names_rows(whole: Array, name: Any) -> bool:

@@ -14,8 +14,7 @@ import numpy as np
 
 from ..common import optional
 from . import column_names, records
-
-Array = np.ndarray[Any, np.dtype[Any]]
+from .coded import Array, Coded, types
 
 _UNNAMED_INDEX = "__index_level_"  # start of the names that pandas gives to an index without a name
 _NESTED = (np.ndarray, list, tuple, dict)  # types of cells that have several values
@@ -24,7 +23,7 @@ _NESTED = (np.ndarray, list, tuple, dict)  # types of cells that have several va
 def is_table(X: Any) -> bool:
     """Whether X has named columns, or exports an Arrow stream."""
     streams = hasattr(X, "__arrow_c_stream__") and not hasattr(X, "__array__") and not isinstance(X, type)
-    return _names(X) is not None or streams
+    return table_names(X) is not None or streams
 
 
 def opened(X: Any) -> Any:
@@ -40,7 +39,7 @@ def opened(X: Any) -> Any:
     TypeError, ValueError
         If X consists of dicts that cannot be read as a table.
     """
-    if _names(X) is None:
+    if table_names(X) is None:
         if records.is_records(X):
             return records.read(X)
         if hasattr(X, "__array__") or not hasattr(X, "__arrow_c_stream__") or isinstance(X, type):
@@ -63,7 +62,8 @@ def index_columns(schema: Any) -> set[str]:
     )  # a range is stored as a dict
 
 
-def _names(X: Any) -> list[Any] | None:
+def table_names(X: Any) -> list[Any] | None:
+    """Return the column names of a table, None if X is not a table."""
     if isinstance(X, type):
         return None
     if hasattr(X, "column_names") and hasattr(X, "column"):
@@ -86,7 +86,7 @@ def columns(X: Any, of: str = "X") -> list[tuple[Any, Array]]:
         If a cell of a column has several values.
     """
     X = opened(X)
-    found = [(name, _column(X, i, name)) for i, name in enumerate(_names(X) or ())]
+    found = [(name, as_column(raw_column(X, i, name))) for i, name in enumerate(table_names(X) or ())]
     for name, column in found:
         check_cells(f"{of}[{name!r}]", column)
     return found
@@ -105,19 +105,18 @@ def like(table: Any, values: Array) -> Any:
     return make(dict(zip(names, values.T, strict=True)))
 
 
-def check_cells(where: str, column: Array) -> None:
+def check_cells(where: str, column: Array | Coded) -> None:
     """Raise a TypeError for a column whose cells are arrays, lists or records."""
-    row, size = 0, math.prod(column.shape[1:])
-    if column.ndim == 1:
-        nested = (
-            {kind for kind in set(map(type, column)) if issubclass(kind, _NESTED)}
-            if _is_object(column)
-            else ()
-        )
+    if isinstance(column, np.ndarray) and column.ndim != 1:
+        row, size = 0, math.prod(column.shape[1:])
+    else:
+        objects = isinstance(column, Coded) or _is_object(column)
+        nested = {kind for kind in types(column) if issubclass(kind, _NESTED)} if objects else ()
         if not nested:
             return
-        row = next(i for i, cell in enumerate(column) if type(cell) in nested)
-        size = len(column[row])
+        cells = column.objects() if isinstance(column, Coded) else column
+        row = next(i for i, cell in enumerate(cells) if type(cell) in nested)
+        size = len(cells[row])
     raise TypeError(
         f"{where} has several values per row: {size} in row {row}. A column has one value per row. Pass an array"
         " (m, n) in its place, as np.stack makes of such a column, or a table with one column for each value."
@@ -128,19 +127,30 @@ def _is_object(column: Array) -> bool:
     return column.dtype.kind == "O"
 
 
-def _column(X: Any, i: int, name: Any) -> Array:
+def raw_column(X: Any, i: int, name: Any) -> Any:
+    """Return the column of a table with the index `i` and this name, as an object of its library."""
     if hasattr(X, "iloc"):
-        return _values(X.iloc[:, i])
-    return _values(X.get_column(name) if hasattr(X, "get_column") else X.column(i))
+        return X.iloc[:, i]
+    return X.get_column(name) if hasattr(X, "get_column") else X.column(i)
 
 
-def _values(column: Any) -> Array:
-    """Return a column of pandas, polars or Arrow, or an array, as an array."""
+def as_column(column: Any) -> Array:
+    """Return the values (m,) of a column of a library; dates with a time zone are those of UTC."""
     if not hasattr(column, "iloc"):
         return np.asarray(decoded(column))
-    if not isinstance(column.dtype, np.dtype) and getattr(column.dtype, "kind", "") in "biuf":
-        missing = bool(column.isna().any())  # a nullable column of numbers: pandas would return objects
-        return np.asarray(column.to_numpy(np.float64 if missing else None, na_value=np.nan if missing else 0))
+    dtype = column.dtype
+    if not isinstance(dtype, np.dtype):
+        kind = getattr(dtype, "kind", "")
+        if kind in "biuf":
+            missing = bool(column.isna().any())  # a nullable column of numbers: pandas would return objects
+            return np.asarray(
+                column.to_numpy(np.float64 if missing else None, na_value=np.nan if missing else 0)
+            )
+        if str(dtype).startswith("period"):
+            return np.asarray(column.dt.to_timestamp())
+        if kind == "M":
+            local = column if column.dt.tz is None else column.dt.tz_convert("UTC").dt.tz_localize(None)
+            return np.asarray(local.to_numpy(dtype=f"datetime64[{local.dt.unit}]"))
     array = np.asarray(column)
     return np.where(column.isna(), np.array(None, object), array) if _is_object(array) else array
 
@@ -171,7 +181,7 @@ def one_dtype(X: Any) -> bool:
 
 def title(X: Any, i: int) -> str | int:
     """Return the name of the column of X with the index `i`, or `i` if it has no name that is a str."""
-    names = _names(X)
+    names = table_names(X)
     return names[i] if names is not None and isinstance(names[i], str) else i
 
 
@@ -183,7 +193,11 @@ def feature_names(X: Any) -> tuple[str, ...] | None:
     TypeError
         If some names are str and others are not.
     """
-    names = _names(X)
+    return text_names(table_names(X))
+
+
+def text_names(names: Sequence[Any] | None) -> tuple[str, ...] | None:
+    """Return the names of a table as :func:`feature_names` does."""
     if not names:
         return None
     kinds = sorted({type(name).__name__ for name in names})
@@ -205,7 +219,7 @@ def labels(X: Any) -> tuple[column_names.Label, ...] | None:
     TypeError
         If the names are of any other kind.
     """
-    names = _names(X)
+    names = table_names(X)
     if not names or any(isinstance(name, str) for name in names):
         return None
     found = column_names.labels(names)
@@ -221,7 +235,7 @@ def labels(X: Any) -> tuple[column_names.Label, ...] | None:
 
 def positions(X: Any) -> tuple[column_names.Label, ...] | None:
     """Return the column names of X if they are 0, 1, ... in any order; otherwise None."""
-    names = _names(X)
+    names = table_names(X)
     found = column_names.labels(names) if names and not isinstance(names[0], str) else None
     return found if found is not None and set(found) == set(range(len(found))) else None
 
@@ -255,7 +269,7 @@ class Reordered:
 
 def without_labels(X: Any) -> Any:
     """Return a data frame whose column names are not texts with the names 0, 1, ...; any other X unchanged."""
-    names = _names(X)
+    names = table_names(X)
     if not names or isinstance(names[0], str) or not hasattr(X, "set_axis"):
         return X
     return X.set_axis(range(len(names)), axis=1)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, date, datetime
+from operator import attrgetter
 from typing import Any, Never
 
 import numpy as np
@@ -37,10 +39,9 @@ def is_iso(texts: Iterable[Any]) -> bool:
 def holds_dates(column: Array | Coded) -> bool:
     """Whether the values of a column that are not missing are dates, which are not text."""
     if isinstance(column, Coded) or column.dtype.kind == "O":
-        kinds = [kind for kind in types(column) if kind is not type(None)]
-        dated = [kind for kind in kinds if issubclass(kind, (date, np.datetime64))]
-        others = [kind for kind in kinds if kind not in dated]
-        return bool(dated) and all(kind is float or kind.__name__ == "NAType" for kind in others)
+        kinds = types(column)
+        dated = {kind for kind in kinds if issubclass(kind, (date, np.datetime64))}
+        return bool(dated) and all(kind is float or kind.__name__ == "NAType" for kind in kinds - dated)
     return column.dtype.kind == "M"
 
 
@@ -53,7 +54,7 @@ def read(column: Array | Coded, where: str) -> Array:
         If a value is not a date.
     """
     if isinstance(column, Coded) or column.dtype.kind in "OUT":
-        distinct = coded(column)
+        distinct = coded(column, where)
         return distinct.mapped(_of_values(distinct, where), "NaT")
     if column.dtype.kind != "M":
         raise TypeError(f"{where} holds {cells.kind_of_array(column)}, not dates.{_REMEDY}")
@@ -69,6 +70,21 @@ def read(column: Array | Coded, where: str) -> Array:
 
 def _of_values(distinct: Coded, where: str) -> Array:
     """Return the dates of the distinct values of a column."""
+    values, kinds = distinct.values, types(distinct)
+    if kinds == {str} and None not in values and all(map(_ISO.fullmatch, values)):
+        with suppress(ValueError):  # no date, such as 2023-02-30, which is found below
+            values, kinds = list(map(datetime.fromisoformat, values)), {datetime}
+    if kinds == {date} or (kinds == {datetime} and None not in values and _have_no_zone(values)):
+        return np.array(values, UNIT)
+    return np.array(_moments(distinct, where), UNIT)
+
+
+def _have_no_zone(moments: Iterable[datetime]) -> bool:
+    return set(map(attrgetter("tzinfo"), moments)) <= {None}
+
+
+def _moments(distinct: Coded, where: str) -> list[date | np.datetime64[Any] | None]:
+    """Return each of the distinct values of a column as a date without a time zone, None if it is missing."""
     found: list[date | np.datetime64[Any] | None] = []
     zones = set()
     for value in distinct.values:
@@ -87,14 +103,14 @@ def _of_values(distinct: Coded, where: str) -> Array:
         raise ValueError(
             f"{where} mixes dates with and without a time zone. Convert all of them to one zone, or remove the zones."
         )
-    return np.array(found, UNIT)
+    return found
 
 
 def _parsed(text: str) -> datetime | None:
     """Return the date of a text, None if it is none."""
     try:
         return datetime.fromisoformat(text) if _ISO.fullmatch(text) else None
-    except ValueError:  # no date, such as 2023-02-30
+    except ValueError:
         return None
 
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 
 from ..common import checks
 from ..common.errors import CompiledNNWarning, count, did_you_mean, warn
 from ..common.text import printable
-from ..data import column_types, dataframes, dates
-from ..data.arrays import Array
+from ..data import column_types, dates
+from ..data.coded import Array, Coded
 from ..data.column_types import ColumnType, Word
 
 Columns: TypeAlias = list[int] | list[str] | list[int | str] | tuple[int | str, ...] | Array
 Features: TypeAlias = Literal["auto"] | Columns  # indices or names of columns
 Types: TypeAlias = Mapping[int, Word] | Mapping[str, Word] | Mapping[int | str, Word]
-_IGNORED = ColumnType("ignore", "column_types says so")
+IGNORED = ColumnType("ignore", "column_types says so")
 _LISTED = 5  # names in a message
 
 
@@ -93,23 +93,20 @@ def check_contradictions(features: object, types: Iterable[tuple[int | str, Word
             )
 
 
-def choose(
-    X: Any,
+def words(
     names: Sequence[str] | None,
-    table: Sequence[Array],
+    n_columns: int,
     features: tuple[int | str, ...] | Literal["auto"],
-    types: Sequence[tuple[int | str, Word]],
-) -> list[ColumnType]:
-    """Return the type of each column of a table.
+    types: Mapping[int | str, Word],
+) -> dict[int, Word]:
+    """Return what the user says of columns, by their index.
 
     Parameters
     ----------
-    X : table or array-like (m, k)
-        Table.
     names : sequence of str, or None
-        Names of its columns.
-    table : sequence of ndarray (m,)
-        Its columns.
+        Names of the columns.
+    n_columns : int
+        Number of columns.
     features, types
         Parameters `categorical_features` and `column_types`, checked.
 
@@ -118,36 +115,46 @@ def choose(
     ValueError
         If a parameter names a column that X does not have, or both contradict each other.
     """
-    words = {_index("column_types", column, names, len(table)): word for column, word in types}
-    chosen = {
-        _index("categorical_features", feature, names, len(table)): "category" for feature in _of(features)
-    }
-    check_contradictions(chosen, words.items())
-    given = chosen | words
-    always = dataframes.categorical(X) if features == "auto" else set()
-    plain = (
-        isinstance(X, np.ndarray) and X.dtype.kind != "O"
-    )  # numbers, or text; none of them is an identifier
-    result = []
-    for i, column in enumerate(table):
-        word: Any = given.get(i)
-        if word is not None:
-            result.append(_IGNORED if word == "ignore" else ColumnType(word))
-        elif features == "auto":
-            name = None if names is None else names[i]
-            kind = _plain(column) if plain else column_types.infer(column, name)
-            result.append(ColumnType("category") if i in always and kind.used else kind)
-        else:
-            result.append(ColumnType("date" if dates.holds_dates(column) else "number"))
-    return result
+    listed = () if features == "auto" else features
+    chosen = {_index("categorical_features", column, names, n_columns): column for column in listed}
+    found = {_index("column_types", column, names, n_columns): word for column, word in types.items()}
+    check_contradictions(chosen, found.items())
+    return {**dict.fromkeys(chosen, "category"), **found}
 
 
-def _of(features: tuple[int | str, ...] | Literal["auto"]) -> tuple[int | str, ...]:
-    return () if features == "auto" else features
+def column_type(
+    column: Array | Coded,
+    word: Word | None,
+    name: str | None,
+    features: object,
+    *,
+    plain: bool,
+    categories: bool,
+) -> ColumnType:
+    """Return the type of a column (m,).
 
-
-def _plain(column: Array) -> ColumnType:
-    if column.dtype.kind == "M":
+    Parameters
+    ----------
+    column : ndarray or Coded (m,)
+        Values.
+    word : {"number", "category", "date"} or None
+        What the user says of it.
+    name : str or None
+        Name.
+    features : "auto" or tuple
+        Parameter `categorical_features`, checked.
+    plain : bool
+        Whether it is a column of an array that is not one of objects, which is never left out.
+    categories : bool
+        Whether it has a categorical dtype.
+    """
+    if word is not None:
+        return ColumnType(word)
+    if features != "auto":
+        return ColumnType("date" if dates.holds_dates(column) else "number")
+    if not plain:
+        return column_types.infer(column, name, categories=categories)
+    if dates.holds_dates(column):
         return ColumnType("date")
     return ColumnType("category" if column_types.holds_text(column) else "number")
 

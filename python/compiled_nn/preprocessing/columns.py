@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise, repeat
 from typing import Any, TypeAlias
 
@@ -12,6 +13,7 @@ import numpy as np
 from ..common import checks
 from ..data import arrays, cells, class_labels, column_types
 from ..data.arrays import Array
+from ..data.coded import Coded, coded, objects
 from ..data.column_types import ColumnType
 from .dates import Date
 
@@ -39,7 +41,7 @@ class Numeric:
     indicator: bool
 
     @classmethod
-    def fit(cls, column: Array, name: str | None, where: str) -> Numeric:
+    def fit(cls, column: Array | Coded, name: str | None, where: str) -> Numeric:
         """Return an encoder fitted on a column (m,); `where` names the column in errors."""
         _refuse_text(
             column, where, "it is not in categorical_features. Add it to them, or convert it to numbers."
@@ -49,7 +51,7 @@ class Numeric:
         mean = numbers[~gaps].mean(dtype=np.float64) if not gaps.all() else 0.0
         return cls(name, float(mean), bool(gaps.any()))
 
-    def fill(self, column: Array, where: str) -> tuple[Array, Array]:
+    def fill(self, column: Array | Coded, where: str) -> tuple[Array, Array]:
         """Return the numbers (m,) with missing ones replaced by the mean, and a boolean mask (m,) of the missing ones.
 
         The numbers have one of the dtypes in `arrays.CORE_DTYPES`.
@@ -103,7 +105,9 @@ class Categorical:
         return len(self.categories) + self.rare
 
     @classmethod
-    def fit(cls, column: Array, name: str | None, where: str, min_frequency: float | None) -> Categorical:
+    def fit(
+        cls, column: Array | Coded, name: str | None, where: str, min_frequency: float | None
+    ) -> Categorical:
         """Return an encoder fitted on a column (m,).
 
         Categories that occur in fewer rows than `min_frequency`, or in a smaller share of the rows if it is below 1,
@@ -118,30 +122,41 @@ class Categorical:
         frequent = sorted(category for category, rows in counts.items() if rows >= least)
         return cls(name, tuple(frequent), rare=len(frequent) < len(counts))
 
-    def codes(self, column: Array, where: str) -> Array:
+    @cached_property
+    def _codes(self) -> dict[Any, int]:
+        """Code of each category."""
+        return {category: code for code, category in enumerate(self.categories)}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the fields, without the table of codes, for copies and pickles."""
+        return {field: value for field, value in vars(self).items() if field != "_codes"}
+
+    def codes(self, column: Array | Coded, where: str) -> Array:
         """Return, for each row (m,), the index of the result column that is 1; -1 if none is."""
-        table = {category: code for code, category in enumerate(self.categories)}
-        values = column.tolist()
+        if isinstance(column, Coded):
+            return column.mapped(self._codes_of(column.values, where), -1)
+        return self._codes_of(column.tolist(), where)
+
+    def _codes_of(self, values: list[Any], where: str) -> Array:
+        """Return the code of each of some values; the values that are not categories need a closer look."""
         try:
-            codes = np.fromiter(map(table.get, values, repeat(_OTHER)), np.int64, len(values))
+            codes = np.fromiter(map(self._codes.get, values, repeat(_OTHER)), np.int64, len(values))
         except TypeError as error:  # a value without a hash
-            raise TypeError(f"{where} holds values that are not categories: {error}.") from error
+            raise _not_categories(where, values, error) from error
         (others,) = np.nonzero(codes == _OTHER)
-        seen: dict[Any, int] = {}
-        for row in others.tolist():
-            value = values[row]
-            if value is None:
-                codes[row] = -1
-                continue
+        seen: dict[Any, int] = {None: -1}
+        for place in others.tolist():
+            value = values[place]
             if value not in seen:
-                seen[value] = self._code_of_other(value, table, where)
-            codes[row] = seen[value]
+                seen[value] = self._code_of_other(value, where)
+            codes[place] = seen[value]
         return codes
 
-    def _code_of_other(self, value: Any, table: dict[Any, int], where: str) -> int:
+    def _code_of_other(self, value: Any, where: str) -> int:
         """Return the code of a value that is not among the keys of the table of codes."""
         if cells.is_missing(value):
             return -1
+        table = self._codes
         text = bool(table) and isinstance(self.categories[0], str)
         if table and isinstance(value, (str, bytes)) != text:
             raise TypeError(
@@ -231,34 +246,36 @@ def read_encoder(config: object) -> Column:
     return Categorical(**{**fields, "categories": tuple(categories)})
 
 
-def _refuse_text(column: Array, where: str, reason: str) -> None:
+def _refuse_text(column: Array | Coded, where: str, reason: str) -> None:
     """Raise TypeError with the reason if a value of a column is text."""
     if column_types.holds_text(column):
-        values = column.tolist()
+        values = objects(column).tolist()
         row = next(i for i, value in enumerate(values) if isinstance(value, (str, bytes)))
         raise TypeError(f"{where} holds {_plain(values[row])!r} in row {row}; {reason}")
 
 
-def _refuse_dates(column: Array, where: str) -> None:
+def _refuse_dates(column: Array | Coded, where: str) -> None:
     """Raise TypeError if a column of categories has a dtype of dates or of time differences."""
-    if column.dtype.kind in "Mm":
+    if isinstance(column, np.ndarray) and column.dtype.kind in "Mm":
         raise TypeError(
             f"{where} holds {cells.kind_of_array(column)}; categories are text, integers, booleans or finite numbers."
             " Convert it to text, or leave it out of the categories."
         )
 
 
-def _counts(column: Array, where: str) -> Counter[Any]:
+def _counts(column: Array | Coded, where: str) -> Counter[Any]:
     """Return the number of rows of each category (plain values) that is not missing."""
-    try:
-        found = Counter(column.tolist())
-    except TypeError as error:  # a value without a hash
-        raise TypeError(f"{where} holds values that are not categories: {error}.") from error
     counts = Counter[Any]()
-    for value, rows in found.items():
-        if not cells.is_missing(value):
+    distinct = coded(column, where)
+    for value, rows in zip(distinct.values, distinct.counts().tolist(), strict=True):
+        if rows and not cells.is_missing(value):
             counts[_plain(value)] += rows
     return counts
+
+
+def _not_categories(where: str, values: list[Any], error: TypeError) -> TypeError:
+    """Return the error for values that cannot be hashed."""
+    return TypeError(f"{where} holds values that are not categories: {error}.")
 
 
 def _plain(value: Any) -> Any:
@@ -272,8 +289,9 @@ def _plain(value: Any) -> Any:
     return int(value) if value == int(value) else float(value)
 
 
-def _numbers(column: Array, where: str) -> Array:
+def _numbers(column: Array | Coded, where: str) -> Array:
     """Return a column of numbers with NaN in place of None; raise an error for other values and for infinity."""
+    column = objects(column)
     if column.dtype.kind == "O":
         values = column.tolist()
         if set(map(type, values)) <= _PLAIN_NUMBERS:

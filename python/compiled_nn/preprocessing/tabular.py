@@ -20,16 +20,16 @@ from cnn_core.sparse import SparseRows
 
 from ..common import clock
 from ..common.errors import NotFittedError, count
-from ..data import column_names
+from ..data import column_names, dataframes
 from ..data.arrays import Array
-from ..data.column_types import ColumnType
+from ..data.column_types import ColumnType, Word
 from ..data.samples import Samples
 from . import choices, columns, standardization
 from .choices import Features, Types
 from .columns import Categorical, Column, LeftOut, Numeric
 from .dates import Date
 from .standardization import Statistics
-from .tables import read_table, where
+from .tables import OpenTable, open_table, refuse_empty, where
 
 
 class Tabular:
@@ -268,23 +268,16 @@ class Tabular:
         TypeError, ValueError
             If X cannot be encoded. The encoder is then unchanged.
         """
-        names, table = read_table(X)
-        column_names.check_distinct(names or ())
-        types = choices.choose(
-            X, names, table, self.categorical_features, tuple((self.column_types or {}).items())
+        table = open_table(X)
+        column_names.check_distinct(table.names or ())
+        given = choices.words(
+            table.names, table.n_columns, self.categorical_features, self.column_types or {}
         )
-        fitted: list[Column] = []
-        for i, (column, (kind, reason)) in enumerate(zip(table, types, strict=True)):
-            clock.check()
-            name, place = None if names is None else names[i], where(i, names)
-            if kind == "number":
-                fitted.append(Numeric.fit(column, name, place))
-            elif kind == "category":
-                fitted.append(Categorical.fit(column, name, place, self.min_frequency))
-            elif kind == "date":
-                fitted.append(Date.fit(column, name, place))
-            else:
-                fitted.append(LeftOut(name, kind, reason))
+        categories = dataframes.categorical(X)
+        fitted = [
+            self._fit_column(table, i, given.get(i), categories=i in categories)
+            for i in range(table.n_columns)
+        ]
         left_out = [
             (i if column.name is None else column.name, column.column_type)
             for i, column in enumerate(fitted)
@@ -293,6 +286,23 @@ class Tabular:
         choices.announce(left_out, all_columns=len(left_out) == len(fitted))
         self._columns = tuple(fitted)
         return self
+
+    def _fit_column(self, table: OpenTable, i: int, word: Word | None, *, categories: bool) -> Column:
+        """Return the encoder of the column with the index `i`, fitted on its values."""
+        clock.check()
+        name = None if table.names is None else table.names[i]
+        if word == "ignore":
+            return LeftOut(name, *choices.IGNORED)
+        column, place = table.column(i), where(i, table.names)
+        refuse_empty(len(column), table.n_columns)
+        kind, reason = choices.column_type(
+            column, word, name, self.categorical_features, plain=table.of_numbers, categories=categories
+        )
+        if kind == "number":
+            return Numeric.fit(column, name, place)
+        if kind == "category":
+            return Categorical.fit(column, name, place, self.min_frequency)
+        return Date.fit(column, name, place) if kind == "date" else LeftOut(name, kind, reason)
 
     def transform(self, X: Any) -> Samples:
         """Return the rows of a table encoded as numbers.
@@ -306,8 +316,8 @@ class Tabular:
         Returns
         -------
         SparseRows or ndarray (m, n_columns_)
-            Encoded rows, sparse if any column is categorical; float64 if a numeric column is float64 or a column has
-            dates, else float32.
+            Encoded rows, sparse if any column is categorical; float32 if it holds the numbers of each column exactly,
+            else float64.
 
         Raises
         ------
@@ -316,12 +326,17 @@ class Tabular:
         TypeError, ValueError
             If X has other columns than during fit, or cannot be encoded.
         """
-        names, table = self._in_order(*read_table(X))
+        table = open_table(X)
+        names, order = self._in_order(table)
+        m = 0
         numbers, missing, codes = [], [], []
-        for i, (column, encoder) in enumerate(zip(table, self.columns_, strict=True)):
+        for i, (place, encoder) in enumerate(zip(order, self.columns_, strict=True)):
             clock.check()
-            if isinstance(encoder, LeftOut):
+            if isinstance(encoder, LeftOut) or place is None:
                 continue
+            column = table.column(place)
+            m = len(column)
+            refuse_empty(m, table.n_columns)
             if isinstance(encoder, Categorical):
                 codes.append(encoder.codes(column, where(i, names)))
                 continue
@@ -333,14 +348,13 @@ class Tabular:
                 numbers.append(filled)
             if encoder.indicator:
                 missing.append(gaps)
-        m = max(map(len, table))
         return self._assemble(m, [*numbers, *missing], codes)
 
     def _assemble(self, m: int, dense: list[Array], codes: list[Array]) -> Samples:
         """Return the encoded rows from the dense columns (m,) and the codes (m,) of the categorical columns."""
         categorical = [column for column in self._categorical() if column.width]
         codes = [code for code, column in zip(codes, self._categorical(), strict=True) if column.width]
-        wide = any(column.dtype == np.float64 for column in dense)
+        wide = any(column.dtype.itemsize > (4 if column.dtype.kind == "f" else 2) for column in dense)
         data = np.ones((m, len(dense) + len(codes)), np.float64 if wide else np.float32)
         for i, numbers in enumerate(dense):
             data[:, i] = numbers
@@ -389,22 +403,22 @@ class Tabular:
         """Indices of the columns that a table may lack, because they are left out."""
         return frozenset(i for i, column in enumerate(self.columns_) if isinstance(column, LeftOut))
 
-    def _in_order(
-        self, names: Sequence[str] | None, table: list[Array]
-    ) -> tuple[Sequence[str] | None, list[Array]]:
-        """Return the names and the columns in the order of fit, matched by name if both tables have names.
+    def _in_order(self, table: OpenTable) -> tuple[Sequence[str] | None, Sequence[int | None]]:
+        """Return the names of fit, and the index in a table of each column of fit.
 
-        A column that is left out and that the table lacks has no rows.
+        They are matched by name if both have names. The index is None for a column that is left out and that the table
+        lacks. Names are None if the table has none.
         """
-        expected = self.feature_names_in_
+        expected, order = self.feature_names_in_, None
+        names = table.names
         if names is not None and expected is not None:
-            order = column_names.order(expected.tolist(), names, self.optional)
-            if order is not None:
-                table = [np.empty(0) if i is None else table[i] for i in order]
             names = expected.tolist()
-        if len(table) != self.n_features_in_:
-            raise ValueError(f"X has {count(len(table), 'column')}; the network takes {self.n_features_in_}.")
-        return names, table
+            order = column_names.order(names, table.names or (), self.optional)
+        if order is None and table.n_columns != self.n_features_in_:
+            raise ValueError(
+                f"X has {count(table.n_columns, 'column')}; the network takes {self.n_features_in_}."
+            )
+        return names, range(table.n_columns) if order is None else order
 
     # ---- files
 
