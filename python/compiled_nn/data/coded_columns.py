@@ -101,7 +101,7 @@ def _of_polars(column: Any) -> Coded | None:
     physical = levels.to_physical().to_numpy()
     order = np.argsort(physical)
     present = column.is_not_null().to_numpy()
-    given = column.to_physical().fill_null(0).to_numpy()
+    given = column.to_physical().fill_null(0).to_numpy().astype(np.int64)
     codes = order[np.searchsorted(physical[order], given) % max(len(order), 1)] if len(order) else given
     return Coded(np.where(present, codes, -1), texts.to_list())
 

@@ -74,7 +74,7 @@ def infer(column: Array | Coded, name: Any = None, *, categories: bool = False) 
     name : object, optional
         Name of the column.
     categories : bool, default False
-        Whether its values are known to be categories, whatever they are.
+        Whether its values are categories also if they are numbers, or text of dates.
     """
     if isinstance(column, np.ndarray) and column.dtype.kind == "M":
         return _constant(column, np.isnat(column)) or ColumnType("date")
@@ -84,7 +84,8 @@ def infer(column: Array | Coded, name: Any = None, *, categories: bool = False) 
             distinct = coded(column)
         except TypeError:  # a value without a hash, which the encoder refuses with the name of the column
             return ColumnType("category")
-        kind: Kind = "category" if categories or not (is_date or dates.is_iso(distinct.present())) else "date"
+        is_date = is_date or (not categories and dates.is_iso(distinct.present()))
+        kind: Kind = "date" if is_date else "category"
         return _of_levels(distinct, kind)
     array = _plain_numbers(column)
     if array.dtype.kind not in "biuf":

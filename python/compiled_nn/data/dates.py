@@ -57,7 +57,8 @@ def read(column: Array | Coded, where: str) -> Array:
         distinct = coded(column, where)
         return distinct.mapped(_of_values(distinct, where), "NaT")
     if column.dtype.kind != "M":
-        raise TypeError(f"{where} holds {cells.kind_of_array(column)}, not dates.{_REMEDY}")
+        kind = "numbers" if column.dtype.kind in "biuf" else cells.kind_of_array(column)
+        raise TypeError(f"{where} holds {kind}, not dates.{_REMEDY}")
     result = column.astype(UNIT)
     if np.datetime_data(column.dtype)[0] in ("Y", "M", "W", "D", "h", "m", "s", "ms"):
         beyond = result.astype(column.dtype) != column  # the product with the unit has overflowed

@@ -99,7 +99,7 @@ def words(
     features: tuple[int | str, ...] | Literal["auto"],
     types: Mapping[int | str, Word],
 ) -> dict[int, Word]:
-    """Return what the user says of columns, by their index.
+    """Return the types that the user states, by the index of the column.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def column_type(
     column : ndarray or Coded (m,)
         Values.
     word : {"number", "category", "date"} or None
-        What the user says of it.
+        Type that the user states; None if there is none.
     name : str or None
         Name.
     features : "auto" or tuple

@@ -41,11 +41,17 @@ class Numeric:
     indicator: bool
 
     @classmethod
-    def fit(cls, column: Array | Coded, name: str | None, where: str) -> Numeric:
-        """Return an encoder fitted on a column (m,); `where` names the column in errors."""
-        _refuse_text(
-            column, where, "it is not in categorical_features. Add it to them, or convert it to numbers."
-        )
+    def fit(cls, column: Array | Coded, name: str | None, where: str, *, stated: bool = False) -> Numeric:
+        """Return an encoder fitted on a column (m,); `where` names the column in errors.
+
+        `stated` is whether `column_types` states that the column has numbers.
+        """
+        reason = "it is not in categorical_features. Add it to them, or convert it to numbers."
+        if stated:
+            reason = (
+                "column_types states that it has numbers. Convert it, for example with pandas.to_numeric."
+            )
+        _refuse_text(column, where, reason)
         numbers = _numbers(column, where)
         gaps = np.isnan(numbers)
         mean = numbers[~gaps].mean(dtype=np.float64) if not gaps.all() else 0.0

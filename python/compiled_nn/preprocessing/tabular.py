@@ -299,7 +299,7 @@ class Tabular:
             column, word, name, self.categorical_features, plain=table.of_numbers, categories=categories
         )
         if kind == "number":
-            return Numeric.fit(column, name, place)
+            return Numeric.fit(column, name, place, stated=word is not None)
         if kind == "category":
             return Categorical.fit(column, name, place, self.min_frequency)
         return Date.fit(column, name, place) if kind == "date" else LeftOut(name, kind, reason)
