@@ -48,7 +48,7 @@ def test_every_kind_of_file(run, files, name):
 
 def test_a_long_text_of_parquet(run, folder):
     arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
-    y = ["a", "b" * 1_000_000] * 5000
+    y = ["a"] * 9_999 + ["b" * 1_000_000]
     parquet.write_table(arrow.table({"a": np.zeros(10_000), "y": y}), "x.parquet")
     code, _, err = run("train", "x.parquet", *TRAIN)
     assert code == 1

@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -46,16 +47,28 @@ def here(path):
 # -- Python ----------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def readers(tmp_path_factory):
+    """What is left of the blocks that were run, by page: each is run once."""
+
+    @cache
+    def of(page):
+        folder = tmp_path_factory.mktemp("page")
+        return {"folder": folder, "names": {"__name__": "page"}, "read": 0, "printed": ""}
+
+    return of
+
+
 @pytest.mark.parametrize(
     ("page", "number"), [(page, i) for page in sorted(PAGES) for i, _ in enumerate(fenced(page, "python"))]
 )
-def test_python_runs(page, number, tmp_path, monkeypatch, capsys):
+def test_python_runs(page, number, readers, monkeypatch, capsys):
     """A block after those above it on its page, in an empty folder; warnings are errors."""
-    monkeypatch.chdir(tmp_path)
-    names = {"__name__": "page"}
-    for block in fenced(page, "python")[: number + 1]:
+    reader = readers(page)
+    monkeypatch.chdir(reader["folder"])
+    for block in fenced(page, "python")[reader["read"] : number + 1]:
         try:
-            exec(compile(block, page, "exec"), names)
+            exec(compile(block, page, "exec"), reader["names"])
         except ModuleNotFoundError as error:
             if error.name not in NOT_INSTALLED_HERE:
                 raise
@@ -64,8 +77,10 @@ def test_python_runs(page, number, tmp_path, monkeypatch, capsys):
             if "was not found. Looked in" not in str(error):
                 raise
             pytest.skip(str(error).splitlines()[0])
+        reader["read"] += 1
+        reader["printed"] += capsys.readouterr().out
     if page == "README.md":
-        assert float(capsys.readouterr().out) >= 0.97
+        assert float(reader["printed"]) >= 0.97
 
 
 # -- commands --------------------------------------------------------------------------------------
@@ -117,13 +132,19 @@ def check_wrapper(words):
     return words
 
 
-def check_options(command, words):
+@cache
+def help_of(*command):
     # A script imports what lies beside it, which the suite's own environment forbids.
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONSAFEPATH"}
     done = subprocess.run([*command, "--help"], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def check_options(command, words):
+    text = help_of(*command)
     for option in options(words):
-        assert re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", done.stdout), f"{command}: no {option}"
+        assert re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", text), f"{command}: no {option}"
 
 
 @every_page
