@@ -19,8 +19,8 @@ import numpy as np
 from ..data.arrays import Array
 from . import header, places
 from .places import Readable
+from .replacing import TOGETHER
 
-_TOGETHER = 1 << 24  # bytes that are read in one call, which Ctrl-C does not interrupt
 _DTYPES = {"F32": "<f4", "F64": "<f8"}
 
 
@@ -98,7 +98,7 @@ class _InFile:
         view, done = numbers.data, 0
         self._file.seek(self._position + start)
         while done < len(view):
-            n_read = self._file.readinto(view[done : done + _TOGETHER])
+            n_read = self._file.readinto(view[done : done + TOGETHER])
             if not n_read:
                 raise ValueError("it became shorter while it was read")
             done += n_read

@@ -10,12 +10,11 @@ from typing import IO, Any, TypeAlias
 
 from ..common.text import printable
 from . import replacing
-from .replacing import Piece
+from .replacing import TOGETHER, Piece
 
 Writable: TypeAlias = "str | os.PathLike[str] | IO[bytes]"
 Readable: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]"
 
-_TOGETHER = 1 << 20  # bytes that are read together
 HEAD = 64  # number of bytes by which the kind of a file is recognised
 # Beginnings of files of other kinds, in lower case, with what such a file is.
 _KINDS = (
@@ -85,7 +84,7 @@ class Stream:
         content = bytearray(self._ahead[:n_bytes])
         self._ahead = self._ahead[n_bytes:]
         while len(content) < n_bytes:
-            part = self._part(min(n_bytes - len(content), _TOGETHER))
+            part = self._part(min(n_bytes - len(content), TOGETHER))
             if not part:
                 break
             content += part
@@ -155,13 +154,13 @@ def _write_all(place: Any, piece: Piece) -> None:
     """Write a piece to a file object, also to one that takes only a part of it in each call."""
     rest = memoryview(piece)
     while len(rest):
-        n_written = place.write(bytes(rest[:_TOGETHER]))  # bytes, which an object may keep
+        n_written = place.write(bytes(rest[:TOGETHER]))  # bytes, which an object may keep
         if n_written is None:
             if isinstance(place, io.RawIOBase):
                 raise BlockingIOError(
                     errno.EAGAIN, f"{name(place)} takes no bytes at present; open it in blocking mode"
                 )
-            n_written = min(len(rest), _TOGETHER)  # an object of another kind has written everything
+            n_written = min(len(rest), TOGETHER)  # an object of another kind has written everything
         if not 0 < n_written <= len(rest):
             raise OSError(errno.EIO, f"{name(place)} reported {n_written} of {len(rest)} bytes as written")
         rest = rest[n_written:]

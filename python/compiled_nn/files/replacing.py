@@ -27,7 +27,7 @@ except ImportError:  # Windows
 
 Piece: TypeAlias = "bytes | memoryview"
 
-_TOGETHER = 1 << 24  # bytes that are written in one call, which Ctrl-C does not interrupt
+TOGETHER = 1 << 22  # bytes that are read, copied or written in one call, which Ctrl-C does not interrupt
 _TEMPORARY = re.compile(r"\.compiled-nn-([0-9a-f]{8})-([0-9a-f]{8})-(\d+)-([0-9a-f]+)-[0-9a-f]{8}\.tmp")
 _OLD = (
     24 * 3600
@@ -78,8 +78,8 @@ def _can_be_replaced(target: str, status: os.stat_result) -> bool:
 
 def _write(file: BinaryIO, content: Iterable[Piece]) -> None:
     for piece in content:
-        for start in range(0, len(piece), _TOGETHER):
-            file.write(piece[start : start + _TOGETHER])
+        for start in range(0, len(piece), TOGETHER):
+            file.write(piece[start : start + TOGETHER])
 
 
 def _replace(target: str, old: os.stat_result | None, content: Iterable[Piece]) -> None:

@@ -17,6 +17,7 @@ from ..data.arrays import Array
 from ..spec.layers import Dense
 from . import content, header, places
 from .documents import check_cost
+from .replacing import TOGETHER
 
 if TYPE_CHECKING:
     from ..training.weights import LayerState
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 TENSOR_DTYPES = {"float32": "F32", "float64": "F64"}
 NORM_TENSORS = {"gain": "weight", "mean": "running_mean", "variance": "running_var"}
-_TOGETHER = 1 << 22  # bytes that are written together
 _TRAINED_TENSORS = ("weight", "bias", "norm.weight")  # tensors of a layer that optimizers change
 
 
@@ -67,7 +67,7 @@ def write_tensors(path: Writable, tensors: dict[str, Array], documents: dict[str
 
 
 def _pieces(tensors: dict[str, Array], metadata: dict[str, str]) -> Iterator[Piece]:
-    """Yield the bytes of a file. At most `_TOGETHER` of them are copies of numbers at any time."""
+    """Yield the bytes of a file. At most `TOGETHER` of them are copies of numbers at any time."""
     beginning, names = header.make(tensors, metadata)
     yield beginning
     for name in names:
@@ -77,7 +77,7 @@ def _pieces(tensors: dict[str, Array], metadata: dict[str, str]) -> Iterator[Pie
 def _numbers(array: Array) -> Iterator[Piece]:
     """Yield the bytes of an array in C order; parts that are stored otherwise are copied in blocks of rows."""
     rows = array.reshape(1) if array.ndim == 0 else array
-    together = max(1, _TOGETHER * len(rows) // max(1, rows.nbytes))
+    together = max(1, TOGETHER * len(rows) // max(1, rows.nbytes))
     for start in range(0, len(rows), together):
         part = rows[start : start + together]
         block = np.ascontiguousarray(part, part.dtype.newbyteorder("<"))
