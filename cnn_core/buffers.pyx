@@ -74,11 +74,6 @@ cdef Block allocate(Py_ssize_t count, dtype):
     return block
 
 
-cdef bint fits(Block block, Py_ssize_t count, int type_number) noexcept:
-    """Whether the block has `count` numbers of that type."""
-    return block is not None and block.count == count and block.type_number == type_number
-
-
 cdef cnp.ndarray array_of(Block block):
     """New array of all numbers of a block."""
     cdef cnp.npy_intp shape[1]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def check_arguments(
     sizes: Iterable[int],
-    activations: Iterable[Any],
+    activations: Iterable[Any] | None,
     biases: Iterable[object] | None,
     dtype: DTypeLike,
     norms: Iterable[str | None] | None,
@@ -25,9 +25,11 @@ def check_arguments(
 
     Raises
     ------
-    ValueError, OverflowError
+    TypeError, ValueError, OverflowError
         As described in `Layers`; names are not checked here.
     """
+    if activations is None:
+        raise TypeError("activations is None; it must hold the activation of each layer")
     sizes, activations = tuple(map(operator.index, sizes)), tuple(activations)
     depth = len(sizes) - 1
     if depth < 1 or min(sizes) < 1:

@@ -188,18 +188,10 @@ cdef void copy_block(Block target, Block source) noexcept:
 
 # ---- states
 
-cdef Stack similar(Stack self, memory=None):
-    """Return a stack of the same layers, in new memory by default."""
-    return Stack(self.sizes, self.activations, self.biases, self.dtype, units_major=self.units_major, norms=self.norms,
-                 residuals=self.residuals, memory=memory)
-
-
 cdef int set_memory(Stack self, Block memory, Block running_memory) except -1:
-    parameters, running = array_of(memory), array_of(running_memory)
     with cython.critical_section(self):
-        _old = self.memory, self.running_memory, self.parameters_array, self.running_array
+        _old = self.memory, self.running_memory
         self.memory, self.running_memory = memory, running_memory
-        self.parameters_array, self.running_array = parameters, running
         self.parameters_data, self.net.running = memory.data, running_memory.data
     return 0
 
@@ -272,8 +264,9 @@ cdef Block copy_or_none(Block block, dtype):
 
 cdef Stack copy_state(Stack self, bint moments):
     """See `Stack.copy`; during a pass, a copy without moments is kept for the next caller, until the next step."""
-    cdef Stack new = similar(self), kept
+    cdef Stack new = Stack(self), kept
     cdef Block memory, running, average
+    set_memory(new, allocate(new.memory.count, self.dtype), allocate(new.running_memory.count, self.dtype))
     take_gate(self)
     try:
         kept = None if moments else captured_now(self)
@@ -288,14 +281,11 @@ cdef Stack copy_state(Stack self, bint moments):
         copy_block(new.memory, memory)
         copy_block(new.running_memory, running)
         new.average_memory = copy_or_none(average, self.dtype)
-        new.average_array = None if average is None else array_of(new.average_memory)
         if moments:
-            copies, arrays = [], []         # no comprehensions: a failed allocation releases an item twice
+            copies = []         # no comprehension: a failed allocation releases an item twice
             for source in sources:
                 copies.append(copy_of(source, self.dtype))
-                arrays.append(array_of(copies[len(copies) - 1]))
-            new.moment_memory, new.moment_arrays = tuple(copies), tuple(arrays)
-            new.optimizer_name = optimizer
+            new.moment_memory, new.optimizer_name = tuple(copies), optimizer
         else:
             with cython.critical_section(self):
                 _old = self.captured
@@ -311,9 +301,7 @@ cdef Stack present_state(Stack self, bint averaged):
     cdef Stack new, source
     forget_other_threads(self)
     averaged = averaged and self.average_memory is not None and self.step.count > 0
-    with cython.critical_section(self):
-        memory = self.memory, self.running_memory
-    new = similar(self, memory)     # until `share`, or the copy, sets that of the state
+    new = Stack(self)       # in the memory of this one until `share`, or the copy, sets that of the state
     if not averaged and share(new, self):
         return new
     source = captured_now(self)

@@ -65,7 +65,7 @@ cdef class Layers:
     cdef Py_ssize_t itemsize, classes
     cdef int type_number
     cdef void *parameters_data
-    cdef Block memory, running_memory
+    cdef Block memory, running_memory   # a `Stack` replaces them, in critical sections
     cdef Block scaling              # means and factors of `standardize`; a call keeps it alive
     cdef const double *mean
     cdef const double *factor
@@ -75,10 +75,8 @@ cdef class Layers:
     cdef readonly tuple biases
     cdef readonly tuple norms
     cdef readonly tuple residuals
-    cdef cnp.ndarray running_array      # `running`, and so on: a `Stack` replaces them, in critical sections
     cdef readonly Py_ssize_t n_parameters
     cdef readonly object dtype
-    cdef cnp.ndarray parameters_array
     cdef tuple scaled_by                # `statistics`
     cdef cnp.ndarray factors
     cdef bint units_major

@@ -41,15 +41,14 @@ class Layers:
     def statistics(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None: ...
     def __new__(
         cls,
-        sizes: Sequence[int],
-        activations: Sequence[_Activation],
+        sizes: Sequence[int] | Layers,
+        activations: Sequence[_Activation] | None = None,
         biases: Sequence[bool] | None = None,
         dtype: DTypeLike = "float32",
         *,
         units_major: bool = True,
         norms: Sequence[str | None] | None = None,
         residuals: Sequence[bool] | None = None,
-        memory: tuple[object, object] | None = None,
     ) -> Self: ...
     def views(self, flat: NDArray[Any] | None = None) -> list[tuple[NDArray[Any], NDArray[Any] | None]]: ...
     def gains(self, flat: NDArray[Any] | None = None) -> list[NDArray[Any] | None]: ...

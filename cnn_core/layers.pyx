@@ -180,13 +180,45 @@ cdef bint are_starts(const int64_t *starts, Py_ssize_t count, Py_ssize_t entries
     return True
 
 
+cdef void clear_dropout(Net *net) noexcept:
+    """Set what follows from the layers without dropout."""
+    cdef int i
+    cdef Layer *layer
+    net.plain = True
+    for i in range(net.depth):
+        layer = &net.layers[i]
+        layer.dropout = 0
+        layer.has_epilogue = layer.norm != NO_NORM or layer.residual or (
+            i + 1 < net.depth and net.layers[i + 1].residual)
+        net.plain = net.plain and fused(layer.activation) and not layer.has_epilogue
+
+
+cdef int copy_layout(Layers self, Layers other) except -1:
+    """Make the layers of `other`, in its memory."""
+    cdef Layer *layers = <Layer *>PyMem_Malloc(other.net.depth * sizeof(Layer))
+    if layers == NULL:
+        raise MemoryError
+    self.sizes, self.activations, self.biases, self.dtype = other.sizes, other.activations, other.biases, other.dtype
+    self.norms, self.residuals, self.units_major = other.norms, other.residuals, other.units_major
+    self.classes, self.type_number, self.itemsize = other.classes, other.type_number, other.itemsize
+    self.dense, self.n_parameters = other.dense, other.n_parameters
+    with cython.critical_section(other):
+        memcpy(layers, other.net.layers, other.net.depth * sizeof(Layer))
+        self.net = other.net
+        self.net.layers, self.net.owner = layers, <void *>self
+        self.memory, self.running_memory, self.parameters_data = other.memory, other.running_memory, other.memory.data
+    clear_dropout(&self.net)
+    return 0
+
+
 cdef class Layers:
     """Dense layers a = f(x W + b), one after another, for one type of real.
 
     Parameters
     ----------
-    sizes : sequence of int
-        Inputs of the first layer, then the units of each layer: (k, n_1, ..., n_L).
+    sizes : sequence of int, or Layers
+        Inputs of the first layer, then the units of each layer: (k, n_1, ..., n_L). Layers: the same ones in the same
+        memory, without scaling and dropout; no other argument is used.
     activations : sequence of str or pair of callables
         For each layer one of `ACTIVATIONS`, "softmax" only for the last one; or f and its derivative: each is called
         with Z (rows, n), read-only and of the stack's dtype, and returns a new array of that kind. Such networks use
@@ -202,8 +234,6 @@ cdef class Layers:
         has a gain.
     residuals : sequence of bool, optional
         Whether a layer's input is added to its output.
-    memory : (Block, Block), optional
-        Blocks of the parameters and of the running statistics of other layers of the same kind; new ones by default.
 
     Raises
     ------
@@ -214,10 +244,13 @@ cdef class Layers:
         If the parameters would not fit the address space.
     """
 
-    def __cinit__(self, sizes, activations, biases=None, dtype="float32", *, bint units_major=True, norms=None,
-                  residuals=None, memory=None):
+    def __cinit__(self, sizes, activations=None, biases=None, dtype="float32", *, bint units_major=True, norms=None,
+                  residuals=None):
         cdef Py_ssize_t size = 0, running = 0, depth, i
         cdef Layer *layer
+        if isinstance(sizes, Layers):
+            copy_layout(self, <Layers>sizes)
+            return
         (self.sizes, self.activations, self.biases, self.dtype, self.norms, self.residuals) = check_arguments(
             sizes, activations, biases, dtype, norms, residuals)
         depth, self.itemsize = len(self.sizes) - 1, self.dtype.itemsize
@@ -226,14 +259,13 @@ cdef class Layers:
         if self.net.layers == NULL:
             raise MemoryError
         self.net.depth = <int>depth
-        self.net.plain, self.net.owner = True, <void *>self
+        self.net.owner = <void *>self
         self.net.width = padded_stride(self.sizes[0], self.itemsize)
         for i in range(depth):
             layer = &self.net.layers[i]
             layer.k, layer.n = self.sizes[i], self.sizes[i + 1]
             layer.ld, layer.ldt = padded_stride(layer.n, self.itemsize), padded_stride(layer.k, self.itemsize)
             layer.activation = activation_code(self.activations[i])
-            self.net.plain = self.net.plain and fused(layer.activation)
             if layer.activation == USER:
                 self.net.call = <user_fn>call_user
             layer.units_major = units_major and is_narrow(layer.k, layer.n, self.itemsize)
@@ -248,25 +280,19 @@ cdef class Layers:
             size += layer.ld if layer.norm != NO_NORM else 0
             layer.r = running if layer.norm == BATCH_NORM else -1
             running += 2*layer.ld if layer.norm == BATCH_NORM else 0
-            layer.dropout = 0
-            layer.has_epilogue = layer.norm != NO_NORM or layer.residual or (i + 1 < depth and self.residuals[i + 1])
-            self.net.plain = self.net.plain and not layer.has_epilogue
             self.net.width = max(self.net.width, layer.ld)
             self.n_parameters += layer.k*layer.n + (self.biases[i] + (layer.norm != NO_NORM)) * layer.n
+        clear_dropout(&self.net)
         self.classes = self.sizes[depth]
         self.type_number = cnp.NPY_FLOAT32 if self.itemsize == 4 else cnp.NPY_FLOAT64
         self.dense = dense_kernels[0 if self.itemsize == 4 else 1]
-        self.memory, self.running_memory = memory or (allocate(size, self.dtype), allocate(running, self.dtype))
-        if not (fits(self.memory, size, self.type_number) and fits(self.running_memory, running, self.type_number)):
-            raise ValueError("memory is not that of layers of the same kind")
-        self.parameters_array, self.running_array = array_of(self.memory), array_of(self.running_memory)
+        self.memory, self.running_memory = allocate(size, self.dtype), allocate(running, self.dtype)
         self.parameters_data, self.net.running = self.memory.data, self.running_memory.data
-        if memory is None:
-            for gain, variance in zip(Layers.gains(self), Layers.running_statistics(self)):
-                if gain is not None:
-                    gain[...] = 1
-                if variance is not None:
-                    variance[1][...] = 1
+        for gain, variance in zip(Layers.gains(self), Layers.running_statistics(self)):
+            if gain is not None:
+                gain[...] = 1
+            if variance is not None:
+                variance[1][...] = 1
 
     def __dealloc__(self):
         PyMem_Free(self.net.layers)
@@ -285,14 +311,18 @@ cdef class Layers:
     @property
     def parameters(self):
         """Vector of all weights and biases; `views` has those of each layer."""
+        cdef Block memory
         with cython.critical_section(self):
-            return self.parameters_array
+            memory = self.memory
+        return array_of(memory)
 
     @property
     def running(self):
         """Vector of the running statistics of batch normalisation."""
+        cdef Block memory
         with cython.critical_section(self):
-            return self.running_array
+            memory = self.running_memory
+        return array_of(memory)
 
     @property
     def statistics(self):

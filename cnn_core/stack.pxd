@@ -20,17 +20,15 @@ cdef class Stack(Layers):
     cdef loss_fn loss_kernel
     cdef step_fn step_kernel
     cdef Step step                      # hyperparameters of the optimizer, and its count of steps
-    cdef cnp.ndarray gradient_array
-    cdef tuple moment_arrays            # `moments`, and so on: read and replaced in critical sections
-    cdef object optimizer_name
+    cdef object optimizer_name          # it and the memory: read and replaced in critical sections
     cdef Update update                  # steps after the whole gradient
     cdef bint updates, measured         # whether `update` is used; whether gradient norms are measured
     cdef bint proximal                  # whether l1 is applied after the step of the optimizer
-    cdef Block rate_factors, squares
+    cdef Block rate_factors, squares    # None until they are needed
     cdef Block mask, frozen             # of `set_mask`, laid out like the parameters; or None
     cdef Block gradient_memory, average_memory
     cdef tuple moment_memory            # of blocks
-    cdef cnp.ndarray average_array, norms_array
+    cdef cnp.ndarray norms_array
     cdef cnp.ndarray transposed         # second copies of weights in the other memory order, padding zero
     cdef cnp.ndarray workspace
     cdef double input_dropout

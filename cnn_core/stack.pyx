@@ -85,14 +85,14 @@ cdef int set_norms(Stack self, cnp.ndarray norms) except -1:
 cdef class Stack(Layers):
     """Dense layers with a loss and an optimizer; parameters as for `Layers`."""
 
-    def __cinit__(self, sizes, activations, biases=None, dtype="float32", *, bint units_major=True, norms=None,
-                  residuals=None, memory=None):
+    def __cinit__(self, sizes, activations=None, biases=None, dtype="float32", *, bint units_major=True, norms=None,
+                  residuals=None):
         cdef int real = 0 if self.itemsize == 4 else 1
         self.loss_kernel, self.step_kernel = loss_kernels[real], step_kernels[real]
-        self.moment_arrays = self.moment_memory = ()
+        self.moment_memory = ()
+        self.update.clip_norm = self.update.clip_value = INFINITY
         make_locks(self)
         self.forks = forks
-        Stack.set_update(self)
 
     def __dealloc__(self):
         free_locks(self)
@@ -167,21 +167,22 @@ cdef class Stack(Layers):
         with cython.critical_section(self):
             if self.gradient_memory is None:
                 self.gradient_memory = allocate(self.memory.count, self.dtype)
-                self.gradient_array = array_of(self.gradient_memory)
             return self.gradient_memory
 
     @property
     def gradients(self):
         """Gradient of the last `gradient`, laid out like `parameters`."""
-        self.gradient_block()
-        with cython.critical_section(self):
-            return self.gradient_array
+        return array_of(self.gradient_block())
 
     @property
     def moments(self):
         """Vectors of the optimizer's moments, laid out like `parameters`."""
         with cython.critical_section(self):
-            return self.moment_arrays
+            blocks = self.moment_memory
+        arrays = []         # no comprehension: a failed allocation releases an item twice
+        for block in blocks:
+            arrays.append(array_of(block))
+        return tuple(arrays)
 
     @property
     def optimizer(self):
@@ -192,8 +193,10 @@ cdef class Stack(Layers):
     @property
     def average(self):
         """Moving average of `parameters`, if `set_update` has set one; or None."""
+        cdef Block average
         with cython.critical_section(self):
-            return self.average_array
+            average = self.average_memory
+        return None if average is None else array_of(average)
 
     @property
     def gradient_norms(self):
@@ -236,12 +239,10 @@ cdef class Stack(Layers):
         cdef Step step
         name = str.__str__(name) if isinstance(name, str) else name     # the same in all tables, whatever a subclass is
         values = hyperparameters.read(name, hyper)
-        blocks, arrays = [], []
+        blocks = []
         for _ in range(_moments[name]):
-            block = allocate(self.memory.count, self.dtype)
-            blocks.append(block)
-            arrays.append(array_of(block))
-        kept, moments = tuple(blocks), tuple(arrays)
+            blocks.append(allocate(self.memory.count, self.dtype))
+        moments = tuple(blocks)
         memset(&step, 0, sizeof(Step))
         step.momentum = values.get("momentum", 0.0)
         step.beta_1, step.beta_2 = values.get("beta_1", 0.0), values.get("beta_2", values.get("rho", 0.0))
@@ -253,11 +254,11 @@ cdef class Stack(Layers):
         step.method = SGD + OPTIMIZERS.index(name)
         forget_other_threads(self)
         with cython.critical_section(self):     # after the check, nothing fails or releases objects
-            _old = self.moment_memory, self.moment_arrays, self.optimizer_name
+            _old = self.moment_memory, self.optimizer_name
             check_free(self, "set_optimizer")
             self.step = step
             set_steps(self, 0)
-            self.moment_memory, self.moment_arrays, self.optimizer_name = kept, moments, name
+            self.moment_memory, self.optimizer_name = moments, name
 
     def set_update(self, *, clip_norm=None, clip_value=None, ema=None, factors=None, proximal=None):
         """Set clipping, averaging, learning rates of layers and proximal steps; a parameter that is not given is
@@ -285,33 +286,32 @@ cdef class Stack(Layers):
         ValueError
             If there are not as many factors as layers, or a number is out of range.
         """
-        cdef Block average = None, factors_memory, squares
+        cdef Block average = None, factors_memory = None
         cdef double norm = INFINITY if clip_norm is None else clip_norm
         cdef double value = INFINITY if clip_value is None else clip_value
         cdef double decay = 0 if ema is None else ema
         cdef bint separate = bool(proximal)
-        rates = np.ones(self.net.depth) if factors is None else np.array(factors, np.float64)
-        if rates.shape != (self.net.depth,):
+        rates = None if factors is None else np.array(factors, np.float64)
+        if rates is not None and rates.shape != (self.net.depth,):
             raise ValueError(f"factors has shape {rates.shape}; there are {self.net.depth} layers")
-        if not (norm >= 0 and value >= 0 and 0 <= decay < 1 and (rates >= 0).all() and (rates < INFINITY).all()):
+        if not (norm >= 0 and value >= 0 and 0 <= decay < 1
+                and (rates is None or ((rates >= 0).all() and (rates < INFINITY).all()))):
             raise ValueError(f"clip_norm is {clip_norm}, clip_value {clip_value}, ema {ema} and factors {factors}; "
                              "clip_norm and clip_value must be at least 0, ema below 1, and factors finite")
-        factors_memory = allocate(self.net.depth, rates.dtype)
-        squares = allocate((self.memory.count + NORM_BLOCK - 1) // NORM_BLOCK, rates.dtype)
-        array_of(factors_memory)[...] = rates
+        if rates is not None:
+            factors_memory = allocate(self.net.depth, rates.dtype)
+            array_of(factors_memory)[...] = rates
         if ema is not None:
             average = allocate(self.memory.count, self.dtype)
-        array = None if average is None else array_of(average)
-        given = clip_norm is not None or clip_value is not None or ema is not None or bool((rates != 1).any())
+        given = clip_norm is not None or clip_value is not None or ema is not None or (
+            rates is not None and bool((rates != 1).any()))
         forget_other_threads(self)
         with cython.critical_section(self):     # as in `set_optimizer`
-            _old = self.rate_factors, self.squares, self.average_memory, self.average_array, self.norms_array
+            _old = self.rate_factors, self.average_memory, self.norms_array
             check_free(self, "set_update")
-            self.rate_factors, self.squares, self.average_memory = factors_memory, squares, average
-            self.average_array, self.norms_array, self.proximal = array, None, separate
+            self.rate_factors, self.average_memory = factors_memory, average
+            self.norms_array, self.proximal = None, separate
             self.updates = self.mask is not None or given or separate
-            self.update.factors, self.update.squares = <const double *>factors_memory.data, <double *>squares.data
-            self.update.size = self.memory.count
             self.update.clip_norm, self.update.clip_value = norm, value
             self.update.average, self.update.decay = NULL if average is None else average.data, decay
             self.measured = clip_norm is not None
@@ -356,6 +356,14 @@ cdef class Stack(Layers):
             raise ValueError("gram training computes no gradient of the first layer's weights: it allows no clipping, "
                              "averages, masks or factors of layers")
         memset(self.gradient_memory.data, 0, self.memory.count*self.itemsize)   # that of a frozen layer is not written
+        if self.squares is None:
+            self.squares = allocate((self.memory.count + NORM_BLOCK - 1) // NORM_BLOCK, np.dtype("float64"))
+        if self.rate_factors is None:
+            factors = allocate(self.net.depth, np.dtype("float64"))
+            array_of(factors)[...] = 1
+            self.rate_factors = factors
+        self.update.factors, self.update.squares = <const double *>self.rate_factors.data, <double *>self.squares.data
+        self.update.size = self.memory.count
         if self.average_memory is not None and self.step.count == 0:
             copy_block(self.average_memory, self.memory)
         set_norms(self, None)

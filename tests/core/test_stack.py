@@ -240,26 +240,54 @@ def test_a_stack_outlives_its_views_and_its_views_the_stack(rng):
     del junk
 
 
-def test_memory_of_other_layers_must_be_of_the_same_kind():
-    stack = Stack((3, 4, 2), ("tanh", "identity"), norms=("batch", None))
-    stack.parameters[:] = 5
-    blocks = stack.parameters.base, stack.running.base
-    shared = Stack((3, 4, 2), ("tanh", "identity"), norms=("batch", None), memory=blocks)
-    assert (shared.parameters == 5).all()
-    shared.parameters[0] = 6
-    assert stack.parameters[0] == 6
-    for memory in ((None, None), blocks[::-1], (type(blocks[0])(), type(blocks[0])())):
-        with pytest.raises(ValueError, match="memory is not that of layers of the same kind"):
-            Stack((3, 4, 2), ("tanh", "identity"), norms=("batch", None), memory=memory)
-    for options in ({"dtype": "float64"}, {"norms": None}):
-        with pytest.raises(ValueError, match="memory is not that of layers of the same kind"):
-            Stack((3, 4, 2), ("tanh", "identity"), **{"norms": ("batch", None), **options, "memory": blocks})
-    for wrong in ("ab", (1, 2), (stack.parameters, stack.running), (blocks[0],)):
-        with pytest.raises((TypeError, ValueError)):
-            Stack((3, 4, 2), ("tanh", "identity"), norms=("batch", None), memory=wrong)
+def test_the_same_layers_in_the_same_memory():
+    norms, residuals = ("batch", None, "layer", None), (False, True, True, False)
+    activations = ("tanh", "relu", "gelu", "identity")
+    stack = Stack((300, 4, 4, 4, 2), activations, (True, True, False, True), "float64", norms=norms, residuals=residuals)
+    stack.parameters[:] = np.random.default_rng(0).normal(size=len(stack.parameters))
+    X = np.random.default_rng(1).normal(size=(9, 300))
+    before = stack.forward(X)
+    stack.set_dropout([0, 0, 0.5, 0.5, 0], 3)
+    same = Stack(stack)
+    for name in ("sizes", "activations", "biases", "dtype", "norms", "residuals", "n_parameters"):
+        assert getattr(same, name) == getattr(stack, name)
+    assert np.shares_memory(same.parameters, stack.parameters)
+    assert np.shares_memory(same.running, stack.running)
+    assert [view.shape for pair in same.views() for view in pair if view is not None] == [
+        view.shape for pair in stack.views() for view in pair if view is not None
+    ]
+    assert np.array_equal(same.forward(X), before)
+    assert same.dropout == [0] * 5
+    assert same.optimizer is None
+    assert same.average is None
+    stack.parameters[:] *= 2
+    after = stack.forward(X)
+    del stack
+    assert np.array_equal(same.forward(X), after)
+
+
+def test_the_same_layers_without_dropout_train_as_new_ones(rng):
+    """A plain network, which has fast paths of its own, is plain again."""
+    X, y = rng.normal(size=(20, 5)).astype("f4"), rng.normal(size=(20, 2)).astype("f4")
+    results = []
+    for with_dropout in (False, True):
+        stack = Stack((5, 8, 2), ("tanh", "identity"))
+        stack.parameters[:] = np.linspace(-1, 1, len(stack.parameters))
+        if with_dropout:
+            stack.set_dropout([0.1, 0.5, 0], 3)
+            stack = Stack(stack)
+        stack.set_optimizer("sgd")
+        stack.train(X, y, Objective("mse"), None, np.full(5, 0.1), batch_size=4)
+        results.append(stack.parameters.tobytes())
+    assert results[0] == results[1]
+
+
+def test_a_stack_needs_activations():
+    with pytest.raises(TypeError, match="activations is None"):
+        Stack((3, 2))
 
 
 def test_gradients_exist_when_they_are_needed():
     stack = Stack((3, 2), ("identity",))
     assert (stack.gradients == 0).all()
-    assert stack.gradients is stack.gradients
+    assert np.shares_memory(stack.gradients, stack.gradients)

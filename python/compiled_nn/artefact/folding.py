@@ -51,6 +51,8 @@ def folded(layers: Layers, temperature: float = 1.0, *, embedded: bool = False) 
     cnn_core.layers.Layers
         A copy, or `layers` itself if there is nothing to fold.
     """
+    if layers.statistics is None and temperature == 1 and not embedded and "batch" not in layers.norms:
+        return layers
     pairs, norms, gains = layers.views(), list(layers.norms), layers.gains()
     skipped = 1 if embedded else 0  # the embedding layer is merged into the next one
     for i, statistics in enumerate(layers.running_statistics()):

@@ -284,10 +284,20 @@ class Trainer:
 
         Documented in :meth:`compiled_nn.Network.snapshot`.
         """
-        stack = self.stack.copy(moments=optimizer)
-        state: dict[str, Any] = {"layers": copy_layers(layer_views(stack))}
+        if optimizer:
+            stack = self.stack.copy()
+        elif self.stack.average is not None:
+            stack = self.stack.copy(moments=False)
+        else:
+            stack = self.stack.present()
+
+        def copied(flat: Array | None = None) -> list[LayerState]:
+            views = layer_views(stack, flat)
+            return views if optimizer else copy_layers(views)  # a copy with moments is of this call alone
+
+        state: dict[str, Any] = {"layers": copied()}
         if stack.average is not None:
-            state["average"] = copy_layers(layer_views(stack, stack.average))
+            state["average"] = copied(stack.average)
         if optimizer:
             name, hyperparameters = self._optimizer or (None, {})
             moments = () if name is None else stack.moments
@@ -296,7 +306,7 @@ class Trainer:
                 "hyperparameters": dict(hyperparameters),
                 "step": stack.steps,
                 "epoch": self.epochs,
-                "moments": [copy_layers(layer_views(stack, moment)) for moment in moments],
+                "moments": [copied(moment) for moment in moments],
             }
         return state
 
