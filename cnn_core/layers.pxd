@@ -38,7 +38,7 @@ cdef class Block:
     cdef void *data
     cdef Py_ssize_t count
     cdef int type_number
-    cdef object token               # exists as long as memory is shared, see `guard`; None for the owner's block
+    cdef object token               # exists as long as memory is shared, see `states`; None for the owner's block
 
 
 cdef Block allocate(Py_ssize_t count, dtype)

@@ -41,6 +41,7 @@ include "loss_spec.pyx"
 include "workspace.pyx"
 include "long_runs.pyx"
 include "guard.pyx"
+include "states.pyx"
 
 cdef enum:
     SERIAL_STEP_FLOPS = 10000000    # a step with less work uses one thread: others would have to fetch the weights

@@ -243,7 +243,9 @@ def test_a_stack_outlives_its_views_and_its_views_the_stack(rng):
 def test_the_same_layers_in_the_same_memory():
     norms, residuals = ("batch", None, "layer", None), (False, True, True, False)
     activations = ("tanh", "relu", "gelu", "identity")
-    stack = Stack((300, 4, 4, 4, 2), activations, (True, True, False, True), "float64", norms=norms, residuals=residuals)
+    stack = Stack(
+        (300, 4, 4, 4, 2), activations, (True, True, False, True), "float64", norms=norms, residuals=residuals
+    )
     stack.parameters[:] = np.random.default_rng(0).normal(size=len(stack.parameters))
     X = np.random.default_rng(1).normal(size=(9, 300))
     before = stack.forward(X)
