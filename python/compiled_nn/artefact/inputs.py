@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -14,7 +15,11 @@ from ..spec.configuration import Configuration
 
 if TYPE_CHECKING:
     from ..data.arrays import Array
+    from ..preprocessing.single_row import RowReader
     from ..preprocessing.tabular import Tabular
+
+# Readers of rows as dicts, made when they are first needed. They are not attributes, so that they are not pickled.
+_READERS: WeakKeyDictionary[Inputs, RowReader] = WeakKeyDictionary()
 
 
 class Inputs(Immutable):
@@ -157,6 +162,10 @@ class Inputs(Immutable):
             If X cannot be used: names are missing or additional, or images have another shape.
         """
         order = None
+        if type(X) is dict:
+            row = self._read_row(X)
+            if row is not None:
+                return row
         if type(X) is not np.ndarray:
             X = dataframes.opened(X)
             if isinstance(X, Records):
@@ -172,6 +181,19 @@ class Inputs(Immutable):
             images.check_shape(self.shape, X)
         rows = samples.read(X, dtype=self.dtype, n_features=self.n_columns, encoder=self.encoder)
         return rows if order is None else cast("Array", rows)[:, cast("list[int]", order)]
+
+    def _read_row(self, X: dict[Any, Any]) -> Array | None:
+        """Return a dict that is one row; None if it has to be read as a table."""
+        names = self.names or self.labels
+        if names is None:
+            return None
+        reader = _READERS.get(self)
+        if reader is None:
+            # imported here to keep `import compiled_nn` fast
+            from ..preprocessing.single_row import RowReader
+
+            reader = _READERS[self] = RowReader(names, self.encoder, self.dtype)
+        return reader.read(X)
 
     def in_order(self, X: Records) -> Any:
         """Return a table of dicts with its columns in the order of fit, unless the encoder matches them.
