@@ -63,4 +63,7 @@ ENVIRONMENTS = {
     "onnxruntime": ("onnxruntime==1.31.0", "onnx==1.23.2", "numpy==2.4.6"),
     "openvino": ("openvino==2026.4.0", "onnx==1.23.2", "numpy==2.4.6"),
     "report": ("matplotlib==3.11.2",),
+    "tables": ("scikit-learn==1.9.1", "numpy==2.4.6", "pandas==3.1.1"),
+    # For the data in them; what these packages import is not needed.
+    "table-data": ("--no-deps", "ISLP==0.6.0", "palmerpenguins==0.1.6", "vega_datasets==0.9.0"),
 }
