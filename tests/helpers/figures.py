@@ -54,3 +54,38 @@ def parsed(svg):
     assert svg.count("http") == 1  # the name space, which is not an address to load
     assert not re.search(r"<(script|style|image|use|foreignObject)|href|url\(|font-face", svg)
     return root
+
+
+def drawn_texts(figure):
+    """Return each text that is drawn in a figure, with its box in pixels."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.text import Text
+
+    FigureCanvasAgg(figure).draw()
+    hidden = set()
+    for ax in figure.findobj(lambda artist: hasattr(artist, "get_xaxis")):
+        for axis, i in ((ax.xaxis, 0), (ax.yaxis, 1)):
+            low, high = sorted(axis.get_view_interval())
+            for label in axis.get_ticklabels(which="both"):
+                if not (ax.axison and axis.get_visible() and low <= label.get_position()[i] <= high):
+                    hidden.add(label)
+    texts = [
+        text for text in figure.findobj(Text) if text.get_visible() and text.get_text() and text not in hidden
+    ]
+    return [(text, text.get_window_extent()) for text in texts if text.figure is not None]
+
+
+def overlapping(first, second):
+    """Whether two texts of :func:`drawn_texts` overlap by more than a pixel.
+
+    Texts of the same rotation, such as the labels of an axis, overlap if their lines are closer than their height.
+    """
+    (a, box), (b, other) = first, second
+    if a.get_rotation() % 90 and a.get_rotation() == b.get_rotation():
+        angle = np.radians(a.get_rotation())
+        (ax, ay), (bx, by) = (t.get_transform().transform(t.get_position()) for t in (a, b))
+        distance = abs((bx - ax) * np.sin(angle) - (by - ay) * np.cos(angle))
+        return bool(distance < a.get_fontsize() * a.figure.dpi / 72 * 0.8)
+    width = min(box.x1, other.x1) - max(box.x0, other.x0)
+    height = min(box.y1, other.y1) - max(box.y0, other.y0)
+    return bool(width > 1 and height > 1)

@@ -1,5 +1,6 @@
 """Pictures of classes, planes and functions, and properties of all displays. matplotlib is optional."""
 
+import subprocess
 import sys
 
 import compiled_nn as cnn
@@ -257,13 +258,27 @@ def test_loss_function(name, tmp_path):
 
 DRAWN = {
     "ActivationDisplay": lambda: ActivationDisplay.from_name("relu"),
+    "CalibrationDisplay": lambda: plotting.CalibrationDisplay.from_predictions([0, 1], [0.2, 0.7]),
     "ConfusionMatrixDisplay": lambda: ConfusionMatrixDisplay([[1]], names=["a"]).plot(),
     "DecisionBoundaryDisplay": lambda: DecisionBoundaryDisplay.from_estimator(Table(), [[0, 1], [1, 0]]),
     "ImageGridDisplay": lambda: ImageGridDisplay(IMAGES).plot(),
+    "IntervalDisplay": lambda: plotting.IntervalDisplay.from_predictions([1, 2], [0, 1], [2, 3]),
+    "LearningCurveDisplay": lambda: plotting.LearningCurveDisplay(
+        train_sizes=np.array([2, 4]), train_scores=np.ones((2, 1)), validation_scores=np.zeros((2, 1))
+    ).plot(),
     "LossCurveDisplay": lambda: plotting.LossCurveDisplay(epochs=[1], loss=[1.0]).plot(),
     "LossFunctionDisplay": lambda: LossFunctionDisplay.from_name("mse"),
+    "PartialDependenceDisplay": lambda: plotting.PartialDependenceDisplay(
+        values=np.arange(3.0), individual=np.eye(3), name="age"
+    ).plot(),
+    "PermutationImportanceDisplay": lambda: plotting.PermutationImportanceDisplay(
+        np.eye(2), names=["a", "b"]
+    ).plot(),
+    "PrecisionRecallDisplay": lambda: plotting.PrecisionRecallDisplay.from_predictions([0, 1], [0.2, 0.7]),
+    "PredictionErrorDisplay": lambda: plotting.PredictionErrorDisplay.from_predictions([1, 2], [1, 3]),
     "PredictionGridDisplay": lambda: PredictionGridDisplay.from_predictions(IMAGES, [0] * 6, [0] * 6),
     "ProbabilityBarsDisplay": lambda: ProbabilityBarsDisplay.from_predictions([1.0]),
+    "RocCurveDisplay": lambda: plotting.RocCurveDisplay.from_predictions([0, 1], [0.2, 0.7]),
     "ScoreCurveDisplay": lambda: plotting.ScoreCurveDisplay(epochs=[1], score=[1.0]).plot(),
     "WeightImagesDisplay": lambda: WeightImagesDisplay(IMAGES / 9).plot(),
 }
@@ -297,11 +312,38 @@ def test_a_notebook_shows_the_picture(name, figure):
     assert "matplotlib.pyplot" not in sys.modules
 
 
-def test_what_a_notebook_does_not_show_twice_or_yet(figure):
-    assert LossFunctionDisplay("mse", predicted=np.zeros(1), losses={})._repr_png_() is None  # not drawn
-    display = DRAWN["ActivationDisplay"]()
-    display.figure_.canvas.manager = object()  # as pyplot sets it
-    assert display._repr_png_() is None
+def test_what_a_notebook_does_not_show_yet(figure):
+    assert LossFunctionDisplay("mse", predicted=np.zeros(1), losses={})._repr_png_() is None
+
+
+def test_a_notebook_shows_the_whole_figure_of_the_axes(figure):
+    """Also where a display is drawn into a part of a figure."""
+    figure.set_size_inches(8, 3)
+    left, right = figure.subfigures(1, 2)
+    display = DRAWN["ActivationDisplay"]().plot(left.subplots())
+    DRAWN["ActivationDisplay"]().plot(right.subplots())
+    size = np.frombuffer(display._repr_png_()[16:24], ">u4")
+    assert size.tolist() == [800, 300]
+
+
+NOTEBOOK = """
+import matplotlib
+matplotlib.use("Agg")
+from matplotlib import pyplot
+from compiled_nn.plotting import ActivationDisplay
+figure, ax = pyplot.subplots()
+display = ActivationDisplay.from_name("relu", ax=ax)
+shown = [display._repr_png_()]
+pyplot.close(figure)
+print(shown == [None], display._repr_png_()[:4])
+"""
+
+
+def test_a_notebook_shows_a_figure_of_pyplot_once():
+    """An open one is shown by pyplot, as at the end of a cell, and then closed; later cells show the display."""
+    command = [sys.executable, "-W", "error", "-c", NOTEBOOK]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == r"True b'\x89PNG'"
 
 
 def test_a_range_test_shows_its_curve(monkeypatch):

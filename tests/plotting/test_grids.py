@@ -207,8 +207,8 @@ def test_prediction_grid_from_predictions(tmp_path):
         n_images=2,
     )
     assert texts(display.ax_) == [
-        "rather long name of a class (75 %)\nright",
-        "rather long name of a class (75 %)\nwrong: b & c",
+        "rather lo… a class (75 %)\nright",
+        "rather lo… a class (75 %)\nwrong: b & c",
     ]
     written(display, tmp_path / "long.png")
     with pytest.raises(ValueError, match="y_true has 1 row; y_pred has 2"):

@@ -277,7 +277,7 @@ TABLES: dict[str, dict[str, str]] = {
         "WarmUp": "LinearWarmup Warmup",
     },
     "plotting": {
-        "LossCurveDisplay": "LearningCurveDisplay LossCurve plot_history plot_loss",
+        "LossCurveDisplay": "LossCurve plot_history plot_loss",
         "ConfusionMatrixDisplay": "plot_confusion_matrix ConfusionMatrix",
     },
 }

@@ -10,6 +10,7 @@ accepted as well.
 """
 
 from ..common import lazy
+from .curves import calibration_curve, precision_recall_curve, roc_curve
 from .labels import accuracy, balanced_accuracy, confusion, confusion_matrix, f1, matthews, precision, recall
 from .probabilities import brier, ece, log_loss, top_k_accuracy
 from .ranking import average_precision, roc_auc
@@ -36,6 +37,7 @@ __all__ = [
     "average_precision",
     "balanced_accuracy",
     "brier",
+    "calibration_curve",
     "classification_report",
     "confusion",
     "confusion_matrix",
@@ -53,11 +55,13 @@ __all__ = [
     "pinball",
     "poisson_deviance",
     "precision",
+    "precision_recall_curve",
     "r2_score",
     "recall",
     "resolve",
     "rmse",
     "roc_auc",
+    "roc_curve",
     "top_k_accuracy",
     "tweedie_deviance",
 ]

@@ -160,30 +160,44 @@ def _over_columns(
     )
 
 
-def _above(is_positive: Array, scores: Array, w: Array) -> tuple[Array, Array]:
-    """Return the weights of positive and of negative samples at or above each distinct score, in descending order."""
+def above(is_positive: Array, scores: Array, w: Array) -> tuple[Array, Array, Array]:
+    """Return the weights of positive and of negative samples at or above each distinct score, and these scores.
+
+    The scores are in descending order.
+    """
     order = np.argsort(-scores, kind="stable")
-    last = np.append(np.nonzero(np.diff(scores[order]))[0], len(order) - 1)
+    ranked = scores[order]
+    last = np.append(np.nonzero(np.diff(ranked))[0], len(order) - 1)
     ordered, hits = w[order], is_positive[order]
-    return np.cumsum(ordered * hits)[last], np.cumsum(ordered * ~hits)[last]
+    return np.cumsum(ordered * hits)[last], np.cumsum(ordered * ~hits)[last], ranked[last]
 
 
-def _area(is_positive: Array, scores: Array, w: Array, name: str) -> float:
-    positives, negatives = _above(is_positive, scores, w)
-    for total, missing in ((positives[-1], "positive"), (negatives[-1], "negative")):
+def check_both(positives: float, negatives: float, name: str) -> None:
+    """Raise ValueError if the positive or the negative samples of a class have no weight."""
+    for total, missing in ((positives, "positive"), (negatives, "negative")):
         if total == 0:
             raise ValueError(
                 f"{name} needs positive and negative samples of each class; a class has no {missing} sample in y."
             )
+
+
+def check_positive(positives: float, name: str) -> None:
+    """Raise ValueError if the positive samples of a class have no weight."""
+    if positives == 0:
+        raise ValueError(f"{name} needs positive samples of each class; a class has no positive sample in y.")
+
+
+def _area(is_positive: Array, scores: Array, w: Array, name: str) -> float:
+    positives, negatives, _ = above(is_positive, scores, w)
+    check_both(positives[-1], negatives[-1], name)
     heights = np.append(0, positives)
     area = (np.diff(negatives, prepend=0) * (heights[1:] + heights[:-1]) / 2).sum()
     return float(area / (positives[-1] * negatives[-1]))
 
 
 def _steps(is_positive: Array, scores: Array, w: Array, name: str) -> float:
-    positives, negatives = _above(is_positive, scores, w)
-    if positives[-1] == 0:
-        raise ValueError(f"{name} needs positive samples of each class; a class has no positive sample in y.")
+    positives, negatives, _ = above(is_positive, scores, w)
+    check_positive(positives[-1], name)
     reached = positives > 0
     precisions = positives[reached] / (positives + negatives)[reached]
     return float((np.diff(positives[reached], prepend=0) * precisions).sum() / positives[-1])

@@ -16,20 +16,36 @@ from .activations import ActivationDisplay
 from .boundary import DecisionBoundaryDisplay
 from .confusion import ConfusionMatrixDisplay
 from .curves import LossCurveDisplay, ScoreCurveDisplay
+from .dependence import PartialDependenceDisplay
 from .images import ImageGridDisplay, WeightImagesDisplay
+from .importances import PermutationImportanceDisplay
+from .intervals import IntervalDisplay
+from .learning import LearningCurveDisplay
 from .losses import LossFunctionDisplay
+from .precision_recall import PrecisionRecallDisplay
+from .prediction_errors import PredictionErrorDisplay
 from .predictions import PredictionGridDisplay
 from .probabilities import ProbabilityBarsDisplay
+from .reliability import CalibrationDisplay
+from .roc import RocCurveDisplay
 
 __all__ = [
     "ActivationDisplay",
+    "CalibrationDisplay",
     "ConfusionMatrixDisplay",
     "DecisionBoundaryDisplay",
     "ImageGridDisplay",
+    "IntervalDisplay",
+    "LearningCurveDisplay",
     "LossCurveDisplay",
     "LossFunctionDisplay",
+    "PartialDependenceDisplay",
+    "PermutationImportanceDisplay",
+    "PrecisionRecallDisplay",
+    "PredictionErrorDisplay",
     "PredictionGridDisplay",
     "ProbabilityBarsDisplay",
+    "RocCurveDisplay",
     "ScoreCurveDisplay",
     "WeightImagesDisplay",
 ]

@@ -14,6 +14,9 @@ from ..data.arrays import Array
 from ..metrics import inputs
 from . import canvas, classes
 
+_LEGEND_ROWS = 16
+_SHORT = 12  # characters of names that fit beside each other
+_MOST_REGIONS = 8  # with their names inside
 _MARKERS = "o^sDvP*"  # 7 markers and 8 colours: 56 different combinations
 
 
@@ -189,7 +192,7 @@ class DecisionBoundaryDisplay(canvas.Display):
         """
         if len(feature_names) != 2:
             raise ValueError(f"feature_names has {count(len(feature_names), 'name')}; there are 2 features.")
-        ax = canvas.axes(ax, 5.4, 4.2)
+        ax = canvas.axes(ax, 5.4 + self._legend_width(), 4.2)
         if self.response.ndim == 3:
             self.surface_ = self._draw_regions(ax)
         else:
@@ -217,7 +220,7 @@ class DecisionBoundaryDisplay(canvas.Display):
         label = "predicted value"
         if self.names:
             _draw_zero_line(ax, self.x0, self.x1, self.response - 0.5)
-            label = f"probability of {self.names[1]}"
+            label = f"probability of {canvas.shorten(self.names[1], 30)}"
         ax.figure.colorbar(surface, ax=ax, label=label)
         return surface
 
@@ -242,10 +245,30 @@ class DecisionBoundaryDisplay(canvas.Display):
         for i in np.unique(best):
             others = np.delete(self.response, i, axis=2).max(axis=2)
             _draw_zero_line(ax, self.x0, self.x1, self.response[..., i] - others)
-            if self.y is None:  # without samples there is no legend to name the classes
+            if self.y is None and not self._beside:
                 row, column = _find_inner_point(best == i)
                 ax.text(self.x0[column], self.x1[row], self.names[i], ha="center", va="center")
+        if self.y is None and self._beside:
+            patch = canvas.import_matplotlib("patches").Patch
+            pairs = zip(light.colors, self.names, strict=True)
+            _draw_legend(
+                ax, [patch(fc=shade, ec="black", label=canvas.shorten(name)) for shade, name in pairs]
+            )
         return surface
+
+    @property
+    def _beside(self) -> bool:
+        """Whether the names of the classes are in a legend at the right of the plane."""
+        if self.names is None or len(self.names) == 2:
+            return False
+        return self.y is not None or len(self.names) > _MOST_REGIONS or max(map(len, self.names)) > _SHORT
+
+    def _legend_width(self) -> float:
+        """Return the width in inches by which a legend at the right of the plane exceeds one of short names."""
+        if not self._beside or self.names is None:
+            return 0.0
+        width = 1.2 * canvas.legend_width([canvas.shorten(name) for name in self.names])
+        return max(0.0, width * -(-len(self.names) // _LEGEND_ROWS) - 1.2)
 
     def _draw_samples(self, ax: Any, cmap: str, style: dict[str, Any]) -> list[Any]:
         """Draw the samples: classes by different markers, values by shades."""
@@ -260,7 +283,7 @@ class DecisionBoundaryDisplay(canvas.Display):
         many = self.response.ndim == 3
         for i, name in enumerate(self.names):
             colour = canvas.PALETTE[i % len(canvas.PALETTE)] if many else ("white", canvas.VERMILION)[i]
-            of_class = {"marker": _MARKERS[i % len(_MARKERS)], "color": colour, "label": name}
+            of_class = {"marker": _MARKERS[i % len(_MARKERS)], "color": colour, "label": canvas.shorten(name)}
             points.append(ax.scatter(*X[y == i].T, **{**defaults, **of_class, **style}))
         _draw_legend(ax, points)
         return points
@@ -286,9 +309,10 @@ def _find_inner_point(region: Array) -> tuple[int, int]:
 def _draw_legend(ax: Any, handles: list[Any]) -> None:
     """Draw the legend of the classes: two above the plane, as the colour bar is at its right; more at the right."""
     if len(handles) == 2:
-        place = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 2}
+        short = all(len(handle.get_label()) <= _SHORT for handle in handles)
+        place = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 1 + short}
     else:
-        place = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "ncols": -(-len(handles) // 16)}
+        place = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "ncols": -(-len(handles) // _LEGEND_ROWS)}
     ax.legend(handles=handles, frameon=False, **place)
 
 

@@ -184,16 +184,21 @@ class ConfusionMatrixDisplay(canvas.Display):
         """
         k = len(self.names)
         side = min(max(2.4, 0.46 * k), 11.0)
-        ax = canvas.axes(ax, side + 1.5, side + 1.2)
+        names = [canvas.shorten(name) for name in self.names]
+        longest = max(map(len, names))
+        beyond = max(
+            0.0, 0.085 * (longest - 12)
+        )  # width of long names in inches; rotated ones are 0.7 as high
+        ax = canvas.axes(ax, side + 1.5 + beyond, side + 1.2 + 0.7 * beyond)
         self.image_ = ax.imshow(self.matrix, **{"cmap": cmap, "vmin": 0, **kwargs})
         self.texts_ = self._draw_numbers(ax) if k <= _MOST_NUMBERS else []
         if not self.texts_:
             ax.figure.colorbar(self.image_, ax=ax, shrink=0.8)
         step = -(-k // 40)  # more than 40 names do not fit: only every second or third is written
-        rotated = max(map(len, self.names)) > 3
+        rotated = longest > 3
         rotation = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if rotated else {}
-        ax.set_xticks(range(0, k, step), self.names[::step], **rotation)
-        ax.set_yticks(range(0, k, step), self.names[::step])
+        ax.set_xticks(range(0, k, step), names[::step], **rotation)
+        ax.set_yticks(range(0, k, step), names[::step])
         ax.set(xlabel="predicted", ylabel="true")
         self.ax_, self.figure_ = ax, ax.figure
         return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ _INCHES = 1.15  # width of an image on a new figure
 _POINTS = (2.0, 11.0)  # smallest and largest font size of captions
 _QUARTER = 64  # uint8 images with smaller values only, such as the bundled digits, have at most 6 bits
 _NARROW = 0.58  # width of an average character, in font sizes
+_LONGEST = 26  # characters of a line of a caption
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,7 @@ def draw_images(
     **style
         Arguments of ``Axes.imshow``; by default black and white are those of :func:`gray_limits`.
     """
+    captions = [replace(caption, text=_shorten_lines(caption.text)) for caption in captions]
     aspect = images.shape[1] / images.shape[2]
     if columns is None:
         columns = choose_columns(len(images), aspect)
@@ -175,6 +177,13 @@ def draw_images(
     ax.set(xlim=(0, width), ylim=(height, 0), aspect="equal")
     ax.set_axis_off()
     return ax, drawn
+
+
+def _shorten_lines(text: str) -> str:
+    """Return a caption whose lines can be read at the width of an image."""
+    return "\n".join(
+        line if len(line) <= _LONGEST else canvas.shorten(line, _LONGEST) for line in text.split("\n")
+    )
 
 
 def _font_size(ax: Any, captions: Sequence[Caption], width: float, height: float) -> float:

@@ -212,10 +212,15 @@ class PredictionGridDisplay(canvas.Display):
             shares = [f" ({canvas.format_percent(share)})" for share in self.probability]
         captions = []
         for true, predicted, share in zip(self.true, self.predicted, shares, strict=True):
+            name = canvas.shorten(predicted, 18)
             if true == predicted:
-                captions.append(Caption(f"{predicted}{share}\nright", canvas.BLUE))
+                captions.append(Caption(f"{name}{share}\nright", canvas.BLUE))
             else:
-                captions.append(Caption(f"{predicted}{share}\nwrong: {true}", canvas.VERMILION, dashed=True))
+                captions.append(
+                    Caption(
+                        f"{name}{share}\nwrong: {canvas.shorten(true, 18)}", canvas.VERMILION, dashed=True
+                    )
+                )
         style = {"cmap": cmap, **kwargs}
         self.ax_, self.images_ = grids.draw_images(ax, self.images, captions, columns=columns, **style)
         self.figure_ = self.ax_.figure

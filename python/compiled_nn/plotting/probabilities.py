@@ -214,9 +214,10 @@ class ProbabilityBarsDisplay(canvas.Display):
         shown = self._choose_classes(n_bars)
         shares = self.probabilities[shown]
         predicted = int(np.argmax(self.probabilities))
-        names = [self.names[i] + (" (true)" if i == self.true else "") for i in shown]
+        names = [canvas.shorten(self.names[i]) + (" (true)" if i == self.true else "") for i in shown]
         colours = [canvas.BLUE if i == predicted else "#BBBBBB" for i in shown]
-        ax = canvas.axes(ax, 4.4 if self.image is None else 6.6, max(1.6, 0.5 + 0.26 * len(shown)))
+        beyond = max(0.0, 0.085 * (max(map(len, names)) - 12))  # width of long names in inches
+        ax = canvas.axes(ax, beyond + (4.4 if self.image is None else 6.6), max(1.6, 0.5 + 0.26 * len(shown)))
         places = np.arange(len(shown))
         self.bars_ = ax.barh(places, shares, **{"color": colours, "height": 0.75, **kwargs})
         for place, share in zip(places.tolist(), shares.tolist(), strict=True):
