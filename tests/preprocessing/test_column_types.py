@@ -149,6 +149,24 @@ def test_columns_that_are_not_there():
         network(column_types={"a": "number"})
 
 
+@pytest.mark.filterwarnings(LEFT_OUT)
+def test_repr_of_a_fitted_encoder():
+    assert repr(Tabular(min_frequency=5).fit(table())).splitlines() == [
+        "Tabular(min_frequency=5)",
+        "  customer  identifier  left out: its values are all different",
+        "  age       number      mean 22.9",
+        "  plan      category    2 categories: basic, gold",
+        "  start     date        days, month, day, weekday; from 2024-02-28",
+        "  country   constant    left out: it has the same value in every row",
+        "  note      text        left out: it is text with 40 levels in 60 rows",
+    ]
+    wide = Table({f"column {'x' * i}": np.arange(3) for i in range(50)})
+    lines = repr(Tabular(column_types={49: "ignore"}).fit(wide)).splitlines()
+    assert lines[-1] == "  and 10 more: 9 number, 1 ignore"
+    assert len(lines) == 42
+    assert max(map(len, lines)) < 60
+
+
 def test_a_table_without_a_column_to_learn_from():
     with pytest.raises(
         ValueError, match=r"X has no column to learn from: 'customer' \(its values are all diff"

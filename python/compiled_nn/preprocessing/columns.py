@@ -11,12 +11,14 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..common import checks
+from ..common.text import printable
 from ..data import arrays, cells, class_labels, column_types
 from ..data.arrays import Array
 from ..data.coded import Coded, coded, objects
 from ..data.column_types import ColumnType
-from .dates import Date
+from .dates import MISSING, Date
 
+_SHOWN, _LONGEST_SHOWN = 4, 20  # categories in a repr, and their characters
 _OTHER = -2  # code of values that need a closer look: missing, unknown, or of another type
 _PLAIN_NUMBERS = {int, float, bool, type(None)}
 
@@ -81,6 +83,11 @@ class Numeric:
     def column_type(self) -> ColumnType:
         """Type of the column."""
         return ColumnType("number")
+
+    @property
+    def details(self) -> str:
+        """Fitted values, for a repr."""
+        return f"mean {self.mean:.4g}{MISSING if self.indicator else ''}"
 
     def to_config(self) -> dict[str, Any]:
         """Return the encoder as a JSON-serialisable dict."""
@@ -175,6 +182,14 @@ class Categorical:
         """Type of the column."""
         return ColumnType("category")
 
+    @property
+    def details(self) -> str:
+        """Fitted values, for a repr."""
+        n = len(self.categories)
+        shown = ", ".join(printable(str(category)[:_LONGEST_SHOWN]) for category in self.categories[:_SHOWN])
+        levels = f"{n:,} {'category' if n == 1 else 'categories'}{': ' if n else ''}{shown}"
+        return f"{levels}{', ...' if n > _SHOWN else ''}{'; a column for rare ones' if self.rare else ''}"
+
     def to_config(self) -> dict[str, Any]:
         """Return the encoder as a JSON-serialisable dict."""
         return {"name": self.name, "categories": list(self.categories), "rare": self.rare}
@@ -202,6 +217,11 @@ class LeftOut:
     def column_type(self) -> ColumnType:
         """Type of the column."""
         return ColumnType(self.kind, self.reason)
+
+    @property
+    def details(self) -> str:
+        """Reason for which the column is left out, for a repr."""
+        return f"left out: {printable(self.reason)}"
 
     def to_config(self) -> dict[str, Any]:
         """Return the column as a JSON-serialisable dict."""

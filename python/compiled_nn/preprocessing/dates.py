@@ -22,6 +22,7 @@ from ..data.arrays import Array
 from ..data.coded import Coded
 from ..data.column_types import ColumnType
 
+MISSING = "; an indicator of missing values"  # in a repr
 _DAY, _HOUR = 86_400_000_000, 3_600_000_000  # microseconds
 
 
@@ -109,6 +110,13 @@ class Date:
     def column_type(self) -> ColumnType:
         """Type of the column."""
         return ColumnType("date")
+
+    @property
+    def details(self) -> str:
+        """Fitted values, for a repr."""
+        first = str(np.datetime64(self.first, "us").astype("datetime64[s]")).removesuffix("T00:00:00")
+        start = f"{', '.join(self.parts)}; from {first}" if self.parts else "no dates"
+        return f"{start}{MISSING if self.indicator else ''}"
 
     def to_config(self) -> dict[str, Any]:
         """Return the encoder as a JSON-serialisable dict."""
