@@ -17,7 +17,7 @@ from ..data.column_types import ColumnType, Word
 Columns: TypeAlias = list[int] | list[str] | list[int | str] | tuple[int | str, ...] | Array
 Features: TypeAlias = Literal["auto"] | Columns  # indices or names of columns
 Types: TypeAlias = Mapping[int, Word] | Mapping[str, Word] | Mapping[int | str, Word]
-IGNORED = ColumnType("ignore", "column_types says so")
+IGNORED = ColumnType("ignore", "ignored by column_types")
 _LISTED = 5  # names in a message
 
 
