@@ -159,7 +159,7 @@ def decoded_texts(batch: Any, budget: limits.Budget) -> Any:
         if not arrow.types.is_dictionary(field.type) or not has_texts(field.type.value_type):
             continue
         column = batch.column(i)
-        n_bytes = sum(map(_text_bytes, getattr(column, "chunks", [column])))
+        n_bytes = sum(map(text_bytes, getattr(column, "chunks", [column])))
         budget.take(n_bytes, f"column {field.name!r}, with {len(column)} texts,")
         batch = batch.set_column(i, field.name, column.cast(field.type.value_type))
     batch.validate(full=True)  # also that texts are UTF-8
@@ -175,7 +175,7 @@ def has_texts(kind: Any) -> bool:
     )
 
 
-def _text_bytes(column: Any) -> int:
+def text_bytes(column: Any) -> int:
     """Return the number of bytes of the texts of a dictionary array."""
     compute = optional.load("pyarrow.compute", purpose="reading Parquet", library="pyarrow", extra="arrow")
     lengths = compute.cast(compute.binary_length(column.dictionary), "int64")

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import io
-import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-
-from ..common import checks, optional
-from ..common.errors import did_you_mean
-from ..data import dataframes
+from ..common import checks
 from ..data.column_types import Word
 from ..data.table import Table
-from . import limits
+from . import arrow_tables, csv_tables, excel, limits, table_options, table_sources
 
 __all__ = ["Table", "iter_table", "read_table"]
 
-_MISSING = frozenset(("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?", "-"))
+_PLACES = ("line ", "column ", "row ")
 
 
 def read_table(
@@ -64,42 +59,27 @@ def read_table(
     -------
     Table
     """
-    import csv
-
-    checks.integer("read_table", "max_bytes", max_bytes, minimum=1)
-    name = "the file"
-    if isinstance(source, (str, os.PathLike)):
-        name = os.fspath(source)
-        with open(source, "rb") as file:
-            content = file.read()
-    else:
-        content = source.read()
-    if content[:4] == b"PAR1":
-        parquet = optional.load(
-            "pyarrow.parquet", purpose="reading Parquet", library="pyarrow", extra="arrow"
-        )
-        found = parquet.read_table(io.BytesIO(content))
-        return Table(dict(dataframes.columns(found)))
-    text = content.decode(encoding or "utf-8-sig")
-    if delimiter is None:
-        line = text.split("\n", 1)[0]
-        delimiter = max(",;\t|", key=line.count)
-    cells = [row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if row]
-    if not cells:
-        raise ValueError(f"{name}, line 1: the file holds no rows")
-    types = dict(column_types or {})
-    if header is None:
-        header = not any(_number(cell) is not None for cell in cells[0])
-    names: list[Any] = cells[0] if header else list(range(len(cells[0])))
-    for wanted in [*types, *(columns or ())]:
-        if wanted not in names:
-            raise ValueError(f"{name}: no column is named {wanted!r}.{did_you_mean(wanted, names)}")
-    read = {}
-    for i, (title, values) in enumerate(zip(names, zip(*cells[bool(header) :], strict=True), strict=True)):
-        word = types.get(title)
-        if word != "ignore":
-            read[title] = _converted([value.strip() for value in values], word, f"{name}, column {i + 1}")
-    return Table(read if columns is None else {title: read[title] for title in columns})
+    options = table_options.check(
+        "read_table",
+        column_types=column_types,
+        columns=columns,
+        header=header,
+        delimiter=delimiter,
+        quote=quote,
+        encoding=encoding,
+        decimal=decimal,
+        thousands=thousands,
+        date_format=date_format,
+        missing=missing,
+        sheet=sheet,
+        max_bytes=max_bytes,
+    )
+    with table_sources.opened(source, "read_table") as opened, _named(opened.name):
+        if opened.format == "csv":
+            return csv_tables.read(opened, options)
+        if opened.format == "excel":
+            return excel.read(opened, options)
+        return arrow_tables.read(opened, options)
 
 
 def iter_table(
@@ -136,9 +116,8 @@ def iter_table(
     ------
     Table
     """
-    checks.integer("iter_table", "batch_rows", batch_rows, minimum=1)
-    table = read_table(
-        source,
+    options = table_options.check(
+        "iter_table",
         column_types=column_types,
         columns=columns,
         header=header,
@@ -152,38 +131,29 @@ def iter_table(
         sheet=sheet,
         max_bytes=max_bytes,
     )
-    for start in range(0, len(table), batch_rows):
-        yield table.take(slice(start, start + batch_rows))
+    checks.integer("iter_table", "batch_rows", batch_rows, minimum=1)
+    return _batches(source, options, batch_rows)
 
 
-def _number(cell: str) -> float | None:
+def _batches(source: Any, options: table_options.Options, batch_rows: int) -> Iterator[Table]:
+    with table_sources.opened(source, "iter_table") as opened, _named(opened.name):
+        if opened.format == "csv":
+            yield from csv_tables.iterate(opened, options, batch_rows)
+        elif opened.format == "excel":
+            table = excel.read(opened, options)
+            for start in range(0, len(table), batch_rows):
+                yield table.take(slice(start, start + batch_rows))
+        else:
+            yield from arrow_tables.iterate(opened, options, batch_rows)
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Put the name of a file in front of an error about its content."""
     try:
-        return None if "_" in cell else float(cell)
-    except ValueError:
-        return None
-
-
-def _converted(cells: list[str], word: Word | None, place: str) -> Any:
-    present = [cell for cell in cells if cell not in _MISSING]
-    found = None if word in ("category", "date") else [_number(cell) for cell in present]
-    zeros = any(len(cell) > 1 and cell[0] == "0" and cell.isdigit() for cell in present)
-    if found is not None and None not in found and (word == "number" or not zeros):
-        if len(present) == len(cells) and all(cell.lstrip("+-").isdigit() for cell in cells):
-            return np.array([int(cell) for cell in cells])
-        values = iter(found)
-        return np.array([np.nan if cell in _MISSING else next(values) for cell in cells], np.float64)
-    if found is not None and word == "number":
-        bad = present[found.index(None)]
-        raise ValueError(f"{place}: {bad!r} is not a number")
-    if word != "category" and present:
-        try:
-            dates = np.array(present, "datetime64[us]")
-            filled = iter(dates)
-            return np.array(
-                [np.datetime64("NaT") if c in _MISSING else next(filled) for c in cells], "datetime64[us]"
-            )
-        except ValueError:
-            pass
-    texts = np.empty(len(cells), object)
-    texts[:] = [cell or None for cell in cells]
-    return texts
+        yield
+    except ValueError as error:
+        text = str(error)
+        if text.startswith((f"{name}:", f"{name},", f"{name} ")):
+            raise
+        raise ValueError(f"{name}, {text}" if text.startswith(_PLACES) else f"{name}: {text}") from error

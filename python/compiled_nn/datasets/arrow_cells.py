@@ -1,0 +1,149 @@
+"""Cells of a column of text in an Arrow array: their numbers, and their different values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..common import optional
+from ..data.arrays import Array
+from .column_cells import EXACT, HEAD, Numbers, numbers_of_levels, stripped
+
+_MINUS, _PLUS, _ZERO, _NINE = b"-+09"
+_NOT_WHOLE = tuple(b".eEnN")
+
+
+def load(module: str) -> Any:
+    """Return a module of pyarrow, which reads CSV files if it is installed."""
+    return optional.load(module, purpose="reading CSV with Arrow", library="pyarrow", extra="arrow")
+
+
+class ArrowCells:
+    """Cells of a column in Arrow arrays of text.
+
+    Parameters
+    ----------
+    cells : pyarrow.ChunkedArray of string
+        Cells, none of which is null.
+    """
+
+    def __init__(self, cells: Any) -> None:
+        self._cells = cells
+        self._levels: tuple[list[str], Array] | None = None
+
+    def __len__(self) -> int:
+        return len(self._cells)
+
+    def numbers(self, missing: frozenset[str]) -> Numbers | None:
+        """Return the numbers, if all cells are plain numbers or missing; otherwise None."""
+        arrow, compute = load("pyarrow"), load("pyarrow.compute")
+        try:
+            return Numbers(_array(self._cells.cast("int64")), True, _has_zeros(self._cells), True)
+        except arrow.ArrowInvalid:
+            pass
+        found = self._floats(self._cells)
+        if found is not None and not np.isnan(found).any():
+            return self._of_floats(found)
+        trimmed = compute.utf8_trim(self._cells, characters=" ")
+        words = arrow.array(sorted(missing), arrow.string())
+        is_missing = compute.is_in(trimmed, value_set=words)
+        if bool(compute.any(is_missing).as_py()):
+            trimmed = compute.if_else(is_missing, arrow.scalar(None, arrow.string()), trimmed)
+        found = self._floats(trimmed)
+        if found is not None and int(np.isnan(found).sum()) == trimmed.null_count:
+            return ArrowCells(trimmed)._of_floats(found)
+        levels, codes = self.levels()
+        return numbers_of_levels(levels, codes, missing)
+
+    def _floats(self, cells: Any) -> Array | None:
+        try:
+            return _array(cells.cast("float64"))
+        except load("pyarrow").ArrowInvalid:
+            return None
+
+    def _of_floats(self, values: Array) -> Numbers:
+        """Return the numbers of cells whose values are known."""
+        zeros = _has_zeros(self._cells)
+        if not _is_whole(self._cells):
+            return Numbers(values, False, zeros, True)
+        present = values[~np.isnan(values)]
+        exact = bool((np.abs(present) <= EXACT).all())
+        if len(present) == len(values):
+            try:
+                whole = load("pyarrow.compute").utf8_trim_whitespace(self._cells).cast("int64")
+                return Numbers(_array(whole), True, zeros, True)
+            except load("pyarrow").ArrowInvalid:  # beyond 64 bits, or with a plus
+                if exact:
+                    return Numbers(values.astype(np.int64), True, zeros, True)
+                levels, codes = self.levels()
+                return numbers_of_levels(levels, codes, frozenset()) or Numbers(values, True, zeros, False)
+        return Numbers(values, True, zeros, exact)
+
+    def levels(self) -> tuple[list[str], Array]:
+        """Return the different cells, without surrounding white space, and the index (m,) of that of each row."""
+        if self._levels is None:
+            encoded = self._cells.dictionary_encode().combine_chunks()
+            chunks = getattr(encoded, "chunks", [encoded])
+            if len(chunks) > 1:
+                chunks = self._cells.dictionary_encode().unify_dictionaries().chunks
+            codes = [_array(chunk.indices).astype(np.int32, copy=False) for chunk in chunks]
+            words = chunks[0].dictionary.to_pylist() if chunks else []
+            self._levels = stripped(words, np.concatenate(codes) if codes else np.empty(0, np.int32))
+        return self._levels
+
+    def head(self) -> list[str]:
+        """Return some of the first cells, without surrounding white space."""
+        return [cell.strip() for cell in self._cells.slice(0, HEAD).to_pylist()]
+
+    def texts(self, missing: frozenset[str]) -> Array:
+        """Return the cells (m,) as objects, without surrounding white space; None where they are missing."""
+        levels, codes = self.levels()
+        found = np.empty(len(levels), object)
+        found[:] = [None if level in missing else level for level in levels]
+        values: Array = found[codes]
+        return values
+
+
+def _array(cells: Any) -> Array:
+    """Return an Arrow array of numbers as a NumPy array; nulls are NaN."""
+    values: Array = cells.to_numpy() if hasattr(cells, "chunks") else cells.to_numpy(zero_copy_only=False)
+    return values
+
+
+def _parts(cells: Any) -> Any:
+    """Iterate over the bytes and the ends of the cells of each chunk."""
+    for chunk in cells.chunks:
+        _, ends, data = chunk.buffers()
+        if len(chunk) and data is not None:
+            offsets = np.frombuffer(ends, np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
+            yield np.frombuffer(data, np.uint8), offsets
+
+
+def _is_whole(cells: Any) -> bool:
+    """Whether no number has a decimal point, or an exponent, or is infinite."""
+    for data, offsets in _parts(cells):
+        content = data[offsets[0] : offsets[-1]]
+        if any((content == character).any() for character in _NOT_WHOLE):
+            return False
+    return True
+
+
+def _has_zeros(cells: Any) -> bool:
+    """Whether a number has leading zeros before further digits, and is whole."""
+    for data, offsets in _parts(cells):
+        starts, lengths = offsets[:-1], np.diff(offsets)
+        starts, lengths = starts[lengths > 1], lengths[lengths > 1]
+        first = data[starts]
+        signed = (first == _MINUS) | (first == _PLUS)
+        if signed.any():
+            longer = ~signed | (lengths > 2)
+            starts, signed = starts[longer], signed[longer]
+            starts = starts + signed
+            first = data[starts]
+        second = data[starts + 1]
+        for i in np.flatnonzero((first == _ZERO) & (second >= _ZERO) & (second <= _NINE)).tolist():
+            end = offsets[np.searchsorted(offsets, starts[i], side="right")]
+            if bytes(data[starts[i] : end]).isdigit():
+                return True
+    return False

@@ -1,0 +1,341 @@
+"""Tables of CSV files: whole, or some rows at a time."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..data.table import Table
+from . import column_conversion, csv_arrow, csv_dialects, csv_rows, limits
+from .column_cells import Cells, LaterCells, ListCells, Numbers
+from .column_conversion import CellError, Decided, Form
+from .csv_dialects import Layout
+from .table_options import Options
+from .table_sources import Opened, Utf8, n_breaks
+
+_SAMPLE = 1 << 18  # bytes from which the layout is detected
+_CHUNK = 1 << 23  # bytes of a stream that are read together
+_SMALLEST_CHUNK = 1 << 16
+_SAMPLE_BLOCKS = 8  # of rows that the csv module reads, from which types are detected
+_BYTES_PER_CELL = 8
+_BREAK = re.compile(rb"\r\n|\n|\r")
+_MOST_KEPT = 1 << 16  # different cells of a column that are kept as one object each
+
+
+def read(opened: Opened, options: Options) -> Table:
+    """Read a CSV file; the message of an error begins with its line."""
+    budget = limits.Budget(options.max_bytes)
+    if opened.size is not None:
+        budget.check(opened.size, "the content")
+    text, content = Utf8(opened, options.encoding), bytearray()
+    while piece := text.read(1 << 22):
+        content += piece
+        if len(content) > budget.left:
+            budget.check(len(content), "the content, of which a part was read,")
+    budget.take(len(content), "the content")
+    layout = _layout(content, options, complete=True)
+    n_cells = content.count(layout.dialect.delimiter.encode()) + n_breaks(content)
+    budget.check(_BYTES_PER_CELL * n_cells, f"a table of {n_cells} cells")
+    columns = Columns(layout, options)
+    part = columns.part(memoryview(content)[_first_row(content, layout) :], layout.n_lines)
+    if not len(part.cells[0]):
+        raise _no_rows(layout)
+    columns.decide(part)
+    return columns.table(part)
+
+
+def iterate(opened: Opened, options: Options, batch_rows: int) -> Iterator[Table]:
+    """Iterate over the rows of a CSV file, of which only some are in memory together."""
+    parts: list[Table] = []
+    n_rows = 0
+    for table in _tables(opened, options):
+        parts.append(table)
+        n_rows += len(table)
+        while n_rows >= batch_rows:
+            whole = Table.concatenate(parts) if len(parts) > 1 else parts[0]
+            yield whole.take(slice(0, batch_rows))
+            n_rows -= batch_rows
+            parts = [whole.take(slice(batch_rows, None))]
+    if n_rows:
+        yield Table.concatenate(parts)
+
+
+def _tables(opened: Opened, options: Options) -> Iterator[Table]:
+    """Iterate over the rows in parts of any size; types are decided by the first part."""
+    text = Utf8(opened, options.encoding)
+    size = min(_CHUNK, max(_SMALLEST_CHUNK, options.max_bytes // 16))
+    content, ended = _more(b"", text, size)
+    layout = _layout(content, options, complete=ended)
+    columns = Columns(layout, options)
+    content, before, n_rows = content[_first_row(content, layout) :], layout.n_lines, 0
+    for part in columns.parts(content, before, text, size, ended=ended):
+        if not n_rows:
+            columns.decide(part)
+        n_rows += len(part.cells[0])
+        yield columns.table(part)
+    if not n_rows:
+        raise _no_rows(layout)
+
+
+def _more(content: bytes, text: Utf8, size: int) -> tuple[bytes, bool]:
+    """Return text followed by about `size` bytes more, and whether it ends there."""
+    found, most = bytearray(content), len(content) + size
+    while len(found) < most:
+        piece = text.read()
+        if not piece:
+            return bytes(found), True
+        found += piece
+    return bytes(found), False
+
+
+def _layout(content: bytes | bytearray, options: Options, *, complete: bool) -> Layout:
+    sample = bytes(content[:_SAMPLE]).decode("utf-8", "ignore")
+    return csv_dialects.detect(sample, options, complete=complete and len(content) <= _SAMPLE)
+
+
+def _first_row(content: bytes | bytearray, layout: Layout) -> int:
+    """Return the place of the first row, after the lines in front of it."""
+    place = 0
+    for _ in range(layout.n_lines):
+        match = _BREAK.search(content, place)
+        place = len(content) if match is None else match.end()
+    return place
+
+
+def _no_rows(layout: Layout) -> ValueError:
+    return ValueError(f"line {max(1, layout.n_lines)}: a header, but no rows below it")
+
+
+class _Part(Protocol):
+    """Some rows: the cells of each column that is read, and the lines of rows."""
+
+    cells: list[Cells]
+
+    def line(self, row: int) -> int:
+        """Return the line with the end of a row."""
+
+
+class _ArrowPart:
+    """Rows that pyarrow split; lines are counted when they are needed."""
+
+    def __init__(self, cells: Sequence[Cells], content: memoryview, before: int, columns: Columns) -> None:
+        self.cells, self._content, self._before, self._columns = list(cells), content, before, columns
+
+    def line(self, row: int) -> int:
+        for block in self._columns.blocks(csv_rows.lines_of_content(self._content), self._before, []):
+            if row < len(block.lines):
+                return block.lines[row]
+            row -= len(block.lines)
+        raise AssertionError("pyarrow found more rows than the csv module")
+
+
+class ListPart:
+    """Rows that the csv module split."""
+
+    def __init__(self, cells: Sequence[Cells], lines: Sequence[int]) -> None:
+        self.cells, self._lines = list(cells), lines
+
+    def line(self, row: int) -> int:
+        return self._lines[row]
+
+
+class Columns:
+    """Columns that are read from a file.
+
+    Parameters
+    ----------
+    layout : Layout
+    options : Options
+    typed : bool, default False
+        Whether the file itself tells numbers from text, so that the decimal mark of its numbers is known.
+
+    Attributes
+    ----------
+    forms : list of Form
+        Forms of the columns, once they are decided.
+    """
+
+    def __init__(self, layout: Layout, options: Options, *, typed: bool = False) -> None:
+        self.layout, self.options, self._typed = layout, options, typed
+        try:
+            self.chosen = options.selected(layout.names)
+        except ValueError as error:
+            raise ValueError(f"line {max(1, layout.n_lines)}: {error}") from None
+        self.names = [layout.names[i] for i in self.chosen]
+        self.forms: list[Form] = []
+        self._values: list[Any] = []
+        self._empty: set[int] = set()
+
+    # ---- splitting text
+
+    def blocks(self, text: Any, before: int, chosen: Sequence[int]) -> Iterator[csv_rows.Block]:
+        """Iterate over rows of a text by the csv module."""
+        return csv_rows.blocks(text, self.layout, chosen, before=before, max_bytes=self.options.max_bytes)
+
+    def part(self, content: memoryview, before: int) -> _Part:
+        """Return all rows of a text, which `before` lines precede."""
+        dialect = self.layout.dialect
+        if csv_arrow.takes(content, dialect):
+            quotes = csv_arrow.quotes(content, dialect, last=True)
+            if quotes.regular:
+                cells = csv_arrow.columns(content, self.layout, self.chosen, quotes.breaks)
+                if cells is not None:
+                    return _ArrowPart(cells, content, before, self)
+        return self._by_lists(content, before)
+
+    def parts(self, content: bytes, before: int, text: Utf8, size: int, *, ended: bool) -> Iterator[_Part]:
+        """Iterate over the rows of a text and of what follows it."""
+        dialect, longest = self.layout.dialect, max(size, self.options.max_bytes // 16)
+        while content:
+            found = csv_arrow.quotes(content, dialect, last=ended)
+            if not found.regular or (found.end == 0 and len(content) > longest):
+                yield from self._stream(content, before, text)
+                return
+            if found.end:
+                rows = memoryview(content)[: found.end]
+                part = self.part(rows, before)
+                if len(part.cells[0]):
+                    yield part
+                before += n_breaks(rows)
+                content = content[found.end :]
+            if ended:
+                return
+            content, ended = _more(content, text, size)
+
+    def _stream(self, content: bytes, before: int, text: Utf8) -> Iterator[_Part]:
+        """Iterate over the rows of text whose quotes only the csv module can read."""
+        pieces = iter([content])
+        lines = csv_rows.lines_of(lambda: next(pieces, b"") or text.read())
+        sample: list[csv_rows.Block] = []
+        for block in self.blocks(lines, before, self.chosen):
+            sample.append(block)
+            if self.forms or len(sample) == _SAMPLE_BLOCKS:
+                yield _listed(sample)
+                sample = []
+        if sample:
+            yield _listed(sample)
+
+    def _by_lists(self, content: memoryview, before: int) -> _Part:
+        """Return all rows of a text by the csv module; the text of numbers is not kept."""
+        missing = column_conversion.missing_numbers(self.options)
+        numbers: list[list[Numbers] | None] = [[] for _ in self.chosen]
+        texts: list[_Kept] = [_Kept() for _ in self.chosen]
+        lines, again = array("q"), set()
+        for block in self.blocks(csv_rows.lines_of_content(content), before, self.chosen):
+            for i, cells in enumerate(block.columns):
+                parts = numbers[i]
+                if parts is not None:
+                    some = ListCells(cells).numbers(missing)
+                    if some and not column_conversion.stays_text(some, self.names[i], self.options):
+                        parts.append(some)
+                        continue
+                    numbers[i] = None
+                    if lines:
+                        again.add(i)
+                if i not in again:
+                    texts[i].extend(cells)
+            lines.extend(block.lines)
+
+        def read(places: Sequence[int]) -> list[ListCells]:
+            kept = [_Kept() for _ in places]
+            chosen = [self.chosen[i] for i in places]
+            for block in self.blocks(csv_rows.lines_of_content(content), before, chosen):
+                for each, cells in zip(kept, block.columns, strict=True):
+                    each.extend(cells)
+            return [ListCells(each.cells) for each in kept]
+
+        def later(i: int, parts: list[Numbers]) -> LaterCells:
+            return LaterCells(parts, lambda: read([i])[0])
+
+        order = sorted(again)
+        second = dict(zip(order, read(order) if order else [], strict=True))
+        found: list[Cells] = []
+        for i, parts in enumerate(numbers):
+            found.append(later(i, parts) if parts else second.get(i) or ListCells(texts[i].cells))
+        return ListPart(found, lines)
+
+    # ---- values
+
+    @contextmanager
+    def _place(self, i: int, part: _Part) -> Iterator[None]:
+        """Raise a ValueError with line and column for errors of a cell of the column with the index `i`."""
+        try:
+            yield
+        except CellError as error:
+            name = f" ({self.names[i]!r})" if self.layout.header else ""
+            line = "" if error.row is None else f"line {part.line(error.row)}, "
+            raise ValueError(f"{line}column {self.chosen[i] + 1}{name}: {error}") from None
+
+    def decide(self, part: _Part) -> None:
+        """Find the forms of the columns, and the values of some, from all rows or from the first ones."""
+        decided: list[Decided] = []
+        for i, cells in enumerate(part.cells):
+            with self._place(i, part):
+                decided.append(column_conversion.decide(cells, self.names[i], self.options))
+        if not self._typed and any(len(each.forms) > 1 or each.fraction == "," for each in decided):
+            decided = [
+                column_conversion.examined(cells, self.options) if each.fraction == "?" else each
+                for each, cells in zip(decided, part.cells, strict=True)
+            ]
+        forms = column_conversion.resolve(decided)
+        for i, several in enumerate(forms):
+            if len(several) > 1:
+                with self._place(i, part):
+                    raise column_conversion.ambiguous(part.cells[i], several, self.options)
+        self.forms = [several[0] for several in forms]
+        self._values = [each.values for each in decided]
+        self._empty = {i for i, place in enumerate(self.chosen) if self._is_empty(place, self._values[i])}
+        if len(self._empty) == len(self.chosen):
+            self._empty = set()
+
+    def _is_empty(self, place: int, values: Any) -> bool:
+        """Whether a column has no name and no values: that behind a delimiter at the end of each line."""
+        return place in self.layout.unnamed and values is not None and bool(np.isnan(values).all())
+
+    def table(self, part: _Part) -> Table:
+        """Return rows as values."""
+        columns: dict[Any, Any] = {}
+        values, self._values = self._values or [None] * len(self.forms), []
+        for i, form in enumerate(self.forms):
+            with self._place(i, part):
+                found = values[i]
+                if found is None:
+                    found = column_conversion.convert(part.cells[i], form, self.options)
+                if i not in self._empty:
+                    columns[self.names[i]] = found
+                elif (present := ~np.isnan(found)).any():
+                    raise CellError(
+                        int(np.argmax(present)), "the column has values, but no name; give it one"
+                    )
+            values[i] = None
+        return Table(columns)
+
+
+class _Kept:
+    """Cells of a column of text, of which equal ones are one object."""
+
+    def __init__(self) -> None:
+        self.cells: list[str] = []
+        self._known: dict[str, str] = {}
+
+    def extend(self, cells: Sequence[str]) -> None:
+        """Append cells."""
+        known = self._known
+        if len(known) < _MOST_KEPT:
+            keep = known.setdefault
+            self.cells.extend([keep(cell, cell) for cell in cells])
+        else:
+            find = known.get
+            self.cells.extend([find(cell, cell) for cell in cells])
+
+
+def _listed(blocks: Sequence[csv_rows.Block]) -> ListPart:
+    """Return the rows of some blocks."""
+    columns = zip(*(block.columns for block in blocks), strict=True)
+    lines = [line for block in blocks for line in block.lines]
+    return ListPart([ListCells([cell for part in parts for cell in part]) for parts in columns], lines)
