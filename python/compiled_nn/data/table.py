@@ -34,6 +34,9 @@ class Table:
         Names of the columns.
     shape : tuple of int
         Numbers of rows and columns.
+    reading : dict
+        What :func:`compiled_nn.datasets.read_table` found in a file and may not follow from another file of the same
+        kind: its options `decimal`, `thousands` and `date_format`, as far as the file needed them.
 
     Raises
     ------
@@ -55,6 +58,7 @@ class Table:
         self._columns: dict[Any, Array] = {name: np.asarray(values) for name, values in columns.items()}
         if not self._columns:
             raise ValueError("A table needs at least one column. Got 0 instead.")
+        self.reading: dict[str, Any] = {}
         first, *others = self._columns.items()
         for name, values in others:
             if len(values) != len(first[1]):

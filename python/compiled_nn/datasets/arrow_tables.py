@@ -93,7 +93,7 @@ def _damage(name: str) -> Iterator[None]:
         with parquet.damage(name):
             yield
     except MemoryError as error:
-        raise ValueError(f"{name}: it takes more memory than there is: {error}") from error
+        raise ValueError(f"{name}: its content does not fit into memory: {error}") from error
 
 
 def _parquet_file(source: Any) -> Any:
@@ -111,7 +111,7 @@ class _File:
     ----------
     opened : Opened
     budget : Budget
-        Bytes that the content may take, if it is not in a file of its own.
+        Bytes that the content may take, if pyarrow does not open the path.
     """
 
     def __init__(self, opened: Opened, budget: limits.Budget) -> None:

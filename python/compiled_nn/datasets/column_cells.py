@@ -13,7 +13,8 @@ from ..data.arrays import Array
 from .number_formats import PLAIN
 
 _ZEROS = re.compile(r"[+-]?0[0-9]+")
-_BEGINNINGS = tuple(f" {sign}0{digit}" for sign in ("", "-", "+") for digit in range(10))
+_SPACE, _MINUS, _PLUS, _ZERO, _NINE = b" -+09"
+_TOGETHER = 1 << 16  # cells
 _NOT_WHOLE = frozenset(".eEnN")  # n: inf
 HEAD = 200  # cells
 EXACT = 1 << 53  # smaller whole numbers are exact in float64
@@ -86,9 +87,8 @@ class ListCells:
     def levels(self) -> tuple[list[str], Array]:
         """Return the different cells, without surrounding white space, and the index (m,) of that of each row."""
         if self._levels is None:
-            places: dict[str, int] = {}
-            find = places.setdefault
-            codes = np.fromiter((find(cell, len(places)) for cell in self._cells), np.int32, len(self._cells))
+            places = {cell: i for i, cell in enumerate(dict.fromkeys(self._cells))}
+            codes = np.array(list(map(places.__getitem__, self._cells)), np.int32)
             self._levels = stripped(list(places), codes)
         return self._levels
 
@@ -99,7 +99,14 @@ class ListCells:
     def texts(self, missing: frozenset[str]) -> Array:
         """Return the cells (m,) as objects, without surrounding white space; None where they are missing."""
         found = np.empty(len(self._cells), object)
-        found[:] = [None if (text := cell.strip()) in missing else text for cell in self._cells]
+        for start in range(0, len(found), _TOGETHER):
+            cells = self._cells[start : start + _TOGETHER]
+            changed: dict[str, str | None] = {}
+            for cell in dict.fromkeys(cells):
+                text = cell.strip()
+                if text in missing or text != cell:
+                    changed[cell] = None if text in missing else text
+            found[start : start + len(cells)] = list(map(changed.get, cells, cells)) if changed else cells
         return found
 
 
@@ -135,8 +142,8 @@ class LaterCells:
         return self._text().levels()
 
     def head(self) -> list[str]:
-        """Return some of the first cells, without surrounding white space."""
-        return self._text().head()
+        """Return no cells: all of them are numbers."""
+        return []
 
     def texts(self, missing: frozenset[str]) -> Array:
         """Return the cells (m,) as objects, without surrounding white space; None where they are missing."""
@@ -160,9 +167,7 @@ def _fast_numbers(cells: Sequence[str]) -> Numbers | None:
     if not (joined.isascii() and joined.isprintable()) or "_" in joined:
         return None
     whole = not any(character in joined for character in _NOT_WHOLE)
-    zeros = any(beginning in joined for beginning in _BEGINNINGS) and any(
-        _ZEROS.fullmatch(cell.strip()) for cell in cells
-    )
+    zeros = _may_have_zeros(joined) and any(_ZEROS.fullmatch(cell.strip()) for cell in cells)
     try:
         if whole:
             try:
@@ -173,6 +178,15 @@ def _fast_numbers(cells: Sequence[str]) -> Numbers | None:
     except ValueError:
         return None
     return None if np.isnan(values).any() else Numbers(values, False, zeros, True)
+
+
+def _may_have_zeros(joined: str) -> bool:
+    """Whether a number begins with zero and another digit; each one follows a space."""
+    text = np.frombuffer(joined.encode(), np.uint8)
+    pairs = np.flatnonzero((text[1:-1] == _ZERO) & (text[2:] >= _ZERO) & (text[2:] <= _NINE))
+    before = text[pairs]
+    signed = ((before == _MINUS) | (before == _PLUS)) & (text[np.maximum(pairs - 1, 0)] == _SPACE)
+    return bool(((before == _SPACE) | signed).any())
 
 
 def _numbers_of_levels(cells: Cells, missing: frozenset[str]) -> Numbers | None:

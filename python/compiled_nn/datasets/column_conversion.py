@@ -138,7 +138,7 @@ def decide(cells: Cells, name: Any, options: Options) -> Decided:
         plain = _plain(cells, missing, word, options)
         if plain is not None:
             return plain
-        if word is None and given is None and not _may_be_typed(cells, missing):
+        if word is None and given is None and options.thousands is None and not _may_be_typed(cells, missing):
             return Decided([Form("text")])
     levels, codes = cells.levels()
     present = [level for level in levels if level not in missing]
@@ -169,9 +169,14 @@ def takes_plain(options: Options) -> bool:
     return options.decimal != "," and options.thousands != "."
 
 
+def _has_missing_numbers(options: Options) -> bool:
+    """Whether a number stands for a missing value, such as -9."""
+    return any(map(PLAIN.matches_one, options.missing))
+
+
 def stays_text(found: Numbers, name: Any, options: Options) -> bool:
     """Whether a column is not one of plain numbers, by the numbers of some of its rows."""
-    if not (found.whole or takes_plain(options)):
+    if not (found.whole or takes_plain(options)) or _has_missing_numbers(options):
         return True
     word = options.word_of(name)
     return word in ("category", "date") or (word is None and found.are_labels)
@@ -179,7 +184,13 @@ def stays_text(found: Numbers, name: Any, options: Options) -> bool:
 
 def _plain(cells: Cells, missing: frozenset[str], word: Word | None, options: Options) -> Decided | None:
     """Return the form of a column of plain numbers; None for any other column."""
-    found = cells.numbers(missing)
+    if not all(cell in missing or PLAIN.matches_one(cell) for cell in cells.head()):
+        return None
+    found = (
+        numbers_of_levels(*cells.levels(), missing)
+        if _has_missing_numbers(options)
+        else cells.numbers(missing)
+    )
     if found is None or not (found.whole or takes_plain(options)):
         return None
     if found.are_labels and word is None:
@@ -319,7 +330,7 @@ def convert(cells: Cells, form: Form, options: Options) -> Array:
     if form.kind == "text":
         return cells.texts(missing_texts(options))
     missing = missing_numbers(options)
-    if form.kind == "number" and form.number.plain:
+    if form.kind == "number" and form.number.plain and not _has_missing_numbers(options):
         found = cells.numbers(missing)
         if found is None or (found.are_labels and not form.labels):
             raise _not_of_kind(cells, missing, form.kind, form.number)

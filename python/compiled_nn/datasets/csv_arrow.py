@@ -14,7 +14,7 @@ from .csv_dialects import Dialect, Layout
 
 _LONGEST = 131_072  # bytes of a cell; the csv module refuses longer ones
 _FEWEST_BYTES = 1 << 14  # smaller texts are read by the csv module, which is faster than an import of pyarrow
-_BREAKS = b"\r\n"
+_BREAKS = tuple(b"\r\n")
 
 
 def takes(content: Any, dialect: Dialect) -> bool:
@@ -50,9 +50,10 @@ class Quotes(NamedTuple):
 def quotes(content: Any, dialect: Dialect, *, last: bool) -> Quotes:
     """Examine the quotes of a text that begins with a row; `last`: it ends with one."""
     text = np.frombuffer(content, np.uint8)
-    places = np.flatnonzero(text == ord(dialect.quote)) if dialect.quote else np.empty(0, np.intp)
-    if not len(places):
-        return Quotes(True, len(text) if last else _last_break(content) + 1, False)
+    is_quote = text == ord(dialect.quote) if dialect.quote else np.zeros(0, bool)
+    if not is_quote.any():
+        return Quotes(True, len(text) if last else _last_break(text), False)
+    places = np.flatnonzero(is_quote)
     breaks = np.flatnonzero((text == _BREAKS[0]) | (text == _BREAKS[1]))
     inside = np.searchsorted(places, breaks) % 2 == 1
     end = len(text)
@@ -67,11 +68,10 @@ def quotes(content: Any, dialect: Dialect, *, last: bool) -> Quotes:
     return Quotes(regular, end, bool(inside.any()))
 
 
-def _last_break(content: Any) -> int:
-    """Return the place of the last line break after which no line feed can follow; -1 if there is none."""
-    view = bytes(content[-1:]) == b"\r"
-    stop = len(content) - view
-    return int(max(content.rfind(b"\n", 0, stop), content.rfind(b"\r", 0, stop)))
+def _last_break(text: Array) -> int:
+    """Return the end of the last line that is whole; 0 if there is none. A line feed may follow a last return."""
+    content = text[: len(text) - (text[-1:] == _BREAKS[0]).sum()].tobytes()
+    return max(content.rfind(b"\n"), content.rfind(b"\r")) + 1
 
 
 def _at_ends(text: Array, places: Array, delimiter: int, end: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from ..common.errors import count
@@ -13,9 +14,9 @@ from .table_options import Options
 from .texts import shown
 
 _DELIMITERS = (",", ";", "\t", "|")
-_ROWS = 200  # that are examined
+_ROWS, _CELLS = 200, 5000  # that are examined
 _SEPARATOR = re.compile(r'\s*"?sep=(.)"?\s*(?:\r\n|\n|\r|$)', re.IGNORECASE)
-_FIELD = 131_072  # characters; the csv module refuses longer cells
+MOST_COLUMNS = 1 << 18
 
 
 class Dialect(NamedTuple):
@@ -100,7 +101,7 @@ class _Trial(NamedTuple):
 
     def typed(self) -> float:
         """Return the share of cells that are numbers, dates or booleans."""
-        cells = [cell.strip() for row in self.rows for cell in row]
+        cells = [cell.strip() for cell in islice(chain.from_iterable(self.rows), _CELLS)]
         present = [cell for cell in cells if not column_conversion.is_missing(cell)]
         return sum(map(column_conversion.is_typed, present)) / max(1, len(present))
 
@@ -141,6 +142,11 @@ def layout_of(rows: list[list[str]], lines: list[int], options: Options) -> Layo
 def _layout(trial: _Trial, options: Options, before: int) -> Layout:
     if not trial.rows:
         raise ValueError("line 1: the file holds no rows")
+    if trial.width > MOST_COLUMNS:
+        raise ValueError(
+            f"line {trial.lines[0] + before}: the row has more than {MOST_COLUMNS} columns; write such data to a "
+            "Parquet file"
+        )
     first = [cell.strip() for cell in trial.rows[0]]
     first_line = trial.lines[0] + before
     header = options.header
@@ -268,10 +274,8 @@ def _is_header(trial: _Trial, first: list[str], line: int) -> bool:
     """
     body = [row for row in trial.rows[1:] if len(row) >= len(first)]
     below = [[row[i].strip() for row in body] for i in range(len(first))]
-    data = [i for i, cell in enumerate(first) if column_conversion.is_typed(cell)]
-    texts = [
-        i for i, cell in enumerate(first) if i not in set(data) and not column_conversion.is_missing(cell)
-    ]
+    data = {i for i, cell in enumerate(first) if column_conversion.is_typed(cell)}
+    texts = [i for i, cell in enumerate(first) if i not in data and not column_conversion.is_missing(cell)]
     names = [i for i in texts if _is_typed_column(below[i])]
     again = [i for i in texts if first[i] in below[i]]
     if not data:

@@ -11,12 +11,11 @@ from itertools import islice, repeat
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from .csv_dialects import Layout
+from .csv_dialects import MOST_COLUMNS, Layout
 
-MOST_COLUMNS = 1 << 18
 _BYTES_PER_CHARACTER = 16  # of a line and its cells
 _SHORT = 1 << 16  # characters that are read together whatever `max_bytes` is
-_ROWS, _CELLS = 8192, 1 << 18  # of a block
+_ROWS, _CELLS = 512, 1 << 18  # of a block; with more rows, the garbage collector takes most of the time
 
 
 class Block(NamedTuple):
@@ -96,7 +95,7 @@ class _Lines:
 
 
 def blocks(
-    text: io.TextIOWrapper, layout: Layout, chosen: Sequence[int], *, before: int, max_bytes: int
+    text: io.TextIOWrapper, layout: Layout, chosen: Sequence[int], *, before: int, max_bytes: int | None
 ) -> Iterator[Block]:
     """Iterate over the rows of a text, some at a time.
 
@@ -109,8 +108,8 @@ def blocks(
         Indices of the columns to return.
     before : int
         Number of lines in front of the text, for errors.
-    max_bytes : int
-        Largest number of bytes of memory for some rows.
+    max_bytes : int or None
+        Largest number of bytes of memory for some rows; None for a text that is in memory already.
 
     Raises
     ------
@@ -118,13 +117,14 @@ def blocks(
         If a row has another number of columns than the others, or its quotes are wrong. The message begins with its
         line.
     """
-    lines = _Lines(text, layout.dialect.delimiter, before, max_bytes)
-    reader = layout.dialect.rows(iter(lines))
+    lines = None if max_bytes is None else _Lines(text, layout.dialect.delimiter, before, max_bytes)
+    reader = layout.dialect.rows(text if lines is None else iter(lines))
     numbered = zip(reader, map(attrgetter("line_num"), repeat(reader)), strict=False)
     n_rows = max(1, min(_ROWS, _CELLS // max(1, layout.width)))
     end = 0
     while True:
-        lines.start()
+        if lines is not None:
+            lines.start()
         found: list[tuple[list[str], int]] = []
         try:
             found.extend(islice(numbered, n_rows))

@@ -16,12 +16,13 @@ from .column_cells import Cells, LaterCells, ListCells, Numbers
 from .column_conversion import CellError, Decided, Form
 from .csv_dialects import Layout
 from .table_options import Options
-from .table_sources import Opened, Utf8, n_breaks
+from .table_sources import Opened, Utf8, n_breaks, n_of
 
 _SAMPLE = 1 << 18  # bytes from which the layout is detected
+_FEWEST_LINES = 4  # of it
 _CHUNK = 1 << 23  # bytes of a stream that are read together
 _SMALLEST_CHUNK = 1 << 16
-_SAMPLE_BLOCKS = 8  # of rows that the csv module reads, from which types are detected
+_SAMPLE_BLOCKS = 128  # of rows that the csv module reads, from which types are detected
 _BYTES_PER_CELL = 8
 _BREAK = re.compile(rb"\r\n|\n|\r")
 _MOST_KEPT = 1 << 16  # different cells of a column that are kept as one object each
@@ -39,7 +40,7 @@ def read(opened: Opened, options: Options) -> Table:
             budget.check(len(content), "the content, of which a part was read,")
     budget.take(len(content), "the content")
     layout = _layout(content, options, complete=True)
-    n_cells = content.count(layout.dialect.delimiter.encode()) + n_breaks(content)
+    n_cells = n_of(content, layout.dialect.delimiter) + n_breaks(content)
     budget.check(_BYTES_PER_CELL * n_cells, f"a table of {n_cells} cells")
     columns = Columns(layout, options)
     part = columns.part(memoryview(content)[_first_row(content, layout) :], layout.n_lines)
@@ -86,7 +87,7 @@ def _more(content: bytes, text: Utf8, size: int) -> tuple[bytes, bool]:
     """Return text followed by about `size` bytes more, and whether it ends there."""
     found, most = bytearray(content), len(content) + size
     while len(found) < most:
-        piece = text.read()
+        piece = text.read(most - len(found))
         if not piece:
             return bytes(found), True
         found += piece
@@ -94,8 +95,11 @@ def _more(content: bytes, text: Utf8, size: int) -> tuple[bytes, bool]:
 
 
 def _layout(content: bytes | bytearray, options: Options, *, complete: bool) -> Layout:
-    sample = bytes(content[:_SAMPLE]).decode("utf-8", "ignore")
-    return csv_dialects.detect(sample, options, complete=complete and len(content) <= _SAMPLE)
+    size = _SAMPLE
+    while size < len(content) and n_breaks(memoryview(content)[:size]) < _FEWEST_LINES:
+        size *= 4
+    sample = bytes(content[:size]).decode("utf-8", "ignore")
+    return csv_dialects.detect(sample, options, complete=complete and len(content) <= size)
 
 
 def _first_row(content: bytes | bytearray, layout: Layout) -> int:
@@ -127,7 +131,7 @@ class _ArrowPart:
         self.cells, self._content, self._before, self._columns = list(cells), content, before, columns
 
     def line(self, row: int) -> int:
-        for block in self._columns.blocks(csv_rows.lines_of_content(self._content), self._before, []):
+        for block in self._columns.blocks(self._content, self._before, []):
             if row < len(block.lines):
                 return block.lines[row]
             row -= len(block.lines)
@@ -173,9 +177,10 @@ class Columns:
 
     # ---- splitting text
 
-    def blocks(self, text: Any, before: int, chosen: Sequence[int]) -> Iterator[csv_rows.Block]:
-        """Iterate over rows of a text by the csv module."""
-        return csv_rows.blocks(text, self.layout, chosen, before=before, max_bytes=self.options.max_bytes)
+    def blocks(self, content: memoryview, before: int, chosen: Sequence[int]) -> Iterator[csv_rows.Block]:
+        """Iterate over rows of a text in memory by the csv module."""
+        text = csv_rows.lines_of_content(content)
+        return csv_rows.blocks(text, self.layout, chosen, before=before, max_bytes=None)
 
     def part(self, content: memoryview, before: int) -> _Part:
         """Return all rows of a text, which `before` lines precede."""
@@ -212,7 +217,8 @@ class Columns:
         pieces = iter([content])
         lines = csv_rows.lines_of(lambda: next(pieces, b"") or text.read())
         sample: list[csv_rows.Block] = []
-        for block in self.blocks(lines, before, self.chosen):
+        most = self.options.max_bytes
+        for block in csv_rows.blocks(lines, self.layout, self.chosen, before=before, max_bytes=most):
             sample.append(block)
             if self.forms or len(sample) == _SAMPLE_BLOCKS:
                 yield _listed(sample)
@@ -226,7 +232,7 @@ class Columns:
         numbers: list[list[Numbers] | None] = [[] for _ in self.chosen]
         texts: list[_Kept] = [_Kept() for _ in self.chosen]
         lines, again = array("q"), set()
-        for block in self.blocks(csv_rows.lines_of_content(content), before, self.chosen):
+        for block in self.blocks(content, before, self.chosen):
             for i, cells in enumerate(block.columns):
                 parts = numbers[i]
                 if parts is not None:
@@ -244,7 +250,7 @@ class Columns:
         def read(places: Sequence[int]) -> list[ListCells]:
             kept = [_Kept() for _ in places]
             chosen = [self.chosen[i] for i in places]
-            for block in self.blocks(csv_rows.lines_of_content(content), before, chosen):
+            for block in self.blocks(content, before, chosen):
                 for each, cells in zip(kept, block.columns, strict=True):
                     each.extend(cells)
             return [ListCells(each.cells) for each in kept]
@@ -313,7 +319,9 @@ class Columns:
                         int(np.argmax(present)), "the column has values, but no name; give it one"
                     )
             values[i] = None
-        return Table(columns)
+        table = Table(columns)
+        table.reading = column_conversion.found_options(self.names, self.forms)
+        return table
 
 
 class _Kept:

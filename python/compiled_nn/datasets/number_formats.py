@@ -47,6 +47,11 @@ class NumberFormat(NamedTuple):
 
 
 PLAIN = NumberFormat()
+_MARKS = re.escape("".join((".", ",", *_SPACES, *_APOSTROPHES)))
+_ANY = re.compile(
+    rf"[+-]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)(?:[eE][+-]?[0-9]+)?|{_WORDS}"
+    rf"|[+-]?[0-9]{{1,3}}([{_MARKS}])[0-9]{{3}}(?:\1[0-9]{{3}})*(?:(?!\1)[.,][0-9]+)?"
+)
 
 
 @lru_cache(maxsize=64)
@@ -94,11 +99,6 @@ def candidates(
     return forms
 
 
-def first_that_differs(cells: Sequence[str], forms: Sequence[NumberFormat]) -> str:
-    """Return the first cell with a mark that two forms read in different ways."""
-    return next(cell for cell in cells if "." in cell or "," in cell)
-
-
 def is_number(cell: str) -> bool:
     """Whether a cell is a number of any form."""
-    return bool(candidates([cell]))
+    return _ANY.fullmatch(cell) is not None

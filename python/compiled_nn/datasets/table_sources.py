@@ -9,13 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
+
 from . import limits
 
 Format = Literal["csv", "parquet", "arrow", "stream", "feather", "excel"]
 
 _GZIP = b"\x1f\x8b"
 _LONGEST_MAGIC = 8
-_STEP = 1 << 20  # bytes
+_STEP, _LARGEST_STEP = 1 << 20, 1 << 22  # bytes
 _FORMATS: dict[bytes, Format] = {
     b"PAR1": "parquet",
     b"ARROW1": "arrow",
@@ -213,7 +215,7 @@ class Utf8:
             If a byte is not of the encoding, or a character is NUL.
         """
         while not self._ended:
-            raw = self._first or self._file.some(size)
+            raw = self._first or self._file.some(min(size, _LARGEST_STEP))
             self._first, self._ended = b"", not raw
             content = self._utf8(raw)
             if content:
@@ -262,6 +264,15 @@ class Utf8:
 
 def n_breaks(content: bytes | bytearray | memoryview) -> int:
     """Return the number of line breaks: LF, CR LF, or CR."""
-    content = bytes(content) if isinstance(content, memoryview) else content
-    returns = content.count(b"\r")
-    return content.count(b"\n") + (returns - content.count(b"\r\n") if returns else 0)
+    text = np.frombuffer(content, np.uint8)
+    feeds, returns = text == ord("\n"), text == ord("\r")
+    n = np.count_nonzero(feeds) + np.count_nonzero(returns)
+    return int(n - np.count_nonzero(feeds[1:] & returns[:-1]))
+
+
+def n_of(content: bytes | bytearray, character: str) -> int:
+    """Return how often a character occurs."""
+    code = character.encode()
+    if len(code) > 1:
+        return content.count(code)
+    return int(np.count_nonzero(np.frombuffer(content, np.uint8) == code[0]))
