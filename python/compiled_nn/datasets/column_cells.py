@@ -42,7 +42,7 @@ class Numbers(NamedTuple):
 
     @property
     def are_labels(self) -> bool:
-        """Whether the numbers would lose what tells them apart: leading zeros, or digits beyond those of a float."""
+        """Whether the numbers would lose a difference between labels: leading zeros, or digits beyond those of a float."""
         return self.zeros or (self.whole and not self.exact)
 
 

@@ -22,7 +22,7 @@ from .texts import shown
 
 Kind = Literal["number", "boolean", "date", "text"]
 
-# Words that are no text in any column; a category can be named NA (Namibia) or None, so that others are text there.
+# Words that are missing values in every column. A category can be named NA (Namibia) or None.
 _NEVER_TEXT = frozenset(("", "NaN", "<NA>", "#N/A"))
 _WORDS = ("NA", "N/A", "NaN", "null", "None", "n.a.", "#NA", "-NaN")
 _SIGNS = (
@@ -63,7 +63,7 @@ class CellError(Exception):
 
 
 class Form(NamedTuple):
-    """What the cells of a column are.
+    """Kind and format of the cells of a column.
 
     Attributes
     ----------
@@ -402,7 +402,7 @@ def _is_label(cell: str) -> bool:
 
 
 def found_options(names: Iterable[Any], forms: Sequence[Form]) -> dict[str, Any]:
-    """Return what was detected and may not follow from another file, as options of the readers."""
+    """Return the detected options that may not follow from another file of the same kind."""
     found: dict[str, Any] = {}
     marks = {form.number for form in forms if form.kind == "number" and not form.number.plain}
     if marks:

@@ -18,7 +18,7 @@ _BREAKS = tuple(b"\r\n")
 
 
 def takes(content: Any, dialect: Dialect) -> bool:
-    """Whether pyarrow is to read a text: it is installed, knows the dialect, and is faster."""
+    """Whether pyarrow is to read a text: it is installed, reads the dialect, and is faster."""
     if len(content) < _FEWEST_BYTES or dialect.escape or dialect.skip_spaces:
         return False
     if not (dialect.delimiter.isascii() and dialect.quote.isascii()):

@@ -64,7 +64,7 @@ def lines_of_content(content: Any) -> io.TextIOWrapper:
 
 
 class _Lines:
-    """Lines of a text, of which only so many are in memory together as `max_bytes` allows."""
+    """Lines of a text; those that are in memory together take at most `max_bytes`."""
 
     def __init__(self, text: io.TextIOWrapper, delimiter: str, before: int, max_bytes: int) -> None:
         self._text, self._delimiter, self._before = text, delimiter, before
@@ -183,4 +183,4 @@ def _refusal(error: csv.Error, layout: Layout, start: int, line: int) -> ValueEr
         what = f"line {line}: a closing quote {quote} is not followed by the delimiter {layout.dialect.delimiter!r}"
     else:
         return ValueError(f"line {line}: {text}")
-    return ValueError(f'{what}; double quotes within a cell, or pass quote="" if they are no quotes')
+    return ValueError(f'{what}; double quotes within a cell, or pass quote="" if the file has no quotes')

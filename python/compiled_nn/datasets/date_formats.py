@@ -61,7 +61,7 @@ def looks_like_a_date(cell: str) -> bool:
 
 
 def detect(cells: Sequence[str]) -> Dates | None:
-    """Return the dates in cells, none of which is missing; None if one is no date, or they have several formats.
+    """Return the dates in cells, none of which is missing; None if one is not a date, or they have several formats.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def detect(cells: Sequence[str]) -> Dates | None:
 
 
 def parse(cells: Sequence[str], form: str) -> tuple[Array | None, int]:
-    """Return the dates in cells of a known format; None and the index of the first cell that is no such date."""
+    """Return the dates in cells of a known format; None and the index of the first other cell."""
     if form in (ISO, ISO_ZONED):
         values = _iso(cells, zoned=form == ISO_ZONED)
         if values is not None:
@@ -255,7 +255,7 @@ def _local(cells: Sequence[str]) -> Dates | None:
 
 
 def _shape(groups: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return what all dates of one format have in common: separators, and which parts of a time there are."""
+    """Return the properties that all dates of one format share: separators, and the parts of a time."""
     return (groups[1], groups[4], groups[9], *(group is None for group in groups[5:]))
 
 

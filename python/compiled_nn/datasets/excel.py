@@ -62,7 +62,7 @@ def _check_archive(content: io.BytesIO, budget: limits.Budget) -> None:
     if any(name.endswith(".npy") for name in names):
         raise ValueError("it is an npz file, which read_npz reads")
     if "[Content_Types].xml" not in names:
-        raise ValueError("it is a zip archive, but no Excel file")
+        raise ValueError("it is a zip archive of other content than an Excel file")
     for member in members:
         budget.take(member.file_size, f"the part {member.filename}")
 

@@ -80,7 +80,7 @@ def _forms(decimal: str | None, thousands: str | None) -> Iterator[NumberFormat]
 def candidates(
     cells: Sequence[str], decimal: str | None = None, thousands: str | None = None
 ) -> list[NumberFormat]:
-    """Return the forms of which all cells are, at most one for each decimal mark; [] for cells that are no numbers.
+    """Return the forms of which all cells are, at most one for each decimal mark; [] for other cells.
 
     Parameters
     ----------
