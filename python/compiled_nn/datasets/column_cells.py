@@ -42,7 +42,7 @@ class Numbers(NamedTuple):
 
     @property
     def are_labels(self) -> bool:
-        """Whether the numbers would lose a difference between labels: leading zeros, or digits beyond those of a float."""
+        """Whether labels would become equal as numbers: by leading zeros, or digits beyond those of a float."""
         return self.zeros or (self.whole and not self.exact)
 
 

@@ -52,7 +52,7 @@ def read(opened: Opened, options: Options) -> Table:
 
 
 def _check_archive(content: io.BytesIO, budget: limits.Budget) -> None:
-    """Raise a ValueError if the file is no Excel file, or its parts are larger than a budget."""
+    """Raise a ValueError if the file is not one of Excel, or its parts are larger than a budget."""
     try:
         with zipfile.ZipFile(content) as archive:
             members = archive.infolist()
