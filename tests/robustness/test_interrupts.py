@@ -7,6 +7,7 @@ whole step, and the next call is right.
 import signal
 import statistics
 import threading
+from functools import cache
 
 import compiled_nn as cnn
 import numpy as np
@@ -82,9 +83,15 @@ def prepared(name):
     return net.calibrate_intervals(X[:200], Y[:200]) if name == "predict_set" else net
 
 
+@pytest.fixture(scope="module")
+def expected_of():
+    """Return the contents of the result of a call in one thread that no signal interrupts; each call is made once."""
+    return cache(lambda name: contents(CALLS[name](prepared(name))))
+
+
 @pytest.mark.parametrize("name", CALLS)
-def test_a_long_call_is_interrupted_soon_and_is_not_changed_by_handlers(name, n_threads):
-    expected = contents(CALLS[name](prepared(name)))
+def test_a_long_call_is_interrupted_soon_and_is_not_changed_by_handlers(name, n_threads, expected_of):
+    expected = expected_of(name)
     net = prepared(name)
     net.n_threads = n_threads
     with measured() as gaps:
@@ -103,9 +110,9 @@ def test_a_long_function_is_interrupted_soon_and_is_not_changed_by_handlers(name
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_a_handler_that_raises_ends_a_call_and_changes_nothing(name):
-    net = prepared(name)
-    before, expected = contents(net.snapshot()), contents(CALLS["predict"](net))
+def test_a_handler_that_raises_ends_a_call_and_changes_nothing(name, expected_of):
+    net, expected = prepared(name), expected_of("predict")
+    before = contents(net.snapshot())
     if (late := stopped(lambda: CALLS[name](net), 0.05)) is None:
         pytest.skip("the call ended before the signal")
     assert late < 60
