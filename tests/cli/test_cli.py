@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from command_line import flowers, write_idx
 from compiled_nn.cli import info, main
-from compiled_nn.cli.support import inputs, training
+from compiled_nn.cli.support import material, output_files, targets
 
 FEW = ("--layers", "16", "--epochs", "2", "--no-plot")
 
@@ -67,7 +67,8 @@ def test_training_json(run_json):
     result = run_json("train", "digits", "--layers", "20,10", "--epochs", 3, "--no-plot")
     assert " ".join(result) == (
         "command version data task classes sizes parameters loss optimizer learning_rate batch_size seed "
-        "columns target scale_targets epochs best_epoch seconds interrupted train test history model plot"
+        "columns column_types left_out target rows_without_target split validation_rows standardize scale_targets "
+        "patience monitor epochs best_epoch stop_reason seconds interrupted temperature train test history model plot"
     )
     assert result["sizes"] == [64, 20, 10, 10]
     assert result["epochs"] == len(result["history"]["loss"]) == 3
@@ -253,12 +254,12 @@ def test_idx_files_by_option(run_json):
 
 
 def test_whole_numbers_classes_or_values():
-    assert inputs.is_classification(np.arange(100) % 7, "auto", None)
-    assert not inputs.is_classification(np.arange(100), "auto", None)
-    assert not inputs.is_classification(np.arange(100) % 7, "regression", None)
-    assert not inputs.is_classification(np.arange(100) % 7, "auto", "mse")
-    assert inputs.is_classification(np.arange(100), "auto", "softmax_cross_entropy")
-    assert not inputs.is_classification(np.arange(100) % 7 / 2, "auto", None)
+    assert targets.is_classification(np.arange(100) % 7, "auto", None)
+    assert not targets.is_classification(np.arange(100), "auto", None)
+    assert not targets.is_classification(np.arange(100) % 7, "regression", None)
+    assert not targets.is_classification(np.arange(100) % 7, "auto", "mse")
+    assert targets.is_classification(np.arange(100), "auto", "softmax_cross_entropy")
+    assert not targets.is_classification(np.arange(100) % 7 / 2, "auto", None)
 
 
 def test_a_network_is_replaced_and_nothing_else(run, folder):
@@ -331,7 +332,7 @@ def test_curve_file(run_json, folder):
 
 
 def test_without_matplotlib(run, run_json, folder, monkeypatch):
-    monkeypatch.setattr(training, "find_spec", lambda name: None)
+    monkeypatch.setattr(output_files, "find_spec", lambda name: None)
     assert run_json("train", "digits", "--epochs", "1")["plot"] is None
     code, _, err = run("train", "digits", "--epochs", "1", "--plot", "curve.png")
     assert code == 1
@@ -340,7 +341,7 @@ def test_without_matplotlib(run, run_json, folder, monkeypatch):
 
 
 def test_broken_matplotlib_costs_nothing_but_the_file(run, monkeypatch):
-    monkeypatch.setattr(training, "find_spec", lambda name: True)
+    monkeypatch.setattr(output_files, "find_spec", lambda name: True)
     for module in ("matplotlib", "matplotlib.ticker"):
         monkeypatch.setitem(sys.modules, module, None)
     code, out, err = run("train", "digits", "--epochs", "1")
@@ -473,7 +474,7 @@ def test_ctrl_c_before_training(run, folder, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(inputs, "load_training", interrupt)
+    monkeypatch.setattr(material, "load", interrupt)
     assert run("train", "digits") == (130, "", "compiled-nn: interrupted\n")
     assert os.listdir(folder) == []
 

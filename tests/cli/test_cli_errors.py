@@ -45,6 +45,10 @@ WRONG_USAGE = [
     ("train digits --layers none --dropout 0.1", "--dropout applies to hidden layers"),
     ("train digits --dropout 1", "'1' is not a number >= 0 and < 1"),
     ("train digits --early-stopping 0", "'0' is not a whole number >= 1"),
+    ("train digits --class-weight 1=a", "'a' is not a number >= 0"),
+    ("train digits --time when", "--time applies only to tables, and DATA is 'digits'; omit --time"),
+    ("train digits --interval 1", "'1' is not a number > 0 and < 1"),
+    ("train digits --metric roc_auk", "Did you mean 'roc_auc'?"),
     ("train digits --class-weight even", "'even' is not among balanced"),
     ("train digits --plot a.docx", "does not end in .png or .svg or .pdf"),
     ("train digits --target 0", "--target applies only to tables, and DATA is 'digits'; omit --target"),
@@ -69,19 +73,18 @@ WRONG_DATA = [
     ("train .", "is not a folder of an idx data set: expected files named"),
     ("train empty.csv", "the file holds no rows"),
     ("train good.csv --target knd", "Did you mean 'kind'?"),
-    ("train half.csv", "give --header"),
+    ("train half.csv", "--header if it has, --no-header if not"),
     (
         "train good.csv --task regression",
         "', but regression needs numbers; name a column of numbers with --target",
     ),
-    ("train rare.csv", "give --test-fraction 0"),
     ("train row.csv --early-stopping 3", "1 row to train on, so that --early-stopping can hold out no rows"),
     ("train row.csv --test-fraction 0.5", "row has 1 row, which cannot be split into training and test rows"),
     (
-        "train few.csv --early-stopping 3",
-        "class b has 1 row to train on, but --early-stopping holds out rows of each class",
+        "train one.csv",
+        "the target 1 has the same value, 'a', in all 20 rows, so that there is nothing to learn",
     ),
-    ("train one.csv", "the target has 1 class, but classification needs at least 2"),
+    ("train one.npz", "the target has 1 class, but classification needs at least 2"),
     ("train values.npz --task classification", "is not one-hot, but classification needs one label per row"),
     ("train array.npy", "numpy.savez"),
     ("train net", "is a safetensors file, which contains a network"),
@@ -110,12 +113,11 @@ def files(tmp_path, monkeypatch):
     flowers("good.csv")
     (tmp_path / "empty.csv").write_text("\n")
     (tmp_path / "half.csv").write_text("a,2,kind\n1,2,x\n")
-    (tmp_path / "rare.csv").write_text("1,a\n" * 20 + "1,b\n")
-    (tmp_path / "few.csv").write_text("1,a\n" * 20 + "1,b\n" * 2)
     (tmp_path / "row.csv").write_text("1,2.5\n")
     (tmp_path / "values.csv").write_text("".join(f"{i},{i + 0.5}\n" for i in range(20)))
     (tmp_path / "one.csv").write_text("1,a\n" * 20)
     np.savez("values.npz", X=np.ones((20, 2)), y=np.full((20, 2), 0.5))
+    np.savez("one.npz", X=np.ones((20, 2)), y=np.full(20, 3))
     np.save("array.npy", np.ones(3))
     write_idx("images.idx", np.ones((20, 2, 2), np.uint8))
     cnn.Network([cnn.Dense(2)]).fit(np.eye(2, 64), [0, 1], epochs=1).save("net")

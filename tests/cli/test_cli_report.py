@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from compiled_nn.cli.support import report
+from compiled_nn.cli.support import progress, report
 
 
 class Tty(io.StringIO):
@@ -82,10 +82,10 @@ def test_colours(monkeypatch, set_):
 
 def test_progress_rewrites_one_line_on_a_terminal():
     stream = Tty()
-    progress = report.Progress(report.Terminal(stream), 3, "accuracy")
+    shown = progress.Progress(report.Terminal(stream), 3, 1, "accuracy")
     for epoch in (1, 2, 3):
-        progress(None, epoch, history(epoch))
-    progress.finish()
+        shown.on_epoch_end(None, epoch, history(epoch))
+    shown.finish()
     text = stream.getvalue()
     assert text.startswith("\repoch 1/3")
     assert text.endswith("\n")
@@ -95,10 +95,10 @@ def test_progress_rewrites_one_line_on_a_terminal():
 
 def test_progress_is_short_elsewhere():
     stream = io.StringIO()
-    progress = report.Progress(report.Terminal(stream), 1000, "accuracy")
+    shown = progress.Progress(report.Terminal(stream), 1000, 1, "accuracy")
     for epoch in range(1, 1001):
-        progress(None, epoch, history(1, test=False))
-    progress.finish()
+        shown.on_epoch_end(None, epoch, history(1, test=False))
+    shown.finish()
     assert stream.getvalue().count("\n") == 11
 
 

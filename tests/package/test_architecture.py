@@ -44,7 +44,8 @@ ALLOWED = {
     "plotting": "common data losses metrics network spec",
     "rates": "common data network plotting training",
     "tutorials": "common data functional network optimizers plotting spec",
-    "cli": "_version callbacks common datasets files losses metrics network optimizers plotting spec",
+    "cli": "_version callbacks common data datasets files losses metrics network optimizers plotting schedules spec"
+    " training",
     "examples": "callbacks cli plotting",
     "__main__": "cli",
 }

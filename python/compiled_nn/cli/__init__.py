@@ -47,8 +47,8 @@ exit codes:
   0    success
   1    error in the data or the model
   2    wrong usage
-  130  interrupted; train has saved the weights of the last complete step, and
-       has not evaluated them
+  130  interrupted; train has saved the weights of the last complete step, with
+       early stopping those of the best epoch, and has not evaluated them
   141  the reader of the output was closed
 """
 

@@ -61,6 +61,6 @@ def _is_method(word: str) -> bool:
     """Whether a word after --standardize is its value, misspelt or not, or the next option."""
     from ...spec.configuration import SCALINGS  # imported here: a start imports no code of a command
 
-    if word in SCALINGS or word.startswith("-"):
+    if word in (*SCALINGS, "none") or word.startswith("-"):
         return True
     return bool(did_you_mean(word, SCALINGS)) and not os.path.exists(word)

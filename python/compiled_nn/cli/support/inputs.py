@@ -1,4 +1,4 @@
-"""DATA and MODEL of a command line: a `Dataset`, its task and its split; a network."""
+"""DATA and MODEL of a command line: a source of a table, or a `Dataset` of arrays; a network."""
 
 from __future__ import annotations
 
@@ -14,21 +14,14 @@ from ... import datasets
 from ...common.errors import did_you_mean
 from ...datasets import Dataset, limits, read_idx, read_npz
 from ...datasets.idx_npz import read_idx_if
-from ...losses import LOSSES
 from ...network.network import Network
 from ...network.network import load as _load_network
-from . import record, tables
 from .arguments import READING
 from .source import Source
-from .tables import Target, limit_of
 from .terminal import UsageError
 
 _NAMES = ("digits", "xor", "mnist", "fashion-mnist")
-_FEWEST_TO_SPLIT = 10
-TEST_FRACTION = 0.2  # of the rows, by default
-_MOST_CLASSES = 100  # more different integers are values, not classes
 _EXACT = 2.0**53  # smaller whole numbers are exact in float64
-_ROWS_PER_CLASS = 5  # fewer on average: the integers are values
 
 _TABLE_OPTIONS = ("target", *(name for name in READING if name != "max_bytes"))
 _IDX_OPTIONS = ("labels", "test_images", "test_labels")
@@ -38,6 +31,12 @@ _OPTION_USES = {
     **{name: ("--" + name.replace("_", "-"), "idx files") for name in _IDX_OPTIONS},
     "max_bytes": ("--max-bytes", "files"),
 }
+
+
+def limit_of(options: Namespace) -> int:
+    """Return the number of bytes of --max-bytes."""
+    limit: int | None = getattr(options, "max_bytes", None)
+    return limits.MAX_BYTES if limit is None else limit
 
 
 def load_network(options: Namespace) -> Network:
@@ -101,17 +100,6 @@ def arrays(options: Namespace, source: Source | None, *, labels: bool = True) ->
         return _scaled(read_npz(name, labels=labels, max_bytes=limit_of(options)))
     _refuse(options, ("folder", *_TABLE_OPTIONS))
     return _scaled(_idx_files(options, labels))
-
-
-def load_training(options: Namespace) -> tuple[Dataset, Target | None]:
-    """Return the data set of DATA, and the name and the index of the target column of a table, for training."""
-    source = source_of(options)
-    if source is None or source.kind != "table":
-        return arrays(options, source), None
-    content = None if isinstance(source.place, str) else source.place.read(limit_of(options) + 1)
-    if content is not None:
-        limits.Budget(limit_of(options)).check(len(content), f"{source.path}: the content")
-    return tables.read(tables.Source(source.path, content), options, True, None)
 
 
 def _refuse(options: Namespace, names: tuple[str, ...]) -> None:
@@ -233,55 +221,3 @@ def class_labels(y: NDArray[Any]) -> NDArray[Any] | None:
         return None
     whole = y.dtype.kind == "f" and bool((np.rint(y) == y).all()) and bool((abs(y) < _EXACT).all())
     return y.astype(np.int64) if whole else y
-
-
-def is_classification(y: NDArray[Any], task: str, loss: str | None) -> bool:
-    """Return whether the targets are classes: as the options say, or else by y."""
-    if loss is not None:
-        return LOSSES[loss].classifies
-    if task != "auto":
-        return task == "classification"
-    labels = class_labels(y)
-    if labels is None or labels.dtype.kind not in "biuU":
-        return False
-    n_different = len(np.unique(labels))
-    few = n_different <= _MOST_CLASSES and n_different * _ROWS_PER_CLASS <= max(len(labels), 20)
-    return few or labels.dtype.kind == "U"
-
-
-def split(data: Dataset, fraction: float | None, *, stratify: bool) -> Dataset:
-    """Return `data` with the test part of --test-fraction.
-
-    Parameters
-    ----------
-    data : Dataset
-    fraction : float or None
-        Share of the rows. None: the test part of the data set; if it has none, a fifth of the rows, or no rows if
-        there are fewer than 10.
-    stratify : bool
-        Whether the targets are classes, which then have the same shares in both parts.
-    """
-    if fraction is None:
-        if len(data.X_test) or len(data.X_train) < _FEWEST_TO_SPLIT:
-            return data
-        fraction = TEST_FRACTION
-    X, y = data.X, data.y
-    data = replace(data, X_validation=X[:0], y_validation=y[:0])
-    if fraction == 0:
-        return replace(data, X_train=X, y_train=y, X_test=X[:0], y_test=y[:0])
-    if len(X) < 2:
-        raise ValueError(
-            f"{data.name} has 1 row, which cannot be split into training and test rows; give --test-fraction 0"
-        )
-    if stratify:
-        classes, counts = np.unique(y, return_counts=True)
-        if counts.min() < 2:
-            raise ValueError(
-                f"class {classes[counts.argmin()]} has 1 row, but a split into training and test rows needs at "
-                "least 2 rows per class; give --test-fraction 0 to train on all rows, or --task regression if the "
-                "target is a quantity"
-            )
-    X_train, X_test, y_train, y_test = datasets.train_test_split(
-        X, y, test_fraction=fraction, seed=record.SEED, stratify=stratify
-    )
-    return replace(data, X_train=X_train, y_train=y_train, X_test=X_test, y_test=y_test)

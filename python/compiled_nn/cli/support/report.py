@@ -1,10 +1,9 @@
-"""Loss curves, confusion tables and progress as text of at most 80 columns."""
+"""Loss curves and confusion tables as text of at most 80 columns."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from time import monotonic
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,99 +14,12 @@ from .terminal import Terminal
 
 if TYPE_CHECKING:
     from ...common.protocols import History
-    from ...network.network import Network
 
 _GUTTER = 14  # columns to the left of a curve, for its labels
 _VALUE = 8  # columns to the right of a curve, for its last value
 _CURVE_HEIGHT = 7
 _MOST_CLASSES = 20  # with more, the table is replaced by a list
 _WORST = 10  # classes, and pairs of classes, in that list
-_REDRAW_INTERVAL = 0.1  # seconds between two drawings of the progress line, at least
-_ESTIMATE_FROM = 0.2  # seconds of training before the remaining time is estimated
-_LINES = 10  # progress lines where a line cannot be rewritten
-
-
-# ---- progress
-
-
-class Progress:
-    """Callback of `fit` that shows progress: one line, rewritten, on a terminal; about ten lines elsewhere.
-
-    Parameters
-    ----------
-    terminal : Terminal
-    epochs : int
-        Number of epochs of the training.
-    score : str
-        Name of the score.
-    part : str, default "test"
-        Name of the rows on which it is computed.
-    """
-
-    def __init__(self, terminal: Terminal, epochs: int, score: str, part: str = "test") -> None:
-        self._terminal: Terminal | None = terminal
-        self._epochs = epochs
-        self._score = f"{part} {score}"
-        self._start = self._drawn = monotonic()
-        self._length = 0
-
-    def __call__(self, net: Network, epoch: int, history: History) -> None:
-        """Show the progress after an epoch."""
-        terminal = self._terminal
-        if terminal is None:
-            return
-        now = monotonic()
-        if terminal.is_tty:
-            wanted = epoch in (1, self._epochs) or now - self._drawn >= _REDRAW_INTERVAL
-        else:
-            wanted = epoch == 1 or epoch * _LINES // self._epochs > (epoch - 1) * _LINES // self._epochs
-        if not wanted:
-            return
-        self._drawn = now
-        line = self._line(terminal, epoch, history, now - self._start)
-        if terminal.is_tty:
-            line, self._length = "\r" + line.ljust(self._length), len(line)
-        self._write(line if terminal.is_tty else line + "\n")
-
-    def finish(self) -> None:
-        """End the line that is rewritten."""
-        if self._length:
-            self._write("\n")
-            self._length = 0
-
-    def _write(self, text: str) -> None:
-        """Write to the terminal; training continues without output when its reader was closed."""
-        try:
-            if self._terminal is not None:
-                self._terminal.write(text)
-        except BrokenPipeError:
-            self._terminal = None
-
-    def _line(self, terminal: Terminal, epoch: int, history: History, seconds: float) -> str:
-        parts = [f"epoch {epoch:{len(str(self._epochs))}}/{self._epochs}"]
-        if terminal.is_tty:
-            full, rest = ("━", "╌") if terminal.unicode else ("=", "-")
-            done = epoch * 12 // self._epochs
-            parts.append(full * done + rest * (12 - done))
-        parts.append(f"loss {history['loss'][-1]:.4f}")
-        if "val_score" in history:
-            parts.append(f"{self._score} {history['val_score'][-1]:.4f}")
-        left = seconds / epoch * (self._epochs - epoch)
-        if epoch == self._epochs:
-            parts.append(duration(seconds))
-        elif seconds > _ESTIMATE_FROM:
-            parts.append(f"{duration(left)} left")
-        return "  ".join(parts)[: terminal.width - 1]
-
-
-def duration(seconds: float) -> str:
-    """Return a time as text, in seconds, minutes or hours."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes / 60:.1f} h"
 
 
 # ---- curves

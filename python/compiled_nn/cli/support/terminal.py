@@ -14,9 +14,12 @@ _WIDTH = 80
 _NARROWEST = 50
 _OPTIONS = {  # words of the command line by those of Python; "" where it has no such option
     ", or limit the gradient (clip_norm=1.0)": "",
+    "Pass column_types with 'number', 'category' or 'date' for the columns to use.": "Give --numeric, --categorical or "
+    "--date for the columns to use.",
     "scale_targets=True": "--scale-targets",
     "standardize=True": "--standardize",
     "header=True": "--header",
+    "header=False": "--no-header",
     "input_scale": "--scale",
     "r2_score": "R^2",
     "max_bytes": "--max-bytes",

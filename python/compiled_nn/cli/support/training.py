@@ -1,4 +1,4 @@
-"""Steps of ``compiled-nn train``: plan, training, file, loss curve and score on the test rows."""
+"""Steps of ``compiled-nn train``: plan, training, calibration, file, loss curve and scores."""
 
 from __future__ import annotations
 
@@ -6,329 +6,182 @@ import io
 import math
 import os
 import sys
+import warnings
 from argparse import Namespace
-from collections import Counter
-from dataclasses import replace
-from importlib.util import find_spec
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from ..._version import __version__
 from ...callbacks import EarlyStopping
-from ...common import optional
-from ...datasets import Dataset
+from ...callbacks.base import Callback
+from ...common.errors import CompiledNNWarning
 from ...files import places
-from ...losses import LOSSES, LossName
-from ...network.network import Network, load
-from ...optimizers import kind_of
-from ...spec.layers import Dense
-from . import inputs, record, report, results
-from .report import Progress
-from .table import Table
-from .terminal import Terminal, UsageError
+from . import plan as plans
+from . import record, results, scores, training_report, training_scores
+from .outcome import Training
+from .plan import Plan
+from .progress import Progress
+from .terminal import Terminal
 
-_EPOCHS = 30
-_STEPS = 1000  # least number by default: 30 epochs of a small file have too few steps
-_VALIDATION = 0.1  # share of the training rows that early stopping holds out
-_FEWEST_TO_HOLD_OUT = 2
 _LARGE = 100.0  # a note is printed for features beyond it, after scaling
-
-
-class _Plan(NamedTuple):
-    """Data with their split, the untrained network, settings of the training, and output files."""
-
-    data: Dataset
-    classifies: bool
-    loss: str
-    net: Network
-    scales_targets: bool
-    known: record.Record | None
-    epochs: int
-    batch_rows: int
-    patience: int | None
-    model: str
-    plot: str | None
-
-    @property
-    def score(self) -> str:
-        return results.score_title("accuracy" if self.classifies else "r2")
-
-    @property
-    def names(self) -> tuple[str, ...] | None:
-        """Names of the columns that the model keeps; None if there are none."""
-        return self.data.feature_names or None
-
-    @property
-    def watched(self) -> str:
-        """Name of the rows on which each epoch is scored."""
-        return "test" if self.patience is None else "val"
 
 
 def train(options: Namespace) -> int:
     """Run the command and return its exit code."""
-    plan = _make_plan(options)
+    plan = plans.make(options)
     screen, stderr = Terminal(sys.stdout), Terminal(sys.stderr)
     show = not (options.quiet or options.json)
-    if show:
-        screen.print(*_heading(options, plan))
-    if not (options.quiet or options.standardize):
-        _note_large(plan.data, stderr)
-    progress = None if options.quiet else Progress(stderr, plan.epochs, plan.score, plan.watched)
-    start = perf_counter()
-    interrupted = _fit(options, plan, progress)
-    seconds = perf_counter() - start
-    if plan.known is not None:
-        plan.net.metadata = {record.KEY: plan.known.to_metadata()}
+    training = Training(plan)
+    _fit(training, options, screen if show else None, stderr)
+    _calibrate(training, options)
+    training.known = _record(plan, None if training.interrupted else options.interval)
+    if training.known is not None:
+        plan.net.metadata = {record.KEY: training.known.to_metadata()}
     # Saved before any further output: printing fails if the reader of stdout was closed.
     plan.net.save(plan.model)
-    if interrupted:
-        stderr.print(
-            f"compiled-nn: interrupted after {len(plan.net.history['epoch'])} of {plan.epochs} epochs; the "
-            f"weights of the last complete step are saved in {plan.model}"
-        )
-        if options.json:
-            results.print_json(_result(options, plan, {}, seconds, True, None))
-        return 130
-    plot = _plot(plan, options, stderr)
-    measured = _measure(plan)
+    if training.interrupted:
+        stderr.print(training_report.interruption(training))
+    else:
+        training.plot = _plot(plan, options, stderr)
+        training.measured = _measured(plan, options)
+        # A page with pictures takes `training` and `options` here.
+        if show:
+            screen.print(*training_report.lines(training, screen))
     if options.json:
-        results.print_json(_result(options, plan, measured, seconds, False, plot))
-    elif show:
-        screen.print(*_report(plan, measured, seconds, plot, screen))
-    return 0
-
-
-# ---- before training
-
-
-def _check_names(data: Dataset) -> None:
-    """Raise ValueError if two columns have the same name."""
-    names = Counter(data.feature_names)
-    if len(names) < len(data.feature_names):
-        raise ValueError(
-            f"several columns of {data.name} are named {names.most_common(1)[0][0]!r}, and columns are matched by name;"
-            " rename them in the file"
-        )
-
-
-def _make_plan(options: Namespace) -> _Plan:
-    data, target = inputs.load_training(options)
-    _check_names(data)
-    classifies = inputs.is_classification(data.y_train, options.task, options.loss)
-    if classifies:
-        data = _with_labels(data)
-    whole = data
-    data = inputs.split(data, options.test_fraction, stratify=classifies)
-    known = None
-    if data is not whole or not len(data.X_test):
-        share = options.test_fraction or inputs.TEST_FRACTION
-        rule = {"fraction": share, "seed": record.SEED, "stratified": classifies, "time": None, "group": None}
-        parts = {"train": (data.X_train, data.y_train), "test": (data.X_test, data.y_test)}
-        known = record.of_training(parts, target=target, split=rule if len(data.X_test) else None)
-    if options.scale is not None:
-        data = replace(data, input_scale=options.scale)
-    loss, n_outputs = _loss(options, data, classifies)
-    m = len(data.X_train)
-    rows = m if options.batch_size == "full" else min(m, options.batch_size)
-    epochs = options.epochs or max(_EPOCHS, math.ceil(_STEPS / math.ceil(m / rows)))
-    scales = _scales_targets(options, loss)
-    net = _network(options, loss, n_outputs, data.input_scale, scales)
-    patience = options.early_stopping
-    if patience is not None:
-        _check_held_out(data, classifies)
-    if options.class_weight is not None and not classifies:
-        raise UsageError("--class-weight is for classes, but the targets are values; omit it")
-    return _Plan(
-        data, classifies, loss, net, scales, known, epochs, rows, patience, *_files(options, data.name)
-    )
-
-
-def _check_held_out(data: Dataset, classifies: bool) -> None:
-    """Raise a ValueError if early stopping cannot hold out a row, or one of each class."""
-    if len(data.X_train) < _FEWEST_TO_HOLD_OUT:
-        raise ValueError("there is 1 row to train on, so that --early-stopping can hold out no rows; omit it")
-    if not classifies:
-        return
-    classes, counts = np.unique(data.y_train, return_counts=True)
-    if counts.min() < _FEWEST_TO_HOLD_OUT:
-        raise ValueError(
-            f"class {classes[counts.argmin()]} has {counts.min()} row to train on, but --early-stopping holds out "
-            "rows of each class, which takes at least 2 per class; omit --early-stopping, or add rows of the class"
-        )
-
-
-def _scales_targets(options: Namespace, loss: LossName) -> bool:
-    """Return whether the targets are scaled: as the options say, or else if the loss allows it."""
-    possible = not LOSSES[loss].classifies and LOSSES[loss].link == "identity"
-    if options.scale_targets and not possible:
-        kind = (
-            "for classes"
-            if LOSSES[loss].classifies
-            else f"whose values have the range of {LOSSES[loss].link}"
-        )
-        raise UsageError(f"--scale-targets does not apply to the loss {loss}, {kind}; omit it")
-    return possible if options.scale_targets is None else bool(options.scale_targets)
-
-
-def _with_labels(data: Dataset) -> Dataset:
-    """Return `data` with one label per row."""
-    parts = [inputs.class_labels(y) if len(y) else y for y in (data.y_train, data.y_test)]
-    if parts[0] is None or parts[1] is None:
-        raise ValueError(
-            f"the target has shape {data.y_train.shape} and is not one-hot, but classification needs one label "
-            "per row; for several values per row, give --task regression"
-        )
-    return replace(data, y_train=parts[0], y_test=parts[1])
-
-
-def _loss(options: Namespace, data: Dataset, classifies: bool) -> tuple[LossName, int]:
-    """Return the name of the loss and the number of outputs."""
-    if not classifies:
-        if data.y_train.dtype.kind == "U":
-            text = str(data.y_train.flat[0])
-            raise ValueError(
-                f"the target is text, such as {text!r}, but regression needs numbers; name a column of numbers "
-                "with --target, or give --task classification"
-            )
-        loss: LossName = options.loss or "mse"
-        return loss, LOSSES[loss].n_outputs(math.prod(data.y_train.shape[1:]))
-    n_classes = len(np.unique(data.y_train))
-    if n_classes < 2:
-        raise ValueError(
-            f"the target has {n_classes} class, but classification needs at least 2; is --target the right column?"
-        )
-    loss = options.loss or ("binary_cross_entropy" if n_classes == 2 else "softmax_cross_entropy")
-    return loss, LOSSES[loss].n_outputs(n_classes)
-
-
-def _network(
-    options: Namespace, loss: LossName, n_outputs: int, input_scale: float, scale_targets: bool
-) -> Network:
-    optimizer = kind_of(options.optimizer)
-    return Network(
-        [
-            *(Dense(units, options.activation, dropout=options.dropout) for units in options.layers),
-            Dense(n_outputs),
-        ],
-        loss=loss,
-        optimizer=optimizer() if options.learning_rate is None else optimizer(options.learning_rate),
-        l1=options.l1,
-        l2=options.l2,
-        input_scale=1.0 if options.standardize else input_scale,
-        dtype=options.dtype,
-        seed=options.seed,
-        n_threads=options.threads,
-        standardize=options.standardize,
-        scale_targets=scale_targets,
-    )
-
-
-def _files(options: Namespace, name: str) -> tuple[str, str | None]:
-    """Return the paths of the model and the loss curve, after a check that they can be written."""
-    model = options.output or f"{name}.safetensors"
-    plot = options.plot
-    installed = find_spec("matplotlib") is not None
-    if plot is not None and not installed:
-        raise optional.absent("--plot", "matplotlib", "plot")
-    if plot is None and installed and not options.no_plot:
-        plot = f"{os.path.splitext(model)[0]}-loss.png"
-    for path in filter(None, (model, plot)):
-        folder = os.path.dirname(path) or "."
-        if not os.path.isdir(folder):
-            raise FileNotFoundError(f"{path} cannot be written: there is no folder {folder}")
-        if os.path.isdir(path):
-            raise IsADirectoryError(f"{path} cannot be written: it is a folder; give the name of a file")
-        if not os.access(folder, os.W_OK):
-            raise PermissionError(f"{path} cannot be written: no permission to write to the folder {folder}")
-    if os.path.isfile(model):
-        try:
-            load(model)
-        except ValueError as error:
-            raise ValueError(
-                f"{error}. Training would overwrite this file; remove it, or give another name with -o"
-            ) from error
-    return model, plot
-
-
-def _heading(options: Namespace, plan: _Plan) -> list[str]:
-    data = plan.data
-    n_features = math.prod(data.X_train.shape[1:])
-    rows = f"{len(data.X_train):,} rows to train on, "
-    rows += f"{len(data.X_test):,} to test with" if len(data.X_test) else "none to test with"
-    task = f"{len(np.unique(data.y_train))} classes" if plan.classifies else "regression"
-    units = "-".join(str(n) for n in (n_features, *(layer.units for layer in plan.net.layers)))
-    rate = plan.net.optimizer.learning_rate
-    network = f"network {units}, " + (f"{options.activation}, " if options.layers else "") + plan.loss
-    scale = f", input scale {data.input_scale:.4g}" if data.input_scale != 1 else ""
-    if options.standardize:
-        scale = f", input {results.scaling_text(options.standardize)}"
-    if plan.scales_targets:
-        scale += ", targets standardised"
-    return [
-        f"{data.name}: {rows}; {n_features:,} features, {task}",
-        network + scale,
-        f"{options.optimizer}, learning rate {rate:g}, batches of {plan.batch_rows:,}, seed {options.seed}",
-    ]
-
-
-def _note_large(data: Dataset, stderr: Terminal) -> None:
-    X = data.X_train
-    largest = max(float(X.max()), -float(X.min())) * data.input_scale if X.size else 0.0
-    if _LARGE < largest < math.inf:
-        stderr.print(
-            f"note: the largest feature is {largest:.4g}; training works best with features near 1: try "
-            f"--standardize, or --scale {data.input_scale / largest:.3g}"
-        )
+        results.print_json(training_report.as_json(training, options))
+    return 130 if training.interrupted else 0
 
 
 # ---- training
 
 
-def _fit(options: Namespace, plan: _Plan, progress: Progress | None) -> bool:
-    """Train, and return whether Ctrl-C ended the training."""
-    data = plan.data
-    watched: dict[str, Any] = {}
-    if plan.patience is not None:  # on held-out rows: the test rows must not decide which weights are kept
-        watched = {
-            "validation_fraction": _VALIDATION,
-            "early_stopping": EarlyStopping(patience=plan.patience),
+class _Heading(Callback):
+    """Callback that prints the heading when the columns of the network are known."""
+
+    def __init__(self, training: Training, options: Namespace, screen: Terminal) -> None:
+        self._training, self._options, self._screen = training, options, screen
+
+    def on_train_begin(self, net: Any) -> None:
+        """Print the heading."""
+        self._screen.print(*training_report.heading(self._training.plan, self._options, self._screen))
+
+
+def _fit(training: Training, options: Namespace, screen: Terminal | None, stderr: Terminal) -> None:
+    """Train; Ctrl-C ends the training."""
+    plan = training.plan
+    train, validation = plan.parts.train, plan.parts.validation
+    watched = validation if len(validation) else plan.parts.test
+    settings: dict[str, Any] = {}
+    if len(watched):
+        settings = {
+            "validation_data": (watched.X, watched.y),
+            "metrics": [each.name for each in plan.metrics],
         }
-    elif len(data.X_test):
-        watched = {"validation_data": (data.X_test, data.y_test)}
+        if watched.weights is not None:
+            settings["validation_data"] += (watched.weights,)
+    if plan.patience is not None:
+        settings["early_stopping"] = EarlyStopping(plan.monitor, patience=plan.patience)
+    if plan.classifies:
+        settings["classes"] = plan.material.classes
+    if not (options.quiet or plan.standardize):
+        _note_large(plan, stderr)
+    steps = math.ceil(len(train) / plan.batch_rows)
+    progress = None if options.quiet else Progress(stderr, plan.epochs, steps, plan.score, plan.watched)
+    heading = None if screen is None else _Heading(training, options, screen)
+    start = perf_counter()
     try:
-        plan.net.fit(
-            data.X_train if plan.names is None else Table(data.X_train, plan.names),
-            data.y_train,
-            epochs=plan.epochs,
-            batch_size=options.batch_size,
-            class_weight=options.class_weight,
-            callback=progress,
-            **watched,
-        )
+        with warnings.catch_warnings():
+            # The heading names the columns that are left out.
+            warnings.filterwarnings("ignore", r"\d+ columns? of X (is|are) left out", CompiledNNWarning)
+            plan.net.fit(
+                train.X,
+                train.y,
+                sample_weight=train.weights,
+                epochs=plan.epochs,
+                batch_size=plan.batch_size,  # type: ignore[arg-type]
+                class_weight=plan.class_weight,
+                callbacks=[each for each in (heading, progress) if each is not None],
+                on_interrupt="return",
+                **settings,
+            )
     except KeyboardInterrupt:
         if not hasattr(plan.net, "n_features_"):  # interrupted before the initial weights
             raise
-        return True
+        training.interrupted = True
     finally:
         if progress is not None:
             progress.finish()
-    return False
+    training.interrupted = training.interrupted or plan.net.stop_reason_ == "interrupted"
+    training.seconds = perf_counter() - start
+
+
+def _note_large(plan: Plan, stderr: Terminal) -> None:
+    X, scale = plan.parts.train.X, plan.material.input_scale
+    if not isinstance(X, np.ndarray):
+        return
+    largest = max(float(X.max()), -float(X.min())) * scale if X.size else 0.0
+    if _LARGE < largest < math.inf:
+        stderr.print(
+            f"note: the largest feature is {largest:.4g}; training works best with features near 1: try "
+            f"--standardize, or --scale {scale / largest:.3g}"
+        )
 
 
 # ---- after training
 
 
-def _measure(plan: _Plan) -> dict[str, dict[str, Any]]:
-    data, net = plan.data, plan.net
-    measured = {"train": results.measure(net, data.X_train, data.y_train)}
-    if len(data.X_test):
-        measured["test"] = results.measure(net, data.X_test, data.y_test)
-    return measured
+def _calibrate(training: Training, options: Namespace) -> None:
+    """Calibrate probabilities or intervals on the validation rows."""
+    validation, net = training.plan.parts.validation, training.plan.net
+    if training.interrupted:
+        return
+    if options.calibrate:
+        net.calibrate(validation.X, validation.y, sample_weight=validation.weights)
+    if options.interval is not None:
+        net.calibrate_intervals(validation.X, validation.y)
 
 
-def _plot(plan: _Plan, options: Namespace, stderr: Terminal) -> str | None:
+def _record(plan: Plan, interval: float | None) -> record.Record | None:
+    """Return the record of the training; None for a data set that has a test part."""
+    columns = plan.material.columns
+    if plan.material.own_test is not None:
+        return None
+    roles = {} if columns is None else columns.roles
+    split = plan.parts.split
+    if split is not None:
+        split = {**split, "time": _text(roles.get("time")), "group": _text(roles.get("group"))}
+    fitted, test = plan.parts.fitted, plan.parts.test
+    return record.of_training(
+        {"train": (fitted.X, fitted.y), "test": (test.X, test.y)},
+        target=None if columns is None else columns.target,
+        split=split,
+        columns=None if columns is None else record.used_columns(plan.net.encoder_),
+        interval=interval,
+        date_formats=None if columns is None else columns.date_formats,
+    )
+
+
+def _text(name: str | int | None) -> str | None:
+    return None if name is None else str(name)
+
+
+def _measured(plan: Plan, options: Namespace) -> dict[str, dict[str, Any]]:
+    """Return the scores of the training and the test rows."""
+    fitted = plan.parts.fitted
+    parts = {"train": fitted, "test": plan.parts.test}
+    found = {
+        title: training_scores.measured(plan.net, part, fitted, plan.metrics, title)
+        for title, part in parts.items()
+        if len(part)
+    }
+    if options.interval is not None and "test" in found:
+        test = plan.parts.test
+        found["test"]["interval"] = scores.coverage(plan.net, test.X, test.y, options.interval)
+    return found
+
+
+def _plot(plan: Plan, options: Namespace, stderr: Terminal) -> str | None:
     """Draw the loss curve to a file; a failure is an error with --plot, and a note without."""
     if plan.plot is None or not plan.net.history["epoch"]:
         return None
@@ -347,62 +200,3 @@ def _plot(plan: _Plan, options: Namespace, stderr: Terminal) -> str | None:
         stderr.print(f"note: the loss curve was not drawn: {error}")
         return None
     return plan.plot
-
-
-def _report(
-    plan: _Plan, measured: dict[str, dict[str, Any]], seconds: float, plot: str | None, screen: Terminal
-) -> list[str]:
-    history = plan.net.history
-    lines = ["", *report.curves(history, plan.score, screen, plan.watched)] if history["epoch"] else []
-    shown = measured.get("test", measured["train"])
-    if plan.classifies:
-        lines += results.confusion_lines(shown, plan.net.classes_, plan.data.class_names, screen)
-    lines.append("")
-    for part, result in reversed(measured.items()):
-        text = screen.style(results.score_text(result), "bold") if result is shown else None
-        label = f"{part} {plan.score}"
-        lines.append(f"{label:<16}{text or results.score_text(result)}")
-    epochs = len(history["epoch"])
-    best = "" if plan.net.best_epoch_ is None else f"; weights of epoch {plan.net.best_epoch_:,}, the best"
-    lines.append(f"{'trained for':<16}{report.duration(seconds)}, {epochs:,} epochs{best}")
-    lines.append(f"{'model':<16}{plan.model}")
-    if plot is not None:
-        lines.append(f"{'loss curve':<16}{plot}")
-    return lines
-
-
-def _result(
-    options: Namespace,
-    plan: _Plan,
-    measured: dict[str, dict[str, Any]],
-    seconds: float,
-    interrupted: bool,
-    plot: str | None,
-) -> dict[str, Any]:
-    net = plan.net
-    return {
-        "command": "train",
-        "version": __version__,
-        "data": plan.data.name,
-        "task": "classification" if plan.classifies else "regression",
-        "classes": net.classes_.tolist() if plan.classifies else None,
-        "sizes": [net.n_features_, *(layer.units for layer in net.layers)],
-        "parameters": net.n_parameters,
-        "loss": plan.loss,
-        "optimizer": options.optimizer,
-        "learning_rate": net.optimizer.learning_rate,
-        "batch_size": plan.batch_rows,
-        "seed": options.seed,
-        "columns": None if plan.names is None else list(plan.names),
-        "target": None if plan.known is None else plan.known.target,
-        "scale_targets": plan.scales_targets,
-        "epochs": len(net.history["epoch"]),
-        "best_epoch": net.best_epoch_,
-        "seconds": seconds,
-        "interrupted": interrupted,
-        "train": measured.get("train"),
-        "test": measured.get("test"),
-        "history": net.history,
-        "model": plan.model,
-        "plot": plot,
-    }

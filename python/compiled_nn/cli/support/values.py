@@ -145,8 +145,28 @@ def scaling(text: str) -> bool | str:
     """Convert the name of a method that scales columns; the default method is True."""
     from ...spec.configuration import SCALINGS  # imported here: a start imports no code of a command
 
-    method = Choice(SCALINGS)(text)
-    return True if method == SCALINGS[0] else method
+    method = Choice((*SCALINGS, "none"))(text)
+    if method in (SCALINGS[0], "none"):
+        return bool(method != "none")
+    return str(method)
+
+
+def patience(text: str) -> int:
+    """Convert a number of epochs; "none" is 0."""
+    return 0 if text == "none" else integer(1)(text)
+
+
+def class_weight(text: str) -> str | dict[str, float]:
+    """Convert "balanced", or weights such as yes=3,no=1; a label with a comma is in double quotes."""
+    import csv  # imported here: a start imports no code of a command
+
+    if "=" not in text:
+        return str(Choice(("balanced",))(text))
+    weights: dict[str, float] = {}
+    for cell in next(csv.reader([text], skipinitialspace=True)):
+        label, _, weight = cell.rpartition("=")
+        weights[label] = real(minimum=0)(weight)
+    return weights
 
 
 def model(text: str) -> str:

@@ -1,0 +1,54 @@
+"""Files that train writes: the network and the loss curve."""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from importlib.util import find_spec
+
+from ...common import optional
+from ...network.network import load
+
+
+def of(options: Namespace, name: str) -> tuple[str, str | None]:
+    """Return the paths of the network and of the loss curve, None for no curve.
+
+    Parameters
+    ----------
+    options : Namespace
+        Options of the command.
+    name : str
+        Name of the data, from which the default of a path is made.
+
+    Raises
+    ------
+    OSError
+        A file cannot be written.
+    ValueError
+        The file of the network exists and has another content.
+    ImportError
+        --plot is given, and matplotlib is not installed.
+    """
+    model = options.output or f"{name}.safetensors"
+    plot = options.plot
+    installed = find_spec("matplotlib") is not None
+    if plot is not None and not installed:
+        raise optional.absent("--plot", "matplotlib", "plot")
+    if plot is None and installed and not options.no_plot:
+        plot = f"{os.path.splitext(model)[0]}-loss.png"
+    for path in filter(None, (model, plot)):
+        folder = os.path.dirname(path) or "."
+        if not os.path.isdir(folder):
+            raise FileNotFoundError(f"{path} cannot be written: there is no folder {folder}")
+        if os.path.isdir(path):
+            raise IsADirectoryError(f"{path} cannot be written: it is a folder; give the name of a file")
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(f"{path} cannot be written: no permission to write to the folder {folder}")
+    if os.path.isfile(model):
+        try:
+            load(model)
+        except ValueError as error:
+            raise ValueError(
+                f"{error}. Training would overwrite this file; remove it, or give another name with -o"
+            ) from error
+    return model, plot
