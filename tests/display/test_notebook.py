@@ -88,7 +88,7 @@ def test_changed_parameters_are_first_and_others_folded():
     assert changed < folded < html.index(">dtype<")
     assert html[html.rindex("<details", 0, folded) :].startswith("<details><summary>")  # closed
     plain = cnn.Network([cnn.Dense(2)])._repr_html_()
-    assert "18 parameters with their defaults" in plain
+    assert "19 parameters with their defaults" in plain
 
 
 def test_the_bundle_has_text_and_html():
@@ -107,6 +107,60 @@ def test_a_table_with_categories_shows_the_encoded_columns():
     estimator = cnn.MLPClassifier(max_iter=1, hidden_layer_sizes=3).fit(X, y)
     assert "Network" in page(estimator.network_).text  # not the name of an internal class
     assert "MLPClassifier" in page(estimator).text
+
+
+def people(m=60):
+    return {
+        "age": [20 + i % 31 for i in range(m)],
+        "<city> & more of a name with 40 characters": ["Bonn", "Ulm", None] * (m // 3),
+        "id": [f"C{i:03}" for i in range(m)],
+        "since": [np.datetime64("2024-01-31") - i // 2 for i in range(m)],
+        "note": ["x"] * m,
+    }
+
+
+@pytest.mark.parametrize("kind", ["network", "estimator"])
+def test_columns_of_a_table_have_their_types(kind):
+    table, classes = people(), [f"class {i:02} with a name of forty characters" for i in range(30)] * 2
+    options = {"categorical_features": "auto", "column_types": {"id": "ignore", "note": "ignore"}}
+    if kind == "network":
+        net = cnn.Network([cnn.Dense(30)], seed=0, **options).fit(table, classes, epochs=1)
+    else:
+        net = cnn.MLPClassifier(max_iter=1, hidden_layer_sizes=(), **options).fit(table, classes)
+    shown = page(net)
+    assert "on a table of 5 columns" in "".join(shown.text)
+    assert "5 columns, encoded as 6 inputs" in shown.text
+    assert shown.rows["column"] == ["type", "inputs", "encoding"]
+    assert shown.rows["age"][:2] == ["number", "1"]
+    assert shown.rows["<city> & more of a name with 40 characters"][:2] == ["category", "2"]
+    assert shown.rows["id"][:2] == ["ignore", "0"]
+    assert "column_types says so" in shown.rows["id"][2]
+    assert shown.rows["since"][:2] == ["date", "3"]
+    assert "<city> & more of a na..." in shown.text  # beside its unit in the diagram
+    assert "class 00 with a name ..." in shown.text
+    assert "class 15 with a name ..." not in shown.text  # its unit is not drawn
+    assert net.input_names_.tolist()[0] == "age"
+
+
+def test_many_columns_are_folded():
+    table = {f"column {i:03} with a name of forty characters": X[:, 0] for i in range(200)}
+    net = cnn.Network([cnn.Dense(3)], categorical_features="auto", seed=0).fit(table, y, epochs=1)
+    html = net._repr_html_()
+    assert (
+        html.index("column 019") < html.index("<details><summary>180 more columns") < html.index("column 020")
+    )
+    assert len(page(net).rows) > 200
+    plain = cnn.Network([cnn.Dense(3)], seed=0).fit(table, y, epochs=1)
+    assert "<details><summary>200 columns</summary><p>column 000" in plain._repr_html_()
+    assert "column 199" in "".join(page(plain).text)
+    assert "columns" not in "".join(page(classifier().fit(X, y, epochs=1)).text)  # arrays have no names
+
+
+def test_long_values_are_shortened():
+    types = {f"column {i}": "number" for i in range(300)}
+    shown = page(cnn.MLPClassifier(categorical_features="auto", column_types=types))
+    assert len(shown.rows["column_types"][0]) == 200
+    assert shown.rows["column_types"][0].endswith("...")
 
 
 def test_defaults_are_not_highlighted():

@@ -265,3 +265,22 @@ def test_estimators_have_both():
     assert np.allclose(regressor.input_gradient(wide), differences(regressor.predict, wide), atol=1e-4)
     with pytest.raises(cnn.NotFittedError):
         cnn.MLPRegressor().input_gradient(X)
+
+
+def test_names_of_the_inputs():
+    X, y = np.arange(40.0).reshape(20, 2) % 7, np.arange(20) % 2
+    net = cnn.Network([cnn.Dense(2)], seed=0)
+    with pytest.raises(cnn.NotFittedError):
+        net.input_names_  # noqa: B018
+    assert net.fit(X, y, epochs=1).input_names_.tolist() == ["x0", "x1"]
+    assert net.fit({"b": X[:, 1], "a": X[:, 0]}, y, epochs=1).input_names_.tolist() == ["b", "a"]
+    assert net.fit({2023: X[:, 1], 2024: X[:, 0]}, y, epochs=1).input_names_.tolist() == ["2023", "2024"]
+    for model in (
+        cnn.Network([cnn.Dense(2)], seed=0, categorical_features=["b"]),
+        cnn.MLPClassifier(random_state=0, max_iter=2, categorical_features=["b"]),
+    ):
+        model.fit({"b": X[:, 1] % 2, "a": np.where(X[:, 0] == 0, np.nan, X[:, 0])}, y)
+        assert model.input_names_.tolist() == ["a", "missingindicator_a", "b_0.0", "b_1.0"]
+        assert model.input_gradient({"b": 0, "a": 1.0}, output=0).shape == (1, 4)
+    with pytest.raises(cnn.NotFittedError):
+        cnn.MLPClassifier().input_names_  # noqa: B018

@@ -100,6 +100,20 @@ class Inputs(Immutable):
         return self.n_columns if self.encoder is None else self.encoder.n_features_in_
 
     @property
+    def titles(self) -> tuple[str, ...]:
+        """Names of the columns of X, before encoding; "x0", "x1", ... if they have none."""
+        names = self.names or self.labels
+        return tuple(f"x{i}" for i in range(self.n_features)) if names is None else tuple(map(str, names))
+
+    @property
+    def encoded_titles(self) -> tuple[str, ...]:
+        """Names of the inputs of the first layer."""
+        if self.encoder is None:
+            return self.titles
+        given = self.titles if self.encoder.feature_names_in_ is None else None
+        return tuple(self.encoder.get_feature_names_out(given).tolist())
+
+    @property
     def n_clipped(self) -> int:
         """Number of columns that are clipped after they are scaled: those of numbers, which are the first ones."""
         if self.scaling != "robust_smooth_clip":

@@ -63,3 +63,7 @@ class NetworkLike(Protocol):
 
 class DrawnNetwork(NetworkLike, Summarized, Protocol):
     """A network with a table of its layers, for displays."""
+
+    @property
+    def input_names_(self) -> Any:
+        """Names of the inputs of the first layer."""

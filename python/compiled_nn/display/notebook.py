@@ -8,6 +8,8 @@ from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any
 
 from ..common.axes import is_logarithmic
+from ..common.errors import count
+from ..common.text import printable
 from . import svg
 from .diagram import network_diagram
 from .svg import Svg, escape_text
@@ -19,10 +21,11 @@ if TYPE_CHECKING:
 
 _STYLE = """
 .compiled-nn{font-family:sans-serif;font-size:13px;line-height:1.4}
-.compiled-nn table{border-collapse:collapse;margin:4px 0 8px 16px;color:inherit;background:none}
+.compiled-nn table{border-collapse:collapse;margin:4px 0 8px 16px;color:inherit;background:none;font-size:inherit}
 .compiled-nn th,.compiled-nn td{padding:2px 10px;border-bottom:1px solid rgba(128,128,128,.35);color:inherit;
 background:none;text-align:right}
-.compiled-nn .word{text-align:left}
+.compiled-nn .word{text-align:left;overflow-wrap:anywhere}
+.compiled-nn p{margin:4px 0 8px 16px;overflow-wrap:anywhere}
 .compiled-nn .changed td{background:rgba(230,159,0,.22);font-weight:bold}
 .compiled-nn .badge{border:1px solid;border-radius:8px;padding:0 7px;margin:0 8px}
 .compiled-nn summary{cursor:pointer}
@@ -39,6 +42,9 @@ _WIDTH, _HEIGHT, _LEFT, _RIGHT, _UP, _BELOW = (
 )  # size and margins of the curve, in pixels
 _MOST_POINTS = 200  # maximum number of points of a curve
 _UNITS_DRAWN = 8
+_MOST_COLUMNS = 20  # of a table, in the part that is not folded
+_LONGEST_NAME = 24  # characters of a name in the diagram
+_LONGEST_VALUE = 200  # characters of a value or a name in a table
 _SUMMARIZED = ("activation", "norm", "dropout", "residual", "trainable")  # columns of the summary
 
 
@@ -93,9 +99,7 @@ def _page(*parts: str) -> str:
 
 def table_page(title: str, rows: Sequence[Sequence[str]]) -> str:
     """Return the HTML of a table below its title; the first of the rows is the header, the first column is text."""
-    head, *body = rows
-    lines = [_row(head, "th"), *(_row(cells, "td") for cells in body)]
-    return _page(f"<div>{escape_text(title)}</div><table>{''.join(lines)}</table>")
+    return _page(f"<div>{escape_text(title)}</div>{_folded_table(rows, n_texts=1)}")
 
 
 def _head(name: str, net: DrawnNetwork | None) -> str:
@@ -103,22 +107,41 @@ def _head(name: str, net: DrawnNetwork | None) -> str:
     sizes = [*(layer.inputs for layer in layers[:1]), *(layer.units for layer in layers)]
     shape = "-".join("?" if size is None else str(size) for size in sizes)
     badge = "not fitted" if None in sizes or not sizes else "fitted"
-    return f'<div><b>{escape_text(name)}</b> {shape}<span class="badge">{badge}</span></div>'
+    encoder = getattr(net, "encoder_", None)
+    table = "" if encoder is None else f" on a table of {count(encoder.n_features_in_, 'column')}"
+    return f'<div><b>{escape_text(name)}</b> {shape}{table}<span class="badge">{badge}</span></div>'
 
 
 def _parts(net: DrawnNetwork) -> list[str]:
-    """Return the sections layers, diagram and loss curve of a network."""
+    """Return the sections columns, layers, diagram and loss curve of a network."""
     parts = [
+        *_columns(net),
         _make_section("layers", _layers(net)),
-        _make_section("diagram", network_diagram(net, max_units=_UNITS_DRAWN)),
+        _make_section("diagram", _diagram(net)),
     ]
     if net.history["epoch"]:
         parts.append(_make_section("loss curve", loss_curve(net.history)))
     return parts
 
 
-def _make_section(title: str, content: str) -> str:
-    return f"<details open><summary>{title}</summary>{content}</details>"
+def _make_section(title: str, content: str, *, folded: bool = False) -> str:
+    return f"<details{'' if folded else ' open'}><summary>{title}</summary>{content}</details>"
+
+
+def _diagram(net: DrawnNetwork) -> Svg:
+    """Return the diagram, with the names of the inputs if X had any, and of the classes if each has an output."""
+    inputs = outputs = None
+    if hasattr(net, "encoder_") or hasattr(net, "feature_names_in_"):
+        inputs = [_short(name) for name in net.input_names_]
+    classes = getattr(net, "classes_", ())
+    if len(classes) == net.layers[-1].units:
+        outputs = [_short(label) for label in classes]
+    return network_diagram(net, feature_names=inputs, class_names=outputs, max_units=_UNITS_DRAWN)
+
+
+def _short(text: object, longest: int = _LONGEST_NAME) -> str:
+    shown = printable(str(text))
+    return shown if len(shown) <= longest else shown[: longest - 3] + "..."
 
 
 # ---- tables
@@ -132,27 +155,70 @@ def _parameters(options: dict[str, tuple[Any, bool]]) -> str:
     if not others:
         return shown
     title = f"{len(others)} parameters with their defaults"
-    return f"{shown}<details><summary>{title}</summary><table>{''.join(others)}</table></details>"
+    return shown + _make_section(title, f"<table>{''.join(others)}</table>", folded=True)
 
 
 def _parameter(name: str, value: Any, changed: bool) -> str:
     row_class, mark = (' class="changed"', "changed") if changed else ("", "")
+    text = escape_text(_short(repr(value), _LONGEST_VALUE))
     return (
-        f'<tr{row_class}><td class="word">{name}</td><td class="word">{escape_text(repr(value))}</td>'
+        f'<tr{row_class}><td class="word">{name}</td><td class="word">{text}</td>'
         f'<td class="word">{mark}</td></tr>'
     )
+
+
+def _columns(net: DrawnNetwork) -> list[str]:
+    """Return the section of the columns of X: a table of their types if they are encoded, else their names."""
+    encoder = getattr(net, "encoder_", None)
+    if encoder is None:
+        names = [_short(name, _LONGEST_VALUE) for name in getattr(net, "feature_names_in_", ())]
+        title = count(len(names), "column")
+        return [_make_section(title, f"<p>{escape_text(', '.join(names))}</p>", folded=True)] if names else []
+    widths = [0] * encoder.n_features_in_
+    for source in encoder.sources().tolist():
+        widths[source] += 1
+    rows = [["column", "type", "inputs", "encoding"]]
+    for (name, kind), column, width in zip(
+        encoder.column_types_.items(), encoder.columns_, widths, strict=True
+    ):
+        rows.append([str(name), kind.kind, str(width), column.details])
+    title = f"{count(len(widths), 'column')}, encoded as {count(sum(widths), 'input')}"
+    return [_make_section(title, _folded_table(rows, n_texts=4))]
+
+
+def _folded_table(rows: Sequence[Sequence[str]], n_texts: int) -> str:
+    """Return a table of columns below its header, of which those after the first ones are folded.
+
+    The first `n_texts` cells of each row are aligned as text.
+    """
+    lines = [
+        _row([_short(cell, _LONGEST_VALUE) for cell in row], "td" if i else "th", n_texts)
+        for i, row in enumerate(rows)
+    ]
+    head, shown, others = lines[0], lines[1 : _MOST_COLUMNS + 1], lines[_MOST_COLUMNS + 1 :]
+    table = f"<table>{head}{''.join(shown)}</table>"
+    if not others:
+        return table
+    more = f"<table>{head}{''.join(others)}</table>"
+    return table + _make_section(f"{count(len(others), 'more column')}", more, folded=True)
 
 
 def _layers(net: DrawnNetwork) -> str:
     head, *rows = net.summary().rows()
     others = [", ".join(_changed(layer)) for layer in net.layers]
-    others += [""] * (len(rows) - len(others))
-    body = [_row([*row, other], "td") for row, other in zip(rows, others, strict=True)]
-    return f"<table>{_row([*head, ''], 'th')}{''.join(body)}</table>"
+    if any(others):
+        others += [""] * (len(rows) - len(others))
+        head, rows = [*head, ""], [[*row, other] for row, other in zip(rows, others, strict=True)]
+    return f"<table>{_row(head, 'th')}{''.join(_row(row, 'td') for row in rows)}</table>"
 
 
-def _row(cells: Iterable[str], tag: str) -> str:
-    return "<tr>" + "".join(f"<{tag}>{escape_text(cell)}</{tag}>" for cell in cells) + "</tr>"
+def _row(cells: Iterable[str], tag: str, n_texts: int = 0) -> str:
+    """Return a row of a table, with the first `n_texts` cells aligned as text."""
+    shown = []
+    for i, cell in enumerate(cells):
+        style = ' class="word"' if i < n_texts else ""
+        shown.append(f"<{tag}{style}>{escape_text(cell)}</{tag}>")
+    return f"<tr>{''.join(shown)}</tr>"
 
 
 def _changed(layer: Dense) -> list[str]:

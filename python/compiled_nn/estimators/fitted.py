@@ -82,8 +82,8 @@ class Fitted(Inspection, sklearn_compat.SklearnMixin):
         """Return the derivatives of the outputs with respect to X.
 
         They are those of the outputs before the link for the classifier and of ``predict`` for the regressor. For a
-        table with categories, they refer to the encoded columns, which ``network_.encoder_.get_feature_names_out()``
-        names; see :meth:`Network.input_gradient`.
+        table that is encoded, they refer to the encoded columns. ``input_names_`` has the names of the columns of the
+        result; see :meth:`Network.input_gradient`.
 
         Parameters
         ----------
@@ -133,6 +133,13 @@ class Fitted(Inspection, sklearn_compat.SklearnMixin):
         if not hasattr(self, "network_"):
             sklearn_compat.raise_not_fitted(type(self).__name__)
         return self.network_.feature_names_in_
+
+    @property
+    def input_names_(self) -> Array:
+        """Names of the inputs of the first layer, those of the columns of :meth:`input_gradient`; "x0", ... without."""
+        if not hasattr(self, "network_"):
+            sklearn_compat.raise_not_fitted(type(self).__name__)
+        return self.network_.input_names_
 
     @property
     def coefs_(self) -> list[Array]:

@@ -189,7 +189,7 @@ def permutation_importance(
     if chosen is not None and not chosen.greater_is_better:
         worse = 0 - worse  # without zeros that are negative
     name = _name_of_score(net) if chosen is None else chosen.name
-    return PermutationImportance(worse, _names(inputs), name, score)
+    return PermutationImportance(worse, inputs.titles, name, score)
 
 
 def _seed(owner: str, random_state: object) -> int | None:
@@ -244,12 +244,6 @@ def _metric_of(metric: Metric, plain: Predictor, y: Any, weights: Array | None, 
 def _name_of_score(net: Model) -> str:
     loss = net._configuration.loss
     return "accuracy" if loss.classifies else "d2_pinball" if loss.name == "quantile" else "r2"
-
-
-def _names(inputs: Inputs) -> tuple[str, ...]:
-    if inputs.names is None and inputs.labels is None:
-        return tuple(f"x{i}" for i in range(inputs.n_features))
-    return tuple(map(str, inputs.names or inputs.labels or ()))
 
 
 def _short(name: str) -> str:

@@ -210,9 +210,10 @@ class Inspection(Model):
 
         For classes, they are derivatives of ``decision_function``: of the logits, divided by the temperature of
         ``calibrate``. For values, they are derivatives of ``predict`` in units of y; for the loss "gaussian_nll", of
-        the means. They refer to the unscaled X, with its columns in the order of ``feature_names_in_``. Categories have
-        no derivative: for a table with categories, the derivatives refer to the columns into which ``encoder_``
-        transforms it, and ``encoder_.get_feature_names_out()`` returns their names. relu'(0) is 0.
+        the means. They refer to the unscaled X, with its columns in the order of ``feature_names_in_``. Categories and
+        dates have no derivative: for a table that is encoded, the derivatives refer to the columns into which
+        ``encoder_`` transforms it. ``input_names_`` has the names of the columns of the result in both cases.
+        relu'(0) is 0.
 
         Parameters
         ----------
@@ -236,6 +237,15 @@ class Inspection(Model):
             If the network has no weights yet.
         TypeError, ValueError
             If there is no such output, or X cannot be used.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X = {"age": [31, 48, 25, 60], "city": ["Ulm", "Bonn", "Ulm", "Bonn"]}
+        >>> net = cnn.Network([cnn.Dense(1)], loss="mse", categorical_features="auto", seed=0)
+        >>> net = net.fit(X, [1.0, 2.0, 1.0, 3.0], epochs=1)
+        >>> net.input_gradient(X).shape, net.input_names_.tolist()
+        ((4, 3), ['age', 'city_Bonn', 'city_Ulm'])
         """
         self._check_calibration()
         X, stack, loss = self._known_inputs().read(X), self._evaluated(), self._configuration.loss

@@ -146,6 +146,15 @@ class Model:
         return result
 
     @property
+    def input_names_(self) -> Array:
+        """Names of the inputs of the first layer (n_inputs,): the columns of X or, for a table, of the encoded X.
+
+        They belong to the columns of :meth:`input_gradient` and to the rows of the first weights. Without names, they
+        are "x0", "x1", ...
+        """
+        return np.array(self._known_inputs().encoded_titles, dtype=object)
+
+    @property
     def encoder_(self) -> Tabular:
         """Encoder that turns the table X into numbers."""
         encoder = self._known_inputs().encoder
