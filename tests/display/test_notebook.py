@@ -134,12 +134,17 @@ def test_columns_of_a_table_have_their_types(kind):
     assert shown.rows["age"][:2] == ["number", "1"]
     assert shown.rows["<city> & more of a name with 40 characters"][:2] == ["category", "2"]
     assert shown.rows["id"][:2] == ["ignore", "0"]
-    assert "column_types says so" in shown.rows["id"][2]
+    assert shown.rows["id"][2] == "left out: ignored by column_types"
     assert shown.rows["since"][:2] == ["date", "3"]
     assert "<city> & more of a na..." in shown.text  # beside its unit in the diagram
     assert "class 00 with a name ..." in shown.text
     assert "class 15 with a name ..." not in shown.text  # its unit is not drawn
     assert net.input_names_.tolist()[0] == "age"
+    encoder = net.encoder_ if kind == "network" else net.network_.encoder_
+    alone = Page(encoder._repr_html_())
+    assert all(shown.rows[name] == row for name, row in alone.rows.items())
+    assert len(alone.rows) == 6
+    assert Page(cnn.preprocessing.Tabular(min_frequency=2)._repr_html_()).text == ["Tabular(min_frequency=2)"]
 
 
 def test_many_columns_are_folded():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
+from html import escape
 
 _OTHERS = re.compile(r"[^ -~]")  # what is not a printable character of ASCII
 _HIDDEN = frozenset(
@@ -18,6 +20,15 @@ def printable(text: str) -> str:
     of letters. They become ``\x1b``, ``\u202e`` and the like, and a line break becomes ``\n``.
     """
     return text if text.isascii() and text.isprintable() else _OTHERS.sub(_escaped, text)
+
+
+def html_table(rows: Sequence[Sequence[str]]) -> str:
+    """Return texts as a table of HTML, the first row as its header."""
+    tags = ["th", *["td"] * (len(rows) - 1)]
+    lines = (
+        "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in row) for row, tag in zip(rows, tags, strict=True)
+    )
+    return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
 
 
 def _escaped(match: re.Match[str]) -> str:

@@ -174,15 +174,8 @@ def _columns(net: DrawnNetwork) -> list[str]:
         names = [_short(name, _LONGEST_VALUE) for name in getattr(net, "feature_names_in_", ())]
         title = count(len(names), "column")
         return [_make_section(title, f"<p>{escape_text(', '.join(names))}</p>", folded=True)] if names else []
-    widths = [0] * encoder.n_features_in_
-    for source in encoder.sources().tolist():
-        widths[source] += 1
-    rows = [["column", "type", "inputs", "encoding"]]
-    for (name, kind), column, width in zip(
-        encoder.column_types_.items(), encoder.columns_, widths, strict=True
-    ):
-        rows.append([str(name), kind.kind, str(width), column.details])
-    title = f"{count(len(widths), 'column')}, encoded as {count(sum(widths), 'input')}"
+    rows = encoder.rows()
+    title = f"{count(len(rows) - 1, 'column')}, encoded as {count(encoder.n_columns_, 'input')}"
     return [_make_section(title, _folded_table(rows, n_texts=4))]
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from html import escape
 
 import numpy as np
 
 from ..common.errors import NotFittedError, count
-from ..common.text import printable
+from ..common.text import html_table, printable
 from ..data.arrays import Array
 from ..data.column_types import ColumnType
 from .columns import Categorical, Column, LeftOut, Numeric
@@ -150,6 +151,19 @@ class FittedColumns:
     def optional(self) -> frozenset[int]:
         """Indices of the columns that a table may lack, because they are left out."""
         return frozenset(i for i, column in enumerate(self.columns_) if isinstance(column, LeftOut))
+
+    def rows(self) -> list[list[str]]:
+        """Return the header, and one row per column as text: its name, type, number of result columns and encoding."""
+        widths = np.bincount(self.sources(), minlength=self.n_features_in_)
+        rows = [
+            [str(name), column.column_type.kind, str(width), column.details]
+            for name, column, width in zip(self.column_types_, self.columns_, widths.tolist(), strict=True)
+        ]
+        return [["column", "type", "inputs", "encoding"], *rows]
+
+    def _repr_html_(self) -> str:
+        """Return a table of the columns for a notebook; before fit the parameters."""
+        return f"<pre>{escape(repr(self))}</pre>" if self._columns is None else html_table(self.rows())
 
     def _lines(self) -> list[str]:
         """Return one line per column for a repr: its name, its type, and what was fitted; none before fit."""

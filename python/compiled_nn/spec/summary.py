@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 
+from ..common.text import html_table
 from .layers import Dense
 
 _ALWAYS = ("layer", "inputs", "units", "activation", "parameters", "FLOPs", "bytes")
@@ -117,8 +117,7 @@ class Summary:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        head, *rows = self.rows()
-        return f"<table>{_html_row(head, 'th')}{''.join(_html_row(row, 'td') for row in rows)}</table>"
+        return html_table(self.rows())
 
 
 def summarize(
@@ -189,7 +188,3 @@ def _total(numbers: Sequence[int | None]) -> int | None:
 
 def _cell(number: int | None) -> str:
     return "?" if number is None else str(number)
-
-
-def _html_row(cells: Sequence[str], tag: str) -> str:
-    return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
