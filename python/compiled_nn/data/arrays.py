@@ -356,7 +356,7 @@ def _advice(name: str, kind: str) -> str:
     if not name.startswith("X"):
         return ""
     if kind == "M":
-        return " Convert dates to numbers, such as days since a date."
+        return " Dates are encoded with categorical_features='auto'; or convert them to days since a date."
     return " Columns of text are encoded with categorical_features='auto'." if kind in "UST" else ""
 
 

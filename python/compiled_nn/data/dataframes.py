@@ -148,9 +148,9 @@ def as_column(column: Any) -> Array:
             )
         if str(dtype).startswith("period"):
             return np.asarray(column.dt.to_timestamp())
-        if kind == "M":
-            zoned = getattr(getattr(dtype, "pyarrow_dtype", dtype), "tz", None) is not None
-            local = column.dt.tz_convert("UTC").dt.tz_localize(None) if zoned else column
+        inner = getattr(dtype, "pyarrow_dtype", dtype)
+        if kind == "M" and hasattr(inner, "tz"):  # else dates without a time of Arrow, which become objects
+            local = column if inner.tz is None else column.dt.tz_convert("UTC").dt.tz_localize(None)
             return np.asarray(local.to_numpy(dtype="datetime64[us]", na_value=np.datetime64("NaT")))
     array = np.asarray(column)
     return np.where(column.isna(), np.array(None, object), array) if _is_object(array) else array

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..common import checks
 from ..common.text import printable
-from ..data import arrays, cells, class_labels, column_types
+from ..data import arrays, cells, class_labels, column_types, dates
 from ..data.arrays import Array
 from ..data.coded import Coded, coded, objects
 from ..data.column_types import ColumnType
@@ -53,7 +53,7 @@ class Numeric:
             reason = (
                 "column_types states that it has numbers. Convert it, for example with pandas.to_numeric."
             )
-        _refuse_text(column, where, reason)
+        _refuse_others(column, where, reason)
         numbers = _numbers(column, where)
         gaps = np.isnan(numbers)
         mean = numbers[~gaps].mean(dtype=np.float64) if not gaps.all() else 0.0
@@ -64,7 +64,7 @@ class Numeric:
 
         The numbers have one of the dtypes in `arrays.CORE_DTYPES`.
         """
-        _refuse_text(
+        _refuse_others(
             column,
             where,
             "during fit it held only numbers. Convert it to numbers, or fit a new model with it in"
@@ -272,8 +272,10 @@ def read_encoder(config: object) -> Column:
     return Categorical(**{**fields, "categories": tuple(categories)})
 
 
-def _refuse_text(column: Array | Coded, where: str, reason: str) -> None:
-    """Raise TypeError with the reason if a value of a column is text."""
+def _refuse_others(column: Array | Coded, where: str, reason: str) -> None:
+    """Raise TypeError with the reason if a value of a column is text, or all of them are dates."""
+    if dates.holds_dates(column):
+        raise TypeError(f"{where} holds dates; {reason}")
     if column_types.holds_text(column):
         values = objects(column).tolist()
         row = next(i for i, value in enumerate(values) if isinstance(value, (str, bytes)))
