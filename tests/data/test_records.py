@@ -193,6 +193,7 @@ def test_text_and_missing_numbers_name_the_remedy(kind):
         ([1, None], np.array([1.0, np.nan])),
         ([1, 2.5], np.array([1.0, 2.5])),
         ([True, False], np.array([True, False])),
+        ([np.array(1.5), 2], np.array([1.5, 2.0])),
         ([True, None], np.array([True, None], object)),
         ([True, 2], np.array([True, 2], object)),
         ([np.float32(1), None], np.array([1.0, np.nan])),

@@ -88,6 +88,7 @@ CASES = {
     "a class": (lambda: classes().fit(np.ndarray, Y),
       TypeError, "X is the class ndarray; expected an array."),
     "an empty list": (lambda: CLASSES.predict([]), ValueError, "X is empty: it has 0 rows and 0 columns."),
+    "an empty list of categories": (lambda: cnn.preprocessing.Tabular().fit([]), ValueError, "X is empty: it has"),
     "records and a list": (lambda: classes().fit([{"a": 1}, [1]] * 15, Y),
       TypeError, "X[1] is of the type list, and X[0] is a dict. Pass one dict for each row."),
     "records without keys": (lambda: classes().fit([{}] * 30, Y), ValueError, "X is empty: it has"),

@@ -117,6 +117,9 @@ def _is_column(value: Any) -> bool:
 def typed(values: list[Any]) -> Array:
     """Return single values as an array: numbers with NaN, dates with NaT, and others as objects, with None."""
     kinds = set(map(type, values))
+    if np.ndarray in kinds:  # a single value may be an array without dimensions
+        values = [v[()] if isinstance(v, np.ndarray) and v.ndim == 0 else v for v in values]
+        kinds = set(map(type, values))
     gaps = {kind for kind in kinds if kind.__name__ in _MISSING}
     if gaps:
         values, kinds = [None if type(value) in gaps else value for value in values], kinds - gaps | {_NONE}

@@ -48,6 +48,8 @@ def open_table(X: Any) -> OpenTable:
     else:
         # dtype=object, because NumPy would otherwise convert the numbers in lists with text to text.
         array = np.array(X, dtype=object) if isinstance(X, (list, tuple)) else as_array(X, "X")
+        if array.ndim == 1 and not array.size:
+            array = array.reshape(0, 0)
         if array.ndim != 2:
             advice = advice_on_shape(X, array.ndim)
             raise ValueError(f"X has {count(array.ndim, 'dimension')}; expected 2.{advice}")
