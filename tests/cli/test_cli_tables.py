@@ -93,7 +93,7 @@ def test_first_attempt(run):
     said = " ".join(out.split())
     assert "columns: 2 categories, 2 numbers, 1 date used; left out: " in said
     assert "customer (identifier), country (constant), note (identifier)" in said
-    assert "rows: 173 to train on, 19 to stop early with, 48 to test with (drawn at random, with" in said
+    assert "rows: 154 to train on, 38 to stop early with, 48 to test with (drawn at random, with" in said
     assert "epochs without a better val_loss" in said
     assert "input standardised" in said
     assert "test accuracy   0." in out
@@ -114,7 +114,7 @@ def test_facts_in_json(train):
         **{"fraction": 0.2, "seed": 0, "stratified": True, "time": None, "group": None},
         "test_rows": 48,
     }
-    assert (result["validation_rows"], result["standardize"], result["monitor"]) == (19, True, "val_loss")
+    assert (result["validation_rows"], result["standardize"], result["monitor"]) == (38, True, "val_loss")
     assert result["train"]["rows"] == 192
     most = max(sum(row) for row in result["test"]["confusion"]) / 48
     assert result["test"]["baseline"]["accuracy"] == most < result["test"]["accuracy"]

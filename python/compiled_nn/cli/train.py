@@ -231,14 +231,15 @@ def _add_validation(group: argparse._ArgumentGroup) -> None:
         type=values.patience,
         metavar="EPOCHS",
         help="hold out some training rows, stop when --monitor has not improved on them for EPOCHS epochs, and keep "
-        "the best weights; or none (default: for a table of 50 rows or more, the larger of 20 and a quarter of all "
+        "the best weights; or none (default: for a table of 20 rows or more, the larger of 20 and a quarter of all "
         "epochs; else none)",
     )
     group.add_argument(
         "--validation-fraction",
         type=values.real(above=0, below=1),
         metavar="SHARE",
-        help="share of the training rows to hold out for --early-stopping, --calibrate and --interval (default: 0.1)",
+        help="share of the training rows to hold out for --early-stopping, --calibrate and --interval (default: 0.1; "
+        "for a table with few rows 0.2)",
     )
     group.add_argument(
         "--metric",

@@ -13,7 +13,11 @@ _STEPS_OF_A_TABLE = 1500
 _MOST_EPOCHS = 400  # of a table
 _VISITS = 10_000_000  # of rows of a large table, in all epochs
 _FEWEST_EPOCHS = 10
-_FEWEST_TO_STOP = 50  # training rows of a table from which some are held out to stop early
+_FEWEST_TO_STOP = 20  # training rows of a table from which some are held out to stop early
+_MANY_OF_CLASSES, _MANY_OF_VALUES = (
+    1000,
+    50,
+)  # training rows from which a tenth is held out; of fewer, a fifth
 _BATCHES = (
     (200_000, 512),
     (50_000, 256),
@@ -111,7 +115,11 @@ _CLASSES = replace(_VALUES, dropout=0.1, weight_decay=0.2)
 
 def of_table(n_rows: int, *, classifies: bool) -> Defaults:
     """Return the settings for a table with a number of rows that are not test rows."""
-    chosen = _CLASSES if classifies else _VALUES
-    epochs = min(chosen.epochs, max(_FEWEST_EPOCHS, _VISITS // n_rows))
-    batch_size = next(size for rows, size in _BATCHES if n_rows > rows)
-    return replace(chosen, epochs=epochs, batch_size=batch_size, stops=n_rows >= _FEWEST_TO_STOP)
+    chosen, many = (_CLASSES, _MANY_OF_CLASSES) if classifies else (_VALUES, _MANY_OF_VALUES)
+    return replace(
+        chosen,
+        epochs=min(chosen.epochs, max(_FEWEST_EPOCHS, _VISITS // n_rows)),
+        batch_size=next(size for rows, size in _BATCHES if n_rows > rows),
+        stops=n_rows >= _FEWEST_TO_STOP,
+        validation_fraction=0.1 if n_rows >= many else 0.2,
+    )
