@@ -93,12 +93,13 @@ def measure(X: Any, theirs: Any, rounds: int) -> list[tuple[str, float, float]]:
     from sklearn.compose import ColumnTransformer
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+    n = len(LEVELS)
+    indices: Any = list(range(n)), list(range(n, n + len(NUMBERS)))
+    texts, numbers = indices if isinstance(theirs, np.ndarray) else (list(LEVELS), NUMBERS)
+
     def transformer() -> Any:
         return ColumnTransformer(
-            [
-                ("text", OneHotEncoder(handle_unknown="ignore"), list(LEVELS)),
-                ("numbers", StandardScaler(), NUMBERS),
-            ]
+            [("text", OneHotEncoder(handle_unknown="ignore"), texts), ("numbers", StandardScaler(), numbers)]
         )
 
     def fit() -> None:
