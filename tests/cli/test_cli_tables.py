@@ -1,5 +1,6 @@
 """``train`` on tables as they come: gaps, dates, identifiers, free text; what it does to them, and what it says."""
 
+import io
 import json
 import os
 import time
@@ -237,6 +238,34 @@ def test_columns_that_cannot_be_a_target(refused):
     assert "the target is text, such as '" in message
     assert "which another option names" in refused("t.csv", "--weight", "tenure", "--time", "tenure", code=2)
     assert "cannot be the target" in refused("t.csv", "--target", "tenure", "--time", "tenure", code=2)
+
+
+def test_a_class_that_may_be_a_missing_value_is_noted(train):
+    columns = churn()
+    for i in range(0, 30, 3):
+        columns["Churn"][i] = "NA"
+    write("t.csv", columns)
+    result, err = train("t.csv", "--target", "Churn")
+    assert result["classes"] == ["NA", "No", "Yes"]
+    assert err == "note: 'NA' is taken for a class; if it stands for a missing value, give --missing NA\n"
+    result, err = train("t.csv", "--target", "Churn", "--missing", "NA")
+    assert result["classes"] == ["No", "Yes"]
+    assert err == "note: 10 rows have no value in the target 'Churn' and are left out\n"
+
+
+def test_columns_by_number_from_a_pipe(train, monkeypatch, refused):
+    write("t.csv", churn())
+    expected, _ = train("t.csv", "--target", "8", "--categorical", "2")
+    with open("t.csv", "rb") as file:
+        content = file.read()
+    for argv, found in (((), train), (("--max-bytes", "1K"), refused)):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+        result = found("-", "--target", "8", "--categorical", "2", *argv)
+        if found is refused:
+            assert "more than 1024 bytes, which is --max-bytes" in result
+        else:
+            assert result[0]["test"]["confusion"] == expected["test"]["confusion"]
+            assert result[0]["column_types"]["tenure"] == "category"
 
 
 def test_a_number_per_row_can_be_a_quantity(train):

@@ -52,10 +52,7 @@ def test_a_long_text_of_parquet(run, folder):
     parquet.write_table(arrow.table({"a": np.zeros(10_000), "y": y}), "x.parquet")
     code, _, err = run("train", "x.parquet", *TRAIN)
     assert code == 1
-    assert (
-        "'y' with 10000 texts, one with 1000000 characters, takes 40000000000 bytes of memory beside 80000"
-        in err
-    )
+    assert "the target 'y' has a text of 1,000,000 characters; a label has 1,000 at most" in err
 
 
 @pytest.mark.parametrize("text", ["1", "20", "20K", "20k", "20KiB", "3M", "16G", "16GB"])

@@ -8,7 +8,7 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -175,7 +175,7 @@ def _of_table(source: Source, options: Namespace) -> Material:
     choices = _Choices({}, {})
     if any(getattr(options, option) for option in (*_WORDS, *_ROLES)):
         if not isinstance(place, str):
-            place = io.BytesIO(place.read())
+            place = io.BytesIO(_content(place, source.path, inputs.limit_of(options)))
         choices = _chosen(options, next(iter_table(place, batch_rows=1, **reading)).column_names)
         if not isinstance(place, str):
             place.seek(0)
@@ -207,8 +207,23 @@ def _of_table(source: Source, options: Namespace) -> Material:
         n_missing,
         _date_formats(table),
     )
-    rows = Part(X, y, _weights(table, choices))
-    return Material(source.stem, rows, None, classifies, rule, columns=columns)
+    material = Material(
+        source.stem, Part(X, y, _weights(table, choices)), None, classifies, rule, columns=columns
+    )
+    if classifies:
+        targets.note_spelling(material.classes)
+    return material
+
+
+def _content(pipe: BinaryIO, name: str, max_bytes: int) -> bytes:
+    """Return the content of a pipe, which is read twice: first for the names of its columns."""
+    content = pipe.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        raise ValueError(
+            f"{name}: the content has more than {max_bytes} bytes, which is --max-bytes. If it is to be trusted, give a "
+            "larger --max-bytes"
+        )
+    return content
 
 
 def _chosen(options: Namespace, names: Sequence[Name]) -> _Choices:

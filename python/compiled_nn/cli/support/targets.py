@@ -8,14 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...common.errors import count
-from ...data import column_types
+from ...data import class_labels, column_types
 from ...data.table import Table
 from ...losses import LOSSES
-from .inputs import class_labels
+from . import inputs
 from .terminal import print_note
 
 _MOST_CLASSES = 100  # more different integers are values, not classes
 _MOST_CLASSES_OF_A_TABLE = 20
+_LIKE_MISSING = ("na", "n/a", "nan", "null", "none", "nil", "missing", "unknown", "?", "-", ".")
 _ROWS_PER_CLASS = 5  # fewer on average: the integers are values
 
 
@@ -27,7 +28,7 @@ def is_classification(
         return LOSSES[loss].classifies
     if task != "auto":
         return task == "classification"
-    labels = class_labels(y)
+    labels = inputs.class_labels(y)
     if labels is None or labels.dtype.kind not in "biuU":
         return False
     n_different = len(np.unique(labels))
@@ -86,7 +87,7 @@ def of_table(column: NDArray[Any], name: str | int, task: str, loss: str | None)
             f"the target {name!r} has dates, such as {str(column[0])[:10]}, which cannot be predicted; name another "
             "column with --target"
         )
-    y = np.array(column.tolist()) if column.dtype.kind == "O" else column
+    y = _texts(column, name) if column.dtype.kind == "O" else column
     if len(y) > 1 and (y == y[0]).all():
         raise ValueError(
             f"the target {name!r} has the same value, {y[0].item()!r}, in all {len(y):,} rows, so that there is "
@@ -98,9 +99,30 @@ def of_table(column: NDArray[Any], name: str | int, task: str, loss: str | None)
     check_kind(y, classifies)
     if not classifies:
         return y.astype(np.float64) if y.dtype.kind == "b" else y, False
-    labels = class_labels(y)
+    labels = inputs.class_labels(y)
     assert labels is not None
     return labels, True
+
+
+def _texts(column: NDArray[Any], name: str | int) -> NDArray[Any]:
+    """Return text as an array with the width of the longest one, which must not be too long for a label."""
+    values = column.tolist()
+    longest = max((len(value) for value in values if isinstance(value, str)), default=0)
+    if longest > class_labels.LONGEST:
+        raise ValueError(
+            f"the target {name!r} has a text of {longest:,} characters; a label has {class_labels.LONGEST:,} at most; "
+            "name another column with --target"
+        )
+    return np.array(values)
+
+
+def note_spelling(classes: NDArray[Any]) -> None:
+    """Print a note if a class is spelled like a missing value."""
+    for label in classes.tolist():
+        if isinstance(label, str) and label.lower() in _LIKE_MISSING:
+            print_note(
+                f"{label!r} is taken for a class; if it stands for a missing value, give --missing {label}"
+            )
 
 
 def _check_identifier(column: NDArray[Any], name: str | int) -> None:
