@@ -220,8 +220,8 @@ def _content(pipe: BinaryIO, name: str, max_bytes: int) -> bytes:
     content = pipe.read(max_bytes + 1)
     if len(content) > max_bytes:
         raise ValueError(
-            f"{name}: the content has more than {max_bytes} bytes, which is --max-bytes. If it is to be trusted, give a "
-            "larger --max-bytes"
+            f"{name}: the content has more than {max_bytes} bytes, which is --max-bytes. If it is to be trusted, give "
+            "a larger --max-bytes"
         )
     return content
 
