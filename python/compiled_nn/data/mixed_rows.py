@@ -66,21 +66,18 @@ class MixedRows:
             if order is None:
                 yield block
             elif isinstance(rows, SparseRows):
-                yield self._mixed_sparse(block, rows.select(order[part]), group)
+                if self._aligned is None:
+                    yield self._mixed_sparse(block, rows.select(order[part]), group)
+                else:
+                    yield _mixed_aligned(rows, part, order[part], self._aligned == group)
             else:
                 mixed = block.copy()
-                mixed[:, chosen] = rows[np.ix_(order[part], chosen)]
+                for place in np.flatnonzero(chosen).tolist():
+                    mixed[:, place] = rows[order[part], place]
                 yield mixed
 
     def _mixed_sparse(self, block: SparseRows, others: SparseRows, group: int | None) -> SparseRows:
         """Return the rows of a block with the entries that other rows have in the columns of `group`."""
-        if self._aligned is not None:
-            chosen, shape = self._aligned == group, (len(block), len(self._aligned))
-            used = slice(0, int(block.indptr[-1]))
-            indices, data = block.indices[used].reshape(shape).copy(), block.data[used].reshape(shape).copy()
-            indices[:, chosen] = others.indices.reshape(shape)[:, chosen]
-            data[:, chosen] = others.data.reshape(shape)[:, chosen]
-            return SparseRows(block.indptr, indices.reshape(-1), data.reshape(-1), block.shape[1])
         found = []
         for rows, inside in ((block, False), (others, True)):
             row, column, number = rows.entries(slice(0, len(rows)))
@@ -90,3 +87,17 @@ class MixedRows:
         sort = np.lexsort((column, row))
         indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(block)))])
         return SparseRows(indptr, column[sort], number[sort], block.shape[1])
+
+
+def _mixed_aligned(rows: SparseRows, part: slice, others: Array, chosen: Array) -> SparseRows:
+    """Return a slice of rows that all have `len(chosen)` entries, with the chosen entries of other rows."""
+    shape, used = (len(rows), len(chosen)), int(rows.indptr[-1])
+
+    def mixed(array: Array) -> Array:
+        entries = array[:used].reshape(shape)
+        block = entries[part].copy()
+        for place in np.flatnonzero(chosen).tolist():
+            block[:, place] = entries[others, place]
+        return block.reshape(-1)
+
+    return SparseRows(rows.indptr[: len(others) + 1], mixed(rows.indices), mixed(rows.data), rows.shape[1])
