@@ -1,5 +1,7 @@
 """README and docs: their code runs, their commands have the options shown, what they name exists."""
 
+import contextlib
+import io
 import os
 import re
 import shlex
@@ -9,6 +11,7 @@ import sys
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -42,45 +45,6 @@ def prose(page):
 def here(path):
     """Whether a path exists, or lies in a folder that this copy of the sources (an sdist) left out."""
     return (ROOT / path).exists() or not (ROOT / path.split("/")[0]).exists()
-
-
-# -- Python ----------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def readers(tmp_path_factory):
-    """What is left of the blocks that were run, by page: each is run once."""
-
-    @cache
-    def of(page):
-        folder = tmp_path_factory.mktemp("page")
-        return {"folder": folder, "names": {"__name__": "page"}, "read": 0, "printed": ""}
-
-    return of
-
-
-@pytest.mark.parametrize(
-    ("page", "number"), [(page, i) for page in sorted(PAGES) for i, _ in enumerate(fenced(page, "python"))]
-)
-def test_python_runs(page, number, readers, monkeypatch, capsys):
-    """A block after those above it on its page, in an empty folder; warnings are errors."""
-    reader = readers(page)
-    monkeypatch.chdir(reader["folder"])
-    for block in fenced(page, "python")[reader["read"] : number + 1]:
-        try:
-            exec(compile(block, page, "exec"), reader["names"])
-        except ModuleNotFoundError as error:
-            if error.name not in NOT_INSTALLED_HERE:
-                raise
-            pytest.skip(f"{error.name} is not installed")
-        except FileNotFoundError as error:
-            if "was not found. Looked in" not in str(error):
-                raise
-            pytest.skip(str(error).splitlines()[0])
-        reader["read"] += 1
-        reader["printed"] += capsys.readouterr().out
-    if page == "README.md":
-        assert float(reader["printed"]) >= 0.97
 
 
 # -- commands --------------------------------------------------------------------------------------
@@ -165,7 +129,7 @@ def test_the_commands_are_seen():
     assert {"pip", "compiled-nn", "pytest"} <= set(seen)
 
 
-# -- printed output ----------------------------------------------------------------------------------
+# -- examples --------------------------------------------------------------------------------------
 
 # Numbers on a page may differ from those that are printed by 5 %: between instruction sets, sums are rounded
 # differently, and after a thousand steps accuracies differ by some hundredths.
@@ -173,15 +137,112 @@ TOLERANCE = 0.05
 SMALLEST = 1e-6  # smaller differences of numbers that would be 0 in exact arithmetic
 NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?")
 DRAWN = re.compile("[\u2580-\u259f]|trained for")  # lines of charts, and times
+RUN = re.compile(r"compiled-nn (train|tutorial|predict|evaluate|explain|info) |python -c ")
 
 
-def transcripts():
-    """Commands of the text blocks that print something, each with the lines below it."""
-    for page in sorted(PAGES):
-        for block in fenced(page, "text"):
-            command, *lines = block.splitlines()
-            if re.match(r"\$ compiled-nn (train|tutorial) ", command):
-                yield pytest.param(shlex.split(command)[1:], lines, id=f"{page}: {command[2:]}")
+class Example(NamedTuple):
+    """A block of Python, or a command after a `$`, and the lines that the page shows as its output."""
+
+    python: bool
+    text: str
+    shown: list[str]
+
+
+def examples(page):
+    """The examples of a page in order: a text block directly below one of Python is what it prints."""
+    found, above, end = [], None, 0
+    for block in re.finditer(r"^```(\w+)\n(.*?)^```$", PAGES[page], re.MULTILINE | re.DOTALL):
+        language, text = block.groups()
+        if language == "python":
+            found.append(Example(True, text, []))
+        elif language == "text" and text.startswith("$ "):
+            for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+                command, *lines = part.splitlines()
+                if RUN.match(command):
+                    found.append(Example(False, command, lines))
+        elif language == "text" and above == "python" and not PAGES[page][end : block.start()].strip():
+            found[-1].shown.extend(text.splitlines())
+        above, end = language, block.end()
+    return found
+
+
+class Reader:
+    """Someone who tries the examples of a page in one folder, each once and after those above it."""
+
+    def __init__(self, page, folder):
+        self.folder, self.examples = folder, examples(page)
+        self.names, self.outcomes = {"__name__": "page"}, []
+
+    def output(self, number):
+        """The lines that an example prints; raises what it raised."""
+        while len(self.outcomes) <= number:
+            example = self.examples[len(self.outcomes)]
+            with contextlib.chdir(self.folder):
+                try:
+                    self.outcomes.append(
+                        self.run(example.text) if example.python else run_command(example.text)
+                    )
+                except (Exception, pytest.skip.Exception) as error:
+                    self.outcomes.append(error)
+        if isinstance(self.outcomes[number], BaseException):
+            raise self.outcomes[number]
+        return self.outcomes[number]
+
+    def run(self, block):
+        """The lines that a block of Python prints; warnings are errors."""
+        for example, outcome in zip(self.examples, self.outcomes, strict=False):
+            if example.python and isinstance(outcome, pytest.skip.Exception):
+                raise outcome
+        try:
+            with contextlib.redirect_stdout(io.StringIO()) as output:
+                exec(compile(block, "page", "exec"), self.names)
+        except ModuleNotFoundError as error:
+            if error.name not in NOT_INSTALLED_HERE:
+                raise
+            pytest.skip(f"{error.name} is not installed")
+        except FileNotFoundError as error:
+            if "was not found. Looked in" not in str(error):
+                raise
+            pytest.skip(str(error).splitlines()[0])
+        return output.getvalue().splitlines()
+
+
+def run_command(command):
+    """The lines that a command prints, errors and notes first."""
+    name, *words = shlex.split(command)
+    if "--out" in words:
+        pytest.importorskip("matplotlib")
+    program = shutil.which(name, path=str(Path(sys.executable).parent))
+    done = subprocess.run([program, *words], capture_output=True, text=True)
+    absent = re.search(".*was not found. Looked in", done.stderr + done.stdout)
+    if absent is not None:
+        pytest.skip(absent[0])
+    assert done.returncode == 0, done.stderr
+    return [*done.stderr.splitlines(), *done.stdout.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def readers(tmp_path_factory):
+    """The reader of each page."""
+    return cache(lambda page: Reader(page, tmp_path_factory.mktemp("page")))
+
+
+@pytest.mark.parametrize(
+    ("page", "number"),
+    [
+        pytest.param(page, i, id=f"{page}: {i if example.python else example.text}")
+        for page in sorted(PAGES)
+        for i, example in enumerate(examples(page))
+    ],
+)
+def test_examples_run_and_print_what_the_page_shows(page, number, readers):
+    output, example = readers(page).output(number), examples(page)[number]
+    if page == "README.md" and number == 0:
+        assert float(output[-1]) >= 0.97
+    shown = [line for line in example.shown if line.strip() not in ("", "...") and not DRAWN.search(line)]
+    assert shown or example.python or not output  # a command shows what it prints
+    missing = [line for line in shown if not printed(line, output)]
+    assert not missing, "\n".join(output)
 
 
 def split(line):
@@ -200,23 +261,6 @@ def printed(line, output):
     )
 
 
-@pytest.mark.parametrize(("command", "lines"), list(transcripts()))
-def test_commands_print_what_the_page_shows(command, lines, tmp_path):
-    if "--out" in command:
-        pytest.importorskip("matplotlib")
-    program = shutil.which(command[0], path=str(Path(sys.executable).parent))
-    done = subprocess.run([program, *command[1:]], cwd=tmp_path, capture_output=True, text=True)
-    absent = re.search(".*was not found. Looked in", done.stderr + done.stdout)
-    if absent is not None:
-        pytest.skip(absent[0])
-    assert done.returncode == 0, done.stderr
-    output = done.stdout.splitlines()
-    shown = [line for line in lines if line.strip() not in ("", "...") and not DRAWN.search(line)]
-    assert shown
-    missing = [line for line in shown if not printed(line, output)]
-    assert not missing, done.stdout
-
-
 def test_other_numbers_and_words_are_seen():
     output = ["Cost at #0: 0.7045", "test accuracy  0.9805 (352 of 359 rows)"]
     assert printed("Cost at #0:  0.7046", output)
@@ -224,6 +268,19 @@ def test_other_numbers_and_words_are_seen():
     assert not printed("Cost at #1: 0.7045", output)
     assert not printed("Price at #0: 0.7045", output)
     assert printed("test accuracy  0.97 (350 of 359 rows)", output)
+
+
+def test_output_belongs_to_the_block_above_it(monkeypatch, tmp_path):
+    text = "```python\nx = 2\nprint(x / 3)\n```\n\n```text\n0.667\n```\nProse.\n```text\nno output\n```\n"
+    text += "```text\n$ python -c 'print(5)'\n$ python -c 'print(7)'\n7\n```\n```python\nx + y\n```\n"
+    monkeypatch.setitem(PAGES, "page", text)
+    found = examples("page")
+    assert [example.shown for example in found] == [["0.667"], [], ["7"], []]
+    reader = Reader("page", tmp_path)
+    assert reader.output(2) == ["7"]
+    assert printed("0.667", reader.output(0))
+    with pytest.raises(NameError):
+        reader.output(3)
 
 
 # -- names -----------------------------------------------------------------------------------------
