@@ -43,6 +43,8 @@ def test_repr_shows_names_types_and_values():
     assert repr(table()) == (
         "Table of 3 rows and 2 columns\n  age   number    31, nan, 7\n  city  category  Ulm, None, Ulm"
     )
+    days = Table({"day": np.array(["2024-02-29", "2024-03-01T12:30", "NaT"], "datetime64[us]")})
+    assert repr(days).endswith("\n  day  date  2024-02-29, 2024-03-01 12:30:00, None")
 
 
 IDS = [f"C{i:05}" for i in range(60)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -130,5 +131,8 @@ class Table:
 
 
 def _short(value: Any) -> str:
-    text = printable(f"{value:g}" if isinstance(value, float) else str(value))
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, datetime):
+        text = text.removesuffix(" 00:00:00")  # a date without a time of day
+    text = printable(text)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."

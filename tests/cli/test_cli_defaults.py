@@ -1,0 +1,44 @@
+"""Settings of ``train`` for tables, by their numbers of rows."""
+
+import pytest
+from compiled_nn.cli.support.defaults import of_table
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "stops", "for_classes", "for_values"),
+    [
+        (19, False, 0.2, 0.2),
+        (20, True, 0.2, 0.2),
+        (50, True, 0.2, 0.1),
+        (999, True, 0.2, 0.1),
+        (1000, True, 0.1, 0.1),
+    ],
+)
+def test_rows_that_are_held_out(n_rows, stops, for_classes, for_values):
+    classes, values = (of_table(n_rows, classifies=classifies) for classifies in (True, False))
+    assert classes.stops == values.stops == stops
+    assert (classes.validation_fraction, values.validation_fraction) == (for_classes, for_values)
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "batch_size", "epochs"),
+    [
+        (100, 32, 60),
+        (10_001, 64, 60),
+        (20_001, 128, 60),
+        (50_001, 256, 60),
+        (200_001, 512, 49),
+        (10**7, 512, 10),
+    ],
+)
+def test_large_tables_have_larger_batches_and_fewer_epochs(n_rows, batch_size, epochs):
+    for classifies in (True, False):
+        settings = of_table(n_rows, classifies=classifies)
+        assert (settings.batch_size, settings.epochs) == (batch_size, epochs)
+
+
+def test_small_tables_have_more_epochs():
+    settings = of_table(300, classifies=True)
+    assert settings.n_epochs(8) == 188  # 1,500 steps
+    assert settings.n_epochs(1) == 400
+    assert settings.n_epochs(100) == 60
