@@ -5,6 +5,7 @@ this process, which a damaged HDF5, Parquet or image file could end; :func:`run`
 """
 
 import gzip
+import importlib
 import io
 import json
 import random
@@ -13,6 +14,8 @@ import subprocess
 import sys
 import time
 import zipfile
+from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +89,31 @@ def _parquet():
     return made
 
 
+def _arrow():
+    import pyarrow
+    from pyarrow import feather, ipc
+
+    table = pyarrow.table({"a": X[:, 0], "b": np.arange(20), "kind": WORDS.tolist()})
+    file, stream, packed = (io.BytesIO() for _ in range(3))
+    with ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table, 7)
+    with ipc.new_stream(stream, table.schema) as writer:
+        writer.write_table(table)
+    feather.write_feather(table, packed, compression="zstd")
+    return [out.getvalue() for out in (file, stream, packed)]
+
+
+def _excel():
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    for row in (("a", "b", "kind"), *zip(X[:, 0].tolist(), range(20), WORDS.tolist(), strict=True)):
+        book.active.append(row)
+    out = io.BytesIO()
+    book.save(out)
+    return [out.getvalue()]
+
+
 def _image(form):
     from PIL import Image
 
@@ -108,12 +136,15 @@ def seeds(kind, folder):
         "npz": lambda: [_zip(members), _zip(members, zipfile.ZIP_STORED)],
         "h5": lambda: _hdf5(folder),
         "parquet": _parquet,
+        "arrow": _arrow,
+        "xlsx": _excel,
     }
     return makers[kind]() if kind in makers else _image(kind)
 
 
 IMAGES = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "PPM")
-KINDS = ("csv", "csv.gz", "idx", "idx.gz", "npz", "h5", "parquet", *IMAGES)
+KINDS = ("csv", "csv.gz", "idx", "idx.gz", "npz", "h5", "parquet", "arrow", "xlsx", *IMAGES)
+TABLES = ("csv", "csv.gz", "parquet", "arrow", "xlsx")
 _TOKENS = (
     b"\0",
     b"\xef\xbb\xbf",
@@ -212,6 +243,12 @@ def _structured(draw, kind, content, others):
         else:
             inner = bytearray(_damaged(draw, bytes(inner), [bytes(inner)]))
         return gzip.compress(bytes(inner), mtime=0) if kind == "idx.gz" else bytes(inner)
+    if kind == "xlsx":
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        name = draw.choice([*members])
+        members[name] = _damaged(draw, members[name], others)
+        return _zip(members, zipfile.ZIP_DEFLATED)
     if kind == "npz":
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = {name: archive.read(name) for name in archive.namelist()}
@@ -248,14 +285,30 @@ def mutant(kind, number, found):
         if not content:
             break
         whole = draw.random() < 0.5 or (
-            kind in ("csv.gz", "idx.gz", "npz", "parquet") and content not in found
+            kind in ("csv.gz", "idx.gz", "npz", "parquet", "xlsx") and content not in found
         )
         content = _damaged(draw, content, found) if whole else _structured(draw, kind, content, found)
     return content, draw
 
 
+def read_as_table(path, draw):
+    """Read a file as a table, whole or in batches."""
+    options = {"max_bytes": MAX_BYTES, "header": draw.choice((None, None, True, False))}
+    if draw.random() < 0.3:
+        options["column_types"] = {
+            draw.choice(("a", "b", "kind")): draw.choice(("number", "category", "date"))
+        }
+    with ExitStack() as stack:
+        source = path if draw.random() < 0.7 else stack.enter_context(open(path, "rb"))
+        if draw.random() < 0.5:
+            return datasets.read_table(source, **options)
+        return datasets.Table.concatenate([*datasets.iter_table(source, batch_rows=7, **options)])
+
+
 def read(kind, path, draw):
     """Read a file as its kind, in one of the ways there are."""
+    if kind in ("arrow", "xlsx") or (kind in TABLES and draw.random() < 0.6):
+        return read_as_table(path, draw)
     if kind in ("csv", "csv.gz"):
         target, header = draw.choice((-1, -1, -1, 0, None, "kind")), draw.choice((None, None, None, True))
         return datasets.read_csv(
@@ -290,7 +343,12 @@ def fault_of(kind, path, draw):
         return None, False
     except Exception as error:
         return f"{type(error).__name__}: {str(error)[:300]}", False
-    if isinstance(result, datasets.Dataset):
+    if isinstance(result, datasets.Table):
+        arrays = [*result.to_dict().values()]
+        texts = [text for array in arrays if array.dtype.kind == "O" for text in array if text is not None]
+        "".join(texts).encode()
+        arrays = [array for array in arrays if array.dtype.kind not in "OM"]
+    elif isinstance(result, datasets.Dataset):
         arrays = [result.X, result.y]
         if kind in ("csv", "csv.gz", "parquet") and not np.isfinite(result.X).all():
             return "X is not finite", True
@@ -325,6 +383,8 @@ def main(kind, first, count, folder):
     path = folder / "class" / f"x.{kind.lower()}" if kind in IMAGES else folder / f"x.{kind}"
     path.parent.mkdir(exist_ok=True)
     found = seeds(kind, folder)
+    if kind in ("csv", "csv.gz") and find_spec("pyarrow"):  # which reads only tables of some size
+        importlib.import_module("pyarrow.csv"), importlib.import_module("pyarrow.compute")
     for content in found:  # undamaged, so that the libraries are in memory
         path.write_bytes(content)
         fault = fault_of(kind, path, random.Random(3))

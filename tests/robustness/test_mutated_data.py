@@ -14,7 +14,16 @@ import zlib
 import data_mutants
 import numpy as np
 import pytest
-from compiled_nn.datasets import ParquetBatches, read_csv, read_hdf5, read_idx, read_image_folder, read_npz
+from compiled_nn.datasets import (
+    ParquetBatches,
+    iter_table,
+    read_csv,
+    read_hdf5,
+    read_idx,
+    read_image_folder,
+    read_npz,
+    read_table,
+)
 from data_mutants import X, Y
 
 LIMIT = 32 << 20
@@ -239,6 +248,23 @@ def test_hostile_files(folder, name):
     start = time.process_time()
     refused(reader, write(folder, name, content), words, max_bytes=LIMIT)
     assert time.process_time() - start < 10
+
+
+@pytest.mark.parametrize("name", [name for name in HOSTILE if name.startswith("csv")])
+def test_hostile_files_as_tables(folder, name):
+    """Each is a table with what the file has, or refused with its name."""
+    path = write(folder, name, HOSTILE[name][1])
+    start = time.process_time()
+    for read in (read_table, lambda *source, **options: [*iter_table(*source, **options)]):
+        try:
+            read(path, max_bytes=LIMIT)
+        except ValueError as error:
+            words = str(error)
+        else:
+            continue
+        assert words.startswith(str(path))
+        assert len(words) < 2000
+    assert time.process_time() - start < 20
 
 
 def test_enough_of_them():
@@ -497,7 +523,13 @@ def test_hostile_images(folder, name):
 
 @pytest.mark.parametrize("kind", data_mutants.KINDS)
 def test_mutants(effort, figures, tmp_path, kind):
-    libraries = {"h5": "h5py", "parquet": "pyarrow", **dict.fromkeys(data_mutants.IMAGES, "PIL")}
+    libraries = {
+        "h5": "h5py",
+        "parquet": "pyarrow",
+        "arrow": "pyarrow",
+        "xlsx": "openpyxl",
+        **dict.fromkeys(data_mutants.IMAGES, "PIL"),
+    }
     if kind in libraries:
         pytest.importorskip(libraries[kind])
     first, count = effort.count(0, time.time_ns() % 10**9), effort.count(150, 8000)

@@ -46,10 +46,9 @@ class ArrowCells:
         if found is not None and not np.isnan(found).any():
             return self._of_floats(found)
         trimmed = compute.utf8_trim(self._cells, characters=" ")
-        words = arrow.array(sorted(missing), arrow.string())
-        is_missing = compute.is_in(trimmed, value_set=words)
+        is_missing = compute.is_in(trimmed, value_set=_array_of_texts(sorted(missing)))
         if bool(compute.any(is_missing).as_py()):
-            trimmed = compute.if_else(is_missing, arrow.scalar(None, arrow.string()), trimmed)
+            trimmed = compute.if_else(is_missing, _null_text(), trimmed)
         found = self._floats(trimmed)
         if found is not None and int(np.isnan(found).sum()) == trimmed.null_count:
             return ArrowCells(trimmed)._of_floats(found)
@@ -105,10 +104,41 @@ class ArrowCells:
         return values
 
 
+def _array_of_texts(texts: list[str]) -> Any:
+    """Return an Arrow array of texts; pyarrow.array would import pandas, if it is installed."""
+    arrow = load("pyarrow")
+    content = [text.encode() for text in texts]
+    ends = np.cumsum([0, *map(len, content)], dtype=np.int32)
+    return arrow.StringArray.from_buffers(
+        len(texts), arrow.py_buffer(ends), arrow.py_buffer(b"".join(content))
+    )
+
+
+def _null_text() -> Any:
+    """Return a null of the type text."""
+    arrow = load("pyarrow")
+    ends, valid = arrow.py_buffer(np.zeros(2, np.int32)), arrow.py_buffer(b"\0")
+    return arrow.StringArray.from_buffers(1, ends, arrow.py_buffer(b""), valid, 1)[0]
+
+
 def _array(cells: Any) -> Array:
-    """Return an Arrow array of numbers as a NumPy array; nulls are NaN."""
-    values: Array = cells.to_numpy() if hasattr(cells, "chunks") else cells.to_numpy(zero_copy_only=False)
-    return values
+    """Return an Arrow array of int64, int32 or float64, in one or several chunks; nulls are NaN.
+
+    The method to_numpy would import pandas, if it is installed.
+    """
+    kind = {"int32": np.int32, "int64": np.int64, "double": np.float64}[str(cells.type)]
+    parts = [_values(chunk, kind) for chunk in getattr(cells, "chunks", [cells])]
+    return np.concatenate(parts) if parts else np.empty(0, kind)
+
+
+def _values(chunk: Any, kind: Any) -> Array:
+    valid, data = chunk.buffers()
+    n, start = len(chunk), chunk.offset
+    values = np.frombuffer(data, kind, n, start * np.dtype(kind).itemsize) if n else np.empty(0, kind)
+    if not chunk.null_count:
+        return values
+    bits = np.unpackbits(np.frombuffer(valid, np.uint8), bitorder="little")[start : start + n]
+    return np.where(bits == 1, values, np.nan)
 
 
 def _parts(cells: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import io
 import zipfile
+import zlib
 from typing import Any
 
 from ..common import optional
@@ -18,6 +19,11 @@ from .table_sources import Opened
 
 _ERRORS = frozenset(("#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!"))
 _BYTES_PER_CELL = 64
+# Exceptions of openpyxl, and of the modules for archives and XML, for damaged files.
+_DAMAGES = (
+    *(KeyError, TypeError, AttributeError, IndexError, OverflowError, SyntaxError, EOFError, OSError),
+    *(zipfile.BadZipFile, zlib.error, NotImplementedError),
+)
 
 
 def read(opened: Opened, options: Options) -> Table:
@@ -30,15 +36,7 @@ def read(opened: Opened, options: Options) -> Table:
     try:
         book = openpyxl.load_workbook(content, read_only=True, data_only=True, keep_links=False)
         rows, lines = _rows(_sheet(book, options), options, budget)
-    except (
-        KeyError,
-        TypeError,
-        AttributeError,
-        IndexError,
-        SyntaxError,
-        zipfile.BadZipFile,
-        EOFError,
-    ) as error:
+    except _DAMAGES as error:
         raise ValueError(f"it is a damaged Excel file: {error}") from error
     layout = csv_dialects.layout_of(rows, lines, options)
     body = [(row, line) for row, line in zip(rows, lines, strict=True) if line > layout.n_lines]

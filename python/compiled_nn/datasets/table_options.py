@@ -75,7 +75,7 @@ class Options(NamedTuple):
             for name in wanted:
                 if name not in known and (option == "columns" or self.columns is None):
                     raise ValueError(
-                        f"no column is named {name!r}, which {option} names; the columns are {listed(names)}."
+                        f"no column is named {name!r}, which the option {option} has; the columns are {listed(names)}."
                         f"{did_you_mean(str(name), map(str, names))}"
                     )
         order = range(len(names)) if self.columns is None else [known[name] for name in self.columns]
