@@ -409,7 +409,7 @@ def reader(request, monkeypatch):
         pytest.importorskip("pyarrow")
         monkeypatch.setattr(csv_arrow, "_FEWEST_BYTES", 0)
     else:
-        monkeypatch.setattr(csv_arrow, "takes", lambda content, dialect: False)
+        monkeypatch.setattr(csv_arrow, "takes", lambda content, layout: False)
     return request.param
 
 
@@ -576,7 +576,7 @@ def test_what_the_csv_module_writes_is_read_back(library, drawn):
             pytest.importorskip("pyarrow")
             patch.setattr(csv_arrow, "_FEWEST_BYTES", 0)
         else:
-            patch.setattr(csv_arrow, "takes", lambda content, dialect: False)
+            patch.setattr(csv_arrow, "takes", lambda content, layout: False)
         content = out.getvalue().encode()
         as_text = read_table(io.BytesIO(content), column_types=dict.fromkeys(names, "category"), **options)
         found = as_text

@@ -17,9 +17,10 @@ _FEWEST_BYTES = 1 << 14  # smaller texts are read by the csv module, which is fa
 _BREAKS = tuple(b"\r\n")
 
 
-def takes(content: Any, dialect: Dialect) -> bool:
+def takes(content: Any, layout: Layout) -> bool:
     """Whether pyarrow is to read a text: it is installed, reads the dialect, and is faster."""
-    if len(content) < _FEWEST_BYTES or dialect.escape or dialect.skip_spaces:
+    dialect = layout.dialect
+    if len(content) < _FEWEST_BYTES * max(1, layout.width // 16) or dialect.escape or dialect.skip_spaces:
         return False
     if not (dialect.delimiter.isascii() and dialect.quote.isascii()):
         return False

@@ -185,7 +185,7 @@ class Columns:
     def part(self, content: memoryview, before: int) -> _Part:
         """Return all rows of a text, which `before` lines precede."""
         dialect = self.layout.dialect
-        if csv_arrow.takes(content, dialect):
+        if csv_arrow.takes(content, self.layout):
             quotes = csv_arrow.quotes(content, dialect, last=True)
             if quotes.regular:
                 cells = csv_arrow.columns(content, self.layout, self.chosen, quotes.breaks)
