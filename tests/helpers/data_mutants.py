@@ -20,9 +20,6 @@ from pathlib import Path
 
 import numpy as np
 from compiled_nn import datasets
-from compiled_nn.cli.support import parquet as parquet_table
-from compiled_nn.datasets import limits
-from compiled_nn.datasets.csv import default_columns
 
 MAX_BYTES = 32 << 20  # for the readers
 SLACK = 64 << 20  # beside them: buffers of the libraries, and the images that Pillow decodes
@@ -321,14 +318,7 @@ def read(kind, path, draw):
     if kind == "h5":
         return datasets.read_hdf5(path, max_bytes=MAX_BYTES)
     if kind == "parquet":
-        if draw.random() < 0.5:
-            return list(datasets.ParquetBatches(path, "y", batch_rows=8, max_bytes=MAX_BYTES))
-        return parquet_table.read(
-            str(path),
-            None,
-            lambda cells, line: default_columns(cells, line, -1, True),
-            limits.Budget(MAX_BYTES),
-        )
+        return list(datasets.ParquetBatches(path, "y", batch_rows=8, max_bytes=MAX_BYTES))
     return datasets.read_image_folder(Path(path).parent.parent, max_bytes=MAX_BYTES)
 
 
