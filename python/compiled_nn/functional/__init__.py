@@ -38,15 +38,13 @@ from .costs import accuracy, compute_cost, cross_entropy, one_hot
 from .layers import (
     L_model_backward,
     L_model_forward,
-    initialize_parameters,
-    initialize_parameters_deep,
     linear_activation_backward,
     linear_activation_forward,
     linear_backward,
     linear_forward,
-    update_parameters,
 )
 from .networks import back_prop, forward_prop, gradients, initialise_parameters, predict
+from .parameters import initialize_parameters, initialize_parameters_deep, update_parameters
 
 __all__ = [
     "L_model_backward",

@@ -16,14 +16,9 @@ from ..spec import activations, shapes
 from ..spec.activations import ActivationName
 from ..spec.configuration import DType
 from ..spec.shapes import Shape
-from .layers import (
-    activation_gradient,
-    draw_parameters,
-    linear_activation_forward,
-    update_parameters,
-    weight_gradients,
-)
+from .layers import activation_gradient, linear_activation_forward, weight_gradients
 from .orientation import as_rows, orient, targets_as_rows
+from .parameters import draw_parameters, update_parameters
 
 
 def initialise_parameters(

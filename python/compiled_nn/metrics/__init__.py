@@ -11,6 +11,7 @@ accepted as well.
 
 from ..common import lazy
 from .curves import calibration_curve, precision_recall_curve, roc_curve
+from .deviances import gamma_deviance, poisson_deviance, tweedie_deviance
 from .labels import accuracy, balanced_accuracy, confusion, confusion_matrix, f1, matthews, precision, recall
 from .probabilities import brier, ece, log_loss, top_k_accuracy
 from .ranking import average_precision, roc_auc
@@ -18,17 +19,14 @@ from .report import classification_report
 from .scorers import Metric, resolve
 from .values import (
     d2_pinball,
-    gamma_deviance,
     mae,
     mape,
     max_error,
     median_absolute_error,
     mse,
     pinball,
-    poisson_deviance,
     r2_score,
     rmse,
-    tweedie_deviance,
 )
 
 __all__ = [

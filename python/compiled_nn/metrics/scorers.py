@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from ..common import checks
-from . import labels, probabilities, ranking, values
+from . import deviances, labels, probabilities, ranking, values
 
 Needs = Literal["labels", "probabilities", "values"]
 
@@ -147,8 +147,8 @@ def _table() -> dict[str, Metric]:
         "median_absolute_error": (values.median_absolute_error, "median_absolute_error", "values"),
         "max_error": (values.max_error, "max_error", "values"),
         "pinball": (values.pinball, "pinball", "values"),
-        "poisson_deviance": (values.poisson_deviance, "mean_poisson_deviance", "values"),
-        "gamma_deviance": (values.gamma_deviance, "mean_gamma_deviance", "values"),
+        "poisson_deviance": (deviances.poisson_deviance, "mean_poisson_deviance", "values"),
+        "gamma_deviance": (deviances.gamma_deviance, "mean_gamma_deviance", "values"),
     }
     table = {name: Metric(name, function, "labels") for name, function in of_labels.items()}
     table |= {name: Metric(name, function, "probabilities") for name, function in of_probabilities.items()}
