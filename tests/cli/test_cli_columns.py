@@ -122,7 +122,7 @@ def test_missing_columns_are_named(run, write, model, columns, command, names, m
     write("new.csv", names)
     code, out, err = run(command, model, "new.csv")
     assert (code, out) == (1, "")
-    assert err.startswith("compiled-nn: error: new.csv: " + message)
+    assert err.startswith("compiled-nn: error: new.csv, line 1: " + message)
     assert err.count("\n") == 1
 
 
@@ -162,7 +162,7 @@ def test_without_a_header_by_position(run, write, model, columns):
     assert json.loads(run("evaluate", model, "target.csv", "--part", "all", "--json")[1])["rows"] == ROWS
     code, _, err = run("predict", model, "wide.csv")
     assert code == 1
-    assert "wide.csv: 4 columns and no header; a file without a header has as many columns as" in err
+    assert "wide.csv, line 1: 4 columns and no header; a file without a header has as many columns as" in err
     assert "2, or 3 with the target" in err
     assert "3 with the target. Give" in run("evaluate", model, "plain.csv")[2]
 

@@ -97,8 +97,8 @@ WRONG_DATA = [
     ("evaluate narrow good.csv --part test", "good has no test part; give --part all"),
     (
         "predict net good.csv",
-        "good.csv: 5 columns, and the model has no names of columns, so that they are taken by position: 64, or 65 "
-        "with the target",
+        "good.csv, line 1: 5 columns, and the model has no names of columns, so that they are taken by position: 64, "
+        "or 65 with the target",
     ),
     ("predict values good.csv --proba", "which has no class probabilities; omit --proba"),
     ("info good.csv", "readable network: "),

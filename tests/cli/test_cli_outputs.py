@@ -166,7 +166,8 @@ def test_wrong_columns_to_keep(run, data):
     code, out, err = run("predict", "net", "x.csv", "--keep", "citi")
     assert (code, out) == (1, "")
     assert err == (
-        "compiled-nn: error: x.csv: no column is named 'citi'; the columns are 'n', 'a', 'city'. Did you mean 'city'?\n"
+        "compiled-nn: error: x.csv, line 1: no column is named 'citi'; the columns are 'n', 'a', 'city'. Did you mean "
+        "'city'?\n"
     )
     code, _, err = run("predict", "net", "x.csv", "--keep", "7")
     assert "there is no column 7, counted from 0; the file has 3 columns" in err

@@ -34,7 +34,7 @@ def read(opened: Opened, options: Options) -> Table:
     budget = limits.Budget(options.max_bytes)
     with _damage(opened.name):
         file = _File(opened, budget)
-    names = _names(file, options)
+    options, names = _names(file, options)
     with _damage(opened.name):
         file.check(names, None, budget)
     found = {}
@@ -53,7 +53,7 @@ def iterate(opened: Opened, options: Options, batch_rows: int) -> Iterator[Table
     """Iterate over the rows of a file, of which only some are in memory together."""
     with _damage(opened.name):
         file = _File(opened, limits.Budget(options.max_bytes))
-    names = _names(file, options)
+    options, names = _names(file, options)
     with _damage(opened.name):
         file.check(names, batch_rows, limits.Budget(options.max_bytes))
         batches = iter(file.batches(names, batch_rows))
@@ -75,11 +75,12 @@ def iterate(opened: Opened, options: Options, batch_rows: int) -> Iterator[Table
         raise ValueError("the file holds no rows")
 
 
-def _names(file: _File, options: Options) -> list[str]:
-    """Return the names of the columns to read."""
+def _names(file: _File, options: Options) -> tuple[Options, list[str]]:
+    """Return the options for the columns of a file, and the names of the columns to read."""
     names = [name for name in file.schema.names if name not in _unnamed_index(file.schema)]
     column_names.check_distinct(names)
-    return [names[i] for i in options.selected(names)]
+    options = options.for_names(names)
+    return options, [names[i] for i in options.selected(names)]
 
 
 def _unnamed_index(schema: Any) -> set[str]:

@@ -143,12 +143,14 @@ def decide(cells: Cells, name: Any, options: Options) -> Decided:
     levels, codes = cells.levels()
     present = [level for level in levels if level not in missing]
     if word == "date":
-        return Decided([Form("date", date=_date_format(cells, present, name, given))])
+        return Decided(
+            [Form("date", date=_date_format(cells, present, name, given, options.hints.get(name)))]
+        )
     if not present:
         return Decided([Form("number")])
     if all(level in _BOOLEANS for level in present):
         return Decided([Form("boolean")])
-    if word is None and (form := _maybe_date(present, name, given)):
+    if word is None and (form := _maybe_date(present, name, given, options.hints.get(name))):
         return Decided([Form("date", date=form)])
     forms = _number_forms(present, options)
     if not forms or (word is None and _are_labels(levels, codes, forms, missing)):
@@ -226,7 +228,7 @@ def _are_labels(
     return found is None or found.are_labels
 
 
-def _maybe_date(present: Sequence[str], name: Any, given: str | None) -> str:
+def _maybe_date(present: Sequence[str], name: Any, given: str | None, hint: str | None) -> str:
     """Return the format of dates; "" if the cells are not dates."""
     if given is not None:
         if (
@@ -235,14 +237,18 @@ def _maybe_date(present: Sequence[str], name: Any, given: str | None) -> str:
         ):
             return given
         return ""
-    found = _detected(present, name)
-    return "" if found is None else found.format
+    found = _detected(present, name, hint)
+    return found or ""
 
 
-def _detected(present: Sequence[str], name: Any) -> date_formats.Dates | None:
+def _detected(present: Sequence[str], name: Any, hint: str | None) -> str | None:
+    """Return the format of dates, of two possible ones the `hint`; None if the cells are not dates of one format."""
     try:
-        return date_formats.detect(present)
+        found = date_formats.detect(present)
+        return None if found is None else found.format
     except date_formats.AmbiguousDatesError as error:
+        if hint in error.formats:
+            return hint
         first, second = error.formats
         raise CellError(
             None,
@@ -251,7 +257,7 @@ def _detected(present: Sequence[str], name: Any) -> date_formats.Dates | None:
         ) from None
 
 
-def _date_format(cells: Cells, present: Sequence[str], name: Any, given: str | None) -> str:
+def _date_format(cells: Cells, present: Sequence[str], name: Any, given: str | None, hint: str | None) -> str:
     """Return the format of a column of dates; raise a CellError if a cell is none."""
     if not present:
         return date_formats.ISO
@@ -262,9 +268,9 @@ def _date_format(cells: Cells, present: Sequence[str], name: Any, given: str | N
                 _row_of(cells, present[bad]), f"{shown(present[bad])} is not a date of the format {given!r}"
             )
         return given
-    found = _detected(present, name)
+    found = _detected(present, name, hint)
     if found is not None:
-        return found.format
+        return found
     for cell in present:
         try:
             alone = date_formats.detect([cell])

@@ -151,7 +151,9 @@ def _layout(trial: _Trial, options: Options, before: int) -> Layout:
     first_line = trial.lines[0] + before
     header = options.header
     if header is None:
-        header = _has_names(options) or _is_header(trial, first, first_line)
+        header = (
+            _has_names(options) or not options.known.isdisjoint(first) or _is_header(trial, first, first_line)
+        )
     width = trial.width + trial.trailing
     if not header:
         return Layout(trial.dialect, list(range(width)), width, before, False)

@@ -165,9 +165,10 @@ class Columns:
     """
 
     def __init__(self, layout: Layout, options: Options, *, typed: bool = False) -> None:
-        self.layout, self.options, self._typed = layout, options, typed
+        self.layout, self._typed = layout, typed
         try:
-            self.chosen = options.selected(layout.names)
+            self.options = options.for_names(layout.names)
+            self.chosen = self.options.selected(layout.names)
         except ValueError as error:
             raise ValueError(f"line {max(1, layout.n_lines)}: {error}") from None
         self.names = [layout.names[i] for i in self.chosen]

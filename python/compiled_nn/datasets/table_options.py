@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ..common import checks
@@ -30,6 +31,12 @@ class Options(NamedTuple):
         Further spellings of a missing value.
     sheet : str, int or None
     max_bytes : int
+    known : frozenset of str
+        Names of which one in the first line tells that it has the names of the columns.
+    hints : mapping of name to str
+        Formats of dates for columns in which day and month may be in either order.
+    choose : callable or None
+        Function that returns `columns` and `column_types` for the names of a file.
     """
 
     owner: str
@@ -45,6 +52,16 @@ class Options(NamedTuple):
     missing: frozenset[str]
     sheet: str | int | None
     max_bytes: int
+    known: frozenset[str] = frozenset()
+    hints: Mapping[Any, str] = MappingProxyType({})
+    choose: Callable[[list[Any]], tuple[Sequence[Any], Mapping[Any, Word]]] | None = None
+
+    def for_names(self, names: Sequence[Any]) -> Options:
+        """Return the options for a file with these names of columns."""
+        if self.choose is None:
+            return self
+        columns, types = self.choose(list(names))
+        return self._replace(columns=tuple(columns), column_types=types, choose=None)
 
     def format_of(self, name: Any) -> str | None:
         """Return the format of the dates of a column; None: detected."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -196,6 +196,53 @@ def iter_table(
         max_bytes=max_bytes,
     )
     checks.integer("iter_table", "batch_rows", batch_rows, minimum=1)
+    return _batches(source, options, batch_rows)
+
+
+def iter_chosen(
+    source: Any,
+    choose: Callable[[list[Any]], tuple[Sequence[Any], Mapping[Any, Word]]],
+    *,
+    known: Iterable[str] = (),
+    hints: Mapping[Any, str] | None = None,
+    batch_rows: int = 65536,
+    **given: Any,
+) -> Iterator[Table]:
+    """Read columns of a table that are chosen when its names are known, some rows at a time.
+
+    Parameters
+    ----------
+    source : path-like or file object
+        File.
+    choose : callable
+        Function that returns `columns` and `column_types`, as for :func:`iter_table`, for the names of all columns.
+    known : iterable of str, default ()
+        Names of which one in the first line tells that it has the names of the columns.
+    hints : mapping of str or int to str, optional
+        Formats of dates for columns in which day and month may be in either order.
+    batch_rows : int, default 65536
+        Number of rows of a batch.
+    **given
+        Further options of :func:`iter_table`.
+
+    Yields
+    ------
+    Table
+    """
+    names = (
+        "header",
+        "delimiter",
+        "quote",
+        "encoding",
+        "decimal",
+        "thousands",
+        "date_format",
+        "missing",
+        "sheet",
+    )
+    every = dict.fromkeys((*names, "columns", "column_types")) | {"max_bytes": limits.MAX_BYTES} | given
+    options = table_options.check("iter_table", **every)
+    options = options._replace(known=frozenset(known), hints=hints or {}, choose=choose)
     return _batches(source, options, batch_rows)
 
 

@@ -69,8 +69,8 @@ def _add_reading(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--quote",
         metavar="CHAR",
-        type=values.character,
-        help="CSV: character around cells that contain the delimiter (default: determined from the file)",
+        type=values.quote,
+        help='CSV: character around cells that contain the delimiter, or "none" (default: determined from the file)',
     )
     group.add_argument(
         "--encoding",

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import re
-import zlib
 from argparse import Namespace
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
-from typing import Any, NamedTuple, cast
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...datasets import limits
-from ...datasets.tables import Table, iter_table
+from ...datasets.tables import Table, iter_chosen
 from . import columns
 from .arguments import reading_options
-from .columns import Choice, Expected
+from .columns import Choice, Expected, Name
 from .outputs import Columns
 from .source import Source
 from .terminal import UsageError, print_note
@@ -71,13 +67,8 @@ class TableBatches:
 
     Attributes
     ----------
-    name : str
-        Name of the data.
-
-    Raises
-    ------
-    ValueError
-        If the source is not a table, or a column is missing.
+    name, path : str
+        Name of the data, and of their file.
     """
 
     def __init__(
@@ -89,83 +80,45 @@ class TableBatches:
         labels: bool,
         keep: Sequence[str] = (),
     ) -> None:
-        self.name = source.stem
-        self._source, self._expected = source, expected
-        self._opened = _Opened(source, reading_options(options), expected)
-        with located(source.path):
-            self._choice = columns.choose(
-                self._opened.names, expected, target=options.target, labels=labels, keep=keep
-            )
+        self.name, self.path = source.stem, source.path
+        self._source, self._options, self._expected = source, options, expected
+        self._labels, self._keep = labels, keep
 
     def __iter__(self) -> Iterator[Rows]:
         """Iterate over the rows."""
-        choice, first = self._choice, 0
-        if choice.unused:
-            noun = "column is" if len(choice.unused) == 1 else "columns are"
-            print_note(f"{len(choice.unused)} {noun} not used: {columns.listed(choice.unused)}")
-        for table in self._opened.batches(choice):
+        chosen: list[Choice] = []
+
+        def choose(names: list[Any]) -> tuple[Sequence[Name], Mapping[Name, Any]]:
+            choice = columns.choose(
+                names, self._expected, target=self._options.target, labels=self._labels, keep=self._keep
+            )
+            chosen.append(choice)
+            if choice.unused:
+                noun = "column is" if len(choice.unused) == 1 else "columns are"
+                print_note(f"{len(choice.unused)} {noun} not used: {columns.listed(choice.unused)}")
+            return choice.read, choice.types
+
+        known = filter(None, (*self._expected.titles, self._expected.target))
+        hints = self._expected.date_formats
+        given = reading_options(self._options)
+        first = 0
+        for table in iter_chosen(self._source.place, choose, known=known, hints=hints, **given):
+            (choice,) = chosen
             y = None if choice.target is None else table[choice.target]
             kept = {str(name): table[name] for name in choice.kept}
-            yield Rows(self._features(table), y, kept, np.arange(first, first + len(table)))
+            numbers = np.arange(first, first + len(table))
+            yield Rows(self._features(table, choice), y, kept, numbers)
             first += len(table)
 
-    def _features(self, table: Table) -> Any:
+    def _features(self, table: Table, choice: Choice) -> Any:
         """Return the columns of the model; without names, those that it does not use are empty."""
-        found = {name: table[cell] for name, cell in self._choice.features.items()}
+        found = {name: table[cell] for name, cell in choice.features.items()}
         if self._expected.names is not None:
             return Table(found)
         if not self._expected.has_encoder:
             return np.stack([values.astype(np.float64) for values in found.values()], axis=1)
         empty = np.full(len(table), None, dtype=object)
         return Table({i: found.get(i, empty) for i in range(len(self._expected.types))})
-
-
-class _Opened:
-    """Table whose names are known before its columns are chosen."""
-
-    def __init__(self, source: Source, keywords: dict[str, Any], expected: Expected) -> None:
-        limit = keywords.get("max_bytes", limits.MAX_BYTES)
-        if isinstance(source.place, str):
-            with open(source.place, "rb") as file:
-                content = file.read()
-        else:
-            content = source.place.read(limit + 1)
-            source.place.close()
-        if content[:2] == b"\x1f\x8b":
-            try:
-                content = gzip.decompress(content)
-            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-                raise ValueError(f"{source.path} is a damaged gzip file: {error}") from error
-        limits.Budget(limit).check(len(content), f"{source.path}: the content")
-        self._content, self._keywords = content, keywords
-        first = self._first()
-        if "header" not in keywords and isinstance(first.column_names[0], int):
-            known = {*expected.titles, expected.target}
-            if not known.isdisjoint(str(values[0]) for values in first.to_dict().values()):
-                keywords["header"] = True
-                first = self._first()
-        self.names = first.column_names
-
-    def _first(self) -> Table:
-        batches = cast("Generator[Table]", iter_table(io.BytesIO(self._content), **self._keywords))
-        with closing(batches):
-            return next(batches)
-
-    def batches(self, choice: Choice) -> Iterator[Table]:
-        """Iterate over the batches of the chosen columns."""
-        types = cast("dict[Any, Any]", choice.types)
-        yield from iter_table(
-            io.BytesIO(self._content), columns=choice.read, column_types=types, **self._keywords
-        )
-
-
-@contextmanager
-def located(path: str) -> Iterator[None]:
-    """Put the name of a file in front of the message of a ValueError."""
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
 
 
 @contextmanager

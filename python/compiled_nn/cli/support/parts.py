@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...datasets import Dataset
+from ...datasets import Dataset, limits
 from ...datasets.tables import Table
 from ...network.network import Network
 from . import inputs, record, results
 from .batches import Rows, TableBatches
 from .columns import Expected
 from .record import Record
+from .tables import limit_of
 from .terminal import UsageError, print_note
 
 _TOGETHER = 65_536  # rows of an array that are predicted together
@@ -67,7 +68,7 @@ def labelled(options: Namespace, net: Network, *, held_out_first: bool = False) 
         X, y, part = _of_arrays(data, part, known)
         return Part(X, _labels(y) if results.classifies(net) else y, part, data.name, data.class_names)
     batches = TableBatches(source, options, Expected.by(net), labels=True)
-    every = list(batches)
+    every = list(_within(batches, options))
     X = _joined([rows.X for rows in every])
     y = _labels(np.concatenate([rows.y for rows in every if rows.y is not None]))
     held, trained = known.find(_hashed(X, known), y)
@@ -84,6 +85,15 @@ def labelled(options: Namespace, net: Network, *, held_out_first: bool = False) 
     _note_missing(name, int(held.sum()), len(known.held_out))
     chosen = held if part == "test" else ~held
     return Part(_taken(X, chosen), y[chosen], str(part), name, ())
+
+
+def _within(batches: TableBatches, options: Namespace) -> Iterator[Rows]:
+    """Yield batches that are kept; raise a ValueError if all of them take more memory than --max-bytes."""
+    budget = limits.Budget(limit_of(options))
+    for rows in batches:
+        k = len(rows.X.column_names) if isinstance(rows.X, Table) else rows.X.shape[1]
+        budget.take(8 * len(rows.X) * (k + 1), f"{batches.path}: the table")
+        yield rows
 
 
 def used_columns(net: Network) -> list[bool]:

@@ -55,7 +55,7 @@ class Source(NamedTuple):
             with open(path, "rb") as file:
                 return cls(path, path, _kind(path, file.read(_HEAD)))
         name = "stdin" if path == "-" else path
-        pipe = _Pipe(sys.stdin.buffer if path == "-" else open(path, "rb", buffering=0))  # noqa: SIM115
+        pipe = _Pipe(name, sys.stdin.buffer if path == "-" else open(path, "rb", buffering=0))  # noqa: SIM115
         kind = _kind(name, pipe.head)
         if kind != "table":
             raise ValueError(
@@ -74,12 +74,15 @@ class _Pipe(io.RawIOBase):
 
     Attributes
     ----------
+    name : str
+        Name for messages.
     head : bytes
         Beginning; it is read again.
     """
 
-    def __init__(self, file: Any) -> None:
+    def __init__(self, name: str, file: Any) -> None:
         super().__init__()
+        self.name = name
         self._file, content = file, b""
         while len(content) < _HEAD and (part := self._part(_HEAD - len(content))):
             content += part

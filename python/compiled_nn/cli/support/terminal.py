@@ -20,10 +20,16 @@ _OPTIONS = {  # words of the command line by those of Python; "" where it has no
     "standardize=True": "--standardize",
     "header=True": "--header",
     "header=False": "--no-header",
+    'quote=""': "--quote none",
     "input_scale": "--scale",
     "r2_score": "R^2",
     "max_bytes": "--max-bytes",
 }
+_READING = re.compile(  # parameters of the readers of tables, with a value
+    r"\b(delimiter|quote|encoding|decimal|thousands|date_format|missing|sheet)=('[^']*'|\"[^\"]*\"|\.\.\.|\d+)"
+)
+_TYPES = re.compile(r"column_types=\{('[^']*'|\d+): '(\w+)'\}")
+_TYPE_OPTIONS = {"number": "--numeric", "category": "--categorical", "date": "--date", "ignore": "--ignore"}
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "cyan": "36"}
 _STYLED = re.compile(rf"(\033\[(?:{'|'.join((*_STYLES.values(), '0'))})m)")
 
@@ -59,7 +65,14 @@ def _lines(message: object) -> list[str]:
     text = str(message)
     for name, option in _OPTIONS.items():
         text = text.replace(name, option)
+    text = _READING.sub(lambda match: f"--{match[1].replace('_', '-')} {_plain(match[2])}".rstrip(), text)
+    text = _TYPES.sub(lambda match: f"{_TYPE_OPTIONS.get(match[2], '')} {match[1]}", text)
     return [line.strip() for line in text.split("\n")]
+
+
+def _plain(value: str) -> str:
+    """Return a value without quotes; "" for an ellipsis."""
+    return "" if value == "..." else value.strip("'\"")
 
 
 class Terminal:

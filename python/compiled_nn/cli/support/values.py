@@ -205,6 +205,11 @@ def character(text: str) -> str:
     return text
 
 
+def quote(text: str) -> str:
+    """Convert one character, or the word none to ""."""
+    return "" if text == "none" else character(text)
+
+
 def encoding(text: str) -> str:
     """Convert the name of an encoding of text."""
     import codecs  # imported here: a start imports no code of a command
