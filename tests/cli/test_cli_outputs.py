@@ -262,7 +262,7 @@ def test_an_error_in_a_later_batch_names_its_row_and_leaves_the_file(run, data, 
     (folder / "out.csv").write_text("old")
     code, out, err = run("predict", "net", "x.npz", "-o", "out.csv")
     assert (code, out) == (1, "")
-    assert "row 25, column 1" in err
+    assert "row 25, counted from 0, column 1" in err
     assert (folder / "out.csv").read_text() == "old"
     assert [name for name in os.listdir() if name.endswith(".tmp")] == []
 
@@ -279,3 +279,13 @@ def test_batches_of_arrays_are_the_whole(run, data, monkeypatch):
         assert run("predict", "net", "x.npz", "--proba", "-o", "p.npy")[0] == 0
         assert np.array_equal(np.load("p.npy"), net.predict_proba(X))
     assert outputs[0] == outputs[1]
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate", "explain"])
+def test_an_error_of_the_network_names_the_line(run, data, folder, command):
+    fitted("mse", 1, values()).save("net")
+    text = 'city,a,y\n\nUlm,1,2\n"Rom\nOst",inf,3\n'  # a blank line, and a cell of two lines
+    (folder / "x.csv").write_text(text)
+    code, out, err = run(command, "net", "x.csv", *(["--target", "y"] if command != "predict" else []))
+    assert (code, out) == (1, "")
+    assert err.endswith("compiled-nn: error: x: column 'a' contains infinity: line 5.\n")

@@ -44,7 +44,7 @@ def run(options: Namespace) -> int:
     coverages = scores.coverages_of(net, options.interval, options.model)
     rows = parts.labelled(options, net)
     X, y = rows.X, rows.y
-    with in_data(rows.name):
+    with in_data(rows.name, rows.numbers, rows.place):
         measured = results.measure(net, X, y)
         values = {metric.name: scores.measure(metric, net, X, y) for metric in metrics}
         covered = [scores.coverage(net, X, y, coverage) for coverage in coverages]

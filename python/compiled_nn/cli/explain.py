@@ -76,7 +76,7 @@ def run(options: Namespace) -> int:
     net = inputs.load_network(options)
     metric = scores.only_metric_of(net, options.metric)
     rows = parts.labelled(options, net, held_out_first=True)
-    with in_data(rows.name):
+    with in_data(rows.name, rows.numbers, rows.place):
         found = permutation_importance(
             net, rows.X, rows.y, metric=metric, n_repeats=options.repeats, random_state=options.seed
         )

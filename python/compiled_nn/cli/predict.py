@@ -116,7 +116,7 @@ def _predicted(answered: Answered, outputs: Outputs) -> Iterator[Columns]:
     from .support.batches import in_data
 
     for rows in answered:
-        with in_data(answered.name, rows.numbers):
+        with in_data(answered.name, rows.numbers, answered.place):
             found = outputs.of(rows.X)
         for name in rows.kept:
             if name in found:

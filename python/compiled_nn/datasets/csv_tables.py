@@ -66,6 +66,20 @@ def iterate(opened: Opened, options: Options, batch_rows: int) -> Iterator[Table
         yield Table.concatenate(parts)
 
 
+def line_of(opened: Opened, options: Options, row: int) -> int | None:
+    """Return the line with the end of a row, counted from 0; None if the file has fewer rows."""
+    text = Utf8(opened, options.encoding)
+    content, ended = _more(b"", text, _CHUNK)
+    layout = _layout(content, options, complete=ended)
+    pieces = iter([content[_first_row(content, layout) :]])
+    lines = csv_rows.lines_of(lambda: next(pieces, b"") or text.read())
+    for block in csv_rows.blocks(lines, layout, [], before=layout.n_lines, max_bytes=options.max_bytes):
+        if row < len(block.lines):
+            return block.lines[row]
+        row -= len(block.lines)
+    return None
+
+
 def _tables(opened: Opened, options: Options) -> Iterator[Table]:
     """Iterate over the rows in parts of any size; types are decided by the first part."""
     text = Utf8(opened, options.encoding)

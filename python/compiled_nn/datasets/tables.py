@@ -229,21 +229,33 @@ def iter_chosen(
     ------
     Table
     """
-    names = (
-        "header",
-        "delimiter",
-        "quote",
-        "encoding",
-        "decimal",
-        "thousands",
-        "date_format",
-        "missing",
-        "sheet",
-    )
-    every = dict.fromkeys((*names, "columns", "column_types")) | {"max_bytes": limits.MAX_BYTES} | given
-    options = table_options.check("iter_table", **every)
-    options = options._replace(known=frozenset(known), hints=hints or {}, choose=choose)
+    options = _options(given)._replace(known=frozenset(known), hints=hints or {}, choose=choose)
     return _batches(source, options, batch_rows)
+
+
+def line_of(path: str, row: int, *, known: Iterable[str] = (), **given: Any) -> int | None:
+    """Return the line of a CSV file with the end of a row, counted from 0; None for other files.
+
+    Parameters
+    ----------
+    path : str
+        File.
+    row : int
+        Number of the row.
+    known, **given
+        Same as in :func:`iter_chosen`.
+    """
+    with table_sources.opened(path, "line_of") as opened:
+        if opened.format != "csv":
+            return None
+        return csv_tables.line_of(opened, _options(given)._replace(known=frozenset(known)), row)
+
+
+def _options(given: Mapping[str, Any]) -> table_options.Options:
+    """Return options of :func:`iter_table`, checked."""
+    text = ("header", "delimiter", "quote", "encoding", "decimal", "thousands", "date_format", "missing")
+    every = dict.fromkeys((*text, "sheet", "columns", "column_types")) | {"max_bytes": limits.MAX_BYTES}
+    return table_options.check("iter_table", **{**every, **given})
 
 
 def _batches(source: Any, options: table_options.Options, batch_rows: int) -> Iterator[Table]:

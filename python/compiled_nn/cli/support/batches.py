@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from argparse import Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...datasets.tables import Table, iter_chosen
+from ...datasets.tables import Table, iter_chosen, line_of
 from . import columns
 from .arguments import reading_options
 from .columns import Choice, Expected, Name
@@ -98,17 +98,26 @@ class TableBatches:
                 print_note(f"{len(choice.unused)} {noun} not used: {columns.listed(choice.unused)}")
             return choice.read, choice.types
 
-        known = filter(None, (*self._expected.titles, self._expected.target))
-        hints = self._expected.date_formats
-        given = reading_options(self._options)
-        first = 0
-        for table in iter_chosen(self._source.place, choose, known=known, hints=hints, **given):
+        hints, first = self._expected.date_formats, 0
+        for table in iter_chosen(self._source.place, choose, hints=hints, **self._reading()):
             (choice,) = chosen
             y = None if choice.target is None else table[choice.target]
             kept = {str(name): table[name] for name in choice.kept}
             numbers = np.arange(first, first + len(table))
             yield Rows(self._features(table, choice), y, kept, numbers)
             first += len(table)
+
+    def _reading(self) -> dict[str, Any]:
+        """Return keywords of the reader."""
+        known = [name for name in (*self._expected.titles, self._expected.target) if name]
+        return {"known": known, **reading_options(self._options)}
+
+    def place(self, row: int) -> str:
+        """Return the place of a row, counted from 0: its line in a CSV file, else its number from 1."""
+        source, line = self._source, None
+        if isinstance(source.place, str):
+            line = line_of(source.place, row, **self._reading())
+        return f"row {row + 1:,}, counted from 1" if line is None else f"line {line}"
 
     def _features(self, table: Table, choice: Choice) -> Any:
         """Return the columns of the model; without names, those that it does not use are empty."""
@@ -122,7 +131,9 @@ class TableBatches:
 
 
 @contextmanager
-def in_data(name: str, numbers: NDArray[Any] | None = None) -> Iterator[None]:
+def in_data(
+    name: str, numbers: NDArray[Any] | None = None, place: Callable[[int], str] | None = None
+) -> Iterator[None]:
     """Name the data, the column and the row in errors of a network, in the words of the command line.
 
     Parameters
@@ -131,6 +142,8 @@ def in_data(name: str, numbers: NDArray[Any] | None = None) -> Iterator[None]:
         Name of the data.
     numbers : ndarray (m,) of int, optional
         Number of each row of a batch in the data. Default: the batch is all of the data.
+    place : callable, optional
+        Function that returns the place of a row in a file. Default: its number, counted from 0.
     """
     try:
         yield
@@ -140,6 +153,9 @@ def in_data(name: str, numbers: NDArray[Any] | None = None) -> Iterator[None]:
         text = str(error)
         for pattern, words in _WORDS:
             text = pattern.sub(words, text)
-        if numbers is not None:
-            text = _ROW.sub(lambda match: f"row {numbers[int(match[1])]}", text)
-        raise ValueError(f"{name}: {text}") from error
+
+        def replaced(match: re.Match[str]) -> str:
+            row = int(match[1]) if numbers is None else int(numbers[int(match[1])])
+            return f"row {row}, counted from 0" if place is None else place(row)
+
+        raise ValueError(f"{name}: {_ROW.sub(replaced, text)}") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,6 +37,10 @@ class Part(NamedTuple):
         Name of the data.
     class_names : tuple of str
         Names of the classes; () if they are not known.
+    numbers : ndarray (m,) of int or None
+        Number of each row in the data; None if they are all of it.
+    place : callable or None
+        Function that returns the place of such a row in a file.
     """
 
     X: Any
@@ -44,6 +48,8 @@ class Part(NamedTuple):
     part: str
     name: str
     class_names: tuple[str, ...]
+    numbers: NDArray[np.int64] | None = None
+    place: Callable[[int], str] | None = None
 
 
 def labelled(options: Namespace, net: Network, *, held_out_first: bool = False) -> Part:
@@ -78,13 +84,13 @@ def labelled(options: Namespace, net: Network, *, held_out_first: bool = False) 
     if part in (None, "all"):
         if part is None and trained.any():
             _note_repeated(int(held.sum()))
-        return Part(X, y, "all", name, ())
+        return Part(X, y, "all", name, (), None, batches.place)
     _check_part(name, part, known)
     if not held.any() and part == "test":
         raise ValueError(_missing(name, len(known.held_out)))
     _note_missing(name, int(held.sum()), len(known.held_out))
     chosen = held if part == "test" else ~held
-    return Part(_taken(X, chosen), y[chosen], str(part), name, ())
+    return Part(_taken(X, chosen), y[chosen], str(part), name, (), np.flatnonzero(chosen), batches.place)
 
 
 def _within(batches: TableBatches, options: Namespace) -> Iterator[Rows]:
@@ -234,6 +240,11 @@ class Answered:
         data = inputs.arrays(options, source, labels=self._by_hash)
         self.name = data.name
         self._X, _, self.part = _of_arrays(data, options.part, self._known)
+
+    @property
+    def place(self) -> Callable[[int], str] | None:
+        """Function that returns the place of a row in a file; None for arrays."""
+        return None if self._table is None else self._table.place
 
     def __iter__(self) -> Iterator[Rows]:
         """Iterate over batches that have at least one row."""
