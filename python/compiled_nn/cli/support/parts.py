@@ -16,7 +16,6 @@ from . import inputs, record, results
 from .batches import Rows, TableBatches
 from .columns import Expected
 from .record import Record
-from .tables import limit_of
 from .terminal import UsageError, print_note
 
 _TOGETHER = 65_536  # rows of an array that are predicted together
@@ -95,7 +94,7 @@ def labelled(options: Namespace, net: Network, *, held_out_first: bool = False) 
 
 def _within(batches: TableBatches, options: Namespace) -> Iterator[Rows]:
     """Yield batches that are kept; raise a ValueError if all of them take more memory than --max-bytes."""
-    budget = limits.Budget(limit_of(options))
+    budget = limits.Budget(inputs.limit_of(options))
     for rows in batches:
         k = len(rows.X.column_names) if isinstance(rows.X, Table) else rows.X.shape[1]
         budget.take(8 * len(rows.X) * (k + 1), f"{batches.path}: the table")
