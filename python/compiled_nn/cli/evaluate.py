@@ -36,7 +36,7 @@ def add_options(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Evaluate the network and print the result."""
-    from .support import inputs, parts, record, results, scores
+    from .support import inputs, parts, results, scores
     from .support.batches import in_data
 
     net = inputs.load_network(options)
@@ -48,7 +48,7 @@ def run(options: Namespace) -> int:
         measured = results.measure(net, X, y)
         values = {metric.name: scores.measure(metric, net, X, y) for metric in metrics}
         covered = [scores.coverage(net, X, y, coverage) for coverage in coverages]
-    baseline = getattr(record.of(net), "baseline", None)
+    baseline = scores.baseline(net, y)
     if options.json:
         head = {"command": "evaluate", "version": __version__, "model": options.model, "data": rows.name}
         classes = net.classes_.tolist() if results.classifies(net) else None
@@ -62,6 +62,11 @@ def run(options: Namespace) -> int:
         "data": f"{printable(rows.name)}, {rows.part} rows: {len(X):,}",
         "loss": f"{measured['loss']:.6g}",
         score: screen.style(results.score_text(measured), "bold"),
+        **(
+            {}
+            if baseline is None
+            else {"baseline": f"{baseline:.4f} (the most frequent class for every row)"}
+        ),
         **{name: f"{value:.6g}" for name, value in values.items()},
         **{f"interval {found['coverage']:g}": scores.coverage_text(found) for found in covered},
     }

@@ -175,8 +175,18 @@ def _described(config: str | dict[str, Any]) -> str:
     """Return a loss or an optimizer of a file as readable text."""
     if isinstance(config, str):
         return config
-    values = (f"{key} {value}" for key, value in config.items() if key != "name")
+    values = (
+        f"{key} {_schedule(value) if isinstance(value, dict) else value}"
+        for key, value in config.items()
+        if key != "name"
+    )
     return ", ".join([config["name"], *values])
+
+
+def _schedule(config: dict[str, Any]) -> str:
+    """Return a schedule of a file as readable text: its name, and the rate at its beginning if it is known."""
+    start = f" from {config['initial']:g}" if "initial" in config else ""
+    return f"{config.get('name', 'schedule')}{start}"
 
 
 def _listed(labels: Sequence[object], width: int) -> str:

@@ -74,6 +74,13 @@ def _quantiles(net: Network) -> list[float] | None:
     return list(loss.quantiles) if isinstance(loss, Quantile) else None
 
 
+def baseline(net: Network, y: NDArray[Any]) -> float | None:
+    """Return the accuracy of the most frequent class; None for values, and for rows with several labels."""
+    if not results.classifies(net) or y.ndim != 1:
+        return None
+    return float(np.unique(y, return_counts=True)[1].max() / len(y))
+
+
 def coverages_of(net: Network, given: Sequence[float] | None, model: str) -> tuple[float, ...]:
     """Return the coverages of --interval; by default that of training, if there is one.
 
