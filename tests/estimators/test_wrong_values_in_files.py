@@ -154,6 +154,7 @@ PARAMETERS = {
     "n_iter_no_change": (0, "x"),
     "standardize": ("x", 1),
     "categorical_features": ("x", [[]], [-1]),
+    "column_types": ("x", 1, [["a"]], [["a", "text"]], {"items": [["a", "text"]]}),
     "embeddings": ("x", [1], 0),
     "metrics": ("x", 1, [1], ["x"]),
     "monitor": (1, "x"),

@@ -273,3 +273,15 @@ def test_columns_left_out_in_files_are_checked(spoil):
     config[0] |= spoil
     with pytest.raises((ValueError, TypeError)):
         Tabular().restore(config, 7)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"age": "category"}, {"plan": "ignore"}, {"customer": "ignore"}, {"x": "date"}, {9: "date"}]
+)
+@pytest.mark.filterwarnings(LEFT_OUT)
+def test_stated_types_in_files_are_those_of_the_encoder(wrong):
+    types = {"age": "number", "start": "date", 2: "category"}
+    encoder = Tabular(column_types=types).fit(table())
+    assert Tabular(column_types=types).restore(encoder.to_config(), 7).columns_ == encoder.columns_
+    with pytest.raises(ValueError, match="column_types"):
+        Tabular(column_types=wrong).restore(encoder.to_config(), 7)

@@ -133,10 +133,10 @@ class Date:
         """Return the encoder from the result of :meth:`to_config`, whose names and name have been checked."""
         first, parts, means = fields["first"], fields["parts"], fields["means"]
         if type(first) is not int or abs(first) >= 1 << 63:
-            raise ValueError(f"first is {first!r}; expected a date in microseconds since 1970-01-01")
+            raise ValueError(f"first is {repr(first)[:60]}; expected a date in microseconds since 1970-01-01")
         if not isinstance(parts, list) or parts != [part for part in PARTS if part in parts]:
             raise ValueError(
-                f"parts is {parts!r}; expected distinct ones of {', '.join(PARTS)}, in this order"
+                f"parts is {repr(parts)[:60]}; expected distinct ones of {', '.join(PARTS)}, in this order"
             )
         if not isinstance(means, list) or len(means) != len(parts):
             raise ValueError(f"means is not a list of {len(parts)} numbers")

@@ -322,6 +322,12 @@ class Tabular(FittedColumns):
         if len(names) not in (0, len(fitted)):
             raise ValueError(f"the encoder has {len(names)} names for {count(len(fitted), 'column')}")
         column_names.check_distinct(names)
+        stated = choices.words(names or None, len(fitted), "auto", self.column_types or {})
+        for i, word in stated.items():
+            if (kind := fitted[i].column_type.kind) != word:
+                raise ValueError(
+                    f"column_types states {word!r} for column {i} of the encoder, which is {kind!r}"
+                )
         self._columns = fitted
         if self.n_columns_ != n_columns:
             raise ValueError(
