@@ -1,3 +1,6 @@
+from datetime import date
+from decimal import Decimal
+
 import numpy as np
 import pytest
 from compiled_nn.data import column_types, dataframes, rows
@@ -70,6 +73,25 @@ IDS = [f"C{i:05}" for i in range(60)]
         (np.array([1.0, np.nan] * 30), "x", "number"),
         (np.array([True, False] * 30), "x", "number"),
         (np.arange(60).astype("datetime64[D]"), "day", "date"),
+        (np.arange(60) ** 2, "paid", "number"),
+        (np.arange(60) ** 2, "GRID", "number"),
+        (np.arange(60) ** 2, "price_index", "number"),
+        (np.arange(60) ** 2, "row_index", "identifier"),
+        (np.arange(60) ** 2, "userid", "identifier"),
+        (np.arange(60) % 59, "id", "number"),
+        (np.where(np.arange(60) == 30, np.inf, np.arange(60.0)), "id", "number"),
+        (np.cumsum(np.full(60, 5, np.uint8), dtype=np.uint8), "x", "number"),
+        (np.array([*IDS[:55], *[None] * 300], object), "note", "text"),
+        (np.array([*IDS[:40], *[None] * 300], object), "note", "category"),
+        (np.array([f"2024-01-{i % 28 + 1:02}" for i in range(60)], object), "day", "date"),
+        (np.array([f"2024-01-{i % 28 + 1:02}" for i in range(59)] + ["soon"], object), "day", "category"),
+        (np.array([Decimal(i % 7) for i in range(60)], object), "x", "number"),
+        (np.array([10**400, 1] * 30, object), "x", "number"),
+        (np.array([[1], {}] * 30 + [None], object), "x", "number"),
+        (np.array(["a", {}] * 30, object), "x", "category"),
+        (np.array([date(2024, 1, 1 + i % 9) for i in range(60)], object), "day", "date"),
+        (np.full(60, np.nan), "x", "constant"),
+        (np.full(49, 1.0), "x", "number"),
     ],
 )
 def test_types_follow_from_values(values, name, kind):
