@@ -398,7 +398,9 @@ def test_evaluate(run, run_json, digits_file):
     code, out, _ = run("evaluate", digits_file, "digits")
     assert code == 0
     assert f"accuracy  {result['accuracy']:.4f}" in out
-    assert out.splitlines()[4].split() == ["true", *"0123456789", "correct"]
+    most = np.unique(digits.y_test, return_counts=True)[1].max()
+    assert f"baseline  {most / 359:.4f} (the most frequent class for every row)" in out
+    assert out.splitlines()[5].split() == ["true", *"0123456789", "correct"]
 
 
 def test_info(run, run_json, digits_file):
