@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         plotting,
         preprocessing,
         rates,
+        report,
         schedules,
         streams,
         tutorials,
@@ -87,6 +88,7 @@ __all__ = [
     "preprocessing",
     "rates",
     "register_activation",
+    "report",
     "schedules",
     "set_num_threads",
     "streams",
@@ -96,7 +98,17 @@ __all__ = [
 
 _MODULES = (
     *("calibration", "callbacks", "conformal", "datasets", "diagram", "estimators", "functional", "losses"),
-    *("metrics", "optimizers", "plotting", "preprocessing", "rates", "schedules", "streams", "tutorials"),
+    *(
+        "metrics",
+        "optimizers",
+        "plotting",
+        "preprocessing",
+        "rates",
+        "report",
+        "schedules",
+        "streams",
+        "tutorials",
+    ),
 )
 _OPTIMIZERS = (
     "LBFGS",

@@ -43,6 +43,7 @@ ALLOWED = {
     "functional": "common data losses metrics network spec training",
     "plotting": "common data losses metrics network spec",
     "rates": "common data network plotting training",
+    "report": "_version common data files metrics network plotting preprocessing",
     "tutorials": "common data functional network optimizers plotting spec",
     "cli": "_version callbacks common data datasets files losses metrics network optimizers plotting schedules spec"
     " training",

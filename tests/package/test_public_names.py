@@ -25,7 +25,17 @@ FACES = (
 )
 MODULES = (
     *("callbacks", "calibration", "conformal", "datasets", "diagram", "estimators", "functional", "losses"),
-    *("metrics", "optimizers", "plotting", "preprocessing", "rates", "schedules", "streams", "tutorials"),
+    *(
+        "metrics",
+        "optimizers",
+        "plotting",
+        "preprocessing",
+        "rates",
+        "report",
+        "schedules",
+        "streams",
+        "tutorials",
+    ),
 )
 
 

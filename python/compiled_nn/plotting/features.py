@@ -31,8 +31,10 @@ class Column(NamedTuple):
 
 
 def opened(X: Any) -> Any:
-    """Return X as an array or a table whose columns can be replaced."""
+    """Return X as a matrix or a table whose columns can be replaced; images become rows of their numbers."""
     X = rows.of(dataframes.opened(X))
+    if isinstance(X, np.ndarray) and X.ndim > 2:
+        return X.reshape(len(X), -1)
     return X.toarray() if hasattr(X, "tocsr") else X
 
 
