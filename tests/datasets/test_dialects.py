@@ -300,6 +300,7 @@ REFUSED = {
         {},
         'line 2: a quote " is not closed before the end of the file; double quotes',
     ),
+    "an open quote in the first row": (b'"a,b\n1,x\n', {}, 'line 1: a quote " is not closed before the end'),
     "text after a quote": (
         b'a,b\n1,"x"y\n',
         {},

@@ -50,6 +50,10 @@ class Dialect(NamedTuple):
         return csv.reader(lines, quotechar=self.quote, **options)
 
 
+class OpenQuoteError(ValueError):
+    """The first row of a text has a quote that is not closed."""
+
+
 class Layout(NamedTuple):
     """Dialect of a file, its columns, and where its rows begin.
 
@@ -131,6 +135,12 @@ def detect(sample: str, options: Options, *, complete: bool) -> Layout:
         sample = sample[match.end() :]
     lines = _whole_lines(sample, complete)
     trial = _best(lines, delimiters, options)
+    if not trial.rows and not trial.whole:
+        line, quote = before + 1, trial.dialect.quote
+        raise OpenQuoteError(
+            f"line {line}: a quote {quote} is not closed before the end of the file; double quotes within a cell, or "
+            'pass quote="" if the file has no quotes'
+        )
     return _layout(trial, options, before)
 
 

@@ -112,8 +112,14 @@ def _layout(content: bytes | bytearray, options: Options, *, complete: bool) -> 
     size = _SAMPLE
     while size < len(content) and n_breaks(memoryview(content)[:size]) < _FEWEST_LINES:
         size *= 4
-    sample = bytes(content[:size]).decode("utf-8", "ignore")
-    return csv_dialects.detect(sample, options, complete=complete and len(content) <= size)
+    while True:
+        sample, whole = bytes(content[:size]).decode("utf-8", "ignore"), len(content) <= size
+        try:
+            return csv_dialects.detect(sample, options, complete=complete and whole)
+        except csv_dialects.OpenQuoteError:
+            if whole:
+                raise
+            size *= 4
 
 
 def _first_row(content: bytes | bytearray, layout: Layout) -> int:
