@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shlex
 import sys
 import warnings
 from argparse import ArgumentParser, Namespace
@@ -125,6 +126,7 @@ def _parse(argv: Sequence[str]) -> Namespace:
         parser.error(f"unknown command {chosen!r}; the commands are {known}.{did_you_mean(chosen, found)}")
     argv = separated(argv)
     options, unknown = parser.parse_known_args(argv)
+    options.command_line = shlex.join(["compiled-nn", *argv])
     if unknown:
         known_options = set(re.findall(r"--[a-z][a-z0-9-]*", options.parser.format_help()))
         name = unknown[0].partition("=")[0]

@@ -105,6 +105,12 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
         type=values.file(".png", ".svg", ".pdf"),
         help="file for the loss curve: .png, .svg or .pdf (default: MODEL-loss.png)",
     )
+    group.add_argument(
+        "--report",
+        metavar="FILE",
+        type=values.file(".html"),
+        help="file for a page about the model: .html; its pictures need matplotlib",
+    )
     group.add_argument("--no-plot", action="store_true", help="do not draw the loss curve to a file")
     group.add_argument("-q", "--quiet", action="store_true", help="print errors and warnings only")
 

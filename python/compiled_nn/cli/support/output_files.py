@@ -36,7 +36,7 @@ def of(options: Namespace, name: str) -> tuple[str, str | None]:
         raise optional.absent("--plot", "matplotlib", "plot")
     if plot is None and installed and not options.no_plot:
         plot = f"{os.path.splitext(model)[0]}-loss.png"
-    for path in filter(None, (model, plot)):
+    for path in filter(None, (model, plot, options.report)):
         folder = os.path.dirname(path) or "."
         if not os.path.isdir(folder):
             raise FileNotFoundError(f"{path} cannot be written: there is no folder {folder}")

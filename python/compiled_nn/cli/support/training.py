@@ -17,8 +17,8 @@ from ...callbacks import EarlyStopping
 from ...callbacks.base import Callback
 from ...common.errors import CompiledNNWarning
 from ...files import places
+from . import html_report, record, results, scores, training_report, training_scores
 from . import plan as plans
-from . import record, results, scores, training_report, training_scores
 from .outcome import Training
 from .plan import Plan
 from .progress import Progress
@@ -45,7 +45,8 @@ def train(options: Namespace) -> int:
     else:
         training.plot = _plot(plan, options, stderr)
         training.measured = _measured(plan, options)
-        # A page with pictures takes `training` and `options` here.
+        if options.report is not None:
+            html_report.write(plan, options)
         if show:
             screen.print(*training_report.lines(training, screen))
     if options.json:
