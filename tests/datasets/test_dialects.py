@@ -113,6 +113,16 @@ READ = {
     "no header, only text": (b"p,x\ne,x\np,y\n", {}, {0: ["p", "e", "p"], 1: ["x", "x", "y"]}),
     "no header, one row": (b"1,x\n", {"header": False}, {0: [1], 1: ["x"]}),
     "a header of numbers, given": (b"name,2019\nulm,5\n", {"header": True}, {"name": ["ulm"], "2019": [5]}),
+    "a row of numbers in steps": (b"1,2,3\n4,5,6\n", {}, {0: [1, 4], 1: [2, 5], 2: [3, 6]}),
+    "rows of years": (b"2019,2020\n2001,2002\n", {}, {0: [2019, 2001], 1: [2020, 2002]}),
+    "a header of numbers in quotes": (b'"2019","7"\n1,2\n3,4\n', {}, {"2019": [1, 3], "7": [2, 4]}),
+    "a header with a year in quotes": (b'"id","2019"\n1,2\n3,4\n', {}, {"id": [1, 3], "2019": [2, 4]}),
+    "all cells in quotes": (b'"1","7"\n"3","4"\n', {}, {0: [1, 3], 1: [7, 4]}),
+    "a header of dates above numbers": (
+        b"2019-12-31,2020-12-31\n1,2\n3,4\n",
+        {},
+        {"2019-12-31": [1, 3], "2020-12-31": [2, 4]},
+    ),
     "a header of text": (
         b"name,city\nAda,Ulm\nBob,Bonn\n",
         {},
@@ -373,6 +383,19 @@ REFUSED = {
         {},
         "line 1, column 1: 'country' is not a number, .*pass header=True",
     ),
+    "years above decimals": (
+        b"2019,2020\n1.5,2.5\n3.5,4.5\n",
+        {},
+        "line 1: the numbers 2019, 2020 may be the names of the columns, or the first row; pass header=True if",
+    ),
+    "years above counts": (b"2019,2020,2021\n3,8,9\n", {}, "line 1: the numbers 2019, 2020, 2021 may be"),
+    "numbers of columns": (
+        b"0,1,2,3,4,5\n3,8,9,1,1,1\n",
+        {},
+        "line 1: the numbers 0, 1, 2, 3, 4, ... may be",
+    ),
+    "wavelengths": (b"400.5,401,401.5,402,402.5\n3,8,9,1,1\n", {}, "line 1: the numbers 400.5, 401, "),
+    "whole numbers above decimals": (b"7,3\n.5,.1\n.2,.1\n1.0,2.5\n", {}, "line 1: the numbers 7, 3 may be"),
     "two delimiters": (
         b"a;b,c\ne;f,g\n",
         {"header": True},

@@ -8,10 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
-from ..common.errors import count
-from . import column_conversion
+from . import column_conversion, csv_headers
 from .table_options import Options
-from .texts import shown
 
 _DELIMITERS = (",", ";", "\t", "|")
 _ROWS, _CELLS = 200, 5000  # that are examined
@@ -85,6 +83,7 @@ class _Trial(NamedTuple):
     rows: list[list[str]]
     lines: list[int]  # of the rows
     whole: bool  # whether the csv module read the sample to its end
+    quoted: bool = False  # whether all cells of the first row are within quotes, and those of no other row
 
     @property
     def even(self) -> bool:
@@ -135,6 +134,7 @@ def detect(sample: str, options: Options, *, complete: bool) -> Layout:
         sample = sample[match.end() :]
     lines = _whole_lines(sample, complete)
     trial = _best(lines, delimiters, options)
+    trial = trial._replace(quoted=_only_first_is_quoted(lines, trial))
     if not trial.rows and not trial.whole:
         line, quote = before + 1, trial.dialect.quote
         raise OpenQuoteError(
@@ -142,6 +142,17 @@ def detect(sample: str, options: Options, *, complete: bool) -> Layout:
             'pass quote="" if the file has no quotes'
         )
     return _layout(trial, options, before)
+
+
+def _only_first_is_quoted(lines: list[str], trial: _Trial) -> bool:
+    """Whether all cells of the first row are within quotes, and those of no other row."""
+    quote, most = trial.dialect.quote, 2 * trial.width
+    if not quote or not trial.rows:
+        return False
+    n_first, n_lines = trial.lines[0], trial.lines[-1]
+    return sum(line.count(quote) for line in lines[:n_first]) == most and all(
+        line.count(quote) < most for line in lines[n_first:n_lines]
+    )
 
 
 def layout_of(rows: list[list[str]], lines: list[int], options: Options) -> Layout:
@@ -159,25 +170,14 @@ def _layout(trial: _Trial, options: Options, before: int) -> Layout:
         )
     first = [cell.strip() for cell in trial.rows[0]]
     first_line = trial.lines[0] + before
-    header = options.header
-    if header is None:
-        header = (
-            _has_names(options) or not options.known.isdisjoint(first) or _is_header(trial, first, first_line)
-        )
+    body = [row for row in trial.rows[1:] if len(row) >= len(first)]
+    below = [[row[i].strip() for row in body] for i in range(len(first))]
     width = trial.width + trial.trailing
-    if not header:
+    if not csv_headers.has_names(csv_headers.FirstRow(first, below, first_line, trial.quoted), options):
         return Layout(trial.dialect, list(range(width)), width, before, False)
     names = first + [""] * trial.trailing
     unnamed = frozenset(i for i, name in enumerate(names) if not name)
-    return Layout(trial.dialect, _named(names, first_line), width, first_line, True, unnamed)
-
-
-def _has_names(options: Options) -> bool:
-    """Whether an option has names of columns, so that the file has them too."""
-    formats = (
-        () if isinstance(options.date_format, str) or options.date_format is None else options.date_format
-    )
-    return any(isinstance(name, str) for name in (*(options.columns or ()), *options.column_types, *formats))
+    return Layout(trial.dialect, csv_headers.named(names, first_line), width, first_line, True, unnamed)
 
 
 def _whole_lines(sample: str, complete: bool) -> list[str]:
@@ -274,53 +274,3 @@ def _spaced(lines: list[str], options: Options) -> _Trial | None:
     columns = zip(*(row[: trial.width] for row in trial.rows[1:]), strict=True)
     typed = any(all(column_conversion.is_typed(cell) for cell in column) for column in columns)
     return trial if typed else None
-
-
-def _is_header(trial: _Trial, first: list[str], line: int) -> bool:
-    """Whether the first row has names, because it differs from the rows below.
-
-    Raises
-    ------
-    ValueError
-        If that does not follow from the rows.
-    """
-    body = [row for row in trial.rows[1:] if len(row) >= len(first)]
-    below = [[row[i].strip() for row in body] for i in range(len(first))]
-    data = {i for i, cell in enumerate(first) if column_conversion.is_typed(cell)}
-    texts = [i for i, cell in enumerate(first) if i not in data and not column_conversion.is_missing(cell)]
-    names = [i for i in texts if _is_typed_column(below[i])]
-    again = [i for i in texts if first[i] in below[i]]
-    if not data:
-        if names or not again:
-            return True
-        if len(again) >= len(texts) / 2:
-            return False
-        raise _unclear(line, again[0], first[again[0]], "occurs again below")
-    if not names and (not texts or again):
-        return False
-    raise _unclear(line, texts[0], first[texts[0]], "is not a number, but other columns of the line are")
-
-
-def _is_typed_column(cells: Sequence[str]) -> bool:
-    present = [cell for cell in cells if not column_conversion.is_missing(cell)]
-    return bool(present) and all(map(column_conversion.is_typed, present))
-
-
-def _unclear(line: int, column: int, cell: str, why: str) -> ValueError:
-    return ValueError(
-        f"line {line}, column {column + 1}: {shown(cell)} {why}, so that it is not clear whether the line has the "
-        "names of the columns; pass header=True if it has, header=False if not"
-    )
-
-
-def _named(names: list[str], line: int) -> list[str]:
-    """Return the names of columns; an empty one is replaced as pandas does."""
-    names = [name or f"Unnamed: {i}" for i, name in enumerate(names)]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        places = [str(i + 1) for i, name in enumerate(names) if name == twice]
-        raise ValueError(
-            f"line {line}: {count(len(places), 'column')} are named {shown(twice)}: columns {', '.join(places[:10])}; "
-            "rename them, or pass header=False if the line has no names"
-        )
-    return names
