@@ -18,6 +18,7 @@ from .columns import Choice, Expected, Name
 from .outputs import Columns
 from .source import Source
 from .terminal import UsageError, print_note
+from .unknown_categories import UnknownCategories
 
 _ROW = re.compile(r"\brow (\d+)\b")
 _WORDS = (  # words of the command line by those of Python
@@ -69,6 +70,8 @@ class TableBatches:
     ----------
     name, path : str
         Name of the data, and of their file.
+    target : str, int or None
+        Name of the target in the file, once the first rows are read; None if it is not read.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class TableBatches:
         self.name, self.path = source.stem, source.path
         self._source, self._options, self._expected = source, options, expected
         self._labels, self._keep = labels, keep
+        self.target: Name | None = None
 
     def __iter__(self) -> Iterator[Rows]:
         """Iterate over the rows."""
@@ -93,19 +97,22 @@ class TableBatches:
                 names, self._expected, target=self._options.target, labels=self._labels, keep=self._keep
             )
             chosen.append(choice)
+            self.target = choice.target
             if choice.unused:
                 noun = "column is" if len(choice.unused) == 1 else "columns are"
                 print_note(f"{len(choice.unused)} {noun} not used: {columns.listed(choice.unused)}")
             return choice.read, choice.types
 
-        hints, first = self._expected.date_formats, 0
+        hints, first, unknown = self._expected.date_formats, 0, UnknownCategories(self._expected.categories)
         for table in iter_chosen(self._source.place, choose, hints=hints, **self._reading()):
             (choice,) = chosen
             y = None if choice.target is None else table[choice.target]
             kept = {str(name): table[name] for name in choice.kept}
             numbers = np.arange(first, first + len(table))
+            unknown.count(table, choice.features)
             yield Rows(self._features(table, choice), y, kept, numbers)
             first += len(table)
+        unknown.note(first)
 
     def _reading(self) -> dict[str, Any]:
         """Return keywords of the reader."""

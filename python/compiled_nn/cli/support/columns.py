@@ -36,6 +36,9 @@ class Expected:
         How the target is read.
     date_formats : mapping
         Formats of dates in training, by the name of the column.
+    categories : mapping
+        Categories of training by the name of the column or, without names, its index; columns with rare categories,
+        which the model does not have, are not in it.
     """
 
     names: tuple[Any, ...] | None
@@ -45,6 +48,7 @@ class Expected:
     target_column: int | None
     target_type: str
     date_formats: Mapping[str, str] = field(default_factory=dict)
+    categories: Mapping[Name, frozenset[Any]] = field(default_factory=dict)
 
     @classmethod
     def by(cls, net: Network) -> Expected:
@@ -61,6 +65,7 @@ class Expected:
             known.target_column,
             "category" if is_text else "number",
             known.date_formats,
+            {} if encoder is None else _categories(encoder),
         )
 
     @property
@@ -80,6 +85,15 @@ def _types(encoder: Any) -> tuple[str, ...]:
         else:
             types.append(kind.kind)
     return tuple(types)
+
+
+def _categories(encoder: Any) -> dict[Name, frozenset[Any]]:
+    """Return the categories of the columns of a fitted encoder."""
+    return {
+        name: frozenset(column.categories)
+        for column, (name, kind) in zip(encoder.columns_, encoder.column_types_.items(), strict=True)
+        if kind.used and kind.kind == "category" and column.categories and not column.rare
+    }
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...common.errors import count
 from ...datasets import Dataset, limits
 from ...datasets.tables import Table
 from ...network.network import Network
-from . import inputs, record, results
+from . import columns, inputs, record, results, targets
 from .batches import Rows, TableBatches
 from .columns import Expected
 from .record import Record
@@ -73,9 +74,7 @@ def labelled(options: Namespace, net: Network, *, held_out_first: bool = False) 
         X, y, part = _of_arrays(data, part, known)
         return Part(X, _labels(y) if results.classifies(net) else y, part, data.name, data.class_names)
     batches = TableBatches(source, options, Expected.by(net), labels=True)
-    every = list(_within(batches, options))
-    X = _joined([rows.X for rows in every])
-    y = _labels(np.concatenate([rows.y for rows in every if rows.y is not None]))
+    X, y, numbers = _with_target(batches, options)
     held, trained = known.find(_hashed(X, known), y)
     name = batches.name
     if part is None and held_out_first and held.any():
@@ -83,13 +82,50 @@ def labelled(options: Namespace, net: Network, *, held_out_first: bool = False) 
     if part in (None, "all"):
         if part is None and trained.any():
             _note_repeated(int(held.sum()))
-        return Part(X, y, "all", name, (), None, batches.place)
+        return _checked(Part(X, y, "all", name, (), numbers, batches.place), net)
     _check_part(name, part, known)
     if not held.any() and part == "test":
         raise ValueError(_missing(name, len(known.held_out)))
     _note_missing(name, int(held.sum()), len(known.held_out))
     chosen = held if part == "test" else ~held
-    return Part(_taken(X, chosen), y[chosen], str(part), name, (), np.flatnonzero(chosen), batches.place)
+    return _checked(
+        Part(_taken(X, chosen), y[chosen], str(part), name, (), numbers[chosen], batches.place), net
+    )
+
+
+def _with_target(batches: TableBatches, options: Namespace) -> tuple[Any, Array, NDArray[np.int64]]:
+    """Return the rows of a table that have a target, their targets, and their numbers in the data."""
+    every = list(_within(batches, options))
+    X = _joined([rows.X for rows in every])
+    y = np.concatenate([rows.y for rows in every if rows.y is not None])
+    missing = targets.missing_rows(y)
+    numbers = np.flatnonzero(~missing)
+    if not len(numbers):
+        raise ValueError(
+            f"{batches.path}: the target {batches.target!r} has no value in any row; name another column with --target"
+        )
+    if missing.any():
+        targets.note_missing(int(missing.sum()), str(batches.target))
+        X, y = _taken(X, ~missing), y[numbers]
+    return X, _labels(y), numbers
+
+
+def _checked(part: Part, net: Network) -> Part:
+    """Return the part; raise a ValueError if a target is not a class of the model."""
+    if not results.classifies(net) or part.numbers is None or part.place is None:
+        return part
+    unknown = ~np.isin(part.y, net.classes_)
+    if unknown.any():
+        first = int(np.argmax(unknown))
+        n_more = int(unknown.sum()) - 1
+        more = f", and {count(n_more, 'more row')}" if n_more else ""
+        classes = net.classes_.tolist()
+        raise ValueError(
+            f"{part.name}: the target {str(part.y[first])!r} is not a class of the model: "
+            f"{part.place(int(part.numbers[first]))}{more}. The classes are {columns.listed(classes)}; correct these "
+            "rows, or leave them out"
+        )
+    return part
 
 
 def _within(batches: TableBatches, options: Namespace) -> Iterator[Rows]:
