@@ -1,6 +1,7 @@
 """train --report: the page about the model."""
 
 import html
+import json
 import re
 
 import pytest
@@ -18,12 +19,28 @@ def test_the_page_of_train(tmp_path, monkeypatch, capsys):
     first = (tmp_path / "page.html").read_bytes()
     page = first.decode()
     assert html.escape("compiled-nn train 'a b.csv' --target Churn --report page.html") in page
-    assert "96 rows to train on, 24 to test with" in page
+    assert (
+        "77 to train on, 19 to stop early with, 24 to test with (drawn at random, with the same share of each class)"
+        in page
+    )
     assert "left out: its values are all different" in page
     assert "&lt;i&gt;" in page
     assert "<i>" not in page
-    score = re.search(r"test accuracy\s+([\d.]+)", capsys.readouterr().out).group(1)
+    printed = capsys.readouterr().out
+    assert re.search(r"^report +page\.html$", printed, re.M)
+    for words in (
+        "trains for 5 epochs, and keeps the best weights",
+        "learning rate 0.003 falling to 0, batches of 32, seed 0",
+    ):
+        assert words in " ".join(printed.split())
+        assert words in page
+    assert not re.search(
+        r"\b(True|False|None)\b", re.sub(r"<svg.*?</svg>", "", page.partition("<h2>Model")[0], flags=re.S)
+    )
+    score = re.search(r"test accuracy\s+([\d.]+)", printed).group(1)
     assert f'<th scope="row">accuracy</th><td class="number">{float(score):.4g}</td>' in page
+    assert main([*command, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["report"] == "page.html"
     assert main(command) == 0
     assert (tmp_path / "page.html").read_bytes() == first
 

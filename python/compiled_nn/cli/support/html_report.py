@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from ... import report
+from . import plan_text
 from .plan import Plan
 
 
@@ -22,11 +23,12 @@ def write(plan: Plan, options: Namespace) -> None:
     names = plan.material.class_names if len(plan.material.class_names) == len(classes) else None
     details = {
         "command": options.command_line,
-        "data": f"{plan.material.name}: {len(fitted):,} rows to train on, {len(test):,} to test with",
-        "task": f"{len(classes)} classes" if plan.classifies else "values",
-        "split": _split(plan),
+        "data": plan_text.data(plan),
+        **({} if plan.material.columns is None else {"columns": plan_text.columns(plan)}),
+        "rows": plan_text.rows(plan),
+        "network": plan_text.network(plan),
+        "training": f"{plan_text.method(plan, options.seed)}; {plan_text.stopping(plan)}",
         "model": plan.model,
-        "seed": options.seed,
     }
     report.write(
         options.report,
@@ -40,14 +42,3 @@ def write(plan: Plan, options: Namespace) -> None:
         title=plan.material.name,
         details=details,
     )
-
-
-def _split(plan: Plan) -> str:
-    """Return the description of how the rows were divided."""
-    kept = len(plan.parts.validation)
-    validation = f"; {kept:,} of the rows to train on decide when to stop" if kept else ""
-    split = plan.parts.split
-    if split is None:
-        return f"test rows of the data set{validation}"
-    facts = ", ".join(f"{name} {value}" for name, value in split.items() if value not in (None, False))
-    return f"{facts}{validation}"

@@ -27,6 +27,8 @@ class Training:
         Scores by the name of the part: "train", and "test" if there are test rows.
     plot : str or None
         File of the loss curve; None if it was not drawn.
+    page : str or None
+        File of the page about the model; None if it was not written.
     """
 
     plan: Plan
@@ -35,3 +37,4 @@ class Training:
     known: Record | None = None
     measured: dict[str, dict[str, Any]] = field(default_factory=dict)
     plot: str | None = None
+    page: str | None = None

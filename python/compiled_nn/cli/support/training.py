@@ -47,6 +47,7 @@ def train(options: Namespace) -> int:
         training.measured = _measured(plan, options)
         if options.report is not None:
             html_report.write(plan, options)
+            training.page = options.report
         if show:
             screen.print(*training_report.lines(training, screen))
     if options.json:
