@@ -136,6 +136,8 @@ def raw_column(X: Any, i: int, name: Any) -> Any:
 
 def as_column(column: Any) -> Array:
     """Return the values (m,) of a column of a library; dates with a time zone are those of UTC."""
+    if hasattr(column, "to_physical"):
+        return _of_polars(column)
     if not hasattr(column, "iloc"):
         return np.asarray(decoded(column))
     dtype = column.dtype
@@ -148,12 +150,25 @@ def as_column(column: Any) -> Array:
             )
         if str(dtype).startswith("period"):
             return np.asarray(column.dt.to_timestamp())
+        if hasattr(dtype, "categories"):  # as an array, whole numbers would be rounded to make room for NaN
+            column = column.astype(object)
         inner = getattr(dtype, "pyarrow_dtype", dtype)
         if kind == "M" and hasattr(inner, "tz"):  # else dates without a time of Arrow, which become objects
             local = column if inner.tz is None else column.dt.tz_convert("UTC").dt.tz_localize(None)
             return np.asarray(local.to_numpy(dtype="datetime64[us]", na_value=np.datetime64("NaT")))
     array = np.asarray(column)
     return np.where(column.isna(), np.array(None, object), array) if _is_object(array) else array
+
+
+def _of_polars(column: Any) -> Array:
+    """Return the values (m,) of a series of polars.
+
+    Text becomes objects, because an array of text loses zeros at its end and has the width of the longest one; NumPy
+    has no integers of 128 bits.
+    """
+    if str(column.dtype).startswith(("String", "Categorical", "Enum", "Int128", "UInt128")):
+        return np.fromiter(column.to_list(), object, len(column))
+    return np.asarray(column)
 
 
 def decoded(column: Any) -> Any:

@@ -56,6 +56,8 @@ def read(column: Array | Coded, where: str) -> Array:
     if isinstance(column, Coded) or column.dtype.kind in "OUT":
         distinct = coded(column, where)
         return distinct.mapped(_of_values(distinct, where), "NaT")
+    if column.dtype.kind == "f" and np.isnan(column).all():  # what a library makes of a column without values
+        return np.full(len(column), "NaT", UNIT)
     if column.dtype.kind != "M":
         kind = "numbers" if column.dtype.kind in "biuf" else cells.kind_of_array(column)
         raise TypeError(f"{where} holds {kind}, not dates.{_REMEDY}")

@@ -20,6 +20,7 @@ from .dates import MISSING, Date
 
 _SHOWN, _LONGEST_SHOWN = 4, 20  # categories in a repr, and their characters
 _OTHER = -2  # code of values that need a closer look: missing, unknown, or of another type
+EXACT = 1 << 53  # the floats up to it have all whole numbers
 _PLAIN_NUMBERS = {int, float, bool, type(None)}
 
 
@@ -127,6 +128,7 @@ class Categorical:
         are rare. `where` names the column in errors.
         """
         _refuse_dates(column, where)
+        _refuse_rounded(column, where)
         counts = _counts(column, where)
         _check_categories(list(counts), where)
         least: float = min_frequency or 0
@@ -140,12 +142,20 @@ class Categorical:
         """Code of each category."""
         return {category: code for code, category in enumerate(self.categories)}
 
+    @property
+    def has_large(self) -> bool:
+        """Whether a category is an integer that may be rounded in a column of floats."""
+        ends = (self.categories[0], self.categories[-1]) if self.categories else ()
+        return any(isinstance(end, int) and abs(end) >= EXACT for end in ends)
+
     def __getstate__(self) -> dict[str, Any]:
         """Return the fields, without the table of codes, for copies and pickles."""
         return {field: value for field, value in vars(self).items() if field != "_codes"}
 
     def codes(self, column: Array | Coded, where: str) -> Array:
         """Return, for each row (m,), the index of the result column that is 1; -1 if none is."""
+        if self.has_large:
+            _refuse_rounded(column, where)
         if isinstance(column, Coded):
             return column.mapped(self._codes_of(column.values, where), -1)
         return self._codes_of(column.tolist(), where)
@@ -288,6 +298,19 @@ def _refuse_dates(column: Array | Coded, where: str) -> None:
         raise TypeError(
             f"{where} holds {cells.kind_of_array(column)}; categories are text, integers, booleans or finite numbers."
             " Convert it to text, or leave it out of the categories."
+        )
+
+
+def _refuse_rounded(column: Array | Coded, where: str) -> None:
+    """Raise ValueError for floats that may be other whole numbers, rounded: they would be another category."""
+    values = column.values if isinstance(column, Coded) else column.tolist()
+    large = (v for v in values if isinstance(v, (float, np.floating)) and EXACT <= abs(v) < np.inf)
+    value = next(large, None)
+    if value is not None:
+        row = column.row(lambda v: v is value) if isinstance(column, Coded) else values.index(value)
+        raise ValueError(
+            f"{where} holds {float(value)!r} in row {row}; a float beyond 2**53 may be a whole number that was rounded,"
+            " and thus another category. Convert the column to text, or to integers without missing values."
         )
 
 

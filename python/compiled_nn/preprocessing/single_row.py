@@ -14,7 +14,7 @@ import numpy as np
 
 from ..data import records
 from ..data.arrays import Array
-from .columns import Categorical, LeftOut, Numeric
+from .columns import EXACT, Categorical, LeftOut, Numeric
 from .dates import Date
 from .tabular import Tabular
 
@@ -115,6 +115,8 @@ class RowReader:
         """Write 1 in the column of each category of a row, and return whether all of them could be read."""
         for name, places, rare, text in self._categories:
             value = row[name]
+            if not text and isinstance(value, float) and abs(value) >= EXACT:
+                return False
             place = places.get(value)
             if place is None:
                 if value is None or value != value:
