@@ -303,8 +303,8 @@ def _refuse_dates(column: Array | Coded, where: str) -> None:
 
 def _refuse_rounded(column: Array | Coded, where: str) -> None:
     """Raise ValueError for floats that may be other whole numbers, rounded: they would be another category."""
-    values = column.values if isinstance(column, Coded) else column.tolist()
-    large = (v for v in values if isinstance(v, (float, np.floating)) and EXACT <= abs(v) < np.inf)
+    values: list[Any] = column.values if isinstance(column, Coded) else column.tolist()
+    large = (v for v in values if isinstance(v, (float, np.floating)) and EXACT <= abs(float(v)) < np.inf)
     value = next(large, None)
     if value is not None:
         row = column.row(lambda v: v is value) if isinstance(column, Coded) else values.index(value)
