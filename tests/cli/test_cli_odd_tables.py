@@ -1,6 +1,7 @@
 """Tables of real life that differ from those of training, or cannot be learned as they are: what the commands say."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -75,3 +76,94 @@ def test_targets_that_are_no_class_of_the_model(run, trained):
     code, _, error = run("evaluate", "m", "new.csv")
     assert code == 1
     assert "the target 'maybe' is not a class of the model: line 5, and 1 more row. The classes are" in error
+
+
+# ---- train
+
+
+def test_rows_are_named_by_their_lines_in_the_file(run):
+    columns = columns_of()
+    columns["y"][[0, 3]] = ""
+    columns["age"] = [*columns["age"][:9], "1e300", *columns["age"][10:]]
+    columns["city"][20] = ""
+    write("data.csv", columns)
+    assert (
+        "'age' has a number beyond 3.4e+38, the largest of float32, in 1 of 118 rows, the first of which is line 11;"
+        in (train(run)[2])
+    )
+    assert (
+        "'city' of --group has no value in 1 of 118 rows, the first of which is line 22;"
+        in (train(run, "--group", "city")[2])
+    )
+    columns["amount"] = [*map(str, np.linspace(2, 1, ROWS).round(3)[:50]), "-0.5", *["1"] * (ROWS - 51)]
+    write("data.csv", columns)
+    code, _, error = train(run, "--loss", "poisson", "--ignore", "age", target="amount")
+    assert code == 1
+    assert "data.csv: the loss poisson takes targets >= 0, and that of line 52 is -0.5" in error
+
+
+@pytest.mark.parametrize("values", [np.linspace(-1, 1, ROWS) * 1e200, np.linspace(-1, 1, ROWS) * 1e-200])
+def test_targets_whose_errors_have_no_square(run, values):
+    write("data.csv", columns_of() | {"amount": values.astype(str)})
+    code, _, error = train(run, target="amount")
+    assert code == 1
+    assert "the square of such an error is beyond the range of numbers; give it in another unit" in error
+
+
+def test_a_number_of_a_target_counts_the_columns_that_are_left_out(run):
+    write("data.csv", columns_of())
+    for target in ("3", "-1"):
+        code, out, _ = train(run, "--ignore", "age", "--epochs", "1", "--json", target=target)
+        assert code == 0
+        assert json.loads(out)["target"] == "y"
+        assert sorted(json.loads(out)["column_types"]) == ["city", "zip"]
+    code, _, error = train(run, "--ignore", "y")
+    assert code == 2
+    assert "the column 'y' cannot be the target, because --ignore names it" in error
+
+
+def test_classes_of_which_all_rows_are_held_out(run):
+    columns = columns_of() | {"day": np.arange(ROWS).astype(str)}
+    columns["y"] = np.where(np.arange(ROWS) < 100, "old", "new")
+    write("data.csv", columns)
+    code, _, error = train(run, "--time", "day")
+    assert code == 1
+    assert "all rows to train on have the class 'old', because those of class 'new' are held out" in error
+    columns["y"] = ["older"] * 50 + columns["y"][50:].tolist()
+    write("data.csv", columns)
+    code, _, notes = train(run, "--time", "day", "--epochs", "1", "-q")
+    assert code == 0
+    assert "class 'new' is in no row to train on, so that it is never predicted" in notes
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--validation-fraction", "0.3"), "--validation-fraction has no effect here"),
+        (("--monitor", "roc_auc"), "--monitor has no effect without early stopping"),
+    ],
+)
+def test_options_without_an_effect(run, options, reason):
+    write("data.csv", columns_of())
+    code, _, error = train(run, "--early-stopping", "none", *options)
+    assert code == 2
+    assert reason in error
+
+
+# ---- files to write
+
+
+def test_an_input_is_not_replaced_by_an_output(run, trained):
+    before = Path("data.csv").read_bytes()
+    for command in ("predict", "explain"):
+        code, _, error = run(command, "m", "data.csv", "-o", "./data.csv")
+        assert code == 2
+        assert "./data.csv is the file of DATA, which the output would replace; give another name" in error
+    assert Path("data.csv").read_bytes() == before
+
+
+def test_a_dash_is_stdout_and_no_file(run, trained):
+    assert run("predict", "m", "data.csv", "-o", "-")[1] == run("predict", "m", "data.csv")[1]
+    code, _, error = run("train", "data.csv", "--target", "y", "-o", "-")
+    assert code == 2
+    assert "the network cannot be written to stdout; give the name of a file" in error

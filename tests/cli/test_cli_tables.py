@@ -352,7 +352,7 @@ def test_columns_of_splits_must_be_complete(refused):
     columns["shop"] = ["a", "b"] * (ROWS // 2)
     write("t.csv", columns)
     message = refused("t.csv", "--target", "Churn", "--time", "since")
-    assert "'since' of --time has no value in 1 of 240 rows, the first of which is row 5" in message
+    assert "'since' of --time has no value in 1 of 240 rows, the first of which is line 6" in message
     assert "is text, such as '" in refused("t.csv", "--target", "Churn", "--time", "note")
     assert "has 2 different values; at least 3" in refused("t.csv", "--target", "Churn", "--group", "shop")
 

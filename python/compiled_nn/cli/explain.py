@@ -70,9 +70,10 @@ def add_options(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Compute the importances and print them."""
     from ..network.importance import permutation_importance
-    from .support import inputs, parts, results, scores, writers
+    from .support import inputs, output_files, parts, results, scores, writers
     from .support.batches import in_data
 
+    output_files.refuse_input(options.output, options)
     net = inputs.load_network(options)
     metric = scores.only_metric_of(net, options.metric)
     rows = parts.labelled(options, net, held_out_first=True)

@@ -64,8 +64,8 @@ def add_options(parser: ArgumentParser) -> None:
         "-o",
         "--output",
         metavar="FILE",
-        type=values.file(*(f".{ending}" for ending in WRITERS)),
-        help="output file: .csv, .jsonl (one JSON object per line), .parquet or .npy (default: CSV to stdout)",
+        type=values.file(*(f".{ending}" for ending in WRITERS), stdout=True),
+        help="output file: .csv, .jsonl (one JSON object per line), .parquet or .npy (default, and -: CSV to stdout)",
     )
     parser.add_argument(
         "--format",
@@ -82,9 +82,10 @@ def add_options(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Predict and write the result."""
-    from .support import inputs, parts, results, scores, writers
+    from .support import inputs, output_files, parts, results, scores, writers
     from .support.outputs import Outputs
 
+    output_files.refuse_input(options.output, options)
     net = inputs.load_network(options)
     if options.proba and not results.classifies(net):
         raise ValueError(

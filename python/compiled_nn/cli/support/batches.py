@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...datasets.tables import Table, iter_chosen, line_of
+from ...datasets.tables import Table, iter_chosen
 from . import columns
 from .arguments import reading_options
 from .columns import Choice, Expected, Name
@@ -26,6 +26,10 @@ _WORDS = (  # words of the command line by those of Python
     (re.compile(r"\bInput X contains"), "the data contain"),
     (re.compile(r"\bX has\b"), "the data have"),
     (re.compile(r"\bX contains\b"), "the data contain"),
+    (
+        re.compile(r"Some value\(s\) of y are .*?\. (\w+) takes y ([^;]+); (row \d+), column 0 is (\S+)\.$"),
+        r"the loss \1 takes targets \2, and that of \3 is \4",
+    ),
 )
 
 
@@ -121,10 +125,7 @@ class TableBatches:
 
     def place(self, row: int) -> str:
         """Return the place of a row, counted from 0: its line in a CSV file, else its number from 1."""
-        source, line = self._source, None
-        if isinstance(source.place, str):
-            line = line_of(source.place, row, **self._reading())
-        return f"row {row + 1:,}, counted from 1" if line is None else f"line {line}"
+        return self._source.place_of(row, self._reading())
 
     def _features(self, table: Table, choice: Choice) -> Any:
         """Return the columns of the model; without names, those that it does not use are empty."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, BinaryIO, NamedTuple
@@ -13,11 +13,14 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...common.errors import count
 from ...data.column_types import Word
 from ...data.table import Table
 from ...datasets import iter_table, read_table
+from ...losses import LOSSES
 from . import inputs, targets, values
 from .arguments import reading_options
+from .batches import in_data
 from .columns import Name, named
 from .source import Source
 from .splits import Part, Rule
@@ -31,6 +34,8 @@ _WORDS: Mapping[str, Word] = {
 }
 _ROLES = {"time": "time of the rows", "group": "group of the rows", "weight": "weight of the rows"}
 _FEWEST_GROUPS = 3
+
+_Place = Callable[[int], str]  # place in the file of a row of the table
 
 
 @dataclass(frozen=True)
@@ -156,10 +161,11 @@ def _of_arrays(options: Namespace, source: Source | None) -> Material:
 
 
 class _Choices(NamedTuple):
-    """Columns that the options name, by their names in the file."""
+    """Columns that the options name, by their names in the file; and all names, if there are such options."""
 
     words: dict[Name, Word]
     roles: dict[str, Name]
+    names: Sequence[Name] = ()
 
     def is_read(self, name: Name) -> bool:
         """Whether the values of a column are used."""
@@ -183,36 +189,54 @@ def _of_table(source: Source, options: Namespace) -> Material:
     words = {name: word for name, word in choices.words.items() if word != "ignore" or isinstance(name, str)}
     table = read_table(place, column_types=words, **reading)
     target = _target(options, table, choices)
-    table, n_missing = targets.present(table, target)
+    n_all = len(table)
+    table, numbers = targets.present(table, target)
+
+    def place_of(row: int) -> str:
+        return source.place_of(int(numbers[row]), reading)
+
     y, classifies = targets.of_table(table[target], target, options.task, options.loss)
-    rule = Rule(y if classifies else None, *(_role(table, option, choices) for option in ("time", "group")))
+    roles = (_role(table, option, choices, place_of) for option in ("time", "group"))
+    rule = Rule(y if classifies else None, *roles)
     if len(table.column_names) < 2:
         raise ValueError(f"{source.path} has no column besides the target {target!r}")
     X = table.drop(target)
-    for name in table.column_names:
-        if choices.is_read(name) and table[name].dtype.kind == "f":
-            remedy = "correct it" if name == target else f"omit the column with --ignore {name}"
-            _refuse(np.isinf(table[name]), f"the column {name!r} has an infinite number", remedy)
+    _check_numbers(table, target, choices, options.dtype, place_of)
+    if options.loss is not None and not classifies:
+        with in_data(source.path, numbers, lambda row: source.place_of(row, reading)):
+            LOSSES[options.loss].check_values(y.reshape(-1, 1))
     network_words = {name: word for name, word in choices.words.items() if name in X.column_names}
     network_words |= {name: "ignore" for name in choices.roles.values() if choices.left_out(name)}
     if isinstance(target, int):
         network_words = {X.column_names.index(name): word for name, word in network_words.items()}
         X = Table(dict(enumerate(X.to_dict().values())))
-    targets.note_missing(n_missing, target)
+    targets.note_missing(n_all - len(table), target)
     columns = Columns(
         (target if isinstance(target, str) else None, table.column_names.index(target)),
         network_words,
         _left_out(choices),
         choices.roles,
-        n_missing,
+        n_all - len(table),
         _date_formats(table),
     )
-    material = Material(
-        source.stem, Part(X, y, _weights(table, choices)), None, classifies, rule, columns=columns
-    )
+    rows = Part(X, y, _weights(table, choices, place_of))
+    material = Material(source.stem, rows, None, classifies, rule, columns=columns)
     if classifies:
         targets.note_spelling(material.classes)
     return material
+
+
+def _check_numbers(table: Table, target: Name, choices: _Choices, dtype: str, place_of: _Place) -> None:
+    """Raise a ValueError for numbers that are infinite, or too large for the numbers of the network."""
+    largest = float(np.finfo(dtype).max)
+    for name in table.column_names:
+        if not choices.is_read(name) or table[name].dtype.kind != "f":
+            continue
+        remedy = "correct it" if name == target else f"correct it, omit the column with --ignore {name}"
+        _refuse(np.isinf(table[name]), f"the column {name!r} has an infinite number", remedy, place_of)
+        if name != target:
+            what = f"the column {name!r} has a number beyond {largest:.1e}, the largest of {dtype},"
+            _refuse(np.abs(table[name]) > largest, what, remedy, place_of)
 
 
 def _content(pipe: BinaryIO, name: str, max_bytes: int) -> bytes:
@@ -246,7 +270,7 @@ def _chosen(options: Namespace, names: Sequence[Name]) -> _Choices:
         if name in roles.values() or words.get(name) == "ignore":
             raise UsageError(f"--{option} names the column {name!r}, which another option names as well")
         roles[option] = name
-    return _Choices(words, roles)
+    return _Choices(words, roles, names)
 
 
 def _resolved(option: str, texts: Sequence[str] | None, names: Sequence[Name]) -> list[Name]:
@@ -271,19 +295,25 @@ def _located(option: str, given: Sequence[Name], names: Sequence[Name]) -> list[
 
 def _target(options: Namespace, table: Table, choices: _Choices) -> Name:
     given = -1 if options.target is None else options.target
-    (target,) = _located("target", [given], table.column_names)
+    # A number counts all columns of the file, also those that are not read.
+    (target,) = _located("target", [given], choices.names or table.column_names)
+    if choices.words.get(target) == "ignore":
+        raise UsageError(
+            f"the column {target!r} cannot be the target, because --ignore names it; name another one"
+        )
     if target in choices.roles.values():
         raise UsageError(f"the column {target!r} cannot be the target and have another use; name another one")
     return target
 
 
-def _role(table: Table, option: str, choices: _Choices) -> NDArray[Any] | None:
+def _role(table: Table, option: str, choices: _Choices, place_of: _Place) -> NDArray[Any] | None:
     """Return the column of --time or --group."""
     if option not in choices.roles:
         return None
     name = choices.roles[option]
     column = table[name]
-    _refuse(targets.missing_rows(column), f"the column {name!r} of --{option} has no value", "fill it in")
+    what = f"the column {name!r} of --{option} has no value"
+    _refuse(targets.missing_rows(column), what, "fill it in", place_of)
     if option == "time" and column.dtype.kind not in "biufM":
         raise ValueError(
             f"the column {name!r} of --time is text, such as {column[0]!r}, and has no order; it must have dates or "
@@ -292,13 +322,13 @@ def _role(table: Table, option: str, choices: _Choices) -> NDArray[Any] | None:
     n_different = len(set(column.tolist()))
     if option == "group" and n_different < _FEWEST_GROUPS:
         raise ValueError(
-            f"the column {name!r} of --group has {n_different} different values; at least {_FEWEST_GROUPS} are needed, "
-            "to train, to stop early and to test with; omit --group"
+            f"the column {name!r} of --group has {count(n_different, 'different value')}; at least "
+            f"{_FEWEST_GROUPS} are needed, to train, to stop early and to test with; omit --group"
         )
     return column
 
 
-def _weights(table: Table, choices: _Choices) -> NDArray[np.float64] | None:
+def _weights(table: Table, choices: _Choices, place_of: _Place) -> NDArray[np.float64] | None:
     """Return the column of --weight."""
     if "weight" not in choices.roles:
         return None
@@ -306,17 +336,19 @@ def _weights(table: Table, choices: _Choices) -> NDArray[np.float64] | None:
     column, title = table[name], f"the column {name!r} of --weight"
     if column.dtype.kind not in "biuf":
         raise ValueError(f"{title} is not a column of numbers; its first value is {column[0]!r}")
-    _refuse(targets.missing_rows(column), f"{title} has no value", "fill it in")
-    _refuse(~(np.isfinite(column) & (column >= 0)), f"{title} is negative or infinite", "correct it")
+    _refuse(targets.missing_rows(column), f"{title} has no value", "fill it in", place_of)
+    wrong = ~(np.isfinite(column) & (column >= 0))
+    _refuse(wrong, f"{title} is negative or infinite", "correct it", place_of)
     if not column.any():
         raise ValueError(f"{title} is 0 in all rows; some must have a weight above 0")
     return column.astype(np.float64)
 
 
-def _refuse(wrong: NDArray[np.bool_], what: str, remedy: str) -> None:
+def _refuse(wrong: NDArray[np.bool_], what: str, remedy: str, place_of: _Place) -> None:
     """Raise a ValueError that names the first of the wrong rows, if there are any."""
     if wrong.any():
-        rows = f"{int(wrong.sum()):,} of {len(wrong):,} rows, the first of which is row {int(np.argmax(wrong)) + 1}"
+        first = place_of(int(np.argmax(wrong)))
+        rows = f"{int(wrong.sum()):,} of {len(wrong):,} rows, the first of which is {first}"
         raise ValueError(f"{what} in {rows}; {remedy}, or leave these rows out")
 
 

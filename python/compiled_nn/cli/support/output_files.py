@@ -1,4 +1,4 @@
-"""Files that train writes: the network and the loss curve."""
+"""Files that commands write: those of train, and the check that none of them is an input."""
 
 from __future__ import annotations
 
@@ -8,6 +8,24 @@ from importlib.util import find_spec
 
 from ...common import optional
 from ...network.network import load
+from .terminal import UsageError
+
+
+def refuse_input(path: str | None, options: Namespace) -> None:
+    """Raise a UsageError if a file to write is the file of DATA or MODEL, which it would replace."""
+    inputs = {"DATA": options.data}
+    if options.command != "train":
+        inputs["MODEL"] = options.model
+    for name, given in inputs.items():
+        if (
+            path is not None
+            and os.path.exists(path)
+            and os.path.exists(given)
+            and os.path.samefile(path, given)
+        ):
+            raise UsageError(
+                f"{path} is the file of {name}, which the output would replace; give another name"
+            )
 
 
 def of(options: Namespace, name: str) -> tuple[str, str | None]:
@@ -37,6 +55,7 @@ def of(options: Namespace, name: str) -> tuple[str, str | None]:
     if plot is None and installed and not options.no_plot:
         plot = f"{os.path.splitext(model)[0]}-loss.png"
     for path in filter(None, (model, plot, options.report)):
+        refuse_input(path, options)
         folder = os.path.dirname(path) or "."
         if not os.path.isdir(folder):
             raise FileNotFoundError(f"{path} cannot be written: there is no folder {folder}")

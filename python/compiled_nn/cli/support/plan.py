@@ -124,6 +124,15 @@ def make(options: Namespace) -> Plan:
     stops = chosen.stops if options.early_stopping is None else options.early_stopping > 0
     if stops or options.calibrate or options.interval:
         parts = _validated(parts, options, chosen)
+    elif options.validation_fraction is not None:
+        raise UsageError(
+            "--validation-fraction has no effect here, because no rows are held out of training; omit it, or give "
+            "--early-stopping, --calibrate or --interval"
+        )
+    if options.monitor is not None and not stops:
+        raise UsageError("--monitor has no effect without early stopping; omit it, or give --early-stopping")
+    if data.classifies:
+        splits.check_classes(parts, data.classes)
     loss, n_outputs = _loss(options, data)
     batch_size = options.batch_size or chosen.batch_size
     m = len(parts.train)

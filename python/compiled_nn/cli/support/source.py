@@ -7,6 +7,7 @@ import os
 import stat
 import sys
 import zlib
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, BinaryIO, Literal, NamedTuple, TypeAlias, cast
 
@@ -67,6 +68,21 @@ class Source(NamedTuple):
     def stem(self) -> str:
         """Name without folder and ending."""
         return os.path.splitext(os.path.basename(self.path).removesuffix(".gz"))[0]
+
+    def place_of(self, row: int, reading: Mapping[str, Any]) -> str:
+        """Return the place of a row of a table, counted from 0: its line in a CSV file, else its number from 1.
+
+        Parameters
+        ----------
+        row : int
+            Number of the row.
+        reading : mapping
+            Keywords of the reader.
+        """
+        from ...datasets.tables import line_of  # imported here: other kinds of data have no lines
+
+        line = line_of(self.place, row, **reading) if isinstance(self.place, str) else None
+        return f"row {row + 1:,}, counted from 1" if line is None else f"line {line}"
 
 
 class _Pipe(io.RawIOBase):

@@ -165,6 +165,31 @@ def validated(parts: Parts, fraction: float, seed: int) -> Parts:
     return parts._replace(train=train.take(others), validation=train.take(held_out), rule=rule.take(others))
 
 
+def check_classes(parts: Parts, classes: NDArray[Any]) -> None:
+    """Raise a ValueError if there is only one class to train on; print a note that names classes which are held out."""
+    trained = np.unique(parts.train.y)
+    absent = np.setdiff1d(classes, trained).tolist()
+    if not absent:
+        return
+    if len(trained) < 2:
+        raise ValueError(
+            f"all rows to train on have the class {trained[0].item()!r}, because those of {_named(absent)} are held "
+            "out; hold out other rows, such as without --time or --group, or with a smaller --test-fraction"
+        )
+    print_note(
+        f"{_named(absent)} is in no row to train on, so that it is never predicted"
+        if len(absent) == 1
+        else f"{_named(absent)} are in no row to train on, so that they are never predicted"
+    )
+
+
+def _named(classes: Sequence[Any]) -> str:
+    """Return classes for a message."""
+    more = f" and {len(classes) - _LISTED} more" if len(classes) > _LISTED else ""
+    names = ", ".join(map(repr, classes[:_LISTED])) + more
+    return f"class {names}" if len(classes) == 1 else f"classes {names}"
+
+
 def hold_out(m: int, fraction: float, rule: Rule, seed: int) -> tuple[Indices, Indices]:
     """Return the indices of the rows that are held out and of the others.
 
@@ -207,7 +232,7 @@ def _latest(time: NDArray[Any], fraction: float) -> tuple[Indices, Indices]:
     moments, counts = np.unique(time, return_counts=True)
     if len(moments) < 2:
         raise UsageError(
-            f"the column of --time has the same value, {moments[0]}, in all rows, so that no row is the last; "
+            f"the column of --time has the same value, {_moment(moments[0])}, in all rows, so that no row is the last; "
             "omit --time"
         )
     wanted = fraction * len(time)
@@ -215,11 +240,16 @@ def _latest(time: NDArray[Any], fraction: float) -> tuple[Indices, Indices]:
     chosen = int(np.argmin(abs(later - wanted)))
     if len(time) - later[chosen] < (len(time) - wanted) / 2:
         raise UsageError(
-            f"the column of --time has the value {moments[len(moments) - 1 - chosen]} or a later one in "
+            f"the column of --time has the value {_moment(moments[len(moments) - 1 - chosen])} or a later one in "
             f"{later[chosen]:,} of {len(time):,} rows, so that too few earlier rows are left to train on; omit --time"
         )
     is_late = time >= moments[len(moments) - 1 - chosen]
     return np.flatnonzero(is_late), np.flatnonzero(~is_late)
+
+
+def _moment(value: Any) -> str:
+    """Return a date or number as text; dates without a time of day, if it is midnight."""
+    return str(value).removesuffix("T00:00:00.000000")
 
 
 def note_rare(strata: NDArray[Any]) -> None:
@@ -227,7 +257,7 @@ def note_rare(strata: NDArray[Any]) -> None:
     classes, counts = np.unique(strata, return_counts=True)
     rare = classes[counts < _ROWS_PER_CLASS].tolist()
     if rare:
-        more = f" and {len(rare) - _LISTED} more" if len(rare) > _LISTED else ""
-        names = ", ".join(map(repr, rare[:_LISTED])) + more
-        which = f"class {names} has" if len(rare) == 1 else f"classes {names} have"
-        print_note(f"{which} 1 row, which is trained on and not tested; a score says nothing about it")
+        has = "has" if len(rare) == 1 else "have"
+        print_note(
+            f"{_named(rare)} {has} 1 row, which is trained on and not tested; a score says nothing about it"
+        )

@@ -17,6 +17,7 @@ from .terminal import print_note
 _MOST_CLASSES = 100  # more different integers are values, not classes
 _MOST_CLASSES_OF_A_TABLE = 20
 _LIKE_MISSING = ("na", "n/a", "nan", "null", "none", "nil", "missing", "unknown", "?", "-", ".")
+_LARGEST = 1e150  # its square is finite
 _ROWS_PER_CLASS = 5  # fewer on average: the integers are values
 
 
@@ -49,8 +50,8 @@ def check_kind(y: NDArray[Any], classifies: bool) -> None:
         )
 
 
-def present(table: Table, name: str | int) -> tuple[Table, int]:
-    """Return the rows of a table that have a target, and the number of the others.
+def present(table: Table, name: str | int) -> tuple[Table, NDArray[np.intp]]:
+    """Return the rows of a table that have a target, and their numbers.
 
     Raises
     ------
@@ -58,10 +59,10 @@ def present(table: Table, name: str | int) -> tuple[Table, int]:
         If no row has a target.
     """
     missing = missing_rows(table[name])
-    n_missing = int(missing.sum())
-    if n_missing == len(table):
+    numbers = np.flatnonzero(~missing)
+    if not len(numbers):
         raise ValueError(f"the target {name!r} has no value in any row; name another column with --target")
-    return (table.take(~missing), n_missing) if n_missing else (table, 0)
+    return (table if len(numbers) == len(table) else table.take(~missing)), numbers
 
 
 def missing_rows(column: NDArray[Any]) -> NDArray[np.bool_]:
@@ -98,10 +99,25 @@ def of_table(column: NDArray[Any], name: str | int, task: str, loss: str | None)
         _check_identifier(column, name)
     check_kind(y, classifies)
     if not classifies:
+        _check_size(y, name)
         return y.astype(np.float64) if y.dtype.kind == "b" else y, False
     labels = inputs.class_labels(y)
     assert labels is not None
     return labels, True
+
+
+def _check_size(y: NDArray[Any], name: str | int) -> None:
+    """Raise a ValueError for values so large, or so close to each other, that errors have no square."""
+    values = y.astype(np.float64)
+    if not np.isfinite(values).all():  # refused with their lines later
+        return
+    largest, spread = float(np.abs(values).max()), float(values.max() / 2 - values.min() / 2)
+    if largest > _LARGEST or 0 < spread < 1 / _LARGEST:
+        size = f"up to {largest:.2g}" if largest > _LARGEST else f"within {2 * spread:.2g} of each other"
+        raise ValueError(
+            f"the target {name!r} has values {size}; the square of such an error is beyond the range of numbers; give "
+            "it in another unit"
+        )
 
 
 def _texts(column: NDArray[Any], name: str | int) -> NDArray[Any]:

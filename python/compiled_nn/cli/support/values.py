@@ -171,6 +171,8 @@ def class_weight(text: str) -> str | dict[str, float]:
 
 def model(text: str) -> str:
     """Convert the name of the file of a network; endings of other formats are refused."""
+    if text == "-":
+        raise ArgumentTypeError("the network cannot be written to stdout; give the name of a file")
     ending = os.path.splitext(text)[1].lower()
     if ending in _OTHER_MODELS:
         raise ArgumentTypeError(
@@ -223,10 +225,12 @@ def encoding(text: str) -> str:
     return text
 
 
-def file(*endings: str) -> Callable[[str], str]:
-    """Return a converter that accepts file names with one of these endings."""
+def file(*endings: str, stdout: bool = False) -> Callable[[str], str | None]:
+    """Return a converter that accepts file names with one of these endings; with `stdout`, "-" becomes None."""
 
-    def convert(text: str) -> str:
+    def convert(text: str) -> str | None:
+        if stdout and text == "-":
+            return None
         if text.lower().endswith(endings):
             return text
         raise ArgumentTypeError(f"{text!r} does not end in {' or '.join(endings)}")
