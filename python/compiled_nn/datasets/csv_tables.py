@@ -20,9 +20,6 @@ from .table_sources import Opened, Utf8, n_breaks, n_of
 
 _SAMPLE = 1 << 18  # bytes from which the layout is detected
 _FEWEST_LINES = 4  # of it
-_CHUNK = 1 << 23  # bytes of a stream that are read together
-_SMALLEST_CHUNK = 1 << 16
-_SAMPLE_BLOCKS = 128  # of rows that the csv module reads, from which types are detected
 _BYTES_PER_CELL = 8
 _BREAK = re.compile(rb"\r\n|\n|\r")
 _MOST_KEPT = 1 << 16  # different cells of a column that are kept as one object each
@@ -39,76 +36,19 @@ def read(opened: Opened, options: Options) -> Table:
         if len(content) > budget.left:
             budget.check(len(content), "the content, of which a part was read,")
     budget.take(len(content), "the content")
-    layout = _layout(content, options, complete=True)
+    layout = layout_of(content, options, complete=True)
     n_cells = n_of(content, layout.dialect.delimiter) + n_breaks(content)
     budget.check(_BYTES_PER_CELL * n_cells, f"a table of {n_cells} cells")
     columns = Columns(layout, options)
-    part = columns.part(memoryview(content)[_first_row(content, layout) :], layout.n_lines)
+    part = columns.part(memoryview(content)[first_row(content, layout) :], layout.n_lines)
     if not len(part.cells[0]):
-        raise _no_rows(layout)
+        raise no_rows(layout)
     columns.decide(part)
     return columns.table(part)
 
 
-def iterate(opened: Opened, options: Options, batch_rows: int) -> Iterator[Table]:
-    """Iterate over the rows of a CSV file, of which only some are in memory together."""
-    parts: list[Table] = []
-    n_rows = 0
-    for table in _tables(opened, options):
-        parts.append(table)
-        n_rows += len(table)
-        while n_rows >= batch_rows:
-            whole = Table.concatenate(parts) if len(parts) > 1 else parts[0]
-            yield whole.take(slice(0, batch_rows))
-            n_rows -= batch_rows
-            parts = [whole.take(slice(batch_rows, None))]
-    if n_rows:
-        yield Table.concatenate(parts)
-
-
-def line_of(opened: Opened, options: Options, row: int) -> int | None:
-    """Return the line with the end of a row, counted from 0; None if the file has fewer rows."""
-    text = Utf8(opened, options.encoding)
-    content, ended = _more(b"", text, _CHUNK)
-    layout = _layout(content, options, complete=ended)
-    pieces = iter([content[_first_row(content, layout) :]])
-    lines = csv_rows.lines_of(lambda: next(pieces, b"") or text.read())
-    for block in csv_rows.blocks(lines, layout, [], before=layout.n_lines, max_bytes=options.max_bytes):
-        if row < len(block.lines):
-            return block.lines[row]
-        row -= len(block.lines)
-    return None
-
-
-def _tables(opened: Opened, options: Options) -> Iterator[Table]:
-    """Iterate over the rows in parts of any size; types are decided by the first part."""
-    text = Utf8(opened, options.encoding)
-    size = min(_CHUNK, max(_SMALLEST_CHUNK, options.max_bytes // 16))
-    content, ended = _more(b"", text, size)
-    layout = _layout(content, options, complete=ended)
-    columns = Columns(layout, options)
-    content, before, n_rows = content[_first_row(content, layout) :], layout.n_lines, 0
-    for part in columns.parts(content, before, text, size, ended=ended):
-        if not n_rows:
-            columns.decide(part)
-        n_rows += len(part.cells[0])
-        yield columns.table(part)
-    if not n_rows:
-        raise _no_rows(layout)
-
-
-def _more(content: bytes, text: Utf8, size: int) -> tuple[bytes, bool]:
-    """Return text followed by about `size` bytes more, and whether it ends there."""
-    found, most = bytearray(content), len(content) + size
-    while len(found) < most:
-        piece = text.read(most - len(found))
-        if not piece:
-            return bytes(found), True
-        found += piece
-    return bytes(found), False
-
-
-def _layout(content: bytes | bytearray, options: Options, *, complete: bool) -> Layout:
+def layout_of(content: bytes | bytearray, options: Options, *, complete: bool) -> Layout:
+    """Return the layout of a file by its beginning; `complete`: by all of it."""
     size = _SAMPLE
     while size < len(content) and n_breaks(memoryview(content)[:size]) < _FEWEST_LINES:
         size *= 4
@@ -122,7 +62,7 @@ def _layout(content: bytes | bytearray, options: Options, *, complete: bool) -> 
             size *= 4
 
 
-def _first_row(content: bytes | bytearray, layout: Layout) -> int:
+def first_row(content: bytes | bytearray, layout: Layout) -> int:
     """Return the place of the first row, after the lines in front of it."""
     place = 0
     for _ in range(layout.n_lines):
@@ -131,11 +71,12 @@ def _first_row(content: bytes | bytearray, layout: Layout) -> int:
     return place
 
 
-def _no_rows(layout: Layout) -> ValueError:
+def no_rows(layout: Layout) -> ValueError:
+    """Return the error for a file without rows."""
     return ValueError(f"line {max(1, layout.n_lines)}: a header, but no rows below it")
 
 
-class _Part(Protocol):
+class Part(Protocol):
     """Some rows: the cells of each column that is read, and the lines of rows."""
 
     cells: list[Cells]
@@ -203,7 +144,7 @@ class Columns:
         text = csv_rows.lines_of_content(content)
         return csv_rows.blocks(text, self.layout, chosen, before=before, max_bytes=None)
 
-    def part(self, content: memoryview, before: int) -> _Part:
+    def part(self, content: memoryview, before: int) -> Part:
         """Return all rows of a text, which `before` lines precede."""
         dialect = self.layout.dialect
         if csv_arrow.takes(content, self.layout):
@@ -214,40 +155,7 @@ class Columns:
                     return _ArrowPart(cells, content, before, self)
         return self._by_lists(content, before)
 
-    def parts(self, content: bytes, before: int, text: Utf8, size: int, *, ended: bool) -> Iterator[_Part]:
-        """Iterate over the rows of a text and of what follows it."""
-        dialect, longest = self.layout.dialect, max(size, self.options.max_bytes // 16)
-        while content:
-            found = csv_arrow.quotes(content, dialect, last=ended)
-            if not found.regular or (found.end == 0 and len(content) > longest):
-                yield from self._stream(content, before, text)
-                return
-            if found.end:
-                rows = memoryview(content)[: found.end]
-                part = self.part(rows, before)
-                if len(part.cells[0]):
-                    yield part
-                before += n_breaks(rows)
-                content = content[found.end :]
-            if ended:
-                return
-            content, ended = _more(content, text, size)
-
-    def _stream(self, content: bytes, before: int, text: Utf8) -> Iterator[_Part]:
-        """Iterate over the rows of text whose quotes only the csv module can read."""
-        pieces = iter([content])
-        lines = csv_rows.lines_of(lambda: next(pieces, b"") or text.read())
-        sample: list[csv_rows.Block] = []
-        most = self.options.max_bytes
-        for block in csv_rows.blocks(lines, self.layout, self.chosen, before=before, max_bytes=most):
-            sample.append(block)
-            if self.forms or len(sample) == _SAMPLE_BLOCKS:
-                yield _listed(sample)
-                sample = []
-        if sample:
-            yield _listed(sample)
-
-    def _by_lists(self, content: memoryview, before: int) -> _Part:
+    def _by_lists(self, content: memoryview, before: int) -> Part:
         """Return all rows of a text by the csv module; the text of numbers is not kept."""
         missing = column_conversion.missing_numbers(self.options)
         numbers: list[list[Numbers] | None] = [[] for _ in self.chosen]
@@ -289,7 +197,7 @@ class Columns:
     # ---- values
 
     @contextmanager
-    def _place(self, i: int, part: _Part) -> Iterator[None]:
+    def _place(self, i: int, part: Part) -> Iterator[None]:
         """Raise a ValueError with line and column for errors of a cell of the column with the index `i`."""
         try:
             yield
@@ -298,7 +206,7 @@ class Columns:
             line = "" if error.row is None else f"line {part.line(error.row)}, "
             raise ValueError(f"{line}column {self.chosen[i] + 1}{name}: {error}") from None
 
-    def decide(self, part: _Part) -> None:
+    def decide(self, part: Part) -> None:
         """Find the forms of the columns, and the values of some, from all rows or from the first ones."""
         decided: list[Decided] = []
         for i, cells in enumerate(part.cells):
@@ -324,7 +232,7 @@ class Columns:
         """Whether a column has no name and no values: that behind a delimiter at the end of each line."""
         return place in self.layout.unnamed and values is not None and bool(np.isnan(values).all())
 
-    def table(self, part: _Part) -> Table:
+    def table(self, part: Part) -> Table:
         """Return rows as values."""
         columns: dict[Any, Any] = {}
         values, self._values = self._values or [None] * len(self.forms), []
@@ -361,10 +269,3 @@ class _Kept:
         else:
             find = known.get
             self.cells.extend([find(cell, cell) for cell in cells])
-
-
-def _listed(blocks: Sequence[csv_rows.Block]) -> ListPart:
-    """Return the rows of some blocks."""
-    columns = zip(*(block.columns for block in blocks), strict=True)
-    lines = [line for block in blocks for line in block.lines]
-    return ListPart([ListCells([cell for part in parts for cell in part]) for parts in columns], lines)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import io
 import os
+import select
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
@@ -97,11 +99,24 @@ class Pushed(io.RawIOBase):
         if self._first:
             content, self._first = self._first[:size], self._first[size:]
             return content
-        found = self._file.read(size)
+        found = getattr(self._file, "read1", self._file.read)(size)  # what there is, without waiting for more
         if isinstance(found, str):
             self._first = found.encode("utf-8", "surrogatepass")
             return self.some(size) if found else b""
         return bytes(found or b"")
+
+    @property
+    def has_pauses(self) -> bool:
+        """Whether the file is a pipe that can be asked whether bytes have arrived."""
+        try:
+            is_regular = stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
+            return not is_regular and self.pauses(0) is not None
+        except (AttributeError, OSError, ValueError):
+            return False
+
+    def pauses(self, seconds: float) -> bool:
+        """Whether no byte of a pipe arrives within some time."""
+        return not self._first and not select.select([self._file.fileno()], [], [], seconds)[0]
 
     def whole(self, budget: limits.Budget, size: int | None) -> bytes | bytearray:
         """Return all bytes that are left; raise a ValueError if the budget has fewer."""

@@ -9,9 +9,10 @@ from typing import Any
 from ..common import checks
 from ..data.column_types import Word
 from ..data.table import Table
-from . import arrow_tables, csv_tables, excel, limits, table_options, table_sources
+from . import arrow_tables, csv_streams, csv_tables, excel, limits, table_options, table_sources
+from .csv_streams import Places
 
-__all__ = ["Table", "iter_table", "read_table"]
+__all__ = ["Places", "Table", "iter_table", "read_table"]
 
 _PLACES = ("line ", "column ", "row ")
 
@@ -206,9 +207,12 @@ def iter_chosen(
     known: Iterable[str] = (),
     hints: Mapping[Any, str] | None = None,
     batch_rows: int = 65536,
+    places: Places | None = None,
     **given: Any,
 ) -> Iterator[Table]:
     """Read columns of a table that are chosen when its names are known, some rows at a time.
+
+    The rows of a CSV file from a pipe are read as they arrive.
 
     Parameters
     ----------
@@ -222,6 +226,8 @@ def iter_chosen(
         Formats of dates for columns in which day and month may be in either order.
     batch_rows : int, default 65536
         Number of rows of a batch.
+    places : Places, optional
+        Object that has the lines of the rows of a CSV file, up to those of the last batch.
     **given
         Further options of :func:`iter_table`.
 
@@ -230,7 +236,7 @@ def iter_chosen(
     Table
     """
     options = _options(given)._replace(known=frozenset(known), hints=hints or {}, choose=choose)
-    return _batches(source, options, batch_rows)
+    return _batches(source, options, batch_rows, places)
 
 
 def line_of(path: str, row: int, *, known: Iterable[str] = (), **given: Any) -> int | None:
@@ -248,7 +254,7 @@ def line_of(path: str, row: int, *, known: Iterable[str] = (), **given: Any) -> 
     with table_sources.opened(path, "line_of") as opened:
         if opened.format != "csv":
             return None
-        return csv_tables.line_of(opened, _options(given)._replace(known=frozenset(known)), row)
+        return csv_streams.line_of(opened, _options(given)._replace(known=frozenset(known)), row)
 
 
 def _options(given: Mapping[str, Any]) -> table_options.Options:
@@ -258,10 +264,12 @@ def _options(given: Mapping[str, Any]) -> table_options.Options:
     return table_options.check("iter_table", **{**every, **given})
 
 
-def _batches(source: Any, options: table_options.Options, batch_rows: int) -> Iterator[Table]:
+def _batches(
+    source: Any, options: table_options.Options, batch_rows: int, places: Places | None = None
+) -> Iterator[Table]:
     with table_sources.opened(source, "iter_table") as opened, _named(opened.name):
         if opened.format == "csv":
-            yield from csv_tables.iterate(opened, options, batch_rows)
+            yield from csv_streams.iterate(opened, options, batch_rows, places)
         elif opened.format == "excel":
             table = excel.read(opened, options)
             for start in range(0, len(table), batch_rows):

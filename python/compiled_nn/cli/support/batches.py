@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...datasets.tables import Table, iter_chosen
+from ...datasets.tables import Places, Table, iter_chosen
 from . import columns
 from .arguments import reading_options
 from .columns import Choice, Expected, Name
@@ -90,6 +90,7 @@ class TableBatches:
         self.name, self.path = source.stem, source.path
         self._source, self._options, self._expected = source, options, expected
         self._labels, self._keep = labels, keep
+        self._places = Places()
         self.target: Name | None = None
 
     def __iter__(self) -> Iterator[Rows]:
@@ -108,7 +109,8 @@ class TableBatches:
             return choice.read, choice.types
 
         hints, first, unknown = self._expected.date_formats, 0, UnknownCategories(self._expected.categories)
-        for table in iter_chosen(self._source.place, choose, hints=hints, **self._reading()):
+        reading = {"hints": hints, "places": self._places, **self._reading()}
+        for table in iter_chosen(self._source.place, choose, **reading):
             (choice,) = chosen
             y = None if choice.target is None else table[choice.target]
             kept = {str(name): table[name] for name in choice.kept}
@@ -125,7 +127,8 @@ class TableBatches:
 
     def place(self, row: int) -> str:
         """Return the place of a row, counted from 0: its line in a CSV file, else its number from 1."""
-        return self._source.place_of(row, self._reading())
+        line = self._places.line(row)
+        return self._source.place_of(row, self._reading()) if line is None else f"line {line}"
 
     def _features(self, table: Table, choice: Choice) -> Any:
         """Return the columns of the model; without names, those that it does not use are empty."""

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Literal, NamedTuple, TypeAlias, cast
 Kind: TypeAlias = Literal["npz", "idx", "table"]
 
 _HEAD = 4096  # bytes by which the kind is recognised
+_SHORT_HEAD = 10  # of files that are not compressed: rows of a pipe are read as they arrive
 _OTHER_FORMATS = {
     b"\x93NUMPY": "contains one array only; write samples and labels to one file with numpy.savez(path, X=X, y=y)",
     b"\x89HDF": "is an HDF5 file, which the command line does not read; write it as CSV or .npz",
@@ -100,7 +101,7 @@ class _Pipe(io.RawIOBase):
         super().__init__()
         self.name = name
         self._file, content = file, b""
-        while len(content) < _HEAD and (part := self._part(_HEAD - len(content))):
+        while len(content) < _needed(content) and (part := self._part(_HEAD - len(content))):
             content += part
         self.head = self._ahead = content
 
@@ -114,6 +115,10 @@ class _Pipe(io.RawIOBase):
         buffer[: len(part)] = part
         return len(part)
 
+    def fileno(self) -> int:
+        """Return the number of the file for the operating system."""
+        return int(self._file.fileno())
+
     def close(self) -> None:
         """Close the pipe."""
         if self._file is not sys.stdin.buffer:
@@ -123,6 +128,11 @@ class _Pipe(io.RawIOBase):
     def _part(self, n_bytes: int) -> bytes:
         read = getattr(self._file, "read1", self._file.read)  # without waiting for more than there is
         return bytes(read(n_bytes) or b"")
+
+
+def _needed(head: bytes) -> int:
+    """Return the number of bytes by which the kind of a file that begins with `head` is recognised."""
+    return _HEAD if head.startswith((b"PK", b"\x1f\x8b")) else _SHORT_HEAD
 
 
 def _kind(path: str, head: bytes) -> Kind:
