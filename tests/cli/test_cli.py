@@ -68,7 +68,8 @@ def test_training_json(run_json):
     assert " ".join(result) == (
         "command version data task classes sizes parameters loss optimizer learning_rate batch_size seed "
         "columns column_types left_out target rows_without_target split validation_rows standardize scale_targets "
-        "patience monitor epochs best_epoch stop_reason seconds interrupted temperature train test history model plot"
+        "patience monitor epochs best_epoch stop_reason seconds interrupted temperature train test history model plot "
+        "report"
     )
     assert result["sizes"] == [64, 20, 10, 10]
     assert result["epochs"] == len(result["history"]["loss"]) == 3
