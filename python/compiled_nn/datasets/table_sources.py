@@ -107,7 +107,7 @@ class Pushed(io.RawIOBase):
 
     @property
     def has_pauses(self) -> bool:
-        """Whether the file is a pipe that can be asked whether bytes have arrived."""
+        """Whether the file is a pipe, of which the arrival of bytes can be noticed."""
         try:
             is_regular = stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
             return not is_regular and self.pauses(0) is not None
