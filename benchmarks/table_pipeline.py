@@ -1,4 +1,4 @@
-"""Predictions of scikit-learn's MLP in a pipeline made by hand: python table_pipeline.py FOLDER, for tables.py.
+"""Predictions of scikit-learn's MLP in a pipeline made by hand: python table_pipeline.py FOLDER, for tabular.py.
 
 FOLDER has the files train-0.csv, test-0.csv, train-1.csv, ... and source.json, the fields of a `Source`. For each
 number the file scikit-learn-0.csv, ... is written: a column ``prediction``, and for classes one of probabilities

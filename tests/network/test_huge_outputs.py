@@ -128,7 +128,8 @@ def test_estimators_files_streams_and_the_command_line(kind, tmp_path, capsys, m
     for command in (("predict",), ("predict", "-o", "out.csv"), ("evaluate",)):
         code, out, err = outcome(capsys, command[0], "net", "data.npz", *command[1:])
         assert (code, out) == (1, "")
-        assert err.startswith("compiled-nn: error: Row 0 of X has ")
+        assert err.startswith("compiled-nn: error: data: Row 0 of the data has ")
+        assert "--standardize, or --dtype float64" in err
         assert not (tmp_path / "out.csv").exists()
     batches = cnn.load("net")
     with pytest.raises(cnn.DivergenceError, match="finite"):

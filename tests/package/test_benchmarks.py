@@ -91,7 +91,7 @@ def test_workloads_are_those_of_the_command(benchmark):
 
 class TestTables:
     def test_a_split_has_the_same_share_of_each_class(self, benchmark):
-        tables = benchmark("tables")
+        tables = benchmark("tabular")
         target = ["a"] * 50 + ["b"] * 10 + [""] * 5
         train, test = tables.split(np.arange(60), target, 0, classifies=True)
         assert sorted([*train, *test]) == list(range(60))
@@ -100,7 +100,7 @@ class TestTables:
         assert list(tables.split(np.arange(60), target, 1, classifies=True)[1]) != list(test)
 
     def test_scores_are_those_of_the_metrics(self, benchmark):
-        tables = benchmark("tables")
+        tables = benchmark("tabular")
         rows = [
             {"probability_no": "0.9", "probability_yes": "0.1"},
             {"probability_no": "0.6", "probability_yes": "0.4"},
@@ -114,7 +114,7 @@ class TestTables:
         assert found == pytest.approx({"R2": 0.5, "RMSE": 0.5**0.5})
 
     def test_the_verdict_is_by_the_standard_error(self, benchmark):
-        tables = benchmark("tables")
+        tables = benchmark("tabular")
 
         def verdict(ours, exit_code=0):
             measured = {"accuracy": ours, "log loss": ours, "seconds": 1.0}
@@ -133,7 +133,7 @@ class TestTables:
         assert verdict([0.6, 0.7], exit_code=2) == "better, and the first attempt failed"
 
     def test_a_table_is_written_without_columns_that_give_the_target_away(self, benchmark, tmp_path):
-        tables = benchmark("tables")
+        tables = benchmark("tabular")
         (tmp_path / "ISLP" / "data").mkdir(parents=True)
         (tmp_path / "ISLP" / "data" / "Wage.csv").write_text('"a, b",logwage,wage\n"x ""y""",1,2\n')
         tables.write(tables.TABLES["Wage"], tmp_path, tmp_path / "wage.csv")

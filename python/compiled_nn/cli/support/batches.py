@@ -24,6 +24,7 @@ _ROW = re.compile(r"\brow (\d+)\b")
 _WORDS = (  # words of the command line by those of Python
     (re.compile(r"\bX\[('[^']*'|[^\]]*)\]"), r"column \1"),
     (re.compile(r"\bInput X contains"), "the data contain"),
+    (re.compile(r"\bof X has\b"), "of the data has"),
     (re.compile(r"\bX has\b"), "the data have"),
     (re.compile(r"\bX contains\b"), "the data contain"),
     (

@@ -18,6 +18,7 @@ _OPTIONS = {  # words of the command line by those of Python; "" where it has no
     "--date for the columns to use.",
     "scale_targets=True": "--scale-targets",
     "standardize=True": "--standardize",
+    "dtype='float64'": "--dtype float64",
     "header=True": "--header",
     "header=False": "--no-header",
     'quote=""': "--quote none",

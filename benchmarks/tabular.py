@@ -1,7 +1,7 @@
 """Compare ``compiled-nn train`` on real tables with scikit-learn's MLP in a pipeline made by hand.
 
     python benchmarks/environments.py tables table-data
-    python benchmarks/tables.py --out tables.json
+    python benchmarks/tabular.py --out tables.json
 
 Each table is a file of a Python package, or synthetic. It is written as a CSV file, without columns that give the
 target away, and split into 80 % and 20 % of its rows once for each seed, classes by class. Our model is trained by
