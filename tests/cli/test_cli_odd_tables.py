@@ -1,6 +1,9 @@
 """Tables of real life that differ from those of training, or cannot be learned as they are: what the commands say."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -167,3 +170,24 @@ def test_a_dash_is_stdout_and_no_file(run, trained):
     code, _, error = run("train", "data.csv", "--target", "y", "-o", "-")
     assert code == 2
     assert "the network cannot be written to stdout; give the name of a file" in error
+
+
+# ---- streams
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_like_the_null_device(run, trained, closed):
+    command = f"{sys.executable} -m compiled_nn predict m data.csv -o out.csv {closed}"
+    assert subprocess.run(command, shell=True, check=False, stderr=subprocess.PIPE).stderr in (
+        b"",
+        b"note: 1 column is not used: 'y'\n",
+    )
+    assert len(Path("out.csv").read_text().splitlines()) == ROWS + 1
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no /dev/full")
+def test_a_full_device_for_stdout(run, trained):
+    command = f"{sys.executable} -m compiled_nn predict m data.csv > /dev/full"
+    ended = subprocess.run(command, shell=True, check=False, stderr=subprocess.PIPE, text=True)
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == "compiled-nn: error: stdout: No space left on device"

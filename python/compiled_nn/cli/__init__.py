@@ -88,6 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     SystemExit
         With code 2 for wrong usage, 0 after ``--help`` and ``--version``.
     """
+    _replace_closed_streams()
     try:
         options = _parse(sys.argv[1:] if argv is None else argv)
     except KeyboardInterrupt:
@@ -196,10 +197,19 @@ def _exit_code(run: Callable[[Namespace], int], options: Namespace) -> int:
     except MemoryError as error:
         print_error(": ".join(filter(None, ("out of memory", str(error)))))
     except OSError as error:
-        print_error(f"{error.filename}: {error.strerror}" if error.filename else error)
+        # An error of the system without a file is one of stdout, to which all other output goes.
+        place = error.filename or ("stdout" if error.strerror else None)
+        print_error(error if place is None else f"{place}: {error.strerror}")
     except (ValueError, TypeError, ArithmeticError, ImportError) as error:
         print_error(error)
     return 1
+
+
+def _replace_closed_streams() -> None:
+    """Replace standard streams that are closed by empty ones, as if they were redirected to the null device."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def _interrupted() -> int:
