@@ -191,3 +191,44 @@ def test_a_full_device_for_stdout(run, trained):
     ended = subprocess.run(command, shell=True, check=False, stderr=subprocess.PIPE, text=True)
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[-1] == "compiled-nn: error: stdout: No space left on device"
+
+
+# ---- scores
+
+
+def test_the_score_of_quantiles_has_its_name(run):
+    columns = columns_of() | {"amount": np.random.default_rng(0).normal(size=ROWS).round(3).astype(str)}
+    write("data.csv", columns)
+    options = ("--loss", "quantile", "--epochs", "2", "--report", "page.html")
+    code, out, _ = train(run, *options, target="amount")
+    assert code == 0
+    assert "test D^2 " in out
+    assert "R^2" not in out
+    page = Path("page.html").read_text()
+    assert "root mean squared error" in page
+    code, out, _ = run("evaluate", "m", "data.csv", "--part", "test")
+    assert code == 0
+    assert "\nD^2  " in out
+    found = json.loads(run("evaluate", "m", "data.csv", "--part", "test", "--json")[1])
+    assert np.isfinite(found["d2_pinball"])
+
+
+@pytest.mark.filterwarnings("default::compiled_nn.common.errors.CompiledNNWarning")
+def test_a_score_that_is_not_defined(run):
+    write("data.csv", columns_of() | {"amount": np.linspace(0, 1, ROWS).round(3).astype(str)})
+    assert train(run, "--epochs", "1", target="amount")[0] == 0
+    write("one.csv", {name: values[:1] for name, values in columns_of(ROWS).items()} | {"amount": ["0.5"]})
+    code, out, _ = run("evaluate", "m", "one.csv")
+    assert code == 0
+    assert "R^2       not defined" in out
+    for options in ((), ("--json",)):
+        code, _, error = run("explain", "m", "one.csv", *options)
+        assert code == 1
+        assert "one: the score r2 is not defined for 1 row" in error
+
+
+def test_two_outputs_are_not_one_file(run):
+    write("data.csv", columns_of())
+    code, _, error = run("train", "data.csv", "--target", "y", "-o", "x.html", "--report", "./x.html")
+    assert code == 2
+    assert "two outputs have the same file" in error

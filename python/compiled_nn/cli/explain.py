@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
@@ -80,6 +81,11 @@ def run(options: Namespace) -> int:
     with in_data(rows.name, rows.numbers, rows.place):
         found = permutation_importance(
             net, rows.X, rows.y, metric=metric, n_repeats=options.repeats, random_state=options.seed
+        )
+    if not math.isfinite(found.score):
+        raise ValueError(
+            f"{rows.name}: the score {found.metric} is not defined for {count(len(rows.X), 'row')}, so that nothing "
+            "can be compared with it; give more rows, or another --metric"
         )
     importances = _table(found, parts.used_columns(net))
     if options.output is not None:

@@ -169,7 +169,11 @@ def importance(subject: Subject) -> str:
         display = plotting.PermutationImportanceDisplay.from_importances
         drawn.append(_figure("importance", lambda: display(result), "Importance of the columns."))
         top = [int(i) for i in result.order[:_MOST_DEPENDENT] if mean[i] > 0]
-        drawn += [_dependence(subject, i, str(names[i])) for i in top if subject.one_target]
+        drawn += [
+            _dependence(subject, i, str(names[i]))
+            for i in top
+            if subject.one_target and not subject.predicts_quantiles
+        ]
     return page.section(
         "Importance",
         page.paragraph(said),

@@ -63,13 +63,24 @@ class Subject:
         """Whether each row has one label or one value."""
         return self.y.ndim == 1
 
+    @property
+    def predicts_quantiles(self) -> bool:
+        """Whether a row has several predictions of one value."""
+        return bool(self.network._configuration.loss.name == "quantile")
+
     @cached_property
     def probabilities(self) -> Array:
         return np.asarray(self.model.predict_proba(self.X))
 
     @cached_property
     def predicted(self) -> Array:
-        return np.asarray(self.model.predict(self.X))
+        """Predictions; of several quantiles, the one that is nearest to the median."""
+        predicted = np.asarray(self.model.predict(self.X))
+        if not self.predicts_quantiles or predicted.ndim == self.y.ndim:
+            return predicted
+        quantiles = np.array(self.network._configuration.loss.quantiles)
+        nearest: Array = predicted[:, int(np.argmin(np.abs(quantiles - 0.5)))]
+        return nearest
 
     @cached_property
     def importances(self) -> Any:

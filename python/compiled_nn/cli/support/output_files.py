@@ -54,7 +54,12 @@ def of(options: Namespace, name: str) -> tuple[str, str | None]:
         raise optional.absent("--plot", "matplotlib", "plot")
     if plot is None and installed and not options.no_plot:
         plot = f"{os.path.splitext(model)[0]}-loss.png"
-    for path in filter(None, (model, plot, options.report)):
+    paths = [path for path in (model, plot, options.report) if path is not None]
+    if len({os.path.realpath(path) for path in paths}) < len(paths):
+        raise UsageError(
+            "two outputs have the same file; give them different names with -o, --plot and --report"
+        )
+    for path in paths:
         refuse_input(path, options)
         folder = os.path.dirname(path) or "."
         if not os.path.isdir(folder):

@@ -105,7 +105,7 @@ def _with_target(batches: TableBatches, options: Namespace) -> tuple[Any, Array,
             f"{batches.path}: the target {batches.target!r} has no value in any row; name another column with --target"
         )
     if missing.any():
-        targets.note_missing(int(missing.sum()), str(batches.target))
+        targets.note_missing(int(missing.sum()), batches.target)
         X, y = _taken(X, ~missing), y[numbers]
     return X, _labels(y), numbers
 

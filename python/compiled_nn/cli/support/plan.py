@@ -95,7 +95,8 @@ class Plan:
     @property
     def score(self) -> str:
         """Name of the score in text."""
-        return results.score_title("accuracy" if self.classifies else "r2")
+        score = "accuracy" if self.classifies else "d2_pinball" if self.loss == "quantile" else "r2"
+        return results.score_title(score)
 
     @property
     def watched(self) -> str:

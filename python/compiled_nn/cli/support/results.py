@@ -17,7 +17,7 @@ from ...network.network import Network
 from . import report
 from .terminal import Terminal
 
-_TITLES = {"accuracy": "accuracy", "r2": "R^2"}
+_TITLES = {"accuracy": "accuracy", "r2": "R^2", "d2_pinball": "D^2"}
 
 
 def classifies(net: Network) -> bool:
@@ -32,6 +32,8 @@ def is_calibrated(net: Network) -> bool:
 
 def score_name(net: Network) -> str:
     """Return the key of the network's score in JSON."""
+    if net._configuration.loss.name == "quantile":
+        return "d2_pinball"
     return "accuracy" if classifies(net) else "r2"
 
 
@@ -51,8 +53,8 @@ def measure(net: Network, X: NDArray[Any], y: NDArray[Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        "rows" int, "loss" float, "accuracy" or "r2" float, and for targets with one class per row "confusion":
-        a list with one list per true class, which has the number of rows for each predicted class.
+        "rows" int, "loss" float, "accuracy", "r2" or "d2_pinball" float, and for targets with one class per row
+        "confusion": a list with one list per true class, which has the number of rows for each predicted class.
     """
     result: dict[str, Any] = {"rows": len(X), "loss": net.loss(X, y), score_name(net): net.score(X, y)}
     if classifies(net) and y.ndim == 1:
@@ -63,8 +65,9 @@ def measure(net: Network, X: NDArray[Any], y: NDArray[Any]) -> dict[str, Any]:
 
 def score_text(result: dict[str, Any]) -> str:
     """Return the score of a result of :func:`measure` as text; an accuracy with its numbers of rows."""
-    if "r2" in result:
-        return f"{result['r2']:.4f}"
+    if "accuracy" not in result:
+        value = next(result[name] for name in _TITLES if name in result)
+        return f"{value:.4f}" if math.isfinite(value) else "not defined"
     correct = round(result["accuracy"] * result["rows"])
     return f"{result['accuracy']:.4f} ({correct:,} of {result['rows']:,} rows)"
 

@@ -155,7 +155,7 @@ def _check_identifier(column: NDArray[Any], name: str | int) -> None:
     )
 
 
-def note_missing(n_missing: int, name: str | int) -> None:
+def note_missing(n_missing: int, name: str | int | None) -> None:
     """Print a note about rows without a target."""
     if n_missing:
         has, are = ("has", "is") if n_missing == 1 else ("have", "are")
