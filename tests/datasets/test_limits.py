@@ -242,3 +242,63 @@ def test_damaged_parquet_names_the_file(tmp_path, cut):
     path.write_bytes(path.read_bytes()[:-cut])
     with pytest.raises(ValueError, match=r"^[^:]*x\.parquet"):
         batches(path)
+
+
+# Arrow: sizes of buffers before they are decompressed
+
+
+def arrow_file(make, compression, columns, n_batches=1):
+    ipc, arrow = pytest.importorskip("pyarrow.ipc"), pytest.importorskip("pyarrow")
+    out, table = io.BytesIO(), arrow.table(columns)
+    with getattr(ipc, make)(
+        out, table.schema, options=ipc.IpcWriteOptions(compression=compression)
+    ) as writer:
+        for _ in range(n_batches):
+            writer.write_table(table)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("make", ["new_file", "new_stream"])
+@pytest.mark.parametrize("compression", ["zstd", "lz4"])
+@pytest.mark.parametrize("place", ["path", "file", "pipe"])
+def test_a_small_arrow_file_of_many_zeros(tmp_path, make, compression, place):
+    """Nothing is decompressed that is larger than `max_bytes`."""
+    arrow = pytest.importorskip("pyarrow")
+    content = arrow_file(make, compression, {"a": np.zeros(4_000_000)})
+    assert len(content) < 200_000
+    source = tmp_path / "x.arrow"
+    source.write_bytes(content)
+    pool = arrow.proxy_memory_pool(arrow.default_memory_pool())
+    for read in (datasets.read_table, lambda *source, **options: [*datasets.iter_table(*source, **options)]):
+        opened = {"path": source, "file": io.BytesIO(content), "pipe": Pipe(content)}[place]
+        before = arrow.default_memory_pool()
+        arrow.set_memory_pool(pool)
+        try:
+            with pytest.raises(ValueError, match=r"takes 32000000 bytes of memory; max_bytes is 10000000"):
+                read(opened, max_bytes=10**7)
+        finally:
+            arrow.set_memory_pool(before)
+    assert pool.max_memory() < MIB
+
+
+class Pipe:
+    """File that can only be read once."""
+
+    def __init__(self, content):
+        self.read = io.BytesIO(content).read
+
+
+@pytest.mark.parametrize("make", ["new_file", "new_stream"])
+def test_batches_of_arrow_are_compared_one_by_one(make):
+    columns = {"a": np.zeros(100_000), "t": np.array(["x", "y"] * 50_000)}
+    content = arrow_file(make, "zstd", columns, 10)
+    needed = 800_000 + 400_004 + 100_000
+    tables = list(datasets.iter_table(io.BytesIO(content), batch_rows=100_000, max_bytes=needed * 2))
+    assert [len(table) for table in tables] == [100_000] * 10
+    with pytest.raises(
+        ValueError, match=rf"part \d+ of the content takes {needed} bytes .*max_bytes is 1000"
+    ):
+        list(datasets.iter_table(io.BytesIO(content), max_bytes=1000))
+    with pytest.raises(ValueError, match=r"beside .*max_bytes is 5000000"):
+        datasets.read_table(io.BytesIO(content), max_bytes=5 * 10**6)
+    assert len(datasets.read_table(io.BytesIO(content), max_bytes=10**8)) == 10**6

@@ -65,13 +65,13 @@ ARROW = EXPECTED | {
 }
 
 
-def written(form, table):
-    """Return the content of a file of an Arrow table."""
+def written(form, table, rows=2):
+    """Return the content of a file of an Arrow table, with parts of some rows."""
     out = io.BytesIO()
     if form == "parquet":
         from pyarrow import parquet
 
-        parquet.write_table(table, out, row_group_size=2)
+        parquet.write_table(table, out, row_group_size=rows)
         return out.getvalue()
     from pyarrow import feather, ipc
 
@@ -79,7 +79,7 @@ def written(form, table):
         feather.write_feather(table, out, compression="zstd")
         return out.getvalue()
     with (ipc.new_file if form == "arrow" else ipc.new_stream)(out, table.schema) as writer:
-        writer.write_table(table, 2)
+        writer.write_table(table, rows)
     return out.getvalue()
 
 
@@ -89,10 +89,34 @@ def test_arrow_files(form, tmp_path):
     (tmp_path / "x").write_bytes(content)
     for source in (tmp_path / "x", io.BytesIO(content)):
         same(read_table(source), ARROW)
-        if not isinstance(source, io.BytesIO):
-            batches = list(iter_table(source, batch_rows=2, columns=["i", "t", "day"]))
-            assert [len(batch) for batch in batches] == [2, 1]
-            same(Table.concatenate(batches), {name: ARROW[name] for name in ("i", "t", "day")})
+        source = io.BytesIO(content) if isinstance(source, io.BytesIO) else source
+        batches = list(iter_table(source, batch_rows=2, columns=["i", "t", "day"]))
+        assert [len(batch) for batch in batches] == [2, 1]
+        same(Table.concatenate(batches), {name: ARROW[name] for name in ("i", "t", "day")})
+
+
+class Counting(io.BytesIO):
+    """File that counts the bytes that were read."""
+
+    n_read = 0
+
+    def read(self, size=-1):
+        found = super().read(size)
+        self.n_read += len(found)
+        return found
+
+
+@pytest.mark.parametrize("form", ["parquet", "feather", "arrow", "stream"])
+def test_arrow_files_in_a_file_object_are_read_in_parts(form):
+    pyarrow = pytest.importorskip("pyarrow")
+    table = pyarrow.table({"a": np.random.default_rng(0).normal(size=400_000)})
+    file = Counting(written(form, table.slice(0, 3)))
+    assert [len(part) for part in iter_table(file, batch_rows=1)] == [1, 1, 1]
+    assert not file.closed
+    file = Counting(written(form, table, 20_000))
+    first = next(iter_table(file, batch_rows=2))["a"]
+    np.testing.assert_array_equal(first, table.column("a").to_numpy()[:2])
+    assert file.n_read < 2_000_000 < 3_000_000 < len(file.getvalue())
 
 
 def test_types_of_arrow_columns():
@@ -217,6 +241,22 @@ def test_pipes(tmp_path):
         os.close(ends[1])
         with open(ends[0], "rb", buffering=0) as file:
             same(read(file), {"a": ("i8", [1]), "b": ("O", ["x"])})
+
+
+def test_reading_is_kept_by_parts():
+    content = "a;b;d\n1,5;x;31.12.2019\n2;y;\n3;z;1.1.2020\n"
+    whole = read_table(io.StringIO(content)).reading
+    assert whole == {"decimal": ",", "date_format": {"d": "%d.%m.%Y"}}
+    tables = list(iter_table(io.StringIO(content), batch_rows=2))
+    assert [table.reading for table in tables] == [whole, whole]
+    table = Table.concatenate(tables)
+    assert table.reading == table.take([0]).reading == table.select(["d", "a"]).reading == whole
+    assert table.drop("d").reading == table.select(["a"]).reading == {"decimal": ","}
+    assert Table.concatenate([table, Table({name: table[name] for name in "abd"})]).reading == {}
+    later = read_table(io.StringIO("a;b;d\n1,500;x;02.01.2020\n"), **table.reading)
+    assert (later["a"].tolist(), later["d"][0]) == ([1.5], D("2020-01-02"))
+    table.select(["a"]).reading["decimal"] = "."
+    assert table.reading == whole
 
 
 def test_files_of_text():

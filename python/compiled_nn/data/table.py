@@ -37,7 +37,8 @@ class Table:
         Numbers of rows and columns.
     reading : dict
         What :func:`compiled_nn.datasets.read_table` found in a file and may not follow from another file of the same
-        kind: its options `decimal`, `thousands` and `date_format`, as far as the file needed them.
+        kind: its options `decimal`, `thousands` and `date_format`, as far as the file needed them. The tables of
+        :func:`compiled_nn.datasets.iter_table`, and parts of a table, have it as well.
 
     Raises
     ------
@@ -92,15 +93,15 @@ class Table:
 
     def select(self, names: Sequence[str | int]) -> Table:
         """Return the columns with these names, in this order."""
-        return Table({name: self[name] for name in names})
+        return self._with({name: self[name] for name in names})
 
     def drop(self, *names: str | int) -> Table:
         """Return the columns that have other names than these."""
-        return Table({name: values for name, values in self._columns.items() if name not in names})
+        return self._with({name: values for name, values in self._columns.items() if name not in names})
 
     def take(self, rows: Any) -> Table:
         """Return the rows with these indices, or those of a slice or a boolean mask."""
-        return Table({name: values[rows] for name, values in self._columns.items()})
+        return self._with({name: values[rows] for name, values in self._columns.items()})
 
     def to_dict(self) -> dict[Any, Array]:
         """Return the columns by name; ``pandas.DataFrame(table.to_dict())`` makes a data frame of them."""
@@ -108,8 +109,24 @@ class Table:
 
     @classmethod
     def concatenate(cls, parts: Sequence[Table]) -> Table:
-        """Return the rows of tables that have the same columns."""
-        return cls({name: np.concatenate([part[name] for part in parts]) for name in parts[0].column_names})
+        """Return the rows of tables that have the same columns; `reading` is kept if it is the same in all of them."""
+        found = cls({name: np.concatenate([part[name] for part in parts]) for name in parts[0].column_names})
+        if all(part.reading == parts[0].reading for part in parts):
+            found.reading = dict(parts[0].reading)
+        return found
+
+    def _with(self, columns: Mapping[Any, Any]) -> Table:
+        """Return a table of some of the columns, or some of their rows, with what is known about reading them."""
+        found = Table(columns)
+        found.reading = dict(self.reading)
+        formats = {
+            name: form for name, form in self.reading.get("date_format", {}).items() if name in columns
+        }
+        if formats:
+            found.reading["date_format"] = formats
+        else:
+            found.reading.pop("date_format", None)
+        return found
 
     @cached_property
     def column_types(self) -> dict[Any, ColumnType]:

@@ -13,7 +13,7 @@ from ..common import optional
 from ..data import column_names, dataframes
 from ..data.arrays import Array
 from ..data.table import Table
-from . import column_conversion, limits, parquet
+from . import arrow_sizes, column_conversion, limits, parquet
 from .arrow_cells import ArrowCells
 from .column_cells import EXACT
 from .column_conversion import CellError
@@ -33,7 +33,7 @@ def read(opened: Opened, options: Options) -> Table:
     """Read a file."""
     budget = limits.Budget(options.max_bytes)
     with _damage(opened.name):
-        file = _File(opened, budget)
+        file = _File(opened, options.max_bytes, together=True)
     options, names = _names(file, options)
     with _damage(opened.name):
         file.check(names, None, budget)
@@ -52,7 +52,7 @@ def read(opened: Opened, options: Options) -> Table:
 def iterate(opened: Opened, options: Options, batch_rows: int) -> Iterator[Table]:
     """Iterate over the rows of a file, of which only some are in memory together."""
     with _damage(opened.name):
-        file = _File(opened, limits.Budget(options.max_bytes))
+        file = _File(opened, options.max_bytes, together=False)
     options, names = _names(file, options)
     with _damage(opened.name):
         file.check(names, batch_rows, limits.Budget(options.max_bytes))
@@ -111,23 +111,32 @@ class _File:
     Parameters
     ----------
     opened : Opened
-    budget : Budget
-        Bytes that the content may take, if pyarrow does not open the path.
+    max_bytes : int
+        Bytes that its content may take in memory.
+    together : bool
+        Whether all rows of a file of Arrow are read together.
     """
 
-    def __init__(self, opened: Opened, budget: limits.Budget) -> None:
+    def __init__(self, opened: Opened, max_bytes: int, *, together: bool) -> None:
         arrow = _load("pyarrow")
-        content = None if opened.path is not None else opened.file.whole(budget, opened.size)
+        file = opened.path or opened.seekable
+        content = opened.file.whole(limits.Budget(max_bytes), opened.size) if file is None else None
         self._parquet: Any = None
         self._table: Any = None
         self._reader: Any = None
         if opened.format == "parquet":
-            self._parquet = _parquet_file(opened.path or io.BytesIO(content or b""))
+            self._parquet = _parquet_file(io.BytesIO(content or b"") if file is None else file)
             self.schema = self._parquet.schema_arrow
             return
-        source = (
-            arrow.OSFile(opened.path) if content is None else arrow.BufferReader(arrow.py_buffer(content))
-        )
+        if opened.path is not None:
+            source = arrow.OSFile(opened.path)
+        elif file is not None:
+            source = arrow.PythonFile(file, "r")
+        else:
+            source = arrow.BufferReader(arrow.py_buffer(content))
+        if opened.format != "feather":
+            arrow_sizes.check(source, limits.Budget(max_bytes), together=together)
+        source.seek(0)
         if opened.format == "feather":
             self._table = _load("pyarrow.feather").read_table(source)
             self.schema = self._table.schema

@@ -56,6 +56,8 @@ class Opened(NamedTuple):
         Name for messages.
     path : str or None
         Path, if it was given as one and is not compressed.
+    seekable : file object or None
+        File object that was given, if it is not compressed and all of it can be read at any place.
     format : {"csv", "parquet", "arrow", "stream", "feather", "excel"}
     file : Pushed
         Content, decompressed.
@@ -68,6 +70,7 @@ class Opened(NamedTuple):
     format: Format
     file: Pushed
     size: int | None
+    seekable: Any = None
 
 
 class Pushed(io.RawIOBase):
@@ -148,20 +151,29 @@ def opened(source: Any, owner: str) -> Iterator[Opened]:
 
 def _open(file: Any, name: str, path: str | None) -> Opened:
     size = limits.size_of(file) if path is not None else None
+    seekable = file if path is None and _is_seekable(file) else None
     path = None if size is None else path  # a pipe can be opened once
     pushed = _peeked(file)
     first = pushed._first
     if first.startswith(_GZIP):
         import gzip  # imported here to keep `import compiled_nn` fast
 
-        path = size = None
+        path = size = seekable = None
         pushed = _peeked(_Unzipped(gzip.GzipFile(fileobj=pushed), name))
         first = pushed._first
     for magic, what in _OTHERS.items():
         if first.startswith(magic):
             raise ValueError(f"{name} is {what}")
     form: Format = next((form for magic, form in _FORMATS.items() if first.startswith(magic)), "csv")
-    return Opened(name, path, form, pushed, size)
+    return Opened(name, path, form, pushed, size, seekable)
+
+
+def _is_seekable(file: Any) -> bool:
+    """Whether a file object of bytes is at its begin, and can be read at any place."""
+    try:
+        return bool(file.seekable()) and file.tell() == 0 and isinstance(file.read(0), bytes)
+    except (AttributeError, OSError, ValueError):
+        return False
 
 
 def _peeked(file: Any) -> Pushed:

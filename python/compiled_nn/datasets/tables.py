@@ -156,7 +156,8 @@ def iter_table(
     Parameters
     ----------
     source : path-like or file object
-        Same as in :func:`read_table`. An Excel file, and a Parquet or Arrow file in a file object, is read whole.
+        Same as in :func:`read_table`. An Excel file is read whole, and so is a Parquet or Arrow file that is compressed
+        with gzip, or in a file object without random access, such as a pipe.
     batch_rows : int, default 65536
         Number of rows per table; the last one may have fewer.
     column_types, columns, header, delimiter, quote, encoding, decimal, thousands, date_format, missing, sheet
