@@ -310,6 +310,10 @@ def test_sources():
         read_table(3)
     with pytest.raises(FileNotFoundError):
         read_table("no such file.csv")
+    with pytest.raises(FileNotFoundError, match="download it first, or pass the open file of urllib"):
+        read_table("https://example.org/table.csv")
+    with pytest.raises(OSError, match=r"to read text, pass io\.StringIO\(text\)"):
+        read_table("a,b\n1,2\n" * 1000)
     with pytest.raises(ValueError, match="'batch_rows' parameter of iter_table"):
         iter_table(io.BytesIO(b"a\n1\n"), batch_rows=0)
 

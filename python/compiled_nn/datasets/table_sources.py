@@ -138,7 +138,7 @@ def opened(source: Any, owner: str) -> Iterator[Opened]:
     """Open a path, or a file object, which stays open."""
     if isinstance(source, (str, os.PathLike)):
         name = os.fspath(source)
-        with open(name, "rb", buffering=0) as file:
+        with _file(name) as file:
             yield _open(file, name, name)
     elif hasattr(source, "read"):
         name = getattr(source, "name", None)
@@ -147,6 +147,19 @@ def opened(source: Any, owner: str) -> Iterator[Opened]:
         raise TypeError(
             f"{owner} takes a path or an open file. Got an object of type {type(source).__name__} instead."
         )
+
+
+def _file(name: str) -> io.FileIO:
+    try:
+        return open(name, "rb", buffering=0)
+    except OSError as error:
+        if "\n" in name:
+            advice = "to read text, pass io.StringIO(text)"
+        elif "://" in name:
+            advice = "download it first, or pass the open file of urllib.request.urlopen"
+        else:
+            raise
+        raise OSError(error.errno, f"{error.strerror}; {advice}", name) from error
 
 
 def _open(file: Any, name: str, path: str | None) -> Opened:
