@@ -58,6 +58,14 @@ def test_calibration(scored, strategy, bins):
     equal(ours, calibration.calibration_curve(y, p, n_bins=bins, strategy=strategy))
 
 
+def test_ties_at_the_edges_of_quantiles():
+    """The edges are rounded as those of scikit-learn, so that ties are in the same bin."""
+    y, p = np.array([0, 1, 1, 0, 1, 0, 0]), np.array([0.5, 0.5, 1.0, 0.0, 0.0, 1.0, 1.0])
+    for bins in range(1, 8):
+        ours = metrics.calibration_curve(y, p, bins=bins, strategy="quantile")
+        equal(ours, calibration.calibration_curve(y, p, n_bins=bins, strategy="quantile"))
+
+
 def test_one_class_of_many(rng):
     y, scores = np.array(["a", "b", "c"])[rng.integers(0, 3, 60)], rng.random(60)
     equal(metrics.roc_curve(y, scores, positive="b"), theirs.roc_curve(y, scores, pos_label="b"))
@@ -67,6 +75,20 @@ def test_whole_weights_count_as_rows(rng):
     y, p, w = rng.integers(0, 2, 50), rng.random(50), rng.integers(0, 4, 50)
     repeated = metrics.calibration_curve(np.repeat(y, w), np.repeat(p, w), bins=4)
     equal(metrics.calibration_curve(y, p, w, bins=4), repeated)
+
+
+def test_values_are_not_compared_as_labels(rng):
+    """A metric of labels would be 0 for predicted values, whatever they are."""
+    y = rng.normal(size=20)
+    with pytest.raises(
+        ValueError, match=r"predicted is .* in row 0, which is not a label of y\. Labels are compared"
+    ):
+        metrics.accuracy(y, y + 0.1)
+    with pytest.raises(ValueError, match="use a metric of values, such as r2 or mae"):
+        metrics.f1(y, y + 0.1, average="macro")
+    assert metrics.accuracy([0.5, 1.5, 0.5], [0.5, 0.5, 0.5]) == pytest.approx(
+        2 / 3
+    )  # labels may be fractions
 
 
 def test_bad_input():

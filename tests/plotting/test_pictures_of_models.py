@@ -214,3 +214,48 @@ def test_bad_partial_dependence(net):
     several = cnn.MLPRegressor(max_iter=1).fit(X, X)
     with pytest.raises(ValueError, match="The estimator predicts 3 values per row; one is drawn"):
         PartialDependenceDisplay.from_estimator(several, X, 0)
+
+
+FORMS = {
+    "dicts": lambda columns: [
+        dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
+    ],
+    "dict of columns": dict,
+    "pandas objects": lambda columns: pandas.DataFrame(columns, dtype=object),
+    "pandas text": lambda columns: pandas.DataFrame(
+        {**columns, "day": columns["day"].astype("M8[s]").astype(str)}
+    ),
+    "objects": lambda columns: cnn.datasets.Table(
+        {name: np.fromiter(values.tolist(), object, M) for name, values in columns.items()}
+    ),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("column", TABLE)
+def test_partial_dependence_does_not_depend_on_the_form_of_a_table(form, column):
+    X = cnn.datasets.Table(TABLE)
+    model = cnn.MLPRegressor(categorical_features="auto", max_iter=30, random_state=0, standardize=True)
+    model.fit(X, TARGET)
+    expected = PartialDependenceDisplay.from_estimator(model, X, column)
+    display = PartialDependenceDisplay.from_estimator(model, FORMS[form](TABLE), column)
+    np.testing.assert_array_equal(display.values.astype(str), expected.values.astype(str))
+    np.testing.assert_array_equal(display.average, expected.average)
+
+
+def test_dates_of_partial_dependence_are_between_quantiles_of_the_rows():
+    days = np.repeat(np.datetime64("2024-01-01") + np.arange(100), [1000, *[1] * 99])
+    model = cnn.MLPRegressor(categorical_features="auto", max_iter=2, random_state=0, standardize=True)
+    X = cnn.datasets.Table({"day": days})
+    display = PartialDependenceDisplay.from_estimator(model.fit(X, np.arange(len(days)) / 1e3), X, "day")
+    assert display.values[0] == np.datetime64("2024-01-01")
+    assert display.values[-1] == np.sort(days)[round(0.95 * (len(days) - 1))]
+
+
+def test_learning_curve_of_dicts():
+    X = FORMS["dicts"](TABLE)
+    options = {"n_repeats": 1, "train_sizes": [0.5, 1.0]}
+    model = cnn.MLPRegressor(categorical_features="auto", max_iter=2, random_state=0)
+    display = LearningCurveDisplay.from_estimator(model, X, TARGET, **options)
+    expected = LearningCurveDisplay.from_estimator(model, cnn.datasets.Table(TABLE), TARGET, **options)
+    np.testing.assert_array_equal(display.validation_scores, expected.validation_scores)

@@ -199,6 +199,17 @@ def test_of_many_classes_the_worst_are_in_colour(rng):
     assert legend[-1].startswith("23 others: from ")
 
 
+def test_labels_of_columns_are_sorted():
+    y, p = np.array(["a", "b", "c"] * 5), np.full((15, 3), 1 / 3)
+    for make in (RocCurveDisplay, PrecisionRecallDisplay, CalibrationDisplay):
+        with pytest.raises(
+            ValueError, match=r"labels is not sorted: \['c', 'a', 'b'\]\. Sort it, and the columns"
+        ):
+            make.from_predictions(y, p, labels=["c", "a", "b"])
+    with pytest.raises(ValueError, match=r"classes is not sorted: \['c', 'a', 'b'\]"):
+        cnn.metrics.log_loss(y, p, classes=["c", "a", "b"])
+
+
 def test_bad_curves():
     with pytest.raises(ValueError, match="scores has 3 columns; there are 2 classes"):
         RocCurveDisplay.from_predictions([0, 1], np.eye(3)[:2])

@@ -128,7 +128,8 @@ def typed(values: list[Any]) -> Array:
     try:
         if present and all(issubclass(kind, (int, float, np.number)) for kind in present - {bool}):
             if bool not in present:
-                return np.array(values, np.float64 if missing or present != {int} else np.int64)
+                whole = not missing and all(issubclass(kind, (int, np.integer)) for kind in present)
+                return np.array(values, np.int64 if whole else np.float64)
             if kinds == {bool}:
                 return np.array(values)
         elif present and all(issubclass(kind, (date, np.datetime64)) for kind in present):

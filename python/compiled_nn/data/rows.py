@@ -21,7 +21,7 @@ def _is_arrow(X: Any) -> bool:
 
 
 def of(X: Any, name: str = "X") -> Any:
-    """Return X itself if it is a table, a column or a sparse matrix; dicts as a table, and others as an array.
+    """Return X itself if its library has rows to take; dicts and other tables as a Table, and others as an array.
 
     `name` is the name of X in errors.
     """
@@ -29,8 +29,11 @@ def of(X: Any, name: str = "X") -> Any:
         return X
     if name == "X" and records.is_records(X):
         return Table(dict(dataframes.columns(X)))
-    kept = ("iloc", "gather", "get_column", "tocsr")
-    return X if any(hasattr(X, method) for method in kept) or _is_arrow(X) else as_array(X, name)
+    if any(hasattr(X, method) for method in ("iloc", "gather", "get_column", "tocsr")) or _is_arrow(X):
+        return X
+    return (
+        as_array(X, name) if dataframes.table_names(X) is None else Table(dict(dataframes.columns(X, name)))
+    )
 
 
 def shape(X: Any) -> tuple[int, ...]:

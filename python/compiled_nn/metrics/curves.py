@@ -183,7 +183,8 @@ def probability_bins(
         row = int(np.argmax(outside))
         raise ValueError(f"probabilities is {p[row]:g} in row {row}; probabilities are from 0 to 1.")
     edges = np.linspace(0, 1, bins + 1)
-    edges = edges if strategy == "uniform" else np.quantile(p, edges)
+    # np.quantile rounds the places of the edges differently, which moves ties to another bin than scikit-learn's.
+    edges = edges if strategy == "uniform" else np.percentile(p, edges * 100)
     index = np.searchsorted(edges[1:-1], p)
     counts = np.bincount(index, w, bins)
     full = counts > 0

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..common.errors import CompiledNNWarning, count
+from ..common.text import printable
 from ..data import arrays, class_labels, sample_weights
 from ..data.arrays import Array
 
@@ -36,6 +37,19 @@ def labels(y: Any, name: str) -> Array:
 def known(y: Any) -> Array:
     """Return the sorted distinct labels of `y`."""
     return class_labels.of_list(labels(y, "classes"))
+
+
+def of_columns(classes: Any, name: str = "classes") -> Array:
+    """Return the sorted distinct labels of columns of scores; raise ValueError for labels in another order."""
+    given = labels(classes, name)
+    found = class_labels.of_list(given)
+    places = class_labels.indices(given, found)
+    if (np.diff(places) < 0).any():
+        raise ValueError(
+            f"{name} is not sorted: {printable(repr(given.tolist())[:80])}. Sort it, and the columns of the scores with"
+            " it."
+        )
+    return found
 
 
 def label_pair(
@@ -67,12 +81,26 @@ def label_pair(
     true, guessed = labels(y, names[0]), labels(predicted, names[1])
     arrays.check_rows(true, guessed, *names)
     class_labels.check_same_kind(true, guessed, names)
+    _refuse_values(true, guessed, names)
     sorted_classes = known(np.concatenate([true, guessed]) if classes is None else classes)
     return (
         class_labels.indices(true, sorted_classes),
         class_labels.indices(guessed, sorted_classes),
         sorted_classes,
     )
+
+
+def _refuse_values(true: Array, guessed: Array, names: tuple[str, str]) -> None:
+    """Raise ValueError for predictions that are values of a regression: fractions of which none is a true label."""
+    if guessed.dtype.kind != "f":
+        return
+    fractions = guessed != np.rint(guessed)
+    if fractions.any() and not np.isin(guessed[fractions], true).any():
+        row = int(np.argmax(fractions))
+        raise ValueError(
+            f"{names[1]} is {guessed[row]:g} in row {row}, which is not a label of {names[0]}. Labels are compared; use"
+            " a metric of values, such as r2 or mae."
+        )
 
 
 def is_indicator(y: Any) -> bool:
@@ -141,7 +169,7 @@ def columns(y: Any, scores: Any, classes: Any, name: str) -> tuple[Array, Array]
     matrix = both_classes(matrix)
     true = labels(y, "y")
     arrays.check_rows(true, matrix, "y", name)
-    column_labels = known(true if classes is None else classes)
+    column_labels = known(true) if classes is None else of_columns(classes)
     if classes is not None and len(column_labels) == 1 and len(classes) == matrix.shape[1]:
         matrix = matrix.sum(
             axis=1, keepdims=True

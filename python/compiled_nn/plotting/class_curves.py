@@ -53,7 +53,7 @@ def compute_curves(
     """Return the curve of each class, and the names of the classes without one; of two classes, the greater one."""
     true, matrix = inputs.labels(y, "y_true"), inputs.numbers(scores, "scores")
     arrays.check_rows(true, matrix, "y_true", "scores")
-    found = inputs.known(true if labels is None else labels)
+    found = inputs.known(true) if labels is None else inputs.of_columns(labels, "labels")
     names = classes.get_names(found, class_names)
     columns = matrix.shape[1]
     if columns != len(found) and not (columns == 1 and len(found) == 2):

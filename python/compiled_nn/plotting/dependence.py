@@ -144,11 +144,11 @@ class PartialDependenceDisplay(canvas.Display):
         n_points = checks.integer("from_estimator", "n_points", n_points, minimum=2)
         n_rows = checks.integer("from_estimator", "n_rows", n_rows, minimum=1)
         X = features.opened(X)
-        whole = features.find(X, column)
+        whole = features.dated(net, features.find(X, column))
         values, deciles, shares = _grid(net, whole, n_points)
         m = rows.shape(X)[0]
         X = rows.take(X, canvas.thin(m, n_rows))
-        part = features.find(X, whole.place)
+        part = features.dated(net, features.find(X, whole.place))
         predict, response = _response(net, X, positive, class_names)
         found = [predict(features.replaced(X, part, value)) for value in values]
         display = cls(
@@ -237,13 +237,14 @@ class PartialDependenceDisplay(canvas.Display):
 def _grid(net: Any, column: features.Column, n_points: int) -> tuple[Array, Array | None, Array | None]:
     """Return the values of a column to predict, and its deciles, or the shares of its levels."""
     values = column.values
-    if values.dtype.kind in "iufM" and not _is_category(net, column):
+    if values.dtype.kind in "iufM" and features.kind_of(net, column) != "category":
         present = values[~np.isnat(values)] if values.dtype.kind == "M" else values[~np.isnan(values)]
         if not len(present):
             raise ValueError(f"The column {column.name!r} has no values.")
         found = np.unique(present)
         if len(found) > n_points:
-            low, high = np.quantile(found if values.dtype.kind == "M" else present, [_TAIL, 1 - _TAIL])
+            method: Any = "nearest" if values.dtype.kind == "M" else "linear"
+            low, high = np.quantile(present, [_TAIL, 1 - _TAIL], method=method)
             found = low + (high - low) * np.linspace(0, 1, n_points)
         deciles = np.quantile(present, np.arange(0.1, 0.95, 0.1), method="nearest")
         return found, deciles, None
@@ -253,14 +254,6 @@ def _grid(net: Any, column: features.Column, n_points: int) -> tuple[Array, Arra
     levels, first, counts = np.unique(present.astype(str), return_index=True, return_counts=True)
     chosen = np.argsort(-counts, kind="stable")[: min(_MOST_LEVELS, len(levels))]
     return present[first[chosen]], None, counts[chosen] / len(values)
-
-
-def _is_category(net: Any, column: features.Column) -> bool:
-    """Whether the encoder of a network takes a column of numbers as a category."""
-    network = getattr(net, "network_", net)
-    types = getattr(getattr(network, "encoder_", None), "column_types_", {})
-    found = types.get(column.name, types.get(column.place))
-    return found is not None and found.kind == "category"
 
 
 def _response(net: Any, X: Any, positive: Any, class_names: Sequence[str] | None) -> tuple[Any, str]:

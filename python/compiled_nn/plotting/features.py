@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..common.errors import count, did_you_mean
-from ..data import arrays, dataframes, rows
+from ..data import arrays, dataframes, dates, records, rows
 from ..data.arrays import Array
 from ..data.table import Table
 
@@ -61,8 +61,30 @@ def find(X: Any, name: str | int) -> Column:
     else:
         raise ValueError(f"column is {name}; X has {count(n, 'column')}, counted from 0.")
     if names:
-        return Column(names[i], i, np.asarray(dataframes.columns(X)[i][1]))
-    return Column(f"x{i}", i, arrays.as_array(X, "X")[:, i])
+        return Column(names[i], i, _typed(dataframes.columns(X)[i][1], f"X[{names[i]!r}]"))
+    return Column(f"x{i}", i, _typed(arrays.as_array(X, "X")[:, i], f"Column {i} of X"))
+
+
+def _typed(values: Array, where: str) -> Array:
+    """Return values with the dtype of numbers or dates if they are objects of one of these kinds."""
+    if values.dtype.kind != "O":
+        return values
+    return dates.read(values, where) if dates.holds_dates(values) else records.typed(values.tolist())
+
+
+def dated(net: Any, column: Column) -> Column:
+    """Return a column with dates in place of text, if the encoder of a network takes its text as dates."""
+    if kind_of(net, column) != "date" or column.values.dtype.kind == "M":
+        return column
+    return column._replace(values=dates.read(column.values, f"X[{column.name!r}]"))
+
+
+def kind_of(net: Any, column: Column) -> str:
+    """Return the type of a column in the encoder of a network; "" if it has no encoder."""
+    network = getattr(net, "network_", net)
+    types = getattr(getattr(network, "encoder_", None), "column_types_", {})
+    found = types.get(column.name, types.get(column.place))
+    return "" if found is None else str(found.kind)
 
 
 def replaced(X: Any, column: Column, value: Any) -> Any:

@@ -179,7 +179,7 @@ class ProbabilityBarsDisplay(canvas.Display):
         ImportError
             If matplotlib is not installed.
         """
-        found = inputs.known(np.arange(len(probabilities)) if labels is None else labels)
+        found = inputs.of_columns(np.arange(len(probabilities)) if labels is None else labels, "labels")
         true = None if y_true is None else classes.get_index(y_true, found)
         names = classes.get_names(found, class_names)
         return cls(probabilities, names=names, image=image, true=true).plot(ax, **kwargs)

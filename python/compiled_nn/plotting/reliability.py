@@ -161,7 +161,7 @@ class CalibrationDisplay(canvas.Display):
         known = inputs.of_single_column(y_true, probabilities, labels)
         true, p = inputs.columns(y_true, p, known, "probabilities")
         arrays.check_finite(p, "probabilities", "float64")
-        found = inputs.known(y_true if known is None else known)
+        found = inputs.known(y_true) if known is None else inputs.of_columns(known, "labels")
         names = classes.get_names(found, class_names)
         if positive is None and len(found) > 2:
             name, happened, chance = None, p.argmax(axis=1) == true, p.max(axis=1)
