@@ -203,7 +203,7 @@ def test_labels_of_columns_are_sorted():
     y, p = np.array(["a", "b", "c"] * 5), np.full((15, 3), 1 / 3)
     for make in (RocCurveDisplay, PrecisionRecallDisplay, CalibrationDisplay):
         with pytest.raises(
-            ValueError, match=r"labels is not sorted: \['c', 'a', 'b'\]\. Sort it, and the columns"
+            ValueError, match=r"(labels|classes) is not sorted: \['c', 'a', 'b'\]\. Sort it, and the columns"
         ):
             make.from_predictions(y, p, labels=["c", "a", "b"])
     with pytest.raises(ValueError, match=r"classes is not sorted: \['c', 'a', 'b'\]"):

@@ -81,7 +81,7 @@ def label_pair(
     true, guessed = labels(y, names[0]), labels(predicted, names[1])
     arrays.check_rows(true, guessed, *names)
     class_labels.check_same_kind(true, guessed, names)
-    _refuse_values(true, guessed, names)
+    refuse_values(true, guessed, names)
     sorted_classes = known(np.concatenate([true, guessed]) if classes is None else classes)
     return (
         class_labels.indices(true, sorted_classes),
@@ -90,7 +90,7 @@ def label_pair(
     )
 
 
-def _refuse_values(true: Array, guessed: Array, names: tuple[str, str]) -> None:
+def refuse_values(true: Array, guessed: Array, names: tuple[str, str]) -> None:
     """Raise ValueError for predictions that are values of a regression: fractions of which none is a true label."""
     if guessed.dtype.kind != "f":
         return

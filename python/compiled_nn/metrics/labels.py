@@ -47,6 +47,8 @@ def accuracy(y: Any, predicted: Any, sample_weight: Any = None) -> float:
         class_labels.check_same_kind(true, guessed, ("y", "predicted"))
     if true.shape != guessed.shape:
         raise ValueError(f"y has shape {np.shape(y)}; predicted has {np.shape(predicted)}.")
+    if true.ndim == 1:
+        inputs.refuse_values(true, guessed, ("y", "predicted"))
     right = true == guessed
     rows = right.all(axis=1) if right.ndim == 2 else right
     return inputs.mean(rows, sample_weights.check(sample_weight, len(rows), rows_of="y"))
