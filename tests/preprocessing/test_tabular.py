@@ -339,6 +339,17 @@ def test_bad_encoders_in_a_file_are_refused(spoil, tmp_path):
         cnn.load(path)
 
 
+def test_long_values_of_a_file_are_shortened_in_messages(tmp_path):
+    path, X = tmp_path / "net.safetensors", table()
+    network(categorical_features="auto").fit(X, labels(X), epochs=1).save(path)
+    document = json.loads(tensors.metadata(path)["compiled_nn"])
+    document["encoder"][1]["rare"] = "no" * 100_000
+    tensors.save_file(tensors.load_file(path), path, {"compiled_nn": json.dumps(document)})
+    with pytest.raises(ValueError, match=r"must be a bool\. Got 'nonono.*\.\.\. instead") as caught:
+        cnn.load(path)
+    assert len(str(caught.value)) < 1000
+
+
 # ---- values of any type
 
 

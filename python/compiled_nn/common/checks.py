@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TypeAlias, TypeVar, cast
 
 from .errors import count, did_you_mean
+from .text import short
 
 Rate: TypeAlias = float | Callable[[int], float]
 Name = TypeVar("Name", bound=str)
@@ -23,7 +24,7 @@ def choice(owner: str, name: str, value: object, options: Collection[Name]) -> N
     if isinstance(value, str) and value in options:
         return cast("Name", value)
     allowed = "{" + ", ".join(repr(option) for option in options) + "}"
-    message = f"The '{name}' parameter of {owner} must be a str among {allowed}. Got {value!r} instead."
+    message = f"The '{name}' parameter of {owner} must be a str among {allowed}. Got {short(value)} instead."
     if not isinstance(value, str):
         raise TypeError(message + did_you_mean(value, options, name))
     raise ValueError(message + did_you_mean(value, options, name))
@@ -38,7 +39,7 @@ def integer(owner: str, name: str, value: object, *, minimum: int) -> int:
         error: type[Exception] = ValueError
     else:
         error = TypeError
-    raise error(f"The '{name}' parameter of {owner} must be an int >= {minimum}. Got {value!r} instead.")
+    raise error(f"The '{name}' parameter of {owner} must be an int >= {minimum}. Got {short(value)} instead.")
 
 
 def optional_integer(owner: str, name: str, value: object, *, minimum: int) -> int | None:
@@ -49,7 +50,7 @@ def optional_integer(owner: str, name: str, value: object, *, minimum: int) -> i
 def place(name: str, value: object, n: int, noun: str) -> int:
     """Return an index into `n` items as a non-negative int; a negative one counts from the end."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{name} must be an int. Got {value!r} instead.")
+        raise TypeError(f"{name} must be an int. Got {short(value)} instead.")
     index = operator.index(value)
     if not -n <= index < n:
         raise ValueError(f"{name} is {index}; the network has {count(n, noun)}.")
@@ -82,7 +83,7 @@ def real(
         if math.isfinite(bound)
     ]
     allowed = " ".join(["a finite number", " and ".join(bounds)]).rstrip()
-    raise error(f"The '{name}' parameter of {owner} must be {allowed}. Got {value!r} instead.")
+    raise error(f"The '{name}' parameter of {owner} must be {allowed}. Got {short(value)} instead.")
 
 
 def rate(owner: str, name: str, value: object) -> Rate:
@@ -98,7 +99,7 @@ def rate(owner: str, name: str, value: object) -> Rate:
 def flag(owner: str, name: str, value: object) -> bool:
     """Return `value`, which must be a bool."""
     if not isinstance(value, bool):
-        raise TypeError(f"The '{name}' parameter of {owner} must be a bool. Got {value!r} instead.")
+        raise TypeError(f"The '{name}' parameter of {owner} must be a bool. Got {short(value)} instead.")
     return value
 
 
@@ -110,7 +111,7 @@ def flag_or_choice(owner: str, name: str, value: object, options: Collection[Nam
         return choice(owner, name, value, options)
     allowed = "{" + ", ".join(repr(option) for option in options) + "}"
     raise TypeError(
-        f"The '{name}' parameter of {owner} must be a bool or a str among {allowed}. Got {value!r} instead."
+        f"The '{name}' parameter of {owner} must be a bool or a str among {allowed}. Got {short(value)} instead."
     )
 
 

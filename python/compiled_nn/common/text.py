@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from html import escape
 
 _OTHERS = re.compile(r"[^ -~]")  # what is not a printable character of ASCII
+_LONGEST = 200  # characters of a value in a message
 _HIDDEN = frozenset(
     ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 )  # control, format, unassigned; line separators
@@ -20,6 +21,12 @@ def printable(text: str) -> str:
     of letters. They become ``\x1b``, ``\u202e`` and the like, and a line break becomes ``\n``.
     """
     return text if text.isascii() and text.isprintable() else _OTHERS.sub(_escaped, text)
+
+
+def short(value: object) -> str:
+    """Return the repr of a value for a message, at most about 200 characters of it."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def html_table(rows: Sequence[Sequence[str]]) -> str:

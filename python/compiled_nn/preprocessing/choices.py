@@ -9,7 +9,7 @@ import numpy as np
 
 from ..common import checks
 from ..common.errors import CompiledNNWarning, count, did_you_mean, warn
-from ..common.text import printable
+from ..common.text import printable, short
 from ..data import column_types, dates
 from ..data.coded import Array, Coded
 from ..data.column_types import ColumnType, Word
@@ -25,7 +25,7 @@ def categorical(features: object) -> tuple[int | str, ...] | Literal["auto"]:
     """Return the checked parameter `categorical_features`, with a sequence as a tuple of Python ints and strs."""
     message = (
         "The 'categorical_features' parameter must be 'auto' or a sequence of column indices >= 0 and names."
-        f" Got {features!r} instead."
+        f" Got {short(features)} instead."
     )
     if isinstance(features, str):
         if features != "auto":
@@ -56,7 +56,7 @@ def typed(types: object) -> tuple[tuple[int | str, Word], ...] | None:
         return None
     message = (
         "The 'column_types' parameter must be a dict of column names or indices >= 0 to one of"
-        f" {', '.join(map(repr, column_types.WORDS))}, or None. Got {types!r} instead."
+        f" {', '.join(map(repr, column_types.WORDS))}, or None. Got {short(types)} instead."
     )
     if not isinstance(types, (Mapping, list, tuple)):
         raise TypeError(message)
@@ -71,7 +71,7 @@ def typed(types: object) -> tuple[tuple[int | str, Word], ...] | None:
         if not isinstance(word, str) or word not in column_types.WORDS:
             hint = did_you_mean(word, column_types.WORDS)
             raise (ValueError if isinstance(word, str) else TypeError)(
-                f"column_types[{column!r}] is {word!r}; it must be one of"
+                f"column_types[{short(column)}] is {short(word)}; it must be one of"
                 f" {', '.join(map(repr, column_types.WORDS))}.{hint}"
             )
         if isinstance(column, int) and column < 0:
