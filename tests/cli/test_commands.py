@@ -209,7 +209,7 @@ print(json.dumps(sorted(name for name in set(sys.modules) - before if name.start
 def test_a_start_imports_no_code_of_a_command(environment, option):
     support = {
         f"compiled_nn.cli.support.{name}"
-        for name in ("arguments", "command_line", "completion", "terminal", "values")
+        for name in ("arguments", "command_line", "completion", "interrupts", "terminal", "values")
     }
     commands = {f"compiled_nn.cli.{name}" for name in COMMANDS}
     assert imported(environment, option) == commands | support | {

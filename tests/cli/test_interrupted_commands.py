@@ -88,9 +88,7 @@ def taken(folder, before):
 def test_a_command_is_interrupted_soon(name, capsys, folder, effort, figures, rng):
     trains, names = name.startswith("train"), set(os.listdir(folder))
     duration, printed, written = 1.0, "", {}
-    if (
-        trains
-    ):  # imports are done before: Python drops exceptions of signal handlers in weak references of imports
+    if trains:  # imports are done before, so that the delay is that of the command
         (folder / "few.csv").write_text("x,y\n1,2.5\n2,3.5\n")
         assert outcome(capsys, "train", "few.csv", "--epochs", "1", "--no-plot", "-q")[0] == 0
         names |= {"few.csv", "few.safetensors"}
@@ -143,6 +141,57 @@ def test_a_process_that_is_interrupted_prints_one_line(name, environment, folder
     assert name == "train" or out == ""
     assert (folder / "new.csv").read_text() == "old"
     assert [entry for entry in os.listdir(folder) if entry.endswith(".tmp")] == []
+
+
+class Finalized:
+    def __init__(self, error):
+        self.error = error
+
+    def __del__(self):
+        raise self.error
+
+
+@pytest.mark.parametrize("works", [0, 30])
+def test_an_interrupt_in_a_finalizer(works, capsys, monkeypatch):
+    """Python drops exceptions of finalizers, and of weak references, which imports have."""
+    from compiled_nn.cli import train
+
+    def run(options):
+        Finalized(KeyboardInterrupt)
+        end = time.perf_counter() + works
+        while time.perf_counter() < end:
+            time.sleep(0.01)
+        return 0
+
+    monkeypatch.setattr(train, "run", run)
+    hook = sys.unraisablehook
+    code, _, err = outcome(capsys, "train", "x.csv")
+    assert (code, err) == ((130, "compiled-nn: interrupted\n") if works else (0, ""))
+    assert sys.unraisablehook is hook
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_other_errors_in_a_finalizer_are_those_of_python(capsys, monkeypatch):
+    from compiled_nn.cli import train
+
+    seen = []
+    monkeypatch.setattr(sys, "unraisablehook", seen.append)
+    monkeypatch.setattr(train, "run", lambda options: Finalized(ValueError) and 0)
+    outcome(capsys, "train", "x.csv")
+    assert [each.exc_type for each in seen] == [ValueError]
+
+
+def test_an_interrupt_within_a_class_body(capsys, monkeypatch):
+    """Before Python 3.12, exceptions of `__set_name__` become a RuntimeError."""
+    from compiled_nn.cli import train
+
+    class Named:
+        def __set_name__(self, owner, name):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "run", lambda options: type("Owner", (), {"attribute": Named()}))
+    code, _, err = outcome(capsys, "train", "x.csv")
+    assert (code, err) == (130, "compiled-nn: interrupted\n")
 
 
 def reads(pid, name):

@@ -34,7 +34,7 @@ from typing import NoReturn
 from .._version import __version__
 from ..common.errors import DivergenceError, did_you_mean
 from ..common.text import printable
-from .support import values
+from .support import interrupts, values
 from .support.command_line import command_first, separated
 from .support.completion import OPTION, SHELLS, PrintCompletion
 from .support.terminal import Terminal, UsageError, print_error, print_warning
@@ -90,10 +90,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     _replace_closed_streams()
     try:
-        options = _parse(sys.argv[1:] if argv is None else argv)
+        with interrupts.noticed():
+            options = _parse(sys.argv[1:] if argv is None else argv)
+            return _exit_code(options.run, options)
     except KeyboardInterrupt:
         return _interrupted()
-    return _exit_code(options.run, options)
 
 
 def script(example: Callable[..., None]) -> NoReturn:
