@@ -374,6 +374,19 @@ def test_weights_of_rows(train):
     table = read_table("t.csv")
     right = cnn.load("t.safetensors").predict(table.drop("Churn")) == table["Churn"]
     assert right[~wrong].mean() > 0.8 > 0.3 > right[wrong].mean()
+    n_right = round(result["test"]["accuracy"] * result["test"]["rows"])
+    assert sum(result["test"]["confusion"][i][i] for i in (0, 1)) == n_right  # each row counts 1
+
+
+def test_weights_are_not_in_the_scores(run, folder):
+    write("t.csv", churn() | {"w": ["1"] * ROWS})
+    for options, n in ((("--weight", "w"), 1), ((), 0)):
+        code, out, _ = run("train", "t.csv", "--target", "Churn", "--epochs", 2, "--no-plot", *options)
+        assert code == 0
+        assert (
+            " ".join(out.split()).count("weights not in the scores above, in which all rows count the same")
+            == n
+        )
 
 
 # ---- what the options of training do

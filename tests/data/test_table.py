@@ -48,6 +48,7 @@ def test_repr_shows_names_types_and_values():
     )
     days = Table({"day": np.array(["2024-02-29", "2024-03-01T12:30", "NaT"], "datetime64[us]")})
     assert repr(days).endswith("\n  day  date  2024-02-29, 2024-03-01 12:30:00, None")
+    assert repr(Table({"x": np.zeros(12_345)})).startswith("Table of 12,345 rows and 1 column\n")
 
 
 IDS = [f"C{i:05}" for i in range(60)]

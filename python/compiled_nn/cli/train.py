@@ -291,7 +291,7 @@ def _add_columns(group: argparse._ArgumentGroup) -> None:
     for option, use in (
         ("time", "column of dates or numbers by which the last rows become the test rows"),
         ("group", "column of groups, such as customers, of which whole ones become the test rows"),
-        ("weight", "column with the weight of each row in training"),
+        ("weight", "column with the weight of each row in training; printed scores are not weighted"),
     ):
         group.add_argument(
             f"--{option}",

@@ -144,7 +144,7 @@ class Table:
         widths = [max((len(line[i]) for line in lines), default=0) for i in range(2)]
         rows = [f"  {name:<{widths[0]}}  {kind:<{widths[1]}}  {values}" for name, kind, values in lines]
         rest = [f"  and {k - _MOST_COLUMNS:,} more"] if k > _MOST_COLUMNS else []
-        return "\n".join([f"Table of {count(m, 'row')} and {count(k, 'column')}", *rows, *rest])
+        return "\n".join([f"Table of {m:,} row{'s' * (m != 1)} and {count(k, 'column')}", *rows, *rest])
 
 
 def _short(value: Any) -> str:

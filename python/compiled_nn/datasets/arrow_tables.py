@@ -15,8 +15,8 @@ from ..data.arrays import Array
 from ..data.table import Table
 from . import arrow_sizes, column_conversion, limits, parquet
 from .arrow_cells import ArrowCells
+from .cell_errors import CellError
 from .column_cells import EXACT
-from .column_conversion import CellError
 from .table_options import Options
 from .table_sources import Opened
 

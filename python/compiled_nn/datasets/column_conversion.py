@@ -14,7 +14,8 @@ import numpy as np
 
 from ..data.arrays import Array
 from ..data.column_types import Word
-from . import date_formats, number_formats
+from . import column_dates, date_formats, number_formats
+from .cell_errors import CellError, row_of
 from .column_cells import Cells, Numbers, numbers_of_levels
 from .number_formats import PLAIN, NumberFormat
 from .table_options import Options
@@ -46,20 +47,6 @@ _MISSING = frozenset(_SIGNS) | {
 _BOOLEANS = {word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")}
 _NUMBER_START = re.compile(r"[+-]?[.,]?[0-9]")
 _EXPECTED = {"number": "a number", "boolean": "true or false", "date": "a date"}
-
-
-class CellError(Exception):
-    """A cell that cannot be read.
-
-    Attributes
-    ----------
-    row : int or None
-        Row among those of the cells; None for the whole column.
-    """
-
-    def __init__(self, row: int | None, message: str) -> None:
-        super().__init__(message)
-        self.row = row
 
 
 class Form(NamedTuple):
@@ -144,13 +131,13 @@ def decide(cells: Cells, name: Any, options: Options) -> Decided:
     present = [level for level in levels if level not in missing]
     if word == "date":
         return Decided(
-            [Form("date", date=_date_format(cells, present, name, given, options.hints.get(name)))]
+            [Form("date", date=column_dates.format_of(cells, present, name, given, options.hints.get(name)))]
         )
     if not present:
         return Decided([Form("number")])
     if all(level in _BOOLEANS for level in present):
         return Decided([Form("boolean")])
-    if word is None and (form := _maybe_date(present, name, given, options.hints.get(name))):
+    if word is None and (form := column_dates.maybe_format(present, name, given, options.hints.get(name))):
         return Decided([Form("date", date=form)])
     forms = _number_forms(present, options)
     if not forms or (word is None and _are_labels(levels, codes, forms, missing)):
@@ -226,68 +213,6 @@ def _are_labels(
 ) -> bool:
     found = _numbers(levels, codes, forms[0], missing)
     return found is None or found.are_labels
-
-
-def _maybe_date(present: Sequence[str], name: Any, given: str | None, hint: str | None) -> str:
-    """Return the format of dates; "" if the cells are not dates."""
-    if given is not None:
-        if (
-            date_formats.parse(present[:1], given)[0] is not None
-            and date_formats.parse(present, given)[0] is not None
-        ):
-            return given
-        return ""
-    found = _detected(present, name, hint)
-    return found or ""
-
-
-def _detected(present: Sequence[str], name: Any, hint: str | None) -> str | None:
-    """Return the format of dates, of two possible ones the `hint`; None if the cells are not dates of one format."""
-    try:
-        found = date_formats.detect(present)
-        return None if found is None else found.format
-    except date_formats.AmbiguousDatesError as error:
-        if hint in error.formats:
-            return hint
-        first, second = error.formats
-        raise CellError(
-            None,
-            f"in {shown(error.cell)} and all other dates, day and month may be in either order; pass "
-            f"date_format={first!r} or date_format={second!r}, or column_types={{{name!r}: 'category'}}",
-        ) from None
-
-
-def _date_format(cells: Cells, present: Sequence[str], name: Any, given: str | None, hint: str | None) -> str:
-    """Return the format of a column of dates; raise a CellError if a cell is none."""
-    if not present:
-        return date_formats.ISO
-    if given is not None:
-        bad = date_formats.parse(present, given)[1]
-        if bad >= 0:
-            raise CellError(
-                _row_of(cells, present[bad]), f"{shown(present[bad])} is not a date of the format {given!r}"
-            )
-        return given
-    found = _detected(present, name, hint)
-    if found is not None:
-        return found
-    for cell in present:
-        try:
-            alone = date_formats.detect([cell])
-        except date_formats.AmbiguousDatesError:
-            continue
-        if alone is None:
-            raise CellError(
-                _row_of(cells, cell), f"{shown(cell)} is not a date of a known format; pass date_format=..."
-            )
-    raise CellError(
-        _row_of(cells, present[-1]), "the dates of the column have several formats; pass date_format=..."
-    )
-
-
-def _row_of(cells: Cells, level: str) -> int:
-    levels, codes = cells.levels()
-    return int(np.argmax(codes == levels.index(level)))
 
 
 def examined(cells: Cells, options: Options) -> Decided:
@@ -368,7 +293,7 @@ def _booleans(cells: Cells, levels: list[str], codes: Array, missing: frozenset[
     found = [np.nan if level in missing else _BOOLEANS.get(level, -1) for level in levels]
     if -1 in found:
         raise CellError(
-            _row_of(cells, levels[found.index(-1)]), f"{shown(levels[found.index(-1)])} is not true or false"
+            row_of(cells, levels[found.index(-1)]), f"{shown(levels[found.index(-1)])} is not true or false"
         )
     values = np.array(found, np.float64)
     return (values if np.isnan(values).any() else values == 1)[codes]
@@ -380,7 +305,7 @@ def _dates(cells: Cells, levels: list[str], codes: Array, form: str, missing: fr
     values, bad = date_formats.parse([levels[i] for i in present], form)
     if values is None:
         cell = levels[present[bad]]
-        raise CellError(_row_of(cells, cell), f"{shown(cell)} is not a date of the format {form!r}")
+        raise CellError(row_of(cells, cell), f"{shown(cell)} is not a date of the format {form!r}")
     found[present] = values
     return found[codes]
 

@@ -12,8 +12,9 @@ import numpy as np
 
 from ..data.table import Table
 from . import column_conversion, csv_arrow, csv_dialects, csv_rows, limits
+from .cell_errors import CellError
 from .column_cells import Cells, LaterCells, ListCells, Numbers
-from .column_conversion import CellError, Decided, Form
+from .column_conversion import Decided, Form
 from .csv_dialects import Layout
 from .table_options import Options
 from .table_sources import Opened, Utf8, n_breaks, n_of

@@ -106,7 +106,7 @@ def read_table(
     Table of 2 rows and 3 columns
       city   category  Ulm, Bonn
       rent   number    1250.5, 980
-      since  date      2019-12-31 00:00:00, None
+      since  date      2019-12-31, None
     """
     options = table_options.check(
         "read_table",

@@ -76,6 +76,9 @@ def lines(training: Training, screen: Terminal) -> list[str]:
         found.append(_line("baseline", baseline))
     if (interval := shown.get("interval")) is not None:
         found.append(_line(f"interval {interval['coverage']:g}", scores.coverage_text(interval)))
+    columns = plan.material.columns
+    if columns is not None and "weight" in columns.roles:
+        found.append(_line("weights", "not in the scores above, in which all rows count the same"))
     if plan.classifies and plan.net.temperature_ != 1:
         found.append(_line("temperature", f"{plan.net.temperature_:.3f}"))
     best = plan.net.best_epoch_
