@@ -232,3 +232,17 @@ def test_two_outputs_are_not_one_file(run):
     code, _, error = run("train", "data.csv", "--target", "y", "-o", "x.html", "--report", "./x.html")
     assert code == 2
     assert "two outputs have the same file" in error
+
+
+@pytest.mark.parametrize("options", [(), ("--time", "age"), ("--group", "group"), ("--test-fraction", "0.5")])
+def test_the_scores_of_values_are_found_again_to_the_bit(run, options):
+    rng = np.random.default_rng(5)
+    group = {"group": rng.choice(list("abcdefgh"), ROWS), "amount": rng.normal(size=ROWS).astype(str)}
+    write("data.csv", columns_of() | group)
+    code, out, _ = train(run, "--epochs", "2", "--json", "--metric", "mae", *options, target="amount")
+    assert code == 0
+    trained = json.loads(out)["test"]
+    found = json.loads(run("evaluate", "m", "data.csv", "--part", "test", "--metric", "mae", "--json")[1])
+    assert [found[name] for name in ("rows", "loss", "r2", "metrics")] == [
+        trained[name] for name in ("rows", "loss", "r2", "metrics")
+    ]

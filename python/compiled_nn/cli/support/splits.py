@@ -148,6 +148,7 @@ def tested(rows_: Part, rule: Rule, own_test: Part | None, fraction: float | Non
             f"{name} has 1 row, which cannot be split into training and test rows; give --test-fraction 0"
         )
     held_out, others = hold_out(m, fraction, rule, SEED)
+    held_out = np.sort(held_out)  # the order in which evaluate finds them, so that scores have the same bits
     if rule.is_stratified and rule.strata is not None:
         note_rare(rule.strata)
     split = {"fraction": fraction, "seed": SEED, "stratified": rule.is_stratified} if len(held_out) else None
