@@ -246,3 +246,12 @@ def test_the_scores_of_values_are_found_again_to_the_bit(run, options):
     assert [found[name] for name in ("rows", "loss", "r2", "metrics")] == [
         trained[name] for name in ("rows", "loss", "r2", "metrics")
     ]
+
+
+@pytest.mark.parametrize("form", ["{:.1f}%", "{:.1f} %", "${:.2f}", "-{:,.2f} €", "{:.2f} EUR"])
+def test_targets_of_numbers_with_signs(run, form):
+    values = [form.format(value) for value in np.random.default_rng(1).uniform(1, 5000, ROWS)]
+    write("data.csv", columns_of() | {"price": [f'"{value}"' for value in values]})
+    code, _, error = train(run, target="price")
+    assert code == 1
+    assert f"the target 'price' is text, such as {values[0]!r}, because its numbers have signs" in error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ _MOST_CLASSES = 100  # more different integers are values, not classes
 _MOST_CLASSES_OF_A_TABLE = 20
 _LIKE_MISSING = ("na", "n/a", "nan", "null", "none", "nil", "missing", "unknown", "?", "-", ".")
 _LARGEST = 1e150  # its square is finite
+_WITH_SIGN = re.compile(r"[$€£¥%]\s*[-+]?\d[\d.,' ]*|[-+]?\s*\d[\d.,' ]*(%|[$€£¥]|EUR|USD|GBP|CHF)")
 _ROWS_PER_CLASS = 5  # fewer on average: the integers are values
 
 
@@ -96,6 +98,7 @@ def of_table(column: NDArray[Any], name: str | int, task: str, loss: str | None)
         )
     classifies = is_classification(y, task, loss, most_classes=_MOST_CLASSES_OF_A_TABLE)
     if task == "auto" and loss is None:
+        _check_signs(column, name)
         _check_identifier(column, name)
     check_kind(y, classifies)
     if not classifies:
@@ -139,6 +142,18 @@ def note_spelling(classes: NDArray[Any]) -> None:
             print_note(
                 f"{label!r} is taken for a class; if it stands for a missing value, give --missing {label}"
             )
+
+
+def _check_signs(column: NDArray[Any], name: str | int) -> None:
+    """Raise a ValueError for numbers with signs of percent or money, which are text, unless they can be classes."""
+    if column.dtype.kind != "O":
+        return
+    different = list(dict.fromkeys(column.tolist()))
+    if len(different) > _MOST_CLASSES_OF_A_TABLE and all(map(_WITH_SIGN.fullmatch, different)):
+        raise ValueError(
+            f"the target {name!r} is text, such as {different[0]!r}, because its numbers have signs; write them "
+            "without signs, or give --task classification if they are classes"
+        )
 
 
 def _check_identifier(column: NDArray[Any], name: str | int) -> None:
