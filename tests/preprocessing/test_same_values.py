@@ -93,6 +93,16 @@ def test_polars_integers_of_128_bits():
     )
 
 
+@pytest.mark.parametrize("year", ["300000", "-300000"])
+def test_dates_beyond_the_range_are_refused(year):
+    """NumPy would convert them to other dates."""
+    encoder = Tabular().fit({"c": np.datetime64("2024-01-01") + np.arange(60)})
+    day = np.datetime64(f"{year}-01-01")
+    for X in ({"c": day}, [{"c": day}], {"c": [day]}, {"c": objects([day])}, {"c": np.array([day])}):
+        with pytest.raises(ValueError, match=rf"X\['c'\] has a date beyond the range .*: {year}-01-01"):
+            encoder.transform(X)
+
+
 @pytest.mark.parametrize("m", [6, 60])
 def test_dates_that_are_all_missing(m):
     """A column without values has no dates, whatever a library makes of it."""

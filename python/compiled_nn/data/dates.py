@@ -19,6 +19,7 @@ from . import cells
 from .coded import Array, Coded, coded, types
 
 UNIT = "datetime64[us]"
+_YEARS = 290_000  # before and after 1970 that it holds
 _ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.]\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
 _REMEDY = (
     " A column of dates holds dates of the module datetime, of NumPy, pandas, polars or Arrow, or text such as"
@@ -43,6 +44,12 @@ def holds_dates(column: Array | Coded) -> bool:
         dated = {kind for kind in kinds if issubclass(kind, (date, np.datetime64))}
         return bool(dated) and all(kind is float or kind.__name__ == "NAType" for kind in kinds - dated)
     return column.dtype.kind == "M"
+
+
+def in_range(values: Iterable[Any]) -> bool:
+    """Whether all dates among some values are in the range of `UNIT`, beyond which NumPy converts to other dates."""
+    kinds = (value for value in values if isinstance(value, np.datetime64) and not np.isnat(value))
+    return all(abs(int(value.astype("datetime64[Y]").astype(np.int64))) < _YEARS for value in kinds)
 
 
 def read(column: Array | Coded, where: str) -> Array:
@@ -101,6 +108,8 @@ def _moments(distinct: Coded, where: str) -> list[date | np.datetime64[Any] | No
                 moment = moment.astimezone(UTC).replace(tzinfo=None)
         elif not isinstance(moment, (date, np.datetime64)):
             _refuse(value, distinct, where)
+        elif not in_range((moment,)):
+            raise ValueError(f"{where} has a date beyond the range of {UNIT}: {moment}.")
         found.append(moment)
     if len(zones) > 1:
         raise ValueError(

@@ -134,7 +134,10 @@ def typed(values: list[Any]) -> Array:
                 return np.array(values)
         elif present and all(issubclass(kind, (date, np.datetime64)) for kind in present):
             zones = any(getattr(value, "tzinfo", None) for value in values)
-            return np.fromiter(values, object) if zones else np.array(values, "datetime64[us]")
+            from . import dates  # imported here to keep `import compiled_nn` fast
+
+            plain = not zones and (np.datetime64 not in present or dates.in_range(values))
+            return np.array(values, dates.UNIT) if plain else np.fromiter(values, object)
     except OverflowError:
         return np.fromiter(values, object)  # an integer beyond the range of int64 or float64
     return np.fromiter(values, object)  # which may be lists: their error names row and column
