@@ -93,6 +93,23 @@ def test_polars_integers_of_128_bits():
     )
 
 
+def test_large_whole_numbers_are_different():
+    """Those that float64 rounds to one number are neither constant nor equal."""
+    values = [2**60 + i * i % 50 for i in range(60)]
+    for make in (LIBRARIES["Table"], LIBRARIES["pandas objects"], LIBRARIES["dicts"], LIBRARIES["pyarrow"]):
+        assert Tabular().fit(make(values)).column_types_["c"].kind == "number"
+    ids = pandas.DataFrame({"user_id": pandas.Series([2**60 + i * i for i in range(60)], dtype=object)})
+    with pytest.warns(cnn.CompiledNNWarning, match="'user_id' \\(its values are all different\\)"):
+        Tabular().fit(ids.assign(z=np.arange(60) % 7))
+
+
+@pytest.mark.parametrize("m", [1, 40])
+def test_columns_without_values_have_the_mean(m):
+    encoder = Tabular().fit({"c": [1.0, None, 1 / 3]})
+    for make in (LIBRARIES["polars"], LIBRARIES["pyarrow"], LIBRARIES["pandas objects"], LIBRARIES["dicts"]):
+        np.testing.assert_array_equal(encoder.transform(make([None] * m)), [[(1 + 1 / 3) / 2, 1]] * m)
+
+
 @pytest.mark.parametrize("year", ["300000", "-300000"])
 def test_dates_beyond_the_range_are_refused(year):
     """NumPy would convert them to other dates."""

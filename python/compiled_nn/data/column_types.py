@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import numbers
 import re
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -142,6 +143,9 @@ def _plain_numbers(column: Array | Coded) -> Array:
     kinds, values = types(array), array.tolist()
     if not all(issubclass(kind, _NUMBERS) or kind.__name__ == "NAType" for kind in kinds):
         return array
+    with suppress(OverflowError):  # beyond the range of int64
+        if kinds == {int} and None not in values:
+            return np.array(values, np.int64)  # in float64, different ones may become equal
     try:
         if kinds - _PLAIN:
             values = [None if cells.is_missing(value) else float(value) for value in values]

@@ -164,9 +164,9 @@ def _of_polars(column: Any) -> Array:
     """Return the values (m,) of a series of polars.
 
     Text becomes objects, because an array of text loses zeros at its end and has the width of the longest one; NumPy
-    has no integers of 128 bits.
+    has no integers of 128 bits; and a column without values would become float32, to which its replacement is rounded.
     """
-    if str(column.dtype).startswith(("String", "Categorical", "Enum", "Int128", "UInt128")):
+    if str(column.dtype).startswith(("String", "Categorical", "Enum", "Int128", "UInt128", "Null")):
         return np.fromiter(column.to_list(), object, len(column))
     return np.asarray(column)
 
