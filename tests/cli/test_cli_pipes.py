@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 pytestmark = pytest.mark.skipif(
-    os.name == "nt", reason="pipes of Windows cannot be asked whether bytes have arrived"
+    os.name == "nt", reason="the arrival of bytes in a pipe is not noticed on Windows"
 )
 
 ROWS = [f"{i % 7 + 0.5},{'xyz'[i % 3]},{i * i % 11}" for i in range(60)]
@@ -86,6 +86,21 @@ def test_later_rows_that_contradict(predict):
     send(process, "2,y,\n\nmany,z,3\n")
     _, err = finished(process, 1)
     assert err == "compiled-nn: error: stdin, line 5, column 1 ('a'): 'many' is not a number\n"
+
+
+def test_later_rows_that_change_the_order_of_dates(run, folder, predict):
+    days = [f"{i % 28 + 1:02}/{i % 12 + 1:02}/2024,{'yes' if i % 12 > 5 else 'no'}" for i in range(60)]
+    (folder / "train.csv").write_text("\n".join(["day,label", *days]) + "\n")
+    assert run("train", "train.csv", "--epochs", 3, "--no-plot", "-q")[0] == 0
+    process = predict()
+    send(process, "day\n03/02/2024\n")
+    assert process.stdout.readline() == "prediction\n"
+    process.stdout.readline()
+    send(process, "12/31/2024\n")
+    _, err = finished(process, 1)
+    assert "stdin, line 2, column 'day': 2024-03-02" in err
+    assert "by later rows, but 2024-02-03" in err
+    assert "--date-format" in err
 
 
 @pytest.mark.parametrize("blank", ["", "\n"])

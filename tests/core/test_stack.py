@@ -269,7 +269,7 @@ def test_the_same_layers_in_the_same_memory():
 
 
 def test_the_same_layers_without_dropout_train_as_new_ones(rng):
-    """A plain network, which has fast paths of its own, is plain again."""
+    """A plain network, which has separate fast paths, is plain again."""
     X, y = rng.normal(size=(20, 5)).astype("f4"), rng.normal(size=(20, 2)).astype("f4")
     results = []
     for with_dropout in (False, True):

@@ -491,7 +491,7 @@ def test_enough_of_them():
 
 
 def test_a_name_in_a_later_file(reader):
-    """What was found in one file is an option for files that do not tell."""
+    """Options that were found in one file are given for files that do not tell."""
     table = read_table(io.BytesIO(b"when;x\n31/12/2024;1.250,5\n"))
     assert table.reading == {"decimal": ",", "thousands": ".", "date_format": {"when": "%d/%m/%Y"}}
     later = read_table(io.BytesIO(b"when;x\n01/02/2024;1.234\n"), **table.reading)
@@ -621,7 +621,7 @@ def test_what_the_csv_module_writes_is_read_back(library, drawn):
             assert found[name].tolist() == as_text[name].tolist()
 
 
-# What may be between digits, and what the decimal mark becomes.
+# Characters between digits, and the decimal mark, by the characters that replace them.
 MARKS = [
     str.maketrans({"'": None, " ": None, ",": a, ".": b}) for a, b in ((None, "."), (".", None), (".", "."))
 ]

@@ -174,7 +174,7 @@ class Reader:
         self.names, self.outcomes = {"__name__": "page"}, []
 
     def output(self, number):
-        """The lines that an example prints; raises what it raised."""
+        """Lines that an example prints; its exception is raised again."""
         while len(self.outcomes) <= number:
             example = self.examples[len(self.outcomes)]
             with contextlib.chdir(self.folder):

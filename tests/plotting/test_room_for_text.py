@@ -21,7 +21,7 @@ MANY = 10**6
 
 
 class Planar:
-    """Classifier of two numbers, with classes of its own."""
+    """Classifier of two numbers, with user-defined classes."""
 
     def __init__(self, k):
         self.classes_ = np.arange(k)

@@ -20,7 +20,7 @@ def library(tmp_path_factory):
     if not sys.platform.startswith("linux") or compiler is None:
         pytest.skip("needs Linux and a C compiler")
     if sysconfig.get_config_var("Py_GIL_DISABLED"):
-        pytest.skip("this build of Python has an allocator of its own alone, and no PYTHONMALLOC=malloc")
+        pytest.skip("this build of Python has only its own allocator, and no PYTHONMALLOC=malloc")
     if "LD_PRELOAD" in os.environ:
         pytest.skip("another library is preloaded, as for the sanitizers")
     path = tmp_path_factory.mktemp("malloc") / "failing_malloc.so"
