@@ -27,7 +27,7 @@ def of(X: Any, name: str = "X") -> Any:
     """
     if type(X) is np.ndarray:
         return X
-    if name == "X" and records.is_records(X):
+    if name == "X" and (isinstance(X, records.Records) or records.is_records(X)):
         return Table(dict(dataframes.columns(X)))
     if any(hasattr(X, method) for method in ("iloc", "gather", "get_column", "tocsr")) or _is_arrow(X):
         return X

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -87,9 +89,18 @@ def _values(present: Array, kind: str) -> str:
         if present.dtype.kind == "M":
             return f"{np.datetime_as_string(low, 'D')} to {np.datetime_as_string(high, 'D')}"
         return f"{low:g} to {high:g}"
-    levels, counts = np.unique(present.astype(str), return_counts=True)
+    counts = Counter(_texts(present))
     if kind in ("identifier", "text"):
-        return f"{len(levels):,} different"
-    named = levels[np.argsort(-counts, kind="stable")[:_SHOWN]].tolist()
-    more = ", ..." if len(levels) > _SHOWN else ""
-    return f"{len(levels):,}: {', '.join(named)}{more}"
+        return f"{len(counts):,} different"
+    named = sorted(counts, key=lambda level: (-counts[level], level))[:_SHOWN]
+    more = ", ..." if len(counts) > _SHOWN else ""
+    return f"{len(counts):,}: {', '.join(named)}{more}"
+
+
+def _texts(values: Array) -> Iterator[str]:
+    """Yield values as text, without a copy of all of them."""
+    if values.dtype.kind == "b":
+        return ("true" if value else "false" for value in values.tolist())
+    if values.dtype.kind == "M":
+        values = np.datetime_as_string(values, "D")
+    return (str(value) for value in values.tolist())

@@ -7,14 +7,14 @@ from html import escape
 
 from ..common.text import printable
 
-_NARROW = 5  # columns whose names fit beside each other on a small screen
 _STYLE = """
-:root { color-scheme: light dark; --back: #ffffff; --text: #1b1f24; --soft: #5b6470; --line: #d5dae0; --head: #f3f5f7 }
+:root { color-scheme: light dark; --back: #ffffff; --text: #1b1f24; --soft: #5b6470; --line: #d5dae0; --head: #f3f5f7;
+  --blue: #0072b2 }
 @media (prefers-color-scheme: dark) {
-  :root { --back: #15181c; --text: #e6e9ec; --soft: #a2abb5; --line: #3a414a; --head: #20252b }
+  :root { --back: #15181c; --text: #e6e9ec; --soft: #a2abb5; --line: #3a414a; --head: #20252b; --blue: #3f9fdc }
 }
 @media print {
-  :root { --back: #ffffff; --text: #000000; --soft: #444444; --line: #bbbbbb; --head: #f3f5f7 }
+  :root { --back: #ffffff; --text: #000000; --soft: #444444; --line: #bbbbbb; --head: #f3f5f7; --blue: #0072b2 }
   figure, tr { break-inside: avoid }
   h2, h3 { break-after: avoid }
 }
@@ -22,28 +22,41 @@ _STYLE = """
 body { margin: 0 auto; padding: 1.5rem; max-width: 70rem; background: var(--back); color: var(--text);
   font: 16px/1.5 system-ui, sans-serif; overflow-wrap: break-word }
 h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .5rem; overflow-wrap: anywhere }
-h2 { font-size: 1.25rem; margin: 2.2rem 0 .6rem; padding-bottom: .2rem; border-bottom: 1px solid var(--line) }
+h2 { font-size: 1.25rem; margin: 2rem 0 .6rem; padding-bottom: .2rem; border-bottom: 1px solid var(--line) }
 p { margin: .4rem 0; max-width: 46rem }
+p.lead { font-size: 1.1rem; max-width: 52rem; overflow-wrap: anywhere }
 code { font-family: ui-monospace, monospace; font-size: .9em }
 .note { color: var(--soft) }
 table { border-collapse: collapse; margin: .6rem 0; font-size: .93rem; max-width: 100% }
 caption { text-align: left; color: var(--soft); padding-bottom: .2rem }
 th, td { padding: .25rem .7rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top }
-thead th { background: var(--head) }
-tbody th { font-weight: 600 }
+thead th { background: var(--head); vertical-align: bottom }
+thead th.number { text-align: right }
+tbody th { font-weight: 600; min-width: 8rem }
 tbody th, td { overflow-wrap: anywhere }
 td { min-width: 4.7em }
 td.number { min-width: 0; overflow-wrap: normal; text-align: right; font-variant-numeric: tabular-nums }
-.figures { display: flex; flex-wrap: wrap; gap: 1.2rem 2rem; align-items: flex-start }
-figure { margin: .6rem 0; max-width: 100% }
+td.word { white-space: nowrap }
+td.range { min-width: 14rem }
+.stacked tbody th { min-width: 10rem }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 29rem), 1fr)); gap: .6rem 1.5rem;
+  align-items: start }
+.figures > .wide { grid-column: 1 / -1 }
+figure { margin: .6rem 0; max-width: 100%; min-width: 0 }
 figure svg { display: block; max-width: 100%; height: auto }
 figure svg * { stroke-linejoin: round; stroke-linecap: butt }
 figcaption { overflow-wrap: anywhere; color: var(--soft); font-size: .9rem; max-width: 34rem }
 @media (max-width: 40rem) {
   body { padding: .8rem }
-  th, td { padding: .2rem .3rem; hyphens: auto }
-  table.wide thead th { overflow-wrap: anywhere }
-  table { font-size: .8rem }
+  th, td { padding: .2rem .4rem }
+  tbody th { min-width: 5.5rem }
+  table { font-size: .85rem }
+  table.stacked, .stacked caption, .stacked tbody, .stacked tr, .stacked th, .stacked td { display: block; border: 0 }
+  .stacked thead { display: none }
+  .stacked tr { border-bottom: 1px solid var(--line); padding: .3rem 0 }
+  .stacked tbody th, .stacked td { padding: .05rem 0; min-width: 0; text-align: left }
+  .stacked td::before { content: attr(data-name) ": "; color: var(--soft) }
+  .stacked td:empty { display: none }
 }
 """.strip()
 
@@ -53,35 +66,66 @@ def text(value: object) -> str:
     return escape(printable(str(value)))
 
 
-def paragraph(content: str, *, note: bool = False) -> str:
-    """Return a paragraph of plain text."""
-    kind = ' class="note"' if note else ""
-    return f"<p{kind}>{text(content)}</p>"
+def paragraph(content: str, kind: str = "") -> str:
+    """Return a paragraph of plain text of a kind ("", "note" or "lead"); "" without text."""
+    name = f' class="{kind}"' if kind else ""
+    return f"<p{name}>{text(content)}</p>" if content else ""
 
 
 def table(
-    head: Sequence[str], rows: Iterable[Sequence[object]], *, caption: str = "", numbers: int = 0
+    head: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    caption: str = "",
+    kinds: Sequence[str] = (),
+    stacked: bool = False,
 ) -> str:
-    """Return a table; the first cell of each row is its header, the last `numbers` cells are set as numbers."""
+    """Return a table.
+
+    Parameters
+    ----------
+    head : sequence of str
+        Names of the columns; () for none.
+    rows : iterable of sequences
+        Cells; the first one of each row is its header.
+    caption : str, optional
+        Text above the table.
+    kinds : sequence of str, optional
+        Kind of each column: "number", "word" (in one line) or "". Default: "" for all.
+    stacked : bool, default False
+        Whether a small screen shows the cells of a row below each other.
+    """
     body = []
     for first, *others in rows:
-        kinds = [""] * (len(others) - numbers) + [' class="number"'] * numbers
-        cells = [f"<td{kind}>{text(cell)}</td>" for kind, cell in zip(kinds, others, strict=True)]
+        cells = [
+            f"<td{_kind(kinds, i)}{_name(head, i) if stacked else ''}>{text(cell)}</td>"
+            for i, cell in enumerate(others, 1)
+        ]
         body.append(f'<tr><th scope="row">{text(first)}</th>{"".join(cells)}</tr>')
-    top = "".join(f'<th scope="col">{text(name)}</th>' for name in head)
+    top = "".join(f'<th scope="col"{_kind(kinds, i)}>{text(name)}</th>' for i, name in enumerate(head))
     title = f"<caption>{text(caption)}</caption>" if caption else ""
     head_row = f"<thead><tr>{top}</tr></thead>" if head else ""
-    wide = ' class="wide"' if len(head) > _NARROW else ""
-    return f"<table{wide}>{title}{head_row}<tbody>{''.join(body)}</tbody></table>"
+    kind = ' class="stacked"' if stacked else ""
+    return f"<table{kind}>{title}{head_row}<tbody>{''.join(body)}</tbody></table>"
 
 
-def figure(drawing: str, caption: str) -> str:
-    """Return a figure of a drawing in SVG with its caption."""
-    return f"<figure>{drawing}<figcaption>{text(caption)}</figcaption></figure>"
+def _kind(kinds: Sequence[str], i: int) -> str:
+    return f' class="{kinds[i]}"' if kinds and kinds[i] else ""
+
+
+def _name(head: Sequence[str], i: int) -> str:
+    return f' data-name="{text(head[i])}"'
+
+
+def figure(drawing: str, caption: str, *, wide: bool = False) -> str:
+    """Return a figure of a drawing in SVG with its caption; a wide one takes the whole width of the page."""
+    kind = ' class="wide"' if wide else ""
+    return f"<figure{kind}>{drawing}<figcaption>{text(caption)}</figcaption></figure>"
 
 
 def figures(parts: Sequence[str]) -> str:
-    """Return figures beside each other; "" if there are none."""
+    """Return figures and tables beside each other; "" if there are none."""
+    parts = [part if part.startswith("<figure") else f"<div>{part}</div>" for part in parts if part]
     return f'<div class="figures">{"".join(parts)}</div>' if parts else ""
 
 

@@ -11,10 +11,13 @@ from typing import Any
 
 from ..common import optional
 from ..common.text import printable
+from . import page
 
 _INK = "#010203"  # drawn in place of black, and replaced by the colour of the text of the page
 _DARK = ("#333333", "#444444", "#555555")  # dark colours of displays that a dark page would hide
+_BLUE = "#0072b2"  # brighter on a dark page
 _PIXELS = 96  # per inch
+_WIDE = 620  # pixels, from which on a picture takes the whole width of the page
 
 Draw = Callable[[], Any]
 
@@ -24,19 +27,19 @@ def available() -> bool:
     return find_spec("matplotlib") is not None
 
 
-def drawing(name: str, draw: Draw, description: str) -> str:
-    """Return the display that `draw` makes as SVG for a page.
+def figure(name: str, draw: Draw, caption: str) -> str:
+    """Return the display that `draw` makes as a figure of a page, with its caption.
 
     The result is the same for the same display, and its ids begin with `name`, which is different for each drawing of a
-    page. `description` is the text for readers who do not see the picture.
+    page. The caption is also the text for readers who do not see the picture.
     """
     matplotlib = optional.load("matplotlib", purpose="plotting", library="matplotlib", extra="plot")
     with matplotlib.rc_context(_style()):
-        figure, file = draw().figure_, io.BytesIO()
-        figure.savefig(
+        drawn, file = draw().figure_, io.BytesIO()
+        drawn.savefig(
             file, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
         )
-        width = figure.get_figwidth() * _PIXELS
+        width = drawn.get_figwidth() * _PIXELS
     svg = file.getvalue().decode()
     svg = re.sub(
         r"<metadata>.*?</metadata>|<style[^>]*>.*?</style>|<!--.*?-->",
@@ -47,10 +50,12 @@ def drawing(name: str, draw: Draw, description: str) -> str:
     svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", svg)
     for colour in (_INK, *_DARK):
         svg = svg.replace(colour, "currentColor")
+    svg = svg.replace(_BLUE, "var(--blue)")
     box = re.search(r'viewBox="[^"]*"', svg)
-    label = escape(printable(description))
+    label = escape(printable(caption))
     start = f'<svg role="img" aria-label="{label}" width="{width:.0f}" {box.group() if box else ""}>'
-    return re.sub(r"\n\s*", "\n", re.sub(r"<svg[^>]*>", lambda _: start, svg, count=1)).strip()
+    svg = re.sub(r"\n\s*", "\n", re.sub(r"<svg[^>]*>", lambda _: start, svg, count=1)).strip()
+    return page.figure(svg, caption, wide=width > _WIDE)
 
 
 def _style() -> dict[str, Any]:

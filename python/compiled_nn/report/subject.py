@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from .. import metrics
-from ..common.errors import NotFittedError
-from ..data import arrays, dataframes, rows
+from ..common.errors import count
+from ..data import arrays, class_labels, dataframes, rows
 from ..data.arrays import Array
+from ..metrics import Metric
+from ..metrics.scorers import MetricLike
+from ..network.importance import PermutationImportance, permutation_importance
+from ..network.model import Model
 from ..plotting import classes
+from ..preprocessing.columns import LeftOut
 
-_MOST = 5000  # rows for importances
+Kind = Literal["classes", "labels", "value", "values", "quantiles"]
+
+_MOST = 5000  # rows for importances and partial dependence
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,14 @@ class Subject:
         Rows on which it was trained.
     class_names : list of str
         Names of the classes; empty for values.
+    metrics : tuple of Metric
+        Metrics in addition to the usual ones; the importances are those of the first one.
+    watched : str
+        Name of the rows on which each epoch was scored.
+    fitted_rows : str
+        Words for the training rows; "" for their number.
+    shows_code : bool
+        Whether the page shows the model as Python code.
     """
 
     model: Any
@@ -43,6 +58,10 @@ class Subject:
     X_train: Any
     y_train: Array | None
     class_names: list[str]
+    metrics: tuple[Metric, ...] = ()
+    watched: str = "validation"
+    fitted_rows: str = ""
+    shows_code: bool = True
 
     @property
     def network(self) -> Any:
@@ -50,57 +69,110 @@ class Subject:
         return getattr(self.model, "network_", self.model)
 
     @property
-    def classifies(self) -> bool:
-        return bool(self.class_names)
+    def kind(self) -> Kind:
+        """What is predicted for a row: one class, several labels, one or several values, or quantiles of a value."""
+        if self.class_names:
+            return "classes" if self.y.ndim == 1 else "labels"
+        if self.quantiles:
+            return "quantiles"
+        return "value" if self.y.ndim == 1 else "values"
+
+    @property
+    def quantiles(self) -> list[float]:
+        """Predicted quantiles; [] if there are none."""
+        loss = self.network._configuration.loss
+        return list(loss.quantiles) if loss.name == "quantile" else []
 
     @property
     def labels(self) -> Array:
         """Sorted labels of the classes."""
         return np.asarray(self.model.classes_)
 
-    @property
-    def one_target(self) -> bool:
-        """Whether each row has one label or one value."""
-        return self.y.ndim == 1
-
-    @property
-    def predicts_quantiles(self) -> bool:
-        """Whether a row has several predictions of one value."""
-        return bool(self.network._configuration.loss.name == "quantile")
-
     @cached_property
     def probabilities(self) -> Array:
-        return np.asarray(self.model.predict_proba(self.X))
+        """Probabilities (m, n_classes); of a single class they are 1."""
+        p = np.asarray(self.model.predict_proba(self.X))
+        return np.ones((len(p), 1)) if len(self.labels) == 1 else p
 
     @cached_property
     def predicted(self) -> Array:
-        """Predictions; of several quantiles, the one that is nearest to the median."""
-        predicted = np.asarray(self.model.predict(self.X))
-        if not self.predicts_quantiles or predicted.ndim == self.y.ndim:
-            return predicted
-        quantiles = np.array(self.network._configuration.loss.quantiles)
-        nearest: Array = predicted[:, int(np.argmin(np.abs(quantiles - 0.5)))]
-        return nearest
+        return np.asarray(self.model.predict(self.X))
+
+    @property
+    def points(self) -> Array | None:
+        """Predictions with which values are compared: of quantiles the median, None without it."""
+        if self.kind != "quantiles":
+            return self.predicted.reshape(self.y.shape)
+        predicted = self.predicted.reshape(len(self.y), len(self.quantiles))
+        return predicted[:, self.quantiles.index(0.5)] if 0.5 in self.quantiles else None
 
     @cached_property
-    def importances(self) -> Any:
-        """Permutation importances on at most 5,000 rows; None for rows of one column."""
-        # Imported here to keep the import of the chapter fast.
-        from ..network.importance import permutation_importance
+    def sample(self) -> tuple[Any, Array]:
+        """At most 5,000 of the rows, with the same draw in every call."""
+        if len(self.y) <= _MOST:
+            return self.X, self.y
+        chosen = np.sort(np.random.default_rng(0).choice(len(self.y), _MOST, replace=False))
+        return rows.take(self.X, chosen), self.y[chosen]
 
-        X, y = self.X, self.y
-        if len(y) > _MOST:
-            chosen = np.sort(np.random.default_rng(0).choice(len(y), _MOST, replace=False))
-            X, y = rows.take(X, chosen), y[chosen]
-        return permutation_importance(self.model, X, y)
+    @property
+    def scored_rows(self) -> str:
+        """Words for the rows on which the model is scored."""
+        return self._words(len(self.y)) if self.part == "training" else _count(len(self.y), "test row")
 
-    def baseline(self) -> Array:
-        """Return the targets from which the constant predictions of the baseline are computed."""
+    @property
+    def training_rows(self) -> str:
+        """Words for the rows on which the model was trained."""
+        m = len(self.y) if self.X_train is None else rows.shape(self.X_train)[0]
+        return self._words(m)
+
+    def _words(self, m: int) -> str:
+        return self.fitted_rows or _count(m, "training row")
+
+    @property
+    def rows_of_sample(self) -> str:
+        """Words for the rows of `sample`."""
+        m = len(self.y)
+        return self.scored_rows if m <= _MOST else f"{_MOST:,} of {self.scored_rows}, drawn at random"
+
+    @cached_property
+    def importances(self) -> PermutationImportance | None:
+        """Permutation importances of the columns that the model uses, on `sample`; None of a single row."""
+        X, y = self.sample
+        if len(y) < 2:
+            return None
+        try:
+            found = permutation_importance(self.model, X, y, metric=self.metrics[0] if self.metrics else None)
+        except ValueError:
+            if not self.metrics:
+                raise
+            found = permutation_importance(self.model, X, y)  # the metric is not defined for these rows
+        used = self.used
+        names = tuple(found.feature_names[i] for i in used)
+        return PermutationImportance(found.importances[used], names, found.metric, found.score)
+
+    @property
+    def used(self) -> list[int]:
+        """Indices of the columns that the model uses."""
+        encoder = getattr(self.network, "encoder_", None)
+        if encoder is None:
+            return list(range(self.network._predicting().inputs.n_features))
+        return [i for i, column in enumerate(encoder.columns_) if not isinstance(column, LeftOut)]
+
+    @property
+    def basis(self) -> Array:
+        """Targets from which the constant predictions follow."""
         return self.y if self.y_train is None else self.y_train
 
 
 def make(
-    model: Any, X: Any, y: Any, X_train: Any, y_train: Any, class_names: Sequence[str] | None
+    model: Any,
+    X: Any,
+    y: Any,
+    X_train: Any,
+    y_train: Any,
+    class_names: Sequence[str] | None,
+    chosen: MetricLike | Sequence[MetricLike] = (),
+    **settings: Any,
 ) -> Subject:
     """Return the subject of a report; the training rows are scored if X has no rows.
 
@@ -108,55 +180,73 @@ def make(
     ------
     NotFittedError
         If the model is not fitted.
+    TypeError
+        If the model is none of ours.
     ValueError
-        If X and y differ in their numbers of rows, or there is no row at all.
+        If X and y differ in their numbers of rows, there is no row at all, or a label is none of the classes.
     """
-    part = "test"
-    if not len(y) and X_train is not None:
-        X, y, part = X_train, y_train, "training"
-    X, targets = rows.of(dataframes.opened(X)), arrays.targets(y)
-    arrays.check_rows(X, targets)
+    _check_model(model, X)
+    network = getattr(model, "network_", model)
+    part, y = "test", None if y is None or not len(y) else arrays.targets(y)
     trained = None if y_train is None else arrays.targets(y_train, "y_train")
+    if X_train is not None:
+        X_train = rows.of(dataframes.opened(X_train))
+        if trained is not None:
+            _check_rows(X_train, trained, "X_train", "y_train")
+    if y is None:
+        if X_train is None or trained is None:
+            raise ValueError(
+                "X and y have no rows; give rows to score, or X_train and y_train to score these."
+            )
+        X, y, part = X_train, trained, "training"
+    X = rows.of(dataframes.opened(X))
+    _check_rows(X, y, "X", "y")
+    names = classes.get_names(np.asarray(model.classes_), class_names) if _classifies(network) else []
+    if names:
+        labels = np.asarray(model.classes_)
+        y = _labels(y, network, labels, "y")
+        trained = None if trained is None else _labels(trained, network, labels, "y_train")
+    several: Any = chosen if isinstance(chosen, (list, tuple)) else [chosen]
+    found = tuple(metrics.resolve(each, "write", "metrics") for each in several)
+    return Subject(model, X, y, part, X_train, trained, names, found, **settings)
+
+
+def _check_model(model: Any, X: Any) -> None:
+    """Raise an error for a model that is not fitted, or none of ours."""
+    network = getattr(model, "network_", model)
+    if not isinstance(network, Model):
+        if hasattr(model, "_read_rows"):
+            model._read_rows(X)  # raises the error for an estimator that is not fitted
+        raise TypeError(
+            "The 'model' parameter of write must be a Network, MLPClassifier or MLPRegressor."
+            f" Got {type(model).__name__} instead."
+        )
+    network._predicting()
+
+
+def _count(m: int, what: str) -> str:
+    return f"{m:,} {what}{'s' * (m != 1)}"
+
+
+def _classifies(network: Any) -> bool:
+    return bool(network._configuration.loss.classifies)
+
+
+def _check_rows(X: Any, y: Array, X_name: str, y_name: str) -> None:
+    m = rows.shape(X)[0]
+    if m != len(y):
+        raise ValueError(f"{X_name} has {count(m, 'row')}; {y_name} has {len(y)}.")
+
+
+def _labels(y: Array, network: Any, labels: Array, name: str) -> Array:
+    """Return labels that are checked; rows of one number per class become the class of the largest number."""
+    if network._known_targets().kind == "indicator":
+        return y
+    if y.ndim == 2:
+        of_rows: Array = labels[y.argmax(axis=1)]
+        return of_rows
     try:
-        names = classes.get_names(np.asarray(model.classes_), class_names)
-    except NotFittedError:
-        raise
-    except AttributeError:
-        names = []
-    return Subject(model, X, targets, part, X_train, trained, names)
-
-
-def scores(subject: Subject) -> list[tuple[str, float, float]]:
-    """Return the name of each score, its value, and that of a constant prediction."""
-    y, base = subject.y, subject.baseline()
-    if not subject.classifies:
-        constant = np.broadcast_to(base.mean(axis=0), y.shape)
-        functions = {
-            "R²": metrics.r2_score,
-            "root mean squared error": metrics.rmse,
-            "mean absolute error": metrics.mae,
-        }
-        few = len(y) < 2
-        return [
-            (name, function(y, subject.predicted), function(y, constant))
-            for name, function in functions.items()
-            if not (few and name == "R²")
-        ]
-    labels, counts = np.unique(base, return_counts=True)
-    most = np.full(len(y), labels[counts.argmax()], dtype=labels.dtype)
-    share = np.zeros(len(subject.labels))
-    share[np.searchsorted(subject.labels, labels)] = counts / counts.sum()
-    chances, p = np.tile(share, (len(y), 1)), subject.probabilities
-    options: dict[str, Any] = {"classes": subject.labels}
-    found = [
-        ("accuracy", metrics.accuracy(y, subject.predicted), metrics.accuracy(y, most)),
-        (
-            "balanced accuracy",
-            metrics.balanced_accuracy(y, subject.predicted),
-            metrics.balanced_accuracy(y, most),
-        ),
-        ("log loss", metrics.log_loss(y, p, **options), metrics.log_loss(y, chances, **options)),
-    ]
-    if len(np.unique(y)) == len(subject.labels) > 1:
-        found.append(("area under the ROC curve", metrics.roc_auc(y, p, **options), 0.5))
-    return found
+        class_labels.indices(y, labels)
+    except ValueError as error:
+        raise ValueError(str(error).replace("`y`", f"`{name}`").replace("'y'", f"'{name}'")) from None
+    return y

@@ -8,7 +8,10 @@ from typing import Any
 from .._version import __version__
 from ..common import checks
 from ..files import places
-from . import page, sections, subject
+from ..metrics.scorers import MetricLike
+from . import page, pictures, predictions, scores, sections, subject
+
+_WITHOUT_PICTURES = 'The pictures need matplotlib, which is not installed: pip install "compiled-nn[plot]"'
 
 
 def write(
@@ -20,15 +23,17 @@ def write(
     X_train: Any = None,
     y_train: Any = None,
     coverage: float | None = None,
+    metrics: MetricLike | Sequence[MetricLike] = (),
     class_names: Sequence[str] | None = None,
     title: str | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a page about a model: columns, training, scores, pictures, importances and layers.
+    """Write a page about a model: scores, importances, pictures of the predictions, columns, training and layers.
 
     The page is one HTML file that loads no other file and runs no script. It follows the light or dark scheme of the
-    reader, and can be printed. The same model and rows give the same bytes. Its pictures need matplotlib;
-    without it the page has the tables only.
+    reader, and can be printed. The same model and rows give the same bytes. Its pictures need matplotlib; without it
+    the page has the tables only. Importances and partial dependence are computed on at most 5,000 rows, which are drawn
+    with a fixed seed.
 
     Parameters
     ----------
@@ -42,9 +47,13 @@ def write(
     y : array-like (m,)
         True labels or values.
     X_train, y_train : array-like, optional
-        Rows on which the model was trained, for the description of the columns and the baseline. Default: X and y.
+        Rows on which the model was trained, for the description of the columns and the constant prediction with which
+        the scores are compared. Default: X and y.
     coverage : float, optional
         Coverage of prediction intervals to show, after `calibrate_intervals`. Default: no intervals.
+    metrics : str, Metric or callable, or list of these, optional
+        Metrics to show in addition to the usual ones, as for :func:`compiled_nn.metrics.resolve`. The importances are
+        those of the first one; by default, of the metric of ``score``.
     class_names : sequence of str (n_classes,), optional
         Names of the classes, in the order of `classes_`.
     title : str, optional
@@ -70,22 +79,30 @@ def write(
     >>> file = io.BytesIO()
     >>> cnn.report.write(file, net, data.X_test[:50], data.y_test[:50])  # doctest: +SKIP
     """
+    about = subject.make(model, X, y, X_train, y_train, class_names, metrics)
+    heading = title if title else _article(type(model).__name__)
+    text = compose(about, f"Report of {heading}", coverage, details or {})
+    places.write(path, [text.encode()])
+
+
+def compose(about: subject.Subject, heading: str, coverage: float | None, details: Mapping[str, Any]) -> str:
+    """Return the page about a subject; the parameters are those of :func:`write`."""
     if coverage is not None:
         coverage = checks.real("write", "coverage", coverage, above=0, below=1)
-    about = subject.make(model, X, y, X_train, y_train, class_names)
-    heading = f"Report of {title}" if title else f"Report of {_article(type(model).__name__)}"
-    predictions = sections.class_table(about) if about.classifies else sections.value_table(about, coverage)
-    text = page.page(
+    found = scores.compute(about)
+    note = "" if pictures.available() else _WITHOUT_PICTURES
+    return page.page(
         heading,
-        sections.made(about, {**(details or {}), "version": f"compiled-nn {__version__}"}),
-        sections.score_table(about),
-        predictions,
+        sections.lead(about, found),
+        page.paragraph(note, "note"),
+        sections.score_table(about, found, predictions.coverage_text(about, coverage)),
         sections.importance(about),
-        sections.training(about),
+        predictions.section(about, coverage),
         sections.data(about),
+        sections.made(about, {**details, "version": f"compiled-nn {__version__}"}),
+        sections.training(about),
         sections.model(about),
     )
-    places.write(path, [text.encode()])
 
 
 def _article(name: str) -> str:

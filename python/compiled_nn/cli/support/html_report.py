@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from ... import report
+from ...files import places
+from ...report import subject, writing
 from . import plan_text
 from .plan import Plan
 
@@ -30,15 +31,17 @@ def write(plan: Plan, options: Namespace) -> None:
         "training": f"{plan_text.method(plan, options.seed)}; {plan_text.stopping(plan)}",
         "model": plan.model,
     }
-    report.write(
-        options.report,
+    about = subject.make(
         plan.net,
         test.X,
         test.y,
-        X_train=fitted.X,
-        y_train=fitted.y,
-        coverage=options.interval,
-        class_names=names,
-        title=plan.material.name,
-        details=details,
+        fitted.X,
+        fitted.y,
+        names,
+        plan.metrics,
+        watched={"val": "validation"}.get(plan.watched, plan.watched),
+        fitted_rows=plan_text.fitted_rows(plan),
+        shows_code=False,
     )
+    page = writing.compose(about, f"Report of {plan.material.name}", options.interval, details)
+    places.write(options.report, [page.encode()])

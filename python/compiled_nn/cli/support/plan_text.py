@@ -50,6 +50,13 @@ def rows(plan: Plan) -> str:
     return ", ".join([f"{len(parts.train):,} to train on", *([kept] * bool(len(parts.validation))), test])
 
 
+def fitted_rows(plan: Plan) -> str:
+    """Return the number of the rows that are not test rows, with those that were not trained on."""
+    kept, m = len(plan.parts.validation), len(plan.parts.train)
+    rest = f" ({m:,} to train on, {kept:,} {_use_of_validation(plan)})" if kept else ""
+    return f"{m + kept:,} training row{'s' * (m + kept != 1)}{rest}"
+
+
 def stopping(plan: Plan) -> str:
     """Return when the training ends, and which weights are kept."""
     best = ", and keeps the best weights" * (plan.patience is not None)
