@@ -114,7 +114,7 @@ def _measured(measure: Callable[[], float]) -> float:
     """Return a metric; NaN if it is not defined for the rows."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", CompiledNNWarning)  # the page says what is not defined
+            warnings.simplefilter("ignore", CompiledNNWarning)  # undefined scores are marked on the page
             value = float(measure())
     except ValueError:
         return math.nan
