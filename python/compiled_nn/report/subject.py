@@ -70,7 +70,7 @@ class Subject:
 
     @property
     def kind(self) -> Kind:
-        """What is predicted for a row: one class, several labels, one or several values, or quantiles of a value."""
+        """Kind of prediction for a row: one class, several labels, one or several values, or quantiles of a value."""
         if self.class_names:
             return "classes" if self.y.ndim == 1 else "labels"
         if self.quantiles:
