@@ -207,7 +207,7 @@ def network(n, **options):
 
 def test_metrics_of_the_user():
     rare = (X[:, 0] > 1).astype(int)
-    model = cnn.MLPClassifier(max_iter=5, random_state=0).fit(X, rare)
+    model = cnn.MLPClassifier(max_iter=100, random_state=0).fit(X, rare)
     page = write(model, X, rare, metrics=["f1", "log_loss"])
     found = numbers(page, "Scores")
     assert list(found)[:3] == ["score", "f1", "log loss, lower is better"]
