@@ -238,10 +238,12 @@ def test_quantiles(quantiles):
 
 
 def test_a_single_row_and_a_single_class():
-    regressor, classifier = cnn.MLPRegressor(max_iter=1), cnn.MLPClassifier(max_iter=1)
+    regressor, classifier = (
+        kind(max_iter=1, random_state=1) for kind in (cnn.MLPRegressor, cnn.MLPClassifier)
+    )
     page = write(regressor.fit(X, VALUE), X[:1], VALUE[:1], X_train=X, y_train=VALUE)
     assert "R²" not in numbers(page, "Scores")
-    assert "Importances need a score of at least 2 rows." in page
+    assert "Importances need at least 2 rows, and 2 classes or values." in page
     same = np.zeros(40, int)
     assert numbers(write(classifier.fit(X, same), X, same), "Scores")["accuracy"] == ["1.000", "1.000"]
 

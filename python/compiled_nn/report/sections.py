@@ -85,7 +85,9 @@ def importance(subject: Subject) -> str:
     """Return the section of the importances of the columns, and of what the prediction does over the top ones."""
     result = subject.importances
     if result is None:
-        return page.section("Importance", page.paragraph("Importances need a score of at least 2 rows."))
+        return page.section(
+            "Importance", page.paragraph("Importances need at least 2 rows, and 2 classes or values.")
+        )
     if not result.feature_names:
         return page.section("Importance", page.paragraph("The model uses no column."))
     names, mean, std = result.feature_names, result.importances_mean, result.importances_std

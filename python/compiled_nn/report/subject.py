@@ -136,9 +136,9 @@ class Subject:
 
     @cached_property
     def importances(self) -> PermutationImportance | None:
-        """Permutation importances of the columns that the model uses, on `sample`; None of a single row."""
+        """Permutation importances of the columns that the model uses, on `sample`; None of one row or class."""
         X, y = self.sample
-        if len(y) < 2:
+        if len(y) < 2 or (self.kind == "classes" and len(self.labels) < 2):
             return None
         try:
             found = permutation_importance(self.model, X, y, metric=self.metrics[0] if self.metrics else None)
