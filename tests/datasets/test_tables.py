@@ -323,3 +323,69 @@ def test_memory_is_compared_with_a_limit():
     with pytest.raises(ValueError, match=r"takes .* bytes of memory.*; max_bytes is 1048576"):
         read_table(io.BytesIO(content), max_bytes=1 << 20)
     assert sum(map(len, iter_table(io.BytesIO(content), max_bytes=1 << 20))) == 200_000
+
+
+# ---- columns of Arrow that are not what is asked for
+
+
+def arrow_file(**columns):
+    pyarrow = pytest.importorskip("pyarrow")
+    file = io.BytesIO()
+    table = pyarrow.table(columns)
+    with pyarrow.ipc.new_stream(file, table.schema) as writer:
+        writer.write_table(table)
+    return io.BytesIO(file.getvalue())
+
+
+def test_types_that_arrow_columns_cannot_have():
+    arrow = pytest.importorskip("pyarrow")
+    cases = [
+        (
+            arrow.array([1], arrow.time32("s")),
+            "number",
+            "it has times of day; they cannot be read as numbers",
+        ),
+        (
+            arrow.array([1], arrow.time32("s")),
+            "date",
+            r"it has values of the type time32\[s\]; expected dates",
+        ),
+        (arrow.array([1], arrow.duration("s")), "number", "it has time differences; they cannot be read"),
+        (
+            arrow.array([1], arrow.duration("s")),
+            "category",
+            r"values of the type duration\[s\] cannot be read",
+        ),
+        (arrow.array([b"a"]), "category", "values of the type binary cannot be read"),
+        (arrow.array([10**15], arrow.timestamp("s")), None, "column 'c': it has a date beyond the range of"),
+    ]
+    for column, word, message in cases:
+        with pytest.raises(ValueError, match=message):
+            read_table(arrow_file(c=column), column_types={} if word is None else {"c": word})
+
+
+def test_nan_of_arrow_is_no_category():
+    table = read_table(arrow_file(c=[1.5, float("nan"), None]), column_types={"c": "category"})
+    assert table["c"].tolist() == ["1.5", None, None]
+    empty = read_table(arrow_file(c=[None], d=[1]), column_types={"c": "date"})
+    assert empty["c"].dtype == "datetime64[us]"
+    assert np.isnat(empty["c"]).all()
+
+
+def test_batches_of_arrow_have_one_type(tmp_path):
+    """Whole numbers with more digits than a float holds, and missing ones, are text: in all batches or in none."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    arrow = pytest.importorskip("pyarrow")
+    values = [2**60 + 1, None, 1, 2]
+    parquet.write_table(arrow.table({"c": values}), tmp_path / "first.parquet")
+    batches = iter_table(tmp_path / "first.parquet", batch_rows=2)
+    assert [batch["c"].tolist() for batch in batches] == [[str(2**60 + 1), None], ["1", "2"]]
+    parquet.write_table(arrow.table({"c": values[::-1]}), tmp_path / "later.parquet")
+    batches = iter_table(tmp_path / "later.parquet", batch_rows=2)
+    assert next(batches)["c"].tolist() == [2, 1]
+    with pytest.raises(
+        ValueError, match=r"row 3 or later, column 'c': whole numbers .*; pass column_types=\{'c'"
+    ):
+        next(batches)
+    chosen = iter_table(tmp_path / "later.parquet", batch_rows=2, column_types={"c": "category"})
+    assert [batch["c"].tolist() for batch in chosen] == [["2", "1"], [None, str(2**60 + 1)]]

@@ -22,7 +22,6 @@ from .table_sources import Opened
 
 _INDEX = "__index_level_"  # start of the names that pandas gives to an index without a name
 _TEXTS = ("string", "large_string", "string_view")
-_DATES = ("timestamp", "date")
 
 
 def _load(module: str) -> Any:
@@ -57,7 +56,7 @@ def iterate(opened: Opened, options: Options, batch_rows: int) -> Iterator[Table
     with _damage(opened.name):
         file.check(names, batch_rows, limits.Budget(options.max_bytes))
         batches = iter(file.batches(names, batch_rows))
-    n_rows = 0
+    n_rows, first = 0, None  # columns of text in the first rows
     while True:
         with _damage(opened.name):
             batch = next(batches, None)
@@ -69,7 +68,20 @@ def iterate(opened: Opened, options: Options, batch_rows: int) -> Iterator[Table
         arrow = _load("pyarrow")
         for start in range(0, batch.num_rows, batch_rows):
             rows = arrow.Table.from_batches([batch.slice(start, batch_rows)])
-            yield Table({name: _values(rows.column(name), name, options, budget, n_rows) for name in names})
+            found = {name: _values(rows.column(name), name, options, budget, n_rows) for name in names}
+            texts = {name for name, values in found.items() if values.dtype.kind == "O"}
+            if first is None:
+                first = texts
+                options = options._replace(
+                    column_types={**dict.fromkeys(texts, "category"), **options.column_types}
+                )
+            for name in texts - first:
+                raise ValueError(
+                    f"row {n_rows + 1} or later, column {name!r}: whole numbers with more digits than a float holds,"
+                    f" and missing ones, are text, but the rows before have numbers; pass column_types={{{name!r}:"
+                    " 'category'}, or 'number' to round them"
+                )
+            yield Table(found)
             n_rows += rows.num_rows
     if not n_rows:
         raise ValueError("the file holds no rows")
@@ -196,15 +208,17 @@ def _converted(column: Any, name: str, options: Options, budget: limits.Budget) 
     if any(getattr(types, f"is_{text}")(kind) for text in _TEXTS if hasattr(types, f"is_{text}")):
         return _texts(column.cast("string"), name, options)
     if types.is_null(kind):
-        return np.full(len(column), None, object) if word == "category" else np.full(len(column), np.nan)
-    if types.is_time(kind) or (word == "category" and not types.is_nested(kind)):
+        empty = {"category": (None, object), "date": ("NaT", "datetime64[us]")}
+        return np.full(len(column), *empty.get(word or "", (np.nan, np.float64)))
+    if word == "number" and types.is_temporal(kind):
+        what = "times of day" if types.is_time(kind) else "dates" if _has_dates(kind) else "time differences"
+        raise CellError(None, f"it has {what}; they cannot be read as numbers")
+    if (types.is_time(kind) and word != "date") or (word == "category" and _has_single_values(kind)):
         values = np.empty(len(column), object)
-        values[:] = [None if value is None else str(value) for value in column.to_pylist()]
+        values[:] = [None if value is None or value != value else str(value) for value in column.to_pylist()]
         return values
-    if types.is_timestamp(kind) or types.is_date(kind):
-        if word == "number":
-            raise CellError(None, "it has dates; they cannot be read as numbers")
-        return np.asarray(column.cast(_load("pyarrow").timestamp("us"), safe=False).to_numpy())
+    if _has_dates(kind):
+        return _moments(column)
     if word == "date":
         raise CellError(None, f"it has values of the type {kind}; expected dates")
     if types.is_decimal(kind):
@@ -219,6 +233,36 @@ def _converted(column: Any, name: str, options: Options, budget: limits.Budget) 
             f"values of the type {kind} cannot be read; leave the column out: column_types={{{name!r}: 'ignore'}}",
         )
     return np.asarray(column.cast("float64").to_numpy())
+
+
+def _has_dates(kind: Any) -> bool:
+    types = _load("pyarrow.types")
+    return bool(types.is_timestamp(kind) or types.is_date(kind))
+
+
+def _has_single_values(kind: Any) -> bool:
+    """Whether values of an Arrow type can be written as text."""
+    types = _load("pyarrow.types")
+    return _has_dates(kind) or any(
+        is_kind(kind)
+        for is_kind in (
+            types.is_integer,
+            types.is_floating,
+            types.is_decimal,
+            types.is_boolean,
+            types.is_time,
+        )
+    )
+
+
+def _moments(column: Any) -> Array:
+    """Return dates in microseconds; nanoseconds are cut off."""
+    arrow = _load("pyarrow")
+    try:
+        found = column.cast(arrow.timestamp("us"), safe=getattr(column.type, "unit", "") != "ns")
+    except arrow.ArrowInvalid as error:
+        raise CellError(None, f"it has a date beyond the range of datetime64[us]: {error}") from None
+    return np.asarray(found.to_numpy())
 
 
 def _integers(column: Any, word: str | None) -> Array:
