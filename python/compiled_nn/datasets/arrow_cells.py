@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from ..common import optional
 from ..data.arrays import Array
-from .column_cells import EXACT, HEAD, Numbers, numbers_of_levels, stripped
+from .column_cells import EXACT, HEAD, Numbers, joined_or_none, numbers_of_levels, stripped
 
 _MINUS, _PLUS, _ZERO, _NINE = b"-+09"
+_TOGETHER = 1 << 16  # cells
+_MOST_KEPT = 1 << 16  # different cells of a column that are kept as one object each
 _NOT_WHOLE = tuple(b".eEnN")
 
 
@@ -37,6 +40,14 @@ class ArrowCells:
 
     def numbers(self, missing: frozenset[str]) -> Numbers | None:
         """Return the numbers, if all cells are plain numbers or missing; otherwise None."""
+        return joined_or_none(ArrowCells(cells)._some_numbers(missing) for cells in self._pieces())
+
+    def _pieces(self) -> Iterator[Any]:
+        """Iterate over the cells, some at a time; those of no rows once."""
+        for start in range(0, max(1, len(self._cells)), _TOGETHER):
+            yield self._cells.slice(start, _TOGETHER)
+
+    def _some_numbers(self, missing: frozenset[str]) -> Numbers | None:
         arrow, compute = load("pyarrow"), load("pyarrow.compute")
         try:
             return Numbers(_array(self._cells.cast("int64")), True, _has_zeros(self._cells), True)
@@ -97,11 +108,25 @@ class ArrowCells:
 
     def texts(self, missing: frozenset[str]) -> Array:
         """Return the cells (m,) as objects, without surrounding white space; None where they are missing."""
-        levels, codes = self.levels()
-        found = np.empty(len(levels), object)
-        found[:] = [None if level in missing else level for level in levels]
-        values: Array = found[codes]
-        return values
+        if self._levels is not None:
+            return _of_levels(*self._levels, missing)
+        found, start, known = np.empty(len(self), object), 0, dict[str, str]()
+        for cells in self._pieces():
+            levels, codes = ArrowCells(cells).levels()
+            if len(known) < _MOST_KEPT:
+                levels = [known.setdefault(level, level) for level in levels]
+            else:
+                levels = [known.get(level, level) for level in levels]
+            found[start : start + len(codes)] = _of_levels(levels, codes, missing)
+            start += len(codes)
+        return found
+
+
+def _of_levels(levels: list[str], codes: Array, missing: frozenset[str]) -> Array:
+    words = np.empty(len(levels), object)
+    words[:] = [None if level in missing else level for level in levels]
+    values: Array = words[codes]
+    return values
 
 
 def _array_of_texts(texts: list[str]) -> Any:

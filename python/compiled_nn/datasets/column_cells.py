@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -82,14 +82,21 @@ class ListCells:
 
     def numbers(self, missing: frozenset[str]) -> Numbers | None:
         """Return the numbers, if all cells are plain numbers or missing; otherwise None."""
-        return _fast_numbers(self._cells) or _numbers_of_levels(self, missing)
+        if len(self._cells) <= _TOGETHER:
+            return _fast_numbers(self._cells) or _numbers_of_levels(self, missing)
+        some = (self._cells[start : start + _TOGETHER] for start in range(0, len(self._cells), _TOGETHER))
+        return joined_or_none(ListCells(cells).numbers(missing) for cells in some)
 
     def levels(self) -> tuple[list[str], Array]:
         """Return the different cells, without surrounding white space, and the index (m,) of that of each row."""
         if self._levels is None:
-            places = {cell: i for i, cell in enumerate(dict.fromkeys(self._cells))}
-            codes = np.array(list(map(places.__getitem__, self._cells)), np.int32)
-            self._levels = stripped(list(places), codes)
+            places = dict.fromkeys(self._cells, 0)
+            for i, cell in enumerate(places):
+                places[cell] = i
+            codes = np.fromiter(map(places.__getitem__, self._cells), np.int32, len(self._cells))
+            levels = list(places)
+            del places
+            self._levels = stripped(levels, codes)
         return self._levels
 
     def head(self) -> list[str]:
@@ -115,27 +122,33 @@ class LaterCells:
 
     Parameters
     ----------
-    parts : sequence of Numbers
-        Numbers of some rows each.
+    found : Numbers
+        Numbers of all rows.
+    place : int
+        Number of the column.
     read : callable
-        Function that returns all cells.
+        Function that returns all cells of some columns, by their numbers.
     """
 
-    def __init__(self, parts: Sequence[Numbers], read: Callable[[], ListCells]) -> None:
-        self._parts, self._read = parts, read
+    __slots__ = ("_cells", "_found", "_place", "_read")
+
+    def __init__(
+        self, found: Numbers, place: int, read: Callable[[Sequence[int]], Sequence[ListCells]]
+    ) -> None:
+        self._found, self._place, self._read = found, place, read
         self._cells: ListCells | None = None
 
     def __len__(self) -> int:
-        return sum(len(part.values) for part in self._parts)
+        return len(self._found.values)
 
     def _text(self) -> ListCells:
         if self._cells is None:
-            self._cells = self._read()
+            (self._cells,) = self._read([self._place])
         return self._cells
 
     def numbers(self, missing: frozenset[str]) -> Numbers | None:
         """Return the numbers, which were found with the same spellings of missing values."""
-        return joined(self._parts)
+        return self._found
 
     def levels(self) -> tuple[list[str], Array]:
         """Return the different cells, without surrounding white space, and the index (m,) of that of each row."""
@@ -171,13 +184,18 @@ def _fast_numbers(cells: Sequence[str]) -> Numbers | None:
     try:
         if whole:
             try:
-                return Numbers(np.frombuffer(array("q", map(int, cells)), np.int64), True, zeros, True)
+                return Numbers(_compact(array("q", map(int, cells))), True, zeros, True)
             except OverflowError:
-                return Numbers(np.frombuffer(array("d", map(float, cells))), True, zeros, False)
-        values = np.frombuffer(array("d", map(float, cells)))
+                return Numbers(_compact(array("d", map(float, cells))), True, zeros, False)
+        values = _compact(array("d", map(float, cells)))
     except ValueError:
         return None
     return None if np.isnan(values).any() else Numbers(values, False, zeros, True)
+
+
+def _compact(numbers: array[Any]) -> Array:
+    """Return numbers as an array of its own, because a view would keep 400 bytes of other objects."""
+    return np.frombuffer(numbers, numbers.typecode).copy()
 
 
 def _may_have_zeros(joined: str) -> bool:
@@ -198,6 +216,10 @@ def numbers_of_levels(levels: list[str], codes: Array, missing: frozenset[str]) 
     """Return the numbers of rows whose different values are known."""
     if not levels:
         return Numbers(np.empty(0, np.int64), True, False, True)
+    if len(levels) > _TOGETHER:
+        some = (levels[start : start + _TOGETHER] for start in range(0, len(levels), _TOGETHER))
+        found_some = joined_or_none(numbers_of_levels(part, np.arange(len(part)), missing) for part in some)
+        return found_some and found_some._replace(values=found_some.values[codes])
     present = [level for level in levels if level not in missing]
     if not PLAIN.matches(present):
         return None
@@ -215,8 +237,20 @@ def numbers_of_levels(levels: list[str], codes: Array, missing: frozenset[str]) 
     return Numbers(found[codes], True, zeros, exact)
 
 
+def joined_or_none(parts: Iterable[Numbers | None]) -> Numbers | None:
+    """Return the numbers of all rows from those of some rows each; None if some rows have other cells."""
+    found = []
+    for part in parts:
+        if part is None:
+            return None
+        found.append(part)
+    return joined(found)
+
+
 def joined(parts: Sequence[Numbers]) -> Numbers:
     """Return the numbers of all rows from those of some rows each."""
+    if len(parts) == 1:
+        return parts[0]
     values = np.concatenate([part.values for part in parts])
     whole = all(part.whole for part in parts)
     exact = all(part.exact for part in parts)

@@ -16,11 +16,12 @@ from ..data.arrays import Array
 from ..data.column_types import Word
 from . import column_dates, date_formats, number_formats
 from .cell_errors import CellError, row_of
-from .column_cells import Cells, Numbers, numbers_of_levels
+from .column_cells import Cells, Numbers, joined_or_none, numbers_of_levels
 from .number_formats import PLAIN, NumberFormat
 from .table_options import Options
 from .texts import shown
 
+_TOGETHER = 1 << 16  # cells
 Kind = Literal["number", "boolean", "date", "text"]
 
 # Words that are missing values in every column. A category can be named NA (Namibia) or None.
@@ -282,11 +283,14 @@ def _numbers(levels: list[str], codes: Array, form: NumberFormat, missing: froze
     present = [level for level in levels if level not in missing]
     if not form.matches(present):
         return None
-    plain = form.plain_text("\n".join(present)).split("\n") if present else []
-    place = iter(plain)
-    return numbers_of_levels(
-        ["" if level in missing else next(place) for level in levels], codes, frozenset(("",))
-    )
+    del present
+    parts = []
+    for start in range(0, max(1, len(levels)), _TOGETHER):
+        some = ["" if level in missing else level for level in levels[start : start + _TOGETHER]]
+        plain = form.plain_text("\n".join(some)).split("\n") if some else []
+        parts.append(numbers_of_levels(plain, np.arange(len(plain)), frozenset(("",))))
+    found = joined_or_none(parts)
+    return found and found._replace(values=found.values[codes])
 
 
 def _booleans(cells: Cells, levels: list[str], codes: Array, missing: frozenset[str]) -> Array:

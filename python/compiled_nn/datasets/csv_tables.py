@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -13,7 +12,7 @@ import numpy as np
 from ..data.table import Table
 from . import column_conversion, csv_arrow, csv_dialects, csv_rows, limits
 from .cell_errors import CellError
-from .column_cells import Cells, LaterCells, ListCells, Numbers
+from .column_cells import Cells, LaterCells, ListCells, Numbers, joined
 from .column_conversion import Decided, Form
 from .csv_dialects import Layout
 from .table_options import Options
@@ -23,6 +22,7 @@ _SAMPLE = 1 << 18  # bytes from which the layout is detected
 _FEWEST_LINES = 4  # of it
 _BYTES_PER_CELL = 8
 _BREAK = re.compile(rb"\r\n|\n|\r")
+_NONE = ListCells(())
 _MOST_KEPT = 1 << 16  # different cells of a column that are kept as one object each
 
 
@@ -45,7 +45,7 @@ def read(opened: Opened, options: Options) -> Table:
     if not len(part.cells[0]):
         raise no_rows(layout)
     columns.decide(part)
-    return columns.table(part)
+    return columns.table(part, last=True)
 
 
 def layout_of(content: bytes | bytearray, options: Options, *, complete: bool) -> Layout:
@@ -86,8 +86,8 @@ class Part(Protocol):
         """Return the line with the end of a row."""
 
 
-class _ArrowPart:
-    """Rows that pyarrow split; lines are counted when they are needed."""
+class _ContentPart:
+    """Rows of a text in memory; lines are counted when they are needed."""
 
     def __init__(self, cells: Sequence[Cells], content: memoryview, before: int, columns: Columns) -> None:
         self.cells, self._content, self._before, self._columns = list(cells), content, before, columns
@@ -97,7 +97,7 @@ class _ArrowPart:
             if row < len(block.lines):
                 return block.lines[row]
             row -= len(block.lines)
-        raise AssertionError("pyarrow found more rows than the csv module")
+        raise AssertionError("a reader found more rows than the csv module")
 
 
 class ListPart:
@@ -153,15 +153,15 @@ class Columns:
             if quotes.regular:
                 cells = csv_arrow.columns(content, self.layout, self.chosen, quotes.breaks)
                 if cells is not None:
-                    return _ArrowPart(cells, content, before, self)
+                    return _ContentPart(cells, content, before, self)
         return self._by_lists(content, before)
 
     def _by_lists(self, content: memoryview, before: int) -> Part:
         """Return all rows of a text by the csv module; the text of numbers is not kept."""
         missing = column_conversion.missing_numbers(self.options)
         numbers: list[list[Numbers] | None] = [[] for _ in self.chosen]
-        texts: list[_Kept] = [_Kept() for _ in self.chosen]
-        lines, again = array("q"), set()
+        texts: dict[int, _Kept] = {}
+        n_rows, again = 0, set()
         for block in self.blocks(content, before, self.chosen):
             for i, cells in enumerate(block.columns):
                 parts = numbers[i]
@@ -171,11 +171,11 @@ class Columns:
                         parts.append(some)
                         continue
                     numbers[i] = None
-                    if lines:
+                    if n_rows:
                         again.add(i)
                 if i not in again:
-                    texts[i].extend(cells)
-            lines.extend(block.lines)
+                    texts.setdefault(i, _Kept()).extend(cells)
+            n_rows += len(block.lines)
 
         def read(places: Sequence[int]) -> list[ListCells]:
             kept = [_Kept() for _ in places]
@@ -185,15 +185,16 @@ class Columns:
                     each.extend(cells)
             return [ListCells(each.cells) for each in kept]
 
-        def later(i: int, parts: list[Numbers]) -> LaterCells:
-            return LaterCells(parts, lambda: read([i])[0])
-
         order = sorted(again)
         second = dict(zip(order, read(order) if order else [], strict=True))
         found: list[Cells] = []
         for i, parts in enumerate(numbers):
-            found.append(later(i, parts) if parts else second.get(i) or ListCells(texts[i].cells))
-        return ListPart(found, lines)
+            if parts:
+                found.append(LaterCells(joined(parts), i, read))
+            else:
+                found.append(second.get(i) or ListCells(texts.pop(i).cells if i in texts else []))
+            numbers[i] = None
+        return _ContentPart(found, content, before, self)
 
     # ---- values
 
@@ -233,8 +234,8 @@ class Columns:
         """Whether a column has no name and no values: that behind a delimiter at the end of each line."""
         return place in self.layout.unnamed and values is not None and bool(np.isnan(values).all())
 
-    def table(self, part: Part) -> Table:
-        """Return rows as values."""
+    def table(self, part: Part, *, last: bool = False) -> Table:
+        """Return rows as values; `last`: the cells are not needed after it."""
         columns: dict[Any, Any] = {}
         values, self._values = self._values or [None] * len(self.forms), []
         for i, form in enumerate(self.forms):
@@ -249,6 +250,8 @@ class Columns:
                         int(np.argmax(present)), "the column has values, but no name; give it one"
                     )
             values[i] = None
+            if last:
+                part.cells[i] = _NONE
         table = Table(columns)
         table.reading = column_conversion.found_options(self.names, self.forms)
         return table

@@ -13,6 +13,7 @@ from ..data.arrays import Array
 
 ISO = "ISO 8601"
 ISO_ZONED = "ISO 8601 with an offset"
+_TOGETHER = 1 << 16  # cells
 _DAY_US = 86_400_000_000
 _DATE = ((0, 4), (5, 7), (8, 10))  # places of year, month and day
 _TAILS = ("", "Z", "+00", "+0000", "+00:00")  # ends of a time that name its offset
@@ -104,6 +105,18 @@ def _microseconds(moment: datetime) -> np.datetime64:
 
 def _iso(cells: Sequence[str], *, zoned: bool) -> Array | None:
     """Return dates as YYYY-MM-DD, or with a time after a space or T; None if a cell is none."""
+    if len(cells) <= _TOGETHER:
+        return _some_iso(cells, zoned)
+    found = np.empty(len(cells), "datetime64[us]")
+    for start in range(0, len(cells), _TOGETHER):
+        values = _some_iso(cells[start : start + _TOGETHER], zoned)
+        if values is None:
+            return None
+        found[start : start + _TOGETHER] = values
+    return found
+
+
+def _some_iso(cells: Sequence[str], zoned: bool) -> Array | None:
     lengths = np.fromiter(map(len, cells), np.intp, len(cells))
     found = np.empty(len(cells), np.int64)
     for length in np.unique(lengths):
@@ -222,32 +235,33 @@ def _moments(text: Array) -> tuple[Array, Array]:
 
 def _local(cells: Sequence[str]) -> Dates | None:
     """Return dates such as 31.12.2024, 12/31/2024 5:30 PM; None if a cell is none, or they have several formats."""
-    matches = []
-    for cell in cells:
+    day_first = month_first = False
+    first, differs = None, None
+    for cell in cells:  # their groups are not kept, because they take more memory than all else
         match = _LOCAL.fullmatch(cell)
         if match is None:
             return None
-        matches.append(match.groups())
-    if len({_shape(groups) for groups in matches}) > 1:
+        groups = match.groups()
+        if first is None:
+            first, shape = groups, _shape(groups)
+        elif _shape(groups) != shape:
+            return None
+        a, b = int(groups[0]), int(groups[2])
+        day_first, month_first = day_first or a > 12, month_first or b > 12
+        differs = cell if differs is None and a != b else differs
+    if first is None:
         return None
-    day_first = any(int(groups[0]) > 12 for groups in matches)
-    month_first = any(int(groups[2]) > 12 for groups in matches)
-    mark, rest = matches[0][1], _time_format(matches[0])
+    mark, rest = first[1], _time_format(first)
     if mark == ".":
         month_first, day_first = False, True
     formats = (f"%d{mark}%m{mark}%Y{rest}", f"%m{mark}%d{mark}%Y{rest}")
     if day_first and month_first:
         return None
-    if not day_first and not month_first:
-        differs = next(
-            (cell for cell, groups in zip(cells, matches, strict=True) if int(groups[0]) != int(groups[2])),
-            None,
-        )
-        if differs is not None:
-            raise AmbiguousDatesError(formats, differs)
+    if not day_first and not month_first and differs is not None:
+        raise AmbiguousDatesError(formats, differs)
     values = np.empty(len(cells), "datetime64[us]")
-    for i, groups in enumerate(matches):
-        moment = _moment(groups, month_first)
+    for i, match in enumerate(map(_LOCAL.fullmatch, cells)):
+        moment = None if match is None else _moment(match.groups(), month_first)
         if moment is None:
             return None
         values[i] = moment

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 _SPACES = (" ", "\u00a0", "\u202f", "\u2009")
 _APOSTROPHES = ("'", "\u2019")
+_TOGETHER = 1 << 16  # cells
 _WORDS = r"[+-]?(?:[iI][nN][fF](?:[iI][nN][iI][tT][yY])?)"
 
 
@@ -33,7 +34,9 @@ class NumberFormat(NamedTuple):
 
     def matches(self, cells: Sequence[str]) -> bool:
         """Whether all cells, which have no line breaks, are numbers of this form."""
-        return not cells or _pattern(self, many=True).fullmatch("\n".join(cells) + "\n") is not None
+        pattern = _pattern(self, many=True)
+        some = (cells[start : start + _TOGETHER] for start in range(0, len(cells), _TOGETHER))
+        return all(pattern.fullmatch("\n".join(part) + "\n") for part in some)
 
     def matches_one(self, cell: str) -> bool:
         """Whether a cell is a number of this form."""
