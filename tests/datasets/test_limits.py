@@ -3,6 +3,7 @@
 import gzip
 import inspect
 import io
+import sys
 import tracemalloc
 
 import numpy as np
@@ -302,3 +303,62 @@ def test_batches_of_arrow_are_compared_one_by_one(make):
     with pytest.raises(ValueError, match=r"beside .*max_bytes is 5000000"):
         datasets.read_table(io.BytesIO(content), max_bytes=5 * 10**6)
     assert len(datasets.read_table(io.BytesIO(content), max_bytes=10**8)) == 10**6
+
+
+# Tables of CSV files: 16 MiB, 24 times the file, and 1 KiB for each column
+
+TABLES = {
+    "different texts": b"id\n" + lines(130_000, "t%05x\n"),
+    "gaps": b"a,b\n1,\n" + b",\n" * 250_000,
+    "decimal commas": b"a;b\n" + lines(70_000, "%d,5;1\n"),
+    "moments": b"a\n" + b"".join(b"%s\n" % str(np.datetime64(i * 997, "s")).encode() for i in range(60_000)),
+    "codes": b"a\n" + lines(90_000, "%06d\n"),
+    "many columns": b"10," * 10_000 + b"1\n",
+}
+
+
+@pytest.mark.parametrize("reader", ["csv", "pyarrow"])
+@pytest.mark.parametrize("case", TABLES)
+def test_memory_of_tables(tmp_path, case, reader, monkeypatch):
+    if reader == "csv":
+        monkeypatch.setitem(sys.modules, "pyarrow", None)
+    else:
+        arrow = pytest.importorskip("pyarrow")
+        pool, before = arrow.proxy_memory_pool(arrow.default_memory_pool()), arrow.default_memory_pool()
+        arrow.set_memory_pool(pool)
+    path, content = tmp_path / "x.csv", TABLES[case]
+    path.write_bytes(content)
+    try:
+        result, peak = peak_of(lambda: datasets.read_table(path))
+    finally:
+        if reader == "pyarrow":
+            arrow.set_memory_pool(before)
+            peak += pool.max_memory()
+    assert isinstance(result, datasets.Table)
+    assert peak <= 12 * MIB + 24 * len(content) + 1024 * result.shape[1]  # pieces of rows take up to 12 MiB
+
+
+@pytest.mark.parametrize("max_bytes", [1, 100, 10_000])
+@pytest.mark.parametrize("form", ["csv", "gz", "parquet", "new_file", "new_stream"])
+def test_small_limits(tmp_path, form, max_bytes):
+    """Each format is refused with both numbers, or, in parts that fit, read right."""
+    values = np.arange(50_000) / 8
+    if form in ("csv", "gz"):
+        content = b"a\n" + "\n".join(map(str, values)).encode()
+        content = gzip.compress(content) if form == "gz" else content
+    elif form == "parquet":
+        content = written(tmp_path / "x.parquet", {"a": values}).read_bytes()
+    else:
+        content = arrow_file(form, "zstd", {"a": values})
+    (tmp_path / "x").write_bytes(content)
+    for source in (lambda: tmp_path / "x", lambda: io.BytesIO(content), lambda: Pipe(content)):
+        with pytest.raises(ValueError, match=rf"bytes of memory.*max_bytes is {max_bytes}\b"):
+            datasets.read_table(source(), max_bytes=max_bytes)
+        try:
+            parts = list(datasets.iter_table(source(), max_bytes=max_bytes, batch_rows=1000))
+        except ValueError as error:
+            words = str(error)
+        else:
+            words = f"max_bytes is {max_bytes}"
+            np.testing.assert_array_equal(np.concatenate([part["a"] for part in parts]), values)
+        assert f"max_bytes is {max_bytes}" in words

@@ -194,7 +194,7 @@ def _fast_numbers(cells: Sequence[str]) -> Numbers | None:
 
 
 def _compact(numbers: array[Any]) -> Array:
-    """Return numbers as an array of its own, because a view would keep 400 bytes of other objects."""
+    """Return numbers as a separate array, because a view would keep 400 bytes of other objects."""
     return np.frombuffer(numbers, numbers.typecode).copy()
 
 

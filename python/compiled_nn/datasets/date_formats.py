@@ -237,7 +237,7 @@ def _local(cells: Sequence[str]) -> Dates | None:
     """Return dates such as 31.12.2024, 12/31/2024 5:30 PM; None if a cell is none, or they have several formats."""
     day_first = month_first = False
     first, differs = None, None
-    for cell in cells:  # their groups are not kept, because they take more memory than all else
+    for cell in cells:  # their groups are not kept, because they take more memory than the dates
         match = _LOCAL.fullmatch(cell)
         if match is None:
             return None
