@@ -12,8 +12,7 @@ from ..data.arrays import Array
 from .column_cells import EXACT, HEAD, Numbers, joined_or_none, numbers_of_levels, stripped
 
 _MINUS, _PLUS, _ZERO, _NINE = b"-+09"
-_TOGETHER = 1 << 16  # cells
-_MOST_KEPT = 1 << 16  # different cells of a column that are kept as one object each
+_NUMBERS, _TEXTS = 1 << 18, 1 << 16  # cells that are converted together
 _NOT_WHOLE = tuple(b".eEnN")
 
 
@@ -40,12 +39,12 @@ class ArrowCells:
 
     def numbers(self, missing: frozenset[str]) -> Numbers | None:
         """Return the numbers, if all cells are plain numbers or missing; otherwise None."""
-        return joined_or_none(ArrowCells(cells)._some_numbers(missing) for cells in self._pieces())
+        return joined_or_none(ArrowCells(cells)._some_numbers(missing) for cells in self._pieces(_NUMBERS))
 
-    def _pieces(self) -> Iterator[Any]:
+    def _pieces(self, size: int) -> Iterator[Any]:
         """Iterate over the cells, some at a time; those of no rows once."""
-        for start in range(0, max(1, len(self._cells)), _TOGETHER):
-            yield self._cells.slice(start, _TOGETHER)
+        for start in range(0, max(1, len(self._cells)), size):
+            yield self._cells.slice(start, size)
 
     def _some_numbers(self, missing: frozenset[str]) -> Numbers | None:
         arrow, compute = load("pyarrow"), load("pyarrow.compute")
@@ -108,18 +107,19 @@ class ArrowCells:
 
     def texts(self, missing: frozenset[str]) -> Array:
         """Return the cells (m,) as objects, without surrounding white space; None where they are missing."""
-        if self._levels is not None:
-            return _of_levels(*self._levels, missing)
-        found, start, known = np.empty(len(self), object), 0, dict[str, str]()
-        for cells in self._pieces():
+        if self._levels is not None or self._has_repetitions():
+            return _of_levels(*self.levels(), missing)
+        found, start = np.empty(len(self), object), 0
+        for cells in self._pieces(_TEXTS):
             levels, codes = ArrowCells(cells).levels()
-            if len(known) < _MOST_KEPT:
-                levels = [known.setdefault(level, level) for level in levels]
-            else:
-                levels = [known.get(level, level) for level in levels]
             found[start : start + len(codes)] = _of_levels(levels, codes, missing)
             start += len(codes)
         return found
+
+    def _has_repetitions(self) -> bool:
+        """Whether the first cells have few different values, so that those of all cells take little memory."""
+        first = self._cells.slice(0, 2 * _TEXTS)
+        return 2 * len(first.unique()) < len(first)
 
 
 def _of_levels(levels: list[str], codes: Array, missing: frozenset[str]) -> Array:
