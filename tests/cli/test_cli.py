@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from command_line import flowers, write_idx
 from compiled_nn.cli import info, main
-from compiled_nn.cli.support import material, output_files, targets
+from compiled_nn.cli.learning import material, output_files, targets
 
 FEW = ("--layers", "16", "--epochs", "2", "--no-plot")
 

@@ -1,7 +1,7 @@
 """Settings of ``train`` for tables, by their numbers of rows."""
 
 import pytest
-from compiled_nn.cli.support.defaults import of_table
+from compiled_nn.cli.learning.defaults import of_table
 
 
 @pytest.mark.parametrize(

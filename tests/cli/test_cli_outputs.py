@@ -11,7 +11,7 @@ import sys
 import compiled_nn as cnn
 import numpy as np
 import pytest
-from compiled_nn.cli.support import parts, writers
+from compiled_nn.cli.tables import parts, writers
 from compiled_nn.datasets import Table
 
 ROWS = 60

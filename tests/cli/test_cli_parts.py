@@ -10,7 +10,7 @@ import compiled_nn as cnn
 import numpy as np
 import pytest
 from command_line import flowers
-from compiled_nn.cli.support import hashes, record
+from compiled_nn.cli.tables import hashes, record
 from compiled_nn.datasets import Table, read_table
 from hypothesis import given
 from hypothesis import strategies as st

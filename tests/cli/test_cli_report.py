@@ -4,7 +4,8 @@ import io
 
 import numpy as np
 import pytest
-from compiled_nn.cli.support import progress, report
+from compiled_nn.cli.learning import progress
+from compiled_nn.cli.support import report
 
 
 class Tty(io.StringIO):

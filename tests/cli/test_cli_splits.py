@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from compiled_nn.cli.support import splits
-from compiled_nn.cli.support.splits import Part, Rule
+from compiled_nn.cli.learning import splits
+from compiled_nn.cli.learning.splits import Part, Rule
 from compiled_nn.cli.support.terminal import UsageError
 from hypothesis import given
 from hypothesis import strategies as st

@@ -8,8 +8,9 @@ import time
 import compiled_nn as cnn
 import numpy as np
 import pytest
-from compiled_nn.cli.support import progress, record, training
+from compiled_nn.cli.learning import progress, training
 from compiled_nn.cli.support.terminal import Terminal
+from compiled_nn.cli.tables import record
 from compiled_nn.datasets import Table, read_table
 
 ROWS = 240

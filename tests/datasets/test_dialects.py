@@ -11,7 +11,8 @@ import math
 
 import numpy as np
 import pytest
-from compiled_nn.datasets import Table, csv_arrow, csv_streams, iter_table, read_table
+from compiled_nn.datasets import Table, iter_table, read_table
+from compiled_nn.datasets.table_files import csv_arrow, csv_streams
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

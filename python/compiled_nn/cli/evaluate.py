@@ -36,8 +36,9 @@ def add_options(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Evaluate the network and print the result."""
-    from .support import inputs, parts, results, scores
-    from .support.batches import in_data
+    from .support import results, scores
+    from .tables import inputs, parts
+    from .tables.batches import in_data
 
     net = inputs.load_network(options)
     metrics = scores.metrics_of(net, options.metric or ())

@@ -18,7 +18,7 @@ from .support.terminal import Terminal
 
 if TYPE_CHECKING:
     from ..network.importance import PermutationImportance
-    from .support.outputs import Columns
+    from .tables.outputs import Columns
 
 ORDER = 35
 SUMMARY = "print how important each column is for the predictions"
@@ -41,7 +41,7 @@ _BAR = 20  # characters of the longest bar
 
 def add_options(parser: ArgumentParser) -> None:
     """Add the arguments and options of the command."""
-    from .support.writers import TABLES
+    from .tables.writers import TABLES
 
     arguments.add_model(parser)
     arguments.add_part(
@@ -71,8 +71,10 @@ def add_options(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Compute the importances and print them."""
     from ..network.importance import permutation_importance
-    from .support import inputs, output_files, parts, results, scores, writers
-    from .support.batches import in_data
+    from .learning import output_files
+    from .support import results, scores
+    from .tables import inputs, parts, writers
+    from .tables.batches import in_data
 
     output_files.refuse_input(options.output, options)
     net = inputs.load_network(options)

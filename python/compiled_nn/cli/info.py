@@ -31,7 +31,8 @@ def add_options(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Print the description of the network."""
-    from .support import record, results
+    from .support import results
+    from .tables import record
 
     card = _card(options.model)
     if options.json:
@@ -113,7 +114,7 @@ def _card(path: str) -> dict[str, Any]:
     from ..files import network_file
     from ..files.documents import parse_json
     from ..files.safetensors_file import open_tensors
-    from .support import record
+    from .tables import record
 
     with open_tensors(path) as file:
         document, configuration, inputs, outputs = network_file.describe(file)

@@ -12,8 +12,8 @@ from .support import arguments, values
 from .support.terminal import Terminal
 
 if TYPE_CHECKING:
-    from .support.outputs import Columns, Outputs
-    from .support.parts import Answered
+    from .tables.outputs import Columns, Outputs
+    from .tables.parts import Answered
 
 ORDER = 20
 SUMMARY = "predict labels or values for data"
@@ -47,7 +47,7 @@ characters as escapes. A spreadsheet takes a label that begins with =, +, - or
 
 def add_options(parser: ArgumentParser) -> None:
     """Add the arguments and options of the command."""
-    from .support.writers import WRITERS
+    from .tables.writers import WRITERS
 
     arguments.add_model(parser)
     group = arguments.add_data(parser, ". Labels are optional")
@@ -82,8 +82,10 @@ def add_options(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Predict and write the result."""
-    from .support import inputs, output_files, parts, results, scores, writers
-    from .support.outputs import Outputs
+    from .learning import output_files
+    from .support import results, scores
+    from .tables import inputs, parts, writers
+    from .tables.outputs import Outputs
 
     output_files.refuse_input(options.output, options)
     net = inputs.load_network(options)
@@ -114,7 +116,7 @@ def run(options: Namespace) -> int:
 
 def _predicted(answered: Answered, outputs: Outputs) -> Iterator[Columns]:
     """Yield the columns of the output for each batch."""
-    from .support.batches import in_data
+    from .tables.batches import in_data
 
     for rows in answered:
         with in_data(answered.name, rows.numbers, answered.place):

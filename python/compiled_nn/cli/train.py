@@ -64,7 +64,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Train, save and report."""
     _check(options)
-    from .support.training import train
+    from .learning.training import train
 
     return train(options)
 

@@ -9,8 +9,9 @@ from typing import Any
 from ..common import checks
 from ..data.column_types import Word
 from ..data.table import Table
-from . import arrow_tables, csv_streams, csv_tables, excel, limits, table_options, table_sources
-from .csv_streams import Places
+from . import limits
+from .table_files import arrow_tables, csv_streams, csv_tables, excel, table_options, table_sources
+from .table_files.csv_streams import Places
 
 __all__ = ["Places", "Table", "iter_table", "read_table"]
 

@@ -89,7 +89,7 @@ def coverages_of(net: Network, given: Sequence[float] | None, model: str) -> tup
     UsageError
         If intervals are to be computed and the network has no scores of held-out rows.
     """
-    from . import record
+    from ..tables import record
 
     if given is None:
         known = record.of(net).interval

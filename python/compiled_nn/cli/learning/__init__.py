@@ -1,0 +1,1 @@
+"""What ``compiled-nn train`` does: data, plan, training and report."""

@@ -1,0 +1,151 @@
+"""Output of train: the heading with the use of each column, the scores at the end, and both as JSON."""
+
+from __future__ import annotations
+
+import textwrap
+from argparse import Namespace
+from typing import Any
+
+from ..._version import __version__
+from ...common.errors import count
+from ...common.text import printable
+from ..support import report, results, scores
+from ..support.terminal import Terminal
+from . import plan_text
+from .outcome import Training
+from .plan import Plan
+from .progress import duration
+
+_LABEL = 16  # width of the labels of the last lines
+
+
+# ---- before training
+
+
+def heading(plan: Plan, options: Namespace, screen: Terminal) -> list[str]:
+    """Return lines about the data, the network and its training."""
+    network, method = plan_text.network(plan), plan_text.method(plan, options.seed)
+    if plan.material.columns is None:
+        lines = [plan_text.data(plan)]
+    else:
+        rows = f"rows: {plan_text.rows(plan)}; {plan_text.stopping(plan)}"
+        lines = [
+            *_wrapped(plan_text.data(plan), screen),
+            *_wrapped(f"columns: {plan_text.columns(plan)}", screen),
+            *_wrapped(rows, screen),
+        ]
+    return [*lines, *_wrapped(f"network {network}", screen), *_wrapped(method, screen)]
+
+
+def _wrapped(text: str, screen: Terminal) -> list[str]:
+    return textwrap.wrap(printable(text), screen.width, subsequent_indent="  ", break_on_hyphens=False)
+
+
+# ---- after training
+
+
+def interruption(training: Training) -> str:
+    """Return the message after Ctrl-C."""
+    plan = training.plan
+    best = plan.net.best_epoch_
+    which = "last complete step" if best is None else f"best epoch, {best:,},"
+    return (
+        f"compiled-nn: interrupted after {len(plan.net.history['epoch'])} of {plan.epochs} epochs; the weights of the "
+        f"{which} are saved in {plan.model}"
+    )
+
+
+def lines(training: Training, screen: Terminal) -> list[str]:
+    """Return lines with the loss curve, the confusion table, the scores and the files."""
+    plan, measured = training.plan, training.measured
+    history = plan.net.history
+    found = ["", *report.curves(history, plan.score, screen, plan.watched)] if history["epoch"] else []
+    shown = measured.get("test", measured["train"])
+    if plan.classifies:
+        found += results.confusion_lines(shown, plan.net.classes_, plan.material.class_names, screen)
+    found.append("")
+    for part, result in reversed(measured.items()):
+        text = results.score_text(result)
+        text = screen.style(text, "bold") if result is shown else text
+        found += [_line(f"{part} {plan.score}", text)]
+        if result.get("rmse") is not None:
+            found += [_line(f"{part} error", f"{result['rmse']:.4g} (root mean square)")]
+        found += [
+            _line(f"{part} {name}", _number(value)) for name, value in result.get("metrics", {}).items()
+        ]
+    if (baseline := _baseline(shown, plan)) is not None:
+        found.append(_line("baseline", baseline))
+    if (interval := shown.get("interval")) is not None:
+        found.append(_line(f"interval {interval['coverage']:g}", scores.coverage_text(interval)))
+    columns = plan.material.columns
+    if columns is not None and "weight" in columns.roles:
+        found.append(_line("weights", "not in the scores above, in which all rows count the same"))
+    if plan.classifies and plan.net.temperature_ != 1:
+        found.append(_line("temperature", f"{plan.net.temperature_:.3f}"))
+    best = plan.net.best_epoch_
+    which = "" if best is None else f"; weights of epoch {best:,}, the best"
+    n_epochs = f"{duration(training.seconds)}, {count(len(history['epoch']), 'epoch')}"
+    found += [_line("trained for", n_epochs + which), _line("model", plan.model)]
+    files = {"loss curve": training.plot, "report": training.page}
+    return found + [_line(label, path) for label, path in files.items() if path is not None]
+
+
+def _line(label: str, text: str) -> str:
+    return f"{label:<{_LABEL}}{text}" if len(label) < _LABEL else f"{label} {text}"
+
+
+def _number(value: float | None) -> str:
+    return "not defined" if value is None else f"{value:.4f}"
+
+
+def _baseline(result: dict[str, Any], plan: Plan) -> str | None:
+    """Return the score of the simplest prediction as text."""
+    baseline = result["baseline"]
+    if plan.classifies:
+        return f"{baseline['accuracy']:.4f} with the most frequent class for each row"
+    return None if baseline["rmse"] is None else f"{baseline['rmse']:.4g} with the mean for each row"
+
+
+def as_json(training: Training, options: Namespace) -> dict[str, Any]:
+    """Return the object that --json prints."""
+    plan, measured = training.plan, training.measured
+    net, columns = plan.net, plan.material.columns
+    names = getattr(net, "feature_names_in_", None)
+    known = training.known
+    return {
+        "command": "train",
+        "version": __version__,
+        "data": plan.material.name,
+        "task": "classification" if plan.classifies else "regression",
+        "classes": net.classes_.tolist() if plan.classifies else None,
+        "sizes": plan_text.sizes(plan),
+        "parameters": net.n_parameters,
+        "loss": plan.loss,
+        "optimizer": plan.optimizer,
+        "learning_rate": plan_text.rate(plan)[0],
+        "batch_size": plan.batch_rows,
+        "seed": options.seed,
+        "columns": None if columns is None or names is None else [str(name) for name in names],
+        "column_types": None if columns is None else plan_text.column_types(plan),
+        "left_out": None if columns is None else plan_text.left_out(plan),
+        "target": None if columns is None else columns.target[0],
+        "rows_without_target": 0 if columns is None else columns.n_without_target,
+        "split": None if known is None else known.split,
+        "validation_rows": len(plan.parts.validation),
+        "standardize": plan.standardize,
+        "scale_targets": plan.scales_targets,
+        "patience": plan.patience,
+        "monitor": None if plan.patience is None else plan.monitor,
+        "epochs": len(net.history["epoch"]),
+        "best_epoch": net.best_epoch_,
+        "stop_reason": net.stop_reason_,
+        "seconds": training.seconds,
+        "interrupted": training.interrupted,
+        "temperature": net.temperature_ if options.calibrate and not training.interrupted else None,
+        "train": measured.get("train"),
+        "test": measured.get("test"),
+        "history": net.history,
+        "model": plan.model,
+        "plot": training.plot,
+        "report": training.page,
+    }

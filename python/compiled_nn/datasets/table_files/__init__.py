@@ -1,0 +1,1 @@
+"""Parts of `read_table`: formats of files, dialects of CSV, and values of cells."""
