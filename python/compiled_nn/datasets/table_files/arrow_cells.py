@@ -117,9 +117,13 @@ class ArrowCells:
         return found
 
     def _has_repetitions(self) -> bool:
-        """Whether the first cells have few different values, so that those of all cells take little memory."""
-        first = self._cells.slice(0, 2 * _TEXTS)
-        return 2 * len(first.unique()) < len(first)
+        """Whether the cells have few different values, so that these take little memory."""
+        most = len(self._cells) // 2
+        for cells in self._pieces(2 * _TEXTS):
+            most -= len(cells.unique())
+            if most < 0:
+                return False
+        return True
 
 
 def _of_levels(levels: list[str], codes: Array, missing: frozenset[str]) -> Array:
