@@ -2,11 +2,11 @@
 
 import compiled_nn as cnn
 import numpy as np
-import pandas as pd
 import pytest
 from compiled_nn import metrics
 from compiled_nn.data.mixed_rows import MixedRows
 
+pd = pytest.importorskip("pandas")
 inspection = pytest.importorskip("sklearn.inspection")
 sparse = pytest.importorskip("scipy.sparse")
 rng = np.random.default_rng(0)
