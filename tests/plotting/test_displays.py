@@ -285,8 +285,9 @@ DRAWN = {
 
 
 @pytest.mark.parametrize("name", plotting.__all__)
-def test_manners_of_displays(name, figure):
+def test_manners_of_displays(name, figure, monkeypatch):
     """As scikit-learn's: plot returns the display, draws where it is told, keeps axes and figure."""
+    monkeypatch.delitem(sys.modules, "matplotlib.pyplot", raising=False)  # of another test
     display = DRAWN[name]()
     assert display.figure_ is display.ax_.figure
     ax = figure.subplots()
@@ -305,7 +306,8 @@ def test_matplotlib_absent(name, monkeypatch):
 
 
 @pytest.mark.parametrize("name", plotting.__all__)
-def test_a_notebook_shows_the_picture(name, figure):
+def test_a_notebook_shows_the_picture(name, figure, monkeypatch):
+    monkeypatch.delitem(sys.modules, "matplotlib.pyplot", raising=False)  # of another test
     png = DRAWN[name]()._repr_png_()
     assert png.startswith(b"\x89PNG\r\n")
     assert len(png) > 1000
