@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -111,3 +112,105 @@ def title_of(curves: Sequence[Curve], what: str) -> str:
     if len(curves) > 1:
         return f"{what}, mean of {len(curves)} classes: {mean:.3f}"
     return f"{what} of {canvas.shorten(curves[0].name, 24)}: {mean:.3f}"
+
+
+class ClassCurvesDisplay(canvas.Display, ABC):
+    """Base class of the displays of one curve per class."""
+
+    def __init__(self, curves: list[Curve], *, missing: Sequence[str] = ()) -> None:
+        self.curves = curves
+        self.missing = list(missing)
+
+    @classmethod
+    def from_estimator(
+        cls,
+        net: Any,
+        X: Any,
+        y: Any,
+        *,
+        class_names: Sequence[str] | None = None,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Predict the probabilities of the rows, and draw the curves.
+
+        Parameters
+        ----------
+        net : Network, or estimator with `predict_proba` or `decision_function`, and `classes_`
+            Fitted classifier.
+        X : array-like or table (m, k)
+            Rows, in a form that the network accepts.
+        y : array-like (m,)
+            True labels.
+        class_names : sequence of str (n_classes,), optional
+            Names of the classes, in the order of `classes_`.
+        ax : matplotlib.axes.Axes, optional
+            Axes to draw on. Default: those of a new figure.
+        **kwargs
+            Arguments of :meth:`plot`.
+
+        Returns
+        -------
+        Self
+            The display, drawn on `ax_`.
+
+        Raises
+        ------
+        NotFittedError
+            If the network is not fitted.
+        TypeError, ValueError
+            If an argument has an invalid type, shape or value.
+        ImportError
+            If matplotlib is not installed.
+        """
+        labels = classes.get_classes(net)
+        scores = get_scores(net, X)
+        return cls.from_predictions(y, scores, labels=labels, class_names=class_names, ax=ax, **kwargs)
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true: Any,
+        scores: Any,
+        *,
+        labels: Any = None,
+        class_names: Sequence[str] | None = None,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Draw the curves of predicted probabilities or other scores.
+
+        Parameters
+        ----------
+        y_true : array-like (m,)
+            True labels.
+        scores : array-like (m, n_classes), or (m,) or (m, 1) for the greater of two classes
+            Probabilities, or other scores that are higher for more likely classes.
+        labels : array-like (n_classes,), optional
+            Labels of the columns, sorted. Default: the labels in `y_true`.
+        class_names, ax, **kwargs
+            Arguments of :meth:`from_estimator`.
+
+        Returns
+        -------
+        Self
+            The display, drawn on `ax_`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument has an invalid type, shape or value.
+        ImportError
+            If matplotlib is not installed.
+        """
+        curves, missing = compute_curves(y_true, scores, labels, class_names, cls._compute)
+        return cls(curves, missing=missing).plot(ax, **kwargs)
+
+    @abstractmethod
+    def plot(self, ax: Any = None, **kwargs: Any) -> Self:
+        """Draw the curves."""
+
+    @staticmethod
+    @abstractmethod
+    def _compute(is_class: Array, scores: Array) -> tuple[Array, Array, Array, float] | None:
+        """Return points, thresholds and score of the curve of a class; None if it is not defined."""
