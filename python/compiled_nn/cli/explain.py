@@ -71,12 +71,11 @@ def add_options(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Compute the importances and print them."""
     from ..network.importance import permutation_importance
-    from .learning import output_files
     from .support import results, scores
     from .tables import inputs, parts, writers
     from .tables.batches import in_data
 
-    output_files.refuse_input(options.output, options)
+    writers.refuse_input(options.output, options)
     net = inputs.load_network(options)
     metric = scores.only_metric_of(net, options.metric)
     rows = parts.labelled(options, net, held_out_first=True)

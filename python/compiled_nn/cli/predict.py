@@ -82,12 +82,11 @@ def add_options(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Predict and write the result."""
-    from .learning import output_files
     from .support import results, scores
     from .tables import inputs, parts, writers
     from .tables.outputs import Outputs
 
-    output_files.refuse_input(options.output, options)
+    writers.refuse_input(options.output, options)
     net = inputs.load_network(options)
     if options.proba and not results.classifies(net):
         raise ValueError(

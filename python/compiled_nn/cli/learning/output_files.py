@@ -1,4 +1,4 @@
-"""Files that commands write: those of train, and the check that none of them is an input."""
+"""Files that train writes."""
 
 from __future__ import annotations
 
@@ -9,23 +9,7 @@ from importlib.util import find_spec
 from ...common import optional
 from ...network.network import load
 from ..support.terminal import UsageError
-
-
-def refuse_input(path: str | None, options: Namespace) -> None:
-    """Raise a UsageError if a file to write is the file of DATA or MODEL, which it would replace."""
-    inputs = {"DATA": options.data}
-    if options.command != "train":
-        inputs["MODEL"] = options.model
-    for name, given in inputs.items():
-        if (
-            path is not None
-            and os.path.exists(path)
-            and os.path.exists(given)
-            and os.path.samefile(path, given)
-        ):
-            raise UsageError(
-                f"{path} is the file of {name}, which the output would replace; give another name"
-            )
+from ..tables import writers
 
 
 def of(options: Namespace, name: str) -> tuple[str, str | None]:
@@ -60,7 +44,7 @@ def of(options: Namespace, name: str) -> tuple[str, str | None]:
             "two outputs have the same file; give them different names with -o, --plot and --report"
         )
     for path in paths:
-        refuse_input(path, options)
+        writers.refuse_input(path, options)
         folder = os.path.dirname(path) or "."
         if not os.path.isdir(folder):
             raise FileNotFoundError(f"{path} cannot be written: there is no folder {folder}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -90,7 +91,8 @@ class Rule(NamedTuple):
         return Rule(*(None if each is None else each[indices] for each in self))
 
 
-class Parts(NamedTuple):
+@dataclass(frozen=True)
+class Parts:
     """Parts of the rows.
 
     Attributes
@@ -113,7 +115,7 @@ class Parts(NamedTuple):
     rule: Rule
     split: dict[str, Any] | None
 
-    @property
+    @cached_property
     def fitted(self) -> Part:
         """Rows of `train` and `validation`."""
         return Part.concatenate([self.train, self.validation])
@@ -163,7 +165,7 @@ def validated(parts: Parts, fraction: float, seed: int) -> Parts:
         return parts
     held_out, others = (np.sort(each) for each in hold_out(m, fraction, rule, seed))
     train = parts.train
-    return parts._replace(train=train.take(others), validation=train.take(held_out), rule=rule.take(others))
+    return replace(parts, train=train.take(others), validation=train.take(held_out), rule=rule.take(others))
 
 
 def check_classes(parts: Parts, classes: NDArray[Any]) -> None:

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import tempfile
+from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -27,6 +28,23 @@ _STEP = 1 << 20  # bytes that are read together
 
 Pieces = Iterator[bytes]
 Writer = Callable[[Iterable[Columns]], Pieces]
+
+
+def refuse_input(path: str | None, options: Namespace) -> None:
+    """Raise a UsageError if a file to write is the file of DATA or MODEL, which it would replace."""
+    inputs = {"DATA": options.data}
+    if options.command != "train":
+        inputs["MODEL"] = options.model
+    for name, given in inputs.items():
+        if (
+            path is not None
+            and os.path.exists(path)
+            and os.path.exists(given)
+            and os.path.samefile(path, given)
+        ):
+            raise UsageError(
+                f"{path} is the file of {name}, which the output would replace; give another name"
+            )
 
 
 def of(path: str | None, format_name: str | None) -> Writer:
