@@ -186,10 +186,7 @@ class Inputs(Immutable):
                 self._check_keys(X)
             order = self._order(X)
             if order is not None and self.encoder is not None:
-                X, order = (
-                    dataframes.Reordered(X, order, self.names or self.labels or range(len(order))),
-                    None,
-                )
+                X, order = self._reordered(X, order), None
         if self.shape is not None:
             X = samples.plain(X)
             images.check_shape(self.shape, X)
@@ -219,11 +216,11 @@ class Inputs(Immutable):
         """
         self._check_keys(X)
         order = self._order(X)
-        return (
-            X
-            if order is None
-            else dataframes.Reordered(X, order, self.names or self.labels or range(len(order)))
-        )
+        return X if order is None else self._reordered(X, order)
+
+    def _reordered(self, X: Any, order: list[int | None]) -> dataframes.Reordered:
+        """Return a table with its columns in the order of fit."""
+        return dataframes.Reordered(X, order, self.names or self.labels or range(len(order)))
 
     def _check_keys(self, X: Records) -> None:
         """Raise ValueError for dicts if their keys cannot be matched, since columns of dicts are in no order."""

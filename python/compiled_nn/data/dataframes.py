@@ -48,7 +48,7 @@ def opened(X: Any) -> Any:
             "pyarrow", purpose="reading an Arrow stream", library="pyarrow", extra="arrow"
         )
         X = pyarrow.table(X)
-    unnamed = {name for name in index_columns(getattr(X, "schema", None)) if name.startswith(_UNNAMED_INDEX)}
+    unnamed = unnamed_index(getattr(X, "schema", None))
     return X.select([name for name in X.column_names if name not in unnamed]) if unnamed else X
 
 
@@ -60,6 +60,11 @@ def index_columns(schema: Any) -> set[str]:
     return {name for name in stored if isinstance(name, str)} & set(
         schema.names
     )  # a range is stored as a dict
+
+
+def unnamed_index(schema: Any) -> set[str]:
+    """Return the names of the columns that hold the index of a pandas data frame which has no name."""
+    return {name for name in index_columns(schema) if name.startswith(_UNNAMED_INDEX)}
 
 
 def table_names(X: Any) -> list[Any] | None:

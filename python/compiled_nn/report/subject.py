@@ -17,7 +17,7 @@ from ..metrics import Metric
 from ..metrics.scorers import MetricLike
 from ..network.importance import PermutationImportance, permutation_importance
 from ..network.model import Model
-from ..plotting import classes
+from ..plotting import canvas, classes
 from ..preprocessing.columns import LeftOut
 
 Kind = Literal["classes", "labels", "value", "values", "quantiles"]
@@ -111,7 +111,7 @@ class Subject:
         """At most 5,000 of the rows, with the same draw in every call."""
         if len(self.y) <= _MOST:
             return self.X, self.y
-        chosen = np.sort(np.random.default_rng(0).choice(len(self.y), _MOST, replace=False))
+        chosen = canvas.thin(len(self.y), _MOST)
         return rows.take(self.X, chosen), self.y[chosen]
 
     @property

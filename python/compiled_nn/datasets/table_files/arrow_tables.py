@@ -21,7 +21,6 @@ from .column_cells import EXACT
 from .table_options import Options
 from .table_sources import Opened
 
-_INDEX = "__index_level_"  # start of the names that pandas gives to an index without a name
 _TEXTS = ("string", "large_string", "string_view")
 
 
@@ -90,14 +89,10 @@ def iterate(opened: Opened, options: Options, batch_rows: int) -> Iterator[Table
 
 def _names(file: _File, options: Options) -> tuple[Options, list[str]]:
     """Return the options for the columns of a file, and the names of the columns to read."""
-    names = [name for name in file.schema.names if name not in _unnamed_index(file.schema)]
+    names = [name for name in file.schema.names if name not in dataframes.unnamed_index(file.schema)]
     column_names.check_distinct(names)
     options = options.for_names(names)
     return options, [names[i] for i in options.selected(names)]
-
-
-def _unnamed_index(schema: Any) -> set[str]:
-    return {name for name in dataframes.index_columns(schema) if name.startswith(_INDEX)}
 
 
 @contextmanager
