@@ -29,6 +29,12 @@ def short(value: object) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
+def shortened(value: object, longest: int) -> str:
+    """Return the text of a value, printable and without its end if it has more than `longest` characters."""
+    text = printable(str(value))
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+
+
 def html_table(rows: Sequence[Sequence[str]]) -> str:
     """Return texts as a table of HTML, the first row as its header."""
     tags = ["th", *["td"] * (len(rows) - 1)]

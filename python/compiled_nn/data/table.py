@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..common.errors import count, did_you_mean
-from ..common.text import printable
+from ..common.text import shortened
 from . import column_types
 from .arrays import Array
 from .column_types import ColumnType
@@ -151,5 +151,4 @@ def _short(value: Any) -> str:
     text = f"{value:g}" if isinstance(value, float) else str(value)
     if isinstance(value, datetime):
         text = text.removesuffix(" 00:00:00")  # a date without a time of day
-    text = printable(text)
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+    return shortened(text, _LONGEST)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..common.axes import is_logarithmic
 from ..common.errors import count
-from ..common.text import printable
+from ..common.text import shortened
 from . import svg
 from .diagram import network_diagram
 from .svg import Svg, escape_text
@@ -132,16 +132,11 @@ def _diagram(net: DrawnNetwork) -> Svg:
     """Return the diagram, with the names of the inputs if X had any, and of the classes if each has an output."""
     inputs = outputs = None
     if hasattr(net, "encoder_") or hasattr(net, "feature_names_in_"):
-        inputs = [_short(name) for name in net.input_names_]
+        inputs = [shortened(name, _LONGEST_NAME) for name in net.input_names_]
     classes = getattr(net, "classes_", ())
     if len(classes) == net.layers[-1].units:
-        outputs = [_short(label) for label in classes]
+        outputs = [shortened(label, _LONGEST_NAME) for label in classes]
     return network_diagram(net, feature_names=inputs, class_names=outputs, max_units=_UNITS_DRAWN)
-
-
-def _short(text: object, longest: int = _LONGEST_NAME) -> str:
-    shown = printable(str(text))
-    return shown if len(shown) <= longest else shown[: longest - 3] + "..."
 
 
 # ---- tables
@@ -160,7 +155,7 @@ def _parameters(options: dict[str, tuple[Any, bool]]) -> str:
 
 def _parameter(name: str, value: Any, changed: bool) -> str:
     row_class, mark = (' class="changed"', "changed") if changed else ("", "")
-    text = escape_text(_short(repr(value), _LONGEST_VALUE))
+    text = escape_text(shortened(repr(value), _LONGEST_VALUE))
     return (
         f'<tr{row_class}><td class="word">{name}</td><td class="word">{text}</td>'
         f'<td class="word">{mark}</td></tr>'
@@ -171,7 +166,7 @@ def _columns(net: DrawnNetwork) -> list[str]:
     """Return the section of the columns of X: a table of their types if they are encoded, else their names."""
     encoder = getattr(net, "encoder_", None)
     if encoder is None:
-        names = [_short(name, _LONGEST_VALUE) for name in getattr(net, "feature_names_in_", ())]
+        names = [shortened(name, _LONGEST_VALUE) for name in getattr(net, "feature_names_in_", ())]
         title = count(len(names), "column")
         return [_make_section(title, f"<p>{escape_text(', '.join(names))}</p>", folded=True)] if names else []
     rows = encoder.rows()
@@ -185,7 +180,7 @@ def _folded_table(rows: Sequence[Sequence[str]], n_texts: int) -> str:
     The first `n_texts` cells of each row are aligned as text.
     """
     lines = [
-        _row([_short(cell, _LONGEST_VALUE) for cell in row], "td" if i else "th", n_texts)
+        _row([shortened(cell, _LONGEST_VALUE) for cell in row], "td" if i else "th", n_texts)
         for i, row in enumerate(rows)
     ]
     head, shown, others = lines[0], lines[1 : _MOST_COLUMNS + 1], lines[_MOST_COLUMNS + 1 :]

@@ -12,7 +12,7 @@ from ..artefact import refusals
 from ..artefact.inputs import Inputs
 from ..common import checks
 from ..common.errors import count
-from ..common.text import printable
+from ..common.text import shortened
 from ..data import arrays, sample_weights
 from ..data.arrays import Array
 from ..data.mixed_rows import MixedRows
@@ -74,7 +74,7 @@ class PermutationImportance:
 
     def __repr__(self) -> str:
         """Return a table of the columns, the most important one first."""
-        lines = [(_short(name), mean, std) for name, mean, std in self.rows()]
+        lines = [(shortened(name, _LONGEST), mean, std) for name, mean, std in self.rows()]
         shown, more = lines[: _SHOWN + 1], len(lines) - _SHOWN - 1
         widths = [max(len(line[i]) for line in shown) for i in range(3)]
         table = [
@@ -244,8 +244,3 @@ def _metric_of(metric: Metric, plain: Predictor, y: Any, weights: Array | None, 
 def _name_of_score(net: Model) -> str:
     loss = net._configuration.loss
     return "accuracy" if loss.classifies else "d2_pinball" if loss.name == "quantile" else "r2"
-
-
-def _short(name: str) -> str:
-    text = printable(name)
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."

@@ -9,7 +9,7 @@ from html import escape
 import numpy as np
 
 from ..common.errors import NotFittedError, count
-from ..common.text import html_table, printable
+from ..common.text import html_table, shortened
 from ..data.arrays import Array
 from ..data.column_types import ColumnType
 from .columns import Categorical, Column, LeftOut, Numeric
@@ -170,7 +170,11 @@ class FittedColumns:
         if self._columns is None:
             return []
         shown = [
-            (_short(i if column.name is None else column.name), column.column_type.kind, column.details)
+            (
+                shortened(i if column.name is None else column.name, _LONGEST),
+                column.column_type.kind,
+                column.details,
+            )
             for i, column in enumerate(self._columns[:_MOST])
         ]
         widths = [max(len(line[i]) for line in shown) for i in range(2)]
@@ -182,8 +186,3 @@ class FittedColumns:
             kinds = ", ".join(f"{n:,} {kind}" for kind, n in rest.items())
             lines.append(f"  and {rest.total():,} more: {kinds}")
         return lines
-
-
-def _short(name: str | int) -> str:
-    text = printable(str(name))
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
