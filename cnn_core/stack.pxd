@@ -52,7 +52,8 @@ cdef class Stack(Layers):
     cdef object begin_updates(self, Run *run, Py_ssize_t passes)
     cdef object run_epochs(self, Run *run, Py_ssize_t epochs, cnp.ndarray rates, int threads, double rows,
                            double deadline, on_step)
-    cdef object evaluate(self, X, y, Objective objective, bint backward, bint training, double deadline)
+    cdef object evaluate(self, X, y, Objective objective, bint backward, bint training, double deadline,
+                         order)
 
 
 cdef Py_ssize_t chunk_rows(Stack self, Py_ssize_t batch, int threads, bint activated)

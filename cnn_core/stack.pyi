@@ -140,3 +140,27 @@ class Stack(Layers):
         deadline: float = ...,
         on_step: Callable[[int, float], object] | None = None,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+
+def train_together(
+    stacks: Sequence[Stack],
+    X: NDArray[Any] | SparseRows,
+    y: NDArray[Any],
+    objectives: Sequence[Objective],
+    order: NDArray[np.int64] | None,
+    rates: ArrayLike,
+    *,
+    batch_size: int,
+    epochs: int = 1,
+    deadline: float = ...,
+    n_threads: int | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+def loss_together(
+    stacks: Sequence[Stack],
+    X: NDArray[Any] | SparseRows,
+    y: NDArray[Any],
+    objectives: Sequence[Objective],
+    orders: Sequence[NDArray[np.int64] | None],
+    *,
+    deadline: float = ...,
+    n_threads: int | None = None,
+) -> NDArray[np.float64]: ...

@@ -480,14 +480,17 @@ cdef class Stack(Layers):
                 total -= self.dense.penalty(l1, l2, size, self.update.frozen)
         return total
 
-    cdef object evaluate(self, X, y, Objective objective, bint backward, bint training, double deadline):
+    cdef object evaluate(self, X, y, Objective objective, bint backward, bint training, double deadline, order):
         cdef Run run
         cdef Poll poll
         cdef double loss_sum = 0, count, l1 = objective.l1, l2 = objective.l2
         cdef int threads = objective.threads()
         alive = self.prepare(&run, X, y, objective, PY_SSIZE_T_MAX, threads, not training)
+        rows = read_order(&run, order, run.count)
+        if run.loss_spec.loss == CUSTOM:
+            (<CustomCall>alive[4]).loss.order = rows
         run.batch = run.count
-        count = row_count(&run, alive[3], None)
+        count = row_count(&run, alive[3], rows)
         if objective.penalty_per_row:
             l1, l2 = l1 / count, l2 / count
         run.backward = backward
@@ -538,7 +541,7 @@ cdef class Stack(Layers):
         """
         begin_reading(self, "loss")
         try:
-            return self.evaluate(X, y, objective, False, training, deadline)
+            return self.evaluate(X, y, objective, False, training, deadline, None)
         finally:
             end_reading(self)
 
@@ -546,7 +549,7 @@ cdef class Stack(Layers):
         """The same as `loss`, and the gradient of loss + penalty in `gradients`."""
         begin_pass(self, "gradient")
         try:
-            return self.evaluate(X, y, objective, True, training, deadline)
+            return self.evaluate(X, y, objective, True, training, deadline, None)
         finally:
             end_pass(self)
 
@@ -788,3 +791,6 @@ cdef class Stack(Layers):
         if norm != NULL:
             set_norms(self, norms * (<double>epochs / len(rates)))
         return (losses, penalties) if epoch == epochs else (losses[:epoch], penalties[:epoch])
+
+
+include "together.pyx"
