@@ -24,6 +24,7 @@ from ..training.history import new_history
 from ..training.levels import check_columns, check_first_row
 from ..training.targets import Targets, read_targets, targets_with_classes, weights_of
 from ..training.trainer import Trainer
+from .losses import Losses
 from .prediction import Prediction
 from .run import Run
 from .state import State
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from ..training.validation import Validation
 
 
-class Fitting(Prediction, State):
+class Fitting(Prediction, Losses, State):
     """Methods of a network that train it: ``fit`` and ``partial_fit``."""
 
     @exclusive("Network")

@@ -18,7 +18,7 @@ from ..data.arrays import Array
 from ..data.mixed_rows import MixedRows
 from ..data.samples import Samples, check_lengths
 from ..training.targets import read_targets
-from .model import Model
+from .predicting import Predicting
 
 if TYPE_CHECKING:
     from ..artefact.predictor import Predictor
@@ -160,7 +160,7 @@ def permutation_importance(
     seed = _seed(owner, random_state)
     chosen = None if metric is None else metrics.resolve(metric, owner)
     net = getattr(model, "network_", model)
-    if not isinstance(net, Model):
+    if not isinstance(net, Predicting):
         if hasattr(model, "_read_rows"):
             model._read_rows(X)  # raises the error for an estimator that is not fitted
         raise TypeError(
@@ -214,7 +214,7 @@ def _joined(blocks: Iterator[Samples], predict: Callable[[Any], Array]) -> Array
     return np.concatenate([predict(block) for block in blocks])
 
 
-def _score_of(net: Model, plain: Predictor, rows: Samples, y: Any, weights: Array | None) -> Measure:
+def _score_of(net: Predicting, plain: Predictor, rows: Samples, y: Any, weights: Array | None) -> Measure:
     """Return the function that computes the score of a network from blocks of rows."""
     encoded, targets = read_targets(net._configuration, rows, y, net._known_targets(), scaled=False)
     loss = targets.loss
@@ -241,6 +241,6 @@ def _metric_of(metric: Metric, plain: Predictor, y: Any, weights: Array | None, 
     return lambda blocks: metric(y, _joined(blocks, predict), sample_weight=weights, classes=classes)
 
 
-def _name_of_score(net: Model) -> str:
+def _name_of_score(net: Predicting) -> str:
     loss = net._configuration.loss
     return "accuracy" if loss.classifies else "d2_pinball" if loss.name == "quantile" else "r2"

@@ -8,29 +8,21 @@ import numpy as np
 
 from .. import optimizers
 from ..artefact.inputs import Inputs
-from ..artefact.outputs import Outputs
 from ..artefact.predictor import Predictor
-from ..common import threads
 from ..common.errors import NotFittedError
 from ..common.exclusive import check_change, check_kept, switching, training_of
-from ..common.together import set_together
 from ..data.arrays import Array
-from ..data.samples import Samples, check_lengths
-from ..preprocessing import standardization
-from ..preprocessing.standardization import Statistics
+from ..data.samples import Samples
 from ..spec.configuration import PARAMETERS, Configuration
 from ..spec.layers import Dense, draw_weights
-from ..training.history import new_history
 from ..training.stacks import new_objective, new_stack, states_of
-from ..training.targets import Targets, read_samples
 from ..training.trainer import Trainer, new_generator
 from ..training.weights import LayerState, copy_layers, layer_views
-from ..uncertainty.calibration import NOTHING, Calibration
+from .predicting import Predicting
 
 if TYPE_CHECKING:
     from cnn_core.stack import Objective, Stack
 
-    from ..common.protocols import History
     from ..optimizers import OptimizerName
     from ..optimizers.classes import Optimizer
     from ..preprocessing.tabular import Tabular
@@ -39,7 +31,7 @@ if TYPE_CHECKING:
 _FIXED = frozenset({"layers", "loss", *PARAMETERS} - {"optimizer"})  # parameters that cannot be assigned
 
 
-class Model:
+class Model(Predicting):
     """Configuration of a network, its trainer if it has weights, and its current predictor.
 
     Parameters
@@ -55,25 +47,11 @@ class Model:
         If `n_threads` is not an int of at least 1.
     """
 
-    history: History
-    stop_reason_: str | None
     best_epoch_: int | None
-    epochs_planned_: int
-    metadata: dict[str, Any]
 
     def __init__(self, configuration: Configuration, n_threads: int | None = None) -> None:
-        self._configuration = configuration
-        self._n_threads = threads.check_number("Network", "n_threads", n_threads)
-        self.history = new_history()
-        self.metadata = {}
+        super().__init__(configuration, n_threads)
         self._trainer: Trainer | None = None
-        self._inputs: Inputs | None = None  # None if there are no weights
-        self._outputs = Outputs.of(configuration)
-        self._changes = 0  # number of changes that made the predictor out of date
-        self._predictor: Predictor | None = None  # None: made from the present weights when it is needed
-        self._latest: tuple[Stack, Predictor, int] | None = (
-            None  # in training: latest predictor, its stack, `_changes`
-        )
         self._initial: list[LayerState] | None = (
             None  # set by set_weights; None: fit draws the initial weights
         )
@@ -105,84 +83,6 @@ class Model:
         is_kept = (new.name == "lbfgs") == (old.name == "lbfgs")  # LBFGS is trained by another loop
         check_kept(self, is_kept, f"the change of the optimizer from {old.name} to {new.name}", "Network")
         self._configuration = self._configuration.replace(optimizer=new)
-
-    @property
-    def n_threads(self) -> int | None:
-        """Number of threads of this network; None follows :func:`set_num_threads`. It can be assigned."""
-        return self._n_threads
-
-    @n_threads.setter
-    def n_threads(self, n_threads: int | None) -> None:
-        self._n_threads = threads.check_number("Network", "n_threads", n_threads)
-        self._discard_predictor()
-
-    @property
-    def classes_(self) -> Array:
-        """Sorted labels (n_classes,); 0, 1, ... if the network has weights but was not fitted."""
-        classes = self._known_targets().classes
-        if classes is None:
-            raise AttributeError(
-                f"classes_ exists for classification only; the loss {self._configuration.loss.name} has no classes."
-            )
-        return classes
-
-    @property
-    def n_features_(self) -> int:
-        """Number of columns of X."""
-        self._fitted()
-        return self._known_inputs().n_features
-
-    @property
-    def feature_names_in_(self) -> Array:
-        """Names of the columns of X (n_features_,), if X was a table whose names are not 0, 1, ... in this order."""
-        names = self._known_inputs().names or self._known_inputs().labels
-        if names is None:
-            raise AttributeError(
-                "The network has no feature_names_in_. They exist after fit with a table whose columns have names other"
-                " than 0, 1, ... in this order; set_weights does not set them."
-            )
-        result: Array = np.empty(len(names), object)
-        result[:] = names  # np.array would make a matrix of tuples
-        return result
-
-    @property
-    def input_names_(self) -> Array:
-        """Names of the inputs of the first layer (n_inputs,): the columns of X or, for a table, of the encoded X.
-
-        They belong to the columns of :meth:`input_gradient` and to the rows of the first weights. Without names, they
-        are "x0", "x1", ...
-        """
-        return np.array(self._known_inputs().encoded_titles, dtype=object)
-
-    @property
-    def encoder_(self) -> Tabular:
-        """Encoder that turns the table X into numbers."""
-        encoder = self._known_inputs().encoder
-        if encoder is None:
-            raise AttributeError(
-                "The network has no encoder_. It exists after fit with the parameter categorical_features."
-            )
-        return encoder
-
-    @property
-    def mean_(self) -> Array:
-        """Centre of each column (n_features,) in float64: mean, median or minimum, depending on `standardize`."""
-        return self._statistics().mean
-
-    @property
-    def scale_(self) -> Array:
-        """Scale of each column (n_features,) in float64: standard deviation, interquartile range or range."""
-        return self._statistics().scale
-
-    @property
-    def target_mean_(self) -> Array:
-        """Mean of each output in y (n_outputs,) in float64."""
-        return self._target_scaling().mean
-
-    @property
-    def target_scale_(self) -> Array:
-        """Standard deviation of each output in y (n_outputs,) in float64."""
-        return self._target_scaling().scale
 
     @property
     def norms_(self) -> list[dict[str, Array] | None]:
@@ -229,39 +129,10 @@ class Model:
         """
         return self._fitted().present(averaged=True)
 
-    def _known_inputs(self) -> Inputs:
-        self._fitted()
-        assert self._inputs is not None
-        return self._inputs
-
-    def _known_targets(self) -> Targets:
-        self._fitted()
-        return self._outputs.targets
-
     def _known_trainer(self) -> Trainer:
         self._fitted()
         assert self._trainer is not None
         return self._trainer
-
-    def _statistics(self) -> Statistics:
-        if not self._configuration.standardize:
-            raise AttributeError("The network does not standardise: it has standardize=False.")
-        statistics = self._fitted().statistics
-        if statistics is None:
-            raise NotFittedError(
-                "The network has weights, but no statistics to standardise X with. Call 'fit' to compute them."
-            )
-        return Statistics(*statistics)
-
-    def _target_scaling(self) -> Statistics:
-        if not self._configuration.scale_targets:
-            raise AttributeError("The network does not scale its targets: it has scale_targets=False.")
-        self._fitted()
-        if self._outputs.scaling is None:
-            raise NotFittedError(
-                "The network has weights, but no statistics to scale y with. Call 'fit' to compute them."
-            )
-        return self._outputs.scaling
 
     # ---- the predictor
 
@@ -288,47 +159,13 @@ class Model:
                     self._latest = stack, predictor, changes
         return predictor
 
+    def _uncalibrated(self, X: Samples) -> Array:
+        c = self._configuration
+        return self._evaluated().forward(X, link=False, scale=c.scale, n_threads=self._n_threads)
+
     def _can_change(self, predictor: Predictor) -> bool:
         """Return whether the weights can change without a call that discards the predictor."""
         return False
-
-    def _discard_predictor(self) -> None:
-        with switching:  # a predictor that another thread makes meanwhile is not kept
-            self._changes += 1
-            self._predictor = self._latest = None
-
-    def _begin_with(self, **attributes: Any) -> None:
-        """Set attributes that describe other weights, all at once, and discard the predictor."""
-        with switching:
-            nothing = {"_changes": self._changes + 1, "_predictor": None, "_latest": None}
-            set_together(self, attributes | nothing)
-
-    def _check_calibration(self) -> None:
-        """Discard the calibration if weights have changed without a call of this object."""
-
-    def _set_calibration(self, calibration: Calibration) -> None:
-        """Set the calibration on held-out rows, which later predictions use."""
-        check_change(self, "a calibration", "Network")
-        with switching:
-            self._outputs = self._outputs.replace(calibration=calibration)
-            self._discard_predictor()
-
-    def _weights_changed(self) -> None:
-        """Discard the predictor and the calibration, which belong to the previous weights."""
-        with switching:
-            if self._outputs.calibration is not NOTHING:
-                self._outputs = self._outputs.replace(calibration=NOTHING)
-            self._discard_predictor()
-
-    # ---- data and objective
-
-    def _labelled(
-        self, X: Any, y: Any, sample_weight: Any = None, *, scaled: bool = True
-    ) -> tuple[Samples, Array, Targets]:
-        """Return X and y converted for the core, and the encoding of y; of the weights, only the number is compared."""
-        inputs, targets = self._known_inputs(), self._known_targets()
-        check_lengths(X, y=y, sample_weight=sample_weight)
-        return read_samples(self._configuration, X, y, inputs, targets, scaled)
 
     def _objective(self, *, smoothed: bool = True) -> Objective:
         """Return the objective of training; `smoothed=False` drops label smoothing."""
@@ -344,14 +181,6 @@ class Model:
             return known, known.read(X)
         n_columns = self._n_columns(resume)
         return Inputs.learned(self._configuration, X, n_columns)
-
-    def _fit_statistics(
-        self, X: Samples, encoder: Tabular | None, rows: Array | None = None, weights: Array | None = None
-    ) -> Statistics:
-        method = self._configuration.scaling or "standard"
-        if encoder is None:
-            return standardization.fit_statistics(X, method, rows=rows, weights=weights)
-        return encoder.statistics(X, method, rows, weights)
 
     def _lacks_statistics(self, stack: Stack) -> bool:
         """Return whether a stack is to standardise X but has no statistics yet."""

@@ -11,14 +11,14 @@ from ..data import dataframes
 from ..data.arrays import Array
 from ..uncertainty import calibration
 from ..uncertainty.calibration import Calibration
-from .model import Model
+from .predicting import Predicting
 
 if TYPE_CHECKING:
     from typing import Self
 
 
-class Uncertainty(Model):
-    """Methods of a network that calibrate it on rows that it was not trained on, and use the calibration.
+class Uncertainty(Predicting):
+    """Methods of a model that calibrate it on rows that it was not trained on, and use the calibration.
 
     Training and ``set_weights`` discard the calibration; files store it.
     """
@@ -72,9 +72,7 @@ class Uncertainty(Model):
                 " Use calibrate_intervals."
             )
         X, encoded, _ = self._labelled(X, y, sample_weight)
-        logits = self._evaluated().forward(
-            X, link=False, scale=self._configuration.scale, n_threads=self._n_threads
-        )
+        logits = self._uncalibrated(X)
         refusals.check_rows(logits, "the outputs before the link")
         if self._configuration.loss.link == "sigmoid":  # each output is a separate two-class problem
             n_outputs = logits.shape[1]
@@ -202,7 +200,8 @@ class Uncertainty(Model):
         """Return the probabilities of the classes in float64."""
         if self._known_targets().kind == "indicator":
             raise ValueError(
-                "Prediction sets need one class per row; this network was fitted on any number of labels per row."
+                f"Prediction sets need one class per row; this {self._noun} was fitted on any number of labels per"
+                " row."
             )
         return self._predicting().predict_proba(X).astype(np.float64)
 
@@ -212,6 +211,6 @@ class Uncertainty(Model):
         scores = self._outputs.calibration.scores
         if scores is None:
             raise ValueError(
-                "The network has no conformal scores: call calibrate_intervals with held-out rows first."
+                f"The {self._noun} has no conformal scores: call calibrate_intervals with held-out rows first."
             )
         return scores

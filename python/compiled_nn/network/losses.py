@@ -1,0 +1,100 @@
+"""Losses of a network, and their gradients with respect to the weights."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..data import arrays
+from ..training.stacks import loss_of_values
+from ..training.targets import weights_of
+from ..training.weights import copy_layers, layer_views
+from .model import Model
+
+
+class Losses(Model):
+    """Methods of a network that compute its loss and the gradients of its loss."""
+
+    def loss(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the mean loss, without penalty and without label smoothing.
+
+        For values it is computed in float64 from y and the outputs in units of y, also with ``scale_targets``, where
+        the history has the loss of the scaled y. For "quantile" it is the sum of the mean pinball losses of the
+        sorted quantiles that :meth:`predict` returns; the training loss of the history is that of the outputs before
+        sorting.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+            Rows, as for :meth:`predict`.
+        y : array-like
+            True labels or values, as for :meth:`fit`.
+        sample_weight : array-like (m,), optional
+            Weight of each row, at least 0.
+
+        Returns
+        -------
+        float
+            Mean loss over the rows.
+
+        Raises
+        ------
+        NotFittedError
+            If the network has no weights yet.
+        TypeError, ValueError
+            If an argument cannot be used, or the loss is not finite.
+        """
+        X, y, targets = self._labelled(X, y, sample_weight, scaled=False)
+        weights = weights_of(targets, y, sample_weight)
+        stack = self._evaluated()
+        if targets.kind == "values":
+            c = self._configuration
+            outputs = stack.forward(X, link=c.activated, scale=c.scale, n_threads=self._n_threads)
+            loss = loss_of_values(targets.loss, targets.in_units(outputs), y, weights, self._n_threads)
+        else:
+            loss, _ = stack.loss(X, y, self._objective(smoothed=False).replace(weights=weights))
+        if not math.isfinite(loss):
+            self._predicting().check(X)
+            raise ValueError(
+                f"The mean loss of these rows is {loss}: the loss of a row is beyond the range of its dtype. Check X, y"
+                " and the weights."
+            )
+        return loss
+
+    def gradients(self, X: Any, y: Any, sample_weight: Any = None) -> dict[str, Any]:
+        """Return the gradients of the mean loss plus penalty with respect to the trained parameters.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+            Rows, as for :meth:`fit`.
+        y : array-like
+            Labels or values, as for :meth:`fit`.
+        sample_weight : array-like (m,), optional
+            Weight of each row, at least 0.
+
+        Returns
+        -------
+        dict
+            "layers" has one dict per layer, with "weight" (inputs, units), "bias" (units,) and "norm", a dict with
+            "gain" (units,), as in :meth:`snapshot`. With ``standardize`` and ``scale_targets``, the gradients belong to
+            the weights for scaled columns and scaled outputs.
+
+        Raises
+        ------
+        NotFittedError
+            If the network has no weights yet.
+        TypeError, ValueError
+            If an argument cannot be used, or a gradient is not finite.
+        """
+        X, y, targets = self._labelled(X, y, sample_weight)
+        stack = self._evaluated()
+        objective = self._objective().replace(weights=weights_of(targets, y, sample_weight))
+        stack.gradient(X, y, objective)
+        if arrays.first_unusable(stack.gradients, stack.gradients.dtype.name) is not None:
+            self._predicting().check(X)
+            raise ValueError(
+                "The gradients for these rows are not finite: the loss of a row, or a derivative, is beyond the range"
+                f" of {stack.gradients.dtype}. Check X, y and the weights."
+            )
+        return {"layers": copy_layers(layer_views(stack, stack.gradients))}
