@@ -36,8 +36,8 @@ ALLOWED = {
     "artefact": "common data losses metrics preprocessing spec training uncertainty",
     "files": "artefact common data preprocessing spec training uncertainty",
     "display": "common data spec",
-    "network": "_version artefact callbacks common data display files losses metrics optimizers preprocessing spec"
-    " training uncertainty",
+    "network": "_version artefact callbacks common data display files losses metrics optimizers preprocessing schedules"
+    " spec training uncertainty",
     "estimators": "_version artefact callbacks common data display files losses metrics network optimizers"
     " preprocessing schedules spec training uncertainty",
     "functional": "common data losses metrics network spec training",

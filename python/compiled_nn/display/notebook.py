@@ -97,9 +97,9 @@ def _page(*parts: str) -> str:
     return f'<div class="compiled-nn"><style>{_STYLE}</style>{"".join(parts)}</div>'
 
 
-def table_page(title: str, rows: Sequence[Sequence[str]]) -> str:
-    """Return the HTML of a table below its title; the first of the rows is the header, the first column is text."""
-    return _page(f"<div>{escape_text(title)}</div>{_folded_table(rows, n_texts=1)}")
+def table_page(title: str, rows: Sequence[Sequence[str]], n_texts: int = 1) -> str:
+    """Return the HTML of a table below its title; the first of the rows is the header, `n_texts` columns are text."""
+    return _page(f"<div>{escape_text(title)}</div>{_folded_table(rows, n_texts)}")
 
 
 def _head(name: str, net: DrawnNetwork | None) -> str:

@@ -53,7 +53,7 @@ class Inspection(Settings, ABC):
         activations = [str(layer.activation or "identity") for layer in layers[:-1]]
         return summarize(layers, [*activations, None], None, self.dtype, n_outputs_known=False)
 
-    def diagnose(self, X: Any, y: Any) -> Diagnosis:
+    def diagnose(self, X: Any, y: Any, *, held_out: bool = False) -> Diagnosis:
         """Search for problems that prevent the estimator from learning, and suggest a remedy for each of them.
 
         The findings are described at :meth:`Network.diagnose`. Before fit, initial weights with which fit would start
@@ -63,6 +63,9 @@ class Inspection(Settings, ABC):
         ----------
         X, y : array-like
             Samples and targets, as for :meth:`fit`; at most 4096 rows are used, drawn at random.
+        held_out : bool, default False
+            Whether the rows were not used to fit, so that a fitted estimator can be compared with the largest class or
+            the mean of y, and with a linear model.
 
         Returns
         -------
@@ -74,11 +77,16 @@ class Inspection(Settings, ABC):
         ------
         TypeError, ValueError
             If a parameter, X or y has an invalid type, shape or value.
+        NotFittedError
+            If `held_out` is True before fit.
         """
         fitted = hasattr(self, "network_")
         net, rows, targets = self._examined(X, y)
         translation = partial(self._translated, n_rows=len(targets))
-        return net._diagnosed(rows, targets, fitted, translation, uses_rate=self.solver in STOCHASTIC)
+        options: dict[str, Any] = {"uses_rate": self.solver in STOCHASTIC}
+        if held_out:
+            options["held_out"] = self._network()._held_out(rows)
+        return net._diagnosed(rows, targets, fitted, translation, **options)
 
     def _examined(self, X: Any, y: Any) -> tuple[EstimatorNetwork, Any, Array]:
         """Return `network_`, or one with initial weights before fit, and X and y as it takes them."""
@@ -92,6 +100,10 @@ class Inspection(Settings, ABC):
         X, y, _, random = twin._read(X, y, None, False, None)
         twin.network_.prepare_fit(random, self.l1, self.alpha)
         return twin.network_, X, y
+
+    @abstractmethod
+    def _network(self) -> EstimatorNetwork:
+        """Return the network; raise NotFittedError before fit."""
 
     @abstractmethod
     def _read_rows(self, X: Any) -> Any:
@@ -134,5 +146,6 @@ class Inspection(Settings, ABC):
             hidden = parameters.pop("layers")[:-1]
             parameters["hidden_layer_sizes"] = tuple(layer.units for layer in hidden)
             activations = [str(layer.activation or "identity") for layer in hidden]
-            parameters["activation"] = activations[0] if len(set(activations)) == 1 else activations
+            if hidden:
+                parameters["activation"] = activations[0] if len(set(activations)) == 1 else activations
         return parameters

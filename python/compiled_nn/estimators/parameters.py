@@ -52,70 +52,8 @@ def _reader(owner: Any) -> Callable[[Any], tuple[Any, ...]]:
     )  # a tuple for any number of names
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
-class Parameters:
-    """Parameters that classifier and regressor share; described at :class:`MLPClassifier`."""
-
-    hidden_layer_sizes: int | Iterable[int] = (100,)
-    activation: HiddenActivation | Sequence[HiddenActivation] = "relu"
-    solver: Solver = "adam"
-    alpha: float = 0.0001
-    batch_size: int | Literal["auto", "full"] | None = "auto"
-    learning_rate: Rates = "constant"
-    learning_rate_init: float = 0.001
-    power_t: float = 0.5
-    max_iter: int = 200
-    shuffle: bool = True
-    random_state: Any = None
-    tol: float = 1e-4
-    verbose: bool | int = False
-    warm_start: bool = False
-    momentum: float = 0.9
-    nesterovs_momentum: bool = True
-    early_stopping: bool = False
-    validation_fraction: float = 0.1
-    beta_1: float = 0.9
-    beta_2: float = 0.999
-    epsilon: float = 1e-8
-    n_iter_no_change: float = 10
-    max_fun: int = 15000
-    l1: float = 0.0
-    use_bias: bool = True
-    init: Initializer | Sequence[Initializer] = None
-    coefs_init: Sequence[Array] | None = None
-    intercepts_init: Sequence[Array] | None = None
-    norm: Norm | Sequence[Norm | None] | None = None
-    residual: bool = False
-    dropout: float | Sequence[float] = 0.0
-    input_dropout: float = 0.0
-    n_batches: int | None = None
-    accumulate: int = 1
-    drop_last: bool = False
-    layer_rates: Sequence[float] | None = None
-    weight_decay: float = 0.0
-    clip_norm: float | None = None
-    clip_value: float | None = None
-    ema: float | None = None
-    proximal: bool = False
-    averaging: SWA | None = None
-    optimizer: Optimizer | OptimizerName | None = None
-    schedule: Callable[[int], float] | None = None
-    input_scale: float = 1.0
-    standardize: bool | Scaling = False
-    categorical_features: Features | None = None
-    min_frequency: float | None = None
-    column_types: Types | None = None
-    embeddings: Widths | None = None
-    metrics: Sequence[MetricLike] = ()
-    monitor: str | None = None
-    target: tuple[str, float] | None = None
-    min_delta: float | None = None
-    restore_best: bool = True
-    time_limit: float | None = None
-    on_interrupt: OnInterrupt = "return"
-    dtype: DType = "float32"
-    n_threads: int | None = None
-    callbacks: Any = None
+class ParameterAccess:
+    """Methods of scikit-learn's estimators to read and to set the parameters of the constructor."""
 
     @property
     def _owner(self) -> str:
@@ -187,3 +125,69 @@ class Parameters:
         """Return the values of the parameters, in the order of :meth:`_defaults`."""
         owner: Any = type(self)
         return _reader(owner)(self)[2:]
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Parameters(ParameterAccess):
+    """Parameters that classifier and regressor share; described at :class:`MLPClassifier`."""
+
+    hidden_layer_sizes: int | Iterable[int] = (100,)
+    activation: HiddenActivation | Sequence[HiddenActivation] = "relu"
+    solver: Solver = "adam"
+    alpha: float = 0.0001
+    batch_size: int | Literal["auto", "full"] | None = "auto"
+    learning_rate: Rates = "constant"
+    learning_rate_init: float = 0.001
+    power_t: float = 0.5
+    max_iter: int = 200
+    shuffle: bool = True
+    random_state: Any = None
+    tol: float = 1e-4
+    verbose: bool | int = False
+    warm_start: bool = False
+    momentum: float = 0.9
+    nesterovs_momentum: bool = True
+    early_stopping: bool = False
+    validation_fraction: float = 0.1
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+    n_iter_no_change: float = 10
+    max_fun: int = 15000
+    l1: float = 0.0
+    use_bias: bool = True
+    init: Initializer | Sequence[Initializer] = None
+    coefs_init: Sequence[Array] | None = None
+    intercepts_init: Sequence[Array] | None = None
+    norm: Norm | Sequence[Norm | None] | None = None
+    residual: bool = False
+    dropout: float | Sequence[float] = 0.0
+    input_dropout: float = 0.0
+    n_batches: int | None = None
+    accumulate: int = 1
+    drop_last: bool = False
+    layer_rates: Sequence[float] | None = None
+    weight_decay: float = 0.0
+    clip_norm: float | None = None
+    clip_value: float | None = None
+    ema: float | None = None
+    proximal: bool = False
+    averaging: SWA | None = None
+    optimizer: Optimizer | OptimizerName | None = None
+    schedule: Callable[[int], float] | None = None
+    input_scale: float = 1.0
+    standardize: bool | Scaling = False
+    categorical_features: Features | None = None
+    min_frequency: float | None = None
+    column_types: Types | None = None
+    embeddings: Widths | None = None
+    metrics: Sequence[MetricLike] = ()
+    monitor: str | None = None
+    target: tuple[str, float] | None = None
+    min_delta: float | None = None
+    restore_best: bool = True
+    time_limit: float | None = None
+    on_interrupt: OnInterrupt = "return"
+    dtype: DType = "float32"
+    n_threads: int | None = None
+    callbacks: Any = None

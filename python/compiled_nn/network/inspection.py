@@ -59,7 +59,7 @@ class Inspection(Model):
 
         return summarize(c.layers, c.activation_names, n_inputs, c.dtype, biases=biases)
 
-    def diagnose(self, X: Any, y: Any = None) -> Diagnosis:
+    def diagnose(self, X: Any, y: Any = None, *, held_out: bool = False) -> Diagnosis:
         """Search for problems that prevent the network from learning, and suggest a remedy for each of them.
 
         Before fit, the initial weights with which fit would start on this X are examined; with ``seed=None``, those of
@@ -92,6 +92,9 @@ class Inspection(Model):
         - "overfitting": the validation loss rises again. "label_noise": of the rows that the reference predicts with
           most confidence, nearly as many have another label as of all rows. "no_information": the reference is no
           better than for y in random order.
+        - "no_better_than_baseline", with `held_out`: neither the errors nor the losses are lower, by more than a
+          standard error, than those of the largest class or the mean of y, or of a linear model. The latter
+          is fitted to three quarters of these rows, and judged on the others.
 
         Parameters
         ----------
@@ -99,6 +102,8 @@ class Inspection(Model):
             Rows, as for :meth:`fit`. Some hundred rows suffice; at most 4096 are used, drawn at random.
         y : array-like, optional
             Labels or values, as for :meth:`fit`.
+        held_out : bool, default False
+            Whether the rows were not used to fit, so that the network can be compared with baselines.
 
         Returns
         -------
@@ -110,6 +115,8 @@ class Inspection(Model):
         ------
         TypeError, ValueError
             If X or y cannot be used.
+        NotFittedError
+            If `held_out` is True, and the network has no weights yet.
 
         Examples
         --------
@@ -122,12 +129,31 @@ class Inspection(Model):
         from .diagnosis import findings  # imported here to keep `import compiled_nn` fast
 
         learned = self._outputs.learned is not None
-        return self._diagnosed(X, y, learned, findings.network_translation(self._configuration))
+        translation = findings.network_translation(self._configuration)
+        return self._diagnosed(X, y, learned, translation, held_out=self._held_out(X) if held_out else None)
+
+    def _held_out(self, X: Any) -> Array:
+        """Return the predictions of rows that were not used to fit: probabilities (m, n_classes), or values (m, n)."""
+        predictor = self._predicting()
+        if self._known_targets().kind != "values":
+            return predictor.predict_proba(X)
+        values: Array = np.asarray(predictor.predict(X))
+        return values.reshape(len(values), -1)
 
     def _diagnosed(
-        self, X: Any, y: Any, trained: bool, translation: Translation, *, uses_rate: bool = True
+        self,
+        X: Any,
+        y: Any,
+        trained: bool,
+        translation: Translation,
+        *,
+        uses_rate: bool = True,
+        held_out: Array | None = None,
     ) -> Diagnosis:
-        """Return the diagnosis, with changes in the arguments that `translation` returns."""
+        """Return the diagnosis, with changes in the arguments that `translation` returns.
+
+        `held_out`: predictions of the rows by a model that was trained on other rows, to compare with baselines.
+        """
         from .diagnosis import examination, subject
 
         targets, encoded, values = self._outputs.learned, None, None
@@ -163,8 +189,12 @@ class Inspection(Model):
             statistics=self._fit_statistics(drawn, encoder),
             translation=translation,
         )
-        restored = getattr(self, "best_epoch_", None) is not None
-        return examination.examine(examined, restored=restored, stopped=getattr(self, "stop_reason_", None))
+        return examination.examine(
+            examined,
+            restored=getattr(self, "best_epoch_", None) is not None,
+            stopped=getattr(self, "stop_reason_", None),
+            held_out=None if held_out is None else held_out[rows],
+        )
 
     def _initial_stack(self, X: Samples, encoder: Tabular | None) -> Stack:
         """Return the stack with which fit would start on X; with the seed 0 for None."""

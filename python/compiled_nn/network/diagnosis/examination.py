@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from . import data, layers, outcome, training
+from ...data.arrays import Array
+from . import baselines, data, layers, outcome, training
 from .findings import Diagnosis, Finding
 from .subject import Subject
 
@@ -18,10 +19,13 @@ _FIRST: dict[str, dict[str, Any]] = {
 }
 
 
-def examine(subject: Subject, *, restored: bool, stopped: str | None) -> Diagnosis:
+def examine(
+    subject: Subject, *, restored: bool, stopped: str | None, held_out: Array | None = None
+) -> Diagnosis:
     """Examine a network on its rows, and return the findings.
 
-    `restored`: whether the weights are those of the best epoch. `stopped`: reason for which training ended.
+    `restored`: whether the weights are those of the best epoch. `stopped`: reason for which training ended. `held_out`:
+    predictions of the rows by a model that was trained on other ones, if they are known.
     """
     # No warnings of overflow, because it is reported as a finding.
     with np.errstate(over="ignore", invalid="ignore"):
@@ -42,6 +46,8 @@ def examine(subject: Subject, *, restored: bool, stopped: str | None) -> Diagnos
             found += outcome.check_progress(result)
         found += outcome.check_overfitting(subject, restored)
         found += outcome.check_information(result)
+        if held_out is not None:
+            found += baselines.check_baselines(subject, held_out)
     return Diagnosis(found)
 
 

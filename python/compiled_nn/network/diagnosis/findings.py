@@ -120,6 +120,8 @@ def _word(name: str, value: Any, arguments: Mapping[str, Any]) -> str:
         return "label_smoothing=0.0"
     if name == "layers":
         hidden = [str(layer.units) for layer in value[:-1]]
+        if not hidden:
+            return "no hidden layer"
         return f"hidden layers of {' and '.join(hidden)} {value[0].activation} units"
     if name == "optimizer":
         return f"optimizer={type(value).__name__}({value.learning_rate:g})"

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from ...spec.configuration import Configuration
 
-_BATCH = 32
-_STEPS = 600  # steps of a trial, unless the work would be above _WORK
+BATCH = 32
+STEPS = 600  # steps of a trial, unless the work would be above _WORK
 _SHORT = 100  # steps of a trial of a learning rate
 _WORK = 4e8  # products of a row and a parameter in a trial, below a second
 _LEAST = 20  # smallest number of steps of a trial
@@ -107,7 +107,7 @@ def scaled_values(subject: Subject) -> Array:
 
 def n_steps(stack: Stack, most: int) -> int:
     """Return the number of steps of a trial of a stack."""
-    return int(min(most, max(_LEAST, _WORK / (_BATCH * (stack.n_parameters + 100)))))
+    return int(min(most, max(_LEAST, _WORK / (BATCH * (stack.n_parameters + 100)))))
 
 
 def train(setting: Setting, X: Array, rows: Array, steps: int, judge: Any = None) -> None:
@@ -115,7 +115,7 @@ def train(setting: Setting, X: Array, rows: Array, steps: int, judge: Any = None
     stack, y, objective, c = setting
     trainer, rng = Trainer(stack, 0), new_generator(1)
     trainer.set_optimizer(c.optimizer)
-    size = min(_BATCH, len(rows))
+    size = min(BATCH, len(rows))
     per_epoch = max(len(rows) // size, 1)
     for epoch in range(math.ceil(steps / per_epoch)):
         order = rows[rng.permutation(len(rows))[: per_epoch * size]].astype(np.int64)
@@ -129,7 +129,7 @@ def reached(subject: Subject, change: Mapping[str, Any]) -> float:
     """Return the quality that the network with a change reaches on its training rows; -inf if it diverges."""
     setting, targets = prepare(subject, change), subject.targets
     assert targets is not None
-    train(setting, subject.X, np.arange(len(subject.X)), n_steps(setting.stack, _STEPS))
+    train(setting, subject.X, np.arange(len(subject.X)), n_steps(setting.stack, STEPS))
     c = setting.configuration
     outputs = setting.stack.forward(subject.X, scale=c.scale, n_threads=subject.objective.n_threads)
     return -np.inf if not np.isfinite(outputs).all() else quality(targets, setting.y, outputs)
@@ -198,7 +198,7 @@ def reference_change(subject: Subject) -> dict[str, Any]:
         **{"l1": 0.0, "l2": _REFERENCE_L2, "input_dropout": 0.0, "clip_norm": None, "clip_value": None},
     }
     if subject.objective.penalty_per_row:
-        change["l2"] *= _BATCH  # the penalty is divided by the rows of a batch
+        change["l2"] *= BATCH  # the penalty is divided by the rows of a batch
     if can_scale_targets(subject):
         change["scale_targets"] = True
     elif subject.values is not None and not subject.configuration.scale_targets and not _has_units(subject):
@@ -253,7 +253,7 @@ def out_of_fold(subject: Subject, change: Mapping[str, Any], y: Array, *, best_e
 
 def _held_out(subject: Subject, setting: Setting, rows: Array, judged: Array, best_epoch: bool) -> Array:
     """Train on some rows, and return the outputs for other ones."""
-    X, y, steps = subject.X, setting.y, n_steps(setting.stack, _STEPS)
+    X, y, steps = subject.X, setting.y, n_steps(setting.stack, STEPS)
     X_judged, y_judged, c = X[judged], y[judged], setting.configuration
     held_out = setting.objective.replace(l1=0.0, l2=0.0)
     best, found = math.inf, np.zeros(0)
@@ -279,7 +279,7 @@ def best_penalty(subject: Subject) -> float | None:
     present = subject.configuration.l2
     for l2 in (present, *_PENALTIES):
         # With a penalty that is divided by the rows of a batch, l2 is that of the mean loss too.
-        factor = _BATCH if subject.objective.penalty_per_row and l2 != present else 1.0
+        factor = BATCH if subject.objective.penalty_per_row and l2 != present else 1.0
         found[l2] = out_of_fold(subject, {"l2": l2 * factor}, y, best_epoch=False).quality
     best = max(found, key=lambda l2: found[l2])
     return best if found[best] > found[present] + _GAIN else None
