@@ -10,7 +10,7 @@ from .. import losses, metrics
 from ..artefact import refusals
 from ..data.arrays import Array
 from . import inputs, sklearn_compat
-from .base import Perceptron
+from .reading import Reading
 
 if TYPE_CHECKING:
     from typing import Self
@@ -27,7 +27,7 @@ def _has_decision_function(estimator: Any) -> str | None:
     return None
 
 
-class ClassPredictions(Perceptron):
+class ClassPredictions(Reading):
     """Base class of :class:`MLPClassifier`: what it predicts after fit."""
 
     _label_dtype: np.dtype[Any]

@@ -14,6 +14,7 @@ from ..data import arrays, class_labels
 from ..data.arrays import Array
 from ..training.targets import Targets
 from . import inputs, sklearn_compat
+from .base import Perceptron
 from .class_predictions import ClassPredictions
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 @suggest_keywords("estimator")
 @dataclass(kw_only=True, eq=False, repr=False)
-class MLPClassifier(ClassPredictions):
+class MLPClassifier(ClassPredictions, Perceptron):
     """Multilayer perceptron for classification, with the parameters of scikit-learn's MLPClassifier and further ones.
 
     Parameters

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..common.errors import CompiledNNWarning, warn
-from ..data import arrays, column_names, dataframes, images, samples
+from ..data import arrays, column_names, dataframes, images, records, samples
 from ..data.arrays import Array
 from ..data.records import Records
 from . import sklearn_compat
@@ -66,6 +66,16 @@ def read(owner: str, X: Any, dtype: str, known: Inputs | None, encodes_table: bo
             f"X has {shape[1]} features, but {owner} is expecting {known.n_features} features as input."
         )
     return rows
+
+
+def read_known(owner: str, X: Any, dtype: str, known: Inputs) -> Any:
+    """Return X as :func:`read` does, for a fitted estimator: with columns and names as those of fit."""
+    if records.is_records(X):
+        return X  # the network matches the keys
+    encodes_table = known.encoder is not None
+    X = opened(owner, X, encodes_table)
+    check_names(owner, known, dataframes.feature_names(X))
+    return read(owner, X, dtype, known, encodes_table)
 
 
 def numeric_text(X: Any) -> Any:

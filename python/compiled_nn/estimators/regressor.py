@@ -11,6 +11,7 @@ from ..common.errors import suggest_keywords
 from ..data.arrays import Array
 from ..training.targets import Targets
 from . import sklearn_compat
+from .base import Perceptron
 from .value_predictions import ValuePredictions
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 @suggest_keywords("estimator")
 @dataclass(kw_only=True, eq=False, repr=False)
-class MLPRegressor(ValuePredictions):
+class MLPRegressor(ValuePredictions, Perceptron):
     """Multilayer perceptron for regression, with the parameters of scikit-learn's MLPRegressor and further ones.
 
     Parameters

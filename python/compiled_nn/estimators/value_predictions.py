@@ -9,10 +9,10 @@ import numpy as np
 from ..artefact import refusals
 from ..data.arrays import Array
 from . import inputs
-from .base import Perceptron
+from .reading import Reading
 
 
-class ValuePredictions(Perceptron):
+class ValuePredictions(Reading):
     """Base class of :class:`MLPRegressor`: what it predicts after fit."""
 
     _label_dtype: np.dtype[Any]
