@@ -22,6 +22,7 @@ import pandas as pd
 
 TEST = 0.2  # share of the rows of a split
 SKLEARN = "sklearn/"  # tables that scikit-learn bundles, by the name of their function
+MADE = "20000x20"  # random table for times alone, which is not in `TABLES`
 
 
 class Table(NamedTuple):
@@ -148,7 +149,7 @@ def load(name: str, packages: Path | None = None) -> Table:
     Parameters
     ----------
     name : str
-        Key of `TABLES`.
+        Key of `TABLES`, or `MADE`.
     packages : pathlib.Path or None
         Folder with the packages. None: those of the environment ``table-data``. Tables of scikit-learn do not need it.
 
@@ -156,6 +157,8 @@ def load(name: str, packages: Path | None = None) -> Table:
     -------
     Table
     """
+    if name == MADE:
+        return make()
     origin = TABLES[name]
     if origin.file.startswith(SKLEARN):
         frame = bundled(origin.file.removeprefix(SKLEARN))
@@ -172,6 +175,14 @@ def load(name: str, packages: Path | None = None) -> Table:
     y = np.unique(target.to_numpy(), return_inverse=True)[1] if origin.classifies else target.to_numpy(float)
     columns = {str(column): prepare(frame[column], column in origin.categories) for column in frame.columns}
     return Table(pd.DataFrame(columns).reset_index(drop=True), y, origin.classifies)
+
+
+def make() -> Table:
+    """Return a random table of which 20,000 rows of 20 numbers are trained on."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((25_000, 20))
+    y = (X[:, 0] * X[:, 1] + np.sin(X[:, 2]) + rng.standard_normal(len(X)) > 0).astype(int)
+    return Table(pd.DataFrame(X, columns=[f"x{i}" for i in range(20)]), y, True)
 
 
 def default_packages() -> Path:
