@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         tutorials,
     )
     from .estimators import MLPClassifier, MLPRegressor
+    from .network.ensemble import Ensemble
     from .network.importance import permutation_importance
     from .optimizers import LBFGS, SGD, Adadelta, Adagrad, Adam, AdamW, Lion, NAdam, RAdam, RMSprop, Rprop
     from .training.averaging import SWA
@@ -58,6 +59,7 @@ __all__ = [
     "Constant",
     "Dense",
     "DivergenceError",
+    "Ensemble",
     "Lion",
     "MLPClassifier",
     "MLPRegressor",
@@ -131,6 +133,7 @@ __getattr__, __dir__ = lazy.attach(
         **dict.fromkeys(_MODULES, ""),
         **dict.fromkeys(_OPTIMIZERS, "optimizers"),
         **dict.fromkeys(("MLPClassifier", "MLPRegressor"), "estimators"),
+        "Ensemble": "network.ensemble",
         "SWA": "training.averaging",
         "permutation_importance": "network.importance",
     },

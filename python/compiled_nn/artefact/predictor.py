@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cnn_core.layers import Layers, Units
 
     from ..data.samples import Samples
+    from .mean_layers import MeanLayers
 
 LOGITS, LINKED, BOTH_CLASSES = range(3)  # kinds of output of Layers.try_forward
 
@@ -31,13 +32,13 @@ class Predictor(Immutable):
     ----------
     inputs : Inputs
         Description of the inputs.
-    layers : cnn_core.layers.Layers
+    layers : cnn_core.layers.Layers or MeanLayers
         Folded layers, see :func:`compiled_nn.artefact.folding.folded`.
     outputs : Outputs
         Description of the outputs.
     n_threads : int or None
         Number of threads; None follows :func:`set_num_threads`.
-    direct : cnn_core.layers.Layers or None
+    direct : cnn_core.layers.Layers, MeanLayers or None
         The same layers if X needs no encoder, otherwise None.
     probabilities : int or None
         Kind of output of the core that gives the probabilities; None if the loss computes them, or there are none.
@@ -67,14 +68,25 @@ class Predictor(Immutable):
     exact: Units | None
 
     def __init__(
-        self, layers: Layers, inputs: Inputs, outputs: Outputs, *, embedded: bool, n_threads: int | None
+        self,
+        layers: Layers | MeanLayers,
+        inputs: Inputs,
+        outputs: Outputs,
+        *,
+        embedded: bool | None,
+        n_threads: int | None,
     ) -> None:
-        """Make the predictor of trained layers; `embedded` is whether the first one is an embedding layer."""
+        """Make the predictor of trained layers.
+
+        `embedded` is whether the first one is an embedding layer; None: the layers are folded already.
+        """
         loss = outputs.loss
         probabilities = None
         if loss.classifies and not loss.ordered:
             probabilities = LINKED if outputs.n_outputs > 1 else BOTH_CLASSES
-        folded_layers = folded(layers, outputs.calibration.temperature, embedded=embedded)
+        folded_layers: Any = layers
+        if embedded is not None:
+            folded_layers = folded(cast("Layers", layers), outputs.calibration.temperature, embedded=embedded)
         self._set(
             inputs=inputs,
             layers=folded_layers,

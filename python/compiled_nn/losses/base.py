@@ -114,6 +114,17 @@ class Loss:
         """Return the probabilities from the outputs after the link: the outputs themselves."""
         return outputs
 
+    def to_mean(self, outputs: Array, first: Array) -> Array:
+        """Return outputs (m, n) after the link in the form whose mean over several networks is computed, in float64.
+
+        `first` are the outputs of the first of the networks, for forms relative to them.
+        """
+        return self.arranged(outputs).astype(np.float64)
+
+    def from_mean(self, mean: Array, first: Array) -> Array:
+        """Return the outputs (m, n) after the link that :meth:`to_mean` turns into `mean`."""
+        return mean
+
     def sources(self, outputs: Array) -> Array:
         """Return the index of the output of each predicted value, (m, n) or (1, n)."""
         return np.arange(outputs.shape[1])[np.newaxis]

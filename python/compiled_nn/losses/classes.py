@@ -214,6 +214,17 @@ class Ordinal(Loss):
         steps = arithmetic.activate("softplus", z[:, 1:])
         return np.cumsum(np.concatenate([z[:, :1], -steps], axis=1), axis=1, dtype=z.dtype)
 
+    def to_mean(self, outputs: Array, first: Array) -> Array:
+        """Return the probabilities P(y > j)."""
+        return arithmetic.activate("sigmoid", self.exceedance(outputs.astype(np.float64)))
+
+    def from_mean(self, mean: Array, first: Array) -> Array:
+        """Return the outputs for which P(y > j) is `mean`."""
+        inside = np.clip(mean, np.finfo(np.float64).tiny, 1 - np.finfo(np.float64).epsneg)
+        logits = arithmetic.log(inside) - np.log1p(-inside)
+        steps = np.maximum(logits[:, :-1] - logits[:, 1:], np.finfo(np.float64).tiny)
+        return np.concatenate([logits[:, :1], steps + arithmetic.log(-np.expm1(-steps))], axis=1)
+
     def class_indices(self, outputs: Array) -> Array:
         """Return the median class (m,)."""
         median: Array = (self.exceedance(outputs) >= 0).sum(axis=1)

@@ -292,6 +292,20 @@ class GaussianNLL(Loss):
         """Return the predicted standard deviations."""
         return arithmetic.activate("exp", outputs[:, outputs.shape[1] // 2 :] / 2)
 
+    def to_mean(self, outputs: Array, first: Array) -> Array:
+        """Return the means, and the second moments about the means of the first network."""
+        n = outputs.shape[1] // 2
+        exact, about = outputs.astype(np.float64), first[:, :n].astype(np.float64)
+        second = arithmetic.activate("exp", exact[:, n:]) + (exact[:, :n] - about) ** 2
+        return np.concatenate([exact[:, :n], second], axis=1)
+
+    def from_mean(self, mean: Array, first: Array) -> Array:
+        """Return mean and log variance of the mixture of the distributions of the networks."""
+        n = mean.shape[1] // 2
+        about = first[:, :n].astype(np.float64)
+        variance = np.maximum(mean[:, n:] - (mean[:, :n] - about) ** 2, np.finfo(np.float64).tiny)
+        return np.concatenate([mean[:, :n], arithmetic.log(variance)], axis=1)
+
     def sources(self, outputs: Array) -> Array:
         """Return the indices of the outputs that are means."""
         return np.arange(outputs.shape[1] // 2)[np.newaxis]

@@ -74,11 +74,10 @@ class Uncertainty(Predicting):
         X, encoded, _ = self._labelled(X, y, sample_weight)
         logits = self._uncalibrated(X)
         refusals.check_rows(logits, "the outputs before the link")
-        if self._configuration.loss.link == "sigmoid":  # each output is a separate two-class problem
-            n_outputs = logits.shape[1]
-            logits, encoded = logits.reshape(-1, 1), encoded.reshape(-1)
-            sample_weight = None if sample_weight is None else np.repeat(sample_weight, n_outputs)
-        self._set_calibration(Calibration(calibration.fit_temperature(logits, encoded, sample_weight)))
+        temperature = calibration.fit_link_temperature(
+            self._configuration.loss.link, logits, encoded, sample_weight
+        )
+        self._set_calibration(Calibration(temperature))
         return self
 
     def calibrate_intervals(self, X: Any, y: Any) -> Self:

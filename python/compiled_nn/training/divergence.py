@@ -42,8 +42,8 @@ class Divergence(NamedTuple):
     layer: int
     largest: float
 
-    def error(self, when: str, configuration: Configuration) -> DivergenceError:
-        """Return the error to raise; `when` names the epoch or pass that diverged."""
+    def error(self, when: str, configuration: Configuration, owner: str = "network") -> DivergenceError:
+        """Return the error to raise; `when` names the epoch or pass that diverged, `owner` what keeps its weights."""
         rate = "" if self.learning_rate is None else f", learning rate {self.learning_rate:g}"
         where = f"first in layer {self.layer}"
         if math.isfinite(self.largest):
@@ -51,7 +51,7 @@ class Divergence(NamedTuple):
         return DivergenceError(
             "Solver produced non-finite parameter weights. The input data may contain large values and need"
             f" to be preprocessed. {when}{rate}, loss {self.loss:g}, {where}. {self._advice(configuration)}"
-            " The network keeps its last finite weights."
+            f" The {owner} keeps its last finite weights."
         )
 
     def _advice(self, configuration: Configuration) -> str:

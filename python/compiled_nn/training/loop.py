@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from ..spec.configuration import Configuration
     from .lbfgs import FullBatch
     from .streams import Streamed
+    from .together import Together
 
-Source: TypeAlias = "InMemory | Streamed | FullBatch"
+Source: TypeAlias = "InMemory | Streamed | FullBatch | Together"
 OnStep: TypeAlias = Callable[[int, float], bool]
 
 

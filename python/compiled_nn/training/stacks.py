@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnn_core.stack import Objective, Stack
+from cnn_core.stack import Objective, Stack, loss_together, train_together
 
 from ..data.arrays import Array
 from ..spec.activations import for_core
@@ -18,6 +18,20 @@ from .weights import LayerState, dropout_key, fill_layers, layer_views
 if TYPE_CHECKING:
     from ..losses import Loss
     from ..spec.initializers import Pair
+
+__all__ = [
+    "Objective",
+    "Stack",
+    "copy_of",
+    "freeze",
+    "loss_of_values",
+    "loss_together",
+    "new_objective",
+    "new_stack",
+    "pairs_of",
+    "states_of",
+    "train_together",
+]
 
 _TOGETHER = 64  # columns of y whose loss is computed together
 

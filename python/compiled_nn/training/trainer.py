@@ -126,7 +126,7 @@ class Trainer:
         """
         X, y, batches = data
         order = batches.order(self._generator())
-        rates = self._rates(optimizer, batches.steps * epochs, epochs)
+        rates = self.rates(optimizer, batches.steps * epochs, epochs)
         options: dict[str, Any] = {"objective": objective, "order": order, "batch_size": batches.size}
         start = perf_counter()
         losses, penalties = self.stack.train_epochs(
@@ -161,7 +161,8 @@ class Trainer:
             columns["gradient_norm"] = norms[:ended].tolist()
         return columns, divergence
 
-    def _rates(self, optimizer: Optimizer, steps: int, epochs: int) -> Array:
+    def rates(self, optimizer: Optimizer, steps: int, epochs: int) -> Array:
+        """Return the learning rate of each of the next `steps` steps, which are those of `epochs` epochs."""
         rates = optimizers.learning_rates(optimizer, self.stack.steps, steps, self.epochs, epochs)
         return rates if self.rate_scale == 1 else rates * self.rate_scale
 
@@ -216,7 +217,7 @@ class Trainer:
         ValueError
             If it does not.
         """
-        self._rates(optimizer, 1, 1)
+        self.rates(optimizer, 1, 1)
 
     def forget_moments(self) -> None:
         """Reset the optimizer: moments of zero, step 0, and no average of weights."""

@@ -46,6 +46,11 @@ class Validation(NamedTuple):
     weights: Array | None
     metrics: tuple[Metric, ...] = ()
 
+    def part(self, rows: Array) -> Validation:
+        """Return some of the rows."""
+        weights = None if self.weights is None else self.weights[rows]
+        return self._replace(X=samples.select(self.X, rows), y=self.y[rows], weights=weights)
+
     def columns(
         self, stack: Stack, targets: Targets, objective: Objective, deadline: float = math.inf
     ) -> dict[str, list[float]]:
@@ -206,7 +211,7 @@ def _split_at_random(y: Array, targets: Targets, fraction: float, seed: int | No
     """
     from ..datasets import splits  # imported here to keep `import compiled_nn` fast
 
-    labels = _classes_of(y, targets)
+    labels = classes_of(y, targets)
     if labels is not None:
         counts = np.bincount(labels)
         if (counts == 1).any():
@@ -221,7 +226,7 @@ def _split_at_random(y: Array, targets: Targets, fraction: float, seed: int | No
     return np.sort(held_out), np.sort(rows)
 
 
-def _classes_of(y: Array, targets: Targets) -> Array | None:
+def classes_of(y: Array, targets: Targets) -> Array | None:
     """Return the class index of each row (m,), or None if a row can have another number of classes than one."""
     if y.ndim == 1:
         return y
@@ -236,6 +241,27 @@ def by_groups(m: int, groups: Any, fraction: float, seed: int | None) -> tuple[A
 
     Groups are drawn at random until their rows reach the fraction; at least one group is left for training.
     """
+    codes = codes_of_groups(m, groups)
+    n = int(codes.max()) + 1
+    if n < 2:
+        raise ValueError(
+            "validation_groups has 1 group; expected at least 2, one to validate on and one to train on."
+        )
+    order = np.argsort(np.random.PCG64(seed).random_raw(n), kind="stable")
+    sizes = np.bincount(codes)[order].cumsum()
+    n_groups = min(int(np.searchsorted(sizes, fraction * m)) + 1, n - 1)
+    held_out = np.isin(codes, order[:n_groups])
+    return np.flatnonzero(held_out), np.flatnonzero(~held_out)
+
+
+def codes_of_groups(m: int, groups: Any) -> Array:
+    """Return the index of the group of each of `m` rows among the sorted groups.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the groups are not one of each row, or one is missing.
+    """
     groups = np.asarray(groups)
     if groups.shape != (m,):
         raise ValueError(f"validation_groups has shape {groups.shape}; X has {count(m, 'row')}.")
@@ -248,15 +274,7 @@ def by_groups(m: int, groups: Any, fraction: float, seed: int | None) -> tuple[A
             " Give each row the name or the number of its group."
         )
     try:
-        names, codes = np.unique(groups, return_inverse=True)
+        codes: Array = np.unique(groups, return_inverse=True)[1]
     except TypeError as error:
         raise TypeError(f"validation_groups mixes values that cannot be sorted: {error}") from error
-    if len(names) < 2:
-        raise ValueError(
-            "validation_groups has 1 group; expected at least 2, one to validate on and one to train on."
-        )
-    order = np.argsort(np.random.PCG64(seed).random_raw(len(names)), kind="stable")
-    sizes = np.bincount(codes)[order].cumsum()
-    n_groups = min(int(np.searchsorted(sizes, fraction * m)) + 1, len(names) - 1)
-    held_out = np.isin(codes, order[:n_groups])
-    return np.flatnonzero(held_out), np.flatnonzero(~held_out)
+    return codes

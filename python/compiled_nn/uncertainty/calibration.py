@@ -102,6 +102,15 @@ def fit_temperature(logits: Any, y: Any, sample_weight: Any = None) -> float:
     return 1 / inverse
 
 
+def fit_link_temperature(link: str, logits: Array, y: Array, sample_weight: Any = None) -> float:
+    """Return the temperature of logits (m, n), each of which is a separate problem of two classes for "sigmoid"."""
+    if link == "sigmoid":
+        n_outputs = logits.shape[1]
+        logits, y = logits.reshape(-1, 1), y.reshape(-1)
+        sample_weight = None if sample_weight is None else np.repeat(sample_weight, n_outputs)
+    return fit_temperature(logits, y, sample_weight)
+
+
 def _shares(y: Any, shape: tuple[int, ...]) -> Array:
     """Return `y` as the probability of each class per row (m, n)."""
     given = arrays.real(arrays.targets(y), "y")

@@ -1,0 +1,313 @@
+"""The class Ensemble: several networks that are trained together, and whose predictions are averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..artefact.kept_member import KeptMember, mean_predictor
+from ..artefact.outputs import Outputs
+from ..common import checks
+from ..common.errors import NotFittedError, suggest_keywords
+from ..common.exclusive import switching, training_of
+from ..data.arrays import Array
+from ..spec.configuration import PARAMETERS, Configuration
+from ..training.ensemble_plan import COMBINATIONS
+from ..training.stacks import copy_of
+from ..training.trainer import Trainer
+from ..uncertainty.calibration import Calibration
+from .ensemble_fit import EnsembleFitting
+from .model import Model
+from .network import Network
+from .prediction import Prediction
+from .uncertainty import Uncertainty
+
+if TYPE_CHECKING:
+    from cnn_core.stack import Stack
+
+    from ..artefact.predictor import Predictor
+    from ..data.samples import Samples
+    from ..optimizers.classes import Optimizer
+    from ..training.ensemble_plan import Combination
+
+_DEFAULT_MEMBERS = 8
+# Parameters of Network that may differ between members; all others describe the inputs and the outputs.
+_OWN = {
+    *("optimizer", "l1", "l2", "seed", "input_dropout", "embeddings", "clip_norm", "clip_value", "ema"),
+    "proximal",
+}
+
+
+class Ensemble(EnsembleFitting, Prediction, Uncertainty):
+    """Several networks that are trained together on the same rows, and whose predictions are averaged.
+
+    X is read and encoded once, and all members are trained on the same batches in one call of the core per epoch. The
+    result of each member has the same bits as if it were trained alone in this way. Each member keeps the weights of
+    its best epoch on its own validation rows. Probabilities, calibrated by a temperature for each member, or values are
+    averaged. The mean is at least as good as one network, usually better, and differences between members show how
+    certain it is.
+
+    Parameters
+    ----------
+    members : Network or sequence of Network
+        Networks as they are before fit; only their parameters, and weights set by ``set_weights``, are used. One
+        network stands for `n_members` copies with the seeds seed, seed + 1, ... Several networks may have different
+        layers, activations, dropout, optimizers, penalties and seeds. Everything that describes the inputs and the
+        outputs must be equal: dtype, loss (except for label smoothing), scaling and encoding of X, scaling of y.
+    n_members : int, optional
+        Number of members: by default 8 for one network, and the number of networks for several. With a larger number,
+        the networks are used in turn, and in each further round their seeds are increased by 1.
+    combine : {"mean", "greedy"}, default "mean"
+        How predictions are combined. "mean": all members have the same weight. "greedy": greedy selection with
+        replacement on validation rows [1]_; a member that is chosen several times has a larger weight, and one that is
+        not chosen has the weight 0.
+    calibrated : bool, default True
+        Whether the logits of each member are divided by the temperature that minimises the log loss of its validation
+        rows, before probabilities are averaged.
+    seed : int, Generator or RandomState, optional
+        Seed for the order of the rows, for folds, and for validation rows that are common to all members. Default: that
+        of the first member.
+    n_threads : int, optional
+        Number of threads of the ensemble, which the members share; None follows :func:`set_num_threads`.
+
+    Attributes
+    ----------
+    members_ : list of Network
+        Copies of the fitted members that were not dropped, which predict alone, with their temperatures, ``history``
+        and ``best_epoch_``.
+    indices_ : ndarray of int (n,)
+        Index of each of `members_` among the networks from which the ensemble was created.
+    weights_ : ndarray of float64 (n,)
+        Weight of each of `members_` in the mean; their sum is 1.
+    temperatures_ : ndarray of float64 (n,)
+        Temperature of each of `members_`.
+    best_epochs_ : ndarray of int (n,)
+        Epoch whose weights each of `members_` has.
+    oof_ : ndarray (m, n_classes) or (m,), or (m, n) for several values
+        Out-of-fold predictions: for each row of X the mean over the members that validated it, as probabilities or
+        values, and NaN for a row that no member validated. They are slightly optimistic, because the same rows have
+        determined best epochs, temperatures and weights.
+    validation_masks_ : ndarray of bool (n_networks, m), or None
+        Validation rows of each member of the constructor; None if they are not rows of X.
+    history : dict of lists
+        Training history with one entry per epoch: means over the members in training of "loss", "penalty",
+        "learning_rate" and "val_loss" (and "val_score", if it is monitored), "epoch", "seconds" and "n_members".
+    stop_reason_ : str or None
+        Reason why fit ended, as for :class:`Network`.
+    classes_, n_features_, feature_names_in_, encoder_, mean_, scale_, target_mean_, target_scale_
+        As for :class:`Network`; all members share them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter has the wrong type or value, or the members do not match one another.
+
+    References
+    ----------
+    .. [1] R. Caruana, A. Niculescu-Mizil, G. Crew, A. Ksikes, "Ensemble selection from libraries of models", ICML,
+       2004.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> digits = cnn.datasets.load_digits()
+    >>> net = cnn.Network([cnn.Dense(16, "relu"), cnn.Dense(10)], input_scale=digits.input_scale, seed=0)
+    >>> model = cnn.Ensemble(net, n_members=4).fit(digits.X_train, digits.y_train, epochs=2)
+    >>> len(model.members_), model.oof_.shape
+    (4, (1438, 10))
+    """
+
+    _owner = "Ensemble"
+    _noun = "ensemble"
+
+    @suggest_keywords("Ensemble")
+    def __init__(
+        self,
+        members: Network | Sequence[Network],
+        *,
+        n_members: int | None = None,
+        combine: Combination = "mean",
+        calibrated: bool = True,
+        seed: Any = None,
+        n_threads: int | None = None,
+    ) -> None:
+        networks = _networks_of(members, n_members)
+        _check_equal(networks)
+        super().__init__(networks[0]._configuration, n_threads)
+        self._networks = networks
+        self._combine = checks.choice("Ensemble", "combine", combine, COMBINATIONS)
+        self._calibrated = checks.flag("Ensemble", "calibrated", calibrated)
+        check_seed = PARAMETERS["seed"][1]
+        self._seed = networks[0]._configuration.seed if seed is None else check_seed("seed", seed)
+        self._kept: tuple[KeptMember, ...] = ()
+        self._weights: Array = np.empty(0)
+        self._masks: Array | None = None
+        self._oof: Array | None = None
+        self._together = None
+
+    def __repr__(self) -> str:
+        return f"Ensemble({len(self._networks)} members, combine={self._combine!r})"
+
+    # ---- parameters and fitted attributes
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """Optimizer of the first member; each member has its own."""
+        return self._configuration.optimizer
+
+    @property
+    def members_(self) -> list[Network]:
+        """Copies of the fitted members, which predict alone."""
+        self._fitted()
+        return [self._network(member) for member in self._kept]
+
+    @property
+    def indices_(self) -> Array:
+        """Index of each of `members_` among the networks from which the ensemble was created."""
+        self._fitted()
+        return np.array([member.place for member in self._kept])
+
+    @property
+    def weights_(self) -> Array:
+        """Weight of each of `members_` in the mean."""
+        self._fitted()
+        return self._weights.copy()
+
+    @property
+    def temperatures_(self) -> Array:
+        """Temperature of each of `members_`; 1.0 for values."""
+        self._fitted()
+        return np.array([member.temperature for member in self._kept])
+
+    @property
+    def best_epochs_(self) -> Array:
+        """Epoch whose weights each of `members_` has."""
+        self._fitted()
+        return np.array([member.best_epoch for member in self._kept])
+
+    @property
+    def validation_masks_(self) -> Array | None:
+        """Validation rows of each member (n_networks, m); None if they are not rows of X."""
+        self._fitted()
+        return None if self._masks is None else self._masks.copy()
+
+    @property
+    def oof_(self) -> Array:
+        """Out-of-fold predictions: means over the members that validated a row."""
+        self._fitted()
+        if self._oof is None:
+            raise AttributeError(
+                "The ensemble has no oof_. It exists after fit with validation='random', 'folds' or an array."
+            )
+        return self._oof
+
+    # ---- members
+
+    def _network(self, member: KeptMember) -> Network:
+        """Return a network with a copy of the weights of a member."""
+        net, c = Network.__new__(Network), member.configuration
+        Model.__init__(net, c, self._n_threads)
+        learned = self._outputs.learned
+        learned = None if learned is None else learned.replace(loss=c.loss)
+        net._inputs = self._inputs
+        net._outputs = Outputs.of(c, learned).replace(calibration=Calibration(member.temperature))
+        net._trainer = Trainer(copy_of(member.stack.present(averaged=True), c), c.seed)
+        net.history = {name: list(column) for name, column in member.history.items()}
+        net.best_epoch_, net.stop_reason_ = member.best_epoch, getattr(self, "stop_reason_", None)
+        net.epochs_planned_ = getattr(self, "epochs_planned_", 0)
+        return net
+
+    def _fitted(self) -> Stack:
+        if not self._kept:
+            raise NotFittedError(
+                "This Ensemble instance is not fitted yet. Call 'fit' with appropriate arguments before using this"
+                " ensemble."
+            )
+        return self._kept[0].stack
+
+    def _predicting(self) -> Predictor:
+        with switching:
+            predictor, changes = self._predictor, self._changes
+            if predictor is not None:
+                return predictor
+            self._fitted()
+            kept, weights = self._kept, self._weights
+            inputs, outputs, n_threads = self._known_inputs(), self._outputs, self._n_threads
+        predictor = mean_predictor(kept, weights, inputs, outputs, n_threads)
+        with switching:
+            if changes == self._changes and training_of(self) is None:
+                self._predictor = predictor
+        return predictor
+
+    def _uncalibrated(self, X: Samples) -> Array:
+        plain = self._outputs.replace(calibration=Calibration())
+        predictor = mean_predictor(self._kept, self._weights, self._known_inputs(), plain, self._n_threads)
+        c = self._configuration
+        return predictor.layers.forward(X, link=False, scale=c.scale, n_threads=self._n_threads)
+
+
+def _networks_of(members: Any, n_members: Any) -> tuple[Network, ...]:
+    """Return the members as networks that are not fitted.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are not networks, or `n_members` is not valid for them.
+    """
+    given = [members] if isinstance(members, Network) else members
+    if (
+        isinstance(given, str)
+        or not isinstance(given, Sequence)
+        or not all(isinstance(net, Network) for net in given)
+    ):
+        raise TypeError(
+            f"The 'members' parameter of Ensemble must be a Network, or a list of them. Got {members!r} instead."
+        )
+    if not given:
+        raise ValueError("The 'members' parameter of Ensemble is empty; expected at least 1 network.")
+    default = _DEFAULT_MEMBERS if isinstance(members, Network) else len(given)
+    n = default if n_members is None else checks.integer("Ensemble", "n_members", n_members, minimum=1)
+    if n < len(given):
+        raise ValueError(
+            f"n_members is {n}, but members has {len(given)} networks; expected at least as many."
+        )
+    return tuple(_unfitted(given[i % len(given)], i // len(given)) for i in range(n))
+
+
+def _unfitted(net: Network, added: int) -> Network:
+    """Return a network with the parameters and initial weights of another one, and its seed increased."""
+    c = net._configuration
+    seed = c.seed if c.seed is None else c.seed + added
+    other = Network.__new__(Network)
+    Model.__init__(other, c.replace(seed=seed), None)
+    other._initial = net._initial
+    return other
+
+
+def _check_equal(networks: Sequence[Network]) -> None:
+    """Raise ValueError for members whose inputs or outputs differ, or that are not trained by steps."""
+    first = _shared(networks[0]._configuration)
+    for i, network in enumerate(networks):
+        if network._configuration.optimizer.name == "lbfgs":
+            raise ValueError(
+                f"Member {i} has the optimizer LBFGS, which uses all rows in each step; the members of an ensemble are"
+                " trained by steps on the same batches. Use another optimizer, such as AdamW."
+            )
+        for name, value in _shared(network._configuration).items():
+            if value != first[name]:
+                raise ValueError(
+                    f"Member {i} has {name}={value!r}, member 0 has {first[name]!r}; the inputs and the outputs of all"
+                    " members must be equal."
+                )
+
+
+def _shared(configuration: Configuration) -> dict[str, Any]:
+    """Return the parameters that all members must have in common, by name."""
+    shared = {name: getattr(configuration, name) for name in PARAMETERS if name not in _OWN}
+    return shared | {
+        "loss": configuration.loss.unsmoothed,
+        "units of the last layer": configuration.n_outputs,
+        "activation of the last layer": configuration.activation_names[-1],
+    }

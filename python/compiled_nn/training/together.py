@@ -1,0 +1,306 @@
+"""Training of several networks on the same rows in the same order: one call of the core for all of them per epoch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+
+from ..common.errors import CompiledNNWarning, DivergenceError, warn
+from ..data.arrays import Array
+from .batches import Data
+from .divergence import Divergence, worst_layer
+from .history import append_epochs, trim_columns
+from .member import Member
+from .selection import Halving
+from .stacks import loss_together, train_together
+from .targets import Targets
+from .validation import Validation
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+    from cnn_core.stack import Stack
+
+    from ..common.protocols import History
+    from ..optimizers.classes import Optimizer
+    from ..spec.configuration import Configuration
+
+Monitored: TypeAlias = Literal["val_loss", "val_score"]
+MONITORED: tuple[Monitored, ...] = ("val_loss", "val_score")
+# Rows times parameters of all members that one call of the core with several epochs trains, about.
+_WORK_PER_CALL = 20_000_000
+
+
+class Diverged(NamedTuple):
+    """Divergence of the last of all members."""
+
+    divergence: Divergence
+    member: Member
+    n_members: int
+
+    def error(self, when: str, _: Configuration) -> DivergenceError:
+        """Return the error to raise; `when` names the epoch."""
+        which = (
+            f"{when}, in which the last of {self.n_members} members diverged" if self.n_members > 1 else when
+        )
+        return self.divergence.error(which, self.member.configuration, "ensemble")
+
+
+class Together:
+    """Epochs of several networks over the same data in memory.
+
+    Parameters
+    ----------
+    members : sequence of Member
+        All members, in the order of the ensemble.
+    rng : numpy.random.Generator
+        Generator of the order of the rows.
+
+    Attributes
+    ----------
+    has_stepped : bool
+        Whether a step was taken.
+    """
+
+    def __init__(self, members: Sequence[Member], rng: Generator) -> None:
+        self.members, self.rng = list(members), rng
+        self.epoch = 0
+        self.has_stepped = False
+
+    def prepare(
+        self,
+        data: Data,
+        targets: Targets,
+        held_out: Validation | None,
+        *,
+        monitor: Monitored,
+        patience: int | None,
+        halving: Halving | None,
+        n_threads: int | None,
+    ) -> None:
+        """Set data and options of a call of fit.
+
+        Parameters
+        ----------
+        data : Data
+            Rows of all members.
+        targets : Targets
+            Encoding of y.
+        held_out : Validation or None
+            Rows from which the members' `rows` are validated, with values in units of y; None without validation.
+        monitor : {"val_loss", "val_score"}
+            Value by which the best epoch is chosen.
+        patience : int or None
+            Number of epochs without an improvement after which a member is not trained further.
+        halving : Halving or None
+            Epochs at which members are dropped.
+        n_threads : int or None
+            Number of threads of all members together.
+        """
+        self.data, self.targets, self.held_out = data, targets, held_out
+        self.monitor, self.patience, self.halving, self.n_threads = monitor, patience, halving, n_threads
+        self.has_stepped = False
+        self._scaled: Array | None = None
+        if held_out is not None and targets.kind == "values":
+            self._scaled = targets.standardized(held_out.y).astype(data.y.dtype)
+
+    @property
+    def active(self) -> list[Member]:
+        """Members that are trained further."""
+        return [member for member in self.members if member.dropped is None and not self._is_done(member)]
+
+    @property
+    def finished(self) -> str | None:
+        """Reason to end training: no member is trained further."""
+        return None if self.active else "early_stopping"
+
+    def _is_done(self, member: Member) -> bool:
+        if member.limit is not None and member.epoch >= member.limit:
+            return True
+        return self.patience is not None and member.epoch - member.best_epoch >= self.patience
+
+    # ---- epochs
+
+    def run(
+        self,
+        _optimizer: Optimizer,
+        most: int,
+        deadline: float,
+        _on_step: Callable[[int, float], bool] | None = None,
+    ) -> tuple[History, Diverged | None]:
+        """Train all active members for one epoch, or for several short ones; as ``InMemory.run``."""
+        members = self.active
+        if not members:
+            return {"loss": []}, None
+        X, y, batches = self.data
+        epochs = self._epochs_together(members, most)
+        for member in members:
+            member.trainer.set_optimizer(member.configuration.optimizer)
+        order = self._order(epochs)
+        rates = self._rates(members, batches.steps, epochs)
+        before = [member.trainer.stack.steps for member in members]
+        start = perf_counter()
+        losses, penalties = train_together(
+            [member.trainer.stack for member in members],
+            X,
+            y,
+            [member.objective for member in members],
+            order,
+            rates,
+            batch_size=batches.size,
+            epochs=epochs,
+            deadline=deadline,
+            n_threads=self.n_threads,
+        )
+        ended = losses.shape[1]
+        seconds = (perf_counter() - start) / max(ended, 1)
+        self.has_stepped |= any(m.trainer.stack.steps != b for m, b in zip(members, before, strict=True))
+        rates = rates[:, batches.steps - 1 :: batches.steps][:, :ended]
+        for member in members:
+            member.trainer.epochs += ended
+        if not ended:
+            return {"loss": []}, None
+        finite, failure = self._finite(members, losses, rates)
+        if failure is not None or not finite:
+            return {"loss": []}, failure
+        self.epoch += ended
+        numbers = {"loss": losses, "penalty": penalties, "learning_rate": rates}
+        first, columns = self.epoch - ended + 1, {}
+        for name, values in numbers.items():
+            columns[name] = values[finite].mean(axis=0).tolist()
+        columns["seconds"] = [seconds] * ended
+        columns["n_members"] = [len(finite)] * ended
+        self._trained = [members[i] for i in finite]
+        for i in finite:
+            member = members[i]
+            member.epoch = self.epoch
+            own = {name: values[i].tolist() for name, values in numbers.items()}
+            own |= {"epoch": list(range(first, self.epoch + 1)), "seconds": columns["seconds"]}
+            append_epochs(member.history, own)
+        return columns, None
+
+    def _epochs_together(self, members: Sequence[Member], most: int) -> int:
+        n_parameters = sum(member.trainer.stack.n_parameters + 100 for member in members)
+        return min(max(_WORK_PER_CALL // (self.data.batches.n_rows * n_parameters), 1), most)
+
+    def _order(self, epochs: int) -> Array | None:
+        batches = self.data.batches
+        if not batches.shuffles:
+            return batches.order(self.rng)
+        orders = [self.rng.permutation(batches.n_rows) for _ in range(epochs)]
+        return np.stack(orders) if epochs > 1 else orders[0]
+
+    def _rates(self, members: Sequence[Member], steps: int, epochs: int) -> Array:
+        """Return the learning rates (members, steps) of some epochs; equal schedules are computed once."""
+        found: dict[Any, Array] = {}
+        rows = []
+        for member in members:
+            trainer, rate = member.trainer, getattr(member.configuration.optimizer, "learning_rate", None)
+            key = (
+                id(rate) if callable(rate) else rate,
+                trainer.stack.steps,
+                trainer.epochs,
+                trainer.rate_scale,
+            )
+            if key not in found:
+                found[key] = trainer.rates(member.configuration.optimizer, steps * epochs, epochs)
+            rows.append(found[key])
+        return np.stack(rows)
+
+    def _finite(
+        self, members: Sequence[Member], losses: Array, rates: Array
+    ) -> tuple[list[int], Diverged | None]:
+        """Return the indices of the members with finite values; the others are dropped with a warning.
+
+        If no member is left, the divergence of the last one is returned as well.
+        """
+        finite = []
+        bad: list[tuple[Member, Divergence]] = []
+        for i, member in enumerate(members):
+            stack = member.trainer.stack
+            parameters = stack.parameters
+            largest = max(parameters.item(parameters.argmax()), -parameters.item(parameters.argmin()))
+            if np.isfinite(losses[i]).all() and largest < math.inf:
+                member.last_finite = stack.present(averaged=True)
+                finite.append(i)
+            else:
+                bad.append(
+                    (member, Divergence(float(rates[i, -1]), float(losses[i, -1]), *worst_layer(stack)))
+                )
+        for member, _ in bad:
+            member.dropped = "diverged"
+        if bad and all(member.dropped for member in self.members):
+            for member, _ in bad:
+                member.dropped = None  # the ensemble keeps their last finite weights
+            return finite, Diverged(bad[-1][1], bad[-1][0], len(self.members))
+        for member, divergence in bad:
+            warn(
+                f"Member {member.index} of the ensemble has diverged in epoch {self.epoch + 1} (learning rate"
+                f" {divergence.learning_rate:g}, loss {divergence.loss:g}) and is dropped; the others are trained"
+                " further. Try a lower learning rate for it.",
+                CompiledNNWarning,
+            )
+        return finite, None
+
+    # ---- validation
+
+    def validate(self, deadline: float) -> History:
+        """Validate the members that were trained, keep their best weights, and return the means of their values.
+
+        Raises
+        ------
+        TimeoutError
+            If the deadline, a value of `perf_counter`, passes during the computation.
+        """
+        members = self._trained
+        stacks = [member.kept if member.last_finite is None else member.last_finite for member in members]
+        try:
+            values = self._values(members, stacks, deadline)
+        except TimeoutError:  # the epoch is not recorded
+            self.epoch -= 1
+            for member in members:
+                member.epoch -= 1
+                trim_columns(member.history)
+            raise
+        monitored = values[self.monitor] if self.monitor == "val_loss" else -values[self.monitor]
+        for i, member in enumerate(members):
+            for name, column in values.items():
+                member.history.setdefault(name, []).append(float(column[i]))
+            if monitored[i] < member.value:
+                member.value, member.best_epoch, member.best = float(monitored[i]), self.epoch, stacks[i]
+        if self.halving is not None:
+            self.halving.drop(self.members, self.epoch)
+        return {name: [float(column.mean())] for name, column in values.items()}
+
+    def _values(
+        self, members: Sequence[Member], stacks: Sequence[Stack], deadline: float
+    ) -> dict[str, Array]:
+        """Return the validation values of members: the loss, and the score if it is monitored."""
+        held_out = self.held_out
+        assert held_out is not None
+        if self.monitor == "val_loss":
+            y = held_out.y if self._scaled is None else self._scaled
+            losses = loss_together(
+                stacks,
+                held_out.X,
+                y,
+                [member.validating for member in members],
+                [member.rows for member in members],
+                deadline=deadline,
+                n_threads=self.n_threads,
+            )
+            return {"val_loss": losses}
+        found = [
+            self.part(member).columns(stack, self.targets, member.validating, deadline)
+            for member, stack in zip(members, stacks, strict=True)
+        ]
+        return {name: np.array([each[name][0] for each in found]) for name in ("val_loss", "val_score")}
+
+    def part(self, member: Member) -> Validation:
+        """Return the validation rows of a member."""
+        assert self.held_out is not None
+        return self.held_out if member.rows is None else self.held_out.part(member.rows)

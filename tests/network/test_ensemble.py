@@ -1,0 +1,75 @@
+"""Ensembles: members have the bits of their lone runs, predictions are means, refused calls change nothing."""
+
+import compiled_nn as cnn
+import numpy as np
+import pytest
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(203, 5))
+LABELS = np.array(["a", "b", "c"])[(X[:, 0] + X[:, 1] ** 2 > 0.5).astype(int) + (X[:, 2] > 0.8)]
+VALUES = X[:, 0] * X[:, 1] + np.sin(X[:, 2]) + 10
+X_NEW = RNG.normal(size=(50, 5))
+
+
+def classifiers(dtype="float32", n=3, **parameters):
+    """Networks that differ in everything in which members may differ."""
+    Dense, options = cnn.Dense, {"standardize": True, "dtype": dtype, **parameters}
+    return [
+        cnn.Network([Dense(8, "relu"), Dense(3)], optimizer=cnn.Adam(0.02), seed=1, **options),
+        cnn.Network(
+            [Dense(5, "tanh", dropout=0.2), Dense(6, "silu"), Dense(3)],
+            optimizer=cnn.SGD(0.1),
+            seed=2,
+            **options,
+        ),
+        cnn.Network(
+            [Dense(12, "silu", norm="layer"), Dense(3)],
+            optimizer=cnn.AdamW(0.01),
+            ema=0.9,
+            l2=0.01,
+            seed=3,
+            **options,
+        ),
+        cnn.Network(
+            [Dense(4, "relu", norm="batch"), Dense(3)], clip_norm=0.5, input_dropout=0.1, seed=4, **options
+        ),
+    ][:n]
+
+
+def regressors(dtype="float32", loss="mse", n_outputs=1, **parameters):
+    options = {"standardize": True, "dtype": dtype, "loss": loss, **parameters}
+    return [
+        cnn.Network(
+            [cnn.Dense(8, "tanh"), cnn.Dense(n_outputs)], optimizer=cnn.Adam(0.02), seed=seed, **options
+        )
+        for seed in range(3)
+    ]
+
+
+def same_bits(one, other):
+    return all(
+        np.array_equal(a, b)
+        for first, second in zip(one.get_weights(), other.get_weights(), strict=True)
+        for a, b in zip(first, second, strict=True)
+    )
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("validation", ["random", "folds", None])
+def test_members_have_the_bits_of_their_lone_runs(dtype, n_threads, validation):
+    nets = classifiers(dtype, 4)
+    together = cnn.Ensemble(nets, seed=7, n_threads=n_threads).fit(X, LABELS, epochs=4, validation=validation)
+    masks = together.validation_masks_
+    for i, (net, member) in enumerate(zip(nets, together.members_, strict=True)):
+        alone = cnn.Ensemble([net], seed=7)
+        alone.fit(X, LABELS, epochs=4, validation=None if masks is None else masks[i])
+        assert same_bits(alone.members_[0], member)
+        assert alone.temperatures_[0] == together.temperatures_[i]
+        assert np.array_equal(alone.members_[0].predict_proba(X_NEW), member.predict_proba(X_NEW))
+
+
+def test_a_member_without_validation_is_a_network():
+    net = classifiers(n=1)[0]
+    member = cnn.Ensemble([net], seed=7).fit(X, LABELS, epochs=1, validation=None, shuffle=False).members_[0]
+    assert same_bits(member, net.fit(X, LABELS, epochs=1, shuffle=False))
