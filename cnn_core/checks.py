@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -81,3 +81,35 @@ def read_scaling(mean: ArrayLike, deviation: ArrayLike, k: int) -> tuple[NDArray
     means.setflags(write=False)
     deviations.setflags(write=False)
     return means, deviations, factors
+
+
+def read_encoding(
+    columns: ArrayLike, bins: ArrayLike, numbers: Sequence[ArrayLike], inputs: int, dtype: np.dtype[Any]
+) -> tuple[NDArray[Any], ...]:
+    """Return the arguments of `Layers.encode` as read-only copies: int64, then numbers of `dtype`.
+
+    Raises
+    ------
+    ValueError
+        If they do not describe columns that, with their bins, are the inputs of the first layer.
+    """
+    chosen, counts = np.array(columns, np.int64), np.array(bins, np.int64)
+    with np.errstate(over="ignore", under="ignore"):
+        lower, factor, low, high = parts = tuple(np.array(part, np.float64).astype(dtype) for part in numbers)
+    if chosen.ndim != 1 or counts.shape != chosen.shape or len(chosen) == 0 or counts.min() < 1:
+        raise ValueError(f"columns is {chosen}, bins {counts}; each encoded column has at least 1 bin")
+    n = int(counts.sum())
+    if any(part.shape != (n,) for part in parts):
+        raise ValueError(f"there are {n} bins, and {', '.join(str(part.shape) for part in parts)} numbers")
+    if not np.isfinite(parts).all() or factor.min() <= 0:
+        raise ValueError(f"the numbers of bins must be finite in {dtype}, and the factors above zero")
+    if (low > high).any():
+        raise ValueError("low is above high for a bin")
+    if n >= inputs or chosen[0] < 0 or (np.diff(chosen) < 1).any() or chosen[-1] >= inputs - n:
+        raise ValueError(
+            f"columns is {chosen}: the first layer takes {inputs} inputs, of which {n} are bins, so that X has"
+            f" {inputs - n} columns; indices must be increasing"
+        )
+    for array in (chosen, counts, *parts):
+        array.setflags(write=False)
+    return chosen, counts, lower, factor, low, high

@@ -3,7 +3,7 @@
 cimport numpy as cnp
 
 from cnn_core.kernel_tables cimport DenseKernels
-from cnn_core.types cimport Net, Rows
+from cnn_core.types cimport Net, Pieces, Rows
 
 cdef struct Poll:                   # of a long computation: see `polling.pyx`
     double flops                    # work of the calling thread since the last check
@@ -70,6 +70,10 @@ cdef class Layers:
     cdef const double *mean
     cdef const double *factor
     cdef readonly Py_ssize_t clipped
+    cdef readonly Py_ssize_t columns    # of X; the first layer takes as many, and the bins of `encode`
+    cdef readonly tuple encoding        # the arguments of `encode`, or None
+    cdef Block piece_memory         # a call keeps it alive, too
+    cdef const Pieces *pieces
     cdef readonly tuple sizes
     cdef readonly tuple activations
     cdef readonly tuple biases

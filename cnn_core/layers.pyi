@@ -38,6 +38,10 @@ class Layers:
     @property
     def clipped(self) -> int: ...
     @property
+    def columns(self) -> int: ...
+    @property
+    def encoding(self) -> tuple[NDArray[Any], ...] | None: ...
+    @property
     def statistics(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None: ...
     def __new__(
         cls,
@@ -54,6 +58,15 @@ class Layers:
     def gains(self, flat: NDArray[Any] | None = None) -> list[NDArray[Any] | None]: ...
     def running_statistics(self) -> list[tuple[NDArray[Any], NDArray[Any]] | None]: ...
     def standardize(self, mean: ArrayLike, deviation: ArrayLike, clipped: int = 0) -> None: ...
+    def encode(
+        self,
+        columns: ArrayLike,
+        bins: ArrayLike,
+        lower: ArrayLike,
+        factor: ArrayLike,
+        low: ArrayLike,
+        high: ArrayLike,
+    ) -> None: ...
     def forward(
         self,
         X: NDArray[Any] | SparseRows,

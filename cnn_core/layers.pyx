@@ -22,7 +22,7 @@ from libc.string cimport memcpy, memset
 
 cimport numpy as cnp
 
-from cnn_core.checks import check_arguments, read_scaling
+from cnn_core.checks import check_arguments, read_encoding, read_scaling
 from cnn_core.sparse import SparseRows
 from cnn_core.user_functions import call_function
 
@@ -30,8 +30,8 @@ from cnn_core.activation_codes cimport USER, fused, name_of_activation
 from cnn_core.kernel_tables cimport DenseKernels
 from cnn_core.threads cimport acquire_threads, release_threads, run_parallel
 from cnn_core.types cimport (
-    BATCH_NORM, BOTH_CLASSES, FLOAT32, FLOAT64, LAYER_NORM, LINKED, LOGITS, NO_NORM, RMS_NORM, ROW_GROUP, SLICE_FLOPS,
-    Layer, Net, Rows, share, user_fn)
+    BATCH_NORM, BOTH_CLASSES, FLOAT32, FLOAT64, LAYER_NORM, LINKED, LOGITS, NO_NORM, PIECE_GROUP, RMS_NORM, ROW_GROUP,
+    SLICE_FLOPS, Layer, Net, Pieces, Rows, share, user_fn)
 
 cnp.import_array()
 
@@ -207,6 +207,7 @@ cdef int copy_layout(Layers self, Layers other) except -1:
         self.net = other.net
         self.net.layers, self.net.owner = layers, <void *>self
         self.memory, self.running_memory, self.parameters_data = other.memory, other.running_memory, other.memory.data
+    self.columns = self.sizes[0]
     clear_dropout(&self.net)
     return 0
 
@@ -253,7 +254,7 @@ cdef class Layers:
             return
         (self.sizes, self.activations, self.biases, self.dtype, self.norms, self.residuals) = check_arguments(
             sizes, activations, biases, dtype, norms, residuals)
-        depth, self.itemsize = len(self.sizes) - 1, self.dtype.itemsize
+        depth, self.itemsize, self.columns = len(self.sizes) - 1, self.dtype.itemsize, self.sizes[0]
         self.units_major = units_major
         self.net.layers = <Layer *>PyMem_Malloc(depth * sizeof(Layer))
         if self.net.layers == NULL:
@@ -413,19 +414,73 @@ cdef class Layers:
         cdef cnp.ndarray means, factors
         cdef double *room
         cdef Block scaling
-        if not 0 <= clipped <= self.sizes[0]:
-            raise ValueError(f"clipped is {clipped}; the first layer takes {self.sizes[0]} columns")
-        means, deviations, factors = read_scaling(mean, deviation, self.sizes[0])
-        scaling = allocate(2*self.net.layers[0].k, np.dtype("float64"))
+        if not 0 <= clipped <= self.columns:
+            raise ValueError(f"clipped is {clipped}; the first layer takes {self.columns} columns")
+        means, deviations, factors = read_scaling(mean, deviation, self.columns)
+        scaling = allocate(2*self.columns, np.dtype("float64"))
         room = <double *>scaling.data
-        memcpy(room, cnp.PyArray_DATA(means), self.net.layers[0].k*sizeof(double))
-        memcpy(room + self.net.layers[0].k, cnp.PyArray_DATA(factors), self.net.layers[0].k*sizeof(double))
+        memcpy(room, cnp.PyArray_DATA(means), self.columns*sizeof(double))
+        memcpy(room + self.columns, cnp.PyArray_DATA(factors), self.columns*sizeof(double))
         statistics = means, deviations
         with cython.critical_section(self):     # after the check, nothing fails or releases objects
             _old = self.scaled_by, self.factors, self.scaling
             self.check_change("standardize")
             self.scaled_by, self.factors, self.clipped = statistics, factors, clipped
-            self.scaling, self.mean, self.factor = scaling, room, room + self.net.layers[0].k
+            self.scaling, self.mean, self.factor = scaling, room, room + self.columns
+
+    def encode(self, columns, bins, lower, factor, low, high):
+        """Encode columns of X as piecewise-linear functions, in prediction and training: the first layer takes the
+        columns, then the bins of each encoded column, min(max((z - lower) * factor, low), high).
+
+        z is the number after scaling or standardising, before a clip. Sparse rows are encoded as well.
+
+        Parameters
+        ----------
+        columns : array-like (c,)
+            Indices of the encoded columns, increasing; X then has as many columns less than the first layer takes as
+            there are bins.
+        bins : array-like (c,)
+            Number of bins of each of them, at least 1.
+        lower, factor, low, high : array-like (n,)
+            Parameters of the bins of all columns, finite, the factors above zero; rounded to the type of the layers.
+            All arguments are kept as `encoding`.
+
+        Raises
+        ------
+        ValueError
+            If an argument cannot be used, or the rows are standardised already with another number of columns.
+        """
+        cdef Pieces *pieces
+        cdef Block memory
+        cdef Py_ssize_t c, total = 0, padded = 0, at = 0
+        encoding = read_encoding(columns, bins, (lower, factor, low, high), self.sizes[0], self.dtype)
+        if self.scaled_by is not None and self.sizes[0] - len(encoding[2]) != self.columns:
+            raise ValueError("encode is called before standardize, which takes the columns of X alone")
+        counts = encoding[1].tolist()
+        for n in counts:
+            total += n
+            padded += (n + PIECE_GROUP - 1) // PIECE_GROUP * PIECE_GROUP
+        c = len(counts)
+        memory = allocate(16 + 2*c + 4*padded + 64, np.dtype("float64"))
+        pieces = <Pieces *>memory.data
+        pieces.count = c
+        pieces.columns = <const int64_t *>(<char *>memory.data + 128)
+        pieces.bins = pieces.columns + c
+        memcpy(<void *>pieces.columns, cnp.PyArray_DATA(<cnp.ndarray>encoding[0]), c*sizeof(int64_t))
+        memcpy(<void *>pieces.bins, cnp.PyArray_DATA(<cnp.ndarray>encoding[1]), c*sizeof(int64_t))
+        reals = array_of(memory)[(16 + 2*c + 7) // 8 * 8:].view(self.dtype)[:4*padded].reshape(4, padded)
+        for n in counts:
+            first = len(encoding[2]) - total
+            reals[:, at:at + n] = [part[first:first + n] for part in encoding[2:]]
+            total -= n
+            at += (n + PIECE_GROUP - 1) // PIECE_GROUP * PIECE_GROUP
+        pieces.lower, pieces.factor = cnp.PyArray_DATA(reals[0]), cnp.PyArray_DATA(reals[1])
+        pieces.low, pieces.high = cnp.PyArray_DATA(reals[2]), cnp.PyArray_DATA(reals[3])
+        with cython.critical_section(self):
+            _old = self.encoding, self.piece_memory
+            self.check_change("encode")
+            self.encoding, self.piece_memory, self.pieces = encoding, memory, pieces
+            self.columns = self.sizes[0] - len(encoding[2])
 
     cdef object read_rows(self, samples, double scale, Rows *rows):
         """Describe X as `Rows`; returns an object that must stay alive as long as the rows are read."""
@@ -433,7 +488,7 @@ cdef class Layers:
             return self.read_sparse(samples, scale, rows)
         kept = pinned(<cnp.ndarray>samples)     # before the address is read: making an object may call finalizers
         self.read_dense(<cnp.ndarray>samples, scale, rows)
-        return kept, self.scaling, self.memory, self.running_memory
+        return kept, self.scaling, self.piece_memory, self.memory, self.running_memory
 
     cdef int read_dense(self, cnp.ndarray X, double scale, Rows *rows) except -1:
         """`read_rows` for a dense array, which is not pinned. Sizes are those of the array itself, not attributes of a
@@ -444,15 +499,15 @@ cdef class Layers:
             raise TypeError(
                 f"X has dtype {(<object>X).dtype}; the core reads booleans, integers, float32 and float64 of native "
                 "order")
-        if cnp.PyArray_NDIM(X) != 2 or cnp.PyArray_DIM(X, 1) != self.net.layers[0].k:
-            raise ValueError(f"X has shape {(<object>X).shape}; the stack takes (m, {self.net.layers[0].k})")
+        if cnp.PyArray_NDIM(X) != 2 or cnp.PyArray_DIM(X, 1) != self.columns:
+            raise ValueError(f"X has shape {(<object>X).shape}; the stack takes (m, {self.columns})")
         rows.data, rows.count = <const char *>cnp.PyArray_DATA(X), cnp.PyArray_DIM(X, 0)
-        rows.columns = self.net.layers[0].k
+        rows.columns = self.columns
         rows.row_stride, rows.column_stride = cnp.PyArray_STRIDE(X, 0), cnp.PyArray_STRIDE(X, 1)
         rows.scale, rows.mean, rows.factor = scale, self.mean, self.factor
-        rows.clipped = self.clipped
+        rows.clipped, rows.pieces = self.clipped, self.pieces
         rows.direct = (
-            cnp.PyArray_TYPE(X) == self.type_number and scale == 1 and self.mean == NULL
+            cnp.PyArray_TYPE(X) == self.type_number and scale == 1 and self.mean == NULL and self.pieces == NULL
             and (rows.column_stride == self.itemsize or rows.columns == 1)
             and rows.row_stride % self.itemsize == 0 and <uintptr_t>rows.data % self.itemsize == 0
             and (rows.columns * self.itemsize % 64 == 0 or not self.net.layers[0].units_major))
@@ -464,11 +519,12 @@ cdef class Layers:
         cdef cnp.ndarray starts, indices, data
         if not isinstance(X, SparseRows):
             raise TypeError(f"X is of the type {type(X).__name__}; the core reads ndarray and SparseRows")
-        if X.shape[1] != self.net.layers[0].k:
-            raise ValueError(f"X has shape {X.shape}; the stack takes (m, {self.net.layers[0].k})")
+        if X.shape[1] != self.columns:
+            raise ValueError(f"X has shape {X.shape}; the stack takes (m, {self.columns})")
         starts, indices, data = X.arrays
         starts = np.array(starts)
-        kept = (starts, indices, data, pinned(indices), pinned(data), self.scaling, self.memory, self.running_memory)
+        kept = (starts, indices, data, pinned(indices), pinned(data), self.scaling, self.piece_memory, self.memory,
+                self.running_memory)
         memset(rows, 0, sizeof(Rows))
         rows.kind = number_of(data)
         rows.wide_indices = number_of(indices) == INT64
@@ -481,9 +537,9 @@ cdef class Layers:
         rows.data, rows.count = <const char *>cnp.PyArray_DATA(data), cnp.PyArray_DIM(starts, 0) - 1
         rows.indices = cnp.PyArray_DATA(indices)
         rows.starts = <const int64_t *>cnp.PyArray_DATA(starts)
-        rows.columns = self.net.layers[0].k
+        rows.columns = self.columns
         rows.scale, rows.mean, rows.factor = scale, self.mean, self.factor
-        rows.clipped = self.clipped
+        rows.clipped, rows.pieces = self.clipped, self.pieces
         return kept
 
     cdef int forward_block(self, const Rows *x, Py_ssize_t m, void *out, int output, bint finite_only,
@@ -549,10 +605,10 @@ cdef class Layers:
 
     cdef int forward_rows(self, const void *x, Py_ssize_t m, void *out) noexcept nogil:
         cdef Rows rows
-        rows.data, rows.count, rows.columns, rows.scale = <const char *>x, m, self.net.layers[0].k, 1
+        rows.data, rows.count, rows.columns, rows.scale = <const char *>x, m, self.columns, 1
         rows.mean, rows.factor, rows.clipped, rows.starts = self.mean, self.factor, self.clipped, NULL
-        rows.kind = FLOAT32 if self.itemsize == 4 else FLOAT64
-        rows.direct = self.mean == NULL and (
+        rows.kind, rows.pieces = FLOAT32 if self.itemsize == 4 else FLOAT64, self.pieces
+        rows.direct = self.mean == NULL and self.pieces == NULL and (
             rows.columns * self.itemsize % 64 == 0 or not self.net.layers[0].units_major)
         rows.row_stride, rows.column_stride = rows.columns*self.itemsize, self.itemsize
         return self.forward_block(&rows, m, out, LINKED, False, 1)
@@ -670,21 +726,22 @@ cdef class Layers:
         cdef UnitsOfY of_y
         cdef const UnitsOfY *in_units = NULL
         cdef object kept = None
-        cdef Block _memory = self.memory, _running = self.running_memory, _scaling = self.scaling   # for the whole call
+        cdef Block _memory = self.memory, _running = self.running_memory    # kept for the whole call
+        cdef Block _scaling = self.scaling, _pieces = self.piece_memory
         if output < LOGITS or output > BOTH_CLASSES or (output == BOTH_CLASSES and self.classes != 1):
             raise ValueError(f"output is {output}; a network of {self.classes} outputs has no such form")
         if output == BOTH_CLASSES and units is not None:
             raise ValueError("output is 2, both classes; units are for networks that predict values")
         threads = thread_count(n_threads)       # may call Python: nothing of X is read before
         if cnp.PyArray_CheckExact(X):
-            if (cnp.PyArray_NDIM(<cnp.ndarray>X) != 2 or cnp.PyArray_DIM(<cnp.ndarray>X, 1) != self.net.layers[0].k
+            if (cnp.PyArray_NDIM(<cnp.ndarray>X) != 2 or cnp.PyArray_DIM(<cnp.ndarray>X, 1) != self.columns
                     or number_of(<cnp.ndarray>X) < 0 or not cnp.PyArray_ISALIGNED(<cnp.ndarray>X)):
                 return None
             if (<double>self.n_parameters * cnp.PyArray_DIM(<cnp.ndarray>X, 0) >= PINNED_WORK
                     or self.net.call != NULL):
                 kept = pinned(<cnp.ndarray>X)
             self.read_dense(<cnp.ndarray>X, scale, &rows)
-        elif isinstance(X, SparseRows) and X.shape[1] == self.net.layers[0].k:
+        elif isinstance(X, SparseRows) and X.shape[1] == self.columns:
             kept = self.read_sparse(X, scale, &rows)
         else:
             return None

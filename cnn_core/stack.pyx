@@ -114,6 +114,11 @@ cdef class Stack(Layers):
         forget_other_threads(self)
         Layers.standardize(self, mean, deviation, clipped)
 
+    def encode(self, columns, bins, lower, factor, low, high):
+        """Documented in `Layers.encode`; refused with a RuntimeError while a pass runs."""
+        forget_other_threads(self)
+        Layers.encode(self, columns, bins, lower, factor, low, high)
+
     cdef int check_change(self, str what) except -1:
         return check_free(self, what)
 
@@ -577,6 +582,7 @@ cdef class Stack(Layers):
         """
         # imported here to keep the import of the core fast
         from cnn_core.clipping import slopes
+        from cnn_core.encoding import add_bins, factors_of_bins
         from cnn_core.functions import derive_from_inputs, matmul
         cdef Run run
         cdef Poll poll
@@ -596,8 +602,13 @@ cdef class Stack(Layers):
                 Y = derive_from_inputs(activation, self.forward(X, link=False, scale=scale, n_threads=threads), Y)
             (W, _), *_ = self.views()
             transposed = W.T
-            if self.factors is not None or scale != 1:
-                transposed = (transposed * (self.factors if self.factors is not None else scale)).astype(self.dtype)
+            factors = self.factors
+            if factors is None and (scale != 1 or self.encoding is not None):
+                factors = np.full(self.columns, scale)
+            if self.encoding is not None:
+                factors = factors_of_bins(self.encoding, factors)
+            if factors is not None:
+                transposed = (transposed * factors).astype(self.dtype)
             alive = self.prepare(&run, X, Y, Objective("mse", scale=scale), PY_SSIZE_T_MAX, threads, True)
             m = run.count
             run.loss_and_gradient, run.loss_spec.function = given_gradient, <void *>self
@@ -605,9 +616,9 @@ cdef class Stack(Layers):
             run.batch, run.passes = run.chunk, 1
             start_polling(self, &run, &poll, INFINITY)
             if out is None:
-                out = np.empty((m, self.sizes[0]), self.dtype)
+                out = np.empty((m, self.columns), self.dtype)
             elif cnp.PyArray_NDIM(out) != 2 or cnp.PyArray_DIM(out, 0) != m:
-                raise ValueError(f"out has shape {(<object>out).shape}; it must be ({m}, {self.sizes[0]})")
+                raise ValueError(f"out has shape {(<object>out).shape}; it must be ({m}, {self.columns})")
             else:
                 self.check_overlap(X, out)
             kept = pinned(out)          # no-cython-lint: alive until the end
@@ -619,10 +630,15 @@ cdef class Stack(Layers):
                     self.execute(&run, threads)
                 end_of_run(&run, &poll)
                 dz = cnp.PyArray_SimpleNewFromData(2, shape, self.type_number, run.dz[0])
-                matmul(dz[:, :self.sizes[1]], transposed, (<object>out)[at:stop], n_threads=threads)
+                gradient = (<object>out)[at:stop]
+                if self.encoding is not None:
+                    gradient = np.empty((stop - at, self.sizes[0]), self.dtype)
+                matmul(dz[:, :self.sizes[1]], transposed, gradient, n_threads=threads)
                 if self.clipped:
-                    (<object>out)[at:stop, :self.clipped] *= slopes(
+                    gradient[:, :self.clipped] *= slopes(
                         X, slice(at, stop), self.scaled_by[0], self.factors, self.clipped)
+                if self.encoding is not None:
+                    add_bins(self, X, slice(at, stop), scale, gradient, (<object>out)[at:stop])
                 PyErr_CheckSignals()
                 at = stop
             keep_workspace(self, alive[2])

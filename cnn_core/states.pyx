@@ -42,6 +42,7 @@ cdef int take_fixed(Stack new, Stack old) except -1:
     """Set what no pass changes: the scaling of the inputs, and the frozen weights."""
     new.scaled_by, new.factors, new.clipped = old.scaled_by, old.factors, old.clipped
     new.scaling, new.mean, new.factor = old.scaling, old.mean, old.factor
+    new.encoding, new.piece_memory, new.pieces, new.columns = old.encoding, old.piece_memory, old.pieces, old.columns
     new.mask, new.frozen = old.mask, old.frozen
     new.update.mask, new.update.frozen = old.update.mask, old.update.frozen
     return 0

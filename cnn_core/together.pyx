@@ -43,6 +43,9 @@ cdef int check_inputs(i, Stack stack, Stack first) except -1:
                              or not all(np.array_equal(a, b) for a, b in zip(one, other))):
         raise ValueError(f"member {i} and member 0 standardise the inputs differently; they must have equal means, "
                          "deviations and clipped columns")
+    one, other = stack.encoding, first.encoding
+    if one is not other and (one is None or other is None or not all(np.array_equal(a, b) for a, b in zip(one, other))):
+        raise ValueError(f"member {i} and member 0 encode the inputs differently; they must have equal bins")
     return 0
 
 
@@ -66,7 +69,7 @@ def train_together(stacks, X, y, objectives, order, rates, *, batch_size, epochs
     Parameters
     ----------
     stacks : sequence of Stack
-        Members, each with an optimizer. They have the same number of inputs, dtype and scaling of the inputs.
+        Members, each with an optimizer. They have the same number of inputs, dtype, scaling and encoding of the inputs.
     X, y
         Rows and targets of all members, as for `Stack.loss`.
     objectives : sequence of Objective

@@ -12,6 +12,7 @@ cdef enum:
     NARROW_PANEL = 96       # their gradient is computed for this many inputs at once
     GRAM_PANEL = 1024       # columns of X that are added to X X^T at once
     NORM_BLOCK = 4096       # reals of a gradient whose squares are summed in one block
+    PIECE_GROUP = 16        # bins of a column are padded to a multiple of this: whole vectors of every width
 
 cdef enum:
     SLICE_FLOPS = 1000000000    # signals are checked after this much work, which takes some hundredths of a second,
@@ -62,6 +63,15 @@ cdef struct Net:
     user_fn call            # NULL if no activation is the user's
     void *owner             # the `Layers` object that is passed to `call`
 
+cdef struct Pieces:         # piecewise-linear functions of columns of X, the inputs that follow them: see `encode`
+    Py_ssize_t count        # number of columns that are encoded
+    const int64_t *columns  # their indices
+    const int64_t *bins     # number of bins of each
+    const void *lower       # reals for each bin: z becomes min(max((z - lower) * factor, low), high); those of a column
+    const void *factor      # begin at a multiple of PIECE_GROUP
+    const void *low
+    const void *high
+
 cdef struct Rows:           # a matrix of the caller, read row by row
     const char *data
     Py_ssize_t count        # number of rows
@@ -76,6 +86,7 @@ cdef struct Rows:           # a matrix of the caller, read row by row
     const double *mean      # (x - mean[column]) * factor[column]
     const double *factor
     Py_ssize_t clipped      # number of first columns that are clipped after this, see `smooth_clip`
+    const Pieces *pieces    # NULL: the first layer takes the columns alone
 
 cdef struct Target:         # class indices, or rows of `columns` reals
     const int64_t *labels

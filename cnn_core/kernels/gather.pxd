@@ -3,8 +3,9 @@
 from libc.math cimport copysign, fabs, sqrt
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from cnn_core.kernels.vec cimport real
-from cnn_core.types cimport FLOAT32, FLOAT64, INT16, INT32, INT64, INT8, UINT16, UINT32, UINT8, Rows
+from cnn_core.kernels.vec cimport LANES, real, v_load, v_max, v_min, v_set1, v_store, vec
+from cnn_core.types cimport (
+    FLOAT32, FLOAT64, INT16, INT32, INT64, INT8, PIECE_GROUP, UINT16, UINT32, UINT8, Pieces, Rows)
 
 ctypedef fused number:
     int8_t
@@ -78,10 +79,18 @@ cdef inline double smooth_clip(double z) noexcept nogil:
     return z / sqrt(1 + third*third)
 
 
+cdef inline double within_range(double z) noexcept nogil:
+    """z, or the largest float with its sign if reals are floats, and z is finite and beyond their range."""
+    cdef double largest = 3.4028234663852886e38
+    return copysign(largest, z) if sizeof(real) == 4 and fabs(z) > largest and z - z == 0 else z
+
+
 cdef inline double standardized(const Rows *x, Py_ssize_t j, double value) noexcept nogil:
-    """A number of column j, standardised and clipped."""
+    """A number of column j, standardised, and clipped unless `encode` does that."""
     cdef double z = (value - x.mean[j]) * x.factor[j]
-    return smooth_clip(z) if j < x.clipped else z
+    if j >= x.clipped:
+        return z
+    return smooth_clip(z) if x.pieces == NULL else within_range(z)
 
 
 cdef inline real read_number(const Rows *x, const char *row, Py_ssize_t j, bint exactly) noexcept nogil:
@@ -152,12 +161,47 @@ cdef inline void gather_sparse(const Rows *x, const int64_t *order, Py_ssize_t f
         scatter_rows[double](NULL, x, order, first, m, target, ld)
 
 
-cdef inline void gather(const Rows *caller, const int64_t *order, Py_ssize_t first, Py_ssize_t m, real *target,
-                        Py_ssize_t ld) noexcept nogil:
-    """target[m, columns] = x[order[first : first + m]], scaled or standardised; the padding up to ld becomes zero"""
+cdef inline void encode_number(const Pieces *pieces, Py_ssize_t at, Py_ssize_t n, real number,
+                               real *target) noexcept nogil:
+    """target[n] = min(max((number - lower) factor, low), high), with the bins at, at + 1, ... of all"""
+    cdef vec z = v_set1(number), value
+    cdef real last[LANES]
+    cdef Py_ssize_t j = 0, i
+    while j < n:
+        value = v_max(v_load(<const real *>pieces.low + at + j),
+                      (z - v_load(<const real *>pieces.lower + at + j)) * v_load(<const real *>pieces.factor + at + j))
+        value = v_min(v_load(<const real *>pieces.high + at + j), value)
+        if j + LANES <= n:
+            v_store(target + j, value)
+        else:
+            v_store(last, value)
+            for i in range(n - j):
+                target[j + i] = last[i]
+        j += LANES
+
+
+cdef inline void encode(const Rows *x, Py_ssize_t m, real *target, Py_ssize_t ld) noexcept nogil:
+    """Write the bins of the encoded columns behind the columns, then clip the first columns: bins are functions of
+    numbers that are not clipped."""
+    cdef const Pieces *pieces = x.pieces
+    cdef Py_ssize_t i, c, j, at
+    cdef real *row = target
+    cdef real *bins
+    for i in range(m):
+        bins, at = row + x.columns, 0
+        for c in range(pieces.count):
+            encode_number(pieces, at, pieces.bins[c], row[pieces.columns[c]], bins)
+            bins += pieces.bins[c]
+            at += (pieces.bins[c] + PIECE_GROUP - 1) // PIECE_GROUP * PIECE_GROUP
+        for j in range(x.clipped):
+            row[j] = <real>smooth_clip(row[j])
+        row += ld
+
+
+cdef inline void gather_columns(const Rows *x, const int64_t *order, Py_ssize_t first, Py_ssize_t m,
+                                real *target, Py_ssize_t ld) noexcept nogil:
+    """`gather` without the bins."""
     cdef Py_ssize_t i, j
-    cdef Rows rows = caller[0]
-    cdef const Rows *x = &rows
     # Converted to float first, numbers of more than 24 bits would lose the digits that differ from the mean.
     cdef bint exactly = sizeof(real) == 4 and x.mean != NULL and size_of(x.kind) > 2 and x.kind != FLOAT32
     for i in range(m):
@@ -166,8 +210,6 @@ cdef inline void gather(const Rows *caller, const int64_t *order, Py_ssize_t fir
     if x.starts != NULL:
         gather_sparse(x, order, first, m, target, ld)
         return
-    if x.mean != NULL:
-        rows.scale = 1
     if exactly or x.column_stride != size_of(x.kind):
         copy_strided(x, order, first, m, exactly, target, ld)
     elif x.kind == FLOAT32:
@@ -192,3 +234,15 @@ cdef inline void gather(const Rows *caller, const int64_t *order, Py_ssize_t fir
         copy_rows[uint64_t](NULL, x, order, first, m, target, ld)
     if x.mean != NULL and not exactly:
         standardize(x, m, target, ld)
+
+
+cdef inline void gather(const Rows *caller, const int64_t *order, Py_ssize_t first, Py_ssize_t m, real *target,
+                        Py_ssize_t ld) noexcept nogil:
+    """target[m, columns] = x[order[first : first + m]], scaled or standardised, then the bins of encoded columns; the
+    padding up to ld becomes zero"""
+    cdef Rows rows = caller[0]
+    if rows.mean != NULL:
+        rows.scale = 1
+    gather_columns(&rows, order, first, m, target, ld)
+    if rows.pieces != NULL:
+        encode(&rows, m, target, ld)

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from .network.ensemble import Ensemble
     from .network.importance import permutation_importance
     from .optimizers import LBFGS, SGD, Adadelta, Adagrad, Adam, AdamW, Lion, NAdam, RAdam, RMSprop, Rprop
+    from .spec.numeric_embeddings import PiecewiseLinear
     from .training.averaging import SWA
 
 __all__ = [
@@ -67,6 +68,7 @@ __all__ = [
     "Network",
     "Normal",
     "NotFittedError",
+    "PiecewiseLinear",
     "RAdam",
     "RMSprop",
     "Rprop",
@@ -134,6 +136,7 @@ __getattr__, __dir__ = lazy.attach(
         **dict.fromkeys(_OPTIMIZERS, "optimizers"),
         **dict.fromkeys(("MLPClassifier", "MLPRegressor"), "estimators"),
         "Ensemble": "network.ensemble",
+        "PiecewiseLinear": "spec.numeric_embeddings",
         "SWA": "training.averaging",
         "permutation_importance": "network.importance",
     },

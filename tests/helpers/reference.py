@@ -56,6 +56,14 @@ def smooth_clip(z):
     return z / np.sqrt(1 + (z / 3) ** 2)
 
 
+def bins(z, edges, gain):
+    """Return the inputs (m, n) of the n bins of a column z (m,) between n + 1 edges."""
+    position = (z[:, np.newaxis] - edges[:-1]) / np.diff(edges)
+    low, high = np.zeros(len(edges) - 1), np.ones(len(edges) - 1)
+    low[0], high[-1] = -1, 2
+    return gain * np.clip(position, low, high)
+
+
 ACTIVATIONS = {
     "identity": (identity, identity_derivative),
     "relu": (relu, relu_derivative),

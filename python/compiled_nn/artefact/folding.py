@@ -5,7 +5,8 @@ Predicting a row then costs no more than without these operations:
 (a) Batch normalisation with running statistics is a factor and a shift per unit, which are folded into W and b.
 (b) Scaled inputs: (x - mean) / s W + b = x (W / s) + (b - mean / s W). The sum loses digits if a mean is large compared
     with s. Above the limits `_FARTHEST`, rows are scaled as in training instead; also if the first layer is normalised
-    over the units of each row, because its b is added after that, and if they are clipped, which is not linear.
+    over the units of each row, because its b is added after that, and if they are clipped or have bins, which is not
+    linear.
 (c) Embeddings are linear: x E W = x (E W).
 (d) A temperature T: W / T and b / T.
 
@@ -64,7 +65,7 @@ def folded(layers: Layers, temperature: float = 1.0, *, embedded: bool = False) 
         pairs = [(arithmetic.matmul(E, W).astype(W.dtype), b), *others]
         norms, gains = norms[1:], gains[1:]
     inputs = layers.statistics
-    if inputs is not None and norms[0] is None and not layers.clipped:
+    if inputs is not None and norms[0] is None and not layers.clipped and layers.encoding is None:
         first = scaled(pairs[0], Statistics(*inputs), _FARTHEST[layers.dtype.name])
         if first is not None:
             pairs[0], inputs = first, None
@@ -89,6 +90,8 @@ def folded(layers: Layers, temperature: float = 1.0, *, embedded: bool = False) 
     for view, gain in zip(copy.gains(), gains, strict=True):
         if view is not None:
             view[...] = gain
+    if layers.encoding is not None:
+        copy.encode(*layers.encoding)
     if inputs is not None:
         copy.standardize(*inputs, layers.clipped)
     return copy

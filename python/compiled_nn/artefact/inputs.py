@@ -14,8 +14,12 @@ from ..data.samples import Samples
 from ..spec.configuration import Configuration
 
 if TYPE_CHECKING:
+    from cnn_core.layers import Layers
+
     from ..data.arrays import Array
+    from ..preprocessing.piecewise_linear import Bins, Encoding
     from ..preprocessing.single_row import RowReader
+    from ..preprocessing.standardization import Statistics
     from ..preprocessing.tabular import Tabular
 
 # Readers of rows as dicts, made when they are first needed. They are not attributes, so that they are not pickled.
@@ -28,7 +32,7 @@ class Inputs(Immutable):
     Attributes
     ----------
     n_columns : int
-        Number of inputs of the first layer.
+        Number of columns that the core reads: those of X or, for a table, of the encoded X.
     dtype : {"float32", "float64"}
         Dtype of the network.
     scale : float
@@ -43,6 +47,8 @@ class Inputs(Immutable):
         These names if they are not texts; None if they are 0, 1, ... in this order, as those of an array.
     shape : tuple of int, or None
         Shape of one image, (height, width) or (height, width, channels); None for other rows.
+    bins : Bins or None
+        Bins of the columns of numbers; None if the network has none, or was not fitted.
     """
 
     n_columns: int
@@ -53,6 +59,7 @@ class Inputs(Immutable):
     names: tuple[str, ...] | None
     shape: tuple[int, ...] | None
     labels: tuple[column_names.Label, ...] | None
+    bins: Bins | None
 
     def __init__(
         self,
@@ -64,6 +71,7 @@ class Inputs(Immutable):
         names: tuple[str, ...] | None = None,
         shape: tuple[int, ...] | None = None,
         labels: tuple[column_names.Label, ...] | None = None,
+        bins: Bins | None = None,
     ) -> None:
         if encoder is not None:
             titles = encoder.feature_names_in_
@@ -77,6 +85,7 @@ class Inputs(Immutable):
             names=names,
             shape=shape,
             labels=labels,
+            bins=bins,
         )
 
     @classmethod
@@ -89,15 +98,31 @@ class Inputs(Immutable):
         names: tuple[str, ...] | None = None,
         shape: tuple[int, ...] | None = None,
         labels: tuple[column_names.Label, ...] | None = None,
+        bins: Bins | None = None,
     ) -> Inputs:
         """Return the inputs of a network with this configuration."""
         c = configuration
-        return cls(n_columns, c.dtype, c.scale, c.scaling, encoder, names, shape, labels)
+        return cls(n_columns, c.dtype, c.scale, c.scaling, encoder, names, shape, labels, bins)
 
     @property
     def n_features(self) -> int:
         """Number of columns of X, before encoding."""
         return self.n_columns if self.encoder is None else self.encoder.n_features_in_
+
+    @property
+    def n_bins(self) -> int:
+        """Number of bins of all columns."""
+        return 0 if self.bins is None else self.bins.n_bins
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of inputs of the first layer: the columns, and the bins."""
+        return self.n_columns + self.n_bins
+
+    @property
+    def n_numeric(self) -> int:
+        """Number of columns of numbers, which are the first ones."""
+        return self.n_columns if self.encoder is None else self.encoder.n_numeric_
 
     @property
     def titles(self) -> tuple[str, ...]:
@@ -107,18 +132,75 @@ class Inputs(Immutable):
 
     @property
     def encoded_titles(self) -> tuple[str, ...]:
-        """Names of the inputs of the first layer."""
-        if self.encoder is None:
-            return self.titles
-        given = self.titles if self.encoder.feature_names_in_ is None else None
-        return tuple(self.encoder.get_feature_names_out(given).tolist())
+        """Names of the inputs of the first layer: those of the columns, then those of their bins."""
+        names = self.titles
+        if self.encoder is not None:
+            given = names if self.encoder.feature_names_in_ is None else None
+            names = tuple(self.encoder.get_feature_names_out(given).tolist())
+        return names if self.bins is None else (*names, *self.bins.titles(names))
 
     @property
     def n_clipped(self) -> int:
         """Number of columns that are clipped after they are scaled: those of numbers, which are the first ones."""
         if self.scaling != "robust_smooth_clip":
             return 0
-        return self.n_columns if self.encoder is None else self.encoder.n_numeric_
+        return self.n_numeric
+
+    def encoding(self, statistics: Statistics | None) -> Encoding | None:
+        """Return the arguments of ``Layers.encode`` for columns scaled by these statistics; None without bins."""
+        return None if self.bins is None else self.bins.encoding(statistics, self.scale, self.dtype)
+
+    def set_in(self, layers: Layers, statistics: Statistics | None) -> None:
+        """Set scaling and bins of layers that take these inputs."""
+        encoding = self.encoding(statistics)
+        if encoding is not None:
+            layers.encode(*encoding)
+        if statistics is not None:
+            layers.standardize(*statistics, self.n_clipped)
+
+    def with_bins(
+        self,
+        configuration: Configuration,
+        X: Samples,
+        statistics: Statistics | None,
+        y: Array | None = None,
+        rows: Array | None = None,
+        weights: Array | None = None,
+    ) -> Inputs:
+        """Return these inputs with the bins that are learned from X; documented in ``bin_edges.learn``.
+
+        Raises
+        ------
+        TypeError
+            If X is a sparse matrix.
+        """
+        encoding = configuration.bins
+        if encoding is None:
+            return self
+        from ..preprocessing import bin_edges  # imported here to keep `import compiled_nn` fast
+
+        if self.encoder is not None:
+            numbers = self.encoder.numbers(X)
+        elif isinstance(X, np.ndarray):
+            numbers = X
+        else:
+            raise TypeError(
+                "X is a sparse matrix, whose columns numeric_embeddings does not encode. Pass X.toarray(), or leave"
+                " numeric_embeddings out."
+            )
+        bins = bin_edges.learn(
+            numbers,
+            self.n_columns,
+            bins=encoding.bins,
+            gain=encoding.gain,
+            statistics=statistics,
+            scale=self.scale,
+            dtype=self.dtype,
+            y=y if encoding.bins_by == "tree" else None,
+            rows=rows,
+            weights=weights,
+        )
+        return self.replace(bins=bins)
 
     @classmethod
     def learned(
@@ -133,7 +215,7 @@ class Inputs(Immutable):
         X : array-like or table (m, k), or images
             Rows, as given to fit.
         n_columns : int, optional
-            Number of columns that the first layer takes. Default: any number.
+            Number of columns that the core reads. Default: any number.
 
         Returns
         -------

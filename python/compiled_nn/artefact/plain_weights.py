@@ -34,6 +34,11 @@ def plain_weights(parts: Parts) -> list[Pair]:
             "The network encodes a table with categories, which a dict of weights cannot describe."
             f" {_INSTEAD} and encoder_."
         )
+    if parts.inputs.n_bins:
+        raise ValueError(
+            "The network has numeric_embeddings, and bins are not linear, so that weights cannot include them."
+            f" {_INSTEAD}."
+        )
     if parts.inputs.n_clipped and statistics is not None:
         raise ValueError(
             "The network has standardize='robust_smooth_clip', and the clip is not linear, so that weights cannot"

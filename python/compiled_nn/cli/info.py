@@ -120,7 +120,7 @@ def _card(path: str) -> dict[str, Any]:
         document, configuration, inputs, outputs = network_file.describe(file)
         text = (file.metadata() or {}).get(network_file.ESTIMATOR)
         estimator = None if text is None else _estimator_of(parse_json(text, file.n_bytes))
-    network, n_inputs, layers = document["network"], inputs.n_columns, []
+    network, n_inputs, layers = document["network"], inputs.n_inputs, []
     for layer, activation in zip(configuration.layers, configuration.activation_names, strict=True):
         others = (layer.bias + (layer.norm is not None)) * layer.units
         layers.append(

@@ -156,7 +156,7 @@ class Perceptron(Creation):
             self._check_new_targets(y, partial)
             self._apply_parameters(random)
         else:
-            for name in ("standardize", "scale_targets"):
+            for name in ("standardize", "scale_targets", "numeric_embeddings"):
                 if partial and len(y) == 1 and getattr(self, name, False):
                     levels.refuse_first_row(name)
             targets = self._make_targets(y if classes is None else classes)

@@ -21,7 +21,7 @@ _LAYER_PARAMETERS = {
 }
 _FIXED = (
     *("dtype", "input_scale", "standardize", "scale_targets"),
-    *("categorical_features", "min_frequency", "column_types", "embeddings"),
+    *("categorical_features", "min_frequency", "column_types", "embeddings", "numeric_embeddings"),
 )
 # Parameters of the initial weights, which are drawn once.
 INITIAL = ("init", "coefs_init", "intercepts_init")

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ..files.places import Writable
     from ..preprocessing.tabular import Tabular
     from ..spec.configuration import Configuration
+    from ..spec.initializers import Pair
     from ..uncertainty.calibration import Calibration
     from .initial_weights import InitialWeights
 
@@ -74,6 +75,8 @@ class EstimatorNetwork(Network):
         None  # values of the estimator's parameters, if they cannot change in place
     )
     _lent: weakref.ref[Array] | None = None  # alias of the weights, if a caller has views of it
+    # Generator and given values of the initial weights, until these are drawn: at once, or once bins are learned.
+    _start: tuple[RandomState, InitialWeights] | None = None
     _calibrated: Array | None = None  # copy of the weights of the calibration, if a caller could change them
 
     def __init__(
@@ -91,15 +94,27 @@ class EstimatorNetwork(Network):
     ) -> None:
         super().__init__(layers, **parameters)
         self._order = RowOrder(random)
-        c = self._configuration.embedded(encoder)
-        weights = initial.replace(draw_weights(c.layers, random, n_inputs), c)
-        self._configuration = c.replace(seed=draw_dropout_seed(random, c.layers, c.input_dropout))
-        # A trainer with initial weights calls only `permutation` of its generator, so RowOrder can take that place.
-        c = self._configuration
-        self._trainer = Trainer(new_stack(c, states_of(weights)), None, self._order)  # type: ignore[arg-type]
-        self._inputs = Inputs.of(c, len(weights[0][0]), encoder, names=names, shape=shape)
-        self._outputs = Outputs.of(c, targets)
+        self._start = random, initial
+        self._inputs = Inputs.of(self._configuration, n_inputs, encoder, names=names, shape=shape)
+        self._trainer = self._drawn(self._inputs)
+        self._outputs = Outputs.of(self._configuration, targets)
         self._split: tuple[Array, Array] | None = None
+
+    def _drawn(self, inputs: Inputs) -> Trainer:
+        """Return a trainer with the initial weights; without them, those of 0, as long as bins are to be learned."""
+        c = self._configuration.embedded(inputs.encoder, inputs.n_bins)
+        if self._lacks_bins(inputs):
+            sizes = [inputs.n_inputs, *(layer.units for layer in c.layers)]
+            weights: list[Pair] = [(np.zeros(shape), None) for shape in itertools.pairwise(sizes)]
+        else:
+            assert self._start is not None  # the bins are learned once, when training begins
+            random, initial = self._start
+            weights = initial.replace(draw_weights(c.layers, random, inputs.n_inputs), c)
+            c = c.replace(seed=draw_dropout_seed(random, c.layers, c.input_dropout))
+            self._start = None
+        self._configuration = c
+        # A trainer with initial weights calls only `permutation` of its generator, so RowOrder can take that place.
+        return Trainer(new_stack(c, states_of(weights)), None, self._order)  # type: ignore[arg-type]
 
     def prepare_fit(
         self, random: RandomState, l1: float, l2: float, split: tuple[Array, Array] | None = None
@@ -286,7 +301,13 @@ class EstimatorNetwork(Network):
         return net
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_lent": None, "_calibrated": None, "describe": None}
+        return {
+            **super().__getstate__(),
+            "_lent": None,
+            "_calibrated": None,
+            "_start": None,
+            "describe": None,
+        }
 
     def resume(self, state: dict[str, Any], history: History) -> None:
         """Set the state of training and the history of a checkpoint."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..preprocessing.choices import Features, Types
     from ..spec.embeddings import Widths
     from ..spec.initializers import Constant, InitName, Normal, Uniform
+    from ..spec.numeric_embeddings import NumericEmbedding, NumericEmbeddingName
     from ..training.averaging import SWA
     from ..training.plan import OnInterrupt
 
@@ -181,6 +182,7 @@ class Parameters(ParameterAccess):
     min_frequency: float | None = None
     column_types: Types | None = None
     embeddings: Widths | None = None
+    numeric_embeddings: NumericEmbedding | NumericEmbeddingName | None = None
     metrics: Sequence[MetricLike] = ()
     monitor: str | None = None
     target: tuple[str, float] | None = None

@@ -146,6 +146,9 @@ class MLPRegressor(ValuePredictions, Perceptron):
     embeddings : int, "auto", dict or None, default None
         Width of the trained vectors that represent the categories; see :class:`Network`. They are an additional first
         layer in `coefs_`. None: each category is a column of 0 and 1.
+    numeric_embeddings : PiecewiseLinear, "piecewise_linear" or None, default None
+        Encoding of the columns of numbers, as in :class:`Network`: each of them is followed by the inputs of its bins,
+        which are learned from the training rows.
     metrics : sequence of str or callable, default ()
         Metrics of the validation rows, by their names in :mod:`compiled_nn.metrics` or as functions; ``history_`` has
         them as "val_<name>".

@@ -216,7 +216,7 @@ def _progress(document: Any) -> dict[str, Any]:
 def _check_tensors(file: Any, parts: Parts, progress: dict[str, Any]) -> None:
     layers, n_features, dtype = (
         parts.configuration.layers,
-        parts.inputs.n_columns,
+        parts.inputs.n_inputs,
         parts.configuration.dtype,
     )
     expected: dict[str, tuple[str, list[int]]] = {}
@@ -261,6 +261,7 @@ def _state(file: Any, parts: Parts, progress: dict[str, Any]) -> dict[str, Any]:
         },
         "statistics": parts.statistics,
         "clipped": parts.inputs.n_clipped,
+        "encoding": parts.inputs.encoding(parts.statistics),
         "dropout_key": progress["dropout_key"],
         "seed": configuration.seed,
         "rng": _generator(progress["generator"]),

@@ -1,7 +1,8 @@
 """Optional objects of file format 4: ``inputs``, ``outputs`` and ``metadata``.
 
     inputs      {"names": [...], "shape": [...]}: names of the columns of X, or shape of one image; one of them or both;
-                names are all texts, all numbers, or all lists of texts and numbers
+                names are all texts, all numbers, or all lists of texts and numbers; with numeric_embeddings also
+                "bins", the number of bins of each column of the encoded X
     outputs     {"dtype": "float32" or "float64"}: dtype of predicted values, if it is not that of the network
     metadata    any JSON object: content of the user, which the network does not interpret
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from ..training.targets import Targets
 
 NAMES = ("inputs", "outputs", "metadata")
-_INPUTS = ("names", "shape")
+_INPUTS = ("names", "shape", "bins")
 _OUTPUTS = ("dtype",)
 
 
@@ -58,6 +59,8 @@ def _inputs_to_config(inputs: Inputs) -> dict[str, Any]:
         config["names"] = [list(name) if isinstance(name, tuple) else name for name in inputs.labels]
     if inputs.shape is not None:
         config["shape"] = list(inputs.shape)
+    if inputs.bins is not None:
+        config["bins"] = inputs.bins.counts
     return config
 
 
@@ -82,6 +85,11 @@ def read_inputs(document: Mapping[str, Any], n_columns: int) -> dict[str, Any]:
     if shape is not None and math.prod(shape) != n_columns:
         raise ValueError(f"inputs.shape is {shape}; the network takes {n_columns} columns")
     return {"names": texts, "labels": labels, "shape": shape and tuple(shape)}
+
+
+def bins(document: Mapping[str, Any]) -> Any:
+    """Return the number of bins of each column, as it is in the document of a file; None if it is absent."""
+    return _content(document, "inputs", _INPUTS).get("bins")
 
 
 def _read_names(names: Any, n: int) -> tuple[tuple[str, ...] | None, tuple[Label, ...] | None]:

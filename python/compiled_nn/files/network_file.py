@@ -5,12 +5,12 @@ The tensors have the dtype of the network and are named as in a sequence of full
 
     format_version    1; 2 for a network with standardize=True; 3 for a network with options that version 0.1.0 did not
                       have; 4 for one with any of the objects inputs, outputs and metadata, with
-                      standardize="robust_smooth_clip", with column_types, or with an encoder of dates or with columns
-                      that are left out
+                      standardize="robust_smooth_clip", with column_types or numeric_embeddings, or with an encoder of
+                      dates or with columns that are left out
     library_version   version of compiled_nn that wrote the file
     network           layers, loss, optimizer, l1, l2, input_scale, dtype, seed; in format 2 also standardize, from
                       format 3 on also the other parameters that are not None or False
-    n_features        number of columns of the first layer
+    n_features        number of columns of the first layer, without bins
     targets           "classes", "indicator" or "values"; null if the network was not fitted on y
     classes           {"dtype": ..., "values": [...]} or null
     temperature       from format 3 on: number by which logits are divided
@@ -20,7 +20,9 @@ The tensors have the dtype of the network and are named as in a sequence of full
 A normalised layer also has ``layers.0.norm.weight`` (units,), and for "batch" ``layers.0.norm.running_mean`` and
 ``layers.0.norm.running_var``. With standardize, there are ``standardization.mean`` and ``standardization.scale``
 (n_features,) in float64, unless the network was not fitted on X. The same holds for scale_targets, with
-``targets.mean`` and ``targets.scale``, a number per column of y. ``calibration.scores`` (m, n) in float64 is optional.
+``targets.mean`` and ``targets.scale``, a number per column of y. With numeric_embeddings, ``bins.edges`` has the edges
+of all bins in float64, column after column; their number follows from ``inputs.bins``. ``calibration.scores`` (m, n) in
+float64 is optional.
 ``loss`` is a name if all its parameters have their defaults; from format 3 on it may be ``{"name": ..., parameters}``.
 
 Initial weights given as arrays are not in the file: "init" of the layer is ``{"name": "array"}``. The file has no state
@@ -46,7 +48,7 @@ from ..preprocessing.standardization import Statistics
 from ..spec.configuration import Configuration, from_config, to_config
 from ..training.targets import KINDS, restored_targets
 from ..uncertainty.calibration import NOTHING, Calibration
-from . import extras
+from . import extras, stored_bins
 from .documents import parse_json
 from .safetensors_file import (
     NORM_TENSORS,
@@ -149,6 +151,7 @@ def make_content(parts: Parts, library_version: str) -> tuple[dict[str, arrays.A
         tensors |= dict(zip(_STATISTICS, parts.statistics, strict=True))
     if parts.outputs.scaling is not None:
         tensors |= dict(zip(_TARGETS, parts.outputs.scaling, strict=True))
+    tensors |= stored_bins.tensors(parts.inputs.bins)
     if calibration.scores is not None:
         tensors[_SCORES] = calibration.scores
     return tensors, document
@@ -157,7 +160,8 @@ def make_content(parts: Parts, library_version: str) -> tuple[dict[str, arrays.A
 def _version_for(configuration: Configuration, calibrated: bool, extended: bool) -> int:
     """Return the oldest format that can describe the network, so that older versions can read the file."""
     config = to_config(configuration)
-    if extended or config.get("standardize") == "robust_smooth_clip" or "column_types" in config:
+    later = "column_types" in config or "numeric_embeddings" in config
+    if extended or config.get("standardize") == "robust_smooth_clip" or later:
         return FORMAT_VERSION
     standardize = config.pop("standardize", False)
     if calibrated or not _is_of_first_formats(config) or standardize not in (False, True):
@@ -266,7 +270,8 @@ def describe(file: Any) -> Description:
     if kind is not None:
         checks.choice("the file", "targets", kind, KINDS)
     n_columns = checks.integer("the file", "n_features", document["n_features"], minimum=1)
-    _check_tensors(file, configuration, n_columns, "temperature" in document)
+    counts = stored_bins.read_counts(extras.bins(document), configuration, n_columns)
+    _check_tensors(file, configuration, n_columns, counts, "temperature" in document)
     classes = _classes_from_config(document["classes"], _FREE + _TIMES * file.n_bytes)
     scaling, learned = _statistics(file, _TARGETS), None
     if kind is not None or classes is not None:
@@ -274,14 +279,23 @@ def describe(file: Any) -> Description:
     encoder = None
     if document.get("encoder") is not None:
         encoder = configuration.new_encoder().restore(document["encoder"], n_columns)
-        if configuration.embedded(encoder).layers[0].blocks != configuration.layers[0].blocks:
+        if (
+            configuration.embedded(encoder, sum(counts or ())).layers[0].blocks
+            != configuration.layers[0].blocks
+        ):
             raise ValueError(
                 "blocks of the first layer do not match the embeddings of the columns of the encoder"
             )
     return Description(
         document,
         configuration,
-        Inputs.of(configuration, n_columns, encoder, **extras.read_inputs(document, n_columns)),
+        Inputs.of(
+            configuration,
+            n_columns,
+            encoder,
+            bins=stored_bins.read(file, configuration, counts),
+            **extras.read_inputs(document, n_columns),
+        ),
         Outputs.of(configuration, extras.read_outputs(document, learned)).replace(
             calibration=_calibration(file, document)
         ),
@@ -332,9 +346,13 @@ def _document(text: str | None, n_bytes: int) -> dict[str, Any]:
     return fields
 
 
-def _check_tensors(file: Any, configuration: Configuration, n_features: int, calibrated: bool) -> None:
+def _check_tensors(
+    file: Any, configuration: Configuration, n_features: int, counts: list[int] | None, calibrated: bool
+) -> None:
     """Check names, shapes and dtypes of the tensors against the configuration, before any of them is read."""
-    expected = expected_layers(configuration.layers, n_features, configuration.dtype)
+    n_bins = sum(counts or ())
+    expected = expected_layers(configuration.layers, n_features + n_bins, configuration.dtype)
+    expected |= stored_bins.expected(counts)
     for i, layer in enumerate(configuration.layers):
         names = [f"layers.{i}.norm.{NORM_TENSORS[name]}" for name in norm_names(layer)]
         expected |= dict.fromkeys(names, (TENSOR_DTYPES[configuration.dtype], [layer.units]))

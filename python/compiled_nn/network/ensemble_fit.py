@@ -225,7 +225,12 @@ class EnsembleFitting(Predicting):
             len(read.X), plan.plan.batch_size, None, plan.plan.shuffle, batch_norm=has_batch_norm
         )
         known = self._together if resume else None
-        members = self._resumed() if resume else self._new_members(read)
+        statistics = None
+        if not resume:
+            statistics = self._statistics_for(read)
+            inputs = read.inputs.with_bins(self._configuration, read.X, statistics, read.y, None, read.own)
+            read = read._replace(inputs=inputs)
+        members = self._resumed() if resume else self._new_members(read.inputs, statistics)
         rng = new_generator(self._seed) if known is None else known.rng
         together = Together(members, rng) if known is None else known
         self._set_objectives(members, read)
@@ -282,7 +287,7 @@ class EnsembleFitting(Predicting):
 
     def _n_columns(self) -> int | None:
         """Return the number of columns that initial weights given by the user are for; None without them."""
-        given = [len(network._initial[0]["weight"]) for network in self._networks if network._initial]
+        given = [network._n_columns(False) for network in self._networks if network._initial]
         return given[0] if given else None
 
     def _masks_for(self, plan: EnsemblePlan, y: Array, targets: Targets, resume: bool) -> Array | None:
@@ -319,18 +324,16 @@ class EnsembleFitting(Predicting):
                 f" {m} now. Pass the same rows, or start a new fit."
             )
 
-    def _new_members(self, read: _Read) -> list[Member]:
+    def _new_members(self, inputs: Inputs, statistics: Statistics | None) -> list[Member]:
         """Return members with their initial weights."""
         from ..training.member import Member  # imported here to keep `import compiled_nn` fast
 
-        statistics = self._statistics_for(read)
         members = []
         for i, network in enumerate(self._networks):
-            c = network._configuration.embedded(read.inputs.encoder)
-            trainer = network._drawn(read.X, read.inputs.encoder)
+            c = network._configuration.embedded(inputs.encoder, inputs.n_bins)
+            trainer = network._drawn(inputs)
             trainer.check_schedule(c.optimizer)
-            if statistics is not None:
-                trainer.stack.standardize(*statistics, read.inputs.n_clipped)
+            inputs.set_in(trainer.stack, statistics)
             members.append(Member(i, c, trainer))
         return members
 

@@ -320,7 +320,7 @@ class Fitting(Prediction, Losses, State):
         on_gram = gram.uses_gram(plan.gram, obstacle, data, self.layers[0].units, plan.epochs)
         objective = self._objective().replace(weights=weights)
         averages = plan.averaging is not None
-        trainer = self._begin(X, targets, resume, inputs, rows, weights=own, averages=averages)
+        trainer = self._begin(X, y, targets, resume, inputs, rows, weights=own, averages=averages)
         stream: Source | None = None
         if is_lbfgs:
             if data.y.dtype == np.float32:
@@ -334,6 +334,7 @@ class Fitting(Prediction, Losses, State):
     def _begin(
         self,
         X: Samples,
+        y: Array,
         targets: Targets,
         resume: bool,
         inputs: Inputs,
@@ -347,15 +348,20 @@ class Fitting(Prediction, Losses, State):
         If this raises an error, the network is unchanged. `rows` are the indices of the training rows in X, None for
         all rows; `weights` are the sample weights (m,); `averages` is whether training averages weights.
         """
-        encoder = inputs.encoder
-        trainer = (self._trainer if resume else None) or self._drawn(X, encoder)
-        trainer.check_schedule(self.optimizer)
-        if self._lacks_statistics(trainer.stack):
+        encoder, statistics = inputs.encoder, None
+        trainer = self._trainer if resume and not self._lacks_bins(inputs) else None
+        if self._configuration.scaling is not None and (trainer is None or trainer.stack.statistics is None):
             statistics = self._fit_statistics(X, encoder, rows, weights)
-            trainer.stack.standardize(*statistics, inputs.n_clipped)
-        elif not trainer.stack.steps and self._configuration.scaling is None:
+        if self._lacks_bins(inputs):
+            inputs = inputs.with_bins(self._configuration, X, statistics, y, rows, weights)
+        is_new = trainer is None
+        trainer = trainer or self._drawn(inputs)
+        trainer.check_schedule(self.optimizer)
+        if is_new or statistics is not None:
+            inputs.set_in(trainer.stack, statistics)
+        if not trainer.stack.steps and self._configuration.scaling is None:
             check_columns(X, self._configuration.dtype, None if encoder else inputs.names)
-        configuration = self._configuration.embedded(encoder)
+        configuration = self._configuration.embedded(encoder, inputs.n_bins)
         self._begin_with(
             _configuration=configuration,
             _trainer=trainer,

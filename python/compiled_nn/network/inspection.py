@@ -24,7 +24,6 @@ from .model import Model
 if TYPE_CHECKING:
     from cnn_core.stack import Stack
 
-    from ..preprocessing.tabular import Tabular
     from ..spec.summary import Summary
     from .diagnosis.findings import Diagnosis, Translation
 
@@ -159,15 +158,18 @@ class Inspection(Model):
         targets, encoded, values = self._outputs.learned, None, None
         check_lengths(X, y=y)
         inputs, X = self._inputs_for(X, self._trainer is not None)
-        encoder = inputs.encoder
-        c = self._configuration.embedded(encoder)
+        encoder, c = inputs.encoder, self._configuration
         if y is not None:
             encoded, targets = read_targets(c, X, y, targets)
+        if self._lacks_bins(inputs):
+            learned = None if c.scaling is None else self._fit_statistics(X, encoder)
+            inputs = inputs.with_bins(c, X, learned, encoded)
+        c = c.embedded(encoder, inputs.n_bins)
         present = None if self._trainer is None else self._trainer.stack.copy()
         averaged = None if present is None or present.average is None else present.present(averaged=True)
         known = not any(isinstance(layer.init, NotSaved) for layer in c.layers)
-        initial = self._initial_stack(X, encoder) if known or present is None else present
-        stack = initial if present is None else self._with_statistics(averaged or present, X, encoder)
+        initial = self._initial_stack(X, inputs) if known or present is None else present
+        stack = initial if present is None else self._with_statistics(averaged or present, X, inputs)
         rows = subject.drawn_rows(X)
         drawn = X[rows] if isinstance(X, np.ndarray) else X.take(rows)
         if targets is not None and targets.kind == "values" and y is not None:
@@ -175,8 +177,9 @@ class Inspection(Model):
         examined = subject.Subject(
             stack=stack,
             initial=initial,
-            last=stack if averaged is None or present is None else self._with_statistics(present, X, encoder),
+            last=stack if averaged is None or present is None else self._with_statistics(present, X, inputs),
             configuration=c,
+            inputs=inputs,
             X=drawn,
             y=None if encoded is None else encoded[rows],
             values=values,
@@ -196,19 +199,19 @@ class Inspection(Model):
             held_out=None if held_out is None else held_out[rows],
         )
 
-    def _initial_stack(self, X: Samples, encoder: Tabular | None) -> Stack:
+    def _initial_stack(self, X: Samples, inputs: Inputs) -> Stack:
         """Return the stack with which fit would start on X; with the seed 0 for None."""
-        c = self._configuration.embedded(encoder)
+        c = self._configuration.embedded(inputs.encoder, inputs.n_bins)
         rng = new_generator(c.seed or 0)
-        states = self._initial or states_of(draw_weights(c.layers, rng, X.shape[1]))
-        return self._with_statistics(new_stack(c, states), X, encoder)
+        states = self._initial or states_of(draw_weights(c.layers, rng, inputs.n_inputs))
+        return self._with_statistics(new_stack(c, states), X, inputs)
 
-    def _with_statistics(self, stack: Stack, X: Samples, encoder: Tabular | None) -> Stack:
-        """Return a stack that standardises X if the network does."""
-        if self._lacks_statistics(stack):
-            stack = new_stack(self._configuration.embedded(encoder), layer_views(stack))
-            inputs = Inputs.of(self._configuration, X.shape[1], encoder)
-            stack.standardize(*self._fit_statistics(X, encoder), inputs.n_clipped)
+    def _with_statistics(self, stack: Stack, X: Samples, inputs: Inputs) -> Stack:
+        """Return a stack that scales and encodes X if the network does."""
+        if self._lacks_statistics(stack) or (inputs.n_bins and stack.encoding is None):
+            stack = new_stack(self._configuration.embedded(inputs.encoder, inputs.n_bins), layer_views(stack))
+            scaled = self._configuration.scaling is not None
+            inputs.set_in(stack, self._fit_statistics(X, inputs.encoder) if scaled else None)
         return stack
 
     def transform(self, X: Any, layer: int = -1) -> Array:
@@ -242,8 +245,9 @@ class Inspection(Model):
         ``calibrate``. For values, they are derivatives of ``predict`` in units of y; for the loss "gaussian_nll", of
         the means. They refer to the unscaled X, with its columns in the order of ``feature_names_in_``. Categories and
         dates have no derivative: for a table that is encoded, the derivatives refer to the columns into which
-        ``encoder_`` transforms it. ``input_names_`` has the names of the columns of the result in both cases.
-        relu'(0) is 0.
+        ``encoder_`` transforms it. ``input_names_`` has the names of the columns of the result in both cases, followed
+        with `numeric_embeddings` by those of bins, whose derivatives are included in those of the columns. relu'(0) is
+        0, and so is the derivative of a bin at its edges.
 
         Parameters
         ----------

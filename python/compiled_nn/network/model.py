@@ -9,7 +9,7 @@ import numpy as np
 from .. import optimizers
 from ..artefact.inputs import Inputs
 from ..artefact.predictor import Predictor
-from ..common.errors import NotFittedError
+from ..common.errors import NotFittedError, count
 from ..common.exclusive import check_change, check_kept, switching, training_of
 from ..data.arrays import Array
 from ..data.samples import Samples
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from ..optimizers import OptimizerName
     from ..optimizers.classes import Optimizer
-    from ..preprocessing.tabular import Tabular
 
 
 _FIXED = frozenset({"layers", "loss", *PARAMETERS} - {"optimizer"})  # parameters that cannot be assigned
@@ -186,15 +185,27 @@ class Model(Predicting):
         """Return whether a stack is to standardise X but has no statistics yet."""
         return self._configuration.scaling is not None and stack.statistics is None
 
+    def _lacks_bins(self, inputs: Inputs) -> bool:
+        """Return whether the columns of numbers are to have bins, which were not learned yet."""
+        return self._configuration.bins is not None and inputs.bins is None
+
     def _n_columns(self, resume: bool) -> int | None:
         """Return the number of columns that training expects, None for any number."""
         if resume:
             return self._known_inputs().n_columns
-        return None if self._initial is None else len(self._initial[0]["weight"])
+        if self._initial is None or self._configuration.bins is not None:
+            return None
+        return len(self._initial[0]["weight"])
 
-    def _drawn(self, X: Samples, encoder: Tabular | None) -> Trainer:
-        """Return a trainer with the initial weights for the columns of X, which it does not standardise yet."""
-        configuration = self._configuration.embedded(encoder)
+    def _drawn(self, inputs: Inputs) -> Trainer:
+        """Return a trainer with the initial weights for these inputs, which it does not scale and encode yet."""
+        configuration = self._configuration.embedded(inputs.encoder, inputs.n_bins)
         rng = new_generator(configuration.seed)
-        states = self._initial or states_of(draw_weights(configuration.layers, rng, X.shape[1]))
+        states = self._initial or states_of(draw_weights(configuration.layers, rng, inputs.n_inputs))
+        if len(states[0]["weight"]) != inputs.n_inputs:
+            raise ValueError(
+                f"The initial weights of set_weights are for {count(len(states[0]['weight']), 'input')}; X has"
+                f" {count(inputs.n_columns, 'column')} and {count(inputs.n_bins, 'bin')} of numeric_embeddings. Create"
+                " another network, or pass other weights."
+            )
         return Trainer(new_stack(configuration, states), configuration.seed, rng)

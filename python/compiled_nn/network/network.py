@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..preprocessing.choices import Features, Types
     from ..spec.configuration import DType, Scaling
     from ..spec.embeddings import Widths
+    from ..spec.numeric_embeddings import NumericEmbedding, NumericEmbeddingName
 
 
 class Network(Fitting, Inspection, Uncertainty):
@@ -98,6 +99,11 @@ class Network(Fitting, Inspection, Uncertainty):
     proximal : bool, default False
         Whether the L1 penalty is applied by a proximal step (soft threshold) after each step of the optimizer, in place
         of its gradient. Weights then become exactly 0. Not for Lion and Rprop.
+    numeric_embeddings : PiecewiseLinear or "piecewise_linear", optional
+        Encoding of the columns of numbers: each of them is followed by the inputs of its bins, see
+        :class:`PiecewiseLinear` [2]_. The bins are learned from the training rows of fit, or those of the first
+        partial_fit or the first item of a stream, and stored in the network. Columns of categories, and columns of two
+        values, have no bins. Weights, files and ``input_names_`` have them after the columns; X keeps its columns.
 
     Attributes
     ----------
@@ -144,6 +150,8 @@ class Network(Fitting, Inspection, Uncertainty):
     ----------
     .. [1] D. Holzmüller, L. Grinsztajn, I. Steinwart, "Better by default: strong pre-tuned MLPs and boosted trees on
        tabular data", Advances in Neural Information Processing Systems 37, 2024.
+    .. [2] Y. Gorishniy, I. Rubachev, A. Babenko, "On embeddings for numerical features in tabular deep learning",
+       Advances in Neural Information Processing Systems 35, 2022.
 
     Examples
     --------
@@ -177,6 +185,7 @@ class Network(Fitting, Inspection, Uncertainty):
         ema: float | None = None,
         embeddings: Widths | None = None,
         proximal: bool = False,
+        numeric_embeddings: NumericEmbedding | NumericEmbeddingName | None = None,
     ) -> None:
         check_scales(input_scale, standardize)
         configuration = configure(
@@ -199,6 +208,7 @@ class Network(Fitting, Inspection, Uncertainty):
             ema=ema,
             embeddings=embeddings,
             proximal=proximal,
+            numeric_embeddings=numeric_embeddings,
         )
         super().__init__(configuration, n_threads)
 

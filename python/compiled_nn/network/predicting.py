@@ -111,7 +111,8 @@ class Predicting:
         """Names of the inputs of the first layer (n_inputs,): the columns of X or, for a table, of the encoded X.
 
         They belong to the columns of :meth:`input_gradient` and to the rows of the first weights. Without names, they
-        are "x0", "x1", ...
+        are "x0", "x1", ... With `numeric_embeddings` the bins follow, such as "x0[1.5, 3)", whose derivatives
+        :meth:`input_gradient` includes in those of the columns.
         """
         return np.array(self._known_inputs().encoded_titles, dtype=object)
 

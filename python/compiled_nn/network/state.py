@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ..files.places import Writable
 
-_PICKLE_VERSION = 1
+_PICKLE_VERSION = 2
 
 
 class State(Model):
@@ -77,6 +77,11 @@ class State(Model):
         trainer, n_columns = self._trainer, len(states[0]["weight"])
         if trainer is None or trainer.stack.sizes[0] != n_columns:
             check_kept(self, False, f"set_weights with weights for {n_columns} inputs", "Network")
+            if configuration.bins is not None:
+                raise ValueError(
+                    f"The weights are for {n_columns} inputs, among which are the bins of numeric_embeddings, which fit"
+                    " learns. Call fit first; or create the network without numeric_embeddings."
+                )
             trainer = Trainer(new_stack(configuration, states), configuration.seed)
             inputs = Inputs.of(configuration, n_columns)
             self._begin_with(_trainer=trainer, _inputs=inputs, _initial=states)
@@ -241,8 +246,7 @@ class State(Model):
         Model.__init__(net, parts.configuration)
         net._inputs, net._outputs, net.metadata = parts.inputs, parts.outputs, parts.metadata
         net._trainer = Trainer(new_stack(parts.configuration, parts.layers), parts.configuration.seed)
-        if parts.statistics is not None:
-            net._trainer.stack.standardize(*parts.statistics, parts.inputs.n_clipped)
+        parts.inputs.set_in(net._trainer.stack, parts.statistics)
         return net
 
     def __getstate__(self) -> dict[str, Any]:

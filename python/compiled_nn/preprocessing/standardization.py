@@ -80,7 +80,7 @@ def fit_statistics(
     ValueError
         If the centre or the scale of a column, or the reciprocal of the scale, is beyond the range of float64.
     """
-    rows, weights = _used(rows, weights)
+    rows, weights = used_rows(rows, weights)
     with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
         if rows is not None and isinstance(X, SparseRows):
             X, rows = X.select(rows), None
@@ -98,7 +98,7 @@ def fit_statistics(
     return Statistics(mean, scale)
 
 
-def _used(rows: Array | None, weights: Array | None) -> tuple[Array | None, Array | None]:
+def used_rows(rows: Array | None, weights: Array | None) -> tuple[Array | None, Array | None]:
     """Return the indices of the rows whose weight is not 0, None for all, and their weights, None if all are equal."""
     if weights is None:
         return rows, None
@@ -177,23 +177,27 @@ def _quartiles_of(block: Array, weights: Array | None) -> Iterable[Array]:
     if weights is None:
         quartiles: Array = np.percentile(block, (25, 50, 75), axis=0, overwrite_input=True)
         return quartiles
-    return np.transpose([_quartiles(column, weights) for column in block.T])
+    shares = np.array([0.25, 0.5, 0.75])
+    orders = (np.argsort(column, kind="stable") for column in block.T)
+    return np.transpose(
+        [
+            weighted_quantiles(column[order], weights[order], shares)
+            for column, order in zip(block.T, orders, strict=True)
+        ]
+    )
 
 
-def _quartiles(column: Array, weights: Array) -> Array:
-    """Return the three quartiles of weighted numbers; equal weights give those of :func:`numpy.percentile`.
+def weighted_quantiles(numbers: Array, weights: Array, q: Array) -> Array:
+    """Return quantiles of sorted numbers with weights; equal weights give those of :func:`numpy.quantile`.
 
-    Weights that are multiples of the smallest weight u give the quartiles of repeated numbers. On an axis of summed
+    Weights that are multiples of the smallest weight u give the quantiles of repeated numbers. On an axis of summed
     weights, a number extends from the sum of the weights before it to the sum with its own weight, less u; the gaps
     between numbers are interpolated.
     """
-    order = np.argsort(column, kind="stable")
-    w = weights[order]
-    ends, unit = np.cumsum(w), w.min()
-    places = np.column_stack([ends - w, ends - unit]).ravel()
-    q = np.array([0.25, 0.5, 0.75]) * (ends[-1] - unit)
-    quartiles: Array = np.interp(q, places, np.repeat(column[order], 2))
-    return quartiles
+    ends, unit = np.cumsum(weights), weights.min()
+    places = np.column_stack([ends - weights, ends - unit]).ravel()
+    quantiles: Array = np.interp(q * (ends[-1] - unit), places, np.repeat(numbers, 2))
+    return quantiles
 
 
 def _minmax(X: Samples, chosen: Array | None, weights: Array | None) -> tuple[Array, Array]:

@@ -267,11 +267,15 @@ class Tabular(FittedColumns):
         """
         mean, scale = np.zeros(self.n_columns_), np.ones(self.n_columns_)
         if n := self.n_numeric_:
-            entries = encoded if isinstance(encoded, np.ndarray) else encoded.data.reshape(len(encoded), -1)
             mean[:n], scale[:n] = standardization.fit_statistics(
-                entries[:, :n], method, rows=rows, weights=weights
+                self.numbers(encoded), method, rows=rows, weights=weights
             )
         return Statistics(mean, scale)
+
+    def numbers(self, encoded: Samples) -> Array:
+        """Return the columns (m, n_numeric_) of numbers and parts of dates of the result of :meth:`transform`."""
+        entries = encoded if isinstance(encoded, np.ndarray) else encoded.data.reshape(len(encoded), -1)
+        return entries[:, : self.n_numeric_]
 
     def _in_order(self, table: OpenTable) -> tuple[Sequence[str] | None, Sequence[int | None]]:
         """Return the names of fit, and the index in a table of each column of fit.

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ..optimizers.classes import Optimizer
     from ..preprocessing.tabular import Tabular
     from .embeddings import EmbeddingWidths
+    from .numeric_embeddings import NumericEmbedding, PiecewiseLinear
 
 DEFAULT_LOSS: Literal["softmax_cross_entropy"] = "softmax_cross_entropy"
 DType: TypeAlias = Literal["float32", "float64"]
@@ -97,6 +98,14 @@ def _embeddings(name: str, value: Any) -> EmbeddingWidths:
     return embeddings.check(value)
 
 
+def _numeric_embeddings(name: str, value: Any) -> NumericEmbedding | None:
+    if value is None:
+        return None
+    from . import numeric_embeddings  # imported here to keep `import compiled_nn` fast
+
+    return numeric_embeddings.resolve(value)
+
+
 # For each parameter besides layers and loss: its default, and the function of (name, value) that returns the checked
 # value. Files leave out those of _OPTIONAL that are None or False.
 PARAMETERS: dict[str, tuple[Any, Callable[[str, Any], Any]]] = {
@@ -117,6 +126,7 @@ PARAMETERS: dict[str, tuple[Any, Callable[[str, Any], Any]]] = {
     "clip_value": (None, _positive),
     "ema": (None, partial(_positive, below=1)),
     "proximal": (False, partial(checks.flag, "Network")),
+    "numeric_embeddings": (None, _numeric_embeddings),
 }
 _FIRST = ("optimizer", "l1", "l2", "input_scale", "dtype", "seed")  # in files of every format
 _OPTIONAL = [name for name in PARAMETERS if name not in _FIRST]
@@ -149,6 +159,7 @@ class Configuration(Immutable):
     clip_value: float | None
     ema: float | None
     proximal: bool
+    numeric_embeddings: NumericEmbedding | None
 
     def __init__(self, *, layers: tuple[Dense, ...], loss: Loss, **parameters: Any) -> None:
         self._set(layers=layers, loss=loss, **parameters)
@@ -224,13 +235,21 @@ class Configuration(Immutable):
         types = None if self.column_types is None else dict(self.column_types)
         return Tabular("auto" if features is None else features, self.min_frequency, types)
 
-    def embedded(self, encoder: Tabular | None) -> Configuration:
-        """Return this configuration with the layer of its embeddings, if any, for the columns of a fitted encoder."""
+    @property
+    def bins(self) -> PiecewiseLinear | None:
+        """Piecewise-linear encoding of the columns of numbers, if there is one."""
+        return self.numeric_embeddings
+
+    def embedded(self, encoder: Tabular | None, n_bins: int = 0) -> Configuration:
+        """Return this configuration with the layer of its embeddings, if any, for the columns of a fitted encoder.
+
+        `n_bins` is the number of inputs that follow these columns.
+        """
         if self.embeddings is None or encoder is None:
             return self
         from .embeddings import embedded  # imported here to keep `import compiled_nn` fast
 
-        return self.replace(layers=embedded(self.layers, self.embeddings, encoder))
+        return self.replace(layers=embedded(self.layers, self.embeddings, encoder, n_bins))
 
     def without_given_weights(self) -> Configuration:
         """Return this configuration with a placeholder for initial weights given as arrays, which files do not hold."""
@@ -334,7 +353,12 @@ def to_config(configuration: Configuration) -> dict[str, Any]:
     names = [
         name for name in _NAMES if name not in _OPTIONAL or getattr(configuration, name) not in (None, False)
     ]
-    return {name: getattr(configuration, name) for name in names} | {
+    config = {name: getattr(configuration, name) for name in names}
+    if configuration.numeric_embeddings is not None:
+        from . import numeric_embeddings  # imported here to keep `import compiled_nn` fast
+
+        config["numeric_embeddings"] = numeric_embeddings.to_config(configuration.numeric_embeddings)
+    return config | {
         "layers": [layers.to_config(layer) for layer in configuration.layers],
         "loss": losses.to_config(configuration.loss),
         "optimizer": optimizers.to_config(configuration.optimizer),
@@ -354,4 +378,8 @@ def from_config(config: object) -> Configuration:
     given["layers_"] = [layers.from_config(layer) for layer in given.pop("layers")]
     given["loss"] = losses.from_config(given["loss"])
     given["optimizer"] = optimizers.from_config(given["optimizer"])
+    if "numeric_embeddings" in given:
+        from . import numeric_embeddings  # imported here to keep `import compiled_nn` fast
+
+        given["numeric_embeddings"] = numeric_embeddings.from_config(given["numeric_embeddings"])
     return configure(**given)

@@ -56,9 +56,14 @@ def width_for(n: int) -> int:
     return min(_WIDEST, round(1.6 * math.pow(n, 0.56)))
 
 
-def embedded(layers: Sequence[Dense], widths: EmbeddingWidths, encoder: Tabular) -> tuple[Dense, ...]:
-    """Return the layers of a network with an embedding layer as the first one, for the columns of a fitted encoder."""
-    blocks = _blocks(widths, encoder)
+def embedded(
+    layers: Sequence[Dense], widths: EmbeddingWidths, encoder: Tabular, n_bins: int = 0
+) -> tuple[Dense, ...]:
+    """Return the layers of a network with an embedding layer as the first one, for the columns of a fitted encoder.
+
+    `n_bins` inputs follow these columns, and are passed on.
+    """
+    blocks = _blocks(widths, encoder) + (((n_bins, 0),) if n_bins else ())
     first = Dense(sum(map(_units, blocks)), bias=False, init=Normal(_SPREAD), blocks=blocks)
     others = layers[1:] if layers[0].blocks else layers
     return first, *others
@@ -66,14 +71,18 @@ def embedded(layers: Sequence[Dense], widths: EmbeddingWidths, encoder: Tabular)
 
 def _blocks(widths: EmbeddingWidths, encoder: Tabular) -> tuple[Block, ...]:
     columns = encoder.embeddable()
-    plain = encoder.n_columns_ - sum(n for _, _, n in columns)
     if isinstance(widths, tuple):
         names = {key for i, name, _ in columns for key in (i, name)}
         for column, _ in widths:
             if column not in names:
                 raise ValueError(f"embeddings contains {column!r}, which is not a categorical column of X.")
-    blocks = [(plain, 0), *((n, _width(widths, i, name, n)) for i, name, n in columns)]
+    blocks = [(_n_plain(encoder), 0), *((n, _width(widths, i, name, n)) for i, name, n in columns)]
     return tuple(block for block in blocks if block[0] > 0)
+
+
+def _n_plain(encoder: Tabular) -> int:
+    """Return the number of columns that do not belong to a category."""
+    return encoder.n_columns_ - sum(n for _, _, n in encoder.embeddable())
 
 
 def _width(widths: EmbeddingWidths, i: int, name: str | None, n: int) -> int:
@@ -117,8 +126,11 @@ def tables(layer: Dense, W: Array, encoder: Tabular) -> dict[int | str, Array]:
     """Return the vectors (categories, width) of each embedded column, by its name or index."""
     assert layer.blocks is not None
     columns = encoder.embeddable()
-    places = _places(layer.blocks)[-len(columns) :]  # the block of the other columns is first
-    blocks = layer.blocks[-len(columns) :]
+    first = (
+        1 if _n_plain(encoder) else 0
+    )  # the block of the other columns, if any, is first; that of bins is last
+    chosen = slice(first, first + len(columns))
+    places, blocks = _places(layer.blocks)[chosen], layer.blocks[chosen]
     return {
         i if name is None else name: W[rows, units].copy()
         for (i, name, _), (rows, units), (_, width) in zip(columns, places, blocks, strict=True)

@@ -161,6 +161,8 @@ def check_first_row(configuration: Configuration, trainer: Trainer | None, learn
     """
     if configuration.scaling is not None and (trainer is None or trainer.stack.statistics is None):
         refuse_first_row("standardize")
+    if configuration.bins is not None and trainer is None:
+        refuse_first_row("numeric_embeddings")
     if configuration.scale_targets and learned is None:
         refuse_first_row("scale_targets")
 

@@ -121,6 +121,8 @@ def freeze(stack: Stack, first: Dense) -> None:
 def copy_of(stack: Stack, configuration: Configuration) -> Stack:
     """Return a stack with copies of the weights, the running statistics and the scaling of the inputs."""
     copy = new_stack(configuration, layer_views(stack))
+    if stack.encoding is not None:
+        copy.encode(*stack.encoding)
     if stack.statistics is not None:
         copy.standardize(*stack.statistics, stack.clipped)
     return copy

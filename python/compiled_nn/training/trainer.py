@@ -354,6 +354,7 @@ class Trainer:
         return self.snapshot() | {
             "statistics": self.stack.statistics,
             "clipped": self.stack.clipped,
+            "encoding": self.stack.encoding,
             "dropout_key": self.stack.dropout_key,
             "seed": self._seed,
             "rng": self._rng,
@@ -367,6 +368,8 @@ class Trainer:
         """Return a trainer with a :meth:`state`; `stack` must have the same layers as the one it is from."""
         trainer = cls(stack, state["seed"], state["rng"])
         stack.set_dropout(stack.dropout, state["dropout_key"])
+        if state["encoding"] is not None:
+            stack.encode(*state["encoding"])
         if state["statistics"] is not None:
             mean, deviation = state["statistics"]
             stack.standardize(mean, deviation, state["clipped"])

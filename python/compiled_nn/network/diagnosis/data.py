@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from cnn_core.clipping import clip
+from cnn_core.encoding import first_inputs
 
 from ...data.arrays import Array
 from . import trials
@@ -24,11 +24,7 @@ _FAR, _NARROW = 100.0, 1e-3
 
 def scaled_inputs(subject: Subject) -> Array:
     """Return the rows as the first layer receives them, in float64."""
-    inputs = subject.X.astype(np.float64)
-    if subject.stack.statistics is None:
-        return inputs * subject.objective.scale
-    mean, scale = subject.stack.statistics
-    return clip((inputs - mean) / scale, subject.stack.clipped)
+    return first_inputs(subject.stack, subject.X, subject.objective.scale)
 
 
 def check_inputs(subject: Subject, inputs: Array) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cnn_core.clipping import clip
+from cnn_core.encoding import first_inputs
 
 from ...data.arrays import Array
 from ...training.stacks import copy_of
@@ -178,12 +178,7 @@ def check_running_statistics(subject: Subject) -> Iterator[Finding]:
 
 
 def _first_inputs(subject: Subject) -> Array:
-    X = subject.X
-    if subject.stack.statistics is None:
-        scaled: Array = X * X.dtype.type(subject.objective.scale)
-        return scaled
-    mean, scale = subject.stack.statistics
-    return clip((X - mean) / scale, subject.stack.clipped).astype(X.dtype)
+    return first_inputs(subject.stack, subject.X, subject.objective.scale).astype(subject.X.dtype)
 
 
 # ---- history

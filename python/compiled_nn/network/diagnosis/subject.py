@@ -19,6 +19,7 @@ from .findings import Finding, Translation, in_words
 if TYPE_CHECKING:
     from cnn_core.stack import Objective, Stack
 
+    from ...artefact.inputs import Inputs
     from ...common.protocols import History
     from ...preprocessing.standardization import Statistics
     from ...spec.configuration import Configuration
@@ -44,6 +45,8 @@ class Subject:
         Stack with the weights of the last step; `stack` without ``ema``.
     configuration : Configuration
         Parameters of the network.
+    inputs : Inputs
+        Description of the inputs.
     X : ndarray (m, k)
         Rows, converted for the core.
     y : ndarray or None
@@ -72,6 +75,7 @@ class Subject:
     initial: Stack
     last: Stack
     configuration: Configuration
+    inputs: Inputs
     X: Array
     y: Array | None
     values: Array | None

@@ -13,6 +13,7 @@ from ... import optimizers
 from ...data.arrays import Array
 from ...losses.values import Gamma, MeanSquaredError, Poisson, Tweedie
 from ...optimizers.classes import Adam
+from ...preprocessing.standardization import Statistics
 from ...spec.layers import Dense, draw_weights
 from ...training.stacks import new_stack, states_of
 from ...training.trainer import Trainer, new_generator
@@ -68,13 +69,12 @@ def prepare(subject: Subject, change: Mapping[str, Any], y: Array | None = None)
         stack = new_stack(new, _states(subject))
     else:
         rng = new_generator(change.get("seed", 0))
-        stack = new_stack(new, states_of(draw_weights(new.layers, rng, subject.X.shape[1])))
+        stack = new_stack(new, states_of(draw_weights(new.layers, rng, subject.inputs.n_inputs)))
+    statistics = None
     if new.standardize:
-        initial = subject.initial
-        if c.standardize and initial.statistics is not None:
-            stack.standardize(*initial.statistics, initial.clipped)
-        else:
-            stack.standardize(*subject.statistics)
+        initial = subject.initial.statistics
+        statistics = Statistics(*initial) if c.standardize and initial is not None else subject.statistics
+    subject.inputs.replace(scaling=new.scaling, scale=new.scale).set_in(stack, statistics)
     objective = subject.objective.replace(l1=new.l1, l2=new.l2, scale=new.scale)
     if "loss" in change:
         objective = objective.replace(loss=new.loss.core)
@@ -191,7 +191,10 @@ def reference_change(subject: Subject) -> dict[str, Any]:
     """Return the change of the configuration to the reference network."""
     last, (least, most) = subject.configuration.layers[-1], _HIDDEN
     change: dict[str, Any] = {
-        "layers": (Dense(min(most, max(least, _WEIGHTS // subject.X.shape[1])), "relu"), Dense(last.units)),
+        "layers": (
+            Dense(min(most, max(least, _WEIGHTS // subject.inputs.n_inputs)), "relu"),
+            Dense(last.units),
+        ),
         "standardize": True,
         "optimizer": Adam(0.01),
         "loss": subject.configuration.loss.unsmoothed,
