@@ -49,7 +49,7 @@ CHANGES = {
     **{"scale_targets": True, "categorical_features": [0], "min_frequency": 0.4, "input_dropout": 0.4},
     **{"column_types": {1: "ignore"}},
     **{"clip_norm": 1e-3, "clip_value": 1e-4, "ema": 0.5, "embeddings": 2},
-    **{"loss": cnn.losses.Focal(3.0), "proximal": True},
+    **{"loss": cnn.losses.Focal(3.0), "proximal": True, "numeric_embeddings": "piecewise_linear"},
 }
 FIT_CHANGES = {
     **{"epochs": 2, "batch_size": 7, "n_batches": 2, "accumulate": 2, "shuffle": False, "drop_last": True},
