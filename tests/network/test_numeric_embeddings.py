@@ -452,3 +452,27 @@ def test_a_network_whose_columns_have_no_bins():
     np.testing.assert_array_equal(copy.predict_proba(X), net.predict_proba(X))
     copy.fit(X, Y, warm_start=True, epochs=1)
     pickle.loads(pickle.dumps(net)).partial_fit(X, Y)
+
+
+# ---- ensembles
+
+
+@pytest.mark.parametrize("refit", [False, True])
+def test_ensembles(refit):
+    X = columns()
+    one = network(standardize=True, numeric_embeddings="piecewise_linear")
+    net = cnn.Ensemble(one, n_members=3).fit(X, Y, epochs=3, refit=refit)
+    lone = network(standardize=True, numeric_embeddings="piecewise_linear").fit(X, Y, epochs=1)
+    assert net.input_names_.tolist() == lone.input_names_.tolist()
+    probabilities = [member.predict_proba(X) for member in net.members_]
+    assert {member.input_names_.tolist()[5] for member in net.members_} == {lone.input_names_[5]}
+    # Each member is calibrated before its probabilities are averaged.
+    np.testing.assert_allclose(net.predict_proba(X), np.mean(probabilities, axis=0), atol=1e-6)
+    copy = pickle.loads(pickle.dumps(net))
+    np.testing.assert_array_equal(copy.predict_proba(X), net.predict_proba(X))
+
+
+def test_members_that_encode_differently_are_refused():
+    parts = [network(numeric_embeddings=each) for each in ("piecewise_linear", cnn.PiecewiseLinear(bins=4))]
+    with pytest.raises(ValueError, match="members must be equal"):
+        cnn.Ensemble(parts)

@@ -403,7 +403,8 @@ class EnsembleFitting(Predicting):
         from ..training.together import Together  # imported here to keep `import compiled_nn` fast
 
         limits = {each.place: each.best_epoch for each in self._kept}
-        members = [member for member in self._new_members(read) if member.index in limits]
+        members = self._new_members(read.inputs, self._statistics_for(read))
+        members = [member for member in members if member.index in limits]
         for member in members:
             member.objective = together.members[member.index].objective.replace(weights=read.weights)
             member.limit = limits[member.index]
