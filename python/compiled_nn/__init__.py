@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         tutorials,
     )
     from .estimators import MLPClassifier, MLPRegressor
+    from .estimators.tabular import TabularClassifier, TabularRegressor
     from .network.ensemble import Ensemble
     from .network.importance import permutation_importance
     from .optimizers import LBFGS, SGD, Adadelta, Adagrad, Adam, AdamW, Lion, NAdam, RAdam, RMSprop, Rprop
@@ -72,6 +73,8 @@ __all__ = [
     "RAdam",
     "RMSprop",
     "Rprop",
+    "TabularClassifier",
+    "TabularRegressor",
     "Uniform",
     "__version__",
     "calibration",
@@ -135,6 +138,7 @@ __getattr__, __dir__ = lazy.attach(
         **dict.fromkeys(_MODULES, ""),
         **dict.fromkeys(_OPTIMIZERS, "optimizers"),
         **dict.fromkeys(("MLPClassifier", "MLPRegressor"), "estimators"),
+        **dict.fromkeys(("TabularClassifier", "TabularRegressor"), "estimators.tabular"),
         "Ensemble": "network.ensemble",
         "PiecewiseLinear": "spec.numeric_embeddings",
         "SWA": "training.averaging",

@@ -68,7 +68,11 @@ def page(net: DrawnNetwork, configuration: Configuration) -> str:
 
 
 def estimator_page(
-    name: str, parameters: dict[str, Any], changed: Container[str], net: DrawnNetwork | None
+    name: str,
+    parameters: dict[str, Any],
+    changed: Container[str],
+    net: DrawnNetwork | None,
+    report: Sequence[Sequence[str]] | None = None,
 ) -> str:
     """Return the HTML of an estimator: its parameters and, after fit, its network.
 
@@ -82,6 +86,8 @@ def estimator_page(
         Names of the parameters that differ from their defaults.
     net : Network or None
         Network of the estimator; None before fit.
+    report : sequence of sequence of str, optional
+        Table of the choices that fit has made, below its header.
 
     Returns
     -------
@@ -90,6 +96,8 @@ def estimator_page(
     """
     options = {key: (value, key in changed) for key, value in parameters.items()}
     parts = [] if net is None else _parts(net)
+    if report is not None:
+        parts = [_make_section("choices of fit", _folded_table(report, n_texts=3)), *parts]
     return _page(_head(name, net), _make_section("parameters", _parameters(options)), *parts)
 
 

@@ -35,7 +35,12 @@ def make_tags(estimator: Any) -> Tags:
         transformer_tags=None,
         classifier_tags=ClassifierTags(multi_label=estimator._takes_several_labels()) if classifies else None,
         regressor_tags=None if classifies else RegressorTags(),
-        input_tags=InputTags(sparse=not encodes, string=encodes, categorical=encodes, allow_nan=encodes),
+        input_tags=InputTags(
+            sparse=not encodes or estimator._encodes_arrays_only,
+            string=encodes,
+            categorical=encodes,
+            allow_nan=encodes,
+        ),
     )
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def _has_decision_function(estimator: Any) -> str | None:
     """Return the reason why an estimator has no decision_function; None if it has one."""
-    loss = estimator.network_.loss_function if hasattr(estimator, "network_") else estimator.loss
+    loss = estimator.network_._configuration.loss if hasattr(estimator, "network_") else estimator.loss
     if loss == "ordinal" or isinstance(loss, losses.Ordinal):
         return (
             "decision_function does not exist for the loss 'ordinal', whose outputs belong to thresholds, not to"
@@ -87,7 +87,7 @@ class ClassPredictions(Reading):
         """
         rows = self._read_rows(X)
         network = self.network_
-        if network.layers[-1].units == 2 and self.out_activation_ == "softmax":
+        if network._configuration.n_outputs == 2 and self.out_activation_ == "softmax":
             outputs = network.decision_function(rows)
             with np.errstate(over="ignore"):
                 odds = np.subtract(outputs[:, 1], outputs[:, 0], out=out)

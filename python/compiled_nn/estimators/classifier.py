@@ -264,12 +264,7 @@ class MLPClassifier(ClassPredictions, Perceptron):
                     " Use losses.BinaryCrossEntropy() or losses.Focal(link='sigmoid')."
                 )
             return Targets(loss, y.shape[1], "indicator", np.arange(y.shape[1]))
-        labels = class_labels.read(y)
-        if labels.dtype.kind == "f" and (labels != np.floor(labels)).any():
-            raise ValueError(
-                "Unknown label type: continuous. Maybe you are trying to fit a classifier, which expects discrete"
-                " classes on a regression target with continuous values."
-            )
+        labels = inputs.read_labels(y)
         classes = class_labels.distinct(labels)
         loss = self._resolve_loss("softmax" if len(classes) > 2 else "sigmoid")
         # A single class is entered twice, so that it is predicted whatever the output.

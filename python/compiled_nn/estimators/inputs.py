@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..common.errors import CompiledNNWarning, warn
-from ..data import arrays, column_names, dataframes, images, records, samples
+from ..data import arrays, class_labels, column_names, dataframes, images, records, samples
 from ..data.arrays import Array
 from ..data.records import Records
 from . import sklearn_compat
@@ -150,6 +150,17 @@ def check_indicator(y: Array) -> None:
             "Multioutput target data is not supported with label binarization: y has"
             f" {y.shape[1]} columns, which must hold only 0 and 1, one column per label."
         )
+
+
+def read_labels(y: Array) -> Array:
+    """Return y (m,) as labels; raise ValueError for numbers that are not whole, which are not classes."""
+    labels = class_labels.read(y)
+    if labels.dtype.kind == "f" and (labels != np.floor(labels)).any():
+        raise ValueError(
+            "Unknown label type: continuous. Maybe you are trying to fit a classifier, which expects discrete"
+            " classes on a regression target with continuous values."
+        )
+    return labels
 
 
 # ---- names of columns

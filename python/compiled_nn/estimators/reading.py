@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from .network import EstimatorNetwork
 
+
 _LINKS = {"sigmoid": "logistic"}  # links whose scikit-learn name differs
 
 
@@ -33,7 +34,7 @@ class Reading:
             fits = plain.dtype.kind == "f" and plain.size and plain.shape[1:] == (self.n_features_in_,)
             if fits and (net._inputs is None or net._inputs.names is None):
                 return plain  # the network checks that the numbers are finite
-        return inputs.read_known(type(self).__name__, X, net.dtype, net.inputs)
+        return inputs.read_known(type(self).__name__, X, net._configuration.dtype, net._known_inputs())
 
     def calibrate_intervals(self, X: Any, y: Any) -> Self:
         """Calibrate prediction sets or intervals on rows that were not used to fit.
@@ -103,5 +104,5 @@ class Reading:
     @property
     def out_activation_(self) -> str:
         """Activation of the last layer: "logistic", "softmax", "identity" or "exp"."""
-        link = self.network_.activations[-1]
+        link = self.network_._configuration.activation_names[-1]
         return _LINKS.get(link, link)

@@ -118,6 +118,7 @@ class SklearnMixin:
     """Methods that scikit-learn calls of an estimator; each of them imports scikit-learn."""
 
     _kind: str
+    _encodes_arrays_only = False  # whether a sparse X is taken as numbers, also where a table is encoded
 
     @property
     def _estimator_type(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -16,7 +16,7 @@ class ValuePredictions(Reading):
     """Base class of :class:`MLPRegressor`: what it predicts after fit."""
 
     _label_dtype: np.dtype[Any]
-    scale_targets: bool
+    scale_targets: bool | Literal["auto"]
 
     def predict(self, X: Any, *, out: Array | None = None) -> Array:
         """Return the predicted values.
@@ -109,5 +109,5 @@ class ValuePredictions(Reading):
         y = inputs.read_targets(type(self).__name__, y, len(predicted))
         weights = inputs.read_weights(sample_weight, len(y))
         shape = (len(y), -1)
-        loss = self.network_.loss_function
+        loss = self.network_._configuration.loss
         return refusals.finite_score(loss.score(np.reshape(y, shape), np.reshape(predicted, shape), weights))

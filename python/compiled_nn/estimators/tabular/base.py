@@ -1,0 +1,247 @@
+"""Training of both tabular estimators: from a table to the choices, the networks and an ensemble of them."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.random import Generator, RandomState, SeedSequence
+
+from ...common import clock
+from ...common.errors import CompiledNNWarning, suggest_keywords, warn
+from ...common.exclusive import exclusive, stored
+from ...data import column_names, dataframes
+from ...data.arrays import Array
+from ...training.validation import codes_of_groups
+from .. import inputs, sklearn_compat
+from ..random_draws import random_state
+from ..reading import Reading
+from .parameters import TabularParameters
+from .resolution import Facts, Resolution
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from ...network.ensemble import Ensemble
+    from ...network.network import Network
+    from ...preprocessing.tabular import Tabular
+    from .report import Report
+    from .target_kinds import TargetKind
+
+
+class TabularBase(Reading, TabularParameters, sklearn_compat.SklearnMixin):
+    """Estimator of a table: an ensemble of networks whose settings follow from the table."""
+
+    ensemble_: Ensemble
+    report_: Report
+    _label_dtype: np.dtype[Any]
+    _encodes_arrays_only = True
+
+    # ---- overridden by classifier and regressor
+
+    @abstractmethod
+    def _kind_of(self, y: Array, given: Any) -> TargetKind:
+        """Return the kind of y, as read from the `given` one."""
+
+    # ---- training
+
+    @suggest_keywords("estimator fit")
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        validation_data: Any = None,
+        validation_groups: Any = None,
+    ) -> Self:
+        """Choose the settings that are "auto", and train the members.
+
+        Parameters
+        ----------
+        X : array-like, data frame, list of dicts or sparse matrix (m, k)
+            Rows of numbers, categories and dates, whose values may be missing. X is not changed.
+        y : array-like (m,) or (m, n_outputs)
+            Targets. For the classifier labels, or one 0/1 column per label; for the regressor numbers.
+        sample_weight : array-like (m,), optional
+            Weight of each row, at least 0. None: all rows have weight 1.
+        validation_data : (X, y) or (X, y, sample_weight), optional
+            Rows by which the best epoch of each member is found, in place of a part of the training rows.
+        validation_groups : array-like (m,), optional
+            Group of each row: whole groups are held out.
+
+        Returns
+        -------
+        self : estimator
+            Fitted estimator.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter, X, y or a weight has an invalid type, shape or value.
+        TimeoutError
+            If `time_limit` passes while the data are read and checked.
+        DivergenceError
+            If all members diverge.
+
+        Notes
+        -----
+        After an exception, the estimator is as it was before.
+        """
+        return self._train(X, y, sample_weight, validation_data, validation_groups)
+
+    @exclusive("")
+    def _train(
+        self, X: Any, y: Any, sample_weight: Any, validation_data: Any = None, groups: Any = None
+    ) -> Self:
+        start = perf_counter()
+        self._check()
+        inputs.check_lengths(X, y, sample_weight, groups)
+        deadline = math.inf if self.time_limit is None else start + self.time_limit
+        X, y, weight, facts = clock.run_until(deadline, self._read, X, y, sample_weight)
+        if validation_data is not None and groups is not None:
+            raise ValueError("validation_groups must be None when validation_data is given.")
+        n_groups = None if groups is None else int(codes_of_groups(len(y), groups).max()) + 1
+        resolution = Resolution(
+            self, facts, validates_given_rows=validation_data is not None, n_groups=n_groups
+        )
+        seeds = self._seeds(resolution.plan.n_members)
+        ensemble = self._new_ensemble(resolution.networks(seeds), resolution)
+        options = resolution.fit_options()
+        if self.time_limit is not None:
+            options["time_limit"] = max(deadline - perf_counter(), 1e-3)
+        ensemble.fit(
+            X,
+            y,
+            sample_weight=weight,
+            validation_data=validation_data,
+            validation_groups=groups,
+            **options,
+            **self._class_weights(),
+        )
+        if ensemble.stop_reason_ == "interrupted":
+            warn("Training interrupted by user.", CompiledNNWarning)
+        self.ensemble_, self.report_ = ensemble, resolution.report()
+        self.n_features_in_ = ensemble.n_features_
+        self._label_dtype = np.dtype(np.int64) if y.ndim == 2 and self._kind == "classifier" else y.dtype
+        return self
+
+    def _read(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Array, Array | None, Facts]:
+        """Return X, y and the weights, checked, and the properties of the table."""
+        owner, given = type(self).__name__, y
+        sparse = hasattr(X, "tocsr")
+        encodes = self.categorical_features is not None and not sparse
+        X = inputs.opened(owner, X, encodes)
+        names = dataframes.feature_names(X)
+        column_names.check_distinct(names or ())
+        rows = inputs.read(owner, X, self.dtype, None, encodes)
+        encoder = self._encoder(rows) if encodes else None
+        y = inputs.read_targets(owner, y, len(rows) if hasattr(rows, "__len__") else None)
+        weight = inputs.read_weights(sample_weight, len(y))
+        kind = self._kind_of(y, given)
+        n_columns = encoder.n_features_in_ if encoder is not None else rows.shape[1]
+        return rows, y, weight, Facts(len(y), n_columns, encoder, sparse, kind)
+
+    def _encoder(self, X: Any) -> Tabular:
+        from ...preprocessing.tabular import Tabular  # imported here to keep `import compiled_nn` fast
+
+        features: Any = self.categorical_features
+        return Tabular(features, self.min_frequency, self.column_types).fit(X)
+
+    def _seeds(self, n_members: int) -> Array:
+        """Return a seed for each member."""
+        state = self.random_state
+        if isinstance(state, (RandomState, Generator)) or state is None:
+            entropy = int(random_state(state).randint(1 << 31)) if state is not None else None
+        else:
+            random_state(state)  # raises an error for anything but an int
+            entropy = int(state)
+        return SeedSequence(entropy).generate_state(n_members)
+
+    def _new_ensemble(self, networks: list[Network], resolution: Resolution) -> Ensemble:
+        from ...network.ensemble import Ensemble  # imported here to keep `import compiled_nn` fast
+
+        return Ensemble(
+            networks,
+            combine=resolution.combine(),
+            calibrated=bool(self.calibrated),
+            n_threads=self.n_threads,
+        )
+
+    def _class_weights(self) -> dict[str, Any]:
+        """Return the argument of ``Ensemble.fit`` with the weights of classes."""
+        return {}
+
+    # ---- fitted attributes
+
+    @property
+    def network_(self) -> Any:  # type: ignore[override]
+        """The ensemble: what all estimators have under this name."""
+        return self.ensemble_
+
+    @property
+    def members_(self) -> list[Network]:
+        """Networks of the ensemble, each of which predicts alone."""
+        return list(self.ensemble_.members_)
+
+    @property
+    def oof_(self) -> Array:
+        """Predictions of each row of X of fit by the members that were not trained on it; NaN where there is none.
+
+        They are probabilities (m, n_classes), or values (m,) or (m, n_outputs) in units of y.
+        """
+        return self.ensemble_.oof_
+
+    @property
+    def weights_(self) -> Array:
+        """Weight of each member in the predictions (n_members,)."""
+        return self.ensemble_.weights_
+
+    @property
+    def best_epochs_(self) -> Array:
+        """Epoch of each member with the lowest validation loss (n_members,)."""
+        return self.ensemble_.best_epochs_
+
+    @property
+    def history_(self) -> dict[str, list[Any]]:
+        """Columns of ``Ensemble.history``, with one entry per epoch."""
+        return self.ensemble_.history
+
+    @property
+    def n_iter_(self) -> int:
+        """Number of epochs of the longest training of a member."""
+        return len(self.ensemble_.history["epoch"])
+
+    @property
+    def stop_reason_(self) -> str | None:
+        """Reason for the end of training."""
+        return self.ensemble_.stop_reason_
+
+    @property
+    def metadata_(self) -> dict[str, Any]:
+        """Content of the user, as in :class:`Network`: anything that JSON can express, by name. Files contain it."""
+        return self.ensemble_.metadata
+
+    # ---- display
+
+    def _repr_html_(self) -> str:
+        """Return the HTML for a notebook: the parameters and, after fit, the choices with their reasons."""
+        from ...display import notebook  # imported here to keep `import compiled_nn` fast
+
+        report = getattr(self, "report_", None)
+        return notebook.estimator_page(
+            type(self).__name__,
+            self.get_params(),
+            self.changed(),
+            self.members_[0] if report is not None else None,
+            report=None if report is None else report.rows(),
+        )
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return stored(vars(self))

@@ -1,0 +1,213 @@
+"""Settings of a fit that the user leaves to "auto", as pure functions of the size of a table and the kind of y.
+
+(a) Work is counted, not time, so that equal seeds give equal models on every machine. A unit of work is the training of
+    one parameter on one row: 1e11 of them take about 5 s of one core of a Zen 5.
+(b) The settings were chosen on tables that are in no benchmark, by nested splits; docs/tabular.md has the results.
+(c) A budget above 1 trains longer and more members, one below 1 fewer; nothing else depends on it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from ...common.errors import count
+from ...spec.configuration import Scaling
+from ...spec.layers import Norm
+
+WORK = 8e10  # of a fit with the budget 1, for up to `_ROWS` rows
+_ROWS = 20_000  # rows from which on the work grows as the square root of their number
+_OF_A_UNIT = 20.0  # work of an input or a unit besides that of its weights, in parameters
+_OF_A_STEP = 10.0  # work of a step besides that of its rows, in rows
+_BATCHES = (
+    (200_000, 512),
+    (50_000, 256),
+    (20_000, 128),
+    (5_000, 64),
+    (0, 32),
+)  # more rows than: rows of a batch
+_WIDTHS = (128, 64, 32)  # units of the hidden layers, from the best to the cheapest
+_N_LAYERS = 2
+_MEMBERS = (8, 5, 4, 3, 2)
+_EPOCHS, _FEWEST_EPOCHS, _MOST_EPOCHS = 60, 12, 300
+_STEPS = 1500  # of the training of a member, at least: the epochs of a small table have few steps
+_ROWS_PER_BIN, _BINS, _FEWEST_BINS = 50, 16, 2
+FRACTION = 0.2  # of the rows that are drawn at random for validation
+_FEWEST_FOLDS = 5  # so that a member is trained on four fifths of the rows, or more
+_FEWEST_TO_VALIDATE = 20  # rows
+_FEWEST_OF_A_CLASS = 2  # rows of the largest class: fewer cannot be divided
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the networks and their training that depend only on the kind of y.
+
+    Attributes
+    ----------
+    activation : str
+        Activation of the hidden layers.
+    norm : {"batch", "layer", "rms"} or None
+        Normalisation of the hidden layers.
+    dropout : float
+        Dropout of the hidden layers.
+    standardize : str
+        Scaling of the columns of numbers.
+    learning_rate : float
+        Learning rate at the start, from which it falls to 0 as half a cosine wave.
+    weight_decay : float
+        Decay of the weights.
+    ema : float or None
+        Decay of the average of the weights.
+    label_smoothing : float
+        Smoothing of the labels.
+    monitor : str
+        Column of the history that decides which epoch is the best.
+    """
+
+    activation: str = "silu"
+    norm: Norm | None = None
+    dropout: float = 0.2
+    standardize: Scaling = "robust_smooth_clip"
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.02
+    ema: float | None = 0.995
+    label_smoothing: float = 0.0
+    monitor: str = "val_loss"
+
+
+_CLASSES = Settings()
+_VALUES = replace(_CLASSES, norm="layer", dropout=0.1)
+
+
+def settings(*, classifies: bool) -> Settings:
+    """Return the settings for classes or for values."""
+    return _CLASSES if classifies else _VALUES
+
+
+@dataclass(frozen=True)
+class Size:
+    """Size of a table.
+
+    Attributes
+    ----------
+    n_rows : int
+        Number of rows to train on.
+    n_inputs : int
+        Number of inputs of the first layer, bins included.
+    n_outputs : int
+        Number of outputs.
+    """
+
+    n_rows: int
+    n_inputs: int
+    n_outputs: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Size of the networks and length of their training.
+
+    Attributes
+    ----------
+    n_members : int
+        Number of networks.
+    hidden : tuple of int
+        Units of the hidden layers.
+    epochs : int
+        Largest number of epochs.
+    batch_size : int
+        Rows of a batch.
+    """
+
+    n_members: int
+    hidden: tuple[int, ...]
+    epochs: int
+    batch_size: int
+
+    def work(self, size: Size) -> float:
+        """Return the work of the training of all members."""
+        return self.n_members * self.epochs * work_of_epoch(size, self.hidden, self.batch_size)
+
+
+def work_of_epoch(size: Size, hidden: tuple[int, ...], batch_size: int) -> float:
+    """Return the work of one epoch of one member."""
+    widths = (size.n_inputs, *hidden, size.n_outputs)
+    parameters = sum((a + 1) * b for a, b in itertools.pairwise(widths))
+    steps = math.ceil(size.n_rows / batch_size)
+    return (size.n_rows + _OF_A_STEP * steps) * parameters + size.n_rows * _OF_A_UNIT * sum(widths)
+
+
+def most_work(n_rows: int, budget: float = 1.0) -> float:
+    """Return the largest work of a fit."""
+    return budget * WORK * math.sqrt(max(1.0, n_rows / _ROWS))
+
+
+def batch_size(n_rows: int) -> int:
+    """Return the number of rows of a batch."""
+    return next(size for rows, size in _BATCHES if n_rows > rows)
+
+
+def n_bins(n_rows: int) -> int:
+    """Return the number of bins of each column of numbers; 0 if there are too few rows for an encoding."""
+    bins = min(_BINS, n_rows // _ROWS_PER_BIN)
+    return bins if bins >= _FEWEST_BINS else 0
+
+
+def validation(
+    n_rows: int, largest_class: int | None, n_members: int
+) -> tuple[Literal["folds", "random"] | None, str]:
+    """Return how rows are held out, and the reason; `largest_class` is its number of rows, None for values."""
+    if n_rows < _FEWEST_TO_VALIDATE or (largest_class is not None and largest_class < _FEWEST_OF_A_CLASS):
+        return None, f"{count(n_rows, 'row')} or the rows of each class are too few to hold some out"
+    if n_members < _FEWEST_FOLDS:
+        return "random", f"folds of {count(n_members, 'member')} would leave too few rows to train on"
+    return "folds", "each row is held out by a member"
+
+
+def wanted_epochs(n_rows: int, batch_size: int) -> int:
+    """Return the number of epochs that are trained where the budget suffices."""
+    steps = math.ceil(n_rows / batch_size)
+    return min(_MOST_EPOCHS, max(_EPOCHS, math.ceil(_STEPS / steps)))
+
+
+def make_plan(
+    size: Size,
+    budget: float = 1.0,
+    *,
+    n_members: int | None = None,
+    hidden: tuple[int, ...] | None = None,
+    epochs: int | None = None,
+    batch: int | None = None,
+) -> Plan:
+    """Return the plan of a fit whose work is within the budget, if that is possible.
+
+    Parameters
+    ----------
+    size : Size
+        Size of the table.
+    budget : float, default 1.0
+        Factor of the largest work.
+    n_members, hidden, epochs, batch
+        Values that the user has stated; None for those that are chosen here.
+
+    Returns
+    -------
+    Plan
+    """
+    rows = batch_size(size.n_rows) if batch is None else batch
+    most = most_work(size.n_rows, budget)
+    wanted = wanted_epochs(size.n_rows, rows) if epochs is None else epochs
+    fewest = wanted if epochs is not None else min(_FEWEST_EPOCHS, wanted)
+    widths = [hidden] if hidden is not None else [(width,) * _N_LAYERS for width in _WIDTHS]
+    members = [n_members] if n_members is not None else list(_MEMBERS)
+    for (
+        each
+    ) in widths:  # a narrower network only where the shortest training of the wider one is too much work
+        for number in members:
+            affordable = int(most / (number * work_of_epoch(size, each, rows)))
+            if affordable >= fewest:
+                return Plan(number, each, min(wanted, affordable), rows)
+    affordable = int(most / (members[-1] * work_of_epoch(size, widths[-1], rows)))
+    return Plan(members[-1], widths[-1], wanted if epochs is not None else max(1, affordable), rows)

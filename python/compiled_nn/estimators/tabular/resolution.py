@@ -1,0 +1,280 @@
+"""Resolution of "auto": from the parameters of an estimator and the size of its table to networks and a fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...common.errors import count
+from ...network.network import Network
+from ...optimizers.classes import AdamW
+from ...schedules.cycles import Cosine
+from ...spec.configuration import PARAMETERS
+from ...spec.initializers import Constant
+from ...spec.layers import Dense
+from . import recipe
+from .report import Choice, Report
+from .target_kinds import ONE_VALUE
+
+if TYPE_CHECKING:
+    from ...data.arrays import Array
+    from ...preprocessing.tabular import Tabular
+    from ...training.ensemble_plan import Combination
+    from .parameters import TabularParameters
+    from .recipe import Plan, Settings, Size
+    from .target_kinds import TargetKind
+
+_STATED = "stated by the user"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Properties of a table that are known before training.
+
+    Attributes
+    ----------
+    n_rows : int
+        Number of rows.
+    n_columns : int
+        Number of columns of X.
+    encoder : Tabular or None
+        Encoder of X, fitted; None for numbers without one.
+    sparse : bool
+        Whether X is sparse.
+    kind : TargetKind
+        Kind of y.
+    """
+
+    n_rows: int
+    n_columns: int
+    encoder: Tabular | None
+    sparse: bool
+    kind: TargetKind
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of encoded columns."""
+        return self.n_columns if self.encoder is None else self.encoder.n_columns_
+
+    @property
+    def n_numbers(self) -> int:
+        """Number of encoded columns that are numbers."""
+        return self.n_columns if self.encoder is None else self.encoder.n_numeric_
+
+
+@dataclass
+class Resolution:
+    """Choices of a fit, and the networks and options that follow from them.
+
+    Parameters
+    ----------
+    model : TabularParameters
+        Estimator, with checked parameters.
+    facts : Facts
+        Properties of its table.
+    choices : list of Choice
+        Choices so far.
+    validates_given_rows : bool
+        Whether the user has given validation rows that are not in X.
+    n_groups : int or None
+        Number of groups of which all rows are held out together; None if rows are held out one by one.
+    """
+
+    model: TabularParameters
+    facts: Facts
+    choices: list[Choice] = field(default_factory=list)
+
+    validates_given_rows: bool = False
+    n_groups: int | None = None
+
+    def __post_init__(self) -> None:
+        self.classifies = self.facts.kind.loss.classifies
+        self.settings: Settings = recipe.settings(classifies=self.classifies)
+        self._describe()
+        self.embeddings = self._numeric_embeddings()
+        self.plan = self._plan()
+        self.validation = self._validation()
+
+    def report(self) -> Report:
+        """Return the choices."""
+        return Report(self.choices)
+
+    def choose(self, name: str, value: Any, reason: str) -> Any:
+        """Return the value that the user has stated, or else `value`, and note it with its reason."""
+        given = self.model._given(name)
+        if given is not None or getattr(self.model, name) is None:
+            value, reason = given, _STATED
+        self.note(name, value, reason)
+        return value
+
+    def note(self, name: str, value: Any, reason: str) -> None:
+        """Note a choice that is not a parameter of the estimator."""
+        self.choices.append(Choice(name, _plain(value), reason))
+
+    # ---- choices
+
+    def _describe(self) -> None:
+        facts = self.facts
+        kinds = _counted(facts.encoder.column_types_.values()) if facts.encoder is not None else "numbers"
+        self.note("table", [facts.n_rows, facts.n_columns], f"{facts.n_rows:,} rows of {kinds}")
+        self.note("target", facts.kind.name, facts.kind.reason)
+        self.note("loss", facts.kind.loss.name, f"y has {facts.kind.name}")
+
+    def _validation(self) -> str | None:
+        facts = self.facts
+        if self.validates_given_rows:
+            self.note("validation", None, "validation_data is given")
+            return None
+        value, reason = recipe.validation(facts.n_rows, facts.kind.largest_class, self.plan.n_members)
+        chosen: str | None = self.choose("validation", value, reason)
+        return chosen
+
+    def _numeric_embeddings(self) -> Any:
+        facts = self.facts
+        bins = recipe.n_bins(facts.n_rows)
+        if "numeric_embeddings" not in PARAMETERS:
+            return None
+        if facts.sparse or not facts.n_numbers:
+            return self.choose(
+                "numeric_embeddings", None, "X is sparse" if facts.sparse else "X has no numbers"
+            )
+        if not bins:
+            return self.choose("numeric_embeddings", None, f"too few rows: {facts.n_rows}")
+        return self.choose("numeric_embeddings", "piecewise_linear", f"{bins} bins for {facts.n_rows:,} rows")
+
+    def _size(self) -> Size:
+        facts = self.facts
+        bins = recipe.n_bins(facts.n_rows) if self.embeddings is not None else 0
+        return recipe.Size(facts.n_rows, facts.n_inputs + bins * facts.n_numbers, facts.kind.n_outputs)
+
+    def _plan(self) -> Plan:
+        model, size = self.model, self._size()
+        hidden = model._given("hidden_layer_sizes")
+        given = {
+            "n_members": model._given("n_members"),
+            "hidden": None if hidden is None else _sizes(hidden),
+            "epochs": model._given("max_iter"),
+            "batch": model._given("batch_size"),
+        }
+        plan = recipe.make_plan(size, model.budget, **given)
+        share = plan.work(size) / recipe.most_work(size.n_rows)
+        reason = f"{share:.2g} of the work of budget=1 on {count(size.n_inputs, 'input')}"
+        self.choose("n_members", plan.n_members, reason)
+        self.choose("hidden_layer_sizes", plan.hidden, reason)
+        self.choose("max_iter", plan.epochs, reason)
+        self.choose("batch_size", plan.batch_size, f"{size.n_rows:,} rows to train on")
+        return plan
+
+    # ---- networks and options
+
+    def networks(self, seeds: Array) -> list[Network]:
+        """Return the networks of the members, with a seed each."""
+        model, facts, settings, plan = self.model, self.facts, self.settings, self.plan
+        of = "classes" if self.classifies else "values"
+        activation = self.choose("activation", settings.activation, f"recipe for {of}")
+        norm = self.choose("norm", settings.norm, f"recipe for {of}")
+        dropout = self.choose("dropout", settings.dropout, f"recipe for {of}")
+        rate = self.choose(
+            "learning_rate_init", settings.learning_rate, "falls to 0 over max_iter as a cosine"
+        )
+        decay = self.choose("weight_decay", settings.weight_decay, f"recipe for {of}")
+        ema = self.choose("ema", settings.ema, "average of the weights over the steps")
+        scaling = self.choose("standardize", settings.standardize, "numbers far out do not dominate")
+        hidden = [Dense(units, activation, norm=norm, dropout=dropout) for units in plan.hidden]
+        steps = plan.epochs * -(-facts.n_rows // plan.batch_size)
+        options: dict[str, Any] = {
+            "loss": facts.kind.loss,
+            "optimizer": AdamW(Cosine(rate, over=steps), weight_decay=decay),
+            "standardize": scaling,
+            "ema": ema,
+            "dtype": model.dtype,
+            "n_threads": model.n_threads,
+            **self._inputs(),
+            **self._scale_targets(),
+        }
+        # The scaled value of a constant y is 0: with weights of 0, the outputs are 0 from the start.
+        init = Constant(0.0) if facts.kind.name == ONE_VALUE else None
+        layers = [*hidden, Dense(facts.kind.n_outputs, init=init)]
+        return [Network(layers, seed=int(seed), **options) for seed in seeds]
+
+    def _inputs(self) -> dict[str, Any]:
+        model, facts = self.model, self.facts
+        options: dict[str, Any] = {}
+        if self.embeddings is not None:
+            options["numeric_embeddings"] = self.embeddings
+        if facts.encoder is None:
+            return options
+        return options | {
+            "categorical_features": model.categorical_features,
+            "min_frequency": model.min_frequency,
+            "column_types": model.column_types,
+            "embeddings": model.embeddings,
+        }
+
+    def _scale_targets(self) -> dict[str, Any]:
+        loss = self.facts.kind.loss
+        if loss.classifies:
+            return {}
+        can = loss.link == "identity"
+        reason = "the unit of y does not matter then" if can else f"the loss {loss.name} has a link"
+        return {"scale_targets": self.choose("scale_targets", can, reason)}
+
+    def fit_options(self) -> dict[str, Any]:
+        """Return the arguments of ``Ensemble.fit``."""
+        model, plan = self.model, self.plan
+        options: dict[str, Any] = {
+            "epochs": plan.epochs,
+            "batch_size": plan.batch_size,
+            "validation": self.validation,
+            "refit": bool(model.refit),
+            "on_interrupt": model.on_interrupt,
+            "verbose": int(model.verbose),
+        }
+        if self.validation is not None or self.validates_given_rows:
+            options["monitor"] = self.choose(
+                "monitor", self.settings.monitor, "decides which epoch is the best"
+            )
+            options["patience"] = self.choose("n_iter_no_change", None, "the best epoch of all is taken")
+        if self.validation == "folds":
+            most = min(self.facts.n_rows, self.n_groups or self.facts.n_rows)
+            options["n_folds"] = max(2, min(plan.n_members, most))
+        if self.validation == "random":
+            options["validation_fraction"] = self.choose("validation_fraction", recipe.FRACTION, "default")
+        return options
+
+    def combine(self) -> Combination:
+        """Return how the members are combined."""
+        value: Combination = self.choose(
+            "combine", "mean", "never worse than a choice on the development tables"
+        )
+        return value
+
+
+def _sizes(hidden: Any) -> tuple[int, ...]:
+    return tuple(map(int, hidden)) if isinstance(hidden, (list, tuple, np.ndarray)) else (int(hidden),)
+
+
+def _counted(types: Iterable[Any]) -> str:
+    """Return the numbers of columns of each type in words."""
+    kinds = [each.kind for each in types]
+    words = {"number": "number", "category": "categorie", "date": "date"}
+    parts = [
+        f"{kinds.count(kind)} {word if kinds.count(kind) == 1 else word + 's'}"
+        for kind, word in words.items()
+        if kind in kinds
+    ]
+    left_out = sum(kind not in words for kind in kinds)
+    parts += [f"{left_out} left out"] if left_out else []
+    return ", ".join(parts).replace("1 categorie", "1 category")
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON can express it."""
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    return value if value is None or isinstance(value, (bool, int, float, str)) else repr(value)
