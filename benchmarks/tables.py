@@ -2,8 +2,8 @@
 
     python benchmarks/environments.py table-data boosting pytabkit report
     python benchmarks/tables.py run results.jsonl
-    python benchmarks/tables.py report results.jsonl --docs docs/performance.md
     python benchmarks/tables.py picture results.jsonl docs/tables.svg
+    python benchmarks/tables.py report results.jsonl --docs docs/performance.md
 
 A table is split five times into 80 % and 20 % of its rows, classes by class. Each fit is a separate process with one
 thread. Its row is appended to the file at once; a run that was stopped resumes with the rows that are missing.
@@ -26,6 +26,8 @@ import table_data
 import table_rows
 from process import HERE, cpus_of, environment_variables
 from table_models import ABLATIONS, MODELS
+
+PICTURE = "tables.svg"  # shown at the head of the tables of a page in the same folder
 
 
 class Job(NamedTuple):
@@ -186,6 +188,8 @@ def report(options: argparse.Namespace) -> None:
 
     text = table_report.make_report(table_rows.read(options.rows))
     if options.docs:
+        if (options.docs.parent / PICTURE).exists():
+            text = f"![Mean ranks by log loss and RMSE, with critical difference]({PICTURE})\n\n{text}"
         page = options.docs.read_text(encoding="utf-8")
         options.docs.write_text(table_report.put(page, text), encoding="utf-8")
     else:

@@ -214,6 +214,24 @@ def test_report_says_which_goals_are_reached(benchmark):
         report.put("no marks", text)
 
 
+def test_a_page_gets_the_tables_and_the_picture(benchmark, tmp_path):
+    tables, report, rows = benchmark("tables"), benchmark("table_report"), benchmark("table_rows")
+    for each in values("mlp", "Auto", [1.0, 2.0]):
+        rows.append(tmp_path / "rows.jsonl", each)
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{report.BEGIN}\n{report.END}\nafter\n")
+    options = tables.make_parser().parse_args(["report", str(tmp_path / "rows.jsonl"), "--docs", str(page)])
+    options.action(options)
+    text = page.read_text()
+    assert "| Auto | **1.5000** |" in text
+    assert text.startswith("before\n")
+    assert text.endswith("\nafter\n")
+    assert "![" not in text
+    (tmp_path / "tables.svg").write_text("<svg/>")
+    options.action(options)
+    assert page.read_text().count("](tables.svg)") == 1
+
+
 def test_ranks(benchmark):
     ranks, group = benchmark("table_ranks"), benchmark("table_rows").group
     rows = []
