@@ -158,6 +158,12 @@ class Ensemble(EnsembleFitting, Prediction, Uncertainty):
         return self._configuration.optimizer
 
     @property
+    def n_parameters(self) -> int:
+        """Number of weights, biases and gains of all members together."""
+        self._fitted()
+        return sum(self._network(member).n_parameters for member in self._kept)
+
+    @property
     def members_(self) -> list[Network]:
         """Copies of the fitted members, which predict alone."""
         self._fitted()

@@ -11,6 +11,7 @@ import numpy as np
 from ..artefact.inputs import Inputs
 from ..artefact.kept_member import KeptMember
 from ..artefact.outputs import Outputs
+from ..artefact.read_rows import ReadRows
 from ..common import clock
 from ..common.errors import CompiledNNWarning, DivergenceError, suggest_keywords, warn
 from ..common.exclusive import exclusive
@@ -265,7 +266,9 @@ class EnsembleFitting(Predicting):
             targets = targets_with_classes(targets, c.loss, c.n_outputs, p.classes)
         check_lengths(X, y=y, sample_weight=p.sample_weight, validation_groups=p.validation_groups)
         given, inputs = y, self._inputs if resume else None
-        if inputs is None:
+        if isinstance(X, ReadRows):
+            inputs, X, targets = X.inputs, X.rows, X.targets or targets
+        elif inputs is None:
             inputs, X = Inputs.learned(c, X, self._n_columns())
         else:
             X = inputs.read(X)
