@@ -48,6 +48,9 @@ def run(options: Namespace) -> int:
     rows = {
         "written by": f"compiled-nn {card['written_by']}, format version {card['format_version']}",
         "estimator": card["estimator"],
+        "members": None
+        if card["members"] is None
+        else f"{count(card['members'], 'network')}, whose predictions are averaged; the layers are those of the first",
         "task": card["task"] if classes is None else f"{card['task']}, {len(classes)} classes",
         "classes": None if classes is None else _listed(classes, room),
         "loss": _described(card["loss"]),
@@ -117,22 +120,15 @@ def _card(path: str) -> dict[str, Any]:
     from .tables import record
 
     with open_tensors(path) as file:
-        document, configuration, inputs, outputs = network_file.describe(file)
+        document, configuration, inputs, outputs, members = network_file.describe(file)
         text = (file.metadata() or {}).get(network_file.ESTIMATOR)
         estimator = None if text is None else _estimator_of(parse_json(text, file.n_bytes))
-    network, n_inputs, layers = document["network"], inputs.n_inputs, []
-    for layer, activation in zip(configuration.layers, configuration.activation_names, strict=True):
-        others = (layer.bias + (layer.norm is not None)) * layer.units
-        layers.append(
-            {
-                "inputs": n_inputs,
-                "units": layer.units,
-                "activation": activation,
-                "bias": layer.bias,
-                "parameters": layer.n_weights(n_inputs) + others,
-            }
-        )
-        n_inputs = layer.units
+    network, n_inputs = document["network"], inputs.n_inputs
+    layers = _layers(configuration, n_inputs)
+    n_parameters = sum(layer["parameters"] for layer in layers)
+    if members is not None:
+        used = [_layers(members.networks[each["place"]], n_inputs) for each in members.kept]
+        n_parameters = sum(layer["parameters"] for each in used for layer in each)
     metadata = dict(document.get("metadata", {}))
     known = record.parsed(metadata.pop(record.KEY, None))
     classes = None if outputs.targets.classes is None else outputs.targets.classes.tolist()
@@ -150,7 +146,8 @@ def _card(path: str) -> dict[str, Any]:
         "columns": None if inputs.names is None else list(inputs.names),
         "column_types": _column_types(inputs.encoder),
         "image_shape": None if inputs.shape is None else list(inputs.shape),
-        "parameters": sum(layer["parameters"] for layer in layers),
+        "members": None if members is None else len(members.kept),
+        "parameters": n_parameters,
         **{key: network[key] for key in ("loss", "optimizer", "l1", "l2", "input_scale", "dtype", "seed")},
         "standardize": network.get("standardize", False),
         "layers": layers,
@@ -160,6 +157,24 @@ def _card(path: str) -> dict[str, Any]:
         "interval": known.interval,
         "metadata": metadata,
     }
+
+
+def _layers(configuration: Any, n_inputs: int) -> list[dict[str, Any]]:
+    """Return sizes and activations of the layers of a network."""
+    layers = []
+    for layer, activation in zip(configuration.layers, configuration.activation_names, strict=True):
+        others = (layer.bias + (layer.norm is not None)) * layer.units
+        layers.append(
+            {
+                "inputs": n_inputs,
+                "units": layer.units,
+                "activation": activation,
+                "bias": layer.bias,
+                "parameters": layer.n_weights(n_inputs) + others,
+            }
+        )
+        n_inputs = layer.units
+    return layers
 
 
 def _estimator_of(document: Any) -> str:

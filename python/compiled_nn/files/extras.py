@@ -1,4 +1,4 @@
-"""Optional objects of file format 4: ``inputs``, ``outputs`` and ``metadata``.
+"""Optional objects of file format 4: ``inputs``, ``outputs`` and ``metadata``; ``members`` is in members.py.
 
     inputs      {"names": [...], "shape": [...]}: names of the columns of X, or shape of one image; one of them or both;
                 names are all texts, all numbers, or all lists of texts and numbers; with numeric_embeddings also
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..data.column_names import Label
     from ..training.targets import Targets
 
-NAMES = ("inputs", "outputs", "metadata")
+NAMES = ("inputs", "outputs", "metadata", "members")
 _INPUTS = ("names", "shape", "bins")
 _OUTPUTS = ("dtype",)
 

@@ -4,7 +4,7 @@ The tensors have the dtype of the network and are named as in a sequence of full
 ``layers.0.weight`` (units, inputs) and ``layers.0.bias`` (units,). The metadata have one key, ``compiled_nn``:
 
     format_version    1; 2 for a network with standardize=True; 3 for a network with options that version 0.1.0 did not
-                      have; 4 for one with any of the objects inputs, outputs and metadata, with
+                      have; 4 for one with any of the objects inputs, outputs, metadata and members, with
                       standardize="robust_smooth_clip", with column_types or numeric_embeddings, or with an encoder of
                       dates or with columns that are left out
     library_version   version of compiled_nn that wrote the file
@@ -16,6 +16,7 @@ The tensors have the dtype of the network and are named as in a sequence of full
     temperature       from format 3 on: number by which logits are divided
     encoder           with categorical_features: columns of the encoder, see preprocessing/columns.py, or null
     inputs, outputs, metadata    format 4: optional objects, see files/extras.py
+    members           format 4: networks of an ensemble, see files/members.py and files/ensemble_file.py
 
 A normalised layer also has ``layers.0.norm.weight`` (units,), and for "batch" ``layers.0.norm.running_mean`` and
 ``layers.0.norm.running_var``. With standardize, there are ``standardization.mean`` and ``standardization.scale``
@@ -51,19 +52,18 @@ from ..uncertainty.calibration import NOTHING, Calibration
 from . import extras, stored_bins
 from .documents import parse_json
 from .safetensors_file import (
-    NORM_TENSORS,
-    TENSOR_DTYPES,
     check_tensors,
-    expected_layers,
+    expected_states,
     layer_tensors,
-    norm_names,
     open_tensors,
     write_tensors,
 )
 from .stored_layers import StoredLayers
 
 if TYPE_CHECKING:
+    from ..artefact.ensemble_parts import EnsembleParts
     from ..training.weights import LayerState
+    from .members import Members
     from .places import Readable, Writable
 
 _Built = TypeVar("_Built")
@@ -213,8 +213,8 @@ def _classes_to_config(classes: arrays.Array | None) -> dict[str, Any] | None:
 # ---- reading
 
 
-def read(path: Readable, build: Callable[[Parts], _Built], *, mmap: bool = False) -> _Built:
-    """Read a file written by :func:`write`, and return the result of `build` for its parts.
+def read(path: Readable, build: Callable[[Parts | EnsembleParts], _Built], *, mmap: bool = False) -> _Built:
+    """Read a file written by :func:`write`, or that of an ensemble, and return the result of `build` for its parts.
 
     The weights are read while `build` uses them, one layer at a time; with `mmap` from the file mapped into memory.
 
@@ -226,7 +226,7 @@ def read(path: Readable, build: Callable[[Parts], _Built], *, mmap: bool = False
         If its content is not a valid network.
     """
     with open_tensors(path, mmap=mmap) as file:
-        return build(parse_network(file))
+        return build(parse(file))
 
 
 class Description(NamedTuple):
@@ -242,12 +242,15 @@ class Description(NamedTuple):
         Description of the inputs.
     outputs : Outputs
         Description of the outputs.
+    members : Members or None
+        Networks of an ensemble; None in the file of one network.
     """
 
     document: dict[str, Any]
     configuration: Configuration
     inputs: Inputs
     outputs: Outputs
+    members: Members | None
 
 
 def describe(file: Any) -> Description:
@@ -271,7 +274,8 @@ def describe(file: Any) -> Description:
         checks.choice("the file", "targets", kind, KINDS)
     n_columns = checks.integer("the file", "n_features", document["n_features"], minimum=1)
     counts = stored_bins.read_counts(extras.bins(document), configuration, n_columns)
-    _check_tensors(file, configuration, n_columns, counts, "temperature" in document)
+    members = None if "members" not in document else _members(document, configuration)
+    _check_tensors(file, configuration, n_columns, counts, "temperature" in document, members)
     classes = _classes_from_config(document["classes"], _FREE + _TIMES * file.n_bytes)
     scaling, learned = _statistics(file, _TARGETS), None
     if kind is not None or classes is not None:
@@ -299,15 +303,35 @@ def describe(file: Any) -> Description:
         Outputs.of(configuration, extras.read_outputs(document, learned)).replace(
             calibration=_calibration(file, document)
         ),
+        members,
     )
 
 
 def parse_network(file: Any) -> Parts:
-    """Return the parts of the network in a file opened by :func:`open_tensors`.
+    """Return the parts of the network in a file opened by :func:`open_tensors`, as :func:`parse`.
+
+    Raises
+    ------
+    ValueError
+        If it is the file of an ensemble.
+    """
+    parts = parse(file)
+    if not isinstance(parts, Parts):
+        raise ValueError("it holds an ensemble of networks; read it with compiled_nn.load")
+    return parts
+
+
+def parse(file: Any) -> Parts | EnsembleParts:
+    """Return the parts of the network or the ensemble in a file opened by :func:`open_tensors`.
 
     The file must be open while the layers of the parts are used: each of them is read and checked then.
     """
-    document, configuration, inputs, outputs = describe(file)
+    document, configuration, inputs, outputs, members = describe(file)
+    if members is not None:
+        from . import ensemble_file  # imported here to keep loading a network fast
+
+        statistics, metadata = _statistics(file, _STATISTICS), extras.read_metadata(document)
+        return ensemble_file.parts_of(file, members, statistics, inputs, outputs, metadata)
     layers = StoredLayers(file, configuration.layers)
     check_embeddings(configuration, layers)
     statistics = _statistics(file, _STATISTICS)
@@ -346,16 +370,27 @@ def _document(text: str | None, n_bytes: int) -> dict[str, Any]:
     return fields
 
 
+def _members(document: dict[str, Any], configuration: Configuration) -> Members:
+    from . import members  # imported here to keep loading a network fast
+
+    return members.parse(document["members"], configuration)
+
+
 def _check_tensors(
-    file: Any, configuration: Configuration, n_features: int, counts: list[int] | None, calibrated: bool
+    file: Any,
+    configuration: Configuration,
+    n_features: int,
+    counts: list[int] | None,
+    calibrated: bool,
+    members: Members | None,
 ) -> None:
     """Check names, shapes and dtypes of the tensors against the configuration, before any of them is read."""
-    n_bins = sum(counts or ())
-    expected = expected_layers(configuration.layers, n_features + n_bins, configuration.dtype)
+    n_inputs = n_features + sum(counts or ())
+    if members is None:
+        expected = expected_states(configuration.layers, n_inputs, configuration.dtype)
+    else:
+        expected = members.expected(n_inputs)
     expected |= stored_bins.expected(counts)
-    for i, layer in enumerate(configuration.layers):
-        names = [f"layers.{i}.norm.{NORM_TENSORS[name]}" for name in norm_names(layer)]
-        expected |= dict.fromkeys(names, (TENSOR_DTYPES[configuration.dtype], [layer.units]))
     found = {name for name in file.keys() if not name.startswith(TRAINING)}  # noqa: SIM118 - not a mapping
     if calibrated and _SCORES in found:
         loss = configuration.loss

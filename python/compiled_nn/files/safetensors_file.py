@@ -142,6 +142,17 @@ def expected_layers(
     return expected
 
 
+def expected_states(
+    layers: Sequence[Dense], n_inputs: int, dtype: str, prefix: str = ""
+) -> dict[str, tuple[str, list[int]]]:
+    """Return the dtypes and shapes of the tensors of :func:`layer_tensors` by name, with running statistics."""
+    expected = expected_layers(layers, n_inputs, dtype, prefix)
+    for i, layer in enumerate(layers):
+        names = [f"{prefix}layers.{i}.norm.{NORM_TENSORS[name]}" for name in norm_names(layer)]
+        expected |= dict.fromkeys(names, (TENSOR_DTYPES[dtype], [layer.units]))
+    return expected
+
+
 def check_tensors(file: Content, found: set[str], expected: dict[str, tuple[str, list[int]]]) -> None:
     """Check names, shapes and dtypes of tensors without reading them.
 

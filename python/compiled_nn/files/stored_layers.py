@@ -23,10 +23,12 @@ class StoredLayers(Sequence["LayerState"]):
         Opened file, whose tensors have the names and shapes of `layers`.
     layers : sequence of Dense
         Layers of the network.
+    prefix : str, default ""
+        Start of the names of the tensors.
     """
 
-    def __init__(self, file: Content, layers: Sequence[Dense]) -> None:
-        self._file, self._layers = file, layers
+    def __init__(self, file: Content, layers: Sequence[Dense], prefix: str = "") -> None:
+        self._file, self._layers, self._prefix = file, layers, prefix
         self._latest: tuple[int, LayerState] | None = None
 
     def __len__(self) -> int:
@@ -55,9 +57,9 @@ class StoredLayers(Sequence["LayerState"]):
         return latest[1]
 
     def _checked(self, i: int) -> LayerState:
-        state = layer_state(self._file, self._layers[i], f"layers.{i}", copy=False)
+        state = layer_state(self._file, self._layers[i], f"{self._prefix}layers.{i}", copy=False)
         for name, array in _arrays(state):
-            path = f"layers.{i}.{name}"
+            path = f"{self._prefix}layers.{i}.{name}"
             arrays.check_finite(array.reshape(len(array), -1), path, array.dtype.name)
             if name == f"norm.{NORM_TENSORS['variance']}" and array.min() < 0:
                 raise ValueError(f"{path} is {array.min():g} for a unit; a variance must be at least 0")

@@ -13,34 +13,32 @@ from ..common import checks
 from ..common.errors import NotFittedError, suggest_keywords
 from ..common.exclusive import switching, training_of
 from ..data.arrays import Array
-from ..spec.configuration import PARAMETERS, Configuration
+from ..spec.configuration import PARAMETERS
+from ..spec.members import check_equal
 from ..training.ensemble_plan import COMBINATIONS
 from ..training.stacks import copy_of
 from ..training.trainer import Trainer
 from ..uncertainty.calibration import Calibration
-from .ensemble_fit import EnsembleFitting
-from .model import Model
+from .ensemble_state import EnsembleState
 from .network import Network
 from .prediction import Prediction
 from .uncertainty import Uncertainty
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from cnn_core.stack import Stack
 
+    from ..artefact.ensemble_parts import EnsembleParts
     from ..artefact.predictor import Predictor
     from ..data.samples import Samples
     from ..optimizers.classes import Optimizer
     from ..training.ensemble_plan import Combination
 
 _DEFAULT_MEMBERS = 8
-# Parameters of Network that may differ between members; all others describe the inputs and the outputs.
-_OWN = {
-    *("optimizer", "l1", "l2", "seed", "input_dropout", "embeddings", "clip_norm", "clip_value", "ema"),
-    "proximal",
-}
 
 
-class Ensemble(EnsembleFitting, Prediction, Uncertainty):
+class Ensemble(EnsembleState, Prediction, Uncertainty):
     """Several networks that are trained together on the same rows, and whose predictions are averaged.
 
     X is read and encoded once, and all members are trained on the same batches in one call of the core per epoch. The
@@ -134,7 +132,7 @@ class Ensemble(EnsembleFitting, Prediction, Uncertainty):
         n_threads: int | None = None,
     ) -> None:
         networks = _networks_of(members, n_members)
-        _check_equal(networks)
+        check_equal([network._configuration for network in networks])
         super().__init__(networks[0]._configuration, n_threads)
         self._networks = networks
         self._combine = checks.choice("Ensemble", "combine", combine, COMBINATIONS)
@@ -211,10 +209,19 @@ class Ensemble(EnsembleFitting, Prediction, Uncertainty):
 
     # ---- members
 
+    @classmethod
+    def _of_parts(cls, parts: EnsembleParts) -> Self:
+        """Return an ensemble made from the parts read from a file."""
+        networks = [Network._of_configuration(c) for c in parts.networks]
+        ensemble = cls(networks, combine=parts.combine, calibrated=parts.calibrated)
+        ensemble._seed = parts.seed
+        ensemble._set_parts(parts)
+        return ensemble
+
     def _network(self, member: KeptMember) -> Network:
         """Return a network with a copy of the weights of a member."""
-        net, c = Network.__new__(Network), member.configuration
-        Model.__init__(net, c, self._n_threads)
+        c = member.configuration
+        net = Network._of_configuration(c, self._n_threads)
         learned = self._outputs.learned
         learned = None if learned is None else learned.replace(loss=c.loss)
         net._inputs = self._inputs
@@ -285,35 +292,6 @@ def _networks_of(members: Any, n_members: Any) -> tuple[Network, ...]:
 def _unfitted(net: Network, added: int) -> Network:
     """Return a network with the parameters and initial weights of another one, and its seed increased."""
     c = net._configuration
-    seed = c.seed if c.seed is None else c.seed + added
-    other = Network.__new__(Network)
-    Model.__init__(other, c.replace(seed=seed), None)
+    other = Network._of_configuration(c.replace(seed=c.seed if c.seed is None else c.seed + added))
     other._initial = net._initial
     return other
-
-
-def _check_equal(networks: Sequence[Network]) -> None:
-    """Raise ValueError for members whose inputs or outputs differ, or that are not trained by steps."""
-    first = _shared(networks[0]._configuration)
-    for i, network in enumerate(networks):
-        if network._configuration.optimizer.name == "lbfgs":
-            raise ValueError(
-                f"Member {i} has the optimizer LBFGS, which uses all rows in each step; the members of an ensemble are"
-                " trained by steps on the same batches. Use another optimizer, such as AdamW."
-            )
-        for name, value in _shared(network._configuration).items():
-            if value != first[name]:
-                raise ValueError(
-                    f"Member {i} has {name}={value!r}, member 0 has {first[name]!r}; the inputs and the outputs of all"
-                    " members must be equal."
-                )
-
-
-def _shared(configuration: Configuration) -> dict[str, Any]:
-    """Return the parameters that all members must have in common, by name."""
-    shared = {name: getattr(configuration, name) for name in PARAMETERS if name not in _OWN}
-    return shared | {
-        "loss": configuration.loss.unsmoothed,
-        "units of the last layer": configuration.n_outputs,
-        "activation of the last layer": configuration.activation_names[-1],
-    }

@@ -399,6 +399,7 @@ class EnsembleFitting(Predicting):
             self._begin_with(_kept=kept(left, [1.0] * len(left)), _weights=weights, _together=None)
             raise
         finally:
+            together.release()
             self._weights_changed()
 
     def _refit(self, together: Together, read: _Read, plan: EnsemblePlan) -> None:

@@ -21,6 +21,8 @@ from ..training.weights import LayerState, copy_layers, layer_views
 from .predicting import Predicting
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from cnn_core.stack import Objective, Stack
 
     from ..optimizers import OptimizerName
@@ -54,6 +56,13 @@ class Model(Predicting):
         self._initial: list[LayerState] | None = (
             None  # set by set_weights; None: fit draws the initial weights
         )
+
+    @classmethod
+    def _of_configuration(cls, configuration: Configuration, n_threads: int | None = None) -> Self:
+        """Return a model with a checked configuration, without weights."""
+        model = cls.__new__(cls)
+        Model.__init__(model, configuration, n_threads)
+        return model
 
     # ---- parameters and fitted attributes
 

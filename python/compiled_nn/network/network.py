@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..artefact.parts import Parts
 from ..common.errors import suggest_keywords
 from ..data.arrays import Array
 from ..spec import shapes
@@ -341,8 +342,17 @@ class Network(Fitting, Inspection, Uncertainty):
         check_link(self._configuration)
 
 
+def _of_parts(parts: Any) -> Any:
+    """Return the network or the ensemble made from the parts read from a file."""
+    if isinstance(parts, Parts):
+        return Network._of_parts(parts)
+    from .ensemble import Ensemble  # imported here to keep `import compiled_nn` fast
+
+    return Ensemble._of_parts(parts)
+
+
 def load(path: Readable, *, mmap: bool = False) -> Network:
-    """Load a network from a file that :meth:`Network.save` wrote. Its predictions have the same bits.
+    """Load a network or an ensemble from a file that its method ``save`` wrote. Its predictions have the same bits.
 
     Loading does not execute code from the file.
 
@@ -357,8 +367,9 @@ def load(path: Readable, *, mmap: bool = False) -> Network:
 
     Returns
     -------
-    Network
-        Trained network. ``fit(..., warm_start=True)`` continues training from its weights.
+    Network, or Ensemble
+        Trained network, or ensemble if the file has one. ``fit(..., warm_start=True)`` continues training from its
+        weights.
 
     Raises
     ------
@@ -369,7 +380,8 @@ def load(path: Readable, *, mmap: bool = False) -> Network:
     """
     from ..files import network_file  # imported here to keep `import compiled_nn` fast
 
-    return network_file.read(path, Network._of_parts, mmap=mmap)
+    net: Network = network_file.read(path, _of_parts, mmap=mmap)
+    return net
 
 
 def load_checkpoint(path: Readable) -> Network:

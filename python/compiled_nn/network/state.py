@@ -242,8 +242,7 @@ class State(Model):
     @classmethod
     def _of_parts(cls, parts: Parts) -> Self:
         """Return a network made from the parts read from a file."""
-        net = cls.__new__(cls)
-        Model.__init__(net, parts.configuration)
+        net = cls._of_configuration(parts.configuration)
         net._inputs, net._outputs, net.metadata = parts.inputs, parts.outputs, parts.metadata
         net._trainer = Trainer(new_stack(parts.configuration, parts.layers), parts.configuration.seed)
         parts.inputs.set_in(net._trainer.stack, parts.statistics)

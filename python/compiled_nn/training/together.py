@@ -108,6 +108,11 @@ class Together:
         if held_out is not None and targets.kind == "values":
             self._scaled = targets.standardized(held_out.y).astype(data.y.dtype)
 
+    def release(self) -> None:
+        """Release the data of a call of fit."""
+        self.data, self.held_out, self._scaled = None, None, None  # type: ignore[assignment]
+        self._trained: list[Member] = []
+
     @property
     def active(self) -> list[Member]:
         """Members that are trained further."""

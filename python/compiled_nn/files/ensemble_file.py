@@ -1,0 +1,71 @@
+"""Files of ensembles: a network file with the object ``members``, and with the layers of several networks.
+
+The document is that of :mod:`compiled_nn.files.network_file`; :mod:`compiled_nn.files.members` describes the object.
+The file does not contain the state of training, the histories and the out-of-fold predictions.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..artefact.ensemble_parts import EnsembleParts
+from ..artefact.parts import Parts
+from . import members, network_file
+from .safetensors_file import write_tensors
+from .stored_layers import StoredLayers
+
+if TYPE_CHECKING:
+    from ..artefact.inputs import Inputs
+    from ..artefact.outputs import Outputs
+    from ..data.arrays import Array
+    from ..preprocessing.standardization import Statistics
+    from .members import Members
+    from .places import Writable
+
+
+def write(path: Writable, parts: EnsembleParts, library_version: str) -> None:
+    """Write an ensemble; documented in :meth:`compiled_nn.Ensemble.save`."""
+    tensors, document = make_content(parts, library_version)
+    write_tensors(path, tensors, {network_file.KEY: document})
+
+
+def make_content(parts: EnsembleParts, library_version: str) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Return the tensors and the JSON document of the file of an ensemble."""
+    common = Parts(parts.networks[0], (), parts.statistics, parts.inputs, parts.outputs, parts.metadata)
+    tensors, document = network_file.make_content(common, library_version)
+    layers, config = members.content(parts)
+    temperature = {"temperature": parts.outputs.calibration.temperature}
+    document |= {"format_version": network_file.FORMAT_VERSION, **temperature, "members": config}
+    return tensors | layers, document
+
+
+def parts_of(
+    file: Any,
+    described: Members,
+    statistics: Statistics | None,
+    inputs: Inputs,
+    outputs: Outputs,
+    metadata: dict[str, Any],
+) -> EnsembleParts:
+    """Return the parts of the ensemble in an opened file, whose other parts have been read."""
+    layers = []
+    for i, each in enumerate(described.kept):
+        c, prefix = described.networks[each["place"]], members.prefix_of(i)
+        states = StoredLayers(file, c.layers, prefix)
+        network_file.check_embeddings(c, states, prefix)
+        if inputs.encoder is not None and c.embedded(inputs.encoder).layers[0].blocks != c.layers[0].blocks:
+            raise ValueError(
+                f"blocks of the first layer of network {each['place']} do not match the columns of the encoder"
+            )
+        layers.append(states)
+    return EnsembleParts(
+        described.networks,
+        members.stored(described, layers),
+        described.combine,
+        described.calibrated,
+        described.seed,
+        statistics,
+        inputs,
+        outputs,
+        metadata,
+    )

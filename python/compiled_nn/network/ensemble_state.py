@@ -1,0 +1,208 @@
+"""State of an ensemble: files, pickles and copies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._version import __version__
+from ..artefact.ensemble_parts import EnsembleParts, StoredMember
+from ..artefact.inputs import Inputs
+from ..artefact.kept_member import KeptMember
+from ..common.exclusive import stored, switching
+from ..preprocessing.standardization import Statistics
+from ..training.history import new_history
+from ..training.stacks import new_stack
+from ..training.trainer import Trainer
+from ..training.weights import LayerState, copy_layers, layer_views
+from .ensemble_fit import EnsembleFitting
+
+if TYPE_CHECKING:
+    from cnn_core.stack import Stack
+
+    from ..files.places import Writable
+    from ..spec.configuration import Configuration
+    from ..training.together import Together
+
+_PICKLE_VERSION = 1
+
+
+class EnsembleState(EnsembleFitting):
+    """Methods of an ensemble that save and copy it."""
+
+    def save(self, path: Writable, *, metadata: dict[str, Any] | None = None) -> None:
+        """Write the ensemble to one safetensors file, which :func:`compiled_nn.load` reads.
+
+        The file contains the weights, temperatures and weights in the mean of `members_`, and the parameters of all
+        networks. It does not contain the state of training, the histories and ``oof_``; a pickle contains them too. An
+        existing file is replaced only after the new one is complete.
+
+        Parameters
+        ----------
+        path : str, path-like or binary file object
+            Path of the file, by convention ``*.safetensors``, or a file object to write to.
+        metadata : dict, optional
+            Content of the user in the file: anything that JSON can express, by name. Default: that of this ensemble.
+
+        Raises
+        ------
+        NotFittedError
+            If the ensemble is not fitted yet.
+        TypeError
+            If JSON cannot express `metadata`.
+        ValueError
+            If the loss is a function, an activation is user-defined and not registered, or there are too many layers.
+        OSError
+            If the file cannot be written; an existing file is then unchanged.
+        """
+        from ..files import ensemble_file  # imported here to keep `import compiled_nn` fast
+
+        parts = self._parts()
+        ensemble_file.write(
+            path, parts if metadata is None else parts._replace(metadata=metadata), __version__
+        )
+
+    def _parts(self) -> EnsembleParts:
+        """Return the parts of the ensemble that files store."""
+        with switching:
+            first = self._fitted()
+            inputs, outputs = self._known_inputs(), self._outputs
+            kept, weights = self._kept, self._weights.tolist()
+        networks = []
+        for network in self._networks:
+            c = network._configuration.embedded(inputs.encoder)
+            networks.append(c if network._initial is None else c.without_given_weights())
+        members = tuple(
+            StoredMember(
+                networks[member.place],
+                layer_views(member.stack.present(averaged=True)),
+                member.place,
+                weight,
+                member.temperature,
+                member.best_epoch,
+            )
+            for member, weight in zip(kept, weights, strict=True)
+        )
+        return EnsembleParts(
+            tuple(networks),
+            members,
+            self._combine,
+            self._calibrated,
+            self._seed,
+            first.statistics and Statistics(*first.statistics),
+            inputs,
+            outputs,
+            self.metadata,
+        )
+
+    def _set_parts(self, parts: EnsembleParts) -> None:
+        """Set the parts read from a file."""
+        kept = []
+        for member in parts.members:
+            stack = _stack_of(member.configuration, member.layers, parts.statistics, parts.inputs)
+            kept.append(
+                KeptMember(
+                    member.place,
+                    member.configuration,
+                    stack,
+                    member.temperature,
+                    member.best_epoch,
+                    new_history(),
+                )
+            )
+        weights = np.array([member.weight for member in parts.members])
+        self._begin_with(
+            _kept=tuple(kept),
+            _weights=weights,
+            _inputs=parts.inputs,
+            _outputs=parts.outputs,
+            metadata=parts.metadata,
+        )
+
+    # ---- pickles
+
+    def __getstate__(self) -> dict[str, Any]:
+        statistics = None if not self._kept else self._kept[0].stack.statistics
+        kept = [member._replace(stack=_layers_of(member.stack)) for member in self._kept]
+        together = None if self._together is None else _state_of(self._together)
+        without = {"_predictor": None, "_latest": None, "_version": _PICKLE_VERSION}
+        return {
+            **stored(vars(self)),
+            "_kept": kept,
+            "_together": together,
+            "_statistics_of_inputs": statistics,
+            **without,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if state.get("_version") != _PICKLE_VERSION:
+            raise ValueError(
+                "This pickle was written by another version of compiled_nn, which this version cannot read. Load the"
+                " ensemble with that version, and write a file with save, which this version can load."
+            )
+        attributes = {name: value for name, value in state.items() if name != "_version"}
+        statistics = attributes.pop("_statistics_of_inputs")
+        statistics, inputs = statistics and Statistics(*statistics), attributes["_inputs"]
+
+        def stack_of(configuration: Configuration, layers: Sequence[LayerState]) -> Stack:
+            return _stack_of(configuration, layers, statistics, inputs)
+
+        attributes["_kept"] = tuple(
+            member._replace(stack=stack_of(member.configuration, member.stack))
+            for member in attributes["_kept"]
+        )
+        if attributes["_together"] is not None:
+            attributes["_together"] = _together_of(attributes["_together"], stack_of)
+        vars(self).update(attributes)
+
+
+def _stack_of(
+    configuration: Configuration, layers: Sequence[LayerState], statistics: Statistics | None, inputs: Inputs
+) -> Stack:
+    """Return a stack that reads its inputs as the ensemble does."""
+    stack = new_stack(configuration, layers)
+    if statistics is not None:
+        stack.standardize(*statistics, inputs.n_clipped)
+    return stack
+
+
+def _layers_of(stack: Stack) -> Any:
+    return copy_layers(layer_views(stack.present(averaged=True)))
+
+
+def _state_of(together: Together) -> dict[str, Any]:
+    """Return the state of training as picklable objects."""
+    members = []
+    for member in together.members:
+        state = {
+            name: value for name, value in vars(member).items() if name not in ("objective", "validating")
+        }
+        state |= {
+            "trainer": member.trainer.state(),
+            "best": None if member.best is None else _layers_of(member.best),
+            "last_finite": None if member.last_finite is None else _layers_of(member.last_finite),
+        }
+        members.append(state)
+    return {"members": members, "rng": together.rng, "epoch": together.epoch}
+
+
+def _together_of(state: dict[str, Any], stack_of: Any) -> Together:
+    """Return the state of training from :func:`_state_of`."""
+    from ..training.member import Member  # imported here to keep unpickling of other objects fast
+    from ..training.together import Together
+
+    members = []
+    for each in state["members"]:
+        c = each["configuration"]
+        trainer = Trainer.restored(new_stack(c, each["trainer"]["layers"]), each["trainer"])
+        member = Member(each["index"], c, trainer)
+        vars(member).update(each | {"trainer": trainer})
+        for name in ("best", "last_finite"):
+            if each[name] is not None:
+                setattr(member, name, stack_of(c, each[name]))
+        members.append(member)
+    together = Together(members, state["rng"])
+    together.epoch = state["epoch"]
+    return together
