@@ -15,7 +15,8 @@ from ._version import __version__
 from .common import lazy
 from .common.errors import CompiledNNWarning, DivergenceError, NotFittedError
 from .common.threads import get_num_threads, set_num_threads, threads
-from .network.network import Network, load, load_checkpoint
+from .network.loading import load, load_checkpoint
+from .network.network import Network
 from .spec.activations import Activation, register_activation
 from .spec.initializers import Constant, Normal, Uniform
 from .spec.layers import Dense

@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..artefact.ensemble_parts import EnsembleParts
 from ..artefact.parts import Parts
-from . import members, network_file
+from . import extras, members, network_file
 from .safetensors_file import write_tensors
 from .stored_layers import StoredLayers
 
 if TYPE_CHECKING:
-    from ..artefact.inputs import Inputs
-    from ..artefact.outputs import Outputs
     from ..data.arrays import Array
-    from ..preprocessing.standardization import Statistics
-    from .members import Members
+    from .network_file import Description
     from .places import Writable
 
 
@@ -39,18 +36,12 @@ def make_content(parts: EnsembleParts, library_version: str) -> tuple[dict[str, 
     return tensors | layers, document
 
 
-def parts_of(
-    file: Any,
-    described: Members,
-    statistics: Statistics | None,
-    inputs: Inputs,
-    outputs: Outputs,
-    metadata: dict[str, Any],
-) -> EnsembleParts:
-    """Return the parts of the ensemble in an opened file, whose other parts have been read."""
-    layers = []
-    for i, each in enumerate(described.kept):
-        c, prefix = described.networks[each["place"]], members.prefix_of(i)
+def parts_of(file: Any, described: Description) -> EnsembleParts:
+    """Return the parts of the ensemble in an opened file, as ``network_file.parts_of`` does for one network."""
+    inputs, of_members, layers = described.inputs, described.members, []
+    assert of_members is not None
+    for i, each in enumerate(of_members.kept):
+        c, prefix = of_members.networks[each["place"]], members.prefix_of(i)
         states = StoredLayers(file, c.layers, prefix)
         network_file.check_embeddings(c, states, prefix)
         if inputs.encoder is not None and c.embedded(inputs.encoder).layers[0].blocks != c.layers[0].blocks:
@@ -59,13 +50,13 @@ def parts_of(
             )
         layers.append(states)
     return EnsembleParts(
-        described.networks,
-        members.stored(described, layers),
-        described.combine,
-        described.calibrated,
-        described.seed,
-        statistics,
+        of_members.networks,
+        members.stored(of_members, layers),
+        of_members.combine,
+        of_members.calibrated,
+        of_members.seed,
+        network_file.statistics_of(file),
         inputs,
-        outputs,
-        metadata,
+        described.outputs,
+        extras.read_metadata(described.document),
     )

@@ -35,8 +35,8 @@ that names the file.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -55,18 +55,14 @@ from .safetensors_file import (
     check_tensors,
     expected_states,
     layer_tensors,
-    open_tensors,
     write_tensors,
 )
 from .stored_layers import StoredLayers
 
 if TYPE_CHECKING:
-    from ..artefact.ensemble_parts import EnsembleParts
     from ..training.weights import LayerState
     from .members import Members
-    from .places import Readable, Writable
-
-_Built = TypeVar("_Built")
+    from .places import Writable
 
 FORMAT_VERSION = 4
 _WITH_TEMPERATURE = 3  # first format with the field "temperature"
@@ -213,22 +209,6 @@ def _classes_to_config(classes: arrays.Array | None) -> dict[str, Any] | None:
 # ---- reading
 
 
-def read(path: Readable, build: Callable[[Parts | EnsembleParts], _Built], *, mmap: bool = False) -> _Built:
-    """Read a file written by :func:`write`, or that of an ensemble, and return the result of `build` for its parts.
-
-    The weights are read while `build` uses them, one layer at a time; with `mmap` from the file mapped into memory.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be opened; a FileNotFoundError if it does not exist.
-    ValueError
-        If its content is not a valid network.
-    """
-    with open_tensors(path, mmap=mmap) as file:
-        return build(parse(file))
-
-
 class Description(NamedTuple):
     """Content of the file of a network without the weights.
 
@@ -308,34 +288,34 @@ def describe(file: Any) -> Description:
 
 
 def parse_network(file: Any) -> Parts:
-    """Return the parts of the network in a file opened by :func:`open_tensors`, as :func:`parse`.
+    """Return the parts of the network in a file opened by :func:`open_tensors`, as :func:`parts_of`.
 
     Raises
     ------
     ValueError
-        If it is the file of an ensemble.
+        If it is not that of a valid network, or that of an ensemble.
     """
-    parts = parse(file)
-    if not isinstance(parts, Parts):
+    described = describe(file)
+    if described.members is not None:
         raise ValueError("it holds an ensemble of networks; read it with compiled_nn.load")
-    return parts
+    return parts_of(file, described)
 
 
-def parse(file: Any) -> Parts | EnsembleParts:
-    """Return the parts of the network or the ensemble in a file opened by :func:`open_tensors`.
+def parts_of(file: Any, described: Description) -> Parts:
+    """Return the parts of the network in an opened file.
 
     The file must be open while the layers of the parts are used: each of them is read and checked then.
     """
-    document, configuration, inputs, outputs, members = describe(file)
-    if members is not None:
-        from . import ensemble_file  # imported here to keep loading a network fast
-
-        statistics, metadata = _statistics(file, _STATISTICS), extras.read_metadata(document)
-        return ensemble_file.parts_of(file, members, statistics, inputs, outputs, metadata)
+    configuration = described.configuration
     layers = StoredLayers(file, configuration.layers)
     check_embeddings(configuration, layers)
-    statistics = _statistics(file, _STATISTICS)
-    return Parts(configuration, layers, statistics, inputs, outputs, extras.read_metadata(document))
+    metadata = extras.read_metadata(described.document)
+    return Parts(configuration, layers, statistics_of(file), described.inputs, described.outputs, metadata)
+
+
+def statistics_of(file: Any) -> Statistics | None:
+    """Return the centre and the scale of each column in an opened file; None if it has none."""
+    return _statistics(file, _STATISTICS)
 
 
 def check_embeddings(configuration: Configuration, layers: Sequence[LayerState], prefix: str = "") -> None:

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 from ..common import lazy
 
 if TYPE_CHECKING:
-    from .network import Network, load, load_checkpoint
+    from .loading import load, load_checkpoint
+    from .network import Network
 
 __all__ = ["Network", "load", "load_checkpoint"]
 
-__getattr__, __dir__ = lazy.attach(__name__, dict.fromkeys(__all__, "network"))
+__getattr__, __dir__ = lazy.attach(
+    __name__, {"Network": "network", "load": "loading", "load_checkpoint": "loading"}
+)

@@ -1,17 +1,15 @@
-"""The class Network: its parameters, its creation from shapes and dicts of weights, and loading it from files."""
+"""The class Network: its parameters, and its creation from shapes and dicts of weights."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..artefact.parts import Parts
 from ..common.errors import suggest_keywords
 from ..data.arrays import Array
 from ..spec import shapes
 from ..spec.configuration import DEFAULT_LOSS, check_scales, configure
 from ..spec.layers import Dense
-from ..training.trainer import Trainer
 from .fit import Fitting
 from .inspection import Inspection
 from .uncertainty import Uncertainty
@@ -19,7 +17,6 @@ from .uncertainty import Uncertainty
 if TYPE_CHECKING:
     from numpy.random import Generator, RandomState
 
-    from ..files.places import Readable
     from ..losses import Loss, LossName
     from ..optimizers import OptimizerName
     from ..optimizers.classes import Optimizer
@@ -340,79 +337,3 @@ class Network(Fitting, Inspection, Uncertainty):
 
         shapes.check_plain(self.layers)
         check_link(self._configuration)
-
-
-def _of_parts(parts: Any) -> Any:
-    """Return the network or the ensemble made from the parts read from a file."""
-    if isinstance(parts, Parts):
-        return Network._of_parts(parts)
-    from .ensemble import Ensemble  # imported here to keep `import compiled_nn` fast
-
-    return Ensemble._of_parts(parts)
-
-
-def load(path: Readable, *, mmap: bool = False) -> Network:
-    """Load a network or an ensemble from a file that its method ``save`` wrote. Its predictions have the same bits.
-
-    Loading does not execute code from the file.
-
-    Parameters
-    ----------
-    path : str, path-like, bytes or binary file object
-        Path of the file, or its content, or a file object to read it from.
-    mmap : bool, default False
-        Whether the file is mapped into memory while it is read, which needs its path, and saves a copy of one layer at
-        a time. The network has its own copy of the weights either way. If another program truncates the file
-        meanwhile, the operating system ends the process; without `mmap` there is a ValueError.
-
-    Returns
-    -------
-    Network, or Ensemble
-        Trained network, or ensemble if the file has one. ``fit(..., warm_start=True)`` continues training from its
-        weights.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the file does not exist.
-    ValueError
-        If the file is not a valid network, or has a newer format; or if it cannot be mapped.
-    """
-    from ..files import network_file  # imported here to keep `import compiled_nn` fast
-
-    net: Network = network_file.read(path, _of_parts, mmap=mmap)
-    return net
-
-
-def load_checkpoint(path: Readable) -> Network:
-    """Load a network with its state of training from a file that :meth:`Network.save_checkpoint` wrote.
-
-    Loading does not execute code from the file.
-
-    Parameters
-    ----------
-    path : str, path-like, bytes or binary file object
-        Path of the file, or its content, or a file object to read it from.
-
-    Returns
-    -------
-    Network
-        Network in training. ``fit(..., warm_start=True)`` continues with the same bits as the saved network would. If
-        the learning rate was a function, assign the optimizer again before: ``net.optimizer = Adam(schedule)``.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the file does not exist.
-    ValueError
-        If the file is not a valid checkpoint, or has a newer format.
-    """
-    from ..files import checkpoint_file  # imported here to keep `import compiled_nn` fast
-    from ..files.safetensors_file import name_file_in_errors
-
-    parts, state, history = checkpoint_file.read(path)
-    with name_file_in_errors(path):
-        net = Network._of_parts(parts)
-        net._trainer = Trainer.restored(net._fitted(), state)
-        net.history = history
-    return net

@@ -7,7 +7,7 @@ from argparse import Namespace
 from importlib.util import find_spec
 
 from ...common import optional
-from ...network.network import load
+from ...network.loading import load
 from ..support.terminal import UsageError
 from ..tables import writers
 

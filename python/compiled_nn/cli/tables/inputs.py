@@ -14,8 +14,8 @@ from ... import datasets
 from ...common.errors import did_you_mean
 from ...datasets import Dataset, limits, read_idx, read_npz
 from ...datasets.idx_npz import read_idx_if
+from ...network.loading import load as _load_network
 from ...network.network import Network
-from ...network.network import load as _load_network
 from ..support.arguments import READING
 from ..support.terminal import UsageError
 from .source import Source
