@@ -429,10 +429,10 @@ def test_displays_and_diagnosis():
 
 
 def test_format(monkeypatch):
-    from compiled_nn.files import network_file
+    from compiled_nn.files import network_file, safetensors_file
 
     content = saved(network(numeric_embeddings="piecewise_linear").fit(columns(), Y, epochs=1))
-    with network_file.open_tensors(content) as file:
+    with safetensors_file.open_tensors(content) as file:
         document = network_file.describe(file).document
         assert (document["format_version"], document["n_features"]) == (4, 5)
         assert document["inputs"] == {"bins": [6, 6, 0, 3, 6]}

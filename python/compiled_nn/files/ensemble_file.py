@@ -44,7 +44,8 @@ def parts_of(file: Any, described: Description) -> EnsembleParts:
         c, prefix = of_members.networks[each["place"]], members.prefix_of(i)
         states = StoredLayers(file, c.layers, prefix)
         network_file.check_embeddings(c, states, prefix)
-        if inputs.encoder is not None and c.embedded(inputs.encoder).layers[0].blocks != c.layers[0].blocks:
+        embedded = c if inputs.encoder is None else c.embedded(inputs.encoder, inputs.n_bins)
+        if embedded.layers[0].blocks != c.layers[0].blocks:
             raise ValueError(
                 f"blocks of the first layer of network {each['place']} do not match the columns of the encoder"
             )

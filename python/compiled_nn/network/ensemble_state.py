@@ -72,7 +72,7 @@ class EnsembleState(EnsembleFitting):
             kept, weights = self._kept, self._weights.tolist()
         networks = []
         for network in self._networks:
-            c = network._configuration.embedded(inputs.encoder)
+            c = network._configuration.embedded(inputs.encoder, inputs.n_bins)
             networks.append(c if network._initial is None else c.without_given_weights())
         members = tuple(
             StoredMember(
@@ -163,8 +163,7 @@ def _stack_of(
 ) -> Stack:
     """Return a stack that reads its inputs as the ensemble does."""
     stack = new_stack(configuration, layers)
-    if statistics is not None:
-        stack.standardize(*statistics, inputs.n_clipped)
+    inputs.set_in(stack, statistics)
     return stack
 
 
