@@ -199,5 +199,43 @@ MODELS = {
     "plain-raw": Model(functools.partial(plain, scaled=False), "ours", "MLPClassifier", default=False),
 }
 
-# Our model without each of its parts: what is added to its parameters, by the name in the rows.
-ABLATIONS: dict[str, dict[str, Any]] = {}
+
+@dataclass(frozen=True)
+class Ablation:
+    """Our model with one change.
+
+    Attributes
+    ----------
+    parameters : dict
+        Parameters that are changed.
+    classes, values : bool
+        Whether it is measured on tables of classes, and of values. Default True.
+    """
+
+    parameters: dict[str, Any]
+    classes: bool = True
+    values: bool = True
+
+
+# By the name in the rows and in the report.
+ABLATIONS = {
+    "1 member": Ablation({"n_members": 1}),
+    "no encoding of numbers": Ablation({"numeric_embeddings": None}),
+    "no smooth clip": Ablation({"standardize": True}),
+    "no scaling of columns": Ablation({"standardize": False}),
+    "no scaling of targets": Ablation({"scale_targets": False}, classes=False),
+    "squared error": Ablation({"loss": "mse"}, classes=False),
+    "no calibration": Ablation({"calibrated": False}, values=False),
+    "no validation, last weights": Ablation({"validation": None}),
+    "validation rows drawn at random": Ablation({"validation": "random"}),
+    "best epoch by score": Ablation({"monitor": "val_score"}),
+    "no dropout": Ablation({"dropout": 0.0}),
+    "no norm": Ablation({"norm": None}, classes=False),
+    "no average of weights": Ablation({"ema": None}),
+    "no weight decay": Ablation({"weight_decay": 0.0}),
+    "relu": Ablation({"activation": "relu"}),
+    "greedy choice of members": Ablation({"combine": "greedy"}),
+    "refit on all rows": Ablation({"refit": True}),
+    "a quarter of the work": Ablation({"budget": 0.25}),
+    "four times the work": Ablation({"budget": 4.0}),
+}

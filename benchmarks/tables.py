@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -25,7 +26,7 @@ import environments
 import table_data
 import table_rows
 from process import HERE, cpus_of, environment_variables
-from table_models import ABLATIONS, MODELS
+from table_models import ABLATIONS, MODELS, Ablation
 
 PICTURE = "tables.svg"  # shown at the head of the tables of a page in the same folder
 
@@ -133,16 +134,17 @@ def jobs(options: argparse.Namespace) -> Iterator[Job]:
     """Yield the fits that were chosen: model by model, the first split of all tables first, small tables first."""
     rows = {name: len(table_data.load(name, options.data).y) for name in options.tables}
     tables = sorted(options.tables, key=rows.__getitem__)
-    variants = [(name, name, {}) for name in options.models]
-    variants += [(label, "ours", json.loads(text)) for label, _, text in options.variant]
-    if options.ablation:
-        variants += [(label, "ours", parameters) for label, parameters in ABLATIONS.items()]
-    for label, name, parameters in variants:
-        limit = options.rows_at_most or MODELS[name].rows
+    kinds = {"classes": table_data.CLASSES, "values": table_data.VALUES}
+    variants = [(name, name, Ablation({})) for name in options.models]
+    variants += [(label, "ours", Ablation(json.loads(text))) for label, _, text in options.variant]
+    variants += [(label, "ours", change) for label, change in ABLATIONS.items()] if options.ablation else []
+    for label, name, change in variants:
+        limit = options.rows_at_most or MODELS[name].rows or math.inf
+        without = {table for kind, each in kinds.items() if not getattr(change, kind) for table in each}
         for split in range(options.splits or MODELS[name].splits):
             for table in tables:
-                if limit is None or rows[table] <= limit:
-                    yield Job(label, name, table, split, parameters)
+                if rows[table] <= limit and table not in without:
+                    yield Job(label, name, table, split, change.parameters)
 
 
 def measure(job: Job, options: argparse.Namespace) -> dict[str, Any]:

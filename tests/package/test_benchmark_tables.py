@@ -149,6 +149,19 @@ def test_a_model_with_a_limit_gets_no_larger_table(benchmark, tmp_path):
     assert [job.parameters for job in jobs if job.label == "few"] == [{"n_members": 2}] * 10
 
 
+def test_ablations_have_parameters_of_our_estimators(benchmark, tmp_path):
+    tables, models = benchmark("tables"), benchmark("table_models")
+    for label, change in models.ABLATIONS.items():
+        for classifies in [True] * change.classes + [False] * change.values:
+            model = models.MODELS["ours"].make(classifies, 0, **change.parameters)
+            assert {name: model.get_params()[name] for name in change.parameters} == change.parameters, label
+    words = ["run", "x", "--models", "hgb", "--tables", "wine,diabetes", "--splits", "1", "--ablation"]
+    jobs = list(tables.jobs(tables.make_parser().parse_args(words)))
+    assert [job.table for job in jobs if job.label == "no scaling of targets"] == ["diabetes"]
+    assert [job.table for job in jobs if job.label == "no calibration"] == ["wine"]
+    assert {job.label for job in jobs} == {"hgb", *models.ABLATIONS}
+
+
 def test_one_fit_in_a_process(benchmark, tmp_path):
     tables = benchmark("tables")
     words = ["run", str(tmp_path / "rows"), "--python", f"boosting={sys.executable}", "--cpu", "all"]
