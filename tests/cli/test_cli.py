@@ -144,7 +144,7 @@ def test_balanced_classes_and_dropout_reach_training(run_json, rng):
     assert [layer.dropout for layer in cnn.load("rare.safetensors").layers] == [0.5, 0]
 
 
-@pytest.mark.parametrize("method", ["robust", "robust_smooth_clip", "minmax"])
+@pytest.mark.parametrize("method", ["robust", "standard_smooth_clip", "robust_smooth_clip", "minmax"])
 def test_other_ways_to_standardize(run, run_json, method):
     run("train", "digits", *FEW, "--standardize", method)
     assert cnn.load("digits.safetensors")._configuration.standardize == method

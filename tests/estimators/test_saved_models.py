@@ -99,7 +99,7 @@ def test_shapes(case, tmp_path):
 # ---- parameters
 
 PARAMETERS = {
-    "standardize": [True, "robust", "robust_smooth_clip", "minmax"],
+    "standardize": [True, "robust", "standard_smooth_clip", "robust_smooth_clip", "minmax"],
     "norm": ["batch", "layer", "rms", ("batch",)],
     "dropout": [0.2, (0.1,)],
     "input_dropout": [0.1],

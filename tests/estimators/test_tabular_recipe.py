@@ -53,7 +53,12 @@ def test_small_tables_have_enough_steps_and_large_ones_large_batches():
         if size.n_rows <= 1000 and size.n_inputs <= 20:
             steps = -(-size.n_rows // plan.batch_size)
             assert plan.epochs == 300 or plan.epochs * steps >= 1500
-            assert plan.n_members == 8
+            assert plan.n_members == 5
+
+
+@pytest.mark.parametrize(("batch", "rate"), [(32, 0.003), (64, 0.004), (128, 0.0052), (512, 0.0091)])
+def test_the_learning_rate_grows_with_the_batch(batch, rate):
+    assert recipe.learning_rate(batch) == rate
 
 
 def test_stated_values_are_kept():

@@ -1,4 +1,4 @@
-"""standardize="robust_smooth_clip": the same as by hand beforehand, in every form of X, in files and in derivatives."""
+"""Scaling with a smooth clip: the same as by hand beforehand, in every form of X, in files and in derivatives."""
 
 import pickle
 
@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import reference
 from compiled_nn.files import network_file
+from compiled_nn.files.safetensors_file import open_tensors
 from compiled_nn.preprocessing import standardization
 from small import bits
 
@@ -219,10 +220,10 @@ def test_files_and_copies(table, tmp_path):
 
 def test_format(tmp_path, monkeypatch):
     network(standardize=NAME).fit(columns(), Y, epochs=1).save(tmp_path / "net")
-    with network_file.open_tensors(tmp_path / "net") as file:
+    with open_tensors(tmp_path / "net") as file:
         assert network_file.describe(file).document["format_version"] == 4
     network(standardize="robust").fit(columns(), Y, epochs=1).save(tmp_path / "robust")
-    with network_file.open_tensors(tmp_path / "robust") as file:
+    with open_tensors(tmp_path / "robust") as file:
         assert network_file.describe(file).document["format_version"] == 3
     monkeypatch.setattr(network_file, "FORMAT_VERSION", 3)  # as in older versions
     with pytest.raises(
@@ -234,6 +235,29 @@ def test_format(tmp_path, monkeypatch):
 def test_weights_alone_cannot_have_the_clip():
     net = network(standardize=NAME).fit(columns(), Y, epochs=1)
     with pytest.raises(ValueError, match="robust_smooth_clip', and the clip is not linear"):
+        net.to_dict()
+
+
+# ---- after the mean and the standard deviation
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_clip_of_standardised_columns(dtype, tmp_path):
+    X, name = columns(), "standard_smooth_clip"
+    mean, deviation = X.mean(axis=0), X.std(axis=0)
+    clipped = by_hand(X, mean, np.where(deviation == 0, 1, deviation))
+    net = network(standardize=name, dtype=dtype).fit(X, Y, epochs=3)
+    plain = network(dtype=dtype).fit(clipped, Y, epochs=3)
+    assert net.mean_ == pytest.approx(mean, rel=1e-12)
+    assert net.scale_ == pytest.approx(np.where(deviation == 0, 1, deviation), rel=1e-12)
+    assert net.predict_proba(X) == pytest.approx(plain.predict_proba(clipped), abs=TOLERANCE[dtype])
+    far = np.full((1, 5), 1e30)
+    assert net.predict_proba(far) == pytest.approx(
+        plain.predict_proba(np.full((1, 5), 3.0)), abs=TOLERANCE[dtype]
+    )
+    net.save(tmp_path / "net")
+    assert np.array_equal(cnn.load(tmp_path / "net").predict_proba(X), net.predict_proba(X))
+    with pytest.raises(ValueError, match="standard_smooth_clip', and the clip is not linear"):
         net.to_dict()
 
 

@@ -11,7 +11,7 @@ from ..common.immutable import Immutable
 from ..data import column_names, dataframes, images, samples
 from ..data.records import Records
 from ..data.samples import Samples
-from ..spec.configuration import Configuration
+from ..spec.configuration import CLIPPING, Configuration
 
 if TYPE_CHECKING:
     from cnn_core.layers import Layers
@@ -37,7 +37,7 @@ class Inputs(Immutable):
         Dtype of the network.
     scale : float
         Factor by which X is multiplied.
-    scaling : {"standard", "robust", "robust_smooth_clip", "minmax"} or None
+    scaling : {"standard", "robust", "standard_smooth_clip", "robust_smooth_clip", "minmax"} or None
         Method by which the columns are scaled; None if they are not.
     encoder : Tabular or None
         Encoder that turns a table into numbers; None for numeric X.
@@ -142,7 +142,7 @@ class Inputs(Immutable):
     @property
     def n_clipped(self) -> int:
         """Number of columns that are clipped after they are scaled: those of numbers, which are the first ones."""
-        if self.scaling != "robust_smooth_clip":
+        if self.scaling not in CLIPPING:
             return 0
         return self.n_numeric
 

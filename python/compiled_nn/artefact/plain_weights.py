@@ -41,7 +41,7 @@ def plain_weights(parts: Parts) -> list[Pair]:
         )
     if parts.inputs.n_clipped and statistics is not None:
         raise ValueError(
-            "The network has standardize='robust_smooth_clip', and the clip is not linear, so that weights cannot"
+            f"The network has standardize={c.scaling!r}, and the clip is not linear, so that weights cannot"
             f" include it. {_INSTEAD} with mean_ and scale_, and clip the columns of X before the first layer."
         )
     pairs: list[Pair] = [(layer["weight"], layer.get("bias")) for layer in parts.layers]

@@ -167,8 +167,9 @@ def _add_numbers(group: argparse._ArgumentGroup) -> None:
         metavar="METHOD",
         type=values.scaling,
         help="centre and scale every feature, with statistics of the training rows: standard (mean and standard "
-        "deviation; the default METHOD), robust (median and quartiles), robust_smooth_clip (the same, then clipped "
-        "smoothly to -3..3), minmax (to 0..1) or none (default: standard for the numbers of a table, else none)",
+        "deviation; the default METHOD), robust (median and quartiles), standard_smooth_clip and "
+        "robust_smooth_clip (the same, then clipped smoothly to -3..3), minmax (to 0..1) or none (default: standard "
+        "for the numbers of a table, else none)",
     )
     group.add_argument(
         "--scale-targets",

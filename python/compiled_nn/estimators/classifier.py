@@ -129,7 +129,7 @@ class MLPClassifier(ClassPredictions, Perceptron):
         :mod:`compiled_nn.schedules`.
     input_scale : float, default 1.0
         Factor by which X is multiplied before the first layer, such as 1 / 255 for 8-bit images.
-    standardize : bool or {"standard", "robust", "robust_smooth_clip", "minmax"}, default False
+    standardize : bool or {"standard", "robust", "standard_smooth_clip", "robust_smooth_clip", "minmax"}, default False
         Scaling of each column to (x - centre) / scale, fitted on the training rows; True is "standard". See
         :class:`Network`.
     categorical_features : "auto", sequence of int or str, or None, default None

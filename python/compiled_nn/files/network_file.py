@@ -5,8 +5,8 @@ The tensors have the dtype of the network and are named as in a sequence of full
 
     format_version    1; 2 for a network with standardize=True; 3 for a network with options that version 0.1.0 did not
                       have; 4 for one with any of the objects inputs, outputs, metadata and members, with
-                      standardize="robust_smooth_clip", with column_types or numeric_embeddings, or with an encoder of
-                      dates or with columns that are left out
+                      standardize="robust_smooth_clip" or "standard_smooth_clip", with column_types or
+                      numeric_embeddings, or with an encoder of dates or with columns that are left out
     library_version   version of compiled_nn that wrote the file
     network           layers, loss, optimizer, l1, l2, input_scale, dtype, seed; in format 2 also standardize, from
                       format 3 on also the other parameters that are not None or False
@@ -46,7 +46,7 @@ from ..artefact.parts import Parts
 from ..common import checks
 from ..data import arrays, class_labels
 from ..preprocessing.standardization import Statistics
-from ..spec.configuration import Configuration, from_config, to_config
+from ..spec.configuration import CLIPPING, Configuration, from_config, to_config
 from ..training.targets import KINDS, restored_targets
 from ..uncertainty.calibration import NOTHING, Calibration
 from . import extras, stored_bins
@@ -157,7 +157,7 @@ def _version_for(configuration: Configuration, calibrated: bool, extended: bool)
     """Return the oldest format that can describe the network, so that older versions can read the file."""
     config = to_config(configuration)
     later = "column_types" in config or "numeric_embeddings" in config
-    if extended or config.get("standardize") == "robust_smooth_clip" or later:
+    if extended or config.get("standardize") in CLIPPING or later:
         return FORMAT_VERSION
     standardize = config.pop("standardize", False)
     if calibrated or not _is_of_first_formats(config) or standardize not in (False, True):

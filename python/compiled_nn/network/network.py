@@ -53,14 +53,15 @@ class Network(Fitting, Inspection, Uncertainty):
         generator draws an int, once, when the network is created. The global generator of NumPy is not used.
     n_threads : int, optional
         Number of threads of this network; None follows :func:`set_num_threads`.
-    standardize : bool or {"standard", "robust", "robust_smooth_clip", "minmax"}, default False
+    standardize : bool or {"standard", "robust", "standard_smooth_clip", "robust_smooth_clip", "minmax"}, default False
         Whether, and how, each column of X is replaced by (x - centre) / scale. "standard", or True: mean and standard
         deviation. "robust": median and interquartile range, on which outliers have little effect. "minmax": minimum and
         range, so that the training rows are in [0, 1]. "robust_smooth_clip": as "robust", with half the range for an
-        interquartile range of 0; then each result z is replaced by z / sqrt(1 + (z / 3)**2), which is between -3 and
-        3 [1]_. The statistics are computed from the training rows of fit, or the first partial_fit, and stored in
-        files. All methods expect unscaled X; weights and gradients are those for scaled columns. X is not copied
-        ("robust" sorts some columns at a time), and predicting takes no longer, except with the clip.
+        interquartile range of 0; then each result z is replaced by z / sqrt(1 + (z / 3)**2), which is between -3 and 3
+        [1]_. "standard_smooth_clip": as "standard", then the same. The statistics are computed from the training rows
+        of fit, or the first partial_fit, and stored in files. All methods expect unscaled X; weights and gradients are
+        those for scaled columns. X is not copied ("robust" sorts some columns at a time), and predicting takes no
+        longer, except with the clip.
     scale_targets : bool, default False
         Whether to train on (y - mean) / standard deviation of each output, for the loss "mse". The statistics are
         computed from the y of the training rows of fit, or the first partial_fit, and stored in files. All methods

@@ -61,7 +61,7 @@ def fit_statistics(
     ----------
     X : ndarray or SparseRows (m, k)
         Finite samples.
-    method : {"standard", "robust", "robust_smooth_clip", "minmax"}
+    method : {"standard", "robust", "standard_smooth_clip", "robust_smooth_clip", "minmax"}
         Centre and scale: mean and standard deviation; median and interquartile range, for "robust_smooth_clip" half the
         range if that is 0; or minimum and range.
     name : str
@@ -214,12 +214,14 @@ def _minmax(X: Samples, chosen: Array | None, weights: Array | None) -> tuple[Ar
 METHODS: dict[str, Callable[[Samples, Array | None, Array | None], tuple[Array, Array]]] = {
     "standard": _standard,
     "robust": _robust,
+    "standard_smooth_clip": _standard,
     "robust_smooth_clip": _robust_or_range,
     "minmax": _minmax,
 }
 _SPREADS = {
     "standard": "standard deviation",
     "robust": "interquartile range",
+    "standard_smooth_clip": "standard deviation",
     "robust_smooth_clip": "interquartile range",
     "minmax": "range",
 }

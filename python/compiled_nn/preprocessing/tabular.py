@@ -254,7 +254,7 @@ class Tabular(FittedColumns):
         ----------
         encoded : SparseRows or ndarray (m, n_columns_)
             Result of :meth:`transform`.
-        method : {"standard", "robust", "robust_smooth_clip", "minmax"}
+        method : {"standard", "robust", "standard_smooth_clip", "robust_smooth_clip", "minmax"}
             Method of standardization.
         rows : ndarray of int, optional
             Indices of the rows to use. Default: all rows.

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 DEFAULT_LOSS: Literal["softmax_cross_entropy"] = "softmax_cross_entropy"
 DType: TypeAlias = Literal["float32", "float64"]
 DTYPES: tuple[DType, ...] = ("float32", "float64")
-Scaling: TypeAlias = Literal["standard", "robust", "robust_smooth_clip", "minmax"]
-SCALINGS: tuple[Scaling, ...] = ("standard", "robust", "robust_smooth_clip", "minmax")
+Scaling: TypeAlias = Literal["standard", "robust", "standard_smooth_clip", "robust_smooth_clip", "minmax"]
+CLIPPING: tuple[Scaling, ...] = ("standard_smooth_clip", "robust_smooth_clip")  # that clip the numbers
+SCALINGS: tuple[Scaling, ...] = ("standard", "robust", "standard_smooth_clip", "robust_smooth_clip", "minmax")
 _STEPS = ("clip_norm", "clip_value", "ema")
 
 

@@ -24,13 +24,14 @@ _OF_A_STEP = 10.0  # work of a step besides that of its rows, in rows
 _BATCHES = (
     (200_000, 512),
     (50_000, 256),
-    (20_000, 128),
-    (5_000, 64),
+    (10_000, 128),
+    (2_000, 64),
     (0, 32),
-)  # more rows than: rows of a batch
+)  # rows, and rows of a batch for more
 _WIDTHS = (128, 64, 32)  # units of the hidden layers, from the best to the cheapest
 _N_LAYERS = 2
-_MEMBERS = (8, 5, 4, 3, 2)
+_RATE, _BATCH_OF_RATE, _POWER = 3e-3, 32, 0.4  # larger batches have larger rates
+_MEMBERS = (5, 4, 3, 2)
 _EPOCHS, _FEWEST_EPOCHS, _MOST_EPOCHS = 60, 12, 300
 _STEPS = 1500  # of the training of a member, at least: the epochs of a small table have few steps
 _ROWS_PER_BIN, _BINS, _FEWEST_BINS = 50, 16, 2
@@ -54,8 +55,6 @@ class Settings:
         Dropout of the hidden layers.
     standardize : str
         Scaling of the columns of numbers.
-    learning_rate : float
-        Learning rate at the start, from which it falls to 0 as half a cosine wave.
     weight_decay : float
         Decay of the weights.
     ema : float or None
@@ -69,8 +68,7 @@ class Settings:
     activation: str = "silu"
     norm: Norm | None = None
     dropout: float = 0.2
-    standardize: Scaling = "robust_smooth_clip"
-    learning_rate: float = 3e-3
+    standardize: Scaling = "standard_smooth_clip"
     weight_decay: float = 0.02
     ema: float | None = 0.995
     label_smoothing: float = 0.0
@@ -147,6 +145,11 @@ def most_work(n_rows: int, budget: float = 1.0) -> float:
 def batch_size(n_rows: int) -> int:
     """Return the number of rows of a batch."""
     return next(size for rows, size in _BATCHES if n_rows > rows)
+
+
+def learning_rate(batch_size: int) -> float:
+    """Return the learning rate at the start, from which it falls to 0 as half a cosine wave."""
+    return float(f"{_RATE * (batch_size / _BATCH_OF_RATE) ** _POWER:.2g}")
 
 
 def n_bins(n_rows: int) -> int:

@@ -178,7 +178,9 @@ class Resolution:
         norm = self.choose("norm", settings.norm, f"recipe for {of}")
         dropout = self.choose("dropout", settings.dropout, f"recipe for {of}")
         rate = self.choose(
-            "learning_rate_init", settings.learning_rate, "falls to 0 over max_iter as a cosine"
+            "learning_rate_init",
+            recipe.learning_rate(plan.batch_size),
+            "falls to 0 over max_iter as half a cosine wave",
         )
         decay = self.choose("weight_decay", settings.weight_decay, f"recipe for {of}")
         ema = self.choose("ema", settings.ema, "average of the weights over the steps")
