@@ -207,6 +207,62 @@ class Ensemble(EnsembleState, Prediction, Uncertainty):
             )
         return self._oof
 
+    def calibrate_intervals(self, X: Any, y: Any) -> Self:
+        """Compute conformal scores for :meth:`predict_interval` or :meth:`predict_set`.
+
+        With X=None the scores are those of the out-of-fold predictions, so that no further rows have to be held out:
+        each row is scored by the members that were not trained on it, as for CV+ [1]_. Intervals are around the mean of
+        all members, whose errors are usually smaller than those of the members that score a row, so that they contain
+        the true value with at least the given probability on most data, although this is not guaranteed for all.
+
+        Parameters
+        ----------
+        X : array-like (m, k) or None
+            Rows on which the ensemble was not trained, as for :meth:`Network.calibrate_intervals`. None: the rows of
+            the last fit that a member validated.
+        y : array-like
+            True labels or values of these rows, or of all rows of the last fit.
+
+        Returns
+        -------
+        self : Ensemble
+
+        Raises
+        ------
+        NotFittedError
+            If the ensemble is not fitted yet.
+        AttributeError
+            If X is None and there are no out-of-fold predictions.
+        TypeError, ValueError
+            If X or y cannot be used; or X is None, and the loss is "gaussian_nll", whose intervals need standard
+            deviations, or y is not that of the last fit.
+
+        References
+        ----------
+        .. [1] R. F. Barber, E. J. Candès, A. Ramdas, R. J. Tibshirani, "Predictive inference with the jackknife+",
+           Annals of Statistics, 2021.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> import numpy as np
+        >>> X = np.linspace(-1, 1, 60).reshape(-1, 1)
+        >>> net = cnn.Network([cnn.Dense(8, "tanh"), cnn.Dense(1)], loss="mse", seed=0)
+        >>> model = cnn.Ensemble(net, n_members=3).fit(X, X[:, 0] ** 2, epochs=30, validation="folds")
+        >>> lower, upper = model.calibrate_intervals(None, X[:, 0] ** 2).predict_interval(X, 0.9)
+        >>> bool((lower < upper).all())
+        True
+        """
+        if X is not None:
+            return super().calibrate_intervals(X, y)
+        from .ensemble_results import out_of_fold_scores  # imported here to keep `import compiled_nn` fast
+
+        self._fitted()
+        self._check_calibration()
+        scores = out_of_fold_scores(self.oof_, y, self._known_targets(), self._configuration.dtype)
+        self._set_calibration(self._outputs.calibration._replace(scores=scores))
+        return self
+
     # ---- members
 
     @classmethod

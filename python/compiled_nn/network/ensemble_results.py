@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ..artefact.kept_member import KeptMember
 from ..common import arithmetic
+from ..common.errors import count
 from ..data.arrays import Array
 from ..training.selection import greedy_weights
 from ..training.stacks import loss_of_values
@@ -204,3 +205,26 @@ def _decoded(targets: Targets, outputs: Array) -> Array:
         return targets.loss.values(outputs)
     p = targets.loss.probabilities(outputs)
     return np.concatenate([1 - p, p], axis=1) if p.shape[1] == 1 and targets.kind == "classes" else p
+
+
+def out_of_fold_scores(oof: Array, y: Any, targets: Targets, dtype: str) -> Array:
+    """Return the conformal scores (n, k) of the rows with out-of-fold predictions; `y` is that of all rows of fit."""
+    from ..uncertainty import conformal  # imported here to keep `import compiled_nn` fast
+
+    loss = targets.loss
+    if loss.name == "gaussian_nll":
+        raise ValueError(
+            "calibrate_intervals(None, y) does not apply to the loss gaussian_nll: its intervals are multiples of the"
+            " standard deviation, which oof_ does not have. Pass rows that were held out of fit."
+        )
+    if len(y) != len(oof):
+        raise ValueError(f"y has {count(len(y), 'row')}; X of the last fit had {len(oof)}.")
+    predicted = oof.reshape(len(oof), -1)
+    rows = np.isfinite(predicted).all(axis=1)
+    encoded, predicted = targets.encode(y, dtype, scaled=False)[rows], predicted[rows]
+    if targets.kind == "indicator":
+        raise ValueError("Prediction sets need one class per row; y has any number of labels per row.")
+    if targets.kind == "classes":
+        return conformal.lac(predicted, targets.indices(encoded), classes=np.arange(predicted.shape[1]))
+    n = encoded.shape[1]  # "quantile" has several values per column of y, in increasing order
+    return conformal.cqr(predicted[:, :n], predicted[:, -n:], encoded)

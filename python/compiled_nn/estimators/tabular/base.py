@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.random import Generator, RandomState, SeedSequence
@@ -30,6 +30,31 @@ if TYPE_CHECKING:
     from ...preprocessing.tabular import Tabular
     from .report import Report
     from .target_kinds import TargetKind
+
+
+class Prepared(NamedTuple):
+    """Ensemble that is not trained yet, with the arguments of its fit.
+
+    Attributes
+    ----------
+    ensemble : Ensemble
+        Members with their initial parameters.
+    X, y : array-like
+        Rows and targets, checked.
+    options : dict
+        Other arguments of ``ensemble.fit``.
+    facts : Facts
+        Properties of the table.
+    report : Report
+        Choices that were made.
+    """
+
+    ensemble: Ensemble
+    X: Any
+    y: Array
+    options: dict[str, Any]
+    facts: Facts
+    report: Report
 
 
 class TabularBase(Reading, TabularParameters, sklearn_compat.SklearnMixin):
@@ -97,11 +122,32 @@ class TabularBase(Reading, TabularParameters, sklearn_compat.SklearnMixin):
     def _train(
         self, X: Any, y: Any, sample_weight: Any, validation_data: Any = None, groups: Any = None
     ) -> Self:
+        prepared = self._prepared(X, y, sample_weight, validation_data, groups)
+        ensemble = prepared.ensemble.fit(prepared.X, prepared.y, **prepared.options)
+        if ensemble.stop_reason_ == "interrupted":
+            warn("Training interrupted by user.", CompiledNNWarning)
+        y = prepared.y
+        self.ensemble_, self.report_ = ensemble, prepared.report
+        self.n_features_in_ = ensemble.n_features_
+        self._label_dtype = np.dtype(np.int64) if y.ndim == 2 and self._kind == "classifier" else y.dtype
+        return self
+
+    def _prepared(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        validation_data: Any,
+        groups: Any,
+        *,
+        classes: Any = None,
+    ) -> Prepared:
+        """Return the untrained ensemble and the arguments of its fit; `classes`: all labels, if y lacks some."""
         start = perf_counter()
         self._check()
         inputs.check_lengths(X, y, sample_weight, groups)
         deadline = math.inf if self.time_limit is None else start + self.time_limit
-        X, y, weight, facts = clock.run_until(deadline, self._read, X, y, sample_weight)
+        X, y, weight, facts = clock.run_until(deadline, self._read, X, y, sample_weight, classes)
         if validation_data is not None and groups is not None:
             raise ValueError("validation_groups must be None when validation_data is given.")
         n_groups = None if groups is None else int(codes_of_groups(len(y), groups).max()) + 1
@@ -110,26 +156,22 @@ class TabularBase(Reading, TabularParameters, sklearn_compat.SklearnMixin):
         )
         seeds = self._seeds(resolution.plan.n_members)
         ensemble = self._new_ensemble(resolution.networks(seeds), resolution)
-        options = resolution.fit_options()
+        options = {
+            "sample_weight": weight,
+            "validation_data": validation_data,
+            "validation_groups": groups,
+            **resolution.fit_options(),
+            **self._class_weights(),
+        }
+        if classes is not None:
+            options["classes"] = classes
         if self.time_limit is not None:
             options["time_limit"] = max(deadline - perf_counter(), 1e-3)
-        ensemble.fit(
-            X,
-            y,
-            sample_weight=weight,
-            validation_data=validation_data,
-            validation_groups=groups,
-            **options,
-            **self._class_weights(),
-        )
-        if ensemble.stop_reason_ == "interrupted":
-            warn("Training interrupted by user.", CompiledNNWarning)
-        self.ensemble_, self.report_ = ensemble, resolution.report()
-        self.n_features_in_ = ensemble.n_features_
-        self._label_dtype = np.dtype(np.int64) if y.ndim == 2 and self._kind == "classifier" else y.dtype
-        return self
+        return Prepared(ensemble, X, y, options, facts, resolution.report())
 
-    def _read(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Array, Array | None, Facts]:
+    def _read(
+        self, X: Any, y: Any, sample_weight: Any, classes: Any
+    ) -> tuple[Any, Array, Array | None, Facts]:
         """Return X, y and the weights, checked, and the properties of the table."""
         owner, given = type(self).__name__, y
         sparse = hasattr(X, "tocsr")
@@ -141,7 +183,8 @@ class TabularBase(Reading, TabularParameters, sklearn_compat.SklearnMixin):
         encoder = self._encoder(rows) if encodes else None
         y = inputs.read_targets(owner, y, len(rows) if hasattr(rows, "__len__") else None)
         weight = inputs.read_weights(sample_weight, len(y))
-        kind = self._kind_of(y, given)
+        all_labels = y if classes is None else np.concatenate([y, np.setdiff1d(classes, y)])
+        kind = self._kind_of(all_labels, given)
         n_columns = encoder.n_features_in_ if encoder is not None else rows.shape[1]
         return rows, y, weight, Facts(len(y), n_columns, encoder, sparse, kind)
 
@@ -174,6 +217,36 @@ class TabularBase(Reading, TabularParameters, sklearn_compat.SklearnMixin):
     def _class_weights(self) -> dict[str, Any]:
         """Return the argument of ``Ensemble.fit`` with the weights of classes."""
         return {}
+
+    def calibrate_intervals(self, X: Any, y: Any) -> Self:
+        """Calibrate prediction sets or intervals on rows that were held out of fit.
+
+        Parameters
+        ----------
+        X : array-like or None
+            Rows that were not used to fit. None: the rows of fit, by their out-of-fold predictions ``oof_``, so that no
+            further rows have to be held out; see :meth:`Ensemble.calibrate_intervals`.
+        y : array-like
+            Targets of these rows, or of all rows of fit.
+
+        Returns
+        -------
+        self : estimator
+            Calibrated estimator.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X or y is invalid, or y has several labels per row.
+        AttributeError
+            If X is None and there are no out-of-fold predictions.
+        NotFittedError
+            Before fit.
+        """
+        if X is not None or not hasattr(self, "ensemble_"):
+            return super().calibrate_intervals(X, y)
+        self.ensemble_.calibrate_intervals(None, y)
+        return self
 
     # ---- fitted attributes
 
