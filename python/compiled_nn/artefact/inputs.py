@@ -245,6 +245,10 @@ class Inputs(Immutable):
         shape = images.shape_of(X) if encoder is None else None
         return cls.of(c, rows.shape[1], encoder, names=names, shape=shape, labels=labels), rows
 
+    def of_encoded(self) -> Inputs:
+        """Return the inputs for rows that are encoded already, with their columns in the order of fit."""
+        return Inputs(self.n_columns, self.dtype, self.scale, self.scaling)
+
     def read(self, X: Any) -> Samples:
         """Return X converted for the core, with its columns in the order of fit.
 

@@ -102,6 +102,10 @@ class Predictor(Immutable):
             exact=None if loss.classifies else units(outputs, "float64"),
         )
 
+    def of_encoded(self) -> Predictor:
+        """Return the predictor for rows that are encoded already, with their columns in the order of fit."""
+        return self.replace(inputs=self.inputs.of_encoded(), direct=self.layers)
+
     def forward(
         self, X: Any, output: int = LINKED, out: Array | None = None, *, exact: bool = False
     ) -> Array:

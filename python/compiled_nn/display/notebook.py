@@ -101,6 +101,39 @@ def estimator_page(
     return _page(_head(name, net), _make_section("parameters", _parameters(options)), *parts)
 
 
+def ensemble_page(
+    ensemble: Any, options: dict[str, tuple[Any, bool]], rows: Sequence[Sequence[str]], *, fitted: bool
+) -> str:
+    """Return the HTML of an ensemble: its parameters, its networks, the columns of X and the loss curve.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        Ensemble to show, fitted or not.
+    options : dict
+        Value of each parameter, and whether it differs from the default, by name.
+    rows : sequence of sequence of str
+        Table of the networks, with its header.
+    fitted : bool
+        Whether the ensemble is fitted.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    badge = f'<span class="badge">{"fitted" if fitted else "not fitted"}</span>'
+    parts = [
+        f"<div><b>Ensemble</b> of {count(len(rows) - 2, 'network')}{badge}</div>",
+        _make_section("parameters", _parameters(options)),
+        *_columns(ensemble),
+        _make_section("networks", _folded_table(rows, n_texts=3)),
+    ]
+    if ensemble.history["epoch"]:
+        parts.append(_make_section("loss curve", loss_curve(ensemble.history)))
+    return _page(*parts)
+
+
 def _page(*parts: str) -> str:
     return f'<div class="compiled-nn"><style>{_STYLE}</style>{"".join(parts)}</div>'
 

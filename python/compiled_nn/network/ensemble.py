@@ -19,7 +19,7 @@ from ..training.ensemble_plan import COMBINATIONS
 from ..training.stacks import copy_of
 from ..training.trainer import Trainer
 from ..uncertainty.calibration import Calibration
-from .ensemble_state import EnsembleState
+from .ensemble_inspection import EnsembleInspection
 from .network import Network
 from .prediction import Prediction
 from .uncertainty import Uncertainty
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _DEFAULT_MEMBERS = 8
 
 
-class Ensemble(EnsembleState, Prediction, Uncertainty):
+class Ensemble(EnsembleInspection, Prediction, Uncertainty):
     """Several networks that are trained together on the same rows, and whose predictions are averaged.
 
     X is read and encoded once, and all members are trained on the same batches in one call of the core per epoch. The
@@ -146,7 +146,29 @@ class Ensemble(EnsembleState, Prediction, Uncertainty):
         self._together = None
 
     def __repr__(self) -> str:
-        return f"Ensemble({len(self._networks)} members, combine={self._combine!r})"
+        more = len(self._networks) - 1
+        networks = f"[{self._networks[0]!r}{f', and {more} more' if more else ''}]"
+        changed = [f", {name}={value!r}" for name, (value, differs) in self._options().items() if differs]
+        return f"Ensemble({networks}{''.join(changed)})"
+
+    def _repr_html_(self) -> str:
+        """Return the HTML that a notebook displays: parameters, networks and loss curve."""
+        from ..display import notebook  # imported here to keep `import compiled_nn` fast
+
+        return notebook.ensemble_page(self, self._options(), self.summary().rows(), fitted=bool(self._kept))
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
+
+    def _options(self) -> dict[str, tuple[Any, bool]]:
+        """Return the value of each parameter, and whether it differs from the default, by name."""
+        own = self._seed != self._networks[0]._configuration.seed
+        return {
+            "combine": (self._combine, self._combine != "mean"),
+            "calibrated": (self._calibrated, not self._calibrated),
+            "seed": (self._seed, own),
+            "n_threads": (self.n_threads, self.n_threads is not None),
+        }
 
     # ---- parameters and fitted attributes
 

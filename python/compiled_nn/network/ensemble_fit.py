@@ -382,7 +382,10 @@ class EnsembleFitting(Predicting):
         validate = None if together.held_out is None else together.validate
         model: Any = self
         try:
-            loop.run(model, together, plan.plan, validate, self._weights_changed, self._configuration)
+            try:
+                loop.run(model, together, plan.plan, validate, self._weights_changed, self._configuration)
+            finally:
+                together.finish()
             found = results(
                 together,
                 plan,
@@ -428,6 +431,7 @@ class EnsembleFitting(Predicting):
             columns, failure = again.run(self._configuration.optimizer, most, plan.plan.deadline, None)
             if not columns["loss"]:
                 break
+        again.finish()
         if any(member.dropped or member in again.active for member in members):
             reason = (
                 "time_limit has passed" if perf_counter() >= plan.plan.deadline else "a member has diverged"

@@ -9,7 +9,6 @@ import numpy as np
 
 from .. import metrics
 from ..artefact import refusals
-from ..artefact.inputs import Inputs
 from ..common import checks
 from ..common.errors import count
 from ..common.text import shortened
@@ -173,7 +172,7 @@ def permutation_importance(
     rows = inputs.read(X if net is model else model._read_rows(X))
     weights = sample_weights.check(sample_weight, len(rows))
     groups = np.arange(rows.shape[1]) if inputs.encoder is None else inputs.encoder.sources()
-    mixed, plain = MixedRows(rows, groups), _without_encoder(predictor)
+    mixed, plain = MixedRows(rows, groups), predictor.of_encoded()
     if chosen is None:
         measure = _score_of(net, plain, rows, y, weights)
     else:
@@ -201,13 +200,6 @@ def _seed(owner: str, random_state: object) -> int | None:
     if random_state is None:
         return int(np.random.default_rng().integers(1 << 63))
     return checks.integer(owner, "random_state", random_state, minimum=0)
-
-
-def _without_encoder(predictor: Predictor) -> Predictor:
-    """Return the predictor for rows that are encoded already, with their columns in the order of fit."""
-    inputs = predictor.inputs
-    plain = Inputs(inputs.n_columns, inputs.dtype, inputs.scale, inputs.scaling)
-    return predictor.replace(inputs=plain, direct=predictor.layers)
 
 
 def _joined(blocks: Iterator[Samples], predict: Callable[[Any], Array]) -> Array:

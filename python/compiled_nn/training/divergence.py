@@ -114,15 +114,15 @@ class Snapshot:
         """
         state = self._live()
         for array in state[1:]:
-            if not _largest(array) < math.inf:
+            if not largest(array) < math.inf:
                 return False
-        largest = _largest(state[0])
-        if not largest < math.inf:
+        size = largest(state[0])
+        if not size < math.inf:
             return False
-        if largest > max(_SUSPICIOUS, 2 * self._largest):
+        if size > max(_SUSPICIOUS, 2 * self._largest):
             if not has_finite_loss():
                 return False
-            self._largest = largest
+            self._largest = size
         for copy, live in zip(self._copies, state, strict=True):
             copy[:] = live
         self._steps = self._stack.steps
@@ -136,7 +136,7 @@ class Snapshot:
             self._stack.steps = self._steps
 
 
-def _largest(array: Array) -> float:
+def largest(array: Array) -> float:
     """Return the largest absolute value of an array (n,); NaN if there is a NaN, which argmax and argmin find first."""
-    largest: float = max(array.item(array.argmax()), -array.item(array.argmin()))
-    return largest
+    found: float = max(array.item(array.argmax()), -array.item(array.argmin()))
+    return found

@@ -24,6 +24,7 @@ __all__ = [
     "Stack",
     "copy_of",
     "freeze",
+    "loss_of_outputs",
     "loss_of_values",
     "loss_together",
     "new_objective",
@@ -108,6 +109,20 @@ def loss_of_values(
         Z, part = np.ascontiguousarray(outputs[:, chosen]), np.ascontiguousarray(y[:, columns])
         total += stack.loss(Z, part, objective)[0]
     return total
+
+
+def loss_of_outputs(
+    loss: Loss, outputs: Array, y: Array, weights: Array | None = None, n_threads: int | None = None
+) -> float:
+    """Return the mean loss of outputs, of classes before the link; others as for :func:`loss_of_values`."""
+    if not loss.classifies:
+        return loss_of_values(loss, outputs.astype(np.float64), y, weights, n_threads)
+    n = outputs.shape[1]
+    stack = Stack((n, n), ["identity"], [False], "float64")
+    stack.views()[0][0][...] = np.eye(n)
+    encoded = y if loss.takes_indices and y.ndim == 1 else y.astype(np.float64)
+    objective = Objective(loss.core, n_threads=n_threads, weights=weights)
+    return stack.loss(np.ascontiguousarray(outputs, np.float64), encoded, objective)[0]
 
 
 def freeze(stack: Stack, first: Dense) -> None:

@@ -12,8 +12,8 @@ import numpy as np
 from ..common.errors import CompiledNNWarning, DivergenceError, warn
 from ..data.arrays import Array
 from .batches import Data
-from .divergence import Divergence, worst_layer
-from .history import append_epochs, trim_columns
+from .divergence import Divergence, largest, worst_layer
+from .history import append_epochs
 from .member import Member
 from .selection import Halving
 from .stacks import loss_together, train_together
@@ -50,6 +50,16 @@ class Diverged(NamedTuple):
         return self.divergence.error(which, self.member.configuration, "ensemble")
 
 
+class _Call(NamedTuple):
+    """Numbers of one call of the core, from which the histories of the members are made when training ends."""
+
+    members: list[Member]
+    first: int
+    numbers: dict[str, Array]
+    seconds: float
+    validated: dict[str, Array]
+
+
 class Together:
     """Epochs of several networks over the same data in memory.
 
@@ -62,6 +72,8 @@ class Together:
 
     Attributes
     ----------
+    epoch : int
+        Number of epochs that were trained.
     has_stepped : bool
         Whether a step was taken.
     """
@@ -70,6 +82,7 @@ class Together:
         self.members, self.rng = list(members), rng
         self.epoch = 0
         self.has_stepped = False
+        self._calls: list[_Call] = []
 
     def prepare(
         self,
@@ -107,11 +120,31 @@ class Together:
         self._scaled: Array | None = None
         if held_out is not None and targets.kind == "values":
             self._scaled = targets.standardized(held_out.y).astype(data.y.dtype)
+        for member in self.members:
+            member.trainer.set_optimizer(member.configuration.optimizer)
+            member.last_finite = member.last_finite or member.trainer.stack.present(averaged=True)
+        self._steps = [member.trainer.stack.steps for member in self.members]
+
+    def finish(self) -> None:
+        """Write the histories of the members, and set the weights that they keep without a best epoch."""
+        for call in self._calls:
+            ended = call.numbers["loss"].shape[1]
+            common = {
+                "epoch": list(range(call.first, call.first + ended)),
+                "seconds": [call.seconds] * ended,
+            }
+            numbers = {name: values.tolist() for name, values in (call.numbers | call.validated).items()}
+            for i, member in enumerate(call.members):
+                own = {name: column if name in common else column[i] for name, column in numbers.items()}
+                append_epochs(member.history, own | common)
+        self._calls.clear()
+        for member in self.members:
+            if member.best is None and largest(member.trainer.stack.parameters) < math.inf:
+                member.last_finite = member.trainer.stack.present(averaged=True)
 
     def release(self) -> None:
         """Release the data of a call of fit."""
         self.data, self.held_out, self._scaled = None, None, None  # type: ignore[assignment]
-        self._trained: list[Member] = []
 
     @property
     def active(self) -> list[Member]:
@@ -143,11 +176,8 @@ class Together:
             return {"loss": []}, None
         X, y, batches = self.data
         epochs = self._epochs_together(members, most)
-        for member in members:
-            member.trainer.set_optimizer(member.configuration.optimizer)
         order = self._order(epochs)
         rates = self._rates(members, batches.steps, epochs)
-        before = [member.trainer.stack.steps for member in members]
         start = perf_counter()
         losses, penalties = train_together(
             [member.trainer.stack for member in members],
@@ -163,32 +193,31 @@ class Together:
         )
         ended = losses.shape[1]
         seconds = (perf_counter() - start) / max(ended, 1)
-        self.has_stepped |= any(m.trainer.stack.steps != b for m, b in zip(members, before, strict=True))
-        rates = rates[:, batches.steps - 1 :: batches.steps][:, :ended]
-        for member in members:
-            member.trainer.epochs += ended
+        if not self.has_stepped:
+            self.has_stepped = self._steps != [member.trainer.stack.steps for member in self.members]
         if not ended:
             return {"loss": []}, None
+        rates = rates[:, batches.steps - 1 :: batches.steps][:, :ended]
+        numbers = {"loss": losses, "penalty": penalties, "learning_rate": rates}
         finite, failure = self._finite(members, losses, rates)
         if failure is not None or not finite:
             return {"loss": []}, failure
-        self.epoch += ended
-        numbers = {"loss": losses, "penalty": penalties, "learning_rate": rates}
-        first, columns = self.epoch - ended + 1, {}
-        for name, values in numbers.items():
-            columns[name] = values[finite].mean(axis=0).tolist()
-        columns["seconds"] = [seconds] * ended
-        columns["n_members"] = [len(finite)] * ended
-        self._trained = [members[i] for i in finite]
-        for i in finite:
-            member = members[i]
+        if len(finite) < len(members):
+            numbers = {name: values[finite] for name, values in numbers.items()}
+            members = [members[i] for i in finite]
+        first, self.epoch = self.epoch + 1, self.epoch + ended
+        for member in members:
             member.epoch = self.epoch
-            own = {name: values[i].tolist() for name, values in numbers.items()}
-            own |= {"epoch": list(range(first, self.epoch + 1)), "seconds": columns["seconds"]}
-            append_epochs(member.history, own)
-        return columns, None
+            member.trainer.epochs += ended
+            if self.held_out is None:
+                member.last_finite = member.trainer.stack.present(averaged=True)
+        self._calls.append(_Call(members, first, numbers, seconds, {}))
+        columns = {name: values.mean(axis=0).tolist() for name, values in numbers.items()}
+        return columns | {"seconds": [seconds] * ended, "n_members": [len(members)] * ended}, None
 
     def _epochs_together(self, members: Sequence[Member], most: int) -> int:
+        if most == 1:
+            return 1
         n_parameters = sum(member.trainer.stack.n_parameters + 100 for member in members)
         return min(max(_WORK_PER_CALL // (self.data.batches.n_rows * n_parameters), 1), most)
 
@@ -201,20 +230,21 @@ class Together:
 
     def _rates(self, members: Sequence[Member], steps: int, epochs: int) -> Array:
         """Return the learning rates (members, steps) of some epochs; equal schedules are computed once."""
+        rates = np.empty((len(members), steps * epochs))
         found: dict[Any, Array] = {}
-        rows = []
-        for member in members:
-            trainer, rate = member.trainer, getattr(member.configuration.optimizer, "learning_rate", None)
-            key = (
-                id(rate) if callable(rate) else rate,
-                trainer.stack.steps,
-                trainer.epochs,
-                trainer.rate_scale,
-            )
+        for row, member in zip(rates, members, strict=True):
+            trainer, optimizer = member.trainer, member.configuration.optimizer
+            rate = getattr(optimizer, "learning_rate", None)
+            if not callable(rate):
+                row[:] = (
+                    trainer.rate_scale * rate if isinstance(rate, float) else trainer.rates(optimizer, 1, 1)
+                )
+                continue
+            key = id(rate), trainer.stack.steps, trainer.epochs, trainer.rate_scale
             if key not in found:
-                found[key] = trainer.rates(member.configuration.optimizer, steps * epochs, epochs)
-            rows.append(found[key])
-        return np.stack(rows)
+                found[key] = trainer.rates(optimizer, steps * epochs, epochs)
+            row[:] = found[key]
+        return rates
 
     def _finite(
         self, members: Sequence[Member], losses: Array, rates: Array
@@ -223,28 +253,25 @@ class Together:
 
         If no member is left, the divergence of the last one is returned as well.
         """
-        finite = []
-        bad: list[tuple[Member, Divergence]] = []
+        is_finite = np.isfinite(losses.sum(axis=1)).tolist()
+        finite, bad = [], []
         for i, member in enumerate(members):
-            stack = member.trainer.stack
-            parameters = stack.parameters
-            largest = max(parameters.item(parameters.argmax()), -parameters.item(parameters.argmin()))
-            if np.isfinite(losses[i]).all() and largest < math.inf:
-                member.last_finite = stack.present(averaged=True)
+            if is_finite[i] and largest(member.trainer.stack.parameters) < math.inf:
                 finite.append(i)
             else:
-                bad.append(
-                    (member, Divergence(float(rates[i, -1]), float(losses[i, -1]), *worst_layer(stack)))
-                )
-        for member, _ in bad:
-            member.dropped = "diverged"
-        if bad and all(member.dropped for member in self.members):
-            for member, _ in bad:
-                member.dropped = None  # the ensemble keeps their last finite weights
-            return finite, Diverged(bad[-1][1], bad[-1][0], len(self.members))
-        for member, divergence in bad:
+                bad.append(i)
+        if not bad:
+            return finite, None
+        diverged = [
+            Divergence(float(rates[i, -1]), float(losses[i, -1]), *worst_layer(members[i].trainer.stack))
+            for i in bad
+        ]
+        if len(bad) == sum(member.dropped is None for member in self.members):
+            return finite, Diverged(diverged[-1], members[bad[-1]], len(self.members))
+        for i, divergence in zip(bad, diverged, strict=True):
+            members[i].dropped = "diverged"
             warn(
-                f"Member {member.index} of the ensemble has diverged in epoch {self.epoch + 1} (learning rate"
+                f"Member {members[i].index} of the ensemble has diverged in epoch {self.epoch + 1} (learning rate"
                 f" {divergence.learning_rate:g}, loss {divergence.loss:g}) and is dropped; the others are trained"
                 " further. Try a lower learning rate for it.",
                 CompiledNNWarning,
@@ -259,24 +286,29 @@ class Together:
         Raises
         ------
         TimeoutError
-            If the deadline, a value of `perf_counter`, passes during the computation.
+            If the deadline, a value of `perf_counter`, passes during the computation. The epoch is then not recorded.
         """
-        members = self._trained
-        stacks = [member.kept if member.last_finite is None else member.last_finite for member in members]
+        call = self._calls[-1]
+        stacks = [
+            member.trainer.stack
+            if member.configuration.ema is None
+            else member.trainer.stack.present(averaged=True)
+            for member in call.members
+        ]
         try:
-            values = self._values(members, stacks, deadline)
-        except TimeoutError:  # the epoch is not recorded
+            values = self._values(call.members, stacks, deadline)
+        except TimeoutError:
+            self._calls.pop()
             self.epoch -= 1
-            for member in members:
+            for member in call.members:
                 member.epoch -= 1
-                trim_columns(member.history)
             raise
-        monitored = values[self.monitor] if self.monitor == "val_loss" else -values[self.monitor]
-        for i, member in enumerate(members):
-            for name, column in values.items():
-                member.history.setdefault(name, []).append(float(column[i]))
-            if monitored[i] < member.value:
-                member.value, member.best_epoch, member.best = float(monitored[i]), self.epoch, stacks[i]
+        call.validated.update({name: column[:, np.newaxis] for name, column in values.items()})
+        monitored = values["val_loss"] if self.monitor == "val_loss" else -values["val_score"]
+        for member, stack, value in zip(call.members, stacks, monitored.tolist(), strict=True):
+            if value < member.value:
+                member.value, member.best_epoch = value, self.epoch
+                member.best = stack.present() if stack is member.trainer.stack else stack
         if self.halving is not None:
             self.halving.drop(self.members, self.epoch)
         return {name: [float(column.mean())] for name, column in values.items()}
