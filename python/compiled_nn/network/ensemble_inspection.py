@@ -136,8 +136,8 @@ class EnsembleInspection(EnsembleState):
         loss = self._configuration.loss
         if loss.ordered:
             raise ValueError(
-                f"input_gradient of an ensemble is not defined for the loss {loss.name}, whose outputs are no linear"
-                " means. Use the input_gradient of each of members_."
+                f"input_gradient of an ensemble is not defined for the loss {loss.name}, whose outputs are not"
+                " averaged themselves. Use the input_gradient of each of members_."
             )
         rows = self._known_inputs().read(X)
         nets = self._of_encoded()
