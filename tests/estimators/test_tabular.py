@@ -1,5 +1,7 @@
 """TabularClassifier and TabularRegressor: tables of all kinds, choices, predictions and reproducibility."""
 
+import warnings
+
 import compiled_nn as cnn
 import numpy as np
 import pytest
@@ -210,6 +212,19 @@ def test_each_row_is_another_class(rows):
     assert model.predict_proba(X).shape == (80, 30)
 
 
+@pytest.mark.parametrize("label", [3, "no", True])
+def test_a_single_class_is_certain(label, rows):
+    X, _ = rows
+    for n_rows in (1, 80):
+        model = cnn.TabularClassifier(random_state=0).fit(X[:n_rows], [label] * n_rows)
+        assert model.predict(X[:5]).tolist() == [label] * 5
+        assert model.classes_.tolist() == [label]
+        assert model.predict_proba(X[:5]).tolist() == [[1.0]] * 5
+        assert model.predict_log_proba(X[:5]).tolist() == [[0.0]] * 5
+        assert model.score(X, [label] * 80) == 1
+        assert (model.report_["target"], model.report_["max_iter"]) == ("one class", 1)
+
+
 @pytest.mark.parametrize("value", [3.5, 0.0, -1e300])
 def test_a_constant_y_is_predicted(value, rows):
     X, _ = rows
@@ -253,6 +268,32 @@ def test_groups_are_held_out_together(rows):
         assert mask[:40].any() != mask[40:].any()
     with pytest.raises(ValueError, match="there is 1 group"):
         classifier(validation="folds").fit(X, y, validation_groups=np.zeros(80))
+
+
+@pytest.mark.parametrize("make", [classifier, regressor])
+def test_a_row_of_weight_0_is_left_out(make, rows):
+    X, y = rows
+    weight = np.arange(80) % 4
+    X = X.copy()
+    X[::4] *= 1e6
+    weighted = make(random_state=1).fit(X, y, weight)
+    used = np.flatnonzero(weight)
+    rest = make(random_state=1).fit(X[used], y[used], weight[used])
+    assert np.array_equal(weighted.predict(X), rest.predict(X))
+    assert np.array_equal(weighted.oof_[used], rest.oof_, equal_nan=True)
+    assert np.isnan(weighted.oof_[::4]).all()
+    assert len(weighted.oof_) == 80
+    thin = scipy.sparse.csr_array(X)
+    sparse = [make(random_state=1).fit(thin[rows_], y[rows_], weight[rows_]) for rows_ in (slice(None), used)]
+    assert np.array_equal(*(model.predict(thin) for model in sparse))
+
+
+def test_a_class_whose_rows_have_the_weight_0_is_a_class(rows):
+    X, y = rows
+    y = y + (np.arange(80) < 5) * 2
+    model = classifier().fit(X, y, (y < 2).astype(float))
+    assert model.classes_.tolist() == [0, 1, 2, 3]
+    assert model.predict_proba(X).shape == (80, 4)
 
 
 def test_few_members_are_trained_on_most_of_the_rows(rows):
@@ -401,6 +442,14 @@ def test_uncertainty_and_inspection(rows):
         repr(classifier())
         == "TabularClassifier(hidden_layer_sizes=(8,), max_iter=5, n_members=3, random_state=0)"
     )
+
+
+def test_one_warning_for_a_column_that_is_left_out(table):
+    columns, y = table
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        classifier().fit({**columns, "one": np.ones(80)}, y)
+    assert [str(each.message).partition(" is left out")[0] for each in found] == ["1 column of X"]
 
 
 def test_the_name_is_public():

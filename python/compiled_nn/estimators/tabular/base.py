@@ -13,23 +13,24 @@ from numpy.random import Generator, RandomState, SeedSequence
 from ...common import clock
 from ...common.errors import CompiledNNWarning, suggest_keywords, warn
 from ...common.exclusive import exclusive, stored
-from ...data import column_names, dataframes
 from ...data.arrays import Array
-from ...training.validation import codes_of_groups
 from .. import inputs, sklearn_compat
 from ..random_draws import random_state
 from ..reading import Reading
 from .parameters import TabularParameters
-from .resolution import Facts, Resolution
+from .resolution import Resolution
+from .table import Table, read_table
 
 if TYPE_CHECKING:
     from typing import Self
 
+    from ...artefact.read_rows import ReadRows
     from ...network.ensemble import Ensemble
     from ...network.network import Network
-    from ...preprocessing.tabular import Tabular
     from .report import Report
     from .target_kinds import TargetKind
+
+_SHORTEST = 1e-3  # seconds that are left of a time limit, at least
 
 
 class Prepared(NamedTuple):
@@ -39,21 +40,23 @@ class Prepared(NamedTuple):
     ----------
     ensemble : Ensemble
         Members with their initial parameters.
-    X, y : array-like
-        Rows and targets, checked.
+    X : ReadRows
+        Rows.
+    y : ndarray
+        Targets.
     options : dict
         Other arguments of ``ensemble.fit``.
-    facts : Facts
+    table : Table
         Properties of the table.
     report : Report
         Choices that were made.
     """
 
     ensemble: Ensemble
-    X: Any
+    X: ReadRows
     y: Array
     options: dict[str, Any]
-    facts: Facts
+    table: Table
     report: Report
 
 
@@ -63,13 +66,27 @@ class TabularBase(Reading, TabularParameters, sklearn_compat.SklearnMixin):
     ensemble_: Ensemble
     report_: Report
     _label_dtype: np.dtype[Any]
+    _used: Array | None  # indices of the rows of fit that have a weight above 0; None for all
+    _n_rows: int  # number of rows of fit
     _encodes_arrays_only = True
 
     # ---- overridden by classifier and regressor
 
     @abstractmethod
-    def _kind_of(self, y: Array, given: Any) -> TargetKind:
-        """Return the kind of y, as read from the `given` one."""
+    def _kind_of(self, y: Array, given: Any, used: Array | None, classes: Any) -> TargetKind:
+        """Return the kind of y.
+
+        Parameters
+        ----------
+        y : ndarray (m,) or (m, n)
+            Targets.
+        given : array-like
+            Targets as the user has given them.
+        used : ndarray of int, or None
+            Indices of the rows of a weight above 0; None for all rows.
+        classes : array-like or None
+            All labels, if y lacks some of them.
+        """
 
     # ---- training
 
@@ -123,13 +140,10 @@ class TabularBase(Reading, TabularParameters, sklearn_compat.SklearnMixin):
         self, X: Any, y: Any, sample_weight: Any, validation_data: Any = None, groups: Any = None
     ) -> Self:
         prepared = self._prepared(X, y, sample_weight, validation_data, groups)
-        ensemble = prepared.ensemble.fit(prepared.X, prepared.y, **prepared.options)
-        if ensemble.stop_reason_ == "interrupted":
+        prepared.ensemble.fit(prepared.X, prepared.y, **prepared.options)
+        if prepared.ensemble.stop_reason_ == "interrupted":
             warn("Training interrupted by user.", CompiledNNWarning)
-        y = prepared.y
-        self.ensemble_, self.report_ = ensemble, prepared.report
-        self.n_features_in_ = ensemble.n_features_
-        self._label_dtype = np.dtype(np.int64) if y.ndim == 2 and self._kind == "classifier" else y.dtype
+        self._keep(prepared)
         return self
 
     def _prepared(
@@ -146,53 +160,34 @@ class TabularBase(Reading, TabularParameters, sklearn_compat.SklearnMixin):
         start = perf_counter()
         self._check()
         inputs.check_lengths(X, y, sample_weight, groups)
-        deadline = math.inf if self.time_limit is None else start + self.time_limit
-        X, y, weight, facts = clock.run_until(deadline, self._read, X, y, sample_weight, classes)
         if validation_data is not None and groups is not None:
             raise ValueError("validation_groups must be None when validation_data is given.")
-        n_groups = None if groups is None else int(codes_of_groups(len(y), groups).max()) + 1
-        resolution = Resolution(
-            self, facts, validates_given_rows=validation_data is not None, n_groups=n_groups
+        deadline = math.inf if self.time_limit is None else start + self.time_limit
+        table = clock.run_until(
+            deadline, read_table, self, self._kind_of, X, y, sample_weight, groups, classes
         )
-        seeds = self._seeds(resolution.plan.n_members)
-        ensemble = self._new_ensemble(resolution.networks(seeds), resolution)
+        resolution = Resolution(self, table, validates_given_rows=validation_data is not None)
+        networks = resolution.networks(self._seeds(resolution.plan.n_members))
         options = {
-            "sample_weight": weight,
+            "sample_weight": table.weights,
             "validation_data": validation_data,
-            "validation_groups": groups,
+            "validation_groups": table.groups,
             **resolution.fit_options(),
             **self._class_weights(),
         }
-        if classes is not None:
-            options["classes"] = classes
         if self.time_limit is not None:
-            options["time_limit"] = max(deadline - perf_counter(), 1e-3)
-        return Prepared(ensemble, X, y, options, facts, resolution.report())
+            options["time_limit"] = max(deadline - perf_counter(), _SHORTEST)
+        ensemble = self._new_ensemble(networks, resolution)
+        return Prepared(ensemble, table.rows_for(networks[0]), table.y, options, table, resolution.report())
 
-    def _read(
-        self, X: Any, y: Any, sample_weight: Any, classes: Any
-    ) -> tuple[Any, Array, Array | None, Facts]:
-        """Return X, y and the weights, checked, and the properties of the table."""
-        owner, given = type(self).__name__, y
-        sparse = hasattr(X, "tocsr")
-        encodes = self.categorical_features is not None and not sparse
-        X = inputs.opened(owner, X, encodes)
-        names = dataframes.feature_names(X)
-        column_names.check_distinct(names or ())
-        rows = inputs.read(owner, X, self.dtype, None, encodes)
-        encoder = self._encoder(rows) if encodes else None
-        y = inputs.read_targets(owner, y, len(rows) if hasattr(rows, "__len__") else None)
-        weight = inputs.read_weights(sample_weight, len(y))
-        all_labels = y if classes is None else np.concatenate([y, np.setdiff1d(classes, y)])
-        kind = self._kind_of(all_labels, given)
-        n_columns = encoder.n_features_in_ if encoder is not None else rows.shape[1]
-        return rows, y, weight, Facts(len(y), n_columns, encoder, sparse, kind)
-
-    def _encoder(self, X: Any) -> Tabular:
-        from ...preprocessing.tabular import Tabular  # imported here to keep `import compiled_nn` fast
-
-        features: Any = self.categorical_features
-        return Tabular(features, self.min_frequency, self.column_types).fit(X)
+    def _keep(self, prepared: Prepared) -> None:
+        """Set the fitted attributes."""
+        table = prepared.table
+        self.ensemble_, self.report_ = prepared.ensemble, prepared.report
+        self.n_features_in_ = prepared.ensemble.n_features_
+        several = table.y.ndim == 2 and self._kind == "classifier"
+        self._label_dtype = np.dtype(np.int64) if several else table.y.dtype
+        self._used, self._n_rows = table.used, table.n_given
 
     def _seeds(self, n_members: int) -> Array:
         """Return a seed for each member."""
@@ -266,7 +261,12 @@ class TabularBase(Reading, TabularParameters, sklearn_compat.SklearnMixin):
 
         They are probabilities (m, n_classes), or values (m,) or (m, n_outputs) in units of y.
         """
-        return self.ensemble_.oof_
+        predicted = self.ensemble_.oof_
+        if self._used is None:
+            return predicted
+        whole = np.full((self._n_rows, *predicted.shape[1:]), np.nan, predicted.dtype)
+        whole[self._used] = predicted
+        return whole
 
     @property
     def weights_(self) -> Array:

@@ -170,7 +170,7 @@ class TabularClassifier(ClassPredictions, TabularBase):
             )
         return loss
 
-    def _kind_of(self, y: Array, given: Any) -> TargetKind:
+    def _kind_of(self, y: Array, given: Any, used: Array | None, classes: Any) -> TargetKind:
         stated, smoothing = self._stated_loss(), self._given("label_smoothing") or 0.0
         if y.ndim == 2:
             inputs.check_indicator(y)
@@ -178,6 +178,8 @@ class TabularClassifier(ClassPredictions, TabularBase):
         return target_kinds.of_labels(
             inputs.read_labels(y),
             levels=target_kinds.ordered_levels(given),
+            used=used,
+            classes=classes,
             stated=stated,
             smoothing=smoothing,
         )
@@ -194,3 +196,28 @@ class TabularClassifier(ClassPredictions, TabularBase):
     def classes_(self) -> Array:
         """Sorted labels (n_classes,) in the dtype of y; 0, 1, ... where y has one 0/1 column per label."""
         return np.unique(self.ensemble_.classes_).astype(self._label_dtype)
+
+    # ---- a single class, which is certain
+
+    def predict_proba(self, X: Any, *, out: Array | None = None) -> Array:
+        """Return the probability of each class (m, n_classes) for X (m, k), in the order of ``classes_``.
+
+        `out` is an array to write to, C-contiguous and in the dtype of the network.
+        """
+        if not self._has_one_class():
+            return super().predict_proba(X, out=out)
+        certain = np.ones((len(self.predict(X)), 1), self.dtype) if out is None else out
+        certain[...] = 1
+        return certain
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """Return the logarithms of the probabilities (m, n_classes), finite even where a probability rounds to 0."""
+        return (
+            np.zeros((len(self.predict(X)), 1), self.dtype)
+            if self._has_one_class()
+            else super().predict_log_proba(X)
+        )
+
+    def _has_one_class(self) -> bool:
+        """Return whether the estimator is fitted on a y in which all labels are equal."""
+        return hasattr(self, "ensemble_") and self.ensemble_._known_targets().has_one_class

@@ -75,6 +75,6 @@ class TabularRegressor(ValuePredictions, TabularBase):
             )
         return loss
 
-    def _kind_of(self, y: Array, given: Any) -> TargetKind:
+    def _kind_of(self, y: Array, given: Any, used: Array | None, classes: Any) -> TargetKind:
         values = arrays.values(y, n_outputs=y.shape[1] if y.ndim == 2 else 1, dtype="float64")
-        return target_kinds.of_values(values, self._stated_loss())
+        return target_kinds.of_values(values if used is None else values[used], self._stated_loss())

@@ -12,57 +12,21 @@ from ...common.errors import count
 from ...network.network import Network
 from ...optimizers.classes import AdamW
 from ...schedules.cycles import Cosine
-from ...spec.configuration import PARAMETERS
 from ...spec.initializers import Constant
 from ...spec.layers import Dense
 from . import recipe
 from .report import Choice, Report
-from .target_kinds import ONE_VALUE
+from .target_kinds import ONE_CLASS, ONE_VALUE
 
 if TYPE_CHECKING:
     from ...data.arrays import Array
-    from ...preprocessing.tabular import Tabular
     from ...training.ensemble_plan import Combination
     from .parameters import TabularParameters
     from .recipe import Plan, Settings, Size
-    from .target_kinds import TargetKind
+    from .table import Table
 
 _STATED = "stated by the user"
-
-
-@dataclass(frozen=True)
-class Facts:
-    """Properties of a table that are known before training.
-
-    Attributes
-    ----------
-    n_rows : int
-        Number of rows.
-    n_columns : int
-        Number of columns of X.
-    encoder : Tabular or None
-        Encoder of X, fitted; None for numbers without one.
-    sparse : bool
-        Whether X is sparse.
-    kind : TargetKind
-        Kind of y.
-    """
-
-    n_rows: int
-    n_columns: int
-    encoder: Tabular | None
-    sparse: bool
-    kind: TargetKind
-
-    @property
-    def n_inputs(self) -> int:
-        """Number of encoded columns."""
-        return self.n_columns if self.encoder is None else self.encoder.n_columns_
-
-    @property
-    def n_numbers(self) -> int:
-        """Number of encoded columns that are numbers."""
-        return self.n_columns if self.encoder is None else self.encoder.n_numeric_
+_LEAST: dict[str, Any] = {"n_members": 1, "epochs": 1}  # of a y that is constant
 
 
 @dataclass
@@ -73,25 +37,22 @@ class Resolution:
     ----------
     model : TabularParameters
         Estimator, with checked parameters.
-    facts : Facts
-        Properties of its table.
+    table : Table
+        Its table.
     choices : list of Choice
         Choices so far.
     validates_given_rows : bool
         Whether the user has given validation rows that are not in X.
-    n_groups : int or None
-        Number of groups of which all rows are held out together; None if rows are held out one by one.
     """
 
     model: TabularParameters
-    facts: Facts
+    table: Table
     choices: list[Choice] = field(default_factory=list)
 
     validates_given_rows: bool = False
-    n_groups: int | None = None
 
     def __post_init__(self) -> None:
-        self.classifies = self.facts.kind.loss.classifies
+        self.classifies = self.table.kind.loss.classifies
         self.settings: Settings = recipe.settings(classifies=self.classifies)
         self._describe()
         self.embeddings = self._numeric_embeddings()
@@ -117,38 +78,42 @@ class Resolution:
     # ---- choices
 
     def _describe(self) -> None:
-        facts = self.facts
-        kinds = _counted(facts.encoder.column_types_.values()) if facts.encoder is not None else "numbers"
-        self.note("table", [facts.n_rows, facts.n_columns], f"{facts.n_rows:,} rows of {kinds}")
-        self.note("target", facts.kind.name, facts.kind.reason)
-        self.note("loss", facts.kind.loss.name, f"y has {facts.kind.name}")
+        table = self.table
+        kinds = (
+            _counted(table.inputs.encoder.column_types_.values())
+            if table.inputs.encoder is not None
+            else "numbers"
+        )
+        self.note("table", [table.n_rows, table.inputs.n_features], f"{table.n_rows:,} rows of {kinds}")
+        self.note("target", table.kind.name, table.kind.reason)
+        self.note("loss", table.kind.loss.name, f"y has {table.kind.name}")
 
     def _validation(self) -> str | None:
-        facts = self.facts
+        table = self.table
         if self.validates_given_rows:
             self.note("validation", None, "validation_data is given")
             return None
-        value, reason = recipe.validation(facts.n_rows, facts.kind.largest_class, self.plan.n_members)
+        value, reason = recipe.validation(table.n_rows, table.kind.largest_class, self.plan.n_members)
         chosen: str | None = self.choose("validation", value, reason)
         return chosen
 
     def _numeric_embeddings(self) -> Any:
-        facts = self.facts
-        bins = recipe.n_bins(facts.n_rows)
-        if "numeric_embeddings" not in PARAMETERS:
-            return None
-        if facts.sparse or not facts.n_numbers:
+        table = self.table
+        bins = recipe.n_bins(table.n_rows)
+        if table.sparse or not table.inputs.n_numeric:
             return self.choose(
-                "numeric_embeddings", None, "X is sparse" if facts.sparse else "X has no numbers"
+                "numeric_embeddings", None, "X is sparse" if table.sparse else "X has no numbers"
             )
         if not bins:
-            return self.choose("numeric_embeddings", None, f"too few rows: {facts.n_rows}")
-        return self.choose("numeric_embeddings", "piecewise_linear", f"{bins} bins for {facts.n_rows:,} rows")
+            return self.choose("numeric_embeddings", None, f"too few rows: {table.n_rows}")
+        return self.choose("numeric_embeddings", "piecewise_linear", f"{bins} bins for {table.n_rows:,} rows")
 
     def _size(self) -> Size:
-        facts = self.facts
-        bins = recipe.n_bins(facts.n_rows) if self.embeddings is not None else 0
-        return recipe.Size(facts.n_rows, facts.n_inputs + bins * facts.n_numbers, facts.kind.n_outputs)
+        table = self.table
+        bins = recipe.n_bins(table.n_rows) if self.embeddings is not None else 0
+        return recipe.Size(
+            table.n_rows, table.inputs.n_columns + bins * table.inputs.n_numeric, table.kind.n_outputs
+        )
 
     def _plan(self) -> Plan:
         model, size = self.model, self._size()
@@ -162,6 +127,9 @@ class Resolution:
         plan = recipe.make_plan(size, model.budget, **given)
         share = plan.work(size) / recipe.most_work(size.n_rows)
         reason = f"{share:.2g} of the work of budget=1 on {count(size.n_inputs, 'input')}"
+        if self.table.kind.name in (ONE_CLASS, ONE_VALUE):
+            plan = recipe.make_plan(size, **{**_LEAST, **{k: v for k, v in given.items() if v is not None}})
+            reason = "there is nothing to learn"
         self.choose("n_members", plan.n_members, reason)
         self.choose("hidden_layer_sizes", plan.hidden, reason)
         self.choose("max_iter", plan.epochs, reason)
@@ -172,7 +140,7 @@ class Resolution:
 
     def networks(self, seeds: Array) -> list[Network]:
         """Return the networks of the members, with a seed each."""
-        model, facts, settings, plan = self.model, self.facts, self.settings, self.plan
+        model, table, settings, plan = self.model, self.table, self.settings, self.plan
         of = "classes" if self.classifies else "values"
         activation = self.choose("activation", settings.activation, f"recipe for {of}")
         norm = self.choose("norm", settings.norm, f"recipe for {of}")
@@ -186,9 +154,9 @@ class Resolution:
         ema = self.choose("ema", settings.ema, "average of the weights over the steps")
         scaling = self.choose("standardize", settings.standardize, "numbers far out do not dominate")
         hidden = [Dense(units, activation, norm=norm, dropout=dropout) for units in plan.hidden]
-        steps = plan.epochs * -(-facts.n_rows // plan.batch_size)
+        steps = plan.epochs * -(-table.n_rows // plan.batch_size)
         options: dict[str, Any] = {
-            "loss": facts.kind.loss,
+            "loss": table.kind.loss,
             "optimizer": AdamW(Cosine(rate, over=steps), weight_decay=decay),
             "standardize": scaling,
             "ema": ema,
@@ -198,16 +166,16 @@ class Resolution:
             **self._scale_targets(),
         }
         # The scaled value of a constant y is 0: with weights of 0, the outputs are 0 from the start.
-        init = Constant(0.0) if facts.kind.name == ONE_VALUE else None
-        layers = [*hidden, Dense(facts.kind.n_outputs, init=init)]
+        init = Constant(0.0) if table.kind.name == ONE_VALUE else None
+        layers = [*hidden, Dense(table.kind.n_outputs, init=init)]
         return [Network(layers, seed=int(seed), **options) for seed in seeds]
 
     def _inputs(self) -> dict[str, Any]:
-        model, facts = self.model, self.facts
+        model, table = self.model, self.table
         options: dict[str, Any] = {}
         if self.embeddings is not None:
             options["numeric_embeddings"] = self.embeddings
-        if facts.encoder is None:
+        if table.inputs.encoder is None:
             return options
         return options | {
             "categorical_features": model.categorical_features,
@@ -217,7 +185,7 @@ class Resolution:
         }
 
     def _scale_targets(self) -> dict[str, Any]:
-        loss = self.facts.kind.loss
+        loss = self.table.kind.loss
         if loss.classifies:
             return {}
         can = loss.link == "identity"
@@ -241,7 +209,7 @@ class Resolution:
             )
             options["patience"] = self.choose("n_iter_no_change", None, "the best epoch of all is taken")
         if self.validation == "folds":
-            most = min(self.facts.n_rows, self.n_groups or self.facts.n_rows)
+            most = min(self.table.n_rows, self.table.n_groups or self.table.n_rows)
             options["n_folds"] = max(2, min(plan.n_members, most))
         if self.validation == "random":
             options["validation_fraction"] = self.choose("validation_fraction", recipe.FRACTION, "default")

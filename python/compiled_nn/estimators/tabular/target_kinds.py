@@ -55,7 +55,13 @@ class TargetKind:
 
 
 def of_labels(
-    labels: Array, *, levels: Sequence[Any] | None = None, stated: Loss | None = None, smoothing: float = 0.0
+    labels: Array,
+    *,
+    levels: Sequence[Any] | None = None,
+    used: Array | None = None,
+    classes: Any = None,
+    stated: Loss | None = None,
+    smoothing: float = 0.0,
 ) -> TargetKind:
     """Return the kind of labels (m,), one per row.
 
@@ -65,13 +71,19 @@ def of_labels(
         Labels, read by :func:`class_labels.read`.
     levels : sequence, optional
         Levels of y in the order that its owner has given them, such as those of an ordered categorical column.
+    used : ndarray of int, optional
+        Indices of the rows that are trained on; labels of other ones are classes without rows. Default: all rows.
+    classes : array-like, optional
+        All labels, if some of them are not among `labels`.
     stated : Loss, optional
         Loss that the user has stated.
     smoothing : float, default 0.0
         Smoothing of the labels in the cross-entropy.
     """
-    classes, counts = class_labels.distinct(labels), np.unique(labels, return_counts=True)[1]
-    n, m, largest = len(classes), len(labels), int(counts.max())
+    classes = class_labels.distinct(labels) if classes is None else class_labels.of_list(np.asarray(classes))
+    indices = class_labels.indices(labels if used is None else labels[used], classes)
+    counts = np.bincount(indices, minlength=len(classes))
+    n, m, largest = len(classes), len(indices), int(counts.max())
     if n == 1:
         text = f"all {count(m, 'row')} have this class, so that it is always predicted"
         return TargetKind(ONE_CLASS, losses.BinaryCrossEntropy(), 1, text, classes, largest)
