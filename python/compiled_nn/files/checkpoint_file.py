@@ -38,18 +38,17 @@ from .safetensors_file import (
     expected_layers,
     layer_states,
     layer_tensors,
-    open_tensors,
     write_tensors,
 )
 from .schemas import LARGEST, array, choice, fail, flag, integer, mapping, optional, real, record, text
 
 if TYPE_CHECKING:
     from ..common.protocols import History
-    from .places import Readable, Writable
+    from .places import Writable
 
 _KEY = "compiled_nn_training"
 _VERSION = 1
-_GENERATOR = record(
+GENERATOR = record(
     {
         "bit_generator": choice(("PCG64",)),
         "state": record({"state": integer(0, 2**128 - 1), "inc": integer(0, 2**128 - 1)}),
@@ -65,7 +64,7 @@ _SCHEMA = record(
         "steps": integer(),
         "epochs": integer(),
         "rate_scale": real(minimum=0),
-        "generator": optional(_GENERATOR),
+        "generator": optional(GENERATOR),
         "n_moments": integer(0, max(MOMENTS.values())),
         "n_averaged": integer(),
         "lent": flag,
@@ -115,7 +114,7 @@ def make_content(
     tensors |= layer_tensors(average.mean, f"{TRAINING}mean.")
     live = copy_layers(trainer.trained_layers()) if "average" in state else average.live
     tensors |= layer_tensors(live or (), f"{TRAINING}live.")
-    tensors |= {f"{TRAINING}history.{name}": _as_tensor(name, column) for name, column in history.items()}
+    tensors |= {f"{TRAINING}history.{name}": as_tensor(name, column) for name, column in history.items()}
     progress = {
         "format_version": _VERSION,
         "optimizer": optimizer["name"],
@@ -123,7 +122,7 @@ def make_content(
         "steps": optimizer["step"],
         "epochs": state["epochs"],
         "rate_scale": state["rate_scale"],
-        "generator": _generator_state(state["rng"]),
+        "generator": generator_state(state["rng"]),
         "n_moments": len(optimizer["moments"]),
         "n_averaged": average.count,
         "lent": live is not None,
@@ -133,13 +132,14 @@ def make_content(
     return tensors, {network_file.KEY: document, _KEY: progress}
 
 
-def _generator_state(rng: Any) -> Any:
+def generator_state(rng: Any) -> Any:
     """Return the state of a generator; None if it is not stored, as the order of rows of an estimator."""
     generator = getattr(rng, "bit_generator", None)
     return None if generator is None else generator.state
 
 
-def _as_tensor(name: str, column: list[Any]) -> Array:
+def as_tensor(name: str, column: list[Any]) -> Array:
+    """Return a column of a history as a tensor."""
     try:
         return np.array(column, np.float64).reshape(len(column))
     except (TypeError, ValueError) as error:
@@ -149,13 +149,8 @@ def _as_tensor(name: str, column: list[Any]) -> Array:
         ) from error
 
 
-def read(path: Readable) -> tuple[Parts, dict[str, Any], History]:
-    """Read a checkpoint.
-
-    Parameters
-    ----------
-    path : str, path-like, bytes or binary file object
-        Place to read from.
+def parse(file: Any) -> tuple[Parts, dict[str, Any], History]:
+    """Return the content of a checkpoint in a file opened by :func:`open_tensors`.
 
     Returns
     -------
@@ -168,24 +163,21 @@ def read(path: Readable) -> tuple[Parts, dict[str, Any], History]:
 
     Raises
     ------
-    OSError
-        If the file cannot be opened; a FileNotFoundError if it does not exist.
     ValueError
-        If its content is not a valid checkpoint.
+        If it is not a valid checkpoint.
     """
-    with open_tensors(path) as file:
-        if not is_checkpoint(file):
-            raise ValueError(
-                "it is not a checkpoint, because it has no state of training. Read it with compiled_nn.load"
-            )
-        if network_file.ESTIMATOR in (file.metadata() or {}):
-            raise ValueError(
-                "it is the checkpoint of an estimator. Read it with the method load of the class of the estimator, or"
-                " with compiled_nn.load as a trained network"
-            )
-        parts = network_file.parse_network(file)
-        parts = parts.replace(layers=list(parts.layers))
-        return parts, *parse_training(file, parts)
+    if not is_checkpoint(file):
+        raise ValueError(
+            "it is not a checkpoint, because it has no state of training. Read it with compiled_nn.load"
+        )
+    if network_file.ESTIMATOR in (file.metadata() or {}):
+        raise ValueError(
+            "it is the checkpoint of an estimator. Read it with the method load of the class of the estimator, or"
+            " with compiled_nn.load as a trained network"
+        )
+    parts = network_file.parse_network(file)
+    parts = parts.replace(layers=list(parts.layers))
+    return parts, *parse_training(file, parts)
 
 
 def is_checkpoint(file: Any) -> bool:
@@ -197,7 +189,7 @@ def parse_training(file: Any, parts: Parts) -> tuple[dict[str, Any], History]:
     """Return the state of training and the history in an opened file, for the network with these parts."""
     progress = _progress(parse_json(file.metadata()[_KEY], file.n_bytes))
     _check_tensors(file, parts, progress)
-    return _state(file, parts, progress), _history(file, progress["columns"])
+    return _state(file, parts, progress), read_history(file, progress["columns"])
 
 
 def _progress(document: Any) -> dict[str, Any]:
@@ -264,7 +256,7 @@ def _state(file: Any, parts: Parts, progress: dict[str, Any]) -> dict[str, Any]:
         "encoding": parts.inputs.encoding(parts.statistics),
         "dropout_key": progress["dropout_key"],
         "seed": configuration.seed,
-        "rng": _generator(progress["generator"]),
+        "rng": generator_of(progress["generator"]),
         "epochs": progress["epochs"],
         "rate_scale": progress["rate_scale"],
         "swa": swa,
@@ -286,7 +278,8 @@ def _with_trained(layer: LayerState, trained: LayerState) -> LayerState:
     return trained | {"norm": layer["norm"] | trained["norm"]} if "norm" in layer else trained
 
 
-def _generator(state: Any) -> Any:
+def generator_of(state: Any) -> Any:
+    """Return the generator with a state; None if it is not stored."""
     if state is None:
         return None
     generator = new_generator(None)
@@ -294,10 +287,11 @@ def _generator(state: Any) -> Any:
     return generator
 
 
-def _history(file: Any, columns: list[str]) -> History:
+def read_history(file: Any, columns: list[str], prefix: str = TRAINING) -> History:
+    """Return the columns of a history whose tensors have names that begin with `prefix`."""
     history: History = {}
     for name in columns:
-        column = file.get_tensor(f"{TRAINING}history.{name}")
+        column = file.get_tensor(f"{prefix}history.{name}")
         if name in _ALWAYS_FINITE and not np.isfinite(column).all():
             raise ValueError(f"column {name!r} of the history has a value that is not finite")
         if name == "epoch":

@@ -21,7 +21,7 @@ from . import header, places
 from .places import Readable
 from .replacing import TOGETHER
 
-_DTYPES = {"F32": "<f4", "F64": "<f8"}
+_DTYPES = {"F32": "<f4", "F64": "<f8", "U8": "u1"}
 
 
 class Content:

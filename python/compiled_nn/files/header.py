@@ -33,7 +33,7 @@ _BITS = {
     **dict.fromkeys(("F64", "I64", "U64", "C64"), 64),
 }
 _DECODER = json.JSONDecoder()
-_NAMES = {"float32": "F32", "float64": "F64"}
+_NAMES = {"float32": "F32", "float64": "F64", "uint8": "U8"}
 
 _space = re.compile(r"[ \t\n\r]*+").match
 _entry = re.compile(rf"\{{[^{{}}]{{0,{_ENTRY_LIMIT}}}+\}}").match

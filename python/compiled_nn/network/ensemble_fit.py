@@ -412,8 +412,9 @@ class EnsembleFitting(Predicting):
         limits = {each.place: each.best_epoch for each in self._kept}
         members = self._new_members(read.inputs, self._statistics_for(read))
         members = [member for member in members if member.index in limits]
+        objectives = {member.index: member.objective for member in together.members}
         for member in members:
-            member.objective = together.members[member.index].objective.replace(weights=read.weights)
+            member.objective = objectives[member.index].replace(weights=read.weights)
             member.limit = limits[member.index]
         again = Together(members, new_generator(self._seed))
         again.prepare(

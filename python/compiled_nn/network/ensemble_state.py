@@ -11,7 +11,7 @@ from .._version import __version__
 from ..artefact.ensemble_parts import EnsembleParts, StoredMember
 from ..artefact.inputs import Inputs
 from ..artefact.kept_member import KeptMember
-from ..common.exclusive import stored, switching
+from ..common.exclusive import is_elsewhere, stored, switching, training_of
 from ..preprocessing.standardization import Statistics
 from ..training.history import new_history
 from ..training.stacks import new_stack
@@ -22,6 +22,7 @@ from .ensemble_fit import EnsembleFitting
 if TYPE_CHECKING:
     from cnn_core.stack import Stack
 
+    from ..files.ensemble_checkpoint import Training
     from ..files.places import Writable
     from ..spec.configuration import Configuration
     from ..training.together import Together
@@ -64,12 +65,61 @@ class EnsembleState(EnsembleFitting):
             path, parts if metadata is None else parts._replace(metadata=metadata), __version__
         )
 
-    def _parts(self) -> EnsembleParts:
-        """Return the parts of the ensemble that files store."""
+    def save_checkpoint(self, path: Writable) -> None:
+        """Write the ensemble and the state of training to a safetensors file, from which training continues exactly.
+
+        The file contains everything that :meth:`save` writes, and moments, numbers of steps, the generator that
+        shuffles the rows, validation rows, histories, and the weights of the last step. It does not contain a learning
+        rate given as a function, and ``oof_``. :func:`compiled_nn.load_checkpoint` reads it.
+
+        Parameters
+        ----------
+        path : str, path-like or binary file object
+            Path of the file, by convention ``*.ckpt.safetensors``, or a file object to write to.
+
+        Raises
+        ------
+        NotFittedError
+            If the ensemble is not fitted yet.
+        TypeError
+            If a column of the history contains a value that is not a number, or JSON cannot express `metadata`.
+        ValueError
+            If the ensemble has no state of training, as after `load` or ``refit=True``; or as for :meth:`save`.
+        RuntimeError
+            If another thread trains the ensemble.
+        OSError
+            If the file cannot be written; an existing file is then unchanged.
+        """
+        from ..files import ensemble_checkpoint  # imported here to keep `import compiled_nn` fast
+        from .ensemble_results import kept
+
+        self._fitted()
+        together = self._together
+        if is_elsewhere(self):
+            raise RuntimeError(
+                "Another thread trains this ensemble, whose state of training changes all the time. Write checkpoints"
+                " in a callback of the training, such as callbacks.Checkpoint; save can be called in any thread."
+            )
+        if together is None:
+            raise ValueError(
+                "The ensemble has no state of training: it was read from a file, or refitted. Use save, or fit it"
+                " first."
+            )
+        together.write_histories()
+        parts = self._parts()
+        if training_of(self) is not None:  # the best weights so far, in place of those of the last step
+            alive = [member for member in together.members if member.dropped is None]
+            parts = self._parts(kept(alive, [1.0] * len(alive)), [1 / len(alive)] * len(alive))
+        ensemble_checkpoint.write(path, parts, together, self._masks, self.history, __version__)
+
+    def _parts(
+        self, kept: Sequence[KeptMember] | None = None, weights: Sequence[float] | None = None
+    ) -> EnsembleParts:
+        """Return the parts of the ensemble that files store; with other members and weights, if they are given."""
         with switching:
             first = self._fitted()
             inputs, outputs = self._known_inputs(), self._outputs
-            kept, weights = self._kept, self._weights.tolist()
+            kept, weights = kept or self._kept, weights or self._weights.tolist()
         networks = []
         for network in self._networks:
             c = network._configuration.embedded(inputs.encoder, inputs.n_bins)
@@ -119,6 +169,26 @@ class EnsembleState(EnsembleFitting):
             _inputs=parts.inputs,
             _outputs=parts.outputs,
             metadata=parts.metadata,
+        )
+
+    def _resume(self, training: Training) -> None:
+        """Set the state of training read from a checkpoint."""
+        from ..training.member import Member  # imported here to keep `import compiled_nn` fast
+        from ..training.together import Together
+
+        members, histories = [], []
+        for each, state in zip(self._kept, training.members, strict=True):
+            stack = new_stack(each.configuration, state.trainer["layers"])
+            member = Member(each.place, each.configuration, Trainer.restored(stack, state.trainer))
+            member.value, member.epoch, member.best_epoch = state.value, state.epoch, state.best_epoch
+            member.best = each.stack if state.best_epoch else None
+            member.last_finite, member.history = each.stack, state.history
+            members.append(member)
+            histories.append(each._replace(history=state.history))
+        together = Together(members, training.rng)
+        together.epoch = training.epoch
+        self._begin_with(
+            _together=together, _masks=training.masks, _kept=tuple(histories), history=training.history
         )
 
     # ---- pickles

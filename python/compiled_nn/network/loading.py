@@ -8,6 +8,7 @@ from ..training.trainer import Trainer
 from .network import Network
 
 if TYPE_CHECKING:
+    from ..files.network_file import Description
     from ..files.places import Readable
 
 
@@ -45,16 +46,12 @@ def load(path: Readable, *, mmap: bool = False) -> Network:
         described = network_file.describe(file)
         if described.members is None:
             return Network._of_parts(network_file.parts_of(file, described))
-        from ..files import ensemble_file
-        from .ensemble import Ensemble
-
-        ensemble: Any = Ensemble._of_parts(ensemble_file.parts_of(file, described))
-        result: Network = ensemble  # the type of nearly all files, so that programs for networks need no cast
-        return result
+        net: Network = _ensemble(file, described)
+    return net
 
 
 def load_checkpoint(path: Readable) -> Network:
-    """Load a network with its state of training from a file that :meth:`Network.save_checkpoint` wrote.
+    """Load a network or an ensemble with its state of training from a file that ``save_checkpoint`` wrote.
 
     Loading does not execute code from the file.
 
@@ -65,9 +62,10 @@ def load_checkpoint(path: Readable) -> Network:
 
     Returns
     -------
-    Network
-        Network in training. ``fit(..., warm_start=True)`` continues with the same bits as the saved network would. If
-        the learning rate was a function, assign the optimizer again before: ``net.optimizer = Adam(schedule)``.
+    Network, or Ensemble
+        Network or ensemble in training. ``fit(..., warm_start=True)`` continues with the same bits as the saved one
+        would. If the learning rate of a network was a function, assign the optimizer again before:
+        ``net.optimizer = Adam(schedule)``.
 
     Raises
     ------
@@ -76,12 +74,30 @@ def load_checkpoint(path: Readable) -> Network:
     ValueError
         If the file is not a valid checkpoint, or has a newer format.
     """
-    from ..files import checkpoint_file  # imported here to keep `import compiled_nn` fast
-    from ..files.safetensors_file import name_file_in_errors
+    from ..files import (  # imported here to keep `import compiled_nn` fast
+        checkpoint_file,
+        ensemble_checkpoint,
+        network_file,
+    )
+    from ..files.safetensors_file import open_tensors
 
-    parts, state, history = checkpoint_file.read(path)
-    with name_file_in_errors(path):
+    with open_tensors(path) as file:
+        if ensemble_checkpoint.is_checkpoint(file):
+            described = network_file.describe(file)
+            net: Network
+            net = ensemble = _ensemble(file, described)
+            ensemble._resume(ensemble_checkpoint.parse(file, described))
+            return net
+        parts, state, history = checkpoint_file.parse(file)
         net = Network._of_parts(parts)
         net._trainer = Trainer.restored(net._fitted(), state)
         net.history = history
     return net
+
+
+def _ensemble(file: Any, described: Description) -> Any:
+    """Return the ensemble in an opened file, untyped: most files have a network, whose type needs no cast then."""
+    from ..files import ensemble_file  # imported here, because most files have a network
+    from .ensemble import Ensemble
+
+    return Ensemble._of_parts(ensemble_file.parts_of(file, described))

@@ -120,13 +120,20 @@ class Together:
         self._scaled: Array | None = None
         if held_out is not None and targets.kind == "values":
             self._scaled = targets.standardized(held_out.y).astype(data.y.dtype)
-        for member in self.members:
+        for member in self.active:
             member.trainer.set_optimizer(member.configuration.optimizer)
             member.last_finite = member.last_finite or member.trainer.stack.present(averaged=True)
         self._steps = [member.trainer.stack.steps for member in self.members]
 
     def finish(self) -> None:
         """Write the histories of the members, and set the weights that they keep without a best epoch."""
+        self.write_histories()
+        for member in self.members:
+            if member.best is None and largest(member.trainer.stack.parameters) < math.inf:
+                member.last_finite = member.trainer.stack.present(averaged=True)
+
+    def write_histories(self) -> None:
+        """Write the epochs since the last call to the histories of the members."""
         for call in self._calls:
             ended = call.numbers["loss"].shape[1]
             common = {
@@ -138,9 +145,6 @@ class Together:
                 own = {name: column if name in common else column[i] for name, column in numbers.items()}
                 append_epochs(member.history, own | common)
         self._calls.clear()
-        for member in self.members:
-            if member.best is None and largest(member.trainer.stack.parameters) < math.inf:
-                member.last_finite = member.trainer.stack.present(averaged=True)
 
     def release(self) -> None:
         """Release the data of a call of fit."""

@@ -1,0 +1,291 @@
+"""Checkpoint files of ensembles: the file of an ensemble, with the state of training of its networks.
+
+The file has the form that :mod:`compiled_nn.files.ensemble_file` describes, with the weights of the best epochs, so
+that ``load`` can read it. The names of the additional tensors begin with ``training.``, with i for the i-th network of
+``kept``:
+
+    training.members.i.layers.J.weight, ...               weights of the last step, in the dtype of the network
+    training.members.i.average.layers.J.weight, ...       average of the weights, with ema
+    training.members.i.moments.K.layers.J.weight, ...     moments of the optimizer
+    training.members.i.history.NAME                       columns of its history, float64
+    training.history.NAME                                 columns of the history of the ensemble, float64
+    training.masks                                        validation rows, (networks, ceil(m / 8)) of uint8, 8 rows each
+
+The metadata have a second key, ``compiled_nn_ensemble_training``, with the numbers of the training.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from cnn_core.hyperparameters import MOMENTS, OPTIMIZERS
+
+from ..data.arrays import Array
+from ..training.history import new_history
+from . import checkpoint_file, ensemble_file, members, network_file
+from .documents import parse_json
+from .network_file import TRAINING
+from .safetensors_file import (
+    check_tensors,
+    expected_layers,
+    expected_states,
+    layer_states,
+    layer_tensors,
+    write_tensors,
+)
+from .schemas import array, choice, fail, flag, integer, mapping, optional, real, record, text
+from .stored_layers import StoredLayers
+
+if TYPE_CHECKING:
+    from ..artefact.ensemble_parts import EnsembleParts
+    from ..common.protocols import History
+    from ..training.together import Together
+    from ..training.weights import LayerState
+    from .network_file import Description
+    from .places import Writable
+
+_KEY = "compiled_nn_ensemble_training"
+_VERSION = 1
+_MASKS = f"{TRAINING}masks"
+_MEMBER = record(
+    {
+        "optimizer": optional(choice(OPTIMIZERS)),
+        "hyperparameters": mapping(real()),
+        "steps": integer(),
+        "epochs": integer(),
+        "rate_scale": real(minimum=0),
+        "generator": optional(checkpoint_file.GENERATOR),
+        "n_moments": integer(0, max(MOMENTS.values())),
+        "averages": flag,
+        "dropout_key": integer(0, 2**64 - 1),
+        "value": optional(real()),
+        "epoch": integer(),
+        "best_epoch": integer(),
+        "columns": array(text()),
+    }
+)
+_SCHEMA = record(
+    {
+        "format_version": integer(_VERSION, _VERSION),
+        "epoch": integer(),
+        "generator": checkpoint_file.GENERATOR,
+        "n_rows": optional(integer(1)),
+        "members": array(_MEMBER, 1),
+        "columns": array(text()),
+    }
+)
+
+
+class MemberTraining(NamedTuple):
+    """State of training of a network; the attributes are those of ``Member``, and `trainer` is ``Trainer.state``."""
+
+    trainer: dict[str, Any]
+    value: float
+    epoch: int
+    best_epoch: int
+    history: History
+
+
+class Training(NamedTuple):
+    """State of training of an ensemble.
+
+    Attributes
+    ----------
+    members : tuple of MemberTraining
+        State of each network that predicts.
+    epoch : int
+        Number of epochs that were trained.
+    rng : numpy.random.Generator
+        Generator of the order of the rows.
+    masks : ndarray of bool (n_networks, m), or None
+        Validation rows.
+    history : dict of lists
+        History of the ensemble.
+    """
+
+    members: tuple[MemberTraining, ...]
+    epoch: int
+    rng: Any
+    masks: Array | None
+    history: History
+
+
+def write(
+    path: Writable,
+    parts: EnsembleParts,
+    together: Together,
+    masks: Array | None,
+    history: History,
+    library_version: str,
+) -> None:
+    """Write a checkpoint; documented in :meth:`compiled_nn.Ensemble.save_checkpoint`."""
+    tensors, document = ensemble_file.make_content(parts, library_version)
+    states = []
+    alive = [member for member in together.members if member.dropped is None]
+    for i, member in enumerate(alive):
+        prefix, state = _prefix(i), member.trainer.state()
+        tensors |= layer_tensors(state["layers"], prefix)
+        tensors |= layer_tensors(state.get("average", ()), f"{prefix}average.")
+        for j, moment in enumerate(state["optimizer"]["moments"]):
+            tensors |= layer_tensors(moment, f"{prefix}moments.{j}.")
+        tensors |= _history_tensors(member.history, prefix)
+        states.append(
+            {
+                "optimizer": state["optimizer"]["name"],
+                "hyperparameters": state["optimizer"]["hyperparameters"],
+                "steps": state["optimizer"]["step"],
+                "epochs": state["epochs"],
+                "rate_scale": state["rate_scale"],
+                "generator": checkpoint_file.generator_state(state["rng"]),
+                "n_moments": len(state["optimizer"]["moments"]),
+                "averages": "average" in state,
+                "dropout_key": state["dropout_key"],
+                "value": member.value if math.isfinite(member.value) else None,
+                "epoch": member.epoch,
+                "best_epoch": member.best_epoch,
+                "columns": list(member.history),
+            }
+        )
+    tensors |= _history_tensors(history, TRAINING)
+    if masks is not None:
+        tensors[_MASKS] = np.packbits(masks, axis=1)
+    progress = {
+        "format_version": _VERSION,
+        "epoch": together.epoch,
+        "generator": checkpoint_file.generator_state(together.rng),
+        "n_rows": None if masks is None else masks.shape[1],
+        "members": states,
+        "columns": list(history),
+    }
+    write_tensors(path, tensors, {network_file.KEY: document, _KEY: progress})
+
+
+def _prefix(i: int) -> str:
+    return f"{TRAINING}{members.prefix_of(i)}"
+
+
+def _history_tensors(history: History, prefix: str) -> dict[str, Array]:
+    columns = history.items()
+    return {f"{prefix}history.{name}": checkpoint_file.as_tensor(name, column) for name, column in columns}
+
+
+def is_checkpoint(file: Any) -> bool:
+    """Return whether a file opened by :func:`open_tensors` has the state of training of an ensemble."""
+    return _KEY in (file.metadata() or {})
+
+
+def parse(file: Any, described: Description) -> Training:
+    """Return the state of training in an opened file.
+
+    Raises
+    ------
+    ValueError
+        If it is not valid, or does not match the ensemble.
+    """
+    progress = _progress(parse_json(file.metadata()[_KEY], file.n_bytes), described)
+    _check_tensors(file, described, progress)
+    states = []
+    assert described.members is not None
+    for i, (each, of_member) in enumerate(zip(described.members.kept, progress["members"], strict=True)):
+        c = described.members.networks[each["place"]]
+        states.append(_member(file, _prefix(i), c, described, of_member))
+    masks = None
+    if progress["n_rows"] is not None:
+        masks = np.unpackbits(file.get_tensor(_MASKS), axis=1, count=progress["n_rows"]).astype(np.bool_)
+    return Training(
+        tuple(states),
+        progress["epoch"],
+        checkpoint_file.generator_of(progress["generator"]),
+        masks,
+        checkpoint_file.read_history(file, progress["columns"]),
+    )
+
+
+def _progress(document: Any, described: Description) -> dict[str, Any]:
+    version = document.get("format_version") if isinstance(document, dict) else None
+    if type(version) is not int or version != _VERSION:
+        raise ValueError(
+            f"its state of training has format version {version!r}; this compiled_nn reads {_VERSION}"
+        )
+    fields: dict[str, Any] = _SCHEMA("training", document)
+    of_members = described.members
+    assert of_members is not None
+    n_kept = len(of_members.kept)
+    if len(fields["members"]) != n_kept:
+        fail("the number of training.members", len(fields["members"]), f"{n_kept}, as in members.kept")
+    for each, state in zip(of_members.kept, fields["members"], strict=True):
+        if state["averages"] != (of_members.networks[each["place"]].ema is not None):
+            fail("training.members.averages", state["averages"], "whether the network has ema")
+    for columns in (fields["columns"], *(member["columns"] for member in fields["members"])):
+        if not set(new_history()).issubset(columns) or len(set(columns)) < len(columns):
+            fail("training.columns", columns, f"different names, among them {', '.join(new_history())}")
+    return fields
+
+
+def _check_tensors(file: Any, described: Description, progress: dict[str, Any]) -> None:
+    """Check names, shapes and dtypes of the tensors of training before any of them is read."""
+    found = {name for name in file.keys() if name.startswith(TRAINING)}  # noqa: SIM118 - not a mapping
+    found = {name for name in found if not name.startswith(network_file.ESTIMATOR_TENSORS)}
+    expected: dict[str, tuple[str, list[int]]] = {}
+    of_members, n_inputs = described.members, described.inputs.n_inputs
+    assert of_members is not None
+
+    def add_history(columns: list[str], prefix: str) -> None:
+        names = [f"{prefix}history.{name}" for name in columns]
+        length = file.get_slice(names[0]).get_shape()[:1] if names[0] in found else [0]
+        expected.update(dict.fromkeys(names, ("F64", length)))
+
+    for i, (each, state) in enumerate(zip(of_members.kept, progress["members"], strict=True)):
+        c, prefix = of_members.networks[each["place"]], _prefix(i)
+        expected |= expected_states(c.layers, n_inputs, c.dtype, prefix)
+        if state["averages"]:
+            expected |= expected_layers(c.layers, n_inputs, c.dtype, f"{prefix}average.")
+        for j in range(state["n_moments"]):
+            expected |= expected_layers(c.layers, n_inputs, c.dtype, f"{prefix}moments.{j}.")
+        add_history(state["columns"], prefix)
+    add_history(progress["columns"], TRAINING)
+    if progress["n_rows"] is not None:
+        expected[_MASKS] = "U8", [len(of_members.networks), -(-progress["n_rows"] // 8)]
+    check_tensors(file, found, expected)
+
+
+def _member(file: Any, prefix: str, c: Any, described: Description, state: dict[str, Any]) -> MemberTraining:
+    def layers(name: str) -> list[LayerState]:
+        states = layer_states(file, c.layers, f"{prefix}{name}", running=False)
+        for tensor, numbers in layer_tensors(states, f"{prefix}{name}").items():
+            if not np.isfinite(numbers).all():
+                raise ValueError(f"{tensor} has a number that is not finite")
+        return states
+
+    statistics = network_file.statistics_of(file)
+    inputs = described.inputs
+    live = list(StoredLayers(file, c.layers, prefix))
+    network_file.check_embeddings(c, live, prefix)
+    trainer: dict[str, Any] = {
+        "layers": live,
+        "optimizer": {
+            "name": state["optimizer"],
+            "hyperparameters": state["hyperparameters"],
+            "step": state["steps"],
+            "epoch": state["epochs"],
+            "moments": [layers(f"moments.{j}.") for j in range(state["n_moments"])],
+        },
+        "statistics": statistics,
+        "encoding": inputs.encoding(statistics),
+        "clipped": inputs.n_clipped,
+        "dropout_key": state["dropout_key"],
+        "seed": c.seed,
+        "rng": checkpoint_file.generator_of(state["generator"]),
+        "epochs": state["epochs"],
+        "rate_scale": state["rate_scale"],
+        "swa": None,
+    }
+    if state["averages"]:
+        trainer["average"] = layers("average.")
+        network_file.check_embeddings(c, trainer["average"], f"{prefix}average.")
+    value = math.inf if state["value"] is None else state["value"]
+    history = checkpoint_file.read_history(file, state["columns"], prefix)
+    return MemberTraining(trainer, value, state["epoch"], state["best_epoch"], history)
