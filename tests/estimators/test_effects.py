@@ -88,14 +88,16 @@ CHANGES = {
     **{"monitor": "loss", "target": ("loss", 1e9), "min_delta": 1e-9, "restore_best": False},
     **{"proximal": True, "numeric_embeddings": "piecewise_linear"},
     **{"time_limit": 1e-9, "on_interrupt": "raise", "dtype": "float64", "n_threads": 2, "callbacks": [stop]},
+    **{"preset": "tabular"},
 }
 OWN = {
     CLASSIFIER: {"loss": "binary_cross_entropy", "class_weight": {0: 5.0}, "label_smoothing": 0.3},
     REGRESSOR: {"loss": "mae", "scale_targets": True, "output_activation": "tanh"},
 }
 OWN[CLASSIFIER]["loss"] = cnn.losses.Focal(3.0, link="sigmoid")
-# The effect of these shows only when training is interrupted: test_on_interrupt.
-ELSEWHERE = ("on_interrupt",)
+# The effect of these shows only when training is interrupted (test_on_interrupt), or another class is created
+# (test_tabular).
+ELSEWHERE = ("on_interrupt", "preset")
 CASES = [(condition, estimator) for condition in CONDITIONS for estimator in (CLASSIFIER, REGRESSOR)]
 BY_CONDITION = pytest.mark.parametrize(("condition", "estimator"), CASES)
 
@@ -108,7 +110,8 @@ def parameters(condition, **change):
 def changes(estimator, condition):
     """Return the changed values of all parameters; arrays have the shapes of the network."""
     values = CHANGES | OWN[estimator]
-    values.pop("on_interrupt")
+    for name in ELSEWHERE:
+        values.pop(name)
     if "early stopping" in condition:
         values["tol"] = 100.0
     if CONDITIONS[condition].get("hidden_layer_sizes") == ():

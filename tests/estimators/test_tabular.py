@@ -455,3 +455,33 @@ def test_one_warning_for_a_column_that_is_left_out(table):
 def test_the_name_is_public():
     assert cnn.estimators.TabularClassifier is cnn.TabularClassifier
     assert MLPClassifier is cnn.MLPClassifier
+
+
+# ---- preset="tabular"
+
+
+@pytest.mark.parametrize(
+    ("mlp", "tabular"),
+    [(cnn.MLPClassifier, cnn.TabularClassifier), (cnn.MLPRegressor, cnn.TabularRegressor)],
+)
+def test_a_preset_creates_the_tabular_estimator(mlp, tabular, rows):
+    model = mlp(preset="tabular", **SMALL)
+    assert type(model) is tabular
+    assert model.get_params() == tabular(**SMALL).get_params()
+    assert type(mlp()) is type(mlp(preset=None)) is mlp
+    assert mlp().get_params()["preset"] is None
+    with pytest.raises(
+        TypeError, match=rf"{tabular.__name__}.__init__\(\) got an unexpected keyword argument 'solver'"
+    ):
+        mlp(preset="tabular", solver="adam")
+    with pytest.raises(
+        ValueError, match=rf"'preset' parameter of {mlp.__name__} must be a str among {{'tabular'}}"
+    ):
+        mlp(preset="table")
+
+    class Mine(mlp):
+        """A user's subclass, whose class cannot change."""
+
+    for late in (mlp().set_params(preset="tabular"), Mine(preset="tabular")):
+        with pytest.raises(ValueError, match=rf"Create {tabular.__name__}\(\), which is the same as"):
+            late.fit(*rows)

@@ -20,6 +20,7 @@ from ..training.history import keep_last
 from . import inputs
 from .creation import Creation
 from .parameters import STOCHASTIC
+from .presets import Presets
 from .progress import EPOCHS_KEPT, ConvergenceCheck
 from .random_draws import random_state, split_validation_rows
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from ..training.targets import Targets
 
 
-class Perceptron(Creation):
+class Perceptron(Presets, Creation):
     """A multilayer perceptron behind the interface of scikit-learn's estimators."""
 
     # ---- overridden by classifier and regressor

@@ -170,6 +170,8 @@ class MLPClassifier(ClassPredictions, Perceptron):
     callbacks : sequence of Callback or callable, or None, default None
         Callbacks that run after each epoch of "adam" and "sgd", called as ``callback(network, epoch, history)``; of an
         object of another class its method ``on_epoch_end``. Training stops when one returns True.
+    preset : {"tabular"} or None, default None
+        Preset: "tabular" creates a :class:`TabularClassifier` with the other parameters, which are those of that class.
     loss : Loss or str, default "log_loss"
         Loss. "log_loss" is the cross-entropy of a sigmoid for two classes and for y with one 0/1 column per label, else
         of a softmax. Others are losses for classification of :mod:`compiled_nn.losses`, such as ``Focal(2.0)`` or

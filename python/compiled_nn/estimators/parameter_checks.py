@@ -12,7 +12,7 @@ from ..common import checks
 from ..spec.configuration import DTYPES, SCALINGS
 from ..training.averaging import SWA
 from ..training.plan import ENDINGS
-from .parameters import RATES, SOLVERS
+from .parameters import PRESETS, RATES, SOLVERS
 
 if TYPE_CHECKING:
     from .parameters import Parameters
@@ -34,6 +34,7 @@ _PARTS_OF_BATCHES = ("auto", "full")
 def check(model: Parameters) -> None:
     """Raise TypeError or ValueError for a parameter of invalid type or value."""
     owner = type(model).__name__
+    _refuse_preset(owner, model._kind, model.preset)
     checks.choice(owner, "solver", model.solver, SOLVERS)
     if isinstance(model.learning_rate, numbers.Real):
         raise TypeError(
@@ -61,6 +62,18 @@ def check(model: Parameters) -> None:
     checks.flag_or_choice(owner, "standardize", model.standardize, SCALINGS)
     checks.choice(owner, "on_interrupt", model.on_interrupt, ENDINGS)
     _check_optional(owner, model)
+
+
+def _refuse_preset(owner: str, kind: str, preset: object) -> None:
+    """Raise ValueError for a preset of an estimator that was created without it."""
+    if preset is None:
+        return
+    checks.choice(owner, "preset", preset, PRESETS)
+    other = "TabularClassifier" if kind == "classifier" else "TabularRegressor"
+    raise ValueError(
+        f"preset={preset!r} cannot be set after the creation of this {owner}, because it stands for another class."
+        f" Create {other}(), which is the same as {'MLP' + other.removeprefix('Tabular')}(preset={preset!r})."
+    )
 
 
 def _check_optional(owner: str, model: Parameters) -> None:

@@ -33,6 +33,8 @@ SOLVERS = ("lbfgs", *STOCHASTIC)
 Solver: TypeAlias = Literal["lbfgs", "sgd", "adam"]
 RATES = ("constant", "invscaling", "adaptive")
 Rates: TypeAlias = Literal["constant", "invscaling", "adaptive"]
+Preset: TypeAlias = Literal["tabular"]
+PRESETS: tuple[Preset, ...] = ("tabular",)
 HiddenActivation: TypeAlias = HiddenName | Literal["logistic"] | Activation
 Initializer: TypeAlias = "InitName | Normal | Uniform | Constant | None"
 _VARIADIC = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
@@ -55,6 +57,8 @@ def _reader(owner: Any) -> Callable[[Any], tuple[Any, ...]]:
 
 class ParameterAccess:
     """Methods of scikit-learn's estimators to read and to set the parameters of the constructor."""
+
+    _kind: str
 
     @property
     def _owner(self) -> str:
@@ -193,3 +197,4 @@ class Parameters(ParameterAccess):
     dtype: DType = "float32"
     n_threads: int | None = None
     callbacks: Any = None
+    preset: Preset | None = None

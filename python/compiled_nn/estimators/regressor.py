@@ -173,6 +173,8 @@ class MLPRegressor(ValuePredictions, Perceptron):
     callbacks : sequence of Callback or callable, or None, default None
         Callbacks that run after each epoch of "adam" and "sgd", called as ``callback(network, epoch, history)``; of an
         object of another class its method ``on_epoch_end``. Training stops when one returns True.
+    preset : {"tabular"} or None, default None
+        Preset: "tabular" creates a :class:`TabularRegressor` with the other parameters, which are those of that class.
     scale_targets : bool, default False
         Whether training scales each column of y to (y - mean) / standard deviation; predictions and scores are in the
         units of y.
