@@ -33,8 +33,9 @@ _N_LAYERS = 2
 _RATE, _BATCH_OF_RATE, _POWER = 3e-3, 32, 0.4  # larger batches have larger rates
 _MEMBERS = (5, 4, 3, 2)
 _EPOCHS, _FEWEST_EPOCHS, _MOST_EPOCHS = 60, 12, 300
-_STEPS = 1500  # of the training of a member, at least: the epochs of a small table have few steps
-_ROWS_PER_BIN, _BINS, _FEWEST_BINS = 50, 16, 2
+_STEPS = 500  # of the training of a member, at least: the epochs of a small table have few steps
+BINS = 16  # of each column of numbers, for tables that are not small
+_ROWS_PER_BIN, _FEWEST_BINS = 50, 2
 FRACTION = 0.2  # of the rows that are drawn at random for validation
 _FEWEST_FOLDS = 5  # so that a member is trained on four fifths of the rows, or more
 _FEWEST_TO_VALIDATE = 20  # rows
@@ -63,20 +64,26 @@ class Settings:
         Smoothing of the labels.
     monitor : str
         Column of the history that decides which epoch is the best.
+    patience : int
+        Epochs without a better one after which the training of a member stops.
+    gain : float
+        Factor of the encoding of numbers.
     """
 
     activation: str = "silu"
-    norm: Norm | None = None
-    dropout: float = 0.2
+    norm: Norm | None = "layer"
+    dropout: float = 0.15
     standardize: Scaling = "standard_smooth_clip"
     weight_decay: float = 0.02
     ema: float | None = 0.995
     label_smoothing: float = 0.0
     monitor: str = "val_loss"
+    patience: int = 20
+    gain: float = 1.0
 
 
 _CLASSES = Settings()
-_VALUES = replace(_CLASSES, norm="layer", dropout=0.1)
+_VALUES = replace(_CLASSES, norm=None, dropout=0.0)
 
 
 def settings(*, classifies: bool) -> Settings:
@@ -154,7 +161,7 @@ def learning_rate(batch_size: int) -> float:
 
 def n_bins(n_rows: int) -> int:
     """Return the number of bins of each column of numbers; 0 if there are too few rows for an encoding."""
-    bins = min(_BINS, n_rows // _ROWS_PER_BIN)
+    bins = min(BINS, n_rows // _ROWS_PER_BIN)
     return bins if bins >= _FEWEST_BINS else 0
 
 

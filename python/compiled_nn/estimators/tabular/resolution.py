@@ -14,6 +14,7 @@ from ...optimizers.classes import AdamW
 from ...schedules.cycles import Cosine
 from ...spec.initializers import Constant
 from ...spec.layers import Dense
+from ...spec.numeric_embeddings import PiecewiseLinear
 from . import recipe
 from .report import Choice, Report
 from .target_kinds import ONE_CLASS, ONE_VALUE
@@ -106,7 +107,8 @@ class Resolution:
             )
         if not bins:
             return self.choose("numeric_embeddings", None, f"too few rows: {table.n_rows}")
-        return self.choose("numeric_embeddings", "piecewise_linear", f"{bins} bins for {table.n_rows:,} rows")
+        encoding = PiecewiseLinear(bins=recipe.BINS, gain=self.settings.gain)
+        return self.choose("numeric_embeddings", encoding, f"{bins} bins for {table.n_rows:,} rows")
 
     def _size(self) -> Size:
         table = self.table
@@ -207,7 +209,9 @@ class Resolution:
             options["monitor"] = self.choose(
                 "monitor", self.settings.monitor, "decides which epoch is the best"
             )
-            options["patience"] = self.choose("n_iter_no_change", None, "the best epoch of all is taken")
+            options["patience"] = self.choose(
+                "n_iter_no_change", self.settings.patience, "epochs without a better one"
+            )
         if self.validation == "folds":
             most = min(self.table.n_rows, self.table.n_groups or self.table.n_rows)
             options["n_folds"] = max(2, min(plan.n_members, most))
