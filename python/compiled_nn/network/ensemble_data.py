@@ -207,15 +207,18 @@ class EnsemblePreparation(Predicting):
         return members
 
     def _set_objectives(self, members: Sequence[Member], read: EnsembleData) -> None:
+        """Set the objectives and validation rows of members; they use the masks in turn, if these are fewer."""
+        masks = () if read.masks is None else read.masks
+        trained = [np.where(mask, 0.0, 1.0 if read.weights is None else read.weights) for mask in masks]
+        validated = [np.flatnonzero(mask) for mask in masks]
+        held_out = read.held_out
         for member in members:
             objective = new_objective(member.configuration, self._n_threads)
             plain = new_objective(member.configuration, self._n_threads, smoothed=False)
             weights = read.weights
-            if read.masks is not None:
-                mask = read.masks[member.index]
-                weights = np.where(mask, 0.0, 1.0 if weights is None else weights)
-                member.rows = np.flatnonzero(mask)
-            held_out = read.held_out
+            if trained:
+                i = member.index % len(trained)
+                weights, member.rows = trained[i], validated[i]
             member.objective = objective.replace(weights=weights)
             member.validating = plain.replace(weights=None if held_out is None else held_out.weights)
 

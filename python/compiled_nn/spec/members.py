@@ -22,14 +22,14 @@ def check_equal(configurations: Sequence[Configuration]) -> None:
     ValueError
         If their inputs or outputs differ, or a network is not trained by steps on batches.
     """
-    first = _shared(configurations[0])
+    first = shared(configurations[0])
     for i, configuration in enumerate(configurations):
         if configuration.optimizer.name == "lbfgs":
             raise ValueError(
                 f"Member {i} has the optimizer LBFGS, which uses all rows in each step; the members of an ensemble are"
                 " trained by steps on the same batches. Use another optimizer, such as AdamW."
             )
-        for name, value in _shared(configuration).items():
+        for name, value in shared(configuration).items():
             if value != first[name]:
                 raise ValueError(
                     f"Member {i} has {name}={value!r}, member 0 has {first[name]!r}; the inputs and the outputs of all"
@@ -37,7 +37,7 @@ def check_equal(configurations: Sequence[Configuration]) -> None:
                 )
 
 
-def _shared(configuration: Configuration) -> dict[str, Any]:
+def shared(configuration: Configuration) -> dict[str, Any]:
     """Return the parameters that all members must have in common, by name."""
     shared = {name: getattr(configuration, name) for name in PARAMETERS if name not in _OWN}
     return shared | {

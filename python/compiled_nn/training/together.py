@@ -76,11 +76,14 @@ class Together:
         Number of epochs that were trained.
     has_stepped : bool
         Whether a step was taken.
+    warns : bool
+        Whether there is a warning for each member that diverges before the last one.
     """
 
     def __init__(self, members: Sequence[Member], rng: Generator) -> None:
         self.members, self.rng = list(members), rng
         self.epoch = 0
+        self.warns = True
         self.has_stepped = False
         self._calls: list[_Call] = []
 
@@ -274,6 +277,8 @@ class Together:
             return finite, Diverged(diverged[-1], members[bad[-1]], len(self.members))
         for i, divergence in zip(bad, diverged, strict=True):
             members[i].dropped = "diverged"
+            if not self.warns:
+                continue
             warn(
                 f"Member {members[i].index} of the ensemble has diverged in epoch {self.epoch + 1} (learning rate"
                 f" {divergence.learning_rate:g}, loss {divergence.loss:g}) and is dropped; the others are trained"

@@ -1,0 +1,247 @@
+"""Kinds of estimators that are searched: how the parameters of a candidate become a network, and a fitted model."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+from inspect import Parameter, signature
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..common.errors import located
+from ..common.text import short
+from ..data import dataframes
+from ..estimators import adoption, inputs
+from ..estimators.base import Perceptron
+from ..estimators.random_draws import random_state
+from ..estimators.tabular.base import TabularBase
+from ..spec.members import shared
+from ..network.network import Network
+from ..spec.configuration import PARAMETERS
+
+if TYPE_CHECKING:
+    from ..data.arrays import Array
+    from .space import Params
+
+_FIT = ("epochs", "batch_size")  # arguments of Network.fit that a space may have
+_DEFAULTS = {"epochs": 10, "batch_size": 32}
+_VARIADIC = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+
+
+class Candidate(NamedTuple):
+    """One candidate of a search.
+
+    Attributes
+    ----------
+    index : int
+        Index among the candidates.
+    params : dict
+        Its values of the parameters in the space.
+    network : Network
+        Network before training.
+    fit : dict
+        Arguments of fit: "epochs", "batch_size", "shuffle", "patience", "class_weight".
+    """
+
+    index: int
+    params: Params
+    network: Network
+    fit: dict[str, Any]
+
+    def shares_pass(self, other: Candidate) -> bool:
+        """Return whether both candidates can be trained in the same pass over the rows."""
+        a, b = self.network._configuration, other.network._configuration
+        return self.fit == other.fit and shared(a) == shared(b)
+
+
+class Subject(ABC):
+    """Estimator whose parameters are searched."""
+
+    owner: str
+
+    @property
+    @abstractmethod
+    def names(self) -> Collection[str] | None:
+        """Names of the parameters; None if any name is allowed."""
+
+    @abstractmethod
+    def network(self, params: Params, seed: int) -> tuple[Network, dict[str, Any]]:
+        """Return the network of a candidate, and its arguments of fit."""
+
+    def read(self, X: Any, y: Any) -> tuple[Any, Any]:
+        """Return X and y as the networks read them."""
+        return X, y
+
+    def model(self, params: Params, net: Network) -> Any:
+        """Return the fitted model of a candidate whose network was trained."""
+        return net
+
+    def candidate(self, index: int, params: Params, seed: int) -> Candidate:
+        """Return a candidate; the message of an error names it."""
+        with located(described(index, params)):
+            network, fit = self.network(params, seed)
+        return Candidate(index, params, network, {"shuffle": True, "patience": None, "class_weight": None} | fit)
+
+
+def described(index: int, params: Params) -> str:
+    """Return the words by which messages name a candidate."""
+    return f"candidate {index}, {short(params)}"
+
+
+class EstimatorSubject(Subject):
+    """MLPClassifier or MLPRegressor."""
+
+    def __init__(self, estimator: Perceptron) -> None:
+        self._estimator = estimator
+        self.owner = type(estimator).__name__
+        self._y: Any = None
+
+    @property
+    def names(self) -> Collection[str]:
+        return self._estimator.get_params(deep=False).keys()
+
+    def read(self, X: Any, y: Any) -> tuple[Any, Any]:
+        inputs.check_lengths(X, y)
+        opened = inputs.opened(self.owner, X, self._estimator.categorical_features is not None)
+        self._y = inputs.read_targets(self.owner, y, len(opened) if hasattr(opened, "__len__") else None)
+        if dataframes.feature_names(opened) is None and self._estimator.categorical_features is None:
+            opened = inputs.numeric_text(opened)
+        return opened, self._y
+
+    def _with(self, params: Params) -> Any:
+        estimator: Any = self._estimator
+        return type(estimator)(**estimator.get_params(deep=False)).set_params(**params)
+
+    def network(self, params: Params, seed: int) -> tuple[Network, dict[str, Any]]:
+        model = self._with(params)
+        adoption.check_member(model)
+        if model.random_state is not None:
+            own = model.random_state
+            seed = int(own) if isinstance(own, int) else int(random_state(own).randint(1 << 31))
+        network = adoption.member_network(model, model._make_targets(self._y), seed)
+        return network, {
+            "epochs": model.max_iter,
+            "batch_size": model._batches(len(self._y)).size,
+            "shuffle": bool(model.shuffle),
+            "patience": self._patience(model),
+            "class_weight": getattr(model, "class_weight", None),
+        }
+
+    def _patience(self, model: Any) -> int | None:
+        patience = model.n_iter_no_change
+        return max(1, int(patience)) if model.early_stopping and patience != float("inf") else None
+
+    def model(self, params: Params, net: Network) -> Any:
+        model = self._with(params)
+        adoption.adopt(model, net, self._y)
+        return model
+
+
+class NetworkSubject(Subject):
+    """Network, whose parameters are those of its constructor and `epochs` and `batch_size` of fit."""
+
+    owner = "Network"
+
+    def __init__(self, template: Network, fit: dict[str, Any]) -> None:
+        self._template, self._fit = template, _DEFAULTS | fit
+
+    @property
+    def names(self) -> Collection[str]:
+        return ("layers", "loss", *PARAMETERS, *_FIT)
+
+    def network(self, params: Params, seed: int) -> tuple[Network, dict[str, Any]]:
+        template = self._template
+        c = template._configuration
+        given: dict[str, Any] = {"layers": c.layers, "loss": c.loss}
+        given |= {name: value for name, (value, changed) in c.options.items() if changed and name != "loss"}
+        if c.column_types is not None:
+            given["column_types"] = dict(c.column_types)
+        given |= {"seed": seed if c.seed is None else c.seed}
+        given |= {name: value for name, value in params.items() if name not in _FIT}
+        network = Network(**given, n_threads=template.n_threads)
+        if "layers" not in params:
+            network._initial = template._initial
+        return network, self._fit | {name: params[name] for name in _FIT if name in params}
+
+
+class FunctionSubject(Subject):
+    """Function of the parameters that returns a Network."""
+
+    def __init__(self, make: Any, fit: dict[str, Any]) -> None:
+        self._make, self._fit = make, _DEFAULTS | fit
+        self.owner = getattr(make, "__name__", type(make).__name__)
+        parameters = signature(make).parameters.values()
+        self._own = [each.name for each in parameters if each.kind not in _VARIADIC]
+        self._any = any(each.kind is Parameter.VAR_KEYWORD for each in parameters)
+
+    @property
+    def names(self) -> Collection[str] | None:
+        return None if self._any else (*self._own, *_FIT)
+
+    def network(self, params: Params, seed: int) -> tuple[Network, dict[str, Any]]:
+        fit = {name: params[name] for name in _FIT if name in params and name not in self._own}
+        network = self._make(**{name: value for name, value in params.items() if name not in fit})
+        if not isinstance(network, Network):
+            raise TypeError(f"{self.owner} must return a Network. Got {short(network)} instead.")
+        if network._configuration.seed is None:
+            network._configuration = network._configuration.replace(seed=seed)
+        return network, self._fit | fit
+
+
+class TabularSubject(Subject):
+    """TabularClassifier or TabularRegressor: each candidate is an ensemble of its own."""
+
+    def __init__(self, estimator: TabularBase) -> None:
+        self.estimator = estimator
+        self.owner = type(estimator).__name__
+
+    @property
+    def names(self) -> Collection[str]:
+        return self.estimator.get_params(deep=False).keys()
+
+    def network(self, params: Params, seed: int) -> tuple[Network, dict[str, Any]]:
+        raise NotImplementedError
+
+    def candidate_model(self, params: Params, seed: int) -> TabularBase:
+        """Return the estimator of a candidate, before fit."""
+        estimator: Any = self.estimator
+        model: TabularBase = type(estimator)(**estimator.get_params(deep=False)).set_params(**params)
+        if model.random_state is None:
+            model.random_state = seed
+        model._check()
+        return model
+
+
+def subject_of(estimator: Any, fit: dict[str, Any]) -> Subject:
+    """Return the subject of a search.
+
+    Parameters
+    ----------
+    estimator : Network, MLPClassifier, MLPRegressor, TabularClassifier, TabularRegressor or callable
+        Estimator whose parameters are searched.
+    fit : dict
+        Arguments of ``Network.fit`` that the user has given: "epochs" and "batch_size".
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is another object, or the arguments are not for it.
+    """
+    if isinstance(estimator, Network):
+        return NetworkSubject(estimator, fit)
+    if isinstance(estimator, (Perceptron, TabularBase)):
+        if fit:
+            name = next(iter(fit))
+            own = {"epochs": "max_iter", "batch_size": "batch_size"}[name]
+            raise ValueError(
+                f"{name}={fit[name]!r} is for a Network. {type(estimator).__name__} has the parameter {own}; set it"
+                " there, or in the space."
+            )
+        if isinstance(estimator, Perceptron):
+            return EstimatorSubject(estimator)
+        return TabularSubject(estimator)
+    if callable(estimator) and not isinstance(estimator, type):
+        return FunctionSubject(estimator, fit)
+    raise TypeError(
+        "The 'estimator' parameter of search must be an estimator such as MLPClassifier(), a Network, or a function of"
+        f" the parameters that returns a Network. Got {short(estimator)} instead."
+    )
