@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         report,
         schedules,
         streams,
+        tuning,
         tutorials,
     )
     from .estimators import MLPClassifier, MLPRegressor
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from .optimizers import LBFGS, SGD, Adadelta, Adagrad, Adam, AdamW, Lion, NAdam, RAdam, RMSprop, Rprop
     from .spec.numeric_embeddings import PiecewiseLinear
     from .training.averaging import SWA
+    from .tuning.searching import search
 
 __all__ = [
     "LBFGS",
@@ -98,9 +100,11 @@ __all__ = [
     "register_activation",
     "report",
     "schedules",
+    "search",
     "set_num_threads",
     "streams",
     "threads",
+    "tuning",
     "tutorials",
 ]
 
@@ -115,6 +119,7 @@ _MODULES = (
         "report",
         "schedules",
         "streams",
+        "tuning",
         "tutorials",
     ),
 )
@@ -144,5 +149,6 @@ __getattr__, __dir__ = lazy.attach(
         "PiecewiseLinear": "spec.numeric_embeddings",
         "SWA": "training.averaging",
         "permutation_importance": "network.importance",
+        "search": "tuning.searching",
     },
 )

@@ -40,6 +40,7 @@ ALLOWED = {
     " spec training uncertainty",
     "estimators": "_version artefact callbacks common data display files losses metrics network optimizers"
     " preprocessing schedules spec training uncertainty",
+    "tuning": "artefact common data estimators network spec training",
     "functional": "common data losses metrics network spec training",
     "plotting": "common data losses metrics network spec",
     "rates": "common data network plotting training",

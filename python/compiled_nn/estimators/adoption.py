@@ -18,7 +18,7 @@ from .network import EstimatorNetwork
 from .progress import ConvergenceCheck, Progress
 from .random_draws import draw_dropout_seed, draw_weights
 
-# Parameters that need a training of their own, and the value with which they have no effect.
+# Parameters that need a separate training, and the values with which they have no effect.
 _ALONE: dict[str, tuple[Any, ...]] = {
     "learning_rate": ("constant",),
     "coefs_init": (None,),
@@ -52,7 +52,7 @@ def check_member(model: Any) -> None:
     Raises
     ------
     TypeError, ValueError
-        If a parameter is invalid, or needs a training of its own.
+        If a parameter is invalid, or needs a separate training.
     """
     model._check()
     if model.solver == "lbfgs":

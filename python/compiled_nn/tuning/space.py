@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from random import Random
 from typing import Any
 
 import numpy as np
@@ -214,8 +213,24 @@ def candidates(space: Any, n_candidates: Any, seed: int) -> list[Params]:
             f"n_candidates is {n}, but space has {count(n_all, 'combination')} of values. Pass at most {n_all}, or None"
             " for all of them."
         )
-    places = range(n_all) if n is None or n == n_all else Random(seed).sample(range(n_all), n)
+    places = (
+        range(n_all) if n is None or n == n_all else _distinct(n, n_all, list(map(len, space.values())), seed)
+    )
     return [_combination(space, place) for place in places]
+
+
+def _distinct(n: int, n_all: int, sizes: Sequence[int], seed: int) -> list[int]:
+    """Return `n` different places of combinations, drawn at random; `sizes` are the numbers of values."""
+    random = RandomState(seed)
+    if 2 * n > n_all:
+        return [int(place) for place in random.permutation(n_all)[:n]]
+    found: dict[int, None] = {}
+    while len(found) < n:
+        place = 0
+        for size in sizes:  # n_all can be too large for the generator
+            place = place * size + int(random.randint(size))
+        found[place] = None
+    return list(found)
 
 
 def _draw(values: Any, random: RandomState) -> Any:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection
+from dataclasses import dataclass
 from inspect import Parameter, signature
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ..common.errors import located
 from ..common.text import short
@@ -14,12 +15,11 @@ from ..estimators import adoption, inputs
 from ..estimators.base import Perceptron
 from ..estimators.random_draws import random_state
 from ..estimators.tabular.base import TabularBase
-from ..spec.members import shared
 from ..network.network import Network
 from ..spec.configuration import PARAMETERS
+from ..spec.members import shared
 
 if TYPE_CHECKING:
-    from ..data.arrays import Array
     from .space import Params
 
 _FIT = ("epochs", "batch_size")  # arguments of Network.fit that a space may have
@@ -27,7 +27,8 @@ _DEFAULTS = {"epochs": 10, "batch_size": 32}
 _VARIADIC = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 
 
-class Candidate(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Candidate:
     """One candidate of a search.
 
     Attributes
@@ -79,7 +80,14 @@ class Subject(ABC):
         """Return a candidate; the message of an error names it."""
         with located(described(index, params)):
             network, fit = self.network(params, seed)
-        return Candidate(index, params, network, {"shuffle": True, "patience": None, "class_weight": None} | fit)
+            if network.optimizer.name == "lbfgs":
+                raise ValueError(
+                    "The optimizer LBFGS uses all rows in each step, but a search trains its candidates on the same"
+                    " batches. Use another optimizer, such as AdamW."
+                )
+        return Candidate(
+            index, params, network, {"shuffle": True, "patience": None, "class_weight": None} | fit
+        )
 
 
 def described(index: int, params: Params) -> str:
@@ -102,7 +110,7 @@ class EstimatorSubject(Subject):
     def read(self, X: Any, y: Any) -> tuple[Any, Any]:
         inputs.check_lengths(X, y)
         opened = inputs.opened(self.owner, X, self._estimator.categorical_features is not None)
-        self._y = inputs.read_targets(self.owner, y, len(opened) if hasattr(opened, "__len__") else None)
+        self._y = inputs.read_targets(self.owner, y, None)
         if dataframes.feature_names(opened) is None and self._estimator.categorical_features is None:
             opened = inputs.numeric_text(opened)
         return opened, self._y
@@ -188,7 +196,7 @@ class FunctionSubject(Subject):
 
 
 class TabularSubject(Subject):
-    """TabularClassifier or TabularRegressor: each candidate is an ensemble of its own."""
+    """TabularClassifier or TabularRegressor: each candidate is a separate ensemble."""
 
     def __init__(self, estimator: TabularBase) -> None:
         self.estimator = estimator
