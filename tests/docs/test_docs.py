@@ -26,6 +26,7 @@ NOT_INSTALLED_HERE = (
     "torch",
     "scipy",
     "threadpoolctl",
+    "optuna",
 )  # what a page may use and the tests need not have
 EXAMPLES = ("my_timing.py",)  # a reader's own file
 

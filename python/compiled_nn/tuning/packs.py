@@ -113,7 +113,8 @@ class Pack(Ensemble):
         optimizer, validates = self._configuration.optimizer, together.held_out is not None
         while together.epoch < last and (active := together.active) and perf_counter() < deadline:
             start = perf_counter()
-            columns, failure = together.run(optimizer, 1, deadline)
+            most = 1 if validates else min((m.limit or last) - m.epoch for m in active)
+            columns, failure = together.run(optimizer, most, deadline)
             if failure is not None:
                 for member in active:
                     member.dropped = "diverged"
@@ -128,6 +129,10 @@ class Pack(Ensemble):
             work = np.array([member.trainer.stack.n_parameters + _OVERHEAD for member in active])
             shares = (perf_counter() - start) * work / work.sum()
             np.add.at(self.seconds, [member.index // self.size for member in active], shares)
+
+    def finish(self) -> None:
+        """Set the weights and the histories of the members, after training."""
+        self.together.finish()
 
     def members_of(self, place: int) -> list[Member]:
         """Return the members of the candidate at a place."""
@@ -239,6 +244,8 @@ def compare(entries: Sequence[Entry], options: Options) -> None:
             order = sorted(alive, key=lambda entry: entry.value)
             for entry in order[(len(order) + 1) // 2 :]:
                 entry.drop()
+    for pack in packs:
+        pack.finish()
 
 
 def automatic_rungs(n_candidates: int, epochs: int) -> tuple[float, ...]:
@@ -276,5 +283,6 @@ def _pack_on_all(entries: Sequence[Entry], options: Options) -> Pack:
     pack.start(validates=False)
     for entry, member in zip(entries, pack.together.members, strict=True):
         member.limit = max(1, entry.best_epoch)
-    pack.advance(max(entry.best_epoch for entry in entries))
+    pack.advance(max(member.limit or 0 for member in pack.together.members))
+    pack.finish()
     return pack
