@@ -20,7 +20,7 @@ from .options import Options
 from .subjects import Candidate
 
 if TYPE_CHECKING:
-    from ..network.ensemble_fit import _Read
+    from ..network.ensemble_data import EnsembleData
     from ..network.network import Network
     from ..training.ensemble_plan import EnsemblePlan
     from ..training.member import Member
@@ -101,7 +101,7 @@ class Pack(Ensemble):
             return member_rows.fold_masks(y, targets, self.size, groups, self.size, seed)
         return member_rows.random_masks(y, targets, plan.fraction, groups, [seed])
 
-    def _set_objectives(self, members: Sequence[Member], read: _Read) -> None:
+    def _set_objectives(self, members: Sequence[Member], read: EnsembleData) -> None:
         super()._set_objectives(members, read)
         for member in members:
             if isinstance(self._networks[member.index], MemberNetwork):
