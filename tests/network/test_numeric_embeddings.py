@@ -173,6 +173,26 @@ def test_a_tree_of_an_exhaustive_search():
     assert found.edges[0][1] == numbers[best - 1] / 2 + numbers[best] / 2
 
 
+def test_both_are_quantiles_and_splits():
+    X = np.random.default_rng(0).uniform(size=(1000, 1))
+    y = (X > 0.27).astype(float)
+    options = {"gain": 1.0, "statistics": None, "scale": 1.0, "dtype": "float64"}
+    tree = bin_edges.learn(X, 1, bins=5, y=y, **options).edges[0]
+    assert np.abs(tree - 0.27).min() < 1 / 256  # the width of a group of neighbouring numbers
+    both = bin_edges.learn(X, 1, bins=8, y=y, mixed=True, **options).edges[0]
+    np.testing.assert_array_equal(both, np.union1d(bin_edges.learn(X, 1, bins=4, **options).edges[0], tree))
+    # There are never more than `bins`, and quantiles alone where a tree would have one leaf.
+    noise = np.random.default_rng(1).normal(size=(1000, 1))
+    for bins in (2, 3, 7, 16):
+        edges = bin_edges.learn(X, 1, bins=bins, y=noise, mixed=True, **options).edges[0]
+        assert len(edges) == bins + 1
+        quantiles = bin_edges.learn(X, 1, bins=max(2, bins // 2), **options).edges[0]
+        assert np.isin(quantiles, edges).all()
+    encoding = cnn.PiecewiseLinear(bins=8, bins_by="both")
+    net = network(1, "mse", dtype="float64", numeric_embeddings=encoding).fit(X, y, epochs=1)
+    np.testing.assert_allclose(net._known_inputs().bins.edges[0], both)
+
+
 def test_trees_in_a_network():
     rng = np.random.default_rng(0)
     X = rng.uniform(size=(2000, 2))

@@ -196,7 +196,8 @@ class Inputs(Immutable):
             statistics=statistics,
             scale=self.scale,
             dtype=self.dtype,
-            y=y if encoding.bins_by == "tree" else None,
+            y=None if encoding.bins_by == "quantile" else y,
+            mixed=encoding.bins_by == "both",
             rows=rows,
             weights=weights,
         )

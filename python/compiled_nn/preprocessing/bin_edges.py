@@ -1,4 +1,4 @@
-"""Edges of bins that are learned from the training rows: quantiles of a column, or the splits of a tree on y."""
+"""Edges of bins that are learned from the training rows: quantiles of a column, the splits of a tree on y, or both."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ def learn(
     scale: float,
     dtype: str,
     y: Array | None = None,
+    mixed: bool = False,
     rows: Array | None = None,
     weights: Array | None = None,
 ) -> Bins:
@@ -47,6 +48,8 @@ def learn(
         As for :meth:`Bins.encoding`.
     y : ndarray (m,) of int64, or (m, n_outputs), optional
         Class indices or values, on which trees are grown. Default: quantiles.
+    mixed : bool, default False
+        Whether half of the bins with `y` are those of quantiles, into which the tree's splits are inserted.
     rows : ndarray of int, optional
         Indices of the rows to learn from. Default: all rows.
     weights : ndarray (m,), optional
@@ -60,22 +63,29 @@ def learn(
     for j in range(X.shape[1]):
         clock.check()
         column = (X[:, j] if rows is None else X[rows, j]).astype(np.float64)
-        found = _of_column(column, most, target, weights)
+        found = _of_column(column, most, target, weights, mixed=mixed)
         if len(found):
             edges[j] = separated(found, scaled_edges(found, j, statistics, scale, dtype), dtype)
     return Bins(edges, gain)
 
 
-def _of_column(column: Array, most: int, target: _Target | None, weights: Array | None) -> Array:
+def _of_column(
+    column: Array, most: int, target: _Target | None, weights: Array | None, *, mixed: bool
+) -> Array:
     """Return the edges of the bins of a column; none for a column of two values or one."""
     order = np.argsort(column, kind="stable") if target is not None or weights is not None else None
     numbers = np.sort(column) if order is None else column[order]
     if not ((numbers > numbers[0]) & (numbers < numbers[-1])).any():
         return column[:0]
+    splits = numbers[:0]
     if target is not None and order is not None:
-        return target.edges(numbers, order, most)
+        if not mixed:
+            return target.edges(numbers, order, most)
+        share = max(_FEWEST_BINS, most // 2)
+        splits = target.edges(numbers, order, most - share + 1)
+        most = share
     w = None if weights is None or order is None else weights[order]
-    return np.unique(quantiles(numbers, np.linspace(0, 1, most + 1), w))
+    return np.unique(np.append(quantiles(numbers, np.linspace(0, 1, most + 1), w), splits))
 
 
 def quantiles(numbers: Array, q: Array, weights: Array | None = None) -> Array:

@@ -19,8 +19,8 @@ from ..common import checks
 from ..common.errors import suggest_keywords
 
 MOST_BINS = 1024  # of a column
-BinRule: TypeAlias = Literal["quantile", "tree"]
-BIN_RULES: tuple[BinRule, ...] = ("quantile", "tree")
+BinRule: TypeAlias = Literal["quantile", "tree", "both"]
+BIN_RULES: tuple[BinRule, ...] = ("quantile", "tree", "both")
 NumericEmbeddingName: TypeAlias = Literal["piecewise_linear"]
 
 
@@ -38,9 +38,9 @@ class PiecewiseLinear:
     bins : int, default 16
         Largest number of bins of a column, at least 2. There are fewer if the training rows are fewer than 50 for each
         bin, if quantiles are equal, or if edges are closer than the dtype of the network can distinguish.
-    bins_by : {"quantile", "tree"}, default "quantile"
-        Edges of the bins: quantiles of the column; or the splits of a tree with at most `bins` leaves, which is grown
-        on y for each column alone.
+    bins_by : {"quantile", "tree", "both"}, default "quantile"
+        Edges of the bins: quantiles of the column; the splits of a tree with at most `bins` leaves, which is grown on y
+        for each column alone; or half of them quantiles and half of them splits.
     gain : float, default 0.5
         Input of a bin at its upper edge, above 0.
 
