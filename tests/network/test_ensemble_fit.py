@@ -1,5 +1,8 @@
 """Training of ensembles: validation rows, best weights, selection of members, errors and interruptions."""
 
+import io
+import threading
+
 import compiled_nn as cnn
 import numpy as np
 import pytest
@@ -407,3 +410,35 @@ def test_time_limit(capsys):
     assert capsys.readouterr().out == ""
     model.fit(X, LABELS, epochs=2, verbose=1)
     assert capsys.readouterr().out.count("epoch ") == 2
+
+
+def test_other_threads_predict_and_save_while_an_ensemble_is_trained():
+    model = cnn.Ensemble(classifiers(n=4)).fit(X, LABELS, epochs=1)
+    errors, files, ended = [], [], threading.Event()
+
+    def use():
+        while not ended.is_set():
+            p = model.predict_proba(X_NEW)
+            file = io.BytesIO()
+            model.save(file)
+            files.append(file.getvalue())
+            if not np.allclose(p.sum(axis=1), 1, atol=1e-5):
+                errors.append(p)
+            with pytest.raises(RuntimeError, match="Another thread trains this ensemble"):
+                model.save_checkpoint(io.BytesIO())
+
+    thread = threading.Thread(target=use)
+
+    def wait(net, epoch, history):
+        if epoch == 1:
+            thread.start()
+        if epoch > 3 and files:
+            ended.set()
+            thread.join()
+            return True
+        return False
+
+    model.fit(X, LABELS, epochs=10**6, callbacks=[wait])
+    assert not errors
+    assert model.stop_reason_ == "callback"
+    assert cnn.load(files[-1]).predict(X_NEW).shape == (50,)

@@ -17,14 +17,15 @@ import numpy as np
 from ..common import arithmetic
 from ..common.immutable import Immutable
 from ..data.arrays import Array
+from ..losses.base import Loss
 
 if TYPE_CHECKING:
     from cnn_core.layers import Layers, Units
 
     from ..data.samples import Samples
-    from ..losses import Loss
 
 _LOGITS, _LINKED, _BOTH = range(3)  # kinds of output of Layers.try_forward
+_FEW = 4096  # numbers of an array that is allocated in each call
 _Forward = Callable[["Layers", int], "Array | None"]
 
 
@@ -41,18 +42,34 @@ class MeanLayers(Immutable):
         Loss of the networks.
     temperature : float, default 1.0
         Number by which the outputs before the link are divided, for classes.
+
+    Attributes
+    ----------
+    is_linear : bool
+        Whether the mean of the outputs after the link needs no other form of them.
+    shares : tuple of numpy.float64
+        The weights; a product with one of them is float64.
     """
 
     layers: tuple[Layers, ...]
     weights: tuple[float, ...]
     loss: Loss
     temperature: float
+    is_linear: bool
+    shares: tuple[np.float64, ...]
 
     def __init__(
         self, layers: Sequence[Layers], weights: Sequence[float], loss: Loss, temperature: float = 1.0
     ) -> None:
+        kind = type(loss)
+        own = (kind.to_mean, kind.from_mean, kind.arranged)
         self._set(
-            layers=tuple(layers), weights=tuple(map(float, weights)), loss=loss, temperature=temperature
+            layers=tuple(layers),
+            weights=tuple(map(float, weights)),
+            loss=loss,
+            temperature=temperature,
+            shares=tuple(map(np.float64, weights)),
+            is_linear=temperature == 1 and own == (Loss.to_mean, Loss.from_mean, Loss.arranged),
         )
 
     # ---- what a predictor reads from layers
@@ -124,6 +141,8 @@ class MeanLayers(Immutable):
         if first is None:
             return None
         dtype, shape = first.dtype, first.shape
+        if self.is_linear and output != _LOGITS:
+            return self._weighted(first, X, output, scale, n_threads, units, allocates=out is None)
 
         def outputs(layers: Layers, kind: int) -> Array | None:
             if layers is self.layers[0] and kind == output:
@@ -139,6 +158,35 @@ class MeanLayers(Immutable):
             result = first if out is None else out
             result[...] = found
         return result if np.isfinite(result).all() else None
+
+    def _weighted(
+        self,
+        first: Array,
+        X: Any,
+        output: int,
+        scale: float,
+        n_threads: int | None,
+        units: Units | None,
+        *,
+        allocates: bool,
+    ) -> Array | None:
+        """Return the weighted mean, written to the outputs of the first network: :meth:`try_forward` for most losses.
+
+        The mean of finite outputs is finite.
+        """
+        total = first * self.shares[0]
+        part: Array | None = None
+        found: Array | None = None
+        if not allocates or first.size > _FEW:
+            part, found = np.empty_like(total), np.empty_like(first)
+        for layers, share in zip(self.layers[1:], self.shares[1:], strict=True):
+            # An array that is given is checked, which takes longer than to allocate a small one.
+            outputs = layers.try_forward(X, found, output, scale, n_threads, units)
+            if outputs is None:
+                return None
+            total += np.multiply(outputs, share, out=part)
+        first[...] = total
+        return first
 
     # ---- means
 
