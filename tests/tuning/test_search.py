@@ -52,6 +52,7 @@ def test_the_best_estimator(rows):
     assert best.get_params() == model.get_params() | best.best_params_
     assert model.learning_rate_init == 0.001, "the estimator of the user is not changed"
     assert best.n_iter_ == results["best_epoch"][i] == len(best.loss_curve_)
+    assert best.stop_reason_ == "max_iter"
     assert best.classes_.tolist() == ["a", "b", "c"]
     assert best.score(X, y) > 0.6
     assert not hasattr(model, "network_")
@@ -402,5 +403,22 @@ def test_wrong_estimators_are_refused(rows):
             cnn.search(estimator, X, y, space={"alpha": [1]})
     with pytest.raises(TypeError, match=r"candidate 0, {'a': 1}: <lambda> must return a Network. Got 3"):
         cnn.search(lambda a: 3, X, y, space={"a": [1]})
-    with pytest.raises(ValueError, match=r"candidate 0.*LBFGS"):
-        cnn.search(network(), X, y, space={"optimizer": [cnn.LBFGS()]})
+    for space, message in (
+        ({"optimizer": [cnn.LBFGS()]}, "candidate 0.*LBFGS uses all rows"),
+        ({"proximal": [False, True]}, "candidate 1.*proximal=True has no effect with l1=0"),
+        ({"batch_size": [8, 0]}, "candidate 1, {'batch_size': 0}: The 'batch_size' parameter of Network"),
+        (
+            {"layers": [[cnn.Dense(3)], [cnn.Dense(2)]]},
+            "candidate 1.*y has 3 classes; the network has 2 outputs",
+        ),
+    ):
+        with pytest.raises(ValueError, match=message):
+            cnn.search(network(), X, y, space=space)
+
+
+def test_one_class(rows):
+    X, _ = rows
+    best = cnn.search(
+        classifier(max_iter=2), X, np.full(120, "a"), space={"alpha": [0.1, 1.0]}, random_state=0
+    )
+    assert best.predict(X).tolist() == ["a"] * 120

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from ..common.errors import located
 from ..data.arrays import Array
 from ..estimators.adoption import MemberNetwork
 from ..network.ensemble import Ensemble
@@ -17,7 +18,7 @@ from ..network.ensemble_results import kept
 from ..training import member_rows
 from ..training.ensemble_plan import make_ensemble_plan
 from .options import Options
-from .subjects import Candidate
+from .subjects import Candidate, described
 
 if TYPE_CHECKING:
     from ..network.ensemble_data import EnsembleData
@@ -86,7 +87,10 @@ class Pack(Ensemble):
             gram=False,
             verbose=0,
         )
-        together, self.read = self._prepare(o.rows(self._configuration), o.y, self.plan)
+        rows, targets = o.rows(self._configuration), self.candidates[0].targets
+        if targets is not None and targets.has_one_class:
+            rows = rows.replace(targets=targets)
+        together, self.read = self._prepare(rows, o.y, self.plan)
         together.warns = False
         self.together: Together = together
 
@@ -140,7 +144,12 @@ class Pack(Ensemble):
 
     def network(self, member: Member) -> Network:
         """Return the network of a member, with the weights that it has kept."""
-        return self._network(kept([member], [1.0])[0])
+        net = self._network(kept([member], [1.0])[0])
+        net.epochs_planned_ = self.epochs if member.limit is None else member.limit
+        net.stop_reason_ = "max_iter" if member.epoch >= net.epochs_planned_ else "early_stopping"
+        if perf_counter() >= self.options.deadline:
+            net.stop_reason_ = "time_limit"
+        return net
 
 
 @dataclass
@@ -218,7 +227,11 @@ def packed(candidates: Sequence[Candidate], options: Options) -> list[Entry]:
     entries = []
     for group in groups:
         pack = Pack(group, options, options.n_folds)
-        pack.start()
+        if group is groups[0]:
+            pack.start()
+        else:  # what is wrong with all packs is found in the first one
+            with located(described(group[0].index, group[0].params)):
+                pack.start()
         entries += [Entry(candidate, pack, place) for place, candidate in enumerate(group)]
     return sorted(entries, key=lambda entry: entry.candidate.index)
 

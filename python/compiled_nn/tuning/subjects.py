@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any
 
+from ..common import checks
 from ..common.errors import located
 from ..common.text import short
 from ..data import dataframes
@@ -16,10 +17,11 @@ from ..estimators.base import Perceptron
 from ..estimators.random_draws import random_state
 from ..estimators.tabular.base import TabularBase
 from ..network.network import Network
-from ..spec.configuration import PARAMETERS
+from ..spec.configuration import PARAMETERS, check_proximal
 from ..spec.members import shared
 
 if TYPE_CHECKING:
+    from ..training.targets import Targets
     from .space import Params
 
 _FIT = ("epochs", "batch_size")  # arguments of Network.fit that a space may have
@@ -41,12 +43,15 @@ class Candidate:
         Network before training.
     fit : dict
         Arguments of fit: "epochs", "batch_size", "shuffle", "patience", "class_weight".
+    targets : Targets or None
+        Encoding of y; None to determine it from y.
     """
 
     index: int
     params: Params
     network: Network
     fit: dict[str, Any]
+    targets: Targets | None = None
 
     def shares_pass(self, other: Candidate) -> bool:
         """Return whether both candidates can be trained in the same pass over the rows."""
@@ -55,9 +60,18 @@ class Candidate:
 
 
 class Subject(ABC):
-    """Estimator whose parameters are searched."""
+    """Estimator whose parameters are searched.
+
+    Attributes
+    ----------
+    owner : str
+        Name of its class, or of the function.
+    epochs_name : str
+        Name of the parameter that is the number of epochs.
+    """
 
     owner: str
+    epochs_name = "epochs"
 
     @property
     @abstractmethod
@@ -85,9 +99,16 @@ class Subject(ABC):
                     "The optimizer LBFGS uses all rows in each step, but a search trains its candidates on the same"
                     " batches. Use another optimizer, such as AdamW."
                 )
-        return Candidate(
-            index, params, network, {"shuffle": True, "patience": None, "class_weight": None} | fit
-        )
+            check_proximal(network._configuration)
+            checks.integer(self.owner, self.epochs_name, fit["epochs"], minimum=1)
+            if fit["batch_size"] not in ("full", None):
+                checks.integer(self.owner, "batch_size", fit["batch_size"], minimum=1)
+        fit = {"shuffle": True, "patience": None, "class_weight": None} | fit
+        return Candidate(index, params, network, fit, self.targets(params))
+
+    def targets(self, params: Params) -> Targets | None:
+        """Return the encoding of y of a candidate; None to determine it from y."""
+        return None
 
 
 def described(index: int, params: Params) -> str:
@@ -97,6 +118,8 @@ def described(index: int, params: Params) -> str:
 
 class EstimatorSubject(Subject):
     """MLPClassifier or MLPRegressor."""
+
+    epochs_name = "max_iter"
 
     def __init__(self, estimator: Perceptron) -> None:
         self._estimator = estimator
@@ -133,6 +156,9 @@ class EstimatorSubject(Subject):
             "patience": self._patience(model),
             "class_weight": getattr(model, "class_weight", None),
         }
+
+    def targets(self, params: Params) -> Targets | None:
+        return self._with(params)._make_targets(self._y)  # type: ignore[no-any-return]
 
     def _patience(self, model: Any) -> int | None:
         patience = model.n_iter_no_change
