@@ -14,6 +14,7 @@ from ..data import class_labels
 from ..files.schemas import NOT_FINITE, array, choice, fail, integer, optional, real, record, text
 
 if TYPE_CHECKING:
+    from ..artefact.ensemble_parts import EnsembleParts
     from ..artefact.parts import Parts
     from ..data.arrays import Array
     from ..files.schemas import Check
@@ -89,7 +90,7 @@ def check_progress(progress: dict[str, Any]) -> None:
             fail(f"progress.{name}", progress[name], f"at most {epochs}, the number of epochs")
 
 
-def check_network(owner: type[Any], parts: Parts, n_features: int) -> None:
+def check_network(owner: type[Any], parts: Parts | EnsembleParts, n_features: int) -> None:
     """Raise a ValueError if the network in the file is not that of an estimator of class `owner`."""
     learned, kind = parts.outputs.learned, owner._kind
     if learned is None or (learned.kind == "values") != (kind == "regressor"):
@@ -101,7 +102,7 @@ def check_network(owner: type[Any], parts: Parts, n_features: int) -> None:
         )
 
 
-def label_dtype(name: str, parts: Parts) -> np.dtype[Any]:
+def label_dtype(name: str, parts: Parts | EnsembleParts) -> np.dtype[Any]:
     """Return the dtype of the labels or values of y.
 
     Raises

@@ -2,7 +2,8 @@
 
 A value is JSON, with these additions: ``{"items": [[key, value], ...]}`` is a dict, ``{"float": "inf"}``, "-inf" or
 "nan" a float that is not finite, and ``{"optimizer": ...}``, ``{"loss": ...}``, ``{"schedule": ...}``,
-``{"init": ...}``, ``{"activation": name}`` and ``{"averaging": start}`` are objects of these kinds.
+``{"init": ...}``, ``{"activation": name}``, ``{"averaging": start}`` and ``{"numeric_embedding": ...}`` are objects of
+these kinds.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from ..losses import Loss
 from ..optimizers.classes import Optimizer
 from ..optimizers.registry import to_config
 from ..schedules.base import Schedule
-from ..spec import activations, initializers
+from ..spec import activations, initializers, numeric_embeddings
 from ..spec.activations import Activation
 from ..spec.initializers import Constant, Normal, Uniform
 from ..training.averaging import SWA
@@ -35,6 +36,7 @@ _READERS = {
     "init": initializers.from_config,
     "activation": activations.from_config,
     "averaging": SWA,
+    "numeric_embedding": numeric_embeddings.from_config,
 }
 
 
@@ -78,6 +80,9 @@ def _object_to_json(value: Any) -> dict[str, Any] | None:
         return None if config.get("learning_rate") == _FUNCTION else {"optimizer": config}
     if isinstance(value, (Normal, Uniform, Constant)):
         return {"init": initializers.to_config(value)}
+    encoding: Any = value
+    if type(value) in numeric_embeddings.NAMES.values():
+        return {"numeric_embedding": numeric_embeddings.to_config(encoding)}
     if isinstance(value, SWA):
         return {"averaging": value.start}
     try:

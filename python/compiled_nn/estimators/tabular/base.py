@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from ...artefact.read_rows import ReadRows
+    from ...files.places import Readable, Writable
     from ...network.ensemble import Ensemble
     from ...network.network import Network
     from .report import Report
@@ -297,6 +298,73 @@ class TabularBase(Reading, TabularParameters, sklearn_compat.SklearnMixin):
     def metadata_(self) -> dict[str, Any]:
         """Content of the user, as in :class:`Network`: anything that JSON can express, by name. Files contain it."""
         return self.ensemble_.metadata
+
+    # ---- files
+
+    def save(self, path: Writable, *, metadata: dict[str, Any] | None = None) -> None:
+        """Write parameters, choices and the ensemble to one safetensors file.
+
+        ``compiled_nn.load`` reads the ensemble from it. The file does not contain ``oof_`` and the history; pickle,
+        deepcopy and joblib keep them.
+
+        Parameters
+        ----------
+        path : str, path-like or binary file object
+            File to write; an existing file is replaced.
+        metadata : dict, optional
+            Content of the user in the file, which the loaded estimator has as `metadata_`. Default: that of this
+            estimator.
+
+        Raises
+        ------
+        NotFittedError
+            Before fit.
+        TypeError
+            If a parameter is an object that JSON cannot represent, such as a RandomState; or has an invalid type.
+        ValueError
+            If a parameter has an invalid value, which was set after fit.
+        OSError
+            If the file cannot be written; an existing file is then unchanged.
+        """
+        from . import files  # imported here to keep other uses of the estimators fast
+
+        if not hasattr(self, "ensemble_"):
+            sklearn_compat.raise_not_fitted(type(self).__name__)
+        files.write(path, self, metadata)
+
+    @classmethod
+    def load(cls, path: Readable, *, mmap: bool = False) -> Self:
+        """Read an estimator written by :meth:`save`; its predictions are bit for bit the same.
+
+        Parameters
+        ----------
+        path : str, path-like, bytes or binary file object
+            File to read, or its content.
+        mmap : bool, default False
+            Whether the file is mapped into memory while it is read; see :func:`compiled_nn.load`.
+
+        Returns
+        -------
+        estimator
+            Estimator of this class. Its parameters that are sequences are tuples.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the file does not exist.
+        ValueError
+            If the file is not that of an estimator of this class. Loading never runs code from the file.
+        """
+        from . import files
+
+        loaded: Self = files.read(path, cls, mmap=mmap)
+        return loaded
+
+    def _restore(self, ensemble: Ensemble, report: Report, label_dtype: np.dtype[Any]) -> None:
+        """Set the fitted attributes that a file has."""
+        ensemble.n_threads = self.n_threads
+        self.ensemble_, self.report_, self._label_dtype = ensemble, report, label_dtype
+        self.n_features_in_, self._used, self._n_rows = ensemble.n_features_, None, 0
 
     # ---- display
 
