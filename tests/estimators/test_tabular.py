@@ -485,3 +485,43 @@ def test_a_preset_creates_the_tabular_estimator(mlp, tabular, rows):
     for late in (mlp().set_params(preset="tabular"), Mine(preset="tabular")):
         with pytest.raises(ValueError, match=rf"Create {tabular.__name__}\(\), which is the same as"):
             late.fit(*rows)
+
+
+# ---- diagnosis
+
+
+def related(rng, relation, n=300):
+    """Return X (n, 3) as columns, a class and a value that are a relation of X and noise."""
+    X = rng.normal(size=(n, 3))
+    value = relation(X) + 0.5 * rng.normal(size=n)
+    return {"a": X[:, 0], "b": X[:, 1], "c": X[:, 2]}, np.where(value > 0, "yes", "no"), value
+
+
+NAME = "no_better_than_baseline"
+
+
+@pytest.mark.parametrize("kind", ["classifier", "regressor"])
+def test_a_diagnosis_compares_with_baselines(kind, rng):
+    make = cnn.TabularClassifier if kind == "classifier" else cnn.TabularRegressor
+
+    def fitted(relation):
+        X, labels, values = related(rng, relation)
+        y = labels if kind == "classifier" else values
+        return make(random_state=0, hidden_layer_sizes=(16,), max_iter=30).fit(X, y), X, y
+
+    model, X, y = fitted(lambda X: 3 * X[:, 0] * X[:, 1])
+    assert NAME not in [finding.name for finding in model.diagnose(X, y)]
+    model, X, y = fitted(lambda X: 0 * X[:, 0])
+    (finding,) = [finding for finding in model.diagnose(X, y) if finding.name == NAME]
+    assert "on 300 held-out rows" in finding.text
+    assert ("the largest class" if kind == "classifier" else "the mean of y") in finding.text
+    new = related(rng, lambda X: 0 * X[:, 0], 100)
+    y = new[1] if kind == "classifier" else new[2]
+    assert NAME not in [finding.name for finding in model.diagnose(new[0], y)]
+    (finding,) = [each for each in model.diagnose(new[0], y, held_out=True) if each.name == NAME]
+    assert "on 100 held-out rows" in finding.text
+    model, X, y = fitted(lambda X: 2 * X[:, 0] + X[:, 1])
+    found = [finding for finding in model.diagnose(X, y) if finding.name == NAME]
+    assert not found or found[0].change == {"hidden_layer_sizes": ()}
+    with pytest.raises(cnn.NotFittedError):
+        make().diagnose(X, y)

@@ -12,12 +12,11 @@ from numpy.random import Generator, RandomState, SeedSequence
 
 from ...common import clock
 from ...common.errors import CompiledNNWarning, suggest_keywords, warn
-from ...common.exclusive import exclusive, stored
+from ...common.exclusive import exclusive
 from ...data.arrays import Array
-from .. import inputs, sklearn_compat
+from .. import inputs
 from ..random_draws import random_state
-from ..reading import Reading
-from .parameters import TabularParameters
+from .fitted import TabularFitted
 from .resolution import Resolution
 from .table import Table, read_table
 
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from typing import Self
 
     from ...artefact.read_rows import ReadRows
-    from ...files.places import Readable, Writable
     from ...network.ensemble import Ensemble
     from ...network.network import Network
     from .report import Report
@@ -61,15 +59,8 @@ class Prepared(NamedTuple):
     report: Report
 
 
-class TabularBase(Reading, TabularParameters, sklearn_compat.SklearnMixin):
+class TabularBase(TabularFitted):
     """Estimator of a table: an ensemble of networks whose settings follow from the table."""
-
-    ensemble_: Ensemble
-    report_: Report
-    _label_dtype: np.dtype[Any]
-    _used: Array | None  # indices of the rows of fit that have a weight above 0; None for all
-    _n_rows: int  # number of rows of fit
-    _encodes_arrays_only = True
 
     # ---- overridden by classifier and regressor
 
@@ -188,7 +179,7 @@ class TabularBase(Reading, TabularParameters, sklearn_compat.SklearnMixin):
         self.n_features_in_ = prepared.ensemble.n_features_
         several = table.y.ndim == 2 and self._kind == "classifier"
         self._label_dtype = np.dtype(np.int64) if several else table.y.dtype
-        self._used, self._n_rows = table.used, table.n_given
+        self._used, self._n_rows, self._marks = table.used, table.n_given, table.marks
 
     def _seeds(self, n_members: int) -> Array:
         """Return a seed for each member."""
@@ -213,176 +204,3 @@ class TabularBase(Reading, TabularParameters, sklearn_compat.SklearnMixin):
     def _class_weights(self) -> dict[str, Any]:
         """Return the argument of ``Ensemble.fit`` with the weights of classes."""
         return {}
-
-    def calibrate_intervals(self, X: Any, y: Any) -> Self:
-        """Calibrate prediction sets or intervals on rows that were held out of fit.
-
-        Parameters
-        ----------
-        X : array-like or None
-            Rows that were not used to fit. None: the rows of fit, by their out-of-fold predictions ``oof_``, so that no
-            further rows have to be held out; see :meth:`Ensemble.calibrate_intervals`.
-        y : array-like
-            Targets of these rows, or of all rows of fit.
-
-        Returns
-        -------
-        self : estimator
-            Calibrated estimator.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If X or y is invalid, or y has several labels per row.
-        AttributeError
-            If X is None and there are no out-of-fold predictions.
-        NotFittedError
-            Before fit.
-        """
-        if X is not None or not hasattr(self, "ensemble_"):
-            return super().calibrate_intervals(X, y)
-        self.ensemble_.calibrate_intervals(None, y)
-        return self
-
-    # ---- fitted attributes
-
-    @property
-    def network_(self) -> Any:  # type: ignore[override]
-        """The ensemble: what all estimators have under this name."""
-        return self.ensemble_
-
-    @property
-    def members_(self) -> list[Network]:
-        """Networks of the ensemble, each of which predicts alone."""
-        return list(self.ensemble_.members_)
-
-    @property
-    def oof_(self) -> Array:
-        """Predictions of each row of X of fit by the members that were not trained on it; NaN where there is none.
-
-        They are probabilities (m, n_classes), or values (m,) or (m, n_outputs) in units of y.
-        """
-        predicted = self.ensemble_.oof_
-        if self._used is None:
-            return predicted
-        whole = np.full((self._n_rows, *predicted.shape[1:]), np.nan, predicted.dtype)
-        whole[self._used] = predicted
-        return whole
-
-    @property
-    def weights_(self) -> Array:
-        """Weight of each member in the predictions (n_members,)."""
-        return self.ensemble_.weights_
-
-    @property
-    def best_epochs_(self) -> Array:
-        """Epoch of each member with the lowest validation loss (n_members,)."""
-        return self.ensemble_.best_epochs_
-
-    @property
-    def history_(self) -> dict[str, list[Any]]:
-        """Columns of ``Ensemble.history``, with one entry per epoch."""
-        return self.ensemble_.history
-
-    @property
-    def n_iter_(self) -> int:
-        """Number of epochs of the longest training of a member."""
-        return len(self.ensemble_.history["epoch"])
-
-    @property
-    def stop_reason_(self) -> str | None:
-        """Reason for the end of training."""
-        return self.ensemble_.stop_reason_
-
-    @property
-    def metadata_(self) -> dict[str, Any]:
-        """Content of the user, as in :class:`Network`: anything that JSON can express, by name. Files contain it."""
-        return self.ensemble_.metadata
-
-    # ---- files
-
-    def save(self, path: Writable, *, metadata: dict[str, Any] | None = None) -> None:
-        """Write parameters, choices and the ensemble to one safetensors file.
-
-        ``compiled_nn.load`` reads the ensemble from it. The file does not contain ``oof_`` and the history; pickle,
-        deepcopy and joblib keep them.
-
-        Parameters
-        ----------
-        path : str, path-like or binary file object
-            File to write; an existing file is replaced.
-        metadata : dict, optional
-            Content of the user in the file, which the loaded estimator has as `metadata_`. Default: that of this
-            estimator.
-
-        Raises
-        ------
-        NotFittedError
-            Before fit.
-        TypeError
-            If a parameter is an object that JSON cannot represent, such as a RandomState; or has an invalid type.
-        ValueError
-            If a parameter has an invalid value, which was set after fit.
-        OSError
-            If the file cannot be written; an existing file is then unchanged.
-        """
-        from . import files  # imported here to keep other uses of the estimators fast
-
-        if not hasattr(self, "ensemble_"):
-            sklearn_compat.raise_not_fitted(type(self).__name__)
-        files.write(path, self, metadata)
-
-    @classmethod
-    def load(cls, path: Readable, *, mmap: bool = False) -> Self:
-        """Read an estimator written by :meth:`save`; its predictions are bit for bit the same.
-
-        Parameters
-        ----------
-        path : str, path-like, bytes or binary file object
-            File to read, or its content.
-        mmap : bool, default False
-            Whether the file is mapped into memory while it is read; see :func:`compiled_nn.load`.
-
-        Returns
-        -------
-        estimator
-            Estimator of this class. Its parameters that are sequences are tuples.
-
-        Raises
-        ------
-        FileNotFoundError
-            If the file does not exist.
-        ValueError
-            If the file is not that of an estimator of this class. Loading never runs code from the file.
-        """
-        from . import files
-
-        loaded: Self = files.read(path, cls, mmap=mmap)
-        return loaded
-
-    def _restore(self, ensemble: Ensemble, report: Report, label_dtype: np.dtype[Any]) -> None:
-        """Set the fitted attributes that a file has."""
-        ensemble.n_threads = self.n_threads
-        self.ensemble_, self.report_, self._label_dtype = ensemble, report, label_dtype
-        self.n_features_in_, self._used, self._n_rows = ensemble.n_features_, None, 0
-
-    # ---- display
-
-    def _repr_html_(self) -> str:
-        """Return the HTML for a notebook: the parameters and, after fit, the choices with their reasons."""
-        from ...display import notebook  # imported here to keep `import compiled_nn` fast
-
-        report = getattr(self, "report_", None)
-        return notebook.estimator_page(
-            type(self).__name__,
-            self.get_params(),
-            self.changed(),
-            self.members_[0] if report is not None else None,
-            report=None if report is None else report.rows(),
-        )
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/plain": repr(self), "text/html": self._repr_html_()}
-
-    def __getstate__(self) -> dict[str, Any]:
-        return stored(vars(self))

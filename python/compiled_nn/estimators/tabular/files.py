@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..._version import __version__
 from ...common import checks
 from ...files import ensemble_file, network_file
@@ -28,7 +30,7 @@ from .report import Choice, Report
 
 if TYPE_CHECKING:
     from ...files.places import Readable, Writable
-    from .base import TabularBase
+    from .parameters import TabularParameters
 
 _VERSION = 1
 _FIELDS = ("format_version", "estimator", "parameters", "label_dtype", "report")
@@ -36,18 +38,25 @@ _MOST_CHOICES, _MOST_NUMBERS = 100, 1000
 _TEXT = text()
 
 
-def write(path: Writable, model: TabularBase, metadata: dict[str, Any] | None = None) -> None:
+def write(
+    path: Writable,
+    model: TabularParameters,
+    ensemble: Ensemble,
+    report: Report,
+    label_dtype: np.dtype[Any],
+    metadata: dict[str, Any] | None = None,
+) -> None:
     """Write a fitted estimator; documented in :meth:`TabularClassifier.save`."""
     model._check()
-    parts = model.ensemble_._parts()
+    parts = ensemble._parts()
     parts = parts if metadata is None else parts._replace(metadata=metadata)
     tensors, content = ensemble_file.make_content(parts, __version__)
     document = {
         "format_version": _VERSION,
         "estimator": type(model).__name__,
         "parameters": {name: to_json(name, value) for name, value in model.changed().items()},
-        "label_dtype": model._label_dtype.str,
-        "report": [[name, each["value"], each["reason"]] for name, each in model.report_.to_dict().items()],
+        "label_dtype": label_dtype.str,
+        "report": [[name, each["value"], each["reason"]] for name, each in report.to_dict().items()],
     }
     write_tensors(path, tensors, {network_file.KEY: content, ESTIMATOR: document})
 

@@ -15,6 +15,7 @@ from ...spec.layers import Dense
 from ...training.targets import Targets
 from ...training.validation import codes_of_groups
 from .. import inputs
+from .fitted import marks_of
 
 if TYPE_CHECKING:
     from ...data.arrays import Array
@@ -39,6 +40,8 @@ class Table(NamedTuple):
         Index of each row in the X of fit; None if all rows are used, because none has the weight 0.
     n_given : int
         Number of rows of the X of fit.
+    marks : tuple of int
+        Numbers by which the y of fit is recognised.
     kind : TargetKind
         Kind of y.
     encodes : bool
@@ -53,6 +56,7 @@ class Table(NamedTuple):
     groups: Any
     used: Array | None
     n_given: int
+    marks: tuple[int, ...]
     kind: TargetKind
     encodes: bool
     sparse: bool
@@ -110,13 +114,13 @@ def read_table(
         X = rows.take(rows.of(X), used) if encodes else samples.select(X, used)
         weights = weights[used]
         groups = None if groups is None else np.asarray(groups)[used]
-    n_given = len(y)
+    n_given, marks = len(y), marks_of(y)
     kind = kind_of(y, given, used, classes)
     y = y if used is None else y[used]
     read = ReadRows.of(_template(model, encodes)._configuration, X)
     if not encodes:
         read = read.replace(inputs=read.inputs.replace(names=names))
-    return Table(read, y, weights, groups, used, n_given, kind, encodes, sparse)
+    return Table(read, y, weights, groups, used, n_given, marks, kind, encodes, sparse)
 
 
 def _template(model: TabularParameters, encodes: bool) -> Network:
