@@ -1,6 +1,6 @@
 """Tables of pointers to the kernels of one instruction set and type of real, which the cold modules fetch once."""
 
-from cnn_core.types cimport Net, Rows, Run, poll_fn
+from cnn_core.types cimport Net, Rows, Run, Team, poll_fn
 
 cdef struct DenseKernels:
     # out[count, n or 2] = the network's output for rows first, first + 1, ... of x; work has room for
@@ -10,6 +10,12 @@ cdef struct DenseKernels:
                    void *out, int output, bint finite_only, Py_ssize_t block, void *work) noexcept nogil
     # passes of training, or one gradient, or one loss; called by each thread of a region with its rank
     void (*run)(Run *run, int rank, int size) noexcept nogil
+    # passes of several runs; called by each thread of a region with its rank
+    void (*together)(Team *team, int rank, int size) noexcept nogil
+    # runs that a bundle has room for; 0 if the run cannot be part of one
+    int (*bundle_lanes)(const Run *run) noexcept nogil
+    # bytes of the workspace of a bundle of runs like this one
+    Py_ssize_t (*bundle_size)(const Run *run) noexcept nogil
     # l2/2 sum w^2 + l1 sum |w| over count reals
     double (*penalty)(double l1, double l2, Py_ssize_t count, const void *w) noexcept nogil
     # first layer's weights += X^T dZ[0]; run.gradients points to the parameters

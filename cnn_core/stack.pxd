@@ -49,7 +49,10 @@ cdef class Stack(Layers):
     cdef object prepare(self, Run *run, X, y, Objective objective, Py_ssize_t batch, int threads, bint by_running)
     cdef void execute(self, Run *run, int threads) noexcept nogil
     cdef double penalty(self, double l1, double l2) noexcept nogil
-    cdef object begin_updates(self, Run *run, Py_ssize_t passes)
+    cdef object begin_run(self, Run *run, Objective objective, Py_ssize_t batch)
+    cdef void plan_chunks(self, Run *run, int threads)
+    cdef object begin_steps(self, Run *run, Objective objective)
+    cdef object begin_updates(self, Run *run)
     cdef object run_epochs(self, Run *run, Py_ssize_t epochs, cnp.ndarray rates, int threads, double rows,
                            double deadline, on_step)
     cdef object evaluate(self, X, y, Objective objective, bint backward, bint training, double deadline,

@@ -356,7 +356,7 @@ cdef class Stack(Layers):
             parameters *= array_of(trained)
             parameters += array_of(held)
 
-    cdef object begin_updates(self, Run *run, Py_ssize_t passes):
+    cdef object begin_updates(self, Run *run):
         """Let the run compute gradients only, and the update take the steps."""
         if self.offset != NULL:
             raise ValueError("gram training computes no gradient of the first layer's weights: it allows no clipping, "
@@ -429,10 +429,24 @@ cdef class Stack(Layers):
         """Fill in all of a run but its order and rates; returns the objects that must stay alive during the run."""
         cdef cnp.ndarray target
         cdef CustomCall call
-        cdef Py_ssize_t m
         memset(run, 0, sizeof(Run))
         rows = self.read_rows(X, objective.scale, &run.x)
-        m = run.x.count
+        self.begin_run(run, objective, batch)
+        kept = read_loss(&run.loss_spec, objective.loss, self.classes)
+        target = read_target(run, y, run.count, self.classes, self.dtype)
+        weights = read_weights(run, objective.weights, run.count)
+        run.by_running = by_running
+        self.plan_chunks(run, threads)
+        if run.loss_spec.loss == CUSTOM:
+            call = CustomCall()
+            call.loss = CustomLoss(objective.loss, target, weights, self.dtype)
+            call.stack, call.type_number, kept = self, self.type_number, call
+            run.loss_spec.function, run.loss_and_gradient = <void *>call, call_custom_loss
+        return (X, target, allocate_workspace(self, run, threads), weights, kept, rows, pinned(target))
+
+    cdef object begin_run(self, Run *run, Objective objective, Py_ssize_t batch):
+        """Fill in what a run that has its rows has of the stack."""
+        cdef Py_ssize_t m = run.x.count
         if run.x.row_stride % 1024 == 0:
             run.x.direct = False        # the rows share few cache sets: they are gathered into the padded buffer
         if m == 0:
@@ -440,25 +454,18 @@ cdef class Stack(Layers):
         if self.offset != NULL and (not run.x.direct or m != self.sizes[0] or batch < m):
             raise ValueError("gram training uses all rows at once: X must be the Gram matrix `gram`, and "
                              "batch_size the number of rows")
-        run.loss_and_gradient = self.loss_kernel
-        kept = read_loss(&run.loss_spec, objective.loss, self.classes)
-        target = read_target(run, y, m, self.classes, self.dtype)
-        weights = read_weights(run, objective.weights, m)
         run.net, run.kernels = &self.net, self.dense
-        run.take_step, run.wait = self.step_kernel, wait
+        run.take_step, run.wait, run.loss_and_gradient = self.step_kernel, wait, self.loss_kernel
         run.parameters, run.gradients = self.parameters_data, self.gradient_block().data
-        run.offset = self.offset
-        run.running, run.by_running = self.running_memory.data, by_running
+        run.offset, run.running = self.offset, self.running_memory.data
         run.count, run.batch, run.activated = m, batch, objective.activated
-        run.chunk = chunk_rows(self, min(batch, m), threads, run.activated)
-        if run.loss_spec.loss == CUSTOM:
-            call = CustomCall()
-            call.loss = CustomLoss(objective.loss, target, weights, self.dtype)
-            call.stack, call.type_number, kept = self, self.type_number, call
-            run.loss_spec.function, run.loss_and_gradient = <void *>call, call_custom_loss
-        if run.loss_spec.loss == CUSTOM or (self.running_memory.count > 0 and not by_running):
-            run.chunk = round_up_rows(min(batch, m))      # loss, or statistics, of all rows together
-        return (X, target, allocate_workspace(self, run, threads), weights, kept, rows, pinned(target))
+
+    cdef void plan_chunks(self, Run *run, int threads):
+        """Set the rows of a chunk."""
+        cdef Py_ssize_t batch = min(run.batch, run.count)
+        run.chunk = chunk_rows(self, batch, threads, run.activated)
+        if run.loss_spec.loss == CUSTOM or (self.running_memory.count > 0 and not run.by_running):
+            run.chunk = round_up_rows(batch)      # loss, or statistics, of all rows together
 
     cdef void execute(self, Run *run, int threads) noexcept nogil:
         """One parallel region over rows run.first, ..., run.first + run.count - 1."""
@@ -716,24 +723,12 @@ cdef class Stack(Layers):
         try:
             own_memory(self)
             alive = self.prepare(&run, X, y, objective, batch, threads, False)
-            if self.input_dropout > 0:
-                run.x.direct = False        # dropout is applied to the gathered rows
-            run.training, run.input_dropout, run.key = True, self.input_dropout, self.dropout_key
             rows = read_order(&run, order, run.count)
             run.batch = min(run.batch, run.count)
             if run.loss_spec.loss == CUSTOM:
                 (<CustomCall>alive[4]).loss.order = rows
             rates = read_rates(&run, rates, passes)
-            run.backward = True
-            run.step = self.step
-            run.step.l1, run.step.l2 = objective.l1, objective.l2
-            run.penalty_per_row, run.l1, run.l2 = objective.penalty_per_row, objective.l1, objective.l2
-            moments = self.moment_memory
-            run.m1 = (<Block>moments[0]).data if len(moments) > 0 else NULL
-            run.m2 = (<Block>moments[1]).data if len(moments) > 1 else NULL
-            run.m3 = (<Block>moments[2]).data if len(moments) > 2 else NULL
-            if self.updates:
-                self.begin_updates(&run, passes)
+            self.begin_steps(&run, objective)
             divisor = row_count(&run, alive[3], rows)
             try:
                 return self.run_epochs(&run, passes, rates, threads, divisor, deadline, on_step)
@@ -741,6 +736,21 @@ cdef class Stack(Layers):
                 keep_workspace(self, alive[2])
         finally:
             end_pass(self)
+
+    cdef object begin_steps(self, Run *run, Objective objective):
+        """Fill in what a run of training has of the optimizer, the penalty and dropout."""
+        moments = self.moment_memory
+        if self.input_dropout > 0:
+            run.x.direct = False        # dropout is applied to the gathered rows
+        run.training, run.input_dropout, run.key = True, self.input_dropout, self.dropout_key
+        run.backward, run.step = True, self.step
+        run.step.l1, run.step.l2 = objective.l1, objective.l2
+        run.penalty_per_row, run.l1, run.l2 = objective.penalty_per_row, objective.l1, objective.l2
+        run.m1 = (<Block>moments[0]).data if len(moments) > 0 else NULL
+        run.m2 = (<Block>moments[1]).data if len(moments) > 1 else NULL
+        run.m3 = (<Block>moments[2]).data if len(moments) > 2 else NULL
+        if self.updates:
+            self.begin_updates(run)
 
     cdef object run_epochs(self, Run *run, Py_ssize_t epochs, cnp.ndarray rates, int threads, double rows,
                            double deadline, on_step):
@@ -778,7 +788,6 @@ cdef class Stack(Layers):
                 run.passes = min(epochs - epoch, max(1, batches * run.batch // count))
             run.pass_loss = loss + epoch
             self.update.pass_norm = norm + epoch if norm != NULL else NULL
-            run.first_step = self.step.count
             with nogil:
                 enter_slice(self)
                 begin_batch(self, run, settled)

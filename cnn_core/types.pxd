@@ -161,6 +161,8 @@ cdef struct Run:            # passes over rows: everything a parallel region nee
     void *m2
     void *m3
     void *inputs            # chunk rows gathered
+    const void *gathered    # rows from position `gathered_first` on, gathered already; or NULL
+    Py_ssize_t gathered_first
     const void *offset      # gram training: initial X W, with row stride ld of the first layer; else NULL
     void **a                # for each layer: its output, its dZ, and a second copy of W in the other memory order
     void **dz
@@ -175,7 +177,6 @@ cdef struct Run:            # passes over rows: everything a parallel region nee
     bint training           # running statistics are updated, and units are dropped
     double input_dropout
     uint64_t key            # seed of dropout
-    int64_t first_step      # steps taken before the pass
     void *scratch           # size `scratch_size` reals for each thread
     Py_ssize_t scratch_size
     double *row_loss        # chunk of them
@@ -189,6 +190,23 @@ cdef struct Run:            # passes over rows: everything a parallel region nee
     poll_fn poll            # NULL: no batch is long enough to be polled
     void *poller
     bint ended, ended_late  # decisions of `poll` for all ranks: after the rows of a chunk, before the step
+
+cdef struct Bundle:         # runs of equal networks, computed at once, one in each lane of a vector: see `bundles.pyx`
+    Run *runs[16]           # NULL in lanes that are left over
+    int count
+    char *work              # parameters and moments, then what a batch needs
+
+cdef struct Team:           # several runs over the same rows, in the same order and batches: see `together.pyx`
+    const Run *rows         # a run that reads the rows as all do
+    Run **runs              # those of the first part, then of the second, ...
+    const int *starts       # first run of each part, and the end of the last part
+    int parts
+    Bundle *bundles         # those of the first part, then of the second, ...
+    const int *first_bundles  # first bundle of each part, and the end of the last part
+    Py_ssize_t first, count  # rows, as positions in the order; first is a multiple of the batch
+    Py_ssize_t group        # rows that are gathered at once: whole batches
+    char *inputs            # for each part, `inputs_size` bytes for them
+    Py_ssize_t inputs_size
 
 cdef inline bint is_frozen(const Run *run, Py_ssize_t index) noexcept nogil:
     """Whether a layer is not trained."""

@@ -92,34 +92,49 @@ cdef int make_transposed(Stack self) except -1:
     return 0
 
 
-cdef cnp.ndarray allocate_workspace(Stack self, Run *run, int threads):
-    """Point the run's buffers into one block of memory, which the stack keeps for the next pass."""
-    cdef Py_ssize_t depth = self.net.depth, reals = 0, widest = 0, needed, size, i
-    cdef Layer *layer
-    cdef char *at
+cdef Py_ssize_t addresses_size(Stack self):
+    """Bytes of the addresses of the layers' buffers."""
+    return round_up_rows(8 * self.net.depth) * sizeof(void *)
+
+
+cdef Py_ssize_t workspace_size(Stack self, Run *run, int threads):
+    """Bytes of the buffers of a run; sets the size of its scratch."""
+    cdef Py_ssize_t depth = self.net.depth, reals = 0, widest = 0, i
     for i in range(depth):
         widest = max(widest, self.net.layers[i].ld)
         reals += count_arrays(self, i, run.activated) * run.chunk * self.net.layers[i].ld
         reals += statistics_size(self, i, run.chunk)
     run.scratch_size = max(ROW_GROUP * widest, MOST_NARROW * NARROW_PANEL)
     reals += run.chunk*self.net.layers[0].ldt + threads*run.scratch_size
-    needed = reals*self.itemsize + run.chunk*sizeof(double) + round_up_rows(8*depth)*sizeof(void *)
+    return reals*self.itemsize + round_up_rows(run.chunk)*sizeof(double)
+
+
+cdef cnp.ndarray allocate_workspace(Stack self, Run *run, int threads):
+    """Point the run's buffers into one block of memory, which the stack keeps for the next pass."""
+    cdef Py_ssize_t size = workspace_size(self, run, threads), needed = size + addresses_size(self)
     work = take_workspace(self)
     if work is None or len(work) < needed:
         work = aligned_zeros(needed, np.dtype("uint8"))
+    lay_out(self, run, threads, <char *>cnp.PyArray_DATA(work), <void **>(<char *>cnp.PyArray_DATA(work) + size))
+    return work
+
+
+cdef int lay_out(Stack self, Run *run, int threads, char *at, void **addresses) except -1:
+    """Point the run's buffers into the `workspace_size` bytes at `at`, and put their addresses into the
+    `addresses_size` bytes at `addresses`."""
+    cdef Py_ssize_t depth = self.net.depth, size, i
+    cdef Layer *layer
     if self.transposed is None:
         make_transposed(self)
-    at = <char *>cnp.PyArray_DATA(work)
     run.inputs = at
     at += run.chunk * self.net.layers[0].ldt * self.itemsize
     run.scratch = at
     at += threads * run.scratch_size * self.itemsize
     run.row_loss = <double *>at
-    at += run.chunk * sizeof(double)
-    run.a = <void **>at
+    at += round_up_rows(run.chunk) * sizeof(double)
+    run.a = addresses
     run.dz, run.wt, run.slope = run.a + depth, run.a + 2*depth, run.a + 3*depth
     run.hat, run.dy, run.inverse, run.skip_gradient = run.a + 4*depth, run.a + 5*depth, run.a + 6*depth, run.a + 7*depth
-    at += round_up_rows(8*depth) * sizeof(void *)
     for i in range(depth):
         layer = &self.net.layers[i]
         size = run.chunk * layer.ld * self.itemsize
@@ -139,4 +154,4 @@ cdef cnp.ndarray allocate_workspace(Stack self, Run *run, int threads):
     for i in range(depth):
         run.wt[i] = at if copy_size(self, i) > 0 else NULL
         at += copy_size(self, i) * self.itemsize
-    return work
+    return 0

@@ -17,6 +17,8 @@ include "norms.pyx"
 include "epilogue.pyx"
 include "updates.pyx"
 include "passes.pyx"
+include "bundles.pyx"
+include "together.pyx"
 include "losses.pyx"
 include "optimizers.pyx"
 include "elementwise.pyx"
@@ -25,6 +27,8 @@ include "probes.pyx"
 cdef DenseKernels dense_exports
 dense_exports.forward = forward
 dense_exports.run = run_passes
+dense_exports.together = run_together
+dense_exports.bundle_lanes, dense_exports.bundle_size = bundle_lanes, bundle_size
 dense_exports.penalty = penalty
 dense_exports.add_outer = add_outer
 dense = PyCapsule_New(&dense_exports, "cnn_core.DenseKernels", NULL)

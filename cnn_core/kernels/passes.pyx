@@ -31,12 +31,24 @@ from cnn_core.types cimport (
 
 
 cdef const real *chunk_inputs(Run *run, Py_ssize_t first, Py_ssize_t *ldx) noexcept nogil:
-    """Address of the rows first, ... of the pass: in the caller's array, or in the buffer they are gathered into."""
+    """Address of the rows first, ... of the pass: in the caller's array, or where they are gathered."""
     if run.x.direct and run.order == NULL:
         ldx[0] = run.x.row_stride // <Py_ssize_t>sizeof(real)
         return <const real *>(run.x.data + first*run.x.row_stride)
     ldx[0] = run.net.layers[0].ldt
+    if run.gathered != NULL and run.input_dropout == 0:
+        return <const real *>run.gathered + (first - run.gathered_first)*ldx[0]
     return <const real *>run.inputs
+
+
+cdef void fill_inputs(const Run *run, const Part *part, const Part *some, Py_ssize_t ld) noexcept nogil:
+    """Fill in the buffer of the chunk's inputs for some rows of the part."""
+    cdef Py_ssize_t at = part.at + some.first
+    cdef real *inputs = <real *>run.inputs + some.first*ld
+    if run.gathered == NULL:
+        gather_rows(&run.x, run.order, at, some.m, inputs, ld)
+    else:
+        memcpy(inputs, <const real *>run.gathered + (at - run.gathered_first)*ld, some.m*ld*sizeof(real))
 
 
 cdef void forward_part(Run *run, int index, const Part *part, const real *below, Py_ssize_t ldx) noexcept nogil:
@@ -79,7 +91,7 @@ cdef void rows_phase(Run *run, const Part *part, const real *x, Py_ssize_t ldx, 
         return
     if x == <const real *>run.inputs:
         while next_part(run, part, &some, EPILOGUE_FLOPS*ldx):
-            gather_rows(&run.x, run.order, part.at + some.first, some.m, <real *>run.inputs + some.first*ldx, ldx)
+            fill_inputs(run, part, &some, ldx)
             if not net.plain:
                 drop_inputs(run, &some, <real *>run.inputs + some.first*ldx, ldx)
     # Forward: each layer's product, then what it leaves out.
@@ -270,6 +282,7 @@ cdef void run_passes(Run *run, int rank, int size) noexcept nogil:
     cdef fp_state saved = flush_subnormals()
     cdef real *scratch = <real *>run.scratch + rank*run.scratch_size
     cdef Py_ssize_t index, start, count, end = run.first + run.count, step = 0
+    cdef int64_t taken = run.step.count if run.update == NULL else run.update.step.count
     cdef bint alone = size == 1 and run.loss_spec.function == NULL and run.poll == NULL, tiny = alone and is_tiny(run)
     cdef bint long_rows = alone and has_long_rows(run), going = True
     cdef double weight
@@ -299,13 +312,14 @@ cdef void run_passes(Run *run, int rank, int size) noexcept nogil:
             elif long_rows:
                 run_long_row_batch(run, start, count, weight, scratch, run.pass_loss + index)
             else:
-                going = run_batch(run, start, count, weight, run.first_step + step, rank, size, scratch,
+                going = run_batch(run, start, count, weight, taken, rank, size, scratch,
                                   run.pass_loss + index)
             if run.update != NULL and weight > 0 and going:
                 apply_update(run, index, rank, size)
                 sync_threads(run, rank, size)
             start += run.batch
             step += 1
+            taken += weight > 0
     restore_fp(saved)
 
 

@@ -40,9 +40,12 @@ MEMBERS = {
     "layer norm": ((16,), "relu", "adam", {"norms": ["layer", None]}),
     "batch norm": ((16, 16), "relu", "adam", {"norms": ["batch", "rms", None]}),
     "residual": ((16, 16), "relu", "adam", {"residuals": [False, True, False]}),
+    "huber": ((33,), "relu", "adam", {"loss": "huber"}),
+}
+# With them, all members are trained one after another.
+CALLING_PYTHON = {
     "user": ((8,), (user_sine, user_cosine), "sgd", {}),
     "own loss": ((8,), "relu", "sgd", {"loss": own_loss}),
-    "huber": ((33,), "relu", "adam", {"loss": "huber", "clamped": True}),
 }
 
 
@@ -53,7 +56,7 @@ def data_of(rng, dtype, outputs=2):
 
 def member(name, dtype, seed, outputs=2):
     """A stack and its objective."""
-    hidden, activation, optimizer, more = MEMBERS[name]
+    hidden, activation, optimizer, more = (MEMBERS | CALLING_PYTHON)[name]
     rng = np.random.default_rng(seed)
     stack = Stack(
         (INPUTS, *hidden, outputs), [*[activation] * len(hidden), "identity"], dtype=dtype,
@@ -95,20 +98,31 @@ def state(stack):
     return [stack.parameters, stack.running, *stack.moments, *average]
 
 
+def numbers(stack):
+    """What `state` has, without padding."""
+    return [
+        part
+        for flat in (stack.parameters, *stack.moments)
+        for layer in stack.views(flat)
+        for part in layer
+        if part is not None
+    ]
+
+
 def assert_same_state(one, other):
     assert one.steps == other.steps
     for a, b in zip(state(one), state(other), strict=True):
         assert np.array_equal(a, b)
 
 
-@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize("names", [tuple(MEMBERS), tuple(MEMBERS | CALLING_PYTHON)], ids=["core", "python"])
 @pytest.mark.parametrize("batch_size", [1, 8, 20, 64])
-def test_each_member_has_the_bits_of_its_own_passes(rng, dtype, batch_size, n_threads):
+def test_each_member_has_the_bits_of_its_own_passes(rng, dtype, batch_size, n_threads, names):
     epochs, steps = 2, -(-ROWS // batch_size)
     X, y = data_of(rng, dtype)
     orders = np.array([rng.permutation(ROWS) for _ in range(epochs)])
-    rates = rng.random((len(MEMBERS), epochs * steps)) * 0.01
-    ours, theirs = ([member(name, dtype, i) for i, name in enumerate(MEMBERS)] for _ in range(2))
+    rates = rng.random((len(names), epochs * steps)) * 0.01
+    ours, theirs = ([member(name, dtype, i) for i, name in enumerate(names)] for _ in range(2))
     objectives = [validated(rng, objective) for _, objective in ours]
     stacks = [stack for stack, _ in ours]
     losses, penalties = train_together(
@@ -122,6 +136,63 @@ def test_each_member_has_the_bits_of_its_own_passes(rng, dtype, batch_size, n_th
         norms = stacks[i].gradient_norms
         assert (norms is None) == (lone.gradient_norms is None)
         assert norms is None or norms[-1] == lone.gradient_norms[0]
+
+
+# Hidden units, activation, optimizer, loss, outputs, and what the objective has.
+EQUAL = {
+    "sgd": ((16, 16), "relu", "sgd", "binary_cross_entropy", 1, {}),
+    "adam": ((16, 16), "relu", "adam", "binary_cross_entropy", 1, {}),
+    "adamw": ((5, 3), "tanh", "adamw", "mse", 2, {"l2": 0.01}),
+    "momentum": ((7,), "sigmoid", "momentum", "squared_error", 3, {"l1": 0.01, "penalty_per_row": True}),
+    "nesterov": ((64, 20), "relu", "nesterov", "softmax_cross_entropy", 3, {}),
+    "dots": ((9, 40), "tanh", "adam", "softmax_cross_entropy", 2, {"l1": 0.001, "l2": 0.01}),
+    "linear": ((), "relu", "adam", "binary_cross_entropy", 2, {}),
+}
+
+
+def equal_member(name, dtype, seed):
+    """One of several stacks of the same layers, which differ in all else."""
+    hidden, activation, optimizer, loss, outputs, more = EQUAL[name]
+    rng = np.random.default_rng(seed)
+    biases = [*[name != "nesterov"] * len(hidden), True]
+    stack = Stack((INPUTS, *hidden, outputs), [*[activation] * len(hidden), "identity"], biases, dtype)
+    for W, b in stack.views():
+        W[...] = rng.standard_normal(W.shape) / np.sqrt(len(W))
+        if b is not None:
+            b[...] = rng.standard_normal(b.shape) * 0.1
+    hyper = {"beta_1": 0.8 + 0.009 * seed} if optimizer.startswith("adam") else {}
+    stack.set_optimizer(optimizer, **hyper)
+    stack.steps = seed % 3
+    return stack, Objective(loss, **{key: value * (1 + seed) for key, value in more.items()})
+
+
+@pytest.mark.parametrize("name", EQUAL)
+@pytest.mark.parametrize("batch_size", [1, 6, 32])
+def test_equal_members_have_the_bits_of_their_own_passes(rng, dtype, name, batch_size):
+    """They are computed at once, one in each lane of the vectors; and some of them are left over."""
+    loss, outputs = EQUAL[name][3:5]
+    X, y = data_of(rng, dtype, outputs)
+    if loss == "softmax_cross_entropy":
+        y = rng.integers(0, outputs, ROWS)
+    elif loss == "binary_cross_entropy":
+        y = (y > 0).astype(dtype)
+    K, epochs, steps = 21, 2, -(-ROWS // batch_size)
+    orders = np.array([rng.permutation(ROWS) for _ in range(epochs)])
+    rates = rng.random((K, epochs * steps)) * 0.01
+    rates[3] = 1e300 if dtype == "float64" else 1e30  # it diverges
+    ours, theirs = ([equal_member(name, dtype, i) for i in range(K)] for _ in range(2))
+    objectives = [validated(rng, its, 2) if i % 2 else its for i, (_, its) in enumerate(ours)]
+    stacks = [stack for stack, _ in ours]
+    losses, penalties = train_together(
+        stacks, X, y, objectives, orders, rates, batch_size=batch_size, epochs=epochs
+    )
+    for i, (lone, _) in enumerate(theirs):
+        expected, penalty = alone(lone, X, y, objectives[i], orders, rates[i], batch_size)
+        assert stacks[i].steps == lone.steps
+        for a, b in zip(numbers(stacks[i]), numbers(lone), strict=True):
+            assert np.array_equal(a, b, equal_nan=i == 3)
+        assert np.array_equal(losses[i], expected, equal_nan=i == 3)
+        assert np.array_equal(penalties[i], penalty, equal_nan=i == 3)
 
 
 def forms(X):
@@ -187,7 +258,7 @@ def test_losses_of_classes_and_distributions(rng, dtype, loss, outputs):
 @pytest.mark.parametrize("weighted", [False, True])
 def test_losses_of_rows_of_each_member(rng, dtype, weighted):
     X, y = data_of(rng, dtype)
-    ours = [member(name, dtype, i) for i, name in enumerate(MEMBERS)]
+    ours = [member(name, dtype, i) for i, name in enumerate(MEMBERS | CALLING_PYTHON)]
     weights = rng.random(ROWS) if weighted else None
     objectives = [objective.replace(weights=weights) for _, objective in ours]
     orders = [rng.permutation(ROWS)[: 10 + i] for i in range(len(ours))]
@@ -257,6 +328,7 @@ BAD = {
     "rows": ({"order": np.array([ROWS])}, ValueError, "order"),
     "rates": ({"rates": np.ones((3, 6))}, ValueError, "rates"),
     "steps": ({"rates": np.ones(5)}, ValueError, "rates"),
+    "orders": ({"order": np.zeros((1, 2, 3), np.int64)}, ValueError, "order"),
     "batch": ({"batch_size": 0}, ValueError, "batch_size"),
     "epochs": ({"epochs": 0}, ValueError, "epochs"),
     "y": ({"y": np.ones((ROWS, 3), np.float32)}, ValueError, "y has shape"),

@@ -1,0 +1,566 @@
+"""Steps of several equal networks at once, one in each lane of the vectors: for one instruction set and type of real.
+
+(a) Networks with the same sizes, activations and optimizer are trained on the same rows. Parameter j of all of them is
+    one vector, and so is output j of each row: nothing is padded, no tile is too small, and no row is transposed. A
+    step of sixteen networks 8-16-16-1 on 32 rows takes as long as ... steps of one.
+(b) Sums run in the same order as in `run_batch`, so the bits are the same. Dot products of layers that are stored
+    units x inputs have the partial sums of `dot_tile`.
+(c) A network whose weights of the rows are all 0 takes no step: its lane keeps its numbers.
+(d) Only what is needed for small networks is here: the fused activations, the losses that most of them have, and steps
+    without further updates.
+"""
+
+from libc.stdint cimport int64_t
+from libc.string cimport memset
+
+from cnn_core.activation_codes cimport IDENTITY
+from cnn_core.kernels.activations cimport activate_block, derive_block, v_exp, v_log
+from cnn_core.kernels.losses cimport v_binary_cross_entropy
+from cnn_core.kernels.optimizers cimport Constants, begin_step, constants_of
+from cnn_core.kernels.vec cimport (
+    ACCUMULATORS, LANES, ivec, real, v_abs, v_copysign, v_div, v_load, v_lt, v_max, v_rounded, v_select, v_set1,
+    v_sqrt, v_store, v_where, vec)
+from cnn_core.types cimport (
+    ADAM, ADAMW, BINARY_CROSS_ENTROPY, GRADIENT_ONLY, MOMENTUM, MSE, NESTEROV, SGD, SOFTMAX_CROSS_ENTROPY,
+    SQUARED_ERROR, Bundle, Layer, Net, Run)
+
+cdef enum:
+    BUNDLE_ROWS = 256           # most rows of a batch
+    BUNDLE_BYTES = 1 << 20      # most bytes of a bundle
+    DOT_SUMS = 16               # most partial sums of a dot product
+
+cdef struct MemberConstants:    # the `Constants` of each lane
+    real rate[16]
+    real l1[16]
+    real l2[16]
+    real shrink[16]
+    real mu[16]
+    real b1[16]
+    real b2[16]
+    real one_minus_b1[16]
+    real one_minus_b2[16]
+    real adam_rate[16]
+    real adam_epsilon[16]
+    bint has_l1, has_l2
+
+cdef struct Lanes:              # buffers of a bundle
+    Py_ssize_t parameters       # vectors of all parameters
+    real *w
+    real *m1
+    real *m2
+    real *g                     # gradient of one layer
+    real *a                     # outputs of all layers, [m, units]
+    real *dz
+    real *weights               # weights of the rows, [m]
+    double *row_weights
+    double *row_loss
+    double *shares              # of each lane
+    double *sums
+    real *active                # 1 in lanes that take a step, 0 in others
+
+
+cdef Py_ssize_t parameters_of(const Net *net) noexcept nogil:
+    cdef Py_ssize_t total = 0
+    cdef int i
+    for i in range(net.depth):
+        total += net.layers[i].k * net.layers[i].n + (net.layers[i].n if net.layers[i].b >= 0 else 0)
+    return total
+
+
+cdef Py_ssize_t units_of(const Net *net) noexcept nogil:
+    cdef Py_ssize_t total = 0
+    cdef int i
+    for i in range(net.depth):
+        total += net.layers[i].n
+    return total
+
+
+cdef Py_ssize_t widest_of(const Net *net) noexcept nogil:
+    cdef Py_ssize_t most = 0
+    cdef int i
+    for i in range(net.depth):
+        most = max(most, net.layers[i].k * net.layers[i].n)
+    return most
+
+
+cdef Py_ssize_t bundle_size(const Run *run) noexcept nogil:
+    """`DenseKernels.bundle_size`."""
+    cdef Py_ssize_t reals = 3*parameters_of(run.net) + widest_of(run.net) + 2*run.batch*units_of(run.net)
+    return (reals + run.batch + 1) * LANES * sizeof(real) + (2*run.batch + 2) * LANES * sizeof(double)
+
+
+cdef int bundle_lanes(const Run *run) noexcept nogil:
+    """`DenseKernels.bundle_lanes`."""
+    cdef int loss = run.loss_spec.loss
+    if LANES < 4 or not run.net.plain or run.update != NULL or run.activated or run.offset != NULL:
+        return 0
+    if run.step.method <= GRADIENT_ONLY or run.step.method > ADAMW or run.batch > BUNDLE_ROWS:
+        return 0
+    if not (loss == BINARY_CROSS_ENTROPY or loss == MSE or loss == SQUARED_ERROR
+            or (loss == SOFTMAX_CROSS_ENTROPY and run.target.labels != NULL)):
+        return 0
+    return LANES if bundle_size(run) <= BUNDLE_BYTES else 0
+
+
+cdef Lanes lanes_of(const Bundle *bundle) noexcept nogil:
+    cdef Lanes lanes
+    cdef const Run *run = bundle.runs[0]
+    cdef Py_ssize_t size = parameters_of(run.net) * LANES
+    lanes.parameters = size // LANES
+    lanes.w = <real *>bundle.work
+    lanes.m1, lanes.m2, lanes.g = lanes.w + size, lanes.w + 2*size, lanes.w + 3*size
+    lanes.a = lanes.g + widest_of(run.net)*LANES
+    lanes.dz = lanes.a + run.batch*units_of(run.net)*LANES
+    lanes.weights = lanes.dz + run.batch*units_of(run.net)*LANES
+    lanes.active = lanes.weights + run.batch*LANES
+    lanes.row_weights = <double *>(lanes.active + LANES)
+    lanes.row_loss = lanes.row_weights + run.batch*LANES
+    lanes.shares = lanes.row_loss + run.batch*LANES
+    lanes.sums = lanes.shares + LANES
+    return lanes
+
+
+# ---- between the memory of the networks and that of the bundle
+
+cdef void copy_vector(const Bundle *bundle, int which, real *lanes, bint back) noexcept nogil:
+    """Copy the parameters (0), or moment 1 or 2, of all networks to the bundle, or back."""
+    cdef const Layer *layer
+    cdef Py_ssize_t i, j, inner, outer
+    cdef int index, lane
+    cdef real *memory
+    cdef real *at
+    for lane in range(bundle.count):
+        memory = <real *>(bundle.runs[lane].parameters if which == 0
+                          else bundle.runs[lane].m1 if which == 1 else bundle.runs[lane].m2)
+        if memory == NULL:
+            continue
+        at = lanes + lane
+        for index in range(bundle.runs[0].net.depth):
+            layer = &bundle.runs[0].net.layers[index]
+            outer, inner = layer.ld, 1
+            if layer.units_major:
+                outer, inner = 1, layer.ldt
+            for i in range(layer.k):
+                for j in range(layer.n):
+                    if back:
+                        memory[layer.w + i*outer + j*inner] = at[0]
+                    else:
+                        at[0] = memory[layer.w + i*outer + j*inner]
+                    at += LANES
+            if layer.b >= 0:
+                for j in range(layer.n):
+                    if back:
+                        memory[layer.b + j] = at[0]
+                    else:
+                        at[0] = memory[layer.b + j]
+                    at += LANES
+
+
+cdef void open_bundle(const Bundle *bundle) noexcept nogil:
+    """Copy all networks into the bundle."""
+    cdef Lanes lanes = lanes_of(bundle)
+    memset(bundle.work, 0, bundle_size(bundle.runs[0]))
+    copy_vector(bundle, 0, lanes.w, False)
+    copy_vector(bundle, 1, lanes.m1, False)
+    copy_vector(bundle, 2, lanes.m2, False)
+
+
+cdef void close_bundle(const Bundle *bundle) noexcept nogil:
+    """Copy all networks out of the bundle."""
+    cdef Lanes lanes = lanes_of(bundle)
+    copy_vector(bundle, 0, lanes.w, True)
+    copy_vector(bundle, 1, lanes.m1, True)
+    copy_vector(bundle, 2, lanes.m2, True)
+
+
+# ---- products
+
+cdef struct LaneOperands:       # C[i, j] = D[j] + sum over p of A[i, p] B[p, j]; strides in reals
+    const real *a               # vectors; or numbers that all lanes share
+    Py_ssize_t a_row, a_col
+    const real *b
+    Py_ssize_t b_row, b_col
+    const real *d               # NULL: zeros
+    Py_ssize_t d_col
+    real *c
+    Py_ssize_t c_row, c_col
+
+
+cdef inline void lane_tile(const int M, const int N, const bint shared, Py_ssize_t k, const LaneOperands *o,
+                           Py_ssize_t i0, Py_ssize_t j0) noexcept nogil:
+    """M rows from i0 on and N columns from j0 on."""
+    cdef vec acc[4][4]
+    cdef vec row[4]
+    cdef vec x
+    cdef int i, j
+    cdef Py_ssize_t _
+    cdef const real *a = o.a + i0*o.a_row
+    cdef const real *b = o.b + j0*o.b_col
+    cdef real *c = o.c + i0*o.c_row + j0*o.c_col
+    cdef Py_ssize_t a_row = o.a_row, a_col = o.a_col, b_row = o.b_row, b_col = o.b_col
+    for j in range(N):
+        row[j] = v_load(o.d + (j0 + j)*o.d_col) if o.d != NULL else v_set1(0)
+        for i in range(M):
+            acc[i][j] = row[j]
+    for _ in range(k):
+        for j in range(N):
+            row[j] = v_load(b + j*b_col)
+        for i in range(M):
+            x = v_set1(a[i*a_row]) if shared else v_load(a + i*a_row)
+            for j in range(N):
+                acc[i][j] = acc[i][j] + x * row[j]
+        a += a_col
+        b += b_row
+    for i in range(M):
+        for j in range(N):
+            v_store(c + i*o.c_row + j*o.c_col, acc[i][j])
+
+
+cdef inline void lane_columns(const int M, const bint shared, Py_ssize_t i, Py_ssize_t n, Py_ssize_t k,
+                              const LaneOperands *o) noexcept nogil:
+    cdef Py_ssize_t j = 0
+    while j + 4 <= n:
+        lane_tile(M, 4, shared, k, o, i, j)
+        j += 4
+    if n - j >= 2:
+        lane_tile(M, 2, shared, k, o, i, j)
+        j += 2
+    if j < n:
+        lane_tile(M, 1, shared, k, o, i, j)
+
+
+cdef inline void lane_rows(const bint shared, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
+                           const LaneOperands *o) noexcept nogil:
+    cdef Py_ssize_t i = 0
+    if ACCUMULATORS >= 16:
+        while i + 4 <= m:
+            lane_columns(4, shared, i, n, k, o)
+            i += 4
+    while i + 2 <= m:
+        lane_columns(2, shared, i, n, k, o)
+        i += 2
+    if i < m:
+        lane_columns(1, shared, i, n, k, o)
+
+
+cdef void lane_product(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const LaneOperands *o, bint shared) noexcept nogil:
+    if shared:
+        lane_rows(True, m, n, k, o)
+    else:
+        lane_rows(False, m, n, k, o)
+
+
+cdef void lane_dots(Py_ssize_t m, Py_ssize_t first, Py_ssize_t n, Py_ssize_t k, const LaneOperands *o,
+                    bint shared) noexcept nogil:
+    """Columns first, ... of C, with the partial sums of `dot_tile`."""
+    cdef vec sums[DOT_SUMS]
+    cdef Py_ssize_t i, j, p, l
+    cdef int count = 64 // <int>sizeof(real), half
+    cdef vec x
+    for i in range(m):
+        for j in range(first, n):
+            for l in range(count):
+                sums[l] = v_set1(0)
+            for p in range(k):
+                l = p % count
+                x = v_set1(o.a[i*o.a_row + p*o.a_col]) if shared else v_load(o.a + i*o.a_row + p*o.a_col)
+                sums[l] = sums[l] + x * v_load(o.b + p*o.b_row + j*o.b_col)
+            half = count // 2
+            while half > 0:
+                for l in range(half):
+                    sums[l] = sums[l] + sums[l + half]
+                half = half // 2
+            v_store(o.c + i*o.c_row + j*o.c_col,
+                    sums[0] if o.d == NULL else sums[0] + v_load(o.d + j*o.d_col))
+
+
+# ---- loss
+
+cdef void weigh(const Bundle *bundle, const Lanes *lanes, Py_ssize_t start, Py_ssize_t m) noexcept nogil:
+    """Weights of the rows, and 1 / their sum, as `share_of_row` and `batch_loss` give them."""
+    cdef const Run *run
+    cdef Py_ssize_t r, row
+    cdef int lane
+    cdef double total
+    cdef double *w
+    for lane in range(bundle.count):
+        run = bundle.runs[lane]
+        w = lanes.row_weights + lane
+        total = 0
+        for r in range(m):
+            row = start + r if run.order == NULL else run.order[start + r]
+            w[r*LANES] = 1 if run.target.weights == NULL else run.target.weights[row]
+            total += w[r*LANES]
+        lanes.shares[lane] = 1.0/total if total > 0 else 0
+        lanes.active[lane] = total > 0
+    for r in range(m):
+        for lane in range(LANES):
+            lanes.weights[r*LANES + lane] = <real>(lanes.shares[lane] * lanes.row_weights[r*LANES + lane])
+
+
+cdef void lane_squares(const Run *run, Py_ssize_t row, Py_ssize_t n, double factor, const real *z, const real *weight,
+                       real *dz, double *row_loss) noexcept nogil:
+    cdef real difference[16]
+    cdef vec d
+    cdef Py_ssize_t j
+    cdef int lane
+    for lane in range(LANES):
+        row_loss[lane] = 0
+    for j in range(n):
+        d = v_load(z + j*LANES) - v_set1((<const real *>run.target.values)[row*run.target.columns + j])
+        v_store(difference, d)
+        v_store(dz + j*LANES, d * <real>(2*factor) * v_load(weight))
+        for lane in range(LANES):
+            row_loss[lane] += factor * (<double>difference[lane] * difference[lane])
+
+
+cdef vec lane_binary(const Run *run, Py_ssize_t row, Py_ssize_t n, const real *z, const real *weight,
+                     real *dz) noexcept nogil:
+    cdef vec total = v_set1(0), d
+    cdef Py_ssize_t j
+    for j in range(n):
+        total = total + v_binary_cross_entropy(
+            v_load(z + j*LANES), v_set1((<const real *>run.target.values)[row*run.target.columns + j]), &d)
+        v_store(dz + j*LANES, d * v_load(weight))
+    return total
+
+
+cdef vec lane_labels(const Run *run, Py_ssize_t row, Py_ssize_t n, const real *z, const real *weight,
+                     real *dz) noexcept nogil:
+    cdef Py_ssize_t j, label = run.target.labels[row]
+    cdef vec largest = v_load(z), total = v_set1(0), e, scale
+    for j in range(1, n):
+        largest = v_max(largest, v_load(z + j*LANES))
+    for j in range(n):
+        e = v_exp(v_load(z + j*LANES) - largest)
+        v_store(dz + j*LANES, e)
+        total = total + e
+    scale = v_div(v_load(weight), total)
+    for j in range(n):
+        v_store(dz + j*LANES, v_load(dz + j*LANES) * scale)
+    v_store(dz + label*LANES, v_rounded(v_load(dz + label*LANES)) - v_load(weight))
+    return v_log(total) + (largest - v_load(z + label*LANES))
+
+
+cdef void lane_loss(const Bundle *bundle, const Lanes *lanes, Py_ssize_t start, Py_ssize_t m, const real *z,
+                    real *dz) noexcept nogil:
+    """Row losses times weights, and dZ."""
+    cdef const Run *run = bundle.runs[0]
+    cdef Py_ssize_t n = run.net.layers[run.net.depth - 1].n, r, row
+    cdef int lane, loss = run.loss_spec.loss
+    cdef real losses[16]
+    cdef double *row_loss
+    cdef vec value
+    for r in range(m):
+        row = start + r if run.order == NULL else run.order[start + r]
+        row_loss = lanes.row_loss + r*LANES
+        if loss == MSE or loss == SQUARED_ERROR:
+            lane_squares(run, row, n, 1 if loss == MSE else 0.5, z + r*n*LANES, lanes.weights + r*LANES,
+                         dz + r*n*LANES, row_loss)
+        else:
+            if loss == BINARY_CROSS_ENTROPY:
+                value = lane_binary(run, row, n, z + r*n*LANES, lanes.weights + r*LANES, dz + r*n*LANES)
+            else:
+                value = lane_labels(run, row, n, z + r*n*LANES, lanes.weights + r*LANES, dz + r*n*LANES)
+            v_store(losses, value)
+            for lane in range(LANES):
+                row_loss[lane] = losses[lane]
+        for lane in range(LANES):
+            row_loss[lane] *= lanes.row_weights[r*LANES + lane]
+
+
+cdef void add_lane_losses(const Bundle *bundle, const Lanes *lanes, Py_ssize_t m) noexcept nogil:
+    cdef Py_ssize_t r
+    cdef int lane
+    for lane in range(bundle.count):
+        lanes.sums[lane] = bundle.runs[lane].pass_loss[0]
+    for r in range(m):
+        for lane in range(LANES):
+            lanes.sums[lane] += lanes.row_loss[r*LANES + lane]
+    for lane in range(bundle.count):
+        if lanes.shares[lane] > 0:
+            bundle.runs[lane].pass_loss[0] = lanes.sums[lane]
+
+
+# ---- step
+
+cdef void begin_steps(const Bundle *bundle, const Lanes *lanes, Py_ssize_t step) noexcept nogil:
+    """`begin_step` for each network that takes one."""
+    cdef Run *run
+    cdef int lane
+    for lane in range(bundle.count):
+        run = bundle.runs[lane]
+        if lanes.shares[lane] > 0:
+            if run.penalty_per_row:
+                run.step.l1, run.step.l2 = run.l1*lanes.shares[lane], run.l2*lanes.shares[lane]
+            begin_step(&run.step, run.rates[step])
+
+
+cdef void member_constants(const Bundle *bundle, bint is_weight, MemberConstants *c) noexcept nogil:
+    cdef Constants one
+    cdef int lane
+    memset(c, 0, sizeof(MemberConstants))
+    for lane in range(bundle.count):
+        one = constants_of(&bundle.runs[lane].step, is_weight)
+        c.rate[lane], c.l1[lane], c.l2[lane], c.shrink[lane] = one.rate, one.l1, one.l2, one.shrink
+        c.mu[lane], c.b1[lane], c.b2[lane] = one.mu, one.b1, one.b2
+        c.one_minus_b1[lane], c.one_minus_b2[lane] = one.one_minus_b1, one.one_minus_b2
+        c.adam_rate[lane], c.adam_epsilon[lane] = one.adam_rate, one.adam_epsilon
+        c.has_l1 |= one.l1 != 0
+        c.has_l2 |= one.l2 != 0
+
+
+cdef inline void lane_steps(int method, const MemberConstants *c, ivec active, bint all_active, Py_ssize_t count,
+                            real *w, const real *g, real *m1, real *m2) noexcept nogil:
+    """`step_lane` with constants of each lane. A formula is in one block of code, without a branch that might keep the
+    compiler from fusing."""
+    cdef Py_ssize_t i = 0
+    cdef vec x, d, v = v_set1(0), s = v_set1(0)
+    while i < count*LANES:
+        x = v_load(w + i)
+        d = v_load(g + i)
+        if c.has_l2:
+            d = d + x * v_load(c.l2)
+        if c.has_l1:
+            d = d + v_where(v_lt(v_set1(0), v_abs(x)), v_copysign(v_load(c.l1), x))
+        if method == SGD:
+            x = x - d * v_load(c.rate)
+        elif method == MOMENTUM:
+            v = v_load(m1 + i) * v_load(c.mu) - v_rounded(d * v_load(c.rate))
+            x = x + v
+        elif method == NESTEROV:
+            d = d * v_load(c.rate)
+            v = v_rounded(v_load(m1 + i) * v_load(c.mu)) - d
+            x = x + (v_rounded(v * v_load(c.mu)) - d)
+        else:
+            v = v_load(m1 + i) * v_load(c.b1) + v_rounded(d * v_load(c.one_minus_b1))
+            s = v_load(m2 + i) * v_load(c.b2) + v_rounded(d * d * v_load(c.one_minus_b2))
+            d = v_div(v * v_load(c.adam_rate), v_sqrt(s) + v_load(c.adam_epsilon))
+            x = x * v_load(c.shrink) - d
+        if not all_active:
+            x = v_select(active, x, v_load(w + i))
+            if method != SGD:
+                v = v_select(active, v, v_load(m1 + i))
+            if method == ADAM:
+                s = v_select(active, s, v_load(m2 + i))
+        v_store(w + i, x)
+        if method != SGD:
+            v_store(m1 + i, v)
+        if method == ADAM:
+            v_store(m2 + i, s)
+        i += LANES
+
+
+cdef void lane_step(int method, const MemberConstants *c, const real *lanes, bint all_active, Py_ssize_t count,
+                    real *w, const real *g, real *m1, real *m2) noexcept nogil:
+    cdef ivec active = v_lt(v_set1(0), v_load(lanes))
+    if method == SGD:
+        lane_steps(SGD, c, active, all_active, count, w, g, m1, m2)
+    elif method == MOMENTUM:
+        lane_steps(MOMENTUM, c, active, all_active, count, w, g, m1, m2)
+    elif method == NESTEROV:
+        lane_steps(NESTEROV, c, active, all_active, count, w, g, m1, m2)
+    else:
+        lane_steps(ADAM, c, active, all_active, count, w, g, m1, m2)
+
+
+# ---- a batch
+
+cdef void bundle_batch(const Bundle *bundle, const Lanes *lanes, const real *x, Py_ssize_t ldx, Py_ssize_t start,
+                       Py_ssize_t m, Py_ssize_t step) noexcept nogil:
+    """Forward, loss, backward and step for the m rows of a batch that starts at row `start` of the pass."""
+    cdef const Run *run = bundle.runs[0]
+    cdef const Net *net = run.net
+    cdef const Layer *layer
+    cdef MemberConstants of_weights, of_biases
+    cdef LaneOperands o
+    cdef bint all_active = True, any_active = False
+    cdef int index, lane, top = net.depth - 1
+    cdef Py_ssize_t n, size, r, j
+    cdef real *w = lanes.w
+    cdef real *a = lanes.a
+    cdef real *dz
+    cdef vec total
+    weigh(bundle, lanes, start, m)
+    for lane in range(bundle.count):
+        all_active = all_active and lanes.shares[lane] > 0
+        any_active = any_active or lanes.shares[lane] > 0
+    if not any_active:
+        return
+    begin_steps(bundle, lanes, step)
+    member_constants(bundle, True, &of_weights)
+    member_constants(bundle, False, &of_biases)
+    # Forward.
+    for index in range(net.depth):
+        layer = &net.layers[index]
+        n = layer.n
+        if index == 0:
+            o.a, o.a_row, o.a_col = x, ldx, 1
+        else:
+            o.a, o.a_row, o.a_col = a - m*layer.k*LANES, layer.k*LANES, LANES
+        o.b, o.b_row, o.b_col = w, n*LANES, LANES
+        o.d, o.d_col = w + layer.k*n*LANES if layer.b >= 0 else NULL, LANES
+        o.c, o.c_row, o.c_col = a, n*LANES, LANES
+        lane_product(m, layer.whole if layer.units_major else n, layer.k, &o, index == 0)
+        if layer.units_major:
+            lane_dots(m, layer.whole, n, layer.k, &o, index == 0)
+        activate_block(layer.activation if index < top else IDENTITY, m, n*LANES, a, n*LANES)
+        a += m*n*LANES
+        w += (layer.k*n + (n if layer.b >= 0 else 0))*LANES
+    dz = lanes.dz + (a - lanes.a)
+    n = net.layers[top].n
+    lane_loss(bundle, lanes, start, m, a - m*n*LANES, dz - m*n*LANES)
+    add_lane_losses(bundle, lanes, m)
+    # Backward: dZ of the layer below, before this layer's W takes its step.
+    index = top
+    while index >= 0:
+        layer = &net.layers[index]
+        n = layer.n
+        size = layer.k*n + (n if layer.b >= 0 else 0)
+        w -= size*LANES
+        a -= m*n*LANES
+        dz -= m*n*LANES
+        if index > 0:
+            o.a, o.a_row, o.a_col = dz, n*LANES, LANES
+            o.b, o.b_row, o.b_col = w, LANES, n*LANES
+            o.d, o.d_col = NULL, 0
+            o.c, o.c_row, o.c_col = dz - m*layer.k*LANES, layer.k*LANES, LANES
+            lane_product(m, layer.k, n, &o, False)
+            derive_block(net.layers[index - 1].activation, m, layer.k*LANES, a - m*layer.k*LANES, o.c,
+                         layer.k*LANES)
+            o.a, o.a_row, o.a_col = a - m*layer.k*LANES, LANES, layer.k*LANES
+        else:
+            o.a, o.a_row, o.a_col = x, 1, ldx
+        o.b, o.b_row, o.b_col = dz, n*LANES, LANES
+        o.d, o.d_col = NULL, 0
+        o.c, o.c_row, o.c_col = lanes.g, n*LANES, LANES
+        lane_product(layer.k, n, m, &o, index == 0)
+        lane_step(run.step.method, &of_weights, lanes.active, all_active, layer.k*n, w, lanes.g,
+                  lanes.m1 + (w - lanes.w), lanes.m2 + (w - lanes.w))
+        if layer.b >= 0:
+            for j in range(n):
+                total = v_set1(0)
+                for r in range(m):
+                    total = total + v_load(dz + (r*n + j)*LANES)
+                v_store(lanes.g + j*LANES, total)
+            lane_step(run.step.method, &of_biases, lanes.active, all_active, n, w + layer.k*n*LANES, lanes.g,
+                      lanes.m1 + (w - lanes.w) + layer.k*n*LANES, lanes.m2 + (w - lanes.w) + layer.k*n*LANES)
+        index -= 1
+
+
+cdef void bundle_steps(const Bundle *bundle, Py_ssize_t at, Py_ssize_t count, const real *gathered) noexcept nogil:
+    """The steps of all networks for the rows of a group; `gathered` NULL: read in place."""
+    cdef Run *run = bundle.runs[0]
+    cdef Lanes lanes = lanes_of(bundle)
+    cdef Py_ssize_t ldx = run.net.layers[0].ldt, start = at, step = 0
+    cdef const real *x = gathered
+    cdef int lane
+    if gathered == NULL:
+        ldx = run.x.row_stride // <Py_ssize_t>sizeof(real)
+        x = <const real *>(run.x.data + at*run.x.row_stride)
+    while start < at + count:
+        bundle_batch(bundle, &lanes, x + (start - at)*ldx, ldx, start, min(run.batch, at + count - start), step)
+        start += run.batch
+        step += 1
+    for lane in range(bundle.count):
+        bundle.runs[lane].rates += step
