@@ -20,7 +20,7 @@ from cnn_core.types cimport SLICE_FLOPS, Bundle, Run, Team
 
 cdef enum:
     GATHERED_TOGETHER = 256 * 1024      # bytes of rows that are gathered at once
-    FEWEST_OF_BUNDLE = 2                # a bundle has at least 1 / this of its lanes
+    FEWEST_IN_BUNDLE = 5                # a bundle has at least 5 / 8 of its lanes: with fewer it is slower than each alone
     SERIAL_WORK = 2000000               # operations that take less time than it takes to wake threads
 
 
@@ -175,7 +175,7 @@ cdef class Together:
         made = []
         for lanes, members in equal.values():
             at = 0
-            while lanes > 0 and (len(members) - at) * FEWEST_OF_BUNDLE >= lanes:
+            while lanes > 0 and (len(members) - at) * 8 >= lanes * FEWEST_IN_BUNDLE:
                 made.append(members[at:at + lanes])
                 at += lanes
             made.extend([i] for i in members[at:])

@@ -13,8 +13,8 @@
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
-from cnn_core.activation_codes cimport IDENTITY
-from cnn_core.kernels.activations cimport activate_block, derive_block, v_exp, v_log
+from cnn_core.activation_codes cimport IDENTITY, RELU
+from cnn_core.kernels.activations cimport activate_block, derive_block, v_activate, v_chain, v_exp, v_log
 from cnn_core.kernels.losses cimport v_binary_cross_entropy
 from cnn_core.kernels.optimizers cimport Constants, begin_step, constants_of
 from cnn_core.kernels.vec cimport (
@@ -27,6 +27,7 @@ from cnn_core.types cimport (
 cdef enum:
     BUNDLE_ROWS = 256           # most rows of a batch
     BUNDLE_BYTES = 1 << 20      # most bytes of a bundle
+    ROWS_AT_ONCE = 8            # rows through all layers before the next ones: they stay in the first-level cache
     DOT_SUMS = 16               # most partial sums of a dot product
 
 cdef struct MemberConstants:    # the `Constants` of each lane
@@ -44,7 +45,6 @@ cdef struct MemberConstants:    # the `Constants` of each lane
     bint has_l1, has_l2
 
 cdef struct Lanes:              # buffers of a bundle
-    Py_ssize_t parameters       # vectors of all parameters
     real *w
     real *m1
     real *m2
@@ -57,6 +57,9 @@ cdef struct Lanes:              # buffers of a bundle
     double *shares              # of each lane
     double *sums
     real *active                # 1 in lanes that take a step, 0 in others
+    real *bias_gradients
+    Py_ssize_t *starts          # of each layer in `a` and `dz`, in vectors
+    Py_ssize_t *units           # of all layers before each
 
 
 cdef Py_ssize_t parameters_of(const Net *net) noexcept nogil:
@@ -86,7 +89,8 @@ cdef Py_ssize_t widest_of(const Net *net) noexcept nogil:
 cdef Py_ssize_t bundle_size(const Run *run) noexcept nogil:
     """`DenseKernels.bundle_size`."""
     cdef Py_ssize_t reals = 3*parameters_of(run.net) + widest_of(run.net) + 2*run.batch*units_of(run.net)
-    return (reals + run.batch + 1) * LANES * sizeof(real) + (2*run.batch + 2) * LANES * sizeof(double)
+    return (reals + run.batch + units_of(run.net) + 1) * LANES * sizeof(real) + (2*run.batch + 2) * LANES * sizeof(double) + (
+        2 * run.net.depth * sizeof(Py_ssize_t))
 
 
 cdef int bundle_lanes(const Run *run) noexcept nogil:
@@ -105,18 +109,24 @@ cdef int bundle_lanes(const Run *run) noexcept nogil:
 cdef Lanes lanes_of(const Bundle *bundle) noexcept nogil:
     cdef Lanes lanes
     cdef const Run *run = bundle.runs[0]
-    cdef Py_ssize_t size = parameters_of(run.net) * LANES
-    lanes.parameters = size // LANES
+    cdef Py_ssize_t size = parameters_of(run.net) * LANES, at = 0
+    cdef int index
     lanes.w = <real *>bundle.work
     lanes.m1, lanes.m2, lanes.g = lanes.w + size, lanes.w + 2*size, lanes.w + 3*size
     lanes.a = lanes.g + widest_of(run.net)*LANES
     lanes.dz = lanes.a + run.batch*units_of(run.net)*LANES
     lanes.weights = lanes.dz + run.batch*units_of(run.net)*LANES
     lanes.active = lanes.weights + run.batch*LANES
-    lanes.row_weights = <double *>(lanes.active + LANES)
+    lanes.bias_gradients = lanes.active + LANES
+    lanes.row_weights = <double *>(lanes.bias_gradients + units_of(run.net)*LANES)
     lanes.row_loss = lanes.row_weights + run.batch*LANES
     lanes.shares = lanes.row_loss + run.batch*LANES
     lanes.sums = lanes.shares + LANES
+    lanes.starts = <Py_ssize_t *>(lanes.sums + LANES)
+    lanes.units = lanes.starts + run.net.depth
+    for index in range(run.net.depth):
+        lanes.starts[index], lanes.units[index] = run.batch*at, at
+        at += run.net.layers[index].n
     return lanes
 
 
@@ -184,6 +194,8 @@ cdef struct LaneOperands:       # C[i, j] = D[j] + sum over p of A[i, p] B[p, j]
     Py_ssize_t d_col
     real *c
     Py_ssize_t c_row, c_col
+    bint relu                   # C = relu(C)
+    const real *below           # C *= relu'(below), at the strides of C; or NULL
 
 
 cdef inline void lane_tile(const int M, const int N, const bint shared, Py_ssize_t k, const LaneOperands *o,
@@ -211,6 +223,14 @@ cdef inline void lane_tile(const int M, const int N, const bint shared, Py_ssize
                 acc[i][j] = acc[i][j] + x * row[j]
         a += a_col
         b += b_row
+    if o.relu:
+        for i in range(M):
+            for j in range(N):
+                acc[i][j] = v_activate(RELU, acc[i][j])
+    if o.below != NULL:
+        for i in range(M):
+            for j in range(N):
+                acc[i][j] = v_chain(RELU, v_load(o.below + (c - o.c) + i*o.c_row + j*o.c_col), acc[i][j])
     for i in range(M):
         for j in range(N):
             v_store(c + i*o.c_row + j*o.c_col, acc[i][j])
@@ -278,24 +298,30 @@ cdef void lane_dots(Py_ssize_t m, Py_ssize_t first, Py_ssize_t n, Py_ssize_t k, 
 
 cdef void weigh(const Bundle *bundle, const Lanes *lanes, Py_ssize_t start, Py_ssize_t m) noexcept nogil:
     """Weights of the rows, and 1 / their sum, as `share_of_row` and `batch_loss` give them."""
-    cdef const Run *run
-    cdef Py_ssize_t r, row
+    cdef const double *weights
+    cdef const int64_t *order = bundle.runs[0].order
+    cdef Py_ssize_t r
     cdef int lane
-    cdef double total
     cdef double *w
     for lane in range(bundle.count):
-        run = bundle.runs[lane]
+        weights = bundle.runs[lane].target.weights
         w = lanes.row_weights + lane
-        total = 0
         for r in range(m):
-            row = start + r if run.order == NULL else run.order[start + r]
-            w[r*LANES] = 1 if run.target.weights == NULL else run.target.weights[row]
-            total += w[r*LANES]
-        lanes.shares[lane] = 1.0/total if total > 0 else 0
-        lanes.active[lane] = total > 0
+            w[r*LANES] = 1 if weights == NULL else weights[start + r if order == NULL else order[start + r]]
+    # The sums of all lanes at once: one chain of additions would wait for each.
+    for lane in range(LANES):
+        lanes.sums[lane] = 0
     for r in range(m):
+        w = lanes.row_weights + r*LANES
         for lane in range(LANES):
-            lanes.weights[r*LANES + lane] = <real>(lanes.shares[lane] * lanes.row_weights[r*LANES + lane])
+            lanes.sums[lane] += w[lane]
+    for lane in range(bundle.count):
+        lanes.shares[lane] = 1.0/lanes.sums[lane] if lanes.sums[lane] > 0 else 0
+        lanes.active[lane] = lanes.sums[lane] > 0
+    for r in range(m):
+        w = lanes.row_weights + r*LANES
+        for lane in range(LANES):
+            lanes.weights[r*LANES + lane] = <real>(lanes.shares[lane] * w[lane])
 
 
 cdef void lane_squares(const Run *run, Py_ssize_t row, Py_ssize_t n, double factor, const real *z, const real *weight,
@@ -342,31 +368,34 @@ cdef vec lane_labels(const Run *run, Py_ssize_t row, Py_ssize_t n, const real *z
     return v_log(total) + (largest - v_load(z + label*LANES))
 
 
-cdef void lane_loss(const Bundle *bundle, const Lanes *lanes, Py_ssize_t start, Py_ssize_t m, const real *z,
-                    real *dz) noexcept nogil:
-    """Row losses times weights, and dZ."""
+cdef void lane_loss(const Bundle *bundle, const Lanes *lanes, Py_ssize_t start, Py_ssize_t first, Py_ssize_t m,
+                    const real *z, real *dz) noexcept nogil:
+    """Losses times weights, and dZ, of m rows from `first` on of the batch that starts at `start`."""
     cdef const Run *run = bundle.runs[0]
     cdef Py_ssize_t n = run.net.layers[run.net.depth - 1].n, r, row
     cdef int lane, loss = run.loss_spec.loss
     cdef real losses[16]
     cdef double *row_loss
+    cdef const real *weight
     cdef vec value
-    for r in range(m):
+    for r in range(first, first + m):
         row = start + r if run.order == NULL else run.order[start + r]
         row_loss = lanes.row_loss + r*LANES
+        weight = lanes.weights + r*LANES
         if loss == MSE or loss == SQUARED_ERROR:
-            lane_squares(run, row, n, 1 if loss == MSE else 0.5, z + r*n*LANES, lanes.weights + r*LANES,
-                         dz + r*n*LANES, row_loss)
+            lane_squares(run, row, n, 1 if loss == MSE else 0.5, z, weight, dz, row_loss)
         else:
             if loss == BINARY_CROSS_ENTROPY:
-                value = lane_binary(run, row, n, z + r*n*LANES, lanes.weights + r*LANES, dz + r*n*LANES)
+                value = lane_binary(run, row, n, z, weight, dz)
             else:
-                value = lane_labels(run, row, n, z + r*n*LANES, lanes.weights + r*LANES, dz + r*n*LANES)
+                value = lane_labels(run, row, n, z, weight, dz)
             v_store(losses, value)
             for lane in range(LANES):
                 row_loss[lane] = losses[lane]
         for lane in range(LANES):
             row_loss[lane] *= lanes.row_weights[r*LANES + lane]
+        z += n*LANES
+        dz += n*LANES
 
 
 cdef void add_lane_losses(const Bundle *bundle, const Lanes *lanes, Py_ssize_t m) noexcept nogil:
@@ -466,21 +495,88 @@ cdef void lane_step(int method, const MemberConstants *c, const real *lanes, bin
 
 # ---- a batch
 
+cdef void add_to_sums(Py_ssize_t m, Py_ssize_t n, const real *dz, real *sums) noexcept nogil:
+    """sums[n] += the m rows of dz[m, n] vectors, four columns at once: one chain of additions would wait for each."""
+    cdef vec total[4]
+    cdef Py_ssize_t j = 0, r
+    cdef int i
+    while j + 4 <= n:
+        for i in range(4):
+            total[i] = v_load(sums + (j + i)*LANES)
+        for r in range(m):
+            for i in range(4):
+                total[i] = total[i] + v_load(dz + (r*n + j + i)*LANES)
+        for i in range(4):
+            v_store(sums + (j + i)*LANES, total[i])
+        j += 4
+    while j < n:
+        total[0] = v_load(sums + j*LANES)
+        for r in range(m):
+            total[0] = total[0] + v_load(dz + (r*n + j)*LANES)
+        v_store(sums + j*LANES, total[0])
+        j += 1
+
+
+cdef void bundle_rows(const Bundle *bundle, const Lanes *lanes, const real *x, Py_ssize_t ldx, Py_ssize_t start,
+                      Py_ssize_t first, Py_ssize_t m) noexcept nogil:
+    """Forward, loss and dZ of all layers for m rows from `first` on of a batch, which starts at row `start` of the
+    pass."""
+    cdef const Net *net = bundle.runs[0].net
+    cdef const Layer *layer
+    cdef LaneOperands o
+    cdef int index, activation, top = net.depth - 1
+    cdef const real *w = lanes.w
+    # Forward.
+    for index in range(net.depth):
+        layer = &net.layers[index]
+        if index == 0:
+            o.a, o.a_row, o.a_col = x + first*ldx, ldx, 1
+        else:
+            o.a, o.a_row, o.a_col = o.c, layer.k*LANES, LANES
+        o.b, o.b_row, o.b_col = w, layer.n*LANES, LANES
+        o.d, o.d_col = w + layer.k*layer.n*LANES if layer.b >= 0 else NULL, LANES
+        o.c, o.c_row, o.c_col = lanes.a + (lanes.starts[index] + first*layer.n)*LANES, layer.n*LANES, LANES
+        activation = layer.activation if index < top else IDENTITY
+        o.relu, o.below = activation == RELU and not layer.units_major, NULL
+        lane_product(m, layer.whole if layer.units_major else layer.n, layer.k, &o, index == 0)
+        if layer.units_major:
+            lane_dots(m, layer.whole, layer.n, layer.k, &o, index == 0)
+        if not o.relu:
+            activate_block(activation, 1, m*layer.n*LANES, o.c, 0)
+        w += (layer.k*layer.n + (layer.n if layer.b >= 0 else 0))*LANES
+    lane_loss(bundle, lanes, start, first, m, o.c, lanes.dz + (o.c - lanes.a))
+    # Backward: dZ of the layer below.
+    index = top
+    while index > 0:
+        layer = &net.layers[index]
+        w -= (layer.k*layer.n + (layer.n if layer.b >= 0 else 0))*LANES
+        o.a, o.a_row, o.a_col = lanes.dz + (lanes.starts[index] + first*layer.n)*LANES, layer.n*LANES, LANES
+        o.b, o.b_row, o.b_col = w, LANES, layer.n*LANES
+        o.d, o.d_col = NULL, 0
+        o.c, o.c_row, o.c_col = lanes.dz + (lanes.starts[index - 1] + first*layer.k)*LANES, layer.k*LANES, LANES
+        activation = net.layers[index - 1].activation
+        o.relu, o.below = False, lanes.a + (o.c - lanes.dz) if activation == RELU else NULL
+        lane_product(m, layer.k, layer.n, &o, False)
+        if activation != RELU:
+            derive_block(activation, 1, m*layer.k*LANES, lanes.a + (o.c - lanes.dz), o.c, 0)
+        index -= 1
+    # The sums of dZ, while it is in the first-level cache.
+    for index in range(net.depth):
+        add_to_sums(m, net.layers[index].n, lanes.dz + (lanes.starts[index] + first*net.layers[index].n)*LANES,
+                 lanes.bias_gradients + lanes.units[index]*LANES)
+
+
 cdef void bundle_batch(const Bundle *bundle, const Lanes *lanes, const real *x, Py_ssize_t ldx, Py_ssize_t start,
                        Py_ssize_t m, Py_ssize_t step) noexcept nogil:
     """Forward, loss, backward and step for the m rows of a batch that starts at row `start` of the pass."""
-    cdef const Run *run = bundle.runs[0]
-    cdef const Net *net = run.net
+    cdef const Net *net = bundle.runs[0].net
     cdef const Layer *layer
     cdef MemberConstants of_weights, of_biases
     cdef LaneOperands o
     cdef bint all_active = True, any_active = False
-    cdef int index, lane, top = net.depth - 1
-    cdef Py_ssize_t n, size, r, j
-    cdef real *w = lanes.w
-    cdef real *a = lanes.a
-    cdef real *dz
-    cdef vec total
+    cdef int index, lane, method = bundle.runs[0].step.method
+    cdef Py_ssize_t n, at = 0, first = 0
+    cdef const real *dz
     weigh(bundle, lanes, start, m)
     for lane in range(bundle.count):
         all_active = all_active and lanes.shares[lane] > 0
@@ -490,62 +586,31 @@ cdef void bundle_batch(const Bundle *bundle, const Lanes *lanes, const real *x, 
     begin_steps(bundle, lanes, step)
     member_constants(bundle, True, &of_weights)
     member_constants(bundle, False, &of_biases)
-    # Forward.
+    memset(lanes.bias_gradients, 0, units_of(net) * LANES * sizeof(real))
+    while first < m:
+        bundle_rows(bundle, lanes, x, ldx, start, first, min(ROWS_AT_ONCE, m - first))
+        first += ROWS_AT_ONCE
+    add_lane_losses(bundle, lanes, m)
     for index in range(net.depth):
         layer = &net.layers[index]
         n = layer.n
+        dz = lanes.dz + lanes.starts[index]*LANES
         if index == 0:
-            o.a, o.a_row, o.a_col = x, ldx, 1
-        else:
-            o.a, o.a_row, o.a_col = a - m*layer.k*LANES, layer.k*LANES, LANES
-        o.b, o.b_row, o.b_col = w, n*LANES, LANES
-        o.d, o.d_col = w + layer.k*n*LANES if layer.b >= 0 else NULL, LANES
-        o.c, o.c_row, o.c_col = a, n*LANES, LANES
-        lane_product(m, layer.whole if layer.units_major else n, layer.k, &o, index == 0)
-        if layer.units_major:
-            lane_dots(m, layer.whole, n, layer.k, &o, index == 0)
-        activate_block(layer.activation if index < top else IDENTITY, m, n*LANES, a, n*LANES)
-        a += m*n*LANES
-        w += (layer.k*n + (n if layer.b >= 0 else 0))*LANES
-    dz = lanes.dz + (a - lanes.a)
-    n = net.layers[top].n
-    lane_loss(bundle, lanes, start, m, a - m*n*LANES, dz - m*n*LANES)
-    add_lane_losses(bundle, lanes, m)
-    # Backward: dZ of the layer below, before this layer's W takes its step.
-    index = top
-    while index >= 0:
-        layer = &net.layers[index]
-        n = layer.n
-        size = layer.k*n + (n if layer.b >= 0 else 0)
-        w -= size*LANES
-        a -= m*n*LANES
-        dz -= m*n*LANES
-        if index > 0:
-            o.a, o.a_row, o.a_col = dz, n*LANES, LANES
-            o.b, o.b_row, o.b_col = w, LANES, n*LANES
-            o.d, o.d_col = NULL, 0
-            o.c, o.c_row, o.c_col = dz - m*layer.k*LANES, layer.k*LANES, LANES
-            lane_product(m, layer.k, n, &o, False)
-            derive_block(net.layers[index - 1].activation, m, layer.k*LANES, a - m*layer.k*LANES, o.c,
-                         layer.k*LANES)
-            o.a, o.a_row, o.a_col = a - m*layer.k*LANES, LANES, layer.k*LANES
-        else:
             o.a, o.a_row, o.a_col = x, 1, ldx
+        else:
+            o.a, o.a_row, o.a_col = lanes.a + lanes.starts[index - 1]*LANES, LANES, layer.k*LANES
         o.b, o.b_row, o.b_col = dz, n*LANES, LANES
         o.d, o.d_col = NULL, 0
         o.c, o.c_row, o.c_col = lanes.g, n*LANES, LANES
+        o.relu, o.below = False, NULL
         lane_product(layer.k, n, m, &o, index == 0)
-        lane_step(run.step.method, &of_weights, lanes.active, all_active, layer.k*n, w, lanes.g,
-                  lanes.m1 + (w - lanes.w), lanes.m2 + (w - lanes.w))
+        lane_step(method, &of_weights, lanes.active, all_active, layer.k*n, lanes.w + at, lanes.g, lanes.m1 + at,
+                  lanes.m2 + at)
+        at += layer.k*n*LANES
         if layer.b >= 0:
-            for j in range(n):
-                total = v_set1(0)
-                for r in range(m):
-                    total = total + v_load(dz + (r*n + j)*LANES)
-                v_store(lanes.g + j*LANES, total)
-            lane_step(run.step.method, &of_biases, lanes.active, all_active, n, w + layer.k*n*LANES, lanes.g,
-                      lanes.m1 + (w - lanes.w) + layer.k*n*LANES, lanes.m2 + (w - lanes.w) + layer.k*n*LANES)
-        index -= 1
+            lane_step(method, &of_biases, lanes.active, all_active, n, lanes.w + at,
+                      lanes.bias_gradients + lanes.units[index]*LANES, lanes.m1 + at, lanes.m2 + at)
+            at += n*LANES
 
 
 cdef void bundle_steps(const Bundle *bundle, Py_ssize_t at, Py_ssize_t count, const real *gathered) noexcept nogil:
