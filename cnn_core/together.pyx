@@ -19,7 +19,9 @@ from cnn_core.threads cimport acquire_threads, release_threads, run_parallel
 from cnn_core.types cimport SLICE_FLOPS, Bundle, Run, Team
 
 cdef enum:
-    GATHERED_TOGETHER = 256 * 1024      # bytes of rows that are gathered at once
+    GATHERED_TOGETHER = 256 * 1024      # bytes of rows that are gathered at once; or
+    GATHERED_PER_STATE = 4              # this times the bytes of a member, which a group reads once, and at most
+    MOST_GATHERED = 8 * 1024 * 1024
     FEWEST_IN_BUNDLE = 5                # a bundle has at least 5 / 8 of its lanes: with fewer it is slower than each alone
     SERIAL_WORK = 2000000               # operations that take less time than it takes to wake threads
 
@@ -187,6 +189,7 @@ cdef class Together:
         cdef Stack stack = self.stacks[0]
         cdef Bundle *bundle
         cdef Py_ssize_t i, part, row_bytes = stack.net.layers[0].ldt * stack.itemsize, needed = 0, size = 0
+        cdef Py_ssize_t gathered = GATHERED_TOGETHER
         cdef int runs = 0, bundles = 0
         cdef char *memory
         cdef char *addresses
@@ -201,7 +204,11 @@ cdef class Together:
             part = loads.index(min(loads))
             parts[part].append(tasks[i])
             loads[part] += work[i]
-        team.group = max(1, GATHERED_TOGETHER // row_bytes // self.runs[0].batch) * self.runs[0].batch
+        for i in range(self.count):
+            stack = self.stacks[i]
+            gathered = max(gathered, GATHERED_PER_STATE * stack.memory.count * stack.itemsize * (
+                1 + len(stack.moment_memory)))
+        team.group = max(1, min(gathered, MOST_GATHERED) // row_bytes // self.runs[0].batch) * self.runs[0].batch
         team.group = min(team.group, self.runs[0].count)
         team.inputs_size = team.group * row_bytes
         for task in tasks:
@@ -311,17 +318,13 @@ cdef class Together:
     cdef object divisors(self, Py_ssize_t epochs):
         """Divisor of the loss of each member in each epoch."""
         cdef Py_ssize_t i, rows = self.runs[0].count
-        made = np.zeros((self.count, epochs))
-        for epoch in range(epochs):
-            order = self.orders
-            if order is not None and len(order) > rows:
-                order = order[epoch*rows:(epoch + 1)*rows]
+        cdef Py_ssize_t orders = 1 if self.orders is None else len(self.orders) // rows, at
+        made = np.zeros((self.count, orders))
+        for at in range(orders):
+            order = None if self.orders is None else (<object>self.orders)[at*rows:(at + 1)*rows]
             for i in range(self.count):
-                if epoch > 0 and (self.orders is None or len(self.orders) == rows):
-                    made[i, epoch] = made[i, 0]
-                else:
-                    made[i, epoch] = row_count(&self.runs[i], self.weights[i], order)
-        return made
+                made[i, at] = row_count(&self.runs[i], self.weights[i], order)
+        return made if orders == epochs else np.repeat(made, epochs, axis=1)
 
     cdef object results(self, losses, penalties, norms, factors, Py_ssize_t ended, Py_ssize_t steps):
         """Losses and penalties of the complete epochs; norms of gradients are kept by the stacks."""

@@ -1,13 +1,12 @@
-"""Steps of several equal networks at once, one in each lane of the vectors: for one instruction set and type of real.
+"""Steps of several equal networks at once, one in each lane of a vector: for one instruction set and type of real.
 
-(a) Networks with the same sizes, activations and optimizer are trained on the same rows. Parameter j of all of them is
-    one vector, and so is output j of each row: nothing is padded, no tile is too small, and no row is transposed. A
-    step of sixteen networks 8-16-16-1 on 32 rows takes as long as ... steps of one.
+(a) Networks of the same layers are trained on the same rows. Parameter j of all of them is one vector, and so is output
+    j of each row: no padding is computed, no tile is too small for the registers, and nothing is transposed. A step of
+    sixteen networks 8-16-16-1 on 32 rows takes as long as nine steps of one; for layers of 32 units nothing is gained.
 (b) Sums run in the same order as in `run_batch`, so the bits are the same. Dot products of layers that are stored
     units x inputs have the partial sums of `dot_tile`.
 (c) A network whose weights of the rows are all 0 takes no step: its lane keeps its numbers.
-(d) Only what is needed for small networks is here: the fused activations, the losses that most of them have, and steps
-    without further updates.
+(d) Only what small networks need is here: the fused activations, frequent losses, and steps without further updates.
 """
 
 from libc.stdint cimport int64_t
@@ -26,7 +25,7 @@ from cnn_core.types cimport (
 
 cdef enum:
     BUNDLE_ROWS = 256           # most rows of a batch
-    BUNDLE_BYTES = 1 << 20      # most bytes of a bundle
+    BUNDLE_PARAMETERS = 1500    # most parameters of a network
     ROWS_AT_ONCE = 8            # rows through all layers before the next ones: they stay in the first-level cache
     DOT_SUMS = 16               # most partial sums of a dot product
 
@@ -103,7 +102,7 @@ cdef int bundle_lanes(const Run *run) noexcept nogil:
     if not (loss == BINARY_CROSS_ENTROPY or loss == MSE or loss == SQUARED_ERROR
             or (loss == SOFTMAX_CROSS_ENTROPY and run.target.labels != NULL)):
         return 0
-    return LANES if bundle_size(run) <= BUNDLE_BYTES else 0
+    return LANES if parameters_of(run.net) <= BUNDLE_PARAMETERS else 0
 
 
 cdef Lanes lanes_of(const Bundle *bundle) noexcept nogil:

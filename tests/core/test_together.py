@@ -1,7 +1,10 @@
 """Several stacks in one pass: each gets the bits of its own passes, whatever the others are."""
 
+import threading
+
 import numpy as np
 import pytest
+import signals
 
 from cnn_core.gram import make_gram_stack
 from cnn_core.layers import Layers
@@ -375,3 +378,54 @@ def test_a_gram_stack_is_trained_alone(rng):
     stack = make_gram_stack(home, X)
     with pytest.raises(ValueError, match="GramStack"):
         train_together([stack], X, y, [Objective("mse")], None, np.ones(1), batch_size=ROWS)
+
+
+def long_training(rng, epochs=10_000):
+    """Stacks, and arguments of `train_together` that take much longer than a test: some are computed in lanes."""
+    X, y = data_of(rng, "float32")
+    stacks = [equal_member("sgd", "float32", i)[0] for i in range(16)]
+    stacks += [member("wide", "float32", i, 1)[0] for i in range(2)]
+    for stack in stacks:
+        stack.steps = 0
+    options = {"batch_size": 10, "epochs": epochs, "n_threads": 2}
+    return stacks, (X, y[:, :1].copy(), [Objective("mse")] * 18, None, np.full(6 * epochs, 1e-6)), options
+
+
+def test_an_interrupt_leaves_all_members_after_the_same_step(rng):
+    stacks, data, options = long_training(rng)
+    assert signals.stopped(lambda: train_together(stacks, *data, **options), 0.2) is not None
+    (steps,) = {stack.steps for stack in stacks}
+    assert 0 < steps < 60_000
+    lone = equal_member("sgd", "float32", 3)[0]
+    lone.steps = 0
+    X, y, (objective, *_), _, rates = data
+    epochs, rest = divmod(steps, 6)
+    alone(lone, X, y, objective, [None] * epochs, rates[: 6 * epochs], 10)
+    if rest:
+        alone(lone, X, y, objective, [np.arange(10 * rest)], rates[:rest], 10)
+    assert np.array_equal(stacks[3].parameters, lone.parameters)
+    stacks[0].train(X, y, objective, None, np.ones(6), batch_size=10)  # no pass is left open
+
+
+def test_another_thread_reads_members_and_cannot_change_them(rng):
+    stacks, data, options = long_training(rng)
+    seen, errors = [], []
+
+    def read():
+        while len(seen) < 5:
+            state = [stack.present().parameters.copy() for stack in (stacks[0], stacks[17])]
+            if not seen or not any(map(np.array_equal, state, seen[-1])):
+                seen.append(state)
+        try:
+            stacks[5].set_optimizer("adam")
+        except RuntimeError as error:
+            errors.append(str(error))
+        ending.set()
+
+    ending = threading.Event()
+    thread = threading.Thread(target=read)
+    thread.start()
+    while not ending.is_set():
+        train_together(stacks, *data[:-1], data[-1][:600], **(options | {"epochs": 100}))
+    thread.join()
+    assert all("in use by a pass" in error for error in errors)

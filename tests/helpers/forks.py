@@ -51,6 +51,7 @@ BUSY = {
     "predict": lambda net: net.predict(X),
     "train": train,
     "train in callbacks": lambda net: net.fit(X, Y, epochs=3, callbacks=[Custom()]),
+    "train members": lambda net: cnn.Ensemble(network(), n_members=4).fit(X, Y, epochs=3, validation=None),
     "change weights": lambda net: (net.set_weights(net.get_weights()), net.predict_proba(X[:3])),
     "set threads": lambda net: (cnn.set_num_threads(2), net.predict(X), cnn.set_num_threads(None)),
     "save": save,
