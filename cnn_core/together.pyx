@@ -428,7 +428,7 @@ def train_together(stacks, X, y, objectives, order, rates, *, batch_size, epochs
 
 
 cdef bint trained_in_turn(list members, Py_ssize_t batch, int threads) except -1:
-    """Whether each member has a pass of its own: see (c); or has all threads, since there are fewer members."""
+    """Whether each member has its own pass: see (c); or has all threads, since there are fewer members."""
     cdef Stack stack
     for stack, objective in members:
         if trains_alone(stack, objective, batch):
