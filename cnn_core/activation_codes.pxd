@@ -7,7 +7,7 @@ the functions of a user and has no name.
 cdef enum Activation:
     IDENTITY, RELU, SIGMOID, TANH, SOFTMAX
     EXP, LEAKY_RELU, ELU, SELU, GELU, GELU_TANH, SILU, MISH, SOFTPLUS, SOFTSIGN
-    HARD_SIGMOID, HARD_SWISH, HARD_TANH, RELU6, USER
+    HARD_SIGMOID, HARD_SWISH, HARD_TANH, RELU6, SINE, USER
 
 
 cdef inline bint fused(int activation) noexcept nogil:
@@ -55,4 +55,6 @@ cdef inline const char *name_of_activation(int activation) noexcept nogil:
         return b"hard_tanh"
     if activation == RELU6:
         return b"relu6"
+    if activation == SINE:
+        return b"sine"
     return b""

@@ -67,6 +67,7 @@ class Layers:
         low: ArrayLike,
         high: ArrayLike,
     ) -> None: ...
+    def tabulate(self) -> None: ...
     def forward(
         self,
         X: NDArray[Any] | SparseRows,

@@ -119,6 +119,10 @@ cdef class Stack(Layers):
         forget_other_threads(self)
         Layers.encode(self, columns, bins, lower, factor, low, high)
 
+    def tabulate(self):
+        """Refused: training changes the weights."""
+        raise TypeError("the weights of a Stack change; tabulate is for Layers")
+
     cdef int check_change(self, str what) except -1:
         return check_free(self, what)
 

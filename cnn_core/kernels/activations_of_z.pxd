@@ -1,8 +1,8 @@
 """Formulas of the activations whose derivative is computed from the input z: f and f', on a vector of lanes.
 
 (a) f and f' are computed together, since they share an exponential. `v_piecewise_linear` has those made of straight
-    lines, `v_smooth` the others, with one exponential for all of them: separate code for each would be a large part of
-    a kernel's size.
+    lines, `v_sine` the sine, `v_smooth` the others, with one exponential for all of them: separate code for each would
+    be a large part of a kernel's size.
 (b) The exponential is of -|z| where that is possible: e <= 1, and sigmoid(z) and 1 - sigmoid(z) both keep all their
     digits. A factor z is first brought within bounds outside of which the other factor is 0 or 1, so that infinities
     reach the limits. exp itself ends at the largest power v_exp can give and never becomes infinite.
@@ -13,7 +13,10 @@
     over Chebyshev points of (x - 2)/(x + 2), this Q being that of the pass before and w multiplied by the error after
     each pass (Lawson's way to the least maximum), in 60 digits. No digit of x^2 is lost: it is h^2 + (x - h)(x + h), h
     being x with half of its digits.
-(e) NaN passes through f, and through f' of smooth activations.
+(e) sine is of z within 8192. The nearest multiple n of pi/2 is subtracted in three parts, of which the first two times
+    n are exact, since n has 13 bits; sin and cos of the rest are polynomials of least error (float 2e-8 of the last
+    term, double 2e-17).
+(f) NaN passes through f, and through f' of smooth activations.
 """
 
 from cnn_core.activation_codes cimport (
@@ -90,6 +93,42 @@ cdef inline vec v_tail_ratio(vec x) noexcept nogil:
         q = q * x + <real>2.3474862124835610101
         q = q * x + <real>1.0
     return v_div(p, q)
+
+
+cdef inline vec v_sine(vec z, vec *slope) noexcept nogil:
+    """sin z and slope = cos z, of the nearest of -8192 and 8192 beyond them, where the slope is 0."""
+    cdef vec x = v_clip(-8192, 8192, z), n, quarter, square, s, c, minus
+    cdef ivec odd
+    n = x * <real>0.63661977236758134308 + ROUNDING - ROUNDING
+    if sizeof(real) == 4:
+        x = ((x - n * <real>1.5703125) - n * <real>0.00048351287841796875) - n * <real>3.1391647865048132e-7
+        square = x * x
+        s = (square * <real>-0.00019587639035792598 + <real>0.0083327471043728948) * square
+        s = s + <real>-0.16666664656310707
+        c = (square * <real>0.000024547689709382208 + <real>-0.0013888301867270141) * square
+        c = c + <real>0.041666664653487288
+    else:
+        x = ((x - n * <real>1.570796326792333275079727) - n * <real>2.563344151583955789121955e-12)
+        x = x - n * <real>1.056299906698742711221198e-23
+        square = x * x
+        s = square * <real>1.59179889443187152e-10 + <real>-2.50511298959628065e-8
+        s = s * square + <real>2.75573160931960644e-6
+        s = s * square + <real>-0.000198412698367405276
+        s = s * square + <real>0.00833333333333093655
+        s = s * square + <real>-0.166666666666666646
+        c = square * <real>-1.13825446234042903e-11 + <real>2.08761450491082804e-9
+        c = c * square + <real>-2.75573172658766157e-7
+        c = c * square + <real>0.0000248015872987543983
+        c = c * square + <real>-0.00138888888888873898
+        c = c * square + <real>0.0416666666666666654
+    s = x + x * square * s
+    c = (square * <real>-0.5 + square * square * c) + <real>1.0
+    quarter = n - (n * <real>0.25 + ROUNDING - ROUNDING) * <real>4.0       # n modulo 4: -2, -1, 0, 1 or 2
+    odd = v_lt(v_set1(<real>0.5), v_abs(quarter)) & v_lt(v_abs(quarter), v_set1(<real>1.5))
+    minus = v_select(v_lt(v_set1(<real>1.5), v_abs(quarter)), v_set1(-1), v_set1(1))
+    slope[0] = v_select(odd, v_set1(0) - s * quarter, c * minus)
+    slope[0] = v_where(v_lt(v_abs(z), v_set1(8192)), slope[0])
+    return v_select(odd, c * quarter, s * minus)
 
 
 cdef inline vec v_smooth(int activation, vec z, vec *slope) noexcept nogil:

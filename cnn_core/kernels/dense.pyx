@@ -14,6 +14,7 @@
 """
 
 from libc.stdint cimport int64_t
+from libc.string cimport memcpy, memset
 
 from cnn_core.activation_codes cimport IDENTITY
 from cnn_core.kernels.activations cimport activate_block, derive_block, transpose_block
@@ -21,10 +22,11 @@ from cnn_core.kernels.gather cimport gather
 from cnn_core.kernels.partition cimport clear_padding, round_up_to_cache_line, vectors_of
 from cnn_core.kernels.tiles cimport DOT, MOST_ROWS, PRODUCT, Operands, dot_width, panel_vectors, tile_at, tile_height
 from cnn_core.kernels.vec cimport DOTS, LANES, real, v_load, v_set1, v_store, vec
-from cnn_core.types cimport GRADIENT_ONLY, NARROW_PANEL, NO_NORM, ROW_GROUP, Layer, Rows, Run, Step
+from cnn_core.types cimport GRADIENT_ONLY, NARROW_PANEL, NO_NORM, ROW_GROUP, Layer, Pieces, Rows, Run, Step
 
 cdef enum:
     PANEL_BYTES = 512 * 1024    # a larger W is read panel by panel, each for all rows before the next panel
+    ENCODED_ROWS = 32           # rows to which the bins of a column are added before those of the next column
 
 
 cdef void product_panel(int width, int height, int m, Py_ssize_t k, Operands *o) noexcept nogil:
@@ -135,6 +137,59 @@ cdef void forward_layer(const Layer *layer, const real *parameters, const real *
             product(rows, n, layer.k, &o)
         activate_block(activation, rows, n*LANES, a + i*layer.ld, layer.ld)
         clear_padding(rows, layer.n, a + i*layer.ld, layer.ld)
+        i += height
+
+
+cdef void add_bins(const Pieces *pieces, Py_ssize_t ld, Py_ssize_t n, Py_ssize_t m, const real *rows, Py_ssize_t ldx,
+                   real *z) noexcept nogil:
+    """Z[m, n vectors] += what the bins of each column add, from the place of its number, see `find_bins`: between two
+    rows of the table of the column."""
+    cdef const real *table = <const real *>pieces.table
+    cdef const real *below
+    cdef real *row
+    cdef Py_ssize_t c, i, j
+    cdef vec above, rest
+    for c in range(pieces.count):
+        for i in range(m):
+            below = table + <Py_ssize_t>rows[i*ldx + 2*c]*ld
+            above = v_set1(rows[i*ldx + 2*c + 1])
+            rest = v_set1(1) - above
+            row = z + i*ld
+            for j in range(n):
+                v_store(row + j*LANES, (v_load(row + j*LANES) + rest * v_load(below + j*LANES))
+                                       + above * v_load(below + ld + j*LANES))
+        table += (pieces.bins[c] + 1)*ld
+
+
+cdef void encoded_layer(const Rows *x, const Layer *layer, const real *parameters, const real *rows, Py_ssize_t ldx,
+                        Py_ssize_t m, real *a, int activation) noexcept nogil:
+    """`forward_layer` for the first layer, W stored inputs x units, where rows have a place in the table of each
+    encoded column instead of its bins. The work is about that of two inputs for each of these columns."""
+    cdef Py_ssize_t i, n = vectors_of(layer.n), height = block_height(m, layer.n, x.columns), some
+    cdef const real *b = parameters + layer.b if layer.b >= 0 and layer.norm == NO_NORM else NULL
+    cdef Operands o
+    o.a_row, o.a_col = ldx, 1
+    o.b, o.ldb = parameters + layer.w, layer.ld
+    o.ldc = o.ldd = layer.ld
+    for i in range(m):
+        if b != NULL:
+            memcpy(a + i*layer.ld, b, n*LANES*sizeof(real))
+        else:
+            memset(a + i*layer.ld, 0, n*LANES*sizeof(real))
+    i = 0
+    while i < m:                # the rows of a block and the table of a column fit the level-1 cache
+        some = min(ENCODED_ROWS, m - i)
+        add_bins(x.pieces, layer.ld, n, some, rows + i*ldx + x.columns, ldx, a + i*layer.ld)
+        i += some
+    i = 0
+    while i < m:
+        some = min(height, m - i)
+        o.a = rows + i*ldx
+        o.c = a + i*layer.ld
+        o.d = o.c
+        product(some, n, x.columns, &o)
+        activate_block(activation, some, n*LANES, o.c, layer.ld)
+        clear_padding(some, layer.n, o.c, layer.ld)
         i += height
 
 

@@ -10,9 +10,9 @@
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy
 
-from cnn_core.activation_codes cimport USER, fused
+from cnn_core.activation_codes cimport SINE, USER, fused
 from cnn_core.kernels.activations cimport activate_block, derive_block, v_chain
-from cnn_core.kernels.activations_of_z cimport is_piecewise_linear, v_piecewise_linear, v_smooth
+from cnn_core.kernels.activations_of_z cimport is_piecewise_linear, v_piecewise_linear, v_sine, v_smooth
 from cnn_core.kernels.dropout cimport drop, scrambled
 from cnn_core.kernels.partition cimport EPILOGUE_FLOPS, clear_padding, next_part, no_rows, vectors_of
 from cnn_core.kernels.vec cimport LANES, real, v_load, v_set1, v_store, vec
@@ -28,6 +28,8 @@ cdef void activate_from_z(int activation, Py_ssize_t n, real *a, real *slope) no
     while j < n:
         if piecewise_linear:
             v_store(a + j, v_piecewise_linear(activation, v_load(a + j), &steepness))
+        elif activation == SINE:
+            v_store(a + j, v_sine(v_load(a + j), &steepness))
         else:
             v_store(a + j, v_smooth(activation, v_load(a + j), &steepness))
         if slope != NULL:

@@ -3,7 +3,7 @@
 from libc.math cimport copysign, fabs, sqrt
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from cnn_core.kernels.vec cimport LANES, real, v_load, v_max, v_min, v_set1, v_store, vec
+from cnn_core.kernels.vec cimport LANES, real, v_load, v_lt, v_max, v_min, v_set1, v_store, v_where, vec
 from cnn_core.types cimport (
     FLOAT32, FLOAT64, INT16, INT32, INT64, INT8, PIECE_GROUP, UINT16, UINT32, UINT8, Pieces, Rows)
 
@@ -180,6 +180,59 @@ cdef inline void encode_number(const Pieces *pieces, Py_ssize_t at, Py_ssize_t n
         j += LANES
 
 
+cdef inline Py_ssize_t bin_of(const real *lower, Py_ssize_t n, real number) noexcept nogil:
+    """Index of the bin of a number, from the lower edges of all bins of a column."""
+    cdef Py_ssize_t first = 0, half
+    while n > 1:
+        half = n >> 1
+        first += half * (number >= lower[first + half])     # no branch, which would be guessed wrongly
+        n -= half
+    return first
+
+
+cdef inline void find_bins(const Rows *x, Py_ssize_t m, real *rows, Py_ssize_t ld) noexcept nogil:
+    """Write two numbers for each encoded column behind the columns of a row: the index of the number's bin, and its
+    place in it, 0 at the lower edge and 1 at the upper one. The high end of a column's first bin is that of all but the
+    last one. Some rows at a time are compared with all edges of a column."""
+    cdef const Pieces *pieces = x.pieces
+    cdef Py_ssize_t c, i, r, j, some, at = 0, n
+    cdef const real *lower
+    cdef real *row
+    cdef real numbers[LANES]
+    cdef real above[LANES]          # number of edges above each number
+    cdef real value, whole
+    cdef vec z, count
+    for r in range(LANES):
+        numbers[r] = 0
+    for c in range(pieces.count):
+        n, lower = pieces.bins[c], <const real *>pieces.lower + at
+        whole = 1 / (<const real *>pieces.high)[at]
+        i = 0
+        while i < m:
+            some = min(m - i, <Py_ssize_t>LANES)
+            row = rows + i*ld
+            for r in range(some):
+                numbers[r] = row[r*ld + pieces.columns[c]]
+            if 2*some >= LANES:
+                z, count = v_load(numbers), v_set1(0)
+                for j in range(1, n):
+                    count = count + v_where(v_lt(z, v_set1(lower[j])), v_set1(1))
+                v_store(above, count)
+            else:
+                for r in range(some):
+                    above[r] = <real>(n - 1 - bin_of(lower, n, numbers[r]))
+            for r in range(some):
+                j = n - 1 - <Py_ssize_t>above[r]
+                value = (numbers[r] - lower[j]) * (<const real *>pieces.factor)[at + j]
+                value = (<const real *>pieces.low)[at + j] if value < (<const real *>pieces.low)[at + j] else value
+                value = (<const real *>pieces.high)[at + j] if value > (<const real *>pieces.high)[at + j] else value
+                row[x.columns + 2*c] = <real>j
+                row[x.columns + 2*c + 1] = value * whole
+                row += ld
+            i += some
+        at += (n + PIECE_GROUP - 1) // PIECE_GROUP * PIECE_GROUP
+
+
 cdef inline void encode(const Rows *x, Py_ssize_t m, real *target, Py_ssize_t ld) noexcept nogil:
     """Write the bins of the encoded columns behind the columns, then clip the first columns: bins are functions of
     numbers that are not clipped."""
@@ -187,9 +240,11 @@ cdef inline void encode(const Rows *x, Py_ssize_t m, real *target, Py_ssize_t ld
     cdef Py_ssize_t i, c, j, at
     cdef real *row = target
     cdef real *bins
+    if pieces.table != NULL:
+        find_bins(x, m, target, ld)
     for i in range(m):
         bins, at = row + x.columns, 0
-        for c in range(pieces.count):
+        for c in range(pieces.count if pieces.table == NULL else 0):
             encode_number(pieces, at, pieces.bins[c], row[pieces.columns[c]], bins)
             bins += pieces.bins[c]
             at += (pieces.bins[c] + PIECE_GROUP - 1) // PIECE_GROUP * PIECE_GROUP

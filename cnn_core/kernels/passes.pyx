@@ -23,7 +23,7 @@ from cnn_core.kernels.tiny_batch cimport is_tiny, tiny_batch
 from cnn_core.kernels.vec cimport LANES, flush_subnormals, fp_state, real, restore_fp, v_is_zero, v_load, v_set1, vec
 from cnn_core.types cimport (
     BOTH_CLASSES, GRADIENT_ONLY, LINKED, LOGITS, ROW_GROUP, Layer, Net, Part, Rows, Run, is_frozen, share)
-# from dense.pyx: backward_layer, bias_gradient, copy_weights, forward_layer, gather_rows, gram_layer, take_step,
+# from dense.pyx: backward_layer, bias_gradient, copy_weights, encoded_layer, forward_layer, gather_rows, gram_layer, take_step,
 #     weight_gradient
 # from norms.pyx: gain_gradient
 # from epilogue.pyx: activate_output, derive_output, drop_inputs, epilogue_backward, epilogue_forward, epilogue_predict
@@ -386,16 +386,18 @@ cdef int forward(const Net *net, const void *parameters, const Rows *x, Py_ssize
     cdef const real *below
     cdef int index, activation, top = net.depth - 1
     cdef const Layer *layer = &net.layers[top]
-    cdef Py_ssize_t at = first, m, ldx, i
+    cdef Py_ssize_t at = first, m, ldx, i, k = net.layers[0].k
+    if x.pieces != NULL and x.pieces.table != NULL:
+        k = x.columns + 2*x.pieces.count
     while at < first + count:
         m = min(block, first + count - at)
         if x.direct:
             below = <const real *>(x.data + at*x.row_stride)
             ldx = x.row_stride // <Py_ssize_t>sizeof(real)
         else:
-            below, ldx = odd, net.layers[0].ldt
+            below, ldx = odd, net.layers[0].ldt if k == net.layers[0].k else round_up_to_cache_line(k)
             gather_rows(x, NULL, at, m, odd, ldx)
-        if finite_only and not is_finite(m, net.layers[0].k, below, ldx):
+        if finite_only and not is_finite(m, k, below, ldx):
             restore_fp(saved)
             return 0
         # Outputs of the layers alternate between two buffers.
@@ -405,8 +407,12 @@ cdef int forward(const Net *net, const void *parameters, const Rows *x, Py_ssize
             activation = layer.activation
             if index == top and (output == LOGITS or activation == SOFTMAX):
                 activation = IDENTITY       # softmax is applied below, row by row
-            forward_layer(layer, <const real *>parameters, NULL, below, ldx, m, a,
-                          IDENTITY if layer.has_epilogue else activation)
+            if index == 0 and x.pieces != NULL and x.pieces.table != NULL:
+                encoded_layer(x, layer, <const real *>parameters, below, ldx, m, a,
+                              IDENTITY if layer.has_epilogue else activation)
+            else:
+                forward_layer(layer, <const real *>parameters, NULL, below, ldx, m, a,
+                              IDENTITY if layer.has_epilogue else activation)
             if not net.plain and not epilogue_predict(net, index, activation, <const real *>parameters, m, below, ldx,
                                                       a, odd + block*net.width):
                 restore_fp(saved)

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from .network.ensemble import Ensemble
     from .network.importance import permutation_importance
     from .optimizers import LBFGS, SGD, Adadelta, Adagrad, Adam, AdamW, Lion, NAdam, RAdam, RMSprop, Rprop
-    from .spec.numeric_embeddings import PiecewiseLinear
+    from .spec.numeric_embeddings import Periodic, PiecewiseLinear
     from .training.averaging import SWA
     from .tuning.searching import search
 
@@ -72,6 +72,7 @@ __all__ = [
     "Network",
     "Normal",
     "NotFittedError",
+    "Periodic",
     "PiecewiseLinear",
     "RAdam",
     "RMSprop",
@@ -146,7 +147,7 @@ __getattr__, __dir__ = lazy.attach(
         **dict.fromkeys(("MLPClassifier", "MLPRegressor"), "estimators"),
         **dict.fromkeys(("TabularClassifier", "TabularRegressor"), "estimators.tabular"),
         "Ensemble": "network.ensemble",
-        "PiecewiseLinear": "spec.numeric_embeddings",
+        **dict.fromkeys(("Periodic", "PiecewiseLinear"), "spec.numeric_embeddings"),
         "SWA": "training.averaging",
         "permutation_importance": "network.importance",
         "search": "tuning.searching",

@@ -125,6 +125,7 @@ def test_the_same_as_torch(activation):
         "hard_sigmoid": functional.hardsigmoid,
         "hard_swish": functional.hardswish,
         "hard_tanh": functional.hardtanh,
+        "sine": torch.sin,
     }.get(activation) or getattr(functional, activation)
     a = f(t)
     a.sum().backward()

@@ -212,3 +212,53 @@ def test_arguments_that_cannot_be_used():
             fresh.encode(chosen, counts, *parts)
     assert fresh.encoding is None
     assert fresh.columns == fresh.sizes[0]
+
+
+# ---- tables for prediction
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n", [1, 5, 16, 100, 130])
+@pytest.mark.parametrize("clipped", [0, 3])
+@pytest.mark.parametrize("norm", [None, "layer"])
+def test_tables_give_the_same_outputs(dtype, n, clipped, norm):
+    width = K + sum(len(e) - 1 for e in EDGES.values())
+    options = {"dtype": dtype, "norms": [norm, None], "units_major": False}
+    plain, tabulated = (Layers((width, n, 2), ("relu", "identity"), **options) for _ in range(2))
+    rng = np.random.default_rng(0)
+    for parts in zip(plain.views(), tabulated.views(), strict=True):
+        for one, other in zip(*parts, strict=True):
+            one[...] = other[...] = rng.normal(size=one.shape)
+    for layers in (plain, tabulated):
+        layers.encode(*arguments())
+    tabulated.tabulate()
+    for layers in (plain, tabulated):
+        layers.standardize(np.linspace(-1, 1, K), np.linspace(0.5, 2, K), clipped)
+    X = np.concatenate([3 * drawn(), drawn(1)])  # also far beyond the outer edges
+    X[:18, 4] = EDGES[4] * np.linspace(0.5, 2, K)[4] + 1  # at the edges
+    found, expected = tabulated.forward(X), plain.forward(X)
+    size = np.abs(expected).max()
+    # Sums of 25 products, in another order.
+    np.testing.assert_allclose(found, expected, atol=50 * np.finfo(dtype).eps * size)
+    for rows in (1, 7, 8, 9, 16, 17, 64, 65):  # bits do not depend on the number of rows
+        np.testing.assert_array_equal(tabulated.try_forward(X[:rows], None, 1, 1.0, 1), found[:rows])
+    np.testing.assert_array_equal(tabulated.forward(X, n_threads=2), found)
+    np.testing.assert_allclose(
+        tabulated.hidden(X, 1), plain.hidden(X, 1), atol=50 * np.finfo(dtype).eps * max(1, size)
+    )
+    X[3, 1] = np.nan
+    assert np.isnan(tabulated.forward(X)[3]).all()
+    assert tabulated.try_forward(X, None, 1, 1.0, 1) is None
+
+
+def test_tables_of_other_bins_are_not_made():
+    columns, bins, lower, factor, low, high = arguments()
+    for changed in ((low, high + np.arange(20)), (low - 1, high)):
+        layers = Layers((25, 3), ("identity",))
+        layers.views()[0][0][...] = 1
+        layers.encode(columns, bins, lower, factor, *changed)
+        before = layers.forward(drawn())
+        layers.tabulate()
+        np.testing.assert_array_equal(layers.forward(drawn()), before)
+    with pytest.raises(TypeError, match="tabulate is for Layers"):
+        stacks("float32")[0].tabulate()

@@ -131,6 +131,7 @@ UNFUSED = {
     "hard_swish": (lambda z: np.maximum(z, -3) * hard_gate(z), hard_swish_derivative),
     "hard_tanh": ramp(-1, 1),
     "relu6": ramp(0, 6),
+    "sine": (lambda z: np.sin(np.clip(z, -8192, 8192)), lambda z: np.where(np.abs(z) < 8192, np.cos(z), 0)),
 }
 
 # The largest error of f, in units in the last place: a number, or a function of z. For gelu_tanh the argument u of an
@@ -147,6 +148,8 @@ ULP = {
         "softplus": 2.5,
     },
     **{"softsign": 2, "hard_sigmoid": 1.5, "hard_swish": 2, "hard_tanh": 0, "relu6": 0},
+    # Absolute errors of eps beyond pi / 4.
+    "sine": lambda z: 1.5 + 2 / np.abs(np.sin(np.clip(np.where(np.abs(z) < 0.78, 1.6, z), -8192, 8192))),
     "gelu_tanh": lambda z: 4 + 2 * np.minimum(np.abs(tanh_argument(z.clip(-50, 50))), 1000),
 }
 # f' at its jumps, for elu at those of f''. As in PyTorch: the value to the left for leaky_relu and those like it, the

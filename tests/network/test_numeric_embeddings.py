@@ -305,10 +305,12 @@ def test_weights_in_and_out():
     ):
         other.fit(X[:, :4] - 1e-9, Y, epochs=0, sample_weight=np.arange(M) < 200)
     fresh = network(numeric_embeddings="piecewise_linear")
-    with pytest.raises(ValueError, match="The weights are for 26 inputs, among which are the bins"):
+    with pytest.raises(ValueError, match="those of the network depend on numeric_embeddings"):
         fresh.set_weights(net.get_weights())
-    with pytest.raises(ValueError, match="among which are the bins"):
+    with pytest.raises(ValueError, match="depend on numeric_embeddings"):
         cnn.Network.from_dict({"W1": np.ones((1, 26))}, numeric_embeddings="piecewise_linear")
+    with pytest.raises(ValueError, match="Weights for 3 inputs cannot be set"):
+        net.set_weights([(np.ones((3, 7)), np.ones(7)), (np.ones((7, 3)), np.ones(3))])
     with pytest.raises(ValueError, match="bins are not linear"):
         net.to_dict()
 
@@ -400,7 +402,7 @@ def test_estimators_learn_from_the_training_rows():
     ("value", "error", "message"),
     [
         ("Piecewise_linear", ValueError, "Did you mean 'piecewise_linear'"),
-        (16, TypeError, "must be one of 'piecewise_linear', an encoding"),
+        (16, TypeError, "must be one of 'piecewise_linear', 'periodic', an encoding"),
         ({"bins": 3}, TypeError, "or None. Got"),
     ],
 )

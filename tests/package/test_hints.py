@@ -110,7 +110,7 @@ def test_names_of_other_libraries_lead_to_the_right_one(concept):
 
 WITHOUT = {
     "loss": ("hinge_embedding", "cosine_similarity", "exponential", "absolute", "xyz"),
-    "activation": ("sine", "sin", "step", "prelu", "linesr_tanh", "xyz", "softmin"),
+    "activation": ("cosine", "cos", "step", "prelu", "linesr_tanh", "xyz", "softmin"),
     "optimizer": ("adamax", "lamb", "ftrl", "lion_w8"),
     "init": ("orthogonal", "identity", "random"),
     "metric": ("explained_variance", "kappa", "specificity"),

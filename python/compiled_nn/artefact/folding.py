@@ -9,6 +9,8 @@ Predicting a row then costs no more than without these operations:
     linear.
 (c) Embeddings are linear: x E W = x (E W).
 (d) A temperature T: W / T and b / T.
+(e) Of the bins of a column, all but one are at an end, and what these add to the first layer is one row of a table:
+    `Layers.tabulate`.
 
 Scaled targets are not folded, because a sum in the dtype of the network would lose the digits of y if its mean is large
 compared with its deviation: the last step of a prediction computes z s + mean in float64, see `units`.
@@ -52,7 +54,9 @@ def folded(layers: Layers, temperature: float = 1.0, *, embedded: bool = False) 
     cnn_core.layers.Layers
         A copy, or `layers` itself if there is nothing to fold.
     """
-    if layers.statistics is None and temperature == 1 and not embedded and "batch" not in layers.norms:
+    encoded = layers.encoding is not None
+    scales = layers.statistics is not None or temperature != 1
+    if not (scales or embedded or encoded or "batch" in layers.norms):
         return layers
     pairs, norms, gains = layers.views(), list(layers.norms), layers.gains()
     skipped = 1 if embedded else 0  # the embedding layer is merged into the next one
@@ -65,7 +69,7 @@ def folded(layers: Layers, temperature: float = 1.0, *, embedded: bool = False) 
         pairs = [(arithmetic.matmul(E, W).astype(W.dtype), b), *others]
         norms, gains = norms[1:], gains[1:]
     inputs = layers.statistics
-    if inputs is not None and norms[0] is None and not layers.clipped and layers.encoding is None:
+    if inputs is not None and norms[0] is None and not layers.clipped and not encoded:
         first = scaled(pairs[0], Statistics(*inputs), _FARTHEST[layers.dtype.name])
         if first is not None:
             pairs[0], inputs = first, None
@@ -73,7 +77,7 @@ def folded(layers: Layers, temperature: float = 1.0, *, embedded: bool = False) 
         W, b = pairs[-1]
         pairs[-1] = W / temperature, None if b is None else b / temperature
     rescaled = inputs is not layers.statistics or temperature != 1
-    if not (rescaled or embedded or tuple(norms) != layers.norms):
+    if not (rescaled or embedded or encoded or tuple(norms) != layers.norms):
         return layers
     copy = Layers(
         (layers.sizes[0], *layers.sizes[1 + skipped :]),
@@ -82,6 +86,7 @@ def folded(layers: Layers, temperature: float = 1.0, *, embedded: bool = False) 
         layers.dtype,
         norms=norms,
         residuals=layers.residuals[skipped:],
+        units_major=not encoded,
     )
     for (W, b), (new_W, new_b) in zip(copy.views(), pairs, strict=True):
         W[...] = new_W
@@ -92,6 +97,7 @@ def folded(layers: Layers, temperature: float = 1.0, *, embedded: bool = False) 
             view[...] = gain
     if layers.encoding is not None:
         copy.encode(*layers.encoding)
+        copy.tabulate()
     if inputs is not None:
         copy.standardize(*inputs, layers.clipped)
     return copy

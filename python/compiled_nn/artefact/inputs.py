@@ -146,6 +146,10 @@ class Inputs(Immutable):
             return 0
         return self.n_numeric
 
+    def embedded(self, configuration: Configuration) -> Configuration:
+        """Return a configuration with the layer of its embeddings or its periodic encoding, for these inputs."""
+        return configuration.embedded(self.encoder, self.n_bins, self.n_columns)
+
     def encoding(self, statistics: Statistics | None) -> Encoding | None:
         """Return the arguments of ``Layers.encode`` for columns scaled by these statistics; None without bins."""
         return None if self.bins is None else self.bins.encoding(statistics, self.scale, self.dtype)

@@ -61,7 +61,7 @@ def mean_predictor(
         folded(
             member.stack.present(averaged=True),
             member.temperature * (own if alone else 1.0),
-            embedded=member.configuration.layers[0].blocks is not None,
+            embedded=member.configuration.layers[0].is_merged,
         )
         for member, _ in used
     ]

@@ -66,7 +66,8 @@ TABLES: dict[str, dict[str, str]] = {
         "softsign": "elliot elliot_symmetric",
         "exp": "exponential",
         "relu6": "clipped_relu",
-        "": "sine sin cos cosine step heaviside threshold prelu rrelu glu swiglu geglu maxout softmin softshrink"
+        "sine": "sin sinus siren",
+        "": "cos cosine step heaviside threshold prelu rrelu glu swiglu geglu maxout softmin softshrink"
         " hard_shrink tanh_shrink log_sigmoid square squareplus sparse_plus gaussian quick_gelu snake",
     },
     "optimizer": {

@@ -39,7 +39,7 @@ class MemberNetwork(Network):
     """Network whose initial weights are drawn as those of an estimator with the same seed."""
 
     def _drawn(self, inputs: Inputs) -> Trainer:
-        c: Configuration = self._configuration.embedded(inputs.encoder, inputs.n_bins)
+        c: Configuration = inputs.embedded(self._configuration)
         random = RandomState(c.seed)
         states = states_of(draw_weights(c.layers, random, inputs.n_inputs))
         c = c.replace(seed=draw_dropout_seed(random, c.layers, c.input_dropout))

@@ -102,7 +102,7 @@ class EstimatorNetwork(Network):
 
     def _drawn(self, inputs: Inputs) -> Trainer:
         """Return a trainer with the initial weights; without them, those of 0, as long as bins are to be learned."""
-        c = self._configuration.embedded(inputs.encoder, inputs.n_bins)
+        c = inputs.embedded(self._configuration)
         if self._lacks_bins(inputs):
             sizes = [inputs.n_inputs, *(layer.units for layer in c.layers)]
             weights: list[Pair] = [(np.zeros(shape), None) for shape in itertools.pairwise(sizes)]

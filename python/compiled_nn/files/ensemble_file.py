@@ -44,7 +44,7 @@ def parts_of(file: Any, described: Description) -> EnsembleParts:
         c, prefix = of_members.networks[each["place"]], members.prefix_of(i)
         states = StoredLayers(file, c.layers, prefix)
         network_file.check_embeddings(c, states, prefix)
-        embedded = c if inputs.encoder is None else c.embedded(inputs.encoder, inputs.n_bins)
+        embedded = inputs.embedded(c)
         if embedded.layers[0].blocks != c.layers[0].blocks:
             raise ValueError(
                 f"blocks of the first layer of network {each['place']} do not match the columns of the encoder"

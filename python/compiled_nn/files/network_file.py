@@ -263,13 +263,10 @@ def describe(file: Any) -> Description:
     encoder = None
     if document.get("encoder") is not None:
         encoder = configuration.new_encoder().restore(document["encoder"], n_columns)
-        if (
-            configuration.embedded(encoder, sum(counts or ())).layers[0].blocks
-            != configuration.layers[0].blocks
-        ):
-            raise ValueError(
-                "blocks of the first layer do not match the embeddings of the columns of the encoder"
-            )
+    if encoder is not None or configuration.periodic is not None:
+        embedded = configuration.embedded(encoder, sum(counts or ()), n_columns)
+        if embedded.layers[0].blocks != configuration.layers[0].blocks:
+            raise ValueError("blocks of the first layer do not match the encoding of the columns")
     return Description(
         document,
         configuration,

@@ -180,7 +180,7 @@ class EnsemblePreparation(Predicting):
 
         members = []
         for i, network in enumerate(self._networks):
-            c = network._configuration.embedded(inputs.encoder, inputs.n_bins)
+            c = inputs.embedded(network._configuration)
             trainer = network._drawn(inputs)
             trainer.check_schedule(c.optimizer)
             inputs.set_in(trainer.stack, statistics)

@@ -122,7 +122,7 @@ class EnsembleState(EnsembleFitting):
             kept, weights = kept or self._kept, weights or self._weights.tolist()
         networks = []
         for network in self._networks:
-            c = network._configuration.embedded(inputs.encoder, inputs.n_bins)
+            c = inputs.embedded(network._configuration)
             networks.append(c if network._initial is None else c.without_given_weights())
         members = tuple(
             StoredMember(

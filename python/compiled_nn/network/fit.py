@@ -361,7 +361,7 @@ class Fitting(Prediction, Losses, State):
             inputs.set_in(trainer.stack, statistics)
         if not trainer.stack.steps and self._configuration.scaling is None:
             check_columns(X, self._configuration.dtype, None if encoder else inputs.names)
-        configuration = self._configuration.embedded(encoder, inputs.n_bins)
+        configuration = inputs.embedded(self._configuration)
         self._begin_with(
             _configuration=configuration,
             _trainer=trainer,

@@ -164,7 +164,7 @@ class Inspection(Model):
         if self._lacks_bins(inputs):
             learned = None if c.scaling is None else self._fit_statistics(X, encoder)
             inputs = inputs.with_bins(c, X, learned, encoded)
-        c = c.embedded(encoder, inputs.n_bins)
+        c = inputs.embedded(c)
         present = None if self._trainer is None else self._trainer.stack.copy()
         averaged = None if present is None or present.average is None else present.present(averaged=True)
         known = not any(isinstance(layer.init, NotSaved) for layer in c.layers)
@@ -201,7 +201,7 @@ class Inspection(Model):
 
     def _initial_stack(self, X: Samples, inputs: Inputs) -> Stack:
         """Return the stack with which fit would start on X; with the seed 0 for None."""
-        c = self._configuration.embedded(inputs.encoder, inputs.n_bins)
+        c = inputs.embedded(self._configuration)
         rng = new_generator(c.seed or 0)
         states = self._initial or states_of(draw_weights(c.layers, rng, inputs.n_inputs))
         return self._with_statistics(new_stack(c, states), X, inputs)
@@ -209,7 +209,7 @@ class Inspection(Model):
     def _with_statistics(self, stack: Stack, X: Samples, inputs: Inputs) -> Stack:
         """Return a stack that scales and encodes X if the network does."""
         if self._lacks_statistics(stack) or (inputs.n_bins and stack.encoding is None):
-            stack = new_stack(self._configuration.embedded(inputs.encoder, inputs.n_bins), layer_views(stack))
+            stack = new_stack(inputs.embedded(self._configuration), layer_views(stack))
             scaled = self._configuration.scaling is not None
             inputs.set_in(stack, self._fit_statistics(X, inputs.encoder) if scaled else None)
         return stack

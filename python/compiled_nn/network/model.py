@@ -107,7 +107,7 @@ class Model(Predicting):
     def embeddings_(self) -> dict[int | str, Array]:
         """Copies of the vectors (categories, width) of each embedded column, by name or index of the column."""
         encoder = None if self._inputs is None else self._inputs.encoder
-        if encoder is None or not self.layers[0].blocks:
+        if encoder is None or not self.layers[0].is_merged:
             raise AttributeError(
                 "The network has no embeddings_. They exist after fit with the parameter embeddings."
             )
@@ -152,7 +152,7 @@ class Model(Predicting):
             if predictor is not None:
                 return predictor
             stack, inputs, outputs = self._fitted(), self._known_inputs(), self._outputs
-            embedded, n_threads = self.layers[0].blocks is not None, self._n_threads
+            embedded, n_threads = self.layers[0].is_merged, self._n_threads
         stack = stack.present(averaged=True)
         latest = self._latest
         is_latest = latest is not None and latest[2] == changes
@@ -208,7 +208,7 @@ class Model(Predicting):
 
     def _drawn(self, inputs: Inputs) -> Trainer:
         """Return a trainer with the initial weights for these inputs, which it does not scale and encode yet."""
-        configuration = self._configuration.embedded(inputs.encoder, inputs.n_bins)
+        configuration = inputs.embedded(self._configuration)
         rng = new_generator(configuration.seed)
         states = self._initial or states_of(draw_weights(configuration.layers, rng, inputs.n_inputs))
         if len(states[0]["weight"]) != inputs.n_inputs:

@@ -73,15 +73,14 @@ class State(Model):
 
         check_change(self, "set_weights", "Network")
         configuration = self._configuration
+        if self._trainer is None and configuration.numeric_embeddings is not None:
+            raise _not_resolved()
         states = checked_layers(self.layers, weights, configuration.dtype)
         trainer, n_columns = self._trainer, len(states[0]["weight"])
         if trainer is None or trainer.stack.sizes[0] != n_columns:
             check_kept(self, False, f"set_weights with weights for {n_columns} inputs", "Network")
-            if configuration.bins is not None:
-                raise ValueError(
-                    f"The weights are for {n_columns} inputs, among which are the bins of numeric_embeddings, which fit"
-                    " learns. Call fit first; or create the network without numeric_embeddings."
-                )
+            if configuration.numeric_embeddings is not None:
+                raise _not_resolved(f" for {n_columns} inputs")
             trainer = Trainer(new_stack(configuration, states), configuration.seed)
             inputs = Inputs.of(configuration, n_columns)
             self._begin_with(_trainer=trainer, _inputs=inputs, _initial=states)
@@ -266,3 +265,11 @@ class State(Model):
         trainer = attributes["_trainer"]
         if trainer is not None:
             self._trainer = Trainer.restored(new_stack(self._configuration, trainer["layers"]), trainer)
+
+
+def _not_resolved(which: str = "") -> ValueError:
+    """Return the error for weights of a network whose inputs fit has not resolved."""
+    return ValueError(
+        f"Weights{which} cannot be set: those of the network depend on numeric_embeddings, which fit resolves. Call fit"
+        " first, with epochs=0 if it is not to train; or create the network without numeric_embeddings."
+    )

@@ -33,6 +33,7 @@ INITIALIZERS: dict[str, _Default] = {  # of the layers with each activation, in 
     "hard_swish": "he_normal",
     "hard_tanh": "glorot_uniform",
     "relu6": "he_normal",
+    "sine": "glorot_uniform",
 }
 ACTIVATIONS = tuple(INITIALIZERS)
 ELEMENTWISE = tuple(name for name in ACTIVATIONS if name != "softmax")
@@ -41,7 +42,7 @@ ALIASES = {"linear": "identity", "swish": "silu"}
 # The same names for type checkers: `ELEMENTWISE`; these and `ALIASES`; and "softmax".
 ElementwiseName: TypeAlias = Literal[
     "identity", "relu", "sigmoid", "tanh", "exp", "leaky_relu", "elu", "selu", "gelu", "gelu_tanh", "silu", "mish",
-    "softplus", "softsign", "hard_sigmoid", "hard_swish", "hard_tanh", "relu6",
+    "softplus", "softsign", "hard_sigmoid", "hard_swish", "hard_tanh", "relu6", "sine",
 ]  # fmt: skip
 HiddenName: TypeAlias = Literal[ElementwiseName, "linear", "swish"]
 ActivationName: TypeAlias = Literal[HiddenName, "softmax"]

@@ -10,7 +10,7 @@ import numbers
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from .. import losses, optimizers
 from ..common import checks
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..optimizers.classes import Optimizer
     from ..preprocessing.tabular import Tabular
     from .embeddings import EmbeddingWidths
-    from .numeric_embeddings import NumericEmbedding, PiecewiseLinear
+    from .numeric_embeddings import NumericEmbedding, Periodic, PiecewiseLinear
 
 DEFAULT_LOSS: Literal["softmax_cross_entropy"] = "softmax_cross_entropy"
 DType: TypeAlias = Literal["float32", "float64"]
@@ -239,13 +239,31 @@ class Configuration(Immutable):
     @property
     def bins(self) -> PiecewiseLinear | None:
         """Piecewise-linear encoding of the columns of numbers, if there is one."""
-        return self.numeric_embeddings
+        if self.numeric_embeddings is None:
+            return None
+        from .numeric_embeddings import PiecewiseLinear  # imported here to keep `import compiled_nn` fast
 
-    def embedded(self, encoder: Tabular | None, n_bins: int = 0) -> Configuration:
-        """Return this configuration with the layer of its embeddings, if any, for the columns of a fitted encoder.
+        return self.numeric_embeddings if isinstance(self.numeric_embeddings, PiecewiseLinear) else None
 
-        `n_bins` is the number of inputs that follow these columns.
+    @property
+    def periodic(self) -> Periodic | None:
+        """Periodic encoding of the columns of numbers, if there is one."""
+        return None if self.bins is not None else cast("Periodic | None", self.numeric_embeddings)
+
+    def embedded(self, encoder: Tabular | None, n_bins: int = 0, n_columns: int = 0) -> Configuration:
+        """Return this configuration with the layer of its embeddings or its periodic encoding, if any.
+
+        Parameters
+        ----------
+        encoder : Tabular or None
+            Fitted encoder of tables; None for numeric X.
+        n_bins : int, default 0
+            Number of bins, which are inputs that follow the columns.
+        n_columns : int, default 0
+            Number of columns, encoded.
         """
+        if self.periodic is not None:
+            return self.replace(layers=self.periodic.embedded(self.layers, encoder, n_columns))
         if self.embeddings is None or encoder is None:
             return self
         from .embeddings import embedded  # imported here to keep `import compiled_nn` fast
@@ -312,6 +330,11 @@ def configure(layers_: Sequence[Dense], loss: Loss | str = DEFAULT_LOSS, **param
         choices.check_contradictions(configuration.categorical_features, configuration.column_types)
     if configuration.scale_targets:
         _check_scaled_targets(configuration)
+    if configuration.periodic is not None and configuration.embeddings is not None:
+        raise ValueError(
+            "embeddings and a periodic encoding in numeric_embeddings are both the first layer. Leave one of them out:"
+            " without embeddings, categories are columns of 0 and 1."
+        )
     layers.layer_activations(checked, configuration.loss)  # checks the activation of the last layer
     return configuration
 

@@ -264,6 +264,15 @@ def draw(init: Init, activation: str, rng: Generator, n_inputs: int, units: int)
     return init.draw(rng, n_inputs, units)
 
 
+def phases(blocks: Sequence[tuple[int, int]]) -> arrays.Array:
+    """Return the initial biases of a layer of sines with these blocks (columns, width): 0 and pi / 2 by turns.
+
+    Those of columns that are passed on, which have the width 0, are 0.
+    """
+    parts = [np.arange(width or n) % 2 * (math.pi / 2 if width else 0.0) for n, width in blocks]
+    return np.concatenate(parts)
+
+
 def to_config(init: Init) -> Any:
     """Return `init` as JSON values."""
     if isinstance(init, Normal):

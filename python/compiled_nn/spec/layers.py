@@ -63,8 +63,8 @@ class Dense:
     rate : float, default 1.0
         Factor of the learning rate for this layer, at least 0.
     blocks : tuple of (int, int), optional
-        Number of columns and width of each block of an embedding layer. It is set by the parameter `embeddings` of a
-        network; see :mod:`compiled_nn.spec.embeddings`.
+        Number of columns and width of each block of an embedding layer. It is set by the parameters `embeddings` and
+        `numeric_embeddings` of a network; see :mod:`compiled_nn.spec.embeddings`.
 
     Raises
     ------
@@ -97,9 +97,11 @@ class Dense:
         object.__setattr__(self, "rate", checks.real("Dense", "rate", self.rate, minimum=0))
         if self.blocks is not None:
             object.__setattr__(self, "blocks", _check_block_sizes(self.blocks, self.units))
-            if self.bias or self.norm or self.activation not in (None, "identity"):
+            linear = not self.bias and self.activation in (None, "identity")
+            if self.norm or not (linear or self.activation == "sine"):
                 raise ValueError(
-                    "A layer with blocks must be linear. Pass bias=False, and neither activation nor norm."
+                    "A layer with blocks must be linear. Pass bias=False, and neither activation nor norm; or the"
+                    " activation 'sine'."
                 )
         init = initializers.resolve(self.init)
         if isinstance(init, initializers.Given) and init.weight.shape[1] != self.units:
@@ -124,6 +126,11 @@ class Dense:
     def rate_factor(self) -> float:
         """Factor of the learning rate for this layer; 0 if it is not trainable."""
         return self.rate if self.trainable else 0.0
+
+    @property
+    def is_merged(self) -> bool:
+        """Whether prediction merges the layer into the next one: an embedding layer, which is linear."""
+        return self.blocks is not None and self.activation in (None, "identity")
 
     def n_weights(self, n_inputs: int) -> int:
         """Return the number of weights that are not fixed, without biases."""
@@ -239,16 +246,17 @@ _MOST_WEIGHTS = 1 << 44  # the number of bytes of weights, gradients and moments
 
 def draw_weights(layers: Sequence[Dense], rng: Generator, n_features: int) -> list[initializers.Pair]:
     """Draw the initial weights [(W, b or None), ...] of a network with `n_features` inputs, layer by layer."""
-    pairs = []
+    pairs: list[initializers.Pair] = []
     n_inputs = n_features
     for i, layer in enumerate(layers):
         if n_inputs * layer.units > _MOST_WEIGHTS:
             raise ValueError(
                 f"Layer {i} would have {n_inputs} x {layer.units} weights; a layer can have at most {_MOST_WEIGHTS}."
             )
-        pairs.append(
-            initializers.draw(cast("Init", layer.init), str(layer.activation), rng, n_inputs, layer.units)
-        )
+        W, b = initializers.draw(cast("Init", layer.init), str(layer.activation), rng, n_inputs, layer.units)
+        if layer.blocks is not None and not layer.is_merged:
+            b = initializers.phases(layer.blocks)
+        pairs.append((W, b))
         n_inputs = layer.units
     return pairs
 

@@ -4,6 +4,9 @@ Piecewise-linear bins are those of [1]_: each column of numbers is followed by o
 rises from 0 to `gain` within the bin. The outer bins extend below and above: to -gain and to 2 gain. The core computes
 them while it gathers the rows; see :mod:`compiled_nn.preprocessing.piecewise_linear` for the edges of the bins.
 
+Periodic encodings are a first layer with the activation "sine", whose blocks are those of an embedding layer: each
+column of numbers has its own units, and each column of 0 and 1 of an encoded table is passed on by one unit.
+
 References
 ----------
 .. [1] Y. Gorishniy, I. Rubachev, A. Babenko, "On embeddings for numerical features in tabular deep learning", Advances
@@ -12,16 +15,24 @@ References
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ..common import checks
 from ..common.errors import suggest_keywords
+from .initializers import Normal
+from .layers import Block, Dense
 
+if TYPE_CHECKING:
+    from ..preprocessing.tabular import Tabular
+
+MOST_FREQUENCIES = 4096  # of a column
 MOST_BINS = 1024  # of a column
 BinRule: TypeAlias = Literal["quantile", "tree", "both"]
 BIN_RULES: tuple[BinRule, ...] = ("quantile", "tree", "both")
-NumericEmbeddingName: TypeAlias = Literal["piecewise_linear"]
+NumericEmbeddingName: TypeAlias = Literal["piecewise_linear", "periodic"]
 
 
 @suggest_keywords("PiecewiseLinear")
@@ -78,13 +89,75 @@ class PiecewiseLinear:
         object.__setattr__(self, "gain", gain)
 
 
-NumericEmbedding: TypeAlias = PiecewiseLinear
-NAMES: dict[str, type[NumericEmbedding]] = {"piecewise_linear": PiecewiseLinear}
+@suggest_keywords("Periodic")
+@dataclass(frozen=True)
+class Periodic:
+    """Periodic encoding of the columns of numbers, for the parameter `numeric_embeddings`.
+
+    It is an additional first layer with the activation "sine": each column z, once scaled, has the units
+    ``sin(2 pi c z + b)``, whose frequencies c and phases b are trained [1]_. Half of the phases start at 0, and half at
+    pi / 2, which are sines and cosines. For a table, the columns of categories, and those of missing numbers, have one
+    unit each.
+
+    Parameters
+    ----------
+    n_frequencies : int, default 16
+        Number of sines, and of cosines, of each column, at least 1.
+    sigma : float, default 0.1
+        Standard deviation of the initial frequencies, whose mean is 0, above 0. Larger values suit functions that
+        change faster, and need more rows.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter has the wrong type or value.
+
+    References
+    ----------
+    .. [1] Y. Gorishniy, I. Rubachev, A. Babenko, "On embeddings for numerical features in tabular deep learning",
+       Advances in Neural Information Processing Systems 35, 2022.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> import numpy as np
+    >>> X = np.linspace(0, 1, 400)[:, np.newaxis]
+    >>> encoding = cnn.Periodic(n_frequencies=4, sigma=1.0)
+    >>> net = cnn.Network([cnn.Dense(1)], loss="mse", numeric_embeddings=encoding, seed=0)
+    >>> [W.shape for W, b in net.fit(X, np.sin(9 * X), epochs=1).get_weights()]
+    [(1, 8), (8, 1)]
+    """
+
+    n_frequencies: int = field(default=16, kw_only=True)
+    sigma: float = field(default=0.1, kw_only=True)
+
+    def __post_init__(self) -> None:
+        n = checks.integer("Periodic", "n_frequencies", self.n_frequencies, minimum=1)
+        if n > MOST_FREQUENCIES:
+            raise ValueError(
+                f"The 'n_frequencies' parameter of Periodic is {n}; at most {MOST_FREQUENCIES} are allowed."
+            )
+        object.__setattr__(self, "n_frequencies", n)
+        object.__setattr__(self, "sigma", checks.real("Periodic", "sigma", self.sigma, above=0))
+
+    def embedded(self, layers: Sequence[Dense], encoder: Tabular | None, n_columns: int) -> tuple[Dense, ...]:
+        """Return the layers of a network with the layer of this encoding as the first one."""
+        width, n_numbers = 2 * self.n_frequencies, n_columns if encoder is None else encoder.n_numeric_
+        blocks: list[Block] = [(1, width)] * n_numbers
+        if n_columns > n_numbers:
+            blocks.append((n_columns - n_numbers, 0))
+        n_units = n_numbers * width + n_columns - n_numbers
+        first = Dense(n_units, "sine", init=Normal(2 * math.pi * self.sigma), blocks=tuple(blocks))
+        return first, *(layers[1:] if layers[0].blocks else layers)
+
+
+NumericEmbedding: TypeAlias = PiecewiseLinear | Periodic
+NAMES: dict[str, type[NumericEmbedding]] = {"piecewise_linear": PiecewiseLinear, "periodic": Periodic}
 
 
 def resolve(value: Any) -> NumericEmbedding:
     """Return the encoding for the parameter `numeric_embeddings`, a name or an encoding."""
-    if isinstance(value, PiecewiseLinear):
+    if isinstance(value, (PiecewiseLinear, Periodic)):
         return value
     if isinstance(value, str):
         return NAMES[checks.choice("Network", "numeric_embeddings", value, tuple(NAMES))]()
