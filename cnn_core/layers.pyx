@@ -487,7 +487,8 @@ cdef class Layers:
         bins. The weights of the first layer must not change any more.
 
         Nothing is done unless each column has two bins or more, which follow one another, end where the next one
-        begins, and have the same high end but for the last one; nor for a first layer whose W is stored units x inputs.
+        begins, and have the same high end except for the last one; nor if W of the first layer is stored units x
+        inputs.
         """
         cdef Block memory
         cdef Layer *layer = &self.net.layers[0]

@@ -23,8 +23,8 @@ from cnn_core.kernels.tiny_batch cimport is_tiny, tiny_batch
 from cnn_core.kernels.vec cimport LANES, flush_subnormals, fp_state, real, restore_fp, v_is_zero, v_load, v_set1, vec
 from cnn_core.types cimport (
     BOTH_CLASSES, GRADIENT_ONLY, LINKED, LOGITS, ROW_GROUP, Layer, Net, Part, Rows, Run, is_frozen, share)
-# from dense.pyx: backward_layer, bias_gradient, copy_weights, encoded_layer, forward_layer, gather_rows, gram_layer, take_step,
-#     weight_gradient
+# from dense.pyx: backward_layer, bias_gradient, copy_weights, encoded_layer, forward_layer, gather_rows, gram_layer,
+#     take_step, weight_gradient
 # from norms.pyx: gain_gradient
 # from epilogue.pyx: activate_output, derive_output, drop_inputs, epilogue_backward, epilogue_forward, epilogue_predict
 # from updates.pyx: apply_update
