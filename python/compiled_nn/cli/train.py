@@ -17,19 +17,24 @@ EXAMPLES = (
 )
 USAGE = "DATA [-o MODEL]"
 DESCRIPTION = """\
-Train a network, print its score on test rows, which are not used in training,
-and write it to a file.
+Train a model, print its score on test rows, which are not used in training, and
+write it to a file: several networks whose predictions are averaged for a table,
+otherwise one network.
 
-If the file exists and contains a network, it is replaced; if it contains
+If the file exists and contains a model, it is replaced; if it contains
 something else, it is left unchanged and the command ends with an error. If
 matplotlib is installed, the loss curve is drawn to a PNG file in the same
 folder, which replaces an older one. Ctrl-C ends training early: the weights of
-the last complete step, with early stopping those of the best epoch, are saved.
+the last complete step, or those of the best epoch, are saved.
 
 A table is taken as it is: its columns are numbers, categories or dates, with
 gaps. Identifiers, free text and columns with one value are left out, which the
-output names. Numbers are standardised, some rows are held out to stop early
-with, and others to test with.
+output names. The networks are those of TabularClassifier and TabularRegressor:
+their number, width and epochs follow from the size of the table, and each keeps
+the weights of its best epoch on rows that it holds out. In general each row is
+held out by one network; the score "out-of-fold" is that of these predictions.
+Options that only one network can have (--optimizer, --scale, --l1, --l2, and
+--monitor with a metric) train one network with the same settings.
 """
 
 
@@ -43,6 +48,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     _add_numbers(network)
     training = parser.add_argument_group("training")
     _add_steps(training)
+    _add_members(training)
     _add_regularization(training)
     _add_validation(training)
     training.add_argument(
@@ -123,12 +129,13 @@ def _add_architecture(group: argparse._ArgumentGroup) -> None:
         "--layers",
         type=values.layers,
         metavar="UNITS",
-        help='units of the hidden layers, or "none" (default: 128,64; for a table 128,128)',
+        help='units of the hidden layers, or "none" (default: 128,64; for a table 128,128, or narrower ones within '
+        "--budget)",
     )
     group.add_argument(
         "--activation",
         type=values.choice(ELEMENTWISE),
-        help="activation of the hidden layers: " + _listed(ELEMENTWISE, "relu; for a table tanh"),
+        help="activation of the hidden layers: " + _listed(ELEMENTWISE, "relu; for a table silu"),
     )
     group.add_argument(
         "--task",
@@ -186,13 +193,13 @@ def _add_steps(group: argparse._ArgumentGroup) -> None:
         "--epochs",
         type=values.integer(1),
         help="largest number of passes over the training rows (default: 30, or as many as 1,000 steps need; for a "
-        "table 60, or as many as 1,500 steps need, but 400 at most, and fewer for more than 166,666 rows)",
+        "table 60, or as many as 1,500 steps need, but 300 at most, and fewer for many rows, within --budget)",
     )
     group.add_argument(
         "--batch-size",
         type=values.batch_size,
-        help='number of rows per step, or "full" for all rows (default: 32; for a table of more than 10,000 rows up '
-        "to 512)",
+        help='number of rows per step, or "full" for all rows (default: 32; for a table of more than 2,000 rows 64 '
+        "up to 512)",
     )
     group.add_argument(
         "--optimizer",
@@ -203,7 +210,44 @@ def _add_steps(group: argparse._ArgumentGroup) -> None:
         "--learning-rate",
         type=values.real(above=0),
         help="learning rate, at first if it falls (default: that of the optimizer: adam 0.001, sgd 0.01; for a table "
-        "without --optimizer 0.003)",
+        "without --optimizer 0.003, and more for larger batches)",
+    )
+    group.add_argument(
+        "--time-limit",
+        type=values.real(above=0),
+        metavar="SECONDS",
+        help="end training after this time, between two steps; the result depends on the machine (default: none)",
+    )
+
+
+def _add_members(group: argparse._ArgumentGroup) -> None:
+    """Add the options of the networks of a table."""
+    from ..spec.numeric_embeddings import NAMES
+
+    group.add_argument(
+        "--members",
+        type=values.integer(1),
+        metavar="N",
+        help="table: number of networks whose predictions are averaged (default: 5, or fewer within --budget)",
+    )
+    group.add_argument(
+        "--budget",
+        type=values.real(above=0),
+        metavar="FACTOR",
+        help="table: work of training relative to the default, which takes a few seconds for up to 20,000 rows. It is "
+        "counted in operations, so that equal seeds give equal models on every machine (default: 1)",
+    )
+    group.add_argument(
+        "--refit",
+        action="store_true",
+        help="table: train the networks again on all training rows, for the number of epochs that was the best",
+    )
+    group.add_argument(
+        "--numeric-embeddings",
+        type=values.choice((*NAMES, "none")),
+        metavar="NAME",
+        help=f"encoding of the columns of numbers: {', '.join(NAMES)} or none (default: piecewise_linear for a table "
+        "of 100 rows or more, else none)",
     )
 
 
@@ -218,8 +262,8 @@ def _add_regularization(group: argparse._ArgumentGroup) -> None:
         "--dropout",
         type=values.real(minimum=0, below=1),
         metavar="P",
-        help="probability that an output of a hidden layer is set to 0 in training (default: 0; for the classes of a "
-        "table 0.1)",
+        help="probability that an output of a hidden layer is set to 0 in training (default: 0; for a table 0.2 for "
+        "classes, 0.1 for values)",
     )
     group.add_argument(
         "--class-weight",
@@ -238,15 +282,15 @@ def _add_validation(group: argparse._ArgumentGroup) -> None:
         type=values.patience,
         metavar="EPOCHS",
         help="hold out some training rows, stop when --monitor has not improved on them for EPOCHS epochs, and keep "
-        "the best weights; or none (default: for a table of 20 rows or more, the larger of 20 and a quarter of all "
+        "the best weights; or none: hold out no rows (default: for a table of 20 rows or more, the best weights of all "
         "epochs; else none)",
     )
     group.add_argument(
         "--validation-fraction",
         type=values.real(above=0, below=1),
         metavar="SHARE",
-        help="share of the training rows to hold out for --early-stopping, --calibrate and --interval (default: 0.1; "
-        "for a table with few rows 0.2)",
+        help="share of the training rows to hold out for --early-stopping, --calibrate and --interval; of a table, at "
+        "random for each network (default: 0.1; for a table each row once in 5 folds, or 0.2)",
     )
     group.add_argument(
         "--metric",
@@ -263,15 +307,16 @@ def _add_validation(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--calibrate",
-        action="store_true",
-        help="correct the probabilities of classes by a temperature that fits the held-out training rows",
+        action=argparse.BooleanOptionalAction,
+        help="correct the probabilities of classes by a temperature that fits the held-out training rows (default: yes "
+        "for the networks of a table, else no)",
     )
     group.add_argument(
         "--interval",
         type=values.real(above=0, below=1),
         metavar="COVERAGE",
         help="add intervals to predicted values, or sets of classes, that contain the truth with this probability, "
-        "such as 0.9, by the errors on the held-out training rows",
+        "such as 0.9, by the errors on the held-out training rows; those of a table are the out-of-fold predictions",
     )
 
 

@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from ...estimators.tabular import recipe
 from ...optimizers import OptimizerName
+from ...spec.configuration import Scaling
 from ...spec.layers import Norm
+from ...spec.numeric_embeddings import NumericEmbeddingName
 
 _STEPS = 1000  # of arrays, at least: the epochs of a small file have too few steps
-_STEPS_OF_A_TABLE = 1500
-_MOST_EPOCHS = 400  # of a table
 _VISITS = 10_000_000  # of rows of a large table, in all epochs
 _FEWEST_EPOCHS = 10
-_FEWEST_TO_STOP = 20  # training rows of a table from which some are held out to stop early
-_MANY_OF_CLASSES, _MANY_OF_VALUES = (
-    1000,
-    50,
-)  # training rows from which a tenth is held out; of fewer, a fifth
-_BATCHES = (
-    (200_000, 512),
-    (50_000, 256),
-    (20_000, 128),
-    (10_000, 64),
-    (0, 32),
-)  # more rows than: rows of a batch
+# Training rows of a table from which a tenth is held out; of fewer, a fifth.
+_MANY_OF_CLASSES, _MANY_OF_VALUES = 1000, 50
 
 
 @dataclass(frozen=True)
@@ -41,8 +32,10 @@ class Defaults:
         Dropout of the hidden layers.
     norm : str or None
         Normalisation of the hidden layers.
-    standardize : bool
-        Whether columns are standardised.
+    standardize : bool or str
+        Whether, or how, columns are standardised.
+    numeric_embeddings : str or None
+        Encoding of the columns of numbers.
     optimizer : str
         Name of the optimizer.
     learning_rate : float or None
@@ -59,8 +52,6 @@ class Defaults:
         Largest number of epochs, unless they are too few steps.
     least_steps : int
         Number of steps below which more epochs are trained.
-    most_epochs : float
-        Limit of their number.
     stops : bool
         Whether training stops early.
     monitor : str
@@ -73,7 +64,8 @@ class Defaults:
     activation: str = "relu"
     dropout: float = 0.0
     norm: Norm | None = None
-    standardize: bool = False
+    standardize: bool | Scaling = False
+    numeric_embeddings: NumericEmbeddingName | None = None
     optimizer: OptimizerName = "adam"
     learning_rate: float | None = None
     decays: bool = False
@@ -82,14 +74,13 @@ class Defaults:
     batch_size: int = 32
     epochs: int = 30
     least_steps: int = _STEPS
-    most_epochs: float = math.inf
     stops: bool = False
     monitor: str = "loss"
     validation_fraction: float = 0.1
 
     def n_epochs(self, n_steps: int) -> int:
         """Return the largest number of epochs of `n_steps` steps each."""
-        return int(min(max(self.epochs, math.ceil(self.least_steps / n_steps)), self.most_epochs))
+        return max(self.epochs, math.ceil(self.least_steps / n_steps))
 
     def patience(self, epochs: int) -> int | None:
         """Return the number of epochs without an improvement after which training stops; None: it does not."""
@@ -97,29 +88,29 @@ class Defaults:
 
 
 ARRAYS = Defaults()
-_VALUES = Defaults(
-    layers=(128, 128),
-    activation="tanh",
-    standardize=True,
-    optimizer="adamw",
-    learning_rate=3e-3,
-    decays=True,
-    weight_decay=0.02,
-    ema=0.995,
-    epochs=60,
-    least_steps=_STEPS_OF_A_TABLE,
-    most_epochs=_MOST_EPOCHS,
-)
-_CLASSES = replace(_VALUES, dropout=0.1, weight_decay=0.2)
 
 
 def of_table(n_rows: int, *, classifies: bool) -> Defaults:
-    """Return the settings for a table with a number of rows that are not test rows."""
-    chosen, many = (_CLASSES, _MANY_OF_CLASSES) if classifies else (_VALUES, _MANY_OF_VALUES)
-    return replace(
-        chosen,
-        epochs=min(chosen.epochs, max(_FEWEST_EPOCHS, _VISITS // n_rows)),
-        batch_size=next(size for rows, size in _BATCHES if n_rows > rows),
-        stops=n_rows >= _FEWEST_TO_STOP,
-        validation_fraction=0.1 if n_rows >= many else 0.2,
+    """Return the settings of one network for a table with a number of rows that are not test rows.
+
+    They are those of the networks that :mod:`compiled_nn.estimators.tabular` averages.
+    """
+    chosen, batch_size = recipe.settings(classifies=classifies), recipe.batch_size(n_rows)
+    return Defaults(
+        layers=recipe.LAYERS,
+        activation=chosen.activation,
+        dropout=chosen.dropout,
+        norm=chosen.norm,
+        standardize=chosen.standardize,
+        numeric_embeddings="piecewise_linear" if recipe.n_bins(n_rows) else None,
+        optimizer="adamw",
+        learning_rate=recipe.learning_rate(batch_size),
+        decays=True,
+        weight_decay=chosen.weight_decay,
+        ema=chosen.ema,
+        batch_size=batch_size,
+        epochs=min(recipe.wanted_epochs(n_rows, batch_size), max(_FEWEST_EPOCHS, _VISITS // n_rows)),
+        least_steps=0,
+        stops=n_rows >= recipe.FEWEST_TO_VALIDATE,
+        validation_fraction=0.1 if n_rows >= (_MANY_OF_CLASSES if classifies else _MANY_OF_VALUES) else 0.2,
     )

@@ -14,6 +14,8 @@ from .plan import Plan
 _KINDS = {"number": "numbers", "category": "categories", "date": "dates"}
 _SHORT = {"text": "free text"}  # other kinds of columns that are left out stand for themselves
 _LISTED = 8  # columns that are left out
+_STATED = "stated by the user"
+_EXPLAINED = ("n_members", "validation", "numeric_embeddings")  # choices whose reasons the heading has
 
 
 def data(plan: Plan) -> str:
@@ -47,7 +49,19 @@ def rows(plan: Plan) -> str:
     parts = plan.parts
     test = f"{len(parts.test):,} to test with ({_split(plan)})" if len(parts.test) else "none to test with"
     kept = f"{len(parts.validation):,} {_use_of_validation(plan)}"
-    return ", ".join([f"{len(parts.train):,} to train on", *([kept] * bool(len(parts.validation))), test])
+    trained = f"{len(parts.train):,} to train on{_folds(plan)}"
+    return ", ".join([trained, *([kept] * bool(len(parts.validation))), test])
+
+
+def _folds(plan: Plan) -> str:
+    """Return which training rows the members of an ensemble hold out."""
+    options = {} if plan.prepared is None else plan.prepared.options
+    if options.get("validation") == "folds":
+        return f" (each is held out once, in {options['n_folds']} folds)"
+    if options.get("validation") == "random":
+        share = f"{100 * options['validation_fraction']:g} %"
+        return f" (each network holds out another {share})"
+    return ""
 
 
 def fitted_rows(plan: Plan) -> str:
@@ -59,7 +73,7 @@ def fitted_rows(plan: Plan) -> str:
 
 def stopping(plan: Plan) -> str:
     """Return when the training ends, and which weights are kept."""
-    best = ", and keeps the best weights" * (plan.patience is not None)
+    best = ", and keeps the best weights" * plan.keeps_best
     if plan.patience is not None and plan.patience < plan.epochs:
         monitor = f"without a better {plan.monitor}, of {plan.epochs:,} at most"
         return f"stops after {plan.patience} epochs {monitor}{best}"
@@ -69,12 +83,15 @@ def stopping(plan: Plan) -> str:
 def network(plan: Plan) -> str:
     """Return the units of the layers, the activation, the loss and the scaling."""
     scale = 1.0 if plan.standardize else plan.material.input_scale
+    c = plan.net._configuration
+    bins = c.bins is not None and plan.net._inputs is not None and plan.net._inputs.n_bins
     facts = [
         "-".join(map(str, sizes(plan))),
-        *([plan.activation] if len(plan.net.layers) > 1 else []),
+        *([plan.activation] if len(c.layers) > 1 else []),
         plan.loss,
         *([f"input scale {scale:.4g}"] if scale != 1 else []),
         *([f"input {results.scaling_text(plan.standardize)}"] if plan.standardize else []),
+        *([f"{bins} bins of numbers"] if bins else []),
         *(["targets standardised"] if plan.scales_targets else []),
     ]
     return ", ".join(facts)
@@ -100,10 +117,26 @@ def left_out(plan: Plan) -> dict[str, str]:
     return found | {str(name): reason for name, reason in plan.material.columns.left_out.items()}
 
 
+def members(plan: Plan) -> int | None:
+    """Return the number of networks of an ensemble; None for one network."""
+    return None if plan.prepared is None else int(plan.prepared.report["n_members"])
+
+
+def choices(plan: Plan) -> str | None:
+    """Return the reasons for the settings of a table."""
+    if plan.prepared is None:
+        return f"one network, because of {plan.because}" if plan.because else None
+    report = plan.prepared.report
+    reasons = [f"{report['target']} ({report.reason('target')})"]
+    reasons += [report.reason(name) for name in _EXPLAINED if report.reason(name) != _STATED]
+    return "; ".join(reasons).replace("budget=1", "--budget 1").replace("validation_data is given", "")
+
+
 def sizes(plan: Plan) -> list[int]:
     """Return the numbers of inputs, after encoding, and of units."""
-    n = _n_features(plan) if plan.material.columns is None else plan.net.encoder_.n_columns_
-    return [n, *(layer.units for layer in plan.net.layers)]
+    known = plan.net._inputs
+    n = _n_features(plan) if plan.material.columns is None or known is None else known.n_inputs
+    return [n, *(layer.units for layer in plan.net._configuration.layers)]
 
 
 def rate(plan: Plan) -> tuple[float, bool]:
@@ -113,7 +146,7 @@ def rate(plan: Plan) -> tuple[float, bool]:
 
 
 def _use_of_validation(plan: Plan) -> str:
-    return "to stop early with" if plan.patience is not None else "to calibrate with"
+    return "to stop early with" if plan.keeps_best else "to calibrate with"
 
 
 def _split(plan: Plan) -> str:

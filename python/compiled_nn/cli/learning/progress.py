@@ -7,10 +7,12 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from ...callbacks.base import Callback
+from ...common.errors import count
 from ..support.terminal import Terminal
 
 if TYPE_CHECKING:
     from ...common.protocols import History
+    from ...network.ensemble import Ensemble
     from ...network.network import Network
 
 _REDRAW_INTERVAL = 0.1  # seconds between two drawings of the line, at least
@@ -126,10 +128,14 @@ class Progress(Callback):
             parts.append(full * filled + rest * (12 - filled))
         if share is not None:
             parts[0] += f" {share:4.0%}".replace("%", " %")
+        if history.get("n_members"):
+            parts.append(count(history["n_members"][-1], "network"))
         if history.get("loss"):
             parts.append(f"loss {history['loss'][-1]:.4f}")
         if history.get("val_score"):
             parts.append(f"{self._score} {history['val_score'][-1]:.4f}")
+        elif history.get("val_loss"):
+            parts.append(f"held out {history['val_loss'][-1]:.4f}")
         if done == total:
             parts.append(duration(seconds))
         elif seconds > _ESTIMATE_FROM and done:
@@ -137,9 +143,12 @@ class Progress(Callback):
         return "  ".join(parts)[: terminal.width - 1]
 
 
-def steps_of(net: Network) -> int:
-    """Return the number of steps that training has taken, also during an epoch."""
-    trainer = net._trainer
+def steps_of(net: Network | Ensemble) -> int:
+    """Return the number of steps that training has taken, also during an epoch; of an ensemble, of each member."""
+    together = getattr(net, "_together", None)
+    if together is not None:
+        return max(member.trainer.stack.steps for member in together.members)
+    trainer = getattr(net, "_trainer", None)
     return 0 if trainer is None else trainer.stack.steps
 
 

@@ -45,6 +45,10 @@ class Part:
     def __len__(self) -> int:
         return len(self.y)
 
+    def filled(self) -> tuple[Any, ...]:
+        """Return the rows, their targets and, if they have any, their weights."""
+        return (self.X, self.y) if self.weights is None else (self.X, self.y, self.weights)
+
     def take(self, indices: Indices) -> Part:
         """Return the rows with these indices."""
         weights = None if self.weights is None else self.weights[indices]

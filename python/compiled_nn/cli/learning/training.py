@@ -20,8 +20,7 @@ from ...files import places
 from ..support import results, scores
 from ..support.terminal import Terminal
 from ..tables import record
-from . import html_report, training_report, training_scores
-from . import plan as plans
+from . import html_report, planning, training_report, training_scores
 from .outcome import Training
 from .plan import Plan
 from .progress import Progress
@@ -31,7 +30,7 @@ _LARGE = 100.0  # a note is printed for features beyond it, after scaling
 
 def train(options: Namespace) -> int:
     """Run the command and return its exit code."""
-    plan = plans.make(options)
+    plan = planning.make(options)
     screen, stderr = Terminal(sys.stdout), Terminal(sys.stderr)
     show = not (options.quiet or options.json)
     training = Training(plan)
@@ -60,8 +59,8 @@ def train(options: Namespace) -> int:
 # ---- training
 
 
-class _Heading(Callback):
-    """Callback that prints the heading when the columns of the network are known."""
+class _Beginning(Callback):
+    """Callback that prints the heading when the columns of the model are known."""
 
     def __init__(self, training: Training, options: Namespace, screen: Terminal) -> None:
         self._training, self._options, self._screen = training, options, screen
@@ -74,41 +73,18 @@ class _Heading(Callback):
 def _fit(training: Training, options: Namespace, screen: Terminal | None, stderr: Terminal) -> None:
     """Train; Ctrl-C ends the training."""
     plan = training.plan
-    train, validation = plan.parts.train, plan.parts.validation
-    watched = validation if len(validation) else plan.parts.test
-    settings: dict[str, Any] = {}
-    if len(watched):
-        settings = {
-            "validation_data": (watched.X, watched.y),
-            "metrics": [each.name for each in plan.metrics],
-        }
-        if watched.weights is not None:
-            settings["validation_data"] += (watched.weights,)
-    if plan.patience is not None:
-        settings["early_stopping"] = EarlyStopping(plan.monitor, patience=plan.patience)
-    if plan.classifies:
-        settings["classes"] = plan.material.classes
     if not (options.quiet or plan.standardize):
         _note_large(plan, stderr)
-    steps = math.ceil(len(train) / plan.batch_rows)
+    steps = math.ceil(len(plan.parts.train) / plan.batch_rows)
     progress = None if options.quiet else Progress(stderr, plan.epochs, steps, plan.score, plan.watched)
-    heading = None if screen is None else _Heading(training, options, screen)
+    heading = None if screen is None else _Beginning(training, options, screen)
+    callbacks = [each for each in (heading, progress) if each is not None]
     start = perf_counter()
     try:
         with warnings.catch_warnings():
             # The heading names the columns that are left out.
             warnings.filterwarnings("ignore", r"\d+ columns? of X (is|are) left out", CompiledNNWarning)
-            plan.net.fit(
-                train.X,
-                train.y,
-                sample_weight=train.weights,
-                epochs=plan.epochs,
-                batch_size=plan.batch_size,  # type: ignore[arg-type]
-                class_weight=plan.class_weight,
-                callbacks=[each for each in (heading, progress) if each is not None],
-                on_interrupt="return",
-                **settings,
-            )
+            _run(plan, options, callbacks)
     except KeyboardInterrupt:
         if not hasattr(plan.net, "n_features_"):  # interrupted before the initial weights
             raise
@@ -118,6 +94,38 @@ def _fit(training: Training, options: Namespace, screen: Terminal | None, stderr
             progress.finish()
     training.interrupted = training.interrupted or plan.net.stop_reason_ == "interrupted"
     training.seconds = perf_counter() - start
+
+
+def _run(plan: Plan, options: Namespace, callbacks: list[Callback]) -> None:
+    """Fit the model."""
+    prepared = plan.prepared
+    if prepared is not None:
+        prepared.ensemble.fit(prepared.X, prepared.y, callbacks=callbacks, **prepared.options)
+        return
+    train, validation = plan.parts.train, plan.parts.validation
+    watched = validation if len(validation) else plan.parts.test
+    settings: dict[str, Any] = {}
+    if len(watched):
+        settings = {
+            "validation_data": watched.filled(),
+            "metrics": [each.name for each in plan.metrics],
+        }
+    if plan.patience is not None:
+        settings["early_stopping"] = EarlyStopping(plan.monitor, patience=plan.patience)
+    if plan.classifies:
+        settings["classes"] = plan.material.classes
+    plan.net.fit(
+        train.X,
+        train.y,
+        sample_weight=train.weights,
+        epochs=plan.epochs,
+        batch_size=plan.batch_size,
+        class_weight=plan.class_weight,
+        callbacks=callbacks,
+        time_limit=options.time_limit,
+        on_interrupt="return",
+        **settings,
+    )
 
 
 def _note_large(plan: Plan, stderr: Terminal) -> None:
@@ -136,14 +144,19 @@ def _note_large(plan: Plan, stderr: Terminal) -> None:
 
 
 def _calibrate(training: Training, options: Namespace) -> None:
-    """Calibrate probabilities or intervals on the validation rows."""
-    validation, net = training.plan.parts.validation, training.plan.net
+    """Calibrate probabilities or intervals on rows that were held out."""
+    plan = training.plan
+    validation, net = plan.parts.validation, plan.net
     if training.interrupted:
         return
-    if options.calibrate:
+    if plan.calibrates:
         net.calibrate(validation.X, validation.y, sample_weight=validation.weights)
-    if options.interval is not None:
+    if options.interval is None:
+        return
+    if len(validation):
         net.calibrate_intervals(validation.X, validation.y)
+    else:  # the rows that each member has held out
+        net.calibrate_intervals(None, plan.parts.train.y)
 
 
 def _record(plan: Plan, interval: float | None) -> record.Record | None:
@@ -172,16 +185,19 @@ def _text(name: str | int | None) -> str | None:
 
 def _measured(plan: Plan, options: Namespace) -> dict[str, dict[str, Any]]:
     """Return the scores of the training and the test rows."""
-    fitted = plan.parts.fitted
+    fitted, net = plan.parts.fitted, plan.net
     parts = {"train": fitted, "test": plan.parts.test}
     found = {
-        title: training_scores.measured(plan.net, part, fitted, plan.metrics, title)
+        title: training_scores.measured(net, part, fitted, plan.metrics, title)
         for title, part in parts.items()
         if len(part)
     }
+    if plan.uses_out_of_fold:
+        scored = training_scores.out_of_fold(net, plan.parts.train, plan.metrics)
+        found = {"out_of_fold": scored, **found}
     if options.interval is not None and "test" in found:
         test = plan.parts.test
-        found["test"]["interval"] = scores.coverage(plan.net, test.X, test.y, options.interval)
+        found["test"]["interval"] = scores.coverage(net, test.X, test.y, options.interval)
     return found
 
 

@@ -34,7 +34,10 @@ def heading(plan: Plan, options: Namespace, screen: Terminal) -> list[str]:
             *_wrapped(f"columns: {plan_text.columns(plan)}", screen),
             *_wrapped(rows, screen),
         ]
-    return [*lines, *_wrapped(f"network {network}", screen), *_wrapped(method, screen)]
+    n, why = plan_text.members(plan), plan_text.choices(plan)
+    title = "network" if n is None else count(n, "network")
+    lines += [*_wrapped(f"{title} {network}", screen), *_wrapped(method, screen)]
+    return lines if why is None else [*lines, *_wrapped(f"choices: {why}", screen)]
 
 
 def _wrapped(text: str, screen: Terminal) -> list[str]:
@@ -47,11 +50,11 @@ def _wrapped(text: str, screen: Terminal) -> list[str]:
 def interruption(training: Training) -> str:
     """Return the message after Ctrl-C."""
     plan = training.plan
-    best = plan.net.best_epoch_
-    which = "last complete step" if best is None else f"best epoch, {best:,},"
+    which = _best(plan)
+    which = "last complete step are" if which is None else f"{which}, are"
     return (
         f"compiled-nn: interrupted after {len(plan.net.history['epoch'])} of {plan.epochs} epochs; the weights of the "
-        f"{which} are saved in {plan.model}"
+        f"{which} saved in {plan.model}"
     )
 
 
@@ -60,11 +63,14 @@ def lines(training: Training, screen: Terminal) -> list[str]:
     plan, measured = training.plan, training.measured
     history = plan.net.history
     found = ["", *report.curves(history, plan.score, screen, plan.watched)] if history["epoch"] else []
-    shown = measured.get("test", measured["train"])
+    shown = measured.get("test") or measured.get("out_of_fold") or measured["train"]
     if plan.classifies:
         found += results.confusion_lines(shown, plan.net.classes_, plan.material.class_names, screen)
     found.append("")
     for part, result in reversed(measured.items()):
+        if part == "train" and "out_of_fold" in measured:
+            continue  # the networks were trained on these rows; the score of the others is honest
+        part = part.replace("_", "-")
         text = results.score_text(result)
         text = screen.style(text, "bold") if result is shown else text
         found += [_line(f"{part} {plan.score}", text)]
@@ -82,12 +88,32 @@ def lines(training: Training, screen: Terminal) -> list[str]:
         found.append(_line("weights", "not in the scores above, in which all rows count the same"))
     if plan.classifies and plan.net.temperature_ != 1:
         found.append(_line("temperature", f"{plan.net.temperature_:.3f}"))
-    best = plan.net.best_epoch_
-    which = "" if best is None else f"; weights of epoch {best:,}, the best"
+    best = _best(plan)
+    which = "" if best is None else f"; weights of the {best}"
     n_epochs = f"{duration(training.seconds)}, {count(len(history['epoch']), 'epoch')}"
+    if plan.net.stop_reason_ == "time_limit":
+        n_epochs += " of the --time-limit"
     found += [_line("trained for", n_epochs + which), _line("model", plan.model)]
     files = {"loss curve": training.plot, "report": training.page}
     return found + [_line(label, path) for label, path in files.items() if path is not None]
+
+
+def _best(plan: Plan) -> str | None:
+    """Return the epoch, or the epochs of the members of an ensemble, whose weights were kept as the best ones."""
+    if plan.prepared is None:
+        best = plan.net.best_epoch_
+        return None if best is None else f"best epoch, {best:,}"
+    if not plan.keeps_best or not len(plan.net.history["epoch"]):
+        return None
+    epochs = best_epochs(plan)
+    assert epochs is not None
+    low, high = min(epochs), max(epochs)
+    return f"best epoch, {low:,}" if low == high else f"best epoch of each network, {low:,} to {high:,}"
+
+
+def best_epochs(plan: Plan) -> list[int] | None:
+    """Return the epoch whose weights each member of an ensemble has; None for one network."""
+    return None if plan.prepared is None else plan.prepared.ensemble.best_epochs_.tolist()
 
 
 def _line(label: str, text: str) -> str:
@@ -118,6 +144,7 @@ def as_json(training: Training, options: Namespace) -> dict[str, Any]:
         "data": plan.material.name,
         "task": "classification" if plan.classifies else "regression",
         "classes": net.classes_.tolist() if plan.classifies else None,
+        "members": None if best_epochs(plan) is None else len(best_epochs(plan) or ()),
         "sizes": plan_text.sizes(plan),
         "parameters": net.n_parameters,
         "loss": plan.loss,
@@ -132,20 +159,33 @@ def as_json(training: Training, options: Namespace) -> dict[str, Any]:
         "rows_without_target": 0 if columns is None else columns.n_without_target,
         "split": None if known is None else known.split,
         "validation_rows": len(plan.parts.validation),
+        "validation": None if plan.prepared is None else plan.prepared.options["validation"],
+        "choices": None if plan.prepared is None else plan.prepared.report.to_dict(),
         "standardize": plan.standardize,
         "scale_targets": plan.scales_targets,
         "patience": plan.patience,
-        "monitor": None if plan.patience is None else plan.monitor,
+        "monitor": plan.monitor if plan.keeps_best else None,
         "epochs": len(net.history["epoch"]),
         "best_epoch": net.best_epoch_,
+        "best_epochs": best_epochs(plan),
         "stop_reason": net.stop_reason_,
         "seconds": training.seconds,
         "interrupted": training.interrupted,
-        "temperature": net.temperature_ if options.calibrate and not training.interrupted else None,
+        "temperature": net.temperature_ if plan.calibrates and not training.interrupted else None,
+        "temperatures": _temperatures(plan),
         "train": measured.get("train"),
+        "out_of_fold": measured.get("out_of_fold"),
         "test": measured.get("test"),
         "history": net.history,
         "model": plan.model,
         "plot": training.plot,
         "report": training.page,
     }
+
+
+def _temperatures(plan: Plan) -> list[float] | None:
+    """Return the temperature of each member of an ensemble for classes; None for values and for one network."""
+    if plan.prepared is None or not plan.classifies:
+        return None
+    found: list[float] = plan.prepared.ensemble.temperatures_.tolist()
+    return found

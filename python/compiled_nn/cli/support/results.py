@@ -6,31 +6,35 @@ import json
 import math
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ... import metrics
 from ...common.text import printable
-from ...network.network import Network
 from . import report
 from .terminal import Terminal
 
+if TYPE_CHECKING:
+    from ...network.ensemble import Ensemble
+    from ...network.network import Network
+
+Model: TypeAlias = "Network | Ensemble"
 _TITLES = {"accuracy": "accuracy", "r2": "R^2", "d2_pinball": "D^2"}
 
 
-def classifies(net: Network) -> bool:
+def classifies(net: Model) -> bool:
     """Return whether the network predicts classes."""
     return hasattr(net, "classes_")
 
 
-def is_calibrated(net: Network) -> bool:
+def is_calibrated(net: Model) -> bool:
     """Return whether the network has scores of held-out rows, for intervals or sets of classes."""
     return net._outputs.calibration.scores is not None
 
 
-def score_name(net: Network) -> str:
+def score_name(net: Model) -> str:
     """Return the key of the network's score in JSON."""
     if net._configuration.loss.name == "quantile":
         return "d2_pinball"
@@ -47,7 +51,7 @@ def scaling_text(method: bool | str) -> str:
     return "standardised" + (f" ({method})" if isinstance(method, str) else "")
 
 
-def measure(net: Network, X: NDArray[Any], y: NDArray[Any]) -> dict[str, Any]:
+def measure(net: Model, X: NDArray[Any], y: NDArray[Any]) -> dict[str, Any]:
     """Compute the loss, score and confusion table of a network on samples and targets.
 
     Returns

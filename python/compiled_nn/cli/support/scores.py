@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from ...losses import Quantile
 from ...metrics.scorers import METRICS, Metric
-from ...network.network import Network
 from . import results
+from .results import Model
 from .terminal import UsageError
 
 _OF_TWO_CLASSES = ("precision", "recall", "f1")
 
 
-def metrics_of(net: Network, names: Sequence[str]) -> list[Metric]:
+def metrics_of(net: Model, names: Sequence[str]) -> list[Metric]:
     """Return the metrics of --metric, after a check that they are for what the network predicts.
 
     Raises
@@ -47,7 +47,7 @@ def metrics_of(net: Network, names: Sequence[str]) -> list[Metric]:
     return found
 
 
-def only_metric_of(net: Network, names: Sequence[str] | None) -> Metric | None:
+def only_metric_of(net: Model, names: Sequence[str] | None) -> Metric | None:
     """Return the one metric of --metric, checked; None for the score of the network."""
     if names is None:
         return None
@@ -60,28 +60,34 @@ def only_metric_of(net: Network, names: Sequence[str] | None) -> Metric | None:
     return metrics_of(net, names)[0]
 
 
-def measure(metric: Metric, net: Network, X: Any, y: NDArray[Any]) -> float:
+def measure(metric: Metric, net: Model, X: Any, y: NDArray[Any]) -> float:
     """Return a metric of the predictions for labelled rows; of several quantiles, that of the median."""
-    quantiles = _quantiles(net)
-    if quantiles is None:
+    if _quantiles(net) is None:
         return metric.measure(net, X, y)
-    predicted = net.predict(X)
-    return metric(y, predicted if predicted.ndim == 1 else predicted[:, quantiles.index(0.5)])
+    return metric(y, points(net, net.predict(X)))
 
 
-def _quantiles(net: Network) -> list[float] | None:
+def points(net: Model, predicted: NDArray[Any]) -> NDArray[Any]:
+    """Return predicted values as one number per value, for metrics: of several quantiles the median."""
+    quantiles = _quantiles(net)
+    if quantiles is None or predicted.ndim == 1:
+        return predicted[:, 0] if predicted.ndim == 2 and predicted.shape[1] == 1 else predicted
+    return predicted[:, quantiles.index(0.5)] if 0.5 in quantiles else predicted
+
+
+def _quantiles(net: Model) -> list[float] | None:
     loss = net._configuration.loss
     return list(loss.quantiles) if isinstance(loss, Quantile) else None
 
 
-def baseline(net: Network, y: NDArray[Any]) -> float | None:
+def baseline(net: Model, y: NDArray[Any]) -> float | None:
     """Return the accuracy of the most frequent class; None for values, and for rows with several labels."""
     if not results.classifies(net) or y.ndim != 1:
         return None
     return float(np.unique(y, return_counts=True)[1].max() / len(y))
 
 
-def coverages_of(net: Network, given: Sequence[float] | None, model: str) -> tuple[float, ...]:
+def coverages_of(net: Model, given: Sequence[float] | None, model: str) -> tuple[float, ...]:
     """Return the coverages of --interval; by default that of training, if there is one.
 
     Raises
@@ -101,7 +107,7 @@ def coverages_of(net: Network, given: Sequence[float] | None, model: str) -> tup
     return tuple(given)
 
 
-def coverage(net: Network, X: Any, y: NDArray[Any], level: float) -> dict[str, float]:
+def coverage(net: Model, X: Any, y: NDArray[Any], level: float) -> dict[str, float]:
     """Return how often the truth is in intervals, or sets of classes, of a coverage, and how large they are.
 
     Returns

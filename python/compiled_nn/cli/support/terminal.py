@@ -16,6 +16,9 @@ _OPTIONS = {  # words of the command line by those of Python; "" where it has no
     ", or limit the gradient (clip_norm=1.0)": "",
     "Pass column_types with 'number', 'category' or 'date' for the columns to use.": "Give --numeric, --categorical or "
     "--date for the columns to use.",
+    "Pass a larger time_limit, or fewer rows.": "Give a larger --time-limit, or fewer rows.",
+    "time_limit has passed": "--time-limit has passed",
+    " (refit=True)": " (--refit)",
     "scale_targets=True": "--scale-targets",
     "standardize=True": "--standardize",
     "dtype='float64'": "--dtype float64",

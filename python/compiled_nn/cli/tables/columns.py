@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from ...common.errors import count, did_you_mean
-from ...network.network import Network
 from ..support import results, values
+from ..support.results import Model
 from . import record
 
 Name: TypeAlias = "str | int"  # the columns of a file without a header are named 0, 1, ...
@@ -52,7 +52,7 @@ class Expected:
     categories: Mapping[Name, frozenset[Any]] = field(default_factory=dict)
 
     @classmethod
-    def by(cls, net: Network) -> Expected:
+    def by(cls, net: Model) -> Expected:
         """Return the columns that a network takes."""
         known = record.of(net)
         names = getattr(net, "feature_names_in_", None)

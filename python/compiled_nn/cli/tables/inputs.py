@@ -15,8 +15,8 @@ from ...common.errors import did_you_mean
 from ...datasets import Dataset, limits, read_idx, read_npz
 from ...datasets.idx_npz import read_idx_if
 from ...network.loading import load as _load_network
-from ...network.network import Network
 from ..support.arguments import READING
+from ..support.results import Model
 from ..support.terminal import UsageError
 from .source import Source
 
@@ -39,7 +39,7 @@ def limit_of(options: Namespace) -> int:
     return limits.MAX_BYTES if limit is None else limit
 
 
-def load_network(options: Namespace) -> Network:
+def load_network(options: Namespace) -> Model:
     """Return the network of MODEL, with the number of threads of --threads."""
     net = _load_network(options.model)
     net.n_threads = options.threads

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...losses import Quantile
-from ...network.network import Network
 from ..support import results
+from ..support.results import Model
 
 Columns = dict[str, NDArray[Any]]
 
@@ -29,7 +29,7 @@ class Outputs:
 
     Parameters
     ----------
-    net : Network
+    net : Network or Ensemble
         Fitted network.
     proba : bool, default False
         Whether the outputs are probabilities of classes, in place of predictions.
@@ -37,7 +37,7 @@ class Outputs:
         Coverages of intervals or sets of classes.
     """
 
-    def __init__(self, net: Network, *, proba: bool = False, coverages: Sequence[float] = ()) -> None:
+    def __init__(self, net: Model, *, proba: bool = False, coverages: Sequence[float] = ()) -> None:
         self._net, self._proba, self._coverages = net, proba, coverages
         self._loss = net._configuration.loss
         self._classes = _names(net.classes_) if results.classifies(net) else []

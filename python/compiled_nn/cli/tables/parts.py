@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from ...common.errors import count
 from ...datasets import Dataset, limits
 from ...datasets.tables import Table
-from ...network.network import Network
 from ..learning import targets
 from ..support import results
+from ..support.results import Model
 from ..support.terminal import UsageError, print_note
 from . import columns, inputs, record
 from .batches import Rows, TableBatches
@@ -54,7 +54,7 @@ class Part(NamedTuple):
     place: Callable[[int], str] | None = None
 
 
-def labelled(options: Namespace, net: Network, *, held_out_first: bool = False) -> Part:
+def labelled(options: Namespace, net: Model, *, held_out_first: bool = False) -> Part:
     """Return the rows of --part with their targets.
 
     Without --part, they are the test part of the data itself; if it has none, all rows, with a note if the model was
@@ -112,7 +112,7 @@ def _with_target(batches: TableBatches, options: Namespace) -> tuple[Any, Array,
     return X, _labels(y), numbers
 
 
-def _checked(part: Part, net: Network) -> Part:
+def _checked(part: Part, net: Model) -> Part:
     """Return the part; raise a ValueError if a target is not a class of the model."""
     if not results.classifies(net) or part.numbers is None or part.place is None:
         return part
@@ -139,7 +139,7 @@ def _within(batches: TableBatches, options: Namespace) -> Iterator[Rows]:
         yield rows
 
 
-def used_columns(net: Network) -> list[bool]:
+def used_columns(net: Model) -> list[bool]:
     """Return which columns of the model it uses."""
     return [word != "ignore" for word in Expected.by(net).types]
 
@@ -246,7 +246,7 @@ class Answered:
     ----------
     options : Namespace
         Options of a command that has the arguments MODEL and DATA.
-    net : Network
+    net : Network or Ensemble
         Network that takes the data.
     keep : sequence of str, default ()
         Columns of a table that are copied to the output.
@@ -261,7 +261,7 @@ class Answered:
         Number of rows up to now.
     """
 
-    def __init__(self, options: Namespace, net: Network, keep: Sequence[str] = ()) -> None:
+    def __init__(self, options: Namespace, net: Model, keep: Sequence[str] = ()) -> None:
         self.n_rows = 0
         self._known = record.of(net)
         self._by_hash = options.part in ("train", "test") and len(self._known.held_out) > 0

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...network.network import Network
+from ..support.results import Model
 from . import hashes
 from .hashes import Hashes
 
@@ -173,7 +173,7 @@ def of_training(
     return Record(name, column, split, held_out, trained, interval, dict(date_formats or {}), used)
 
 
-def of(net: Network) -> Record:
+def of(net: Model) -> Record:
     """Return the record of a model; documented at :func:`parsed`."""
     encoder = getattr(net, "encoder_", None)
     return parsed(net.metadata.get(KEY), None if encoder is None else used_columns(encoder))

@@ -30,6 +30,7 @@ _BATCHES = (
 )  # rows, and rows of a batch for more
 _WIDTHS = (128, 64, 32)  # units of the hidden layers, from the best to the cheapest
 _N_LAYERS = 2
+LAYERS = (_WIDTHS[0],) * _N_LAYERS
 _RATE, _BATCH_OF_RATE, _POWER = 3e-3, 32, 0.4  # larger batches have larger rates
 _MEMBERS = (5, 4, 3, 2)
 _EPOCHS, _FEWEST_EPOCHS, _MOST_EPOCHS = 60, 12, 300
@@ -38,7 +39,7 @@ BINS = 16  # of each column of numbers, for tables that are not small
 _ROWS_PER_BIN, _FEWEST_BINS = 50, 2
 FRACTION = 0.2  # of the rows that are drawn at random for validation
 _FEWEST_FOLDS = 5  # so that a member is trained on four fifths of the rows, or more
-_FEWEST_TO_VALIDATE = 20  # rows
+FEWEST_TO_VALIDATE = 20  # rows
 _FEWEST_OF_A_CLASS = 2  # rows of the largest class: fewer cannot be divided
 
 
@@ -169,7 +170,7 @@ def validation(
     n_rows: int, largest_class: int | None, n_members: int
 ) -> tuple[Literal["folds", "random"] | None, str]:
     """Return how rows are held out, and the reason; `largest_class` is its number of rows, None for values."""
-    if n_rows < _FEWEST_TO_VALIDATE or (largest_class is not None and largest_class < _FEWEST_OF_A_CLASS):
+    if n_rows < FEWEST_TO_VALIDATE or (largest_class is not None and largest_class < _FEWEST_OF_A_CLASS):
         return None, f"{count(n_rows, 'row')} or the rows of each class are too few to hold some out"
     if n_members < _FEWEST_FOLDS:
         return "random", f"folds of {count(n_members, 'member')} would leave too few rows to train on"
