@@ -98,3 +98,16 @@ def test_refusals():
     )
     with pytest.raises(ValueError, match="any number of labels per row"):
         several.calibrate_intervals(None, np.column_stack([y > 0, y > 1]).astype(int))
+
+
+def test_rows_of_weight_0_have_no_score():
+    X, y = data(5, 60)
+    weights = np.arange(60) % 3
+    options = {"max_iter": 2, "n_members": 2, "validation": "folds", "random_state": 0}
+    model = cnn.TabularRegressor(**options).fit(X, y, weights).calibrate_intervals(None, y)
+    used = weights > 0
+    errors = np.sort(abs(y - model.oof_)[used])
+    lower, upper = model.predict_interval(X, 0.8)
+    np.testing.assert_allclose(upper - lower, 2 * errors[int(np.ceil(41 * 0.8)) - 1], rtol=1e-5)
+    with pytest.raises(ValueError, match="40"):
+        model.calibrate_intervals(None, y[used])

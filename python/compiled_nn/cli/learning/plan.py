@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from ...losses import LossName
 from ...metrics import Metric
 from ...spec.configuration import Scaling
 from ..support import results
@@ -63,13 +62,13 @@ class Plan:
     material: Material
     parts: Parts
     net: Model
-    loss: LossName
+    loss: str
     optimizer: str
     activation: str
     standardize: bool | Scaling
     scales_targets: bool
     epochs: int
-    batch_size: int | str
+    batch_size: int | Literal["full"]
     patience: int | None
     monitor: str
     metrics: tuple[Metric, ...]
@@ -100,7 +99,7 @@ class Plan:
     @property
     def watched(self) -> str:
         """Name of the rows on which each epoch is scored."""
-        return "val" if len(self.parts.validation) else "test"
+        return "val" if self.prepared is not None or len(self.parts.validation) else "test"
 
     @property
     def keeps_best(self) -> bool:

@@ -15,7 +15,6 @@ _KINDS = {"number": "numbers", "category": "categories", "date": "dates"}
 _SHORT = {"text": "free text"}  # other kinds of columns that are left out stand for themselves
 _LISTED = 8  # columns that are left out
 _STATED = "stated by the user"
-_EXPLAINED = ("n_members", "validation", "numeric_embeddings")  # choices whose reasons the heading has
 
 
 def data(plan: Plan) -> str:
@@ -125,11 +124,16 @@ def members(plan: Plan) -> int | None:
 def choices(plan: Plan) -> str | None:
     """Return the reasons for the settings of a table."""
     if plan.prepared is None:
-        return f"one network, because of {plan.because}" if plan.because else None
+        return f"one network because of {plan.because}" if plan.because else None
     report = plan.prepared.report
-    reasons = [f"{report['target']} ({report.reason('target')})"]
-    reasons += [report.reason(name) for name in _EXPLAINED if report.reason(name) != _STATED]
-    return "; ".join(reasons).replace("budget=1", "--budget 1").replace("validation_data is given", "")
+    reasons = [f"chosen for {report['target']} ({report.reason('target')})"]
+    if (work := report.reason("n_members")) != _STATED:
+        reasons.append(work.partition(" on ")[0].replace("budget=1", "--budget 1"))
+    if plan.uses_out_of_fold and report.reason("validation") != _STATED:
+        reasons.append(report.reason("validation"))
+    if (encoding := report.reason("numeric_embeddings")) != _STATED:
+        reasons.append(encoding)
+    return "; ".join(reasons)
 
 
 def sizes(plan: Plan) -> list[int]:

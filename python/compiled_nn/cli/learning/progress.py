@@ -135,7 +135,7 @@ class Progress(Callback):
         if history.get("val_score"):
             parts.append(f"{self._score} {history['val_score'][-1]:.4f}")
         elif history.get("val_loss"):
-            parts.append(f"held out {history['val_loss'][-1]:.4f}")
+            parts.append(f"val loss {history['val_loss'][-1]:.4f}")
         if done == total:
             parts.append(duration(seconds))
         elif seconds > _ESTIMATE_FROM and done:
@@ -147,7 +147,8 @@ def steps_of(net: Network | Ensemble) -> int:
     """Return the number of steps that training has taken, also during an epoch; of an ensemble, of each member."""
     together = getattr(net, "_together", None)
     if together is not None:
-        return max(member.trainer.stack.steps for member in together.members)
+        steps: int = max(member.trainer.stack.steps for member in together.members)
+        return steps
     trainer = getattr(net, "_trainer", None)
     return 0 if trainer is None else trainer.stack.steps
 

@@ -8,6 +8,7 @@ import os
 import sys
 import warnings
 from argparse import Namespace
+from collections.abc import Sequence
 from time import perf_counter
 from typing import Any
 
@@ -78,7 +79,7 @@ def _fit(training: Training, options: Namespace, screen: Terminal | None, stderr
     steps = math.ceil(len(plan.parts.train) / plan.batch_rows)
     progress = None if options.quiet else Progress(stderr, plan.epochs, steps, plan.score, plan.watched)
     heading = None if screen is None else _Beginning(training, options, screen)
-    callbacks = [each for each in (heading, progress) if each is not None]
+    callbacks: list[Callback] = [each for each in (heading, progress) if each is not None]
     start = perf_counter()
     try:
         with warnings.catch_warnings():
@@ -96,7 +97,7 @@ def _fit(training: Training, options: Namespace, screen: Terminal | None, stderr
     training.seconds = perf_counter() - start
 
 
-def _run(plan: Plan, options: Namespace, callbacks: list[Callback]) -> None:
+def _run(plan: Plan, options: Namespace, callbacks: Sequence[Callback]) -> None:
     """Fit the model."""
     prepared = plan.prepared
     if prepared is not None:
@@ -153,10 +154,10 @@ def _calibrate(training: Training, options: Namespace) -> None:
         net.calibrate(validation.X, validation.y, sample_weight=validation.weights)
     if options.interval is None:
         return
-    if len(validation):
+    if plan.prepared is None or len(validation):
         net.calibrate_intervals(validation.X, validation.y)
-    else:  # the rows that each member has held out
-        net.calibrate_intervals(None, plan.parts.train.y)
+    else:  # on the rows that each network has held out
+        net.calibrate_intervals(None, plan.prepared.y)
 
 
 def _record(plan: Plan, interval: float | None) -> record.Record | None:
@@ -192,8 +193,8 @@ def _measured(plan: Plan, options: Namespace) -> dict[str, dict[str, Any]]:
         for title, part in parts.items()
         if len(part)
     }
-    if plan.uses_out_of_fold:
-        scored = training_scores.out_of_fold(net, plan.parts.train, plan.metrics)
+    if plan.prepared is not None and plan.uses_out_of_fold:
+        scored = training_scores.out_of_fold(plan.prepared.ensemble, plan.prepared.y, plan.metrics)
         found = {"out_of_fold": scored, **found}
     if options.interval is not None and "test" in found:
         test = plan.parts.test

@@ -37,7 +37,7 @@ def heading(plan: Plan, options: Namespace, screen: Terminal) -> list[str]:
     n, why = plan_text.members(plan), plan_text.choices(plan)
     title = "network" if n is None else count(n, "network")
     lines += [*_wrapped(f"{title} {network}", screen), *_wrapped(method, screen)]
-    return lines if why is None else [*lines, *_wrapped(f"choices: {why}", screen)]
+    return lines if why is None else [*lines, *_wrapped(why, screen)]
 
 
 def _wrapped(text: str, screen: Terminal) -> list[str]:
@@ -66,36 +66,40 @@ def lines(training: Training, screen: Terminal) -> list[str]:
     shown = measured.get("test") or measured.get("out_of_fold") or measured["train"]
     if plan.classifies:
         found += results.confusion_lines(shown, plan.net.classes_, plan.material.class_names, screen)
-    found.append("")
-    for part, result in reversed(measured.items()):
-        if part == "train" and "out_of_fold" in measured:
-            continue  # the networks were trained on these rows; the score of the others is honest
-        part = part.replace("_", "-")
-        text = results.score_text(result)
-        text = screen.style(text, "bold") if result is shown else text
-        found += [_line(f"{part} {plan.score}", text)]
-        if result.get("rmse") is not None:
-            found += [_line(f"{part} error", f"{result['rmse']:.4g} (root mean square)")]
-        found += [
-            _line(f"{part} {name}", _number(value)) for name, value in result.get("metrics", {}).items()
-        ]
-    if (baseline := _baseline(shown, plan)) is not None:
-        found.append(_line("baseline", baseline))
+    table = _scores(training, shown, screen)
     if (interval := shown.get("interval")) is not None:
-        found.append(_line(f"interval {interval['coverage']:g}", scores.coverage_text(interval)))
+        table[f"interval {interval['coverage']:g}"] = scores.coverage_text(interval)
     columns = plan.material.columns
     if columns is not None and "weight" in columns.roles:
-        found.append(_line("weights", "not in the scores above, in which all rows count the same"))
+        table["weights"] = "not in the scores above, in which all rows count the same"
     if plan.classifies and plan.net.temperature_ != 1:
-        found.append(_line("temperature", f"{plan.net.temperature_:.3f}"))
+        table["temperature"] = f"{plan.net.temperature_:.3f}"
     best = _best(plan)
     which = "" if best is None else f"; weights of the {best}"
     n_epochs = f"{duration(training.seconds)}, {count(len(history['epoch']), 'epoch')}"
-    if plan.net.stop_reason_ == "time_limit":
-        n_epochs += " of the --time-limit"
-    found += [_line("trained for", n_epochs + which), _line("model", plan.model)]
+    limit = " until --time-limit" * (plan.net.stop_reason_ == "time_limit")
+    table |= {"trained for": n_epochs + limit + which, "model": plan.model}
     files = {"loss curve": training.plot, "report": training.page}
-    return found + [_line(label, path) for label, path in files.items() if path is not None]
+    table |= {label: path for label, path in files.items() if path is not None}
+    width = max(_LABEL, 1 + max(map(len, table)))
+    return [*found, "", *(f"{label:<{width}}{text}" for label, text in table.items())]
+
+
+def _scores(training: Training, shown: dict[str, Any], screen: Terminal) -> dict[str, str]:
+    """Return the scores of the parts and the baseline as text, by their labels."""
+    plan, measured = training.plan, training.measured
+    table = {}
+    for part, result in reversed(measured.items()):
+        if part == "train" and "out_of_fold" in measured:
+            continue  # the networks were trained on these rows; the score of the others is honest
+        name, text = part.replace("_", "-"), results.score_text(result)
+        table[f"{name} {plan.score}"] = screen.style(text, "bold") if result is shown else text
+        if result.get("rmse") is not None:
+            table[f"{name} error"] = f"{result['rmse']:.4g} (root mean square)"
+        table |= {f"{name} {each}": _number(value) for each, value in result.get("metrics", {}).items()}
+    if (baseline := _baseline(shown, plan)) is not None:
+        table["baseline"] = baseline
+    return table
 
 
 def _best(plan: Plan) -> str | None:
@@ -114,10 +118,6 @@ def _best(plan: Plan) -> str | None:
 def best_epochs(plan: Plan) -> list[int] | None:
     """Return the epoch whose weights each member of an ensemble has; None for one network."""
     return None if plan.prepared is None else plan.prepared.ensemble.best_epochs_.tolist()
-
-
-def _line(label: str, text: str) -> str:
-    return f"{label:<{_LABEL}}{text}" if len(label) < _LABEL else f"{label} {text}"
 
 
 def _number(value: float | None) -> str:

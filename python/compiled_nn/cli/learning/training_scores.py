@@ -53,15 +53,15 @@ def measured(net: Model, part: Part, fitted: Part, found: Sequence[Metric], titl
     return result
 
 
-def out_of_fold(net: Ensemble, part: Part, found: Sequence[Metric]) -> dict[str, Any]:
+def out_of_fold(net: Ensemble, y: NDArray[Any], found: Sequence[Metric]) -> dict[str, Any]:
     """Return the scores of the out-of-fold predictions of an ensemble: those of networks that a row has not trained.
 
     Parameters
     ----------
     net : Ensemble
         Trained ensemble.
-    part : Part
-        Rows of its training.
+    y : ndarray (m,)
+        Targets of its training.
     found : sequence of Metric
         Metrics to compute in addition.
 
@@ -70,9 +70,9 @@ def out_of_fold(net: Ensemble, part: Part, found: Sequence[Metric]) -> dict[str,
     dict
         As that of :func:`measured`, without "loss"; of the rows that a network has held out.
     """
-    predicted = net.oof_.reshape(len(part), -1)
+    predicted = net.oof_.reshape(len(y), -1)
     rows = np.isfinite(predicted).all(axis=1)
-    predicted, y = predicted[rows], part.y[rows]
+    predicted, y = predicted[rows], y[rows]
     if results.classifies(net):
         classes = net.classes_
         labels, true = classes[predicted.argmax(axis=1)], np.searchsorted(classes, y)
@@ -105,7 +105,8 @@ def _value(metric: Metric, net: Model, part: Part, title: str) -> float | None:
     try:
         return scores.measure(metric, net, part.X, part.y)
     except ValueError as error:
-        return _not_defined(metric, title, error)
+        _note_not_defined(metric, title, error)
+        return None
 
 
 def _defined(metric: Metric, y: Any, predicted: Any, classes: Any, title: str) -> float | None:
@@ -113,8 +114,9 @@ def _defined(metric: Metric, y: Any, predicted: Any, classes: Any, title: str) -
     try:
         return metric(y, predicted, classes=classes)
     except ValueError as error:
-        return _not_defined(metric, title, error)
+        _note_not_defined(metric, title, error)
+        return None
 
 
-def _not_defined(metric: Metric, title: str, error: ValueError) -> None:
+def _note_not_defined(metric: Metric, title: str, error: ValueError) -> None:
     print_note(f"the metric {metric.name} of the {title} rows cannot be computed: {error}")

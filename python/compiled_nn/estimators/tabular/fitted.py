@@ -70,7 +70,8 @@ class TabularFitted(Reading, TabularParameters, sklearn_compat.SklearnMixin):
         """
         if X is not None or not hasattr(self, "ensemble_"):
             return super().calibrate_intervals(X, y)
-        self.ensemble_.calibrate_intervals(None, y)
+        labels = inputs.read_targets(self._owner, y, self._n_rows)
+        self.ensemble_.calibrate_intervals(None, labels if self._used is None else labels[self._used])
         return self
 
     def diagnose(self, X: Any, y: Any, *, held_out: bool = False) -> Diagnosis:
