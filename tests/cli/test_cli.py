@@ -66,10 +66,10 @@ def test_training_report(run, folder):
 def test_training_json(run_json):
     result = run_json("train", "digits", "--layers", "20,10", "--epochs", 3, "--no-plot")
     assert " ".join(result) == (
-        "command version data task classes sizes parameters loss optimizer learning_rate batch_size seed "
-        "columns column_types left_out target rows_without_target split validation_rows standardize scale_targets "
-        "patience monitor epochs best_epoch stop_reason seconds interrupted temperature train test history model plot "
-        "report"
+        "command version data task classes members sizes parameters loss optimizer learning_rate batch_size seed "
+        "columns column_types left_out target rows_without_target split validation_rows validation choices standardize "
+        "scale_targets patience monitor epochs best_epoch best_epochs stop_reason seconds interrupted temperature "
+        "temperatures train out_of_fold test history model plot report"
     )
     assert result["sizes"] == [64, 20, 10, 10]
     assert result["epochs"] == len(result["history"]["loss"]) == 3
@@ -124,7 +124,7 @@ def test_early_stopping_keeps_the_test_part_out_of_it(run_json, run):
     net, digits = cnn.load("digits.safetensors"), cnn.datasets.load_digits()
     assert net.score(digits.X_test, digits.y_test) == result["test"]["accuracy"] > 0.95
     _, out, err = run(*argv)
-    assert f"{result['epochs']} epochs; weights of epoch {result['best_epoch']}, the best\n" in out
+    assert f"{result['epochs']} epochs; weights of the best epoch, {result['best_epoch']}\n" in out
     assert "val accuracy" in out
     assert "val accuracy" in err
     assert "test accuracy" not in err

@@ -2,6 +2,7 @@
 
 import pytest
 from compiled_nn.cli.learning.defaults import of_table
+from compiled_nn.estimators.tabular import recipe
 
 
 @pytest.mark.parametrize(
@@ -23,8 +24,8 @@ def test_rows_that_are_held_out(n_rows, stops, for_classes, for_values):
 @pytest.mark.parametrize(
     ("n_rows", "batch_size", "epochs"),
     [
-        (100, 32, 60),
-        (10_001, 64, 60),
+        (2000, 32, 60),
+        (2001, 64, 60),
         (20_001, 128, 60),
         (50_001, 256, 60),
         (200_001, 512, 49),
@@ -38,7 +39,13 @@ def test_large_tables_have_larger_batches_and_fewer_epochs(n_rows, batch_size, e
 
 
 def test_small_tables_have_more_epochs():
-    settings = of_table(300, classifies=True)
-    assert settings.n_epochs(8) == 188  # 1,500 steps
-    assert settings.n_epochs(1) == 400
-    assert settings.n_epochs(100) == 60
+    for n_rows, epochs in ((300, 150), (30, 300), (3000, 60)):
+        settings = of_table(n_rows, classifies=True)
+        assert settings.epochs == settings.n_epochs(1) == epochs
+
+
+def test_the_settings_are_those_of_the_tabular_estimators():
+    for classifies in (True, False):
+        one, of_members = of_table(500, classifies=classifies), recipe.settings(classifies=classifies)
+        for name in ("activation", "dropout", "norm", "standardize", "weight_decay", "ema"):
+            assert getattr(one, name) == getattr(of_members, name)

@@ -20,8 +20,8 @@ def test_the_page_of_train(tmp_path, monkeypatch, capsys):
     page = first.decode()
     assert html.escape("compiled-nn train 'a b.csv' --target Churn --report page.html") in page
     assert (
-        "77 to train on, 19 to stop early with, 24 to test with (drawn at random, with the same share of each class)"
-        in page
+        "96 to train on (each is held out once, in 5 folds), 24 to test with (drawn at random, with the same share of "
+        "each class)" in page
     )
     assert "left out: its values are all different" in page
     assert "&lt;i&gt;" in page
@@ -66,7 +66,7 @@ def test_intervals_in_the_page(tmp_path, monkeypatch):
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "Intervals that shall contain the value of 80% of the rows do so in" in page
     assert "200 training rows" not in page
-    assert "160 training rows (144 to train on, 16 to stop early with)" in page
+    assert "160 training rows" in page
     assert "mean absolute error (mae), lower is better" in page
     assert "How much worse the mean absolute error becomes" in page
 

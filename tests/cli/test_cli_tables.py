@@ -95,11 +95,22 @@ def test_first_attempt(run):
     said = " ".join(out.split())
     assert "columns: 2 categories, 2 numbers, 1 date used; left out: " in said
     assert "customer (identifier), country (constant), note (identifier)" in said
-    assert "rows: 154 to train on, 38 to stop early with, 48 to test with (drawn at random, with" in said
-    assert "epochs without a better val_loss" in said
-    assert "input standardised" in said
-    assert "test accuracy   0." in out
-    assert "baseline        0." in out
+    assert (
+        "rows: 192 to train on (each is held out once, in 5 folds), 48 to test with (drawn at random, with"
+        in said
+    )
+    assert "trains for 214 epochs, and keeps the best weights" in said
+    assert (
+        "5 networks 16-128-128-1, silu, binary_cross_entropy, input standardised (standard_smooth_clip)"
+        in said
+    )
+    assert "chosen for classes (2 classes, the smallest with 0." in said
+    assert "of the work of --budget 1; each row is held out by a member; 3 bins for 192 rows" in said
+    assert "test accuracy        0." in out
+    assert "out-of-fold accuracy 0." in out
+    assert "baseline             0." in out
+    assert "; weights of the best epoch of each network, " in out
+    assert "train accuracy" not in out  # the networks were trained on these rows
     assert max(map(len, out.splitlines())) <= 80
     assert "note: " not in err
     types = cnn.load("churn.safetensors").encoder_.column_types_
@@ -116,7 +127,16 @@ def test_facts_in_json(train):
         **{"fraction": 0.2, "seed": 0, "stratified": True, "time": None, "group": None},
         "test_rows": 48,
     }
-    assert (result["validation_rows"], result["standardize"], result["monitor"]) == (38, True, "val_loss")
+    assert (result["validation_rows"], result["validation"], result["monitor"]) == (0, "folds", "val_loss")
+    assert result["standardize"] == "standard_smooth_clip"
+    assert result["members"] == len(result["best_epochs"]) == len(result["temperatures"]) == 5
+    assert result["choices"]["n_members"]["value"] == 5
+    assert result["out_of_fold"]["rows"] == 192
+    net, table = cnn.load("churn.safetensors"), read_table("churn.csv")
+    assert isinstance(net, cnn.Ensemble)
+    held, _ = record.of(net).find(table, table["Churn"])
+    rows, labels = table.drop("Churn").take(held), table["Churn"][held].astype(str)
+    assert result["test"]["accuracy"] == net.score(rows, labels)
     assert result["train"]["rows"] == 192
     most = max(sum(row) for row in result["test"]["confusion"]) / 48
     assert result["test"]["baseline"]["accuracy"] == most < result["test"]["accuracy"]
@@ -151,10 +171,11 @@ def test_nothing_of_the_test_rows_is_in_the_encoder(train):
     held, _ = record.of(net).find(table, table["Churn"])
     charges = net.encoder_.columns_[net.encoder_.feature_names_in_.tolist().index("charge")]
     present = table["charge"][~held & ~np.isnan(table["charge"])]
-    assert charges.mean == pytest.approx(present.mean(), abs=5)
     assert charges.mean != pytest.approx(np.nanmean(table["charge"]), rel=1e-9)
-    train_only, _ = train("t.csv", "--target", "Churn", "--early-stopping", "none")
+    assert charges.mean == pytest.approx(present.mean(), rel=1e-12)
+    train_only, _ = train("t.csv", "--target", "Churn", "--early-stopping", "none", "--optimizer", "adam")
     net = cnn.load("t.safetensors")
+    assert isinstance(net, cnn.Network)
     charges = net.encoder_.columns_[net.encoder_.feature_names_in_.tolist().index("charge")]
     assert charges.mean == pytest.approx(present.mean(), rel=1e-12)
     plans = net.encoder_.columns_[net.encoder_.feature_names_in_.tolist().index("plan")]
@@ -420,11 +441,12 @@ def test_intervals(train, refused, run):
     y = table["tenure"][held]
     assert interval["inside"] == np.mean((lower <= y) & (y <= upper))
     assert interval["inside"] > 0.6
-    few = refused("t.csv", "--target", "tenure", "--interval", "0.99")
-    assert few == (
-        "--interval 0.99 needs at least 99 rows that are held out of training, and there are 19; give a larger "
-        "--validation-fraction, or a smaller coverage\n"
-    )
+    for options, n in (((), 192), (("--optimizer", "adam"), 19), (("--members", "1"), 38)):
+        few = refused("t.csv", "--target", "tenure", "--interval", "0.999", *options)
+        assert few == (
+            f"--interval 0.999 needs at least 999 rows that are held out of training, and there are {n}; give a larger "
+            "--validation-fraction, or a smaller coverage\n"
+        )
     out = run("train", "t.csv", "--target", "tenure", "--interval", "0.8", *FAST[:-1])[1]
     assert "interval 0.8" in out
     sets = train("t.csv", "--target", "Churn", "--interval", "0.9")[0]["test"]["interval"]
@@ -433,9 +455,18 @@ def test_intervals(train, refused, run):
 
 def test_a_temperature(train, refused):
     write("t.csv", churn())
-    result, _ = train("t.csv", "--target", "Churn", "--calibrate")
+    one = ("--optimizer", "adam")
+    result, _ = train("t.csv", "--target", "Churn", "--calibrate", *one)
     assert result["temperature"] == cnn.load("t.safetensors").temperature_ != 1
-    assert train("t.csv", "--target", "Churn")[0]["temperature"] is None
+    assert result["temperatures"] is None
+    assert train("t.csv", "--target", "Churn", *one)[0]["temperature"] is None
+    result, _ = train("t.csv", "--target", "Churn")
+    assert result["temperatures"] == cnn.load("t.safetensors").temperatures_.tolist()
+    assert 1 not in result["temperatures"]
+    assert set(train("t.csv", "--target", "Churn", "--no-calibrate")[0]["temperatures"]) == {1}
+    last, _ = train("t.csv", "--target", "Churn", "--calibrate", "--early-stopping", "none")
+    assert last["temperature"] == cnn.load("t.safetensors").temperature_ != 1
+    assert (last["validation_rows"], last["best_epoch"], last["out_of_fold"]) == (38, None, None)
     assert "--calibrate is for classes" in refused("t.csv", "--target", "tenure", "--calibrate", code=2)
 
 
@@ -461,8 +492,12 @@ def test_early_stopping_can_be_left_out(train):
     result, _ = train("t.csv", "--target", "Churn", "--early-stopping", "none")
     assert (result["validation_rows"], result["patience"], result["best_epoch"]) == (0, None, None)
     assert result["epochs"] == 8
-    result, _ = train("t.csv", "--target", "Churn", "--validation-fraction", "0.5", "--early-stopping", "2")
+    half = ("--validation-fraction", "0.5", "--early-stopping", "2")
+    result, _ = train("t.csv", "--target", "Churn", *half, "--optimizer", "adam")
     assert (result["validation_rows"], result["patience"]) == (96, 2)
+    result, _ = train("t.csv", "--target", "Churn", *half)
+    assert (result["validation"], result["patience"]) == ("random", 2)
+    assert 96 < result["out_of_fold"]["rows"] < 192  # five halves, drawn at random
 
 
 def test_ctrl_c_keeps_the_best_weights(run, monkeypatch):
@@ -478,7 +513,8 @@ def test_ctrl_c_keeps_the_best_weights(run, monkeypatch):
     monkeypatch.setattr(progress.Progress, "on_epoch_end", press)
     monkeypatch.setattr(training, "EarlyStopping", Second)
     write("t.csv", churn())
-    code, out, err = run("train", "t.csv", "--target", "Churn", *FAST[:-1], "--json")
+    argv = ("train", "t.csv", "--target", "Churn", "--optimizer", "adamw", *FAST[:-1], "--json")
+    code, out, err = run(*argv)
     assert code == 130
     result = json.loads(out)
     assert (result["interrupted"], result["stop_reason"], result["best_epoch"]) == (True, "interrupted", 2)
@@ -489,9 +525,37 @@ def test_ctrl_c_keeps_the_best_weights(run, monkeypatch):
     interrupted = cnn.load("t.safetensors")
     assert record.of(interrupted).target == "Churn"
     monkeypatch.setattr(progress.Progress, "on_epoch_end", lambda *_: None)
-    assert run("train", "t.csv", "--target", "Churn", *FAST[:-1], "--json")[0] == 0
+    assert run(*argv)[0] == 0
     X = read_table("t.csv").drop("Churn")
     assert np.array_equal(cnn.load("t.safetensors").predict_proba(X), interrupted.predict_proba(X))
+
+
+def test_ctrl_c_keeps_the_best_weights_of_each_network(run, monkeypatch):
+    def at(stop):
+        def press(self, net, epoch, history):
+            if epoch == 5:
+                raise KeyboardInterrupt
+            return False
+
+        monkeypatch.setattr(
+            progress.Progress, "on_epoch_end", press if stop is None else lambda *each: each[2] == 5
+        )
+        return run("train", "t.csv", "--target", "Churn", *FAST[:-1], "--json")
+
+    write("t.csv", churn())
+    code, out, err = at(None)
+    assert code == 130
+    result = json.loads(out)
+    assert (result["interrupted"], result["stop_reason"], result["test"]) == (True, "interrupted", None)
+    assert err.endswith(
+        "interrupted after 5 of 8 epochs; the weights of the best epoch, 5, are saved in t.safetensors\n"
+    )
+    interrupted = cnn.load("t.safetensors")
+    assert record.of(interrupted).target == "Churn"
+    X = read_table("t.csv").drop("Churn")
+    p = interrupted.predict_proba(X)
+    assert at(True)[0] == 0
+    assert np.array_equal(cnn.load("t.safetensors").predict_proba(X), p)
 
 
 def test_options_that_replace_the_defaults_of_tables(train):
@@ -502,6 +566,99 @@ def test_options_that_replace_the_defaults_of_tables(train):
     assert result["batch_size"] == 16
     layer = cnn.load("t.safetensors").layers[0]
     assert (layer.units, layer.activation, layer.dropout) == (8, "tanh", 0)
+    argv = ("--standardize", "none", "--learning-rate", "0.1", "--batch-size", "16", "--members", "2")
+    more = ("--numeric-embeddings", "none", "--dtype", "float64", "--budget", "0.5")
+    result, _ = train("t.csv", "--target", "Churn", *argv, *more, "--activation", "tanh", "--dropout", "0")
+    assert (result["standardize"], result["optimizer"], result["learning_rate"]) == (False, "adamw", 0.1)
+    assert (result["batch_size"], result["members"], result["validation"]) == (16, 2, "random")
+    members = cnn.load("t.safetensors").members_
+    layer = members[0].layers[0]
+    assert (layer.units, layer.activation, layer.dropout) == (8, "tanh", 0)
+    assert members[0].get_weights()[0][0].shape == (result["sizes"][0], 8)
+    assert members[0].get_weights()[0][0].dtype == np.float64
+    assert members[0].optimizer.learning_rate.initial == 0.1
+    full, _ = train(
+        "t.csv", "--target", "Churn", "--batch-size", "full", "--layers", "none", "--members", "1"
+    )
+    assert (full["batch_size"], full["members"], full["sizes"][1:]) == (192, 1, [1])
+
+
+def test_options_that_only_one_network_can_have(train, run, refused):
+    write("t.csv", churn())
+    for option in (
+        ("--l2", "0.1"),
+        ("--l1", "0.1"),
+        ("--optimizer", "sgd"),
+        ("--monitor", "brier"),
+        ("--scale", "2"),
+    ):
+        result, _ = train("t.csv", "--target", "Churn", *option)
+        assert (result["members"], result["choices"], result["out_of_fold"]) == (None, None, None)
+        assert isinstance(cnn.load("t.safetensors"), cnn.Network)
+        message = refused("t.csv", "--target", "Churn", *option, "--members", "3", code=2)
+        name = " ".join(option) if option[0] == "--monitor" else option[0]
+        assert message == (
+            "--members is for the networks of a table whose predictions are averaged, and "
+            f"{name} is for one network; omit one of them\n"
+        )
+    assert (
+        "one network because of --l2"
+        in run("train", "t.csv", "--target", "Churn", "--l2", "1", *FAST[:-1])[1]
+    )
+    for option in (("--budget", "2"), ("--refit",), ("--members", "3")):
+        assert f"averaged, and DATA is no table; omit {option[0]}\n" in refused("digits", *option, code=2)
+
+
+def test_time_limits_and_refit(train, refused, run):
+    write("t.csv", churn())
+    argv = ("train", "t.csv", "--target", "Churn", "--no-plot", "--layers", "8")
+    code, out, _ = run(*argv, "--epochs", 10**6, "--time-limit", "0.3", "-q", "--json")
+    assert code == 0
+    result = json.loads(out)
+    assert (result["stop_reason"], result["epochs"] < 10**6) == ("time_limit", True)
+    assert 0.2 < result["seconds"] < 5
+    assert (
+        "until --time-limit; weights of the best epoch"
+        in run(*argv, "--epochs", 10**6, "--time-limit", "0.1")[1]
+    )
+    result = json.loads(
+        run("train", "xor", "--epochs", 10**8, "--time-limit", "0.1", "-q", "--no-plot", "--json")[1]
+    )
+    assert result["stop_reason"] == "time_limit"
+    assert refused("t.csv", "--time-limit", "1e-9") == (
+        "--time-limit has passed while the data were read and checked, before the first step of training. Give a larger "
+        "--time-limit, or fewer rows.\n"
+    )
+    before, _ = train("t.csv", "--target", "tenure")
+    weights = cnn.load("t.safetensors").members_[0].get_weights()[0][0]
+    after, _ = train("t.csv", "--target", "tenure", "--refit")
+    assert before["out_of_fold"] == after["out_of_fold"]
+    assert not np.array_equal(weights, cnn.load("t.safetensors").members_[0].get_weights()[0][0])
+    for options in (("--time", "since"), ("--early-stopping", "none")):
+        assert "--refit has no effect here" in refused(
+            "t.csv", "--target", "Churn", "--refit", *options, code=2
+        )
+
+
+def test_scores_out_of_fold(train):
+    columns = churn()
+    write("t.csv", columns | {"w": ["0" if i % 5 == 0 else "1" for i in range(ROWS)]})
+    for target in ("Churn", "tenure"):
+        metric = "roc_auc" if target == "Churn" else "mae"
+        result, _ = train("t.csv", "--target", target, "--metric", metric, "--weight", "w", "--epochs", "30")
+        scored = result["out_of_fold"]
+        assert 120 < scored["rows"] < 192  # those of a weight above 0
+        score = "accuracy" if target == "Churn" else "r2"
+        assert scored[score] < result["train"][score]  # which the networks have learned
+        assert np.isfinite(scored["metrics"][metric])
+        if target == "Churn":
+            confusion = np.array(scored["confusion"])
+            assert confusion.sum() == scored["rows"]
+            assert np.trace(confusion) == round(scored["accuracy"] * scored["rows"])
+            assert scored["baseline"]["accuracy"] == confusion.sum(axis=1).max() / scored["rows"]
+        else:
+            error = scored["rmse"] ** 2 / scored["baseline"]["rmse"] ** 2
+            assert scored["r2"] == pytest.approx(1 - error, rel=1e-9)
 
 
 # ---- rows that were held out

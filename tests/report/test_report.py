@@ -280,7 +280,9 @@ def test_bad_input(tmp_path):
         cnn.report.write(tmp_path / "a.html", model, X, [0, 1, 0, 1], X_train=X, y_train=[0, 1, 0, 5])
     with pytest.raises(ValueError, match="X_train has 4 rows; y_train has 2"):
         cnn.report.write(tmp_path / "a.html", model, X, [0, 1, 0, 1], X_train=X, y_train=[0, 1])
-    with pytest.raises(TypeError, match=r"must be a Network, MLPClassifier or MLPRegressor\. Got object"):
+    with pytest.raises(
+        TypeError, match=r"must be a Network, an Ensemble or an estimator of compiled_nn\. Got object"
+    ):
         cnn.report.write(tmp_path / "a.html", object(), X, [0, 1, 0, 1])
     assert not list(tmp_path.iterdir())
     assert M > TRAINED

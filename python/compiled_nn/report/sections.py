@@ -120,12 +120,15 @@ def model(subject: Subject) -> str:
     """Return the section of the layers and the parameters."""
     head, *layers = subject.network.summary().rows()
     cells = [[f"{int(cell):,}" if cell.isdecimal() else cell for cell in layer] for layer in layers]
-    cells = [[f"layer {first}" if first.isdecimal() else first, *rest] for first, *rest in cells]
+    # The first column has the numbers of layers or, for an ensemble, of networks.
+    cells = [[f"{head[0]} {first}" if first.isdecimal() else first, *rest] for first, *rest in cells]
     facts = [["parameters", f"{subject.network.n_parameters:,}"]]
     if subject.shows_code:
         facts.append(["in Python", repr(subject.model)])
     kinds = ("", *["number"] * (len(head) - 1))
-    table = page.table(head, cells, kinds=kinds, caption="Layers", stacked=True)
+    table = page.table(
+        head, cells, kinds=kinds, caption="Networks" if head[0] == "member" else "Layers", stacked=True
+    )
     return page.section("Model", page.table((), facts), table)
 
 

@@ -16,7 +16,7 @@ from ..data.arrays import Array
 from ..metrics import Metric
 from ..metrics.scorers import MetricLike
 from ..network.importance import PermutationImportance, permutation_importance
-from ..network.model import Model
+from ..network.predicting import Predicting
 from ..plotting import canvas, classes
 from ..preprocessing.columns import LeftOut
 
@@ -31,7 +31,7 @@ class Subject:
 
     Attributes
     ----------
-    model : Network, MLPClassifier or MLPRegressor
+    model : Network, Ensemble or estimator
         Fitted model.
     X, y : array-like or table, and ndarray
         Rows on which it is scored.
@@ -214,11 +214,11 @@ def make(
 def _check_model(model: Any, X: Any) -> None:
     """Raise an error for a model that is not fitted, or none of ours."""
     network = getattr(model, "network_", model)
-    if not isinstance(network, Model):
+    if not isinstance(network, Predicting):
         if hasattr(model, "_read_rows"):
             model._read_rows(X)  # raises the error for an estimator that is not fitted
         raise TypeError(
-            "The 'model' parameter of write must be a Network, MLPClassifier or MLPRegressor."
+            "The 'model' parameter of write must be a Network, an Ensemble or an estimator of compiled_nn."
             f" Got {type(model).__name__} instead."
         )
     network._predicting()

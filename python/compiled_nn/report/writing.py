@@ -39,7 +39,7 @@ def write(
     ----------
     path : str, os.PathLike or binary file object
         File to write; an existing one is replaced.
-    model : Network, MLPClassifier or MLPRegressor
+    model : Network, Ensemble, MLPClassifier, MLPRegressor, TabularClassifier or TabularRegressor
         Fitted model.
     X : array-like or table (m, k)
         Rows on which the model is scored, best those that it was not trained on. If there are none, the training rows

@@ -33,11 +33,12 @@ def make(options: Namespace, data: Material, parts: Parts, found: tuple[Metric, 
     """Return the plan."""
     loss, _ = objective.loss_of(options, data)
     weights = objective.class_weight(options, data)
+    scales = objective.scales_targets(options, loss)
     parameters = _parameters(options, len(parts.train))
     if data.classifies:
         parameters |= {"class_weight": weights, "calibrated": options.calibrate is not False}
     elif options.scale_targets is not None:
-        parameters["scale_targets"] = objective.scales_targets(options, loss)
+        parameters["scale_targets"] = scales
     parts, validation, watches = _held_out(options, parts)
     if data.classifies:
         splits.check_classes(parts, data.classes)

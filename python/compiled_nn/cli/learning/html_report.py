@@ -22,13 +22,15 @@ def write(plan: Plan, options: Namespace) -> None:
     fitted, test = parts.fitted, parts.test
     classes = plan.net.classes_ if plan.classifies else ()
     names = plan.material.class_names if len(plan.material.class_names) == len(classes) else None
+    n, why = plan_text.members(plan), plan_text.choices(plan)
     details = {
         "command": options.command_line,
         "data": plan_text.data(plan),
         **({} if plan.material.columns is None else {"columns": plan_text.columns(plan)}),
         "rows": plan_text.rows(plan),
-        "network": plan_text.network(plan),
+        "network" if n is None else f"{n} networks": plan_text.network(plan),
         "training": f"{plan_text.method(plan, options.seed)}; {plan_text.stopping(plan)}",
+        **({} if why is None else {"settings": why}),
         "model": plan.model,
     }
     about = subject.make(

@@ -37,6 +37,7 @@ _EPOCHS, _FEWEST_EPOCHS, _MOST_EPOCHS = 60, 12, 300
 _STEPS = 500  # of the training of a member, at least: the epochs of a small table have few steps
 BINS = 16  # of each column of numbers, for tables that are not small
 _ROWS_PER_BIN, _FEWEST_BINS = 50, 2
+FEWEST_TO_NORMALIZE = 16  # inputs: with one, layer normalisation leaves only its sign
 FRACTION = 0.2  # of the rows that are drawn at random for validation
 _FEWEST_FOLDS = 5  # so that a member is trained on four fifths of the rows, or more
 FEWEST_TO_VALIDATE = 20  # rows

@@ -145,7 +145,7 @@ class Resolution:
         model, table, settings, plan = self.model, self.table, self.settings, self.plan
         of = "classes" if self.classifies else "values"
         activation = self.choose("activation", settings.activation, f"recipe for {of}")
-        norm = self.choose("norm", settings.norm, f"recipe for {of}")
+        norm = self._norm(f"recipe for {of}")
         dropout = self.choose("dropout", settings.dropout, f"recipe for {of}")
         rate = self.choose(
             "learning_rate_init",
@@ -171,6 +171,12 @@ class Resolution:
         init = Constant(0.0) if table.kind.name == ONE_VALUE else None
         layers = [*hidden, Dense(table.kind.n_outputs, init=init)]
         return [Network(layers, seed=int(seed), **options) for seed in seeds]
+
+    def _norm(self, reason: str) -> Any:
+        n = self._size().n_inputs
+        if n < recipe.FEWEST_TO_NORMALIZE and self.settings.norm is not None:
+            return self.choose("norm", None, f"{count(n, 'input')}: normalisation would take away too much")
+        return self.choose("norm", self.settings.norm, reason)
 
     def _inputs(self) -> dict[str, Any]:
         model, table = self.model, self.table
