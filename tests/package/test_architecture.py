@@ -46,8 +46,8 @@ ALLOWED = {
     "rates": "common data network plotting training",
     "report": "_version common data files metrics network plotting preprocessing",
     "tutorials": "common data functional network optimizers plotting spec",
-    "cli": "_version callbacks common data datasets files losses metrics network optimizers plotting report schedules"
-    " spec training",
+    "cli": "_version callbacks common data datasets estimators files losses metrics network optimizers plotting report"
+    " schedules spec training",
     "examples": "callbacks cli plotting",
     "__main__": "cli",
 }

@@ -39,7 +39,7 @@ def make(options: Namespace) -> Plan:
                 + (
                     f"{one} is for one network; omit one of them"
                     if one
-                    else f"DATA is no table; omit --{name}"
+                    else f"DATA is not a table; omit --{name}"
                 )
             )
     return one_network.make(options, data, parts, found, one or "")

@@ -112,7 +112,7 @@ def _best(plan: Plan) -> str | None:
     epochs = best_epochs(plan)
     assert epochs is not None
     low, high = min(epochs), max(epochs)
-    return f"best epoch, {low:,}" if low == high else f"best epoch of each network, {low:,} to {high:,}"
+    return f"best epoch, {low:,}" if low == high else f"best epochs, {low:,} to {high:,}"
 
 
 def best_epochs(plan: Plan) -> list[int] | None:
