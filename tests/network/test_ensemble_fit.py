@@ -442,3 +442,20 @@ def test_other_threads_predict_and_save_while_an_ensemble_is_trained():
     assert not errors
     assert model.stop_reason_ == "callback"
     assert cnn.load(files[-1]).predict(X_NEW).shape == (50,)
+
+
+def test_plateau_and_target_work_on_the_means_of_the_members():
+    plateau = cnn.callbacks.Plateau(
+        "loss", patience=1, min_delta=1e9
+    )  # no epoch improves: the rate is halved each time
+    nets = [cnn.Network([cnn.Dense(3)], optimizer=cnn.SGD(rate), seed=1) for rate in (0.1, 0.2)]
+    model = cnn.Ensemble(nets).fit(X, LABELS, epochs=4, callbacks=[plateau])
+    assert model.learning_rate_scale < 0.3
+    for net, rate in zip(model.members_, (0.1, 0.2), strict=True):
+        factors = np.array(net.history["learning_rate"]) / rate
+        assert factors[0] == 1
+        assert (factors[2:] < 0.6).all()
+    target = cnn.callbacks.Target("val_loss", 10.0)
+    assert cnn.Ensemble(nets).fit(X, LABELS, epochs=9, callbacks=[target]).history["epoch"] == [1]
+    with pytest.raises(ValueError, match="no state of training"):
+        cnn.Ensemble(nets).fit(X, LABELS, epochs=1, refit=True).learning_rate_scale = 0.5

@@ -108,6 +108,18 @@ def test_values_are_predicted_in_the_dtype_of_y(dtype):
     np.testing.assert_allclose(out, model.predict(X), rtol=1e-6)  # rounded to float32 in one of them
 
 
+def test_learning_rates_that_are_functions_and_given_weights_are_not_in_files():
+    nets = [
+        cnn.Network([cnn.Dense(3)], optimizer=cnn.Adam(lambda step: 1e-3), seed=seed) for seed in range(2)
+    ]
+    nets[0].set_weights([(np.ones((5, 3)), np.zeros(3))])
+    model = cnn.Ensemble(nets).fit(X, LABELS, epochs=2)
+    again = cnn.load(saved(model))
+    assert np.array_equal(again.predict_proba(X), model.predict_proba(X))
+    with pytest.raises(ValueError, match="Python function, which its file does not hold"):
+        again.fit(X, LABELS, warm_start=True)
+
+
 # ---- files with errors
 
 

@@ -113,8 +113,8 @@ def content(parts: EnsembleParts) -> tuple[dict[str, Array], dict[str, Any]]:
     return tensors, config
 
 
-def parse(config: Any, first: Configuration) -> Members:
-    """Return the object ``members`` from its JSON value; `first` has the parameters in the field "network".
+def parse(config: Any, first: Any) -> Members:
+    """Return the object ``members`` from its JSON value; `first` is the field "network".
 
     Raises
     ------
@@ -126,7 +126,7 @@ def parse(config: Any, first: Configuration) -> Members:
     n_layers = sum(len(network.layers) for network in networks)
     if n_layers > MOST_LAYERS:
         raise ValueError(f"its networks have {n_layers} layers; at most {MOST_LAYERS} are allowed")
-    if networks[0] != first:
+    if config["networks"][0] != first:
         raise ValueError("network is not the first one of members.networks")
     check_equal(networks)
     places = [each["place"] for each in kept]

@@ -254,7 +254,7 @@ def describe(file: Any) -> Description:
         checks.choice("the file", "targets", kind, KINDS)
     n_columns = checks.integer("the file", "n_features", document["n_features"], minimum=1)
     counts = stored_bins.read_counts(extras.bins(document), configuration, n_columns)
-    members = None if "members" not in document else _members(document, configuration)
+    members = None if "members" not in document else _members(document)
     _check_tensors(file, configuration, n_columns, counts, "temperature" in document, members)
     classes = _classes_from_config(document["classes"], _FREE + _TIMES * file.n_bytes)
     scaling, learned = _statistics(file, _TARGETS), None
@@ -347,10 +347,10 @@ def _document(text: str | None, n_bytes: int) -> dict[str, Any]:
     return fields
 
 
-def _members(document: dict[str, Any], configuration: Configuration) -> Members:
+def _members(document: dict[str, Any]) -> Members:
     from . import members  # imported here to keep loading a network fast
 
-    return members.parse(document["members"], configuration)
+    return members.parse(document["members"], document["network"])
 
 
 def _check_tensors(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from ..artefact.kept_member import KeptMember, mean_predictor
 from ..artefact.outputs import Outputs
 from ..common import checks
 from ..common.errors import NotFittedError, suggest_keywords
-from ..common.exclusive import switching, training_of
+from ..common.exclusive import check_change, is_elsewhere, switching, training_of
 from ..data.arrays import Array
 from ..spec.configuration import PARAMETERS
 from ..spec.members import check_equal
@@ -137,8 +138,7 @@ class Ensemble(EnsembleInspection, Prediction, Uncertainty):
         self._networks = networks
         self._combine = checks.choice("Ensemble", "combine", combine, COMBINATIONS)
         self._calibrated = checks.flag("Ensemble", "calibrated", calibrated)
-        check_seed = PARAMETERS["seed"][1]
-        self._seed = networks[0]._configuration.seed if seed is None else check_seed("seed", seed)
+        self._seed = networks[0]._configuration.seed if seed is None else _seed(seed)
         self._kept: tuple[KeptMember, ...] = ()
         self._weights: Array = np.empty(0)
         self._masks: Array | None = None
@@ -176,6 +176,26 @@ class Ensemble(EnsembleInspection, Prediction, Uncertainty):
     def optimizer(self) -> Optimizer:
         """Optimizer of the first member; each member has its own."""
         return self._configuration.optimizer
+
+    @property
+    def learning_rate_scale(self) -> float:
+        """Factor of the learning rates of all members: 1.0 when training starts; callbacks can change it."""
+        self._fitted()
+        return 1.0 if self._together is None else self._together.members[0].trainer.rate_scale
+
+    @learning_rate_scale.setter
+    def learning_rate_scale(self, scale: float) -> None:
+        checked = checks.real("Ensemble", "learning_rate_scale", scale, minimum=0)
+        if is_elsewhere(self):
+            check_change(self, "the assignment of learning_rate_scale", "Ensemble")
+        self._fitted()
+        if self._together is None:
+            raise ValueError(
+                "The ensemble has no state of training, whose learning rates are scaled: it was read from a file, or"
+                " refitted."
+            )
+        for member in self._together.members:
+            member.trainer.rate_scale = checked
 
     @property
     def n_parameters(self) -> int:
@@ -337,6 +357,14 @@ class Ensemble(EnsembleInspection, Prediction, Uncertainty):
         predictor = mean_predictor(self._kept, self._weights, self._known_inputs(), plain, self._n_threads)
         c = self._configuration
         return predictor.layers.forward(X, link=False, scale=c.scale, n_threads=self._n_threads)
+
+
+def _seed(seed: Any) -> int | None:
+    """Return a seed as an int; a generator draws one."""
+    if isinstance(seed, numbers.Integral):
+        return checks.integer("Ensemble", "seed", seed, minimum=0)
+    drawn: int | None = PARAMETERS["seed"][1]("seed", seed)
+    return drawn
 
 
 def _networks_of(members: Any, n_members: Any) -> tuple[Network, ...]:
