@@ -235,20 +235,41 @@ def test_sparse_rows_and_several_labels(rng):
 
 
 def test_tabular_estimators(rows):
+    """The worse half is dropped, and the best one has the bits of its fit."""
     X, y = rows
-    model = cnn.TabularClassifier(n_members=2, max_iter=4, hidden_layer_sizes=8)
-    best = cnn.search(
-        model, X, y, space={"dropout": [0.0, 0.9], "norm": [None, "rms"]}, n_candidates=3, random_state=0
-    )
+    model = cnn.TabularClassifier(n_members=2, max_iter=4, hidden_layer_sizes=8, monitor="val_loss")
+    space = {"dropout": [0.0, 0.9], "norm": [None, "rms"], "refit": [False, True]}
+    best = cnn.search(model, X, y, space=space, n_candidates=6, halving=(0.5,), random_state=0)
     assert type(best) is cnn.TabularClassifier
-    assert best.dropout == best.best_params_["dropout"]
-    assert (best.results_["status"] == "completed").all()
+    assert best.get_params() == model.get_params() | best.best_params_ | {"random_state": 0}
+    assert sorted(best.results_["status"]) == ["completed"] * 3 + ["dropped"] * 3
+    assert sorted(best.results_["epochs"]) == [2, 2, 2, 4, 4, 4]
     same = cnn.TabularClassifier(**best.get_params()).fit(X, y)
     assert (same.predict_proba(X) == best.predict_proba(X)).all()
-    with pytest.raises(ValueError, match=r"n_kept=2 is not supported for TabularClassifier"):
-        cnn.search(model, X, y, space={"dropout": [0.0]}, n_kept=2)
-    with pytest.raises(ValueError, match=r"validation is a parameter of TabularClassifier"):
-        cnn.search(model, X, y, space={"dropout": [0.0]}, validation="folds")
+    np.testing.assert_array_equal(same.oof_, best.oof_)
+    assert same.history_["val_loss"] == best.history_["val_loss"]
+    assert same.stop_reason_ == best.stop_reason_ == "max_iter"
+    assert best.report_["n_members"] == 2
+    values = [min(net.history["val_loss"]) for net in same.members_]
+    assert best.best_score_ == sum(values) / 2
+
+
+@pytest.mark.parametrize(
+    ("parameters", "options", "message"),
+    [
+        ({}, {"n_kept": 2}, "n_kept=2 is not supported for TabularClassifier"),
+        ({}, {"validation": "folds"}, "validation is a parameter of TabularClassifier"),
+        ({}, {"validation_fraction": 0.3}, "validation_fraction is a parameter of TabularClassifier"),
+        ({"monitor": "val_score"}, {}, "candidate 0.*monitor='val_score' of the estimator differs"),
+        ({"time_limit": 3.0}, {}, "candidate 0.*time_limit=3.0 of the estimator has no effect"),
+        ({"validation": None}, {}, "candidate 0.*validation=None leaves no validation rows"),
+        ({"dropout": 2.0}, {}, "candidate 0.*'dropout' parameter of TabularClassifier"),
+    ],
+)
+def test_what_tabular_estimators_refuse(rows, parameters, options, message):
+    model = cnn.TabularClassifier(**{"max_iter": 2, "hidden_layer_sizes": 4} | parameters)
+    with pytest.raises(ValueError, match=message):
+        cnn.search(model, *rows, space={"n_members": [2, 3]}, **options)
 
 
 # ---- validation rows
@@ -270,7 +291,6 @@ def test_folds(rows):
 
 
 def test_groups_are_not_divided(rows):
-    """A network that knows the group by heart is of no use for other groups."""
     X, y = rows
     groups = np.repeat(np.arange(12), 10)
     best = cnn.search(

@@ -175,7 +175,7 @@ class EnsembleFitting(EnsemblePreparation):
     def _run(self, together: Together, read: EnsembleData, plan: EnsemblePlan) -> None:
         """Run the epochs of a plan, and set the results."""
         from ..training import loop  # imported here to keep `import compiled_nn` fast
-        from .ensemble_results import kept, results
+        from .ensemble_results import kept
 
         validate = None if together.held_out is None else together.validate
         model: Any = self
@@ -184,16 +184,7 @@ class EnsembleFitting(EnsemblePreparation):
                 loop.run(model, together, plan.plan, validate, self._weights_changed, self._configuration)
             finally:
                 together.finish()
-            found = results(
-                together,
-                plan,
-                greedy=self._combine == "greedy",
-                calibrated=self._calibrated,
-                n_threads=self._n_threads,
-            )
-            self._begin_with(_kept=found.members, _weights=found.weights, _oof=found.oof)
-            if plan.refit:
-                self._refit(together, read, plan)
+            self._set_results(together, read, plan)
         except DivergenceError:
             left = [member for member in together.members if member.dropped is None]
             weights = np.full(len(left), 1 / len(left))
@@ -202,6 +193,21 @@ class EnsembleFitting(EnsemblePreparation):
         finally:
             together.release()
             self._weights_changed()
+
+    def _set_results(self, together: Together, read: EnsembleData, plan: EnsemblePlan) -> None:
+        """Set the members that were trained, their weights and out-of-fold predictions, and train them again."""
+        from .ensemble_results import results  # imported here to keep `import compiled_nn` fast
+
+        found = results(
+            together,
+            plan,
+            greedy=self._combine == "greedy",
+            calibrated=self._calibrated,
+            n_threads=self._n_threads,
+        )
+        self._begin_with(_kept=found.members, _weights=found.weights, _oof=found.oof)
+        if plan.refit:
+            self._refit(together, read, plan)
 
     def _refit(self, together: Together, read: EnsembleData, plan: EnsemblePlan) -> None:
         """Train the members again on all rows, each for its best number of epochs."""

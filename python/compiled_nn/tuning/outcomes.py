@@ -13,7 +13,7 @@ from ..data.arrays import Array
 
 if TYPE_CHECKING:
     from ..training.together import Monitored
-    from .packs import Entry, Status
+    from .comparison import Entry, Status
     from .space import Params
 
 Results = dict[str, Array]
@@ -56,7 +56,7 @@ def outcome(entry: Entry, monitor: Monitored) -> Outcome:
     return Outcome(
         entry.candidate.params,
         entry.value,
-        [member.value for member in members],
+        [entry.value] if entry.pack.is_ensemble else [member.value for member in members],
         list(members[0].history.get(monitor, [])) if len(members) == 1 else [],
         entry.best_epoch,
         max(member.epoch for member in members),

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..common.errors import located
 from ..data.arrays import Array
 from ..estimators.adoption import MemberNetwork
 from ..network.ensemble import Ensemble
 from ..network.ensemble_results import kept
 from ..training import member_rows
 from ..training.ensemble_plan import make_ensemble_plan
+from ..training.history import append_epochs
 from .options import Options
-from .subjects import Candidate, described
+from .subjects import Candidate
 
 if TYPE_CHECKING:
+    from ..common.protocols import History
     from ..network.ensemble_data import EnsembleData
     from ..network.network import Network
     from ..training.ensemble_plan import EnsemblePlan
@@ -28,14 +27,73 @@ if TYPE_CHECKING:
     from ..training.targets import Targets
     from ..training.together import Together
 
-_FEWEST = 4  # candidates that are trained for all epochs, at least, if there are as many
 _OVERHEAD = 100  # parameters whose work is about that of a network without any
-_FIRST_RUNG = 2  # epochs before candidates are dropped, at least
-
-Status = Literal["completed", "dropped", "diverged", "stopped"]
 
 
-class Pack(Ensemble):
+class Runner:
+    """Networks of one or several candidates in training.
+
+    Attributes
+    ----------
+    options : Options
+        Data and options.
+    size : int
+        Number of networks of each candidate.
+    epochs : int
+        Number of epochs.
+    seconds : ndarray (n_candidates,)
+        Time of training that each candidate has taken.
+    together : Together
+        The networks.
+    history : dict of lists
+        Means over the networks in training, for each epoch.
+    is_ensemble : bool
+        Whether the networks of a candidate are an ensemble, which is left if one of them diverges.
+    """
+
+    options: Options
+    size: int
+    epochs: int
+    seconds: Array
+    together: Together
+    history: History
+    is_ensemble = False
+
+    def advance(self, last: int) -> None:
+        """Train until the epoch `last`, the deadline, or until no candidate is trained further."""
+        together, deadline = self.together, self.options.deadline
+        optimizer, validates = together.members[0].configuration.optimizer, together.held_out is not None
+        while together.epoch < last and (active := together.active) and perf_counter() < deadline:
+            start = perf_counter()
+            most = 1 if validates else min((m.limit or last) - m.epoch for m in active)
+            columns, failure = together.run(optimizer, most, deadline)
+            if failure is not None:
+                for member in active:
+                    member.dropped = "diverged"
+                return
+            if not columns["loss"]:
+                continue
+            if validates:
+                try:
+                    columns |= together.validate(deadline)
+                except TimeoutError:
+                    return
+            work = np.array([member.trainer.stack.n_parameters + _OVERHEAD for member in active])
+            shares = (perf_counter() - start) * work / work.sum()
+            ended = range(together.epoch - len(columns["loss"]), together.epoch)
+            append_epochs(self.history, columns | {"epoch": [epoch + 1 for epoch in ended]})
+            np.add.at(self.seconds, [member.index // self.size for member in active], shares)
+
+    def finish(self) -> None:
+        """Set the weights and the histories of the members, after training."""
+        self.together.finish()
+
+    def members_of(self, place: int) -> list[Member]:
+        """Return the members of the candidate at a place."""
+        return self.together.members[place * self.size : (place + 1) * self.size]
+
+
+class Pack(Runner, Ensemble):
     """Networks of candidates that are trained in the same pass.
 
     Parameters
@@ -111,37 +169,6 @@ class Pack(Ensemble):
             if isinstance(self._networks[member.index], MemberNetwork):
                 member.objective = member.objective.replace(penalty_per_row=True)
 
-    def advance(self, last: int) -> None:
-        """Train until the epoch `last`, the deadline, or until no candidate is trained further."""
-        together, deadline = self.together, self.options.deadline
-        optimizer, validates = self._configuration.optimizer, together.held_out is not None
-        while together.epoch < last and (active := together.active) and perf_counter() < deadline:
-            start = perf_counter()
-            most = 1 if validates else min((m.limit or last) - m.epoch for m in active)
-            columns, failure = together.run(optimizer, most, deadline)
-            if failure is not None:
-                for member in active:
-                    member.dropped = "diverged"
-                return
-            if not columns["loss"]:
-                continue
-            if validates:
-                try:
-                    together.validate(deadline)
-                except TimeoutError:
-                    return
-            work = np.array([member.trainer.stack.n_parameters + _OVERHEAD for member in active])
-            shares = (perf_counter() - start) * work / work.sum()
-            np.add.at(self.seconds, [member.index // self.size for member in active], shares)
-
-    def finish(self) -> None:
-        """Set the weights and the histories of the members, after training."""
-        self.together.finish()
-
-    def members_of(self, place: int) -> list[Member]:
-        """Return the members of the candidate at a place."""
-        return self.together.members[place * self.size : (place + 1) * self.size]
-
     def network(self, member: Member) -> Network:
         """Return the network of a member, with the weights that it has kept."""
         net = self._network(kept([member], [1.0])[0])
@@ -150,152 +177,3 @@ class Pack(Ensemble):
         if perf_counter() >= self.options.deadline:
             net.stop_reason_ = "time_limit"
         return net
-
-
-@dataclass
-class Entry:
-    """Candidate in a comparison, and its result so far.
-
-    Attributes
-    ----------
-    candidate : Candidate
-        The candidate.
-    pack : Pack
-        Networks with which it is trained.
-    place : int
-        Its place among the candidates of the pack.
-    dropped_after : int or None
-        Epoch after which it was dropped by successive halving.
-    """
-
-    candidate: Candidate
-    pack: Pack
-    place: int
-    dropped_after: int | None = None
-
-    @property
-    def members(self) -> list[Member]:
-        """Members of the pack that are networks of the candidate."""
-        return self.pack.members_of(self.place)
-
-    @property
-    def status(self) -> Status:
-        """State of the candidate after the comparison."""
-        if any(member.dropped == "diverged" for member in self.members):
-            return "diverged"
-        if self.dropped_after is not None:
-            return "dropped"
-        together = self.pack.together
-        is_complete = together.epoch >= self.pack.epochs or not any(
-            member in together.active for member in self.members
-        )
-        return "completed" if is_complete else "stopped"
-
-    @property
-    def value(self) -> float:
-        """Mean over the networks of the monitored value at the best epoch, where lower is better; inf without one."""
-        if self.status == "diverged":
-            return math.inf
-        return sum(member.value for member in self.members) / len(self.members)
-
-    @property
-    def best_epoch(self) -> int:
-        """Best epoch, of several networks the rounded mean; 0 without one."""
-        return round(sum(member.best_epoch for member in self.members) / len(self.members))
-
-    @property
-    def seconds(self) -> float:
-        """Share of the candidate in the time of training."""
-        return float(self.pack.seconds[self.place])
-
-    def drop(self) -> None:
-        """End the training of the candidate."""
-        self.dropped_after = self.pack.together.epoch
-        for member in self.members:
-            member.dropped = member.dropped or "halving"
-
-
-def packed(candidates: Sequence[Candidate], options: Options) -> list[Entry]:
-    """Put candidates into packs, start these, and return the candidates in their order."""
-    groups: list[list[Candidate]] = []
-    for candidate in candidates:
-        group = next((each for each in groups if each[0].shares_pass(candidate)), None)
-        if group is None:
-            groups.append([candidate])
-        else:
-            group.append(candidate)
-    entries = []
-    for group in groups:
-        pack = Pack(group, options, options.n_folds)
-        if group is groups[0]:
-            pack.start()
-        else:  # what is wrong with all packs is found in the first one
-            with located(described(group[0].index, group[0].params)):
-                pack.start()
-        entries += [Entry(candidate, pack, place) for place, candidate in enumerate(group)]
-    return sorted(entries, key=lambda entry: entry.candidate.index)
-
-
-def compare(entries: Sequence[Entry], options: Options) -> None:
-    """Train candidates; after each fraction of the epochs, the worse half of those of all packs is dropped."""
-    packs = list({id(entry.pack): entry.pack for entry in entries}.values())
-    epochs = max(pack.epochs for pack in packs)
-    rungs = options.halving
-    if rungs == "auto":
-        rungs = automatic_rungs(len(entries), epochs)
-    for fraction in (*rungs, 1.0):
-        for pack in packs:
-            pack.advance(max(1, round(fraction * pack.epochs)))
-        alive = [entry for entry in entries if entry.dropped_after is None and entry.status != "diverged"]
-        if options.verbose:
-            best = min((entry.value for entry in alive), default=math.inf)
-            best = -best if options.monitor == "val_score" else best
-            print(
-                f"{fraction:4.0%} of the epochs: {len(alive)} candidates, best {options.monitor} {best:.4g}"
-            )
-        if fraction < 1:
-            order = sorted(alive, key=lambda entry: entry.value)
-            for entry in order[(len(order) + 1) // 2 :]:
-                entry.drop()
-    for pack in packs:
-        pack.finish()
-
-
-def automatic_rungs(n_candidates: int, epochs: int) -> tuple[float, ...]:
-    """Return the fractions of the epochs after which the worse half of the candidates is dropped.
-
-    Each rung has twice the epochs of the one before, so that all of them take about the same time.
-    """
-    rungs: list[float] = []
-    fraction = 0.5
-    while n_candidates >= 2 * _FEWEST and fraction * epochs >= _FIRST_RUNG:
-        rungs.append(fraction)
-        n_candidates, fraction = (n_candidates + 1) // 2, fraction / 2
-    return tuple(reversed(rungs))
-
-
-def members_on_all(entries: Sequence[Entry], options: Options) -> list[Member] | None:
-    """Return the members of candidates of one pack, trained on all rows for their best numbers of epochs.
-
-    None if the deadline passes before, or one of them diverges.
-    """
-    pack = _pack_on_all(entries, options)
-    members = pack.together.members
-    return None if any(m.epoch != m.limit or m.dropped for m in members) else members
-
-
-def trained_on_all(entry: Entry, options: Options) -> Network | None:
-    """Return the network of a candidate, trained on all rows for its best number of epochs; None as above."""
-    pack = _pack_on_all([entry], options)
-    (member,) = pack.together.members
-    return None if member.epoch != member.limit or member.dropped else pack.network(member)
-
-
-def _pack_on_all(entries: Sequence[Entry], options: Options) -> Pack:
-    pack = Pack([entry.candidate for entry in entries], options, 1)
-    pack.start(validates=False)
-    for entry, member in zip(entries, pack.together.members, strict=True):
-        member.limit = max(1, entry.best_epoch)
-    pack.advance(max(member.limit or 0 for member in pack.together.members))
-    pack.finish()
-    return pack

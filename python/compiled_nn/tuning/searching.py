@@ -11,12 +11,13 @@ from ..common.text import short
 from ..training.ensemble_plan import COMBINATIONS
 from . import outcomes
 from . import space as spaces
-from .alone import compare_alone
+from .comparison import Entry, compare, packed, trained_on_all
 from .options import Options, make_options
 from .outcomes import Outcome, Results
-from .packs import Entry, compare, packed, trained_on_all
+from .packs import Pack
 from .selection import ensemble_of
 from .subjects import Subject, TabularSubject, described, subject_of
+from .tabular_packs import TabularPack, tabular_entries
 
 if TYPE_CHECKING:
     from ..data.arrays import Array
@@ -134,7 +135,8 @@ def search(
     The monitored value of the best candidate is slightly optimistic, as it is the best of many; compare the model with
     others on rows that the search has not used. The same seed gives the same result on every machine, with any number
     of threads, unless `time_limit` is given. Without halving, a candidate has the same bits in a search without others
-    and with the same seed. Tabular estimators, which are ensembles, are trained one after another, without halving.
+    and with the same seed. Tabular estimators are ensembles, so that each candidate is trained in a pass without the
+    others; its value is the mean over its members, and `refit` and the validation rows are parameters of the estimator.
 
     References
     ----------
@@ -180,20 +182,17 @@ def search(
     subject = subject_of(estimator, _given(epochs=epochs, batch_size=batch_size))
     check_names(subject, spaces.check_space(space))
     found = spaces.candidates(space, n_candidates, options.seed)
-    if isinstance(subject, TabularSubject):
-        if n_kept > 1:
-            raise ValueError(
-                f"n_kept={n_kept} is not supported for {subject.owner}, which is an ensemble itself."
-            )
-        model, compared = compare_alone(subject, found, options)
+    if isinstance(subject, TabularSubject) and n_kept > 1:
+        raise ValueError(
+            f"n_kept={n_kept} is not supported for {subject.owner}, which is an ensemble itself."
+        )
+    entries = run(subject, found, options)
+    compared = [outcomes.outcome(entry, options.monitor) for entry in entries]
+    best = entries[outcomes.best_of(compared, options.monitor)]
+    if n_kept > 1:
+        model = ensemble_of(entries, best, options, n_kept, combine, refit)
     else:
-        entries = run(subject, found, options)
-        compared = [outcomes.outcome(entry, options.monitor) for entry in entries]
-        best = outcomes.best_of(compared, options.monitor)
-        if n_kept > 1:
-            model = ensemble_of(entries, entries[best], options, n_kept, combine, refit)
-        else:
-            model = _model(subject, entries[best], options, refit)
+        model = _model(subject, best, options, refit)
     return described_model(model, compared, options.monitor)
 
 
@@ -251,8 +250,6 @@ def outcomes_of(
     for params in candidates:
         check_names(subject, params)
     found = [dict(params) for params in candidates]
-    if isinstance(subject, TabularSubject):
-        return compare_alone(subject, found, given)[1], given.monitor
     return [outcomes.outcome(entry, given.monitor) for entry in run(subject, found, given)], given.monitor
 
 
@@ -268,6 +265,10 @@ def check_names(subject: Subject, names: Any) -> None:
 
 def run(subject: Subject, params: Sequence[Params], options: Options) -> list[Entry]:
     """Train candidates together, and return them in their order."""
+    if isinstance(subject, TabularSubject):
+        entries = tabular_entries(subject, params, options)
+        compare(entries, options)
+        return entries
     options.X, options.y = subject.read(options.X, options.y)
     candidates = [subject.candidate(i, each, options.seed) for i, each in enumerate(params)]
     _check_comparable(candidates, options.monitor)
@@ -296,7 +297,10 @@ def _check_comparable(candidates: Sequence[Any], monitor: Monitored) -> None:
 
 def _model(subject: Subject, entry: Entry, options: Options, refit: bool) -> Any:
     """Return the fitted model of the best candidate."""
-    net = None
+    pack, net = entry.pack, None
+    if isinstance(pack, TabularPack):
+        return pack.fitted()
+    assert isinstance(pack, Pack)
     if refit and options.validation_data is None:
         net = trained_on_all(entry, options)
         if net is None:
@@ -306,7 +310,7 @@ def _model(subject: Subject, entry: Entry, options: Options, refit: bool) -> Any
                 CompiledNNWarning,
             )
     if net is None:
-        net = entry.pack.network(entry.members[0])
+        net = pack.network(entry.members[0])
     return subject.model(entry.candidate.params, net)
 
 

@@ -12,8 +12,9 @@ import numpy as np
 from ..common.errors import CompiledNNWarning, warn
 from ..network.ensemble import Ensemble
 from ..network.ensemble_results import results
+from .comparison import Entry, members_on_all
 from .options import Options
-from .packs import Entry, members_on_all
+from .packs import Pack
 
 if TYPE_CHECKING:
     from ..training.ensemble_plan import Combination
@@ -45,6 +46,7 @@ def ensemble_of(
         Whether they are trained again on all rows; not with folds, whose networks are all kept.
     """
     pack = best.pack
+    assert isinstance(pack, Pack)
     usable = [
         entry
         for entry in entries
@@ -78,6 +80,7 @@ def ensemble_of(
         _oof=found.oof,
         _masks=masks,
         _together=None,
+        history={name: list(column) for name, column in pack.history.items()},
     )
     ensemble.stop_reason_, ensemble.epochs_planned_ = "max_iter", pack.epochs
     return ensemble

@@ -22,6 +22,7 @@ from ..spec.members import shared
 
 if TYPE_CHECKING:
     from ..training.targets import Targets
+    from .options import Options
     from .space import Params
 
 _FIT = ("epochs", "batch_size")  # arguments of Network.fit that a space may have
@@ -235,13 +236,24 @@ class TabularSubject(Subject):
     def network(self, params: Params, seed: int) -> tuple[Network, dict[str, Any]]:
         raise NotImplementedError
 
-    def candidate_model(self, params: Params, seed: int) -> TabularBase:
+    def candidate_model(self, params: Params, options: Options) -> TabularBase:
         """Return the estimator of a candidate, before fit."""
         estimator: Any = self.estimator
         model: TabularBase = type(estimator)(**estimator.get_params(deep=False)).set_params(**params)
         if model.random_state is None:
-            model.random_state = seed
+            model.random_state = options.seed
+        if model.monitor == "auto":
+            model.monitor = options.monitor
         model._check()
+        if model.monitor != options.monitor:
+            raise ValueError(
+                f"monitor={model.monitor!r} of the estimator differs from that of the search, {options.monitor!r}. Set"
+                " the latter only."
+            )
+        if model.time_limit is not None:
+            raise ValueError(
+                f"time_limit={model.time_limit!r} of the estimator has no effect in a search; pass it to search."
+            )
         return model
 
 
