@@ -179,6 +179,14 @@ def test_greedy_selection_leaves_out_a_bad_member():
     assert (masks == masks[0]).all()
 
 
+def test_greedy_selection_needs_common_validation_rows():
+    masks = np.arange(len(X)) % 4 == np.arange(2)[:, np.newaxis]
+    model = cnn.Ensemble(classifiers(n=2), combine="greedy")
+    with pytest.raises(ValueError, match="compares the members on the same validation rows"):
+        model.fit(X, LABELS, epochs=1, validation=masks)
+    assert model.fit(X, LABELS, epochs=1, validation=masks[0]).weights_.sum() == pytest.approx(1)
+
+
 def test_greedy_selection_of_repeats():
     model = cnn.Ensemble(classifiers(n=2), n_members=6, combine="greedy")
     model.fit(X, LABELS, epochs=5, validation="folds", n_folds=2)

@@ -151,7 +151,13 @@ class EnsemblePreparation(Predicting):
         if way is None:
             return None
         if not isinstance(way, str):
-            return member_rows.given_masks(way, n, len(y))
+            masks = member_rows.given_masks(way, n, len(y))
+            if self._combine == "greedy" and (masks != masks[0]).any():
+                raise ValueError(
+                    "combine='greedy' compares the members on the same validation rows, but the 'validation' array of"
+                    " fit has other rows for each member. Pass one mask (m,), or combine='mean'."
+                )
+            return masks
         if way == "folds":
             return member_rows.fold_masks(y, targets, plan.n_folds, groups, n, self._seed)
         seeds = [network._configuration.seed for network in self._networks]
