@@ -16,6 +16,7 @@ from typing import Literal
 from ...common.errors import count
 from ...spec.configuration import Scaling
 from ...spec.layers import Norm
+from ...spec.numeric_embeddings import BinRule
 
 WORK = 8e10  # of a fit with the budget 1, for up to `_ROWS` rows
 _ROWS = 20_000  # rows from which on the work grows as the square root of their number
@@ -68,6 +69,8 @@ class Settings:
         Column of the history that decides which epoch is the best.
     patience : int
         Epochs without a better one after which the training of a member stops.
+    bins_by : {"quantile", "tree", "both"}
+        Rule for the bins of numbers.
     gain : float
         Factor of the encoding of numbers.
     """
@@ -81,11 +84,12 @@ class Settings:
     label_smoothing: float = 0.0
     monitor: str = "val_loss"
     patience: int = 20
+    bins_by: BinRule = "quantile"
     gain: float = 1.0
 
 
 _CLASSES = Settings()
-_VALUES = replace(_CLASSES, norm=None, dropout=0.0)
+_VALUES = replace(_CLASSES, norm=None, dropout=0.0, bins_by="both")
 
 
 def settings(*, classifies: bool) -> Settings:

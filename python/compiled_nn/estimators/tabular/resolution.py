@@ -107,7 +107,7 @@ class Resolution:
             )
         if not bins:
             return self.choose("numeric_embeddings", None, f"too few rows: {table.n_rows}")
-        encoding = PiecewiseLinear(bins=recipe.BINS, gain=self.settings.gain)
+        encoding = PiecewiseLinear(bins=recipe.BINS, bins_by=self.settings.bins_by, gain=self.settings.gain)
         return self.choose("numeric_embeddings", encoding, f"{bins} bins for {table.n_rows:,} rows")
 
     def _size(self) -> Size:
