@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .parameters import TabularParameters
     from .recipe import Plan, Settings, Size
     from .table import Table
+    from .target_kinds import TargetKind
 
 _STATED = "stated by the user"
 _LEAST: dict[str, Any] = {"n_members": 1, "epochs": 1}  # of a y that is constant
@@ -87,7 +88,8 @@ class Resolution:
         )
         self.note("table", [table.n_rows, table.inputs.n_features], f"{table.n_rows:,} rows of {kinds}")
         self.note("target", table.kind.name, table.kind.reason)
-        self.note("loss", table.kind.loss.name, f"y has {table.kind.name}")
+        stated = self.model._given("loss") is not None
+        self.note("loss", table.kind.loss.name, _STATED if stated else _reason_for_loss(table.kind))
 
     def _validation(self) -> str | None:
         table = self.table
@@ -231,6 +233,13 @@ class Resolution:
             "combine", "mean", "never worse than a choice on the development tables"
         )
         return value
+
+
+def _reason_for_loss(kind: TargetKind) -> str:
+    """Return the reason for the loss of a kind of y."""
+    if kind.loss.classifies or kind.name == "values":
+        return f"y has {kind.name}"
+    return f"predictions are means; for {kind.name}, no other loss had lower squared errors"
 
 
 def _sizes(hidden: Any) -> tuple[int, ...]:

@@ -38,8 +38,6 @@ class TargetKind:
         Sorted labels; None for values and for several labels per row.
     largest_class : int or None
         Number of rows of the largest class; None for values and for several labels per row.
-    alternatives : tuple of Loss
-        Losses that fit the kind as well, to be compared with `loss` on held-out rows.
     """
 
     name: str
@@ -48,7 +46,6 @@ class TargetKind:
     reason: str
     classes: Array | None = None
     largest_class: int | None = None
-    alternatives: tuple[Loss, ...] = ()
 
 
 # ---- classes
@@ -134,7 +131,7 @@ def of_values(y: Array, stated: Loss | None = None) -> TargetKind:
         kind = replace(kind, n_outputs=y.shape[1], reason=f"y has {count(y.shape[1], 'column')}")
     if stated is None:
         return kind
-    return replace(kind, loss=stated, n_outputs=stated.n_outputs(y.shape[1]), alternatives=())
+    return replace(kind, loss=stated, n_outputs=stated.n_outputs(y.shape[1]))
 
 
 def _of_column(y: Array) -> TargetKind:
@@ -144,12 +141,12 @@ def _of_column(y: Array) -> TargetKind:
     skew = skewness(y)
     if low == 0 and (y == np.rint(y)).all():
         text = f"whole numbers from 0 to {high:g}, {float((y == 0).mean()):.0%} of them 0"
-        return TargetKind("counts", _MSE, 1, text, alternatives=(losses.Poisson(),))
+        return TargetKind("counts", _MSE, 1, text)
     text = f"numbers from {low:.4g} to {high:.4g}"
     if abs(skew) > _SKEWED:
         sign = "positive values" if low >= 0 else "values"
         text += f" with a skewness of {skew:.2g}"
-        return TargetKind(f"{sign} with a heavy tail", _MSE, 1, text, alternatives=(losses.Huber(),))
+        return TargetKind(f"{sign} with a heavy tail", _MSE, 1, text)
     return TargetKind("values", _MSE, 1, text)
 
 
