@@ -374,6 +374,16 @@ def test_time_limit(rows):
     best = cnn.search(network(), X, y, space={"l2": [0.0, 0.1]}, epochs=10**6, time_limit=0.2, refit=False)
     assert set(best.results_["status"]) == {"stopped"}
     assert best.results_["epochs"].min() > 0
+    assert best.stop_reason_ == "time_limit"
+
+
+def test_a_time_limit_is_shared_by_all_candidates(rows):
+    """Also by those that are trained in different passes: their numbers of epochs grow together."""
+    X, y = rows
+    space = {"batch_size": [16, 30, 60], "epochs": [10**6]}
+    best = cnn.search(network(), X, y, space=space, time_limit=0.3, refit=False)
+    epochs = best.results_["epochs"]
+    assert 0 < epochs.max() <= 1.25 * epochs.min() + 1
 
 
 @pytest.mark.parametrize(

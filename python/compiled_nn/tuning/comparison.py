@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..training.member import Member
 
 _FEWEST = 4  # candidates that are trained for all epochs, at least, if there are as many
+_GROWTH = 1.25  # of the number of epochs after which all packs have been trained as far, with a time limit
 _FIRST_RUNG = 2  # epochs before candidates are dropped, at least
 
 Status = Literal["completed", "dropped", "diverged", "stopped"]
@@ -115,22 +116,34 @@ def compare(entries: Sequence[Entry], options: Options) -> None:
     rungs = options.halving
     if rungs == "auto":
         rungs = automatic_rungs(len(entries), epochs)
-    for fraction in (*rungs, 1.0):
+    stops = [(fraction, True) for fraction in rungs] + [(1.0, False)]
+    if options.deadline < math.inf:  # the deadline is to find all packs after about as many epochs
+        stops += [(fraction, False) for fraction in _growing(1 / epochs)]
+    for fraction, drops in sorted(stops):
         for pack in packs:
             pack.advance(max(1, round(fraction * pack.epochs)))
         alive = [entry for entry in entries if entry.dropped_after is None and entry.status != "diverged"]
-        if options.verbose:
+        if options.verbose and (drops or fraction == 1):
             best = min((entry.value for entry in alive), default=math.inf)
             best = -best if options.monitor == "val_score" else best
             print(
                 f"{fraction:4.0%} of the epochs: {len(alive)} candidates, best {options.monitor} {best:.4g}"
             )
-        if fraction < 1:
+        if drops:
             order = sorted(alive, key=lambda entry: entry.value)
             for entry in order[(len(order) + 1) // 2 :]:
                 entry.drop()
     for pack in packs:
         pack.finish()
+
+
+def _growing(fraction: float) -> list[float]:
+    """Return fractions below 1 that grow from the first one by a factor."""
+    fractions = []
+    while fraction < 1:
+        fractions.append(fraction)
+        fraction *= _GROWTH
+    return fractions
 
 
 def automatic_rungs(n_candidates: int, epochs: int) -> tuple[float, ...]:
