@@ -56,7 +56,7 @@ def test_small_tables_have_enough_steps_and_large_ones_large_batches():
             assert plan.n_members == 5
 
 
-@pytest.mark.parametrize(("batch", "rate"), [(32, 0.003), (64, 0.004), (128, 0.0052), (512, 0.0091)])
+@pytest.mark.parametrize(("batch", "rate"), [(40, 0.003), (80, 0.004), (160, 0.0052), (640, 0.0091)])
 def test_the_learning_rate_grows_with_the_batch(batch, rate):
     assert recipe.learning_rate(batch) == rate
 

@@ -29,7 +29,7 @@ class TabularClassifier(ClassPredictions, TabularBase):
     """Classifier of tables: an ensemble of neural networks that chooses its settings by the table.
 
     Columns of numbers, categories and dates are recognised, missing values are filled, numbers are scaled and encoded,
-    and several networks are trained, validated, calibrated and averaged. ``report_`` lists each choice with its reason.
+    and several networks are trained, validated and averaged. ``report_`` lists each choice with its reason.
     Every part can be switched off or set.
 
     Parameters
@@ -79,8 +79,8 @@ class TabularClassifier(ClassPredictions, TabularBase):
     combine : {"mean", "greedy", "auto"}, default "auto"
         Combination of the members: the mean of their probabilities, or a weighted mean that is chosen greedily on
         validation rows.
-    calibrated : bool, default True
-        Whether each member is calibrated on its validation rows by a temperature.
+    calibrated : bool, default False
+        Whether each member is calibrated on its validation rows by a temperature. On small tables this costs accuracy.
     refit : bool, default False
         Whether the members are trained again on all rows, for the number of epochs that was the best.
     budget : float, default 1.0

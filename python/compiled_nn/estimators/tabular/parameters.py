@@ -53,7 +53,7 @@ class TabularParameters(ParameterAccess):
     validation: Validation | None = "auto"
     validation_fraction: float | Auto = "auto"
     combine: Combine = "auto"
-    calibrated: bool = True
+    calibrated: bool = False
     refit: bool = False
     budget: float = 1.0
     time_limit: float | None = None

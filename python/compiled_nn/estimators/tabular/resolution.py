@@ -217,9 +217,8 @@ class Resolution:
             options["monitor"] = self.choose(
                 "monitor", self.settings.monitor, "decides which epoch is the best"
             )
-            options["patience"] = self.choose(
-                "n_iter_no_change", self.settings.patience, "epochs without a better one"
-            )
+            patience = recipe.patience(self.table.n_rows, plan.batch_size)
+            options["patience"] = self.choose("n_iter_no_change", patience, "epochs without a better one")
         if self.validation == "folds":
             most = min(self.table.n_rows, self.table.n_groups or self.table.n_rows)
             options["n_folds"] = max(2, min(plan.n_members, most))
