@@ -446,6 +446,17 @@ def test_wrong_estimators_are_refused(rows):
             cnn.search(network(), X, y, space=space)
 
 
+def test_early_stopping_is_the_patience_of_a_candidate(rows):
+    X, y = rows
+    space = {"n_iter_no_change": [1, 3, 500], "learning_rate_init": [0.3]}
+    model = classifier(early_stopping=True, max_iter=40, tol=0.0)
+    best = cnn.search(model, X, y, space=space, random_state=0, halving=None)
+    results = best.results_
+    assert (results["epochs"][:2] - results["best_epoch"][:2]).tolist() == [1, 3]
+    assert results["epochs"][2] == 40
+    assert (results["status"] == "completed").all()
+
+
 def test_one_class(rows):
     X, _ = rows
     best = cnn.search(

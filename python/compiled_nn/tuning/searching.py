@@ -258,7 +258,10 @@ def _given(**fit: Any) -> dict[str, Any]:
 
 
 def check_names(subject: Subject, names: Any) -> None:
-    """Raise ValueError for names that are not those of parameters."""
+    """Raise ValueError for names that are not those of parameters, or have no effect."""
+    for name, reason in subject.without_effect.items():
+        if name in names:
+            raise ValueError(f"space has {name!r}, which has no effect in a search: {reason}.")
     if subject.names is not None and isinstance(names, Mapping):
         spaces.check_names(names, subject.names, subject.owner)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from inspect import Parameter, signature
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ..common import checks
@@ -27,6 +28,20 @@ if TYPE_CHECKING:
 
 _FIT = ("epochs", "batch_size")  # arguments of Network.fit that a space may have
 _DEFAULTS = {"epochs": 10, "batch_size": 32}
+_NOT_OF_THE_MODEL = {
+    name: f"it does not change the model; pass {name} to search" for name in ("n_threads", "verbose")
+} | {"on_interrupt": "it does not change the model"}
+# Parameters of MLPClassifier and MLPRegressor that a search has no use for, with the reason.
+_WITHOUT_EFFECT = {
+    **_NOT_OF_THE_MODEL,
+    **dict.fromkeys(
+        ("tol", "min_delta", "restore_best"),
+        "the weights of the epoch with the best validation rows are kept",
+    ),
+    "validation_fraction": "the validation rows are those of the search; pass validation_fraction to search",
+    "monitor": "it is that of the search; pass monitor to search",
+    "max_fun": "it belongs to solver='lbfgs'",
+}
 _VARIADIC = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 
 
@@ -69,10 +84,13 @@ class Subject(ABC):
         Name of its class, or of the function.
     epochs_name : str
         Name of the parameter that is the number of epochs.
+    without_effect : mapping of str to str
+        Names of parameters that have no effect in a search, with the reason.
     """
 
     owner: str
     epochs_name = "epochs"
+    without_effect: Mapping[str, str] = MappingProxyType({})
 
     @property
     @abstractmethod
@@ -121,6 +139,7 @@ class EstimatorSubject(Subject):
     """MLPClassifier or MLPRegressor."""
 
     epochs_name = "max_iter"
+    without_effect = _WITHOUT_EFFECT
 
     def __init__(self, estimator: Perceptron) -> None:
         self._estimator = estimator
@@ -146,6 +165,11 @@ class EstimatorSubject(Subject):
     def network(self, params: Params, seed: int) -> tuple[Network, dict[str, Any]]:
         model = self._with(params)
         adoption.check_member(model)
+        if "n_iter_no_change" in params and not model.early_stopping:
+            raise ValueError(
+                f"n_iter_no_change={model.n_iter_no_change!r} has no effect in a search without early_stopping=True."
+                " Set the latter, or leave n_iter_no_change out."
+            )
         if model.random_state is not None:
             own = model.random_state
             seed = int(own) if isinstance(own, int) else int(random_state(own).randint(1 << 31))
@@ -224,6 +248,8 @@ class FunctionSubject(Subject):
 
 class TabularSubject(Subject):
     """TabularClassifier or TabularRegressor: each candidate is a separate ensemble."""
+
+    without_effect = _NOT_OF_THE_MODEL
 
     def __init__(self, estimator: TabularBase) -> None:
         self.estimator = estimator
