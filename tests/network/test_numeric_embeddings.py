@@ -496,3 +496,16 @@ def test_members_that_encode_differently_are_refused():
     parts = [network(numeric_embeddings=each) for each in ("piecewise_linear", cnn.PiecewiseLinear(bins=4))]
     with pytest.raises(ValueError, match="members must be equal"):
         cnn.Ensemble(parts)
+
+
+@pytest.mark.parametrize("encoding", ["piecewise_linear", "periodic"])
+def test_gram_training_is_not_used(encoding):
+    X = np.random.default_rng(0).normal(size=(12, 1100))
+    options = {"epochs": 6, "batch_size": 12}
+    nets = [network(numeric_embeddings=encoding, optimizer=cnn.SGD(0.01)) for _ in range(2)]
+    found = [
+        net.fit(X, Y[:12], gram=gram, **options) for net, gram in zip(nets, ("auto", False), strict=True)
+    ]
+    assert bits(found[0]) == bits(found[1])
+    with pytest.raises(ValueError, match="numbers are encoded"):
+        nets[0].fit(X, Y[:12], gram=True, **options)

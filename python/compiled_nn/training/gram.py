@@ -41,6 +41,8 @@ def gram_obstacle(configuration: Configuration, data: Data, resume: bool, watche
         return f"the optimizer is {type(optimizer).__name__}"
     if configuration.l1 or configuration.l2:
         return "there is a penalty"
+    if configuration.numeric_embeddings is not None:
+        return "numbers are encoded, and the inputs of the first layer are not linear in X"
     if configuration.needs_whole_gradient:
         return "gradients are clipped, weights are averaged, or layers have different learning rates"
     if configuration.has_norm_residual_or_dropout:
