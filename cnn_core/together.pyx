@@ -22,7 +22,7 @@ cdef enum:
     GATHERED_TOGETHER = 256 * 1024      # bytes of rows that are gathered at once; or
     GATHERED_PER_STATE = 4              # this times the bytes of a member, which a group reads once, and at most
     MOST_GATHERED = 8 * 1024 * 1024
-    FEWEST_IN_BUNDLE = 5                # a bundle has at least 5 / 8 of its lanes: with fewer it is slower than each alone
+    FEWEST_IN_BUNDLE = 5                # a bundle has at least 5 / 8 of its lanes; with fewer, it is slower
     SERIAL_WORK = 2000000               # operations that take less time than it takes to wake threads
 
 
@@ -406,13 +406,14 @@ def train_together(stacks, X, y, objectives, order, rates, *, batch_size, epochs
         of_members = np.array(np.broadcast_to(of_members, (len(members), len(of_members))))
     if (cnp.PyArray_NDIM(of_members) != 2 or len(of_members) != len(members)
             or cnp.PyArray_DIM(of_members, 1) % passes):
-        raise ValueError(f"rates has shape {np.shape(rates)}; it must have one number for each step of {passes} epochs, "
-                         f"for all or for each of {len(members)} members")
+        raise ValueError(f"rates has shape {np.shape(rates)}; it must have one number for each step of {passes} "
+                         f"epochs, for all or for each of {len(members)} members")
     if np.ndim(order) not in (0, 1) and (np.ndim(order) != 2 or len(order) != passes):
         raise ValueError(f"order has shape {np.shape(order)}; it must be a vector of rows, or have one for each of "
                          f"{passes} epochs")
     of_members = (<object>of_members).reshape(len(members), passes, -1)
-    if trained_in_turn(members, min(batch, X.shape[0] if order is None else np.shape(order)[np.ndim(order) - 1]), threads):
+    rows = np.shape(order)[np.ndim(order) - 1] if order is not None else getattr(X, "shape", (batch,))[0]
+    if trained_in_turn(members, min(batch, rows), threads):
         return train_in_turn(members, X, y, order, of_members, batch, deadline, threads)
     together = Together(members)
     begun = []

@@ -88,8 +88,9 @@ cdef Py_ssize_t widest_of(const Net *net) noexcept nogil:
 cdef Py_ssize_t bundle_size(const Run *run) noexcept nogil:
     """`DenseKernels.bundle_size`."""
     cdef Py_ssize_t reals = 3*parameters_of(run.net) + widest_of(run.net) + 2*run.batch*units_of(run.net)
-    return (reals + run.batch + units_of(run.net) + 1) * LANES * sizeof(real) + (2*run.batch + 2) * LANES * sizeof(double) + (
-        2 * run.net.depth * sizeof(Py_ssize_t))
+    cdef Py_ssize_t doubles = 2*run.batch + 2
+    reals += run.batch + units_of(run.net) + 1
+    return LANES * (reals*sizeof(real) + doubles*sizeof(double)) + 2 * run.net.depth * sizeof(Py_ssize_t)
 
 
 cdef int bundle_lanes(const Run *run) noexcept nogil:
@@ -273,21 +274,21 @@ cdef void lane_dots(Py_ssize_t m, Py_ssize_t first, Py_ssize_t n, Py_ssize_t k, 
                     bint shared) noexcept nogil:
     """Columns first, ... of C, with the partial sums of `dot_tile`."""
     cdef vec sums[DOT_SUMS]
-    cdef Py_ssize_t i, j, p, l
+    cdef Py_ssize_t i, j, p, s
     cdef int count = 64 // <int>sizeof(real), half
     cdef vec x
     for i in range(m):
         for j in range(first, n):
-            for l in range(count):
-                sums[l] = v_set1(0)
+            for s in range(count):
+                sums[s] = v_set1(0)
             for p in range(k):
-                l = p % count
+                s = p % count
                 x = v_set1(o.a[i*o.a_row + p*o.a_col]) if shared else v_load(o.a + i*o.a_row + p*o.a_col)
-                sums[l] = sums[l] + x * v_load(o.b + p*o.b_row + j*o.b_col)
+                sums[s] = sums[s] + x * v_load(o.b + p*o.b_row + j*o.b_col)
             half = count // 2
             while half > 0:
-                for l in range(half):
-                    sums[l] = sums[l] + sums[l + half]
+                for s in range(half):
+                    sums[s] = sums[s] + sums[s + half]
                 half = half // 2
             v_store(o.c + i*o.c_row + j*o.c_col,
                     sums[0] if o.d == NULL else sums[0] + v_load(o.d + j*o.d_col))
@@ -524,6 +525,7 @@ cdef void bundle_rows(const Bundle *bundle, const Lanes *lanes, const real *x, P
     cdef const Layer *layer
     cdef LaneOperands o
     cdef int index, activation, top = net.depth - 1
+    cdef Py_ssize_t n
     cdef const real *w = lanes.w
     # Forward.
     for index in range(net.depth):
@@ -561,8 +563,9 @@ cdef void bundle_rows(const Bundle *bundle, const Lanes *lanes, const real *x, P
         index -= 1
     # The sums of dZ, while it is in the first-level cache.
     for index in range(net.depth):
-        add_to_sums(m, net.layers[index].n, lanes.dz + (lanes.starts[index] + first*net.layers[index].n)*LANES,
-                 lanes.bias_gradients + lanes.units[index]*LANES)
+        n = net.layers[index].n
+        add_to_sums(m, n, lanes.dz + (lanes.starts[index] + first*n)*LANES,
+                    lanes.bias_gradients + lanes.units[index]*LANES)
 
 
 cdef void bundle_batch(const Bundle *bundle, const Lanes *lanes, const real *x, Py_ssize_t ldx, Py_ssize_t start,

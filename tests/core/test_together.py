@@ -1,4 +1,4 @@
-"""Several stacks in one pass: each gets the bits of its own passes, whatever the others are."""
+"""Several stacks in one pass: each gets the bits of passes alone, whatever the others are."""
 
 import threading
 
@@ -154,7 +154,7 @@ EQUAL = {
 
 
 def equal_member(name, dtype, seed):
-    """One of several stacks of the same layers, which differ in all else."""
+    """One of several stacks of the same layers, which differ in everything else."""
     hidden, activation, optimizer, loss, outputs, more = EQUAL[name]
     rng = np.random.default_rng(seed)
     biases = [*[name != "nesterov"] * len(hidden), True]
@@ -429,3 +429,28 @@ def test_another_thread_reads_members_and_cannot_change_them(rng):
         train_together(stacks, *data[:-1], data[-1][:600], **(options | {"epochs": 100}))
     thread.join()
     assert all("in use by a pass" in error for error in errors)
+
+
+def encoded(stack, edge):
+    """The stack, which encodes the first of 5 columns in two bins."""
+    edges = np.array([edge, edge + 1], stack.dtype)
+    ones = np.ones(2, stack.dtype)
+    stack.encode(np.array([0]), np.array([2]), edges, ones, np.array([-1, 0], stack.dtype), ones)
+    return stack
+
+
+def test_members_that_encode_the_inputs(rng, dtype):
+    """The gathered rows are wider than X; members with other bins are refused."""
+    X, y = data_of(rng, dtype)
+    X = X[:, :5].copy()
+    ours, theirs = ([encoded(member(n, dtype, 0)[0], 0.1) for n in ("wide", "dropout")] for _ in range(2))
+    ours += [encoded(equal_member("adamw", dtype, i)[0], 0.1) for i in range(16)]
+    theirs += [encoded(equal_member("adamw", dtype, i)[0], 0.1) for i in range(16)]
+    data, rates = (X, y, [Objective("mse")] * 18, rng.permutation(ROWS)), np.full(6, 0.01)
+    train_together(ours, *data, rates, batch_size=10)
+    for mine, lone in zip(ours, theirs, strict=True):
+        alone(lone, X, y, Objective("mse"), [data[-1]], rates, 10)
+        assert_same_state(mine, lone)
+    encoded(ours[3], 0.2)
+    with pytest.raises(ValueError, match="member 3 and member 0 encode"):
+        train_together(ours, *data, rates, batch_size=10)
