@@ -63,7 +63,6 @@ ENVIRONMENTS = {
     "onnxruntime": ("onnxruntime==1.31.0", "onnx==1.23.2", "numpy==2.4.6"),
     "openvino": ("openvino==2026.4.0", "onnx==1.23.2", "numpy==2.4.6"),
     "report": ("matplotlib==3.11.2", "scipy==1.17.1", "pandas==3.1.1"),
-    "tables": ("scikit-learn==1.9.1", "numpy==2.4.6", "pandas==3.1.1"),
     "boosting": (
         *("scikit-learn==1.9.1", "lightgbm==4.7.0", "xgboost==3.2.0", "catboost==1.2.10"),
         *("numpy==2.4.6", "pandas==3.1.1"),

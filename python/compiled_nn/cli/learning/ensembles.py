@@ -115,7 +115,8 @@ def _held_out(options: Namespace, parts: Parts) -> tuple[Parts, dict[str, Any], 
     of all members where later rows must not help to predict earlier ones, where intervals need more than the
     out-of-fold predictions, and where the last weights are kept, so that rows are needed only after training.
     """
-    m, needed = len(parts.train), held_out.option_that_holds_out(options)
+    weights, needed = parts.train.weights, held_out.option_that_holds_out(options)
+    m = len(parts.train) if weights is None else int(np.count_nonzero(weights))  # others are not trained on
     stops = options.early_stopping != 0
     apart = parts.rule.time is not None or (options.interval is not None and options.loss == "gaussian_nll")
     if not stops or apart:
