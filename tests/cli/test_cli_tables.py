@@ -457,10 +457,10 @@ def test_a_temperature(train, refused):
     assert result["temperature"] == cnn.load("t.safetensors").temperature_ != 1
     assert result["temperatures"] is None
     assert train("t.csv", "--target", "Churn", *one)[0]["temperature"] is None
-    result, _ = train("t.csv", "--target", "Churn")
+    result, _ = train("t.csv", "--target", "Churn", "--calibrate")
     assert result["temperatures"] == cnn.load("t.safetensors").temperatures_.tolist()
     assert 1 not in result["temperatures"]
-    assert set(train("t.csv", "--target", "Churn", "--no-calibrate")[0]["temperatures"]) == {1}
+    assert set(train("t.csv", "--target", "Churn")[0]["temperatures"]) == {1}
     last, _ = train("t.csv", "--target", "Churn", "--calibrate", "--early-stopping", "none")
     assert last["temperature"] == cnn.load("t.safetensors").temperature_ != 1
     assert (last["validation_rows"], last["best_epoch"], last["out_of_fold"]) == (38, None, None)

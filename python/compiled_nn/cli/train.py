@@ -307,9 +307,10 @@ def _add_validation(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--calibrate",
-        action=argparse.BooleanOptionalAction,
-        help="correct the probabilities of classes by a temperature that fits the held-out training rows (default: yes "
-        "for the networks of a table, else no)",
+        action="store_true",
+        default=None,
+        help="correct the probabilities of classes by a temperature that fits the held-out training rows; of a table, "
+        "those of each network",
     )
     group.add_argument(
         "--interval",

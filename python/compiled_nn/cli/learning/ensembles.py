@@ -36,7 +36,9 @@ def make(options: Namespace, data: Material, parts: Parts, found: tuple[Metric, 
     scales = objective.scales_targets(options, loss)
     parameters = _parameters(options, len(parts.train))
     if data.classifies:
-        parameters |= {"class_weight": weights, "calibrated": options.calibrate is not False}
+        parameters["class_weight"] = weights
+        if options.calibrate is not None:
+            parameters["calibrated"] = options.calibrate
     elif options.scale_targets is not None:
         parameters["scale_targets"] = scales
     parts, validation, watches = _held_out(options, parts)
