@@ -43,6 +43,8 @@ def test_wrong_candidates_are_refused(rows):
         ValueError, match=r"'alhpa', which is no parameter of MLPClassifier. Did you mean 'alpha'"
     ):
         evaluate(classifier(), X, y, [{"alhpa": 3}])
+    with pytest.raises(TypeError, match=r"evaluate\(\) got an unexpected.*'monitr'. Did you mean 'monitor'"):
+        evaluate(classifier(), X, y, [{"alpha": 3}], monitr="val_loss")
 
 
 def test_optuna_is_optional(rows, monkeypatch):

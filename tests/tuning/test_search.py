@@ -410,6 +410,12 @@ def test_a_time_limit_is_shared_by_all_candidates(rows):
         ({"space": {"alpha": [1]}, "validation": None}, ValueError, "validation is None, but a search"),
         ({"space": {"alpha": [1]}, "n_folds": 3}, ValueError, "n_folds=3 has no effect without"),
         ({"space": {"alpha": [1]}, "halving": (0.5, 1.0)}, ValueError, "'halving' parameter of search"),
+        ({"space": {"alpha": [1]}, "verbose": "x"}, TypeError, r"'verbose' parameter of search"),
+        (
+            {"space": {"alpha": [1]}, "validation": np.zeros((0, 120), bool)},
+            ValueError,
+            r"validation has no set of",
+        ),
         ({"space": {"alpha": [1]}, "halving": 2}, TypeError, "'halving' parameter of search must be a list"),
         (
             {"space": {"alpha": [1]}, "combine": "greedy"},
@@ -455,6 +461,15 @@ def test_early_stopping_is_the_patience_of_a_candidate(rows):
     assert (results["epochs"][:2] - results["best_epoch"][:2]).tolist() == [1, 3]
     assert results["epochs"][2] == 40
     assert (results["status"] == "completed").all()
+
+
+def test_lines_are_printed_when_candidates_are_compared(rows, capsys):
+    best = cnn.search(
+        classifier(), *rows, space={"alpha": [0.1, 0.2, 0.3]}, halving=(0.5,), verbose=1, random_state=0
+    )
+    first, last = capsys.readouterr().out.splitlines()
+    assert first.startswith(" 50% of the epochs: 3 candidates, best val_loss ")
+    assert last == f"100% of the epochs: 2 candidates, best val_loss {best.best_score_:.4g}"
 
 
 def test_one_class(rows):

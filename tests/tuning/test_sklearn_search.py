@@ -62,6 +62,8 @@ def test_not_fitted_and_wrong_arguments(rows):
         SearchCV(cnn.Network([cnn.Dense(2)]), SPACE).fit(X, y)
     with pytest.raises(ValueError, match=r"Split 0 of cv has 80 training rows and 20 validation rows of 120"):
         SearchCV(classifier(), SPACE, cv=[(np.arange(80), np.arange(100, 120))]).fit(X, y)
+    with pytest.raises(ValueError, match=r"cv has no splits"):
+        SearchCV(classifier(), SPACE, cv=[]).fit(X, y)
     with pytest.raises(ValueError, match=r"cv=3 has no effect with TabularClassifier"):
         SearchCV(cnn.TabularClassifier(), {"dropout": [0.1]}, cv=3).fit(X, y)
     assert not hasattr(SearchCV(cnn.MLPRegressor(), {"alpha": [1]}), "predict_proba")

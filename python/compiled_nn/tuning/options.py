@@ -106,6 +106,8 @@ def make_options(
         )
     elif not isinstance(validation, str) and validation is not None and np.ndim(validation) == 2:
         n_sets = len(validation)
+        if not n_sets:
+            raise ValueError("validation has no set of validation rows; expected at least 1.")
     return Options(
         X=X,
         y=y,
@@ -120,7 +122,9 @@ def make_options(
         seed=_seed(random_state),
         n_threads=checks.optional_integer("search", "n_threads", n_threads, minimum=1),
         deadline=start + seconds,
-        verbose=checks.integer("search", "verbose", int(verbose), minimum=0),
+        verbose=int(verbose)
+        if isinstance(verbose, bool)
+        else checks.integer("search", "verbose", verbose, minimum=0),
     )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..common import checks
-from ..common.errors import CompiledNNWarning, suggest_keywords, warn
+from ..common.errors import CompiledNNWarning, did_you_mean, suggest_keywords, warn
 from ..common.text import short
 from ..training.ensemble_plan import COMBINATIONS
 from . import outcomes
@@ -227,7 +228,6 @@ def evaluate(estimator: Any, X: Any, y: Any, candidates: Sequence[Params], **opt
     return outcomes.table(compared, monitor)
 
 
-@suggest_keywords("search")
 def outcomes_of(
     estimator: Any,
     X: Any,
@@ -240,6 +240,11 @@ def outcomes_of(
     **options: Any,
 ) -> tuple[list[Outcome], Monitored]:
     """Return the outcomes of candidates, and the monitored column; the parameters are those of :func:`evaluate`."""
+    known = list(signature(make_options).parameters)[2:]
+    for name in options:
+        if name not in known:
+            hint = did_you_mean(name, known, "search")
+            raise TypeError(f"evaluate() got an unexpected keyword argument {name!r}.{hint}")
     given = make_options(X, y, halving=halving, **options)
     subject = subject_of(estimator, _given(epochs=epochs, batch_size=batch_size))
     if not candidates or not all(isinstance(each, Mapping) for each in candidates):

@@ -215,6 +215,8 @@ class SearchCV(ParameterAccess, sklearn_compat.SklearnMixin):
                 "validation_groups": groups,
             }
         pairs = list(cv.split(X, y, groups) if hasattr(cv, "split") else cv)
+        if not pairs:
+            raise ValueError("cv has no splits; expected at least 1 pair of training and validation rows.")
         masks = np.zeros((len(pairs), len(y)), np.bool_)
         for i, (rows, held_out) in enumerate(pairs):
             masks[i, held_out] = True
