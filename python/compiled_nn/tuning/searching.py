@@ -170,7 +170,23 @@ def search(
         n_threads=n_threads,
         verbose=verbose,
     )
-    n_kept = checks.integer("search", "n_kept", n_kept, minimum=1)
+    subject = subject_of(estimator, _given(epochs=epochs, batch_size=batch_size))
+    check_names(subject, spaces.check_space(space))
+    _check_kept(subject, options, n_kept, combine, refit)
+    found = spaces.candidates(space, n_candidates, options.seed)
+    entries = run(subject, found, options)
+    compared = [outcomes.outcome(entry, options.monitor) for entry in entries]
+    best = entries[outcomes.best_of(compared, options.monitor)]
+    if n_kept > 1:
+        model = ensemble_of(entries, best, options, n_kept, combine, refit)
+    else:
+        model = _model(subject, best, options, refit)
+    return described_model(model, compared, options.monitor)
+
+
+def _check_kept(subject: Subject, options: Options, n_kept: Any, combine: Any, refit: Any) -> None:
+    """Raise TypeError or ValueError for parameters of the result that cannot be used, or have no effect."""
+    checks.integer("search", "n_kept", n_kept, minimum=1)
     checks.choice("search", "combine", combine, COMBINATIONS)
     checks.flag("search", "refit", refit)
     if n_kept == 1 and combine != "mean":
@@ -180,21 +196,10 @@ def search(
             "refit=False with folds would keep the network of one fold only. Leave refit out, or pass n_kept > 1 for an"
             " ensemble of the networks of all folds."
         )
-    subject = subject_of(estimator, _given(epochs=epochs, batch_size=batch_size))
-    check_names(subject, spaces.check_space(space))
-    found = spaces.candidates(space, n_candidates, options.seed)
     if isinstance(subject, TabularSubject) and n_kept > 1:
         raise ValueError(
             f"n_kept={n_kept} is not supported for {subject.owner}, which is an ensemble itself."
         )
-    entries = run(subject, found, options)
-    compared = [outcomes.outcome(entry, options.monitor) for entry in entries]
-    best = entries[outcomes.best_of(compared, options.monitor)]
-    if n_kept > 1:
-        model = ensemble_of(entries, best, options, n_kept, combine, refit)
-    else:
-        model = _model(subject, best, options, refit)
-    return described_model(model, compared, options.monitor)
 
 
 def evaluate(estimator: Any, X: Any, y: Any, candidates: Sequence[Params], **options: Any) -> Results:
