@@ -62,6 +62,10 @@ def test_the_model_is_that_of_the_tabular_estimators(run, data, plans, target):
     model = kind(hidden_layer_sizes=(8,), max_iter=6, random_state=3)
     model.fit(part.X, part.y)
     test, loaded = plans[0].parts.test, cnn.load("m")
+    again = kind.load("m")
+    assert np.array_equal(again.predict(test.X), model.predict(test.X))
+    assert again.report_.to_dict() == result["choices"]
+    assert f"\nestimator     {kind.__name__}\n" in run("info", "m")[1]
     if target == "y":
         assert np.array_equal(loaded.predict_proba(test.X), model.predict_proba(test.X))
         expected = np.mean(model.classes_[model.oof_.argmax(axis=1)] == part.y)

@@ -82,6 +82,7 @@ def make(options: Namespace, data: Material, parts: Parts, found: tuple[Metric, 
         *output_files.of(options, data.name),
         calibrates=bool(options.calibrate) and bool(len(held)) and not watches,
         prepared=prepared,
+        estimator=model,
     )
 
 

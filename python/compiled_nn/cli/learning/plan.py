@@ -12,7 +12,7 @@ from .material import Material
 from .splits import Parts
 
 if TYPE_CHECKING:
-    from ...estimators.tabular.base import Prepared
+    from ...estimators.tabular.base import Prepared, TabularBase
     from ..support.results import Model
 
 
@@ -55,6 +55,8 @@ class Plan:
         Whether probabilities are calibrated on the validation part after training.
     prepared : Prepared or None
         Arguments of the fit of an ensemble, and the choices that were made; None for one network.
+    estimator : TabularClassifier, TabularRegressor or None
+        Estimator whose ensemble it is.
     because : str
         Option of the command line because of which a table is learned by one network; "" if there is none.
     """
@@ -77,6 +79,7 @@ class Plan:
     plot: str | None
     calibrates: bool = False
     prepared: Prepared | None = None
+    estimator: TabularBase | None = None
     because: str = ""
 
     @property
@@ -100,6 +103,14 @@ class Plan:
     def watched(self) -> str:
         """Name of the rows on which each epoch is scored."""
         return "val" if self.prepared is not None or len(self.parts.validation) else "test"
+
+    def save(self) -> None:
+        """Write the model to its file: an ensemble as its estimator, which Python can load as well."""
+        if self.prepared is None or self.estimator is None:
+            self.net.save(self.model)
+            return
+        self.estimator._keep(self.prepared)
+        self.estimator.save(self.model)
 
     @property
     def keeps_best(self) -> bool:

@@ -41,7 +41,7 @@ def train(options: Namespace) -> int:
     if training.known is not None:
         plan.net.metadata = {record.KEY: training.known.to_metadata()}
     # Saved before any further output: printing fails if the reader of stdout was closed.
-    plan.net.save(plan.model)
+    plan.save()
     if training.interrupted:
         stderr.print(training_report.interruption(training))
     else:
