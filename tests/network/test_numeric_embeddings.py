@@ -123,6 +123,28 @@ def test_number_of_bins(m, expected):
     assert len(net.input_names_) == 1 + expected
 
 
+def test_numbers_beside_a_frequent_one_have_bins():
+    rng = np.random.default_rng(0)
+    options = {"gain": 1.0, "statistics": None, "scale": 1.0, "dtype": "float64"}
+    gains = np.where(rng.random(4000) < 0.9, 0.0, rng.uniform(1, 100, 4000))
+    edges = bin_edges.learn(gains[:, np.newaxis], 1, bins=16, **options).edges[0]
+    # About 400 other rows have 8 bins, and each of these bins about as many rows.
+    assert edges[0] == 0
+    assert 7 <= len(edges) - 1 <= 10
+    inside = np.histogram(gains[gains > 0], edges[1:])[0]
+    assert inside.min() > 20
+    assert inside.max() < 100
+    weighted = bin_edges.learn(gains[:, np.newaxis], 1, bins=16, weights=np.full(4000, 2.0), **options).edges[
+        0
+    ]
+    np.testing.assert_array_equal(weighted, edges)
+    # Few distinct numbers: an edge at each; few other rows: quantiles alone.
+    levels = np.repeat([0.0, 1, 2, 3], [3000, 500, 300, 200])[:, np.newaxis]
+    np.testing.assert_array_equal(bin_edges.learn(levels, 1, bins=16, **options).edges[0], [0, 1, 2, 3])
+    few = np.append(np.zeros(970), np.arange(1, 31))[:, np.newaxis]
+    assert len(bin_edges.learn(few, 1, bins=16, **options).edges[0]) == 0
+
+
 def test_bins_that_the_dtype_cannot_distinguish():
     column = np.repeat([0.0, 1e-12, 2e-12, 1, 2, 1e6], 100)
     X = np.column_stack([column / 1e6, 1e6 + np.arange(600) % 5])

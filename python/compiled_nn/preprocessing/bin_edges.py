@@ -13,6 +13,7 @@ from .standardization import Statistics, used_rows, weighted_quantiles
 
 _ROWS_PER_BIN = 50
 _FEWEST_BINS = 2
+_ROUNDS = 10  # in which the weights of frequent numbers are cut to the mean of a bin
 _CANDIDATES = 256  # groups of equal or neighbouring numbers between which a tree splits
 _FEWEST_ROWS = 8  # of a leaf; at least as many as 1 of _LEAVES of all rows
 _LEAVES = 128
@@ -85,7 +86,32 @@ def _of_column(
         splits = target.edges(numbers, order, most - share + 1)
         most = share
     w = None if weights is None or order is None else weights[order]
-    return np.unique(np.append(quantiles(numbers, np.linspace(0, 1, most + 1), w), splits))
+    edges = np.unique(quantiles(numbers, np.linspace(0, 1, most + 1), w))
+    if len(edges) <= most:
+        edges = _beside_repeated(numbers, w, most, edges)
+    return np.unique(np.append(edges, splits))
+
+
+def _beside_repeated(numbers: Array, weights: Array | None, most: int, edges: Array) -> Array:
+    """Return edges for sorted numbers of which some are so frequent that quantiles are equal.
+
+    Frequent numbers count no more than a bin does, so that the other ones have bins too: one for each `_ROWS_PER_BIN`
+    of their rows. `edges` are returned if these are fewer.
+    """
+    starts = np.flatnonzero(np.append(True, numbers[1:] > numbers[:-1]))
+    counts = np.diff(np.append(starts, len(numbers)))
+    mass = counts.astype(np.float64) if weights is None else np.add.reduceat(weights, starts)
+    frequent = mass > mass.sum() / most
+    bins = min(most, int(frequent.sum() + counts[~frequent].sum() // _ROWS_PER_BIN))
+    if bins < len(edges):
+        return edges
+    values: Array = numbers[starts]
+    if len(values) <= bins + 1:
+        return values
+    for _ in range(_ROUNDS):
+        mass = np.minimum(mass, mass.sum() / bins)
+    places = np.searchsorted(np.cumsum(mass), mass.sum() * (1 - 1e-9) * np.arange(1, bins) / bins)
+    return values[np.unique([0, *places, len(values) - 1])]
 
 
 def quantiles(numbers: Array, q: Array, weights: Array | None = None) -> Array:

@@ -50,8 +50,9 @@ class PiecewiseLinear:
         Largest number of bins of a column, at least 2. There are fewer if the training rows are fewer than 50 for each
         bin, if quantiles are equal, or if edges are closer than the dtype of the network can distinguish.
     bins_by : {"quantile", "tree", "both"}, default "quantile"
-        Edges of the bins: quantiles of the column; the splits of a tree with at most `bins` leaves, which is grown on y
-        for each column alone; or half of them quantiles and half of them splits.
+        Edges of the bins: quantiles of the column, for which a number that is repeated often (such as 0) counts no more
+        than a bin does, so that the others have bins too; the splits of a tree with at most `bins` leaves, which is
+        grown on y for each column alone; or half of them quantiles and half of them splits.
     gain : float, default 0.5
         Input of a bin at its upper edge, above 0.
 
