@@ -53,7 +53,7 @@ def test_small_tables_have_enough_steps_and_large_ones_large_batches():
         if size.n_rows <= 1000 and size.n_inputs <= 20:
             steps = -(-size.n_rows // plan.batch_size)
             assert plan.epochs == 300 or plan.epochs * steps >= 500
-            assert plan.n_members == 5
+            assert plan.n_members == 10
 
 
 @pytest.mark.parametrize(("batch", "rate"), [(40, 0.003), (80, 0.004), (160, 0.0052), (640, 0.0091)])

@@ -111,7 +111,8 @@ def _beside_repeated(numbers: Array, weights: Array | None, most: int, edges: Ar
     for _ in range(_ROUNDS):
         mass = np.minimum(mass, mass.sum() / bins)
     places = np.searchsorted(np.cumsum(mass), mass.sum() * (1 - 1e-9) * np.arange(1, bins) / bins)
-    return values[np.unique([0, *places, len(values) - 1])]
+    chosen: Array = values[np.unique([0, *places, len(values) - 1])]
+    return chosen
 
 
 def quantiles(numbers: Array, q: Array, weights: Array | None = None) -> Array:

@@ -34,6 +34,8 @@ _N_LAYERS = 2
 LAYERS = (_WIDTHS[0],) * _N_LAYERS
 _RATE, _BATCH_OF_RATE, _POWER = 3e-3, 40, 0.4  # larger batches have larger rates
 _MEMBERS = (5, 4, 3, 2)
+_MANY = 10  # members, where their whole training is within a part of the work
+_PARTS = ((3_000, 1.0), (0, 0.3))  # rows, and the part of the work for more
 _EPOCHS, _FEWEST_EPOCHS, _MOST_EPOCHS = 60, 12, 300
 _STEPS = 500  # of the training of a member, at least: the epochs of a small table have few steps
 _PATIENCE = 10  # epochs without a better one
@@ -223,6 +225,10 @@ def make_plan(
     fewest = wanted if epochs is not None else min(_FEWEST_EPOCHS, wanted)
     widths = [hidden] if hidden is not None else [(width,) * _N_LAYERS for width in _WIDTHS]
     members = [n_members] if n_members is not None else list(_MEMBERS)
+    if n_members is None:
+        part = next(part for least, part in _PARTS if size.n_rows > least)
+        if _MANY * wanted * work_of_epoch(size, widths[0], rows) <= part * most:
+            return Plan(_MANY, widths[0], wanted, rows)
     for (
         each
     ) in widths:  # a narrower network only where the shortest training of the wider one is too much work
