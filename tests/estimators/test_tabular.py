@@ -1,5 +1,6 @@
 """TabularClassifier and TabularRegressor: tables of all kinds, choices, predictions and reproducibility."""
 
+import inspect
 import warnings
 
 import compiled_nn as cnn
@@ -233,6 +234,22 @@ def test_a_constant_y_is_predicted(value, rows):
         np.full(80, value), rel=1e-15
     )  # the weights of the members are rounded
     assert model.report_["target"] == "one value"
+
+
+@pytest.mark.parametrize("scaled", ["auto", False])
+@pytest.mark.parametrize(
+    "loss", ["mse", "mae", "huber", "gaussian_nll", cnn.losses.Quantile([0.1, 0.9]), "poisson", "gamma"]
+)
+def test_a_constant_y_is_predicted_with_each_loss(loss, scaled, rows):
+    """Also values whose mean is not exact in float64, and two columns."""
+    X, _ = rows
+    for value in (4.0, 1e-3):
+        predicted = regressor(loss=loss, scale_targets=scaled).fit(X, np.full(80, value)).predict(X)
+        assert np.unique(predicted) == pytest.approx(value, rel=1e-6)  # the bias is rounded to float32
+    if not isinstance(loss, cnn.losses.Quantile):
+        two = regressor(loss=loss, scale_targets=scaled).fit(X, np.tile([1.0, 2.0], (80, 1)))
+        assert two.predict(X) == pytest.approx(np.tile([1.0, 2.0], (80, 1)), rel=1e-6)
+        assert two.report_["target"] == "one value"
 
 
 def test_several_labels_and_several_values(rows):
@@ -475,6 +492,10 @@ def test_a_preset_creates_the_tabular_estimator(mlp, tabular, rows):
         TypeError, match=rf"{tabular.__name__}.__init__\(\) got an unexpected keyword argument 'solver'"
     ):
         mlp(preset="tabular", solver="adam")
+    for preset in (None, "tabular"):
+        with pytest.raises(TypeError, match="takes 1 positional argument but 2"):
+            mlp((5,), preset=preset)
+    assert list(inspect.signature(mlp).parameters) == list(inspect.signature(mlp.__init__).parameters)[1:]
     with pytest.raises(
         ValueError, match=rf"'preset' parameter of {mlp.__name__} must be a str among {{'tabular'}}"
     ):

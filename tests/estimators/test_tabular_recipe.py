@@ -171,8 +171,10 @@ def test_kinds_of_values(draw, name, rng):
 
 
 def test_several_columns_of_values():
-    kind = target_kinds.of_values(np.zeros((4, 3)))
+    kind = target_kinds.of_values(np.eye(4, 3))
     assert (kind.name, kind.n_outputs, kind.reason) == ("values", 3, "y has 3 columns")
+    kind = target_kinds.of_values(np.tile([1.0, 2.0], (4, 1)), losses.GaussianNLL())
+    assert (kind.name, kind.n_outputs) == ("one value", 4)
 
 
 # ---- report

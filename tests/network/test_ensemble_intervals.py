@@ -1,5 +1,7 @@
 """Intervals and sets of classes of an ensemble, from its out-of-fold predictions."""
 
+import copy
+
 import compiled_nn as cnn
 import numpy as np
 import pytest
@@ -80,6 +82,9 @@ def test_the_tabular_estimators_use_them_as_well(tmp_path):
     assert np.array_equal(again.predict_interval(X, 0.9)[0], lower)
     with pytest.raises(AttributeError, match="no oof_"):
         again.calibrate_intervals(None, y)
+    model.save(tmp_path / "m.safetensors")
+    with pytest.raises(AttributeError, match=r"no oof_.*files do not contain it"):
+        cnn.TabularRegressor.load(tmp_path / "m.safetensors").calibrate_intervals(None, y)
     with pytest.raises(ValueError, match="not fitted yet"):
         cnn.TabularRegressor().calibrate_intervals(X, y)
 
@@ -89,6 +94,11 @@ def test_refusals():
     model = ensemble(loss="mse").fit(X, y, epochs=1, validation="folds")
     with pytest.raises(ValueError, match=r"y has 39 rows; X of the last fit had 40\."):
         model.calibrate_intervals(None, y[:39])
+    for estimator in (model, cnn.TabularRegressor(max_iter=1, n_members=2, validation="folds").fit(X, y)):
+        with pytest.raises(ValueError, match=r"y is not that of the last fit"):
+            estimator.calibrate_intervals(None, y[::-1])
+        for same in (estimator, copy.deepcopy(estimator)):
+            assert same.calibrate_intervals(None, y.tolist()).predict_interval(X, 0.9)[0].shape == (40,)
     both = ensemble(2, loss="gaussian_nll").fit(X, y, epochs=1, validation="folds")
     with pytest.raises(ValueError, match="does not apply to the loss gaussian_nll"):
         both.calibrate_intervals(None, y)

@@ -218,6 +218,14 @@ def test_a_spread_that_float32_loses(partial):
         network("poisson", scale_targets=False).fit(X, counts)
 
 
+def test_a_constant_column_has_no_spread_to_lose():
+    """Its standard deviation is not 0 in float64, because its mean is rounded."""
+    y = np.full(len(X), 1e-3)
+    assert y.std() > 0
+    for model in (network(scale_targets=False), cnn.MLPRegressor(max_iter=1, scale_targets=False)):
+        assert np.isfinite(model.fit(X, y).predict(X)).all()
+
+
 def test_values_beyond_float32():
     y = np.where(np.arange(200) == 7, 1e39, V)
     net = network(scale_targets=False)

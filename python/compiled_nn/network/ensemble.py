@@ -143,6 +143,7 @@ class Ensemble(EnsembleInspection, Prediction, Uncertainty):
         self._weights: Array = np.empty(0)
         self._masks: Array | None = None
         self._oof: Array | None = None
+        self._marks: tuple[int, ...] = ()
         self._together = None
 
     def __repr__(self) -> str:
@@ -245,7 +246,8 @@ class Ensemble(EnsembleInspection, Prediction, Uncertainty):
         self._fitted()
         if self._oof is None:
             raise AttributeError(
-                "The ensemble has no oof_. It exists after fit with validation='random', 'folds' or an array."
+                "The ensemble has no oof_. It exists after fit with validation='random', 'folds' or an array; files"
+                " do not contain it."
             )
         return self._oof
 
@@ -301,7 +303,9 @@ class Ensemble(EnsembleInspection, Prediction, Uncertainty):
 
         self._fitted()
         self._check_calibration()
-        scores = out_of_fold_scores(self.oof_, y, self._known_targets(), self._configuration.dtype)
+        scores = out_of_fold_scores(
+            self.oof_, y, self._marks, self._known_targets(), self._configuration.dtype
+        )
         self._set_calibration(self._outputs.calibration._replace(scores=scores))
         return self
 

@@ -56,6 +56,7 @@ class EnsemblePreparation(Predicting):
     _weights: Array
     _masks: Array | None
     _oof: Array | None
+    _marks: tuple[int, ...]
     _together: Together | None
     best_epoch_: int | None
 

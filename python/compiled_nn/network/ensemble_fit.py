@@ -205,7 +205,7 @@ class EnsembleFitting(EnsemblePreparation):
             calibrated=self._calibrated,
             n_threads=self._n_threads,
         )
-        self._begin_with(_kept=found.members, _weights=found.weights, _oof=found.oof)
+        self._begin_with(_kept=found.members, _weights=found.weights, _oof=found.oof, _marks=found.marks)
         if plan.refit:
             self._refit(together, read, plan)
 

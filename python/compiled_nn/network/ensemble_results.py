@@ -11,6 +11,7 @@ from ..artefact.kept_member import KeptMember
 from ..common import arithmetic
 from ..common.errors import count
 from ..data.arrays import Array
+from ..data.marks import marks_of
 from ..training.selection import greedy_weights
 from ..training.stacks import loss_of_values
 from ..training.targets import Targets
@@ -27,11 +28,15 @@ if TYPE_CHECKING:
 
 
 class Results(NamedTuple):
-    """Members that predict, their weights, and the out-of-fold predictions; None without validation rows in X."""
+    """Members that predict, their weights, and the out-of-fold predictions with the marks of their y.
+
+    The last two are None and () without validation rows in X.
+    """
 
     members: tuple[KeptMember, ...]
     weights: Array
     oof: Array | None
+    marks: tuple[int, ...]
 
 
 class _Validated(NamedTuple):
@@ -62,15 +67,16 @@ def results(
     """
     members = [member for member in together.members if member.dropped is None]
     if together.held_out is None:
-        return Results(kept(members, [1.0] * len(members)), np.full(len(members), 1 / len(members)), None)
+        return Results(kept(members, [1.0] * len(members)), np.full(len(members), 1 / len(members)), None, ())
     validated = [_validated(together, member, calibrated, n_threads) for member in members]
     weights = np.full(len(members), 1 / len(members))
     if greedy:
         weights = _chosen(together, plan, validated)
-    oof = None
+    oof: Array | None = None
+    marks: tuple[int, ...] = ()
     if plan.validation is not None:
-        oof = _out_of_fold(together, validated, weights)
-    return Results(kept(members, [each.temperature for each in validated]), weights, oof)
+        oof, marks = _out_of_fold(together, validated, weights), marks_of(together.held_out.y)
+    return Results(kept(members, [each.temperature for each in validated]), weights, oof, marks)
 
 
 def kept(members: Sequence[Member], temperatures: Sequence[float]) -> tuple[KeptMember, ...]:
@@ -207,8 +213,11 @@ def _decoded(targets: Targets, outputs: Array) -> Array:
     return np.concatenate([1 - p, p], axis=1) if p.shape[1] == 1 and targets.kind == "classes" else p
 
 
-def out_of_fold_scores(oof: Array, y: Any, targets: Targets, dtype: str) -> Array:
-    """Return the conformal scores (n, k) of the rows with out-of-fold predictions; `y` is that of all rows of fit."""
+def out_of_fold_scores(oof: Array, y: Any, marks: tuple[int, ...], targets: Targets, dtype: str) -> Array:
+    """Return the conformal scores (n, k) of the rows with out-of-fold predictions.
+
+    `y` is that of all rows of fit, and `marks` are the marks of the encoded y of fit.
+    """
     from ..uncertainty import conformal  # imported here to keep `import compiled_nn` fast
 
     loss = targets.loss
@@ -221,7 +230,13 @@ def out_of_fold_scores(oof: Array, y: Any, targets: Targets, dtype: str) -> Arra
         raise ValueError(f"y has {count(len(y), 'row')}; X of the last fit had {len(oof)}.")
     predicted = oof.reshape(len(oof), -1)
     rows = np.isfinite(predicted).all(axis=1)
-    encoded, predicted = targets.encode(y, dtype, scaled=False)[rows], predicted[rows]
+    encoded = targets.encode(y, dtype, scaled=False)
+    if marks_of(encoded) != marks:
+        raise ValueError(
+            "y is not that of the last fit, whose rows oof_ has predictions for. Pass the same y in the same order; or"
+            " pass X as well, with rows that were held out of fit."
+        )
+    encoded, predicted = encoded[rows], predicted[rows]
     if targets.kind == "indicator":
         raise ValueError("Prediction sets need one class per row; y has any number of labels per row.")
     if targets.kind == "classes":

@@ -44,7 +44,9 @@ def open_table(X: Any) -> OpenTable:
         names = dataframes.text_names(titles)
         table = OpenTable(names, len(titles), coded_columns.reader(X, titles))
     elif hasattr(X, "tocsr") or isinstance(X, SparseRows):
-        raise TypeError("X is sparse; categorical_features takes tables and dense arrays.")
+        raise TypeError(
+            "X is sparse; categorical_features takes tables and dense arrays. Pass a dense array, such as X.toarray()."
+        )
     else:
         # dtype=object, because NumPy would otherwise convert the numbers in lists with text to text.
         array = np.array(X, dtype=object) if isinstance(X, (list, tuple)) else as_array(X, "X")

@@ -78,6 +78,7 @@ def ensemble_of(
         _kept=kept,
         _weights=found.weights,
         _oof=found.oof,
+        _marks=found.marks,
         _masks=masks,
         _together=None,
         history={name: list(column) for name, column in pack.history.items()},

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from zlib import crc32
 
 import numpy as np
 
 from ...common.exclusive import stored
 from ...data.arrays import Array
+from ...data.marks import marks_of
 from .. import inputs, sklearn_compat
 from ..reading import Reading
 from .parameters import TabularParameters
@@ -70,7 +70,8 @@ class TabularFitted(Reading, TabularParameters, sklearn_compat.SklearnMixin):
         """
         if X is not None or not hasattr(self, "ensemble_"):
             return super().calibrate_intervals(X, y)
-        labels = inputs.read_targets(self._owner, y, self._n_rows)
+        n_rows = len(self.oof_)  # raises an error if there are no such predictions
+        labels = inputs.read_targets(self._owner, y, n_rows)
         self.ensemble_.calibrate_intervals(None, labels if self._used is None else labels[self._used])
         return self
 
@@ -266,9 +267,3 @@ class TabularFitted(Reading, TabularParameters, sklearn_compat.SklearnMixin):
 
     def __getstate__(self) -> dict[str, Any]:
         return stored(vars(self))
-
-
-def marks_of(y: Array) -> tuple[int, ...]:
-    """Return numbers by which the y of fit is recognised, without keeping it."""
-    content = y.astype(np.float64).tobytes() if y.dtype.kind in "biuf" else repr(y.tolist()).encode()
-    return (*y.shape, crc32(content))

@@ -17,7 +17,7 @@ from ...spec.layers import Dense
 from ...spec.numeric_embeddings import PiecewiseLinear
 from . import recipe
 from .report import Choice, Report
-from .target_kinds import ONE_CLASS, ONE_VALUE
+from .target_kinds import ONE_CLASS, ONE_VALUE, constant_outputs
 
 if TYPE_CHECKING:
     from ...data.arrays import Array
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .table import Table
     from .target_kinds import TargetKind
 
+_NO_RATE = 1e-30  # learning rate of outputs that must not change
 _STATED = "stated by the user"
 _LEAST: dict[str, Any] = {"n_members": 1, "epochs": 1}  # of a y that is constant
 
@@ -169,10 +170,16 @@ class Resolution:
             **self._inputs(),
             **self._scale_targets(),
         }
-        # The scaled value of a constant y is 0: with weights of 0, the outputs are 0 from the start.
-        init = Constant(0.0) if table.kind.name == ONE_VALUE else None
+        init = None
+        if table.kind.name == ONE_VALUE:  # outputs that do not depend on X, and that training does not change
+            init = Constant(0.0), self._constant_outputs(bool(options.get("scale_targets")))
+            options["optimizer"] = AdamW(_NO_RATE, weight_decay=0.0)
         layers = [*hidden, Dense(table.kind.n_outputs, init=init)]
         return [Network(layers, seed=int(seed), **options) for seed in seeds]
+
+    def _constant_outputs(self, scaled: bool) -> Array:
+        kind = self.table.kind
+        return constant_outputs(self.table.y, kind.loss, kind.n_outputs, scaled)
 
     def _norm(self, reason: str) -> Any:
         n = self._size().n_inputs

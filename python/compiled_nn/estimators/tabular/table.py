@@ -10,12 +10,12 @@ import numpy as np
 from ...artefact.inputs import Inputs
 from ...artefact.read_rows import ReadRows
 from ...data import column_names, dataframes, rows, samples
+from ...data.marks import marks_of
 from ...network.network import Network
 from ...spec.layers import Dense
 from ...training.targets import Targets
 from ...training.validation import codes_of_groups
 from .. import inputs
-from .fitted import marks_of
 
 if TYPE_CHECKING:
     from ...data.arrays import Array

@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 
 from ... import losses
+from ...common import arithmetic
 from ...common.errors import count
 from ...data import class_labels
 from ...data.arrays import Array
 from ...losses.base import Loss
 
 ONE_CLASS, ONE_VALUE = "one class", "one value"  # names of kinds of y that need no training
+LINKS_OF_ONE_VALUE = ("identity", "exp")  # links of the losses with which a constant y needs no training
+_LEAST = 1e-30  # predicted in place of a constant 0 through the link "exp"
 _IMBALANCED = 0.1  # share of the smallest class divided by that of equal classes
 _SKEWED = 2.0  # skewness of a heavy tail
 _MSE = losses.MeanSquaredError()
@@ -129,9 +132,24 @@ def of_values(y: Array, stated: Loss | None = None) -> TargetKind:
     kind = _of_column(y[:, 0]) if y.shape[1] == 1 else TargetKind("values", _MSE, 1, "")
     if y.shape[1] > 1:
         kind = replace(kind, n_outputs=y.shape[1], reason=f"y has {count(y.shape[1], 'column')}")
+        if (y == y[0]).all():
+            kind = replace(kind, name=ONE_VALUE, reason=f"{kind.reason} with the same values in every row")
     if stated is None:
         return kind
+    if kind.name == ONE_VALUE and stated.link not in LINKS_OF_ONE_VALUE:
+        kind = replace(kind, name="values")
     return replace(kind, loss=stated, n_outputs=stated.n_outputs(y.shape[1]))
+
+
+def constant_outputs(y: Array, loss: Loss, n_outputs: int, scaled: bool) -> Array:
+    """Return the outputs before the link (n_outputs,) that predict a constant y (m,) or (m, n), trained as `scaled`."""
+    outputs = np.zeros(n_outputs)
+    if not scaled:
+        row = np.atleast_1d(y[0]).astype(np.float64)
+        each = loss.n_columns(n_outputs) == 1 and loss.values(np.zeros((1, n_outputs))).shape[1] > 1
+        row = np.repeat(row, n_outputs) if each else row
+        outputs[: len(row)] = arithmetic.log(np.maximum(row, _LEAST)) if loss.link == "exp" else row
+    return outputs
 
 
 def _of_column(y: Array) -> TargetKind:
