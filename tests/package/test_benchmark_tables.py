@@ -158,7 +158,7 @@ def test_ablations_have_parameters_of_our_estimators(benchmark, tmp_path):
     words = ["run", "x", "--models", "hgb", "--tables", "wine,diabetes", "--splits", "1", "--ablation"]
     jobs = list(tables.jobs(tables.make_parser().parse_args(words)))
     assert [job.table for job in jobs if job.label == "no scaling of targets"] == ["diabetes"]
-    assert [job.table for job in jobs if job.label == "no calibration"] == ["wine"]
+    assert [job.table for job in jobs if job.label == "a temperature for each member"] == ["wine"]
     assert {job.label for job in jobs} == {"hgb", *models.ABLATIONS}
 
 
