@@ -3,6 +3,7 @@
 import itertools
 import json
 
+import compiled_nn as cnn
 import numpy as np
 import pytest
 from compiled_nn import losses
@@ -168,6 +169,34 @@ def test_kinds_of_values(draw, name, rng):
     assert kind.name == name
     assert kind.loss == losses.MeanSquaredError()
     assert kind.n_outputs == 1
+
+
+@pytest.mark.parametrize("far", [1e7, 1e12, -1e30])
+@pytest.mark.parametrize("kind", ["array", "table"])
+def test_a_few_numbers_far_out_do_not_hide_a_column(far, kind, rng):
+    """Divided by the standard deviation, the other numbers of the column would be equal in float32."""
+    X, y = rng.normal(size=(400, 2)), np.empty(400, int)
+    y[:] = X[:, 1] > 0
+    X[:3, 1] = far
+    given = X if kind == "array" else {"a": X[:, 0], "b": X[:, 1]}
+    model = cnn.TabularClassifier(n_members=2, budget=0.05, random_state=0).fit(given, y)
+    assert model.report_["standardize"] == "robust_smooth_clip"
+    name = "x1" if kind == "array" else "b"
+    assert f"standard deviation of '{name}' is" in model.report_.reason("standardize")
+    assert model.score(given, y) > 0.95
+    stated = cnn.TabularClassifier(n_members=2, max_iter=1, standardize=True).fit(given, y)
+    assert stated.report_["standardize"] is True
+
+
+def test_far_columns(rng):
+    usual = np.stack([rng.standard_cauchy(500), rng.lognormal(0, 3, 500), rng.integers(0, 2, 500)], axis=1)
+    assert recipe.far_column(usual) is None
+    assert recipe.far_column(np.zeros((500, 1))) is None
+    far = np.where(np.arange(500) == 7, 1e300, usual[:, 0])
+    column, times = recipe.far_column(np.column_stack([usual, far]))
+    assert column == 3
+    low, high = np.percentile(far, (25, 75))
+    assert times == pytest.approx((far * 1e-300).std() / (high - low) * 1e300)
 
 
 def test_several_columns_of_values():

@@ -13,7 +13,10 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
+
 from ...common.errors import count
+from ...data.arrays import Array
 from ...spec.configuration import Scaling
 from ...spec.layers import Norm
 from ...spec.numeric_embeddings import BinRule
@@ -89,8 +92,30 @@ class Settings:
     bins_by: BinRule = "quantile"
 
 
+# With a standard deviation of more interquartile ranges, most numbers of a column are nearly equal in float32 after
+# they are divided by it, and the bins of their encoding cannot be distinguished.
+_FAR = 1e4
+_ROWS_FOR_QUARTILES = 10_000
 _CLASSES = Settings()
 _VALUES = replace(_CLASSES, norm=None, dropout=0.0, bins_by="both")
+
+
+def far_column(numbers: Array) -> tuple[int, float] | None:
+    """Return the column of numbers (m, k) with the largest standard deviation in interquartile ranges, and this number.
+
+    None if none is so large that centre and scale must not depend on numbers far out.
+    """
+    found, most = None, _FAR
+    step = max(1, len(numbers) // _ROWS_FOR_QUARTILES)
+    for i in range(numbers.shape[1]):
+        column = numbers[:, i].astype(np.float64)
+        column /= max(float(abs(column).max()), np.finfo(np.float64).tiny)
+        low, high = np.percentile(column[::step], (25, 75)).tolist()
+        deviation = float(column.std())
+        if high > low and deviation > most * (high - low):
+            most = deviation / (high - low)
+            found = i, most
+    return found
 
 
 def settings(*, classifies: bool) -> Settings:

@@ -157,7 +157,7 @@ class Resolution:
         )
         decay = self.choose("weight_decay", settings.weight_decay, f"recipe for {of}")
         ema = self.choose("ema", settings.ema, "average of the weights over the steps")
-        scaling = self.choose("standardize", settings.standardize, "numbers far out do not dominate")
+        scaling = self._scaling()
         hidden = [Dense(units, activation, norm=norm, dropout=dropout) for units in plan.hidden]
         steps = plan.epochs * -(-table.n_rows // plan.batch_size)
         options: dict[str, Any] = {
@@ -180,6 +180,16 @@ class Resolution:
     def _constant_outputs(self, scaled: bool) -> Array:
         kind = self.table.kind
         return constant_outputs(self.table.y, kind.loss, kind.n_outputs, scaled)
+
+    def _scaling(self) -> Any:
+        value, reason = self.settings.standardize, "numbers far out do not dominate"
+        numbers = self.table.numbers if self.model.standardize == "auto" else None
+        far = None if numbers is None else recipe.far_column(numbers)
+        if far is not None:
+            name = self.table.inputs.encoded_titles[far[0]]
+            value = "robust_smooth_clip"
+            reason = f"the standard deviation of {name!r} is {far[1]:.2g} times its interquartile range"
+        return self.choose("standardize", value, reason)
 
     def _norm(self, reason: str) -> Any:
         n = self._size().n_inputs

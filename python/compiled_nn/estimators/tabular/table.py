@@ -67,6 +67,14 @@ class Table(NamedTuple):
         return self.read.inputs
 
     @property
+    def numbers(self) -> Array | None:
+        """Columns (m, n) of numbers and parts of dates; None if X is sparse."""
+        rows, encoder = self.read.rows, self.inputs.encoder
+        if encoder is not None:
+            return encoder.numbers(rows)
+        return rows if isinstance(rows, np.ndarray) else None
+
+    @property
     def n_rows(self) -> int:
         """Number of rows."""
         return len(self.y)
