@@ -204,7 +204,7 @@ def test_csv_of_classes(run_json):
 def test_csv_of_values(run_json):
     x = np.linspace(-1, 1, 50)
     np.savetxt("line.csv", np.column_stack([2 * x + 1, x]), delimiter=";", fmt="%.6f")
-    result = run_json("train", "line.csv", "--target", 0, "--delimiter", ";", "--no-plot")
+    result = run_json("train", "line.csv", "--target", 0, "--delimiter", ";", "--no-plot", "--members", 2)
     assert (result["task"], result["loss"], result["classes"]) == ("regression", "mse", None)
     assert result["test"]["r2"] > 0.99
     assert "confusion" not in result["test"]

@@ -14,7 +14,7 @@ import compiled_nn as cnn
 import numpy as np
 import pytest
 
-TRAIN = ("--layers", "16", "--epochs", "200", "--no-plot", "-q")
+TRAIN = ("--members", "2", "--layers", "16", "--epochs", "200", "--no-plot", "-q")
 ROWS = 120
 
 
@@ -179,7 +179,7 @@ def test_values_whose_target_is_the_first_column(run, folder):
     a, b = rng.uniform(-1, 1, size=(2, 300))
     data = {"t": 1e6 * a + 3e6, "a": a, "b": b}
     (folder / "reg.csv").write_text(table(data, ["t", "a", "b"]))
-    argv = ("train", "reg.csv", "--target", "t", "--no-plot")
+    argv = ("train", "reg.csv", "--target", "t", "--no-plot", "--members", "2")
     code, out, _ = run(*argv)
     assert code == 0
     assert " bins of numbers, targets standardised" in " ".join(out.split())
