@@ -20,7 +20,7 @@ def test_the_page_of_train(tmp_path, monkeypatch, capsys):
     page = first.decode()
     assert html.escape("compiled-nn train 'a b.csv' --target Churn --report page.html") in page
     assert (
-        "96 to train on (each is held out once, in 5 folds), 24 to test with (drawn at random, with the same share of "
+        "96 to train on (each is held out once, in 10 folds), 24 to test with (drawn at random, with the same share of "
         "each class)" in page
     )
     assert "left out: its values are all different" in page

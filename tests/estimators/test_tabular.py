@@ -499,7 +499,7 @@ def test_a_preset_creates_the_tabular_estimator(mlp, tabular, rows):
     with pytest.raises(
         ValueError, match=rf"'preset' parameter of {mlp.__name__} must be a str among {{'tabular'}}"
     ):
-        mlp(preset="table")
+        mlp(preset="table").fit(*rows)
 
     class Mine(mlp):
         """A user's subclass, whose class cannot change."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..common import checks
 from .parameters import PRESETS
 
 
@@ -26,9 +25,10 @@ class Presets:
 
     def __new__(cls, *unnamed: Any, preset: Any = None, **parameters: Any) -> Any:
         """Return an estimator that is not initialised, or for a preset the estimator of the other class."""
-        if preset is None or not cls.__module__.startswith(f"{__package__}."):
+        # Any other value is refused by `fit`, as it is for every parameter.
+        is_preset = isinstance(preset, str) and preset in PRESETS
+        if not is_preset or not cls.__module__.startswith(f"{__package__}."):
             return super().__new__(cls)
-        checks.choice(cls.__name__, "preset", preset, PRESETS)
         from . import tabular  # imported here to keep `import compiled_nn` fast
 
         return (tabular.TabularClassifier if cls._kind == "classifier" else tabular.TabularRegressor)(
