@@ -1,6 +1,6 @@
 """Tables of pointers to the kernels of one instruction set and type of real, which the cold modules fetch once."""
 
-from cnn_core.types cimport Net, Rows, Run, Team, poll_fn
+from cnn_core.types cimport Net, Rows, Run, Shared, Team, poll_fn
 
 cdef struct DenseKernels:
     # out[count, n or 2] = the network's output for rows first, first + 1, ... of x; work has room for
@@ -12,6 +12,8 @@ cdef struct DenseKernels:
     void (*run)(Run *run, int rank, int size) noexcept nogil
     # passes of several runs; called by each thread of a region with its rank
     void (*together)(Team *team, int rank, int size) noexcept nogil
+    # passes of runs that share weights; called by each thread of a region with its rank
+    void (*share_weights)(Shared *shared, int rank, int size) noexcept nogil
     # runs that a bundle has room for; 0 if the run cannot be part of one
     int (*bundle_lanes)(const Run *run) noexcept nogil
     # bytes of the workspace of a bundle of runs like this one

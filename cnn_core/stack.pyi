@@ -154,6 +154,26 @@ def train_together(
     deadline: float = ...,
     n_threads: int | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+
+class SharedWeights:
+    def __init__(self, stacks: Sequence[Stack], first: ArrayLike) -> None: ...
+    @property
+    def weights(self) -> NDArray[Any]: ...
+    def factors(self) -> list[list[tuple[NDArray[Any], NDArray[Any]]]]: ...
+    def train(
+        self,
+        X: NDArray[Any] | SparseRows,
+        y: NDArray[Any],
+        objectives: Sequence[Objective],
+        order: NDArray[np.int64] | None,
+        rates: ArrayLike,
+        *,
+        batch_size: int,
+        epochs: int = 1,
+        deadline: float = ...,
+        n_threads: int | None = None,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+
 def loss_together(
     stacks: Sequence[Stack],
     X: NDArray[Any] | SparseRows,

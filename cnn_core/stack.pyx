@@ -823,3 +823,4 @@ cdef class Stack(Layers):
 
 
 include "together.pyx"
+include "shared_weights.pyx"

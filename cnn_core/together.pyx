@@ -266,16 +266,10 @@ cdef class Together:
         cdef Py_ssize_t rows = self.runs[0].count, batch = self.runs[0].batch, epoch, i, slice_rows, at
         cdef Py_ssize_t steps = (rows + batch - 1) // batch
         cdef cnp.ndarray losses = np.zeros((self.count, epochs)), norms = np.zeros((self.count, epochs))
-        cdef Run *run
-        cdef Stack stack
         if (<object>rates).shape[2] != steps:
             raise ValueError(f"rates has {(<object>rates).shape[2]} numbers for each epoch; {rows} rows in batches of "
                              f"{batch} take {steps} steps")
         penalties, factors = np.zeros((self.count, epochs)), self.divisors(epochs)
-        of_penalties = []
-        for i in range(self.count):
-            run = &self.runs[i]
-            of_penalties.append((run.step.l1 + (run.update.l1 if run.update != NULL else 0), run.step.l2))
         slice_rows = max(1, <Py_ssize_t>(SLICE_FLOPS / (<double>self.share_out(threads) * batch))) * batch
         try:
             for epoch in range(epochs):
@@ -290,13 +284,17 @@ cdef class Together:
                     at += self.team.count
                     PyErr_CheckSignals()
                 for i in range(self.count):
-                    stack, run = self.stacks[i], &self.runs[i]
-                    l1, l2 = of_penalties[i]
-                    divisor = factors[i, epoch] if run.penalty_per_row else 1
-                    penalties[i, epoch] = stack.penalty(l1 / divisor, l2 / divisor)
+                    penalties[i, epoch] = self.penalty_of(i, factors[i, epoch])
             return self.results(losses, penalties, norms, factors, epochs, steps)
         finally:
             keep_workspace(self.stacks[0], self.work)
+
+    cdef double penalty_of(self, Py_ssize_t i, double divisor) except? -1:
+        """Penalty of a member; `divisor` is that of its loss in this epoch."""
+        cdef Objective objective = self.objectives[i]
+        if not objective.penalty_per_row:
+            divisor = 1
+        return (<Stack>self.stacks[i]).penalty(objective.l1 / divisor, objective.l2 / divisor)
 
     cdef void begin_epoch(self, Py_ssize_t epoch, Py_ssize_t epochs, cnp.ndarray rates, cnp.ndarray losses,
                           cnp.ndarray norms):

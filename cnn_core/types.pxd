@@ -210,6 +210,27 @@ cdef struct Team:           # several runs over the same rows, in the same order
     char *inputs            # for each part, `inputs_size` bytes for them
     Py_ssize_t inputs_size
 
+cdef struct Shared:         # runs of equal networks that share weights: see `shared_weights.pyx`
+    Run **runs              # one for each member; they compute gradients only
+    int count, parts        # number of members, and of parts for threads
+    Step step               # the optimizer's step, of shared and own parameters
+    const double *rates     # learning rate of each step of the epoch
+    void *weights           # what is shared, laid out like the parameters of a member; its gradient and moments
+    void *gradients
+    void *m1
+    void *m2
+    void *m3
+    void *factors           # for each member `size` reals of factors, of their gradient, and of three moments
+    Py_ssize_t size
+    Py_ssize_t reals        # length of the vector of parameters of a member
+    void **averages         # moving average of the parameters of each member; NULL: none
+    double decay
+    Py_ssize_t first, count_of_rows     # as positions in the order; first is a multiple of the batch
+    char *inputs            # for each part, `inputs_size` bytes for the rows of a batch
+    Py_ssize_t inputs_size
+    wait_fn wait
+    void *pool
+
 cdef inline bint is_frozen(const Run *run, Py_ssize_t index) noexcept nogil:
     """Whether a layer is not trained."""
     return run.update != NULL and run.update.factors[index] == 0

@@ -19,6 +19,7 @@ include "updates.pyx"
 include "passes.pyx"
 include "bundles.pyx"
 include "together.pyx"
+include "shared_weights.pyx"
 include "losses.pyx"
 include "optimizers.pyx"
 include "elementwise.pyx"
@@ -28,6 +29,7 @@ cdef DenseKernels dense_exports
 dense_exports.forward = forward
 dense_exports.run = run_passes
 dense_exports.together = run_together
+dense_exports.share_weights = run_shared
 dense_exports.bundle_lanes, dense_exports.bundle_size = bundle_lanes, bundle_size
 dense_exports.penalty = penalty
 dense_exports.add_outer = add_outer

@@ -16,6 +16,7 @@ from ..common.exclusive import check_change, is_elsewhere, switching, training_o
 from ..data.arrays import Array
 from ..spec.configuration import PARAMETERS
 from ..spec.members import check_equal
+from ..spec.sharing import check_sharing
 from ..training.ensemble_plan import COMBINATIONS
 from ..training.stacks import copy_of
 from ..training.trainer import Trainer
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from ..training.ensemble_plan import Combination
 
 _DEFAULT_MEMBERS = 8
+_SHARING_MEMBERS = 32
 
 
 class Ensemble(EnsembleInspection, Prediction, Uncertainty):
@@ -56,12 +58,20 @@ class Ensemble(EnsembleInspection, Prediction, Uncertainty):
         layers, activations, dropout, optimizers, penalties and seeds. Everything that describes the inputs and the
         outputs must be equal: dtype, loss (except for label smoothing), scaling and encoding of X, scaling of y.
     n_members : int, optional
-        Number of members: by default 8 for one network, and the number of networks for several. With a larger number,
-        the networks are used in turn, and in each further round their seeds are increased by 1.
+        Number of members: by default 8 for one network (32 with `shared_weights`), and the number of networks for
+        several. With a larger number, the networks are used in turn, and in each further round their seeds are
+        increased by 1.
     combine : {"mean", "greedy"}, default "mean"
         How predictions are combined. "mean": all members have the same weight. "greedy": greedy selection with
         replacement on validation rows [1]_; a member that is chosen several times has a larger weight, and one that is
         not chosen has the weight 0.
+    shared_weights : bool, default False
+        Whether all layers but the last share their weights in training, as in TabM [2]_: member k has the weights
+        ``diag(r) W diag(s)``, with W for all members and factors r and s, biases, gains and a last layer of its own.
+        The mean loss of the members is minimised; the factors r of the inputs start as random signs, others as 1.
+        Members must be equal except for their seeds, validate the same rows, and all keep the weights of the epoch in
+        which the mean of their validation values is best. After training they are networks like any other; files and
+        pickles have no shared weights, so that training continues in memory only. No l1 or l2 applies to the factors.
     calibrated : bool, default True
         Whether the logits of each member are divided by the temperature that minimises the log loss of its validation
         rows, before probabilities are averaged.
@@ -107,6 +117,8 @@ class Ensemble(EnsembleInspection, Prediction, Uncertainty):
     ----------
     .. [1] R. Caruana, A. Niculescu-Mizil, G. Crew, A. Ksikes, "Ensemble selection from libraries of models", ICML,
        2004.
+    .. [2] Y. Gorishniy, A. Kotelnikov, A. Babenko, "TabM: Advancing tabular deep learning with parameter-efficient
+       ensembling", ICLR, 2025.
 
     Examples
     --------
@@ -128,15 +140,20 @@ class Ensemble(EnsembleInspection, Prediction, Uncertainty):
         *,
         n_members: int | None = None,
         combine: Combination = "mean",
+        shared_weights: bool = False,
         calibrated: bool = True,
         seed: Any = None,
         n_threads: int | None = None,
     ) -> None:
-        networks = _networks_of(members, n_members)
+        shared = checks.flag("Ensemble", "shared_weights", shared_weights)
+        networks = _networks_of(members, n_members, _SHARING_MEMBERS if shared else _DEFAULT_MEMBERS)
         check_equal([network._configuration for network in networks])
+        if shared:
+            check_sharing([network._configuration for network in networks])
         super().__init__(networks[0]._configuration, n_threads)
         self._networks = networks
         self._combine = checks.choice("Ensemble", "combine", combine, COMBINATIONS)
+        self._shared = shared
         self._calibrated = checks.flag("Ensemble", "calibrated", calibrated)
         self._seed = networks[0]._configuration.seed if seed is None else _seed(seed)
         self._kept: tuple[KeptMember, ...] = ()
@@ -166,6 +183,7 @@ class Ensemble(EnsembleInspection, Prediction, Uncertainty):
         own = self._seed != self._networks[0]._configuration.seed
         return {
             "combine": (self._combine, self._combine != "mean"),
+            "shared_weights": (self._shared, self._shared),
             "calibrated": (self._calibrated, not self._calibrated),
             "seed": (self._seed, own),
             "n_threads": (self.n_threads, self.n_threads is not None),
@@ -371,8 +389,8 @@ def _seed(seed: Any) -> int | None:
     return drawn
 
 
-def _networks_of(members: Any, n_members: Any) -> tuple[Network, ...]:
-    """Return the members as networks that are not fitted.
+def _networks_of(members: Any, n_members: Any, of_one: int) -> tuple[Network, ...]:
+    """Return the members as networks that are not fitted; `of_one`: number of members that stand for one network.
 
     Raises
     ------
@@ -390,7 +408,7 @@ def _networks_of(members: Any, n_members: Any) -> tuple[Network, ...]:
         )
     if not given:
         raise ValueError("The 'members' parameter of Ensemble is empty; expected at least 1 network.")
-    default = _DEFAULT_MEMBERS if isinstance(members, Network) else len(given)
+    default = of_one if isinstance(members, Network) else len(given)
     n = default if n_members is None else checks.integer("Ensemble", "n_members", n_members, minimum=1)
     if n < len(given):
         raise ValueError(

@@ -25,6 +25,8 @@ from ..training.validation import Validation
 from .predicting import Predicting
 
 if TYPE_CHECKING:
+    from cnn_core.stack import SharedWeights
+
     from ..preprocessing.standardization import Statistics
     from ..training.ensemble_plan import Combination, EnsemblePlan
     from ..training.member import Member
@@ -52,6 +54,7 @@ class EnsemblePreparation(Predicting):
     _combine: Combination
     _calibrated: bool
     _seed: int | None
+    _shared: bool
     _kept: tuple[KeptMember, ...]
     _weights: Array
     _masks: Array | None
@@ -81,7 +84,7 @@ class EnsemblePreparation(Predicting):
             read = read._replace(inputs=inputs)
         members = self._resumed() if resume else self._new_members(read.inputs, statistics)
         rng = new_generator(self._seed) if known is None else known.rng
-        together = Together(members, rng) if known is None else known
+        together = Together(members, rng, self._sharing(members)) if known is None else known
         self._set_objectives(members, read)
         last = together.epoch + plan.plan.epochs
         together.prepare(
@@ -158,11 +161,16 @@ class EnsemblePreparation(Predicting):
                     "combine='greedy' compares the members on the same validation rows, but the 'validation' array of"
                     " fit has other rows for each member. Pass one mask (m,), or combine='mean'."
                 )
+            if self._shared and (masks != masks[0]).any():
+                raise ValueError(
+                    "shared_weights=True trains the shared weights on the rows of all members, but the 'validation'"
+                    " array of fit has other rows for each member. Pass one mask (m,)."
+                )
             return masks
         if way == "folds":
             return member_rows.fold_masks(y, targets, plan.n_folds, groups, n, self._seed)
         seeds = [network._configuration.seed for network in self._networks]
-        if self._combine == "greedy":
+        if self._combine == "greedy" or self._shared:
             masks = member_rows.random_masks(y, targets, plan.fraction, groups, [self._seed])
             return np.repeat(masks, n, axis=0)
         return member_rows.random_masks(y, targets, plan.fraction, groups, seeds)
@@ -193,6 +201,14 @@ class EnsemblePreparation(Predicting):
             inputs.set_in(trainer.stack, statistics)
             members.append(Member(i, c, trainer))
         return members
+
+    def _sharing(self, members: Sequence[Member]) -> SharedWeights | None:
+        """Return the weights that new members share; None if each has its own."""
+        if not self._shared:
+            return None
+        from ..training.sharing import share_weights  # imported here to keep `import compiled_nn` fast
+
+        return share_weights(members, self._seed)
 
     def _statistics_for(self, read: EnsembleData) -> Statistics | None:
         encoder = read.inputs.encoder

@@ -135,9 +135,9 @@ class EnsembleFitting(EnsemblePreparation):
         RuntimeError
             If the ensemble is being trained already, by a caller of this call or in another thread.
         """
-        from ..training.ensemble_plan import (
-            make_ensemble_plan,
-        )  # imported here to keep `import compiled_nn` fast
+        # imported here to keep `import compiled_nn` fast
+        from ..training.ensemble_plan import make_ensemble_plan
+        from ..training.sharing import check_plan
 
         plan = make_ensemble_plan(
             n_members=len(self._networks),
@@ -164,6 +164,8 @@ class EnsembleFitting(EnsemblePreparation):
             gram=False,
             verbose=verbose,
         )
+        if self._shared:
+            check_plan(plan, resumes=bool(self._kept), has_state=self._together is not None)
         for each in plan.plan.callbacks:
             each.set_data(X, y)
         together, read = clock.run_until(plan.plan.deadline, self._prepare, X, y, plan)
@@ -220,7 +222,7 @@ class EnsembleFitting(EnsemblePreparation):
         for member in members:
             member.objective = objectives[member.index].replace(weights=read.weights)
             member.limit = limits[member.index]
-        again = Together(members, new_generator(self._seed))
+        again = Together(members, new_generator(self._seed), self._sharing(members))
         again.prepare(
             together.data,
             read.targets,

@@ -105,6 +105,11 @@ class EnsembleState(EnsembleFitting):
                 "The ensemble has no state of training: it was read from a file, or refitted. Use save, or fit it"
                 " first."
             )
+        if together.shared is not None:
+            raise ValueError(
+                "An ensemble with shared_weights=True cannot be saved as a checkpoint, because files have no shared"
+                " weights. Use save, which writes the members."
+            )
         together.write_histories()
         parts = self._parts()
         if training_of(self) is not None:  # the best weights so far, in place of those of the last step
@@ -196,7 +201,8 @@ class EnsembleState(EnsembleFitting):
     def __getstate__(self) -> dict[str, Any]:
         statistics = None if not self._kept else self._kept[0].stack.statistics
         kept = [member._replace(stack=_layers_of(member.stack)) for member in self._kept]
-        together = None if self._together is None else _state_of(self._together)
+        known = self._together
+        together = None if known is None or known.shared is not None else _state_of(known)
         without = {"_predictor": None, "_latest": None, "_version": _PICKLE_VERSION}
         return {
             **stored(vars(self)),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnn_core.stack import Objective, Stack, loss_together, train_together
+from cnn_core.stack import Objective, SharedWeights, Stack, loss_together, train_together
 
 from ..data.arrays import Array
 from ..spec.activations import for_core
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Objective",
+    "SharedWeights",
     "Stack",
     "copy_of",
     "freeze",

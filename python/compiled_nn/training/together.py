@@ -23,7 +23,7 @@ from .validation import Validation
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-    from cnn_core.stack import Stack
+    from cnn_core.stack import SharedWeights, Stack
 
     from ..common.protocols import History
     from ..optimizers.classes import Optimizer
@@ -69,6 +69,8 @@ class Together:
         All members, in the order of the ensemble.
     rng : numpy.random.Generator
         Generator of the order of the rows.
+    shared : SharedWeights, optional
+        Weights that the members share. All of them then have the best epoch of their mean.
 
     Attributes
     ----------
@@ -80,8 +82,10 @@ class Together:
         Whether there is a warning for each member that diverges before the last one.
     """
 
-    def __init__(self, members: Sequence[Member], rng: Generator) -> None:
-        self.members, self.rng = list(members), rng
+    def __init__(
+        self, members: Sequence[Member], rng: Generator, shared: SharedWeights | None = None
+    ) -> None:
+        self.members, self.rng, self.shared = list(members), rng, shared
         self.epoch = 0
         self.warns = True
         self.has_stepped = False
@@ -181,22 +185,13 @@ class Together:
         members = self.active
         if not members:
             return {"loss": []}, None
-        X, y, batches = self.data
+        batches = self.data.batches
         epochs = self._epochs_together(members, most)
         order = self._order(epochs)
         rates = self._rates(members, batches.steps, epochs)
         start = perf_counter()
-        losses, penalties = train_together(
-            [member.trainer.stack for member in members],
-            X,
-            y,
-            [member.objective for member in members],
-            order,
-            rates,
-            batch_size=batches.size,
-            epochs=epochs,
-            deadline=deadline,
-            n_threads=self.n_threads,
+        losses, penalties = self._train(
+            members, rates, order=order, epochs=epochs, deadline=deadline, n_threads=self.n_threads
         )
         ended = losses.shape[1]
         seconds = (perf_counter() - start) / max(ended, 1)
@@ -221,6 +216,15 @@ class Together:
         self._calls.append(_Call(members, first, numbers, seconds, {}))
         columns = {name: values.mean(axis=0).tolist() for name, values in numbers.items()}
         return columns | {"seconds": [seconds] * ended, "n_members": [len(members)] * ended}, None
+
+    def _train(self, members: Sequence[Member], rates: Array, **options: Any) -> tuple[Array, Array]:
+        """Return the losses and penalties of the members in some epochs."""
+        X, y, batches = self.data
+        objectives = [member.objective for member in members]
+        if self.shared is not None:
+            return self.shared.train(X, y, objectives, rates=rates[0], batch_size=batches.size, **options)
+        stacks = [member.trainer.stack for member in members]
+        return train_together(stacks, X, y, objectives, rates=rates, batch_size=batches.size, **options)
 
     def _epochs_together(self, members: Sequence[Member], most: int) -> int:
         if most == 1:
@@ -269,6 +273,8 @@ class Together:
                 bad.append(i)
         if not bad:
             return finite, None
+        if self.shared is not None:  # its weights are a part of all members
+            finite, bad = [], finite + bad
         diverged = [
             Divergence(float(rates[i, -1]), float(losses[i, -1]), *worst_layer(members[i].trainer.stack))
             for i in bad
@@ -314,6 +320,8 @@ class Together:
             raise
         call.validated.update({name: column[:, np.newaxis] for name, column in values.items()})
         monitored = values["val_loss"] if self.monitor == "val_loss" else -values["val_score"]
+        if self.shared is not None:
+            monitored = np.full_like(monitored, monitored.mean())
         for member, stack, value in zip(call.members, stacks, monitored.tolist(), strict=True):
             if value < member.value:
                 member.value, member.best_epoch = value, self.epoch
