@@ -93,8 +93,8 @@ cdef class SharedWeights:
     def train(self, X, y, objectives, order, rates, *, batch_size, epochs=1, double deadline=INFINITY, n_threads=None):
         """Passes of all stacks over the same rows, in the same order and batches, as `train_together`.
 
-        The function to minimise is the mean over the stacks of the loss and of the penalty of their own last layer,
-        plus the penalty of the shared weights. Signals and the deadline are checked between two steps.
+        The function to minimise is the mean over the stacks of the loss and of the penalty of the last layer, plus
+        the penalty of the shared weights. Signals and the deadline are checked between two steps.
 
         Parameters
         ----------

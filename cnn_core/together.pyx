@@ -86,7 +86,7 @@ cdef class Together:
     """Passes of several stacks: a run of each, and the team of the runs."""
 
     cdef list stacks, objectives, kept, sorted_stacks, weights
-    cdef Py_ssize_t count
+    cdef Py_ssize_t count, rows     # of members, and of rows of an epoch; the runs' `count` is that of a group
     cdef Run *runs
     cdef Run **by_parts
     cdef int *starts
@@ -158,6 +158,7 @@ cdef class Together:
         self.orders = read_order(first, flat, first.count)
         if self.orders is not None and np.ndim(order) == 2:
             first.count //= epochs
+        self.rows = first.count
         for i in range(self.count):
             run = &self.runs[i]
             run.order, run.count, run.batch = first.order, first.count, min(batch, first.count)
@@ -263,7 +264,7 @@ cdef class Together:
 
     cdef object train(self, cnp.ndarray rates, Py_ssize_t epochs, int threads, double deadline):
         """All passes; `rates` are (members, epochs, steps)."""
-        cdef Py_ssize_t rows = self.runs[0].count, batch = self.runs[0].batch, epoch, i, slice_rows, at
+        cdef Py_ssize_t rows = self.rows, batch = self.runs[0].batch, epoch, i, slice_rows, at
         cdef Py_ssize_t steps = (rows + batch - 1) // batch
         cdef cnp.ndarray losses = np.zeros((self.count, epochs)), norms = np.zeros((self.count, epochs))
         if (<object>rates).shape[2] != steps:
@@ -299,7 +300,7 @@ cdef class Together:
     cdef void begin_epoch(self, Py_ssize_t epoch, Py_ssize_t epochs, cnp.ndarray rates, cnp.ndarray losses,
                           cnp.ndarray norms):
         """Point the runs to the order, rates and results of an epoch."""
-        cdef Py_ssize_t i, steps = cnp.PyArray_DIM(rates, 2), rows = self.runs[0].count
+        cdef Py_ssize_t i, steps = cnp.PyArray_DIM(rates, 2), rows = self.rows
         cdef Run *run
         cdef bint same = self.orders is None or len(self.orders) == rows
         for i in range(self.count):
@@ -315,7 +316,7 @@ cdef class Together:
 
     cdef object divisors(self, Py_ssize_t epochs):
         """Divisor of the loss of each member in each epoch."""
-        cdef Py_ssize_t i, rows = self.runs[0].count
+        cdef Py_ssize_t i, rows = self.rows
         cdef Py_ssize_t orders = 1 if self.orders is None else len(self.orders) // rows, at
         made = np.zeros((self.count, orders))
         for at in range(orders):

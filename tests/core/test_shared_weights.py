@@ -57,7 +57,7 @@ def effective(stacks, shared):
 
 
 def trained(stacks, shared):
-    """What training changes, as views: shared weights, then what each member owns."""
+    """Views of what training changes: shared weights, then parameters of the members."""
     common = [W for W, _ in stacks[0].views(shared.weights)[:-1]]
     factors = [part for pairs in shared.factors() for pair in pairs for part in pair]
     return (
@@ -136,19 +136,16 @@ def test_steps_of_optimizers_against_numpy(hidden, optimizer, step):
     stacks, shared = make(hidden, optimizer)
     X, y = data()
     twins, twin = make(hidden, optimizer)
-    weights_of = [step() for _ in range(2)]
-    weights = np.random.default_rng(3).random(ROWS)
-    order = np.random.default_rng(4).permutation(ROWS)
-    weights[order[8:16]] = 0  # the second batch is no step
-    losses = []
+    of_weights, of_others = step(), step()
+    order, weights = np.random.default_rng(4).permutation(ROWS), np.ones(ROWS)
+    weights[order[8:16]] = 0  # the second batch is skipped
     for rows in (order[:8], order[16:]):
         common, factors, biases, last = trained(twins, twin)
-        # Rows of equal weights: the reference has no weights of rows.
         dW, df, db, dlast = slopes(twins, twin, X[rows], y[rows], 0.01)
         parts = [(W, None) for W in (*common, *last)], [(g, None) for g in (*dW, *dlast)]
-        moved = weights_of[0].step(*parts, 0.05)
+        moved = of_weights.step(*parts, 0.05)
         zeros = [np.zeros((1, 1)) for _ in (*factors, *biases)]
-        owned = weights_of[1].step(
+        owned = of_others.step(
             list(zip(zeros, (*factors, *biases), strict=True)),
             list(zip(zeros, (*df, *db), strict=True)),
             0.05,
@@ -157,8 +154,6 @@ def test_steps_of_optimizers_against_numpy(hidden, optimizer, step):
             part[...] = value
         for part, (_, value) in zip((*factors, *biases), owned, strict=True):
             part[...] = value
-        losses.append(len(rows))
-    weights[weights > 0] = 1
     objectives = [Objective("mse", l2=0.01, weights=weights)] * MEMBERS
     shared.train(X, y, objectives, order, np.full(3, 0.05), batch_size=8)
     for found, expected in zip(trained(stacks, shared), trained(twins, twin), strict=True):
@@ -237,7 +232,7 @@ def test_forms_of_the_rows():
         "dense": (X, y, None),
         "reversed": (X[::-1].copy(), y[::-1].copy(), np.arange(ROWS)[::-1].copy()),
         "sparse": (
-            SparseRows(X[places], places[1].astype(np.int64), starts.astype(np.int64), X.shape),
+            SparseRows(starts.astype(np.int64), places[1].astype(np.int64), X[places], INPUTS),
             y,
             None,
         ),

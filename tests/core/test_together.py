@@ -141,6 +141,24 @@ def test_each_member_has_the_bits_of_its_own_passes(rng, dtype, batch_size, n_th
         assert norms is None or norms[-1] == lone.gradient_norms[0]
 
 
+@pytest.mark.parametrize("shared", [True, False], ids=["one order", "an order for each epoch"])
+def test_epochs_whose_rows_are_gathered_in_groups(rng, shared):
+    """A group has 256 KiB of rows, here a third of them."""
+    rows, epochs = 12_000, 3
+    X, y = rng.standard_normal((rows, INPUTS), np.float32), rng.standard_normal((rows, 2), np.float32)
+    orders = np.array([rng.permutation(rows) for _ in range(epochs)])
+    orders[:] = orders[0] if shared else orders
+    (together, objective), (lone, _) = (member("narrow", "float32", 0) for _ in range(2))
+    rates = np.full(epochs * 12, 0.01)
+    given = orders[0] if shared else orders
+    losses, _ = train_together(
+        [together], X, y, [objective], given, rates, batch_size=1000, epochs=epochs, n_threads=1
+    )
+    expected, _ = alone(lone, X, y, objective, orders, rates, 1000)
+    assert_same_state(together, lone)
+    assert np.array_equal(losses[0], expected)
+
+
 # Hidden units, activation, optimizer, loss, outputs, and what the objective has.
 EQUAL = {
     "sgd": ((16, 16), "relu", "sgd", "binary_cross_entropy", 1, {}),

@@ -67,7 +67,7 @@ class Ensemble(EnsembleInspection, Prediction, Uncertainty):
         not chosen has the weight 0.
     shared_weights : bool, default False
         Whether all layers but the last share their weights in training, as in TabM [2]_: member k has the weights
-        ``diag(r) W diag(s)``, with W for all members and factors r and s, biases, gains and a last layer of its own.
+        ``diag(r) W diag(s)``, where W is shared, and r and s, biases, gains and the last layer are the member's own.
         The mean loss of the members is minimised; the factors r of the inputs start as random signs, others as 1.
         Members must be equal except for their seeds, validate the same rows, and all keep the weights of the epoch in
         which the mean of their validation values is best. After training they are networks like any other; files and

@@ -1,4 +1,4 @@
-"""What networks must have so that they can share weights in training."""
+"""Conditions under which networks can share weights in training."""
 
 from __future__ import annotations
 
