@@ -68,6 +68,7 @@ def test_the_report_names_each_choice(rows):
                 "budget",
                 "calibrated",
                 "refit",
+                "shared_weights",
                 "class_weight",
                 "random_state",
                 "n_threads",
@@ -87,6 +88,23 @@ def test_the_report_names_each_choice(rows):
     )
     assert not unstated
     assert model.get_params()["batch_size"] == "auto"
+
+
+@pytest.mark.parametrize("make", [classifier, regressor])
+def test_members_that_share_weights(rows, make):
+    X, y = rows
+    model = make(n_members=6, max_iter=60, learning_rate_init=0.02, shared_weights=True).fit(X, y)
+    assert model.report_["validation"] == "random"
+    assert "same rows" in model.report_.reason("validation")
+    masks = model.ensemble_.validation_masks_
+    assert (masks == masks[0]).all()
+    assert model.score(X, y) > (0.8 if make is classifier else 0.4)
+    with pytest.raises(ValueError, match="validation='folds' cannot be used with shared_weights=True"):
+        make(shared_weights=True, validation="folds").fit(X, y)
+    with pytest.raises(ValueError, match="no effect on a network of 1 layer"):
+        make(shared_weights=True, hidden_layer_sizes=()).fit(X, y)
+    with pytest.raises(TypeError, match="shared_weights"):
+        make(shared_weights="yes").fit(X, y)
 
 
 def test_stated_settings_are_those_of_the_members(rows):

@@ -69,6 +69,10 @@ class EnsemblePreparation(Predicting):
         from ..training.together import Together
 
         resume = plan.plan.resume and bool(self._kept)
+        if self._shared:
+            from ..training.sharing import check_plan  # imported here to keep `import compiled_nn` fast
+
+            check_plan(plan, resumes=resume, has_state=self._together is not None)
         for network in self._networks:
             check_proximal(network._configuration)
         read = self._read(X, y, plan, resume)

@@ -137,7 +137,6 @@ class EnsembleFitting(EnsemblePreparation):
         """
         # imported here to keep `import compiled_nn` fast
         from ..training.ensemble_plan import make_ensemble_plan
-        from ..training.sharing import check_plan
 
         plan = make_ensemble_plan(
             n_members=len(self._networks),
@@ -164,8 +163,6 @@ class EnsembleFitting(EnsemblePreparation):
             gram=False,
             verbose=verbose,
         )
-        if self._shared:
-            check_plan(plan, resumes=bool(self._kept), has_state=self._together is not None)
         for each in plan.plan.callbacks:
             each.set_data(X, y)
         together, read = clock.run_until(plan.plan.deadline, self._prepare, X, y, plan)

@@ -197,6 +197,7 @@ class TabularBase(TabularFitted):
         return Ensemble(
             networks,
             combine=resolution.combine(),
+            shared_weights=bool(self.shared_weights),
             calibrated=bool(self.calibrated),
             n_threads=self.n_threads,
         )

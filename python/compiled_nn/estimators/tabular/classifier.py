@@ -79,6 +79,9 @@ class TabularClassifier(ClassPredictions, TabularBase):
     combine : {"mean", "greedy", "auto"}, default "auto"
         Combination of the members: the mean of their probabilities, or a weighted mean that is chosen greedily on
         validation rows.
+    shared_weights : bool, default False
+        Whether the members share the weights of all layers but the last, as for :class:`Ensemble`. They then validate
+        the same rows, and the folds of "auto" become "random".
     calibrated : bool, default False
         Whether each member is calibrated on its validation rows by a temperature. On small tables this costs accuracy.
     refit : bool, default False

@@ -53,6 +53,7 @@ class TabularParameters(ParameterAccess):
     validation: Validation | None = "auto"
     validation_fraction: float | Auto = "auto"
     combine: Combine = "auto"
+    shared_weights: bool = False
     calibrated: bool = False
     refit: bool = False
     budget: float = 1.0
@@ -89,7 +90,7 @@ class TabularParameters(ParameterAccess):
         self._check_others(owner)
 
     def _check_others(self, owner: str) -> None:
-        for name in ("calibrated", "refit"):
+        for name in ("shared_weights", "calibrated", "refit"):
             value = getattr(self, name)
             checks.flag(owner, name, bool(value) if isinstance(value, np.bool_) else value)
         checks.real(owner, "budget", self.budget, above=0)

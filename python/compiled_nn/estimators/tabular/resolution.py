@@ -98,6 +98,8 @@ class Resolution:
             self.note("validation", None, "validation_data is given")
             return None
         value, reason = recipe.validation(table.n_rows, table.kind.largest_class, self.plan.n_members)
+        if self.model.shared_weights and value == "folds":
+            value, reason = "random", "members that share weights validate the same rows"
         chosen: str | None = self.choose("validation", value, reason)
         return chosen
 
