@@ -4,6 +4,7 @@ import copy
 import json
 import pickle
 import tracemalloc
+import warnings
 from decimal import Decimal
 from fractions import Fraction
 
@@ -567,3 +568,35 @@ def test_text_in_a_column_of_numbers_is_an_error_with_its_row(value):
     ):
         with pytest.raises(TypeError, match=r"in row 2; it is not in categorical_features\. Add it to them"):
             fit()
+
+
+# ---- decimal numbers that are text
+
+
+@pytest.mark.parametrize("kind", ["array", "objects", "names"])
+def test_decimal_numbers_as_text_are_announced(kind):
+    """Categories of numbers are hardly ever meant, and have neither order nor distances."""
+    texts = np.array(["1.5", "-2", "3e-1", "4.25"] * 20)
+    X = {"array": texts[:, None], "objects": texts.astype(object)[:, None], "names": {"a": texts.tolist()}}[
+        kind
+    ]
+    name = "'a'" if kind == "names" else "0"
+    with pytest.warns(
+        cnn.CompiledNNWarning,
+        match=rf"1 column of X has decimal numbers written as text.*: {name} \(such as '-2'\).*pandas.to_numeric",
+    ):
+        encoder = Tabular().fit(X)
+    key = "a" if kind == "names" else 0
+    assert encoder.column_types_[key].kind == "category"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Tabular(column_types={key: "category"}).fit(X)
+        for codes in (["01", "02"], ["1.5", "b"], [1.5, 2.5]):
+            Tabular().fit([[code] for code in codes] * 30)
+
+
+def test_decimal_numbers_as_text_that_are_left_out():
+    texts = [f"{i}.5" for i in range(80)]
+    for column, words in ((texts, "all different"), (texts[:60] + texts[:20], "60 levels in 80 rows")):
+        with pytest.warns(cnn.CompiledNNWarning, match=rf"{words}, and are decimal numbers written as text"):
+            Tabular().fit({"a": column, "b": [*range(1, 80), 0]})

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import numbers
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -35,6 +36,8 @@ _DIFFERENT, _SAME, _EMPTY = (
     "it has the same value in every row",
     "it has no values",
 )
+_AS_TEXT = ", and are decimal numbers written as text: convert them to numbers"
+_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|nan|NaN")
 _NUMBERS = (numbers.Real, Decimal, np.bool_)
 _PLAIN = {int, float, bool}
 # Names of identifiers: "id", "customer_id", "customerID", "userid", "row_index"; not "paid" or "price_index".
@@ -106,6 +109,16 @@ def holds_text(column: Array | Coded) -> bool:
     return column.dtype.kind in "UST"
 
 
+def are_decimals(values: Iterable[Any]) -> bool:
+    """Whether all values that are not missing are text of numbers, some of them with a decimal point."""
+    texts = [value for value in values if not cells.is_missing(value)]
+    return (
+        bool(texts)
+        and all(isinstance(text, str) and _DECIMAL.fullmatch(text.strip()) for text in texts)
+        and any("." in text for text in texts)
+    )
+
+
 def _constant(column: Array, missing: Array) -> ColumnType | None:
     """Return the type of an array in which all values are missing or the same; None for other ones."""
     if len(column) < FEWEST_ROWS:
@@ -129,9 +142,12 @@ def _of_levels(distinct: Coded, kind: Kind) -> ColumnType:
     if kind == "date" or m < FEWEST_ROWS:
         return ColumnType(kind)
     if levels == len(distinct):
-        return ColumnType("identifier", _DIFFERENT)
+        return ColumnType("identifier", _DIFFERENT + (_AS_TEXT if are_decimals(distinct.values) else ""))
     if levels > _MANY * m:
-        return ColumnType("text", f"it is text with {levels:,} levels in {m:,} rows")
+        reason = f"it is text with {levels:,} levels in {m:,} rows"
+        if are_decimals(distinct.values):
+            reason = f"its values have {levels:,} levels in {m:,} rows{_AS_TEXT}"
+        return ColumnType("text", reason)
     return ColumnType(kind)
 
 

@@ -198,6 +198,22 @@ def announce(left_out: Sequence[tuple[str | int, ColumnType]], *, all_columns: b
     )
 
 
+def announce_decimals(columns: Sequence[tuple[str | int, str]]) -> None:
+    """Warn about columns of text that are taken as categories although it is decimal numbers; each with one of them."""
+    if not columns:
+        return
+    many = len(columns) > 1
+    shown = ", ".join(f"{printable(repr(name))} (such as {text!r})" for name, text in columns[:_LISTED])
+    more = f" and {len(columns) - _LISTED} more" if len(columns) > _LISTED else ""
+    stated = ", ".join(f"{name!r}: 'category'" for name, _ in columns[:_LISTED]) + (", ..." if more else "")
+    warn(
+        f"{count(len(columns), 'column')} of X {'have' if many else 'has'} decimal numbers written as text, which are"
+        f" taken as categories: {shown}{more}. Convert {'them' if many else 'it'} to numbers, for example with"
+        f" pandas.to_numeric, or pass column_types={{{stated}}} to use categories without this warning.",
+        CompiledNNWarning,
+    )
+
+
 def _listed(left_out: Sequence[tuple[str | int, ColumnType]]) -> str:
     """Return names with reasons."""
     shown = [f"{printable(repr(name))} ({printable(kind.reason)})" for name, kind in left_out[:_LISTED]]

@@ -20,7 +20,7 @@ from cnn_core.sparse import SparseRows
 
 from ..common import clock
 from ..common.errors import count
-from ..data import column_names, dataframes
+from ..data import column_names, column_types, dataframes
 from ..data.arrays import Array
 from ..data.column_types import Word
 from ..data.samples import Samples
@@ -159,6 +159,15 @@ class Tabular(FittedColumns):
             if isinstance(column, LeftOut)
         ]
         choices.announce(left_out, all_columns=len(left_out) == len(fitted))
+        choices.announce_decimals(
+            [
+                (i if column.name is None else column.name, column.categories[0])
+                for i, column in enumerate(fitted)
+                if isinstance(column, Categorical)
+                and not (i in given or i in categories)
+                and column_types.are_decimals(column.categories)
+            ]
+        )
         self._columns = tuple(fitted)
         return self
 
