@@ -92,6 +92,8 @@ def test_the_tabular_estimators_use_them_as_well(tmp_path):
 def test_refusals():
     X, y = data(4, 40)
     model = ensemble(loss="mse").fit(X, y, epochs=1, validation="folds")
+    model.oof_[:] = 0  # a copy, as weights_ and validation_masks_ are
+    assert model.oof_.any()
     with pytest.raises(ValueError, match=r"y has 39 rows; X of the last fit had 40\."):
         model.calibrate_intervals(None, y[:39])
     for estimator in (model, cnn.TabularRegressor(max_iter=1, n_members=2, validation="folds").fit(X, y)):

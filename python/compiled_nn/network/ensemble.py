@@ -267,7 +267,7 @@ class Ensemble(EnsembleInspection, Prediction, Uncertainty):
                 "The ensemble has no oof_. It exists after fit with validation='random', 'folds' or an array; files"
                 " do not contain it."
             )
-        return self._oof
+        return self._oof.copy()
 
     def calibrate_intervals(self, X: Any, y: Any) -> Self:
         """Compute conformal scores for :meth:`predict_interval` or :meth:`predict_set`.
