@@ -188,6 +188,33 @@ def test_a_few_numbers_far_out_do_not_hide_a_column(far, kind, rng):
     assert stated.report_["standardize"] is True
 
 
+@pytest.mark.parametrize(
+    ("members", "units", "folds"),
+    [
+        (10, 1000, 10),
+        (10, 8, 5),
+        (10, 4, 4),
+        (10, 3, 2),
+        (5, 3, 3),
+        (7, 5, 5),
+        (2, 2, 2),
+        (5, 1, 2),
+        (9, 4, 3),
+    ],
+)
+def test_folds(members, units, folds):
+    assert recipe.n_folds(members, units) == folds
+
+
+def test_members_are_complete_repeats_of_folds_of_groups(rng):
+    X, groups = rng.normal(size=(160, 3)), np.arange(160) % 8
+    model = cnn.TabularClassifier(
+        n_members=10, combine="greedy", max_iter=2, hidden_layer_sizes=4, random_state=0
+    )
+    model.fit(X, (X[:, 0] > 0).astype(int), validation_groups=groups)
+    assert model.ensemble_.validation_masks_.sum(axis=0).tolist() == [2] * 160
+
+
 def test_far_columns(rng):
     usual = np.stack([rng.standard_cauchy(500), rng.lognormal(0, 3, 500), rng.integers(0, 2, 500)], axis=1)
     assert recipe.far_column(usual) is None

@@ -54,9 +54,13 @@ def rows(plan: Plan) -> str:
 
 def _folds(plan: Plan) -> str:
     """Return which training rows the members of an ensemble hold out."""
-    options = {} if plan.prepared is None else plan.prepared.options
+    if plan.prepared is None:
+        return ""
+    options = plan.prepared.options
     if options.get("validation") == "folds":
-        return f" (each is held out once, in {options['n_folds']} folds)"
+        members, n = plan.prepared.report["n_members"], options["n_folds"]
+        times = "at least once" if members % n else "once" if members == n else f"{members // n} times"
+        return f" (each is held out {times}, in {n} folds)"
     if options.get("validation") == "random":
         share = f"{100 * options['validation_fraction']:g} %"
         return f" (each network holds out another {share})"

@@ -208,6 +208,16 @@ def validation(
     return "folds", "each row is held out by a member"
 
 
+def n_folds(n_members: int, n_units: int) -> int:
+    """Return the number of folds of rows or groups, of which there are `n_units`.
+
+    It is the largest one with which the members are complete repeats, unless that would be less than half of what is
+    possible.
+    """
+    most = max(2, min(n_members, n_units))
+    return next((n for n in range(most, most // 2, -1) if n > 1 and n_members % n == 0), most)
+
+
 def wanted_epochs(n_rows: int, batch_size: int) -> int:
     """Return the number of epochs that are trained where the budget suffices."""
     steps = math.ceil(n_rows / batch_size)

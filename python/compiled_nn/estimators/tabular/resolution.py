@@ -240,7 +240,7 @@ class Resolution:
             options["patience"] = self.choose("n_iter_no_change", patience, "epochs without a better one")
         if self.validation == "folds":
             most = min(self.table.n_rows, self.table.n_groups or self.table.n_rows)
-            options["n_folds"] = max(2, min(plan.n_members, most))
+            options["n_folds"] = recipe.n_folds(plan.n_members, most)
         if self.validation == "random":
             options["validation_fraction"] = self.choose("validation_fraction", recipe.FRACTION, "default")
         return options
