@@ -96,11 +96,9 @@ def test_first_attempt(run):
     said = " ".join(out.split())
     assert "columns: 2 categories, 2 numbers, 1 date used; left out: " in said
     assert "customer (identifier), country (constant), note (identifier)" in said
-    assert (
-        "rows: 192 to train on (each is held out once, in 5 folds), 48 to test with (drawn at random, with"
-        in said
-    )
-    assert re.search("(epochs|at most), and keeps the best weights 5 networks [0-9]+-[0-9]+-", said)
+    assert "rows: 192 to train on (each is held out once, in " in said
+    assert " folds), 48 to test with (drawn at random, with" in said
+    assert re.search("(epochs|at most), and keeps the best weights [0-9]+ networks [0-9]+-[0-9]+-", said)
     assert ", binary_cross_entropy, input standardised (" in said
     assert "chosen for classes (2 classes, the smallest with 0." in said
     assert "of the work of --budget 1; each row is held out by a member; " in said
