@@ -125,7 +125,7 @@ def test_facts_in_json(train):
     }
     assert (result["validation_rows"], result["validation"], result["monitor"]) == (0, "folds", "val_loss")
     assert result["standardize"] == "standard_smooth_clip"
-    assert result["members"] == len(result["best_epochs"]) == len(result["temperatures"]) == 5
+    assert result["members"] == len(result["best_epochs"]) == len(result["temperatures"]) == 10
     assert result["choices"]["n_members"]["value"] == 5
     assert result["out_of_fold"]["rows"] == 192
     net, table = cnn.load("churn.safetensors"), read_table("churn.csv")
@@ -490,7 +490,7 @@ def test_early_stopping_can_be_left_out(train):
     half = ("--validation-fraction", "0.5", "--early-stopping", "2")
     result, _ = train("t.csv", "--target", "Churn", *half, "--optimizer", "adam")
     assert (result["validation_rows"], result["patience"]) == (96, 2)
-    result, _ = train("t.csv", "--target", "Churn", *half)
+    result, _ = train("t.csv", "--target", "Churn", *half, "--members", "5")
     assert (result["validation"], result["patience"]) == ("random", 2)
     assert 96 < result["out_of_fold"]["rows"] < 192  # five halves, drawn at random
 
