@@ -126,7 +126,7 @@ def test_facts_in_json(train):
     assert (result["validation_rows"], result["validation"], result["monitor"]) == (0, "folds", "val_loss")
     assert result["standardize"] == "standard_smooth_clip"
     assert result["members"] == len(result["best_epochs"]) == len(result["temperatures"]) == 10
-    assert result["choices"]["n_members"]["value"] == 5
+    assert result["choices"]["n_members"]["value"] == 10
     assert result["out_of_fold"]["rows"] == 192
     net, table = cnn.load("churn.safetensors"), read_table("churn.csv")
     assert isinstance(net, cnn.Ensemble)
