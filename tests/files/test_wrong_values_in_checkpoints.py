@@ -236,5 +236,7 @@ def test_encoders_that_contradict_themselves():
     def swap(document):
         document["encoder"].reverse()
 
-    with pytest.raises(ValueError, match="blocks of the first layer do not match the embeddings"):
+    with pytest.raises(
+        ValueError, match="blocks of the first layer do not match the encoding of the columns"
+    ):
         cnn.load(with_document(content, NETWORK, swap))
