@@ -8,6 +8,8 @@ cdef struct DenseKernels:
     # not finite (out is then incomplete); -1 when a user's function has set an exception.
     int (*forward)(const Net *net, const void *parameters, const Rows *x, Py_ssize_t first, Py_ssize_t count,
                    void *out, int output, bint finite_only, Py_ssize_t block, void *work) noexcept nogil
+    # target[m] = rows first, first + 1, ... of x: converted, scaled, encoded; padded with zeros to rows of ld reals
+    void (*gather)(const Rows *x, Py_ssize_t first, Py_ssize_t m, void *target, Py_ssize_t ld) noexcept nogil
     # passes of training, or one gradient, or one loss; called by each thread of a region with its rank
     void (*run)(Run *run, int rank, int size) noexcept nogil
     # passes of several runs; called by each thread of a region with its rank

@@ -91,3 +91,21 @@ class Layers:
         units: Units | None = None,
         /,
     ) -> NDArray[Any] | None: ...
+
+class MeanOfLayers:
+    def __new__(cls, layers: Sequence[Layers], weights: Sequence[float]) -> Self: ...
+    @staticmethod
+    def fits(layers: Sequence[Layers]) -> bool: ...
+    def try_forward(
+        self,
+        X: object,
+        out: NDArray[Any] | None,
+        output: int,
+        scale: float,
+        n_threads: int | None,
+        units: Units | None = None,
+        /,
+    ) -> NDArray[Any] | None: ...
+    def try_logits(
+        self, X: object, out: NDArray[Any] | None, output: int, scale: float, n_threads: int | None, /
+    ) -> tuple[NDArray[Any], NDArray[np.float64]] | None: ...

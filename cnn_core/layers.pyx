@@ -836,3 +836,6 @@ cdef class Layers:
         if is_in(out, self.memory) or is_in(out, self.running_memory):
             raise ValueError("out overlaps the parameters of the network")
         return 0
+
+
+include "means.pyx"

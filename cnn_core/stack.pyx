@@ -822,5 +822,6 @@ cdef class Stack(Layers):
         return (losses, penalties) if epoch == epochs else (losses[:epoch], penalties[:epoch])
 
 
+include "members.pyx"
 include "together.pyx"
 include "shared_weights.pyx"

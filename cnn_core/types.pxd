@@ -71,8 +71,9 @@ cdef struct Pieces:         # piecewise-linear functions of columns of X, the in
     const void *factor      # begin at a multiple of PIECE_GROUP
     const void *low
     const void *high
-    const void *table       # for each edge of the bins of each column a row of units of the first layer: what the bins
-                            # add there, see `encoded_layer`; NULL: rows have all bins
+    # For each edge of the bins of each column a row of units of the first layer: what the bins add there, see
+    # `encoded_layer`; NULL: rows have all bins.
+    const void *table
 
 cdef struct Rows:           # a matrix of the caller, read row by row
     const char *data

@@ -148,7 +148,7 @@ cdef void add_bins(const Pieces *pieces, Py_ssize_t ld, Py_ssize_t n, Py_ssize_t
     cdef const real *below
     cdef real *row
     cdef Py_ssize_t c, i, j
-    cdef vec above, rest
+    cdef vec above, rest, total
     for c in range(pieces.count):
         for i in range(m):
             below = table + <Py_ssize_t>rows[i*ldx + 2*c]*ld
@@ -156,8 +156,8 @@ cdef void add_bins(const Pieces *pieces, Py_ssize_t ld, Py_ssize_t n, Py_ssize_t
             rest = v_set1(1) - above
             row = z + i*ld
             for j in range(n):
-                v_store(row + j*LANES, (v_load(row + j*LANES) + rest * v_load(below + j*LANES))
-                                       + above * v_load(below + ld + j*LANES))
+                total = v_load(row + j*LANES) + rest * v_load(below + j*LANES)
+                v_store(row + j*LANES, total + above * v_load(below + ld + j*LANES))
         table += (pieces.bins[c] + 1)*ld
 
 

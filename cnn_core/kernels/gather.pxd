@@ -237,12 +237,12 @@ cdef inline void encode(const Rows *x, Py_ssize_t m, real *target, Py_ssize_t ld
     """Write the bins of the encoded columns behind the columns, then clip the first columns: bins are functions of
     numbers that are not clipped."""
     cdef const Pieces *pieces = x.pieces
-    cdef Py_ssize_t i, c, j, at
+    cdef Py_ssize_t _, c, j, at
     cdef real *row = target
     cdef real *bins
     if pieces.table != NULL:
         find_bins(x, m, target, ld)
-    for i in range(m):
+    for _ in range(m):
         bins, at = row + x.columns, 0
         for c in range(pieces.count if pieces.table == NULL else 0):
             encode_number(pieces, at, pieces.bins[c], row[pieces.columns[c]], bins)

@@ -17,6 +17,7 @@ include "norms.pyx"
 include "epilogue.pyx"
 include "updates.pyx"
 include "passes.pyx"
+include "lanes.pyx"
 include "bundles.pyx"
 include "together.pyx"
 include "shared_weights.pyx"
@@ -26,7 +27,7 @@ include "elementwise.pyx"
 include "probes.pyx"
 
 cdef DenseKernels dense_exports
-dense_exports.forward = forward
+dense_exports.forward, dense_exports.gather = forward, gather_for_forward
 dense_exports.run = run_passes
 dense_exports.together = run_together
 dense_exports.share_weights = run_shared

@@ -375,6 +375,14 @@ cdef inline bint are_finite(Py_ssize_t m, Py_ssize_t vectors, const real *a, Py_
     return v_is_zero(zero)
 
 
+cdef void gather_for_forward(const Rows *x, Py_ssize_t first, Py_ssize_t m, void *target,
+                             Py_ssize_t ld) noexcept nogil:
+    """Rows as `forward` gathers them: see `DenseKernels.gather`."""
+    cdef fp_state saved = flush_subnormals()
+    gather_rows(x, NULL, first, m, <real *>target, ld)
+    restore_fp(saved)
+
+
 cdef int forward(const Net *net, const void *parameters, const Rows *x, Py_ssize_t first, Py_ssize_t count,
                  void *out_, int output, bint finite_only, Py_ssize_t block, void *work) noexcept nogil:
     """Prediction: see `DenseKernels.forward`."""

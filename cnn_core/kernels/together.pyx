@@ -10,7 +10,8 @@ from cnn_core.kernels.vec cimport flush_subnormals, fp_state, real, restore_fp
 from cnn_core.types cimport Run, Team
 # from dense.pyx: gather_rows
 # from passes.pyx: run_passes
-# from bundles.pyx: bundle_steps, close_bundle, open_bundle
+# from lanes.pyx: close_bundle, open_bundle
+# from bundles.pyx: bundle_steps
 
 
 cdef void run_part(Team *team, int part, char *inputs) noexcept nogil:

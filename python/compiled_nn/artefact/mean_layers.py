@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnn_core.layers import MeanOfLayers
+
 from ..common import arithmetic
 from ..common.immutable import Immutable
 from ..data.arrays import Array
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from ..data.samples import Samples
 
 _LOGITS, _LINKED, _BOTH = range(3)  # kinds of output of Layers.try_forward
-_FEW = 4096  # numbers of an array that is allocated in each call
 _Forward = Callable[["Layers", int], "Array | None"]
 
 
@@ -45,31 +46,33 @@ class MeanLayers(Immutable):
 
     Attributes
     ----------
-    is_linear : bool
-        Whether the mean of the outputs after the link needs no other form of them.
-    shares : tuple of numpy.float64
-        The weights; a product with one of them is float64.
+    together : cnn_core.layers.MeanOfLayers or None
+        The same networks, whose mean the core computes; None if the loss needs another form of the outputs, or the
+        networks have user-defined activations.
     """
 
     layers: tuple[Layers, ...]
     weights: tuple[float, ...]
     loss: Loss
     temperature: float
-    is_linear: bool
-    shares: tuple[np.float64, ...]
+    together: MeanOfLayers | None
 
     def __init__(
         self, layers: Sequence[Layers], weights: Sequence[float], loss: Loss, temperature: float = 1.0
     ) -> None:
         kind = type(loss)
-        own = (kind.to_mean, kind.from_mean, kind.arranged)
+        is_linear = (kind.to_mean, kind.from_mean, kind.arranged) == (
+            Loss.to_mean,
+            Loss.from_mean,
+            Loss.arranged,
+        )
+        fits = is_linear and MeanOfLayers.fits(layers)
         self._set(
             layers=tuple(layers),
             weights=tuple(map(float, weights)),
             loss=loss,
             temperature=temperature,
-            shares=tuple(map(np.float64, weights)),
-            is_linear=temperature == 1 and own == (Loss.to_mean, Loss.from_mean, Loss.arranged),
+            together=MeanOfLayers(layers, weights) if fits else None,
         )
 
     # ---- what a predictor reads from layers
@@ -136,13 +139,33 @@ class MeanLayers(Immutable):
 
         None is returned if a network cannot read X as it is, or has an output that is not finite.
         """
+        if self.together is None or (output == _LOGITS and self.activations[-1] == "exp"):
+            return self._by_network(X, out, output, scale, n_threads, units)
+        if self.temperature == 1 and not (output == _LOGITS and self.loss.classifies):
+            return self.together.try_forward(X, out, output, scale, n_threads, units)
+        found = self.together.try_logits(X, out, output, scale, n_threads)
+        if found is None:
+            return None
+        result, logits = found
+        with np.errstate(over="ignore", under="ignore"):
+            result[...] = self._linked(logits / self.temperature, output)
+        return result if np.isfinite(result).all() else None
+
+    def _by_network(
+        self,
+        X: Any,
+        out: Array | None,
+        output: int,
+        scale: float,
+        n_threads: int | None,
+        units: Units | None,
+    ) -> Array | None:
+        """Return the outputs from those of one network after the other: for means that the core does not compute."""
         # The first call checks `out`; the others have new arrays of the same dtype.
         first = self.layers[0].try_forward(X, out, output, scale, n_threads, units)
         if first is None:
             return None
         dtype, shape = first.dtype, first.shape
-        if self.is_linear and output != _LOGITS:
-            return self._weighted(first, X, output, scale, n_threads, units, allocates=out is None)
 
         def outputs(layers: Layers, kind: int) -> Array | None:
             if layers is self.layers[0] and kind == output:
@@ -158,35 +181,6 @@ class MeanLayers(Immutable):
             result = first if out is None else out
             result[...] = found
         return result if np.isfinite(result).all() else None
-
-    def _weighted(
-        self,
-        first: Array,
-        X: Any,
-        output: int,
-        scale: float,
-        n_threads: int | None,
-        units: Units | None,
-        *,
-        allocates: bool,
-    ) -> Array | None:
-        """Return the weighted mean, written to the outputs of the first network: :meth:`try_forward` for most losses.
-
-        The mean of finite outputs is finite.
-        """
-        total = first * self.shares[0]
-        part: Array | None = None
-        found: Array | None = None
-        if not allocates or first.size > _FEW:
-            part, found = np.empty_like(total), np.empty_like(first)
-        for layers, share in zip(self.layers[1:], self.shares[1:], strict=True):
-            # An array that is given is checked, which takes longer than to allocate a small one.
-            outputs = layers.try_forward(X, found, output, scale, n_threads, units)
-            if outputs is None:
-                return None
-            total += np.multiply(outputs, share, out=part)
-        first[...] = total
-        return first
 
     # ---- means
 
