@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 import pytest
+
 from cnn_core.layers import Layers, MeanOfLayers, Units
 from cnn_core.sparse import SparseRows
 
@@ -107,7 +108,8 @@ def test_logits_of_the_mean(top):
     X = rows(50)
     out, logits = MeanOfLayers(layers, WEIGHTS).try_logits(X, None, LINKED, 1.0, 1)
     mean = expected(layers, X, LINKED)
-    assert out.shape == (50, 3) and out.dtype == np.float64
+    assert out.shape == (50, 3)
+    assert out.dtype == np.float64
     if top == "softmax":
         linked = np.exp(logits)  # they are logarithms of the mean itself
         np.testing.assert_allclose(linked.sum(axis=1), 1, rtol=1e-14)
