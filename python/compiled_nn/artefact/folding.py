@@ -18,11 +18,12 @@ compared with its deviation: the last step of a prediction computes z s + mean i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnn_core.layers import Layers, Units
+from cnn_core.layers import Layers, MeanOfLayers, Units
 
 from ..common import arithmetic
 from ..data.arrays import Array
@@ -129,6 +130,11 @@ def scaled(pair: Pair, statistics: Statistics, largest_error: float) -> Pair | N
     with np.errstate(over="ignore"):
         new_b = ((0 if b is None else b) - shift).astype(W.dtype)
     return (new_W, new_b) if np.isfinite(new_W).all() and np.isfinite(new_b).all() else None
+
+
+def mean_of(layers: Sequence[Layers], weights: Sequence[float]) -> MeanOfLayers | None:
+    """Return the weighted mean of folded layers; None if the core cannot compute it, see ``MeanOfLayers.fits``."""
+    return MeanOfLayers(layers, weights) if MeanOfLayers.fits(layers) else None
 
 
 def units(outputs: Outputs, dtype: str) -> Units:

@@ -14,15 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnn_core.layers import MeanOfLayers
-
 from ..common import arithmetic
 from ..common.immutable import Immutable
 from ..data.arrays import Array
 from ..losses.base import Loss
+from .folding import mean_of
 
 if TYPE_CHECKING:
-    from cnn_core.layers import Layers, Units
+    from cnn_core.layers import Layers, MeanOfLayers, Units
 
     from ..data.samples import Samples
 
@@ -66,13 +65,12 @@ class MeanLayers(Immutable):
             Loss.from_mean,
             Loss.arranged,
         )
-        fits = is_linear and MeanOfLayers.fits(layers)
         self._set(
             layers=tuple(layers),
             weights=tuple(map(float, weights)),
             loss=loss,
             temperature=temperature,
-            together=MeanOfLayers(layers, weights) if fits else None,
+            together=mean_of(layers, weights) if is_linear else None,
         )
 
     # ---- what a predictor reads from layers
