@@ -181,7 +181,7 @@ cdef bint reads_alike(Layers one, Layers other) except -1:
 
 
 cdef int mean_region(MeanForward *f, int threads) noexcept nogil:
-    """Compute the means with at most so many threads; returns as `Layers.forward_block`."""
+    """Compute the means with at most `threads` threads; returns as `Layers.forward_block`."""
     cdef char small[SMALL_WORK + 64]
     cdef char *room = small
     cdef Py_ssize_t row_bytes = f.width * f.itemsize, result_bytes = f.outputs * (f.itemsize + 16)
