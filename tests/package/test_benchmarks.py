@@ -5,7 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from compiled_nn.cli.support import workloads
 
@@ -87,54 +86,3 @@ def test_workloads_are_those_of_the_command(benchmark):
         vars(workload) for workload in workloads.WORKLOADS.values()
     ]
     assert Path(shared.limit.__code__.co_filename).name == "workloads.py"
-
-
-class TestTables:
-    def test_a_split_has_the_same_share_of_each_class(self, benchmark):
-        tables = benchmark("tabular")
-        target = ["a"] * 50 + ["b"] * 10 + [""] * 5
-        train, test = tables.split(np.arange(60), target, 0, classifies=True)
-        assert sorted([*train, *test]) == list(range(60))
-        assert sum(test < 50) == 10
-        assert sum(test >= 50) == 2
-        assert list(tables.split(np.arange(60), target, 1, classifies=True)[1]) != list(test)
-
-    def test_scores_are_those_of_the_metrics(self, benchmark):
-        tables = benchmark("tabular")
-        rows = [
-            {"probability_no": "0.9", "probability_yes": "0.1"},
-            {"probability_no": "0.6", "probability_yes": "0.4"},
-        ]
-        source = tables.TABLES["churn"]
-        found = tables.score(["no", "yes"], rows, source)
-        assert found["accuracy"] == 0.5
-        assert found["log loss"] == pytest.approx(-(np.log(0.9) + np.log(0.4)) / 2)
-        values = [{"prediction": "1"}, {"prediction": "4"}]
-        found = tables.score(["1", "3"], values, tables.TABLES["Boston"])
-        assert found == pytest.approx({"R2": 0.5, "RMSE": 0.5**0.5})
-
-    def test_the_verdict_is_by_the_standard_error(self, benchmark):
-        tables = benchmark("tabular")
-
-        def verdict(ours, exit_code=0):
-            measured = {"accuracy": ours, "log loss": ours, "seconds": 1.0}
-            result = {
-                "rows": 10,
-                "classifies": True,
-                "first_attempt": {"exit_code": exit_code},
-                "scikit-learn": {"accuracy": [0.5, 0.5], "log loss": [0.5, 0.5], "seconds": 1.0},
-                "compiled-nn": measured,
-            }
-            return tables.make_table({"x": result}).splitlines()[-1].split(" | ")[7]
-
-        assert verdict([0.6, 0.7]) == "better"
-        assert verdict([0.3, 0.7]) == "same"
-        assert verdict([0.3, 0.4]) == "worse"
-        assert verdict([0.6, 0.7], exit_code=2) == "better, and the first attempt failed"
-
-    def test_a_table_is_written_without_columns_that_give_the_target_away(self, benchmark, tmp_path):
-        tables = benchmark("tabular")
-        (tmp_path / "ISLP" / "data").mkdir(parents=True)
-        (tmp_path / "ISLP" / "data" / "Wage.csv").write_text('"a, b",logwage,wage\n"x ""y""",1,2\n')
-        tables.write(tables.TABLES["Wage"], tmp_path, tmp_path / "wage.csv")
-        assert (tmp_path / "wage.csv").read_text() == '"a, b",wage\n"x ""y""",2\n'
