@@ -204,7 +204,8 @@ cdef class Sharing(Together):
             if (one is None) != (other is None) or (one is not None and not np.array_equal(one, other)):
                 raise ValueError(f"members {i} and 0 have different weights of the rows; members that share weights "
                                  "have equal ones")
-            if callable(objective.loss) or objective.penalty_per_row or (objective.l1, objective.l2) != (its.l1, its.l2):
+            penalties = objective.l1, objective.l2
+            if callable(objective.loss) or objective.penalty_per_row or penalties != (its.l1, its.l2):
                 raise ValueError("losses written in Python, penalties for each row, and different penalties are not "
                                  "for shared weights")
             run.update, run.penalty_per_row = NULL, False
@@ -223,7 +224,6 @@ cdef class Sharing(Together):
 
     cdef object begin_moments(self, Stack first):
         """Let the moments of what is shared begin with those of the first stack."""
-        cdef Block block
         if first.step.count == 0 or len(self.common.moments) != len(first.moment_memory):
             made = []
             for _ in first.moment_memory:

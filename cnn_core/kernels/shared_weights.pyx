@@ -1,15 +1,15 @@
 """Passes of equal networks that share weights: for one instruction set and one type of real.
 
-Member k has, in each layer but the last, the weights diag(r) W diag(s): W is shared, and the factors r of the inputs and
-s of the units are its own, as are biases, gains and the last layer (BatchEnsemble, Wen et al. 2020; TabM, Gorishniy et
-al. 2024). The function to minimise is the mean over the members of the loss and of the penalty of the own last layer,
-plus the penalty of the shared weights.
+Member k has, in each layer but the last, the weights diag(r) W diag(s): W is shared, and the factors r of the inputs
+and s of the units are its own, as are biases, gains and the last layer (BatchEnsemble, Wen et al. 2020; TabM,
+Gorishniy et al. 2024). The function to minimise is the mean over the members of the loss and of the penalty of the
+own last layer, plus the penalty of the shared weights.
 
 (a) The product of two members' rows differs only by factors of rows and columns of W, so that each member has its
     weights diag(r) W diag(s) in its own parameters, and takes the kernels of every other network for its gradient G.
     Then dr = rowsums of G * W * s, ds = column sums of G * W * r, and dW = sum over the members of r * G * s.
-(b) Three phases for each batch, with barriers: gradients and steps of what members own, divided by members; sum over the
-    members and step of W, divided by rows; new weights of the members, divided by members.
+(b) Three phases for each batch, with barriers: gradients and steps of what members own, divided by members; sum over
+    the members and step of W, divided by rows; new weights of the members, divided by members.
 (c) Sums over the members are in their order, and each of a row in eight parts as in `sum_of_squares`: the bits depend
     neither on the threads nor on the width of a vector.
 """
