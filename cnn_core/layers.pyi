@@ -1,5 +1,5 @@
 from collections.abc import Callable, Sequence
-from typing import Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias, final
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -92,6 +92,7 @@ class Layers:
         /,
     ) -> NDArray[Any] | None: ...
 
+@final
 class MeanOfLayers:
     def __new__(cls, layers: Sequence[Layers], weights: Sequence[float]) -> Self: ...
     @staticmethod
