@@ -408,7 +408,8 @@ def test_a_small_budget_trains_less(rows):
 
 
 def test_a_time_limit_ends_training(rows):
-    model = cnn.TabularClassifier(n_members=2, max_iter=10**6, time_limit=0.2, random_state=0).fit(*rows)
+    endless = {"n_members": 2, "max_iter": 10**6, "n_iter_no_change": None}
+    model = cnn.TabularClassifier(**endless, time_limit=0.2, random_state=0).fit(*rows)
     assert model.stop_reason_ == "time_limit"
     assert model.score(*rows) > 0.6
 

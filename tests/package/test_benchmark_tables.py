@@ -20,8 +20,10 @@ def benchmark(monkeypatch):
     monkeypatch.syspath_prepend(BENCHMARKS)
     # The programs are started in their folder and import its modules from there.
     monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    for name in {path.stem for path in BENCHMARKS.glob("*.py")} & before:  # helpers of other tests
+        monkeypatch.delitem(sys.modules, name)
     yield importlib.import_module
-    for name in set(sys.modules) - before:
+    for name in list(sys.modules):
         if str(BENCHMARKS) in (getattr(sys.modules[name], "__file__", None) or ""):
             del sys.modules[name]
 
