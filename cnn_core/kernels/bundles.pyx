@@ -19,7 +19,7 @@ from cnn_core.kernels.vec cimport (
     v_where, vec)
 from cnn_core.types cimport (
     ADAM, BINARY_CROSS_ENTROPY, MOMENTUM, MSE, NESTEROV, SGD, SQUARED_ERROR, Bundle, Layer, Net, Run)
-# from lanes.pyx: Lanes, LaneOperands, MemberConstants, ROWS_AT_ONCE, lane_dots, lane_product, lanes_of, parameters_of
+# from lanes.pyx: Lanes, LaneOperands, MemberConstants, ROWS_AT_ONCE, lane_dots, lane_product, lanes_of, units_of
 
 
 cdef void weigh(const Bundle *bundle, const Lanes *lanes, Py_ssize_t start, Py_ssize_t m) noexcept nogil:
