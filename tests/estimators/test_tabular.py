@@ -6,7 +6,6 @@ import warnings
 import compiled_nn as cnn
 import numpy as np
 import pytest
-import scipy.sparse
 from compiled_nn.estimators import MLPClassifier
 
 SMALL = {"n_members": 3, "max_iter": 5, "hidden_layer_sizes": (8,), "random_state": 0}
@@ -196,12 +195,11 @@ def test_types_of_columns_can_be_stated(table):
 def test_a_sparse_matrix_has_numbers(rows):
     X, y = rows
     thin = np.where(np.abs(X) > 0.5, X, 0.0)
-    model = classifier().fit(scipy.sparse.csr_array(thin), y)
+    sparse = pytest.importorskip("scipy.sparse")
+    model = classifier().fit(sparse.csr_array(thin), y)
     dense = classifier(categorical_features=None, numeric_embeddings=None).fit(thin, y)
     # The same sums in another order.
-    assert model.predict_proba(scipy.sparse.csr_array(thin)) == pytest.approx(
-        dense.predict_proba(thin), abs=1e-5
-    )
+    assert model.predict_proba(sparse.csr_array(thin)) == pytest.approx(dense.predict_proba(thin), abs=1e-5)
 
 
 @pytest.mark.parametrize("n_rows", [2, 5, 19, 20])
@@ -318,7 +316,7 @@ def test_a_row_of_weight_0_is_left_out(make, rows):
     assert np.array_equal(weighted.oof_[used], rest.oof_, equal_nan=True)
     assert np.isnan(weighted.oof_[::4]).all()
     assert len(weighted.oof_) == 80
-    thin = scipy.sparse.csr_array(X)
+    thin = pytest.importorskip("scipy.sparse").csr_array(X)
     sparse = [make(random_state=1).fit(thin[rows_], y[rows_], weight[rows_]) for rows_ in (slice(None), used)]
     assert np.array_equal(*(model.predict(thin) for model in sparse))
 
