@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from inspect import Parameter, signature
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..common import checks
 from ..common.errors import located
@@ -43,6 +43,8 @@ _WITHOUT_EFFECT = {
     "max_fun": "it belongs to solver='lbfgs'",
 }
 _VARIADIC = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+# Network before training, its arguments of fit, and the encoding of y; None to determine it from y.
+Parts: TypeAlias = "tuple[Network, dict[str, Any], Targets | None]"
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,8 +100,8 @@ class Subject(ABC):
         """Names of the parameters; None if any name is allowed."""
 
     @abstractmethod
-    def network(self, params: Params, seed: int) -> tuple[Network, dict[str, Any]]:
-        """Return the network of a candidate, and its arguments of fit."""
+    def network(self, params: Params, seed: int) -> Parts:
+        """Return the network of a candidate, its arguments of fit, and the encoding of y."""
 
     def read(self, X: Any, y: Any) -> tuple[Any, Any]:
         """Return X and y as the networks read them."""
@@ -112,7 +114,7 @@ class Subject(ABC):
     def candidate(self, index: int, params: Params, seed: int) -> Candidate:
         """Return a candidate; the message of an error names it."""
         with located(described(index, params)):
-            network, fit = self.network(params, seed)
+            network, fit, targets = self.network(params, seed)
             if network.optimizer.name == "lbfgs":
                 raise ValueError(
                     "The optimizer LBFGS uses all rows in each step, but a search trains its candidates on the same"
@@ -123,11 +125,12 @@ class Subject(ABC):
             if fit["batch_size"] not in ("full", None):
                 checks.integer(self.owner, "batch_size", fit["batch_size"], minimum=1)
         fit = {"shuffle": True, "patience": None, "class_weight": None} | fit
-        return Candidate(index, params, network, fit, self.targets(params))
+        return Candidate(index, params, network, fit, targets)
 
-    def targets(self, params: Params) -> Targets | None:
-        """Return the encoding of y of a candidate; None to determine it from y."""
-        return None
+
+def _with(estimator: Any, params: Params) -> Any:
+    """Return an estimator before fit, with other values of some parameters."""
+    return type(estimator)(**estimator.get_params(deep=False)).set_params(**params)
 
 
 def described(index: int, params: Params) -> str:
@@ -158,12 +161,8 @@ class EstimatorSubject(Subject):
             opened = inputs.numeric_text(opened)
         return opened, self._y
 
-    def _with(self, params: Params) -> Any:
-        estimator: Any = self._estimator
-        return type(estimator)(**estimator.get_params(deep=False)).set_params(**params)
-
-    def network(self, params: Params, seed: int) -> tuple[Network, dict[str, Any]]:
-        model = self._with(params)
+    def network(self, params: Params, seed: int) -> Parts:
+        model = _with(self._estimator, params)
         adoption.check_member(model)
         if "n_iter_no_change" in params and not model.early_stopping:
             raise ValueError(
@@ -173,24 +172,22 @@ class EstimatorSubject(Subject):
         if model.random_state is not None:
             own = model.random_state
             seed = int(own) if isinstance(own, int) else int(random_state(own).randint(1 << 31))
-        network = adoption.member_network(model, model._make_targets(self._y), seed)
-        return network, {
+        targets = model._make_targets(self._y)
+        fit = {
             "epochs": model.max_iter,
             "batch_size": model._batches(len(self._y)).size,
             "shuffle": bool(model.shuffle),
             "patience": self._patience(model),
             "class_weight": getattr(model, "class_weight", None),
         }
-
-    def targets(self, params: Params) -> Targets | None:
-        return self._with(params)._make_targets(self._y)  # type: ignore[no-any-return]
+        return adoption.member_network(model, targets, seed), fit, targets
 
     def _patience(self, model: Any) -> int | None:
         patience = model.n_iter_no_change
         return max(1, int(patience)) if model.early_stopping and patience != float("inf") else None
 
     def model(self, params: Params, net: Network) -> Any:
-        model = self._with(params)
+        model = _with(self._estimator, params)
         adoption.adopt(model, net, self._y)
         return model
 
@@ -207,7 +204,7 @@ class NetworkSubject(Subject):
     def names(self) -> Collection[str]:
         return ("layers", "loss", *PARAMETERS, *_FIT)
 
-    def network(self, params: Params, seed: int) -> tuple[Network, dict[str, Any]]:
+    def network(self, params: Params, seed: int) -> Parts:
         template = self._template
         c = template._configuration
         given: dict[str, Any] = {"layers": c.layers, "loss": c.loss}
@@ -219,7 +216,7 @@ class NetworkSubject(Subject):
         network = Network(**given, n_threads=template.n_threads)
         if "layers" not in params:
             network._initial = template._initial
-        return network, self._fit | {name: params[name] for name in _FIT if name in params}
+        return network, self._fit | {name: params[name] for name in _FIT if name in params}, None
 
 
 class FunctionSubject(Subject):
@@ -236,14 +233,14 @@ class FunctionSubject(Subject):
     def names(self) -> Collection[str] | None:
         return None if self._any else (*self._own, *_FIT)
 
-    def network(self, params: Params, seed: int) -> tuple[Network, dict[str, Any]]:
+    def network(self, params: Params, seed: int) -> Parts:
         fit = {name: params[name] for name in _FIT if name in params and name not in self._own}
         network = self._make(**{name: value for name, value in params.items() if name not in fit})
         if not isinstance(network, Network):
             raise TypeError(f"{self.owner} must return a Network. Got {short(network)} instead.")
         if network._configuration.seed is None:
             network._configuration = network._configuration.replace(seed=seed)
-        return network, self._fit | fit
+        return network, self._fit | fit, None
 
 
 class TabularSubject(Subject):
@@ -259,13 +256,12 @@ class TabularSubject(Subject):
     def names(self) -> Collection[str]:
         return self.estimator.get_params(deep=False).keys()
 
-    def network(self, params: Params, seed: int) -> tuple[Network, dict[str, Any]]:
+    def network(self, params: Params, seed: int) -> Parts:
         raise NotImplementedError
 
     def candidate_model(self, params: Params, options: Options) -> TabularBase:
         """Return the estimator of a candidate, before fit."""
-        estimator: Any = self.estimator
-        model: TabularBase = type(estimator)(**estimator.get_params(deep=False)).set_params(**params)
+        model: TabularBase = _with(self.estimator, params)
         if model.random_state is None:
             model.random_state = options.seed
         if model.monitor == "auto":
