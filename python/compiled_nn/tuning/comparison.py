@@ -50,23 +50,28 @@ class Entry:
         return self.pack.members_of(self.place)
 
     @property
+    def has_diverged(self) -> bool:
+        """Whether one of the networks has diverged; of an ensemble, whether all have."""
+        diverged = [member.dropped == "diverged" for member in self.members]
+        return all(diverged) if self.pack.is_ensemble else any(diverged)
+
+    @property
     def status(self) -> Status:
         """State of the candidate after the comparison."""
-        diverged = [member.dropped == "diverged" for member in self.members]
-        if all(diverged) if self.pack.is_ensemble else any(diverged):
+        if self.has_diverged:
             return "diverged"
         if self.dropped_after is not None:
             return "dropped"
-        together = self.pack.together
+        together, active = self.pack.together, self.pack.together.active
         is_complete = together.epoch >= self.pack.epochs or not any(
-            member in together.active for member in self.members
+            member in active for member in self.members
         )
         return "completed" if is_complete else "stopped"
 
     @property
     def value(self) -> float:
         """Mean over the networks of the monitored value at the best epoch, where lower is better; inf without one."""
-        if self.status == "diverged":
+        if self.has_diverged:
             return math.inf
         values = [member.value for member in self.members if member.dropped != "diverged"]
         return sum(values) / len(values)
@@ -122,7 +127,7 @@ def compare(entries: Sequence[Entry], options: Options) -> None:
     for fraction, drops in sorted(stops):
         for pack in packs:
             pack.advance(max(1, round(fraction * pack.epochs)))
-        alive = [entry for entry in entries if entry.dropped_after is None and entry.status != "diverged"]
+        alive = [entry for entry in entries if entry.dropped_after is None and not entry.has_diverged]
         if options.verbose and (drops or fraction == 1):
             best = min((entry.value for entry in alive), default=math.inf)
             best = -best if options.monitor == "val_score" else best
@@ -134,7 +139,7 @@ def compare(entries: Sequence[Entry], options: Options) -> None:
             for entry in order[(len(order) + 1) // 2 :]:
                 entry.drop()
     for pack in packs:
-        pack.finish()
+        pack.together.finish()
 
 
 def _growing(fraction: float) -> list[float]:
@@ -165,22 +170,21 @@ def members_on_all(entries: Sequence[Entry], options: Options) -> list[Member] |
     None if the deadline passes before, or one of them diverges.
     """
     pack = _pack_on_all(entries, options)
-    members = pack.together.members
-    return None if any(m.epoch != m.limit or m.dropped for m in members) else members
+    return None if pack is None else pack.together.members
 
 
 def trained_on_all(entry: Entry, options: Options) -> Network | None:
     """Return the network of a candidate, trained on all rows for its best number of epochs; None as above."""
     pack = _pack_on_all([entry], options)
-    (member,) = pack.together.members
-    return None if member.epoch != member.limit or member.dropped else pack.network(member)
+    return None if pack is None else pack.network(pack.together.members[0])
 
 
-def _pack_on_all(entries: Sequence[Entry], options: Options) -> Pack:
+def _pack_on_all(entries: Sequence[Entry], options: Options) -> Pack | None:
     pack = Pack([entry.candidate for entry in entries], options, 1)
     pack.start(validates=False)
-    for entry, member in zip(entries, pack.together.members, strict=True):
-        member.limit = max(1, entry.best_epoch)
-    pack.advance(max(member.limit or 0 for member in pack.together.members))
-    pack.finish()
-    return pack
+    members, limits = pack.together.members, [max(1, entry.best_epoch) for entry in entries]
+    for member, limit in zip(members, limits, strict=True):
+        member.limit = limit
+    pack.advance(max(limits))
+    pack.together.finish()
+    return None if any(m.epoch != m.limit or m.dropped for m in members) else pack

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from inspect import Parameter, signature
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
     from ..training.together import Together
 
 _OVERHEAD = 100  # parameters whose work is about that of a network without any
+FIT_DEFAULTS = {
+    name: each.default
+    for name, each in signature(Ensemble.fit).parameters.items()
+    if each.kind is Parameter.KEYWORD_ONLY
+}
 
 
 class Runner:
@@ -84,9 +90,11 @@ class Runner:
             append_epochs(self.history, columns | {"epoch": [epoch + 1 for epoch in ended]})
             np.add.at(self.seconds, [member.index // self.size for member in active], shares)
 
-    def finish(self) -> None:
-        """Set the weights and the histories of the members, after training."""
-        self.together.finish()
+    def stop_reason(self, epoch: int, epochs: int) -> str:
+        """Return why training has ended after an epoch, of a number of planned ones."""
+        if perf_counter() >= self.options.deadline:
+            return "time_limit"
+        return "max_iter" if epoch >= epochs else "early_stopping"
 
     def members_of(self, place: int) -> list[Member]:
         """Return the members of the candidate at a place."""
@@ -119,31 +127,19 @@ class Pack(Runner, Ensemble):
     def start(self, *, validates: bool = True) -> None:
         """Read the data, and draw the initial weights."""
         o = self.options
-        own = (
-            (o.validation, o.validation_fraction, o.validation_groups, o.validation_data)
-            if validates
-            else (None, None, None, None)
-        )
+        own: dict[str, Any] = {"validation": None, "patience": None}
+        if validates:
+            own = {
+                "validation": o.validation,
+                "validation_fraction": o.validation_fraction,
+                "validation_groups": o.validation_groups,
+                "validation_data": o.validation_data,
+                "n_folds": self.size if self.size > 1 and isinstance(o.validation, str) else None,
+                "monitor": o.monitor,
+            }
+        given = {"sample_weight": o.sample_weight} | self.fit_options | own
         self.plan = make_ensemble_plan(
-            n_members=len(self._networks),
-            combine="mean",
-            validation=own[0],
-            validation_fraction=own[1],
-            validation_groups=own[2],
-            validation_data=own[3],
-            n_folds=self.size if self.size > 1 and isinstance(own[0], str) else None,
-            monitor=o.monitor if validates else "val_loss",
-            **self.fit_options | ({} if validates else {"patience": None}),
-            halving=None,
-            refit=False,
-            sample_weight=o.sample_weight,
-            classes=None,
-            time_limit=None,
-            callbacks=(),
-            on_interrupt="raise",
-            warm_start=False,
-            gram=False,
-            verbose=0,
+            n_members=len(self._networks), combine="mean", gram=False, **FIT_DEFAULTS | given
         )
         rows, targets = o.rows(self._configuration), self.candidates[0].targets
         if targets is not None and targets.has_one_class:
@@ -173,7 +169,5 @@ class Pack(Runner, Ensemble):
         """Return the network of a member, with the weights that it has kept."""
         net = self._network(kept([member], [1.0])[0])
         net.epochs_planned_ = self.epochs if member.limit is None else member.limit
-        net.stop_reason_ = "max_iter" if member.epoch >= net.epochs_planned_ else "early_stopping"
-        if perf_counter() >= self.options.deadline:
-            net.stop_reason_ = "time_limit"
+        net.stop_reason_ = self.stop_reason(member.epoch, net.epochs_planned_)
         return net

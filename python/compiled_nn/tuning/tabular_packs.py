@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from inspect import Parameter, signature
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..common.errors import located
-from ..network.ensemble import Ensemble
 from ..training.ensemble_plan import make_ensemble_plan
 from .comparison import Entry
 from .options import Options
-from .packs import Runner
+from .packs import FIT_DEFAULTS, Runner
 from .space import Params
 from .subjects import Candidate, TabularSubject, described
 
 if TYPE_CHECKING:
     from ..estimators.tabular.base import Prepared, TabularBase
-
-_DEFAULTS = {
-    name: each.default
-    for name, each in signature(Ensemble.fit).parameters.items()
-    if each.kind is Parameter.KEYWORD_ONLY
-}
 
 
 class TabularPack(Runner):
@@ -48,7 +39,7 @@ class TabularPack(Runner):
         ensemble = prepared.ensemble
         self.size = len(ensemble._networks)
         self._plan = make_ensemble_plan(
-            n_members=self.size, combine=ensemble._combine, gram=False, **_DEFAULTS | prepared.options
+            n_members=self.size, combine=ensemble._combine, gram=False, **FIT_DEFAULTS | prepared.options
         )
         self.epochs, self.seconds = self._plan.plan.epochs, np.zeros(1)
         self.together, self._data = ensemble._prepare(prepared.X, prepared.y, self._plan)
@@ -60,9 +51,7 @@ class TabularPack(Runner):
         ensemble = self._prepared.ensemble
         ensemble.epochs_planned_ = self.epochs
         ensemble.best_epoch_ = None
-        ensemble.stop_reason_ = "max_iter" if self.together.epoch >= self.epochs else "early_stopping"
-        if perf_counter() >= self.options.deadline:
-            ensemble.stop_reason_ = "time_limit"
+        ensemble.stop_reason_ = self.stop_reason(self.together.epoch, self.epochs)
         ensemble._set_results(self.together, self._data, self._plan)
         self.together.release()
         ensemble._weights_changed()
