@@ -176,12 +176,18 @@ def search(
     found = spaces.candidates(space, n_candidates, options.seed)
     entries = run(subject, found, options)
     compared = [outcomes.outcome(entry, options.monitor) for entry in entries]
-    best = entries[outcomes.best_of(compared, options.monitor)]
+    best = outcomes.best_of(compared, options.monitor)
     if n_kept > 1:
-        model = ensemble_of(entries, best, options, n_kept, combine, refit)
+        model = ensemble_of(entries, entries[best], options, n_kept, combine, refit)
     else:
-        model = _model(subject, best, options, refit)
-    return described_model(model, compared, options.monitor)
+        model = _model(subject, entries[best], options, refit)
+    results = outcomes.table(compared, options.monitor)
+    vars(model).update(
+        results_=results,
+        best_params_=dict(compared[best].params),
+        best_score_=results[options.monitor][best].item(),
+    )
+    return model
 
 
 def _check_kept(subject: Subject, options: Options, n_kept: Any, combine: Any, refit: Any) -> None:
@@ -325,15 +331,3 @@ def _model(subject: Subject, entry: Entry, options: Options, refit: bool) -> Any
     if net is None:
         net = pack.network(entry.members[0])
     return subject.model(entry.candidate.params, net)
-
-
-def described_model(model: Any, compared: Sequence[Outcome], monitor: Monitored) -> Any:
-    """Set the results of a search as attributes of the model, and return it."""
-    best = outcomes.best_of(compared, monitor)
-    results = outcomes.table(compared, monitor)
-    vars(model).update(
-        results_=results,
-        best_params_=dict(compared[best].params),
-        best_score_=results[monitor][best].item(),
-    )
-    return model
