@@ -21,29 +21,27 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from cnn_core.hyperparameters import MOMENTS, OPTIMIZERS
-
 from ..data.arrays import Array
-from ..training.history import new_history
-from . import checkpoint_file, ensemble_file, members, network_file
+from . import ensemble_file, members, network_file, trainer_state
 from .documents import parse_json
 from .network_file import TRAINING
 from .safetensors_file import (
     check_tensors,
     expected_layers,
     expected_states,
-    layer_states,
     layer_tensors,
     write_tensors,
 )
-from .schemas import array, choice, fail, flag, integer, mapping, optional, real, record, text
+from .schemas import array, fail, flag, integer, optional, real, record, text
 from .stored_layers import StoredLayers
 
 if TYPE_CHECKING:
     from ..artefact.ensemble_parts import EnsembleParts
+    from ..artefact.inputs import Inputs
     from ..common.protocols import History
+    from ..preprocessing.standardization import Statistics
+    from ..spec.configuration import Configuration
     from ..training.together import Together
-    from ..training.weights import LayerState
     from .network_file import Description
     from .places import Writable
 
@@ -52,13 +50,7 @@ _VERSION = 1
 _MASKS = f"{TRAINING}masks"
 _MEMBER = record(
     {
-        "optimizer": optional(choice(OPTIMIZERS)),
-        "hyperparameters": mapping(real()),
-        "steps": integer(),
-        "epochs": integer(),
-        "rate_scale": real(minimum=0),
-        "generator": optional(checkpoint_file.GENERATOR),
-        "n_moments": integer(0, max(MOMENTS.values())),
+        **trainer_state.FIELDS,
         "averages": flag,
         "dropout_key": integer(0, 2**64 - 1),
         "value": optional(real()),
@@ -71,7 +63,7 @@ _SCHEMA = record(
     {
         "format_version": integer(_VERSION, _VERSION),
         "epoch": integer(),
-        "generator": checkpoint_file.GENERATOR,
+        "generator": trainer_state.GENERATOR,
         "n_rows": optional(integer(1)),
         "members": array(_MEMBER, 1),
         "columns": array(text()),
@@ -129,18 +121,11 @@ def write(
         prefix, state = _prefix(i), member.trainer.state()
         tensors |= layer_tensors(state["layers"], prefix)
         tensors |= layer_tensors(state.get("average", ()), f"{prefix}average.")
-        for j, moment in enumerate(state["optimizer"]["moments"]):
-            tensors |= layer_tensors(moment, f"{prefix}moments.{j}.")
-        tensors |= _history_tensors(member.history, prefix)
+        tensors |= trainer_state.moment_tensors(state, prefix)
+        tensors |= trainer_state.history_tensors(member.history, prefix)
         states.append(
             {
-                "optimizer": state["optimizer"]["name"],
-                "hyperparameters": state["optimizer"]["hyperparameters"],
-                "steps": state["optimizer"]["step"],
-                "epochs": state["epochs"],
-                "rate_scale": state["rate_scale"],
-                "generator": checkpoint_file.generator_state(state["rng"]),
-                "n_moments": len(state["optimizer"]["moments"]),
+                **trainer_state.fields_of(state),
                 "averages": "average" in state,
                 "dropout_key": state["dropout_key"],
                 "value": member.value if math.isfinite(member.value) else None,
@@ -149,13 +134,13 @@ def write(
                 "columns": list(member.history),
             }
         )
-    tensors |= _history_tensors(history, TRAINING)
+    tensors |= trainer_state.history_tensors(history, TRAINING)
     if masks is not None:
         tensors[_MASKS] = np.packbits(masks, axis=1)
     progress = {
         "format_version": _VERSION,
         "epoch": together.epoch,
-        "generator": checkpoint_file.generator_state(together.rng),
+        "generator": trainer_state.generator_state(together.rng),
         "n_rows": None if masks is None else masks.shape[1],
         "members": states,
         "columns": list(history),
@@ -165,11 +150,6 @@ def write(
 
 def _prefix(i: int) -> str:
     return f"{TRAINING}{members.prefix_of(i)}"
-
-
-def _history_tensors(history: History, prefix: str) -> dict[str, Array]:
-    columns = history.items()
-    return {f"{prefix}history.{name}": checkpoint_file.as_tensor(name, column) for name, column in columns}
 
 
 def is_checkpoint(file: Any) -> bool:
@@ -187,29 +167,25 @@ def parse(file: Any, described: Description) -> Training:
     """
     progress = _progress(parse_json(file.metadata()[_KEY], file.n_bytes), described)
     _check_tensors(file, described, progress)
-    states = []
+    states, statistics = [], network_file.statistics_of(file)
     assert described.members is not None
     for i, (each, of_member) in enumerate(zip(described.members.kept, progress["members"], strict=True)):
         c = described.members.networks[each["place"]]
-        states.append(_member(file, _prefix(i), c, described, of_member))
+        states.append(_member(file, _prefix(i), c, described.inputs, statistics, of_member))
     masks = None
     if progress["n_rows"] is not None:
         masks = np.unpackbits(file.get_tensor(_MASKS), axis=1, count=progress["n_rows"]).astype(np.bool_)
     return Training(
         tuple(states),
         progress["epoch"],
-        checkpoint_file.generator_of(progress["generator"]),
+        trainer_state.generator_of(progress["generator"]),
         masks,
-        checkpoint_file.read_history(file, progress["columns"]),
+        trainer_state.read_history(file, progress["columns"]),
     )
 
 
 def _progress(document: Any, described: Description) -> dict[str, Any]:
-    version = document.get("format_version") if isinstance(document, dict) else None
-    if type(version) is not int or version != _VERSION:
-        raise ValueError(
-            f"its state of training has format version {version!r}; this compiled_nn reads {_VERSION}"
-        )
+    trainer_state.check_version(document, _VERSION)
     fields: dict[str, Any] = _SCHEMA("training", document)
     of_members = described.members
     assert of_members is not None
@@ -220,24 +196,16 @@ def _progress(document: Any, described: Description) -> dict[str, Any]:
         if state["averages"] != (of_members.networks[each["place"]].ema is not None):
             fail("training.members.averages", state["averages"], "whether the network has ema")
     for columns in (fields["columns"], *(member["columns"] for member in fields["members"])):
-        if not set(new_history()).issubset(columns) or len(set(columns)) < len(columns):
-            fail("training.columns", columns, f"different names, among them {', '.join(new_history())}")
+        trainer_state.check_columns(columns)
     return fields
 
 
 def _check_tensors(file: Any, described: Description, progress: dict[str, Any]) -> None:
     """Check names, shapes and dtypes of the tensors of training before any of them is read."""
-    found = {name for name in file.keys() if name.startswith(TRAINING)}  # noqa: SIM118 - not a mapping
-    found = {name for name in found if not name.startswith(network_file.ESTIMATOR_TENSORS)}
+    found = trainer_state.tensor_names(file)
     expected: dict[str, tuple[str, list[int]]] = {}
     of_members, n_inputs = described.members, described.inputs.n_inputs
     assert of_members is not None
-
-    def add_history(columns: list[str], prefix: str) -> None:
-        names = [f"{prefix}history.{name}" for name in columns]
-        length = file.get_slice(names[0]).get_shape()[:1] if names[0] in found else [0]
-        expected.update(dict.fromkeys(names, ("F64", length)))
-
     for i, (each, state) in enumerate(zip(of_members.kept, progress["members"], strict=True)):
         c, prefix = of_members.networks[each["place"]], _prefix(i)
         expected |= expected_states(c.layers, n_inputs, c.dtype, prefix)
@@ -245,47 +213,27 @@ def _check_tensors(file: Any, described: Description, progress: dict[str, Any]) 
             expected |= expected_layers(c.layers, n_inputs, c.dtype, f"{prefix}average.")
         for j in range(state["n_moments"]):
             expected |= expected_layers(c.layers, n_inputs, c.dtype, f"{prefix}moments.{j}.")
-        add_history(state["columns"], prefix)
-    add_history(progress["columns"], TRAINING)
+        expected |= trainer_state.expected_history(file, found, state["columns"], prefix)
+    expected |= trainer_state.expected_history(file, found, progress["columns"], TRAINING)
     if progress["n_rows"] is not None:
         expected[_MASKS] = "U8", [len(of_members.networks), -(-progress["n_rows"] // 8)]
     check_tensors(file, found, expected)
 
 
-def _member(file: Any, prefix: str, c: Any, described: Description, state: dict[str, Any]) -> MemberTraining:
-    def layers(name: str) -> list[LayerState]:
-        states = layer_states(file, c.layers, f"{prefix}{name}", running=False)
-        for tensor, numbers in layer_tensors(states, f"{prefix}{name}").items():
-            if not np.isfinite(numbers).all():
-                raise ValueError(f"{tensor} has a number that is not finite")
-        return states
-
-    statistics = network_file.statistics_of(file)
-    inputs = described.inputs
+def _member(
+    file: Any,
+    prefix: str,
+    c: Configuration,
+    inputs: Inputs,
+    statistics: Statistics | None,
+    state: dict[str, Any],
+) -> MemberTraining:
     live = list(StoredLayers(file, c.layers, prefix))
     network_file.check_embeddings(c, live, prefix)
-    trainer: dict[str, Any] = {
-        "layers": live,
-        "optimizer": {
-            "name": state["optimizer"],
-            "hyperparameters": state["hyperparameters"],
-            "step": state["steps"],
-            "epoch": state["epochs"],
-            "moments": [layers(f"moments.{j}.") for j in range(state["n_moments"])],
-        },
-        "statistics": statistics,
-        "encoding": inputs.encoding(statistics),
-        "clipped": inputs.n_clipped,
-        "dropout_key": state["dropout_key"],
-        "seed": c.seed,
-        "rng": checkpoint_file.generator_of(state["generator"]),
-        "epochs": state["epochs"],
-        "rate_scale": state["rate_scale"],
-        "swa": None,
-    }
+    trainer = trainer_state.state_of(file, prefix, state, c, live, inputs, statistics)
     if state["averages"]:
-        trainer["average"] = layers("average.")
+        trainer["average"] = trainer_state.finite_layers(file, c.layers, f"{prefix}average.")
         network_file.check_embeddings(c, trainer["average"], f"{prefix}average.")
     value = math.inf if state["value"] is None else state["value"]
-    history = checkpoint_file.read_history(file, state["columns"], prefix)
+    history = trainer_state.read_history(file, state["columns"], prefix)
     return MemberTraining(trainer, value, state["epoch"], state["best_epoch"], history)
