@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..common.errors import count
-from ..common.exclusive import stored
 from ..data.arrays import Array
 from . import sklearn_compat
 from .inspection import Inspection
@@ -15,9 +14,7 @@ from .progress import Progress
 from .reading import Reading
 
 if TYPE_CHECKING:
-    from typing import Self
-
-    from ..files.places import Readable, Writable
+    from ..files.places import Writable
     from .layer_arrays import LayerArrays
 
 
@@ -79,23 +76,20 @@ class Fitted(Reading, Inspection, sklearn_compat.SklearnMixin):
         """Return the arrays of `coefs_` or `intercepts_`."""
         from .layer_arrays import LayerArrays  # imported here to keep `import compiled_nn` fast
 
-        if not hasattr(self, "network_"):
-            sklearn_compat.raise_not_fitted(type(self).__name__)
-        net = self.network_
+        net = self._network()
         return LayerArrays(net.weight_views(name), lambda arrays: net.assign_weights(name, arrays))
 
     def _assign_arrays(self, name: str, arrays: Iterable[Any]) -> None:
         """Copy one array per layer into the network."""
-        if not hasattr(self, "network_"):
-            sklearn_compat.raise_not_fitted(type(self).__name__)
+        net = self._network()
         if isinstance(arrays, (str, Mapping)) or not isinstance(arrays, Iterable):
             raise TypeError(f"{name} must be a list of arrays. Got {type(arrays).__name__} instead.")
-        given, n_layers = dict(enumerate(arrays)), len(self.network_.layers)
+        given, n_layers = dict(enumerate(arrays)), len(net.layers)
         if len(given) != n_layers:
             raise ValueError(
                 f"{name} has {count(len(given), 'array')}; the network has {count(n_layers, 'layer')}."
             )
-        self.network_.assign_weights(name, given)
+        net.assign_weights(name, given)
 
     @property
     def n_layers_(self) -> int:
@@ -121,17 +115,6 @@ class Fitted(Reading, Inspection, sklearn_compat.SklearnMixin):
     def to_shape(self) -> list[dict[str, Any]]:
         """Return "nodes" and "activation" of each layer; documented in :meth:`Network.to_shape`."""
         return self._network().to_shape()
-
-    def _network(self) -> EstimatorNetwork:
-        """Return the network; raise NotFittedError before fit."""
-        if not hasattr(self, "network_"):
-            sklearn_compat.raise_not_fitted(type(self).__name__)
-        return self.network_
-
-    @property
-    def metadata_(self) -> dict[str, Any]:
-        """Content of the user, as in :class:`Network`: anything that JSON can express, by name. Files contain it."""
-        return self.network_.metadata
 
     def save(self, path: Writable, *, metadata: dict[str, Any] | None = None) -> None:
         """Write parameters, network and fitted attributes to one safetensors file.
@@ -159,46 +142,19 @@ class Fitted(Reading, Inspection, sklearn_compat.SklearnMixin):
         OSError
             If the file cannot be written; an existing file is then unchanged.
         """
+        self._files().write(path, self, self._network(), self._progress, metadata)
+
+    @staticmethod
+    def _files() -> Any:
         from . import files  # imported here to keep `import compiled_nn` fast
 
-        files.write(path, self, self._network(), self._progress, metadata)
+        return files
 
     def _described(self, attributes: dict[str, Any]) -> tuple[dict[str, Array], dict[str, Any]]:
         """Return the tensors and the document of the estimator in training, for a checkpoint."""
         from . import files  # imported here to keep `import compiled_nn` fast
 
         return files.described_in_training(self, self.network_.dtype, attributes, self._progress)
-
-    @classmethod
-    def load(cls, path: Readable, *, mmap: bool = False) -> Self:
-        """Read an estimator written by :meth:`save`; its predictions are bit for bit the same.
-
-        Parameters
-        ----------
-        path : str, path-like, bytes or binary file object
-            File to read, or its content.
-        mmap : bool, default False
-            Whether the file is mapped into memory while it is read; see :func:`compiled_nn.load`.
-
-        Returns
-        -------
-        estimator
-            Estimator of this class. Its parameters that are sequences are tuples.
-
-        Raises
-        ------
-        FileNotFoundError
-            If the file does not exist.
-        ValueError
-            If the file is not that of an estimator of this class. Loading never runs code from the file.
-        """
-        from . import files
-
-        loaded: Self = files.read(path, cls, mmap=mmap)
-        return loaded
-
-    def __getstate__(self) -> dict[str, Any]:
-        return stored(vars(self))
 
     # ---- display
 
@@ -209,6 +165,3 @@ class Fitted(Reading, Inspection, sklearn_compat.SklearnMixin):
         return notebook.estimator_page(
             type(self).__name__, self.get_params(), self.changed(), getattr(self, "network_", None)
         )
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/plain": repr(self), "text/html": self._repr_html_()}

@@ -1,19 +1,21 @@
-"""Reading of X by a fitted estimator, and the methods of both kinds of estimators that need nothing else."""
+"""Reading of X by a fitted estimator, and other methods that both kinds of estimators share."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..common.exclusive import stored
 from ..data.arrays import Array
 from . import inputs, sklearn_compat
 
 if TYPE_CHECKING:
     from typing import Self
 
+    from ..files.places import Readable
     from .network import EstimatorNetwork
-
 
 _LINKS = {"sigmoid": "logistic"}  # links whose scikit-learn name differs
 
@@ -23,6 +25,12 @@ class Reading:
 
     network_: EstimatorNetwork
     n_features_in_: int
+
+    def _network(self) -> EstimatorNetwork:
+        """Return `network_`; raise NotFittedError before fit."""
+        if not hasattr(self, "network_"):
+            sklearn_compat.raise_not_fitted(type(self).__name__)
+        return self.network_
 
     def _read_rows(self, X: Any) -> Any:
         """Return X checked for `network_`; raise NotFittedError before fit."""
@@ -90,19 +98,63 @@ class Reading:
     @property
     def feature_names_in_(self) -> Array:
         """Names of the columns of X (n_features_in_,), if X was a table whose names are texts."""
-        if not hasattr(self, "network_"):
-            sklearn_compat.raise_not_fitted(type(self).__name__)
-        return self.network_.feature_names_in_
+        return self._network().feature_names_in_
 
     @property
     def input_names_(self) -> Array:
         """Names of the inputs of the first layer, those of the columns of :meth:`input_gradient`; "x0", ... without."""
-        if not hasattr(self, "network_"):
-            sklearn_compat.raise_not_fitted(type(self).__name__)
-        return self.network_.input_names_
+        return self._network().input_names_
 
     @property
     def out_activation_(self) -> str:
         """Activation of the last layer: "logistic", "softmax", "identity" or "exp"."""
         link = self.network_._configuration.activation_names[-1]
         return _LINKS.get(link, link)
+
+    # ---- files and display
+
+    @property
+    def metadata_(self) -> dict[str, Any]:
+        """Content of the user, as in :class:`Network`: anything that JSON can express, by name. Files contain it."""
+        return self.network_.metadata
+
+    @classmethod
+    def load(cls, path: Readable, *, mmap: bool = False) -> Self:
+        """Read an estimator written by :meth:`save`; its predictions are bit for bit the same.
+
+        Parameters
+        ----------
+        path : str, path-like, bytes or binary file object
+            File to read, or its content.
+        mmap : bool, default False
+            Whether the file is mapped into memory while it is read; see :func:`compiled_nn.load`.
+
+        Returns
+        -------
+        estimator
+            Estimator of this class. Its parameters that are sequences are tuples.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the file does not exist.
+        ValueError
+            If the file is not that of an estimator of this class. Loading never runs code from the file.
+        """
+        loaded: Self = cls._files().read(path, cls, mmap=mmap)
+        return loaded
+
+    @staticmethod
+    @abstractmethod
+    def _files() -> Any:
+        """Return the module that writes and reads the files of the estimator."""
+
+    @abstractmethod
+    def _repr_html_(self) -> str:
+        """Return the HTML for a notebook."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return stored(vars(self))
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}

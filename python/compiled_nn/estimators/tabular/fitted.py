@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...common.exclusive import stored
 from ...data.arrays import Array
 from ...data.marks import marks_of
 from .. import inputs, sklearn_compat
@@ -17,7 +16,7 @@ from .parameters import TabularParameters
 if TYPE_CHECKING:
     from typing import Self
 
-    from ...files.places import Readable, Writable
+    from ...files.places import Writable
     from ...network.diagnosis.findings import Diagnosis
     from ...network.ensemble import Ensemble
     from ...network.network import Network
@@ -175,11 +174,6 @@ class TabularFitted(Reading, TabularParameters, sklearn_compat.SklearnMixin):
         """Reason for the end of training."""
         return self.ensemble_.stop_reason_
 
-    @property
-    def metadata_(self) -> dict[str, Any]:
-        """Content of the user, as in :class:`Network`: anything that JSON can express, by name. Files contain it."""
-        return self.ensemble_.metadata
-
     # ---- files
 
     def save(self, path: Writable, *, metadata: dict[str, Any] | None = None) -> None:
@@ -207,39 +201,14 @@ class TabularFitted(Reading, TabularParameters, sklearn_compat.SklearnMixin):
         OSError
             If the file cannot be written; an existing file is then unchanged.
         """
+        self._network()  # raises an error before fit
+        self._files().write(path, self, self.ensemble_, self.report_, self._label_dtype, metadata)
+
+    @staticmethod
+    def _files() -> Any:
         from . import files  # imported here to keep `import compiled_nn` fast
 
-        if not hasattr(self, "ensemble_"):
-            sklearn_compat.raise_not_fitted(type(self).__name__)
-        files.write(path, self, self.ensemble_, self.report_, self._label_dtype, metadata)
-
-    @classmethod
-    def load(cls, path: Readable, *, mmap: bool = False) -> Self:
-        """Read an estimator written by :meth:`save`; its predictions are bit for bit the same.
-
-        Parameters
-        ----------
-        path : str, path-like, bytes or binary file object
-            File to read, or its content.
-        mmap : bool, default False
-            Whether the file is mapped into memory while it is read; see :func:`compiled_nn.load`.
-
-        Returns
-        -------
-        estimator
-            Estimator of this class. Its parameters that are sequences are tuples.
-
-        Raises
-        ------
-        FileNotFoundError
-            If the file does not exist.
-        ValueError
-            If the file is not that of an estimator of this class. Loading never runs code from the file.
-        """
-        from . import files
-
-        loaded: Self = files.read(path, cls, mmap=mmap)
-        return loaded
+        return files
 
     def _restore(self, ensemble: Ensemble, report: Report, label_dtype: np.dtype[Any]) -> None:
         """Set the fitted attributes that a file has."""
@@ -261,9 +230,3 @@ class TabularFitted(Reading, TabularParameters, sklearn_compat.SklearnMixin):
             self.members_[0] if report is not None else None,
             report=None if report is None else report.rows(),
         )
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/plain": repr(self), "text/html": self._repr_html_()}
-
-    def __getstate__(self) -> dict[str, Any]:
-        return stored(vars(self))
