@@ -155,16 +155,7 @@ class TabularClassifier(ClassPredictions, TabularBase):
 
     def _stated_loss(self) -> losses.Loss | None:
         """Return the loss that the user has stated; None for "auto"."""
-        loss, owner = self.loss, self._owner
-        if isinstance(loss, str):
-            names = [each.name for each in losses.LOSSES.values() if each.classifies]
-            name = checks.choice(owner, "loss", loss, ("auto", *names))
-            loss = None if name == "auto" else losses.LOSSES[name]  # type: ignore[assignment]
-        if loss is not None and not (isinstance(loss, losses.Loss) and loss.classifies):
-            raise TypeError(
-                f"The 'loss' parameter of {owner} must be a loss for classification, its name or 'auto'. Got"
-                f" {self.loss!r} instead."
-            )
+        loss = None if self.loss is None else self._loss_of_kind(self.loss, classifies=True)
         smoothing = self._given("label_smoothing")
         if loss is not None and smoothing:
             raise ValueError(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 
+from ... import losses
 from ...common import checks
 from ...spec.configuration import DTYPES, SCALINGS, DType, Scaling
 from ...spec.layers import NORMS, Norm
@@ -109,6 +110,20 @@ class TabularParameters(ParameterAccess):
             checks.choice(self._owner, name, value, ("auto",))
         else:
             check(self._owner, name, value, **bounds)
+
+    def _loss_of_kind(self, loss: Any, *, classifies: bool) -> losses.Loss | None:
+        """Return the loss that the user has stated, for classes or for values; None for "auto"."""
+        if isinstance(loss, str):
+            names = [each.name for each in losses.LOSSES.values() if each.classifies == classifies]
+            name = checks.choice(self._owner, "loss", loss, ("auto", *names))
+            return None if name == "auto" else losses.LOSSES[name]
+        if not isinstance(loss, losses.Loss) or loss.classifies != classifies:
+            kind = "classification" if classifies else "regression"
+            raise TypeError(
+                f"The 'loss' parameter of {self._owner} must be a loss for {kind}, its name or 'auto'. Got {loss!r}"
+                " instead."
+            )
+        return loss
 
     def _given(self, name: str) -> Any:
         """Return the value of a parameter; None for "auto"."""

@@ -63,17 +63,7 @@ class TabularRegressor(ValuePredictions, TabularBase):
 
     def _stated_loss(self) -> losses.Loss | None:
         """Return the loss that the user has stated; None for "auto"."""
-        loss, owner = self.loss, self._owner
-        if isinstance(loss, str):
-            names = [each.name for each in losses.LOSSES.values() if not each.classifies]
-            name = checks.choice(owner, "loss", loss, ("auto", *names))
-            return None if name == "auto" else losses.LOSSES[name]
-        if not isinstance(loss, losses.Loss) or loss.classifies:
-            raise TypeError(
-                f"The 'loss' parameter of {owner} must be a loss for regression, its name or 'auto'. Got {loss!r}"
-                " instead."
-            )
-        return loss
+        return self._loss_of_kind(self.loss, classifies=False)
 
     def _kind_of(self, y: Array, given: Any, used: Array | None, classes: Any) -> TargetKind:
         values = arrays.values(y, n_outputs=y.shape[1] if y.ndim == 2 else 1, dtype="float64")
