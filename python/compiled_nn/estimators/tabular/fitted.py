@@ -22,11 +22,8 @@ if TYPE_CHECKING:
     from ...network.network import Network
     from .report import Report
 
-_NAMES = {
-    "epochs": "max_iter",
-    "seed": "random_state",
-    "learning_rate": "learning_rate_init",
-}  # in a diagnosis
+# Names of the parameters of a network that the estimators have under another name.
+_NAMES = {"epochs": "max_iter", "seed": "random_state", "learning_rate": "learning_rate_init"}
 
 
 class TabularFitted(Reading, TabularParameters, sklearn_compat.SklearnMixin):

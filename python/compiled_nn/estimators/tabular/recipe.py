@@ -26,13 +26,8 @@ WORK = 8e10  # of a fit with the budget 1, for up to `_ROWS` rows
 _ROWS = 20_000  # rows from which on the work grows as the square root of their number
 _OF_A_UNIT = 20.0  # work of an input or a unit besides that of its weights, in parameters
 _OF_A_STEP = 10.0  # work of a step besides that of its rows, in rows
-_BATCHES = (
-    (200_000, 640),
-    (50_000, 320),
-    (10_000, 160),
-    (2_000, 80),
-    (0, 40),
-)  # rows, and rows of a batch for more, of which a member trains on about four fifths
+# Rows, and rows of a batch for more; a member trains on about four fifths of the rows.
+_BATCHES = ((200_000, 640), (50_000, 320), (10_000, 160), (2_000, 80), (0, 40))
 _WIDTHS = (128, 64, 32)  # units of the hidden layers, from the best to the cheapest
 _N_LAYERS = 2
 LAYERS = (_WIDTHS[0],) * _N_LAYERS
@@ -265,9 +260,7 @@ def make_plan(
         part = next(part for least, part in _PARTS if size.n_rows > least)
         if _MANY * wanted * work_of_epoch(size, widths[0], rows) <= part * most:
             return Plan(_MANY, widths[0], wanted, rows)
-    for (
-        each
-    ) in widths:  # a narrower network only where the shortest training of the wider one is too much work
+    for each in widths:  # a narrower network only where the shortest training of the wider one is too much
         for number in members:
             affordable = int(most / (number * work_of_epoch(size, each, rows)))
             if affordable >= fewest:
