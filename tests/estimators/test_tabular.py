@@ -192,6 +192,13 @@ def test_types_of_columns_can_be_stated(table):
     assert "1 left out" in model.report_.reason("table")
 
 
+@pytest.mark.parametrize(("n", "words"), [(1, "1 category"), (2, "2 categories"), (11, "11 categories")])
+def test_the_report_counts_the_columns_in_words(n, words):
+    X = {f"c{i}": ["a", "b", "c", "d"] * 5 for i in range(n)}
+    model = cnn.TabularClassifier(n_members=1, max_iter=1, random_state=0).fit(X, [0, 1] * 10)
+    assert model.report_.reason("table") == f"20 rows of {words}"
+
+
 def test_a_sparse_matrix_has_numbers(rows):
     X, y = rows
     thin = np.where(np.abs(X) > 0.5, X, 0.0)

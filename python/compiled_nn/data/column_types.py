@@ -29,6 +29,8 @@ Kind: TypeAlias = Literal["number", "category", "date", "identifier", "constant"
 
 WORDS: tuple[Word, ...] = ("number", "category", "date", "ignore")
 LEFT_OUT: tuple[Kind, ...] = ("identifier", "constant", "text", "ignore")
+# Kinds of the columns that are used, in the plural.
+PLURALS: dict[str, str] = {"number": "numbers", "category": "categories", "date": "dates"}
 FEWEST_ROWS = 50  # with fewer rows, nothing is left out
 _MANY = 0.5  # share of the rows with a value; text with more levels is free text
 _DIFFERENT, _SAME, _EMPTY = (

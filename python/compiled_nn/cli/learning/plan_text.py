@@ -7,14 +7,14 @@ from collections import Counter
 import numpy as np
 
 from ...common.errors import count
+from ...data.column_types import PLURALS
+from ...estimators.tabular.report import STATED
 from ...schedules import Cosine
 from ..support import results
 from .plan import Plan
 
-_KINDS = {"number": "numbers", "category": "categories", "date": "dates"}
 _SHORT = {"text": "free text"}  # other kinds of columns that are left out stand for themselves
 _LISTED = 8  # columns that are left out
-_STATED = "stated by the user"
 
 
 def data(plan: Plan) -> str:
@@ -35,8 +35,8 @@ def data(plan: Plan) -> str:
 
 def columns(plan: Plan) -> str:
     """Return the numbers of the columns of a table by their kind, and the columns that are left out."""
-    kinds = Counter(kind for kind in column_types(plan).values() if kind in _KINDS)
-    used = ", ".join(f"{n:,} {_KINDS[kind] if n != 1 else kind}" for kind, n in kinds.items())
+    kinds = Counter(kind for kind in column_types(plan).values() if kind in PLURALS)
+    used = ", ".join(f"{n:,} {PLURALS[kind] if n != 1 else kind}" for kind, n in kinds.items())
     left = left_out(plan)
     shown = ", ".join(f"{name} ({reason})" for name, reason in list(left.items())[:_LISTED])
     more = f" and {len(left) - _LISTED:,} more" if len(left) > _LISTED else ""
@@ -116,7 +116,7 @@ def left_out(plan: Plan) -> dict[str, str]:
     """Return the reasons for which columns are left out, by their names."""
     assert plan.material.columns is not None
     types = column_types(plan).items()
-    found = {name: _SHORT.get(kind, kind) for name, kind in types if kind not in (*_KINDS, "ignore")}
+    found = {name: _SHORT.get(kind, kind) for name, kind in types if kind not in (*PLURALS, "ignore")}
     return found | {str(name): reason for name, reason in plan.material.columns.left_out.items()}
 
 
@@ -131,11 +131,11 @@ def choices(plan: Plan) -> str | None:
         return f"one network because of {plan.because}" if plan.because else None
     report = plan.prepared.report
     reasons = [f"chosen for {report['target']} ({report.reason('target')})"]
-    if (work := report.reason("n_members")) != _STATED:
+    if (work := report.reason("n_members")) != STATED:
         reasons.append(work.partition(" on ")[0].replace("budget=1", "--budget 1"))
-    if plan.uses_out_of_fold and report.reason("validation") != _STATED:
+    if plan.uses_out_of_fold and report.reason("validation") != STATED:
         reasons.append(report.reason("validation"))
-    if (encoding := report.reason("numeric_embeddings")) != _STATED:
+    if (encoding := report.reason("numeric_embeddings")) != STATED:
         reasons.append(encoding)
     return "; ".join(reasons)
 

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from ...common.text import printable
 from ...display import notebook
 
+STATED = "stated by the user"  # reason for a value that is not chosen
+
 
 class Choice(NamedTuple):
     """Value of a setting, and the reason for it.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...common.errors import count
+from ...data.column_types import PLURALS
 from ...network.network import Network
 from ...optimizers.classes import AdamW
 from ...schedules.cycles import Cosine
@@ -16,7 +18,7 @@ from ...spec.initializers import Constant
 from ...spec.layers import Dense
 from ...spec.numeric_embeddings import PiecewiseLinear
 from . import recipe
-from .report import Choice, Report
+from .report import STATED, Choice, Report
 from .target_kinds import ONE_CLASS, ONE_VALUE, constant_outputs
 
 if TYPE_CHECKING:
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from .target_kinds import TargetKind
 
 _NO_RATE = 1e-30  # learning rate of outputs that must not change
-_STATED = "stated by the user"
 _LEAST: dict[str, Any] = {"n_members": 1, "epochs": 1}  # of a y that is constant
 
 
@@ -42,23 +43,21 @@ class Resolution:
         Estimator, with checked parameters.
     table : Table
         Its table.
-    choices : list of Choice
-        Choices so far.
     validates_given_rows : bool
         Whether the user has given validation rows that are not in X.
     """
 
     model: TabularParameters
     table: Table
-    choices: list[Choice] = field(default_factory=list)
-
     validates_given_rows: bool = False
 
     def __post_init__(self) -> None:
+        self.choices: list[Choice] = []
         self.classifies = self.table.kind.loss.classifies
         self.settings: Settings = recipe.settings(classifies=self.classifies)
         self._describe()
         self.embeddings = self._numeric_embeddings()
+        self.size = self._size()
         self.plan = self._plan()
         self.validation = self._validation()
 
@@ -70,7 +69,7 @@ class Resolution:
         """Return the value that the user has stated, or else `value`, and note it with its reason."""
         given = self.model._given(name)
         if given is not None or getattr(self.model, name) is None:
-            value, reason = given, _STATED
+            value, reason = given, STATED
         self.note(name, value, reason)
         return value
 
@@ -90,7 +89,7 @@ class Resolution:
         self.note("table", [table.n_rows, table.inputs.n_features], f"{table.n_rows:,} rows of {kinds}")
         self.note("target", table.kind.name, table.kind.reason)
         stated = self.model._given("loss") is not None
-        self.note("loss", table.kind.loss.name, _STATED if stated else _reason_for_loss(table.kind))
+        self.note("loss", table.kind.loss.name, STATED if stated else _reason_for_loss(table.kind))
 
     def _validation(self) -> str | None:
         table = self.table
@@ -123,7 +122,7 @@ class Resolution:
         )
 
     def _plan(self) -> Plan:
-        model, size = self.model, self._size()
+        model, size = self.model, self.size
         hidden = model._given("hidden_layer_sizes")
         given = {
             "n_members": model._given("n_members"),
@@ -194,7 +193,7 @@ class Resolution:
         return self.choose("standardize", value, reason)
 
     def _norm(self, reason: str) -> Any:
-        n = self._size().n_inputs
+        n = self.size.n_inputs
         if n < recipe.FEWEST_TO_NORMALIZE and self.settings.norm is not None:
             return self.choose("norm", None, f"{count(n, 'input')}: normalisation would take away too much")
         return self.choose("norm", self.settings.norm, reason)
@@ -266,16 +265,14 @@ def _sizes(hidden: Any) -> tuple[int, ...]:
 
 def _counted(types: Iterable[Any]) -> str:
     """Return the numbers of columns of each type in words."""
-    kinds = [each.kind for each in types]
-    words = {"number": "number", "category": "categorie", "date": "date"}
+    kinds = Counter(each.kind for each in types)
     parts = [
-        f"{kinds.count(kind)} {word if kinds.count(kind) == 1 else word + 's'}"
-        for kind, word in words.items()
-        if kind in kinds
+        f"{kinds[kind]} {kind if kinds[kind] == 1 else words}"
+        for kind, words in PLURALS.items()
+        if kinds[kind]
     ]
-    left_out = sum(kind not in words for kind in kinds)
-    parts += [f"{left_out} left out"] if left_out else []
-    return ", ".join(parts).replace("1 categorie", "1 category")
+    left_out = kinds.total() - sum(kinds[kind] for kind in PLURALS)
+    return ", ".join(parts + [f"{left_out} left out"] * bool(left_out))
 
 
 def _plain(value: Any) -> Any:
