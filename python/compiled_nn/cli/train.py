@@ -175,8 +175,8 @@ def _add_numbers(group: argparse._ArgumentGroup) -> None:
         type=values.scaling,
         help="centre and scale every feature, with statistics of the training rows: standard (mean and standard "
         "deviation; the default METHOD), robust (median and quartiles), standard_smooth_clip and "
-        "robust_smooth_clip (the same, then clipped smoothly to -3..3), minmax (to 0..1) or none (default: standard "
-        "for the numbers of a table, else none)",
+        "robust_smooth_clip (the same, then clipped smoothly to -3..3), minmax (to 0..1) or none (default: "
+        "standard_smooth_clip for the numbers of a table, else none)",
     )
     group.add_argument(
         "--scale-targets",
@@ -193,13 +193,13 @@ def _add_steps(group: argparse._ArgumentGroup) -> None:
         "--epochs",
         type=values.integer(1),
         help="largest number of passes over the training rows (default: 30, or as many as 1,000 steps need; for a "
-        "table 60, or as many as 1,500 steps need, but 300 at most, and fewer for many rows, within --budget)",
+        "table 60, or as many as 500 steps need, but 300 at most, and fewer for many rows, within --budget)",
     )
     group.add_argument(
         "--batch-size",
         type=values.batch_size,
-        help='number of rows per step, or "full" for all rows (default: 32; for a table of more than 2,000 rows 64 '
-        "up to 512)",
+        help='number of rows per step, or "full" for all rows (default: 32; for a table 40, and for more than 2,000 '
+        "rows 80 up to 640)",
     )
     group.add_argument(
         "--optimizer",
@@ -228,7 +228,8 @@ def _add_members(group: argparse._ArgumentGroup) -> None:
         "--members",
         type=values.integer(1),
         metavar="N",
-        help="table: number of networks whose predictions are averaged (default: 5, or fewer within --budget)",
+        help="table: number of networks whose predictions are averaged (default: 10, or "
+        "5 and fewer for larger tables, within --budget)",
     )
     group.add_argument(
         "--budget",
@@ -262,8 +263,8 @@ def _add_regularization(group: argparse._ArgumentGroup) -> None:
         "--dropout",
         type=values.real(minimum=0, below=1),
         metavar="P",
-        help="probability that an output of a hidden layer is set to 0 in training (default: 0; for a table 0.2 for "
-        "classes, 0.1 for values)",
+        help="probability that an output of a hidden layer is set to 0 in training (default: 0; for a table 0.15 for "
+        "classes)",
     )
     group.add_argument(
         "--class-weight",
@@ -282,15 +283,15 @@ def _add_validation(group: argparse._ArgumentGroup) -> None:
         type=values.patience,
         metavar="EPOCHS",
         help="hold out some training rows, stop when --monitor has not improved on them for EPOCHS epochs, and keep "
-        "the best weights; or none: hold out no rows (default: for a table of 20 rows or more, the best weights of all "
-        "epochs; else none)",
+        "the best weights; or none: hold out no rows (default: for a table of 20 rows or more 10, or as many as 100 "
+        "steps need, or for one network a quarter of the epochs, but 20 at least; else none)",
     )
     group.add_argument(
         "--validation-fraction",
         type=values.real(above=0, below=1),
         metavar="SHARE",
         help="share of the training rows to hold out for --early-stopping, --calibrate and --interval; of a table, at "
-        "random for each network (default: 0.1; for a table each row once in 5 folds, or 0.2)",
+        "random for each network (default: 0.1; for a table each row once, in folds, or 0.2)",
     )
     group.add_argument(
         "--metric",

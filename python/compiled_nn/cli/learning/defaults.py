@@ -82,9 +82,9 @@ class Defaults:
         """Return the largest number of epochs of `n_steps` steps each."""
         return max(self.epochs, math.ceil(self.least_steps / n_steps))
 
-    def patience(self, epochs: int) -> int | None:
-        """Return the number of epochs without an improvement after which training stops; None: it does not."""
-        return max(20, epochs // 4) if self.stops else None
+    def patience(self, epochs: int) -> int:
+        """Return the number of epochs without an improvement after which training stops, if it stops early."""
+        return max(20, epochs // 4)
 
 
 ARRAYS = Defaults()

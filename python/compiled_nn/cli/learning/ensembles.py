@@ -47,8 +47,8 @@ def make(options: Namespace, data: Material, parts: Parts, found: tuple[Metric, 
     train, held = parts.train, parts.validation
     kind = TabularClassifier if data.classifies else TabularRegressor
     assert data.columns is not None
-    model = kind(**parameters, **validation, column_types=data.columns.words)
-    all_classes = data.classes if data.classifies else None
+    model = kind(**parameters, **validation, column_types=data.columns.words or None)
+    lacks_classes = data.classifies and len(np.unique(train.y)) < len(data.classes)
     with warnings.catch_warnings():
         # The heading names the columns that are left out.
         warnings.filterwarnings("ignore", r"\d+ columns? of X (is|are) left out", CompiledNNWarning)
@@ -58,9 +58,7 @@ def make(options: Namespace, data: Material, parts: Parts, found: tuple[Metric, 
             train.weights,
             held.filled() if watches else None,
             parts.rule.groups if validation.get("validation", "") is not None and not watches else None,
-            classes=all_classes
-            if all_classes is None or len(np.unique(train.y)) < len(all_classes)
-            else None,
+            classes=data.classes if lacks_classes else None,
         )
     chosen, report = prepared.options, prepared.report
     _check_effects(options, chosen, len(held))
