@@ -37,6 +37,9 @@ def pytest_addoption(parser):
     group.addoption(
         "--figures", metavar="FILE", help="append what the tests measure to FILE, as lines of JSON"
     )
+    group.addoption(
+        "--differences", metavar="FILE", help="append the largest difference of each conversion to FILE"
+    )
 
 
 def pytest_configure(config):
@@ -111,5 +114,18 @@ def figures(request):
         if path:
             with open(path, "a", encoding="utf-8") as file:
                 file.write(json.dumps(line, default=lambda number: number.item()) + "\n")
+
+    return write
+
+
+@pytest.fixture
+def differences(request):
+    """Function (conversion, kind, dtype, difference) that writes a line for the file of `--differences`, if given."""
+    path = request.config.getoption("differences")
+
+    def write(conversion, kind, dtype, difference):
+        if path:
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(f"{conversion}\t{kind}\t{dtype}\t{difference:.2g}\n")
 
     return write

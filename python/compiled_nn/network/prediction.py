@@ -7,10 +7,10 @@ from typing import Any
 from ..artefact import refusals
 from ..data.arrays import Array
 from ..training.targets import weights_of
-from .predicting import Predicting
+from .exchanging import NetworkExchanging
 
 
-class Prediction(Predicting):
+class Prediction(NetworkExchanging):
     """Methods of a model that predict, and the score of its predictions."""
 
     def predict(self, X: Any, *, out: Array | None = None) -> Array:

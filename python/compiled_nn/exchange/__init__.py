@@ -1,0 +1,1 @@
+"""Exchange with other formats and libraries: descriptions of predictors, exporters and readers."""
