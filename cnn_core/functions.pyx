@@ -18,7 +18,7 @@ from cnn_core.activation_codes cimport SOFTMAX, fused
 from cnn_core.layers cimport (
     Poll, activation_codes, code_of, kernels_of, new_poll, overlap, poll_run, raise_signal, same_shape, thread_count)
 from cnn_core.kernel_tables cimport Gemm, ArrayKernels
-from cnn_core.threads cimport acquire_threads, release_threads, run_parallel
+from cnn_core.threads cimport acquire_threads, release_threads, run_shares
 from cnn_core.types cimport SLICE_FLOPS
 
 cnp.import_array()
@@ -103,7 +103,7 @@ cdef int run_gemm(Gemm *g, Py_ssize_t itemsize, int threads) noexcept nogil:
             release_threads(size)
             return -1
     g.work = room + (64 - <uintptr_t>room % 64)
-    run_parallel(gemm_share, g, size)
+    run_shares(gemm_share, g, size)
     release_threads(size)
     if room != small:
         PyMem_RawFree(room)

@@ -11,6 +11,7 @@ cdef struct Poll:                   # of a long computation: see `polling.pyx`
     bint expired                    # the deadline has passed
     int ending                      # flag that all threads of the region read: the computation must end
     void *error                     # exception of a signal handler, owned; or NULL
+    unsigned long thread            # that called, and handles signals
     void *owner                 # stack in training, which is paused while Python runs; or NULL
 
 

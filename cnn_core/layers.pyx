@@ -28,7 +28,7 @@ from cnn_core.user_functions import call_function
 
 from cnn_core.activation_codes cimport USER, fused, name_of_activation
 from cnn_core.kernel_tables cimport DenseKernels
-from cnn_core.threads cimport acquire_threads, release_threads, run_parallel
+from cnn_core.threads cimport acquire_threads, read_number, release_threads, replace_number, run_shares
 from cnn_core.types cimport (
     BATCH_NORM, BOTH_CLASSES, FLOAT32, FLOAT64, LAYER_NORM, LINKED, LOGITS, NO_NORM, PIECE_GROUP, RMS_NORM, ROW_GROUP,
     SLICE_FLOPS, Layer, Net, Pieces, Rows, share, user_fn)
@@ -51,6 +51,7 @@ cdef enum:
     FORWARD_BLOCK = 64              # rows that are computed through all layers before the next ones:
     GATHERED_BYTES = 1 << 22        # fewer if gathered rows would take more bytes than this,
     FEWEST_ROWS = 4                 # but at least these
+    CACHED_BYTES = 512 * 1024       # parameters that stay in the level-2 cache while pieces of a few rows are computed
     SMALL_WORK = 8192               # bytes of workspace on the C stack
     SHORT_WORK = 20000              # multiplications that take less time than releasing the GIL
     PINNED_WORK = 1000000           # multiplications next to which the time of `pinned` does not count
@@ -118,12 +119,14 @@ cdef int raise_failure(int failed) except -1:
     raise MemoryError
 
 
-cdef struct Forward:                # a parallel region that predicts; each rank computes a part of the rows
+cdef struct Forward:                # a parallel region that predicts; its threads take pieces of the rows until none is left
     const Net *net
     const DenseKernels *dense
     const void *parameters
     const Rows *x
     Py_ssize_t first, count, block
+    int groups, taken       # groups of ROW_GROUP rows: all of them, and those of pieces that were taken
+    int fewest, most        # groups of a piece
     char *out
     char *work
     Py_ssize_t out_bytes, work_bytes, row_bytes
@@ -135,19 +138,45 @@ cdef struct Forward:                # a parallel region that predicts; each rank
     int outcome             # 1, or what `DenseKernels.forward` returned on failure
 
 
+cdef int forward_piece(Forward *f, Py_ssize_t first, Py_ssize_t last, char *work) noexcept nogil:
+    """Rows first, ..., last - 1 of a `Forward`."""
+    if f.units != NULL:
+        return forward_in_units(f, first, last, work)
+    return f.dense.forward(f.net, f.parameters, f.x, f.first + first, last - first, f.out + first*f.out_bytes,
+                           f.output, f.finite_only, f.block, work)
+
+
+cdef int take_piece(Forward *f, int size, int *first) noexcept nogil:
+    """Take some groups of rows for this thread: large pieces first, then smaller ones, so that all threads end at about
+    the same time. Returns their number; 0 if none is left, or another thread has failed."""
+    cdef int at, count
+    while read_number(&f.outcome) == 1:
+        at = read_number(&f.taken)
+        count = max((f.groups - at) // (2*size), f.fewest)
+        if count > f.most:
+            count -= count % f.most
+        count = min(count, f.groups - at)
+        if count == 0 or replace_number(&f.taken, at, at + count):
+            first[0] = at
+            return count
+    return 0
+
+
 cdef void forward_share(void *argument, int rank, int size) noexcept nogil:
-    """The rank's part of a `Forward`."""
+    """One thread's part of a `Forward`."""
     cdef Forward *f = <Forward *>argument
-    cdef Py_ssize_t first = share(f.count, rank, size, ROW_GROUP), last = share(f.count, rank + 1, size, ROW_GROUP)
-    cdef int outcome
-    if f.units == NULL:
-        outcome = f.dense.forward(f.net, f.parameters, f.x, f.first + first, last - first,
-                                  f.out + first*f.out_bytes, f.output, f.finite_only, f.block,
-                                  f.work + rank*f.work_bytes)
-    else:
-        outcome = forward_in_units(f, first, last, f.work + rank*f.work_bytes)
-    if outcome != 1:
-        f.outcome = outcome
+    cdef int group, count, outcome
+    if size == 1:
+        f.outcome = forward_piece(f, 0, f.count, f.work)
+        return
+    while True:
+        count = take_piece(f, size, &group)
+        if count == 0:
+            return
+        outcome = forward_piece(f, <Py_ssize_t>group * ROW_GROUP, min(f.count, (<Py_ssize_t>group + count) * ROW_GROUP),
+                                f.work + rank*f.work_bytes)
+        if outcome != 1:
+            replace_number(&f.outcome, 1, outcome)
 
 
 cdef int forward_in_units(const Forward *f, Py_ssize_t first, Py_ssize_t last, char *work) noexcept nogil:
@@ -612,6 +641,10 @@ cdef class Layers:
         if not x.direct:
             f.block = min(f.block, max(FEWEST_ROWS, GATHERED_BYTES // (self.net.width * self.itemsize)))
         f.finite_only, f.outcome, f.units = finite_only, 1, units
+        if size > 1:
+            # Smaller pieces of large networks would read the weights from memory too often.
+            f.groups, f.taken, f.most = <int>((m + ROW_GROUP - 1) // ROW_GROUP), 0, FORWARD_BLOCK // ROW_GROUP
+            f.fewest = 1 if self.n_parameters * self.itemsize <= CACHED_BYTES else max(1, min(f.most, f.groups // size))
         f.out_bytes = (2 if output == BOTH_CLASSES else net.layers[net.depth - 1].n) * self.itemsize
         f.work_bytes = 2 * (f.block + 1) * self.net.width * self.itemsize
         if units != NULL:
@@ -625,7 +658,7 @@ cdef class Layers:
                 release_threads(size)
                 return -1
         f.work = room + (64 - <uintptr_t>room % 64)
-        run_parallel(forward_share, &f, size)
+        run_shares(forward_share, &f, size)
         release_threads(size)
         if room != small:
             PyMem_RawFree(room)

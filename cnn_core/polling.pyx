@@ -10,12 +10,15 @@ from cpython.ref cimport Py_DECREF, Py_INCREF
 from cnn_core.threads cimport is_raised, raise_flag
 from cnn_core.types cimport POLLED_FRACTION, SLICE_FLOPS
 
+cdef extern from "Python.h" nogil:
+    unsigned long PyThread_get_thread_ident()
+
 
 cdef Poll new_poll(double deadline) noexcept:
     """A `Poll` with nothing done yet, which must stay at its address during the computation."""
     cdef Poll poll
     poll.flops, poll.deadline, poll.expired, poll.ending, poll.error = 0, deadline, False, 0, NULL
-    poll.owner = NULL
+    poll.owner, poll.thread = NULL, PyThread_get_thread_ident()
     return poll
 
 
@@ -36,11 +39,11 @@ cdef bint must_end(Poll *poll) noexcept with gil:
 
 
 cdef bint poll_run(void *poller, int rank, double flops) noexcept nogil:
-    """A `poll_fn`. Rank 0 is the calling thread: only it handles signals, and the others read whether to end."""
+    """A `poll_fn`. Only the thread that has made the `Poll` handles signals; others read whether to end."""
     cdef Poll *poll = <Poll *>poller
     if is_raised(&poll.ending):
         return False
-    if rank != 0:
+    if poll.thread != PyThread_get_thread_ident():
         return True
     poll.flops += flops
     if poll.flops * POLLED_FRACTION > SLICE_FLOPS:

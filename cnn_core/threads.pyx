@@ -5,9 +5,13 @@
     used as a binary semaphore: each worker sleeps on its own locks.
 (c) One region runs at a time. A caller that finds the pool busy runs its region with one thread: results do not depend
     on the number of threads, and nested pools do not multiply.
-(d) At a barrier inside a region, threads spin for some microseconds, since the others are at most that far behind, then
-    sleep. Between regions they sleep; no thread spins while idle.
-(e) A child of fork has no workers: its pool starts new ones for the next region.
+(d) The shares of a region are tickets: whoever takes one computes that share. In `run_shares` the caller takes every
+    ticket that no worker has taken when its own share is done. A worker that the system does not schedule, because
+    other programs use its processor, delays nothing: when it wakes, there are no tickets, and it sleeps again. A region
+    with barriers (`run_parallel`) needs all its threads at the same time, and waits for them.
+(e) At a barrier, and at the end of a region, threads spin for some microseconds, since the others are at most that far
+    behind, then sleep. Between regions they sleep; no thread spins while idle.
+(f) A child of fork has no workers: its pool starts new ones for the next region.
 """
 
 import os
@@ -27,15 +31,16 @@ cdef extern from *:
       #include <intrin.h>
       static int cnn_add(int *p, int v) { return (int)_InterlockedExchangeAdd((volatile long *)p, v) + v; }
       static int cnn_swap(int *p, int v) { return (int)_InterlockedExchange((volatile long *)p, v); }
-      static void cnn_fill(int *p, int v) { _InterlockedCompareExchange((volatile long *)p, v, 0); }
+      static int cnn_replace(int *p, int old, int v) {
+        return _InterlockedCompareExchange((volatile long *)p, v, old) == old;
+      }
       #define cnn_get(p) cnn_add(p, 0)
       static void cnn_pause(void) { _mm_pause(); }
     #else
       static inline int cnn_add(int *p, int v) { return __atomic_add_fetch(p, v, __ATOMIC_SEQ_CST); }
       static inline int cnn_swap(int *p, int v) { return __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST); }
-      static inline void cnn_fill(int *p, int v) {
-        int zero = 0;
-        __atomic_compare_exchange_n(p, &zero, v, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+      static inline int cnn_replace(int *p, int old, int v) {
+        return __atomic_compare_exchange_n(p, &old, v, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
       }
       static inline int cnn_get(int *p) { return __atomic_load_n(p, __ATOMIC_SEQ_CST); }
       #if defined(__x86_64__) || defined(__i386__)
@@ -49,7 +54,7 @@ cdef extern from *:
     """
     int add "cnn_add"(int *, int) noexcept nogil
     int swap "cnn_swap"(int *, int) noexcept nogil
-    void fill "cnn_fill"(int *, int) noexcept nogil     # only if the number is 0
+    bint replace "cnn_replace"(int *, int old, int) noexcept nogil     # only if the number is `old`
     int get "cnn_get"(int *) noexcept nogil
     void pause "cnn_pause"() noexcept nogil
 
@@ -58,14 +63,17 @@ cdef enum:
 
 cdef struct Pool:
     int busy                # 1 while a region runs
-    int workers             # threads started, including the caller (rank 0)
-    int size                # threads of the region that runs
+    int workers             # threads started, including the caller
+    int size                # shares of the region that runs
+    int tickets             # shares that nobody has taken: 1, ..., tickets; share 0 is the caller's
+    int unfinished          # shares but the caller's that are not computed
     int arrived, generation  # threads at the barrier; number of barriers completed
     work_fn work
     void *argument
-    int asleep[MOST_THREADS]                        # 1: the rank sleeps on its barrier_lock
-    PyThread_type_lock barrier_lock[MOST_THREADS]   # each rank sleeps on it at a barrier
-    PyThread_type_lock wake_lock[MOST_THREADS]      # and on this one between regions
+    int asleep[MOST_THREADS]                        # 1: the thread with this share sleeps on its barrier_lock
+    int idle[MOST_THREADS]                          # 1: the worker sleeps on its wake_lock
+    PyThread_type_lock barrier_lock[MOST_THREADS]   # at a barrier, and for the caller at the end of a region
+    PyThread_type_lock wake_lock[MOST_THREADS]      # between regions
 
 cdef Pool pool
 pool.workers = 1
@@ -82,26 +90,47 @@ cdef int atomic_add(int *number, int summand) noexcept nogil:
     return add(number, summand)
 
 
+cdef bint replace_number(int *number, int old, int new) noexcept nogil:
+    """Change a number that other threads change, too, from `old` to `new`; returns False if it is not `old`."""
+    return replace(number, old, new)
+
+
+cdef int read_number(int *number) noexcept nogil:
+    """A number that other threads change."""
+    return get(number)
+
+
+cdef void sleep_while(int *number, int value, int rank) noexcept nogil:
+    """Spin, then sleep, while a number has this value. Whoever changes it calls `wake` afterwards."""
+    cdef int _spin
+    for _spin in range(SPINS):
+        if get(number) != value:
+            return
+        pause()
+    while get(number) == value:
+        swap(&pool.asleep[rank], 1)
+        if get(number) != value and swap(&pool.asleep[rank], 0):
+            return          # who changed it did not see this thread asleep, and does not release its lock
+        PyThread_acquire_lock(pool.barrier_lock[rank], 1)
+
+
+cdef void wake(int rank) noexcept nogil:
+    """Wake the thread with this share if it sleeps in `sleep_while`; at worst, it looks at its number once more."""
+    if swap(&pool.asleep[rank], 0):
+        PyThread_release_lock(pool.barrier_lock[rank])
+
+
 cdef void wait(void *_, int rank) noexcept nogil:
     """Barrier of the region that runs: returns when all its threads have arrived."""
     # The size is read before arriving: afterwards the next region may start at any time with another size.
-    cdef int generation = get(&pool.generation), size = pool.size, _spin, other
+    cdef int generation = get(&pool.generation), size = pool.size, other
     if add(&pool.arrived, 1) == size:
         swap(&pool.arrived, 0)
         add(&pool.generation, 1)
         for other in range(size):
-            if swap(&pool.asleep[other], 0):
-                PyThread_release_lock(pool.barrier_lock[other])
-        return
-    for _spin in range(SPINS):
-        if get(&pool.generation) != generation:
-            return
-        pause()
-    while get(&pool.generation) == generation:
-        swap(&pool.asleep[rank], 1)
-        if get(&pool.generation) != generation and swap(&pool.asleep[rank], 0):
-            return          # the last thread did not see this one asleep, and does not release its lock
-        PyThread_acquire_lock(pool.barrier_lock[rank], 1)
+            wake(other)
+    else:
+        sleep_while(&pool.generation, generation, rank)
 
 
 cdef void raise_flag(int *flag) noexcept nogil:
@@ -113,13 +142,35 @@ cdef bint is_raised(int *flag) noexcept nogil:
     return get(flag) != 0
 
 
+cdef int take_ticket() noexcept nogil:
+    """Take a share of the region that runs; returns 0 if all of them have been taken."""
+    cdef int ticket = get(&pool.tickets)
+    while ticket > 0 and not replace(&pool.tickets, ticket, ticket - 1):
+        ticket = get(&pool.tickets)
+    return ticket
+
+
+cdef int compute_share(int ticket) noexcept nogil:
+    """Compute a share that was taken; returns how many are unfinished. The region does not end before."""
+    pool.work(pool.argument, ticket, pool.size)
+    return add(&pool.unfinished, -1)
+
+
 cdef void run_worker(void *argument) noexcept nogil:
-    """Main function of a worker: sleep, run its part of a region, and again."""
-    cdef int rank = <int><Py_ssize_t>argument
+    """Main function of a worker: sleep, take shares of a region, and again."""
+    cdef int number = <int><Py_ssize_t>argument, ticket
     while True:
-        PyThread_acquire_lock(pool.wake_lock[rank], 1)
-        pool.work(pool.argument, rank, pool.size)
-        wait(NULL, rank)
+        PyThread_acquire_lock(pool.wake_lock[number], 1)
+        while True:
+            ticket = take_ticket()
+            if ticket > 0:
+                if compute_share(ticket) == 0:
+                    wake(0)
+                continue
+            swap(&pool.idle[number], 1)
+            # A region that began meanwhile has not released the lock, unless it has set `idle` to 0.
+            if get(&pool.tickets) == 0 or not swap(&pool.idle[number], 0):
+                break
 
 
 cdef bint new_lock(PyThread_type_lock *lock) noexcept nogil:
@@ -131,11 +182,13 @@ cdef bint new_lock(PyThread_type_lock *lock) noexcept nogil:
     return lock[0] != NULL
 
 
-cdef bint start_worker(int rank) noexcept nogil:
-    """Start the thread of this rank; returns False if the system cannot start one."""
-    return (new_lock(&pool.barrier_lock[rank]) and new_lock(&pool.wake_lock[rank])
-            and PyThread_start_new_thread(run_worker, <void *><Py_ssize_t>rank)
-            != <unsigned long>PYTHREAD_INVALID_THREAD_ID)
+cdef bint start_worker(int number) noexcept nogil:
+    """Start the worker of this number; returns False if the system cannot start one."""
+    if not (new_lock(&pool.barrier_lock[number]) and new_lock(&pool.wake_lock[number])):
+        return False
+    pool.idle[number] = 1
+    return PyThread_start_new_thread(run_worker, <void *><Py_ssize_t>number) != (
+        <unsigned long>PYTHREAD_INVALID_THREAD_ID)
 
 
 cdef int acquire_threads(int wanted) noexcept nogil:
@@ -156,17 +209,51 @@ cdef int acquire_threads(int wanted) noexcept nogil:
     return wanted
 
 
+cdef void begin_region(work_fn work, void *argument, int size) noexcept nogil:
+    """Offer all shares but the first, and wake the workers."""
+    cdef int number
+    pool.work, pool.argument = work, argument
+    swap(&pool.unfinished, size - 1)
+    swap(&pool.tickets, size - 1)
+    for number in range(1, size):
+        if swap(&pool.idle[number], 0):
+            PyThread_release_lock(pool.wake_lock[number])
+
+
+cdef void end_region() noexcept nogil:
+    """Wait for the shares that workers have taken."""
+    cdef int unfinished = get(&pool.unfinished)
+    while unfinished > 0:
+        sleep_while(&pool.unfinished, unfinished, 0)
+        unfinished = get(&pool.unfinished)
+
+
 cdef void run_parallel(work_fn work, void *argument, int size) noexcept nogil:
-    """Run work(argument, rank, size) on all threads reserved by `acquire_threads`, or on this one for size 1."""
-    cdef int rank
+    """Run work(argument, rank, size) on all threads reserved by `acquire_threads`, or on this one for size 1. The
+    threads may meet at barriers: `wait`."""
     if size == 1:
         work(argument, 0, 1)
         return
-    pool.work, pool.argument = work, argument
-    for rank in range(1, size):
-        PyThread_release_lock(pool.wake_lock[rank])
+    begin_region(work, argument, size)
     work(argument, 0, size)
-    wait(NULL, 0)
+    end_region()
+
+
+cdef void run_shares(work_fn work, void *argument, int size) noexcept nogil:
+    """`run_parallel` for shares that do not wait for each other: this thread computes those that no worker has
+    begun."""
+    cdef int ticket
+    if size == 1:
+        work(argument, 0, 1)
+        return
+    begin_region(work, argument, size)
+    work(argument, 0, size)
+    while True:
+        ticket = take_ticket()
+        if ticket == 0:
+            break
+        compute_share(ticket)
+    end_region()
 
 
 cdef void release_threads(int size) noexcept nogil:
@@ -180,8 +267,9 @@ def _reset_after_fork():
     cdef int rank
     for rank in range(MOST_THREADS):
         pool.barrier_lock[rank] = pool.wake_lock[rank] = NULL
-        pool.asleep[rank] = 0
+        pool.asleep[rank] = pool.idle[rank] = 0
     pool.workers, pool.arrived, pool.generation, pool.busy = 1, 0, 0, 0
+    pool.tickets = pool.unfinished = 0
 
 
 if hasattr(os, "register_at_fork"):
@@ -196,7 +284,7 @@ cdef int current_threads() except -1:
     cdef int count = get(&in_use)
     if count == 0:
         count = default_threads()
-        fill(&in_use, count)
+        replace(&in_use, 0, count)
     return count
 
 

@@ -15,7 +15,7 @@ from libc.stdint cimport uintptr_t
 from cnn_core.kernel_tables cimport DenseKernels
 from cnn_core.layers cimport has_expired, thread_count
 from cnn_core.stack cimport Objective, Stack
-from cnn_core.threads cimport acquire_threads, release_threads, run_parallel
+from cnn_core.threads cimport acquire_threads, release_threads, run_shares
 from cnn_core.types cimport SLICE_FLOPS, Bundle, Run, Team
 
 cdef enum:
@@ -208,7 +208,7 @@ cdef class Together:
         for i in range(self.count):
             enter_slice(<Stack>self.gates[i])
         size = acquire_threads(self.team.parts)
-        run_parallel(team_share, &self.team, size)
+        run_shares(team_share, &self.team, size)
         release_threads(size)
         for i in range(self.count):
             (<Stack>self.owners[i]).step = (
