@@ -131,6 +131,12 @@ def test_few_rows_are_read_as_many_are():
             ValueError,
             r"beyond the range of .* in row 0",
         ),
+        (
+            ["0001-01-01T00:00+01:00"] * 2,
+            "date",
+            ValueError,
+            r"X\['d'\] has a date that is none in UTC: 0001",
+        ),
     ],
 )
 def test_other_values_are_refused_by_name(values, word, error, message):

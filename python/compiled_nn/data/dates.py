@@ -105,7 +105,10 @@ def _moments(distinct: Coded, where: str) -> list[date | np.datetime64[Any] | No
         if isinstance(moment, datetime):
             zones.add(moment.tzinfo is None)
             if moment.tzinfo is not None:
-                moment = moment.astimezone(UTC).replace(tzinfo=None)
+                try:
+                    moment = moment.astimezone(UTC).replace(tzinfo=None)
+                except OverflowError:  # the first or the last hours of the module datetime
+                    raise ValueError(f"{where} has a date that is none in UTC: {moment}.") from None
         elif not isinstance(moment, (date, np.datetime64)):
             _refuse(value, distinct, where)
         elif not in_range((moment,)):

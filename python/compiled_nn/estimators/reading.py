@@ -92,6 +92,21 @@ class Reading(EstimatorExchanging):
         rows = self._read_rows(X)
         return self.network_.input_gradient(rows, output=output)
 
+    def input_schema(self) -> dict[str, Any]:
+        """Return the JSON Schema (draft 2020-12) of one row of X; documented in :meth:`Network.input_schema`.
+
+        Returns
+        -------
+        dict
+            Schema of an object whose keys are the names of the columns, or of an array.
+
+        Raises
+        ------
+        NotFittedError
+            Before fit.
+        """
+        return self._network().input_schema()
+
     def __sklearn_is_fitted__(self) -> bool:
         """Return whether the estimator is fitted."""
         return hasattr(self, "network_")

@@ -21,6 +21,7 @@ from ..training.ensemble_plan import COMBINATIONS
 from ..training.stacks import copy_of
 from ..training.trainer import Trainer
 from ..uncertainty.calibration import Calibration
+from .describing import Describing
 from .ensemble_inspection import EnsembleInspection
 from .network import Network
 from .prediction import Prediction
@@ -41,7 +42,7 @@ _DEFAULT_MEMBERS = 8
 _SHARING_MEMBERS = 32
 
 
-class Ensemble(EnsembleInspection, Prediction, Uncertainty):
+class Ensemble(EnsembleInspection, Prediction, Uncertainty, Describing):
     """Several networks that are trained together on the same rows, and whose predictions are averaged.
 
     X is read and encoded once, and all members are trained on the same batches in one call of the core per epoch. The

@@ -10,6 +10,7 @@ from ..data.arrays import Array
 from ..spec import shapes
 from ..spec.configuration import DEFAULT_LOSS, check_scales, configure
 from ..spec.layers import Dense
+from .describing import Describing
 from .fit import Fitting
 from .inspection import Inspection
 from .uncertainty import Uncertainty
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from ..spec.numeric_embeddings import NumericEmbedding, NumericEmbeddingName
 
 
-class Network(Fitting, Inspection, Uncertainty):
+class Network(Fitting, Inspection, Uncertainty, Describing):
     """Neural network of fully connected layers.
 
     Parameters
