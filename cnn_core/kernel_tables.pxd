@@ -12,6 +12,12 @@ cdef struct DenseKernels:
     void (*gather)(const Rows *x, Py_ssize_t first, Py_ssize_t m, void *target, Py_ssize_t ld) noexcept nogil
     # passes of training, or one gradient, or one loss; called by each thread of a region with its rank
     void (*run)(Run *run, int rank, int size) noexcept nogil
+    # forward of all rows of a tape, backward of them, a step with a given gradient; called as `run`
+    void (*record)(Run *run, int rank, int size) noexcept nogil
+    void (*play_back)(Run *run, int rank, int size) noexcept nogil
+    void (*apply_gradient)(Run *run, int rank, int size) noexcept nogil
+    # dropout of the inputs in a tape's forward pass, applied to rows x
+    void (*drop_rows)(Run *run, void *x, Py_ssize_t ldx) noexcept nogil
     # passes of several runs; called by each thread of a region with its rank
     void (*together)(Team *team, int rank, int size) noexcept nogil
     # passes of runs that share weights; called by each thread of a region with its rank

@@ -42,6 +42,7 @@ cdef class Block:
     cdef object token               # exists as long as memory is shared, see `states`; None for the owner's block
 
 
+cdef bint is_in(cnp.ndarray array, Block block) noexcept
 cdef Block allocate(Py_ssize_t count, dtype)
 cdef cnp.ndarray array_of(Block block)
 

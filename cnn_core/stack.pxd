@@ -43,6 +43,10 @@ cdef class Stack(Layers):
     cdef Stack captured                 # copy of the state at the last return, if one was needed
     cdef Block settled                  # running statistics before a batch that may end early; or None
     cdef bint in_batch                  # whether the last whole step had `settled`; changed within slices only
+    cdef readonly int64_t changes       # of the weights, and of what else a tape depends on
+    cdef list spare                     # memory of tapes that are gone
+    cdef int64_t passes_of_step, passes     # forward passes in training since the step `passes_of_step`
+    cdef bint is_fixed                  # `fix_memory` was called
     cdef object token, shared           # token of memory of another stack; weak one of memory that others share
 
     cdef Block gradient_block(self)
@@ -57,6 +61,17 @@ cdef class Stack(Layers):
                            double deadline, on_step)
     cdef object evaluate(self, X, y, Objective objective, bint backward, bint training, double deadline,
                          order)
+
+
+cdef class Tape:
+    cdef readonly Stack stack
+    cdef Run run
+    cdef object X, kept                 # rows that are read in place, and what keeps them alive
+    cdef double scale
+    cdef cnp.ndarray memory
+    cdef int64_t changes                # that of the stack in the forward pass
+    cdef int forks
+    cdef bint is_busy                   # in a backward pass
 
 
 cdef Py_ssize_t chunk_rows(Stack self, Py_ssize_t batch, int threads, bint activated)

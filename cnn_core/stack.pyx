@@ -22,7 +22,7 @@ from cnn_core.kernel_tables cimport DenseKernels
 from cnn_core.layers cimport (
     Block, Layers, allocate, array_of, enter_user, has_expired, kernels_of, leave_user, pinned, round_up_rows,
     thread_count)
-from cnn_core.threads cimport acquire_threads, release_threads, get_pool, wait, run_parallel
+from cnn_core.threads cimport acquire_threads, release_threads, get_pool, wait, run_parallel, work_fn
 from cnn_core.types cimport (
     CUSTOM, GRADIENT_ONLY, NORM_BLOCK, SGD, LossSpec, Layer, Run, Step, Target, loss_fn, step_fn)
 
@@ -75,6 +75,7 @@ cdef void given_gradient(LossSpec *spec, const Layer *last, Py_ssize_t m, const 
 
 cdef void set_steps(Stack self, int64_t count) noexcept nogil:
     self.step.count, self.step.momentum_product, self.step.in_product = count, 1, 0
+    self.passes = 0
 
 
 cdef int set_norms(Stack self, cnp.ndarray norms) except -1:
@@ -92,6 +93,7 @@ cdef class Stack(Layers):
         self.loss_kernel, self.step_kernel = loss_kernels[real], step_kernels[real]
         self.moment_memory = ()
         self.update.clip_norm = self.update.clip_value = INFINITY
+        self.spare = []
         make_locks(self)
         self.forks = forks
 
@@ -112,11 +114,13 @@ cdef class Stack(Layers):
     def standardize(self, mean, deviation, Py_ssize_t clipped=0):
         """Documented in `Layers.standardize`; refused with a RuntimeError while a pass runs."""
         forget_other_threads(self)
+        self.changes += 1
         Layers.standardize(self, mean, deviation, clipped)
 
     def encode(self, columns, bins, lower, factor, low, high):
         """Documented in `Layers.encode`; refused with a RuntimeError while a pass runs."""
         forget_other_threads(self)
+        self.changes += 1
         Layers.encode(self, columns, bins, lower, factor, low, high)
 
     def tabulate(self):
@@ -171,6 +175,14 @@ cdef class Stack(Layers):
             Entering it raises a RuntimeError during a pass.
         """
         return Change(self)
+
+    def fix_memory(self):
+        """Keep the parameters and the running statistics in their present memory: later results of `present` are copies.
+
+        Arrays of `parameters` from now on are of this memory as long as the stack exists.
+        """
+        with Change(self):
+            self.is_fixed = True
 
     cdef Block gradient_block(self):
         """Memory of the gradient, which is allocated when it is first needed."""
@@ -319,6 +331,7 @@ cdef class Stack(Layers):
         with cython.critical_section(self):     # as in `set_optimizer`
             _old = self.rate_factors, self.average_memory, self.norms_array
             check_free(self, "set_update")
+            self.changes += 1
             self.rate_factors, self.average_memory = factors_memory, average
             self.norms_array, self.proximal = None, separate
             self.updates = self.mask is not None or given or separate
@@ -365,7 +378,8 @@ cdef class Stack(Layers):
         if self.offset != NULL:
             raise ValueError("gram training computes no gradient of the first layer's weights: it allows no clipping, "
                              "averages, masks or factors of layers")
-        memset(self.gradient_memory.data, 0, self.memory.count*self.itemsize)   # that of a frozen layer is not written
+        if run.count > 0:       # it has rows, else a given gradient; that of a frozen layer is not written
+            memset(self.gradient_memory.data, 0, self.memory.count*self.itemsize)
         if self.squares is None:
             self.squares = allocate((self.memory.count + NORM_BLOCK - 1) // NORM_BLOCK, np.dtype("float64"))
         if self.rate_factors is None:
@@ -422,6 +436,7 @@ cdef class Stack(Layers):
         forget_other_threads(self)
         with cython.critical_section(self):
             check_free(self, "set_dropout")
+            self.changes += 1
             self.dropout_key = seed
             self.input_dropout = values[0]
             for i in range(self.net.depth):
@@ -591,10 +606,7 @@ cdef class Stack(Layers):
         ValueError, TypeError
             If an array has another shape, dtype or layout.
         """
-        # imported here to keep the import of the core fast
-        from cnn_core.clipping import slopes
-        from cnn_core.encoding import add_bins, factors_of_bins
-        from cnn_core.functions import derive_from_inputs, matmul
+        from cnn_core.functions import derive_from_inputs   # imported here to keep the import of the core fast
         cdef Run run
         cdef Poll poll
         cdef cnp.npy_intp shape[2]
@@ -611,15 +623,7 @@ cdef class Stack(Layers):
                 Y = Y * call_function(activation[1], self.forward(X, link=False, scale=scale, n_threads=threads))
             elif link and activation != "identity":
                 Y = derive_from_inputs(activation, self.forward(X, link=False, scale=scale, n_threads=threads), Y)
-            (W, _), *_ = self.views()
-            transposed = W.T
-            factors = self.factors
-            if factors is None and (scale != 1 or self.encoding is not None):
-                factors = np.full(self.columns, scale)
-            if self.encoding is not None:
-                factors = factors_of_bins(self.encoding, factors)
-            if factors is not None:
-                transposed = (transposed * factors).astype(self.dtype)
+            weights = first_weights(self, scale)
             alive = self.prepare(&run, X, Y, Objective("mse", scale=scale), PY_SSIZE_T_MAX, threads, True)
             m = run.count
             run.loss_and_gradient, run.loss_spec.function = given_gradient, <void *>self
@@ -641,21 +645,102 @@ cdef class Stack(Layers):
                     self.execute(&run, threads)
                 end_of_run(&run, &poll)
                 dz = cnp.PyArray_SimpleNewFromData(2, shape, self.type_number, run.dz[0])
-                gradient = (<object>out)[at:stop]
-                if self.encoding is not None:
-                    gradient = np.empty((stop - at, self.sizes[0]), self.dtype)
-                matmul(dz[:, :self.sizes[1]], transposed, gradient, n_threads=threads)
-                if self.clipped:
-                    gradient[:, :self.clipped] *= slopes(
-                        X, slice(at, stop), self.scaled_by[0], self.factors, self.clipped)
-                if self.encoding is not None:
-                    add_bins(self, X, slice(at, stop), scale, gradient, (<object>out)[at:stop])
+                transform_back(self, X, slice(at, stop), scale, weights, dz, (<object>out)[at:stop], None, threads)
                 PyErr_CheckSignals()
                 at = stop
             keep_workspace(self, alive[2])
             return out
         finally:
             end_reading(self)
+
+    def record(self, X, cnp.ndarray out=None, *, bint training=False, bint activated=False, double scale=1.0,
+               n_threads=None):
+        """Outputs for X, and a tape with what `backward` needs.
+
+        Parameters
+        ----------
+        X : ndarray or SparseRows (m, k)
+            As for `forward`. The tape refers to it: it must not change before `backward`.
+        out : ndarray (m, n), optional
+            Output array: C-contiguous, of the stack's dtype.
+        training : bool
+            True: units are dropped, and batch-normalised layers use the statistics of X and update the running ones.
+            Two calls between two steps drop different units; the first one drops those of the next step of `train`.
+        activated : bool
+            Whether the outputs are those after the last layer's activation, not softmax; else the logits.
+        scale, n_threads
+            As for `forward`.
+
+        Returns
+        -------
+        (ndarray (m, n), Tape)
+            `out`, or a new array, and the tape.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an array has another shape, dtype or layout, or `activated` is True for softmax.
+        RuntimeError
+            If a pass of training runs; with batch normalisation in training also if another call reads the stack.
+        """
+        return record_rows(self, X, out, training, activated, scale, n_threads)
+
+    def backward(self, Tape tape not None, cnp.ndarray d not None, cnp.ndarray gradients=None,
+                 cnp.ndarray of_rows=None, *, bint parameters=True, bint rows=False, n_threads=None):
+        """Gradients of sum(d * out), where out are the outputs of the forward pass of a tape.
+
+        The tape can be used again. Layers with a learning rate of 0 have a gradient of 0.
+
+        Parameters
+        ----------
+        tape : Tape
+            Result of `record`. X, and what `is_valid` tells, are those of that call.
+        d : ndarray (m, n)
+            Gradient of a function of the outputs; C-contiguous, of the stack's dtype.
+        gradients : ndarray, optional
+            Vector for the gradient of the parameters, laid out like them; a new one by default.
+        of_rows : ndarray (m, k), optional
+            Array for the gradient of X, of the stack's dtype, each row contiguous; a new one by default.
+        parameters, rows : bool
+            Whether the gradients of the parameters, and of X, are computed.
+        n_threads : int, optional
+            As for `forward`.
+
+        Returns
+        -------
+        (ndarray or None, ndarray or None)
+            Gradient of the parameters; gradient of X.
+
+        Raises
+        ------
+        ValueError
+            If an array has another shape, dtype or layout, or the tape is of another stack.
+        RuntimeError
+            If the weights have changed since the forward pass, or a pass of training runs.
+        """
+        return play_back(self, tape, d, gradients, parameters or gradients is not None, of_rows,
+                         rows or of_rows is not None, n_threads)
+
+    def step_by(self, cnp.ndarray gradients not None, double rate, Objective objective not None):
+        """One step of the optimizer with a given gradient, as `train` takes it: with the penalty, clipping, the average.
+
+        Parameters
+        ----------
+        gradients : ndarray
+            Gradient of the mean loss, laid out like the parameters and not changed; without the penalty.
+        rate : float
+            Learning rate of the step.
+        objective : Objective
+            Its penalty and number of threads are used.
+
+        Raises
+        ------
+        ValueError
+            If the vector has another shape or dtype, or `set_optimizer` was not called.
+        RuntimeError
+            If a pass of training runs.
+        """
+        step_by(self, gradients, rate, objective)
 
     def train(self, X, y, Objective objective not None, order, rates, *, batch_size):
         """One pass over the rows, a step of the optimizer after every batch.
@@ -822,6 +907,7 @@ cdef class Stack(Layers):
         return (losses, penalties) if epoch == epochs else (losses[:epoch], penalties[:epoch])
 
 
+include "tapes.pyx"
 include "members.pyx"
 include "together.pyx"
 include "shared_weights.pyx"

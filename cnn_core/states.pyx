@@ -62,6 +62,12 @@ cdef Block copy_of(Block block, dtype):
 
 
 cdef int own_memory(Stack self) except -1:
+    """Before a change of the weights: move to new memory if others share that of the stack."""
+    self.changes += 1
+    return own_arena(self)
+
+
+cdef int own_arena(Stack self) except -1:
     """Move to new memory if others share that of the stack."""
     if living_token(self) is not None:
         set_memory(self, copy_of(self.memory, self.dtype), copy_of(self.running_memory, self.dtype))
@@ -145,7 +151,7 @@ cdef Stack present_state(Stack self, bint averaged):
     forget_other_threads(self)
     averaged = averaged and self.average_memory is not None and self.step.count > 0
     new = Stack(self)       # in the memory of this one until `share`, or the copy, sets that of the state
-    if not averaged and share(new, self):
+    if not averaged and not self.is_fixed and share(new, self):
         return new
     source = captured_now(self)
     if source is None:

@@ -180,6 +180,7 @@ cdef struct Run:            # passes over rows: everything a parallel region nee
     bint training           # running statistics are updated, and units are dropped
     double input_dropout
     uint64_t key            # seed of dropout
+    void *outputs           # on a tape: rows of n reals, the outputs or their gradient, see `tapes.pyx`
     void *scratch           # size `scratch_size` reals for each thread
     Py_ssize_t scratch_size
     double *row_loss        # chunk of them

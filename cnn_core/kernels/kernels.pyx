@@ -17,6 +17,7 @@ include "norms.pyx"
 include "epilogue.pyx"
 include "updates.pyx"
 include "passes.pyx"
+include "tapes.pyx"
 include "lanes.pyx"
 include "bundles.pyx"
 include "together.pyx"
@@ -29,6 +30,8 @@ include "probes.pyx"
 cdef DenseKernels dense_exports
 dense_exports.forward, dense_exports.gather = forward, gather_for_forward
 dense_exports.run = run_passes
+dense_exports.record, dense_exports.play_back, dense_exports.apply_gradient = record, play_back, apply_gradient
+dense_exports.drop_rows = drop_rows
 dense_exports.together = run_together
 dense_exports.share_weights = run_shared
 dense_exports.bundle_lanes, dense_exports.bundle_size = bundle_lanes, bundle_size

@@ -77,48 +77,58 @@ cdef void backward_part(Run *run, int index, const Part *part) noexcept nogil:
                        <real *>run.dz[index - 1] + some.first*below.ld)
 
 
-cdef void rows_phase(Run *run, const Part *part, const real *x, Py_ssize_t ldx, double weight, real *scratch,
-                     bint begun) noexcept nogil:
-    """Gather, forward, loss and backward for the part's rows. `begun`: the first layer's product is already
+cdef void forward_rows(Run *run, const Part *part, const real *x, Py_ssize_t ldx, bint begun) noexcept nogil:
+    """Gather and forward for the part's rows, up to what the loss takes. `begun`: the first layer's product is already
     computed."""
     cdef const Net *net = run.net
-    cdef const Layer *layer
-    cdef Py_ssize_t first = part.first, m = part.m
-    cdef int index, top = net.depth - 1
+    cdef int index
     cdef const real *below = x
     cdef Part some = no_rows(part)
-    if m <= 0 and net.plain:
-        return
     if x == <const real *>run.inputs:
         while next_part(run, part, &some, EPILOGUE_FLOPS*ldx):
             fill_inputs(run, part, &some, ldx)
             if not net.plain:
                 drop_inputs(run, &some, <real *>run.inputs + some.first*ldx, ldx)
-    # Forward: each layer's product, then what it leaves out.
+    # Each layer's product, then what it leaves out.
     for index in range(net.depth):
-        layer = &net.layers[index]
         if index > 0 or not begun:
             forward_part(run, index, part, below, ldx)
         epilogue_forward(run, index, part)
-        below, ldx = <const real *>run.a[index], layer.ld
+        below, ldx = <const real *>run.a[index], net.layers[index].ld
     if run.activated and not run.failed:
         activate_output(run, part)
-    if run.failed:
-        return
-    # Loss and its gradient with respect to the last layer's logits, or to its outputs.
-    layer = &net.layers[top]
-    if goes_on(run, part.rank, 0):
-        run.loss_and_gradient(&run.loss_spec, layer, m, <real *>run.a[top] + first*layer.ld, &run.target, run.order,
-                              part.at + first, weight, <real *>run.dz[top] + first*layer.ld if run.backward else NULL,
-                              scratch, run.row_loss + first)
-    if run.activated and run.backward:
+
+
+cdef void backward_rows(Run *run, const Part *part) noexcept nogil:
+    """dZ of each layer for the part's rows, from what the loss has written in place of that of the last layer."""
+    cdef int index = run.net.depth - 1
+    if run.activated:
         derive_output(run, part)
-    # Backward: dZ of each layer from dZ of the layer above.
-    index = top if run.backward else 0
+    # dZ of each layer from dZ of the layer above.
     while index > 0:
         backward_part(run, index, part)
         index -= 1
         epilogue_backward(run, index, part)
+
+
+cdef void rows_phase(Run *run, const Part *part, const real *x, Py_ssize_t ldx, double weight, real *scratch,
+                     bint begun) noexcept nogil:
+    """Gather, forward, loss and backward for the part's rows; `begun` as for `forward_rows`."""
+    cdef const Layer *layer = &run.net.layers[run.net.depth - 1]
+    cdef Py_ssize_t first = part.first, m = part.m
+    cdef int top = run.net.depth - 1
+    if m <= 0 and run.net.plain:
+        return
+    forward_rows(run, part, x, ldx, begun)
+    if run.failed:
+        return
+    # Loss and its gradient with respect to the last layer's logits, or to its outputs.
+    if goes_on(run, part.rank, 0):
+        run.loss_and_gradient(&run.loss_spec, layer, m, <real *>run.a[top] + first*layer.ld, &run.target, run.order,
+                              part.at + first, weight, <real *>run.dz[top] + first*layer.ld if run.backward else NULL,
+                              scratch, run.row_loss + first)
+    if run.backward:
+        backward_rows(run, part)
 
 
 cdef void weights_phase(Run *run, const real *inputs, Py_ssize_t ld_inputs, Py_ssize_t row, Py_ssize_t m,

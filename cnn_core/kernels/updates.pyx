@@ -185,7 +185,7 @@ cdef void apply_update(Run *run, Py_ssize_t index, int rank, int size) noexcept 
             update_rows(run, &step, factor, layer.w + first, layer.n, vectors_of(last - first)*LANES, layer.ldt, True)
         else:
             update_rows(run, &step, factor, layer.w + first*layer.ld, last - first, n, layer.ld, True)
-        if run.wt[i] != NULL and first < last:
+        if run.wt != NULL and run.wt[i] != NULL and first < last:
             copy_weights(layer, <const real *>run.parameters, <real *>run.wt[i], first, last)
         if layer.b >= 0 and rank == size - 1:
             update_rows(run, &step, factor, layer.b, 1, n, layer.ld, False)
