@@ -162,7 +162,7 @@ cdef int give_spare(Stack self, cnp.ndarray memory) except -1:
 
 @cython.final
 cdef class Tape:
-    """What a forward pass of a `Stack` keeps for `Stack.backward`; made by `Stack.record`.
+    """Record of a forward pass of a `Stack`, with what `Stack.backward` needs; made by `Stack.record`.
 
     Attributes
     ----------
