@@ -46,9 +46,10 @@ ALLOWED = {
     "plotting": "common data losses metrics network spec",
     "rates": "common data network plotting training",
     "report": "_version common data files metrics network plotting preprocessing",
+    "serving": "_version artefact common data losses network preprocessing uncertainty",
     "tutorials": "common data functional network optimizers plotting spec",
     "cli": "_version callbacks common data datasets estimators files losses metrics network optimizers plotting report"
-    " schedules spec training",
+    " schedules serving spec training",
     "examples": "callbacks cli plotting",
     "__main__": "cli",
 }

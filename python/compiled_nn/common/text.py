@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from html import escape
 
@@ -33,6 +34,13 @@ def shortened(value: object, longest: int) -> str:
     """Return the text of a value, printable and without its end if it has more than `longest` characters."""
     text = printable(str(value))
     return text if len(text) <= longest else f"{text[: longest - 3]}..."
+
+
+def distinct_texts(values: Sequence[object]) -> list[str]:
+    """Return the texts of values; values with the same text, such as 1 and "1", get their index as well."""
+    texts = [str(value) for value in values]
+    counts = Counter(texts)
+    return [text if counts[text] == 1 else f"{text}_{i}" for i, text in enumerate(texts)]
 
 
 def html_table(rows: Sequence[Sequence[str]]) -> str:

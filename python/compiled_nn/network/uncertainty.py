@@ -145,6 +145,7 @@ class Uncertainty(Predicting):
             If the network predicts classes, :meth:`calibrate_intervals` was not called or had too few rows, or an
             argument cannot be used.
         """
+        from ..artefact import regions  # imported here to keep `import compiled_nn` fast
         from ..uncertainty import conformal
 
         if self._configuration.loss.classifies:
@@ -153,12 +154,7 @@ class Uncertainty(Predicting):
                 " Use predict_set."
             )
         margin = conformal.threshold(self._scores(), coverage)
-        low, high, unit = self._predicting().bounds(X)
-        with np.errstate(over="ignore", under="ignore"):  # beyond the range of the dtype, a bound is infinite
-            bounds = (low - margin * unit, high + margin * unit)
-            dtype = self._outputs.dtype or self._configuration.dtype
-            lower, upper = (bound.astype(dtype) for bound in bounds)
-        return (lower[:, 0], upper[:, 0]) if lower.shape[1] == 1 else (lower, upper)
+        return regions.interval(self._predicting(), X, margin)
 
     def predict_set(self, X: Any, coverage: float = 0.9) -> Array:
         """Return sets of classes that contain the true class of a new row with a probability of at least `coverage`.
@@ -183,6 +179,7 @@ class Uncertainty(Predicting):
             If the network predicts values, :meth:`calibrate_intervals` was not called or had too few rows, or an
             argument cannot be used.
         """
+        from ..artefact import regions  # imported here to keep `import compiled_nn` fast
         from ..uncertainty import conformal
 
         if not self._configuration.loss.classifies:
@@ -191,9 +188,7 @@ class Uncertainty(Predicting):
                 " Use predict_interval."
             )
         margin = conformal.threshold(self._scores(), coverage)
-        scores = 1 - self._class_probabilities(X)
-        in_set: Array = scores <= margin
-        return in_set
+        return regions.class_set(self._class_probabilities(X), margin)
 
     def _class_probabilities(self, X: Any) -> Array:
         """Return the probabilities of the classes in float64."""

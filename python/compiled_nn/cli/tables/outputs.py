@@ -10,13 +10,13 @@ set_0.9_CLASS           1 if a class is in the prediction set of a calibrated ne
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...common.text import distinct_texts
 from ...losses import Quantile
 from ..support import results
 from ..support.results import Model
@@ -40,7 +40,7 @@ class Outputs:
     def __init__(self, net: Model, *, proba: bool = False, coverages: Sequence[float] = ()) -> None:
         self._net, self._proba, self._coverages = net, proba, coverages
         self._loss = net._configuration.loss
-        self._classes = _names(net.classes_) if results.classifies(net) else []
+        self._classes = distinct_texts(net.classes_.tolist()) if results.classifies(net) else []
 
     def of(self, X: Any) -> Columns:
         """Return the outputs (m,) of rows, by their names."""
@@ -66,13 +66,6 @@ class Outputs:
             return _named([f"set_{coverage:g}_{name}" for name in self._classes], sets)
         lower, upper = net.predict_interval(X, coverage)
         return _several(f"lower_{coverage:g}", lower) | _several(f"upper_{coverage:g}", upper)
-
-
-def _names(classes: NDArray[Any]) -> list[str]:
-    """Return the texts of labels; labels with the same text, such as 1 and "1", get their number as well."""
-    texts = [str(label) for label in classes.tolist()]
-    counts = Counter(texts)
-    return [text if counts[text] == 1 else f"{text}_{i}" for i, text in enumerate(texts)]
 
 
 def _several(name: str, values: NDArray[Any]) -> Columns:

@@ -1,0 +1,243 @@
+"""Batches of concurrent requests: rows that arrive while a model computes are answered by one call.
+
+A lone request is computed at once. A call that takes longer than `INLINE` seconds, by the time of the first calls, is
+made in a thread, so that the event loop is not blocked; rows that arrive meanwhile wait for its end, and are then
+computed together. Shorter calls are made in the event loop, since handing one to a thread takes about as long; requests
+that are read in the same round of the loop as a computed one are computed together at the start of the next round. The
+core computes each row in the same way whatever the other rows are, so that answers are the same bits in every batch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from .answers import Answers
+from .request_errors import RequestError
+
+if TYPE_CHECKING:
+    from ..data.arrays import Array
+
+INLINE = 5e-4  # seconds that the event loop may be blocked by one call
+_SEVERAL = 64  # rows of the call that is timed, besides that of one row
+_REPEATS = 3
+
+Outcome = Answers | Exception
+
+
+class Waiting(NamedTuple):
+    """Rows that wait for the next call.
+
+    Attributes
+    ----------
+    rows : ndarray (m, n)
+    answered : asyncio.Future
+        Receiver of their answers.
+    """
+
+    rows: Array
+    answered: asyncio.Future[Answers]
+
+
+class Batcher:
+    """Calls of one model.
+
+    Parameters
+    ----------
+    compute : callable
+        Function from encoded rows (m, n) to answers; a ValueError means that it cannot be computed for some row.
+    executor : concurrent.futures.Executor
+        Threads of longer calls.
+    batching : bool
+        Whether rows of several requests are computed together.
+    most : int
+        Number of rows of one call, at most, unless a request has more.
+    waiting : int
+        Number of rows that may wait; further ones are refused.
+    seconds : float
+        Time that a request may wait.
+    observe : callable
+        Function that is called with the number of rows of each call.
+    """
+
+    def __init__(
+        self,
+        compute: Callable[[Array], Answers],
+        executor: Executor,
+        *,
+        batching: bool,
+        most: int,
+        waiting: int,
+        seconds: float,
+        observe: Callable[[int], Any],
+    ) -> None:
+        self._compute, self._executor, self._observe = compute, executor, observe
+        self._batching, self._most, self._waiting_most, self._seconds = batching, most, waiting, seconds
+        self._pending: list[Waiting] = []
+        self._n_pending = 0
+        self._in_thread = self._in_round = False
+        self._fixed = self._per_row = 0.0  # seconds of a call, and of each row
+
+    def measure(self, row: Array) -> None:
+        """Measure the time of calls with copies of one encoded row (1, n)."""
+        try:
+            one, several = (
+                min(self._timed(np.repeat(row, m, axis=0)) for _ in range(_REPEATS)) for m in (1, _SEVERAL)
+            )
+        except ValueError:  # the model has no finite answer for this row
+            self._fixed = math.inf
+            return
+        self._per_row = max(several - one, 0.0) / (_SEVERAL - 1)
+        self._fixed = one - self._per_row
+
+    def _timed(self, rows: Array) -> float:
+        start = time.perf_counter()
+        self._compute(rows)
+        return time.perf_counter() - start
+
+    def _is_short(self, m: int) -> bool:
+        return self._fixed + m * self._per_row <= INLINE
+
+    async def answer(self, rows: Array) -> Answers:
+        """Return the answers for encoded rows (m, n).
+
+        Raises
+        ------
+        RequestError
+            If too many rows wait, or the answer takes too long.
+        ValueError
+            If the answer of a row cannot be computed.
+        """
+        m = len(rows)
+        if not self._batching:
+            return self._one(rows) if self._is_short(m) else await self._alone(rows)
+        if not (self._in_thread or self._in_round):
+            if self._is_short(m):
+                self._begin_round()
+                return self._one(rows)
+        elif self._n_pending + m > self._waiting_most:
+            raise RequestError(
+                503,
+                f"{self._n_pending:,} rows wait already. Try again later, or send fewer requests at once.",
+            )
+        waiting = Waiting(rows, asyncio.get_running_loop().create_future())
+        self._pending.append(waiting)
+        self._n_pending += m
+        if not (self._in_thread or self._in_round):
+            self._flush()
+        async with self._limit():
+            return await waiting.answered
+
+    def _one(self, rows: Array) -> Answers:
+        self._observe(len(rows))
+        return self._compute(rows)
+
+    async def _alone(self, rows: Array) -> Answers:
+        loop = asyncio.get_running_loop()
+        async with self._limit():
+            return await loop.run_in_executor(self._executor, self._one, rows)
+
+    def _limit(self) -> _Limit:
+        return _Limit(self._seconds)
+
+    def _begin_round(self) -> None:
+        """Note that a call was made in this round of the event loop: what comes now waits for the next round."""
+        self._in_round = True
+        asyncio.get_running_loop().call_soon(self._end_round)
+
+    def _end_round(self) -> None:
+        self._in_round = False
+        if self._pending and not self._in_thread:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Compute the rows that wait, here or in a thread."""
+        batch = self._taken()
+        if not batch:
+            return
+        if self._is_short(sum(len(waiting.rows) for waiting in batch)):
+            self._begin_round()
+            self._deliver(batch, self._outcomes(batch))
+            return
+        self._in_thread = True
+        loop = asyncio.get_running_loop()
+        done = loop.run_in_executor(self._executor, self._outcomes, batch)
+        done.add_done_callback(lambda done: self._finish(batch, done))
+
+    def _taken(self) -> list[Waiting]:
+        """Return the first requests that wait and are not cancelled, up to the number of rows of a call."""
+        batch: list[Waiting] = []
+        m = used = 0
+        for waiting in self._pending:
+            size = len(waiting.rows)
+            if batch and m + size > self._most:
+                break
+            used += 1
+            self._n_pending -= size
+            if not waiting.answered.done():
+                batch.append(waiting)
+                m += size
+        del self._pending[:used]
+        return batch
+
+    def _outcomes(self, batch: list[Waiting]) -> list[Outcome]:
+        """Return the answers for each request, or its error; a bad row spoils no answer but its own."""
+        together = [waiting.rows for waiting in batch]
+        m = sum(map(len, together))
+        self._observe(m)
+        if len(batch) > 1:
+            try:
+                answers = self._compute(np.concatenate(together))
+            except ValueError:
+                return [self._outcome(rows) for rows in together]
+            ends = np.cumsum([len(rows) for rows in together]).tolist()
+            return [answers.part(end - len(rows), end) for rows, end in zip(together, ends, strict=True)]
+        return [self._outcome(together[0])]
+
+    def _outcome(self, rows: Array) -> Outcome:
+        try:
+            return self._compute(rows)
+        except Exception as error:  # goes to the request that waits
+            return error
+
+    def _finish(self, batch: list[Waiting], done: asyncio.Future[list[Outcome]]) -> None:
+        """Deliver what a thread has computed, and compute the rows that have arrived meanwhile."""
+        self._in_thread = False
+        error = done.exception()
+        self._deliver(batch, done.result() if error is None else [error] * len(batch))  # type: ignore[list-item]
+        if self._pending:
+            self._flush()
+
+    @staticmethod
+    def _deliver(batch: list[Waiting], outcomes: list[Outcome]) -> None:
+        for waiting, outcome in zip(batch, outcomes, strict=True):
+            if waiting.answered.done():  # cancelled meanwhile
+                continue
+            if isinstance(outcome, Exception):
+                waiting.answered.set_exception(outcome)
+            else:
+                waiting.answered.set_result(outcome)
+
+
+class _Limit:
+    """Limit of the time that a request waits; a RequestError after it."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self._timeout = seconds, asyncio.timeout(seconds)
+
+    async def __aenter__(self) -> None:
+        await self._timeout.__aenter__()
+
+    async def __aexit__(self, *error: Any) -> None:
+        try:
+            await self._timeout.__aexit__(*error)
+        except TimeoutError:
+            raise RequestError(
+                503, f"The model has not answered within {self._seconds:g} s. Try again later."
+            ) from None

@@ -1,0 +1,100 @@
+"""The plain routes: rows as JSON objects, answers as one object per row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..common.errors import did_you_mean
+from .documents import shown
+from .request_errors import RequestError
+
+if TYPE_CHECKING:
+    from ..data.arrays import Array
+    from .answers import Answers
+    from .model import ServedModel
+    from .settings import Settings
+    from .store import Slot
+
+_KEYS = ("rows", "coverage")
+
+
+class Question:
+    """Rows of a request, ready for a model.
+
+    Parameters
+    ----------
+    document : dict
+        Body of the request.
+    slot : Slot
+        Place of the model.
+    model : ServedModel
+        Model that answers.
+    settings : Settings
+        Limits of the service.
+
+    Raises
+    ------
+    RequestError
+        If the request cannot be answered.
+    """
+
+    def __init__(self, document: dict[str, Any], slot: Slot, model: ServedModel, settings: Settings) -> None:
+        for key in document:
+            if key not in _KEYS:
+                hint = did_you_mean(key, _KEYS)
+                raise RequestError(
+                    422,
+                    f"The request has the key {shown(key)}; expected rows and coverage.{hint}"
+                    + (" Send one row as a list with one object." if key in model.rows.titles else ""),
+                )
+        rows = document.get("rows")
+        check_number(len(rows) if isinstance(rows, list) else 0, settings.max_rows)
+        self._slot, self._model = slot, model
+        self.coverage = document.get("coverage")
+        self.margin: Array | None = model.answering.margin_for(self.coverage)
+        self.rows: Array = model.rows.read(rows)
+
+    def answer(self, answers: Answers) -> dict[str, Any]:
+        """Return the body of the answer."""
+        model = self._model
+        return {
+            "model": self._slot.name,
+            "version": self._slot.version,
+            "fingerprint": model.fingerprint,
+            "predictions": model.answering.rows(answers, self.coverage),
+        }
+
+
+def check_number(n: int, most: int) -> None:
+    """Raise a RequestError for more rows than one request may have."""
+    if n > most:
+        raise RequestError(
+            413, f"The request has {n:,} rows; at most {most:,} are answered at once. Send several requests."
+        )
+
+
+def description(slot: Slot, model: ServedModel) -> dict[str, Any]:
+    """Return the metadata of a model."""
+    answering = model.answering
+    return {
+        "model": slot.name,
+        "version": slot.version,
+        "kind": "classifier" if answering.classifies else "regressor",
+        "classes": answering.classes if answering.classifies else None,
+        "quantiles": answering.quantiles or None,
+        "columns": list(model.rows.titles),
+        "has_intervals": answering.has_regions and not answering.classifies,
+        "has_sets": answering.has_regions and answering.classifies,
+        "fingerprint": model.fingerprint,
+        "loaded_at": model.loaded_at.isoformat(timespec="seconds"),
+        "error": slot.error,
+        "input_schema": model.input_schema,
+        "metadata": model.metadata,
+    }
+
+
+def status_of(error: Exception) -> RequestError:
+    """Return the RequestError for an error of a model: a ValueError is that of a row, whose output is not finite."""
+    if isinstance(error, RequestError):
+        return error
+    return RequestError(422, " ".join(str(error).split()))
