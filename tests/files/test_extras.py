@@ -37,6 +37,7 @@ def with_document(path, change):
     content = path.read_bytes()
     size = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + size])
+    header["__metadata__"].pop("compiled_nn_card", None)
     fields = json.loads(header["__metadata__"]["compiled_nn"])
     change(fields)
     header["__metadata__"]["compiled_nn"] = json.dumps(fields)

@@ -6,6 +6,7 @@ import struct
 import numpy as np
 
 NETWORK, TRAINING, ESTIMATOR = "compiled_nn", "compiled_nn_training", "compiled_nn_estimator"
+CARD = "compiled_nn_card"
 
 
 def split(content):
@@ -21,8 +22,13 @@ def joined(header, numbers):
 
 
 def with_document(content, key, change):
-    """Return a file after `change` was called with its document of this key, which it edits or replaces by a text."""
+    """Return a file after `change` was called with its document of this key, which it edits or replaces by a text.
+
+    The file has no fingerprint, which would not match.
+    """
     header, numbers = split(content)
+    if key != CARD:
+        header["__metadata__"].pop(CARD, None)
     document = json.loads(header["__metadata__"][key])
     text = change(document)
     header["__metadata__"][key] = text if isinstance(text, str) else json.dumps(document)

@@ -41,6 +41,8 @@ class EnsembleParts(NamedTuple):
         Descriptions of the inputs and the outputs.
     metadata : dict
         Content of the user, which files store as JSON.
+    training : dict
+        Numbers of the last training, see :mod:`compiled_nn.files.recorded`.
     """
 
     networks: tuple[Configuration, ...]
@@ -52,3 +54,4 @@ class EnsembleParts(NamedTuple):
     inputs: Inputs
     outputs: Outputs
     metadata: dict[str, Any]
+    training: dict[str, Any]

@@ -32,6 +32,8 @@ class Parts(Immutable):
         Description of the outputs.
     metadata : dict
         Content of the user, which files store as JSON.
+    training : dict
+        Numbers of the last training, see :mod:`compiled_nn.files.recorded`.
     """
 
     configuration: Configuration
@@ -40,6 +42,7 @@ class Parts(Immutable):
     inputs: Inputs
     outputs: Outputs
     metadata: dict[str, Any]
+    training: dict[str, Any]
 
     def __init__(
         self,
@@ -49,6 +52,7 @@ class Parts(Immutable):
         inputs: Inputs,
         outputs: Outputs,
         metadata: dict[str, Any],
+        training: dict[str, Any],
     ) -> None:
         self._set(
             configuration=configuration,
@@ -57,4 +61,5 @@ class Parts(Immutable):
             inputs=inputs,
             outputs=outputs,
             metadata=metadata,
+            training=training,
         )

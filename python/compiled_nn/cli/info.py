@@ -120,7 +120,7 @@ def _card(path: str) -> dict[str, Any]:
     from .tables import record
 
     with open_tensors(path) as file:
-        document, configuration, inputs, outputs, members = network_file.describe(file)
+        document, configuration, inputs, outputs, members, recorded = network_file.describe(file)
         text = (file.metadata() or {}).get(network_file.ESTIMATOR)
         estimator = None if text is None else _estimator_of(parse_json(text, file.n_bytes))
     network, n_inputs = document["network"], inputs.n_inputs
@@ -155,6 +155,8 @@ def _card(path: str) -> dict[str, Any]:
         "target": known.target,
         "split": known.split,
         "interval": known.interval,
+        "fingerprint": recorded.get("fingerprint"),
+        "training": recorded.get("training", {}),
         "metadata": metadata,
     }
 

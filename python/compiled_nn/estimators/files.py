@@ -25,7 +25,7 @@ import numpy as np
 from .._version import __version__
 from ..common import checks
 from ..data.arrays import Array
-from ..files import checkpoint_file, extras, network_file
+from ..files import checkpoint_file, extras, network_file, recorded
 from ..files.documents import parse_json
 from ..files.network_file import ESTIMATOR, ESTIMATOR_TENSORS
 from ..files.safetensors_file import open_tensors, write_tensors
@@ -66,7 +66,8 @@ def write(
     parts = parts if metadata is None else parts.replace(metadata=metadata)
     tensors, content = network_file.make_content(parts, __version__)
     curves, document = described(model, network.dtype, vars(model), progress)
-    write_tensors(path, tensors | curves, {network_file.KEY: content, ESTIMATOR: document})
+    card = recorded.documents(content, tensors, parts.training)
+    write_tensors(path, tensors | curves, {network_file.KEY: content, ESTIMATOR: document, **card})
 
 
 def described(
@@ -139,7 +140,8 @@ def _as_tensor(curve: list[float], dtype: str) -> Array:
 def read(path: Readable, owner: type[Any], *, mmap: bool = False) -> Any:
     """Return the estimator of class `owner` from a file written by :func:`write`, or from a checkpoint."""
     with open_tensors(path, mmap=mmap) as file:
-        parts = network_file.parse_network(file)
+        described = network_file.describe(file)
+        parts = network_file.parts_of_network(file, described)
         text = (file.metadata() or {}).get(ESTIMATOR)
         if text is None:
             raise ValueError("it holds a network without an estimator; read it with compiled_nn.load")
@@ -166,6 +168,7 @@ def read(path: Readable, owner: type[Any], *, mmap: bool = False) -> Any:
         if checkpoint_file.is_checkpoint(file):
             model.network_.resume(*checkpoint_file.parse_training(file, parts))
         model.network_.n_threads = model.n_threads
+        recorded.verify(file, described.document, described.card)
     return model
 
 

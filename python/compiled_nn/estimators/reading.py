@@ -134,6 +134,22 @@ class Reading(EstimatorExchanging):
         """Content of the user, as in :class:`Network`: anything that JSON can express, by name. Files contain it."""
         return self.network_.metadata
 
+    def fingerprint(self) -> str:
+        """Return a SHA-256 over everything that decides predictions, as 64 hexadecimal digits.
+
+        It is that of the network, or of the ensemble; see :meth:`Network.fingerprint`. Files contain it.
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        NotFittedError
+            Before fit.
+        """
+        return self._network().fingerprint()
+
     @classmethod
     def load(cls, path: Readable, *, mmap: bool = False) -> Self:
         """Read an estimator written by :meth:`save`; its predictions are bit for bit the same.

@@ -65,6 +65,7 @@ class Running(Fitted):
         self.stop_reason_ = net.stop_reason_
         if self.stop_reason_ and stopping_early and self.restore_best and progress.best_state is not None:
             net.restore(progress.best_state)
+            net.best_epoch_ = progress.best_epoch
         if stopping_early and progress.losses and not progress.best_epoch:
             column = "val_score" if self.monitor is None else self.monitor
             warn(f"{column!r} was NaN in each epoch; the last weights are kept.", CompiledNNWarning)

@@ -25,7 +25,7 @@ from ..data.arrays import Array
 from ..training.averaging import Average
 from ..training.trainer import Trainer
 from ..training.weights import LayerState, copy_layers
-from . import network_file, trainer_state
+from . import network_file, recorded, trainer_state
 from .documents import parse_json
 from .network_file import TRAINING
 from .safetensors_file import (
@@ -38,6 +38,7 @@ from .schemas import array, flag, integer, record, text
 
 if TYPE_CHECKING:
     from ..common.protocols import History
+    from .network_file import Description
     from .places import Writable
 
 _KEY = "compiled_nn_training"
@@ -101,14 +102,17 @@ def make_content(
         "dropout_key": state["dropout_key"],
         "columns": list(history),
     }
-    return tensors, {network_file.KEY: document, _KEY: progress}
+    card = recorded.documents(document, tensors, parts.training)
+    return tensors, {network_file.KEY: document, _KEY: progress, **card}
 
 
-def parse(file: Any) -> tuple[Parts, dict[str, Any], History]:
+def parse(file: Any) -> tuple[Description, Parts, dict[str, Any], History]:
     """Return the content of a checkpoint in a file opened by :func:`open_tensors`.
 
     Returns
     -------
+    described : Description
+        Description of the network.
     parts : Parts
         Parts of the network.
     state : dict
@@ -130,9 +134,10 @@ def parse(file: Any) -> tuple[Parts, dict[str, Any], History]:
             "it is the checkpoint of an estimator. Read it with the method load of the class of the estimator, or"
             " with compiled_nn.load as a trained network"
         )
-    parts = network_file.parse_network(file)
+    described = network_file.describe(file)
+    parts = network_file.parts_of_network(file, described)
     parts = parts.replace(layers=list(parts.layers))
-    return parts, *parse_training(file, parts)
+    return described, parts, *parse_training(file, parts)
 
 
 def is_checkpoint(file: Any) -> bool:

@@ -73,6 +73,16 @@ class Content:
         array = numbers.view(_DTYPES[dtype]).reshape(shape)
         return array if sys.byteorder == "little" else array.astype(array.dtype.newbyteorder("="))
 
+    def hash(self, name: str) -> str:
+        """Return the SHA-256 of the bytes of a tensor, of which only some MiB are in memory at a time."""
+        from hashlib import sha256  # imported here to keep `import compiled_nn` fast
+
+        _, _, start, stop = self._tensors[name]
+        digest = sha256()
+        for at in range(start, stop, TOGETHER):
+            digest.update(self._numbers.between(at, min(at + TOGETHER, stop)).data)
+        return digest.hexdigest()
+
 
 class _Numbers(Protocol):
     """Bytes after the header."""

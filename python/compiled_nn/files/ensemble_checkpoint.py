@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..data.arrays import Array
-from . import ensemble_file, members, network_file, trainer_state
+from . import ensemble_file, members, network_file, recorded, trainer_state
 from .documents import parse_json
 from .network_file import TRAINING
 from .safetensors_file import (
@@ -145,7 +145,8 @@ def write(
         "members": states,
         "columns": list(history),
     }
-    write_tensors(path, tensors, {network_file.KEY: document, _KEY: progress})
+    card = recorded.documents(document, tensors, parts.training)
+    write_tensors(path, tensors, {network_file.KEY: document, _KEY: progress, **card})
 
 
 def _prefix(i: int) -> str:

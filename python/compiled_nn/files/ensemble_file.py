@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..artefact.ensemble_parts import EnsembleParts
 from ..artefact.parts import Parts
-from . import extras, members, network_file
+from . import extras, members, network_file, recorded
 from .safetensors_file import write_tensors
 from .stored_layers import StoredLayers
 
@@ -23,12 +23,13 @@ if TYPE_CHECKING:
 def write(path: Writable, parts: EnsembleParts, library_version: str) -> None:
     """Write an ensemble; documented in :meth:`compiled_nn.Ensemble.save`."""
     tensors, document = make_content(parts, library_version)
-    write_tensors(path, tensors, {network_file.KEY: document})
+    card = recorded.documents(document, tensors, parts.training)
+    write_tensors(path, tensors, {network_file.KEY: document, **card})
 
 
 def make_content(parts: EnsembleParts, library_version: str) -> tuple[dict[str, Array], dict[str, Any]]:
     """Return the tensors and the JSON document of the file of an ensemble."""
-    common = Parts(parts.networks[0], (), parts.statistics, parts.inputs, parts.outputs, parts.metadata)
+    common = Parts(parts.networks[0], (), parts.statistics, parts.inputs, parts.outputs, parts.metadata, {})
     tensors, document = network_file.make_content(common, library_version)
     layers, config = members.content(parts)
     temperature = {"temperature": parts.outputs.calibration.temperature}
@@ -60,4 +61,5 @@ def parts_of(file: Any, described: Description) -> EnsembleParts:
         inputs,
         described.outputs,
         extras.read_metadata(described.document),
+        described.card.get("training", {}),
     )

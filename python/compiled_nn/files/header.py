@@ -33,7 +33,7 @@ _BITS = {
     **dict.fromkeys(("F64", "I64", "U64", "C64"), 64),
 }
 _DECODER = json.JSONDecoder()
-_NAMES = {"float32": "F32", "float64": "F64", "uint8": "U8"}
+NAMES = {"float32": "F32", "float64": "F64", "uint8": "U8"}
 
 _space = re.compile(r"[ \t\n\r]*+").match
 _entry = re.compile(rf"\{{[^{{}}]{{0,{_ENTRY_LIMIT}}}+\}}").match
@@ -77,7 +77,7 @@ def make(tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> tuple[byt
         array = tensors[name]
         stop = start + array.nbytes
         entries[name] = {
-            "dtype": _NAMES[array.dtype.name],
+            "dtype": NAMES[array.dtype.name],
             "shape": list(array.shape),
             "data_offsets": [start, stop],
         }

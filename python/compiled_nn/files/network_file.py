@@ -49,7 +49,7 @@ from ..preprocessing.standardization import Statistics
 from ..spec.configuration import CLIPPING, Configuration, from_config, to_config
 from ..training.targets import KINDS, restored_targets
 from ..uncertainty.calibration import NOTHING, Calibration
-from . import extras, stored_bins
+from . import extras, recorded, stored_bins
 from .documents import parse_json
 from .safetensors_file import (
     check_tensors,
@@ -120,7 +120,7 @@ _CLASS_DTYPES = {
 def write(path: Writable, parts: Parts, library_version: str) -> None:
     """Write a network; documented in :meth:`compiled_nn.Network.save`."""
     tensors, document = make_content(parts, library_version)
-    write_tensors(path, tensors, {KEY: document})
+    write_tensors(path, tensors, {KEY: document, **recorded.documents(document, tensors, parts.training)})
 
 
 def make_content(parts: Parts, library_version: str) -> tuple[dict[str, arrays.Array], dict[str, Any]]:
@@ -224,6 +224,8 @@ class Description(NamedTuple):
         Description of the outputs.
     members : Members or None
         Networks of an ensemble; None in the file of one network.
+    card : dict
+        Record that each file contains, see files/recorded.py; empty in the file of an earlier version.
     """
 
     document: dict[str, Any]
@@ -231,6 +233,7 @@ class Description(NamedTuple):
     inputs: Inputs
     outputs: Outputs
     members: Members | None
+    card: dict[str, Any]
 
 
 def describe(file: Any) -> Description:
@@ -281,6 +284,7 @@ def describe(file: Any) -> Description:
             calibration=_calibration(file, document)
         ),
         members,
+        recorded.read(file),
     )
 
 
@@ -292,7 +296,11 @@ def parse_network(file: Any) -> Parts:
     ValueError
         If it is not that of a valid network, or that of an ensemble.
     """
-    described = describe(file)
+    return parts_of_network(file, describe(file))
+
+
+def parts_of_network(file: Any, described: Description) -> Parts:
+    """Return the parts of the network in an opened file, as :func:`parts_of`; a ValueError for an ensemble."""
     if described.members is not None:
         raise ValueError("it holds an ensemble of networks; read it with compiled_nn.load")
     return parts_of(file, described)
@@ -307,7 +315,15 @@ def parts_of(file: Any, described: Description) -> Parts:
     layers = StoredLayers(file, configuration.layers)
     check_embeddings(configuration, layers)
     metadata = extras.read_metadata(described.document)
-    return Parts(configuration, layers, statistics_of(file), described.inputs, described.outputs, metadata)
+    return Parts(
+        configuration,
+        layers,
+        statistics_of(file),
+        described.inputs,
+        described.outputs,
+        metadata,
+        described.card.get("training", {}),
+    )
 
 
 def statistics_of(file: Any) -> Statistics | None:

@@ -71,10 +71,10 @@ def _pieces(tensors: dict[str, Array], metadata: dict[str, str]) -> Iterator[Pie
     beginning, names = header.make(tensors, metadata)
     yield beginning
     for name in names:
-        yield from _numbers(tensors[name])
+        yield from numbers(tensors[name])
 
 
-def _numbers(array: Array) -> Iterator[Piece]:
+def numbers(array: Array) -> Iterator[Piece]:
     """Yield the bytes of an array in C order; parts that are stored otherwise are copied in blocks of rows."""
     rows = array.reshape(1) if array.ndim == 0 else array
     together = max(1, TOGETHER * len(rows) // max(1, rows.nbytes))

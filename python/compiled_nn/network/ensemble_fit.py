@@ -178,6 +178,7 @@ class EnsembleFitting(EnsemblePreparation):
 
         validate = None if together.held_out is None else together.validate
         model: Any = self
+        self._trained = {"rows": len(read.X)}
         try:
             try:
                 loop.run(model, together, plan.plan, validate, self._weights_changed, self._configuration)

@@ -65,6 +65,17 @@ class EnsembleState(EnsembleFitting):
             path, parts if metadata is None else parts._replace(metadata=metadata), __version__
         )
 
+    def fingerprint(self) -> str:
+        """Return a SHA-256 over everything that decides predictions; documented in :meth:`Network.fingerprint`.
+
+        It includes the weights of the members in the mean. Members that were dropped, and the way in which the others
+        were chosen, are not included.
+        """
+        from ..files import ensemble_file, fingerprint  # imported here to keep `import compiled_nn` fast
+
+        tensors, document = ensemble_file.make_content(self._parts(), __version__)
+        return fingerprint.of_tensors(document, tensors)
+
     def save_checkpoint(self, path: Writable) -> None:
         """Write the ensemble and the state of training to a safetensors file, from which training continues exactly.
 
@@ -150,6 +161,7 @@ class EnsembleState(EnsembleFitting):
             inputs,
             outputs,
             self.metadata,
+            self._training_record(),
         )
 
     def _set_parts(self, parts: EnsembleParts) -> None:
@@ -174,6 +186,7 @@ class EnsembleState(EnsembleFitting):
             _inputs=parts.inputs,
             _outputs=parts.outputs,
             metadata=parts.metadata,
+            _trained=parts.training,
         )
 
     def _resume(self, training: Training) -> None:

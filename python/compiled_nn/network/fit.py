@@ -385,6 +385,7 @@ class Fitting(Prediction, Losses, State):
         """Run the epochs of a plan."""
         from ..training import loop  # imported here to keep `import compiled_nn` fast
 
+        self._trained = run.n_rows(self.optimizer)
         if plan.averaging is not None:
             first, last = (
                 loop.Averaging(plan.averaging, run.trainer),

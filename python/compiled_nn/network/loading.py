@@ -39,14 +39,17 @@ def load(path: Readable, *, mmap: bool = False) -> Network:
     ValueError
         If the file is not a valid network, or has a newer format; or if it cannot be mapped.
     """
-    from ..files import network_file  # imported here to keep `import compiled_nn` fast
+    from ..files import network_file, recorded  # imported here to keep `import compiled_nn` fast
     from ..files.safetensors_file import open_tensors
 
     with open_tensors(path, mmap=mmap) as file:
         described = network_file.describe(file)
+        net: Network
         if described.members is None:
-            return Network._of_parts(network_file.parts_of(file, described))
-        net: Network = _ensemble(file, described)
+            net = Network._of_parts(network_file.parts_of(file, described))
+        else:
+            net = _ensemble(file, described)
+        recorded.verify(file, described.document, described.card)
     return net
 
 
@@ -78,6 +81,7 @@ def load_checkpoint(path: Readable) -> Network:
         checkpoint_file,
         ensemble_checkpoint,
         network_file,
+        recorded,
     )
     from ..files.safetensors_file import open_tensors
 
@@ -87,11 +91,13 @@ def load_checkpoint(path: Readable) -> Network:
             net: Network
             net = ensemble = _ensemble(file, described)
             ensemble._resume(ensemble_checkpoint.parse(file, described))
+            recorded.verify(file, described.document, described.card)
             return net
-        parts, state, history = checkpoint_file.parse(file)
+        described, parts, state, history = checkpoint_file.parse(file)
         net = Network._of_parts(parts)
         net._trainer = Trainer.restored(net._fitted(), state)
         net.history = history
+        recorded.verify(file, described.document, described.card)
     return net
 
 

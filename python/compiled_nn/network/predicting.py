@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -49,6 +50,9 @@ class Predicting:
     stop_reason_: str | None
     epochs_planned_: int
     metadata: dict[str, Any]
+    _trained: Mapping[
+        str, Any
+    ] = {}  # numbers of rows of the last fit; after `load` all of `_training_record`
     _owner: ClassVar[str] = "Network"
     _noun: ClassVar[str] = "network"
 
@@ -180,6 +184,24 @@ class Predicting:
                 f"The {self._noun} has weights, but no statistics to scale y with. Call 'fit' to compute them."
             )
         return self._outputs.scaling
+
+    def _training_record(self) -> dict[str, Any]:
+        """Return the record of the last fit that files contain; see :mod:`compiled_nn.files.recorded`.
+
+        The losses are those of the epoch whose weights the model has.
+        """
+        history = self.history
+        if not history["epoch"]:
+            return dict(self._trained)
+        best = getattr(self, "best_epoch_", None) or self._trained.get("best_epoch")
+        at = history["epoch"].index(best) if best in history["epoch"] else -1
+        return {
+            **self._trained,
+            "epochs": int(history["epoch"][-1]),
+            **({} if best is None else {"best_epoch": int(best)}),
+            "stop_reason": getattr(self, "stop_reason_", self._trained.get("stop_reason")),
+            **{name: float(history[name][at]) for name in ("loss", "val_loss") if name in history},
+        }
 
     # ---- the predictor
 

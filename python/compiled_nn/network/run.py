@@ -57,6 +57,15 @@ class Run(Immutable):
             trainer=trainer, data=data, objective=objective, stream=stream, held_out=held_out, gram=gram
         )
 
+    def n_rows(self, optimizer: Optimizer) -> dict[str, int]:
+        """Return the numbers of training rows and of validation rows; without those of streamed batches."""
+        found = {}
+        if self.stream is None or optimizer.name == "lbfgs":
+            found["rows"] = self.data.batches.n_rows
+        if self.held_out is not None:
+            found["validation_rows"] = len(self.held_out.y)
+        return found
+
     @contextmanager
     def source(self, optimizer: Optimizer, deadline: float) -> Iterator[Source]:
         """Yield the object that runs epochs: with the Gram matrix, over streamed batches, or over data in memory."""

@@ -190,6 +190,38 @@ class State(Model):
         parts = self._parts()
         network_file.write(path, parts if metadata is None else parts.replace(metadata=metadata), __version__)
 
+    def fingerprint(self) -> str:
+        """Return a SHA-256 over everything that decides predictions, as 64 hexadecimal digits.
+
+        It includes weights, architecture, scaling and encoding of X, names of columns, classes, units of y and
+        calibration. It does not include metadata, the history, the optimizer, seeds and other parameters that only
+        training uses. Files contain it, and it is the same after `load`, and on every machine. :func:`load` compares it
+        with the content of the file.
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        NotFittedError
+            If the network has no weights yet.
+        ValueError
+            If the loss is a function, or an activation is user-defined and not registered.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> net = cnn.Network([cnn.Dense(2)], seed=0).fit([[0.0], [1.0]], [0, 1], epochs=0)
+        >>> before = net.fingerprint()
+        >>> net.fit([[0.0], [1.0]], [0, 1], epochs=1, warm_start=True).fingerprint() == before
+        False
+        """
+        from ..files import fingerprint, network_file  # imported here to keep `import compiled_nn` fast
+
+        tensors, document = network_file.make_content(self._parts(), __version__)
+        return fingerprint.of_tensors(document, tensors)
+
     def save_checkpoint(self, path: Writable) -> None:
         """Write the network and the state of training to a safetensors file, from which training continues exactly.
 
@@ -236,13 +268,22 @@ class State(Model):
             configuration = configuration.without_given_weights()
         stack = stack.present(averaged=True)
         statistics = stack.statistics and Statistics(*stack.statistics)
-        return Parts(configuration, layer_views(stack), statistics, inputs, outputs, self.metadata)
+        return Parts(
+            configuration,
+            layer_views(stack),
+            statistics,
+            inputs,
+            outputs,
+            self.metadata,
+            self._training_record(),
+        )
 
     @classmethod
     def _of_parts(cls, parts: Parts) -> Self:
         """Return a network made from the parts read from a file."""
         net = cls._of_configuration(parts.configuration)
         net._inputs, net._outputs, net.metadata = parts.inputs, parts.outputs, parts.metadata
+        net._trained = parts.training
         net._trainer = Trainer(new_stack(parts.configuration, parts.layers), parts.configuration.seed)
         parts.inputs.set_in(net._trainer.stack, parts.statistics)
         return net

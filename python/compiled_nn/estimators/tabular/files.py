@@ -18,7 +18,7 @@ import numpy as np
 
 from ..._version import __version__
 from ...common import checks
-from ...files import ensemble_file, network_file
+from ...files import ensemble_file, network_file, recorded
 from ...files.documents import parse_json
 from ...files.network_file import ESTIMATOR
 from ...files.safetensors_file import open_tensors, write_tensors
@@ -58,7 +58,8 @@ def write(
         "label_dtype": label_dtype.str,
         "report": [[name, each["value"], each["reason"]] for name, each in report.to_dict().items()],
     }
-    write_tensors(path, tensors, {network_file.KEY: content, ESTIMATOR: document})
+    card = recorded.documents(content, tensors, parts.training)
+    write_tensors(path, tensors, {network_file.KEY: content, ESTIMATOR: document, **card})
 
 
 def read(path: Readable, owner: type[Any], *, mmap: bool = False) -> Any:
@@ -86,6 +87,7 @@ def read(path: Readable, owner: type[Any], *, mmap: bool = False) -> Any:
         label_dtype = file_schemas.label_dtype(_TEXT("label_dtype", document["label_dtype"]), parts)
         choices = array(_choice, most=_MOST_CHOICES)("report", document["report"])
         model._restore(Ensemble._of_parts(parts), Report(choices), label_dtype)
+        recorded.verify(file, described.document, described.card)
     return model
 
 
