@@ -190,11 +190,14 @@ def _of_numbers(
 
 
 def _categories(random: np.random.Generator, m: int, column: Categorical) -> Array:
-    """Return categories (m,), each of them at least once, with an unknown and a missing one."""
-    values: Array = np.empty(len(column.categories) + 2, object)
-    values[:] = [*column.categories, unknown(column), None]
-    places = np.arange(m) % len(values)
-    chosen: Array = values[random.permutation(places)]
+    """Return categories (m,), each of them at least once, with an unknown and a missing one.
+
+    A column of whole numbers that floats round has no missing ones.
+    """
+    choices = [*column.categories, unknown(column), *([] if column.has_large else [None])]
+    values: Array = np.empty(len(choices), object)
+    values[:] = choices
+    chosen: Array = values[random.permutation(np.arange(m) % len(values))]
     return chosen
 
 

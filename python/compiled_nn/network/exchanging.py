@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from .predicting import Predicting
 
 if TYPE_CHECKING:
     from ..artefact.predictor import Predictor
     from ..exchange.description import Description
+    from ..files.places import Writable
 
 
 class Exchanging:
@@ -18,6 +19,69 @@ class Exchanging:
     @abstractmethod
     def _described_predictor(self) -> tuple[Description, Predictor]:
         """Return the description of the present predictor, and the predictor; NotFittedError without weights."""
+
+    def to_onnx(
+        self,
+        path: Writable | None = None,
+        *,
+        inputs: Literal["auto", "tensor", "columns"] = "auto",
+        dtype: Literal["float32", "float64"] | None = None,
+        opset: int = 17,
+    ) -> Any:
+        """Export the model to ONNX.
+
+        Everything that the model does is in the file: scaling, categories, dates, bins, embeddings, all layers, the
+        mean of an ensemble, temperature, labels, and units of y.
+
+        Parameters
+        ----------
+        path : str, path-like or binary file object, optional
+            File to write; an existing file is replaced. Default: the model is only returned.
+        inputs : {"auto", "tensor", "columns"}, default "auto"
+            Inputs of the file: one tensor "X" (batch, k), or an input (batch, 1) for each column, with its name.
+            "auto": one tensor, unless the model encodes a table.
+        dtype : {"float32", "float64"}, optional
+            Dtype of numbers in the file. Default: that of the model.
+        opset : int, default 17
+            Version of the operators, from 17 to 22.
+
+        Returns
+        -------
+        onnx.ModelProto
+            Model, with the outputs "label" and "probabilities" for classes; "values" (batch, n) otherwise, and
+            "deviations" for the loss "gaussian_nll".
+
+        Raises
+        ------
+        NotFittedError
+            If the model has no weights yet.
+        ValueError
+            If ONNX cannot express the model, such as a user-defined activation, or it is too large for a file.
+        ArithmeticError
+            If onnxruntime predicts something else for probe rows. No file is then written.
+        ImportError
+            If onnx or onnxruntime is not installed.
+
+        Notes
+        -----
+        docs/onnx.md describes the inputs, the outputs and the metadata of the file. Before the function returns,
+        onnxruntime predicts probe rows together and one by one. The largest difference, relative to the largest output,
+        is recorded in the file; it is at most 1e-9 for float64, and 1e-5 for float32.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> net = cnn.Network([cnn.Dense(2)], seed=0).fit([[0.0], [1.0]], ["no", "yes"], epochs=5)
+        >>> model = net.to_onnx("net.onnx")  # doctest: +SKIP
+        >>> import onnxruntime  # doctest: +SKIP
+        >>> session = onnxruntime.InferenceSession("net.onnx")  # doctest: +SKIP
+        >>> session.run(["label"], {"X": np.float32([[0.0], [1.0]])})  # doctest: +SKIP
+        [array(['no', 'yes'], dtype=object)]
+        """
+        description, predictor = self._described_predictor()
+        from ..exchange.to_onnx.export import export  # imported here to keep `import compiled_nn` fast
+
+        return export(description, predictor, path, form=inputs, dtype=dtype, opset=opset)
 
 
 class NetworkExchanging(Exchanging, Predicting):
