@@ -196,7 +196,7 @@ def test_a_body_that_does_not_arrive(net):
 
     async def run():
         async def receive():
-            await asyncio.sleep(10)
+            await asyncio.Event().wait()
 
         sent = []
 

@@ -87,6 +87,13 @@ class Answering:
         """Whether answers have sets or intervals if the request does not state a coverage."""
         return self._margin is not None
 
+    @property
+    def largest_coverage(self) -> float:
+        """Largest coverage of sets and intervals: c needs c / (1 - c) rows to calibrate on."""
+        scores = self.predictor.outputs.calibration.scores
+        n = 0 if scores is None else len(scores)
+        return n / (n + 1)
+
     def _margin_of(self, coverage: float) -> Array:
         scores = self.predictor.outputs.calibration.scores
         assert scores is not None

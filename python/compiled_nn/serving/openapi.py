@@ -118,9 +118,9 @@ def _predict(slot: Slot, model: ServedModel, settings: Settings, place: str) -> 
     if model.answering.has_regions:
         what = "sets of classes" if model.answering.classifies else "intervals"
         properties["coverage"] = {
-            "type": "number",
+            "type": ["number", "null"],
             "exclusiveMinimum": 0,
-            "exclusiveMaximum": 1,
+            "maximum": model.answering.largest_coverage,
             "description": f"Probability that the {what} of the answer contain the true value; 0.9 without it.",
         }
     body = {"type": "object", "properties": properties, "required": ["rows"], "additionalProperties": False}
