@@ -262,29 +262,54 @@ cdef void release_threads(int size) noexcept nogil:
         swap(&pool.busy, 0)
 
 
+cdef int in_use = 0         # number of threads of a call without `n_threads`, negative for a default; 0: not determined
+cdef int shared = 0         # 1: the default is the share of one of several worker processes
+cdef int calls = 0          # calls with such a share
+
+
 def _reset_after_fork():
     """In a child of fork: the workers stayed in the parent, and so did the thread that had reserved the pool."""
+    global in_use, calls
     cdef int rank
     for rank in range(MOST_THREADS):
         pool.barrier_lock[rank] = pool.wake_lock[rank] = NULL
         pool.asleep[rank] = pool.idle[rank] = 0
     pool.workers, pool.arrived, pool.generation, pool.busy = 1, 0, 0, 0
     pool.tickets = pool.unfinished = 0
+    if in_use < 0:
+        in_use = calls = 0      # the child may be one of several workers
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_reset_after_fork)
 del _reset_after_fork       # called in this process, it would take the threads' locks away
 
-cdef int in_use = 0         # number of threads of a call without `n_threads`; 0: not determined yet
-
-
 cdef int current_threads() except -1:
     """Number of threads of a call without `n_threads`; at least 1, whatever other threads set meanwhile."""
     cdef int count = get(&in_use)
-    if count == 0:
-        count = default_threads()
-        replace(&in_use, 0, count)
+    if count > 0:
+        return count
+    return -count if count < 0 and not is_due() else determine()
+
+
+cdef bint is_due() noexcept nogil:
+    """Whether a worker process counts the others again: pools start workers when there is work. It does so in the
+    1st, 2nd, 4th, 8th, ... call, so that the time does not matter."""
+    cdef int number
+    if get(&shared) == 0:
+        return False
+    number = add(&calls, 1)
+    return number & (number - 1) == 0
+
+
+cdef int determine() except -1:
+    """Determine the default, and use it unless a number is set."""
+    cdef int before = get(&in_use), count
+    from cnn_core.siblings import is_worker  # imported here to keep the import of the core fast
+    swap(&shared, is_worker() and _of_environment() is None)
+    count = default_threads()
+    if before <= 0:
+        replace(&in_use, before, -count)
     return count
 
 
@@ -298,28 +323,34 @@ def _from_environment(name):
     return min(int(digits), MOST_THREADS) if digits else None
 
 
+def _of_environment():
+    return _from_environment("COMPILED_NN_NUM_THREADS") or _from_environment("OMP_NUM_THREADS")
+
+
 def default_threads():
     """Default number of threads.
 
     The environment variable COMPILED_NN_NUM_THREADS; else OMP_NUM_THREADS, or its first entry if it is a list; else the
     number of processors that this process may run on (its affinity), limited to the quota of its control groups
-    (`cnn_core.quota`). A variable that is not a positive integer is ignored.
+    (`cnn_core.quota`), and divided by the number of workers in a worker process (`cnn_core.siblings`). A variable that
+    is not a positive integer is ignored.
 
     Returns
     -------
     int
         From 1 to `MOST`.
     """
-    from cnn_core.quota import quota  # imported here to keep the import of the core fast
-    for name in ("COMPILED_NN_NUM_THREADS", "OMP_NUM_THREADS"):
-        count = _from_environment(name)
-        if count:
-            return count
+    # imported here to keep the import of the core fast
+    from cnn_core.quota import quota
+    from cnn_core.siblings import share_of
+    count = _of_environment()
+    if count is not None:
+        return count
     try:
         count = len(os.sched_getaffinity(0))
     except (AttributeError, OSError):
         count = os.cpu_count() or 1
-    return max(1, min(count, quota() or count, MOST_THREADS))
+    return max(1, min(share_of(min(count, quota() or count)), MOST_THREADS))
 
 
 def set_num_threads(n):
@@ -346,6 +377,17 @@ def set_num_threads(n):
     if count < 1:
         raise ValueError(f"the number of threads must be at least 1, not {n}")
     swap(&in_use, min(count, MOST_THREADS))
+
+
+def chosen_num_threads():
+    """Return the number of threads of `set_num_threads`, or None if the default is in use.
+
+    Returns
+    -------
+    int or None
+    """
+    cdef int count = get(&in_use)
+    return count if count > 0 else None
 
 
 def get_num_threads():

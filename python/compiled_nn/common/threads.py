@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cnn_core.threads import MOST, get_num_threads
+from cnn_core.threads import MOST, chosen_num_threads, get_num_threads
 from cnn_core.threads import set_num_threads as _set_num_threads
 
 from . import checks
@@ -27,7 +27,8 @@ def set_num_threads(n: int | None) -> None:
     n : int or None
         Number of threads, at least 1; a number above 64 counts as 64. None restores the default: the environment
         variable COMPILED_NN_NUM_THREADS, else OMP_NUM_THREADS, else the number of processors that the process may
-        use, limited by the quotas of its control groups.
+        use, limited by the quotas of its control groups; in a worker process of a pool, divided by the number of
+        workers.
 
     Raises
     ------
@@ -60,7 +61,7 @@ def threads(n: int) -> Iterator[None]:
     ...     cnn.get_num_threads()
     1
     """
-    before = get_num_threads()
+    before = chosen_num_threads()
     set_num_threads(n)
     try:
         yield
