@@ -43,9 +43,11 @@ if TYPE_CHECKING:
         tutorials,
     )
     from .estimators import MLPClassifier, MLPRegressor
+    from .estimators.from_sklearn import from_sklearn
     from .estimators.tabular import TabularClassifier, TabularRegressor
     from .network.ensemble import Ensemble
     from .network.importance import permutation_importance
+    from .network.imports import from_torch
     from .optimizers import LBFGS, SGD, Adadelta, Adagrad, Adam, AdamW, Lion, NAdam, RAdam, RMSprop, Rprop
     from .spec.numeric_embeddings import Periodic, PiecewiseLinear
     from .training.averaging import SWA
@@ -87,6 +89,8 @@ __all__ = [
     "datasets",
     "diagram",
     "estimators",
+    "from_sklearn",
+    "from_torch",
     "functional",
     "get_num_threads",
     "load",
@@ -149,6 +153,8 @@ __getattr__, __dir__ = lazy.attach(
         "Ensemble": "network.ensemble",
         **dict.fromkeys(("Periodic", "PiecewiseLinear"), "spec.numeric_embeddings"),
         "SWA": "training.averaging",
+        "from_sklearn": "estimators.from_sklearn",
+        "from_torch": "network.imports",
         "permutation_importance": "network.importance",
         "search": "tuning.searching",
     },

@@ -36,7 +36,7 @@ ALLOWED = {
     "artefact": "common data losses metrics preprocessing spec training uncertainty",
     "files": "artefact common data preprocessing spec training uncertainty",
     "display": "common data spec",
-    "exchange": "_version artefact common data files losses preprocessing",
+    "exchange": "_version artefact common data files losses preprocessing spec training",
     "network": "_version artefact callbacks common data display exchange files losses metrics optimizers preprocessing"
     " schedules spec training uncertainty",
     "estimators": "_version artefact callbacks common data display exchange files losses metrics network"

@@ -64,7 +64,7 @@ def folded(layers: Layers, temperature: float = 1.0, *, embedded: bool = False) 
     for i, statistics in enumerate(layers.running_statistics()):
         gain = gains[i]
         if statistics is not None and gain is not None:
-            pairs[i], norms[i] = _normalised(pairs[i], gain, Statistics(*statistics)), None
+            pairs[i], norms[i] = normalised(pairs[i], gain, Statistics(*statistics)), None
     if embedded:
         (E, _), (W, b), *others = pairs
         pairs = [(arithmetic.matmul(E, W).astype(W.dtype), b), *others]
@@ -104,7 +104,7 @@ def folded(layers: Layers, temperature: float = 1.0, *, embedded: bool = False) 
     return copy
 
 
-def _normalised(pair: Pair, gain: Array, running: Statistics) -> Pair:
+def normalised(pair: Pair, gain: Array, running: Statistics) -> Pair:
     """Return (W, b) of a layer that includes batch normalisation by running mean and variance."""
     W, b = pair
     mean, variance = running

@@ -47,6 +47,14 @@ class Perceptron(Presets, Creation):
         """Return the labels (m,) that stratify a validation split; None for no stratification."""
         return None
 
+    def to_sklearn(self) -> Any:
+        """Return the model as a fitted estimator of scikit-learn; documented in :class:`Exchanging`."""
+        from ..exchange.sklearn_writer import to_sklearn  # imported here to keep `import compiled_nn` fast
+        from .sklearn_training import training_of
+
+        net = self._network()
+        return to_sklearn(net._parts(), net._predicting(), lambda: training_of(self))
+
     # ---- training
 
     @suggest_keywords("estimator fit")

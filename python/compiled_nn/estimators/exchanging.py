@@ -32,3 +32,7 @@ class EstimatorExchanging(Exchanging):
         if predictor.outputs.targets.has_one_class:
             classes = classes[:1]
         return replace(description, classes=classes), predictor
+
+    def to_sklearn(self) -> Any:
+        """Return the model as a fitted estimator of scikit-learn; documented in :class:`Exchanging`."""
+        return self._network().to_sklearn()

@@ -273,6 +273,7 @@ def check(
     *,
     bound: float | None = None,
     what: str = "converted model",
+    outcome: str = "nothing was written",
 ) -> Verification:
     """Compare the answers of both sides, and return the result.
 
@@ -289,6 +290,8 @@ def check(
         Largest difference, relative to the largest output. Default: 1e-9 for float64, 1e-5 for float32.
     what : str
         Name of the other side in the message.
+    outcome : str
+        Consequence of a difference, for the message.
 
     Raises
     ------
@@ -301,7 +304,7 @@ def check(
     if not difference <= limit:
         raise ArithmeticError(
             f"The predictions of the {what}, computed by {against}, differ by {difference:.2g} of the largest output on"
-            f" {n_rows} probe rows; at most {limit:g} is allowed for {dtype}, so that nothing was written."
+            f" {n_rows} probe rows; at most {limit:g} is allowed for {dtype}, so that {outcome}."
         )
     if "label" in ours:
         _check_labels(ours, theirs, limit, f"{what}, computed by {against},")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from .predicting import Predicting
@@ -83,6 +84,80 @@ class Exchanging:
 
         return export(description, predictor, path, form=inputs, dtype=dtype, opset=opset)
 
+    def to_torch(self, *, logits: bool = False, encoded: bool = False) -> Any:
+        """Return the model as a ``torch.nn.Sequential`` that takes the rows of X.
+
+        The module includes everything that the model computes: scaling, clip and bins of the columns, all layers, the
+        mean of an ensemble, the temperature, and units of y. Its last module returns probabilities of classes, (m, 1)
+        for one sigmoid output, or values; for the loss "gaussian_nll", means and log variances. The predictions of
+        both are compared before it is returned; its attribute `conversion` has the largest difference.
+
+        Parameters
+        ----------
+        logits : bool, default False
+            Whether the module returns the outputs before the softmax or the sigmoid, as PyTorch's losses take them.
+        encoded : bool, default False
+            For a model of tables with categories or dates: a module that takes the rows of ``encoder_.transform(X)``.
+
+        Returns
+        -------
+        torch.nn.Sequential
+            Module in evaluation mode, in the dtype of the model. ``state_dict()`` has the names of a Sequential, such
+            as "0.weight" (units, inputs) and "0.bias" of the first linear layer. Batch normalisation is in the weights.
+
+        Raises
+        ------
+        NotFittedError
+            If the model has no weights yet.
+        ImportError
+            If PyTorch is not installed.
+        ValueError
+            If a module cannot express the model, because of texts, dates or a user-defined activation.
+        ArithmeticError
+            If the predictions differ.
+        """
+        from ..exchange.torch_writer import to_torch  # imported here to keep `import compiled_nn` fast
+
+        return to_torch(*self._described_rows(encoded), logits=logits)
+
+    def _described_rows(self, encoded: bool) -> tuple[Description, Predictor]:
+        """Return description and predictor; with `encoded`, those that take the rows of ``encoder_.transform(X)``."""
+        description, predictor = self._described_predictor()
+        if not encoded:
+            return description, predictor
+        if description.columns is None:
+            raise ValueError(
+                "encoded=True is for models with an encoder of tables; this one takes X as it is. Leave it out."
+            )
+        return replace(description, columns=None), predictor.of_encoded()
+
+    @abstractmethod
+    def to_sklearn(self) -> Any:
+        """Return the model as a fitted ``MLPClassifier`` or ``MLPRegressor`` of scikit-learn.
+
+        With `standardize`, the result is a pipeline of scikit-learn's scaler and the estimator. The predictions of both
+        are compared before it is returned; its attribute `conversion_` has the largest difference. An estimator keeps
+        its parameters, loss curve and moments, so that ``partial_fit`` continues its training; a warning names those
+        parameters of training that scikit-learn does not have. For a network, the parameters of training are
+        scikit-learn's defaults, with ``alpha=0``.
+
+        Returns
+        -------
+        MLPClassifier, MLPRegressor or Pipeline of scikit-learn
+            Fitted estimator, which predicts, scores, and can be pickled.
+
+        Raises
+        ------
+        NotFittedError
+            If the model has no weights yet.
+        ImportError
+            If scikit-learn is not installed.
+        ValueError
+            If scikit-learn's classes cannot express the model; the message names the part.
+        ArithmeticError
+            If the predictions differ.
+        """
+
 
 class NetworkExchanging(Exchanging, Predicting):
     """The same methods for a model that has the predictor itself."""
@@ -92,3 +167,10 @@ class NetworkExchanging(Exchanging, Predicting):
 
         predictor = self._predicting()
         return describe(predictor, self._fitted().statistics), predictor
+
+    def to_sklearn(self) -> Any:
+        """Raise ValueError, because scikit-learn's classes hold one network; documented in :class:`Exchanging`."""
+        raise ValueError(
+            "scikit-learn's multilayer perceptron holds one network, and this model combines several. The estimators of"
+            " this library work in scikit-learn's pipelines as they are."
+        )

@@ -224,6 +224,12 @@ class Network(Fitting, Inspection, Uncertainty, Describing):
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
+    def to_sklearn(self) -> Any:
+        """Return the network as a fitted estimator of scikit-learn; documented in :class:`Exchanging`."""
+        from ..exchange.sklearn_writer import to_sklearn  # imported here to keep `import compiled_nn` fast
+
+        return to_sklearn(self._parts(), self._predicting())
+
     # ---- forms of a network in tutorials
 
     @classmethod

@@ -1,0 +1,99 @@
+"""Functions that make a network from one of another library or format: from_torch, from_keras and from_onnx."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .importing import Meaning, network_of
+
+if TYPE_CHECKING:
+    from ..losses import Loss, LossName
+    from .network import Network
+
+
+def from_torch(
+    module: Any,
+    *,
+    activations: str | Sequence[str] | None = None,
+    loss: Loss | LossName | None = None,
+    classes: Any = None,
+    in_order: bool = False,
+) -> Network:
+    """Make a network from a PyTorch module, or from a state dict.
+
+    The predictions of both are compared before the network is returned; ``metadata["conversion"]`` has the largest
+    difference. Files of ``torch.save`` are pickles, which can run code: they are not read.
+
+    Parameters
+    ----------
+    module : torch.nn.Module, mapping of str to tensor or array, or path
+        ``nn.Sequential`` of linear layers, activations, normalisation, dropout and a softmax; a state dict of linear
+        layers in the order in which they are used; or the path of a safetensors file with one.
+    activations : str or sequence of str, optional
+        For a state dict, which needs it: activation of all hidden layers; or a list with one activation for each hidden
+        layer, or for each layer.
+    loss : Loss or str, optional
+        Loss of the network. Default: that of the last activation, which is "softmax_cross_entropy" for a softmax,
+        "binary_cross_entropy" for a sigmoid, "poisson" for exp, and otherwise "mse". Pass "softmax_cross_entropy" or
+        "binary_cross_entropy" if the outputs are logits.
+    classes : array-like, optional
+        Labels in the order of the outputs. With labels and without a loss, outputs without an activation are logits.
+        Default: 0, 1, ...
+    in_order : bool, default False
+        Whether modules of other classes call their children one after another, in the order in which they are defined.
+
+    Returns
+    -------
+    Network
+        Network whose dtype is that of the weights: float64, or otherwise float32. `fit` starts from the weights.
+
+    Raises
+    ------
+    ImportError
+        If PyTorch is not installed and `module` is not a state dict.
+    TypeError
+        If an argument is of the wrong type.
+    ValueError
+        If a module has no counterpart; the message names it.
+    ArithmeticError
+        If the predictions differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import compiled_nn as cnn
+    >>> state = {"0.weight": np.ones((2, 3)), "0.bias": np.zeros(2), "2.weight": np.ones((1, 2)), "2.bias": np.ones(1)}
+    >>> cnn.from_torch(state, activations="relu").predict([[1.0, 2.0, 3.0]]).tolist()
+    [13.0]
+    """
+    from ..exchange import torch_reader  # imported here to keep `import compiled_nn` fast
+
+    meaning = Meaning(loss, classes)
+    if isinstance(module, (str, os.PathLike)):
+        module = torch_reader.load_state(module)
+    if isinstance(module, Mapping):
+        names = torch_reader.check_activations(activations, module)
+        plain, dtype = torch_reader.read_state(module, names)
+        return network_of(
+            plain,
+            meaning,
+            dtype,
+            lambda X: torch_reader.evaluate_state(module, names, X),
+            "state dict",
+            "NumPy",
+        )
+    torch = torch_reader.load_torch("from_torch")
+    if not isinstance(module, torch.nn.Module):
+        raise TypeError(
+            "from_torch takes a module, a state dict, or the path of a safetensors file. Got"
+            f" {type(module).__name__} instead."
+        )
+    if activations is not None:
+        raise ValueError("activations is for a state dict; a module has its own. Leave it out.")
+    plain, dtype = torch_reader.read_module(module, in_order=in_order)
+    source = f"PyTorch {type(module).__name__}"
+    return network_of(
+        plain, meaning, dtype, lambda X: torch_reader.run(module, X), source, f"PyTorch {torch.__version__}"
+    )
