@@ -15,7 +15,7 @@ from ._version import __version__
 from .common import lazy
 from .common.errors import CompiledNNWarning, DivergenceError, NotFittedError
 from .common.threads import get_num_threads, set_num_threads, threads
-from .network.loading import load, load_checkpoint
+from .network.loading import load, load_checkpoint, read_card
 from .network.network import Network
 from .spec.activations import Activation, register_activation
 from .spec.initializers import Constant, Normal, Uniform
@@ -102,6 +102,7 @@ __all__ = [
     "plotting",
     "preprocessing",
     "rates",
+    "read_card",
     "register_activation",
     "report",
     "schedules",
@@ -120,6 +121,7 @@ _MODULES = (
         "optimizers",
         "plotting",
         "preprocessing",
+        "read_card",
         "rates",
         "report",
         "schedules",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ EXAMPLES = ("info digits.safetensors --json",)
 USAGE = "MODEL"
 DESCRIPTION = ""
 _LONGEST = 40  # characters of a name of a column
+_LAYER = ("layer", "inputs", "units", "activation", "bias", "parameters")
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -32,22 +32,69 @@ def add_options(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Print the description of the network."""
     from .support import results
-    from .tables import record
 
     card = _card(options.model)
     if options.json:
         results.print_json(card)
         return 0
     screen = Terminal(sys.stdout)
-    classes, room = card["classes"], screen.width - 14
+    rows = {**_origin(card), **_model(card, screen.width - 14), **_notes(card)}
+    lines = [f"{printable(name):<13} {printable(text)}" for name, text in rows.items() if text is not None]
+    if card["column_types"] is not None:
+        lines += _column_table(card["column_types"], screen)
+    if card["networks"] is not None:
+        title, *table = _network_table(card["networks"])
+        lines += ["", screen.style(title, "bold"), *table]
+    title, *table = _table(_LAYER, card["layers"])
+    screen.print(screen.style(options.model, "bold"), *lines, "", screen.style(title, "bold"), *table)
+    return 0
+
+
+def _origin(card: dict[str, Any]) -> dict[str, str | None]:
+    """Return the lines about the file and its training."""
+    saved, given = card["checkpoint"], card["estimator_parameters"]
+    return {
+        "written by": f"compiled-nn {card['written_by']}, format version {card['format_version']}",
+        "fingerprint": card["fingerprint"],
+        "checkpoint": None
+        if saved is None
+        else f"after {count(saved['epochs'], 'epoch')}, {count(saved['steps'], 'step')}",
+        "trained on": _training(card["training"]),
+        "estimator": card["estimator"],
+        "settings": None
+        if not given
+        else ", ".join(f"{name} {json.dumps(value)}" for name, value in given.items()),
+    }
+
+
+def _training(training: dict[str, Any]) -> str | None:
+    """Return the numbers of the last training as text."""
+    counted = {"rows": "row", "validation_rows": "validation row", "epochs": "epoch"}
+    parts = [count(training[name], noun) for name, noun in counted.items() if name in training]
+    if "best_epoch" in training:
+        parts.append(f"best epoch {training['best_epoch']:,}")
+    if training.get("stop_reason") is not None:
+        parts.append(f"stopped by {training['stop_reason']}")
+    names = {"loss": "loss", "val_loss": "validation loss"}
+    parts += [f"{text} {training[name]:.6g}" for name, text in names.items() if name in training]
+    return ", ".join(parts) or None
+
+
+def _model(card: dict[str, Any], room: int) -> dict[str, str | None]:
+    """Return the lines about the task, the inputs and the outputs; lists of names have `room` characters."""
+    from .support import results
+
+    classes, calibration = card["classes"], card["calibration"]
+    calibrated = [f"temperature {calibration['temperature']:.6g}"] if calibration["temperature"] != 1 else []
+    if calibration["rows"] is not None:
+        calibrated.append(f"intervals or sets from {calibration['rows']:,} rows")
     scaling = (
         results.scaling_text(card["standardize"])
         if card["standardize"]
         else f"multiplied by {card['input_scale']:.6g}"
     )
-    rows = {
-        "written by": f"compiled-nn {card['written_by']}, format version {card['format_version']}",
-        "estimator": card["estimator"],
+    named = card["columns"] is not None and not card["column_types"]
+    return {
         "members": None
         if card["members"] is None
         else f"{count(card['members'], 'network')}, whose predictions are averaged; the layers are those of the first",
@@ -57,24 +104,42 @@ def run(options: Namespace) -> int:
         "optimizer": _described(card["optimizer"]),
         "penalty": f"l1 {card['l1']:g}, l2 {card['l2']:g}" if card["l1"] or card["l2"] else None,
         "input": f"{card['n_features']:,} features, {scaling}",
-        "columns": None
-        if card["column_types"] or card["columns"] is None
-        else _listed(card["columns"], room),
+        "columns": _listed(card["columns"], room) if named else None,
         "images": None if card["image_shape"] is None else " x ".join(map(str, card["image_shape"])),
+        "outputs": _outputs(card),
+        "calibration": ", ".join(calibrated) or None,
         "parameters": f"{card['parameters']:,} of type {card['dtype']}; file of {card['bytes']:,} bytes",
     }
-    split = card["split"]
-    rows["target"] = card["target"]
-    rows["test rows"] = None if split is None else record.split_text(split)
-    interval = card["interval"]
-    rows["intervals"] = None if interval is None else f"of coverage {interval:g}, added by predict"
-    rows |= {f"metadata {name}": json.dumps(value) for name, value in card["metadata"].items()}
-    lines = [f"{printable(name):<13} {printable(text)}" for name, text in rows.items() if text is not None]
-    title, *table = _layer_table(card["layers"])
-    if card["column_types"] is not None:
-        lines += _column_table(card["column_types"], screen)
-    screen.print(screen.style(options.model, "bold"), *lines, "", screen.style(title, "bold"), *table)
-    return 0
+
+
+def _outputs(card: dict[str, Any]) -> str:
+    """Return the outputs of the last layer as text."""
+    outputs = card["outputs"]
+    parts = [count(outputs["units"], "unit"), outputs["activation"]]
+    if outputs["values"] is not None:
+        parts.append(f"{count(outputs['values'], 'value')} of type {outputs['dtype'] or card['dtype']}")
+    if card["scale_targets"]:
+        parts.append("scaled to units of the target")
+    return ", ".join(parts)
+
+
+def _notes(card: dict[str, Any]) -> dict[str, str | None]:
+    """Return the lines of the command train, and the content of the user."""
+    from ..files import metadata
+    from .tables import record
+
+    split, interval = card["split"], card["interval"]
+    return {
+        "target": card["target"],
+        "test rows": None if split is None else record.split_text(split),
+        "intervals": None if interval is None else f"of coverage {interval:g}, added by predict",
+        **{
+            name.replace("_", " ") if name in metadata.KEYS else f"metadata {name}": value
+            if name in metadata.KEYS and isinstance(value, str)
+            else json.dumps(value)
+            for name, value in card["metadata"].items()
+        },
+    }
 
 
 def _column_table(columns: Sequence[dict[str, Any]], screen: Terminal) -> list[str]:
@@ -93,100 +158,35 @@ def _column_table(columns: Sequence[dict[str, Any]], screen: Terminal) -> list[s
     return lines
 
 
-def _layer_table(layers: Sequence[dict[str, Any]]) -> list[str]:
-    """Return a title line and one line per layer, in aligned columns."""
-    head = ("layer", "inputs", "units", "activation", "bias", "parameters")
-    table = [head] + [(str(i), *(str(layer[key]) for key in head[1:])) for i, layer in enumerate(layers)]
+def _network_table(networks: Sequence[dict[str, Any]]) -> list[str]:
+    """Return a title line and one line per network of an ensemble."""
+    rows = [
+        {**each, "weight": f"{each['weight']:.4f}", "temperature": f"{each['temperature']:.4f}"}
+        | {
+            "best epoch": each["best_epoch"],
+            "units": " ".join(str(layer["units"]) for layer in each["layers"]),
+        }
+        for each in networks
+    ]
+    return _table(("network", "weight", "temperature", "best epoch", "units"), rows)
+
+
+def _table(head: Sequence[str], rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Return a title line and one line per row, in aligned columns; the first one has the index of the row."""
+    table = [tuple(head)] + [(str(i), *(str(row[key]) for key in head[1:])) for i, row in enumerate(rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return ["  ".join(map(str.rjust, row, widths)) for row in table]
 
 
-def _column_types(encoder: Any) -> list[dict[str, Any]] | None:
-    """Return the name, type and levels of each column of an encoder, and the reason if it is left out."""
-    if encoder is None:
-        return None
-    found = []
-    for column, (name, kind) in zip(encoder.columns_, encoder.column_types_.items(), strict=True):
-        levels = len(column.categories) if kind.kind == "category" and kind.used else None
-        found.append({"name": name, "type": kind.kind, "levels": levels, "reason": kind.reason or None})
-    return found
-
-
 def _card(path: str) -> dict[str, Any]:
-    """Return the description of a network's file. Its weights are not read; their names and shapes are checked."""
-    from ..files import network_file
-    from ..files.documents import parse_json
-    from ..files.safetensors_file import open_tensors
+    """Return the card of a file, with the record of the command train in place of its metadata."""
+    from ..files import card
     from .tables import record
 
-    with open_tensors(path) as file:
-        document, configuration, inputs, outputs, members, recorded = network_file.describe(file)
-        text = (file.metadata() or {}).get(network_file.ESTIMATOR)
-        estimator = None if text is None else _estimator_of(parse_json(text, file.n_bytes))
-    network, n_inputs = document["network"], inputs.n_inputs
-    layers = _layers(configuration, n_inputs)
-    n_parameters = sum(layer["parameters"] for layer in layers)
-    if members is not None:
-        used = [_layers(members.networks[each["place"]], n_inputs) for each in members.kept]
-        n_parameters = sum(layer["parameters"] for each in used for layer in each)
-    metadata = dict(document.get("metadata", {}))
-    known = record.parsed(metadata.pop(record.KEY, None))
-    classes = None if outputs.targets.classes is None else outputs.targets.classes.tolist()
-    return {
-        "command": "info",
-        "version": __version__,
-        "model": path,
-        "bytes": os.path.getsize(path),
-        "format_version": document["format_version"],
-        "written_by": document["library_version"],
-        "estimator": estimator,
-        "task": "regression" if classes is None else "classification",
-        "classes": classes,
-        "n_features": inputs.n_features,
-        "columns": None if inputs.names is None else list(inputs.names),
-        "column_types": _column_types(inputs.encoder),
-        "image_shape": None if inputs.shape is None else list(inputs.shape),
-        "members": None if members is None else len(members.kept),
-        "parameters": n_parameters,
-        **{key: network[key] for key in ("loss", "optimizer", "l1", "l2", "input_scale", "dtype", "seed")},
-        "standardize": network.get("standardize", False),
-        "layers": layers,
-        "scale_targets": network.get("scale_targets", False),
-        "target": known.target,
-        "split": known.split,
-        "interval": known.interval,
-        "fingerprint": recorded.get("fingerprint"),
-        "training": recorded.get("training", {}),
-        "metadata": metadata,
-    }
-
-
-def _layers(configuration: Any, n_inputs: int) -> list[dict[str, Any]]:
-    """Return sizes and activations of the layers of a network."""
-    layers = []
-    for layer, activation in zip(configuration.layers, configuration.activation_names, strict=True):
-        others = (layer.bias + (layer.norm is not None)) * layer.units
-        layers.append(
-            {
-                "inputs": n_inputs,
-                "units": layer.units,
-                "activation": activation,
-                "bias": layer.bias,
-                "parameters": layer.n_weights(n_inputs) + others,
-            }
-        )
-        n_inputs = layer.units
-    return layers
-
-
-def _estimator_of(document: Any) -> str:
-    """Return the class of the estimator that a document describes."""
-    from ..files import schemas
-
-    if not isinstance(document, dict):
-        schemas.fail("the estimator", document, "a JSON object")
-    name: str = schemas.text()("the estimator's class", document.get("estimator"))
-    return name
+    found = card.read(path)
+    known = record.parsed(found["metadata"].pop(record.KEY, None))
+    own = {"target": known.target, "split": known.split, "interval": known.interval}
+    return {"command": "info", "version": __version__, "model": path, **found, **own}
 
 
 def _described(config: str | dict[str, Any]) -> str:

@@ -147,12 +147,14 @@ def is_checkpoint(file: Any) -> bool:
 
 def parse_training(file: Any, parts: Parts) -> tuple[dict[str, Any], History]:
     """Return the state of training and the history in an opened file, for the network with these parts."""
-    progress = _progress(parse_json(file.metadata()[_KEY], file.n_bytes))
-    _check_tensors(file, parts, progress)
-    return _state(file, parts, progress), trainer_state.read_history(file, progress["columns"])
+    fields = progress(file)
+    _check_tensors(file, parts, fields)
+    return _state(file, parts, fields), trainer_state.read_history(file, fields["columns"])
 
 
-def _progress(document: Any) -> dict[str, Any]:
+def progress(file: Any) -> dict[str, Any]:
+    """Return the numbers of the training in an opened checkpoint, without its tensors."""
+    document = parse_json(file.metadata()[_KEY], file.n_bytes)
     trainer_state.check_version(document, _VERSION)
     fields: dict[str, Any] = _SCHEMA("training", document)
     trainer_state.check_columns(fields["columns"])

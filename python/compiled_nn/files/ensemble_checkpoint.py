@@ -166,26 +166,28 @@ def parse(file: Any, described: Description) -> Training:
     ValueError
         If it is not valid, or does not match the ensemble.
     """
-    progress = _progress(parse_json(file.metadata()[_KEY], file.n_bytes), described)
-    _check_tensors(file, described, progress)
+    fields = progress(file, described)
+    _check_tensors(file, described, fields)
     states, statistics = [], network_file.statistics_of(file)
     assert described.members is not None
-    for i, (each, of_member) in enumerate(zip(described.members.kept, progress["members"], strict=True)):
+    for i, (each, of_member) in enumerate(zip(described.members.kept, fields["members"], strict=True)):
         c = described.members.networks[each["place"]]
         states.append(_member(file, _prefix(i), c, described.inputs, statistics, of_member))
     masks = None
-    if progress["n_rows"] is not None:
-        masks = np.unpackbits(file.get_tensor(_MASKS), axis=1, count=progress["n_rows"]).astype(np.bool_)
+    if fields["n_rows"] is not None:
+        masks = np.unpackbits(file.get_tensor(_MASKS), axis=1, count=fields["n_rows"]).astype(np.bool_)
     return Training(
         tuple(states),
-        progress["epoch"],
-        trainer_state.generator_of(progress["generator"]),
+        fields["epoch"],
+        trainer_state.generator_of(fields["generator"]),
         masks,
-        trainer_state.read_history(file, progress["columns"]),
+        trainer_state.read_history(file, fields["columns"]),
     )
 
 
-def _progress(document: Any, described: Description) -> dict[str, Any]:
+def progress(file: Any, described: Description) -> dict[str, Any]:
+    """Return the numbers of the training in an opened checkpoint, without its tensors."""
+    document = parse_json(file.metadata()[_KEY], file.n_bytes)
     trainer_state.check_version(document, _VERSION)
     fields: dict[str, Any] = _SCHEMA("training", document)
     of_members = described.members

@@ -4,7 +4,7 @@
                 names are all texts, all numbers, or all lists of texts and numbers; with numeric_embeddings also
                 "bins", the number of bins of each column of the encoded X
     outputs     {"dtype": "float32" or "float64"}: dtype of predicted values, if it is not that of the network
-    metadata    any JSON object: content of the user, which the network does not interpret
+    metadata    any JSON object: content of the user, which the network does not interpret; see files/metadata.py
 
 An object without content is absent, and a network without any of them is written in an older format. In ``inputs`` and
 ``outputs`` unknown keys are refused. With an encoder, texts are the names of its columns, so that ``inputs`` has none.
@@ -12,7 +12,6 @@ An object without content is absent, and a network without any of them is writte
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ..common import checks
 from ..data import column_names
 from ..spec.configuration import DTYPES
+from . import metadata
 
 if TYPE_CHECKING:
     from ..artefact.inputs import Inputs
@@ -38,7 +38,7 @@ def extras(parts: Parts) -> dict[str, Any]:
     found = {
         "inputs": _inputs_to_config(parts.inputs),
         "outputs": _outputs_to_config(parts.outputs, parts.inputs.dtype),
-        "metadata": _metadata_to_config(parts.metadata),
+        "metadata": metadata.to_config(parts.metadata),
     }
     return {name: content for name, content in found.items() if content}
 
@@ -141,18 +141,6 @@ def read_outputs(document: Mapping[str, Any], learned: Targets | None) -> Target
 
 
 # ---- metadata
-
-
-def _metadata_to_config(metadata: object) -> dict[str, Any]:
-    if not isinstance(metadata, dict) or not all(isinstance(key, str) for key in metadata):
-        raise TypeError(f"metadata must be a dict whose keys are texts. Got {metadata!r} instead.")
-    try:
-        json.dumps(metadata, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise TypeError(
-            f"metadata cannot be written to a file, because JSON cannot express it: {error}."
-        ) from error
-    return metadata
 
 
 def read_metadata(document: Mapping[str, Any]) -> dict[str, Any]:

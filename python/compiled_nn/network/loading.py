@@ -53,6 +53,50 @@ def load(path: Readable, *, mmap: bool = False) -> Network:
     return net
 
 
+def read_card(path: Readable) -> dict[str, Any]:
+    """Return the card of a file: a description of the model in it. The weights are not read.
+
+    The file is that of a network, an ensemble or an estimator, or a checkpoint. ``compiled-nn info`` prints the card.
+
+    Parameters
+    ----------
+    path : str, path-like, bytes or binary file object
+        Path of the file, or its content, or a file object to read it from.
+
+    Returns
+    -------
+    dict
+        JSON values by name: "metadata" (content of the user), "training" (rows, epochs, reason of the end and losses of
+        the last fit), "fingerprint" (None in files of earlier versions), "written_by", "format_version", "bytes";
+        "estimator" with "estimator_parameters", and "checkpoint", each None if the file has none; "task", "classes",
+        "n_features", "columns", "column_types", "image_shape", "input_schema", "outputs", "calibration"; "layers",
+        "parameters" (their number), "members" and "networks" of an ensemble; and the parameters "loss", "optimizer",
+        "l1", "l2", "input_scale", "standardize", "scale_targets", "dtype" and "seed".
+
+    Raises
+    ------
+    FileNotFoundError
+        If the file does not exist.
+    ValueError
+        If the file is not valid, or has a newer format. The fingerprint is not compared with the weights, which
+        :func:`load` does.
+
+    Examples
+    --------
+    >>> import io
+    >>> import compiled_nn as cnn
+    >>> file = io.BytesIO()
+    >>> net = cnn.Network([cnn.Dense(2)], seed=0).fit([[0.0], [1.0]], [0, 1], epochs=1)
+    >>> net.save(file, metadata={"description": "Two classes.", "metrics": {"accuracy": 0.5}})
+    >>> card = cnn.read_card(file.getvalue())
+    >>> card["task"], card["training"]["rows"], card["metadata"]["metrics"]
+    ('classification', 2, {'accuracy': 0.5})
+    """
+    from ..files import card  # imported here to keep `import compiled_nn` fast
+
+    return card.read(path)
+
+
 def load_checkpoint(path: Readable) -> Network:
     """Load a network or an ensemble with its state of training from a file that ``save_checkpoint`` wrote.
 
