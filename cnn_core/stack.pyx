@@ -176,6 +176,12 @@ cdef class Stack(Layers):
         """
         return Change(self)
 
+    def clear_padding(self):
+        """Set the padding of the parameters to zero, after writes to the whole vector `parameters`."""
+        with cython.critical_section(self):
+            check_free(self, "clear_padding")
+            clear_paddings(self, <char *>self.parameters_data)
+
     def fix_memory(self):
         """Keep the parameters and the running statistics in their present memory: later results of `present` are copies.
 
@@ -654,7 +660,7 @@ cdef class Stack(Layers):
             end_reading(self)
 
     def record(self, X, cnp.ndarray out=None, *, bint training=False, bint activated=False, double scale=1.0,
-               n_threads=None):
+               n_threads=None, number=None):
         """Outputs for X, and a tape with what `backward` needs.
 
         Parameters
@@ -670,6 +676,9 @@ cdef class Stack(Layers):
             Whether the outputs are those after the last layer's activation, not softmax; else the logits.
         scale, n_threads
             As for `forward`.
+        number : int, optional
+            Number that decides, with the key of `set_dropout`, which units are dropped; by default one that follows
+            from the steps and calls so far.
 
         Returns
         -------
@@ -683,7 +692,7 @@ cdef class Stack(Layers):
         RuntimeError
             If a pass of training runs; with batch normalisation in training also if another call reads the stack.
         """
-        return record_rows(self, X, out, training, activated, scale, n_threads)
+        return record_rows(self, X, out, training, activated, scale, n_threads, number)
 
     def backward(self, Tape tape not None, cnp.ndarray d not None, cnp.ndarray gradients=None,
                  cnp.ndarray of_rows=None, *, bint parameters=True, bint rows=False, n_threads=None):

@@ -204,7 +204,7 @@ cdef int64_t key_of_pass(Stack self) except -1:
     return self.step.count + ((self.passes - 1) << FORWARD_PLACES)
 
 
-cdef object begin_record(Stack self, Tape tape, X, bint training, bint activated, double scale, int threads):
+cdef object begin_record(Stack self, Tape tape, X, bint training, bint activated, double scale, int threads, number):
     """Fill in the run of a tape, and its memory."""
     cdef Run *run = &tape.run
     cdef Py_ssize_t rows, size
@@ -224,7 +224,7 @@ cdef object begin_record(Stack self, Tape tape, X, bint training, bint activated
         if self.input_dropout > 0:
             run.x.direct = False        # dropout is applied to the gathered rows
         if self.input_dropout > 0 or not self.net.plain:
-            run.step.count = key_of_pass(self)
+            run.step.count = key_of_pass(self) if number is None else <int64_t>number
     run.step.method = GRADIENT_ONLY
     if self.rate_factors is not None:   # frozen layers
         self.update.factors = <const double *>self.rate_factors.data
@@ -275,7 +275,8 @@ cdef int run_forward(Stack self, Run *run, int threads, bint updates) except -1:
     return 0
 
 
-cdef object record_rows(Stack self, X, cnp.ndarray out, bint training, bint activated, double scale, n_threads):
+cdef object record_rows(Stack self, X, cnp.ndarray out, bint training, bint activated, double scale, n_threads,
+                        number):
     """See `Stack.record`."""
     cdef Tape tape = Tape.__new__(Tape)
     cdef int threads = thread_count(n_threads)
@@ -288,7 +289,7 @@ cdef object record_rows(Stack self, X, cnp.ndarray out, bint training, bint acti
         if updates:
             own_arena(self)
         tape.stack, tape.changes, tape.forks = self, self.changes, forks_of_process()
-        begin_record(self, tape, X, training, activated, scale, threads)
+        begin_record(self, tape, X, training, activated, scale, threads, number)
         tape.X, tape.scale = X, scale
         out = self.output(X, out, tape.run.count, self.classes)
         tape.run.outputs = cnp.PyArray_DATA(out)

@@ -334,8 +334,8 @@ class Fitting(Prediction, Losses, State):
     def _begin(
         self,
         X: Samples,
-        y: Array,
-        targets: Targets,
+        y: Array | None,
+        targets: Targets | None,
         resume: bool,
         inputs: Inputs,
         rows: Array | None = None,
@@ -346,7 +346,8 @@ class Fitting(Prediction, Losses, State):
         """Set the network to the state from which training on X starts, and return its trainer.
 
         If this raises an error, the network is unchanged. `rows` are the indices of the training rows in X, None for
-        all rows; `weights` are the sample weights (m,); `averages` is whether training averages weights.
+        all rows; `weights` are the sample weights (m,); `averages` is whether training averages weights. `y` and
+        `targets` are None if only the weights are drawn.
         """
         encoder, statistics = inputs.encoder, None
         trainer = self._trainer if resume and not self._lacks_bins(inputs) else None

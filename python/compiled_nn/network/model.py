@@ -185,7 +185,8 @@ class Model(Predicting):
         They are the present inputs if training resumes, otherwise new ones, with the names and the encoder of X.
         """
         known = self._inputs if resume else None
-        if known is not None and (self._outputs.learned is not None or known.encoder is not None):
+        has_learned = self._outputs.learned is not None
+        if known is not None and (has_learned or known.encoder is not None or known.bins is not None):
             return known, known.read(X)
         n_columns = self._n_columns(resume)
         return Inputs.learned(self._configuration, X, n_columns)

@@ -11,8 +11,8 @@ from ..spec import shapes
 from ..spec.configuration import DEFAULT_LOSS, check_scales, configure
 from ..spec.layers import Dense
 from .describing import Describing
-from .fit import Fitting
 from .inspection import Inspection
+from .stepping import Stepping
 from .uncertainty import Uncertainty
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..spec.numeric_embeddings import NumericEmbedding, NumericEmbeddingName
 
 
-class Network(Fitting, Inspection, Uncertainty, Describing):
+class Network(Stepping, Inspection, Uncertainty, Describing):
     """Neural network of fully connected layers.
 
     Parameters

@@ -13,7 +13,7 @@ from ..common import checks
 from ..optimizers.classes import BOUNDS
 from ..spec.layers import Dense, check_weights
 from .stacks import states_of
-from .weights import LayerState, layer_views
+from .weights import LayerState, assign_layers, layer_views
 
 if TYPE_CHECKING:
     from cnn_core.stack import Stack
@@ -78,6 +78,34 @@ def checked_layers(layers: Sequence[Dense], weights: Any, dtype: str) -> list[La
         if "norm" in given:
             states[i]["norm"] = _checked_norm(layer, given["norm"], f"weights[{i}]['norm']", dtype)
     return states
+
+
+def read_gradients(path: str, layers: Any, views: Sequence[LayerState]) -> None:
+    """Write gradients in the form of ``Network.backward`` into views of one vector, rounded to its dtype.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they do not match the views. A number that is not finite is found only in arrays that are converted.
+    """
+    if not (type(layers) is list and len(layers) == len(views) and all(map(_is_like, layers, views))):
+        _check_layers(path, layers, views)
+    with np.errstate(over="ignore"):
+        assign_layers(views, layers)
+
+
+def _is_like(state: Any, view: LayerState) -> bool:
+    """Return whether a state has the keys of a view, and arrays of the same dtypes and shapes."""
+    if type(state) is not dict or state.keys() != view.keys():
+        return False
+    for name, value in view.items():
+        given = state[name]
+        if isinstance(value, dict):
+            if not _is_like(given, value):
+                return False
+        elif type(given) is not np.ndarray or given.dtype != value.dtype or given.shape != value.shape:
+            return False
+    return True
 
 
 def _checked_norm(layer: Dense, given: Any, path: str, dtype: str) -> dict[str, Any]:
