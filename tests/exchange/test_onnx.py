@@ -178,8 +178,8 @@ def test_numbers_without_an_encoder_may_be_columns():
 @pytest.mark.parametrize(
     ("kind", "form", "message"),
     [
-        ("table", "tensor", "column 'city' has text. Use inputs='columns'"),
-        ("images", "columns", "takes images, which are one input. Use inputs='tensor'"),
+        ("table", "tensor", "column 'city' has text. Export one input for each column"),
+        ("images", "columns", "takes images, which are a single tensor"),
     ],
 )
 def test_forms_that_cannot_be(kind, form, message):
@@ -471,6 +471,15 @@ def test_loaded_models_export_the_same_file(tmp_path):
     model.save(tmp_path / "model.safetensors")
     again = cnn.load(tmp_path / "model.safetensors")
     assert again.to_onnx() == model.to_onnx()
+
+
+def test_the_fingerprint_is_in_the_file():
+    for kind in ("table", "ensemble", "TabularClassifier", "MLPRegressor"):
+        model, _ = KINDS[kind]("float32")
+        assert properties(model.to_onnx())["fingerprint"] == model.fingerprint()
+    loss = cnn.losses.CustomLoss(lambda y, z: (((z - y) ** 2).sum(axis=1), 2 * (z - y)))
+    net = cnn.Network([cnn.Dense(1)], loss=loss).fit([[0.0], [1.0]], [0.0, 1.0], epochs=1)
+    assert "fingerprint" not in properties(net.to_onnx())  # it cannot be saved
 
 
 def test_the_model_is_unchanged():

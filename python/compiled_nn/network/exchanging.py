@@ -6,6 +6,7 @@ from abc import abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..common.errors import NotFittedError
 from .predicting import Predicting
 
 if TYPE_CHECKING:
@@ -20,6 +21,16 @@ class Exchanging:
     @abstractmethod
     def _described_predictor(self) -> tuple[Description, Predictor]:
         """Return the description of the present predictor, and the predictor; NotFittedError without weights."""
+
+    def _fingerprint_if_any(self) -> str | None:
+        """Return the fingerprint; None for a model that cannot be saved, such as one with a loss of the user."""
+        try:
+            found: str = self.fingerprint()  # type: ignore[attr-defined]
+        except NotFittedError:
+            raise
+        except ValueError:
+            return None
+        return found
 
     def to_onnx(
         self,
@@ -79,10 +90,13 @@ class Exchanging:
         >>> session.run(["label"], {"X": np.float32([[0.0], [1.0]])})  # doctest: +SKIP
         [array(['no', 'yes'], dtype=object)]
         """
-        description, predictor = self._described_predictor()
         from ..exchange.to_onnx.export import export  # imported here to keep `import compiled_nn` fast
 
-        return export(description, predictor, path, form=inputs, dtype=dtype, opset=opset)
+        before = self._fingerprint_if_any()
+        description, predictor = self._described_predictor()
+        same = before is not None and before == self._fingerprint_if_any()  # not so while it is trained
+        known = before if same else None
+        return export(description, predictor, path, form=inputs, dtype=dtype, opset=opset, fingerprint=known)
 
     def to_torch(self, *, logits: bool = False, encoded: bool = False) -> Any:
         """Return the model as a ``torch.nn.Sequential`` that takes the rows of X.

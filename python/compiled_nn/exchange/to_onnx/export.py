@@ -42,6 +42,7 @@ def export(
     form: Form,
     dtype: str | None,
     opset: int,
+    fingerprint: str | None,
 ) -> Any:
     """Return a model as a ModelProto, after writing it to a file; documented in :meth:`Exchanging.to_onnx`."""
     checks.choice("to_onnx", "inputs", form, FORMS)
@@ -55,16 +56,21 @@ def export(
     given = inputs.inputs_of(description, form, dtype)
     probe = verification.probe_rows(replace(description, dtype=dtype), predictor)
     ours = verification.answers(description, predictor, probe.X)
+    both = dtype == description.dtype == "float64"
+    exact = "float64" if both else "float32"  # the dtype that bounds the difference
     try:
         model = _model(onnx, description, given, dtype, dtype, opset)
-        result = _verify(runtime, model, description, given, probe, ours, dtype)
+        result = _verify(runtime, model, description, given, probe, ours, exact)
     except ArithmeticError:
         if dtype == "float64":
             raise
         # The operators of float32 are not exact enough for this model.
         model = _model(onnx, description, given, dtype, "float64", opset)
-        result = _verify(runtime, model, description, given, probe, ours, dtype)
-    onnx.helper.set_model_props(model, _properties(description, given, dtype, result))
+        result = _verify(runtime, model, description, given, probe, ours, exact)
+    compared = {**result.to_config(), "bound": verification.BOUNDS[exact]}
+    onnx.helper.set_model_props(
+        model, _properties(description, given, dtype, fingerprint) | {"verification": json.dumps(compared)}
+    )
     if path is not None:
         places.write(path, [model.SerializeToString(deterministic=True)])
     return model
@@ -91,7 +97,7 @@ def _check_size(description: Description, dtype: str) -> None:
     if numbers * np.dtype(dtype).itemsize > _LARGEST:
         raise ValueError(
             f"The weights take {numbers * np.dtype(dtype).itemsize:,} bytes in {dtype}; a file of ONNX without external"
-            " data has at most 2 GiB. Use save."
+            " data has at most 2 GiB. Use the format of Network.save."
         )
 
 
@@ -142,15 +148,16 @@ def _is_wide(description: Description, given: Sequence[Input]) -> bool:
 
 
 def _properties(
-    description: Description, given: Sequence[Input], dtype: str, result: Verification
+    description: Description, given: Sequence[Input], dtype: str, fingerprint: str | None
 ) -> dict[str, str]:
     """Return the metadata of a model."""
     found: dict[str, Any] = {
         "compiled_nn_version": __version__,
         "dtype": dtype,
         "inputs": inputs.described(given, description),
-        "verification": {**result.to_config(), "bound": verification.BOUNDS[dtype]},
     }
+    if fingerprint is not None:
+        found["fingerprint"] = fingerprint
     if description.classes is not None:
         found["classes"] = outputs.stored_classes(description.classes).tolist()
     return {

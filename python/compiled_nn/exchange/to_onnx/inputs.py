@@ -111,7 +111,7 @@ def inputs_of(description: Description, form: str, dtype: str) -> tuple[Input, .
         shape = (n,) if description.shape is None else description.shape
         return (Input(TENSOR, tuple(range(n)), "number", dtype, shape),)
     if description.shape is not None:
-        raise ValueError("The model takes images, which are one input. Use inputs='tensor'.")
+        raise ValueError("The model takes images, which are a single tensor, not one input for each column.")
     columns: Sequence[Column] = fitted or [Numeric(None, 0.0, False)] * n
     names = _names(description.titles)
     return tuple(
@@ -143,7 +143,8 @@ def _check_numbers(description: Description, fitted: Sequence[Column], dtype: st
                 _dtype(column, dtype), "numbers that float32 rounds"
             )
             raise ValueError(
-                f"inputs='tensor' needs columns of numbers; column {short(title)} has {what}. Use inputs='columns'."
+                f"A single tensor needs columns of numbers; column {short(title)} has {what}. Export one input for each"
+                " column."
             )
 
 
