@@ -27,6 +27,7 @@ NOT_INSTALLED_HERE = (
     "scipy",
     "threadpoolctl",
     "optuna",
+    "onnxruntime",
 )  # what a page may use and the tests need not have
 EXAMPLES = ("my_timing.py",)  # a reader's own file
 
