@@ -103,7 +103,7 @@ cdef int run_gemm(Gemm *g, Py_ssize_t itemsize, int threads) noexcept nogil:
             release_threads(size)
             return -1
     g.work = room + (64 - <uintptr_t>room % 64)
-    run_shares(gemm_share, g, size)
+    run_shares(gemm_share, g, size, True)
     release_threads(size)
     if room != small:
         PyMem_RawFree(room)

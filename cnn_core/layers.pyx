@@ -658,7 +658,7 @@ cdef class Layers:
                 release_threads(size)
                 return -1
         f.work = room + (64 - <uintptr_t>room % 64)
-        run_shares(forward_share, &f, size)
+        run_shares(forward_share, &f, size, True)
         release_threads(size)
         if room != small:
             PyMem_RawFree(room)

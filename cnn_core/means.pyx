@@ -198,7 +198,7 @@ cdef int mean_region(MeanForward *f, int threads) noexcept nogil:
             release_threads(size)
             return -1
     f.work, f.outcome = room + (64 - <uintptr_t>room % 64), 1
-    run_shares(mean_share, f, size)
+    run_shares(mean_share, f, size, True)
     release_threads(size)
     if room != small:
         PyMem_RawFree(room)

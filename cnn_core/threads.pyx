@@ -9,9 +9,12 @@
     ticket that no worker has taken when its own share is done. A worker that the system does not schedule, because
     other programs use its processor, delays nothing: when it wakes, there are no tickets, and it sleeps again. A region
     with barriers (`run_parallel`) needs all its threads at the same time, and waits for them.
-(e) At a barrier, and at the end of a region, threads spin for some microseconds, since the others are at most that far
+(e) A thread may also be late within its share. If the caller has waited so long in a region that it would have been
+    faster alone, regions have one thread for a while: sixteen times as long as that one took, then twice as long each
+    time, at most MOST_ALONE.
+(f) At a barrier, and at the end of a region, threads spin for some microseconds, since the others are at most that far
     behind, then sleep. Between regions they sleep; no thread spins while idle.
-(f) A child of fork has no workers: its pool starts new ones for the next region.
+(g) A child of fork has no workers: its pool starts new ones for the next region.
 """
 
 import os
@@ -27,6 +30,16 @@ cdef extern from "Python.h" nogil:
 
 cdef extern from *:
     """
+    #include <time.h>
+    static double cnn_seconds(void) {       /* since some moment in the past */
+      struct timespec t;
+      #if defined(CLOCK_MONOTONIC)
+        clock_gettime(CLOCK_MONOTONIC, &t);
+      #else
+        timespec_get(&t, TIME_UTC);
+      #endif
+      return (double)t.tv_sec + 1e-9*(double)t.tv_nsec;
+    }
     #if defined(_MSC_VER) && !defined(__clang__)
       #include <intrin.h>
       static int cnn_add(int *p, int v) { return (int)_InterlockedExchangeAdd((volatile long *)p, v) + v; }
@@ -57,9 +70,14 @@ cdef extern from *:
     bint replace "cnn_replace"(int *, int old, int) noexcept nogil     # only if the number is `old`
     int get "cnn_get"(int *) noexcept nogil
     void pause "cnn_pause"() noexcept nogil
+    double seconds "cnn_seconds"() noexcept nogil
 
 cdef enum:
     SPINS = 4000            # about 40 microseconds, much longer than the usual wait at a barrier of a training step
+    ALONE_FACTOR = 16       # regions have one thread for this many times as long as one took in which one was late
+
+cdef double MOST_ALONE = 0.25       # seconds
+cdef double FASTER_ALONE = 0.85     # of the time of a region
 
 cdef struct Pool:
     int busy                # 1 while a region runs
@@ -74,6 +92,9 @@ cdef struct Pool:
     int idle[MOST_THREADS]                          # 1: the worker sleeps on its wake_lock
     PyThread_type_lock barrier_lock[MOST_THREADS]   # at a barrier, and for the caller at the end of a region
     PyThread_type_lock wake_lock[MOST_THREADS]      # between regions
+    # In seconds: how long the caller has waited in the region that runs; how long regions have one thread after another
+    # one was late, and until when; how long those took since then in which none was late.
+    double waited, alone, alone_until, in_time
 
 cdef Pool pool
 pool.workers = 1
@@ -100,18 +121,27 @@ cdef int read_number(int *number) noexcept nogil:
     return get(number)
 
 
-cdef void sleep_while(int *number, int value, int rank) noexcept nogil:
-    """Spin, then sleep, while a number has this value. Whoever changes it calls `wake` afterwards."""
+cdef bint spin_while(int *number, int value) noexcept nogil:
+    """Spin while a number has this value; returns False if it still has it after some time."""
     cdef int _spin
     for _spin in range(SPINS):
         if get(number) != value:
-            return
+            return True
         pause()
-    while get(number) == value:
-        swap(&pool.asleep[rank], 1)
-        if get(number) != value and swap(&pool.asleep[rank], 0):
-            return          # who changed it did not see this thread asleep, and does not release its lock
-        PyThread_acquire_lock(pool.barrier_lock[rank], 1)
+    return False
+
+
+cdef void sleep_while(int *number, int value, int rank) noexcept nogil:
+    """Spin, then sleep, while a number has this value. Whoever changes it calls `wake` afterwards."""
+    cdef double start = seconds() if rank == 0 else 0
+    if not spin_while(number, value):
+        while get(number) == value:
+            swap(&pool.asleep[rank], 1)
+            # Whoever changed it before did not see this thread asleep, and does not release its lock.
+            if get(number) == value or not swap(&pool.asleep[rank], 0):
+                PyThread_acquire_lock(pool.barrier_lock[rank], 1)
+    if rank == 0:
+        pool.waited += seconds() - start
 
 
 cdef void wake(int rank) noexcept nogil:
@@ -203,21 +233,40 @@ cdef int acquire_threads(int wanted) noexcept nogil:
     while pool.workers < wanted and start_worker(pool.workers):
         pool.workers += 1
     wanted = min(wanted, pool.workers)
+    if pool.alone_until > 0:
+        if seconds() < pool.alone_until:
+            wanted = 1
+        else:
+            pool.alone_until = 0
     pool.size = wanted
     if wanted == 1:
         swap(&pool.busy, 0)
     return wanted
 
 
-cdef void begin_region(work_fn work, void *argument, int size) noexcept nogil:
-    """Offer all shares but the first, and wake the workers."""
+cdef void judge(double elapsed, int size) noexcept nogil:
+    """Decide after a region whether the next ones have one thread."""
+    # Alone, the caller would take `size` times as long as it has computed here.
+    if size * (elapsed - pool.waited) < FASTER_ALONE * elapsed:
+        pool.alone = min(MOST_ALONE, max(2*pool.alone, ALONE_FACTOR*elapsed))
+        pool.alone_until, pool.in_time = seconds() + pool.alone, 0
+    elif pool.alone > 0:
+        pool.in_time += elapsed
+        if pool.in_time > pool.alone:
+            pool.alone = 0
+
+
+cdef double begin_region(work_fn work, void *argument, int size) noexcept nogil:
+    """Offer all shares but the first, and wake the workers; returns the time."""
+    cdef double start = seconds()
     cdef int number
-    pool.work, pool.argument = work, argument
+    pool.work, pool.argument, pool.waited = work, argument, 0
     swap(&pool.unfinished, size - 1)
     swap(&pool.tickets, size - 1)
     for number in range(1, size):
         if swap(&pool.idle[number], 0):
             PyThread_release_lock(pool.wake_lock[number])
+    return start
 
 
 cdef void end_region() noexcept nogil:
@@ -231,22 +280,25 @@ cdef void end_region() noexcept nogil:
 cdef void run_parallel(work_fn work, void *argument, int size) noexcept nogil:
     """Run work(argument, rank, size) on all threads reserved by `acquire_threads`, or on this one for size 1. The
     threads may meet at barriers: `wait`."""
+    cdef double start
     if size == 1:
         work(argument, 0, 1)
         return
-    begin_region(work, argument, size)
+    start = begin_region(work, argument, size)
     work(argument, 0, size)
     end_region()
+    judge(seconds() - start, size)
 
 
-cdef void run_shares(work_fn work, void *argument, int size) noexcept nogil:
-    """`run_parallel` for shares that do not wait for each other: this thread computes those that no worker has
-    begun."""
+cdef void run_shares(work_fn work, void *argument, int size, bint equal) noexcept nogil:
+    """`run_parallel` for shares that do not wait for each other: this thread computes those that no worker has begun.
+    `equal`: they take about the same time, so that a caller who waits long shows that a thread is late."""
     cdef int ticket
+    cdef double start
     if size == 1:
         work(argument, 0, 1)
         return
-    begin_region(work, argument, size)
+    start = begin_region(work, argument, size)
     work(argument, 0, size)
     while True:
         ticket = take_ticket()
@@ -254,6 +306,8 @@ cdef void run_shares(work_fn work, void *argument, int size) noexcept nogil:
             break
         compute_share(ticket)
     end_region()
+    if equal:
+        judge(seconds() - start, size)
 
 
 cdef void release_threads(int size) noexcept nogil:
@@ -276,6 +330,7 @@ def _reset_after_fork():
         pool.asleep[rank] = pool.idle[rank] = 0
     pool.workers, pool.arrived, pool.generation, pool.busy = 1, 0, 0, 0
     pool.tickets = pool.unfinished = 0
+    pool.alone = pool.alone_until = 0
     if in_use < 0:
         in_use = calls = 0      # the child may be one of several workers
 

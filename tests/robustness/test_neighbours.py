@@ -17,7 +17,7 @@ import json, os, subprocess, sys
 import numpy as np
 from cnn_core.functions import matmul
 from cnn_core.layers import MeanOfLayers
-from cnn_core.stack import Stack
+from cnn_core.stack import Objective, Stack
 
 def stack(seed):
     made = Stack((784, 128, 10), ("relu", "softmax"))
@@ -34,11 +34,26 @@ def nanoseconds(task):
 
 X = np.random.default_rng(0).standard_normal((512, 784)).astype("float32")
 net, mean = stack(0), MeanOfLayers([stack(0), stack(1)], [0.5, 0.5])
+learner, y = stack(2), np.arange(512) % 10
+learner.set_optimizer("sgd")
+start = learner.parameters.copy()
+
+def trained(n):
+    learner.parameters[...] = start
+    learner.train(X, y, Objective("softmax_cross_entropy", n_threads=n), None, np.full(4, 0.1), batch_size=128)
+    return learner.parameters
+
+def gradient(n):
+    net.gradient(X, y, Objective("softmax_cross_entropy", n_threads=n))
+    return net.gradients
+
 calls = {
     "forward": lambda n: net.forward(X, n_threads=n),
     "hidden": lambda n: net.hidden(X, 1, n_threads=n),
     "matmul": lambda n: matmul(X, X.T, n_threads=n),
     "mean": lambda n: mean.try_forward(X, None, 1, 1.0, n),
+    "training": lambda n: trained(n),
+    "gradient": lambda n: gradient(n),
 }
 call = calls["CALL"]
 expected = call(1).tobytes()
@@ -67,6 +82,15 @@ print(json.dumps([all(same), mine, its]))
 @pytest.mark.parametrize("call", ["forward", "hidden", "matmul", "mean"])
 def test_a_share_that_no_thread_has_begun_is_computed_by_the_caller(call, environment):
     """The two shares are equal: a caller that waited for its partner would have as much time as the partner."""
+    same, caller, partner = networks.run_python(LATE.replace("CALL", call), environment)
+    assert same
+    assert partner < caller / 4
+
+
+@needs_linux
+@pytest.mark.parametrize("call", ["training", "gradient"])
+def test_after_a_thread_was_late_calls_with_barriers_use_one_thread(call, environment):
+    """The phases of a step need all threads, so the first call waits for its partner; the others do not."""
     same, caller, partner = networks.run_python(LATE.replace("CALL", call), environment)
     assert same
     assert partner < caller / 4
