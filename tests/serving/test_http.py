@@ -133,6 +133,19 @@ def until(condition):
         time.sleep(0.02)
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_answers_are_not_delayed(serve, files, workers):
+    """Nagle's algorithm would hold the second part of each answer back for 40 ms."""
+    service = serve(f"m={files[0][0]}", "--workers", workers)
+    times = []
+    with contextlib.closing(service.connection()) as connection:
+        for _ in range(20):
+            start = time.perf_counter()
+            assert answer(connection, "POST", "/models/m/predict", BODY)[0] == 200
+            times.append(time.perf_counter() - start)
+    assert min(times[1:]) < 0.03  # a millisecond without the delay
+
+
 def test_ctrl_c(serve, files):
     service = serve(files[0][0], "--access-log", "--log-level", "info")
     service.request("GET", "/v2")

@@ -10,7 +10,7 @@ from .._version import __version__
 from ..common import optional
 from . import docs_page, openapi, page
 from .documents import written
-from .endpoints import Endpoints
+from .endpoints import Endpoint, Endpoints, MetricsEndpoint
 from .monitoring import Monitoring
 from .settings import Settings
 from .store import Store
@@ -48,18 +48,17 @@ def create_router(models: Models, **settings: Any) -> Any:
     >>> "/models/{model}/predict" in [route.path for route in router.routes]
     True
     """
-    fastapi, responses = _fastapi("fastapi"), _fastapi("starlette.responses")
-    monitoring = Monitoring()
-    store = Store(models, Settings(**settings), monitoring)
-    monitoring.watch(store.all)
-    router = fastapi.APIRouter()
-    _add_routes(router, Endpoints(store, monitoring, responses.Response))
-    router.store = store
+    router = _fastapi("fastapi").APIRouter()
+    router.store = _add_routes(router, models, settings)
     return router
 
 
-def _add_routes(router: Any, endpoints: Endpoints) -> None:
-    """Add the routes of a service, the most frequent first."""
+def _add_routes(router: Any, models: Models, settings: dict[str, Any]) -> Store:
+    """Add the routes of a service to a router, the most frequent first, and return the models."""
+    monitoring = Monitoring()
+    store = Store(models, Settings(**settings), monitoring)
+    monitoring.watch(store.all)
+    endpoints = Endpoints(store, monitoring)
     routes: list[tuple[str, str, Any]] = [
         ("POST", f"{_PLAIN}/predict", endpoints.predict),
         ("POST", f"{_V2}/infer", endpoints.infer),
@@ -77,8 +76,10 @@ def _add_routes(router: Any, endpoints: Endpoints) -> None:
         ("GET", f"{_PLAIN}/versions/{{version}}", endpoints.model),
     ]
     for method, path, handle in routes:
-        router.add_route(path, endpoints.observed(path, handle), methods=[method], name=f"{method} {path}")
-    router.add_route("/metrics", endpoints.metrics, methods=["GET"], name="GET /metrics")
+        endpoint = Endpoint(path, handle, store, monitoring)
+        router.add_route(path, endpoint, methods=[method], name=f"{method} {path}")
+    router.add_route("/metrics", MetricsEndpoint(store, monitoring), methods=["GET"], name="GET /metrics")
+    return store
 
 
 def create_app(models: Models, **settings: Any) -> Any:
@@ -144,8 +145,7 @@ def create_app(models: Models, **settings: Any) -> Any:
     ['/metrics', '/models']
     """
     fastapi, responses = _fastapi("fastapi"), _fastapi("starlette.responses")
-    router = create_router(models, **settings)
-    store = router.store
+    store: Store
 
     @asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[None]:
@@ -161,8 +161,7 @@ def create_app(models: Models, **settings: Any) -> Any:
         openapi_url=None,
         lifespan=lifespan,
     )
-    app.state.store = store
-    app.include_router(router)
+    app.state.store = store = _add_routes(app.router, models, settings)
     app.openapi = lambda: openapi.document(store)
 
     async def document(request: Any) -> Any:

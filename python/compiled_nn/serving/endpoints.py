@@ -1,4 +1,7 @@
-"""Endpoints: from a request of Starlette to an answer, with the metrics and the errors of both protocols."""
+"""Endpoints: from a request to an answer, with the metrics and the errors of both protocols.
+
+They are applications of ASGI: an object for a request and one for an answer would take as long as a small network.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from .._version import __version__
 from . import documents, plain, protocol
@@ -18,10 +21,88 @@ LOG = logging.getLogger("compiled_nn.serving")
 _SMALL = (
     1 << 16
 )  # bytes of a body that is read in the event loop; larger ones are read and answered in a thread
-_JSON = "application/json"
+_JSON = b"application/json"
 
-Endpoint = Callable[[Any], Awaitable[Any]]
 Found = tuple[int, Any, str, int]  # status, document, name of the model for the metrics, number of rows
+
+
+class Request(NamedTuple):
+    """Request of ASGI.
+
+    Attributes
+    ----------
+    scope : dict
+    receive : callable
+        Function that waits for a message of the request.
+    path : dict of str to str
+        Values of the parameters in the path.
+    """
+
+    scope: dict[str, Any]
+    receive: Any
+    path: dict[str, str]
+
+
+class Endpoint:
+    """Endpoint of a route: its answer or error as JSON, counted.
+
+    Parameters
+    ----------
+    route : str
+        Route, for the metrics.
+    handle : callable
+        Method of :class:`Endpoints`.
+    store : Store
+        Models of the service.
+    monitoring : Monitoring
+        Metrics of the service.
+    """
+
+    def __init__(
+        self, route: str, handle: Callable[[Request], Awaitable[Found]], store: Store, monitoring: Monitoring
+    ) -> None:
+        self._route, self._handle, self._store, self._monitoring = route, handle, store, monitoring
+        self.__name__ = handle.__name__  # of the route, for Starlette
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """Answer a request of ASGI."""
+        start, model, rows, store = time.perf_counter(), "", 0, self._store
+        store.watch()
+        path = scope.get("path_params") or {}
+        try:
+            status, document, model, rows = await self._handle(Request(scope, receive, path))
+            body = documents.written(document)
+        except RequestError as error:
+            status, body = error.status, documents.written(error.document)
+            name = path.get("model", "")
+            model = name if name in store.slots else ""
+        except Exception:
+            LOG.exception("%s cannot be answered", self._route)
+            status, body = 500, documents.written({"error": "The request failed. The log has the reason."})
+        self._monitoring.observe(self._route, model, status, time.perf_counter() - start, rows)
+        await send_answer(send, status, _JSON, body)
+
+
+class MetricsEndpoint:
+    """Endpoint of the metrics, which has the text format of Prometheus."""
+
+    __name__ = "metrics"
+
+    def __init__(self, store: Store, monitoring: Monitoring) -> None:
+        self._store, self._monitoring = store, monitoring
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """Answer a request of ASGI."""
+        self._store.watch()
+        body, media_type = self._monitoring.page()
+        await send_answer(send, 200, media_type.encode(), body)
+
+
+async def send_answer(send: Any, status: int, media_type: bytes, body: bytes) -> None:
+    """Send an answer of ASGI."""
+    headers = [(b"content-type", media_type), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 class Endpoints:
@@ -33,54 +114,28 @@ class Endpoints:
         Models of the service.
     monitoring : Monitoring
         Metrics of the service.
-    response : type
-        ``starlette.responses.Response``.
     """
 
-    def __init__(self, store: Store, monitoring: Monitoring, response: Any) -> None:
-        self.store, self._monitoring, self._response = store, monitoring, response
-
-    def observed(self, route: str, handle: Callable[[Any], Awaitable[Found]]) -> Endpoint:
-        """Return the endpoint of a route: its answer or error as JSON, counted."""
-
-        async def endpoint(request: Any) -> Any:
-            start, model, rows = time.perf_counter(), "", 0
-            self.store.watch()
-            try:
-                status, document, model, rows = await handle(request)
-                body = documents.written(document)
-            except RequestError as error:
-                status, body = error.status, documents.written(error.document)
-                name = request.path_params.get("model", "")
-                model = name if name in self.store.slots else ""
-            except Exception:
-                LOG.exception("%s cannot be answered", route)
-                status, body = (
-                    500,
-                    documents.written({"error": "The request failed. The log has the reason."}),
-                )
-            self._monitoring.observe(route, model, status, time.perf_counter() - start, rows)
-            return self._response(body, status_code=status, media_type=_JSON)
-
-        return endpoint
+    def __init__(self, store: Store, monitoring: Monitoring) -> None:
+        self.store, self.monitoring = store, monitoring
 
     # ---- answers of models
 
-    async def predict(self, request: Any) -> Found:
+    async def predict(self, request: Request) -> Found:
         """Answer rows as objects."""
         return await self._answer(request, plain.Question)
 
-    async def infer(self, request: Any) -> Found:
+    async def infer(self, request: Request) -> Found:
         """Answer tensors."""
-        if "inference-header-content-length" in request.headers:
+        if any(name == b"inference-header-content-length" for name, _ in request.scope["headers"]):
             raise RequestError(400, "The service takes no binary tensors. Send the data as JSON.")
         return await self._answer(request, protocol.Question)
 
-    async def _answer(self, request: Any, question_type: Any) -> Found:
+    async def _answer(self, request: Request, question_type: Any) -> Found:
         store = self.store
-        slot, model = store.model(request.path_params["model"], request.path_params.get("version"))
+        slot, model = store.model(request.path["model"], request.path.get("version"))
         settings = store.settings
-        body = await documents.body_of(request, settings.max_bytes, settings.timeout)
+        body = await documents.body_of(request.scope, request.receive, settings.max_bytes, settings.timeout)
         if len(body) > _SMALL:
             document, rows = await self._in_thread(body, slot, model, question_type)
         else:
@@ -120,7 +175,7 @@ class Endpoints:
 
     # ---- about models and the service
 
-    async def models(self, request: Any) -> Found:
+    async def models(self, request: Request) -> Found:
         """List the models."""
         listed = [
             {
@@ -133,40 +188,34 @@ class Endpoints:
         ]
         return 200, {"models": listed}, "", 0
 
-    async def model(self, request: Any) -> Found:
+    async def model(self, request: Request) -> Found:
         """Describe a model."""
-        slot, model = self.store.model(request.path_params["model"], request.path_params.get("version"))
+        slot, model = self.store.model(request.path["model"], request.path.get("version"))
         return 200, plain.description(slot, model), slot.name, 0
 
-    async def server_metadata(self, request: Any) -> Found:
+    async def server_metadata(self, request: Request) -> Found:
         """Describe the service in the words of the protocol."""
         return 200, {"name": "compiled_nn", "version": __version__, "extensions": []}, "", 0
 
-    async def live(self, request: Any) -> Found:
+    async def live(self, request: Request) -> Found:
         """Answer that the process answers."""
         return 200, {"live": True}, "", 0
 
-    async def ready(self, request: Any) -> Found:
+    async def ready(self, request: Request) -> Found:
         """Answer whether all models can answer."""
         ready = self.store.is_ready()
         errors = {f"{slot.name}/{slot.version}": slot.error for slot in self.store.all() if slot.error}
         return 200 if ready else 503, {"ready": ready} | ({"errors": errors} if errors else {}), "", 0
 
-    async def model_metadata(self, request: Any) -> Found:
+    async def model_metadata(self, request: Request) -> Found:
         """Describe a model in the words of the protocol."""
-        name = request.path_params["model"]
-        slot, model = self.store.model(name, request.path_params.get("version"))
+        name = request.path["model"]
+        slot, model = self.store.model(name, request.path.get("version"))
         return 200, protocol.metadata(slot, model, list(self.store.slots[name])), slot.name, 0
 
-    async def model_ready(self, request: Any) -> Found:
+    async def model_ready(self, request: Request) -> Found:
         """Answer whether a model can answer."""
-        slot = self.store.slot(request.path_params["model"], request.path_params.get("version"))
+        slot = self.store.slot(request.path["model"], request.path.get("version"))
         ready = slot.current is not None and not self.store.closing
         found = {"name": slot.name, "ready": ready} | ({"error": slot.error} if slot.error else {})
         return 200 if ready else 503, found, slot.name, 0
-
-    async def metrics(self, request: Any) -> Any:
-        """Return the metrics."""
-        self.store.watch()
-        body, media_type = self._monitoring.page()
-        return self._response(body, headers={"content-type": media_type})
