@@ -127,19 +127,7 @@ def command_of(peer: Peer, folder: Path, port: int, workers: int) -> list[str]:
             *(sys.executable, "-m", "compiled_nn", "serve", model, "--port", str(port)),
             *("--workers", str(workers), "--threads", "1", *peer.options),
         ]
-    return [
-        *(
-            sys.executable,
-            "-m",
-            "uvicorn",
-            "serving_program:app",
-            "--app-dir",
-            str(HERE),
-            "--port",
-            str(port),
-        ),
-        *("--workers", str(workers), "--no-access-log", "--log-level", "warning"),
-    ]
+    return [sys.executable, str(HERE / "serving_program.py"), str(port), str(workers)]
 
 
 @contextlib.contextmanager
@@ -185,7 +173,7 @@ def answers(port: int) -> bool:
 
 
 def measured(task: dict[str, Any]) -> dict[str, Any]:
-    """Run the load generator, and return what it has measured."""
+    """Run the load generator, and return its figures."""
     limit = task["warm_up"] + task["seconds"] + 120
     done = subprocess.run(
         [sys.executable, HERE / "serving_load.py"],
