@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,6 +13,7 @@ from .predicting import Predicting
 if TYPE_CHECKING:
     from ..artefact.predictor import Predictor
     from ..exchange.description import Description
+    from ..exchange.verification import Verification
     from ..files.places import Writable
 
 
@@ -171,6 +173,77 @@ class Exchanging:
         ArithmeticError
             If the predictions differ.
         """
+
+    def to_c(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        name: str | None = None,
+        dtype: Literal["float32", "float64", "int8"] = "float32",
+        test_rows: int = 8,
+        calibration_data: Any = None,
+    ) -> Verification:
+        """Export the model to C99: a source file, and its header beside it.
+
+        The source allocates no memory, has no variables besides constants, and needs only the math library. Everything
+        that the model does is in it: scaling, categories, missing values, dates, bins, all layers, the mean of an
+        ensemble, temperature, and units of y.
+
+        Parameters
+        ----------
+        path : str or path-like
+            File to write, which ends in ``.c``. The header ends in ``.h``. Existing files are replaced.
+        name : str, optional
+            Beginning of all names in C: ``NAME_predict``. Default: the file name.
+        dtype : {"float32", "float64", "int8"}, default "float32"
+            Numbers in C. With "int8", weights and the inputs of layers are whole numbers of 8 bits, which need a
+            quarter of the memory, and predictions are less exact.
+        test_rows : int, default 8
+            Number of rows of the self-test in the source, at most as many as there are probe rows.
+        calibration_data : array-like or table, optional
+            Rows that determine the ranges of the inputs of layers, for "int8": some hundred training rows. Default:
+            probe rows, which reach further than training did, so that the steps between numbers are wider.
+
+        Returns
+        -------
+        Verification
+            Largest difference from the model, relative to the largest output, on a number of rows, and what computed
+            it: the C compiler (the environment variable CC, or cc, gcc or clang), or an emulation in NumPy if there is
+            none.
+
+        Raises
+        ------
+        NotFittedError
+            If the model has no weights yet.
+        ValueError
+            If an argument is invalid, or C cannot express the model, such as a user-defined activation.
+        ArithmeticError
+            If the compiled program predicts something else for probe rows, by more than 1e-5 of the largest output (for
+            float64, 1e-9). No file is then written.
+
+        Notes
+        -----
+        docs/devices.md describes the interface, and the arithmetic of int8.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> net = cnn.Network([cnn.Dense(2)], seed=0).fit([[0.0], [1.0]], ["no", "yes"], epochs=5)
+        >>> net.to_c("net.c").rows  # doctest: +SKIP
+        64
+        """
+        description, predictor = self._described_predictor()
+        from ..exchange.to_c.export import export  # imported here to keep `import compiled_nn` fast
+
+        return export(
+            description,
+            predictor,
+            path,
+            name=name,
+            dtype=dtype,
+            test_rows=test_rows,
+            calibration=calibration_data,
+        )
 
 
 class NetworkExchanging(Exchanging, Predicting):

@@ -16,12 +16,18 @@ from ...data.arrays import Array
 
 _SECONDS = 300  # for one call
 _DRIVER = """\
-#include "{name}.h"
-#include <stdio.h>
+#define {upper}_SELF_TEST
+#define main {name}_self_test
+#include "{name}.c"
+#undef main
 
-int main(void)
+int main(int count, char **arguments)
 {{
     {real} x[{upper}_N_INPUTS], out[{upper}_N_OUTPUTS];
+    (void)arguments;
+    if (count > 1) {{
+        return {name}_self_test();
+    }}
     while (fread(x, sizeof x, 1, stdin) == 1) {{
         const double found = {name}_predict(x, out);
         double wide[{upper}_N_OUTPUTS];
@@ -62,7 +68,7 @@ def find_compiler() -> Compiler | None:
 def predict(
     compiler: Compiler, name: str, source: str, header: str, x: Array, n_outputs: int
 ) -> tuple[Array, Array]:
-    """Compile the source, run its self-test, and return what it returns (m,) and writes (m, n_outputs) for rows.
+    """Compile the source, run its self-test, and return its results (m,) and outputs (m, n_outputs) for rows.
 
     Raises
     ------
@@ -77,11 +83,9 @@ def predict(
             name=name, upper=name.upper(), real="float" if x.dtype == np.float32 else "double"
         )
         (place / "driver_of_rows.c").write_text(driver, encoding="ascii")
-        plain = [*compiler.command, "-std=c99", "-O1"]
-        test, program = str(place / "self_test"), str(place / "program")
-        _must_run([*plain, f"-D{name.upper()}_SELF_TEST", f"{name}.c", "-o", test, "-lm"], folder)
-        _must_run([test], folder)
-        _must_run([*plain, f"{name}.c", "driver_of_rows.c", "-o", program, "-lm"], folder)
+        program = str(place / "program")
+        _must_run([*compiler.command, "-std=c99", "driver_of_rows.c", "-o", program, "-lm"], folder)
+        _must_run([program, "self-test"], folder)
         raw = _must_run([program], folder, np.ascontiguousarray(x).tobytes())
     numbers = np.frombuffer(raw, np.float64).reshape(len(x), 1 + n_outputs)
     return numbers[:, 0].astype(int), numbers[:, 1:]
@@ -98,7 +102,9 @@ def _must_run(command: list[str], folder: str, given: bytes = b"") -> bytes:
     return found.stdout
 
 
-def _run(command: list[str], folder: str | None = None, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+def _run(
+    command: list[str], folder: str | None = None, given: bytes = b""
+) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         command, cwd=folder, input=given, capture_output=True, timeout=_SECONDS, check=False
     )

@@ -25,7 +25,7 @@ Watch = Callable[[Array], None]
 
 
 def outputs(plan: Plan, x: Array) -> tuple[Array, Array]:
-    """Return what the C function returns (m,) and writes (m, n_outputs) for rows of inputs (m, n_inputs)."""
+    """Return results (m,) and outputs (m, n_outputs) of the C function for rows of inputs (m, n_inputs)."""
     with np.errstate(all="ignore"):
         return outputs_of(plan, *encode(plan.fields, x))
 
@@ -79,7 +79,8 @@ def _first_inputs(plan: Plan, network: PlannedNetwork, v: Array) -> Array:
         z = v * real(plan.description.scale)
     else:
         z = ((v - network.centre) - network.rest) / network.deviation
-    clipped, n = z.copy(), plan.description.n_clipped
+    clipped: Array = z.copy()
+    n = plan.description.n_clipped
     t = z[:, :n] / real(LIMIT)
     clipped[:, :n] = z[:, :n] / np.sqrt(real(1) + t * t)
     if plan.bins is None:
@@ -122,7 +123,8 @@ def _normalized(layer: PlannedLayer, u: Array) -> Array:
     if layer.norm == "layer":
         u = u - _in_order(u)[:, np.newaxis] / real(n)
     squares = _in_order(u * u)[:, np.newaxis] / real(n)
-    return u * (real(1) / np.sqrt(squares + real(EPSILON))) * layer.gain
+    normalized: Array = u * (real(1) / np.sqrt(squares + real(EPSILON))) * layer.gain
+    return normalized
 
 
 def _in_order(u: Array) -> Array:

@@ -48,7 +48,9 @@ def export(
     target = os.fsdecode(path)
     stem, suffix = os.path.splitext(os.path.basename(target))
     if suffix != ".c":
-        raise ValueError(f"The path is {target!r}; expected one that ends in .c, beside which the header is written.")
+        raise ValueError(
+            f"The path is {target!r}; expected one that ends in .c, beside which the header is written."
+        )
     if os.path.basename(target) != f"{stem}.c" or '"' in stem or "\\" in stem:
         raise ValueError(f"The file name {stem!r} cannot be included in C source.")
     name = _name_of(stem) if name is None else names.check_name(name)
@@ -136,7 +138,9 @@ def _quality(ours: Mapping[str, Array], found: Mapping[str, Array], what: str) -
     """Return lines about what int8 changes."""
     difference = verification.largest_difference(ours, found)
     n = len(next(iter(ours.values())))
-    lines = [f"Largest difference from the model in float on {n} {what}: {difference:.3g} of the largest output."]
+    lines = [
+        f"Largest difference from the model in float on {n} {what}: {difference:.3g} of the largest output."
+    ]
     if "label" in ours:
         other = int((np.asarray(ours["label"]) != found["label"]).reshape(n, -1).any(axis=1).sum())
         lines.append(f"Another label for {other} of these rows.")
@@ -167,13 +171,17 @@ def _verified(
                 f"The exported C source cannot be verified, so that nothing was written. {error}"
             ) from error
         theirs = _answers(plan, *found)
-    result = verification.check(_comparable(plan, ours, theirs), theirs, plan.dtype, against, bound=bound, what="C code")
+    result = verification.check(
+        _comparable(plan, ours, theirs), theirs, plan.dtype, against, bound=bound, what="C code"
+    )
     lines = [
         f"Verified on {result.rows} rows by {against}: the largest difference from the model",
         f"is {result.largest_difference:.3g} of the largest output.",
         *lines,
     ]
-    comment = f"/* {name}: see {name}.h. Weights of a network of compiled-nn, and the functions that predict. */"
+    comment = (
+        f"/* {name}: see {name}.h. Weights of a network of compiled-nn, and the functions that predict. */"
+    )
     source, _ = write_source(plan, name, f"{comment}\n", test)
     return source, write_header(plan, name, stack, [names.comment_line(line) for line in lines]), result
 

@@ -1,10 +1,10 @@
 """Inputs of the C function: one number for each column of X, several for a date, none for a column that is left out.
 
-(a) A number is itself, NAN if it is missing. A category that is text is its index in the list of categories, -1 for any
-    other, NAN if it is missing; a category that is a number is itself. A date is its parts, the first of which is NAN if
-    it is missing.
-(b) `encode` computes what the C code does: the numbers minus their `offsets`, then the indicators of missing ones; and for each column of
-    categories the row of the first layer's table that is added, -1 for none.
+(a) A number is itself, NAN if it is missing. A category that is text is its index in the list of categories, -1 for
+    any other, NAN if it is missing; a category that is a number is itself. A date is its parts, the first of which is
+    NAN if it is missing.
+(b) `encode` computes what the C code does: the numbers minus their `offsets`, then the indicators of missing ones; and
+    for each column of categories the row of the first layer's table that is added, -1 for none.
 """
 
 from __future__ import annotations
@@ -123,7 +123,8 @@ def fields_of(description: Description, dtype: str) -> Fields:
             assert not isinstance(column, LeftOut)
             if isinstance(column, Date) and not column.parts:
                 raise ValueError(
-                    f"All dates of the column {title!r} were missing during fit; C has no input for it. Leave it out of X."
+                    f"All dates of the column {title!r} were missing during fit; C has no input for it. Leave it out"
+                    " of X."
                 )
             field = Field(title, start, column, place, indicator if column.indicator else -1)
             place += column.n_numbers
@@ -148,8 +149,8 @@ def _check_categories(title: str, column: Categorical, dtype: str) -> None:
     for category in column.categories:
         if float(np.dtype(dtype).type(category)) != category:
             raise ValueError(
-                f"Column {title!r} has the category {category!r}, which {dtype} rounds. Convert the column to text and fit"
-                " the model again, or export with dtype='float64'."
+                f"Column {title!r} has the category {category!r}, which {dtype} rounds. Convert the column to text and"
+                " fit the model again, or export with dtype='float64'."
             )
 
 
@@ -213,7 +214,9 @@ def inputs_of(fields: Fields, numbers: Array, at: Array) -> Array:
         column = field.column
         if isinstance(column, Categorical):
             row = at[:, next(categories)]
-            known = np.arange(len(column.categories)) if field.is_text else np.array(column.categories, x.dtype)
+            known = (
+                np.arange(len(column.categories)) if field.is_text else np.array(column.categories, x.dtype)
+            )
             values = np.append(known, [unknown_input(field), np.nan])
             x[:, field.start] = values[np.where(row < 0, -1, row - field.place)]
             continue

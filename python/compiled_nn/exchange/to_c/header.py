@@ -38,14 +38,15 @@ def write_header(plan: Plan, name: str, stack: int, verified: list[str]) -> str:
     if text_fields(plan):
         declarations += [
             "",
-            "/* Input for a category, a text in UTF-8, of the column whose input has this index; -1 if it is unknown. */",
+            "/* Input for a category, a text in UTF-8, of the column whose input has this index; -1 if it is unknown.",
+            "   */",
             f"int {name}_category_index(int input, const char *text);",
         ]
     if date_fields(plan):
         declarations += [
             "",
-            "/* Sets the inputs of a date, in microseconds since 1970-01-01T00:00 (UTC, or without a time zone), of the column",
-            "   whose first input has this index. */",
+            "/* Sets the inputs of a date, in microseconds since 1970-01-01T00:00 (UTC, or without a time zone), of",
+            "   the column whose first input has this index. */",
             f"void {name}_set_date({real} *x, int input, int64_t microseconds);",
         ]
     guard = f"{upper}_H"
@@ -93,8 +94,8 @@ def _head(plan: Plan, name: str, stack: int, verified: list[str]) -> list[str]:
     lines = [
         f"{name}: a network of compiled-nn {__version__}, in C99. It needs the math library and no other.",
         "",
-        f"Arithmetic: {arithmetic}. Memory: constants, and about {stack} bytes of the stack for a prediction; none is allocated,",
-        "and no variable is shared, so that threads and interrupts may predict at the same time.",
+        f"Arithmetic: {arithmetic}. Memory: constants, and about {stack} bytes of the stack for a prediction.",
+        "None is allocated, and no variable is shared: threads and interrupts may predict at the same time.",
         "Compile without -ffast-math: missing values are NAN.",
         "",
         f"Outputs: {_outputs(plan)}",
@@ -133,7 +134,9 @@ def _inputs(plan: Plan) -> list[str]:
         shape = " x ".join(map(str, plan.description.shape))
         return [f"  the numbers of an image of {shape}, row by row"]
     lines = [line for field in fields[:_MOST_LINES] for line in _input(field)]
-    return lines + ([f"  ... {len(fields) - _MOST_LINES} further columns"] if len(fields) > _MOST_LINES else [])
+    return lines + (
+        [f"  ... {len(fields) - _MOST_LINES} further columns"] if len(fields) > _MOST_LINES else []
+    )
 
 
 def _input(field: Field) -> list[str]:

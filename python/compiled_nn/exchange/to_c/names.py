@@ -10,12 +10,14 @@ import numpy as np
 from ...data.arrays import Array
 
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
-_KEYWORDS = frozenset(
-    "auto break case char const continue default do double else enum extern float for goto if inline int long main"
-    " register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while"
-    " class new delete this template namespace private public protected virtual operator try catch throw using bool"
-    " true false and or not xor typename friend explicit mutable export".split()
-)
+_KEYWORDS = {  # of C and C++, and main
+    "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern",
+    "float", "for", "goto", "if", "inline", "int", "long", "main", "register", "restrict", "return", "short",
+    "signed", "sizeof", "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile",
+    "while", "class", "new", "delete", "this", "template", "namespace", "private", "public", "protected",
+    "virtual", "operator", "try", "catch", "throw", "using", "bool", "true", "false", "and", "or", "not", "xor",
+    "typename", "friend", "explicit", "mutable", "export",
+}  # fmt: skip
 _WIDTH = 110
 
 
@@ -67,7 +69,9 @@ def comment(value: object) -> str:
 
 def comment_line(line: str) -> str:
     """Return a line of a comment, which is not shortened."""
-    return line.encode("ascii", "replace").decode("ascii").replace("*/", "* /").replace("/*", "/ *").rstrip("\\")
+    return (
+        line.encode("ascii", "replace").decode("ascii").replace("*/", "* /").replace("/*", "/ *").rstrip("\\")
+    )
 
 
 def number(value: object, dtype: str) -> str:

@@ -1,4 +1,4 @@
-"""C statements from the outputs of the networks to the results: mean of an ensemble, link, probabilities, units of y."""
+"""C statements from the outputs of the networks to the results: mean, link, probabilities, units of y."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from .plan import Plan
-    from .source import Writer
+    from .writer import Writer
 
 Statements = tuple[list[str], list[str]]  # declarations, and what follows them
 
@@ -61,7 +61,11 @@ def _ordered(writer: Writer, runs: list[str]) -> Statements:
         *[f"out[{k}] = above[{k - 1}] - above[{k}];" for k in range(1, n)],
         f"out[{n}] = above[{n - 1}];",
     ]
-    return [f"{writer.real} above[{n}];", "int found = 0;"], [*lines, *_checked(writer, n + 1), "return found;"]
+    return [f"{writer.real} above[{n}];", "int found = 0;"], [
+        *lines,
+        *_checked(writer, n + 1),
+        "return found;",
+    ]
 
 
 def _classes(writer: Writer, runs: list[str]) -> Statements:
@@ -112,7 +116,9 @@ def _log_mean(writer: Writer, runs: list[str]) -> Statements:
             logs = [f"{name}_log_sigmoid(z[i])", f"{name}_log_sigmoid(-z[i])"]
         values = [f"{share} + {log}" for log in logs]
         if i:
-            values = [f"{name}_log_add({part}[i], {value})" for part, value in zip(parts, values, strict=True)]
+            values = [
+                f"{name}_log_add({part}[i], {value})" for part, value in zip(parts, values, strict=True)
+            ]
         lines += _loop(n, *[f"{part}[i] = {value};" for part, value in zip(parts, values, strict=True)])
     logit = "yes[i]" if softmax else "(yes[i] - no[i])"
     lines += _loop(n, f"z[i] = {logit} / {writer.number(description.temperature)};")

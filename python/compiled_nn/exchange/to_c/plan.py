@@ -2,12 +2,13 @@
 
 Let v be the numbers and indicators of a row, and c the rows of the table that its categories select.
 
-(a) v has the offsets of `Fields` subtracted; `centre` takes this into account. z = ((v - centre) - rest) / deviation if there is a `centre`, otherwise z = v * scale. `rest` is what `centre` loses
-    in the dtype: with both, no digit of v - mean is lost in float32.
+(a) z = ((v - centre) - rest) / deviation if there is a `centre`, otherwise z = v * scale. `rest` is what `centre` loses
+    in the dtype: with both, no digit of v - mean is lost in float32. v has the offsets of `Fields` subtracted, and
+    `centre` as well.
 (b) The bins of z are appended to z, and its first `n_clipped` numbers are clipped.
 (c) The first layer computes u = W z + the selected rows of its table; the others u = W a.
-(d) For int8, the inputs a of each layer are q = round((a - middle) / step), limited to -127 to 127, and u = f (W q) with
-    whole numbers W from -127 to 127 and one f for each unit. `middle` is part of the bias. The ranges are those of
+(d) For int8, the inputs a of each layer are q = round((a - middle) / step), limited to -127 to 127, and u = f (W q)
+    with whole numbers W from -127 to 127 and one f for each unit. `middle` is part of the bias. The ranges are those of
     calibration rows: for each input of the first layer, and for all inputs together of the others.
 """
 
@@ -23,7 +24,7 @@ from ...data.arrays import Array
 from .fields import Fields, fields_of
 
 if TYPE_CHECKING:
-    from ..description import Chain, Description, DenseLayer, Positions
+    from ..description import Chain, DenseLayer, Description, Positions
 
 LARGEST = 127  # of the whole numbers of int8
 _MOST_INPUTS = (1 << 31) // (LARGEST * LARGEST) - 1  # of a layer: its sums fit int32
@@ -79,7 +80,7 @@ class Plan:
     Attributes
     ----------
     description : Description
-        What it is made from: outputs, loss, and titles are read from it.
+        Description of the model, from which outputs, loss and titles are read.
     dtype : {"float32", "float64"}
         Dtype of numbers in C.
     quantized : bool
@@ -126,8 +127,8 @@ def _network(description: Description, fields: Fields, chain: Chain, dtype: str)
     """Return one network in a dtype."""
     if chain.layers[0].residual and fields.n_categories:
         raise ValueError(
-            "The first layer is residual, so that its inputs are added to its outputs, and C has no inputs of 0 and 1 for"
-            " categories. Use to_onnx, or a first layer that is not residual."
+            "The first layer is residual, so that its inputs are added to its outputs, and C has no inputs of 0 and 1"
+            " for categories. Use to_onnx, or a first layer that is not residual."
         )
     n = fields.n_numbers
     centre, rest, deviation, chain = _scaling(description, fields.offsets, chain, dtype)
@@ -169,7 +170,9 @@ def _scaling(
     # The scaling is part of W, and the narrower dtype would lose digits of x W + b: x is centred first.
     mean = description.centre[:n]
     far = np.abs(mean) * np.finfo(dtype).eps > _FARTHEST * description.spread[:n]
-    is_linear = first.norm is None and not first.residual and not description.n_clipped and description.bins is None
+    is_linear = (
+        first.norm is None and not first.residual and not description.n_clipped and description.bins is None
+    )
     if first.weight.dtype == dtype or not is_linear:
         far = np.zeros(n, bool)
     if not far.any() and not offsets.any():
@@ -222,7 +225,9 @@ def _quantized(layer: PlannedLayer, range_: Range) -> PlannedLayer:
         step[step <= np.float32(1e-30)] = 1
         bias = np.zeros_like(bias)
     scaled = W * step.astype(np.float64)
-    rows = np.zeros((0, len(W))) if table is None else table.astype(np.float64) / LARGEST  # their input is 127
+    rows = (
+        np.zeros((0, len(W))) if table is None else table.astype(np.float64) / LARGEST
+    )  # their input is 127
     largest = np.abs(np.concatenate([scaled.T, rows])).max(axis=0)
     factors = np.where(largest > 0, largest / LARGEST, 1.0)
     total = bias if layer.bias is None else bias + layer.bias

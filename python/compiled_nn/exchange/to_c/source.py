@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,67 +10,12 @@ from ...data.arrays import Array
 from ...preprocessing.columns import Categorical
 from ...preprocessing.dates import PARTS, Date
 from . import names, templates
-from .emulation import BLOCK
 from .outcome import n_out, result_lines
+from .writer import Writer
 
 if TYPE_CHECKING:
     from .fields import Field
     from .plan import Plan, PlannedLayer, PlannedNetwork
-
-
-@dataclass
-class Writer:
-    """C source that is being written.
-
-    Attributes
-    ----------
-    plan : Plan
-        What is computed.
-    name : str
-        Name of the model in C.
-    data, networks, others : list of str
-        Constants; functions of the networks; functions that only the caller uses.
-    used : set of str
-        Names of templates that the source needs.
-    frame : int
-        Bytes of the variables of a network's function, the largest one.
-    """
-
-    plan: Plan
-    name: str
-    data: list[str] = field(default_factory=list)
-    networks: list[str] = field(default_factory=list)
-    others: list[str] = field(default_factory=list)
-    used: set[str] = field(default_factory=set)
-    frame: int = 0
-
-    @property
-    def real(self) -> str:
-        """Type of numbers in C."""
-        return "float" if self.plan.dtype == "float32" else "double"
-
-    def call(self, function: str, *arguments: Any) -> str:
-        """Return the call of a function of the templates, which becomes part of the source."""
-        self.used.add(function)
-        return f"{self.name}_{function}({', '.join(map(str, arguments))});"
-
-    def constant(self, name: str, values: Array | None, integers: str = "signed char") -> str:
-        """Return the name of a constant array, which becomes part of the source; 0 for None and for no numbers."""
-        if values is None or not values.size:
-            return "0"
-        kind = integers if values.dtype.kind in "iu" else self.real
-        full = f"{self.name}_{name}"
-        body = names.numbers(values, self.plan.dtype)
-        self.data.append(f"static const {kind} {full}[{values.size}] = {body};\n")
-        return full
-
-    def number(self, value: Any) -> str:
-        """Return the literal of a number."""
-        return names.number(value, self.plan.dtype)
-
-    def fill(self, template: str) -> str:
-        """Return a template with the name and the type of numbers of this source."""
-        return templates.fill(template, self.name, self.plan.dtype, BLOCK)
 
 
 def write_source(plan: Plan, name: str, head: str, self_test: str) -> tuple[str, int]:
@@ -83,7 +27,9 @@ def write_source(plan: Plan, name: str, head: str, self_test: str) -> tuple[str,
     _write_classes(writer)
     _write_lookup(writer)
     _write_dates(writer)
-    functions = [writer.fill(templates.FUNCTIONS[each]) for each in templates.FUNCTIONS if each in writer.used]
+    functions = [
+        writer.fill(templates.FUNCTIONS[each]) for each in templates.FUNCTIONS if each in writer.used
+    ]
     stdint = "#include <stdint.h>\n" if "int32_t" in "".join(functions) else ""
     includes = f'#include "{name}.h"\n\n#include <math.h>\n{stdint}'
     parts = [head, includes, *writer.data, *functions, *writer.networks, predict, *writer.others, self_test]
@@ -148,7 +94,8 @@ def _first_inputs(writer: Writer, i: int, network: PlannedNetwork) -> list[str]:
     if plan.bins is not None:
         bins = plan.bins
         constants = [writer.constant(f"bin_source_{i}", bins.sources, "int")] + [
-            writer.constant(f"bin_{part}_{i}", getattr(bins, part)) for part in ("lower", "factor", "low", "high")
+            writer.constant(f"bin_{part}_{i}", getattr(bins, part))
+            for part in ("lower", "factor", "low", "high")
         ]
         lines.append(writer.call("bins", len(bins.sources), *constants, "a", f"a + {n}"))
     if description.n_clipped:
@@ -172,7 +119,10 @@ def _layer(
         if k:
             assert layer.middle is not None
             stride = 0 if len(layer.middle) == 1 else 1
-            middle, step = writer.constant(f"middle_{place}", layer.middle), writer.constant(f"step_{place}", layer.step)
+            middle, step = (
+                writer.constant(f"middle_{place}", layer.middle),
+                writer.constant(f"step_{place}", layer.step),
+            )
             lines.append(writer.call("quantize", k, stride, middle, step, source, "q"))
         lines.append(writer.call("dense_int8", k, n, weight, factors, "q" if k else 0, target))
     if layer.table is not None:
@@ -203,7 +153,13 @@ def _predict(writer: Writer) -> str:
     fields = plan.fields
     declarations, lines = [f"{real} z[{plan.description.n_outputs}];"], list[str]()
     limit = "isfinite(x[i])" if plan.description.columns is None else "!isinf(x[i])"
-    lines += [f"for (i = 0; i < {fields.n_inputs}; i++) {{", f"    if (!({limit})) {{", "        return -1;", "    }", "}"]
+    lines += [
+        f"for (i = 0; i < {fields.n_inputs}; i++) {{",
+        f"    if (!({limit})) {{",
+        "        return -1;",
+        "    }",
+        "}",
+    ]
     declarations.append("int i;")
     if plan.description.is_certain:
         return _function(writer, ["int i;", *lines, f"out[0] = {writer.number(1)};", "return 0;"])
@@ -239,7 +195,12 @@ def _encoding(writer: Writer) -> list[str]:
             elif n:
                 values = np.array(column.categories, writer.plan.dtype)
                 call = writer.call(
-                    "number", x, n, writer.constant(f"categories_{each.start}", values), each.place, each.other
+                    "number",
+                    x,
+                    n,
+                    writer.constant(f"categories_{each.start}", values),
+                    each.place,
+                    each.other,
                 )
             lines.append(f"at[{categories}] = {call}")
             categories += 1
@@ -292,8 +253,8 @@ def _write_lookup(writer: Writer) -> None:
     writer.others.append(
         f"int {name}_category_index(int input, const char *text)\n{{\n    const char *const *texts = 0;\n"
         f"    int i, n = 0;\n    switch (input) {{\n{body}\n    default:\n        break;\n    }}\n"
-        f"    for (i = 0; i < n; i++) {{\n        if ({name}_equal(texts[i], text)) {{\n            return i;\n        }}\n"
-        "    }\n    return -1;\n}\n"
+        f"    for (i = 0; i < n; i++) {{\n        if ({name}_equal(texts[i], text)) {{\n            return i;\n"
+        "        }\n    }\n    return -1;\n}\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""Functions of the C source: `real` is float or double, ``F(exp)`` expf or exp, ``C(0.5)`` 0.5f or 0.5, NAME the model."""
+"""Functions of the C source: `real` is float or double, ``F(exp)`` expf or exp, ``C(0.5)`` 0.5f or 0.5."""
 
 from __future__ import annotations
 
