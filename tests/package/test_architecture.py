@@ -46,7 +46,7 @@ ALLOWED = {
     "plotting": "common data losses metrics network spec",
     "rates": "common data network plotting training",
     "report": "_version common data files metrics network plotting preprocessing",
-    "serving": "_version artefact common data losses network preprocessing uncertainty",
+    "serving": "_version artefact common data files losses network preprocessing uncertainty",
     "tutorials": "common data functional network optimizers plotting spec",
     "cli": "_version callbacks common data datasets estimators files losses metrics network optimizers plotting report"
     " schedules serving spec training",

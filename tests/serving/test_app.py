@@ -151,7 +151,7 @@ def test_metrics(net):
         f'compiled_nn_request_seconds_count{{route="{route}"}} 4.0',
         'compiled_nn_rows_total{model="m"} 3.0',
         'compiled_nn_call_rows_count{model="m"} 2.0',
-        'compiled_nn_model_info{fingerprint="",model="m",version="1"} 1.0',
+        f'compiled_nn_model_info{{fingerprint="{net.fingerprint()}",model="m",version="1"}} 1.0',
         'compiled_nn_model_failed{model="m",version="1"} 0.0',
     ):
         assert f"\n{line}\n" in text

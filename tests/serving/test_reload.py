@@ -68,6 +68,19 @@ def test_a_changed_file_answers(path, files):
     app.state.store.close()
 
 
+def test_metadata_of_a_file(path, files):
+    """A file with the same model and other metadata is another file, of the same fingerprint."""
+    app = create_app(path, reload=None)
+    before = get(app, "/models/m").json
+    assert before["fingerprint"] == cnn.load(path).fingerprint() == before["card"]["fingerprint"]
+    assert before["card"]["layers"] == cnn.read_card(path)["layers"]
+    assert before["metadata"] == {}
+    cnn.load(path).save(path, metadata={"note": "second"})
+    app.state.store.reload()
+    after = get(app, "/models/m").json
+    assert (after["metadata"], after["fingerprint"]) == ({"note": "second"}, before["fingerprint"])
+
+
 def test_without_reload(path, files):
     app = create_app(path, reload=None)
     replace(path, files[1][0])

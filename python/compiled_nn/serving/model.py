@@ -6,7 +6,7 @@ import hashlib
 import os
 from concurrent.futures import Executor
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -27,8 +27,8 @@ class ServedModel:
     ----------
     model : Network, Ensemble or fitted estimator
         Model. It answers with its present weights; later training does not change the answers.
-    fingerprint : str or None
-        Hash of the file of the model; None for a model that is not a file.
+    file : ReadFile or None
+        Card and hash of the file of the model; None for a model that is not a file.
     settings : Settings
         Limits of the service.
     executor : concurrent.futures.Executor
@@ -45,15 +45,18 @@ class ServedModel:
         Computation of answers.
     batcher : Batcher
         Calls of the model.
+    fingerprint : str or None
+        Hash of everything that decides predictions; None if the model has a function of the user.
     loaded_at : datetime
     """
 
     def __init__(
-        self, model: Any, fingerprint: str | None, settings: Settings, executor: Executor, observe: Any
+        self, model: Any, file: ReadFile | None, settings: Settings, executor: Executor, observe: Any
     ) -> None:
         self.net = network_of(model)
         predictor = self.net._predicting()
-        self.inputs, self.fingerprint = predictor.inputs, fingerprint
+        self.inputs, self.file = predictor.inputs, file
+        self.fingerprint = _fingerprint_of(self.net)
         self.metadata = self.net.metadata
         self.input_schema: dict[str, Any] = self.net.input_schema()
         n_threads = settings.n_threads or predictor.n_threads
@@ -99,14 +102,38 @@ def network_of(model: Any) -> Any:
     )
 
 
-def read_file(path: str) -> tuple[Any, str]:
-    """Return the model in a file and its hash, both of the same content, which is read once and not mapped."""
+def _fingerprint_of(net: Any) -> str | None:
+    try:
+        found: str = net.fingerprint()
+    except ValueError:
+        return None
+    return found
+
+
+class ReadFile(NamedTuple):
+    """Description of a file that was read.
+
+    Attributes
+    ----------
+    hash : str
+        Hash of its content.
+    card : dict
+        What ``compiled_nn.read_card`` returns.
+    """
+
+    hash: str
+    card: dict[str, Any]
+
+
+def read_file(path: str) -> tuple[Any, ReadFile]:
+    """Return the model in a file and its description, both of the same content, which is read once and not mapped."""
+    from ..files import card
     from ..network.loading import load
 
     with open(path, "rb") as file:
         content = file.read()
     try:
-        return load(content), hashlib.sha256(content).hexdigest()
+        return load(content), ReadFile(hashlib.sha256(content).hexdigest(), card.read(content))
     except ValueError as error:
         text = str(error).replace(f"The given content of {len(content)} bytes", path)
         raise ValueError(text) from None

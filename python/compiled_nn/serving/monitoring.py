@@ -81,7 +81,7 @@ class Monitoring:
         names = ("model", "version")
         info = core.GaugeMetricFamily(
             "compiled_nn_model_info",
-            "Model that answers, by the hash of its file.",
+            "Model that answers, by its fingerprint.",
             labels=(*names, "fingerprint"),
         )
         loaded = core.GaugeMetricFamily(

@@ -76,11 +76,12 @@ def check_number(n: int, most: int) -> None:
 def description(slot: Slot, model: ServedModel) -> dict[str, Any]:
     """Return the metadata of a model."""
     answering = model.answering
+    classes = answering.classes if answering.classifies else None
     return {
         "model": slot.name,
         "version": slot.version,
         "kind": "classifier" if answering.classifies else "regressor",
-        "classes": answering.classes if answering.classifies else None,
+        "classes": classes,
         "quantiles": answering.quantiles or None,
         "columns": list(model.rows.titles),
         "has_intervals": answering.has_regions and not answering.classifies,
@@ -90,6 +91,16 @@ def description(slot: Slot, model: ServedModel) -> dict[str, Any]:
         "error": slot.error,
         "input_schema": model.input_schema,
         "metadata": model.metadata,
+        "card": _card(model, classes),
+    }
+
+
+def _card(model: ServedModel, classes: list[Any] | None) -> dict[str, Any] | None:
+    """Return the card of the file of a model, without the schema, which the description has too."""
+    if model.file is None:
+        return None
+    return {name: each for name, each in model.file.card.items() if name != "input_schema"} | {
+        "classes": classes
     }
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..common.errors import did_you_mean
 from .documents import shown
-from .model import ServedModel, network_of, read_file, state_of
+from .model import ReadFile, ServedModel, network_of, read_file, state_of
 from .request_errors import RequestError
 from .settings import Settings
 
@@ -69,9 +69,10 @@ class Slot:
         """
         assert self.path is not None
         self._state = state_of(self.path)  # before the content, so that a later change is noticed
-        model, fingerprint = read_file(self.path)
-        if self.current is None or self.current.fingerprint != fingerprint:
-            self.set(store.prepared(self, model, fingerprint))
+        model, file = read_file(self.path)
+        present = None if self.current is None else self.current.file
+        if present is None or present.hash != file.hash:
+            self.set(store.prepared(self, model, file))
         self.error = None
 
     def reload(self, store: Store) -> None:
@@ -128,10 +129,10 @@ class Store:
             elif not settings.background:
                 slot.load(self)
 
-    def prepared(self, slot: Slot, model: Any, fingerprint: str | None) -> ServedModel:
+    def prepared(self, slot: Slot, model: Any, file: ReadFile | None) -> ServedModel:
         """Return a model that is ready to answer."""
         observe = self.monitoring.observer_of_calls(slot.name)
-        return ServedModel(model, fingerprint, self.settings, self.executor, observe)
+        return ServedModel(model, file, self.settings, self.executor, observe)
 
     def all(self) -> Iterator[Slot]:
         """Yield all slots."""
