@@ -73,13 +73,13 @@ def test_metadata(app):
     found = get(app, "/v2/models/numbers/versions/1").json
     assert found["inputs"] == [{"name": "X", "datatype": "FP32", "shape": [-1, 3]}]
     assert found["outputs"] == [
-        {"name": name, "datatype": "FP64", "shape": [-1]} for name in ("value", "lower", "upper")
+        {"name": name, "datatype": "FP64", "shape": [-1, 1]} for name in ("values", "lower", "upper")
     ]
 
 
 def test_one_tensor(app, numbers):
     lower, upper = numbers.predict_interval(X[:4])
-    expected = {"value": numbers.predict(X[:4]).tolist(), "lower": lower.tolist(), "upper": upper.tolist()}
+    expected = {"values": numbers.predict(X[:4]).tolist(), "lower": lower.tolist(), "upper": upper.tolist()}
     for data in (X[:4].tolist(), X[:4].reshape(-1).tolist(), X[:4].reshape(4, 3, 1).tolist()):
         answer = infer(app, tensor(shape=(4, 3), datatype="FP64", data=data), id="a-1")
         assert {name: each["data"] for name, each in outputs(answer).items()} == expected
@@ -102,7 +102,7 @@ def test_a_tensor_per_column(app, table):
     assert found["probabilities"]["data"] == table.predict_proba(rows).reshape(-1).tolist()
     assert found["probabilities"]["shape"] == [3, 2]
     columns = [tensor(f"x{i}", (2,), "INT32", [1, 2]) for i in range(3)]
-    assert len(outputs(infer(app, *columns))["value"]["data"]) == 2
+    assert len(outputs(infer(app, *columns))["values"]["data"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -115,12 +115,12 @@ def test_a_tensor_per_column(app, table):
 )
 def test_datatypes(app, numbers, datatype, value):
     found = outputs(infer(app, tensor(datatype=datatype, data=[value] * 3)))
-    assert found["value"]["data"] == numbers.predict([[1.0, 1.0, 1.0]]).tolist()
+    assert found["values"]["data"] == numbers.predict([[1.0, 1.0, 1.0]]).tolist()
 
 
 def test_chosen_outputs(app):
-    answer = infer(app, tensor(), outputs=[{"name": "upper"}, {"name": "value", "parameters": {}}])
-    assert [each["name"] for each in answer.json["outputs"]] == ["upper", "value"]
+    answer = infer(app, tensor(), outputs=[{"name": "upper"}, {"name": "values", "parameters": {}}])
+    assert [each["name"] for each in answer.json["outputs"]] == ["upper", "values"]
     narrow, wide = (
         outputs(infer(app, tensor(), parameters={"coverage": coverage}))["upper"]["data"]
         for coverage in (0.5, 0.95)
@@ -158,11 +158,11 @@ def test_chosen_outputs(app):
         ),
         ({"inputs": [tensor("x0", (1, 2), data=[1, 2])]}, "expected [rows] or [rows, 1]"),
         (
-            {"inputs": [tensor()], "outputs": [{"name": "values"}]},
-            "no output named 'values'; there are value, lower",
+            {"inputs": [tensor()], "outputs": [{"name": "value"}]},
+            "no output named 'value'; there are values, lower",
         ),
         ({"inputs": [tensor()], "outputs": []}, "outputs must be a list"),
-        ({"inputs": [tensor()], "outputs": ["value"]}, "outputs[0] must be an object with the key name"),
+        ({"inputs": [tensor()], "outputs": ["values"]}, "outputs[0] must be an object with the key name"),
         ({"inputs": [tensor()], "id": 5}, "id is the number 5; expected a text"),
         ({"inputs": [tensor()], "output": []}, "has the key 'output'"),
         ({"inputs": [tensor()], "parameters": []}, "parameters is a list; expected an object"),

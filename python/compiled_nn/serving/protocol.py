@@ -5,9 +5,11 @@ Inputs are one tensor named ``X`` (m, k), or one tensor (m,) or (m, 1) per colum
     label            (m,), or (m, n) of 0 and 1 for several labels per row
     probabilities    (m, n_classes)
     set              (m, n_classes): whether a class is in the set, for a calibrated model
-    value            (m,), or (m, n) for several values or quantiles
-    std              as value, for the loss "gaussian_nll"
-    lower, upper     as value, for a calibrated model
+    values           (m, n): one column per column of y, or per quantile
+    deviations       (m, n): standard deviations, for the loss "gaussian_nll"
+    lower, upper     (m, n): bounds of intervals, for a calibrated model
+
+The first ones have the names of the outputs of an export to ONNX.
 
 Data are flat or nested lists. Text has the datatype BYTES. A missing value is null, as in the plain route.
 """
@@ -247,7 +249,8 @@ def output_names(model: ServedModel, has_margin: bool = False) -> list[str]:
     regions = answering.has_default_regions or has_margin
     if answering.classifies:
         return ["label", "probabilities", *(["set"] if regions else [])]
-    return ["value", *(["std"] if answering.has_deviations else []), *(["lower", "upper"] if regions else [])]
+    deviations = ["deviations"] if answering.has_deviations else []
+    return ["values", *deviations, *(["lower", "upper"] if regions else [])]
 
 
 def _wanted(outputs: Any, names: list[str]) -> list[str]:
@@ -288,10 +291,15 @@ def _tensors(model: ServedModel, answers: Answers) -> Any:
         if answers.in_set is not None:
             yield "set", _described(answers.in_set)
         return
-    for name in ("value", "std", "lower", "upper"):
-        values = getattr(answers, name)
+    named = {
+        "values": answers.value,
+        "deviations": answers.std,
+        "lower": answers.lower,
+        "upper": answers.upper,
+    }
+    for name, values in named.items():
         if values is not None:
-            yield name, _described(values[:, 0] if values.shape[1] == 1 else values)
+            yield name, _described(values)
 
 
 def datatype_of(dtype: np.dtype[Any]) -> str:
