@@ -44,6 +44,7 @@ ALLOWED = {
     "tuning": "artefact common data estimators network spec training",
     "functional": "common data losses metrics network spec training",
     "plotting": "common data losses metrics network spec",
+    "torch": "common data network spec training",
     "rates": "common data network plotting training",
     "report": "_version common data files metrics network plotting preprocessing",
     "serving": "_version artefact common data files losses network preprocessing uncertainty",

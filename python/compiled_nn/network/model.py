@@ -49,6 +49,7 @@ class Model(Predicting):
     """
 
     best_epoch_: int | None
+    _is_lent = False  # whether a caller changes the weights in their memory
 
     def __init__(self, configuration: Configuration, n_threads: int | None = None) -> None:
         super().__init__(configuration, n_threads)
@@ -173,7 +174,7 @@ class Model(Predicting):
 
     def _can_change(self, predictor: Predictor) -> bool:
         """Return whether the weights can change without a call that discards the predictor."""
-        return False
+        return self._is_lent
 
     def _objective(self, *, smoothed: bool = True) -> Objective:
         """Return the objective of training; `smoothed=False` drops label smoothing."""

@@ -293,7 +293,9 @@ class State(Model):
         trainer = self._trainer
         state = None if trainer is None else trainer.state()
         without = {"_trainer": state, "_predictor": None, "_latest": None, "_version": _PICKLE_VERSION}
-        return {**stored(vars(self)), **without}
+        attributes = {**stored(vars(self)), **without}
+        attributes.pop("_is_lent", None)  # a copy has its own memory
+        return attributes
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         if state.get("_version") != _PICKLE_VERSION:

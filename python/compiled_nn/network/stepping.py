@@ -16,6 +16,7 @@ from ..data.samples import Samples
 from ..spec.configuration import check_proximal
 from ..training.levels import check_first_row
 from ..training.weights import LayerState, layer_views
+from ..uncertainty.calibration import NOTHING
 from .fit import Fitting
 
 if TYPE_CHECKING:
@@ -133,8 +134,8 @@ class Stepping(Fitting):
         factor, probabilities = None, None
         if is_softmax:
             out = probabilities = arithmetic.activate("softmax", out)
-        elif self._outputs.scaling is not None:
-            factor, shift = loss.in_units(*self._outputs.scaling)
+        elif (scaling := self._scaling_of_outputs()) is not None:
+            factor, shift = scaling
             with np.errstate(over="ignore"):
                 out = (out * factor + shift).astype(self._outputs.dtype or out.dtype)
         refusals.check_rows(out, "the outputs")
@@ -233,15 +234,26 @@ class Stepping(Fitting):
         RuntimeError
             If the network is being trained, by a caller of this call or in another thread.
         """
-        stack, trainer, c = self._fitted(), self._known_trainer(), self._configuration
-        if c.optimizer.name == "lbfgs":
+        stack = self._fitted()
+        flat = stack.gradients
+        self._check_optimizer()
+        _read_gradients(gradients, layer_views(stack, flat), flat)
+        self._take_step(flat, penalty)
+
+    # ---- parts
+
+    def _check_optimizer(self) -> None:
+        """Raise ValueError if the optimizer takes no steps with given gradients."""
+        if self._configuration.optimizer.name == "lbfgs":
             raise ValueError(
                 "step takes one step with one gradient, but LBFGS needs the loss, too. Use fit, or assign another"
                 " optimizer, such as net.optimizer = Adam()."
             )
-        check_proximal(c)
-        flat = stack.gradients
-        _read_gradients(gradients, layer_views(stack, flat), flat)
+        check_proximal(self._configuration)
+
+    def _take_step(self, flat: Array, penalty: bool) -> None:
+        """Take a step with a gradient that is laid out like the parameters."""
+        trainer, c = self._known_trainer(), self._configuration
         trainer.set_optimizer(c.optimizer)
         trainer.average = None
         rate = float(trainer.rates(c.optimizer, 1, 1)[0])
@@ -249,11 +261,36 @@ class Stepping(Fitting):
         if not penalty:
             objective = objective.replace(l1=0.0, l2=0.0)
         try:
-            stack.step_by(flat, rate, objective)
+            trainer.stack.step_by(flat, rate, objective)
         finally:
             self._weights_changed()
 
-    # ---- parts
+    # ---- for a caller that shares the memory of the weights
+
+    def _lend_weights(self) -> cnn_core.stack.Stack:
+        """Return the stack, whose weights stay in their memory and are changed there without a call of this object."""
+        check_change(self, "sharing its weights", "Network")
+        stack = self._fitted()
+        stack.fix_memory()
+        self._is_lent = True
+        self._weights_changed()
+        return stack
+
+    def _discard_calibration(self) -> None:
+        """Discard the calibration before the weights are changed in their memory."""
+        if self._outputs.calibration is not NOTHING:
+            self._weights_changed()
+
+    @exclusive("Network")
+    def _step_with(self, flat: Array, *, penalty: bool) -> None:
+        """Take the step of :meth:`step` with a gradient that is laid out like the parameters."""
+        self._check_optimizer()
+        self._take_step(flat, penalty)
+
+    def _scaling_of_outputs(self) -> tuple[Array, Array] | None:
+        """Return factor and shift from the outputs of the core to units of y; None if they are the same."""
+        scaling = self._outputs.scaling
+        return None if scaling is None else self._configuration.loss.in_units(*scaling)
 
     @exclusive("Network")
     def _first_rows(self, X: Any) -> Samples:
