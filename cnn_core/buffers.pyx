@@ -99,6 +99,14 @@ cdef object pinned(cnp.ndarray array):
     return PyWeakref_NewRef(array, NULL)
 
 
+cdef bint is_borrowed(cnp.ndarray array) noexcept:
+    """Whether the memory of an array belongs to another object than an array, which neither moves nor frees it."""
+    base = cnp.get_array_base(array)
+    while base is not None and cnp.PyArray_Check(base):
+        base = cnp.get_array_base(<cnp.ndarray>base)
+    return base is not None
+
+
 cdef int enter_user() except -1:
     """Count a call of a user's function by this thread, before it: each level takes some kilobytes of the C stack,
     which Python's limit of recursion does not count."""

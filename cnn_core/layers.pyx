@@ -18,7 +18,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_RawFree, PyMem_RawMalloc
 from libc.math cimport INFINITY
 from libc.stdint cimport int64_t, uintptr_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memcmp, memcpy, memset
 
 cimport numpy as cnp
 
@@ -359,6 +359,44 @@ cdef class Layers:
         """Mean and deviation of each input, as given to `standardize`; or None."""
         with cython.critical_section(self):
             return self.scaled_by
+
+    def adopt(self, memory):
+        """Use other memory for the parameters, with the same numbers: that of a mapped file, which processes share.
+
+        Parameters
+        ----------
+        memory : ndarray
+            Vector with the layout of `parameters`, which is not copied. It does not own its memory, as the arrays of
+            `numpy.frombuffer`, so that nothing can move it. Later changes of the parameters are written to it.
+
+        Returns
+        -------
+        bool
+            Whether it is used: it is writable and aligned to a cache line, and has all bits of `parameters`, also those
+            of the padding.
+        """
+        cdef Block old = self.memory, block
+        cdef cnp.ndarray array
+        cdef bint equal
+        cdef size_t size = old.count * self.itemsize
+        if not cnp.PyArray_CheckExact(memory) or not is_borrowed(<cnp.ndarray>memory):
+            return False
+        array = memory
+        if (cnp.PyArray_NDIM(array) != 1 or cnp.PyArray_DIM(array, 0) != old.count or not cnp.PyArray_ISCARRAY(array)
+                or cnp.PyArray_TYPE(array) != self.type_number or <uintptr_t>cnp.PyArray_DATA(array) % 64):
+            return False
+        block = Block.__new__(Block)
+        block.room, block.data, block.count = array, cnp.PyArray_DATA(array), old.count
+        block.type_number = self.type_number
+        with nogil:
+            equal = memcmp(block.data, old.data, size) == 0
+        if not equal:
+            return False
+        with cython.critical_section(self):
+            _old = self.memory
+            self.check_change("adopt")
+            self.memory, self.parameters_data = block, block.data
+        return True
 
     cdef int check_change(self, str what) except -1:
         return 0

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from ..data.arrays import Array
     from ..preprocessing.standardization import Statistics
     from ..spec.configuration import Configuration
     from ..training.weights import LayerState
@@ -43,6 +44,8 @@ class EnsembleParts(NamedTuple):
         Content of the user, which files store as JSON.
     training : dict
         Numbers of the last training, see :mod:`compiled_nn.files.recorded`.
+    arenas : dict of str to ndarray
+        Vectors of parameters for processes that map the file, see :mod:`compiled_nn.files.mapped`; usually empty.
     """
 
     networks: tuple[Configuration, ...]
@@ -55,3 +58,4 @@ class EnsembleParts(NamedTuple):
     outputs: Outputs
     metadata: dict[str, Any]
     training: dict[str, Any]
+    arenas: dict[str, Array]

@@ -52,8 +52,12 @@ def mean_predictor(
     inputs: Inputs,
     outputs: Outputs,
     n_threads: int | None,
+    arenas: Sequence[Array | None] | None = None,
 ) -> Predictor:
-    """Return the predictor of the weighted mean of members; those of weight 0 are left out."""
+    """Return the predictor of the weighted mean of members; those of weight 0 are left out.
+
+    `arenas` are vectors with the parameters of the folded layers of each member, whose memory is used if it has them.
+    """
     used = [(member, weight) for member, weight in zip(members, weights.tolist(), strict=True) if weight > 0]
     own = outputs.calibration.temperature
     alone = len(used) == 1
@@ -65,5 +69,9 @@ def mean_predictor(
         )
         for member, _ in used
     ]
+    if arenas is not None:
+        places = [i for i, weight in enumerate(weights) if weight > 0]
+        for each, i in zip(layers, places, strict=True):
+            each.adopt(arenas[i])
     mean = layers[0] if alone else MeanLayers(layers, [w for _, w in used], outputs.loss, own)
     return Predictor(mean, inputs, outputs, embedded=None, n_threads=n_threads)

@@ -11,6 +11,7 @@ from .inputs import Inputs
 from .outputs import Outputs
 
 if TYPE_CHECKING:
+    from ..data.arrays import Array
     from ..preprocessing.standardization import Statistics
     from ..training.weights import LayerState
 
@@ -34,6 +35,8 @@ class Parts(Immutable):
         Content of the user, which files store as JSON.
     training : dict
         Numbers of the last training, see :mod:`compiled_nn.files.recorded`.
+    arenas : dict of str to ndarray
+        Vectors of parameters for processes that map the file, see :mod:`compiled_nn.files.mapped`; usually empty.
     """
 
     configuration: Configuration
@@ -43,6 +46,7 @@ class Parts(Immutable):
     outputs: Outputs
     metadata: dict[str, Any]
     training: dict[str, Any]
+    arenas: dict[str, Array]
 
     def __init__(
         self,
@@ -53,6 +57,7 @@ class Parts(Immutable):
         outputs: Outputs,
         metadata: dict[str, Any],
         training: dict[str, Any],
+        arenas: dict[str, Array],
     ) -> None:
         self._set(
             configuration=configuration,
@@ -62,4 +67,5 @@ class Parts(Immutable):
             outputs=outputs,
             metadata=metadata,
             training=training,
+            arenas=arenas,
         )

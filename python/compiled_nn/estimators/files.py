@@ -60,10 +60,10 @@ def write(
     network: EstimatorNetwork,
     progress: Progress,
     metadata: dict[str, Any] | None = None,
+    mappable: bool = False,
 ) -> None:
     """Write a fitted estimator; an existing file is replaced only after the new one is complete on the disk."""
-    parts = network._parts()
-    parts = parts if metadata is None else parts.replace(metadata=metadata)
+    parts = network._parts_with(metadata, mappable)
     tensors, content = network_file.make_content(parts, __version__)
     curves, document = described(model, network.dtype, vars(model), progress)
     card = recorded.documents(content, tensors, parts.training)

@@ -116,7 +116,7 @@ class Fitted(Reading, Inspection, sklearn_compat.SklearnMixin):
         """Return "nodes" and "activation" of each layer; documented in :meth:`Network.to_shape`."""
         return self._network().to_shape()
 
-    def save(self, path: Writable, *, metadata: dict[str, Any] | None = None) -> None:
+    def save(self, path: Writable, *, metadata: dict[str, Any] | None = None, mappable: bool = False) -> None:
         """Write parameters, network and fitted attributes to one safetensors file.
 
         ``compiled_nn.load`` reads the network from it. As with :meth:`Network.save`, the file does not contain the
@@ -127,8 +127,10 @@ class Fitted(Reading, Inspection, sklearn_compat.SklearnMixin):
         path : str, path-like or binary file object
             File to write; an existing file is replaced.
         metadata : dict, optional
-            Content of the user in the file, which the loaded estimator has as `metadata_`. Default: that of this
-            estimator.
+            Content of the user in the file, which the loaded estimator has as `metadata_`. Some keys have a fixed form,
+            see docs/files.md. Default: that of this estimator.
+        mappable : bool, default False
+            Whether processes that load the file with ``mmap=True`` share its weights; see :meth:`Network.save`.
 
         Raises
         ------
@@ -142,7 +144,7 @@ class Fitted(Reading, Inspection, sklearn_compat.SklearnMixin):
         OSError
             If the file cannot be written; an existing file is then unchanged.
         """
-        self._files().write(path, self, self._network(), self._progress, metadata)
+        self._files().write(path, self, self._network(), self._progress, metadata, mappable)
 
     @staticmethod
     def _files() -> Any:

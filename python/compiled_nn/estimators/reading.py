@@ -159,7 +159,7 @@ class Reading(EstimatorExchanging):
         path : str, path-like, bytes or binary file object
             File to read, or its content.
         mmap : bool, default False
-            Whether the file is mapped into memory while it is read; see :func:`compiled_nn.load`.
+            Whether the file is mapped into memory, so that processes share its weights; see :func:`compiled_nn.load`.
 
         Returns
         -------

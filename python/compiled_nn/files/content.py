@@ -33,6 +33,8 @@ class Content:
         Header, without its length.
     numbers : object
         Bytes of the tensors.
+    is_mapped : bool, default False
+        Whether these are the memory of a mapped file.
 
     Raises
     ------
@@ -40,7 +42,7 @@ class Content:
         If the header is not valid.
     """
 
-    def __init__(self, beginning: bytes | bytearray, numbers: _Numbers) -> None:
+    def __init__(self, beginning: bytes | bytearray, numbers: _Numbers, *, is_mapped: bool = False) -> None:
         self._tensors, self._metadata, needed = header.parse(beginning)
         found = numbers.take(needed)
         if found != needed:
@@ -48,7 +50,7 @@ class Content:
                 f"its tensors have {needed} bytes by its header; "
                 + (f"only {found} bytes follow" if found < needed else "more bytes follow")
             )
-        self._numbers = numbers
+        self._numbers, self.is_mapped = numbers, is_mapped
         self.n_bytes = header.PREFIX + len(beginning) + needed
 
     def metadata(self) -> dict[str, str] | None:
@@ -191,10 +193,10 @@ def _of_file(file: Any, mapped: bool) -> Content:
         raise ValueError("it became shorter while it was read")
     position = header.PREFIX + n_header
     if mapped:
-        from mmap import ACCESS_READ, mmap  # imported here to keep loading fast
+        from mmap import ACCESS_COPY, mmap  # imported here to keep loading fast
 
-        content = memoryview(mmap(file.fileno(), n_bytes, access=ACCESS_READ))
-        return Content(beginning, _InMemory(content[position:]))
+        content = memoryview(mmap(file.fileno(), n_bytes, access=ACCESS_COPY))  # who writes to it gets a copy
+        return Content(beginning, _InMemory(content[position:]), is_mapped=True)
     return Content(beginning, _InFile(file, position, n_bytes - position))
 
 

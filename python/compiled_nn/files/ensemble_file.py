@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..artefact.ensemble_parts import EnsembleParts
 from ..artefact.parts import Parts
-from . import extras, members, network_file, recorded
+from . import extras, mapped, members, network_file, recorded
 from .safetensors_file import write_tensors
 from .stored_layers import StoredLayers
 
@@ -29,7 +29,16 @@ def write(path: Writable, parts: EnsembleParts, library_version: str) -> None:
 
 def make_content(parts: EnsembleParts, library_version: str) -> tuple[dict[str, Array], dict[str, Any]]:
     """Return the tensors and the JSON document of the file of an ensemble."""
-    common = Parts(parts.networks[0], (), parts.statistics, parts.inputs, parts.outputs, parts.metadata, {})
+    common = Parts(
+        parts.networks[0],
+        (),
+        parts.statistics,
+        parts.inputs,
+        parts.outputs,
+        parts.metadata,
+        parts.training,
+        parts.arenas,
+    )
     tensors, document = network_file.make_content(common, library_version)
     layers, config = members.content(parts)
     temperature = {"temperature": parts.outputs.calibration.temperature}
@@ -62,4 +71,5 @@ def parts_of(file: Any, described: Description) -> EnsembleParts:
         described.outputs,
         extras.read_metadata(described.document),
         described.card.get("training", {}),
+        mapped.read(file, described.document.get("mapped", {})),
     )

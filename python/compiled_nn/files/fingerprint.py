@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .header import NAMES
+from .header import MAPPED, NAMES
 from .safetensors_file import numbers
 
 if TYPE_CHECKING:
@@ -26,7 +26,10 @@ _OF_TRAINING = frozenset(
 )
 _OF_LAYERS_IN_TRAINING = frozenset({"init", "dropout", "trainable", "rate"})
 _OF_INPUTS_IN_TRAINING = frozenset({"seen"})  # what training saw of the columns
-_IGNORED = "training."  # start of the names of tensors that prediction does not need
+_IGNORED = (
+    "training.",
+    MAPPED,
+)  # starts of names of tensors that prediction does not need, or that repeat others
 
 
 def of_tensors(document: Mapping[str, Any], tensors: Mapping[str, Array]) -> str:

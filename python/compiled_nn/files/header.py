@@ -19,6 +19,8 @@ from .documents import parse_json
 
 PREFIX = 8  # bytes of the length of the header
 LONGEST = 100_000_000  # bytes of a header that readers of the format accept
+MAPPED = "mapped."  # start of the names of tensors that are used in a mapped file
+_LINE = 64  # bytes of a cache line
 _MOST = 1 << 15  # tensors
 _ENTRY_LIMIT = 4096  # characters of the entry of a tensor
 _MOST_DIMENSIONS = 64
@@ -63,14 +65,18 @@ class Tensor(NamedTuple):
 def make(tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> tuple[bytes, list[str]]:
     """Return the beginning of a file, up to the numbers, and the names of the tensors in the order of their numbers.
 
-    Wider dtypes come first, so that the numbers of each tensor are at a multiple of their size.
+    Tensors for mapping come first, at multiples of a cache line, which their sizes are. Of the others, wider dtypes
+    come first, so that the numbers of each tensor are at a multiple of their size.
 
     Raises
     ------
     ValueError
         If a name is not Unicode, or the header would be longer than readers accept.
     """
-    names = sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
+    names = sorted(
+        tensors, key=lambda name: (not name.startswith(MAPPED), -tensors[name].dtype.itemsize, name)
+    )
+    unit = _LINE if names and names[0].startswith(MAPPED) else PREFIX
     entries: dict[str, Any] = {_METADATA: dict(metadata)}
     start = 0
     for name in names:
@@ -87,7 +93,7 @@ def make(tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> tuple[byt
         except UnicodeEncodeError:
             raise ValueError(f"{_shown(name)} cannot name a tensor, because it is not Unicode.") from None
     text = json.dumps(entries, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % PREFIX)
+    text += b" " * (-(PREFIX + len(text)) % unit)
     if len(text) > LONGEST or len(names) > _MOST:
         raise ValueError(
             f"The description of the {len(names)} tensors and of the network has {len(text)} bytes. Files have at most"

@@ -4,7 +4,7 @@ The tensors have the dtype of the network and are named as in a sequence of full
 ``layers.0.weight`` (units, inputs) and ``layers.0.bias`` (units,). The metadata have one key, ``compiled_nn``:
 
     format_version    1; 2 for a network with standardize=True; 3 for a network with options that version 0.1.0 did not
-                      have; 4 for one with any of the objects inputs, outputs, metadata and members, with
+                      have; 4 for one with any of the objects inputs, outputs, metadata, members and mapped, with
                       standardize="robust_smooth_clip" or "standard_smooth_clip", with column_types or
                       numeric_embeddings, or with an encoder of dates or with columns that are left out
     library_version   version of compiled_nn that wrote the file
@@ -17,6 +17,7 @@ The tensors have the dtype of the network and are named as in a sequence of full
     encoder           with categorical_features: columns of the encoder, see preprocessing/columns.py, or null
     inputs, outputs, metadata    format 4: optional objects, see files/extras.py
     members           format 4: networks of an ensemble, see files/members.py and files/ensemble_file.py
+    mapped            format 4: hashes of tensors for mapping, see files/mapped.py
 
 A normalised layer also has ``layers.0.norm.weight`` (units,), and for "batch" ``layers.0.norm.running_mean`` and
 ``layers.0.norm.running_var``. With standardize, there are ``standardization.mean`` and ``standardization.scale``
@@ -49,7 +50,7 @@ from ..preprocessing.standardization import Statistics
 from ..spec.configuration import CLIPPING, Configuration, from_config, to_config
 from ..training.targets import KINDS, restored_targets
 from ..uncertainty.calibration import NOTHING, Calibration
-from . import extras, recorded, stored_bins
+from . import extras, mapped, recorded, stored_bins
 from .documents import parse_json
 from .safetensors_file import (
     check_tensors,
@@ -150,7 +151,7 @@ def make_content(parts: Parts, library_version: str) -> tuple[dict[str, arrays.A
     tensors |= stored_bins.tensors(parts.inputs.bins)
     if calibration.scores is not None:
         tensors[_SCORES] = calibration.scores
-    return tensors, document
+    return tensors | parts.arenas, document
 
 
 def _version_for(configuration: Configuration, calibrated: bool, extended: bool) -> int:
@@ -258,7 +259,7 @@ def describe(file: Any) -> Description:
     n_columns = checks.integer("the file", "n_features", document["n_features"], minimum=1)
     counts = stored_bins.read_counts(extras.bins(document), configuration, n_columns)
     members = None if "members" not in document else _members(document)
-    _check_tensors(file, configuration, n_columns, counts, "temperature" in document, members)
+    _check_tensors(file, configuration, n_columns, counts, document, members)
     classes = _classes_from_config(document["classes"], _FREE + _TIMES * file.n_bytes)
     scaling, learned = _statistics(file, _TARGETS), None
     if kind is not None or classes is not None:
@@ -323,6 +324,7 @@ def parts_of(file: Any, described: Description) -> Parts:
         described.outputs,
         metadata,
         described.card.get("training", {}),
+        mapped.read(file, described.document.get("mapped", {})),
     )
 
 
@@ -374,7 +376,7 @@ def _check_tensors(
     configuration: Configuration,
     n_features: int,
     counts: list[int] | None,
-    calibrated: bool,
+    document: dict[str, Any],
     members: Members | None,
 ) -> None:
     """Check names, shapes and dtypes of the tensors against the configuration, before any of them is read."""
@@ -385,7 +387,9 @@ def _check_tensors(
         expected = members.expected(n_inputs)
     expected |= stored_bins.expected(counts)
     found = {name for name in file.keys() if not name.startswith(TRAINING)}  # noqa: SIM118 - not a mapping
-    if calibrated and _SCORES in found:
+    if "mapped" in document:
+        expected |= mapped.expected(file, document["mapped"], configuration.dtype)
+    if "temperature" in document and _SCORES in found:
         loss = configuration.loss
         n_scores = 1 if loss.classifies else loss.n_columns(configuration.n_outputs)
         expected[_SCORES] = "F64", [*file.get_slice(_SCORES).get_shape()[:1], n_scores]

@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 
 KEY = "compiled_nn_card"
 _VERSION = 1
-_HASH = re.compile(r"[0-9a-f]{64}").fullmatch
+_is_hash = re.compile(r"[0-9a-f]{64}").fullmatch
 
 
-def _hash(path: str, value: Any) -> str:
-    if not isinstance(value, str) or not _HASH(value):
+def check_hash(path: str, value: Any) -> str:
+    """Check a SHA-256 as text."""
+    if not isinstance(value, str) or not _is_hash(value):
         fail(path, value, "64 hexadecimal digits")
     return value
 
@@ -48,7 +49,7 @@ _TRAINING = record(
     },
 )
 _SCHEMA = record(
-    {"format_version": integer(_VERSION, _VERSION), "fingerprint": _hash}, {"training": _TRAINING}
+    {"format_version": integer(_VERSION, _VERSION), "fingerprint": check_hash}, {"training": _TRAINING}
 )
 
 

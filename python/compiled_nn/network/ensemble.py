@@ -361,7 +361,7 @@ class Ensemble(EnsembleInspection, Prediction, Uncertainty, Describing):
             )
         return self._kept[0].stack
 
-    def _predicting(self) -> Predictor:
+    def _predicting(self, arenas: Sequence[Array | None] | None = None) -> Predictor:
         with switching:
             predictor, changes = self._predictor, self._changes
             if predictor is not None:
@@ -369,7 +369,7 @@ class Ensemble(EnsembleInspection, Prediction, Uncertainty, Describing):
             self._fitted()
             kept, weights = self._kept, self._weights
             inputs, outputs, n_threads = self._known_inputs(), self._outputs, self._n_threads
-        predictor = mean_predictor(kept, weights, inputs, outputs, n_threads)
+        predictor = mean_predictor(kept, weights, inputs, outputs, n_threads, arenas)
         with switching:
             if changes == self._changes and training_of(self) is None:
                 self._predictor = predictor

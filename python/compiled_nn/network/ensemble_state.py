@@ -11,6 +11,8 @@ from .._version import __version__
 from ..artefact.ensemble_parts import EnsembleParts, StoredMember
 from ..artefact.inputs import Inputs
 from ..artefact.kept_member import KeptMember
+from ..artefact.mean_layers import MeanLayers
+from ..common import checks
 from ..common.exclusive import is_elsewhere, stored, switching, training_of
 from ..preprocessing.standardization import Statistics
 from ..training.history import new_history
@@ -22,6 +24,8 @@ from .ensemble_fit import EnsembleFitting
 if TYPE_CHECKING:
     from cnn_core.stack import Stack
 
+    from ..artefact.predictor import Predictor
+    from ..data.arrays import Array
     from ..files.ensemble_checkpoint import Training
     from ..files.places import Writable
     from ..spec.configuration import Configuration
@@ -33,7 +37,11 @@ _PICKLE_VERSION = 1
 class EnsembleState(EnsembleFitting):
     """Methods of an ensemble that save and copy it."""
 
-    def save(self, path: Writable, *, metadata: dict[str, Any] | None = None) -> None:
+    def _predicting(self, arenas: Sequence[Array | None] | None = None) -> Predictor:
+        """Return the predictor; `arenas` are vectors of a mapped file for its layers."""
+        raise NotImplementedError
+
+    def save(self, path: Writable, *, metadata: dict[str, Any] | None = None, mappable: bool = False) -> None:
         """Write the ensemble to one safetensors file, which :func:`compiled_nn.load` reads.
 
         The file contains the weights, temperatures and weights in the mean of `members_`, and the parameters of all
@@ -45,7 +53,10 @@ class EnsembleState(EnsembleFitting):
         path : str, path-like or binary file object
             Path of the file, by convention ``*.safetensors``, or a file object to write to.
         metadata : dict, optional
-            Content of the user in the file: anything that JSON can express, by name. Default: that of this ensemble.
+            Content of the user in the file: anything that JSON can express, by name. Some keys have a fixed form, see
+            docs/files.md. Default: that of this ensemble.
+        mappable : bool, default False
+            Whether processes that load the file with ``mmap=True`` share its weights; see :meth:`Network.save`.
 
         Raises
         ------
@@ -60,9 +71,24 @@ class EnsembleState(EnsembleFitting):
         """
         from ..files import ensemble_file  # imported here to keep `import compiled_nn` fast
 
+        ensemble_file.write(path, self._parts_with(metadata, mappable), __version__)
+
+    def _parts_with(self, metadata: dict[str, Any] | None, mappable: bool) -> EnsembleParts:
+        """Return the parts for the arguments of `save`."""
         parts = self._parts()
-        ensemble_file.write(
-            path, parts if metadata is None else parts._replace(metadata=metadata), __version__
+        if metadata is not None:
+            parts = parts._replace(metadata=metadata)
+        return parts._replace(arenas=self._arenas()) if checks.flag("save", "mappable", mappable) else parts
+
+    def _arenas(self) -> dict[str, Array]:
+        """Return the vectors of parameters for processes that map the file."""
+        from ..files import mapped  # imported here because most files do not have them
+
+        layers: Any = self._predicting().layers
+        folded = iter(layers.layers if isinstance(layers, MeanLayers) else [layers])
+        return mapped.arenas(
+            (member.stack.present(averaged=True), next(folded) if weight > 0 else None)
+            for member, weight in zip(self._kept, self._weights, strict=True)
         )
 
     def fingerprint(self) -> str:
@@ -162,13 +188,17 @@ class EnsembleState(EnsembleFitting):
             outputs,
             self.metadata,
             self._training_record(),
+            {},
         )
 
     def _set_parts(self, parts: EnsembleParts) -> None:
         """Set the parts read from a file."""
+        from ..files import mapped  # imported here to keep `import compiled_nn` fast
+
         kept = []
-        for member in parts.members:
+        for i, member in enumerate(parts.members):
             stack = _stack_of(member.configuration, member.layers, parts.statistics, parts.inputs)
+            stack.adopt(parts.arenas.get(mapped.weights(i)))
             kept.append(
                 KeptMember(
                     member.place,
@@ -188,6 +218,9 @@ class EnsembleState(EnsembleFitting):
             metadata=parts.metadata,
             _trained=parts.training,
         )
+        if parts.arenas:
+            self._predicting([parts.arenas.get(mapped.predictor(i)) for i in range(len(kept))])
+            mapped.give_back()
 
     def _resume(self, training: Training) -> None:
         """Set the state of training read from a checkpoint."""

@@ -22,9 +22,11 @@ def load(path: Readable, *, mmap: bool = False) -> Network:
     path : str, path-like, bytes or binary file object
         Path of the file, or its content, or a file object to read it from.
     mmap : bool, default False
-        Whether the file is mapped into memory while it is read, which needs its path, and saves a copy of one layer at
-        a time. The network has its own copy of the weights either way. If another program truncates the file
-        meanwhile, the operating system ends the process; without `mmap` there is a ValueError.
+        Whether the file is mapped into memory, which needs its path. The weights of a file that was saved with
+        ``mappable=True`` then stay in the file: all processes that load it share one copy, and a weight that training
+        changes is copied by the operating system. Of another file, the network has its own copy. The predictions are
+        the same. If another program truncates the file, the operating system ends the process: do not map a file that
+        may be overwritten in place.
 
     Returns
     -------

@@ -79,7 +79,11 @@ class Predicting:
     @n_threads.setter
     def n_threads(self, n_threads: int | None) -> None:
         self._n_threads = threads.check_number(self._owner, "n_threads", n_threads)
-        self._discard_predictor()
+        with switching:
+            predictor = self._predictor
+            self._discard_predictor()
+            if predictor is not None:
+                self._predictor = predictor.replace(n_threads=self._n_threads)
 
     @property
     def classes_(self) -> Array:

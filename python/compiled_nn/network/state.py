@@ -20,6 +20,7 @@ from .model import Model
 if TYPE_CHECKING:
     from typing import Self
 
+    from ..data.arrays import Array
     from ..files.places import Writable
 
 _PICKLE_VERSION = 2
@@ -160,7 +161,7 @@ class State(Model):
 
     # ---- files and copies
 
-    def save(self, path: Writable, *, metadata: dict[str, Any] | None = None) -> None:
+    def save(self, path: Writable, *, metadata: dict[str, Any] | None = None, mappable: bool = False) -> None:
         """Write the network to a safetensors file. An existing file is replaced only after the new one is complete.
 
         The file contains weights, classes and parameters. It does not contain the state of training, initial weights
@@ -172,7 +173,10 @@ class State(Model):
             Path of the file, by convention ``*.safetensors``, or a file object to write to.
         metadata : dict, optional
             Content of the user in the file: anything that JSON can express, by name. The loaded network has it as its
-            attribute `metadata`. Default: that of this network.
+            attribute `metadata`. Some keys have a fixed form, see docs/files.md. Default: that of this network.
+        mappable : bool, default False
+            Whether the file also has the weights in the form in which predictions use them, so that all processes that
+            load it with ``mmap=True`` share one copy in memory. The file is then two or three times as large.
 
         Raises
         ------
@@ -187,8 +191,14 @@ class State(Model):
         """
         from ..files import network_file  # imported here to keep `import compiled_nn` fast
 
+        network_file.write(path, self._parts_with(metadata, mappable), __version__)
+
+    def _parts_with(self, metadata: dict[str, Any] | None, mappable: bool) -> Parts:
+        """Return the parts for the arguments of `save`."""
         parts = self._parts()
-        network_file.write(path, parts if metadata is None else parts.replace(metadata=metadata), __version__)
+        if metadata is not None:
+            parts = parts.replace(metadata=metadata)
+        return parts.replace(arenas=self._arenas()) if checks.flag("save", "mappable", mappable) else parts
 
     def fingerprint(self) -> str:
         """Return a SHA-256 over everything that decides predictions, as 64 hexadecimal digits.
@@ -276,6 +286,7 @@ class State(Model):
             outputs,
             self.metadata,
             self._training_record(),
+            {},
         )
 
     @classmethod
@@ -286,7 +297,24 @@ class State(Model):
         net._trained = parts.training
         net._trainer = Trainer(new_stack(parts.configuration, parts.layers), parts.configuration.seed)
         parts.inputs.set_in(net._trainer.stack, parts.statistics)
+        if parts.arenas:
+            net._adopt(parts.arenas)
         return net
+
+    def _arenas(self) -> dict[str, Array]:
+        """Return the vectors of parameters for processes that map the file."""
+        from ..files import mapped  # imported here because most files do not have them
+
+        layers: Any = self._predicting().layers
+        return mapped.arenas([(self._evaluated(), layers)])
+
+    def _adopt(self, arenas: Mapping[str, Array]) -> None:
+        """Use the memory of a mapped file for the weights and the predictor, where it has the same numbers."""
+        from ..files import mapped  # imported here because most files do not have them
+
+        self._fitted().adopt(arenas.get(mapped.weights(0)))
+        self._predicting().layers.adopt(arenas.get(mapped.predictor(0)))
+        mapped.give_back()
 
     def __getstate__(self) -> dict[str, Any]:
         self._check_calibration()

@@ -45,11 +45,11 @@ def write(
     report: Report,
     label_dtype: np.dtype[Any],
     metadata: dict[str, Any] | None = None,
+    mappable: bool = False,
 ) -> None:
     """Write a fitted estimator; documented in :meth:`TabularClassifier.save`."""
     model._check()
-    parts = ensemble._parts()
-    parts = parts if metadata is None else parts._replace(metadata=metadata)
+    parts = ensemble._parts_with(metadata, mappable)
     tensors, content = ensemble_file.make_content(parts, __version__)
     document = {
         "format_version": _VERSION,

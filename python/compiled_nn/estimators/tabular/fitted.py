@@ -173,7 +173,7 @@ class TabularFitted(Reading, TabularParameters, sklearn_compat.SklearnMixin):
 
     # ---- files
 
-    def save(self, path: Writable, *, metadata: dict[str, Any] | None = None) -> None:
+    def save(self, path: Writable, *, metadata: dict[str, Any] | None = None, mappable: bool = False) -> None:
         """Write parameters, choices and the ensemble to one safetensors file.
 
         ``compiled_nn.load`` reads the ensemble from it. The file does not contain ``oof_`` and the history; pickle,
@@ -184,8 +184,10 @@ class TabularFitted(Reading, TabularParameters, sklearn_compat.SklearnMixin):
         path : str, path-like or binary file object
             File to write; an existing file is replaced.
         metadata : dict, optional
-            Content of the user in the file, which the loaded estimator has as `metadata_`. Default: that of this
-            estimator.
+            Content of the user in the file, which the loaded estimator has as `metadata_`. Some keys have a fixed form,
+            see docs/files.md. Default: that of this estimator.
+        mappable : bool, default False
+            Whether processes that load the file with ``mmap=True`` share its weights; see :meth:`Network.save`.
 
         Raises
         ------
@@ -199,7 +201,7 @@ class TabularFitted(Reading, TabularParameters, sklearn_compat.SklearnMixin):
             If the file cannot be written; an existing file is then unchanged.
         """
         self._network()  # raises an error before fit
-        self._files().write(path, self, self.ensemble_, self.report_, self._label_dtype, metadata)
+        self._files().write(path, self, self.ensemble_, self.report_, self._label_dtype, metadata, mappable)
 
     @staticmethod
     def _files() -> Any:
