@@ -24,7 +24,7 @@ from ..preprocessing.standardization import Statistics
 from ..spec.layers import Norm
 
 EPSILON = 1e-5  # added to the variance by normalised layers of the core
-WIDEST_IDENTITY = 2048  # units of a layer with the identity matrix: 32 MiB
+_IDENTITIES = 1 << 22  # numbers in all identity matrices together, besides those of the weights: 32 MiB
 _SLOPE = 0.01  # of leaky_relu
 
 
@@ -118,6 +118,8 @@ class Assembly:
     _statistics: Statistics | None = None
     _scale: float = 1.0
     _input_dropout: float = 0.0
+    _n_identities: int = 0  # numbers of identity matrices, and of the given weights
+    _n_given: int = 0
 
     # ---- operations
 
@@ -129,7 +131,7 @@ class Assembly:
             raise ValueError(f"The weights of {self.where} have shape {W.shape}; expected (inputs, units).")
         if self.width is not None and len(W) != self.width:
             raise ValueError(f"{self.where} takes {len(W)} inputs; what comes before it has {self.width}.")
-        self.width = len(W)
+        self.width, self._n_given = len(W), self._n_given + W.size
         shift = None
         if self._factor is not None or self._shift is not None:
             W, shift = self._with_pending(W)
@@ -309,12 +311,14 @@ class Assembly:
             raise ValueError(
                 f"{self.where} is applied to X, whose number of columns is not known. Put a layer with weights first."
             )
-        if self.width > WIDEST_IDENTITY:
+        self._n_identities += self.width**2
+        if self._n_identities > _IDENTITIES + self._n_given:
             raise ValueError(
-                f"{self.where} is applied to {self.width} units which no product with weights comes directly before;"
-                f" this can be expressed for at most {WIDEST_IDENTITY} units."
+                f"{self.where} is applied to {self.width} units that do not come directly from a product with weights."
+                " The layers with identity matrices that express this would be larger than the network."
             )
         self._open = False
+        self._n_given -= self.width**2
         self.linear(np.eye(self.width))
 
     def _with_pending(self, W: Array) -> tuple[Array, Array | None]:

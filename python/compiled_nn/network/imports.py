@@ -97,3 +97,57 @@ def from_torch(
     return network_of(
         plain, meaning, dtype, lambda X: torch_reader.run(module, X), source, f"PyTorch {torch.__version__}"
     )
+
+
+def from_onnx(path: Any, *, loss: Loss | LossName | None = None, classes: Any = None) -> Network:
+    """Make a network from a file of ONNX that holds a network of dense layers.
+
+    The file may be one of PyTorch, Keras, skl2onnx or :meth:`Network.to_onnx`, with nodes such as Gemm, MatMul and Add,
+    activations, norms in inference, and a scaler. onnxruntime and the network predict probe rows before it is returned;
+    ``metadata["conversion"]`` has the largest difference.
+
+    Parameters
+    ----------
+    path : str, path-like, bytes, binary file object or onnx.ModelProto
+        File, its content, or a loaded model. Weights in other files are not read, unless ``onnx.load`` has read them.
+    loss : Loss or str, optional
+        Loss of the network. Default: that of the last activation, as for :func:`from_torch`.
+    classes : array-like, optional
+        Labels in the order of the outputs. Default: those of the file, if it has some, otherwise 0, 1, ...
+
+    Returns
+    -------
+    Network
+        Network in the dtype of the inputs. If each column is an input, it has their names. `fit` starts from the
+        weights.
+
+    Raises
+    ------
+    ImportError
+        If onnx or onnxruntime is not installed.
+    OSError
+        If the file cannot be read.
+    TypeError
+        If an argument is of the wrong type.
+    ValueError
+        If the file is invalid, or a node has no counterpart; the message names it.
+    ArithmeticError
+        If the predictions differ.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(2)], seed=0).fit([[0.0], [1.0]], ["no", "yes"], epochs=5)
+    >>> model = net.to_onnx("net.onnx")  # doctest: +SKIP
+    >>> cnn.from_onnx("net.onnx").classes_  # doctest: +SKIP
+    array(['no', 'yes'], dtype='<U3')
+    """
+    from ..exchange.from_onnx import graph, network  # imported here to keep `import compiled_nn` fast
+
+    onnx, runtime = graph.load_onnx()
+    found = network.read_network(graph.read(onnx, path), runtime)
+    labels = found.classes if classes is None else classes
+    meaning = Meaning(loss, labels, found.names)
+    return network_of(
+        found.plain, meaning, found.dtype, found.outputs, "ONNX", f"onnxruntime {runtime.__version__}"
+    )
