@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..preprocessing.single_row import RowReader
     from ..preprocessing.standardization import Statistics
     from ..preprocessing.tabular import Tabular
+    from .seen import Seen
 
 # Readers of rows as dicts, made when they are first needed. They are not attributes, so that they are not pickled.
 _READERS: WeakKeyDictionary[Inputs, RowReader] = WeakKeyDictionary()
@@ -49,6 +50,8 @@ class Inputs(Immutable):
         Shape of one image, (height, width) or (height, width, channels); None for other rows.
     bins : Bins or None
         Bins of the columns of numbers; None if the network has none, or was not fitted.
+    seen : Seen or None
+        What training saw of the columns; None if it is not known. Training adds rows to this object.
     """
 
     n_columns: int
@@ -60,6 +63,7 @@ class Inputs(Immutable):
     shape: tuple[int, ...] | None
     labels: tuple[column_names.Label, ...] | None
     bins: Bins | None
+    seen: Seen | None
 
     def __init__(
         self,
@@ -72,6 +76,7 @@ class Inputs(Immutable):
         shape: tuple[int, ...] | None = None,
         labels: tuple[column_names.Label, ...] | None = None,
         bins: Bins | None = None,
+        seen: Seen | None = None,
     ) -> None:
         if encoder is not None:
             titles = encoder.feature_names_in_
@@ -86,6 +91,7 @@ class Inputs(Immutable):
             shape=shape,
             labels=labels,
             bins=bins,
+            seen=seen,
         )
 
     @classmethod
@@ -99,10 +105,11 @@ class Inputs(Immutable):
         shape: tuple[int, ...] | None = None,
         labels: tuple[column_names.Label, ...] | None = None,
         bins: Bins | None = None,
+        seen: Seen | None = None,
     ) -> Inputs:
         """Return the inputs of a network with this configuration."""
         c = configuration
-        return cls(n_columns, c.dtype, c.scale, c.scaling, encoder, names, shape, labels, bins)
+        return cls(n_columns, c.dtype, c.scale, c.scaling, encoder, names, shape, labels, bins, seen)
 
     @property
     def n_features(self) -> int:
@@ -145,6 +152,12 @@ class Inputs(Immutable):
         if self.scaling not in CLIPPING:
             return 0
         return self.n_numeric
+
+    def new_seen(self) -> Seen:
+        """Return an object for what training will see, without any rows."""
+        from .seen import Seen  # imported here to keep `import compiled_nn` fast
+
+        return Seen(self.encoder, self.n_columns)
 
     def embedded(self, configuration: Configuration) -> Configuration:
         """Return a configuration with the layer of its embeddings or its periodic encoding, for these inputs."""

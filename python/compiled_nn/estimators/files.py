@@ -66,7 +66,7 @@ def write(
     parts = network._parts_with(metadata, mappable)
     tensors, content = network_file.make_content(parts, __version__)
     curves, document = described(model, network.dtype, vars(model), progress)
-    card = recorded.documents(content, tensors, parts.training)
+    card = recorded.documents(content, tensors, parts)
     write_tensors(path, tensors | curves, {network_file.KEY: content, ESTIMATOR: document, **card})
 
 

@@ -95,7 +95,8 @@ class EstimatorNetwork(Network):
         super().__init__(layers, **parameters)
         self._order = RowOrder(random)
         self._start = random, initial
-        self._inputs = Inputs.of(self._configuration, n_inputs, encoder, names=names, shape=shape)
+        inputs = Inputs.of(self._configuration, n_inputs, encoder, names=names, shape=shape)
+        self._inputs = inputs.replace(seen=inputs.new_seen())
         self._trainer = self._drawn(self._inputs)
         self._outputs = Outputs.of(self._configuration, targets)
         self._split: tuple[Array, Array] | None = None

@@ -102,7 +102,7 @@ def make_content(
         "dropout_key": state["dropout_key"],
         "columns": list(history),
     }
-    card = recorded.documents(document, tensors, parts.training)
+    card = recorded.documents(document, tensors, parts)
     return tensors, {network_file.KEY: document, _KEY: progress, **card}
 
 

@@ -145,7 +145,7 @@ def write(
         "members": states,
         "columns": list(history),
     }
-    card = recorded.documents(document, tensors, parts.training)
+    card = recorded.documents(document, tensors, parts)
     write_tensors(path, tensors, {network_file.KEY: document, _KEY: progress, **card})
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def write(path: Writable, parts: EnsembleParts, library_version: str) -> None:
     """Write an ensemble; documented in :meth:`compiled_nn.Ensemble.save`."""
     tensors, document = make_content(parts, library_version)
-    card = recorded.documents(document, tensors, parts.training)
+    card = recorded.documents(document, tensors, parts)
     write_tensors(path, tensors, {network_file.KEY: document, **card})
 
 

@@ -50,7 +50,7 @@ from ..preprocessing.standardization import Statistics
 from ..spec.configuration import CLIPPING, Configuration, from_config, to_config
 from ..training.targets import KINDS, restored_targets
 from ..uncertainty.calibration import NOTHING, Calibration
-from . import extras, mapped, recorded, stored_bins
+from . import extras, mapped, recorded, stored_bins, stored_seen
 from .documents import parse_json
 from .safetensors_file import (
     check_tensors,
@@ -121,7 +121,7 @@ _CLASS_DTYPES = {
 def write(path: Writable, parts: Parts, library_version: str) -> None:
     """Write a network; documented in :meth:`compiled_nn.Network.save`."""
     tensors, document = make_content(parts, library_version)
-    write_tensors(path, tensors, {KEY: document, **recorded.documents(document, tensors, parts.training)})
+    write_tensors(path, tensors, {KEY: document, **recorded.documents(document, tensors, parts)})
 
 
 def make_content(parts: Parts, library_version: str) -> tuple[dict[str, arrays.Array], dict[str, Any]]:
@@ -271,21 +271,23 @@ def describe(file: Any) -> Description:
         embedded = configuration.embedded(encoder, sum(counts or ()), n_columns)
         if embedded.layers[0].blocks != configuration.layers[0].blocks:
             raise ValueError("blocks of the first layer do not match the encoding of the columns")
+    inputs = Inputs.of(
+        configuration,
+        n_columns,
+        encoder,
+        bins=stored_bins.read(file, configuration, counts),
+        **extras.read_inputs(document, n_columns),
+    )
+    card = recorded.read(file)
     return Description(
         document,
         configuration,
-        Inputs.of(
-            configuration,
-            n_columns,
-            encoder,
-            bins=stored_bins.read(file, configuration, counts),
-            **extras.read_inputs(document, n_columns),
-        ),
+        stored_seen.read(card.get("seen"), inputs),
         Outputs.of(configuration, extras.read_outputs(document, learned)).replace(
             calibration=_calibration(file, document)
         ),
         members,
-        recorded.read(file),
+        card,
     )
 
 

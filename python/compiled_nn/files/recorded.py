@@ -4,6 +4,7 @@
     fingerprint       of the model, see files/fingerprint.py: 64 hexadecimal digits
     training          optional: rows, validation_rows, epochs, best_epoch, stop_reason, loss and val_loss of the last
                       fit, or some of them
+    seen              optional: what training saw of the columns of X, see files/stored_seen.py
 
 Nothing in it depends on the clock, so that equal models give equal bytes.
 """
@@ -14,13 +15,15 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from . import fingerprint
+from . import fingerprint, stored_seen
 from .documents import parse_json
 from .schemas import NOT_FINITE, fail, integer, optional, real, record, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ..artefact.ensemble_parts import EnsembleParts
+    from ..artefact.parts import Parts
     from ..data.arrays import Array
     from .content import Content
 
@@ -49,20 +52,24 @@ _TRAINING = record(
     },
 )
 _SCHEMA = record(
-    {"format_version": integer(_VERSION, _VERSION), "fingerprint": check_hash}, {"training": _TRAINING}
+    {"format_version": integer(_VERSION, _VERSION), "fingerprint": check_hash},
+    {"training": _TRAINING, "seen": stored_seen.SCHEMA},
 )
 
 
 def documents(
-    document: Mapping[str, Any], tensors: Mapping[str, Array], training: Mapping[str, Any]
+    document: Mapping[str, Any], tensors: Mapping[str, Array], parts: Parts | EnsembleParts
 ) -> dict[str, Any]:
-    """Return the key and its object for the file of a model with this document, these tensors and this training."""
+    """Return the key and its object for the file of a model with this document, these tensors and these parts."""
     content: dict[str, Any] = {
         "format_version": _VERSION,
         "fingerprint": fingerprint.of_tensors(document, tensors),
     }
-    if training:
-        content["training"] = {name: _to_json(value) for name, value in training.items()}
+    if parts.training:
+        content["training"] = {name: _to_json(value) for name, value in parts.training.items()}
+    seen = stored_seen.to_config(parts.inputs)
+    if seen is not None:
+        content["seen"] = seen
     return {KEY: content}
 
 

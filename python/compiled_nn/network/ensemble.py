@@ -21,6 +21,7 @@ from ..training.ensemble_plan import COMBINATIONS
 from ..training.stacks import copy_of
 from ..training.trainer import Trainer
 from ..uncertainty.calibration import Calibration
+from . import observing
 from .describing import Describing
 from .ensemble_inspection import EnsembleInspection
 from .network import Network
@@ -345,7 +346,7 @@ class Ensemble(EnsembleInspection, Prediction, Uncertainty, Describing):
         net = Network._of_configuration(c, self._n_threads)
         learned = self._outputs.learned
         learned = None if learned is None else learned.replace(loss=c.loss)
-        net._inputs = self._inputs
+        net._inputs = observing.copied(self._inputs)
         net._outputs = Outputs.of(c, learned).replace(calibration=Calibration(member.temperature))
         net._trainer = Trainer(copy_of(member.stack.present(averaged=True), c), c.seed)
         net.history = {name: list(column) for name, column in member.history.items()}

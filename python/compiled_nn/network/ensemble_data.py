@@ -22,6 +22,7 @@ from ..training.stacks import copy_of, new_objective
 from ..training.targets import Targets, read_targets, read_validation_data, targets_with_classes, weights_of
 from ..training.trainer import Trainer, new_generator
 from ..training.validation import Validation
+from . import observing
 from .predicting import Predicting
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class EnsemblePreparation(Predicting):
         if not resume:
             statistics = self._statistics_for(read)
             inputs = read.inputs.with_bins(self._configuration, read.X, statistics, read.y, None, read.own)
-            read = read._replace(inputs=inputs)
+            read = read._replace(inputs=observing.begun(inputs, None))
         members = self._resumed() if resume else self._new_members(read.inputs, statistics)
         rng = new_generator(self._seed) if known is None else known.rng
         together = Together(members, rng, self._sharing(members)) if known is None else known
@@ -111,6 +112,9 @@ class EnsemblePreparation(Predicting):
             _oof=None,
             history=self.history if resume else new_history(),
         )
+        passes = plan.plan.epochs * sum(member.configuration.layers[0].units for member in alive)
+        rows = observing.trained_rows(read.masks, plan.refit)
+        observing.observe(read.inputs, read.X, rows, read.weights, passes=passes, whole=True)
         return together, read
 
     def _read(self, X: Any, y: Any, plan: EnsemblePlan, resume: bool) -> EnsembleData:

@@ -24,6 +24,7 @@ from ..training.history import new_history
 from ..training.levels import check_columns, check_first_row
 from ..training.targets import Targets, read_targets, targets_with_classes, weights_of
 from ..training.trainer import Trainer
+from . import observing
 from .losses import Losses
 from .prediction import Prediction
 from .run import Run
@@ -300,6 +301,7 @@ class Fitting(Prediction, Losses, State):
             X, y = streams.first_batch(stream_source)
         check_lengths(X, y=y, sample_weight=plan.sample_weight, validation_groups=plan.validation_groups)
         inputs, X = self._inputs_for(X, resume)
+        inputs = observing.begun(inputs, self._inputs if resume else None)
         if len(X) == 1 and (continues or stream_source is not None):
             check_first_row(c, self._trainer if resume else None, self._outputs.learned)
         given, own = y, sample_weights.check(plan.sample_weight, len(X))
@@ -322,13 +324,17 @@ class Fitting(Prediction, Losses, State):
         averages = plan.averaging is not None
         trainer = self._begin(X, y, targets, resume, inputs, rows, weights=own, averages=averages)
         stream: Source | None = None
+        if stream_source is None:
+            passes = plan.epochs * self.layers[0].units
+            observing.observe(inputs, X, rows, weights, passes=passes, whole=not continues)
         if is_lbfgs:
             if data.y.dtype == np.float32:
                 exact = read_targets(c.replace(dtype="float64"), X, given_y, targets)[0]
                 data = data._replace(y=exact)
             stream = lbfgs.FullBatch(trainer, data, objective, self._configuration)
         if stream_source is not None:
-            stream = streams.Streamed(trainer, stream_source, cut, c, targets, objective, inputs)
+            observer = observing.Observer(inputs)
+            stream = streams.Streamed(trainer, stream_source, cut, c, targets, objective, inputs, observer)
         return Run(trainer, data, objective, stream, held_out, on_gram)
 
     def _begin(

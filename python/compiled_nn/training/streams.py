@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from ..common import clock
 from ..common.errors import count
@@ -92,6 +92,16 @@ def first_batch(source: BatchSource) -> tuple[Any, Any]:
     raise ValueError("X yields no batches.")
 
 
+class Observer(Protocol):
+    """Observer of the items of a stream."""
+
+    def __call__(self, X: Samples, weights: Array | None) -> None:
+        """Take note of an item."""
+
+    def finish(self) -> None:
+        """Take note of the end of an epoch."""
+
+
 class Streamed:
     """Epochs over batches that are read again from the source in each epoch.
 
@@ -111,6 +121,8 @@ class Streamed:
         Function to minimise.
     inputs : Inputs
         Inputs of the network, which read each X.
+    observer : Observer
+        Function that is called with X and the weights of each item of the first epoch; its `finish` ends the epoch.
     """
 
     finished: str | None = None
@@ -124,10 +136,11 @@ class Streamed:
         targets: Targets,
         objective: Objective,
         inputs: Reader,
+        observer: Observer,
     ) -> None:
         self._trainer, self._source, self._cut = trainer, source, cut
         self._configuration, self._targets, self._objective = configuration, targets, objective
-        self._inputs = inputs
+        self._inputs, self._observer = inputs, observer
         self.has_stepped = False
 
     def run(
@@ -158,6 +171,7 @@ class Streamed:
             of_item = float(len(X) if weights is None else weights.sum())
             if not of_item:
                 continue
+            self._observer(X, weights)
             trainer.epochs = epoch  # Trainer.run counts each item as an epoch; all items together are one
             steps.done += steps.last
             columns, divergence = trainer.run(
@@ -173,6 +187,7 @@ class Streamed:
             if divergence is not None or not columns["loss"]:
                 return no_epochs, divergence
             share, total = share + of_item, total + of_item * columns["loss"][0]
+        self._observer.finish()
         if not share:
             raise ValueError(
                 "X yields no batches in this epoch, but did before, or only rows of weight 0. Its __iter__, or the"

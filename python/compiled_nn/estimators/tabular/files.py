@@ -58,7 +58,7 @@ def write(
         "label_dtype": label_dtype.str,
         "report": [[name, each["value"], each["reason"]] for name, each in report.to_dict().items()],
     }
-    card = recorded.documents(content, tensors, parts.training)
+    card = recorded.documents(content, tensors, parts)
     write_tensors(path, tensors, {network_file.KEY: content, ESTIMATOR: document, **card})
 
 
