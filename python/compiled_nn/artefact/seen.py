@@ -28,7 +28,7 @@ from ..preprocessing.dates import Date
 if TYPE_CHECKING:
     from ..preprocessing.tabular import Tabular
 
-SEPARATE = 64  # largest number of columns of numbers that have ranges of their own
+SEPARATE = 50  # largest number of columns of numbers that have ranges of their own
 LOW, HIGH, MEAN, DEVIATION, MISSING = range(5)  # rows of Summary.numbers
 _KEPT = 1 << 15  # numbers that are copied before they are summarised
 _SAMPLED = 1 << 17  # numbers of a sample for means and deviations

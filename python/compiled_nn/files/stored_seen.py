@@ -3,7 +3,7 @@
     rows       number of training rows
     ranged     number of those rows from which ranges, shares of missing values and counts were computed
     sampled    number of those rows from which means and deviations were computed
-    numbers    for each column of numbers, or for all of them together if there are more than 64, [low, high, mean,
+    numbers    for each column of numbers, or for all of them together if there are more than 50, [low, high, mean,
                deviation, share of missing values], with null in the first four places if all values are missing; the
                days since its first date for a date; in the order of the encoder
     counts     for one column of categories after the other: number of rows of each category, of its rare ones if the
