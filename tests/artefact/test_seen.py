@@ -1,4 +1,4 @@
-"""What training saw of the columns of X: the same as NumPy computes from the training rows, in every way to train."""
+"""Summary of the training rows: the numbers that NumPy computes from them, in every way to train."""
 
 import copy
 import io
@@ -24,7 +24,7 @@ def summary(model):
 
 
 def expected(rows):
-    """Return what NumPy finds in rows of numbers."""
+    """Return the numbers that NumPy computes from rows."""
     rows = np.asarray(rows, np.float64)
     return [rows.min(axis=0), rows.max(axis=0), rows.mean(axis=0), rows.std(axis=0), np.zeros(rows.shape[1])]
 

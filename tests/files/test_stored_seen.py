@@ -1,4 +1,4 @@
-"""What training saw, in files: the object that files.md describes; wrong values are refused."""
+"""Summary of the training rows in files: the object that files.md describes; wrong values are refused."""
 
 import io
 import json

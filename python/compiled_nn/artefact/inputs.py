@@ -51,7 +51,7 @@ class Inputs(Immutable):
     bins : Bins or None
         Bins of the columns of numbers; None if the network has none, or was not fitted.
     seen : Seen or None
-        What training saw of the columns; None if it is not known. Training adds rows to this object.
+        Ranges, means and categories of the training rows; None if they are not known. Training adds rows to it.
     """
 
     n_columns: int

@@ -1,4 +1,4 @@
-"""What training saw of the columns of X: ranges, means, deviations, missing values, and the categories.
+"""Training rows in a few numbers: ranges, means, deviations, missing values, and counts of categories.
 
 (a) Everything follows from the rows as the core reads them: a number that was missing has a 1 in the column of its
     indicator, a missing category has a stored zero. Columns of numbers are those that the encoder puts first; those of
@@ -28,14 +28,14 @@ from ..preprocessing.dates import Date
 if TYPE_CHECKING:
     from ..preprocessing.tabular import Tabular
 
-SEPARATE = 50  # largest number of columns of numbers that have ranges of their own
+SEPARATE = 50  # largest number of columns of numbers that have separate ranges
 LOW, HIGH, MEAN, DEVIATION, MISSING = range(5)  # rows of Summary.numbers
 _KEPT = 1 << 15  # numbers that are copied before they are summarised
 _SAMPLED = 1 << 17  # numbers of a sample for means and deviations
 _RANGED = 1 << 20  # numbers of a sample for the range of all columns together
 _BLOCK = 1 << 16  # numbers of a block, which stays in the cache
 _FOLDED = 256  # numbers in a row of a block whose ranges are computed
-_ROUNDED = 1e-5  # relative differences between numbers that are equal but for rounding
+_ROUNDED = 1e-5  # relative differences between numbers that are equal after rounding
 _GOLDEN = 0.6180339887498949  # its multiples, without their whole parts, are evenly spread over [0, 1)
 
 
@@ -96,7 +96,7 @@ class Summary(NamedTuple):
 
 
 class Seen:
-    """What training saw so far; rows can be added.
+    """Training rows in a few numbers; more rows can be added.
 
     Parameters
     ----------

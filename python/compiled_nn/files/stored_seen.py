@@ -1,4 +1,4 @@
-"""What training saw of the columns of X, in a file: the object ``seen`` of the record in files/recorded.py.
+"""Summary of the training rows in a file: the object ``seen`` of the record in files/recorded.py.
 
     rows       number of training rows
     ranged     number of those rows from which ranges, shares of missing values and counts were computed
