@@ -181,6 +181,29 @@ def test_limits():
     assert after.value.item() == 2.0
 
 
+def test_an_event_loop_that_ends_during_a_call():
+    """The next event loop does not wait for the call of the one before."""
+    hold = threading.Event()
+
+    def held(rows):
+        hold.wait(10)
+        return doubled(rows)
+
+    made, _ = batcher(held)
+
+    async def leave():
+        task = asyncio.create_task(made.answer(np.ones((1, 1))))
+        await asyncio.sleep(0)
+        task.cancel()
+
+    async def ask():
+        return await made.answer(np.ones((1, 1)))
+
+    asyncio.run(leave())
+    hold.set()
+    assert asyncio.run(ask()).value.item() == 2.0
+
+
 def test_bad_rows_among_concurrent_requests(net):
     X = np.random.default_rng(2).normal(size=(100, 4))
     documents = [{"rows": [row]} for row in X.tolist()]

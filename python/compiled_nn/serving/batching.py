@@ -14,7 +14,8 @@ import math
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -28,7 +29,8 @@ INLINE = 5e-4  # seconds that the event loop may be blocked by one call
 _SEVERAL = 64  # rows of the call that is timed, besides that of one row
 _REPEATS = 3
 
-Outcome = Answers | Exception
+Outcome: TypeAlias = Answers | Exception
+Loop: TypeAlias = asyncio.AbstractEventLoop
 
 
 class Waiting(NamedTuple):
@@ -77,11 +79,9 @@ class Batcher:
         seconds: float,
         observe: Callable[[int], Any],
     ) -> None:
-        self._compute, self._executor, self._observe = compute, executor, observe
-        self._batching, self._most, self._waiting_most, self._seconds = batching, most, waiting, seconds
-        self._pending: list[Waiting] = []
-        self._n_pending = 0
-        self._in_thread = self._in_round = False
+        self._compute, self.executor, self._observe = compute, executor, observe
+        self._batching, self.most, self.waiting, self.seconds = batching, most, waiting, seconds
+        self._queues: WeakKeyDictionary[Loop, Queue] = WeakKeyDictionary()
         self._fixed = self._per_row = 0.0  # seconds of a call, and of each row
 
     def measure(self, row: Array) -> None:
@@ -101,7 +101,8 @@ class Batcher:
         self._compute(rows)
         return time.perf_counter() - start
 
-    def _is_short(self, m: int) -> bool:
+    def is_short(self, m: int) -> bool:
+        """Return whether a call with m rows is made in the event loop."""
         return self._fixed + m * self._per_row <= INLINE
 
     async def answer(self, rows: Array) -> Answers:
@@ -114,61 +115,100 @@ class Batcher:
         ValueError
             If the answer of a row cannot be computed.
         """
-        m = len(rows)
+        loop = asyncio.get_running_loop()
         if not self._batching:
-            return self._one(rows) if self._is_short(m) else await self._alone(rows)
-        if not (self._in_thread or self._in_round):
-            if self._is_short(m):
-                self._begin_round()
-                return self._one(rows)
-        elif self._n_pending + m > self._waiting_most:
-            raise RequestError(
-                503,
-                f"{self._n_pending:,} rows wait already. Try again later, or send fewer requests at once.",
-            )
-        waiting = Waiting(rows, asyncio.get_running_loop().create_future())
-        self._pending.append(waiting)
-        self._n_pending += m
-        if not (self._in_thread or self._in_round):
-            self._flush()
-        async with self._limit():
-            return await waiting.answered
+            if self.is_short(len(rows)):
+                return self.call(rows)
+            async with _Limit(self.seconds):
+                return await loop.run_in_executor(self.executor, self.call, rows)
+        queue = self._queues.get(loop)
+        if queue is None:
+            queue = self._queues.setdefault(loop, Queue(self))
+        return await queue.answer(loop, rows)
 
-    def _one(self, rows: Array) -> Answers:
+    def call(self, rows: Array) -> Answers:
+        """Return the answers for rows that are computed together."""
         self._observe(len(rows))
         return self._compute(rows)
 
-    async def _alone(self, rows: Array) -> Answers:
-        loop = asyncio.get_running_loop()
-        async with self._limit():
-            return await loop.run_in_executor(self._executor, self._one, rows)
+    def outcomes(self, batch: list[Waiting]) -> list[Outcome]:
+        """Return the answers for each request, or its error; a bad row spoils no answer but its own."""
+        together = [waiting.rows for waiting in batch]
+        if len(batch) == 1:
+            return [self._outcome(together[0])]
+        try:
+            answers = self.call(np.concatenate(together))
+        except ValueError:
+            return [self._outcome(rows) for rows in together]
+        except Exception as error:  # goes to the requests that wait
+            return [error] * len(batch)
+        ends = np.cumsum([len(rows) for rows in together]).tolist()
+        return [answers.part(end - len(rows), end) for rows, end in zip(together, ends, strict=True)]
 
-    def _limit(self) -> _Limit:
-        return _Limit(self._seconds)
+    def _outcome(self, rows: Array) -> Outcome:
+        try:
+            return self.call(rows)
+        except Exception as error:  # goes to the request that waits
+            return error
 
-    def _begin_round(self) -> None:
+
+class Queue:
+    """Requests of one event loop that wait for a call. An application may be run by several loops, one after another.
+
+    Parameters
+    ----------
+    batcher : Batcher
+        Calls of the model.
+    """
+
+    def __init__(self, batcher: Batcher) -> None:
+        self._batcher = batcher
+        self._pending: list[Waiting] = []
+        self._n_pending = 0
+        self._in_thread = self._in_round = False
+
+    async def answer(self, loop: Loop, rows: Array) -> Answers:
+        """Return the answers for encoded rows (m, n); documented in :meth:`Batcher.answer`."""
+        batcher, m = self._batcher, len(rows)
+        is_free = not (self._in_thread or self._in_round)
+        if is_free and batcher.is_short(m):
+            self._begin_round(loop)
+            return batcher.call(rows)
+        if not is_free and self._n_pending + m > batcher.waiting:
+            message = (
+                f"{self._n_pending:,} rows wait already. Try again later, or send fewer requests at once."
+            )
+            raise RequestError(503, message)
+        waiting = Waiting(rows, loop.create_future())
+        self._pending.append(waiting)
+        self._n_pending += m
+        if is_free:
+            self._flush(loop)
+        async with _Limit(batcher.seconds):
+            return await waiting.answered
+
+    def _begin_round(self, loop: Loop) -> None:
         """Note that a call was made in this round of the event loop: what comes now waits for the next round."""
         self._in_round = True
-        asyncio.get_running_loop().call_soon(self._end_round)
+        loop.call_soon(self._end_round, loop)
 
-    def _end_round(self) -> None:
+    def _end_round(self, loop: Loop) -> None:
         self._in_round = False
         if self._pending and not self._in_thread:
-            self._flush()
+            self._flush(loop)
 
-    def _flush(self) -> None:
+    def _flush(self, loop: Loop) -> None:
         """Compute the rows that wait, here or in a thread."""
-        batch = self._taken()
+        batch, batcher = self._taken(), self._batcher
         if not batch:
             return
-        if self._is_short(sum(len(waiting.rows) for waiting in batch)):
-            self._begin_round()
-            self._deliver(batch, self._outcomes(batch))
+        if batcher.is_short(sum(len(waiting.rows) for waiting in batch)):
+            self._begin_round(loop)
+            _deliver(batch, batcher.outcomes(batch))
             return
         self._in_thread = True
-        loop = asyncio.get_running_loop()
-        done = loop.run_in_executor(self._executor, self._outcomes, batch)
-        done.add_done_callback(lambda done: self._finish(batch, done))
+        done = loop.run_in_executor(batcher.executor, batcher.outcomes, batch)
+        done.add_done_callback(lambda done: self._finish(loop, batch, done))
 
     def _taken(self) -> list[Waiting]:
         """Return the first requests that wait and are not cancelled, up to the number of rows of a call."""
@@ -176,7 +216,7 @@ class Batcher:
         m = used = 0
         for waiting in self._pending:
             size = len(waiting.rows)
-            if batch and m + size > self._most:
+            if batch and m + size > self._batcher.most:
                 break
             used += 1
             self._n_pending -= size
@@ -186,43 +226,25 @@ class Batcher:
         del self._pending[:used]
         return batch
 
-    def _outcomes(self, batch: list[Waiting]) -> list[Outcome]:
-        """Return the answers for each request, or its error; a bad row spoils no answer but its own."""
-        together = [waiting.rows for waiting in batch]
-        m = sum(map(len, together))
-        self._observe(m)
-        if len(batch) > 1:
-            try:
-                answers = self._compute(np.concatenate(together))
-            except ValueError:
-                return [self._outcome(rows) for rows in together]
-            ends = np.cumsum([len(rows) for rows in together]).tolist()
-            return [answers.part(end - len(rows), end) for rows, end in zip(together, ends, strict=True)]
-        return [self._outcome(together[0])]
-
-    def _outcome(self, rows: Array) -> Outcome:
-        try:
-            return self._compute(rows)
-        except Exception as error:  # goes to the request that waits
-            return error
-
-    def _finish(self, batch: list[Waiting], done: asyncio.Future[list[Outcome]]) -> None:
+    def _finish(self, loop: Loop, batch: list[Waiting], done: asyncio.Future[list[Outcome]]) -> None:
         """Deliver what a thread has computed, and compute the rows that have arrived meanwhile."""
         self._in_thread = False
-        error = done.exception()
-        self._deliver(batch, done.result() if error is None else [error] * len(batch))  # type: ignore[list-item]
+        if done.cancelled():  # the loop ends
+            return
+        _deliver(batch, done.result())
         if self._pending:
-            self._flush()
+            self._flush(loop)
 
-    @staticmethod
-    def _deliver(batch: list[Waiting], outcomes: list[Outcome]) -> None:
-        for waiting, outcome in zip(batch, outcomes, strict=True):
-            if waiting.answered.done():  # cancelled meanwhile
-                continue
-            if isinstance(outcome, Exception):
-                waiting.answered.set_exception(outcome)
-            else:
-                waiting.answered.set_result(outcome)
+
+def _deliver(batch: list[Waiting], outcomes: list[Outcome]) -> None:
+    """Give each request its answers or its error, unless it was cancelled."""
+    for waiting, outcome in zip(batch, outcomes, strict=True):
+        if waiting.answered.done():
+            continue
+        if isinstance(outcome, Exception):
+            waiting.answered.set_exception(outcome)
+        else:
+            waiting.answered.set_result(outcome)
 
 
 class _Limit:
