@@ -54,6 +54,7 @@ def test_probe_rows_reach_everything(kind):
         elif hasattr(column, "means"):
             assert (np.isnat(values)).any()
             assert (values < np.datetime64(column.first, "us")).any()
+            assert np.datetime64("2020-02-29") in values.astype("datetime64[D]")
             reached += 1
         elif hasattr(column, "mean"):
             assert np.isnan(values).any()
@@ -74,6 +75,13 @@ def test_probe_rows_are_narrower_where_outputs_overflow():
     net.set_weights([(np.full((1, 1), 60.0), np.zeros(1))])
     probe = verification.probe_rows(*of(net))
     assert 0 < abs(probe.X).max() < 1.5
+
+
+def test_models_that_predict_nothing_are_refused():
+    net = cnn.Network([cnn.Dense(1)], loss="poisson", dtype="float32")
+    net.set_weights([(np.zeros((1, 1)), np.full(1, 100.0))])
+    with pytest.raises(ValueError, match=r"does not even predict rows at the centre.*beyond the range"):
+        verification.probe_rows(*of(net))
 
 
 @pytest.mark.parametrize(

@@ -363,6 +363,16 @@ def test_saturated_probabilities(kind, dtype):
     assert difference(ours, theirs) < BOUNDS[dtype] * 10  # rows that are further out than all probe rows
 
 
+def test_an_exponential_ends_where_that_of_the_model_does(dtype):
+    """It is never infinite, so that the next layer does not compute the difference of two infinities."""
+    net = cnn.Network([cnn.Dense(2, "exp"), cnn.Dense(1, "tanh")], loss="mse", dtype=dtype)
+    net.set_weights([(np.full((1, 2), 1e3), np.zeros(2)), (np.array([[1.0], [-1.0]]), np.zeros(1))])
+    X = np.array([[1e-3], [0.5], [30.0]], dtype)
+    theirs = run(net.to_onnx(), {"X": X})["values"][:, 0]
+    assert np.array_equal(net.predict(X), np.zeros(3))
+    assert np.array_equal(theirs, np.zeros(3))
+
+
 def test_probabilities_of_two_classes_keep_the_digits_of_small_ones(dtype):
     net = cnn.Network([cnn.Dense(1)], loss="binary_cross_entropy", dtype=dtype)
     net.set_weights([(np.ones((1, 1)), np.zeros(1))])
@@ -411,6 +421,23 @@ def test_a_difference_writes_nothing(tmp_path, monkeypatch, exists):
         model.to_onnx(path)
     assert os.listdir(tmp_path) == ["net.onnx"] * exists
     assert not exists or path.read_bytes() == b"before"
+
+
+def test_errors_of_the_runtime_write_nothing(tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise Exception("no kernel")
+
+    monkeypatch.setattr(runtime, "InferenceSession", fail)
+    with pytest.raises(ValueError, match=r"onnxruntime [\d.]+ cannot run the model of ONNX.*no kernel"):
+        KINDS["softmax"]("float32")[0].to_onnx(tmp_path / "net.onnx")
+    assert not os.listdir(tmp_path)
+
+
+def test_many_categories():
+    """Each of them is in a probe row."""
+    table = {"name": [f"c{i}" for i in range(3000)] * 2}
+    net = table_model(table, [0, 1, 1] * 2000, embeddings=2, column_types={"name": "category"})
+    assert json.loads(properties(net.to_onnx())["verification"])["rows"] == 3002
 
 
 def test_user_defined_activations_are_refused(tmp_path):

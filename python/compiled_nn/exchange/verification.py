@@ -101,12 +101,18 @@ def probe_rows(description: Description, predictor: Predictor, n_rows: int = _LE
     for width in _WIDTHS:
         probe = _rows(description, width, n_rows)
         try:
-            answers(description, predictor, probe.X)
-        except ValueError:  # an output that is not finite
+            found = answers(description, predictor, probe.X)
+        except ValueError as error:  # an output that is not finite
             if width == _WIDTHS[-1]:
-                raise
+                raise ValueError(
+                    "The model does not even predict rows at the centre of those of training, with which a conversion"
+                    f" is verified: {error}"
+                ) from error
             continue
-        return probe
+        largest = np.finfo(description.dtype).max  # values in units of y may be of another dtype
+        numbers = [each for name, each in found.items() if name != "label"]
+        if width == _WIDTHS[-1] or all((np.abs(each) <= largest).all() for each in numbers):
+            return probe
     raise AssertionError  # the last width returns or raises
 
 
@@ -180,13 +186,26 @@ def _of_numbers(
     days = random.uniform(-0.25 * width, 1 + 0.25 * width, m) * range_of_days
     moments = column.first + np.rint(days * _DAY).astype(np.int64)
     moments[0] = column.first
-    if width:  # years around a leap day that centuries leave out, and one that they do not
-        moments[1:4] = np.array(["1900-02-28T23:59", "2000-02-29", "1969-12-31T23:59:59.5"], "M8[us]").view(
-            "i8"
-        )
+    leap = _leap_day(int(moments.min()), int(moments.max()))
+    moments[1] = moments[1] if leap is None else leap
     dates: Array = moments.view("datetime64[us]")
     dates[missing] = np.datetime64("NaT")
     return dates
+
+
+def _leap_day(first: int, last: int) -> int | None:
+    """Return the first 29 February between two moments, in microseconds since 1970; None if there is none."""
+    years = np.array([first, last], "datetime64[us]").astype("datetime64[Y]").astype(np.int64) + 1970
+    for year in range(years[0], min(years[1], years[0] + 8) + 1):
+        if year % 4 == 0 and (year % 100 or year % 400 == 0):
+            moment = int(
+                (np.datetime64(year - 1970, "Y").astype("datetime64[D]") + 59)
+                .astype("datetime64[us]")
+                .view("i8")
+            )
+            if first <= moment <= last:
+                return moment
+    return None
 
 
 def _categories(random: np.random.Generator, m: int, column: Categorical) -> Array:

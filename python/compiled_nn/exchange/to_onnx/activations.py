@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ...artefact.refusals import largest_exp
 from .graph import Graph
 
 _FARTHEST = 8192.0  # of the argument of sine
@@ -130,7 +131,7 @@ _COMPOSED: dict[str, Callable[[_Nodes, str], str]] = {
     "sigmoid": lambda f, z: f("Sigmoid", z),
     "tanh": lambda f, z: f("Tanh", z),
     "softmax": lambda f, z: f.graph.node("Softmax", z, name=f"{f.scope}/Softmax", axis=1),
-    "exp": lambda f, z: f("Exp", z),
+    "exp": lambda f, z: f("Min", f("Exp", z), largest_exp(f.graph.real)),
     "leaky_relu": lambda f, z: f("Max", z, f("Mul", z, 0.01)),
     "elu": _elu(1.0, 1.0),
     "selu": _elu(*_SELU),
