@@ -433,11 +433,39 @@ def test_errors_of_the_runtime_write_nothing(tmp_path, monkeypatch):
     assert not os.listdir(tmp_path)
 
 
-def test_many_categories():
-    """Each of them is in a probe row."""
-    table = {"name": [f"c{i}" for i in range(3000)] * 2}
-    net = table_model(table, [0, 1, 1] * 2000, embeddings=2, column_types={"name": "category"})
-    assert json.loads(properties(net.to_onnx())["verification"])["rows"] == 3002
+@pytest.mark.parametrize("numbers", [False, True])
+@pytest.mark.parametrize("norm", [None, "layer"])
+def test_columns_of_many_categories_are_looked_up(dtype, numbers, norm):
+    """Each of them is in a probe row, and none of them is a column of the graph."""
+    table = {"name": [f"c{i}" for i in range(300)] * 2 + ["rare"], "few": ["x", "y", "z"] * 200 + ["x"]}
+    types = {"name": "category", "size": "number"} if numbers else {"name": "category"}
+    if numbers:
+        table["size"] = np.arange(601.0).tolist()
+    else:
+        del table["few"]
+    net = cnn.Network([cnn.Dense(5, "tanh", norm=norm), cnn.Dense(2)], seed=0, dtype=dtype, min_frequency=2,
+                      categorical_features="auto", column_types=types, embeddings=2, standardize=True)  # fmt: skip
+    net.fit(table, [0, 1, 1] * 200 + [0], epochs=2)
+    proto = net.to_onnx()
+    assert json.loads(properties(proto)["verification"])["rows"] == 303
+    operators = [node.op_type for node in proto.graph.node]
+    assert (operators.count("LabelEncoder"), operators.count("Equal")) == (1 + numbers, numbers)
+    rows = {
+        "name": ["c7", "rare", "unknown", None],
+        "few": ["x", "u", None, "z"],
+        "size": [1.0, None, 3.0, 9e5],
+    }
+    rows = {name: rows[name] for name in table}
+    assert difference(net.predict_proba(rows), run(proto, fed(rows, proto))["probabilities"]) < BOUNDS[dtype]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if "table" in kind or "Tabular" in kind])
+def test_all_text_looked_up(kind, dtype, monkeypatch):
+    from compiled_nn.exchange.to_onnx import lookups
+
+    monkeypatch.setattr(lookups, "_WIDEST", 1)
+    model, _ = KINDS[kind](dtype)
+    assert json.loads(properties(model.to_onnx())["verification"])["largest_difference"] <= BOUNDS[dtype]
 
 
 def test_user_defined_activations_are_refused(tmp_path):

@@ -116,7 +116,8 @@ def _model(
     if description.is_certain:
         outputs.add_certain(graph, description, given[0].name, dtype)
     else:
-        outputs.add(graph, description, inputs.encoded(graph, description, given, wide), wide, dtype)
+        X, lookups = inputs.encoded(graph, description, given, wide)
+        outputs.add(graph, description, X, lookups, wide, dtype)
     value = onnx.helper.make_tensor_value_info
     proto = onnx.helper.make_graph(
         graph.nodes,

@@ -18,6 +18,7 @@ from ...data.arrays import Array
 from ...preprocessing.columns import EXACT, Categorical, LeftOut, Numeric
 from . import dates
 from .graph import ML, Graph
+from .lookups import Lookup, looked_up
 
 if TYPE_CHECKING:
     from ...preprocessing.columns import Column
@@ -166,15 +167,25 @@ def _names(titles: Sequence[str]) -> list[str]:
 # ---- their encoding
 
 
-def encoded(graph: Graph, description: Description, inputs: Sequence[Input], wide: str) -> str:
-    """Add the encoding of the inputs as numbers (m, n_columns) of the dtype `wide`, and return it."""
+def encoded(
+    graph: Graph, description: Description, inputs: Sequence[Input], wide: str
+) -> tuple[str, list[Lookup]]:
+    """Add the encoding of the inputs, and return it.
+
+    Returns
+    -------
+    X : str
+        Numbers (m, n) of the dtype `wide`: all columns but those that are looked up; "" if there are no others.
+    lookups : list of Lookup
+        Columns that are looked up.
+    """
     encoding = _Encoding(graph, inputs, wide)
     if description.columns is None:
         X = encoding.together(tuple(range(description.n_features)))
         if description.shape is not None:
             X = graph.node("Flatten", X, name="flat", axis=1)
-        return X if inputs[0].dtype == wide else graph.cast(X, wide, f"{X}/Cast")
-    return encoding.of_table(description.columns)
+        return X if inputs[0].dtype == wide else graph.cast(X, wide, f"{X}/Cast"), []
+    return encoding.of_table(description.columns, looked_up(description))
 
 
 class _Encoding:
@@ -196,8 +207,8 @@ class _Encoding:
             names[0] if len(names) == 1 else self.graph.node("Concat", *names, name="numbers/Concat", axis=1)
         )
 
-    def of_table(self, fitted: Sequence[Column]) -> str:
-        """Return the numbers, the indicators of missing ones, and the categories (m, n_columns)."""
+    def of_table(self, fitted: Sequence[Column], wide: frozenset[int]) -> tuple[str, list[Lookup]]:
+        """Return the numbers, the indicators of missing ones, and the categories; `wide` are looked up."""
         numbers: list[str] = []
         indicators: list[str] = []
         run: list[int] = []  # columns of numbers that follow each other
@@ -211,13 +222,21 @@ class _Encoding:
                 numbers += parts
                 indicators += [self.cast(missing, "indicator")] if column.indicator else []
         self._add_numbers(fitted, run, numbers, indicators)
-        categories = [
-            self._one_hot(i, column)
-            for i, column in enumerate(fitted)
-            if isinstance(column, Categorical) and column.width
-        ]
+        numeric = [column for column in fitted if not isinstance(column, (Categorical, LeftOut))]
+        start = sum(column.n_numbers + column.indicator for column in numeric)
+        categories, lookups = [], []
+        for i, column in enumerate(fitted):
+            if not isinstance(column, Categorical) or not column.width:
+                continue
+            if i in wide:
+                lookups.append(Lookup(self._place(i, column), start, column.width))
+            else:
+                categories.append(self._one_hot(i, column))
+            start += column.width
         pieces = [*numbers, *indicators, *categories]
-        return pieces[0] if len(pieces) == 1 else self.graph.node("Concat", *pieces, name="encoded", axis=1)
+        if len(pieces) < 2:
+            return "".join(pieces), lookups
+        return self.graph.node("Concat", *pieces, name="encoded", axis=1), lookups
 
     def cast(self, x: str, name: str) -> str:
         """Return a tensor in the dtype of the result."""
@@ -249,23 +268,33 @@ class _Encoding:
         """Return one column for each category, and one for rare and unknown ones if there is one."""
         graph, title, n = self.graph, self._title(place), len(column.categories)
         source = self.of_column[place]
-        x = self.together((place,))
         if source.dtype != "str":
+            x = self.together((place,))
             categories = graph.constant(f"{title}/categories", [column.categories], source.dtype)
             hot = self.cast(graph.node("Equal", x, categories, name=f"{title}/Equal"), title)
             return self._with_rare(hot, x, source.dtype, title) if column.rare else hot
-        keys = [category.encode() for category in (*column.categories, text_of_missing(column))]
-        code = graph.node(
-            "LabelEncoder",
-            x,
-            name=f"{title}/LabelEncoder",
-            domain=ML,
-            keys_strings=keys,
-            values_int64s=[*range(n), MISSING],
-            default_int64=UNKNOWN,
-        )
+        code = self._code(place, column, MISSING, UNKNOWN)
         shown = graph.constant(f"{title}/codes", [[*range(n), *[UNKNOWN] * column.rare]], "int64")
         return self.cast(graph.node("Equal", code, shown, name=f"{title}/Equal"), title)
+
+    def _place(self, place: int, column: Categorical) -> str:
+        """Return the place (m,) of each row's category among the columns that it would be; their number for none."""
+        code = self._code(place, column, column.width, len(column.categories))
+        axes = self.graph.constant("axes", [1], "int64")
+        return self.graph.node("Squeeze", code, axes, name=f"{self._title(place)}/Squeeze")
+
+    def _code(self, place: int, column: Categorical, missing: int, unknown: int) -> str:
+        """Return the index (m, 1) of each text among the categories, or one of these numbers."""
+        keys = [category.encode() for category in (*column.categories, text_of_missing(column))]
+        return self.graph.node(
+            "LabelEncoder",
+            self.together((place,)),
+            name=f"{self._title(place)}/LabelEncoder",
+            domain=ML,
+            keys_strings=keys,
+            values_int64s=[*range(len(column.categories)), missing],
+            default_int64=unknown,
+        )
 
     def _title(self, place: int) -> str:
         """Return the start of the names of the nodes of a column."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy as np
 from ..description import EPSILON, LIMIT
 from .activations import activation
 from .graph import Graph
+from .lookups import Lookup, divided
+from .lookups import add as add_lookups
 
 if TYPE_CHECKING:
     from ...data.arrays import Array
@@ -40,7 +43,13 @@ def needs_float64(description: Description) -> bool:
 
 
 def logits(
-    graph: Graph, description: Description, chain: Chain, X: str, wide: str, scope: str, last: DenseLayer
+    graph: Graph,
+    description: Description,
+    chain: Chain,
+    X: str,
+    wide: str,
+    scope: str,
+    lookups: Sequence[Lookup] = (),
 ) -> str:
     """Add one network, and return its outputs before the link (m, n).
 
@@ -49,26 +58,32 @@ def logits(
     graph : Graph
         Graph to add to.
     description : Description
-        Description of the model.
+        Description of the model, whose encoded rows lack the columns that are looked up.
     chain : Chain
         Network.
     X : str
-        Encoded rows (m, n_columns) of the dtype `wide`.
+        Encoded rows (m, n_columns) of the dtype `wide`; "" without columns.
     wide : {"float32", "float64"}
         Dtype of X.
     scope : str
         Start of the names.
-    last : DenseLayer
-        Layer in place of the last one of the network.
+    lookups : sequence of Lookup
+        Columns that are looked up.
     """
-    layers = [*chain.layers[:-1], last]
-    a, scale = _first_inputs(graph, description, chain, X, wide, scope)
-    for i, layer in enumerate(layers):
-        u = _linear(graph, layer, a, f"{scope}layer_{i}", scale if i == 0 else 1.0)
-        if i == len(layers) - 1:
+    first, tables = divided(chain.layers[0], lookups)
+    a, scale = _first_inputs(graph, description, chain, X, wide, scope) if X else ("", 1.0)
+    for i, layer in enumerate((first, *chain.layers[1:])):
+        title = f"{scope}layer_{i}"
+        if i > 0:
+            u = _product(graph, layer, a, title, 1.0, biased=True)
+        else:
+            u = _product(graph, layer, a, title, scale, biased=not lookups) if a else ""
+            u = add_lookups(graph, description, chain, u, lookups, tables, title)
+        u = _normalised(graph, layer, u, title, biased=i > 0 or not lookups)
+        if i == len(chain.layers) - 1:
             return u
-        b = activation(graph, layer.activation, u, f"{scope}layer_{i}")
-        a = graph.node("Add", b, a, name=f"{scope}layer_{i}/residual") if layer.residual else b
+        b = activation(graph, layer.activation, u, title)
+        a = graph.node("Add", b, a, name=f"{title}/residual") if layer.residual else b
     raise AssertionError  # a network has a layer
 
 
@@ -122,28 +137,37 @@ def _with_bins(graph: Graph, description: Description, a: str, z: str, scope: st
     return graph.node("Concat", a, position, name=f"{scope}with_bins", axis=1)
 
 
-def _linear(graph: Graph, layer: DenseLayer, a: str, scope: str, scale: float) -> str:
-    """Return a W, normalised if the layer has a norm, plus b."""
+def _product(graph: Graph, layer: DenseLayer, a: str, scope: str, scale: float, *, biased: bool) -> str:
+    """Return a W; plus b if the layer is `biased` here, and has no norm in between."""
     W = graph.constant(f"{scope}/weight", layer.weight * np.float64(scale))
+    if layer.norm is not None or not biased:
+        return graph.node("MatMul", a, W, name=f"{scope}/MatMul")
+    b = [] if layer.bias is None else [graph.constant(f"{scope}/bias", layer.bias)]
+    return graph.node("Gemm", a, W, *b, name=f"{scope}/Gemm")
+
+
+def _normalised(graph: Graph, layer: DenseLayer, u: str, scope: str, *, biased: bool) -> str:
+    """Return u, normalised if the layer has a norm, plus b; u of a layer without one has b already if `biased`."""
+    if layer.norm is None and biased:
+        return u
     b = None if layer.bias is None else graph.constant(f"{scope}/bias", layer.bias)
-    if layer.norm is None:
-        return graph.node("Gemm", a, W, *([] if b is None else [b]), name=f"{scope}/Gemm")
-    u = graph.node("MatMul", a, W, name=f"{scope}/MatMul")
-    gain = graph.constant(f"{scope}/gain", layer.gain)
-    if layer.norm == "layer" and graph.real == "float32":
-        shift = [] if b is None else [b]
-        name = f"{scope}/LayerNormalization"
-        return graph.node("LayerNormalization", u, gain, *shift, name=name, axis=1, epsilon=EPSILON)
-    if layer.norm == "layer":
-        u = graph.node("Sub", u, _mean(graph, u, layer, f"{scope}/mean"), name=f"{scope}/norm/Sub")
-    square = graph.node("Mul", u, u, name=f"{scope}/norm/Mul")
-    variance = _mean(graph, square, layer, f"{scope}/variance")
-    above = graph.node("Add", variance, graph.constant("epsilon", EPSILON), name=f"{scope}/norm/Add")
-    root = graph.node("Sqrt", above, name=f"{scope}/norm/Sqrt")
-    y = graph.node(
-        "Mul", graph.node("Div", u, root, name=f"{scope}/norm/Div"), gain, name=f"{scope}/norm/Mul"
-    )
-    return y if b is None else graph.node("Add", y, b, name=f"{scope}/norm/Add")
+    y = u
+    if layer.norm is not None:
+        gain = graph.constant(f"{scope}/gain", layer.gain)
+        if layer.norm == "layer" and graph.real == "float32":
+            shift = [] if b is None else [b]
+            name = f"{scope}/LayerNormalization"
+            return graph.node("LayerNormalization", u, gain, *shift, name=name, axis=1, epsilon=EPSILON)
+        if layer.norm == "layer":
+            u = graph.node("Sub", u, _mean(graph, u, layer, f"{scope}/mean"), name=f"{scope}/norm/Sub")
+        square = graph.node("Mul", u, u, name=f"{scope}/norm/Mul")
+        variance = _mean(graph, square, layer, f"{scope}/variance")
+        above = graph.node("Add", variance, graph.constant("epsilon", EPSILON), name=f"{scope}/norm/Add")
+        root = graph.node("Sqrt", above, name=f"{scope}/norm/Sqrt")
+        hat = graph.node("Div", u, root, name=f"{scope}/norm/Div")
+        y = graph.node("Mul", hat, gain, name=f"{scope}/norm/Mul")
+    title = f"{scope}/Add" if layer.norm is None else f"{scope}/norm/Add"
+    return y if b is None else graph.node("Add", y, b, name=title)
 
 
 def _mean(graph: Graph, u: str, layer: DenseLayer, scope: str) -> str:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...artefact import folding
-from ..description import Chain, DenseLayer, Description
+from ..description import Chain, Description
 from .activations import activation, link
 from .graph import Graph
+from .lookups import Lookup, without
 from .network import logits
 
 if TYPE_CHECKING:
@@ -80,14 +81,31 @@ def stored_classes(classes: Array) -> Array:
 # ---- the nodes
 
 
-def add(graph: Graph, description: Description, X: str, wide: str, dtype: str) -> None:
-    """Add networks and outputs for encoded rows X (m, n_columns) of the dtype `wide`; outputs are of `dtype`."""
-    d = description
+def add(
+    graph: Graph, description: Description, X: str, lookups: Sequence[Lookup], wide: str, dtype: str
+) -> None:
+    """Add networks and outputs for encoded rows.
+
+    Parameters
+    ----------
+    graph : Graph
+        Graph to add to.
+    description : Description
+        Description of the model.
+    X : str
+        Encoded rows (m, n) of the dtype `wide`, without the columns that are looked up.
+    lookups : sequence of Lookup
+        Columns that are looked up.
+    wide : {"float32", "float64"}
+        Dtype of X.
+    dtype : {"float32", "float64"}
+        Dtype of the outputs.
+    """
+    d = without(description, lookups)
+    scopes = [f"network_{i}/" for i in range(len(d.networks))] if len(d.networks) > 1 else [""]
     zs = [
-        logits(
-            graph, d, chain, X, wide, f"network_{i}/" if len(d.networks) > 1 else "", _last(d, chain, dtype)
-        )
-        for i, chain in enumerate(d.networks)
+        logits(graph, d, _for_graph(d, chain, dtype), X, wide, scope, lookups)
+        for chain, scope in zip(d.networks, scopes, strict=True)
     ]
     if d.loss.ordered:
         _ordered(graph, d, zs, dtype)
@@ -118,8 +136,8 @@ def _is_binary(description: Description) -> bool:
     return description.kind == "classes" and description.link == "sigmoid" and description.n_outputs == 1
 
 
-def _last(description: Description, chain: Chain, dtype: str) -> DenseLayer:
-    """Return the last layer of a network for the graph.
+def _for_graph(description: Description, chain: Chain, dtype: str) -> Chain:
+    """Return a network with the last layer as the graph has it.
 
     One sigmoid output of two classes becomes two outputs, of which the first is 0: their softmax is the probability of
     both classes. The units of y become a part of a single network with outputs of any range.
@@ -128,13 +146,13 @@ def _last(description: Description, chain: Chain, dtype: str) -> DenseLayer:
     if _is_binary(description) and not description.loss.ordered:
         W = np.concatenate([np.zeros((n, 1), layer.weight.dtype), layer.weight], axis=1)
         b = None if layer.bias is None else np.append(np.zeros(1, layer.bias.dtype), layer.bias)
-        return replace(layer, weight=W, bias=b)
-    if not _folds(description, dtype):
-        return layer
-    assert description.factor is not None
-    assert description.shift is not None
-    W, b = folding.unscaled((layer.weight, layer.bias), description.factor, description.shift)
-    return replace(layer, weight=W, bias=b)
+    elif _folds(description, dtype):
+        assert description.factor is not None
+        assert description.shift is not None
+        W, b = folding.unscaled((layer.weight, layer.bias), description.factor, description.shift)
+    else:
+        return chain
+    return replace(chain, layers=(*chain.layers[:-1], replace(layer, weight=W, bias=b)))
 
 
 def _folds(description: Description, dtype: str) -> bool:
