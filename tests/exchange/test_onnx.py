@@ -192,6 +192,8 @@ def test_forms_that_cannot_be(kind, form, message):
     [
         ({"inputs": "tensors"}, ValueError, "Did you mean 'tensor'"),
         ({"dtype": "float16"}, ValueError, "'dtype' parameter of to_onnx"),
+        ({"tolerance": 0}, ValueError, "'tolerance' parameter of to_onnx"),
+        ({"tolerance": "1e-3"}, TypeError, "'tolerance' parameter of to_onnx"),
         ({"opset": 16}, ValueError, "must be from 17 to 22. Got 16"),
         ({"opset": "17"}, TypeError, "'opset' parameter of to_onnx"),
     ],
@@ -421,6 +423,13 @@ def test_a_difference_writes_nothing(tmp_path, monkeypatch, exists):
         model.to_onnx(path)
     assert os.listdir(tmp_path) == ["net.onnx"] * exists
     assert not exists or path.read_bytes() == b"before"
+
+
+def test_the_bound_may_be_stated():
+    model, _ = KINDS["ensemble"]("float64")
+    with pytest.raises(ArithmeticError, match="at most 1e-17 is allowed"):
+        model.to_onnx(tolerance=1e-17)
+    assert json.loads(properties(model.to_onnx(tolerance=1e-3))["verification"])["bound"] == 1e-3
 
 
 def test_errors_of_the_runtime_write_nothing(tmp_path, monkeypatch):

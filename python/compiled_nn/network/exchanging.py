@@ -41,6 +41,7 @@ class Exchanging:
         inputs: Literal["auto", "tensor", "columns"] = "auto",
         dtype: Literal["float32", "float64"] | None = None,
         opset: int = 17,
+        tolerance: float | None = None,
     ) -> Any:
         """Export the model to ONNX.
 
@@ -58,6 +59,9 @@ class Exchanging:
             Dtype of numbers in the file. Default: that of the model.
         opset : int, default 17
             Version of the operators, from 17 to 22.
+        tolerance : float, optional
+            Largest difference from the predictions of onnxruntime that is allowed, relative to the largest output.
+            Default: 1e-9 for float64, 1e-5 for float32.
 
         Returns
         -------
@@ -79,8 +83,7 @@ class Exchanging:
         Notes
         -----
         docs/onnx.md describes the inputs, the outputs and the metadata of the file. Before the function returns,
-        onnxruntime predicts probe rows together and one by one. The largest difference, relative to the largest output,
-        is recorded in the file; it is at most 1e-9 for float64, and 1e-5 for float32.
+        onnxruntime predicts probe rows together and one by one. The largest difference is recorded in the file.
 
         Examples
         --------
@@ -98,7 +101,16 @@ class Exchanging:
         description, predictor = self._described_predictor()
         same = before is not None and before == self._fingerprint_if_any()  # not so while it is trained
         known = before if same else None
-        return export(description, predictor, path, form=inputs, dtype=dtype, opset=opset, fingerprint=known)
+        return export(
+            description,
+            predictor,
+            path,
+            form=inputs,
+            dtype=dtype,
+            opset=opset,
+            tolerance=tolerance,
+            fingerprint=known,
+        )
 
     def to_torch(self, *, logits: bool = False, encoded: bool = False) -> Any:
         """Return the model as a ``torch.nn.Sequential`` that takes the rows of X.

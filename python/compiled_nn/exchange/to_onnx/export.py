@@ -44,6 +44,7 @@ def export(
     form: Form,
     dtype: str | None,
     opset: int,
+    tolerance: float | None,
     fingerprint: str | None,
 ) -> Any:
     """Return a model as a ModelProto, after writing it to a file; documented in :meth:`Exchanging.to_onnx`."""
@@ -53,23 +54,25 @@ def export(
         raise ValueError(
             f"The 'opset' parameter of to_onnx must be from {OLDEST} to {NEWEST}. Got {opset} instead."
         )
+    if tolerance is not None:
+        tolerance = checks.real("to_onnx", "tolerance", tolerance, above=0, below=1)
     onnx, runtime = _libraries()
     _check_size(description, dtype)
     given = inputs.inputs_of(description, form, dtype)
     probe = verification.probe_rows(replace(description, dtype=dtype), predictor)
     ours = verification.answers(description, predictor, probe.X)
     both = dtype == description.dtype == "float64"
-    exact = "float64" if both else "float32"  # the dtype that bounds the difference
+    bound = tolerance or verification.BOUNDS["float64" if both else "float32"]
     try:
         model = _model(onnx, description, given, dtype, dtype, opset)
-        result = _verify(runtime, model, description, given, probe, ours, exact)
+        result = _verify(runtime, model, description, given, probe, ours, bound)
     except ArithmeticError:
         if dtype == "float64":
             raise
         # The operators of float32 are not exact enough for this model.
         model = _model(onnx, description, given, dtype, "float64", opset)
-        result = _verify(runtime, model, description, given, probe, ours, exact)
-    compared = {**result.to_config(), "bound": verification.BOUNDS[exact]}
+        result = _verify(runtime, model, description, given, probe, ours, bound)
+    compared = {**result.to_config(), "bound": bound}
     onnx.helper.set_model_props(
         model, _properties(description, given, dtype, fingerprint) | {"verification": json.dumps(compared)}
     )
@@ -179,11 +182,11 @@ def _verify(
     given: Sequence[Input],
     probe: Probe,
     ours: dict[str, Array],
-    dtype: str,
+    bound: float,
 ) -> Verification:
     """Return the comparison with onnxruntime, of all rows together and of single rows."""
     feed = {each.name: each.feed(description, probe) for each in given}
-    names = list(outputs.output_types(description, dtype))
+    names = list(outputs.output_types(description, description.dtype))
     try:
         session = _session(runtime, model)
         together = _run(session, names, feed, max(1, _TOGETHER // description.n_columns))
@@ -200,8 +203,9 @@ def _verify(
         verification.check(
             {name: numbers[: len(theirs[name])] for name, numbers in stored.items()},
             theirs,
-            dtype,
+            description.dtype,
             against,
+            bound=bound,
             what="model of ONNX",
         )
         for theirs in (alone, together)
