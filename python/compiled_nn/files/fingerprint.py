@@ -25,7 +25,6 @@ _OF_TRAINING = frozenset(
     {"optimizer", "l1", "l2", "seed", "input_dropout", "clip_norm", "clip_value", "ema", "proximal"}
 )
 _OF_LAYERS_IN_TRAINING = frozenset({"init", "dropout", "trainable", "rate"})
-_OF_INPUTS_IN_TRAINING = frozenset({"seen"})  # what training saw of the columns
 _IGNORED = (
     "training.",
     MAPPED,
@@ -71,7 +70,7 @@ def _decisive(document: Mapping[str, Any]) -> dict[str, Any]:
         "classes": document["classes"],
         "temperature": document.get("temperature", 1.0),
         "encoder": document.get("encoder"),
-        "inputs": _without(document.get("inputs", {}), _OF_INPUTS_IN_TRAINING),
+        "inputs": document.get("inputs", {}),
         "outputs": document.get("outputs", {}),
     }
     if "members" not in document:
