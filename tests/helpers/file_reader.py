@@ -268,7 +268,11 @@ class Model:
 
         fields = {name: document[name] for name in ("n_features", "targets", "classes")}
         fields |= {"temperature": document.get("temperature", 1.0), "encoder": document.get("encoder")}
-        fields |= {"inputs": document.get("inputs", {}), "outputs": document.get("outputs", {}), "tensors": tensors}
+        fields |= {
+            "inputs": document.get("inputs", {}),
+            "outputs": document.get("outputs", {}),
+            "tensors": tensors,
+        }
         if "members" in document:
             networks = document["members"]["networks"]
             fields["members"] = [
