@@ -32,9 +32,9 @@ def document(store: Store) -> Schema:
     paths: dict[str, Any] = {}
     for versions in store.slots.values():
         for slot in versions.values():
-            places = [f"/models/{slot.name}/versions/{slot.version}"]
-            if slot is next(reversed(versions.values())):
-                places.insert(0, f"/models/{slot.name}")
+            places = [f"/models/{slot.name}"] if slot is next(reversed(versions.values())) else []
+            if len(versions) > 1:
+                places.append(f"/models/{slot.name}/versions/{slot.version}")
             for place in places:
                 if slot.current is not None:
                     paths[f"{place}/predict"] = {"post": _predict(slot, slot.current, store.settings, place)}
