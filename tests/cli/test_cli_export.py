@@ -35,11 +35,24 @@ def test_export_predicts_what_predict_writes(run, model, folder):
 
 
 def test_options_and_json(run, model):
-    argv = ["--format", "onnx", "--inputs", "tensor", "--dtype", "float64", "--opset", "20", "--json"]
+    argv = [
+        "--format",
+        "onnx",
+        "--inputs",
+        "tensor",
+        "--dtype",
+        "float64",
+        "--opset",
+        "20",
+        "--tolerance",
+        "1e-4",
+        "--json",
+    ]
     code, out, err = run("export", model, "-o", "m.model", *argv)
     assert (code, err) == (0, "")
     result = json.loads(out)
     assert (result["command"], result["format"], result["output"]) == ("export", "onnx", "m.model")
+    assert result["verification"]["bound"] == 1e-4
     assert result["verification"]["largest_difference"] < 1e-5  # the weights are float32
     session = runtime.InferenceSession("m.model", providers=["CPUExecutionProvider"])
     assert [(each.name, each.type) for each in session.get_inputs()] == [("X", "tensor(double)")]

@@ -52,14 +52,18 @@ def _to_onnx(net: Model, options: Namespace) -> dict[str, Any]:
     import json
 
     model = net.to_onnx(
-        options.output, inputs=options.inputs or "auto", dtype=options.dtype, opset=int(options.opset or 17)
+        options.output,
+        inputs=options.inputs or "auto",
+        dtype=options.dtype,
+        opset=int(options.opset or 17),
+        tolerance=options.tolerance,
     )
     found = {each.key: each.value for each in model.metadata_props}
     result: dict[str, Any] = json.loads(found["verification"])
     return result
 
 
-FORMATS = {"onnx": Format(".onnx", ("inputs", "dtype", "opset"), _to_onnx)}
+FORMATS = {"onnx": Format(".onnx", ("inputs", "dtype", "opset", "tolerance"), _to_onnx)}
 _OPTIONS = tuple(dict.fromkeys(name for each in FORMATS.values() for name in each.options))
 
 
@@ -86,6 +90,11 @@ def add_options(parser: ArgumentParser) -> None:
         "--opset",
         type=values.choice(tuple(map(str, range(17, 23)))),
         help="onnx: version of the operators, 17 to 22 (default: 17)",
+    )
+    parser.add_argument(
+        "--tolerance",
+        type=values.real(above=0, below=1),
+        help="onnx: largest difference that is allowed, relative to the largest output (default: 1e-5, for float64 1e-9)",
     )
     arguments.add_json(parser)
 
