@@ -94,7 +94,7 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--tolerance",
         type=values.real(above=0, below=1),
-        help="onnx: largest difference that is allowed, relative to the largest output (default: 1e-5, for float64 1e-9)",
+        help="onnx: largest difference allowed, relative to the largest output (default: 1e-5, for float64 1e-9)",
     )
     arguments.add_json(parser)
 
