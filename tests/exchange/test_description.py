@@ -70,6 +70,14 @@ def test_numbers_of_probe_rows_are_those_of_training():
     assert (abs(probe.X - X.mean(axis=0)) < 20 * X.std(axis=0)).all()
 
 
+def test_numbers_that_are_not_standardised_are_those_of_training_too():
+    X = np.random.default_rng(0).normal(size=(90, 2)) * [5, 0.1] + [1000, -3]
+    net = cnn.Network([cnn.Dense(2)], seed=0).fit(X, [0, 1] * 45, epochs=1)
+    probe = verification.probe_rows(*of(net))
+    assert (abs(probe.X - X.mean(axis=0)) < 20 * X.std(axis=0)).all()
+    assert (probe.X.std(axis=0) > X.std(axis=0)).all()
+
+
 def test_probe_rows_are_narrower_where_outputs_overflow():
     net = cnn.Network([cnn.Dense(1)], loss="poisson", dtype="float32")
     net.set_weights([(np.full((1, 1), 60.0), np.zeros(1))])

@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 import numpy as np
 
 from ..artefact.mean_layers import MeanLayers
+from ..artefact.seen import DEVIATION, MEAN
 from ..data.arrays import Array
 from ..losses import LOSSES, CustomLoss, Loss
 from ..preprocessing.columns import Numeric
@@ -254,13 +255,21 @@ def describe(predictor: Predictor, statistics: tuple[Array, Array] | None = None
 
 
 def _reached(inputs: Inputs) -> tuple[Array, Array]:
-    """Return where the numbers of X probably were in training, if it did not compute their centre and spread."""
+    """Return centre and spread of the numbers of X in training, as far as they are known, if X is not standardised."""
     centre, spread = np.zeros(inputs.n_columns), np.full(inputs.n_columns, 1 / abs(inputs.scale or 1))
-    if inputs.encoder is None:
+    n, summary = inputs.n_numeric, None if inputs.seen is None else inputs.seen.summary
+    if summary is not None and summary.numbers.shape[1] in (
+        1,
+        n,
+    ):  # one column for all of them, or one for each
+        mean, deviation = summary.numbers[MEAN], summary.numbers[DEVIATION]
+        known = np.isfinite(mean) & (deviation > 0)
+        centre[:n], spread[:n] = np.where(known, mean, centre[:n]), np.where(known, deviation, spread[:n])
         return centre, spread
+    columns = () if inputs.encoder is None else inputs.encoder.columns_
     means = [
         mean
-        for column in inputs.encoder.columns_
+        for column in columns
         for mean in (
             column.means if isinstance(column, Date) else [column.mean] if isinstance(column, Numeric) else []
         )
