@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from .estimators.tabular import TabularClassifier, TabularRegressor
     from .network.ensemble import Ensemble
     from .network.importance import permutation_importance
-    from .network.imports import from_onnx, from_torch
+    from .network.imports import from_keras, from_onnx, from_torch
     from .optimizers import LBFGS, SGD, Adadelta, Adagrad, Adam, AdamW, Lion, NAdam, RAdam, RMSprop, Rprop
     from .spec.numeric_embeddings import Periodic, PiecewiseLinear
     from .training.averaging import SWA
@@ -89,6 +89,7 @@ __all__ = [
     "datasets",
     "diagram",
     "estimators",
+    "from_keras",
     "from_onnx",
     "from_sklearn",
     "from_torch",
@@ -157,7 +158,7 @@ __getattr__, __dir__ = lazy.attach(
         **dict.fromkeys(("Periodic", "PiecewiseLinear"), "spec.numeric_embeddings"),
         "SWA": "training.averaging",
         "from_sklearn": "estimators.from_sklearn",
-        **dict.fromkeys(("from_onnx", "from_torch"), "network.imports"),
+        **dict.fromkeys(("from_keras", "from_onnx", "from_torch"), "network.imports"),
         "permutation_importance": "network.importance",
         "search": "tuning.searching",
     },

@@ -21,6 +21,7 @@ def compared(
     theirs: Callable[[Any], Answers],
     source: str,
     against: str,
+    bound: float | None = None,
 ) -> dict[str, Any]:
     """Compare a model with its source on probe rows, and return the entry of the metadata about the conversion.
 
@@ -36,6 +37,8 @@ def compared(
         Name of the class or the format of the source.
     against : str
         Library that computes `theirs`, with its version.
+    bound : float, optional
+        Largest difference, relative to the largest output. Default: that of the dtype of the model.
 
     Raises
     ------
@@ -58,6 +61,7 @@ def compared(
         found,
         description.dtype,
         against,
+        bound=bound,
         what=f"{source} that was imported",
         outcome="no network was made; in float64, rounding errors are smaller",
     )

@@ -38,12 +38,12 @@ _ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {
 def to_torch(description: Description, predictor: Predictor, *, logits: bool = False) -> Any:
     """Return the model as a ``torch.nn.Sequential``; documented at ``Network.to_torch``."""
     torch = load_torch("to_torch")
-    _check(description, logits)
+    check(description, logits)
     modules = _Modules(torch, description)
     module = modules.sequence(logits)
     probe = verification.probe_rows(description, predictor)
     ours = verification.answers(description, predictor, probe.X)
-    theirs = _answers(description, run(modules.sequence(False) if logits else module, probe.X))
+    theirs = answers_of(description, run(modules.sequence(False) if logits else module, probe.X))
     verified = verification.check(
         ours, theirs, description.dtype, f"PyTorch {torch.__version__}", what="PyTorch module"
     )
@@ -51,7 +51,7 @@ def to_torch(description: Description, predictor: Predictor, *, logits: bool = F
     return module
 
 
-def _check(description: Description, logits: bool) -> None:
+def check(description: Description, logits: bool) -> None:
     """Raise ValueError for what a module of tensors cannot take or return."""
     if description.columns is not None:
         raise ValueError(
@@ -171,7 +171,7 @@ class _Modules:
         return [getattr(self._nn, kind)(**options)]
 
 
-def _answers(description: Description, outputs: Array) -> dict[str, Array]:
+def answers_of(description: Description, outputs: Array) -> dict[str, Array]:
     """Return the answers that follow from the outputs of the module."""
     d = description
     if d.classes is None:

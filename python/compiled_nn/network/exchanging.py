@@ -148,6 +148,38 @@ class Exchanging:
 
         return to_torch(*self._described_rows(encoded), logits=logits)
 
+    def to_keras(self, *, logits: bool = False, encoded: bool = False) -> Any:
+        """Return the model as a functional model of Keras 3 that takes the rows of X.
+
+        The model has the layers of ``keras.layers`` only, so that Keras can save and load it. Its outputs are those of
+        :meth:`to_torch`. The predictions of both are compared before it is returned; its attribute `conversion` has
+        the largest difference.
+
+        Parameters
+        ----------
+        logits, encoded : bool, default False
+            Parameters of :meth:`to_torch`.
+
+        Returns
+        -------
+        keras.Model
+            Model in the dtype of this one, which is not compiled.
+
+        Raises
+        ------
+        NotFittedError
+            If the model has no weights yet.
+        ImportError
+            If Keras is not installed.
+        ValueError
+            If no layer of Keras computes a part of the model; the message names it.
+        ArithmeticError
+            If the predictions differ.
+        """
+        from ..exchange.keras_writer import to_keras  # imported here to keep `import compiled_nn` fast
+
+        return to_keras(*self._described_rows(encoded), logits=logits)
+
     def _described_rows(self, encoded: bool) -> tuple[Description, Predictor]:
         """Return description and predictor; with `encoded`, those that take the rows of ``encoder_.transform(X)``."""
         description, predictor = self._described_predictor()

@@ -58,6 +58,7 @@ def network_of(
     outputs: Callable[[Array], Array],
     source: str,
     against: str,
+    bound: float | None = None,
 ) -> Network:
     """Return the network that predicts as another one, after both have predicted probe rows.
 
@@ -75,6 +76,8 @@ def network_of(
         Name of the class or the format of the other network.
     against : str
         Library that computes `outputs`, with its version.
+    bound : float, optional
+        Largest difference, relative to the largest output. Default: that of `dtype`.
 
     Raises
     ------
@@ -103,7 +106,7 @@ def network_of(
         net._inputs = net._known_inputs().replace(names=meaning.names)
     net._discard_predictor()
     answers = _Answers(outputs, net._outputs.targets, order, plain)
-    net.metadata = compared(*net._described_predictor(), answers, source, against)
+    net.metadata = compared(*net._described_predictor(), answers, source, against, bound)
     return net
 
 

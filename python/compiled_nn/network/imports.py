@@ -99,6 +99,55 @@ def from_torch(
     )
 
 
+def from_keras(model: Any, *, loss: Loss | LossName | None = None, classes: Any = None) -> Network:
+    """Make a network from a model of Keras 3.
+
+    The predictions of both are compared before the network is returned; ``metadata["conversion"]`` has the largest
+    difference.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Sequential or functional model of Dense layers, activations, normalisation, Rescaling, Dropout and Flatten, one
+        after another; Add of the input and the output of a layer makes it residual.
+    loss : Loss or str, optional
+        Loss of the network. Default: that of the last activation, as for :func:`from_torch`; the loss of ``compile``
+        is not read.
+    classes : array-like, optional
+        Labels in the order of the outputs. Default: 0, 1, ...
+
+    Returns
+    -------
+    Network
+        Network whose dtype is that of the weights. `fit` starts from the weights.
+
+    Raises
+    ------
+    ImportError
+        If Keras is not installed.
+    TypeError
+        If an argument is of the wrong type.
+    ValueError
+        If a layer has no counterpart; the message names it.
+    ArithmeticError
+        If the predictions differ.
+    """
+    from ..exchange import keras_reader, verification  # imported here to keep `import compiled_nn` fast
+
+    keras = keras_reader.load_keras("from_keras")
+    plain, dtype = keras_reader.read_model(keras, model)
+    against = f"Keras {keras.__version__} with {keras.backend.backend()}"
+    return network_of(
+        plain,
+        Meaning(loss, classes),
+        dtype,
+        lambda X: keras_reader.run(keras, model, X),
+        f"Keras {type(model).__name__}",
+        against,
+        verification.BOUNDS[keras_reader.computed_dtype(keras, dtype)],
+    )
+
+
 def from_onnx(path: Any, *, loss: Loss | LossName | None = None, classes: Any = None) -> Network:
     """Make a network from a file of ONNX that holds a network of dense layers.
 
