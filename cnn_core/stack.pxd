@@ -70,7 +70,6 @@ cdef class Tape:
     cdef double scale
     cdef cnp.ndarray memory
     cdef int64_t changes                # that of the stack in the forward pass
-    cdef int forks
     cdef bint is_busy                   # in a backward pass
 
 

@@ -188,11 +188,7 @@ cdef class Tape:
 
     @property
     def is_valid(self):
-        return self.changes == self.stack.changes and self.forks == forks_of_process()
-
-
-cdef int forks_of_process() noexcept:
-    return forks
+        return self.changes == self.stack.changes
 
 
 cdef int64_t key_of_pass(Stack self) except -1:
@@ -288,7 +284,7 @@ cdef object record_rows(Stack self, X, cnp.ndarray out, bint training, bint acti
     try:
         if updates:
             own_arena(self)
-        tape.stack, tape.changes, tape.forks = self, self.changes, forks_of_process()
+        tape.stack, tape.changes = self, self.changes
         begin_record(self, tape, X, training, activated, scale, threads, number)
         tape.X, tape.scale = X, scale
         out = self.output(X, out, tape.run.count, self.classes)
@@ -310,8 +306,6 @@ cdef int check_tape(Stack self, Tape tape) except -1:
         raise RuntimeError(
             "the weights, or what else the gradient depends on, have changed since the forward pass of this tape: call "
             "backward before the change, or forward again")
-    if tape.forks != forks_of_process():
-        raise RuntimeError("the tape is of the parent process: call forward again after fork")
     return 0
 
 

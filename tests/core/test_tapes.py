@@ -1,6 +1,7 @@
 """Tapes: forward, backward from any gradient of the outputs, a step. Bits are those of a step of training."""
 
 import gc
+import signal
 import threading
 
 import networks
@@ -225,7 +226,6 @@ def test_memory_of_dropped_tapes_is_used_again(rng):
             used, d = Case(kind, np.random.default_rng(3), m=m), rng.normal(size=(m, 3))
             for rows in (700, 1, 90):
                 used.stack.record(np.full((rows, used.X.shape[1]), 1e30), **used.options)
-            gc.collect()
             found = [c.stack.backward(c.record(training=True)[1], d, rows=True) for c in (case, used)]
             assert all(bits(a) == bits(b) for a, b in zip(*found, strict=True))
 
@@ -448,3 +448,38 @@ def test_fixed_memory(rng):
     parameters[...] = 0.5
     assert (case.stack.present().parameters == 0.5).all()
     assert (kept.parameters == values).all()
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer")
+@pytest.mark.parametrize("norm", [None, "batch"])
+def test_signals_end_long_passes(rng, norm, n_threads):
+    """In the middle of a batch of tenths of a second; the stack is as before and can be used again."""
+    stack = Stack((512, 1024, 1024, 1), ["relu", "relu", "identity"], norms=[norm, norm, None])
+    for W, _ in stack.views():
+        W[...] = rng.normal(size=W.shape) * 0.03
+    X = rng.normal(size=(4000, 512)).astype(np.float32)
+    running = stack.running.copy()
+
+    class EndedError(Exception):
+        pass
+
+    def end(*_):
+        raise EndedError
+
+    def ended(function):
+        before = signal.signal(signal.SIGALRM, end)
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+        try:
+            with pytest.raises(EndedError):
+                function()
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+
+    ended(lambda: stack.record(X, training=True, n_threads=n_threads))
+    assert (stack.running == running).all()
+    out, tape = stack.record(X[:500], n_threads=n_threads)
+    first = bits(stack.backward(tape, out)[0])
+    long_out, long = stack.record(X, n_threads=n_threads)
+    ended(lambda: stack.backward(long, long_out, n_threads=n_threads))
+    assert bits(stack.backward(tape, out)[0]) == first

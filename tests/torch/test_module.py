@@ -5,6 +5,7 @@ import io
 import pickle
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -551,3 +552,28 @@ def test_without_torch(environment):
     code = "import sys; sys.modules['torch'] = None\nimport compiled_nn.torch"
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert 'compiled_nn.torch needs PyTorch; pip install "compiled-nn[torch]"' in done.stderr
+
+
+def test_threads_use_one_module(form):
+    """Forward and backward passes in several threads at once, after a change of the weights."""
+    module, X = Module(network(), parameters=form), rows()
+    with torch.no_grad():
+        next(module.parameters()).mul_(1.5)
+    weights = list(module.parameters())
+    expected = torch.autograd.grad(module(X).sum(), weights)
+    found = []
+
+    def work():
+        for _ in range(20):
+            found.append(torch.autograd.grad(module(X).sum(), weights))
+
+    for _ in range(3):
+        with torch.no_grad():
+            next(module.parameters()).mul_(1)
+        threads = [threading.Thread(target=work) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(found) == 180
+    assert all(torch.equal(a, b) for each in found for a, b in zip(each, expected, strict=True))
