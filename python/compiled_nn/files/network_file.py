@@ -35,22 +35,19 @@ that names the file.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-import numpy as np
 
 from ..artefact.inputs import Inputs
 from ..artefact.outputs import Outputs
 from ..artefact.parts import Parts
 from ..common import checks
-from ..data import arrays, class_labels
+from ..data import arrays
 from ..preprocessing.standardization import Statistics
 from ..spec.configuration import CLIPPING, Configuration, from_config, to_config
 from ..training.targets import KINDS, restored_targets
 from ..uncertainty.calibration import NOTHING, Calibration
-from . import extras, mapped, recorded, stored_bins, stored_seen
+from . import extras, mapped, recorded, stored_bins, stored_classes, stored_seen
 from .documents import parse_json
 from .safetensors_file import (
     check_tensors,
@@ -103,18 +100,9 @@ _FIRST_OPTIMIZER = {
     "weight_decay",
 }
 _FIRST_LOSSES = ("binary_cross_entropy", "softmax_cross_entropy", "mse")
-_FREE, _TIMES = 4 << 20, 2  # bytes of the array of classes for any file, and for each byte of it
 _SCORES = "calibration.scores"
 _STATISTICS = ("standardization.mean", "standardization.scale")
 _TARGETS = ("targets.mean", "targets.scale")
-_CLASS_DTYPES = {
-    bool: ("bool",),
-    int: ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
-    float: ("float16", "float32", "float64"),
-    str: ("str", "bytes"),
-}
-
-
 # ---- writing
 
 
@@ -136,7 +124,7 @@ def make_content(parts: Parts, library_version: str) -> tuple[dict[str, arrays.A
         "network": to_config(parts.configuration),
         "n_features": parts.inputs.n_columns,
         "targets": None if learned is None else learned.kind,
-        "classes": _classes_to_config(None if learned is None else learned.classes),
+        "classes": stored_classes.to_config(None if learned is None else learned.classes),
     }
     if version >= _WITH_TEMPERATURE:
         document["temperature"] = calibration.temperature
@@ -198,15 +186,6 @@ def _is_later_init(init: Any) -> bool:
     return init == "ones" or (isinstance(init, dict) and init["name"] in ("constant", "pair"))
 
 
-def _classes_to_config(classes: arrays.Array | None) -> dict[str, Any] | None:
-    if classes is None:
-        return None
-    kind = class_labels.kind(classes)
-    if kind == "bytes":
-        return {"dtype": "bytes", "values": [label.decode("latin-1") for label in classes.tolist()]}
-    return {"dtype": "str" if kind == "text" else classes.dtype.name, "values": classes.tolist()}
-
-
 # ---- reading
 
 
@@ -260,7 +239,7 @@ def describe(file: Any) -> Description:
     counts = stored_bins.read_counts(extras.bins(document), configuration, n_columns)
     members = None if "members" not in document else _members(document)
     _check_tensors(file, configuration, n_columns, counts, document, members)
-    classes = _classes_from_config(document["classes"], _FREE + _TIMES * file.n_bytes)
+    classes = stored_classes.read(document["classes"], file.n_bytes)
     scaling, learned = _statistics(file, _TARGETS), None
     if kind is not None or classes is not None:
         learned = restored_targets(configuration, kind, classes, scaling)
@@ -417,38 +396,3 @@ def _calibration(file: Any, document: dict[str, Any]) -> Calibration:
     return Calibration(
         temperature, arrays.weights(file.get_tensor(_SCORES), _SCORES, dtype="float64", ndim=2)
     )
-
-
-def _classes_from_config(config: object, at_most: int) -> arrays.Array | None:
-    """Return the classes in a document; `at_most` are the bytes of an array of text."""
-    if config is None:
-        return None
-    fields = checks.fields("classes", config, ("dtype", "values"))
-    dtype, labels = fields["dtype"], fields["values"]
-    if not isinstance(labels, list) or not labels:
-        raise ValueError("classes.values must be a list of at least one label")
-    kind = type(labels[0])
-    if kind not in _CLASS_DTYPES or dtype not in _CLASS_DTYPES[kind]:
-        raise ValueError(f"classes of type {kind.__name__} cannot have the dtype {dtype!r}")
-    if any(type(label) is not kind for label in labels):
-        raise ValueError("classes.values must be labels of one type")
-    return _class_array(labels, str(dtype), at_most)
-
-
-def _class_array(labels: list[Any], dtype: str, at_most: int) -> arrays.Array:
-    if dtype in ("str", "bytes"):
-        if max(map(len, labels)) > class_labels.LONGEST:
-            raise ValueError(
-                f"a label has {max(map(len, labels))} characters; at most {class_labels.LONGEST} are allowed"
-            )
-        labels = labels if dtype == "str" else [label.encode("latin-1") for label in labels]
-        classes = class_labels.stored(labels, at_most)
-    else:
-        with np.errstate(over="ignore"):  # a float16 out of range becomes infinite, which is checked below
-            classes = np.array(labels, dtype=dtype)
-        if not all(math.isfinite(label) for label in classes.tolist()):
-            raise ValueError("classes.values has a number that is not finite")
-    only_one = len(classes) == 2 and classes[0] == classes[1]  # an estimator enters a single class twice
-    if not (only_one or (classes[1:] > classes[:-1]).all()):
-        raise ValueError("classes.values must be sorted and distinct")
-    return classes

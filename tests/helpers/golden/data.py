@@ -89,6 +89,17 @@ def table():
     return X
 
 
+def dates():
+    """Return a table (M, 4) of a number, a date that may be missing, a category, and the number of the row as text."""
+    X = np.empty((M, 4), dtype=object)
+    X[:, 0] = grid(8, M, 1)[:, 0].tolist()
+    X[:, 1] = (np.datetime64("2024-02-27T06:00", "us") + integers(9, 0, 900, M).astype("m8[h]")).tolist()
+    X[::8, 1] = None
+    X[:, 2] = [("S", "M", "L")[i] for i in integers(10, 0, 3, M)]
+    X[:, 3] = [f"row {i}" for i in range(M)]
+    return X
+
+
 NUMBERS = grid(0, M, 4)
 INPUTS = {
     "numbers": NUMBERS,
@@ -97,6 +108,7 @@ INPUTS = {
     "bytes": integers(3, 0, 256, (M, 4)).astype(np.uint8),
     "sparse": CompressedRows(np.where(integers(4, 0, 3, (M, 4)) == 0, NUMBERS, 0)),
     "table": table(),
+    "dates": dates(),
     "named": Named(NUMBERS, ["width", "height", "größe", "d e"]),
     "images": NUMBERS.reshape(M, 2, 2),
 }

@@ -16,6 +16,7 @@ from golden import data
 Dense = cnn.Dense
 ROWS = 8  # number of rows to predict
 DTYPES = ("float32", "float64")
+TABULAR = {"tabular_classifier": cnn.TabularClassifier, "tabular_regressor": cnn.TabularRegressor}
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,15 @@ def network(*layers, X="numbers", y="three", fit=None, then="", **options):
     return Case("network", layers or Case.layers, options, X, y, fit or {}, then)
 
 
+def ensemble(*layers, **how):
+    return replace(network(*layers, **how), kind="ensemble")
+
+
+def tabular(kind, y, **options):
+    options = {"n_members": 2, "max_iter": 3, "random_state": 0, "hidden_layer_sizes": (5,), **options}
+    return Case(f"tabular_{kind}", (), options, "table", y)
+
+
 def checkpoint(*layers, **how):
     return replace(network(*layers, **how), kind="checkpoint")
 
@@ -59,10 +69,19 @@ def make(case, dtype):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", cnn.CompiledNNWarning)  # three epochs do not converge
             model.fit(X, y)
+    elif case.kind in TABULAR:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", cnn.CompiledNNWarning)
+            model = TABULAR[case.kind](dtype=dtype, **case.options).fit(X, y)
     else:
-        options = {name: value for name, value in case.options.items() if name != "metadata"}
-        model = cnn.Network(case.layers, dtype=dtype, **{"seed": 0, **options})
-        trained(model, X, y, {"epochs": 2, **case.fit})
+        options = {name: value for name, value in case.options.items() if name not in ("metadata", "combine")}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", cnn.CompiledNNWarning)  # columns that are left out
+            model = cnn.Network(case.layers, dtype=dtype, **{"seed": 0, **options})
+            if "ensemble" in case.kind:
+                combine = case.options.get("combine", "mean")
+                model = cnn.Ensemble(model, n_members=3, combine=combine, seed=0)
+            trained(model, X, y, {"epochs": 2, **case.fit})
     if case.then not in ("", "checkpoint"):
         getattr(model, case.then)(X, y)
     return model
@@ -78,6 +97,8 @@ def trained(net, X, y, how):
         how["sample_weight"] = data.WEIGHTS
     swa = how.pop("swa", None)
     averaged = swa is not None and "ema=" not in repr(net)
+    if isinstance(net, cnn.Ensemble):
+        return net.fit(X, y, **how)
     return net.fit(X, y, averaging=cnn.SWA(swa) if averaged else None, **how)
 
 
@@ -87,11 +108,12 @@ def write(case, dtype, path):
         make(replace(case, options={**case.options, "callbacks": [Checkpoint(path)]}), dtype)
         return
     model = make(case, dtype)
-    if case.kind == "checkpoint":
+    if case.kind.endswith("checkpoint"):
         model.metadata = case.options.get("metadata", {})
         model.save_checkpoint(path)
     else:
-        model.save(path, metadata=case.options.get("metadata"))
+        options = {"mappable": True} if case.kind == "mapped" else {}
+        model.save(path, metadata=case.options.get("metadata"), **options)
 
 
 def read(kind, path):
@@ -101,6 +123,10 @@ def read(kind, path):
         "checkpoint": cnn.load_checkpoint,
         "classifier": cnn.MLPClassifier.load,
         "regressor": cnn.MLPRegressor.load,
+        "ensemble": cnn.load,
+        "ensemble_checkpoint": cnn.load_checkpoint,
+        "mapped": lambda path: cnn.load(path, mmap=True),
+        **{name: each.load for name, each in TABULAR.items()},
     }
     return readers[kind](path)
 
@@ -118,8 +144,10 @@ def results(model, described):
             found[f"{method}.{i}"] = array
     if hasattr(model, "decision_function"):
         found["decision_function.0"] = model.decision_function(X[:ROWS])
-    if described["kind"] == "checkpoint":
+    if described["kind"] in ("checkpoint", "ensemble", "ensemble_checkpoint"):
         trained(model, X, y, {"epochs": 2, **described["fit"], "warm_start": True})
+    elif described["kind"] in TABULAR:
+        pass  # they are not trained further
     elif getattr(model, "solver", None) != "lbfgs" and not any(
         getattr(model, name, None) for name in ("early_stopping", "averaging")
     ):
@@ -129,7 +157,9 @@ def results(model, described):
 
 
 def weights(model):
-    """Return weights, biases, and the parameters and statistics of normalised layers."""
+    """Return weights, biases, and the parameters and statistics of normalised layers, of all members."""
+    if hasattr(model, "members_"):
+        return [array for member in model.members_ for array in weights(member)]
     if hasattr(model, "coefs_"):
         arrays, net = [*model.coefs_, *model.intercepts_], model.network_
     else:
@@ -398,6 +428,60 @@ def _with_options():
     )
 
 
+def _with_members():
+    """Yield models with members, bins, dates and periodic encodings, cards, and tensors for mapping."""
+    hidden = Dense(4, "tanh")
+    yield (
+        "network-bins",
+        network(
+            numeric_embeddings=cnn.PiecewiseLinear(bins=4), standardize="standard_smooth_clip", X="shifted"
+        ),
+    )
+    yield (
+        "network-bins_table",
+        network(categorical_features="auto", numeric_embeddings="piecewise_linear", X="table"),
+    )
+    yield (
+        "network-periodic",
+        network(numeric_embeddings=cnn.Periodic(n_frequencies=2), standardize=True, X="shifted"),
+    )
+    types = {0: "number", 1: "date", 2: "category"}
+    yield (
+        "network-dates",
+        network(categorical_features="auto", column_types=types, standardize=True, X="dates"),
+    )
+    card = {
+        "description": "Three classes.",
+        "authors": ["A", "B"],
+        "date": "2026-11-28",
+        "metrics": {"test": {"accuracy": 0.5}},
+        "trained_on": {"rows": 36},
+        "licence": "MIT",
+    }
+    yield "network-card", network(metadata=card, fit={"validation_fraction": 0.25})
+    yield "mapped-standardized", replace(network(standardize=True, X="shifted"), kind="mapped")
+    yield "mapped-batch_norm", replace(network(Dense(5, "relu", norm="batch"), Dense(3)), kind="mapped")
+    yield "ensemble-mean", ensemble(y="names", standardize=True, then="calibrate_intervals")
+    yield (
+        "ensemble-greedy_table",
+        ensemble(
+            hidden, Dense(3), categorical_features="auto", X="table", combine="greedy", metadata={"a": 1}
+        ),
+    )
+    yield (
+        "ensemble-values",
+        ensemble(hidden, Dense(1), loss="mse", y="values", scale_targets=True, fit={"validation": "folds"}),
+    )
+    yield "ensemble-bins", ensemble(hidden, Dense(3), numeric_embeddings=cnn.PiecewiseLinear(bins=3))
+    yield "ensemble-checkpoint", replace(ensemble(Dense(3), ema=0.75), kind="ensemble_checkpoint")
+    yield "tabular-classes", tabular("classifier", "names")
+    yield "tabular-values", tabular("regressor", "values")
+    yield (
+        "estimator-bins",
+        estimator("classifier", numeric_embeddings="piecewise_linear", standardize="robust_smooth_clip"),
+    )
+
+
 def cases(archive):
     """Return {name: (Case, dtype)} of the files of an archive: of "format4" those with what is new in it."""
     parts = {
@@ -407,6 +491,12 @@ def cases(archive):
     }
     if archive == "options":
         return {f"{name}-{dtype}": (case, dtype) for name, case in _with_options() for dtype in DTYPES}
+    if archive == "members":
+        return {
+            f"{name}-{dtype}": (case, dtype)
+            for name, case in _with_members()
+            for dtype in (DTYPES if name.startswith(("network", "estimator")) else DTYPES[:1])
+        }
     if archive == "format4":
         return {f"{name}-{dtype}": (case, dtype) for name, case in _with_format4() for dtype in DTYPES}
     return {
