@@ -15,7 +15,7 @@ from torch.autograd.graph import increment_version
 from ..network import Network
 from ..spec.layers import Dense
 from .function import Pass
-from .shared import DTYPES, Shared, refuse
+from .shared import Shared, refuse
 
 if TYPE_CHECKING:
     from cnn_core.stack import Tape
@@ -137,7 +137,7 @@ class Module(Shared):
         elif len(X) == 0 or (self.training and self._varies):
             out, _ = self._record(X)
         else:
-            out = torch.empty(len(X), stack.sizes[-1], dtype=DTYPES[stack.dtype.name])
+            out = torch.empty(len(X), stack.sizes[-1], dtype=self._dtype)
             c = self.network._configuration
             stack.forward(
                 X.detach().numpy(),
@@ -161,7 +161,7 @@ class Module(Shared):
     def _record(self, X: torch.Tensor) -> tuple[torch.Tensor, Tape | None]:
         """Return the outputs and the tape of a forward pass; for no rows, no tape."""
         stack, c = self.network._fitted(), self.network._configuration
-        out = torch.empty(len(X), stack.sizes[-1], dtype=DTYPES[stack.dtype.name])
+        out = torch.empty(len(X), stack.sizes[-1], dtype=self._dtype)
         if len(X) == 0:
             return out, None
         number = None
@@ -183,9 +183,8 @@ class Module(Shared):
     ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
         """Return the gradients of all parameters, as a vector, and of the rows."""
         stack = self.network._fitted() if tape is None else tape.stack
-        dtype = DTYPES[stack.dtype.name]
-        flat = self._memory.vector(len(stack.parameters), stack.dtype) if parameters else None
-        of_rows = torch.empty(len(d_out), stack.columns, dtype=dtype) if rows else None
+        flat = self._memory.vector(self._size, stack.dtype) if parameters else None
+        of_rows = torch.empty(len(d_out), stack.columns, dtype=self._dtype) if rows else None
         if tape is None:
             return None if flat is None else flat.zero_(), of_rows
         stack.backward(
@@ -222,13 +221,13 @@ class Module(Shared):
         RuntimeError
             If no parameter has a gradient.
         """
-        stack = self._synchronize()
+        self._synchronize()
         gradients = [parameter.grad for parameter in self._weights]
         if all(gradient is None for gradient in gradients):
             raise RuntimeError("no parameter has a gradient: call backward() of the loss before step()")
         flat = gradients[0]
         if not self._is_flat:
-            flat = torch.zeros(len(stack.parameters), dtype=DTYPES[stack.dtype.name])
+            flat = torch.zeros(self._size, dtype=self._dtype)
             for part, gradient in zip(self._tensors(flat), gradients, strict=True):
                 if gradient is not None:
                     part.copy_(gradient.detach())

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from ..network import Network
 
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
 _NAME = "compiled_nn.torch.Module"
 # Attributes that copies and pickles make again, because they belong to the memory of the network.
 _OF_MEMORY = (
@@ -67,7 +66,7 @@ class Shared(nn.Module):
         else:
             for place in statistics:
                 self._owner(place)._buffers[place.name.split(".")[-1]] = place.view(running)
-        self._stack = stack
+        self._stack, self._size, self._dtype = stack, len(flat), flat.dtype
         self._own = [
             (owner, name, parameter, parameter.data_ptr())
             for (owner, name), parameter in zip(self._owners(), self._weights, strict=True)
