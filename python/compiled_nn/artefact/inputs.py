@@ -288,9 +288,9 @@ class Inputs(Immutable):
             X = dataframes.opened(X)
             if isinstance(X, Records):
                 self._check_keys(X)
-            order = self._order(X)
+            order = self.order(X)
             if order is not None and self.encoder is not None:
-                X, order = self._reordered(X, order), None
+                X, order = self.reordered(X, order), None
         if self.shape is not None:
             X = samples.plain(X)
             images.check_shape(self.shape, X)
@@ -319,10 +319,10 @@ class Inputs(Immutable):
             If keys are missing or additional, or the network was fitted without names.
         """
         self._check_keys(X)
-        order = self._order(X)
-        return X if order is None else self._reordered(X, order)
+        order = self.order(X)
+        return X if order is None else self.reordered(X, order)
 
-    def _reordered(self, X: Any, order: list[int | None]) -> dataframes.Reordered:
+    def reordered(self, X: Any, order: list[int | None]) -> dataframes.Reordered:
         """Return a table with its columns in the order of fit."""
         return dataframes.Reordered(X, order, self.names or self.labels or range(len(order)))
 
@@ -334,7 +334,7 @@ class Inputs(Immutable):
                 " columns, so they cannot be matched. Pass an array, or fit the network on dicts or a table."
             )
 
-    def _order(self, X: Any) -> list[int | None] | None:
+    def order(self, X: Any) -> list[int | None] | None:
         """Return the indices of the columns of X in the order of fit; None if that is their order."""
         optional = () if self.encoder is None else self.encoder.optional
         names = dataframes.feature_names(X)

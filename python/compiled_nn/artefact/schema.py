@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +29,7 @@ _MOST = 1000  # categories that are listed
 _SHOWN = 5  # categories in a description
 _LONGEST = 40  # characters of a category in a description
 _DIGITS = 4  # significant digits of numbers in examples
+_TRAINING = ("minimum", "maximum", "mean", "deviation", "missing")  # in the order of Summary.numbers
 _SCALARS = ["string", "number", "boolean", "null"]
 _DATE = "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 _TIME = "([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?"
@@ -39,7 +41,7 @@ def of_row(inputs: Inputs) -> Schema:
     head: Schema = {"$schema": _DIALECT, "title": "Row"}
     if inputs.shape is not None:
         return {**head, "description": f"One image of shape {inputs.shape}.", **_image(inputs)}
-    columns = _columns(inputs)
+    columns = _with_training(inputs, _columns(inputs))
     items = [schema for schema, _ in columns]
     values = [value for _, value in columns]
     array = {**_array(items, inputs), "examples": [values]}
@@ -63,7 +65,9 @@ def _array(items: list[Schema], inputs: Inputs) -> Schema:
     """Return the schema of a row as an array, whose values are those of the columns in their order."""
     size = {"minItems": len(items), "maxItems": len(items)}
     if inputs.encoder is None and inputs.names is None:
-        return {"type": "array", "items": items[0], **size}
+        trained = [item["x-training"] for item in items if "x-training" in item]
+        known = {"x-training": trained} if trained else {}
+        return {"type": "array", "items": _number(inputs.dtype), **size, **known}
     return {"type": "array", "prefixItems": items, "items": False, **size}
 
 
@@ -81,6 +85,25 @@ def _columns(inputs: Inputs) -> list[tuple[Schema, Any]]:
     if inputs.encoder is None:
         return [(_number(inputs.dtype), 0.0)] * inputs.n_features
     return [_of_column(column, inputs.dtype) for column in inputs.encoder.columns_]
+
+
+def _with_training(inputs: Inputs, columns: list[tuple[Schema, Any]]) -> list[tuple[Schema, Any]]:
+    """Return the schemas and values of columns with what training saw of them, if it is known for each column."""
+    summary = None if inputs.seen is None else inputs.seen.summary
+    if summary is None:
+        return columns
+    from . import seen  # imported here because only fitted models have it
+
+    encoder, found = inputs.encoder, list(columns)
+    places = range(len(columns)) if encoder is None else [i for i, _, _ in seen.numeric(encoder)]
+    if len(places) == summary.numbers.shape[1]:
+        for i, of_column in zip(places, summary.numbers.T.tolist(), strict=True):
+            schema = found[i][0]
+            if schema.get("x-kind") != "date" and not math.isnan(of_column[0]):
+                known = dict(zip(_TRAINING, of_column, strict=True))
+                middle = min(max(float(f"{known['mean']:.{_DIGITS}g}"), known["minimum"]), known["maximum"])
+                found[i] = {**schema, "x-training": known}, middle
+    return found
 
 
 def _number(dtype: str) -> Schema:

@@ -15,6 +15,7 @@ from .exchanging import EstimatorExchanging
 if TYPE_CHECKING:
     from typing import Self
 
+    from ..artefact.input_report import InputReport
     from ..files.places import Readable
     from .network import EstimatorNetwork
 
@@ -106,6 +107,29 @@ class Reading(EstimatorExchanging):
             Before fit.
         """
         return self._network().input_schema()
+
+    def check_inputs(self, X: Any) -> InputReport:
+        """Compare rows with those that the estimator was trained on; documented in :meth:`Network.check_inputs`.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+            Samples.
+
+        Returns
+        -------
+        InputReport
+            Report that prints as a table, and is true if it has a finding.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X cannot be used, as by ``predict``.
+        NotFittedError
+            Before fit.
+        """
+        rows = self._read_rows(X)
+        return self.network_.check_inputs(rows)
 
     def __sklearn_is_fitted__(self) -> bool:
         """Return whether the estimator is fitted."""
