@@ -45,7 +45,7 @@ class ColumnReport:
     trained : str
         Range or categories of training.
     findings : list of Finding
-        What is unusual.
+        Findings.
     outside : list of str
         Values beyond the range and unknown categories, also those that are usual.
     rows : list of int
@@ -89,7 +89,7 @@ class InputReport:
     n_trained : int
         Number of rows that the model was trained on.
     findings : tuple of Finding
-        What is unusual: at most one of 100 calls with rows such as those of training has a finding.
+        Findings: at most one of 100 calls with rows such as those of training has a finding.
     rows : ndarray of int
         Indices of the rows with a value beyond the range of training or an unknown category, also those that are usual.
     columns : dict of str to ColumnReport
