@@ -64,7 +64,7 @@ def test_options_and_json(run, model):
         (
             ["-o", "m.onxn"],
             2,
-            "m.onxn does not end in .onnx; name the file so, or add --format. Did you mean",
+            "m.onxn does not end in .onnx, .c or .json; name the file so, or add --format. Did you mean",
         ),
         (["-o", "m.safetensors", "--format", "onnx"], 2, "m.safetensors is the file of the network"),
         (["-o", "m.onnx", "--opset", "16"], 2, "argument --opset"),

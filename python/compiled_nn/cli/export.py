@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ORDER = 45
 SUMMARY = "write a saved network in the format of another program"
-EXAMPLES = ("export churn.safetensors -o churn.onnx",)
+EXAMPLES = ("export churn.safetensors -o churn.onnx", "export churn.safetensors -o churn.c")
 USAGE = "MODEL -o FILE"
 DESCRIPTION = """\
 Write a saved network in the format of another program. The file has everything
@@ -63,7 +63,19 @@ def _to_onnx(net: Model, options: Namespace) -> dict[str, Any]:
     return result
 
 
-FORMATS = {"onnx": Format(".onnx", ("inputs", "dtype", "opset", "tolerance"), _to_onnx)}
+def _to_c(net: Model, options: Namespace) -> dict[str, Any]:
+    return net.to_c(options.output, dtype=options.dtype or "float32").to_config()
+
+
+def _to_json(net: Model, options: Namespace) -> dict[str, Any]:
+    return net.to_json(options.output).to_config()
+
+
+FORMATS = {
+    "onnx": Format(".onnx", ("inputs", "dtype", "opset", "tolerance"), _to_onnx),
+    "c": Format(".c", ("dtype",), _to_c),
+    "json": Format(".json", (), _to_json),
+}
 _OPTIONS = tuple(dict.fromkeys(name for each in FORMATS.values() for name in each.options))
 
 
@@ -84,7 +96,7 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--dtype",
         type=values.choice(("float32", "float64")),
-        help="onnx: type of the numbers (default: that of the network)",
+        help="type of the numbers (default: that of the network; for c float32)",
     )
     parser.add_argument(
         "--opset",
@@ -131,8 +143,8 @@ def _format_of(path: str) -> str:
             return name
     endings = [each.ending for each in FORMATS.values()]
     raise UsageError(
-        f"{printable(path)} does not end in {' or '.join(endings)}; name the file so, or add --format."
-        f"{did_you_mean(ending, endings)}"
+        f"{printable(path)} does not end in {', '.join(endings[:-1])} or {endings[-1]}; name the file so, or add"
+        f" --format.{did_you_mean(ending, endings)}"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -287,6 +288,98 @@ class Exchanging:
             dtype=dtype,
             test_rows=test_rows,
             calibration=calibration_data,
+        )
+
+    def to_json(self, path: Writable) -> Verification:
+        """Export the model to JSON: plain numbers with documented keys, for a short reader in any language.
+
+        Parameters
+        ----------
+        path : str, path-like or binary file object
+            File to write; an existing file is replaced.
+
+        Returns
+        -------
+        Verification
+            Largest difference from the model, relative to the largest output, on probe rows, computed in float64 from
+            the numbers of the file.
+
+        Raises
+        ------
+        NotFittedError
+            If the model has no weights yet.
+        ValueError
+            If the form cannot express the model: dates, labels that are bytes, or a user-defined activation.
+        ArithmeticError
+            If the numbers of the file predict something else. No file is then written.
+
+        Notes
+        -----
+        docs/devices.md describes the keys, and has a reader in JavaScript.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> net = cnn.Network([cnn.Dense(2)], seed=0).fit([[0.0], [1.0]], ["no", "yes"], epochs=5)
+        >>> net.to_json("net.json").rows  # doctest: +SKIP
+        64
+        """
+        description, predictor = self._described_predictor()
+        from ..exchange.json_export import export  # imported here to keep `import compiled_nn` fast
+
+        return export(description, predictor, path)
+
+    def save_pretrained(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        license: str | None = None,
+        tags: Iterable[str] = (),
+        metrics: Mapping[str, float] | None = None,
+    ) -> None:
+        """Write a folder in the layout of the Hugging Face hub, which its program uploads.
+
+        Parameters
+        ----------
+        folder : str or path-like
+            Folder, which is made if there is none. It gets the files ``model.safetensors``, which ``save`` also writes,
+            ``config.json``, and ``README.md``, the model card.
+        license : str, optional
+            Identifier of the licence for the card, such as "mit".
+        tags : sequence of str, optional
+            Further tags for the card.
+        metrics : dict of str to float, optional
+            Names and values of metrics for the card.
+
+        Raises
+        ------
+        NotFittedError
+            If the model has no weights yet.
+        TypeError
+            If `tags` is not a sequence of texts, or a metric is not a number.
+
+        Notes
+        -----
+        ``compiled_nn.load``, or ``load`` of the class of an estimator, reads the file ``model.safetensors``.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> net = cnn.Network([cnn.Dense(2)], seed=0).fit([[0.0], [1.0]], ["no", "yes"], epochs=5)
+        >>> net.save_pretrained("hub", license="mit", metrics={"accuracy": 1.0})  # doctest: +SKIP
+        """
+        description, _ = self._described_predictor()
+        from ..exchange import hub  # imported here to keep `import compiled_nn` fast
+
+        model: Any = self
+        hub.save(
+            type(self).__name__,
+            description,
+            model.save,
+            folder,
+            license=license,
+            tags=tags,
+            metrics=metrics,
         )
 
 

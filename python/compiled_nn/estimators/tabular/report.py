@@ -50,8 +50,6 @@ class Report(Mapping[str, Any]):
     (4, '20,000 rows')
     """
 
-    __slots__ = ("_choices",)
-
     def __init__(self, choices: Iterable[Choice]) -> None:
         self._choices = {choice.name: choice for choice in choices}
 

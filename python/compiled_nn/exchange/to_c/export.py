@@ -64,7 +64,7 @@ def export(
         rows_of = calibration
     else:
         probe = _rounded(description, verification.probe_rows(description, predictor), real)
-        rows_of, x = probe.X, _inputs(plan, probe)
+        rows_of, x = probe.X, inputs(plan, probe)
     ours = verification.answers(description, predictor, rows_of)
     lines: list[str] = []
     if dtype == "int8":
@@ -99,7 +99,7 @@ def _rounded(description: Description, probe: Probe, real: str) -> Probe:
     return Probe(columns, verification.table_of(description, columns))
 
 
-def _inputs(plan: Plan, probe: Probe) -> Array:
+def inputs(plan: Plan, probe: Probe) -> Array:
     """Return the inputs of the C function for rows."""
     if plan.description.columns is None:
         return np.stack(probe.columns, axis=1).astype(plan.dtype)
@@ -134,6 +134,11 @@ def _answers(plan: Plan, returned: Array, out: Array) -> dict[str, Array]:
     return {"values": out[:, :n], "deviations": out[:, n:]}
 
 
+def emulated_answers(plan: Plan, x: Array) -> dict[str, Array]:
+    """Return the answers of the emulation for rows of inputs."""
+    return _answers(plan, *emulation.outputs(plan, x))
+
+
 def _quality(ours: Mapping[str, Array], found: Mapping[str, Array], what: str) -> list[str]:
     """Return lines about what int8 changes."""
     difference = verification.largest_difference(ours, found)
@@ -152,7 +157,7 @@ def _verified(
 ) -> tuple[str, str, Verification]:
     """Return source and header, after the C compiler or NumPy has computed the same predictions from them."""
     bound = BOUNDS["float64" if plan.dtype == plan.description.dtype == "float64" else "float32"]
-    emulated = _answers(plan, *emulation.outputs(plan, x))
+    emulated = emulated_answers(plan, x)
     if plan.quantized:
         bound = max(_ROUNDING * verification.largest_difference(ours, emulated), BOUNDS["float32"])
     test = _self_test(plan, name, x, ours, test_rows, bound)
