@@ -7,6 +7,7 @@ import compiled_nn as cnn
 import numpy as np
 import pytest
 import tensors
+from compiled_nn.cli import main
 
 ROWS = [{"size": float(i % 7), "city": ("Ulm", "Bern", None)[i % 3]} for i in range(60)]
 
@@ -100,3 +101,10 @@ def test_size(k):
     net._inputs = net._inputs.replace(seen=None)
     net.save(without)
     assert len(file.getvalue()) - len(without.getvalue()) < (4096 if k == 50 else 200)
+
+
+def test_info_prints_the_schema(path, capsys):
+    assert main(["info", str(path), "--schema"]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    assert schema == cnn.load(path).input_schema()
+    assert schema["properties"]["size"]["x-training"]["maximum"] == 6

@@ -27,6 +27,9 @@ def add_options(parser: ArgumentParser) -> None:
     """Add the arguments and options of the command."""
     arguments.add_model(parser)
     arguments.add_json(parser)
+    parser.add_argument(
+        "--schema", action="store_true", help="print the JSON Schema of one row that the model takes instead"
+    )
 
 
 def run(options: Namespace) -> int:
@@ -34,8 +37,8 @@ def run(options: Namespace) -> int:
     from .support import results
 
     card = _card(options.model)
-    if options.json:
-        results.print_json(card)
+    if options.json or options.schema:
+        results.print_json(card["input_schema"] if options.schema else card)
         return 0
     screen = Terminal(sys.stdout)
     rows = {**_origin(card), **_model(card, screen.width - 14), **_notes(card)}
