@@ -348,7 +348,9 @@ class Assembly:
 
     def _per_unit(self, numbers: Any, what: str) -> Array:
         """Return numbers as a float64 scalar, or as an array with one for each unit."""
-        array = _finite(np.asarray(numbers, np.float64), f"the {what} of {self.where}")
+        with np.errstate(invalid="ignore"):  # a signalling NaN
+            exact = np.asarray(numbers, np.float64)
+        array = _finite(exact, f"the {what} of {self.where}")
         if array.size == 1:
             return array.reshape(())
         flat = array.reshape(-1)

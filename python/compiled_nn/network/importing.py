@@ -246,7 +246,7 @@ def _dense(layer: PlainLayer, link: str | None) -> Dense:
 
 
 def _state(layer: PlainLayer, dtype: str) -> LayerState:
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         state: LayerState = {"weight": layer.weight.astype(dtype)}
         if layer.bias is not None:
             state["bias"] = layer.bias.astype(dtype)

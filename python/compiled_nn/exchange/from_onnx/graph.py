@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -91,10 +92,28 @@ def read(onnx: Any, path: Any) -> Graph:
             " onnx.inliner.inline_local_functions."
         )
     graph = Graph(onnx, model)
-    _read_constants(graph)
-    _read_nodes(graph)
-    _read_inputs(graph)
+    with checked():
+        _read_constants(graph)
+        _read_nodes(graph)
+        _read_inputs(graph)
     return graph
+
+
+@contextmanager
+def checked() -> Iterator[None]:
+    """Turn errors about attributes and tensors of the wrong kind, which only a damaged file has, into a ValueError."""
+    try:
+        yield
+    except (
+        TypeError,
+        IndexError,
+        KeyError,
+        AttributeError,
+        OverflowError,
+        NotImplementedError,
+        UnicodeError,
+    ) as error:
+        raise ValueError(f"The model of ONNX is damaged: {error}.") from error
 
 
 def _name(path: Any) -> str:

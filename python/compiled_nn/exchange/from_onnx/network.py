@@ -10,7 +10,7 @@ import numpy as np
 
 from ...data.arrays import Array
 from ..assembly import Assembly, PlainNetwork
-from .graph import Graph, columns_of, outputs_of, pruned
+from .graph import Graph, checked, columns_of, outputs_of, pruned
 from .node import Node
 from .recognition import Found, recognise
 
@@ -57,6 +57,11 @@ def read_network(graph: Graph, runtime: Any) -> Imported:
     ValueError
         If a node cannot be expressed; the message names it.
     """
+    with checked():
+        return _read(graph, runtime)
+
+
+def _read(graph: Graph, runtime: Any) -> Imported:
     output, classes = outputs_of(graph)
     nodes = graph.leading_to(output)
     start, names = _start(graph, nodes)
@@ -322,5 +327,9 @@ class _Runner:
             .astype(self._dtype)
             for (name, at, width), shape in zip(self._parts, self._shapes, strict=True)
         }
-        result: Array = np.asarray(self._session.run(None, feed)[0]).reshape(len(X), -1)
-        return result
+        try:
+            (outputs,) = self._session.run(None, feed)
+        except Exception as error:  # of classes that onnxruntime does not export
+            raise ValueError(f"onnxruntime cannot compute the model: {error}") from error
+        result: Array = np.asarray(outputs)
+        return result.reshape(len(X), -1)
