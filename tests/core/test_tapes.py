@@ -466,12 +466,15 @@ def test_signals_end_long_passes(rng, norm, n_threads):
     def end(*_):
         raise EndedError
 
+    def timed(function):
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+        function()
+
     def ended(function):
         before = signal.signal(signal.SIGALRM, end)
-        signal.setitimer(signal.ITIMER_REAL, 0.01)
         try:
             with pytest.raises(EndedError):
-                function()
+                timed(function)
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
