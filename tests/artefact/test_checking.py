@@ -190,3 +190,11 @@ def test_few_findings_for_rows_of_the_same_distribution(name):
     # At most one of 100 calls: of 240, more than 8 with a probability below 0.1 %.
     assert calls == 240
     assert found <= 8
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, bool, np.float32])
+def test_dtypes(dtype):
+    rows = RNG.integers(0, 2, (100, 3)).astype(dtype)
+    net = cnn.Network([cnn.Dense(2)], seed=0).fit(rows, Y[:100], epochs=1)
+    assert not net.check_inputs(rows)
+    assert kinds(net.check_inputs([[1e30, 0, 0]])) == [("range", "x0")]

@@ -154,7 +154,8 @@ def _check_numbers(column: _Numbers, summary: Summary, alpha: float, outside: Ar
     report = ColumnReport(column.name, trained=_described(column, trained))
     if not math.isnan(trained[LOW]) and present.any():
         low, high = (values.min(axis=1), values.max(axis=1)) if together else (values, values)
-        for sign, ends, end in ((-1, low, LOW), (1, high, HIGH)):
+        for sign, numbers, end in ((-1, low, LOW), (1, high, HIGH)):
+            ends = numbers.astype(np.float64)
             _check_range(report, column, sign, ends, end, present, summary, alpha, outside)
         if not together:
             _check_means(report, column, values[present].astype(np.float64), summary, alpha)
@@ -196,7 +197,7 @@ def _check_range(
         return
     outside |= beyond
     rows = np.flatnonzero(beyond)
-    worst = float(ends[rows[np.argmax(sign * ends[rows].astype(np.float64))]])
+    worst = float(ends[rows[np.argmax(sign * ends[rows])]])
     is_exact = column.values.ndim == 1
     n = summary.ranged if is_exact else summary.sampled
     chance = m / (n + 1) * _share_beyond(trained, worst, end, n)
