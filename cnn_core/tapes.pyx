@@ -149,6 +149,8 @@ cdef int give_spare(Stack self, cnp.ndarray memory) except -1:
     """Keep the memory of a tape that is gone, in place of smaller memory if there is enough."""
     cdef Py_ssize_t i, smallest = 0
     with cython.critical_section(self):
+        if self.spare is None:          # the collector of cycles frees this stack, too
+            return 0
         if len(self.spare) < MOST_SPARE:
             self.spare.append(memory)
             return 0

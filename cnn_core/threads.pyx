@@ -10,8 +10,8 @@
     other programs use its processor, delays nothing: when it wakes, there are no tickets, and it sleeps again. A region
     with barriers (`run_parallel`) needs all its threads at the same time, and waits for them.
 (e) A thread may also be late within its share. If the caller has waited so long in a region that it would have been
-    faster alone, regions have one thread for a while: sixteen times as long as that one took, or twice as long as the
-    last time, if that is longer and at most MOST_DOUBLED.
+    faster alone, regions have one thread for a while: sixteen times as long as that one took, but at most MOST_ALONE,
+    or twice as long as the last time, if that is longer and at most MOST_DOUBLED.
 (f) At a barrier, and at the end of a region, threads spin for some microseconds, since the others are at most that far
     behind, then sleep. Between regions they sleep; no thread spins while idle.
 (g) A child of fork has no workers: its pool starts new ones for the next region.
@@ -77,6 +77,7 @@ cdef enum:
     ALONE_FACTOR = 16       # regions have one thread for this many times as long as one took in which one was late
 
 cdef double MOST_DOUBLED = 0.25     # seconds
+cdef double MOST_ALONE = 10.0       # seconds, also after a process was stopped for hours in the middle of a region
 cdef double FASTER_ALONE = 0.85     # of the time of a region
 
 cdef struct Pool:
@@ -248,7 +249,7 @@ cdef void judge(double elapsed, int size) noexcept nogil:
     """Decide after a region whether the next ones have one thread."""
     # Alone, the caller would take `size` times as long as it has computed here.
     if size * (elapsed - pool.waited) < FASTER_ALONE * elapsed:
-        pool.alone = max(ALONE_FACTOR*elapsed, min(2*pool.alone, MOST_DOUBLED))
+        pool.alone = max(min(ALONE_FACTOR*elapsed, MOST_ALONE), min(2*pool.alone, MOST_DOUBLED))
         pool.alone_until, pool.in_time = seconds() + pool.alone, 0
     elif pool.alone > 0:
         pool.in_time += elapsed

@@ -230,6 +230,15 @@ def test_memory_of_dropped_tapes_is_used_again(rng):
             assert all(bits(a) == bits(b) for a, b in zip(*found, strict=True))
 
 
+def test_a_tape_and_its_stack_in_a_cycle(rng):
+    """The collector of cycles clears the stack before the tape is freed; an error there would be a warning."""
+    case = Case("plain", rng)
+    cycle = [case.stack]
+    cycle += [cycle, case.record()[1]]
+    del case, cycle
+    gc.collect()
+
+
 def test_a_tape_keeps_what_it_needs(rng):
     """Rows, and the memory of the stack."""
     case, d = Case("plain", rng), rng.normal(size=(13, 3))

@@ -118,6 +118,20 @@ LINKS = {
 
 
 @pytest.mark.parametrize("loss", LINKS)
+@pytest.mark.parametrize("link", [False, True])
+def test_outputs_belong_to_the_caller(rng, loss, link):
+    """Changes of the outputs, such as ``out -= target``, do not change what backward computes."""
+    n, targets, _ = LINKS[loss]
+    X = drawn(rng, "float64")[0]
+    net = new_network("", loss=loss, dtype="float64", outputs=n).fit(X, targets(rng), epochs=2)
+    out, tape = net.forward(X, link=link)
+    d = rng.normal(size=out.shape)
+    expected = net.backward(tape, d)["layers"][0]["weight"].copy()
+    out -= 1
+    np.testing.assert_array_equal(net.backward(tape, d)["layers"][0]["weight"], expected)
+
+
+@pytest.mark.parametrize("loss", LINKS)
 def test_outputs_are_before_the_link(rng, loss):
     n, targets, gradient = LINKS[loss]
     X, y = drawn(rng, "float64")[0], targets(rng)

@@ -133,7 +133,8 @@ class Stepping(Fitting):
             self._weights_changed()
         factor, probabilities = None, None
         if is_softmax:
-            out = probabilities = arithmetic.activate("softmax", out)
+            probabilities = arithmetic.activate("softmax", out)
+            out = probabilities.copy()  # that of the caller, who may change it
         elif (scaling := self._scaling_of_outputs()) is not None:
             factor, shift = scaling
             with np.errstate(over="ignore"):
@@ -285,6 +286,7 @@ class Stepping(Fitting):
     def _step_with(self, flat: Array, *, penalty: bool) -> None:
         """Take the step of :meth:`step` with a gradient that is laid out like the parameters."""
         self._check_optimizer()
+        _check_finite(flat)
         self._take_step(flat, penalty)
 
     def _scaling_of_outputs(self) -> tuple[Array, Array] | None:

@@ -15,12 +15,19 @@ class Pass(torch.autograd.Function):
         out, tape = module._record(X)
         ctx.module, ctx.tape = module, tape
         ctx.save_for_backward(X, *weights)  # backward then finds changes in place
+        ctx.versions = [(each, each._version) for each in (X, *weights) if not each.is_inference()]
         return out
 
     @staticmethod
     def backward(ctx: Any, d_out: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         X, *weights = ctx.saved_tensors  # raises the error of PyTorch after a change in place
         _, wants_rows, *wanted = ctx.needs_input_grad
+        # Hooks of saved tensors, such as save_on_cpu, return copies without this error, but the tape has none.
+        if any(each._version != version for each, version in ctx.versions):
+            raise RuntimeError(
+                "X or a parameter has been changed in place since the forward pass, so the gradients would be wrong."
+                " Call backward before the change, or compute the outputs again."
+            )
         with torch.no_grad():
             flat, of_rows = ctx.module._play_back(ctx.tape, d_out, parameters=any(wanted), rows=wants_rows)
             gradients = ctx.module._split(flat, wanted)
@@ -31,6 +38,8 @@ class Pass(torch.autograd.Function):
                 None if gradient is None else FirstDerivative.apply(gradient, d_out, X, *weights)
                 for gradient in (of_rows, *gradients)
             )
+        if not torch._C._autograd._get_current_graph_task_keep_graph():
+            ctx.tape = ctx.versions = None  # a loss that is kept after backward does not keep the tape
         return (None, of_rows, *gradients)
 
 

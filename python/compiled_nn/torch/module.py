@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from ..spec.activations import ActivationName
     from ..spec.configuration import DType
 
-_NARROW = (torch.float16, torch.bfloat16)
-
 
 class Module(Shared):
     """Network as a module of PyTorch: its core computes the forward and the backward pass, on the CPU.
@@ -127,8 +125,9 @@ class Module(Shared):
         stack = self._synchronize()
         _check_rows(X, stack.columns)
         shape = X.shape
-        if X.dtype in _NARROW:
+        if X.is_floating_point() and X.dtype.itemsize < 4:  # bfloat16 and others that NumPy does not have
             X = X.to(torch.float32)
+        X = X.resolve_neg()
         if len(shape) != 2:
             X = X.reshape(-1, shape[-1])
         if torch.is_grad_enabled() and (X.requires_grad or any(p.requires_grad for p in self._weights)):
@@ -182,7 +181,12 @@ class Module(Shared):
         self, tape: Tape | None, d_out: torch.Tensor, *, parameters: bool, rows: bool
     ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
         """Return the gradients of all parameters, as a vector, and of the rows."""
-        stack = self.network._fitted() if tape is None else tape.stack
+        stack = self.network._fitted()
+        if tape is not None and tape.stack is not stack:
+            raise RuntimeError(
+                "The network has been fitted since the forward pass, so the gradients would be those of other weights."
+                " Compute the outputs again."
+            )
         flat = self._memory.vector(self._size, stack.dtype) if parameters else None
         of_rows = torch.empty(len(d_out), stack.columns, dtype=self._dtype) if rows else None
         if tape is None:
@@ -220,6 +224,9 @@ class Module(Shared):
         ------
         RuntimeError
             If no parameter has a gradient.
+        ValueError
+            If a gradient is not finite, or the optimizer of the network is :class:`~compiled_nn.LBFGS`. The network is
+            then unchanged.
         """
         self._synchronize()
         gradients = [parameter.grad for parameter in self._weights]

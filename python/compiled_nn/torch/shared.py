@@ -31,6 +31,7 @@ _OF_MEMORY = (
     "layers",
     "_cleared",
 )
+_REGISTERED = ("flat", "running", "layers")  # names of parameters, buffers and modules that belong to it
 
 
 class Shared(nn.Module):
@@ -47,6 +48,7 @@ class Shared(nn.Module):
         self._cleared = -1
         self._attach()
 
+    @torch.inference_mode(False)  # tensors of inference mode could not be used in training afterwards
     def _attach(self) -> None:
         """Let the parameters be tensors in the memory of the network's present weights."""
         stack = self.network._lend_weights()
@@ -62,6 +64,8 @@ class Shared(nn.Module):
             for parameter, data in zip(self._weights, self._tensors(flat), strict=True):
                 parameter.data = data
         if self._is_flat:
+            if statistics:  # a buffer, which averages of models copy
+                self.register_buffer("running", running, persistent=False)
             self._show(running)
         else:
             for place in statistics:
@@ -164,11 +168,11 @@ class Shared(nn.Module):
 
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
         self._synchronize()
-        if not self._is_flat:
-            super()._save_to_state_dict(destination, prefix, keep_vars)
-            return
-        for key, view in self._arrays.items():
-            destination[prefix + key] = view
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        if self._is_flat:
+            del destination[prefix + "flat"]
+            for key, view in self._arrays.items():
+                destination[prefix + key] = view
 
     def _load_from_state_dict(
         self,
@@ -181,31 +185,39 @@ class Shared(nn.Module):
         error_msgs: list[str],
     ) -> None:
         self._synchronize()
+        lists = missing_keys, unexpected_keys, error_msgs
         if not self._is_flat:
-            super()._load_from_state_dict(
-                state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
-            )
+            super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, *lists)
             return
-        for key, view in self._arrays.items():
-            given = state_dict.get(prefix + key)
+        self._parameters["flat"] = None  # which states do not have
+        try:
+            super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, *lists)
+        finally:
+            self._parameters["flat"] = self._weights[0]
+        own = {prefix + key: view for key, view in self._arrays.items()}
+        unexpected_keys[:] = [key for key in unexpected_keys if key not in own]
+        for key, view in own.items():
+            given = state_dict.get(key)
             if given is None:
-                missing_keys.append(prefix + key)
+                missing_keys.append(key)
+            elif not isinstance(given, torch.Tensor):
+                error_msgs.append(f"{key} must be a tensor. Got {type(given).__name__} instead.")
             elif given.shape != view.shape:
                 error_msgs.append(
-                    f"size mismatch for {prefix + key}: copying a tensor of the shape {tuple(given.shape)}, the shape"
+                    f"size mismatch for {key}: copying a tensor of the shape {tuple(given.shape)}, the shape"
                     f" in the module is {tuple(view.shape)}."
                 )
             else:
                 with torch.no_grad():
                     view.copy_(given)
-        if strict:
-            own = {prefix + key for key in self._arrays}
-            unexpected_keys += [key for key in state_dict if key.startswith(prefix) and key not in own]
 
     def __getstate__(self) -> dict[str, Any]:
         self._synchronize()
         state = {name: value for name, value in self.__dict__.items() if name not in _OF_MEMORY}
-        state["_parameters"], state["_modules"] = {}, {}
+        for group in ("_parameters", "_buffers", "_modules"):  # those of a subclass stay, in the same order
+            state[group] = {
+                name: None if name in _REGISTERED else value for name, value in state[group].items()
+            }
         state["requires_grad"] = [parameter.requires_grad for parameter in self._weights]
         state["gradients"] = [parameter.grad for parameter in self._weights]
         return state
