@@ -86,3 +86,19 @@ def test_workloads_are_those_of_the_command(benchmark):
         vars(workload) for workload in workloads.WORKLOADS.values()
     ]
     assert Path(shared.limit.__code__.co_filename).name == "workloads.py"
+
+
+def test_the_table_of_conversions_has_the_largest_difference_of_each(benchmark, tmp_path):
+    conversions = benchmark("conversions")
+    lines = [
+        ("onnx", "softmax", "float32", 2e-7),
+        ("onnx", "softmax", "float32", 3e-7),
+        ("onnx", "dates", "float64", 1e-12),
+        ("JSON", "softmax", "float32", 1e-7),
+    ]
+    file = tmp_path / "differences.tsv"
+    file.write_text("".join("\t".join(map(str, line)) + "\n" for line in lines), encoding="utf-8")
+    found = conversions.read(file)
+    assert "| to ONNX | 2 | 1e-12 | 3e-07 |" in conversions.summary(found)
+    assert conversions.exports(found, "float32")[2:] == ["| softmax | 3e-07 | - | 1e-07 | - | - | - |"]
+    assert conversions.exports(found, "float64")[2:] == ["| dates | 1e-12 | - | - | - | - | - |"]
