@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 BEGIN, END = "<!-- benchmarks/conversions.py: begin -->", "<!-- benchmarks/conversions.py: end -->"
-# Heading of each conversion; imports from other libraries have kinds of their own.
+# Heading of each conversion; imports from other libraries have kinds that the others do not have.
 EXPORTS = {
     "onnx": "ONNX",
     "C float32": "C",
