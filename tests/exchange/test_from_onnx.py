@@ -339,6 +339,38 @@ def test_images():
     np.testing.assert_allclose(net.predict(X), outputs(model, X.reshape(-1, 2, 2)), rtol=0, atol=1e-5)
 
 
+FLOAT, INT32 = onnx.TensorProto.FLOAT, onnx.TensorProto.INT32
+CONSTANTS = {
+    "half precision": ([node("Cast", "w", "W", to=FLOAT)], {"w": weights(4, 2).astype("f2")}),
+    "whole numbers": (
+        [node("Cast", "w", "i", to=INT32), node("Cast", "i", "W", to=FLOAT)],
+        {"w": 3 * weights(4, 2)},
+    ),
+    "a division of whole numbers": (
+        [node("Div", "w two", "i"), node("Cast", "i", "W", to=FLOAT)],
+        {"w": np.arange(-4, 4).reshape(4, 2), "two": np.array(2)},
+    ),
+    "a function": ([node("Sigmoid", "w", "W")], {"w": weights(4, 2)}),
+}
+
+
+@pytest.mark.parametrize("case", CONSTANTS)
+def test_constants_that_nodes_compute(case):
+    nodes, constants = CONSTANTS[case]
+    model = model_of([*nodes, node("MatMul", "x W", "y")], constants)
+    np.testing.assert_allclose(cnn.from_onnx(model).predict(X), outputs(model), rtol=0, atol=1e-5)
+
+
+def test_errors_in_constants_are_found(monkeypatch):
+    """The other side computes them from the nodes of the file, not from our arrays."""
+    from compiled_nn.exchange.from_onnx import numpy_nodes
+
+    monkeypatch.setitem(numpy_nodes.ELEMENTWISE, "Sqrt", lambda node, x: np.sqrt(x) + 0.01)
+    model = model_of([node("Sqrt", "w", "W"), node("MatMul", "x W", "y")], {"w": abs(weights(4, 2))})
+    with pytest.raises(ArithmeticError, match="differ by"):
+        cnn.from_onnx(model)
+
+
 # ---- refusals
 
 
@@ -353,12 +385,29 @@ def external(location):
 
 
 REFUSED = {
-    "convolution": (sequence(node("Conv", "a W0", "b")), r"The node 'Conv_b' \(Conv\) is not supported"),
+    "convolution": (sequence(node("Conv", "a W0", "b")), r"Node 'Conv_b' \(Conv\) is not supported"),
     "a loop of rows": (sequence(node("CumSum", "a b0", "b")), r"\(CumSum\) is not supported"),
     "slope": (sequence(node("LeakyRelu", "a", "b", alpha=0.3)), r"a leaky relu with the slope 0\.3"),
     "alpha": (sequence(node("Elu", "a", "b", alpha=0.3)), r"\(Elu\) is not supported"),
     "softmax within": (sequence(node("Softmax", "a", "b")), "follows a softmax"),
     "softmax over rows": (sequence(last=[node("Softmax", "c", "y", axis=0)]), "axis=0"),
+    "a conversion": (
+        sequence(node("Cast", "a", "b", to=onnx.TensorProto.INT32)),
+        r"Node 'Cast_b' \(Cast\) converts to another type",
+    ),
+    "dropout of training": (
+        model_of(
+            [node("MatMul", "x W", "u"), node("Dropout", "u r t", "y")],
+            {"W": weights(4, 2), "r": np.float32(0.5), "t": np.array(True)},
+        ),
+        r"\(Dropout\) is in the mode of training",
+    ),
+    "a sum with a constant": (
+        model_of(
+            [node("MatMul", "x W", "u"), node("Sum", "u b", "y")], {"W": weights(4, 2), "b": weights(2)}
+        ),
+        r"\(Sum\) is not supported",
+    ),
     "product of tensors": (
         model_of([node("Transpose", "x", "t"), node("MatMul", "x t", "y")], {}),
         "begins a part that is not known",

@@ -272,3 +272,12 @@ def test_logits():
     model, rows = KINDS["softmax"]("float32")
     found = keras.ops.convert_to_numpy(model.to_keras(logits=True)(rows))
     np.testing.assert_allclose(found, model.decision_function(rows), rtol=0, atol=1e-4)
+
+
+def test_rows_of_float64_that_float32_rounds_away():
+    """A deviation of 1 around 1e9 is less than the distance of two numbers of float32."""
+    X = 1e9 + np.random.default_rng(0).normal(size=(60, 2))
+    net = cnn.Network([cnn.Dense(4, "relu"), cnn.Dense(2)], standardize=True, dtype="float64", seed=0)
+    net.fit(X, X[:, 0] > 1e9, epochs=20)
+    with pytest.raises(ArithmeticError, match="computes in float32 from rows of float64"):
+        net.to_keras()

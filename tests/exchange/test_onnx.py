@@ -343,6 +343,20 @@ def test_labels_that_onnx_does_not_have():
         net.to_onnx()
 
 
+def test_categories_that_onnx_does_not_have():
+    rows = [{"name": text} for text in ("a", "\udc80") * 5]
+    net = cnn.Network([cnn.Dense(2)], categorical_features="auto").fit(rows, [0, 1] * 5, epochs=1)
+    with pytest.raises(ValueError, match=r"The category .* has surrogates"):
+        net.to_onnx()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_constant_is_used(kind):
+    graph = KINDS[kind]("float32")[0].to_onnx().graph
+    used = {name for node in graph.node for name in node.input} | {value.name for value in graph.output}
+    assert [each.name for each in graph.initializer if each.name not in used] == []
+
+
 # ---- extreme rows
 
 

@@ -121,6 +121,32 @@ def test_the_file_is_documented(tmp_path):
     assert content["verification"]["rows"] == 64
 
 
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [(["a", "\udc80"], "surrogates, which are not Unicode"), ([0, 2**53 + 1], "beyond 2\\*\\*53")],
+)
+def test_labels_that_readers_do_not_have(labels, message, tmp_path):
+    net = cnn.Network([cnn.Dense(2)], seed=0).fit([[0.0], [1.0]], labels, epochs=1)
+    with pytest.raises(ValueError, match=f"The label .*{message}"):
+        net.to_json(tmp_path / "net.json")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("name", "number"), [("\udc80", 1), ("n", 2**53 + 1)])
+def test_columns_that_readers_do_not_have(name, number, tmp_path):
+    rows = [{name: each} for each in (0, number) * 5]
+    net = cnn.Network([cnn.Dense(2)], categorical_features="auto", column_types={name: "category"}, seed=0)
+    net.fit(rows, [0, 1] * 5, epochs=1)
+    with pytest.raises(ValueError, match="name .*surrogates" if number == 1 else "category .*beyond"):
+        net.to_json(tmp_path / "net.json")
+
+
+def test_labels_that_are_booleans(tmp_path):
+    net = cnn.Network([cnn.Dense(2)], seed=0).fit([[0.0], [1.0]], [False, True], epochs=1)
+    net.to_json(tmp_path / "net.json")
+    assert json.loads((tmp_path / "net.json").read_text())["classes"] == [False, True]
+
+
 def test_other_refusals(tmp_path):
     net = cnn.Network([cnn.Dense(2)], seed=0).fit([[0.0], [1.0]], [b"a", b"b"], epochs=1)
     with pytest.raises(ValueError, match="is bytes, which JSON cannot express"):

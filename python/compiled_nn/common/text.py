@@ -24,6 +24,11 @@ def printable(text: str) -> str:
     return text if text.isascii() and text.isprintable() else _OTHERS.sub(_escaped, text)
 
 
+def is_unicode(text: str) -> bool:
+    """Whether UTF-8 can encode a text: it has no surrogates."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def short(value: object) -> str:
     """Return the repr of a value for a message, at most about 200 characters of it."""
     text = repr(value)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._version import __version__
+from ..common.text import is_unicode
 from ..data.arrays import Array
 from ..files import places
 from ..preprocessing.columns import Categorical, LeftOut, Numeric
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 FORMAT = "compiled-nn model"
 VERSION = 1
+_LARGEST = 1 << 53  # whole number up to which JavaScript has all
 _FORMS = {"quantile": "quantile", "gaussian_nll": "gaussian", "ordinal": "ordinal"}
 
 
@@ -93,7 +95,7 @@ def _content(description: Description) -> dict[str, Any]:
         "link": d.link,
         "form": "labels" if d.kind == "indicator" else form,
         "temperature": d.temperature,
-        "classes": None if d.classes is None else [_label(label) for label in d.classes.tolist()],
+        "classes": None if d.classes is None else [_value(label, "label") for label in d.classes.tolist()],
         "factor": _plain(d.factor),
         "shift": _plain(d.shift),
     }
@@ -102,17 +104,22 @@ def _content(description: Description) -> dict[str, Any]:
 def _inputs(description: Description) -> list[dict[str, Any]]:
     """Return the columns that are used."""
     if description.columns is None:
-        return [{"name": title} for title in description.titles]
+        return [{"name": _value(title, "name")} for title in description.titles]
     found: list[dict[str, Any]] = []
     for title, column in zip(description.titles, description.columns, strict=True):
         if isinstance(column, Categorical):
-            categories = [_label(each) for each in column.categories]
-            found.append({"name": title, "categories": categories, "rare": column.rare})
+            categories = [_category(each) for each in column.categories]
+            found.append({"name": _value(title, "name"), "categories": categories, "rare": column.rare})
         elif isinstance(column, Numeric):
-            found.append({"name": title, "mean": column.mean, "indicator": column.indicator})
+            found.append({"name": _value(title, "name"), "mean": column.mean, "indicator": column.indicator})
         else:
             assert isinstance(column, LeftOut)
     return found
+
+
+def _category(value: Any) -> Any:
+    """Return a category; booleans are numbers, since the reader accepts both."""
+    return int(value) if isinstance(value, bool) else _value(value, "category")
 
 
 def _layer(layer: DenseLayer) -> dict[str, Any]:
@@ -156,10 +163,18 @@ def _plain(numbers: Array | None) -> Any:
     return flat.reshape(numbers.shape).tolist()
 
 
-def _label(label: Any) -> Any:
-    """Return a label or a category as a text or a number."""
-    if isinstance(label, bytes):
+def _value(value: Any, what: str) -> Any:
+    """Return a label, a category or a name of a column as a text, a number or a bool."""
+    if isinstance(value, bytes):
         raise ValueError(
-            f"The label {label!r} is bytes, which JSON cannot express. Convert the labels to text."
+            f"The {what} {value!r} is bytes, which JSON cannot express. Convert it to text before fit."
         )
-    return int(label) if isinstance(label, bool) else label
+    if isinstance(value, str) and not is_unicode(value):
+        raise ValueError(
+            f"The {what} {value!r} has surrogates, which are not Unicode. JSON has no such text."
+        )
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        raise ValueError(
+            f"The {what} {value} is beyond 2**53, where JavaScript rounds whole numbers. Convert it to text before fit."
+        )
+    return value

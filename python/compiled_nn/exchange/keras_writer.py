@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _NAMES = {"exp": "exponential", "hard_swish": "hard_silu"}
 _FOREIGN = ("gelu_tanh", "sine")  # activations that a file of Keras cannot hold
+_ROUNDED_ROWS = 100  # times the bound, for rows of float64 that Keras rounds to float32
 _LARGEST_ERROR = 1e-6  # that a mean of float32 may add to a standardised column
 
 
@@ -24,19 +25,25 @@ def to_keras(description: Description, predictor: Predictor, *, logits: bool = F
     """Return the model as a ``keras.Model``; documented at ``Network.to_keras``."""
     keras = load_keras("to_keras")
     check(description, logits)
-    description = replace(description, dtype=computed_dtype(keras, description.dtype))
+    exact, dtype = verification.probe_rows(description, predictor), computed_dtype(keras, description.dtype)
+    narrowed = dtype != description.dtype
+    description = replace(description, dtype=dtype)
     _check_parts(description)
     writer = _Writer(keras, description)
     model = writer.model(logits)
-    probe = verification.probe_rows(description, predictor)
-    ours = verification.answers(description, predictor, probe.X)
-    outputs = run(keras, writer.model(False) if logits else model, probe.X)
     against = f"Keras {keras.__version__} with {keras.backend.backend()}"
-    verified = verification.check(
-        ours, answers_of(description, outputs), description.dtype, against, what="model of Keras"
-    )
-    bound = verification.BOUNDS[description.dtype]
-    model.conversion = {"from": "compiled_nn", **verified.to_config(), "bound": bound}
+    bound, full = verification.BOUNDS[description.dtype], writer.model(False) if logits else model
+
+    def verified(rows: Any, bound: float, what: str) -> dict[str, Any]:
+        ours = verification.answers(description, predictor, rows)
+        theirs = answers_of(description, run(keras, full, rows))
+        found = verification.check(ours, theirs, description.dtype, against, bound=bound, what=what)
+        return {"from": "compiled_nn", **found.to_config(), "bound": bound}
+
+    if narrowed:  # numbers of X, which Keras rounds
+        what = "model of Keras, which computes in float32 from rows of float64"
+        verified(exact.X, _ROUNDED_ROWS * bound, what)
+    model.conversion = verified(verification.probe_rows(description, predictor).X, bound, "model of Keras")
     return model
 
 

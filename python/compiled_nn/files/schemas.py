@@ -19,6 +19,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, Never, TypeAlias
 
 from ..common import checks
+from ..common.text import is_unicode
 
 Check: TypeAlias = Callable[[str, Any], Any]
 
@@ -87,7 +88,7 @@ def text(longest: int = _LONGEST) -> Check:
     def check(path: str, value: Any) -> str:
         if not isinstance(value, str) or len(value) > longest:
             fail(path, value, f"a text of at most {longest} characters")
-        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+        if not is_unicode(value):
             fail(path, value, "a text without surrogates")
         return value
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,13 +13,12 @@ import numpy as np
 from ...common import optional
 from ...data.arrays import Array
 from . import numpy_nodes
-from .node import Node
+from .node import FLOATS, Node
 
 ML = "ai.onnx.ml"
 _DOMAINS = ("", "ai.onnx", ML)
 _COMPUTED = 1 << 20  # numbers of constants that nodes compute from others, besides those that are given
 _LABELS = ("label", "output_label")
-_FLOATS = {1: "float32", 11: "float64"}
 
 
 @dataclass(eq=False)
@@ -160,7 +159,7 @@ def _read_nodes(graph: Graph) -> None:
     known = {*graph.constants, *(value.name for value in graph.model.graph.input)}
     computed, given = 0, sum(array.size for array in graph.constants.values())
     for i, proto in enumerate(graph.model.graph.node):
-        title = f"The node {proto.name or i!r} ({proto.op_type})"
+        title = f"Node {proto.name or i!r} ({proto.op_type})"
         if proto.domain not in _DOMAINS:
             raise ValueError(
                 f"{title} is of the domain {proto.domain!r}, which is not supported. Export the model with the"
@@ -214,12 +213,12 @@ def _read_inputs(graph: Graph) -> None:
         raise ValueError("The model has no inputs.")
     for value in graph.inputs:
         kind = value.type.tensor_type.elem_type
-        if kind not in _FLOATS:
+        if kind not in FLOATS:
             raise ValueError(
                 f"The input {value.name!r} of the model is not of float32 or float64 numbers. Only models of numbers"
                 " can be imported."
             )
-        graph.dtype = _FLOATS[kind]
+        graph.dtype = FLOATS[kind]
 
 
 def columns_of(value: Any) -> int | None:
@@ -279,20 +278,22 @@ def _gathered(graph: Graph, label: str) -> Array | None:
     return None
 
 
-def pruned(graph: Graph, nodes: Sequence[Node], output: str) -> Any:
-    """Return a model with some of the nodes, and one output."""
+def pruned(graph: Graph, output: str) -> Any:
+    """Return a model with one output, and the nodes and constants of the file that it depends on.
+
+    Constants are computed by onnxruntime from the nodes of the file, so that the comparison includes our own folding.
+    """
     helper, old = graph.onnx.helper, graph.model
-    used = {name for node in nodes for name in node.inputs}
-    constants = [
-        graph.onnx.numpy_helper.from_array(np.ascontiguousarray(array), name)
-        for name, array in graph.constants.items()
-        if name in used
-    ]
+    needed, nodes = {output}, []
+    for proto in reversed(old.graph.node):
+        if needed.intersection(proto.output):
+            nodes.append(proto)
+            needed.update(filter(None, proto.input))
     proto = helper.make_graph(
-        [node.proto for node in nodes],
+        nodes[::-1],
         "imported",
         graph.inputs,
         [graph.onnx.ValueInfoProto(name=output)],  # onnxruntime infers the type
-        constants,
+        [tensor for tensor in old.graph.initializer if tensor.name in needed],
     )
     return helper.make_model(proto, opset_imports=old.opset_import, ir_version=old.ir_version)

@@ -11,7 +11,7 @@ import numpy as np
 from ...data.arrays import Array
 from ..assembly import Assembly, PlainNetwork
 from .graph import Graph, checked, columns_of, outputs_of, pruned
-from .node import Node
+from .node import FLOATS, Node
 from .recognition import Found, recognise
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _read(graph: Graph, runtime: Any) -> Imported:
     output, classes = outputs_of(graph)
     nodes = graph.leading_to(output)
     start, names = _start(graph, nodes)
-    model = pruned(graph, nodes, output)
+    model = pruned(graph, output)
     body = [node for node in nodes if node.output != start]
     width = sum(columns_of(value) or 0 for value in graph.inputs) or None
     assembly = Assembly(width if len(graph.inputs) > 1 or len(_dims(graph.inputs[0])) == 2 else None)
@@ -143,7 +143,7 @@ class _Walk:
             return True
         if last.op in ("Add", "Sum") and start in last.inputs and len(last.inputs) == 2:
             (inner,) = [name for name in last.inputs if name != start] or [start]
-            if inner != start:
+            if inner != start and inner not in self._graph.constants:
                 self._assembly.residual(lambda: self.read(start, inner, nodes[:-1]))
                 return True
         return False
@@ -163,6 +163,15 @@ class _Walk:
 
     def _node(self, node: Node, start: str) -> None:
         self._assembly.where = node.title
+        if node.op == "Cast" and node.number("to", 0) not in FLOATS:
+            raise ValueError(
+                f"{node.title} converts to another type than float32 or float64, which cannot be expressed. Remove it."
+            )
+        training = (
+            self._graph.constants.get(node.inputs[2]) if len(node.inputs) > 2 and node.inputs[2] else False
+        )
+        if node.op == "Dropout" and (training is None or np.any(training)):
+            raise ValueError(f"{node.title} is in the mode of training. Export the network for inference.")
         if node.op in _NOTHING:
             return
         read = _READERS.get(node.op)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+FLOATS = {1: "float32", 11: "float64"}  # dtypes by their code in ONNX
+
 
 @dataclass(frozen=True, eq=False)
 class Node:

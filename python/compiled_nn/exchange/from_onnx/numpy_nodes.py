@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from ...common import arithmetic
 from ...data.arrays import Array
-
-if TYPE_CHECKING:
-    from .node import Node
+from .node import FLOATS, Node
 
 _LEAST = 1 << 16  # numbers that a result may always have
+_TYPES = {  # codes of ONNX
+    **FLOATS,
+    2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64", 9: "bool", 10: "float16",
+    12: "uint32", 13: "uint64",
+}  # fmt: skip
 _MOST_NODES = 100  # that compute an activation or a norm together
 
 
@@ -81,13 +84,34 @@ def _gelu(node: Node, x: Array) -> Any:
     return arithmetic.activate("gelu_tanh" if kind == b"tanh" else "gelu", np.asarray(x, np.float64))
 
 
+def _cast(node: Node, x: Array) -> Any:
+    if node.attributes.get("to") not in FLOATS:
+        raise ValueError("only conversions to float32 and float64 keep numbers as they are")
+    return x
+
+
+def _cast_constant(node: Node, x: Array) -> Any:
+    """Return a constant of another type."""
+    name = _TYPES.get(int(node.number("to", 0)))
+    if name is None:
+        raise ValueError(f"the type {node.attributes.get('to')} is not supported")
+    return x.astype(name)
+
+
+def _divide_constants(node: Node, x: Array, y: Array) -> Any:
+    """Return a quotient; of whole numbers, without its fraction."""
+    if x.dtype.kind in "iu" and y.dtype.kind in "iu":
+        return (np.sign(x) * np.sign(y) * (np.abs(x) // np.abs(y))).astype(x.dtype)
+    return np.divide(x, y)
+
+
 def _swish(node: Node, x: Array) -> Any:
     return x * arithmetic.activate("sigmoid", node.number("alpha", 1.0) * np.asarray(x, np.float64))
 
 
 ELEMENTWISE: dict[str, _Function] = {
     "Identity": _plain(lambda x: x),
-    "Cast": _plain(lambda x: x),
+    "Cast": _cast,
     "Add": _plain(np.add),
     "Sub": _plain(np.subtract),
     "Mul": _plain(np.multiply),
@@ -133,6 +157,7 @@ OF_ROWS: dict[str, _Function] = {
     "ReduceMax": _reduced(np.max),
     "Concat": lambda node, *inputs: np.concatenate(inputs, axis=int(node.number("axis", 1))),
 }
+_OF_CONSTANTS: dict[str, _Function] = {"Cast": _cast_constant, "Div": _divide_constants}
 _SHAPES: dict[str, _Function] = {
     "Transpose": lambda node, x: np.transpose(x, node.attributes.get("perm")),
     "Reshape": lambda node, x, shape: np.reshape(
@@ -154,7 +179,7 @@ def _axes(node: Node, axes: Array | None) -> Any:
 
 def compute_constant(node: Node, inputs: Sequence[Array | None]) -> Array | None:
     """Return the result of a node for constants; None if it is not supported, or larger than its inputs."""
-    function = _SHAPES.get(node.op) or ELEMENTWISE.get(node.op)
+    function = _SHAPES.get(node.op) or _OF_CONSTANTS.get(node.op) or ELEMENTWISE.get(node.op)
     if function is None or any(each is not None and each.dtype.kind not in "fiub" for each in inputs):
         return None
     given = [each for each in inputs if each is not None]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ...common.text import short
+from ...common.text import is_unicode, short
 from ...data.arrays import Array
 from ...preprocessing.columns import EXACT, Categorical, LeftOut, Numeric
 from . import dates
@@ -103,7 +103,7 @@ def inputs_of(description: Description, form: str, dtype: str) -> tuple[Input, .
     Raises
     ------
     ValueError
-        If the columns cannot be one tensor.
+        If the columns cannot be one tensor, or a category is not Unicode.
     """
     n, fitted = description.n_features, description.columns
     if form == "tensor" or (form == "auto" and fitted is None):
@@ -115,11 +115,22 @@ def inputs_of(description: Description, form: str, dtype: str) -> tuple[Input, .
         raise ValueError("The model takes images, which are a single tensor, not one input for each column.")
     columns: Sequence[Column] = fitted or [Numeric(None, 0.0, False)] * n
     names = _names(description.titles)
+    _check_categories(columns)
     return tuple(
         Input(names[i], (i,), column.column_type.kind, _dtype(column, dtype), (1,))
         for i, column in enumerate(columns)
         if not isinstance(column, LeftOut)
     )
+
+
+def _check_categories(columns: Sequence[Column]) -> None:
+    """Raise ValueError for a category that UTF-8 cannot encode."""
+    for column in columns:
+        for each in column.categories if isinstance(column, Categorical) else ():
+            if isinstance(each, str) and not is_unicode(each):
+                raise ValueError(
+                    f"The category {short(each)} has surrogates, which are not Unicode. ONNX has no such text."
+                )
 
 
 def _dtype(column: Column, dtype: str) -> str:
@@ -259,8 +270,8 @@ class _Encoding:
         )
         flagged = [k for k, column in enumerate(columns) if isinstance(column, Numeric) and column.indicator]
         if flagged:
-            places = graph.constant("missing/columns", flagged, "int64")
             if len(flagged) < len(run):
+                places = graph.constant("missing/columns", flagged, "int64")
                 gaps = graph.node("Gather", gaps, places, name="missing/Gather", axis=1)
             indicators.append(self.cast(gaps, "missing"))
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...artefact import folding
+from ...common.text import is_unicode
 from ..description import Chain, Description
 from .activations import activation, link
 from .graph import Graph
@@ -66,7 +67,7 @@ def stored_classes(classes: Array) -> Array:
             ) from None
     if kind in "UO":
         for label in classes.tolist():
-            if isinstance(label, str) and any("\ud800" <= letter <= "\udfff" for letter in label):
+            if isinstance(label, str) and not is_unicode(label):
                 raise ValueError(
                     f"The label {label!r} has surrogates, which are not Unicode. ONNX has no such text."
                 )
@@ -318,7 +319,6 @@ def _distribution(graph: Graph, description: Description, outputs: list[str], dt
     means = [_columns(graph, each, 0, n) for each in outputs]
     logs = [_columns(graph, each, n, 2 * n) for each in outputs]
     mean = _weighted(graph, description, means, "mean")
-    half = graph.constant("half", 0.5)
     if len(outputs) == 1:
         log = _in_units(graph, description, logs[0], slice(n, 2 * n), dtype)
         half = graph.constant("half", 0.5, values_dtype(description, graph.real))
