@@ -5,7 +5,7 @@ import json
 from types import SimpleNamespace
 
 
-async def request(app, method, path, document=None, *, body=None, headers=(), root="", parts=1):
+async def request(app, method, path, document=None, *, body=None, headers=(), root="", parts=1, query=""):
     """Send a request to an ASGI application; `parts`: number of messages of the body."""
     body = body if body is not None else b"" if document is None else json.dumps(document).encode()
     size = -(-len(body) // parts) or 1
@@ -30,7 +30,7 @@ async def request(app, method, path, document=None, *, body=None, headers=(), ro
         "path": root + path,
         "raw_path": (root + path).encode(),
         "root_path": "",
-        "query_string": b"",
+        "query_string": query.encode(),
         "headers": [(b"host", b"test"), *headers],
         "server": ("test", 80),
         "client": ("test", 1),

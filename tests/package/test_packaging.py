@@ -79,6 +79,11 @@ def test_packages_are_marked_as_typed(package):
     assert (package / "py.typed").is_file()
 
 
+@pytest.mark.parametrize("name", ["page.css", "page.js"])
+def test_the_page_of_the_service_is_installed(name):
+    assert (FACE / "serving" / name).is_file()
+
+
 @pytest.fixture(scope="module")
 def third_party(tmp_path_factory):
     """A folder with a module built against the installed declarations; an environment to import both."""

@@ -3,23 +3,12 @@
 import html
 import json
 import re
-import shutil
 import subprocess
 
 import pytest
+from browser import CHROMIUM, OPTIONS, SCHEMES
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
-OPTIONS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *(
-        "--hide-scrollbars",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--virtual-time-budget=8000",
-    ),
-)
-SCHEMES = {"light": 1, "dark": 0}
 SCRIPT = """
 <body style="margin:0">%s<pre id="found"></pre><script>
 addEventListener("load", () => {

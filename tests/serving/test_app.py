@@ -1,6 +1,8 @@
 """The application: mounted and included in others, its documents, metrics, settings, and start."""
 
 import asyncio
+import base64
+import hashlib
 import html
 import json
 import re
@@ -127,12 +129,13 @@ class Page(HTMLParser):
 
 def test_pages_work_offline(table):
     app = create_app({"t": table})
-    for path in ("/docs", "/"):
+    for path, scripts in (("/docs", 0), ("/", 1)):
         answer = get(app, path)
         page = Page(answer.text)
         assert answer.status == 200
         assert all(address.startswith("/") for address in page.addresses)
-        assert not {"script", "b", "img", "link"} & set(page.tags), "names of columns and labels are texts"
+        assert page.tags.count("script") == scripts
+        assert not {"b", "img", "link"} & set(page.tags), "names of columns and labels are texts"
     command = re.search(r"curl -X POST \S+ -d '([^']*)'", html.unescape(get(app, "/docs").text))
     assert post(app, "/models/t/predict", json.loads(command[1])).status == 200
 
@@ -285,3 +288,53 @@ def test_importing_the_chapter_loads_no_library(environment):
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout == "set()\n"
+
+
+def test_page_without_a_browser(net, table):
+    """The policy allows only the style and the script of the page, which make no HTML of text."""
+    app = create_app({"net": net, "table": {"1": table, "2": net}})
+    first = get(app, "/")
+    assert first.status == 200
+    assert "<h1>net</h1>" in first.text
+    policy = first.headers[b"content-security-policy"].decode()
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    for name in ("script", "style"):
+        content = re.search(f"<{name}>(.*?)</{name}>", first.text, re.S)[1]
+        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        assert f"{name}-src 'sha256-{digest}';" in policy
+    assert not re.search(r"innerHTML|insertAdjacentHTML|document\.write|eval\(|style=|onclick", first.text)
+    assert "content-security-policy" in {name.decode() for name in get(app, "/docs").headers}
+
+
+def test_pages_of_models(net, table):
+    app = create_app({"net": net, "table": {"1": table, "2": net}})
+
+    def page(query):
+        return get(app, "/", query=query)
+
+    found = page("model=table&version=1")
+    assert 'data-url="/models/table/versions/1/predict"' in found.text
+    assert "&lt;b&gt;" in found.text
+    assert "<b>" not in found.text
+    assert 'data-url="/models/table/versions/2/predict"' in page("model=table").text
+    missing = page("model=%3Cscript%3E")
+    assert missing.status == 404
+    assert "<script>" not in missing.text
+    assert "No model is named" in missing.text
+
+
+def test_page_of_a_model_that_is_not_ready(tmp_path):
+    (tmp_path / "a.safetensors").write_bytes(b"<script>")
+    app = create_app(tmp_path / "a.safetensors", background=True)
+    found = get(app, "/")
+    assert found.status == 200
+    assert "The model is not ready." in found.text
+    assert "<form" not in found.text
+
+
+def test_page_of_names_that_utf8_cannot_encode():
+    columns = {"\ud800": X[:, 0], "b": X[:, 1]}
+    model = cnn.Network([cnn.Dense(1)], loss="mse", categorical_features="auto", seed=0).fit(
+        columns, X[:, 0], epochs=1
+    )
+    assert "\\ud800" in get(create_app(model), "/").text

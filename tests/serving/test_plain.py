@@ -223,7 +223,11 @@ def test_outputs_beyond_the_range():
         (b'{"rows": [[1e999, 1, 2]]}', 422, "Row 0"),
         (b'{"rows": [[1, 2, ' + b"9" * 5000 + b"]]}", 400, "not JSON"),
         (b'{"rows": [[1, 2, "\\ud800"]]}', 400, "not JSON"),
-        (b'{"row": [[1, 2, 3]]}', 422, "has the key 'row'; expected rows and coverage. Did you mean 'rows'?"),
+        (
+            b'{"row": [[1, 2, 3]]}',
+            422,
+            "has the key 'row'; expected rows, coverage and check. Did you mean 'rows'?",
+        ),
         (b'{"x0": 1}', 422, "Send one row as a list with one object."),
         (b'{"rows": [[1, 2, 3]], "coverage": 2}', 422, "coverage must be a number between 0 and 1"),
         (b'{"rows": [[1, 2, 3]], "coverage": "x"}', 422, "coverage must be a number between 0 and 1"),
@@ -303,3 +307,38 @@ def test_images():
     answer = post(app, "/models/model/predict", {"rows": [[[1, 2, 3], [4, 5]]]})
     assert answer.status == 422
     assert "Row 0" in answer.json["error"]
+
+
+def test_check(app, table):
+    """The key `check` adds what ``check_inputs`` returns, for rows as objects and as lists."""
+    rows = [{"age": 5000, "city": "Mars", "since": "2024-01-05"}, {"age": 31, "city": "Ulm", "since": None}]
+    expected = table.check_inputs(rows).to_dict()
+    assert expected["columns"]["city"]["unknown"] == {"Mars": 1}
+    plain = post(app, "/models/table/predict", {"rows": rows}).json
+    assert "check" not in plain
+    for form in (rows, [list(row.values()) for row in rows], [rows[0], list(rows[1].values())]):
+        answer = post(app, "/models/table/predict", {"rows": form, "check": True}).json
+        assert answer.pop("check") == expected
+        assert answer == plain
+    assert post(app, "/models/table/predict", {"rows": rows, "check": False}).json == plain
+    wrong = post(app, "/models/table/predict", {"rows": rows, "check": "yes"})
+    assert (wrong.status, wrong.json["error"]) == (422, "check is the text 'yes'; expected true or false.")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_check_of_every_kind(kind):
+    model, X = KINDS[kind]("float64")
+    rows = as_rows(X)[:3]
+    answer = post(create_app(model), "/models/model/predict", {"rows": rows, "check": True})
+    if answer.status == 422:
+        assert "not known" in answer.json["error"], answer.json
+    else:
+        assert answer.json["check"]["n_rows"] == 3
+
+
+def test_check_without_training():
+    net = cnn.Network([cnn.Dense(1)], loss="mse", seed=0)
+    net.set_weights([(np.ones((3, 1)), np.zeros(1))])
+    answer = post(create_app(net), "/models/model/predict", {"rows": [[1, 2, 3]], "check": True})
+    assert answer.status == 422
+    assert answer.json["error"].startswith("The rows cannot be checked. ")

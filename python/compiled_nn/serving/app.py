@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from .._version import __version__
 from ..common import optional
-from . import docs_page, openapi, page
+from . import docs_page, markup, openapi, page
 from .documents import written
 from .endpoints import Endpoint, Endpoints, MetricsEndpoint
 from .monitoring import Monitoring
+from .request_errors import RequestError
 from .settings import Settings
 from .store import Store
 
@@ -169,10 +170,16 @@ def create_app(models: Models, **settings: Any) -> Any:
         return responses.Response(written(found), media_type="application/json")
 
     async def docs(request: Any) -> Any:
-        return responses.HTMLResponse(docs_page.page(app.openapi(), request.scope.get("root_path", "")))
+        content = docs_page.page(app.openapi(), request.scope.get("root_path", ""))
+        return responses.HTMLResponse(content, headers=markup.headers())
 
     async def index(request: Any) -> Any:
-        return responses.HTMLResponse(page.page(store, request.scope.get("root_path", "")))
+        root, query, status = request.scope.get("root_path", ""), request.query_params, 200
+        try:
+            content = page.page(store, root, query.get("model"), query.get("version"))
+        except RequestError as error:
+            content, status = page.problem(str(error), root), error.status
+        return responses.HTMLResponse(content, status, headers=markup.headers())
 
     for path, endpoint in (("/openapi.json", document), ("/docs", docs), ("/", index)):
         app.add_route(path, endpoint, methods=["GET"], include_in_schema=False)

@@ -6,14 +6,7 @@ import json
 from html import escape
 from typing import Any
 
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; color: #222 }
-h2 { font-size: 1.05rem; margin: 2rem 0 .3rem } code, pre { font: 14px/1.45 ui-monospace, monospace }
-pre { background: #f4f4f2; padding: .7rem; overflow-x: auto } .method { color: #05603a; font-weight: 600 }
-summary { cursor: pointer } td, th { text-align: left; padding: 0 1rem .2rem 0; vertical-align: top }
-@media (prefers-color-scheme: dark) { body { background: #1b1b1b; color: #ddd } pre { background: #262626 }
-.method { color: #7bd3a6 } a { color: #8ab4f8 } }
-"""
+from .markup import html
 
 
 def page(document: dict[str, Any], root: str) -> str:
@@ -34,18 +27,9 @@ def page(document: dict[str, Any], root: str) -> str:
     )
 
 
-def html(title: str, *parts: str) -> str:
-    """Return a whole page."""
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>'
-        f"<h1>{escape(title)}</h1>{''.join(parts)}</body></html>"
-    )
-
-
 def _section(method: str, path: str, operation: dict[str, Any], root: str) -> str:
     name = f'<span class="method">{method.upper()}</span> <code>{escape(root + path)}</code>'
-    parts = [f"<h2>{name}</h2><p>{escape(operation['summary'])}</p>"]
+    parts = [f"<h3>{name}</h3><p>{escape(operation['summary'])}</p>"]
     for parameter in operation.get("parameters", ()):
         values = ", ".join(parameter["schema"]["enum"])
         parts.append(f"<p><code>{{{parameter['name']}}}</code>: {escape(values)}</p>")

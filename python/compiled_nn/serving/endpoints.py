@@ -22,6 +22,7 @@ _SMALL = (
     1 << 16
 )  # bytes of a body that is read in the event loop; larger ones are read and answered in a thread
 _JSON = b"application/json"
+_CHECK = b'"check"'  # a body with this text is answered in a thread, because a check may take milliseconds
 
 Found = tuple[int, Any, str, int]  # status, document, name of the model for the metrics, number of rows
 
@@ -136,7 +137,7 @@ class Endpoints:
         slot, model = store.model(request.path["model"], request.path.get("version"))
         settings = store.settings
         body = await documents.body_of(request.scope, request.receive, settings.max_bytes, settings.timeout)
-        if len(body) > _SMALL:
+        if len(body) > _SMALL or _CHECK in body:
             document, rows = await self._in_thread(body, slot, model, question_type)
         else:
             question = question_type(documents.parsed(body), slot, model, settings)

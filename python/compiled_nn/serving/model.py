@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..artefact import checking
 from ..common.errors import NotFittedError
 from .answers import Answering, Answers
 from .batching import Batcher
@@ -45,6 +46,8 @@ class ServedModel:
         Computation of answers.
     batcher : Batcher
         Calls of the model.
+    knows_training : bool
+        Whether it is known what training saw of the columns.
     fingerprint : str or None
         Hash of everything that decides predictions; None if the model has a function of the user.
     loaded_at : datetime
@@ -60,6 +63,8 @@ class ServedModel:
         self.metadata = self.net.metadata
         self.input_schema: dict[str, Any] = self.net.input_schema()
         n_threads = settings.n_threads or predictor.n_threads
+        seen = self.inputs.seen
+        self.knows_training = seen is not None and seen.summary is not None
         self.rows = Rows(predictor.inputs)
         self.answering = Answering(predictor.of_encoded().replace(n_threads=n_threads))
         self.loaded_at = datetime.now(UTC)
@@ -77,6 +82,16 @@ class ServedModel:
     def answers(self, rows: Array, margin: Array | None = None) -> Answers:
         """Return the answers for encoded rows, without batching."""
         return self.answering.compute(rows, margin)
+
+    def check(self, rows: list[Any]) -> dict[str, Any]:
+        """Return the comparison of rows with those of training, as JSON values.
+
+        Raises
+        ------
+        ValueError
+            If it is not known what training saw, or the rows cannot be compared.
+        """
+        return checking.check(self.inputs, self.rows.table(rows)).to_dict()
 
 
 def network_of(model: Any) -> Any:

@@ -115,6 +115,11 @@ def _predict(slot: Slot, model: ServedModel, settings: Settings, place: str) -> 
     properties: Schema = {
         "rows": {"type": "array", "items": items, "minItems": 1, "maxItems": settings.max_rows}
     }
+    if model.knows_training:
+        properties["check"] = {
+            "type": "boolean",
+            "description": "Whether the answer has a comparison of the rows with those of training.",
+        }
     if model.answering.has_regions:
         what = "sets of classes" if model.answering.classifies else "intervals"
         properties["coverage"] = {
@@ -144,7 +149,9 @@ def _answer(answering: Answering) -> Schema:
         "fingerprint": {"type": ["string", "null"]},
         "predictions": {"type": "array", "items": row},
     }
-    return {"type": "object", "properties": properties, "required": list(properties)}
+    check = {"type": "object", "description": "Comparison of the rows with those of training, on request."}
+    required = list(properties)
+    return {"type": "object", "properties": properties | {"check": check}, "required": required}
 
 
 def _class_row(answering: Answering) -> Schema:

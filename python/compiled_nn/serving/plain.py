@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..common.errors import did_you_mean
-from .documents import shown
+from .documents import kind_of, shown
 from .request_errors import RequestError
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .settings import Settings
     from .store import Slot
 
-_KEYS = ("rows", "coverage")
+_KEYS = ("rows", "coverage", "check")
 
 
 class Question:
@@ -44,7 +44,7 @@ class Question:
                 hint = did_you_mean(key, _KEYS)
                 raise RequestError(
                     422,
-                    f"The request has the key {shown(key)}; expected rows and coverage.{hint}"
+                    f"The request has the key {shown(key)}; expected rows, coverage and check.{hint}"
                     + (" Send one row as a list with one object." if key in model.rows.titles else ""),
                 )
         rows = document.get("rows")
@@ -53,6 +53,15 @@ class Question:
         self.coverage = document.get("coverage")
         self.margin: Array | None = model.answering.margin_for(self.coverage)
         self.rows: Array = model.rows.read(rows)
+        self._check = _comparison(model, rows) if self._wants(document) else None
+
+    @staticmethod
+    def _wants(document: dict[str, Any]) -> bool:
+        """Return whether the rows are to be compared with those of training."""
+        wanted = document.get("check", False)
+        if not isinstance(wanted, bool):
+            raise RequestError(422, f"check is {kind_of(wanted)}; expected true or false.")
+        return wanted
 
     def answer(self, answers: Answers) -> dict[str, Any]:
         """Return the body of the answer."""
@@ -62,7 +71,15 @@ class Question:
             "version": self._slot.version,
             "fingerprint": model.fingerprint,
             "predictions": model.answering.rows(answers, self.coverage),
-        }
+        } | ({} if self._check is None else {"check": self._check})
+
+
+def _comparison(model: ServedModel, rows: Any) -> dict[str, Any]:
+    """Return the comparison of rows with those of training."""
+    try:
+        return model.check(rows)
+    except (TypeError, ValueError) as error:
+        raise RequestError(422, f"The rows cannot be checked. {' '.join(str(error).split())}") from None
 
 
 def check_number(n: int, most: int) -> None:

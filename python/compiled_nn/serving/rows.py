@@ -61,6 +61,22 @@ class Rows:
             return self._row(rows[0], 0)
         return np.concatenate([self._row(row, i) for i, row in enumerate(rows)])
 
+    def table(self, rows: list[Any]) -> Any:
+        """Return rows that :meth:`read` accepts as an X of ``Network.predict``."""
+        if self.inputs.shape is not None and isinstance(rows[0], list):
+            return np.array(rows)
+        named = [row if isinstance(row, dict) else dict(zip(self.titles, row, strict=True)) for row in rows]
+        return self._labelled(named)
+
+    def _labelled(self, rows: list[dict[str, Any]]) -> Any:
+        """Return rows with the labels of the columns of training, or as lists in their order."""
+        if self._labels is None:
+            return [[row.get(title) for title in self.titles] for row in rows]
+        return {
+            label: [row.get(title) for row in rows]
+            for title, label in zip(self.titles, self._labels, strict=True)
+        }
+
     def _numbers(self, rows: list[Any]) -> Array | None:
         """Return rows of plain numbers; None if one of them has to be looked at alone."""
         try:
@@ -155,13 +171,8 @@ class Rows:
 
     def _read_slowly(self, row: dict[str, Any], i: int) -> Array:
         """Return a row in the way of ``Network.predict``, which reads all that a table may hold."""
-        X: Any
-        if self._labels is None:
-            X = [[row.get(title) for title in self.titles]]
-        else:
-            X = {label: row.get(title) for title, label in zip(self.titles, self._labels, strict=True)}
         try:
-            return _dense(self.inputs.read(X))
+            return _dense(self.inputs.read(self._labelled([row])))
         except (TypeError, ValueError, OverflowError) as error:
             message = " ".join(str(error).split())
             column = next((title for title in self.titles if repr(title) in message), None)
