@@ -72,7 +72,7 @@ def step(model, **parts):
 
 @pytest.fixture(scope="module")
 def found(app, tmp_path_factory):
-    """What the page has after each of several steps, all in one run of the browser."""
+    """Contents of the page after each of several steps, all in one run of the browser."""
     steps = {
         "filled": step(
             "churn",
@@ -132,8 +132,8 @@ def test_unusual_values_are_shown_at_their_fields(found, models):
     assert result["raw"]["probabilities"] == shares(models["churn"], row)
     fields = result["fields"]
     assert fields["age"]["unusual"] == f"150 is outside what training saw ({AGE.min():g} to {AGE.max():g})."
-    assert fields["city"]["unusual"] == "Mars is no category of training (Bonn, Köln, Ulm)."
-    assert fields["level"]["unusual"].startswith("7 is no category of training")
+    assert fields["city"]["unusual"] == "Mars is not a category of training (Bonn, Köln, Ulm)."
+    assert fields["level"]["unusual"].startswith("7 is not a category of training")
     assert fields["since"]["unusual"] == ""
 
 

@@ -130,7 +130,7 @@ function hints(report) {
     if (!about.outside.length) continue;
     const field = fieldOf(column);
     const unknown = Object.keys(about.unknown).length > 0;
-    const what = unknown ? "is no category of training" : "is outside what training saw";
+    const what = unknown ? "is not a category of training" : "is outside what training saw";
     if (field) mark(field, `${control(field).value} ${what} (${about.trained}).`, "unusual");
     else general.push(element("p", "unusual", `${column}: ${about.outside.join("; ")} (training: ${about.trained}).`));
   }
