@@ -131,7 +131,7 @@ def _route(path, endpoint):
 
 
 def driven(app, steps, folder, *, scheme="light", picture=None):
-    """Return what the page has after each step; `picture`: file for a screenshot of all steps."""
+    """Return the contents of the page after each step; `picture`: file for a screenshot of all steps."""
     with serving(app, steps) as address:
         output = [f"--screenshot={picture}"] if picture else ["--dump-dom"]
         height = sum(step.get("height", 900) for step in steps) + 40

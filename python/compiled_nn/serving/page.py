@@ -60,7 +60,7 @@ def _choice(slots: list[Slot], chosen: Slot, root: str) -> str:
 
 
 def _about(model: ServedModel) -> str:
-    """Return what a model predicts."""
+    """Return a sentence about the outputs and inputs of a model."""
     answering, n = model.answering, len(model.rows.titles)
     columns = f"{n:,} {'column' if n == 1 else 'columns'}"
     if model.inputs.shape is not None:
