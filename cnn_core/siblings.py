@@ -35,14 +35,21 @@ def _command(process: object) -> bytes:
     return _DIGITS.sub(b"", _read(f"/proc/{process}/cmdline"))
 
 
-def workers() -> int:
+def workers() -> int | None:
     """Return the number of worker processes like this one, including it, which may run on the same processors.
 
-    They have the same parent and the same command line, apart from numbers. It is counted in /proc.
+    They have the same parent and the same command line, apart from numbers. It is counted in /proc; None where there is
+    none, or a sandbox does not let it be read.
     """
+    try:
+        names = os.listdir("/proc") if os.path.exists("/proc/self/stat") else []
+    except OSError:
+        names = []
+    if not names:
+        return None
     parent, command, mine = os.getppid(), _command("self"), _processors(0)
     count = 1
-    for name in os.listdir("/proc"):
+    for name in names:
         if not name.isdigit() or int(name) == os.getpid():
             continue
         fields = _read(f"/proc/{name}/stat").rpartition(b")")[2].split()  # state, parent, ...
@@ -55,10 +62,11 @@ def share_of(processors: int) -> int:
     """Return the number of processors for this process, of those that it may use.
 
     All of them, unless it is a worker: then they are divided by the number of workers. Where this number is unknown
-    because there is no /proc, a daemonic worker, as those of ``multiprocessing.Pool``, gets one processor.
+    because /proc cannot be read, a daemonic worker, as those of ``multiprocessing.Pool``, gets one processor.
     """
     if not is_worker():
         return processors
-    if os.path.exists("/proc/self/stat"):
-        return max(1, processors // workers())
+    count = workers()
+    if count is not None:
+        return max(1, processors // count)
     return 1 if sys.modules["multiprocessing.process"].current_process().daemon else processors

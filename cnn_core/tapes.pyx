@@ -2,7 +2,7 @@
 
 (a) A tape owns the memory of its forward pass: outputs, slopes and statistics of each layer for all rows, and the rows
     themselves unless they are read in place. Any number of tapes of a stack may exist. The memory of a tape that is
-    gone is kept for the next one, so that a loop allocates nothing.
+    gone is kept for the next one, unless it is large, so that a loop allocates nothing.
 (b) What only backward needs is the workspace of the stack; backward writes into the caller's vector. So, several
     threads may run forward and backward passes of one stack at once, except for forward passes that update the running
     statistics.
@@ -20,6 +20,7 @@ from cnn_core.types cimport BATCH_NORM, MOST_NARROW, NARROW_PANEL, NO_NORM, ROW_
 
 cdef enum:
     MOST_SPARE = 4                      # blocks of memory that a stack keeps for later tapes
+    LARGEST_SPARE = 64 << 20            # bytes; beside a pass that needs more, the time to get memory is small
     FORWARD_PLACES = 40                 # bits of the number of steps in the key of dropout, below that of the pass
     SERIAL_STEP_REALS = 50000           # a step on fewer parameters uses one thread
 
@@ -146,8 +147,10 @@ cdef cnp.ndarray take_spare(Stack self, Py_ssize_t needed):
 
 
 cdef int give_spare(Stack self, cnp.ndarray memory) except -1:
-    """Keep the memory of a tape that is gone, in place of smaller memory if there is enough."""
+    """Keep the memory of a tape that is gone, in place of smaller memory if there is enough; large memory is freed."""
     cdef Py_ssize_t i, smallest = 0
+    if cnp.PyArray_SIZE(memory) > LARGEST_SPARE:
+        return 0
     with cython.critical_section(self):
         if self.spare is None:          # the collector of cycles frees this stack, too
             return 0

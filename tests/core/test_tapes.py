@@ -3,6 +3,7 @@
 import gc
 import signal
 import threading
+import tracemalloc
 
 import networks
 import numpy as np
@@ -228,6 +229,20 @@ def test_memory_of_dropped_tapes_is_used_again(rng):
                 used.stack.record(np.full((rows, used.X.shape[1]), 1e30), **used.options)
             found = [c.stack.backward(c.record(training=True)[1], d, rows=True) for c in (case, used)]
             assert all(bits(a) == bits(b) for a, b in zip(*found, strict=True))
+
+
+def test_large_memory_of_dropped_tapes_is_freed():
+    """After a forward pass of many rows, the stack keeps none of its memory."""
+    stack = Stack((1, 1000), ("tanh",))
+    X = np.zeros((20_000, 1), "float32")
+    tracemalloc.start()
+    try:
+        out, tape = stack.record(X)
+        assert tracemalloc.get_traced_memory()[0] > 160e6  # the outputs, of the caller and on the tape
+        del out, tape
+        assert tracemalloc.get_traced_memory()[0] < 1e6
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_tape_and_its_stack_in_a_cycle(rng):

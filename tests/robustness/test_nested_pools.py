@@ -176,13 +176,20 @@ def test_no_worker(monkeypatch):
 
 
 @pytest.mark.parametrize(("daemon", "expected"), [(True, 1), (False, 6)])
-def test_without_proc_the_workers_of_a_pool_use_one_thread(daemon, expected, monkeypatch):
+@pytest.mark.parametrize("exists", [False, True])
+def test_without_proc_the_workers_of_a_pool_use_one_thread(daemon, expected, exists, monkeypatch):
+    """Without /proc, and in a sandbox that does not let its folder be listed."""
+
     class Process:
         pass
 
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", path)
+
     Process.daemon = daemon
     monkeypatch.setattr(siblings, "is_worker", lambda: True)
-    monkeypatch.setattr(os.path, "exists", lambda path: False)
+    monkeypatch.setattr(os.path, "exists", lambda path: exists)
+    monkeypatch.setattr(os, "listdir", refuse)
     monkeypatch.setattr(multiprocessing.process, "current_process", Process)
     assert siblings.share_of(6) == expected
 

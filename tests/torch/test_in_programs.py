@@ -186,3 +186,32 @@ def test_rows_of_unusual_tensors(module):
     torch.testing.assert_close(module(rows), module(2 * X))
     narrow = X.to(torch.float8_e4m3fn)
     torch.testing.assert_close(module(narrow), module(narrow.to(torch.float64)))
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.trace:DeprecationWarning")
+def test_traces_are_refused(module):
+    """A trace would contain memory without the arithmetic that fills it."""
+    with pytest.raises(RuntimeError, match=r"cannot record what the core.*Use to_onnx"):
+        torch.jit.trace(module, X, check_trace=False)
+
+
+@pytest.mark.parametrize("change", ["load_state_dict", "data"])
+def test_a_calibration_of_other_weights_is_discarded(form, change):
+    net = cnn.Network(
+        [cnn.Dense(8, "tanh"), cnn.Dense(3)], loss="softmax_cross_entropy", dtype="float64", seed=0
+    )
+    module = Module(net, 4, parameters=form)
+    state = {key: 2 * value for key, value in module.state_dict().items()}
+    net.calibrate(X.numpy(), np.arange(20) % 3)
+    with torch.no_grad():
+        module(X)
+    calibrated = net.predict_proba(X.numpy())
+    if change == "data":
+        for parameter in module.parameters():
+            parameter.data = 2 * parameter.data
+    else:
+        module.load_state_dict(state)
+    with torch.no_grad():
+        expected = module(X).softmax(1)
+    torch.testing.assert_close(torch.from_numpy(net.predict_proba(X.numpy())), expected)
+    assert abs(calibrated - expected.numpy()).max() > 1e-3

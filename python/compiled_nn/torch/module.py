@@ -71,8 +71,9 @@ class Module(Shared):
     -----
     Dropout and batch normalisation depend on ``train()`` and ``eval()``. Dropped units follow from the generator of
     PyTorch (``torch.manual_seed``). Second derivatives are not computed: PyTorch raises an error. With
-    ``torch.compile``, the module is a break of the graph. With parameters="layers", the fused optimizers of PyTorch are
-    refused, because they take the memory of each parameter for contiguous.
+    ``torch.compile``, the module is a break of the graph; ``torch.jit.trace`` is refused. A calibration of the network
+    is discarded when a module is made, and before its weights are trained. With parameters="layers", the fused
+    optimizers of PyTorch are refused, because they take the memory of each parameter for contiguous.
 
     Examples
     --------
@@ -122,6 +123,11 @@ class Module(Shared):
     @_disable_dynamo
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Return the outputs (..., n_outputs) for rows X (..., k) of any real dtype."""
+        if torch.jit.is_tracing():  # the graph would have none of the arithmetic
+            raise RuntimeError(
+                "torch.jit.trace, and exports that use it, cannot record what the core of compiled_nn.torch.Module"
+                " computes. Use to_onnx() or to_torch() of its network."
+            )
         stack = self._synchronize()
         _check_rows(X, stack.columns)
         shape = X.shape

@@ -155,6 +155,7 @@ class Shared(nn.Module):
 
     def _take_over(self) -> None:
         """Copy the numbers of parameters whose `data` a caller has set into the memory of the network."""
+        self.network._discard_calibration()
         flat = torch.from_numpy(self.network._fitted().parameters)
         for parameter, own in zip(self._weights, self._tensors(flat), strict=True):
             data = parameter.data
@@ -185,6 +186,7 @@ class Shared(nn.Module):
         error_msgs: list[str],
     ) -> None:
         self._synchronize()
+        self.network._discard_calibration()
         lists = missing_keys, unexpected_keys, error_msgs
         if not self._is_flat:
             super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, *lists)
