@@ -91,6 +91,13 @@ def test_one_row_and_many(plain, rows):
     ]
 
 
+def test_a_constant_whose_mean_is_rounded(plain):
+    still = np.tile(X, (3, 1))[:1017]
+    still[:, 0] = 0.1
+    assert np.full(1017, 0.1).std() > 0
+    assert ("constant", "x0") in kinds(plain.check_inputs(still))
+
+
 def test_drift_constant_and_units(plain):
     moved = np.add(X[:200], [0.5, 0, 0, 0])
     assert kinds(plain.check_inputs(moved)) == [("drift", "x0")]

@@ -32,13 +32,14 @@ TABLE = [
         "new": bool(RNG.integers(2)),
         "sold": str(DAYS[i]),
         "seen": f"{DAYS[i]} {int(RNG.integers(24)):02}:30",
+        "garden": bool(RNG.integers(2)),
         "same": 1,
     }
     for i in range(N)
 ]
 TYPES = {"rooms": "category", "new": "category"}
 ENCODED = {"categorical_features": "auto", "column_types": TYPES}
-BY_PLACE = {"categorical_features": "auto", "column_types": {2: "category", 4: "category", 7: "ignore"}}
+BY_PLACE = {"categorical_features": "auto", "column_types": {2: "category", 4: "category", 8: "ignore"}}
 NAMED = [dict(zip("abc", row, strict=True)) for row in X.tolist()]
 
 
@@ -177,9 +178,10 @@ def test_keywords_of_columns():
         "new": "category",
         "sold": "date",
         "seen": "date",
+        "garden": "number",
         "same": "left out",
     }
-    assert schema["required"] == ["size", "rooms", "city", "new", "sold", "seen"]
+    assert schema["required"] == ["size", "rooms", "city", "new", "sold", "seen", "garden"]
     assert schema["additionalProperties"] is False
     assert properties["city"]["x-categories"] == ["Bern", "Ulm"]
     assert [properties[name]["type"][0] for name in ("rooms", "city", "new")] == [
@@ -248,3 +250,17 @@ def test_ranges_of_training():
     numbers = model_of("numbers").input_schema()
     assert [each["minimum"] for each in numbers["x-training"]] == X.min(axis=0).tolist()
     assert "x-training" not in model_of("weights only").input_schema()
+
+
+@pytest.mark.parametrize("parameters", [{}, {"categorical_features": "auto"}])
+def test_rows_of_booleans_are_valid(parameters):
+    rows = [{"wet": bool(i % 3), "height": float(i % 9)} for i in range(N)]
+    model = network(rows, **parameters)("float32")
+    schema = model.input_schema()
+    assert schema["properties"]["wet"]["type"][:2] == ["number", "boolean"]
+    assert "boolean" not in schema["properties"]["height"]["type"]
+    validator = jsonschema.Draft202012Validator(schema)
+    for wet in (True, 0.5, False):
+        row = {"wet": wet, "height": 1.0}
+        assert validator.is_valid(row)
+        assert not refused(model, [row])

@@ -235,6 +235,8 @@ def _check_means(
     n = summary.sampled * (1 - float(trained[MISSING]))
     with np.errstate(all="ignore"):
         mean, spread = float(values.mean()), float(values.std())
+    if values.min() == values.max():
+        mean, spread = float(values[0]), 0.0  # not so where the sum is rounded
     report.mean = mean
     if not (math.isfinite(mean) and math.isfinite(spread)):
         return

@@ -102,8 +102,15 @@ def _with_training(inputs: Inputs, columns: list[tuple[Schema, Any]]) -> list[tu
             if schema.get("x-kind") != "date" and not math.isnan(of_column[0]):
                 known = dict(zip(_TRAINING, of_column, strict=True))
                 middle = min(max(float(f"{known['mean']:.{_DIGITS}g}"), known["minimum"]), known["maximum"])
-                found[i] = {**schema, "x-training": known}, middle
+                found[i] = {**schema, **_boolean(schema["type"], known), "x-training": known}, middle
     return found
+
+
+def _boolean(types: str | list[str], known: dict[str, float]) -> Schema:
+    """Return the types of a column that may have been booleans in training, since these are read as 0 and 1."""
+    if (known["minimum"], known["maximum"]) != (0, 1):
+        return {}
+    return {"type": ["number", "boolean", *(["null"] if "null" in types else [])]}
 
 
 def _number(dtype: str) -> Schema:
