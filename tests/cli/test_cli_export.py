@@ -67,6 +67,7 @@ def test_options_and_json(run, model):
             "m.onxn does not end in .onnx, .c or .json; name the file so, or add --format. Did you mean",
         ),
         (["-o", "m.safetensors", "--format", "onnx"], 2, "m.safetensors is the file of the network"),
+        (["-o", "-", "--format", "json"], 2, "not to standard output"),
         (["-o", "m.onnx", "--opset", "16"], 2, "argument --opset"),
         (["-o", "m.onnx", "--format", "onxx"], 2, "Did you mean 'onnx'?"),
         (["-o", "missing/m.onnx"], 1, "There is no such folder"),

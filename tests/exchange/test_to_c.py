@@ -289,6 +289,8 @@ def test_odd_titles_and_labels(tmp_path, strict):
     ("path", "options", "message"),
     [
         ("net.cpp", {}, "expected one that ends in .c"),
+        ("new\nline.c", {}, "cannot be included in C source"),
+        ("what??.c", {}, "cannot be included in C source"),
         ("net.c", {"name": "9net"}, "expected an identifier of C"),
         ("net.c", {"name": "while"}, "no keyword"),
         ("net.c", {"dtype": "int4"}, "Did you mean 'int8'"),
@@ -302,6 +304,13 @@ def test_arguments(path, options, message, tmp_path, no_compiler):
     with pytest.raises((ValueError, TypeError, FileNotFoundError), match=message):
         model.to_c(tmp_path / path, **options)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("file", "name"), [("int", "model_int"), ("9net", "model_9net"), ("Ü", "model")])
+def test_files_whose_name_is_no_identifier(file, name, tmp_path, no_compiler):
+    model, _ = KINDS["regression"]("float32")
+    model.to_c(tmp_path / f"{file}.c")
+    assert f"int {name}_predict(" in (tmp_path / f"{file}.h").read_text()
 
 
 def test_categories_that_float_rounds(tmp_path, no_compiler):

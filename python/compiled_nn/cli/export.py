@@ -149,10 +149,12 @@ def _format_of(path: str) -> str:
 
 
 def _check(options: Namespace, name: str) -> None:
-    """Raise UsageError for an option of another format, and for a file that is the network's own."""
+    """Raise UsageError for an option of another format, and for an output that is no file or the network's own."""
     for option in _OPTIONS:
         if getattr(options, option) is not None and option not in FORMATS[name].options:
             raise UsageError(f"--{option} does not apply to the format {name}")
     output = options.output
+    if output == "-":
+        raise UsageError("export writes a file, not to standard output; give a file name as --output")
     if os.path.exists(output) and os.path.exists(options.model) and os.path.samefile(output, options.model):
         raise UsageError(f"{printable(output)} is the file of the network; give another --output")

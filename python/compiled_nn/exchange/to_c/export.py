@@ -51,7 +51,7 @@ def export(
         raise ValueError(
             f"The path is {target!r}; expected one that ends in .c, beside which the header is written."
         )
-    if os.path.basename(target) != f"{stem}.c" or '"' in stem or "\\" in stem:
+    if not stem.isprintable() or any(text in stem for text in ('"', "\\", "??")):  # ?? can begin a trigraph
         raise ValueError(f"The file name {stem!r} cannot be included in C source.")
     name = _name_of(stem) if name is None else names.check_name(name)
     checks.choice("to_c", "dtype", dtype, DTYPES)
@@ -84,7 +84,7 @@ def export(
 def _name_of(stem: str) -> str:
     """Return a name for a file name."""
     name = re.sub(r"\W+", "_", stem, flags=re.ASCII).strip("_")[:40] or "model"
-    return names.check_name(name if name[0].isalpha() else f"model_{name}"[:40])
+    return name if names.is_name(name) else f"model_{name}"[:40]
 
 
 def _rounded(description: Description, probe: Probe, real: str) -> Probe:

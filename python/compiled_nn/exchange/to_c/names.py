@@ -21,11 +21,16 @@ _KEYWORDS = {  # of C and C++, and main
 _WIDTH = 110
 
 
+def is_name(name: str) -> bool:
+    """Whether a text is an identifier of C, and no keyword of C or C++."""
+    return _IDENTIFIER.fullmatch(name) is not None and name not in _KEYWORDS
+
+
 def check_name(name: object) -> str:
     """Return the name of the model in C; an error if it is no identifier."""
     if not isinstance(name, str):
         raise TypeError(f"name must be a str. Got {name!r} instead.")
-    if not _IDENTIFIER.fullmatch(name) or name in _KEYWORDS:
+    if not is_name(name):
         raise ValueError(
             f"name is {name[:60]!r}; expected an identifier of C: at most 40 letters, digits and underscores, beginning"
             " with a letter, and no keyword."
