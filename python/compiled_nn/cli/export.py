@@ -149,7 +149,7 @@ def _format_of(path: str) -> str:
 
 
 def _check(options: Namespace, name: str) -> None:
-    """Raise UsageError for an option of another format, and for an output that is no file or the network's own."""
+    """Raise UsageError for an option of another format, for standard output, and for the network's own file."""
     for option in _OPTIONS:
         if getattr(options, option) is not None and option not in FORMATS[name].options:
             raise UsageError(f"--{option} does not apply to the format {name}")
