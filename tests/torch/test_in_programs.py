@@ -215,3 +215,39 @@ def test_a_calibration_of_other_weights_is_discarded(form, change):
         expected = module(X).softmax(1)
     torch.testing.assert_close(torch.from_numpy(net.predict_proba(X.numpy())), expected)
     assert abs(calibrated - expected.numpy()).max() > 1e-3
+
+
+def test_the_network_of_an_estimator(form):
+    """Predictions of the estimator follow the module."""
+    model = cnn.MLPRegressor(hidden_layer_sizes=(9,), max_iter=3, random_state=0).fit(
+        X.numpy(), X.numpy()[:, :2]
+    )
+    module = Module(model.network_, parameters=form)
+    before = model.predict(X.numpy())
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.mul_(2)
+        expected = module(X.float())
+    # The network folds the standardisation into the weights, which rounds otherwise.
+    torch.testing.assert_close(torch.from_numpy(model.predict(X.numpy())).float(), expected)
+    assert abs(before - expected.numpy()).max() > 0.1
+
+
+def test_predictors_are_kept_when_the_tensors_are_gone(form):
+    """A network whose module is no longer in use predicts as fast as before."""
+    net = cnn.Network(
+        [cnn.Dense(8, "tanh"), cnn.Dense(3)], loss="mse", dtype="float64", standardize=True, seed=0
+    )
+    net.fit(X.numpy(), np.ones((20, 3)), epochs=1)
+    module = Module(net, parameters=form)
+    parameter = next(module.parameters())
+    del module
+    gc.collect()
+    before = net.predict(X.numpy())
+    with torch.no_grad():
+        parameter.mul_(2)
+    assert net._predicting() is not net._predicting()
+    assert abs(net.predict(X.numpy()) - before).max() > 1e-3
+    del parameter
+    gc.collect()
+    assert net._predicting() is net._predicting()

@@ -244,7 +244,8 @@ class EstimatorNetwork(Network):
         if self._lent is not None and self._lent() is None:
             self._lent = None
         present = self._fitted().parameters
-        return self._lent is not None and not np.may_share_memory(predictor.layers.parameters, present)
+        has_copies = not np.may_share_memory(predictor.layers.parameters, present)
+        return super()._can_change(predictor) or (self._lent is not None and has_copies)
 
     def assign_weights(self, name: str, values: Mapping[int, Any]) -> None:
         """Copy "coefs_" or "intercepts_" into the network; the moments of the optimizer are kept.

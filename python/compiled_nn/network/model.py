@@ -21,6 +21,7 @@ from ..training.weights import LayerState, copy_layers, layer_views
 from .predicting import Predicting
 
 if TYPE_CHECKING:
+    import weakref
     from typing import Self
 
     from cnn_core.stack import Objective, Stack
@@ -49,7 +50,9 @@ class Model(Predicting):
     """
 
     best_epoch_: int | None
-    _is_lent = False  # whether a caller changes the weights in their memory
+    _lent_weights: weakref.ref[Array] | None = (
+        None  # vector whose owner may change the weights in their memory
+    )
 
     def __init__(self, configuration: Configuration, n_threads: int | None = None) -> None:
         super().__init__(configuration, n_threads)
@@ -174,7 +177,7 @@ class Model(Predicting):
 
     def _can_change(self, predictor: Predictor) -> bool:
         """Return whether the weights can change without a call that discards the predictor."""
-        return self._is_lent
+        return self._lent_weights is not None and self._lent_weights() is not None
 
     def _objective(self, *, smoothed: bool = True) -> Objective:
         """Return the objective of training; `smoothed=False` drops label smoothing."""

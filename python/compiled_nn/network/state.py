@@ -322,7 +322,7 @@ class State(Model):
         state = None if trainer is None else trainer.state()
         without = {"_trainer": state, "_predictor": None, "_latest": None, "_version": _PICKLE_VERSION}
         attributes = {**stored(vars(self)), **without}
-        attributes.pop("_is_lent", None)  # a copy has its own memory
+        attributes.pop("_lent_weights", None)  # a copy has its own memory
         return attributes
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Never
 
@@ -268,14 +269,17 @@ class Stepping(Fitting):
 
     # ---- for a caller that shares the memory of the weights
 
-    def _lend_weights(self) -> cnn_core.stack.Stack:
-        """Return the stack, whose weights stay in their memory and are changed there without a call of this object."""
+    def _lend_weights(self) -> tuple[cnn_core.stack.Stack, Array]:
+        """Return the stack and the vector of its weights, which may be changed as long as the vector exists."""
         check_change(self, "sharing its weights", "Network")
         stack = self._fitted()
         stack.fix_memory()
-        self._is_lent = True
+        vector = None if self._lent_weights is None else self._lent_weights()
+        if vector is None or not np.may_share_memory(vector, stack.parameters):
+            vector = stack.parameters
+            self._lent_weights = weakref.ref(vector)
         self._weights_changed()
-        return stack
+        return stack, vector
 
     def _discard_calibration(self) -> None:
         """Discard the calibration before the weights are changed in their memory."""

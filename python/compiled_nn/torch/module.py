@@ -72,7 +72,8 @@ class Module(Shared):
     Dropout and batch normalisation depend on ``train()`` and ``eval()``. Dropped units follow from the generator of
     PyTorch (``torch.manual_seed``). Second derivatives are not computed: PyTorch raises an error. With
     ``torch.compile``, the module is a break of the graph; ``torch.jit.trace`` is refused. A calibration of the network
-    is discarded when a module is made, and before its weights are trained. With parameters="layers", the fused
+    is discarded when a module is made, and before its weights are trained. With `ema`, the network predicts with the
+    average, which only steps of the network and of the module continue. With parameters="layers", the fused
     optimizers of PyTorch are refused, because they take the memory of each parameter for contiguous.
 
     Examples

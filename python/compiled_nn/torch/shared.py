@@ -51,8 +51,8 @@ class Shared(nn.Module):
     @torch.inference_mode(False)  # tensors of inference mode could not be used in training afterwards
     def _attach(self) -> None:
         """Let the parameters be tensors in the memory of the network's present weights."""
-        stack = self.network._lend_weights()
-        flat, running = torch.from_numpy(stack.parameters), torch.from_numpy(stack.running)
+        stack, weights = self.network._lend_weights()
+        flat, running = torch.from_numpy(weights), torch.from_numpy(stack.running)
         trained, statistics = places(stack)
         if self._stack is None:
             self._create(flat, running, trained, statistics)
