@@ -16,7 +16,7 @@ from libc.string cimport memcpy, memset
 
 from cnn_core.layers cimport aligned_zeros, is_in, round_up_rows
 from cnn_core.stack cimport Objective, Stack, Tape
-from cnn_core.types cimport BATCH_NORM, MOST_NARROW, NARROW_PANEL, NO_NORM, ROW_GROUP, Layer, Run
+from cnn_core.types cimport BATCH_NORM, MOST_NARROW, NARROW_PANEL, NO_NORM, ROW_GROUP, Layer, Run, Update
 
 cdef enum:
     MOST_SPARE = 4                      # blocks of memory that a stack keeps for later tapes
@@ -440,6 +440,14 @@ cdef object transform_back(Stack self, X, rows, double scale, weights, dz, out, 
         add_bins(self, X, rows, scale, gradient, out)
 
 
+cdef bint reads_in_place(Stack self, const Run *run, cnp.ndarray gradients) except -1:
+    """Whether a step leaves its gradient unchanged, so that it needs no copy: no penalty, mask and clipping."""
+    cdef const Update *update = &self.update
+    return (run.step.l1 == 0 and run.step.l2 == 0 and update.step.l1 == 0 and update.step.l2 == 0
+            and update.mask == NULL and update.clip_norm == INFINITY and update.clip_value == INFINITY
+            and <size_t>cnp.PyArray_DATA(gradients) % 64 == 0 and not is_in(gradients, self.memory))
+
+
 cdef object step_by(Stack self, cnp.ndarray gradients, double rate, Objective objective):
     """See `Stack.step_by`."""
     cdef Run run
@@ -459,7 +467,9 @@ cdef object step_by(Stack self, cnp.ndarray gradients, double rate, Objective ob
         self.begin_steps(&run, objective)
         if run.update == NULL:
             self.begin_updates(&run)
-        if cnp.PyArray_DATA(gradients) != run.gradients:
+        if reads_in_place(self, &run, gradients):
+            run.gradients = cnp.PyArray_DATA(gradients)
+        elif cnp.PyArray_DATA(gradients) != run.gradients:
             memcpy(run.gradients, cnp.PyArray_DATA(gradients), self.memory.count * self.itemsize)
         self.update.pass_norm = NULL
         if self.measured:
