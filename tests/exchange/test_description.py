@@ -149,3 +149,12 @@ def test_members_may_scale_differently():
     found, _ = of(KINDS["ensemble"]("float32")[0])
     assert {chain.mean is None for chain in found.networks} == {True, False}
     assert isinstance(found, description.Description)
+
+
+def test_the_network_of_an_estimator_of_one_class_is_certain(tmp_path):
+    cnn.MLPClassifier(max_iter=1).fit([[0.0], [1.0]], ["only"] * 2).save(tmp_path / "one.safetensors")
+    net = cnn.load(tmp_path / "one.safetensors")
+    assert net.predict([[0.5]]).tolist() == ["only"]
+    description, _ = net._described_predictor()
+    assert description.is_certain
+    assert net.to_c(tmp_path / "one.c").largest_difference == 0

@@ -228,7 +228,9 @@ def describe(predictor: Predictor, statistics: tuple[Array, Array] | None = None
     factor = shift = None
     if not outputs.loss.classifies and outputs.scaling is not None:
         factor, shift = (np.array(numbers, np.float64) for numbers in outputs.loss.in_units(*outputs.scaling))
-    targets = outputs.targets
+    targets, classes = outputs.targets, outputs.targets.classes
+    if targets.kind == "classes" and classes is not None and len(set(classes.tolist())) == 1:
+        classes = classes[:1]  # two equal ones in the network of an estimator that was fitted on one class
     return Description(
         dtype=inputs.dtype,
         titles=inputs.titles,
@@ -248,7 +250,7 @@ def describe(predictor: Predictor, statistics: tuple[Array, Array] | None = None
         shift=shift,
         values_dtype=outputs.dtype or inputs.dtype,
         kind=cast("Kind", targets.kind),
-        classes=targets.classes,
+        classes=classes,
         centre=centre,
         spread=spread,
     )
