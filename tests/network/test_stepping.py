@@ -269,6 +269,21 @@ def test_a_step_without_the_penalty(rng):
     assert state_of(nets[0]) == state_of(nets[1])
 
 
+def test_the_network_of_an_estimator(rng):
+    """The penalty of estimators depends on the number of rows of a batch."""
+    X = rng.normal(size=(24, 3))
+    model = cnn.MLPRegressor(hidden_layer_sizes=(5,), max_iter=2, random_state=0).fit(X, X[:, 0])
+    net = model.network_
+    out, tape = net.forward(X)
+    gradients, before = net.backward(tape, out), net.get_weights()
+    with pytest.raises(ValueError, match=r"divided by the number of rows, .* Pass penalty=False"):
+        net.step(gradients)
+    np.testing.assert_array_equal(net.get_weights()[0][0], before[0][0])
+    net.step(gradients, penalty=False)
+    assert abs(model.coefs_[0] - before[0][0]).max() > 1e-6
+    np.testing.assert_allclose(model.predict(X), net.forward(X)[0][:, 0], rtol=1e-5, atol=1e-6)  # float32
+
+
 def test_predictions_follow_the_steps(rng):
     X, y = drawn(rng)
     net = new_network("batch norm").fit(X, y, epochs=1)

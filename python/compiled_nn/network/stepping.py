@@ -231,8 +231,8 @@ class Stepping(Fitting):
         NotFittedError
             If the network has no weights yet.
         TypeError, ValueError
-            If the gradients do not match the network, or are not finite; if the optimizer is :class:`LBFGS`. The
-            network is then unchanged.
+            If the gradients do not match the network, or are not finite; if the optimizer is :class:`LBFGS`; if
+            `penalty` is True for the network of an estimator. The network is then unchanged.
         RuntimeError
             If the network is being trained, by a caller of this call or in another thread.
         """
@@ -256,12 +256,17 @@ class Stepping(Fitting):
     def _take_step(self, flat: Array, penalty: bool) -> None:
         """Take a step with a gradient that is laid out like the parameters."""
         trainer, c = self._known_trainer(), self._configuration
+        objective = self._objective()
+        if not penalty:
+            objective = objective.replace(l1=0.0, l2=0.0, penalty_per_row=False)
+        elif objective.penalty_per_row:
+            raise ValueError(
+                "The penalty of an estimator is divided by the number of rows, which step does not have. Pass"
+                " penalty=False."
+            )
         trainer.set_optimizer(c.optimizer)
         trainer.average = None
         rate = float(trainer.rates(c.optimizer, 1, 1)[0])
-        objective = self._objective()
-        if not penalty:
-            objective = objective.replace(l1=0.0, l2=0.0)
         try:
             trainer.stack.step_by(flat, rate, objective)
         finally:
