@@ -61,6 +61,7 @@ function measured(frame) {
       row.querySelector("th").textContent, text(row.querySelector(".number")),
       widthOf(row, ".bar div") / widthOf(row, ".bar"),
     ]),
+    chosen: [...page.querySelectorAll(".bars .first th")].map(part => part.textContent),
     models: [...page.querySelectorAll("nav a")].map(part => [text(part), part.getAttribute("aria-current")]),
     title: text(page.querySelector("h1")), images: page.images.length, scripts: page.scripts.length,
     changed: text(page.querySelector("#changed:not([hidden])")),

@@ -105,6 +105,7 @@ def test_answer_is_that_of_the_model(found, models):
     row = {"age": 25.5, "city": "Köln", "since": "2024-02-29", "level": 10.0}
     assert result["raw"]["probabilities"] == shares(churn, row)
     assert result["result"] == churn.predict([row])[0]
+    assert result["chosen"] == [result["result"]]
     assert result["raw"]["set"]["coverage"] == 0.8
     ranked = sorted(shares(churn, row).items(), key=lambda item: -item[1])
     assert [(name, number) for name, number, _ in result["bars"]] == [
@@ -188,6 +189,9 @@ def test_odd_names(found, models):
     row = dict(zip(ODD, (200.0, "Ulm", *map(float, values[2:])), strict=True))
     expected = models["odd"].predict_proba([row])[0].tolist()
     assert list(result["raw"]["probabilities"].values()) == expected
+    assert result["chosen"] == [str(models["odd"].predict([row])[0])], (
+        "True or False, which JSON writes in small letters"
+    )
     assert "200 is outside" in result["fields"][labels[0]]["unusual"]
     assert TEXT in found["filled"]["answer"]
     for each in (result, found["filled"]):

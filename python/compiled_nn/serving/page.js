@@ -78,7 +78,13 @@ function shown(number) {
 const bounds = (low, high) => `${low === null ? "−∞" : shown(low)} to ${high === null ? "∞" : shown(high)}`;
 const percent = share => `${Number((100 * share).toPrecision(4))} %`;
 
-function bars(probabilities, chosen) {
+// Names of classes are those of Python: "True", "1.0".
+function isNameOf(name, label) {
+  if (typeof label === "number") return name.trim() !== "" && Number(name) === label;
+  return typeof label === "boolean" ? name.toLowerCase() === String(label) : name === label;
+}
+
+function bars(probabilities, labels) {
   const ranked = Object.entries(probabilities).sort((a, b) => b[1] - a[1]);
   const rows = ranked.slice(0, MOST).map(([name, share]) => {
     const filled = element("div"), bar = element("div", "bar", filled);
@@ -86,7 +92,7 @@ function bars(probabilities, chosen) {
     const head = element("th", "", name);
     head.scope = "row";
     const number = share === null ? "" : `${(100 * share).toFixed(2)} %`;
-    return element("tr", chosen.has(name) ? "first" : "", head, element("td", "", bar), element("td", "number", number));
+    return element("tr", labels.some(label => isNameOf(name, label)) ? "first" : "", head, element("td", "", bar), element("td", "number", number));
   });
   const table = element("table", "bars", element("tbody", "", ...rows));
   table.setAttribute("aria-label", "Probabilities");
@@ -120,7 +126,7 @@ function parts(found) {
     made.push(element("p", "", `Set with ${percent(found.set.coverage)} coverage: `,
       element("strong", "", found.set.labels.map(shown).join(", ") || "no class")));
   if (found.quantiles) made.push(list(Object.entries(found.quantiles).map(([level, value]) => [`quantile ${level}`, shown(value)])));
-  if (found.probabilities) made.push(...bars(found.probabilities, new Set(names.map(String))));
+  if (found.probabilities) made.push(...bars(found.probabilities, names));
   return made;
 }
 
