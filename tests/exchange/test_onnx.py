@@ -357,6 +357,16 @@ def test_every_constant_is_used(kind):
     assert [each.name for each in graph.initializer if each.name not in used] == []
 
 
+@pytest.mark.parametrize("kind", ["activation silu", "TabularClassifier"])
+def test_silu_of_float64_is_not_what_old_versions_replace(kind):
+    """onnxruntime 1.20 replaces z * Sigmoid(z) by QuickGelu, which it does not have in float64."""
+    graph = KINDS[kind]("float64")[0].to_onnx().graph
+    sigmoids = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "Sigmoid"}
+    products = [set(node.input) for node in graph.node if node.op_type == "Mul"]
+    assert sigmoids
+    assert not [pair for pair in sigmoids.items() if set(pair) in products]
+
+
 # ---- extreme rows
 
 

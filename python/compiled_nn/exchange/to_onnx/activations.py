@@ -68,6 +68,17 @@ class _Nodes:
         return graph.node(op, *names, name=f"{self.scope}/{op}")
 
 
+def _silu(f: _Nodes, z: str) -> str:
+    """Return z * sigmoid(z).
+
+    In float64 the product has -z, because onnxruntime 1.20 replaces z * sigmoid(z) by an operator that it does not have
+    in float64.
+    """
+    if f.graph.real == "float32":
+        return f("Mul", z, f("Sigmoid", z))
+    return f("Neg", f("Mul", f("Neg", z), f("Sigmoid", z)))
+
+
 def _tails(f: _Nodes, z: str) -> str:
     """Return sigmoid(z) as exp(min(z, 0)) / (1 + exp(-|z|)), which keeps the digits of small probabilities."""
     if f.graph.real == "float32":
@@ -137,7 +148,7 @@ _COMPOSED: dict[str, Callable[[_Nodes, str], str]] = {
     "selu": _elu(*_SELU),
     "gelu": _gelu,
     "gelu_tanh": _gelu_tanh,
-    "silu": lambda f, z: f("Mul", z, f("Sigmoid", z)),
+    "silu": _silu,
     "mish": _mish,
     "softplus": _softplus,
     "softsign": lambda f, z: f("Div", z, f("Add", f("Abs", z), 1.0)),
