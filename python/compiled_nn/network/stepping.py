@@ -292,10 +292,14 @@ class Stepping(Fitting):
             self._weights_changed()
 
     @exclusive("Network")
-    def _step_with(self, flat: Array, *, penalty: bool) -> None:
-        """Take the step of :meth:`step` with a gradient that is laid out like the parameters."""
+    def _step_with(self, flat: Array, *, penalty: bool, is_finite: bool) -> None:
+        """Take the step of :meth:`step` with a gradient that is laid out like the parameters.
+
+        `is_finite` is whether all numbers are known to be finite; if not, they are checked.
+        """
         self._check_optimizer()
-        _check_finite(flat)
+        if not is_finite:
+            _check_finite(flat)
         self._take_step(flat, penalty)
 
     def _scaling_of_outputs(self) -> tuple[Array, Array] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -246,7 +247,10 @@ class Module(Shared):
                 if gradient is not None:
                     part.copy_(gradient.detach())
         assert flat is not None
-        self.network._step_with(np.ascontiguousarray(flat.detach().numpy()), penalty=penalty)
+        flat = flat.detach()
+        # The sum is finite only if every number is, and needs one pass over the memory.
+        is_finite = math.isfinite(flat.sum().item())
+        self.network._step_with(np.ascontiguousarray(flat.numpy()), penalty=penalty, is_finite=is_finite)
         increment_version(self._weights)
 
     def extra_repr(self) -> str:

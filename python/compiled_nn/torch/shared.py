@@ -150,7 +150,7 @@ class Shared(nn.Module):
             version = self.flat._version
             if version != self._cleared:
                 stack.clear_padding()
-                self._cleared = version
+                object.__setattr__(self, "_cleared", version)  # that of nn.Module is slow
         return stack
 
     def _take_over(self) -> None:
