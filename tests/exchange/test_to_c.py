@@ -313,6 +313,21 @@ def test_files_whose_name_is_no_identifier(file, name, tmp_path, no_compiler):
     assert f"int {name}_predict(" in (tmp_path / f"{file}.h").read_text()
 
 
+@pytest.mark.parametrize("text", ["\0x", "a\0b", b"a\0b"])
+def test_texts_that_end_within(text, tmp_path, no_compiler):
+    """C would confuse the category "\\0x" with ""."""
+    other = b"c" if isinstance(text, bytes) else ""
+    net = cnn.Network([cnn.Dense(2)]).fit([[0.0], [1.0]], [text, other], epochs=1)
+    with pytest.raises(ValueError, match=r"has the label .* null character"):
+        net.to_c(tmp_path / "net.c")
+    if isinstance(text, str):
+        rows = [{"name": each} for each in (text, other) * 5]
+        net = cnn.Network([cnn.Dense(2)], categorical_features="auto").fit(rows, [0, 1] * 5, epochs=1)
+        with pytest.raises(ValueError, match=r"Column 'name' has the category .* null character"):
+            net.to_c(tmp_path / "net.c")
+    assert not list(tmp_path.iterdir())
+
+
 def test_categories_that_float_rounds(tmp_path, no_compiler):
     rows = {"id": [2**24 + 1, 2**24 + 3] * 20}
     net = cnn.Network([cnn.Dense(2)], categorical_features="auto", column_types={"id": "category"}, seed=0)

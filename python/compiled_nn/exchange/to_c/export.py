@@ -55,6 +55,7 @@ def export(
         raise ValueError(f"The file name {stem!r} cannot be included in C source.")
     name = _name_of(stem) if name is None else names.check_name(name)
     checks.choice("to_c", "dtype", dtype, DTYPES)
+    _check_texts(description)
     test_rows = checks.integer("to_c", "test_rows", test_rows, minimum=1)
     if calibration is not None and dtype != "int8":
         raise ValueError(f"calibration_data is for dtype='int8'; dtype is {dtype!r}.")
@@ -79,6 +80,23 @@ def export(
     replacing.write(os.path.join(os.path.dirname(target), f"{stem}.h"), [head.encode()])
     replacing.write(target, [source.replace(f'#include "{name}.h"', f'#include "{stem}.h"', 1).encode()])
     return result
+
+
+def _check_texts(description: Description) -> None:
+    """Raise ValueError for a label or a category with a character that ends a text in C."""
+    texts = (
+        []
+        if description.classes is None
+        else [("The model has the label", each) for each in description.classes.tolist()]
+    )
+    for title, column in zip(description.titles, description.columns or (), strict=False):
+        if isinstance(column, Categorical):
+            texts += [(f"Column {title!r} has the category", each) for each in column.categories]
+    for what, text in texts:
+        if (isinstance(text, str) and "\0" in text) or (isinstance(text, bytes) and b"\0" in text):
+            raise ValueError(
+                f"{what} {text!r}, whose null character ends a text in C. Replace it, and fit the model again."
+            )
 
 
 def _name_of(stem: str) -> str:
