@@ -119,7 +119,7 @@ cdef int raise_failure(int failed) except -1:
     raise MemoryError
 
 
-cdef struct Forward:                # a parallel region that predicts; its threads take pieces of the rows until none is left
+cdef struct Forward:                # a parallel region that predicts; its threads take pieces of the rows
     const Net *net
     const DenseKernels *dense
     const void *parameters

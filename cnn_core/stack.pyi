@@ -1,6 +1,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias, final
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -46,7 +46,9 @@ class Objective:
     ) -> Self: ...
     def replace(self, **changes: Any) -> Objective: ...
 
+@final
 class Tape:
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
     @property
     def stack(self) -> Stack: ...
     @property

@@ -185,7 +185,7 @@ cdef class Stack(Layers):
             clear_paddings(self, <char *>self.parameters_data)
 
     def fix_memory(self):
-        """Keep the parameters and the running statistics in their present memory: later results of `present` are copies.
+        """Keep parameters and running statistics in their present memory: later results of `present` are copies.
 
         Arrays of `parameters` from now on are of this memory as long as the stack exists.
         """
@@ -733,7 +733,7 @@ cdef class Stack(Layers):
                          rows or of_rows is not None, n_threads)
 
     def step_by(self, cnp.ndarray gradients not None, double rate, Objective objective not None):
-        """One step of the optimizer with a given gradient, as `train` takes it: with the penalty, clipping, the average.
+        """One step of the optimizer with a given gradient, as in `train`: with the penalty, clipping, the average.
 
         Parameters
         ----------

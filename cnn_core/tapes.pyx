@@ -16,7 +16,7 @@ from libc.string cimport memcpy, memset
 
 from cnn_core.layers cimport aligned_zeros, is_in, round_up_rows
 from cnn_core.stack cimport Objective, Stack, Tape
-from cnn_core.types cimport BATCH_NORM, MOST_NARROW, NARROW_PANEL, NO_NORM, ROW_GROUP, Layer, Run, Update
+from cnn_core.types cimport MOST_NARROW, NARROW_PANEL, NO_NORM, ROW_GROUP, Layer, Run, Update
 
 cdef enum:
     MOST_SPARE = 4                      # blocks of memory that a stack keeps for later tapes

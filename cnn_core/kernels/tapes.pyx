@@ -7,7 +7,7 @@ gradient; for one instruction set and one type of real.
 """
 
 from cnn_core.kernels.optimizers cimport begin_step
-from cnn_core.kernels.partition cimport TILE_GROUP, clear_padding, goes_on, part_of, sync_threads, vectors_of
+from cnn_core.kernels.partition cimport goes_on, part_of, sync_threads, vectors_of
 from cnn_core.kernels.vec cimport LANES, flush_subnormals, fp_state, real, restore_fp
 from cnn_core.types cimport BATCH_NORM, ROW_GROUP, Layer, Part, Run, is_frozen, share
 # from dense.pyx: copy_weights, take_step
