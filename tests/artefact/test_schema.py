@@ -245,8 +245,9 @@ def test_ranges_of_training():
     size = model_of("table").input_schema()["properties"]["size"]["x-training"]
     values = [row["size"] for row in TABLE if row["size"] is not None]
     assert (size["minimum"], size["maximum"]) == (min(values), max(values))
-    assert size["mean"] == pytest.approx(np.mean(values), rel=1e-6)
-    assert size["missing"] == pytest.approx(1 - len(values) / N)
+    # All but the range have six digits.
+    assert size["mean"] == pytest.approx(np.mean(values), rel=1e-5)
+    assert size["missing"] == pytest.approx(1 - len(values) / N, rel=1e-5)
     numbers = model_of("numbers").input_schema()
     assert [each["minimum"] for each in numbers["x-training"]] == X.min(axis=0).tolist()
     assert "x-training" not in model_of("weights only").input_schema()

@@ -307,11 +307,11 @@ def overhead(model, path):
 
 
 @BOTH
-def test_files_take_at_most_4_kb_more_than_the_weights(estimator, tmp_path):
+def test_files_take_at_most_4_kb_and_a_half_more_than_the_weights(estimator, tmp_path):
     how = {"early_stopping": True, "n_iter_no_change": math.inf, "standardize": True, "random_state": 0}
     model = estimator(hidden_layer_sizes=(8, 8), max_iter=200, **how).fit(X, Y)
     assert len(model.loss_curve_) == len(model.validation_scores_) == 200
-    assert overhead(model, tmp_path / "m") <= 4096
+    assert overhead(model, tmp_path / "m") <= 4608
 
 
 @BOTH

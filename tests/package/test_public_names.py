@@ -1,7 +1,7 @@
 """Public names: every path in the documentation can be imported, and the packages list what they have."""
 
 import ast
-import importlib
+import importlib.util
 import re
 import subprocess
 import sys
@@ -53,8 +53,11 @@ def documented():
 
 @pytest.mark.skipif(not PAGES, reason="this copy of the sources has no documentation")
 def test_every_documented_path_can_be_imported():
-    assert len(documented()) > 30
-    for name in documented():
+    names = documented()
+    assert len(names) > 30
+    if importlib.util.find_spec("torch") is None:
+        names = [name for name in names if name.split(".")[1] != "torch"]
+    for name in names:
         found = cnn
         for part in name.split(".")[1:]:
             try:

@@ -100,7 +100,7 @@ def _with_training(inputs: Inputs, columns: list[tuple[Schema, Any]]) -> list[tu
         for i, of_column in zip(places, summary.numbers.T.tolist(), strict=True):
             schema = found[i][0]
             if schema.get("x-kind") != "date" and not math.isnan(of_column[0]):
-                known = dict(zip(_TRAINING, of_column, strict=True))
+                known = dict(zip(_TRAINING, seen.rounded(of_column), strict=True))
                 middle = min(max(float(f"{known['mean']:.{_DIGITS}g}"), known["minimum"]), known["maximum"])
                 found[i] = {**schema, **_boolean(schema["type"], known), "x-training": known}, middle
     return found

@@ -209,6 +209,11 @@ class Seen:
         self.__init__(*state)  # type: ignore[misc]
 
 
+def rounded(column: list[float]) -> list[float]:
+    """Return the numbers of a column as files and schemas have them: all but the range with six digits."""
+    return [*column[:MEAN], *(float(f"{number:.6g}") for number in column[MEAN:])]
+
+
 def categorical(encoder: Tabular | None) -> list[Categorical]:
     """Return the columns of categories that become columns of the encoded rows."""
     columns = () if encoder is None else encoder.columns_

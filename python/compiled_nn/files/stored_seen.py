@@ -24,9 +24,7 @@ from .schemas import array, fail, integer, optional, real, record
 if TYPE_CHECKING:
     from ..artefact.inputs import Inputs
 
-_DIGITS = 6  # significant digits of means, deviations and shares
-_RANGE, _PARTS = 2, 5  # numbers of a column that are not rounded; all of them
-
+_PARTS = 5  # numbers of a column
 
 SCHEMA = record(
     {
@@ -44,16 +42,12 @@ def to_config(inputs: Inputs) -> dict[str, Any] | None:
     summary = None if inputs.seen is None else inputs.seen.summary
     if summary is None:
         return None
+    from ..artefact.seen import rounded  # imported here because old files do not have it
+
     known = {"rows": summary.rows, "ranged": summary.ranged, "sampled": summary.sampled}
-    numbers = [[_stored(i, each) for i, each in enumerate(column)] for column in summary.numbers.T.tolist()]
+    columns = map(rounded, summary.numbers.T.tolist())
+    numbers = [[None if math.isnan(each) else each for each in column] for column in columns]
     return {**known, "numbers": numbers, "counts": list(map(int, summary.counts.tolist()))}
-
-
-def _stored(place: int, number: float) -> float | None:
-    """Return one of the numbers of a column as it is stored."""
-    if math.isnan(number):
-        return None
-    return number if place < _RANGE else float(f"{number:.{_DIGITS}g}")
 
 
 def read(config: dict[str, Any] | None, inputs: Inputs) -> Inputs:
