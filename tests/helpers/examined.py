@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import faulthandler
 import io
+import json
 import linecache
 import sys
 import tempfile
@@ -69,9 +70,13 @@ def _save(model):
     return buffer.getvalue()
 
 
+# Kinds of the files that `save` writes from models of files of another kind.
+_SAVED_AS = {"checkpoint": "network", "mapped": "network", "ensemble_checkpoint": "ensemble"}
+
+
 def _saved_again(model, kind):
     """Save a model, and what is loaded from its file, until files of the present format have nothing left to round."""
-    kind = kind if kind != "checkpoint" else "network"
+    kind = _SAVED_AS.get(kind, kind)
     try:
         first = _save(model)
         second = _save(files.read(kind, first))
@@ -82,7 +87,14 @@ def _saved_again(model, kind):
         raise MutantError("a file that is loaded and saved again has other bytes")
 
 
-_SOME = ("predict", "repr", "save", "partial_fit")  # calls that each model answers
+_SOME = ("predict", "repr", "save", "partial_fit")
+# Calls that models of a kind do not have.
+_WITHOUT = {
+    "ensemble": ("diagnose", "partial_fit"),
+    "ensemble_checkpoint": ("diagnose", "partial_fit"),
+    "tabular_classifier": ("summary", "partial_fit"),
+    "tabular_regressor": ("summary", "partial_fit"),
+}
 
 
 def answer(model, described, fully=True):
@@ -100,17 +112,19 @@ def answer(model, described, fully=True):
             getattr(model, name) for name in ("classes_", "mean_", "embeddings_") if hasattr(model, name)
         ],
         "get_params": lambda: (
-            repr(model.get_params()) if hasattr(model, "get_params") else model.get_weights()
+            repr(model.get_params()) if hasattr(model, "get_params") else files.weights(model)
         ),
+        "input_schema": lambda: json.dumps(model.input_schema()),
+        "check_inputs": lambda: str(model.check_inputs(X)),
         "diagnose": lambda: str(model.diagnose(X, y)),
         "partial_fit": lambda: model.partial_fit(X[:1], y[:1]),
         "predict again": lambda: model.predict(X),
     }
-    if kind == "checkpoint":
+    if kind.endswith("checkpoint"):
         calls["save_checkpoint"] = lambda: model.save_checkpoint(io.BytesIO())
         calls["fit"] = lambda: model.fit(X, y, epochs=1, warm_start=True, batch_size=4)
     for name, call in calls.items():
-        if not fully and name not in _SOME:
+        if name in _WITHOUT.get(kind, ()) or not fully and name not in _SOME:
             continue
         if name.startswith("predict") and not hasattr(model, name.removesuffix(" again")):
             continue
@@ -119,10 +133,17 @@ def answer(model, described, fully=True):
 
 
 def load(described, content, folder=None):
-    """Load a file, from memory or if there is a folder, from a path; return None where it is refused."""
+    """Load a file, from memory or if there is a folder, from a path; return None where it is refused.
+
+    A file to map into memory is always at a path.
+    """
+    if described["kind"] == "mapped" and folder is None:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as own:  # Windows keeps a mapped file
+            return load(described, content, own)
     place = content
     if folder is not None:
         place = Path(folder, "mutant.safetensors")
+        place.unlink(missing_ok=True)  # a model may still map the file that was there
         place.write_bytes(content)
     start = time.process_time()
     try:

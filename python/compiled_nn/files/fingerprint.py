@@ -54,12 +54,9 @@ def of_file(document: Mapping[str, Any], file: Content) -> str:
 
 
 def _hashed(document: Mapping[str, Any], tensors: dict[str, Any]) -> str:
-    digest = hashlib.sha256()
-    for part in _ENCODER.iterencode(
-        _decisive(document) | {"tensors": tensors}
-    ):  # the text is not in memory as a whole
-        digest.update(part.encode())
-    return digest.hexdigest()
+    # encode() leaves no cycle of references, as iterencode() does
+    text = _ENCODER.encode(_decisive(document) | {"tensors": tensors})
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _decisive(document: Mapping[str, Any]) -> dict[str, Any]:
