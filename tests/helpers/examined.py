@@ -124,7 +124,7 @@ def answer(model, described, fully=True):
         calls["save_checkpoint"] = lambda: model.save_checkpoint(io.BytesIO())
         calls["fit"] = lambda: model.fit(X, y, epochs=1, warm_start=True, batch_size=4)
     for name, call in calls.items():
-        if name in _WITHOUT.get(kind, ()) or not fully and name not in _SOME:
+        if name in _WITHOUT.get(kind, ()) or (not fully and name not in _SOME):
             continue
         if name.startswith("predict") and not hasattr(model, name.removesuffix(" again")):
             continue
