@@ -66,7 +66,13 @@ def _answering(what):
 
 def _save(model):
     buffer = io.BytesIO()
-    model.save(buffer)
+    try:
+        model.save(buffer)
+    except (TypeError, ValueError) as error:
+        if not str(error).startswith("metadata["):
+            raise
+        # the form of notes of the user is checked when they are written, not when they are read
+        model.save(buffer, metadata={})
     return buffer.getvalue()
 
 
