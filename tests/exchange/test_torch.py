@@ -552,3 +552,17 @@ def test_functions_of_the_user_are_refused():
     net.fit(X, X[:, 0], epochs=1)
     with pytest.raises(ValueError, match="The activation of layer 0 is user-defined"):
         net.to_torch()
+
+
+def test_a_file_without_the_order_of_its_layers(tmp_path):
+    """safetensors sorts "head" before "trunk", which has as many units."""
+    save_file = pytest.importorskip("safetensors.torch", reason="needs safetensors").save_file
+    layers = {"trunk": nn.Linear(3, 3), "head": nn.Linear(3, 3)}
+    state = {f"{name}.weight": layer.weight.data for name, layer in layers.items()}
+    save_file(state, tmp_path / "state.safetensors")
+    with pytest.raises(ValueError, match="does not contain the order in which 'head'"):
+        cnn.from_torch(tmp_path / "state.safetensors", activations="relu")
+    hidden = torch.relu(torch.ones(1, 3) @ state["trunk.weight"].T)
+    expected = (hidden @ state["head.weight"].T).numpy()
+    net = cnn.from_torch(state, activations="relu")
+    np.testing.assert_allclose(net.predict([[1.0] * 3]).reshape(1, 3), expected, rtol=0, atol=1e-6)

@@ -68,19 +68,19 @@ def from_torch(
     >>> cnn.from_torch(state, activations="relu").predict([[1.0, 2.0, 3.0]]).tolist()
     [13.0]
     """
-    from ..exchange import torch_reader  # imported here to keep `import compiled_nn` fast
+    from ..exchange import torch_reader, torch_states  # imported here to keep `import compiled_nn` fast
 
     meaning = Meaning(loss, classes)
     if isinstance(module, (str, os.PathLike)):
-        module = torch_reader.load_state(module)
+        module = torch_states.load_state(module)
     if isinstance(module, Mapping):
-        names = torch_reader.check_activations(activations, module)
-        plain, dtype = torch_reader.read_state(module, names)
+        names = torch_states.check_activations(activations, module)
+        plain, dtype = torch_states.read_state(module, names)
         return network_of(
             plain,
             meaning,
             dtype,
-            lambda X: torch_reader.evaluate_state(module, names, X),
+            lambda X: torch_states.evaluate_state(module, names, X),
             "state dict",
             "NumPy",
         )
