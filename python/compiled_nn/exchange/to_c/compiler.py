@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import subprocess
+import subprocess  # nosec B404
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,6 +105,6 @@ def _must_run(command: list[str], folder: str, given: bytes = b"") -> bytes:
 def _run(
     command: list[str], folder: str | None = None, given: bytes = b""
 ) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
+    return subprocess.run(  # nosec B603: no shell; the compiler of the user, and the program it made
         command, cwd=folder, input=given, capture_output=True, timeout=_SECONDS, check=False
     )
