@@ -105,6 +105,7 @@ def _must_run(command: list[str], folder: str, given: bytes = b"") -> bytes:
 def _run(
     command: list[str], folder: str | None = None, given: bytes = b""
 ) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(  # nosec B603: no shell; the compiler of the user, and the program it made
+    # No shell: the compiler of the user, and the program that it has made.
+    return subprocess.run(  # nosec B603
         command, cwd=folder, input=given, capture_output=True, timeout=_SECONDS, check=False
     )
