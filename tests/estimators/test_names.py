@@ -171,11 +171,12 @@ def test_files_have_the_names_once(estimator, encoded, tmp_path):
 
 
 def with_old_names(path, names):
-    """Write the names of a file as before format 4: as an attribute of the estimator."""
+    """Write the names of a file as before format 4: as an attribute of the estimator, and without a fingerprint."""
     content = path.read_bytes()
     size = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + size])
     metadata = header["__metadata__"]
+    del metadata["compiled_nn_card"]
     network, model = json.loads(metadata["compiled_nn"]), json.loads(metadata["compiled_nn_estimator"])
     del network["inputs"]
     network.pop("outputs", None)
