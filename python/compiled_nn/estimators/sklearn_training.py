@@ -40,13 +40,8 @@ _WITHOUT_EFFECT = (
     ),
     *("init", "coefs_init", "intercepts_init", "callbacks", "on_interrupt", "metrics", "preset"),
 )
-_LOSSES = (
-    "binary_cross_entropy",
-    "softmax_cross_entropy",
-    "mse",
-    "squared_error",
-    "poisson",
-)  # of scikit-learn
+# Losses of scikit-learn:
+_LOSSES = ("binary_cross_entropy", "softmax_cross_entropy", "mse", "squared_error", "poisson")
 
 
 def training_of(model: Any) -> Training:

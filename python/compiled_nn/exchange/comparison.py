@@ -48,9 +48,8 @@ def compared(
     probe = verification.probe_rows(description, predictor)
     ours = verification.answers(description, predictor, probe.X)
     found = theirs(probe.X)
-    finite = np.ones(
-        len(probe), bool
-    )  # exp of the core has a limit, above which other libraries return infinity
+    # exp of the core has a limit, above which other libraries return infinity.
+    finite = np.ones(len(probe), bool)
     for name, values in found.items():
         if name != "label":
             finite &= np.isfinite(values).all(axis=1)

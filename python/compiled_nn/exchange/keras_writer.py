@@ -89,9 +89,8 @@ class _Writer:
         if d.factor is not None and d.shift is not None:
             y = layers.Rescaling(d.factor.tolist(), d.shift.tolist(), dtype=d.dtype)(y)
         model = self._keras.Model(start, y)
-        model.dtype_policy = self._keras.DTypePolicy(
-            d.dtype
-        )  # otherwise X is converted to the default of Keras
+        # Otherwise X is converted to the default dtype of Keras.
+        model.dtype_policy = self._keras.DTypePolicy(d.dtype)
         return model
 
     def _network(self, chain: Chain, x: Any, logits: bool) -> Any:

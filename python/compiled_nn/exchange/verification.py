@@ -23,12 +23,8 @@ if TYPE_CHECKING:
 
 BOUNDS = {"float64": 1e-9, "float32": 1e-5}  # largest differences, relative to the largest output
 _LEAST = 64  # rows
-_WIDTHS = (
-    4.0,
-    1.0,
-    0.1,
-    0.0,
-)  # of probe rows, in units of the spread: the widest with which the model predicts
+# Widths of probe rows, in units of the spread: the widest with which the model predicts is used.
+_WIDTHS = (4.0, 1.0, 0.1, 0.0)
 _DAY = 86_400_000_000  # microseconds
 Answers = Mapping[str, Array]
 

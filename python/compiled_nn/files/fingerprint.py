@@ -25,10 +25,8 @@ _OF_TRAINING = frozenset(
     {"optimizer", "l1", "l2", "seed", "input_dropout", "clip_norm", "clip_value", "ema", "proximal"}
 )
 _OF_LAYERS_IN_TRAINING = frozenset({"init", "dropout", "trainable", "rate"})
-_IGNORED = (
-    "training.",
-    MAPPED,
-)  # starts of names of tensors that prediction does not need, or that repeat others
+# Starts of names of tensors that prediction does not need, or that repeat others:
+_IGNORED = ("training.", MAPPED)
 
 
 def of_tensors(document: Mapping[str, Any], tensors: Mapping[str, Array]) -> str:

@@ -18,9 +18,8 @@ from .request_errors import RequestError
 from .store import Slot, Store
 
 LOG = logging.getLogger("compiled_nn.serving")
-_SMALL = (
-    1 << 16
-)  # bytes of a body that is read in the event loop; larger ones are read and answered in a thread
+# Bytes of a body that is read in the event loop; larger ones are read and answered in a thread.
+_SMALL = 1 << 16
 _JSON = b"application/json"
 _CHECK = b'"check"'  # a body with this text is answered in a thread, because a check may take milliseconds
 
@@ -124,13 +123,13 @@ class Endpoints:
 
     async def predict(self, request: Request) -> Found:
         """Answer rows as objects."""
-        return await self._answer(request, plain.Question)
+        return await self._answer(request, plain.Objects)
 
     async def infer(self, request: Request) -> Found:
         """Answer tensors."""
         if any(name == b"inference-header-content-length" for name, _ in request.scope["headers"]):
             raise RequestError(400, "The service takes no binary tensors. Send the data as JSON.")
-        return await self._answer(request, protocol.Question)
+        return await self._answer(request, protocol.Tensors)
 
     async def _answer(self, request: Request, question_type: Any) -> Found:
         store = self.store

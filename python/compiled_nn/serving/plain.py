@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..common.errors import did_you_mean
 from .documents import kind_of, shown
+from .question import Question
 from .request_errors import RequestError
 
 if TYPE_CHECKING:
-    from ..data.arrays import Array
     from .answers import Answers
     from .model import ServedModel
     from .settings import Settings
@@ -18,25 +18,8 @@ if TYPE_CHECKING:
 _KEYS = ("rows", "coverage", "check")
 
 
-class Question:
-    """Rows of a request, ready for a model.
-
-    Parameters
-    ----------
-    document : dict
-        Body of the request.
-    slot : Slot
-        Place of the model.
-    model : ServedModel
-        Model that answers.
-    settings : Settings
-        Limits of the service.
-
-    Raises
-    ------
-    RequestError
-        If the request cannot be answered.
-    """
+class Objects(Question):
+    """Rows of a request as JSON objects or lists."""
 
     def __init__(self, document: dict[str, Any], slot: Slot, model: ServedModel, settings: Settings) -> None:
         for key in document:
@@ -49,10 +32,8 @@ class Question:
                 )
         rows = document.get("rows")
         check_number(len(rows) if isinstance(rows, list) else 0, settings.max_rows)
-        self._slot, self._model = slot, model
-        self.coverage = document.get("coverage")
-        self.margin: Array | None = model.answering.margin_for(self.coverage)
-        self.rows: Array = model.rows.read(rows)
+        super().__init__(slot, model, document.get("coverage"))
+        self.rows = model.rows.read(rows)
         self._check = _comparison(model, rows) if self._wants(document) else None
 
     @staticmethod

@@ -26,6 +26,7 @@ from ..preprocessing.columns import Categorical, LeftOut, Numeric
 from .answers import Answers, finite
 from .documents import kind_of, shown
 from .plain import check_number
+from .question import Question
 from .request_errors import RequestError
 
 if TYPE_CHECKING:
@@ -43,37 +44,18 @@ _TENSOR = ("name", "shape", "datatype", "parameters", "data")
 _MOST_DIMENSIONS = 8
 
 
-class Question:
-    """Tensors of a request, ready for a model.
-
-    Parameters
-    ----------
-    document : dict
-        Body of the request.
-    slot : Slot
-        Place of the model.
-    model : ServedModel
-        Model that answers.
-    settings : Settings
-        Limits of the service.
-
-    Raises
-    ------
-    RequestError
-        If the request cannot be answered.
-    """
+class Tensors(Question):
+    """Tensors of a request."""
 
     def __init__(self, document: dict[str, Any], slot: Slot, model: ServedModel, settings: Settings) -> None:
         _check_keys(document, _REQUEST, "The request")
-        self._slot, self._model = slot, model
         self._id = document.get("id")
         if self._id is not None and not isinstance(self._id, str):
             raise RequestError(400, f"id is {kind_of(self._id)}; expected a text.")
         parameters = _parameters(document, "The request")
-        self.coverage = parameters.get("coverage")
-        self.margin: Array | None = model.answering.margin_for(self.coverage)
+        super().__init__(slot, model, parameters.get("coverage"))
         self._wanted = _wanted(document.get("outputs"), output_names(model, self.margin is not None))
-        self.rows: Array = model.rows.read(_rows(document.get("inputs"), model, settings))
+        self.rows = model.rows.read(_rows(document.get("inputs"), model, settings))
 
     def answer(self, answers: Answers) -> dict[str, Any]:
         """Return the body of the answer."""

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
-from torch._compile import (
-    _disable_dynamo,
-)  # torch.compiler.disable, but imports the compiler at the first call
+
+# It is torch.compiler.disable, but imports the compiler at the first call:
+from torch._compile import _disable_dynamo
 from torch.autograd.graph import increment_version
 
 from ..network import Network

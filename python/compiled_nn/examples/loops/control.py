@@ -26,9 +26,8 @@ class Carts:
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng
-        self.state = rng.uniform(
-            -0.05, 0.05, (CARTS, 4)
-        )  # place and speed of the cart, angle and speed of the pole
+        # Place and speed of the cart, angle and speed of the pole:
+        self.state = rng.uniform(-0.05, 0.05, (CARTS, 4))
         self.ages = np.zeros(CARTS, int)
         self.lengths: list[int] = []  # of episodes that have ended
 

@@ -225,9 +225,8 @@ def _quantized(layer: PlannedLayer, range_: Range) -> PlannedLayer:
         step[step <= np.float32(1e-30)] = 1
         bias = np.zeros_like(bias)
     scaled = W * step.astype(np.float64)
-    rows = (
-        np.zeros((0, len(W))) if table is None else table.astype(np.float64) / LARGEST
-    )  # their input is 127
+    # The input of the rows of a table is 127.
+    rows = np.zeros((0, len(W))) if table is None else table.astype(np.float64) / LARGEST
     largest = np.abs(np.concatenate([scaled.T, rows])).max(axis=0)
     factors = np.where(largest > 0, largest / LARGEST, 1.0)
     total = bias if layer.bias is None else bias + layer.bias
