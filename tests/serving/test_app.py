@@ -13,7 +13,7 @@ from html.parser import HTMLParser
 import compiled_nn as cnn
 import numpy as np
 import pytest
-from services import get, post, request
+from services import answered, get, post, request
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed")
 pytest.importorskip("prometheus_client", reason="prometheus_client is not installed")
@@ -170,53 +170,19 @@ def test_an_error_of_the_program_is_no_answer(net, monkeypatch, caplog):
 
 
 def test_a_connection_that_ends_early(net):
-    async def app_receives():
-        sent = []
+    async def receive():
+        return {"type": "http.disconnect"}
 
-        async def receive():
-            return {"type": "http.disconnect"}
-
-        async def send(message):
-            sent.append(message)
-
-        scope = {
-            "type": "http",
-            "method": "POST",
-            "path": "/models/model/predict",
-            "headers": [],
-            "query_string": b"",
-        }
-        await create_app(net)(
-            scope | {"http_version": "1.1", "scheme": "http", "root_path": ""}, receive, send
-        )
-        return sent[0]["status"]
-
-    assert asyncio.run(app_receives()) == 400
+    sent = asyncio.run(answered(create_app(net), "POST", "/models/model/predict", receive))
+    assert sent[0]["status"] == 400
 
 
 def test_a_body_that_does_not_arrive(net):
-    app = create_app(net, timeout=0.05)
+    async def receive():
+        await asyncio.Event().wait()
 
-    async def run():
-        async def receive():
-            await asyncio.Event().wait()
-
-        sent = []
-
-        async def send(message):
-            sent.append(message)
-
-        scope = {
-            "type": "http",
-            "method": "POST",
-            "path": "/models/model/predict",
-            "headers": [],
-            "query_string": b"",
-        }
-        await app(scope | {"http_version": "1.1", "scheme": "http", "root_path": ""}, receive, send)
-        return sent[0]["status"]
-
-    assert asyncio.run(run()) == 408
+    sent = asyncio.run(answered(create_app(net, timeout=0.05), "POST", "/models/model/predict", receive))
+    assert sent[0]["status"] == 408
 
 
 def test_a_model_that_is_trained_further_keeps_its_answers(net):

@@ -13,15 +13,13 @@ import sys
 import threading
 import time
 
-import compiled_nn as cnn
-import numpy as np
 import pytest
+from services import saved_networks
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed")
 pytest.importorskip("prometheus_client", reason="prometheus_client is not installed")
 pytest.importorskip("uvicorn", reason="uvicorn is not installed")
 
-X = np.random.default_rng(0).normal(size=(40, 3))
 BODY = json.dumps({"rows": [[0.25, -1.0, 2.0]]})
 WAIT = 60  # seconds until a process must have done something, on a busy machine
 
@@ -29,12 +27,7 @@ WAIT = 60  # seconds until a process must have done something, on a busy machine
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     """Two files of networks, and what each of them predicts for the row of BODY."""
-    folder, found = tmp_path_factory.mktemp("models"), []
-    for seed in range(2):
-        net = cnn.Network([cnn.Dense(1)], loss="mse", seed=seed).fit(X, X[:, seed], epochs=1)
-        net.save(folder / f"net{seed}.safetensors")
-        found.append((folder / f"net{seed}.safetensors", net.predict(np.array([[0.25, -1.0, 2.0]]))[0]))
-    return found
+    return saved_networks(tmp_path_factory.mktemp("models"), 2, [0.25, -1.0, 2.0])
 
 
 class Service:

@@ -8,16 +8,14 @@ import threading
 import time
 
 import compiled_nn as cnn
-import numpy as np
 import pytest
-from services import get, post, request
+from services import get, post, request, saved_networks
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed")
 pytest.importorskip("prometheus_client", reason="prometheus_client is not installed")
 
 from compiled_nn.serving import create_app
 
-X = np.random.default_rng(0).normal(size=(20, 3))
 ROW = [0.25, -1.0, 2.0]
 DOCUMENT = {"rows": [ROW]}
 PATH = "/models/m/predict"
@@ -27,12 +25,7 @@ WAIT = 20  # seconds until a change must have been noticed, on a busy machine
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     """Three files of networks, and what each of them predicts for ROW."""
-    folder, found = tmp_path_factory.mktemp("models"), []
-    for seed in range(3):
-        net = cnn.Network([cnn.Dense(1)], loss="mse", seed=seed).fit(X, X[:, seed], epochs=1)
-        net.save(folder / f"{seed}.safetensors")
-        found.append((folder / f"{seed}.safetensors", net.predict(np.array([ROW]))[0]))
-    return found
+    return saved_networks(tmp_path_factory.mktemp("models"), 3, ROW)
 
 
 @pytest.fixture
