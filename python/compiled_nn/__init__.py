@@ -46,8 +46,8 @@ if TYPE_CHECKING:
     from .estimators.from_sklearn import from_sklearn
     from .estimators.tabular import TabularClassifier, TabularRegressor
     from .network.ensemble import Ensemble
+    from .network.from_libraries import from_keras, from_onnx, from_torch
     from .network.importance import permutation_importance
-    from .network.imports import from_keras, from_onnx, from_torch
     from .optimizers import LBFGS, SGD, Adadelta, Adagrad, Adam, AdamW, Lion, NAdam, RAdam, RMSprop, Rprop
     from .spec.numeric_embeddings import Periodic, PiecewiseLinear
     from .training.averaging import SWA
@@ -158,7 +158,7 @@ __getattr__, __dir__ = lazy.attach(
         **dict.fromkeys(("Periodic", "PiecewiseLinear"), "spec.numeric_embeddings"),
         "SWA": "training.averaging",
         "from_sklearn": "estimators.from_sklearn",
-        **dict.fromkeys(("from_keras", "from_onnx", "from_torch"), "network.imports"),
+        **dict.fromkeys(("from_keras", "from_onnx", "from_torch"), "network.from_libraries"),
         "permutation_importance": "network.importance",
         "search": "tuning.searching",
     },

@@ -390,10 +390,8 @@ def _of(entries: Array, rows: Array | None, place: int) -> Array:
 def _counts(encoder: Tabular, indices: Array, entries: Array, rows: Array | None) -> Array:
     """Return the number of rows of each category, and of missing ones, one column after the other."""
     columns, found = categorical(encoder), []
-    start, first = (
-        encoder.n_columns_ - sum(column.width for column in columns),
-        entries.shape[1] - len(columns),
-    )
+    start = encoder.n_columns_ - sum(column.width for column in columns)
+    first = entries.shape[1] - len(columns)
     for j, column in enumerate(columns, start=first):
         codes = np.where(_of(entries, rows, j) != 0, _of(indices, rows, j) - start, column.width)
         found.append(np.bincount(codes, minlength=column.width + 1))
