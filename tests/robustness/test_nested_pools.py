@@ -226,10 +226,13 @@ os.waitpid(pid, 0)
 
 
 def test_a_number_that_is_set_is_known():
-    assert threads.chosen_num_threads() is None
+    before = threads.chosen_num_threads()  # of a controller of threadpoolctl, as in docs/training.md
     try:
+        threads.set_num_threads(None)
+        assert threads.chosen_num_threads() is None
         threads.set_num_threads(3)
         assert threads.chosen_num_threads() == 3
-    finally:
         threads.set_num_threads(None)
-    assert threads.chosen_num_threads() is None
+        assert threads.chosen_num_threads() is None
+    finally:
+        threads.set_num_threads(before)
