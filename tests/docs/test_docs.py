@@ -22,6 +22,8 @@ PAGES = {
 }
 CORE, FACE = ROOT / "cnn_core", ROOT / "python" / "compiled_nn"
 NOT_INSTALLED_HERE = (
+    "dask",
+    "distributed",
     "safetensors",
     "torch",
     "scipy",
