@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         conformal,
         datasets,
         diagram,
+        distributed,
         estimators,
         functional,
         losses,
@@ -88,6 +89,7 @@ __all__ = [
     "conformal",
     "datasets",
     "diagram",
+    "distributed",
     "estimators",
     "from_keras",
     "from_onnx",
@@ -117,8 +119,11 @@ __all__ = [
 ]
 
 _MODULES = (
-    *("calibration", "callbacks", "conformal", "datasets", "diagram", "estimators", "functional", "losses"),
+    *("calibration", "callbacks", "conformal", "datasets", "diagram", "distributed"),
     *(
+        "estimators",
+        "functional",
+        "losses",
         "metrics",
         "optimizers",
         "plotting",

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..artefact.inputs import Inputs
-from ..artefact.outputs import Outputs
 from ..common import clock
 from ..common.errors import suggest_keywords
 from ..common.exclusive import exclusive
@@ -20,15 +19,12 @@ from ..data.samples import Samples, check_lengths
 from ..spec.configuration import check_proximal
 from ..training.batches import Data
 from ..training.divergence import Snapshot
-from ..training.history import new_history
-from ..training.levels import check_columns, check_first_row
+from ..training.levels import check_first_row
 from ..training.targets import Targets, read_targets, targets_with_classes, weights_of
 from ..training.trainer import Trainer
 from . import observing
-from .losses import Losses
-from .prediction import Prediction
 from .run import Run
-from .state import State
+from .sharded_fit import ShardedFitting
 
 if TYPE_CHECKING:
     from typing import Self
@@ -45,7 +41,7 @@ if TYPE_CHECKING:
     from ..training.validation import Validation
 
 
-class Fitting(Prediction, Losses, State):
+class Fitting(ShardedFitting):
     """Methods of a network that train it: ``fit`` and ``partial_fit``."""
 
     @exclusive("Network")
@@ -88,7 +84,8 @@ class Fitting(Prediction, Losses, State):
             it. If y is None, X is a source of batches, of which only one is in memory at a time: an iterable of pairs
             (X, y), or (X, y, sample_weight), with any number of rows, or a function that returns one. It is iterated
             once per epoch, and once before for its first item, which determines the names of the columns and the
-            statistics of `standardize`. Steps and shuffling do not mix rows of different items.
+            statistics of `standardize`. Steps and shuffling do not mix rows of different items. Or X is a
+            :class:`compiled_nn.distributed.ShardedRows`, whose rows several processes train on.
         y : array-like (m,), (m, 1) or (m, n_outputs), optional
             Labels of any type; values for losses of values; or one column per output: one-hot or soft labels for
             "softmax_cross_entropy", independent 0/1 targets for "binary_cross_entropy".
@@ -270,6 +267,7 @@ class Fitting(Prediction, Losses, State):
         run.trainer.set_optimizer(self.optimizer)
         last_finite = Snapshot(run.trainer.stack)
         try:
+            assert run.data is not None
             _, divergence = run.trainer.run(run.data, self.optimizer, run.objective, last_finite)
         finally:
             self._weights_changed()
@@ -291,6 +289,11 @@ class Fitting(Prediction, Losses, State):
         if plan.classes is not None:
             targets = targets_with_classes(targets, c.loss, c.n_outputs, plan.classes)
         stream_source = X if y is None else None
+        if stream_source is not None:
+            from ..training.sharded import Sharded  # imported here to keep `import compiled_nn` fast
+
+            if isinstance(X, Sharded):
+                return self._prepare_sharded(X, plan, targets, continues=continues)
         if is_lbfgs:
             from ..training import lbfgs  # imported here to keep `import compiled_nn` fast
 
@@ -361,24 +364,7 @@ class Fitting(Prediction, Losses, State):
             statistics = self._fit_statistics(X, encoder, rows, weights)
         if self._lacks_bins(inputs):
             inputs = inputs.with_bins(self._configuration, X, statistics, y, rows, weights)
-        is_new = trainer is None
-        trainer = trainer or self._drawn(inputs)
-        trainer.check_schedule(self.optimizer)
-        if is_new or statistics is not None:
-            inputs.set_in(trainer.stack, statistics)
-        if not trainer.stack.steps and self._configuration.scaling is None:
-            check_columns(X, self._configuration.dtype, None if encoder else inputs.names)
-        configuration = inputs.embedded(self._configuration)
-        self._begin_with(
-            _configuration=configuration,
-            _trainer=trainer,
-            _inputs=inputs,
-            _outputs=Outputs.of(configuration, targets),
-            history=self.history if resume else new_history(),
-        )
-        trainer.restore_weights(averages=averages)
-        self._weights_changed()
-        return trainer
+        return self._begin_with_statistics(trainer, inputs, statistics, targets, resume, X, averages)
 
     def _split_rows(self, y: Array, targets: Targets, fraction: float, groups: Any) -> tuple[Array, Array]:
         """Return the indices of the validation rows and of the training rows."""

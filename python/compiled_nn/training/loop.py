@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import ExitStack
 from time import perf_counter
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from ..callbacks.base import Callback, overrides
 from ..common.errors import CompiledNNWarning
@@ -29,8 +29,23 @@ if TYPE_CHECKING:
     from .streams import Streamed
     from .together import Together
 
-Source: TypeAlias = "InMemory | Streamed | FullBatch | Together"
+Source: TypeAlias = "InMemory | Streamed | FullBatch | Together | ClosingSource"
 OnStep: TypeAlias = Callable[[int, float], bool]
+
+
+class ClosingSource(Protocol):
+    """Source of epochs over sharded rows, which has to be closed; the attributes are those of :class:`InMemory`."""
+
+    finished: str | None
+    has_stepped: bool
+
+    def run(
+        self, optimizer: Optimizer, most: int, deadline: float, on_step: OnStep | None = None
+    ) -> tuple[History, Divergence | None]:
+        """Train for one epoch; documented in :meth:`InMemory.run`."""
+
+    def close(self) -> None:
+        """Release what other processes hold for training."""
 
 
 class InMemory:

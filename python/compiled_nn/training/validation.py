@@ -166,20 +166,9 @@ def hold_out(
         If the parameters of validation cannot be used, or contradict one another.
     """
     fraction, groups, metrics = plan.validation_fraction, plan.validation_groups, plan.metrics
-    if plan.validation_data is not None:
-        if fraction is not None or groups is not None:
-            raise ValueError(
-                "validation_data is given, so validation_fraction and validation_groups must be None."
-            )
-        pair = read_validation_data(configuration, plan.validation_data, inputs, targets)
-        return Validation(*pair, metrics), None
-    if fraction is None and groups is None:
-        if metrics:
-            raise ValueError(
-                "metrics are computed on validation rows, but there are none."
-                " Pass validation_data or validation_fraction."
-            )
-        return None, None
+    given_rows = read_given(plan, configuration, targets, inputs)
+    if given_rows is not None or (fraction is None and groups is None):
+        return given_rows, None
     share = DEFAULT_FRACTION if fraction is None else fraction
     share = checks.real("fit", "validation_fraction", share, above=0, below=1)
     held_out, rows = split(y, targets, share, groups)
@@ -193,6 +182,33 @@ def hold_out(
     if targets.kind == "values":
         y = targets.encode(given, configuration.dtype, scaled=False)
     return Validation(samples.select(X, held_out), y[held_out], held_weights, metrics), rows
+
+
+def read_given(
+    plan: Plan, configuration: Configuration, targets: Targets, inputs: Reader
+) -> Validation | None:
+    """Return the validation rows of `validation_data`; None if fit has none, or holds out training rows.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the parameters of validation cannot be used, or contradict one another.
+    """
+    holds_out = plan.validation_fraction is not None or plan.validation_groups is not None
+    if plan.validation_data is not None:
+        if holds_out:
+            raise ValueError(
+                "validation_data is given, so validation_fraction and validation_groups must be None."
+            )
+        return Validation(
+            *read_validation_data(configuration, plan.validation_data, inputs, targets), plan.metrics
+        )
+    if plan.metrics and not holds_out:
+        raise ValueError(
+            "metrics are computed on validation rows, but there are none."
+            " Pass validation_data or validation_fraction."
+        )
+    return None
 
 
 def split_rows(

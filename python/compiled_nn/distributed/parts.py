@@ -1,0 +1,167 @@
+"""Parts: pieces of the rows as the user has them, and as workers hold them for training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from ..common.errors import count
+
+if TYPE_CHECKING:
+    from ..artefact.inputs import Inputs
+    from ..data.arrays import Array
+    from ..data.samples import Samples
+    from ..spec.configuration import Configuration
+    from ..training.targets import Targets
+    from .engine import Engine
+
+
+class Part(NamedTuple):
+    """One piece of the rows, at the driver.
+
+    Attributes
+    ----------
+    number : int
+        Place in the list of all parts, from 0.
+    rank : int
+        Place of its shard in the list of shards.
+    source : tuple, callable, or handle of an engine
+        What :func:`read_part` takes, or a handle of it.
+    """
+
+    number: int
+    rank: int
+    source: Any
+
+
+class Shards(NamedTuple):
+    """Parts of all shards, and how they are trained on; parameters of :class:`compiled_nn.distributed.ShardedRows`.
+
+    Attributes
+    ----------
+    engine : Engine
+        Where tasks run.
+    parts : sequence of Part
+        All parts.
+    n_shards : int
+        Number of shards.
+    steps_per_average : int or "auto"
+        Number of steps of each shard between two averages.
+    in_memory : bool
+        Whether workers keep all parts.
+    n_threads : int
+        Number of threads of each task.
+    """
+
+    engine: Engine
+    parts: Sequence[Part]
+    n_shards: int
+    steps_per_average: int | Literal["auto"]
+    in_memory: bool
+    n_threads: int
+
+
+class RawPart(NamedTuple):
+    """Rows of a part as the user has them.
+
+    Attributes
+    ----------
+    X : array-like or table (m, k)
+        Rows.
+    y : array-like (m,) or (m, n)
+        Labels or values.
+    weights : array-like (m,), optional
+        Sample weights.
+    """
+
+    X: Any
+    y: Any
+    weights: Any = None
+
+
+class LoadedPart(NamedTuple):
+    """Training rows of a part, converted for the core, as a worker holds them.
+
+    Attributes
+    ----------
+    X : ndarray or SparseRows (m, k)
+        Rows without those that are held out.
+    y : ndarray
+        Encoded y.
+    weights : ndarray (m,) of float64, or None
+        Weights of the rows, sample weight times class weight; None if all are 1.
+    """
+
+    X: Samples
+    y: Array
+    weights: Array | None
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self.X)
+
+    @property
+    def nbytes(self) -> int:
+        """Number of bytes of the arrays."""
+        X, weights = self.X, self.weights
+        arrays = (X,) if isinstance(X, np.ndarray) else (X.indptr, X.indices, X.data)
+        return sum(array.nbytes for array in (*arrays, self.y, *(() if weights is None else (weights,))))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Reading:
+    """How parts are loaded for training, the same for all of them; what workers get of :class:`Learned`.
+
+    Attributes
+    ----------
+    configuration : Configuration
+        Parameters of the network.
+    inputs : Inputs
+        Inputs, without what was seen.
+    targets : Targets
+        Encoding of y.
+    class_weights : ndarray (n_classes,) or None
+        Factor of the weights of the rows of each class.
+    seed : int
+        Seed of the split into training rows and validation rows.
+    n_held_out : tuple of int
+        Number of rows of each part that are held out; empty if there are none.
+    """
+
+    configuration: Configuration
+    inputs: Inputs
+    targets: Targets
+    class_weights: Array | None
+    seed: int
+    n_held_out: tuple[int, ...]
+
+
+def read_part(source: Any, number: int) -> RawPart:
+    """Return the rows of a part, on a worker.
+
+    Parameters
+    ----------
+    source : tuple (X, y) or (X, y, sample_weight), or callable
+        The rows, or a function without arguments that returns them.
+    number : int
+        Place of the part in the list of all parts, for errors.
+    """
+    try:
+        rows = source() if callable(source) else source
+    except Exception as error:
+        error.add_note(
+            f"This is part {number} of the rows, counted from 0, which its function could not load."
+        )
+        raise
+    if not isinstance(rows, (tuple, list)) or len(rows) not in (2, 3):
+        got = type(rows).__name__
+        got += f" of {count(len(rows), 'item')}" if isinstance(rows, (tuple, list)) else ""
+        raise TypeError(
+            f"A part must be a pair (X, y), or (X, y, sample_weight), or a function that returns one. Part {number},"
+            f" counted from 0, is {got}."
+        )
+    return RawPart(*rows)

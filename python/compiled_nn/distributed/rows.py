@@ -1,0 +1,169 @@
+"""Sharded rows: the parts of all shards, and where and how models are trained on them."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+
+from ..common import checks
+from ..training.sharded import Learned, Request, Sharded
+from .engine import CACHE_BYTES, Engine, MapEngine
+from .parts import Part, Shards
+
+if TYPE_CHECKING:
+    from cnn_core.stack import Objective
+
+    from ..spec.configuration import Configuration
+    from ..training.loop import ClosingSource
+    from ..training.plan import Plan
+    from ..training.trainer import Trainer
+
+Mode: TypeAlias = Literal["synchronous", "averaging"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+_OWNER = "ShardedRows"
+
+
+class ShardedRows(Sharded):
+    """Rows in parts that several processes train on, in place of X, with y=None.
+
+    Each part is loaded by the process that needs it. A shard is a list of parts that is gone through as one sequence;
+    the parts ``parts[rank::n_shards]`` are those of shard `rank`. The result depends on the shards and the seed of the
+    model, not on the number of processes, or where a task ran.
+
+    Parameters
+    ----------
+    parts : sequence
+        Parts: each a pair (X, y) or triple (X, y, sample_weight) of arrays or tables, or a function without arguments
+        that returns one. Such a function is called by the process that needs the rows, and again after that process has
+        dropped them; for other processes it must be one that pickle can store, such as a `functools.partial` of a
+        function of a module.
+    map : callable, default builtins.map
+        Function of a function and an iterable that returns results in order, such as the `map` of an executor of
+        `concurrent.futures`, or of pools of other libraries.
+    n_shards : int, optional
+        Number of shards, at most that of the parts. Default: the number of parts, and at most the number of workers if
+        the engine states it.
+    mode : {"averaging", "synchronous"}, default "averaging"
+        "synchronous": each step is taken with the gradient of rows of all shards, as :meth:`Network.fit` takes it.
+        "averaging": each shard takes separate steps on batches of `batch_size` rows, and the weights are averaged
+        every `steps_per_average` steps.
+    steps_per_average : int or "auto", default "auto"
+        Number of steps of each shard between two averages; "auto": chosen from times that are measured in the first
+        rounds, so that results depend on these times. Not used in synchronous mode.
+    max_validation_rows : int, default 100_000
+        Largest number of rows that `validation_fraction` holds out of all parts; they are gathered in the process that
+        calls fit.
+    in_memory : bool, default True
+        Whether workers keep the converted rows of all parts, as far as `cache_bytes` allows. False: only those in use,
+        and those that are next.
+    cache_bytes : int, default 2**30
+        Number of bytes of rows that each process keeps; not used with `engine`.
+    folder : path, optional
+        Folder for parts that are arrays and are sent to other processes, documented in
+        :class:`MapEngine`; not used with `engine`.
+    n_threads : int, default 1
+        Number of threads of each task.
+    engine : Engine, optional
+        Engine in place of `map`. Parts may then be handles of it, or have them in place of arrays.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not valid.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import compiled_nn as cnn
+    >>> X = np.linspace(-1, 1, 64)[:, np.newaxis]
+    >>> parts = [(X[:32], X[:32, 0] > 0), (X[32:], X[32:, 0] > 0)]
+    >>> rows = cnn.distributed.ShardedRows(parts, mode="synchronous")
+    >>> net = cnn.Network([cnn.Dense(4, "relu"), cnn.Dense(1)], loss="binary_cross_entropy", seed=0)
+    >>> net.fit(rows, epochs=50).score(X, X[:, 0] > 0) > 0.9
+    True
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[Any],
+        *,
+        map: Callable[..., Iterable[Any]] = builtins.map,
+        n_shards: int | None = None,
+        mode: Mode = "averaging",
+        steps_per_average: int | Literal["auto"] = "auto",
+        max_validation_rows: int = 100_000,
+        in_memory: bool = True,
+        cache_bytes: int = CACHE_BYTES,
+        folder: str | Path | None = None,
+        n_threads: int = 1,
+        engine: Engine | None = None,
+    ) -> None:
+        if engine is None:
+            cache_bytes = checks.integer(_OWNER, "cache_bytes", cache_bytes, minimum=0)
+            engine = MapEngine(map, cache_bytes=cache_bytes, folder=folder)
+        elif map is not builtins.map:
+            raise ValueError(
+                "ShardedRows has map and engine, which both say where tasks run. Pass one of them."
+            )
+        if isinstance(parts, (str, bytes)) or not isinstance(parts, Sequence):
+            raise TypeError(
+                f"The 'parts' parameter of ShardedRows must be a list of parts. Got {type(parts).__name__} instead."
+            )
+        if not parts:
+            raise ValueError("ShardedRows has no parts. Pass at least one pair (X, y).")
+        if n_shards is None:
+            n_shards = min(len(parts), engine.n_workers or len(parts))
+        n_shards = checks.integer(_OWNER, "n_shards", n_shards, minimum=1)
+        if n_shards > len(parts):
+            raise ValueError(
+                f"n_shards is {n_shards}, but there are {len(parts)} parts, and each shard needs one. Pass a smaller"
+                " n_shards, or more parts."
+            )
+        if steps_per_average != "auto":
+            checks.integer(_OWNER, "steps_per_average", steps_per_average, minimum=1)
+        self.mode: Mode = checks.choice(_OWNER, "mode", mode, MODES)
+        self.max_validation_rows = checks.integer(
+            _OWNER, "max_validation_rows", max_validation_rows, minimum=1
+        )
+        self.shards = Shards(
+            engine=engine,
+            parts=[Part(i, i % n_shards, source) for i, source in enumerate(parts)],
+            n_shards=n_shards,
+            steps_per_average=steps_per_average,
+            in_memory=checks.flag(_OWNER, "in_memory", in_memory),
+            n_threads=checks.integer(_OWNER, "n_threads", n_threads, minimum=1),
+        )
+
+    def __repr__(self) -> str:
+        return f"ShardedRows({len(self.shards.parts)} parts, n_shards={self.shards.n_shards}, mode={self.mode!r})"
+
+    def check_plan(self, plan: Plan, configuration: Configuration) -> None:
+        """Raise ValueError if a parameter of fit, or of the network, cannot be used with sharded rows."""
+        from . import refusals  # imported here because most programs do not use it
+
+        refusals.check_plan(self.mode, plan, configuration)
+
+    def learn(self, request: Request) -> Learned:
+        """Return properties of all rows; documented in :func:`compiled_nn.distributed.learning.learn`."""
+        from . import learning  # imported here because most programs do not use it
+
+        shards = self.shards
+        return learning.learn(
+            shards.engine, shards.parts, request, max_validation_rows=self.max_validation_rows
+        )
+
+    def epochs(
+        self,
+        trainer: Trainer,
+        learned: Learned,
+        plan: Plan,
+        configuration: Configuration,
+        objective: Objective,
+    ) -> ClosingSource:
+        """Return the object that runs epochs over the shards; documented in :meth:`Sharded.epochs`."""
+        from . import source  # imported here because most programs do not use it
+
+        kind = source.Synchronous if self.mode == "synchronous" else source.Averaging
+        return kind(self.shards, trainer, learned, plan, configuration, objective)

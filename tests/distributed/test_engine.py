@@ -1,0 +1,147 @@
+"""Engines on any map: held results stay in the process that computed them, bounded in bytes."""
+
+import pickle
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+
+import numpy as np
+import pytest
+from compiled_nn.distributed import MapEngine
+from compiled_nn.distributed.engine import size_of
+
+calls = []
+
+
+def counted(n, value=1.0):
+    calls.append(n)
+    return np.full(n, value)
+
+
+def total(arrays, factor=1):
+    return factor * float(sum(array.sum() for array in arrays))
+
+
+def failing(x):
+    raise KeyError(x)
+
+
+@pytest.fixture(autouse=True)
+def no_calls():
+    calls.clear()
+
+
+def number_of_calls(_):
+    return len(calls)
+
+
+@pytest.fixture(scope="module")
+def processes():
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        yield pool
+
+
+def test_results_are_in_order_and_handles_are_resolved_where_they_are():
+    engine = MapEngine()
+    first, second = engine.hold(counted, [(2,), (3,)])
+    assert engine.map(total, [([first],), ([first, second], 2), ((first, [1 * np.ones(1)][0]),)]) == [
+        2,
+        10,
+        3,
+    ]
+    assert calls == [2, 3], "each is computed once"
+    assert engine.n_workers is None
+    assert engine.map(total, []) == []
+
+
+def test_handles_can_be_arguments_of_handles():
+    engine = MapEngine()
+    (inner,) = engine.hold(counted, [(4,)])
+    (outer,) = engine.hold(total, [([inner],)])
+    assert engine.map(partial(max, 0), [(outer,)]) == [4]
+
+
+def test_a_result_that_was_used_least_recently_is_dropped_and_computed_again():
+    engine = MapEngine(cache_bytes=2 * 8 * 10)
+    a, b, c = engine.hold(counted, [(10,), (10, 2), (10, 3)])
+    for held in (a, b, a, c, a):
+        engine.map(total, [([held],)])
+    assert len(calls) == 3
+    assert engine.map(total, [([b],)]) == [20]
+    assert len(calls) == 4
+    (large,) = engine.hold(counted, [(100,)])
+    engine.map(total, [([large],), ([large],)])
+    assert calls[-2:] == [100, 100], "it is larger than the cache, which keeps the others"
+    assert engine.map(total, [([a],)]) == [10]
+    assert calls[-1] == 100
+
+
+def test_released_results_are_dropped():
+    engine = MapEngine()
+    held = engine.hold(counted, [(5,)])
+    engine.map(total, [(held,)])
+    engine.release(held)
+    with pytest.raises(RuntimeError, match="after its release"):
+        engine.map(total, [(held,)])
+
+
+def test_an_error_of_a_task_is_raised():
+    engine = MapEngine()
+    with pytest.raises(KeyError):
+        engine.map(failing, [(1,)])
+    (held,) = engine.hold(failing, [(1,)])
+    with pytest.raises(KeyError):
+        engine.map(total, [([held],)])
+
+
+def test_a_map_that_loses_results_is_an_error():
+    with pytest.raises(ValueError, match="returned 1 result for 2 tasks"):
+        MapEngine(lambda function, tasks: [function(tasks[0])]).map(total, [([],), ([],)])
+
+
+def test_threads_compute_a_result_once():
+    with ThreadPoolExecutor(4) as pool:
+        engine = MapEngine(pool.map)
+        (held,) = engine.hold(counted, [(1000,)])
+        assert engine.map(total, [([held],)] * 16) == [1000] * 16
+    assert calls == [1000]
+
+
+def test_processes_get_large_arguments_once(processes, tmp_path):
+    engine = MapEngine(processes.map, folder=tmp_path)
+    X = np.arange(100_000.0)
+    held = engine.hold(np.negative, [(X,), (X[:10],)])
+    assert engine.map(total, [(held,)] * 2) == [-X.sum() - 45] * 2
+    assert len(pickle.dumps(held)) < 2000
+    (file,) = tmp_path.iterdir()
+    assert file.stat().st_size > X.nbytes
+    assert engine.map(number_of_calls, [(0,)]) == [0]
+    (counts,) = engine.hold(counted, [(7,)])
+    assert engine.map(total, [([counts],)] * 3) == [7] * 3
+    assert engine.map(number_of_calls, [(0,)]) == [1], "kept by the worker"
+    engine.release(held)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_workers_do_not_share_is_an_error(processes, tmp_path):
+    engine = MapEngine(processes.map, folder=tmp_path)
+    held = engine.hold(np.negative, [(np.zeros(100_000),)])
+    pickle.dumps(held)
+    next(tmp_path.iterdir()).unlink()
+    with pytest.raises(OSError, match="pass folder="):
+        engine.map(total, [(held,)])
+
+
+def test_a_temporary_folder_is_removed(processes):
+    engine = MapEngine(processes.map)
+    held = engine.hold(np.negative, [(np.zeros(100_000),)])
+    assert engine.map(total, [(held,)]) == [0]
+    folder = held[0]._content.parent
+    assert folder.exists()
+    del engine, held
+    assert not folder.exists()
+
+
+def test_sizes():
+    assert size_of([np.zeros(10), {"a": np.zeros(5, "float32")}]) == 100
+    assert size_of("x" * 1000) >= 1000
