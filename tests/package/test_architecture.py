@@ -43,7 +43,7 @@ ALLOWED = {
     " optimizers preprocessing schedules spec training uncertainty",
     "tuning": "artefact common data estimators network spec training",
     "distributed": "artefact common data optimizers preprocessing spec training",
-    "dask": "common",
+    "dask": "common data network spec",
     "functional": "common data losses metrics network spec training",
     "plotting": "common data losses metrics network spec",
     "torch": "common data network spec training",

@@ -1,5 +1,17 @@
 """Dask: training and prediction on the workers of ``dask.distributed``."""
 
-from ..common import optional
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..common import lazy, optional
+
+if TYPE_CHECKING:
+    from .prediction import predict
+
+__all__ = ["predict"]
 
 optional.load("distributed", purpose="compiled_nn.dask", library="Dask", extra="dask")
+
+# These names are imported on first use, so that each needs only its own part of Dask.
+__getattr__, __dir__ = lazy.attach(__name__, {"predict": "prediction"})
