@@ -1,13 +1,14 @@
 """Cluster of two worker processes that the tests of this folder share."""
 
+import gc
+
 import pytest
 
 
 @pytest.fixture(scope="session")
 def two_workers(tmp_path_factory):
     """Client of a cluster of two worker processes with nannies; tests that end workers start their own clusters."""
-    pytest.importorskip("distributed", reason="needs the extra dask")
-    import clusters
+    import clusters  # it needs the extra dask
 
     with clusters.cluster(tmp_path_factory.mktemp("workers")) as client:
         yield client
@@ -16,6 +17,9 @@ def two_workers(tmp_path_factory):
 @pytest.fixture
 def client(two_workers):
     """Client of the shared cluster as the default client, without tasks and data of earlier tests."""
+    import clusters
+
     with two_workers.as_current():
         yield two_workers
-    assert not two_workers.futures, "a test left results on the workers"
+    gc.collect()
+    clusters.wait_until(lambda: not two_workers.futures)  # else a test left results on the workers
