@@ -97,9 +97,9 @@ def test_fixed_shards_limit_the_workers():
         (1.0, 9.0, 800, 1),  # exactly a tenth of the time
         (1.0, 8.9, 800, 2),
         (1.0, 1.0, 800, 16),  # 9 steps would do: the next power of two
-        (1.0, 0.09, 800, 100),  # 8 averages in an epoch
-        (1.0, 0.0, 800, 100),
-        (1.0, 1.0, 16, 2),
+        (1.0, 0.09, 400, 100),  # 4 averages in an epoch
+        (1.0, 0.0, 400, 100),
+        (1.0, 1.0, 8, 2),
         (1.0, 1.0, 3, 1),
         (0.0, 0.0, 800, 1),
     ],
@@ -115,6 +115,15 @@ def test_automatic_steps_of_the_model_are_those_of_the_rule():
     assert found.overhead(4) == 63 / 1063
     # a number that is larger than an epoch: one average per epoch
     assert estimate(NOTHING, steps_per_average=10**6).rounds(2) == 1
+
+
+def test_a_network_adds_its_latency_and_its_bytes():
+    alone = estimate(ALL, steps_per_average=4)
+    further = alone.with_network(bytes_per_second=4.0, latency=8.0)
+    assert further.round(4).overhead - alone.round(4).overhead == 8.0 + further.bytes_per_round(4) / 4.0
+    assert further.seconds_alone() == alone.seconds_alone()
+    with pytest.raises(ValueError, match="'bytes_per_second' parameter of with_network"):
+        alone.with_network(0, 0.1)
 
 
 @pytest.mark.parametrize(

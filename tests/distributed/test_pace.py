@@ -50,14 +50,14 @@ def test_one_disturbed_round_does_not_change_the_choice():
     assert run(pace, 3) == [8, 16, 32]
 
 
-def test_an_epoch_has_at_least_eight_averages():
-    pace = new_pace(steps_per_epoch=100)
+def test_an_epoch_has_at_least_four_averages():
+    pace = new_pace(steps_per_epoch=50)
     assert run(pace, 6, overhead=1.0) == [1, 2, 4, 8, 12, 12]
-    assert "an epoch of 100 steps is averaged at least 8 times, although" in pace.report()
-    few = new_pace(steps_per_epoch=8)
+    assert "an epoch of 50 steps is averaged at least 4 times, although" in pace.report()
+    few = new_pace(steps_per_epoch=4)
     assert few.chosen == 1
     assert run(few, 3, overhead=1.0) == [1, 1, 1]
-    assert "steps_per_average=1 was chosen because an epoch of 8 steps" in few.report()
+    assert "steps_per_average=1 was chosen because an epoch of 4 steps" in few.report()
 
 
 def test_a_worker_goes_through_its_shards_one_after_the_other():
@@ -106,7 +106,7 @@ def test_advice_on_more_workers():
     pace = new_pace()
     run(pace, 6, overhead=10.0)
     assert pace.report().endswith(
-        "2 workers train 0.02 times as fast as one process without exchanges, more workers would not be faster"
+        "2 workers train 0.05 times as fast as one process without exchanges, more workers would not be faster"
     )
 
 

@@ -18,20 +18,20 @@ steps of each shard.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias, get_args
 
 from ..common import checks
 
 Mode: TypeAlias = Literal["synchronous", "averaging"]
-MODES: tuple[Mode, ...] = ("synchronous", "averaging")
+MODES: tuple[Mode, ...] = get_args(Mode)
 Steps: TypeAlias = int | Literal["auto"]
 
 # Share of the time of a round that overhead may take before more local steps are made between averages.
 OVERHEAD = 0.1
 # Smallest number of averages per epoch: the local steps between them are at most this part of an epoch. With fewer
 # averages the weights of the shards drift apart; docs/distributed-costs.md has the measurements and the sources.
-AVERAGES_PER_EPOCH = 8
+AVERAGES_PER_EPOCH = 4
 _NEWLY = 1.05  # factor by which an epoch must get shorter for a larger number of workers to be called better
 _LARGEST = 64  # number of workers up to which the best number is searched
 
@@ -90,6 +90,27 @@ class Costs:
         """Return the seconds of some steps on one worker."""
         return steps * (self.seconds_per_step + rows_per_step * self.seconds_per_row)
 
+    def with_network(self, bytes_per_second: float, latency: float) -> Costs:
+        """Return the costs if a network connects the driver and workers that were measured on one machine.
+
+        Parameters
+        ----------
+        bytes_per_second : float
+            Bandwidth of the connection of the driver, which all messages share: 125e6 for 1 Gbit/s.
+        latency : float
+            Seconds from the driver to a worker and back, once in a round.
+
+        Examples
+        --------
+        >>> from compiled_nn.distributed.cost import Costs
+        >>> Costs(1e-6, 1e-4, seconds_per_byte=2e-9).with_network(125e6, 0.001).seconds_per_byte
+        1e-08
+        """
+        checks.real("with_network", "bytes_per_second", bytes_per_second, above=0)
+        checks.real("with_network", "latency", latency, minimum=0)
+        per_byte = self.seconds_per_byte + 1 / bytes_per_second
+        return replace(self, latency=self.latency + latency, seconds_per_byte=per_byte)
+
 
 @dataclass(frozen=True)
 class Round:
@@ -112,7 +133,7 @@ class Estimate:
     """Seconds of an epoch that the model of costs predicts, for any number of workers.
 
     ``print(estimate)`` shows a table. All workers are as fast as the measured one, and the connections of further
-    machines as those that were measured.
+    machines as those that were measured; :meth:`with_network` replaces the latter.
 
     Parameters
     ----------
@@ -163,6 +184,10 @@ class Estimate:
         checks.integer("Estimate", "n_moments", self.n_moments, minimum=0)
         checks.optional_integer("Estimate", "n_shards", self.n_shards, minimum=1)
         check_steps("Estimate", self.steps_per_average)
+
+    def with_network(self, bytes_per_second: float, latency: float) -> Estimate:
+        """Return the estimate for a network between driver and workers; documented in :meth:`Costs.with_network`."""
+        return replace(self, costs=self.costs.with_network(bytes_per_second, latency))
 
     @property
     def bytes_per_message(self) -> int:
@@ -280,7 +305,7 @@ def choose_steps(overhead: float, seconds_per_step: float, steps_per_epoch: int)
     """Return a number of local steps between two averages.
 
     It is the smallest power of two with which the overhead is at most a tenth of the time of a round, but leaves at
-    least 8 averages in an epoch: the weights of the shards drift apart between averages, and their mean is then worse
+    least 4 averages in an epoch: the weights of the shards drift apart between averages, and their mean is then worse
     than weights trained with all rows.
 
     Parameters
@@ -298,7 +323,7 @@ def choose_steps(overhead: float, seconds_per_step: float, steps_per_epoch: int)
     >>> choose_steps(0.002, 0.001, 1000)
     32
     >>> choose_steps(0.2, 0.001, 1000)
-    125
+    250
     """
     most = max(steps_per_epoch // AVERAGES_PER_EPOCH, 1)
     needed = _needed(overhead, seconds_per_step)

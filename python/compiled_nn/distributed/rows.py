@@ -5,10 +5,11 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..common import checks
 from ..training.sharded import Learned, Request, Sharded
+from .cost import MODES, Mode, check_steps
 from .engine import CACHE_BYTES, Engine, MapEngine
 from .parts import Part, Shards
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from ..training.plan import Plan
     from ..training.trainer import Trainer
 
-Mode: TypeAlias = Literal["synchronous", "averaging"]
-MODES: tuple[Mode, ...] = get_args(Mode)
 _OWNER = "ShardedRows"
 
 
@@ -121,8 +120,7 @@ class ShardedRows(Sharded):
                 f"n_shards is {n_shards}, but there are {len(parts)} parts, and each shard needs one. Pass a smaller"
                 " n_shards, or more parts."
             )
-        if steps_per_average != "auto":
-            checks.integer(_OWNER, "steps_per_average", steps_per_average, minimum=1)
+        check_steps(_OWNER, steps_per_average)
         self.mode: Mode = checks.choice(_OWNER, "mode", mode, MODES)
         self.max_validation_rows = checks.integer(
             _OWNER, "max_validation_rows", max_validation_rows, minimum=1
