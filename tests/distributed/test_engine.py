@@ -1,9 +1,11 @@
 """Engines on any map: held results stay in the process that computed them, bounded in bytes."""
 
 import pickle
+import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 from multiprocessing import get_context
+from multiprocessing.pool import ThreadPool
 
 import numpy as np
 import pytest
@@ -99,6 +101,57 @@ def test_a_map_that_loses_results_is_an_error():
         MapEngine(lambda function, tasks: [function(tasks[0])]).map(total, [([],), ([],)])
 
 
+def results_of(tasks, n_times=1):
+    """Results of a map over a batch of tasks that an engine has run that many times, the last one first."""
+    return [MapEngine(partial(_backwards, n_times)).map(total, [([np.full(2, i)],) for i in range(tasks)])]
+
+
+def _backwards(n_times, function, tasks):
+    for task in list(tasks)[::-1]:
+        found = [function(task) for _ in range(n_times)]
+        yield found[-1]
+
+
+def test_a_map_may_be_lazy_and_unordered_and_run_tasks_twice():
+    assert results_of(4) == results_of(4, n_times=2) == [[0, 2, 4, 6]]
+    with ThreadPool(3) as pool:
+        assert MapEngine(pool.imap_unordered).map(slow, [(i,) for i in range(6)]) == list(range(6))
+
+
+def slow(i):
+    time.sleep(0.01 * (6 - i))
+    return i
+
+
+def test_a_map_that_mixes_up_results_is_an_error():
+    twice = MapEngine(lambda function, tasks: [function(tasks[0])] * 2)
+    with pytest.raises(ValueError, match="returned 2 results for 2 tasks, and none for task 1"):
+        twice.map(total, [([],), ([],)])
+    more = MapEngine(lambda function, tasks: [function(task) for task in tasks] * 2)
+    with pytest.raises(ValueError, match=r"returned 4 results for 2 tasks. It must"):
+        more.map(total, [([],), ([],)])
+
+
+def test_a_map_that_returns_futures_is_an_error():
+    with ThreadPoolExecutor(1) as pool:
+        engine = MapEngine(lambda function, tasks: [pool.submit(function, task) for task in tasks])
+        with pytest.raises(TypeError, match="returned Future in place of the result of a task"):
+            engine.map(total, [([],)])
+
+
+def test_a_function_of_the_main_program_does_not_keep_data_out_of_files(processes, tmp_path, monkeypatch):
+    """The pickler of the engine stores such a function, by value; the data are written once all the same."""
+    monkeypatch.setattr(total, "__module__", "__main__")
+    engine = MapEngine(processes.map, folder=tmp_path)
+    (held,) = engine.hold(total, [([np.zeros(100_000)], 1)])
+    function, arguments = held.__reduce__()[1][1]
+    assert function is total
+    assert len(list(tmp_path.iterdir())) == 1
+    assert arguments[1] == 1
+    (by_value,) = engine.hold(len, [([total] * 2,)])
+    assert by_value.__reduce__()[1][1] == (len, ([total] * 2,))
+
+
 def test_threads_compute_a_result_once():
     with ThreadPoolExecutor(4) as pool:
         engine = MapEngine(pool.map)
@@ -136,7 +189,7 @@ def test_a_temporary_folder_is_removed(processes):
     engine = MapEngine(processes.map)
     held = engine.hold(np.negative, [(np.zeros(100_000),)])
     assert engine.map(total, [(held,)]) == [0]
-    folder = held[0]._content.parent
+    folder = held[0]._content[1][0].path.parent
     assert folder.exists()
     del engine, held
     assert not folder.exists()

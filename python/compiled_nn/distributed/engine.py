@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import io
 import pickle
 import shutil
 import sys
@@ -13,7 +14,8 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from types import FunctionType
+from typing import Any, NamedTuple, Protocol
 
 from ..common.errors import count
 
@@ -82,8 +84,8 @@ class MapEngine:
     Parameters
     ----------
     map : callable, default builtins.map
-        Function of a function and an iterable that returns the results in order. It may run the calls in threads, or in
-        other processes, to which it sends functions of modules and arguments.
+        Function of a function and a list that returns one result per item, in any order. It may run the calls in
+        threads, or in other processes, to which it sends functions of modules and arguments.
     cache_bytes : int, default 2**30
         Number of bytes of held results that each process keeps.
     folder : path, optional
@@ -118,13 +120,8 @@ class MapEngine:
         self, function: Function, arguments: Sequence[tuple[Any, ...]], ranks: Sequence[int] | None = None
     ) -> list[Any]:
         """Return the results of ``function(*each)``; documented in :meth:`Engine.map`."""
-        results = list(self._map(_call, [(function, each) for each in arguments]))
-        if len(results) != len(arguments):
-            raise ValueError(
-                f"The function map has returned {count(len(results), 'result')} for {count(len(arguments), 'task')}."
-                " It must return one result per task, in order, as the builtin map does."
-            )
-        return results
+        tasks = [(number, function, each) for number, each in enumerate(arguments)]
+        return _in_order(list(self._map(_call, tasks)), len(tasks))
 
     def hold(
         self, function: Function, arguments: Sequence[tuple[Any, ...]], ranks: Sequence[int] | None = None
@@ -139,10 +136,37 @@ class MapEngine:
             handle.discard()
 
 
-def _call(task: tuple[Function, tuple[Any, ...]]) -> Any:
+class _Result(NamedTuple):
+    """Result of a task with the number of the task, so that an engine may return results in any order."""
+
+    number: int
+    value: Any
+
+
+def _call(task: tuple[int, Function, tuple[Any, ...]]) -> _Result:
     """Run a task."""
-    function, arguments = task
-    return function(*_resolved(arguments))
+    number, function, arguments = task
+    return _Result(number, function(*_resolved(arguments)))
+
+
+def _in_order(results: list[Any], n_tasks: int) -> list[Any]:
+    """Return the values that a map has returned for its tasks, in the order of the tasks."""
+    for result in results:
+        if not isinstance(result, _Result):
+            raise TypeError(
+                f"The function map has returned {type(result).__name__} in place of the result of a task. It must call"
+                " the function that it is given with each task, and return what the function returns, as the builtin"
+                " map does; a map that returns futures needs a second function that waits for them."
+            )
+    values = {result.number: result.value for result in results}
+    if len(results) != n_tasks or len(values) != n_tasks:
+        missing = sorted(set(range(n_tasks)) - set(values))
+        raise ValueError(
+            f"The function map has returned {count(len(results), 'result')} for {count(n_tasks, 'task')}"
+            f"{f', and none for task {missing[0]}' if missing else ''}. It must return one result per task, as the"
+            " builtin map does."
+        )
+    return [values[number] for number in range(n_tasks)]
 
 
 def _resolved(value: Any) -> Any:
@@ -201,9 +225,7 @@ class Held:
         self._task: tuple[Function, tuple[Any, ...]] | None = (function, arguments)
         self._cache_bytes = cache_bytes
         self._spool: _Spool | None = spool
-        self._content: Any = (
-            None  # the task as other processes get it: its pickle, the path of a file, or itself
-        )
+        self._content: tuple[Function, tuple[Any, ...]] | None = None  # the task as other processes get it
         self._lock = threading.Lock()
 
     @classmethod
@@ -221,15 +243,17 @@ class Held:
     def discard(self) -> None:
         """Discard the arguments and their file."""
         with self._lock:
-            if isinstance(self._content, Path):
-                self._content.unlink(missing_ok=True)
+            for each in self._content[1] if self._content is not None else ():
+                if isinstance(each, _InFile):
+                    each.path.unlink(missing_ok=True)
             self._task = self._content = None
 
     def _compute(self) -> Any:
-        task, content = self._task, self._content
-        if task is None and content is None:
+        task = self._task or self._content
+        if task is None:
             raise RuntimeError("A held result is used after its release.")
-        return _call(_opened(content) if task is None else task)
+        function, arguments = task
+        return function(*_resolved(tuple([_opened(each) for each in arguments])))
 
     def __reduce__(self) -> tuple[Any, ...]:
         with self._lock:
@@ -237,29 +261,61 @@ class Held:
                 self._content = self._packed()
         return Held._received, (self.token, self._content, self._cache_bytes)
 
-    def _packed(self) -> Any:
-        """Return the task as other processes get it."""
+    def _packed(self) -> tuple[Function, tuple[Any, ...]]:
+        """Return the task as other processes get it: with its large arguments in files."""
         assert self._spool is not None
-        try:
-            content = pickle.dumps(self._task, protocol=5)
-        except (pickle.PicklingError, AttributeError, TypeError):
-            return self._task  # the pickler of the caller may know more, as that of joblib does
-        return self._spool.write(self.token, content) if len(content) > _LARGE else content
+        assert self._task is not None
+        function, arguments = self._task
+        packed = []
+        for number, each in enumerate(arguments):
+            content = _pickled(each)
+            if content is not None and len(content) > _LARGE:
+                each = _InFile(self._spool.write(f"{self.token}-{number}", content))
+            packed.append(each)
+        return function, tuple(packed)
 
 
-def _opened(content: Any) -> tuple[Function, tuple[Any, ...]]:
-    """Return a task that another process has sent."""
-    if isinstance(content, Path):
-        try:
-            content = content.read_bytes()
-        except OSError as error:
-            raise OSError(
-                f"A worker cannot read the data that were written for it to {content}: {error.strerror or error}. If"
-                " the workers are on other machines, pass folder=, a folder that all of them share, or parts that are"
-                " functions, which read the data on the worker."
-            ) from error
-    task: tuple[Function, tuple[Any, ...]] = pickle.loads(content) if isinstance(content, bytes) else content
-    return task
+class _InFile(NamedTuple):
+    """Argument of a task that is in a file."""
+
+    path: Path
+
+
+class _Pickler(pickle.Pickler):
+    """Pickler without what the main program defines: the main program of a worker is another one.
+
+    The pickler of the engine may store it by value, as those of joblib, Dask, Ray and Spark do.
+    """
+
+    def reducer_override(self, value: Any) -> Any:
+        if isinstance(value, (type, FunctionType)) and value.__module__ == "__main__":
+            raise pickle.PicklingError(f"{value.__qualname__} is defined by the main program.")
+        return NotImplemented
+
+
+def _pickled(value: Any) -> bytes | None:
+    """Return the pickle of an argument; None if only the pickler of the engine may be able to store it."""
+    content = io.BytesIO()
+    try:
+        _Pickler(content, protocol=5).dump(value)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return None
+    return content.getvalue()
+
+
+def _opened(argument: Any) -> Any:
+    """Return an argument of a task that another process has sent."""
+    if not isinstance(argument, _InFile):
+        return argument
+    try:
+        content = argument.path.read_bytes()
+    except OSError as error:
+        raise OSError(
+            f"A worker cannot read the data that were written for it to {argument.path}: {error.strerror or error}. If"
+            " the workers are on other machines, pass folder=, a folder that all of them share, or parts that are"
+            " functions, which read the data on the worker."
+        ) from error
+    return pickle.loads(content)
 
 
 class _Cache:
