@@ -155,8 +155,8 @@ def _in_order(results: list[Any], n_tasks: int) -> list[Any]:
         if not isinstance(result, _Result):
             raise TypeError(
                 f"The function map has returned {type(result).__name__} in place of the result of a task. It must call"
-                " the function that it is given with each task, and return what the function returns, as the builtin"
-                " map does; a map that returns futures needs a second function that waits for them."
+                " its function with each task and return the results, as the builtin map does. If it returns futures,"
+                " pass a function that waits for them."
             )
     values = {result.number: result.value for result in results}
     if len(results) != n_tasks or len(values) != n_tasks:
