@@ -17,7 +17,8 @@ from ..data import column_names, dataframes, images, samples
 from ..data.arrays import Array
 from ..training import levels, validation
 from ..training.history import keep_last
-from . import inputs
+from ..training.sharded import Sharded
+from . import inputs, sharded
 from .creation import Creation
 from .parameters import STOCHASTIC
 from .presets import Presets
@@ -61,7 +62,7 @@ class Perceptron(Presets, Creation):
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         sample_weight: Any = None,
         *,
         validation_data: Any = None,
@@ -73,7 +74,8 @@ class Perceptron(Presets, Creation):
         ----------
         X : array-like, data frame, list of dicts or sparse matrix (m, k)
             Samples: finite real numbers of any dtype. With `categorical_features` numbers and categories, where
-            values may be missing. X is not changed, and a sparse matrix is not converted to a dense one.
+            values may be missing. X is not changed, and a sparse matrix is not converted to a dense one. Or a
+            :class:`compiled_nn.distributed.ShardedRows`, whose parts have y and the weights: y is then left out.
         y : array-like (m,) or (m, n_outputs)
             Targets. For the classifier labels, or one 0/1 column per label; for the regressor numbers.
         sample_weight : array-like (m,), optional
@@ -128,8 +130,11 @@ class Perceptron(Presets, Creation):
             self._progress.has_begun = False
         try:
             self._check_changes()
-            inputs.check_lengths(X, y, sample_weight, groups)
             deadline = math.inf if self.time_limit is None else start + self.time_limit
+            if isinstance(X, Sharded):
+                sharded.check(self, X, y, sample_weight, groups, partial=partial)
+                return self._fit_shards(X, validation_data, deadline)
+            inputs.check_lengths(X, y, sample_weight, groups)
             data = clock.run_until(deadline, self._read, X, y, sample_weight, partial, classes)
             return self._fit_network(*data, validation_data, groups, partial, deadline)
         except BaseException:
@@ -210,32 +215,46 @@ class Perceptron(Presets, Creation):
         split = self._split_for_validation(random, y, groups, validation_data)
         if split is not None:
             options = {"validation_fraction": self.validation_fraction}
-        net.prepare_fit(random, self.l1, self.alpha, split)
-        options |= {"metrics": self.metrics, "target": self.target, "averaging": self.averaging}
         n_rows = len(y) if split is None else len(split[0])
+        self._run_epochs(X, y, weight, random, n_rows, options, deadline, split)
+        return self
+
+    def _fit_shards(self, rows: Sharded, validation_data: Any, deadline: float) -> Self:
+        """Train on sharded rows, from which names, classes, categories and statistics are learned first."""
+        fraction = self.validation_fraction if self.early_stopping and validation_data is None else None
+        self._check_validation(None, validation_data)
+        random = random_state(self.random_state)
+        learned = sharded.learn(self, rows, random, fraction, deadline)
+        self._set_optimizer(keep=False)
+        options: dict[str, Any] = {"validation_data": self._read_validation_data(validation_data)}
+        if fraction is not None:
+            options = {"validation_fraction": fraction}
+        self._run_epochs(learned, None, None, random, learned.n_rows, options, deadline)
+        return self
+
+    def _run_epochs(
+        self,
+        X: Any,
+        y: Array | None,
+        weight: Array | None,
+        random: RandomState,
+        n_rows: int,
+        options: dict[str, Any],
+        deadline: float,
+        split: tuple[Array, Array] | None = None,
+    ) -> None:
+        """Train for at most `max_iter` epochs; `split` has the training and validation row numbers in X."""
+        self.network_.prepare_fit(random, self.l1, self.alpha, split)
+        options |= {"metrics": self.metrics, "target": self.target, "averaging": self.averaging}
         self._run_stochastic(X, y, weight, n_rows, self.max_iter, options, deadline)
         self._warn_not_converged(f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached")
-        return self
 
     def _split_for_validation(
         self, random: RandomState, y: Array, groups: Any, validation_data: Any
     ) -> tuple[Array, Array] | None:
         """Return the training and validation row numbers; None without a validation split."""
-        if validation_data is not None:
-            if groups is not None:
-                raise ValueError("validation_groups must be None when validation_data is given.")
-            if "validation_fraction" in self.changed():
-                raise ValueError(
-                    f"validation_fraction={self.validation_fraction!r} has no effect with validation_data; leave one of"
-                    " them out."
-                )
-            return None
-        if groups is None and not self.early_stopping:
-            if self.metrics:
-                raise ValueError(
-                    "metrics are computed on validation rows: set early_stopping=True, or pass validation_data or"
-                    " validation_groups to fit."
-                )
+        self._check_validation(groups, validation_data)
+        if validation_data is not None or (groups is None and not self.early_stopping):
             return None
         if groups is None:
             return split_validation_rows(
@@ -244,6 +263,22 @@ class Perceptron(Presets, Creation):
         seed = int(random.randint(1 << 31))
         validation_rows, rows = validation.by_groups(len(y), groups, self.validation_fraction, seed)
         return rows, validation_rows
+
+    def _check_validation(self, groups: Any, validation_data: Any) -> None:
+        """Raise ValueError for parameters of validation that contradict one another, or have no effect."""
+        if validation_data is not None:
+            if groups is not None:
+                raise ValueError("validation_groups must be None when validation_data is given.")
+            if "validation_fraction" in self.changed():
+                raise ValueError(
+                    f"validation_fraction={self.validation_fraction!r} has no effect with validation_data; leave one of"
+                    " them out."
+                )
+        elif groups is None and not self.early_stopping and self.metrics:
+            raise ValueError(
+                "metrics are computed on validation rows: set early_stopping=True, or pass validation_data or"
+                " validation_groups to fit."
+            )
 
     def _read_validation_data(self, validation_data: Any) -> Any:
         """Return `validation_data` with an X that is checked as that of predict; other objects unchanged."""
@@ -257,7 +292,7 @@ class Perceptron(Presets, Creation):
     def _run_stochastic(
         self,
         X: Any,
-        y: Array,
+        y: Array | None,
         weight: Array | None,
         n_rows: int,
         epochs: int,
@@ -285,5 +320,6 @@ class Perceptron(Presets, Creation):
         )
         options |= {"batch_size": batches.size, "drop_last": batches.drop_last, "shuffle": batches.shuffle}
         self._run(X, y, weight, epochs, options, check, deadline)
-        if isinstance(self.random_state, RandomState) and batches.shuffle and not batches.shuffles:
+        has_one_batch = y is not None and batches.shuffle and not batches.shuffles
+        if has_one_batch and isinstance(self.random_state, RandomState):
             net.skip_orders(n_rows, check.epochs)  # scikit-learn shuffles the rows of a single batch, too

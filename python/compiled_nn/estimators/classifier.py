@@ -288,9 +288,7 @@ class MLPClassifier(ClassPredictions, Perceptron):
         """Return whether y can have one 0/1 column per label."""
         return self.class_weight is None and self._resolve_loss("sigmoid").link == "sigmoid"
 
-    def _present_loss(self) -> losses.Loss:
-        targets = self.network_._known_targets()
-        several = targets.kind == "classes" and len(self.classes_) > 2
+    def _loss_of(self, *, several: bool) -> losses.Loss:
         return self._resolve_loss("softmax" if several else "sigmoid")
 
     def _stratification_labels(self, y: Array) -> Array | None:

@@ -48,8 +48,14 @@ class Creation(Running, ABC):
     )
 
     @abstractmethod
+    def _loss_of(self, *, several: bool) -> Loss:
+        """Return the loss for the present parameters; `several` is whether y has more than two classes."""
+
     def _present_loss(self) -> Loss:
         """Return the loss for the present parameters and the targets of the first fit."""
+        targets = self.network_._known_targets()
+        classes = targets.classes if targets.kind == "classes" else None
+        return self._loss_of(several=classes is not None and len(classes) > 2)
 
     def _network_options(self) -> dict[str, Any]:
         """Return the parameters that are passed to the network unchanged."""
@@ -84,18 +90,20 @@ class Creation(Running, ABC):
 
             encoder = Tabular(self.categorical_features, self.min_frequency, self.column_types).fit(X)
         n_inputs = X.shape[1] if encoder is None else encoder.n_columns_
+        self._create_for(n_inputs, targets, random, encoder=encoder, names=names, shape=shape)
+
+    def _create_for(self, n_inputs: int, targets: Targets, random: RandomState, **inputs: Any) -> None:
+        """Create `network_` and `_progress` for `n_inputs` columns; `inputs` are further parameters of the network."""
         self.network_ = EstimatorNetwork(
             self._layers(targets.n_outputs),
             n_inputs=n_inputs,
             initial=InitialWeights(self.coefs_init, self.intercepts_init),
             targets=targets,
-            encoder=encoder,
-            names=names,
-            shape=shape,
             random=random,
             loss=targets.loss,
             optimizer=self._optimizer(),
             n_threads=self.n_threads,
+            **inputs,
             **self._network_options(),
         )
         self.n_features_in_ = self.network_.n_features_

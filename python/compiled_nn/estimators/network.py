@@ -33,8 +33,10 @@ if TYPE_CHECKING:
 
     from ..artefact.parts import Parts
     from ..artefact.predictor import Predictor
+    from ..artefact.seen import Seen
     from ..common.protocols import History
     from ..files.places import Writable
+    from ..preprocessing.piecewise_linear import Bins
     from ..preprocessing.tabular import Tabular
     from ..spec.configuration import Configuration
     from ..spec.initializers import Pair
@@ -66,6 +68,10 @@ class EstimatorNetwork(Network):
         Shape of one image; None if X does not have images.
     random : RandomState
         Generator of the initial weights and of the row order.
+    bins : Bins or None, default None
+        Bins of the columns of numbers, if they are known before training begins.
+    seen : Seen or None, default None
+        Object for what training sees of the columns. Default: a new one, without any rows.
     """
 
     describe: Callable[[], tuple[dict[str, Array], dict[str, Any]]] | None = (
@@ -90,13 +96,15 @@ class EstimatorNetwork(Network):
         names: tuple[str, ...] | None,
         shape: tuple[int, ...] | None,
         random: RandomState,
+        bins: Bins | None = None,
+        seen: Seen | None = None,
         **parameters: Any,
     ) -> None:
         super().__init__(layers, **parameters)
         self._order = RowOrder(random)
         self._start = random, initial
-        inputs = Inputs.of(self._configuration, n_inputs, encoder, names=names, shape=shape)
-        self._inputs = inputs.replace(seen=inputs.new_seen())
+        inputs = Inputs.of(self._configuration, n_inputs, encoder, names=names, shape=shape, bins=bins)
+        self._inputs = inputs.replace(seen=seen or inputs.new_seen())
         self._trainer = self._drawn(self._inputs)
         self._outputs = Outputs.of(self._configuration, targets)
         self._split: tuple[Array, Array] | None = None

@@ -49,6 +49,10 @@ class RowOrder:
         self._order = shuffled if self._order is None else self._order[shuffled]
         return self._order
 
+    def integers(self, low: int, high: int) -> int:
+        """Return a random whole number from `low` to below `high`: the seed of an epoch over sharded rows."""
+        return int(self._random.randint(low, high, dtype=np.int64))
+
     def skip(self, n_rows: int, epochs: int) -> None:
         """Advance the generator by the row orders of some epochs, which were not needed."""
         for _ in range(epochs):

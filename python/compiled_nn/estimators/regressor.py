@@ -242,7 +242,7 @@ class MLPRegressor(ValuePredictions, Perceptron):
     def _check_new_targets(self, y: Array, partial: bool) -> None:
         """Do nothing: the network compares the columns of y with its outputs."""
 
-    def _present_loss(self) -> losses.Loss:
+    def _loss_of(self, *, several: bool) -> losses.Loss:
         return self._resolve_loss()
 
     def _loss_factor(self) -> float:

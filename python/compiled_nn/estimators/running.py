@@ -28,7 +28,7 @@ class Running(Fitted):
     def _run(
         self,
         X: Any,
-        y: Array,
+        y: Array | None,
         weight: Array | None,
         epochs: int,
         options: dict[str, Any],

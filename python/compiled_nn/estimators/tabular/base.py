@@ -14,8 +14,10 @@ from ...common import clock
 from ...common.errors import CompiledNNWarning, suggest_keywords, warn
 from ...common.exclusive import exclusive
 from ...data.arrays import Array
+from ...training.sharded import Sharded
 from .. import inputs
 from ..random_draws import random_state
+from . import shards
 from .fitted import TabularFitted
 from .resolution import Resolution
 from .table import Table, read_table
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from ...artefact.read_rows import ReadRows
     from ...network.ensemble import Ensemble
     from ...network.network import Network
+    from ...training.sharded import KnownRows
+    from ...training.targets import Targets
     from .report import Report
     from .target_kinds import TargetKind
 
@@ -39,10 +43,10 @@ class Prepared(NamedTuple):
     ----------
     ensemble : Ensemble
         Members with their initial parameters.
-    X : ReadRows
+    X : ReadRows or KnownRows
         Rows.
-    y : ndarray
-        Targets.
+    y : ndarray or None
+        Targets; None for sharded rows, which have them.
     options : dict
         Other arguments of ``ensemble.fit``.
     table : Table
@@ -52,8 +56,8 @@ class Prepared(NamedTuple):
     """
 
     ensemble: Ensemble
-    X: ReadRows
-    y: Array
+    X: ReadRows | KnownRows
+    y: Array | None
     options: dict[str, Any]
     table: Table
     report: Report
@@ -80,13 +84,21 @@ class TabularBase(TabularFitted):
             All labels, if y lacks some of them.
         """
 
+    @abstractmethod
+    def _targets_of(self, y: Array) -> Targets:
+        """Return the encoding of y, of which sharded rows have all labels, or some values."""
+
+    @abstractmethod
+    def _kind_of_counts(self, y: Array, classes: Array | None, counts: Array | None) -> TargetKind:
+        """Return the kind of a y of which there is a sample; `counts` are the rows of each class in all shards."""
+
     # ---- training
 
     @suggest_keywords("estimator fit")
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         sample_weight: Any = None,
         *,
         validation_data: Any = None,
@@ -97,7 +109,9 @@ class TabularBase(TabularFitted):
         Parameters
         ----------
         X : array-like, data frame, list of dicts or sparse matrix (m, k)
-            Rows of numbers, categories and dates, whose values may be missing. X is not changed.
+            Rows of numbers, categories and dates, whose values may be missing. X is not changed. Or a
+            :class:`compiled_nn.distributed.ShardedRows`, whose parts have y and the weights: y is then left out, all
+            members validate the same rows, and there is no ``oof_``.
         y : array-like (m,) or (m, n_outputs)
             Targets. For the classifier labels, or one 0/1 column per label; for the regressor numbers.
         sample_weight : array-like (m,), optional
@@ -151,13 +165,18 @@ class TabularBase(TabularFitted):
         """Return the untrained ensemble and the arguments of its fit; `classes`: all labels, if y lacks some."""
         start = perf_counter()
         self._check()
-        inputs.check_lengths(X, y, sample_weight, groups)
-        if validation_data is not None and groups is not None:
-            raise ValueError("validation_groups must be None when validation_data is given.")
         deadline = math.inf if self.time_limit is None else start + self.time_limit
-        table = clock.run_until(
-            deadline, read_table, self, self._kind_of, X, y, sample_weight, groups, classes
-        )
+        if isinstance(X, Sharded):
+            shards.check(self, y, sample_weight, groups)
+            holds_out = validation_data is None and self.validation is not None
+            table = shards.read_shards(self, X, holds_out=holds_out, deadline=deadline)
+        else:
+            inputs.check_lengths(X, y, sample_weight, groups)
+            if validation_data is not None and groups is not None:
+                raise ValueError("validation_groups must be None when validation_data is given.")
+            table = clock.run_until(
+                deadline, read_table, self, self._kind_of, X, y, sample_weight, groups, classes
+            )
         resolution = Resolution(self, table, validates_given_rows=validation_data is not None)
         networks = resolution.networks(self._seeds(resolution.plan.n_members))
         options = {
@@ -170,7 +189,12 @@ class TabularBase(TabularFitted):
         if self.time_limit is not None:
             options["time_limit"] = max(deadline - perf_counter(), _SHORTEST)
         ensemble = self._new_ensemble(networks, resolution)
-        return Prepared(ensemble, table.rows_for(networks[0]), table.y, options, table, resolution.report())
+        rows: Any = table.rows_for(networks[0])
+        if isinstance(X, Sharded):
+            rows, targets = shards.rows_for(networks[0], X, table), None
+        else:
+            targets = table.y
+        return Prepared(ensemble, rows, targets, options, table, resolution.report())
 
     def _keep(self, prepared: Prepared) -> None:
         """Set the fitted attributes."""

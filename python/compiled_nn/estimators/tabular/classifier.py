@@ -10,7 +10,9 @@ import numpy as np
 from ... import losses
 from ...common import checks
 from ...common.errors import suggest_keywords
+from ...data import class_labels
 from ...data.arrays import Array
+from ...training.targets import Targets
 from .. import inputs
 from ..class_predictions import ClassPredictions
 from . import target_kinds
@@ -177,6 +179,21 @@ class TabularClassifier(ClassPredictions, TabularBase):
             stated=stated,
             smoothing=smoothing,
         )
+
+    def _targets_of(self, y: Array) -> Targets:
+        if y.ndim == 2:
+            inputs.check_indicator(y)
+            return Targets(losses.BinaryCrossEntropy(), y.shape[1], "indicator", np.arange(y.shape[1]))
+        classes = class_labels.distinct(inputs.read_labels(y))
+        # A single class is entered twice, so that it is predicted whatever the output.
+        classes = np.resize(classes, max(len(classes), 2))
+        return Targets(losses.SoftmaxCrossEntropy(), len(classes), "classes", classes)
+
+    def _kind_of_counts(self, y: Array, classes: Array | None, counts: Array | None) -> TargetKind:
+        if classes is None or counts is None:
+            return self._kind_of(y, y, None, None)
+        stated, smoothing = self._stated_loss(), self._given("label_smoothing") or 0.0
+        return target_kinds.of_counts(classes[: len(counts)], counts, stated=stated, smoothing=smoothing)
 
     def _class_weights(self) -> dict[str, Any]:
         return {} if self.class_weight is None else {"class_weight": self.class_weight}

@@ -131,11 +131,19 @@ class Size:
         Number of inputs of the first layer, bins included.
     n_outputs : int
         Number of outputs.
+    longest : int or None, default None
+        Number of rows of the longest shard, where shards are trained on side by side; None for one sequence of rows.
     """
 
     n_rows: int
     n_inputs: int
     n_outputs: int
+    longest: int | None = None
+
+    @property
+    def in_sequence(self) -> int:
+        """Number of rows that are trained on one after another in an epoch: batches and steps are those of them."""
+        return self.n_rows if self.longest is None else self.longest
 
 
 @dataclass(frozen=True)
@@ -250,9 +258,9 @@ def make_plan(
     -------
     Plan
     """
-    rows = batch_size(size.n_rows) if batch is None else batch
+    rows = batch_size(size.in_sequence) if batch is None else batch
     most = most_work(size.n_rows, budget)
-    wanted = wanted_epochs(size.n_rows, rows) if epochs is None else epochs
+    wanted = wanted_epochs(size.in_sequence, rows) if epochs is None else epochs
     fewest = wanted if epochs is not None else min(_FEWEST_EPOCHS, wanted)
     widths = [hidden] if hidden is not None else [(width,) * _N_LAYERS for width in _WIDTHS]
     members = [n_members] if n_members is not None else list(_MEMBERS)

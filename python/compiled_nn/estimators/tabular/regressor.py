@@ -10,6 +10,7 @@ from ...common import checks
 from ...common.errors import suggest_keywords
 from ...data import arrays
 from ...data.arrays import Array
+from ...training.targets import Targets
 from ..value_predictions import ValuePredictions
 from . import target_kinds
 from .base import TabularBase
@@ -68,3 +69,9 @@ class TabularRegressor(ValuePredictions, TabularBase):
     def _kind_of(self, y: Array, given: Any, used: Array | None, classes: Any) -> TargetKind:
         values = arrays.values(y, n_outputs=y.shape[1] if y.ndim == 2 else 1, dtype="float64")
         return target_kinds.of_values(values if used is None else values[used], self._stated_loss())
+
+    def _targets_of(self, y: Array) -> Targets:
+        return Targets(losses.MeanSquaredError(), y.shape[1] if y.ndim == 2 else 1, "values", None)
+
+    def _kind_of_counts(self, y: Array, classes: Array | None, counts: Array | None) -> TargetKind:
+        return self._kind_of(y, y, None, None)

@@ -99,6 +99,8 @@ class Resolution:
         value, reason = recipe.validation(table.n_rows, table.kind.largest_class, self.plan.n_members)
         if self.model.shared_weights and value == "folds":
             value, reason = "random", "members that share weights validate the same rows"
+        if table.longest is not None and value == "folds":
+            value, reason = "random", "members that are trained on shards validate the same rows"
         chosen: str | None = self.choose("validation", value, reason)
         return chosen
 
@@ -118,7 +120,10 @@ class Resolution:
         table = self.table
         bins = recipe.n_bins(table.n_rows) if self.embeddings is not None else 0
         return recipe.Size(
-            table.n_rows, table.inputs.n_columns + bins * table.inputs.n_numeric, table.kind.n_outputs
+            table.n_rows,
+            table.inputs.n_columns + bins * table.inputs.n_numeric,
+            table.kind.n_outputs,
+            table.longest,
         )
 
     def _plan(self) -> Plan:
@@ -160,7 +165,7 @@ class Resolution:
         ema = self.choose("ema", settings.ema, "average of the weights over the steps")
         scaling = self._scaling()
         hidden = [Dense(units, activation, norm=norm, dropout=dropout) for units in plan.hidden]
-        steps = plan.epochs * -(-table.n_rows // plan.batch_size)
+        steps = plan.epochs * -(-self.size.in_sequence // plan.batch_size)
         options: dict[str, Any] = {
             "loss": table.kind.loss,
             "optimizer": AdamW(Cosine(rate, over=steps), weight_decay=decay),
@@ -235,7 +240,7 @@ class Resolution:
             options["monitor"] = self.choose(
                 "monitor", self.settings.monitor, "decides which epoch is the best"
             )
-            patience = recipe.patience(self.table.n_rows, plan.batch_size)
+            patience = recipe.patience(self.size.in_sequence, plan.batch_size)
             options["patience"] = self.choose("n_iter_no_change", patience, "epochs without a better one")
         if self.validation == "folds":
             most = min(self.table.n_rows, self.table.n_groups or self.table.n_rows)

@@ -48,6 +48,10 @@ class Table(NamedTuple):
         Whether columns are encoded by their types.
     sparse : bool
         Whether X is sparse.
+    n_all : int or None, default None
+        Number of rows of all shards, of which the rows here are a sample; None if they are all rows.
+    longest : int or None, default None
+        Number of rows of the longest shard; None without shards.
     """
 
     read: ReadRows
@@ -60,6 +64,8 @@ class Table(NamedTuple):
     kind: TargetKind
     encodes: bool
     sparse: bool
+    n_all: int | None = None
+    longest: int | None = None
 
     @property
     def inputs(self) -> Inputs:
@@ -77,7 +83,7 @@ class Table(NamedTuple):
     @property
     def n_rows(self) -> int:
         """Number of rows."""
-        return len(self.y)
+        return len(self.y) if self.n_all is None else self.n_all
 
     @property
     def n_groups(self) -> int | None:
@@ -125,19 +131,19 @@ def read_table(
     n_given, marks = len(y), marks_of(y)
     kind = kind_of(y, given, used, classes)
     y = y if used is None else y[used]
-    read = ReadRows.of(_template(model, encodes)._configuration, X)
+    read = ReadRows.of(template(model, encodes)._configuration, X)
     if not encodes:
         read = read.replace(inputs=read.inputs.replace(names=names))
     return Table(read, y, weights, groups, used, n_given, marks, kind, encodes, sparse)
 
 
-def _template(model: TabularParameters, encodes: bool) -> Network:
+def template(model: TabularParameters, encodes: bool, *, classifies: bool = False) -> Network:
     """Return a network that reads X as the members do."""
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"loss": "binary_cross_entropy" if classifies else "mse"}
     if encodes:
-        options = {
+        options |= {
             "categorical_features": model.categorical_features,
             "min_frequency": model.min_frequency,
             "column_types": model.column_types,
         }
-    return Network([Dense(1)], loss="mse", dtype=model.dtype, **options)
+    return Network([Dense(1)], dtype=model.dtype, **options)

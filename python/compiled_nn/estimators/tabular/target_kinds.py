@@ -83,7 +83,19 @@ def of_labels(
     classes = class_labels.distinct(labels) if classes is None else class_labels.of_list(np.asarray(classes))
     indices = class_labels.indices(labels if used is None else labels[used], classes)
     counts = np.bincount(indices, minlength=len(classes))
-    n, m, largest = len(classes), len(indices), int(counts.max())
+    return of_counts(classes, counts, levels=levels, stated=stated, smoothing=smoothing)
+
+
+def of_counts(
+    classes: Array,
+    counts: Array,
+    *,
+    levels: Sequence[Any] | None = None,
+    stated: Loss | None = None,
+    smoothing: float = 0.0,
+) -> TargetKind:
+    """Return the kind of labels of which only the sorted classes and their numbers of rows are known."""
+    n, m, largest = len(classes), int(counts.sum()), int(counts.max())
     if n == 1:
         text = f"all {count(m, 'row')} have this class, so that it is always predicted"
         return TargetKind(ONE_CLASS, losses.BinaryCrossEntropy(), 1, text, classes, largest)
