@@ -266,8 +266,8 @@ class Ensemble(EnsembleInspection, Prediction, Uncertainty, Describing):
         self._fitted()
         if self._oof is None:
             raise AttributeError(
-                "The ensemble has no oof_. It exists after fit with validation='random', 'folds' or an array; files"
-                " do not contain it."
+                "The ensemble has no oof_. It exists after fit on arrays with validation='random', 'folds' or an array;"
+                " sharded rows, which are not in this process, have no such predictions, and files do not contain them."
             )
         return self._oof.copy()
 

@@ -13,11 +13,12 @@ from ..artefact.outputs import Outputs
 from ..artefact.read_rows import ReadRows
 from ..data import sample_weights
 from ..data.arrays import Array
-from ..data.samples import Samples, check_lengths
+from ..data.samples import check_lengths
 from ..spec.configuration import check_proximal
 from ..training.batches import Data, make_batches
 from ..training.history import new_history
 from ..training.levels import check_columns
+from ..training.sharded import Sharded
 from ..training.stacks import copy_of, new_objective
 from ..training.targets import Targets, read_targets, read_validation_data, targets_with_classes, weights_of
 from ..training.trainer import Trainer, new_generator
@@ -36,11 +37,14 @@ if TYPE_CHECKING:
 
 
 class EnsembleData(NamedTuple):
-    """Data of a call of fit, converted for the core, with their inputs, targets and validation rows."""
+    """Data of a call of fit, converted for the core, with their inputs, targets and validation rows.
+
+    X are :class:`LearnedRows`, and y is None, if other processes have the rows.
+    """
 
     inputs: Inputs
-    X: Samples
-    y: Array
+    X: Any
+    y: Any
     targets: Targets
     own: Array | None
     weights: Array | None
@@ -66,9 +70,12 @@ class EnsemblePreparation(Predicting):
 
     def _prepare(self, X: Any, y: Any, plan: EnsemblePlan) -> tuple[Together, EnsembleData]:
         """Prepare members and data for a plan. If this raises an error, the ensemble is unchanged."""
-        from ..training.selection import Halving  # imported here to keep `import compiled_nn` fast
-        from ..training.together import Together
+        from ..training.together import Together  # imported here to keep `import compiled_nn` fast
 
+        if isinstance(X, Sharded):
+            from . import ensemble_shards  # imported here because most programs do not use it
+
+            return ensemble_shards.prepare(self, X, y, plan)
         resume = plan.plan.resume and bool(self._kept)
         if self._shared:
             from ..training.sharing import check_plan  # imported here to keep `import compiled_nn` fast
@@ -91,9 +98,22 @@ class EnsemblePreparation(Predicting):
         rng = new_generator(self._seed) if known is None else known.rng
         together = Together(members, rng, self._sharing(members)) if known is None else known
         self._set_objectives(members, read)
+        self._begin_members(together, Data(read.X, read.y, batches), read, plan, resume)
+        alive = [member for member in members if member.dropped is None]
+        passes = plan.plan.epochs * sum(member.configuration.layers[0].units for member in alive)
+        rows = observing.trained_rows(read.masks, plan.refit)
+        observing.observe(read.inputs, read.X, rows, read.weights, passes=passes, whole=True)
+        return together, read
+
+    def _begin_members(
+        self, together: Together, data: Data, read: EnsembleData, plan: EnsemblePlan, resume: bool
+    ) -> None:
+        """Set the ensemble to the state from which a call of fit starts."""
+        from ..training.selection import Halving  # imported here to keep `import compiled_nn` fast
+
         last = together.epoch + plan.plan.epochs
         together.prepare(
-            Data(read.X, read.y, batches),
+            data,
             read.targets,
             read.held_out,
             monitor=plan.monitor,
@@ -101,7 +121,7 @@ class EnsemblePreparation(Predicting):
             halving=Halving(plan.halving, last, plan.n_folds) if plan.halving else None,
             n_threads=self._n_threads,
         )
-        alive = [member for member in members if member.dropped is None]
+        alive = [member for member in together.members if member.dropped is None]
         self._begin_with(
             _inputs=read.inputs,
             _outputs=Outputs.of(self._configuration, read.targets),
@@ -112,10 +132,6 @@ class EnsemblePreparation(Predicting):
             _oof=None,
             history=self.history if resume else new_history(),
         )
-        passes = plan.plan.epochs * sum(member.configuration.layers[0].units for member in alive)
-        rows = observing.trained_rows(read.masks, plan.refit)
-        observing.observe(read.inputs, read.X, rows, read.weights, passes=passes, whole=True)
-        return together, read
 
     def _read(self, X: Any, y: Any, plan: EnsemblePlan, resume: bool) -> EnsembleData:
         """Read the data once, and choose the validation rows of the members."""

@@ -34,7 +34,7 @@ class EnsembleFitting(EnsemblePreparation):
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         *,
         epochs: int = 10,
         batch_size: BatchSize = 32,
@@ -63,7 +63,8 @@ class EnsembleFitting(EnsemblePreparation):
         ----------
         X : array-like (m, k), table, list of dicts, or images (m, height, width[, channels])
             Rows, as for :meth:`Network.fit`. They are read and encoded once for all members; statistics of
-            `standardize` and `scale_targets` are those of all rows.
+            `standardize` and `scale_targets` are those of all rows. Or a
+            :class:`compiled_nn.distributed.ShardedRows`, whose parts have y: all members then validate the same rows.
         y : array-like (m,), (m, 1) or (m, n_outputs)
             Labels or values, as for :meth:`Network.fit`.
         epochs : int, default 10

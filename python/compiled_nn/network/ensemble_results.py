@@ -74,7 +74,7 @@ def results(
         weights = _chosen(together, plan, validated)
     oof: Array | None = None
     marks: tuple[int, ...] = ()
-    if plan.validation is not None:
+    if all(member.rows is not None for member in members):  # the validation rows are rows of X
         oof, marks = _out_of_fold(together, validated, weights), marks_of(together.held_out.y)
     return Results(kept(members, [each.temperature for each in validated]), weights, oof, marks)
 

@@ -126,7 +126,7 @@ class Together:
         self.has_stepped = False
         self._scaled: Array | None = None
         if held_out is not None and targets.kind == "values":
-            self._scaled = targets.standardized(held_out.y).astype(data.y.dtype)
+            self._scaled = targets.standardized(held_out.y).astype(self.members[0].configuration.dtype)
         for member in self.active:
             member.trainer.set_optimizer(member.configuration.optimizer)
             member.last_finite = member.last_finite or member.trainer.stack.present(averaged=True)
