@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,7 +50,8 @@ def learn(engine: Engine, parts: Sequence[Part], request: Request, *, max_valida
     found = [each for each in engine.map(describe, tasks, [part.rank for part in parts]) if each is not None]
     inputs = request.inputs or Inputs.learned(c, found[0].first, request.n_columns)[0]
     y = np.concatenate([each.labels for each in found])
-    targets = request.targets or infer_targets(c.loss, c.n_outputs, y)
+    make = request.make_targets or partial(infer_targets, c.loss, c.n_outputs)
+    targets = request.targets or make(y)
     targets = read_targets(c, found[0].first[:1].repeat(len(y), axis=0), y, targets, training=c.dtype)[1]
     statistics = _merged(found) if request.statistics else None
     return Learned(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..data.arrays import Array
     from ..data.samples import Samples
     from ..spec.configuration import Configuration
+    from ..training.sharded import Learned
     from ..training.targets import Targets
     from .engine import Engine
 
@@ -62,6 +63,13 @@ class Shards(NamedTuple):
     steps_per_average: int | Literal["auto"]
     in_memory: bool
     n_threads: int
+
+    def rows_of(self, learned: Learned) -> list[int]:
+        """Return the number of training rows of each shard."""
+        n_rows = [0] * self.n_shards
+        for part, n in zip(self.parts, learned.n_rows, strict=True):
+            n_rows[part.rank] += n
+        return n_rows
 
 
 class RawPart(NamedTuple):

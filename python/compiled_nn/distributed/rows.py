@@ -14,11 +14,16 @@ from .engine import CACHE_BYTES, Engine, MapEngine
 from .parts import Part, Shards
 
 if TYPE_CHECKING:
+    from numpy.random import Generator
+
     from cnn_core.stack import Objective
 
     from ..spec.configuration import Configuration
+    from ..training.batches import Batches
     from ..training.loop import ClosingSource
+    from ..training.member import Member
     from ..training.plan import Plan
+    from ..training.together import Together
     from ..training.trainer import Trainer
 
 _OWNER = "ShardedRows"
@@ -165,3 +170,17 @@ class ShardedRows(Sharded):
 
         kind = source.Synchronous if self.mode == "synchronous" else source.Averaging
         return kind(self.shards, trainer, learned, plan, configuration, objective)
+
+    def longest(self, learned: Learned, fraction: float | None) -> int:
+        """Return about the number of training rows of the longest shard; documented in :meth:`Sharded.longest`."""
+        n_all = sum(learned.n_rows)
+        held_out = 0.0 if fraction is None else min(fraction, self.max_validation_rows / n_all)
+        return max(1, round(max(self.shards.rows_of(learned)) * (1 - held_out)))
+
+    def members(
+        self, members: Sequence[Member], rng: Generator, learned: Learned, plan: Plan
+    ) -> tuple[Together, Batches]:
+        """Return the object that trains several networks together; documented in :meth:`Sharded.members`."""
+        from . import members as together  # imported here because most programs do not use it
+
+        return together.members_of(self.shards, self.mode, members, rng, learned, plan)

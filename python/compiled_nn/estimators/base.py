@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import numbers
-from abc import abstractmethod
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -28,21 +27,11 @@ from .random_draws import random_state, split_validation_rows
 if TYPE_CHECKING:
     from typing import Self
 
-    from ..training.targets import Targets
-
 
 class Perceptron(Presets, Creation):
     """A multilayer perceptron behind the interface of scikit-learn's estimators."""
 
     # ---- overridden by classifier and regressor
-
-    @abstractmethod
-    def _make_targets(self, y: Array) -> Targets:
-        """Return the targets of a first fit on y (m,) or (m, n): loss, number of outputs and classes."""
-
-    @abstractmethod
-    def _check_new_targets(self, y: Array, partial: bool) -> None:
-        """Raise ValueError where y of a later call does not match that of the first fit."""
 
     def _stratification_labels(self, y: Array) -> Array | None:
         """Return the labels (m,) that stratify a validation split; None for no stratification."""
@@ -229,7 +218,7 @@ class Perceptron(Presets, Creation):
         options: dict[str, Any] = {"validation_data": self._read_validation_data(validation_data)}
         if fraction is not None:
             options = {"validation_fraction": fraction}
-        self._run_epochs(learned, None, None, random, learned.n_rows, options, deadline)
+        self._run_epochs(learned, None, None, random, len(learned), options, deadline)
         return self
 
     def _run_epochs(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.random import RandomState
 
+from ..data.arrays import Array
 from . import continuing
 from .initial_weights import InitialWeights
 from .network import EstimatorNetwork
@@ -46,6 +47,14 @@ class Creation(Running, ABC):
     _checked: tuple[Any, ...] | None = (
         None  # values of the parameters at the last check, if they cannot change in place
     )
+
+    @abstractmethod
+    def _make_targets(self, y: Array) -> Targets:
+        """Return the targets of a first fit on y (m,) or (m, n): loss, number of outputs and classes."""
+
+    @abstractmethod
+    def _check_new_targets(self, y: Array, partial: bool) -> None:
+        """Raise ValueError where y of a later call does not match that of the first fit."""
 
     @abstractmethod
     def _loss_of(self, *, several: bool) -> Loss:

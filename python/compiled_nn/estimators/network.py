@@ -71,7 +71,7 @@ class EstimatorNetwork(Network):
     bins : Bins or None, default None
         Bins of the columns of numbers, if they are known before training begins.
     seen : Seen or None, default None
-        Object for what training sees of the columns. Default: a new one, without any rows.
+        Summary of the training rows, to which rows are added. Default: a new one, without any rows.
     """
 
     describe: Callable[[], tuple[dict[str, Array], dict[str, Any]]] | None = (

@@ -16,17 +16,15 @@ from .parameters import STOCHASTIC
 if TYPE_CHECKING:
     from ..spec.configuration import Configuration
     from ..training.sharded import Learned, Sharded
-    from .base import Perceptron
+    from .creation import Creation
 
 
-def check(
-    model: Perceptron, rows: Sharded, y: Any, sample_weight: Any, groups: Any, *, partial: bool
-) -> None:
+def check(model: Creation, rows: Sharded, y: Any, sample_weight: Any, groups: Any, *, partial: bool) -> None:
     """Raise ValueError for arguments and parameters that cannot be used with sharded rows."""
     if partial:
         raise ValueError(
-            "partial_fit takes X and y in memory, but X is ShardedRows. Use fit, which goes on from the present weights"
-            " with warm_start=True."
+            "partial_fit takes X and y in memory, but X is ShardedRows. Use fit with warm_start=True, which"
+            " continues from the present weights."
         )
     check_arguments(y, sample_weight, groups)
     if model.solver not in STOCHASTIC:
@@ -52,13 +50,13 @@ def check_arguments(y: Any, sample_weight: Any, groups: Any) -> None:
 
 
 def learn(
-    model: Perceptron, rows: Sharded, random: RandomState, fraction: float | None, deadline: float
+    model: Creation, rows: Sharded, random: RandomState, fraction: float | None, deadline: float
 ) -> LearnedRows:
     """Return the rows with what was learned from all shards; create or change the network of the estimator.
 
     Parameters
     ----------
-    model : Perceptron
+    model : Creation
         Estimator.
     rows : Sharded
         Rows.
@@ -104,7 +102,7 @@ def learn(
     return LearnedRows(rows, learned)
 
 
-def _template(model: Perceptron) -> Configuration:
+def _template(model: Creation) -> Configuration:
     """Return a configuration that reads X and y as the network does, before the number of outputs is known."""
     loss = model._loss_of(several=False)
     layers = model._layers(loss.n_outputs(2 if loss.classifies else 1))

@@ -18,7 +18,6 @@ from ..spec.configuration import check_proximal
 from ..training.batches import Data, make_batches
 from ..training.history import new_history
 from ..training.levels import check_columns
-from ..training.sharded import Sharded
 from ..training.stacks import copy_of, new_objective
 from ..training.targets import Targets, read_targets, read_validation_data, targets_with_classes, weights_of
 from ..training.trainer import Trainer, new_generator
@@ -72,10 +71,6 @@ class EnsemblePreparation(Predicting):
         """Prepare members and data for a plan. If this raises an error, the ensemble is unchanged."""
         from ..training.together import Together  # imported here to keep `import compiled_nn` fast
 
-        if isinstance(X, Sharded):
-            from . import ensemble_shards  # imported here because most programs do not use it
-
-            return ensemble_shards.prepare(self, X, y, plan)
         resume = plan.plan.resume and bool(self._kept)
         if self._shared:
             from ..training.sharing import check_plan  # imported here to keep `import compiled_nn` fast

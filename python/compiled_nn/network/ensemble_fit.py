@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from ..common import clock
 from ..common.errors import CompiledNNWarning, DivergenceError, suggest_keywords, warn
 from ..common.exclusive import exclusive
 from ..data.arrays import Array
+from ..training.sharded import Sharded
 from ..training.trainer import new_generator
 from .ensemble_data import EnsembleData, EnsemblePreparation
 
@@ -166,7 +168,12 @@ class EnsembleFitting(EnsemblePreparation):
         )
         for each in plan.plan.callbacks:
             each.set_data(X, y)
-        together, read = clock.run_until(plan.plan.deadline, self._prepare, X, y, plan)
+        prepare: Any = self._prepare
+        if isinstance(X, Sharded):
+            from . import ensemble_shards  # imported here because most programs do not use it
+
+            prepare = partial(ensemble_shards.prepare, self)
+        together, read = clock.run_until(plan.plan.deadline, prepare, X, y, plan)
         self._run(together, read, plan)
         return self
 

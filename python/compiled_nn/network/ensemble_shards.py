@@ -70,13 +70,13 @@ def _check(ensemble: EnsemblePreparation, y: Any, plan: EnsemblePlan) -> None:
         )
     if ensemble._shared:
         raise ValueError(
-            "shared_weights=True cannot be used where X is ShardedRows: shared weights are trained by one process. Leave"
-            " it out."
+            "shared_weights=True cannot be used where X is ShardedRows: shared weights are trained by one process."
+            " Leave it out."
         )
     if plan.plan.resume and ensemble._kept:
         raise ValueError(
-            "warm_start=True cannot be used where X is ShardedRows: an ensemble starts from its initial weights. Leave it"
-            " out."
+            "warm_start=True cannot be used where X is ShardedRows: an ensemble starts from its initial weights."
+            " Leave it out."
         )
 
 

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from numpy.random import Generator
+
     from cnn_core.stack import Objective
 
     from ..data.arrays import Array
     from ..data.samples import Samples
     from ..preprocessing.standardization import Statistics
     from ..spec.configuration import Configuration
+    from .batches import Batches
     from .loop import ClosingSource
+    from .member import Member
     from .plan import Plan
     from .targets import Targets
+    from .together import Together
     from .trainer import Trainer
     from .validation import Validation
 
@@ -55,6 +61,7 @@ class Request:
     validation_fraction: float | None = None
     statistics: bool = False
     bins: bool = False
+    make_targets: Callable[[Any], Targets] | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -84,8 +91,13 @@ class Learned:
         Number of rows of each part that are held out; empty if there are none.
     sample : ndarray (m, k), SparseRows or None
         Some training rows, converted for the core.
+    sample_y : ndarray (m,) or (m, n), optional
+        Labels or values of the rows of `sample`, as given.
     y : ndarray (m,) or (m, n)
         An y of a few rows, as given, with all classes.
+    counts : ndarray (n_classes,) or None
+        Number of rows of each class in all parts, with those that are held out; None if y has no classes, or
+        several per row.
     """
 
     inputs: Any
@@ -98,7 +110,9 @@ class Learned:
     held_out: Validation | None = None
     n_held_out: tuple[int, ...] = ()
     sample: Samples | None = None
+    sample_y: Any = None
     y: Any = None
+    counts: Array | None = None
 
 
 class Sharded(ABC):
@@ -136,3 +150,95 @@ class Sharded(ABC):
         objective : Objective
             Function to minimise.
         """
+
+    @abstractmethod
+    def members(
+        self, members: Sequence[Member], rng: Generator, learned: Learned, plan: Plan
+    ) -> tuple[Together, Batches]:
+        """Return the object that trains several networks together over the shards, and the batches of its epochs.
+
+        Parameters
+        ----------
+        members : sequence of Member
+            All members, in the order of the ensemble.
+        rng : numpy.random.Generator
+            Generator of the order of the rows.
+        learned : Learned
+            Result of :meth:`learn`.
+        plan : Plan
+            Parameters of fit.
+        """
+
+    @abstractmethod
+    def longest(self, learned: Learned, fraction: float | None) -> int:
+        """Return about the number of training rows of the longest shard, if a fraction of all rows is held out."""
+
+
+class _Wrapped(Sharded):
+    """Base class of sharded rows of which something is known already."""
+
+    def __init__(self, rows: Sharded) -> None:
+        self.rows = rows
+
+    def check_plan(self, plan: Plan, configuration: Configuration) -> None:
+        """Raise ValueError for what cannot be used; documented in :meth:`Sharded.check_plan`."""
+        self.rows.check_plan(plan, configuration)
+
+    def epochs(self, *arguments: Any) -> ClosingSource:
+        """Return the object that runs epochs; documented in :meth:`Sharded.epochs`."""
+        return self.rows.epochs(*arguments)
+
+    def members(self, *arguments: Any) -> tuple[Together, Batches]:
+        """Return the object that trains several networks; documented in :meth:`Sharded.members`."""
+        return self.rows.members(*arguments)
+
+    def longest(self, learned: Learned, fraction: float | None) -> int:
+        """Return the number of rows of the longest shard; documented in :meth:`Sharded.longest`."""
+        return self.rows.longest(learned, fraction)
+
+
+class LearnedRows(_Wrapped):
+    """Sharded rows from which everything was learned already.
+
+    Parameters
+    ----------
+    rows : Sharded
+        Rows.
+    learned : Learned
+        Properties of the rows.
+    """
+
+    def __init__(self, rows: Sharded, learned: Learned) -> None:
+        super().__init__(rows)
+        self._learned = learned
+
+    def __len__(self) -> int:
+        return sum(self._learned.n_rows)
+
+    def learn(self, request: Request) -> Learned:
+        """Return the known properties, whatever the request is."""
+        return self._learned
+
+
+class KnownRows(_Wrapped):
+    """Sharded rows whose columns and classes are known, from which the rest is still to be learned.
+
+    Parameters
+    ----------
+    rows : Sharded
+        Rows.
+    inputs : Inputs
+        Inputs of the networks.
+    targets : Targets or None
+        Encoding of y, if it is known.
+    """
+
+    def __init__(self, rows: Sharded, inputs: Any, targets: Targets | None) -> None:
+        super().__init__(rows)
+        self._inputs, self._targets = inputs, targets
+
+    def learn(self, request: Request) -> Learned:
+        """Return the properties of all rows, with the known inputs and classes."""
+        return self.rows.learn(
+            replace(request, inputs=self._inputs, targets=self._targets or request.targets)
+        )

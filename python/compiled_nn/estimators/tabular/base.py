@@ -25,10 +25,8 @@ from .table import Table, read_table
 if TYPE_CHECKING:
     from typing import Self
 
-    from ...artefact.read_rows import ReadRows
     from ...network.ensemble import Ensemble
     from ...network.network import Network
-    from ...training.sharded import KnownRows
     from ...training.targets import Targets
     from .report import Report
     from .target_kinds import TargetKind
@@ -56,8 +54,8 @@ class Prepared(NamedTuple):
     """
 
     ensemble: Ensemble
-    X: ReadRows | KnownRows
-    y: Array | None
+    X: Any
+    y: Any
     options: dict[str, Any]
     table: Table
     report: Report
@@ -169,7 +167,15 @@ class TabularBase(TabularFitted):
         if isinstance(X, Sharded):
             shards.check(self, y, sample_weight, groups)
             holds_out = validation_data is None and self.validation is not None
-            table = shards.read_shards(self, X, holds_out=holds_out, deadline=deadline)
+            table = shards.read_shards(
+                self,
+                X,
+                self._targets_of,
+                self._kind_of_counts,
+                classifies=self._kind == "classifier",
+                holds_out=holds_out,
+                deadline=deadline,
+            )
         else:
             inputs.check_lengths(X, y, sample_weight, groups)
             if validation_data is not None and groups is not None:

@@ -132,7 +132,7 @@ class Size:
     n_outputs : int
         Number of outputs.
     longest : int or None, default None
-        Number of rows of the longest shard, where shards are trained on side by side; None for one sequence of rows.
+        Number of rows of the longest shard, if shards are trained on in parallel; None for one sequence of rows.
     """
 
     n_rows: int

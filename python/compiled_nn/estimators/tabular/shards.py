@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,12 +15,15 @@ from .recipe import FRACTION
 from .table import Table, template
 
 if TYPE_CHECKING:
+    from ...data.arrays import Array
     from ...network.network import Network
     from ...training.sharded import Sharded
-    from .base import TabularBase
+    from ...training.targets import Targets
+    from .parameters import TabularParameters
+    from .target_kinds import TargetKind
 
 
-def check(model: TabularBase, y: Any, sample_weight: Any, groups: Any) -> None:
+def check(model: TabularParameters, y: Any, sample_weight: Any, groups: Any) -> None:
     """Raise ValueError for arguments and parameters that cannot be used with sharded rows."""
     sharded.check_arguments(y, sample_weight, groups)
     stated = {
@@ -32,15 +36,30 @@ def check(model: TabularBase, y: Any, sample_weight: Any, groups: Any) -> None:
             raise ValueError(f"{name} cannot be used where X is ShardedRows: {reason}. Leave it out.")
 
 
-def read_shards(model: TabularBase, rows: Sharded, *, holds_out: bool, deadline: float) -> Table:
+def read_shards(
+    model: TabularParameters,
+    rows: Sharded,
+    targets_of: Callable[[Array], Targets],
+    kind_of: Callable[[Array, Array | None, Array | None], TargetKind],
+    *,
+    classifies: bool,
+    holds_out: bool,
+    deadline: float,
+) -> Table:
     """Return the table of a fit: a sample of the rows, and properties that were learned from all of them.
 
     Parameters
     ----------
-    model : TabularBase
+    model : TabularParameters
         Estimator, with checked parameters.
     rows : Sharded
         Rows.
+    targets_of : callable
+        Function of an y with all labels, or some values, that returns their encoding.
+    kind_of : callable
+        Function of the y of a sample, the classes and their numbers of rows that returns the kind of y.
+    classifies : bool
+        Whether y has classes.
     holds_out : bool
         Whether a part of the rows is held out for validation.
     deadline : float
@@ -48,9 +67,9 @@ def read_shards(model: TabularBase, rows: Sharded, *, holds_out: bool, deadline:
     """
     encodes = model.categorical_features is not None
     request = Request(
-        configuration=template(model, encodes, classifies=model._kind == "classifier")._configuration,
+        configuration=template(model, encodes, classifies=classifies)._configuration,
         seed=0,
-        make_targets=model._targets_of,
+        make_targets=targets_of,
     )
     learned = clock.run_until(deadline, rows.learn, request)
     sample: Any = learned.sample
@@ -63,7 +82,7 @@ def read_shards(model: TabularBase, rows: Sharded, *, holds_out: bool, deadline:
         used=None,
         n_given=sum(learned.n_rows),
         marks=(),
-        kind=model._kind_of_counts(learned.sample_y, learned.targets.classes, learned.counts),
+        kind=kind_of(learned.sample_y, learned.targets.classes, learned.counts),
         encodes=encodes,
         sparse=not isinstance(sample, np.ndarray) and learned.inputs.encoder is None,
         n_all=sum(learned.n_rows),
