@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numbers
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -23,6 +23,7 @@ import numpy as np
 
 from . import cells, dates
 from .coded import Array, Coded, coded, objects, types
+from .column_facts import MOST_LEVELS, NumberFacts
 
 Word: TypeAlias = Literal["number", "category", "date", "ignore"]  # what a user may say of a column
 Kind: TypeAlias = Literal["number", "category", "date", "identifier", "constant", "text", "ignore"]
@@ -93,15 +94,12 @@ def infer(column: Array | Coded, name: Any = None, *, categories: bool = False) 
         is_date = is_date or (not categories and dates.is_iso(distinct.present()))
         kind: Kind = "date" if is_date else "category"
         return _of_levels(distinct, kind)
-    array = _plain_numbers(column)
+    array = plain_numbers(column)
     if array.dtype.kind not in "biuf":
         return ColumnType("number")  # the encoder refuses it with the name of the column
-    missing = np.isnan(array) if array.dtype.kind == "f" else np.zeros(1, bool)
-    if constant := _constant(array, missing):
-        return constant
-    if len(array) >= FEWEST_ROWS and not missing.any() and _names_rows(array, name):
-        return ColumnType("identifier", _DIFFERENT)
-    return ColumnType("number")
+    if len(array) < FEWEST_ROWS:
+        return ColumnType("number")
+    return of_numbers(NumberFacts.of(array, named=is_identifier(name)))
 
 
 def holds_text(column: Array | Coded) -> bool:
@@ -130,30 +128,63 @@ def _constant(column: Array, missing: Array) -> ColumnType | None:
     return ColumnType("constant", _SAME) if (column == column[0]).all() else None
 
 
+def of_numbers(facts: NumberFacts) -> ColumnType:
+    """Return the type of a column of numbers."""
+    if facts.rows >= FEWEST_ROWS:
+        if facts.gaps == facts.rows:
+            return ColumnType("constant", _EMPTY)
+        if facts.same:
+            return ColumnType("constant", _SAME)
+        if facts.all_different:
+            return ColumnType("identifier", _DIFFERENT)
+    return ColumnType("number")
+
+
+def of_levels(
+    kind: Kind, rows: int, present: int, levels: int | None, decimals: Callable[[], bool]
+) -> ColumnType:
+    """Return the type of a column of categories or dates: `kind`, unless it is left out.
+
+    Parameters
+    ----------
+    kind : {"category", "date"}
+        Type of a column that is used.
+    rows, present : int
+        Number of rows, and of those with a value.
+    levels : int or None
+        Number of distinct values; None for more than `MOST_LEVELS`.
+    decimals : callable
+        Function that returns whether the values are decimal numbers written as text.
+    """
+    if rows < FEWEST_ROWS:
+        return ColumnType(kind)
+    if levels == 0:
+        return ColumnType("constant", _EMPTY)
+    if levels == 1 and present == rows:
+        return ColumnType("constant", _SAME)
+    if kind == "date" or present < FEWEST_ROWS:
+        return ColumnType(kind)
+    if levels == rows:
+        return ColumnType("identifier", _DIFFERENT + (_AS_TEXT if decimals() else ""))
+    if levels is None or levels > _MANY * present:
+        shown = f"more than {MOST_LEVELS:,}" if levels is None else f"{levels:,}"
+        reason = f"it is text with {shown} levels in {present:,} rows"
+        if decimals():
+            reason = f"its values have {shown} levels in {present:,} rows{_AS_TEXT}"
+        return ColumnType("text", reason)
+    return ColumnType(kind)
+
+
 def _of_levels(distinct: Coded, kind: Kind) -> ColumnType:
     """Return the type of a column of categories or dates: `kind`, unless it is left out."""
     if len(distinct) < FEWEST_ROWS:
         return ColumnType(kind)
     counts = distinct.counts().tolist()
     rows = [n for value, n in zip(distinct.values, counts, strict=True) if n and not cells.is_missing(value)]
-    levels, m = len(rows), sum(rows)
-    if not levels:
-        return ColumnType("constant", _EMPTY)
-    if levels == 1 and m == len(distinct):
-        return ColumnType("constant", _SAME)
-    if kind == "date" or m < FEWEST_ROWS:
-        return ColumnType(kind)
-    if levels == len(distinct):
-        return ColumnType("identifier", _DIFFERENT + (_AS_TEXT if are_decimals(distinct.values) else ""))
-    if levels > _MANY * m:
-        reason = f"it is text with {levels:,} levels in {m:,} rows"
-        if are_decimals(distinct.values):
-            reason = f"its values have {levels:,} levels in {m:,} rows{_AS_TEXT}"
-        return ColumnType("text", reason)
-    return ColumnType(kind)
+    return of_levels(kind, len(distinct), sum(rows), len(rows), lambda: are_decimals(distinct.values))
 
 
-def _plain_numbers(column: Array | Coded) -> Array:
+def plain_numbers(column: Array | Coded) -> Array:
     """Return objects that are all numbers or missing as an array of numbers; anything else as objects."""
     array = objects(column)
     if array.dtype.kind != "O":
@@ -172,16 +203,6 @@ def _plain_numbers(column: Array | Coded) -> Array:
         return array
 
 
-def _names_rows(whole: Array, name: Any) -> bool:
-    """Whether numbers (m,) are whole and all different, and evenly spaced in row order or named like an identifier."""
-    if whole.dtype.kind == "b":
-        return False
-    if whole.dtype.kind == "f" and not (np.isfinite(whole) & (whole == np.rint(whole))).all():
-        return False
-    first, second, last = (int(whole[i]) for i in (0, 1, -1))
-    if first != second and last - first == (second - first) * (len(whole) - 1):
-        steps = np.diff(whole)  # of integers, modulo the range of their dtype
-        if (steps == steps[0]).all():
-            return True
-    named = isinstance(name, str) and _IDENTIFIER.search(name) is not None
-    return named and len(np.unique(whole)) == len(whole)
+def is_identifier(name: Any) -> bool:
+    """Whether a column has the name of an identifier."""
+    return isinstance(name, str) and _IDENTIFIER.search(name) is not None

@@ -195,6 +195,19 @@ def categorical(X: Any) -> set[int]:
     return {i for i, dtype in enumerate(getattr(X, "dtypes", ())) if hasattr(dtype, "categories")}
 
 
+def zoned(X: Any) -> set[int]:
+    """Return the indices of the columns of a table that have a dtype of dates with a time zone."""
+    dtypes: Any = getattr(X, "dtypes", None)
+    if dtypes is None:
+        dtypes = getattr(getattr(X, "schema", None), "types", ())
+    found = set()
+    for i, dtype in enumerate(dtypes):
+        inner = getattr(dtype, "pyarrow_dtype", dtype)
+        if getattr(inner, "tz", None) or getattr(inner, "time_zone", None):
+            found.add(i)
+    return found
+
+
 def one_dtype(X: Any) -> bool:
     """Whether all columns of a table have the same dtype, so that the whole table may be convertible in one step."""
     return len({str(dtype) for dtype in getattr(X, "dtypes", ())}) == 1

@@ -7,7 +7,7 @@ and day, and optionally a time: ``2024-03-01``, ``2024-03-01 12:30``, ``2024-03-
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from operator import attrgetter
@@ -50,6 +50,22 @@ def in_range(values: Iterable[Any]) -> bool:
     """Whether all dates among some values are in the range of `UNIT`, beyond which NumPy converts to other dates."""
     kinds = (value for value in values if isinstance(value, np.datetime64) and not np.isnat(value))
     return all(abs(int(value.astype("datetime64[Y]").astype(np.int64))) < _YEARS for value in kinds)
+
+
+def zones(column: Array | Coded) -> frozenset[bool]:
+    """Return whether a column of text or objects has dates with a time zone, and dates without; both can be true.
+
+    The set has True for dates with a time zone, and False for those without.
+    """
+    if isinstance(column, np.ndarray) and column.dtype.kind not in "OUT":
+        return frozenset()
+    found = set()
+    for value in coded(column).values:
+        if isinstance(value, datetime):
+            found.add(value.tzinfo is not None)
+        elif isinstance(value, str) and (match := _ISO.fullmatch(value)):
+            found.add(match[4] is not None)
+    return frozenset(found)
 
 
 def read(column: Array | Coded, where: str) -> Array:
@@ -96,14 +112,14 @@ def _have_no_zone(moments: Iterable[datetime]) -> bool:
 def _moments(distinct: Coded, where: str) -> list[date | np.datetime64[Any] | None]:
     """Return each of the distinct values of a column as a date without a time zone, None if it is missing."""
     found: list[date | np.datetime64[Any] | None] = []
-    zones = set()
+    kinds = set()
     for value in distinct.values:
         if cells.is_missing(value):
             found.append(None)
             continue
         moment = _parsed(value) if isinstance(value, str) else value
         if isinstance(moment, datetime):
-            zones.add(moment.tzinfo is None)
+            kinds.add(moment.tzinfo is None)
             if moment.tzinfo is not None:
                 try:
                     moment = moment.astimezone(UTC).replace(tzinfo=None)
@@ -114,11 +130,16 @@ def _moments(distinct: Coded, where: str) -> list[date | np.datetime64[Any] | No
         elif not in_range((moment,)):
             raise ValueError(f"{where} has a date beyond the range of {UNIT}: {moment}.")
         found.append(moment)
-    if len(zones) > 1:
+    check_zones(kinds, where)
+    return found
+
+
+def check_zones(found: Collection[bool], where: str) -> None:
+    """Raise a ValueError if a column has dates with a time zone and others without."""
+    if len(found) > 1:
         raise ValueError(
             f"{where} mixes dates with and without a time zone. Convert all of them to one zone, or remove the zones."
         )
-    return found
 
 
 def _parsed(text: str) -> datetime | None:

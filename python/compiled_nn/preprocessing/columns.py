@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise, repeat
@@ -12,16 +11,27 @@ import numpy as np
 
 from ..common import checks
 from ..common.text import printable
-from ..data import arrays, cells, class_labels, column_types, dates
+from ..data import cells, column_types
 from ..data.arrays import Array
-from ..data.coded import Coded, coded, objects
+from ..data.coded import Coded
+from ..data.column_facts import MOST_LEVELS
 from ..data.column_types import ColumnType
+from ..data.counted import Counted
+from .column_values import (
+    EXACT,
+    NumberSums,
+    check_categories,
+    count_values,
+    numbers_of,
+    plain,
+    refuse_categories,
+    refuse_others,
+    refuse_rounded,
+)
 from .dates import MISSING, Date
 
 _SHOWN, _LONGEST_SHOWN = 4, 20  # categories in a repr, and their characters
 _OTHER = -2  # code of values that need a closer look: missing, unknown, or of another type
-EXACT = 1 << 53  # the floats up to it have all whole numbers
-_PLAIN_NUMBERS = {int, float, bool, type(None)}
 
 
 @dataclass(frozen=True)
@@ -49,29 +59,26 @@ class Numeric:
 
         `stated` is whether `column_types` states that the column has numbers.
         """
-        reason = "it is not in categorical_features. Add it to them, or convert it to numbers."
-        if stated:
-            reason = (
-                "column_types states that it has numbers. Convert it, for example with pandas.to_numeric."
-            )
-        _refuse_others(column, where, reason)
-        numbers = _numbers(column, where)
-        gaps = np.isnan(numbers)
-        mean = numbers[~gaps].mean(dtype=np.float64) if not gaps.all() else 0.0
-        return cls(name, float(mean), bool(gaps.any()))
+        return cls.of_sums(NumberSums.of(column, where, stated=stated), name)
+
+    @classmethod
+    def of_sums(cls, sums: NumberSums, name: str | None) -> Numeric:
+        """Return an encoder of a column with these sums."""
+        mean = sums.total / np.float64(sums.present) if sums.present else 0.0
+        return cls(name, float(mean), sums.present < sums.rows)
 
     def fill(self, column: Array | Coded, where: str) -> tuple[Array, Array]:
         """Return the numbers (m,) with missing ones replaced by the mean, and a boolean mask (m,) of the missing ones.
 
         The numbers have one of the dtypes in `arrays.CORE_DTYPES`.
         """
-        _refuse_others(
+        refuse_others(
             column,
             where,
             "during fit it held only numbers. Convert it to numbers, or fit a new model with it in"
             " categorical_features.",
         )
-        numbers = _numbers(column, where)
+        numbers = numbers_of(column, where)
         gaps = np.isnan(numbers)
         return np.where(gaps, numbers.dtype.type(self.mean), numbers) if gaps.any() else numbers, gaps
 
@@ -127,15 +134,24 @@ class Categorical:
         Categories that occur in fewer rows than `min_frequency`, or in a smaller share of the rows if it is below 1,
         are rare. `where` names the column in errors.
         """
-        _refuse_dates(column, where)
-        _refuse_rounded(column, where)
-        counts = _counts(column, where)
-        _check_categories(list(counts), where)
+        refuse_categories(column, where)
+        return cls.of_counts(count_values(column, where), name, where, min_frequency)
+
+    @classmethod
+    def of_counts(
+        cls, counted: Counted, name: str | None, where: str, min_frequency: float | None
+    ) -> Categorical:
+        """Return an encoder of a column with these values; the parameters are those of :meth:`fit`."""
+        if counted.counts is None:
+            raise ValueError(
+                f"{where} has more than {MOST_LEVELS:,} categories. Leave the column out, or group its categories."
+            )
+        check_categories(list(counted.counts), where)
         least: float = min_frequency or 0
         if 0 < least < 1:
-            least *= len(column)
-        frequent = sorted(category for category, rows in counts.items() if rows >= least)
-        return cls(name, tuple(frequent), rare=len(frequent) < len(counts))
+            least *= counted.rows
+        frequent = sorted(category for category, rows in counted.counts.items() if rows >= least)
+        return cls(name, tuple(frequent), rare=len(frequent) < len(counted.counts))
 
     @cached_property
     def _codes(self) -> dict[Any, int]:
@@ -155,7 +171,7 @@ class Categorical:
     def codes(self, column: Array | Coded, where: str) -> Array:
         """Return, for each row (m,), the index of the result column that is 1; -1 if none is."""
         if self.has_large:
-            _refuse_rounded(column, where)
+            refuse_rounded(column, where)
         if isinstance(column, Coded):
             return column.mapped(self._codes_of(column.values, where), -1)
         return self._codes_of(column.tolist(), where)
@@ -185,7 +201,7 @@ class Categorical:
             raise TypeError(
                 f"{where} holds {value!r}; during fit it held only {'text' if text else 'numbers'}."
             )
-        return table.get(_plain(value), len(table) if self.rare else -1)
+        return table.get(plain(value), len(table) if self.rare else -1)
 
     @property
     def column_type(self) -> ColumnType:
@@ -275,99 +291,13 @@ def read_encoder(config: object) -> Column:
     categories = fields["categories"]
     if not isinstance(categories, list):
         raise ValueError("categories is not a list")
-    _check_categories(categories, "the encoder")
+    check_categories(categories, "the encoder")
     if any(not low < high for low, high in pairwise(categories)):
         raise ValueError("categories are not sorted, or not distinct")
     checks.flag("the encoder", "rare", fields["rare"])
     return Categorical(**{**fields, "categories": tuple(categories)})
 
 
-def _refuse_others(column: Array | Coded, where: str, reason: str) -> None:
-    """Raise TypeError with the reason if a value of a column is text, or all of them are dates."""
-    if dates.holds_dates(column):
-        raise TypeError(f"{where} holds dates; {reason}")
-    if column_types.holds_text(column):
-        values = objects(column).tolist()
-        row = next(i for i, value in enumerate(values) if isinstance(value, (str, bytes)))
-        raise TypeError(f"{where} holds {_plain(values[row])!r} in row {row}; {reason}")
-
-
-def _refuse_dates(column: Array | Coded, where: str) -> None:
-    """Raise TypeError if a column of categories has a dtype of dates or of time differences."""
-    if isinstance(column, np.ndarray) and column.dtype.kind in "Mm":
-        raise TypeError(
-            f"{where} holds {cells.kind_of_array(column)}; categories are text, integers, booleans or finite numbers."
-            " Convert it to text, or leave it out of the categories."
-        )
-
-
-def _refuse_rounded(column: Array | Coded, where: str) -> None:
-    """Raise ValueError for floats that may be other whole numbers, rounded: they would be another category."""
-    values: list[Any] = column.values if isinstance(column, Coded) else column.tolist()
-    large = (v for v in values if isinstance(v, (float, np.floating)) and EXACT <= abs(float(v)) < np.inf)
-    value = next(large, None)
-    if value is not None:
-        row = column.row(lambda v: v is value) if isinstance(column, Coded) else values.index(value)
-        raise ValueError(
-            f"{where} holds {float(value)!r} in row {row}; a float beyond 2**53 may be a whole number that was rounded,"
-            " and thus another category. Convert the column to text, or to integers without missing values."
-        )
-
-
-def _counts(column: Array | Coded, where: str) -> Counter[Any]:
-    """Return the number of rows of each category (plain values) that is not missing."""
-    counts = Counter[Any]()
-    distinct = coded(column, where)
-    for value, rows in zip(distinct.values, distinct.counts().tolist(), strict=True):
-        if rows and not cells.is_missing(value):
-            counts[_plain(value)] += rows
-    return counts
-
-
 def _not_categories(where: str, values: list[Any], error: TypeError) -> TypeError:
     """Return the error for values that cannot be hashed."""
     return TypeError(f"{where} holds values that are not categories: {error}.")
-
-
-def _plain(value: Any) -> Any:
-    """Return a number of NumPy, or of the modules decimal and fractions, as one of Python; other values unchanged."""
-    if isinstance(value, (np.number, np.bool_, np.str_)):
-        return value.item()
-    if isinstance(value, (str, bytes, int, float)) or not hasattr(value, "as_integer_ratio"):
-        return value
-    if hasattr(value, "is_finite") and not value.is_finite():
-        return float(value)
-    return int(value) if value == int(value) else float(value)
-
-
-def _numbers(column: Array | Coded, where: str) -> Array:
-    """Return a column of numbers with NaN in place of None; raise an error for other values and for infinity."""
-    column = objects(column)
-    if column.dtype.kind == "O":
-        values = column.tolist()
-        if set(map(type, values)) <= _PLAIN_NUMBERS:
-            values = [np.nan if value is None else value for value in values]
-        else:
-            values = [np.nan if cells.is_missing(value) else _plain(value) for value in values]
-        column = np.array(values, dtype=object)
-    numbers = arrays.real(column, where)
-    if np.isinf(numbers).any():
-        raise ValueError(f"{where} contains infinity: row {int(np.argmax(np.isinf(numbers)))}.")
-    return numbers
-
-
-def _check_categories(categories: list[Any], where: str) -> None:
-    """Raise an error for categories that cannot be sorted, or that cannot be stored in a file."""
-    texts = sum(isinstance(category, str) for category in categories)
-    if 0 < texts < len(categories):
-        raise TypeError(f"{where} mixes text with other categories; all must be of one type.")
-    for category in categories:
-        if not isinstance(category, (str, int, float)) or category in (np.inf, -np.inf):
-            raise TypeError(
-                f"{where} holds {category!r}; categories are text, integers, booleans or finite numbers."
-            )
-        if isinstance(category, str) and len(category) > class_labels.LONGEST:
-            raise ValueError(
-                f"{where} has a category of {len(category)} characters; the longest allowed has"
-                f" {class_labels.LONGEST}."
-            )

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -48,6 +48,69 @@ _PARTS: dict[str, Callable[[Array], Array]] = {
 PARTS = ("days", *_PARTS)
 
 
+class DateFacts(NamedTuple):
+    """Facts about a column of dates, from which its encoder follows; facts about several parts can be joined.
+
+    Attributes
+    ----------
+    rows, gaps : int
+        Number of rows, and of those whose date is missing.
+    first, last : int
+        First and last date, in microseconds since 1970.
+    sums, lowest, highest : ndarray (6,)
+        Sum, lowest and highest value of each of the parts of the dates, of which the days are those since `first`.
+    zones : frozenset of bool
+        Result of :func:`compiled_nn.data.dates.zones`.
+    """
+
+    rows: int
+    gaps: int
+    first: int
+    last: int
+    sums: Array
+    lowest: Array
+    highest: Array
+    zones: frozenset[bool] = frozenset()
+
+    @classmethod
+    def of(cls, moments: Array, zones: frozenset[bool] = frozenset()) -> DateFacts:
+        """Return those of a column (m,) in microseconds."""
+        present = moments[~np.isnat(moments)]
+        if not len(present):
+            return cls.missing(len(moments))
+        first, last = (int(end.astype(np.int64)) for end in (present.min(), present.max()))
+        parts = [_number(part, present, first) for part in PARTS]
+        sums, lowest, highest = np.array([[part.sum(), part.min(), part.max()] for part in parts]).T
+        return cls(len(moments), len(moments) - len(present), first, last, sums, lowest, highest, zones)
+
+    @classmethod
+    def missing(cls, rows: int) -> DateFacts:
+        """Return those of a column in which all dates are missing."""
+        sums, lowest, highest = np.zeros((3, len(PARTS)))
+        return cls(rows, rows, 0, 0, sums, lowest, highest)
+
+    def joined(self, other: DateFacts) -> DateFacts:
+        """Return those of the rows of both columns."""
+        rows, gaps = self.rows + other.rows, self.gaps + other.gaps
+        for one, another in ((self, other), (other, self)):
+            if another.gaps == another.rows:
+                return one._replace(rows=rows, gaps=gaps)
+        first = min(self.first, other.first)
+        sums = self.sums + other.sums
+        for part in (self, other):  # whose days are those since another date
+            sums[0] += (part.first - first) / _DAY * (part.rows - part.gaps)
+        return DateFacts(
+            rows,
+            gaps,
+            first,
+            max(self.last, other.last),
+            sums,
+            np.minimum(self.lowest, other.lowest),
+            np.maximum(self.highest, other.highest),
+            self.zones | other.zones,
+        )
+
+
 @dataclass(frozen=True)
 class Date:
     """Fitted encoder of a column of dates.
@@ -77,16 +140,17 @@ class Date:
     @classmethod
     def fit(cls, column: Array | Coded, name: str | None, where: str) -> Date:
         """Return an encoder fitted on a column (m,); `where` names the column in errors."""
-        moments = dates.read(column, where)
-        gaps = np.isnat(moments)
-        present = moments[~gaps]
-        if not len(present):
+        return cls.of_facts(DateFacts.of(dates.read(column, where)), name)
+
+    @classmethod
+    def of_facts(cls, facts: DateFacts, name: str | None) -> Date:
+        """Return an encoder of a column with these facts."""
+        n = facts.rows - facts.gaps
+        if not n:
             return cls(name, 0, (), (), True)
-        first = int(present.min().astype(np.int64))
-        numbers = {part: _number(part, present, first) for part in PARTS}
-        parts = [part for part, values in numbers.items() if part == "days" or values.min() < values.max()]
-        means = tuple(float(numbers[part].mean()) for part in parts)
-        return cls(name, first, tuple(parts), means, bool(gaps.any()))
+        varied = (facts.lowest < facts.highest) | (np.arange(len(PARTS)) == 0)  # "days" is always used
+        parts = tuple(part for part, used in zip(PARTS, varied.tolist(), strict=True) if used)
+        return cls(name, facts.first, parts, tuple((facts.sums[varied] / n).tolist()), facts.gaps > 0)
 
     def fill(self, column: Array | Coded, where: str) -> tuple[list[Array], Array]:
         """Return the numbers (m,) of each part, with the mean for missing dates, and a boolean mask (m,) of those."""

@@ -14,7 +14,8 @@ import numpy as np
 
 from ..data import records
 from ..data.arrays import Array
-from .columns import EXACT, Categorical, LeftOut, Numeric
+from .column_values import EXACT
+from .columns import Categorical, LeftOut, Numeric
 from .dates import Date
 from .tabular import Tabular
 

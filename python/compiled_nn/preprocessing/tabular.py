@@ -11,8 +11,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,6 +31,9 @@ from .dates import Date
 from .fitted_columns import FittedColumns
 from .standardization import Statistics
 from .tables import OpenTable, open_table, refuse_empty, where
+
+if TYPE_CHECKING:
+    from .table_summary import TableSummary
 
 
 class Tabular(FittedColumns):
@@ -153,6 +156,36 @@ class Tabular(FittedColumns):
             self._fit_column(table, i, given.get(i), categories=i in categories)
             for i in range(table.n_columns)
         ]
+        self._announce(fitted, {*given, *categories})
+        self._columns = tuple(fitted)
+        return self
+
+    def fit_summary(self, summary: TableSummary) -> Tabular:
+        """Fit the encoder to the rows of a summary, which gives the result of :meth:`fit` up to rounding of means.
+
+        Parameters
+        ----------
+        summary : TableSummary
+            Joined summaries of all parts of a table, in the order of the rows.
+
+        Returns
+        -------
+        self : Tabular
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a column cannot be encoded. The encoder is then unchanged.
+        """
+        given = summary.words(self)
+        fitted = summary.fitted(self)
+        categories = (i for i, column in enumerate(summary.columns) if column.categories)
+        self._announce(fitted, {*given, *categories})
+        self._columns = fitted
+        return self
+
+    def _announce(self, fitted: Sequence[Column], stated: Collection[int]) -> None:
+        """Warn about columns that are left out, and decimal numbers written as text unless their type is stated."""
         left_out = [
             (i if column.name is None else column.name, column.column_type)
             for i, column in enumerate(fitted)
@@ -164,12 +197,10 @@ class Tabular(FittedColumns):
                 (i if column.name is None else column.name, column.categories[0])
                 for i, column in enumerate(fitted)
                 if isinstance(column, Categorical)
-                and not (i in given or i in categories)
+                and i not in stated
                 and column_types.are_decimals(column.categories)
             ]
         )
-        self._columns = tuple(fitted)
-        return self
 
     def _fit_column(self, table: OpenTable, i: int, word: Word | None, *, categories: bool) -> Column:
         """Return the encoder of the column with the index `i`, fitted on its values."""

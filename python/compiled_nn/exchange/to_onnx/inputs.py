@@ -15,7 +15,8 @@ import numpy as np
 
 from ...common.text import is_unicode, short
 from ...data.arrays import Array
-from ...preprocessing.columns import EXACT, Categorical, LeftOut, Numeric
+from ...preprocessing.column_values import EXACT
+from ...preprocessing.columns import Categorical, LeftOut, Numeric
 from . import dates
 from .graph import ML, Graph
 from .lookups import Lookup, looked_up
