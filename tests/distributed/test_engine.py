@@ -10,7 +10,7 @@ from multiprocessing.pool import ThreadPool
 import numpy as np
 import pytest
 from compiled_nn.distributed import MapEngine
-from compiled_nn.distributed.engine import size_of
+from compiled_nn.distributed.engine import _cache, size_of
 
 calls = []
 
@@ -31,6 +31,10 @@ def failing(x):
 @pytest.fixture(autouse=True)
 def no_calls():
     calls.clear()
+
+
+def kept_bytes(_):
+    return sum(size for _, size in _cache._entries.values())
 
 
 def number_of_calls(_):
@@ -85,6 +89,18 @@ def test_released_results_are_dropped():
     engine.release(held)
     with pytest.raises(RuntimeError, match="after its release"):
         engine.map(total, [(held,)])
+
+
+def test_processes_drop_released_results_with_their_next_task(processes):
+    engine = MapEngine(processes.map)
+    before = engine.map(kept_bytes, [(0,)])
+    held = engine.hold(np.ones, [(1000,), (500,)])
+    assert engine.map(total, [(held,)]) == [1500]
+    assert engine.map(kept_bytes, [(0,)]) == [before[0] + 12_000]
+    engine.release(held[:1])
+    assert engine.map(kept_bytes, [(0,)]) == [before[0] + 4000]
+    engine.release(held[1:])
+    assert engine.map(kept_bytes, [(0,)]) == before
 
 
 def test_an_error_of_a_task_is_raised():

@@ -52,7 +52,7 @@ def test_one_disturbed_round_does_not_change_the_choice():
 
 def test_an_epoch_has_at_least_four_averages():
     pace = new_pace(steps_per_epoch=50)
-    assert run(pace, 6, overhead=1.0) == [1, 2, 4, 8, 12, 12]
+    assert run(pace, 6, overhead=1.0) == [1, 2, 4, 8, 13, 13]
     assert "an epoch of 50 steps is averaged at least 4 times, although" in pace.report()
     few = new_pace(steps_per_epoch=4)
     assert few.chosen == 1

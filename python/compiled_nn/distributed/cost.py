@@ -325,11 +325,19 @@ def choose_steps(overhead: float, seconds_per_step: float, steps_per_epoch: int)
     >>> choose_steps(0.2, 0.001, 1000)
     250
     """
-    most = max(steps_per_epoch // AVERAGES_PER_EPOCH, 1)
+    most = most_steps(steps_per_epoch)
     needed = _needed(overhead, seconds_per_step)
     if needed >= most:
         return most
     return min(1 << max(math.ceil(math.log2(max(needed, 1))), 0), most)
+
+
+def most_steps(steps_per_epoch: int) -> int:
+    """Return the largest number of local steps with which an epoch has enough averages."""
+    most = -(-steps_per_epoch // AVERAGES_PER_EPOCH)
+    if -(-steps_per_epoch // most) < AVERAGES_PER_EPOCH:  # rounding up has left one average fewer
+        most = max(steps_per_epoch // AVERAGES_PER_EPOCH, 1)
+    return most
 
 
 def _needed(overhead: float, seconds_per_step: float) -> float:

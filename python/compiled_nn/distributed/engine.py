@@ -11,7 +11,7 @@ import tempfile
 import threading
 import uuid
 import weakref
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import FunctionType
@@ -22,6 +22,7 @@ from ..common.errors import count
 Function = Callable[..., Any]
 
 CACHE_BYTES = 1 << 30  # bytes of held results that a process keeps, by default
+_RELEASED = 32  # tokens of results released last that are sent with each task
 _LARGE = 1 << 15  # bytes of a held result's function and arguments above which they travel once, in a file
 
 
@@ -110,6 +111,7 @@ class MapEngine:
     ) -> None:
         self._map, self._cache_bytes = map, cache_bytes
         self._spool = _Spool(folder)
+        self._released: deque[str] = deque(maxlen=_RELEASED)
 
     @property
     def n_workers(self) -> None:
@@ -120,7 +122,8 @@ class MapEngine:
         self, function: Function, arguments: Sequence[tuple[Any, ...]], ranks: Sequence[int] | None = None
     ) -> list[Any]:
         """Return the results of ``function(*each)``; documented in :meth:`Engine.map`."""
-        tasks = [(number, function, each) for number, each in enumerate(arguments)]
+        released = tuple(self._released)
+        tasks = [(number, function, each, released) for number, each in enumerate(arguments)]
         return _in_order(list(self._map(_call, tasks)), len(tasks))
 
     def hold(
@@ -130,9 +133,10 @@ class MapEngine:
         return [Held(function, each, self._cache_bytes, self._spool) for each in arguments]
 
     def release(self, handles: Iterable[Held]) -> None:
-        """Forget what the handles stand for, and drop it in this process; other processes drop it for newer results."""
+        """Forget what the handles stand for; other processes drop it when they get their next task."""
         for handle in handles:
             _cache.drop(handle.token)
+            self._released.append(handle.token)
             handle.discard()
 
 
@@ -143,9 +147,11 @@ class _Result(NamedTuple):
     value: Any
 
 
-def _call(task: tuple[int, Function, tuple[Any, ...]]) -> _Result:
-    """Run a task."""
-    number, function, arguments = task
+def _call(task: tuple[int, Function, tuple[Any, ...], tuple[str, ...]]) -> _Result:
+    """Run a task, after the results that were released lately are dropped."""
+    number, function, arguments, released = task
+    for token in released:
+        _cache.drop(token)
     return _Result(number, function(*_resolved(arguments)))
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from ..common.errors import count
 from ..training.report import logger
-from .cost import AVERAGES_PER_EPOCH, OVERHEAD, Costs, Estimate, choose_steps
+from .cost import AVERAGES_PER_EPOCH, OVERHEAD, Costs, Estimate, choose_steps, most_steps
 
 if TYPE_CHECKING:
     from .cost import Mode, Steps
@@ -86,7 +86,7 @@ class Pace:
         self._seconds = self._training = 0.0
         self._warm = False
         self._automatic = steps == "auto" and mode == "averaging"
-        self._most = max(steps_per_epoch // AVERAGES_PER_EPOCH, 1)
+        self._most = most_steps(steps_per_epoch)
         self.chosen: int | None = None if steps == "auto" else steps
         if mode == "synchronous" or (steps == "auto" and self._most == 1):
             self.chosen = 1
