@@ -60,7 +60,8 @@ cdef class Stack(Layers):
     cdef object run_epochs(self, Run *run, Py_ssize_t epochs, cnp.ndarray rates, int threads, double rows,
                            double deadline, on_step)
     cdef object evaluate(self, X, y, Objective objective, bint backward, bint training, double deadline,
-                         order)
+                         order,
+                         number=*)
 
 
 cdef class Tape:

@@ -120,6 +120,7 @@ class Stack(Layers):
         *,
         training: bool = False,
         deadline: float = ...,
+        number: int | None = None,
     ) -> tuple[float, float]: ...
     def input_gradient(
         self,

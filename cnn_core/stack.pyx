@@ -84,6 +84,17 @@ cdef int set_norms(Stack self, cnp.ndarray norms) except -1:
     return 0
 
 
+cdef int begin_dropout(Stack self, Run *run, number) except -1:
+    """Let a run drop the units of the step with a number."""
+    if self.running_memory.count > 0:
+        raise ValueError("number is given, but a layer has batch normalisation, whose running statistics would change")
+    run.training, run.input_dropout, run.key = True, self.input_dropout, self.dropout_key
+    run.step.count = <int64_t>number
+    if self.input_dropout > 0:
+        run.x.direct = False        # dropout is applied to the gathered rows
+    return 0
+
+
 cdef class Stack(Layers):
     """Dense layers with a loss and an optimizer; parameters as for `Layers`."""
 
@@ -519,7 +530,8 @@ cdef class Stack(Layers):
                 total -= self.dense.penalty(l1, l2, size, self.update.frozen)
         return total
 
-    cdef object evaluate(self, X, y, Objective objective, bint backward, bint training, double deadline, order):
+    cdef object evaluate(self, X, y, Objective objective, bint backward, bint training, double deadline, order,
+                         number=None):
         cdef Run run
         cdef Poll poll
         cdef double loss_sum = 0, count, l1 = objective.l1, l2 = objective.l2
@@ -535,6 +547,8 @@ cdef class Stack(Layers):
         run.backward = backward
         run.step.method, run.step.l1, run.step.l2 = GRADIENT_ONLY, l1, l2
         run.passes, run.pass_loss = 1, &loss_sum
+        if number is not None:
+            begin_dropout(self, &run, number)
         start_polling(self, &run, &poll, deadline)
         with nogil:
             self.execute(&run, threads)
@@ -584,11 +598,16 @@ cdef class Stack(Layers):
         finally:
             end_reading(self)
 
-    def gradient(self, X, y, Objective objective not None, *, bint training=False, double deadline=INFINITY):
-        """The same as `loss`, and the gradient of loss + penalty in `gradients`."""
+    def gradient(self, X, y, Objective objective not None, *, bint training=False, double deadline=INFINITY,
+                 number=None):
+        """The same as `loss`, and the gradient of loss + penalty in `gradients`.
+
+        With `number`, the units are dropped that a step of training drops if `steps` is that number. This is not
+        possible with batch normalisation.
+        """
         begin_pass(self, "gradient")
         try:
-            return self.evaluate(X, y, objective, True, training, deadline, None)
+            return self.evaluate(X, y, objective, True, training, deadline, None, number)
         finally:
             end_pass(self)
 

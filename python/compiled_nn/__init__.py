@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         tuning,
         tutorials,
     )
+    from .distributed.states import merge_states
     from .estimators import MLPClassifier, MLPRegressor
     from .estimators.from_sklearn import from_sklearn
     from .estimators.tabular import TabularClassifier, TabularRegressor
@@ -100,6 +101,7 @@ __all__ = [
     "load",
     "load_checkpoint",
     "losses",
+    "merge_states",
     "metrics",
     "optimizers",
     "permutation_importance",
@@ -164,6 +166,7 @@ __getattr__, __dir__ = lazy.attach(
         "SWA": "training.averaging",
         "from_sklearn": "estimators.from_sklearn",
         **dict.fromkeys(("from_keras", "from_onnx", "from_torch"), "network.from_libraries"),
+        "merge_states": "distributed.states",
         "permutation_importance": "network.importance",
         "search": "tuning.searching",
     },

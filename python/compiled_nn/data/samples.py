@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -128,6 +128,25 @@ def parts(X: Samples, width: int) -> Iterator[slice]:
 def select(X: Samples, rows: Array) -> Samples:
     """Return a copy of the rows with the indices `rows`."""
     return X.select(rows) if isinstance(X, SparseRows) else X[rows]
+
+
+def concatenated(parts: Sequence[Samples]) -> Samples:
+    """Return the rows of several parts, which are all sparse or all dense, as one."""
+    if len(parts) == 1:
+        return parts[0]
+    dense = [X for X in parts if isinstance(X, np.ndarray)]
+    if dense:
+        return np.concatenate(dense)
+    sparse = [X for X in parts if isinstance(X, SparseRows)]
+    ends = [int(X.indptr[-1]) for X in sparse]
+    starts = np.cumsum([0, *ends])
+    indptr = [X.indptr[1:] + start for X, start in zip(sparse, starts[:-1], strict=True)]
+    return SparseRows(
+        np.concatenate([[0], *indptr]),
+        np.concatenate([X.indices[:end] for X, end in zip(sparse, ends, strict=True)]),
+        np.concatenate([X.data[:end] for X, end in zip(sparse, ends, strict=True)]),
+        sparse[0].shape[1],
+    )
 
 
 def _sparse(X: Any) -> SparseRows:

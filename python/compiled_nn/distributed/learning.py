@@ -92,19 +92,6 @@ def describe(source: Any, number: int, classifies: bool) -> Description:
     return Description(len(X), float(each.sum()), X[:1], labels, mean, squares)
 
 
-def reading_of(learned: Learned, request: Request) -> Reading:
-    """Return the options with which workers load parts."""
-    inputs: Inputs = learned.inputs
-    return Reading(
-        configuration=request.configuration,
-        inputs=inputs.replace(seen=None),
-        targets=learned.targets,
-        class_weights=learned.class_weights,
-        seed=learned.seed,
-        n_held_out=learned.n_held_out,
-    )
-
-
 def load(source: Any, number: int, reading: Reading) -> LoadedPart:
     """Return the training rows of a part, converted for the core, on a worker.
 

@@ -147,6 +147,19 @@ class Reading:
     seed: int
     n_held_out: tuple[int, ...]
 
+    @classmethod
+    def of(cls, configuration: Configuration, learned: Learned) -> Reading:
+        """Return the options for what was learned from all shards."""
+        inputs: Inputs = learned.inputs
+        return cls(
+            configuration=configuration,
+            inputs=inputs.replace(seen=None),
+            targets=learned.targets,
+            class_weights=learned.class_weights,
+            seed=learned.seed,
+            n_held_out=learned.n_held_out,
+        )
+
 
 def read_part(source: Any, number: int) -> RawPart:
     """Return the rows of a part, on a worker.

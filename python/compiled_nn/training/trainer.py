@@ -209,6 +209,16 @@ class Trainer:
             self._rng = new_generator(self._seed)
         return self._rng
 
+    @property
+    def hyperparameters(self) -> tuple[str, dict[str, float]]:
+        """Name and hyperparameters of the optimizer that is set."""
+        assert self._optimizer is not None
+        return self._optimizer
+
+    def draw_seed(self) -> int:
+        """Return a seed of the generator that shuffles the rows, which advances."""
+        return int(self._generator().integers(1 << 62))
+
     def check_schedule(self, optimizer: Optimizer) -> None:
         """Check that the optimizer returns a valid learning rate for the next step.
 

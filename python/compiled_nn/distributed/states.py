@@ -1,0 +1,155 @@
+"""States of networks: as one vector for the exchange with workers, and weighted means of several states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..data.arrays import Array
+
+if TYPE_CHECKING:
+    from cnn_core.stack import Stack
+
+_LARGEST = ("step", "epoch")  # counts of a state of the optimizer, of which the largest is kept
+
+
+def pack(stack: Stack) -> Array:
+    """Return the state of a stack as one vector: parameters, running statistics, average, moments."""
+    return np.concatenate(_arrays(stack))
+
+
+def unpack(stack: Stack, vector: Array, steps: int) -> None:
+    """Set the state of a stack to a vector of :func:`pack`, and its number of steps."""
+    with stack.changing():
+        at = 0
+        for array in _arrays(stack):
+            array[...] = vector[at : at + array.size]
+            at += array.size
+        stack.steps = steps
+
+
+def _arrays(stack: Stack) -> list[Array]:
+    average = () if stack.average is None else (stack.average,)
+    return [stack.parameters, stack.running, *average, *stack.moments]
+
+
+def mean_of(arrays: Sequence[Array], weights: Sequence[float]) -> Array:
+    """Return the weighted mean of arrays of the same shape and dtype, summed in float64 in their order.
+
+    Numbers that are equal in all arrays are those of the result, to the bit. Arrays of weight 0 are not used.
+    """
+    used = [(array, weight) for array, weight in zip(arrays, weights, strict=True) if weight]
+    first = used[0][0]
+    if len(used) == 1:
+        return first
+    largest = max(weight for _, weight in used)
+    total = np.zeros(first.shape)
+    part = np.empty(first.shape)
+    equal = np.ones(first.shape, np.bool_)
+    for array, weight in used:
+        np.multiply(array, weight / largest, out=part)
+        total += part
+        equal &= array == first
+    total /= sum(weight / largest for _, weight in used)
+    mean = total.astype(first.dtype)
+    np.copyto(mean, first, where=equal)
+    return mean
+
+
+def merge_states(states: Sequence[Any], weights: Sequence[float] | None = None) -> Any:
+    """Return the weighted mean of states of networks with the same layers.
+
+    Parameters
+    ----------
+    states : sequence
+        States of :meth:`compiled_nn.Network.snapshot`, with weights, running statistics, average and moments; or only
+        their "layers", or pairs (W, b) as :meth:`compiled_nn.Network.get_weights` returns them.
+    weights : sequence of float, optional
+        Weight of each state, at least 0, such as the number of rows it was trained on. States of weight 0 are not used.
+        Default: 1 for each.
+
+    Returns
+    -------
+    dict or list
+        State in the same form, with arrays of the dtypes of the first one. Each number is summed in float64, in the
+        order of the states; one that is equal in all states has the same bits. The counts "step" and "epoch" are the
+        largest ones.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the states differ in more than their numbers; the message names the place. If the weights are not numbers of
+        at least 0, or all of them are 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import compiled_nn as cnn
+    >>> states = [[{"weight": np.array([[1.0]])}], [{"weight": np.array([[4.0]])}]]
+    >>> cnn.merge_states(states, [2, 1])
+    [{'weight': array([[2.]])}]
+    """
+    states = list(states)
+    if not states:
+        raise ValueError("merge_states needs at least one state.")
+    given = [1.0] * len(states) if weights is None else [_weight(i, each) for i, each in enumerate(weights)]
+    if len(given) != len(states):
+        raise ValueError(f"There are {len(states)} states, but {len(given)} weights.")
+    if not any(given):
+        raise ValueError("All weights of the states are 0. At least one must be above 0.")
+    return _merged("state", states, given)
+
+
+def _weight(i: int, value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = np.nan
+    if not 0 <= number < np.inf:
+        raise ValueError(f"weights[{i}] is {value!r}; it must be a finite number of at least 0.")
+    return number
+
+
+def _merged(path: str, values: list[Any], weights: list[float]) -> Any:
+    """Return the mean of values that have the same place in all states, which `path` names."""
+    first = values[0]
+    if isinstance(first, Mapping):
+        _check(path, values, all(isinstance(each, Mapping) for each in values), "is not a dict in all states")
+        keys = [sorted(map(str, each)) for each in values]
+        _check(path, keys, all(each == keys[0] for each in keys), "has other keys")
+        return {
+            key: _merged(f"{path}[{key!r}]", [each[key] for each in values], weights)
+            if key not in _LARGEST
+            else max(each[key] for each in values)
+            for key in first
+        }
+    if isinstance(first, (list, tuple)):
+        same = all(isinstance(each, (list, tuple)) and len(each) == len(first) for each in values)
+        _check(
+            path, [len(each) if isinstance(each, (list, tuple)) else each for each in values], same, "differs"
+        )
+        merged = [
+            _merged(f"{path}[{i}]", list(each), weights) for i, each in enumerate(zip(*values, strict=True))
+        ]
+        return tuple(merged) if isinstance(first, tuple) else merged
+    if isinstance(first, np.ndarray):
+        is_array = all(isinstance(each, np.ndarray) for each in values)
+        shapes = [each.shape if isinstance(each, np.ndarray) else type(each).__name__ for each in values]
+        _check(path, shapes, is_array and len(set(shapes)) == 1, "has another shape")
+        return np.array(mean_of(values, weights), first.dtype)
+    _check(path, values, all(type(each) is type(first) and each == first for each in values), "differs")
+    return first
+
+
+def _check(path: str, found: Sequence[Any], is_same: bool, problem: str) -> None:
+    """Raise ValueError with the first state that differs from state 0."""
+    if is_same:
+        return
+    other = next(
+        (i for i, each in enumerate(found) if type(each) is not type(found[0]) or each != found[0]), 1
+    )
+    raise ValueError(
+        f"The states cannot be merged: {path} {problem}. State 0 has {found[0]!r}, state {other} has {found[other]!r}."
+    )
