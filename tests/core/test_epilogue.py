@@ -259,6 +259,34 @@ def test_gradients_with_dropout_are_those_of_the_thinned_network(norm):
     assert loss() != pytest.approx(stack.loss(block.X, block.y, Objective(LOSS))[0])
 
 
+@pytest.mark.parametrize("norm", [None, "layer"])
+def test_the_gradient_of_a_numbered_step_is_that_of_the_step(norm):
+    block = Block(np.random.default_rng(2), (6, 8, 8, 2), norm, "tanh", residual=True, m=10)
+    stack = block.stack
+    stack.set_dropout([0.2, 0.5, 0.3, 0], 123)
+    objective = Objective(LOSS)
+    plain = stack.gradient(block.X, block.y, objective)[0]
+    losses = []
+    for number in (0, 1, 2**40):
+        loss, _ = stack.gradient(block.X, block.y, objective, number=number)
+        gradient, start = stack.gradients.copy(), stack.parameters.copy()
+        stack.set_optimizer("sgd")
+        stack.steps = number
+        trained, _ = stack.train(block.X, block.y, objective, None, np.ones(1), batch_size=10)
+        assert loss == trained
+        np.testing.assert_allclose(stack.parameters, start - gradient, rtol=0, atol=1e-14)
+        with stack.changing():
+            stack.parameters[...] = start
+        losses.append(loss)
+    assert len({plain, *losses}) == 4
+
+
+def test_a_numbered_gradient_leaves_running_statistics_alone():
+    block = Block(np.random.default_rng(2), (6, 8, 2), "batch", "tanh", m=10)
+    with pytest.raises(ValueError, match="batch normalisation"):
+        block.stack.gradient(block.X, block.y, Objective(LOSS), number=0)
+
+
 def test_input_dropout_thins_the_rows_and_leaves_the_callers_array_alone():
     rng = np.random.default_rng(4)
     X = rng.normal(size=(50, 8)).astype(np.float32)

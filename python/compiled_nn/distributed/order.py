@@ -1,7 +1,7 @@
 """Order of the rows of an epoch: which rows each shard passes through, and how they are cut into rounds.
 
-An epoch of a shard is one sequence: its parts one after another, each with its rows in an order of its own. The order
-depends on the seed of the epoch, the rank of the shard and the number of the part, and on nothing else.
+An epoch of a shard is one sequence: its parts one after another, each with its rows in a separate order. The orders
+depend on the seed of the epoch, the rank of the shard and the number of the part, and on nothing else.
 """
 
 from __future__ import annotations

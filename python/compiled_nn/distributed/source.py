@@ -299,10 +299,10 @@ class Synchronous(Rounds):
 
 
 class Averaging(Rounds):
-    """Steps of each shard on batches of its own rows, and averages of the states.
+    """Steps of each shard on batches of its rows, and averages of the states.
 
     The shards pass through their epochs together: after a part of the steps of the longest one, each has taken about
-    the same part of its own.
+    the same part of its steps.
     """
 
     mode: Mode = "averaging"

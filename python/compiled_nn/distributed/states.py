@@ -38,7 +38,7 @@ def _arrays(stack: Stack) -> list[Array]:
 def mean_of(arrays: Sequence[Array], weights: Sequence[float]) -> Array:
     """Return the weighted mean of arrays of the same shape and dtype, summed in float64 in their order.
 
-    Numbers that are equal in all arrays are those of the result, to the bit. Arrays of weight 0 are not used.
+    Numbers that are equal in all arrays have the same bits in the result. Arrays of weight 0 are not used.
     """
     used = [(array, weight) for array, weight in zip(arrays, weights, strict=True) if weight]
     first = used[0][0]

@@ -32,7 +32,7 @@ _SPREAD = 0x9E3779B97F4A7C15  # odd number by which the keys of dropout of two s
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Setup:
-    """What workers need to build the stack of a network; the same in all tasks of a call of fit.
+    """Description of a network, from which workers build its stack; the same in all tasks of a call of fit.
 
     Attributes
     ----------

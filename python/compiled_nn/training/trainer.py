@@ -217,7 +217,7 @@ class Trainer:
 
     def draw_seed(self) -> int:
         """Return a seed of the generator that shuffles the rows, which advances."""
-        return int(self._generator().integers(1 << 62))
+        return int(self._generator().integers(0, 1 << 62))
 
     def check_schedule(self, optimizer: Optimizer) -> None:
         """Check that the optimizer returns a valid learning rate for the next step.
