@@ -79,6 +79,21 @@ class EarlyStopping(Callback):
         self._best, self._weights = self.baseline, None
         self._best_epoch = (net.history["epoch"] or [0])[-1] + self.start_from_epoch
 
+    @property
+    def best_weights(self) -> dict[str, Any] | None:
+        """Snapshot of the weights of the best epoch of the present call of fit, None without one."""
+        return self._weights
+
+    def replay(self, net: NetworkLike, best_weights: dict[str, Any] | None) -> None:
+        """Compare the epochs of the history, which an interrupted call of fit has trained, and set its best weights."""
+        self._best, self._best_epoch = self.baseline, self.start_from_epoch
+        values = net.history.get(self.monitor.column, ())
+        for epoch, value in zip(net.history["epoch"], values, strict=False):
+            if epoch > self._best_epoch and self.monitor.better(value, self._best):
+                self._best, self._best_epoch = value, epoch
+                net.best_epoch_ = epoch
+        self._weights = best_weights
+
     def on_epoch_end(self, net: NetworkLike, epoch: int, history: History) -> bool:
         """Compare the epoch with the best one; return True if that was `patience` epochs ago."""
         value = self.monitor.latest(history)

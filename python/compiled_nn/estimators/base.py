@@ -17,7 +17,7 @@ from ..data.arrays import Array
 from ..training import levels, validation
 from ..training.history import keep_last
 from ..training.sharded import Sharded
-from . import inputs, sharded
+from . import inputs, seeds, sharded
 from .creation import Creation
 from .parameters import STOCHASTIC
 from .presets import Presets
@@ -154,7 +154,7 @@ class Perceptron(Presets, Creation):
         X = inputs.read(owner, X, self.dtype, known, encodes_table)
         y = inputs.read_targets(owner, y, len(X) if hasattr(X, "__len__") else None)
         weight = inputs.read_weights(sample_weight, len(y))
-        random = random_state(self.random_state)
+        random = random_state(seeds.for_fit(self, continues=resume, partial=partial))
         if resume:
             self._check_new_targets(y, partial)
             self._apply_parameters(random)
@@ -212,7 +212,8 @@ class Perceptron(Presets, Creation):
         """Train on sharded rows, from which names, classes, categories and statistics are learned first."""
         fraction = self.validation_fraction if self.early_stopping and validation_data is None else None
         self._check_validation(None, validation_data)
-        random = random_state(self.random_state)
+        resume = hasattr(self, "network_") and bool(self.warm_start)
+        random = random_state(seeds.for_fit(self, continues=resume))
         learned = sharded.learn(self, rows, random, fraction, deadline)
         self._set_optimizer(keep=False)
         options: dict[str, Any] = {"validation_data": self._read_validation_data(validation_data)}

@@ -44,6 +44,10 @@ if TYPE_CHECKING:
     from .initial_weights import InitialWeights
 
 
+# Parameters of an estimator that do not change what a call of fit computes, or that are compared elsewhere.
+_NOT_COMPARED = ("n_threads", "on_interrupt", "time_limit", "verbose", "warm_start")
+
+
 class EstimatorNetwork(Network):
     """A :class:`Network` with given initial weights, order of rows and validation split.
 
@@ -334,21 +338,33 @@ class EstimatorNetwork(Network):
         TypeError
             If a parameter of the estimator is an object that JSON cannot represent.
         """
+        super().save_checkpoint(path)
+
+    def _checkpoint_content(self) -> tuple[dict[str, Array], dict[str, Any]]:
         self._check_checkpoint()
         if self.describe is None:
             raise ValueError(
                 "The network of an estimator writes checkpoints only during fit. After fit, use save of the estimator."
             )
-        from .._version import __version__
-        from ..files import checkpoint_file, network_file
-        from ..files.safetensors_file import write_tensors
+        from ..files import network_file  # imported here to keep `import compiled_nn` fast
 
         curves, document = self.describe()
-        parts = self._parts()
-        tensors, documents = checkpoint_file.make_content(
-            parts, self._known_trainer(), self.history, __version__
-        )
-        write_tensors(path, tensors | curves, documents | {network_file.ESTIMATOR: document})
+        tensors, documents = super()._checkpoint_content()
+        return tensors | curves, documents | {network_file.ESTIMATOR: document}
+
+    # ---- continued calls of fit
+
+    def _run_parameters(self) -> dict[str, Any]:
+        assert self.describe is not None  # fit is running
+        document = self.describe()[1]
+        given = {name: each for name, each in document["parameters"].items() if name not in _NOT_COMPARED}
+        return {"estimator": document["estimator"], **given}
+
+    def _has_seed(self) -> bool:
+        return True  # the validation rows are drawn by the estimator
+
+    def _row_order(self) -> RowOrder:
+        return self._order
 
 
 def _no_biases(W: Array) -> Array:

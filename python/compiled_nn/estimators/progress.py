@@ -129,6 +129,21 @@ class ConvergenceCheck(Callback):
         """Record that training begins: the callbacks of the user have run."""
         self.progress.has_begun = True
 
+    @property
+    def best_weights(self) -> dict[str, Any] | None:
+        """Snapshot of the weights of the best epoch; None without early stopping."""
+        return self.progress.best_state
+
+    def replay(self, net: NetworkLike, best_weights: dict[str, Any] | None) -> None:
+        """Repeat the updates for the epochs of the history, which an interrupted call of fit has trained."""
+        replayed: Any = _Replayed(net.optimizer)
+        for i, epoch in enumerate(net.history["epoch"]):
+            columns = {name: column[i : i + 1] for name, column in net.history.items()}
+            self.on_epoch_end(replayed, epoch, columns)
+        if replayed.optimizer is not net.optimizer:
+            net.optimizer = replayed.optimizer
+        self.progress.best_state = best_weights
+
     def on_epoch_end(self, net: NetworkLike, epoch: int, history: History) -> bool:
         """Update `progress` and the learning rate; return True to stop training."""
         self.epochs += 1
@@ -170,6 +185,16 @@ class ConvergenceCheck(Callback):
         _set_rate(net, rate / _ADAPTIVE_FACTOR)
         self.progress.stale = 0
         return True
+
+
+@dataclass
+class _Replayed:
+    """Stand-in for a network in epochs that are replayed: it has only the optimizer."""
+
+    optimizer: Any
+
+    def snapshot(self, *, optimizer: bool) -> None:
+        """Return no weights: those of the best epoch are in the file."""
 
 
 def _set_rate(net: NetworkLike, rate: float) -> None:

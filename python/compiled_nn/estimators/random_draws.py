@@ -53,6 +53,16 @@ class RowOrder:
         """Return a random whole number from `low` to below `high`: the seed of an epoch over sharded rows."""
         return int(self._random.randint(low, high, dtype=np.int64))
 
+    def state(self) -> tuple[dict[str, Any] | None, Rows | None]:
+        """Return the state of the generator, None if it is not that of a seed, and the present order of the rows."""
+        state: dict[str, Any] = self._random.get_state(legacy=False)
+        return (state if state["bit_generator"] == "MT19937" else None), self._order
+
+    def resume(self, state: dict[str, Any], order: Rows | None) -> None:
+        """Set a :meth:`state`."""
+        self._random.set_state(state)
+        self._order = order
+
     def skip(self, n_rows: int, epochs: int) -> None:
         """Advance the generator by the row orders of some epochs, which were not needed."""
         for _ in range(epochs):

@@ -32,14 +32,12 @@ from .safetensors_file import (
     check_tensors,
     expected_layers,
     layer_tensors,
-    write_tensors,
 )
 from .schemas import array, flag, integer, record, text
 
 if TYPE_CHECKING:
     from ..common.protocols import History
     from .network_file import Description
-    from .places import Writable
 
 _KEY = "compiled_nn_training"
 _VERSION = 1
@@ -55,13 +53,13 @@ _SCHEMA = record(
 )
 
 
-def write(path: Writable, parts: Parts, trainer: Trainer, history: History, library_version: str) -> None:
-    """Write a checkpoint; documented in :meth:`compiled_nn.Network.save_checkpoint`.
+def make_content(
+    parts: Parts, trainer: Trainer, history: History, library_version: str
+) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Return the tensors and the JSON documents of a checkpoint.
 
     Parameters
     ----------
-    path : str, path-like or binary file object
-        Place to write to.
     parts : Parts
         Parts of the network.
     trainer : Trainer
@@ -75,17 +73,7 @@ def write(path: Writable, parts: Parts, trainer: Trainer, history: History, libr
     ------
     TypeError
         If a column of the history contains a value that is not a number.
-    OSError
-        If the file cannot be written; an existing file is then unchanged.
     """
-    tensors, documents = make_content(parts, trainer, history, library_version)
-    write_tensors(path, tensors, documents)
-
-
-def make_content(
-    parts: Parts, trainer: Trainer, history: History, library_version: str
-) -> tuple[dict[str, Array], dict[str, Any]]:
-    """Return the tensors and the JSON documents of a checkpoint."""
     tensors, document = network_file.make_content(parts, library_version)
     state = trainer.state()
     average = state["swa"] or Average()

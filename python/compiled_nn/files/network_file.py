@@ -68,6 +68,7 @@ KEY = "compiled_nn"
 TRAINING = "training."  # prefix of the tensors that a network that only predicts does not need
 ESTIMATOR = "compiled_nn_estimator"  # key of the metadata of an estimator, and prefix of its tensors
 ESTIMATOR_TENSORS = f"{TRAINING}estimator."
+RUN_TENSORS = f"{TRAINING}run."  # prefix of the tensors of a call of fit that is continued
 _DOCUMENT = (
     "format_version",
     "library_version",

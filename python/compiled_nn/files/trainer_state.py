@@ -15,7 +15,7 @@ from cnn_core.hyperparameters import MOMENTS, OPTIMIZERS
 from ..data.arrays import Array
 from ..training.history import new_history
 from ..training.trainer import new_generator
-from .network_file import ESTIMATOR_TENSORS, TRAINING
+from .network_file import ESTIMATOR_TENSORS, RUN_TENSORS, TRAINING
 from .safetensors_file import layer_states, layer_tensors
 from .schemas import LARGEST, choice, fail, integer, mapping, optional, real, record
 
@@ -115,7 +115,12 @@ def check_columns(columns: list[str]) -> None:
 def tensor_names(file: Any) -> set[str]:
     """Return the names of the tensors of the state of training in an opened file."""
     found = {name for name in file.keys() if name.startswith(TRAINING)}  # noqa: SIM118 - not a mapping
-    return {name for name in found if not name.startswith(ESTIMATOR_TENSORS)}
+    return {name for name in found if not name.startswith((ESTIMATOR_TENSORS, RUN_TENSORS))}
+
+
+def run_tensor_names(file: Any) -> set[str]:
+    """Return the names of the tensors of a call of fit that is continued, in an opened file."""
+    return {name for name in file.keys() if name.startswith(RUN_TENSORS)}  # noqa: SIM118 - not a mapping
 
 
 def expected_history(

@@ -167,6 +167,8 @@ class EnsembleFitting(EnsemblePreparation):
             verbose=verbose,
         )
         for each in plan.plan.callbacks:
+            if getattr(each, "resume", False) is True:
+                raise ValueError("Checkpoint(resume=True) is not for ensembles: leave out resume=True.")
             each.set_data(X, y)
         prepare: Any = self._prepare
         if isinstance(X, Sharded):

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ..training.loop import Source
     from ..training.plan import Gram, OnInterrupt, Plan
     from ..training.validation import Validation
+    from .resuming import Resumption
 
 
 class Fitting(ShardedFitting):
@@ -208,6 +209,15 @@ class Fitting(ShardedFitting):
         )
         for each in plan.callbacks:
             each.set_data(X, y)
+        if any(getattr(each, "resume", False) is True for each in plan.callbacks):
+            from . import resuming  # imported here to keep `import compiled_nn` fast
+
+            resuming.check(self, plan)
+            with resuming.unchanged_if_refused(self):
+                self._run(
+                    clock.run_until(plan.deadline, self._prepare, X, y, plan), plan, resuming.Resumption
+                )
+            return self
         self._run(clock.run_until(plan.deadline, self._prepare, X, y, plan), plan)
         return self
 
@@ -374,8 +384,8 @@ class Fitting(ShardedFitting):
 
     # ---- the run
 
-    def _run(self, run: Run, plan: Plan) -> None:
-        """Run the epochs of a plan."""
+    def _run(self, run: Run, plan: Plan, resumption: type[Resumption] | None = None) -> None:
+        """Run the epochs of a plan; `resumption` is the class of their recorder, None if they are not recorded."""
         from ..training import loop  # imported here to keep `import compiled_nn` fast
 
         self._trained = run.n_rows(self.optimizer)
@@ -388,7 +398,9 @@ class Fitting(ShardedFitting):
         try:
             with run.source(self.optimizer, plan.deadline) as source:
                 validate, changed = self._validator(run.held_out), self._weights_changed
-                loop.run(self, source, plan, validate, changed, self._configuration)
+                recorder = None if resumption is None else resumption(self, run, source, plan)
+                plan = plan if recorder is None else recorder.plan
+                loop.run(self, source, plan, validate, changed, self._configuration, recorder)
         finally:
             self._weights_changed()
 

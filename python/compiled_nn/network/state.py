@@ -255,10 +255,30 @@ class State(Model):
         OSError
             If the file cannot be written; an existing file is then unchanged.
         """
+        from ..files.safetensors_file import write_tensors  # imported here to keep `import compiled_nn` fast
+
+        write_tensors(path, *self._checkpoint_content())
+
+    def _checkpoint_content(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """Return the tensors and the documents of a checkpoint."""
         from ..files import checkpoint_file  # imported here to keep `import compiled_nn` fast
 
         self._check_checkpoint()
-        checkpoint_file.write(path, self._parts(), self._known_trainer(), self.history, __version__)
+        return checkpoint_file.make_content(self._parts(), self._known_trainer(), self.history, __version__)
+
+    # Overridden by the network of an estimator; see network/resuming.py.
+
+    def _run_parameters(self) -> dict[str, Any]:
+        """Return the parameters of the caller that decide what a call of fit computes, as JSON."""
+        return {}
+
+    def _has_seed(self) -> bool:
+        """Return whether another process would hold out the same validation rows."""
+        return self._configuration.seed is not None
+
+    def _row_order(self) -> Any:
+        """Return the order of rows of an estimator; None for the generator of the trainer."""
+        return None
 
     def _check_checkpoint(self) -> None:
         """Raise RuntimeError if another thread trains the network: its state of training is that of no moment."""

@@ -48,6 +48,24 @@ class ClosingSource(Protocol):
         """Release what other processes hold for training."""
 
 
+class Recorder(Protocol):
+    """Recorder of a call of fit, from which an interrupted one continues; see ``Checkpoint(resume=True)``.
+
+    Attributes
+    ----------
+    stopped : str or None
+        Stop reason of the recorded run, if it had ended.
+    """
+
+    stopped: str | None
+
+    def begin(self, net: NetworkLike) -> None:
+        """Set the state of the callbacks, after their `on_train_begin`."""
+
+    def record(self, net: NetworkLike, epoch: int, reason: str | None) -> None:
+        """Record the state after an epoch and its callbacks; `reason` is the stop reason, None if it continues."""
+
+
 class InMemory:
     """Epochs over data in memory; :class:`compiled_nn.training.streams.Streamed` is the same for streamed batches.
 
@@ -119,6 +137,7 @@ def run(
     validate: Callable[[float], History] | None,
     changed: Callable[[], None],
     configuration: Configuration,
+    recorder: Recorder | None = None,
 ) -> None:
     """Train for all epochs of the plan, or until training is stopped; ``net.stop_reason_`` is set to the reason.
 
@@ -136,6 +155,8 @@ def run(
         Function without arguments that is called after the weights have changed, before callbacks use the network.
     configuration : Configuration
         Parameters of the network, for the advice after a divergence.
+    recorder : Recorder, optional
+        Recorder of the epochs.
 
     Raises
     ------
@@ -154,8 +175,12 @@ def run(
                 with BetweenEpochs(net):
                     callback.on_train_begin(net)
                 ends.callback(_end, callback, net)
+            if recorder is not None:
+                with BetweenEpochs(net):
+                    recorder.begin(net)
             try:
-                net.stop_reason_ = _Epochs(net, source, plan, validate, changed, configuration, report).run()
+                epochs = _Epochs(net, source, plan, validate, changed, configuration, report, recorder)
+                net.stop_reason_ = epochs.run()
             except KeyboardInterrupt:
                 if plan.on_interrupt == "raise":
                     raise
@@ -187,10 +212,11 @@ class _Epochs:
         changed: Callable[[], None],
         configuration: Configuration,
         report: Report,
+        recorder: Recorder | None,
     ) -> None:
         self.net, self.source, self.plan = net, source, plan
         self.validate, self.changed = validate, changed
-        self.configuration, self.report = configuration, report
+        self.configuration, self.report, self.recorder = configuration, report, recorder
         self.at_begin = [each for each in plan.callbacks if overrides(each, "on_epoch_begin")]
         self.at_batch = [each for each in plan.callbacks if overrides(each, "on_batch_end")]
         self.epoch = last_epoch(net.history)
@@ -201,6 +227,8 @@ class _Epochs:
         """Train, and return the reason why training ended."""
         plan, history, last = self.plan, self.net.history, self.net.epochs_planned_
         first, has_output = self.epoch, self.report.has_output
+        if self.recorder is not None and self.recorder.stopped is not None:
+            return self.recorder.stopped
         while self.epoch < last:
             with BetweenEpochs(self.net):
                 for callback in self.at_begin:
@@ -225,6 +253,8 @@ class _Epochs:
             if divergence is not None:
                 raise divergence.error(f"Epoch {self.epoch + 1}", self.configuration)
             reason = (self._after_epoch() if ended else self.stopped) or self.source.finished
+            if ended and self.recorder is not None:
+                self._record(self.recorder, reason)
             if ended and has_output:
                 self.report.epoch(history, last, reason is not None)
             if reason is not None:
@@ -262,6 +292,10 @@ class _Epochs:
             callback.stop_reason for callback, stop in zip(callbacks, results, strict=True) if stop is True
         )
         return next(reasons, self.stopped)
+
+    def _record(self, recorder: Recorder, reason: str | None) -> None:
+        with BetweenEpochs(self.net):
+            recorder.record(self.net, self.epoch, reason)
 
     def _warn_of_no_step(self, first: int) -> None:
         """Warn if the time limit has passed before the first step."""

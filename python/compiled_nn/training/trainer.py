@@ -219,6 +219,10 @@ class Trainer:
         """Return a seed of the generator that shuffles the rows, which advances."""
         return int(self._generator().integers(0, 1 << 62))
 
+    def set_generator(self, rng: Generator | None) -> None:
+        """Set the generator that shuffles the rows; None if it has not been used yet."""
+        self._rng = rng
+
     def check_schedule(self, optimizer: Optimizer) -> None:
         """Check that the optimizer returns a valid learning rate for the next step.
 
@@ -377,16 +381,16 @@ class Trainer:
     def restored(cls, stack: Stack, state: dict[str, Any]) -> Trainer:
         """Return a trainer with a :meth:`state`; `stack` must have the same layers as the one it is from."""
         trainer = cls(stack, state["seed"], state["rng"])
-        stack.set_dropout(stack.dropout, state["dropout_key"])
         if state["encoding"] is not None:
             stack.encode(*state["encoding"])
         if state["statistics"] is not None:
             mean, deviation = state["statistics"]
             stack.standardize(mean, deviation, state["clipped"])
-        trainer.restore({name: state[name] for name in ("layers", "average", "optimizer") if name in state})
-        trainer.epochs, trainer.rate_scale, trainer.average = (
-            state["epochs"],
-            state["rate_scale"],
-            state["swa"],
-        )
+        trainer.resume(state)
         return trainer
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Set a :meth:`state` of a trainer of the same layers and inputs, except for the seed and the generator."""
+        self.stack.set_dropout(self.stack.dropout, state["dropout_key"])
+        self.restore({name: state[name] for name in ("layers", "average", "optimizer") if name in state})
+        self.epochs, self.rate_scale, self.average = state["epochs"], state["rate_scale"], state["swa"]
