@@ -18,7 +18,7 @@ from ..spec.configuration import check_proximal
 from ..training.batches import Data, make_batches
 from ..training.history import new_history
 from ..training.levels import check_columns
-from ..training.stacks import copy_of, new_objective
+from ..training.stacks import copy_of
 from ..training.targets import Targets, read_targets, read_validation_data, targets_with_classes, weights_of
 from ..training.trainer import Trainer, new_generator
 from ..training.validation import Validation
@@ -69,7 +69,8 @@ class EnsemblePreparation(Predicting):
 
     def _prepare(self, X: Any, y: Any, plan: EnsemblePlan) -> tuple[Together, EnsembleData]:
         """Prepare members and data for a plan. If this raises an error, the ensemble is unchanged."""
-        from ..training.together import Together  # imported here to keep `import compiled_nn` fast
+        from ..training.member_rows import set_objectives  # imported here to keep `import compiled_nn` fast
+        from ..training.together import Together
 
         resume = plan.plan.resume and bool(self._kept)
         if self._shared:
@@ -92,7 +93,7 @@ class EnsemblePreparation(Predicting):
         members = self._resumed() if resume else self._new_members(read.inputs, statistics)
         rng = new_generator(self._seed) if known is None else known.rng
         together = Together(members, rng, self._sharing(members)) if known is None else known
-        self._set_objectives(members, read)
+        set_objectives(members, read.weights, read.masks, read.held_out, self._n_threads)
         self._begin_members(together, Data(read.X, read.y, batches), read, plan, resume)
         alive = [member for member in members if member.dropped is None]
         passes = plan.plan.epochs * sum(member.configuration.layers[0].units for member in alive)
@@ -247,22 +248,6 @@ class EnsemblePreparation(Predicting):
             c = each.configuration
             members.append(Member(each.place, c, Trainer(copy_of(each.stack, c), c.seed)))
         return members
-
-    def _set_objectives(self, members: Sequence[Member], read: EnsembleData) -> None:
-        """Set the objectives and validation rows of members; they use the masks in turn, if these are fewer."""
-        masks = () if read.masks is None else read.masks
-        trained = [np.where(mask, 0.0, 1.0 if read.weights is None else read.weights) for mask in masks]
-        validated = [np.flatnonzero(mask) for mask in masks]
-        held_out = read.held_out
-        for member in members:
-            objective = new_objective(member.configuration, self._n_threads)
-            plain = new_objective(member.configuration, self._n_threads, smoothed=False)
-            weights = read.weights
-            if trained:
-                i = member.index % len(trained)
-                weights, member.rows = trained[i], validated[i]
-            member.objective = objective.replace(weights=weights)
-            member.validating = plain.replace(weights=None if held_out is None else held_out.weights)
 
 
 def _in_training(members: Sequence[Member]) -> tuple[KeptMember, ...]:

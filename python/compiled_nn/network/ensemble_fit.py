@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from typing import Self
 
     from ..callbacks.base import Callback, Function
+    from ..common.engine import Engine, Map
     from ..data.sample_weights import ClassWeight
     from ..training.batches import BatchSize
     from ..training.ensemble_plan import EnsemblePlan, Ways
     from ..training.plan import OnInterrupt
+    from ..training.spread_epochs import Place
     from ..training.together import Monitored, Together
 
 
@@ -58,6 +60,7 @@ class EnsembleFitting(EnsemblePreparation):
         on_interrupt: OnInterrupt = "raise",
         warm_start: bool = False,
         verbose: int = 0,
+        map: Map | None = None,
     ) -> Self:
         """Train all members from their initial weights, or continue from their present state.
 
@@ -118,6 +121,11 @@ class EnsembleFitting(EnsemblePreparation):
             give the same bits as one call with 20, except for `halving`, whose fractions are those of a call.
         verbose : int, default 0
             Lines printed, as for :meth:`Network.fit`.
+        map : callable or Engine, optional
+            Function like the builtin ``map`` that calls functions in other processes, such as the `map` of a
+            ``ProcessPoolExecutor``, or an engine of :mod:`compiled_nn.distributed`: the members are divided over its
+            workers, whose tasks use one thread unless the ensemble has `n_threads`. The result is the same as without
+            it. Callbacks run in this process; with them there is a round of tasks for each epoch.
 
         Returns
         -------
@@ -139,8 +147,15 @@ class EnsembleFitting(EnsemblePreparation):
             If the ensemble is being trained already, by a caller of this call or in another thread.
         """
         # imported here to keep `import compiled_nn` fast
+        from ..common.engine import engine_of
         from ..training.ensemble_plan import make_ensemble_plan
 
+        engine = engine_of("fit", map)
+        if engine is not None and self._shared:
+            raise ValueError(
+                "shared_weights=True cannot be used with map: members that share weights are trained in one process."
+                " Leave one of them out."
+            )
         plan = make_ensemble_plan(
             n_members=len(self._networks),
             combine=self._combine,
@@ -172,39 +187,61 @@ class EnsembleFitting(EnsemblePreparation):
             each.set_data(X, y)
         prepare: Any = self._prepare
         if isinstance(X, Sharded):
+            if engine is not None:
+                raise ValueError(
+                    "map cannot be used where X is ShardedRows, which has its own. Leave it out."
+                )
             from . import ensemble_shards  # imported here because most programs do not use it
 
             prepare = partial(ensemble_shards.prepare, self)
         together, read = clock.run_until(plan.plan.deadline, prepare, X, y, plan)
-        self._run(together, read, plan)
+        self._run(together, read, plan, engine)
         return self
 
     # ---- the run
 
-    def _run(self, together: Together, read: EnsembleData, plan: EnsemblePlan) -> None:
+    def _run(
+        self, together: Together, read: EnsembleData, plan: EnsemblePlan, engine: Engine | None = None
+    ) -> None:
         """Run the epochs of a plan, and set the results."""
         from ..training import loop  # imported here to keep `import compiled_nn` fast
         from .ensemble_results import kept
 
         validate = None if together.held_out is None else together.validate
+        source: loop.Source = together
         model: Any = self
         self._trained = {"rows": len(read.X)}
+        place = None
         try:
+            if engine is not None:
+                from ..training.spread import (
+                    Rows,
+                    Spreading,
+                )  # imported here to keep `import compiled_nn` fast
+                from ..training.spread_epochs import Place, SpreadEpochs
+
+                place, validate = Place(Spreading(engine, [Rows.of(together.data, read)]), 0), None
+                most, last = 1 if plan.plan.callbacks else None, together.epoch + plan.plan.epochs
+                source = SpreadEpochs(place, together, last, most)
             try:
-                loop.run(model, together, plan.plan, validate, self._weights_changed, self._configuration)
+                loop.run(model, source, plan.plan, validate, self._weights_changed, self._configuration)
             finally:
                 together.finish()
-            self._set_results(together, read, plan)
+            self._set_results(together, read, plan, place)
         except DivergenceError:
             left = [member for member in together.members if member.dropped is None]
             weights = np.full(len(left), 1 / len(left))
             self._begin_with(_kept=kept(left, [1.0] * len(left)), _weights=weights, _together=None)
             raise
         finally:
+            if place is not None:
+                place.spreading.close()
             together.release()
             self._weights_changed()
 
-    def _set_results(self, together: Together, read: EnsembleData, plan: EnsemblePlan) -> None:
+    def _set_results(
+        self, together: Together, read: EnsembleData, plan: EnsemblePlan, place: Place | None = None
+    ) -> None:
         """Set the members that were trained, their weights and out-of-fold predictions, and train them again."""
         from .ensemble_results import results  # imported here to keep `import compiled_nn` fast
 
@@ -217,11 +254,12 @@ class EnsembleFitting(EnsemblePreparation):
         )
         self._begin_with(_kept=found.members, _weights=found.weights, _oof=found.oof, _marks=found.marks)
         if plan.refit:
-            self._refit(together, read, plan)
+            self._refit(together, read, plan, place)
 
-    def _refit(self, together: Together, read: EnsembleData, plan: EnsemblePlan) -> None:
+    def _refit(self, together: Together, read: EnsembleData, plan: EnsemblePlan, place: Place | None) -> None:
         """Train the members again on all rows, each for its best number of epochs."""
-        from ..training.together import Together  # imported here to keep `import compiled_nn` fast
+        from ..training.advancing import advance  # imported here to keep `import compiled_nn` fast
+        from ..training.together import Together
 
         limits = {each.place: each.best_epoch for each in self._kept}
         members = self._new_members(read.inputs, self._statistics_for(read))
@@ -240,12 +278,12 @@ class EnsembleFitting(EnsemblePreparation):
             halving=None,
             n_threads=self._n_threads,
         )
-        failure = None
-        while again.active and failure is None:
-            most = min(member.limit - member.epoch for member in again.active if member.limit is not None)
-            columns, failure = again.run(self._configuration.optimizer, most, plan.plan.deadline, None)
-            if not columns["loss"]:
-                break
+        last = max(limits.values())
+        if place is not None:
+            place.advance(again, last, plan.plan.deadline)
+        else:
+            for _ in advance(again, last, plan.plan.deadline):
+                pass
         again.finish()
         if any(member.dropped or member in again.active for member in members):
             reason = (

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..spec.configuration import check_proximal
 from ..training.batches import Data
+from ..training.member_rows import set_objectives
 from ..training.sharded import LearnedRows, Request
 from ..training.targets import read_validation_data, targets_with_classes
 from ..training.trainer import new_generator
@@ -45,7 +46,7 @@ def prepare(
     learned = X.learn(_request(ensemble, plan))
     read = _data(ensemble, X, learned, plan)
     members = ensemble._new_members(learned.inputs, learned.statistics)
-    ensemble._set_objectives(members, read)
+    set_objectives(members, read.weights, read.masks, read.held_out, ensemble._n_threads)
     rng = new_generator(ensemble._seed)
     together, batches = X.members(members, rng, learned, p)
     ensemble._begin_members(together, Data(learned.sample, None, batches), read, plan, resume=False)  # type: ignore[arg-type]

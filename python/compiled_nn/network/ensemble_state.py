@@ -16,9 +16,10 @@ from ..common import checks
 from ..common.exclusive import is_elsewhere, stored, switching, training_of
 from ..preprocessing.standardization import Statistics
 from ..training.history import new_history
+from ..training.member_states import layers_of, member_of, state_of
 from ..training.stacks import new_stack
 from ..training.trainer import Trainer
-from ..training.weights import LayerState, copy_layers, layer_views
+from ..training.weights import LayerState, layer_views
 from .ensemble_fit import EnsembleFitting
 
 if TYPE_CHECKING:
@@ -246,7 +247,7 @@ class EnsembleState(EnsembleFitting):
 
     def __getstate__(self) -> dict[str, Any]:
         statistics = None if not self._kept else self._kept[0].stack.statistics
-        kept = [member._replace(stack=_layers_of(member.stack)) for member in self._kept]
+        kept = [member._replace(stack=layers_of(member.stack)) for member in self._kept]
         known = self._together
         together = None if known is None or known.shared is not None else _state_of(known)
         without = {"_predictor": None, "_latest": None, "_version": _PICKLE_VERSION}
@@ -268,15 +269,12 @@ class EnsembleState(EnsembleFitting):
         statistics = attributes.pop("_statistics_of_inputs")
         statistics, inputs = statistics and Statistics(*statistics), attributes["_inputs"]
 
-        def stack_of(configuration: Configuration, layers: Sequence[LayerState]) -> Stack:
-            return _stack_of(configuration, layers, statistics, inputs)
-
         attributes["_kept"] = tuple(
-            member._replace(stack=stack_of(member.configuration, member.stack))
+            member._replace(stack=_stack_of(member.configuration, member.stack, statistics, inputs))
             for member in attributes["_kept"]
         )
         if attributes["_together"] is not None:
-            attributes["_together"] = _together_of(attributes["_together"], stack_of)
+            attributes["_together"] = _together_of(attributes["_together"])
         vars(self).update(attributes)
 
 
@@ -289,41 +287,16 @@ def _stack_of(
     return stack
 
 
-def _layers_of(stack: Stack) -> Any:
-    return copy_layers(layer_views(stack.present(averaged=True)))
-
-
 def _state_of(together: Together) -> dict[str, Any]:
     """Return the state of training as picklable objects."""
-    members = []
-    for member in together.members:
-        state = {
-            name: value for name, value in vars(member).items() if name not in ("objective", "validating")
-        }
-        state |= {
-            "trainer": member.trainer.state(),
-            "best": None if member.best is None else _layers_of(member.best),
-            "last_finite": None if member.last_finite is None else _layers_of(member.last_finite),
-        }
-        members.append(state)
+    members = [state_of(member) for member in together.members]
     return {"members": members, "rng": together.rng, "epoch": together.epoch}
 
 
-def _together_of(state: dict[str, Any], stack_of: Any) -> Together:
+def _together_of(state: dict[str, Any]) -> Together:
     """Return the state of training from :func:`_state_of`."""
-    from ..training.member import Member  # imported here to keep unpickling of other objects fast
-    from ..training.together import Together
+    from ..training.together import Together  # imported here to keep unpickling of other objects fast
 
-    members = []
-    for each in state["members"]:
-        c = each["configuration"]
-        trainer = Trainer.restored(new_stack(c, each["trainer"]["layers"]), each["trainer"])
-        member = Member(each["index"], c, trainer)
-        vars(member).update(each | {"trainer": trainer})
-        for name in ("best", "last_finite"):
-            if each[name] is not None:
-                setattr(member, name, stack_of(c, each[name]))
-        members.append(member)
-    together = Together(members, state["rng"])
+    together = Together([member_of(each) for each in state["members"]], state["rng"])
     together.epoch = state["epoch"]
     return together

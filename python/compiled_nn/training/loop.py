@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     from ..common.protocols import History, NetworkLike
     from ..spec.configuration import Configuration
     from .lbfgs import FullBatch
+    from .spread_epochs import SpreadEpochs
     from .streams import Streamed
     from .together import Together
 
-Source: TypeAlias = "InMemory | Streamed | FullBatch | Together | ClosingSource"
+Source: TypeAlias = "InMemory | Streamed | FullBatch | Together | SpreadEpochs | ClosingSource"
 OnStep: TypeAlias = Callable[[int, float], bool]
 
 

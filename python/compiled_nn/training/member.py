@@ -47,6 +47,8 @@ class Member:
         Weights after the last epoch that ended with finite values.
     history : dict of lists
         History of the network.
+    penalty_per_row : bool
+        Whether the penalty of the weights is divided by the number of rows, as that of an estimator.
     dropped : str or None
         Reason why the member is not trained further and not used; None for the others.
     """
@@ -62,6 +64,7 @@ class Member:
         self.limit: int | None = None
         self.last_finite: Stack | None = None
         self.history = new_history()
+        self.penalty_per_row = False
         self.dropped: str | None = None
 
     @property

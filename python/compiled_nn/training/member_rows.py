@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..common.errors import count
 from ..data.arrays import Array
+from .stacks import new_objective
 from .targets import Targets
 from .validation import by_groups, classes_of, codes_of_groups, split_rows
+
+if TYPE_CHECKING:
+    from .member import Member
+    from .validation import Validation
 
 
 def random_masks(
@@ -120,3 +125,39 @@ def check_masks(masks: Array, weights: Array | None) -> None:
                 raise ValueError(
                     f"Member {i} has no {part} {what}. Pass another validation, or validation=None."
                 )
+
+
+def set_objectives(
+    members: Sequence[Member],
+    weights: Array | None,
+    masks: Array | None,
+    held_out: Validation | None,
+    n_threads: int | None,
+) -> None:
+    """Set the objectives and validation rows of members.
+
+    Parameters
+    ----------
+    members : sequence of Member
+        Members; they use the masks in turn, if these are fewer.
+    weights : ndarray (m,), or None
+        Weights of the rows; validation rows of a member have the weight 0.
+    masks : ndarray of bool (n, m), or None
+        Validation rows.
+    held_out : Validation or None
+        Rows from which the members' `rows` are validated.
+    n_threads : int or None
+        Number of threads.
+    """
+    given = () if masks is None else masks
+    trained = [np.where(mask, 0.0, 1.0 if weights is None else weights) for mask in given]
+    validated = [np.flatnonzero(mask) for mask in given]
+    for member in members:
+        objective = new_objective(member.configuration, n_threads)
+        plain = new_objective(member.configuration, n_threads, smoothed=False)
+        own = weights
+        if trained:
+            i = member.index % len(trained)
+            own, member.rows = trained[i], validated[i]
+        member.objective = objective.replace(weights=own, penalty_per_row=member.penalty_per_row)
+        member.validating = plain.replace(weights=None if held_out is None else held_out.weights)

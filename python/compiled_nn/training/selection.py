@@ -43,6 +43,10 @@ class Halving:
         self._at = [max(1, round(fraction * epochs)) for fraction in fractions]
         self._size = size
 
+    def next(self, epoch: int) -> int:
+        """Return the first epoch of halving after another one; a large number without one."""
+        return min((at for at in self._at if at > epoch), default=1 << 62)
+
     def drop(self, members: Sequence[Member], epoch: int) -> None:
         """Drop members after an epoch, if it is one of those of halving."""
         for _ in range(self._at.count(epoch)):

@@ -50,6 +50,23 @@ class Diverged(NamedTuple):
         return self.divergence.error(which, self.member.configuration, "ensemble")
 
 
+class Failure(NamedTuple):
+    """Divergence of a member in an epoch."""
+
+    epoch: int
+    member: int
+    divergence: Divergence
+
+    def warn(self) -> None:
+        """Warn that the member is dropped, while others are trained further."""
+        warn(
+            f"Member {self.member} of the ensemble has diverged in epoch {self.epoch} (learning rate"
+            f" {self.divergence.learning_rate:g}, loss {self.divergence.loss:g}) and is dropped; the others are trained"
+            " further. Try a lower learning rate for it.",
+            CompiledNNWarning,
+        )
+
+
 class _Call(NamedTuple):
     """Numbers of one call of the core, from which the histories of the members are made when training ends."""
 
@@ -58,6 +75,12 @@ class _Call(NamedTuple):
     numbers: dict[str, Array]
     seconds: float
     validated: dict[str, Array]
+
+
+def means_of(values: Array) -> list[float]:
+    """Return the mean over the members of each column (members, epochs), whose bits are those of the column alone."""
+    means: list[float] = np.ascontiguousarray(values.T).mean(axis=1).tolist()
+    return means
 
 
 class Together:
@@ -80,6 +103,8 @@ class Together:
         Whether a step was taken.
     warns : bool
         Whether there is a warning for each member that diverges before the last one.
+    failures : list of Failure
+        Divergence of each member that has diverged, in order.
     """
 
     def __init__(
@@ -89,6 +114,7 @@ class Together:
         self.epoch = 0
         self.warns = True
         self.has_stepped = False
+        self.failures: list[Failure] = []
         self._calls: list[_Call] = []
 
     def prepare(
@@ -214,7 +240,7 @@ class Together:
             if self.held_out is None:
                 member.last_finite = member.trainer.stack.present(averaged=True)
         self._calls.append(_Call(members, first, numbers, seconds, {}))
-        columns = {name: values.mean(axis=0).tolist() for name, values in numbers.items()}
+        columns = {name: means_of(values) for name, values in numbers.items()}
         return columns | {"seconds": [seconds] * ended, "n_members": [len(members)] * ended}, None
 
     def _train(self, members: Sequence[Member], rates: Array, **options: Any) -> tuple[Array, Array]:
@@ -275,22 +301,18 @@ class Together:
             return finite, None
         if self.shared is not None:  # its weights are a part of all members
             finite, bad = [], finite + bad
-        diverged = [
-            Divergence(float(rates[i, -1]), float(losses[i, -1]), *worst_layer(members[i].trainer.stack))
-            for i in bad
-        ]
+        failures = []
+        for i in bad:
+            worst = worst_layer(members[i].trainer.stack)
+            divergence = Divergence(float(rates[i, -1]), float(losses[i, -1]), *worst)
+            failures.append(Failure(self.epoch + 1, members[i].index, divergence))
+        self.failures += failures
         if len(bad) == sum(member.dropped is None for member in self.members):
-            return finite, Diverged(diverged[-1], members[bad[-1]], len(self.members))
-        for i, divergence in zip(bad, diverged, strict=True):
+            return finite, Diverged(failures[-1].divergence, members[bad[-1]], len(self.members))
+        for i, failure in zip(bad, failures, strict=True):
             members[i].dropped = "diverged"
-            if not self.warns:
-                continue
-            warn(
-                f"Member {members[i].index} of the ensemble has diverged in epoch {self.epoch + 1} (learning rate"
-                f" {divergence.learning_rate:g}, loss {divergence.loss:g}) and is dropped; the others are trained"
-                " further. Try a lower learning rate for it.",
-                CompiledNNWarning,
-            )
+            if self.warns:
+                failure.warn()
         return finite, None
 
     # ---- validation

@@ -62,10 +62,9 @@ class Entry:
             return "diverged"
         if self.dropped_after is not None:
             return "dropped"
-        together, active = self.pack.together, self.pack.together.active
-        is_complete = together.epoch >= self.pack.epochs or not any(
-            member in active for member in self.members
-        )
+        members, active = self.members, self.pack.together.active
+        trained = max(member.epoch for member in members)
+        is_complete = trained >= self.pack.epochs or not any(member in active for member in members)
         return "completed" if is_complete else "stopped"
 
     @property
@@ -124,9 +123,9 @@ def compare(entries: Sequence[Entry], options: Options) -> None:
     stops = [(fraction, True) for fraction in rungs] + [(1.0, False)]
     if options.deadline < math.inf:  # the deadline is to find all packs after about as many epochs
         stops += [(fraction, False) for fraction in _growing(1 / epochs)]
+    options.spread(packs)
     for fraction, drops in sorted(stops):
-        for pack in packs:
-            pack.advance(max(1, round(fraction * pack.epochs)))
+        options.advance(packs, [max(1, round(fraction * pack.epochs)) for pack in packs])
         alive = [entry for entry in entries if entry.dropped_after is None and not entry.has_diverged]
         if options.verbose and (drops or fraction == 1):
             best = min((entry.value for entry in alive), default=math.inf)
@@ -185,6 +184,6 @@ def _pack_on_all(entries: Sequence[Entry], options: Options) -> Pack | None:
     members, limits = pack.together.members, [max(1, entry.best_epoch) for entry in entries]
     for member, limit in zip(members, limits, strict=True):
         member.limit = limit
-    pack.advance(max(limits))
+    options.advance([pack], [max(limits)], entries[0].pack)
     pack.together.finish()
     return None if any(m.epoch != m.limit or m.dropped for m in members) else pack

@@ -12,13 +12,17 @@ import numpy as np
 
 from ..artefact.read_rows import ReadRows
 from ..common import checks
+from ..common.engine import engine_of
 from ..common.text import short
 from ..estimators.random_draws import random_state as state_of
 from ..training.together import MONITORED
 
 if TYPE_CHECKING:
+    from ..common.engine import Engine
     from ..spec.configuration import Configuration
+    from ..training.spread_epochs import Place
     from ..training.together import Monitored
+    from .spread import Divisible, SpreadPacks
 
 _DEFAULT_FOLDS = 5
 # Parameters of a network by which X is read.
@@ -40,6 +44,8 @@ class Options:
         Number of networks of each candidate: that of the folds, or 1.
     deadline : float
         Time of `perf_counter` at which training ends.
+    engine : Engine or None
+        Where the networks are trained; None: in this process.
     """
 
     X: Any
@@ -56,6 +62,8 @@ class Options:
     n_threads: int | None
     deadline: float
     verbose: int
+    engine: Engine | None = None
+    _spread: SpreadPacks | None = None
     _known: list[tuple[list[Any], ReadRows]] = field(default_factory=list)
 
     def rows(self, configuration: Configuration) -> ReadRows:
@@ -67,6 +75,33 @@ class Options:
         rows = ReadRows.of(configuration, self.X)
         self._known.append((key, rows))
         return rows
+
+    def spread(self, packs: Sequence[Divisible]) -> None:
+        """Send the rows of packs to the workers of the engine, if there is one."""
+        if self.engine is not None:
+            from .spread import SpreadPacks  # imported here because most searches do not need it
+
+            self._spread = SpreadPacks(self.engine, packs)
+
+    def advance(
+        self, packs: Sequence[Divisible], lasts: Sequence[int], like: Divisible | None = None
+    ) -> None:
+        """Train packs up to an epoch of each; `like`: the pack whose rows they have, if it is another one."""
+        if self._spread is not None:
+            self._spread.advance(packs, lasts, self.deadline, like)
+            return
+        for pack, last in zip(packs, lasts, strict=True):
+            pack.advance(last)
+
+    def place_of(self, pack: Divisible) -> Place | None:
+        """Return the workers that have the rows of a pack; None without an engine."""
+        return None if self._spread is None else self._spread.place_of(pack)
+
+    def close(self) -> None:
+        """Release the rows of the workers."""
+        if self._spread is not None:
+            self._spread.close()
+            self._spread = None
 
 
 def make_options(
@@ -85,6 +120,7 @@ def make_options(
     random_state: Any = None,
     n_threads: Any = None,
     verbose: Any = 0,
+    map: Any = None,
 ) -> Options:
     """Check the options of a search, and return them."""
     start = perf_counter()
@@ -125,6 +161,7 @@ def make_options(
         verbose=int(verbose)
         if isinstance(verbose, bool)
         else checks.integer("search", "verbose", verbose, minimum=0),
+        engine=engine_of("search", map),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from inspect import Parameter, signature
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -14,25 +14,27 @@ from ..estimators.adoption import MemberNetwork
 from ..network.ensemble import Ensemble
 from ..network.ensemble_results import kept
 from ..training import member_rows
+from ..training.advancing import advance
 from ..training.ensemble_plan import make_ensemble_plan
 from ..training.history import append_epochs
 from .options import Options
 from .subjects import Candidate
 
 if TYPE_CHECKING:
+    from ..artefact.inputs import Inputs
     from ..common.protocols import History
     from ..network.ensemble_data import EnsembleData
     from ..network.network import Network
+    from ..preprocessing.standardization import Statistics
     from ..training.ensemble_plan import EnsemblePlan
     from ..training.member import Member
     from ..training.targets import Targets
     from ..training.together import Together
 
-_OVERHEAD = 100  # parameters whose work is about that of a network without any
 FIT_DEFAULTS = {
     name: each.default
     for name, each in signature(Ensemble.fit).parameters.items()
-    if each.kind is Parameter.KEYWORD_ONLY
+    if each.kind is Parameter.KEYWORD_ONLY and name != "map"
 }
 
 
@@ -51,6 +53,8 @@ class Runner:
         Time of training that each candidate has taken.
     together : Together
         The networks.
+    read : EnsembleData
+        Data of the networks.
     history : dict of lists
         Means over the networks in training, for each epoch.
     is_ensemble : bool
@@ -62,33 +66,21 @@ class Runner:
     epochs: int
     seconds: Array
     together: Together
+    read: EnsembleData
     history: History
     is_ensemble = False
 
     def advance(self, last: int) -> None:
         """Train until the epoch `last`, the deadline, or until no candidate is trained further."""
-        together, deadline = self.together, self.options.deadline
-        optimizer, validates = together.members[0].configuration.optimizer, together.held_out is not None
-        while together.epoch < last and (active := together.active) and perf_counter() < deadline:
-            start = perf_counter()
-            most = 1 if validates else min((m.limit or last) - m.epoch for m in active)
-            columns, failure = together.run(optimizer, most, deadline)
-            if failure is not None:
-                for member in active:
-                    member.dropped = "diverged"
-                return
-            if not columns["loss"]:
-                continue
-            if validates:
-                try:
-                    columns |= together.validate(deadline)
-                except TimeoutError:
-                    return
-            work = np.array([member.trainer.stack.n_parameters + _OVERHEAD for member in active])
-            shares = (perf_counter() - start) * work / work.sum()
-            ended = range(together.epoch - len(columns["loss"]), together.epoch)
-            append_epochs(self.history, columns | {"epoch": [epoch + 1 for epoch in ended]})
-            np.add.at(self.seconds, [member.index // self.size for member in active], shares)
+        for call in advance(self.together, last, self.options.deadline):
+            indices = [member.index for member in call.members]
+            self.record(call.columns, dict(zip(indices, call.seconds.tolist(), strict=True)))
+
+    def record(self, columns: History, seconds: Mapping[int, float]) -> None:
+        """Record epochs: their columns in the history, and the time of training by index of the member."""
+        append_epochs(self.history, columns)
+        for index, time in seconds.items():
+            self.seconds[index // self.size] += time
 
     def stop_reason(self, epoch: int, epochs: int) -> str:
         """Return why training has ended after an epoch, of a number of planned ones."""
@@ -159,11 +151,11 @@ class Pack(Runner, Ensemble):
             return member_rows.fold_masks(y, targets, self.size, groups, self.size, seed)
         return member_rows.random_masks(y, targets, plan.fraction, groups, [seed])
 
-    def _set_objectives(self, members: Sequence[Member], read: EnsembleData) -> None:
-        super()._set_objectives(members, read)
+    def _new_members(self, inputs: Inputs, statistics: Statistics | None) -> list[Member]:
+        members = super()._new_members(inputs, statistics)
         for member in members:
-            if isinstance(self._networks[member.index], MemberNetwork):
-                member.objective = member.objective.replace(penalty_per_row=True)
+            member.penalty_per_row = isinstance(self._networks[member.index], MemberNetwork)
+        return members
 
     def network(self, member: Member) -> Network:
         """Return the network of a member, with the weights that it has kept."""

@@ -21,6 +21,7 @@ from .subjects import Subject, TabularSubject, described, subject_of
 from .tabular_packs import TabularPack, tabular_entries
 
 if TYPE_CHECKING:
+    from ..common.engine import Map
     from ..data.arrays import Array
     from ..training.batches import BatchSize
     from ..training.ensemble_plan import Combination
@@ -53,6 +54,7 @@ def search(
     random_state: Any = None,
     n_threads: int | None = None,
     verbose: int = 0,
+    map: Map | None = None,
 ) -> Any:
     """Search hyper-parameters, and return the fitted model of the best candidate.
 
@@ -112,6 +114,10 @@ def search(
         Number of threads, which the candidates share. None: that of the estimator.
     verbose : int, default 0
         1: a line is printed whenever candidates are compared.
+    map : callable or Engine, optional
+        Function like the builtin ``map`` that calls functions in other processes, such as the `map` of a
+        ``ProcessPoolExecutor``, or an engine of :mod:`compiled_nn.distributed`: the candidates are divided over its
+        workers, whose tasks use one thread unless `n_threads` is given. The result is the same as without it.
 
     Returns
     -------
@@ -169,18 +175,22 @@ def search(
         random_state=random_state,
         n_threads=n_threads,
         verbose=verbose,
+        map=map,
     )
     subject = subject_of(estimator, _given(epochs=epochs, batch_size=batch_size))
     check_names(subject, spaces.check_space(space))
     _check_kept(subject, options, n_kept, combine, refit)
     found = spaces.candidates(space, n_candidates, options.seed)
-    entries = run(subject, found, options)
-    compared = [outcomes.outcome(entry, options.monitor) for entry in entries]
-    best = outcomes.best_of(compared, options.monitor)
-    if n_kept > 1:
-        model = ensemble_of(entries, entries[best], options, n_kept, combine, refit)
-    else:
-        model = _model(subject, entries[best], options, refit)
+    try:
+        entries = run(subject, found, options)
+        compared = [outcomes.outcome(entry, options.monitor) for entry in entries]
+        best = outcomes.best_of(compared, options.monitor)
+        if n_kept > 1:
+            model = ensemble_of(entries, entries[best], options, n_kept, combine, refit)
+        else:
+            model = _model(subject, entries[best], options, refit)
+    finally:
+        options.close()
     results = outcomes.table(compared, options.monitor)
     vars(model).update(
         results_=results,
@@ -266,7 +276,11 @@ def outcomes_of(
     for params in candidates:
         check_names(subject, params)
     found = [dict(params) for params in candidates]
-    return [outcomes.outcome(entry, given.monitor) for entry in run(subject, found, given)], given.monitor
+    try:
+        entries = run(subject, found, given)
+    finally:
+        given.close()
+    return [outcomes.outcome(entry, given.monitor) for entry in entries], given.monitor
 
 
 def _given(**fit: Any) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class TabularPack(Runner):
             n_members=self.size, combine=ensemble._combine, gram=False, **FIT_DEFAULTS | prepared.options
         )
         self.epochs, self.seconds = self._plan.plan.epochs, np.zeros(1)
-        self.together, self._data = ensemble._prepare(prepared.X, prepared.y, self._plan)
+        self.together, self.read = ensemble._prepare(prepared.X, prepared.y, self._plan)
         self.together.warns = False
         self.history = ensemble.history
 
@@ -52,7 +52,7 @@ class TabularPack(Runner):
         ensemble.epochs_planned_ = self.epochs
         ensemble.best_epoch_ = None
         ensemble.stop_reason_ = self.stop_reason(self.together.epoch, self.epochs)
-        ensemble._set_results(self.together, self._data, self._plan)
+        ensemble._set_results(self.together, self.read, self._plan, self.options.place_of(self))
         self.together.release()
         ensemble._weights_changed()
         self.model._keep(self._prepared)

@@ -25,6 +25,7 @@ from .table import Table, read_table
 if TYPE_CHECKING:
     from typing import Self
 
+    from ...common.engine import Map
     from ...network.ensemble import Ensemble
     from ...network.network import Network
     from ...training.targets import Targets
@@ -101,6 +102,7 @@ class TabularBase(TabularFitted):
         *,
         validation_data: Any = None,
         validation_groups: Any = None,
+        map: Map | None = None,
     ) -> Self:
         """Choose the settings that are "auto", and train the members.
 
@@ -118,6 +120,9 @@ class TabularBase(TabularFitted):
             Rows by which the best epoch of each member is found, in place of a part of the training rows.
         validation_groups : array-like (m,), optional
             Group of each row: whole groups are held out.
+        map : callable or Engine, optional
+            Function like the builtin ``map``, or an engine: the members are divided over its workers, with the same
+            result, as for :meth:`Ensemble.fit`.
 
         Returns
         -------
@@ -137,14 +142,20 @@ class TabularBase(TabularFitted):
         -----
         After an exception, the estimator is as it was before.
         """
-        return self._train(X, y, sample_weight, validation_data, validation_groups)
+        return self._train(X, y, sample_weight, validation_data, validation_groups, map)
 
     @exclusive("")
     def _train(
-        self, X: Any, y: Any, sample_weight: Any, validation_data: Any = None, groups: Any = None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        validation_data: Any = None,
+        groups: Any = None,
+        map: Map | None = None,
     ) -> Self:
         prepared = self._prepared(X, y, sample_weight, validation_data, groups)
-        prepared.ensemble.fit(prepared.X, prepared.y, **prepared.options)
+        prepared.ensemble.fit(prepared.X, prepared.y, **prepared.options, map=map)
         if prepared.ensemble.stop_reason_ == "interrupted":
             warn("Training interrupted by user.", CompiledNNWarning)
         self._keep(prepared)
