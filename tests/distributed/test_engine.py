@@ -9,8 +9,8 @@ from multiprocessing.pool import ThreadPool
 
 import numpy as np
 import pytest
+from compiled_nn.common.engine import _cache, size_of
 from compiled_nn.distributed import MapEngine
-from compiled_nn.distributed.engine import _cache, size_of
 
 calls = []
 
