@@ -2,6 +2,8 @@
 
 import logging
 
+import compiled_nn as cnn
+import numpy as np
 import pytest
 from compiled_nn.distributed.pace import Pace, spent
 
@@ -131,3 +133,15 @@ def test_tasks_name_their_worker():
     (name, seconds), (other, _) = spent(0.0), spent(0.0)
     assert name == other
     assert seconds > 0
+
+
+@pytest.mark.parametrize("mode", ["averaging", "synchronous"])
+def test_fit_leaves_its_pace_at_the_rows(mode):
+    X = np.linspace(-1, 1, 400)[:, np.newaxis]
+    rows = cnn.distributed.ShardedRows([(X[i::2], X[i::2, 0] > 0) for i in range(2)], mode=mode)
+    net = cnn.Network([cnn.Dense(2, "tanh"), cnn.Dense(1)], loss="binary_cross_entropy", seed=0)
+    net.fit(rows, epochs=2, batch_size=4)
+    assert 1 <= rows.pace_.chosen <= (13 if mode == "averaging" else 1)  # a quarter of 50 steps
+    assert rows.pace_.estimate().n_rows == 400
+    assert rows.pace_.estimate().n_parameters == net.n_parameters
+    assert "1 worker trains" in rows.pace_.report()

@@ -42,7 +42,7 @@ ALLOWED = {
     "estimators": "_version artefact callbacks common data display exchange files losses metrics network"
     " optimizers preprocessing schedules spec training uncertainty",
     "tuning": "artefact common data estimators network preprocessing spec training",
-    "distributed": "artefact common data optimizers preprocessing spec training",
+    "distributed": "artefact common data network optimizers preprocessing spec training",
     "dask": "common data network spec",
     "functional": "common data losses metrics network spec training",
     "plotting": "common data losses metrics network spec",

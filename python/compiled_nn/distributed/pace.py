@@ -194,7 +194,8 @@ class Pace:
     def _advice(self) -> str:
         estimate, present = self.estimate(), self._n_workers
         best, now = estimate.best_n_workers(), estimate.speedup(present)
-        text = f"{count(present, 'worker')} train {now:.2f} times as fast as one process without exchanges"
+        verb = "trains" if present == 1 else "train"
+        text = f"{count(present, 'worker')} {verb} {now:.2f} times as fast as one process without exchanges"
         if best > present:
             return f"{text}, {best} workers would train {estimate.speedup(best):.2f} times as fast"
         return f"{text}, more workers would not be faster"

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..training.plan import Plan
     from ..training.together import Together
     from ..training.trainer import Trainer
+    from .pace import Pace
 
 _OWNER = "ShardedRows"
 
@@ -72,6 +73,12 @@ class ShardedRows(Sharded):
     engine : Engine, optional
         Engine in place of `map`. Parts may then be handles of it, or have them in place of arrays.
 
+    Attributes
+    ----------
+    pace_ : Pace
+        Times of the rounds of the last call of fit: `chosen` is the number of steps between averages, ``report()``
+        says why, and whether more workers would help, and ``estimate()`` predicts times for other numbers of workers.
+
     Raises
     ------
     TypeError, ValueError
@@ -88,6 +95,8 @@ class ShardedRows(Sharded):
     >>> net.fit(rows, epochs=50).score(X, X[:, 0] > 0) > 0.9
     True
     """
+
+    pace_: Pace
 
     def __init__(
         self,
@@ -169,7 +178,9 @@ class ShardedRows(Sharded):
         from . import source  # imported here because most programs do not use it
 
         kind = source.Synchronous if self.mode == "synchronous" else source.Averaging
-        return kind(self.shards, trainer, learned, plan, configuration, objective)
+        found = kind(self.shards, trainer, learned, plan, configuration, objective)
+        self.pace_ = found.pace
+        return found
 
     def longest(self, learned: Learned, fraction: float | None) -> int:
         """Return about the number of training rows of the longest shard; documented in :meth:`Sharded.longest`."""
