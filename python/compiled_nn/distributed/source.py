@@ -21,6 +21,8 @@ from .parts import Reading, Shards
 from .states import mean_of, pack, unpack
 
 if TYPE_CHECKING:
+    from cnn_core.stack import Stack
+
     from ..common.protocols import History
     from ..data.arrays import Array
     from ..optimizers.classes import Optimizer
@@ -149,7 +151,7 @@ class Rounds(ABC):
         trainer.epochs += 1
         columns: History = {
             "loss": [loss],
-            "penalty": [self._penalty(sum(weights))],
+            "penalty": [penalty_of(trainer.stack, self._objective, sum(weights))],
             "learning_rate": [float(rates[-1])],
             "seconds": [perf_counter() - start],
         }
@@ -193,8 +195,11 @@ class Rounds(ABC):
             n_shards=sum(size > 0 for size in self._sizes),
             steps_per_epoch=self._n_steps(),
             mode=self.mode,
-            n_parameters=self._trainer.stack.n_parameters,
+            n_parameters=self._n_parameters(),
         )
+
+    def _n_parameters(self) -> int:
+        return self._trainer.stack.n_parameters
 
     def _open(self) -> None:
         """Let workers hold the setup of the network."""
@@ -203,8 +208,13 @@ class Rounds(ABC):
         learned, shards, n = self._learned, self._shards, self._shards.n_shards
         reading = Reading.of(self._configuration, learned)
         self._holding = Holding(self._engine, shards.parts, reading, n, keeps_all=shards.in_memory)
-        setup = tasks.Setup.of(self._trainer.stack, self._configuration, self._objective, shards.n_threads)
-        self._setups = self._engine.hold(tasks.same, [(setup,)] * n, list(range(n)))
+        self._setups = self._engine.hold(tasks.same, [(self._setup(),)] * n, list(range(n)))
+
+    def _setup(self) -> Any:
+        """Return what workers need to build stacks."""
+        return tasks.Setup.of(
+            self._trainer.stack, self._configuration, self._objective, self._shards.n_threads
+        )
 
     def _map(
         self,
@@ -240,14 +250,14 @@ class Rounds(ABC):
         self._last_finite.restore()
         return new_history(), Divergence(float(rates[0]), loss, *worst)
 
-    def _penalty(self, weight: float) -> float:
-        """Return the penalty of the present weights; `weight` is that of the rows of an epoch."""
-        objective, stack = self._objective, self._trainer.stack
-        if not (objective.l1 or objective.l2):
-            return 0.0
-        divisor = weight if objective.penalty_per_row else 1.0
-        X, y = np.zeros((1, stack.columns), stack.dtype), np.zeros((1, stack.sizes[-1]), stack.dtype)
-        return stack.loss(X, y, Objective("mse", l1=objective.l1 / divisor, l2=objective.l2 / divisor))[1]
+
+def penalty_of(stack: Stack, objective: Objective, weight: float) -> float:
+    """Return the penalty of the present weights; `weight` is that of the rows of an epoch."""
+    if not (objective.l1 or objective.l2):
+        return 0.0
+    divisor = weight if objective.penalty_per_row else 1.0
+    X, y = np.zeros((1, stack.columns), stack.dtype), np.zeros((1, stack.sizes[-1]), stack.dtype)
+    return stack.loss(X, y, Objective("mse", l1=objective.l1 / divisor, l2=objective.l2 / divisor))[1]
 
 
 class Synchronous(Rounds):
@@ -327,19 +337,8 @@ class Averaging(Rounds):
         return -(-left // n_rounds)
 
     def _round(self, sequences: Sequences, at: int, steps: int, rates: Array) -> Round:
-        stack, n_steps = self._trainer.stack, self._n_steps()
-        bounds, own_rates, sizes = [], [], []
-        for size, batches in zip(self._sizes, self._batches, strict=True):
-            if batches is None:
-                bounds.append((0, 0))
-                own_rates.append(rates)
-                sizes.append(1)
-                continue
-            first, last = share(batches.steps, at, n_steps), share(batches.steps, at + steps, n_steps)
-            bounds.append((first * batches.size, min(last * batches.size, size)))
-            own_rates.append(rates[: last - first])
-            sizes.append(batches.size)
-        n = len(bounds)
+        stack, n = self._trainer.stack, len(self._sizes)
+        bounds, own_rates, sizes = self._local(at, steps, rates)
         optimizer = self._trainer.hyperparameters
         state = pack(stack), stack.steps
         found: list[tasks.Trained] = self._map(
@@ -353,6 +352,24 @@ class Averaging(Rounds):
         norms = [each.norm for each in found if each.norm is not None]
         norm = _mean(norms, [each.weight for each in found if each.norm is not None]) if norms else None
         return Round(loss, sum(weights), norm, spent)
+
+    def _local(
+        self, at: int, steps: int, rates: Array
+    ) -> tuple[list[tuple[int, int]], list[Array], list[int]]:
+        """Return the rows that each shard trains on in a round, the learning rates of its steps and its batch size."""
+        n_steps = self._n_steps()
+        bounds, own_rates, sizes = [], [], []
+        for size, batches in zip(self._sizes, self._batches, strict=True):
+            if batches is None:
+                bounds.append((0, 0))
+                own_rates.append(rates)
+                sizes.append(1)
+                continue
+            first, last = share(batches.steps, at, n_steps), share(batches.steps, at + steps, n_steps)
+            bounds.append((first * batches.size, min(last * batches.size, size)))
+            own_rates.append(rates[: last - first])
+            sizes.append(batches.size)
+        return bounds, own_rates, sizes
 
 
 def _mean(values: Sequence[float], weights: Sequence[float]) -> float:

@@ -80,6 +80,10 @@ class Setup:
             n_threads=n_threads,
         )
 
+    def new_replica(self) -> Replica:
+        """Return a stack in this worker, without the state of the network."""
+        return Replica(self)
+
     def new_stack(self) -> Stack:
         """Return a stack without the state of the network."""
         c, k = self.configuration, self.n_inputs
@@ -136,21 +140,31 @@ class Replica:
         if any(self._rates):
             self.stack.set_dropout(self._rates, (self._key + rank * _SPREAD) % (1 << 64))
 
+    def train(
+        self, data: LoadedPart, order: Array, rates: Array, batch_size: int
+    ) -> tuple[float, float | None]:
+        """Train on rows of a part; return the mean loss and the mean norm of the gradient, if it is measured."""
+        X, y, weights = data
+        objective = self.objective.replace(weights=weights)
+        losses, _ = self.stack.train_epochs(X, y, objective, order, rates, epochs=1, batch_size=batch_size)
+        norms = self.stack.gradient_norms
+        return float(losses[0]), None if norms is None else float(norms[0])
 
-_replicas: OrderedDict[str, list[Replica]] = OrderedDict()
+
+_replicas: OrderedDict[str, list[Any]] = OrderedDict()
 _lock = threading.Lock()
 
 
 @contextmanager
-def _replica(setup: Setup, rank: int) -> Iterator[Replica]:
-    """Lend a replica that no other thread has."""
+def lent(setup: Any, rank: int) -> Iterator[Any]:
+    """Lend a replica of a setup that no other thread has."""
     with _lock:
         free = _replicas.setdefault(setup.token, [])
         _replicas.move_to_end(setup.token)
         while len(_replicas) > _KEPT:
             _replicas.popitem(last=False)
         replica = free.pop() if free else None
-    replica = replica or Replica(setup)
+    replica = replica or setup.new_replica()
     replica.set_rank(rank)
     yield replica
     with _lock:
@@ -158,7 +172,7 @@ def _replica(setup: Setup, rank: int) -> Iterator[Replica]:
 
 
 @contextmanager
-def _named(rank: int, pieces: Sequence[Piece]) -> Iterator[None]:
+def named(rank: int, pieces: Sequence[Piece]) -> Iterator[None]:
     """Add the shard and its parts to an error."""
     try:
         yield
@@ -245,7 +259,7 @@ def gradient(
         Number of steps that were taken, on which dropout depends.
     """
     start = perf_counter()
-    with _named(rank, pieces), _replica(setup, rank) as replica:
+    with named(rank, pieces), lent(setup, rank) as replica:
         X, y, weights = gathered(parts, pieces)
         weight = float(len(X) if weights is None else weights.sum())
         if not weight:
@@ -312,15 +326,11 @@ def train(
         Number of rows per batch; the last one may have fewer.
     """
     start = perf_counter()
-    with _named(rank, pieces), _replica(setup, rank) as replica:
+    with named(rank, pieces), lent(setup, rank) as replica:
         stack = replica.stack
         replica.set_optimizer(optimizer)
         unpack(stack, *state)
-        found = [
-            (loss, weight, norm, n)
-            for loss, weight, norm, n in _train_segments(replica, parts, pieces, rates, batch_size)
-            if weight
-        ]
+        found = list(train_segments(replica, parts, pieces, rates, batch_size))
         total = sum(weight for _, weight, _, _ in found)
         loss = found[0][0] if len(found) == 1 else sum(loss * w for loss, w, _, _ in found) / (total or 1)
         n_steps = sum(n for *_, n in found)
@@ -329,14 +339,15 @@ def train(
         return Trained(pack(stack), stack.steps, loss, total, norm, spent(start))
 
 
-def _train_segments(
-    replica: Replica, parts: Sequence[LoadedPart], pieces: Sequence[Piece], rates: Array, batch_size: int
-) -> Iterator[tuple[float, float, float | None, int]]:
+def train_segments(
+    replica: Any, parts: Sequence[LoadedPart], pieces: Sequence[Piece], rates: Array, batch_size: int
+) -> Iterator[tuple[Any, float, float | None, int]]:
     """Train, and yield loss, weight, norm and number of steps of rows that one call of the core trains on.
 
-    Batches within one part are trained on in place; one that has rows of several parts is gathered.
+    Batches within one part are trained on in place; one that has rows of several parts is gathered. Rows whose weights
+    are all 0 are skipped.
     """
-    at, step = 0, 0
+    step = 0
     rest = list(zip(parts, pieces, strict=True))
     while rest:
         part, piece = rest[0]
@@ -357,9 +368,11 @@ def _train_segments(
             data = gathered(*zip(*first, strict=True))
             order = np.arange(taken)
         n_steps = -(-taken // batch_size)
-        yield _train(replica, data, order, rates[step : step + n_steps], batch_size)
+        weight = float(taken if data.weights is None else data.weights[order].sum())
+        if weight:
+            loss, norm = replica.train(data, order, rates[step : step + n_steps], batch_size)
+            yield loss, weight, norm, n_steps
         step += n_steps
-        at += taken
         rest = _without(rest, taken)
 
 
@@ -374,22 +387,6 @@ def _without(rest: list[tuple[LoadedPart, Piece]], n: int) -> list[tuple[LoadedP
     return left
 
 
-def _train(
-    replica: Replica, data: LoadedPart, order: Array, rates: Array, batch_size: int
-) -> tuple[float, float, float | None, int]:
-    """Train on rows of a part; return loss, weight, norm of the gradient and number of batches."""
-    X, y, weights = data
-    weight = float(len(order) if weights is None else weights[order].sum())
-    if not weight:
-        return 0.0, 0.0, None, 0
-    stack = replica.stack
-    losses, _ = stack.train_epochs(
-        X, y, replica.objective.replace(weights=weights), order, rates, epochs=1, batch_size=batch_size
-    )
-    norms = stack.gradient_norms
-    return float(losses[0]), weight, None if norms is None else float(norms[0]), len(rates)
-
-
 def loss(
     setup: Setup, rank: int, parts: Sequence[LoadedPart], pieces: Sequence[Piece], state: Array
 ) -> float:
@@ -397,7 +394,7 @@ def loss(
 
     The other arguments are those of :func:`gradient`.
     """
-    with _named(rank, pieces), _replica(setup, rank) as replica:
+    with named(rank, pieces), lent(setup, rank) as replica:
         X, y, weights = gathered(parts, pieces)
         if weights is not None and not weights.any():
             return 0.0
