@@ -12,7 +12,7 @@ import numpy as np
 
 from ..training.stacks import train_together
 from ..training.together import Together
-from . import tasks
+from . import replicas, tasks
 from .order import Sequences
 from .pace import Spent, spent
 from .parts import LoadedPart
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class GroupSetup:
-    """What workers need to build the stacks of all members.
+    """Options from which workers build the stacks of all members.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class GroupSetup:
         Name of the members in all processes.
     """
 
-    setups: tuple[tasks.Setup, ...]
+    setups: tuple[replicas.Setup, ...]
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def new_replica(self) -> Group:
@@ -59,12 +59,12 @@ class Group:
 
     Parameters
     ----------
-    replicas : sequence of Replica
+    each : sequence of Replica
         Stack of each member.
     """
 
-    def __init__(self, replicas: Sequence[tasks.Replica]) -> None:
-        self.replicas = self.chosen = list(replicas)
+    def __init__(self, each: Sequence[replicas.Replica]) -> None:
+        self.replicas = self.chosen = list(each)
 
     def set_rank(self, rank: int) -> None:
         """Let dropout be that of a shard."""
@@ -138,7 +138,7 @@ def train(
         Learning rates of each of them.
     """
     start = perf_counter()
-    with tasks.named(rank, pieces), tasks.lent(setup, rank) as group:
+    with tasks.named(rank, pieces), replicas.lent(setup, rank) as group:
         group.chosen = [group.replicas[i] for i in chosen]
         for replica, state, optimizer in zip(group.chosen, states, optimizers, strict=True):
             replica.set_optimizer(optimizer)
@@ -229,7 +229,7 @@ class MemberRounds(Averaging):
 
     def _setup(self) -> GroupSetup:
         setups = [
-            tasks.Setup.of(
+            replicas.Setup.of(
                 member.trainer.stack, member.configuration, member.objective, self._shards.n_threads
             )
             for member in self._members

@@ -18,6 +18,7 @@ from .holding import Holding
 from .order import Sequences, share
 from .pace import Pace
 from .parts import Reading, Shards
+from .replicas import Setup
 from .states import mean_of, pack, unpack
 
 if TYPE_CHECKING:
@@ -211,10 +212,8 @@ class Rounds(ABC):
         self._setups = self._engine.hold(tasks.same, [(self._setup(),)] * n, list(range(n)))
 
     def _setup(self) -> Any:
-        """Return what workers need to build stacks."""
-        return tasks.Setup.of(
-            self._trainer.stack, self._configuration, self._objective, self._shards.n_threads
-        )
+        """Return the options from which workers build stacks."""
+        return Setup.of(self._trainer.stack, self._configuration, self._objective, self._shards.n_threads)
 
     def _map(
         self,
