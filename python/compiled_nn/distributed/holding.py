@@ -10,7 +10,16 @@ from . import learning, tasks
 if TYPE_CHECKING:
     from .engine import Engine
     from .order import Piece
-    from .parts import Part, Reading
+    from .parts import LoadedPart, Part, Reading
+
+
+def load(number: int, rank: int, source: Any, reading: Reading) -> LoadedPart:
+    """Return the training rows of a part of a shard, on a worker; errors name both."""
+    try:
+        return learning.load(source, number, reading)
+    except Exception as error:
+        error.add_note(f"Part {number} belongs to shard {rank}, counted from 0.")
+        raise
 
 
 class Holding:
@@ -53,8 +62,8 @@ class Holding:
             self._release([number for number in self._handles if number not in used])
         missing = [self._parts[number] for number in sorted(used) if number not in self._handles]
         if missing:
-            arguments = [(part.source, part.number, self._readings[part.rank]) for part in missing]
-            handles = self._engine.hold(learning.load, arguments, [part.rank for part in missing])
+            arguments = [(*part, self._readings[part.rank]) for part in missing]
+            handles = self._engine.hold(load, arguments, [part.rank for part in missing])
             self._handles |= {part.number: handle for part, handle in zip(missing, handles, strict=True)}
         return [[self._handles[piece.part] for piece in each] for each in pieces]
 
