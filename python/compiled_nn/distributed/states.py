@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..common.errors import count
 from ..data.arrays import Array
 
 if TYPE_CHECKING:
@@ -96,7 +97,9 @@ def merge_states(states: Sequence[Any], weights: Sequence[float] | None = None) 
         raise ValueError("merge_states needs at least one state.")
     given = [1.0] * len(states) if weights is None else [_weight(i, each) for i, each in enumerate(weights)]
     if len(given) != len(states):
-        raise ValueError(f"There are {len(states)} states, but {len(given)} weights.")
+        raise ValueError(
+            f"merge_states has {count(len(states), 'state')}, but {count(len(given), 'weight')}."
+        )
     if not any(given):
         raise ValueError("All weights of the states are 0. At least one must be above 0.")
     return _merged("state", states, given)
