@@ -50,6 +50,8 @@ def cluster(folder, n_workers=2, *, nannies=True, seconds=60, config=None):
             silence_logs=logging.CRITICAL,
             local_directory=os.fspath(folder),
             death_timeout=seconds,
+            # Without a dashboard the scheduler would still listen on the port 8787, with a warning if it is in use.
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
         )
         try:
             with distributed.Client(local, timeout=seconds, set_as_default=False) as client:
@@ -71,3 +73,70 @@ def wait_until(condition, seconds=30):
         assert time.monotonic() < end, f"not true after {seconds} seconds"
         time.sleep(0.02)
     return value
+
+
+# ---- functions of tasks: of a module that the workers can import
+
+
+def same(value):
+    """Return the value itself."""
+    return value
+
+
+def arrange(*values):
+    """Return the arguments."""
+    return values
+
+
+def total(number, arrays):
+    """Return a number plus the sums of arrays in nested lists and tuples."""
+    for array in arrays:
+        if isinstance(array, (list, tuple)):
+            number = total(number, array)
+        elif not isinstance(array, dict):
+            number += array.sum() if hasattr(array, "sum") else array
+    return number
+
+
+def first(array, _):
+    """Return the first number of an array."""
+    return array[0]
+
+
+def state_of(rows, state, number):
+    """Return properties of the arguments of a task like those of training."""
+    return len(rows), float(state["weight"].sum()), number
+
+
+def address(_):
+    """Return the address of the worker that runs this."""
+    return distributed.get_worker().address
+
+
+def address_of(_):
+    """Return the address of the worker that runs this."""
+    return distributed.get_worker().address
+
+
+def nap(seconds, value):
+    """Return a value after some seconds."""
+    time.sleep(seconds)
+    return value
+
+
+def fail(seconds, message):
+    """Raise a ValueError after some seconds, if there is a message."""
+    time.sleep(seconds)
+    if message is not None:
+        raise ValueError(message)
+
+
+def fail_twice(path):
+    """Raise an OSError in the first two calls with a path; return the number of the call."""
+    with open(path, "a+", encoding="utf-8") as file:
+        file.write("x")
+        file.seek(0)
+        calls = len(file.read())
+    if calls < 3:
+        raise OSError("not yet")
+    return calls

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from ..common import lazy, optional
 
 if TYPE_CHECKING:
+    from .engine import DaskEngine
     from .prediction import predict
 
-__all__ = ["predict"]
+__all__ = ["DaskEngine", "predict"]
 
 optional.load("distributed", purpose="compiled_nn.dask", library="Dask", extra="dask")
 
 # These names are imported on first use, so that each needs only its own part of Dask.
-__getattr__, __dir__ = lazy.attach(__name__, {"predict": "prediction"})
+__getattr__, __dir__ = lazy.attach(__name__, {"DaskEngine": "engine", "predict": "prediction"})

@@ -1,0 +1,282 @@
+"""Engine on ``dask.distributed``: tasks are pure functions, and results that stay on workers are futures."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import dask
+import distributed
+from dask.delayed import Delayed
+from dask.sizeof import sizeof
+
+from ..common import checks
+from .watch import Watch, explained
+
+if TYPE_CHECKING:
+    from ..common.engine import Function
+
+_SHARED = 1 << 14  # bytes from which an argument of several tasks is one node of the graph
+_OWNER = "DaskEngine"
+_DIRECT_SECONDS = 3.0  # in which a worker has to answer for results to be fetched from the workers themselves
+_CANCEL_SECONDS = 2.0
+_UNLIMITED = {"distributed.admin.large-graph-warning-threshold": "1 PiB"}
+
+
+class DaskEngine:
+    """Engine on a client of ``dask.distributed``.
+
+    A task that was lost with its worker is computed again by the scheduler of Dask, from its function and arguments, as
+    are results that stay on workers.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        Client of a cluster.
+    timeout : float, optional
+        Number of seconds that a task may take. The worker that takes longer, or does not answer, is restarted, and the
+        task is computed by another one. Default: no limit.
+    retries : int, default 0
+        Number of times that a task is repeated after it raised an exception, or took longer than `timeout`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not valid.
+
+    Examples
+    --------
+    >>> from distributed import Client
+    >>> from compiled_nn.dask import DaskEngine
+    >>> with Client(processes=False, dashboard_address=":0") as client:
+    ...     DaskEngine(client).map(max, [(2, 5), (7, 3)])
+    [5, 7]
+    """
+
+    def __init__(self, client: distributed.Client, *, timeout: float | None = None, retries: int = 0) -> None:
+        if not isinstance(client, distributed.Client):
+            raise TypeError(
+                f"The 'client' parameter of {_OWNER} must be a distributed.Client. Got {client!r} instead."
+            )
+        if timeout is not None:
+            checks.real(_OWNER, "timeout", timeout, above=0)
+        self.client, self.timeout = client, timeout
+        self.retries = checks.integer(_OWNER, "retries", retries, minimum=0)
+        self._held: dict[str, str] = {}  # description of each held result by its key
+        self._direct: bool | None = client.direct_to_workers
+        self._is_probed = self._direct is not None
+
+    @property
+    def n_workers(self) -> int:
+        """Number of workers that the cluster has now."""
+        return len(self.client.nthreads())
+
+    def map(
+        self, function: Function, arguments: Sequence[tuple[Any, ...]], ranks: Sequence[int] | None = None
+    ) -> list[Any]:
+        """Return the results of ``function(*each)``; documented in :meth:`compiled_nn.distributed.Engine.map`."""
+        if not arguments:
+            return []
+        self._probe()
+        futures, labels = self._submitted(function, arguments, ranks)
+        gathering = _Gathering(futures, self._direct)
+        labels |= self._held
+        cancel = partial(self.client.cancel, futures, force=True)
+        watch = Watch(self.client, self.timeout, self.retries, labels, cancel)
+        try:
+            while not self.client.sync(gathering.wait, watch.interval):
+                watch.look(gathering.unfetched())
+            return gathering.results()
+        except BaseException as error:
+            self._cancel(gathering, futures)
+            named = explained(error, labels)
+            if named is error:
+                raise
+            raise named from error
+
+    def hold(
+        self, function: Function, arguments: Sequence[tuple[Any, ...]], ranks: Sequence[int] | None = None
+    ) -> list[Any]:
+        """Return futures of ``function(*each)``; documented in :meth:`compiled_nn.distributed.Engine.hold`."""
+        if not arguments:
+            return []
+        futures, labels = self._submitted(function, arguments, ranks)
+        self._held |= labels
+        return futures
+
+    def release(self, handles: Iterable[Any]) -> None:
+        """Release futures, so that the workers drop their results."""
+        for future in handles:
+            self._held.pop(future.key, None)
+            future.release()
+
+    # ---- tasks
+
+    def _submitted(
+        self, function: Function, arguments: Sequence[tuple[Any, ...]], ranks: Sequence[int] | None
+    ) -> tuple[list[Any], dict[str, str]]:
+        """Return the futures of tasks that are sent in one graph, and a description of each by its key."""
+        workers = sorted(self.client.nthreads())
+        nodes = _shared_nodes(arguments)
+        name = getattr(function, "__name__", type(function).__name__).strip("_<>") or "task"
+        tasks, labels = [], {}
+        for i, each in enumerate(arguments):
+            rank = None if ranks is None else ranks[i]
+            dependencies: list[Any] = []
+            template = tuple([_template(value, nodes, dependencies) for value in each])
+            hint = {} if rank is None or not workers else {"workers": [workers[rank % len(workers)]]}
+            key = f"{name}-{uuid.uuid4().hex}"
+            labels[key] = _label(function, each, rank)
+            with dask.annotate(**hint, **({"allow_other_workers": True} if hint else {})):
+                tasks.append(_run(_Call(function, template), *dependencies, dask_key_name=key))
+        with dask.config.set(_UNLIMITED):
+            futures = self.client.compute(tasks, optimize_graph=False, retries=self.retries)
+        return futures, labels
+
+    def _probe(self) -> None:
+        """Find out, once, whether this process can fetch results from the workers, without the scheduler between."""
+        if self._is_probed:
+            return
+        self._is_probed = True
+        futures = self.client.map(abs, range(self.n_workers), pure=False)
+        gathering = _Gathering(futures, True)
+        self._direct = self.client.sync(gathering.wait, _DIRECT_SECONDS)
+        self._cancel(gathering, futures)
+
+    def _cancel(self, gathering: _Gathering, futures: Sequence[Any]) -> None:
+        """Cancel the tasks that are not done, if the connection to the scheduler was not lost."""
+        if self.client.status == "running":
+            self.client.cancel(futures, force=True)
+            self.client.sync(gathering.stop)
+
+
+class _Gathering:
+    """Results of futures, each of which is fetched when it is done.
+
+    Parameters
+    ----------
+    futures : sequence of Future
+        Futures.
+    direct : bool or None
+        Whether results come from the workers themselves, and not by way of the scheduler; None: the rule of the client.
+    """
+
+    def __init__(self, futures: Sequence[Any], direct: bool | None) -> None:
+        self._futures, self._direct = futures, direct
+        self._fetching: list[asyncio.Future[Any]] | None = None
+
+    async def wait(self, seconds: float | None) -> bool:
+        """Wait for all results, an error, or for some seconds; return whether there is nothing more to wait for."""
+        if self._fetching is None:
+            self._fetching = [
+                asyncio.ensure_future(future.client.gather(future, direct=self._direct, asynchronous=True))
+                for future in self._futures
+            ]
+        done, pending = await asyncio.wait(
+            self._fetching, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION
+        )
+        return not pending or any(one.exception() is not None for one in done)
+
+    def unfetched(self) -> list[str]:
+        """Return the keys of the results that have not arrived."""
+        fetching = self._fetching or ()
+        return [future.key for future, one in zip(self._futures, fetching, strict=False) if not one.done()]
+
+    def results(self) -> list[Any]:
+        """Return the results in the order of the futures; raise the first of the errors that have arrived."""
+        fetching = self._fetching or ()
+        for one in fetching:
+            if one.done() and (error := one.exception()) is not None:
+                raise error
+        return [one.result() for one in fetching]
+
+    async def stop(self) -> None:
+        """End fetching: of cancelled futures it ends by itself, unless a worker hangs that has a result."""
+        if self._fetching:
+            _, pending = await asyncio.wait(self._fetching, timeout=_CANCEL_SECONDS)
+            for one in pending:
+                one.cancel()
+            await asyncio.gather(*self._fetching, return_exceptions=True)
+
+
+class _Slot(NamedTuple):
+    """Place of a dependency of a task in its arguments."""
+
+    number: int
+
+
+class _Node:
+    """Value in a graph, whose content is not searched for tasks."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class _Call:
+    """Function and arguments of a task, with slots for its dependencies."""
+
+    def __init__(self, function: Function, template: tuple[Any, ...]) -> None:
+        self.function, self.template = function, template
+
+    def __call__(self, dependencies: Sequence[Any]) -> Any:
+        """Return the result of the function."""
+        return self.function(*_filled(self.template, dependencies))
+
+
+def _call(call: _Call, *dependencies: Any) -> Any:
+    """Run a task on a worker."""
+    return call([each.value if type(each) is _Node else each for each in dependencies])
+
+
+_run = dask.delayed(_call, pure=False)
+
+
+def _shared_nodes(arguments: Sequence[tuple[Any, ...]]) -> dict[int, Any]:
+    """Return nodes for large arguments that several tasks have, such as the state of a network, by their id."""
+    counts = Counter(id(value) for each in arguments for value in each)
+    nodes: dict[int, Any] = {}
+    for each in arguments:
+        for value in each:
+            if counts[id(value)] > 1 and id(value) not in nodes and sizeof(value) >= _SHARED:
+                nodes[id(value)] = dask.delayed(
+                    _Node(value), name=f"shared-{uuid.uuid4().hex}", traverse=False
+                )
+    return nodes
+
+
+def _template(value: Any, nodes: dict[int, Any], dependencies: list[Any]) -> Any:
+    """Return a value with slots in place of shared values and handles, which are appended to `dependencies`."""
+    if id(value) in nodes or isinstance(value, (Delayed, distributed.Future)):
+        dependencies.append(nodes.get(id(value), value))
+        return _Slot(len(dependencies) - 1)
+    if type(value) in (list, tuple):
+        found = [_template(each, nodes, dependencies) for each in value]
+        return found if type(value) is list else tuple(found)
+    return value
+
+
+def _filled(value: Any, dependencies: Sequence[Any]) -> Any:
+    if type(value) is _Slot:
+        return dependencies[value.number]
+    if type(value) in (list, tuple):
+        found = [_filled(each, dependencies) for each in value]
+        return found if type(value) is list else tuple(found)
+    return value
+
+
+def _label(function: Function, arguments: tuple[Any, ...], rank: int | None) -> str:
+    """Return a description of a task for errors: its shard, and its part if the function has the number of one."""
+    name = getattr(function, "__name__", "task")
+    place = [] if rank is None else [f"shard {rank}"]
+    if len(arguments) > 1 and type(arguments[1]) is int and "number" in _parameters(function)[1:2]:
+        place.append(f"part {arguments[1]}")
+    return f"{', '.join(place)} ({name})" if place else name
+
+
+def _parameters(function: Function) -> tuple[str, ...]:
+    code = getattr(function, "__code__", None)
+    return () if code is None else code.co_varnames[: code.co_argcount]
