@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,7 +13,7 @@ import numpy as np
 from ..training.divergence import Divergence, Snapshot, worst_layer
 from ..training.history import new_history
 from ..training.stacks import Objective
-from . import tasks
+from . import identity, tasks
 from .holding import Holding
 from .order import Sequences, share
 from .pace import Pace
@@ -167,6 +167,22 @@ class Rounds(ABC):
             self._holding.close()
             self._engine.release(self._setups)
             self._holding, self._setups, self._latest = None, [], []
+
+    # ---- continued runs
+
+    def description(self) -> dict[str, Any]:
+        """Return the description of the rows by which a checkpoint recognises its run."""
+        return identity.description(self.mode, self._shards, self._learned)
+
+    def state(self) -> dict[str, Any]:
+        """Return the number of steps between averages that was chosen, for a checkpoint."""
+        return {"steps": self.pace.chosen}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Set a :meth:`state`."""
+        steps = state.get("steps")
+        if type(steps) is int and steps > 0:
+            self.pace.chosen = self.pace.steps = steps
 
     # ---- the parts in which the modes differ
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -22,7 +23,7 @@ from ..optimizers.registry import to_config
 from ..training.history import last_epoch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ..callbacks.base import Callback
     from ..common.protocols import History, NetworkLike
@@ -31,12 +32,13 @@ if TYPE_CHECKING:
     from ..training.batches import Data
     from ..training.loop import Source
     from ..training.plan import Plan
+    from ..training.validation import Validation
     from .run import Run
 
 _SIMPLE = (bool, int, float, str, type(None))
-_WEIGHTS = ("layers.",)  # starts of the names of tensors that training changes
+_WEIGHTS = ("layers.", "members.")  # starts of the names of tensors that training changes
 # Fields of the document of a network; the optimizer is that of the latest epoch, whose rate callbacks can change.
-_NOT_COMPARED = ("format_version", "library_version", "metadata", "network.optimizer")
+_NOT_COMPARED = ("format_version", "library_version", "metadata", "network.optimizer", "members.kept")
 
 
 def checkpoint_of(callbacks: Sequence[Callback]) -> Checkpoint | None:
@@ -96,19 +98,17 @@ class RefusedError(Exception):
         self.error = error
 
 
-class Resumption:
+class Recording(ABC):
     """Recorder of a call of fit, which first continues from the file of an earlier one if there is one.
 
     Parameters
     ----------
     net : Network
         Network, ready for its first epoch.
-    run : Run
-        Trainer and data of the call.
-    source : Source
-        Source of the epochs.
     plan : Plan
         Parameters of the call, with all callbacks.
+    description : dict
+        Description of the call: what determines its result, beside the network itself.
 
     Attributes
     ----------
@@ -118,58 +118,47 @@ class Resumption:
         Stop reason of the run in the file, if it had ended.
     """
 
-    def __init__(self, net: Any, run: Run, source: Source, plan: Plan) -> None:
+    def __init__(self, net: Any, plan: Plan, description: dict[str, Any]) -> None:
         checkpoint = checkpoint_of(plan.callbacks)
         assert checkpoint is not None
-        self._checkpoint, self._trainer, self._source = checkpoint, run.trainer, source
+        self._checkpoint, self._last = checkpoint, plan.epochs
         self._keepers: list[Any] = [each for each in plan.callbacks if hasattr(each, "replay")]
-        self._order = net._row_order()
         self._best: list[dict[str, Any] | None] = []
-        self.stopped: str | None = None
-        self.plan = plan
-        self._last = plan.epochs
-        self._description = _as_json(_description(net, run, source, plan))
+        self._description = as_json(description)
+        self.plan, self.stopped = plan, None
         if os.path.exists(checkpoint.path):
             try:
-                self._continue(net)
+                found = self._continue(net)
             except Exception as error:
                 raise RefusedError(error) from error
+            self._best, self.stopped = found.best, found.stop_reason
+            self.plan = replace(plan, epochs=max(plan.epochs - last_epoch(net.history), 0))
 
-    def _continue(self, net: Any) -> None:
-        """Set network, trainer and source to the state in the file."""
-        stored = _read(self._checkpoint.path)
-        self._compare(net, stored)
-        trainer, found = self._trainer, stored.run
-        trainer.resume(stored.trainer)
-        if self._order is None:
-            trainer.set_generator(stored.trainer["rng"])
-        elif found.generator is not None:
-            self._order.resume(found.generator, found.order)
-        if found.source:
-            source: Any = self._source
-            source.set_state(found.source)
-        net.history = stored.history
-        net._weights_changed()
-        self._best, self.stopped = found.best, found.stop_reason
-        self.plan = replace(self.plan, epochs=max(self._last - last_epoch(stored.history), 0))
+    @abstractmethod
+    def _continue(self, net: Any) -> RunState:
+        """Set the network and its trainers to the state in the file, and return the record in it."""
 
-    def _compare(self, net: Any, stored: _Stored) -> None:
-        """Raise a ValueError for the first difference between the run in the file and this one."""
-        tensors, document = network_file.make_content(net._parts(), __version__)
-        for before, now in (
-            (stored.run.description, self._description),
-            (stored.document, _as_json(document)),
-        ):
-            difference = _difference("", before, now)
+    @abstractmethod
+    def _state(self, description: dict[str, Any], reason: str | None) -> RunState:
+        """Return the record of the present state."""
+
+    def _compare(self, found: RunState, before: dict[str, Any], now: dict[str, Any]) -> None:
+        """Raise a ValueError for the first difference between two descriptions, or two documents of networks."""
+        for pair in ((found.description, self._description), (before, as_json(now))):
+            difference = _difference("", *pair)
             if difference is not None:
                 raise self._refusal(*difference)
-        learned = {name: array for name, array in tensors.items() if not name.startswith(_WEIGHTS)}
-        for name in [*learned, *(name for name in stored.learned if name not in learned)]:
-            there, here = stored.learned.get(name), learned.get(name)
+        if len(found.best) != len(self._keepers):
+            raise self._refusal("the number of callbacks", len(found.best), len(self._keepers))
+
+    def _compare_learned(self, before: Mapping[str, Array], now: Mapping[str, Array]) -> None:
+        """Raise a ValueError for the first difference between tensors, without those of weights."""
+        for name in dict.fromkeys([*before, *now]):
+            if name.startswith(_WEIGHTS):
+                continue
+            there, here = before.get(name), now.get(name)
             if there is None or here is None or not np.array_equal(there, here):
                 raise self._refusal(f"{name}, which is learned from the rows,")
-        if len(stored.run.best) != len(self._keepers):
-            raise self._refusal("the number of callbacks", len(stored.run.best), len(self._keepers))
 
     def _refusal(self, name: str, before: object = None, now: object = None) -> ValueError:
         values = "" if before == now else f": {short(before)} there, and {short(now)} in this call"
@@ -190,20 +179,50 @@ class Resumption:
         """Write the file, every `every` epochs and at the end of training."""
         if epoch % self._checkpoint.every and reason is None and epoch < self._last:
             return
-        generator, order = (None, None) if self._order is None else self._order.state()
-        state = RunState(
-            self._description,
-            reason,
-            [each.best_weights for each in self._keepers],
-            generator,
-            order,
-            self._checkpoint.seed,
-            _source_state(self._source),
-        )
         model: Any = net
         tensors, documents = model._checkpoint_content()
-        more, document = run_file.make_content(state)
+        more, document = run_file.make_content(self._state(self._description, reason))
         write_tensors(self._checkpoint.path, tensors | more, documents | document)
+
+
+class Resumption(Recording):
+    """Recorder of a call of fit of a network.
+
+    Parameters
+    ----------
+    net, plan
+        Parameters of :class:`Recording`.
+    run : Run
+        Trainer and data of the call.
+    source : Source
+        Source of the epochs.
+    """
+
+    def __init__(self, net: Any, run: Run, source: Source, plan: Plan) -> None:
+        self._trainer, self._source, self._order = run.trainer, source, net._row_order()
+        super().__init__(net, plan, _description(net, run, source, plan))
+
+    def _continue(self, net: Any) -> RunState:
+        stored = _read(self._checkpoint.path)
+        tensors, document = network_file.make_content(net._parts(), __version__)
+        found = stored.run
+        self._compare(found, stored.document, document)
+        self._compare_learned(stored.learned, tensors)
+        self._trainer.resume(stored.trainer)
+        if self._order is None:
+            self._trainer.set_generator(stored.trainer["rng"])
+        elif found.generator is not None:
+            self._order.resume(found.generator, found.order)
+        set_source(self._source, found)
+        net.history = stored.history
+        net._weights_changed()
+        return found
+
+    def _state(self, description: dict[str, Any], reason: str | None) -> RunState:
+        generator, order = (None, None) if self._order is None else self._order.state()
+        best = [each.best_weights for each in self._keepers]
+        seed, source = self._checkpoint.seed, state_of_source(self._source)
+        return RunState(description, reason, best, generator, order, seed, source)
 
 
 class _Stored(NamedTuple):
@@ -225,13 +244,25 @@ def _read(path: str) -> _Stored:
         parts = parts.replace(layers=list(parts.layers))
         run = run_file.parse(file, parts)
         recorded.verify(file, described.document, described.card)
-        names = [name for name in file.keys() if not name.startswith((*_WEIGHTS, network_file.TRAINING))]  # noqa: SIM118
-        learned = {name: file.get_tensor(name) for name in names}
+        learned = learned_tensors(file)
         return _Stored(described.document, learned, run, *checkpoint_file.parse_training(file, parts))
 
 
-def _source_state(source: Any) -> dict[str, Any]:
+def learned_tensors(file: Any) -> dict[str, Array]:
+    """Return the tensors of an opened file that are learned from the rows before training."""
+    names = [name for name in file.keys() if not name.startswith((*_WEIGHTS, network_file.TRAINING))]  # noqa: SIM118
+    return {name: file.get_tensor(name) for name in names}
+
+
+def state_of_source(source: Any) -> dict[str, Any]:
+    """Return the state of a source of epochs, as JSON."""
     return source.state() if hasattr(source, "state") else {}
+
+
+def set_source(source: Any, found: RunState) -> None:
+    """Set the state of a source of epochs."""
+    if found.source:
+        source.set_state(found.source)
 
 
 # ---- description of a call
@@ -250,16 +281,25 @@ def _description(net: Any, run: Run, source: Any, plan: Plan) -> dict[str, Any]:
             "averaging": plan.averaging and plan.averaging.start,
             "metrics": [metric.name for metric in plan.metrics],
         },
-        "callbacks": [
-            _described(each) for each in plan.callbacks if type(each) in (EarlyStopping, Plateau, Target)
-        ],
-        "rows": getattr(source, "description", dict)()
-        if run.data is None
-        else _rows(run.data, run.objective.weights),
-        "validation rows": None
-        if run.held_out is None
-        else _hashes(run.held_out.X, run.held_out.y, run.held_out.weights),
+        "callbacks": described_callbacks(plan),
+        "rows": described_source(source) if run.data is None else _rows(run.data, run.objective.weights),
+        "validation rows": held_out_rows(run.held_out),
     }
+
+
+def described_callbacks(plan: Plan) -> list[dict[str, Any]]:
+    """Return the parameters of the callbacks of this package that stop training or change its rate."""
+    return [_described(each) for each in plan.callbacks if type(each) in (EarlyStopping, Plateau, Target)]
+
+
+def described_source(source: Any) -> dict[str, Any]:
+    """Return the description of rows that are not in memory."""
+    return source.description() if hasattr(source, "description") else {}
+
+
+def held_out_rows(held_out: Validation | None) -> dict[str, Any] | None:
+    """Return the description of the validation rows."""
+    return None if held_out is None else hashes(held_out.X, held_out.y, held_out.weights)
 
 
 def _described(callback: Any) -> dict[str, Any]:
@@ -272,21 +312,23 @@ def _described(callback: Any) -> dict[str, Any]:
 
 def _rows(data: Data, weights: Array | None) -> dict[str, Any]:
     X, y, batches = data
-    described = {"number": batches.n_rows, **_hashes(X, y, weights)}
-    return described | {"hash of the training rows": None if batches.rows is None else _hash(batches.rows)}
+    described = {"number": batches.n_rows, **hashes(X, y, weights)}
+    return described | {"hash of the training rows": None if batches.rows is None else hash_of(batches.rows)}
 
 
-def _hashes(X: Samples, y: Array, weights: Array | None) -> dict[str, Any]:
+def hashes(X: Samples, y: Array, weights: Array | None) -> dict[str, Any]:
+    """Return the shape of X, and hashes of X, y and the weights."""
     arrays = [X] if isinstance(X, np.ndarray) else [X.data, X.indices, X.indptr]
     return {
         "shape of X": list(X.shape),
-        "hash of X": _hash(*arrays),
-        "hash of y": _hash(y),
-        "hash of the weights": None if weights is None else _hash(weights),
+        "hash of X": hash_of(*arrays),
+        "hash of y": hash_of(y),
+        "hash of the weights": None if weights is None else hash_of(weights),
     }
 
 
-def _hash(*arrays: Array) -> str:
+def hash_of(*arrays: Array) -> str:
+    """Return a hash of the numbers of arrays, as 16 hexadecimal digits."""
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(array.dtype.str.encode())
@@ -295,7 +337,8 @@ def _hash(*arrays: Array) -> str:
     return digest.hexdigest()[:16]
 
 
-def _as_json(value: Any) -> Any:
+def as_json(value: Any) -> Any:
+    """Return a value as it is read from a JSON text."""
     return json.loads(json.dumps(value, default=lambda number: number.item()))  # scalars of NumPy
 
 
