@@ -213,3 +213,60 @@ def test_bits_do_not_depend_on_where_tasks_run(mode, data):
 
 def reversed_map(function, tasks):
     return [function(task) for task in reversed(list(tasks))][::-1]
+
+
+def test_batch_normalisation_averages_its_statistics(data):
+    """One local step of each of two shards: the means of both states, running statistics included."""
+    X, y, _ = data
+    parts = cut(X, y, sizes=(60, 40))
+    layers = [cnn.Dense(9, "tanh", norm="batch"), cnn.Dense(6, "relu")]
+    options = {"batch_size": "full", "epochs": 1}
+    net = network(layers=layers).fit(ShardedRows(parts, steps_per_average=1), **options)
+    states = [network(layers=layers).fit(*each, **options).get_state() for each in parts]
+    expected = cnn.merge_states(states, [60, 40])
+    for value, wanted in zip(walk(net.get_state()), walk(expected), strict=True):
+        np.testing.assert_array_equal(value, wanted)
+    assert any("mean" in layer.get("norm", {}) for layer in expected["layers"])
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 100])
+def test_averages_are_those_of_merge_states(steps, data):
+    """Two shards, the smaller with half of the batches of the other, in rounds of some steps."""
+    X, y, w = data
+    parts = cut(X, y, w, sizes=(64, 36))
+    net = network().fit(ShardedRows(parts, steps_per_average=steps), batch_size=9, epochs=1, shuffle=False)
+    local = [network(), network()]
+    for each, (a, b, _) in zip(local, parts, strict=True):
+        each.fit(a, b, epochs=0)
+    batches = [8, 4]
+    at = 0
+    while at < 8:
+        left = 8 - at
+        n = -(-left // -(-left // min(steps, 8)))
+        trained, weights = [], []
+        for each, (a, b, c), total in zip(local, parts, batches, strict=True):
+            first, last = share(total, at, 8) * 9, share(total, at + n, 8) * 9
+            if first < min(last, len(a)):
+                each.partial_fit(a[first:last], b[first:last], sample_weight=c[first:last], batch_size=9)
+                trained.append(each.get_state())
+                weights.append(c[first:last].sum())
+        merged = cnn.merge_states(trained, weights)
+        for each in local:
+            each.set_state(merged)
+        at += n
+    np.testing.assert_array_equal(weights_of(net), weights_of(local[0]))
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_penalties_per_row_are_divided_by_the_rows_of_a_step(data):
+    """As in estimators, for which alpha is divided by the number of rows of each batch."""
+    X, y, _ = data
+    options = {"alpha": 5.0, "batch_size": 100, "max_iter": 3, "shuffle": False, "random_state": 0, "tol": 0}
+    options |= {"hidden_layer_sizes": (5,), "dtype": "float64", "n_iter_no_change": 10}
+    expected = cnn.MLPRegressor(**options).fit(X, y)
+    for mode in ("synchronous", "averaging"):
+        rows = ShardedRows(cut(X, y), n_shards=2 if mode == "synchronous" else 1, mode=mode)
+        net = cnn.MLPRegressor(**options).fit(rows)
+        for W, wanted in zip(net.coefs_, expected.coefs_, strict=True):
+            np.testing.assert_allclose(W, wanted, rtol=1e-9, atol=1e-12)  # sums are rounded differently
+        assert net.loss_curve_ == pytest.approx(expected.loss_curve_, rel=1e-12)

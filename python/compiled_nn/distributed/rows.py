@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..common import checks
+from ..common.errors import count
 from ..training.sharded import Learned, Request, Sharded
 from .cost import MODES, Mode, check_steps
 from .engine import CACHE_BYTES, Engine, MapEngine
@@ -113,6 +114,10 @@ class ShardedRows(Sharded):
         n_threads: int = 1,
         engine: Engine | None = None,
     ) -> None:
+        if not callable(map):
+            raise TypeError(
+                f"The 'map' parameter of ShardedRows must be a function like the builtin map. Got {map!r} instead."
+            )
         if engine is None:
             cache_bytes = checks.integer(_OWNER, "cache_bytes", cache_bytes, minimum=0)
             engine = MapEngine(map, cache_bytes=cache_bytes, folder=folder)
@@ -131,8 +136,8 @@ class ShardedRows(Sharded):
         n_shards = checks.integer(_OWNER, "n_shards", n_shards, minimum=1)
         if n_shards > len(parts):
             raise ValueError(
-                f"n_shards is {n_shards}, but there are {len(parts)} parts, and each shard needs one. Pass a smaller"
-                " n_shards, or more parts."
+                f"n_shards is {n_shards}, but ShardedRows has {count(len(parts), 'part')}, and each shard needs"
+                " one. Pass a smaller n_shards, or more parts."
             )
         check_steps(_OWNER, steps_per_average)
         self.mode: Mode = checks.choice(_OWNER, "mode", mode, MODES)
@@ -150,6 +155,12 @@ class ShardedRows(Sharded):
 
     def __repr__(self) -> str:
         return f"ShardedRows({len(self.shards.parts)} parts, n_shards={self.shards.n_shards}, mode={self.mode!r})"
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise TypeError(
+            "ShardedRows is not an array. Pass it to fit in place of X, without y, which its parts have; other methods"
+            " take arrays or tables, such as those of one part."
+        )
 
     def check_plan(self, plan: Plan, configuration: Configuration) -> None:
         """Raise ValueError if a parameter of fit, or of the network, cannot be used with sharded rows."""

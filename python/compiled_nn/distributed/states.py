@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import repeat
+from operator import setitem
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..common.errors import count
+from ..common.together import together
 from ..data.arrays import Array
 
 if TYPE_CHECKING:
@@ -24,10 +27,9 @@ def pack(stack: Stack) -> Array:
 def unpack(stack: Stack, vector: Array, steps: int) -> None:
     """Set the state of a stack to a vector of :func:`pack`, and its number of steps."""
     with stack.changing():
-        at = 0
-        for array in _arrays(stack):
-            array[...] = vector[at : at + array.size]
-            at += array.size
+        arrays = _arrays(stack)
+        ends = np.cumsum([array.size for array in arrays])[:-1]
+        together(setitem, arrays, repeat(...), np.split(vector, ends))
         stack.steps = steps
 
 
@@ -42,19 +44,20 @@ def mean_of(arrays: Sequence[Array], weights: Sequence[float]) -> Array:
     Numbers that are equal in all arrays have the same bits in the result. Arrays of weight 0 are not used.
     """
     used = [(array, weight) for array, weight in zip(arrays, weights, strict=True) if weight]
-    first = used[0][0]
-    if len(used) == 1:
+    first, *others = (array for array, _ in used)
+    if not others:
         return first
-    largest = max(weight for _, weight in used)
-    total = np.zeros(first.shape)
+    shares = np.array([weight for _, weight in used])
+    shares /= shares.max()
+    total: Array = np.multiply(first, shares[0], dtype=np.float64)
     part = np.empty(first.shape)
     equal = np.ones(first.shape, np.bool_)
-    for array, weight in used:
-        np.multiply(array, weight / largest, out=part)
+    for array, share in zip(others, shares[1:], strict=True):
+        np.multiply(array, share, out=part, dtype=np.float64)
         total += part
         equal &= array == first
-    total /= sum(weight / largest for _, weight in used)
-    mean = total.astype(first.dtype)
+    total /= shares.sum()
+    mean: Array = total.astype(first.dtype)
     np.copyto(mean, first, where=equal)
     return mean
 
