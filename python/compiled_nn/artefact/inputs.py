@@ -248,13 +248,7 @@ class Inputs(Immutable):
             If X cannot be used.
         """
         c, encoder = configuration, None
-        names = labels = None
-        if type(X) is not np.ndarray:
-            X = dataframes.opened(X)
-            names = dataframes.feature_names(X)
-            labels = dataframes.labels(X)
-            column_names.check_distinct(names or labels or ())
-            labels = None if labels is None or column_names.counted(labels) else labels
+        X, names, labels = titles_of(X)
         if c.categorical_features is not None:
             encoder = c.new_encoder().fit(X)
         else:
@@ -359,3 +353,19 @@ class Inputs(Immutable):
         """Return the error for an X that overflows when it is scaled."""
         operation = f"scaled by {self.scale:g}" if self.scaling is None else "standardised"
         return ValueError(f"X is beyond the range of {self.dtype} once {operation}.")
+
+
+def titles_of(X: Any) -> tuple[Any, tuple[str, ...] | None, tuple[column_names.Label, ...] | None]:
+    """Return X, opened if it is a table, and the `names` and the `labels` of inputs that are fitted on it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If columns have the same name, or names that cannot be matched.
+    """
+    if type(X) is np.ndarray:
+        return X, None, None
+    X = dataframes.opened(X)
+    names, labels = dataframes.feature_names(X), dataframes.labels(X)
+    column_names.check_distinct(names or labels or ())
+    return X, names, None if labels is None or column_names.counted(labels) else labels

@@ -20,6 +20,7 @@ import numpy as np
 from cnn_core.sparse import SparseRows
 
 from ..common.exclusive import switching
+from ..data import samples
 from ..data.arrays import Array
 from ..data.samples import Samples
 from ..preprocessing.columns import Categorical, Numeric
@@ -122,7 +123,7 @@ class Seen:
             pending, rows = self._pending, self._rows
             self._pending, self._size, self._rows = [], 0, 0
             if len(pending) > 1:
-                pending = [_together(pending)]
+                pending = [samples.concatenated(pending)]
             for X in pending:
                 self._merge(self._summarised(X, None)._replace(rows=rows))
             return self._known
@@ -266,19 +267,6 @@ def _copied(X: Samples, rows: Array | None) -> Samples:
     if isinstance(X, np.ndarray):
         return X.copy() if rows is None else X[rows]
     return X.select(np.arange(len(X)) if rows is None else rows)
-
-
-def _together(parts: list[Samples]) -> Samples:
-    """Return the rows of all parts, which are of one kind."""
-    sparse = [part for part in parts if isinstance(part, SparseRows)]
-    if not sparse:
-        return np.concatenate([part for part in parts if isinstance(part, np.ndarray)])
-    ends = np.cumsum([0, *(part.indptr[-1] for part in sparse)])
-    indptr = [part.indptr[:-1] + end for part, end in zip(sparse, ends, strict=False)]
-    indices = [part.indices[: part.indptr[-1]] for part in sparse]
-    data = [part.data[: part.indptr[-1]] for part in sparse]
-    starts = np.concatenate([*indptr, ends[-1:]])
-    return SparseRows(starts, np.concatenate(indices), np.concatenate(data), sparse[0].shape[1])
 
 
 # ---- numbers

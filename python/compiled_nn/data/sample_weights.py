@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -54,6 +54,46 @@ def check(
     return weights
 
 
+def factors_of_classes(class_weight: Any, classes: Array, totals: Callable[[], Array]) -> Array:
+    """Return the weight of each class, shape (n_classes,).
+
+    Parameters
+    ----------
+    class_weight : "balanced" or dict
+        As for :func:`of_classes`.
+    classes : ndarray (n_classes,)
+        Labels of the classes.
+    totals : callable
+        Function that returns the sum of the sample weights of the rows of each class, for "balanced".
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `class_weight` is of another type, or has an unknown label or a negative weight.
+    """
+    if isinstance(class_weight, Mapping):
+        labels = classes.tolist()
+        unknown = [label for label in class_weight if label not in labels]
+        if unknown:
+            raise ValueError(
+                f"class_weight has {unknown[0]!r}, which is not a class; the classes are {labels}."
+            )
+        return np.array(
+            [
+                checks.real("fit", f"class_weight[{label!r}]", class_weight.get(label, 1.0), minimum=0)
+                for label in labels
+            ]
+        )
+    if isinstance(class_weight, str):
+        checks.choice("fit", "class_weight", class_weight, ("balanced",))
+        sums = totals()
+        present = sums > 0
+        return np.where(present, sums.sum() / (present.sum() * np.where(present, sums, 1.0)), 0.0)
+    raise TypeError(
+        f"The 'class_weight' parameter of fit must be 'balanced', a dict or None. Got {class_weight!r} instead."
+    )
+
+
 def of_classes(class_weight: Any, classes: Array, indices: Array, weights: Array | None) -> Array:
     """Return the class weight of each row, shape (m,).
 
@@ -79,28 +119,9 @@ def of_classes(class_weight: Any, classes: Array, indices: Array, weights: Array
     TypeError, ValueError
         If `class_weight` is of another type, has an unknown label or a negative weight, or is 0 for every row.
     """
-    if isinstance(class_weight, Mapping):
-        labels = classes.tolist()
-        unknown = [label for label in class_weight if label not in labels]
-        if unknown:
-            raise ValueError(
-                f"class_weight has {unknown[0]!r}, which is not a class; the classes are {labels}."
-            )
-        factors = np.array(
-            [
-                checks.real("fit", f"class_weight[{label!r}]", class_weight.get(label, 1.0), minimum=0)
-                for label in labels
-            ]
-        )
-    elif isinstance(class_weight, str):
-        checks.choice("fit", "class_weight", class_weight, ("balanced",))
-        totals = np.bincount(indices, weights, len(classes))
-        present = totals > 0
-        factors = np.where(present, totals.sum() / (present.sum() * np.where(present, totals, 1.0)), 0.0)
-    else:
-        raise TypeError(
-            f"The 'class_weight' parameter of fit must be 'balanced', a dict or None. Got {class_weight!r} instead."
-        )
+    factors = factors_of_classes(
+        class_weight, classes, lambda: np.bincount(indices, weights, len(classes)).astype(np.float64)
+    )
     of_rows: Array = factors[indices]
     if not of_rows.any():
         raise ValueError("class_weight is 0 for the class of every row; some row must have a weight above 0.")

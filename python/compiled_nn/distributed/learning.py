@@ -1,36 +1,40 @@
-"""Learning from all shards: what has to be known of the rows before it is trained on them."""
+"""Learning from all shards: what has to be known of the rows before a model is trained on them.
+
+(a) Two passes: descriptions of all parts determine the inputs and the classes; sums, samples and validation rows need
+    these. Both are one pass if X is not encoded, no rows are held out, and classes have no weights.
+(b) Results are joined in the order of the parts, whatever their shards are.
+(c) Everything is that of all rows, except medians, quartiles and bins, which are those of a sample.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ..artefact.inputs import Inputs
-from ..data import arrays, class_labels, sample_weights
+from ..artefact.seen import Seen
+from ..common.errors import located
+from ..data import arrays, dataframes, sample_weights, samples
 from ..data.arrays import Array
-from ..preprocessing.standardization import Statistics
+from ..preprocessing import standardization, table_summary
+from ..preprocessing.standardization import Moments, Statistics
+from ..spec.configuration import Configuration
+from ..training import levels, validation
 from ..training.sharded import Learned, Request
-from ..training.targets import Targets, infer_targets, read_targets, weights_of
+from ..training.targets import Targets, infer_targets
+from ..training.validation import Validation
+from . import agreement, held_out, measures
+from .descriptions import Columns, Description, Look, Outputs, describe
 from .engine import Engine
-from .parts import LoadedPart, Part, Reading, read_part
-
-
-class Description(NamedTuple):
-    """one part: rows, first row, distinct labels or a few values, weights, and moments of the columns."""
-
-    n_rows: int
-    weight: float
-    first: Array
-    labels: Array
-    mean: Array
-    squares: Array
+from .measures import Measures, Measuring, Rows, measure
+from .parts import LoadedPart, Part, Reading, is_empty, place, read_part
 
 
 def learn(engine: Engine, parts: Sequence[Part], request: Request, *, max_validation_rows: int) -> Learned:
-    """Return the properties that the shards have in common, learned from all of them in rank order.
+    """Return the properties that the shards have in common, learned from all of them.
 
     Parameters
     ----------
@@ -42,54 +46,264 @@ def learn(engine: Engine, parts: Sequence[Part], request: Request, *, max_valida
         Properties to learn.
     max_validation_rows : int
         Largest number of rows that are held out.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If rows cannot be used; the message names the part, counted from 0, and the row in it.
     """
+    passes = _Passes(engine, parts, request)
+    described = passes.described()
+    found = [each for each in described if each.n_rows]
+    if not found:
+        raise ValueError("All parts are empty: they have no rows.")
+    n_rows = tuple(each.n_rows for each in described)
+    inputs = request.inputs or passes.inputs(found)
+    examples, counts, totals, targets = _targets_of(request, agreement.outputs(found))
+    n_held_out: tuple[int, ...] = ()
     if request.validation_fraction is not None:
-        raise ValueError("validation_fraction cannot be used with ShardedRows yet. Pass validation_data.")
-    c = request.configuration
-    tasks = [(part.source, part.number, c.loss.classifies) for part in parts]
-    found = [each for each in engine.map(describe, tasks, [part.rank for part in parts]) if each is not None]
-    inputs = request.inputs or Inputs.learned(c, found[0].first, request.n_columns)[0]
-    y = np.concatenate([each.labels for each in found])
+        n_held_out = held_out.numbers(n_rows, request.validation_fraction, max_validation_rows)
+    class_weights = None
+    if request.class_weight is not None:
+        classes = targets.weighted_classes()
+        class_weights = sample_weights.factors_of_classes(request.class_weight, classes, lambda: totals)
+    reading = Reading(
+        configuration=request.configuration,
+        inputs=inputs.replace(seen=None),
+        targets=targets,
+        class_weights=class_weights,
+        seed=request.seed,
+        n_held_out=n_held_out,
+    )
+    measured = passes.measured(described, reading)
+    return _learned(request, reading, inputs, measured, examples, counts)
+
+
+class _Passes:
+    """Passes over the parts.
+
+    Parameters
+    ----------
+    engine, parts, request
+        As for :func:`learn`.
+    """
+
+    def __init__(self, engine: Engine, parts: Sequence[Part], request: Request) -> None:
+        self._engine, self._parts, self._request = engine, parts, request
+        c = request.configuration
+        self._encodes = c.categorical_features is not None
+        encoder = None if request.inputs is None else request.inputs.encoder
+        self._thorough = (
+            request.bins
+            or (request.statistics and c.scaling in standardization.SAMPLED)
+            or (request.make_targets is not None and (self._encodes or encoder is not None))
+        )
+        self._measuring = Measuring(encoder, request.statistics, False, ())
+
+    def _map(self, function: Any, argument: Any) -> list[Any]:
+        """Return the results of a task for all parts, in their order."""
+        tasks = [(part.source, part.number, argument) for part in self._parts]
+        return self._engine.map(function, tasks, [part.rank for part in self._parts])
+
+    def described(self) -> list[Description]:
+        """Return the descriptions of all parts."""
+        request = self._request
+        look = Look(
+            request.configuration,
+            None if request.inputs is None else request.inputs.replace(seen=None),
+            request.targets,
+            request.make_targets is None,
+            request.n_columns,
+        )
+        known = not self._encodes or request.inputs is not None
+        if (
+            known
+            and not self._thorough
+            and request.validation_fraction is None
+            and request.class_weight is None
+        ):
+            few = -(-measures.FEW_ROWS // len(self._parts))
+            look = look._replace(measuring=self._measuring_of(request.targets, (few,) * len(self._parts)))
+        found: list[Description] = self._map(describe, look)
+        present = [each for each in found if each.n_rows]
+        if self._encodes and request.inputs is None and present:
+            counts = _joined(agreement.columns(present)).lacking
+            if counts:
+                return self._map(describe, look._replace(counts=counts))
+        return found
+
+    def inputs(self, found: Sequence[Description]) -> Inputs:
+        """Return the inputs of parts that have rows."""
+        c, columns = self._request.configuration, agreement.columns(found)
+        first, encoder = columns[0], None
+        n_columns = first.n_columns
+        if first.summary is not None:
+            encoder = c.new_encoder().fit_summary(_joined(columns))
+            n_columns = encoder.n_columns_
+            expected = self._request.n_columns
+            if expected is not None and n_columns != expected:
+                raise ValueError(f"X has {n_columns} columns; the network takes {expected}.")
+        return Inputs.of(c, n_columns, encoder, names=first.names, shape=first.shape, labels=first.labels)
+
+    def measured(self, described: Sequence[Description], reading: Reading) -> list[Measures | None]:
+        """Return the measures of all parts; None for those without rows."""
+        if any(each.measures is not None for each in described):
+            return [each.measures for each in described]
+        inputs: Inputs = reading.inputs
+        width = inputs.n_columns if inputs.encoder is None else inputs.n_features
+        n_rows = [each.n_rows for each in described]
+        if reading.n_held_out:
+            n_rows = [n - held for n, held in zip(n_rows, reading.n_held_out, strict=True)]
+        sizes = measures.sizes_of_samples(n_rows, width, thorough=self._thorough)
+        measuring = self._measuring_of(reading.targets, sizes)
+        return self._map(measure, measuring._replace(encoder=inputs.encoder, reading=reading))
+
+    def _measuring_of(self, targets: Targets | None, sizes: tuple[int, ...]) -> Measuring:
+        c = self._request.configuration
+        scale_targets = (
+            c.scale_targets and not c.loss.classifies and (targets is None or targets.scaling is None)
+        )
+        return self._measuring._replace(scale_targets=scale_targets, n_sample=sizes)
+
+
+def _joined(columns: Sequence[Columns]) -> table_summary.TableSummary:
+    """Return the summary of a table, of which all parts have summaries."""
+    return table_summary.joined(part.summary for part in columns if part.summary is not None)
+
+
+def _targets_of(request: Request, outputs: Sequence[Outputs]) -> tuple[Array, Array | None, Array, Targets]:
+    """Return an example of y, rows and sums of weights of each class, and the targets without scaling."""
+    c, examples = request.configuration, agreement.joined_examples(outputs)
     make = request.make_targets or partial(infer_targets, c.loss, c.n_outputs)
-    targets = request.targets or make(y)
-    targets = read_targets(c, found[0].first[:1].repeat(len(y), axis=0), y, targets, training=c.dtype)[1]
-    statistics = _merged(found) if request.statistics else None
+    targets = request.targets or make(examples)
+    if targets.kind == "values" and targets.dtype is None:
+        targets = targets.replace(dtype=levels.dtype_of_predictions(examples, c.dtype))
+    if targets.classes is None or outputs[0].counts is None:
+        return examples, None, np.zeros(0), targets
+    counts, totals = np.zeros(len(targets.classes), np.int64), np.zeros(len(targets.classes))
+    for part in outputs:
+        assert part.counts is not None
+        assert part.weights is not None
+        places = np.searchsorted(targets.classes, part.examples)
+        counts[places] += part.counts
+        totals[places] += part.weights
+    return examples, counts, totals, targets
+
+
+def _learned(
+    request: Request,
+    reading: Reading,
+    inputs: Inputs,
+    measured: Sequence[Measures | None],
+    examples: Array,
+    counts: Array | None,
+) -> Learned:
+    """Return what follows from the measures of all parts."""
+    c, targets, found = (
+        request.configuration,
+        reading.targets,
+        [each for each in measured if each is not None],
+    )
+    weights = tuple(0.0 if each is None else each.weight for each in measured)
+    _check_weights(weights)
+    sample = measures.joined_rows([each.sample for each in found if len(each.sample.y)])
+    targets = _scaled(targets, c, found, sample)
+    statistics = None
+    if request.statistics:
+        statistics = _statistics(
+            c, inputs, [each.moments for each in found if each.moments is not None], sample
+        )
+    if request.bins:
+        y = targets.encode(sample.y, c.dtype)
+        inputs = inputs.with_bins(c, sample.X, statistics, y, None, sample.weights)
+    inputs = _with_seen(inputs, request, found)
+    held = [each.held_out for each in found if each.held_out is not None]
     return Learned(
         inputs=inputs,
         targets=targets,
-        n_rows=tuple(each.n_rows for each in found),
-        weights=tuple(each.weight for each in found),
+        n_rows=tuple(0 if each is None else each.n_rows for each in measured),
+        weights=weights,
         seed=request.seed,
         statistics=statistics,
-        sample=inputs.read(found[0].first),
-        y=y,
+        class_weights=reading.class_weights,
+        held_out=_validation(measures.joined_rows(held), targets, c) if held else None,
+        n_held_out=reading.n_held_out,
+        sample=sample.X,
+        sample_y=sample.y,
+        y=examples,
+        counts=counts,
     )
 
 
-def _merged(found: list[Description]) -> Statistics:
-    """Return mean and deviation of the columns of all parts."""
-    weights = np.array([each.weight for each in found])
-    means = np.stack([each.mean for each in found])
-    total = weights.sum()
-    mean = (weights[:, np.newaxis] * means).sum(axis=0) / total
-    squares = np.stack([each.squares for each in found])
-    squares = squares.sum(axis=0) + (weights[:, np.newaxis] * (means - mean) ** 2).sum(axis=0)
-    deviation = np.sqrt(squares / total)
-    return Statistics(mean, np.where(deviation > 0, deviation, 1.0))
+def _check_weights(weights: Sequence[float]) -> None:
+    """Raise a ValueError if the weights of all training rows are 0, or their sum is beyond float64."""
+    if not any(weights):
+        raise ValueError("The weights of all training rows are 0; some row must have a weight above 0.")
+    with np.errstate(over="ignore"):
+        total = float(np.sum(weights))
+    if not np.finfo(np.float64).tiny <= total < np.inf:
+        raise ValueError(
+            "The sum of the weights of all parts is beyond the range of float64. Multiply all weights by one number,"
+            " since only their ratios matter."
+        )
 
 
-def describe(source: Any, number: int, classifies: bool) -> Description:
-    """Return the description of a part, on a worker."""
-    raw = read_part(source, number)
-    X = arrays.design(raw.X, dtype="float64")
-    weights = sample_weights.check(raw.weights, len(X), may_be_zero=True)
-    each = np.ones(len(X)) if weights is None else weights
-    y = np.asarray(raw.y)
-    labels = class_labels.distinct(class_labels.read(y)) if classifies and y.ndim == 1 else y[:2]
-    total = max(each.sum(), np.finfo(float).tiny)
-    mean = (each[:, np.newaxis] * X).sum(axis=0) / total
-    squares = (each[:, np.newaxis] * (X - mean) ** 2).sum(axis=0)
-    return Description(len(X), float(each.sum()), X[:1], labels, mean, squares)
+def _scaled(targets: Targets, c: Configuration, found: Sequence[Measures], sample: Rows) -> Targets:
+    """Return the targets with the scaling of values; or check that values can be learned without it."""
+    if targets.kind != "values" or targets.scaling is not None:
+        return targets
+    values = targets.encode(sample.y, c.dtype, scaled=False)
+    moments = [each.moments_of_y for each in found if each.moments_of_y is not None]
+    if not moments:
+        levels.check(values, c.dtype, targets.loss)
+        return targets
+    scaling = standardization.joined_statistics(_sum(moments), values, "standard", sample.weights, "y")
+    return targets.replace(scaling=scaling)
+
+
+def _statistics(c: Configuration, inputs: Inputs, moments: Sequence[Moments], sample: Rows) -> Statistics:
+    """Return the statistics of the columns; those of columns that are not numeric are 0 and 1."""
+    assert c.scaling is not None
+    encoder, mean, scale = inputs.encoder, np.zeros(inputs.n_columns), np.ones(inputs.n_columns)
+    numbers = sample.X if encoder is None else encoder.numbers(sample.X)
+    if n := inputs.n_numeric:
+        mean[:n], scale[:n] = standardization.joined_statistics(
+            _sum(moments), numbers, c.scaling, sample.weights
+        )
+    return Statistics(mean, scale)
+
+
+def _sum(moments: Sequence[Moments]) -> Moments:
+    """Return the moments of all parts."""
+    first, *others = moments
+    for other in others:
+        first = first.joined(other)
+    return first
+
+
+def _with_seen(inputs: Inputs, request: Request, found: Sequence[Measures]) -> Inputs:
+    """Return the inputs with a summary of the training rows, which is added to that of earlier training."""
+    summaries = [each.seen for each in found if each.seen is not None]
+    if not summaries:
+        return inputs
+    first, *others = summaries
+    for other in others:
+        first = first.merged(other)
+    if request.inputs is None:
+        return inputs.replace(seen=Seen(inputs.encoder, inputs.n_columns, first))
+    if inputs.seen is not None:
+        inputs.seen.add_again(first)
+    return inputs
+
+
+def _validation(rows: Rows, targets: Targets, c: Configuration) -> Validation:
+    """Return the validation rows, gathered from all parts."""
+    if rows.weights is not None and not rows.weights.any():
+        raise ValueError(
+            f"The weights of all {len(rows.y)} validation rows are 0. Pass validation_data, in which some rows have a"
+            " weight above 0, or leave out the rows of weight 0."
+        )
+    return Validation(rows.X, targets.encode(rows.y, c.dtype, scaled=False), rows.weights)
 
 
 def load(source: Any, number: int, reading: Reading) -> LoadedPart:
@@ -104,9 +318,19 @@ def load(source: Any, number: int, reading: Reading) -> LoadedPart:
     reading : Reading
         How parts are loaded.
     """
-    raw = read_part(source, number)
-    X = reading.inputs.read(raw.X)
-    targets: Targets = reading.targets
-    y, _ = read_targets(reading.configuration, X, raw.y, targets)
-    weights = sample_weights.check(raw.weights, len(X), may_be_zero=True)
-    return LoadedPart(X, y, weights_of(targets, y, weights))
+    raw, targets, dtype = read_part(source, number), reading.targets, reading.configuration.dtype
+    if is_empty(raw.X):
+        y = np.empty((0, targets.n_outputs), dtype)
+        return LoadedPart(np.empty((0, reading.inputs.n_columns), dtype), y, None)
+    with located(place(number)):
+        X = reading.inputs.read(raw.X)
+        y = targets.encode(raw.y, dtype, title=partial(dataframes.title, raw.y))
+        arrays.check_rows(X, y)
+        own = sample_weights.check(raw.weights, len(X), may_be_zero=True)
+        weights = measures.weights_of(reading, y, own)
+    if not reading.n_held_out or not (n := reading.n_held_out[number]):
+        return LoadedPart(X, y, weights)
+    labels = validation.classes_of(y, targets)
+    _, rows = held_out.split(len(X), n, labels, reading.seed, number)
+    assert rows is not None
+    return LoadedPart(samples.select(X, rows), y[rows], None if weights is None else weights[rows])

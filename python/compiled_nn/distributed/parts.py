@@ -186,3 +186,16 @@ def read_part(source: Any, number: int) -> RawPart:
             f" counted from 0, is {got}."
         )
     return RawPart(*rows)
+
+
+def place(number: int) -> str:
+    """Return the place of a part for errors."""
+    return f"Part {number}, counted from 0"
+
+
+def is_empty(X: Any) -> bool:
+    """Whether rows, labels or weights state that there are none of them."""
+    shape = getattr(X, "shape", None)
+    if isinstance(shape, tuple):
+        return bool(shape) and shape[0] == 0
+    return isinstance(X, (list, tuple)) and not X

@@ -81,15 +81,54 @@ def fit_statistics(
         If the centre or the scale of a column, or the reciprocal of the scale, is beyond the range of float64.
     """
     rows, weights = used_rows(rows, weights)
-    with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
+    with _silent():
         if rows is not None and isinstance(X, SparseRows):
             X, rows = X.select(rows), None
         mean, scale = METHODS[method](X, rows, weights)
-        usable = np.isfinite(mean) & np.isfinite(scale) & np.isfinite(1 / scale)
         if isinstance(X, np.ndarray):
-            for column in np.flatnonzero(~usable).tolist():  # the squares of its numbers are beyond the range
+            # The squares of numbers of other columns are beyond the range.
+            for column in np.flatnonzero(~_usable(mean, scale)).tolist():
                 mean[column], scale[column] = _of_extreme(X[:, column], method, rows, weights)
-            usable = np.isfinite(mean) & np.isfinite(scale) & np.isfinite(1 / scale)
+    return checked(mean, scale, method, name)
+
+
+def joined_statistics(
+    moments: Moments, sample: Samples, method: str, weights: Array | None, name: str = "X"
+) -> Statistics:
+    """Return the statistics of the rows of all parts, of which `sample` (n, k) is a sample with its weights (n,).
+
+    Medians and quartiles are those of the sample, as are the statistics of columns the squares of whose numbers are
+    beyond the range of float64; everything else is that of all rows.
+
+    Raises
+    ------
+    ValueError
+        As :func:`fit_statistics`.
+    """
+    with _silent():
+        if method in SAMPLED:
+            return fit_statistics(sample, method, name, weights=weights)
+        mean, scale = moments.standard if METHODS[method] is _standard else moments.minmax
+        beyond = ~_usable(mean, scale)
+        if beyond.any() and isinstance(sample, np.ndarray):
+            mean[beyond], scale[beyond] = fit_statistics(sample[:, beyond], method, name, weights=weights)
+    return checked(mean, scale, method, name)
+
+
+def _silent() -> np.errstate:
+    return np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore")
+
+
+def _usable(mean: Array, scale: Array) -> Array:
+    """Return whether the centre and the scale of each column are in the range of float64."""
+    with _silent():
+        usable: Array = np.isfinite(mean) & np.isfinite(scale) & np.isfinite(1 / scale)
+    return usable
+
+
+def checked(mean: Array, scale: Array, method: str, name: str) -> Statistics:
+    """Return statistics, or raise the ValueError for a column of X or y, `name`, that cannot be standardised."""
+    usable = _usable(mean, scale)
     if not usable.all():
         column = int(np.argmin(usable))
         raise ValueError(
@@ -119,36 +158,110 @@ def _of_extreme(column: Array, method: str, rows: Array | None, weights: Array |
     return float(np.ldexp(mean[0], exponent)), 1.0 if constant else float(np.ldexp(scale[0], exponent))
 
 
-def _standard(X: Samples, chosen: Array | None, weights: Array | None) -> tuple[Array, Array]:
-    """Return means and standard deviations from one pass over X, with blocks merged by Chan, Golub and LeVeque (1979).
+class Moments(NamedTuple):
+    """Sums of the columns of rows, each of shape (k,) in float64; those of several parts of the rows can be joined.
 
-    A column is constant if its minimum equals its maximum.
+    Attributes
+    ----------
+    weight : ndarray
+        Sum of the weights of the rows.
+    mean, squares : ndarray
+        Mean, and weighted sum of the squared distances from it.
+    smallest, largest : ndarray
+        Smallest and largest number.
     """
-    k, merged = X.shape[1], np.zeros(X.shape[1])  # `merged` is the weight of the rows of each column so far
-    mean, squares = np.zeros(k), np.zeros(k)
-    smallest, largest = np.full(k, np.inf), np.full(k, -np.inf)
-    for rows, columns, block in _iterate_blocks(X, chosen):
-        np.minimum(smallest[columns], block.min(axis=0), out=smallest[columns])
-        np.maximum(largest[columns], block.max(axis=0), out=largest[columns])
-        if weights is None:
-            block_mean, weight = block.mean(axis=0), float(len(block))
-            block -= block_mean
-            block_squares = np.einsum("mk,mk->k", block, block)
-        else:
-            w = weights[rows]
-            weight = float(w.sum())
-            block_mean = (block * w[:, np.newaxis]).sum(axis=0) / weight
-            block -= block_mean
-            block_squares = np.einsum("m,mk,mk->k", w, block, block)
-        before = merged[columns]
-        shift, share = block_mean - mean[columns], weight / (before + weight)
-        squares[columns] += block_squares + shift**2 * (before * share)
-        mean[columns] += shift * share
-        merged[columns] = before + weight
-    scale = np.sqrt(squares / merged)
-    constant = smallest == largest
-    mean[constant], scale[constant] = smallest[constant], 1
-    return mean, scale
+
+    weight: Array
+    mean: Array
+    squares: Array
+    smallest: Array
+    largest: Array
+
+    @classmethod
+    def none(cls, k: int) -> Moments:
+        """Return those of no rows with k columns."""
+        return cls(np.zeros(k), np.zeros(k), np.zeros(k), np.full(k, np.inf), np.full(k, -np.inf))
+
+    @classmethod
+    def of(cls, X: Samples, rows: Array | None = None, weights: Array | None = None) -> Moments:
+        """Return those of X (m, k); `rows` and `weights` as for :func:`fit_statistics`, but all weights may be 0."""
+        if 0 in X.shape or (weights is not None and not (weights if rows is None else weights[rows]).any()):
+            return cls.none(X.shape[1])
+        rows, of_rows = used_rows(rows, weights)
+        factor = 1.0
+        if weights is not None and of_rows is None:  # all weights are equal, and need not be 1
+            factor = float(weights[0] if rows is None else weights[rows[0]])
+        with _silent():
+            if rows is not None and isinstance(X, SparseRows):
+                X, rows = X.select(rows), None
+            found = cls._of_blocks(X, rows, of_rows)
+            return found._replace(weight=found.weight * factor, squares=found.squares * factor)
+
+    @classmethod
+    def _of_blocks(cls, X: Samples, chosen: Array | None, weights: Array | None) -> Moments:
+        """Return those of the chosen rows from one pass over X, in blocks."""
+        found = cls.none(X.shape[1])
+        for rows, columns, block in _iterate_blocks(X, chosen):
+            smallest, largest = block.min(axis=0), block.max(axis=0)
+            if weights is None:
+                mean, weight = block.mean(axis=0), float(len(block))
+                block -= mean
+                squares = np.einsum("mk,mk->k", block, block)
+            else:
+                w = weights[rows]
+                weight = float(w.sum())
+                mean = (block * w[:, np.newaxis]).sum(axis=0) / weight
+                block -= mean
+                squares = np.einsum("m,mk,mk->k", w, block, block)
+            found._add(columns, weight, mean, squares, smallest, largest)
+        return found
+
+    def _add(
+        self,
+        columns: slice,
+        weight: Array | float,
+        mean: Array,
+        squares: Array,
+        smallest: Array,
+        largest: Array,
+    ) -> None:
+        """Add the moments of other rows of some columns."""
+        np.minimum(self.smallest[columns], smallest, out=self.smallest[columns])
+        np.maximum(self.largest[columns], largest, out=self.largest[columns])
+        before = self.weight[columns]
+        shift, share = mean - self.mean[columns], weight / (before + weight)
+        self.squares[columns] += squares + shift**2 * (before * share)
+        self.mean[columns] += shift * share
+        self.weight[columns] = before + weight
+
+    def joined(self, other: Moments) -> Moments:
+        """Return those of the rows of both."""
+        if not other.weight.any() or not self.weight.any():
+            return self if self.weight.any() else other
+        found = Moments(*(array.copy() for array in self))
+        with _silent():
+            found._add(slice(None), *other)
+        return found
+
+    @property
+    def standard(self) -> tuple[Array, Array]:
+        """Means and standard deviations; a column is constant if its minimum equals its maximum."""
+        mean, scale = self.mean.copy(), np.sqrt(self.squares / self.weight)
+        constant = self.smallest == self.largest
+        mean[constant], scale[constant] = self.smallest[constant], 1
+        return mean, scale
+
+    @property
+    def minmax(self) -> tuple[Array, Array]:
+        """Minima and ranges; a range of 0 becomes 1."""
+        scale = self.largest - self.smallest
+        scale[scale == 0] = 1
+        return self.smallest, scale
+
+
+def _standard(X: Samples, chosen: Array | None, weights: Array | None) -> tuple[Array, Array]:
+    """Return means and standard deviations, with blocks merged by the formula of Chan, Golub and LeVeque (1979)."""
+    return Moments._of_blocks(X, chosen, weights).standard
 
 
 def _robust(X: Samples, chosen: Array | None, weights: Array | None) -> tuple[Array, Array]:
@@ -202,13 +315,11 @@ def weighted_quantiles(numbers: Array, weights: Array, q: Array) -> Array:
 
 def _minmax(X: Samples, chosen: Array | None, weights: Array | None) -> tuple[Array, Array]:
     """Return minima and ranges, which do not depend on the weights; a range of 0 becomes 1."""
-    smallest, largest = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)
+    found = Moments.none(X.shape[1])
     for _, columns, block in _iterate_blocks(X, chosen):
-        np.minimum(smallest[columns], block.min(axis=0), out=smallest[columns])
-        np.maximum(largest[columns], block.max(axis=0), out=largest[columns])
-    scale = largest - smallest
-    scale[scale == 0] = 1
-    return smallest, scale
+        np.minimum(found.smallest[columns], block.min(axis=0), out=found.smallest[columns])
+        np.maximum(found.largest[columns], block.max(axis=0), out=found.largest[columns])
+    return found.minmax
 
 
 METHODS: dict[str, Callable[[Samples, Array | None, Array | None], tuple[Array, Array]]] = {
@@ -218,6 +329,9 @@ METHODS: dict[str, Callable[[Samples, Array | None, Array | None], tuple[Array, 
     "robust_smooth_clip": _robust_or_range,
     "minmax": _minmax,
 }
+SAMPLED = frozenset(
+    method for method, function in METHODS.items() if function not in (_standard, _minmax)
+)  # methods that need all numbers of a column at once
 _SPREADS = {
     "standard": "standard deviation",
     "robust": "interquartile range",

@@ -74,6 +74,14 @@ class Targets(Immutable):
             self.kind == "classes" and self.classes is not None and bool(self.classes[0] == self.classes[-1])
         )
 
+    def weighted_classes(self) -> Array:
+        """Return the classes for `class_weight`; raise a ValueError if rows do not have one class each."""
+        if self.kind != "classes" or self.classes is None:
+            raise ValueError(
+                f"class_weight needs one class per sample, but y has the kind {self.kind!r}. Use sample_weight."
+            )
+        return self.classes
+
     def encode(self, y: Any, dtype: str, scaled: bool = True, title: arrays.Title = int) -> Array:
         """Return `y` encoded for the core.
 
@@ -320,11 +328,8 @@ def weights_of(
     weights = sample_weights.check(sample_weight, len(encoded))
     if class_weight is None:
         return weights
-    if targets.kind != "classes" or targets.classes is None:
-        raise ValueError(
-            f"class_weight needs one class per sample, but y has the kind {targets.kind!r}. Use sample_weight."
-        )
-    factors = sample_weights.of_classes(class_weight, targets.classes, targets.indices(encoded), weights)
+    classes = targets.weighted_classes()
+    factors = sample_weights.of_classes(class_weight, classes, targets.indices(encoded), weights)
     return factors if weights is None else weights * factors
 
 
