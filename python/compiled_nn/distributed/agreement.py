@@ -78,8 +78,8 @@ def _in_order(
     if summary is not None:
         order = [names.index(name) for name in expected]
         summary = summary._replace(names=expected, columns=tuple(summary.columns[i] for i in order))
-    keys = {"names": expected} if part.names is not None else {"labels": expected}
-    return part._replace(summary=summary, **keys)
+    part = part._replace(summary=summary)
+    return part._replace(names=expected) if part.names is not None else part._replace(labels=expected)
 
 
 def _rows_of(part: Columns) -> str:
