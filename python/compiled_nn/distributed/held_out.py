@@ -25,7 +25,7 @@ def numbers(n_rows: Sequence[int], fraction: float, most: int) -> tuple[int, ...
     Raises
     ------
     ValueError
-        If the fraction is not between 0 and 1, or it is no row.
+        If the fraction is not between 0 and 1, or too small for a row.
     """
     fraction = checks.real("fit", "validation_fraction", fraction, above=0, below=1)
     total = sum(n_rows)
@@ -34,7 +34,7 @@ def numbers(n_rows: Sequence[int], fraction: float, most: int) -> tuple[int, ...
     found = np.minimum(np.diff(ends, prepend=0), np.maximum(np.array(n_rows) - 1, 0))
     if not found.any():
         raise ValueError(
-            f"validation_fraction={fraction:g} of {total} rows is no row. Pass a larger fraction, or validation_data."
+            f"validation_fraction={fraction:g} of {total} rows rounds to 0 rows. Pass a larger fraction, or validation_data."
         )
     return tuple(found.tolist())
 
