@@ -34,7 +34,8 @@ def numbers(n_rows: Sequence[int], fraction: float, most: int) -> tuple[int, ...
     found = np.minimum(np.diff(ends, prepend=0), np.maximum(np.array(n_rows) - 1, 0))
     if not found.any():
         raise ValueError(
-            f"validation_fraction={fraction:g} of {total} rows rounds to 0 rows. Pass a larger fraction, or validation_data."
+            f"validation_fraction={fraction:g} of {total} rows rounds to 0 rows. Pass a larger fraction, or"
+            " validation_data."
         )
     return tuple(found.tolist())
 
