@@ -152,6 +152,9 @@ def describe(source: Any, number: int, look: Look) -> Description:
             return Description(number, 0)
         y = arrays.targets(raw.y)
         columns, X = _columns_of(raw.X, len(y), look)
+        if columns is not None and columns.summary is not None:
+            for column in columns.summary.columns:
+                column.locate(place(number))
         weights = sample_weights.check(raw.weights, len(y), may_be_zero=True)
         outputs = _outputs_of(raw.y, y, weights, look)
         measured = None

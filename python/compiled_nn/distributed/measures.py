@@ -194,7 +194,7 @@ def sizes_of_samples(n_rows: Sequence[int], width: int, *, thorough: bool) -> tu
     total = sum(n_rows)
     if total <= most:
         return tuple(n_rows)
-    ends = (np.cumsum(n_rows) * (most / total)).astype(np.int64)
+    ends = np.rint(np.cumsum(n_rows) * (most / total)).astype(np.int64)
     return tuple(np.diff(ends, prepend=0).tolist())
 
 

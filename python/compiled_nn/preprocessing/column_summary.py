@@ -150,6 +150,12 @@ class ColumnSummary:
             self, counted=counted if isinstance(counted, Exception) else counted.limited(), refusal=refusal
         )
 
+    def locate(self, place: str) -> None:
+        """Put `place` in front of the messages of the exceptions that are kept."""
+        for error in (self.sums, self.counted, self.dates, self.refusal):
+            if isinstance(error, Exception) and len(error.args) == 1:
+                error.args = (f"{place}: {error}",)
+
     # ---- all parts
 
     def joined(self, other: ColumnSummary) -> ColumnSummary:
