@@ -150,7 +150,7 @@ def test_parts_of_a_frame(table, options):
 @given(tables(), encoders)
 @settings(max_examples=60, deadline=None, derandomize=True)
 def test_parts_of_an_array_of_objects(table, options):
-    """Where each part has types of its own: whole numbers in one part, decimals or text in another."""
+    """Each part has separate types: whole numbers in one part, decimals or text in another."""
     columns, ends = table
     options = parameters(options)
     if options["categorical_features"] == ("used",):
@@ -210,7 +210,7 @@ DTYPES = {
 @pytest.mark.parametrize("word", [None, "category"])
 @pytest.mark.parametrize("case", DTYPES)
 def test_parts_of_different_dtypes(case, word):
-    """The result is that of pandas.concat, also with so many rows that columns are left out."""
+    """The result is that of pandas.concat, also with the 60 rows from which on columns are left out."""
     for times in (1, 60):
         parts = [
             pandas.DataFrame({"a": pandas.Series(values).repeat(times).reset_index(drop=True)}).assign(

@@ -198,7 +198,7 @@ def _learned(
     examples: Array,
     counts: Array | None,
 ) -> Learned:
-    """Return what follows from the measures of all parts."""
+    """Return the properties that follow from the measures of all parts."""
     c, targets, found = (
         request.configuration,
         reading.targets,
