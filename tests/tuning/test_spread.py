@@ -98,7 +98,7 @@ def test_a_map_that_is_none(rows):
         TypeError, match=r"The 'map' parameter of search must be a function like the builtin map.*Got 3"
     ):
         cnn.search(classifier(), *rows, space=SPACE, map=3)
-    with pytest.raises(ValueError, match="has returned 0 results for 2 tasks"):
+    with pytest.raises(ValueError, match="has returned 0 results for 1 task"):
         cnn.search(classifier(), *rows, space=SPACE, map=lambda function, tasks: [], n_threads=1)
 
 
@@ -271,3 +271,14 @@ def test_evaluate(rows):
     results = cnn.tuning.evaluate(classifier(), *rows, candidates, random_state=0, map=workers)
     same_results(results, cnn.tuning.evaluate(classifier(), *rows, candidates, random_state=0))
     assert workers.released == 2
+
+
+def test_searchcv(rows):
+    search = cnn.tuning.SearchCV(classifier(), {"alpha": [1e-4, 1.0], "activation": ["relu", "tanh"]}, cv=3)
+    search.set_params(random_state=0)
+    workers = Workers(2)
+    spread = dict(search.fit(*rows, map=workers).cv_results_)
+    assert workers.ranks[0] == [0, 1]
+    alone = search.fit(*rows).cv_results_
+    for name in alone.keys() - {"mean_fit_time"}:
+        np.testing.assert_array_equal(spread[name], alone[name], err_msg=name)

@@ -99,6 +99,9 @@ class Tables:
         arrays = {id(X): X for each in self.rows for X in (each.data.X, each.data.y, each.masks)}
         return sum(getattr(each, "nbytes", 0) for each in arrays.values())
 
+    def __sizeof__(self) -> int:
+        return object.__sizeof__(self) + self.nbytes
+
 
 def _given(tables: Tables) -> Tables:
     """Return the rows that a worker is to hold."""

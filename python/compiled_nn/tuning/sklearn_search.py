@@ -17,6 +17,7 @@ from .searching import search
 if TYPE_CHECKING:
     from typing import Self
 
+    from ..common.engine import Map
     from ..data.arrays import Array
     from ..training.together import Monitored
     from .outcomes import Results
@@ -152,7 +153,9 @@ class SearchCV(ParameterAccess, sklearn_compat.SklearnMixin):
     # ---- training
 
     @suggest_keywords("estimator fit")
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None, map: Map | None = None
+    ) -> Self:
         """Search, and train the best candidate again on all rows.
 
         Parameters
@@ -163,6 +166,9 @@ class SearchCV(ParameterAccess, sklearn_compat.SklearnMixin):
             Weight of each row, at least 0.
         groups : array-like (m,), optional
             Group of each row. All rows of a group are validated together; a splitter receives the groups.
+        map : callable or Engine, optional
+            Function like the builtin ``map``, or an engine, over whose workers the candidates and folds are divided,
+            as for :func:`compiled_nn.search`.
 
         Returns
         -------
@@ -190,6 +196,7 @@ class SearchCV(ParameterAccess, sklearn_compat.SklearnMixin):
             random_state=self.random_state,
             n_threads=self.n_threads,
             verbose=self.verbose,
+            map=map,
             **self._splits(X, y, groups),
         )
         self.cv_results_, self.n_splits_ = _cv_results(best.results_, self.monitor)
