@@ -45,6 +45,7 @@ def cluster(folder, n_workers=2, *, nannies=True, seconds=60, config=None):
             threads_per_worker=1,
             processes=nannies,
             host="127.0.0.1",
+            protocol="tcp://",  # also for workers that are threads
             dashboard_address=None,
             memory_limit=0,
             silence_logs=logging.CRITICAL,

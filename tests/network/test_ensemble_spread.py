@@ -2,7 +2,7 @@
 
 import builtins
 import pickle
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import compiled_nn as cnn
@@ -52,8 +52,8 @@ def test_any_number_of_workers(n_workers):
 
 
 def test_maps():
-    with ThreadPoolExecutor(2) as threads, ProcessPoolExecutor(2) as processes:
-        for map in (builtins.map, threads.map, processes.map):
+    with ThreadPoolExecutor(2) as threads:
+        for map in (builtins.map, threads.map):
             compared(of(classifiers), LABELS, map)
 
 

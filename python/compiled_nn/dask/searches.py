@@ -1,0 +1,104 @@
+"""Search of hyper-parameters whose candidates are divided over the workers of a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import dask
+import distributed
+
+from ..tuning.searching import search as search_here
+from .engine import DaskEngine
+
+_ROWS = (
+    "sample_weight",
+    "validation",
+    "validation_groups",
+    "validation_data",
+)  # options that may be collections
+
+
+def search(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    *,
+    space: Mapping[str, Any],
+    client: distributed.Client | None = None,
+    timeout: float | None = None,
+    retries: int = 0,
+    **options: Any,
+) -> Any:
+    """Search hyper-parameters on the workers of a Dask cluster, and return the fitted model of the best candidate.
+
+    It is :func:`compiled_nn.search` with the same result, bit for bit, for any number of workers. The candidates are
+    divided over the workers, which train them in tasks of one thread. At each rung of successive halving, the client
+    compares the candidates of all workers, drops the worse half of them, and divides the others again. A task gets the
+    states of its candidates and returns them, so that the scheduler of Dask can compute it again where a worker was
+    lost. The best candidate is then trained again on all rows by one worker.
+
+    Parameters
+    ----------
+    estimator : MLPClassifier, MLPRegressor, TabularClassifier, TabularRegressor, Network, or callable
+        Model whose parameters are searched, as for :func:`compiled_nn.search`. A function is called by the client.
+    X, y : array-like, Dask array, Dask data frame or future
+        Rows and targets. They are computed, if they are lazy, and read by the client, and each worker receives them
+        once; they must fit into the memory of each. `y` can be the name of a column of a Dask data frame `X`.
+    space : dict
+        For each parameter a list of values, or a distribution.
+    client : distributed.Client, optional
+        Client of the cluster. Default: the current one.
+    timeout : float, optional
+        Number of seconds that a task may take, as for :class:`DaskEngine`. A task trains its candidates up to the next
+        rung.
+    retries : int, default 0
+        Number of times that a task that has raised an exception is repeated.
+    **options : Any
+        Other parameters of :func:`compiled_nn.search`, such as `n_candidates`, `monitor` and `random_state`.
+
+    Returns
+    -------
+    model : estimator, Network or Ensemble
+        Fitted model, which needs no cluster, with ``best_params_``, ``best_score_`` and ``results_``.
+
+    Raises
+    ------
+    TypeError, ValueError, DivergenceError, TimeoutError
+        As :func:`compiled_nn.search`; ValueError also if there is no client.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> from compiled_nn.dask import search
+    >>> from distributed import Client
+    >>> data = cnn.datasets.load_digits()
+    >>> model = cnn.MLPClassifier(standardize=True, max_iter=4)
+    >>> space = {"learning_rate_init": [0.001, 0.01], "alpha": [0.0, 0.1]}
+    >>> with Client(processes=False, n_workers=2, dashboard_address=":0"):
+    ...     best = search(model, data.X_train, data.y_train, space=space, random_state=0)
+    >>> best.best_params_["learning_rate_init"]
+    0.01
+    """
+    if "map" in options:
+        raise TypeError(
+            "search() of compiled_nn.dask has no parameter 'map'; the tasks run on the cluster of `client`."
+        )
+    client = distributed.default_client() if client is None else client
+    engine = DaskEngine(client, timeout=timeout, retries=retries)
+    if isinstance(y, str) and dask.is_dask_collection(X):
+        X, y = X.drop(columns=[y]), X[y]
+    names = [name for name in _ROWS if name in options]
+    given = [options[name] for name in names]
+    X, y, *others = [_computed(client, value) for value in (X, y, *given)]
+    rows = dict(zip(names, others, strict=True))
+    return search_here(estimator, X, y, space=space, **options | rows, map=engine)
+
+
+def _computed(client: distributed.Client, value: Any) -> Any:
+    """Return the result of a collection or a future, or a tuple of results; any other value as it is."""
+    if isinstance(value, tuple):
+        return tuple([_computed(client, each) for each in value])
+    if dask.is_dask_collection(value):
+        value = client.compute(value)
+    return client.gather(value) if isinstance(value, distributed.Future) else value
