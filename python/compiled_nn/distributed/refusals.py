@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..training import lbfgs
+
 if TYPE_CHECKING:
     from ..spec.configuration import Configuration
     from ..training.plan import Plan
@@ -33,9 +35,8 @@ def check_plan(mode: str, plan: Plan, configuration: Configuration) -> None:
     if plan.gram is True:
         raise ValueError("gram=True needs X and y in memory, but X is ShardedRows. Leave gram out.")
     if configuration.optimizer.name == "lbfgs":
-        raise ValueError(
-            "LBFGS needs X and y in memory, but X is ShardedRows. Use another optimizer, such as Adam()."
-        )
+        lbfgs.check(plan, configuration, False)
+        return
     if mode == "synchronous" and configuration.has_batch_norm:
         raise ValueError(
             'norm="batch" normalises over the rows of a batch, which mode="synchronous" divides among shards. Use'

@@ -19,7 +19,7 @@ from .order import Sequences, share
 from .pace import Pace
 from .parts import Reading, Shards
 from .replicas import Setup
-from .states import mean_of, pack, unpack
+from .states import mean_of, mean_of_numbers, pack, unpack
 
 if TYPE_CHECKING:
     from cnn_core.stack import Stack
@@ -146,7 +146,7 @@ class Rounds(ABC):
             if on_step is not None and on_step(at, found.loss) is True and at < n_steps:
                 return new_history(), None
         weights = [each.weight for each in rounds]
-        loss = _mean([each.loss for each in rounds], weights)
+        loss = mean_of_numbers([each.loss for each in rounds], weights)
         if not self._last_finite.update(self._has_finite_loss):
             return self._diverged(rates, loss)
         trainer.epochs += 1
@@ -158,7 +158,7 @@ class Rounds(ABC):
         }
         norms = [each.norm for each in rounds if each.norm is not None]
         if norms:
-            columns["gradient_norm"] = [_mean(norms, np.diff([0, *ends]).tolist())]
+            columns["gradient_norm"] = [mean_of_numbers(norms, np.diff([0, *ends]).tolist())]
         return columns, None
 
     def close(self) -> None:
@@ -309,7 +309,7 @@ class Synchronous(Rounds):
         if not weight:
             return Round(0.0, 0.0, None, spent)
         vectors = [each.vector for each in found if each.vector is not None]
-        loss = _mean([each.loss for each in found], weights)
+        loss = mean_of_numbers([each.loss for each in found], weights)
         gradient = mean_of(vectors, [each for each in weights if each])
         stack.step_by(gradient, float(rates[0]), self._penalty_of_step(weight))
         norms = stack.gradient_norms
@@ -363,9 +363,13 @@ class Averaging(Rounds):
         if not any(weights):
             return Round(0.0, 0.0, None, spent)
         unpack(stack, mean_of([each.vector for each in found], weights), max(each.steps for each in found))
-        loss = _mean([each.loss for each in found], weights)
+        loss = mean_of_numbers([each.loss for each in found], weights)
         norms = [each.norm for each in found if each.norm is not None]
-        norm = _mean(norms, [each.weight for each in found if each.norm is not None]) if norms else None
+        norm = (
+            mean_of_numbers(norms, [each.weight for each in found if each.norm is not None])
+            if norms
+            else None
+        )
         return Round(loss, sum(weights), norm, spent)
 
     def _local(
@@ -385,11 +389,3 @@ class Averaging(Rounds):
             own_rates.append(rates[: last - first])
             sizes.append(batches.size)
         return bounds, own_rates, sizes
-
-
-def _mean(values: Sequence[float], weights: Sequence[float]) -> float:
-    """Return the weighted mean of numbers; that of one number is itself."""
-    if len(values) == 1:
-        return values[0]
-    total = sum(value * weight for value, weight in zip(values, weights, strict=True) if weight)
-    return total / sum(weights)

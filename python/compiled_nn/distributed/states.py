@@ -62,6 +62,14 @@ def mean_of(arrays: Sequence[Array], weights: Sequence[float]) -> Array:
     return mean
 
 
+def mean_of_numbers(values: Sequence[float], weights: Sequence[float]) -> float:
+    """Return the weighted mean of numbers; that of one number is itself."""
+    if len(values) == 1:
+        return values[0]
+    total = sum(value * weight for value, weight in zip(values, weights, strict=True) if weight)
+    return total / sum(weights)
+
+
 def merge_states(states: Sequence[Any], weights: Sequence[float] | None = None) -> Any:
     """Return the weighted mean of states of networks with the same layers.
 

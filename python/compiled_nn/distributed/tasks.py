@@ -123,6 +123,65 @@ def gradient(
         return Gradient(stack.gradients.copy(), loss, weight, spent(start))
 
 
+class Total(NamedTuple):
+    """Sums over the rows of a shard so far, weighted, and the penalty.
+
+    Attributes
+    ----------
+    vector : ndarray
+        Sum of the gradients of loss and penalty, laid out like the parameters.
+    loss : float
+        Sum of the losses.
+    weight : float
+        Sum of the weights of the rows.
+    penalty : float
+        Penalty.
+    """
+
+    vector: Array
+    loss: float
+    weight: float
+    penalty: float
+
+
+def total_gradient(
+    setup: Setup,
+    rank: int,
+    parts: Sequence[LoadedPart],
+    pieces: Sequence[Piece],
+    parameters: Array,
+    penalty: tuple[float, float],
+    before: Total | None,
+) -> Total | None:
+    """Return sums over all rows of some parts of a shard; None if all weights are 0.
+
+    Parameters
+    ----------
+    setup, rank, parts, pieces, parameters
+        As for :func:`gradient`; the pieces are whole parts.
+    penalty : (float, float)
+        The numbers l1 and l2 of the objective.
+    before : Total or None
+        Sums over the parts before these ones.
+    """
+    with named(rank, pieces), lent(setup, rank) as replica:
+        stack = replica.stack
+        with stack.changing():
+            stack.parameters[...] = parameters
+        objective = replica.objective.replace(l1=penalty[0], l2=penalty[1], penalty_per_row=False)
+        for X, y, weights in parts:
+            weight = float(len(X) if weights is None else weights.sum())
+            if not weight:
+                continue
+            loss, of_weights = stack.gradient(X, y, objective.replace(weights=weights))
+            vector, loss = weight * stack.gradients, weight * loss
+            if before is not None:
+                vector += before.vector
+                loss, weight = before.loss + loss, before.weight + weight
+            before = Total(vector, loss, weight, of_weights)
+        return before
+
+
 class Trained(NamedTuple):
     """Result of :func:`train`.
 

@@ -74,8 +74,8 @@ class FullBatch:
     ----------
     trainer : Trainer
         Trainer of the network, which has the weights after each step.
-    data : Data
-        Training data; a y of numbers is in float64.
+    data : Data or None
+        Training data; a y of numbers is in float64. None for a subclass that has other data.
     objective : Objective
         Function to minimise.
     configuration : Configuration
@@ -90,7 +90,7 @@ class FullBatch:
     """
 
     def __init__(
-        self, trainer: Trainer, data: Data, objective: Objective, configuration: Configuration
+        self, trainer: Trainer, data: Data | None, objective: Objective, configuration: Configuration
     ) -> None:
         trainer.forget_moments()
         self.has_stepped = False
@@ -98,15 +98,19 @@ class FullBatch:
         self._trainer = trainer
         # A copy: the network keeps the weights of the last iteration while a search tries others.
         self._stack = copy_of(trainer.stack, configuration.replace(dtype="float64"))
-        self._X, self._y, rows = data.X, data.y, data.batches.rows
         self._objective = objective
-        if rows is not None:
-            self._X, self._y = samples.select(self._X, rows), self._y[rows]
-            weights = objective.weights
-            self._objective = objective.replace(weights=None if weights is None else weights[rows])
+        if data is not None:
+            self._set_data(data)
         self._deadline = math.inf
         self._search: lbfgs.Search | None = None
         self._parts: dict[float, tuple[float, float]] = {}  # loss and penalty by their sum
+
+    def _set_data(self, data: Data) -> None:
+        self._X, self._y, rows = data.X, data.y, data.batches.rows
+        if rows is not None:
+            self._X, self._y = samples.select(self._X, rows), self._y[rows]
+            weights = self._objective.weights
+            self._objective = self._objective.replace(weights=None if weights is None else weights[rows])
 
     def run(
         self,
@@ -163,9 +167,14 @@ class FullBatch:
         if perf_counter() >= self._deadline:
             raise TimeoutError("time_limit has passed")
         self._stack.parameters[:] = parameters
-        loss, penalty = self._stack.gradient(self._X, self._y, self._objective, deadline=self._deadline)
+        loss, penalty, gradient = self._gradient()
         self._parts[loss + penalty] = loss, penalty
-        return loss + penalty, self._stack.gradients
+        return loss + penalty, gradient
+
+    def _gradient(self) -> tuple[float, float, Array]:
+        """Return loss, penalty, and the gradient of their sum, which the next call may overwrite."""
+        loss, penalty = self._stack.gradient(self._X, self._y, self._objective, deadline=self._deadline)
+        return loss, penalty, self._stack.gradients
 
     def _set_weights(self, parameters: Any) -> None:
         stack, source = self._trainer.stack, self._stack
