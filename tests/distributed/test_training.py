@@ -8,7 +8,7 @@ import pytest
 from compiled_nn.distributed import ShardedRows
 from compiled_nn.distributed.order import Sequences, rows_of, share
 
-SIZES = (5, 1, 40, 31, 23)
+SIZES = (5, 1, 40, 0, 31, 23)
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ CASES = {
     "proximal": {"l1": 1e-2, "proximal": True, "optimizer": cnn.SGD(0.1)},
     "ema": {"ema": 0.9},
     "layers": {"layers": LAYERS},
-    "standardize": {"standardize": True},
+    "standardize": {"standardize": True, "scale_targets": True},
     "frozen": {"layers": [cnn.Dense(9, "tanh", trainable=False), cnn.Dense(6, "relu")]},
     "poisson": {"loss": "poisson"},
     "huber": {"loss": "huber"},
@@ -270,3 +270,27 @@ def test_penalties_per_row_are_divided_by_the_rows_of_a_step(data):
         for W, wanted in zip(net.coefs_, expected.coefs_, strict=True):
             np.testing.assert_allclose(W, wanted, rtol=1e-9, atol=1e-12)  # sums are rounded differently
         assert net.loss_curve_ == pytest.approx(expected.loss_curve_, rel=1e-12)
+
+
+def test_sparse_rows_have_the_bits_of_dense_ones(data):
+    """A batch of the core expands them, whether its rows are of one part or of several."""
+    sparse = pytest.importorskip("scipy.sparse", reason="sparse matrices are those of SciPy")
+    X, y, w = data
+    X = np.where(X > 0.3, X, 0)
+    for mode in ("synchronous", "averaging"):
+        nets = []
+        for form in (np.asarray, sparse.csr_matrix):
+            parts = [(form(rows), *others) for rows, *others in cut(X, y, w)]
+            rows = ShardedRows(parts, n_shards=2, mode=mode, steps_per_average=2)
+            nets.append(network().fit(rows, batch_size=8, epochs=2))
+        np.testing.assert_array_equal(weights_of(nets[0]), weights_of(nets[1]))
+
+
+def test_an_average_ignores_shards_whose_weights_are_0(data):
+    X, y, _ = data
+    parts = [(X[:60], y[:60], np.ones(60)), (X[60:], y[60:], np.zeros(40))]
+    for mode in ("synchronous", "averaging"):
+        net = network().fit(ShardedRows(parts, mode=mode), batch_size=100, epochs=3, shuffle=False)
+        expected = network().fit(X[:60], y[:60], batch_size=100, epochs=3, shuffle=False)
+        tolerance = {"rtol": 1e-9, "atol": 1e-12} if mode == "synchronous" else {"rtol": 0}
+        np.testing.assert_allclose(weights_of(net), weights_of(expected), **tolerance)
