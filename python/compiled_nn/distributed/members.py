@@ -256,7 +256,7 @@ class ShardedMembers(Together):
     ) -> None:
         super().__init__(members, rng)
         self._rounds = MemberRounds(shards, self.members, learned, plan)
-        self.batches = self._rounds.batches
+        self.batches, self.pace = self._rounds.batches, self._rounds.pace
 
     def release(self) -> None:
         """Release the data of a call of fit, and what workers hold."""
@@ -280,12 +280,11 @@ class ShardedMembers(Together):
 
 def members_of(
     shards: Shards, mode: str, members: Sequence[Member], rng: Generator, learned: Learned, plan: Plan
-) -> tuple[ShardedMembers, Batches]:
-    """Return the object that trains members over shards, and its batches; documented in :meth:`Sharded.members`."""
+) -> ShardedMembers:
+    """Return the object that trains members over shards; documented in :meth:`Sharded.members`."""
     if mode == "synchronous":
         raise ValueError(
             'An ensemble is trained on ShardedRows with mode="averaging" only; its mode is "synchronous". Pass'
             ' mode="averaging".'
         )
-    together = ShardedMembers(shards, members, rng, learned, plan)
-    return together, together.batches
+    return ShardedMembers(shards, members, rng, learned, plan)

@@ -207,4 +207,6 @@ class ShardedRows(Sharded):
         """Return the object that trains several networks together; documented in :meth:`Sharded.members`."""
         from . import members as together  # imported here because most programs do not use it
 
-        return together.members_of(self.shards, self.mode, members, rng, learned, plan)
+        found = together.members_of(self.shards, self.mode, members, rng, learned, plan)
+        self.pace_ = found.pace
+        return found, found.batches

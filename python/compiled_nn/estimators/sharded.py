@@ -84,7 +84,7 @@ def learn(
     learned: Learned = clock.run_until(deadline, rows.learn, request)
     if net is not None:
         if learned.counts is not None:
-            model._check_new_targets(net.classes_[learned.counts > 0], False)
+            model._check_new_targets(learned.targets.classes[learned.counts > 0], False)  # type: ignore[index]
         model._apply_parameters(random)
         return LearnedRows(rows, learned)
     inputs = learned.inputs

@@ -193,7 +193,8 @@ class TabularClassifier(ClassPredictions, TabularBase):
         if classes is None or counts is None:
             return self._kind_of(y, y, None, None)
         stated, smoothing = self._stated_loss(), self._given("label_smoothing") or 0.0
-        return target_kinds.of_counts(classes[: len(counts)], counts, stated=stated, smoothing=smoothing)
+        present = counts > 0  # a single class is entered twice
+        return target_kinds.of_counts(classes[present], counts[present], stated=stated, smoothing=smoothing)
 
     def _class_weights(self) -> dict[str, Any]:
         return {} if self.class_weight is None else {"class_weight": self.class_weight}

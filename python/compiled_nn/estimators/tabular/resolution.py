@@ -87,6 +87,9 @@ class Resolution:
             else "numbers"
         )
         self.note("table", [table.n_rows, table.inputs.n_features], f"{table.n_rows:,} rows of {kinds}")
+        if table.longest is not None:
+            text = "training rows of the longest shard, on which the numbers of batches and steps depend"
+            self.note("shard", table.longest, text)
         self.note("target", table.kind.name, table.kind.reason)
         stated = self.model._given("loss") is not None
         self.note("loss", table.kind.loss.name, STATED if stated else _reason_for_loss(table.kind))
@@ -99,8 +102,8 @@ class Resolution:
         value, reason = recipe.validation(table.n_rows, table.kind.largest_class, self.plan.n_members)
         if self.model.shared_weights and value == "folds":
             value, reason = "random", "members that share weights validate the same rows"
-        if table.longest is not None and value == "folds":
-            value, reason = "random", "members that are trained on shards validate the same rows"
+        if table.longest is not None and value is not None:
+            value, reason = "random", "members on shards validate the same rows, so that there is no oof_"
         chosen: str | None = self.choose("validation", value, reason)
         return chosen
 
@@ -144,7 +147,7 @@ class Resolution:
         self.choose("n_members", plan.n_members, reason)
         self.choose("hidden_layer_sizes", plan.hidden, reason)
         self.choose("max_iter", plan.epochs, reason)
-        self.choose("batch_size", plan.batch_size, f"{size.n_rows:,} rows to train on")
+        self.choose("batch_size", plan.batch_size, f"{size.in_sequence:,} rows to train on")
         return plan
 
     # ---- networks and options

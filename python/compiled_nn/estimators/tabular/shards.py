@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from ...training.sharded import KnownRows, Request
 from .. import sharded
 from .recipe import FRACTION
 from .table import Table, template
+from .target_kinds import ONE_VALUE
 
 if TYPE_CHECKING:
     from ...data.arrays import Array
@@ -73,6 +75,9 @@ def read_shards(
     )
     learned = clock.run_until(deadline, rows.learn, request)
     sample: Any = learned.sample
+    kind, n_all = kind_of(learned.sample_y, learned.targets.classes, learned.counts), sum(learned.n_rows)
+    if kind.name == ONE_VALUE and len(learned.sample_y) < n_all:
+        kind = replace(kind, name="values", reason="numbers, equal in a sample of the rows")
     fraction = (model._given("validation_fraction") or FRACTION) if holds_out else None
     return Table(
         read=ReadRows(learned.inputs, sample),
@@ -80,12 +85,12 @@ def read_shards(
         weights=None,
         groups=None,
         used=None,
-        n_given=sum(learned.n_rows),
+        n_given=n_all,
         marks=(),
-        kind=kind_of(learned.sample_y, learned.targets.classes, learned.counts),
+        kind=kind,
         encodes=encodes,
         sparse=not isinstance(sample, np.ndarray) and learned.inputs.encoder is None,
-        n_all=sum(learned.n_rows),
+        n_all=n_all,
         longest=rows.longest(learned, fraction),
     )
 
