@@ -16,6 +16,7 @@ from ..data.arrays import Array
 if TYPE_CHECKING:
     from cnn_core.stack import Stack
 
+_BLOCK = 1 << 15  # numbers whose mean is computed together
 _LARGEST = ("step", "epoch")  # counts of a state of the optimizer, of which the largest is kept
 
 
@@ -44,22 +45,28 @@ def mean_of(arrays: Sequence[Array], weights: Sequence[float]) -> Array:
     Numbers that are equal in all arrays have the same bits in the result. Arrays of weight 0 are not used.
     """
     used = [(array, weight) for array, weight in zip(arrays, weights, strict=True) if weight]
-    first, *others = (array for array, _ in used)
+    first, *others = (array.reshape(-1) for array, _ in used)
     if not others:
-        return first
-    shares = np.array([weight for _, weight in used])
+        return used[0][0]
+    shares = np.array([weight for _, weight in used], np.float64)
     shares /= shares.max()
-    total: Array = np.multiply(first, shares[0], dtype=np.float64)
-    part = np.empty(first.shape)
-    equal = np.ones(first.shape, np.bool_)
-    for array, share in zip(others, shares[1:], strict=True):
-        np.multiply(array, share, out=part, dtype=np.float64)
-        total += part
-        equal &= array == first
-    total /= shares.sum()
-    mean: Array = total.astype(first.dtype)
-    np.copyto(mean, first, where=equal)
-    return mean
+    whole, mean = shares.sum(), np.empty(first.shape, first.dtype)
+    # Blocks stay in the cache; temporary arrays of the size of a state would take most of the time.
+    totals, parts, equals = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK, np.bool_)
+    for start in range(0, first.size, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        n = len(first[block])
+        total, part, equal = totals[:n], parts[:n], equals[:n]
+        np.multiply(first[block], shares[0], out=total)
+        equal[:] = True
+        for array, share in zip(others, shares[1:], strict=True):
+            np.multiply(array[block], share, out=part)
+            total += part
+            equal &= array[block] == first[block]
+        total /= whole
+        mean[block] = total
+        np.copyto(mean[block], first[block], where=equal)
+    return mean.reshape(used[0][0].shape)
 
 
 def mean_of_numbers(values: Sequence[float], weights: Sequence[float]) -> float:
