@@ -147,6 +147,57 @@ def test_the_refitted_network_has_all_rows_and_the_best_number_of_epochs(rows):
     assert same_weights(best, alone.members_[0])
 
 
+# ---- early ends
+
+
+def test_a_candidate_ends_at_its_target(rows):
+    """As its fit does, whose last epoch it has; others are trained further."""
+    X, y = rows
+    held_out = X[80:], y[80:]
+    model = classifier(shuffle=False, random_state=3, learning_rate_init=0.03, max_iter=20)
+    space = {"target": [None, ("loss", 0.6), ("val_loss", 0.9), ("val_loss", 0.1)]}
+    results = cnn.search(model, X[:80], y[:80], space=space, validation_data=held_out, halving=None).results_
+    epochs = [
+        cnn.MLPClassifier(**model.get_params() | params).fit(X[:80], y[:80], validation_data=held_out).n_iter_
+        for params in results["params"]
+    ]
+    assert results["epochs"].tolist() == epochs
+    assert epochs[0] == epochs[3] == 20
+    assert 1 < epochs[1] < 20
+    assert 1 < epochs[2] < 20
+    assert set(results["status"]) == {"completed"}
+    space = {"target": [("val_loss", 0.9)]}
+    best = cnn.search(model, X[:80], y[:80], space=space, validation_data=held_out)
+    assert best.stop_reason_ == "target"
+    with pytest.raises(
+        ValueError, match=r"candidate 0, .*target monitors 'val_score', but a search with monitor='val_l"
+    ):
+        cnn.search(model, X, y, space={"target": [("val_score", 0.9)]})
+    scored = cnn.search(model, X, y, space={"target": [("val_score", 0.5)]}, monitor="val_score")
+    assert scored.results_["epochs"][0] < 20
+    with pytest.raises(TypeError, match="target' parameter of fit must be a pair"):
+        cnn.search(model, X, y, space={"target": [0.9]})
+
+
+def test_callbacks_see_the_results_so_far_and_end_the_search(rows):
+    X, y = rows
+    seen = []
+
+    def ends(results):
+        seen.append(results)
+        return len(seen) == 2
+
+    options = {"space": {"learning_rate_init": RATES}, "random_state": 5, "halving": (0.25, 0.5, 0.75)}
+    best = cnn.search(classifier(), X, y, callbacks=[ends], **options)
+    assert [sorted(each["epochs"]) for each in seen] == [[2] * 6, [2] * 3 + [4] * 3]
+    assert sorted(best.results_["status"]) == ["dropped"] * 4 + ["stopped"] * 2
+    assert best.best_score_ == np.nanmin(seen[1]["val_loss"])
+    whole = cnn.search(classifier(), X, y, callbacks=[lambda results: "not True"], **options)
+    assert whole.results_["epochs"].max() == 8
+    with pytest.raises(TypeError, match="The 'callbacks' parameter of search must be a list of functions"):
+        cnn.search(classifier(), X, y, callbacks=ends, **options)
+
+
 # ---- estimators
 
 

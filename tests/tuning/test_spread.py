@@ -204,6 +204,16 @@ def test_early_stopping_of_a_candidate(rows):
     assert len(set(best.results_["epochs"])) > 3
 
 
+def test_targets_and_callbacks(rows):
+    space = {"target": [None, ("loss", 0.6), ("val_loss", 0.9)], "learning_rate_init": [0.01, 0.1]}
+    best = compared(classifier(max_iter=20), *rows, Workers(2), space=space, halving=None)
+    assert len(set(best.results_["epochs"])) > 2
+    best = compared(
+        classifier(), *rows, Workers(2), space=SPACE, callbacks=[lambda results: results["epochs"].max() > 3]
+    )
+    assert set(best.results_["status"]) == {"dropped", "stopped"}
+
+
 def test_an_ensemble_of_the_best(rows):
     for options in ({}, {"combine": "greedy", "refit": False}, {"validation": "folds", "n_folds": 2}):
         best = compared(

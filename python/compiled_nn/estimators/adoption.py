@@ -28,7 +28,6 @@ _ALONE: dict[str, tuple[Any, ...]] = {
     "drop_last": (False,),
     "averaging": (None,),
     "metrics": ((), []),
-    "target": (None,),
     "callbacks": (None, (), []),
     "warm_start": (False,),
     "time_limit": (None,),

@@ -10,6 +10,7 @@ from .history import new_history
 if TYPE_CHECKING:
     from cnn_core.stack import Objective, Stack
 
+    from ..callbacks.stopping import Target
     from ..data.arrays import Array
     from ..spec.configuration import Configuration
     from .trainer import Trainer
@@ -49,6 +50,10 @@ class Member:
         History of the network.
     penalty_per_row : bool
         Whether the penalty of the weights is divided by the number of rows, as that of an estimator.
+    target : Target or None
+        Value of a column of the history at which its training ends.
+    has_ended : bool
+        Whether the value was reached.
     dropped : str or None
         Reason why the member is not trained further and not used; None for the others.
     """
@@ -65,6 +70,8 @@ class Member:
         self.last_finite: Stack | None = None
         self.history = new_history()
         self.penalty_per_row = False
+        self.target: Target | None = None
+        self.has_ended = False
         self.dropped: str | None = None
 
     @property

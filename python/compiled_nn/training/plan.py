@@ -162,7 +162,7 @@ def _callbacks(
     ]
     if callback is not None:
         given.append(as_callback("'callback' parameter of fit", callback))
-    stopping: list[EarlyStopping | Target] = [*_early_stopping(early_stopping), *_target(target)]
+    stopping: list[EarlyStopping | Target] = [*_early_stopping(early_stopping), *read_target(target)]
     for each in stopping:
         if each.monitor.needs_validation and not validates:
             raise ValueError(
@@ -188,7 +188,14 @@ def _early_stopping(value: object) -> tuple[EarlyStopping, ...]:
     )
 
 
-def _target(value: object) -> tuple[Target, ...]:
+def read_target(value: object) -> tuple[Target, ...]:
+    """Return the callback of the parameter `target`, if it is not None.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no pair of a column and a value.
+    """
     if value is None:
         return ()
     if not isinstance(value, (tuple, list)) or len(value) != 2:

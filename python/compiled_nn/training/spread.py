@@ -58,6 +58,15 @@ _NOT_SENT = (
 )  # parts of a state that do not change
 
 
+_PLAIN = (
+    "value",
+    "epoch",
+    "best_epoch",
+    "has_ended",
+    "dropped",
+)  # attributes of a member that training changes
+
+
 class Rows(NamedTuple):
     """Rows of networks that are trained together, as a call of fit has prepared them.
 
@@ -199,7 +208,7 @@ def _changes(member: Member, *, validates: bool) -> dict[str, Any]:
     return {
         "index": member.index,
         "trainer": {name: value for name, value in trainer.items() if name not in _NOT_SENT},
-        **{name: getattr(member, name) for name in ("value", "epoch", "best_epoch", "dropped", "history")},
+        **{name: getattr(member, name) for name in (*_PLAIN, "history")},
         "best": layers_of(member.best),
         "last_finite": None if validates else layers_of(member.last_finite),
     }
@@ -214,7 +223,7 @@ def _update(member: Member, changes: dict[str, Any]) -> None:
     else:
         trainer.restore({name: state[name] for name in ("layers", "average", "optimizer") if name in state})
         trainer.epochs = state["epochs"]
-    for name in ("value", "epoch", "best_epoch", "dropped"):
+    for name in _PLAIN:
         setattr(member, name, changes[name])
     for name in ("best", "last_finite"):
         if changes[name] is not None:

@@ -194,6 +194,8 @@ class Together:
         return None if self.active else "early_stopping"
 
     def _is_done(self, member: Member) -> bool:
+        if member.has_ended:
+            return True
         if member.limit is not None and member.epoch >= member.limit:
             return True
         return self.patience is not None and member.epoch - member.best_epoch >= self.patience
@@ -348,9 +350,17 @@ class Together:
             if value < member.value:
                 member.value, member.best_epoch = value, self.epoch
                 member.best = stack.present() if stack is member.trainer.stack else stack
+            if member.target is not None:
+                target, latest = member.target, self._latest(call, member)
+                member.has_ended = target.monitor.reaches(target.monitor.latest(latest), target.value)
         if self.halving is not None:
             self.halving.drop(self.members, self.epoch)
         return {name: [float(column.mean())] for name, column in values.items()}
+
+    def _latest(self, call: _Call, member: Member) -> History:
+        """Return the last value of each column of the history of a member."""
+        i = call.members.index(member)
+        return {name: [float(values[i, -1])] for name, values in (call.numbers | call.validated).items()}
 
     def _values(
         self, members: Sequence[Member], stacks: Sequence[Stack], deadline: float

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -113,8 +113,11 @@ def packed(candidates: Sequence[Candidate], options: Options) -> list[Entry]:
     return sorted(entries, key=lambda entry: entry.candidate.index)
 
 
-def compare(entries: Sequence[Entry], options: Options) -> None:
-    """Train candidates; after each fraction of the epochs, the worse half of those of all packs is dropped."""
+def compare(entries: Sequence[Entry], options: Options, ends: Callable[[], bool] = lambda: False) -> None:
+    """Train candidates; after each fraction of the epochs, the worse half of those of all packs is dropped.
+
+    `ends` is called whenever candidates were compared, and returns whether training ends.
+    """
     packs = list({id(entry.pack): entry.pack for entry in entries}.values())
     epochs = max(pack.epochs for pack in packs)
     rungs = options.halving
@@ -137,6 +140,8 @@ def compare(entries: Sequence[Entry], options: Options) -> None:
             order = sorted(alive, key=lambda entry: entry.value)
             for entry in order[(len(order) + 1) // 2 :]:
                 entry.drop()
+            if ends():
+                break
     for pack in packs:
         pack.together.finish()
 

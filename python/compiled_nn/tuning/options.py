@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal
@@ -44,6 +44,8 @@ class Options:
         Number of networks of each candidate: that of the folds, or 1.
     deadline : float
         Time of `perf_counter` at which training ends.
+    callbacks : tuple of callable
+        Functions of the results so far, which end the search by returning True.
     engine : Engine or None
         Where the networks are trained; None: in this process.
     """
@@ -62,6 +64,7 @@ class Options:
     n_threads: int | None
     deadline: float
     verbose: int
+    callbacks: tuple[Callable[[Any], object], ...] = ()
     engine: Engine | None = None
     _spread: SpreadPacks | None = None
     _known: list[tuple[list[Any], ReadRows]] = field(default_factory=list)
@@ -120,6 +123,7 @@ def make_options(
     random_state: Any = None,
     n_threads: Any = None,
     verbose: Any = 0,
+    callbacks: Any = (),
     map: Any = None,
 ) -> Options:
     """Check the options of a search, and return them."""
@@ -161,8 +165,18 @@ def make_options(
         verbose=int(verbose)
         if isinstance(verbose, bool)
         else checks.integer("search", "verbose", verbose, minimum=0),
+        callbacks=_functions(callbacks),
         engine=engine_of("search", map),
     )
+
+
+def _functions(callbacks: Any) -> tuple[Callable[[Any], object], ...]:
+    if not isinstance(callbacks, Sequence) or not all(callable(each) for each in callbacks):
+        raise TypeError(
+            "The 'callbacks' parameter of search must be a list of functions of the results so far. Got"
+            f" {short(callbacks)} instead."
+        )
+    return tuple(callbacks)
 
 
 def _seed(random_state: Any) -> int:

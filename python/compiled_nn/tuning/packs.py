@@ -18,7 +18,7 @@ from ..training.advancing import advance
 from ..training.ensemble_plan import make_ensemble_plan
 from ..training.history import append_epochs
 from .options import Options
-from .subjects import Candidate
+from .subjects import Candidate, described
 
 if TYPE_CHECKING:
     from ..artefact.inputs import Inputs
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ..training.targets import Targets
     from ..training.together import Together
 
+_COLUMNS = ("loss", "penalty", "learning_rate")  # columns of a history without validation
 FIT_DEFAULTS = {
     name: each.default
     for name, each in signature(Ensemble.fit).parameters.items()
@@ -138,7 +139,22 @@ class Pack(Runner, Ensemble):
             rows = rows.replace(targets=targets)
         together, self.read = self._prepare(rows, o.y, self.plan)
         together.warns = False
+        if validates:
+            self._set_targets(together)
         self.together: Together = together
+
+    def _set_targets(self, together: Together) -> None:
+        """Set the values at which the training of candidates ends."""
+        columns = *_COLUMNS, *dict.fromkeys(("val_loss", self.options.monitor))
+        for member in together.members:
+            candidate = self.candidates[member.index // self.size]
+            member.target = candidate.target
+            if member.target is not None and member.target.monitor.column not in columns:
+                raise ValueError(
+                    f"{described(candidate.index, candidate.params)}: target monitors"
+                    f" {member.target.monitor.column!r}, but a search with monitor={self.options.monitor!r} has the"
+                    f" columns {', '.join(map(repr, columns))}."
+                )
 
     def _masks_for(self, plan: EnsemblePlan, y: Array, targets: Targets, resume: bool) -> Array | None:
         """Return the masks (size, m) of the validation rows, which are the same for all candidates."""
@@ -161,5 +177,7 @@ class Pack(Runner, Ensemble):
         """Return the network of a member, with the weights that it has kept."""
         net = self._network(kept([member], [1.0])[0])
         net.epochs_planned_ = self.epochs if member.limit is None else member.limit
-        net.stop_reason_ = self.stop_reason(member.epoch, net.epochs_planned_)
+        net.stop_reason_ = (
+            "target" if member.has_ended else self.stop_reason(member.epoch, net.epochs_planned_)
+        )
         return net

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
 from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
 
 from ..common import checks
 from ..common.errors import CompiledNNWarning, did_you_mean, suggest_keywords, warn
@@ -54,6 +56,7 @@ def search(
     random_state: Any = None,
     n_threads: int | None = None,
     verbose: int = 0,
+    callbacks: Sequence[Callable[[Results], object]] = (),
     map: Map | None = None,
 ) -> Any:
     """Search hyper-parameters, and return the fitted model of the best candidate.
@@ -114,6 +117,9 @@ def search(
         Number of threads, which the candidates share. None: that of the estimator.
     verbose : int, default 0
         1: a line is printed whenever candidates are compared.
+    callbacks : list of callable, default ()
+        Functions of ``results_`` so far, which are called after candidates were dropped. Training ends when one returns
+        True; candidates that are left have the status "stopped", and the best one is the result.
     map : callable or Engine, optional
         Function like the builtin ``map`` that calls functions in other processes, such as the `map` of a
         ``ProcessPoolExecutor``, or an engine of :mod:`compiled_nn.distributed`: the candidates are divided over its
@@ -126,7 +132,7 @@ def search(
         ``best_score_`` (float) are the parameters of the best candidate and its `monitor`. ``results_`` is a dict of
         arrays (n_candidates,), of which ``pandas.DataFrame`` makes a table: "params", "param_<name>", the values of
         `monitor`, with folds also those of each, "split<i>_<monitor>", "rank" (from 1), "best_epoch", "epochs",
-        "status" ("completed", "dropped", "diverged", or "stopped" by the time limit) and "seconds".
+        "status" ("completed", "dropped", "diverged", or "stopped" by the time limit or a callback) and "seconds".
 
     Raises
     ------
@@ -175,6 +181,7 @@ def search(
         random_state=random_state,
         n_threads=n_threads,
         verbose=verbose,
+        callbacks=callbacks,
         map=map,
     )
     subject = subject_of(estimator, _given(epochs=epochs, batch_size=batch_size))
@@ -300,14 +307,23 @@ def run(subject: Subject, params: Sequence[Params], options: Options) -> list[En
     """Train candidates together, and return them in their order."""
     if isinstance(subject, TabularSubject):
         entries = tabular_entries(subject, params, options)
-        compare(entries, options)
+        compare(entries, options, lambda: _ends(entries, options))
         return entries
     options.X, options.y = subject.read(options.X, options.y)
     candidates = [subject.candidate(i, each, options.seed) for i, each in enumerate(params)]
     _check_comparable(candidates, options.monitor)
     entries = packed(candidates, options)
-    compare(entries, options)
+    compare(entries, options, lambda: _ends(entries, options))
     return entries
+
+
+def _ends(entries: Sequence[Entry], options: Options) -> bool:
+    """Call the callbacks with the results so far, and return whether one of them ends the search."""
+    if not options.callbacks:
+        return False
+    results = outcomes.table([outcomes.outcome(entry, options.monitor) for entry in entries], options.monitor)
+    answers = [callback(results) for callback in options.callbacks]
+    return any(isinstance(answer, (bool, np.bool_)) and bool(answer) for answer in answers)
 
 
 def _check_comparable(candidates: Sequence[Any], monitor: Monitored) -> None:

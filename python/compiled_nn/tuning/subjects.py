@@ -20,8 +20,10 @@ from ..estimators.tabular.base import TabularBase
 from ..network.network import Network
 from ..spec.configuration import PARAMETERS, check_proximal
 from ..spec.members import shared
+from ..training.plan import read_target
 
 if TYPE_CHECKING:
+    from ..callbacks.stopping import Target
     from ..training.targets import Targets
     from .options import Options
     from .space import Params
@@ -63,6 +65,8 @@ class Candidate:
         Arguments of fit: "epochs", "batch_size", "shuffle", "patience", "class_weight".
     targets : Targets or None
         Encoding of y; None to determine it from y.
+    target : Target or None
+        Value of a column of the history at which its training ends.
     """
 
     index: int
@@ -70,6 +74,7 @@ class Candidate:
     network: Network
     fit: dict[str, Any]
     targets: Targets | None = None
+    target: Target | None = None
 
     def shares_pass(self, other: Candidate) -> bool:
         """Return whether both candidates can be trained in the same pass over the rows."""
@@ -124,8 +129,9 @@ class Subject(ABC):
             checks.integer(self.owner, self.epochs_name, fit["epochs"], minimum=1)
             if fit["batch_size"] not in ("full", None):
                 checks.integer(self.owner, "batch_size", fit["batch_size"], minimum=1)
+        target = fit.pop("target", None)
         fit = {"shuffle": True, "patience": None, "class_weight": None} | fit
-        return Candidate(index, params, network, fit, targets)
+        return Candidate(index, params, network, fit, targets, target)
 
 
 def _with(estimator: Any, params: Params) -> Any:
@@ -179,6 +185,7 @@ class EstimatorSubject(Subject):
             "shuffle": bool(model.shuffle),
             "patience": self._patience(model),
             "class_weight": getattr(model, "class_weight", None),
+            "target": next(iter(read_target(model.target)), None),
         }
         return adoption.member_network(model, targets, seed), fit, targets
 
