@@ -194,7 +194,7 @@ def read_target(value: object) -> tuple[Target, ...]:
     Raises
     ------
     TypeError, ValueError
-        If it is no pair of a column and a value.
+        If it is not a pair of a column and a value.
     """
     if value is None:
         return ()
