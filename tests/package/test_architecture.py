@@ -41,7 +41,7 @@ ALLOWED = {
     " schedules spec training uncertainty",
     "estimators": "_version artefact callbacks common data display exchange files losses metrics network"
     " optimizers preprocessing schedules spec training uncertainty",
-    "tuning": "artefact common data estimators network preprocessing spec training",
+    "tuning": "artefact callbacks common data estimators network preprocessing spec training",
     "distributed": "artefact common data network optimizers preprocessing spec training",
     "dask": "common data network spec tuning",
     "functional": "common data losses metrics network spec training",
