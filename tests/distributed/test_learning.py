@@ -7,7 +7,9 @@ import compiled_nn as cnn
 import numpy as np
 import pytest
 from compiled_nn.common.errors import CompiledNNWarning
-from compiled_nn.distributed import MapEngine, ShardedRows, learning, measures
+from compiled_nn.data import column_facts, column_types, counted
+from compiled_nn.distributed import MapEngine, ShardedRows, learning, measures, passes
+from compiled_nn.distributed.descriptions import describe
 from compiled_nn.distributed.parts import Part, Reading
 from compiled_nn.preprocessing import standardization
 from compiled_nn.training.sharded import Request
@@ -392,7 +394,7 @@ def test_parts_must_have_the_same_outputs():
     parts = [(np.zeros((1, 2)), np.zeros((1, 2))), (np.zeros((1, 2)), np.zeros(1))]
     with pytest.raises(ValueError, match="1 column; the network has 2 outputs"):
         learn(parts, net)
-    made = partial(cnn.training.targets.infer_targets, net.loss, 2)
+    made = partial(cnn.training.targets.infer_targets, net._configuration.loss, 2)
     with pytest.raises(
         ValueError, match=r"Part 1, .* one number or label per row; part 0 has a y with 2 columns"
     ):
@@ -653,3 +655,61 @@ def test_the_number_of_parts_does_not_matter(columns, labels):
                 c.column_type for c in expected.inputs.encoder.columns_
             ]
             assert learned.counts.tolist() == expected.counts.tolist()
+
+
+@pytest.mark.parametrize("most", [10**6, 50])
+def test_tables_are_described_in_waves(most, monkeypatch, labels):
+    """Columns with too many distinct values send none in later waves."""
+    pandas = pytest.importorskip("pandas")
+    for module in (column_facts, column_types, counted):
+        monkeypatch.setattr(module, "MOST_LEVELS", most)
+    X = pandas.DataFrame(
+        {
+            "text": [f"t{i % 120}" for i in range(M)],
+            "day": [str(np.datetime64("2024-01-01") + i) for i in range(M)],
+            "city": np.array(["a", "b", "c"])[labels],
+        }
+    )
+    net = network(categorical_features="auto")
+    with pytest.warns(CompiledNNWarning, match=r"1 column of X is left out: 'text' \(it is text with"):
+        expected = learn(cut(X, labels), net).inputs.encoder
+    sent = []
+
+    def recorded(*arguments):
+        found = describe(*arguments)
+        sent.append(found.n_values)
+        return found
+
+    monkeypatch.setattr(passes, "describe", recorded)
+    monkeypatch.setattr(passes, "_FEWEST", 2)
+    monkeypatch.setattr(passes, "_VALUES", 1)
+    with pytest.warns(CompiledNNWarning, match="it is text with"):
+        learned = learn(cut(X, labels), net)
+    assert repr(learned.inputs.encoder.columns_[2]) == repr(expected.columns_[2])
+    assert [c.column_type.kind for c in expected.columns_] == ["text", "date", "category"]
+    assert learned.inputs.encoder.columns_[1].first == expected.columns_[1].first
+    assert len(sent) == len(SIZES)
+    assert sent[:2] == [2 * 30 + 3, 3]
+    assert (sent[4] == 3) == (most == 50)
+
+
+def test_values_of_estimators_are_checked_before_training(rng):
+    """Their targets are known after the pass over numbers; an error is found by the smallest and the largest value."""
+    net, calls = network(1, loss="poisson"), []
+    made = partial(cnn.training.targets.infer_targets, net._configuration.loss, 1)
+    X, y = rng.normal(size=(M, 2)), rng.poisson(3, M).astype(float)
+    learn([partial(counting, calls, part) for part in cut(X, y)], net, make_targets=made)
+    assert len(calls) == len(SIZES)
+    y[100] = -1
+    with pytest.raises(ValueError, match=r"^Part 3, counted from 0: .*row 5"):
+        learn(cut(X, y), net, make_targets=made)
+
+
+def test_results_share_no_memory_with_parts(rng, labels):
+    X, y = rng.normal(size=(M, 2)), rng.normal(size=M)
+    for fraction in (None, 0.2):
+        parts = cut(X, y)
+        learned = learn(parts, network(1, loss="mse"), validation_fraction=fraction)
+        found = [learned.sample, learned.sample_y, learned.y]
+        found += [] if fraction is None else [learned.held_out.X, learned.held_out.y]
+        assert not any(np.shares_memory(each, whole) for each in found for whole in (X, y))

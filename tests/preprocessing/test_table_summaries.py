@@ -19,9 +19,9 @@ pandas = pytest.importorskip("pandas", reason="tables of pandas are cut and join
 
 def fit_parts(encoder, parts):
     """Fit an encoder from the summaries of parts, which are sent between processes."""
-    summary = joined(pickle.loads(pickle.dumps(TableSummary.of(encoder, part))) for part in parts)
+    summary = joined([pickle.loads(pickle.dumps(TableSummary.of(encoder, part))) for part in parts])
     if summary.lacking:
-        summary = joined(TableSummary.of(encoder, part, summary.lacking) for part in parts)
+        summary = joined([TableSummary.of(encoder, part, summary.lacking) for part in parts])
     assert not summary.lacking
     return encoder.fit_summary(summary)
 

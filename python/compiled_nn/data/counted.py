@@ -55,8 +55,10 @@ class Counted(NamedTuple):
 
     def limited(self) -> Counted:
         """Return this without its counts if there are more than `MOST_LEVELS` values."""
-        if self.counts is None or len(self.counts) <= MOST_LEVELS:
-            return self
+        return self if len(self.counts or ()) <= MOST_LEVELS else self.dropped()
+
+    def dropped(self) -> Counted:
+        """Return this without its counts."""
         return self._replace(counts=None, decimals=self.are_decimals)
 
     def _as(self, dtype: Any) -> dict[Any, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -87,6 +88,8 @@ class Description(NamedTuple):
         Description of y.
     measures : Measures or None
         Result of the second pass, if it is made together with the first one.
+    n_values : int
+        Number of distinct values in the summary of a table.
     """
 
     number: int
@@ -94,6 +97,7 @@ class Description(NamedTuple):
     columns: Columns | None = None
     outputs: Outputs | None = None
     measures: Measures | None = None
+    n_values: int = 0
 
 
 class Look(NamedTuple):
@@ -113,8 +117,12 @@ class Look(NamedTuple):
         Number of columns that X must have, if it is not encoded.
     counts : frozenset of int
         Indices of the columns of tables whose distinct values are counted.
+    uncounted : frozenset of int
+        Indices of the columns of tables whose distinct values are not needed, because they are too many.
     measuring : Measuring or None
         How the part is measured in the same pass; None if it is not.
+    n_sample : int
+        Number of rows of the sample that is taken then.
     """
 
     configuration: Configuration
@@ -123,7 +131,9 @@ class Look(NamedTuple):
     checks_y: bool
     n_columns: int | None
     counts: frozenset[int] = frozenset()
+    uncounted: frozenset[int] = frozenset()
     measuring: Measuring | None = None
+    n_sample: int = 0
 
 
 def describe(source: Any, number: int, look: Look) -> Description:
@@ -153,14 +163,14 @@ def describe(source: Any, number: int, look: Look) -> Description:
         y = arrays.targets(raw.y)
         columns, X = _columns_of(raw.X, len(y), look)
         if columns is not None and columns.summary is not None:
-            for column in columns.summary.columns:
-                column.locate(place(number))
+            columns.summary.locate(place(number))
         weights = sample_weights.check(raw.weights, len(y), may_be_zero=True)
         outputs = _outputs_of(raw.y, y, weights, look)
         measured = None
         if look.measuring is not None and X is not None:
-            measured = measures.measured(X, y, None, weights, number, look.measuring)
-    return Description(number, len(y), columns, outputs, measured)
+            measured = measures.measured(X, y, None, weights, number, look.measuring, look.n_sample)
+    n_values = 0 if columns is None or columns.summary is None else columns.summary.n_values
+    return Description(number, len(y), columns, outputs, measured, n_values)
 
 
 def _columns_of(X: Any, n_rows: int, look: Look) -> tuple[Columns | None, Samples | None]:
@@ -169,20 +179,28 @@ def _columns_of(X: Any, n_rows: int, look: Look) -> tuple[Columns | None, Sample
     if look.inputs is not None:
         if look.measuring is None:
             return None, None
-        rows = look.inputs.read(X)
-        arrays.check_rows(rows, range(n_rows))
-        return None, rows
+        known = look.inputs.read(X)
+        arrays.check_rows(known, range(n_rows))
+        return None, known
     in_order = not records.is_records(X)
     X, names, labels = titles_of(X)
     if c.categorical_features is not None:
-        summary = TableSummary.of(c.new_encoder(), X, look.counts)
+        summary = TableSummary.of(c.new_encoder(), X, look.counts).without_counts(look.uncounted)
         m = max(column.rows for column in summary.columns) or n_rows
         arrays.check_rows(range(m), range(n_rows))
         return Columns(len(summary.columns), names, labels, None, in_order, summary), None
     X = samples.plain(X)
-    rows = samples.read(X, dtype=c.dtype, n_features=look.n_columns)
-    arrays.check_rows(rows, range(n_rows))
-    return Columns(rows.shape[1], names, labels, images.shape_of(X), in_order, None), rows
+    shape = images.shape_of(X)
+    rows: Samples | None = None
+    if look.measuring is None and type(X) is np.ndarray and X.ndim in (2, 3, 4):
+        width = math.prod(X.shape[1:])  # the rows are read in the second pass
+        arrays.check_shape((len(X), width), look.n_columns)
+        arrays.check_rows(X, range(n_rows))
+    else:
+        rows = samples.read(X, dtype=c.dtype, n_features=look.n_columns)
+        width = rows.shape[1]
+        arrays.check_rows(rows, range(n_rows))
+    return Columns(width, names, labels, shape, in_order, None), rows
 
 
 def _outputs_of(given: Any, y: Array, weights: Array | None, look: Look) -> Outputs:
@@ -197,7 +215,7 @@ def _outputs_of(given: Any, y: Array, weights: Array | None, look: Look) -> Outp
             class_labels.indices(labels, targets.classes)  # raises an error for an unknown label
         indices = np.searchsorted(classes, labels)
         counts = np.bincount(indices, minlength=len(classes))
-        sums = np.bincount(indices, weights, len(classes))
+        sums = counts if weights is None else np.bincount(indices, weights, len(classes))
         return Outputs(None, y.dtype, classes, counts, sums.astype(np.float64))
     if targets is None and look.checks_y:
         targets = default_targets(c.loss, c.n_outputs)

@@ -19,7 +19,7 @@ from ..artefact.seen import Seen
 from ..common.errors import located
 from ..data import arrays, dataframes, sample_weights, samples
 from ..data.arrays import Array
-from ..preprocessing import standardization, table_summary
+from ..preprocessing import standardization
 from ..preprocessing.standardization import Moments, Statistics
 from ..spec.configuration import Configuration
 from ..training import levels, validation
@@ -27,10 +27,11 @@ from ..training.sharded import Learned, Request
 from ..training.targets import Targets, infer_targets
 from ..training.validation import Validation
 from . import agreement, held_out, measures
-from .descriptions import Columns, Description, Look, Outputs, describe
+from .descriptions import Description
 from .engine import Engine
-from .measures import Measures, Measuring, Rows, measure
+from .measures import Measures, Rows
 from .parts import LoadedPart, Part, Reading, is_empty, place, read_part
+from .passes import Passes
 
 
 def learn(engine: Engine, parts: Sequence[Part], request: Request, *, max_validation_rows: int) -> Learned:
@@ -52,14 +53,10 @@ def learn(engine: Engine, parts: Sequence[Part], request: Request, *, max_valida
     TypeError, ValueError
         If rows cannot be used; the message names the part, counted from 0, and the row in it.
     """
-    passes = _Passes(engine, parts, request)
-    described = passes.described()
-    found = [each for each in described if each.n_rows]
-    if not found:
-        raise ValueError("All parts are empty: they have no rows.")
+    passes = Passes(engine, parts, request)
+    described, inputs = passes.described()
     n_rows = tuple(each.n_rows for each in described)
-    inputs = request.inputs or passes.inputs(found)
-    examples, counts, totals, targets = _targets_of(request, agreement.outputs(found))
+    examples, counts, totals, targets = _targets_of(request, [each for each in described if each.n_rows])
     n_held_out: tuple[int, ...] = ()
     if request.validation_fraction is not None:
         n_held_out = held_out.numbers(n_rows, request.validation_fraction, max_validation_rows)
@@ -75,105 +72,15 @@ def learn(engine: Engine, parts: Sequence[Part], request: Request, *, max_valida
         seed=request.seed,
         n_held_out=n_held_out,
     )
+    _check_examples(passes, targets, examples, reading)
     measured = passes.measured(described, reading)
     return _learned(request, reading, inputs, measured, examples, counts)
 
 
-class _Passes:
-    """Passes over the parts.
-
-    Parameters
-    ----------
-    engine, parts, request
-        As for :func:`learn`.
-    """
-
-    def __init__(self, engine: Engine, parts: Sequence[Part], request: Request) -> None:
-        self._engine, self._parts, self._request = engine, parts, request
-        c = request.configuration
-        self._encodes = c.categorical_features is not None
-        encoder = None if request.inputs is None else request.inputs.encoder
-        self._thorough = (
-            request.bins
-            or (request.statistics and c.scaling in standardization.SAMPLED)
-            or (request.make_targets is not None and (self._encodes or encoder is not None))
-        )
-        self._measuring = Measuring(encoder, request.statistics, False, ())
-
-    def _map(self, function: Any, argument: Any) -> list[Any]:
-        """Return the results of a task for all parts, in their order."""
-        tasks = [(part.source, part.number, argument) for part in self._parts]
-        return self._engine.map(function, tasks, [part.rank for part in self._parts])
-
-    def described(self) -> list[Description]:
-        """Return the descriptions of all parts."""
-        request = self._request
-        look = Look(
-            request.configuration,
-            None if request.inputs is None else request.inputs.replace(seen=None),
-            request.targets,
-            request.make_targets is None,
-            request.n_columns,
-        )
-        known = not self._encodes or request.inputs is not None
-        if (
-            known
-            and not self._thorough
-            and request.validation_fraction is None
-            and request.class_weight is None
-        ):
-            few = -(-measures.FEW_ROWS // len(self._parts))
-            look = look._replace(measuring=self._measuring_of(request.targets, (few,) * len(self._parts)))
-        found: list[Description] = self._map(describe, look)
-        present = [each for each in found if each.n_rows]
-        if self._encodes and request.inputs is None and present:
-            counts = _joined(agreement.columns(present)).lacking
-            if counts:
-                return self._map(describe, look._replace(counts=counts))
-        return found
-
-    def inputs(self, found: Sequence[Description]) -> Inputs:
-        """Return the inputs of parts that have rows."""
-        c, columns = self._request.configuration, agreement.columns(found)
-        first, encoder = columns[0], None
-        n_columns = first.n_columns
-        if first.summary is not None:
-            encoder = c.new_encoder().fit_summary(_joined(columns))
-            n_columns = encoder.n_columns_
-            expected = self._request.n_columns
-            if expected is not None and n_columns != expected:
-                raise ValueError(f"X has {n_columns} columns; the network takes {expected}.")
-        return Inputs.of(c, n_columns, encoder, names=first.names, shape=first.shape, labels=first.labels)
-
-    def measured(self, described: Sequence[Description], reading: Reading) -> list[Measures | None]:
-        """Return the measures of all parts; None for those without rows."""
-        if any(each.measures is not None for each in described):
-            return [each.measures for each in described]
-        inputs: Inputs = reading.inputs
-        width = inputs.n_columns if inputs.encoder is None else inputs.n_features
-        n_rows = [each.n_rows for each in described]
-        if reading.n_held_out:
-            n_rows = [n - held for n, held in zip(n_rows, reading.n_held_out, strict=True)]
-        sizes = measures.sizes_of_samples(n_rows, width, thorough=self._thorough)
-        measuring = self._measuring_of(reading.targets, sizes)
-        return self._map(measure, measuring._replace(encoder=inputs.encoder, reading=reading))
-
-    def _measuring_of(self, targets: Targets | None, sizes: tuple[int, ...]) -> Measuring:
-        c = self._request.configuration
-        scale_targets = (
-            c.scale_targets and not c.loss.classifies and (targets is None or targets.scaling is None)
-        )
-        return self._measuring._replace(scale_targets=scale_targets, n_sample=sizes)
-
-
-def _joined(columns: Sequence[Columns]) -> table_summary.TableSummary:
-    """Return the summary of a table, of which all parts have summaries."""
-    return table_summary.joined(part.summary for part in columns if part.summary is not None)
-
-
-def _targets_of(request: Request, outputs: Sequence[Outputs]) -> tuple[Array, Array | None, Array, Targets]:
+def _targets_of(request: Request, found: Sequence[Description]) -> tuple[Array, Array | None, Array, Targets]:
     """Return an example of y, rows and sums of weights of each class, and the targets without scaling."""
-    c, examples = request.configuration, agreement.joined_examples(outputs)
+    c, outputs = request.configuration, agreement.outputs(found)
+    examples = agreement.joined_examples(outputs)
     make = request.make_targets or partial(infer_targets, c.loss, c.n_outputs)
     targets = request.targets or make(examples)
     if targets.kind == "values" and targets.dtype is None:
@@ -188,6 +95,15 @@ def _targets_of(request: Request, outputs: Sequence[Outputs]) -> tuple[Array, Ar
         counts[places] += part.counts
         totals[places] += part.weights
     return examples, counts, totals, targets
+
+
+def _check_examples(passes: Passes, targets: Targets, examples: Array, reading: Reading) -> None:
+    """Raise the error of the first row of y that the targets cannot encode, if it is one of the examples."""
+    try:
+        measures.encode(targets, examples, reading)
+    except (TypeError, ValueError):
+        passes.encoded(reading)
+        raise
 
 
 def _learned(
@@ -255,7 +171,8 @@ def _scaled(targets: Targets, c: Configuration, found: Sequence[Measures], sampl
     values = targets.encode(sample.y, c.dtype, scaled=False)
     moments = [each.moments_of_y for each in found if each.moments_of_y is not None]
     if not moments:
-        levels.check(values, c.dtype, targets.loss)
+        with located("In a sample of the rows of all parts"):
+            levels.check(values, c.dtype, targets.loss)
         return targets
     scaling = standardization.joined_statistics(_sum(moments), values, "standard", sample.weights, "y")
     return targets.replace(scaling=scaling)

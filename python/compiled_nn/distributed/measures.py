@@ -64,8 +64,6 @@ class Measuring(NamedTuple):
         Whether to compute the moments of the columns.
     scale_targets : bool
         Whether to compute the moments of y.
-    n_sample : tuple of int
-        Number of training rows of each part that belong to the sample.
     reading : Reading or None
         How parts are loaded; None if they are described in the same pass.
     """
@@ -73,7 +71,6 @@ class Measuring(NamedTuple):
     encoder: Tabular | None
     statistics: bool
     scale_targets: bool
-    n_sample: tuple[int, ...]
     reading: Reading | None = None
 
 
@@ -105,7 +102,7 @@ class Measures(NamedTuple):
     held_out: Rows | None
 
 
-def measure(source: Any, number: int, measuring: Measuring) -> Measures | None:
+def measure(source: Any, number: int, measuring: Measuring, n_sample: int) -> Measures | None:
     """Return the measures of a part, on a worker; None if it has no rows.
 
     Parameters
@@ -116,6 +113,8 @@ def measure(source: Any, number: int, measuring: Measuring) -> Measures | None:
         Place of the part in the list of all parts.
     measuring : Measuring
         How it is measured.
+    n_sample : int
+        Number of its training rows that belong to the sample.
     """
     raw, reading = read_part(source, number), measuring.reading
     assert reading is not None
@@ -127,7 +126,15 @@ def measure(source: Any, number: int, measuring: Measuring) -> Measures | None:
         arrays.check_rows(X, y)
         own = sample_weights.check(raw.weights, len(X), may_be_zero=True)
         encoded = encode(reading.targets, raw.y, reading)
-        return measured(X, y, encoded, own, number, measuring)
+        return measured(X, y, encoded, own, number, measuring, n_sample)
+
+
+def encode_part(source: Any, number: int, reading: Reading) -> None:
+    """Encode y of a part, on a worker, which raises an error for a row that cannot be encoded."""
+    raw = read_part(source, number)
+    with located(place(number)):
+        if not is_empty(raw.X):
+            encode(reading.targets, raw.y, reading)
 
 
 def encode(targets: Targets, y: Any, reading: Reading) -> Array:
@@ -146,6 +153,7 @@ def measured(
     own: Array | None,
     number: int,
     measuring: Measuring,
+    n_sample: int,
 ) -> Measures:
     """Return the measures of rows that are converted for the core, with their sample weights.
 
@@ -171,7 +179,8 @@ def measured(
     if measuring.scale_targets:
         values = arrays.values(y, n_outputs=y.shape[1] if y.ndim == 2 else 1, dtype="float64")
         moments_of_y = Moments.of(values, rows, own)
-    places = np.arange(min(measuring.n_sample[number], m)) * m // max(1, min(measuring.n_sample[number], m))
+    n = min(n_sample, m)
+    places = np.arange(n) * m // max(1, n)
     sample = given.take(places if rows is None else rows[places])
     weight = float(m if of_rows is None else of_rows.sum())
     return Measures(m, weight, moments, moments_of_y, seen.summary, sample, held)

@@ -156,6 +156,11 @@ class ColumnSummary:
             if isinstance(error, Exception) and len(error.args) == 1:
                 error.args = (f"{place}: {error}",)
 
+    def without_counts(self) -> ColumnSummary:
+        """Return the summary without the distinct values, which are too many with those of other parts."""
+        counted = self.counted
+        return self if not isinstance(counted, Counted) else replace(self, counted=counted.dropped())
+
     # ---- all parts
 
     def joined(self, other: ColumnSummary) -> ColumnSummary:

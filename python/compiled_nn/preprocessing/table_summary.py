@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from ..common import clock
 from ..data import column_names, column_types, dataframes
+from ..data.counted import Counted
 from . import choices
 from .column_summary import ColumnSummary
 from .columns import Column, LeftOut
@@ -100,6 +101,32 @@ class TableSummary(NamedTuple):
         """Indices of the columns whose distinct values have to be counted in all parts to determine their types."""
         return frozenset(i for i, column in enumerate(self.columns) if column.lacks_counts)
 
+    @property
+    def beyond(self) -> frozenset[int]:
+        """Indices of the columns that have more distinct values than are counted."""
+        return frozenset(
+            i
+            for i, column in enumerate(self.columns)
+            if isinstance(column.counted, Counted) and column.counted.counts is None
+        )
+
+    @property
+    def n_values(self) -> int:
+        """Number of distinct values of all columns."""
+        return sum(
+            len(column.counted.counts or ()) for column in self.columns if isinstance(column.counted, Counted)
+        )
+
+    def without_counts(self, columns: Collection[int]) -> TableSummary:
+        """Return the summary without the distinct values of some columns."""
+        found = (column.without_counts() if i in columns else column for i, column in enumerate(self.columns))
+        return self._replace(columns=tuple(found))
+
+    def locate(self, place: str) -> None:
+        """Put `place` in front of the messages of the exceptions that are kept."""
+        for column in self.columns:
+            column.locate(place)
+
     def words(self, encoder: Parameters) -> dict[int, Word]:
         """Return the types that the user states, by the index of the column."""
         return _words(encoder, self.names, len(self.columns))
@@ -124,9 +151,10 @@ def _words(encoder: Parameters, names: Sequence[str] | None, n_columns: int) -> 
     return choices.words(names, n_columns, encoder.categorical_features, encoder.column_types or {})
 
 
-def joined(summaries: Iterable[TableSummary]) -> TableSummary:
+def joined(summaries: Sequence[TableSummary]) -> TableSummary:
     """Return the summary of the rows of all tables, in this order."""
-    first, *others = summaries
-    for other in others:
-        first = first.joined(other)
-    return first
+    found = list(summaries)
+    while len(found) > 1:  # in pairs, so that large ones are copied seldom
+        pairs = zip(found[::2], [*found[1::2], None], strict=False)
+        found = [first if second is None else first.joined(second) for first, second in pairs]
+    return found[0]
