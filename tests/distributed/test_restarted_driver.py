@@ -47,7 +47,7 @@ CHANGES = {
     "rows.steps_per_average": {"steps_per_average": 3},
     "rows.n_shards": {"n_shards": 4},
     "rows.rows of each part": {"parts": [*faults.loaders(3), faults.Loader(3, None, 61)]},
-    "(rows.hash of the columns|standardization.mean)": {"parts": [*faults.loaders(3), faults.Loader(7)]},
+    "rows.(rows of each class|hash of the columns)": {"parts": [*faults.loaders(3), faults.Loader(7)]},
 }
 
 
