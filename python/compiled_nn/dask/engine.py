@@ -66,7 +66,8 @@ class DaskEngine:
             checks.real(_OWNER, "timeout", timeout, above=0)
         self.client, self.timeout = client, timeout
         self.retries = checks.integer(_OWNER, "retries", retries, minimum=0)
-        self._held: dict[str, str] = {}  # description of each held result by its key
+        self._held: dict[str, Any] = {}  # futures of held results by their keys
+        self._labels: dict[str, str] = {}  # and their descriptions
         self._direct: bool | None = client.direct_to_workers
         self._is_probed = self._direct is not None
 
@@ -84,7 +85,7 @@ class DaskEngine:
         self._probe()
         futures, labels = self._submitted(function, arguments, ranks)
         gathering = _Gathering(futures, self._direct)
-        labels |= self._held
+        labels |= self._labels
         cancel = partial(self.client.cancel, futures, force=True)
         watch = Watch(self.client, self.timeout, self.retries, labels, cancel)
         try:
@@ -105,14 +106,20 @@ class DaskEngine:
         if not arguments:
             return []
         futures, labels = self._submitted(function, arguments, ranks)
-        self._held |= labels
+        self._labels |= labels
+        self._held |= {future.key: future for future in futures}
         return futures
 
     def release(self, handles: Iterable[Any]) -> None:
         """Release futures, so that the workers drop their results."""
         for future in handles:
             self._held.pop(future.key, None)
+            self._labels.pop(future.key, None)
             future.release()
+
+    def close(self) -> None:
+        """Release all results that workers hold."""
+        self.release(list(self._held.values()))
 
     # ---- tasks
 
@@ -272,8 +279,9 @@ def _label(function: Function, arguments: tuple[Any, ...], rank: int | None) -> 
     """Return a description of a task for errors: its shard, and its part if the function has the number of one."""
     name = getattr(function, "__name__", "task")
     place = [] if rank is None else [f"shard {rank}"]
-    if len(arguments) > 1 and type(arguments[1]) is int and "number" in _parameters(function)[1:2]:
-        place.append(f"part {arguments[1]}")
+    names = _parameters(function)[: len(arguments)]
+    if "number" in names:
+        place.append(f"part {arguments[names.index('number')]}")
     return f"{', '.join(place)} ({name})" if place else name
 
 
