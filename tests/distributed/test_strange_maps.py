@@ -64,7 +64,7 @@ def through(value):
 
 
 def in_new_threads(function, tasks):
-    """Each task in a thread of its own that ends with it."""
+    """Each task in a separate thread, which ends with it."""
     results = []
 
     def call(task):

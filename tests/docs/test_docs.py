@@ -32,6 +32,7 @@ NOT_INSTALLED_HERE = (
     "onnxruntime",
 )  # what a page may use and the tests need not have
 EXAMPLES = ("my_timing.py",)  # a reader's own file
+PROGRAMS = ("docs/distributed-recipes.md",)  # whole programs, which tests/distributed/test_recipes.py runs
 
 every_page = pytest.mark.parametrize("page", sorted(PAGES))
 
@@ -240,6 +241,7 @@ def readers(tmp_path_factory):
     [
         pytest.param(page, i, id=f"{page}: {i if example.python else example.text}")
         for page in sorted(PAGES)
+        if page not in PROGRAMS
         for i, example in enumerate(examples(page))
     ],
 )

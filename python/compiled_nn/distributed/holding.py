@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..common.errors import count
 from . import learning, tasks
 
 if TYPE_CHECKING:
@@ -13,10 +14,16 @@ if TYPE_CHECKING:
     from .parts import LoadedPart, Part, Reading
 
 
-def load(number: int, rank: int, source: Any, reading: Reading) -> LoadedPart:
+def load(number: int, rank: int, source: Any, reading: Reading, n_rows: int) -> LoadedPart:
     """Return the training rows of a part of a shard, on a worker; errors name both."""
     try:
-        return learning.load(source, number, reading)
+        loaded = learning.load(source, number, reading)
+        if loaded.n_rows != n_rows:
+            raise ValueError(
+                f"Part {number} has {count(loaded.n_rows, 'training row')} now; it had {n_rows} when it was first read."
+                " A part must have the same rows in the same order whenever it is loaded."
+            )
+        return loaded
     except Exception as error:
         error.add_note(f"Part {number} belongs to shard {rank}, counted from 0.")
         raise
@@ -33,6 +40,8 @@ class Holding:
         All parts.
     reading : Reading
         How parts are loaded.
+    n_rows : sequence of int
+        Number of training rows of each part.
     n_shards : int
         Number of shards.
     keeps_all : bool
@@ -40,9 +49,17 @@ class Holding:
     """
 
     def __init__(
-        self, engine: Engine, parts: Sequence[Part], reading: Reading, n_shards: int, *, keeps_all: bool
+        self,
+        engine: Engine,
+        parts: Sequence[Part],
+        reading: Reading,
+        n_rows: Sequence[int],
+        n_shards: int,
+        *,
+        keeps_all: bool,
     ) -> None:
         self._engine, self._parts, self._keeps_all = engine, parts, keeps_all
+        self._n_rows = n_rows
         ranks = list(range(n_shards))
         self._readings = engine.hold(tasks.same, [(reading,)] * n_shards, ranks)
         self._handles: dict[int, Any] = {}
@@ -62,7 +79,7 @@ class Holding:
             self._release([number for number in self._handles if number not in used])
         missing = [self._parts[number] for number in sorted(used) if number not in self._handles]
         if missing:
-            arguments = [(*part, self._readings[part.rank]) for part in missing]
+            arguments = [(*part, self._readings[part.rank], self._n_rows[part.number]) for part in missing]
             handles = self._engine.hold(load, arguments, [part.rank for part in missing])
             self._handles |= {part.number: handle for part, handle in zip(missing, handles, strict=True)}
         return [[self._handles[piece.part] for piece in each] for each in pieces]

@@ -224,7 +224,9 @@ class Rounds(ABC):
             return
         learned, shards, n = self._learned, self._shards, self._shards.n_shards
         reading = Reading.of(self._configuration, learned)
-        self._holding = Holding(self._engine, shards.parts, reading, n, keeps_all=shards.in_memory)
+        self._holding = Holding(
+            self._engine, shards.parts, reading, learned.n_rows, n, keeps_all=shards.in_memory
+        )
         self._setups = self._engine.hold(tasks.same, [(self._setup(),)] * n, list(range(n)))
 
     def _setup(self) -> Any:

@@ -1,0 +1,58 @@
+"""Errors of sharded rows that are used in a wrong way: the fault, its place, and the remedy."""
+
+import compiled_nn as cnn
+import numpy as np
+import pytest
+from compiled_nn.distributed import ShardedRows
+
+X = np.random.default_rng(0).normal(size=(60, 4))
+Y = np.where(X[:, 0] > 0, "yes", "no")
+PARTS = [(X[i::3], Y[i::3]) for i in range(3)]
+
+
+def net():
+    return cnn.Network([cnn.Dense(4, "relu"), cnn.Dense(2)], seed=0)
+
+
+@pytest.mark.parametrize("map", [None, "map", 2])
+def test_a_map_is_a_function(map):
+    with pytest.raises(TypeError, match="'map' parameter of ShardedRows must be a function like"):
+        ShardedRows(PARTS, map=map)
+
+
+@pytest.mark.parametrize("call", ["fit", "predict", "predict_proba", "score"])
+def test_only_fit_without_y_takes_sharded_rows(call):
+    rows, y = ShardedRows(PARTS), () if call.startswith("predict") else (Y,)
+    fitted = net().fit(X, Y, epochs=1)
+    with pytest.raises(
+        TypeError, match=r"ShardedRows is not an array. Pass it to fit in place of X, without y"
+    ):
+        getattr(fitted, call)(rows, *y)
+    estimator = cnn.MLPClassifier(solver="lbfgs", max_iter=500).fit(X, Y)
+    if call != "fit":
+        with pytest.raises(TypeError, match="other methods take arrays or tables"):
+            getattr(estimator, call)(rows, *y)
+    else:
+        with pytest.raises(ValueError, match="Leave y out"):
+            estimator.fit(rows, Y)
+
+
+def test_searches_do_not_take_sharded_rows():
+    with pytest.raises(TypeError, match="ShardedRows is not an array"):
+        cnn.search(cnn.MLPClassifier(), ShardedRows(PARTS), None, space={"alpha": [1, 2]}, n_candidates=2)
+
+
+@pytest.mark.parametrize("change", [-5, 5])
+def test_a_part_that_changes_its_number_of_rows_is_an_error(change):
+    """Also one that grows: a permutation of the old number of rows would pass over the new rows."""
+    n = [30]
+
+    def load():
+        n[0] += change
+        return X[: n[0]], Y[: n[0]]
+
+    rows = ShardedRows([*PARTS, load], in_memory=False, cache_bytes=0, steps_per_average=1)
+    with pytest.raises(
+        ValueError, match=r"Part 3 has \d+ training rows now; it had \d+ when it was first read"
+    ):
+        net().fit(rows, epochs=2)
