@@ -72,7 +72,9 @@ class FullBatchOfShards(FullBatch):
         if self._holding is None:
             shards, n = self._shards, self._shards.n_shards
             reading = Reading.of(self._exact, self._learned)
-            self._holding = Holding(shards.engine, shards.parts, reading, n, keeps_all=shards.in_memory)
+            self._holding = Holding(
+                shards.engine, shards.parts, reading, self._learned.n_rows, n, keeps_all=shards.in_memory
+            )
             setup = Setup.of(self._stack, self._exact, self._objective, shards.n_threads)
             self._setups = shards.engine.hold(tasks.same, [(setup,)] * n, list(range(n)))
         return self._holding
