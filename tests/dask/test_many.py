@@ -64,17 +64,32 @@ def test_rows_of_all_kinds(client, best_here):
     assert best.best_score_ == here.best_score_
 
 
+def test_a_worker_can_be_the_driver(client, best_here, monkeypatch):
+    """Collections are then computed there."""
+    monkeypatch.setattr(Tables, "__init__", None)  # of this process
+    rows, y = da.from_array(X, chunks=(50, 4)), da.from_array(Y, chunks=50)
+    best = search(classifier(), rows, y, space=SPACE, random_state=0, driver="worker")
+    same_results(best.results_, best_here.results_)
+    assert best.best_params_ == best_here.best_params_
+    assert (best.predict_proba(X) == best_here.predict_proba(X)).all()
+    with pytest.raises(ValueError, match=r"candidate 1, \{'alpha': -1\}"):
+        search(classifier(), X, Y, space={"alpha": [0.1, -1]}, driver="worker")
+    with pytest.raises(ValueError, match="'driver' parameter of search must be"):
+        search(classifier(), X, Y, space=SPACE, driver="scheduler")
+
+
 def test_other_models(client):
     unknown = lambda units: make(units)  # noqa: E731  a function of no module
-    for model, options in (
-        (make, {"space": {"units": [2, 4, 8]}, "epochs": 4}),
-        (unknown, {"space": {"units": [2, 4]}, "epochs": 2, "validation": "folds", "n_folds": 2}),
+    for model, driver, options in (
+        (make, "worker", {"space": {"units": [2, 4, 8]}, "epochs": 4}),
+        (unknown, "client", {"space": {"units": [2, 4]}, "epochs": 2, "validation": "folds", "n_folds": 2}),
         (
             cnn.TabularClassifier(n_members=2, max_iter=3, hidden_layer_sizes=8, random_state=0),
+            "worker",
             {"space": {"dropout": [0.0, 0.3]}},
         ),
     ):
-        best = search(model, X, Y, random_state=0, **options)
+        best = search(model, X, Y, random_state=0, driver=driver, **options)
         here = cnn.search(model, X, Y, random_state=0, **options)
         same_results(best.results_, here.results_)
         assert (best.predict_proba(X) == here.predict_proba(X)).all()

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import dask
 import distributed
 
+from ..common import checks
 from ..tuning.searching import search as search_here
 from .engine import DaskEngine
 
+Driver: TypeAlias = Literal["client", "worker"]
+DRIVERS: tuple[Driver, ...] = ("client", "worker")
+_UNLIMITED = {
+    "distributed.admin.large-graph-warning-threshold": "1 PiB"
+}  # rows of the caller are sent as they are
 _ROWS = (
     "sample_weight",
     "validation",
@@ -26,6 +32,7 @@ def search(
     *,
     space: Mapping[str, Any],
     client: distributed.Client | None = None,
+    driver: Driver = "client",
     timeout: float | None = None,
     retries: int = 0,
     **options: Any,
@@ -33,7 +40,7 @@ def search(
     """Search hyper-parameters on the workers of a Dask cluster, and return the fitted model of the best candidate.
 
     It is :func:`compiled_nn.search` with the same result, bit for bit, for any number of workers. The candidates are
-    divided over the workers, which train them in tasks of one thread. At each rung of successive halving, the client
+    divided over the workers, which train them in tasks of one thread. At each rung of successive halving, the driver
     compares the candidates of all workers, drops the worse half of them, and divides the others again. A task gets the
     states of its candidates and returns them, so that the scheduler of Dask can compute it again where a worker was
     lost. The best candidate is then trained again on all rows by one worker.
@@ -43,12 +50,16 @@ def search(
     estimator : MLPClassifier, MLPRegressor, TabularClassifier, TabularRegressor, Network, or callable
         Model whose parameters are searched, as for :func:`compiled_nn.search`. A function is called by the client.
     X, y : array-like, Dask array, Dask data frame or future
-        Rows and targets. They are computed, if they are lazy, and read by the client, and each worker receives them
+        Rows and targets. They are computed, if they are lazy, and read by the driver, and each worker receives them
         once; they must fit into the memory of each. `y` can be the name of a column of a Dask data frame `X`.
     space : dict
         For each parameter a list of values, or a distribution.
     client : distributed.Client, optional
         Client of the cluster. Default: the current one.
+    driver : {"client", "worker"}, default "client"
+        Process that reads X and y, divides the candidates and compares them. "worker": a task on one of the workers, so
+        that collections and futures do not pass through the client, and the search is done again if that worker is
+        lost. Lines and warnings are then printed there, and callbacks are called there.
     timeout : float, optional
         Number of seconds that a task may take, as for :class:`DaskEngine`. A task trains its candidates up to the next
         rung.
@@ -89,16 +100,29 @@ def search(
     if isinstance(y, str) and dask.is_dask_collection(X):
         X, y = X.drop(columns=[y]), X[y]
     names = [name for name in _ROWS if name in options]
-    given = [options[name] for name in names]
-    X, y, *others = [_computed(client, value) for value in (X, y, *given)]
+    lazy = [_computed(client, value) for value in (X, y, *(options[name] for name in names))]
+    if checks.choice("search", "driver", driver, DRIVERS) == "worker":
+        arguments = dict(zip(("X", "y", *names), lazy, strict=True))
+        own = {"estimator": estimator, "space": space, "timeout": timeout, "retries": retries}
+        with dask.config.set(_UNLIMITED):
+            future = client.submit(_search_there, **options | own | arguments, pure=False)
+        try:
+            return future.result()
+        finally:
+            future.cancel()  # also after Ctrl-C
+    X, y, *others = client.gather(lazy)
     rows = dict(zip(names, others, strict=True))
     return search_here(estimator, X, y, space=space, **options | rows, map=engine)
 
 
+def _search_there(**arguments: Any) -> Any:
+    """Search on a worker, whose thread is free for other tasks meanwhile."""
+    with distributed.worker_client() as client:
+        return search(**arguments, client=client)
+
+
 def _computed(client: distributed.Client, value: Any) -> Any:
-    """Return the result of a collection or a future, or a tuple of results; any other value as it is."""
+    """Return the future of a collection, also in a tuple; any other value as it is."""
     if isinstance(value, tuple):
         return tuple([_computed(client, each) for each in value])
-    if dask.is_dask_collection(value):
-        value = client.compute(value)
-    return client.gather(value) if isinstance(value, distributed.Future) else value
+    return client.compute(value) if dask.is_dask_collection(value) else value
