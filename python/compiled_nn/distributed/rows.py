@@ -195,11 +195,12 @@ class ShardedRows(Sharded):
         self.pace_ = found.pace
         return found
 
-    def longest(self, learned: Learned, fraction: float | None) -> int:
-        """Return about the number of training rows of the longest shard; documented in :meth:`Sharded.longest`."""
-        n_all = sum(learned.n_rows)
-        held_out = 0.0 if fraction is None else min(fraction, self.max_validation_rows / n_all)
-        return max(1, round(max(self.shards.rows_of(learned)) * (1 - held_out)))
+    def trained(self, learned: Learned, fraction: float | None) -> tuple[int, int]:
+        """Return about the numbers of training rows of all shards, and of the longest; see :meth:`Sharded.trained`."""
+        n_rows = self.shards.rows_of(learned)
+        held_out = 0.0 if fraction is None else min(fraction, self.max_validation_rows / sum(n_rows))
+        n_all, longest = (max(1, round(n * (1 - held_out))) for n in (sum(n_rows), max(n_rows)))
+        return n_all, longest
 
     def members(
         self, members: Sequence[Member], rng: Generator, learned: Learned, plan: Plan

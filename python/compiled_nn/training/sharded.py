@@ -170,8 +170,8 @@ class Sharded(ABC):
         """
 
     @abstractmethod
-    def longest(self, learned: Learned, fraction: float | None) -> int:
-        """Return about the number of training rows of the longest shard, if a fraction of all rows is held out."""
+    def trained(self, learned: Learned, fraction: float | None) -> tuple[int, int]:
+        """Return about the numbers of training rows of all shards, and of the longest, if a fraction is held out."""
 
 
 class _Wrapped(Sharded):
@@ -192,9 +192,9 @@ class _Wrapped(Sharded):
         """Return the object that trains several networks; documented in :meth:`Sharded.members`."""
         return self.rows.members(*arguments)
 
-    def longest(self, learned: Learned, fraction: float | None) -> int:
-        """Return the number of rows of the longest shard; documented in :meth:`Sharded.longest`."""
-        return self.rows.longest(learned, fraction)
+    def trained(self, learned: Learned, fraction: float | None) -> tuple[int, int]:
+        """Return the numbers of training rows; documented in :meth:`Sharded.trained`."""
+        return self.rows.trained(learned, fraction)
 
 
 class LearnedRows(_Wrapped):

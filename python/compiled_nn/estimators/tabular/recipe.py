@@ -28,6 +28,7 @@ _OF_A_UNIT = 20.0  # work of an input or a unit besides that of its weights, in 
 _OF_A_STEP = 10.0  # work of a step besides that of its rows, in rows
 # Rows, and rows of a batch for more; a member trains on about four fifths of the rows.
 _BATCHES = ((200_000, 640), (50_000, 320), (10_000, 160), (2_000, 80), (0, 40))
+_FEWEST_IN_SHARD = 40  # rows of a batch of a shard
 _WIDTHS = (128, 64, 32)  # units of the hidden layers, from the best to the cheapest
 _N_LAYERS = 2
 LAYERS = (_WIDTHS[0],) * _N_LAYERS
@@ -145,6 +146,16 @@ class Size:
         """Number of rows that are trained on one after another in an epoch: batches and steps are those of them."""
         return self.n_rows if self.longest is None else self.longest
 
+    def in_shard(self, rows: int) -> int:
+        """Return the part of the rows of a batch that is the batch of a shard."""
+        if self.longest is None:
+            return rows
+        return max(_FEWEST_IN_SHARD, round(rows * self.longest / self.n_rows))
+
+    def in_all_shards(self, batch_size: int) -> int:
+        """Return the number of rows of the batches of all shards in one step."""
+        return round(batch_size * self.n_rows / self.in_sequence)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -258,7 +269,7 @@ def make_plan(
     -------
     Plan
     """
-    rows = batch_size(size.in_sequence) if batch is None else batch
+    rows = size.in_shard(batch_size(size.n_rows)) if batch is None else batch
     most = most_work(size.n_rows, budget)
     wanted = wanted_epochs(size.in_sequence, rows) if epochs is None else epochs
     fewest = wanted if epochs is not None else min(_FEWEST_EPOCHS, wanted)

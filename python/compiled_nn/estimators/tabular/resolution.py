@@ -87,9 +87,9 @@ class Resolution:
             else "numbers"
         )
         self.note("table", [table.n_rows, table.inputs.n_features], f"{table.n_rows:,} rows of {kinds}")
-        if table.longest is not None:
+        if table.trained is not None:
             text = "training rows of the longest shard, on which the numbers of batches and steps depend"
-            self.note("shard", table.longest, text)
+            self.note("shard", table.trained[1], text)
         self.note("target", table.kind.name, table.kind.reason)
         stated = self.model._given("loss") is not None
         self.note("loss", table.kind.loss.name, STATED if stated else _reason_for_loss(table.kind))
@@ -102,7 +102,7 @@ class Resolution:
         value, reason = recipe.validation(table.n_rows, table.kind.largest_class, self.plan.n_members)
         if self.model.shared_weights and value == "folds":
             value, reason = "random", "members that share weights validate the same rows"
-        if table.longest is not None and value is not None:
+        if table.trained is not None and value is not None:
             value, reason = "random", "members on shards validate the same rows, so that there is no oof_"
         chosen: str | None = self.choose("validation", value, reason)
         return chosen
@@ -122,12 +122,9 @@ class Resolution:
     def _size(self) -> Size:
         table = self.table
         bins = recipe.n_bins(table.n_rows) if self.embeddings is not None else 0
-        return recipe.Size(
-            table.n_rows,
-            table.inputs.n_columns + bins * table.inputs.n_numeric,
-            table.kind.n_outputs,
-            table.longest,
-        )
+        n_rows, longest = (table.n_rows, None) if table.trained is None else table.trained
+        n_inputs = table.inputs.n_columns + bins * table.inputs.n_numeric
+        return recipe.Size(n_rows, n_inputs, table.kind.n_outputs, longest)
 
     def _plan(self) -> Plan:
         model, size = self.model, self.size
@@ -154,21 +151,21 @@ class Resolution:
 
     def networks(self, seeds: Array) -> list[Network]:
         """Return the networks of the members, with a seed each."""
-        model, table, settings, plan = self.model, self.table, self.settings, self.plan
+        model, table, settings, plan, size = self.model, self.table, self.settings, self.plan, self.size
         of = "classes" if self.classifies else "values"
         activation = self.choose("activation", settings.activation, f"recipe for {of}")
         norm = self._norm(f"recipe for {of}")
         dropout = self.choose("dropout", settings.dropout, f"recipe for {of}")
         rate = self.choose(
             "learning_rate_init",
-            recipe.learning_rate(plan.batch_size),
+            recipe.learning_rate(size.in_all_shards(plan.batch_size)),
             "falls to 0 over max_iter as half a cosine wave",
         )
         decay = self.choose("weight_decay", settings.weight_decay, f"recipe for {of}")
         ema = self.choose("ema", settings.ema, "average of the weights over the steps")
         scaling = self._scaling()
         hidden = [Dense(units, activation, norm=norm, dropout=dropout) for units in plan.hidden]
-        steps = plan.epochs * -(-self.size.in_sequence // plan.batch_size)
+        steps = plan.epochs * -(-size.in_sequence // plan.batch_size)
         options: dict[str, Any] = {
             "loss": table.kind.loss,
             "optimizer": AdamW(Cosine(rate, over=steps), weight_decay=decay),

@@ -91,7 +91,7 @@ def read_shards(
         encodes=encodes,
         sparse=not isinstance(sample, np.ndarray) and learned.inputs.encoder is None,
         n_all=n_all,
-        longest=rows.longest(learned, fraction),
+        trained=rows.trained(learned, fraction),
     )
 
 

@@ -50,8 +50,8 @@ class Table(NamedTuple):
         Whether X is sparse.
     n_all : int or None, default None
         Number of rows of all shards, of which the rows here are a sample; None if they are all rows.
-    longest : int or None, default None
-        Number of rows of the longest shard; None without shards.
+    trained : (int, int) or None, default None
+        Numbers of training rows of all shards, and of the longest one; None without shards.
     """
 
     read: ReadRows
@@ -65,7 +65,7 @@ class Table(NamedTuple):
     encodes: bool
     sparse: bool
     n_all: int | None = None
-    longest: int | None = None
+    trained: tuple[int, int] | None = None
 
     @property
     def inputs(self) -> Inputs:
