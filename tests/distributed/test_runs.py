@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from compiled_nn.distributed import ShardedRows
 
+import cnn_core
+
 MODES = ("synchronous", "averaging")
 N_PARTS, ROWS = 6, 24
 
@@ -32,8 +34,8 @@ def sharded(mode, parts=PARTS, **options):
     return ShardedRows(parts, **{"mode": mode, "n_shards": 2, "steps_per_average": 2} | options)
 
 
-def network(optimizer=None, **parameters):
-    layers = [cnn.Dense(8, "tanh", dropout=0.2), cnn.Dense(1)]
+def network(optimizer=None, layers=(8,), **parameters):
+    layers = [*(cnn.Dense(n, "tanh", dropout=0.2) for n in layers), cnn.Dense(1)]
     optimizer = optimizer or cnn.Adam(0.02)
     return cnn.Network(layers, loss="binary_cross_entropy", optimizer=optimizer, seed=1, **parameters)
 
@@ -295,3 +297,20 @@ def test_other_processes_give_the_same_bits(mode):
             np.testing.assert_array_equal(weights_of(net), weights_of(expected))
             for name in expected.history.keys() - {"seconds"}:
                 assert net.history[name] == expected.history[name]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_processes_with_other_instructions_give_the_same_bits(mode, monkeypatch):
+    """The vectors that travel have the same layout for each width of a register."""
+    if cnn_core.isa != "x86_v4":
+        pytest.skip("x86_v4 and x86_v3 are compared")
+    expected = network(layers=(17, 5, 40)).fit(sharded(mode), epochs=2)
+    monkeypatch.setenv("CNN_CORE_ISA", "x86_v3")
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        assert list(pool.map(instructions, [0])) == ["x86_v3"]
+        net = network(layers=(17, 5, 40)).fit(sharded(mode, map=pool.map), epochs=2)
+    np.testing.assert_array_equal(weights_of(net), weights_of(expected))
+
+
+def instructions(_):
+    return cnn_core.isa
