@@ -52,10 +52,7 @@ class FullBatchOfShards(FullBatch):
         super().__init__(trainer, None, objective, configuration)
         self._shards, self._learned = shards, learned
         self._exact = configuration.replace(dtype="float64")
-        weight = sum(learned.weights)
-        if not weight:
-            raise ValueError("ShardedRows has no training rows of a weight above 0. Pass parts with rows.")
-        divisor = weight if objective.penalty_per_row else 1.0
+        divisor = sum(learned.weights) if objective.penalty_per_row else 1.0
         self._penalty = objective.l1 / divisor, objective.l2 / divisor
         self._holding: Holding | None = None
         self._setups: list[Any] = []

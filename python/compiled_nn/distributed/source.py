@@ -103,8 +103,6 @@ class Rounds(ABC):
         for part in shards.parts:
             self._parts[part.rank].append((part.number, learned.n_rows[part.number]))
         self._sizes = [sum(n_rows for _, n_rows in parts) for parts in self._parts]
-        if not sum(self._sizes) or not sum(learned.weights):
-            raise ValueError("ShardedRows has no training rows of a weight above 0. Pass parts with rows.")
         self._holding: Holding | None = None
         self._setups: list[Any] = []
         self._last_finite: Snapshot | None = None
