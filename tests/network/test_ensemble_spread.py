@@ -119,6 +119,22 @@ def test_callbacks_run_after_each_epoch():
     assert model.stop_reason_ == "callback"
 
 
+def test_callbacks_change_the_learning_rates():
+    def halves(model, epoch, history):
+        model.learning_rate_scale = 0.5**epoch
+
+    model = compared(of(classifiers), LABELS, Workers(2), callbacks=[halves])
+    assert model.history["learning_rate"][-1] < 0.1 * model.history["learning_rate"][0]
+
+
+def test_checkpoints(tmp_path):
+    path = tmp_path / "members.ckpt.safetensors"
+    callbacks = [cnn.callbacks.Checkpoint(path), lambda model, epoch, history: epoch == 3]
+    of(classifiers)().fit(X, LABELS, epochs=6, callbacks=callbacks, map=Workers(2))
+    model = cnn.load_checkpoint(path).fit(X, LABELS, epochs=3, warm_start=True, map=Workers(3))
+    same(model, of(classifiers)().fit(X, LABELS, epochs=6))
+
+
 def test_training_continues_in_any_way():
     whole = of(classifiers)().fit(X, LABELS, epochs=6)
     for first, second in ((Workers(2), None), (None, Workers(2)), (Workers(3), builtins.map)):

@@ -157,6 +157,26 @@ def test_embeddings_and_categories(rows):
     )
 
 
+def test_several_outputs_and_labels(rows):
+    X, _ = rows
+    compared(
+        cnn.MLPRegressor(hidden_layer_sizes=8, max_iter=4),
+        X,
+        X[:, :2] * X[:, 2:],
+        Workers(2),
+        space={"alpha": [0, 1]},
+    )
+    compared(classifier(), X, (X[:, :2] > 0).astype(int), Workers(2), space={"alpha": [0, 1]})
+    compared(classifier(), X, np.zeros(len(X)), Workers(2), space={"alpha": [0, 1]})
+
+
+def test_sparse_rows(rows):
+    sparse = pytest.importorskip("scipy.sparse", reason="SciPy is not installed")
+    X, y = rows
+    matrix = sparse.csr_matrix(np.where(abs(X) > 0.5, X, 0).astype(np.float32))
+    compared(classifier(standardize=False), matrix, y, Workers(2), space={"alpha": [0, 1]})
+
+
 def test_tabular_estimators(rows):
     X, y = rows
     model = cnn.TabularClassifier(n_members=3, max_iter=4, hidden_layer_sizes=8, random_state=0)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
-from itertools import count
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -338,18 +337,17 @@ def _portion(work: Work, members: Sequence[Member]) -> Portion:
 
 def _divided(works: Sequence[Work], n_groups: int) -> list[dict[int, list[Member]]]:
     """Return groups of members of about the same work, by place among `works`; those with the most work go first."""
-    items = []
-    number = count()
+    items: list[tuple[int, int, Member]] = []
     for place, work in enumerate(works):
         together = work.together
-        steps = len(together.data.X) * (work.last - together.epoch)
-        if steps > 0:
-            items += [(-work_of(member) * steps, next(number), place, member) for member in together.active]
+        rows = len(together.data.X) * (work.last - together.epoch)
+        if rows > 0:
+            items += [(rows * work_of(member), place, member) for member in together.active]
     groups: list[dict[int, list[Member]]] = [{} for _ in range(min(n_groups, len(items)))]
     loads = [0] * len(groups)
-    for negative, _, place, member in sorted(items, key=lambda item: item[:2]):
+    for load, place, member in sorted(items, key=lambda item: -item[0]):
         i = loads.index(min(loads))
-        loads[i] -= negative
+        loads[i] += load
         groups[i].setdefault(place, []).append(member)
     return [
         {place: sorted(members, key=lambda member: member.index) for place, members in sorted(group.items())}
