@@ -176,9 +176,9 @@ def test_errors_of_parquet(folder, tmp_path):
         TypeError, match=r"so y must be the name of one of their columns. Got ndarray instead"
     ):
         parts_of(folder, np.zeros(3), None, 2)
-    with pytest.raises(FileNotFoundError, match="no file matches"):
+    with pytest.raises(FileNotFoundError, match="Pass the path of Parquet files"):
         parts_of(str(folder / "*.csv"), "y", None, 2)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"No file matches '.*none.parquet'"):
         parts_of(str(folder / "none.parquet"), "y", None, 2)
     damaged = tmp_path / "damaged.parquet"
     damaged.write_bytes((folder / "1.parquet").read_bytes()[:-20])

@@ -1,6 +1,7 @@
 """Joined summaries of the parts of a table give the encoder of the whole table, its warnings and its errors."""
 
 import datetime
+import itertools
 import pickle
 import warnings
 from decimal import Decimal
@@ -176,9 +177,23 @@ def test_each_kind(kind):
             check_same(outcome(lambda: fit_parts(Tabular(), cut(X, list(ends)))), expected)  # noqa: B023
 
 
+@pytest.mark.parametrize("n", [10, 200])
+def test_columns_of_another_kind_in_other_parts_are_an_error(n):
+    """Also dates whose joined column would be left out as text with many levels."""
+    days = pandas.date_range("2020-01-01", periods=n)
+    columns = {"numbers": np.arange(n) % 7 + 0.5, "dates": days, "text": days.astype(str)}
+    for first, second in itertools.permutations(columns, 2):
+        if "dates" not in (first, second) and n > 10:
+            continue  # text and numbers: the column is left out
+        parts = [pandas.DataFrame({"a": columns[first]}), pandas.DataFrame({"a": columns[second]})]
+        kinds = " in some parts and ".join(sorted((first, second)))
+        with pytest.raises(TypeError, match=rf"X\['a'\] holds {kinds} in others. Convert all of them"):
+            fit_parts(Tabular(), parts)
+
+
 @pytest.mark.parametrize(
     ("names", "types"),
-    [("ab", {}), ("ab", {"a": "number"}), ("b", {"b": "date"}), ("ab", {"c": "date"})],
+    [("ab", {"a": "number"}), ("b", {"b": "date"}), ("ab", {"c": "date"})],
 )
 def test_errors_have_the_words_of_one_table(names, types):
     X = pandas.DataFrame({"a": ["x"] * 5 + [1] * 5, "b": np.arange(10.0)})[list(names)]

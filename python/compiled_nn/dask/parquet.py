@@ -113,12 +113,12 @@ def _paths(X: Any) -> list[str]:
     found: list[str] = []
     for each in X if isinstance(X, (list, tuple)) else [X]:
         path = os.fspath(each)
-        if "://" in path or os.path.exists(path) or not glob.has_magic(path):
+        if "://" in path or os.path.exists(path):
             found.append(path)
             continue
         files = sorted(glob.glob(path, recursive=True))
         if not files:
-            raise FileNotFoundError(f"no file matches {path!r}")
+            raise FileNotFoundError(f"No file matches {path!r}. Pass the path of Parquet files.")
         found += files
     return found
 

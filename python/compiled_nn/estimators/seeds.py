@@ -16,7 +16,7 @@ def for_fit(model: Any, *, continues: bool, partial: bool = False) -> Any:
     ValueError
         If the call cannot be continued from a checkpoint, or the file is not valid.
     """
-    given = model.callbacks or ()
+    given = model.callbacks if isinstance(model.callbacks, (list, tuple)) else ()  # others are refused later
     found = [each for each in given if isinstance(each, Checkpoint) and each.resume]
     if not found:
         return model.random_state

@@ -246,12 +246,13 @@ class ColumnSummary:
         min_frequency: float | None,
     ) -> Column:
         """Return the encoder of the column with its type; `where` is the place of the column in errors."""
+        kinds = sorted(self.content & {"dates", "numbers", "text"})
+        if len(kinds) > 1 and (type_.kind in ("number", "category") or "dates" in kinds):
+            raise TypeError(
+                f"{where} holds {kinds[0]} in some parts and {kinds[1]} in others. Convert all of them to {kinds[0]},"
+                f" or to {kinds[1]}."
+            )
         if type_.kind == "number":
-            if {"dates", "numbers"} <= self.content:
-                raise TypeError(
-                    f"{where} holds dates in some parts and numbers in others. Convert all of them to dates, or to"
-                    " numbers."
-                )
             return Numeric.of_sums(_usable(self.sums), name)
         if type_.kind == "date":
             facts = _usable(self.dates)
