@@ -8,14 +8,12 @@ from collections.abc import Iterable
 from typing import Any
 
 import table_rows
-from report import make_table
 from table_compare import SCORES, Verdict, compare, count, cpu, mean_ratio
 from table_data import MADE, TABLES
 from table_models import ABLATIONS, MODELS
 from table_rows import Results, Row
 
 OURS = "ours"
-LOSSES = ("log_loss", "errors", "rmse")  # scores that have ratios
 BEGIN, END = "<!-- benchmarks/tables.py report: begin -->", "<!-- benchmarks/tables.py report: end -->"
 # Titles of the tables of all scores: digits after the point, and whether a larger one is better (None: no best one).
 LISTED = {
@@ -81,6 +79,24 @@ def put(page: str, text: str) -> str:
     return f"{before}{BEGIN}\n\n{text}\n{END}{after}"
 
 
+def markdown(header: list[str], lines: Iterable[list[str]]) -> list[str]:
+    """Return the lines of a Markdown table.
+
+    Parameters
+    ----------
+    header : list of str
+        Titles of the columns.
+    lines : iterable of list of str
+        Cells of each line.
+
+    Returns
+    -------
+    list of str
+    """
+    rule = ["---"] + ["---:"] * (len(header) - 1)
+    return [f"| {' | '.join(cells)} |" for cells in (header, rule, *lines)] + [""]
+
+
 def title(name: str) -> str:
     """Return the name of a model in the report."""
     return MODELS[name].title if name in MODELS else name
@@ -102,28 +118,6 @@ def tally(verdicts: list[Verdict]) -> str:
     return "/".join(map(str, count(verdicts))) if verdicts else ""
 
 
-def scores_cells(a: str, b: str, results: Results, counted: Iterable[str]) -> list[str]:
-    """Return the number of tables, the mean ratios and the wins, ties and losses of two models; [] without tables.
-
-    Parameters
-    ----------
-    a, b : str
-        Models.
-    results : dict
-        Rows by model, table and split.
-    counted : iterable of str
-        Scores whose wins, ties and losses are counted.
-
-    Returns
-    -------
-    list of str
-    """
-    found = {score: compare(a, b, results, score) for score in SCORES}
-    n = len(found["errors"]) + len(found["rmse"])
-    ratios = [times(mean_ratio(found[score])) for score in LOSSES]
-    return [str(n), *ratios, *(tally(found[score]) for score in counted)] if n else []
-
-
 def comparisons_table(ours: str, models: list[str], results: Results) -> list[str]:
     """Return the lines of the comparison of our model with each other."""
     header = ["against", "tables", "log loss", "errors", "RMSE", "w/t/l: log loss", "errors", "AUC", "RMSE"]
@@ -132,11 +126,15 @@ def comparisons_table(ours: str, models: list[str], results: Results) -> list[st
     for name in models:
         if name == ours:
             continue
-        if compared := scores_cells(ours, name, results, SCORES):
-            fit, predict = cpu(ours, name, results), cpu(ours, name, results, "predict")
-            seconds = [f"{fit[0]:.1f}", f"{fit[1]:.1f}", times(fit[0] / fit[1])]
-            lines.append([title(name), *compared, *seconds, times(predict[0] / predict[1])])
-    return ["### Our model against each of the others", "", *make_table(header, lines)]
+        found = {score: compare(ours, name, results, score) for score in SCORES}
+        if not (tables := len(found["errors"]) + len(found["rmse"])):
+            continue
+        fit, predict = cpu(ours, name, results), cpu(ours, name, results, "predict")
+        ratios = [times(mean_ratio(found[score])) for score in ("log_loss", "errors", "rmse")]
+        tallies = [tally(found[score]) for score in ("log_loss", "errors", "auc", "rmse")]
+        seconds = [f"{fit[0]:.1f}", f"{fit[1]:.1f}", times(fit[0] / fit[1]), times(predict[0] / predict[1])]
+        lines.append([title(name), str(tables), *ratios, *tallies, *seconds])
+    return ["### Our model against each of the others", "", *markdown(header, lines)]
 
 
 def goals_table(results: Results) -> list[str]:
@@ -144,14 +142,19 @@ def goals_table(results: Results) -> list[str]:
     lines = []
     for text, limit, value in goals(results):
         if not math.isnan(value):
-            missed = f"missed by a factor of {times(value / limit)}" if limit else "missed"
-            verdict = "reached" if value <= limit else missed
+            verdict = (
+                "reached"
+                if value <= limit
+                else f"missed by a factor of {times(value / limit)}"
+                if limit
+                else "missed"
+            )
             lines.append([text, f"{limit:g}", f"{value:.3g}", verdict])
     lost = worse_than("mlp", results)
     if lost is not None:
         verdict = f"missed: {', '.join(lost)}" if lost else "reached"
         lines.append(["worse than scikit-learn's scaled MLP (table and score)", "0", str(len(lost)), verdict])
-    return ["### Goals", "", *make_table(["goal", "at most", "measured", ""], lines)] if lines else []
+    return ["### Goals", "", *markdown(["goal", "at most", "measured", ""], lines)] if lines else []
 
 
 def goals(results: Results) -> list[tuple[str, float, float]]:
@@ -169,7 +172,9 @@ def goals(results: Results) -> list[tuple[str, float, float]]:
     found = []
     limits = {"lightgbm": (0.85, 0.98, 0.97), "realmlp": (0.85, 0.95, 0.95)}
     for name, each in limits.items():
-        for score, word, limit in zip(LOSSES, ("log loss", "errors", "RMSE"), each, strict=True):
+        for score, word, limit in zip(
+            ("log_loss", "errors", "rmse"), ("log loss", "errors", "RMSE"), each, strict=True
+        ):
             value = mean_ratio(compare(OURS, name, results, score))
             found.append((f"{word} against {title(name)}", limit, value))
     wins, ties, losses = count(compare(OURS, "lightgbm", results, "auc"))
@@ -197,7 +202,7 @@ def worse_than(name: str, results: Results) -> list[str] | None:
     -------
     list of str, or None if no table was measured
     """
-    verdicts = {score: compare(OURS, name, results, score) for score in LOSSES}
+    verdicts = {score: compare(OURS, name, results, score) for score in ("log_loss", "errors", "rmse")}
     if not any(verdicts.values()):
         return None
     return [
@@ -213,12 +218,16 @@ def ablation_table(results: Results) -> list[str]:
     labels = [label for label in (*ABLATIONS, *results) if label in results and label not in MODELS]
     lines = []
     for label in dict.fromkeys(labels):
-        if compared := scores_cells(label, OURS, results, LOSSES):
-            fit = cpu(label, OURS, results)
-            lines.append([label, *compared, times(fit[0] / fit[1])])
+        found = {score: compare(label, OURS, results, score) for score in SCORES}
+        if not (tables := len(found["errors"]) + len(found["rmse"])):
+            continue
+        ratios = [times(mean_ratio(found[score])) for score in ("log_loss", "errors", "rmse")]
+        tallies = [tally(found[score]) for score in ("log_loss", "errors", "rmse")]
+        fit = cpu(label, OURS, results)
+        lines.append([label, str(tables), *ratios, *tallies, times(fit[0] / fit[1])])
     header = ["", "tables", "log loss", "errors", "RMSE", "w/t/l: log loss", "errors", "RMSE", "CPU of fit"]
     words = "Each line is our model with one change, relative to the complete model: above 1 means that it is worse."
-    return ["### Parts of our model", "", words, "", *make_table(header, lines)] if lines else []
+    return ["### Parts of our model", "", words, "", *markdown(header, lines)] if lines else []
 
 
 def scores_table(score: str, models: list[str], results: Results) -> list[str]:
@@ -255,7 +264,7 @@ def scores_table(score: str, models: list[str], results: Results) -> list[str]:
             best = None if larger is None else max(complete) if larger else min(complete)
             lines.append([table, *(cell(means.get(model), digits, best) for model in models)])
     header = [f"{title(model)} ({n})" for model, n in splits.items()]
-    return [f"### {name}", "", *make_table(["table", *header], lines)] if lines else []
+    return [f"### {name}", "", *markdown(["table", *header], lines)] if lines else []
 
 
 def cell(value: Any, digits: int, best: float | None) -> str:
