@@ -264,13 +264,14 @@ class Tracked(np.ndarray):
         return self is other
 
 
+@pytest.mark.parametrize("steps", [1, 100])
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("n_shards", [1, 2])
-def test_parts_are_loaded_as_they_are_needed_and_dropped(mode, n_shards):
-    """Rounds have rows of at most two parts of a shard."""
+def test_parts_are_loaded_as_they_are_needed_and_dropped(mode, n_shards, steps):
+    """Workers have at most two parts of a shard at a time, also where a round has rows of all of them."""
     log = {"alive": weakref.WeakSet(), "calls": [], "most": 0}
     parts = [Counting(number, log) for number in range(N_PARTS)]
-    rows = sharded(mode, parts, n_shards=n_shards, in_memory=False, steps_per_average=1)
+    rows = sharded(mode, parts, n_shards=n_shards, in_memory=False, steps_per_average=steps)
     net = network(dtype="float64").fit(rows, epochs=0)
     learning = len(log["calls"])
     log["calls"].clear()
@@ -278,12 +279,13 @@ def test_parts_are_loaded_as_they_are_needed_and_dropped(mode, n_shards):
     assert log["most"] <= 2 * n_shards + 1
     assert 3 * N_PARTS - 2 * n_shards <= len(log["calls"]) - learning <= 3 * N_PARTS
     assert not log["alive"]
-    kept = sharded(mode, parts, n_shards=n_shards, steps_per_average=1)
+    kept = sharded(mode, parts, n_shards=n_shards, steps_per_average=steps)
     log["calls"].clear()
     expected = network(dtype="float64").fit(kept, epochs=3, batch_size=8)
     assert len(log["calls"]) == learning + N_PARTS
     assert log["most"] >= N_PARTS, "without in_memory=False, all of them are kept"
     np.testing.assert_array_equal(weights_of(net), weights_of(expected))
+    assert net.history["loss"] == expected.history["loss"]
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -6,7 +6,7 @@ depend on the seed of the epoch, the rank of the shard and the number of the par
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate
@@ -76,13 +76,25 @@ class Sequences:
             found.append(Piece(number, max(start - first, 0), min(stop - first, n_rows), seed))
         return found
 
+    def cuts(self, rank: int, start: int, stop: int, batch_size: int) -> list[int]:
+        """Return the ends of pieces of some rows of a shard, each with rows of one part and at most one batch more.
+
+        Batches of `batch_size` rows are counted from `start`; they are not cut.
+        """
+        ends = self._ends[rank]
+        inner = [
+            start + -(-(end - start) // batch_size) * batch_size
+            for end in ends[bisect_right(ends, start) : bisect_left(ends, stop)]
+        ]
+        return [start, *sorted({cut for cut in inner if cut < stop}), stop]
+
     def following(self, rank: int, stop: int) -> int | None:
         """Return the number of the first part of a shard whose rows all follow the row `stop`, or None."""
         i = bisect_right(self._ends[rank], stop - 1) + 1
         return self._parts[rank][i][0] if i < len(self._ends[rank]) else None
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)
 def _permutation(n_rows: int, seed: Seed) -> Array:
     return np.random.Generator(np.random.PCG64(list(seed))).permutation(n_rows)
 

@@ -354,12 +354,26 @@ class Averaging(Rounds):
     def _round(self, sequences: Sequences, at: int, steps: int, rates: Array) -> Round:
         stack, n = self._trainer.stack, len(self._sizes)
         bounds, own_rates, sizes = self._local(at, steps, rates)
-        optimizer = self._trainer.hyperparameters
-        state = pack(stack), stack.steps
-        found: list[tasks.Trained] = self._map(
-            tasks.train, sequences, bounds, [state] * n, [optimizer] * n, own_rates, sizes
-        )
-        weights, spent = [each.weight for each in found], [each.spent for each in found]
+        optimizers = [self._trainer.hyperparameters] * n
+        states = [(pack(stack), stack.steps)] * n
+        trained: dict[int, tasks.Trained] = {}
+        spent: list[Spent] = []
+        for turn in self._turns(sequences, bounds, sizes):
+            rates_now = [
+                each[(start - first) // size : -(-(stop - first) // size)]
+                for each, (start, stop), (first, _), size in zip(own_rates, turn, bounds, sizes, strict=True)
+            ]
+            results: list[tasks.Trained] = self._map(
+                tasks.train, sequences, turn, states, optimizers, rates_now, sizes
+            )
+            ranks = [rank for rank, (start, stop) in enumerate(turn) if start < stop]
+            for rank, result in zip(ranks, results, strict=True):
+                before = trained[rank].segments if rank in trained else []
+                trained[rank] = result._replace(segments=before + result.segments)
+                states[rank] = result.vector, result.steps
+                spent.append(result.spent)
+        found = [trained[rank] for rank in sorted(trained)]
+        weights = [each.weight for each in found]
         if not any(weights):
             return Round(0.0, 0.0, None, spent)
         unpack(stack, mean_of([each.vector for each in found], weights), max(each.steps for each in found))
@@ -371,6 +385,19 @@ class Averaging(Rounds):
             else None
         )
         return Round(loss, sum(weights), norm, spent)
+
+    def _turns(
+        self, sequences: Sequences, bounds: list[tuple[int, int]], sizes: Sequence[int]
+    ) -> list[list[tuple[int, int]]]:
+        """Return the rows that each shard trains on at a time: of few parts, unless workers keep all parts."""
+        if self._shards.in_memory:
+            return [bounds]
+        cuts = [
+            sequences.cuts(rank, *each, size)
+            for rank, (each, size) in enumerate(zip(bounds, sizes, strict=True))
+        ]
+        n = max(len(each) for each in cuts) - 1
+        return [[(each[i], each[i + 1]) if i + 1 < len(each) else (0, 0) for each in cuts] for i in range(n)]
 
     def _local(
         self, at: int, steps: int, rates: Array

@@ -15,7 +15,7 @@ from .order import Piece, rows_of
 from .pace import Spent, spent
 from .parts import LoadedPart
 from .replicas import Setup, lent
-from .states import pack, unpack
+from .states import mean_of_numbers, pack, unpack
 
 if TYPE_CHECKING:
     pass
@@ -191,22 +191,34 @@ class Trained(NamedTuple):
         State after the steps, as :func:`compiled_nn.distributed.states.pack` returns it.
     steps : int
         Number of steps of the optimizer after them.
-    loss : float
-        Mean loss of the rows, each before its step.
-    weight : float
-        Sum of the weights of the rows.
-    norm : float or None
-        Mean norm of the gradient, if it is measured.
+    segments : list of (float, float, float or None, int)
+        Mean loss, sum of the weights, mean norm of the gradient, if it is measured, and number of steps of the rows of
+        each call of the core.
     spent : (str, float)
         Worker, and seconds of the task.
     """
 
     vector: Array
     steps: int
-    loss: float
-    weight: float
-    norm: float | None
+    segments: list[tuple[float, float, float | None, int]]
     spent: Spent
+
+    @property
+    def weight(self) -> float:
+        """Sum of the weights of the rows."""
+        return sum(weight for _, weight, _, _ in self.segments)
+
+    @property
+    def loss(self) -> float:
+        """Mean loss of the rows, each before its step; 0 without rows."""
+        losses, weights = [each[0] for each in self.segments], [each[1] for each in self.segments]
+        return mean_of_numbers(losses, weights) if losses else 0.0
+
+    @property
+    def norm(self) -> float | None:
+        """Mean norm of the gradient, if it is measured."""
+        norms = [(norm, n) for _, _, norm, n in self.segments if norm is not None]
+        return mean_of_numbers([norm for norm, _ in norms], [n for _, n in norms]) if norms else None
 
 
 def train(
@@ -240,12 +252,7 @@ def train(
         replica.set_optimizer(optimizer)
         unpack(stack, *state)
         found = list(train_segments(replica, parts, pieces, rates, batch_size))
-        total = sum(weight for _, weight, _, _ in found)
-        loss = found[0][0] if len(found) == 1 else sum(loss * w for loss, w, _, _ in found) / (total or 1)
-        n_steps = sum(n for *_, n in found)
-        norms = [norm * n for _, _, norm, n in found if norm is not None]
-        norm = sum(norms) / n_steps if norms else None
-        return Trained(pack(stack), stack.steps, loss, total, norm, spent(start))
+        return Trained(pack(stack), stack.steps, found, spent(start))
 
 
 def train_segments(
