@@ -389,6 +389,16 @@ def test_images_must_have_the_same_shape(shape, rows):
         learn([(np.zeros((1, 2, 3)), [0]), (np.zeros(shape), [0])], network())
 
 
+def test_parts_must_be_all_sparse_or_all_dense():
+    scipy, net = pytest.importorskip("scipy.sparse"), network()
+    parts = [(scipy.csr_array(np.eye(3)), [0, 1, 2]), (np.zeros((0, 3)), []), (np.eye(3), [0, 1, 2])]
+    with pytest.raises(TypeError, match="Part 2, counted from 0, is dense; part 0 is sparse"):
+        learn(parts, net)
+    net.fit(np.eye(3), [0, 1, 2], epochs=1)
+    with pytest.raises(TypeError, match="Part 2, counted from 0, is dense; part 0 is sparse"):
+        net.fit(ShardedRows(parts), epochs=1, warm_start=True)
+
+
 def test_parts_must_have_the_same_outputs():
     net = network(2, loss="mse")
     parts = [(np.zeros((1, 2)), np.zeros((1, 2))), (np.zeros((1, 2)), np.zeros(1))]

@@ -16,6 +16,17 @@ if TYPE_CHECKING:
     from .descriptions import Columns, Description, Outputs
 
 
+def check_storage(found: Sequence[Description]) -> None:
+    """Raise a TypeError if some parts are sparse matrices and others are not; the message names the part."""
+    for each in found:
+        if each.is_sparse != found[0].is_sparse:
+            kinds = ["sparse" if part.is_sparse else "dense" for part in (each, found[0])]
+            raise TypeError(
+                f"{place(each.number)}, is {kinds[0]}; part {found[0].number} is {kinds[1]}. Convert all of them to"
+                " sparse matrices, or all to arrays."
+            )
+
+
 def columns(found: Sequence[Description]) -> list[Columns]:
     """Return the descriptions of X of all parts, with their columns in the order of the first part.
 

@@ -86,6 +86,8 @@ class Description(NamedTuple):
         Description of X; None if the inputs are known.
     outputs : Outputs or None
         Description of y.
+    is_sparse : bool
+        Whether X is a sparse matrix.
     measures : Measures or None
         Result of the second pass, if it is made together with the first one.
     n_values : int
@@ -96,6 +98,7 @@ class Description(NamedTuple):
     n_rows: int
     columns: Columns | None = None
     outputs: Outputs | None = None
+    is_sparse: bool = False
     measures: Measures | None = None
     n_values: int = 0
 
@@ -170,7 +173,7 @@ def describe(source: Any, number: int, look: Look) -> Description:
         if look.measuring is not None and X is not None:
             measured = measures.measured(X, y, None, weights, number, look.measuring, look.n_sample)
     n_values = 0 if columns is None or columns.summary is None else columns.summary.n_values
-    return Description(number, len(y), columns, outputs, measured, n_values)
+    return Description(number, len(y), columns, outputs, hasattr(raw.X, "tocsr"), measured, n_values)
 
 
 def _columns_of(X: Any, n_rows: int, look: Look) -> tuple[Columns | None, Samples | None]:

@@ -105,6 +105,7 @@ class Passes:
         present = [each for each in found if each.n_rows]
         if not present:
             raise ValueError("All parts are empty: they have no rows.")
+        agreement.check_storage(present)
         if request.inputs is not None:
             return found, request.inputs
         columns = agreement.columns(present)[0]
