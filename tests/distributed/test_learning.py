@@ -435,8 +435,13 @@ def test_held_out_rows_are_never_trained_on(rng, labels):
     expected = standardization.fit_statistics(X, weights=weights, rows=rows)
     np.testing.assert_allclose(learned.statistics, expected, rtol=1e-12)
     assert learned.inputs.seen.summary.rows == len(rows)
-    shares = np.bincount(labels[held]) / np.bincount(labels)
-    assert np.all(abs(shares - 0.25) < 0.08), "stratified in each part, up to one row"
+    for rows_of, n, size in zip(slices(), learned.n_held_out, SIZES, strict=True):
+        of_part = labels[rows_of]
+        chosen = held[(held >= rows_of.start) & (held < rows_of.stop)]
+        shares = np.bincount(of_part, minlength=3) * n / size
+        assert np.all(abs(np.bincount(labels[chosen], minlength=3) - shares) <= 1), (
+            "stratified, up to one row"
+        )
     again = learn(parts, net, validation_fraction=0.25)
     np.testing.assert_array_equal(again.held_out.X, learned.held_out.X)
     other = learn(parts, net, validation_fraction=0.25, seed=6)
@@ -487,8 +492,10 @@ def test_tables_are_gathered_encoded(columns, labels):
 @pytest.mark.parametrize("class_weight", ["balanced", {0: 3.0, 2: 0.5}])
 def test_class_weights(class_weight, rng, labels):
     X, weights = rng.normal(size=(M, 2)), rng.random(M)
-    parts, net = cut(X, labels, weights), network()
+    parts, net = cut(X, labels, weights), network(standardize=True)
     learned = learn(parts, net, class_weight=class_weight)
+    expected = standardization.fit_statistics(X, weights=weights)  # without the weights of classes
+    np.testing.assert_allclose(learned.statistics, expected, rtol=1e-12, atol=1e-12)
     trained = loaded(parts, net, learned)
     expected = weights * cnn.data.sample_weights.of_classes(class_weight, np.arange(3), labels, weights)
     np.testing.assert_allclose(np.concatenate([part.weights for part in trained]), expected)

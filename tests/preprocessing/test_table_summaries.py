@@ -71,6 +71,8 @@ def day(i, start="2024-01-30"):
 KINDS = {
     "even": lambda rng, m: np.arange(m) * 3 - 7,
     "down": lambda rng, m: np.arange(m)[::-1].astype(np.int8) if m < 100 else np.arange(m)[::-1],
+    "two steps": lambda rng, m: np.where(np.arange(m) < 25, 0, np.arange(m) - 25) + np.arange(m),
+    "two constants": lambda rng, m: np.where(np.arange(m) < 25, 1.0, 2.0),
     "shuffled": lambda rng, m: rng.permutation(m),
     "whole floats": lambda rng, m: rng.permutation(m).astype(float),
     "counts": lambda rng, m: rng.integers(0, 4, m),
@@ -168,7 +170,7 @@ def test_each_kind(kind):
     """Cut in two, in three and in single rows, as a column of a frame and of an array of objects."""
     for m, ends in ((60, [25]), (60, [1, 58]), (8, range(1, 8)), (51, [50])):
         column = KINDS[kind](np.random.default_rng(m), m)
-        table = pandas.DataFrame({"id": column, "used": np.arange(m) % 3})
+        table = pandas.DataFrame({"id": column, "a": column, "used": np.arange(m) % 3})
         array = np.empty((m, 2), object)
         array[:, 0] = column.astype("datetime64[us]") if column.dtype.kind == "M" else column
         array[:, 1] = np.arange(m) % 3
@@ -207,6 +209,7 @@ def test_errors_have_the_words_of_one_table(names, types):
 DTYPES = {
     "whole, with gaps": ([1, 2, 3], [1.5, np.nan, 2.0]),
     "whole, without a number": ([1, 2, 3], [np.nan, np.nan]),
+    "large, with gaps": ([2**53 + 1, 2], [1.5, np.nan]),
     "flags, whole": ([True, False], [1, 2]),
     "32 and 64 bits": (np.array([1, 2], "float32"), np.array([0.1, 0.7])),
     "nullable": (pandas.array([1, 2, None], "Int64"), pandas.array([4, 5], "Int64")),
