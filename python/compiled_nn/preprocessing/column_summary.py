@@ -73,14 +73,13 @@ class ColumnSummary:
 
     @classmethod
     def stated(cls, column: Array | Coded, word: Word, where: str, *, zoned: bool) -> ColumnSummary:
-        """Return the summary of a column (m,) whose type the user states, which raises an error for other values."""
-        m = len(column)
+        """Return the summary of a column (m,) whose type the user states."""
+        summary = cls(len(column))
         if word == "number":
-            return cls(m, sums=NumberSums.of(column, where, stated=True))
+            return replace(summary, sums=_tried(NumberSums.of, column, where, stated=True))
         if word == "category":
-            refuse_categories(column, where)
-            return cls(m, counted=count_values(column, where).limited())
-        return cls(m, dates=_date_facts(column, where, zoned=zoned))
+            return summary._with_counts(column, where)
+        return replace(summary, dates=_tried(_date_facts, column, where, zoned=zoned))
 
     @classmethod
     def of(
@@ -103,7 +102,7 @@ class ColumnSummary:
         where : str
             Place of the column in errors.
         inferred : bool
-            Whether the column may be one of categories. False: text raises an error.
+            Whether the column may be one of categories.
         named : bool
             Whether it has the name of an identifier.
         categories : bool
@@ -117,7 +116,7 @@ class ColumnSummary:
         if column_types.holds_text(column):
             summary = replace(summary, content=frozenset(["text"]), is_iso=_is_iso(column))
             if not inferred:
-                NumberSums.of(column, where, stated=False)  # raises the error
+                summary = replace(summary, sums=_tried(NumberSums.of, column, where, stated=False))
             if summary.is_iso:
                 summary = replace(summary, dates=_tried(_date_facts, column, where, zoned=zoned))
             counts = True
@@ -128,6 +127,8 @@ class ColumnSummary:
         else:
             summary = summary._with_numbers(column, where, named)
             counts = counts or categories
+        if counts and isinstance(column, np.ndarray) and column.dtype.kind == "M":
+            column = column.astype(dates.UNIT).astype(object)  # as they are in a column with other objects
         return summary._with_counts(column, where) if counts else summary
 
     def _with_numbers(self, column: Array | Coded, where: str, named: bool) -> ColumnSummary:
@@ -142,8 +143,6 @@ class ColumnSummary:
 
     def _with_counts(self, column: Array | Coded, where: str) -> ColumnSummary:
         """Return the summary with the distinct values of a column."""
-        if isinstance(column, np.ndarray) and column.dtype.kind == "M":
-            column = column.astype(dates.UNIT).astype(object)  # as they are in a column with other objects
         counted = _tried(count_values, column, where)
         refusal = _tried(refuse_categories, column, where)
         return replace(
