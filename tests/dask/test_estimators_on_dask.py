@@ -190,6 +190,19 @@ def test_score_of_collections(client, numbers, labels, frame):
     assert values.score(table, "income") == values.model_.score(table[["age"]], table["income"])
 
 
+def test_rows_stay_in_memory_if_they_fit(client, frame, monkeypatch):
+    engine = on_dask.DaskEngine(client)
+    model = on_dask.MLPClassifier(**SHARDS)
+    lazy, array = dd.from_pandas(frame, npartitions=4), da.zeros((1000, 4), chunks=(500, 4))
+    for share, fits in ((0.3, True), (1e-12, False)):
+        monkeypatch.setattr("compiled_nn.dask.memory._SHARE", share)
+        assert model._rows(engine, lazy, "buys", None).shards.in_memory is fits
+        assert model._rows(engine, array, array[:, 0], None).shards.in_memory is fits
+        assert model._rows(engine, frame, "buys", None).shards.in_memory
+    assert not model.set_params(in_memory=False)._rows(engine, frame, "buys", None).shards.in_memory
+    engine.close()
+
+
 # ---- the client
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import dask
 
 from ..callbacks.checkpoint import Checkpoint
+from ..common import checks
 from ..common.errors import suggest_keywords
 from ..distributed.rows import ShardedRows
 from ..estimators import sklearn_compat
@@ -184,10 +185,13 @@ class DaskEstimator(DaskParameters):
         return type(self)._plain(**parameters)
 
     def _rows(self, engine: DaskEngine, X: Any, y: Any, sample_weight: Any) -> ShardedRows:
-        parts = parts_of(X, y, sample_weight, self.n_shards or engine.n_workers or 1)
+        n_shards = checks.optional_integer(self._owner, "n_shards", self.n_shards, minimum=1)
+        n_shards = n_shards or engine.n_workers or 1
+        parts = parts_of(X, y, sample_weight, n_shards)
         sources, in_memory = parts.sources, self.in_memory
         if parts.are_local:
-            sources = engine.hold(_same, [(source,) for source in sources], range(len(sources)))
+            ranks = [number % n_shards for number in range(len(sources))]
+            sources = engine.hold(_same, [(source,) for source in sources], ranks)
         if in_memory == "auto":
             in_memory = parts.are_local or memory.fits(engine, sources, parts.n_bytes)
         return ShardedRows(

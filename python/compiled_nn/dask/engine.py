@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -20,9 +22,11 @@ from .watch import Watch, explained
 if TYPE_CHECKING:
     from ..common.engine import Function
 
-_SHARED = 1 << 14  # bytes from which an argument of several tasks is one node of the graph
+_SHARED = 1 << 14  # bytes from which an argument of several tasks is one node of the graph ...
+_FEWEST = 3  # ... if at least 3 tasks have it: for 2 the way from one worker to the other would cost more
 _OWNER = "DaskEngine"
 _DIRECT_SECONDS = 3.0  # in which a worker has to answer for results to be fetched from the workers themselves
+_HINT_SECONDS = 2.0
 _CANCEL_SECONDS = 2.0
 _UNLIMITED = {"distributed.admin.large-graph-warning-threshold": "1 PiB"}
 
@@ -68,6 +72,8 @@ class DaskEngine:
         self.retries = checks.integer(_OWNER, "retries", retries, minimum=0)
         self._held: dict[str, Any] = {}  # futures of held results by their keys
         self._labels: dict[str, str] = {}  # and their descriptions
+        self._known: list[str] = []  # addresses of workers
+        self._looked = -math.inf  # time of that list
         self._direct: bool | None = client.direct_to_workers
         self._is_probed = self._direct is not None
 
@@ -127,7 +133,7 @@ class DaskEngine:
         self, function: Function, arguments: Sequence[tuple[Any, ...]], ranks: Sequence[int] | None
     ) -> tuple[list[Any], dict[str, str]]:
         """Return the futures of tasks that are sent in one graph, and a description of each by its key."""
-        workers = sorted(self.client.nthreads())
+        workers = self._workers()
         nodes = _shared_nodes(arguments)
         name = getattr(function, "__name__", type(function).__name__).strip("_<>") or "task"
         tasks, labels = [], {}
@@ -143,6 +149,13 @@ class DaskEngine:
         with dask.config.set(_UNLIMITED):
             futures = self.client.compute(tasks, optimize_graph=False, retries=self.retries)
         return futures, labels
+
+    def _workers(self) -> list[str]:
+        """Return the addresses of the workers as they were a moment ago: a request costs time, and hints may be old."""
+        now = time.monotonic()
+        if now - self._looked > _HINT_SECONDS:
+            self._known, self._looked = sorted(self.client.nthreads()), now
+        return self._known
 
     def _probe(self) -> None:
         """Find out, once, whether this process can fetch results from the workers, without the scheduler between."""
@@ -248,7 +261,7 @@ def _shared_nodes(arguments: Sequence[tuple[Any, ...]]) -> dict[int, Any]:
     nodes: dict[int, Any] = {}
     for each in arguments:
         for value in each:
-            if counts[id(value)] > 1 and id(value) not in nodes and sizeof(value) >= _SHARED:
+            if counts[id(value)] >= _FEWEST and id(value) not in nodes and sizeof(value) >= _SHARED:
                 nodes[id(value)] = dask.delayed(
                     _Node(value), name=f"shared-{uuid.uuid4().hex}", traverse=False
                 )
