@@ -13,10 +13,11 @@ import numpy as np
 from ..training.stacks import train_together
 from ..training.together import Together
 from . import replicas, tasks
+from .averaging import Averaging
 from .order import Sequences
 from .pace import Spent, spent
 from .parts import LoadedPart
-from .source import Averaging, penalty_of
+from .source import penalty_of
 from .states import mean_of, pack, unpack
 
 if TYPE_CHECKING:
@@ -111,6 +112,11 @@ class Trained(NamedTuple):
     losses: Array
     weight: float
     spent: Spent
+
+    @property
+    def state(self) -> list[tuple[Array, int]]:
+        """State of each member, from which the next steps start."""
+        return list(zip(self.vectors, self.steps, strict=True))
 
 
 def train(
@@ -213,19 +219,20 @@ class MemberRounds(Averaging):
     ) -> list[Trained]:
         """Train some members for a few steps of each shard, and set their states to the means over the shards."""
         n, steps = len(self._sizes), rates.shape[1]
-        bounds, own_rates, sizes = self._local(at, steps, rates.T)
+        local = self._local(at, steps, rates.T)
         stacks = [member.trainer.stack for member in members]
         chosen = [self._members.index(member) for member in members]
         states = [(pack(stack), stack.steps) for stack in stacks]
         optimizers = [member.trainer.hyperparameters for member in members]
-        given = [chosen] * n, [states] * n, [optimizers] * n
-        found: list[Trained] = self._map(train, sequences, bounds, *given, own_rates, sizes)
-        weights = [each.weight for each in found]
+        found: list[list[Trained]] = self._in_turns(
+            train, sequences, local, lambda states: ([chosen] * n, states, [optimizers] * n), states
+        )
+        weights = [sum(each.weight for each in turns) for turns in found]
         if any(weights):
             for i, stack in enumerate(stacks):
-                mean = mean_of([each.vectors[i] for each in found], weights)
-                unpack(stack, mean, max(each.steps[i] for each in found))
-        return found
+                mean = mean_of([turns[-1].vectors[i] for turns in found], weights)
+                unpack(stack, mean, max(turns[-1].steps[i] for turns in found))
+        return [each for turns in found for each in turns]
 
     def _setup(self) -> GroupSetup:
         setups = [

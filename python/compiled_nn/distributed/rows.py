@@ -186,11 +186,11 @@ class ShardedRows(Sharded):
         objective: Objective,
     ) -> ClosingSource:
         """Return the object that runs epochs over the shards; documented in :meth:`Sharded.epochs`."""
-        from . import full_batch, source  # imported here because most programs do not use it
+        from . import averaging, full_batch, source  # imported here because most programs do not use it
 
         if configuration.optimizer.name == "lbfgs":
             return full_batch.FullBatchOfShards(self.shards, trainer, learned, objective, configuration)
-        kind = source.Synchronous if self.mode == "synchronous" else source.Averaging
+        kind = source.Synchronous if self.mode == "synchronous" else averaging.Averaging
         found = kind(self.shards, trainer, learned, plan, configuration, objective)
         self.pace_ = found.pace
         return found

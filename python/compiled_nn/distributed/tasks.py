@@ -204,6 +204,11 @@ class Trained(NamedTuple):
     spent: Spent
 
     @property
+    def state(self) -> tuple[Array, int]:
+        """State from which the next steps start."""
+        return self.vector, self.steps
+
+    @property
     def weight(self) -> float:
         """Sum of the weights of the rows."""
         return sum(weight for _, weight, _, _ in self.segments)
