@@ -242,6 +242,12 @@ def test_with_a_client_of_threads(numbers, labels, client):
 # ---- errors
 
 
+def failing_block(block, block_info=None):
+    if block_info and block_info[0]["chunk-location"][0] == 1:
+        raise OSError("the disk of block 1 is gone")
+    return block
+
+
 def test_errors_name_the_part(client, numbers, labels):
     bad = numbers.copy()
     bad[70, 3] = np.nan
@@ -250,6 +256,12 @@ def test_errors_name_the_part(client, numbers, labels):
         on_dask.MLPClassifier(**SMALL, **SHARDS).fit(X, y)
     told = "".join([str(caught.value), *getattr(caught.value, "__notes__", [])])
     assert "art 1" in told
+    broken = da.from_array(numbers, chunks=(60, 5)).map_blocks(
+        failing_block, dtype=float, meta=np.empty((0, 0))
+    )
+    with pytest.raises(OSError, match="disk") as caught:
+        on_dask.MLPClassifier(**SMALL, **SHARDS).fit(broken, y)
+    assert "part 1 (describe)" in "".join(caught.value.__notes__)
     kept, other = X[da.from_array(numbers, chunks=60)[:, 0] > 0], y[:60]
     with pytest.raises(ValueError, match="X has 2 partitions, but y has 1"):
         on_dask.MLPClassifier(**SMALL, **SHARDS).fit(kept, other)
@@ -264,6 +276,12 @@ def test_errors_name_the_part(client, numbers, labels):
             on_dask.MLPClassifier(**SMALL | {name: value}).fit(numbers, labels)
     with pytest.raises(ValueError, match="lbfgs"):
         on_dask.MLPClassifier(solver="lbfgs").fit(numbers, labels)
+    fitted = on_dask.MLPClassifier(**SMALL, **SHARDS).fit(numbers, labels)
+    before = fitted.to_local().fingerprint()
+    for model in (fitted, on_dask.MLPClassifier()):
+        with pytest.raises(AttributeError, match="partial_fit of to_local"):
+            model.partial_fit(numbers, labels)
+    assert fitted.to_local().fingerprint() == before
 
 
 # ---- parameters and attributes

@@ -215,6 +215,20 @@ def test_categorical_columns(tabular, frame):
     check_frame(predict(tabular, unknown), tabular.predict(frame), ["prediction"])
 
 
+def test_arrays_of_objects_with_columns_of_text(frame):
+    rows, y = frame.to_numpy(dtype=object), np.arange(M) % 2
+    model = cnn.MLPClassifier(hidden_layer_sizes=6, max_iter=5, categorical_features="auto", random_state=0)
+    model.fit(rows, y)
+    check_array(
+        predict(model, da.from_array(rows, chunks=(20, 3)), "predict_proba"), model.predict_proba(rows)
+    )
+    numbers = frame[["age", "income"]].to_numpy(
+        dtype=object
+    )  # without an encoder, which would take missing values
+    model = cnn.MLPClassifier(hidden_layer_sizes=6, max_iter=5, random_state=0).fit(numbers, y)
+    check_array(predict(model, da.from_array(numbers, chunks=(20, 2))), model.predict(numbers))
+
+
 def test_tabular_estimators(frame):
     y = np.where(frame["city"] == "Ulm", "stays", "leaves")
     with warnings.catch_warnings():

@@ -209,6 +209,11 @@ class DaskEstimator(DaskParameters):
         """Return an attribute of the fitted plain estimator; methods that predict take collections."""
         if name.startswith("_") or name == _LOCAL:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        if name == "partial_fit":
+            raise AttributeError(
+                f"{type(self).__name__} of compiled_nn.dask has no partial_fit. Use fit, with warm_start=True to"
+                " continue, or partial_fit of to_local(), which trains in this process."
+            )
         if _LOCAL not in vars(self):
             if hasattr(type(self)._plain, name) and name not in self._lazy:
                 sklearn_compat.raise_not_fitted(self._owner)  # which is an AttributeError

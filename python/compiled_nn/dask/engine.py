@@ -7,7 +7,7 @@ import math
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,7 +17,7 @@ from dask.delayed import Delayed
 from dask.sizeof import sizeof
 
 from ..common import checks
-from .watch import Watch, explained
+from .watch import Watch, explained, located
 
 if TYPE_CHECKING:
     from ..common.engine import Function
@@ -97,7 +97,7 @@ class DaskEngine:
         try:
             while not self.client.sync(gathering.wait, watch.interval):
                 watch.look(gathering.unfetched())
-            return gathering.results()
+            return gathering.results(labels)
         except BaseException as error:
             self._cancel(gathering, futures)
             named = explained(error, labels)
@@ -206,12 +206,12 @@ class _Gathering:
         fetching = self._fetching or ()
         return [future.key for future, one in zip(self._futures, fetching, strict=False) if not one.done()]
 
-    def results(self) -> list[Any]:
+    def results(self, labels: Mapping[str, str]) -> list[Any]:
         """Return the results in the order of the futures; raise the first of the errors that have arrived."""
         fetching = self._fetching or ()
-        for one in fetching:
+        for future, one in zip(self._futures, fetching, strict=False):
             if one.done() and (error := one.exception()) is not None:
-                raise error
+                raise located(error, labels[future.key])
         return [one.result() for one in fetching]
 
     async def stop(self) -> None:

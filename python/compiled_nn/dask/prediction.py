@@ -158,13 +158,25 @@ def _form(
     return found.dtype, found.shape[1:]
 
 
+def _form_of_array(
+    model: Any, method: str, rows: Array, options: dict[str, Any]
+) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    """Return the form of predictions of rows like the given zeros, or of missing values where zeros are refused."""
+    try:
+        return _form(model, method, rows, options)
+    except TypeError:
+        if rows.dtype != object:
+            raise
+    return _form(model, method, np.full(rows.shape, None, object), options)  # columns of text take them
+
+
 def _of_array(model: Any, node: Any, X: Any, method: str, options: dict[str, Any]) -> Any:
     width = X.shape[1:]
     if any(np.isnan(n) for n in width):
         raise ValueError(
             f"X has an unknown number of columns: its shape is {X.shape}. Call X.compute_chunk_sizes() first."
         )
-    dtype, shape = _form(model, method, np.zeros((1, *width), X.dtype), options)
+    dtype, shape = _form_of_array(model, method, np.zeros((1, *width), X.dtype), options)
     letters = iter(string.ascii_letters)
     of_rows, *of_columns = (next(letters) for _ in range(X.ndim))
     new = {next(letters): n for n in shape}

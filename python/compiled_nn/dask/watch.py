@@ -176,3 +176,13 @@ def explained(error: BaseException, labels: Mapping[str, str]) -> BaseException:
         f" last {worker}. Often a part is too large for the memory of a worker; the logs of the workers say why they"
         " ended."
     )
+
+
+def located(error: BaseException, label: str) -> BaseException:
+    """Return the error of a task, with a note of its shard and its part if the error itself does not name a part."""
+    notes: list[str] = getattr(error, "__notes__", [])
+    if not isinstance(error, distributed.KilledWorker) and not any(
+        "art " in text for text in (str(error), *notes)
+    ):
+        error.add_note(f"This is an error of a task: {label}, counted from 0.")
+    return error
