@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 ENGINES = ("processes", "dask")
@@ -34,6 +35,12 @@ def _start(counter: Any) -> None:
 def _pid(seconds: float) -> int:
     time.sleep(seconds)
     return os.getpid()
+
+
+def seconds_of_cpu(pid: int) -> float:
+    """Return the seconds of CPU that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def with_pids(engine: Any, n_workers: int) -> Any:

@@ -21,12 +21,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import time
+from collections.abc import Iterable
 from pathlib import Path
 from statistics import mean, median, stdev
 from typing import Any, NamedTuple
 
 import numpy as np
-from clusters import ENGINES, counted, open_engine
+from clusters import ENGINES, counted, open_engine, seconds_of_cpu
 
 os.environ.pop("OPENBLAS_CORETYPE", None)
 os.environ.pop("OPENBLAS_L2_SIZE", None)
@@ -87,11 +89,19 @@ def sharded(X: Any, y: Any, case: Case, engine: Any) -> Any:
     )
 
 
-def seconds(case: Case, X: Any, y: Any, epochs: int) -> tuple[list[float], Any]:
-    """Return the seconds of the epochs after the first one, and the network."""
+def seconds(
+    case: Case, X: Any, y: Any, epochs: int, pids: Iterable[int] = ()
+) -> tuple[list[float], list[float]]:
+    """Return the seconds of the epochs after the first one, and of CPU of the driver and of the workers in them."""
+    used: list[list[float]] = []
+
+    def count(net: Any, epoch: int, history: Any) -> None:
+        used.append([time.process_time(), sum(map(seconds_of_cpu, pids))])
+
     net = new_network(case.sizes)
-    net.fit(X, y, epochs=1 + epochs, batch_size=case.batch_size)
-    return net.history["seconds"][1:], net
+    net.fit(X, y, epochs=1 + epochs, batch_size=case.batch_size, callback=count)
+    cpu = [(last - first) / epochs for first, last in zip(used[0], used[-1], strict=True)]
+    return net.history["seconds"][1:], cpu
 
 
 def bytes_per_round(case: Case, map: Any) -> tuple[float, float]:
@@ -116,6 +126,8 @@ def measure(case: Case, engines: dict[int, Any], rounds: int, epochs: int) -> di
     data = {0: (X, y), **{n: (sharded(X, y, case, engine), None) for n, engine in engines.items()}}
     found: dict[int, list[float]] = {n: [] for n in data}
     predictions: dict[int, list[float]] = {n: [] for n in data}
+    cpu: dict[int, list[list[float]]] = {n: [] for n in data}
+    pids = {0: set(), **{n: engine.pids() for n, engine in engines.items()}}
     chosen, overhead = [], []
     for _ in range(rounds):
         model = cnn.distributed.estimate(
@@ -131,8 +143,9 @@ def measure(case: Case, engines: dict[int, Any], rounds: int, epochs: int) -> di
             n_workers=2,
         )
         for n, (rows, targets) in data.items():
-            times, _ = seconds(case, rows, targets, epochs)
+            times, used = seconds(case, rows, targets, epochs, pids[n])
             found[n] += times
+            cpu[n].append(used)
             if n == 2:
                 chosen.append(rows.pace_.chosen)
                 overhead.append(rows.pace_.overhead)
@@ -141,6 +154,7 @@ def measure(case: Case, engines: dict[int, Any], rounds: int, epochs: int) -> di
         **case._asdict(),
         "seconds": {n: median(each) for n, each in found.items()},
         "predicted": {n: median(each) for n, each in predictions.items()},
+        "cpu": {n: [median(part) for part in zip(*each, strict=True)] for n, each in cpu.items()},
         "chosen": chosen,
         "overhead": median(overhead),
     }
@@ -151,8 +165,8 @@ def times(options: argparse.Namespace) -> list[dict[str, Any]]:
     only = options.only.split(",") if options.only else [case.name for case in CASES]
     results = []
     print(
-        "| network | mode | batch | N | MB out, back | 1 worker / alone | 2 workers / alone | predicted | error |"
-        " overhead |\n|---|---|---|---|---|---|---|---|---|---|"
+        "| network | mode | batch | N | MB out, back | 1 worker, speed / alone | 2 workers | predicted | error |"
+        " overhead | CPU of 2 workers, of the driver / alone |\n|---|---|---|---|---|---|---|---|---|---|---|"
     )
     with open_engine(options.engine, 1) as one, open_engine(options.engine, 2) as two:
         for case in CASES:
@@ -163,14 +177,13 @@ def times(options: argparse.Namespace) -> list[dict[str, Any]]:
             alone, predicted = row["seconds"][0], row["predicted"][0]
             speed = {n: alone / row["seconds"][n] for n in (1, 2)}
             guess = predicted / row["predicted"][2]
-            n = (
-                f"{case.steps}: {'/'.join(map(str, sorted(set(row['chosen']))))}"
-                if case.steps == "auto"
-                else case.steps
-            )
+            chosen = "/".join(map(str, sorted(set(row["chosen"]))))
+            n = f"auto: {chosen}" if case.steps == "auto" else chosen
+            at_driver, at_workers = (each / row["cpu"][0][0] for each in row["cpu"][2])
             print(
                 f"| {case.name} | {case.mode} | {case.batch_size} | {n} | {sent:.3g}, {got:.3g} | {speed[1]:.2f} |"
-                f" {speed[2]:.2f} | {guess:.2f} | {guess / speed[2] - 1:+.0%} | {row['overhead']:.0%} |",
+                f" {speed[2]:.2f} | {guess:.2f} | {guess / speed[2] - 1:+.0%} | {row['overhead']:.0%} |"
+                f" {at_workers:.2f}, {at_driver:.2f} |",
                 flush=True,
             )
             results.append({**row, "megabytes": (sent, got)})

@@ -7,7 +7,6 @@ import platform
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
-from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -134,9 +133,9 @@ class Pace:
 
     def _times(self) -> tuple[float, float]:
         """Return the overhead of a round and the seconds of a step, from the first rounds."""
-        # The fastest step is the one least disturbed by other programs. The rest of a task is overhead.
+        # Smallest numbers: other programs, and parts that workers load in the meantime, make some rounds longer.
         step = min(training / steps for _, training, steps in self._measured)
-        overhead = median(seconds - steps * step for seconds, _, steps in self._measured)
+        overhead = min(seconds - steps * step for seconds, _, steps in self._measured)
         return max(overhead, 0.0), step
 
     @property
