@@ -108,7 +108,8 @@ def bytes_per_round(case: Case, map: Any) -> tuple[float, float]:
     """Return the median megabytes of the tasks and of the results of a round."""
     from compiled_nn.distributed import MapEngine
 
-    X, y = new_rows(case._replace(n_rows=8 * case.batch_size))
+    # Parts of this size travel in files, once, as those of all measurements do.
+    X, y = new_rows(case._replace(n_rows=max(8 * case.batch_size, 4000)))
     sizes: list[tuple[int, int]] = []
     new_network(case.sizes).fit(
         sharded(X, y, case._replace(steps=1), MapEngine(counted(map, sizes))),

@@ -63,6 +63,18 @@ def test_an_epoch_has_at_least_four_averages():
     assert "steps_per_average=1 was chosen because an epoch of 4 steps" in few.report()
 
 
+def test_a_round_fits_into_memory():
+    pace = new_pace(most=6)
+    assert run(pace, 6, overhead=1.0) == [1, 2, 4, 6, 6, 6]
+    assert (
+        "steps_per_average=6 was chosen because a round has at most as many rows as one part" in pace.report()
+    )
+    assert pace.estimate().steps_per_average == 6
+    assert run(new_pace(most=300), 6, overhead=1.0) == [1, 2, 4, 8, 16, 250]
+    assert new_pace(most=1).chosen == 1
+    assert run(new_pace(20, most=6), 2) == [20, 20], "a number that the user has given is used"
+
+
 def test_a_worker_goes_through_its_shards_one_after_the_other():
     pace = new_pace(n_shards=4)
     run(pace, 6, workers=("a", "a", "b", "b"), overhead=0.004)
@@ -146,3 +158,20 @@ def test_fit_leaves_its_pace_at_the_rows(mode):
     assert rows.pace_.estimate().n_rows == 400
     assert rows.pace_.estimate().n_parameters == net.n_parameters
     assert "1 worker trains" in rows.pace_.report()
+
+
+def test_a_round_has_the_rows_of_one_part_if_not_all_are_in_memory():
+    X = np.linspace(-1, 1, 400)[:, np.newaxis]
+    parts = [(X[i::20], X[i::20, 0]) for i in range(20)]
+    for in_memory, most in ((True, 10), (False, 2)):
+        rows = cnn.distributed.ShardedRows(parts, n_shards=1, in_memory=in_memory)
+        steps = []
+        net = cnn.Network([cnn.Dense(1)], loss="mse", seed=0)
+        net.fit(
+            rows,
+            epochs=2,
+            batch_size=10,
+            callback=lambda *_, rows=rows, steps=steps: steps.append(rows.pace_.steps),
+        )
+        assert max(steps) <= most
+        assert rows.pace_.chosen is not None

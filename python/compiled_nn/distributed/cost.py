@@ -210,7 +210,9 @@ class Estimate:
             return 1
         steps = self.steps_per_epoch(n_workers)
         if self.steps_per_average == "auto":
-            return choose_steps(self._overhead(n_workers), self._seconds_of_steps(n_workers, 1), steps)
+            return choose_steps(
+                self._overhead(n_workers), self._seconds_of_steps(n_workers, 1), most_steps(steps)
+            )
         return min(self.steps_per_average, steps)
 
     def rounds(self, n_workers: int) -> int:
@@ -301,12 +303,11 @@ class Estimate:
         return costs.latency + self._shards(n_workers) * at_driver + at_worker + step
 
 
-def choose_steps(overhead: float, seconds_per_step: float, steps_per_epoch: int) -> int:
+def choose_steps(overhead: float, seconds_per_step: float, most: int) -> int:
     """Return a number of local steps between two averages.
 
-    It is the smallest power of two with which the overhead is at most a tenth of the time of a round, but leaves at
-    least 4 averages in an epoch: the weights of the shards drift apart between averages, and their mean is then worse
-    than weights trained with all rows.
+    It is the smallest power of two with which the overhead is at most a tenth of the time of a round, and at most
+    `most`.
 
     Parameters
     ----------
@@ -314,18 +315,17 @@ def choose_steps(overhead: float, seconds_per_step: float, steps_per_epoch: int)
         Seconds of a round besides its local steps.
     seconds_per_step : float
         Seconds of a local step of all shards of a worker.
-    steps_per_epoch : int
-        Local steps of an epoch, of the largest shard.
+    most : int
+        Largest number, such as that of :func:`most_steps`.
 
     Examples
     --------
     >>> from compiled_nn.distributed.cost import choose_steps
-    >>> choose_steps(0.002, 0.001, 1000)
+    >>> choose_steps(0.002, 0.001, 250)
     32
-    >>> choose_steps(0.2, 0.001, 1000)
+    >>> choose_steps(0.2, 0.001, 250)
     250
     """
-    most = most_steps(steps_per_epoch)
     needed = _needed(overhead, seconds_per_step)
     if needed >= most:
         return most
@@ -333,7 +333,11 @@ def choose_steps(overhead: float, seconds_per_step: float, steps_per_epoch: int)
 
 
 def most_steps(steps_per_epoch: int) -> int:
-    """Return the largest number of local steps with which an epoch has enough averages."""
+    """Return the largest number of local steps with which an epoch has at least 4 averages.
+
+    The weights of the shards drift apart between averages, and their mean is then worse than weights that are trained
+    with all rows.
+    """
     most = -(-steps_per_epoch // AVERAGES_PER_EPOCH)
     if -(-steps_per_epoch // most) < AVERAGES_PER_EPOCH:  # rounding up has left one average fewer
         most = max(steps_per_epoch // AVERAGES_PER_EPOCH, 1)

@@ -56,6 +56,9 @@ class Pace:
         Mode of training; each round is one step in synchronous mode.
     n_parameters : int, default 1
         Number of parameters of the network.
+    most : int, optional
+        Largest number of local steps to choose, because the rows of a round have to fit into the memory of a worker.
+        Default: no limit.
 
     Attributes
     ----------
@@ -75,6 +78,7 @@ class Pace:
         steps_per_epoch: int,
         mode: Mode = "averaging",
         n_parameters: int = 1,
+        most: int | None = None,
     ) -> None:
         self._n_rows, self._batch_size, self._n_parameters = n_rows, batch_size, n_parameters
         self._n_shards, self._n_workers = n_shards, 1
@@ -85,7 +89,8 @@ class Pace:
         self._seconds = self._training = 0.0
         self._warm = False
         self._automatic = steps == "auto" and mode == "averaging"
-        self._most = most_steps(steps_per_epoch)
+        self._is_limited = most is not None and most < most_steps(steps_per_epoch)
+        self._most = min(most or steps_per_epoch, most_steps(steps_per_epoch))
         self.chosen: int | None = None if steps == "auto" else steps
         if mode == "synchronous" or (steps == "auto" and self._most == 1):
             self.chosen = 1
@@ -126,7 +131,7 @@ class Pace:
         if number < len(_FIRST):
             self.steps = min(_FIRST[number], self._most)
             return
-        self.steps = self.chosen = choose_steps(*self._times(), self._steps_per_epoch)
+        self.steps = self.chosen = choose_steps(*self._times(), self._most)
         log = logger()
         if log is not None:
             log.info("%s", self.report())
@@ -164,7 +169,7 @@ class Pace:
             batch_size=self._batch_size,
             n_parameters=self._n_parameters,
             mode=self._mode,
-            steps_per_average="auto" if self._automatic else self.chosen or 1,
+            steps_per_average="auto" if self._automatic and not self._is_limited else self.steps,
         )
 
     def report(self) -> str:
@@ -185,6 +190,11 @@ class Pace:
             return f"steps_per_average={self.steps}, as given"
         if self.steps < self._most or self.steps * step * OVERHEAD >= overhead * (1 - OVERHEAD):
             return f"steps_per_average={self.steps} was chosen so that overhead is at most {OVERHEAD:.0%}"
+        if self._is_limited:
+            return (
+                f"steps_per_average={self.steps} was chosen because a round has at most as many rows as one part, so"
+                " that workers keep few of them (in_memory=False), although a larger number would have less overhead"
+            )
         return (
             f"steps_per_average={self.steps} was chosen because an epoch of {count(self._steps_per_epoch, 'step')} is"
             f" averaged at least {AVERAGES_PER_EPOCH} times, although a larger number would have less overhead"

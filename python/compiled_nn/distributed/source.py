@@ -211,6 +211,7 @@ class Rounds(ABC):
             steps_per_epoch=self._n_steps(),
             mode=self.mode,
             n_parameters=self._n_parameters(),
+            most=None if self._shards.in_memory else max(max(self._learned.n_rows) // batch_size, 1),
         )
 
     def _n_parameters(self) -> int:
