@@ -225,6 +225,12 @@ def test_without_a_client(numbers, labels):
         on_dask.MLPRegressor(client="tcp://127.0.0.1:8786").fit(numbers, numbers[:, 0])
 
 
+def where_it_is_computed(block):
+    """The block itself, of a worker that is a thread of this process."""
+    assert distributed.get_worker().nanny is None
+    return block
+
+
 def test_with_a_client_of_threads(numbers, labels, client):
     expected = on_dask.MLPClassifier(**SMALL, **SHARDS).fit(numbers, labels)
     with (
@@ -233,8 +239,14 @@ def test_with_a_client_of_threads(numbers, labels, client):
         ) as local,
         distributed.Client(local, set_as_default=False) as own,
     ):
-        found = on_dask.MLPClassifier(client=own, **SMALL, **SHARDS).fit(numbers, labels)
+        X, y = (
+            da.from_array(each, chunks=60).map_blocks(where_it_is_computed, dtype=each.dtype, meta=each[:0])
+            for each in (numbers, labels)
+        )
+        found = on_dask.MLPClassifier(client=own, **SMALL, **SHARDS)
+        found.fit(numbers, labels, validation_data=(X, y))
         check_equal(found, expected, numbers)
+        assert found.score(X, y) == expected.score(numbers, labels)
     with pytest.raises(ValueError, match="The client of MLPClassifier is closed"):
         found.fit(numbers, labels)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -99,8 +100,9 @@ class DaskEstimator(DaskParameters):
         with client_of(self._owner, self.client) as client:
             engine = DaskEngine(client, timeout=self.timeout, retries=self.retries)
             try:
-                rows = self._rows(engine, X, y, sample_weight)
-                plain.fit(rows, validation_data=_gathered(validation_data))
+                with client.as_current():
+                    held_out = _gathered(validation_data)
+                plain.fit(self._rows(engine, X, y, sample_weight), validation_data=held_out)
             finally:
                 engine.close()
                 if plain.__sklearn_is_fitted__():  # also after an exception during training
@@ -161,7 +163,8 @@ class DaskEstimator(DaskParameters):
             return float(model.score(X, y, sample_weight))
         if isinstance(y, str):
             X, y = X.drop(columns=[y]), X[y]
-        gathered = dask.compute(predict(model, X), y, sample_weight)
+        with nullcontext() if self.client is None else self.client.as_current():
+            gathered = dask.compute(predict(model, X), y, sample_weight)
         return self._score_of(*gathered)
 
     def _score_of(self, predicted: Any, y: Any, sample_weight: Any) -> float:
