@@ -1,5 +1,9 @@
 """Errors of sharded rows that are used in a wrong way: the fault, its place, and the remedy."""
 
+import pickle
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+
 import compiled_nn as cnn
 import numpy as np
 import pytest
@@ -18,6 +22,39 @@ def net():
 def test_a_map_is_a_function(map):
     with pytest.raises(TypeError, match="'map' parameter of ShardedRows must be a function like"):
         ShardedRows(PARTS, map=map)
+
+
+def test_an_engine_has_its_members():
+    with (
+        ThreadPoolExecutor(1) as pool,
+        pytest.raises(TypeError, match="Pass the map of an executor or a pool as"),
+    ):
+        ShardedRows(PARTS, engine=pool)
+
+
+class UnsendableError(Exception):
+    """Exception that pickle stores and cannot load, as those of many libraries."""
+
+    def __init__(self, code, words):
+        super().__init__(f"{code} {words}")
+
+
+def load_nothing():
+    raise UnsendableError(403, "access denied")
+
+
+def test_errors_of_loaders_do_not_break_a_pool():
+    """A pool of processes ends, and says nothing of the cause, if it cannot load an exception."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        rows = ShardedRows([*PARTS, load_nothing], map=pool.map)
+        with pytest.raises(
+            RuntimeError, match=r"UnsendableError: 403 access denied. This is part 3 of the rows"
+        ):
+            net().fit(rows)
+        with pytest.raises((AttributeError, pickle.PicklingError, TypeError), match="ickle") as caught:
+            net().fit(ShardedRows([lambda: PARTS[0]], map=pool.map))
+        assert "must be one of a module" in "".join(caught.value.__notes__)
+        assert net().fit(ShardedRows(PARTS, map=pool.map, steps_per_average=1), epochs=1)
 
 
 @pytest.mark.parametrize("call", ["fit", "predict", "predict_proba", "score"])

@@ -125,7 +125,16 @@ class MapEngine:
         """Return the results of ``function(*each)``; documented in :meth:`Engine.map`."""
         released = tuple(self._released)
         tasks = [(number, function, each, released) for number, each in enumerate(arguments)]
-        return _in_order(list(self._map(_call, tasks)), len(tasks))
+        try:
+            results = list(self._map(_call, tasks))
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            if "pickle" in str(error):
+                error.add_note(
+                    "Other processes get functions by their names: a function must be one of a module, or a"
+                    " functools.partial of it, and not a lambda or a function within another one."
+                )
+            raise
+        return _in_order(results, len(tasks))
 
     def hold(
         self, function: Function, arguments: Sequence[tuple[Any, ...]], ranks: Sequence[int] | None = None

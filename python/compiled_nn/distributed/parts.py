@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -174,9 +175,10 @@ def read_part(source: Any, number: int) -> RawPart:
     try:
         rows = source() if callable(source) else source
     except Exception as error:
-        error.add_note(
-            f"This is part {number} of the rows, counted from 0, which its function could not load."
-        )
+        note = f"This is part {number} of the rows, counted from 0, which its function could not load."
+        if not _can_be_sent(error):
+            raise RuntimeError(f"{type(error).__name__}: {error}. {note}") from None
+        error.add_note(note)
         raise
     if not isinstance(rows, (tuple, list)) or len(rows) not in (2, 3):
         got = type(rows).__name__
@@ -186,6 +188,15 @@ def read_part(source: Any, number: int) -> RawPart:
             f" counted from 0, is {got}."
         )
     return RawPart(*rows)
+
+
+def _can_be_sent(error: Exception) -> bool:
+    """Whether another process can receive an exception; a pool of processes ends if it cannot."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return False
+    return True
 
 
 def place(number: int) -> str:

@@ -116,7 +116,14 @@ class ShardedRows(Sharded):
     ) -> None:
         if not callable(map):
             raise TypeError(
-                f"The 'map' parameter of ShardedRows must be a function like the builtin map. Got {map!r} instead."
+                f"The 'map' parameter of ShardedRows must be a function like the builtin map, such as the map of an"
+                f" executor of concurrent.futures. Got {map!r} instead."
+            )
+        members = ("n_workers", "map", "hold", "release")
+        if engine is not None and not all(hasattr(engine, name) for name in members):
+            raise TypeError(
+                "The 'engine' parameter of ShardedRows must have n_workers, map, hold and release. Got"
+                f" {engine!r} instead. Pass the map of an executor or a pool as map=."
             )
         if engine is None:
             cache_bytes = checks.integer(_OWNER, "cache_bytes", cache_bytes, minimum=0)
