@@ -88,6 +88,7 @@ def test_arrays_give_the_bits_of_one_process(client, numbers, labels, mode, n_sh
     expected = plain_fit(cnn.MLPClassifier(**SMALL), parts, mode=mode, n_shards=n_shards)
     check_equal(found, expected, numbers)
     assert type(found.model_) is cnn.MLPClassifier
+    assert found.pace_.chosen == (2 if mode == "averaging" else 1)
 
 
 def test_data_frames_by_the_names_of_columns(client, frame):
@@ -130,6 +131,7 @@ def test_tabular_estimators(client, frame):
     expected = plain_fit(cnn.TabularClassifier(**options), parts)
     assert (found.predict_proba(X) == expected.predict_proba(X)).all()
     assert found.classes_.tolist() == ["no", "yes"]
+    assert found.pace_.chosen == 2
     lazy = found.predict_proba(dd.from_pandas(X, npartitions=3))
     assert (lazy.compute()["probability_yes"] == expected.predict_proba(X)[:, 1]).all()
     y = frame["income"]

@@ -70,6 +70,7 @@ def test_a_round_fits_into_memory():
         "steps_per_average=6 was chosen because a round has at most as many rows as one part" in pace.report()
     )
     assert pace.estimate().steps_per_average == 6
+    assert "has the loading of parts too" in pace.report()
     assert run(new_pace(most=300), 6, overhead=1.0) == [1, 2, 4, 8, 16, 250]
     assert new_pace(most=1).chosen == 1
     assert run(new_pace(20, most=6), 2) == [20, 20], "a number that the user has given is used"

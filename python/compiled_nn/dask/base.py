@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from ..distributed.cost import Mode
+    from ..distributed.pace import Pace
 
 _LOCAL = "model_"  # attribute of the fitted plain estimator
 
@@ -58,11 +59,14 @@ class DaskEstimator(DaskParameters):
     ----------
     model_ : estimator
         Fitted plain estimator, which needs no Dask.
+    pace_ : compiled_nn.distributed.pace.Pace
+        Times of the rounds, documented in :class:`compiled_nn.distributed.ShardedRows`.
     """
 
     _plain: ClassVar[Callable[..., Any]]  # class of the plain estimator
     _lazy: ClassVar[tuple[str, ...]]  # its methods that predict rows
     model_: Any
+    pace_: Pace
 
     @suggest_keywords("estimator fit")
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, validation_data: Any = None) -> Self:
@@ -102,7 +106,12 @@ class DaskEstimator(DaskParameters):
             try:
                 with client.as_current():
                     held_out = _gathered(validation_data)
-                plain.fit(self._rows(engine, X, y, sample_weight), validation_data=held_out)
+                rows = self._rows(engine, X, y, sample_weight)
+                try:
+                    plain.fit(rows, validation_data=held_out)
+                finally:
+                    if hasattr(rows, "pace_"):
+                        self.pace_ = rows.pace_
             finally:
                 engine.close()
                 if plain.__sklearn_is_fitted__():  # also after an exception during training

@@ -108,6 +108,8 @@ class MLPClassifier(CheckpointParameters, _Classifies, Parameters):
     ----------
     model_ : compiled_nn.MLPClassifier
         Fitted plain estimator, which needs no Dask. The attributes of the plain estimator are those of this one, too.
+    pace_ : compiled_nn.distributed.pace.Pace
+        Times of the rounds: ``report()`` says how many steps were chosen, and whether more workers would help.
 
     Examples
     --------
@@ -145,6 +147,8 @@ class MLPRegressor(CheckpointParameters, _Regresses, Parameters):
     ----------
     model_ : compiled_nn.MLPRegressor
         Fitted plain estimator, which needs no Dask. The attributes of the plain estimator are those of this one, too.
+    pace_ : compiled_nn.distributed.pace.Pace
+        Times of the rounds: ``report()`` says how many steps were chosen, and whether more workers would help.
     """
 
     _plain = estimators.MLPRegressor
@@ -172,6 +176,8 @@ class TabularClassifier(_Classifies, TabularParameters):
     ----------
     model_ : compiled_nn.TabularClassifier
         Fitted plain estimator, which needs no Dask. The attributes of the plain estimator are those of this one, too.
+    pace_ : compiled_nn.distributed.pace.Pace
+        Times of the rounds: ``report()`` says how many steps were chosen, and whether more workers would help.
     """
 
     _plain = _TabularClassifier
@@ -197,6 +203,8 @@ class TabularRegressor(_Regresses, TabularParameters):
     ----------
     model_ : compiled_nn.TabularRegressor
         Fitted plain estimator, which needs no Dask. The attributes of the plain estimator are those of this one, too.
+    pace_ : compiled_nn.distributed.pace.Pace
+        Times of the rounds: ``report()`` says how many steps were chosen, and whether more workers would help.
     """
 
     _plain = _TabularRegressor

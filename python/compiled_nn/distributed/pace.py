@@ -90,6 +90,7 @@ class Pace:
         self._warm = False
         self._automatic = steps == "auto" and mode == "averaging"
         self._is_limited = most is not None and most < most_steps(steps_per_epoch)
+        self._loads = most is not None
         self._most = min(most or steps_per_epoch, most_steps(steps_per_epoch))
         self.chosen: int | None = None if steps == "auto" else steps
         if mode == "synchronous" or (steps == "auto" and self._most == 1):
@@ -201,6 +202,8 @@ class Pace:
         )
 
     def _advice(self) -> str:
+        if self._loads:
+            return "this rest has the loading of parts too, so that there is no estimate for other numbers of workers"
         estimate, present = self.estimate(), self._n_workers
         best, now = estimate.best_n_workers(), estimate.speedup(present)
         verb = "trains" if present == 1 else "train"
