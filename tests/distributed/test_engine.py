@@ -9,7 +9,7 @@ from multiprocessing.pool import ThreadPool
 
 import numpy as np
 import pytest
-from compiled_nn.common.engine import _cache, size_of
+from compiled_nn.common.result_cache import RESULTS, size_of
 from compiled_nn.distributed import MapEngine
 
 calls = []
@@ -34,7 +34,7 @@ def no_calls():
 
 
 def kept_bytes(_):
-    return sum(size for _, size in _cache._entries.values())
+    return sum(size for _, size in RESULTS._entries.values())
 
 
 def number_of_calls(_):

@@ -6,18 +6,18 @@ import builtins
 import io
 import pickle
 import shutil
-import sys
 import tempfile
 import threading
 import uuid
 import weakref
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import FunctionType
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from .errors import count
+from .result_cache import RESULTS
 
 Function = Callable[..., Any]
 Map: TypeAlias = "Callable[..., Iterable[Any]] | Engine"
@@ -145,7 +145,7 @@ class MapEngine:
     def release(self, handles: Iterable[Held]) -> None:
         """Forget what the handles stand for; other processes drop it when they get their next task."""
         for handle in handles:
-            _cache.drop(handle.token)
+            RESULTS.drop(handle.token)
             self._released.append(handle.token)
             handle.discard()
 
@@ -161,7 +161,7 @@ def _call(task: tuple[int, Function, tuple[Any, ...], tuple[str, ...]]) -> _Resu
     """Run a task, after the results that were released lately are dropped."""
     number, function, arguments, released = task
     for token in released:
-        _cache.drop(token)
+        RESULTS.drop(token)
     return _Result(number, function(*_resolved(arguments)))
 
 
@@ -254,7 +254,7 @@ class Held:
 
     def result(self) -> Any:
         """Return the result: the one that this process has kept, or a new one."""
-        return _cache.get(self.token, self._compute, self._cache_bytes)
+        return RESULTS.get(self.token, self._compute, self._cache_bytes)
 
     def discard(self) -> None:
         """Discard the arguments and their file."""
@@ -332,73 +332,6 @@ def _opened(argument: Any) -> Any:
             " functions, which read the data on the worker."
         ) from error
     return pickle.loads(content)
-
-
-class _Cache:
-    """Held results of this process, in the order of their last use."""
-
-    def __init__(self) -> None:
-        self._entries: OrderedDict[str, tuple[Any, int]] = OrderedDict()
-        self._computing: dict[str, threading.Lock] = {}
-        self._bytes = 0
-        self._lock = threading.Lock()
-
-    def get(self, token: str, compute: Callable[[], Any], most: int) -> Any:
-        """Return the value of a token, computed by one thread if it is missing; then keep at most `most` bytes."""
-        found = self._find(token)
-        if found is not None:
-            return found[0]
-        with self._lock:
-            computing = self._computing.setdefault(token, threading.Lock())
-        try:
-            with computing:
-                found = self._find(token)  # another thread may have computed it
-                if found is None:
-                    found = compute(), 0
-                    self._keep(token, found[0], most)
-                return found[0]
-        finally:
-            with self._lock:
-                self._computing.pop(token, None)
-
-    def drop(self, token: str) -> None:
-        """Drop a value, if there is one."""
-        with self._lock:
-            _, size = self._entries.pop(token, (None, 0))
-            self._bytes -= size
-
-    def _find(self, token: str) -> tuple[Any, int] | None:
-        with self._lock:
-            found = self._entries.get(token)
-            if found is not None:
-                self._entries.move_to_end(token)
-            return found
-
-    def _keep(self, token: str, value: Any, most: int) -> None:
-        size = size_of(value)
-        if size > most:
-            return
-        with self._lock:
-            self._entries[token] = value, size
-            self._bytes += size
-            while self._bytes > most:
-                _, (_, dropped) = self._entries.popitem(last=False)
-                self._bytes -= dropped
-
-
-def size_of(value: Any) -> int:
-    """Return about the number of bytes of a value."""
-    size = getattr(value, "nbytes", None)
-    if isinstance(size, int):
-        return size
-    if isinstance(value, dict):
-        return sum(size_of(each) for each in value.values())
-    if isinstance(value, (list, tuple)):
-        return sum(size_of(each) for each in value)
-    return sys.getsizeof(value)
-
-
-_cache = _Cache()
 
 
 def engine_of(owner: str, given: Any) -> Engine | None:
