@@ -14,7 +14,7 @@ import clusters
 import dask
 import distributed
 from clusters import address, address_of, arrange, fail, nap, same, state_of, total
-from compiled_nn.dask import DaskEngine, watch
+from compiled_nn.dask import DaskEngine, failures
 
 
 @pytest.fixture
@@ -150,11 +150,11 @@ def test_a_task_that_takes_too_long(client):
 
 def test_labels_of_errors():
     killed = distributed.KilledWorker("load-7", "tcp://10.0.0.7:1234", 3)
-    assert str(watch.explained(killed, {"load-7": "shard 1, part 3 (load)"})).startswith(
+    assert str(failures.explained(killed, {"load-7": "shard 1, part 3 (load)"}, None, "")).startswith(
         "shard 1, part 3 (load): 4 workers ended while this task ran there, at last tcp://10.0.0.7:1234."
     )
     other = KeyError("x")
-    assert watch.explained(other, {}) is other
+    assert failures.explained(other, {}, None, "") is other
 
 
 def test_parameters(client):

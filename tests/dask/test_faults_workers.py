@@ -64,13 +64,18 @@ def test_a_worker_that_is_killed_before_its_result_is_sent(mode, own, tmp_path, 
         check_left(own)
 
 
-READING = ("describe", "load")  # functions of tasks that read parts
+READING = (
+    ("load", "holding"),
+    ("describe", "descriptions"),
+    ("measure", "measures"),
+)  # functions and modules
 
 
 def test_a_worker_that_is_killed_while_it_reads(own, tmp_path, times):
     for number in times:
         gate = gate_in(tmp_path, number, "die", 1)
-        own.run(faults.guard, gate, READING[number % len(READING)], "compiled_nn.distributed.learning")
+        name, module = READING[number % len(READING)]
+        own.run(faults.guard, gate, name, f"compiled_nn.distributed.{module}")
         assert fit(faults.sharded(mode="averaging", engine=DaskEngine(own))) == undisturbed("averaging")
         assert gate.has_been_reached()
         check_left(own)
@@ -95,6 +100,8 @@ def test_a_loader_that_does_not_end(own, tmp_path, times):
     for number in times:
         gate = gate_in(tmp_path, number, "loop", (1 + number) % 2)  # of the calls that read the part
         parts = faults.loaders(gates={1: gate})
-        assert fit(faults.sharded(parts, engine=DaskEngine(own, timeout=LIMIT, retries=3))) == undisturbed("averaging")
+        assert fit(faults.sharded(parts, engine=DaskEngine(own, timeout=LIMIT, retries=3))) == undisturbed(
+            "averaging"
+        )
         assert gate.has_been_reached()
         check_left(own)

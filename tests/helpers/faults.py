@@ -37,7 +37,7 @@ class Gate:
     folder : str
         Folder, which exists.
     deed : {"die", "hang", "loop", "wait", "raise"}
-        What the call does: its process is killed, or stopped as by Ctrl-Z; it never returns; it waits for the file
+        Deed of the call: its process is killed, or stopped as by Ctrl-Z; it never returns; it waits for the file
         `open`; it raises a ConnectionResetError.
     at : int, default 0
         Number of the call, from 0.
@@ -148,6 +148,38 @@ def sharded(parts=None, **options):
     return cnn.distributed.ShardedRows(loaders() if parts is None else parts, **options)
 
 
+def write_parquet(path, number):
+    """Write a part as a Parquet file, and return its path."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    X, y = Loader(number)()
+    parquet.write_table(pa.table({f"x{i}": column for i, column in enumerate(X.T)} | {"y": y}), path)
+    return path
+
+
+def read_parquet(path):
+    """Return a part of a Parquet file."""
+    from pyarrow import parquet
+
+    table = parquet.read_table(path)
+    return np.column_stack([table[name].to_numpy() for name in table.column_names[:-1]]), table[
+        "y"
+    ].to_numpy()
+
+
+def fail(path):
+    """Raise an error of a storage."""
+    raise RuntimeError("the storage does not answer")
+
+
+def with_nan(number):
+    """Return a part with a value that is missing."""
+    X, y = Loader(number)()
+    X[7, 3] = np.nan
+    return X, y
+
+
 # ---- models
 
 
@@ -159,7 +191,7 @@ def network(**parameters):
 
 
 def outcome(model):
-    """Return what a fit has determined, as text that is equal for equal bits; without times."""
+    """Return the result of a fit, without times, as text that is equal for equal bits."""
     net = getattr(model, "network_", model)
     history = {name: column for name, column in net.history.items() if name != "seconds"}
     weights = [array.tobytes().hex() for pair in net.get_weights() for array in pair]

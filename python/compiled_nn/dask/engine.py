@@ -16,8 +16,10 @@ import distributed
 from dask.delayed import Delayed
 from dask.sizeof import sizeof
 
+from .._version import __version__
 from ..common import checks
-from .watch import Watch, explained, located
+from . import failures
+from .watch import Watch, located
 
 if TYPE_CHECKING:
     from ..common.engine import Function
@@ -27,6 +29,8 @@ _FEWEST = 3  # ... if at least 3 tasks have it: for 2 the way from one worker to
 _OWNER = "DaskEngine"
 _DIRECT_SECONDS = 3.0  # in which a worker has to answer for results to be fetched from the workers themselves
 _HINT_SECONDS = 2.0
+# Expression that any worker can compute, also one without this package, which could not even read a task of ours.
+_VERSION = f"__import__({__name__.partition('.')[0]!r}).__version__"
 _CANCEL_SECONDS = 2.0
 _UNLIMITED = {"distributed.admin.large-graph-warning-threshold": "1 PiB"}
 
@@ -70,12 +74,13 @@ class DaskEngine:
             checks.real(_OWNER, "timeout", timeout, above=0)
         self.client, self.timeout = client, timeout
         self.retries = checks.integer(_OWNER, "retries", retries, minimum=0)
+        self._scheduler = client.scheduler.address if client.scheduler is not None else "an unknown address"
         self._held: dict[str, Any] = {}  # futures of held results by their keys
         self._labels: dict[str, str] = {}  # and their descriptions
         self._known: list[str] = []  # addresses of workers
         self._looked = -math.inf  # time of that list
         self._direct: bool | None = client.direct_to_workers
-        self._is_probed = self._direct is not None
+        self._is_probed = False
 
     @property
     def n_workers(self) -> int:
@@ -99,8 +104,9 @@ class DaskEngine:
                 watch.look(gathering.unfetched())
             return gathering.results(labels)
         except BaseException as error:
+            blamed = failures.blame(self.client, futures) if isinstance(error, Exception) else None
             self._cancel(gathering, futures)
-            named = explained(error, labels)
+            named = failures.explained(error, labels, blamed, self._scheduler)
             if named is error:
                 raise
             raise named from error
@@ -111,6 +117,7 @@ class DaskEngine:
         """Return futures of ``function(*each)``; documented in :meth:`compiled_nn.distributed.Engine.hold`."""
         if not arguments:
             return []
+        self._probe()
         futures, labels = self._submitted(function, arguments, ranks)
         self._labels |= labels
         self._held |= {future.key: future for future in futures}
@@ -147,7 +154,11 @@ class DaskEngine:
             with dask.annotate(**hint, **({"allow_other_workers": True} if hint else {})):
                 tasks.append(_run(_Call(function, template), *dependencies, dask_key_name=key))
         with dask.config.set(_UNLIMITED):
-            futures = self.client.compute(tasks, optimize_graph=False, retries=self.retries)
+            try:
+                futures = self.client.compute(tasks, optimize_graph=False, retries=self.retries)
+            except Exception as error:
+                contents = [(function, *each) for each in arguments]
+                raise failures.unsent(error, zip(labels.values(), contents, strict=True)) from error
         return futures, labels
 
     def _workers(self) -> list[str]:
@@ -158,14 +169,22 @@ class DaskEngine:
         return self._known
 
     def _probe(self) -> None:
-        """Find out, once, whether this process can fetch results from the workers, without the scheduler between."""
+        """Check, once, the version of this package on the workers, and whether they can be reached directly."""
         if self._is_probed:
             return
         self._is_probed = True
-        futures = self.client.map(abs, range(self.n_workers), pure=False)
+        workers = sorted(self.client.nthreads())
+        futures = [self.client.submit(eval, _VERSION, workers=[each], pure=False) for each in workers]
         gathering = _Gathering(futures, True)
-        self._direct = self.client.sync(gathering.wait, _DIRECT_SECONDS)
-        self._cancel(gathering, futures)
+        reached = self.client.sync(gathering.wait, _DIRECT_SECONDS)
+        if self._direct is None:
+            self._direct = reached
+        try:
+            for worker, future in zip(workers, futures, strict=True):
+                if future.status == "error":
+                    raise failures.not_importable(future.exception(), worker)
+        finally:
+            self._cancel(gathering, futures)
 
     def _cancel(self, gathering: _Gathering, futures: Sequence[Any]) -> None:
         """Cancel the tasks that are not done, if the connection to the scheduler was not lost."""
@@ -240,10 +259,11 @@ class _Call:
     """Function and arguments of a task, with slots for its dependencies."""
 
     def __init__(self, function: Function, template: tuple[Any, ...]) -> None:
-        self.function, self.template = function, template
+        self.function, self.template, self.version = function, template, __version__
 
     def __call__(self, dependencies: Sequence[Any]) -> Any:
         """Return the result of the function."""
+        failures.check_version(self.version)
         return self.function(*_filled(self.template, dependencies))
 
 

@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
-import distributed
-
 from ..common.errors import count
 
 _SILENT = 5.0  # seconds without a sign of life after which a worker counts as one that does not answer
@@ -164,18 +162,6 @@ async def _remove(workers: list[str], dask_scheduler: Any = None) -> None:
     for address in workers:
         if address in dask_scheduler.workers:
             await dask_scheduler.remove_worker(address, stimulus_id=f"compiled-nn-{time.time()}", close=True)
-
-
-def explained(error: BaseException, labels: Mapping[str, str]) -> BaseException:
-    """Return an error that names shard and part in place of one that names a task of Dask; others unchanged."""
-    if not isinstance(error, distributed.KilledWorker):
-        return error
-    key, worker = str(error.task), getattr(error.last_worker, "address", error.last_worker)
-    return RuntimeError(
-        f"{labels.get(key, key)}: {count(error.allowed_failures + 1, 'worker')} ended while this task ran there, at"
-        f" last {worker}. Often a part is too large for the memory of a worker; the logs of the workers say why they"
-        " ended."
-    )
 
 
 def located(error: BaseException, label: str) -> BaseException:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from ..common.errors import count
+from ..common.text import short
 
 if TYPE_CHECKING:
     from ..artefact.inputs import Inputs
@@ -175,7 +176,7 @@ def read_part(source: Any, number: int) -> RawPart:
     try:
         rows = source() if callable(source) else source
     except Exception as error:
-        note = f"This is part {number} of the rows, counted from 0, which its function could not load."
+        note = f"This is part {number} of the rows, counted from 0, which its function could not load: {short(source)}."
         if not _can_be_sent(error):
             raise RuntimeError(f"{type(error).__name__}: {error}. {note}") from None
         error.add_note(note)
