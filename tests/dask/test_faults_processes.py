@@ -1,6 +1,8 @@
 """Faults of separate processes: a nanny with its worker, the scheduler, the driver; and a worker that joins."""
 
 import contextlib
+import dataclasses
+import os
 import signal
 import subprocess
 import sys
@@ -107,3 +109,62 @@ def test_the_scheduler_is_lost(tmp_path, gate):
             net.fit(faults.sharded(engine=DaskEngine(client)), **HOW)
         assert net.stop_reason_ is None
         assert net.predict(faults.Loader(99)()[0]).shape == (60,)
+
+
+def test_ctrl_c_in_the_driver(own, gate, tmp_path, environment):
+    """fit returns with the weights of the last complete round, and the tasks are cancelled; the next start goes on."""
+    cluster, client = own
+    client.run(faults.guard, gate)
+    path = tmp_path / "c"
+    with start(path, "-", cluster.address, environment) as process:
+        gate.reached()
+        process.send_signal(signal.SIGINT)
+        printed = process.communicate(timeout=faults.SECONDS)[0].strip()
+        assert process.returncode == 0
+    assert "'interrupted'" in printed
+    gate.file("open").touch()  # the task that was running is not ended by Dask
+    wait_until(lambda: not client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)), 60)
+    whole = drivers.train("estimator", "averaging", tmp_path / "whole")
+    rows = faults.sharded(engine=DaskEngine(client))
+    assert faults.outcome(drivers.train("estimator", "averaging", path, rows=rows)) == faults.outcome(whole)
+
+
+def test_a_worker_without_this_package(own, tmp_path):
+    """The error names the worker, and says what to install."""
+    cluster, client = own
+    (tmp_path / "compiled_nn.py").write_text(
+        "raise ModuleNotFoundError('No such package', name='compiled_nn')"
+    )
+    path = os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])
+    before = set(client.nthreads())
+    worker = cluster.add_worker(PYTHONPATH=path)
+    (address,) = wait_until(lambda: set(client.nthreads()) - before, 60)
+    try:
+        with pytest.raises(
+            ImportError, match=rf"cannot be imported on worker {address}: .*Install the same version"
+        ):
+            fit(client, n_shards=4)
+    finally:
+        worker.terminate()
+        wait_until(lambda: set(client.nthreads()) == before, 60)
+
+
+def test_a_worker_that_hangs_without_a_time_limit(tmp_path, gate):
+    """The scheduler removes a worker that has not answered for `distributed.scheduler.worker-ttl`, here 2 seconds."""
+    config = {"distributed.scheduler.worker-ttl": "2s"}
+    with separate.cluster(tmp_path / "cluster", config=config) as (_, client):
+        client.run(faults.guard, dataclasses.replace(gate, deed="hang"))
+        assert fit(client, mode="averaging") == undisturbed()
+
+
+def test_a_part_that_is_too_large_for_a_worker(tmp_path):
+    """The nanny ends the worker at the memory limit, and the task is repeated elsewhere a few times."""
+    config = {"distributed.scheduler.allowed-failures": 1}
+    with separate.cluster(tmp_path / "cluster", config=config, memory_limit="400MB") as (_, client):
+        rows = faults.sharded([*faults.loaders(3), faults.too_large], engine=DaskEngine(client))
+        net = faults.network()
+        with pytest.raises(
+            RuntimeError, match=r"part 3.*: 2 workers ended while this task ran there.*memory of a worker"
+        ):
+            net.fit(rows, **HOW)
+        assert not net.history["epoch"]

@@ -180,6 +180,15 @@ def with_nan(number):
     return X, y
 
 
+def too_large():
+    """Fill the memory until the process is ended; a limit that does not hold leaves it with 2 GB."""
+    blocks = []
+    while True:
+        if len(blocks) < 100:
+            blocks.append(np.ones(2_500_000))
+        time.sleep(0.02)
+
+
 # ---- models
 
 

@@ -22,6 +22,8 @@ class Separate:
         Folder for files of the processes.
     config : dict, optional
         Further settings of Dask.
+    memory_limit : str or int, default 0
+        Memory limit of a worker; 0 for none.
 
     Attributes
     ----------
@@ -31,8 +33,8 @@ class Separate:
         Its address.
     """
 
-    def __init__(self, folder, config=None):
-        self._folder = folder
+    def __init__(self, folder, config=None, memory_limit=0):
+        self._folder, self._memory_limit = folder, memory_limit
         settings = {**CONFIG, **(config or {})}
         names = {name: f"DASK_{name.replace('.', '__').replace('-', '_').upper()}" for name in settings}
         self._environment = {**os.environ, **{names[name]: repr(value) for name, value in settings.items()}}
@@ -47,21 +49,33 @@ class Separate:
             raise
         self.address = json.loads(path.read_text())["address"]
 
-    def add_worker(self, *, nanny=True):
-        """Start a worker, with a nanny or without, and return the process: that of the nanny if there is one."""
+    def add_worker(self, **environment):
+        """Start a worker with a nanny, whose process is returned; `environment` has further variables."""
         folder = self._folder / f"worker{len(self._processes)}"
         return self._start(
             "worker",
             self.address,
-            *("--nthreads", 1, "--no-dashboard", "--memory-limit", 0, "--local-directory", folder),
-            "--nanny" if nanny else "--no-nanny",
+            *(
+                "--nthreads",
+                1,
+                "--no-dashboard",
+                "--memory-limit",
+                self._memory_limit,
+                "--local-directory",
+                folder,
+            ),
+            "--nanny",
+            **environment,
         )
 
-    def _start(self, kind, *arguments):
+    def _start(self, kind, *arguments, **environment):
         command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", "--host", "127.0.0.1"]
         with open(self._folder / f"{kind}{len(self._processes)}.log", "w") as log:
             process = subprocess.Popen(
-                [*command, *map(str, arguments)], env=self._environment, stdout=log, stderr=log
+                [*command, *map(str, arguments)],
+                env={**self._environment, **environment},
+                stdout=log,
+                stderr=log,
             )
         self._processes.append(process)
         return process
@@ -78,10 +92,10 @@ class Separate:
 
 
 @contextlib.contextmanager
-def cluster(folder, n_workers=2, config=None):
-    """Yield a cluster of separate processes, with workers that have nannies, and a client."""
+def cluster(folder, n_workers=2, **options):
+    """Yield a cluster of separate processes and a client; options are those of `Separate`."""
     folder.mkdir(parents=True, exist_ok=True)
-    own = Separate(folder, config)
+    own = Separate(folder, **options)
     try:
         for _ in range(n_workers):
             own.add_worker()
