@@ -43,8 +43,8 @@ ALLOWED = {
     " optimizers preprocessing schedules spec training uncertainty",
     "tuning": "artefact callbacks common data estimators network preprocessing spec training",
     "distributed": "artefact common data network optimizers preprocessing spec training",
-    "dask": "_version artefact callbacks common data datasets display distributed estimators losses metrics network spec"
-    " tuning",
+    "dask": "_version artefact callbacks common data datasets display distributed estimators losses metrics network"
+    " spec tuning",
     "functional": "common data losses metrics network spec training",
     "plotting": "common data losses metrics network spec",
     "torch": "common data network spec training",

@@ -76,18 +76,18 @@ def explained(
             " a checkpoint it continues after the last epoch in the file."
         )
     where = "" if blamed is None or not blamed.workers else f" on worker {', '.join(blamed.workers)}"
-    if (
-        isinstance(error, ModuleNotFoundError)
-        and (error.name or "").partition(".")[0] == __package__.partition(".")[0]
-    ):
-        return ImportError(
-            f"compiled_nn {__version__} of this process cannot be imported{where}: {error}. Install the same version"
-            " of compiled_nn on all workers."
-        )
     if blamed is not None and isinstance(error, Exception):
         label = labels.get(blamed.key)
         error.add_note(f"{'A task' if label is None else f'The task {label}'} has failed{where}.")
     return error
+
+
+def not_importable(error: BaseException, worker: str) -> ImportError:
+    """Return the error for a worker that cannot import this package."""
+    return ImportError(
+        f"Worker {worker} cannot import compiled_nn: {error}. Install compiled-nn {__version__}, the version of this"
+        " process, on all workers."
+    )
 
 
 def check_version(version: str) -> None:
