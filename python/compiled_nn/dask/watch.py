@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
+import distributed
+
 from ..common.errors import count
 
 _SILENT = 5.0  # seconds without a sign of life after which a worker counts as one that does not answer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,7 +12,7 @@ import numpy as np
 
 from ..training.stacks import train_together
 from ..training.together import Together
-from . import replicas, tasks
+from . import identity, replicas, tasks
 from .averaging import Averaging
 from .order import Sequences
 from .pace import Spent, spent
@@ -264,6 +264,21 @@ class ShardedMembers(Together):
         super().__init__(members, rng)
         self._rounds = MemberRounds(shards, self.members, learned, plan)
         self.batches, self.pace = self._rounds.batches, self._rounds.pace
+
+        self._description = identity.description("averaging", shards, learned)
+
+    def description(self) -> dict[str, Any]:
+        """Return the description of the rows by which a checkpoint recognises its run."""
+        return self._description
+
+    def state(self) -> dict[str, Any]:
+        """Return the number of steps between averages that was chosen, for a checkpoint."""
+        return {"steps": self.pace.chosen}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Set a :meth:`state`."""
+        if type(state.get("steps")) is int:
+            self.pace.chosen = self.pace.steps = max(state["steps"], 1)
 
     def release(self) -> None:
         """Release the data of a call of fit, and what workers hold."""

@@ -30,7 +30,6 @@ from .safetensors_file import (
     expected_layers,
     expected_states,
     layer_tensors,
-    write_tensors,
 )
 from .schemas import array, fail, flag, integer, optional, real, record, text
 from .stored_layers import StoredLayers
@@ -43,7 +42,6 @@ if TYPE_CHECKING:
     from ..spec.configuration import Configuration
     from ..training.together import Together
     from .network_file import Description
-    from .places import Writable
 
 _KEY = "compiled_nn_ensemble_training"
 _VERSION = 1
@@ -105,15 +103,14 @@ class Training(NamedTuple):
     history: History
 
 
-def write(
-    path: Writable,
+def make_content(
     parts: EnsembleParts,
     together: Together,
     masks: Array | None,
     history: History,
     library_version: str,
-) -> None:
-    """Write a checkpoint; documented in :meth:`compiled_nn.Ensemble.save_checkpoint`."""
+) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Return the tensors and the documents of a checkpoint; see :meth:`compiled_nn.Ensemble.save_checkpoint`."""
     tensors, document = ensemble_file.make_content(parts, library_version)
     states = []
     alive = [member for member in together.members if member.dropped is None]
@@ -146,7 +143,7 @@ def write(
         "columns": list(history),
     }
     card = recorded.documents(document, tensors, parts)
-    write_tensors(path, tensors, {network_file.KEY: document, _KEY: progress, **card})
+    return tensors, {network_file.KEY: document, _KEY: progress, **card}
 
 
 def _prefix(i: int) -> str:

@@ -28,6 +28,7 @@ from .schemas import array, choice, integer, optional, real, record, text
 
 if TYPE_CHECKING:
     from ..artefact.parts import Parts
+    from ..spec.layers import Dense
 
 KEY = "compiled_nn_run"
 _VERSION = 1
@@ -128,8 +129,8 @@ def seed(file: Any) -> int | None:
     return found
 
 
-def parse(file: Any, parts: Parts) -> RunState:
-    """Return the state of the call of fit in an opened checkpoint with these parts.
+def parse(file: Any, parts: Parts | None) -> RunState:
+    """Return the state of the call of fit in an opened checkpoint with these parts; None for those of an ensemble.
 
     Raises
     ------
@@ -142,9 +143,13 @@ def parse(file: Any, parts: Parts) -> RunState:
             " continue with load_checkpoint and warm_start=True"
         )
     fields = _document(file)
-    layers, n_inputs, dtype = parts.configuration.layers, parts.inputs.n_inputs, parts.configuration.dtype
+    layers: tuple[Dense, ...] = ()
+    n_inputs, dtype, kinds = 0, "float64", []
+    if parts is not None:
+        c, kinds = parts.configuration, fields["best"]
+        layers, n_inputs, dtype = c.layers, parts.inputs.n_inputs, c.dtype
     expected: dict[str, tuple[str, list[int]]] = {}
-    for k, kind in enumerate(fields["best"]):
+    for k, kind in enumerate(kinds):
         if kind is not None:
             expected |= expected_states(layers, n_inputs, dtype, f"{_BEST}{k}.")
         if kind == "average":
@@ -153,7 +158,7 @@ def parse(file: Any, parts: Parts) -> RunState:
         expected[_ORDER] = "U8", [4 * fields["n_rows"]]
     check_tensors(file, trainer_state.run_tensor_names(file), expected)
     best: list[dict[str, Any] | None] = []
-    for k, kind in enumerate(fields["best"]):
+    for k, kind in enumerate(kinds):
         snapshot = kind and {"layers": layer_states(file, layers, f"{_BEST}{k}.")}
         if kind == "average":
             snapshot["average"] = layer_states(file, layers, f"{_BEST}{k}.average.", running=False)

@@ -121,7 +121,7 @@ class EnsemblePreparation(Predicting):
         self._begin_with(
             _inputs=read.inputs,
             _outputs=Outputs.of(self._configuration, read.targets),
-            _kept=_in_training(alive),
+            _kept=in_training(alive),
             _weights=np.full(len(alive), 1 / len(alive)),
             _together=together,
             _masks=read.masks,
@@ -250,7 +250,7 @@ class EnsemblePreparation(Predicting):
         return members
 
 
-def _in_training(members: Sequence[Member]) -> tuple[KeptMember, ...]:
+def in_training(members: Sequence[Member]) -> tuple[KeptMember, ...]:
     """Return members whose weights are those of the last step of training."""
     return tuple(
         KeptMember(member.index, member.configuration, member.trainer.stack, 1.0, 0, member.history)

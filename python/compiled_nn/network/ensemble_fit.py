@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ..training.plan import OnInterrupt
     from ..training.spread_epochs import Place
     from ..training.together import Monitored, Together
+    from .ensemble_resuming import EnsembleResumption
 
 
 class EnsembleFitting(EnsemblePreparation):
@@ -182,8 +183,6 @@ class EnsembleFitting(EnsemblePreparation):
             verbose=verbose,
         )
         for each in plan.plan.callbacks:
-            if getattr(each, "resume", False) is True:
-                raise ValueError("Checkpoint(resume=True) is not for ensembles: leave out resume=True.")
             each.set_data(X, y)
         prepare: Any = self._prepare
         if isinstance(X, Sharded):
@@ -194,6 +193,14 @@ class EnsembleFitting(EnsemblePreparation):
             from . import ensemble_shards  # imported here because most programs do not use it
 
             prepare = partial(ensemble_shards.prepare, self)
+        if any(getattr(each, "resume", False) is True for each in plan.plan.callbacks):
+            from . import ensemble_resuming, resuming  # imported here to keep `import compiled_nn` fast
+
+            ensemble_resuming.check(self, plan, engine)
+            with resuming.unchanged_if_refused(self):
+                together, read = clock.run_until(plan.plan.deadline, prepare, X, y, plan)
+                self._run(together, read, plan, None, ensemble_resuming.EnsembleResumption)
+            return self
         together, read = clock.run_until(plan.plan.deadline, prepare, X, y, plan)
         self._run(together, read, plan, engine)
         return self
@@ -201,9 +208,14 @@ class EnsembleFitting(EnsemblePreparation):
     # ---- the run
 
     def _run(
-        self, together: Together, read: EnsembleData, plan: EnsemblePlan, engine: Engine | None = None
+        self,
+        together: Together,
+        read: EnsembleData,
+        plan: EnsemblePlan,
+        engine: Engine | None = None,
+        resumption: type[EnsembleResumption] | None = None,
     ) -> None:
-        """Run the epochs of a plan, and set the results."""
+        """Run the epochs of a plan, and set the results; `resumption` is the class of their recorder."""
         from ..training import loop  # imported here to keep `import compiled_nn` fast
         from .ensemble_results import kept
 
@@ -224,7 +236,9 @@ class EnsembleFitting(EnsemblePreparation):
                 most, last = 1 if plan.plan.callbacks else None, together.epoch + plan.plan.epochs
                 source = SpreadEpochs(place, together, last, most)
             try:
-                loop.run(model, source, plan.plan, validate, self._weights_changed, self._configuration)
+                recorder = None if resumption is None else resumption(self, together, read, plan)
+                rest = plan.plan if recorder is None else recorder.plan
+                loop.run(model, source, rest, validate, self._weights_changed, self._configuration, recorder)
             finally:
                 together.finish()
             self._set_results(together, read, plan, place)

@@ -128,6 +128,11 @@ class EnsembleState(EnsembleFitting):
         OSError
             If the file cannot be written; an existing file is then unchanged.
         """
+        from ..files.safetensors_file import write_tensors  # imported here to keep `import compiled_nn` fast
+
+        write_tensors(path, *self._checkpoint_content())
+
+    def _checkpoint_content(self) -> tuple[dict[str, Array], dict[str, Any]]:
         from ..files import ensemble_checkpoint  # imported here to keep `import compiled_nn` fast
         from .ensemble_results import kept
 
@@ -153,7 +158,7 @@ class EnsembleState(EnsembleFitting):
         if training_of(self) is not None:  # the best weights so far, in place of those of the last step
             alive = [member for member in together.members if member.dropped is None]
             parts = self._parts(kept(alive, [1.0] * len(alive)), [1 / len(alive)] * len(alive))
-        ensemble_checkpoint.write(path, parts, together, self._masks, self.history, __version__)
+        return ensemble_checkpoint.make_content(parts, together, self._masks, self.history, __version__)
 
     def _parts(
         self, kept: Sequence[KeptMember] | None = None, weights: Sequence[float] | None = None
