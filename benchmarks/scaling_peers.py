@@ -62,7 +62,7 @@ def torch_ddp(sizes: tuple[int, ...], batch: int, X: Any, y: Any, epochs: int) -
     ]
     for each in ranks:
         each.start()
-    times: list[float] = queue.get(timeout=600)
+    times: list[float] = queue.get(timeout=300)
     for each in ranks:
         each.join()
     return times
@@ -76,7 +76,7 @@ def _sklearn(sizes: tuple[int, ...], batch: int, X: Any, y: Any, epochs: int, qu
     half, classes, times = len(X) // 2, np.unique(y), []
     for _ in range(epochs):
         start = perf_counter()
-        model.partial_fit(X[:half], y[:half], classes)
+        model.partial_fit(X[:half], y[:half], classes=classes)
         model.partial_fit(X[half:], y[half:])
         times.append(perf_counter() - start)
     queue.put(times)
@@ -88,7 +88,7 @@ def sklearn_partial_fit(sizes: tuple[int, ...], batch: int, X: Any, y: Any, epoc
     queue = context.Queue()
     process = context.Process(target=_sklearn, args=(sizes, batch, X, y, epochs, queue))
     process.start()
-    times: list[float] = queue.get(timeout=600)
+    times: list[float] = queue.get(timeout=300)
     process.join()
     return times
 
