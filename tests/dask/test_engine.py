@@ -90,11 +90,13 @@ def test_the_first_error_is_raised_and_the_others_are_cancelled(engine, client):
     assert time.monotonic() - before < 5
     assert "fail" in "".join(entry.name for entry in caught.traceback)
     clusters.wait_until(lambda: not client.futures)
-    assert not getattr(caught.value, "__notes__", []), "it names the part itself"
+    (note,) = caught.value.__notes__  # the error names the part itself; the note adds the worker
+    assert note.startswith("The task shard 1 (fail) has failed on worker tcp://127.0.0.1:")
     assert engine.map(same, [(1,), (2,)], [1, 1]) == [1, 2]
     with pytest.raises(ValueError, match="no place") as caught:
         engine.map(fail, [(0, "no place"), (0, None)], [7, 0])
-    assert caught.value.__notes__ == ["This is an error of a task: shard 7 (fail), counted from 0."]
+    assert caught.value.__notes__[0] == "This is an error of a task: shard 7 (fail), counted from 0."
+    assert "on worker tcp://127.0.0.1:" in caught.value.__notes__[1]
 
 
 def test_errors_of_held_results(engine, client):
