@@ -1,10 +1,12 @@
 """The engine on Dask: results in order, results that stay on workers, errors, cancellation, clean ends."""
 
+import gc
 import signal
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -148,6 +150,39 @@ def test_a_task_that_takes_too_long(client):
         engine.map(nap, [(0.0, 0), (4.0, 1)], [0, 1])
     engine = DaskEngine(client, timeout=20.0)
     assert engine.map(nap, [(0.0, 0), (0.1, 1)], [0, 1]) == [0, 1]
+
+
+def test_tasks_are_not_lost_with_all_workers(tmp_path):
+    """New workers get the tasks that have the hint of a worker that has left; Dask alone would never assign them."""
+    with clusters.cluster(tmp_path, 1, nannies=False) as client, ThreadPoolExecutor(1) as pool:
+        engine = DaskEngine(client)
+        handles = engine.hold(same, [(np.ones(3),)], [0])
+        assert engine.map(total, [(0, handles)], [0]) == [3]
+        client.cluster.scale(0)
+        clusters.wait_until(lambda: not client.nthreads())
+        waiting = pool.submit(engine.map, total, [(4, handles)], [0])
+        clusters.wait_until(
+            lambda: client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.unrunnable))
+        )
+        client.cluster.scale(1)
+        assert waiting.result(timeout=30) == [7]
+        engine.close()
+
+
+def test_a_client_that_is_closed_meanwhile_is_an_error(client, caplog):
+    other = distributed.Client(client.scheduler.address, set_as_default=False)
+    engine = DaskEngine(other)
+    engine.map(abs, [(1,)])
+    timer = threading.Timer(0.3, other.close)
+    timer.start()
+    with pytest.raises(
+        RuntimeError, match=r"^shard [01] \(nap\): the task was cancelled, because the client"
+    ):
+        engine.map(nap, [(5.0, 0), (5.0, 1)], [0, 1])
+    timer.join()
+    engine.close()
+    gc.collect()
+    assert "never retrieved" not in caplog.text
 
 
 def test_labels_of_errors():

@@ -215,6 +215,8 @@ class _Gathering:
                 asyncio.ensure_future(future.client.gather(future, direct=self._direct, asynchronous=True))
                 for future in self._futures
             ]
+            for one in self._fetching:
+                one.add_done_callback(_retrieve)
         done, pending = await asyncio.wait(
             self._fetching, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION
         )
@@ -240,6 +242,12 @@ class _Gathering:
             for one in pending:
                 one.cancel()
             await asyncio.gather(*self._fetching, return_exceptions=True)
+
+
+def _retrieve(one: asyncio.Future[Any]) -> None:
+    """Retrieve the error of a result, which asyncio would log if it is not that of the first one."""
+    if not one.cancelled():
+        one.exception()
 
 
 class _Slot(NamedTuple):

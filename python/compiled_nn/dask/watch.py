@@ -13,6 +13,7 @@ from ..common.errors import count
 _SILENT = 5.0  # seconds without a sign of life after which a worker counts as one that does not answer
 _RESTART_SECONDS = 60.0
 _LONGEST_INTERVAL = 1.0
+_INTERVAL = 2.0  # without a limit
 
 
 class _Place(NamedTuple):
@@ -64,12 +65,12 @@ class Watch:
         self._alone: float | None = None  # since when there is no worker
 
     @property
-    def interval(self) -> float | None:
-        """Number of seconds between two looks; None if there is no limit."""
-        return None if self._timeout is None else min(self._timeout / 4, _LONGEST_INTERVAL)
+    def interval(self) -> float:
+        """Number of seconds between two looks."""
+        return _INTERVAL if self._timeout is None else min(self._timeout / 4, _LONGEST_INTERVAL)
 
     def look(self, waiting: Collection[str]) -> None:
-        """Restart the workers that hold up tasks.
+        """Assign tasks whose workers have left, and restart the workers that hold up tasks.
 
         Parameters
         ----------
@@ -81,6 +82,9 @@ class Watch:
         TimeoutError
             If a task was late more than `retries` times, or there is no worker.
         """
+        if self._client.status != "running":
+            return
+        self._client.run_on_scheduler(_assign)
         if self._timeout is None:
             return
         running, fetched, silence = self._client.run_on_scheduler(_places, list(waiting))
@@ -157,6 +161,16 @@ def _places(
         address: max(0.0, now - worker.last_seen) for address, worker in dask_scheduler.workers.items()
     }
     return running, done, silence
+
+
+def _assign(dask_scheduler: Any = None) -> None:
+    """Assign, on the scheduler, tasks that may run on any worker to those that have joined since the last one left.
+
+    Without it they wait for ever for the worker of their hint: a worker that joins only gets tasks that name it.
+    """
+    keys = [task.key for task in dask_scheduler.unrunnable if task.loose_restrictions]
+    if keys and dask_scheduler.running:
+        dask_scheduler.transitions(dict.fromkeys(keys, "processing"), f"compiled-nn-{time.time()}")
 
 
 async def _remove(workers: list[str], dask_scheduler: Any = None) -> None:
