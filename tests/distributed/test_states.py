@@ -121,3 +121,26 @@ def test_states_that_differ_are_an_error_that_names_the_place(other, message):
 def test_weights_that_cannot_be_used_are_an_error(states, weights, message):
     with pytest.raises(ValueError, match=message):
         cnn.merge_states(states, weights)
+
+
+@pytest.mark.parametrize(
+    ("states", "weights", "message"),
+    [
+        (STATE, None, r"'states' parameter of merge_states must be a list of states.*Got dict"),
+        (3, None, r"'states' parameter of merge_states.*Got int"),
+        ([STATE, None], None, r"states\[1\] is NoneType. Pass results of Network\.get_state\(\)"),
+        ([STATE], 2.0, "'weights' parameter of merge_states must be a list of numbers. Got float"),
+        ([STATE], {0: 1}, "'weights' parameter of merge_states must be a list of numbers. Got dict"),
+        ([STATE], "1", "'weights' parameter of merge_states must be a list of numbers. Got str"),
+        (
+            [[{"weight": np.zeros(1)}], [{"weight": np.zeros(1, int)}]],
+            None,
+            r"state\[0\]\['weight'\] of state 1",
+        ),
+        ([[{"weight": np.array(["a"])}]], None, r"of state 0 is not an array of floats"),
+        ([{"step": 1}, {"step": "2"}], None, r"state\['step'\] of state 1 is not a whole number: '2'"),
+    ],
+)
+def test_what_is_no_state_or_weight_is_an_error(states, weights, message):
+    with pytest.raises(TypeError, match=message):
+        cnn.merge_states(states, weights)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 from operator import setitem
 from typing import TYPE_CHECKING, Any
@@ -110,10 +110,17 @@ def merge_states(states: Sequence[Any], weights: Sequence[float] | None = None) 
     >>> cnn.merge_states(states, [2, 1])
     [{'weight': array([[2.]])}]
     """
-    states = list(states)
+    states = _listed("states", states, "states, such as those of Network.get_state()")
+    for i, state in enumerate(states):
+        if not isinstance(state, (Mapping, list, tuple, np.ndarray)):
+            raise TypeError(
+                f"states[{i}] is {type(state).__name__}. Pass results of Network.get_state() or Network.get_weights()."
+            )
     if not states:
         raise ValueError("merge_states needs at least one state.")
-    given = [1.0] * len(states) if weights is None else [_weight(i, each) for i, each in enumerate(weights)]
+    given = [1.0] * len(states)
+    if weights is not None:
+        given = [_weight(i, each) for i, each in enumerate(_listed("weights", weights, "numbers"))]
     if len(given) != len(states):
         raise ValueError(
             f"merge_states has {count(len(states), 'state')}, but {count(len(given), 'weight')}."
@@ -123,9 +130,17 @@ def merge_states(states: Sequence[Any], weights: Sequence[float] | None = None) 
     return _merged("state", states, given)
 
 
+def _listed(name: str, values: Any, what: str) -> list[Any]:
+    if isinstance(values, (Mapping, str, bytes)) or not isinstance(values, Iterable):
+        raise TypeError(
+            f"The '{name}' parameter of merge_states must be a list of {what}. Got {type(values).__name__} instead."
+        )
+    return list(values)
+
+
 def _weight(i: int, value: Any) -> float:
     try:
-        number = float(value)
+        number = np.nan if isinstance(value, (str, bytes)) else float(value)
     except (TypeError, ValueError):
         number = np.nan
     if not 0 <= number < np.inf:
@@ -137,20 +152,20 @@ def _merged(path: str, values: list[Any], weights: list[float]) -> Any:
     """Return the mean of values that have the same place in all states, which `path` names."""
     first = values[0]
     if isinstance(first, Mapping):
-        _check(path, values, all(isinstance(each, Mapping) for each in values), "is not a dict in all states")
+        types = [type(each).__name__ for each in values]
+        _check(path, types, all(isinstance(each, Mapping) for each in values), "is not a dict in all states")
         keys = [sorted(map(str, each)) for each in values]
         _check(path, keys, all(each == keys[0] for each in keys), "has other keys")
         return {
             key: _merged(f"{path}[{key!r}]", [each[key] for each in values], weights)
             if key not in _LARGEST
-            else max(each[key] for each in values)
+            else _largest(f"{path}[{key!r}]", [each[key] for each in values])
             for key in first
         }
     if isinstance(first, (list, tuple)):
         same = all(isinstance(each, (list, tuple)) and len(each) == len(first) for each in values)
-        _check(
-            path, [len(each) if isinstance(each, (list, tuple)) else each for each in values], same, "differs"
-        )
+        sizes = [len(each) if isinstance(each, (list, tuple)) else type(each).__name__ for each in values]
+        _check(path, sizes, same, "differs in the number of items")
         merged = [
             _merged(f"{path}[{i}]", list(each), weights) for i, each in enumerate(zip(*values, strict=True))
         ]
@@ -159,9 +174,25 @@ def _merged(path: str, values: list[Any], weights: list[float]) -> Any:
         is_array = all(isinstance(each, np.ndarray) for each in values)
         shapes = [each.shape if isinstance(each, np.ndarray) else type(each).__name__ for each in values]
         _check(path, shapes, is_array and len(set(shapes)) == 1, "has another shape")
+        _check_each(path, values, [each.dtype.kind == "f" for each in values], "is not an array of floats")
         return np.array(mean_of(values, weights), first.dtype)
     _check(path, values, all(type(each) is type(first) and each == first for each in values), "differs")
     return first
+
+
+def _largest(path: str, counts: list[Any]) -> Any:
+    """Return the largest of counts, one of each state."""
+    _check_each(
+        path, counts, [isinstance(each, (int, np.integer)) for each in counts], "is not a whole number"
+    )
+    return max(counts)
+
+
+def _check_each(path: str, values: Sequence[Any], are_right: Sequence[bool], problem: str) -> None:
+    """Raise TypeError with the first state whose value is not right."""
+    for i, (value, is_right) in enumerate(zip(values, are_right, strict=True)):
+        if not is_right:
+            raise TypeError(f"The states cannot be merged: {path} of state {i} {problem}: {value!r}.")
 
 
 def _check(path: str, found: Sequence[Any], is_same: bool, problem: str) -> None:
