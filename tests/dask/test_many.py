@@ -46,6 +46,21 @@ def test_a_search_has_the_bits_of_one_process(client, best_here):
     same_history(best.history_, best_here.history_)
 
 
+def test_a_search_without_a_client():
+    with pytest.raises(ValueError, match=r"search has no client of Dask.*client = Client\(\)"):
+        search(classifier(), X, Y, space=SPACE)
+
+
+def search_in_a_task():
+    """A search in a task, whose tasks run on the workers of the cluster."""
+    return search(classifier(), X, Y, space=SPACE, random_state=0)
+
+
+def test_a_search_inside_of_a_worker(client, best_here):
+    found = client.submit(search_in_a_task, pure=False).result(timeout=60)
+    same_results(found.results_, best_here.results_)
+
+
 def test_rows_of_all_kinds(client, best_here):
     table = pd.DataFrame(X, columns=list("abcd")).assign(y=Y)
     frame = dd.from_pandas(table, npartitions=3)

@@ -1,4 +1,4 @@
-"""Client of a fit: the one that was passed, that of the worker on which fit runs, or the default client."""
+"""Client of a fit or a search: the one that was passed, that of the worker on which fit runs, or the default client."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _START = (
 
 @contextmanager
 def client_of(owner: str, client: Any) -> Iterator[Any]:
-    """Yield the client of a call of fit.
+    """Yield the client of a call of fit or search.
 
     Parameters
     ----------
     owner : str
-        Name of the class, for messages.
+        Name of the class or function, for messages.
     client : distributed.Client or None
         Client; None for the default one. In a task of a worker, that of the worker, which takes up other tasks in the
         meantime.

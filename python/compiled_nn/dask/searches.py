@@ -10,6 +10,7 @@ import distributed
 
 from ..common import checks
 from ..tuning.searching import search as search_here
+from .clients import client_of
 from .engine import DaskEngine
 
 Driver: TypeAlias = Literal["client", "worker"]
@@ -95,30 +96,30 @@ def search(
         raise TypeError(
             "search() of compiled_nn.dask has no parameter 'map'; the tasks run on the cluster of `client`."
         )
-    client = distributed.default_client() if client is None else client
-    engine = DaskEngine(client, timeout=timeout, retries=retries)
-    if isinstance(y, str) and dask.is_dask_collection(X):
-        X, y = X.drop(columns=[y]), X[y]
-    names = [name for name in _ROWS if name in options]
-    lazy = [_computed(client, value) for value in (X, y, *(options[name] for name in names))]
-    if checks.choice("search", "driver", driver, DRIVERS) == "worker":
-        arguments = dict(zip(("X", "y", *names), lazy, strict=True))
-        own = {"estimator": estimator, "space": space, "timeout": timeout, "retries": retries}
-        with dask.config.set(_UNLIMITED):
-            future = client.submit(_search_there, **options | own | arguments, pure=False)
-        try:
-            return future.result()
-        finally:
-            future.cancel()  # also after Ctrl-C
-    X, y, *others = client.gather(lazy)
-    rows = dict(zip(names, others, strict=True))
-    return search_here(estimator, X, y, space=space, **options | rows, map=engine)
+    checks.choice("search", "driver", driver, DRIVERS)
+    with client_of("search", client) as found:
+        engine = DaskEngine(found, timeout=timeout, retries=retries)
+        if isinstance(y, str) and dask.is_dask_collection(X):
+            X, y = X.drop(columns=[y]), X[y]
+        names = [name for name in _ROWS if name in options]
+        lazy = [_computed(found, value) for value in (X, y, *(options[name] for name in names))]
+        if driver == "worker":
+            own = {"estimator": estimator, "space": space, "timeout": timeout, "retries": retries}
+            rows = dict(zip(("X", "y", *names), lazy, strict=True))
+            return _searched_on_a_worker(found, options | own | rows)
+        X, y, *others = found.gather(lazy)
+        rows = dict(zip(names, others, strict=True))
+        return search_here(estimator, X, y, space=space, **options | rows, map=engine)
 
 
-def _search_there(**arguments: Any) -> Any:
-    """Search on a worker, whose thread is free for other tasks meanwhile."""
-    with distributed.worker_client() as client:
-        return search(**arguments, client=client)
+def _searched_on_a_worker(client: distributed.Client, arguments: dict[str, Any]) -> Any:
+    """Return the result of a search whose driver is a task; its thread is free for other tasks meanwhile."""
+    with dask.config.set(_UNLIMITED):
+        future = client.submit(search, **arguments, pure=False)
+    try:
+        return future.result()
+    finally:
+        future.cancel()  # also after Ctrl-C
 
 
 def _computed(client: distributed.Client, value: Any) -> Any:
