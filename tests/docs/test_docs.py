@@ -226,6 +226,8 @@ def run_command(command):
     absent = re.search(".*was not found. Looked in", done.stderr + done.stdout)
     if absent is not None:
         pytest.skip(absent[0])
+    if done.returncode and 'pip install "compiled-nn[' in done.stderr:  # a library that an extra installs
+        pytest.skip(done.stderr)
     assert done.returncode == 0, done.stderr
     return [*done.stderr.splitlines(), *done.stdout.splitlines()]
 

@@ -54,12 +54,14 @@ for delay in sys.stdin:
 @pytest.mark.parametrize("kind", ["save", "callback"])
 def test_kills(kind, tmp_path, effort, figures, environment, rng):
     """No unreadable file: each one is a whole old or a whole new one."""
-    path, n_kills, n_left = tmp_path / "net", effort.count(10, 200), 0
+    path, least, n_kills, n_left = tmp_path / "net", effort.count(10, 200), 0, 0
     command = [sys.executable, "-c", SAVES, path, kind]
     with subprocess.Popen(
         command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as server:
-        for _ in range(n_kills):
+        # On a busy machine kills hit the writing rarely.
+        while n_kills < least or (n_left < least // 10 and n_kills < 20 * least):
+            n_kills += 1
             server.stdin.write(f"{rng.uniform(0, 0.06)}\n")
             server.stdin.flush()
             assert server.stdout.readline() == f"1 {int(signal.SIGKILL)}\n"
@@ -67,7 +69,7 @@ def test_kills(kind, tmp_path, effort, figures, environment, rng):
             litter = [name for name in os.listdir(tmp_path) if name != "net"]
             assert len(litter) <= 1, "each process removes what the one before it left"
             n_left += len(litter)
-    assert n_left >= n_kills // 10, "kills hit the writing; otherwise this test would show nothing"
+    assert n_left >= least // 10, "kills hit the writing; otherwise this test would show nothing"
     cnn.load(path).save(path)
     assert os.listdir(tmp_path) == ["net"], "the next save removes what was left"
     figures(f"P7 kills of a {kind}", n_kills)
