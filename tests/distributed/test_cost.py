@@ -1,7 +1,7 @@
 """The model of costs: exact seconds from constants that are powers of two, and what is chosen from them."""
 
 import pytest
-from compiled_nn.distributed.cost import Costs, Estimate, check_steps, choose_steps, most_steps
+from compiled_nn.distributed.cost import Costs, Estimate, check_steps, choose_steps
 
 NOTHING = Costs(seconds_per_row=0.25, seconds_per_step=2.0)
 ALL = Costs(
@@ -91,23 +91,22 @@ def test_fixed_shards_limit_the_workers():
 
 
 @pytest.mark.parametrize(
-    ("overhead", "step", "steps", "expected"),
+    ("overhead", "step", "most", "expected"),
     [
         (0.0, 1.0, 800, 1),
         (1.0, 9.0, 800, 1),  # exactly a tenth of the time
         (1.0, 8.9, 800, 2),
         (1.0, 1.0, 800, 16),  # 9 steps would do: the next power of two
-        (1.0, 0.09, 400, 100),  # 4 averages in an epoch
-        (1.0, 0.0, 400, 100),
-        (1.0, 1.0, 8, 2),
-        (1.0, 1.0, 3, 1),
-        (1.0, 0.0, 150, 38),  # 38 + 38 + 38 + 36
-        (1.0, 0.0, 5, 1),  # with 2 there were 3 averages
+        (1.0, 0.09, 100, 100),  # 100 steps would do just so
+        (1.0, 0.0, 400, 400),  # an epoch
+        (1.0, 1.0, 8, 8),
+        (1.0, 1.0, 9, 9),
+        (1.0, 1.0, 12, 12),  # the next power of two is larger than an epoch
         (0.0, 0.0, 800, 1),
     ],
 )
-def test_steps_between_averages(overhead, step, steps, expected):
-    assert choose_steps(overhead, step, most_steps(steps)) == expected
+def test_steps_between_averages(overhead, step, most, expected):
+    assert choose_steps(overhead, step, most) == expected
 
 
 def test_automatic_steps_of_the_model_are_those_of_the_rule():

@@ -29,9 +29,6 @@ Steps: TypeAlias = int | Literal["auto"]
 
 # Share of the time of a round that overhead may take before more local steps are made between averages.
 OVERHEAD = 0.1
-# Smallest number of averages per epoch: the local steps between them are at most this part of an epoch. With fewer
-# averages the weights of the shards drift apart; docs/distributed-costs.md has the measurements and the sources.
-AVERAGES_PER_EPOCH = 4
 _NEWLY = 1.05  # factor by which an epoch must get shorter for a larger number of workers to be called better
 _LARGEST = 64  # number of workers up to which the best number is searched
 
@@ -210,9 +207,7 @@ class Estimate:
             return 1
         steps = self.steps_per_epoch(n_workers)
         if self.steps_per_average == "auto":
-            return choose_steps(
-                self._overhead(n_workers), self._seconds_of_steps(n_workers, 1), most_steps(steps)
-            )
+            return choose_steps(self._overhead(n_workers), self._seconds_of_steps(n_workers, 1), steps)
         return min(self.steps_per_average, steps)
 
     def rounds(self, n_workers: int) -> int:
@@ -316,7 +311,7 @@ def choose_steps(overhead: float, seconds_per_step: float, most: int) -> int:
     seconds_per_step : float
         Seconds of a local step of all shards of a worker.
     most : int
-        Largest number, such as that of :func:`most_steps`.
+        Largest number: that of an epoch, so that the weights are averaged at least once per epoch.
 
     Examples
     --------
@@ -330,18 +325,6 @@ def choose_steps(overhead: float, seconds_per_step: float, most: int) -> int:
     if needed >= most:
         return most
     return min(1 << max(math.ceil(math.log2(max(needed, 1))), 0), most)
-
-
-def most_steps(steps_per_epoch: int) -> int:
-    """Return the largest number of local steps with which an epoch has at least 4 averages.
-
-    The weights of the shards drift apart between averages, and their mean is then worse than weights that are trained
-    with all rows.
-    """
-    most = -(-steps_per_epoch // AVERAGES_PER_EPOCH)
-    if -(-steps_per_epoch // most) < AVERAGES_PER_EPOCH:  # rounding up has left one average fewer
-        most = max(steps_per_epoch // AVERAGES_PER_EPOCH, 1)
-    return most
 
 
 def _needed(overhead: float, seconds_per_step: float) -> float:

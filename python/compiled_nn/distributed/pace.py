@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from ..common.errors import count
 from ..training.report import logger
-from .cost import AVERAGES_PER_EPOCH, OVERHEAD, Costs, Estimate, choose_steps, most_steps
+from .cost import OVERHEAD, Costs, Estimate, choose_steps
 
 if TYPE_CHECKING:
     from .cost import Mode, Steps
@@ -89,9 +89,9 @@ class Pace:
         self._seconds = self._training = 0.0
         self._warm = False
         self._automatic = steps == "auto" and mode == "averaging"
-        self._is_limited = most is not None and most < most_steps(steps_per_epoch)
+        self._is_limited = most is not None and most < steps_per_epoch
         self._loads = most is not None
-        self._most = min(most or steps_per_epoch, most_steps(steps_per_epoch))
+        self._most = min(most or steps_per_epoch, steps_per_epoch)
         self.chosen: int | None = None if steps == "auto" else steps
         if mode == "synchronous" or (steps == "auto" and self._most == 1):
             self.chosen = 1
@@ -198,7 +198,7 @@ class Pace:
             )
         return (
             f"steps_per_average={self.steps} was chosen because an epoch of {count(self._steps_per_epoch, 'step')} is"
-            f" averaged at least {AVERAGES_PER_EPOCH} times, although a larger number would have less overhead"
+            " averaged at least once, although a larger number would have less overhead"
         )
 
     def _advice(self) -> str:
