@@ -337,3 +337,19 @@ def test_the_core_refuses():
     rows = SparseRows([0, 1], np.zeros(1, int), numbers, 3)
     with pytest.raises(ValueError, match="out overlaps X"):
         stack.forward(rows, numbers[:2].reshape(1, 2))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_unaligned_arrays_are_read(dtype):
+    """Such as those of a message of another process."""
+    X = scipy_sparse.random(6, 5, density=0.5, format="csr", dtype=dtype, random_state=0)
+    net = cnn.Network([cnn.Dense(1)], loss="mse", dtype=dtype, seed=0).fit(X, np.arange(6.0), epochs=1)
+    expected = net.predict(X)
+    for name in ("data", "indices", "indptr"):
+        array = getattr(X, name)
+        space = np.empty(array.nbytes + 1, np.uint8)
+        unaligned = space[1:].view(array.dtype)
+        unaligned[:] = array
+        setattr(X, name, unaligned)
+        assert not getattr(X, name).flags.aligned
+    np.testing.assert_array_equal(net.predict(X), expected)

@@ -37,6 +37,50 @@ def expected():
     return {mode: fitted(mode, map).fingerprint() for mode in ("averaging", "synchronous")}
 
 
+def unaligned(value):
+    """Return a copy whose arrays are read-only and unaligned, as in a message that has them at any places."""
+    buffers, copies = [], []
+    content = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
+    for each in buffers:
+        raw = np.frombuffer(each.raw(), np.uint8)
+        space = np.empty(len(raw) + 16, np.uint8)
+        start = (1 - space.ctypes.data) % 8
+        space[start : start + len(raw)] = raw
+        space.flags.writeable = False
+        copies.append(memoryview(space)[start : start + len(raw)])
+    return pickle.loads(content, buffers=copies)
+
+
+class Messages:
+    """Engine whose tasks, held parts and results are read-only and unaligned."""
+
+    n_workers = 2
+
+    def map(self, function, arguments, ranks=None):
+        return [unaligned(function(*unaligned(each))) for each in arguments]
+
+    def hold(self, function, arguments, ranks=None):
+        return self.map(function, arguments)
+
+    def release(self, handles):
+        pass
+
+
+@pytest.mark.parametrize("kind", ["array", "csr_matrix"])
+@pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
+def test_arrays_at_any_places_of_a_message(kind, optimizer, mode):
+    """A part that goes from one worker to another one, and rows of the driver, need no alignment."""
+    assert not unaligned(X).flags.aligned
+    form = getattr(pytest.importorskip("scipy.sparse") if kind == "csr_matrix" else np, kind)
+    parts = [(form(X[i::3]), Y[i::3], np.linspace(0, 1, 200)) for i in range(3)]
+    models = []
+    for engine in (None, Messages()):
+        rows = ShardedRows(parts, mode=mode, n_shards=2, steps_per_average=2, engine=engine)
+        net = cnn.Network([cnn.Dense(8, "tanh"), cnn.Dense(3)], optimizer=optimizer, standardize=True, seed=1)
+        models.append(net.fit(rows, epochs=2, validation_fraction=0.2))
+    assert models[0].fingerprint() == models[1].fingerprint()
+
+
 def lazy(function, tasks):
     return (function(task) for task in tasks)
 

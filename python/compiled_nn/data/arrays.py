@@ -326,10 +326,10 @@ def _from_table(table: Any, name: str) -> Array:
 
 
 def floats(array: Any, name: str) -> Array:
-    """Return numbers as a contiguous array of float32 if it holds them exactly, else float64; no needless copy."""
+    """Return numbers as contiguous and aligned float32 if it holds them exactly, else float64; no needless copy."""
     numbers_ = _numeric(as_array(array, name), name)
     exact = numbers_.dtype.itemsize <= (4 if numbers_.dtype.kind == "f" else 2)
-    return np.ascontiguousarray(numbers_, dtype=np.float32 if exact else np.float64)
+    return np.require(numbers_, np.float32 if exact else np.float64, ["C", "A"])
 
 
 def _numeric(array: Array, name: str) -> Array:

@@ -166,9 +166,18 @@ def _sparse(X: Any) -> SparseRows:
     return _summed(rows) if rows.has_duplicates(clock.check) else rows
 
 
+def aligned(X: Samples) -> Samples:
+    """Return rows whose arrays are aligned, as the core needs them; in a message of another process they may not be."""
+    if isinstance(X, np.ndarray):
+        return np.require(X, requirements=["A"])
+    if X.indices.flags.aligned and X.data.flags.aligned and X.indptr.flags.aligned:
+        return X
+    return SparseRows(X.indptr, X.indices.copy(), X.data.copy(), X.shape[1])
+
+
 def _whole(indices: Array) -> Array:
     dtype = np.int32 if indices.dtype == np.int32 else np.int64
-    return np.ascontiguousarray(indices, dtype=dtype)
+    return np.require(indices, dtype, ["C", "A"])
 
 
 def _summed(rows: SparseRows) -> SparseRows:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..common.errors import count
 from ..common.text import short
+from ..data import samples
 
 if TYPE_CHECKING:
     from ..artefact.inputs import Inputs
@@ -109,6 +110,9 @@ class LoadedPart(NamedTuple):
     y: Array
     weights: Array | None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _received, (self.X, self.y, self.weights)
+
     @property
     def n_rows(self) -> int:
         """Number of rows."""
@@ -120,6 +124,14 @@ class LoadedPart(NamedTuple):
         X, weights = self.X, self.weights
         arrays = (X,) if isinstance(X, np.ndarray) else (X.indptr, X.indices, X.data)
         return sum(array.nbytes for array in (*arrays, self.y, *(() if weights is None else (weights,))))
+
+
+def _received(X: Samples, y: Array, weights: Array | None) -> LoadedPart:
+    """Return a part that another process has sent; its arrays are at any places of the message."""
+    y = np.require(y, requirements=["A"])
+    if weights is not None:
+        weights = np.require(weights, requirements=["A"])
+    return LoadedPart(samples.aligned(X), y, weights)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
