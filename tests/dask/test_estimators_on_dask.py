@@ -361,3 +361,20 @@ def test_what_comes_back_needs_no_dask(client, numbers, labels, tmp_path):
     assert stored.client is None
     assert (stored.predict(numbers) == model.predict(numbers)).all()
     assert b"distributed" not in pickle.dumps(model.to_local())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("mode", "x", "must be a str among {'synchronous', 'averaging'}"),
+        ("steps_per_average", 0, "must be an int >= 1"),
+        ("in_memory", "x", "must be a str among {'auto'}"),
+        ("in_memory", 1, "must be a bool or a str among {'auto'}"),
+        ("timeout", 0, "must be a finite number > 0"),
+        ("retries", -1, "must be an int >= 0"),
+    ],
+)
+@pytest.mark.parametrize("kind", [on_dask.MLPClassifier, on_dask.TabularRegressor])
+def test_errors_name_the_estimator_and_come_before_rows_are_read(kind, name, value, message):
+    with pytest.raises((TypeError, ValueError), match=f"'{name}' parameter of {kind.__name__} {message}"):
+        kind(**{name: value}).fit(None, None)

@@ -93,3 +93,9 @@ def test_a_part_that_changes_its_number_of_rows_is_an_error(change):
         ValueError, match=r"Part 3 has \d+ training rows now; it had \d+ when it was first read"
     ):
         net().fit(rows, epochs=2)
+
+
+def test_parts_of_one_row_have_no_rows_for_validation():
+    parts = [(X[i : i + 1], Y[i : i + 1]) for i in range(20)]
+    with pytest.raises(ValueError, match=r"of 20 rows in 20 parts holds out no rows.*Pass larger parts"):
+        net().fit(ShardedRows(parts, n_shards=2), validation_fraction=0.2)

@@ -13,6 +13,7 @@ import dask
 from ..callbacks.checkpoint import Checkpoint
 from ..common import checks
 from ..common.errors import suggest_keywords
+from ..distributed.cost import MODES, check_steps
 from ..distributed.rows import ShardedRows
 from ..estimators import sklearn_compat
 from ..estimators.parameters import ParameterAccess
@@ -100,6 +101,7 @@ class DaskEstimator(DaskParameters):
         RuntimeError
             If the workers that ran a task ended, again and again.
         """
+        self._check_own_parameters()
         plain = self._begun()
         with client_of(self._owner, self.client) as client:
             engine = DaskEngine(client, timeout=self.timeout, retries=self.retries)
@@ -195,6 +197,16 @@ class DaskEstimator(DaskParameters):
         if parameters.get("warm_start") and self.__sklearn_is_fitted__():
             return self.model_.set_params(**parameters)
         return type(self)._plain(**parameters)
+
+    def _check_own_parameters(self) -> None:
+        """Raise TypeError or ValueError if a parameter that the plain estimator does not have is not valid."""
+        owner = self._owner
+        checks.choice(owner, "mode", self.mode, MODES)
+        check_steps(owner, self.steps_per_average)
+        checks.flag_or_choice(owner, "in_memory", self.in_memory, ("auto",))
+        if self.timeout is not None:
+            checks.real(owner, "timeout", self.timeout, above=0)
+        checks.integer(owner, "retries", self.retries, minimum=0)
 
     def _rows(self, engine: DaskEngine, X: Any, y: Any, sample_weight: Any) -> ShardedRows:
         n_shards = checks.optional_integer(self._owner, "n_shards", self.n_shards, minimum=1)

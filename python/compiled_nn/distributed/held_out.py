@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..common import checks
+from ..common.errors import count
 from ..data.arrays import Array
 
 
@@ -32,6 +33,11 @@ def numbers(n_rows: Sequence[int], fraction: float, most: int) -> tuple[int, ...
     share = min(fraction, most / total)
     ends = np.rint(share * np.cumsum(n_rows)).astype(np.int64)
     found = np.minimum(np.diff(ends, prepend=0), np.maximum(np.array(n_rows) - 1, 0))
+    if ends[-1] and not found.any():
+        raise ValueError(
+            f"validation_fraction={fraction:g} of {total} rows in {count(len(n_rows), 'part')} holds out no rows,"
+            " because each part keeps at least one row. Pass larger parts, or validation_data."
+        )
     if not found.any():
         raise ValueError(
             f"validation_fraction={fraction:g} of {total} rows rounds to 0 rows. Pass a larger fraction, or"
