@@ -5,6 +5,15 @@ import gc
 import pytest
 
 
+@pytest.fixture(autouse=True)
+def default_scheduler():
+    """The default scheduler of Dask as before each test: a client that loses its scheduler leaves itself as default."""
+    settings = pytest.importorskip("dask", reason="the extra dask is not installed").config
+    before = settings.get("scheduler", None)
+    yield
+    settings.set(scheduler=before)
+
+
 @pytest.fixture(scope="session")
 def two_workers(tmp_path_factory):
     """Client of a cluster of two worker processes with nannies; tests that end workers start their own clusters."""

@@ -117,8 +117,8 @@ def test_the_client_sends_the_rows_once(client, monkeypatch):
     )
     rows, y = np.tile(X, (100, 10)), np.tile(Y, 100)
     search(classifier(max_iter=4), rows, y, space=SPACE, random_state=0)
-    assert len(sent) == 2, (
-        "the client sends them to the scheduler, also in this process, which sends them to a worker"
+    assert len(sent) <= 3, (
+        "the client sends them to the scheduler, also in this process, which sends them to each of two workers"
     )
     assert sent[0] >= rows.nbytes
 
@@ -147,7 +147,7 @@ def test_errors(client):
         search(classifier(), X, Y, space={"alpha": [0.1, -1]})
     with pytest.raises(TypeError, match="has no parameter 'map'"):
         search(classifier(), X, Y, space=SPACE, map=map)
-    with pytest.raises(TypeError, match="The 'client' parameter of DaskEngine"):
+    with pytest.raises(TypeError, match="The 'client' parameter of search"):
         search(classifier(), X, Y, space=SPACE, client=3)
 
 
