@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import pickle  # nosec B403
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -206,7 +206,7 @@ def read_part(source: Any, number: int) -> RawPart:
 def _can_be_sent(error: Exception) -> bool:
     """Whether another process can receive an exception; a pool of processes ends if it cannot."""
     try:
-        pickle.loads(pickle.dumps(error))
+        pickle.loads(pickle.dumps(error))  # nosec B301
     except Exception:
         return False
     return True
