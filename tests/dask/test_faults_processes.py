@@ -9,10 +9,10 @@ import sys
 
 import drivers
 import faults
-import psutil
 import pytest
 
 pytest.importorskip("distributed", reason="needs the extra dask")
+import psutil
 import separate
 from clusters import wait_until
 from compiled_nn.dask import DaskEngine
