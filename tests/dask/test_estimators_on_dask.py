@@ -173,6 +173,8 @@ def test_a_checkpoint_is_written_and_continued(client, numbers, labels, tmp_path
     with pytest.raises(RuntimeError, match="the driver ends"):
         on_dask.MLPClassifier(**options, checkpoint=path, callbacks=[stop]).fit(numbers, labels)
     resumed = on_dask.MLPClassifier(**options, checkpoint=path).fit(numbers, labels)
+    assert resumed.model_.callbacks is None
+    resumed.model_.save(tmp_path / "model")
     check_equal(resumed, whole, numbers)
 
 

@@ -59,6 +59,17 @@ def test_other_rows_are_refused(what, tmp_path):
         drivers.train("network", "averaging", tmp_path / "c", rows=rows)
 
 
+def test_other_labels_are_refused(tmp_path):
+    def rows(change):
+        X, y = faults.Loader(0)()
+        y[0] = (y[0] + change) % 2
+        return faults.sharded([(X, y), faults.Loader(1)()])
+
+    drivers.train("network", "averaging", tmp_path / "c", rows=rows(0))
+    with pytest.raises(ValueError, match=r"is the checkpoint of another run: rows\..* differs"):
+        drivers.train("network", "averaging", tmp_path / "c", rows=rows(1))
+
+
 def test_a_chosen_number_of_steps_stays(tmp_path, monkeypatch):
     """With "auto" it depends on times; the process that continues has the choice of the first one."""
     seen = []

@@ -116,6 +116,8 @@ class DaskEstimator(DaskParameters):
                         self.pace_ = rows.pace_
             finally:
                 engine.close()
+                if getattr(self, "checkpoint", None) is not None:
+                    plain.callbacks = self.callbacks  # a model with other callbacks could not be saved
                 if plain.__sklearn_is_fitted__():  # also after an exception during training
                     self.model_ = plain
         return self
