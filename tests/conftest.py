@@ -16,6 +16,9 @@ from hypothesis import settings
 TESTS = Path(__file__).resolve().parent
 HELPERS = str(TESTS / "helpers")
 sys.path.insert(0, HELPERS)
+# Processes that tests start with multiprocessing find functions of a test by its name, tests.<folder>.<module>. The
+# installed packages come first.
+sys.path.append(str(TESTS.parent))
 # The same for child processes, which must not take the source folder they start in for the installed package.
 os.environ["PYTHONSAFEPATH"] = "1"
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [HELPERS, os.environ.get("PYTHONPATH")]))

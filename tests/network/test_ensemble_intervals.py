@@ -83,7 +83,7 @@ def test_the_tabular_estimators_use_them_as_well(tmp_path):
     with pytest.raises(AttributeError, match="no oof_"):
         again.calibrate_intervals(None, y)
     model.save(tmp_path / "m.safetensors")
-    with pytest.raises(AttributeError, match=r"no oof_.*files do not contain it"):
+    with pytest.raises(AttributeError, match=r"no oof_.*files do not contain them"):
         cnn.TabularRegressor.load(tmp_path / "m.safetensors").calibrate_intervals(None, y)
     with pytest.raises(ValueError, match="not fitted yet"):
         cnn.TabularRegressor().calibrate_intervals(X, y)

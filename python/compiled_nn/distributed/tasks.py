@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,9 +16,6 @@ from .pace import Spent, spent
 from .parts import LoadedPart
 from .replicas import Setup, lent
 from .states import mean_of_numbers, pack, unpack
-
-if TYPE_CHECKING:
-    pass
 
 
 @contextmanager
