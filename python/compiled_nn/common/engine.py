@@ -335,6 +335,16 @@ def _opened(argument: Any) -> Any:
     return pickle.loads(content)  # nosec B301
 
 
+def same(value: Any) -> Any:
+    """Return the value itself: the task of values that workers hold."""
+    return value
+
+
+def hold_value(engine: Engine, value: Any, ranks: Sequence[int]) -> list[Any]:
+    """Return a handle of the same value for each of some ranks."""
+    return engine.hold(same, [(value,)] * len(ranks), ranks)
+
+
 def engine_of(owner: str, given: Any) -> Engine | None:
     """Return the engine for a parameter `map`: None, an engine, or a function like the builtin ``map``.
 

@@ -14,13 +14,14 @@ from ..callbacks.checkpoint import Checkpoint
 from ..common import checks
 from ..common.errors import suggest_keywords
 from ..distributed.cost import MODES, check_steps
+from ..distributed.engine import same
 from ..distributed.rows import ShardedRows
 from ..estimators import sklearn_compat
 from ..estimators.parameters import ParameterAccess
 from . import memory
 from .clients import client_of
 from .engine import DaskEngine
-from .parts import is_lazy, parts_of, split_columns
+from .parts import is_lazy, named_y, parts_of, split_columns
 from .prediction import is_collection, predict
 
 if TYPE_CHECKING:
@@ -174,8 +175,7 @@ class DaskEstimator(DaskParameters):
         if not is_collection(X):
             X, (y,) = split_columns(X, [y])
             return float(model.score(X, y, sample_weight))
-        if isinstance(y, str):
-            X, y = X.drop(columns=[y]), X[y]
+        X, y = named_y(X, y)
         with nullcontext() if self.client is None else self.client.as_current():
             gathered = dask.compute(predict(model, X), y, sample_weight)
         return self._score_of(*gathered)
@@ -217,7 +217,7 @@ class DaskEstimator(DaskParameters):
         sources, in_memory = parts.sources, self.in_memory
         if parts.are_local:
             ranks = [number % n_shards for number in range(len(sources))]
-            sources = engine.hold(_same, [(source,) for source in sources], ranks)
+            sources = engine.hold(same, [(source,) for source in sources], ranks)
         if in_memory == "auto":
             in_memory = parts.are_local or memory.fits(engine, sources, parts.n_bytes)
         return ShardedRows(
@@ -273,11 +273,6 @@ class DaskEstimator(DaskParameters):
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
-
-
-def _same(value: Any) -> Any:
-    """Return data of the driver, on a worker."""
-    return value
 
 
 def _gathered(validation_data: Any) -> Any:

@@ -32,7 +32,8 @@ _HINT_SECONDS = 2.0
 # Expression that any worker can compute, also one without this package, which could not even read a task of ours.
 _VERSION = f"__import__({__name__.partition('.')[0]!r}).__version__"
 _CANCEL_SECONDS = 2.0
-_UNLIMITED = {"distributed.admin.large-graph-warning-threshold": "1 PiB"}
+# Settings without a warning for large graphs: states and rows of the caller are sent as they are.
+UNLIMITED = {"distributed.admin.large-graph-warning-threshold": "1 PiB"}
 
 
 class DaskEngine:
@@ -153,7 +154,7 @@ class DaskEngine:
             labels[key] = _label(function, each, rank)
             with dask.annotate(**hint, **({"allow_other_workers": True} if hint else {})):
                 tasks.append(_run(_Call(function, template), *dependencies, dask_key_name=key))
-        with dask.config.set(_UNLIMITED):
+        with dask.config.set(UNLIMITED):
             try:
                 futures = self.client.compute(tasks, optimize_graph=False, retries=self.retries)
             except Exception as error:

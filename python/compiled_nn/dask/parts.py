@@ -222,6 +222,11 @@ def split_columns(X: Any, wanted: Sequence[Any]) -> tuple[Any, list[Any]]:
     return (X.select(kept) if hasattr(X, "select") and not hasattr(X, "iloc") else X[kept]), found
 
 
+def named_y(X: Any, y: Any) -> tuple[Any, Any]:
+    """Return a collection without the column that is named by `y`, and that column; both as they are otherwise."""
+    return (X.drop(columns=[y]), X[y]) if isinstance(y, str) else (X, y)
+
+
 def _check_rows(number: int, X: Any, **others: Any) -> None:
     m = _n_rows(X)
     for name, other in others.items():

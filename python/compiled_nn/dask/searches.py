@@ -11,13 +11,11 @@ import distributed
 from ..common import checks
 from ..tuning.searching import search as search_here
 from .clients import client_of
-from .engine import DaskEngine
+from .engine import UNLIMITED, DaskEngine
+from .parts import named_y
 
 Driver: TypeAlias = Literal["client", "worker"]
 DRIVERS: tuple[Driver, ...] = ("client", "worker")
-_UNLIMITED = {
-    "distributed.admin.large-graph-warning-threshold": "1 PiB"
-}  # rows of the caller are sent as they are
 _ROWS = (
     "sample_weight",
     "validation",
@@ -99,8 +97,8 @@ def search(
     checks.choice("search", "driver", driver, DRIVERS)
     with client_of("search", client) as found:
         engine = DaskEngine(found, timeout=timeout, retries=retries)
-        if isinstance(y, str) and dask.is_dask_collection(X):
-            X, y = X.drop(columns=[y]), X[y]
+        if dask.is_dask_collection(X):
+            X, y = named_y(X, y)
         names = [name for name in _ROWS if name in options]
         lazy = [_computed(found, value) for value in (X, y, *(options[name] for name in names))]
         if driver == "worker":
@@ -114,7 +112,7 @@ def search(
 
 def _searched_on_a_worker(client: distributed.Client, arguments: dict[str, Any]) -> Any:
     """Return the result of a search whose driver is a task; its thread is free for other tasks meanwhile."""
-    with dask.config.set(_UNLIMITED):
+    with dask.config.set(UNLIMITED):
         future = client.submit(search, **arguments, pure=False)
     try:
         return future.result()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..training.lbfgs import FullBatch
 from . import tasks
 from .holding import Holding
 from .order import Piece
-from .parts import Reading
 from .replicas import Setup
 
 if TYPE_CHECKING:
@@ -55,25 +54,18 @@ class FullBatchOfShards(FullBatch):
         divisor = sum(learned.weights) if objective.penalty_per_row else 1.0
         self._penalty = objective.l1 / divisor, objective.l2 / divisor
         self._holding: Holding | None = None
-        self._setups: list[Any] = []
 
     def close(self) -> None:
         """Release what workers hold."""
         if self._holding is not None:
             self._holding.close()
-            self._shards.engine.release(self._setups)
-            self._holding, self._setups = None, []
+            self._holding = None
 
     def _open(self) -> Holding:
         """Let workers hold the setup of the network."""
         if self._holding is None:
-            shards, n = self._shards, self._shards.n_shards
-            reading = Reading.of(self._exact, self._learned)
-            self._holding = Holding(
-                shards.engine, shards.parts, reading, self._learned.n_rows, n, keeps_all=shards.in_memory
-            )
-            setup = Setup.of(self._stack, self._exact, self._objective, shards.n_threads)
-            self._setups = shards.engine.hold(tasks.same, [(setup,)] * n, list(range(n)))
+            setup = Setup.of(self._stack, self._exact, self._objective, self._shards.n_threads)
+            self._holding = Holding(self._shards, self._learned, self._exact, setup)
         return self._holding
 
     def _waves(self) -> list[list[list[Part]]]:
@@ -97,7 +89,7 @@ class FullBatchOfShards(FullBatch):
             pieces = [[self._piece(part) for part in wave[rank]] for rank in ranks]
             following = [part.number for parts in next_wave for part in parts]
             arguments = [
-                (self._setups[rank], rank, handles, each, parameters, self._penalty, totals[rank])
+                (holding.setups[rank], rank, handles, each, parameters, self._penalty, totals[rank])
                 for rank, handles, each in zip(ranks, holding.use(pieces, following), pieces, strict=True)
             ]
             found = self._shards.engine.map(tasks.total_gradient, arguments, ranks)

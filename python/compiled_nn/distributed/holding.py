@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..common.errors import count
-from . import learning, tasks
+from . import learning
+from .engine import hold_value
+from .parts import Reading
 
 if TYPE_CHECKING:
-    from .engine import Engine
+    from ..spec.configuration import Configuration
+    from ..training.sharded import Learned
     from .order import Piece
-    from .parts import LoadedPart, Part, Reading
+    from .parts import LoadedPart, Shards
 
 
 def load(number: int, rank: int, source: Any, reading: Reading, n_rows: int) -> LoadedPart:
@@ -30,38 +33,30 @@ def load(number: int, rank: int, source: Any, reading: Reading, n_rows: int) -> 
 
 
 class Holding:
-    """Handles of parts that are loaded for training.
+    """Handles of what tasks need: parts that are loaded for training, and how workers build stacks.
 
     Parameters
     ----------
-    engine : Engine
-        Where the parts are held.
-    parts : sequence of Part
-        All parts.
-    reading : Reading
-        How parts are loaded.
-    n_rows : sequence of int
-        Number of training rows of each part.
-    n_shards : int
-        Number of shards.
-    keeps_all : bool
-        Whether parts are held until the end.
+    shards : Shards
+        Parts, where they are held, and whether all of them are held until the end.
+    learned : Learned
+        Properties learned from all shards.
+    configuration : Configuration
+        Parameters of the network.
+    setup : Setup or GroupSetup
+        How workers build stacks.
+
+    Attributes
+    ----------
+    setups : list
+        Handle of `setup` for each rank.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        parts: Sequence[Part],
-        reading: Reading,
-        n_rows: Sequence[int],
-        n_shards: int,
-        *,
-        keeps_all: bool,
-    ) -> None:
-        self._engine, self._parts, self._keeps_all = engine, parts, keeps_all
-        self._n_rows = n_rows
-        ranks = list(range(n_shards))
-        self._readings = engine.hold(tasks.same, [(reading,)] * n_shards, ranks)
+    def __init__(self, shards: Shards, learned: Learned, configuration: Configuration, setup: Any) -> None:
+        self._engine, self._parts, self._keeps_all = shards.engine, shards.parts, shards.in_memory
+        self._n_rows, ranks = learned.n_rows, range(shards.n_shards)
+        self._readings = hold_value(self._engine, Reading.of(configuration, learned), ranks)
+        self.setups = hold_value(self._engine, setup, ranks)
         self._handles: dict[int, Any] = {}
 
     def use(self, pieces: Sequence[Sequence[Piece]], following: Sequence[int]) -> list[list[Any]]:
@@ -85,10 +80,10 @@ class Holding:
         return [[self._handles[piece.part] for piece in each] for each in pieces]
 
     def close(self) -> None:
-        """Release all parts."""
+        """Release everything."""
         self._release(list(self._handles))
-        self._engine.release(self._readings)
-        self._readings = []
+        self._engine.release([*self._readings, *self.setups])
+        self._readings, self.setups = [], []
 
     def _release(self, numbers: Sequence[int]) -> None:
         if numbers:

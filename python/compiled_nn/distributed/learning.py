@@ -17,7 +17,7 @@ import numpy as np
 from ..artefact.inputs import Inputs
 from ..artefact.seen import Seen
 from ..common.errors import located
-from ..data import arrays, dataframes, sample_weights, samples
+from ..data import arrays, dataframes, sample_weights
 from ..data.arrays import Array
 from ..preprocessing import standardization
 from ..preprocessing.standardization import Moments, Statistics
@@ -29,8 +29,8 @@ from ..training.validation import Validation
 from . import agreement, held_out, measures
 from .descriptions import Description
 from .engine import Engine
-from .measures import Measures, Rows
-from .parts import LoadedPart, Part, Reading, is_empty, place, read_part
+from .measures import Measures
+from .parts import LoadedPart, Part, Reading, is_empty, joined, place, read_part
 from .passes import Passes
 
 
@@ -122,7 +122,7 @@ def _learned(
     )
     weights = tuple(0.0 if each is None else each.weight for each in measured)
     _check_weights(weights)
-    sample = measures.joined_rows([each.sample for each in found if len(each.sample.y)])
+    sample = joined([each.sample for each in found if len(each.sample.y)])
     targets = _scaled(targets, c, found, sample)
     statistics = None
     if request.statistics:
@@ -142,7 +142,7 @@ def _learned(
         seed=request.seed,
         statistics=statistics,
         class_weights=reading.class_weights,
-        held_out=_validation(measures.joined_rows(held), targets, c) if held else None,
+        held_out=_validation(joined(held), targets, c) if held else None,
         n_held_out=reading.n_held_out,
         sample=sample.X,
         sample_y=sample.y,
@@ -164,7 +164,7 @@ def _check_weights(weights: Sequence[float]) -> None:
         )
 
 
-def _scaled(targets: Targets, c: Configuration, found: Sequence[Measures], sample: Rows) -> Targets:
+def _scaled(targets: Targets, c: Configuration, found: Sequence[Measures], sample: LoadedPart) -> Targets:
     """Return the targets with the scaling of values; or check that values can be learned without it."""
     if targets.kind != "values" or targets.scaling is not None:
         return targets
@@ -178,7 +178,9 @@ def _scaled(targets: Targets, c: Configuration, found: Sequence[Measures], sampl
     return targets.replace(scaling=scaling)
 
 
-def _statistics(c: Configuration, inputs: Inputs, moments: Sequence[Moments], sample: Rows) -> Statistics:
+def _statistics(
+    c: Configuration, inputs: Inputs, moments: Sequence[Moments], sample: LoadedPart
+) -> Statistics:
     """Return the statistics of the columns; those of columns that are not numeric are 0 and 1."""
     assert c.scaling is not None
     encoder, mean, scale = inputs.encoder, np.zeros(inputs.n_columns), np.ones(inputs.n_columns)
@@ -213,7 +215,7 @@ def _with_seen(inputs: Inputs, request: Request, found: Sequence[Measures]) -> I
     return inputs
 
 
-def _validation(rows: Rows, targets: Targets, c: Configuration) -> Validation:
+def _validation(rows: LoadedPart, targets: Targets, c: Configuration) -> Validation:
     """Return the validation rows, gathered from all parts."""
     if rows.weights is not None and not rows.weights.any():
         raise ValueError(
@@ -245,9 +247,10 @@ def load(source: Any, number: int, reading: Reading) -> LoadedPart:
         arrays.check_rows(X, y)
         own = sample_weights.check(raw.weights, len(X), may_be_zero=True)
         weights = measures.weights_of(reading, y, own)
+    loaded = LoadedPart(X, y, weights)
     if not reading.n_held_out or not (n := reading.n_held_out[number]):
-        return LoadedPart(X, y, weights)
+        return loaded
     labels = validation.classes_of(y, targets)
     _, rows = held_out.split(len(X), n, labels, reading.seed, number)
     assert rows is not None
-    return LoadedPart(samples.select(X, rows), y[rows], None if weights is None else weights[rows])
+    return loaded.take(rows)

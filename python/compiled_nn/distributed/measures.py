@@ -10,11 +10,11 @@ import numpy as np
 
 from ..artefact.seen import Seen
 from ..common.errors import located
-from ..data import arrays, dataframes, sample_weights, samples
+from ..data import arrays, dataframes, sample_weights
 from ..preprocessing.standardization import Moments
 from ..training import levels, validation
 from . import held_out
-from .parts import Reading, is_empty, place, read_part
+from .parts import LoadedPart, Reading, is_empty, place, read_part
 
 if TYPE_CHECKING:
     from ..artefact.seen import Summary
@@ -26,31 +26,6 @@ if TYPE_CHECKING:
 MOST_ROWS = 100_000  # of a sample for medians, quartiles and bins
 FEW_ROWS = 4096  # of a sample for other purposes
 _MOST_NUMBERS = 1 << 24  # of a sample
-
-
-class Rows(NamedTuple):
-    """Some rows of a part.
-
-    Attributes
-    ----------
-    X : ndarray (m, k) or SparseRows
-        Rows, converted for the core.
-    y : ndarray (m,) or (m, n)
-        Labels or values, as given.
-    weights : ndarray (m,) or None
-        Sample weights.
-    """
-
-    X: Samples
-    y: Array
-    weights: Array | None
-
-    def take(self, rows: Array | None) -> Rows:
-        """Return the rows with these indices; None for all."""
-        if rows is None:
-            return self
-        weights = None if self.weights is None else self.weights[rows]
-        return Rows(samples.select(self.X, rows), self.y[rows], weights)
 
 
 class Measuring(NamedTuple):
@@ -87,10 +62,10 @@ class Measures(NamedTuple):
         Moments of the columns of X that are scaled, and of those of y, weighted by the sample weights.
     seen : Summary or None
         Summary of the rows of a weight above 0; None if there are none.
-    sample : Rows
+    sample : LoadedPart
         Some of the training rows.
-    held_out : Rows or None
-        Rows that are held out, with their weights: sample weight times class weight.
+    held_out : LoadedPart or None
+        LoadedPart that are held out, with their weights: sample weight times class weight.
     """
 
     n_rows: int
@@ -98,8 +73,8 @@ class Measures(NamedTuple):
     moments: Moments | None
     moments_of_y: Moments | None
     seen: Summary | None
-    sample: Rows
-    held_out: Rows | None
+    sample: LoadedPart
+    held_out: LoadedPart | None
 
 
 def measure(source: Any, number: int, measuring: Measuring, n_sample: int) -> Measures | None:
@@ -161,7 +136,7 @@ def measured(
     """
     reading, rows, held = measuring.reading, None, None
     weights = own
-    given = Rows(X, y, own)
+    given = LoadedPart(X, y, own)
     if reading is not None and encoded is not None:
         weights = weights_of(reading, encoded, own)
         if reading.n_held_out and (n := reading.n_held_out[number]):
@@ -205,15 +180,3 @@ def sizes_of_samples(n_rows: Sequence[int], width: int, *, thorough: bool) -> tu
         return tuple(n_rows)
     ends = np.rint(np.cumsum(n_rows) * (most / total)).astype(np.int64)
     return tuple(np.diff(ends, prepend=0).tolist())
-
-
-def joined_rows(parts: Sequence[Rows]) -> Rows:
-    """Return the rows of all parts."""
-    X = parts[0].X if len(parts) == 1 else samples.concatenated([part.X for part in parts])
-    y = np.concatenate([part.y for part in parts])
-    weights = None
-    if any(part.weights is not None for part in parts):
-        weights = np.concatenate(
-            [np.ones(len(part.y)) if part.weights is None else part.weights for part in parts]
-        )
-    return Rows(X, y, weights)

@@ -94,16 +94,16 @@ class RawPart(NamedTuple):
 
 
 class LoadedPart(NamedTuple):
-    """Training rows of a part, converted for the core, as a worker holds them.
+    """Rows of a part, converted for the core: training rows as a worker holds them, or some rows for the driver.
 
     Attributes
     ----------
     X : ndarray or SparseRows (m, k)
-        Rows without those that are held out.
-    y : ndarray
-        Encoded y.
+        Rows.
+    y : ndarray (m,) or (m, n)
+        Encoded y of training rows; labels or values as given of rows for the driver.
     weights : ndarray (m,) of float64, or None
-        Weights of the rows, sample weight times class weight; None if all are 1.
+        Weights of the rows; None if all are 1. Those of training rows are sample weight times class weight.
     """
 
     X: Samples
@@ -112,6 +112,13 @@ class LoadedPart(NamedTuple):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _received, (self.X, self.y, self.weights)
+
+    def take(self, rows: Array | None) -> LoadedPart:
+        """Return the rows with these indices; None for all."""
+        if rows is None:
+            return self
+        weights = None if self.weights is None else self.weights[rows]
+        return LoadedPart(samples.select(self.X, rows), self.y[rows], weights)
 
     @property
     def n_rows(self) -> int:
@@ -173,6 +180,19 @@ class Reading:
             seed=learned.seed,
             n_held_out=learned.n_held_out,
         )
+
+
+def joined(parts: Sequence[LoadedPart]) -> LoadedPart:
+    """Return the rows of several parts as one; rows without weights have the weight 1."""
+    if len(parts) == 1:
+        return parts[0]
+    weights = None
+    if any(part.weights is not None for part in parts):
+        weights = np.concatenate(
+            [np.ones(part.n_rows) if part.weights is None else part.weights for part in parts]
+        )
+    X = samples.concatenated([part.X for part in parts])
+    return LoadedPart(X, np.concatenate([part.y for part in parts]), weights)
 
 
 def read_part(source: Any, number: int) -> RawPart:

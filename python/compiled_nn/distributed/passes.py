@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..artefact.inputs import Inputs
 from ..preprocessing import standardization, table_summary
-from . import agreement, measures, tasks
+from . import agreement, measures
 from .descriptions import Columns, Description, Look, describe
+from .engine import hold_value
 from .measures import Measures, Measuring
 
 if TYPE_CHECKING:
@@ -64,9 +65,7 @@ class Passes:
         """
         parts = self._parts if parts is None else parts
         ranks = sorted({part.rank for part in parts})
-        handles = dict(
-            zip(ranks, self._engine.hold(tasks.same, [(argument,)] * len(ranks), ranks), strict=True)
-        )
+        handles = dict(zip(ranks, hold_value(self._engine, argument, ranks), strict=True))
         try:
             arguments: list[tuple[Any, ...]] = [
                 (part.source, part.number, handles[part.rank]) for part in parts

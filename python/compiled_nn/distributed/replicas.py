@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..data.arrays import Array
-from ..training.stacks import new_objective, new_stack
+from ..training.stacks import new_objective, new_stack, set_scaling
 from .parts import LoadedPart
 
 if TYPE_CHECKING:
@@ -90,11 +90,7 @@ class Setup:
             states.append(state)
             k = layer.units
         stack = new_stack(c, states)
-        if self.encoding is not None:
-            stack.encode(*self.encoding)
-        if self.statistics is not None:
-            mean, deviation = self.statistics
-            stack.standardize(mean, deviation, self.clipped)
+        set_scaling(stack, self.statistics, self.clipped, self.encoding)
         return stack
 
 

@@ -17,7 +17,7 @@ from . import identity, tasks
 from .holding import Holding
 from .order import Sequences, share
 from .pace import Pace
-from .parts import Reading, Shards
+from .parts import Shards
 from .replicas import Setup
 from .states import mean_of, mean_of_numbers, pack
 
@@ -104,7 +104,6 @@ class Rounds(ABC):
             self._parts[part.rank].append((part.number, learned.n_rows[part.number]))
         self._sizes = [sum(n_rows for _, n_rows in parts) for parts in self._parts]
         self._holding: Holding | None = None
-        self._setups: list[Any] = []
         self._last_finite: Snapshot | None = None
         self._resets = trainer.resets
         self._latest: list[tuple[Any, ...]] = []  # setups, ranks, parts and pieces of the last round
@@ -163,8 +162,7 @@ class Rounds(ABC):
         """Release what workers hold."""
         if self._holding is not None:
             self._holding.close()
-            self._engine.release(self._setups)
-            self._holding, self._setups, self._latest = None, [], []
+            self._holding, self._latest = None, []
 
     # ---- continued runs
 
@@ -219,14 +217,8 @@ class Rounds(ABC):
 
     def _open(self) -> None:
         """Let workers hold the setup of the network."""
-        if self._holding is not None:
-            return
-        learned, shards, n = self._learned, self._shards, self._shards.n_shards
-        reading = Reading.of(self._configuration, learned)
-        self._holding = Holding(
-            self._engine, shards.parts, reading, learned.n_rows, n, keeps_all=shards.in_memory
-        )
-        self._setups = self._engine.hold(tasks.same, [(self._setup(),)] * n, list(range(n)))
+        if self._holding is None:
+            self._holding = Holding(self._shards, self._learned, self._configuration, self._setup())
 
     def _setup(self) -> Any:
         """Return the options from which workers build stacks."""
@@ -245,7 +237,7 @@ class Rounds(ABC):
         pieces = [sequences.pieces(rank, *bounds[rank]) for rank in ranks]
         following = [sequences.following(rank, bounds[rank][1]) for rank in ranks]
         handles = self._holding.use(pieces, [number for number in following if number is not None])
-        setups = [self._setups[rank] for rank in ranks]
+        setups = [self._holding.setups[rank] for rank in ranks]
         self._latest = list(zip(setups, ranks, handles, pieces, strict=True))
         given = [[each[rank] for each in arguments] for rank in ranks]
         return self._engine.map(

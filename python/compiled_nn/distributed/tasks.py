@@ -13,7 +13,7 @@ from ..data import samples
 from ..data.arrays import Array
 from .order import Piece, rows_of
 from .pace import Spent, spent
-from .parts import LoadedPart
+from .parts import LoadedPart, joined
 from .replicas import Setup, lent
 from .states import mean_of_numbers, pack, unpack
 
@@ -29,36 +29,20 @@ def named(rank: int, pieces: Sequence[Piece]) -> Iterator[None]:
         raise
 
 
-def same(value: Any) -> Any:
-    """Return the value itself; for values that workers hold."""
-    return value
-
-
 def gathered(parts: Sequence[LoadedPart], pieces: Sequence[Piece]) -> LoadedPart:
     """Return the rows of pieces as one part; `parts` are those of the pieces."""
     found = []
     for part, piece in zip(parts, pieces, strict=True):
         rows = rows_of(piece, part.n_rows)
-        if isinstance(rows, slice):
-            if (piece.start, piece.stop) == (0, part.n_rows):
-                found.append(part)
-                continue
-            X = samples.between(part.X, piece.start, piece.stop)
+        if not isinstance(rows, slice):
+            found.append(part.take(rows))
+        elif (piece.start, piece.stop) == (0, part.n_rows):
+            found.append(part)
         else:
-            X = samples.select(part.X, rows)
-        found.append(LoadedPart(X, part.y[rows], None if part.weights is None else part.weights[rows]))
-    return found[0] if len(found) == 1 else joined(found)
-
-
-def joined(parts: Sequence[LoadedPart]) -> LoadedPart:
-    """Return the rows of several parts as one."""
-    weights = None
-    if any(part.weights is not None for part in parts):
-        weights = np.concatenate(
-            [np.ones(part.n_rows) if part.weights is None else part.weights for part in parts]
-        )
-    X = samples.concatenated([part.X for part in parts])
-    return LoadedPart(X, np.concatenate([part.y for part in parts]), weights)
+            X = samples.between(part.X, piece.start, piece.stop)
+            weights = None if part.weights is None else part.weights[rows]
+            found.append(LoadedPart(X, part.y[rows], weights))
+    return joined(found)
 
 
 class Gradient(NamedTuple):

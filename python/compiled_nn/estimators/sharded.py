@@ -10,7 +10,7 @@ from numpy.random import RandomState
 from ..common import clock
 from ..spec.configuration import configure
 from ..training.plan import Plan
-from ..training.sharded import LearnedRows, Request
+from ..training.sharded import LearnedRows, Request, refuse_y
 from .parameters import STOCHASTIC
 
 if TYPE_CHECKING:
@@ -37,8 +37,7 @@ def check(model: Creation, rows: Sharded, y: Any, sample_weight: Any, groups: An
 
 def check_arguments(y: Any, sample_weight: Any, groups: Any) -> None:
     """Raise ValueError for an argument of fit that the parts of sharded rows have, or that they cannot have."""
-    if y is not None:
-        raise ValueError("y is given, but X is ShardedRows, whose parts are pairs (X, y). Leave y out.")
+    refuse_y(y)
     if sample_weight is not None:
         raise ValueError(
             "sample_weight is given, but X is ShardedRows. Pass the weights of a part in it, as (X, y, sample_weight)."

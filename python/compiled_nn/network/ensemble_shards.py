@@ -9,7 +9,7 @@ import numpy as np
 from ..spec.configuration import check_proximal
 from ..training.batches import Data
 from ..training.member_rows import set_objectives
-from ..training.sharded import LearnedRows, Request
+from ..training.sharded import LearnedRows, Request, refuse_y
 from ..training.targets import read_validation_data, targets_with_classes
 from ..training.trainer import new_generator
 from ..training.validation import Validation
@@ -55,8 +55,7 @@ def prepare(
 
 def _check(ensemble: EnsemblePreparation, y: Any, plan: EnsemblePlan) -> None:
     """Raise ValueError for arguments that cannot be used with sharded rows."""
-    if y is not None:
-        raise ValueError("y is given, but X is ShardedRows, whose parts are pairs (X, y). Leave y out.")
+    refuse_y(y)
     way = plan.validation
     if way is not None and not (isinstance(way, str) and way == "random"):
         name = repr(way) if isinstance(way, str) else "an array"

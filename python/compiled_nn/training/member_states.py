@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .history import new_history
 from .member import Member
-from .stacks import Stack, new_stack
+from .stacks import Stack, new_stack, stack_like
 from .trainer import Trainer
 from .weights import copy_layers, layer_views
 
@@ -50,11 +50,4 @@ def layers_of(stack: Stack | None) -> Any:
 
 def stack_of(layers: Any, like: Stack, configuration: Configuration) -> Stack | None:
     """Return a stack with these weights that reads its inputs as another one; None without weights."""
-    if layers is None:
-        return None
-    stack = new_stack(configuration, layers)
-    if like.encoding is not None:
-        stack.encode(*like.encoding)
-    if like.statistics is not None:
-        stack.standardize(*like.statistics, like.clipped)
-    return stack
+    return None if layers is None else stack_like(like, layers, configuration)

@@ -115,6 +115,12 @@ class Learned:
     counts: Array | None = None
 
 
+def refuse_y(y: object) -> None:
+    """Raise a ValueError if y is given with sharded rows."""
+    if y is not None:
+        raise ValueError("y is given, but X is ShardedRows, whose parts are pairs (X, y). Leave y out.")
+
+
 class Sharded(ABC):
     """Base class of rows that models take in place of X, with y=None, and that are trained on where they are."""
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from ..common import threads
+from ..common.engine import hold_value
 from ..data.arrays import Array
 from .advancing import advance, work_of
 from .history import append_epochs, new_history
@@ -109,11 +110,6 @@ class Tables:
 
     def __sizeof__(self) -> int:
         return object.__sizeof__(self) + self.nbytes
-
-
-def _given(tables: Tables) -> Tables:
-    """Return the rows that a worker is to hold."""
-    return tables
 
 
 class Portion(NamedTuple):
@@ -285,7 +281,7 @@ class Spreading:
         tables, n = Tables(rows), engine.n_workers
         # Without a known number of workers, the processes of the engine share one handle.
         self.n_groups = n or threads.get_num_threads()
-        self._handles = engine.hold(_given, [(tables,)] * (n or 1), range(n or 1))
+        self._handles = hold_value(engine, tables, range(n or 1))
 
     def advance(self, works: Sequence[Work], deadline: float) -> list[Round]:
         """Train, in one round of tasks, and return the epochs of each training.

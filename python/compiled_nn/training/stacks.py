@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,6 +31,8 @@ __all__ = [
     "new_objective",
     "new_stack",
     "pairs_of",
+    "set_scaling",
+    "stack_like",
     "states_of",
     "train_together",
 ]
@@ -136,12 +138,23 @@ def freeze(stack: Stack, first: Dense) -> None:
 
 def copy_of(stack: Stack, configuration: Configuration) -> Stack:
     """Return a stack with copies of the weights, the running statistics and the scaling of the inputs."""
-    copy = new_stack(configuration, layer_views(stack))
-    if stack.encoding is not None:
-        copy.encode(*stack.encoding)
-    if stack.statistics is not None:
-        copy.standardize(*stack.statistics, stack.clipped)
-    return copy
+    return stack_like(stack, layer_views(stack), configuration)
+
+
+def stack_like(stack: Stack, layers: Sequence[LayerState], configuration: Configuration) -> Stack:
+    """Return a stack with other weights that scales its inputs as another one does."""
+    other = new_stack(configuration, layers)
+    set_scaling(other, stack.statistics, stack.clipped, stack.encoding)
+    return other
+
+
+def set_scaling(stack: Stack, statistics: Any, clipped: int, encoding: Any) -> None:
+    """Set scaling and bins of the inputs: what the attributes of the same names of another stack have."""
+    if encoding is not None:
+        stack.encode(*encoding)
+    if statistics is not None:
+        mean, scale = statistics
+        stack.standardize(mean, scale, clipped)
 
 
 def states_of(weights: Sequence[Pair]) -> list[LayerState]:

@@ -14,6 +14,7 @@ from ..data.arrays import Array
 from .batches import Batches, Data
 from .divergence import Divergence, Snapshot, worst_layer
 from .history import compact_column
+from .stacks import set_scaling
 from .weights import LayerState, assign_layers, copy_layers, layer_views
 
 if TYPE_CHECKING:
@@ -381,11 +382,7 @@ class Trainer:
     def restored(cls, stack: Stack, state: dict[str, Any]) -> Trainer:
         """Return a trainer with a :meth:`state`; `stack` must have the same layers as the one it is from."""
         trainer = cls(stack, state["seed"], state["rng"])
-        if state["encoding"] is not None:
-            stack.encode(*state["encoding"])
-        if state["statistics"] is not None:
-            mean, deviation = state["statistics"]
-            stack.standardize(mean, deviation, state["clipped"])
+        set_scaling(stack, state["statistics"], state["clipped"], state["encoding"])
         trainer.resume(state)
         return trainer
 
