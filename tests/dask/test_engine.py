@@ -202,6 +202,22 @@ def test_parameters(client):
             DaskEngine(client, **{name: value})
 
 
+def priorities(keys, dask_scheduler=None):
+    """Return the priority of each task, the smallest of which is the first."""
+    return [dask_scheduler.tasks[key].priority for key in keys]
+
+
+def test_tasks_are_in_their_order(client):
+    """Parts are read in order, and a worker that ends has only the tasks up to the one that ended it behind it."""
+    engine = DaskEngine(client)
+    for ranks in ([0] * 12, None):
+        futures = engine.hold(nap, [(0.0, number) for number in range(12)], ranks)
+        distributed.wait(futures, timeout=60)
+        found = client.run_on_scheduler(priorities, [future.key for future in futures])
+        assert found == sorted(found)
+        engine.close()
+
+
 QUIET = """
 import logging, warnings
 warnings.simplefilter("error")

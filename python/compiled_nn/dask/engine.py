@@ -149,10 +149,12 @@ class DaskEngine:
             rank = None if ranks is None else ranks[i]
             dependencies: list[Any] = []
             template = tuple([_template(value, nodes, dependencies) for value in each])
-            hint = {} if rank is None or not workers else {"workers": [workers[rank % len(workers)]]}
+            settings: dict[str, Any] = {"priority": -i}  # a worker takes its tasks in their order
+            if rank is not None and workers:
+                settings |= {"workers": [workers[rank % len(workers)]], "allow_other_workers": True}
             key = f"{name}-{uuid.uuid4().hex}"
             labels[key] = _label(function, each, rank)
-            with dask.annotate(**hint, **({"allow_other_workers": True} if hint else {})):
+            with dask.annotate(**settings):
                 tasks.append(_run(_Call(function, template), *dependencies, dask_key_name=key))
         with dask.config.set(UNLIMITED):
             try:
