@@ -6,7 +6,7 @@ import compiled_nn as cnn
 import numpy as np
 import pytest
 import reference
-from compiled_nn.network.diagnosis import Diagnosis
+from compiled_nn.network.diagnosis.findings import Diagnosis
 from small import bits, blobs, gradient_pairs
 
 

@@ -226,6 +226,32 @@ def test_no_module_calls_the_blas():
     assert not uses_of_blas((PACKAGE / "common" / "arithmetic.py").read_text()) - {"dot"}  # that of the core
 
 
+def imports_at_import(module):
+    """Return the relative imports that run while a module is imported: not those of functions or of type checkers."""
+    pending: list[ast.AST] = [ast.parse(FILES[module].read_text(encoding="utf-8"))]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            continue
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            pending.extend(node.orelse)
+            continue
+        pending.extend(ast.iter_child_nodes(node))
+        if isinstance(node, ast.ImportFrom) and node.level:
+            yield node
+
+
+def test_no_chapter_imports_its_own_modules_while_it_is_imported():
+    """Else two threads, of which one imports the chapter and one a module of it, wait for each other."""
+    entrances = {"", "cli", "torch"}  # they are always imported before their modules
+    chapters = {name for name, path in FILES.items() if path.name == "__init__.py"} - entrances
+    own = {
+        name: [ast.unparse(node) for node in imports_at_import(name) if node.level == 1] for name in chapters
+    }
+    assert len(own) > 25
+    assert not {name: found for name, found in own.items() if found}
+
+
 def test_nothing_imports_the_package_itself():
     names = {"compiled_nn.__version__", "compiled_nn.Network"}
     assert not [module for module in FILES if module and names & imports(module)]

@@ -52,7 +52,9 @@ def test_all_modules_are_imported(imported):
         names
     )
     assert any(name.endswith(".kernels_f32") for name in names)
-    assert {library.split(".")[0] for _, library in left_out} <= {"sklearn", "matplotlib", "torch"}
+    assert {library.split(".")[0] for _, library in left_out} <= {
+        *("dask", "distributed", "matplotlib", "sklearn", "torch")
+    }
 
 
 @pytest.mark.skipif(

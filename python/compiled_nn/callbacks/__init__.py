@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..common import lazy
-from .base import Callback
-from .stopping import EarlyStopping, Plateau, Target
 
 if TYPE_CHECKING:
     from .adapters import OptunaPruning, from_sklearn
+    from .base import Callback
     from .checkpoint import Checkpoint
     from .progress import ProgressBar
     from .scores import TrainingScore
+    from .stopping import EarlyStopping, Plateau, Target
 
 __all__ = [
     "Callback",
@@ -32,9 +32,13 @@ __all__ = [
 __getattr__, __dir__ = lazy.attach(
     __name__,
     {
+        "Callback": "base",
         "Checkpoint": "checkpoint",
+        "EarlyStopping": "stopping",
         "OptunaPruning": "adapters",
+        "Plateau": "stopping",
         "ProgressBar": "progress",
+        "Target": "stopping",
         "TrainingScore": "scores",
         "from_sklearn": "adapters",
     },

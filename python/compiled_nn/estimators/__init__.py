@@ -1,17 +1,24 @@
 """Estimators with the interface of scikit-learn; they do not need scikit-learn itself."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from ..common import lazy
-from .classifier import MLPClassifier
-from .regressor import MLPRegressor
 
 if TYPE_CHECKING:
+    from .classifier import MLPClassifier
+    from .regressor import MLPRegressor
     from .tabular import TabularClassifier, TabularRegressor
 
 __all__ = ["MLPClassifier", "MLPRegressor", "TabularClassifier", "TabularRegressor"]
 
-# imported on first use, to keep programs fast that use the other estimators
 __getattr__, __dir__ = lazy.attach(
-    __name__, dict.fromkeys(("TabularClassifier", "TabularRegressor"), "tabular")
+    __name__,
+    {
+        "MLPClassifier": "classifier",
+        "MLPRegressor": "regressor",
+        "TabularClassifier": "tabular.classifier",
+        "TabularRegressor": "tabular.regressor",
+    },
 )

@@ -20,31 +20,38 @@ Targets of one output have the shape (m,), (1, m) or (m, 1). Results have the dt
 (1, 4)
 """
 
-from .activations import (
-    activate,
-    derivative,
-    relu,
-    relu_backward,
-    relu_deriv,
-    relu_forward,
-    sigmoid,
-    sigmoid_backward,
-    sigmoid_deriv,
-    sigmoid_forward,
-    sigmoid_prime,
-    softmax,
-)
-from .costs import accuracy, compute_cost, cross_entropy, one_hot
-from .layers import (
-    L_model_backward,
-    L_model_forward,
-    linear_activation_backward,
-    linear_activation_forward,
-    linear_backward,
-    linear_forward,
-)
-from .networks import back_prop, forward_prop, gradients, initialise_parameters, predict
-from .parameters import initialize_parameters, initialize_parameters_deep, update_parameters
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..common import lazy
+
+if TYPE_CHECKING:
+    from .activations import (
+        activate,
+        derivative,
+        relu,
+        relu_backward,
+        relu_deriv,
+        relu_forward,
+        sigmoid,
+        sigmoid_backward,
+        sigmoid_deriv,
+        sigmoid_forward,
+        sigmoid_prime,
+        softmax,
+    )
+    from .costs import accuracy, compute_cost, cross_entropy, one_hot
+    from .layers import (
+        L_model_backward,
+        L_model_forward,
+        linear_activation_backward,
+        linear_activation_forward,
+        linear_backward,
+        linear_forward,
+    )
+    from .networks import back_prop, forward_prop, gradients, initialise_parameters, predict
+    from .parameters import initialize_parameters, initialize_parameters_deep, update_parameters
 
 __all__ = [
     "L_model_backward",
@@ -78,3 +85,35 @@ __all__ = [
     "softmax",
     "update_parameters",
 ]
+
+_MODULES = {
+    "activations": (
+        "activate",
+        "derivative",
+        "relu",
+        "relu_backward",
+        "relu_deriv",
+        "relu_forward",
+        "sigmoid",
+        "sigmoid_backward",
+        "sigmoid_deriv",
+        "sigmoid_forward",
+        "sigmoid_prime",
+        "softmax",
+    ),
+    "costs": ("accuracy", "compute_cost", "cross_entropy", "one_hot"),
+    "layers": (
+        "L_model_backward",
+        "L_model_forward",
+        "linear_activation_backward",
+        "linear_activation_forward",
+        "linear_backward",
+        "linear_forward",
+    ),
+    "networks": ("back_prop", "forward_prop", "gradients", "initialise_parameters", "predict"),
+    "parameters": ("initialize_parameters", "initialize_parameters_deep", "update_parameters"),
+}
+
+__getattr__, __dir__ = lazy.attach(
+    __name__, {name: module for module, names in _MODULES.items() for name in names}
+)

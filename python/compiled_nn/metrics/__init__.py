@@ -9,25 +9,40 @@ accepted as well.
 0.6666666666666666
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from ..common import lazy
-from .curves import calibration_curve, precision_recall_curve, roc_curve
-from .deviances import gamma_deviance, poisson_deviance, tweedie_deviance
-from .labels import accuracy, balanced_accuracy, confusion, confusion_matrix, f1, matthews, precision, recall
-from .probabilities import brier, ece, log_loss, top_k_accuracy
-from .ranking import average_precision, roc_auc
-from .report import classification_report
-from .scorers import Metric, resolve
-from .values import (
-    d2_pinball,
-    mae,
-    mape,
-    max_error,
-    median_absolute_error,
-    mse,
-    pinball,
-    r2_score,
-    rmse,
-)
+
+if TYPE_CHECKING:
+    from .curves import calibration_curve, precision_recall_curve, roc_curve
+    from .deviances import gamma_deviance, poisson_deviance, tweedie_deviance
+    from .labels import (
+        accuracy,
+        balanced_accuracy,
+        confusion,
+        confusion_matrix,
+        f1,
+        matthews,
+        precision,
+        recall,
+    )
+    from .probabilities import brier, ece, log_loss, top_k_accuracy
+    from .ranking import average_precision, roc_auc
+    from .report import classification_report
+    from .scorers import Metric, resolve
+    from .values import (
+        d2_pinball,
+        mae,
+        mape,
+        max_error,
+        median_absolute_error,
+        mse,
+        pinball,
+        r2_score,
+        rmse,
+    )
 
 __all__ = [
     "Metric",
@@ -64,4 +79,36 @@ __all__ = [
     "tweedie_deviance",
 ]
 
-__getattr__, __dir__ = lazy.attach(__name__, {})  # an error with a hint for an unknown name
+_MODULES = {
+    "curves": ("calibration_curve", "precision_recall_curve", "roc_curve"),
+    "deviances": ("gamma_deviance", "poisson_deviance", "tweedie_deviance"),
+    "labels": (
+        "accuracy",
+        "balanced_accuracy",
+        "confusion",
+        "confusion_matrix",
+        "f1",
+        "matthews",
+        "precision",
+        "recall",
+    ),
+    "probabilities": ("brier", "ece", "log_loss", "top_k_accuracy"),
+    "ranking": ("average_precision", "roc_auc"),
+    "report": ("classification_report",),
+    "scorers": ("Metric", "resolve"),
+    "values": (
+        "d2_pinball",
+        "mae",
+        "mape",
+        "max_error",
+        "median_absolute_error",
+        "mse",
+        "pinball",
+        "r2_score",
+        "rmse",
+    ),
+}
+
+__getattr__, __dir__ = lazy.attach(
+    __name__, {name: module for module, names in _MODULES.items() for name in names}
+)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import optimizers
 from ..artefact import refusals
 from ..artefact.inputs import Inputs
 from ..common import checks
 from ..data import arrays
 from ..data.arrays import Array
 from ..data.samples import Samples, check_lengths
+from ..optimizers import registry
 from ..spec.initializers import NotSaved
 from ..spec.layers import draw_weights
 from ..training.stacks import new_stack, states_of
@@ -186,7 +186,7 @@ class Inspection(Model):
             targets=targets,
             rows=rows,
             trained=trained,
-            uses_rate=uses_rate and not isinstance(c.optimizer.learning_rate, optimizers.registry.NotSaved),
+            uses_rate=uses_rate and not isinstance(c.optimizer.learning_rate, registry.NotSaved),
             history=self.history,
             objective=self._objective(),
             statistics=self._fit_statistics(drawn, encoder),

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ..common import checks, lazy
 from ..common.errors import did_you_mean
-from .registry import learning_rates, to_config, with_parameters
 
 if TYPE_CHECKING:
     from .classes import (
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
         Rprop,
     )
     from .full_batch import LBFGS
+    from .registry import learning_rates, to_config
 
 __all__ = [
     "LBFGS",
@@ -64,7 +64,12 @@ OPTIMIZERS = tuple(_KINDS)  # those that take steps on batches
 NAMES = (*OPTIMIZERS, "lbfgs")
 
 __getattr__, __dir__ = lazy.attach(
-    __name__, {**dict.fromkeys((*_KINDS.values(), "Optimizer"), "classes"), "LBFGS": "full_batch"}
+    __name__,
+    {
+        **dict.fromkeys((*_KINDS.values(), "Optimizer"), "classes"),
+        "LBFGS": "full_batch",
+        **dict.fromkeys(("learning_rates", "to_config"), "registry"),
+    },
 )
 
 
@@ -104,6 +109,8 @@ def from_config(config: Any) -> Optimizer:
     TypeError, ValueError
         If the optimizer is unknown, or its parameters are missing, unknown or invalid.
     """
+    from .registry import with_parameters
+
     if not isinstance(config, dict):
         raise TypeError(f"The configuration of an optimizer must be a dict. Got {config!r} instead.")
     name = config.get("name")

@@ -12,22 +12,27 @@ An estimator is a :class:`compiled_nn.Network`, or another object with `predict`
 
 from __future__ import annotations
 
-from .activations import ActivationDisplay
-from .boundary import DecisionBoundaryDisplay
-from .confusion import ConfusionMatrixDisplay
-from .curves import LossCurveDisplay, ScoreCurveDisplay
-from .dependence import PartialDependenceDisplay
-from .images import ImageGridDisplay, WeightImagesDisplay
-from .importances import PermutationImportanceDisplay
-from .intervals import IntervalDisplay
-from .learning import LearningCurveDisplay
-from .losses import LossFunctionDisplay
-from .precision_recall import PrecisionRecallDisplay
-from .prediction_errors import PredictionErrorDisplay
-from .predictions import PredictionGridDisplay
-from .probabilities import ProbabilityBarsDisplay
-from .reliability import CalibrationDisplay
-from .roc import RocCurveDisplay
+from typing import TYPE_CHECKING
+
+from ..common import lazy
+
+if TYPE_CHECKING:
+    from .activations import ActivationDisplay
+    from .boundary import DecisionBoundaryDisplay
+    from .confusion import ConfusionMatrixDisplay
+    from .curves import LossCurveDisplay, ScoreCurveDisplay
+    from .dependence import PartialDependenceDisplay
+    from .images import ImageGridDisplay, WeightImagesDisplay
+    from .importances import PermutationImportanceDisplay
+    from .intervals import IntervalDisplay
+    from .learning import LearningCurveDisplay
+    from .losses import LossFunctionDisplay
+    from .precision_recall import PrecisionRecallDisplay
+    from .prediction_errors import PredictionErrorDisplay
+    from .predictions import PredictionGridDisplay
+    from .probabilities import ProbabilityBarsDisplay
+    from .reliability import CalibrationDisplay
+    from .roc import RocCurveDisplay
 
 __all__ = [
     "ActivationDisplay",
@@ -49,3 +54,26 @@ __all__ = [
     "ScoreCurveDisplay",
     "WeightImagesDisplay",
 ]
+
+_MODULES = {
+    "activations": ("ActivationDisplay",),
+    "boundary": ("DecisionBoundaryDisplay",),
+    "confusion": ("ConfusionMatrixDisplay",),
+    "curves": ("LossCurveDisplay", "ScoreCurveDisplay"),
+    "dependence": ("PartialDependenceDisplay",),
+    "images": ("ImageGridDisplay", "WeightImagesDisplay"),
+    "importances": ("PermutationImportanceDisplay",),
+    "intervals": ("IntervalDisplay",),
+    "learning": ("LearningCurveDisplay",),
+    "losses": ("LossFunctionDisplay",),
+    "precision_recall": ("PrecisionRecallDisplay",),
+    "prediction_errors": ("PredictionErrorDisplay",),
+    "predictions": ("PredictionGridDisplay",),
+    "probabilities": ("ProbabilityBarsDisplay",),
+    "reliability": ("CalibrationDisplay",),
+    "roc": ("RocCurveDisplay",),
+}
+
+__getattr__, __dir__ = lazy.attach(
+    __name__, {name: module for module, names in _MODULES.items() for name in names}
+)

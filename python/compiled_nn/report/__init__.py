@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from .writing import write
+from typing import TYPE_CHECKING
+
+from ..common import lazy
+
+if TYPE_CHECKING:
+    from .writing import write
 
 __all__ = ["write"]
+
+__getattr__, __dir__ = lazy.attach(__name__, {"write": "writing"})

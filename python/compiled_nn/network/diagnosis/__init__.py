@@ -8,8 +8,3 @@
 
 Everything is computed from the rows and fixed seeds: the same network and rows have the same findings.
 """
-
-from __future__ import annotations
-
-from .findings import Diagnosis as Diagnosis
-from .findings import Finding as Finding
