@@ -1,7 +1,7 @@
 """Write the table of conversions: the largest difference of each one for each kind of model, from the tests.
 
     pytest tests/exchange --differences differences.tsv
-    python benchmarks/conversions.py differences.tsv --docs docs/conversions.md
+    python benchmarks/conversions.py differences.tsv --docs docs/guide/conversions.md
 
 Each line of the file has a conversion, a kind of model, a dtype and the largest difference on probe rows, relative to
 the largest output. Without `--docs` the tables are printed.

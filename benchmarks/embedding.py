@@ -1,4 +1,4 @@
-"""Behaviour beside other threads and other programs: docs/embedding.md.
+"""Behaviour beside other threads and other programs: docs/guide/embedding.md.
 
     python benchmarks/embedding.py --rounds 20
 

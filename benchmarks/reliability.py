@@ -1,4 +1,4 @@
-"""Print the table of what the tests of robustness measured, for docs/reliability.md.
+"""Print the table of what the tests of robustness measured, for docs/internals/reliability.md.
 
     pytest tests/robustness --long --figures reliability.jsonl
     python benchmarks/reliability.py reliability.jsonl

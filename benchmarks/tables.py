@@ -2,8 +2,8 @@
 
     python benchmarks/environments.py table-data boosting pytabkit report
     python benchmarks/tables.py run results.jsonl
-    python benchmarks/tables.py picture results.jsonl docs/tables.svg
-    python benchmarks/tables.py report results.jsonl --docs docs/performance.md
+    python benchmarks/tables.py picture results.jsonl docs/internals/tables.svg
+    python benchmarks/tables.py report results.jsonl --docs docs/internals/performance.md
 
 A table is split five times into 80 % and 20 % of its rows, classes by class. Each fit is a separate process with one
 thread. Its row is appended to the file at once; a run that was stopped resumes with the rows that are missing.

@@ -100,8 +100,8 @@ def effort(request):
 def figures(request):
     """Function (name, value): a measured figure for the file of the option `--figures`, if it is given.
 
-    A name begins with its promise in docs/reliability.md: "P8 growth per refused call, bytes". The value is a number
-    or text.
+    A name begins with its promise in docs/internals/reliability.md: "P8 growth per refused call, bytes". The value is a
+    number or text.
     """
     path = request.config.getoption("figures")
 

@@ -1,4 +1,4 @@
-"""Recipes of docs/distributed-recipes.md: each program runs as a user starts it, and its models have equal bits.
+"""Recipes of docs/guide/distributed-recipes.md: each program runs as a user starts it, and its models have equal bits.
 
 Programs of engines that are not installed are skipped; `bash .ci/long recipes` installs them.
 """
@@ -21,7 +21,7 @@ import compiled_nn as cnn
 import numpy as np
 import pytest
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "distributed-recipes.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "guide" / "distributed-recipes.md"
 if not PAGE.exists():
     pytest.skip("this copy of the sources has no docs", allow_module_level=True)
 PROGRAMS = dict(re.findall(r"^```python\n# (\w+\.py)\n(.*?)^```$", PAGE.read_text("utf-8"), re.M | re.S))

@@ -32,7 +32,9 @@ NOT_INSTALLED_HERE = (
     "onnxruntime",
 )  # what a page may use and the tests need not have
 EXAMPLES = ("my_timing.py",)  # a reader's own file
-PROGRAMS = ("docs/distributed-recipes.md",)  # whole programs, which tests/distributed/test_recipes.py runs
+PROGRAMS = (
+    "docs/guide/distributed-recipes.md",
+)  # whole programs, which tests/distributed/test_recipes.py runs
 
 every_page = pytest.mark.parametrize("page", sorted(PAGES))
 
@@ -314,10 +316,10 @@ def test_files_and_tests_named_exist(page):
         assert f"def {test}(" in (ROOT / path).read_text(encoding="utf-8"), f"{page}: {path}::{test}"
 
 
-@pytest.mark.skipif("docs/house.md" not in PAGES, reason="this copy of the sources has no docs")
+@pytest.mark.skipif("docs/internals/house.md" not in PAGES, reason="this copy of the sources has no docs")
 class TestHouse:
     def test_every_function_on_the_way_is_where_it_is_said_to_be(self):
-        lines = [line for block in fenced("docs/house.md", "trace") for line in block.splitlines()]
+        lines = [line for block in fenced("docs/internals/house.md", "trace") for line in block.splitlines()]
         assert len(lines) > 40
         for line in lines:
             name, file = line.split()[:2]
@@ -332,7 +334,7 @@ class TestHouse:
     def test_every_file_has_its_place(self):
         names = {path.stem for path in CORE.rglob("*") if path.suffix in (".pyx", ".pxd", ".h")}
         names |= {path.stem for path in FACE.iterdir() if path.suffix != ".typed"}
-        text = PAGES["docs/house.md"]
+        text = PAGES["docs/internals/house.md"]
         unnamed = sorted(
             name for name in names if not name.startswith("_") and not re.search(rf"\b{name}\b", text)
         )

@@ -1,4 +1,4 @@
-"""docs/embedding.md: every promise names tests that exist."""
+"""docs/guide/embedding.md: every promise names tests that exist."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "embedding.md"
+PAGE = ROOT / "docs" / "guide" / "embedding.md"
 PROMISES = [
     "The lock of the interpreter",
     "Many threads, one model",

@@ -1,4 +1,4 @@
-"""docs/reliability.md: every promise has tests that exist, and what is measured belongs to a promise."""
+"""docs/internals/reliability.md: every promise has tests that exist, and what is measured belongs to a promise."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "reliability.md"
+PAGE = ROOT / "docs" / "internals" / "reliability.md"
 NAMES = [f"P{number}" for number in range(1, 20)]
 
 pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="this copy of the sources has no docs")

@@ -197,7 +197,7 @@ def test_combinations_name_parameters():
 
 
 def test_the_page_lists_what_scikit_learn_ignores():
-    page = Path(__file__).resolve().parents[2] / "docs" / "estimators.md"
+    page = Path(__file__).resolve().parents[2] / "docs" / "guide" / "estimators.md"
     section = page.read_text(encoding="utf-8").split("## Parameters without an effect")[1].split("\n## ")[0]
     rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| `")]
     expected = [[", ".join(f"`{name}`" for name in each.names), each.reason] for each in combinations.SILENT]

@@ -9,7 +9,7 @@ import pytest
 
 sklearn = pytest.importorskip("sklearn", minversion="1.9")
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "coming-from-scikit-learn.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "migrating" / "scikit-learn.md"
 IMPORT = "from sklearn.neural_network import MLPClassifier, MLPRegressor"
 # The fixture of scikit-learn's test suite.
 FIXTURES = """

@@ -45,7 +45,7 @@ def test_json():
         "const model = JSON.parse(fs.readFileSync(process.argv[2], 'utf8'));"
         "console.log(JSON.stringify(JSON.parse(process.argv[3]).map(row => predict(model, row))));"
     )
-    arguments = [str(ROOT / "docs" / "reader.js"), str(device_golden.FOLDER / "device.json")]
+    arguments = [str(ROOT / "docs" / "guide" / "reader.js"), str(device_golden.FOLDER / "device.json")]
     rows = json.dumps(device_golden.X.tolist())
     done = subprocess.run(
         ["node", "-e", program, *arguments, rows], capture_output=True, text=True, check=True

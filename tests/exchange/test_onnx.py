@@ -37,7 +37,7 @@ def run(model, feed):
 
 
 def fed(table, model, dtype="float32"):
-    """Return columns of a table, as lists, as the inputs of a model: what docs/onnx.md describes."""
+    """Return columns of a table, as lists, as the inputs of a model: what docs/guide/onnx.md describes."""
     result = {}
     for each in json.loads(properties(model)["inputs"]):
         values = table[each["columns"][0]]

@@ -1,4 +1,4 @@
-"""Models in JSON: the reader of docs/reader.js, run by Node, computes what the library computes, for every kind."""
+"""Models in JSON: the reader of docs/guide/reader.js, run by Node, computes what the library does, for every kind."""
 
 import json
 import shutil
@@ -32,7 +32,7 @@ console.log(JSON.stringify(lines.map(({ model, rows }) => rows.map(row => predic
 def run(pairs):
     """Return the answers of the reader for pairs of a model and rows, all computed by one process."""
     lines = "\n".join(json.dumps({"model": model, "rows": rows}) for model, rows in pairs)
-    reader = str(ROOT / "docs" / "reader.js")
+    reader = str(ROOT / "docs" / "guide" / "reader.js")
     done = subprocess.run(
         [NODE, "-e", PROGRAM, reader], input=lines, capture_output=True, text=True, check=False
     )
@@ -108,7 +108,7 @@ def test_the_file_is_documented(tmp_path):
     model, _ = KINDS["softmax"]("float32")
     model.to_json(tmp_path / "net.json")
     content = json.loads((tmp_path / "net.json").read_text())
-    page = (ROOT / "docs" / "devices.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "guide" / "devices.md").read_text(encoding="utf-8")
     keys = {
         *content,
         *content["networks"][0],

@@ -23,8 +23,8 @@ ARCHIVES = {path.name.removesuffix(".tar.gz"): archive.Archive(path) for path in
 FILES = [(of, name) for of, each in ARCHIVES.items() for name in each.index]
 HASHES = json.loads((GOLDEN / "hashes.json").read_text())
 COMPARED = [(group, name) for group, named in cases.CASES.items() for name in named]
-# Where bits differ: docs/numerics.md allows this much for outputs of a first layer that has scaling folded into it, and
-# less for ten steps of training; no file takes more.
+# Where bits differ: docs/internals/numerics.md allows this much for outputs of a first layer that has scaling folded
+# into it, and less for ten steps of training; no file takes more.
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
 # Numbers at the end of "trained_on" that are parameters and statistics of batch normalisation: the last batch of 4 rows
 # then moved the running statistics as much as a full one, and now in proportion to its rows.

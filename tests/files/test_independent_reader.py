@@ -1,4 +1,4 @@
-"""A reader that was written from docs/files.md alone gives the predictions of the library, for models of all kinds."""
+"""A reader that was written from docs/guide/files.md alone gives the library's predictions, for all kinds of models."""
 
 import io
 import subprocess

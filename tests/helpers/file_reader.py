@@ -1,4 +1,4 @@
-"""Reader of model files in plain Python and NumPy, written from docs/files.md alone: it imports nothing of the package.
+"""Reader of model files in plain Python and NumPy, written from docs/guide/files.md alone, without the package.
 
 `Model(content)` reads a file; its methods predict for rows (m, k), or for a table: a dict of columns by name, or by
 index if the file has no names. All arithmetic is in float64.

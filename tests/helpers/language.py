@@ -41,7 +41,7 @@ PYTHON_TOKENS = re.compile(rf"(?P<comment>#[^\n]*)|(?P<string>{STRING})", re.DOT
 C_TOKENS = re.compile(rf"(?P<comment>//[^\n]*|/\*.*?\*/)|(?P<string>{STRING})", re.DOTALL)
 QUOTES = re.compile(r"[a-zA-Z]{0,2}(\"{3}|'{3}|\"|')")
 COMMENT_MARKS = re.compile(r"^(?:#+|//+|/\*+)|\*+/$")
-FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCED = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE_CODE = re.compile(r"`[^`\n]+`")
 LINK_TARGET = re.compile(r"(?<=\])\([^)\n]*\)")
 

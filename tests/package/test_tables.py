@@ -26,7 +26,7 @@ with_docs = pytest.mark.skipif(not HAS_DOCS, reason="this copy of the sources ha
 
 def rows(page, head):
     """Return the cells of the rows of the table in a page of docs that has this head."""
-    lines = (ROOT / "docs" / page).read_text(encoding="utf-8").splitlines()
+    lines = (ROOT / "docs" / "guide" / page).read_text(encoding="utf-8").splitlines()
     found = []
     for line in lines[lines.index(head) + 2 :]:
         if not line.startswith("|"):

@@ -1,4 +1,4 @@
-"""Promises to programs that embed the library, see docs/embedding.md: the lock of the interpreter, idle threads,
+"""Promises to programs that embed the library, see docs/guide/embedding.md: the lock of the interpreter, idle threads,
 memory, the quota of a real control group, the state of the process."""
 
 import gc

@@ -226,7 +226,7 @@ os.waitpid(pid, 0)
 
 
 def test_a_number_that_is_set_is_known():
-    before = threads.chosen_num_threads()  # of a controller of threadpoolctl, as in docs/training.md
+    before = threads.chosen_num_threads()  # of a controller of threadpoolctl, as in docs/guide/training.md
     try:
         threads.set_num_threads(None)
         assert threads.chosen_num_threads() is None

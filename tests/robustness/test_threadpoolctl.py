@@ -1,4 +1,4 @@
-"""The controller of docs/training.md: threadpoolctl sets the number of threads that calls use."""
+"""The controller of docs/guide/training.md: threadpoolctl sets the number of threads that calls use."""
 
 import compiled_nn as cnn
 import networks

@@ -1,7 +1,8 @@
 """JSON Schema (draft 2020-12) of one row of X: what :meth:`predict` of a model accepts.
 
 (a) What the schema accepts, `predict` accepts, alone and in a list of rows. The exceptions cannot be expressed in JSON
-    Schema; docs/inputs.md lists them. `predict` also accepts some rows that the schema refuses, such as flat images.
+    Schema; docs/guide/inputs.md lists them. `predict` also accepts some rows that the schema refuses, such as flat
+    images.
 (b) What training saw is information in keywords that begin with "x-", because a value beyond it is not an error.
 (c) There is no "$ref" and no look-ahead in a pattern, so that the schema can be a part of another document, such as one
     of OpenAPI, and every validator can read it.

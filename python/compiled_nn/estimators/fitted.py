@@ -128,7 +128,7 @@ class Fitted(Reading, Inspection, sklearn_compat.SklearnMixin):
             File to write; an existing file is replaced.
         metadata : dict, optional
             Content of the user in the file, which the loaded estimator has as `metadata_`. Some keys have a fixed form,
-            see docs/files.md. Default: that of this estimator.
+            see docs/guide/files.md. Default: that of this estimator.
         mappable : bool, default False
             Whether processes that load the file with ``mmap=True`` share its weights; see :meth:`Network.save`.
 

@@ -1,6 +1,6 @@
 """Export to JSON: everything that a model computes as plain numbers, for a short reader in any language.
 
-docs/devices.md describes the keys, and has a reader in JavaScript.
+docs/guide/devices.md describes the keys, and has a reader in JavaScript.
 """
 
 from __future__ import annotations

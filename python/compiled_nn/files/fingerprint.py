@@ -3,7 +3,7 @@
 It is the hash of a JSON text (keys sorted, without spaces, characters outside ASCII escaped) of an object with the
 fields of the document that `_decisive` returns, and, for each tensor, its dtype, its shape and the hash of its numbers
 in the byte order of files. It does not depend on metadata, on the state of training, and on parameters that only
-training uses; docs/files.md has the definition for other readers.
+training uses; docs/guide/files.md has the definition for other readers.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ class Describing(Predicting):
         """Return the JSON Schema (draft 2020-12) of one row of X.
 
         A service can validate rows with it, and build its documentation or a form from it. A row that the schema
-        accepts is accepted by :meth:`predict`, as one item of a list of rows; docs/inputs.md lists the exceptions. What
-        training saw is information, because another value is not an error.
+        accepts is accepted by :meth:`predict`, as one item of a list of rows; docs/guide/inputs.md lists the
+        exceptions. What training saw is information, because another value is not an error.
 
         Returns
         -------
@@ -59,7 +59,7 @@ class Describing(Predicting):
         The findings are: values beyond the range of training, if they are more or further away than usual; unknown
         categories; a higher share of missing values; another mean; and a column with a single value where training had
         several. At most one of 100 calls with rows of the same distribution as those of training has a finding;
-        docs/inputs.md describes the thresholds.
+        docs/guide/inputs.md describes the thresholds.
 
         Parameters
         ----------

@@ -55,7 +55,7 @@ class EnsembleState(EnsembleFitting):
             Path of the file, by convention ``*.safetensors``, or a file object to write to.
         metadata : dict, optional
             Content of the user in the file: anything that JSON can express, by name. Some keys have a fixed form, see
-            docs/files.md. Default: that of this ensemble.
+            docs/guide/files.md. Default: that of this ensemble.
         mappable : bool, default False
             Whether processes that load the file with ``mmap=True`` share its weights; see :meth:`Network.save`.
 

@@ -83,7 +83,7 @@ class Exchanging:
 
         Notes
         -----
-        docs/onnx.md describes the inputs, the outputs and the metadata of the file. Before the function returns,
+        docs/guide/onnx.md describes the inputs, the outputs and the metadata of the file. Before the function returns,
         onnxruntime predicts probe rows together and one by one. The largest difference is recorded in the file.
 
         Examples
@@ -268,7 +268,7 @@ class Exchanging:
 
         Notes
         -----
-        docs/devices.md describes the interface, and the arithmetic of int8.
+        docs/guide/devices.md describes the interface, and the arithmetic of int8.
 
         Examples
         --------
@@ -315,7 +315,7 @@ class Exchanging:
 
         Notes
         -----
-        docs/devices.md describes the keys, and has a reader in JavaScript.
+        docs/guide/devices.md describes the keys, and has a reader in JavaScript.
 
         Examples
         --------

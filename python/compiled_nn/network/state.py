@@ -173,7 +173,7 @@ class State(Model):
             Path of the file, by convention ``*.safetensors``, or a file object to write to.
         metadata : dict, optional
             Content of the user in the file: anything that JSON can express, by name. The loaded network has it as its
-            attribute `metadata`. Some keys have a fixed form, see docs/files.md. Default: that of this network.
+            attribute `metadata`. Some keys have a fixed form, see docs/guide/files.md. Default: that of this network.
         mappable : bool, default False
             Whether the file also has the weights in the form in which predictions use them, so that all processes that
             load it with ``mmap=True`` share one copy in memory. The file is then two or three times as large.

@@ -1,6 +1,6 @@
 """Activations: names of the built-in ones, and user-defined ones as two functions of arrays.
 
-The formulas are in docs/numerics.md; how to add an activation is described in docs/activations.md.
+The formulas are in docs/internals/numerics.md; how to add an activation is described in docs/guide/activations.md.
 """
 
 from __future__ import annotations

@@ -1,0 +1,70 @@
+"""Configuration of Sphinx: `python -m sphinx -W --keep-going -b html docs OUT`, with the extra `docs` installed."""
+
+from pathlib import Path
+
+import compiled_nn
+from pygments.lexers.special import TextLexer
+from sphinx.addnodes import pending_xref
+from sphinx.highlighting import lexers
+
+ROOT = Path(__file__).resolve().parents[1]
+
+project = "compiled-nn"
+author = "The compiled-nn team"
+copyright = f"{author}"
+version = release = compiled_nn.__version__
+
+extensions = [
+    "myst_nb",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx_copybutton",
+    "sphinx_design",
+]
+exclude_patterns = ["_build", "gallery", "**.ipynb_checkpoints"]
+lexers["trace"] = lexers["csv"] = TextLexer()
+# Files outside docs/ that pages link to, and the pages that show them.
+SHOWN = {
+    "README": "index",
+    "CHANGELOG": "reference/changelog",
+    "CONTRIBUTING": "internals/contributing",
+    "benchmarks/README": "internals/benchmarks",
+}
+
+# Markdown and notebooks. Notebooks are shown with the output that is stored in them.
+nb_execution_mode = "off"
+myst_enable_extensions = ["attrs_inline", "colon_fence"]
+myst_heading_anchors = 4
+
+# The gallery is built when there are scripts for it.
+if list((ROOT / "docs" / "gallery").glob("*.py")):
+    extensions.append("sphinx_gallery.gen_gallery")
+    sphinx_gallery_conf = {
+        "examples_dirs": "gallery",
+        "gallery_dirs": "examples",
+        "filename_pattern": r"\.py$",
+        "download_all_examples": False,
+        "show_signature": False,
+        "remove_config_comments": True,
+    }
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"compiled-nn {release}"
+html_static_path = []
+html_theme_options = {"show_nav_level": 1, "navigation_with_keys": False}
+
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+copybutton_only_copy_prompt_lines = True
+
+
+def link_shown_files(app, doctree):
+    """Let links to files outside docs/ lead to the pages that show them."""
+    for node in doctree.findall(pending_xref):
+        path = node.get("reftarget", "").removeprefix(f"{ROOT}/").removesuffix(".md")
+        node["reftarget"] = SHOWN.get(path, node.get("reftarget"))
+
+
+def setup(app):
+    app.connect("doctree-read", link_shown_files)
