@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from shown import printed
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = {
@@ -138,11 +139,6 @@ def test_the_commands_are_seen():
 
 # -- examples --------------------------------------------------------------------------------------
 
-# Numbers on a page may differ from those that are printed by 5 %: between instruction sets, sums are rounded
-# differently, and after a thousand steps accuracies differ by some hundredths.
-TOLERANCE = 0.05
-SMALLEST = 1e-6  # smaller differences of numbers that would be 0 in exact arithmetic
-NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?")
 DRAWN = re.compile("[\u2580-\u259f]|trained for")  # lines of charts, and times
 RUN = re.compile(r"compiled-nn (train|tutorial|predict|evaluate|explain|info) |python -c ")
 
@@ -257,22 +253,6 @@ def test_examples_run_and_print_what_the_page_shows(page, number, readers):
     assert shown or example.python or not output  # a command shows what it prints
     missing = [line for line in shown if not printed(line, output)]
     assert not missing, "\n".join(output)
-
-
-def split(line):
-    """The words of a line without its numbers, and the numbers."""
-    numbers = [float(number.replace(",", "")) for number in NUMBER.findall(line)]
-    return " ".join(NUMBER.sub("#", line).split()), numbers
-
-
-def printed(line, output):
-    """Whether a line is in the output, with numbers that are about the same."""
-    words, numbers = split(line)
-    return any(
-        words == found
-        and all(abs(a - b) <= TOLERANCE * abs(a) + SMALLEST for a, b in zip(numbers, others, strict=True))
-        for found, others in map(split, output)
-    )
 
 
 def test_other_numbers_and_words_are_seen():

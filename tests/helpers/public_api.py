@@ -26,13 +26,18 @@ def parameters(function):
     return re.sub(r" at 0x[0-9a-f]+", "", text)
 
 
+def member_names(kind):
+    """Return the names of the public methods and attributes of a class, inherited ones of the packages included."""
+    ours = [base for base in kind.__mro__ if base.__module__.startswith(("compiled_nn", "cnn_core"))]
+    return sorted({name for base in ours for name in vars(base) if not name.startswith("_")})
+
+
 def members(kind):
     """Yield the lines of a class: its parameters, then its public methods and attributes."""
     yield f"class {kind.__name__}{parameters(kind)}"
     if issubclass(kind, BaseException):
         return
-    ours = [base for base in kind.__mro__ if base.__module__.startswith(("compiled_nn", "cnn_core"))]
-    for name in sorted({name for base in ours for name in vars(base) if not name.startswith("_")}):
+    for name in member_names(kind):
         value = inspect.getattr_static(kind, name)
         if isinstance(value, (classmethod, staticmethod)):
             value = value.__func__
@@ -80,13 +85,20 @@ def names_of(module):
     return own or list(homes)
 
 
+def faces():
+    """Yield `compiled_nn` and each of its public modules, with their public names."""
+    modules = [name for name in dir(cnn) if inspect.ismodule(getattr(cnn, name))]
+    yield cnn, sorted(set(cnn.__all__) - set(modules))
+    for name in modules:
+        yield getattr(cnn, name), names_of(getattr(cnn, name))
+
+
 def public_api():
     """Return the text."""
     core = Path(cnn_core.__file__).parent
-    faces = [name for name in dir(cnn) if inspect.ismodule(getattr(cnn, name))]
-    lines = list(lines_of(cnn, set(cnn.__all__) - set(faces)))
-    for name in faces:
-        lines += lines_of(getattr(cnn, name), names_of(getattr(cnn, name)))
+    lines = []
+    for module, names in faces():
+        lines += lines_of(module, names)
     for path in sorted(core.glob("*.pyi")):
         lines += declared(path)
     for name in DECLARATIONS:

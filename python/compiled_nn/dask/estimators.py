@@ -115,13 +115,13 @@ class MLPClassifier(CheckpointParameters, _Classifies, Parameters):
     --------
     >>> import dask.array as da
     >>> from distributed import Client
-    >>> import compiled_nn as cnn
     >>> from compiled_nn.dask import MLPClassifier
-    >>> data = cnn.datasets.churn()
-    >>> X, y = da.from_array(data.X_train, chunks=(500, -1)), da.from_array(data.y_train, chunks=500)
-    >>> with Client(n_workers=2, threads_per_worker=1) as client:  # doctest: +SKIP
-    ...     model = MLPClassifier(max_iter=20, random_state=0).fit(X, y)
-    >>> model.to_local().save("churn.safetensors")  # doctest: +SKIP
+    >>> X = da.random.default_rng(0).normal(size=(2000, 3), chunks=(500, 3))
+    >>> y = X.sum(axis=1) > 0
+    >>> with Client(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None):
+    ...     model = MLPClassifier(max_iter=10, learning_rate_init=0.01, random_state=0).fit(X, y)
+    >>> model.to_local().predict([[1.0, 2.0, 0.5], [-1.0, 0.5, -2.0]])
+    array([ True, False])
     """
 
     _plain = estimators.MLPClassifier

@@ -161,7 +161,7 @@ class Estimate:
     >>> estimate.seconds_alone()
     10.0
     >>> round(estimate.speedup(4), 2)
-    3.57
+    3.76
     """
 
     costs: Costs

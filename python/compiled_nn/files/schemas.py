@@ -3,6 +3,7 @@
 A check is a function of the path of a field, such as ``progress.stale``, and its JSON value. It returns the value, or
 raises a ValueError that names the field, the value and what is expected. The functions of this module make checks.
 
+>>> from compiled_nn.files.schemas import integer, optional, record, text
 >>> check = record({"epochs": integer(), "reason": optional(text())})
 >>> check("progress", {"epochs": 3, "reason": None})
 {'epochs': 3, 'reason': None}

@@ -46,7 +46,8 @@ class Inspection(Model):
         Examples
         --------
         >>> import compiled_nn as cnn
-        >>> cnn.Network([cnn.Dense(50, "relu"), cnn.Dense(10)]).fit([[0.0] * 784], [0], epochs=0).summary()
+        >>> net = cnn.Network([cnn.Dense(50, "relu"), cnn.Dense(10)])
+        >>> net.fit([[0.0] * 784], [0], classes=range(10), epochs=0).summary()
         layer  inputs  units  activation  parameters  FLOPs   bytes
             0     784     50        relu       39250  78400  157000
             1      50     10     softmax         510   1000    2040

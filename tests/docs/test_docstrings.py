@@ -1,0 +1,152 @@
+"""Docstrings: the examples of every public name run and print what they show, and every public name has one."""
+
+import doctest
+import inspect
+import re
+import sys
+from pathlib import Path
+
+import compiled_nn as cnn
+import pytest
+from docstrings import docstrings, documented, examples, has_docstring, in_chapter, names, sources
+from shown import alike
+
+LIBRARIES = (  # that an example may import; the tests run without them too
+    *(
+        "dask",
+        "datasets",
+        "distributed",
+        "fastapi",
+        "h5py",
+        "keras",
+        "matplotlib",
+        "onnx",
+        "onnxruntime",
+        "optuna",
+    ),
+    *("pandas", "PIL", "polars", "pyarrow", "safetensors", "scipy", "sklearn", "torch"),
+)
+# What is not done yet: names without an example, or whose example has no output; modules with skipped examples.
+UNFINISHED = (Path(__file__).parent / "unfinished.txt").read_text(encoding="utf-8").splitlines()
+WITHOUT, SILENT, SKIPPING = (
+    {line.split()[1] for line in UNFINISHED if line.startswith(kind)}
+    for kind in ("example", "output", "skip")
+)
+
+
+class Checker(doctest.OutputChecker):
+    """Comparison of outputs as on the pages: numbers may differ by 5 %."""
+
+    def check_output(self, want, got, flags):
+        return super().check_output(want, got, flags) or alike(want, got)
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Function (name, docstring) that runs the examples of a docstring in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    n_threads = cnn.get_num_threads()
+
+    def run(name, text):
+        test = doctest.DocTestParser().get_doctest(text, {}, name, None, 0)
+        runner = doctest.DebugRunner(Checker(), optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+        try:
+            runner.run(test)
+        except doctest.DocTestFailure as failure:
+            difference = Checker().output_difference(failure.example, failure.got, runner.optionflags)
+            pytest.fail(f"{name}\n{failure.example.source}{difference}", pytrace=False)
+        except doctest.UnexpectedException as failure:
+            error = failure.exc_info[1]
+            if reason := absent(error):
+                pytest.skip(reason)
+            raise error from None
+
+    yield run
+    cnn.set_num_threads(n_threads)
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
+
+
+def absent(error):
+    """The library or the data that an example needs and that are not here, or None."""
+    text = str(error)
+    if isinstance(error, ModuleNotFoundError) and str(error.name).split(".")[0] in LIBRARIES:
+        return f"{error.name} is not installed"
+    if isinstance(error, ImportError) and "compiled-nn[" in text:
+        return text
+    if isinstance(error, FileNotFoundError) and "was not found. Looked in" in text:
+        return text.splitlines()[0]
+    return None
+
+
+@pytest.mark.parametrize("name", sorted(examples()))
+def test_examples_run_and_print_what_they_show(name, run):
+    for owner, docstring in docstrings(name).items():
+        run(owner, docstring)
+
+
+@pytest.mark.parametrize("name", sorted(set(examples()) - SILENT))
+def test_examples_show_their_output(name):
+    for owner, docstring in docstrings(name).items():
+        found = doctest.DocTestParser().get_examples(docstring)
+        drawn = found and ".savefig(" in found[-1].source
+        assert not found or drawn or any(step.want for step in found), owner
+
+
+def test_no_example_is_skipped():
+    assert not [
+        (path, line)
+        for path, line in sources()
+        if path not in SKIPPING and re.search(r"doctest:.*SKIP", line)
+    ]
+
+
+def test_every_example_of_the_sources_is_run():
+    run = {line.strip() for text in examples().values() for line in (text or "").splitlines()}
+    lost = [(path, line) for path, line in sources() if line not in run and not in_chapter(path)]
+    assert not lost
+
+
+@pytest.mark.parametrize("name", sorted(set(names()) - WITHOUT))
+def test_every_public_name_has_an_example(name):
+    module, value = names()[name]
+    if value is None:
+        assert any(">>> " in text for text in docstrings(name).values())
+    elif has_docstring(value):
+        assert any(">>> " in text for _, text in documented(name, value))
+    else:  # a constant: in the docstring of its module
+        code = re.findall("^(?:>>>|\\.\\.\\.) (.*)$", inspect.getdoc(module) or "", re.MULTILINE)
+        assert any(re.search(rf"\b{name.rpartition('.')[2]}\b", line) for line in code)
+
+
+class TestRunner:
+    def test_other_output_fails(self, run):
+        with pytest.raises(pytest.fail.Exception, match="Expected"):
+            run("example", ">>> 2.0\n2.5\n")
+        with pytest.raises(ZeroDivisionError):
+            run("example", ">>> 1 / 0\n")
+        with pytest.raises(UserWarning, match="late"):
+            run("example", ">>> import warnings\n>>> warnings.warn('late')\n")
+
+    def test_about_the_same_numbers_pass(self, run):
+        run("example", ">>> [0.98, 'a', 5]\n[0.97, 'a', 5]\n>>> 1.0\n1.0\n")
+        run(
+            "example",
+            ">>> 1 / 0\nTraceback (most recent call last):\n    ...\nZeroDivisionError: division by zero\n",
+        )
+
+    def test_absent_libraries_and_data_skip(self, run):
+        with pytest.raises(pytest.skip.Exception, match="compiled-nn\\[x"):
+            run("example", ">>> raise ImportError('needs X; pip install \"compiled-nn[x]\"')\n")
+        with pytest.raises(pytest.skip.Exception, match="beans"):
+            run("example", ">>> raise FileNotFoundError('beans was not found. Looked in: here')\n")
+        with pytest.raises(ModuleNotFoundError):
+            run("example", ">>> import nonsense_library\n")
+
+    def test_dots_stand_for_any_text(self):
+        assert alike("a ... 5 rows", "a b 3 c 5 rows")
+        assert not alike("a ... 5 rows", "a b 5 c 3 rows")
+        assert not alike("a ... 5 rows", "a b 5 columns")
+        assert alike("array([1., 2.])", "array([0.99, 2.  ])")
+        assert not alike("array([1., 2.])", "array([0.9, 2. ])")
