@@ -66,6 +66,12 @@ def derivative(name: HiddenName, Z: Any) -> Array:
     ------
     TypeError, ValueError
         As for :func:`activate`.
+
+    Examples
+    --------
+    >>> from compiled_nn.functional import derivative
+    >>> derivative("tanh", [-1.0, 0.0, 1.0]).round(3).tolist()
+    [0.42, 1.0, 0.42]
     """
     Z = as_reals(Z, "Z")
     return functions.derive_from_inputs(activations.named("derivative", name), Z, np.ones_like(Z))
@@ -102,32 +108,180 @@ def sigmoid(Z: Any) -> Array:
 
 
 def relu(Z: Any) -> Array:
-    """Return max(0, Z), in the shape and dtype of Z (integers become float64)."""
+    """Return max(0, Z).
+
+    Parameters
+    ----------
+    Z : array-like of any shape
+        Inputs of the activation.
+
+    Returns
+    -------
+    ndarray of the shape of Z
+        Outputs, float32 or float64 as Z; float64 for integers.
+
+    Raises
+    ------
+    TypeError
+        If Z is not real.
+
+    See Also
+    --------
+    relu_deriv : Derivative of relu.
+    relu_forward : Output and cache for the backward pass.
+
+    Examples
+    --------
+    >>> from compiled_nn.functional import relu
+    >>> relu([-2.0, 0.0, 3.0]).tolist()
+    [0.0, 0.0, 3.0]
+    """
     return activate("relu", Z)
 
 
 def sigmoid_forward(Z: Any) -> Activated:
-    """Return (sigmoid(Z), Z): the output and the cache for :func:`sigmoid_backward`."""
+    """Return sigmoid(Z) and the cache of :func:`sigmoid_backward`.
+
+    Parameters
+    ----------
+    Z : array-like of any shape
+        Inputs of the activation.
+
+    Returns
+    -------
+    A : ndarray of the shape of Z
+        Outputs, float32 or float64 as Z; float64 for integers.
+    cache : array-like
+        Z itself, which is not copied.
+
+    Raises
+    ------
+    TypeError
+        If Z is not real.
+
+    Examples
+    --------
+    >>> from compiled_nn.functional import sigmoid_forward
+    >>> A, cache = sigmoid_forward([[0.0, 2.0]])
+    >>> A.round(4).tolist(), cache
+    ([[0.5, 0.8808]], [[0.0, 2.0]])
+    """
     return sigmoid(Z), Z
 
 
 def relu_forward(Z: Any) -> Activated:
-    """Return (relu(Z), Z): the output and the cache for :func:`relu_backward`."""
+    """Return relu(Z) and the cache of :func:`relu_backward`.
+
+    Parameters
+    ----------
+    Z : array-like of any shape
+        Inputs of the activation.
+
+    Returns
+    -------
+    A : ndarray of the shape of Z
+        Outputs, float32 or float64 as Z; float64 for integers.
+    cache : array-like
+        Z itself, which is not copied.
+
+    Raises
+    ------
+    TypeError
+        If Z is not real.
+
+    Examples
+    --------
+    >>> from compiled_nn.functional import relu_forward
+    >>> A, cache = relu_forward([[-1.0, 2.0]])
+    >>> A.tolist(), cache
+    ([[0.0, 2.0]], [[-1.0, 2.0]])
+    """
     return relu(Z), Z
 
 
 def sigmoid_deriv(Z: Any) -> Array:
-    """Return the derivative of sigmoid at Z, sigmoid(Z) * (1 - sigmoid(Z)); Z is the input of the sigmoid."""
+    """Return the derivative of sigmoid at Z, sigmoid(Z) * (1 - sigmoid(Z)).
+
+    Parameters
+    ----------
+    Z : array-like of any shape
+        Inputs of the sigmoid, not its outputs.
+
+    Returns
+    -------
+    ndarray of the shape of Z
+        Derivatives, float32 or float64 as Z; float64 for integers.
+
+    Raises
+    ------
+    TypeError
+        If Z is not real.
+
+    See Also
+    --------
+    sigmoid_prime : Another name of this function.
+    sigmoid_backward : Product of the derivative and a gradient.
+
+    Examples
+    --------
+    >>> from compiled_nn.functional import sigmoid_deriv
+    >>> sigmoid_deriv([0.0, 2.0]).round(4).tolist()
+    [0.25, 0.105]
+    """
     return derivative("sigmoid", Z)
 
 
 def sigmoid_prime(z: Any) -> Array:
-    """Return the derivative of sigmoid at z; another name of :func:`sigmoid_deriv`."""
+    """Return the derivative of sigmoid at z; another name of :func:`sigmoid_deriv`.
+
+    Parameters
+    ----------
+    z : array-like of any shape
+        Inputs of the sigmoid, not its outputs.
+
+    Returns
+    -------
+    ndarray of the shape of z
+        Derivatives, float32 or float64 as z; float64 for integers.
+
+    Raises
+    ------
+    TypeError
+        If z is not real.
+
+    Examples
+    --------
+    >>> from compiled_nn.functional import sigmoid_prime
+    >>> sigmoid_prime(0).item()
+    0.25
+    """
     return sigmoid_deriv(z)
 
 
 def relu_deriv(Z: Any) -> Array:
-    """Return the derivative of relu at Z: 1 where Z > 0, else 0."""
+    """Return the derivative of relu at Z: 1 where Z > 0, else 0.
+
+    Parameters
+    ----------
+    Z : array-like of any shape
+        Inputs of the relu.
+
+    Returns
+    -------
+    ndarray of the shape of Z
+        Derivatives, float32 or float64 as Z; float64 for integers.
+
+    Raises
+    ------
+    TypeError
+        If Z is not real.
+
+    Examples
+    --------
+    >>> from compiled_nn.functional import relu_deriv
+    >>> relu_deriv([-2.0, 0.0, 3.0]).tolist()
+    [0.0, 0.0, 1.0]
+    """
     return derivative("relu", Z)
 
 
@@ -150,6 +304,12 @@ def sigmoid_backward(dA: Any, cache: Any) -> Array:
     ------
     ValueError
         If the shapes differ.
+
+    Examples
+    --------
+    >>> from compiled_nn.functional import sigmoid_backward
+    >>> sigmoid_backward(dA=[1.0, 2.0], cache=[0.0, 0.0]).tolist()
+    [0.25, 0.5]
     """
     return _backward("sigmoid", dA, cache)
 
@@ -157,7 +317,28 @@ def sigmoid_backward(dA: Any, cache: Any) -> Array:
 def relu_backward(dA: Any, cache: Any) -> Array:
     """Return the gradient with respect to Z of a relu: dA where Z > 0, else 0.
 
-    Parameters, result and errors are those of :func:`sigmoid_backward`; dA is not modified.
+    Parameters
+    ----------
+    dA : array-like
+        Gradient with respect to the output A; it is not modified.
+    cache : array-like of the shape of dA
+        Inputs Z of the relu.
+
+    Returns
+    -------
+    ndarray
+        dZ = dA * relu'(Z), in the dtype of Z.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> from compiled_nn.functional import relu_backward
+    >>> relu_backward(dA=[5.0, 5.0], cache=[-1.0, 1.0]).tolist()
+    [0.0, 5.0]
     """
     return _backward("relu", dA, cache)
 

@@ -44,6 +44,16 @@ def one_hot(y: Any, n_classes: int, *, samples_first: bool = True, dtype: str = 
         If y does not hold integers.
     ValueError
         If y has another shape, or a label is not in 0, ..., n_classes - 1.
+
+    Examples
+    --------
+    >>> from compiled_nn.functional import one_hot
+    >>> one_hot([0, 2, 1], 3)
+    array([[1., 0., 0.],
+           [0., 0., 1.],
+           [0., 1., 0.]])
+    >>> one_hot([0, 2, 1], 4, samples_first=False).shape
+    (4, 3)
     """
     n_classes = checks.integer("one_hot", "n_classes", n_classes, minimum=1)
     labels = np.asarray(y)
@@ -93,6 +103,14 @@ def compute_cost(
     ------
     TypeError, ValueError
         If AL holds numbers that are not probabilities, or the shapes do not match.
+
+    Examples
+    --------
+    >>> from compiled_nn.functional import compute_cost
+    >>> round(compute_cost([0.5, 0.5], [1, 0]), 4)  # log(2)
+    0.6931
+    >>> compute_cost([1.0], [0], logits=[800.0])
+    800.0
     """
     if m is not None:
         AL, Y = Y, AL
@@ -148,6 +166,12 @@ def cross_entropy(outputs: Any, y_target: Any, *, samples_first: bool = True) ->
     ------
     TypeError, ValueError
         If the arrays are not real, or their shapes differ.
+
+    Examples
+    --------
+    >>> from compiled_nn.functional import cross_entropy
+    >>> cross_entropy([[0.25, 0.75], [0.5, 0.5]], [[1, 0], [0, 1]]).round(4)
+    array([1.3863, 0.6931])
     """
     p = as_rows(outputs, "outputs", samples_first)
     losses: Array = -(targets_as_rows(y_target, p, samples_first) * _finite_log(p)).sum(axis=1)
@@ -177,6 +201,14 @@ def accuracy(Y: Any, Y_pred: Any, *, samples_first: bool = False) -> float:
     ------
     ValueError
         If the shapes do not match.
+
+    Examples
+    --------
+    >>> from compiled_nn.functional import accuracy
+    >>> accuracy([1, 0, 1, 1], [0.9, 0.2, 0.4, 0.7])
+    0.75
+    >>> accuracy([0, 2], [[0.8, 0.3], [0.1, 0.3], [0.1, 0.4]])
+    1.0
     """
     predicted = np.asarray(Y_pred)
     if predicted.size == max(predicted.shape, default=0):

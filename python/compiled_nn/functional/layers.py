@@ -61,6 +61,14 @@ def linear_forward(A: Any, W: Any, b: Any, *, samples_first: bool = False) -> tu
         If an array is not real.
     ValueError
         If the shapes do not match.
+
+    Examples
+    --------
+    >>> from compiled_nn.functional import linear_forward
+    >>> A = [[1.0, 2.0, 3.0], [0.0, 1.0, 0.0]]  # 2 inputs, 3 samples
+    >>> Z, cache = linear_forward(A, W=[[10.0, 1.0]], b=[[0.5]])
+    >>> Z
+    array([[10.5, 21.5, 30.5]])
     """
     W_, b_ = _weights(W, b)
     rows = as_rows(A, "A", samples_first, W_.dtype)
@@ -101,6 +109,17 @@ def linear_activation_forward(
     ------
     TypeError, ValueError
         As for :func:`linear_forward`, or if there is no such activation.
+
+    Examples
+    --------
+    >>> from compiled_nn.functional import linear_activation_forward
+    >>> A, (linear_cache, Z) = linear_activation_forward([[1.0, 2.0]], [[-1.0], [3.0]], [[0.5], [0.0]], "relu")
+    >>> Z
+    array([[-0.5, -1.5],
+           [ 3. ,  6. ]])
+    >>> A
+    array([[0., 0.],
+           [3., 6.]])
     """
     name = activations.named("linear_activation_forward", activation)
     Z, linear_cache = linear_forward(A_prev, W, b, samples_first=samples_first)
@@ -132,6 +151,14 @@ def L_model_forward(  # noqa: N802
     ------
     TypeError, ValueError
         As for :func:`linear_forward`.
+
+    Examples
+    --------
+    >>> from compiled_nn import functional as F
+    >>> parameters = F.initialize_parameters_deep([2, 5, 1], seed=0)
+    >>> AL, caches = F.L_model_forward([[0, 0, 1, 1], [0, 1, 0, 1]], parameters)
+    >>> AL.shape, len(caches)
+    ((1, 4), 2)
     """
     caches = []
     pairs = shapes.arrays(parameters)
@@ -171,6 +198,14 @@ def linear_backward(dZ: Any, cache: Linear, *, samples_first: bool = False) -> G
     ------
     ValueError
         If the shape of dZ does not match the cache.
+
+    Examples
+    --------
+    >>> from compiled_nn.functional import linear_backward, linear_forward
+    >>> Z, cache = linear_forward([[1.0, 3.0]], W=[[2.0]], b=[[0.0]])
+    >>> dA_prev, dW, db = linear_backward([[1.0, 1.0]], cache)
+    >>> dA_prev.tolist(), dW.item(), db.item()
+    ([[2.0, 2.0]], 2.0, 1.0)
     """
     dZ_, W = _check_gradient(dZ, cache, samples_first)
     return orient(matmul(dZ_, W), samples_first), *weight_gradients(dZ_, cache, samples_first)
@@ -226,6 +261,14 @@ def linear_activation_backward(
     ------
     TypeError, ValueError
         If there is no such activation, or the shape of dA does not match the cache.
+
+    Examples
+    --------
+    >>> from compiled_nn import functional as F
+    >>> A, cache = F.linear_activation_forward([[1.0, 3.0]], [[2.0]], [[-4.0]], "relu")  # Z is -2 and 2
+    >>> dA_prev, dW, db = F.linear_activation_backward([[1.0, 1.0]], cache, "relu")
+    >>> dA_prev.tolist(), dW.item(), db.item()
+    ([[0.0, 2.0]], 1.5, 0.5)
     """
     name = activations.named("linear_activation_backward", activation)
     check_tuple(cache, 2, "The cache", "(linear_cache, Z), the one of linear_activation_forward")
@@ -271,6 +314,15 @@ def L_model_backward(  # noqa: N802
     ------
     TypeError, ValueError
         If the shapes do not match.
+
+    Examples
+    --------
+    >>> from compiled_nn import functional as F
+    >>> X, Y = [[0, 0, 1, 1], [0, 1, 0, 1]], [0, 1, 1, 0]
+    >>> AL, caches = F.L_model_forward(X, F.initialize_parameters_deep([2, 5, 1], seed=0))
+    >>> grads = F.L_model_backward(AL, Y, caches)
+    >>> {name: array.shape for name, array in grads.items()}
+    {'dA1': (5, 4), 'dW2': (1, 5), 'db2': (1, 1), 'dA0': (2, 4), 'dW1': (5, 2), 'db1': (5, 1)}
     """
     check_caches(caches)
     A = outputs_as_rows(AL, "AL", samples_first)

@@ -55,6 +55,14 @@ def initialise_parameters(
     ------
     TypeError, ValueError
         If an argument is invalid.
+
+    Examples
+    --------
+    >>> from compiled_nn.functional import initialise_parameters
+    >>> shape = [{"nodes": 4, "activation": "relu"}, {"nodes": 1, "activation": "sigmoid"}]
+    >>> params = initialise_parameters(2, shape, seed=0)
+    >>> {name: array.shape for name, array in params.items()}
+    {'W1': (4, 2), 'b1': (4, 1), 'W2': (1, 4), 'b2': (1, 1)}
     """
     if isinstance(X, (int, np.integer)):
         n_x, default_dtype = int(X), "float64"
@@ -89,6 +97,15 @@ def forward_prop(
     ------
     TypeError, ValueError
         If data, parameters and `nn_shape` do not match, or there is no such activation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from compiled_nn.functional import forward_prop
+    >>> params = {"W1": np.array([[1.0, -1.0]]), "b1": np.array([[0.5]])}
+    >>> grads = forward_prop([[3.0], [1.0]], params, [{"nodes": 1, "activation": "relu"}])
+    >>> grads["Z1"], grads["A1"]
+    (array([[2.5]]), array([[2.5]]))
     """
     result: dict[str, Array] = {"A0": np.asarray(X)}
     for i, (W, b, name) in enumerate(_layers(params, nn_shape), 1):
@@ -151,6 +168,17 @@ def gradients(
     ------
     TypeError, ValueError
         If the shapes do not match, or `nn_shape` has another loss.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from compiled_nn import functional as F
+    >>> shape = [{"nodes": 1, "activation": "identity"}]
+    >>> params = {"W1": np.array([[2.0]]), "b1": np.array([[0.0]])}
+    >>> X, Y = [[1.0, 3.0]], [1.0, 5.0]
+    >>> grads = F.gradients(X, Y, params, F.forward_prop(X, params, shape), shape)
+    >>> grads["dZ1"].tolist(), grads["dW1"].item(), grads["db1"].item()
+    ([[2.0, 2.0]], 4.0, 2.0)
     """
     layers = _layers(params, nn_shape)
     last = len(layers)
@@ -199,10 +227,20 @@ def back_prop(
 
     Parameters
     ----------
-    X, Y, params, grads, nn_shape, samples_first
-        Arguments of :func:`gradients`.
+    X : array-like (features, samples)
+        Data.
+    Y : array-like
+        Targets, as for :func:`gradients`.
+    params : dict
+        Parameters W1, b1, ...
+    grads : dict
+        Result of :func:`forward_prop` for X and `params`.
+    nn_shape : list of dict
+        Layers, as for :func:`forward_prop`.
     learning_rate : float, default 0.001
         Learning rate, above 0.
+    samples_first : bool, default False
+        Orientation of the samples, as in the forward pass.
 
     Returns
     -------
@@ -213,6 +251,17 @@ def back_prop(
     ------
     TypeError, ValueError
         As for :func:`gradients`.
+
+    Examples
+    --------
+    >>> from compiled_nn import functional as F
+    >>> shape = [{"nodes": 4, "activation": "tanh"}, {"nodes": 1, "activation": "sigmoid"}]
+    >>> X, Y = [[0, 0, 1, 1], [0, 1, 0, 1]], [0, 1, 1, 0]
+    >>> params = F.initialise_parameters(2, shape, seed=0)
+    >>> for _ in range(300):
+    ...     params = F.back_prop(X, Y, params, F.forward_prop(X, params, shape), shape, learning_rate=1.0)
+    >>> F.accuracy(Y, F.predict(X, params, shape))
+    1.0
     """
     rate = checks.real("back_prop", "learning_rate", learning_rate, above=0)
     dparams = gradients(X, Y, params, grads, nn_shape, samples_first=samples_first)
@@ -220,8 +269,35 @@ def back_prop(
 
 
 def predict(X: Any, params: Mapping[str, Any], nn_shape: Shape, *, samples_first: bool = False) -> Array:
-    """Return the outputs of the last layer for X: (outputs, samples), or (samples, outputs) with `samples_first`.
+    """Return the outputs of the last layer.
 
-    Parameters and errors are those of :func:`forward_prop`.
+    Parameters
+    ----------
+    X : array-like (features, samples)
+        Data.
+    params : dict
+        Parameters W1, b1, ...
+    nn_shape : list of dict
+        Layers, as for :func:`forward_prop`.
+    samples_first : bool, default False
+        Whether X is (samples, features) and the result is (samples, outputs).
+
+    Returns
+    -------
+    ndarray (outputs, samples)
+        Outputs, float32 or float64 as X.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for :func:`forward_prop`.
+
+    Examples
+    --------
+    >>> from compiled_nn import functional as F
+    >>> shape = [{"nodes": 3, "activation": "softmax"}]
+    >>> outputs = F.predict([[0.2, 0.9]], F.initialise_parameters(1, shape, seed=0), shape)
+    >>> outputs.shape, outputs.sum(axis=0).round(6).tolist()
+    ((3, 2), [1.0, 1.0])
     """
     return forward_prop(X, params, nn_shape, samples_first=samples_first)[f"A{len(nn_shape)}"]

@@ -31,6 +31,13 @@ def initialize_parameters(n_x: int, n_h: int, n_y: int, **options: Any) -> dict[
     -------
     dict
         W1 (n_h, n_x), b1 (n_h, 1), W2 (n_y, n_h), b2 (n_y, 1).
+
+    Examples
+    --------
+    >>> from compiled_nn.functional import initialize_parameters
+    >>> parameters = initialize_parameters(3, 4, 1, seed=0)
+    >>> {name: array.shape for name, array in parameters.items()}
+    {'W1': (4, 3), 'b1': (4, 1), 'W2': (1, 4), 'b2': (1, 1)}
     """
     return initialize_parameters_deep([n_x, n_h, n_y], **options)
 
@@ -66,6 +73,13 @@ def initialize_parameters_deep(
     ------
     TypeError, ValueError
         If an argument is invalid, or `layer_dims` has fewer than two entries.
+
+    Examples
+    --------
+    >>> from compiled_nn.functional import initialize_parameters_deep
+    >>> parameters = initialize_parameters_deep([1000, 200, 1], seed=0)
+    >>> parameters["W1"].shape, round(float(parameters["W1"].std()), 3)  # he_normal: sqrt(2 / 1000)
+    ((200, 1000), 0.045)
     """
     n_x, *units = layer_dims or (0,)
     if not units:
@@ -113,6 +127,14 @@ def update_parameters(
     ------
     TypeError, ValueError
         If a gradient is missing, or its shape differs from that of its parameter.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from compiled_nn.functional import update_parameters
+    >>> params, grads = {"W1": np.array([[1.0, 2.0]])}, {"dW1": np.array([[10.0, -10.0]])}
+    >>> update_parameters(params, grads, learning_rate=0.1)
+    {'W1': array([[0., 3.]])}
     """
     rate = checks.real("update_parameters", "learning_rate", learning_rate)
     return {name: _update(name, p, grads, rate) for name, p in params.items()}
