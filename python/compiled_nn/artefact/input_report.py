@@ -27,6 +27,13 @@ class Finding(NamedTuple):
         Description with the numbers.
     rows : tuple of int
         Indices of the rows, for "range" and "unknown".
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(1)], loss="mse", seed=0).fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0], epochs=1)
+    >>> net.check_inputs([[1.0], [50.0]]).findings[0]
+    Finding(kind='range', column='x0', text='1 of 2 above 2, up to 50', rows=(1,))
     """
 
     kind: Kind
@@ -56,6 +63,14 @@ class ColumnReport:
         Mean of the numbers; None for few rows.
     missing : float or None
         Share of missing values; None if the column cannot have any.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(1)], loss="mse", seed=0).fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0], epochs=1)
+    >>> column = net.check_inputs([[1.0], [50.0]]).columns["x0"]
+    >>> column.trained, column.outside, column.rows
+    ('0 to 2', ['1 of 2 above 2, up to 50'], [1])
     """
 
     def __init__(self, name: str, trained: str) -> None:
@@ -68,7 +83,16 @@ class ColumnReport:
         self.missing: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the comparison as JSON values."""
+        """Return the comparison as JSON values.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> net = cnn.Network([cnn.Dense(1)], loss="mse", seed=0).fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0], epochs=1)
+        >>> found = net.check_inputs([[1.0], [50.0]]).columns["x0"].to_dict()
+        >>> found["trained"], found["outside"]
+        ('0 to 2', ['1 of 2 above 2, up to 50'])
+        """
         return {
             "trained": self.trained,
             "outside": self.outside,
@@ -94,6 +118,20 @@ class InputReport:
         Indices of the rows with a value beyond the range of training or an unknown category, also those that are usual.
     columns : dict of str to ColumnReport
         Comparison of each column that is used.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> X = {"age": [31, 48, 25, 60], "city": ["Ulm", "Bonn", "Ulm", "Bonn"]}
+    >>> net = cnn.Network([cnn.Dense(1)], loss="mse", categorical_features=["city"], seed=0)
+    >>> report = net.fit(X, [0.0, 1.0, 0.0, 1.0], epochs=1).check_inputs({"age": [310, 40], "city": ["Ulm", "Oslo"]})
+    >>> report
+    2 rows compared with 4 of training: 2 findings; 2 rows outside the ranges and categories of training
+    column  finding  here                        training
+    age     range    1 of 2 above 60, up to 310  25 to 60
+    city    unknown  1 of 2 unknown: Oslo (1)    Bonn, Ulm
+    >>> report.rows.tolist()
+    [0, 1]
     """
 
     def __init__(self, n_rows: int, n_trained: int, rows: Array, columns: tuple[ColumnReport, ...]) -> None:
@@ -108,7 +146,16 @@ class InputReport:
         return len(self.findings)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as JSON values."""
+        """Return the report as JSON values.
+
+        Examples
+        --------
+        >>> import json
+        >>> import compiled_nn as cnn
+        >>> net = cnn.Network([cnn.Dense(1)], loss="mse", seed=0).fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0], epochs=1)
+        >>> json.dumps(net.check_inputs([[1.0], [50.0]]).to_dict()["findings"])
+        '[{"kind": "range", "column": "x0", "text": "1 of 2 above 2, up to 50", "rows": [1]}]'
+        """
         return {
             "n_rows": self.n_rows,
             "n_trained": self.n_trained,

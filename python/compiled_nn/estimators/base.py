@@ -38,7 +38,19 @@ class Perceptron(Presets, Creation):
         return None
 
     def to_sklearn(self) -> Any:
-        """Return the model as a fitted estimator of scikit-learn; documented in :class:`Exchanging`."""
+        """Return the model as a fitted estimator of scikit-learn; documented in :class:`Exchanging`.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> model = cnn.MLPClassifier(hidden_layer_sizes=(), solver="lbfgs", random_state=0)
+        >>> model.fit([[0.0], [1.0], [2.0], [3.0]], ["low", "low", "high", "high"])
+        MLPClassifier(hidden_layer_sizes=(), random_state=0, solver='lbfgs')
+        >>> theirs = model.to_sklearn()
+        >>> theirs, theirs.predict([[-1.0], [4.0]]).tolist()
+        (MLPClassifier(activation='identity', hidden_layer_sizes=(), random_state=0,
+                      solver='lbfgs'), ['low', 'high'])
+        """
         from ..exchange.sklearn_writer import to_sklearn  # imported here to keep `import compiled_nn` fast
         from .sklearn_training import training_of
 
@@ -95,6 +107,16 @@ class Perceptron(Presets, Creation):
         After an exception before the first step, the estimator is as it was before. After one during training, such as
         a DivergenceError or an exception of a callback, it has the last finite weights and can predict;
         `stop_reason_` is None.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> data = cnn.datasets.load_digits()
+        >>> model = cnn.MLPClassifier(input_scale=1 / 16, early_stopping=True, learning_rate_init=0.01, random_state=0)
+        >>> model.fit(data.X_train, data.y_train).stop_reason_
+        'early_stopping'
+        >>> model.n_iter_ < model.max_iter, round(model.score(data.X_test, data.y_test), 2)
+        (True, 0.97)
         """
         return self._train(X, y, sample_weight, validation_data, validation_groups)
 

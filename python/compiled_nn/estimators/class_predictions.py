@@ -34,16 +34,55 @@ class ClassPredictions(Reading):
 
     @property
     def classes_(self) -> Array:
-        """Sorted labels (n_classes,) in the dtype of y; 0, 1, ... where y has one 0/1 column per label."""
+        """Sorted labels (n_classes,) in the dtype of y; 0, 1, ... where y has one 0/1 column per label.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> model = cnn.MLPClassifier(max_iter=1, random_state=0).fit([[0.0], [1.0], [2.0]], ["red", "green", "red"])
+        >>> model.classes_.tolist()
+        ['green', 'red']
+        """
         return np.unique(self.network_.classes_).astype(self._label_dtype)
 
     def predict(self, X: Any, *, out: Array | None = None) -> Array:
-        """Return the label (m,) of each row of X (m, k) in the dtype of ``classes_``; for several labels 0/1 (m, n).
+        """Return the label of each row.
 
-        `out` is an array to write to, of a dtype that holds the labels.
         The label is that of the highest probability; between equal ones the first class with a softmax, and the second
         of two classes with a sigmoid, as a probability of 0.5 counts as positive. The loss "ordinal" predicts the
         median.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+            Samples.
+        out : ndarray (m,) or (m, n), optional
+            Array to write to, of a dtype that holds the labels.
+
+        Returns
+        -------
+        ndarray (m,), or (m, n) for several labels per row
+            Labels in the dtype of ``classes_``; for several labels 0 and 1.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X or `out` has an invalid type, shape or value.
+        NotFittedError
+            Before fit.
+
+        See Also
+        --------
+        predict_proba : Probability of each class.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> model = cnn.MLPClassifier(hidden_layer_sizes=(), solver="lbfgs", random_state=0)
+        >>> model.fit([[0.0], [1.0], [2.0], [3.0]], ["low", "low", "high", "high"])
+        MLPClassifier(hidden_layer_sizes=(), random_state=0, solver='lbfgs')
+        >>> model.predict([[-1.0], [4.0]]).tolist()
+        ['low', 'high']
         """
         rows = self._read_rows(X)
         if out is not None:
@@ -52,16 +91,73 @@ class ClassPredictions(Reading):
         return labels.astype(self._label_dtype, copy=False)
 
     def predict_proba(self, X: Any, *, out: Array | None = None) -> Array:
-        """Return the probability of each class (m, n_classes) for X (m, k), in the order of ``classes_``.
+        """Return the probability of each class.
 
-        `out` is an array to write to, C-contiguous and in the dtype of the network. No memory is then allocated, if X
-        is an array of floats.
+        Parameters
+        ----------
+        X : array-like (m, k)
+            Samples.
+        out : ndarray (m, n_classes), optional
+            Array to write to, C-contiguous and in the dtype of the network. No memory is then allocated, if X is an
+            array of floats.
+
+        Returns
+        -------
+        ndarray (m, n_classes)
+            Probabilities in the dtype of the network, with the columns in the order of ``classes_``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X or `out` has an invalid type, shape or value.
+        NotFittedError
+            Before fit.
+
+        See Also
+        --------
+        calibrate : Calibration of the probabilities on held-out rows.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> model = cnn.MLPClassifier(hidden_layer_sizes=(), solver="lbfgs", alpha=0.1, random_state=0)
+        >>> model.fit([[0.0], [1.0], [2.0], [3.0]], ["low", "low", "high", "high"])
+        MLPClassifier(alpha=0.1, hidden_layer_sizes=(), random_state=0, solver='lbfgs')
+        >>> model.classes_.tolist(), model.predict_proba([[-1.0], [1.5], [4.0]]).round(2).tolist()
+        (['high', 'low'], [[0.0, 1.0], [0.5, 0.5], [1.0, 0.0]])
         """
         rows = self._read_rows(X)
         return self.network_.predict_proba(rows, out=out)
 
     def predict_log_proba(self, X: Any) -> Array:
-        """Return the logarithms of the probabilities (m, n_classes), finite even where a probability rounds to 0."""
+        """Return the logarithm of the probability of each class, finite even where a probability rounds to 0.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+            Samples.
+
+        Returns
+        -------
+        ndarray (m, n_classes)
+            Logarithms in the dtype of the network, with the columns in the order of ``classes_``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X has an invalid type, shape or value.
+        NotFittedError
+            Before fit.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> model = cnn.MLPClassifier(hidden_layer_sizes=(), solver="lbfgs", alpha=0.1, random_state=0)
+        >>> model.fit([[0.0], [1.0], [2.0], [3.0]], ["low", "low", "high", "high"])
+        MLPClassifier(alpha=0.1, hidden_layer_sizes=(), random_state=0, solver='lbfgs')
+        >>> model.predict_proba([[1000.0]])[0, 1].item(), model.predict_log_proba([[1000.0]])[0, 1].round().item()
+        (0.0, -2647.0)
+        """
         rows = self._read_rows(X)
         return self.network_.predict_log_proba(rows)
 
@@ -84,6 +180,15 @@ class ClassPredictions(Reading):
         Notes
         -----
         The method is absent for the loss "ordinal", whose outputs belong to the thresholds between classes.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> model = cnn.MLPClassifier(hidden_layer_sizes=(), solver="lbfgs", alpha=0.1, random_state=0)
+        >>> model.fit([[0.0], [1.0], [2.0], [3.0]], ["no", "no", "yes", "yes"])
+        MLPClassifier(alpha=0.1, hidden_layer_sizes=(), random_state=0, solver='lbfgs')
+        >>> model.decision_function([[0.0], [3.0]]).round(2)
+        array([-3.98,  3.98], dtype=float32)
         """
         rows = self._read_rows(X)
         network = self.network_
@@ -115,6 +220,16 @@ class ClassPredictions(Reading):
             If X or y is invalid, or the loss is ordinal.
         NotFittedError
             Before fit.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> data = cnn.datasets.load_digits()
+        >>> model = cnn.MLPClassifier(max_iter=8, learning_rate_init=0.01, input_scale=1 / 16, random_state=0)
+        >>> model.fit(data.X_train[:600], data.y_train[:600])
+        MLPClassifier(input_scale=0.0625, learning_rate_init=0.01, max_iter=8, random_state=0)
+        >>> round(model.calibrate(data.X_train[600:], data.y_train[600:]).network_.temperature_, 2)
+        0.68
         """
         inputs.check_lengths(X, y, sample_weight)
         rows = self._read_rows(X)
@@ -140,6 +255,17 @@ class ClassPredictions(Reading):
         ------
         TypeError, ValueError
             If :meth:`calibrate_intervals` was not called, or had too few rows for `coverage`.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> data = cnn.datasets.load_digits()
+        >>> model = cnn.MLPClassifier(max_iter=8, learning_rate_init=0.01, input_scale=1 / 16, random_state=0)
+        >>> model.fit(data.X_train[:600], data.y_train[:600])
+        MLPClassifier(input_scale=0.0625, learning_rate_init=0.01, max_iter=8, random_state=0)
+        >>> sets = model.calibrate_intervals(data.X_train[600:], data.y_train[600:]).predict_set(data.X_test, 0.9)
+        >>> sets.shape, sets[range(359), data.y_test].mean().round(2).item(), sets.sum(axis=1).max().item()
+        ((359, 10), 0.91, 1)
         """
         rows = self._read_rows(X)
         return self.network_.predict_set(rows, coverage)
@@ -159,6 +285,15 @@ class ClassPredictions(Reading):
         Returns
         -------
         float
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> model = cnn.MLPClassifier(hidden_layer_sizes=(), solver="lbfgs", random_state=0)
+        >>> model.fit([[0.0], [1.0], [2.0], [3.0]], ["low", "low", "high", "high"])
+        MLPClassifier(hidden_layer_sizes=(), random_state=0, solver='lbfgs')
+        >>> model.score([[-1.0], [4.0], [5.0], [6.0]], ["low", "high", "high", "low"])
+        0.75
         """
         inputs.check_lengths(X, y, sample_weight)
         predicted = self.predict(X)

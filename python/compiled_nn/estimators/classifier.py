@@ -324,6 +324,17 @@ class MLPClassifier(ClassPredictions, Perceptron):
             If X, y or a weight has an invalid type, shape or value, or y has a label that is not in `classes`.
         DivergenceError
             If the loss or a weight is not finite at the end of the epoch.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> data = cnn.datasets.load_digits()
+        >>> model = cnn.MLPClassifier(input_scale=1 / 16, learning_rate_init=0.01, random_state=0)
+        >>> for start in range(0, 1400, 100):
+        ...     rows = slice(start, start + 100)
+        ...     _ = model.partial_fit(data.X_train[rows], data.y_train[rows], classes=range(10))
+        >>> round(model.score(data.X_test, data.y_test), 2)
+        0.9
         """
         labels = None if classes is None else class_labels.of_list(arrays.targets(classes, "classes"))
         if hasattr(self, "network_"):

@@ -34,5 +34,26 @@ class EstimatorExchanging(Exchanging):
         return replace(description, classes=classes), predictor
 
     def to_sklearn(self) -> Any:
-        """Return the model as a fitted estimator of scikit-learn; documented in :class:`Exchanging`."""
+        """Raise ValueError: scikit-learn's multilayer perceptrons hold one network, and this estimator has several.
+
+        The estimator itself works in scikit-learn's pipelines and searches.
+
+        Raises
+        ------
+        ValueError
+            Always.
+        NotFittedError
+            Before fit.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X, y = [[float(i)] for i in range(40)], [3.0 * i for i in range(40)]
+        >>> model = cnn.TabularRegressor(n_members=2, max_iter=5, random_state=0).fit(X, y)
+        >>> try:
+        ...     model.to_sklearn()
+        ... except ValueError as error:
+        ...     print(str(error).split(",")[0])
+        scikit-learn's multilayer perceptron holds one network
+        """
         return self._network().to_sklearn()

@@ -42,6 +42,14 @@ class Fitted(Reading, Inspection, sklearn_compat.SklearnMixin):
         -------
         ndarray (m, units)
             Output of the layer in the network's dtype.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> model = cnn.MLPRegressor(hidden_layer_sizes=(8, 3), max_iter=1, random_state=0)
+        >>> model = model.fit([[0.0], [1.0]], [0.0, 1.0])
+        >>> model.hidden([[0.5], [0.6]]).shape, model.hidden([[0.5], [0.6]], layer=0).shape
+        ((2, 3), (2, 8))
         """
         rows = self._read_rows(X)
         return self.network_.transform(rows, layer)
@@ -56,6 +64,18 @@ class Fitted(Reading, Inspection, sklearn_compat.SklearnMixin):
         it. Both discard the temperature and the conformal scores, which belong to the previous weights. Read `coefs_`
         again after training, which may move the weights. With ``ema`` the views are read-only; assigned weights replace
         both the averaged and the trained ones. During training the arrays are read-only copies.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> model = cnn.MLPRegressor(hidden_layer_sizes=(), solver="lbfgs", alpha=0.0, random_state=0)
+        >>> model.fit([[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0])  # y = 2 x + 1
+        MLPRegressor(alpha=0.0, hidden_layer_sizes=(), random_state=0, solver='lbfgs')
+        >>> model.coefs_[0].round(2).tolist()
+        [[2.0]]
+        >>> model.coefs_[0][...] = 10.0
+        >>> model.predict([[1.0]]).round(2).tolist()
+        [11.0]
         """
         return self._layer_arrays("coefs_")
 
@@ -65,7 +85,17 @@ class Fitted(Reading, Inspection, sklearn_compat.SklearnMixin):
 
     @property
     def intercepts_(self) -> list[Array]:
-        """Biases (units,) of each layer, as views, assigned as `coefs_`; read-only zeros with ``use_bias=False``."""
+        """Biases (units,) of each layer, as views, assigned as `coefs_`; read-only zeros with ``use_bias=False``.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> model = cnn.MLPRegressor(hidden_layer_sizes=(), solver="lbfgs", alpha=0.0, random_state=0)
+        >>> model.fit([[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0])  # y = 2 x + 1
+        MLPRegressor(alpha=0.0, hidden_layer_sizes=(), random_state=0, solver='lbfgs')
+        >>> model.intercepts_[0].round(2).tolist()
+        [1.0]
+        """
         return self._layer_arrays("intercepts_")
 
     @intercepts_.setter
@@ -93,27 +123,72 @@ class Fitted(Reading, Inspection, sklearn_compat.SklearnMixin):
 
     @property
     def n_layers_(self) -> int:
-        """Number of layers, including the input."""
+        """Number of layers, including the input.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> model = cnn.MLPRegressor(hidden_layer_sizes=(8, 3), max_iter=1, random_state=0)
+        >>> model = model.fit([[0.0], [1.0]], [0.0, 1.0])
+        >>> model.n_layers_
+        4
+        """
         return len(self.network_.layers) + 1
 
     @property
     def n_outputs_(self) -> int:
-        """Number of units of the last layer."""
+        """Number of units of the last layer.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> model = cnn.MLPClassifier(max_iter=1, random_state=0).fit([[0.0], [1.0], [2.0]], ["red", "green", "blue"])
+        >>> model.n_outputs_
+        3
+        """
         return self.network_.layers[-1].units
 
     @property
     def history_(self) -> dict[str, list[Any]]:
-        """Columns of ``Network.history``, with one entry per epoch."""
+        """Columns of ``Network.history``, with one entry per epoch.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> data = cnn.datasets.load_digits()
+        >>> model = cnn.MLPClassifier(max_iter=3, learning_rate_init=0.01, standardize=True, random_state=0)
+        >>> model = model.fit(data.X_train, data.y_train)
+        >>> model.history_["epoch"], [round(loss, 1) for loss in model.history_["loss"]]
+        ([1, 2, 3], [1.4, 0.3, 0.1])
+        """
         return self.network_.history
 
     # ---- files
 
     def to_dict(self) -> dict[str, Array]:
-        """Return the weights W1 (units, inputs), b1 (units, 1), W2, ...; documented in :meth:`Network.to_dict`."""
+        """Return the weights W1 (units, inputs), b1 (units, 1), W2, ...; documented in :meth:`Network.to_dict`.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> model = cnn.MLPRegressor(hidden_layer_sizes=8, max_iter=1, random_state=0)
+        >>> model = model.fit([[0.0], [1.0]], [0.0, 1.0])
+        >>> {name: array.shape for name, array in model.to_dict().items()}
+        {'W1': (8, 1), 'b1': (8, 1), 'W2': (1, 8), 'b2': (1, 1)}
+        """
         return self._network().to_dict()
 
     def to_shape(self) -> list[dict[str, Any]]:
-        """Return "nodes" and "activation" of each layer; documented in :meth:`Network.to_shape`."""
+        """Return "nodes" and "activation" of each layer; documented in :meth:`Network.to_shape`.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> model = cnn.MLPRegressor(hidden_layer_sizes=8, max_iter=1, random_state=0)
+        >>> model = model.fit([[0.0], [1.0]], [0.0, 1.0])
+        >>> model.to_shape()
+        [{'nodes': 8, 'activation': 'relu'}, {'nodes': 1, 'activation': 'identity'}]
+        """
         return self._network().to_shape()
 
     def save(self, path: Writable, *, metadata: dict[str, Any] | None = None, mappable: bool = False) -> None:
@@ -143,6 +218,16 @@ class Fitted(Reading, Inspection, sklearn_compat.SklearnMixin):
             If a parameter has an invalid value, which was set after fit.
         OSError
             If the file cannot be written; an existing file is then unchanged.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> model = cnn.MLPClassifier(hidden_layer_sizes=(), solver="lbfgs", random_state=0)
+        >>> model.fit([[0.0], [1.0], [2.0], [3.0]], ["low", "low", "high", "high"])
+        MLPClassifier(hidden_layer_sizes=(), random_state=0, solver='lbfgs')
+        >>> model.save("model.safetensors")
+        >>> cnn.load("model.safetensors").predict([[4.0]]).tolist()
+        ['high']
         """
         self._files().write(path, self, self._network(), self._progress, metadata, mappable)
 

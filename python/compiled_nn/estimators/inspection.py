@@ -44,6 +44,16 @@ class Inspection(Settings, ABC):
         ------
         TypeError, ValueError
             If a parameter has an invalid type or value.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> model = cnn.MLPClassifier(hidden_layer_sizes=(8,), max_iter=1, random_state=0)
+        >>> model.fit([[0.0, 1.0], [1.0, 0.0]], ["no", "yes"]).summary()
+        layer  inputs  units  activation  parameters  FLOPs  bytes
+            0       2      8        relu          24     32     96
+            1       8      1     sigmoid           9     16     36
+        total                                     33     48    132
         """
         if hasattr(self, "network_"):
             return self.network_.summary()
@@ -79,6 +89,17 @@ class Inspection(Settings, ABC):
             If a parameter, X or y has an invalid type, shape or value.
         NotFittedError
             If `held_out` is True before fit.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> data = cnn.datasets.load_digits()
+        >>> model = cnn.MLPClassifier(learning_rate_init=3.0, max_iter=2, random_state=0)
+        >>> diagnosis = model.fit(data.X_train, data.y_train).diagnose(data.X_train, data.y_train)
+        >>> [finding.name for finding in diagnosis]
+        ['unscaled_input', 'dead_layer', 'exploding_rate', 'class_collapse']
+        >>> model.set_params(**diagnosis[0].change)
+        MLPClassifier(learning_rate_init=3.0, max_iter=2, random_state=0, standardize=True)
         """
         fitted = hasattr(self, "network_")
         net, rows, targets = self._examined(X, y)

@@ -78,6 +78,12 @@ class ParameterAccess:
         Returns
         -------
         dict
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> cnn.MLPClassifier(max_iter=50).get_params()["max_iter"]
+        50
         """
         return dict(zip(self._defaults(), self._values(), strict=True))
 
@@ -97,6 +103,13 @@ class ParameterAccess:
         ------
         ValueError
             If a name is not that of a parameter; no parameter is changed then.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> model = cnn.MLPClassifier(max_iter=50)
+        >>> model.set_params(max_iter=80, solver="lbfgs")
+        MLPClassifier(max_iter=80, solver='lbfgs')
         """
         names = sorted(self.get_params())
         for name in params:
@@ -110,7 +123,14 @@ class ParameterAccess:
         return self
 
     def changed(self) -> dict[str, Any]:
-        """Return the parameters that differ from their defaults, by name, in alphabetical order."""
+        """Return the parameters that differ from their defaults, by name, in alphabetical order.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> cnn.MLPClassifier(max_iter=50, solver="adam", dropout=0.2).changed()
+        {'dropout': 0.2, 'max_iter': 50}
+        """
         defaults = self._defaults()
         given = zip(defaults, self._values(), strict=True)
         others = sorted(

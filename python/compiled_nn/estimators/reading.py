@@ -65,6 +65,17 @@ class Reading(EstimatorExchanging):
             If X or y is invalid, or y has several labels per row.
         NotFittedError
             Before fit.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import compiled_nn as cnn
+        >>> X = np.linspace(0, 1, 60).reshape(-1, 1)
+        >>> y = X[:, 0] + 0.1 * (-1.0) ** np.arange(60)  # 0.1 above or below the line
+        >>> model = cnn.MLPRegressor(hidden_layer_sizes=(), solver="lbfgs", random_state=0).fit(X[::2], y[::2])
+        >>> lower, upper = model.calibrate_intervals(X[1::2], y[1::2]).predict_interval(X[:1])
+        >>> (upper - lower).round(1).tolist()
+        [0.4]
         """
         inputs.check_lengths(X, y)
         rows = self._read_rows(X)
@@ -89,6 +100,15 @@ class Reading(EstimatorExchanging):
         -------
         ndarray (m, k), or (m, n, k) for all of n > 1 outputs
             Derivatives in the network's dtype.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> model = cnn.MLPRegressor(hidden_layer_sizes=(), solver="lbfgs", alpha=0.0, random_state=0)
+        >>> model.fit([[0.0, 1.0], [1.0, 0.0], [2.0, 2.0], [3.0, 1.0]], [-3.0, 2.0, -2.0, 3.0])  # y = 2 x0 - 3 x1
+        MLPRegressor(alpha=0.0, hidden_layer_sizes=(), random_state=0, solver='lbfgs')
+        >>> model.input_gradient([[5.0, 5.0]]).round(1).tolist()
+        [[2.0, -3.0]]
         """
         rows = self._read_rows(X)
         return self.network_.input_gradient(rows, output=output)
@@ -105,6 +125,15 @@ class Reading(EstimatorExchanging):
         ------
         NotFittedError
             Before fit.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X = {"age": [31, 48, 25, 60], "city": ["Ulm", "Bonn", "Ulm", "Bonn"]}
+        >>> model = cnn.MLPClassifier(categorical_features=["city"], max_iter=1, random_state=0)
+        >>> schema = model.fit(X, ["no", "yes", "no", "yes"]).input_schema()
+        >>> schema["properties"]["city"]["x-categories"], schema["properties"]["age"]["type"]
+        (['Bonn', 'Ulm'], ['number', 'null'])
         """
         return self._network().input_schema()
 
@@ -127,6 +156,17 @@ class Reading(EstimatorExchanging):
             If X cannot be used, as by ``predict``.
         NotFittedError
             Before fit.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X = {"age": [31, 48, 25, 60], "city": ["Ulm", "Bonn", "Ulm", "Bonn"]}
+        >>> model = cnn.MLPClassifier(categorical_features=["city"], max_iter=1, random_state=0)
+        >>> model.fit(X, ["no", "yes", "no", "yes"]).check_inputs({"age": [310, 40], "city": ["Ulm", "Oslo"]})
+        2 rows compared with 4 of training: 2 findings; 2 rows outside the ranges and categories of training
+        column  finding  here                        training
+        age     range    1 of 2 above 60, up to 310  25 to 60
+        city    unknown  1 of 2 unknown: Oslo (1)    Bonn, Ulm
         """
         rows = self._read_rows(X)
         return self.network_.check_inputs(rows)
@@ -137,17 +177,43 @@ class Reading(EstimatorExchanging):
 
     @property
     def feature_names_in_(self) -> Array:
-        """Names of the columns of X (n_features_in_,), if X was a table whose names are texts."""
+        """Names of the columns of X (n_features_in_,), if X was a table whose names are texts.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X = {"age": [31.0, 48.0], "income": [20.0, 30.0]}
+        >>> model = cnn.MLPRegressor(max_iter=1, random_state=0).fit(X, [0.0, 1.0])
+        >>> model.feature_names_in_.tolist()
+        ['age', 'income']
+        """
         return self._network().feature_names_in_
 
     @property
     def input_names_(self) -> Array:
-        """Names of the inputs of the first layer, those of the columns of :meth:`input_gradient`; "x0", ... without."""
+        """Names of the inputs of the first layer, those of the columns of :meth:`input_gradient`; "x0", ... without.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X = {"age": [31, 48, 25, 60], "city": ["Ulm", "Bonn", "Ulm", "Bonn"]}
+        >>> model = cnn.MLPClassifier(categorical_features=["city"], max_iter=1, random_state=0)
+        >>> model.fit(X, ["no", "yes", "no", "yes"]).input_names_.tolist()
+        ['age', 'city_Bonn', 'city_Ulm']
+        """
         return self._network().input_names_
 
     @property
     def out_activation_(self) -> str:
-        """Activation of the last layer: "logistic", "softmax", "identity" or "exp"."""
+        """Activation of the last layer: "logistic", "softmax", "identity" or "exp".
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> model = cnn.MLPClassifier(max_iter=1, random_state=0).fit([[0.0], [1.0], [2.0]], ["red", "green", "blue"])
+        >>> model.out_activation_
+        'softmax'
+        """
         link = self.network_._configuration.activation_names[-1]
         return _LINKS.get(link, link)
 
@@ -155,7 +221,16 @@ class Reading(EstimatorExchanging):
 
     @property
     def metadata_(self) -> dict[str, Any]:
-        """Content of the user, as in :class:`Network`: anything that JSON can express, by name. Files contain it."""
+        """Content of the user, as in :class:`Network`: anything that JSON can express, by name. Files contain it.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> model = cnn.MLPRegressor(max_iter=1, random_state=0).fit([[0.0], [1.0]], [0.0, 1.0])
+        >>> model.save("model.safetensors", metadata={"author": "Ann"})
+        >>> cnn.MLPRegressor.load("model.safetensors").metadata_
+        {'author': 'Ann'}
+        """
         return self.network_.metadata
 
     def fingerprint(self) -> str:
@@ -171,6 +246,14 @@ class Reading(EstimatorExchanging):
         ------
         NotFittedError
             Before fit.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> model = cnn.MLPRegressor(max_iter=1, random_state=0).fit([[0.0], [1.0]], [0.0, 1.0])
+        >>> model.save("model.safetensors")
+        >>> model.fingerprint() == cnn.MLPRegressor.load("model.safetensors").fingerprint(), len(model.fingerprint())
+        (True, 64)
         """
         return self._network().fingerprint()
 
@@ -196,6 +279,15 @@ class Reading(EstimatorExchanging):
             If the file does not exist.
         ValueError
             If the file is not that of an estimator of this class. Loading never runs code from the file.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> model = cnn.MLPClassifier(hidden_layer_sizes=(), solver="lbfgs", random_state=0)
+        >>> model.fit([[0.0], [1.0], [2.0], [3.0]], ["low", "low", "high", "high"]).save("model.safetensors")
+        >>> loaded = cnn.MLPClassifier.load("model.safetensors")
+        >>> loaded.solver, loaded.predict([[-1.0], [4.0]]).tolist()
+        ('lbfgs', ['low', 'high'])
         """
         loaded: Self = cls._files().read(path, cls, mmap=mmap)
         return loaded

@@ -272,5 +272,14 @@ class MLPRegressor(ValuePredictions, Perceptron):
             If X, y or a weight has an invalid type, shape or value.
         DivergenceError
             If the loss or a weight is not finite at the end of the epoch.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> model = cnn.MLPRegressor(hidden_layer_sizes=(), learning_rate_init=0.3, random_state=0)
+        >>> for _ in range(100):
+        ...     _ = model.partial_fit([[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0])
+        >>> model.predict([[3.0]]).round(1).tolist()
+        [7.0]
         """
         return self._train(X, y, sample_weight, partial=True)

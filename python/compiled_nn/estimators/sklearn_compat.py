@@ -131,19 +131,56 @@ class SklearnMixin:
         return _import_required().make_tags(self)
 
     def get_metadata_routing(self) -> Any:
-        """Return the metadata requests: arguments that a meta-estimator passes to fit, partial_fit and score."""
+        """Return the metadata requests: arguments that a meta-estimator passes to fit, partial_fit and score.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> cnn.MLPClassifier().get_metadata_routing().score.requests
+        {'sample_weight': None}
+        """
         return _import_required().make_requester(self).get_metadata_routing()
 
     def set_fit_request(self, **requests: Any) -> Self:
-        """Request arguments of fit from meta-estimators, such as ``sample_weight=True``; return self."""
+        """Request arguments of fit from meta-estimators, such as ``sample_weight=True``; return self.
+
+        Examples
+        --------
+        >>> import sklearn
+        >>> import compiled_nn as cnn
+        >>> with sklearn.config_context(enable_metadata_routing=True):
+        ...     model = cnn.MLPClassifier().set_fit_request(sample_weight=True)
+        >>> model.get_metadata_routing().fit.requests
+        {'sample_weight': True, 'validation_data': None, 'validation_groups': None}
+        """
         return self._request("set_fit_request", requests)
 
     def set_partial_fit_request(self, **requests: Any) -> Self:
-        """Request arguments of partial_fit from meta-estimators; return self."""
+        """Request arguments of partial_fit from meta-estimators; return self.
+
+        Examples
+        --------
+        >>> import sklearn
+        >>> import compiled_nn as cnn
+        >>> with sklearn.config_context(enable_metadata_routing=True):
+        ...     model = cnn.MLPRegressor().set_partial_fit_request(sample_weight=True)
+        >>> model.get_metadata_routing().partial_fit.requests
+        {'sample_weight': True}
+        """
         return self._request("set_partial_fit_request", requests)
 
     def set_score_request(self, **requests: Any) -> Self:
-        """Request arguments of score from meta-estimators; return self."""
+        """Request arguments of score from meta-estimators; return self.
+
+        Examples
+        --------
+        >>> import sklearn
+        >>> import compiled_nn as cnn
+        >>> with sklearn.config_context(enable_metadata_routing=True):
+        ...     model = cnn.MLPRegressor().set_score_request(sample_weight=False)
+        >>> model.get_metadata_routing().score.requests
+        {'sample_weight': False}
+        """
         return self._request("set_score_request", requests)
 
     def _request(self, method: str, requests: dict[str, Any]) -> Self:

@@ -34,6 +34,15 @@ class ValuePredictions(Reading):
         ndarray (m,), or (m, n) where y had n columns
             Predicted means, or one column per quantile for the loss "quantile", in the float dtype of the y of fit. For
             integers y they are float64; float32 if X is float32 and `scale_targets` is False.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> model = cnn.MLPRegressor(hidden_layer_sizes=(), solver="lbfgs", alpha=0.0, random_state=0)
+        >>> model.fit([[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0])  # y = 2 x + 1
+        MLPRegressor(alpha=0.0, hidden_layer_sizes=(), random_state=0, solver='lbfgs')
+        >>> model.predict([[3.0], [10.0]]).round(2).tolist()
+        [7.0, 21.0]
         """
         rows = self._read_rows(X)
         if out is not None:
@@ -58,6 +67,19 @@ class ValuePredictions(Reading):
         -------
         mean, deviation : ndarray (m,), or (m, n) where y had n columns
             Values in the units of y.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import compiled_nn as cnn
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.uniform(1, 5, (500, 1))
+        >>> y = 10 * X[:, 0] + X[:, 0] * rng.normal(size=500)  # the noise grows with x
+        >>> options = {"loss": "gaussian_nll", "scale_targets": True, "standardize": True, "learning_rate_init": 0.01}
+        >>> model = cnn.MLPRegressor(max_iter=30, random_state=0, **options).fit(X, y)
+        >>> mean, deviation = model.predict_distribution([[1.0], [4.0]])
+        >>> mean.round().tolist(), deviation.round(1).tolist()
+        ([10.0, 39.0], [1.1, 3.8])
         """
         rows = self._read_rows(X)
         return self.network_.predict_distribution(rows, out=out)
@@ -82,6 +104,18 @@ class ValuePredictions(Reading):
         ------
         TypeError, ValueError
             If :meth:`calibrate_intervals` was not called, or had too few rows for `coverage`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import compiled_nn as cnn
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.uniform(0, 1, (400, 1))
+        >>> y = 10 * X[:, 0] + rng.normal(size=400)
+        >>> model = cnn.MLPRegressor(hidden_layer_sizes=(), solver="lbfgs", random_state=0).fit(X[:200], y[:200])
+        >>> lower, upper = model.calibrate_intervals(X[200:], y[200:]).predict_interval([[0.5]], coverage=0.9)
+        >>> lower.round(1).tolist(), upper.round(1).tolist()
+        ([3.3], [6.7])
         """
         rows = self._read_rows(X)
         return self.network_.predict_interval(rows, coverage)
@@ -103,6 +137,15 @@ class ValuePredictions(Reading):
         Returns
         -------
         float
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> model = cnn.MLPRegressor(hidden_layer_sizes=(), solver="lbfgs", alpha=0.0, random_state=0)
+        >>> model.fit([[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0])
+        MLPRegressor(alpha=0.0, hidden_layer_sizes=(), random_state=0, solver='lbfgs')
+        >>> round(model.score([[0.0], [4.0]], [1.0, 7.0]), 2)  # 9 is predicted for 7
+        0.78
         """
         inputs.check_lengths(X, y, sample_weight)
         predicted = self.predict(X)

@@ -61,6 +61,15 @@ class Verification:
         Number of rows.
     against : str
         Library that computed the other side, with its version.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> data = cnn.datasets.xor()
+    >>> net = cnn.Network([cnn.Dense(8, "relu"), cnn.Dense(2)], seed=0).fit(data.X_train, data.y_train, epochs=1)
+    >>> verification = net.to_json("net.json")
+    >>> verification.rows, verification.largest_difference < 1e-5
+    (64, True)
     """
 
     largest_difference: float

@@ -38,6 +38,14 @@ def tweedie_deviance(y: Any, predicted: Any, sample_weight: Any = None, *, power
     References
     ----------
     .. [1] B. Jorgensen, "The Theory of Dispersion Models", Chapman & Hall, 1997.
+
+    Examples
+    --------
+    >>> from compiled_nn import metrics
+    >>> metrics.tweedie_deviance([1.0, 2.0], [2.0, 4.0])  # the squared error
+    2.5
+    >>> round(metrics.tweedie_deviance([0.0, 2.0], [1.0, 2.0], power=1.5), 4)
+    2.0
     """
     checks.real("tweedie_deviance", "power", power)
     if 0 < power < 1:
@@ -87,6 +95,12 @@ def poisson_deviance(y: Any, predicted: Any, sample_weight: Any = None) -> float
     ------
     TypeError, ValueError
         Same as in :func:`tweedie_deviance`.
+
+    Examples
+    --------
+    >>> from compiled_nn import metrics
+    >>> metrics.poisson_deviance([0, 3], [2.0, 3.0])  # (2 * 2 + 0) / 2
+    2.0
     """
     return tweedie_deviance(y, predicted, sample_weight, power=1)
 
@@ -107,5 +121,11 @@ def gamma_deviance(y: Any, predicted: Any, sample_weight: Any = None) -> float:
     ------
     TypeError, ValueError
         Same as in :func:`tweedie_deviance`.
+
+    Examples
+    --------
+    >>> from compiled_nn import metrics
+    >>> round(metrics.gamma_deviance([1.0, 4.0], [2.0, 4.0]), 4)  # log(2) - 1/2
+    0.1931
     """
     return tweedie_deviance(y, predicted, sample_weight, power=2)

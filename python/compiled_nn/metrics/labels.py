@@ -102,6 +102,15 @@ def confusion(true: Array, predicted: Array, n_classes: int, sample_weight: Arra
     ndarray (n_classes, n_classes)
         Number of samples of each true class (rows) that were predicted as each class (columns), int64; with
         `sample_weight` their total weight, float64.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from compiled_nn import metrics
+    >>> metrics.confusion(np.array([0, 1, 1, 2]), np.array([0, 1, 0, 2]), n_classes=3)
+    array([[1, 0, 0],
+           [1, 1, 0],
+           [0, 0, 1]])
     """
     checks.integer("confusion", "n_classes", n_classes, minimum=1)
     true, predicted = (_indices(a, name, n_classes) for a, name in ((true, "true"), (predicted, "predicted")))

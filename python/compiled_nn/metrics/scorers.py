@@ -101,6 +101,15 @@ class Metric:
         ------
         TypeError, ValueError
             If the metric is not for this kind of estimator or targets, or an array is invalid.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> model = cnn.MLPClassifier(hidden_layer_sizes=(), solver="lbfgs", random_state=0)
+        >>> model.fit([[0.0], [1.0], [2.0], [3.0]], ["low", "low", "high", "high"])
+        MLPClassifier(hidden_layer_sizes=(), random_state=0, solver='lbfgs')
+        >>> cnn.metrics.resolve("accuracy").measure(model, [[-1.0], [4.0], [5.0]], ["low", "high", "low"])
+        0.6666666666666666
         """
         if self.needs == "probabilities":
             predicted = estimator.predict_proba(X)
@@ -201,6 +210,15 @@ def resolve(
     ------
     TypeError, ValueError
         If no metric has this name, or `metric` is of another type.
+
+    Examples
+    --------
+    >>> from compiled_nn import metrics
+    >>> metric = metrics.resolve("neg_log_loss")
+    >>> metric.needs, metric.greater_is_better
+    ('probabilities', True)
+    >>> metrics.resolve("rmse")([1.0, 2.0], [4.0, 6.0])
+    3.5355339059327378
     """
     if isinstance(metric, Metric):
         return metric

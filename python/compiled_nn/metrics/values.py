@@ -107,6 +107,12 @@ def rmse(y: Any, predicted: Any, sample_weight: Any = None) -> float:
     ------
     TypeError, ValueError
         If the shapes differ, or an array is invalid.
+
+    Examples
+    --------
+    >>> from compiled_nn import metrics
+    >>> metrics.rmse([1.0, 2.0], [4.0, 6.0])  # sqrt((9 + 16) / 2)
+    3.5355339059327378
     """
     true, guessed, w = inputs.value_pair(y, predicted, sample_weight)
     return float(np.sqrt(np.average(inputs.squares(true - guessed), axis=0, weights=w)).mean())
@@ -128,6 +134,14 @@ def mae(y: Any, predicted: Any, sample_weight: Any = None) -> float:
     ------
     TypeError, ValueError
         If the shapes differ, or an array is invalid.
+
+    Examples
+    --------
+    >>> from compiled_nn import metrics
+    >>> metrics.mae([1.0, 2.0], [2.0, 5.0])
+    2.0
+    >>> metrics.mae([1.0, 2.0], [2.0, 5.0], sample_weight=[3, 1])
+    1.5
     """
     true, guessed, w = inputs.value_pair(y, predicted, sample_weight)
     return inputs.mean(abs(true - guessed), w)
@@ -152,6 +166,12 @@ def median_absolute_error(y: Any, predicted: Any, sample_weight: Any = None) -> 
     ------
     TypeError, ValueError
         If the shapes differ, or an array is invalid.
+
+    Examples
+    --------
+    >>> from compiled_nn import metrics
+    >>> metrics.median_absolute_error([0.0, 0.0, 0.0], [1.0, 2.0, 90.0])
+    2.0
     """
     true, guessed, w = inputs.value_pair(y, predicted, sample_weight)
     errors = abs(true - guessed)
@@ -188,6 +208,12 @@ def max_error(y: Any, predicted: Any, sample_weight: Any = None) -> float:
     ------
     TypeError, ValueError
         If the shapes differ, or an array is invalid.
+
+    Examples
+    --------
+    >>> from compiled_nn import metrics
+    >>> metrics.max_error([0.0, 0.0, 0.0], [1.0, 2.0, -90.0])
+    90.0
     """
     true, guessed, w = inputs.value_pair(y, predicted, sample_weight)
     used = inputs.ones_for(w, len(true)) > 0
@@ -212,6 +238,12 @@ def mape(y: Any, predicted: Any, sample_weight: Any = None) -> float:
     ------
     TypeError, ValueError
         If the shapes differ, or an array is invalid.
+
+    Examples
+    --------
+    >>> from compiled_nn import metrics
+    >>> metrics.mape([100.0, 200.0], [110.0, 150.0])  # (10 % + 25 %) / 2
+    0.175
     """
     true, guessed, w = inputs.value_pair(y, predicted, sample_weight)
     return inputs.mean(abs(true - guessed) / np.maximum(abs(true), np.finfo(np.float64).eps), w)
@@ -280,6 +312,13 @@ def d2_pinball(
     ----------
     .. [1] R. Koenker, J. A. F. Machado, "Goodness of fit and related inference processes for quantile regression",
        Journal of the American Statistical Association, 94, 1999.
+
+    Examples
+    --------
+    >>> from compiled_nn import metrics
+    >>> y = [1.0, 2.0, 3.0, 4.0]
+    >>> metrics.d2_pinball(y, [[0.9, 1.2], [1.8, 2.2], [2.8, 3.3], [3.7, 4.1]], quantiles=(0.1, 0.9))
+    0.8666666666666667
     """
     guessed = inputs.numbers(predicted, "predicted")
     if guessed.shape[1] != len(quantiles):

@@ -72,12 +72,15 @@ def write(
 
     Examples
     --------
-    >>> import io
+    >>> import numpy as np
     >>> import compiled_nn as cnn
-    >>> data = cnn.datasets.load_digits()
-    >>> net = cnn.MLPClassifier(max_iter=2, random_state=0).fit(data.X_train, data.y_train)
-    >>> file = io.BytesIO()
-    >>> cnn.report.write(file, net, data.X_test[:50], data.y_test[:50])  # doctest: +SKIP
+    >>> X = np.random.default_rng(0).normal(size=(80, 2))
+    >>> y = 2 * X[:, 0] - X[:, 1]
+    >>> model = cnn.MLPRegressor(max_iter=20, random_state=0).fit(X[:60], y[:60])
+    >>> cnn.report.write("report.html", model, X[60:], y[60:], X_train=X[:60], y_train=y[:60], title="Two columns")
+    >>> with open("report.html") as file:
+    ...     file.read(15)
+    '<!DOCTYPE html>'
     """
     about = subject.make(model, X, y, X_train, y_train, class_names, metrics)
     heading = title if title else _article(type(model).__name__)

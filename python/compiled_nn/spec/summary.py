@@ -40,6 +40,15 @@ class LayerSummary:
         are not counted.
     bytes : int or None
         Size of the parameters and of the running statistics in memory.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> data = cnn.datasets.xor()
+    >>> net = cnn.Network([cnn.Dense(8, "relu"), cnn.Dense(2)], seed=0).fit(data.X_train, data.y_train, epochs=1)
+    >>> layer = net.summary().layers[0]
+    >>> layer.inputs, layer.units, layer.parameters  # 2 * 8 weights and 8 biases
+    (2, 8, 24)
     """
 
     inputs: int | None
@@ -85,6 +94,20 @@ class Summary:
     n_parameters, n_trainable, flops, bytes : int or None
         Totals of the layers; None where a layer is unknown. `n_trainable` is the number of parameters of the layers
         that training changes.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> data = cnn.datasets.load_digits()
+    >>> net = cnn.Network([cnn.Dense(100, "relu"), cnn.Dense(10)], seed=0).fit(data.X_train, data.y_train, epochs=1)
+    >>> summary = net.summary()
+    >>> summary
+    layer  inputs  units  activation  parameters  FLOPs  bytes
+        0      64    100        relu        6500  12800  26000
+        1     100     10     softmax        1010   2000   4040
+    total                                   7510  14800  30040
+    >>> summary.n_parameters, summary.layers[0].flops
+    (7510, 12800)
     """
 
     def __init__(self, layers: Sequence[LayerSummary]) -> None:

@@ -61,11 +61,16 @@ def optimize_study(
 
     Examples
     --------
+    >>> import optuna
     >>> import compiled_nn as cnn
-    >>> import optuna  # doctest: +SKIP
-    >>> study = optuna.create_study(direction="minimize")  # doctest: +SKIP
-    >>> space = {"alpha": cnn.tuning.Real(1e-5, 1e-1, log=True)}
-    >>> cnn.tuning.optimize_study(study, model, X, y, space=space, n_trials=64, halving="auto")  # doctest: +SKIP
+    >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
+    >>> data = cnn.datasets.load_digits()
+    >>> study = optuna.create_study(direction="minimize", sampler=optuna.samplers.RandomSampler(seed=0))
+    >>> space = {"learning_rate_init": cnn.tuning.Real(1e-4, 1e-1, log=True)}
+    >>> model = cnn.MLPClassifier(standardize=True, max_iter=3, random_state=0)
+    >>> cnn.tuning.optimize_study(study, model, data.X_train, data.y_train, space=space, n_trials=6)
+    >>> len(study.trials), study.best_params
+    (6, {'learning_rate_init': 0.013981961408994055})
     """
     optuna = optional.load("optuna", purpose="optimize_study", library="Optuna", extra="optuna")
     n_trials = checks.integer("optimize_study", "n_trials", n_trials, minimum=1)

@@ -163,8 +163,10 @@ def search(
     >>> space = {"learning_rate_init": cnn.tuning.Real(1e-4, 1e-1, log=True), "hidden_layer_sizes": [16, 32, 64]}
     >>> model = cnn.MLPClassifier(standardize=True, max_iter=8)
     >>> best = cnn.search(model, data.X_train, data.y_train, space=space, n_candidates=8, random_state=0)
-    >>> sorted(best.best_params_), best.results_["epochs"].max().item()
-    (['hidden_layer_sizes', 'learning_rate_init'], 8)
+    >>> best.best_params_
+    {'hidden_layer_sizes': 64, 'learning_rate_init': 0.027321603619774218}
+    >>> round(best.score(data.X_test, data.y_test), 2)
+    0.96
     """
     options = make_options(
         X,
@@ -248,9 +250,10 @@ def evaluate(estimator: Any, X: Any, y: Any, candidates: Sequence[Params], **opt
     >>> import compiled_nn as cnn
     >>> data = cnn.datasets.load_digits()
     >>> model = cnn.MLPClassifier(standardize=True, max_iter=2, random_state=0)
-    >>> results = cnn.tuning.evaluate(model, data.X_train, data.y_train, [{"alpha": 0.1}, {"alpha": 1e-4}])
-    >>> results["val_loss"].shape
-    (2,)
+    >>> candidates = [{"learning_rate_init": 1e-4}, {"learning_rate_init": 1e-2}]
+    >>> results = cnn.tuning.evaluate(model, data.X_train, data.y_train, candidates)
+    >>> results["val_loss"].round(1).tolist(), results["rank"].tolist()
+    ([2.7, 0.2], [2, 1])
     """
     compared, monitor = outcomes_of(estimator, X, y, candidates, **options)
     return outcomes.table(compared, monitor)

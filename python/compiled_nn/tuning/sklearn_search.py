@@ -87,9 +87,11 @@ class SearchCV(ParameterAccess, sklearn_compat.SklearnMixin):
     >>> import compiled_nn as cnn
     >>> data = cnn.datasets.load_digits()
     >>> model = cnn.MLPClassifier(standardize=True, max_iter=3, random_state=0)
-    >>> search = cnn.tuning.SearchCV(model, {"alpha": [1e-4, 1.0]}, cv=3, random_state=0)
-    >>> search.fit(data.X_train, data.y_train).cv_results_["split2_test_score"].shape
-    (2,)
+    >>> search = cnn.tuning.SearchCV(model, {"learning_rate_init": [1e-4, 1e-2]}, cv=3, random_state=0)
+    >>> search.fit(data.X_train, data.y_train).best_params_
+    {'learning_rate_init': 0.01}
+    >>> round(search.best_score_, 2), search.cv_results_["split2_test_score"].shape
+    (0.95, (2,))
     """
 
     best_estimator_: Any
@@ -121,7 +123,25 @@ class SearchCV(ParameterAccess, sklearn_compat.SklearnMixin):
     # ---- parameters
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters by name; with `deep` also those of the estimator, as "estimator__<name>"."""
+        """Return the parameters by name.
+
+        Parameters
+        ----------
+        deep : bool, default True
+            Whether the parameters of the estimator are included, as "estimator__<name>".
+
+        Returns
+        -------
+        dict
+            Parameters by name.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> search = cnn.tuning.SearchCV(cnn.MLPClassifier(max_iter=30), {"alpha": [1e-4, 1.0]}, cv=3)
+        >>> search.get_params()["cv"], search.get_params()["estimator__max_iter"]
+        (3, 30)
+        """
         params = super().get_params()
         if deep and hasattr(self.estimator, "get_params"):
             own = self.estimator.get_params()
@@ -129,7 +149,29 @@ class SearchCV(ParameterAccess, sklearn_compat.SklearnMixin):
         return params
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters by name, also those of the estimator; return self."""
+        """Set parameters by name.
+
+        Parameters
+        ----------
+        **params
+            New values; those of the estimator have the names "estimator__<name>".
+
+        Returns
+        -------
+        self : SearchCV
+
+        Raises
+        ------
+        ValueError
+            If a name is not that of a parameter.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> search = cnn.tuning.SearchCV(cnn.MLPClassifier(), {"alpha": [1e-4, 1.0]})
+        >>> search.set_params(cv=5, estimator__max_iter=30).estimator
+        MLPClassifier(max_iter=30)
+        """
         own = {name: value for name, value in params.items() if not name.startswith(_NESTED)}
         super().set_params(**own)
         nested = {name.removeprefix(_NESTED): params[name] for name in params.keys() - own.keys()}
@@ -178,6 +220,15 @@ class SearchCV(ParameterAccess, sklearn_compat.SklearnMixin):
         ------
         TypeError, ValueError, DivergenceError
             As :func:`compiled_nn.search`.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> data = cnn.datasets.load_digits()
+        >>> model = cnn.MLPClassifier(standardize=True, max_iter=3, random_state=0)
+        >>> search = cnn.tuning.SearchCV(model, {"hidden_layer_sizes": [2, 32]}, cv=2, random_state=0)
+        >>> search.fit(data.X_train, data.y_train).best_estimator_
+        MLPClassifier(hidden_layer_sizes=32, max_iter=3, random_state=0, standardize=True)
         """
         if not isinstance(self.estimator, (Perceptron, TabularBase)):
             raise TypeError(
@@ -240,19 +291,47 @@ class SearchCV(ParameterAccess, sklearn_compat.SklearnMixin):
 
     @property
     def classes_(self) -> Array:
-        """Sorted labels of the best estimator."""
+        """Sorted labels of the best estimator.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X, y = [[float(i)] for i in range(20)], ["low"] * 10 + ["high"] * 10
+        >>> search = cnn.tuning.SearchCV(cnn.MLPClassifier(max_iter=3), {"alpha": [1e-4, 1.0]}, cv=2, random_state=0)
+        >>> search.fit(X, y).classes_.tolist()
+        ['high', 'low']
+        """
         classes: Array = self._best().classes_
         return classes
 
     @property
     def n_features_in_(self) -> int:
-        """Number of columns of X."""
+        """Number of columns of X.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X, y = [[float(i), 0.0] for i in range(20)], ["low"] * 10 + ["high"] * 10
+        >>> search = cnn.tuning.SearchCV(cnn.MLPClassifier(max_iter=3), {"alpha": [1e-4, 1.0]}, cv=2, random_state=0)
+        >>> search.fit(X, y).n_features_in_
+        2
+        """
         n: int = self._best().n_features_in_
         return n
 
     @property
     def feature_names_in_(self) -> Array:
-        """Names of the columns of X, if they are texts."""
+        """Names of the columns of X, if they are texts.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import compiled_nn as cnn
+        >>> X, y = cnn.datasets.Table({"age": np.arange(20.0), "income": np.ones(20)}), ["low"] * 10 + ["high"] * 10
+        >>> search = cnn.tuning.SearchCV(cnn.MLPClassifier(max_iter=3), {"alpha": [1e-4, 1.0]}, cv=2, random_state=0)
+        >>> search.fit(X, y).feature_names_in_.tolist()
+        ['age', 'income']
+        """
         names: Array = self._best().feature_names_in_
         return names
 
@@ -262,30 +341,170 @@ class SearchCV(ParameterAccess, sklearn_compat.SklearnMixin):
         return self.best_estimator_
 
     def predict(self, X: Any) -> Array:
-        """Return the predictions of the best estimator."""
+        """Return the predictions of the best estimator.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+            Samples.
+
+        Returns
+        -------
+        ndarray (m,) or (m, n_outputs)
+            Labels or values, as by the estimator.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X has an invalid type, shape or value.
+        NotFittedError
+            Before fit.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X, y = [[float(i)] for i in range(20)], ["low"] * 10 + ["high"] * 10
+        >>> model = cnn.MLPClassifier(hidden_layer_sizes=(), standardize=True, learning_rate_init=0.1, max_iter=30)
+        >>> search = cnn.tuning.SearchCV(model, {"alpha": [1e-4, 1.0]}, cv=2, random_state=0)
+        >>> search.fit(X, y).predict([[0.0], [19.0]]).tolist()
+        ['low', 'high']
+        """
         predicted: Array = self._best().predict(X)
         return predicted
 
     @_lacks("predict_proba")
     def predict_proba(self, X: Any) -> Array:
-        """Return the probabilities of the best estimator."""
+        """Return the probabilities of the best estimator.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+            Samples.
+
+        Returns
+        -------
+        ndarray (m, n_classes)
+            Probabilities, with the columns in the order of ``classes_``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X has an invalid type, shape or value.
+        NotFittedError
+            Before fit.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X, y = [[float(i)] for i in range(20)], ["low"] * 10 + ["high"] * 10
+        >>> model = cnn.MLPClassifier(hidden_layer_sizes=(), standardize=True, learning_rate_init=0.1, max_iter=30)
+        >>> search = cnn.tuning.SearchCV(model, {"alpha": [1e-4, 1.0]}, cv=2, random_state=0)
+        >>> search.fit(X, y).predict_proba([[0.0], [19.0]]).round(1)
+        array([[0.3, 0.7],
+               [0.7, 0.3]], dtype=float32)
+        """
         p: Array = self._best().predict_proba(X)
         return p
 
     @_lacks("predict_log_proba")
     def predict_log_proba(self, X: Any) -> Array:
-        """Return the logarithms of the probabilities of the best estimator."""
+        """Return the logarithms of the probabilities of the best estimator.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+            Samples.
+
+        Returns
+        -------
+        ndarray (m, n_classes)
+            Logarithms, with the columns in the order of ``classes_``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X has an invalid type, shape or value.
+        NotFittedError
+            Before fit.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X, y = [[float(i)] for i in range(20)], ["low"] * 10 + ["high"] * 10
+        >>> model = cnn.MLPClassifier(hidden_layer_sizes=(), standardize=True, learning_rate_init=0.1, max_iter=30)
+        >>> search = cnn.tuning.SearchCV(model, {"alpha": [1e-4, 1.0]}, cv=2, random_state=0)
+        >>> search.fit(X, y).predict_log_proba([[0.0]]).round(1)
+        array([[-1.3, -0.3]], dtype=float32)
+        """
         logs: Array = self._best().predict_log_proba(X)
         return logs
 
     @_lacks("decision_function")
     def decision_function(self, X: Any) -> Array:
-        """Return the outputs of the best estimator before the link."""
+        """Return the outputs of the best estimator before the link.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+            Samples.
+
+        Returns
+        -------
+        ndarray (m,) or (m, n_outputs)
+            Outputs, as by the estimator.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X has an invalid type, shape or value.
+        NotFittedError
+            Before fit.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X, y = [[float(i)] for i in range(20)], ["high"] * 10 + ["low"] * 10
+        >>> model = cnn.MLPClassifier(hidden_layer_sizes=(), standardize=True, learning_rate_init=0.1, max_iter=30)
+        >>> search = cnn.tuning.SearchCV(model, {"alpha": [1e-4, 1.0]}, cv=2, random_state=0)
+        >>> search.fit(X, y).decision_function([[0.0], [19.0]]).round(1)
+        array([-1.1,  1.4], dtype=float32)
+        """
         outputs: Array = self._best().decision_function(X)
         return outputs
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the accuracy or R² of the best estimator."""
+        """Return the accuracy or R^2 of the best estimator.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+            Samples.
+        y : array-like (m,) or (m, n)
+            True labels or values.
+        sample_weight : array-like (m,), optional
+            Weight of each row.
+
+        Returns
+        -------
+        float
+            Score, as by the estimator.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X or y has an invalid type, shape or value.
+        NotFittedError
+            Before fit.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> data = cnn.datasets.load_digits()
+        >>> model = cnn.MLPClassifier(standardize=True, learning_rate_init=0.01, max_iter=8, random_state=0)
+        >>> search = cnn.tuning.SearchCV(model, {"hidden_layer_sizes": [2, 64]}, cv=2, random_state=0)
+        >>> round(search.fit(data.X_train, data.y_train).score(data.X_test, data.y_test), 2)
+        0.97
+        """
         score: float = self._best().score(X, y, sample_weight)
         return score
 

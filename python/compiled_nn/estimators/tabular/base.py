@@ -141,6 +141,14 @@ class TabularBase(TabularFitted):
         Notes
         -----
         After an exception, the estimator is as it was before.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X = {"age": [31, 48, None, 60] * 10, "city": ["Ulm", "Bonn", "Ulm", None] * 10}
+        >>> model = cnn.TabularClassifier(n_members=2, max_iter=20, random_state=0)
+        >>> model.fit(X, ["no", "yes", "no", "yes"] * 10).score(X, ["no", "yes", "no", "yes"] * 10)
+        1.0
         """
         return self._train(X, y, sample_weight, validation_data, validation_groups, map)
 

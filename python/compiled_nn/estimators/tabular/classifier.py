@@ -206,15 +206,49 @@ class TabularClassifier(ClassPredictions, TabularBase):
 
     @property
     def classes_(self) -> Array:
-        """Sorted labels (n_classes,) in the dtype of y; 0, 1, ... where y has one 0/1 column per label."""
+        """Sorted labels (n_classes,) in the dtype of y; 0, 1, ... where y has one 0/1 column per label.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X, y = [[float(i)] for i in range(40)], ["low"] * 20 + ["high"] * 20
+        >>> model = cnn.TabularClassifier(n_members=2, max_iter=5, random_state=0).fit(X, y)
+        >>> model.classes_.tolist()
+        ['high', 'low']
+        """
         return np.unique(self.ensemble_.classes_).astype(self._label_dtype)
 
     # ---- a single class, which is certain
 
     def predict_proba(self, X: Any, *, out: Array | None = None) -> Array:
-        """Return the probability of each class (m, n_classes) for X (m, k), in the order of ``classes_``.
+        """Return the probability of each class.
 
-        `out` is an array to write to, C-contiguous and in the dtype of the network.
+        Parameters
+        ----------
+        X : array-like (m, k)
+            Samples.
+        out : ndarray (m, n_classes), optional
+            Array to write to, C-contiguous and in the dtype of the network.
+
+        Returns
+        -------
+        ndarray (m, n_classes)
+            Probabilities in the dtype of the network, with the columns in the order of ``classes_``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X or `out` has an invalid type, shape or value.
+        NotFittedError
+            Before fit.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X, y = [[float(i)] for i in range(40)], ["low"] * 20 + ["high"] * 20
+        >>> model = cnn.TabularClassifier(n_members=2, max_iter=40, random_state=0).fit(X, y)
+        >>> model.predict_proba([[0.0], [39.0]]).round(1).tolist()
+        [[0.0, 1.0], [1.0, 0.0]]
         """
         if not self._has_one_class():
             return super().predict_proba(X, out=out)
@@ -223,7 +257,34 @@ class TabularClassifier(ClassPredictions, TabularBase):
         return certain
 
     def predict_log_proba(self, X: Any) -> Array:
-        """Return the logarithms of the probabilities (m, n_classes), finite even where a probability rounds to 0."""
+        """Return the logarithm of the probability of each class, finite even where a probability rounds to 0.
+
+        Parameters
+        ----------
+        X : array-like (m, k)
+            Samples.
+
+        Returns
+        -------
+        ndarray (m, n_classes)
+            Logarithms in the dtype of the network, with the columns in the order of ``classes_``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X has an invalid type, shape or value.
+        NotFittedError
+            Before fit.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import compiled_nn as cnn
+        >>> X, y = [[float(i)] for i in range(40)], ["low"] * 20 + ["high"] * 20
+        >>> model = cnn.TabularClassifier(n_members=2, max_iter=40, random_state=0).fit(X, y)
+        >>> np.exp(model.predict_log_proba([[0.0], [39.0]])).round(1).tolist()
+        [[0.0, 1.0], [1.0, 0.0]]
+        """
         return (
             np.zeros((len(self.predict(X)), 1), self.dtype)
             if self._has_one_class()

@@ -63,6 +63,17 @@ class TabularFitted(Reading, TabularParameters, sklearn_compat.SklearnMixin):
             If X is None and there are no out-of-fold predictions.
         NotFittedError
             Before fit.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import compiled_nn as cnn
+        >>> X = np.linspace(0, 1, 80).reshape(-1, 1)
+        >>> y = X[:, 0] + 0.1 * (-1.0) ** np.arange(80)  # 0.1 above or below the line
+        >>> model = cnn.TabularRegressor(n_members=2, max_iter=30, random_state=0).fit(X, y)
+        >>> lower, upper = model.calibrate_intervals(None, y).predict_interval([[0.5]], coverage=0.9)
+        >>> (upper - lower).round(1).tolist()
+        [0.3]
         """
         if X is not None or not hasattr(self, "ensemble_"):
             return super().calibrate_intervals(X, y)
@@ -98,6 +109,15 @@ class TabularFitted(Reading, TabularParameters, sklearn_compat.SklearnMixin):
             If X or y has an invalid type, shape or value.
         NotFittedError
             Before fit.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import compiled_nn as cnn
+        >>> X, y = np.random.default_rng(0).normal(size=(2, 200, 1))  # y does not depend on X
+        >>> model = cnn.TabularRegressor(n_members=2, max_iter=10, random_state=0).fit(X, y[:, 0])
+        >>> [finding.name for finding in model.diagnose(X, y[:, 0])]
+        ['no_information', 'no_better_than_baseline']
         """
         inputs.check_lengths(X, y)
         rows = self._read_rows(X)
@@ -125,12 +145,30 @@ class TabularFitted(Reading, TabularParameters, sklearn_compat.SklearnMixin):
 
     @property
     def network_(self) -> Any:  # type: ignore[override]
-        """The ensemble: what all estimators have under this name."""
+        """The ensemble: what all estimators have under this name.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X, y = [[float(i)] for i in range(40)], [3.0 * i for i in range(40)]
+        >>> model = cnn.TabularRegressor(n_members=2, max_iter=5, random_state=0).fit(X, y)
+        >>> type(model.network_).__name__, len(model.network_.members_)
+        ('Ensemble', 2)
+        """
         return self.ensemble_
 
     @property
     def members_(self) -> list[Network]:
-        """Networks of the ensemble, each of which predicts alone."""
+        """Networks of the ensemble, each of which predicts alone.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X, y = [[float(i)] for i in range(40)], [3.0 * i for i in range(40)]
+        >>> model = cnn.TabularRegressor(n_members=2, max_iter=40, random_state=0).fit(X, y)
+        >>> [member.predict([[20.0]]).round().tolist() for member in model.members_]
+        [[60.0], [61.0]]
+        """
         return list(self.ensemble_.members_)
 
     @property
@@ -138,6 +176,14 @@ class TabularFitted(Reading, TabularParameters, sklearn_compat.SklearnMixin):
         """Predictions of each row of X of fit by the members that were not trained on it; NaN where there is none.
 
         They are probabilities (m, n_classes), or values (m,) or (m, n_outputs) in units of y.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X, y = [[float(i)] for i in range(40)], [3.0 * i for i in range(40)]
+        >>> model = cnn.TabularRegressor(n_members=2, validation="folds", max_iter=40, random_state=0).fit(X, y)
+        >>> model.oof_.shape, round(cnn.metrics.r2_score(y, model.oof_), 2)
+        ((40,), 1.0)
         """
         predicted = self.ensemble_.oof_
         if self._used is None:
@@ -148,27 +194,72 @@ class TabularFitted(Reading, TabularParameters, sklearn_compat.SklearnMixin):
 
     @property
     def weights_(self) -> Array:
-        """Weight of each member in the predictions (n_members,)."""
+        """Weight of each member in the predictions (n_members,).
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X, y = [[float(i)] for i in range(40)], [3.0 * i for i in range(40)]
+        >>> model = cnn.TabularRegressor(n_members=2, max_iter=5, random_state=0).fit(X, y)
+        >>> model.weights_.tolist()
+        [0.5, 0.5]
+        """
         return self.ensemble_.weights_
 
     @property
     def best_epochs_(self) -> Array:
-        """Epoch of each member with the lowest validation loss (n_members,)."""
+        """Epoch of each member with the lowest validation loss (n_members,).
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X, y = [[float(i)] for i in range(40)], [3.0 * i for i in range(40)]
+        >>> model = cnn.TabularRegressor(n_members=2, max_iter=5, random_state=0).fit(X, y)
+        >>> model.best_epochs_.tolist()
+        [5, 5]
+        """
         return self.ensemble_.best_epochs_
 
     @property
     def history_(self) -> dict[str, list[Any]]:
-        """Columns of ``Ensemble.history``, with one entry per epoch."""
+        """Columns of ``Ensemble.history``, with one entry per epoch.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X, y = [[float(i)] for i in range(40)], [3.0 * i for i in range(40)]
+        >>> model = cnn.TabularRegressor(n_members=2, max_iter=5, random_state=0).fit(X, y)
+        >>> model.history_["epoch"], model.history_["val_loss"][0] > model.history_["val_loss"][-1]
+        ([1, 2, 3, 4, 5], True)
+        """
         return self.ensemble_.history
 
     @property
     def n_iter_(self) -> int:
-        """Number of epochs of the longest training of a member."""
+        """Number of epochs of the longest training of a member.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X, y = [[float(i)] for i in range(40)], [3.0 * i for i in range(40)]
+        >>> model = cnn.TabularRegressor(n_members=2, max_iter=5, random_state=0).fit(X, y)
+        >>> model.n_iter_
+        5
+        """
         return len(self.ensemble_.history["epoch"])
 
     @property
     def stop_reason_(self) -> str | None:
-        """Reason for the end of training."""
+        """Reason for the end of training.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X, y = [[float(i)] for i in range(40)], [3.0 * i for i in range(40)]
+        >>> model = cnn.TabularRegressor(n_members=2, max_iter=5, random_state=0).fit(X, y)
+        >>> model.stop_reason_
+        'max_iter'
+        """
         return self.ensemble_.stop_reason_
 
     # ---- files
@@ -199,6 +290,16 @@ class TabularFitted(Reading, TabularParameters, sklearn_compat.SklearnMixin):
             If a parameter has an invalid value, which was set after fit.
         OSError
             If the file cannot be written; an existing file is then unchanged.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X, y = [[float(i)] for i in range(40)], [3.0 * i for i in range(40)]
+        >>> model = cnn.TabularRegressor(n_members=2, max_iter=40, random_state=0).fit(X, y)
+        >>> model.save("model.safetensors")
+        >>> loaded = cnn.TabularRegressor.load("model.safetensors")
+        >>> loaded.predict([[20.0]]).tolist() == model.predict([[20.0]]).tolist()
+        True
         """
         self._network()  # raises an error before fit
         self._files().write(path, self, self.ensemble_, self.report_, self._label_dtype, metadata, mappable)

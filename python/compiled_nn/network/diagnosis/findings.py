@@ -40,6 +40,15 @@ class Finding:
         "time_limit"); for an estimator of ``set_params``. Empty if the remedy is not a parameter.
     rows : tuple of int
         Indices of the rows that the finding is about, if it is about rows.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> data = cnn.datasets.load_digits()
+    >>> net = cnn.Network([cnn.Dense(10)], seed=0)
+    >>> finding = net.fit(data.X_train, data.y_train, epochs=1).diagnose(data.X_train, data.y_train)[0]
+    >>> finding.name, finding.remedy, finding.change
+    ('unscaled_input', 'standardize=True', {'standardize': True})
     """
 
     name: str
@@ -52,7 +61,17 @@ class Finding:
 
 
 class Diagnosis(tuple[Finding, ...]):
-    """Tuple of findings, in order from the input to the output, that prints as a table; empty if there are none."""
+    """Tuple of findings, in order from the input to the output, that prints as a table; empty if there are none.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> data = cnn.datasets.load_digits()
+    >>> net = cnn.Network([cnn.Dense(10)], seed=0).fit(data.X_train, data.y_train, epochs=1)
+    >>> net.diagnose(data.X_train, data.y_train)
+    unscaled_input  network  the first layer takes numbers from 0 to 16; 18 of 64 columns are far from 1
+                             -> standardize=True
+    """
 
     __slots__ = ()
 
