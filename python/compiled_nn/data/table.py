@@ -70,10 +70,28 @@ class Table:
 
     @property
     def column_names(self) -> list[Any]:
+        """Names of the columns.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from compiled_nn.datasets import Table
+        >>> Table({"age": np.array([31.0, 48.0]), "city": np.array(["Ulm", "Bonn"])}).column_names
+        ['age', 'city']
+        """
         return list(self._columns)
 
     @property
     def shape(self) -> tuple[int, int]:
+        """Number of rows and number of columns.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from compiled_nn.datasets import Table
+        >>> Table({"age": np.array([31.0, 48.0, 25.0]), "city": np.array(["Ulm", "Bonn", "Ulm"])}).shape
+        (3, 2)
+        """
         return len(self), len(self._columns)
 
     def __len__(self) -> int:
@@ -87,29 +105,162 @@ class Table:
         return values
 
     def column(self, i: int) -> Array:
-        """Return the values (m,) of the column with the index `i`."""
+        """Return the values of a column.
+
+        Parameters
+        ----------
+        i : int
+            Index of the column.
+
+        Returns
+        -------
+        ndarray (m,)
+            Values.
+
+        Raises
+        ------
+        IndexError
+            If there is no such column.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from compiled_nn.datasets import Table
+        >>> Table({"age": np.array([31.0, 48.0]), "city": np.array(["Ulm", "Bonn"])}).column(1).tolist()
+        ['Ulm', 'Bonn']
+        """
         values: Array = list(self._columns.values())[i]
         return values
 
     def select(self, names: Sequence[str | int]) -> Table:
-        """Return the columns with these names, in this order."""
+        """Return some of the columns.
+
+        Parameters
+        ----------
+        names : sequence of str or int
+            Names of the columns, in the order of the result.
+
+        Returns
+        -------
+        Table
+            Table with these columns.
+
+        Raises
+        ------
+        KeyError
+            If no column has one of the names.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from compiled_nn.datasets import Table
+        >>> table = Table({"age": np.array([31.0, 48.0]), "pay": np.array([20, 30]), "city": np.array(["Ulm", "Bonn"])})
+        >>> table.select(["city", "age"])
+        Table of 2 rows and 2 columns
+          city  category  Ulm, Bonn
+          age   number    31, 48
+        """
         return self._with({name: self[name] for name in names})
 
     def drop(self, *names: str | int) -> Table:
-        """Return the columns that have other names than these."""
+        """Return all columns except some.
+
+        Parameters
+        ----------
+        *names : str or int
+            Names of the columns that are left out. Names of no column have no effect.
+
+        Returns
+        -------
+        Table
+            Table with the other columns.
+
+        Raises
+        ------
+        ValueError
+            If no column is left.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from compiled_nn.datasets import Table
+        >>> table = Table({"age": np.array([31.0, 48.0]), "pay": np.array([20, 30]), "city": np.array(["Ulm", "Bonn"])})
+        >>> table.drop("pay").column_names
+        ['age', 'city']
+        """
         return self._with({name: values for name, values in self._columns.items() if name not in names})
 
     def take(self, rows: Any) -> Table:
-        """Return the rows with these indices, or those of a slice or a boolean mask."""
+        """Return some of the rows.
+
+        Parameters
+        ----------
+        rows : array-like of int, slice, or array of bool (m,)
+            Indices of the rows, a slice of them, or a mask.
+
+        Returns
+        -------
+        Table
+            Table with these rows.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from compiled_nn.datasets import Table
+        >>> table = Table({"age": np.array([31.0, 48.0, 25.0]), "city": np.array(["Ulm", "Bonn", "Ulm"])})
+        >>> table.take(table["age"] > 30)
+        Table of 2 rows and 2 columns
+          age   number    31, 48
+          city  category  Ulm, Bonn
+        """
         return self._with({name: values[rows] for name, values in self._columns.items()})
 
     def to_dict(self) -> dict[Any, Array]:
-        """Return the columns by name; ``pandas.DataFrame(table.to_dict())`` makes a data frame of them."""
+        """Return the columns by name.
+
+        ``pandas.DataFrame(table.to_dict())`` makes a data frame of them.
+
+        Returns
+        -------
+        dict of str or int to ndarray (m,)
+            Values of each column, which are not copied.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from compiled_nn.datasets import Table
+        >>> Table({"age": np.array([31.0, 48.0]), "city": np.array(["Ulm", "Bonn"])}).to_dict()
+        {'age': array([31., 48.]), 'city': array(['Ulm', 'Bonn'], dtype='<U4')}
+        """
         return dict(self._columns)
 
     @classmethod
     def concatenate(cls, parts: Sequence[Table]) -> Table:
-        """Return the rows of tables that have the same columns; `reading` is kept if it is the same in all of them."""
+        """Return the rows of several tables.
+
+        Parameters
+        ----------
+        parts : sequence of Table
+            Tables that have the same columns.
+
+        Returns
+        -------
+        Table
+            Rows of all parts in their order; `reading` is kept if it is the same in all of them.
+
+        Raises
+        ------
+        KeyError
+            If a table lacks a column of the first one.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from compiled_nn.datasets import Table
+        >>> parts = [Table({"age": np.array([31.0, 48.0])}), Table({"age": np.array([25.0])})]
+        >>> Table.concatenate(parts)["age"].tolist()
+        [31.0, 48.0, 25.0]
+        """
         found = cls({name: np.concatenate([part[name] for part in parts]) for name in parts[0].column_names})
         if all(part.reading == parts[0].reading for part in parts):
             found.reading = dict(parts[0].reading)
@@ -130,7 +281,16 @@ class Table:
 
     @cached_property
     def column_types(self) -> dict[Any, ColumnType]:
-        """Type of each column by its name, inferred from its values."""
+        """Type of each column by its name, inferred from its values.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from compiled_nn.datasets import Table
+        >>> table = Table({"age": np.array([31.0, 48.0]), "born": np.array(["1993-05-01", "1976-11-30"])})
+        >>> {name: column_type.kind for name, column_type in table.column_types.items()}
+        {'age': 'number', 'born': 'date'}
+        """
         return {name: column_types.infer(values, name) for name, values in self._columns.items()}
 
     def __repr__(self) -> str:

@@ -73,6 +73,17 @@ def read_csv(
         more memory than it may. The message has the file, the line and the column.
     TypeError
         If `target` is not an int, a str or None.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from compiled_nn.datasets import read_csv
+    >>> _ = Path("people.csv").write_text("age,income,answer\n31,20.5,no\n48,30.1,yes\n25,25.0,no\n")
+    >>> data = read_csv("people.csv")
+    >>> data
+    <Dataset 'people': X_train (3, 2), y_train (3,)>
+    >>> data.feature_names, data.class_names, data.y_train.tolist()
+    (('age', 'income'), ('no', 'yes'), ['no', 'yes', 'no'])
     """
     if header is not None:
         checks.flag("read_csv", "header", header)

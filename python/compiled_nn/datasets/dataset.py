@@ -37,6 +37,17 @@ class Dataset:
     X, y : ndarray, or table
         All rows: training, validation, test. `X_train` and `y_train` themselves if there is no other part, else a new
         array at each access.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from compiled_nn.datasets import Dataset
+    >>> X, y = np.arange(12.0).reshape(6, 2), np.array([0, 1, 0, 1, 0, 1])
+    >>> data = Dataset(X[:4], y[:4], X[4:], y[4:], class_names=("no", "yes"), name="six rows")
+    >>> data
+    <Dataset 'six rows': X_train (4, 2), y_train (4,), X_test (2, 2), y_test (2,)>
+    >>> data.X.shape, len(data.X_validation)
+    ((6, 2), 0)
     """
 
     X_train: NDArray[Any]
@@ -65,10 +76,28 @@ class Dataset:
 
     @property
     def X(self) -> NDArray[Any]:  # noqa: N802 - a matrix
+        """All rows: training, validation, test.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> data = cnn.datasets.load_digits()
+        >>> data.X_train.shape, data.X_test.shape, data.X.shape
+        ((1438, 8, 8), (359, 8, 8), (1797, 8, 8))
+        """
         return _concatenate(self.X_train, self.X_validation, self.X_test)
 
     @property
     def y(self) -> NDArray[Any]:
+        """Targets of all rows: training, validation, test.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> data = cnn.datasets.load_digits()
+        >>> len(data.y_train), len(data.y_test), len(data.y)
+        (1438, 359, 1797)
+        """
         return _concatenate(self.y_train, self.y_validation, self.y_test)
 
     def __repr__(self) -> str:

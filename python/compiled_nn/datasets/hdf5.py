@@ -79,8 +79,13 @@ def read_hdf5(
 
     Examples
     --------
+    >>> import h5py
+    >>> import numpy as np
     >>> from compiled_nn.datasets import read_hdf5
-    >>> cats = read_hdf5("train_catvnoncat.h5")  # doctest: +SKIP
+    >>> with h5py.File("digits.h5", "w") as file:
+    ...     file["X"], file["y"] = np.zeros((5, 8, 8), np.uint8), np.arange(5)
+    >>> read_hdf5("digits.h5")
+    <Dataset 'digits': X_train (5, 8, 8), y_train (5,)>
     """
     budget = limits.Budget.of("read_hdf5", max_bytes)
     path = os.fspath(path)

@@ -71,8 +71,12 @@ def from_hugging_face(
 
     Examples
     --------
-    >>> from datasets import load_dataset  # doctest: +SKIP
-    >>> beans = from_hugging_face(load_dataset("beans"), "image", "labels", size=100)  # doctest: +SKIP
+    >>> import numpy as np
+    >>> from compiled_nn.datasets import Table, from_hugging_face
+    >>> rows = Table({"age": np.array([31, 48, 25]), "income": np.array([20, 30, 25]), "label": np.array([0, 1, 0])})
+    >>> parts = {"train": rows.take([0, 1]), "test": rows.take([2])}  # or the result of datasets.load_dataset
+    >>> from_hugging_face(parts, X=["age", "income"], y="label")
+    <Dataset '': X_train (2, 2), y_train (2,), X_test (1, 2), y_test (1,)>
     """
     budget = limits.Budget.of("from_hugging_face", max_bytes)
     height_width = checked_size("from_hugging_face", size)

@@ -73,6 +73,14 @@ def read_idx(path: str | os.PathLike[str], *, max_bytes: int = limits.MAX_BYTES)
     References
     ----------
     .. [1] Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits", 1998.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from compiled_nn.datasets import read_idx
+    >>> _ = Path("labels-idx1-ubyte").write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 2, 9]))  # uint8, 1 axis of 3
+    >>> read_idx("labels-idx1-ubyte")
+    array([7, 2, 9], dtype=uint8)
     """
     return read_idx_if(path, None, max_bytes=max_bytes)
 
@@ -203,6 +211,17 @@ def read_npz(
         If the file is not an npz file or is damaged, if names are missing or ambiguous, if an array is not numeric
         (labels may be text), or if the arrays are larger than `max_bytes`. Arrays of Python objects are rejected.
         Memory use is limited by the uncompressed content of the file, whatever its headers claim.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from compiled_nn.datasets import read_npz
+    >>> np.savez("points.npz", X=np.zeros((4, 2)), y=[0, 1, 1, 0], class_names=["red", "blue"])
+    >>> data = read_npz("points.npz")
+    >>> data
+    <Dataset 'points': X_train (4, 2), y_train (4,)>
+    >>> data.class_names
+    ('red', 'blue')
     """
     import struct
     import zipfile

@@ -81,8 +81,15 @@ def read_image_folder(
 
     Examples
     --------
+    >>> from pathlib import Path
+    >>> from PIL import Image
     >>> from compiled_nn.datasets import read_image_folder
-    >>> leaves = read_image_folder("leaves", size=100)  # doctest: +SKIP
+    >>> for i, name in enumerate(["healthy", "rust", "rust"]):
+    ...     Path("leaves", name).mkdir(parents=True, exist_ok=True)
+    ...     Image.new("RGB", (40, 30), color="green").save(Path("leaves", name, f"{i}.png"))
+    >>> leaves = read_image_folder("leaves", size=20)
+    >>> leaves.X_train.shape, leaves.class_names, leaves.y_train.tolist()
+    ((3, 20, 20, 3), ('healthy', 'rust'), [0, 1, 1])
     """
     budget = limits.Budget.of("read_image_folder", max_bytes)
     path = os.fspath(path)

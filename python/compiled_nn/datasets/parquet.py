@@ -53,9 +53,16 @@ class ParquetBatches:
 
     Examples
     --------
-    >>> from compiled_nn.datasets import ParquetBatches
-    >>> batches = ParquetBatches("flights.parquet", target="delay")  # doctest: +SKIP
-    >>> net.fit(batches, epochs=5)  # doctest: +SKIP
+    >>> import numpy as np
+    >>> import pyarrow
+    >>> import pyarrow.parquet
+    >>> import compiled_nn as cnn
+    >>> x = np.linspace(0, 1, 1000)
+    >>> pyarrow.parquet.write_table(pyarrow.table({"x": x, "delay": 3 * x}), "flights.parquet")
+    >>> batches = cnn.datasets.ParquetBatches("flights.parquet", target="delay", batch_rows=100)
+    >>> net = cnn.Network([cnn.Dense(1)], loss="mse", optimizer=cnn.Adam(0.1), seed=0).fit(batches, epochs=20)
+    >>> net.predict([[0.5]]).round(1)
+    array([1.5])
     """
 
     def __init__(

@@ -61,6 +61,15 @@ def train_test_split(
     TypeError, ValueError
         If `X` and `y` differ in their number of rows, a parameter is invalid, or there are too few rows, in total or
         of a class.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from compiled_nn.datasets import train_test_split
+    >>> X, y = np.arange(10).reshape(10, 1), np.array(["a"] * 6 + ["b"] * 4)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X, y, test_fraction=0.5)
+    >>> X_test[:, 0].tolist(), y_test.tolist()  # half of each class
+    ([3, 2, 1, 8, 6], ['a', 'a', 'a', 'b', 'b'])
     """
     X, y = _pair(X, y, "train_test_split")
     test_fraction = checks.real("train_test_split", "test_fraction", test_fraction, above=0, below=1)
@@ -101,6 +110,15 @@ def train_validation_test_split(
     ------
     TypeError, ValueError
         Same as in :func:`train_test_split`, or if the fractions leave no rows for training.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from compiled_nn.datasets import train_validation_test_split
+    >>> X, y = np.arange(100.0).reshape(50, 2), np.arange(50) % 2
+    >>> data = train_validation_test_split(X, y)
+    >>> data.X_train.shape, data.X_validation.shape, data.X_test.shape
+    ((30, 2), (10, 2), (10, 2))
     """
     owner = "train_validation_test_split"
     X, y = _pair(X, y, owner)

@@ -26,14 +26,32 @@ class FittedColumns:
 
     @property
     def columns_(self) -> tuple[Column, ...]:
-        """Fitted encoder of each column."""
+        """Fitted encoder of each column.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X = {"age": [31.0, None, 25.0], "city": ["Ulm", "Bonn", "Ulm"]}
+        >>> encoder = cnn.preprocessing.Tabular().fit(X)
+        >>> [type(column).__name__ for column in encoder.columns_]
+        ['Numeric', 'Categorical']
+        """
         if self._columns is None:
             raise NotFittedError("This Tabular instance is not fitted yet. Call 'fit' before using it.")
         return self._columns
 
     @property
     def column_types_(self) -> dict[str | int, ColumnType]:
-        """Type of each column, by its name, or by its index if the table has no names."""
+        """Type of each column, by its name, or by its index if the table has no names.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X = {"age": [31.0, None, 25.0], "city": ["Ulm", "Bonn", "Ulm"]}
+        >>> encoder = cnn.preprocessing.Tabular().fit(X)
+        >>> {name: column_type.kind for name, column_type in encoder.column_types_.items()}
+        {'age': 'number', 'city': 'category'}
+        """
         return {
             i if column.name is None else column.name: column.column_type
             for i, column in enumerate(self.columns_)
@@ -41,22 +59,58 @@ class FittedColumns:
 
     @property
     def n_features_in_(self) -> int:
-        """Number of columns of the table."""
+        """Number of columns of the table.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X = {"age": [31.0, None, 25.0], "city": ["Ulm", "Bonn", "Ulm"]}
+        >>> encoder = cnn.preprocessing.Tabular().fit(X)
+        >>> encoder.n_features_in_
+        2
+        """
         return len(self.columns_)
 
     @property
     def n_numeric_(self) -> int:
-        """Number of columns of numbers and parts of dates."""
+        """Number of columns of numbers and parts of dates.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X = {"age": [31.0, None, 25.0], "city": ["Ulm", "Bonn", "Ulm"]}
+        >>> encoder = cnn.preprocessing.Tabular().fit(X)
+        >>> encoder.n_numeric_
+        1
+        """
         return sum(column.n_numbers for column in self._numeric())
 
     @property
     def n_columns_(self) -> int:
-        """Number of columns of the result."""
+        """Number of columns of the result.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X = {"age": [31.0, None, 25.0], "city": ["Ulm", "Bonn", "Ulm"]}
+        >>> encoder = cnn.preprocessing.Tabular().fit(X)
+        >>> encoder.n_columns_  # age, indicator of a missing age, Bonn, Ulm
+        4
+        """
         return self.n_numeric_ + len(self._indicators()) + sum(column.width for column in self._categorical())
 
     @property
     def feature_names_in_(self) -> Array | None:
-        """Names of the columns of the table (n_features_in_,); None if the table has no names."""
+        """Names of the columns of the table (n_features_in_,); None if the table has no names.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X = {"age": [31.0, None, 25.0], "city": ["Ulm", "Bonn", "Ulm"]}
+        >>> encoder = cnn.preprocessing.Tabular().fit(X)
+        >>> encoder.feature_names_in_.tolist()
+        ['age', 'city']
+        """
         names = [column.name for column in self.columns_]
         return None if None in names else np.array(names, dtype=object)
 
@@ -84,6 +138,14 @@ class FittedColumns:
             If the encoder is not fitted.
         ValueError
             If `input_features` differs from the names, or the number, of the columns of fit.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X = {"age": [31.0, None, 25.0], "city": ["Ulm", "Bonn", "Ulm"]}
+        >>> encoder = cnn.preprocessing.Tabular().fit(X)
+        >>> encoder.get_feature_names_out().tolist()
+        ['age', 'missingindicator_age', 'city_Bonn', 'city_Ulm']
         """
         names = self.feature_names_in_
         if input_features is not None:
@@ -117,7 +179,26 @@ class FittedColumns:
         return np.array(result, dtype=object)
 
     def sources(self) -> Array:
-        """Return the index of the table's column for each column of the result (n_columns_,)."""
+        """Return the index of the table's column for each column of the result.
+
+        Returns
+        -------
+        ndarray (n_columns_,) of int64
+            Indices.
+
+        Raises
+        ------
+        NotFittedError
+            If the encoder is not fitted.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X = {"age": [31.0, None, 25.0], "city": ["Ulm", "Bonn", "Ulm"]}
+        >>> encoder = cnn.preprocessing.Tabular().fit(X)
+        >>> encoder.get_feature_names_out().tolist(), encoder.sources().tolist()
+        (['age', 'missingindicator_age', 'city_Bonn', 'city_Ulm'], [0, 0, 1, 1])
+        """
         numeric = [
             (i, column) for i, column in enumerate(self.columns_) if isinstance(column, (Numeric, Date))
         ]
@@ -140,6 +221,24 @@ class FittedColumns:
         """Return index, name and width of each categorical column, in the order of the result.
 
         Columns that do not become any column of the result are left out.
+
+        Returns
+        -------
+        list of (int, str or None, int)
+            Index and name of the column in the table, and its number of columns in the result.
+
+        Raises
+        ------
+        NotFittedError
+            If the encoder is not fitted.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X = {"age": [31.0, None, 25.0], "city": ["Ulm", "Bonn", "Ulm"]}
+        >>> encoder = cnn.preprocessing.Tabular().fit(X)
+        >>> encoder.embeddable()
+        [(1, 'city', 2)]
         """
         return [
             (i, column.name, column.width)
@@ -149,11 +248,42 @@ class FittedColumns:
 
     @property
     def optional(self) -> frozenset[int]:
-        """Indices of the columns that a table may lack, because they are left out."""
+        """Indices of the columns that a table may lack, because they are left out.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X = {"id": [1, 2, 3], "age": [31.0, None, 25.0]}
+        >>> encoder = cnn.preprocessing.Tabular(column_types={"id": "ignore"}).fit(X)
+        >>> encoder.optional
+        frozenset({0})
+        """
         return frozenset(i for i, column in enumerate(self.columns_) if isinstance(column, LeftOut))
 
     def rows(self) -> list[list[str]]:
-        """Return the header, and one row per column as text: its name, type, number of result columns and encoding."""
+        """Return the fitted columns as the rows of a table of texts.
+
+        Returns
+        -------
+        list of list of str
+            Header, and one row per column: its name, its type, its number of columns in the result, and its encoding.
+
+        Raises
+        ------
+        NotFittedError
+            If the encoder is not fitted.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X = {"age": [31.0, None, 25.0], "city": ["Ulm", "Bonn", "Ulm"]}
+        >>> encoder = cnn.preprocessing.Tabular().fit(X)
+        >>> for row in encoder.rows():
+        ...     print(row)
+        ['column', 'type', 'inputs', 'encoding']
+        ['age', 'number', '2', 'mean 28; an indicator of missing values']
+        ['city', 'category', '2', '2 categories: Bonn, Ulm']
+        """
         widths = np.bincount(self.sources(), minlength=self.n_features_in_)
         rows = [
             [str(name), column.column_type.kind, str(width), column.details]

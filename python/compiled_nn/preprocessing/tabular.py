@@ -145,6 +145,15 @@ class Tabular(FittedColumns):
         ------
         TypeError, ValueError
             If X cannot be encoded. The encoder is then unchanged.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X = {"age": [31.0, None, 25.0], "city": ["Ulm", "Bonn", "Ulm"]}
+        >>> cnn.preprocessing.Tabular().fit(X)
+        Tabular()
+          age   number    mean 28; an indicator of missing values
+          city  category  2 categories: Bonn, Ulm
         """
         table = open_table(X)
         column_names.check_distinct(table.names or ())
@@ -176,6 +185,15 @@ class Tabular(FittedColumns):
         ------
         TypeError, ValueError
             If a column cannot be encoded. The encoder is then unchanged.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> from compiled_nn.preprocessing.table_summary import TableSummary
+        >>> encoder = cnn.preprocessing.Tabular()
+        >>> parts = [TableSummary.of(encoder, {"city": ["Ulm"]}), TableSummary.of(encoder, {"city": ["Bonn"]})]
+        >>> encoder.fit_summary(parts[0].joined(parts[1])).get_feature_names_out().tolist()
+        ['city_Bonn', 'city_Ulm']
         """
         given = summary.words(self)
         fitted = summary.fitted(self)
@@ -240,6 +258,14 @@ class Tabular(FittedColumns):
             If the encoder is not fitted.
         TypeError, ValueError
             If X has other columns than during fit, or cannot be encoded.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X = {"age": [31.0, None, 25.0], "city": ["Ulm", "Bonn", "Ulm"]}
+        >>> encoder = cnn.preprocessing.Tabular().fit(X)
+        >>> encoder.transform({"age": [40.0], "city": ["Oslo"]}).toarray()  # an unknown city: 0 in all of its columns
+        array([[40.,  0.,  0.,  0.]])
         """
         table = open_table(X)
         names, order = self._in_order(table)
@@ -304,6 +330,15 @@ class Tabular(FittedColumns):
         Returns
         -------
         Statistics
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X = {"age": [31.0, 43.0, 25.0], "city": ["Ulm", "Bonn", "Ulm"]}
+        >>> encoder = cnn.preprocessing.Tabular().fit(X)
+        >>> mean, scale = encoder.statistics(encoder.transform(X), "standard")
+        >>> mean.tolist(), scale.round(2).tolist()
+        ([33.0, 0.0, 0.0], [7.48, 1.0, 1.0])
         """
         mean, scale = np.zeros(self.n_columns_), np.ones(self.n_columns_)
         if n := self.n_numeric_:
@@ -313,7 +348,26 @@ class Tabular(FittedColumns):
         return Statistics(mean, scale)
 
     def numbers(self, encoded: Samples) -> Array:
-        """Return the columns (m, n_numeric_) of numbers and parts of dates of the result of :meth:`transform`."""
+        """Return the columns of numbers and of parts of dates.
+
+        Parameters
+        ----------
+        encoded : SparseRows or ndarray (m, n_columns_)
+            Result of :meth:`transform`.
+
+        Returns
+        -------
+        ndarray (m, n_numeric_)
+            Numbers.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X = {"age": [31.0, None, 25.0], "city": ["Ulm", "Bonn", "Ulm"]}
+        >>> encoder = cnn.preprocessing.Tabular().fit(X)
+        >>> encoder.numbers(encoder.transform(X)).tolist()  # the mean where the age is missing
+        [[31.0], [28.0], [25.0]]
+        """
         entries = encoded if isinstance(encoded, np.ndarray) else encoded.data.reshape(len(encoded), -1)
         return entries[:, : self.n_numeric_]
 
@@ -337,7 +391,26 @@ class Tabular(FittedColumns):
     # ---- files
 
     def to_config(self) -> list[dict[str, Any]]:
-        """Return the fitted columns as a JSON-serialisable list."""
+        """Return the fitted columns in a form that JSON can express.
+
+        Returns
+        -------
+        list of dict
+            Description of each column.
+
+        Raises
+        ------
+        NotFittedError
+            If the encoder is not fitted.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X = {"age": [31.0, None, 25.0], "city": ["Ulm", "Bonn", "Ulm"]}
+        >>> encoder = cnn.preprocessing.Tabular().fit(X)
+        >>> encoder.to_config()[0]
+        {'name': 'age', 'mean': 28.0, 'indicator': True}
+        """
         return [column.to_config() for column in self.columns_]
 
     def restore(self, config: object, n_columns: int) -> Tabular:
@@ -358,6 +431,15 @@ class Tabular(FittedColumns):
         ------
         TypeError, ValueError
             If `config` is anything else, or if its number of result columns is not `n_columns`.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X = {"age": [31.0, None, 25.0], "city": ["Ulm", "Bonn", "Ulm"]}
+        >>> encoder = cnn.preprocessing.Tabular().fit(X)
+        >>> restored = cnn.preprocessing.Tabular().restore(encoder.to_config(), n_columns=4)
+        >>> restored.get_feature_names_out().tolist()
+        ['age', 'missingindicator_age', 'city_Bonn', 'city_Ulm']
         """
         if not isinstance(config, list) or not config:
             raise ValueError("the encoder is not a list of columns")
