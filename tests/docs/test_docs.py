@@ -31,6 +31,9 @@ NOT_INSTALLED_HERE = (
     "threadpoolctl",
     "optuna",
     "onnxruntime",
+    "lightgbm",
+    "pandas",
+    "skorch",
 )  # what a page may use and the tests need not have
 EXAMPLES = ("my_timing.py",)  # a reader's own file
 PROGRAMS = (

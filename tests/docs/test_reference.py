@@ -18,7 +18,7 @@ def text_of(path):
 
 def entries():
     """Return the terms of the glossary with their explanations."""
-    return re.findall(r"^\*\*(.+)\*\*\n: (.+(?:\n  .+)*)$", text_of(GLOSSARY), re.MULTILINE)
+    return re.findall(r"^## (.+)\n\n((?:.+\n)+)", text_of(GLOSSARY), re.MULTILINE)
 
 
 def questions():
@@ -46,7 +46,7 @@ def test_terms_are_sorted_and_complete():
     terms = [term for term, _ in entries()]
     assert terms == sorted(terms, key=str.lower)
     assert len(terms) >= 60
-    assert len(terms) == len(set(terms)) == text_of(GLOSSARY).count("\n**")
+    assert len(terms) == len(set(terms)) == text_of(GLOSSARY).count("\n## ")
 
 
 @pytest.mark.parametrize(("term", "words"), entries(), ids=[term for term, _ in entries()])
