@@ -1,0 +1,23 @@
+"""Pictures of the gallery that are no figures of pyplot: what a notebook would show of the last line of a cell."""
+
+from pathlib import Path
+
+from sphinx_gallery.scrapers import figure_rst
+
+
+def scrape(block, block_vars, gallery_conf):
+    """Write the picture of the last expression of a block as PNG or SVG, and return its reStructuredText.
+
+    A figure of pyplot is left to the scraper of matplotlib. An SVG is part of the page through its ``_repr_html_``, so
+    that its text has the colour of the page; the file is for the thumbnail.
+    """
+    shown = block_vars["example_globals"].get("___")
+    png = shown._repr_png_() if hasattr(shown, "_repr_png_") else None
+    if png is not None:
+        path = Path(next(block_vars["image_path_iterator"]))
+        path.write_bytes(png)
+        return figure_rst([str(path)], gallery_conf["src_dir"])
+    if hasattr(shown, "_repr_svg_"):
+        path = Path(next(block_vars["image_path_iterator"])).with_suffix(".svg")
+        path.write_text(shown._repr_svg_(), encoding="utf-8")
+    return ""

@@ -1,0 +1,15 @@
+"""
+Diagram of a large network
+==========================
+
+The sizes of the layers suffice for a diagram, without a network. Of a layer with many units, some are drawn, and dots
+stand for the others.
+"""
+
+from compiled_nn.diagram import network_diagram
+
+network_diagram(
+    [784, 128, 64, 10],
+    activations=["relu", "relu", "softmax"],
+    layer_names=["image", "hidden 1", "hidden 2", "digit"],
+)
