@@ -1,5 +1,6 @@
 """Configuration of Sphinx: `python -m sphinx -W --keep-going -b html docs OUT`, with the extra `docs` installed."""
 
+import sys
 from pathlib import Path
 
 import compiled_nn
@@ -21,8 +22,9 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx_copybutton",
     "sphinx_design",
+    "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "gallery", "**.ipynb_checkpoints"]
+exclude_patterns = ["_build", "gallery", "examples/**/*.ipynb", "**.ipynb_checkpoints"]
 lexers["trace"] = lexers["csv"] = TextLexer()
 # Files outside docs/ that pages link to, and the pages that show them.
 SHOWN = {
@@ -37,17 +39,24 @@ nb_execution_mode = "off"
 myst_enable_extensions = ["attrs_inline", "colon_fence"]
 myst_heading_anchors = 4
 
-# The gallery is built when there are scripts for it.
-if list((ROOT / "docs" / "gallery").glob("*.py")):
-    extensions.append("sphinx_gallery.gen_gallery")
-    sphinx_gallery_conf = {
-        "examples_dirs": "gallery",
-        "gallery_dirs": "examples",
-        "filename_pattern": r"\.py$",
-        "download_all_examples": False,
-        "show_signature": False,
-        "remove_config_comments": True,
-    }
+# The gallery: scripts in docs/gallery, and the pages made of them in docs/examples.
+sys.path.append(str(ROOT / "docs" / "_ext"))
+sphinx_gallery_conf = {
+    "examples_dirs": "gallery",
+    "gallery_dirs": "examples",
+    "filename_pattern": r"plot_.*\.py$",
+    "image_scrapers": ("gallery_pictures.scrape", "matplotlib"),
+    "capture_repr": ("_repr_html_",),
+    "abort_on_example_error": True,
+    "backreferences_dir": "examples/backreferences",
+    "doc_module": ("compiled_nn",),
+    "reference_url": {"compiled_nn": None},
+    "min_reported_time": 1e6,  # no times, which would differ from build to build
+    "write_computation_times": False,
+    "download_all_examples": False,
+    "show_signature": False,
+    "remove_config_comments": True,
+}
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"compiled-nn {release}"
