@@ -1,4 +1,4 @@
-"""Pictures of the gallery that are no figures of pyplot: what a notebook would show of the last line of a cell."""
+"""Pictures of the gallery that pyplot does not have: a notebook would show them below the last line of a cell."""
 
 from pathlib import Path
 
