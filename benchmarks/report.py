@@ -68,6 +68,11 @@ class Row:
         """Name of the workload, with the data type unless it is float32."""
         return self.name if self.dtype == "float32" else f"{self.name} {self.dtype}"
 
+    @property
+    def words(self) -> str:
+        """Name and data type of the workload, then the workload in words."""
+        return f"{self.title}, {WORKLOADS[self.name].title}"
+
     def share(self) -> str:
         """Return the limit divided by our time, or without ours by that of the best peer, in percent."""
         peer = self.ours or self.best
@@ -154,7 +159,7 @@ def times_table(rows: list[Row]) -> list[str]:
             else format_duration(row.seconds.get(p))
             for p in peers
         ]
-        lines.append([row.title, format_duration(row.limit), *cells, row.share(), row.ratio()])
+        lines.append([row.words, format_duration(row.limit), *cells, row.share(), row.ratio()])
     return make_table(["", "limit", *peers, f"{peer} of limit", "times best peer"], lines)
 
 
@@ -162,7 +167,7 @@ def p99_table(rows: list[Row]) -> list[str]:
     """Return the table of the 99th percentiles of single calls."""
     peers = [name for name in PEERS if any(name in row.p99 for row in rows)]
     return make_table(
-        ["p99", *peers], [[row.title, *(format_duration(row.p99.get(p)) for p in peers)] for row in rows]
+        ["p99", *peers], [[row.words, *(format_duration(row.p99.get(p)) for p in peers)] for row in rows]
     )
 
 
@@ -177,7 +182,7 @@ def threads_table(rows: list[Row]) -> list[str]:
     for row in many:
         one = single[row.name, row.dtype].seconds
         cells = [f"{one[p] / row.seconds[p]:.2f}" if p in one and p in row.seconds else "" for p in peers]
-        lines.append([f"{row.title}, {plural(row.threads)}", *cells])
+        lines.append([f"{row.words}, {plural(row.threads)}", *cells])
     return ["## Speedup over one thread", "", *make_table(["", *peers], lines)]
 
 

@@ -52,6 +52,17 @@ PEERS = {
     "ours-core": Peer("ours", "ours", "core", gemm=True),
 }
 
+# Name of the library of each environment, for readers.
+LIBRARIES = {
+    "ours": "compiled-nn",
+    "numpy": "NumPy",
+    "sklearn": "scikit-learn",
+    "torch": "PyTorch",
+    "jax": "JAX",
+    "onnxruntime": "ONNX Runtime",
+    "openvino": "OpenVINO",
+}
+
 # Versions are exact, because results are valid for one version only. "ours" has no entry: it is the interpreter of
 # run.py, or that of --python ours=PATH. threadpoolctl reports the kernels that OpenBLAS chose.
 THREADPOOLCTL = "threadpoolctl==3.6.0"

@@ -1,9 +1,12 @@
 """The programs in `benchmarks`: what they hand to the peers and what they report of them."""
 
 import importlib
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from compiled_nn.cli.support import workloads
@@ -86,6 +89,108 @@ def test_workloads_are_those_of_the_command(benchmark):
         vars(workload) for workload in workloads.WORKLOADS.values()
     ]
     assert Path(shared.limit.__code__.co_filename).name == "workloads.py"
+
+
+def test_every_workload_has_a_title_and_details(benchmark):
+    shared = benchmark("workloads").WORKLOADS
+    assert len({workload.title for workload in shared.values()}) == len(shared)
+    assert (shared["T6"].title, shared["T6"].details) == (
+        "train 784-100-10 with Adam",
+        "60,000 images, batches of 200",
+    )
+    assert (shared["I3"].title, shared["I3"].details) == (
+        "predict one row with 32-64-64-1",
+        "1 table row per call",
+    )
+    assert shared["G2"].title == "train 12288-20-7-5-1 in 2,500 steps"
+    page = (BENCHMARKS / "README.md").read_text(encoding="utf-8")
+    for name, workload in shared.items():
+        assert f"| {name} | {workload.title} | {workload.details} |" in page
+
+
+def record_of(times):
+    """Record of a benchmark with one sample per peer: seconds by workload and peer."""
+    results = [
+        {"workload": name, "dtype": "float32", "threads": 1, "peer": peer, "limit": None, "peaks": [1.0]}
+        | {"samples": [{"seconds": 0.9 * seconds}, {"seconds": seconds}, {"seconds": 9 * seconds}]}
+        for name, peers in times.items()
+        for peer, seconds in peers.items()
+    ]
+    return {"results": results}
+
+
+TIMES = {
+    "T6": {"numpy": 3.0, "torch": 4.0, "torch-fused": 2.5, "ours": 2.0, "ours-core": 1.0},
+    "I3": {"onnxruntime": 30.0, "openvino": 25.0, "ours": 2.0},
+}
+
+
+def test_the_chart_has_the_words_of_its_workloads(benchmark):
+    chart = benchmark("chart")
+    record = record_of(TIMES)
+    lines = chart.make_lines(record, ("T6", "I3"), 1)
+    assert [line.times for line in lines] == [
+        {"numpy": 1.5, "torch": 1.25},
+        {"onnxruntime": 15.0, "openvino": 12.5},
+    ]
+    words = chart.in_words(lines, 1)
+    assert "1.25 (PyTorch) to train 784-100-10 with Adam" in words
+    assert "12 (OpenVINO) to predict one row with 32-64-64-1" in words
+    drawn = chart.draw(lines, 1)
+    assert words in drawn
+    texts = ["".join(part.itertext()) for part in ElementTree.fromstring(drawn).iterfind("{*}text")]
+    shown = ["Train 784-100-10 with Adam", "60,000 images, batches of 200", "PyTorch 1.25x", "NumPy", "1x"]
+    assert set(shown) <= set(texts)
+    assert "scikit-learn" not in texts
+    assert not [text for text in texts if re.fullmatch(r"[TIG]\d.*", text)]
+    assert chart.draw(chart.make_lines(json.loads(chart.medians(record)), ("T6", "I3"), 1), 1) == drawn
+    with pytest.raises(ValueError, match="no results of T8 with 1 thread"):
+        chart.make_lines(record, ("T8", "I3"), 1)
+
+
+def luminance(colour):
+    """Relative luminance of a colour, as WCAG 2 defines it."""
+    values = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in values]
+    return sum(weight * value for weight, value in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("scheme", [0, 1])
+def test_the_chart_can_be_read_in_dark_mode_too(benchmark, scheme):
+    chart = benchmark("chart")
+    light, dark = chart.style().split("@media (prefers-color-scheme:dark){")
+    rules = (light, dark)[scheme]
+    back = luminance(chart.COLOURS["back"][scheme])
+    for name, pair in chart.COLOURS.items():
+        assert f".{name}{{color:{pair[scheme]}}}" in rules
+        bright, other = sorted((back, luminance(pair[scheme])), reverse=True)
+        contrast = (bright + 0.05) / (other + 0.05)
+        least = {"back": 1, "edge": 1.2, "text": 7, "soft": 4.5}.get(name, 3)  # WCAG 2: text, and graphics
+        assert contrast >= least, name
+
+
+def test_chart_and_table_of_the_pages_are_those_of_the_record(benchmark):
+    picture = BENCHMARKS.parent / "docs" / "benchmarks.svg"
+    if not picture.is_file():
+        pytest.skip("docs are not here")
+    chart = benchmark("chart")
+    record = json.loads((BENCHMARKS / "results" / "chart.json").read_text(encoding="utf-8"))
+    lines = chart.make_lines(record, chart.ROWS, 1)
+    assert 6 <= len(lines) <= 8
+    assert picture.read_text(encoding="utf-8") == chart.draw(lines, 1)
+    page = (BENCHMARKS.parent / "README.md").read_text(encoding="utf-8")
+    assert f"![{chart.in_words(lines, 1)}](docs/benchmarks.svg)" in page
+    page = (BENCHMARKS.parent / "docs" / "internals" / "performance.md").read_text(encoding="utf-8")
+    assert "\n".join(chart.ratios_table(lines)) in page
+
+
+def test_tables_of_the_report_have_the_words_of_the_workloads(benchmark):
+    rows = benchmark("report").make_rows(record_of(TIMES))
+    lines = benchmark("report").times_table(rows)
+    assert [line.split(" | ")[0] for line in lines[2:4]] == [
+        "| T6, train 784-100-10 with Adam",
+        "| I3, predict one row with 32-64-64-1",
+    ]
 
 
 def test_the_table_of_conversions_has_the_largest_difference_of_each(benchmark, tmp_path):

@@ -15,6 +15,8 @@ from typing import Any, Literal
 
 ITEMSIZE = {"float32": 4, "float64": 8}
 STATE = {"sgd": 0, "momentum": 1, "adam": 2}
+OPTIMIZERS = {"sgd": "SGD", "momentum": "momentum", "adam": "Adam"}
+NOUNS = {784: "image", 12288: "image", 30000: "image", 32: "table row"}  # name of a row, by the number of inputs
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,22 @@ class Workload:
     shuffle: bool = False
     steps: int = 0
     dtypes: tuple[str, ...] = ("float32",)
+
+    @property
+    def title(self) -> str:
+        """Operation and network in words, for example "train 784-100-10 with Adam"."""
+        net = "-".join(map(str, self.sizes))
+        if self.kind == "inference":
+            return f"predict {'one row' if self.rows == 1 else f'{self.rows:,} rows'} with {net}"
+        return f"train {net} {f'in {self.steps:,} steps' if self.steps else f'with {OPTIMIZERS[self.optimizer]}'}"
+
+    @property
+    def details(self) -> str:
+        """Rows and batches in words, for example "60,000 images, batches of 200"."""
+        rows = f"{self.rows:,} {NOUNS.get(self.sizes[0], 'row')}{'s' if self.rows > 1 else ''}"
+        if self.kind == "inference":
+            return f"{rows} per call"
+        return f"{rows}, {f'batches of {self.batch:,}' if self.batch else 'full batch'}"
 
     @property
     def loss(self) -> Literal["binary_cross_entropy", "softmax_cross_entropy"]:
