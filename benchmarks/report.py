@@ -160,14 +160,15 @@ def times_table(rows: list[Row]) -> list[str]:
             for p in peers
         ]
         lines.append([row.words, format_duration(row.limit), *cells, row.share(), row.ratio()])
-    return make_table(["", "limit", *peers, f"{peer} of limit", "times best peer"], lines)
+    return make_table(["workload", "limit", *peers, f"{peer} of limit", "times best peer"], lines)
 
 
 def p99_table(rows: list[Row]) -> list[str]:
     """Return the table of the 99th percentiles of single calls."""
     peers = [name for name in PEERS if any(name in row.p99 for row in rows)]
     return make_table(
-        ["p99", *peers], [[row.words, *(format_duration(row.p99.get(p)) for p in peers)] for row in rows]
+        ["workload, p99", *peers],
+        [[row.words, *(format_duration(row.p99.get(p)) for p in peers)] for row in rows],
     )
 
 
@@ -183,7 +184,7 @@ def threads_table(rows: list[Row]) -> list[str]:
         one = single[row.name, row.dtype].seconds
         cells = [f"{one[p] / row.seconds[p]:.2f}" if p in one and p in row.seconds else "" for p in peers]
         lines.append([f"{row.words}, {plural(row.threads)}", *cells])
-    return ["## Speedup over one thread", "", *make_table(["", *peers], lines)]
+    return ["## Speedup over one thread", "", *make_table(["workload", *peers], lines)]
 
 
 def machine_lines(record: dict[str, Any]) -> list[str]:

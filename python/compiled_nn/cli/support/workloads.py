@@ -16,7 +16,8 @@ from typing import Any, Literal
 ITEMSIZE = {"float32": 4, "float64": 8}
 STATE = {"sgd": 0, "momentum": 1, "adam": 2}
 OPTIMIZERS = {"sgd": "SGD", "momentum": "momentum", "adam": "Adam"}
-NOUNS = {784: "image", 12288: "image", 30000: "image", 32: "table row"}  # name of a row, by the number of inputs
+# Name of a row, by the number of inputs.
+NOUNS = {784: "image", 12288: "image", 30000: "image", 32: "table row"}
 
 
 @dataclass(frozen=True)
