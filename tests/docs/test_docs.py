@@ -34,6 +34,10 @@ NOT_INSTALLED_HERE = (
     "lightgbm",
     "pandas",
     "skorch",
+    "fastapi",
+    "pyarrow",
+    "sklearn",
+    "PIL",
 )  # what a page may use and the tests need not have
 EXAMPLES = ("my_timing.py",)  # a reader's own file
 PROGRAMS = (
