@@ -141,10 +141,13 @@ def ratios_table(lines: list[Line]) -> list[str]:
     """Return the lines of a Markdown table: the time of each library divided by that of compiled-nn."""
     used = [name for name in LIBRARIES if any(name in line.times for line in lines)]
     cells = [
-        [line.title, line.details, *(two_digits(line.times[n]) if n in line.times else "" for n in used)]
+        [
+            f"{line.title}: {line.details}",
+            *(two_digits(line.times[n]) if n in line.times else "" for n in used),
+        ]
         for line in lines
     ]
-    return make_table(["workload", "rows", *(LIBRARIES[name] for name in used)], cells)
+    return make_table(["workload", *(LIBRARIES[name] for name in used)], cells)
 
 
 def style() -> str:
@@ -260,7 +263,7 @@ def draw(lines: list[Line], threads: int) -> str:
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" role="img" aria-label="{words}"'
             f' width="{WIDTH}" height="{bottom + 22:g}">',
             f"<style>{style()}</style>",
-            f'<rect class="back" width="{WIDTH}" height="{bottom + 22:g}" rx="8"/>',
+            f'<rect class="back" width="{WIDTH}" height="{bottom + 22:g}" rx="4"/>',
             *title,
             *legend(used),
             *rows,
