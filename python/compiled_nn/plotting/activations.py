@@ -38,7 +38,10 @@ class ActivationDisplay(canvas.Display):
     Examples
     --------
     >>> from compiled_nn.plotting import ActivationDisplay
-    >>> ActivationDisplay.from_name("sigmoid").figure_.savefig("sigmoid.png")  # doctest: +SKIP
+    >>> display = ActivationDisplay.from_name("sigmoid")
+    >>> display.ax_.get_title(), [line.get_label() for line in display.lines_]
+    ('sigmoid', ['f(z)', "f'(z)"])
+    >>> display.figure_.savefig("sigmoid.png")
     """
 
     def __init__(self, name: str, *, z: Array, values: Array, derivatives: Array) -> None:
@@ -76,6 +79,13 @@ class ActivationDisplay(canvas.Display):
             If an argument has an invalid type, shape or value.
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> from compiled_nn.plotting import ActivationDisplay
+        >>> display = ActivationDisplay.from_name("relu", limit=2.0)
+        >>> display.z[[0, -1]].tolist(), display.values[[0, -1]].tolist()
+        ([-2.0, 2.0], [0.0, 2.0])
         """
         if not isinstance(name, Activation):
             checks.choice("from_name", "name", name, ELEMENTWISE)
@@ -107,6 +117,13 @@ class ActivationDisplay(canvas.Display):
             If `derivative` is not a bool.
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> from compiled_nn.plotting import ActivationDisplay
+        >>> display = ActivationDisplay.from_name("gelu")
+        >>> len(display.plot().lines_), len(display.plot(derivative=False).lines_)
+        (2, 1)
         """
         derivative = checks.flag("plot", "derivative", derivative)
         ax, style = canvas.axes(ax, 4.8, 3.2), canvas.normalize_line_style(kwargs)

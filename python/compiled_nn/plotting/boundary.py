@@ -58,9 +58,12 @@ class DecisionBoundaryDisplay(canvas.Display):
     >>> import compiled_nn as cnn
     >>> from compiled_nn.plotting import DecisionBoundaryDisplay
     >>> data = cnn.datasets.xor()
-    >>> net = cnn.Network([cnn.Dense(4, "tanh"), cnn.Dense(1)], loss="binary_cross_entropy", seed=0)
-    >>> net = net.fit(data.X_train, data.y_train, epochs=500)
-    >>> display = DecisionBoundaryDisplay.from_estimator(net, data.X_train, data.y_train)  # doctest: +SKIP
+    >>> net = cnn.Network([cnn.Dense(8, "tanh"), cnn.Dense(2)], optimizer=cnn.Adam(0.1), seed=0)
+    >>> net = net.fit(data.X_train, data.y_train, epochs=100)
+    >>> display = DecisionBoundaryDisplay.from_estimator(net, data.X_train, data.y_train)
+    >>> display.response.shape, len(display.points_)
+    ((200, 200), 2)
+    >>> display.figure_.savefig("xor.png")
     """
 
     def __init__(
@@ -127,6 +130,18 @@ class DecisionBoundaryDisplay(canvas.Display):
             If an argument has an invalid type, shape or value.
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import compiled_nn as cnn
+        >>> from compiled_nn.plotting import DecisionBoundaryDisplay
+        >>> X = np.random.default_rng(0).uniform(size=(200, 2))
+        >>> y = 3 * X[:, 0] - X[:, 1]
+        >>> net = cnn.MLPRegressor(hidden_layer_sizes=(), solver="lbfgs", random_state=0).fit(X, y)
+        >>> display = DecisionBoundaryDisplay.from_estimator(net, X, y, resolution=50, feature_names=("age", "size"))
+        >>> display.response.shape, display.ax_.get_xlabel(), display.ax_.get_ylabel()
+        ((50, 50), 'age', 'size')
         """
         resolution = checks.integer("from_estimator", "resolution", resolution, minimum=2)
         margin = checks.real("from_estimator", "margin", margin, minimum=0)
@@ -189,6 +204,15 @@ class DecisionBoundaryDisplay(canvas.Display):
             If `feature_names` does not have two entries.
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from compiled_nn.plotting import DecisionBoundaryDisplay
+        >>> x = np.linspace(-1, 1, 20)
+        >>> display = DecisionBoundaryDisplay(x0=x, x1=x, response=np.add.outer(x, x))
+        >>> display.plot(feature_names=("width", "height")).surface_.get_array().shape
+        (20, 20)
         """
         if len(feature_names) != 2:
             raise ValueError(f"feature_names has {count(len(feature_names), 'name')}; there are 2 features.")

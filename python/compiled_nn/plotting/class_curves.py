@@ -162,6 +162,17 @@ class ClassCurvesDisplay(canvas.Display, ABC):
             If an argument has an invalid type, shape or value.
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> from compiled_nn.plotting import RocCurveDisplay
+        >>> data = cnn.datasets.load_digits()
+        >>> net = cnn.Network([cnn.Dense(10)], optimizer=cnn.Adam(0.01), standardize=True, seed=0)
+        >>> net = net.fit(data.X_train, data.y_train, epochs=2)
+        >>> display = RocCurveDisplay.from_estimator(net, data.X_test, data.y_test)
+        >>> [curve.name for curve in display.curves][:3], round(display.curves[0].score, 2)
+        (['0', '1', '2'], 1.0)
         """
         labels = classes.get_classes(net)
         scores = get_scores(net, X)
@@ -202,6 +213,13 @@ class ClassCurvesDisplay(canvas.Display, ABC):
             If an argument has an invalid type, shape or value.
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> from compiled_nn.plotting import RocCurveDisplay
+        >>> display = RocCurveDisplay.from_predictions([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+        >>> display.curves[0].score  # 3 of the 4 pairs are in the right order
+        0.75
         """
         curves, missing = compute_curves(y_true, scores, labels, class_names, cls._compute)
         return cls(curves, missing=missing).plot(ax, **kwargs)

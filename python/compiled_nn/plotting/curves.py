@@ -42,9 +42,12 @@ class LossCurveDisplay(canvas.Display):
     >>> import compiled_nn as cnn
     >>> from compiled_nn.plotting import LossCurveDisplay
     >>> data = cnn.datasets.load_digits()
-    >>> net = cnn.Network([cnn.Dense(10)], input_scale=data.input_scale, seed=0)
-    >>> net = net.fit(data.X_train, data.y_train, validation_data=(data.X_test, data.y_test))
-    >>> LossCurveDisplay.from_estimator(net).figure_.savefig("loss.png")  # doctest: +SKIP
+    >>> net = cnn.Network([cnn.Dense(10)], optimizer=cnn.Adam(0.01), standardize=True, seed=0)
+    >>> net = net.fit(data.X_train, data.y_train, epochs=2)
+    >>> display = LossCurveDisplay.from_estimator(net)
+    >>> display.epochs, display.lines_[0].get_label()
+    ([1, 2], 'training')
+    >>> display.figure_.savefig("loss.png")
     """
 
     def __init__(
@@ -78,6 +81,17 @@ class LossCurveDisplay(canvas.Display):
             If there is no history, because `fit` has not run in this process.
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> from compiled_nn.plotting import LossCurveDisplay
+        >>> data = cnn.datasets.load_digits()
+        >>> net = cnn.Network([cnn.Dense(10)], optimizer=cnn.Adam(0.01), standardize=True, seed=0)
+        >>> net = net.fit(data.X_train, data.y_train, epochs=3, validation_data=(data.X_test, data.y_test))
+        >>> display = LossCurveDisplay.from_estimator(net)
+        >>> [line.get_label() for line in display.lines_]
+        ['training', 'validation']
         """
         history = _history(net, "loss", "loss_curve_")
         display = cls(epochs=history["epoch"], loss=history["loss"], val_loss=history.get("val_loss"))
@@ -114,6 +128,13 @@ class LossCurveDisplay(canvas.Display):
         ------
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> from compiled_nn.plotting import LossCurveDisplay
+        >>> display = LossCurveDisplay(epochs=[1, 2, 3], loss=[0.9, 0.5, 0.3], val_loss=[1.0, 0.7, 0.6])
+        >>> display.plot(val_label="held out", ylabel="cross-entropy").ax_.get_ylabel()
+        'cross-entropy'
         """
         curves = {"training": self.loss}
         if self.val_loss is not None:
@@ -159,13 +180,14 @@ class ScoreCurveDisplay(canvas.Display):
     Examples
     --------
     >>> import compiled_nn as cnn
-    >>> from compiled_nn.callbacks import TrainingScore
     >>> from compiled_nn.plotting import ScoreCurveDisplay
     >>> data = cnn.datasets.load_digits()
-    >>> net = cnn.Network([cnn.Dense(10)], input_scale=data.input_scale, seed=0)
-    >>> watched = {"callback": TrainingScore(data.X_train, data.y_train)}
-    >>> net = net.fit(data.X_train, data.y_train, validation_data=(data.X_test, data.y_test), **watched)
-    >>> ScoreCurveDisplay.from_estimator(net).figure_.savefig("accuracy.png")  # doctest: +SKIP
+    >>> net = cnn.Network([cnn.Dense(10)], optimizer=cnn.Adam(0.01), standardize=True, seed=0)
+    >>> net = net.fit(data.X_train, data.y_train, epochs=3, validation_data=(data.X_test, data.y_test))
+    >>> display = ScoreCurveDisplay.from_estimator(net)
+    >>> display.name, [round(score, 2) for score in display.val_score]
+    ('accuracy', [0.9, 0.95, 0.95])
+    >>> display.figure_.savefig("accuracy.png")
     """
 
     def __init__(
@@ -209,6 +231,17 @@ class ScoreCurveDisplay(canvas.Display):
             If the history has no scores.
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> from compiled_nn.plotting import ScoreCurveDisplay
+        >>> data = cnn.datasets.load_digits()
+        >>> net = cnn.Network([cnn.Dense(10)], optimizer=cnn.Adam(0.01), standardize=True, seed=0)
+        >>> net = net.fit(data.X_train, data.y_train, epochs=3, validation_data=(data.X_test, data.y_test))
+        >>> display = ScoreCurveDisplay.from_estimator(net)
+        >>> display.epochs, display.ax_.get_ylabel()
+        ([1, 2, 3], 'accuracy')
         """
         history = _history(net, "val_score", "validation_scores_")
         score, val_score = history.get("score"), history.get("val_score")
@@ -241,6 +274,13 @@ class ScoreCurveDisplay(canvas.Display):
         ------
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> from compiled_nn.plotting import ScoreCurveDisplay
+        >>> display = ScoreCurveDisplay(epochs=[1, 2, 3], score=[0.6, 0.8, 0.9], val_score=[0.6, 0.7, 0.7], name="F1")
+        >>> [line.get_label() for line in display.plot(val_label="held out").lines_]
+        ['training', 'held out']
         """
         scores = {"training": self.score, val_label: self.val_score}
         curves = {label: column for label, column in scores.items() if column is not None}

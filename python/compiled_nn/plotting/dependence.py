@@ -56,12 +56,16 @@ class PartialDependenceDisplay(canvas.Display):
 
     Examples
     --------
-    >>> import compiled_nn as cnn
     >>> import numpy as np
+    >>> import compiled_nn as cnn
     >>> from compiled_nn.plotting import PartialDependenceDisplay
-    >>> X = np.random.default_rng(0).normal(size=(50, 2))
-    >>> net = cnn.MLPRegressor(max_iter=20, random_state=0).fit(X, X[:, 0])
-    >>> display = PartialDependenceDisplay.from_estimator(net, X, 0)  # doctest: +SKIP
+    >>> X = np.random.default_rng(0).uniform(size=(200, 2))
+    >>> y = 3 * X[:, 0] - X[:, 1]
+    >>> net = cnn.MLPRegressor(hidden_layer_sizes=(), solver="lbfgs", random_state=0).fit(X, y)
+    >>> display = PartialDependenceDisplay.from_estimator(net, X, 0)
+    >>> display.name, display.average[[0, -1]].round(1).tolist()
+    ('x0', [-0.3, 2.4])
+    >>> display.figure_.savefig("dependence.png")
     """
 
     def __init__(
@@ -139,6 +143,19 @@ class PartialDependenceDisplay(canvas.Display):
             If an argument has an invalid type, shape or value.
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import compiled_nn as cnn
+        >>> from compiled_nn.plotting import PartialDependenceDisplay
+        >>> X = np.random.default_rng(0).uniform(size=(200, 2))
+        >>> y = 3 * X[:, 0] - X[:, 1]
+        >>> net = cnn.MLPRegressor(hidden_layer_sizes=(), solver="lbfgs", random_state=0).fit(X, y)
+        >>> display = PartialDependenceDisplay.from_estimator(net, X, 1, kind="both", n_points=10)
+        >>> slope = (display.average[-1] - display.average[0]) / (display.values[-1] - display.values[0])
+        >>> display.individual.shape, round(float(slope), 1)
+        ((200, 10), -1.0)
         """
         kind = checks.choice("from_estimator", "kind", kind, _KINDS)
         n_points = checks.integer("from_estimator", "n_points", n_points, minimum=2)
@@ -186,6 +203,16 @@ class PartialDependenceDisplay(canvas.Display):
         ------
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from compiled_nn.plotting import PartialDependenceDisplay
+        >>> display = PartialDependenceDisplay(
+        ...     values=np.array([0.0, 1.0]), individual=np.array([[1.0, 2.0], [3.0, 6.0]]), name="age"
+        ... )
+        >>> display.plot(kind="both").line_.get_ydata().tolist(), len(display.individual_lines_)
+        ([2.0, 4.0], 2)
         """
         kind = checks.choice("plot", "kind", kind, _KINDS)
         if self.shares is None:

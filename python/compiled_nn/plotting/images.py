@@ -50,7 +50,10 @@ class ImageGridDisplay(canvas.Display):
     >>> import compiled_nn as cnn
     >>> from compiled_nn.plotting import ImageGridDisplay
     >>> data = cnn.datasets.load_digits()
-    >>> display = ImageGridDisplay.from_images(data.X_train, data.y_train, n_images=10)  # doctest: +SKIP
+    >>> display = ImageGridDisplay.from_images(data.X_train, data.y_train, n_images=10)
+    >>> len(display.images_), display.titles[:3]
+    (10, ['9', '9', '9'])
+    >>> display.figure_.savefig("digits.png")
     """
 
     def __init__(self, images: Any, *, titles: Sequence[str] | None = None) -> None:
@@ -101,6 +104,14 @@ class ImageGridDisplay(canvas.Display):
             If an argument has an invalid type, shape or value.
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from compiled_nn.plotting import ImageGridDisplay
+        >>> display = ImageGridDisplay.from_images(np.zeros((3, 64)), ["a", "b", "a"], image_shape=(8, 8))
+        >>> display.images.shape, display.titles
+        ((3, 8, 8), ['a', 'b', 'a'])
         """
         n_images = checks.integer("from_images", "n_images", n_images, minimum=1)
         images = grids.read_images(X[:n_images], image_shape)
@@ -138,6 +149,14 @@ class ImageGridDisplay(canvas.Display):
         ------
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from compiled_nn.plotting import ImageGridDisplay
+        >>> display = ImageGridDisplay(np.zeros((6, 8, 8)), titles=list("abcdef")).plot(columns=3)
+        >>> len(display.images_)
+        6
         """
         captions = [Caption(title) for title in self.titles or [""] * len(self.images)]
         style = {"cmap": cmap, **kwargs}
@@ -171,8 +190,12 @@ class WeightImagesDisplay(canvas.Display):
     >>> import compiled_nn as cnn
     >>> from compiled_nn.plotting import WeightImagesDisplay
     >>> data = cnn.datasets.load_digits()
-    >>> net = cnn.Network([cnn.Dense(10)], seed=0).fit(data.X_train, data.y_train, epochs=1)
-    >>> WeightImagesDisplay.from_estimator(net).figure_.savefig("weights.png")  # doctest: +SKIP
+    >>> net = cnn.Network([cnn.Dense(10)], optimizer=cnn.Adam(0.01), standardize=True, seed=0)
+    >>> net = net.fit(data.X_train, data.y_train, epochs=2)
+    >>> display = WeightImagesDisplay.from_estimator(net)
+    >>> display.weights.shape, len(display.images_)  # one image of 8 x 8 weights per digit
+    ((10, 8, 8), 10)
+    >>> display.figure_.savefig("weights.png")
     """
 
     def __init__(self, weights: Array) -> None:
@@ -220,6 +243,17 @@ class WeightImagesDisplay(canvas.Display):
             If an argument has an invalid type, shape or value.
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> from compiled_nn.plotting import WeightImagesDisplay
+        >>> data = cnn.datasets.load_digits()
+        >>> net = cnn.Network([cnn.Dense(10)], optimizer=cnn.Adam(0.01), standardize=True, seed=0)
+        >>> net = net.fit(data.X_train, data.y_train, epochs=2)
+        >>> display = WeightImagesDisplay.from_estimator(net, image_shape=(8, 8), n_images=4)
+        >>> len(display.images_)
+        4
         """
         n_images = checks.integer("from_estimator", "n_images", n_images, minimum=1)
         rows = _get_first_weights(net).T[:n_images]
@@ -256,6 +290,15 @@ class WeightImagesDisplay(canvas.Display):
         ------
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from compiled_nn.plotting import WeightImagesDisplay
+        >>> weights = np.random.default_rng(0).normal(size=(6, 8, 8))
+        >>> display = WeightImagesDisplay(weights).plot(columns=3)
+        >>> len(display.images_)
+        6
         """
         largest = float(np.quantile(np.abs(self.weights), _SHOWN)) or 1.0
         gray = self.weights.ndim == 3

@@ -44,10 +44,15 @@ class PermutationImportanceDisplay(canvas.Display):
     Examples
     --------
     >>> import numpy as np
+    >>> import compiled_nn as cnn
     >>> from compiled_nn.plotting import PermutationImportanceDisplay
-    >>> display = PermutationImportanceDisplay(np.array([[0.1, 0.2], [0.4, 0.3]]), names=["age", "income"])
-    >>> [display.names[i] for i in display.order]
-    ['income', 'age']
+    >>> X = np.random.default_rng(0).uniform(size=(200, 2))
+    >>> y = 3 * X[:, 0] - X[:, 1]
+    >>> net = cnn.MLPRegressor(hidden_layer_sizes=(), solver="lbfgs", random_state=0).fit(X, y)
+    >>> display = PermutationImportanceDisplay.from_estimator(net, X, y)
+    >>> display.order.tolist(), display.mean.round(1).tolist()
+    ([0, 1], [1.7, 0.2])
+    >>> display.figure_.savefig("importances.png")
     """
 
     def __init__(self, importances: Any, *, names: Sequence[str], metric: str | None = None) -> None:
@@ -105,6 +110,18 @@ class PermutationImportanceDisplay(canvas.Display):
             If an argument has an invalid type, shape or value.
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import compiled_nn as cnn
+        >>> from compiled_nn.plotting import PermutationImportanceDisplay
+        >>> X = np.random.default_rng(0).uniform(size=(200, 2))
+        >>> y = 3 * X[:, 0] - X[:, 1]
+        >>> net = cnn.MLPRegressor(hidden_layer_sizes=(), solver="lbfgs", random_state=0).fit(X, y)
+        >>> display = PermutationImportanceDisplay.from_estimator(net, X, y, metric="mae", n_repeats=3)
+        >>> display.importances.shape, display.metric
+        ((2, 3), 'mae')
         """
         # Imported here to keep the import of pictures fast.
         from ..network.importance import permutation_importance
@@ -140,6 +157,19 @@ class PermutationImportanceDisplay(canvas.Display):
             If an argument has an invalid type, shape or value.
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import compiled_nn as cnn
+        >>> from compiled_nn.plotting import PermutationImportanceDisplay
+        >>> X = np.random.default_rng(0).uniform(size=(200, 2))
+        >>> y = 3 * X[:, 0] - X[:, 1]
+        >>> net = cnn.MLPRegressor(hidden_layer_sizes=(), solver="lbfgs", random_state=0).fit(X, y)
+        >>> result = cnn.permutation_importance(net, X, y)
+        >>> display = PermutationImportanceDisplay.from_importances(result, feature_names=["width", "height"])
+        >>> [label.get_text() for label in display.ax_.get_yticklabels()]
+        ['width', 'height']
         """
         names = getattr(result, "feature_names", None) if feature_names is None else feature_names
         names = [f"x{i}" for i in range(len(result.importances))] if names is None else names
@@ -166,6 +196,13 @@ class PermutationImportanceDisplay(canvas.Display):
         ------
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> from compiled_nn.plotting import PermutationImportanceDisplay
+        >>> display = PermutationImportanceDisplay([[0.1, 0.3], [0.8, 0.6], [0.0, 0.0]], names=["a", "b", "c"])
+        >>> [round(float(bar.get_width()), 2) for bar in display.plot(n_bars=2).bars_]
+        [0.7, 0.2]
         """
         shown = self.order[: checks.integer("plot", "n_bars", n_bars, minimum=1)]
         names = [canvas.shorten(self.names[i]) for i in shown]

@@ -48,12 +48,13 @@ class IntervalDisplay(canvas.Display):
 
     Examples
     --------
-    >>> import compiled_nn as cnn
+    >>> import numpy as np
     >>> from compiled_nn.plotting import IntervalDisplay
-    >>> y, lower, upper = [1.0, 2.0, 3.0], [0.5, 1.0, 3.5], [1.5, 3.0, 4.0]
-    >>> display = IntervalDisplay.from_predictions(y, lower, upper)  # doctest: +SKIP
-    >>> round(display.coverage, 2)  # doctest: +SKIP
-    0.67
+    >>> y = np.array([1.0, 2.0, 3.0, 4.0])
+    >>> display = IntervalDisplay.from_predictions(y, lower=y - 1, upper=[1.5, 2.5, 3.5, 3.5])
+    >>> display.coverage
+    0.75
+    >>> display.figure_.savefig("intervals.png")
     """
 
     def __init__(
@@ -120,6 +121,20 @@ class IntervalDisplay(canvas.Display):
             If an argument has an invalid type, shape or value.
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import compiled_nn as cnn
+        >>> from compiled_nn.plotting import IntervalDisplay
+        >>> X = np.random.default_rng(0).uniform(size=(200, 2))
+        >>> y = 3 * X[:, 0] - X[:, 1]
+        >>> net = cnn.MLPRegressor(hidden_layer_sizes=(), solver="lbfgs", random_state=0)
+        >>> y = y + np.random.default_rng(1).normal(size=200)
+        >>> net = net.fit(X[:100], y[:100]).calibrate_intervals(X[100:150], y[100:150])
+        >>> display = IntervalDisplay.from_estimator(net, X[150:], y[150:], coverage=0.8, sort_by=0)
+        >>> round(display.coverage, 2), display.ax_.get_xlabel()
+        (0.76, 'x0')
         """
         X = dataframes.opened(X)
         lower, upper = net.predict_interval(X, coverage)
@@ -171,6 +186,13 @@ class IntervalDisplay(canvas.Display):
             If an argument has an invalid type, shape or value.
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> from compiled_nn.plotting import IntervalDisplay
+        >>> display = IntervalDisplay.from_predictions([1.0, 2.0, 9.0], lower=[0.0, 1.0, 2.0], upper=[2.0, 3.0, 4.0])
+        >>> len(display.inside_.get_offsets()), len(display.outside_.get_offsets())
+        (2, 1)
         """
         given = {"y_true": y_true, "lower": lower, "upper": upper, "y_pred": y_pred}
         columns: dict[str, Any] = {}
@@ -208,6 +230,15 @@ class IntervalDisplay(canvas.Display):
         ------
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from compiled_nn.plotting import IntervalDisplay
+        >>> y = np.linspace(0, 1, 1000)
+        >>> display = IntervalDisplay(y_true=y, lower=y - 0.1, upper=y + 0.1).plot(n_rows=50)
+        >>> len(display.inside_.get_offsets())
+        50
         """
         ax = canvas.axes(ax, 6.4, 4.2)
         m = len(self.y_true)

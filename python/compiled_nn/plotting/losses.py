@@ -49,7 +49,10 @@ class LossFunctionDisplay(canvas.Display):
     Examples
     --------
     >>> from compiled_nn.plotting import LossFunctionDisplay
-    >>> LossFunctionDisplay.from_name("binary_cross_entropy").figure_.savefig("bce.png")  # doctest: +SKIP
+    >>> display = LossFunctionDisplay.from_name("binary_cross_entropy")
+    >>> display.ax_.get_title(), display.ax_.get_xlabel()
+    ('binary_cross_entropy', 'predicted probability of class 1')
+    >>> display.figure_.savefig("cross-entropy.png")
     """
 
     def __init__(self, name: str, *, predicted: Array, losses: Mapping[str, Array]) -> None:
@@ -82,6 +85,13 @@ class LossFunctionDisplay(canvas.Display):
             If `name` is not one of these losses.
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> from compiled_nn.plotting import LossFunctionDisplay
+        >>> display = LossFunctionDisplay.from_name("binary_cross_entropy")
+        >>> [line.get_label() for line in display.lines_]
+        ['y = 1', 'y = 0']
         """
         loss = LOSSES[checks.choice("from_name", "name", name, _DRAWN)]
         predicted = np.linspace(0.005, 0.995, 199) if loss.classifies else np.linspace(-2, 2, 201)
@@ -116,6 +126,15 @@ class LossFunctionDisplay(canvas.Display):
         ------
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from compiled_nn.plotting import LossFunctionDisplay
+        >>> p = np.linspace(-1, 1, 5)
+        >>> display = LossFunctionDisplay("mse", predicted=p, losses={"y = 0": p**2}).plot()
+        >>> display.lines_[0].get_ydata().tolist()
+        [1.0, 0.25, 0.0, 0.25, 1.0]
         """
         ax, style = canvas.axes(ax, 4.8, 3.2), canvas.normalize_line_style(kwargs)
         self.lines_ = []

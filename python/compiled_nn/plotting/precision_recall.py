@@ -38,8 +38,12 @@ class PrecisionRecallDisplay(class_curves.ClassCurvesDisplay):
     >>> import compiled_nn as cnn
     >>> from compiled_nn.plotting import PrecisionRecallDisplay
     >>> data = cnn.datasets.load_digits()
-    >>> net = cnn.Network([cnn.Dense(10)], seed=0).fit(data.X_train, data.y_train, epochs=1)
-    >>> display = PrecisionRecallDisplay.from_estimator(net, data.X_test, data.y_test)  # doctest: +SKIP
+    >>> net = cnn.Network([cnn.Dense(10)], optimizer=cnn.Adam(0.01), standardize=True, seed=0)
+    >>> net = net.fit(data.X_train, data.y_train, epochs=2)
+    >>> display = PrecisionRecallDisplay.from_estimator(net, data.X_test, data.y_test)
+    >>> len(display.curves), round(display.curves[0].score, 2)  # average precision of the digit 0
+    (10, 1.0)
+    >>> display.figure_.savefig("precision_recall.png")
     """
 
     def plot(self, ax: Any = None, **kwargs: Any) -> Self:
@@ -61,6 +65,14 @@ class PrecisionRecallDisplay(class_curves.ClassCurvesDisplay):
         ------
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> from compiled_nn.plotting import PrecisionRecallDisplay
+        >>> display = PrecisionRecallDisplay.from_predictions([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+        >>> again = PrecisionRecallDisplay(display.curves).plot()
+        >>> again.ax_.get_xlabel(), again.ax_.get_ylabel()
+        ('recall', 'precision')
         """
         style = {"drawstyle": "steps-post", **canvas.normalize_line_style(kwargs)}
         ax, self.lines_ = class_curves.draw_curves(ax, self.curves, self.missing, style)

@@ -40,11 +40,16 @@ class PredictionErrorDisplay(canvas.Display):
 
     Examples
     --------
+    >>> import numpy as np
     >>> import compiled_nn as cnn
     >>> from compiled_nn.plotting import PredictionErrorDisplay
-    >>> X, y = [[0.0], [1.0], [2.0]], [0.1, 0.9, 2.2]
-    >>> net = cnn.MLPRegressor(max_iter=5, random_state=0).fit(X, y)
-    >>> display = PredictionErrorDisplay.from_estimator(net, X, y)  # doctest: +SKIP
+    >>> X = np.random.default_rng(0).uniform(size=(200, 2))
+    >>> y = 3 * X[:, 0] - X[:, 1]
+    >>> net = cnn.MLPRegressor(hidden_layer_sizes=(), solver="lbfgs", random_state=0).fit(X, y)
+    >>> display = PredictionErrorDisplay.from_estimator(net, X, y)
+    >>> display.ax_.get_xlabel(), display.ax_.get_ylabel()
+    ('predicted value', 'actual - predicted')
+    >>> display.figure_.savefig("errors.png")
     """
 
     def __init__(self, *, y_true: Array, y_pred: Array) -> None:
@@ -92,6 +97,18 @@ class PredictionErrorDisplay(canvas.Display):
             If an argument has an invalid type, shape or value.
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import compiled_nn as cnn
+        >>> from compiled_nn.plotting import PredictionErrorDisplay
+        >>> X = np.random.default_rng(0).uniform(size=(200, 2))
+        >>> y = 3 * X[:, 0] - X[:, 1]
+        >>> net = cnn.MLPRegressor(hidden_layer_sizes=(), solver="lbfgs", random_state=0).fit(X, y)
+        >>> display = PredictionErrorDisplay.from_estimator(net, X, y, kind="actual_vs_predicted")
+        >>> display.ax_.get_ylabel(), len(display.scatter_.get_offsets())
+        ('actual value', 200)
         """
         return cls.from_predictions(y, net.predict(X), kind=kind, ax=ax, **kwargs)
 
@@ -119,6 +136,13 @@ class PredictionErrorDisplay(canvas.Display):
             If an argument has an invalid type, shape or value.
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> from compiled_nn.plotting import PredictionErrorDisplay
+        >>> display = PredictionErrorDisplay.from_predictions([1.0, 2.0, 3.0], [1.5, 2.0, 2.0])
+        >>> display.scatter_.get_offsets().tolist()  # predicted value, residual
+        [[1.5, -0.5], [2.0, 0.0], [2.0, 1.0]]
         """
         true, predicted, _ = inputs.value_pair(y_true, y_pred, None)
         if true.shape[1] != 1:
@@ -154,6 +178,15 @@ class PredictionErrorDisplay(canvas.Display):
             If an argument has an invalid type or value.
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from compiled_nn.plotting import PredictionErrorDisplay
+        >>> y = np.linspace(0, 1, 5000)
+        >>> display = PredictionErrorDisplay(y_true=y, y_pred=y**2).plot(kind="actual_vs_predicted", n_points=100)
+        >>> len(display.scatter_.get_offsets())
+        100
         """
         kind = checks.choice("plot", "kind", kind, _KINDS)
         shown = canvas.thin(len(self.y_true), checks.integer("plot", "n_points", n_points, minimum=1))

@@ -45,8 +45,12 @@ class PredictionGridDisplay(canvas.Display):
     >>> import compiled_nn as cnn
     >>> from compiled_nn.plotting import PredictionGridDisplay
     >>> data = cnn.datasets.load_digits()
-    >>> net = cnn.Network([cnn.Dense(10)], seed=0).fit(data.X_train, data.y_train, epochs=1)
-    >>> display = PredictionGridDisplay.from_estimator(net, data.X_test, data.y_test)  # doctest: +SKIP
+    >>> net = cnn.Network([cnn.Dense(10)], optimizer=cnn.Adam(0.01), standardize=True, seed=0)
+    >>> net = net.fit(data.X_train, data.y_train, epochs=2)
+    >>> display = PredictionGridDisplay.from_estimator(net, data.X_test, data.y_test, n_images=10)
+    >>> display.true[:6], display.predicted[:6]
+    (['0', '6', '3', '8', '1', '8'], ['0', '6', '3', '8', '1', '7'])
+    >>> display.figure_.savefig("predictions.png")
     """
 
     def __init__(
@@ -112,6 +116,18 @@ class PredictionGridDisplay(canvas.Display):
             If an argument has an invalid type, shape or value.
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> from compiled_nn.plotting import PredictionGridDisplay
+        >>> data = cnn.datasets.load_digits()
+        >>> net = cnn.Network([cnn.Dense(10)], optimizer=cnn.Adam(0.01), standardize=True, seed=0)
+        >>> net = net.fit(data.X_train, data.y_train, epochs=2)
+        >>> wrong = net.predict(data.X_test) != data.y_test
+        >>> display = PredictionGridDisplay.from_estimator(net, data.X_test[wrong], data.y_test[wrong], n_images=6)
+        >>> len(display.images_), any(a == b for a, b in zip(display.true, display.predicted))
+        (6, False)
         """
         labels = classes.get_classes(net)
         n_images = checks.integer("from_estimator", "n_images", n_images, minimum=1)
@@ -165,6 +181,15 @@ class PredictionGridDisplay(canvas.Display):
             If an argument has an invalid type, shape or value.
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from compiled_nn.plotting import PredictionGridDisplay
+        >>> X, true, predicted = np.zeros((2, 8, 8)), ["cat", "dog"], ["cat", "cat"]
+        >>> display = PredictionGridDisplay.from_predictions(X, true, predicted)
+        >>> display.true, display.predicted
+        (['cat', 'dog'], ['cat', 'cat'])
         """
         n_images = checks.integer("from_predictions", "n_images", n_images, minimum=1)
         true, predicted, found = inputs.label_pair(y_true, y_pred, labels, ("y_true", "y_pred"))
@@ -206,6 +231,14 @@ class PredictionGridDisplay(canvas.Display):
         ------
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from compiled_nn.plotting import PredictionGridDisplay
+        >>> display = PredictionGridDisplay(np.zeros((2, 8, 8)), true=["cat", "dog"], predicted=["cat", "cat"])
+        >>> len(display.plot(columns=1).images_)
+        2
         """
         shares = [""] * len(self.images)
         if self.probability is not None:

@@ -50,8 +50,12 @@ class ProbabilityBarsDisplay(canvas.Display):
     >>> import compiled_nn as cnn
     >>> from compiled_nn.plotting import ProbabilityBarsDisplay
     >>> data = cnn.datasets.load_digits()
-    >>> net = cnn.Network([cnn.Dense(10)], seed=0).fit(data.X_train, data.y_train, epochs=1)
-    >>> display = ProbabilityBarsDisplay.from_estimator(net, data.X_test[0])  # doctest: +SKIP
+    >>> net = cnn.Network([cnn.Dense(10)], optimizer=cnn.Adam(0.01), standardize=True, seed=0)
+    >>> net = net.fit(data.X_train, data.y_train, epochs=2)
+    >>> display = ProbabilityBarsDisplay.from_estimator(net, data.X_test[0], data.y_test[0])
+    >>> display.ax_.get_xlabel(), display.image.shape
+    ('probability', (8, 8))
+    >>> display.figure_.savefig("probabilities.png")
     """
 
     def __init__(
@@ -122,6 +126,17 @@ class ProbabilityBarsDisplay(canvas.Display):
             If an argument has an invalid type, shape or value.
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> from compiled_nn.plotting import ProbabilityBarsDisplay
+        >>> data = cnn.datasets.load_digits()
+        >>> net = cnn.Network([cnn.Dense(10)], optimizer=cnn.Adam(0.01), standardize=True, seed=0)
+        >>> net = net.fit(data.X_train, data.y_train, epochs=2)
+        >>> display = ProbabilityBarsDisplay.from_estimator(net, data.X_test[0], n_bars=3)
+        >>> len(display.bars_), display.image_ax_ is None
+        (3, False)
         """
         labels = classes.get_classes(net)
         row = dataframes.opened(x)
@@ -178,6 +193,13 @@ class ProbabilityBarsDisplay(canvas.Display):
             If an argument has an invalid type, shape or value.
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> from compiled_nn.plotting import ProbabilityBarsDisplay
+        >>> display = ProbabilityBarsDisplay.from_predictions([0.1, 0.7, 0.2], labels=["cat", "dog", "fox"])
+        >>> [label.get_text() for label in display.ax_.get_yticklabels()]
+        ['cat', 'dog', 'fox']
         """
         found = inputs.of_columns(np.arange(len(probabilities)) if labels is None else labels, "labels")
         true = None if y_true is None else classes.get_index(y_true, found)
@@ -209,6 +231,13 @@ class ProbabilityBarsDisplay(canvas.Display):
         ------
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> from compiled_nn.plotting import ProbabilityBarsDisplay
+        >>> display = ProbabilityBarsDisplay([0.1, 0.7, 0.2], names=["cat", "dog", "fox"], true=1)
+        >>> [float(bar.get_width()) for bar in display.plot(n_bars=2).bars_]
+        [0.7, 0.2]
         """
         n_bars = checks.integer("plot", "n_bars", n_bars, minimum=1)
         shown = self._choose_classes(n_bars)

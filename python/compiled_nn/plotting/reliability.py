@@ -50,8 +50,12 @@ class CalibrationDisplay(canvas.Display):
     >>> import compiled_nn as cnn
     >>> from compiled_nn.plotting import CalibrationDisplay
     >>> data = cnn.datasets.load_digits()
-    >>> net = cnn.Network([cnn.Dense(10)], seed=0).fit(data.X_train, data.y_train, epochs=1)
-    >>> display = CalibrationDisplay.from_estimator(net, data.X_test, data.y_test)  # doctest: +SKIP
+    >>> net = cnn.Network([cnn.Dense(10)], optimizer=cnn.Adam(0.01), standardize=True, seed=0)
+    >>> net = net.fit(data.X_train, data.y_train, epochs=2)
+    >>> display = CalibrationDisplay.from_estimator(net, data.X_test, data.y_test)
+    >>> round(display.ece, 2), display.ax_.get_ylabel()
+    (0.07, 'share that is right')
+    >>> display.figure_.savefig("calibration.png")
     """
 
     def __init__(self, *, prob_true: Array, prob_pred: Array, counts: Array, name: str | None = None) -> None:
@@ -112,6 +116,17 @@ class CalibrationDisplay(canvas.Display):
             If an argument has an invalid type, shape or value.
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> from compiled_nn.plotting import CalibrationDisplay
+        >>> data = cnn.datasets.load_digits()
+        >>> net = cnn.Network([cnn.Dense(10)], optimizer=cnn.Adam(0.01), standardize=True, seed=0)
+        >>> net = net.fit(data.X_train, data.y_train, epochs=2)
+        >>> display = CalibrationDisplay.from_estimator(net, data.X_test, data.y_test, positive=8, bins=5)
+        >>> display.ax_.get_xlabel(), len(display.prob_pred)
+        ('predicted probability of 8', 5)
         """
         options: dict[str, Any] = {"positive": positive, "bins": bins, "strategy": strategy}
         labels = classes.get_classes(net)
@@ -156,6 +171,15 @@ class CalibrationDisplay(canvas.Display):
             If an argument has an invalid type, shape or value.
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from compiled_nn.plotting import CalibrationDisplay
+        >>> probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.2, 0.8], [0.2, 0.8]])
+        >>> display = CalibrationDisplay.from_predictions([0, 1, 1, 1], probabilities, positive=1, bins=2)
+        >>> display.prob_pred.tolist(), display.prob_true.tolist()
+        ([0.1, 0.8], [0.5, 1.0])
         """
         p = inputs.probabilities(probabilities, "probabilities")
         known = inputs.of_single_column(y_true, probabilities, labels)
@@ -194,6 +218,16 @@ class CalibrationDisplay(canvas.Display):
         ------
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from compiled_nn.plotting import CalibrationDisplay
+        >>> display = CalibrationDisplay(
+        ...     prob_true=np.array([0.2, 0.7]), prob_pred=np.array([0.1, 0.8]), counts=np.array([30, 10])
+        ... )
+        >>> display.plot().line_.get_xydata().tolist()
+        [[0.1, 0.2], [0.8, 0.7]]
         """
         style = {"color": canvas.BLUE, "marker": "o", "markersize": 4, **canvas.normalize_line_style(kwargs)}
         ax = canvas.axes(ax, 4.8, 4.6)

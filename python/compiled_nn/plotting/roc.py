@@ -38,8 +38,12 @@ class RocCurveDisplay(class_curves.ClassCurvesDisplay):
     >>> import compiled_nn as cnn
     >>> from compiled_nn.plotting import RocCurveDisplay
     >>> data = cnn.datasets.load_digits()
-    >>> net = cnn.Network([cnn.Dense(10)], seed=0).fit(data.X_train, data.y_train, epochs=1)
-    >>> display = RocCurveDisplay.from_estimator(net, data.X_test, data.y_test)  # doctest: +SKIP
+    >>> net = cnn.Network([cnn.Dense(10)], optimizer=cnn.Adam(0.01), standardize=True, seed=0)
+    >>> net = net.fit(data.X_train, data.y_train, epochs=2)
+    >>> display = RocCurveDisplay.from_estimator(net, data.X_test, data.y_test)
+    >>> len(display.curves), round(display.curves[0].score, 2)  # area under the curve of the digit 0
+    (10, 1.0)
+    >>> display.figure_.savefig("roc.png")
     """
 
     def plot(self, ax: Any = None, **kwargs: Any) -> Self:
@@ -61,6 +65,14 @@ class RocCurveDisplay(class_curves.ClassCurvesDisplay):
         ------
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> from compiled_nn.plotting import RocCurveDisplay
+        >>> display = RocCurveDisplay.from_predictions([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+        >>> again = RocCurveDisplay(display.curves).plot()
+        >>> again.ax_.get_xlabel(), again.ax_.get_ylabel()
+        ('false positive rate', 'true positive rate')
         """
         ax, self.lines_ = class_curves.draw_curves(ax, self.curves, self.missing, kwargs)
         ax.plot([0, 1], [0, 1], color=canvas.GRAY, linestyle=":", linewidth=1, zorder=0)
