@@ -39,7 +39,7 @@ def read_csv(
     delimiter: str = ",",
     max_bytes: int = limits.MAX_BYTES,
 ) -> Dataset:
-    """Read samples and targets from a CSV file.
+    r"""Read samples and targets from a CSV file.
 
     Parameters
     ----------
