@@ -213,10 +213,20 @@ def draw_row(line: Line, top: float, place: Callable[[float], float]) -> tuple[l
         x = place(time)
         free = (level for level, taken in enumerate(stacks) if all(abs(x - other) > STACK for other in taken))
         level = next(free, len(stacks))
-        stacks[level:] = stacks[level:] or [[]]
+        if level == len(stacks):
+            stacks.append([])
         stacks[level].append(x)
         elements.append(mark(library, x, top + TRACK + STACK * level))
     return elements, top + TRACK + STACK * (len(stacks) - 1) + GAP
+
+
+def grid(top: float, bottom: float, ticks: list[tuple[int, float]]) -> list[str]:
+    """Return the lines behind the marks of a row, from the first to the last level of its marks."""
+    elements = [f'<path class="edge line" d="M{MARGIN} {top:g}H{WIDTH - MARGIN}"/>']
+    for tick, x in ticks:
+        name = "ours" if tick == 1 else "edge"
+        elements.append(f'<path class="{name} line" d="M{x:.1f} {top - 9:g}V{bottom + 9:g}"/>')
+    return elements
 
 
 def draw(lines: list[Line], threads: int) -> str:
@@ -234,7 +244,7 @@ def draw(lines: list[Line], threads: int) -> str:
     str
     """
     every = [time for line in lines for time in (1, *line.times.values())]
-    low, high = min(every), max(every)
+    low, high = min(every), max(*every, 1.1)
     left, right = MARGIN + 8, WIDTH - MARGIN - 8
 
     def place(time: float) -> float:
@@ -246,12 +256,8 @@ def draw(lines: list[Line], threads: int) -> str:
     rows = []
     for line in lines:
         elements, end = draw_row(line, bottom, place)
-        rows.append(f'<path class="edge line" d="M{MARGIN} {bottom + TRACK:g}H{WIDTH - MARGIN}"/>')
-        span = f"{bottom + TRACK - 9:g}V{end - GAP + 9:g}"
-        rows += [
-            f'<path class="{"ours" if tick == 1 else "edge"} line" d="M{x:.1f} {span}"/>' for tick, x in ticks
-        ]
-        rows, bottom = rows + elements, end
+        rows += [*grid(bottom + TRACK, end - GAP, ticks), *elements]
+        bottom = end
     axis = [text(x, bottom + 6, f"{tick}x", "soft middle") for tick, x in ticks]
     size, words = f"{WIDTH} {bottom + 22:g}", escape(in_words(lines, threads))
     title = [
