@@ -5,6 +5,8 @@
 >>> net = net.fit([[0, 0], [0, 1], [1, 0], [1, 1]], ["no", "yes", "yes", "no"], epochs=2)
 >>> net.classes_.tolist()
 ['no', 'yes']
+>>> cnn.__version__
+'0.1.0'
 """
 
 from __future__ import annotations

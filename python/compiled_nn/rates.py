@@ -41,6 +41,20 @@ class RangeTest:
     suggestion : float
         Suggested learning rate: the geometric mean of the rate with the steepest decrease of the smoothed loss and the
         rate with its minimum.
+
+    See Also
+    --------
+    find_learning_rate : The test.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> data = cnn.datasets.load_digits()
+    >>> net = cnn.Network([cnn.Dense(32, "relu"), cnn.Dense(10)], input_scale=1 / 16, seed=0)
+    >>> test = cnn.rates.find_learning_rate(net, data.X_train, data.y_train)
+    >>> f"loss {test.losses.min():.2f} at a rate of {test.rates[test.losses.argmin()]:.2g}"
+    'loss 0.24 at a rate of 0.066'
+    >>> test.plot().figure.savefig("rates.png")
     """
 
     rates: Array

@@ -153,6 +153,21 @@ class NeuralNet(_NetworkModel):
         The trained network.
     classes_ : ndarray (n_classes,)
         Sorted labels.
+
+    See Also
+    --------
+    NNClassifier : Network of one hidden layer, trained on batches.
+    Network : Class that trains both.
+
+    Examples
+    --------
+    >>> from compiled_nn.tutorials import NeuralNet
+    >>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
+    >>> model = NeuralNet([4, 1]).fit(X, y, learning_rate=5.0, n_iterations=1000)
+    >>> model.predict(X)
+    array([0, 1, 1, 0])
+    >>> round(model.costs[0], 2), round(model.costs[-1], 2)
+    (0.71, 0.0)
     """
 
     def __init__(
@@ -272,6 +287,21 @@ class NNClassifier(_NetworkModel):
         The trained network.
     classes_ : ndarray (n_classes,)
         Sorted labels.
+
+    See Also
+    --------
+    NeuralNet : Network of several layers, trained on all rows.
+    Network : Class that trains both.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> from compiled_nn.tutorials import NNClassifier
+    >>> data = cnn.datasets.load_digits()
+    >>> X_train, X_test = data.X_train.reshape(-1, 64) / 16, data.X_test.reshape(-1, 64) / 16
+    >>> model = NNClassifier(10, 64, n_hidden_units=30, epochs=30, learning_rate=0.02, l2=0.0, random_seed=0)
+    >>> round(model.fit(X_train, data.y_train).score(X_test, data.y_test), 2)
+    0.97
     """
 
     def __init__(

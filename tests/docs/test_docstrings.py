@@ -2,6 +2,7 @@
 
 import doctest
 import inspect
+import os
 import re
 import sys
 from pathlib import Path
@@ -43,9 +44,10 @@ class Checker(doctest.OutputChecker):
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Function (name, docstring) that runs the examples of a docstring in a folder of its own."""
+    """Function (name, docstring) that runs the examples of a docstring in a separate folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "Agg")
+    monkeypatch.setenv("KERAS_BACKEND", os.environ.get("KERAS_BACKEND", "torch"))
     n_threads = cnn.get_num_threads()
 
     def run(name, text):
@@ -80,6 +82,9 @@ def absent(error):
     return None
 
 
+@pytest.mark.filterwarnings(
+    "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
+)  # of Keras
 @pytest.mark.parametrize("name", sorted(examples()))
 def test_examples_run_and_print_what_they_show(name, run):
     for owner, docstring in docstrings(name).items():

@@ -46,7 +46,8 @@ def documented(owner, value):
         member = inspect.getattr_static(value, name)
         if isinstance(member, (classmethod, staticmethod)):
             member = member.__func__
-        yield f"{owner}.{name}", inspect.getdoc(member) or ""
+        if hasattr(type(member), "__get__"):  # a method or a property, rather than a value
+            yield f"{owner}.{name}", inspect.getdoc(member) or ""
 
 
 def has_docstring(value):

@@ -27,6 +27,27 @@ class OptunaPruning(Callback):
         If Optuna is not installed.
     optuna.TrialPruned
         If Optuna prunes the trial; fit raises it after an epoch. The network can still be used.
+
+    See Also
+    --------
+    compiled_nn.tuning.optimize_study : Study of Optuna whose trials are trained together.
+
+    Examples
+    --------
+    >>> import optuna
+    >>> import compiled_nn as cnn
+    >>> data = cnn.datasets.load_digits()
+    >>> def objective(trial):
+    ...     rate = trial.suggest_float("rate", 1e-4, 1e-1, log=True)
+    ...     net = cnn.Network([cnn.Dense(10)], optimizer=cnn.Adam(rate), input_scale=1 / 16, seed=0)
+    ...     pruning = cnn.callbacks.OptunaPruning(trial, "val_score")
+    ...     net.fit(data.X_train, data.y_train, epochs=5, validation_fraction=0.2, callbacks=[pruning])
+    ...     return net.history["val_score"][-1]
+    >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
+    >>> study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
+    >>> study.optimize(objective, n_trials=8)
+    >>> len(study.trials), round(study.best_value, 2)
+    (8, 0.96)
     """
 
     def __init__(self, trial: Any, monitor: str = "val_loss") -> None:
@@ -65,6 +86,23 @@ def from_sklearn(callback: Any) -> Callback:
         If scikit-learn is not installed, or is older than 1.9.
     TypeError
         If `callback` is not a callback of scikit-learn.
+
+    See Also
+    --------
+    Callback : Base class of callbacks.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> from sklearn.callback import ScoringMonitor
+    >>> data = cnn.datasets.load_digits()
+    >>> monitor = ScoringMonitor(scoring="accuracy")
+    >>> callback = cnn.callbacks.from_sklearn(monitor)
+    >>> net = cnn.Network([cnn.Dense(10)], input_scale=1 / 16, seed=0)
+    >>> net = net.fit(data.X_train, data.y_train, epochs=3, callbacks=[callback])
+    >>> entries = monitor.get_logs().data
+    >>> [round(entry["accuracy"], 2) for entry in entries if entry["task_name"] == "epoch"]
+    [0.23, 0.45, 0.61]
     """
     return _FromSklearn(callback)
 

@@ -46,6 +46,23 @@ class Callback:
     ----------
     stop_reason : str
         Value of ``net.stop_reason_`` if this callback stops training; "callback" unless a subclass overrides it.
+
+    See Also
+    --------
+    EarlyStopping, Plateau, Target, Checkpoint, ProgressBar, TrainingScore : Callbacks of this package.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> class Printer(cnn.callbacks.Callback):
+    ...     def on_epoch_end(self, net, epoch, history):
+    ...         print(f"epoch {epoch}: loss {history['loss'][-1]:.2f}")
+    >>> data = cnn.datasets.load_digits()
+    >>> net = cnn.Network([cnn.Dense(10)], input_scale=1 / 16, seed=0)
+    >>> net = net.fit(data.X_train, data.y_train, epochs=3, callbacks=[Printer()])
+    epoch 1: loss 2.26
+    epoch 2: loss 2.03
+    epoch 3: loss 1.85
     """
 
     stop_reason: str = "callback"

@@ -31,6 +31,18 @@ class ProgressBar(Callback):
     ------
     TypeError
         If `always` is not a bool.
+
+    Examples
+    --------
+    >>> import contextlib
+    >>> import io
+    >>> import compiled_nn as cnn
+    >>> bar = cnn.callbacks.ProgressBar(always=True)  # also if the output is not a terminal
+    >>> net = cnn.Network([cnn.Dense(2)], seed=0)
+    >>> with contextlib.redirect_stderr(io.StringIO()) as written:
+    ...     net = net.fit([[0.0], [1.0]], [0, 1], epochs=3, callbacks=[bar])
+    >>> "loss" in written.getvalue()
+    True
     """
 
     def __init__(self, always: bool = False) -> None:

@@ -28,15 +28,19 @@ class TrainingScore(Callback):
     name : str, default "score"
         Column of the history. It is NaN for epochs that were trained without this callback.
 
+    See Also
+    --------
+    compiled_nn.Network.fit : The parameter `validation_data`, for scores of other rows.
+
     Examples
     --------
     >>> import compiled_nn as cnn
-    >>> from compiled_nn.callbacks import TrainingScore
-    >>> data = cnn.datasets.xor()
-    >>> X, y = data.X_train, data.y_train
-    >>> net = cnn.Network([cnn.Dense(4, "tanh"), cnn.Dense(1)], loss="binary_cross_entropy", seed=0)
-    >>> len(net.fit(X, y, epochs=3, callbacks=[TrainingScore(X, y)]).history["score"])
-    3
+    >>> data = cnn.datasets.load_digits()
+    >>> net = cnn.Network([cnn.Dense(10)], input_scale=1 / 16, seed=0)
+    >>> score = cnn.callbacks.TrainingScore(data.X_train, data.y_train)
+    >>> net = net.fit(data.X_train, data.y_train, epochs=3, callbacks=[score])
+    >>> [round(value, 2) for value in net.history["score"]]
+    [0.23, 0.45, 0.61]
     """
 
     def __init__(self, X: Any, y: Any, name: str = "score") -> None:

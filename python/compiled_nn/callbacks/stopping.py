@@ -129,6 +129,20 @@ class Target(Callback):
     ------
     TypeError, ValueError
         If a parameter has the wrong type or value.
+
+    See Also
+    --------
+    EarlyStopping : Training stops when a value no longer improves.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> data = cnn.datasets.load_digits()
+    >>> net = cnn.Network([cnn.Dense(32, "relu"), cnn.Dense(10)], input_scale=1 / 16, seed=0)
+    >>> target = cnn.callbacks.Target("val_score", 0.9)
+    >>> net = net.fit(data.X_train, data.y_train, epochs=100, validation_fraction=0.1, callbacks=[target])
+    >>> net.stop_reason_, net.history["epoch"][-1] < 100
+    ('target', True)
     """
 
     stop_reason = "target"
@@ -170,6 +184,21 @@ class Plateau(Callback):
     ------
     TypeError, ValueError
         If a parameter has the wrong type or value.
+
+    See Also
+    --------
+    EarlyStopping : Training stops in place of a smaller learning rate.
+    compiled_nn.schedules : Learning rates that are known before training.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> data = cnn.datasets.load_digits()
+    >>> net = cnn.Network([cnn.Dense(32, "relu"), cnn.Dense(10)], optimizer=cnn.Adam(0.05), input_scale=1 / 16, seed=0)
+    >>> plateau = cnn.callbacks.Plateau("loss", patience=1)
+    >>> net = net.fit(data.X_train, data.y_train, epochs=20, callbacks=[plateau])
+    >>> net.history["learning_rate"][0], net.history["learning_rate"][-1] < 0.05
+    (0.05, True)
     """
 
     def __init__(

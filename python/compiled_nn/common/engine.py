@@ -37,6 +37,20 @@ class Engine(Protocol):
     ----------
     n_workers : int or None
         Number of workers; None if it is not known.
+
+    See Also
+    --------
+    MapEngine : Engine on a function like the builtin ``map``.
+    compiled_nn.dask.DaskEngine : Engine on the workers of Dask.
+
+    Examples
+    --------
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> import compiled_nn as cnn
+    >>> with ThreadPoolExecutor(2) as pool:
+    ...     engine = cnn.distributed.MapEngine(pool.map)
+    ...     engine.map(divmod, [(7, 2), (9, 4)])
+    [(3, 1), (2, 1)]
     """
 
     @property

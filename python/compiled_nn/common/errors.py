@@ -14,7 +14,22 @@ _PACKAGE = f"{__name__.partition('.')[0]}."  # start of the names of the modules
 
 
 class CompiledNNWarning(UserWarning):
-    """Category of every warning that compiled_nn issues."""
+    """Category of every warning that compiled_nn issues.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(1)], loss="mse", seed=0)
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", cnn.CompiledNNWarning)
+    ...     try:
+    ...         net = net.fit([[0.0], [1.0]], [50000.0, 70000.0], epochs=1)
+    ...     except cnn.CompiledNNWarning as warning:
+    ...         print(warning)
+    The root mean square of y is 6.08e+04. Training starts with outputs near 0 and of size 1, from which it hardly
+    reaches such values. Use scale_targets=True.
+    """
 
 
 class NotFittedError(ValueError, AttributeError):
@@ -22,6 +37,19 @@ class NotFittedError(ValueError, AttributeError):
 
     It is both a ValueError and an AttributeError, as in scikit-learn, so that ``hasattr(net, "classes_")``
     is False before training.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(2)])
+    >>> hasattr(net, "classes_")
+    False
+    >>> try:
+    ...     net.predict([[0.0, 1.0]])
+    ... except cnn.NotFittedError as error:
+    ...     print(error)
+    This Network instance is not fitted yet. Call 'fit' with appropriate arguments, or 'set_weights', before using
+    this network.
     """
 
 
@@ -30,6 +58,19 @@ class DivergenceError(ArithmeticError, ValueError):
 
     It is also a ValueError, as in scikit-learn. The network keeps the weights of the last finite epoch and stays
     usable.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(1)], loss="mse", optimizer=cnn.SGD(10.0), seed=0)
+    >>> try:
+    ...     net = net.fit([[0.0], [100.0]], [0.0, 1.0], epochs=100)
+    ... except cnn.DivergenceError as error:
+    ...     print(error)
+    Solver produced non-finite parameter weights. The input data may contain large values and need to be
+    preprocessed. Epoch 8, learning rate 10, loss 1.07993e+73, first in layer 0. Standardise the columns of X
+    (standardize=True), or set input_scale (1/255 for 8-bit images), or try a learning rate of 1, or limit the
+    gradient (clip_norm=1.0). The network keeps its last finite weights.
     """
 
 

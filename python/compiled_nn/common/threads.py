@@ -34,6 +34,19 @@ def set_num_threads(n: int | None) -> None:
     ------
     TypeError, ValueError
         If `n` is not an int >= 1 or None.
+
+    See Also
+    --------
+    threads : Number of threads inside a ``with`` block.
+    get_num_threads : Number of threads in use.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> cnn.set_num_threads(1)
+    >>> cnn.get_num_threads()
+    1
+    >>> cnn.set_num_threads(None)
     """
     _set_num_threads(check_number("set_num_threads", "n", n))
 

@@ -111,6 +111,11 @@ class MLPClassifier(CheckpointParameters, _Classifies, Parameters):
     pace_ : compiled_nn.distributed.pace.Pace
         Times of the rounds: ``report()`` says how many steps were chosen, and whether more workers would help.
 
+    See Also
+    --------
+    compiled_nn.MLPClassifier : The same estimator without Dask.
+    TabularClassifier : Classifier that chooses its settings.
+
     Examples
     --------
     >>> import dask.array as da
@@ -118,7 +123,7 @@ class MLPClassifier(CheckpointParameters, _Classifies, Parameters):
     >>> from compiled_nn.dask import MLPClassifier
     >>> X = da.random.default_rng(0).normal(size=(2000, 3), chunks=(500, 3))
     >>> y = X.sum(axis=1) > 0
-    >>> with Client(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None):
+    >>> with Client(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0"):
     ...     model = MLPClassifier(max_iter=10, learning_rate_init=0.01, random_state=0).fit(X, y)
     >>> model.to_local().predict([[1.0, 2.0, 0.5], [-1.0, 0.5, -2.0]])
     array([ True, False])
@@ -149,6 +154,23 @@ class MLPRegressor(CheckpointParameters, _Regresses, Parameters):
         Fitted plain estimator, which needs no Dask. The attributes of the plain estimator are those of this one, too.
     pace_ : compiled_nn.distributed.pace.Pace
         Times of the rounds: ``report()`` says how many steps were chosen, and whether more workers would help.
+
+    See Also
+    --------
+    compiled_nn.MLPRegressor : The same estimator without Dask.
+    TabularRegressor : Regressor that chooses its settings.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> from distributed import Client
+    >>> from compiled_nn.dask import MLPRegressor
+    >>> X = da.random.default_rng(0).normal(size=(2000, 3), chunks=(500, 3))
+    >>> y = X.sum(axis=1)
+    >>> with Client(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0"):
+    ...     model = MLPRegressor(max_iter=10, learning_rate_init=0.01, random_state=0).fit(X, y)
+    >>> model.to_local().predict([[1.0, 2.0, 0.5]]).round(1)
+    array([3.4])
     """
 
     _plain = estimators.MLPRegressor
@@ -178,6 +200,24 @@ class TabularClassifier(_Classifies, TabularParameters):
         Fitted plain estimator, which needs no Dask. The attributes of the plain estimator are those of this one, too.
     pace_ : compiled_nn.distributed.pace.Pace
         Times of the rounds: ``report()`` says how many steps were chosen, and whether more workers would help.
+
+    See Also
+    --------
+    compiled_nn.TabularClassifier : The same estimator without Dask.
+    MLPClassifier : Classifier with given settings.
+
+    Examples
+    --------
+    >>> import dask.dataframe as dd
+    >>> import pandas as pd
+    >>> from distributed import Client
+    >>> from compiled_nn.dask import TabularClassifier
+    >>> table = pd.DataFrame({"age": [20, 30, 40, 50] * 50, "city": ["Ulm", "Bonn"] * 100})
+    >>> X, y = dd.from_pandas(table, npartitions=2), dd.from_pandas(table["age"] > 35, npartitions=2)
+    >>> with Client(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0"):
+    ...     model = TabularClassifier(n_members=2, max_iter=20, random_state=0).fit(X, y)
+    >>> model.to_local().predict(table[:4])
+    array([False, False,  True,  True])
     """
 
     _plain = _TabularClassifier
@@ -205,6 +245,24 @@ class TabularRegressor(_Regresses, TabularParameters):
         Fitted plain estimator, which needs no Dask. The attributes of the plain estimator are those of this one, too.
     pace_ : compiled_nn.distributed.pace.Pace
         Times of the rounds: ``report()`` says how many steps were chosen, and whether more workers would help.
+
+    See Also
+    --------
+    compiled_nn.TabularRegressor : The same estimator without Dask.
+    MLPRegressor : Regressor with given settings.
+
+    Examples
+    --------
+    >>> import dask.dataframe as dd
+    >>> import pandas as pd
+    >>> from distributed import Client
+    >>> from compiled_nn.dask import TabularRegressor
+    >>> table = pd.DataFrame({"age": [20, 30, 40, 50] * 50, "city": ["Ulm", "Bonn"] * 100})
+    >>> X, y = dd.from_pandas(table, npartitions=2), dd.from_pandas(table["age"] * 100, npartitions=2)
+    >>> with Client(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0"):
+    ...     model = TabularRegressor(n_members=2, max_iter=20, random_state=0).fit(X, y)
+    >>> model.to_local().score(table, table["age"] * 100) > 0.9
+    True
     """
 
     _plain = _TabularRegressor

@@ -2,6 +2,10 @@
 
 In the formulas z is the output of the last layer before the link function, y the target, and p a probability. A loss is
 the mean over the rows of a batch of the sum over the outputs.
+
+>>> import compiled_nn as cnn
+>>> list(cnn.losses.LOSSES)[:4]
+['binary_cross_entropy', 'softmax_cross_entropy', 'mse', 'squared_error']
 """
 
 from __future__ import annotations

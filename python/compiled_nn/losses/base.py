@@ -28,6 +28,13 @@ class Loss:
         Minimum number of units of the last layer.
     ordered : bool
         Whether the classes have an order. Probabilities are then computed by :meth:`probabilities`, not by the link.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> loss = cnn.losses.Poisson()
+    >>> isinstance(loss, cnn.losses.Loss), loss.name, loss.link, loss.classifies
+    (True, 'poisson', 'exp', False)
     """
 
     name = "loss"

@@ -39,10 +39,21 @@ class BinaryCrossEntropy(Loss):
         Smoothing e in [0, 1): y is replaced by ``y (1 - e) + e / 2`` in training, but not in validation or in
         :meth:`Network.loss`.
 
+    See Also
+    --------
+    SoftmaxCrossEntropy : Loss for one class of several per row.
+    Focal : Loss that gives less weight to rows that are predicted well.
+
     Examples
     --------
     >>> import compiled_nn as cnn
-    >>> net = cnn.Network([cnn.Dense(1)], loss=cnn.losses.BinaryCrossEntropy(pos_weight=2.0))
+    >>> X, y = [[0.0]] * 4, [0, 0, 0, 1]
+    >>> for weight in (1.0, 3.0):
+    ...     loss = cnn.losses.BinaryCrossEntropy(pos_weight=weight)
+    ...     net = cnn.Network([cnn.Dense(1)], loss=loss, optimizer="lbfgs", seed=0).fit(X, y)
+    ...     print(net.predict_proba([[0.0]]).round(2))
+    [[0.75 0.25]]
+    [[0.5 0.5]]
     """
 
     name = "binary_cross_entropy"
@@ -103,10 +114,21 @@ class SoftmaxCrossEntropy(Loss):
         Smoothing e in [0, 1): y is replaced by ``y (1 - e) + e / n`` for n classes in training, but not in validation
         or in :meth:`Network.loss` (Szegedy et al., 2016).
 
+    See Also
+    --------
+    BinaryCrossEntropy : Loss for two classes, or for any number of labels per row.
+    Ordinal : Loss for classes in order.
+
     Examples
     --------
     >>> import compiled_nn as cnn
-    >>> net = cnn.Network([cnn.Dense(3)], loss=cnn.losses.SoftmaxCrossEntropy(label_smoothing=0.1))
+    >>> X, y = [[0.0], [5.0]], ["no", "yes"]
+    >>> for smoothing in (0.0, 0.2):
+    ...     loss = cnn.losses.SoftmaxCrossEntropy(label_smoothing=smoothing)
+    ...     net = cnn.Network([cnn.Dense(2)], loss=loss, optimizer="lbfgs", seed=0).fit(X, y)
+    ...     print(net.predict_proba([[5.0]]).round(2))
+    [[0. 1.]]
+    [[0.1 0.9]]
     """
 
     name = "softmax_cross_entropy"
@@ -148,10 +170,20 @@ class Focal(Loss):
         Link function: "softmax" for one class per row; "sigmoid" for one output and two classes, or for independent
         outputs.
 
+    See Also
+    --------
+    SoftmaxCrossEntropy, BinaryCrossEntropy : Losses with the same weight for all rows.
+
     Examples
     --------
     >>> import compiled_nn as cnn
-    >>> net = cnn.Network([cnn.Dense(3)], loss=cnn.losses.Focal(gamma=1.5))
+    >>> X, y = [[0.0]] * 4, ["a", "a", "a", "b"]
+    >>> for gamma in (0.0, 2.0):
+    ...     loss = cnn.losses.Focal(gamma=gamma)
+    ...     net = cnn.Network([cnn.Dense(2)], loss=loss, optimizer="lbfgs", seed=0).fit(X, y)
+    ...     print(net.predict_proba([[0.0]]).round(2))
+    [[0.75 0.25]]
+    [[0.6 0.4]]
     """
 
     name = "focal"
@@ -186,10 +218,19 @@ class Ordinal(Loss):
     never increases with j. The model is that of McCullagh (1980), with distances of the thresholds that depend on the
     row. The last layer has one unit fewer than there are classes. :meth:`Network.predict` returns the median class.
 
+    See Also
+    --------
+    SoftmaxCrossEntropy : Loss for classes without an order.
+
     Examples
     --------
     >>> import compiled_nn as cnn
-    >>> net = cnn.Network([cnn.Dense(3)], loss=cnn.losses.Ordinal())
+    >>> X, y = [[0.0], [1.0], [1.0], [2.0], [2.0], [3.0]], [1, 1, 2, 2, 3, 3]  # ratings from 1 to 3
+    >>> net = cnn.Network([cnn.Dense(2)], loss=cnn.losses.Ordinal(), optimizer="lbfgs", seed=0).fit(X, y)
+    >>> net.predict([[0.5], [1.5], [2.5]])
+    array([1, 2, 3])
+    >>> net.predict_proba([[1.0]]).round(2)
+    array([[0.5, 0.5, 0. ]], dtype=float32)
     """
 
     name = "ordinal"

@@ -30,10 +30,18 @@ _LINKS: tuple[Link, ...] = ("identity", "sigmoid", "tanh", "relu", "exp", "softm
 class MeanSquaredError(Loss):
     """Squared error ``(z - y)^2``.
 
+    See Also
+    --------
+    SquaredError : Half of it.
+    MeanAbsoluteError, Huber : Losses on which outliers have less influence.
+
     Examples
     --------
     >>> import compiled_nn as cnn
-    >>> net = cnn.Network([cnn.Dense(1)], loss=cnn.losses.MeanSquaredError())
+    >>> X, y = [[0.0]] * 5, [1.0, 2.0, 3.0, 4.0, 100.0]
+    >>> net = cnn.Network([cnn.Dense(1)], loss="mse", optimizer="lbfgs", seed=0).fit(X, y)
+    >>> net.predict([[0.0]]).round(1)  # the mean of y
+    array([22.])
     """
 
     name = "mse"
@@ -42,10 +50,19 @@ class MeanSquaredError(Loss):
 class SquaredError(Loss):
     """Half the squared error, ``(z - y)^2 / 2``, as in scikit-learn.
 
+    See Also
+    --------
+    MeanSquaredError : Twice this loss.
+
     Examples
     --------
     >>> import compiled_nn as cnn
-    >>> net = cnn.Network([cnn.Dense(1)], loss=cnn.losses.SquaredError())
+    >>> X, y = [[0.0], [1.0]], [1.0, 3.0]
+    >>> for loss in ("mse", "squared_error"):
+    ...     net = cnn.Network([cnn.Dense(1, init="zeros")], loss=loss).fit(X, y, epochs=0)
+    ...     print(net.loss(X, y))
+    5.0
+    2.5
     """
 
     name = "squared_error"
@@ -54,10 +71,18 @@ class SquaredError(Loss):
 class MeanAbsoluteError(Loss):
     """Absolute error ``abs(z - y)``, which is minimised by the median; the derivative at 0 is 0.
 
+    See Also
+    --------
+    Huber, LogCosh : Losses with a derivative at 0.
+    Quantile : Loss for other quantiles than the median.
+
     Examples
     --------
     >>> import compiled_nn as cnn
-    >>> net = cnn.Network([cnn.Dense(1)], loss=cnn.losses.MeanAbsoluteError())
+    >>> X, y = [[0.0]] * 5, [1.0, 2.0, 3.0, 4.0, 100.0]
+    >>> net = cnn.Network([cnn.Dense(1)], loss="mae", optimizer=cnn.SGD(0.01), seed=0)
+    >>> net.fit(X, y, epochs=1000, batch_size="full").predict([[0.0]]).round(1)  # the median of y
+    array([3.])
     """
 
     name = "mae"
@@ -73,10 +98,20 @@ class Huber(Loss):
         Error > 0, in the unit of y, from which the loss is linear. With ``scale_targets``, training applies it to
         errors in standard deviations of y.
 
+    See Also
+    --------
+    LogCosh : Loss of a similar form without a parameter.
+    MeanAbsoluteError : Limit for small values of `delta`.
+
     Examples
     --------
     >>> import compiled_nn as cnn
-    >>> net = cnn.Network([cnn.Dense(1)], loss=cnn.losses.Huber(delta=2.0))
+    >>> X, y = [[0.0]] * 5, [1.0, 2.0, 3.0, 4.0, 100.0]
+    >>> for delta in (1.0, 1000.0):
+    ...     net = cnn.Network([cnn.Dense(1)], loss=cnn.losses.Huber(delta), optimizer="lbfgs", seed=0)
+    ...     print(delta, net.fit(X, y).predict([[0.0]]).round(1))
+    1.0 [3.]
+    1000.0 [22.]
     """
 
     name = "huber"
@@ -91,10 +126,17 @@ class Huber(Loss):
 class LogCosh(Loss):
     """Log-cosh loss ``log(cosh(z - y))``: about half the squared error for small errors, linear for large errors.
 
+    See Also
+    --------
+    Huber : Loss of a similar form with a parameter.
+
     Examples
     --------
     >>> import compiled_nn as cnn
-    >>> net = cnn.Network([cnn.Dense(1)], loss=cnn.losses.LogCosh())
+    >>> X, y = [[0.0]] * 5, [1.0, 2.0, 3.0, 4.0, 100.0]
+    >>> net = cnn.Network([cnn.Dense(1)], loss="log_cosh", optimizer="lbfgs", seed=0).fit(X, y)
+    >>> net.predict([[0.0]]).round(1)  # near the median of y
+    array([3.])
     """
 
     name = "log_cosh"
@@ -103,10 +145,17 @@ class LogCosh(Loss):
 class Poisson(Loss):
     """Half the Poisson deviance of the mean exp(z): ``exp(z) - y z + y log(y) - y``, for counts y >= 0.
 
+    See Also
+    --------
+    Gamma, Tweedie : Losses for values above 0.
+
     Examples
     --------
     >>> import compiled_nn as cnn
-    >>> net = cnn.Network([cnn.Dense(1)], loss=cnn.losses.Poisson())
+    >>> X, y = [[0.0], [0.0], [1.0], [1.0]], [0, 2, 10, 12]  # numbers of events
+    >>> net = cnn.Network([cnn.Dense(1)], loss="poisson", optimizer="lbfgs", seed=0).fit(X, y)
+    >>> net.predict([[0.0], [1.0]]).round(1)
+    array([ 1., 11.])
     """
 
     name = "poisson"
@@ -125,10 +174,18 @@ class Poisson(Loss):
 class Gamma(Loss):
     """Half the gamma deviance of the mean exp(z): ``y exp(-z) + z - log(y) - 1``, for y > 0.
 
+    See Also
+    --------
+    Poisson : Loss for counts.
+    Tweedie : Loss for values that may also be 0.
+
     Examples
     --------
     >>> import compiled_nn as cnn
-    >>> net = cnn.Network([cnn.Dense(1)], loss=cnn.losses.Gamma())
+    >>> X, y = [[0.0], [0.0], [1.0], [1.0]], [1.0, 2.0, 100.0, 200.0]  # sizes of claims
+    >>> net = cnn.Network([cnn.Dense(1)], loss="gamma", optimizer="lbfgs", seed=0).fit(X, y)
+    >>> net.predict([[0.0], [1.0]]).round(1)
+    array([  1.5, 150. ])
     """
 
     name = "gamma"
@@ -156,10 +213,18 @@ class Tweedie(Loss):
     power : float, default 1.5
         Power p >= 1: the variance of y is proportional to mu^p. Targets must be >= 0 if p < 2, else > 0.
 
+    See Also
+    --------
+    Poisson : Loss of the power 1.
+    Gamma : Loss of the power 2.
+
     Examples
     --------
     >>> import compiled_nn as cnn
-    >>> net = cnn.Network([cnn.Dense(1)], loss=cnn.losses.Tweedie(power=1.2))
+    >>> X, y = [[0.0], [0.0], [1.0], [1.0]], [0.0, 1.0, 0.0, 300.0]  # costs, most of which are 0
+    >>> net = cnn.Network([cnn.Dense(1)], loss=cnn.losses.Tweedie(power=1.5), optimizer="lbfgs", seed=0).fit(X, y)
+    >>> net.predict([[0.0], [1.0]]).round(1)
+    array([  0.5, 150. ])
     """
 
     name = "tweedie"
@@ -189,10 +254,20 @@ class Quantile(Loss):
     quantiles : sequence of float, default (0.1, 0.5, 0.9)
         Quantiles between 0 and 1, in increasing order, one for each unit of the last layer.
 
+    See Also
+    --------
+    GaussianNLL : Mean and standard deviation of each row.
+    compiled_nn.Network.calibrate_intervals : Intervals with a given coverage.
+
     Examples
     --------
+    >>> import numpy as np
     >>> import compiled_nn as cnn
-    >>> net = cnn.Network([cnn.Dense(3)], loss=cnn.losses.Quantile((0.05, 0.5, 0.95)))
+    >>> X, y = np.zeros((101, 1)), np.linspace(0.0, 1.0, 101)
+    >>> loss = cnn.losses.Quantile((0.1, 0.5, 0.9))
+    >>> net = cnn.Network([cnn.Dense(3)], loss=loss, optimizer=cnn.SGD(0.01), seed=0).fit(X, y, epochs=200)
+    >>> net.predict([[0.0]]).round(1)
+    array([[0.1, 0.5, 0.9]])
     """
 
     name = "quantile"
@@ -254,10 +329,19 @@ class GaussianNLL(Loss):
     log variances s. :meth:`Network.predict` returns the means, :meth:`Network.predict_distribution` also the standard
     deviations.
 
+    See Also
+    --------
+    Quantile : Quantiles of each row.
+    compiled_nn.Network.predict_distribution : Means and standard deviations of rows.
+
     Examples
     --------
     >>> import compiled_nn as cnn
-    >>> net = cnn.Network([cnn.Dense(2)], loss=cnn.losses.GaussianNLL())
+    >>> X, y = [[0.0], [0.0], [1.0], [1.0]], [4.0, 6.0, 9.9, 10.1]
+    >>> net = cnn.Network([cnn.Dense(2)], loss="gaussian_nll", optimizer="lbfgs", seed=0).fit(X, y)
+    >>> mean, deviation = net.predict_distribution([[0.0], [1.0]])
+    >>> mean.round(1), deviation.round(1)
+    (array([ 5., 10.]), array([1. , 0.1]))
     """
 
     name = "gaussian_nll"
@@ -333,12 +417,14 @@ class CustomLoss(Loss):
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from compiled_nn.losses import CustomLoss
+    >>> import compiled_nn as cnn
     >>> def fourth_power(y, z):
     ...     return ((z - y) ** 4).sum(axis=1), 4 * (z - y) ** 3
-    >>> CustomLoss(fourth_power, name="fourth_power").name
-    'fourth_power'
+    >>> loss = cnn.losses.CustomLoss(fourth_power, name="fourth_power")
+    >>> X, y = [[0.0]] * 3, [0.0, 0.0, 1.0]
+    >>> net = cnn.Network([cnn.Dense(1)], loss=loss, optimizer="lbfgs", seed=0).fit(X, y)
+    >>> net.predict([[0.0]]).round(2)
+    array([0.44])
     """
 
     function: Callable[[Array, Array], tuple[Any, Any]]

@@ -146,6 +146,23 @@ class EnsembleFitting(EnsemblePreparation):
             without temperatures. The same holds for any exception of a callback.
         RuntimeError
             If the ensemble is being trained already, by a caller of this call or in another thread.
+
+        See Also
+        --------
+        Network.fit : Training of one network.
+        compiled_nn.search : Search for the best parameters.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> data = cnn.datasets.load_digits()
+        >>> net = cnn.Network([cnn.Dense(16, "relu"), cnn.Dense(10)], input_scale=1 / 16, seed=0)
+        >>> model = cnn.Ensemble(net, n_members=5)
+        >>> model = model.fit(data.X_train, data.y_train, epochs=20, validation="folds", n_folds=5)
+        >>> round(cnn.metrics.accuracy(data.y_train, model.oof_.argmax(axis=1)), 2)  # of rows that were held out
+        0.93
+        >>> round(model.score(data.X_test, data.y_test), 2)
+        0.96
         """
         # imported here to keep `import compiled_nn` fast
         from ..common.engine import engine_of

@@ -94,6 +94,16 @@ class EnsembleInspection(EnsembleState):
             If the ensemble is not fitted yet.
         TypeError, ValueError
             If an argument cannot be used, or the loss is not finite.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> data = cnn.datasets.load_digits()
+        >>> net = cnn.Network([cnn.Dense(16, "relu"), cnn.Dense(10)], input_scale=1 / 16, seed=0)
+        >>> model = cnn.Ensemble(net, n_members=4).fit(data.X_train, data.y_train, epochs=5)
+        >>> X, y = data.X_test, data.y_test
+        >>> model.loss(X, y) < min(member.loss(X, y) for member in model.members_)
+        True
         """
         rows, encoded, targets = self._labelled(X, y, sample_weight, scaled=False)
         weights = weights_of(targets, encoded, sample_weight)

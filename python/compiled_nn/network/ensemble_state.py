@@ -69,6 +69,19 @@ class EnsembleState(EnsembleFitting):
             If the loss is a function, an activation is user-defined and not registered, or there are too many layers.
         OSError
             If the file cannot be written; an existing file is then unchanged.
+
+        See Also
+        --------
+        load : Reading of the file.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> net = cnn.Network([cnn.Dense(2)], seed=0)
+        >>> model = cnn.Ensemble(net, n_members=2).fit([[0.0], [1.0]] * 10, ["no", "yes"] * 10, epochs=2)
+        >>> model.save("model.safetensors")
+        >>> len(cnn.load("model.safetensors").members_)
+        2
         """
         from ..files import ensemble_file  # imported here to keep `import compiled_nn` fast
 
@@ -127,6 +140,21 @@ class EnsembleState(EnsembleFitting):
             If another thread trains the ensemble.
         OSError
             If the file cannot be written; an existing file is then unchanged.
+
+        See Also
+        --------
+        load_checkpoint : Reading of the file.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X, y = [[0.0], [1.0]] * 10, ["no", "yes"] * 10
+        >>> model = cnn.Ensemble(cnn.Network([cnn.Dense(2)], seed=0), n_members=2)
+        >>> model = model.fit(X, y, epochs=2, validation=None)
+        >>> model.save_checkpoint("model.ckpt")
+        >>> model = cnn.load_checkpoint("model.ckpt").fit(X, y, epochs=2, validation=None, warm_start=True)
+        >>> model.members_[0].history["epoch"]
+        [1, 2, 3, 4]
         """
         from ..files.safetensors_file import write_tensors  # imported here to keep `import compiled_nn` fast
 

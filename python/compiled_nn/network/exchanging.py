@@ -81,6 +81,11 @@ class Exchanging:
         ImportError
             If onnx or onnxruntime is not installed.
 
+        See Also
+        --------
+        from_onnx : Network from a file.
+        to_c, to_json : Files for devices without onnxruntime, and for browsers.
+
         Notes
         -----
         docs/guide/onnx.md describes the inputs, the outputs and the metadata of the file. Before the function returns,
@@ -88,13 +93,14 @@ class Exchanging:
 
         Examples
         --------
+        >>> import numpy as np
+        >>> import onnxruntime
         >>> import compiled_nn as cnn
-        >>> net = cnn.Network([cnn.Dense(2)], seed=0).fit([[0.0], [1.0]], ["no", "yes"], epochs=5)
-        >>> model = net.to_onnx("net.onnx")  # doctest: +SKIP
-        >>> import onnxruntime  # doctest: +SKIP
-        >>> session = onnxruntime.InferenceSession("net.onnx")  # doctest: +SKIP
-        >>> session.run(["label"], {"X": np.float32([[0.0], [1.0]])})  # doctest: +SKIP
-        [array(['no', 'yes'], dtype=object)]
+        >>> net = cnn.Network([cnn.Dense(2)], optimizer="lbfgs", seed=0).fit([[0.0], [1.0]], ["no", "yes"])
+        >>> model = net.to_onnx("net.onnx")
+        >>> session = onnxruntime.InferenceSession("net.onnx")
+        >>> session.run(["label"], {"X": np.float32([[0.0], [1.0]])})[0].tolist()
+        ['no', 'yes']
         """
         from ..exchange.to_onnx.export import export  # imported here to keep `import compiled_nn` fast
 
@@ -144,6 +150,22 @@ class Exchanging:
             If a module cannot express the model, because of texts, dates or a user-defined activation.
         ArithmeticError
             If the predictions differ.
+
+        See Also
+        --------
+        from_torch : Network from a module.
+        compiled_nn.torch.Module : Module that shares the weights of the network.
+
+        Examples
+        --------
+        >>> import torch
+        >>> import compiled_nn as cnn
+        >>> net = cnn.Network([cnn.Dense(2)], optimizer="lbfgs", seed=0).fit([[0.0], [1.0]], ["no", "yes"])
+        >>> module = net.to_torch()
+        >>> with torch.no_grad():
+        ...     print(module(torch.tensor([[0.0], [1.0]])).numpy().round(1))
+        [[1. 0.]
+         [0. 1.]]
         """
         from ..exchange.torch_writer import to_torch  # imported here to keep `import compiled_nn` fast
 
@@ -176,6 +198,18 @@ class Exchanging:
             If no layer of Keras computes a part of the model; the message names it.
         ArithmeticError
             If the predictions differ.
+
+        See Also
+        --------
+        from_keras : Network from a model of Keras.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> net = cnn.Network([cnn.Dense(2)], optimizer="lbfgs", seed=0).fit([[0.0], [1.0]], ["no", "yes"])
+        >>> model = net.to_keras()
+        >>> [type(layer).__name__ for layer in model.layers]
+        ['InputLayer', 'Dense', 'Activation']
         """
         from ..exchange.keras_writer import to_keras  # imported here to keep `import compiled_nn` fast
 
@@ -266,16 +300,24 @@ class Exchanging:
             If the compiled program predicts something else for probe rows, by more than 1e-5 of the largest output (for
             float64, 1e-9). No file is then written.
 
+        See Also
+        --------
+        to_onnx : File for onnxruntime.
+        to_json : File for browsers.
+
         Notes
         -----
         docs/guide/devices.md describes the interface, and the arithmetic of int8.
 
         Examples
         --------
+        >>> from pathlib import Path
         >>> import compiled_nn as cnn
         >>> net = cnn.Network([cnn.Dense(2)], seed=0).fit([[0.0], [1.0]], ["no", "yes"], epochs=5)
-        >>> net.to_c("net.c").rows  # doctest: +SKIP
+        >>> net.to_c("net.c").rows  # the number of rows that were compared
         64
+        >>> "int net_predict" in Path("net.c").read_text(encoding="utf-8")
+        True
         """
         description, predictor = self._described_predictor()
         from ..exchange.to_c.export import export  # imported here to keep `import compiled_nn` fast
@@ -313,16 +355,24 @@ class Exchanging:
         ArithmeticError
             If the numbers of the file predict something else. No file is then written.
 
+        See Also
+        --------
+        to_c : File for small devices.
+        to_onnx : File for onnxruntime.
+
         Notes
         -----
         docs/guide/devices.md describes the keys, and has a reader in JavaScript.
 
         Examples
         --------
+        >>> from pathlib import Path
         >>> import compiled_nn as cnn
         >>> net = cnn.Network([cnn.Dense(2)], seed=0).fit([[0.0], [1.0]], ["no", "yes"], epochs=5)
-        >>> net.to_json("net.json").rows  # doctest: +SKIP
+        >>> net.to_json("net.json").rows  # the number of rows that were compared
         64
+        >>> '"classes"' in Path("net.json").read_text(encoding="utf-8")
+        True
         """
         description, predictor = self._described_predictor()
         from ..exchange.json_export import export  # imported here to keep `import compiled_nn` fast
@@ -358,15 +408,22 @@ class Exchanging:
         TypeError
             If `tags` is not a sequence of texts, or a metric is not a number.
 
+        See Also
+        --------
+        save : File without the other files of the folder.
+
         Notes
         -----
         ``compiled_nn.load``, or ``load`` of the class of an estimator, reads the file ``model.safetensors``.
 
         Examples
         --------
+        >>> import os
         >>> import compiled_nn as cnn
         >>> net = cnn.Network([cnn.Dense(2)], seed=0).fit([[0.0], [1.0]], ["no", "yes"], epochs=5)
-        >>> net.save_pretrained("hub", license="mit", metrics={"accuracy": 1.0})  # doctest: +SKIP
+        >>> net.save_pretrained("hub", license="mit", metrics={"accuracy": 1.0})
+        >>> sorted(os.listdir("hub"))
+        ['README.md', 'config.json', 'model.safetensors']
         """
         description, _ = self._described_predictor()
         from ..exchange import hub  # imported here to keep `import compiled_nn` fast
@@ -393,7 +450,17 @@ class NetworkExchanging(Exchanging, Predicting):
         return describe(predictor, self._fitted().statistics), predictor
 
     def to_sklearn(self) -> Any:
-        """Raise ValueError, because scikit-learn's classes hold one network; documented in :class:`Exchanging`."""
+        """Raise ValueError, because scikit-learn's classes hold one network; documented in :class:`Exchanging`.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X, y = [[0.0], [1.0]], ["no", "yes"]
+        >>> layers = [cnn.Dense(2, "tanh"), cnn.Dense(1)]
+        >>> net = cnn.Network(layers, loss="binary_cross_entropy", optimizer="lbfgs", seed=0).fit(X, y)
+        >>> net.to_sklearn().predict(X).tolist()
+        ['no', 'yes']
+        """
         raise ValueError(
             "scikit-learn's multilayer perceptron holds one network, and this model combines several. The estimators of"
             " this library work in scikit-learn's pipelines as they are."

@@ -174,11 +174,29 @@ class Fitting(ShardedFitting):
         RuntimeError
             If the network is being trained already, by a caller of this call or in another thread.
 
+        See Also
+        --------
+        partial_fit : One pass over some rows.
+        compiled_nn.callbacks : Actions after each epoch.
+        compiled_nn.Ensemble : Several networks that are trained together.
+
         Notes
         -----
         In callbacks, and in other threads during training, the network predicts with the weights after one whole step:
         the last one before the core returned to Python. It refuses changes then with a RuntimeError; only callbacks may
         set weights and the optimizer, before and after an epoch.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> data = cnn.datasets.load_digits()
+        >>> layers = [cnn.Dense(32, "relu"), cnn.Dense(10)]
+        >>> net = cnn.Network(layers, optimizer=cnn.Adam(0.01), input_scale=1 / 16, seed=0)
+        >>> net = net.fit(data.X_train, data.y_train, epochs=100, validation_fraction=0.1, early_stopping=True)
+        >>> net.stop_reason_, round(net.score(data.X_test, data.y_test), 2)
+        ('early_stopping', 0.97)
+        >>> list(net.history)
+        ['epoch', 'loss', 'penalty', 'learning_rate', 'seconds', 'val_loss', 'val_score']
         """
         from ..training.plan import make_plan  # imported here to keep `import compiled_nn` fast
 
@@ -262,6 +280,25 @@ class Fitting(ShardedFitting):
             If the loss or the weights are not finite after the pass. The network keeps its last finite weights.
         RuntimeError
             If the network is being trained already, by a caller of this call or in another thread.
+
+        See Also
+        --------
+        fit : Training for several epochs; its parameter X can also be a source of batches.
+        step : One step with given gradients.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> data = cnn.datasets.load_digits()
+        >>> layers = [cnn.Dense(32, "relu"), cnn.Dense(10)]
+        >>> net = cnn.Network(layers, optimizer=cnn.Adam(0.01), input_scale=1 / 16, seed=0)
+        >>> scores = []
+        >>> for start in range(0, 1400, 200):  # rows as they arrive
+        ...     rows = slice(start, start + 200)
+        ...     net = net.partial_fit(data.X_train[rows], data.y_train[rows], classes=range(10))
+        ...     scores.append(round(net.score(data.X_test, data.y_test), 1))
+        >>> scores[0] < 0.6, scores[-1]
+        (True, 0.9)
         """
         from ..training.plan import Plan  # imported here to keep `import compiled_nn` fast
 

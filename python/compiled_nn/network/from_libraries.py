@@ -60,6 +60,12 @@ def from_torch(
     ArithmeticError
         If the predictions differ.
 
+    See Also
+    --------
+    from_keras : Network from Keras.
+    from_onnx : Network from a file of ONNX.
+    Network.to_torch : PyTorch module from a network.
+
     Examples
     --------
     >>> import numpy as np
@@ -131,6 +137,22 @@ def from_keras(model: Any, *, loss: Loss | LossName | None = None, classes: Any 
         If a layer has no counterpart; the message names it.
     ArithmeticError
         If the predictions differ.
+
+    See Also
+    --------
+    from_torch : Network from PyTorch.
+    from_onnx : Network from a file of ONNX.
+    Network.to_keras : Keras model from a network.
+
+    Examples
+    --------
+    >>> import keras
+    >>> import compiled_nn as cnn
+    >>> layers = [keras.layers.Dense(8, activation="relu"), keras.layers.Dense(3, activation="softmax")]
+    >>> model = keras.Sequential([keras.Input((4,)), *layers])
+    >>> net = cnn.from_keras(model, classes=["setosa", "versicolor", "virginica"])
+    >>> net.activations, net.n_parameters
+    (['relu', 'softmax'], 67)
     """
     from ..exchange import keras_reader, verification  # imported here to keep `import compiled_nn` fast
 
@@ -183,13 +205,20 @@ def from_onnx(path: Any, *, loss: Loss | LossName | None = None, classes: Any = 
     ArithmeticError
         If the predictions differ.
 
+    See Also
+    --------
+    from_torch : Network from PyTorch.
+    from_keras : Network from Keras.
+    Network.to_onnx : File of ONNX from a network.
+
     Examples
     --------
     >>> import compiled_nn as cnn
-    >>> net = cnn.Network([cnn.Dense(2)], seed=0).fit([[0.0], [1.0]], ["no", "yes"], epochs=5)
-    >>> model = net.to_onnx("net.onnx")  # doctest: +SKIP
-    >>> cnn.from_onnx("net.onnx").classes_  # doctest: +SKIP
-    array(['no', 'yes'], dtype='<U3')
+    >>> X, y = [[0.0], [1.0], [2.0]], ["low", "low", "high"]
+    >>> net = cnn.Network([cnn.Dense(2)], optimizer="lbfgs", seed=0).fit(X, y)
+    >>> model = net.to_onnx("net.onnx")
+    >>> cnn.from_onnx("net.onnx").predict(X).tolist()
+    ['low', 'low', 'high']
     """
     from ..exchange.from_onnx import graph, network  # imported here to keep `import compiled_nn` fast
 

@@ -236,6 +236,15 @@ class Inspection(Model):
             If the network has no weights yet.
         TypeError, ValueError
             If there is no such layer, or X cannot be used.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> data = cnn.datasets.load_digits()
+        >>> net = cnn.Network([cnn.Dense(32, "relu"), cnn.Dense(10)], input_scale=1 / 16, seed=0)
+        >>> features = net.fit(data.X_train, data.y_train, epochs=5).transform(data.X_test)  # of the hidden layer
+        >>> features.shape
+        (359, 32)
         """
         return self._predicting().hidden(X, layer)
 

@@ -40,6 +40,22 @@ def load(path: Readable, *, mmap: bool = False) -> Network:
         If the file does not exist.
     ValueError
         If the file is not a valid network, or has a newer format; or if it cannot be mapped.
+
+    See Also
+    --------
+    Network.save : Writing of the file.
+    load_checkpoint : Network with the state of its training.
+    read_card : Description of the model in a file, without its weights.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> data = cnn.datasets.load_digits()
+    >>> net = cnn.Network([cnn.Dense(10)], input_scale=1 / 16, seed=0).fit(data.X_train, data.y_train, epochs=2)
+    >>> net.save("digits.safetensors")
+    >>> loaded = cnn.load("digits.safetensors")
+    >>> bool((loaded.predict_proba(data.X_test) == net.predict_proba(data.X_test)).all())
+    True
     """
     from ..files import network_file, recorded  # imported here to keep `import compiled_nn` fast
     from ..files.safetensors_file import open_tensors
@@ -122,6 +138,23 @@ def load_checkpoint(path: Readable) -> Network:
         If the file does not exist.
     ValueError
         If the file is not a valid checkpoint, or has a newer format.
+
+    See Also
+    --------
+    Network.save_checkpoint : Writing of the file.
+    load : Network without the state of its training.
+    compiled_nn.callbacks.Checkpoint : Checkpoints during training.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> data = cnn.datasets.load_digits()
+    >>> net = cnn.Network([cnn.Dense(10)], input_scale=1 / 16, seed=0).fit(data.X_train, data.y_train, epochs=2)
+    >>> net.save_checkpoint("digits.ckpt")
+    >>> net = net.fit(data.X_train, data.y_train, epochs=2, warm_start=True)
+    >>> other = cnn.load_checkpoint("digits.ckpt").fit(data.X_train, data.y_train, epochs=2, warm_start=True)
+    >>> other.history["loss"] == net.history["loss"], other.fingerprint() == net.fingerprint()
+    (True, True)
     """
     from ..files import (  # imported here to keep `import compiled_nn` fast
         checkpoint_file,

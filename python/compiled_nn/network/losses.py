@@ -21,7 +21,7 @@ class Losses(Model):
         For values it is computed in float64 from y and the outputs in units of y, also with ``scale_targets``, where
         the history has the loss of the scaled y. For "quantile" it is the sum of the mean pinball losses of the
         sorted quantiles that :meth:`predict` returns; the training loss of the history is that of the outputs before
-        sorting.
+        sorting. The temperature of :meth:`calibrate` is not used.
 
         Parameters
         ----------
@@ -43,6 +43,19 @@ class Losses(Model):
             If the network has no weights yet.
         TypeError, ValueError
             If an argument cannot be used, or the loss is not finite.
+
+        See Also
+        --------
+        score : Accuracy or R^2.
+        gradients : Derivatives of the loss.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> net = cnn.Network([cnn.Dense(1)], loss="mse")
+        >>> net.set_weights([([[2.0]], [1.0])])
+        >>> net.loss([[0.0], [1.0]], [1.0, 5.0])  # (0 + (3 - 5) ** 2) / 2
+        2.0
         """
         X, y, targets = self._labelled(X, y, sample_weight, scaled=False)
         weights = weights_of(targets, y, sample_weight)
@@ -86,6 +99,20 @@ class Losses(Model):
             If the network has no weights yet.
         TypeError, ValueError
             If an argument cannot be used, or a gradient is not finite.
+
+        See Also
+        --------
+        loss : Mean loss.
+        backward : Gradients of any function of the outputs.
+        input_gradient : Derivatives with respect to X.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> net = cnn.Network([cnn.Dense(1)], loss="mse")
+        >>> net.set_weights([([[2.0]], [1.0])])
+        >>> net.gradients([[0.0], [1.0]], [1.0, 5.0])
+        {'layers': [{'weight': array([[-2.]], dtype=float32), 'bias': array([-2.], dtype=float32)}]}
         """
         X, y, targets = self._labelled(X, y, sample_weight)
         stack = self._evaluated()

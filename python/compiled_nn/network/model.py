@@ -85,7 +85,17 @@ class Model(Predicting):
 
     @property
     def optimizer(self) -> Optimizer:
-        """Optimizer. It can be assigned; if only the learning rate differs, the moments are kept."""
+        """Optimizer. It can be assigned; if only the learning rate differs, the moments are kept.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X, y = [[0.0], [1.0]], [0.0, 1.0]
+        >>> net = cnn.Network([cnn.Dense(1)], loss="mse", optimizer=cnn.SGD(0.1), seed=0).fit(X, y, epochs=2)
+        >>> net.optimizer = cnn.SGD(0.01)
+        >>> net.fit(X, y, epochs=2, warm_start=True).history["learning_rate"]
+        [0.1, 0.1, 0.01, 0.01]
+        """
         return self._configuration.optimizer
 
     @optimizer.setter
@@ -103,7 +113,19 @@ class Model(Predicting):
 
     @property
     def n_parameters(self) -> int:
-        """Number of weights, biases and gains; of an embedding layer, that of the numbers in its vectors."""
+        """Number of weights, biases and gains; of an embedding layer, that of the numbers in its vectors.
+
+        See Also
+        --------
+        summary : Number of parameters of each layer.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> net = cnn.Network([cnn.Dense(8, "relu"), cnn.Dense(1)], loss="mse").fit([[0.0, 0.0]], [0.0], epochs=0)
+        >>> net.n_parameters  # 2 * 8 + 8 + 8 * 1 + 1
+        33
+        """
         stack, first = self._fitted(), self.layers[0]
         return stack.n_parameters - stack.sizes[0] * first.units + first.n_weights(stack.sizes[0])
 
@@ -121,7 +143,15 @@ class Model(Predicting):
 
     @property
     def activations(self) -> list[str]:
-        """Name of the activation of each layer; that of the last layer is the link of the loss."""
+        """Name of the activation of each layer; that of the last layer is the link of the loss.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> layers = [cnn.Dense(8, "relu"), cnn.Dense(4)]
+        >>> cnn.Network(layers, loss="softmax_cross_entropy").activations
+        ['relu', 'softmax']
+        """
         return self._configuration.activation_names
 
     # ---- fitted or not

@@ -255,6 +255,19 @@ class Network(Stepping, Inspection, Uncertainty, Describing):
         ------
         TypeError, ValueError
             If the shape or a parameter cannot be used.
+
+        See Also
+        --------
+        to_shape : Shape of a network.
+        from_dict : Network with given weights.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> shape = [{"nodes": 4, "activation": "relu"}, {"nodes": 1, "activation": "sigmoid"}]
+        >>> net = cnn.Network.from_shape(shape, seed=0).fit([[0.0], [1.0]], [0, 1], epochs=5)
+        >>> net.activations, net.n_parameters
+        (['relu', 'sigmoid'], 13)
         """
         layers = shapes.layers(shape)
         return cls(layers, **{"loss": shapes.loss(shape), **parameters})
@@ -273,6 +286,17 @@ class Network(Stepping, Inspection, Uncertainty, Describing):
         ValueError
             If a shape cannot describe the network: a layer is normalised or residual, or the predictions are not the
             outputs of the last activation, as for the losses "ordinal", "quantile" and "gaussian_nll".
+
+        See Also
+        --------
+        from_shape : Network from a shape.
+        to_dict : Weights.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> cnn.Network([cnn.Dense(4, "relu"), cnn.Dense(1)], loss="mse").to_shape()
+        [{'nodes': 4, 'activation': 'relu'}, {'nodes': 1, 'activation': 'identity'}]
         """
         self._check_plain()
         c = self._configuration
@@ -305,6 +329,19 @@ class Network(Stepping, Inspection, Uncertainty, Describing):
         ------
         TypeError, ValueError
             If the shapes of consecutive layers do not match, or the weights do not match `shape`.
+
+        See Also
+        --------
+        to_dict : Weights of a network.
+        set_weights : Weights of an existing network.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> weights = {"W1": [[1.0, -1.0]], "b1": [0.5]}  # one unit with two inputs
+        >>> net = cnn.Network.from_dict(weights, [{"nodes": 1, "activation": "relu"}])
+        >>> net.predict([[2.0, 1.0], [1.0, 2.0]])
+        array([1.5, 0. ])
         """
         shape = shape or shapes.default(weights)
         layers = shapes.with_biases(shapes.layers(shape), weights)
@@ -333,6 +370,20 @@ class Network(Stepping, Inspection, Uncertainty, Describing):
         ValueError
             If this form cannot describe the network: in the cases of :meth:`to_shape`; if it encodes categories; or if
             the dtype of the network has too few digits to include the scaling in the weights.
+
+        See Also
+        --------
+        from_dict : Network from these weights.
+        get_weights : Weights as they are in the network.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X, y = [[0.0], [10.0], [20.0]], [1.0, 2.0, 3.0]
+        >>> net = cnn.Network([cnn.Dense(1)], loss="mse", optimizer="lbfgs", standardize=True, dtype="float64", seed=0)
+        >>> weights = net.fit(X, y).to_dict()
+        >>> weights["W1"].round(2), weights["b1"].round(2)
+        (array([[0.1]]), array([[1.]]))
         """
         from ..artefact.plain_weights import plain_weights  # imported here to keep `import compiled_nn` fast
 

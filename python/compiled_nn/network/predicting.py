@@ -87,7 +87,15 @@ class Predicting:
 
     @property
     def classes_(self) -> Array:
-        """Sorted labels (n_classes,); 0, 1, ... if the network has weights but was not fitted."""
+        """Sorted labels (n_classes,); 0, 1, ... if the network has weights but was not fitted.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> net = cnn.Network([cnn.Dense(2)], seed=0).fit([[0.0], [1.0]], ["warm", "cold"], epochs=1)
+        >>> net.classes_.tolist()
+        ['cold', 'warm']
+        """
         classes = self._known_targets().classes
         if classes is None:
             raise AttributeError(
@@ -121,6 +129,14 @@ class Predicting:
         They belong to the columns of :meth:`input_gradient` and to the rows of the first weights. Without names, they
         are "x0", "x1", ... With `numeric_embeddings` the bins follow, such as "x0[1.5, 3)", whose derivatives
         :meth:`input_gradient` includes in those of the columns.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> rows = [{"age": 40, "city": "Ulm"}, {"age": 50, "city": "Bonn"}, {"age": 60, "city": "Ulm"}]
+        >>> net = cnn.Network([cnn.Dense(1)], loss="mse", categorical_features="auto", seed=0)
+        >>> net.fit(rows, [1.0, 2.0, 1.0], epochs=1).input_names_.tolist()
+        ['age', 'city_Bonn', 'city_Ulm']
         """
         return np.array(self._known_inputs().encoded_titles, dtype=object)
 
@@ -136,7 +152,16 @@ class Predicting:
 
     @property
     def mean_(self) -> Array:
-        """Centre of each column (n_features,) in float64: mean, median or minimum, depending on `standardize`."""
+        """Centre of each column (n_features,) in float64: mean, median or minimum, depending on `standardize`.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X, y = [[1.0, 10.0], [3.0, 30.0]], [0.0, 1.0]
+        >>> net = cnn.Network([cnn.Dense(1)], loss="mse", standardize=True, seed=0).fit(X, y, epochs=1)
+        >>> net.mean_, net.scale_
+        (array([ 2., 20.]), array([ 1., 10.]))
+        """
         return self._statistics().mean
 
     @property

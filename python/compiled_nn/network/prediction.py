@@ -42,11 +42,25 @@ class Prediction(NetworkExchanging):
         TypeError, ValueError
             If X cannot be used, a prediction is not finite, or `out` has another shape, dtype or layout.
 
+        See Also
+        --------
+        predict_proba : Probability of each class.
+        predict_interval : Intervals of values.
+        predict_set : Sets of classes.
+
         Notes
         -----
         Any number of threads may predict with one network, also while it is trained: then with the weights after one
         whole step, the last one before the core returned to Python. The first such call after a step waits for the end
         of the running slice of training, which takes less than 0.1 s (a batch with batch normalisation is one slice).
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], ["no", "yes", "yes", "no"]
+        >>> net = cnn.Network([cnn.Dense(4, "tanh"), cnn.Dense(2)], optimizer="lbfgs", seed=0).fit(X, y)
+        >>> net.predict([[0, 1], [1, 1]]).tolist()
+        ['yes', 'no']
         """
         return (self._predictor or self._predicting()).predict(X, out)
 
@@ -73,6 +87,22 @@ class Prediction(NetworkExchanging):
             If the network has no weights yet.
         TypeError, ValueError
             If X cannot be used, the network predicts values, or `out` has another shape, dtype or layout.
+
+        See Also
+        --------
+        predict_log_proba : Logarithms, also of probabilities that round to 0.
+        calibrate : Temperature that corrects probabilities which are too high or too low.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X, y = [[0.0], [1.0], [1.0], [2.0], [2.0], [3.0]], ["cold", "cold", "warm", "cold", "warm", "warm"]
+        >>> net = cnn.Network([cnn.Dense(2)], optimizer="lbfgs", seed=0).fit(X, y)
+        >>> net.classes_.tolist()
+        ['cold', 'warm']
+        >>> net.predict_proba([[0.5], [1.5]]).round(2)
+        array([[0.8, 0.2],
+               [0.5, 0.5]], dtype=float32)
         """
         predictor = self._predictor or self._predicting()
         layers, kind = predictor.direct, predictor.probabilities
@@ -102,6 +132,20 @@ class Prediction(NetworkExchanging):
             If the network has no weights yet.
         TypeError, ValueError
             If X cannot be used, or the network predicts values.
+
+        See Also
+        --------
+        predict_proba : Probabilities.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X, y = [[0.0], [1.0], [1.0], [2.0], [2.0], [3.0]], ["cold", "cold", "warm", "cold", "warm", "warm"]
+        >>> net = cnn.Network([cnn.Dense(2)], optimizer="lbfgs", seed=0).fit(X, y)
+        >>> net.predict_proba([[500.0]])
+        array([[0., 1.]], dtype=float32)
+        >>> net.predict_log_proba([[500.0]]).round(-1)
+        array([[-690.,    0.]], dtype=float32)
         """
         from ..artefact.log_probabilities import (
             log_probabilities,
@@ -130,6 +174,20 @@ class Prediction(NetworkExchanging):
             If the network has no weights yet.
         TypeError, ValueError
             If X cannot be used, or the network has another loss.
+
+        See Also
+        --------
+        compiled_nn.losses.GaussianNLL : Loss with which a network predicts distributions.
+        predict_interval : Intervals with a given coverage.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X, y = [[0.0], [0.0], [1.0], [1.0]], [4.0, 6.0, 9.9, 10.1]
+        >>> net = cnn.Network([cnn.Dense(2)], loss="gaussian_nll", optimizer="lbfgs", seed=0).fit(X, y)
+        >>> mean, deviation = net.predict_distribution([[0.0], [1.0]])
+        >>> mean.round(1), deviation.round(1)
+        (array([ 5., 10.]), array([1. , 0.1]))
         """
         return self._predicting().predict_distribution(X, out)
 
@@ -157,6 +215,18 @@ class Prediction(NetworkExchanging):
             If the network has no weights yet.
         TypeError, ValueError
             If X cannot be used.
+
+        See Also
+        --------
+        predict_proba : Probabilities, from these outputs by the link.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X, y = [[0.0], [1.0], [1.0], [2.0], [2.0], [3.0]], ["cold", "cold", "warm", "cold", "warm", "warm"]
+        >>> net = cnn.Network([cnn.Dense(1)], loss="binary_cross_entropy", optimizer="lbfgs", seed=0).fit(X, y)
+        >>> net.decision_function([[0.5], [2.5]]).round(1)  # above 0: "warm"
+        array([-1.4,  1.4], dtype=float32)
         """
         return self._predicting().decision_function(X, out)
 
@@ -187,6 +257,20 @@ class Prediction(NetworkExchanging):
             If the network has no weights yet.
         TypeError, ValueError
             If an argument cannot be used, or the score is infinite.
+
+        See Also
+        --------
+        loss : Mean loss.
+        compiled_nn.metrics : Other scores.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> data = cnn.datasets.load_digits()
+        >>> net = cnn.Network([cnn.Dense(32, "relu"), cnn.Dense(10)], input_scale=1 / 16, seed=0)
+        >>> net = net.fit(data.X_train, data.y_train, epochs=10)
+        >>> round(net.score(data.X_test, data.y_test), 2)
+        0.94
         """
         X, y, targets = self._labelled(X, y, sample_weight, scaled=False)
         score = self._predicting().score(X, y, weights_of(targets, y, sample_weight))

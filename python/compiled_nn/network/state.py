@@ -44,6 +44,20 @@ class State(Model):
         ------
         NotFittedError
             If the network has no weights yet.
+
+        See Also
+        --------
+        set_weights : Weights from arrays.
+        to_dict : Weights that predict from unscaled X.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> net = cnn.Network([cnn.Dense(1)], loss="mse", optimizer="lbfgs", seed=0)
+        >>> net = net.fit([[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0])  # y = 2 x + 1
+        >>> W, b = net.get_weights()[0]
+        >>> W.round(2), b.round(2)
+        (array([[2.]], dtype=float32), array([1.], dtype=float32))
         """
         return pairs_of(copy_layers(layer_views(self._evaluated())))
 
@@ -69,6 +83,19 @@ class State(Model):
         RuntimeError
             If the network is being trained, except for its callbacks before and after an epoch; these cannot change
             the number of inputs.
+
+        See Also
+        --------
+        get_weights : Copies of the weights.
+        from_dict : Network from a dict of weights.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> net = cnn.Network([cnn.Dense(1)], loss="mse")
+        >>> net.set_weights([([[2.0]], [1.0])])
+        >>> net.predict([[0.0], [10.0]])
+        array([ 1., 21.], dtype=float32)
         """
         from ..training.state_checks import checked_layers  # imported here to keep `import compiled_nn` fast
 
@@ -115,6 +142,24 @@ class State(Model):
         ------
         NotFittedError
             If the network has no weights yet.
+
+        See Also
+        --------
+        restore : Restoring of the copy.
+        save_checkpoint : Copy in a file.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X, y = [[0.0], [1.0]], [0.0, 1.0]
+        >>> net = cnn.Network([cnn.Dense(1)], loss="mse", seed=0).fit(X, y, epochs=5)
+        >>> before, state = net.predict(X), net.snapshot()
+        >>> net = net.fit(X, y, epochs=5, warm_start=True)
+        >>> bool((net.predict(X) == before).all())
+        False
+        >>> net.restore(state)
+        >>> bool((net.predict(X) == before).all())
+        True
         """
         return self._known_trainer().snapshot(optimizer=optimizer)
 
@@ -135,6 +180,22 @@ class State(Model):
             If the state does not match the network; the network is then unchanged.
         RuntimeError
             If the network is being trained, except for its callbacks before and after an epoch.
+
+        See Also
+        --------
+        snapshot : Copy of the weights and the state of the optimizer.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> net = cnn.Network([cnn.Dense(1)], loss="mse", seed=0).fit([[0.0], [1.0]], [0.0, 1.0], epochs=5)
+        >>> state, prediction = net.snapshot(), net.predict([[2.0]])
+        >>> net.set_weights([([[0.0]], [0.0])])
+        >>> net.predict([[2.0]])
+        array([0.])
+        >>> net.restore(state)
+        >>> net.predict([[2.0]]) == prediction
+        array([ True])
         """
         trainer = self._known_trainer()
         check_change(self, "restore", "Network")
@@ -149,7 +210,17 @@ class State(Model):
 
     @property
     def learning_rate_scale(self) -> float:
-        """Factor of all learning rates: 1.0 when training starts from the initial weights; callbacks can change it."""
+        """Factor of all learning rates: 1.0 when training starts from the initial weights; callbacks can change it.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X, y = [[0.0], [1.0]], [0.0, 1.0]
+        >>> net = cnn.Network([cnn.Dense(1)], loss="mse", optimizer=cnn.SGD(0.1), seed=0).fit(X, y, epochs=1)
+        >>> net.learning_rate_scale = 0.5
+        >>> net.fit(X, y, epochs=1, warm_start=True).history["learning_rate"]
+        [0.1, 0.05]
+        """
         return self._known_trainer().rate_scale
 
     @learning_rate_scale.setter
@@ -188,6 +259,22 @@ class State(Model):
             If the loss is a function, or an activation is user-defined and not registered.
         OSError
             If the file cannot be written; an existing file is then unchanged.
+
+        See Also
+        --------
+        load : Reading of the file.
+        save_checkpoint : File from which training continues.
+        to_onnx, to_json, to_c : Files for programs without compiled_nn.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> net = cnn.Network([cnn.Dense(2)], optimizer="lbfgs", seed=0).fit([[0.0], [1.0]], ["no", "yes"])
+        >>> net.save("net.safetensors", metadata={"description": "Two classes."})
+        >>> cnn.load("net.safetensors").predict([[0.0], [1.0]]).tolist()
+        ['no', 'yes']
+        >>> cnn.read_card("net.safetensors")["metadata"]
+        {'description': 'Two classes.'}
         """
         from ..files import network_file  # imported here to keep `import compiled_nn` fast
 
@@ -222,9 +309,13 @@ class State(Model):
         Examples
         --------
         >>> import compiled_nn as cnn
-        >>> net = cnn.Network([cnn.Dense(2)], seed=0).fit([[0.0], [1.0]], [0, 1], epochs=0)
+        >>> X, y = [[0.0], [1.0]], [0, 1]
+        >>> net = cnn.Network([cnn.Dense(2)], seed=0).fit(X, y, epochs=1)
         >>> before = net.fingerprint()
-        >>> net.fit([[0.0], [1.0]], [0, 1], epochs=1, warm_start=True).fingerprint() == before
+        >>> net.save("net.safetensors")
+        >>> cnn.load("net.safetensors").fingerprint() == before
+        True
+        >>> net.fit(X, y, epochs=1, warm_start=True).fingerprint() == before
         False
         """
         from ..files import fingerprint, network_file  # imported here to keep `import compiled_nn` fast
@@ -254,6 +345,20 @@ class State(Model):
             If the loss is a function, or an activation is user-defined and not registered.
         OSError
             If the file cannot be written; an existing file is then unchanged.
+
+        See Also
+        --------
+        load_checkpoint : Reading of the file.
+        compiled_nn.callbacks.Checkpoint : Checkpoints during training.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> X, y = [[0.0], [1.0]], [0.0, 1.0]
+        >>> net = cnn.Network([cnn.Dense(1)], loss="mse", seed=0).fit(X, y, epochs=5)
+        >>> net.save_checkpoint("net.ckpt")
+        >>> cnn.load_checkpoint("net.ckpt").fit(X, y, epochs=5, warm_start=True).history["epoch"][-1]
+        10
         """
         from ..files.safetensors_file import write_tensors  # imported here to keep `import compiled_nn` fast
 

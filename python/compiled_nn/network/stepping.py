@@ -100,21 +100,25 @@ class Stepping(Fitting):
         RuntimeError
             If the network is being trained by fit, except for callbacks between epochs.
 
+        See Also
+        --------
+        backward : Gradients of a function of the outputs.
+        step : Step of the optimizer with these gradients.
+
         Examples
         --------
-        A step of gradient descent on a loss of the user, here the mean of ``(out - y) ** 4``:
-
         >>> import numpy as np
         >>> import compiled_nn as cnn
         >>> X = np.linspace(-1, 1, 32)[:, np.newaxis]
         >>> net = cnn.Network([cnn.Dense(8, "tanh"), cnn.Dense(1)], loss="mse", dtype="float64", seed=0)
-        >>> losses = []
-        >>> for _ in range(100):
+        >>> for step in range(101):
         ...     out, tape = net.forward(X, training=True)
-        ...     losses.append(np.mean((out - X) ** 4))
+        ...     if step % 50 == 0:
+        ...         print(step, np.mean((out - X) ** 4).round(3))
         ...     net.step(net.backward(tape, 4 * (out - X) ** 3 / len(X)))
-        >>> bool(losses[-1] < losses[0])
-        True
+        0 0.717
+        50 0.243
+        100 0.097
         """
         check_change(self, "forward", "Network")
         loss, c = self._configuration.loss, self._configuration
@@ -177,6 +181,23 @@ class Stepping(Fitting):
         RuntimeError
             If the weights have changed since the forward pass; if the network is being trained by fit, except for
             callbacks between epochs; if another thread uses this tape.
+
+        See Also
+        --------
+        forward : Outputs and tape.
+        step : Step of the optimizer with the gradients.
+        gradients : Gradients of the loss of the network.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> net = cnn.Network([cnn.Dense(1)], loss="mse", dtype="float64")
+        >>> net.set_weights([([[2.0], [3.0]], [1.0])])
+        >>> out, tape = net.forward([[10.0, 20.0]], training=True)
+        >>> gradients = net.backward(tape, [[1.0]], inputs=True)
+        >>> out, gradients
+        (array([[81.]]), {'layers': [{'weight': array([[10.],
+               [20.]]), 'bias': array([1.])}], 'inputs': array([[2., 3.]])})
         """
         stack = self._fitted()
         if not isinstance(tape, Tape):
@@ -235,6 +256,21 @@ class Stepping(Fitting):
             `penalty` is True for the network of an estimator. The network is then unchanged.
         RuntimeError
             If the network is being trained, by a caller of this call or in another thread.
+
+        See Also
+        --------
+        forward, backward : Outputs and gradients.
+        partial_fit : Steps for the loss of the network.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> net = cnn.Network([cnn.Dense(1)], loss="mse", optimizer=cnn.SGD(0.1), dtype="float64")
+        >>> net.set_weights([([[2.0]], [1.0])])
+        >>> out, tape = net.forward([[10.0]], training=True)
+        >>> net.step(net.backward(tape, [[1.0]]))
+        >>> net.get_weights()  # W - 0.1 * 10 and b - 0.1 * 1
+        [(array([[1.]]), array([0.9]))]
         """
         stack = self._fitted()
         flat = stack.gradients

@@ -60,6 +60,19 @@ class Uncertainty(Predicting):
         See Also
         --------
         compiled_nn.calibration.fit_temperature : Temperature for given logits.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> from compiled_nn.metrics import log_loss
+        >>> data = cnn.datasets.load_digits()
+        >>> net = cnn.Network([cnn.Dense(32, "relu"), cnn.Dense(10)], optimizer="lbfgs", input_scale=1 / 16, seed=0)
+        >>> net = net.fit(data.X_train[:150], data.y_train[:150])
+        >>> round(log_loss(data.y_test, net.predict_proba(data.X_test)), 1)
+        1.0
+        >>> net = net.calibrate(data.X_train[150:], data.y_train[150:])
+        >>> round(log_loss(data.y_test, net.predict_proba(data.X_test)), 1), net.temperature_ > 1
+        (0.4, True)
         """
         if not self._configuration.loss.classifies:
             raise ValueError(
@@ -101,6 +114,22 @@ class Uncertainty(Predicting):
             If the network has no weights yet.
         TypeError, ValueError
             If X or y cannot be used, or a row of y can have several labels; the network is then unchanged.
+
+        See Also
+        --------
+        predict_interval, predict_set : Intervals and sets for new rows.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import compiled_nn as cnn
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.uniform(-1.0, 1.0, (600, 1))
+        >>> y = X[:, 0] + rng.normal(0.0, 0.1, 600)
+        >>> net = cnn.Network([cnn.Dense(1)], loss="mse", optimizer="lbfgs", seed=0).fit(X[:300], y[:300])
+        >>> lower, upper = net.calibrate_intervals(X[300:], y[300:]).predict_interval([[0.5]], coverage=0.95)
+        >>> lower.round(1), upper.round(1)
+        (array([0.3]), array([0.7]))
         """
         from ..uncertainty import conformal
 
@@ -144,6 +173,24 @@ class Uncertainty(Predicting):
         TypeError, ValueError
             If the network predicts classes, :meth:`calibrate_intervals` was not called or had too few rows, or an
             argument cannot be used.
+
+        See Also
+        --------
+        calibrate_intervals : Scores of held-out rows, which the intervals need.
+        predict_distribution : Standard deviation of each row.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import compiled_nn as cnn
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.uniform(-1.0, 1.0, (900, 1))
+        >>> y = X[:, 0] + rng.normal(0.0, 0.1, 900)
+        >>> net = cnn.Network([cnn.Dense(1)], loss="mse", optimizer="lbfgs", seed=0).fit(X[:300], y[:300])
+        >>> net = net.calibrate_intervals(X[300:600], y[300:600])
+        >>> lower, upper = net.predict_interval(X[600:], coverage=0.9)
+        >>> round(float(((lower <= y[600:]) & (y[600:] <= upper)).mean()), 2)  # share of intervals with the true value
+        0.91
         """
         from ..artefact import regions  # imported here to keep `import compiled_nn` fast
         from ..uncertainty import conformal
@@ -178,6 +225,23 @@ class Uncertainty(Predicting):
         TypeError, ValueError
             If the network predicts values, :meth:`calibrate_intervals` was not called or had too few rows, or an
             argument cannot be used.
+
+        See Also
+        --------
+        calibrate_intervals : Scores of held-out rows, which the sets need.
+        calibrate : Temperature that corrects probabilities.
+
+        Examples
+        --------
+        >>> import compiled_nn as cnn
+        >>> data = cnn.datasets.load_digits()
+        >>> X, y = data.X_train, data.y_train
+        >>> net = cnn.Network([cnn.Dense(10)], input_scale=1 / 16, seed=0).fit(X[:1000], y[:1000], epochs=30)
+        >>> sets = net.calibrate_intervals(X[1000:], y[1000:]).predict_set(data.X_test, coverage=0.95)
+        >>> round(float(sets[range(len(sets)), data.y_test].mean()), 2)  # share of sets with the true class
+        0.97
+        >>> round(float(sets.sum(axis=1).mean()), 1)  # mean number of classes in a set
+        1.3
         """
         from ..artefact import regions  # imported here to keep `import compiled_nn` fast
         from ..uncertainty import conformal

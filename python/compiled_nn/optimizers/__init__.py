@@ -1,4 +1,9 @@
-"""Optimizers: classes, names, learning rates, conversion to and from configurations, and L-BFGS."""
+"""Optimizers: classes, names, learning rates, conversion to and from configurations, and L-BFGS.
+
+>>> from compiled_nn.optimizers import OPTIMIZERS
+>>> OPTIMIZERS
+('sgd', 'adam', 'adamw', 'nadam', 'radam', 'rmsprop', 'adagrad', 'adadelta', 'lion', 'rprop')
+"""
 
 from __future__ import annotations
 
@@ -74,7 +79,14 @@ __getattr__, __dir__ = lazy.attach(
 
 
 def kind_of(name: str) -> type[Optimizer]:
-    """Return the class of the optimizer with a name in `NAMES`."""
+    """Return the class of the optimizer with a name in `NAMES`.
+
+    Examples
+    --------
+    >>> from compiled_nn.optimizers import kind_of
+    >>> kind_of("rmsprop").__name__
+    'RMSprop'
+    """
     checks.choice("kind_of", "name", name, NAMES)
     kind: type[Optimizer] = __getattr__("LBFGS" if name == "lbfgs" else _KINDS[name])
     return kind
@@ -87,6 +99,12 @@ def resolve(optimizer: Any) -> Optimizer:
     ------
     TypeError, ValueError
         If `optimizer` is neither an optimizer of this package nor one of `NAMES`.
+
+    Examples
+    --------
+    >>> from compiled_nn.optimizers import resolve
+    >>> resolve("sgd")
+    SGD(learning_rate=0.01, momentum=0.0, nesterov=False)
     """
     from .classes import Optimizer
 
@@ -108,6 +126,17 @@ def from_config(config: Any) -> Optimizer:
     ------
     TypeError, ValueError
         If the optimizer is unknown, or its parameters are missing, unknown or invalid.
+
+    See Also
+    --------
+    to_config : The configuration of an optimizer.
+
+    Examples
+    --------
+    >>> from compiled_nn.optimizers import from_config
+    >>> config = {"name": "sgd", "learning_rate": 0.1, "momentum": 0.9, "nesterov": False}
+    >>> from_config(config)
+    SGD(learning_rate=0.1, momentum=0.9, nesterov=False)
     """
     from .registry import with_parameters
 

@@ -27,6 +27,21 @@ class LBFGS(Optimizer):
         Training stops when the absolute value of each component of the gradient is at most `tol`.
     memory : int, default 10
         Number of steps from which the second derivatives are approximated.
+
+    See Also
+    --------
+    Rprop : Another optimizer for full batches.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], ["no", "yes", "yes", "no"]
+    >>> layers = [cnn.Dense(4, "tanh"), cnn.Dense(1)]
+    >>> net = cnn.Network(layers, loss="binary_cross_entropy", optimizer=cnn.LBFGS(max_iter=50), seed=0)
+    >>> net.fit(X, y).predict(X).tolist()
+    ['no', 'yes', 'yes', 'no']
+    >>> net.stop_reason_, len(net.history["loss"])
+    ('tol', 21)
     """
 
     learning_rate: Rate = field(default=1.0, init=False, repr=False, compare=False)

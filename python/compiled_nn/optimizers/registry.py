@@ -42,6 +42,17 @@ def learning_rates(
     ------
     TypeError, ValueError
         If a learning-rate function returns anything but a finite number >= 0.
+
+    See Also
+    --------
+    compiled_nn.schedules : Schedules, which are the learning rate of an optimizer.
+
+    Examples
+    --------
+    >>> from compiled_nn.optimizers import SGD, learning_rates
+    >>> from compiled_nn.schedules import Step
+    >>> learning_rates(SGD(Step(0.1, every=2)), first_step=0, n_steps=5)
+    array([0.1  , 0.1  , 0.01 , 0.01 , 0.001])
     """
     if not hasattr(optimizer, "learning_rate"):
         raise TypeError(
@@ -90,7 +101,18 @@ _UNKNOWN_SCHEDULE = "function"
 
 
 def to_config(optimizer: Optimizer) -> dict[str, Any]:
-    """Return `optimizer` as a JSON-serialisable dict, without keyword-only parameters that have their default."""
+    """Return `optimizer` as a JSON-serialisable dict, without keyword-only parameters that have their default.
+
+    See Also
+    --------
+    from_config : The optimizer of a configuration.
+
+    Examples
+    --------
+    >>> from compiled_nn.optimizers import SGD, to_config
+    >>> to_config(SGD(0.1, momentum=0.9))
+    {'name': 'sgd', 'learning_rate': 0.1, 'momentum': 0.9, 'nesterov': False}
+    """
     unset = {f.name for f in fields(optimizer) if f.kw_only and getattr(optimizer, f.name) == f.default}
     config = {
         "name": optimizer.name,

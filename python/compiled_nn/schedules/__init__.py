@@ -3,6 +3,10 @@
 A schedule is called with the time, which is the step of the optimizer, 0, 1, ..., or with ``per="epoch"`` the epoch of
 the step. ``Adam(learning_rate=Cosine(0.01, over=1000))`` trains with a schedule; files store it. A Python function of
 the step can be used in place of a schedule, but is not stored in files.
+
+>>> from compiled_nn.schedules import SCHEDULES
+>>> list(SCHEDULES)
+['step', 'multi_step', 'exponential', 'linear', 'polynomial', 'cosine', 'warm_up', 'one_cycle', 'inverse_scaling']
 """
 
 from __future__ import annotations

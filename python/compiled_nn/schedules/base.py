@@ -25,6 +25,22 @@ class Schedule:
     ------
     TypeError, ValueError
         If a parameter has another type, or is out of its range.
+
+    See Also
+    --------
+    compiled_nn.optimizers.learning_rates : Learning rate of each step of an optimizer.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> from compiled_nn.schedules import Exponential, Schedule
+    >>> schedule = Exponential(0.1, factor=0.5, per="epoch")
+    >>> isinstance(schedule, Schedule)
+    True
+    >>> X, y = [[0.0], [1.0]], [0.0, 1.0]
+    >>> net = cnn.Network([cnn.Dense(1)], loss="mse", optimizer=cnn.SGD(schedule), seed=0)
+    >>> net.fit(X, y, epochs=3).history["learning_rate"]
+    [0.1, 0.05, 0.025]
     """
 
     per: Unit = "step"

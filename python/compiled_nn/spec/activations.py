@@ -75,13 +75,19 @@ class Activation:
     ValueError
         If the name is empty.
 
+    See Also
+    --------
+    register_activation : Name of a user-defined activation, which files need.
+
     Examples
     --------
     >>> import numpy as np
     >>> import compiled_nn as cnn
     >>> sine = cnn.Activation(np.sin, np.cos)
-    >>> cnn.Dense(32, sine)
-    Dense(units=32, activation=<activation sin>, bias=True, init=None)
+    >>> X = np.linspace(-3.0, 3.0, 200)[:, np.newaxis]
+    >>> net = cnn.Network([cnn.Dense(16, sine), cnn.Dense(1)], loss="mse", optimizer=cnn.Adam(0.01), seed=0)
+    >>> round(net.fit(X, np.sin(2 * X), epochs=100).score(X, np.sin(2 * X)), 2)
+    1.0
     """
 
     f: Function
@@ -140,6 +146,20 @@ def register_activation(name: str, f: Function, derivative: Function) -> Activat
     ------
     TypeError, ValueError
         If an argument is not valid for :class:`Activation`, or a built-in activation has this name.
+
+    See Also
+    --------
+    Activation : User-defined activation for networks that are not saved.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import compiled_nn as cnn
+    >>> swing = cnn.register_activation("swing", np.sin, np.cos)
+    >>> net = cnn.Network([cnn.Dense(8, "swing"), cnn.Dense(2)], seed=0).fit([[0.0], [1.0]], [0, 1], epochs=1)
+    >>> net.save("net.safetensors")
+    >>> cnn.load("net.safetensors").layers[0].activation
+    <activation swing>
     """
     if _checked_name("register_activation", name) in (*ACTIVATIONS, *ALIASES):
         raise ValueError(f"The activation {name!r} is built in. Register yours under another name.")

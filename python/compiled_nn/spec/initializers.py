@@ -63,6 +63,20 @@ class Normal:
     ------
     TypeError, ValueError
         If `sigma` is not a finite number of at least 0.
+
+    See Also
+    --------
+    Uniform : Uniform distribution.
+    Constant : Equal weights.
+    Dense : Names of other initialisers.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(50, "tanh", init=cnn.Normal(0.1)), cnn.Dense(1)], loss="mse", seed=0)
+    >>> W, b = net.fit([[0.0] * 100], [0.0], epochs=0).get_weights()[0]
+    >>> round(float(W.std()), 2)
+    0.1
     """
 
     sigma: float = 0.01
@@ -90,6 +104,20 @@ class Uniform:
     ------
     TypeError, ValueError
         If an end is not a finite number, or `low` is not below `high`.
+
+    See Also
+    --------
+    Normal : Normal distribution.
+    Constant : Equal weights.
+    Dense : Names of other initialisers.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> net = cnn.Network([cnn.Dense(50, "tanh", init=cnn.Uniform(0.0, 0.5)), cnn.Dense(1)], loss="mse", seed=0)
+    >>> W, b = net.fit([[0.0] * 100], [0.0], epochs=0).get_weights()[0]
+    >>> bool((W >= 0.0).all()), bool((W < 0.5).all()), round(float(W.mean()), 2)
+    (True, True, 0.25)
     """
 
     low: float = -1.0
@@ -124,10 +152,18 @@ class Constant(Immutable):
     TypeError, ValueError
         If `value` is not a finite number.
 
+    See Also
+    --------
+    Normal, Uniform : Distributions of initial weights.
+
     Examples
     --------
     >>> import compiled_nn as cnn
-    >>> layer = cnn.Dense(8, "relu", init=("he_normal", cnn.Constant(0.01)))
+    >>> layer = cnn.Dense(3, "relu", init=("he_normal", cnn.Constant(0.01)))
+    >>> net = cnn.Network([layer, cnn.Dense(1)], loss="mse", seed=0).fit([[0.0, 0.0]], [0.0], epochs=0)
+    >>> W, b = net.get_weights()[0]
+    >>> b
+    array([0.01, 0.01, 0.01], dtype=float32)
     """
 
     value: float

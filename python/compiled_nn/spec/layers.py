@@ -70,6 +70,24 @@ class Dense:
     ------
     TypeError, ValueError
         If a parameter has the wrong type or value, or parameters contradict one another.
+
+    See Also
+    --------
+    Network : Network of such layers.
+    Activation : User-defined activation.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> layers = [cnn.Dense(64, "gelu", dropout=0.2), cnn.Dense(64, "relu", residual=True), cnn.Dense(10)]
+    >>> data = cnn.datasets.load_digits()
+    >>> net = cnn.Network(layers, input_scale=1 / 16, seed=0).fit(data.X_train, data.y_train, epochs=5)
+    >>> net.summary()
+    layer  inputs  units  activation  dropout  residual  parameters  FLOPs  bytes
+        0      64     64        gelu      0.2                  4160   8192  16640
+        1      64     64        relu                yes        4160   8192  16640
+        2      64     10     softmax                            650   1280   2600
+    total                                                      8970  17664  35880
     """
 
     units: int

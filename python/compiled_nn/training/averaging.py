@@ -28,6 +28,19 @@ class SWA:
     ------
     TypeError, ValueError
         If `start` has the wrong type or is out of range.
+
+    See Also
+    --------
+    compiled_nn.Ensemble : Mean of the predictions of several networks.
+
+    Examples
+    --------
+    >>> import compiled_nn as cnn
+    >>> data = cnn.datasets.load_digits()
+    >>> net = cnn.Network([cnn.Dense(32, "relu"), cnn.Dense(10)], input_scale=1 / 16, seed=0)
+    >>> net = net.fit(data.X_train, data.y_train, epochs=10, averaging=cnn.SWA(start=0.5))
+    >>> round(net.score(data.X_test, data.y_test), 2)
+    0.93
     """
 
     start: float = 0.75

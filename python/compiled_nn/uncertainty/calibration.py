@@ -26,6 +26,17 @@ class Calibration(NamedTuple):
         Number by which logits are divided before they become probabilities.
     scores : ndarray (m, n) of float64, optional
         Conformal score of each row, see :mod:`compiled_nn.conformal`: one column per output, or one column for classes.
+
+    See Also
+    --------
+    fit_temperature : Temperature from logits and labels.
+    compiled_nn.Network.calibrate : Calibration of a network on held-out rows.
+
+    Examples
+    --------
+    >>> from compiled_nn.calibration import Calibration
+    >>> Calibration(temperature=1.5).known, Calibration().known
+    (True, False)
     """
 
     temperature: float = 1.0
@@ -65,6 +76,18 @@ def fit_temperature(logits: Any, y: Any, sample_weight: Any = None) -> float:
     ------
     TypeError, ValueError
         If the arrays cannot be used.
+
+    See Also
+    --------
+    compiled_nn.Network.calibrate : Calibration of a network on held-out rows.
+    compiled_nn.metrics.ece : Difference between probabilities and relative frequencies.
+
+    Examples
+    --------
+    >>> from compiled_nn.calibration import fit_temperature
+    >>> logits = [[4.0, 0.0], [4.0, 0.0], [4.0, 0.0], [0.0, 4.0]]  # probabilities of 0.98
+    >>> fit_temperature(logits, [0, 0, 1, 1])  # but one of four rows has another class
+    3.6409569065073506
     """
     from ..metrics import inputs  # imported here to keep predicting free of the metrics
 

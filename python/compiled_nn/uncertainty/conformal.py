@@ -45,6 +45,20 @@ def absolute(predicted: Any, y: Any) -> Array:
     ------
     TypeError, ValueError
         If the shapes differ, or the numbers are not real and finite.
+
+    See Also
+    --------
+    cqr : Scores for intervals between two predicted quantiles.
+    threshold : Quantile of the scores.
+    compiled_nn.Network.calibrate_intervals : Scores of held-out rows, kept by a network.
+
+    Examples
+    --------
+    >>> from compiled_nn import conformal
+    >>> conformal.absolute(predicted=[10.0, 12.0, 15.0], y=[11.0, 12.0, 13.0])
+    array([[1.],
+           [0.],
+           [2.]])
     """
     true, guessed, _ = inputs.value_pair(y, predicted, None)
     arrays.check_finite(guessed, "predicted", "float64")
@@ -75,6 +89,18 @@ def cqr(lower: Any, upper: Any, y: Any) -> Array:
     ------
     TypeError, ValueError
         If the shapes differ, or the numbers are not real and finite.
+
+    See Also
+    --------
+    absolute : Scores for intervals of the same width for all rows.
+    threshold : Quantile of the scores.
+
+    Examples
+    --------
+    >>> from compiled_nn import conformal
+    >>> conformal.cqr(lower=[10.0, 10.0], upper=[14.0, 20.0], y=[15.0, 12.0])
+    array([[ 1.],
+           [-2.]])
     """
     true, low, _ = inputs.value_pair(y, lower, None)
     true, high, _ = inputs.value_pair(y, upper, None)
@@ -108,6 +134,19 @@ def lac(probabilities: Any, y: Any, *, classes: Any = None) -> Array:
     ------
     TypeError, ValueError
         If the arrays cannot be used.
+
+    See Also
+    --------
+    threshold : Quantile of the scores.
+    compiled_nn.Network.predict_set : Sets of classes from a network.
+
+    Examples
+    --------
+    >>> from compiled_nn import conformal
+    >>> probabilities = [[0.7, 0.2, 0.1], [0.1, 0.5, 0.4]]
+    >>> conformal.lac(probabilities, [0, 2], classes=[0, 1, 2])
+    array([[0.3],
+           [0.6]])
     """
     p = inputs.probabilities(probabilities, "probabilities")
     true, p = inputs.columns(y, p, classes, "probabilities")
@@ -133,6 +172,18 @@ def threshold(scores: Array, coverage: float) -> Array:
     ------
     TypeError, ValueError
         If the coverage is out of range, or needs more than m rows.
+
+    See Also
+    --------
+    absolute, cqr, lac : Scores.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from compiled_nn import conformal
+    >>> held_out = conformal.absolute(np.zeros(99), np.arange(99.0))
+    >>> conformal.threshold(held_out, coverage=0.5), conformal.threshold(held_out, coverage=0.9)
+    (array([49.]), array([89.]))
     """
     checks.real("the interval", "coverage", coverage, above=0, below=1)
     scores = scores.reshape(len(scores), -1)
