@@ -5,34 +5,35 @@ from pathlib import Path
 
 import compiled_nn
 from pygments.lexers.special import TextLexer
-from sphinx.addnodes import pending_xref
 from sphinx.highlighting import lexers
 
-ROOT = Path(__file__).resolve().parents[1]
+DOCS = Path(__file__).resolve().parent
+sys.path.insert(0, str(DOCS / "_ext"))
+
+from sources import REPOSITORY, make_source_link  # noqa: E402  in docs/_ext
 
 project = "compiled-nn"
-author = "The compiled-nn team"
-copyright = f"{author}"
+author = copyright = "The compiled-nn team"
 version = release = compiled_nn.__version__
+revision = f"v{release}" if "dev" not in release else "main"
 
 extensions = [
     "myst_nb",
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.linkcode" if REPOSITORY else "sphinx.ext.viewcode",
+    "sphinx.ext.mathjax",
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
+    "compiled",
+    "references",
+    "sources",
 ]
-exclude_patterns = ["_build", "gallery", "examples/**/*.ipynb", "**.ipynb_checkpoints"]
+exclude_patterns = ["_build", "_ext", "_templates", "gallery", "examples/**/*.ipynb", "**.ipynb_checkpoints"]
+templates_path = ["_templates"]
 lexers["trace"] = lexers["csv"] = TextLexer()
-# Files outside docs/ that pages link to, and the pages that show them.
-SHOWN = {
-    "README": "index",
-    "CHANGELOG": "reference/changelog",
-    "CONTRIBUTING": "internals/contributing",
-    "benchmarks/README": "internals/benchmarks",
-}
 
 # Markdown and notebooks. Notebooks are shown with the output that is stored in them.
 nb_execution_mode = "off"
@@ -40,7 +41,6 @@ myst_enable_extensions = ["attrs_inline", "colon_fence"]
 myst_heading_anchors = 4
 
 # The gallery: scripts in docs/gallery, and the pages made of them in docs/examples.
-sys.path.append(str(ROOT / "docs" / "_ext"))
 sphinx_gallery_conf = {
     "examples_dirs": "gallery",
     "gallery_dirs": "examples",
@@ -58,22 +58,49 @@ sphinx_gallery_conf = {
     "remove_config_comments": True,
 }
 
+# Reference. Types of parameters are in the docstrings, so the signatures show names and defaults only.
+autodoc_typehints = "none"
+autodoc_member_order = "alphabetical"
+autosummary_ignore_module_all = False
+numpydoc_class_members_toctree = False
+numpydoc_show_class_members = True
+numpydoc_show_inherited_class_members = {
+    f"compiled_nn.{name}": False
+    for name in ("CompiledNNWarning", "DivergenceError", "NotFittedError", "torch.Module")
+}
+numpydoc_xref_param_type = False
+nitpicky = True
+
 html_theme = "pydata_sphinx_theme"
 html_title = f"compiled-nn {release}"
-html_static_path = []
-html_theme_options = {"show_nav_level": 1, "navigation_with_keys": False}
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_js_files = ["versions.js"]
+html_show_sourcelink = False
+html_theme_options = {
+    "header_links_before_dropdown": 8,
+    "show_nav_level": 1,
+    "navigation_with_keys": False,
+    "use_edit_page_button": True,
+    "check_switcher": False,  # the file belongs to the published site, which has a folder for each version
+    "switcher": {"json_url": "../switcher.json", "version_match": release},
+    "navbar_end": ["version-switcher", "theme-switcher", "navbar-icon-links"],
+    "footer_start": ["copyright"],
+    "footer_end": ["sphinx-version"],
+    "secondary_sidebar_items": ["page-toc", "edit-this-page"],
+}
+html_context = {
+    "default_mode": "auto",
+    "edit_page_url_template": REPOSITORY + "/edit/main/docs/{{ file_name }}",
+}
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 copybutton_only_copy_prompt_lines = True
 
 
-def link_shown_files(app, doctree):
-    """Let links to files outside docs/ lead to the pages that show them."""
-    for node in doctree.findall(pending_xref):
-        path = node.get("reftarget", "").removeprefix(f"{ROOT}/").removesuffix(".md")
-        node["reftarget"] = SHOWN.get(path, node.get("reftarget"))
-
-
-def setup(app):
-    app.connect("doctree-read", link_shown_files)
+def linkcode_resolve(domain, info):
+    """Return the address of the source of a name of the reference."""
+    if domain != "py" or not info["module"]:
+        return None
+    return make_source_link(REPOSITORY, revision, info["module"], info["fullname"])

@@ -77,7 +77,7 @@ class DaskEstimator(DaskParameters):
         Parameters
         ----------
         X : Dask array or data frame, path, list of delayed objects, array-like or table (m, k)
-            Rows. A path, a pattern such as "rows/*.parquet", a folder, or a list of them is that of Parquet files,
+            Rows. A path, a pattern such as ``rows/*.parquet``, a folder, or a list of them is that of Parquet files,
             which the workers read. Arrays and tables in memory are cut into parts and sent to the workers.
         y : collection, array-like (m,) or (m, n_outputs), or str
             Targets with the partitions of X; or the name of the column of X that has them. Left out where X is a list

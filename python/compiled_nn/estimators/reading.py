@@ -177,7 +177,7 @@ class Reading(EstimatorExchanging):
 
     @property
     def feature_names_in_(self) -> Array:
-        """Names of the columns of X (n_features_in_,), if X was a table whose names are texts.
+        """Names of the columns of X ``(n_features_in_,)``, if X was a table whose names are texts.
 
         Examples
         --------

@@ -101,7 +101,7 @@ class FittedColumns:
 
     @property
     def feature_names_in_(self) -> Array | None:
-        """Names of the columns of the table (n_features_in_,); None if the table has no names.
+        """Names of the columns of the table ``(n_features_in_,)``; None if the table has no names.
 
         Examples
         --------
@@ -129,7 +129,7 @@ class FittedColumns:
 
         Returns
         -------
-        ndarray (n_columns_,) of str
+        ndarray ``(n_columns_,)`` of str
             Names, with dtype object.
 
         Raises
@@ -183,7 +183,7 @@ class FittedColumns:
 
         Returns
         -------
-        ndarray (n_columns_,) of int64
+        ndarray ``(n_columns_,)`` of int64
             Indices.
 
         Raises

@@ -248,7 +248,7 @@ class Tabular(FittedColumns):
 
         Returns
         -------
-        SparseRows or ndarray (m, n_columns_)
+        SparseRows or ndarray ``(m, n_columns_)``
             Encoded rows, sparse if any column is categorical; float32 if it holds the numbers of each column exactly,
             else float64.
 
@@ -318,7 +318,7 @@ class Tabular(FittedColumns):
 
         Parameters
         ----------
-        encoded : SparseRows or ndarray (m, n_columns_)
+        encoded : SparseRows or ndarray ``(m, n_columns_)``
             Result of :meth:`transform`.
         method : {"standard", "robust", "standard_smooth_clip", "robust_smooth_clip", "minmax"}
             Method of standardization.
@@ -352,12 +352,12 @@ class Tabular(FittedColumns):
 
         Parameters
         ----------
-        encoded : SparseRows or ndarray (m, n_columns_)
+        encoded : SparseRows or ndarray ``(m, n_columns_)``
             Result of :meth:`transform`.
 
         Returns
         -------
-        ndarray (m, n_numeric_)
+        ndarray ``(m, n_numeric_)``
             Numbers.
 
         Examples

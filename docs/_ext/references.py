@@ -1,0 +1,98 @@
+"""References of the site: links to files outside docs/, and names in docstrings.
+
+(a) Pages link to README.md, CHANGELOG.md and others by their place in the repository, so that the links also work where
+    the Markdown is read. On the site they lead to the pages that show these files.
+(b) A public name can be imported from several modules, and a docstring names what it refers to as its module sees it. A
+    name that Sphinx does not find is imported, and the object decides which page is linked.
+"""
+
+import importlib
+import inspect
+from pathlib import Path
+
+from sphinx.addnodes import pending_xref
+from sphinx.util.nodes import make_refnode
+
+ROOT = Path(__file__).resolve().parents[2]
+SHOWN = {
+    "README": "index",
+    "CHANGELOG": "reference/changelog",
+    "CONTRIBUTING": "internals/contributing",
+    "benchmarks/README": "internals/benchmarks",
+}
+
+MODULES = {  # pages of the reference that have the names of a module
+    "compiled_nn.conformal": "uncertainty",
+    "compiled_nn.distributed": "distributed",
+    "compiled_nn.losses": "losses",
+    "compiled_nn.metrics": "metrics",
+    "compiled_nn.optimizers": "optimizers",
+    "compiled_nn.schedules": "optimizers",
+}
+
+
+def link_shown_files(app, doctree):
+    """Link files outside docs/ to the pages that show them."""
+    for node in doctree.findall(pending_xref):
+        path = node.get("reftarget", "").removeprefix(f"{ROOT}/").removesuffix(".md")
+        if path in SHOWN:
+            node["reftarget"], node["refdomain"], node["reftargetid"] = SHOWN[path], "doc", None
+
+
+def find_object(name):
+    """Return the object of a dotted name, or None."""
+    parts = name.split(".")
+    for size in range(len(parts), 0, -1):
+        try:
+            found = importlib.import_module(".".join(parts[:size]))
+        except ImportError:
+            continue
+        for part in parts[size:]:
+            found = getattr(found, part, None)
+        return found
+    return None
+
+
+def list_candidates(node):
+    """Yield the full names that a reference of a docstring can mean."""
+    target, module = node["reftarget"].lstrip(".~"), node.get("py:module") or "compiled_nn"
+    yield target
+    yield f"{module}.{target}"
+    owner = find_object(f"{module}.{node.get('py:class')}") if node.get("py:class") else None
+    for base in getattr(
+        owner, "__mro__", ()
+    ):  # a docstring sees the names of the module that it is written in
+        yield f"{base.__module__}.{target}"
+    yield f"compiled_nn.{target}"
+
+
+def resolve_by_object(app, env, node, contnode):
+    """Return the reference to the page that documents the same object under another name."""
+    if node.get("refdomain") != "py":
+        return None
+    domain = env.domains["py"]
+    if node["reftype"] == "mod" and node["reftarget"] in MODULES:
+        docname = f"reference/api/{MODULES[node['reftarget']]}"
+        return make_refnode(app.builder, node["refdoc"], docname, None, contnode)
+
+    def link(name):
+        entry = domain.objects[name]
+        return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, contnode)
+
+    for candidate in list_candidates(node):
+        last = candidate.rpartition(".")[2]
+        value = find_object(candidate)
+        if value is None or inspect.ismodule(value):
+            continue
+        for name in domain.objects:
+            if name.rpartition(".")[2] == last and find_object(name) is value:
+                return link(name)
+    # A table of summaries shows sentences of docstrings without the module that they are written in.
+    named = [name for name in domain.objects if name.endswith(f".{node['reftarget']}")]
+    return link(named[0]) if len(named) == 1 else None
+
+
+def setup(app):
+    app.connect("doctree-read", link_shown_files)
+    app.connect("missing-reference", resolve_by_object)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
