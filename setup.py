@@ -5,6 +5,7 @@ runs in one thread, since several would write different C from run to run; the C
 """
 
 import os
+import runpy
 import shutil
 import sys
 
@@ -149,5 +150,21 @@ class BuildExt(build_ext):
             extension.sources, extension.depends = made.sources, [*made.depends, __file__]
 
 
+def project_urls() -> dict[str, str]:
+    """Addresses of the project, for its page in an index of packages; none while the repository has no address."""
+    repository = runpy.run_path("python/compiled_nn/_version.py")["REPOSITORY"]
+    places = {
+        "Repository": "",
+        "Documentation": "/tree/main/docs",
+        "Changelog": "/blob/main/CHANGELOG.md",
+        "Issues": "/issues",
+    }
+    return {name: repository + place for name, place in places.items()} if repository else {}
+
+
 hot = [hot_extension(real, isa) for isa in INSTRUCTION_SETS for real in REALS]
-setup(ext_modules=[*hot, *map(cold_extension, COLD)], cmdclass={"build_ext": BuildExt})
+setup(
+    ext_modules=[*hot, *map(cold_extension, COLD)],
+    cmdclass={"build_ext": BuildExt},
+    project_urls=project_urls(),
+)

@@ -1,12 +1,14 @@
 """Signatures of the compiled modules.
 
-(a) A Cython class has no signature that Python can read; it is taken from the stub (.pyi) beside the module, and given to
-    the template of the page of the class.
-(b) The default INFINITY of a function of the core is a name of C. Python looks such names up among the modules.
+(a) A Cython class has no signature that Python can read; it is taken from the stub (.pyi) beside the module, and
+    given to the template of the page of the class.
+(b) Sphinx would import the stubs in place of the modules, and the gallery would then compute nothing.
+(c) The default INFINITY of a function of the core is a name of C. Python looks such names up among the modules.
 """
 
 import ast
 import math
+import os
 import sys
 from pathlib import Path
 
@@ -38,6 +40,7 @@ def list_class_signatures():
 
 
 def setup(app):
+    os.environ["SPHINX_AUTODOC_IGNORE_NATIVE_MODULE_TYPE_STUBS"] = "1"
     sys.modules.setdefault("INFINITY", math.inf)
     app.config.autosummary_context["signatures"] = list_class_signatures()
     return {"parallel_read_safe": True, "parallel_write_safe": True}

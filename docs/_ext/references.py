@@ -59,9 +59,8 @@ def list_candidates(node):
     yield target
     yield f"{module}.{target}"
     owner = find_object(f"{module}.{node.get('py:class')}") if node.get("py:class") else None
-    for base in getattr(
-        owner, "__mro__", ()
-    ):  # a docstring sees the names of the module that it is written in
+    # A docstring sees the names of the module that it is written in.
+    for base in getattr(owner, "__mro__", ()):
         yield f"{base.__module__}.{target}"
     yield f"compiled_nn.{target}"
 
@@ -88,7 +87,12 @@ def resolve_by_object(app, env, node, contnode):
             if name.rpartition(".")[2] == last and find_object(name) is value:
                 return link(name)
     # A table of summaries shows sentences of docstrings without the module that they are written in.
-    named = [name for name in domain.objects if name.endswith(f".{node['reftarget']}")]
+    kinds = domain.objtypes_for_role(node["reftype"]) or ()
+    named = [
+        name
+        for name, entry in domain.objects.items()
+        if name.endswith(f".{node['reftarget']}") and entry.objtype in kinds
+    ]
     return link(named[0]) if len(named) == 1 else None
 
 

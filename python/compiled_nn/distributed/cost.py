@@ -43,7 +43,7 @@ def check_steps(owner: str, steps: object) -> Steps:
 
 @dataclass(frozen=True)
 class Costs:
-    """Measured constants of one network on one engine; :func:`measure` returns them.
+    """Measured constants of one network on one engine; ``measure`` returns them.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ class Estimate:
     mode : {"averaging", "synchronous"}, default "averaging"
         Mode of training: a round is some local steps and an average, or one step with the gradients of all shards.
     steps_per_average : int or "auto", default "auto"
-        Number of local steps between averages; "auto": as :func:`choose_steps` chooses it for each number of workers.
+        Number of local steps between averages; "auto": as it is chosen for each number of workers.
     n_shards : int, optional
         Number of shards. Default: one for each worker.
     n_moments : int, default 2

@@ -176,7 +176,7 @@ class ShardedRows(Sharded):
         refusals.check_plan(self.mode, plan, configuration)
 
     def learn(self, request: Request) -> Learned:
-        """Return properties of all rows; documented in :func:`compiled_nn.distributed.learning.learn`."""
+        """Return properties of all rows, see ``distributed.learning.learn``."""
         from . import learning  # imported here because most programs do not use it
 
         shards = self.shards
@@ -192,7 +192,7 @@ class ShardedRows(Sharded):
         configuration: Configuration,
         objective: Objective,
     ) -> ClosingSource:
-        """Return the object that runs epochs over the shards; documented in :meth:`Sharded.epochs`."""
+        """Return the object that runs epochs over the shards, see ``Sharded.epochs``."""
         from . import averaging, full_batch, source  # imported here because most programs do not use it
 
         if configuration.optimizer.name == "lbfgs":
@@ -203,7 +203,7 @@ class ShardedRows(Sharded):
         return found
 
     def trained(self, learned: Learned, fraction: float | None) -> tuple[int, int]:
-        """Return about the numbers of training rows of all shards, and of the longest; see :meth:`Sharded.trained`."""
+        """Return about the numbers of training rows of all shards, and of the longest; see ``Sharded.trained``."""
         n_rows = self.shards.rows_of(learned)
         held_out = 0.0 if fraction is None else min(fraction, self.max_validation_rows / sum(n_rows))
         n_all, longest = (max(1, round(n * (1 - held_out))) for n in (sum(n_rows), max(n_rows)))
@@ -212,7 +212,7 @@ class ShardedRows(Sharded):
     def members(
         self, members: Sequence[Member], rng: Generator, learned: Learned, plan: Plan
     ) -> tuple[Together, Batches]:
-        """Return the object that trains several networks together; documented in :meth:`Sharded.members`."""
+        """Return the object that trains several networks together, see ``Sharded.members``."""
         from . import members as together  # imported here because most programs do not use it
 
         found = together.members_of(self.shards, self.mode, members, rng, learned, plan)

@@ -38,7 +38,7 @@ class Perceptron(Presets, Creation):
         return None
 
     def to_sklearn(self) -> Any:
-        """Return the model as a fitted estimator of scikit-learn; documented in :class:`Exchanging`.
+        """Return the model as a fitted estimator of scikit-learn.
 
         Examples
         --------

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class EstimatorExchanging(Exchanging):
-    """Methods that convert a fitted estimator; documented in :class:`Exchanging`."""
+    """Methods that convert a fitted estimator."""
 
     _label_dtype: np.dtype[Any]
 

@@ -197,8 +197,8 @@ def resolve(
     metric : str, Metric or callable
         Name of a function of `compiled_nn.metrics` ("f1", "log_loss", "mae"), also with a kind of average ("f1_macro",
         "roc_auc_ovo_weighted"), or name of a scikit-learn scorer ("neg_log_loss", "r2"); the prefix ``neg_`` stands
-        for the negative of a loss. A callable ``metric(y, predicted)`` is called with the result of ``predict``, and greater is better;
-        for anything else, pass a :class:`Metric`.
+        for the negative of a loss. A callable ``metric(y, predicted)`` is called with the result of ``predict``, and
+        greater is better; for anything else, pass a :class:`Metric`.
     owner, parameter : str
         Names of the function and of its parameter that takes the metric, for errors.
 

@@ -33,7 +33,7 @@ class EnsembleInspection(EnsembleState):
         Returns
         -------
         MembersSummary
-            Table with one :class:`~compiled_nn.spec.members_summary.MemberSummary` for each of `members_`, and before
+            Table with one ``MemberSummary`` for each of `members_`, and before
             fit for each network. It prints as text, and notebooks show it as a table.
 
         Examples

@@ -450,7 +450,7 @@ class NetworkExchanging(Exchanging, Predicting):
         return describe(predictor, self._fitted().statistics), predictor
 
     def to_sklearn(self) -> Any:
-        """Raise ValueError, because scikit-learn's classes hold one network; documented in :class:`Exchanging`.
+        """Raise ValueError, because scikit-learn's classes hold one network.
 
         Examples
         --------

@@ -39,7 +39,7 @@ class Inspection(Model):
         Returns
         -------
         Summary
-            Table with one :class:`~compiled_nn.spec.summary.LayerSummary` per layer in `layers`, and the totals
+            Table with one ``LayerSummary`` per layer in `layers`, and the totals
             `n_parameters`, `n_trainable`, `flops` and `bytes`. Numbers that depend on the columns of X are None before
             fit, and "?" in the table.
 

@@ -225,7 +225,7 @@ class Network(Stepping, Inspection, Uncertainty, Describing):
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
     def to_sklearn(self) -> Any:
-        """Return the network as a fitted estimator of scikit-learn; documented in :class:`Exchanging`."""
+        """Return the network as a fitted estimator of scikit-learn."""
         from ..exchange.sklearn_writer import to_sklearn  # imported here to keep `import compiled_nn` fast
 
         return to_sklearn(self._parts(), self._predicting())

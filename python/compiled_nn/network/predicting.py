@@ -111,7 +111,7 @@ class Predicting:
 
     @property
     def feature_names_in_(self) -> Array:
-        """Names of the columns of X ``(n_features_,)``, if X was a table whose names are not 0, 1, ... in this order."""
+        """Names of the columns of X, if X was a table whose names are not 0, 1, ... in this order."""
         names = self._known_inputs().names or self._known_inputs().labels
         if names is None:
             raise AttributeError(

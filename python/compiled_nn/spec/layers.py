@@ -64,7 +64,7 @@ class Dense:
         Factor of the learning rate for this layer, at least 0.
     blocks : tuple of (int, int), optional
         Number of columns and width of each block of an embedding layer. It is set by the parameters `embeddings` and
-        `numeric_embeddings` of a network; see :mod:`compiled_nn.spec.embeddings`.
+        `numeric_embeddings` of a network.
 
     Raises
     ------

@@ -1,0 +1,131 @@
+"""The site: the reference has every public name, and the links to the sources follow the address of the repository."""
+
+import re
+import runpy
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import compiled_nn as cnn
+import docstrings
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+BLOCK = re.compile(
+    r"currentmodule:: (\S+)\n\n\.\. autosummary::\n   :toctree: generated\n\n(.*?)```", re.DOTALL
+)
+ATTRIBUTES = ("compiled_nn.__version__", "cnn_core.isa")  # strings, which the text of a page describes
+ADDRESS = "https://example.org/owner/name"
+
+pytestmark = pytest.mark.skipif(not DOCS.is_dir(), reason="this copy of the sources has no docs")
+
+
+def reference_names():
+    """Return the full names that the pages of the reference list, one page each."""
+    found = []
+    for path in sorted((DOCS / "reference" / "api").glob("*.md")):
+        for module, names in BLOCK.findall(path.read_text(encoding="utf-8")):
+            found += [f"{module}.{name}" for name in names.split()]
+    return found
+
+
+def test_the_reference_has_every_public_name():
+    public, pages = docstrings.names(), set(reference_names())
+    objects = [value for name, (_, value) in public.items() if name in pages]
+    missing = [
+        name
+        for name, (_, value) in public.items()
+        if name not in pages
+        and name not in ATTRIBUTES
+        and not any(value is other for other in objects if other is not None)
+    ]
+    assert not missing
+
+
+def test_the_reference_has_no_other_name_and_none_twice():
+    names = reference_names()
+    assert [name for name in names if name not in docstrings.names()] == []
+    assert [name for name, count in Counter(names).items() if count > 1] == []
+
+
+def test_attributes_are_described():
+    text = "".join(path.read_text(encoding="utf-8") for path in (DOCS / "reference" / "api").glob("*.md"))
+    assert [name for name in ATTRIBUTES if f"`{name}`" not in text] == []
+
+
+def toctrees(path):
+    """Return the documents in the toctrees of a page."""
+    blocks = re.findall(
+        r"^```\{toctree\}\n(.*?)^```", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    return [line for block in blocks for line in block.splitlines() if line and not line.startswith(":")]
+
+
+@pytest.mark.parametrize(
+    "index", sorted(DOCS.rglob("index.md")), ids=lambda path: path.relative_to(DOCS).as_posix()
+)
+def test_an_index_lists_the_pages_of_its_folder(index):
+    if index.parent == DOCS:
+        return
+    listed = toctrees(index)
+    assert len(set(listed)) == len(listed)
+    present = {path.stem for path in index.parent.glob("*.md")} - {"index"}
+    assert present <= set(listed)
+    text = index.read_text(encoding="utf-8")
+    shown = {Path(target).stem for target in re.findall(r"\]\(([^)#]+)", text)}
+    shown |= {"contributing" if "CONTRIBUTING" in shown else "", "changelog" if "CHANGELOG" in shown else ""}
+    assert [page for page in present if page not in shown and page != "benchmarks"] == []
+
+
+def test_the_front_page_leads_to_every_folder():
+    folders = {path.parent.name for path in DOCS.glob("*/index.md")}
+    assert folders <= {entry.split("/")[0] for entry in toctrees(DOCS / "index.md")}
+
+
+class TestAddress:
+    """What is made of `REPOSITORY` in `python/compiled_nn/_version.py`."""
+
+    @pytest.fixture
+    def sources(self):
+        return runpy.run_path(str(DOCS / "_ext" / "sources.py"))
+
+    def test_source_links(self, sources):
+        link = sources["make_source_link"](ADDRESS, "v1.0.0", "compiled_nn", "Network.from_shape")
+        place, lines = link.removeprefix(f"{ADDRESS}/blob/v1.0.0/").split("#")
+        first, last = map(int, re.fullmatch(r"L(\d+)-L(\d+)", lines).groups())
+        text = (ROOT / place).read_text(encoding="utf-8").splitlines()
+        assert any("def from_shape" in line for line in text[first - 1 : last])
+        link = sources["make_source_link"](ADDRESS, "main", "cnn_core.stack", "Stack.train")
+        assert link == f"{ADDRESS}/blob/main/cnn_core/stack.pyx"
+        link = sources["make_source_link"](ADDRESS, "main", "compiled_nn", "Network.n_parameters")
+        assert link is None or link.startswith(f"{ADDRESS}/blob/main/python/compiled_nn/")
+
+    def test_edit_links(self, sources):
+        edit = sources["make_edit_link"]
+        assert edit(ADDRESS, "guide/data.md") == f"{ADDRESS}/edit/main/docs/guide/data.md"
+        assert (ROOT / "docs" / "guide" / "data.md").exists()
+        assert edit(ADDRESS, "reference/api/generated/compiled_nn.Network.rst") is None
+
+    def test_no_address_gives_no_links(self, sources):
+        assert sources["make_source_link"]("", "main", "compiled_nn", "Network") is None
+        assert sources["make_edit_link"]("", "guide/data.md") is None
+
+    @pytest.mark.parametrize("address", ["", ADDRESS])
+    def test_project_urls(self, address, tmp_path):
+        pytest.importorskip("Cython")
+        pytest.importorskip("setuptools", minversion="77")
+        (tmp_path / "python" / "compiled_nn").mkdir(parents=True)
+        version = (Path(cnn.__file__).parent / "_version.py").read_text(encoding="utf-8")
+        text = re.sub('^REPOSITORY = ".*?"', f'REPOSITORY = "{address}"', version, flags=re.MULTILINE)
+        (tmp_path / "python" / "compiled_nn" / "_version.py").write_text(text, encoding="utf-8")
+        for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
+            (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+        done = subprocess.run(
+            [sys.executable, "setup.py", "-q", "egg_info"], cwd=tmp_path, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        (info,) = tmp_path.rglob("PKG-INFO")
+        urls = re.findall(r"^Project-URL: (.*)$", info.read_text(encoding="utf-8"), re.MULTILINE)
+        assert [url.split(", ")[1].startswith(ADDRESS) for url in urls] == [True] * (4 if address else 0)
