@@ -2,8 +2,8 @@
 
 (a) Pages link to README.md, CHANGELOG.md and others by their place in the repository, so that the links also work where
     the Markdown is read. On the site they lead to the pages that show these files.
-(b) A public name can be imported from several modules, and a docstring names what it refers to as its module sees it. A
-    name that Sphinx does not find is imported, and the object decides which page is linked.
+(b) A public name can be imported from several modules, and a docstring uses the names that its module imports. A name
+    that Sphinx does not find is imported, and the object decides which page is linked.
 """
 
 import importlib
@@ -59,7 +59,7 @@ def list_candidates(node):
     yield target
     yield f"{module}.{target}"
     owner = find_object(f"{module}.{node.get('py:class')}") if node.get("py:class") else None
-    # A docstring sees the names of the module that it is written in.
+    # A docstring uses the names of the module that it is written in.
     for base in getattr(owner, "__mro__", ()):
         yield f"{base.__module__}.{target}"
     yield f"compiled_nn.{target}"

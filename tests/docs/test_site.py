@@ -85,7 +85,7 @@ def test_the_front_page_leads_to_every_folder():
 
 
 class TestAddress:
-    """What is made of `REPOSITORY` in `python/compiled_nn/_version.py`."""
+    """Links and addresses made from `REPOSITORY` in `python/compiled_nn/_version.py`."""
 
     @pytest.fixture
     def sources(self):
