@@ -19,12 +19,14 @@ class Dataset:
     A missing part has zero rows: ``len(data.X_test) == 0`` without a test part, ``len(data.y_train) == 0`` without
     targets.
 
-    Attributes
+    Parameters
     ----------
-    X_train, X_test, X_validation : ndarray of shape (m, ...), table or sparse matrix
-        Samples. Images keep their shape; ``Network`` flattens them.
-    y_train, y_test, y_validation : ndarray of shape (m,) or (m, n), or column of a table
-        Labels or targets of the rows of `X_train`, `X_test` and `X_validation`.
+    X_train : ndarray of shape (m, ...), table or sparse matrix
+        Samples of the training part. Images keep their shape; ``Network`` flattens them.
+    y_train : ndarray of shape (m,) or (m, n), or column of a table
+        Labels or targets of the rows of `X_train`.
+    X_test, y_test : ndarray, or table and column
+        Test part.
     class_names : tuple of str
         Names of the classes in the order of their sorted labels; () if they are not known.
     feature_names : tuple of str
@@ -34,6 +36,11 @@ class Dataset:
         if no factor is known.
     name : str
         Name of the data set.
+    X_validation, y_validation : ndarray, or table and column
+        Validation part. Default: no rows.
+
+    Attributes
+    ----------
     X, y : ndarray, or table
         All rows: training, validation, test. `X_train` and `y_train` themselves if there is no other part, else a new
         array at each access.

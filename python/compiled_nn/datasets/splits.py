@@ -90,13 +90,22 @@ def train_validation_test_split(
 ) -> Dataset:
     """Split rows at random into a training, a validation and a test part.
 
+    The test part is the same as that of :func:`train_test_split`.
+
     Parameters
     ----------
-    X, y, seed, stratify
-        Same as in :func:`train_test_split`. The test part is the same as there.
+    X : array-like of shape (m, ...), table, sparse matrix, or Dataset
+        Samples. A Dataset stands for its `X` and `y`, all of its rows.
+    y : array-like of shape (m,) or (m, n), or table
+        Labels or targets; omitted if `X` is a Dataset.
     validation_fraction, test_fraction : float, default 0.2
         Shares of all rows in the validation part and in the test part, each above 0, with a sum below 1; rounded to
         whole rows.
+    seed : int or None, default 0
+        Seed for the random order, >= 0. None: a different split at each call.
+    stratify : bool, default True
+        Whether each class is split separately, with at least one row of each class in both parts. Pass False for
+        targets that are not classes.
     name : str, default ""
         Name of the data set.
 

@@ -161,8 +161,40 @@ def iter_table(
         with gzip, or in a file object without random access, such as a pipe.
     batch_rows : int, default 65536
         Number of rows per table; the last one may have fewer.
-    column_types, columns, header, delimiter, quote, encoding, decimal, thousands, date_format, missing, sheet
-        Same as in :func:`read_table`.
+    column_types : mapping of str or int to {"number", "category", "date", "ignore"}, optional
+        Types of columns by name: "number" (a cell that is none is an error), "category" (text exactly as it is written,
+        also of numbers, so that 007 and 7 differ), "date", "ignore" (not read). Default: by all cells of the column,
+        numbers, booleans or dates of one format if all cells are; else text. Whole numbers with leading zeros, and
+        those with more digits than their storage holds, are text.
+    columns : sequence of str or int, optional
+        Names of the columns to read, in this order. Default: all columns.
+    header : bool, optional
+        Whether the first line has the names of the columns; otherwise they are 0, 1, ... Default: by comparison with
+        the lines below. An option that names columns by text implies True.
+    delimiter : str, optional
+        Character between two cells. Default: comma, semicolon, tab, bar or spaces, whichever gives rows of the same
+        length.
+    quote : str, optional
+        Character around cells that contain the delimiter; "" for none. Default: ``"``, or ``'`` if it is around all
+        cells of a column.
+    encoding : str, optional
+        Encoding of the text. Default: UTF-8, or UTF-16 and UTF-32 with a byte order mark.
+    decimal : {".", ","}, optional
+        Decimal mark of numbers. Default: by the numbers of each column, and where they do not tell, of the file.
+    thousands : str, optional
+        Mark between groups of three digits. Default: a comma or point, space or apostrophe, if all numbers of the
+        column fit.
+    date_format : str or mapping of str or int to str, optional
+        Format of dates, as of `datetime.strptime`, or formats by column. Default: ISO 8601 with or without a time and
+        an offset; 31.12.2024; 31/12/2024 and 12/31/2024, if the dates of the column tell which. Times with an offset
+        are converted to UTC. Columns of plain numbers such as 20241231 are dates only by `column_types` or by their own
+        format.
+    missing : sequence of str, optional
+        Further spellings of a missing value, in all columns. Empty cells are always missing, and so are NaN, <NA> and
+        #N/A; words such as NA, None, null, ``-`` and ``?`` in columns of numbers, booleans and dates only, because
+        categories can have these names.
+    sheet : str or int, optional
+        Name or index of the sheet of an Excel file. Default: the first one.
     max_bytes : int, default 4 GiB
         Largest number of bytes of memory for the rows that are in memory together.
 

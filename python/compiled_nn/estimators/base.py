@@ -40,6 +40,21 @@ class Perceptron(Presets, Creation):
     def to_sklearn(self) -> Any:
         """Return the model as a fitted estimator of scikit-learn.
 
+        Returns
+        -------
+        MLPClassifier, MLPRegressor or Pipeline of scikit-learn
+            Fitted estimator with the same predictions up to rounding; with `standardize` a pipeline of a scaler and the
+            estimator.
+
+        Raises
+        ------
+        ValueError
+            If scikit-learn cannot express the model, for example an activation that it does not have.
+        ImportError
+            If scikit-learn is not installed.
+        NotFittedError
+            Before fit.
+
         Examples
         --------
         >>> import compiled_nn as cnn

@@ -82,9 +82,6 @@ class MLPClassifier(ClassPredictions, Perceptron):
         Maximum number of evaluations of the loss by "lbfgs".
     l1 : float, default 0.0
         L1 penalty ``l1 * sum(abs(W))``, divided by the number of rows of a batch like that of `alpha`.
-    proximal : bool, default False
-        Whether the L1 penalty is applied by a proximal step after each step of "adam", "sgd" or `optimizer`, which
-        makes weights exactly 0, in place of its gradient.
     use_bias : bool, default True
         Whether layers have biases.
     init : str, Normal, Uniform, Constant, None, or a sequence of them, default None
@@ -118,6 +115,9 @@ class MLPClassifier(ClassPredictions, Perceptron):
     ema : float or None, default None
         Predict with the exponential moving average of the weights, in which each step has `ema` times the weight of
         the next one. None: predict with the weights of the last step.
+    proximal : bool, default False
+        Whether the L1 penalty is applied by a proximal step after each step of "adam", "sgd" or `optimizer`, which
+        makes weights exactly 0, in place of its gradient.
     averaging : SWA or None, default None
         Weight averaging: predict with the mean of the weights after late epochs of `max_iter`.
     optimizer : Optimizer, str or None, default None

@@ -166,7 +166,17 @@ class Fitted(Reading, Inspection, sklearn_compat.SklearnMixin):
     # ---- files
 
     def to_dict(self) -> dict[str, Array]:
-        """Return the weights W1 (units, inputs), b1 (units, 1), W2, ...; documented in :meth:`Network.to_dict`.
+        """Return the weights as arrays by name, in the layout of the functional module.
+
+        Returns
+        -------
+        dict of str to ndarray
+            W1 (units, inputs), b1 (units, 1), W2, ...; see :meth:`Network.to_dict`.
+
+        Raises
+        ------
+        NotFittedError
+            Before fit.
 
         Examples
         --------
@@ -179,7 +189,17 @@ class Fitted(Reading, Inspection, sklearn_compat.SklearnMixin):
         return self._network().to_dict()
 
     def to_shape(self) -> list[dict[str, Any]]:
-        """Return "nodes" and "activation" of each layer; documented in :meth:`Network.to_shape`.
+        """Return the layers as the functional module takes them.
+
+        Returns
+        -------
+        list of dict
+            "nodes" and "activation" of each layer; see :meth:`Network.to_shape`.
+
+        Raises
+        ------
+        NotFittedError
+            Before fit.
 
         Examples
         --------

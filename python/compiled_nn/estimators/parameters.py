@@ -123,7 +123,12 @@ class ParameterAccess:
         return self
 
     def changed(self) -> dict[str, Any]:
-        """Return the parameters that differ from their defaults, by name, in alphabetical order.
+        """Return the parameters that differ from their defaults.
+
+        Returns
+        -------
+        dict
+            Values by the names of the parameters, in alphabetical order.
 
         Examples
         --------

@@ -29,11 +29,6 @@ class MLPRegressor(ValuePredictions, Perceptron):
 
     Parameters
     ----------
-    loss : Loss or str, default "squared_error"
-        Loss. "squared_error" is half the squared error, summed over the columns of y; its gradient is the error itself.
-        "poisson" is half the Poisson deviance of exp(output), for y >= 0. Others are losses for regression of
-        :mod:`compiled_nn.losses`: with "quantile" each quantile is one column of the prediction, with "gaussian_nll"
-        the mean is predicted.
     hidden_layer_sizes : int or sequence of int, default (100,)
         Number of units of each hidden layer; () for no hidden layer.
     activation : str, Activation or a sequence of them, default "relu"
@@ -85,9 +80,6 @@ class MLPRegressor(ValuePredictions, Perceptron):
         Maximum number of evaluations of the loss by "lbfgs".
     l1 : float, default 0.0
         L1 penalty ``l1 * sum(abs(W))``, divided by the number of rows of a batch like that of `alpha`.
-    proximal : bool, default False
-        Whether the L1 penalty is applied by a proximal step after each step of "adam", "sgd" or `optimizer`, which
-        makes weights exactly 0, in place of its gradient.
     use_bias : bool, default True
         Whether layers have biases.
     init : str, Normal, Uniform, Constant, None, or a sequence of them, default None
@@ -121,6 +113,9 @@ class MLPRegressor(ValuePredictions, Perceptron):
     ema : float or None, default None
         Predict with the exponential moving average of the weights, in which each step has `ema` times the weight of
         the next one. None: predict with the weights of the last step.
+    proximal : bool, default False
+        Whether the L1 penalty is applied by a proximal step after each step of "adam", "sgd" or `optimizer`, which
+        makes weights exactly 0, in place of its gradient.
     averaging : SWA or None, default None
         Weight averaging: predict with the mean of the weights after late epochs of `max_iter`.
     optimizer : Optimizer, str or None, default None
@@ -175,6 +170,11 @@ class MLPRegressor(ValuePredictions, Perceptron):
         object of another class its method ``on_epoch_end``. Training stops when one returns True.
     preset : {"tabular"} or None, default None
         Preset: "tabular" creates a :class:`TabularRegressor` with the other parameters, which are those of that class.
+    loss : Loss or str, default "squared_error"
+        Loss. "squared_error" is half the squared error, summed over the columns of y; its gradient is the error itself.
+        "poisson" is half the Poisson deviance of exp(output), for y >= 0. Others are losses for regression of
+        :mod:`compiled_nn.losses`: with "quantile" each quantile is one column of the prediction, with "gaussian_nll"
+        the mean is predicted.
     scale_targets : bool, default False
         Whether training scales each column of y to (y - mean) / standard deviation; predictions and scores are in the
         units of y.

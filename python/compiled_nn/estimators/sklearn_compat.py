@@ -133,6 +133,16 @@ class SklearnMixin:
     def get_metadata_routing(self) -> Any:
         """Return the metadata requests: arguments that a meta-estimator passes to fit, partial_fit and score.
 
+        Returns
+        -------
+        sklearn.utils.metadata_routing.MetadataRequest
+            Requests by method.
+
+        Raises
+        ------
+        ImportError
+            If scikit-learn is not installed.
+
         Examples
         --------
         >>> import compiled_nn as cnn
@@ -142,7 +152,27 @@ class SklearnMixin:
         return _import_required().make_requester(self).get_metadata_routing()
 
     def set_fit_request(self, **requests: Any) -> Self:
-        """Request arguments of fit from meta-estimators, such as ``sample_weight=True``; return self.
+        """Request arguments of fit from meta-estimators.
+
+        Parameters
+        ----------
+        **requests : bool, None or str
+            Request by the name of the argument: True to pass it, False not to pass it, None to raise an error if it is
+            given, or another name under which it is given.
+
+        Returns
+        -------
+        self : estimator
+            This estimator.
+
+        Raises
+        ------
+        ImportError
+            If scikit-learn is not installed.
+        RuntimeError
+            If the routing of metadata is not enabled in scikit-learn's configuration.
+        TypeError
+            If fit has no such argument.
 
         Examples
         --------
@@ -156,7 +186,22 @@ class SklearnMixin:
         return self._request("set_fit_request", requests)
 
     def set_partial_fit_request(self, **requests: Any) -> Self:
-        """Request arguments of partial_fit from meta-estimators; return self.
+        """Request arguments of partial_fit from meta-estimators.
+
+        Parameters
+        ----------
+        **requests : bool, None or str
+            Requests, as for :meth:`set_fit_request`.
+
+        Returns
+        -------
+        self : estimator
+            This estimator.
+
+        Raises
+        ------
+        ImportError, RuntimeError, TypeError
+            As for :meth:`set_fit_request`.
 
         Examples
         --------
@@ -170,7 +215,22 @@ class SklearnMixin:
         return self._request("set_partial_fit_request", requests)
 
     def set_score_request(self, **requests: Any) -> Self:
-        """Request arguments of score from meta-estimators; return self.
+        """Request arguments of score from meta-estimators.
+
+        Parameters
+        ----------
+        **requests : bool, None or str
+            Requests, as for :meth:`set_fit_request`.
+
+        Returns
+        -------
+        self : estimator
+            This estimator.
+
+        Raises
+        ------
+        ImportError, RuntimeError, TypeError
+            As for :meth:`set_fit_request`.
 
         Examples
         --------

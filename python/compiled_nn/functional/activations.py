@@ -298,7 +298,7 @@ def sigmoid_backward(dA: Any, cache: Any) -> Array:
     Returns
     -------
     ndarray
-        dZ = dA * sigmoid'(Z), in the dtype of Z.
+        Gradient dZ = dA * sigmoid'(Z), in the dtype of Z.
 
     Raises
     ------
@@ -327,7 +327,7 @@ def relu_backward(dA: Any, cache: Any) -> Array:
     Returns
     -------
     ndarray
-        dZ = dA * relu'(Z), in the dtype of Z.
+        Gradient dZ = dA * relu'(Z), in the dtype of Z.
 
     Raises
     ------

@@ -93,10 +93,16 @@ def linear_activation_forward(
 
     Parameters
     ----------
-    A_prev, W, b, samples_first
-        Arguments of :func:`linear_forward`.
+    A_prev : array-like (inputs, samples)
+        Data, or outputs of the previous layer.
+    W : array-like (units, inputs)
+        Weights.
+    b : array-like (units, 1), or None
+        Biases; None for a layer without biases.
     activation : str
         Name of an activation of :class:`compiled_nn.Dense`. "softmax" is computed over the units of each sample.
+    samples_first : bool, default False
+        Whether A_prev is (samples, inputs) and A (samples, units).
 
     Returns
     -------
@@ -188,11 +194,11 @@ def linear_backward(dZ: Any, cache: Linear, *, samples_first: bool = False) -> G
     Returns
     -------
     dA_prev : ndarray of the shape of A_prev
-        W^T dZ.
+        Gradient with respect to A_prev, W^T dZ.
     dW : ndarray (units, inputs)
-        dZ A_prev^T / m.
+        Gradient with respect to W, dZ A_prev^T / m.
     db : ndarray (units, 1), or None without b
-        Mean of dZ over the samples.
+        Gradient with respect to b, the mean of dZ over the samples.
 
     Raises
     ------
@@ -307,8 +313,8 @@ def L_model_backward(  # noqa: N802
     Returns
     -------
     dict
-        dW1 (units, inputs), db1 (units, 1), ..., gradients of the mean cost; and dA0 (for the data), dA1, ...,
-        gradients of the cost of each sample, in the shapes of A0, A1, ...
+        Gradients dW1 (units, inputs), db1 (units, 1), ... of the mean cost; and dA0 (for the data), dA1, ... of the
+        cost of each sample, in the shapes of A0, A1, ...
 
     Raises
     ------

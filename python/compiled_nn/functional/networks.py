@@ -161,8 +161,8 @@ def gradients(
     Returns
     -------
     dict
-        dW1 (nodes, inputs), db1 (nodes, 1), ..., gradients of the mean loss; dZ1, dA1, ..., gradients of the loss of
-        each sample.
+        Gradients dW1 (nodes, inputs), db1 (nodes, 1), ... of the mean loss; and dZ1, dA1, ... of the loss of each
+        sample.
 
     Raises
     ------

@@ -87,8 +87,14 @@ def precision_recall_curve(
 
     Parameters
     ----------
-    y, scores, sample_weight, positive
-        Same as in :func:`roc_curve`.
+    y : array-like (m,)
+        True labels.
+    scores : array-like (m,) or (m, 1)
+        Probabilities of the positive class, or any other scores that are higher where it is more likely.
+    sample_weight : array-like (m,), optional
+        Weight of each sample, >= 0. Default: all weights are equal.
+    positive : label, optional
+        Positive class; all others are negative. Default: 1, or the greater of two labels.
     drop_intermediate : bool, default False
         Leave out the points between two others of the same recall.
 
@@ -140,8 +146,10 @@ def calibration_curve(
         True labels.
     probabilities : array-like (m,) or (m, 1)
         Probabilities of the positive class.
-    sample_weight, positive
-        Same as in :func:`roc_curve`.
+    sample_weight : array-like (m,), optional
+        Weight of each sample, >= 0. Default: all weights are equal.
+    positive : label, optional
+        Positive class; all others are negative. Default: 1, or the greater of two labels.
     bins : int, default 5
         Number of bins. Those without rows are left out.
     strategy : {"uniform", "quantile"}, default "uniform"

@@ -19,8 +19,10 @@ def tweedie_deviance(y: Any, predicted: Any, sample_weight: Any = None, *, power
 
     Parameters
     ----------
-    y, predicted, sample_weight
-        Same as in :func:`r2_score`.
+    y, predicted : array-like (m,) or (m, n)
+        True and predicted values.
+    sample_weight : array-like (m,), optional
+        Weight of each sample, >= 0. Default: all weights are equal.
     power : float, default 0.0
         Power of the variance: 0 for the normal distribution (the squared error), 1 for Poisson, 2 for gamma. There is
         no distribution with a power between 0 and 1.
@@ -84,8 +86,10 @@ def poisson_deviance(y: Any, predicted: Any, sample_weight: Any = None) -> float
 
     Parameters
     ----------
-    y, predicted, sample_weight
-        Same as in :func:`r2_score`; `y` must be >= 0, `predicted` above 0.
+    y, predicted : array-like (m,) or (m, n)
+        True and predicted values; `y` must be >= 0, `predicted` above 0.
+    sample_weight : array-like (m,), optional
+        Weight of each sample, >= 0. Default: all weights are equal.
 
     Returns
     -------
@@ -110,8 +114,10 @@ def gamma_deviance(y: Any, predicted: Any, sample_weight: Any = None) -> float:
 
     Parameters
     ----------
-    y, predicted, sample_weight
-        Same as in :func:`r2_score`; `y` and `predicted` must be above 0.
+    y, predicted : array-like (m,) or (m, n)
+        True and predicted values, above 0.
+    sample_weight : array-like (m,), optional
+        Weight of each sample, >= 0. Default: all weights are equal.
 
     Returns
     -------

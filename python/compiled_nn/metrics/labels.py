@@ -225,8 +225,16 @@ def recall(
 
     Parameters
     ----------
-    y, predicted, sample_weight, average, positive
-        Same as in :func:`precision`.
+    y, predicted : array-like (m,), or 0/1 matrices (m, n) with one column per label
+        True and predicted labels.
+    sample_weight : array-like (m,), optional
+        Weight of each sample, >= 0. Default: all weights are equal.
+    average : {"binary", "micro", "macro", "weighted"} or None, default "binary"
+        Averaging over the classes. "binary": precision of the positive one of two classes. "micro": precision from the
+        summed counts of all classes. "macro": mean over the classes. "weighted": mean over the classes, weighted by
+        the number of true samples of each class. None: no averaging; one number per class, in the order of the labels.
+    positive : label, optional
+        Positive class for "binary". Default: 1 if the labels are 0 and 1, or -1 and 1; else the greater label.
 
     Returns
     -------
@@ -260,8 +268,16 @@ def f1(
 
     Parameters
     ----------
-    y, predicted, sample_weight, average, positive
-        Same as in :func:`precision`.
+    y, predicted : array-like (m,), or 0/1 matrices (m, n) with one column per label
+        True and predicted labels.
+    sample_weight : array-like (m,), optional
+        Weight of each sample, >= 0. Default: all weights are equal.
+    average : {"binary", "micro", "macro", "weighted"} or None, default "binary"
+        Averaging over the classes. "binary": precision of the positive one of two classes. "micro": precision from the
+        summed counts of all classes. "macro": mean over the classes. "weighted": mean over the classes, weighted by
+        the number of true samples of each class. None: no averaging; one number per class, in the order of the labels.
+    positive : label, optional
+        Positive class for "binary". Default: 1 if the labels are 0 and 1, or -1 and 1; else the greater label.
 
     Returns
     -------

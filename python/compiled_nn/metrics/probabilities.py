@@ -56,8 +56,14 @@ def brier(y: Any, probabilities: Any, sample_weight: Any = None, *, classes: Any
 
     Parameters
     ----------
-    y, probabilities, sample_weight, classes
-        Same as in :func:`log_loss`.
+    y : array-like (m,) or (m, n_classes)
+        True labels, or the true probabilities of the classes.
+    probabilities : array-like (m, n_classes), or (m,) or (m, 1) for the greater of two classes
+        Probabilities as returned by ``predict_proba``.
+    sample_weight : array-like (m,), optional
+        Weight of each sample, >= 0. Default: all weights are equal.
+    classes : array-like (n_classes,), optional
+        Sorted labels of the columns: ``net.classes_``. Default: the labels in `y`.
 
     Returns
     -------
@@ -95,8 +101,14 @@ def ece(
 
     Parameters
     ----------
-    y, probabilities, sample_weight, classes
-        Same as in :func:`log_loss`, except that `y` must have labels.
+    y : array-like (m,)
+        True labels.
+    probabilities : array-like (m, n_classes), or (m,) or (m, 1) for the greater of two classes
+        Probabilities as returned by ``predict_proba``.
+    sample_weight : array-like (m,), optional
+        Weight of each sample, >= 0. Default: all weights are equal.
+    classes : array-like (n_classes,), optional
+        Sorted labels of the columns: ``net.classes_``. Default: the labels in `y`.
     bins : int, default 15
         Number of bins of equal width, at least 1.
 

@@ -96,10 +96,16 @@ def average_precision(
 
     Parameters
     ----------
-    y, scores, sample_weight, classes
-        Same as in :func:`roc_auc`.
+    y : array-like (m,), or a 0/1 matrix (m, n)
+        True labels; a matrix for any number of labels per row.
+    scores : array-like (m, n_classes), or (m,) or (m, 1) for the greater of two classes
+        Probabilities, or any other scores that are higher for more likely classes.
+    sample_weight : array-like (m,), optional
+        Weight of each sample, >= 0. Default: all weights are equal.
     average : {"macro", "weighted", "micro"}, default "macro"
         Averaging over the columns, as in :func:`roc_auc`. Each of more than two classes is compared with all others.
+    classes : array-like (n_classes,), optional
+        Sorted labels of the columns. Default: the labels in `y`.
 
     Returns
     -------

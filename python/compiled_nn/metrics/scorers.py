@@ -19,7 +19,7 @@ Needs = Literal["labels", "probabilities", "values"]
 class Metric:
     """Metric with the properties that a training loop or a parameter search needs.
 
-    Attributes
+    Parameters
     ----------
     name : str
         Name of the metric.

@@ -67,8 +67,10 @@ def mse(y: Any, predicted: Any, sample_weight: Any = None) -> float:
 
     Parameters
     ----------
-    y, predicted, sample_weight
-        Same as in :func:`r2_score`.
+    y, predicted : array-like (m,) or (m, n)
+        True and predicted values.
+    sample_weight : array-like (m,), optional
+        Weight of each sample, >= 0. Default: all weights are equal.
 
     Returns
     -------
@@ -96,8 +98,10 @@ def rmse(y: Any, predicted: Any, sample_weight: Any = None) -> float:
 
     Parameters
     ----------
-    y, predicted, sample_weight
-        Same as in :func:`r2_score`.
+    y, predicted : array-like (m,) or (m, n)
+        True and predicted values.
+    sample_weight : array-like (m,), optional
+        Weight of each sample, >= 0. Default: all weights are equal.
 
     Returns
     -------
@@ -123,8 +127,10 @@ def mae(y: Any, predicted: Any, sample_weight: Any = None) -> float:
 
     Parameters
     ----------
-    y, predicted, sample_weight
-        Same as in :func:`r2_score`.
+    y, predicted : array-like (m,) or (m, n)
+        True and predicted values.
+    sample_weight : array-like (m,), optional
+        Weight of each sample, >= 0. Default: all weights are equal.
 
     Returns
     -------
@@ -155,8 +161,10 @@ def median_absolute_error(y: Any, predicted: Any, sample_weight: Any = None) -> 
 
     Parameters
     ----------
-    y, predicted, sample_weight
-        Same as in :func:`r2_score`.
+    y, predicted : array-like (m,) or (m, n)
+        True and predicted values.
+    sample_weight : array-like (m,), optional
+        Weight of each sample, >= 0. Default: all weights are equal.
 
     Returns
     -------
@@ -197,8 +205,10 @@ def max_error(y: Any, predicted: Any, sample_weight: Any = None) -> float:
 
     Parameters
     ----------
-    y, predicted, sample_weight
-        Same as in :func:`r2_score`.
+    y, predicted : array-like (m,) or (m, n)
+        True and predicted values.
+    sample_weight : array-like (m,), optional
+        Weight of each sample, >= 0. Default: all weights are equal.
 
     Returns
     -------
@@ -227,8 +237,10 @@ def mape(y: Any, predicted: Any, sample_weight: Any = None) -> float:
 
     Parameters
     ----------
-    y, predicted, sample_weight
-        Same as in :func:`r2_score`.
+    y, predicted : array-like (m,) or (m, n)
+        True and predicted values.
+    sample_weight : array-like (m,), optional
+        Weight of each sample, >= 0. Default: all weights are equal.
 
     Returns
     -------
@@ -254,8 +266,10 @@ def pinball(y: Any, predicted: Any, sample_weight: Any = None, *, quantile: floa
 
     Parameters
     ----------
-    y, predicted, sample_weight
-        Same as in :func:`r2_score`.
+    y, predicted : array-like (m,) or (m, n)
+        True and predicted values.
+    sample_weight : array-like (m,), optional
+        Weight of each sample, >= 0. Default: all weights are equal.
     quantile : float, default 0.5
         Predicted quantile, from 0 to 1.
 

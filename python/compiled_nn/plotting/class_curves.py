@@ -199,8 +199,12 @@ class ClassCurvesDisplay(canvas.Display, ABC):
             Probabilities, or other scores that are higher for more likely classes.
         labels : array-like (n_classes,), optional
             Labels of the columns, sorted. Default: the labels in `y_true`.
-        class_names, ax, **kwargs
-            Arguments of :meth:`from_estimator`.
+        class_names : sequence of str (n_classes,), optional
+            Names of the classes, in the order of `classes_`.
+        ax : matplotlib.axes.Axes, optional
+            Axes to draw on. Default: those of a new figure.
+        **kwargs
+            Arguments of :meth:`plot`.
 
         Returns
         -------

@@ -151,10 +151,15 @@ class ConfusionMatrixDisplay(canvas.Display):
             True and predicted labels.
         labels : array-like (n_classes,), optional
             All labels that can occur. Default: the labels in `y_true` and `y_pred`.
-        normalize, ax, **kwargs
-            Arguments of :meth:`from_estimator`.
+        normalize : {"true", "pred", "all"}, optional
+            Divide the counts by the samples of each true class, of each predicted class, or by all samples. Default:
+            counts.
         class_names : sequence of str (n_classes,), optional
             Names of the classes, in the order of the sorted labels.
+        ax : matplotlib.axes.Axes, optional
+            Axes to draw on. Default: those of a new figure.
+        **kwargs
+            Arguments of :meth:`plot`.
 
         Returns
         -------

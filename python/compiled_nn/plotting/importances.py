@@ -90,8 +90,12 @@ class PermutationImportanceDisplay(canvas.Display):
             Rows, best those that the network was not trained on.
         y : array-like (m,)
             True labels or values.
-        metric, n_repeats, random_state
-            Arguments of :func:`compiled_nn.permutation_importance`.
+        metric : str, Metric or callable, optional
+            Metric, as for :func:`compiled_nn.permutation_importance`. Default: accuracy for classes, R^2 for values.
+        n_repeats : int, default 5
+            Number of permutations of each column.
+        random_state : int, Generator, RandomState or None, default 0
+            Seed of the permutations, or the generator of this seed.
         ax : matplotlib.axes.Axes, optional
             Axes to draw on. Default: those of a new figure.
         **kwargs

@@ -172,8 +172,10 @@ class IntervalDisplay(canvas.Display):
             Label of the horizontal axis.
         nominal : float, optional
             Coverage for which the intervals were made, for the title.
-        ax, **kwargs
-            Arguments of :meth:`from_estimator`.
+        ax : matplotlib.axes.Axes, optional
+            Axes to draw on. Default: those of a new figure.
+        **kwargs
+            Arguments of :meth:`plot`.
 
         Returns
         -------

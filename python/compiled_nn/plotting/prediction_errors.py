@@ -122,8 +122,12 @@ class PredictionErrorDisplay(canvas.Display):
         ----------
         y_true, y_pred : array-like (m,)
             True and predicted values.
-        kind, ax, **kwargs
-            Arguments of :meth:`from_estimator`.
+        kind : {"actual_vs_predicted", "residual_vs_predicted"}, default "residual_vs_predicted"
+            Values over the predicted ones: the actual values, or actual minus predicted.
+        ax : matplotlib.axes.Axes, optional
+            Axes to draw on. Default: those of a new figure.
+        **kwargs
+            Arguments of :meth:`plot`.
 
         Returns
         -------

@@ -167,8 +167,14 @@ class PredictionGridDisplay(canvas.Display):
             All labels that can occur. Default: the labels in `y_true` and `y_pred`.
         class_names : sequence of str (n_classes,), optional
             Names of the classes, in the order of the sorted labels.
-        image_shape, n_images, ax, **kwargs
-            Arguments of :meth:`from_estimator`.
+        image_shape : sequence of int, optional
+            Shape (h, w) or (h, w, channels) of images given as rows of k numbers. Default: square gray images.
+        n_images : int, default 25
+            Maximum number of images.
+        ax : matplotlib.axes.Axes, optional
+            Axes to draw on. Default: those of a new figure.
+        **kwargs
+            Arguments of :meth:`plot`.
 
         Returns
         -------

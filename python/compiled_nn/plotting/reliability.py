@@ -157,8 +157,19 @@ class CalibrationDisplay(canvas.Display):
             Predicted probabilities.
         labels : array-like (n_classes,), optional
             Labels of the columns, sorted. Default: the labels in `y_true`.
-        positive, bins, strategy, class_names, ax, **kwargs
-            Arguments of :meth:`from_estimator`.
+        positive : label, optional
+            Class whose probability is drawn. Default: the greater of two classes; of more, the predicted class of each
+            row.
+        bins : int, default 10
+            Number of bins.
+        strategy : {"uniform", "quantile"}, default "uniform"
+            Bins of equal width, or of about equal numbers of rows.
+        class_names : sequence of str (n_classes,), optional
+            Names of the classes, in the order of `classes_`.
+        ax : matplotlib.axes.Axes, optional
+            Axes to draw on. Default: those of a new figure.
+        **kwargs
+            Arguments of :meth:`plot`.
 
         Returns
         -------

@@ -37,8 +37,10 @@ def optimize_study(
     ----------
     study : optuna.Study
         Study of the direction "minimize" for the loss, "maximize" for the score.
-    estimator, X, y
-        As for :func:`compiled_nn.search`.
+    estimator : MLPClassifier, MLPRegressor, TabularClassifier, TabularRegressor, Network, or callable
+        Model whose parameters are compared, as for :func:`compiled_nn.search`; it is not changed.
+    X, y : array-like
+        Rows and targets, as for the fit of the estimator.
     space : dict or callable
         Lists of values, :class:`Real` or :class:`Integer` by parameter; or a function of an ``optuna.Trial`` that
         returns a dict of parameters, which it takes from the methods ``suggest_float`` and the like.

@@ -232,8 +232,10 @@ def evaluate(estimator: Any, X: Any, y: Any, candidates: Sequence[Params], **opt
 
     Parameters
     ----------
-    estimator, X, y
-        As for :func:`compiled_nn.search`.
+    estimator : MLPClassifier, MLPRegressor, TabularClassifier, TabularRegressor, Network, or callable
+        Model whose parameters are compared, as for :func:`compiled_nn.search`; it is not changed.
+    X, y : array-like
+        Rows and targets, as for the fit of the estimator.
     candidates : sequence of dict
         Parameters of each candidate.
     **options
