@@ -142,14 +142,20 @@ def find_learning_rate(
     TypeError, ValueError
         If an argument is invalid, or the loss never decreases.
 
+    See Also
+    --------
+    compiled_nn.schedules.OneCycle : Schedule with a largest rate.
+
     Examples
     --------
     >>> import compiled_nn as cnn
-    >>> from compiled_nn.rates import find_learning_rate
     >>> data = cnn.datasets.load_digits()
     >>> net = cnn.Network([cnn.Dense(32, "relu"), cnn.Dense(10)], input_scale=1 / 16, seed=0)
-    >>> 0.001 < find_learning_rate(net, data.X_train, data.y_train).suggestion < 0.1
-    True
+    >>> rate = cnn.rates.find_learning_rate(net, data.X_train, data.y_train).suggestion
+    >>> net.optimizer = cnn.Adam(rate)
+    >>> net = net.fit(data.X_train, data.y_train, epochs=5)
+    >>> round(net.score(data.X_test, data.y_test), 2)
+    0.96
     """
     owner = "find_learning_rate"
     if isinstance(net, type) or not hasattr(net, "fit"):

@@ -68,13 +68,35 @@ class Callback:
     stop_reason: str = "callback"
 
     def set_data(self, X: Any, y: Any) -> None:
-        """Receive the arguments X and y of fit, before :meth:`on_train_begin`; y is None for streamed batches."""
+        """Receive the data of fit, before :meth:`on_train_begin`.
+
+        Parameters
+        ----------
+        X, y : object
+            Arguments of fit; y is None for streamed batches.
+        """
 
     def on_train_begin(self, net: Any) -> None:
-        """Run before the first epoch; ``net.epochs_planned_`` is the number of epochs that the history will have."""
+        """Run before the first epoch.
+
+        Parameters
+        ----------
+        net : Network
+            Network in training; ``net.epochs_planned_`` is the number of epochs that the history will have.
+        """
 
     def on_epoch_begin(self, net: Any, epoch: int, history: History) -> None:
-        """Run before an epoch; `epoch` is its number, from 1, and the history ends with the epoch before it."""
+        """Run before an epoch.
+
+        Parameters
+        ----------
+        net : Network
+            Network in training.
+        epoch : int
+            Number of the epoch, from 1.
+        history : dict of lists
+            History of the network, which ends with the epoch before this one.
+        """
 
     def on_batch_end(self, net: Any, epoch: int, batch: int, loss: float) -> bool | None:
         """Run after the step of a batch. Training, and changes of weights or the optimizer, raise a RuntimeError.
@@ -113,7 +135,13 @@ class Callback:
         """
 
     def on_train_end(self, net: Any) -> None:
-        """Run after training; ``net.stop_reason_`` is the reason why it ended, None after an exception."""
+        """Run after training.
+
+        Parameters
+        ----------
+        net : Network
+            Network after training; ``net.stop_reason_`` is the reason why training ended, None after an exception.
+        """
 
 
 class FunctionCallback(Callback):

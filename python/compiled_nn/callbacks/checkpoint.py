@@ -49,15 +49,17 @@ class Checkpoint(Callback):
     TypeError, ValueError
         If a parameter has the wrong type or value.
 
+    See Also
+    --------
+    compiled_nn.load_checkpoint : Reading of a checkpoint.
+
     Examples
     --------
-    >>> import os, tempfile
     >>> import compiled_nn as cnn
     >>> data = cnn.datasets.load_digits()
-    >>> path = os.path.join(tempfile.mkdtemp(), "digits.ckpt.safetensors")
     >>> def train(*more):
     ...     net = cnn.Network([cnn.Dense(16, "relu"), cnn.Dense(10)], seed=0)
-    ...     checkpoint = cnn.callbacks.Checkpoint(path, resume=True)
+    ...     checkpoint = cnn.callbacks.Checkpoint("digits.ckpt", resume=True)
     ...     return net.fit(data.X_train, data.y_train, epochs=3, callbacks=[checkpoint, *more])
     >>> def crash(net, epoch, history):
     ...     if epoch == 2:

@@ -40,6 +40,11 @@ class EarlyStopping(Callback):
     TypeError, ValueError
         If a parameter has the wrong type or value.
 
+    See Also
+    --------
+    Target : Training stops when a value is reached.
+    Plateau : The learning rate becomes smaller in place of an end.
+
     Examples
     --------
     >>> import compiled_nn as cnn
@@ -47,8 +52,8 @@ class EarlyStopping(Callback):
     >>> net = cnn.Network([cnn.Dense(32, "relu"), cnn.Dense(10)], seed=0)
     >>> stopping = cnn.callbacks.EarlyStopping(patience=3)
     >>> net = net.fit(data.X_train, data.y_train, epochs=500, validation_fraction=0.1, early_stopping=stopping)
-    >>> net.stop_reason_
-    'early_stopping'
+    >>> net.stop_reason_, net.history["epoch"][-1] - net.best_epoch_
+    ('early_stopping', 3)
     """
 
     stop_reason = "early_stopping"
@@ -141,7 +146,7 @@ class Target(Callback):
     >>> net = cnn.Network([cnn.Dense(32, "relu"), cnn.Dense(10)], input_scale=1 / 16, seed=0)
     >>> target = cnn.callbacks.Target("val_score", 0.9)
     >>> net = net.fit(data.X_train, data.y_train, epochs=100, validation_fraction=0.1, callbacks=[target])
-    >>> net.stop_reason_, net.history["epoch"][-1] < 100
+    >>> net.stop_reason_, net.history["val_score"][-1] >= 0.9
     ('target', True)
     """
 

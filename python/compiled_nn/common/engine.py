@@ -80,10 +80,24 @@ class Engine(Protocol):
     def hold(
         self, function: Function, arguments: Sequence[tuple[Any, ...]], ranks: Sequence[int] | None = None
     ) -> list[Any]:
-        """Return handles of the results of ``function(*each)``, which stay on workers; parameters as for :meth:`map`.
+        """Return handles of the results of ``function(*each)``, which stay on workers.
 
         The results may be computed at any time before they are used, and again. An exception is raised by the
         :meth:`map` that uses a handle.
+
+        Parameters
+        ----------
+        function : callable
+            Function of a module.
+        arguments : sequence of tuple
+            Arguments of each call.
+        ranks : sequence of int, optional
+            Rank of the shard of each call.
+
+        Returns
+        -------
+        list
+            Handles, in the order of `arguments`.
         """
 
     def release(self, handles: Iterable[Any]) -> None:

@@ -153,15 +153,25 @@ class Estimate:
     itemsize : int, default 4
         Bytes of a number: 4 for float32, 8 for float64.
 
+    See Also
+    --------
+    estimate : Estimate from measured times.
+
     Examples
     --------
     >>> from compiled_nn.distributed.cost import Costs, Estimate
     >>> costs = Costs(seconds_per_row=1e-5, seconds_per_step=0, seconds_per_task=0.001)
-    >>> estimate = Estimate(costs, n_rows=1_000_000, batch_size=100, n_parameters=1000)
-    >>> estimate.seconds_alone()
-    10.0
-    >>> round(estimate.speedup(4), 2)
-    3.76
+    >>> print(Estimate(costs, n_rows=1_000_000, batch_size=100, n_parameters=1000))
+    1,000,000 rows, 1,000 parameters, batches of 100, averaging
+    workers  steps/round  rounds  MB/round   s/epoch  overhead  speedup
+          1           16     625     0.024      10.6        6%     0.94
+          2           32     157     0.048      5.31        6%     1.88
+          4           64      40     0.096      2.66        6%     3.76
+          8          128      10     0.192      1.33        6%     7.52
+         16          256       3     0.384     0.673        7%    14.86
+         32          313       1     0.768     0.345        9%    28.99
+         58          173       1      1.39     0.231       25%    43.29
+    Best number of workers: 58. One process without exchanges: 10 s per epoch.
     """
 
     costs: Costs

@@ -156,9 +156,13 @@ class Network(Stepping, Inspection, Uncertainty, Describing):
     Examples
     --------
     >>> import compiled_nn as cnn
-    >>> net = cnn.Network([cnn.Dense(8, "tanh"), cnn.Dense(1)], loss="mse", seed=0)
-    >>> net.fit([[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0], epochs=3).predict([[3.0]]).shape
-    (1,)
+    >>> data = cnn.datasets.load_digits()
+    >>> net = cnn.Network([cnn.Dense(64, "relu"), cnn.Dense(10)], input_scale=1 / 16, seed=0)
+    >>> net = net.fit(data.X_train, data.y_train, epochs=20, validation_fraction=0.1)
+    >>> round(net.score(data.X_test, data.y_test), 2)
+    0.97
+    >>> net.predict(data.X_test[:5]), data.y_test[:5]
+    (array([0, 6, 3, 8, 1]), array([0, 6, 3, 8, 1]))
     """
 
     @suggest_keywords("Network")

@@ -228,10 +228,16 @@ class AdamW(Adam):
 
     Parameters
     ----------
-    learning_rate, beta_1, beta_2, epsilon, amsgrad, epsilon_hat
-        Same as in :class:`Adam`, with the same defaults.
+    learning_rate : float or callable, default 1e-3
+        Learning rate > 0, or function that returns the learning rate >= 0 of step 0, 1, ...
+    beta_1, beta_2 : float, default 0.9 and 0.999
+        Decay of the running means of the gradients and of their squares, in [0, 1).
+    epsilon : float, default 1e-8
+        Number > 0 that is added to the square root of the mean square.
     weight_decay : float, default 0.01
         Decay of the weights, >= 0.
+    amsgrad, epsilon_hat : bool, default False
+        Variants of the step, as for :class:`Adam`.
 
     See Also
     --------

@@ -61,6 +61,10 @@ class PiecewiseLinear:
     TypeError, ValueError
         If a parameter has the wrong type or value.
 
+    See Also
+    --------
+    Periodic : Encoding by sines and cosines.
+
     Examples
     --------
     >>> import compiled_nn as cnn
@@ -113,6 +117,10 @@ class Periodic:
     TypeError, ValueError
         If a parameter has the wrong type or value.
 
+    See Also
+    --------
+    PiecewiseLinear : Encoding by bins of the values.
+
     References
     ----------
     .. [1] Y. Gorishniy, I. Rubachev, A. Babenko, "On embeddings for numerical features in tabular deep learning",
@@ -120,13 +128,16 @@ class Periodic:
 
     Examples
     --------
-    >>> import compiled_nn as cnn
     >>> import numpy as np
-    >>> X = np.linspace(0, 1, 400)[:, np.newaxis]
-    >>> encoding = cnn.Periodic(n_frequencies=4, sigma=1.0)
-    >>> net = cnn.Network([cnn.Dense(1)], loss="mse", numeric_embeddings=encoding, seed=0)
-    >>> [W.shape for W, b in net.fit(X, np.sin(9 * X), epochs=1).get_weights()]
-    [(1, 8), (8, 1)]
+    >>> import compiled_nn as cnn
+    >>> X = np.linspace(0.0, 1.0, 400)[:, np.newaxis]
+    >>> y = np.sin(40 * X[:, 0])
+    >>> for encoding in (None, cnn.Periodic(n_frequencies=8, sigma=5.0)):
+    ...     layers = [cnn.Dense(16, "relu"), cnn.Dense(1)]
+    ...     net = cnn.Network(layers, loss="mse", optimizer=cnn.Adam(0.01), numeric_embeddings=encoding, seed=0)
+    ...     print(round(net.fit(X, y, epochs=50).score(X, y), 1))
+    0.0
+    1.0
     """
 
     n_frequencies: int = field(default=16, kw_only=True)

@@ -20,7 +20,7 @@ _LOWEST = (
 class Calibration(NamedTuple):
     """Result of the calibration of a network on rows that it was not trained on.
 
-    Attributes
+    Parameters
     ----------
     temperature : float, default 1.0
         Number by which logits are divided before they become probabilities.
