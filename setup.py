@@ -5,6 +5,7 @@ runs in one thread, since several would write different C from run to run; the C
 """
 
 import os
+import re
 import runpy
 import shutil
 import sys
@@ -150,16 +151,28 @@ class BuildExt(build_ext):
             extension.sources, extension.depends = made.sources, [*made.depends, __file__]
 
 
+REPOSITORY = runpy.run_path("python/compiled_nn/_version.py")["REPOSITORY"]
+
+
 def project_urls() -> dict[str, str]:
     """Addresses of the project, for its page in an index of packages; none while the repository has no address."""
-    repository = runpy.run_path("python/compiled_nn/_version.py")["REPOSITORY"]
     places = {
         "Repository": "",
         "Documentation": "/tree/main/docs",
         "Changelog": "/blob/main/CHANGELOG.md",
         "Issues": "/issues",
     }
-    return {name: repository + place for name, place in places.items()} if repository else {}
+    return {name: REPOSITORY + place for name, place in places.items()} if REPOSITORY else {}
+
+
+def description() -> str:
+    """README, with the addresses of pages and pictures: relative links lead nowhere in an index of packages."""
+    with open("README.md", encoding="utf-8") as file:
+        text = file.read()
+    if not REPOSITORY:
+        return text
+    text = re.sub(r"(!\[[^\]]*\]\()(?!https?:)", rf"\g<1>{REPOSITORY}/raw/main/", text)
+    return re.sub(r"(\]\()(?!https?:|#)", rf"\g<1>{REPOSITORY}/blob/main/", text)
 
 
 hot = [hot_extension(real, isa) for isa in INSTRUCTION_SETS for real in REALS]
@@ -167,4 +180,6 @@ setup(
     ext_modules=[*hot, *map(cold_extension, COLD)],
     cmdclass={"build_ext": BuildExt},
     project_urls=project_urls(),
+    long_description=description(),
+    long_description_content_type="text/markdown",
 )

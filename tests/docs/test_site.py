@@ -127,5 +127,14 @@ class TestAddress:
         )
         assert done.returncode == 0, done.stderr
         (info,) = tmp_path.rglob("PKG-INFO")
+        description = info.read_text(encoding="utf-8").partition("\n\n")[2]
+        readme = (ROOT / "README.md").read_text(encoding="utf-8")
+        if address:
+            links = set(re.findall(r"\]\(([^)]+)\)", description))
+            assert f"{ADDRESS}/raw/main/docs/benchmarks.svg" in links
+            assert f"{ADDRESS}/blob/main/docs/start/install.md" in links
+            assert all(link.startswith(ADDRESS) for link in links)
+        else:
+            assert description.strip() == readme.strip()
         urls = re.findall(r"^Project-URL: (.*)$", info.read_text(encoding="utf-8"), re.MULTILINE)
         assert [url.split(", ")[1].startswith(ADDRESS) for url in urls] == [True] * (4 if address else 0)
